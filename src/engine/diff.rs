@@ -1,0 +1,395 @@
+//! The only comparison.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::key::Key;
+use super::reference::Ids;
+use super::rules::{self, Rule, What};
+
+/// One field that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// Where: `health.path`, `containers.web.image`.
+    pub path: String,
+    /// What it is; absent when it is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Value>,
+    /// What it is to be; absent when it is to go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Value>,
+    /// The object whose identifier is not known before it is made, when that is what `after` waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<Key>,
+    /// AWS cannot change this field.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forces_replacement: bool,
+    /// The values must not be shown.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secret: bool,
+}
+
+/// Every field that is not as it should be.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Diff {
+    /// In the order of the struct's fields.
+    pub changes: Vec<Change>,
+}
+
+impl Diff {
+    /// A diff that names whole fields, as `update` gets it for what `create` leaves to it.
+    pub fn of_fields(desired: &Value, fields: impl IntoIterator<Item = &'static str>) -> Self {
+        let changes = fields
+            .into_iter()
+            .filter_map(|field| {
+                let after = desired.get(field).filter(|value| !value.is_null() && !is_empty(value))?;
+                Some(Change {
+                    path: field.to_owned(),
+                    before: None,
+                    after: Some(after.clone()),
+                    unknown: None,
+                    forces_replacement: false,
+                    secret: false,
+                })
+            })
+            .collect();
+        Diff { changes }
+    }
+
+    /// Nothing differs.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// Whether the field `path`, or something inside it, differs.
+    pub fn touches(&self, path: &str) -> bool {
+        self.changes.iter().any(|c| c.path == path || c.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
+    }
+
+    /// Whether anything but `path` differs.
+    pub fn touches_other_than(&self, paths: &[&str]) -> bool {
+        self.changes
+            .iter()
+            .any(|c| !paths.iter().any(|p| c.path == *p || c.path.strip_prefix(p).is_some_and(|rest| rest.starts_with('.'))))
+    }
+
+    /// The keys of the map `path` that are to go.
+    pub fn removed_keys(&self, path: &str) -> Vec<String> {
+        self.changes
+            .iter()
+            .filter(|c| c.after.is_none() && c.unknown.is_none())
+            .filter_map(|c| c.path.strip_prefix(path)?.strip_prefix('.').map(str::to_owned))
+            .collect()
+    }
+
+    /// The keys of the map `path` that are to be written.
+    pub fn written_keys(&self, path: &str) -> Vec<String> {
+        self.changes
+            .iter()
+            .filter(|c| c.after.is_some() || c.unknown.is_some())
+            .filter_map(|c| c.path.strip_prefix(path)?.strip_prefix('.').map(str::to_owned))
+            .collect()
+    }
+
+    /// The fields that AWS cannot change.
+    pub fn forcing(&self) -> impl Iterator<Item = &Change> {
+        self.changes.iter().filter(|c| c.forces_replacement)
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        _ => false,
+    }
+}
+
+/// What of `desired` is not so in `observed`. Pure, and the only comparison there is.
+///
+/// A `null` or absent field of `desired` is "don't care". References are compared by what they resolve to in
+/// `ids`; one that does not resolve yet is a change whose value becomes known later.
+pub fn diff(rules: &[Rule], desired: &Value, observed: &Value, ids: &Ids) -> Diff {
+    let mut walk = Walk { rules, ids, path: Vec::new(), changes: Vec::new() };
+    walk.compare(desired, Some(observed));
+    Diff { changes: walk.changes }
+}
+
+struct Walk<'a> {
+    rules: &'a [Rule],
+    ids: &'a Ids,
+    path: Vec<String>,
+    changes: Vec<Change>,
+}
+
+impl Walk<'_> {
+    fn is(&self, what: What) -> bool {
+        !self.path.is_empty() && rules::is(self.rules, &self.path, what)
+    }
+
+    fn push(&mut self, before: Option<&Value>, after: Option<&Value>, unknown: Option<Key>) {
+        self.changes.push(Change {
+            path: self.path.join("."),
+            before: before.filter(|v| !v.is_null()).map(|v| self.ids.symbolic(v)),
+            after: after.map(|v| self.ids.symbolic(v)),
+            unknown,
+            forces_replacement: rules::is_within(self.rules, &self.path, What::Immutable),
+            secret: rules::is_within(self.rules, &self.path, What::Secret),
+        });
+    }
+
+    fn compare(&mut self, desired: &Value, observed: Option<&Value>) {
+        if desired.is_null() || self.is(What::CreateOnly) || self.is(What::OrderOnly) {
+            return;
+        }
+        if self.is(What::Set) {
+            return self.compare_set(desired, observed);
+        }
+        if let Some(by) = rules::keyed_by(self.rules, &self.path) {
+            return self.compare_maps(&index(desired, by), observed.map(|o| index(o, by)).as_ref(), true);
+        }
+        if self.is(What::Policy) {
+            return self.compare_as(desired, observed, canonical_policy);
+        }
+        match (desired, observed) {
+            (Value::Object(d), Some(Value::Object(o))) => {
+                let exact = self.is(What::Exact);
+                self.compare_maps(d, Some(o), exact);
+            }
+            (Value::Object(d), None | Some(Value::Null)) => {
+                if d.is_empty() {
+                    // An empty map where there is none.
+                } else {
+                    self.compare_maps(d, None, false);
+                }
+            }
+            (Value::Array(d), Some(Value::Array(o))) if d.len() == o.len() && d.iter().any(Value::is_object) => {
+                for (i, (d, o)) in d.iter().zip(o).enumerate() {
+                    self.path.push(i.to_string());
+                    self.compare(d, Some(o));
+                    self.path.pop();
+                }
+            }
+            (Value::Array(d), None | Some(Value::Null)) if d.is_empty() => {}
+            _ => self.compare_as(desired, observed, Value::clone),
+        }
+    }
+
+    fn compare_maps(&mut self, desired: &Map<String, Value>, observed: Option<&Map<String, Value>>, exact: bool) {
+        for (key, value) in desired {
+            self.path.push(key.clone());
+            match observed.and_then(|o| o.get(key)) {
+                // A new entry of a map is one change, not one for every field of it.
+                None | Some(Value::Null) if exact && !value.is_null() => {
+                    let unknown = self.ids.resolve(value).err();
+                    self.push(None, Some(value), unknown);
+                }
+                found => self.compare(value, found),
+            }
+            self.path.pop();
+        }
+        if exact {
+            for (key, value) in observed.into_iter().flatten() {
+                if !desired.contains_key(key) && !value.is_null() {
+                    self.path.push(key.clone());
+                    self.push(Some(value), None, None);
+                    self.path.pop();
+                }
+            }
+        }
+    }
+
+    fn compare_set(&mut self, desired: &Value, observed: Option<&Value>) {
+        let (Value::Array(d), o) = (desired, observed.and_then(Value::as_array)) else {
+            return self.compare_as(desired, observed, Value::clone);
+        };
+        if d.is_empty() && o.is_none_or(Vec::is_empty) {
+            return;
+        }
+        self.compare_as(desired, observed, sorted);
+    }
+
+    /// Compares what both sides resolve to, after `canonical`.
+    fn compare_as(&mut self, desired: &Value, observed: Option<&Value>, canonical: fn(&Value) -> Value) {
+        let resolved = match self.ids.resolve(desired) {
+            Ok(resolved) => resolved,
+            Err(unknown) => return self.push(observed, Some(desired), Some(unknown)),
+        };
+        let plain = observed.map(|o| self.ids.resolve(o).unwrap_or_else(|_| o.clone())).unwrap_or(Value::Null);
+        let same = match (&resolved, &plain) {
+            (Value::String(d), Value::String(o)) if self.is(What::VersionPrefix) => satisfies(d, o),
+            (d, o) => same(&canonical(d), &canonical(o)),
+        };
+        if !same {
+            self.push(observed, Some(desired), None);
+        }
+    }
+}
+
+/// Equal, where a desired `null` inside is "don't care" and 1 equals 1.0.
+fn same(desired: &Value, observed: &Value) -> bool {
+    match (desired, observed) {
+        (Value::Null, _) => true,
+        (Value::Number(d), Value::Number(o)) => d == o || d.as_f64() == o.as_f64(),
+        (Value::Array(d), Value::Array(o)) => d.len() == o.len() && d.iter().zip(o).all(|(d, o)| same(d, o)),
+        (Value::Object(d), Value::Object(o)) => d.iter().all(|(k, d)| same(d, o.get(k).unwrap_or(&Value::Null))),
+        (d, o) => d == o,
+    }
+}
+
+/// Whether version `observed` is `desired` or a more exact one: `16` is satisfied by `16.4`, not by `160`.
+fn satisfies(desired: &str, observed: &str) -> bool {
+    observed.strip_prefix(desired).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => {
+            let mut items = items.clone();
+            items.sort_by_cached_key(Value::to_string);
+            Value::Array(items)
+        }
+        other => other.clone(),
+    }
+}
+
+fn index(value: &Value, by: &str) -> Map<String, Value> {
+    value
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|item| {
+            let key = match item.get(by) {
+                Some(Value::String(text)) => text.clone(),
+                Some(other) => other.to_string(),
+                None => String::new(),
+            };
+            (key, item.clone())
+        })
+        .collect()
+}
+
+/// A policy document in one of the many forms that mean the same: IAM answers single values as text or as lists, in
+/// any order, and an account's root by its number.
+fn canonical_policy(value: &Value) -> Value {
+    let parsed;
+    let value = match value {
+        Value::String(text) => {
+            parsed = serde_json::from_str(text).unwrap_or_else(|_| value.clone());
+            &parsed
+        }
+        other => other,
+    };
+    let Value::Object(document) = value else { return value.clone() };
+    let mut out = BTreeMap::new();
+    for (key, value) in document {
+        let value = match (key.as_str(), value) {
+            ("Statement", Value::Array(items)) => sorted(&Value::Array(items.iter().map(canonical_statement).collect())),
+            ("Statement", one) => Value::Array(vec![canonical_statement(one)]),
+            (_, other) => other.clone(),
+        };
+        out.insert(key.clone(), value);
+    }
+    serde_json::to_value(out).unwrap_or(Value::Null)
+}
+
+fn canonical_statement(statement: &Value) -> Value {
+    fn listed(value: &Value) -> Value {
+        match value {
+            Value::Array(_) => sorted(value),
+            Value::Object(map) => {
+                let map: BTreeMap<_, _> = map.iter().map(|(k, v)| (k.clone(), listed(v))).collect();
+                serde_json::to_value(map).unwrap_or(Value::Null)
+            }
+            one => Value::Array(vec![one.clone()]),
+        }
+    }
+    let Value::Object(map) = statement else { return statement.clone() };
+    let map: BTreeMap<_, _> = map
+        .iter()
+        .map(|(key, value)| match key.as_str() {
+            "Effect" | "Sid" => (key.clone(), value.clone()),
+            _ => (key.clone(), listed(value)),
+        })
+        .collect();
+    serde_json::to_value(map).unwrap_or(Value::Null)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const RULES: &[Rule] = &[
+        Rule::immutable("cidr"),
+        Rule::set("subnets"),
+        Rule::exact("tags"),
+        Rule::keyed("containers", "name"),
+        Rule::policy("policy"),
+        Rule::create_only("count"),
+        Rule::version_prefix("version"),
+    ];
+
+    fn paths(desired: Value, observed: Value) -> Vec<String> {
+        diff(RULES, &desired, &observed, &Ids::default()).changes.into_iter().map(|c| c.path).collect()
+    }
+
+    #[test]
+    fn absent_means_dont_care() {
+        assert!(paths(json!({"a": null, "b": {"c": 1}}), json!({"a": 5, "b": {"c": 1, "d": 2}, "e": 3})).is_empty());
+    }
+
+    #[test]
+    fn a_map_of_the_users_is_exact() {
+        assert_eq!(
+            paths(json!({"tags": {"a": "1", "b": "2"}}), json!({"tags": {"a": "1", "b": "3", "c": "4"}})),
+            ["tags.b", "tags.c"]
+        );
+        assert_eq!(paths(json!({"tags": {}}), json!({"tags": {"a": "1"}})), ["tags.a"]);
+    }
+
+    #[test]
+    fn sets_have_no_order_and_keyed_lists_are_matched() {
+        assert!(paths(json!({"subnets": ["a", "b"]}), json!({"subnets": ["b", "a"]})).is_empty());
+        assert_eq!(paths(json!({"subnets": ["a"]}), json!({"subnets": ["b", "a"]})), ["subnets"]);
+        assert_eq!(
+            paths(
+                json!({"containers": [{"name": "x", "image": "1"}, {"name": "y", "image": "1"}]}),
+                json!({"containers": [{"name": "y", "image": "2"}, {"name": "x", "image": "1", "cpu": 0}]})
+            ),
+            ["containers.y.image"]
+        );
+    }
+
+    #[test]
+    fn policies_are_compared_by_meaning() {
+        let ours = json!({"policy": {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["b", "a"], "Resource": ["*"]}]}});
+        let theirs =
+            json!({"policy": {"Statement": {"Resource": "*", "Action": ["a", "b"], "Effect": "Allow"}, "Version": "2012-10-17"}});
+        assert!(paths(ours.clone(), theirs).is_empty());
+        let other =
+            json!({"policy": {"Statement": {"Resource": "*", "Action": ["a"], "Effect": "Allow"}, "Version": "2012-10-17"}});
+        assert_eq!(paths(ours, other), ["policy"]);
+    }
+
+    #[test]
+    fn versions_need_only_a_prefix() {
+        assert!(paths(json!({"version": "16"}), json!({"version": "16.4"})).is_empty());
+        assert_eq!(paths(json!({"version": "16"}), json!({"version": "160"})), ["version"]);
+    }
+
+    #[test]
+    fn what_counts_only_at_creation_is_never_drift() {
+        assert!(paths(json!({"count": 3}), json!({"count": 9})).is_empty());
+    }
+
+    #[test]
+    fn an_open_reference_is_a_change_that_says_so() {
+        let d = diff(RULES, &json!({"cidr": "${ec2.vpc/main}"}), &json!({"cidr": "x"}), &Ids::default());
+        assert_eq!(d.changes[0].unknown, Some(Key::new("ec2.vpc", "main")));
+        assert!(d.changes[0].forces_replacement);
+    }
+}

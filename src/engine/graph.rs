@@ -1,0 +1,192 @@
+//! What is desired, and in which order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::error::{Class, Error, Result};
+use super::key::Key;
+use super::reference::{self, Need, Ref};
+use super::resource::{Registry, Resource, Scope, TAG_ENV, TAG_KEY, TAG_STACK};
+
+/// One desired object.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Its address.
+    pub key: Key,
+    /// The struct as a value, references open.
+    pub desired: Value,
+    /// Where in the file it comes from, as a path: `services.web`.
+    pub origin: String,
+    /// Protected by the user, on top of what the kind says.
+    pub protect: bool,
+}
+
+/// The desired objects of a stack, by key.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    nodes: BTreeMap<Key, Node>,
+}
+
+impl Graph {
+    /// Adds an object and gives the reference to it.
+    ///
+    /// # Errors
+    /// When the key is taken, or the struct cannot be written as a value.
+    pub fn add<R: Resource>(&mut self, name: impl Into<String>, origin: &str, resource: &R) -> Result<Ref<R>> {
+        let name = name.into();
+        let desired = serde_json::to_value(resource).map_err(|e| Error::internal(format!("`{}`: {e}", R::KIND)))?;
+        self.insert(Node { key: Key::new(R::KIND, name.clone()), desired, origin: origin.to_owned(), protect: false })?;
+        Ok(Ref::to(name))
+    }
+
+    /// Adds an object whose type is erased already.
+    ///
+    /// # Errors
+    /// When the key is taken.
+    pub fn insert(&mut self, node: Node) -> Result<()> {
+        if let Some(other) = self.nodes.get(&node.key) {
+            return Err(Error::new(
+                Class::Invalid,
+                format!("`{}` is described twice: by `{}` and by `{}`", node.key, other.origin, node.origin),
+            ));
+        }
+        self.nodes.insert(node.key.clone(), node);
+        Ok(())
+    }
+
+    /// The object with that key.
+    pub fn get(&self, key: &Key) -> Option<&Node> {
+        self.nodes.get(key)
+    }
+
+    /// The objects by key.
+    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.values()
+    }
+
+    /// How many objects there are.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// There is none.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// What each object refers to.
+    pub fn edges(&self) -> BTreeMap<&Key, BTreeMap<Key, Need>> {
+        self.nodes.iter().map(|(key, node)| (key, reference::named(&node.desired))).collect()
+    }
+
+    /// References to objects that the stack does not have: who refers, and to what.
+    pub fn dangling(&self) -> Vec<(&Node, Key)> {
+        self.nodes
+            .values()
+            .flat_map(|node| reference::named(&node.desired).into_keys().map(move |to| (node, to)))
+            .filter(|(_, to)| !self.nodes.contains_key(to))
+            .collect()
+    }
+
+    /// The keys so that everything comes after what it refers to.
+    ///
+    /// # Errors
+    /// The keys of a cycle, in order, when there is one.
+    pub fn order(&self) -> Result<Vec<Key>, Vec<Key>> {
+        order(self.edges().into_iter().map(|(key, to)| (key.clone(), to.into_keys().collect())).collect())
+    }
+
+    /// Writes the ownership tags and the user's `tags` into every kind that has tags. An object's own tags win.
+    ///
+    /// # Errors
+    /// When an object is of a kind that is not registered.
+    pub fn own<C: Send + Sync + 'static>(
+        &mut self,
+        registry: &Registry<C>,
+        scope: &Scope,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<()> {
+        for node in self.nodes.values_mut() {
+            if !registry.kind(&node.key.kind)?.tagged() {
+                continue;
+            }
+            let Value::Object(fields) = &mut node.desired else { continue };
+            let mut all = serde_json::Map::new();
+            all.insert("Name".into(), format!("{}-{}", scope.prefix(), node.key.name).into());
+            all.extend(tags.iter().map(|(k, v)| (k.clone(), v.clone().into())));
+            if let Some(Value::Object(own)) = fields.get("tags") {
+                all.extend(own.clone());
+            }
+            all.insert(TAG_STACK.into(), scope.stack.clone().into());
+            all.insert(TAG_ENV.into(), scope.env.clone().into());
+            all.insert(TAG_KEY.into(), node.key.to_string().into());
+            fields.insert("tags".into(), Value::Object(all));
+        }
+        Ok(())
+    }
+}
+
+/// Sorts keys so that each comes after those it points to; edges to unknown keys do not count.
+///
+/// # Errors
+/// The keys of a cycle, in order, when there is one.
+pub fn order<K: Ord + Clone>(edges: BTreeMap<K, BTreeSet<K>>) -> Result<Vec<K>, Vec<K>> {
+    let mut waits: BTreeMap<&K, usize> = BTreeMap::new();
+    let mut users: BTreeMap<&K, Vec<&K>> = BTreeMap::new();
+    for (key, to) in &edges {
+        let known = to.iter().filter(|k| edges.contains_key(k));
+        waits.insert(key, known.clone().count());
+        for k in known {
+            users.entry(k).or_default().push(key);
+        }
+    }
+    let mut free: Vec<&K> = waits.iter().filter(|(_, n)| **n == 0).map(|(k, _)| *k).collect();
+    let mut out = Vec::with_capacity(edges.len());
+    while let Some(key) = free.pop() {
+        out.push(key.clone());
+        for user in users.get(key).into_iter().flatten() {
+            if let Some(n) = waits.get_mut(user) {
+                *n -= 1;
+                if *n == 0 {
+                    free.push(user);
+                }
+            }
+        }
+    }
+    if out.len() == edges.len() {
+        return Ok(out);
+    }
+    // What is left has a cycle: walk along until a key comes again.
+    let left: BTreeSet<&K> = waits.iter().filter(|(_, n)| **n > 0).map(|(k, _)| *k).collect();
+    let mut path: Vec<&K> = left.iter().next().copied().into_iter().collect();
+    while let Some(last) = path.last() {
+        let Some(next) = edges.get(*last).into_iter().flatten().find(|k| left.contains(k)) else { break };
+        if let Some(at) = path.iter().position(|k| *k == next) {
+            return Err(path[at..].iter().map(|k| (*k).clone()).collect());
+        }
+        path.push(next);
+    }
+    Err(path.into_iter().cloned().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn edges(list: &[(&str, &[&str])]) -> BTreeMap<String, BTreeSet<String>> {
+        list.iter().map(|(k, to)| (k.to_string(), to.iter().map(|s| s.to_string()).collect())).collect()
+    }
+
+    #[test]
+    fn everything_comes_after_what_it_points_to() {
+        let sorted = order(edges(&[("a", &["b", "c"]), ("b", &["c"]), ("c", &["elsewhere"])])).unwrap();
+        assert_eq!(sorted, ["c", "b", "a"]);
+    }
+
+    #[test]
+    fn a_cycle_is_named() {
+        let cycle = order(edges(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"]), ("d", &[])])).unwrap_err();
+        assert_eq!(cycle, ["b", "c"]);
+    }
+}

@@ -1,0 +1,43 @@
+//! Reconciling typed objects with a cloud: compare, order, apply.
+//!
+//! The engine knows no AWS, no YAML and no terminal. A cloud is whatever implements [`Resource`]
+//! for its kinds; the tests use one that lives in memory.
+//!
+//! | module | answers |
+//! | --- | --- |
+//! | [`key`] | what an object is called |
+//! | [`reference`] | what refers to what, and what a reference resolves to |
+//! | [`rules`], [`diff`] | is it as it should be? the only comparison there is |
+//! | [`resource`] | what a kind can do; types are erased here, once |
+//! | [`graph`] | what is desired, and in which order |
+//! | [`snapshot`] | what is there |
+//! | [`plan`] | what to do about the difference |
+//! | [`apply`] | doing it, as a dataflow |
+//! | [`events`] | what happens meanwhile |
+//! | [`error`] | what went wrong, to what, and what to do |
+
+pub mod apply;
+pub mod diff;
+pub mod error;
+pub mod events;
+pub mod graph;
+pub mod key;
+pub mod plan;
+pub mod reads;
+pub mod reference;
+pub mod resource;
+pub mod rules;
+pub mod schedule;
+pub mod snapshot;
+
+pub use apply::{Outcome, apply};
+pub use diff::{Change, Diff, diff};
+pub use error::{Class, Error, Result};
+pub use events::{Event, Reporter};
+pub use graph::{Graph, Node};
+pub use key::Key;
+pub use plan::{Action, Item, Order, Plan};
+pub use reference::{AnyRef, Ids, Need, Ref};
+pub use resource::{Claim, Cx, Kind, Observed, Readiness, Registry, Resource, Scope, Usual};
+pub use rules::{Rule, What};
+pub use snapshot::{Seen, Snapshot};

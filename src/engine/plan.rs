@@ -1,0 +1,522 @@
+//! What to do about the difference.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::diff::{Change, Diff, diff};
+use super::error::{Class, Error, Result};
+use super::graph::{Graph, Node};
+use super::key::Key;
+use super::reference::{self, Ids, Need};
+use super::resource::{Claim, Kind, Readiness, Registry, Scope, TAG_GENERATION};
+use super::rules::{self, What};
+use super::snapshot::{Seen, Snapshot};
+
+/// The version of a plan's JSON form. It grows with every change that a reader could notice.
+pub const VERSION: u32 = 1;
+
+/// What is to happen to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// It is as it should be.
+    Keep,
+    /// It is not there.
+    Create,
+    /// It differs in fields that AWS can change.
+    Update,
+    /// It differs in a field that AWS cannot change, or it failed.
+    Replace,
+    /// It is ours and not in the file.
+    Delete,
+    /// It cannot be done; nothing is done while there is one of these.
+    Refuse,
+}
+
+/// Which half of a replacement comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// The new one is good before the old one goes.
+    CreateFirst,
+    /// Both cannot exist at once.
+    DeleteFirst,
+}
+
+/// An object as the plan found it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Before {
+    /// Ids, ARNs, endpoints.
+    pub live: Value,
+    /// The struct as a value.
+    pub fields: Value,
+    /// Whether it was finished.
+    pub state: Readiness,
+}
+
+/// What is to happen to one object, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    /// The object.
+    pub key: Key,
+    /// What is to happen.
+    pub action: Action,
+    /// Which half of a replacement comes first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Order>,
+    /// Field by field.
+    #[serde(default, skip_serializing_if = "Diff::is_empty")]
+    pub changes: Diff,
+    /// What the fields do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// It holds data (or is protected) and goes: it must be named to be let go.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub needs_consent: bool,
+    /// Counts the replacements of this object.
+    pub generation: u32,
+    /// What it is to be, references open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desired: Option<Value>,
+    /// What it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Before>,
+    /// Items that the desired object refers to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<(usize, Need)>,
+    /// Items whose live object this one's live object refers to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub was_using: Vec<usize>,
+    /// The place in the file.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub origin: String,
+}
+
+/// Everything that is to happen, in no particular order: the edges are the order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// [`VERSION`].
+    pub version: u32,
+    /// Whose objects it is about.
+    pub scope: Scope,
+    /// The whole stack is to go.
+    pub destroy: bool,
+    /// One for each object that is desired or there.
+    pub items: Vec<Item>,
+}
+
+/// How many objects get which action.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Counts {
+    /// As they should be.
+    pub keep: usize,
+    /// To be created.
+    pub create: usize,
+    /// To be changed in place.
+    pub update: usize,
+    /// To be replaced.
+    pub replace: usize,
+    /// To be deleted.
+    pub delete: usize,
+    /// That cannot be done.
+    pub refuse: usize,
+}
+
+impl Plan {
+    /// Compares what is desired with what is there. `None` desires nothing: the plan of a destroy.
+    ///
+    /// # Errors
+    /// When two objects have one key, when the graph has a cycle, or when a kind is unknown.
+    pub fn make<C: Send + Sync + 'static>(
+        registry: &Registry<C>,
+        scope: &Scope,
+        desired: Option<&Graph>,
+        snapshot: &Snapshot,
+    ) -> Result<Plan> {
+        let empty = Graph::default();
+        let graph = desired.unwrap_or(&empty);
+        let mut matching = Matching::new(snapshot)?;
+        let mut ids = Ids::default();
+        for (key, at) in &matching.current {
+            ids.insert(key, snapshot.seen[*at].live.clone());
+        }
+        let order = graph.order().map_err(|cycle| cycle_error(&cycle))?;
+
+        let mut items: Vec<Item> = Vec::new();
+        let mut by_key: BTreeMap<Key, usize> = BTreeMap::new();
+        let mut by_seen: BTreeMap<usize, usize> = BTreeMap::new();
+        for key in &order {
+            let Some(node) = graph.get(key) else { continue };
+            let kind = registry.kind(&key.kind)?;
+            let found = matching.find(kind.as_ref(), node, &ids);
+            let mut item = match found {
+                Found::Nothing => compare_nothing(node),
+                Found::At(at) => {
+                    by_seen.insert(at, items.len());
+                    ids.insert(key, snapshot.seen[at].live.clone());
+                    compare(kind.as_ref(), node, &snapshot.seen[at], &ids)
+                }
+                Found::Clash(at) => refuse_clash(node, &snapshot.seen[at], scope),
+            };
+            if item.action == Action::Create
+                || item.action == Action::Replace
+                || (item.action == Action::Update && kind.revisioned())
+            {
+                ids.forget(key);
+            }
+            item.needs =
+                reference::named(&node.desired).into_iter().filter_map(|(to, need)| Some((*by_key.get(&to)?, need))).collect();
+            by_key.insert(key.clone(), items.len());
+            items.push(item);
+        }
+
+        for (at, seen) in snapshot.seen.iter().enumerate() {
+            if matching.taken.contains(&at) || seen.state == Readiness::Gone {
+                continue;
+            }
+            let key = match (&seen.claim, seen.key()) {
+                (_, Some(key)) => key,
+                (Claim::Stray, None) => Key::new(seen.kind.clone(), stray_name(seen)),
+                _ => continue,
+            };
+            let kind = registry.kind(&seen.kind)?;
+            let leftover = by_key.contains_key(&key);
+            by_seen.insert(at, items.len());
+            items.push(Item {
+                action: Action::Delete,
+                order: None,
+                changes: Diff::default(),
+                reason: if leftover {
+                    Some("left over from a replacement".into())
+                } else if matches!(seen.claim, Claim::Stray) {
+                    Some("not made by this stack, in a parent that is its own".into())
+                } else {
+                    None
+                },
+                needs_consent: kind.holds_data(),
+                generation: seen.generation(),
+                desired: None,
+                before: Some(before(seen)),
+                needs: Vec::new(),
+                was_using: Vec::new(),
+                origin: String::new(),
+                key,
+            });
+        }
+
+        link_live(&mut items, snapshot, &by_seen);
+        let mut plan = Plan { version: VERSION, scope: scope.clone(), destroy: desired.is_none(), items };
+        plan.settle_orders(registry)?;
+        Ok(plan)
+    }
+
+    /// How many objects get which action.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for item in &self.items {
+            *match item.action {
+                Action::Keep => &mut counts.keep,
+                Action::Create => &mut counts.create,
+                Action::Update => &mut counts.update,
+                Action::Replace => &mut counts.replace,
+                Action::Delete => &mut counts.delete,
+                Action::Refuse => &mut counts.refuse,
+            } += 1;
+        }
+        counts
+    }
+
+    /// The items that say that something happens.
+    pub fn changes(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter().filter(|item| item.action != Action::Keep)
+    }
+
+    /// Nothing is to happen.
+    pub fn is_empty(&self) -> bool {
+        self.changes().next().is_none()
+    }
+
+    /// The desired objects, as they were when the plan was made.
+    ///
+    /// # Errors
+    /// When the plan names an object twice.
+    pub fn graph(&self) -> Result<Option<Graph>> {
+        if self.destroy {
+            return Ok(None);
+        }
+        let mut graph = Graph::default();
+        for item in &self.items {
+            if let Some(desired) = &item.desired {
+                graph.insert(Node {
+                    key: item.key.clone(),
+                    desired: desired.clone(),
+                    origin: item.origin.clone(),
+                    protect: false,
+                })?;
+            }
+        }
+        Ok(Some(graph))
+    }
+
+    /// A fingerprint of everything that the plan says.
+    ///
+    /// # Errors
+    /// When the plan cannot be written as JSON, which is a defect.
+    pub fn digest(&self) -> Result<String> {
+        let text = serde_json::to_string(self).map_err(|e| Error::internal(e.to_string()))?;
+        Ok(Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect())
+    }
+
+    /// Makes the halves of dependent replacements agree, and refuses what no order can do.
+    fn settle_orders<C: Send + Sync + 'static>(&mut self, registry: &Registry<C>) -> Result<()> {
+        // Where an object must go before its successor comes, its users must go before it does.
+        loop {
+            let first: BTreeSet<usize> =
+                (0..self.items.len()).filter(|&i| self.items[i].order == Some(Order::DeleteFirst)).collect();
+            let follow: Vec<usize> = (0..self.items.len())
+                .filter(|&i| self.items[i].order == Some(Order::CreateFirst))
+                .filter(|&i| self.items[i].was_using.iter().any(|u| first.contains(u)))
+                .collect();
+            if follow.is_empty() {
+                break;
+            }
+            for i in follow {
+                self.items[i].order = Some(Order::DeleteFirst);
+                self.items[i].generation =
+                    self.items[i].before.as_ref().map_or(1, |_| self.items[i].generation.saturating_sub(1).max(1));
+                strip_generation(&mut self.items[i]);
+            }
+        }
+        let edges = super::schedule::Schedule::of(self, registry)?.edges();
+        if let Err(cycle) = super::graph::order(edges) {
+            let mut involved: Vec<usize> = cycle.iter().map(|(item, _)| *item).collect();
+            involved.sort_unstable();
+            involved.dedup();
+            let names = involved.iter().map(|&i| format!("`{}`", self.items[i].key)).collect::<Vec<_>>().join(", ");
+            for i in involved {
+                let item = &mut self.items[i];
+                if item.order == Some(Order::DeleteFirst) {
+                    item.action = Action::Refuse;
+                    item.order = None;
+                    item.reason = Some(format!(
+                        "it must be deleted before its successor can be made, but what uses it can only be moved to the successor ({names}); make the new one under another name first, then remove this one"
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn strip_generation(item: &mut Item) {
+    let generation = item.generation;
+    if let Some(Value::Object(tags)) = item.desired.as_mut().and_then(|d| d.get_mut("tags")) {
+        if generation > 1 {
+            tags.insert(TAG_GENERATION.into(), generation.to_string().into());
+        } else {
+            tags.shift_remove(TAG_GENERATION);
+        }
+    }
+}
+
+fn before(seen: &Seen) -> Before {
+    Before { live: seen.live.clone(), fields: seen.fields.clone(), state: seen.state.clone() }
+}
+
+fn stray_name(seen: &Seen) -> String {
+    let id = seen.live.get("id").and_then(Value::as_str).unwrap_or("unnamed");
+    id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' }).take(128).collect()
+}
+
+fn cycle_error(cycle: &[Key]) -> Error {
+    let mut names: Vec<String> = cycle.iter().map(Key::to_string).collect();
+    names.extend(names.first().cloned());
+    Error::new(Class::Invalid, format!("these refer to each other in a circle: {}", names.join(" → ")))
+}
+
+enum Found {
+    Nothing,
+    At(usize),
+    Clash(usize),
+}
+
+/// Which live object answers to which key.
+struct Matching<'a> {
+    seen: &'a [Seen],
+    current: BTreeMap<Key, usize>,
+    taken: BTreeSet<usize>,
+}
+
+impl<'a> Matching<'a> {
+    fn new(snapshot: &'a Snapshot) -> Result<Self> {
+        let mut all: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
+        for (at, seen) in snapshot.seen.iter().enumerate() {
+            if let (Some(key), false) = (seen.key(), seen.state == Readiness::Gone) {
+                all.entry(key).or_default().push(at);
+            }
+        }
+        let mut current = BTreeMap::new();
+        for (key, list) in all {
+            // A failed one never hides one that works; the newest generation is the one that stays.
+            let rank = |at: &usize| (!matches!(snapshot.seen[*at].state, Readiness::Failed(_)), snapshot.seen[*at].generation());
+            let best = list.iter().map(rank).max();
+            let first: Vec<usize> = list.into_iter().filter(|at| Some(rank(at)) == best).collect();
+            if let [one, other, ..] = first[..]
+                && best.is_some_and(|(works, _)| works)
+            {
+                let (one, other) = (snapshot.seen[one].id(), snapshot.seen[other].id());
+                return Err(Error::new(Class::Exists, format!("two live objects are `{key}`: {one} and {other}"))
+                    .about(&key)
+                    .hint("find out which of the two is in use, delete the other one in AWS or take its `stack:key` tag away, and run this again"));
+            }
+            if let Some(at) = first.first() {
+                current.insert(key, *at);
+            }
+        }
+        Ok(Matching { seen: &snapshot.seen, current, taken: BTreeSet::new() })
+    }
+
+    fn find<C>(&mut self, kind: &dyn Kind<C>, node: &Node, ids: &Ids) -> Found {
+        if let Some(at) = self.current.get(&node.key) {
+            self.taken.insert(*at);
+            return Found::At(*at);
+        }
+        let Some(wanted) = identity(kind, &node.desired, ids) else { return Found::Nothing };
+        let alike = |claims: fn(&Claim) -> bool, this: &Self| {
+            this.seen.iter().enumerate().find_map(|(at, seen)| {
+                let fits = seen.kind == node.key.kind
+                    && claims(&seen.claim)
+                    && !this.taken.contains(&at)
+                    && seen.state != Readiness::Gone;
+                (fits && identity(kind, &seen.fields, ids).as_ref() == Some(&wanted)).then_some(at)
+            })
+        };
+        if let Some(at) = alike(|c| matches!(c, Claim::Stray | Claim::Adoptable), self) {
+            self.taken.insert(at);
+            return Found::At(at);
+        }
+        alike(|c| matches!(c, Claim::Foreign), self).map_or(Found::Nothing, Found::Clash)
+    }
+}
+
+/// What tells an object from its siblings, when its kind says so and all of it is known.
+fn identity<C>(kind: &dyn Kind<C>, value: &Value, ids: &Ids) -> Option<Vec<Value>> {
+    let fields: Vec<Value> = rules::fields(kind.rules(), What::Identity)
+        .map(|field| ids.resolve(value.get(field).unwrap_or(&Value::Null)))
+        .collect::<Result<_, _>>()
+        .ok()?;
+    (!fields.is_empty()).then_some(fields)
+}
+
+fn blank(node: &Node, action: Action) -> Item {
+    Item {
+        key: node.key.clone(),
+        action,
+        order: None,
+        changes: Diff::default(),
+        reason: None,
+        needs_consent: false,
+        generation: 1,
+        desired: Some(node.desired.clone()),
+        before: None,
+        needs: Vec::new(),
+        was_using: Vec::new(),
+        origin: node.origin.clone(),
+    }
+}
+
+fn compare_nothing(node: &Node) -> Item {
+    blank(node, Action::Create)
+}
+
+fn refuse_clash(node: &Node, seen: &Seen, scope: &Scope) -> Item {
+    let owner = match seen.fields.get("tags").and_then(|t| t.get(super::resource::TAG_STACK)).and_then(Value::as_str) {
+        Some(other) => format!("it belongs to the stack `{other}`"),
+        None => format!("it does not carry the tags of stack `{}`, environment `{}`", scope.stack, scope.env),
+    };
+    let mut item = blank(node, Action::Refuse);
+    item.reason = Some(format!(
+        "{} is there already and {owner}; rename this one, or tag that one with `stack:name`, `stack:env` and `stack:key` to hand it over",
+        seen.id()
+    ));
+    item
+}
+
+fn set_generation(desired: &mut Value, generation: u32) {
+    if let (true, Some(Value::Object(tags))) = (generation > 1, desired.get_mut("tags")) {
+        tags.insert(TAG_GENERATION.into(), generation.to_string().into());
+    }
+}
+
+fn compare<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, ids: &Ids) -> Item {
+    let mut item = blank(node, Action::Keep);
+    item.before = Some(before(seen));
+    item.generation = seen.generation();
+    if let Some(desired) = &mut item.desired {
+        strip_tag(desired);
+        set_generation(desired, item.generation);
+    }
+    let desired = item.desired.clone().unwrap_or(Value::Null);
+    item.changes = diff(kind.rules(), &desired, &seen.fields, ids);
+    let failed = match &seen.state {
+        Readiness::Failed(why) => Some(format!("AWS says that it failed: {why}")),
+        _ => None,
+    };
+    if failed.is_some() || (item.changes.forcing().next().is_some() && !kind.revisioned()) {
+        item.action = Action::Replace;
+        item.reason = failed;
+        let order = kind.replace_order(&item.changes);
+        item.order = Some(order);
+        item.needs_consent = kind.holds_data() || node.protect;
+        if order == Order::CreateFirst {
+            item.generation += 1;
+            if let Some(desired) = &mut item.desired {
+                set_generation(desired, item.generation);
+            }
+        }
+    } else if !item.changes.is_empty() {
+        item.action = Action::Update;
+    } else if let Readiness::Waiting { status, .. } = &seen.state {
+        item.reason = Some(format!("AWS is still at it: {status}"));
+    }
+    item
+}
+
+/// A saved plan's desired values may carry the tag already.
+fn strip_tag(desired: &mut Value) {
+    if let Some(Value::Object(tags)) = desired.get_mut("tags") {
+        tags.shift_remove(TAG_GENERATION);
+    }
+}
+
+/// Finds which live object refers to which, by the physical references in what was read.
+fn link_live(items: &mut [Item], snapshot: &Snapshot, by_seen: &BTreeMap<usize, usize>) {
+    let mut index: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for (at, item) in by_seen {
+        let seen = &snapshot.seen[*at];
+        for value in seen.live.as_object().into_iter().flat_map(|m| m.values()).filter_map(Value::as_str) {
+            index.insert((seen.kind.as_str(), value), *item);
+        }
+    }
+    for (at, item) in by_seen {
+        let mut using = BTreeSet::new();
+        reference::visit(&snapshot.seen[*at].fields, &mut |token| {
+            if let reference::Token::Physical { kind, value, .. } = token
+                && let Some(to) = index.get(&(kind, value))
+                && to != item
+            {
+                using.insert(*to);
+            }
+        });
+        items[*item].was_using = using.into_iter().collect();
+    }
+}
+
+/// What a person needs to see of a change, when it is one of the tags that the engine writes itself.
+pub fn is_ownership(change: &Change) -> bool {
+    change.path.starts_with("tags.stack:")
+}

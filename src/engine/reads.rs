@@ -1,0 +1,42 @@
+//! Answers that several kinds share while the cloud is being read.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OnceCell;
+
+use super::error::{Error, Result};
+
+type Slot = Arc<OnceCell<Result<Arc<dyn Any + Send + Sync>>>>;
+
+/// One reading of the cloud: every question is asked once, whoever asks first.
+///
+/// Route tables, routes and associations come from one call; whoever needs the VPC's id waits for the
+/// one call that finds it. So children follow parents without stages.
+#[derive(Default)]
+pub struct Reads {
+    slots: Mutex<HashMap<String, Slot>>,
+}
+
+impl Reads {
+    /// The answer to `question`, asking it with `ask` unless somebody already has.
+    ///
+    /// # Errors
+    /// What `ask` failed with, the same for everybody; or a defect when one question has two types.
+    pub async fn once<T, F>(&self, question: impl Into<String>, ask: F) -> Result<Arc<T>>
+    where
+        T: Send + Sync + 'static,
+        F: Future<Output = Result<T>>,
+    {
+        let question = question.into();
+        let slot = {
+            let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+            slots.entry(question.clone()).or_default().clone()
+        };
+        let answer =
+            slot.get_or_init(|| async { ask.await.map(|value| Arc::new(value) as Arc<dyn Any + Send + Sync>) }).await.clone()?;
+        answer.downcast::<T>().map_err(|_| Error::internal(format!("the reading `{question}` has two types")))
+    }
+}

@@ -1,0 +1,402 @@
+//! What a kind of object can do, and the erasure of its type.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::diff::Diff;
+use super::error::{Error, Result};
+use super::key::Key;
+use super::plan::Order;
+use super::reads::Reads;
+use super::rules::Rule;
+
+/// The tag that carries the stack's name.
+pub const TAG_STACK: &str = "stack:name";
+/// The tag that carries the environment.
+pub const TAG_ENV: &str = "stack:env";
+/// The tag that carries the object's key.
+pub const TAG_KEY: &str = "stack:key";
+/// The tag that tells the new half of a replacement from the old one.
+pub const TAG_GENERATION: &str = "stack:generation";
+
+/// Which stack it is about: whose objects are ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// The stack's name.
+    pub stack: String,
+    /// The environment; `default` when none was chosen.
+    pub env: String,
+    /// The region that regional objects live in.
+    pub region: String,
+    /// The account, as AWS says it.
+    pub account: String,
+    /// `aws`, `aws-cn`, `aws-us-gov`.
+    pub partition: String,
+}
+
+impl Scope {
+    /// What the names of this stack's objects begin with: `webapp-staging`, or `webapp` without an environment.
+    pub fn prefix(&self) -> String {
+        if self.env == "default" { self.stack.clone() } else { format!("{}-{}", self.stack, self.env) }
+    }
+
+    /// Whether an object with these tags belongs to this stack and environment.
+    pub fn owns(&self, tags: &BTreeMap<String, String>) -> bool {
+        tags.get(TAG_STACK) == Some(&self.stack) && tags.get(TAG_ENV) == Some(&self.env)
+    }
+
+    /// Whose an object of kind `kind` with these tags is, when it lies inside something of ours (`inside`) or not.
+    pub fn claim(&self, kind: &str, tags: &BTreeMap<String, String>, inside: bool) -> Claim {
+        if !self.owns(tags) {
+            // Another stack's object is never adopted, wherever it lies.
+            return if inside && !tags.contains_key(TAG_STACK) { Claim::Adoptable } else { Claim::Foreign };
+        }
+        match tags.get(TAG_KEY).map(|key| key.parse::<Key>()) {
+            Some(Ok(key)) if key.kind == kind => Claim::Ours(key.name),
+            _ => Claim::Adoptable,
+        }
+    }
+}
+
+/// Whose an observed object is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Claim {
+    /// Ours, with this name.
+    Ours(String),
+    /// In a parent that is ours alone: taken over when the file wants one like it, deleted when not.
+    Stray,
+    /// Inside something of ours without a name: taken over when the file wants one like it, otherwise left alone.
+    Adoptable,
+    /// Somebody else's. Known only so that a clash can be explained.
+    Foreign,
+}
+
+/// One object as it was read.
+pub struct Observed<R: Resource> {
+    /// Whose it is.
+    pub claim: Claim,
+    /// Ids, ARNs, endpoints.
+    pub live: R::Live,
+    /// The same struct as in the file, filled from AWS.
+    pub fields: R,
+    /// Whether it is finished.
+    pub state: Readiness,
+}
+
+/// Whether an object is as it was asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Readiness {
+    /// It serves.
+    Ready,
+    /// AWS is at it; in AWS's own words.
+    Waiting {
+        /// AWS's status, and what else it says.
+        status: String,
+        /// From 0 to 1, when AWS tells.
+        progress: Option<f32>,
+    },
+    /// AWS gave up; in AWS's own words.
+    Failed(String),
+    /// It is not there (any more).
+    Gone,
+}
+
+impl Readiness {
+    /// AWS is at it.
+    pub fn waiting(status: impl Into<String>) -> Self {
+        Readiness::Waiting { status: status.into(), progress: None }
+    }
+}
+
+/// How long AWS usually takes, for what is shown and for what is started first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usual {
+    /// From the create call until it serves.
+    pub create: Duration,
+    /// From the delete call until it is gone.
+    pub delete: Duration,
+}
+
+impl Usual {
+    /// Both in seconds.
+    pub const fn secs(create: u64, delete: u64) -> Self {
+        Usual { create: Duration::from_secs(create), delete: Duration::from_secs(delete) }
+    }
+}
+
+/// What every verb of a kind is given.
+pub struct Cx<C> {
+    /// The clients.
+    pub cloud: Arc<C>,
+    /// Whose objects are ours.
+    pub scope: Arc<Scope>,
+    /// This reading's shared answers.
+    pub reads: Arc<Reads>,
+    /// The object at hand; for `observe` only its kind counts.
+    pub key: Key,
+    /// 1, and one more for every replacement.
+    pub generation: u32,
+}
+
+impl<C> Clone for Cx<C> {
+    fn clone(&self) -> Self {
+        Cx {
+            cloud: self.cloud.clone(),
+            scope: self.scope.clone(),
+            reads: self.reads.clone(),
+            key: self.key.clone(),
+            generation: self.generation,
+        }
+    }
+}
+
+impl<C> Cx<C> {
+    /// A context for a new reading.
+    pub fn new(cloud: Arc<C>, scope: Arc<Scope>) -> Self {
+        Cx { cloud, scope, reads: Arc::default(), key: Key::new("", ""), generation: 1 }
+    }
+
+    /// The same, about one object.
+    pub fn at(&self, key: &Key, generation: u32) -> Self {
+        Cx { key: key.clone(), generation, ..self.clone() }
+    }
+
+    /// The same, with nothing read yet.
+    pub fn fresh(&self) -> Self {
+        Cx { reads: Arc::default(), ..self.clone() }
+    }
+
+    /// An idempotency token: the same for the same object, generation and `what`, whichever process asks. 32 characters.
+    pub fn token(&self, what: &str) -> String {
+        let s = &self.scope;
+        let text =
+            [&s.account, &s.region, &s.stack, &s.env, &self.key.to_string(), &self.generation.to_string(), what].join("\n");
+        Sha256::digest(text.as_bytes()).iter().take(16).map(|b| format!("{b:02x}")).collect()
+    }
+}
+
+/// One kind of object. The struct is what the user wants; a `None` field is "whatever it is now".
+pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync + 'static {
+    /// `service.object` in the AWS CLI's words: `ec2.subnet`.
+    const KIND: &'static str;
+    /// What is special about which field.
+    const RULES: &'static [Rule] = &[];
+    /// How long AWS usually takes.
+    const USUAL: Usual = Usual::secs(1, 1);
+    /// Whether it has tags (a `tags` field): ownership is then written there by the engine.
+    const TAGGED: bool = true;
+    /// Whether it holds data: deleting or replacing it needs consent by name.
+    const HOLDS_DATA: bool = false;
+    /// Whether every change makes a new revision with a new identifier, and none is ever replaced.
+    const REVISIONED: bool = false;
+    /// The clients that this kind talks to.
+    type Cloud: Send + Sync + 'static;
+    /// What others may refer to. Serializes to an object of texts with at least `id`.
+    type Live: Serialize + DeserializeOwned + Clone + Send + Sync;
+
+    /// Reads every object of this kind that belongs to the stack, in as few calls as the cloud allows.
+    fn observe(cx: &Cx<Self::Cloud>) -> impl Future<Output = Result<Vec<Observed<Self>>>> + Send;
+    /// Makes the bare object, with its tags, in one call.
+    fn create(&self, cx: &Cx<Self::Cloud>) -> impl Future<Output = Result<Self::Live>> + Send;
+    /// Writes what the diff names and nothing else.
+    fn update(&self, cx: &Cx<Self::Cloud>, live: &Self::Live, diff: &Diff) -> impl Future<Output = Result<Self::Live>> + Send;
+    /// Asks for the object's end.
+    fn delete(cx: &Cx<Self::Cloud>, live: &Self::Live) -> impl Future<Output = Result<()>> + Send;
+
+    /// One look; the engine owns the clock.
+    fn poll(&self, _cx: &Cx<Self::Cloud>, _live: &Self::Live) -> impl Future<Output = Result<Readiness>> + Send {
+        async { Ok(Readiness::Ready) }
+    }
+
+    /// One look at an object that is being deleted.
+    fn poll_gone(_cx: &Cx<Self::Cloud>, _live: &Self::Live) -> impl Future<Output = Result<Readiness>> + Send {
+        async { Ok(Readiness::Gone) }
+    }
+
+    /// Which half of a replacement comes first. The new one, unless both cannot exist at once.
+    fn replace_order(_diff: &Diff) -> Order {
+        Order::CreateFirst
+    }
+}
+
+/// An observed object without its type.
+#[derive(Clone, Debug)]
+pub struct RawObserved {
+    /// Whose it is.
+    pub claim: Claim,
+    /// Ids, ARNs, endpoints.
+    pub live: Value,
+    /// The struct as a value.
+    pub fields: Value,
+    /// Whether it is finished.
+    pub state: Readiness,
+}
+
+/// A kind without its type: what the engine works with.
+pub trait Kind<C>: Send + Sync {
+    /// See [`Resource::KIND`].
+    fn name(&self) -> &'static str;
+    /// See [`Resource::RULES`].
+    fn rules(&self) -> &'static [Rule];
+    /// See [`Resource::USUAL`].
+    fn usual(&self) -> Usual;
+    /// See [`Resource::TAGGED`].
+    fn tagged(&self) -> bool;
+    /// See [`Resource::HOLDS_DATA`].
+    fn holds_data(&self) -> bool;
+    /// See [`Resource::REVISIONED`].
+    fn revisioned(&self) -> bool;
+    /// See [`Resource::replace_order`].
+    fn replace_order(&self, diff: &Diff) -> Order;
+    /// The JSON Schema of the struct.
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
+    /// The value as the struct writes it, or what is wrong with it.
+    ///
+    /// # Errors
+    /// What serde says.
+    fn canonical(&self, value: Value) -> Result<Value, String>;
+    /// See [`Resource::observe`].
+    fn observe<'a>(&'a self, cx: &'a Cx<C>) -> BoxFuture<'a, Result<Vec<RawObserved>>>;
+    /// See [`Resource::create`]; the value has no open references.
+    fn create<'a>(&'a self, cx: &'a Cx<C>, desired: &'a Value) -> BoxFuture<'a, Result<Value>>;
+    /// See [`Resource::update`].
+    fn update<'a>(&'a self, cx: &'a Cx<C>, desired: &'a Value, live: &'a Value, diff: &'a Diff) -> BoxFuture<'a, Result<Value>>;
+    /// See [`Resource::delete`].
+    fn delete<'a>(&'a self, cx: &'a Cx<C>, live: &'a Value) -> BoxFuture<'a, Result<()>>;
+    /// See [`Resource::poll`].
+    fn poll<'a>(&'a self, cx: &'a Cx<C>, desired: &'a Value, live: &'a Value) -> BoxFuture<'a, Result<Readiness>>;
+    /// See [`Resource::poll_gone`].
+    fn poll_gone<'a>(&'a self, cx: &'a Cx<C>, live: &'a Value) -> BoxFuture<'a, Result<Readiness>>;
+}
+
+struct Erased<R>(PhantomData<fn() -> R>);
+
+fn typed<T: DeserializeOwned>(kind: &str, what: &str, value: &Value) -> Result<T> {
+    T::deserialize(value).map_err(|e| Error::internal(format!("{what} of `{kind}` does not fit its type: {e}")))
+}
+
+fn raw<T: Serialize>(kind: &str, value: &T) -> Result<Value> {
+    serde_json::to_value(value).map_err(|e| Error::internal(format!("`{kind}` cannot be written as a value: {e}")))
+}
+
+impl<R: Resource> Kind<R::Cloud> for Erased<R> {
+    fn name(&self) -> &'static str {
+        R::KIND
+    }
+    fn rules(&self) -> &'static [Rule] {
+        R::RULES
+    }
+    fn usual(&self) -> Usual {
+        R::USUAL
+    }
+    fn tagged(&self) -> bool {
+        R::TAGGED
+    }
+    fn holds_data(&self) -> bool {
+        R::HOLDS_DATA
+    }
+    fn revisioned(&self) -> bool {
+        R::REVISIONED
+    }
+    fn replace_order(&self, diff: &Diff) -> Order {
+        R::replace_order(diff)
+    }
+    fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<R>()
+    }
+    fn canonical(&self, value: Value) -> Result<Value, String> {
+        let typed: R = serde_json::from_value(value).map_err(|e| e.to_string())?;
+        serde_json::to_value(typed).map_err(|e| e.to_string())
+    }
+    fn observe<'a>(&'a self, cx: &'a Cx<R::Cloud>) -> BoxFuture<'a, Result<Vec<RawObserved>>> {
+        Box::pin(async move {
+            R::observe(cx)
+                .await?
+                .into_iter()
+                .map(|o| {
+                    Ok(RawObserved {
+                        claim: o.claim,
+                        live: raw(R::KIND, &o.live)?,
+                        fields: raw(R::KIND, &o.fields)?,
+                        state: o.state,
+                    })
+                })
+                .collect()
+        })
+    }
+    fn create<'a>(&'a self, cx: &'a Cx<R::Cloud>, desired: &'a Value) -> BoxFuture<'a, Result<Value>> {
+        Box::pin(async move { raw(R::KIND, &typed::<R>(R::KIND, "the desired value", desired)?.create(cx).await?) })
+    }
+    fn update<'a>(
+        &'a self,
+        cx: &'a Cx<R::Cloud>,
+        desired: &'a Value,
+        live: &'a Value,
+        diff: &'a Diff,
+    ) -> BoxFuture<'a, Result<Value>> {
+        Box::pin(async move {
+            let live = typed(R::KIND, "the live value", live)?;
+            raw(R::KIND, &typed::<R>(R::KIND, "the desired value", desired)?.update(cx, &live, diff).await?)
+        })
+    }
+    fn delete<'a>(&'a self, cx: &'a Cx<R::Cloud>, live: &'a Value) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move { R::delete(cx, &typed(R::KIND, "the live value", live)?).await })
+    }
+    fn poll<'a>(&'a self, cx: &'a Cx<R::Cloud>, desired: &'a Value, live: &'a Value) -> BoxFuture<'a, Result<Readiness>> {
+        Box::pin(async move {
+            let live = typed(R::KIND, "the live value", live)?;
+            typed::<R>(R::KIND, "the desired value", desired)?.poll(cx, &live).await
+        })
+    }
+    fn poll_gone<'a>(&'a self, cx: &'a Cx<R::Cloud>, live: &'a Value) -> BoxFuture<'a, Result<Readiness>> {
+        Box::pin(async move { R::poll_gone(cx, &typed(R::KIND, "the live value", live)?).await })
+    }
+}
+
+/// The kinds that are known, by name.
+pub struct Registry<C> {
+    kinds: BTreeMap<&'static str, Arc<dyn Kind<C>>>,
+}
+
+impl<C> Default for Registry<C> {
+    fn default() -> Self {
+        Registry { kinds: BTreeMap::new() }
+    }
+}
+
+impl<C: Send + Sync + 'static> Registry<C> {
+    /// Adds a kind.
+    pub fn with<R: Resource<Cloud = C>>(mut self) -> Self {
+        self.kinds.insert(R::KIND, Arc::new(Erased::<R>(PhantomData)));
+        self
+    }
+
+    /// The kind of that name.
+    ///
+    /// # Errors
+    /// A defect: names from files are checked before.
+    pub fn kind(&self, name: &str) -> Result<&Arc<dyn Kind<C>>> {
+        self.kinds.get(name).ok_or_else(|| Error::internal(format!("there is no kind `{name}`")))
+    }
+
+    /// The kind of that name, if there is one.
+    pub fn find(&self, name: &str) -> Option<&Arc<dyn Kind<C>>> {
+        self.kinds.get(name)
+    }
+
+    /// Every kind, by name.
+    pub fn kinds(&self) -> impl Iterator<Item = &Arc<dyn Kind<C>>> {
+        self.kinds.values()
+    }
+}

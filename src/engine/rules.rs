@@ -1,0 +1,103 @@
+//! What is special about which field, as data beside the field.
+
+/// One thing that the comparison or the apply must know about a field of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The field's path: `cidr`, `health.path`, `containers.*.image`. `*` stands for any key or index.
+    pub field: &'static str,
+    /// What is special about it.
+    pub what: What,
+}
+
+/// The special things that a field can be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// AWS cannot change it: a difference means a replacement.
+    Immutable,
+    /// An array whose order means nothing.
+    Set,
+    /// An array of objects, matched by this field of theirs; their order means nothing.
+    Keyed(&'static str),
+    /// A map that is the user's alone: a key that is there and not desired is removed.
+    Exact,
+    /// An IAM policy document, compared by meaning.
+    Policy,
+    /// Counts when the object is created, never after.
+    CreateOnly,
+    /// Never compared: it only orders.
+    OrderOnly,
+    /// A version of which only a prefix is desired: `16` is satisfied by `16.4`.
+    VersionPrefix,
+    /// Not set by `create`: `update` sets it right afterwards, as it does when finishing a half-made object.
+    AfterCreate,
+    /// Part of what tells an object from its siblings where AWS has no tags.
+    Identity,
+    /// Never shown and never stored.
+    Secret,
+}
+
+macro_rules! constructors {
+    ($($(#[$doc:meta])* $name:ident => $what:ident),* $(,)?) => {
+        impl Rule {
+            $($(#[$doc])* pub const fn $name(field: &'static str) -> Rule { Rule { field, what: What::$what } })*
+        }
+    };
+}
+
+constructors! {
+    /// See [`What::Immutable`].
+    immutable => Immutable,
+    /// See [`What::Set`].
+    set => Set,
+    /// See [`What::Exact`].
+    exact => Exact,
+    /// See [`What::Policy`].
+    policy => Policy,
+    /// See [`What::CreateOnly`].
+    create_only => CreateOnly,
+    /// See [`What::OrderOnly`].
+    order_only => OrderOnly,
+    /// See [`What::VersionPrefix`].
+    version_prefix => VersionPrefix,
+    /// See [`What::AfterCreate`].
+    after_create => AfterCreate,
+    /// See [`What::Identity`].
+    identity => Identity,
+    /// See [`What::Secret`].
+    secret => Secret,
+}
+
+impl Rule {
+    /// See [`What::Keyed`].
+    pub const fn keyed(field: &'static str, by: &'static str) -> Rule {
+        Rule { field, what: What::Keyed(by) }
+    }
+
+    fn covers(&self, path: &[String]) -> bool {
+        let mut parts = self.field.split('.');
+        path.iter().all(|step| parts.next().is_some_and(|part| part == "*" || part == step)) && parts.next().is_none()
+    }
+}
+
+/// Whether the field at `path` is `what`.
+pub fn is(rules: &[Rule], path: &[String], what: What) -> bool {
+    rules.iter().any(|rule| rule.what == what && rule.covers(path))
+}
+
+/// Whether the field at `path`, or one that it lies in, is `what`.
+pub fn is_within(rules: &[Rule], path: &[String], what: What) -> bool {
+    (1..=path.len()).any(|n| is(rules, &path[..n], what))
+}
+
+/// By which field the objects of the array at `path` are matched.
+pub fn keyed_by(rules: &[Rule], path: &[String]) -> Option<&'static str> {
+    rules.iter().find_map(|rule| match rule.what {
+        What::Keyed(by) if rule.covers(path) => Some(by),
+        _ => None,
+    })
+}
+
+/// The fields (top level) that are `what`.
+pub fn fields(rules: &[Rule], what: What) -> impl Iterator<Item = &'static str> {
+    rules.iter().filter(move |rule| rule.what == what).map(|rule| rule.field)
+}

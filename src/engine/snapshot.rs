@@ -1,0 +1,82 @@
+//! What is there.
+
+use futures::future::join_all;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::error::Error;
+use super::key::Key;
+use super::resource::{Claim, Cx, Readiness, Registry, TAG_GENERATION};
+
+/// One object as it was read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Its kind.
+    pub kind: String,
+    /// Whose it is.
+    pub claim: Claim,
+    /// Ids, ARNs, endpoints.
+    pub live: Value,
+    /// The struct as a value; references are physical.
+    pub fields: Value,
+    /// Whether it is finished.
+    pub state: Readiness,
+}
+
+impl Seen {
+    /// Its key, when it is ours by name.
+    pub fn key(&self) -> Option<Key> {
+        match &self.claim {
+            Claim::Ours(name) => Some(Key::new(self.kind.clone(), name.clone())),
+            _ => None,
+        }
+    }
+
+    /// 1, or what its tag says.
+    pub fn generation(&self) -> u32 {
+        self.fields.get("tags").and_then(|tags| tags.get(TAG_GENERATION)?.as_str()?.parse().ok()).unwrap_or(1)
+    }
+
+    /// What AWS calls it.
+    pub fn id(&self) -> &str {
+        self.live.get("arn").or_else(|| self.live.get("id")).and_then(Value::as_str).unwrap_or("")
+    }
+}
+
+/// Everything of a stack that was there at one time.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// In the order of the kinds.
+    pub seen: Vec<Seen>,
+}
+
+impl Snapshot {
+    /// Reads every kind, all at once.
+    ///
+    /// # Errors
+    /// Every kind that could not be read, each with the operation that failed.
+    pub async fn read<C: Send + Sync + 'static>(registry: &Registry<C>, cx: &Cx<C>) -> Result<Snapshot, Vec<Error>> {
+        let cx = cx.fresh();
+        let reads = registry.kinds().map(|kind| {
+            let cx = cx.at(&Key::new(kind.name(), ""), 1);
+            async move { (kind.name(), kind.observe(&cx).await) }
+        });
+        let mut seen = Vec::new();
+        let mut errors: Vec<Error> = Vec::new();
+        for (kind, result) in join_all(reads).await {
+            match result {
+                Ok(list) => seen.extend(list.into_iter().map(|o| Seen {
+                    kind: kind.to_owned(),
+                    claim: o.claim,
+                    live: o.live,
+                    fields: o.fields,
+                    state: o.state,
+                })),
+                // Kinds share their readings, so one failure may come back several times.
+                Err(e) if errors.iter().any(|other| other.to_string() == e.to_string()) => {}
+                Err(e) => errors.push(e),
+            }
+        }
+        if errors.is_empty() { Ok(Snapshot { seen }) } else { Err(errors) }
+    }
+}

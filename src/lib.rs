@@ -1,0 +1,3 @@
+//! stack
+#![allow(missing_docs)]
+pub mod engine;
