@@ -465,7 +465,7 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
                 Err(error) => error,
             };
             let end = match error.class {
-                Class::NotYet => NOT_YET,
+                Class::NotYet | Class::Throttled => NOT_YET,
                 Class::InUse if verb == Verb::Delete => IN_USE,
                 _ => return Err(error),
             };

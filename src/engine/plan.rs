@@ -208,7 +208,7 @@ impl Plan {
             });
         }
 
-        link_live(&mut items, snapshot, &by_seen);
+        link_live(registry, &mut items, snapshot, &by_seen)?;
         let mut plan = Plan { version: VERSION, scope: scope.clone(), destroy: desired.is_none(), items };
         plan.settle_orders(registry)?;
         Ok(plan)
@@ -494,7 +494,12 @@ fn strip_tag(desired: &mut Value) {
 }
 
 /// Finds which live object refers to which, by the physical references in what was read.
-fn link_live(items: &mut [Item], snapshot: &Snapshot, by_seen: &BTreeMap<usize, usize>) {
+fn link_live<C: Send + Sync + 'static>(
+    registry: &Registry<C>,
+    items: &mut [Item],
+    snapshot: &Snapshot,
+    by_seen: &BTreeMap<usize, usize>,
+) -> Result<()> {
     let mut index: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for (at, item) in by_seen {
         let seen = &snapshot.seen[*at];
@@ -503,17 +508,25 @@ fn link_live(items: &mut [Item], snapshot: &Snapshot, by_seen: &BTreeMap<usize, 
         }
     }
     for (at, item) in by_seen {
+        let seen = &snapshot.seen[*at];
+        let rules = registry.kind(&seen.kind)?.rules();
         let mut using = BTreeSet::new();
-        reference::visit(&snapshot.seen[*at].fields, &mut |token| {
-            if let reference::Token::Physical { kind, value, .. } = token
-                && let Some(to) = index.get(&(kind, value))
-                && to != item
-            {
-                using.insert(*to);
+        for (field, value) in seen.fields.as_object().into_iter().flatten() {
+            if rules::fields(rules, What::Loose).any(|loose| loose == field) {
+                continue;
             }
-        });
+            reference::visit(value, &mut |token| {
+                if let reference::Token::Physical { kind, value, .. } = token
+                    && let Some(to) = index.get(&(kind, value))
+                    && to != item
+                {
+                    using.insert(*to);
+                }
+            });
+        }
         items[*item].was_using = using.into_iter().collect();
     }
+    Ok(())
 }
 
 /// What a person needs to see of a change, when it is one of the tags that the engine writes itself.

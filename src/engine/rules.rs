@@ -34,6 +34,8 @@ pub enum What {
     Identity,
     /// Never shown and never stored.
     Secret,
+    /// A live reference that does not keep what it refers to from being deleted.
+    Loose,
 }
 
 macro_rules! constructors {
@@ -65,6 +67,8 @@ constructors! {
     identity => Identity,
     /// See [`What::Secret`].
     secret => Secret,
+    /// See [`What::Loose`].
+    loose => Loose,
 }
 
 impl Rule {

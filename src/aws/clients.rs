@@ -1,0 +1,144 @@
+//! The clients of every service, from one configuration.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_smithy_http_client::tls;
+
+use super::error::{failed, incomplete};
+use crate::engine::{Class, Error, Result};
+
+/// What the command line says about the way to AWS; what it leaves out comes the usual AWS ways.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// A profile of `~/.aws/config`.
+    pub profile: Option<String>,
+    /// The region.
+    pub region: Option<String>,
+    /// Another endpoint for every service.
+    pub endpoint_url: Option<String>,
+    /// Fixed credentials: access key and secret.
+    pub credentials: Option<(String, String)>,
+}
+
+/// A client for each service.
+pub struct Clients {
+    /// EC2, for everything that may be sent twice.
+    pub ec2: aws_sdk_ec2::Client,
+    /// EC2, for creates without an idempotency token: never sent twice by the SDK, the engine looks before it tries again.
+    pub ec2_once: aws_sdk_ec2::Client,
+    /// Elastic Load Balancing v2.
+    pub elbv2: aws_sdk_elasticloadbalancingv2::Client,
+    /// ECS.
+    pub ecs: aws_sdk_ecs::Client,
+    /// ECS, for `RegisterTaskDefinition`: every call makes a new revision.
+    pub ecs_once: aws_sdk_ecs::Client,
+    /// IAM.
+    pub iam: aws_sdk_iam::Client,
+    /// CloudWatch Logs.
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// Application Auto Scaling.
+    pub autoscaling: aws_sdk_applicationautoscaling::Client,
+    /// STS.
+    pub sts: aws_sdk_sts::Client,
+    /// The region that all of them talk to.
+    pub region: String,
+}
+
+/// Who we are, as STS says it.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The account's number.
+    pub account: String,
+    /// `aws`, `aws-cn`, `aws-us-gov`.
+    pub partition: String,
+    /// Who runs this.
+    pub arn: String,
+}
+
+impl Clients {
+    /// Reads the configuration (environment, profile, SSO, container, instance) and makes the clients. No call is made.
+    pub async fn connect(options: &Options, region: &str) -> Clients {
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .build_https();
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .http_client(http)
+            .region(Region::new(region.to_owned()))
+            .retry_config(RetryConfig::standard().with_max_attempts(8))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(Duration::from_secs(5))
+                    .operation_attempt_timeout(Duration::from_secs(30))
+                    .operation_timeout(Duration::from_secs(300))
+                    .build(),
+            );
+        if let Some(profile) = &options.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(url) = &options.endpoint_url {
+            loader = loader.endpoint_url(url);
+        }
+        if let Some((key, secret)) = &options.credentials {
+            loader = loader.credentials_provider(aws_credential_types::Credentials::new(key, secret, None, None, "command line"));
+        }
+        Clients::from_config(&loader.load().await, region)
+    }
+
+    fn from_config(config: &SdkConfig, region: &str) -> Clients {
+        let once = config.to_builder().retry_config(RetryConfig::disabled()).build();
+        Clients {
+            ec2: aws_sdk_ec2::Client::new(config),
+            ec2_once: aws_sdk_ec2::Client::new(&once),
+            elbv2: aws_sdk_elasticloadbalancingv2::Client::new(config),
+            ecs: aws_sdk_ecs::Client::new(config),
+            ecs_once: aws_sdk_ecs::Client::new(&once),
+            iam: aws_sdk_iam::Client::new(config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(config),
+            autoscaling: aws_sdk_applicationautoscaling::Client::new(config),
+            sts: aws_sdk_sts::Client::new(config),
+            region: region.to_owned(),
+        }
+    }
+
+    /// Asks STS who we are. The first call of every command, so it is also where bad credentials show.
+    ///
+    /// # Errors
+    /// When STS cannot be asked, or refuses.
+    pub async fn identity(&self) -> Result<Identity> {
+        const OP: &str = "sts:GetCallerIdentity";
+        let answer = self.sts.get_caller_identity().send().await.map_err(failed(OP)).map_err(|e| match e.class {
+            Class::Ambiguous => e.hint("AWS could not be reached: check the network, the region and `--endpoint-url`"),
+            _ => e,
+        })?;
+        let arn = answer.arn.ok_or_else(|| incomplete(OP, "an ARN"))?;
+        let account = answer.account.ok_or_else(|| incomplete(OP, "an account"))?;
+        let partition = arn.split(':').nth(1).unwrap_or("aws").to_owned();
+        Ok(Identity { account, partition, arn })
+    }
+
+    /// The region's availability zones by name, whatever their state: a zone in trouble is still ours.
+    ///
+    /// # Errors
+    /// When EC2 cannot be asked.
+    pub async fn zones(&self) -> Result<Vec<String>> {
+        let answer = self
+            .ec2
+            .describe_availability_zones()
+            .filters(super::ec2::filter("zone-type", ["availability-zone"]))
+            .send()
+            .await
+            .map_err(failed("ec2:DescribeAvailabilityZones"))?;
+        let mut zones: Vec<String> = answer.availability_zones().iter().filter_map(|z| z.zone_name.clone()).collect();
+        zones.sort();
+        if zones.is_empty() {
+            return Err(Error::new(
+                Class::Other,
+                format!("the region `{}` has no availability zones for this account", self.region),
+            ));
+        }
+        Ok(zones)
+    }
+}

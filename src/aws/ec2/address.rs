@@ -1,0 +1,71 @@
+use aws_sdk_ec2::types::{DomainType, ResourceType};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{ours, retag, tagged, tags_of};
+use crate::aws::error::{failed, incomplete};
+use crate::aws::{Clients, Cx, Tags};
+use crate::engine::{Diff, Observed, Readiness, Resource, Result, Rule};
+
+/// An Elastic IP address.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Address {
+    /// Tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// An address by the names that AWS has for it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Live {
+    /// `eipalloc-0abc…`
+    pub id: String,
+    /// The address itself.
+    pub public_ip: String,
+}
+
+impl Resource for Address {
+    const KIND: &'static str = "ec2.address";
+    const RULES: &'static [Rule] = &[Rule::exact("tags")];
+    type Cloud = Clients;
+    type Live = Live;
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let call = cx.cloud.ec2.describe_addresses().set_filters(Some(ours(cx)));
+        let answer = call.send().await.map_err(failed("ec2:DescribeAddresses"))?;
+        Ok(answer
+            .addresses()
+            .iter()
+            .filter_map(|a| {
+                let tags = tags_of(a.tags());
+                Some(Observed {
+                    claim: cx.scope.claim(Self::KIND, &tags, false),
+                    live: Live { id: a.allocation_id.clone()?, public_ip: a.public_ip.clone()? },
+                    fields: Address { tags },
+                    state: Readiness::Ready,
+                })
+            })
+            .collect())
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        const OP: &str = "ec2:AllocateAddress";
+        let call = cx.cloud.ec2_once.allocate_address().domain(DomainType::Vpc);
+        let answer = call.tag_specifications(tagged(ResourceType::ElasticIp, &self.tags)).send().await.map_err(failed(OP))?;
+        match (answer.allocation_id, answer.public_ip) {
+            (Some(id), Some(public_ip)) => Ok(Live { id, public_ip }),
+            _ => Err(incomplete(OP, "the address")),
+        }
+    }
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        retag(cx, &live.id, &self.tags, diff).await?;
+        Ok(live.clone())
+    }
+
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        cx.cloud.ec2.release_address().allocation_id(&live.id).send().await.map_err(failed("ec2:ReleaseAddress"))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,168 @@
+//! The network, in Amazon EC2.
+
+mod address;
+mod default_security_group;
+mod internet_gateway;
+mod nat_gateway;
+mod route;
+mod route_table;
+mod route_table_association;
+mod security_group;
+mod security_group_rule;
+mod subnet;
+mod vpc;
+mod vpc_endpoint;
+
+pub use address::Address;
+pub use default_security_group::DefaultSecurityGroup;
+pub use internet_gateway::InternetGateway;
+pub use nat_gateway::NatGateway;
+pub use route::Route;
+pub use route_table::RouteTable;
+pub use route_table_association::RouteTableAssociation;
+pub use security_group::SecurityGroup;
+pub use security_group_rule::{Direction, SecurityGroupRule};
+pub use subnet::Subnet;
+pub use vpc::Vpc;
+pub use vpc_endpoint::VpcEndpoint;
+
+use std::sync::Arc;
+
+use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+use serde::{Deserialize, Serialize};
+
+use super::Cx;
+use super::error::failed;
+use super::tags::{self, TagEdit, Tags};
+use crate::engine::resource::{TAG_ENV, TAG_STACK};
+use crate::engine::{Diff, Result};
+
+/// What most objects of EC2 have: an identifier.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Id {
+    /// `vpc-0abc…`
+    pub id: String,
+}
+
+/// A filter of a Describe call.
+pub fn filter<S: Into<String>>(name: &str, values: impl IntoIterator<Item = S>) -> Filter {
+    Filter::builder().name(name).set_values(Some(values.into_iter().map(Into::into).collect())).build()
+}
+
+/// The filters that find what carries this stack's tags.
+fn ours(cx: &Cx) -> Vec<Filter> {
+    vec![
+        filter(&format!("tag:{TAG_STACK}"), [cx.scope.stack.as_str()]),
+        filter(&format!("tag:{TAG_ENV}"), [cx.scope.env.as_str()]),
+    ]
+}
+
+fn tags_of(tags: &[Tag]) -> Tags {
+    tags::from_pairs(tags.iter().map(|t| (t.key(), t.value())))
+}
+
+/// Tags for the call that creates an object.
+fn tagged(kind: ResourceType, tags: &Tags) -> TagSpecification {
+    TagSpecification::builder().resource_type(kind).set_tags(Some(to_sdk(tags))).build()
+}
+
+fn to_sdk(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(k, v)| Tag::builder().key(k).value(v).build()).collect()
+}
+
+/// Writes what the diff says about the tags of `id`.
+async fn retag(cx: &Cx, id: &str, desired: &Tags, diff: &Diff) -> Result<()> {
+    let Some(edit) = TagEdit::of(diff, desired) else { return Ok(()) };
+    if !edit.write.is_empty() {
+        let call = cx.cloud.ec2.create_tags().resources(id).set_tags(Some(to_sdk(&edit.write)));
+        call.send().await.map_err(failed("ec2:CreateTags"))?;
+    }
+    if !edit.remove.is_empty() {
+        let gone = edit.remove.iter().map(|k| Tag::builder().key(k).build()).collect();
+        cx.cloud.ec2.delete_tags().resources(id).set_tags(Some(gone)).send().await.map_err(failed("ec2:DeleteTags"))?;
+    }
+    Ok(())
+}
+
+/// The stack's VPCs: one, or two while one replaces the other. Everything else in the network is found by lying in them.
+async fn vpcs(cx: &Cx) -> Result<Arc<Vec<aws_sdk_ec2::types::Vpc>>> {
+    cx.reads
+        .once("ec2.vpcs", async {
+            let pages = cx.cloud.ec2.describe_vpcs().set_filters(Some(ours(cx))).into_paginator().items().send();
+            pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ec2:DescribeVpcs"))
+        })
+        .await
+}
+
+/// A filter for what lies in the stack's VPCs; none when there is no VPC, and so nothing in it.
+async fn in_our_vpcs(cx: &Cx, name: &str) -> Result<Option<Filter>> {
+    let ids: Vec<String> = vpcs(cx).await?.iter().filter_map(|v| v.vpc_id.clone()).collect();
+    Ok((!ids.is_empty()).then(|| filter(name, ids)))
+}
+
+/// The route tables of the stack's VPCs, with their routes and associations.
+async fn route_tables(cx: &Cx) -> Result<Arc<Vec<aws_sdk_ec2::types::RouteTable>>> {
+    cx.reads
+        .once("ec2.route_tables", async {
+            let Some(filter) = in_our_vpcs(cx, "vpc-id").await? else { return Ok(Vec::new()) };
+            let pages = cx.cloud.ec2.describe_route_tables().filters(filter).into_paginator().items().send();
+            pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ec2:DescribeRouteTables"))
+        })
+        .await
+}
+
+/// The security groups of the stack's VPCs.
+pub(super) async fn security_groups(cx: &Cx) -> Result<Arc<Vec<aws_sdk_ec2::types::SecurityGroup>>> {
+    cx.reads
+        .once("ec2.security_groups", async {
+            let Some(filter) = in_our_vpcs(cx, "vpc-id").await? else { return Ok(Vec::new()) };
+            let pages = cx.cloud.ec2.describe_security_groups().filters(filter).into_paginator().items().send();
+            pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ec2:DescribeSecurityGroups"))
+        })
+        .await
+}
+
+/// Whether the security group is the one that came with the VPC.
+fn is_default(group: &aws_sdk_ec2::types::SecurityGroup) -> bool {
+    group.group_name() == Some("default")
+}
+
+/// The rules of the security groups that are ours, and of the default ones.
+async fn security_group_rules(cx: &Cx) -> Result<Arc<Vec<aws_sdk_ec2::types::SecurityGroupRule>>> {
+    cx.reads
+        .once("ec2.security_group_rules", async {
+            let groups = security_groups(cx).await?;
+            let ids: Vec<String> = groups
+                .iter()
+                .filter(|g| is_default(g) || cx.scope.owns(&tags_of(g.tags())))
+                .filter_map(|g| g.group_id.clone())
+                .collect();
+            let mut rules = Vec::new();
+            // A filter takes 200 values.
+            for ids in ids.chunks(200) {
+                let call = cx.cloud.ec2.describe_security_group_rules().filters(filter("group-id", ids));
+                let pages = call.into_paginator().page_size(1000).items().send();
+                let page = pages.collect::<std::result::Result<Vec<_>, _>>().await;
+                rules.extend(page.map_err(failed("ec2:DescribeSecurityGroupRules"))?);
+            }
+            Ok(rules)
+        })
+        .await
+}
+
+/// The internet gateways that carry the stack's tags.
+async fn internet_gateways(cx: &Cx) -> Result<Arc<Vec<aws_sdk_ec2::types::InternetGateway>>> {
+    cx.reads
+        .once("ec2.internet_gateways", async {
+            let pages = cx.cloud.ec2.describe_internet_gateways().set_filters(Some(ours(cx))).into_paginator().items().send();
+            pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ec2:DescribeInternetGateways"))
+        })
+        .await
+}
+
+/// The internet gateway through which a VPC reaches the world: what has a public address holds it.
+pub(super) async fn gateway_of(cx: &Cx, vpc: &str) -> Result<Option<String>> {
+    let gateways = internet_gateways(cx).await?;
+    let found = gateways.iter().find(|g| g.attachments().iter().any(|a| a.vpc_id() == Some(vpc)));
+    Ok(found.and_then(|g| g.internet_gateway_id.clone()))
+}

@@ -1,0 +1,125 @@
+use aws_sdk_ec2::types::{NatGatewayState, ResourceType};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Address, Id, InternetGateway, Subnet, gateway_of, in_our_vpcs, retag, tagged, tags_of};
+use crate::aws::error::{failed, incomplete};
+use crate::aws::{Clients, Cx, Tags};
+use crate::engine::{AnyRef, Diff, Observed, Order, Readiness, Ref, Resource, Result, Rule, Usual};
+
+/// A public NAT gateway: how private subnets reach the internet.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NatGateway {
+    /// The public subnet that it stands in.
+    pub subnet: Ref<Subnet>,
+    /// The address that it has outside.
+    pub address: Ref<Address>,
+    /// The gateway of its VPC, and whatever else must be there first.
+    #[serde(default)]
+    pub after: Vec<AnyRef>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// AWS's states as ours. Deleted ones stay listed for about an hour.
+fn state(gateway: &aws_sdk_ec2::types::NatGateway) -> Readiness {
+    match gateway.state() {
+        Some(NatGatewayState::Available) => Readiness::Ready,
+        Some(NatGatewayState::Failed) => Readiness::Failed(gateway.failure_message().unwrap_or("no reason given").to_owned()),
+        Some(NatGatewayState::Deleted | NatGatewayState::Deleting) => Readiness::Gone,
+        Some(other) => Readiness::waiting(other.as_str()),
+        None => Readiness::waiting("unknown"),
+    }
+}
+
+async fn look(cx: &Cx, id: &str) -> Result<Option<aws_sdk_ec2::types::NatGateway>> {
+    let answer =
+        cx.cloud.ec2.describe_nat_gateways().nat_gateway_ids(id).send().await.map_err(failed("ec2:DescribeNatGateways"))?;
+    Ok(answer.nat_gateways.and_then(|list| list.into_iter().next()))
+}
+
+impl Resource for NatGateway {
+    const KIND: &'static str = "ec2.nat_gateway";
+    const RULES: &'static [Rule] =
+        &[Rule::immutable("subnet"), Rule::immutable("address"), Rule::order_only("after"), Rule::exact("tags")];
+    const USUAL: Usual = Usual::secs(105, 60);
+    type Cloud = Clients;
+    type Live = Id;
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let Some(filter) = in_our_vpcs(cx, "vpc-id").await? else { return Ok(Vec::new()) };
+        let pages = cx.cloud.ec2.describe_nat_gateways().filter(filter).into_paginator().items().send();
+        let gateways = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ec2:DescribeNatGateways"))?;
+        let mut out = Vec::new();
+        for g in gateways {
+            let tags = tags_of(g.tags());
+            let state = state(&g);
+            let allocation = g.nat_gateway_addresses().first().and_then(|a| a.allocation_id.clone());
+            let gateway = gateway_of(cx, g.vpc_id().unwrap_or_default()).await?;
+            let (Some(id), Some(subnet)) = (g.nat_gateway_id, g.subnet_id) else { continue };
+            out.push(Observed {
+                claim: cx.scope.claim(Self::KIND, &tags, true),
+                live: Id { id },
+                fields: NatGateway {
+                    subnet: Ref::physical(subnet),
+                    address: Ref::physical(allocation.unwrap_or_default()),
+                    after: gateway.into_iter().map(|id| Ref::<InternetGateway>::physical(id).into()).collect(),
+                    tags,
+                },
+                state,
+            });
+        }
+        Ok(out)
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Id> {
+        const OP: &str = "ec2:CreateNatGateway";
+        // AWS answers a known token with the gateway that it made then, even when that is deleted: so the dead ones count.
+        let dead = cx.cloud.ec2.describe_nat_gateways().filter(super::filter("subnet-id", [self.subnet.id()?]));
+        let dead = dead.send().await.map_err(failed("ec2:DescribeNatGateways"))?;
+        let dead: Vec<&str> = dead
+            .nat_gateways()
+            .iter()
+            .filter(|g| matches!(state(g), Readiness::Gone | Readiness::Failed(_)))
+            .filter_map(|g| g.nat_gateway_id())
+            .max()
+            .into_iter()
+            .collect();
+        let token = cx.token(&format!("{} {} {dead:?}", self.subnet.id()?, self.address.id()?));
+        let call = cx.cloud.ec2.create_nat_gateway().subnet_id(self.subnet.id()?).allocation_id(self.address.id()?);
+        let call = call.client_token(token).tag_specifications(tagged(ResourceType::Natgateway, &self.tags));
+        let gateway = call.send().await.map_err(failed(OP))?.nat_gateway;
+        Ok(Id { id: gateway.and_then(|g| g.nat_gateway_id).ok_or_else(|| incomplete(OP, "the gateway's id"))? })
+    }
+
+    async fn update(&self, cx: &Cx, live: &Id, diff: &Diff) -> Result<Id> {
+        retag(cx, &live.id, &self.tags, diff).await?;
+        Ok(live.clone())
+    }
+
+    async fn delete(cx: &Cx, live: &Id) -> Result<()> {
+        cx.cloud.ec2.delete_nat_gateway().nat_gateway_id(&live.id).send().await.map_err(failed("ec2:DeleteNatGateway"))?;
+        Ok(())
+    }
+
+    async fn poll(&self, cx: &Cx, live: &Id) -> Result<Readiness> {
+        Ok(look(cx, &live.id).await?.map_or(Readiness::waiting("not visible yet"), |g| state(&g)))
+    }
+
+    async fn poll_gone(cx: &Cx, live: &Id) -> Result<Readiness> {
+        // While it is `deleting` it still holds its subnet and its address.
+        Ok(match look(cx, &live.id).await? {
+            Some(g) if g.state() != Some(&NatGatewayState::Deleted) => {
+                Readiness::waiting(g.state().map_or("deleting", NatGatewayState::as_str))
+            }
+            _ => Readiness::Gone,
+        })
+    }
+
+    /// The address can serve only one of the two.
+    fn replace_order(diff: &Diff) -> Order {
+        if diff.touches("address") { Order::CreateFirst } else { Order::DeleteFirst }
+    }
+}

@@ -1,0 +1,62 @@
+use aws_sdk_ec2::types::ResourceType;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Id, Vpc, retag, route_tables, tagged, tags_of};
+use crate::aws::error::{failed, incomplete};
+use crate::aws::{Clients, Cx, Tags};
+use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
+
+/// A route table. Its routes and associations are kinds of their own.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RouteTable {
+    /// The VPC that it belongs to.
+    pub vpc: Ref<Vpc>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+impl Resource for RouteTable {
+    const KIND: &'static str = "ec2.route_table";
+    const RULES: &'static [Rule] = &[Rule::immutable("vpc"), Rule::exact("tags")];
+    type Cloud = Clients;
+    type Live = Id;
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        Ok(route_tables(cx)
+            .await?
+            .iter()
+            .filter_map(|t| {
+                let tags = tags_of(t.tags());
+                Some(Observed {
+                    claim: cx.scope.claim(Self::KIND, &tags, true),
+                    live: Id { id: t.route_table_id.clone()? },
+                    fields: RouteTable { vpc: Ref::physical(t.vpc_id.clone()?), tags },
+                    state: Readiness::Ready,
+                })
+            })
+            // The main table came with the VPC and goes with it.
+            .filter(|o| matches!(o.claim, Claim::Ours(_)))
+            .collect())
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Id> {
+        const OP: &str = "ec2:CreateRouteTable";
+        let call = cx.cloud.ec2.create_route_table().vpc_id(self.vpc.id()?).client_token(cx.token(self.vpc.id()?));
+        let call = call.tag_specifications(tagged(ResourceType::RouteTable, &self.tags));
+        let table = call.send().await.map_err(failed(OP))?.route_table;
+        Ok(Id { id: table.and_then(|t| t.route_table_id).ok_or_else(|| incomplete(OP, "the route table's id"))? })
+    }
+
+    async fn update(&self, cx: &Cx, live: &Id, diff: &Diff) -> Result<Id> {
+        retag(cx, &live.id, &self.tags, diff).await?;
+        Ok(live.clone())
+    }
+
+    async fn delete(cx: &Cx, live: &Id) -> Result<()> {
+        cx.cloud.ec2.delete_route_table().route_table_id(&live.id).send().await.map_err(failed("ec2:DeleteRouteTable"))?;
+        Ok(())
+    }
+}

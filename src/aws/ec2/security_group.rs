@@ -1,0 +1,76 @@
+use aws_sdk_ec2::types::{IpPermission, IpRange, ResourceType};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Id, Vpc, is_default, retag, security_groups, tagged, tags_of};
+use crate::aws::error::{failed, incomplete};
+use crate::aws::names;
+use crate::aws::{Clients, Cx, Tags};
+use crate::engine::{Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
+
+/// A security group: who may talk to its members, and to whom they may talk. Its rules are a kind of their own.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecurityGroup {
+    /// The VPC that it belongs to.
+    pub vpc: Ref<Vpc>,
+    /// What it is for. AWS cannot change it.
+    pub description: String,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+impl Resource for SecurityGroup {
+    const KIND: &'static str = "ec2.security_group";
+    const RULES: &'static [Rule] = &[Rule::immutable("vpc"), Rule::immutable("description"), Rule::exact("tags")];
+    type Cloud = Clients;
+    type Live = Id;
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        Ok(security_groups(cx)
+            .await?
+            .iter()
+            .filter(|g| !is_default(g))
+            .filter_map(|g| {
+                let tags = tags_of(g.tags());
+                Some(Observed {
+                    claim: cx.scope.claim(Self::KIND, &tags, true),
+                    live: Id { id: g.group_id.clone()? },
+                    fields: SecurityGroup {
+                        vpc: Ref::physical(g.vpc_id.clone()?),
+                        description: g.description.clone().unwrap_or_default(),
+                        tags,
+                    },
+                    state: Readiness::Ready,
+                })
+            })
+            .collect())
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Id> {
+        const OP: &str = "ec2:CreateSecurityGroup";
+        let call = cx.cloud.ec2_once.create_security_group().group_name(names::name(cx, 255)).description(&self.description);
+        let call = call.vpc_id(self.vpc.id()?).tag_specifications(tagged(ResourceType::SecurityGroup, &self.tags));
+        let id = call.send().await.map_err(failed(OP))?.group_id.ok_or_else(|| incomplete(OP, "the group's id"))?;
+        // AWS allows everything outwards in every new group; rules are only what the file says.
+        let everything =
+            IpPermission::builder().ip_protocol("-1").ip_ranges(IpRange::builder().cidr_ip("0.0.0.0/0").build()).build();
+        let call = cx.cloud.ec2.revoke_security_group_egress().group_id(&id).ip_permissions(everything);
+        match call.send().await.map_err(failed("ec2:RevokeSecurityGroupEgress")) {
+            // Left to the next run, which finds a rule that nobody wants.
+            Err(e) if !matches!(e.class, Class::NotFound | Class::Ambiguous | Class::Throttled) => Err(e),
+            _ => Ok(Id { id }),
+        }
+    }
+
+    async fn update(&self, cx: &Cx, live: &Id, diff: &Diff) -> Result<Id> {
+        retag(cx, &live.id, &self.tags, diff).await?;
+        Ok(live.clone())
+    }
+
+    async fn delete(cx: &Cx, live: &Id) -> Result<()> {
+        cx.cloud.ec2.delete_security_group().group_id(&live.id).send().await.map_err(failed("ec2:DeleteSecurityGroup"))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,184 @@
+use aws_sdk_ec2::types::{
+    IpPermission, IpRange, ResourceType, SecurityGroupRuleRequest, SecurityGroupRuleUpdate, UserIdGroupPair,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{SecurityGroup, is_default, retag, security_group_rules, security_groups, tagged, tags_of};
+use crate::aws::error::{failed, incomplete};
+use crate::aws::{Clients, Cx, Tags};
+use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
+
+/// Towards the members of the group, or away from them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// Towards the members.
+    Ingress,
+    /// Away from them.
+    Egress,
+}
+
+/// One thing that a security group allows.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SecurityGroupRule {
+    /// The group that it belongs to.
+    pub group: Ref<SecurityGroup>,
+    /// Which way.
+    pub direction: Direction,
+    /// `tcp`, `udp`, `icmp` or `-1` for all.
+    pub protocol: String,
+    /// The first port; -1 for all.
+    pub from_port: i32,
+    /// The last port; -1 for all.
+    pub to_port: i32,
+    /// The addresses on the other side. Exactly one of `cidr` and `peer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cidr: Option<String>,
+    /// The group on the other side. Exactly one of `cidr` and `peer`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peer: Option<Ref<SecurityGroup>>,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// A rule and what is needed to take it back.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Live {
+    /// `sgr-0abc…`
+    pub id: String,
+    /// The group that it belongs to.
+    pub group: String,
+    /// Which way.
+    pub direction: Direction,
+}
+
+impl SecurityGroupRule {
+    fn permission(&self) -> Result<IpPermission> {
+        let call = IpPermission::builder().ip_protocol(&self.protocol).from_port(self.from_port).to_port(self.to_port);
+        let description = self.description.clone();
+        let call = match &self.cidr {
+            Some(cidr) => call.ip_ranges(IpRange::builder().cidr_ip(cidr).set_description(description.clone()).build()),
+            None => call,
+        };
+        Ok(match &self.peer {
+            Some(peer) => call
+                .user_id_group_pairs(UserIdGroupPair::builder().group_id(peer.id()?).set_description(description).build())
+                .build(),
+            None => call.build(),
+        })
+    }
+}
+
+impl Resource for SecurityGroupRule {
+    const KIND: &'static str = "ec2.security_group_rule";
+    const RULES: &'static [Rule] = &[
+        Rule::immutable("group"),
+        Rule::immutable("direction"),
+        Rule::immutable("protocol"),
+        Rule::immutable("from_port"),
+        Rule::immutable("to_port"),
+        Rule::immutable("cidr"),
+        Rule::immutable("peer"),
+        Rule::identity("group"),
+        Rule::identity("direction"),
+        Rule::identity("protocol"),
+        Rule::identity("from_port"),
+        Rule::identity("to_port"),
+        Rule::identity("cidr"),
+        Rule::identity("peer"),
+        Rule::exact("tags"),
+    ];
+    type Cloud = Clients;
+    type Live = Live;
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let groups = security_groups(cx).await?;
+        let default: Vec<&str> = groups.iter().filter(|g| is_default(g)).filter_map(|g| g.group_id()).collect();
+        Ok(security_group_rules(cx)
+            .await?
+            .iter()
+            .filter(|r| !default.contains(&r.group_id().unwrap_or_default()))
+            .filter_map(|r| {
+                let tags = tags_of(r.tags());
+                let direction = if r.is_egress()? { Direction::Egress } else { Direction::Ingress };
+                let group = r.group_id.clone()?;
+                Some(Observed {
+                    // The group is ours alone: a rule without our name in it is nobody else's either.
+                    claim: match cx.scope.claim(Self::KIND, &tags, true) {
+                        ours @ Claim::Ours(_) => ours,
+                        _ => Claim::Stray,
+                    },
+                    live: Live { id: r.security_group_rule_id.clone()?, group: group.clone(), direction },
+                    fields: SecurityGroupRule {
+                        group: Ref::physical(group),
+                        direction,
+                        protocol: r.ip_protocol.clone()?,
+                        from_port: r.from_port.unwrap_or(-1),
+                        to_port: r.to_port.unwrap_or(-1),
+                        cidr: r.cidr_ipv4.clone().or_else(|| r.cidr_ipv6.clone()).or_else(|| r.prefix_list_id.clone()),
+                        peer: r.referenced_group_info().and_then(|g| g.group_id.clone()).map(Ref::physical),
+                        description: r.description.clone().filter(|d| !d.is_empty()),
+                        tags,
+                    },
+                    state: Readiness::Ready,
+                })
+            })
+            .collect())
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        let (group, spec) = (self.group.id()?, tagged(ResourceType::SecurityGroupRule, &self.tags));
+        let (op, rules) = match self.direction {
+            Direction::Ingress => {
+                const OP: &str = "ec2:AuthorizeSecurityGroupIngress";
+                let call = cx.cloud.ec2.authorize_security_group_ingress().group_id(group).ip_permissions(self.permission()?);
+                (OP, call.tag_specifications(spec).send().await.map_err(failed(OP))?.security_group_rules)
+            }
+            Direction::Egress => {
+                const OP: &str = "ec2:AuthorizeSecurityGroupEgress";
+                let call = cx.cloud.ec2.authorize_security_group_egress().group_id(group).ip_permissions(self.permission()?);
+                (OP, call.tag_specifications(spec).send().await.map_err(failed(OP))?.security_group_rules)
+            }
+        };
+        let id = rules.and_then(|list| list.into_iter().next()).and_then(|r| r.security_group_rule_id);
+        Ok(Live { id: id.ok_or_else(|| incomplete(op, "the rule's id"))?, group: group.to_owned(), direction: self.direction })
+    }
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        if diff.touches_other_than(&["tags"]) {
+            let request = SecurityGroupRuleRequest::builder()
+                .ip_protocol(&self.protocol)
+                .from_port(self.from_port)
+                .to_port(self.to_port)
+                .set_cidr_ipv4(self.cidr.clone())
+                .set_referenced_group_id(self.peer.as_ref().map(|p| p.id().map(str::to_owned)).transpose()?)
+                .set_description(self.description.clone())
+                .build();
+            let update = SecurityGroupRuleUpdate::builder().security_group_rule_id(&live.id).security_group_rule(request).build();
+            let call = cx.cloud.ec2.modify_security_group_rules().group_id(&live.group).security_group_rules(update);
+            call.send().await.map_err(failed("ec2:ModifySecurityGroupRules"))?;
+        }
+        retag(cx, &live.id, &self.tags, diff).await?;
+        Ok(live.clone())
+    }
+
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        match live.direction {
+            Direction::Ingress => {
+                let call = cx.cloud.ec2.revoke_security_group_ingress().group_id(&live.group).security_group_rule_ids(&live.id);
+                call.send().await.map_err(failed("ec2:RevokeSecurityGroupIngress"))?;
+            }
+            Direction::Egress => {
+                let call = cx.cloud.ec2.revoke_security_group_egress().group_id(&live.group).security_group_rule_ids(&live.id);
+                call.send().await.map_err(failed("ec2:RevokeSecurityGroupEgress"))?;
+            }
+        }
+        Ok(())
+    }
+}

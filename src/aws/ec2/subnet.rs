@@ -1,0 +1,78 @@
+use aws_sdk_ec2::types::ResourceType;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Id, Vpc, in_our_vpcs, retag, tagged, tags_of};
+use crate::aws::error::{failed, incomplete};
+use crate::aws::{Clients, Cx, Tags};
+use crate::engine::{Diff, Observed, Order, Readiness, Ref, Resource, Result, Rule};
+
+/// A part of a VPC's addresses in one availability zone.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Subnet {
+    /// The VPC that it lies in.
+    pub vpc: Ref<Vpc>,
+    /// The availability zone: `us-east-1a`.
+    pub zone: String,
+    /// Its IPv4 addresses, a part of the VPC's.
+    pub cidr: String,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+impl Resource for Subnet {
+    const KIND: &'static str = "ec2.subnet";
+    const RULES: &'static [Rule] = &[
+        Rule::immutable("vpc"),
+        Rule::immutable("zone"),
+        Rule::immutable("cidr"),
+        Rule::identity("vpc"),
+        Rule::identity("cidr"),
+        Rule::exact("tags"),
+    ];
+    type Cloud = Clients;
+    type Live = Id;
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let Some(filter) = in_our_vpcs(cx, "vpc-id").await? else { return Ok(Vec::new()) };
+        let pages = cx.cloud.ec2.describe_subnets().filters(filter).into_paginator().items().send();
+        let subnets = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ec2:DescribeSubnets"))?;
+        Ok(subnets
+            .into_iter()
+            .filter_map(|s| {
+                let tags = tags_of(s.tags());
+                Some(Observed {
+                    claim: cx.scope.claim(Self::KIND, &tags, true),
+                    live: Id { id: s.subnet_id? },
+                    fields: Subnet { vpc: Ref::physical(s.vpc_id?), zone: s.availability_zone?, cidr: s.cidr_block?, tags },
+                    state: Readiness::Ready,
+                })
+            })
+            .collect())
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Id> {
+        const OP: &str = "ec2:CreateSubnet";
+        let call = cx.cloud.ec2_once.create_subnet().vpc_id(self.vpc.id()?).availability_zone(&self.zone).cidr_block(&self.cidr);
+        let call = call.tag_specifications(tagged(ResourceType::Subnet, &self.tags));
+        let subnet = call.send().await.map_err(failed(OP))?.subnet;
+        Ok(Id { id: subnet.and_then(|s| s.subnet_id).ok_or_else(|| incomplete(OP, "the subnet's id"))? })
+    }
+
+    async fn update(&self, cx: &Cx, live: &Id, diff: &Diff) -> Result<Id> {
+        retag(cx, &live.id, &self.tags, diff).await?;
+        Ok(live.clone())
+    }
+
+    async fn delete(cx: &Cx, live: &Id) -> Result<()> {
+        cx.cloud.ec2.delete_subnet().subnet_id(&live.id).send().await.map_err(failed("ec2:DeleteSubnet"))?;
+        Ok(())
+    }
+
+    /// Two subnets of one VPC cannot have the same addresses.
+    fn replace_order(diff: &Diff) -> Order {
+        if diff.touches("vpc") { Order::CreateFirst } else { Order::DeleteFirst }
+    }
+}

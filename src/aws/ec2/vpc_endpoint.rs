@@ -1,0 +1,133 @@
+use aws_sdk_ec2::types::{ResourceType, VpcEndpointType};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Id, RouteTable, Vpc, in_our_vpcs, retag, tagged, tags_of};
+use crate::aws::error::{failed, incomplete};
+use crate::aws::{Clients, Cx, Tags};
+use crate::engine::{Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+
+/// A gateway endpoint: a free way to S3 that does not leave AWS's network.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct VpcEndpoint {
+    /// The VPC that it serves.
+    pub vpc: Ref<Vpc>,
+    /// The service: `com.amazonaws.us-east-1.s3`.
+    pub service: String,
+    /// The tables that get a route to it.
+    pub route_tables: Vec<Ref<RouteTable>>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+fn state(endpoint: &aws_sdk_ec2::types::VpcEndpoint) -> Readiness {
+    // The SDK knows the states in capitals, the service answers in small letters.
+    let said = endpoint.state().map_or("unknown", |s| s.as_str()).to_ascii_lowercase();
+    match said.as_str() {
+        "available" => Readiness::Ready,
+        "deleted" | "deleting" => Readiness::Gone,
+        "failed" | "rejected" | "expired" => Readiness::Failed(said),
+        _ => Readiness::waiting(said),
+    }
+}
+
+async fn look(cx: &Cx, id: &str) -> Result<Option<aws_sdk_ec2::types::VpcEndpoint>> {
+    let answer = cx.cloud.ec2.describe_vpc_endpoints().vpc_endpoint_ids(id).send().await;
+    Ok(answer.map_err(failed("ec2:DescribeVpcEndpoints"))?.vpc_endpoints.and_then(|list| list.into_iter().next()))
+}
+
+fn ids(tables: &[Ref<RouteTable>]) -> Result<Vec<String>> {
+    tables.iter().map(|t| t.id().map(str::to_owned)).collect()
+}
+
+impl Resource for VpcEndpoint {
+    const KIND: &'static str = "ec2.vpc_endpoint";
+    const RULES: &'static [Rule] = &[
+        Rule::immutable("vpc"),
+        Rule::immutable("service"),
+        Rule::identity("vpc"),
+        Rule::identity("service"),
+        Rule::set("route_tables"),
+        Rule::exact("tags"),
+    ];
+    const USUAL: Usual = Usual::secs(5, 10);
+    type Cloud = Clients;
+    type Live = Id;
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let Some(filter) = in_our_vpcs(cx, "vpc-id").await? else { return Ok(Vec::new()) };
+        let pages = cx.cloud.ec2.describe_vpc_endpoints().filters(filter).into_paginator().items().send();
+        let list = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ec2:DescribeVpcEndpoints"))?;
+        Ok(list
+            .into_iter()
+            .filter(|e| e.vpc_endpoint_type() == Some(&VpcEndpointType::Gateway))
+            .filter_map(|e| {
+                let tags = tags_of(e.tags());
+                Some(Observed {
+                    claim: cx.scope.claim(Self::KIND, &tags, true),
+                    state: state(&e),
+                    live: Id { id: e.vpc_endpoint_id? },
+                    fields: VpcEndpoint {
+                        vpc: Ref::physical(e.vpc_id?),
+                        service: e.service_name?,
+                        route_tables: e.route_table_ids.unwrap_or_default().into_iter().map(Ref::physical).collect(),
+                        tags,
+                    },
+                })
+            })
+            .collect())
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Id> {
+        const OP: &str = "ec2:CreateVpcEndpoint";
+        let tables = ids(&self.route_tables)?;
+        let call = cx.cloud.ec2.create_vpc_endpoint().vpc_id(self.vpc.id()?).service_name(&self.service);
+        let call = call.vpc_endpoint_type(VpcEndpointType::Gateway).client_token(cx.token(&tables.join(" ")));
+        let call = call.set_route_table_ids(Some(tables)).tag_specifications(tagged(ResourceType::VpcEndpoint, &self.tags));
+        let endpoint = call.send().await.map_err(failed(OP))?.vpc_endpoint;
+        Ok(Id { id: endpoint.and_then(|e| e.vpc_endpoint_id).ok_or_else(|| incomplete(OP, "the endpoint's id"))? })
+    }
+
+    async fn update(&self, cx: &Cx, live: &Id, diff: &Diff) -> Result<Id> {
+        if diff.touches("route_tables") {
+            let want = ids(&self.route_tables)?;
+            let have = look(cx, &live.id).await?.and_then(|e| e.route_table_ids).unwrap_or_default();
+            let missing =
+                |from: &[String], of: &[String]| -> Vec<String> { of.iter().filter(|t| !from.contains(t)).cloned().collect() };
+            let call = cx.cloud.ec2.modify_vpc_endpoint().vpc_endpoint_id(&live.id);
+            let call =
+                call.set_add_route_table_ids(Some(missing(&have, &want))).set_remove_route_table_ids(Some(missing(&want, &have)));
+            call.send().await.map_err(failed("ec2:ModifyVpcEndpoint"))?;
+        }
+        retag(cx, &live.id, &self.tags, diff).await?;
+        Ok(live.clone())
+    }
+
+    async fn delete(cx: &Cx, live: &Id) -> Result<()> {
+        const OP: &str = "ec2:DeleteVpcEndpoints";
+        let answer = cx.cloud.ec2.delete_vpc_endpoints().vpc_endpoint_ids(&live.id).send().await.map_err(failed(OP))?;
+        // This call succeeds as a whole and says what failed inside.
+        match answer.unsuccessful().first().and_then(|u| u.error()) {
+            Some(e) if !e.code().unwrap_or_default().ends_with("NotFound") => {
+                let mut error = crate::engine::Error::new(crate::engine::Class::Other, e.message().unwrap_or_default());
+                error.operation = Some(OP.into());
+                error.code = e.code.clone();
+                Err(error)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn poll(&self, cx: &Cx, live: &Id) -> Result<Readiness> {
+        Ok(look(cx, &live.id).await?.map_or(Readiness::waiting("not visible yet"), |e| state(&e)))
+    }
+
+    async fn poll_gone(cx: &Cx, live: &Id) -> Result<Readiness> {
+        Ok(match look(cx, &live.id).await? {
+            Some(e) if !e.state().is_some_and(|s| s.as_str().eq_ignore_ascii_case("deleted")) => Readiness::waiting("deleting"),
+            _ => Readiness::Gone,
+        })
+    }
+}

@@ -1,0 +1,215 @@
+//! AWS's errors as ours: the operation, the code, the request id, and what may be done about it.
+
+use aws_credential_types::provider::error::CredentialsError;
+use aws_sdk_ec2::operation::RequestId;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use crate::engine::{Class, Error};
+
+/// Turns what an SDK call failed with into our error. `operation` as IAM writes it: `ec2:CreateVpc`.
+///
+/// Made for `map_err`: `client.create_vpc().send().await.map_err(failed("ec2:CreateVpc"))`.
+pub fn failed<E>(operation: &'static str) -> impl Fn(SdkError<E, HttpResponse>) -> Error
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+    SdkError<E, HttpResponse>: RequestId,
+{
+    move |error| {
+        let code = error.as_service_error().and_then(ProvideErrorMetadata::code).map(str::to_owned);
+        let status = error.raw_response().map(|r| r.status().as_u16());
+        let said = error.as_service_error().and_then(ProvideErrorMetadata::message).map(str::to_owned);
+        let class = match &error {
+            SdkError::TimeoutError(_) | SdkError::ResponseError(_) => Class::Ambiguous,
+            SdkError::ServiceError(_) => classify(operation, code.as_deref(), said.as_deref().unwrap_or_default(), status),
+            other if caused_by_credentials(other) => Class::Credentials,
+            SdkError::DispatchFailure(_) => Class::Ambiguous,
+            _ => Class::Other,
+        };
+        let message = said.unwrap_or_else(|| explain(&error));
+        let mut out = Error::new(class, message);
+        out.operation = Some(operation.to_owned());
+        out.code = code.or_else(|| status.filter(|_| matches!(error, SdkError::ServiceError(_))).map(|s| format!("HTTP {s}")));
+        out.request_id = error.request_id().map(str::to_owned);
+        match class {
+            Class::Credentials => out
+                .hint("check the credentials: `aws sts get-caller-identity` with the same profile must answer; after `aws sso login` or a new token run this again, it goes on from here"),
+            Class::Denied => out.hint(format!("allow `{operation}` to the identity that runs stack")),
+            Class::Throttled => out.hint("AWS's rate limit for this call is used up: run this again in a minute, or ask for a higher quota"),
+            Class::Limit => out.hint("see the Service Quotas console for the limit, ask for a higher one, or delete what is not needed"),
+            _ => out,
+        }
+    }
+}
+
+/// A failure of our own making around an operation: an answer without what it must contain.
+pub fn incomplete(operation: &'static str, what: &str) -> Error {
+    let mut error = Error::new(Class::Other, format!("AWS answered without {what}"));
+    error.operation = Some(operation.to_owned());
+    error
+}
+
+fn caused_by_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |e| e.source()).any(|e| e.is::<CredentialsError>())
+}
+
+/// The whole chain of causes in one line: the SDK's own texts say little each.
+fn explain(error: &dyn std::error::Error) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in std::iter::successors(Some(error), |e| e.source()) {
+        let text = cause.to_string();
+        if !parts.last().is_some_and(|last| last.contains(&text)) {
+            parts.push(text);
+        }
+    }
+    parts.join(": ")
+}
+
+/// Whether the operation only asks, or takes away: then "not found" means what it says.
+fn expects_presence(operation: &str) -> bool {
+    let verb = operation.split(':').nth(1).unwrap_or(operation);
+    !["Describe", "List", "Get", "Delete", "Detach", "Disassociate", "Release", "Revoke", "Deregister", "Remove"]
+        .iter()
+        .any(|v| verb.starts_with(v))
+}
+
+/// What an error code means here. By the exact code of the exact call; the text counts only where AWS has one code for many things.
+fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u16>) -> Class {
+    let code = code.unwrap_or_default();
+    let any = |list: &[&str]| list.contains(&code);
+    if any(&[
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "RequestExpired",
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+        "SignatureDoesNotMatch",
+        "IncompleteSignature",
+        "InvalidSignatureException",
+        "MissingAuthenticationToken",
+    ]) {
+        return Class::Credentials;
+    }
+    if any(&[
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestLimitExceeded",
+        "TooManyRequestsException",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "BandwidthLimitExceeded",
+        "PriorRequestNotComplete",
+    ]) || message.contains("Rate exceeded")
+    {
+        return Class::Throttled;
+    }
+    if code.starts_with("AccessDenied")
+        || any(&["UnauthorizedOperation", "AuthFailure", "OptInRequired", "UnauthorizedException", "NotAuthorized"])
+    {
+        return Class::Denied;
+    }
+    // What was just made is not known everywhere yet.
+    let not_yet = match operation {
+        "ecs:CreateService" | "ecs:UpdateService" => {
+            message.contains("does not have an associated load balancer")
+                || message.contains("nable to assume")
+                || message.contains("Role is not valid")
+                || any(&["ClusterNotFoundException"])
+        }
+        "ecs:RegisterTaskDefinition" => message.contains("Role is not valid"),
+        "application-autoscaling:RegisterScalableTarget" => message.contains("service doesn't exist"),
+        "application-autoscaling:PutScalingPolicy" => any(&["ObjectNotFoundException"]),
+        "elbv2:CreateListener"
+        | "elbv2:CreateRule"
+        | "elbv2:ModifyTargetGroupAttributes"
+        | "elbv2:ModifyLoadBalancerAttributes" => any(&["TargetGroupNotFound", "LoadBalancerNotFound", "ListenerNotFound"]),
+        "iam:PutRolePolicy" | "iam:AttachRolePolicy" | "iam:TagRole" => any(&["NoSuchEntity", "NoSuchEntityException"]),
+        "logs:PutRetentionPolicy" | "logs:TagResource" => any(&["ResourceNotFoundException"]),
+        _ => operation.starts_with("ec2:") && code.ends_with("NotFound") && expects_presence(operation),
+    };
+    if not_yet
+        || any(&[
+            "ConcurrentModification",
+            "ConcurrentModificationException",
+            "OperationAborted",
+            "OperationAbortedException",
+            "ConcurrentUpdateException",
+        ])
+    {
+        return Class::NotYet;
+    }
+    if any(&[
+        "DependencyViolation",
+        "DeleteConflict",
+        "DeleteConflictException",
+        "ResourceInUse",
+        "ResourceInUseException",
+        "InvalidIPAddress.InUse",
+        "ClusterContainsServicesException",
+        "ClusterContainsTasksException",
+        "UpdateInProgressException",
+    ]) || code.ends_with("InUse")
+    {
+        return Class::InUse;
+    }
+    if code.ends_with("NotFound")
+        || code.ends_with("NotFoundException")
+        || code.ends_with("NotFoundFault")
+        || any(&[
+            "NoSuchEntity",
+            "NoSuchEntityException",
+            "Gateway.NotAttached",
+            "ServiceNotActiveException",
+            "NatGatewayNotFound",
+        ])
+    {
+        return Class::NotFound;
+    }
+    if code.contains("Duplicate")
+        || code.contains("AlreadyExists")
+        || any(&["EntityAlreadyExists", "InvalidSubnet.Conflict", "Resource.AlreadyAssociated"])
+    {
+        return Class::Exists;
+    }
+    if code.contains("LimitExceeded") || code.starts_with("TooMany") || code.starts_with("Insufficient") {
+        return Class::Limit;
+    }
+    match status {
+        Some(500..) => Class::Ambiguous,
+        Some(429) => Class::Throttled,
+        Some(403) => Class::Denied,
+        Some(400..) => Class::Invalid,
+        _ => Class::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn not_found_means_different_things_to_different_calls() {
+        let class = |op, code| classify(op, Some(code), "", Some(400));
+        assert_eq!(class("ec2:CreateSubnet", "InvalidVpcID.NotFound"), Class::NotYet);
+        assert_eq!(class("ec2:DeleteSubnet", "InvalidSubnetID.NotFound"), Class::NotFound);
+        assert_eq!(class("ec2:DescribeSubnets", "InvalidSubnetID.NotFound"), Class::NotFound);
+        assert_eq!(class("ec2:DeleteSubnet", "DependencyViolation"), Class::InUse);
+        assert_eq!(class("elbv2:CreateLoadBalancer", "DuplicateLoadBalancerName"), Class::Exists);
+        assert_eq!(class("ec2:CreateVpc", "VpcLimitExceeded"), Class::Limit);
+    }
+
+    #[test]
+    fn throttling_is_known_in_every_services_words() {
+        assert_eq!(classify("ec2:CreateVpc", Some("RequestLimitExceeded"), "", Some(503)), Class::Throttled);
+        assert_eq!(classify("ecs:CreateService", Some("ThrottlingException"), "Rate exceeded", Some(400)), Class::Throttled);
+        assert_eq!(classify("iam:CreateRole", Some("Throttling"), "Rate exceeded", Some(400)), Class::Throttled);
+    }
+
+    #[test]
+    fn validation_is_never_tried_again() {
+        assert_eq!(classify("ecs:CreateService", Some("InvalidParameterException"), "no", Some(400)), Class::Invalid);
+    }
+}

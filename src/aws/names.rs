@@ -1,0 +1,40 @@
+//! What our objects are called in AWS, where AWS wants a name.
+
+use sha2::{Digest, Sha256};
+
+use super::Cx;
+
+/// `PREFIX-NAME`, with `-2` and so on for the successors of replacements, in at most `max` characters.
+///
+/// Names that are too long are refused before anything is done (see `config`); only what a replacement adds may
+/// need shortening, and then a digest keeps different names different.
+pub fn name(cx: &Cx, max: usize) -> String {
+    fit(&cx.scope.prefix(), &cx.key.name, cx.generation, max)
+}
+
+/// See [`name`].
+pub fn fit(prefix: &str, name: &str, generation: u32, max: usize) -> String {
+    let base = if name == "main" { prefix.to_owned() } else { format!("{prefix}-{name}") };
+    let full = if generation > 1 { format!("{base}-{generation}") } else { base };
+    if full.len() <= max {
+        return full;
+    }
+    let digest: String = Sha256::digest(full.as_bytes()).iter().take(3).map(|b| format!("{b:02x}")).collect();
+    let kept: String = full.chars().take(max.saturating_sub(7)).collect();
+    format!("{}-{digest}", kept.trim_end_matches('-'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fit;
+
+    #[test]
+    fn names_are_readable_and_fit() {
+        assert_eq!(fit("webapp", "main", 1, 32), "webapp");
+        assert_eq!(fit("webapp-staging", "web", 1, 32), "webapp-staging-web");
+        assert_eq!(fit("webapp-staging", "web", 2, 32), "webapp-staging-web-2");
+        let long = fit("webapp-staging", "a-service-with-a-long-name", 2, 32);
+        assert!(long.len() <= 32 && !long.ends_with('-'), "{long}");
+        assert_ne!(long, fit("webapp-staging", "a-service-with-a-long-name", 3, 32));
+    }
+}
