@@ -22,6 +22,8 @@ pub mod error;
 pub mod events;
 pub mod graph;
 pub mod key;
+#[cfg(test)]
+mod memory;
 pub mod plan;
 pub mod reads;
 pub mod reference;

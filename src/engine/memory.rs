@@ -1,0 +1,419 @@
+//! A cloud in memory, and what must hold of the engine on any cloud.
+//!
+//! The cloud refuses what a real one refuses (to create what refers to nothing, to delete what is in use), counts its
+//! calls, and can lose an answer or die at any of them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use proptest::prelude::*;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use super::events::Silent;
+use super::resource::TAG_KEY;
+use super::schedule::Verb;
+use super::*;
+
+/// What happens at one call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fault {
+    /// The process dies before the call arrives.
+    DieBefore,
+    /// The call is done and the process dies before the answer arrives.
+    DieAfter,
+    /// The call is done and its answer is lost.
+    LoseAnswer,
+}
+
+#[derive(Clone, Debug)]
+struct Stored {
+    fields: Thing,
+}
+
+#[derive(Default)]
+struct State {
+    things: BTreeMap<String, Stored>,
+    next: usize,
+    mutating: usize,
+    faults: BTreeMap<usize, Fault>,
+    refuse_names: Vec<String>,
+    dead: bool,
+}
+
+#[derive(Default)]
+struct Cloud {
+    state: Mutex<State>,
+}
+
+impl Cloud {
+    /// One mutating call: `effect` is what it does to the cloud.
+    async fn call<T>(&self, what: (Verb, &str), effect: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
+        tokio::task::yield_now().await;
+        match self.effect(what, effect) {
+            Some(answer) => answer,
+            None => std::future::pending().await, // a dead process hears nothing
+        }
+    }
+
+    fn effect<T>(&self, what: (Verb, &str), effect: impl FnOnce(&mut State) -> Result<T>) -> Option<Result<T>> {
+        let mut state = self.state.lock().unwrap();
+        if state.dead {
+            return None;
+        }
+        let fault = state.faults.get(&state.mutating).copied();
+        state.mutating += 1;
+        if state.refuse_names.iter().any(|n| n == what.1) {
+            return Some(Err(Error::new(Class::Denied, "no")));
+        }
+        if fault == Some(Fault::DieBefore) {
+            state.dead = true;
+            return None;
+        }
+        let result = effect(&mut state);
+        match fault {
+            Some(Fault::DieAfter) => {
+                state.dead = true;
+                None
+            }
+            Some(Fault::LoseAnswer) if result.is_ok() => Some(Err(Error::new(Class::Ambiguous, "the answer was lost"))),
+            _ => Some(result),
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+struct Thing {
+    needs: Vec<Ref<Thing>>,
+    value: i64,
+    fixed: i64,
+    late: Option<i64>,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct Live {
+    id: String,
+}
+
+impl Resource for Thing {
+    const KIND: &'static str = "mem.thing";
+    const RULES: &'static [Rule] =
+        &[Rule::set("needs"), Rule::immutable("fixed"), Rule::after_create("late"), Rule::exact("tags")];
+    type Cloud = Cloud;
+    type Live = Live;
+
+    async fn observe(cx: &Cx<Cloud>) -> Result<Vec<Observed<Self>>> {
+        let state = cx.cloud.state.lock().unwrap();
+        Ok(state
+            .things
+            .iter()
+            .map(|(id, stored)| Observed {
+                claim: cx.scope.claim(Self::KIND, &stored.fields.tags, false),
+                live: Live { id: id.clone() },
+                fields: stored.fields.clone(),
+                state: Readiness::Ready,
+            })
+            .collect())
+    }
+
+    async fn create(&self, cx: &Cx<Cloud>) -> Result<Live> {
+        let mut bare = self.clone();
+        bare.late = None;
+        let call = cx.cloud.call((Verb::Create, &cx.key.name), |state| {
+            for need in &bare.needs {
+                if !state.things.contains_key(need.id()?) {
+                    return Err(Error::new(Class::Invalid, format!("{need} is not there")));
+                }
+            }
+            let id = format!("thing-{}", state.next);
+            state.next += 1;
+            state.things.insert(id.clone(), Stored { fields: bare });
+            Ok(Live { id })
+        });
+        call.await
+    }
+
+    async fn update(&self, cx: &Cx<Cloud>, live: &Live, diff: &Diff) -> Result<Live> {
+        let call = cx.cloud.call((Verb::Update, &cx.key.name), |state| {
+            for need in &self.needs {
+                if !state.things.contains_key(need.id()?) {
+                    return Err(Error::new(Class::Invalid, format!("{need} is not there")));
+                }
+            }
+            let stored = state.things.get_mut(&live.id).ok_or_else(|| Error::new(Class::NotFound, "gone"))?;
+            if diff.touches("late") {
+                stored.fields.late = self.late;
+            }
+            if diff.touches("value") {
+                stored.fields.value = self.value;
+            }
+            if diff.touches("needs") {
+                stored.fields.needs = self.needs.clone();
+            }
+            if diff.touches("tags") {
+                stored.fields.tags = self.tags.clone();
+            }
+            Ok(live.clone())
+        });
+        call.await
+    }
+
+    async fn delete(cx: &Cx<Cloud>, live: &Live) -> Result<()> {
+        let call = cx.cloud.call((Verb::Delete, &cx.key.name), |state| {
+            let used = state.things.iter().find(|(_, t)| t.fields.needs.iter().any(|n| n.id().is_ok_and(|id| id == live.id)));
+            if let Some((user, _)) = used {
+                return Err(Error::new(Class::Invalid, format!("{} is in use by {user}", live.id)));
+            }
+            state.things.remove(&live.id).map(|_| ()).ok_or_else(|| Error::new(Class::NotFound, "gone"))
+        });
+        call.await
+    }
+}
+
+/// A file, for these tests: for each thing what it needs (only earlier ones, so there are no circles), and its fields.
+#[derive(Clone, Debug)]
+struct File(BTreeMap<usize, (Vec<usize>, i64, i64)>);
+
+fn file() -> impl Strategy<Value = File> {
+    let thing = (any::<u16>(), 0..3i64, 0..2i64);
+    prop::collection::btree_map(0..14usize, thing, 0..12).prop_map(|map| {
+        let names: Vec<usize> = map.keys().copied().collect();
+        File(
+            map.into_iter()
+                .map(|(name, (mask, value, fixed))| {
+                    let needs = names.iter().filter(|n| **n < name && mask & (1 << **n) != 0).copied().collect();
+                    (name, (needs, value, fixed))
+                })
+                .collect(),
+        )
+    })
+}
+
+fn scope() -> Scope {
+    Scope { stack: "s".into(), env: "e".into(), region: "r".into(), account: "1".into(), partition: "aws".into() }
+}
+
+fn registry() -> Registry<Cloud> {
+    Registry::default().with::<Thing>()
+}
+
+fn graph(file: &File) -> Graph {
+    let mut graph = Graph::default();
+    for (name, (needs, value, fixed)) in &file.0 {
+        let needs = needs.iter().map(|n| Ref::to(format!("t{n}"))).collect();
+        let thing = Thing { needs, value: *value, fixed: *fixed, late: Some(*value), tags: BTreeMap::new() };
+        graph.add(format!("t{name}"), "things", &thing).unwrap();
+    }
+    graph.own(&registry(), &scope(), &BTreeMap::new()).unwrap();
+    graph
+}
+
+struct World {
+    cloud: Arc<Cloud>,
+}
+
+impl World {
+    fn new() -> Self {
+        World { cloud: Arc::default() }
+    }
+
+    fn cx(&self) -> Cx<Cloud> {
+        Cx::new(self.cloud.clone(), Arc::new(scope()))
+    }
+
+    async fn plan(&self, file: Option<&File>) -> Plan {
+        let snapshot = Snapshot::read(&registry(), &self.cx()).await.unwrap();
+        let graph = file.map(graph);
+        Plan::make(&registry(), &scope(), graph.as_ref(), &snapshot).unwrap()
+    }
+
+    async fn apply(&self, file: Option<&File>) -> (Plan, Outcome) {
+        let plan = self.plan(file).await;
+        let (_keep, stop) = watch::channel(false);
+        let outcome = apply(&registry(), &self.cx(), &plan, &Silent, stop).await.unwrap();
+        (plan, outcome)
+    }
+
+    /// Applies until the process dies, if it does.
+    async fn apply_until_death(&self, file: Option<&File>) {
+        let run = self.apply(file);
+        let death = async {
+            while !self.cloud.state.lock().unwrap().dead {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! { _ = run => {}, () = death => {} }
+        let mut state = self.cloud.state.lock().unwrap();
+        state.dead = false;
+        state.faults.clear();
+    }
+
+    fn keys(&self) -> Vec<String> {
+        let state = self.cloud.state.lock().unwrap();
+        let mut keys: Vec<String> = state.things.values().map(|t| t.fields.tags[TAG_KEY].clone()).collect();
+        keys.sort();
+        keys
+    }
+
+    fn assert_is(&self, file: &File) {
+        let mut want: Vec<String> = file.0.keys().map(|n| format!("mem.thing/t{n}")).collect();
+        want.sort();
+        assert_eq!(self.keys(), want, "no orphan, no duplicate");
+    }
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// The cloud refuses every wrong order, so a run without failures was in order.
+    #[test]
+    fn from_any_stack_to_any_other_in_order_and_then_nothing_is_left_to_do(a in file(), b in file()) {
+        run(async {
+            let world = World::new();
+            for file in [Some(&a), Some(&b), None] {
+                let (_, outcome) = world.apply(file).await;
+                prop_assert!(outcome.is_complete(), "{:?}", outcome.failed);
+                world.assert_is(file.unwrap_or(&File(BTreeMap::new())));
+                let again = world.plan(file).await;
+                prop_assert!(again.is_empty(), "{:?}", again.changes().collect::<Vec<_>>());
+            }
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn a_failure_skips_what_depends_on_it_and_nothing_else(a in file(), pick in any::<prop::sample::Index>()) {
+        prop_assume!(!a.0.is_empty());
+        run(async {
+            let names: Vec<usize> = a.0.keys().copied().collect();
+            let bad = *pick.get(&names);
+            let world = World::new();
+            world.cloud.state.lock().unwrap().refuse_names = vec![format!("t{bad}")];
+            let (_, outcome) = world.apply(Some(&a)).await;
+            // Who depends on it, through whatever lies between.
+            let mut lost = vec![bad];
+            for (name, (needs, ..)) in &a.0 {
+                if needs.iter().any(|n| lost.contains(n)) && !lost.contains(name) {
+                    lost.push(*name);
+                }
+            }
+            let built: Vec<String> = names.iter().filter(|n| !lost.contains(n)).map(|n| format!("t{n}")).collect();
+            let mut done: Vec<String> = outcome.done.iter().map(|(k, ..)| k.name.clone()).collect();
+            done.sort_by_key(|n| n[1..].parse::<usize>().unwrap());
+            prop_assert_eq!(done, built);
+            prop_assert_eq!(outcome.failed.len(), 1);
+            prop_assert_eq!(outcome.skipped.len(), lost.len() - 1);
+            // Once it works, the same command goes on from there.
+            world.cloud.state.lock().unwrap().refuse_names.clear();
+            let (_, outcome) = world.apply(Some(&a)).await;
+            prop_assert!(outcome.is_complete());
+            world.assert_is(&a);
+            Ok(())
+        })?;
+    }
+
+    #[test]
+    fn a_run_that_dies_at_any_call_is_simply_run_again(a in file(), b in file(), at in 0..40usize, after: bool) {
+        run(async {
+            let world = World::new();
+            world.apply(Some(&a)).await;
+            {
+                let mut state = world.cloud.state.lock().unwrap();
+                let fault = if after { Fault::DieAfter } else { Fault::DieBefore };
+                let call = state.mutating + at;
+                state.faults.insert(call, fault);
+            }
+            world.apply_until_death(Some(&b)).await;
+            let (_, outcome) = world.apply(Some(&b)).await;
+            prop_assert!(outcome.is_complete(), "{:?}", outcome.failed);
+            world.assert_is(&b);
+            let again = world.plan(Some(&b)).await;
+            prop_assert!(again.is_empty(), "{:?}", again.changes().collect::<Vec<_>>());
+            Ok(())
+        })?;
+    }
+}
+
+/// The waits in between are real seconds, so few cases: every call of one stack loses its answer once.
+#[test]
+fn a_lost_answer_makes_no_duplicate() {
+    let file = File(BTreeMap::from([(0, (vec![], 1, 0)), (1, (vec![0], 2, 0)), (2, (vec![0, 1], 0, 1))]));
+    for at in 0..6 {
+        run(async {
+            let world = World::new();
+            world.cloud.state.lock().unwrap().faults.insert(at, Fault::LoseAnswer);
+            let (_, outcome) = world.apply(Some(&file)).await;
+            assert!(outcome.is_complete(), "{:?}", outcome.failed);
+            world.assert_is(&file);
+        });
+    }
+}
+
+#[test]
+fn two_objects_with_one_key_stop_everything() {
+    run(async {
+        let world = World::new();
+        let file = File(BTreeMap::from([(0, (vec![], 1, 0))]));
+        world.apply(Some(&file)).await;
+        {
+            let mut state = world.cloud.state.lock().unwrap();
+            let twin = state.things.values().next().unwrap().clone();
+            state.things.insert("thing-twin".into(), twin);
+        }
+        let snapshot = Snapshot::read(&registry(), &world.cx()).await.unwrap();
+        let error = Plan::make(&registry(), &scope(), Some(&graph(&file)), &snapshot).unwrap_err();
+        assert!(error.message.contains("thing-0") && error.message.contains("thing-twin"), "{error}");
+    });
+}
+
+#[test]
+fn a_stopped_run_finishes_what_is_under_way_and_begins_nothing() {
+    run(async {
+        let world = World::new();
+        let chain = File((0..10).map(|n| (n, (if n == 0 { vec![] } else { vec![n - 1] }, 0, 0))).collect());
+        let plan = world.plan(Some(&chain)).await;
+        let (stop, stopped) = watch::channel(false);
+        struct StopAfterTwo(watch::Sender<bool>, Mutex<usize>);
+        impl Reporter for StopAfterTwo {
+            fn event(&self, event: &Event) {
+                if let Event::Finished { .. } = event {
+                    let mut n = self.1.lock().unwrap();
+                    *n += 1;
+                    if *n == 2 {
+                        self.0.send(true).unwrap();
+                    }
+                }
+            }
+        }
+        let reporter = StopAfterTwo(stop, Mutex::new(0));
+        let outcome = apply(&registry(), &world.cx(), &plan, &reporter, stopped).await.unwrap();
+        assert!(outcome.stopped);
+        assert!(outcome.failed.is_empty());
+        assert!(outcome.done.len() <= 4 && outcome.done.len() + outcome.skipped.len() == 10, "{}", outcome.done.len());
+        let (_, outcome) = world.apply(Some(&chain)).await;
+        assert!(outcome.is_complete());
+        world.assert_is(&chain);
+    });
+}
+
+#[test]
+fn a_saved_plan_gives_back_its_graph() {
+    run(async {
+        let world = World::new();
+        let file = File(BTreeMap::from([(0, (vec![], 1, 0)), (1, (vec![0], 2, 0))]));
+        let plan = world.plan(Some(&file)).await;
+        let text = serde_json::to_string(&plan).unwrap();
+        let read: Plan = serde_json::from_str(&text).unwrap();
+        assert_eq!(read, plan);
+        let snapshot = Snapshot::read(&registry(), &world.cx()).await.unwrap();
+        let again = Plan::make(&registry(), &scope(), read.graph().unwrap().as_ref(), &snapshot).unwrap();
+        assert_eq!(again, plan);
+    });
+}
