@@ -2,9 +2,14 @@
 //!
 //! One folder per service, one file per kind. A new kind is a file, its `mod` line, and a line in [`registry`].
 
+pub mod autoscaling;
 pub mod clients;
 pub mod ec2;
+pub mod ecs;
+pub mod elbv2;
 pub mod error;
+pub mod iam;
+pub mod logs;
 pub mod names;
 pub mod tags;
 
@@ -31,4 +36,15 @@ pub fn registry() -> engine::Registry<Clients> {
         .with::<ec2::DefaultSecurityGroup>()
         .with::<ec2::SecurityGroup>()
         .with::<ec2::SecurityGroupRule>()
+        .with::<elbv2::LoadBalancer>()
+        .with::<elbv2::TargetGroup>()
+        .with::<elbv2::Listener>()
+        .with::<elbv2::ListenerRule>()
+        .with::<iam::Role>()
+        .with::<logs::LogGroup>()
+        .with::<ecs::Cluster>()
+        .with::<ecs::TaskDefinition>()
+        .with::<ecs::Service>()
+        .with::<autoscaling::ScalableTarget>()
+        .with::<autoscaling::ScalingPolicy>()
 }

@@ -1,0 +1,5 @@
+//! Permissions, in AWS IAM.
+
+mod role;
+
+pub use role::Role;

@@ -1,0 +1,5 @@
+//! Logs, in Amazon CloudWatch Logs.
+
+mod log_group;
+
+pub use log_group::LogGroup;
