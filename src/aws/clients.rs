@@ -15,8 +15,6 @@ use crate::engine::{Class, Error, Result};
 pub struct Options {
     /// A profile of `~/.aws/config`.
     pub profile: Option<String>,
-    /// The region.
-    pub region: Option<String>,
     /// Another endpoint for every service.
     pub endpoint_url: Option<String>,
     /// Fixed credentials: access key and secret.

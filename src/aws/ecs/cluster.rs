@@ -34,7 +34,7 @@ impl Resource for Cluster {
     const KIND: &'static str = "ecs.cluster";
     type Cloud = Clients;
     type Live = Live;
-    
+
     async fn observe(_: &Cx) -> Result<Vec<Observed<Self>>> {
         Ok(Vec::new())
     }

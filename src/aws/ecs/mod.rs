@@ -2,8 +2,10 @@
 
 mod cluster;
 mod service;
+mod status;
 mod task_definition;
 
 pub use cluster::Cluster;
 pub use service::{Capacity, CircuitBreaker, LoadBalancerTarget, Service};
+pub use status::{Running, running};
 pub use task_definition::{Container, TaskDefinition};

@@ -120,7 +120,7 @@ impl Resource for Service {
     const KIND: &'static str = "ecs.service";
     type Cloud = Clients;
     type Live = Live;
-    
+
     async fn observe(_: &Cx) -> Result<Vec<Observed<Self>>> {
         Ok(Vec::new())
     }

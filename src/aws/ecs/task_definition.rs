@@ -91,7 +91,7 @@ impl Resource for TaskDefinition {
     const KIND: &'static str = "ecs.task_definition";
     type Cloud = Clients;
     type Live = Live;
-    
+
     async fn observe(_: &Cx) -> Result<Vec<Observed<Self>>> {
         Ok(Vec::new())
     }

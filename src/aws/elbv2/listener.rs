@@ -32,7 +32,7 @@ impl Resource for Listener {
     const KIND: &'static str = "elbv2.listener";
     type Cloud = Clients;
     type Live = Arn;
-    
+
     async fn observe(_: &Cx) -> Result<Vec<Observed<Self>>> {
         Ok(Vec::new())
     }

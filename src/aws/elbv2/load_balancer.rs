@@ -50,7 +50,7 @@ impl Resource for LoadBalancer {
     const KIND: &'static str = "elbv2.load_balancer";
     type Cloud = Clients;
     type Live = Live;
-    
+
     async fn observe(_: &Cx) -> Result<Vec<Observed<Self>>> {
         Ok(Vec::new())
     }

@@ -30,7 +30,7 @@ impl Resource for ListenerRule {
     const KIND: &'static str = "elbv2.rule";
     type Cloud = Clients;
     type Live = Arn;
-    
+
     async fn observe(_: &Cx) -> Result<Vec<Observed<Self>>> {
         Ok(Vec::new())
     }

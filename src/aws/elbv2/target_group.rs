@@ -74,7 +74,7 @@ impl Resource for TargetGroup {
     const KIND: &'static str = "elbv2.target_group";
     type Cloud = Clients;
     type Live = Live;
-    
+
     async fn observe(_: &Cx) -> Result<Vec<Observed<Self>>> {
         Ok(Vec::new())
     }

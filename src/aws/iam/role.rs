@@ -42,7 +42,7 @@ impl Resource for Role {
     const KIND: &'static str = "iam.role";
     type Cloud = Clients;
     type Live = Live;
-    
+
     async fn observe(_: &Cx) -> Result<Vec<Observed<Self>>> {
         Ok(Vec::new())
     }

@@ -33,7 +33,7 @@ impl Resource for LogGroup {
     const KIND: &'static str = "logs.log_group";
     type Cloud = Clients;
     type Live = Live;
-    
+
     async fn observe(_: &Cx) -> Result<Vec<Observed<Self>>> {
         Ok(Vec::new())
     }

@@ -1,0 +1,230 @@
+//! `load_balancer`: what stands in front of the services that have routes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest, Sha256};
+
+use super::network::Network;
+use super::slug;
+use crate::aws::Tags;
+use crate::aws::ec2::{Direction, SecurityGroup, SecurityGroupRule};
+use crate::aws::elbv2::{Action, FixedResponse, HealthCheck, Listener, ListenerRule, LoadBalancer, Redirect, TargetGroup};
+use crate::config::Stack;
+use crate::config::route::Route;
+use crate::engine::{AnyRef, Error, Graph, Ref};
+
+const ORIGIN: &str = "load_balancer";
+/// TLS 1.2 and 1.3 with forward secrecy.
+const SSL_POLICY: &str = "ELBSecurityPolicy-TLS13-1-2-2021-06";
+/// AWS's own default of 300 seconds makes every deployment wait for five minutes.
+const DEREGISTRATION_SECONDS: u64 = 30;
+
+/// What the services need of the balancer.
+pub struct Balancer {
+    /// The balancer itself.
+    pub balancer: Ref<LoadBalancer>,
+    /// The group of the balancer: who talks to the services.
+    pub security_group: Ref<SecurityGroup>,
+    /// For each service with routes, its target group and what attaches that to the balancer.
+    pub targets: BTreeMap<String, (Ref<TargetGroup>, Vec<AnyRef>)>,
+}
+
+pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network) -> Result<Option<Balancer>, Error> {
+    if !stack.is_load_balanced() {
+        return Ok(None);
+    }
+    let section = stack.load_balancer.clone().unwrap_or_default();
+    let https = section.certificate.is_some();
+    let group = graph.add(
+        "alb",
+        ORIGIN,
+        &SecurityGroup { vpc: network.vpc.clone(), description: "Load balancer".into(), tags: Tags::new() },
+    )?;
+    let ports: &[(&str, i32)] = if https { &[("http", 80), ("https", 443)] } else { &[("http", 80)] };
+    for (protocol, port) in ports {
+        for cidr in &section.allow {
+            let rule = SecurityGroupRule {
+                group: group.clone(),
+                direction: Direction::Ingress,
+                protocol: "tcp".into(),
+                from_port: *port,
+                to_port: *port,
+                cidr: Some(cidr.to_string()),
+                peer: None,
+                description: None,
+                tags: Tags::new(),
+            };
+            graph.add(format!("alb-{protocol}-from-{}", slug(&cidr.to_string())), ORIGIN, &rule)?;
+        }
+    }
+
+    let mut attributes = BTreeMap::from([("routing.http.drop_invalid_header_fields.enabled".to_owned(), "true".to_owned())]);
+    if let Some(timeout) = &section.idle_timeout {
+        attributes.insert("idle_timeout.timeout_seconds".into(), timeout.as_secs().to_string());
+    }
+    if let Some(protect) = section.deletion_protection {
+        attributes.insert("deletion_protection.enabled".into(), protect.to_string());
+    }
+    attributes.extend(section.attributes.clone());
+    let balancer = graph.add(
+        "main",
+        ORIGIN,
+        &LoadBalancer {
+            scheme: if section.internal { "internal" } else { "internet-facing" }.into(),
+            subnets: if section.internal { network.app.clone() } else { network.public.clone() },
+            security_groups: vec![group.clone()],
+            attributes,
+            after: if section.internal { Vec::new() } else { vec![network.gateway.clone().into()] },
+            tags: Tags::new(),
+        },
+    )?;
+
+    let mut targets = BTreeMap::new();
+    for (name, service) in &stack.services {
+        let (Some(port), false) = (service.port, service.routes.is_empty()) else { continue };
+        let health = service.health.clone().unwrap_or_default();
+        let delay = service.deregistration_delay.as_ref().map_or(DEREGISTRATION_SECONDS, |d| d.as_secs());
+        let target = TargetGroup {
+            vpc: network.vpc.clone(),
+            port: i32::from(port),
+            protocol: "HTTP".into(),
+            target_type: "ip".into(),
+            health: HealthCheck {
+                path: Some(health.path),
+                interval: Some(seconds(health.interval.as_secs())),
+                timeout: Some(seconds(health.timeout.as_secs())),
+                healthy: Some(i32::from(health.healthy)),
+                unhealthy: Some(i32::from(health.unhealthy)),
+                codes: Some(health.codes),
+                protocol: None,
+            },
+            attributes: BTreeMap::from([("deregistration_delay.timeout_seconds".to_owned(), delay.to_string())]),
+            tags: Tags::new(),
+        };
+        let target = graph.add(name.as_str(), &format!("services.{name}"), &target)?;
+        targets.insert(name.to_string(), (target, Vec::new()));
+    }
+    let mut out = Balancer { balancer, security_group: group, targets };
+    listeners(graph, stack, &mut out, section.certificate, section.ssl_policy)?;
+    Ok(Some(out))
+}
+
+fn seconds(n: u64) -> i32 {
+    i32::try_from(n).unwrap_or(i32::MAX)
+}
+
+fn forward(target: &Ref<TargetGroup>) -> Action {
+    Action { kind: "forward".into(), target_group: Some(target.clone()), redirect: None, fixed: None }
+}
+
+fn listeners(
+    graph: &mut Graph,
+    stack: &Stack,
+    out: &mut Balancer,
+    certificate: Option<String>,
+    ssl_policy: Option<String>,
+) -> Result<(), Error> {
+    // The service that takes everything else is the listener's default; without one, everything else is not found.
+    let catch_all = |r: &Route| r.path == "/*" && r.host.is_none();
+    let default = stack.services.iter().find(|(_, s)| s.routes.iter().any(catch_all)).map(|(name, _)| name.to_string());
+    let default_action = match default.as_ref().and_then(|name| out.targets.get(name)) {
+        Some((target, _)) => forward(target),
+        None => Action {
+            kind: "fixed-response".into(),
+            target_group: None,
+            redirect: None,
+            fixed: Some(FixedResponse { status_code: "404".into(), content_type: "text/plain".into(), body: "not found".into() }),
+        },
+    };
+    let listener = |port: i32, protocol: &str, action: Action| Listener {
+        load_balancer: out.balancer.clone(),
+        port,
+        protocol: protocol.into(),
+        certificate: None,
+        ssl_policy: None,
+        default_action: action,
+        tags: Tags::new(),
+    };
+    let main = match certificate {
+        None => graph.add("http", ORIGIN, &listener(80, "HTTP", default_action))?,
+        Some(certificate) => {
+            let to_https = Action {
+                kind: "redirect".into(),
+                target_group: None,
+                redirect: Some(Redirect { protocol: "HTTPS".into(), port: "443".into(), status_code: "HTTP_301".into() }),
+                fixed: None,
+            };
+            graph.add("http", ORIGIN, &listener(80, "HTTP", to_https))?;
+            let mut https = listener(443, "HTTPS", default_action);
+            https.certificate = Some(certificate);
+            https.ssl_policy = Some(ssl_policy.unwrap_or_else(|| SSL_POLICY.into()));
+            graph.add("https", ORIGIN, &https)?
+        }
+    };
+    if let Some((_, attached)) = default.as_ref().and_then(|name| out.targets.get_mut(name)) {
+        attached.push(main.clone().into());
+    }
+
+    let mut taken: BTreeSet<i32> =
+        stack.services.values().flat_map(|s| &s.routes).filter_map(|r| r.priority).map(i32::from).collect();
+    for (name, service) in &stack.services {
+        let mut names: BTreeSet<String> = BTreeSet::new();
+        for route in service.routes.iter().filter(|r| !catch_all(r)) {
+            let Some((target, attached)) = out.targets.get_mut(name.as_str()) else { continue };
+            let text = route.to_string();
+            let slug = slug(&text);
+            let mut rule_name = if slug.is_empty() { format!("{name}-root") } else { format!("{name}-{slug}") };
+            if !names.insert(rule_name.clone()) {
+                rule_name = format!("{rule_name}-{:04x}", digest(&text) & 0xffff);
+            }
+            let rule = ListenerRule {
+                listener: main.clone(),
+                priority: route.priority.map_or_else(|| priority(route, &rule_name, &mut taken), i32::from),
+                paths: if route.path == "/*" { Vec::new() } else { vec![route.path.clone()] },
+                hosts: route.host.iter().cloned().collect(),
+                action: forward(target),
+                tags: Tags::new(),
+            };
+            attached.push(graph.add(rule_name, &format!("services.{name}.routes"), &rule)?.into());
+        }
+    }
+    Ok(())
+}
+
+fn digest(text: &str) -> u32 {
+    Sha256::digest(text.as_bytes()).iter().take(4).fold(0, |n, b| (n << 8) | u32::from(*b))
+}
+
+/// A priority for a route without one: the more exact a route, the earlier it is asked, and a route keeps its number
+/// whatever other routes come and go. 1 to 999 are left to the user.
+fn priority(route: &Route, name: &str, taken: &mut BTreeSet<i32>) -> i32 {
+    const BAND: u32 = 180;
+    let literal = |text: &str| text.chars().filter(|c| !"*?".contains(*c)).count().min(127) as u32;
+    let exactness = literal(&route.path) + route.host.as_deref().map_or(0, |host| 128 + literal(host).min(8));
+    let base = 1000 + (270u32.saturating_sub(exactness)) * BAND;
+    let mut offset = digest(name) % BAND;
+    loop {
+        let number = i32::try_from(base + offset).unwrap_or(49_999);
+        if taken.insert(number) {
+            return number;
+        }
+        offset = (offset + 1) % BAND;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_more_exact_route_is_asked_first_and_numbers_stay() {
+        let route = |t: &str| t.parse::<Route>().unwrap();
+        let number = |t: &str| priority(&route(t), t, &mut BTreeSet::new());
+        assert!(number("/api/v1/*") < number("/api/*"));
+        assert!(number("a.example.com/*") < number("/api/v1/a/long/path/*"));
+        assert!((1000..=50_000).contains(&number("/*")));
+        let mut taken = BTreeSet::new();
+        let first = priority(&route("/api/*"), "x", &mut taken);
+        assert_ne!(first, priority(&route("/api/*"), "x", &mut taken));
+    }
+}

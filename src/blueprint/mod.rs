@@ -1,0 +1,128 @@
+//! What the sections of a stack file expand into: typed objects with references between them.
+//!
+//! One file per section. Nothing is asked here: what depends on the account comes in as [`Facts`].
+
+mod load_balancer;
+mod network;
+mod resources;
+mod services;
+
+use std::collections::BTreeMap;
+
+use crate::aws::Clients;
+use crate::config::Stack;
+use crate::engine::{Error, Graph, Registry, Scope};
+
+/// What the expansion must know and the file does not say.
+pub struct Facts<'a> {
+    /// Whose objects they will be.
+    pub scope: &'a Scope,
+    /// The region's availability zones, sorted.
+    pub zones: Vec<String>,
+    /// Whether the file has the section `network`. Without it a network is made only for services.
+    pub has_network: bool,
+}
+
+impl<'a> Facts<'a> {
+    /// For what works without AWS: the zones that most regions have.
+    pub fn assumed(scope: &'a Scope, has_network: bool) -> Self {
+        let zones = ('a'..='f').map(|letter| format!("{}{letter}", scope.region)).collect();
+        Facts { scope, zones, has_network }
+    }
+}
+
+/// Something in the file that cannot be expanded, and where.
+#[derive(Debug)]
+pub struct Problem {
+    /// The path in the file: `network.zones`.
+    pub at: String,
+    /// A stable word for it: `no-such-zone`.
+    pub code: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub help: String,
+}
+
+/// Why a stack cannot be expanded.
+#[derive(Debug)]
+pub enum Failure {
+    /// The file is wrong; every place.
+    Problems(Vec<Problem>),
+    /// A defect, or a kind's own complaint.
+    Error(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::Error(error)
+    }
+}
+
+/// Expands a stack into the graph of its objects, with ownership tags in all of them.
+///
+/// # Errors
+/// Every problem that shows only when the sections are put together: zones that the region does not have,
+/// references to what is not there, circles.
+pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) -> Result<Graph, Failure> {
+    let mut graph = Graph::default();
+    let mut problems = Vec::new();
+    if facts.has_network || !stack.services.is_empty() {
+        match network::expand(&mut graph, &stack.network, facts)? {
+            Ok(network) => {
+                let balancer = load_balancer::expand(&mut graph, stack, &network)?;
+                services::expand(&mut graph, stack, &network, balancer.as_ref(), facts)?;
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    resources::expand(&mut graph, stack, registry, &mut problems)?;
+    if problems.is_empty() {
+        for (node, missing) in graph.dangling() {
+            problems.push(Problem {
+                at: node.origin.clone(),
+                code: "unknown-reference",
+                message: format!("`{}` refers to `{missing}`, which this stack does not have", node.key),
+                help: nearest(&missing.to_string(), graph.nodes().map(|n| n.key.to_string()))
+                    .map_or_else(|| "`stack graph` shows what there is".into(), |near| format!("there is `{near}`")),
+            });
+        }
+    }
+    if let (true, Err(cycle)) = (problems.is_empty(), graph.order()) {
+        let names: Vec<String> = cycle.iter().chain(cycle.first()).map(|k| format!("`{k}`")).collect();
+        let at = cycle.first().and_then(|k| graph.get(k)).map(|n| n.origin.clone()).unwrap_or_default();
+        problems.push(Problem {
+            at,
+            code: "circle",
+            message: format!("these refer to each other in a circle: {}", names.join(" → ")),
+            help: "take one of the references away".into(),
+        });
+    }
+    if !problems.is_empty() {
+        return Err(Failure::Problems(problems));
+    }
+    let tags: BTreeMap<String, String> = stack.tags.clone();
+    graph.own(registry, facts.scope, &tags)?;
+    Ok(graph)
+}
+
+fn nearest(text: &str, among: impl Iterator<Item = String>) -> Option<String> {
+    among
+        .map(|other| (strsim::damerau_levenshtein(text, &other), other))
+        .filter(|(distance, _)| *distance <= 4)
+        .min()
+        .map(|(_, other)| other)
+}
+
+/// Text as a part of an object's name: letters, digits and single hyphens.
+fn slug(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        if c.is_ascii_alphanumeric() {
+            out.push(c.to_ascii_lowercase());
+        } else if !out.is_empty() && !out.ends_with('-') {
+            out.push('-');
+        }
+    }
+    out.trim_end_matches('-').to_owned()
+}

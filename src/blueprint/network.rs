@@ -1,0 +1,149 @@
+//! `network`: a VPC with public, application and data subnets in every zone.
+//!
+//! The addresses: the first half of the VPC is for applications, the third quarter is public, the fourth is for data;
+//! each is cut into eight, one for each zone that a region can have. So a zone that comes or goes moves no other.
+
+use ipnet::Ipv4Net;
+
+use super::{Facts, Problem};
+use crate::aws::Tags;
+use crate::aws::ec2::{
+    Address, DefaultSecurityGroup, InternetGateway, NatGateway, Route, RouteTable, RouteTableAssociation, Subnet, Vpc,
+    VpcEndpoint,
+};
+use crate::config::types::{Nat, Network as Section, Zones};
+use crate::engine::{AnyRef, Error, Graph, Ref};
+
+const ORIGIN: &str = "network";
+const ANYWHERE: &str = "0.0.0.0/0";
+
+/// What the other sections need of the network.
+pub struct Network {
+    /// The VPC.
+    pub vpc: Ref<Vpc>,
+    /// For what faces the internet.
+    pub public: Vec<Ref<Subnet>>,
+    /// For containers.
+    pub app: Vec<Ref<Subnet>>,
+    /// What has a public address comes after this.
+    pub gateway: Ref<InternetGateway>,
+    /// What reaches the internet from a private subnet comes after these.
+    pub egress: Vec<AnyRef>,
+}
+
+/// One zone of the network: its letter, its full name, and its place among the zones of the region.
+struct Zone {
+    letter: String,
+    name: String,
+    at: usize,
+}
+
+pub fn expand(graph: &mut Graph, section: &Section, facts: &Facts<'_>) -> Result<Result<Network, Problem>, Error> {
+    let zones = match zones(section, facts) {
+        Ok(zones) => zones,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    let cidr = section.cidr.0;
+    let vpc = graph.add("main", ORIGIN, &Vpc { cidr: cidr.to_string(), dns_hostnames: Some(true), tags: Tags::new() })?;
+    graph.add("main", ORIGIN, &DefaultSecurityGroup { vpc: vpc.clone(), rules: Vec::new() })?;
+    let gateway = graph.add("main", ORIGIN, &InternetGateway { vpc: Some(vpc.clone()), tags: Tags::new() })?;
+
+    let table = |graph: &mut Graph, name: &str| graph.add(name, ORIGIN, &RouteTable { vpc: vpc.clone(), tags: Tags::new() });
+    let public_table = table(graph, "public")?;
+    let data_table = table(graph, "data")?;
+    let to_internet =
+        Route { table: public_table.clone(), destination: ANYWHERE.into(), gateway: Some(gateway.clone()), nat: None };
+    graph.add("public-internet", ORIGIN, &to_internet)?;
+
+    let mut network =
+        Network { vpc: vpc.clone(), public: Vec::new(), app: Vec::new(), gateway: gateway.clone(), egress: Vec::new() };
+    let mut tables = vec![public_table.clone(), data_table.clone()];
+    let mut nats: Vec<Ref<NatGateway>> = Vec::new();
+    for zone in &zones {
+        let Zone { letter, name, at } = zone;
+        let subnet = |graph: &mut Graph, tier: &str, cidr: Option<Ipv4Net>, table: &Ref<RouteTable>| {
+            let cidr = cidr.ok_or_else(|| Error::internal(format!("`{}` is too small for zone {at}", section.cidr)))?;
+            let subnet = Subnet { vpc: vpc.clone(), zone: name.clone(), cidr: cidr.to_string(), tags: Tags::new() };
+            let subnet = graph.add(format!("{tier}-{letter}"), ORIGIN, &subnet)?;
+            let association = RouteTableAssociation { table: table.clone(), subnet: subnet.clone() };
+            graph.add(format!("{tier}-{letter}"), ORIGIN, &association)?;
+            Ok::<_, Error>(subnet)
+        };
+        let app_table = table(graph, &format!("app-{letter}"))?;
+        let public = subnet(graph, "public", block(cidr, 5, 16 + at), &public_table)?;
+        network.app.push(subnet(graph, "app", block(cidr, 4, *at), &app_table)?);
+        subnet(graph, "data", block(cidr, 5, 24 + at), &data_table)?;
+        network.public.push(public.clone());
+
+        let wanted = match section.nat {
+            Nat::PerZone => true,
+            Nat::Single => nats.is_empty(),
+            Nat::None => false,
+        };
+        if wanted {
+            let address = graph.add(format!("nat-{letter}"), ORIGIN, &Address { tags: Tags::new() })?;
+            let after = vec![gateway.clone().into()];
+            nats.push(graph.add(letter.clone(), ORIGIN, &NatGateway { subnet: public, address, after, tags: Tags::new() })?);
+        }
+        if let Some(nat) = nats.last() {
+            let route = Route { table: app_table.clone(), destination: ANYWHERE.into(), gateway: None, nat: Some(nat.clone()) };
+            network.egress.push(graph.add(format!("app-{letter}-internet"), ORIGIN, &route)?.into());
+        }
+        tables.push(app_table);
+    }
+    network.egress.extend(nats.into_iter().map(|nat| nat.ready().into()));
+
+    let service = format!("com.amazonaws.{}.s3", facts.scope.region);
+    graph.add("s3", ORIGIN, &VpcEndpoint { vpc, service, route_tables: tables, tags: Tags::new() })?;
+    Ok(Ok(network))
+}
+
+/// The `n`th of the blocks that are `by` bits smaller than the VPC.
+fn block(cidr: Ipv4Net, by: u8, n: usize) -> Option<Ipv4Net> {
+    cidr.subnets(cidr.prefix_len() + by).ok()?.nth(n)
+}
+
+fn zones(section: &Section, facts: &Facts<'_>) -> Result<Vec<Zone>, Problem> {
+    let known = &facts.zones[..facts.zones.len().min(8)];
+    let region = &facts.scope.region;
+    let no_such = |message: String| Problem {
+        at: "network.zones".into(),
+        code: "no-such-zone",
+        message,
+        help: format!("this account has in `{region}`: {}", facts.zones.join(", ")),
+    };
+    let wanted: Vec<&String> = match &section.zones {
+        Zones::Count(n) if usize::from(*n) <= known.len() => known.iter().take(usize::from(*n)).collect(),
+        Zones::Count(n) => return Err(no_such(format!("{n} zones are wanted and there are {}", known.len()))),
+        Zones::Names(names) => names.iter().collect(),
+    };
+    wanted
+        .into_iter()
+        .map(|name| {
+            let at = known.iter().position(|z| z == name).ok_or_else(|| no_such(format!("there is no zone `{name}`")))?;
+            let letter = super::slug(name.strip_prefix(region.as_str()).unwrap_or(name));
+            Ok(Zone { letter, name: name.clone(), at })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tiers_never_overlap() {
+        let cidr: Ipv4Net = "10.0.0.0/16".parse().unwrap();
+        let all: Vec<Ipv4Net> = (0..8)
+            .flat_map(|i| [block(cidr, 4, i), block(cidr, 5, 16 + i), block(cidr, 5, 24 + i)])
+            .map(Option::unwrap)
+            .collect();
+        for (i, a) in all.iter().enumerate() {
+            assert!(cidr.contains(a));
+            assert!(all.iter().skip(i + 1).all(|b| !a.contains(b) && !b.contains(a)), "{a}");
+        }
+        assert_eq!(block(cidr, 4, 0).unwrap().to_string(), "10.0.0.0/20");
+        assert_eq!(block(cidr, 5, 16).unwrap().to_string(), "10.0.128.0/21");
+        assert_eq!(block(cidr, 5, 24).unwrap().to_string(), "10.0.192.0/21");
+    }
+}

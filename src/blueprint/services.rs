@@ -1,0 +1,349 @@
+//! `services`: containers on Fargate, spread over the zones, behind the balancer when they have routes.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::Facts;
+use super::load_balancer::Balancer;
+use super::network::Network;
+use crate::aws::Tags;
+use crate::aws::autoscaling::{ScalableTarget, ScalingPolicy};
+use crate::aws::ec2::{Direction, SecurityGroup, SecurityGroupRule};
+use crate::aws::ecs::{Capacity, CircuitBreaker, Cluster, Container, LoadBalancerTarget, Service, TaskDefinition};
+use crate::aws::iam::Role;
+use crate::aws::logs::LogGroup;
+use crate::config::Stack;
+use crate::config::service::{Architecture, Effect, Service as Section};
+use crate::engine::{Error, Graph, Ref};
+
+/// How long a new task may fail its health checks.
+const GRACE_SECONDS: i32 = 60;
+
+pub fn expand(
+    graph: &mut Graph,
+    stack: &Stack,
+    network: &Network,
+    balancer: Option<&Balancer>,
+    facts: &Facts<'_>,
+) -> Result<(), Error> {
+    if stack.services.is_empty() {
+        return Ok(());
+    }
+    let cluster = Cluster {
+        container_insights: Some(true),
+        capacity_providers: vec!["FARGATE".into(), "FARGATE_SPOT".into()],
+        tags: Tags::new(),
+    };
+    let cluster = graph.add("main", "services", &cluster)?;
+
+    let mut groups: BTreeMap<&str, Ref<SecurityGroup>> = BTreeMap::new();
+    for name in stack.services.keys() {
+        let group = SecurityGroup { vpc: network.vpc.clone(), description: format!("Service {name}"), tags: Tags::new() };
+        groups.insert(name.as_str(), graph.add(name.as_str(), &format!("services.{name}"), &group)?);
+    }
+    for (name, section) in &stack.services {
+        let origin = format!("services.{name}");
+        let name = name.as_str();
+        security(graph, stack, name, section, &groups, balancer, &origin)?;
+        one(graph, name, section, &groups[name], &cluster, network, balancer, facts, &origin)?;
+    }
+    Ok(())
+}
+
+fn rule(group: &Ref<SecurityGroup>, direction: Direction, port: i32, peer: &Ref<SecurityGroup>) -> SecurityGroupRule {
+    SecurityGroupRule {
+        group: group.clone(),
+        direction,
+        protocol: "tcp".into(),
+        from_port: port,
+        to_port: port,
+        cidr: None,
+        peer: Some(peer.clone()),
+        description: None,
+        tags: Tags::new(),
+    }
+}
+
+/// Who may talk to the service: the balancer, when it has routes, and those who use it. Outwards everything is open.
+fn security(
+    graph: &mut Graph,
+    stack: &Stack,
+    name: &str,
+    section: &Section,
+    groups: &BTreeMap<&str, Ref<SecurityGroup>>,
+    balancer: Option<&Balancer>,
+    origin: &str,
+) -> Result<(), Error> {
+    let group = &groups[name];
+    let out = SecurityGroupRule {
+        group: group.clone(),
+        direction: Direction::Egress,
+        protocol: "-1".into(),
+        from_port: -1,
+        to_port: -1,
+        cidr: Some("0.0.0.0/0".into()),
+        peer: None,
+        description: None,
+        tags: Tags::new(),
+    };
+    graph.add(format!("{name}-to-anywhere"), origin, &out)?;
+    if let (Some(port), Some(balancer), false) = (section.port, balancer, section.routes.is_empty()) {
+        let alb = &balancer.security_group;
+        graph.add(format!("{name}-from-alb"), origin, &rule(group, Direction::Ingress, i32::from(port), alb))?;
+        graph.add(format!("alb-to-{name}"), origin, &rule(alb, Direction::Egress, i32::from(port), group))?;
+    }
+    // `uses` names services only, so far; the check of the file has seen to it that they are there.
+    for used in section.uses.iter().filter_map(|u| u.strip_prefix("services.")) {
+        if let Some(to) = groups.get(used) {
+            let port = stack.services.iter().find(|(n, _)| n.as_str() == used).and_then(|(_, s)| s.port);
+            if let Some(port) = port {
+                let open = rule(to, Direction::Ingress, i32::from(port), group);
+                graph.add(format!("{used}-from-{name}"), origin, &open)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Who may take the role: tasks of ECS, and only for this account.
+fn trust(facts: &Facts<'_>) -> Value {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"aws:SourceAccount": facts.scope.account}},
+        }],
+    })
+}
+
+fn policy(statements: Vec<Value>) -> Value {
+    json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+fn allow(actions: &[&str], resources: Vec<String>) -> Value {
+    json!({"Effect": "Allow", "Action": actions, "Resource": resources})
+}
+
+/// What ECS itself needs to start the tasks: to write to this log group, and to read this image and these secrets.
+fn execution_policies(section: &Section, logs: &Ref<LogGroup>) -> BTreeMap<String, Value> {
+    let arn = logs.clone().attr("arn");
+    let mut out = BTreeMap::from([(
+        "logs".to_owned(),
+        policy(vec![allow(&["logs:CreateLogStream", "logs:PutLogEvents"], vec![format!("{arn}:*")])]),
+    )]);
+    if let Some(repository) = ecr_repository(&section.image) {
+        out.insert(
+            "image".into(),
+            policy(vec![
+                allow(&["ecr:GetAuthorizationToken"], vec!["*".into()]),
+                allow(&["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], vec![repository]),
+            ]),
+        );
+    }
+    let secret_arns = |service: &str| -> Vec<String> {
+        let of = section.secrets.values().filter(|arn| arn.split(':').nth(2) == Some(service));
+        // A JSON key, a stage and a version may follow the ARN of a secret.
+        let mut arns: Vec<String> = of.map(|arn| arn.split(':').take(7).collect::<Vec<_>>().join(":")).collect();
+        arns.sort();
+        arns.dedup();
+        arns
+    };
+    let mut statements = Vec::new();
+    for (service, action) in [("secretsmanager", "secretsmanager:GetSecretValue"), ("ssm", "ssm:GetParameters")] {
+        let arns = secret_arns(service);
+        if !arns.is_empty() {
+            statements.push(allow(&[action], arns));
+        }
+    }
+    if !statements.is_empty() {
+        out.insert("secrets".into(), policy(statements));
+    }
+    out
+}
+
+/// The ARN of the repository, when the image lies in a private one of ECR.
+fn ecr_repository(image: &str) -> Option<String> {
+    let (host, path) = image.split_once('/')?;
+    let mut parts = host.split('.');
+    let (account, "dkr", "ecr", region) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?) else { return None };
+    let partition = if host.ends_with(".cn") { "aws-cn" } else { "aws" };
+    let name = path.split(['@', ':']).next()?;
+    Some(format!("arn:{partition}:ecr:{region}:{account}:repository/{name}"))
+}
+
+fn task_policies(section: &Section) -> BTreeMap<String, Value> {
+    let mut out = BTreeMap::new();
+    if !section.policies.is_empty() {
+        let statements = section.policies.iter().map(|p| {
+            let effect = match p.effect {
+                Effect::Allow => "Allow",
+                Effect::Deny => "Deny",
+            };
+            let mut statement = json!({"Effect": effect, "Action": p.actions, "Resource": p.resources});
+            if let (Some(sid), Value::Object(map)) = (&p.sid, &mut statement) {
+                map.insert("Sid".into(), sid.clone().into());
+            }
+            statement
+        });
+        out.insert("service".into(), policy(statements.collect()));
+    }
+    if section.exec {
+        let channel = [
+            "ssmmessages:CreateControlChannel",
+            "ssmmessages:CreateDataChannel",
+            "ssmmessages:OpenControlChannel",
+            "ssmmessages:OpenDataChannel",
+        ];
+        out.insert("exec".into(), policy(vec![allow(&channel, vec!["*".into()])]));
+    }
+    out
+}
+
+#[expect(clippy::too_many_arguments, reason = "what a service is made of")]
+fn one(
+    graph: &mut Graph,
+    name: &str,
+    section: &Section,
+    group: &Ref<SecurityGroup>,
+    cluster: &Ref<Cluster>,
+    network: &Network,
+    balancer: Option<&Balancer>,
+    facts: &Facts<'_>,
+    origin: &str,
+) -> Result<(), Error> {
+    let scope = facts.scope;
+    let logs = graph.add(
+        name,
+        origin,
+        &LogGroup {
+            name: format!("/stack/{}/{}/{name}", scope.stack, scope.env),
+            retention_days: section.logs.retention.days().map(i32::from),
+            tags: Tags::new(),
+        },
+    )?;
+    let mut role = |suffix: &str, policies: BTreeMap<String, Value>| {
+        let role = Role { trust: trust(facts), policies, managed: Vec::new(), description: None, tags: Tags::new() };
+        graph.add(format!("{name}-{suffix}"), origin, &role)
+    };
+    let execution_role = role("exec", execution_policies(section, &logs))?.attr("arn");
+    let task_role = role("task", task_policies(section))?.attr("arn");
+
+    let container = Container {
+        name: name.to_owned(),
+        image: section.image.clone(),
+        essential: Some(true),
+        command: section.command.clone().unwrap_or_default(),
+        entrypoint: section.entrypoint.clone().unwrap_or_default(),
+        ports: section.port.iter().map(|p| i32::from(*p)).collect(),
+        environment: section.environment.clone(),
+        secrets: section.secrets.clone(),
+        log_group: Some(logs),
+        log_prefix: Some(name.to_owned()),
+        stop_timeout: section.stop_timeout.as_ref().map(|d| d.as_secs() as i32),
+        readonly_root: None,
+        init: Some(true),
+    };
+    let task_definition = graph.add(
+        name,
+        origin,
+        &TaskDefinition {
+            cpu: section.cpu.to_string(),
+            memory: section.memory.to_string(),
+            execution_role,
+            task_role: Some(task_role),
+            architecture: Some(match section.architecture {
+                Architecture::X86_64 => "X86_64".into(),
+                Architecture::Arm64 => "ARM64".into(),
+            }),
+            containers: vec![container],
+            tags: Tags::new(),
+        },
+    )?;
+
+    let behind = balancer.and_then(|b| b.targets.get(name)).zip(section.port);
+    let mut after = network.egress.clone();
+    after.extend(behind.iter().flat_map(|((_, attached), _)| attached.iter().cloned()));
+    let scaled = section.scale.as_ref();
+    let tasks = i32::try_from(section.tasks()).unwrap_or(i32::MAX);
+    let service = Service {
+        cluster: cluster.clone(),
+        task_definition,
+        // Autoscaling owns the number once it is there: it is no drift then.
+        desired_count: scaled.is_none().then_some(tasks),
+        initial_count: scaled.map(|_| tasks),
+        launch: Some(vec![Capacity {
+            provider: if section.spot { "FARGATE_SPOT" } else { "FARGATE" }.into(),
+            weight: 1,
+            base: 0,
+        }]),
+        subnets: network.app.clone(),
+        security_groups: vec![group.clone()],
+        assign_public_ip: false,
+        load_balancers: behind
+            .iter()
+            .map(|((target, _), port)| LoadBalancerTarget {
+                target_group: (*target).clone(),
+                container: name.to_owned(),
+                port: i32::from(*port),
+            })
+            .collect(),
+        grace: behind.map(|_| section.grace.as_ref().map_or(GRACE_SECONDS, |d| d.as_secs() as i32)),
+        circuit_breaker: Some(CircuitBreaker { enable: true, rollback: true }),
+        minimum_healthy_percent: Some(100),
+        maximum_percent: Some(200),
+        exec: Some(section.exec),
+        zone_rebalancing: Some(true),
+        propagate_tags: Some("SERVICE".into()),
+        after,
+        tags: Tags::new(),
+    };
+    let service = graph.add(name, origin, &service)?;
+
+    let Some(scale) = scaled else { return Ok(()) };
+    let target = ScalableTarget {
+        service: service.attr("resource_id"),
+        min: i32::try_from(scale.min).unwrap_or(i32::MAX),
+        max: i32::try_from(scale.max).unwrap_or(i32::MAX),
+    };
+    let target = graph.add(name, origin, &target)?;
+    let mut policy = |suffix: &str, metric: &str, resource_label: Option<String>, value: f64| {
+        let policy = ScalingPolicy {
+            target: target.clone(),
+            metric: metric.into(),
+            resource_label,
+            value,
+            scale_in_cooldown: Some(300),
+            scale_out_cooldown: Some(60),
+        };
+        graph.add(format!("{name}-{suffix}"), origin, &policy).map(|_| ())
+    };
+    if let Some(percent) = scale.cpu_target() {
+        policy("cpu", "ECSServiceAverageCPUUtilization", None, f64::from(percent))?;
+    }
+    if let Some(percent) = scale.memory {
+        policy("memory", "ECSServiceAverageMemoryUtilization", None, f64::from(percent))?;
+    }
+    if let (Some(requests), Some(((group, _), _)), Some(balancer)) = (scale.requests, behind, balancer) {
+        let label = format!("{}/{}", balancer.balancer.clone().attr("full_name"), group.clone().attr("full_name"));
+        policy("requests", "ALBRequestCountPerTarget", Some(label), f64::from(requests))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_private_repositories_need_a_permission() {
+        assert_eq!(
+            ecr_repository("123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/web:1.2").as_deref(),
+            Some("arn:aws:ecr:eu-west-1:123456789012:repository/team/web")
+        );
+        assert_eq!(ecr_repository("public.ecr.aws/nginx/nginx:1.27"), None);
+        assert_eq!(ecr_repository("nginx"), None);
+    }
+}

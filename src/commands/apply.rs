@@ -1,0 +1,212 @@
+use std::io::IsTerminal;
+
+use clap::Args;
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::session::{self, Session};
+use super::{Aws, Exit, Result, StackFile, Stop, outputs, saved};
+use crate::engine::plan::{Action, Item};
+use crate::engine::{self, Key, Plan};
+use crate::ui::{self, Color, Look};
+
+/// Make AWS as the file describes it. Asks before it does anything.
+///
+/// FILE may also be a plan that was saved with `stack plan --out`: then exactly that is done, or nothing, when AWS has
+/// changed since.
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(flatten)]
+    file: StackFile,
+    #[command(flatten)]
+    aws: Aws,
+    #[command(flatten)]
+    consent: Consent,
+    /// Show the fields of what is created, and long values in full
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+/// What may be done without asking.
+#[derive(Args, Debug)]
+pub struct Consent {
+    /// Do not ask; for scripts
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Let this object that holds data be deleted; `*` stands for anything. Can be repeated
+    #[arg(long, value_name = "KEY")]
+    pub allow_delete: Vec<String>,
+    /// Let this object that holds data be replaced; `*` stands for anything. Can be repeated
+    #[arg(long, value_name = "KEY")]
+    pub allow_replace: Vec<String>,
+    /// Print events and the result as JSON, a line each
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Consent {
+    /// The objects of the plan that hold data, go, and were named.
+    fn allowed(&self, plan: &Plan) -> Vec<Key> {
+        let named = |item: &&Item| {
+            let patterns = if item.action == Action::Replace { &self.allow_replace } else { &self.allow_delete };
+            patterns.iter().any(|pattern| matches(pattern, &item.key.to_string()))
+        };
+        plan.items.iter().filter(|item| item.needs_consent).filter(named).map(|item| item.key.clone()).collect()
+    }
+}
+
+/// Whether `text` is like `pattern`, in which `*` stands for any characters.
+fn matches(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((head, tail)) => text
+            .strip_prefix(head)
+            .is_some_and(|rest| (0..=rest.len()).any(|at| rest.is_char_boundary(at) && matches(tail, &rest[at..]))),
+    }
+}
+
+pub async fn run(arguments: Arguments, color: Color) -> Result {
+    let text = session::read(&arguments.file.file, saved::LARGEST)?;
+    let (session, plan) = if saved::is_one(&text) {
+        let plan = saved::read(&arguments.file.file, &text)?;
+        let scope = &plan.scope;
+        let session = Session::open(&scope.stack, &scope.env, &scope.region, &arguments.aws, color).await?;
+        (unchanged(&session, &plan).await?, plan)
+    } else {
+        let loaded = session::load_text(&arguments.file, &text, color)?;
+        let session = Session::of(&loaded, &arguments.aws, color).await?;
+        let plan = session.plan(&loaded).await?;
+        (session, plan)
+    };
+    carry_out(&session, &plan, &arguments.file.file, &arguments.consent, arguments.verbose, color).await
+}
+
+/// The session again, when AWS is still as the saved plan found it in everything that it touches.
+async fn unchanged(session: &Session, plan: &Plan) -> Result<Session> {
+    let scope = &session.cx.scope;
+    if **scope != plan.scope {
+        return Err(Stop::message(
+            format!("the plan is for account {} in {}, this is account {} in {}", plan.scope.account, plan.scope.region, scope.account, scope.region),
+            "use the credentials of that account",
+        ));
+    }
+    let now = Plan::make(&session.registry, scope, plan.graph()?.as_ref(), &session.snapshot().await?)?;
+    let touched = |plan: &Plan| -> Vec<(Key, Action, String)> {
+        let mut list: Vec<_> =
+            plan.changes().map(|i| (i.key.clone(), i.action, serde_json::to_string(&(&i.changes, &i.desired, &i.before)).unwrap_or_default())).collect();
+        list.sort();
+        list
+    };
+    let (then, now) = (touched(plan), touched(&now));
+    if then == now {
+        return Ok(Session { registry: crate::aws::registry(), cx: session.cx.clone() });
+    }
+    let mut names: Vec<String> =
+        then.iter().filter(|t| !now.contains(t)).chain(now.iter().filter(|n| !then.contains(n))).map(|(key, ..)| format!("`{key}`")).collect();
+    names.sort();
+    names.dedup();
+    Err(Stop::message(
+        format!("AWS has changed since the plan was saved, in: {}", names.join(", ")),
+        "nothing was done; make the plan again with `stack plan --out` and look at it",
+    ))
+}
+
+/// Shows a plan, asks, does it, and says how it ended.
+pub async fn carry_out(session: &Session, plan: &Plan, file: &str, consent: &Consent, verbose: bool, color: Color) -> Result {
+    let look = Look::stderr(color);
+    let allowed = consent.allowed(plan);
+    let rules = |kind: &str| session.registry.find(kind).map_or(&[][..], |k| k.rules());
+    let view = ui::View { look: look.clone(), file, verbose, allowed: &allowed, rules: &rules };
+    ui::err(&ui::plan_text(plan, &view))?;
+    let counts = plan.counts();
+    if counts.refuse > 0 {
+        return Err(Stop::message("nothing was done: the plan has objects that are refused", "see `refuse` above"));
+    }
+    let missing = ui::plan::missing_consent(plan, &allowed);
+    if !missing.is_empty() {
+        return Err(Stop::message(
+            format!("nothing was done: {} that would go hold data and were not named", count(missing.len(), "object")),
+            "add the flags above when they may go",
+        ));
+    }
+    if !plan.is_empty() && !consent.yes {
+        if !std::io::stdin().is_terminal() {
+            return Err(Stop::message("nothing was done: nobody is there to be asked", "add `--yes` to apply without being asked"));
+        }
+        let question = if plan.destroy {
+            format!("Delete all {} of stack `{}`, environment `{}`?", count(counts.delete, "object"), plan.scope.stack, plan.scope.env)
+        } else {
+            "Apply these changes?".into()
+        };
+        if !ui::confirm(&question)? {
+            ui::err("Nothing was done.\n")?;
+            return Ok(Exit::Failed);
+        }
+    }
+
+    let (stop, stopped) = watch::channel(false);
+    let signals = tokio::spawn(listen(stop));
+    let show = if consent.json { ui::Show::Json } else { ui::Show::Text };
+    let reporter = ui::reporter(show, look.clone());
+    let outcome = engine::apply(&session.registry, &session.cx, plan, reporter.as_ref(), stopped).await;
+    drop(reporter);
+    signals.abort();
+    let outcome = outcome?;
+
+    if consent.json {
+        #[derive(Serialize)]
+        struct Finished<T> {
+            event: &'static str,
+            #[serde(flatten)]
+            outcome: T,
+        }
+        let line = serde_json::to_string(&Finished { event: "run_finished", outcome: ui::outcome_json(&outcome) });
+        ui::out(&(line.map_err(|e| engine::Error::internal(e.to_string()))? + "\n"))?;
+    } else {
+        ui::err(&ui::outcome(&outcome, &look))?;
+        if outcome.is_complete() && !plan.destroy {
+            if let Some(url) = outputs::url(&outcome.ids, plan) {
+                ui::err(&format!("\n{url}\n"))?;
+            }
+        }
+    }
+    Ok(match (outcome.stopped, outcome.is_complete()) {
+        (true, _) => Exit::Interrupted,
+        (_, true) => Exit::Ok,
+        _ => Exit::Failed,
+    })
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// The first Ctrl-C or SIGTERM asks the run to end politely, the second ends everything.
+async fn listen(stop: watch::Sender<bool>) {
+    let Ok(mut term) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else { return };
+    for _ in 0..2 {
+        tokio::select! {
+            result = tokio::signal::ctrl_c() => if result.is_err() { return },
+            _ = term.recv() => {}
+        }
+        if *stop.borrow() {
+            std::process::exit(i32::from(Exit::Interrupted as u8));
+        }
+        stop.send_replace(true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn a_star_stands_for_anything() {
+        assert!(matches("logs.log_group/web", "logs.log_group/web"));
+        assert!(!matches("logs.log_group/web", "logs.log_group/web2"));
+        assert!(matches("logs.log_group/*", "logs.log_group/web"));
+        assert!(matches("*", "rds.instance/main"));
+        assert!(matches("*group*b", "logs.log_group/web"));
+        assert!(!matches("rds.*", "logs.log_group/web"));
+    }
+}

@@ -1,0 +1,19 @@
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use super::{Cli, Exit, Result};
+use crate::ui;
+
+/// Print the completions of a shell.
+#[derive(Args, Debug)]
+pub struct Arguments {
+    /// Which shell
+    shell: Shell,
+}
+
+pub fn run(arguments: Arguments) -> Result {
+    let mut bytes = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Cli::command(), "stack", &mut bytes);
+    ui::out(&String::from_utf8_lossy(&bytes))?;
+    Ok(Exit::Ok)
+}

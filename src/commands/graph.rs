@@ -1,0 +1,45 @@
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::{Exit, Result, StackFile, Stop, session};
+use crate::ui::{self, Color, Diagram};
+
+/// Draw the architecture that the file describes, without AWS.
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(flatten)]
+    file: StackFile,
+    /// The language to draw in
+    #[arg(long, short, value_enum, default_value_t = Format::Mermaid)]
+    format: Format,
+    /// Every object, also routes, associations and rules
+    #[arg(long, short)]
+    all: bool,
+    /// Write to this file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Mermaid,
+    Dot,
+    Svg,
+}
+
+pub fn run(arguments: Arguments) -> Result {
+    let loaded = session::load(&arguments.file, Color::Auto)?;
+    let diagram = Diagram::of(&session::offline(&loaded)?, loaded.stack.stack.as_str(), arguments.all);
+    let text = match arguments.format {
+        Format::Mermaid => diagram.mermaid(),
+        Format::Dot => diagram.dot(),
+        Format::Svg => diagram.svg(),
+    };
+    match &arguments.out {
+        None => ui::out(&text)?,
+        Some(path) => std::fs::write(path, text)
+            .map_err(|e| Stop::message(format!("`{}` cannot be written: {e}", path.display()), "choose another place with `--out`"))?,
+    }
+    Ok(Exit::Ok)
+}

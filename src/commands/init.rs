@@ -1,0 +1,51 @@
+use std::io::Write;
+
+use clap::Args;
+
+use super::{Exit, Result, Stop};
+use crate::config;
+use crate::ui::{self, Color, Look};
+
+/// Write a commented stack file to start from.
+#[derive(Args, Debug)]
+pub struct Arguments {
+    /// Where to; `-` writes to standard output
+    #[arg(value_name = "FILE", default_value = "stack.yaml")]
+    file: String,
+    /// What the stack is called; the folder's name when that will do
+    #[arg(long)]
+    name: Option<String>,
+    /// The region that it lives in
+    #[arg(long, default_value = "us-east-1")]
+    region: String,
+    /// Write over a file that is there
+    #[arg(long)]
+    force: bool,
+}
+
+pub fn run(arguments: Arguments, color: Color) -> Result {
+    let name = match &arguments.name {
+        Some(name) => name.parse::<config::Name>().map_err(|e| Stop::Message(e.message, Some(e.help)))?.to_string(),
+        None => std::env::current_dir()
+            .ok()
+            .and_then(|folder| folder.file_name()?.to_str()?.parse::<config::Name>().ok())
+            .map_or_else(|| "webapp".into(), |name| name.to_string()),
+    };
+    let text = config::starter(&name, &arguments.region);
+    if arguments.file == "-" {
+        ui::out(&text)?;
+        return Ok(Exit::Ok);
+    }
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).truncate(true).create(true).create_new(!arguments.force);
+    let written = options.open(&arguments.file).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|e| match e.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Stop::message(format!("`{}` is there already", arguments.file), "choose another name, or add `--force` to write over it")
+        }
+        _ => Stop::message(format!("`{}` cannot be written: {e}", arguments.file), "choose another place"),
+    })?;
+    let look = Look::stderr(color);
+    ui::err(&ui::note(&format!("{0} is written. Next: stack plan {0}", arguments.file), &look))?;
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,267 @@
+//! One command, one file: its arguments and one function. What they share is in [`session`].
+
+mod apply;
+mod completions;
+mod destroy;
+mod init;
+mod local;
+mod outputs;
+mod plan;
+mod saved;
+mod schema;
+mod session;
+mod show;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::aws;
+use crate::config::Report;
+use crate::engine::Error;
+use crate::local::LocalError;
+use crate::ui::{self, Look};
+
+/// How a command ended, for scripts. `README.md` has the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// It worked.
+    Ok = 0,
+    /// It did not.
+    Failed = 1,
+    /// `plan --detailed-exitcode`: there are changes.
+    Changes = 2,
+    /// The command line is wrong.
+    Usage = 64,
+    /// It was interrupted; what was under way has ended.
+    Interrupted = 130,
+}
+
+/// Why a command stopped.
+#[derive(Debug)]
+enum Stop {
+    /// The file is wrong.
+    Report(Box<Report>),
+    /// AWS or the engine said no.
+    Errors(Vec<Error>),
+    /// The local AWS did.
+    Local(Box<LocalError>),
+    /// Anything else, in a sentence, with what to do.
+    Message(String, Option<String>),
+}
+
+impl Stop {
+    fn message(text: impl Into<String>, help: impl Into<String>) -> Self {
+        Stop::Message(text.into(), Some(help.into()))
+    }
+
+    fn show(&self, look: &Look) -> String {
+        match self {
+            Stop::Report(report) => report.render(look.width, look.color, look.unicode),
+            Stop::Errors(errors) => ui::errors(errors, look),
+            Stop::Local(error) => {
+                let mut out = ui::problem(&error.message, error.hints.first().map(String::as_str), look);
+                for line in error.details.iter().chain(error.hints.iter().skip(1)) {
+                    out += &ui::note(&format!("  {line}"), look);
+                }
+                out
+            }
+            Stop::Message(text, help) => ui::problem(text, help.as_deref(), look),
+        }
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Stop::Errors(vec![error])
+    }
+}
+
+impl From<Vec<Error>> for Stop {
+    fn from(errors: Vec<Error>) -> Self {
+        Stop::Errors(errors)
+    }
+}
+
+impl From<LocalError> for Stop {
+    fn from(error: LocalError) -> Self {
+        Stop::Local(Box::new(error))
+    }
+}
+
+impl From<Report> for Stop {
+    fn from(report: Report) -> Self {
+        Stop::Report(Box::new(report))
+    }
+}
+
+impl From<std::io::Error> for Stop {
+    fn from(error: std::io::Error) -> Self {
+        Stop::Message(error.to_string(), None)
+    }
+}
+
+type Result<T = Exit, E = Stop> = std::result::Result<T, E>;
+
+/// Bring up, change and take down the whole AWS architecture of a web application: one file, one command, no state file.
+#[derive(Debug, Parser)]
+#[command(name = "stack", version, arg_required_else_help = true, disable_help_subcommand = true, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command understands.
+#[derive(Args, Debug)]
+struct Global {
+    /// When to colour: NO_COLOR and the terminal decide, unless this does
+    #[arg(long, global = true, value_enum, default_value_t = ui::Color::Auto, value_name = "WHEN")]
+    color: ui::Color,
+}
+
+/// The way to AWS. What is not said comes the usual AWS ways: environment, profile, SSO, container, instance.
+#[derive(Args, Debug)]
+struct Aws {
+    /// Use this profile of the AWS configuration
+    #[arg(long, value_name = "NAME", help_heading = "AWS")]
+    profile: Option<String>,
+    /// Use this region instead of the file's
+    #[arg(long, value_name = "REGION", help_heading = "AWS")]
+    region: Option<String>,
+    /// Send every request to this address
+    #[arg(long, value_name = "URL", help_heading = "AWS")]
+    endpoint_url: Option<String>,
+    /// Use the AWS on this machine; start it when it is not running
+    #[arg(long, help_heading = "AWS", conflicts_with_all = ["endpoint_url", "profile"])]
+    local: bool,
+    /// The port of the AWS on this machine
+    #[arg(long, help_heading = "AWS", value_name = "PORT", default_value_t = crate::local::DEFAULT_PORT, requires = "local")]
+    local_port: u16,
+}
+
+/// Which stack.
+#[derive(Args, Debug)]
+struct StackFile {
+    /// The stack file; `-` reads standard input
+    #[arg(value_name = "FILE")]
+    file: String,
+    /// The environment of the file; without it the file as it stands
+    #[arg(long, short, value_name = "NAME")]
+    env: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check a stack file, without AWS: every problem, each with its line
+    Validate(validate::Arguments),
+    /// Show what apply would do
+    Plan(plan::Arguments),
+    /// Make AWS as the file describes it
+    Apply(apply::Arguments),
+    /// Remove everything that belongs to the stack
+    Destroy(destroy::Arguments),
+    /// Show what is running and how it does
+    Show(show::Arguments),
+    /// Print the address, endpoints and identifiers of what is running
+    Outputs(outputs::Arguments),
+    /// Print the JSON Schema of stack files, or of plans
+    Schema(schema::Arguments),
+    /// Write a commented stack file to start from
+    Init(init::Arguments),
+    /// Run an AWS on this machine
+    Local(local::Arguments),
+    /// Print the completions of a shell
+    Completions(completions::Arguments),
+}
+
+/// Runs the command line. Everything that the user sees has been written when it returns.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too, and go to standard output.
+            let wrong = error.use_stderr();
+            return match error.print() {
+                Ok(()) if !wrong => ExitCode::SUCCESS,
+                _ => ExitCode::from(Exit::Usage as u8),
+            };
+        }
+    };
+    let color = cli.global.color;
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return end(Err(error.into()), color),
+    };
+    let result = runtime.block_on(run(cli.command, color));
+    // A call that hangs does not keep a finished command.
+    runtime.shutdown_background();
+    end(result, color)
+}
+
+fn end(result: Result, color: ui::Color) -> ExitCode {
+    let exit = result.unwrap_or_else(|stop| {
+        // When even the error cannot be written, the exit code is all there is left.
+        let _ = ui::err(&stop.show(&Look::stderr(color)));
+        Exit::Failed
+    });
+    ExitCode::from(exit as u8)
+}
+
+async fn run(command: Command, color: ui::Color) -> Result {
+    match command {
+        Command::Validate(arguments) => validate::run(arguments, color),
+        Command::Plan(arguments) => plan::run(arguments, color).await,
+        Command::Apply(arguments) => apply::run(arguments, color).await,
+        Command::Destroy(arguments) => destroy::run(arguments, color).await,
+        Command::Show(arguments) => show::run(arguments, color).await,
+        Command::Outputs(arguments) => outputs::run(arguments, color).await,
+        Command::Schema(arguments) => schema::run(arguments),
+        Command::Init(arguments) => init::run(arguments, color),
+        Command::Local(arguments) => local::run(arguments, color).await,
+        Command::Completions(arguments) => completions::run(arguments),
+    }
+}
+
+/// The JSON Schema of stack files, with every registered kind.
+pub fn stack_schema() -> serde_json::Value {
+    let registry = aws::registry();
+    crate::config::schema(registry.kinds().map(|kind| {
+        let kind = kind.clone();
+        (kind.name(), move |generator: &mut schemars::SchemaGenerator| kind.schema(generator))
+    }))
+}
+
+/// Says on standard error how an installation gets on: each step once, whatever its details.
+fn steps(look: Look) -> impl Fn(&str) {
+    let last = std::sync::Mutex::new(String::new());
+    move |text: &str| {
+        let step = text.split(':').next().unwrap_or(text);
+        let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if *last != step {
+            // A progress line that cannot be written is not missed.
+            let _ = ui::err(&ui::note(step, &look));
+            *last = step.to_owned();
+        }
+    }
+}
+
+/// Pretty JSON with a newline at its end.
+fn json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string_pretty(value)
+        .map(|text| text + "\n")
+        .map_err(|e| Stop::from(Error::internal(format!("it cannot be written as JSON: {e}"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

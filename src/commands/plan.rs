@@ -1,0 +1,64 @@
+use clap::Args;
+
+use super::session::{self, Session};
+use super::{Aws, Exit, Result, StackFile, saved};
+use crate::ui::{self, Color, Look};
+
+/// Show what apply would do. Nothing is changed.
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(flatten)]
+    file: StackFile,
+    #[command(flatten)]
+    aws: Aws,
+    /// Print the plan as JSON; `stack schema --plan` describes it
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+    /// Print the plan as Markdown, for a comment in a review
+    #[arg(long)]
+    markdown: bool,
+    /// Show the fields of what is created, and long values in full
+    #[arg(long, short)]
+    verbose: bool,
+    /// Save the plan, to be applied with `stack apply FILE`
+    #[arg(long, value_name = "FILE")]
+    out: Option<std::path::PathBuf>,
+    /// Plan the removal of everything
+    #[arg(long)]
+    destroy: bool,
+    /// Exit with 0 when there is nothing to do, 2 when there are changes, 1 on errors
+    #[arg(long)]
+    detailed_exitcode: bool,
+}
+
+pub async fn run(arguments: Arguments, color: Color) -> Result {
+    let loaded = session::load(&arguments.file, color)?;
+    let session = Session::of(&loaded, &arguments.aws, color).await?;
+    let plan = if arguments.destroy { session.plan_destroy().await? } else { session.plan(&loaded).await? };
+    let rules = |kind: &str| session.registry.find(kind).map_or(&[][..], |k| k.rules());
+    let view = ui::View {
+        look: Look::stdout(color),
+        file: &arguments.file.file,
+        verbose: arguments.verbose,
+        allowed: &[],
+        rules: &rules,
+    };
+    let text = match (arguments.json, arguments.markdown) {
+        (true, _) => super::json(&ui::plan_json(&plan))?,
+        (_, true) => ui::plan_markdown(&plan, &view),
+        _ => ui::plan_text(&plan, &view),
+    };
+    ui::out(&text)?;
+    let refused = plan.counts().refuse > 0;
+    if let Some(path) = &arguments.out {
+        saved::write(path, &plan)?;
+        let look = Look::stderr(color);
+        let shown = path.display();
+        ui::err(&ui::note(&format!("The plan is saved. To apply exactly this: stack apply {shown}"), &look))?;
+    }
+    Ok(match (arguments.detailed_exitcode, plan.is_empty()) {
+        _ if refused => Exit::Failed,
+        (true, false) => Exit::Changes,
+        _ => Exit::Ok,
+    })
+}

@@ -1,0 +1,114 @@
+use std::collections::BTreeMap;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::session::{self, Session};
+use super::{Aws, Exit, Result, StackFile, outputs};
+use crate::aws::ecs::{Running, running};
+use crate::engine::{Readiness, Snapshot};
+use crate::ui::{self, Color, Look};
+
+/// Show what is running and how it does.
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(flatten)]
+    file: StackFile,
+    #[command(flatten)]
+    aws: Aws,
+    /// List every object with its identifier
+    #[arg(long, short)]
+    all: bool,
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    stack: String,
+    env: String,
+    account: String,
+    region: String,
+    services: Vec<Running>,
+    objects: Vec<Object>,
+    outputs: BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+struct Object {
+    key: String,
+    id: String,
+    state: String,
+}
+
+pub async fn run(arguments: Arguments, color: Color) -> Result {
+    let loaded = session::load(&arguments.file, color)?;
+    let session = Session::of(&loaded, &arguments.aws, color).await?;
+    let (snapshot, services) = tokio::join!(session.snapshot(), running(&session.cx));
+    let snapshot = snapshot?;
+    let scope = session.cx.scope.as_ref().clone();
+    let shown = Shown {
+        stack: scope.stack,
+        env: scope.env,
+        account: scope.account,
+        region: scope.region,
+        services: services?,
+        objects: objects(&snapshot),
+        outputs: outputs::of(&snapshot),
+    };
+    let text = if arguments.json { super::json(&shown)? } else { text(&shown, arguments.all, &Look::stdout(color)) };
+    ui::out(&text)?;
+    Ok(Exit::Ok)
+}
+
+fn objects(snapshot: &Snapshot) -> Vec<Object> {
+    let mut out: Vec<Object> = snapshot
+        .seen
+        .iter()
+        .filter(|seen| seen.state != Readiness::Gone)
+        .filter_map(|seen| {
+            let key = seen.key()?.to_string();
+            let state = match &seen.state {
+                Readiness::Ready => "ready".to_owned(),
+                Readiness::Waiting { status, .. } => status.clone(),
+                Readiness::Failed(why) => format!("failed: {why}"),
+                Readiness::Gone => return None,
+            };
+            Some(Object { key, id: seen.id().to_owned(), state })
+        })
+        .collect();
+    out.sort_by(|a, b| a.key.cmp(&b.key));
+    out
+}
+
+fn text(shown: &Shown, all: bool, look: &Look) -> String {
+    let dot = if look.unicode { "·" } else { "-" };
+    let mut out = format!("stack {} {dot} environment {} {dot} {} {dot} {}\n", shown.stack, shown.env, shown.account, shown.region);
+    if shown.objects.is_empty() {
+        out += "\nNothing is running: `stack apply` brings it up.\n";
+        return out;
+    }
+    if !shown.services.is_empty() {
+        let rows: Vec<Vec<String>> = shown
+            .services
+            .iter()
+            .map(|s| {
+                vec![s.name.clone(), format!("{}/{}", s.running, s.desired), s.rollout.clone(), s.task_definition.clone(), s.message.clone()]
+            })
+            .collect();
+        out += "\n";
+        out += &ui::table(look, &["SERVICE", "TASKS", "ROLLOUT", "REVISION", "LAST EVENT"], &rows);
+    }
+    let worrying: Vec<&Object> = shown.objects.iter().filter(|o| all || o.state != "ready").collect();
+    if !worrying.is_empty() {
+        let rows: Vec<Vec<String>> = worrying.iter().map(|o| vec![o.key.clone(), o.state.clone(), o.id.clone()]).collect();
+        out += "\n";
+        out += &ui::table(look, &["OBJECT", "STATE", "ID"], &rows);
+    }
+    out += &format!("\n{} objects", shown.objects.len());
+    if let Some(url) = shown.outputs.get("url") {
+        out += &format!(", {url}");
+    }
+    out + "\n"
+}
