@@ -112,8 +112,11 @@ impl<'a> Checker<'a> {
                     ("maxItems", schema["maxItems"].as_u64().is_some_and(|n| count > n), "at most"),
                 ] {
                     if wrong {
-                        let message = format!("{} must have {word} {} entries, but has {count}", place.named(), schema[bound]);
-                        self.found.push(Diagnostic::error("out-of-range", message).label(place.span(node), "this list"));
+                        let message = match count {
+                            0 => format!("{} is empty", place.named()),
+                            _ => format!("{} must have {word} {} entries, but has {count}", place.named(), schema[bound]),
+                        };
+                        self.found.push(Diagnostic::error("out-of-range", message).label(place.span(node), ""));
                     }
                 }
                 if let Some(each) = schema.get("items") {
@@ -191,8 +194,8 @@ impl<'a> Checker<'a> {
     fn text(&mut self, node: &Node, text: &str, schema: &Value, place: &Place<'_>) {
         let format = schema["format"].as_str().unwrap_or_default();
         if let Some(Err(wrong)) = check_format(format, text) {
-            let message = format!("{}: {}", place.path, wrong.message);
-            self.found.push(Diagnostic::error("invalid-value", message).label(node.span.clone(), "this").help(wrong.help));
+            let message = format!("{}: {}", place.named(), wrong.message);
+            self.found.push(Diagnostic::error("invalid-value", message).label(node.span.clone(), "").help(wrong.help));
         } else if schema["minLength"].as_u64().is_some_and(|least| (text.chars().count() as u64) < least) {
             self.found.push(
                 Diagnostic::error("invalid-value", format!("{} is empty", place.named())).label(node.span.clone(), "empty text"),
@@ -234,6 +237,10 @@ impl<'a> Checker<'a> {
                 wanted.push(word);
             }
         }
+        // Where text is possible the rest is a convenience.
+        if wanted.contains(&"text") && wanted.contains(&"a number") {
+            wanted.retain(|word| *word == "text");
+        }
         let wanted = wanted.join(" or ");
         if node.value == NodeValue::Null {
             let message = format!("{} has no value", place.named());
@@ -245,8 +252,8 @@ impl<'a> Checker<'a> {
         // `timeout: 30`: what the type says about the text "30" is better than that it is no text.
         let format = schemas.iter().find_map(|s| s["format"].as_str()).unwrap_or_default();
         if let (true, Some(Err(wrong))) = (json.is_number(), check_format(format, &json.to_string())) {
-            let message = format!("{}: {}", place.path, wrong.message);
-            self.found.push(Diagnostic::error("invalid-value", message).label(node.span.clone(), "this").help(wrong.help));
+            let message = format!("{}: {}", place.named(), wrong.message);
+            self.found.push(Diagnostic::error("invalid-value", message).label(node.span.clone(), "").help(wrong.help));
             return;
         }
         let help = match &node.value {

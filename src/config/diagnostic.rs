@@ -91,13 +91,7 @@ impl Report {
     /// Errors and warnings in the order of the file, each once.
     pub fn sort(&mut self) {
         self.diagnostics.sort_by_key(|d| (d.span().start, d.severity, d.span().end));
-        // The same place is looked at in the file and again as part of an environment, there by another path. Only
-        // what is missing has no place of its own, so there the words count.
-        let mut seen = std::collections::BTreeSet::new();
-        self.diagnostics.retain(|d| {
-            let words = if d.code == "missing-key" || d.labels.is_empty() { d.message.clone() } else { String::new() };
-            seen.insert((d.code, d.span().start, d.span().end, words))
-        });
+        self.diagnostics.dedup();
     }
 
     /// `2 errors, 1 warning`.
@@ -122,11 +116,16 @@ impl Report {
             .with_width(width)
             .with_links(false)
             .with_context_lines(1)
+            // What stands in backquotes is copied: no line ends inside a word.
+            .with_word_separator(textwrap::WordSeparator::AsciiSpace)
+            .with_word_splitter(textwrap::WordSplitter::NoHyphenation)
+            .with_break_words(false)
             .without_syntax_highlighting();
         let source = NamedSource::new(printable(&self.file), harmless(&self.text));
         let mut out = String::new();
         for diagnostic in &self.diagnostics {
-            let shown = Shown { diagnostic, source: &source, length: self.text.len() };
+            let shown =
+                Shown { diagnostic, source: &source, length: self.text.len(), instead: self.instead_of_excerpt(diagnostic) };
             if handler.render_report(&mut out, &shown).is_err() {
                 out.push_str(&printable(&diagnostic.message));
             }
@@ -135,6 +134,19 @@ impl Report {
         out.push_str(&self.summary());
         out.push('\n');
         out
+    }
+
+    /// The place in words, where an excerpt would show a line that nobody can read: the whole file on one line, say.
+    fn instead_of_excerpt(&self, diagnostic: &Diagnostic) -> Option<String> {
+        const LONGEST: usize = 500;
+        let long = |offset: usize| {
+            let (before, after) = self.text.split_at_checked(offset.min(self.text.len())).unwrap_or(("", ""));
+            let start = before.rfind('\n').map_or(before.len(), |at| before.len() - at);
+            start + after.find('\n').unwrap_or(after.len()) > LONGEST
+        };
+        let (line, column) = self.position(diagnostic.span().start);
+        let any = diagnostic.labels.iter().any(|(span, _)| long(span.start));
+        any.then(|| format!("{}:{line}:{column}", printable(&self.file)))
     }
 
     /// Everything for programs. Lines and columns count from 1, columns in characters.
@@ -175,6 +187,7 @@ struct Shown<'a> {
     diagnostic: &'a Diagnostic,
     source: &'a NamedSource<String>,
     length: usize,
+    instead: Option<String>,
 }
 
 impl fmt::Debug for Shown<'_> {
@@ -185,7 +198,8 @@ impl fmt::Debug for Shown<'_> {
 
 impl fmt::Display for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&printable(&self.diagnostic.message))
+        f.write_str(&printable(&self.diagnostic.message))?;
+        self.instead.as_ref().map_or(Ok(()), |place| write!(f, " ({place})"))
     }
 }
 
@@ -208,10 +222,13 @@ impl miette::Diagnostic for Shown<'_> {
     }
 
     fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        (!self.diagnostic.labels.is_empty()).then_some(self.source as &dyn miette::SourceCode)
+        (!self.diagnostic.labels.is_empty() && self.instead.is_none()).then_some(self.source as &dyn miette::SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        if self.instead.is_some() {
+            return None;
+        }
         let length = self.length;
         Some(Box::new(self.diagnostic.labels.iter().enumerate().map(move |(i, (span, text))| {
             // A span outside the text would cost the whole excerpt.
@@ -315,6 +332,13 @@ mod tests {
     #[test]
     fn programs_get_the_same() {
         insta::assert_json_snapshot!(report().to_json());
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_not_shown() {
+        let mut report = Report::new("f.json", format!("{{\"a\": \"{}\"}}", "x".repeat(9000)));
+        report.diagnostics.push(Diagnostic::error("x", "message").label(1..4, "here"));
+        insta::assert_snapshot!(report.render(80, false, true));
     }
 
     #[test]

@@ -5,11 +5,11 @@
 //! | [`yaml`] | what stands where? the only user of the YAML crate |
 //! | [`environment`] | what differs in this environment? |
 //! | [`types`], [`service`], [`route`], [`values`] | what can be said, and what is meant when nothing is |
-//! | [`schema`] | the same as a JSON Schema, for editors and for [`check`] |
+//! | [`mod@schema`] | the same as a JSON Schema, for editors and for [`check`] |
 //! | [`check`] | has the file this shape? |
 //! | [`validate`] | do the values make sense together? |
 //! | [`diagnostic`] | what is wrong, for people and for programs |
-//! | [`starter`] | what to begin with |
+//! | [`mod@starter`] | what to begin with |
 //!
 //! Shape first, sense second: only a file of the right shape becomes types, and only those are checked for sense. Within
 //! each step everything is reported at once.
@@ -134,7 +134,7 @@ fn read(text: &str, env: &str, schema: &Value, found: &mut Vec<Diagnostic>) -> O
     }
     as_text(&mut file, text);
     // By itself the file may lack what the environments give; what an environment replaces must be right all the same.
-    found.extend(check::check(&file, schema, true));
+    add(found, check::check(&file, schema, true));
     if let Some((key, _)) =
         file.get("environments").and_then(|e| e.entries().iter().find(|(k, _)| k.text == environment::DEFAULT))
     {
@@ -147,7 +147,7 @@ fn read(text: &str, env: &str, schema: &Value, found: &mut Vec<Diagnostic>) -> O
             return None;
         }
     };
-    found.extend(check::check(&merged, schema, false));
+    add(found, check::check(&merged, schema, false));
     if found.iter().any(|d| d.severity == Severity::Error) {
         return None;
     }
@@ -159,6 +159,17 @@ fn read(text: &str, env: &str, schema: &Value, found: &mut Vec<Diagnostic>) -> O
         Err(message) => {
             found.push(misfit(&merged, message));
             None
+        }
+    }
+}
+
+/// Adds what is new: the same place is looked at in the file, as part of an environment, and wherever an alias brings it.
+fn add(found: &mut Vec<Diagnostic>, more: Vec<Diagnostic>) {
+    for diagnostic in more {
+        // What is missing has no place of its own.
+        let same = |d: &Diagnostic| d.code == diagnostic.code && d.span() == diagnostic.span() && d.code != "missing-key";
+        if !found.iter().any(same) {
+            found.push(diagnostic);
         }
     }
 }

@@ -87,6 +87,8 @@ fn relaxed(schema: &Value) -> Value {
     for (key, value) in map {
         let value = match (key.as_str(), value) {
             ("required", Value::Array(_)) => continue,
+            // What an environment leaves out stays as the file has it.
+            ("default", _) => continue,
             ("properties" | "patternProperties", Value::Object(entries)) => {
                 Value::Object(entries.iter().map(|(k, v)| (k.clone(), nullable(relaxed(v)))).collect())
             }

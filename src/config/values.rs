@@ -177,7 +177,7 @@ impl fmt::Display for Duration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The largest unit that says it exactly.
         let (unit, size) =
-            UNITS.into_iter().find(|(_, size)| self.seconds >= *size && self.seconds % size == 0).unwrap_or(('s', 1));
+            UNITS.into_iter().find(|(_, size)| self.seconds >= *size && self.seconds.is_multiple_of(*size)).unwrap_or(('s', 1));
         write!(f, "{}{unit}", self.seconds / size)
     }
 }

@@ -140,7 +140,7 @@ pub fn parse(text: &str) -> Result<Node, Vec<Diagnostic>> {
             max_aliases: 1_000,
             max_anchors: 1_000,
             max_merge_keys: 1_000,
-            max_documents: 1,
+            max_documents: 16,
             max_total_scalar_bytes: 4 * 1024 * 1024,
         },
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_NODES },
@@ -161,14 +161,33 @@ pub fn parse(text: &str) -> Result<Node, Vec<Diagnostic>> {
 }
 
 fn syntax_error(text: &str, error: &serde_saphyr::Error) -> Diagnostic {
+    use serde_saphyr::Error;
+
+    let error = error.without_snippet();
     let span = error.location().map(|l| range(text, &l)).unwrap_or(0..0);
-    let message = error.without_snippet().render_with_formatter(&serde_saphyr::UserMessageFormatter);
-    // The crate appends the place in words; the excerpt says it better.
-    let message = message.split(" at line ").next().unwrap_or(&message).trim().trim_start_matches("error: ").to_owned();
-    let tab = text.get(..span.start).and_then(|t| t.rsplit('\n').next()).is_some_and(|line| line.contains('\t'))
-        || text.get(span.clone()).is_some_and(|t| t.contains('\t'));
-    let diagnostic = Diagnostic::error("yaml-syntax", format!("this is not YAML: {message}")).label(span, "here");
-    if tab { diagnostic.help("YAML is indented with spaces; there is a tab in this line") } else { diagnostic }
+    let line = text.get(..span.start).map(|before| before.rsplit('\n').next().unwrap_or(before).len()).unwrap_or(0);
+    let line = text.get(span.start.saturating_sub(line)..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+    let (message, help) = match error {
+        Error::MultipleDocuments { .. } => {
+            ("the file has a second document".to_owned(), Some("one file is one stack: remove the `---`, or make two files"))
+        }
+        Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } | Error::AliasReplayStackDepthExceeded { .. } => {
+            ("the file is too large, too deep or has too many aliases".to_owned(), None)
+        }
+        _ => {
+            let message = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
+            // The crate appends the place in words; the excerpt says it better.
+            let message = message.split(" at line ").next().unwrap_or(&message).trim();
+            let indent = line.len() - line.trim_start().len();
+            let tab = line.get(..indent).is_some_and(|indent| indent.contains('\t'));
+            (format!("this is not YAML: {message}"), tab.then_some("YAML is indented with spaces; this line has a tab"))
+        }
+    };
+    let diagnostic = Diagnostic::error("yaml-syntax", message).label(span, "here");
+    match help {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic,
+    }
 }
 
 fn duplicates(node: &Node, found: &mut Vec<Diagnostic>) {
@@ -239,9 +258,18 @@ impl IntoNode for Spanned<Raw> {
 
 /// A location as byte offsets, without the white space that block scalars have at their ends.
 fn range(text: &str, location: &Location) -> Range<usize> {
-    let offset = |n: Option<u64>| n.and_then(|n| usize::try_from(n).ok());
-    let start = offset(location.span().byte_offset()).unwrap_or(0).min(text.len());
-    let end = (start + offset(location.span().byte_len()).unwrap_or(0)).min(text.len());
+    let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let start = match location.span().byte_offset() {
+        // The beginning of the file is also what errors say that know only their line and column.
+        Some(offset) if offset > 0 || location.line() <= 1 => number(offset),
+        _ => {
+            let line: usize = text.split_inclusive('\n').take(number(location.line()).saturating_sub(1)).map(str::len).sum();
+            let rest = text.get(line..).unwrap_or_default();
+            line + rest.char_indices().nth(number(location.column()).saturating_sub(1)).map_or(rest.len(), |(at, _)| at)
+        }
+    };
+    let start = start.min(text.len());
+    let end = start.saturating_add(location.span().byte_len().map_or(0, number)).min(text.len());
     let Some(covered) = text.get(start..end) else { return 0..0 };
     start..start + covered.trim_end().len()
 }

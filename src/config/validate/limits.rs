@@ -8,6 +8,7 @@ pub(super) fn names(checks: &mut Checks<'_>) {
     let prefix = checks.prefix.clone();
     let env = prefix.strip_prefix(checks.stack.stack.as_str()).is_some_and(|rest| !rest.is_empty());
     let parts = if env { "the stack's or the environment's name" } else { "the stack's name" };
+    let more = if env { "the service's, the stack's or the environment's name" } else { "the service's or the stack's name" };
     if checks.stack.is_load_balanced() {
         too_long(checks, "stack", "the load balancer", &prefix, 32, parts);
         if prefix.starts_with("internal-") {
@@ -25,12 +26,11 @@ pub(super) fn names(checks: &mut Checks<'_>) {
     let stack = checks.stack;
     for (name, service) in &stack.services {
         let path = format!("services.{name}");
-        let or = format!("the service's name, {parts}");
         if !service.routes.is_empty() {
             // A replaced target group gets a number behind its name: `-NN`.
-            too_long(checks, &path, "the target group", &format!("{prefix}-{name}"), 29, &or);
+            too_long(checks, &path, "the target group", &format!("{prefix}-{name}"), 29, more);
         }
-        too_long(checks, &path, "the role", &format!("{prefix}-{name}-exec"), 64, &or);
+        too_long(checks, &path, "the role", &format!("{prefix}-{name}-exec"), 64, more);
     }
 }
 
@@ -94,8 +94,9 @@ pub(super) fn fargate(cpu: u32, memory: u32) -> Result<(), String> {
     if let Some(c) = other {
         help.push(format!("`cpu: {c}` with `memory: {memory}`"));
     }
-    let range = match (here.first(), here.last()) {
-        (Some(first), Some(last)) => format!("; {cpu} CPU units go with {first} to {last} MiB"),
+    let range = match here.as_slice() {
+        [a, b, c] => format!("; {cpu} CPU units go with {a}, {b} or {c} MiB"),
+        [first, second, .., last] => format!("; {cpu} CPU units go with {first} to {last} MiB in steps of {}", second - first),
         _ => String::new(),
     };
     Err(format!("the nearest {} {}{range}", if help.len() > 1 { "are" } else { "is" }, help.join(" and ")))

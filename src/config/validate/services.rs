@@ -60,7 +60,7 @@ fn tasks(checks: &mut Checks<'_>, path: &str, service: &Service) {
             &format!("{path}.count"),
             "a fixed number",
             Diagnostic::error("count-and-scale", message)
-                .help("keep `count` for a fixed number of tasks, or `scale` for one that follows the load"),
+                .help("keep `count` for a fixed number of tasks, or `scale` for one that follows the load; in an environment `scale: null` removes it"),
         );
         second_place(checks, &format!("{path}.scale"), "and one that changes");
     }
@@ -126,7 +126,7 @@ fn times(checks: &mut Checks<'_>, path: &str, service: &Service) {
         );
         checks.at(
             &format!("{path}.health.{key}"),
-            "",
+            "not less than the interval",
             Diagnostic::error("timeout-above-interval", message)
                 .help("an answer must be due before the next question: make the interval longer"),
         );
@@ -196,39 +196,34 @@ fn uses(checks: &mut Checks<'_>, path: &str, name: &Name, service: &Service) {
 /// No two services may want the same requests, nor two rules the same place.
 pub(super) fn routes(checks: &mut Checks<'_>) {
     let stack = checks.stack;
-    let mut seen: Vec<(String, &Name, &Route)> = Vec::new();
-    for (name, service) in &stack.services {
-        for (i, route) in service.routes.iter().enumerate() {
-            let path = format!("services.{name}.routes[{i}]");
-            if let Some((before, other, _)) = seen.iter().find(|(_, _, r)| r.same(route)) {
-                let message = if *other == name {
-                    format!("`services.{name}` has the route `{route}` twice")
-                } else {
-                    format!("`services.{name}` and `services.{other}` both want `{route}`")
-                };
-                let before = before.clone();
-                checks.at(
-                    &path,
-                    "again here",
-                    Diagnostic::error("duplicate-route", message)
-                        .help("only one of them can get these requests: make one route more specific, or remove it"),
-                );
-                second_place(checks, &before, "first here");
-            }
-            if let Some(priority) = route.priority
-                && let Some((before, _, _)) = seen.iter().find(|(_, _, r)| r.priority == Some(priority))
-            {
-                let before = before.clone();
-                let message = format!("two routes have the priority {priority}");
-                let used: Vec<u16> = stack.services.values().flat_map(|s| &s.routes).filter_map(|r| r.priority).collect();
-                let free = (priority..=50_000).find(|p| !used.contains(p));
-                let help =
-                    free.map(|p| format!("`priority: {p}` is free; without `priority` the more specific route comes first"));
-                let diagnostic = Diagnostic { help, ..Diagnostic::error("duplicate-priority", message) };
-                checks.at(&format!("{path}.priority"), "again here", diagnostic);
-                second_place(checks, &format!("{before}.priority"), "first here");
-            }
-            seen.push((path, name, route));
+    let routes = stack.services.iter().flat_map(|(name, service)| {
+        service.routes.iter().enumerate().map(move |(i, route)| (format!("services.{name}.routes[{i}]"), name, route))
+    });
+    let mut routes: Vec<(String, &Name, &Route)> = routes.collect();
+    // In the order of the file, so that `first` and `again` are what the reader sees.
+    routes.sort_by_key(|(path, _, _)| checks.file.find(path).span.map_or(0, |span| span.start));
+    for (i, (path, name, route)) in routes.iter().enumerate() {
+        let before = &routes[..i];
+        if let Some((first, other, _)) = before.iter().find(|(_, _, r)| r.same(route)) {
+            let message = if other == name {
+                format!("`services.{name}` has the route `{route}` twice")
+            } else {
+                format!("`services.{other}` and `services.{name}` both want `{route}`")
+            };
+            let help = "only one of them can get these requests: make one route more specific, or remove it";
+            checks.at(path, "again here", Diagnostic::error("duplicate-route", message).help(help));
+            second_place(checks, first, "first here");
+        }
+        let Some(priority) = route.priority else { continue };
+        if let Some((first, _, _)) = before.iter().find(|(_, _, r)| r.priority == Some(priority)) {
+            let free = (priority..=50_000).find(|p| !routes.iter().any(|(_, _, r)| r.priority == Some(*p)));
+            let help = free.map(|p| format!("`priority: {p}` is free; without `priority` the more specific route comes first"));
+            let diagnostic = Diagnostic {
+                help,
+                ..Diagnostic::error("duplicate-priority", format!("two routes have the priority {priority}"))
+            };
+            checks.at(&format!("{path}.priority"), "again here", diagnostic);
+            second_place(checks, &format!("{first}.priority"), "first here");
         }
     }
 }

@@ -31,3 +31,11 @@ fn warnings_do_not_stop() {
     let text = "stack: a\nregion: us-east-1\nnetwork: {cidr: 20.0.0.0/16, nat: none, zones: 1}\nload_balancer: {ssl_policy: x, allow: []}\nservices:\n  a: {image: i, port: 1, uses: [services.b, services.b]}\n  b: {image: i, port: 1, uses: [services.a]}\n";
     insta::assert_snapshot!(loaded(text).warnings.render(100, false, true));
 }
+
+#[test]
+fn tags_and_zones_have_limits() {
+    let tags: String = (0..46).map(|n| format!("  t{n}: x\n")).collect();
+    let long = "k".repeat(130);
+    let text = format!("stack: a\nregion: us-east-1\nnetwork: {{zones: [us-east-1a, us-east-1a]}}\ntags:\n  {long}: x\n{tags}");
+    insta::assert_snapshot!(refused(&text, None));
+}
