@@ -1,5 +1,52 @@
-//! stack
-#![allow(missing_docs)]
+//! # stack
+//!
+//! A command that reads one YAML file describing a web application's whole AWS architecture, compares it with what AWS
+//! is running **right now**, shows the difference, and makes it so. There is no state file: AWS is the state.
+//!
+//! ## The way through the code
+//!
+//! ```text
+//! stacks/webapp.yaml
+//!    │ config      YAML with positions → Stack (environment overlay applied); every problem at its line
+//!    ▼
+//! Stack ── blueprint ──▶ Graph        sections expand into typed resources with references between them
+//!    │ observe     one bulk read per kind, all at once → Snapshot
+//!    ▼ plan        diff(desired, observed) → keep · create · update · replace · delete · refuse → Plan
+//! Plan ──▶ ui      text, JSON, Markdown: all from the same value
+//!    │ apply       dataflow over the graph, critical path first, bounded per service → Events
+//!    ▼
+//! Events ──▶ ui    progress on a terminal, a line each elsewhere, JSON lines on request
+//! ```
+//!
+//! Arrows go one way: [`commands`] → [`config`], [`blueprint`], [`ui`] → [`engine`] ← [`aws`]. The engine knows no AWS,
+//! no YAML and no terminal; a test holds it to that. [`local`] runs an AWS on this machine and is known only to
+//! [`commands`]: to everything else it is an endpoint URL.
+//!
+//! ## What must always be true
+//!
+//! 1. **AWS is the only truth.** Nothing that `stack` stores is needed to plan, apply or destroy.
+//! 2. **Ours, or not ours, is never in doubt.** An object belongs to a stack by the tags `stack:name`, `stack:env` and
+//!    `stack:key`, set in the call that creates it, or, where AWS has no tags, by what it is in a parent that is ours
+//!    ([`engine::Claim`]). The two halves of a replacement carry different `stack:generation`s; two objects with one key
+//!    and one generation stop the run. Never "take the first".
+//! 3. **One question per kind, not per object.** Kinds that need the same answer share it ([`engine::reads`]); children
+//!    wait for the one answer about their parents, so there are no stages.
+//! 4. **One comparison**, [`fn@engine::diff`], with per-field rules as data ([`engine::rules`]). `None` is "don't care".
+//! 5. **Edges come from typed references** ([`engine::Ref`]): `${kind/name.attr}` inside values. A reference says whether
+//!    it needs the object to exist or to be ready. Live objects refer to each other by `${=kind:id}`, and that is where
+//!    the order of deletions comes from.
+//! 6. **A run can die anywhere.** Creates carry their tags and deterministic tokens; those without a token are never sent
+//!    twice by the SDK: the engine looks first. `create` makes the bare object, the same `update` that mends drift finishes it.
+//! 7. **Twice is nothing.** After an apply the next plan is empty.
+//! 8. **Nothing that holds data goes quietly**: it must be named.
+//! 9. **Every wait speaks**: kinds look once ([`engine::Resource::poll`]), the engine owns the clock, AWS's words are passed on.
+//! 10. **Errors name** the operation, the object, AWS's code and request id, and the next step.
+//!
+//! ## What is deliberately absent
+//!
+//! A state file; a wait or a retry inside a kind; a comparison inside a kind; edges that somebody lists by hand; a
+//! barrier between "waves"; traits around SDK clients; anything that is known about the local AWS outside of [`local`].
+
 pub mod aws;
 pub mod blueprint;
 pub mod commands;

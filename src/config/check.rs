@@ -1,0 +1,363 @@
+//! The file's shape against its JSON Schema: every violation at once, each at its place and in words.
+//!
+//! This understands what schemars writes for our types and the kinds' structs, not all of JSON Schema. A text that has
+//! a `format` of ours is given to that type's own parser, which says more than a pattern could; other patterns are
+//! left to the types themselves, which read the value afterwards.
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use super::diagnostic::{Diagnostic, short};
+use super::suggest;
+use super::values::check_format;
+use super::yaml::{MapKey, Node, NodeValue};
+
+/// Checks the whole file. `partial` when it will be completed by an environment: then nothing is missing yet.
+pub fn check(file: &Node, schema: &Value, partial: bool) -> Vec<Diagnostic> {
+    let mut checker = Checker { root: schema, partial, found: Vec::new() };
+    checker.value(file, schema, &Place { path: String::new(), key: None });
+    checker.found
+}
+
+struct Checker<'a> {
+    root: &'a Value,
+    partial: bool,
+    found: Vec<Diagnostic>,
+}
+
+/// Where the walk is.
+struct Place<'a> {
+    path: String,
+    key: Option<&'a MapKey>,
+}
+
+impl Place<'_> {
+    fn named(&self) -> String {
+        if self.path.is_empty() { "the stack file".into() } else { format!("`{}`", self.path) }
+    }
+
+    /// What to point at: of a map its key, as its lines are many; of the whole file its beginning.
+    fn span(&self, node: &Node) -> Range<usize> {
+        match (&node.value, self.key) {
+            (NodeValue::Map(_) | NodeValue::List(_) | NodeValue::Null, Some(key)) => key.span.clone(),
+            (NodeValue::Map(_), None) => node.span.start..node.entries().first().map_or(node.span.start, |(k, _)| k.span.end),
+            _ => node.span.clone(),
+        }
+    }
+
+    fn inside<'k>(&self, key: &'k MapKey) -> Place<'k> {
+        let dot = if self.path.is_empty() { "" } else { "." };
+        Place { path: format!("{}{dot}{}", self.path, key.text), key: Some(key) }
+    }
+}
+
+impl<'a> Checker<'a> {
+    fn value(&mut self, node: &Node, schema: &'a Value, place: &Place<'_>) {
+        let schema = self.resolved(schema);
+        let branches = self.branches(schema);
+        if branches.len() > 1 || schema.get("anyOf").is_some() || schema.get("oneOf").is_some() {
+            let words: Vec<&Value> = branches.iter().flat_map(|b| choices(b)).collect();
+            if words.len() >= branches.iter().filter(|b| !only_null(b)).count() && !words.is_empty() {
+                return self.choice(node, &words, &branches, place);
+            }
+            let fitting: Vec<&'a Value> = branches.iter().copied().filter(|b| fits(node, b)).collect();
+            return match fitting.as_slice() {
+                [] => self.wrong_type(node, &branches, place),
+                [one] => self.value(node, one, place),
+                // The branch with the fewest complaints is the one that was meant.
+                many => {
+                    let complaints = many.iter().map(|branch| {
+                        let mut attempt = Checker { root: self.root, partial: self.partial, found: Vec::new() };
+                        attempt.value(node, branch, place);
+                        attempt.found
+                    });
+                    let least = complaints.min_by_key(Vec::len).unwrap_or_default();
+                    self.found.extend(least);
+                }
+            };
+        }
+        if !fits(node, schema) {
+            return self.wrong_type(node, &[schema], place);
+        }
+        let words = choices(schema);
+        let own_format = schema["format"].as_str().filter(|f| f.starts_with("stack-"));
+        if !words.is_empty() && own_format.is_none() {
+            return self.choice(node, &words, &[schema], place);
+        }
+        match &node.value {
+            NodeValue::Text(text) => self.text(node, text, schema, place),
+            NodeValue::Number(number) => {
+                for (bound, beyond, word) in
+                    [("minimum", std::cmp::Ordering::Less, "at least"), ("maximum", std::cmp::Ordering::Greater, "at most")]
+                {
+                    let limit = &schema[bound];
+                    if let (Some(n), Some(l)) = (number.as_f64(), limit.as_f64())
+                        && n.partial_cmp(&l) == Some(beyond)
+                    {
+                        self.found.push(
+                            Diagnostic::error(
+                                "out-of-range",
+                                format!("{} must be {word} {limit}, but is {number}", place.named()),
+                            )
+                            .label(node.span.clone(), format!("{word} {limit}")),
+                        );
+                    }
+                }
+            }
+            NodeValue::List(items) => {
+                let count = items.len() as u64;
+                for (bound, wrong, word) in [
+                    ("minItems", schema["minItems"].as_u64().is_some_and(|n| count < n), "at least"),
+                    ("maxItems", schema["maxItems"].as_u64().is_some_and(|n| count > n), "at most"),
+                ] {
+                    if wrong {
+                        let message = match count {
+                            0 => format!("{} is empty", place.named()),
+                            _ => format!("{} must have {word} {} entries, but has {count}", place.named(), schema[bound]),
+                        };
+                        self.found.push(Diagnostic::error("out-of-range", message).label(place.span(node), ""));
+                    }
+                }
+                if let Some(each) = schema.get("items") {
+                    for (i, item) in items.iter().enumerate() {
+                        self.value(item, each, &Place { path: format!("{}[{i}]", place.path), key: None });
+                    }
+                }
+            }
+            NodeValue::Map(entries) => self.map(node, entries, schema, place),
+            NodeValue::Null | NodeValue::Bool(_) => {}
+        }
+    }
+
+    fn map(&mut self, node: &Node, entries: &[(MapKey, Node)], schema: &'a Value, place: &Place<'_>) {
+        let known = schema["properties"].as_object();
+        let other = schema
+            .get("additionalProperties")
+            .or_else(|| schema["patternProperties"].as_object().and_then(|p| p.values().next()));
+        for (key, value) in entries {
+            let inside = place.inside(key);
+            if let Some(property) = known.and_then(|k| k.get(&key.text)) {
+                self.value(value, property, &inside);
+            } else if let Some(other) = other.filter(|o| **o != Value::Bool(false)) {
+                let names = schema["propertyNames"]["format"].as_str().and_then(|format| check_format(format, &key.text));
+                if let Some(Err(wrong)) = names {
+                    self.found.push(
+                        Diagnostic::error("invalid-name", wrong.message).label(key.span.clone(), "not a name").help(wrong.help),
+                    );
+                }
+                self.value(value, other, &inside);
+            } else if other.is_some() {
+                self.unknown(key, known.map(|k| k.keys().map(String::as_str).collect()).unwrap_or_default(), place);
+            }
+        }
+        if self.partial {
+            return;
+        }
+        for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            if node.get(name).is_none() {
+                let description = known.and_then(|k| k.get(name)).and_then(|p| self.description(p));
+                let label =
+                    if place.path.is_empty() { format!("`{name}` is missing") } else { format!("`{name}` is missing here") };
+                let diagnostic =
+                    Diagnostic::error("missing-key", format!("{} has no `{name}`", place.named())).label(place.span(node), label);
+                self.found.push(match description {
+                    Some(text) => diagnostic.help(format!("`{name}`: {}", text.trim_end_matches('.'))),
+                    None => diagnostic,
+                });
+            }
+        }
+    }
+
+    fn unknown(&mut self, key: &MapKey, known: Vec<&str>, place: &Place<'_>) {
+        let kinds = place.path == "resources" || (place.path.starts_with("environments.") && place.path.ends_with(".resources"));
+        let message = if kinds {
+            format!("there is no kind `{}`", short(&key.text))
+        } else {
+            format!("{} has no key `{}`", place.named(), short(&key.text))
+        };
+        let diagnostic = Diagnostic::error("unknown-key", message).label(key.span.clone(), "not known");
+        // The top of one environment's overlay.
+        let overlay = place.path.strip_prefix("environments.").is_some_and(|env| !env.contains('.'));
+        let help = match key.text.as_str() {
+            "stack" | "environments" if overlay => {
+                Some(format!("`{}` is the same in every environment; it stands at the top of the file", key.text))
+            }
+            text => suggest::help(text, known.iter().copied(), if kinds { "the kinds are" } else { "the keys here are" }),
+        };
+        self.found.push(match help {
+            Some(help) => diagnostic.help(help),
+            None => diagnostic,
+        });
+    }
+
+    fn text(&mut self, node: &Node, text: &str, schema: &Value, place: &Place<'_>) {
+        let format = schema["format"].as_str().unwrap_or_default();
+        if let Some(Err(wrong)) = check_format(format, text) {
+            let message = format!("{}: {}", place.named(), wrong.message);
+            self.found.push(Diagnostic::error("invalid-value", message).label(node.span.clone(), "").help(wrong.help));
+        } else if schema["minLength"].as_u64().is_some_and(|least| (text.chars().count() as u64) < least) {
+            self.found.push(
+                Diagnostic::error("invalid-value", format!("{} is empty", place.named())).label(node.span.clone(), "empty text"),
+            );
+        }
+    }
+
+    /// A value that is none of the few that there are.
+    fn choice(&mut self, node: &Node, words: &[&Value], branches: &[&Value], place: &Place<'_>) {
+        let value = node.to_json();
+        if words.contains(&&value)
+            || (value.is_null() && branches.iter().any(|b| fits(node, b) && (only_null(b) || b["type"].is_array())))
+        {
+            return;
+        }
+        let said = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+        let all: Vec<String> = words.iter().filter(|w| !w.is_null()).map(|w| said(w)).collect();
+        let message = match &node.value {
+            NodeValue::Map(_) | NodeValue::List(_) => format!("{} must be one value, but is {}", place.named(), found(node)),
+            NodeValue::Null => format!("{} has no value", place.named()),
+            _ => format!("{} cannot be `{}`", place.named(), short(&said(&value))),
+        };
+        let list = all.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", ");
+        let near = match (value.as_u64(), words.iter().filter_map(|w| w.as_u64()).collect::<Vec<_>>()) {
+            (Some(n), numbers) if !numbers.is_empty() => numbers.into_iter().min_by_key(|w| w.abs_diff(n)).map(|w| w.to_string()),
+            _ => suggest::nearest(&said(&value), all.iter().map(String::as_str)).map(str::to_owned),
+        };
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`? It can be {list}"),
+            None => format!("it can be {list}"),
+        };
+        self.found.push(Diagnostic::error("not-a-choice", message).label(place.span(node), "not one of the choices").help(help));
+    }
+
+    fn wrong_type(&mut self, node: &Node, schemas: &[&Value], place: &Place<'_>) {
+        let mut wanted: Vec<&str> = Vec::new();
+        for word in schemas.iter().flat_map(|s| types(s)).map(word) {
+            if !word.is_empty() && !wanted.contains(&word) {
+                wanted.push(word);
+            }
+        }
+        // Where text is possible the rest is a convenience.
+        if wanted.contains(&"text") && wanted.contains(&"a number") {
+            wanted.retain(|word| *word == "text");
+        }
+        let wanted = wanted.join(" or ");
+        if node.value == NodeValue::Null {
+            let message = format!("{} has no value", place.named());
+            self.found.push(Diagnostic::error("wrong-type", message).label(place.span(node), format!("expected {wanted}")));
+            return;
+        }
+        let is = |name: &str| schemas.iter().any(|s| types(s).contains(&name));
+        let json = node.to_json();
+        // `timeout: 30`: what the type says about the text "30" is better than that it is no text.
+        let format = schemas.iter().find_map(|s| s["format"].as_str()).unwrap_or_default();
+        if let (true, Some(Err(wrong))) = (json.is_number(), check_format(format, &json.to_string())) {
+            let message = format!("{}: {}", place.named(), wrong.message);
+            self.found.push(Diagnostic::error("invalid-value", message).label(node.span.clone(), "").help(wrong.help));
+            return;
+        }
+        let help = match &node.value {
+            NodeValue::Text(text) if is("integer") || is("number") => {
+                text.parse::<f64>().ok().map(|_| format!("remove the quotes: `{text}`")).or_else(|| {
+                    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+                    text.contains(['_', ',']).then(|| format!("write the digits alone: `{digits}`"))
+                })
+            }
+            NodeValue::Text(text) if is("boolean") => match text.to_lowercase().as_str() {
+                "yes" | "on" | "y" | "true" => Some("write `true`".into()),
+                "no" | "off" | "n" | "false" => Some("write `false`".into()),
+                _ => None,
+            },
+            NodeValue::Number(_) | NodeValue::Bool(_) if is("string") => Some(format!("put it in quotes: `\"{json}\"`")),
+            NodeValue::Text(text) if is("array") => Some(format!("write a list: `[\"{}\"]`", short(text))),
+            NodeValue::Number(_) if is("array") => Some(format!("write a list: `[{json}]`")),
+            NodeValue::List(_) if is("object") => Some("write a map: `name: …` on lines of their own, without the dashes".into()),
+            _ => None,
+        };
+        let diagnostic = Diagnostic::error("wrong-type", format!("{} must be {wanted}, but is {}", place.named(), found(node)))
+            .label(place.span(node), format!("expected {wanted}"));
+        self.found.push(match help {
+            Some(help) => diagnostic.help(help),
+            None => diagnostic,
+        });
+    }
+
+    fn resolved(&self, mut schema: &'a Value) -> &'a Value {
+        // A schema that refers to itself is a defect of the schema, not worth a hang.
+        for _ in 0..16 {
+            match schema["$ref"].as_str().and_then(|to| self.root.pointer(to.trim_start_matches('#'))) {
+                Some(next) => schema = next,
+                None => break,
+            }
+        }
+        schema
+    }
+
+    /// The alternatives, those inside alternatives too.
+    fn branches(&self, schema: &'a Value) -> Vec<&'a Value> {
+        let schema = self.resolved(schema);
+        match schema["anyOf"].as_array().or_else(|| schema["oneOf"].as_array()) {
+            Some(branches) => branches.iter().flat_map(|b| self.branches(b)).collect(),
+            None => vec![schema],
+        }
+    }
+
+    fn description(&self, schema: &'a Value) -> Option<&'a str> {
+        schema["description"].as_str().or_else(|| self.resolved(schema)["description"].as_str())
+    }
+}
+
+/// The values of an enumeration.
+fn choices(schema: &Value) -> Vec<&Value> {
+    match schema.get("const") {
+        Some(one) => vec![one],
+        None => schema["enum"].as_array().map(|all| all.iter().collect()).unwrap_or_default(),
+    }
+}
+
+fn only_null(schema: &Value) -> bool {
+    schema["type"] == "null"
+}
+
+/// The names of the JSON types that the schema allows; none when it does not say.
+fn types(schema: &Value) -> Vec<&str> {
+    match &schema["type"] {
+        Value::String(one) => vec![one.as_str()],
+        Value::Array(many) => many.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn fits(node: &Node, schema: &Value) -> bool {
+    let types = types(schema);
+    types.is_empty()
+        || types.iter().any(|name| match (&node.value, *name) {
+            (NodeValue::Null, "null") | (NodeValue::Bool(_), "boolean") | (NodeValue::Number(_), "number") => true,
+            (NodeValue::Text(_), "string") | (NodeValue::List(_), "array") | (NodeValue::Map(_), "object") => true,
+            (NodeValue::Number(n), "integer") => n.is_i64() || n.is_u64(),
+            _ => false,
+        })
+}
+
+fn word(name: &str) -> &str {
+    match name {
+        "string" => "text",
+        "integer" => "a whole number",
+        "number" => "a number",
+        "boolean" => "`true` or `false`",
+        "array" => "a list",
+        "object" => "a map",
+        _ => "",
+    }
+}
+
+fn found(node: &Node) -> String {
+    match &node.value {
+        NodeValue::Null => "empty".into(),
+        NodeValue::Bool(b) => format!("`{b}`"),
+        NodeValue::Number(n) => format!("the number `{n}`"),
+        NodeValue::Text(text) => format!("the text `{}`", short(text)),
+        NodeValue::List(_) => "a list".into(),
+        NodeValue::Map(_) => "a map".into(),
+    }
+}

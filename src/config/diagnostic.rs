@@ -1,0 +1,352 @@
+//! What is wrong with a stack file, each problem at its place.
+
+use std::fmt;
+use std::ops::Range;
+
+use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, ThemeCharacters, ThemeStyles};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Nothing is done with such a file.
+    Error,
+    /// It can be meant so.
+    Warning,
+}
+
+/// One problem.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Diagnostic {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What sort of problem it is, for programs: stable, e.g. `unknown-key`.
+    pub code: &'static str,
+    /// What is wrong, in one sentence without a full stop.
+    pub message: String,
+    /// Where (byte offsets into the text), with a few words each. The first is the place to mend.
+    pub labels: Vec<(Range<usize>, String)>,
+    /// What to do about it.
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// An error without a place yet.
+    pub fn error(code: &'static str, message: impl Into<String>) -> Self {
+        Diagnostic { severity: Severity::Error, code, message: message.into(), labels: Vec::new(), help: None }
+    }
+
+    /// A warning without a place yet.
+    pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
+        Diagnostic { severity: Severity::Warning, ..Diagnostic::error(code, message) }
+    }
+
+    /// Adds a place.
+    pub fn label(mut self, span: Range<usize>, text: impl Into<String>) -> Self {
+        self.labels.push((span, text.into()));
+        self
+    }
+
+    /// Adds what to do.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The place to mend.
+    pub fn span(&self) -> Range<usize> {
+        self.labels.first().map(|(span, _)| span.clone()).unwrap_or(0..0)
+    }
+}
+
+/// The problems of one file, with its text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Report {
+    /// The file's name as it is shown.
+    pub file: String,
+    /// The text that the labels point into.
+    pub text: String,
+    /// The problems.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Report {
+    /// A report without problems.
+    pub fn new(file: impl Into<String>, text: impl Into<String>) -> Self {
+        Report { file: file.into(), text: text.into(), diagnostics: Vec::new() }
+    }
+
+    /// Whether there is anything that stops the run.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(|d| d.severity == Severity::Error)
+    }
+
+    /// Whether there is nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.diagnostics.is_empty()
+    }
+
+    /// Errors and warnings in the order of the file, each once.
+    pub fn sort(&mut self) {
+        self.diagnostics.sort_by_key(|d| (d.span().start, d.severity, d.span().end));
+        self.diagnostics.dedup();
+    }
+
+    /// `2 errors, 1 warning`.
+    pub fn summary(&self) -> String {
+        let count = |severity| self.diagnostics.iter().filter(|d| d.severity == severity).count();
+        let say = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+        match (count(Severity::Error), count(Severity::Warning)) {
+            (0, 0) => "no problems".into(),
+            (errors, 0) => say(errors, "error"),
+            (0, warnings) => say(warnings, "warning"),
+            (errors, warnings) => format!("{}, {}", say(errors, "error"), say(warnings, "warning")),
+        }
+    }
+
+    /// Everything for people: each problem with its line, and how many there are.
+    pub fn render(&self, width: usize, color: bool, unicode: bool) -> String {
+        let theme = GraphicalTheme {
+            characters: if unicode { ThemeCharacters::unicode() } else { ThemeCharacters::ascii() },
+            styles: if color { ThemeStyles::ansi() } else { ThemeStyles::none() },
+        };
+        let handler = GraphicalReportHandler::new_themed(theme)
+            .with_width(width)
+            .with_links(false)
+            .with_context_lines(1)
+            // What stands in backquotes is copied: no line ends inside a word.
+            .with_word_separator(textwrap::WordSeparator::AsciiSpace)
+            .with_word_splitter(textwrap::WordSplitter::NoHyphenation)
+            .with_break_words(false)
+            .without_syntax_highlighting();
+        let source = NamedSource::new(printable(&self.file), harmless(&self.text));
+        let mut out = String::new();
+        for diagnostic in &self.diagnostics {
+            let shown =
+                Shown { diagnostic, source: &source, length: self.text.len(), instead: self.instead_of_excerpt(diagnostic) };
+            if handler.render_report(&mut out, &shown).is_err() {
+                out.push_str(&printable(&diagnostic.message));
+            }
+            out.push('\n');
+        }
+        out.push_str(&self.summary());
+        out.push('\n');
+        out
+    }
+
+    /// The place in words, where an excerpt would show a line that nobody can read: the whole file on one line, say.
+    fn instead_of_excerpt(&self, diagnostic: &Diagnostic) -> Option<String> {
+        const LONGEST: usize = 500;
+        let long = |offset: usize| {
+            let (before, after) = self.text.split_at_checked(offset.min(self.text.len())).unwrap_or(("", ""));
+            let start = before.rfind('\n').map_or(before.len(), |at| before.len() - at);
+            start + after.find('\n').unwrap_or(after.len()) > LONGEST
+        };
+        let (line, column) = self.position(diagnostic.span().start);
+        let any = diagnostic.labels.iter().any(|(span, _)| long(span.start));
+        any.then(|| format!("{}:{line}:{column}", printable(&self.file)))
+    }
+
+    /// Everything for programs. Lines and columns count from 1, columns in characters.
+    pub fn to_json(&self) -> Value {
+        let diagnostics: Vec<Value> = self
+            .diagnostics
+            .iter()
+            .map(|d| {
+                let labels: Vec<Value> = d
+                    .labels
+                    .iter()
+                    .map(|(span, text)| {
+                        let (line, column) = self.position(span.start);
+                        let (end_line, end_column) = self.position(span.end);
+                        json!({"line": line, "column": column, "end_line": end_line, "end_column": end_column,
+                               "start": span.start, "end": span.end, "text": text})
+                    })
+                    .collect();
+                let (line, column) = self.position(d.span().start);
+                json!({"severity": d.severity, "code": d.code, "message": d.message, "help": d.help,
+                       "file": self.file, "line": line, "column": column, "labels": labels})
+            })
+            .collect();
+        json!({"file": self.file, "summary": self.summary(), "diagnostics": diagnostics})
+    }
+
+    /// Line and column of a byte offset, both from 1.
+    pub fn position(&self, offset: usize) -> (usize, usize) {
+        let before = self.text.get(..offset.min(self.text.len())).unwrap_or(&self.text);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
+        (line, column)
+    }
+}
+
+/// One problem as miette wants it.
+struct Shown<'a> {
+    diagnostic: &'a Diagnostic,
+    source: &'a NamedSource<String>,
+    length: usize,
+    instead: Option<String>,
+}
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.diagnostic, f)
+    }
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&printable(&self.diagnostic.message))?;
+        self.instead.as_ref().map_or(Ok(()), |place| write!(f, " ({place})"))
+    }
+}
+
+impl std::error::Error for Shown<'_> {}
+
+impl miette::Diagnostic for Shown<'_> {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(self.diagnostic.code))
+    }
+
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.diagnostic.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        })
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.diagnostic.help.as_deref().map(|help| Box::new(printable(help)) as Box<dyn fmt::Display>)
+    }
+
+    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
+        (!self.diagnostic.labels.is_empty() && self.instead.is_none()).then_some(self.source as &dyn miette::SourceCode)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        if self.instead.is_some() {
+            return None;
+        }
+        let length = self.length;
+        Some(Box::new(self.diagnostic.labels.iter().enumerate().map(move |(i, (span, text))| {
+            // A span outside the text would cost the whole excerpt.
+            let start = span.start.min(length);
+            let len = span.end.clamp(start, length) - start;
+            let text = (!text.is_empty()).then(|| printable(text));
+            if i == 0 {
+                LabeledSpan::new_primary_with_span(text, (start, len))
+            } else {
+                LabeledSpan::new_with_span(text, (start, len))
+            }
+        })))
+    }
+}
+
+/// Whether a terminal would act on a character instead of showing it.
+fn acts(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+/// The text with what a terminal would act on replaced by as many bytes, so that spans stay true.
+fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\n' | '\t' => c,
+            '\r' => ' ',
+            c if acts(c) => match c.len_utf8() {
+                1 => '?',
+                2 => '¿',
+                _ => '\u{fffd}',
+            },
+            c => c,
+        })
+        .collect()
+}
+
+/// The text on one line with what a terminal would act on written out, and not without an end.
+pub(crate) fn printable(text: &str) -> String {
+    let mut out = String::new();
+    for (n, c) in text.chars().enumerate() {
+        if n == 1000 {
+            out.push('…');
+            break;
+        }
+        match c {
+            '\n' => out.push('\n'),
+            c if acts(c) => out.extend(c.escape_default()),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// A value of the file as it is put into a message: short.
+pub(crate) fn short(text: &str) -> String {
+    let line = text.split('\n').next().unwrap_or(text);
+    if line.chars().count() > 60 || line.len() < text.len() {
+        format!("{}…", line.chars().take(59).collect::<String>())
+    } else {
+        line.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report() -> Report {
+        let mut report = Report::new("stack.yaml", "stack: web\nservcies:\n  api: 1\n");
+        report.diagnostics = vec![
+            Diagnostic::error("unknown-key", "`servcies` is not a key here")
+                .label(11..19, "unknown")
+                .help("did you mean `services`?"),
+            Diagnostic::warning("odd", "this is odd").label(29..30, "").label(7..10, "because of this"),
+        ];
+        report
+    }
+
+    #[test]
+    fn reports_are_shown_with_their_lines() {
+        insta::assert_snapshot!(report().render(80, false, true));
+    }
+
+    #[test]
+    fn reports_need_neither_colour_nor_unicode() {
+        let text = report().render(60, false, false);
+        assert!(text.is_ascii(), "{text}");
+        assert!(report().render(60, true, true).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn control_characters_stay_in_the_file() {
+        let text = "stack: \"a\u{1b}[31mb\u{9b}c\u{202e}d\"\r\nx: 1\n";
+        let mut report = Report::new("a\u{7}b.yaml", text);
+        report.diagnostics.push(Diagnostic::error("x", "bad \u{1b}[2J").label(7..10, "\u{8}").help("\u{202e}"));
+        let shown = report.render(80, false, true);
+        assert!(!shown.chars().any(|c| c != '\n' && acts(c)), "{shown:?}");
+        assert!(shown.contains("\\u{1b}[2J"), "{shown}");
+    }
+
+    #[test]
+    fn programs_get_the_same() {
+        insta::assert_json_snapshot!(report().to_json());
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_not_shown() {
+        let mut report = Report::new("f.json", format!("{{\"a\": \"{}\"}}", "x".repeat(9000)));
+        report.diagnostics.push(Diagnostic::error("x", "message").label(1..4, "here"));
+        insta::assert_snapshot!(report.render(80, false, true));
+    }
+
+    #[test]
+    fn a_span_outside_the_text_still_shows_the_message() {
+        let mut report = Report::new("f", "a: 1");
+        report.diagnostics.push(Diagnostic::error("x", "message").label(90..99, "here"));
+        report.diagnostics.push(Diagnostic::error("x", "no place"));
+        let shown = report.render(80, false, true);
+        assert!(shown.contains("message") && shown.contains("no place") && shown.ends_with("2 errors\n"), "{shown}");
+    }
+}

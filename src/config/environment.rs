@@ -1,0 +1,141 @@
+//! What differs in one environment, laid over the file.
+//!
+//! Maps are merged key by key, everything else is replaced, `null` removes a key. Places survive:
+//! a problem in a value that the environment gives is shown where the environment gives it.
+
+use super::diagnostic::Diagnostic;
+use super::suggest;
+use super::yaml::{Node, NodeValue};
+
+/// What an environment is called when none was chosen.
+pub const DEFAULT: &str = "default";
+
+/// The names of the file's environments, in its order.
+pub fn names(file: &Node) -> Vec<&str> {
+    file.get("environments").map(|e| e.entries().iter().map(|(key, _)| key.text.as_str()).collect()).unwrap_or_default()
+}
+
+/// The file as it is in an environment, without `environments`. Without a name: as it stands.
+///
+/// # Errors
+/// When the file has no such environment.
+pub fn overlaid(file: &Node, env: Option<&str>) -> Result<Node, Diagnostic> {
+    let mut node = file.clone();
+    if let NodeValue::Map(entries) = &mut node.value {
+        entries.retain(|(key, _)| key.text != "environments");
+    }
+    let Some(env) = env.filter(|env| *env != DEFAULT) else { return Ok(node) };
+    let Some(overlay) = file.get("environments").and_then(|e| e.get(env)) else {
+        let names = names(file);
+        let diagnostic = Diagnostic::error("unknown-environment", format!("there is no environment `{env}`"));
+        let place = file.entries().iter().find(|(key, _)| key.text == "environments").map(|(key, _)| key.span.clone());
+        let diagnostic = match place {
+            Some(span) => diagnostic.label(span, "the environments are these"),
+            None => diagnostic,
+        };
+        return Err(match suggest::help(env, names.iter().copied(), "there are") {
+            Some(help) if help.starts_with("did") => {
+                let list = names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
+                diagnostic.help(format!("{help} There are: {list}"))
+            }
+            Some(help) => diagnostic.help(help),
+            None => diagnostic
+                .help(format!("this file has no environments; add `environments: {{ {env}: {{}} }}`, or leave the name out")),
+        });
+    };
+    overlay_onto(&mut node, overlay);
+    Ok(node)
+}
+
+fn overlay_onto(base: &mut Node, overlay: &Node) {
+    // `staging:` with nothing after it changes nothing.
+    let (NodeValue::Map(entries), NodeValue::Map(changes)) = (&mut base.value, &overlay.value) else { return };
+    for (key, change) in changes {
+        let at = entries.iter().position(|(k, _)| k.text == key.text);
+        match (&change.value, at) {
+            (NodeValue::Null, Some(at)) => {
+                entries.remove(at);
+            }
+            (NodeValue::Null, None) => {}
+            (NodeValue::Map(_), Some(at)) if matches!(entries[at].1.value, NodeValue::Map(_)) => {
+                overlay_onto(&mut entries[at].1, change);
+            }
+            (_, Some(at)) => entries[at] = (key.clone(), without_nulls(change)),
+            (_, None) => entries.push((key.clone(), without_nulls(change))),
+        }
+    }
+}
+
+/// A `null` that removes something which was never there.
+fn without_nulls(node: &Node) -> Node {
+    let mut node = node.clone();
+    if let NodeValue::Map(entries) = &mut node.value {
+        entries.retain(|(_, value)| value.value != NodeValue::Null);
+        for (_, value) in entries {
+            *value = without_nulls(value);
+        }
+    }
+    node
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::yaml::parse;
+    use super::*;
+    use serde_json::json;
+
+    const FILE: &str = "
+stack: web
+network: { zones: 3, nat: per-zone }
+services:
+  api: { image: a, routes: [/a, /b], environment: { A: '1', B: '2' } }
+  old: { image: o }
+environments:
+  production:
+  staging:
+    network: { nat: single }
+    services:
+      api: { routes: [/c], environment: { B: ~, C: '3' } }
+      old: ~
+      new: { image: n, health: ~ }
+";
+
+    #[test]
+    fn maps_merge_the_rest_is_replaced_and_null_removes() {
+        let file = parse(FILE).unwrap();
+        let staging = overlaid(&file, Some("staging")).unwrap();
+        assert_eq!(
+            staging.to_json(),
+            json!({"stack": "web", "network": {"zones": 3, "nat": "single"}, "services": {
+                "api": {"image": "a", "routes": ["/c"], "environment": {"A": "1", "C": "3"}},
+                "new": {"image": "n"}}})
+        );
+        let nat = staging.find("network.nat").span.unwrap();
+        assert_eq!(
+            (&FILE[nat.clone()], nat.start > FILE.find("staging").unwrap()),
+            ("single", true),
+            "the overlay's place survives"
+        );
+    }
+
+    #[test]
+    fn no_environment_is_the_file_as_it_stands() {
+        let file = parse(FILE).unwrap();
+        assert_eq!(overlaid(&file, None).unwrap(), overlaid(&file, Some("default")).unwrap());
+        assert_eq!(overlaid(&file, None).unwrap(), overlaid(&file, Some("production")).unwrap());
+        assert!(overlaid(&file, None).unwrap().get("environments").is_none());
+    }
+
+    #[test]
+    fn an_unknown_environment_names_those_that_there_are() {
+        let file = parse(FILE).unwrap();
+        let help = |env| overlaid(&file, Some(env)).unwrap_err().help.unwrap();
+        assert_eq!(help("stagng"), "did you mean `staging`? There are: `production`, `staging`");
+        assert_eq!(help("qa"), "there are: `production`, `staging`");
+        let none = parse("stack: web").unwrap();
+        assert_eq!(
+            overlaid(&none, Some("qa")).unwrap_err().help.unwrap(),
+            "this file has no environments; add `environments: { qa: {} }`, or leave the name out"
+        );
+    }
+}

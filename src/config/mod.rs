@@ -1,0 +1,237 @@
+//! The stack file: from text to [`Stack`], with every problem at its line.
+//!
+//! | module | answers |
+//! | --- | --- |
+//! | [`yaml`] | what stands where? the only user of the YAML crate |
+//! | [`environment`] | what differs in this environment? |
+//! | [`types`], [`service`], [`route`], [`values`] | what can be said, and what is meant when nothing is |
+//! | [`mod@schema`] | the same as a JSON Schema, for editors and for [`check`] |
+//! | [`check`] | has the file this shape? |
+//! | [`validate`] | do the values make sense together? |
+//! | [`diagnostic`] | what is wrong, for people and for programs |
+//! | [`mod@starter`] | what to begin with |
+//!
+//! Shape first, sense second: only a file of the right shape becomes types, and only those are checked for sense. Within
+//! each step everything is reported at once.
+
+pub mod check;
+pub mod diagnostic;
+pub mod environment;
+pub mod route;
+pub mod schema;
+pub mod service;
+pub mod starter;
+mod suggest;
+pub mod types;
+pub mod validate;
+pub mod values;
+pub mod yaml;
+
+use std::ops::Range;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+pub use diagnostic::{Diagnostic, Report, Severity};
+pub use route::Route;
+pub use schema::schema;
+pub use service::{Architecture, Effect, Health, Logs, PolicyStatement, Scale, Service};
+pub use starter::starter;
+pub use types::{LoadBalancer, Nat, Network, Stack, Zones};
+pub use values::{Cidr, Duration, Name, Retention};
+
+use yaml::{Node, NodeValue};
+
+/// A file that is right as far as it can be known without AWS.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What it says, in this environment.
+    pub stack: Stack,
+    /// The environment; `default` when none was chosen.
+    pub env: String,
+    /// What may not be meant so.
+    pub warnings: Report,
+    file: Node,
+}
+
+impl Loaded {
+    /// Where the value at a path such as `services.web.image` stands; of a map, its key. None when it is not in the file.
+    pub fn at(&self, path: &str) -> Option<Range<usize>> {
+        let found = self.file.find(path);
+        found.span.filter(|_| found.rest.is_empty())
+    }
+
+    /// A report of one problem that was found later, at a path. What is not in the file (a default, say) is shown at the
+    /// nearest key above it that is.
+    pub fn report(&self, path: &str, code: &'static str, message: impl Into<String>, help: Option<String>) -> Report {
+        let mut report = Report::new(self.warnings.file.clone(), self.warnings.text.clone());
+        report.diagnostics.push(self.diagnostic(path, code, message, help));
+        report
+    }
+
+    /// The same problem by itself, to be put beside others.
+    pub fn diagnostic(&self, path: &str, code: &'static str, message: impl Into<String>, help: Option<String>) -> Diagnostic {
+        let diagnostic = Diagnostic { help, ..Diagnostic::error(code, message) };
+        match self.file.find(path).span {
+            Some(span) => diagnostic.label(span, "here"),
+            None => diagnostic,
+        }
+    }
+}
+
+/// Reads a file for one environment; without a name as it stands. `schema` is what [`schema()`] wrote.
+///
+/// # Errors
+/// Every problem of the file at once, warnings too. With any error nothing is loaded.
+pub fn load(path_shown: &str, text: &str, env: Option<&str>, schema: &Value) -> Result<Loaded, Report> {
+    // Byte offsets are those of the text without the mark that some editors put at its beginning.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut report = Report::new(path_shown, text);
+    let env = env.unwrap_or(environment::DEFAULT);
+    let loaded = read(text, env, schema, &mut report.diagnostics);
+    report.sort();
+    match loaded {
+        Some((stack, file)) if !report.has_errors() => Ok(Loaded { stack, env: env.to_owned(), warnings: report, file }),
+        _ => Err(report),
+    }
+}
+
+/// Every problem of the file as it stands and in each of its environments.
+pub fn validate_all(path_shown: &str, text: &str, schema: &Value) -> Report {
+    let problems = |env: Option<&str>| load(path_shown, text, env, schema).map_or_else(|report| report, |loaded| loaded.warnings);
+    let mut all = problems(None);
+    let Ok(file) = yaml::parse(&all.text) else { return all };
+    for env in environment::names(&file) {
+        for diagnostic in problems(Some(env)).diagnostics {
+            let known = all.diagnostics.iter().any(|d| d.code == diagnostic.code && d.labels == diagnostic.labels);
+            if !known {
+                let message = format!("{} (in the environment `{env}`)", diagnostic.message);
+                all.diagnostics.push(Diagnostic { message, ..diagnostic });
+            }
+        }
+    }
+    all.sort();
+    all
+}
+
+/// The stack and the tree that its places are in, unless there is a reason against it among the diagnostics.
+fn read(text: &str, env: &str, schema: &Value, found: &mut Vec<Diagnostic>) -> Option<(Stack, Node)> {
+    let mut file = match yaml::parse(text) {
+        Ok(file) => file,
+        Err(problems) => {
+            found.extend(problems);
+            return None;
+        }
+    };
+    if !matches!(file.value, NodeValue::Map(_)) {
+        let what = if file.value == NodeValue::Null { "is empty" } else { "is not a map" };
+        found.push(
+            Diagnostic::error("wrong-type", format!("the stack file {what}"))
+                .label(0..text.lines().next().map_or(0, str::len), "expected `stack: NAME`")
+                .help("`stack init` writes a file to start from"),
+        );
+        return None;
+    }
+    as_text(&mut file, text);
+    // By itself the file may lack what the environments give; what an environment replaces must be right all the same.
+    add(found, check::check(&file, schema, true));
+    if let Some((key, _)) =
+        file.get("environments").and_then(|e| e.entries().iter().find(|(k, _)| k.text == environment::DEFAULT))
+    {
+        found.push(validate::reserved_environment().label(key.span.clone(), "taken"));
+    }
+    let merged = match environment::overlaid(&file, Some(env)) {
+        Ok(merged) => merged,
+        Err(problem) => {
+            found.push(problem);
+            return None;
+        }
+    };
+    add(found, check::check(&merged, schema, false));
+    if found.iter().any(|d| d.severity == Severity::Error) {
+        return None;
+    }
+    match typed::<Stack>(&merged) {
+        Ok(stack) => {
+            found.extend(validate::validate(&stack, &merged, env));
+            Some((stack, merged))
+        }
+        Err(message) => {
+            found.push(misfit(&merged, message));
+            None
+        }
+    }
+}
+
+/// Adds what is new: the same place is looked at in the file, as part of an environment, and wherever an alias brings it.
+fn add(found: &mut Vec<Diagnostic>, more: Vec<Diagnostic>) {
+    for diagnostic in more {
+        // What is missing has no place of its own.
+        let same = |d: &Diagnostic| d.code == diagnostic.code && d.span() == diagnostic.span() && d.code != "missing-key";
+        if !found.iter().any(same) {
+            found.push(diagnostic);
+        }
+    }
+}
+
+fn typed<T: DeserializeOwned>(node: &Node) -> Result<T, String> {
+    serde_json::from_value(node.to_json()).map_err(|e| e.to_string())
+}
+
+/// What passed the check and still does not fit its type: the place is found by reading the parts on their own.
+fn misfit(file: &Node, message: String) -> Diagnostic {
+    let service = file
+        .get("services")
+        .into_iter()
+        .flat_map(Node::entries)
+        .find_map(|(key, node)| Some((key, typed::<Service>(node).err()?)));
+    let network = file.entries().iter().find_map(|(key, node)| match key.text.as_str() {
+        "network" => Some((key, typed::<Network>(node).err()?)),
+        "load_balancer" => Some((key, typed::<Option<LoadBalancer>>(node).err()?)),
+        _ => None,
+    });
+    match service.or(network) {
+        Some((key, message)) => {
+            Diagnostic::error("invalid-value", format!("`{}`: {message}", key.text)).label(key.span.clone(), "in here")
+        }
+        None => Diagnostic::error("invalid-value", message),
+    }
+}
+
+/// Turns numbers and booleans into the text that stands in the file where only text makes sense: `1.10` stays `1.10`.
+fn as_text(file: &mut Node, text: &str) {
+    fn values(map: Option<&mut Node>, text: &str) {
+        for (_, node) in entries(map) {
+            if matches!(node.value, NodeValue::Number(_) | NodeValue::Bool(_))
+                && let Some(written) = text.get(node.span.clone())
+            {
+                node.value = NodeValue::Text(written.to_owned());
+            }
+        }
+    }
+    fn entries(node: Option<&mut Node>) -> impl Iterator<Item = (&str, &mut Node)> {
+        let entries = node.map(|n| match &mut n.value {
+            NodeValue::Map(entries) => entries.as_mut_slice(),
+            _ => &mut [],
+        });
+        entries.into_iter().flatten().map(|(key, node)| (key.text.as_str(), node))
+    }
+    for (key, node) in entries(Some(file)) {
+        match key {
+            "tags" => values(Some(node), text),
+            "load_balancer" => {
+                entries(Some(node)).filter(|(key, _)| *key == "attributes").for_each(|(_, n)| values(Some(n), text))
+            }
+            "services" => {
+                for (_, service) in entries(Some(node)) {
+                    entries(Some(service)).filter(|(key, _)| *key == "environment").for_each(|(_, n)| values(Some(n), text));
+                }
+            }
+            "environments" => entries(Some(node)).for_each(|(_, overlay)| as_text(overlay, text)),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,204 @@
+use schemars::{JsonSchema, SchemaGenerator};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::*;
+
+/// A kind as the registry has them.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[allow(dead_code)]
+struct Thing {
+    size: u32,
+    color: Option<Color>,
+    labels: Option<Vec<String>>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[allow(dead_code)]
+enum Color {
+    DarkRed,
+    Green,
+}
+
+pub(super) fn schema() -> Value {
+    super::schema([("demo.thing", |g: &mut SchemaGenerator| g.subschema_for::<Thing>())])
+}
+
+pub(super) fn loaded(text: &str) -> Loaded {
+    load("stack.yaml", text, None, &schema()).unwrap_or_else(|report| panic!("{}", report.render(100, false, true)))
+}
+
+/// The whole report about a bad file.
+pub(super) fn refused(text: &str, env: Option<&str>) -> String {
+    match load("stack.yaml", text, env, &schema()) {
+        Ok(loaded) => panic!("loaded: {:?}", loaded.warnings),
+        Err(report) => report.render(100, false, true),
+    }
+}
+
+const SMALL: &str = "stack: web\nregion: us-east-1\nservices:\n  api:\n    image: nginx\n";
+
+#[test]
+fn every_default() {
+    let text =
+        format!("{SMALL}    port: 80\n    routes: [/*]\n    health: {{}}\n    scale: {{min: 1, max: 2}}\nload_balancer: {{}}\n");
+    let loaded = loaded(&text);
+    assert_eq!((loaded.env.as_str(), loaded.warnings.diagnostics.len()), ("default", 0));
+    assert_eq!(loaded.stack.services.values().next().unwrap().scale.as_ref().unwrap().cpu_target(), Some(60));
+    insta::assert_json_snapshot!(loaded.stack);
+}
+
+#[test]
+fn everything_that_can_be_said() {
+    let text = include_str!("testdata/everything.yaml");
+    let loaded = loaded(text);
+    assert!(loaded.warnings.is_empty(), "{}", loaded.warnings.render(100, false, true));
+    insta::assert_json_snapshot!(loaded.stack);
+}
+
+#[test]
+fn the_design_page_is_refused_only_for_what_is_not_there_yet() {
+    let text = "stack: webapp\nregion: us-east-1\nnetwork: { cidr: 10.0.0.0/16, zones: 3, nat: per-zone }\nservices:\n  web:\n    image: i\n    cpu: 512\n    memory: 1024\n    port: 8080\n    health: { path: /health }\n    scale: { min: 3, max: 30, cpu: 60 }\n    routes: [\"/*\"]\nenvironments:\n  production: {}\n  staging:\n    network: { nat: single, zones: 2 }\n    services: { web: { scale: { min: 1, max: 2 } } }\n";
+    let staging = load("stack.yaml", text, Some("staging"), &schema()).unwrap();
+    assert_eq!(staging.stack.network.nat, Nat::Single);
+    assert_eq!(staging.stack.services.values().next().unwrap().scale.as_ref().unwrap().cpu, Some(60));
+    assert!(staging.warnings.is_empty() && validate_all("stack.yaml", text, &schema()).is_empty());
+}
+
+const BAD: &str = include_str!("testdata/bad.yaml");
+
+#[test]
+fn every_problem_at_once() {
+    insta::assert_snapshot!(refused(BAD, None));
+}
+
+#[test]
+fn a_narrow_terminal() {
+    let report = load("stack.yaml", BAD, None, &schema()).unwrap_err();
+    insta::assert_snapshot!(report.render(60, false, false));
+}
+
+#[test]
+fn syntax_errors_and_duplicates_have_places() {
+    for (name, text) in [
+        ("unclosed", "stack: web\nregion: [us-east-1\nservices: {}\n"),
+        ("tab", "stack: web\nservices:\n\tapi: {}\n"),
+        ("indentation", "stack: web\n  region: us-east-1\n"),
+        ("duplicates", "stack: web\nregion: a\nservices:\n  api: {image: a, image: b}\nregion: b\n"),
+        ("empty", "# nothing\n"),
+        ("list", "- stack: web\n"),
+        ("documents", "stack: web\n---\nstack: api\n"),
+    ] {
+        insta::assert_snapshot!(name, refused(text, None));
+    }
+}
+
+#[test]
+fn overlays_are_checked_also_those_that_were_not_chosen() {
+    let text = format!(
+        "{SMALL}environments:\n  default: {{}}\n  Staging:\n  production:\n    stack: other\n    network: {{zonse: 2}}\n    services: {{api: {{cpu: 300, port: ~}}}}\n    resources: {{demo.thing: {{a: {{color: gren}}}}}}\n"
+    );
+    insta::assert_snapshot!(refused(&text, None));
+    insta::assert_snapshot!(
+        "an_unknown_environment",
+        refused(&format!("{SMALL}environments: {{staging: {{}}}}\n"), Some("stagin"))
+    );
+}
+
+#[test]
+fn environments_are_checked_for_sense_too() {
+    let text = format!("{SMALL}environments:\n  good: {{}}\n  bad:\n    services: {{api: {{cpu: 256, memory: 4096}}}}\n");
+    assert!(load("stack.yaml", &text, None, &schema()).is_ok());
+    let report = validate_all("stack.yaml", &text, &schema());
+    insta::assert_snapshot!(report.render(100, false, true));
+}
+
+#[test]
+fn an_environment_may_give_what_the_file_lacks() {
+    let text = "stack: web\nenvironments:\n  eu: {region: eu-west-1}\n";
+    assert_eq!(load("f", text, Some("eu"), &schema()).unwrap().stack.region, "eu-west-1");
+    assert!(load("f", text, None, &schema()).is_err());
+}
+
+#[test]
+fn numbers_and_booleans_become_the_text_that_was_written() {
+    let text = format!(
+        "{SMALL}    environment: {{A: 1.10, B: true, C: 0x10, D: no, E: \"x\"}}\ntags: {{cost: 0012}}\nenvironments: {{e: {{services: {{api: {{environment: {{A: 2}}}}}}}}}}\n"
+    );
+    let stack = loaded(&text).stack;
+    let environment = json!(stack.services.values().next().unwrap().environment);
+    assert_eq!(environment, json!({"A": "1.10", "B": "true", "C": "0x10", "D": "no", "E": "x"}));
+    assert_eq!(json!(stack.tags), json!({"cost": "0012"}));
+    let stack = load("f", &text, Some("e"), &schema()).unwrap().stack;
+    assert_eq!(stack.services.values().next().unwrap().environment["A"], "2");
+}
+
+#[test]
+fn later_problems_find_their_places() {
+    let text = format!("\u{feff}{SMALL}network: {{zones: 2}}\nresources: {{demo.thing: {{a: {{size: 1}}}}}}\n");
+    let loaded = loaded(&text);
+    let at = |path: &str| loaded.at(path).map(|span| loaded.warnings.text[span].to_owned());
+    assert_eq!(at("network.zones").as_deref(), Some("2"));
+    assert_eq!(at("services.api").as_deref(), Some("api"));
+    assert_eq!(at("resources.demo.thing.a.size").as_deref(), Some("1"));
+    assert_eq!(at("network.nat"), None);
+    insta::assert_snapshot!(
+        loaded
+            .report("network.nat", "zone-unavailable", "the zone is gone", Some("choose another".into()))
+            .render(80, false, true)
+    );
+}
+
+#[test]
+fn whatever_the_text_nothing_panics() {
+    use proptest::prelude::*;
+    let schema = schema();
+    let words = prop::sample::select(vec![
+        "stack",
+        "region",
+        "services",
+        "network",
+        "zones",
+        "environments",
+        "image",
+        ":",
+        ": ",
+        "\n",
+        "\n  ",
+        "\n    ",
+        "- ",
+        "[",
+        "]",
+        "{",
+        "}",
+        ", ",
+        "&a ",
+        "*a",
+        "<<",
+        "~",
+        "\"",
+        "'",
+        "é",
+        "\u{1b}",
+        "\t",
+        "\r\n",
+        "1",
+        "-1",
+        "1e999",
+        ".nan",
+        "|",
+        ">",
+        "#",
+        "!!str ",
+        "10.0.0.0/16",
+        "default",
+    ]);
+    let text = prop::collection::vec(words, 0..40).prop_map(|parts| parts.concat());
+    proptest!(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) }, |(text in text)| {
+        let report = validate_all("f", &text, &schema);
+        report.render(60, false, true);
+        report.to_json();
+    });
+}

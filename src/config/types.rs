@@ -1,0 +1,224 @@
+//! The stack file as types. The JSON Schema, the checks of shape and the defaults all come from here.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{SeqAccess, Visitor, value::SeqAccessDeserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use super::service::Service;
+use super::values::{Cidr, Duration, Name};
+
+/// A web application's whole AWS architecture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Stack file")]
+pub struct Stack {
+    /// What the stack is called. The names of its objects in AWS begin with it.
+    #[schemars(example = &"webapp")]
+    pub stack: Name,
+    /// The AWS region that everything lives in.
+    #[schemars(extend("format" = "stack-region"), example = &"us-east-1")]
+    pub region: String,
+    /// Tags that every object gets, beside those that `stack` needs itself.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Scalar>")]
+    pub tags: BTreeMap<String, String>,
+    /// The network that everything runs in.
+    #[serde(default)]
+    pub network: Network,
+    /// The load balancer in front of the services that have routes. It exists as soon as one has; this says how it is.
+    #[serde(default)]
+    pub load_balancer: Option<LoadBalancer>,
+    /// What runs: containers on Fargate, by name.
+    #[serde(default)]
+    pub services: BTreeMap<Name, Service>,
+    /// Objects of any kind that `stack` knows, as they are in AWS: by kind, then by name.
+    #[serde(default)]
+    pub resources: BTreeMap<String, BTreeMap<Name, Value>>,
+    /// What differs in each environment, laid over the rest of the file: maps are merged, everything else is replaced, `null` removes.
+    #[serde(default)]
+    pub environments: BTreeMap<Name, Value>,
+}
+
+impl Stack {
+    /// Whether there is a load balancer: whether any service has routes.
+    pub fn is_load_balanced(&self) -> bool {
+        self.services.values().any(|service| !service.routes.is_empty())
+    }
+}
+
+/// The network: one VPC with public, application and data subnets in every zone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Network {
+    /// The VPC's addresses, from a /16 to a /23. The subnets are carved from it.
+    pub cidr: Cidr,
+    /// How many availability zones, or which.
+    pub zones: Zones,
+    /// How private subnets reach the internet.
+    pub nat: Nat,
+}
+
+impl Default for Network {
+    fn default() -> Self {
+        Network {
+            cidr: Cidr(ipnet::Ipv4Net::new_assert(std::net::Ipv4Addr::new(10, 0, 0, 0), 16)),
+            zones: Zones::Count(3),
+            nat: Nat::PerZone,
+        }
+    }
+}
+
+/// How private subnets reach the internet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Nat {
+    /// A NAT gateway in every zone: no zone depends on another.
+    PerZone,
+    /// One NAT gateway for all zones: cheaper, and lost with its zone.
+    Single,
+    /// No NAT gateway: what runs in private subnets reaches only the network itself.
+    None,
+}
+
+/// How many availability zones, or which.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Zones {
+    /// So many, chosen by AWS's order.
+    Count(u8),
+    /// These, by name.
+    Names(Vec<String>),
+}
+
+impl Zones {
+    /// How many.
+    pub fn count(&self) -> usize {
+        match self {
+            Zones::Count(n) => usize::from(*n),
+            Zones::Names(names) => names.len(),
+        }
+    }
+}
+
+impl Serialize for Zones {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Zones::Count(n) => serializer.serialize_u8(*n),
+            Zones::Names(names) => names.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Zones {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct CountOrNames;
+
+        impl<'de> Visitor<'de> for CountOrNames {
+            type Value = Zones;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a number of zones or a list of their names")
+            }
+            fn visit_u64<E: serde::de::Error>(self, n: u64) -> Result<Zones, E> {
+                u8::try_from(n).map(Zones::Count).map_err(|_| E::custom("there are at most 6 zones"))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Zones, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(seq)).map(Zones::Names)
+            }
+        }
+
+        deserializer.deserialize_any(CountOrNames)
+    }
+}
+
+impl JsonSchema for Zones {
+    fn schema_name() -> Cow<'static, str> {
+        "Zones".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "How many availability zones (1 to 6), or a list of their names.",
+            "anyOf": [
+                {"type": "integer", "minimum": 1, "maximum": 6},
+                {"type": "array", "minItems": 1, "maxItems": 6, "items": {"type": "string"}, "examples": [["us-east-1a", "us-east-1b"]]},
+            ],
+        })
+    }
+}
+
+/// The load balancer in front of the services.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct LoadBalancer {
+    /// The ARN of an ACM certificate in the stack's region. With it: HTTPS, and HTTP redirects there. Without: HTTP only.
+    #[schemars(extend("format" = "stack-certificate"))]
+    pub certificate: Option<String>,
+    /// Whether it is reachable only from inside the network.
+    pub internal: bool,
+    /// After how long an idle connection is closed, 1 second to 4000 seconds.
+    pub idle_timeout: Option<Duration>,
+    /// Whether AWS refuses to delete it.
+    pub deletion_protection: Option<bool>,
+    /// The networks that may connect.
+    pub allow: Vec<Cidr>,
+    /// The security policy of the HTTPS listener, e.g. `ELBSecurityPolicy-TLS13-1-2-2021-06`.
+    pub ssl_policy: Option<String>,
+    /// Further attributes by AWS's own names, e.g. `routing.http.drop_invalid_header_fields.enabled`.
+    #[schemars(with = "BTreeMap<String, Scalar>")]
+    pub attributes: BTreeMap<String, String>,
+}
+
+impl Default for LoadBalancer {
+    fn default() -> Self {
+        LoadBalancer {
+            certificate: None,
+            internal: false,
+            idle_timeout: None,
+            deletion_protection: None,
+            allow: vec![Cidr(ipnet::Ipv4Net::default())],
+            ssl_policy: None,
+            attributes: BTreeMap::new(),
+        }
+    }
+}
+
+/// Text; a number or a boolean is taken as it is written.
+///
+/// Only its schema is used: [`super::load`] turns numbers and booleans into the text that stands in the file.
+pub(super) struct Scalar;
+
+impl JsonSchema for Scalar {
+    fn schema_name() -> Cow<'static, str> {
+        "Scalar".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": ["string", "number", "boolean"]})
+    }
+}
+
+/// The ARN of a secret; only its schema is used.
+pub(super) struct SecretArn;
+
+impl JsonSchema for SecretArn {
+    fn schema_name() -> Cow<'static, str> {
+        "SecretArn".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "format": "stack-secret",
+            "description": "The ARN of a secret in Secrets Manager or of a parameter of SSM.",
+            "examples": ["arn:aws:secretsmanager:us-east-1:123456789012:secret:api-key-AbCdEf"],
+        })
+    }
+}

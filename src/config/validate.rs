@@ -1,0 +1,259 @@
+//! What the shape cannot say: whether the values make sense together. Asks AWS nothing.
+
+mod limits;
+mod services;
+#[cfg(test)]
+mod tests;
+
+pub(super) use limits::reserved_environment;
+
+use super::diagnostic::Diagnostic;
+use super::environment;
+use super::suggest;
+use super::types::{Nat, Stack, Zones};
+use super::values::{Duration, arn};
+use super::yaml::Node;
+
+/// Checks one environment's file. `file` is the tree that `stack` was read from; the places come from it.
+pub fn validate(stack: &Stack, file: &Node, env: &str) -> Vec<Diagnostic> {
+    let mut checks = Checks { stack, file, prefix: prefix(stack, env), found: Vec::new() };
+    checks.tags();
+    checks.network();
+    checks.load_balancer();
+    limits::names(&mut checks);
+    services::services(&mut checks);
+    services::routes(&mut checks);
+    checks.found
+}
+
+/// What the names of this stack's objects in AWS begin with.
+pub fn prefix(stack: &Stack, env: &str) -> String {
+    if env == environment::DEFAULT { stack.stack.to_string() } else { format!("{}-{env}", stack.stack) }
+}
+
+struct Checks<'a> {
+    stack: &'a Stack,
+    file: &'a Node,
+    prefix: String,
+    found: Vec<Diagnostic>,
+}
+
+impl Checks<'_> {
+    /// Adds a problem with the value at a path.
+    fn at(&mut self, path: &str, label: &str, diagnostic: Diagnostic) {
+        self.found.push(match self.file.find(path).span {
+            Some(span) => diagnostic.label(span, label),
+            None => diagnostic,
+        });
+    }
+
+    /// Adds a problem with the key at a path.
+    fn at_key(&mut self, path: &str, label: &str, diagnostic: Diagnostic) {
+        let (parent, name) = path.rsplit_once('.').unwrap_or(("", path));
+        let parent = if parent.is_empty() { Some(self.file) } else { self.file.node(parent) };
+        let key = parent.and_then(|p| p.entries().iter().find(|(k, _)| k.text == name)).map(|(k, _)| k.span.clone());
+        self.found.push(match key {
+            Some(span) => diagnostic.label(span, label),
+            None => diagnostic,
+        });
+    }
+
+    /// A time that AWS accepts only between two bounds, both in seconds.
+    fn within(&mut self, path: &str, time: Option<Duration>, least: u64, most: u64) {
+        let Some(time) = time else { return };
+        if !(least..=most).contains(&time.as_secs()) {
+            let bounds = format!("{least}s to {most}s");
+            let nearest = Duration::secs(time.as_secs().clamp(least, most));
+            self.at(
+                path,
+                &bounds,
+                Diagnostic::error("out-of-range", format!("`{path}` must be from {bounds}, but is {time}"))
+                    .help(format!("the nearest is `{nearest}`")),
+            );
+        }
+    }
+
+    fn tags(&mut self) {
+        for (key, value) in &self.stack.tags {
+            let path = format!("tags.{key}");
+            let reserved = ["aws:", "stack:"].into_iter().find(|p| key.to_lowercase().starts_with(p));
+            if let Some(reserved) = reserved {
+                let message = format!("the tag `{key}` begins with `{reserved}`, which is not yours to use");
+                let whose =
+                    if reserved == "aws:" { "AWS keeps it for itself" } else { "by these tags `stack` knows what is its own" };
+                self.at_key(
+                    &path,
+                    "reserved",
+                    Diagnostic::error("reserved-tag", message).help(format!("{whose}; choose another key")),
+                );
+            }
+            for (what, text, most) in [("key", key, 128), ("value", value, 256)] {
+                let count = text.chars().count();
+                if count > most {
+                    let message = format!("this tag's {what} has {count} characters, {} too many", count - most);
+                    self.at_key(
+                        &path,
+                        "too long",
+                        Diagnostic::error("name-too-long", message).help(format!("AWS accepts {most}")),
+                    );
+                }
+            }
+        }
+        if self.stack.tags.len() > 45 {
+            let message =
+                format!("there are {} tags; an object in AWS has at most 50, of which `stack` keeps 5", self.stack.tags.len());
+            self.at_key("tags", "too many", Diagnostic::error("too-many-tags", message));
+        }
+    }
+
+    fn network(&mut self) {
+        let network = &self.stack.network;
+        let bits = network.cidr.0.prefix_len();
+        let address = network.cidr.0.network();
+        if !(16..=23).contains(&bits) {
+            let (why, use_this) = if bits < 16 {
+                ("a VPC has at most a /16".to_owned(), 16)
+            } else {
+                // Half of it is cut into 8, and the smallest subnet that AWS has is a /28.
+                ("its subnets would be smaller than the /28 that AWS has at least".to_owned(), 23)
+            };
+            let whole = ipnet::Ipv4Net::new(address, use_this).map(|net| net.trunc().to_string()).unwrap_or_default();
+            self.at(
+                "network.cidr",
+                "from /16 to /23",
+                Diagnostic::error("network-size", format!("the network `{}` does not have a usable size: {why}", network.cidr))
+                    .help(format!("write `{whole}`")),
+            );
+        }
+        if !address.is_private() && !is_shared(address) {
+            self.at(
+                "network.cidr",
+                "public addresses",
+                Diagnostic::warning(
+                    "public-network",
+                    format!("`{}` are public addresses: what really has them cannot be reached", network.cidr),
+                )
+                .help("private networks lie in `10.0.0.0/8`, `172.16.0.0/12` and `192.168.0.0/16`"),
+            );
+        }
+        if let Zones::Names(names) = &network.zones {
+            for (i, zone) in names.iter().enumerate() {
+                let path = format!("network.zones[{i}]");
+                let letter = zone.strip_prefix(self.stack.region.as_str());
+                if !letter.is_some_and(|rest| rest.ends_with(|c: char| c.is_ascii_lowercase())) {
+                    self.at(
+                        &path,
+                        "not a zone of the region",
+                        Diagnostic::error(
+                            "unknown-zone",
+                            format!("`{zone}` is not a zone of the region `{}`", self.stack.region),
+                        )
+                        .help(format!("its zones are called `{0}a`, `{0}b` and so on", self.stack.region)),
+                    );
+                }
+                if names[..i].contains(zone) {
+                    self.at(
+                        &path,
+                        "again",
+                        Diagnostic::error("duplicate-zone", format!("the zone `{zone}` is there twice")).help("each zone once"),
+                    );
+                }
+            }
+        }
+        if network.zones.count() < 2 && self.stack.is_load_balanced() {
+            let place = if self.file.node("network.zones").is_some() { "network.zones" } else { "network" };
+            self.at(
+                place,
+                "one zone",
+                Diagnostic::error("too-few-zones", "a load balancer needs two zones, but the network has one")
+                    .help("write `zones: 2` or more, or remove the routes of all services"),
+            );
+        }
+        if network.nat == Nat::None && !self.stack.services.is_empty() {
+            self.at(
+                "network.nat",
+                "no way out",
+                Diagnostic::warning(
+                    "no-way-out",
+                    "without a NAT gateway the services' tasks cannot pull their images or write their logs",
+                )
+                .help("write `nat: single`, or give the network endpoints for ECR, S3 and CloudWatch Logs under `resources`"),
+            );
+        }
+    }
+
+    fn load_balancer(&mut self) {
+        let Some(balancer) = &self.stack.load_balancer else { return };
+        if !self.stack.is_load_balanced() {
+            self.at_key(
+                "load_balancer",
+                "not made",
+                Diagnostic::warning("unused-load-balancer", "no service has routes, so there is no load balancer")
+                    .help("give a service `routes: [\"/*\"]`, or remove this section"),
+            );
+        }
+        if let Some(certificate) = &balancer.certificate
+            && let Some(region) = arn(certificate).map(|fields| fields[3]).filter(|region| *region != self.stack.region)
+        {
+            self.at(
+                "load_balancer.certificate",
+                "another region",
+                Diagnostic::error(
+                    "wrong-region",
+                    format!("the certificate is in `{region}`, but the load balancer is in `{}`", self.stack.region),
+                )
+                .help(format!(
+                    "request or import one in `{}`: a load balancer uses only certificates of its own region",
+                    self.stack.region
+                )),
+            );
+        }
+        if balancer.certificate.is_none() && balancer.ssl_policy.is_some() {
+            self.at(
+                "load_balancer.ssl_policy",
+                "no HTTPS",
+                Diagnostic::warning(
+                    "unused-ssl-policy",
+                    "without a certificate there is no HTTPS, and `ssl_policy` does nothing",
+                )
+                .help("add `certificate: arn:aws:acm:…`, or remove `ssl_policy`"),
+            );
+        }
+        self.within("load_balancer.idle_timeout", balancer.idle_timeout, 1, 4000);
+        let own = [("idle_timeout.timeout_seconds", "idle_timeout"), ("deletion_protection.enabled", "deletion_protection")];
+        for (attribute, field) in own {
+            if balancer.attributes.contains_key(attribute) {
+                let message = format!("the attribute `{attribute}` has a key of its own");
+                let path = format!("load_balancer.attributes.{attribute}");
+                self.at(
+                    &path,
+                    "move this",
+                    Diagnostic::error("own-key", message).help(format!("write `{field}` in `load_balancer`")),
+                );
+            }
+        }
+        if balancer.allow.is_empty() {
+            self.at(
+                "load_balancer.allow",
+                "nobody",
+                Diagnostic::warning("nobody-allowed", "nobody may connect to the load balancer")
+                    .help("leave `allow` out to let everybody in, or name networks"),
+            );
+        }
+    }
+
+    /// `did you mean …?` for a reference such as `services.api`.
+    fn references(&self, text: &str) -> Option<String> {
+        let known: Vec<String> = self.stack.services.keys().map(|name| format!("services.{name}")).collect();
+        if let Some(whole) = known.iter().find(|k| k.strip_prefix("services.") == Some(text)) {
+            return Some(format!("write `{whole}`"));
+        }
+        suggest::help(text, known.iter().map(String::as_str), "it can use")
+    }
+}
+
+/// Whether the address is of the range that carriers share, `100.64.0.0/10`, which VPCs may use as well.
+fn is_shared(address: std::net::Ipv4Addr) -> bool {
+    let [a, b, ..] = address.octets();
+    a == 100 && (64..128).contains(&b)
+}

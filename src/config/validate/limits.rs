@@ -1,0 +1,125 @@
+//! Names that AWS would find too long, and what Fargate has.
+
+use super::Checks;
+use crate::config::diagnostic::Diagnostic;
+
+/// The names of the objects in AWS, made as the blueprint makes them.
+pub(super) fn names(checks: &mut Checks<'_>) {
+    let prefix = checks.prefix.clone();
+    let env = prefix.strip_prefix(checks.stack.stack.as_str()).is_some_and(|rest| !rest.is_empty());
+    let parts = if env { "the stack's or the environment's name" } else { "the stack's name" };
+    let more = if env { "the service's, the stack's or the environment's name" } else { "the service's or the stack's name" };
+    if checks.stack.is_load_balanced() {
+        too_long(checks, "stack", "the load balancer", &prefix, 32, parts);
+        if prefix.starts_with("internal-") {
+            checks.at(
+                "stack",
+                "not possible",
+                Diagnostic::error(
+                    "reserved-name",
+                    format!("the load balancer would be called `{prefix}`, and AWS keeps `internal-` for itself"),
+                )
+                .help("choose another name for the stack"),
+            );
+        }
+    }
+    let stack = checks.stack;
+    for (name, service) in &stack.services {
+        let path = format!("services.{name}");
+        if !service.routes.is_empty() {
+            // A replaced target group gets a number behind its name: `-NN`.
+            too_long(checks, &path, "the target group", &format!("{prefix}-{name}"), 29, more);
+        }
+        too_long(checks, &path, "the role", &format!("{prefix}-{name}-exec"), 64, more);
+    }
+}
+
+/// `default` is what the file is called as it stands.
+pub(in super::super) fn reserved_environment() -> Diagnostic {
+    Diagnostic::error(
+        "reserved-name",
+        "an environment cannot be called `default`: that is the file as it stands, without `--env`",
+    )
+    .help("choose another name, or write its values into the file itself")
+}
+
+fn too_long(checks: &mut Checks<'_>, path: &str, what: &str, full: &str, limit: usize, parts: &str) {
+    let length = full.len();
+    if length > limit {
+        let over = length - limit;
+        let characters = if over == 1 { "character" } else { "characters" };
+        checks.at(
+            path,
+            &format!("{over} {characters} too long"),
+            Diagnostic::error(
+                "name-too-long",
+                format!("{what} would be called `{full}`, which has {length} characters; at most {limit} are possible"),
+            )
+            .help(format!("cut {over} {characters} from {parts}")),
+        );
+    }
+}
+
+/// The memory that Fargate has for so many CPU units: least, most and step, in MiB.
+const FARGATE: [(u32, u32, u32, u32); 7] = [
+    (256, 512, 2048, 512),
+    (512, 1024, 4096, 1024),
+    (1024, 2048, 8192, 1024),
+    (2048, 4096, 16_384, 1024),
+    (4096, 8192, 30_720, 1024),
+    (8192, 16_384, 61_440, 4096),
+    (16_384, 32_768, 122_880, 8192),
+];
+
+/// The memory sizes that exist for `cpu`; none when there is no such `cpu`.
+fn memories(cpu: u32) -> Vec<u32> {
+    let Some((_, least, most, step)) = FARGATE.into_iter().find(|row| row.0 == cpu) else { return Vec::new() };
+    // 256 CPU units go with 512, 1024 and 2048, not with 1536.
+    (least..=most).step_by(step as usize).filter(|m| cpu != 256 || *m != 1536).collect()
+}
+
+/// Whether Fargate has this pair, and when not: what is near, in words.
+pub(super) fn fargate(cpu: u32, memory: u32) -> Result<(), String> {
+    let here = memories(cpu);
+    if here.contains(&memory) {
+        return Ok(());
+    }
+    // Never less memory than was asked for, if there is any that is enough.
+    let same = here.iter().copied().find(|m| *m >= memory).or(here.last().copied());
+    let other = FARGATE.into_iter().map(|row| row.0).find(|c| *c != cpu && memories(*c).contains(&memory));
+    let mut help: Vec<String> = Vec::new();
+    if let Some(m) = same {
+        help.push(format!("`cpu: {cpu}` with `memory: {m}`"));
+    }
+    if let Some(c) = other {
+        help.push(format!("`cpu: {c}` with `memory: {memory}`"));
+    }
+    let range = match here.as_slice() {
+        [a, b, c] => format!("; {cpu} CPU units go with {a}, {b} or {c} MiB"),
+        [first, second, .., last] => format!("; {cpu} CPU units go with {first} to {last} MiB in steps of {}", second - first),
+        _ => String::new(),
+    };
+    Err(format!("the nearest {} {}{range}", if help.len() > 1 { "are" } else { "is" }, help.join(" and ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fargate_has_these_pairs() {
+        assert_eq!(memories(256), [512, 1024, 2048]);
+        assert_eq!(memories(512), [1024, 2048, 3072, 4096]);
+        assert_eq!(memories(4096).len(), 23);
+        assert_eq!(memories(8192).last(), Some(&61_440));
+        assert_eq!(memories(16_384), (4..=15).map(|n| n * 8192).collect::<Vec<_>>());
+        assert_eq!(FARGATE.map(|row| fargate(row.0, row.2)), [const { Ok(()) }; 7]);
+    }
+
+    #[test]
+    fn others_are_refused_with_what_is_near() {
+        let said: Vec<String> =
+            [(256, 4096), (1024, 512), (512, 1500), (256, 1536), (16_384, 512)].map(|(c, m)| fargate(c, m).unwrap_err()).into();
+        insta::assert_snapshot!(said.join("\n"));
+    }
+}

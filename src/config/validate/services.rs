@@ -1,0 +1,229 @@
+//! Each service by itself, what it uses, and who gets which requests.
+
+use super::Checks;
+use super::limits;
+use crate::config::diagnostic::Diagnostic;
+use crate::config::route::Route;
+use crate::config::service::Service;
+use crate::config::values::Name;
+
+pub(super) fn services(checks: &mut Checks<'_>) {
+    let stack = checks.stack;
+    for (name, service) in &stack.services {
+        let path = format!("services.{name}");
+        size(checks, &path, service);
+        tasks(checks, &path, service);
+        port(checks, &path, service);
+        times(checks, &path, service);
+        uses(checks, &path, name, service);
+        for key in service.secrets.keys().filter(|key| service.environment.contains_key(*key)) {
+            checks.at_key(
+                &format!("{path}.secrets.{key}"),
+                "a secret",
+                Diagnostic::error(
+                    "duplicate-variable",
+                    format!("`{name}` gets the variable `{key}` twice: from `environment` and from `secrets`"),
+                )
+                .help("keep the one that is meant"),
+            );
+            second_place(checks, &format!("{path}.environment.{key}"), "and plain text");
+        }
+    }
+}
+
+/// Points the last problem at a second place.
+fn second_place(checks: &mut Checks<'_>, path: &str, label: &str) {
+    let span = checks.file.find(path).span;
+    if let (Some(last), Some(span)) = (checks.found.last_mut(), span) {
+        last.labels.push((span, label.to_owned()));
+    }
+}
+
+fn size(checks: &mut Checks<'_>, path: &str, service: &Service) {
+    if let Err(near) = limits::fargate(service.cpu, service.memory) {
+        let message = format!("Fargate has no task with `cpu: {}` and `memory: {}`", service.cpu, service.memory);
+        // Where neither is written the pair is the default, which exists.
+        let (first, second) =
+            if checks.file.node(&format!("{path}.memory")).is_some() { ("memory", "cpu") } else { ("cpu", "memory") };
+        checks.at(&format!("{path}.{first}"), "does not go", Diagnostic::error("no-such-size", message).help(near));
+        if checks.file.node(&format!("{path}.{second}")).is_some() {
+            second_place(checks, &format!("{path}.{second}"), "with this");
+        }
+    }
+}
+
+fn tasks(checks: &mut Checks<'_>, path: &str, service: &Service) {
+    let Some(scale) = &service.scale else { return };
+    if service.count.is_some() {
+        let message = format!("`{path}` has both `count` and `scale`");
+        checks.at(
+            &format!("{path}.count"),
+            "a fixed number",
+            Diagnostic::error("count-and-scale", message)
+                .help("keep `count` for a fixed number of tasks, or `scale` for one that follows the load; in an environment `scale: null` removes it"),
+        );
+        second_place(checks, &format!("{path}.scale"), "and one that changes");
+    }
+    if scale.min > scale.max {
+        let message = format!("`{path}.scale` has `min: {}` above `max: {}`", scale.min, scale.max);
+        checks.at(
+            &format!("{path}.scale.min"),
+            "more",
+            Diagnostic::error("min-above-max", message).help(format!("exchange the two, or write `max: {}`", scale.min)),
+        );
+        second_place(checks, &format!("{path}.scale.max"), "than this");
+    }
+    if scale.requests.is_some() && service.routes.is_empty() {
+        let message = format!("`{path}` has no routes, so no requests are counted");
+        checks.at(
+            &format!("{path}.scale.requests"),
+            "requests of what?",
+            Diagnostic::error("needs-routes", message).help("scale by `cpu` or `memory`, or give the service routes"),
+        );
+    }
+}
+
+/// What only makes sense for those that serve.
+fn port(checks: &mut Checks<'_>, path: &str, service: &Service) {
+    if service.port.is_none() && !service.routes.is_empty() {
+        checks.at_key(
+            &format!("{path}.routes"),
+            "requests for a worker",
+            Diagnostic::error("needs-port", format!("`{path}` has routes but no port")).help(
+                "add `port: …`, the port that the container listens on; without one a service is a worker that nobody can reach",
+            ),
+        );
+    }
+    if service.routes.is_empty() {
+        let with = [
+            ("health", service.health.is_some()),
+            ("grace", service.grace.is_some()),
+            ("deregistration_delay", service.deregistration_delay.is_some()),
+        ];
+        for (key, _) in with.into_iter().filter(|(_, is)| *is) {
+            checks.at_key(
+                &format!("{path}.{key}"),
+                "for the load balancer",
+                Diagnostic::error("needs-routes", format!("`{path}` has no routes, so `{key}` does nothing"))
+                    .help(format!("remove `{key}`, or give the service routes")),
+            );
+        }
+    }
+}
+
+fn times(checks: &mut Checks<'_>, path: &str, service: &Service) {
+    checks.within(&format!("{path}.deregistration_delay"), service.deregistration_delay, 0, 3600);
+    checks.within(&format!("{path}.stop_timeout"), service.stop_timeout, 2, 120);
+    checks.within(&format!("{path}.grace"), service.grace, 0, 2_147_483_647);
+    let Some(health) = &service.health else { return };
+    checks.within(&format!("{path}.health.interval"), Some(health.interval), 5, 300);
+    checks.within(&format!("{path}.health.timeout"), Some(health.timeout), 2, 120);
+    if health.timeout >= health.interval {
+        let key = if checks.file.node(&format!("{path}.health.timeout")).is_some() { "timeout" } else { "interval" };
+        let message = format!(
+            "`{path}.health` has a timeout of {}, which is not less than the interval of {}",
+            health.timeout, health.interval
+        );
+        checks.at(
+            &format!("{path}.health.{key}"),
+            "not less than the interval",
+            Diagnostic::error("timeout-above-interval", message)
+                .help("an answer must be due before the next question: make the interval longer"),
+        );
+    }
+    if !codes(&health.codes) {
+        let message = format!("`{}` are not HTTP codes from 200 to 499", crate::config::diagnostic::short(&health.codes));
+        checks.at(
+            &format!("{path}.health.codes"),
+            "not codes",
+            Diagnostic::error("invalid-value", message).help("write `200`, `200,302` or `200-299`"),
+        );
+    }
+}
+
+fn codes(text: &str) -> bool {
+    let code = |t: &str| t.parse::<u16>().ok().filter(|n| (200..=499).contains(n));
+    text.split(',').all(|part| match part.split_once('-') {
+        Some((from, to)) => code(from).zip(code(to)).is_some_and(|(from, to)| from <= to),
+        None => code(part).is_some(),
+    })
+}
+
+fn uses(checks: &mut Checks<'_>, path: &str, name: &Name, service: &Service) {
+    for (i, used) in service.uses.iter().enumerate() {
+        let at = format!("{path}.uses[{i}]");
+        let target =
+            used.strip_prefix("services.").and_then(|n| checks.stack.services.iter().find(|(name, _)| name.as_str() == n));
+        match target {
+            None => {
+                let diagnostic = Diagnostic::error(
+                    "unknown-reference",
+                    format!("`{path}` uses `{}`, which there is not", crate::config::diagnostic::short(used)),
+                );
+                let diagnostic = match checks.references(used) {
+                    Some(help) => diagnostic.help(help),
+                    None => diagnostic,
+                };
+                checks.at(&at, "not in this file", diagnostic);
+            }
+            Some((other, _)) if other == name => checks.at(
+                &at,
+                "itself",
+                Diagnostic::error("unknown-reference", format!("`{path}` uses itself"))
+                    .help("remove it: a service reaches itself at `localhost`"),
+            ),
+            Some((other, target)) if target.port.is_none() => {
+                checks.at(
+                    &at,
+                    "a worker",
+                    Diagnostic::error("needs-port", format!("`{path}` uses `services.{other}`, which has no port to talk to"))
+                        .help(format!("add `port: …` to `services.{other}`, or remove it from `uses`")),
+                );
+                second_place(checks, &format!("services.{other}"), "has no port");
+            }
+            Some(_) if service.uses[..i].contains(used) => {
+                checks.at(
+                    &at,
+                    "again",
+                    Diagnostic::warning("duplicate-reference", format!("`{path}` uses `{used}` twice")).help("once is enough"),
+                );
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// No two services may want the same requests, nor two rules the same place.
+pub(super) fn routes(checks: &mut Checks<'_>) {
+    let stack = checks.stack;
+    let routes = stack.services.iter().flat_map(|(name, service)| {
+        service.routes.iter().enumerate().map(move |(i, route)| (format!("services.{name}.routes[{i}]"), name, route))
+    });
+    let mut routes: Vec<(String, &Name, &Route)> = routes.collect();
+    // In the order of the file, so that `first` and `again` are what the reader sees.
+    routes.sort_by_key(|(path, _, _)| checks.file.find(path).span.map_or(0, |span| span.start));
+    for (i, (path, name, route)) in routes.iter().enumerate() {
+        let before = &routes[..i];
+        if let Some((first, other, _)) = before.iter().find(|(_, _, r)| r.same(route)) {
+            let message = if other == name {
+                format!("`services.{name}` has the route `{route}` twice")
+            } else {
+                format!("`services.{other}` and `services.{name}` both want `{route}`")
+            };
+            let help = "only one of them can get these requests: make one route more specific, or remove it";
+            checks.at(path, "again here", Diagnostic::error("duplicate-route", message).help(help));
+            second_place(checks, first, "first here");
+        }
+        let Some(priority) = route.priority else { continue };
+        if let Some((first, _, _)) = before.iter().find(|(_, _, r)| r.priority == Some(priority)) {
+            let free = (priority..=50_000).find(|p| !routes.iter().any(|(_, _, r)| r.priority == Some(*p)));
+            let help = free.map(|p| format!("`priority: {p}` is free; without `priority` the more specific route comes first"));
+            let diagnostic = Diagnostic {
+                help,
+                ..Diagnostic::error("duplicate-priority", format!("two routes have the priority {priority}"))
+            };
+            checks.at(&format!("{path}.priority"), "again here", diagnostic);
+            second_place(checks, &format!("{first}.priority"), "first here");
+        }
+    }
+}

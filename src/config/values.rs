@@ -1,0 +1,434 @@
+//! Values that are more than text: each with one parser, which says what is wrong with a text and what would be right.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use ipnet::Ipv4Net;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Why a text is not such a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrong {
+    /// What is wrong, naming the text.
+    pub message: String,
+    /// What would be right.
+    pub help: String,
+}
+
+impl Wrong {
+    pub(super) fn new(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Wrong { message: message.into(), help: help.into() }
+    }
+}
+
+impl fmt::Display for Wrong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.message, self.help)
+    }
+}
+
+/// Reading, writing and the schema of a type that is text in the file.
+macro_rules! text_value {
+    ($type:ident, $name:literal, $schema:expr) => {
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                $name.into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                $schema
+            }
+        }
+    };
+}
+
+/// What the user calls something: it becomes part of the names of objects in AWS.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Name(String);
+
+/// [`Name`] as a regular expression.
+pub(super) const NAME_PATTERN: &str = "^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$";
+
+impl Name {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Name {
+    type Err = Wrong;
+
+    fn from_str(text: &str) -> Result<Self, Wrong> {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let rule = "a name begins with a lower-case letter and goes on with lower-case letters, digits and hyphens";
+        if text.is_empty() {
+            return Err(Wrong::new("a name is empty", rule));
+        }
+        if text.len() > 32 {
+            let over = text.len() - 32;
+            return Err(Wrong::new(
+                format!("the name `{}` has {} characters, {over} too many", super::diagnostic::short(text), text.len()),
+                "a name has at most 32 characters, because load balancers have",
+            ));
+        }
+        if !text.starts_with(|c: char| c.is_ascii_lowercase()) || !text.chars().all(fits) || text.ends_with('-') {
+            let mended: String = text.to_ascii_lowercase().chars().map(|c| if fits(c) { c } else { '-' }).collect();
+            let mended = mended.trim_start_matches(|c: char| !c.is_ascii_lowercase()).trim_end_matches('-');
+            let try_this = if mended.is_empty() { String::new() } else { format!("; `{mended}` would do") };
+            return Err(Wrong::new(format!("`{text}` cannot be a name"), format!("{rule}{try_this}")));
+        }
+        Ok(Name(text.to_owned()))
+    }
+}
+
+text_value!(
+    Name,
+    "Name",
+    json_schema!({
+        "type": "string", "format": "stack-name", "pattern": NAME_PATTERN,
+        "description": "A name: a lower-case letter, then lower-case letters, digits and hyphens; at most 32 characters.",
+    })
+);
+
+/// An IPv4 network, e.g. `10.0.0.0/16`, with no bit set beyond its prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Cidr(pub Ipv4Net);
+
+impl fmt::Display for Cidr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl FromStr for Cidr {
+    type Err = Wrong;
+
+    fn from_str(text: &str) -> Result<Self, Wrong> {
+        let net: Ipv4Net = text.parse().map_err(|_| {
+            let help = match text.parse::<std::net::Ipv4Addr>() {
+                Ok(address) if address.is_unspecified() => "for every address write `0.0.0.0/0`".to_owned(),
+                Ok(_) => format!("for this one address write `{text}/32`"),
+                Err(_) => "write an IPv4 address, a slash and the number of leading bits: `10.0.0.0/16`".to_owned(),
+            };
+            Wrong::new(format!("`{text}` is not a network"), help)
+        })?;
+        let whole = net.trunc();
+        if whole != net {
+            return Err(Wrong::new(
+                format!("`{text}` is an address inside a network, not a network"),
+                format!("the network is `{whole}`"),
+            ));
+        }
+        Ok(Cidr(net))
+    }
+}
+
+text_value!(
+    Cidr,
+    "Cidr",
+    json_schema!({
+        "type": "string", "format": "stack-cidr", "pattern": r"^\d{1,3}(\.\d{1,3}){3}/\d{1,2}$",
+        "description": "An IPv4 network in CIDR notation, e.g. `10.0.0.0/16`.", "examples": ["10.0.0.0/16"],
+    })
+);
+
+/// A time with its unit: `30s`, `5m`, `1h`, `14d`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Duration {
+    seconds: u64,
+}
+
+const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+
+impl Duration {
+    /// So many seconds.
+    pub const fn secs(seconds: u64) -> Self {
+        Duration { seconds }
+    }
+
+    /// Its length in seconds.
+    pub const fn as_secs(self) -> u64 {
+        self.seconds
+    }
+}
+
+impl fmt::Display for Duration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The largest unit that says it exactly.
+        let (unit, size) =
+            UNITS.into_iter().find(|(_, size)| self.seconds >= *size && self.seconds.is_multiple_of(*size)).unwrap_or(('s', 1));
+        write!(f, "{}{unit}", self.seconds / size)
+    }
+}
+
+impl FromStr for Duration {
+    type Err = Wrong;
+
+    fn from_str(text: &str) -> Result<Self, Wrong> {
+        let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (digits, unit) = text.split_at(split);
+        let wrong = |help: String| Wrong::new(format!("`{}` is not a time", super::diagnostic::short(text)), help);
+        if digits.is_empty() {
+            return Err(wrong("write a whole number and a unit: `30s`, `5m`, `1h`, `14d`".into()));
+        }
+        if unit.is_empty() {
+            return Err(wrong(format!("add a unit: `{digits}s`, `{digits}m`, `{digits}h` or `{digits}d`")));
+        }
+        let size = UNITS.into_iter().find(|(name, _)| unit.len() == 1 && unit.starts_with(*name)).map(|(_, size)| size);
+        let Some(size) = size else {
+            return Err(wrong("the units are `s`, `m`, `h` and `d`, one in each time: `90s`, `5m`".into()));
+        };
+        let seconds = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(size)).filter(|s| *s <= 100 * 365 * 86_400);
+        seconds.map(Duration::secs).ok_or_else(|| wrong("it is longer than 100 years".into()))
+    }
+}
+
+text_value!(
+    Duration,
+    "Duration",
+    json_schema!({
+        "type": "string", "format": "stack-duration", "pattern": "^[0-9]+[smhd]$",
+        "description": "A time with its unit: `30s`, `5m`, `1h`, `14d`.", "examples": ["30s", "5m", "1h", "14d"],
+    })
+);
+
+/// For how many days log events are kept: only what CloudWatch Logs knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Retention(u16);
+
+/// What CloudWatch Logs accepts, in days.
+const RETENTIONS: [u16; 23] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653, 0];
+
+impl Retention {
+    /// Days; `None` is for ever.
+    pub fn days(self) -> Option<u16> {
+        (self.0 != 0).then_some(self.0)
+    }
+
+    /// Thirty days.
+    pub const MONTH: Retention = Retention(30);
+}
+
+impl fmt::Display for Retention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("forever"),
+            days => write!(f, "{days}d"),
+        }
+    }
+}
+
+impl FromStr for Retention {
+    type Err = Wrong;
+
+    fn from_str(text: &str) -> Result<Self, Wrong> {
+        if text == "forever" {
+            return Ok(Retention(0));
+        }
+        let days = text.parse::<Duration>()?.as_secs().div_ceil(86_400);
+        if let Some(exact) = RETENTIONS.into_iter().find(|d| *d != 0 && text == format!("{d}d")) {
+            return Ok(Retention(exact));
+        }
+        // Rather longer than shorter: what was deleted does not come back.
+        let near = RETENTIONS.into_iter().find(|d| u64::from(*d) >= days).map(Retention).unwrap_or(Retention(0));
+        Err(Wrong::new(
+            format!("CloudWatch Logs cannot keep events for `{text}`"),
+            format!("the next longer time that it knows is `{near}`"),
+        ))
+    }
+}
+
+text_value!(
+    Retention,
+    "Retention",
+    json_schema!({
+        "type": "string", "format": "stack-retention",
+        "enum": RETENTIONS.map(|d| Retention(d).to_string()),
+        "description": "For how long CloudWatch Logs keeps events: only these times exist.",
+    })
+);
+
+/// A region's name, when the text looks like one.
+pub(super) fn region(text: &str) -> Result<(), Wrong> {
+    let looks = |text: &str| {
+        let parts: Vec<&str> = text.split('-').collect();
+        let lower = |p: &str| p.len() >= 2 && p.bytes().all(|b| b.is_ascii_lowercase());
+        match parts.as_slice() {
+            [area, middle @ .., number] => {
+                area.len() == 2
+                    && lower(area)
+                    && (1..=2).contains(&middle.len())
+                    && middle.iter().all(|p| lower(p))
+                    && !number.is_empty()
+                    && number.bytes().all(|b| b.is_ascii_digit())
+            }
+            _ => false,
+        }
+    };
+    if looks(text) {
+        return Ok(());
+    }
+    let without_zone = text.trim_end_matches(|c: char| c.is_ascii_lowercase());
+    let help = if looks(without_zone) {
+        format!("`{text}` is a zone; its region is `{without_zone}`")
+    } else if looks(&text.to_ascii_lowercase().replace('_', "-")) {
+        format!("write `{}`", text.to_ascii_lowercase().replace('_', "-"))
+    } else {
+        "write the region's code, e.g. `us-east-1` or `eu-central-1`".to_owned()
+    };
+    Err(Wrong::new(format!("`{}` is not a region", super::diagnostic::short(text)), help))
+}
+
+/// Whether the text is a reference to an object of the stack, such as `${acm.certificate/main.arn}`, which becomes an ARN later.
+fn is_reference(text: &str) -> bool {
+    text.starts_with("${") && text.ends_with('}')
+}
+
+/// The text as the six fields of an ARN, when it is one.
+pub(super) fn arn(text: &str) -> Option<Vec<&str>> {
+    let fields: Vec<&str> = text.splitn(6, ':').collect();
+    (fields.len() == 6 && fields[0] == "arn" && fields[1].starts_with("aws") && !fields[5].is_empty()).then_some(fields)
+}
+
+/// The ARN of a certificate of ACM.
+pub(super) fn certificate(text: &str) -> Result<(), Wrong> {
+    let fits = arn(text).is_some_and(|a| a[2] == "acm" && a[5].starts_with("certificate/"));
+    if fits || is_reference(text) {
+        return Ok(());
+    }
+    Err(Wrong::new(
+        format!("`{}` is not the ARN of an ACM certificate", super::diagnostic::short(text)),
+        "it looks like `arn:aws:acm:REGION:ACCOUNT:certificate/ID`; `aws acm list-certificates` shows them",
+    ))
+}
+
+/// The ARN of a secret of Secrets Manager or a parameter of SSM.
+pub(super) fn secret(text: &str) -> Result<(), Wrong> {
+    let fits = arn(text).is_some_and(|a| {
+        (a[2] == "secretsmanager" && a[5].starts_with("secret:")) || (a[2] == "ssm" && a[5].starts_with("parameter/"))
+    });
+    if fits || is_reference(text) {
+        return Ok(());
+    }
+    // The text may be the secret itself: it is not repeated.
+    Err(Wrong::new(
+        "this is not the ARN of a secret",
+        "a secret's value never stands in this file; put it into Secrets Manager and write its ARN, \
+         `arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME`, or that of an SSM parameter, `arn:aws:ssm:REGION:ACCOUNT:parameter/NAME`",
+    ))
+}
+
+/// What a `format` of the schema wants of a text; `None` for formats that are not ours.
+pub(super) fn check_format(format: &str, text: &str) -> Option<Result<(), Wrong>> {
+    Some(match format {
+        "stack-name" => text.parse::<Name>().map(drop),
+        "stack-cidr" => text.parse::<Cidr>().map(drop),
+        "stack-duration" => text.parse::<Duration>().map(drop),
+        "stack-retention" => text.parse::<Retention>().map(drop),
+        "stack-route" => text.parse::<super::route::Route>().map(drop),
+        "stack-route-path" => super::route::path(text),
+        "stack-health-path" if text.starts_with('/') => Ok(()),
+        "stack-health-path" => Err(Wrong::new(
+            format!("the path `{}` does not begin with a slash", super::diagnostic::short(text)),
+            format!("write `/{text}`"),
+        )),
+        "stack-route-host" => super::route::host(text),
+        "stack-region" => region(text),
+        "stack-certificate" => certificate(text),
+        "stack-secret" => secret(text),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong<T: FromStr<Err = Wrong> + fmt::Debug>(texts: &[&str]) -> String {
+        texts.iter().map(|t| format!("{}\n", t.parse::<T>().unwrap_err())).collect()
+    }
+
+    #[test]
+    fn names() {
+        for good in ["a", "web", "web-2", &"a".repeat(32)] {
+            assert_eq!(good.parse::<Name>().unwrap().as_str(), good);
+        }
+        insta::assert_snapshot!(wrong::<Name>(&["", "Web", "my_app", "web-", "2web", "é", "aaaaaaaaaabbbbbbbbbbccccccccccdddd"]));
+    }
+
+    #[test]
+    fn networks() {
+        assert_eq!("10.0.0.0/16".parse::<Cidr>().unwrap().to_string(), "10.0.0.0/16");
+        insta::assert_snapshot!(wrong::<Cidr>(&["10.0.0.5/16", "10.0.0.5", "0.0.0.0", "everything", "10.0.0.0/33", "::/0"]));
+    }
+
+    #[test]
+    fn times() {
+        for (text, seconds) in [("30s", 30), ("5m", 300), ("1h", 3600), ("14d", 1_209_600), ("0s", 0)] {
+            assert_eq!(text.parse::<Duration>().unwrap(), Duration::secs(seconds));
+            assert_eq!(Duration::secs(seconds).to_string(), text);
+        }
+        assert_eq!(Duration::secs(90).to_string(), "90s");
+        insta::assert_snapshot!(wrong::<Duration>(&[
+            "30",
+            "",
+            "s",
+            "1.5h",
+            "5min",
+            "1h30m",
+            "-1s",
+            "99999999999999999999d",
+            "99999d"
+        ]));
+    }
+
+    #[test]
+    fn retentions() {
+        assert_eq!("30d".parse::<Retention>().unwrap().days(), Some(30));
+        assert_eq!("forever".parse::<Retention>().unwrap().days(), None);
+        insta::assert_snapshot!(wrong::<Retention>(&["31d", "24h", "10000d", "30", "long"]));
+    }
+
+    #[test]
+    fn regions() {
+        for good in ["us-east-1", "eu-central-1", "us-gov-west-1", "cn-north-1", "ap-southeast-3"] {
+            assert_eq!(region(good), Ok(()));
+        }
+        let wrong: String =
+            ["us-east-1a", "US_EAST_1", "virginia", ""].iter().map(|t| format!("{}\n", region(t).unwrap_err())).collect();
+        insta::assert_snapshot!(wrong);
+    }
+
+    #[test]
+    fn arns() {
+        assert!(
+            certificate("arn:aws:acm:us-east-1:1:certificate/x").is_ok() && certificate("${acm.certificate/main.arn}").is_ok()
+        );
+        assert!(certificate("arn:aws:iam::1:server-certificate/x").is_err());
+        assert!(secret("arn:aws:secretsmanager:us-east-1:1:secret:db-AbCdEf:password::").is_ok());
+        assert!(secret("arn:aws:ssm:us-east-1:1:parameter/a/b").is_ok());
+        assert!(!secret("hunter2").unwrap_err().to_string().contains("hunter2"));
+    }
+}
