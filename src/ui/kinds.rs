@@ -1,0 +1,33 @@
+//! What services are for: the order in which plans are read, and the groups of the diagram.
+
+/// Areas and their services, in reading order. A service that is not here comes last, as an area of its own.
+const AREAS: &[(&str, &[&str])] = &[
+    ("network", &["ec2"]),
+    ("certificates", &["acm"]),
+    ("access", &["iam", "cognito"]),
+    ("keys and secrets", &["kms", "secretsmanager", "ssm"]),
+    ("storage", &["s3", "efs", "ecr", "backup"]),
+    ("databases", &["rds", "dynamodb"]),
+    ("caches", &["elasticache"]),
+    ("queues", &["sqs", "sns", "events", "scheduler"]),
+    ("logs and alarms", &["logs", "cloudwatch"]),
+    ("load balancing", &["elbv2", "servicediscovery"]),
+    ("compute", &["ecs", "applicationautoscaling", "autoscaling", "lambda"]),
+    ("delivery", &["cloudfront", "wafv2"]),
+    ("names", &["route53"]),
+    ("costs", &["budgets"]),
+];
+
+fn service(kind: &str) -> &str {
+    kind.split('.').next().unwrap_or(kind)
+}
+
+/// Where a kind stands in reading order.
+pub(crate) fn rank(kind: &str) -> usize {
+    AREAS.iter().position(|(_, services)| services.contains(&service(kind))).unwrap_or(AREAS.len())
+}
+
+/// What a kind is for.
+pub(crate) fn area(kind: &str) -> &str {
+    AREAS.get(rank(kind)).map_or_else(|| service(kind), |(area, _)| area)
+}

@@ -1,0 +1,58 @@
+//! Every byte that the user sees.
+//!
+//! Everything here renders values of the engine: a plan, events, an outcome, errors, a graph. The engine formats
+//! nothing, and nothing outside of this module writes to a terminal.
+//!
+//! | module | shows |
+//! | --- | --- |
+//! | [`style`] | where it is written to: width, colour, symbols; and what is unsafe to write there |
+//! | [`plan`], [`plan_json`] | what is to happen: text, Markdown, JSON |
+//! | [`progress`] | what happens: live lines, plain lines, JSON lines |
+//! | [`outcome`] | what happened, and what went wrong |
+//! | [`table`] | rows and columns |
+//! | [`diagram`] | the architecture: Mermaid, DOT, SVG |
+//! | [`confirm`] | a question |
+
+pub mod confirm;
+mod kinds;
+mod lines;
+pub mod outcome;
+pub mod plan;
+pub mod plan_json;
+pub mod progress;
+pub mod style;
+pub mod table;
+mod value;
+
+pub use confirm::confirm;
+pub use outcome::{errors, outcome, outcome_json};
+pub use plan::{View, plan_markdown, plan_text};
+pub use plan_json::{plan_json, plan_schema};
+pub use progress::{Show, reporter};
+pub use style::{Color, Look};
+pub use table::table;
+
+use std::io::{self, Write};
+
+/// Writes to standard output. A reader that has gone away (`| head`) is no error.
+///
+/// # Errors
+/// What the system says when it cannot be written.
+pub fn out(text: &str) -> io::Result<()> {
+    forgiving(io::stdout().lock(), text)
+}
+
+/// Writes to standard error. A reader that has gone away is no error.
+///
+/// # Errors
+/// What the system says when it cannot be written.
+pub fn err(text: &str) -> io::Result<()> {
+    forgiving(io::stderr().lock(), text)
+}
+
+fn forgiving(mut to: impl Write, text: &str) -> io::Result<()> {
+    match to.write_all(text.as_bytes()).and_then(|()| to.flush()) {
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}

@@ -1,0 +1,328 @@
+//! What happened, and what went wrong.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::engine::apply::Link;
+use crate::engine::schedule::Verb;
+use crate::engine::{Error, Key, Outcome};
+
+use super::plan::finish;
+use super::style::{BAD, CHANGED, GOOD, Look, QUIET, STRONG, clean, duration, pad, width, wrap};
+
+/// A run that took longer than this is explained by its longest chain.
+const EXPLAIN: Duration = Duration::from_secs(5);
+/// At most so many operations of the chain are named, the longest ones.
+const CHAIN: usize = 8;
+
+/// `creating`
+pub(crate) fn doing(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Create => "creating",
+        Verb::Update => "updating",
+        Verb::Wait => "waiting",
+        Verb::Delete => "deleting",
+    }
+}
+
+/// `created`
+pub(crate) fn done(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Create => "created",
+        Verb::Update => "updated",
+        Verb::Wait => "ready",
+        Verb::Delete => "deleted",
+    }
+}
+
+/// `ec2.vpc/main could not be created`
+pub(crate) fn not_done(key: &Key, verb: Verb) -> String {
+    let what = match verb {
+        Verb::Wait => "did not become ready".to_owned(),
+        other => format!("could not be {}", done(other)),
+    };
+    format!("{} {what}", clean(&key.to_string()))
+}
+
+/// How a run ended.
+pub fn outcome(outcome: &Outcome, look: &Look) -> String {
+    let mut out = Vec::new();
+    for verb in [Verb::Create, Verb::Update, Verb::Wait, Verb::Delete] {
+        let of_verb = || outcome.done.iter().filter(|(_, v, _)| *v == verb);
+        if let Some((key, _, time)) = of_verb().max_by_key(|(_, _, time)| *time) {
+            let line = format!("{} {} {}", look.check(), done(verb), of_verb().count());
+            let longest = format!("longest: {key} {}", duration(*time));
+            let wide = width(&line) + 3 + width(&longest) <= look.width && *time >= Duration::from_secs(1);
+            out.push(if wide {
+                format!("{}   {}", look.paint(GOOD, &line), look.paint(QUIET, &longest))
+            } else {
+                look.paint(GOOD, &line)
+            });
+        }
+    }
+    for (key, verb, error) in &outcome.failed {
+        out.extend(block(&not_done(key, *verb), error, look));
+    }
+    out.extend(skipped(outcome, look));
+    if outcome.elapsed > EXPLAIN {
+        out.extend(chain(&outcome.chain, look));
+    }
+    if !out.is_empty() {
+        out.push(String::new());
+    }
+    let time = duration(outcome.elapsed);
+    let counts = [(outcome.done.len(), "done"), (outcome.failed.len(), "failed"), (outcome.skipped.len(), "not tried")];
+    let counts: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    let counts = if counts.is_empty() { "nothing done".to_owned() } else { counts.join(", ") };
+    let (style, text) = match (outcome.is_complete(), outcome.stopped) {
+        (true, _) => (STRONG, format!("Done in {time}: {counts}.")),
+        (false, true) => (CHANGED, format!("Stopped after {time}: {counts}.")),
+        (false, false) => (BAD, format!("Failed after {time}: {counts}.")),
+    };
+    out.push(look.paint(style, &text));
+    if !outcome.is_complete() {
+        out.extend(wrap("Run the same command again: it goes on from here.", look.width));
+    }
+    finish(out)
+}
+
+/// What was not tried, by what it waited for.
+fn skipped(outcome: &Outcome, look: &Look) -> Vec<String> {
+    let mut groups: BTreeMap<Option<&Key>, Vec<String>> = BTreeMap::new();
+    for (key, _, because) in &outcome.skipped {
+        groups.entry(because.as_ref()).or_default().push(clean(&key.to_string()).into_owned());
+    }
+    let mut out = Vec::new();
+    for (because, mut names) in groups {
+        names.sort();
+        names.dedup();
+        let why = because
+            .map_or_else(|| "because the run was stopped".to_owned(), |key| format!("because of {}", clean(&key.to_string())));
+        out.push(look.paint(CHANGED, &format!("- not tried {why}: {}", names.len())));
+        out.extend(wrap(&names.join(" "), look.width.saturating_sub(4)).into_iter().map(|line| format!("    {line}")));
+    }
+    out
+}
+
+/// `waited for: ec2.nat_gateway/a 1m35s → ecs.service/web 2m40s`
+fn chain(links: &[Link], look: &Look) -> Vec<String> {
+    let time = |link: &Link| link.to.saturating_sub(link.from);
+    let mut longest: Vec<usize> = (0..links.len()).collect();
+    longest.sort_by_key(|at| std::cmp::Reverse(links.get(*at).map(time)));
+    longest.truncate(CHAIN);
+    let mut parts: Vec<String> = Vec::new();
+    for (at, link) in links.iter().enumerate() {
+        if longest.contains(&at) && time(link) >= Duration::from_millis(100) {
+            // One link is never broken over two lines.
+            parts.push(format!("{} {}", clean(&link.key.to_string()), duration(time(link))).replace(' ', "\u{a0}"));
+        } else if parts.last().is_some_and(|last| last != look.dots()) {
+            parts.push(look.dots().to_owned());
+        }
+    }
+    if parts.is_empty() {
+        return Vec::new();
+    }
+    let text = parts.join(&format!(" {}\u{a0}", look.arrow()));
+    let head = "waited for: ";
+    let lines = wrap(&text, look.width.saturating_sub(head.len()));
+    let lines = lines.into_iter().enumerate().map(|(at, line)| {
+        let head = if at == 0 { head.to_owned() } else { " ".repeat(head.len()) };
+        look.paint(QUIET, &(head + &line.replace('\u{a0}', " ")))
+    });
+    lines.collect()
+}
+
+/// What went wrong before anything was done.
+pub fn errors(errors: &[Error], look: &Look) -> String {
+    let blocks = errors.iter().flat_map(|error| {
+        let about = error.key.as_ref().map_or_else(|| "this did not work".to_owned(), |key| clean(&key.to_string()).into_owned());
+        block(&about, error, look)
+    });
+    finish(blocks.collect())
+}
+
+/// A failure in full.
+pub(crate) fn block(title: &str, error: &Error, look: &Look) -> Vec<String> {
+    let mut out: Vec<String> =
+        wrap(&format!("{} {title}", look.cross()), look.width).iter().map(|line| look.paint(BAD, line)).collect();
+    let room = look.width.saturating_sub(4);
+    let indented = |text: &str| wrap(text, room).into_iter().map(|line| format!("    {line}")).collect::<Vec<_>>();
+    for line in error.message.lines() {
+        out.extend(indented(&clean(line)));
+    }
+    let facts = [("operation", &error.operation), ("code", &error.code), ("request", &error.request_id)];
+    for (name, fact) in facts {
+        if let Some(fact) = fact {
+            let lines = indented(&format!("{} {}", pad(name, 9), clean(fact)));
+            out.extend(lines.iter().map(|line| look.paint(QUIET, line)));
+        }
+    }
+    for hint in &error.hints {
+        for (at, line) in wrap(&clean(hint), room.saturating_sub(2)).into_iter().enumerate() {
+            out.push(format!("    {} {line}", if at == 0 { look.bullet() } else { " " }));
+        }
+    }
+    out
+}
+
+/// How a run ended, as JSON. Times in seconds.
+#[derive(Clone, Debug, Serialize)]
+pub struct OutcomeJson {
+    /// Always `outcome`: the last of a run's JSON lines.
+    pub event: &'static str,
+    /// When it ended.
+    pub time: String,
+    /// Everything was done.
+    pub complete: bool,
+    /// The user stopped it.
+    pub stopped: bool,
+    /// How long it took.
+    pub elapsed: f64,
+    /// What was done.
+    pub done: Vec<DoneJson>,
+    /// What failed.
+    pub failed: Vec<FailedJson>,
+    /// What was not tried.
+    pub skipped: Vec<SkippedJson>,
+    /// What the run waited for, in order.
+    pub chain: Vec<DoneJson>,
+}
+
+/// An operation that was done.
+#[derive(Clone, Debug, Serialize)]
+pub struct DoneJson {
+    /// The object.
+    pub key: Key,
+    /// What happened to it.
+    pub verb: Verb,
+    /// How long it took (on the chain: how long the rest waited for it).
+    pub elapsed: f64,
+}
+
+/// An operation that failed.
+#[derive(Clone, Debug, Serialize)]
+pub struct FailedJson {
+    /// The object.
+    pub key: Key,
+    /// What should have happened to it.
+    pub verb: Verb,
+    /// Why it did not.
+    pub error: Error,
+}
+
+/// An operation that was not tried.
+#[derive(Clone, Debug, Serialize)]
+pub struct SkippedJson {
+    /// The object.
+    pub key: Key,
+    /// What should have happened to it.
+    pub verb: Verb,
+    /// The object that it waited for; none when the run was stopped.
+    pub because: Option<Key>,
+}
+
+/// How a run ended, as JSON.
+pub fn outcome_json(outcome: &Outcome) -> OutcomeJson {
+    let seconds = |time: Duration| (time.as_secs_f64() * 1000.0).round() / 1000.0;
+    let link =
+        |link: &Link| DoneJson { key: link.key.clone(), verb: link.verb, elapsed: seconds(link.to.saturating_sub(link.from)) };
+    OutcomeJson {
+        event: "outcome",
+        time: super::progress::now(),
+        complete: outcome.is_complete(),
+        stopped: outcome.stopped,
+        elapsed: seconds(outcome.elapsed),
+        done: outcome
+            .done
+            .iter()
+            .map(|(key, verb, time)| DoneJson { key: key.clone(), verb: *verb, elapsed: seconds(*time) })
+            .collect(),
+        failed: outcome
+            .failed
+            .iter()
+            .map(|(key, verb, error)| FailedJson { key: key.clone(), verb: *verb, error: error.clone() })
+            .collect(),
+        skipped: outcome
+            .skipped
+            .iter()
+            .map(|(key, verb, because)| SkippedJson { key: key.clone(), verb: *verb, because: because.clone() })
+            .collect(),
+        chain: outcome.chain.iter().map(link).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Class;
+
+    fn key(text: &str) -> Key {
+        text.parse().unwrap()
+    }
+
+    fn ended(failed: bool) -> Outcome {
+        let ms = Duration::from_millis;
+        let error = Error {
+            operation: Some("rds:CreateDBInstance".into()),
+            code: Some("InstanceQuotaExceeded".into()),
+            request_id: Some("1a2b3c4d-0000-1111-2222-333344445555".into()),
+            ..Error::new(Class::Limit, "Requesting 1 DB instance would exceed the account's limit of \u{1b}[31m40 instances")
+        }
+        .hint("ask for more under Service Quotas, quota `L-7B6409FD`")
+        .hint("or delete a database that nobody uses any more, which is a longer hint that needs to be wrapped somewhere");
+        let link = |k, from, to| Link { key: key(k), verb: Verb::Create, from: ms(from), to: ms(to) };
+        Outcome {
+            done: vec![
+                (key("ec2.vpc/main"), Verb::Create, ms(1200)),
+                (key("ec2.nat_gateway/a"), Verb::Create, ms(95_000)),
+                (key("ecs.service/web"), Verb::Update, ms(160_000)),
+                (key("logs.log_group/old"), Verb::Delete, ms(300)),
+            ],
+            failed: if failed { vec![(key("rds.instance/main"), Verb::Create, error)] } else { Vec::new() },
+            skipped: if failed {
+                vec![
+                    (key("ecs.service/web"), Verb::Create, Some(key("rds.instance/main"))),
+                    (key("ecs.task_definition/web"), Verb::Create, Some(key("rds.instance/main"))),
+                    (key("ecs.service/old"), Verb::Delete, None),
+                ]
+            } else {
+                Vec::new()
+            },
+            elapsed: ms(257_000),
+            chain: vec![
+                link("ec2.vpc/main", 0, 1200),
+                link("ec2.nat_gateway/a", 1200, 96_200),
+                link("ec2.route/app-a", 96_200, 96_250),
+                link("ecs.service/web", 96_250, 257_000),
+            ],
+            ..Outcome::default()
+        }
+    }
+
+    #[test]
+    fn how_it_ended() {
+        let text = |failed, width| outcome(&ended(failed), &Look::plain(width));
+        for failed in [false, true] {
+            assert!(text(failed, 60).lines().all(|line| width(line) <= 60));
+        }
+        let nothing = outcome(&Outcome::default(), &Look::plain(80));
+        insta::assert_snapshot!([text(false, 100), text(true, 60), nothing].join("\n=====\n"));
+    }
+
+    #[test]
+    fn how_it_ended_as_json() {
+        let json = OutcomeJson { time: "2026-01-02T03:04:05.678Z".into(), ..outcome_json(&ended(true)) };
+        insta::assert_snapshot!(serde_json::to_string_pretty(&json).unwrap());
+    }
+
+    #[test]
+    fn what_went_wrong_before() {
+        let list = [
+            Error::new(Class::Credentials, "no credentials were found").hint("run `aws sso login`"),
+            Error::internal("x").about(&key("ec2.vpc/main")),
+        ];
+        insta::assert_snapshot!(errors(&list, &Look::plain(80)));
+    }
+}

@@ -1,0 +1,471 @@
+//! What happens: live lines on a terminal, a line each elsewhere, JSON lines on request.
+//!
+//! Every reporter may be dropped at any time: its thread ends with it, and the terminal is left clean.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Map, Value};
+
+use crate::engine::schedule::Verb;
+use crate::engine::{Error, Event, Key, Reporter};
+
+use super::outcome::{block, doing, done, not_done};
+use super::style::{CHANGED, GOOD, Look, QUIET, clean, duration, fit, pad, roughly, width};
+
+/// How often live lines are drawn.
+const FRAME: Duration = Duration::from_millis(100);
+/// How long a log stays silent at most.
+const HEARTBEAT: Duration = Duration::from_secs(30);
+/// Operations that usually take longer than this are announced in a log when they begin.
+const LONG: Duration = Duration::from_secs(10);
+
+/// Which reporter is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Show {
+    /// For people: live lines when `look` is a terminal, a line for each event otherwise. On standard error.
+    Text,
+    /// For programs: a JSON object on a line for each event. On standard output.
+    Json,
+}
+
+/// The reporter for a run. `look` is that of standard error. The run has to drop it before anything else is written.
+pub fn reporter(show: Show, look: Look) -> Box<dyn Reporter> {
+    match show {
+        Show::Json => Box::new(Json { to: Mutex::new(Box::new(std::io::stdout())) }),
+        Show::Text if look.terminal => Box::new(Live::new(look, ProgressDrawTarget::stderr())),
+        Show::Text => Box::new(Log::new(look, Box::new(std::io::stderr()), HEARTBEAT)),
+    }
+}
+
+/// The time as RFC 3339, in milliseconds.
+pub(crate) fn now() -> String {
+    format!("{:.3}", jiff::Timestamp::now())
+}
+
+/// An operation that is under way.
+struct Work {
+    began: Instant,
+    usual: Duration,
+    status: Option<String>,
+    retrying: bool,
+}
+
+/// What is known about the run.
+struct State {
+    began: Instant,
+    operations: usize,
+    usual: Duration,
+    done: usize,
+    failed: usize,
+    stopping: bool,
+    work: BTreeMap<(Key, Verb), Work>,
+}
+
+impl State {
+    fn new(now: Instant) -> State {
+        let none = Duration::ZERO;
+        State { began: now, operations: 0, usual: none, done: 0, failed: 0, stopping: false, work: BTreeMap::new() }
+    }
+
+    fn learn(&mut self, event: &Event, now: Instant) {
+        match event {
+            Event::RunStarted { operations, usual } => {
+                *self = State { operations: *operations, usual: *usual, ..State::new(now) };
+            }
+            Event::Started { key, verb, usual } => {
+                let work = Work { began: now, usual: *usual, status: None, retrying: false };
+                self.work.insert((key.clone(), *verb), work);
+            }
+            Event::Status { key, verb, status, .. } => self.status(key, *verb, status, false),
+            Event::Retrying { key, verb, why, .. } => self.status(key, *verb, why, true),
+            Event::Finished { key, verb, .. } => {
+                self.done += 1;
+                self.work.remove(&(key.clone(), *verb));
+            }
+            Event::Failed { key, verb, .. } => {
+                self.failed += 1;
+                self.work.remove(&(key.clone(), *verb));
+            }
+            Event::Skipped { .. } => {}
+            Event::Stopping => self.stopping = true,
+        }
+    }
+
+    fn status(&mut self, key: &Key, verb: Verb, status: &str, retrying: bool) {
+        if let Some(work) = self.work.get_mut(&(key.clone(), verb)) {
+            work.status = Some(clean(status).into_owned());
+            work.retrying = retrying;
+        }
+    }
+
+    /// The operations under way, the one that began first at the top.
+    fn oldest(&self) -> Vec<(&(Key, Verb), &Work)> {
+        let mut work: Vec<_> = self.work.iter().collect();
+        work.sort_by_key(|(_, work)| work.began);
+        work
+    }
+
+    /// `12/57 done · 4 at work · 1m20s · usually 6m left…`
+    fn whole(&self, look: &Look, now: Instant) -> String {
+        let elapsed = now.saturating_duration_since(self.began);
+        let mut parts = vec![format!("{}/{} done", self.done, self.operations)];
+        if self.failed > 0 {
+            parts.push(format!("{} failed", self.failed));
+        }
+        if !self.work.is_empty() {
+            parts.push(format!("{} at work", self.work.len()));
+        }
+        parts.push(duration(elapsed));
+        if self.stopping {
+            parts.push(format!("stopping: what is under way ends, nothing new begins{}", look.dots()));
+        } else if let Some(left) = self.usual.checked_sub(elapsed).filter(|left| !left.is_zero()) {
+            parts.push(format!("usually {} left{}", roughly(left), look.dots()));
+        }
+        parts.join(&format!(" {} ", look.dot()))
+    }
+
+    /// The live lines at `now`.
+    fn frame(&self, look: &Look, now: Instant) -> Vec<String> {
+        // The last column stays free: a terminal that breaks there would count the line twice.
+        let columns = look.width.saturating_sub(1);
+        let work = self.oldest();
+        // One line for the whole, one for those left out, one for what scrolls.
+        let shown = if work.len() <= look.height.saturating_sub(3) { work.len() } else { look.height.saturating_sub(4) };
+        let spin = now.saturating_duration_since(self.began).as_millis() / FRAME.as_millis();
+        let spin =
+            if look.unicode { SPIN.get(spin as usize % SPIN.len()) } else { ASCII_SPIN.get(spin as usize % ASCII_SPIN.len()) };
+        let spin = spin.copied().unwrap_or("-");
+        let names: Vec<String> = work.iter().take(shown).map(|((key, _), _)| clean(&key.to_string()).into_owned()).collect();
+        let name_columns = names.iter().map(|name| width(name)).max().unwrap_or(0).min(columns * 2 / 5);
+        let mut out = Vec::new();
+        for (((_, verb), work), name) in work.iter().take(shown).zip(&names) {
+            let usual = if work.usual > LONG { format!("usually {}", roughly(work.usual)) } else { String::new() };
+            let times = format!("{:>6}  {usual:<13}", duration(now.saturating_duration_since(work.began)));
+            let times = times.trim_end();
+            let said = match &work.status {
+                Some(why) if work.retrying => format!("{}, trying again: {why}", doing(*verb)),
+                Some(status) => format!("{}: {status}", doing(*verb)),
+                None => doing(*verb).to_owned(),
+            };
+            let room = columns.saturating_sub(2 + name_columns + 2 + 2 + 21);
+            // On a narrow terminal the words go before the name, and the time stays.
+            let said = pad(&fit(look, &said, room), room);
+            let name = pad(&fit(look, name, name_columns), name_columns);
+            let said = if work.retrying { look.paint(CHANGED, &said) } else { said };
+            out.push(format!("{} {name}  {said}  {}", look.paint(GOOD, spin), look.paint(QUIET, times)));
+        }
+        if shown < work.len() {
+            out.push(look.paint(QUIET, &format!("  {} and {} more", look.dots(), work.len() - shown)));
+        }
+        out.push(fit(look, &self.whole(look, now), columns));
+        out
+    }
+}
+
+const SPIN: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+const ASCII_SPIN: [&str; 4] = ["|", "/", "-", "\\"];
+
+/// What remains of an event when it scrolls by.
+fn lasting(event: &Event, look: &Look) -> Vec<String> {
+    match event {
+        Event::Finished { key, verb, elapsed } => {
+            let text = format!("{} {} in {}", clean(&key.to_string()), done(*verb), duration(*elapsed));
+            vec![format!("{} {text}", look.paint(GOOD, look.check()))]
+        }
+        Event::Failed { key, verb, error, elapsed } => failed(key, *verb, error, *elapsed, look),
+        Event::Stopping => {
+            vec![look.paint(CHANGED, "Stopping: what is under way ends, nothing new begins.")]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn failed(key: &Key, verb: Verb, error: &Error, elapsed: Duration, look: &Look) -> Vec<String> {
+    block(&format!("{} (after {})", not_done(key, verb), duration(elapsed)), error, look)
+}
+
+fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A thread that does something every so often until it is dropped.
+struct Clock {
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Clock {
+    fn every(time: Duration, mut tick: impl FnMut() + Send + 'static) -> Clock {
+        let (stop, stopped) = mpsc::channel::<()>();
+        let run = move || {
+            while let Err(mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(time) {
+                tick();
+            }
+        };
+        // Without a thread there is no animation, and nothing else is lost.
+        Clock { stop: Some(stop), thread: std::thread::Builder::new().name("progress".into()).spawn(run).ok() }
+    }
+}
+
+impl Drop for Clock {
+    fn drop(&mut self) {
+        self.stop.take();
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has nothing left to end.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Live lines at the bottom of a terminal; what is finished scrolls by above.
+struct Live {
+    look: Look,
+    state: Arc<Mutex<State>>,
+    bar: ProgressBar,
+    clock: Option<Clock>,
+}
+
+impl Live {
+    fn new(look: Look, target: ProgressDrawTarget) -> Live {
+        let state = Arc::new(Mutex::new(State::new(Instant::now())));
+        let bar = ProgressBar::with_draw_target(None, target);
+        // One bar whose message is the whole frame: one place that counts lines.
+        if let Ok(style) = ProgressStyle::with_template("{msg}") {
+            bar.set_style(style);
+        }
+        let (of, to) = (state.clone(), bar.clone());
+        let clock = Clock::every(FRAME, move || {
+            let frame = {
+                let state = locked(&of);
+                if state.operations == 0 { Vec::new() } else { state.frame(&look, Instant::now()) }
+            };
+            if !frame.is_empty() {
+                to.set_message(frame.join("\n"));
+                to.tick();
+            }
+        });
+        Live { look, state, bar, clock: Some(clock) }
+    }
+}
+
+impl Reporter for Live {
+    fn event(&self, event: &Event) {
+        locked(&self.state).learn(event, Instant::now());
+        let lines = lasting(event, &self.look);
+        if !lines.is_empty() {
+            self.bar.println(lines.join("\n"));
+        }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.clock.take();
+        self.bar.finish_and_clear();
+    }
+}
+
+/// A line for each event, and one every now and then while nothing happens.
+struct Log {
+    look: Look,
+    shared: Arc<Mutex<(State, Box<dyn Write + Send>)>>,
+    _clock: Clock,
+}
+
+impl Log {
+    fn new(look: Look, to: Box<dyn Write + Send>, heartbeat: Duration) -> Log {
+        let shared = Arc::new(Mutex::new((State::new(Instant::now()), to)));
+        let of = shared.clone();
+        let clock = Clock::every(heartbeat, move || {
+            let (state, to) = &mut *locked(&of);
+            write_lines(to, &still(state, &look, Instant::now()));
+        });
+        Log { look, shared, _clock: clock }
+    }
+}
+
+/// What is being waited for.
+fn still(state: &State, look: &Look, now: Instant) -> Vec<String> {
+    if state.work.is_empty() {
+        return Vec::new();
+    }
+    let mut out = vec![state.whole(look, now)];
+    let work = state.oldest();
+    for ((key, verb), work) in work.iter().take(10) {
+        let said = match &work.status {
+            Some(status) if work.retrying => format!(", trying again: {status}"),
+            Some(status) => format!(": {status}"),
+            None => String::new(),
+        };
+        let elapsed = duration(now.saturating_duration_since(work.began));
+        let key = clean(&key.to_string()).into_owned();
+        out.push(format!("  {key} {}{said} ({elapsed}, usually {})", doing(*verb), roughly(work.usual)));
+    }
+    if work.len() > 10 {
+        out.push(format!("  {} and {} more", look.dots(), work.len() - 10));
+    }
+    out
+}
+
+/// Progress that cannot be written must not stop the run.
+fn write_lines(to: &mut dyn Write, lines: &[String]) {
+    for line in lines {
+        let _ = writeln!(to, "{line}");
+    }
+    let _ = to.flush();
+}
+
+impl Reporter for Log {
+    fn event(&self, event: &Event) {
+        let (state, to) = &mut *locked(&self.shared);
+        state.learn(event, Instant::now());
+        let lines = match event {
+            Event::RunStarted { operations, usual } if *operations > 0 => {
+                vec![format!("{operations} operations, usually {}", roughly(*usual))]
+            }
+            Event::Started { key, verb, usual } if *usual > LONG => {
+                vec![format!("  {} {} (usually {})", clean(&key.to_string()), doing(*verb), roughly(*usual))]
+            }
+            other => lasting(other, &self.look),
+        };
+        write_lines(to, &lines);
+    }
+}
+
+/// Every event as a JSON object on a line.
+struct Json {
+    to: Mutex<Box<dyn Write + Send>>,
+}
+
+impl Reporter for Json {
+    fn event(&self, event: &Event) {
+        if let Ok(Value::Object(fields)) = serde_json::to_value(event) {
+            let mut line = Map::new();
+            line.insert("time".into(), now().into());
+            line.extend(fields);
+            write_lines(&mut *locked(&self.to), &[Value::Object(line).to_string()]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Class;
+
+    fn key(text: &str) -> Key {
+        text.parse().unwrap()
+    }
+
+    fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    fn events() -> Vec<Event> {
+        let error = Error { code: Some("VpcLimitExceeded".into()), ..Error::new(Class::Limit, "too many \u{1b}[31mVPCs") };
+        vec![
+            Event::RunStarted { operations: 57, usual: secs(560) },
+            Event::Started { key: key("ec2.vpc/main"), verb: Verb::Create, usual: secs(1) },
+            Event::Started { key: key("rds.instance/main"), verb: Verb::Create, usual: secs(480) },
+            Event::Started { key: key("ec2.security_group/old"), verb: Verb::Delete, usual: secs(1) },
+            Event::Status { key: key("rds.instance/main"), verb: Verb::Create, status: "backing-up".into(), elapsed: secs(190) },
+            Event::Retrying {
+                key: key("ec2.security_group/old"),
+                verb: Verb::Delete,
+                why: "ec2:DeleteSecurityGroup: DependencyViolation: has a dependent object\n".into(),
+                elapsed: secs(3),
+            },
+            Event::Finished { key: key("ec2.vpc/main"), verb: Verb::Create, elapsed: Duration::from_millis(1240) },
+            Event::Failed { key: key("ec2.vpc/other"), verb: Verb::Create, error, elapsed: secs(2) },
+            Event::Skipped { key: key("ec2.subnet/a"), verb: Verb::Create, because: Some(key("ec2.vpc/other")) },
+        ]
+    }
+
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            locked(&self.0).write(bytes)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Shared {
+        fn text(&self) -> String {
+            String::from_utf8(locked(&self.0).clone()).unwrap()
+        }
+    }
+
+    #[test]
+    fn live_lines() {
+        let began = Instant::now();
+        let mut state = State::new(began);
+        events().iter().for_each(|event| state.learn(event, began));
+        let mut shown = String::new();
+        for columns in [60, 100, 140] {
+            let frame = state.frame(&Look::plain(columns), began + secs(190));
+            assert!(frame.iter().all(|line| width(line) < columns), "{frame:#?}");
+            shown += &(frame.join("\n") + "\n\n");
+        }
+        for n in 0..40 {
+            state.learn(
+                &Event::Started { key: key(&format!("ec2.route/r{n}")), verb: Verb::Create, usual: secs(1) },
+                began + secs(1),
+            );
+        }
+        state.learn(&Event::Stopping, began);
+        let frame = state.frame(&Look { height: 8, ..Look::plain(80) }, began + secs(600));
+        assert!(frame.len() < 8);
+        insta::assert_snapshot!(shown + &frame.join("\n"));
+    }
+
+    #[test]
+    fn a_log() {
+        let to = Shared::default();
+        let log = Log::new(Look::plain(100), Box::new(to.clone()), Duration::from_millis(20));
+        events().iter().for_each(|event| log.event(event));
+        let at_once = to.text();
+        std::thread::sleep(Duration::from_millis(120));
+        drop(log);
+        let all = to.text();
+        assert!(all.contains("rds.instance/main creating: backing-up ("), "{all}");
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(to.text(), all, "it ends with the reporter");
+        let events_only: String = at_once.lines().filter(|l| !l.contains(" at work ")).map(|l| format!("{l}\n")).collect();
+        let now = Instant::now();
+        let mut state = State::new(now);
+        self::events().iter().for_each(|event| state.learn(event, now));
+        let heartbeat = still(&state, &Look::plain(100), now + secs(190)).join("\n");
+        insta::assert_snapshot!(format!("{events_only}\n{heartbeat}"));
+    }
+
+    #[test]
+    fn json_lines() {
+        let to = Shared::default();
+        let json = Json { to: Mutex::new(Box::new(to.clone())) };
+        events().iter().for_each(|event| json.event(event));
+        let lines = to.text();
+        for line in lines.lines() {
+            let value: Value = serde_json::from_str(line).unwrap();
+            value["time"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+            assert!(line.starts_with(r#"{"time":""#) && value["event"].is_string());
+        }
+        let without: Vec<String> = lines.lines().map(|line| line.split_once(',').unwrap().1.to_owned()).collect();
+        insta::assert_snapshot!(without.join("\n"));
+    }
+
+    #[test]
+    fn live_lines_may_be_dropped_at_any_time() {
+        let live = Live::new(Look { terminal: true, ..Look::plain(80) }, ProgressDrawTarget::hidden());
+        events().iter().for_each(|event| live.event(event));
+        drop(live);
+    }
+}

@@ -1,0 +1,273 @@
+//! Where it is written to, and what is unsafe to write there.
+
+use std::borrow::Cow;
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Whether to colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Color {
+    /// On terminals, unless the environment says otherwise.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What the place that is written to can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Columns.
+    pub width: usize,
+    /// Rows, for what moves.
+    pub height: usize,
+    /// Colours may be used.
+    pub color: bool,
+    /// More than ASCII may be used.
+    pub unicode: bool,
+    /// Somebody is looking, and lines may be rewritten.
+    pub terminal: bool,
+}
+
+impl Look {
+    /// The look of standard output.
+    pub fn stdout(color: Color) -> Look {
+        let stdout = std::io::stdout();
+        Look::of(&env, color, stdout.is_terminal(), size(&stdout))
+    }
+
+    /// The look of standard error.
+    pub fn stderr(color: Color) -> Look {
+        let stderr = std::io::stderr();
+        Look::of(&env, color, stderr.is_terminal(), size(&stderr))
+    }
+
+    /// No colours and no rewriting: for files and tests.
+    pub fn plain(width: usize) -> Look {
+        Look { width, height: 24, color: false, unicode: true, terminal: false }
+    }
+
+    fn of(env: &dyn Fn(&str) -> Option<String>, color: Color, terminal: bool, size: Option<(usize, usize)>) -> Look {
+        let set = |name: &str| env(name).filter(|v| !v.is_empty());
+        let number = |name: &str| set(name).and_then(|v| v.parse::<usize>().ok()).filter(|n| *n > 0);
+        let dumb = set("TERM").is_some_and(|term| term == "dumb");
+        let color = match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto if set("NO_COLOR").is_some() => false,
+            Color::Auto if set("CLICOLOR_FORCE").is_some_and(|v| v != "0") => true,
+            Color::Auto => terminal && !dumb && set("CLICOLOR").is_none_or(|v| v != "0"),
+        };
+        // Most containers set no locale and show everything; only one that says otherwise is believed.
+        let unicode = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| set(name)).is_none_or(|locale| {
+            let locale = locale.to_lowercase();
+            locale.contains("utf-8") || locale.contains("utf8")
+        });
+        let width = number("COLUMNS").or(size.map(|(width, _)| width)).unwrap_or(100).clamp(40, 200);
+        let height = number("LINES").or(size.map(|(_, height)| height)).unwrap_or(24).max(6);
+        Look { width, height, color, unicode, terminal: terminal && !dumb }
+    }
+
+    /// `text` in that style, when colours may be used.
+    pub(crate) fn paint(&self, style: Style, text: &str) -> String {
+        if self.color && !text.is_empty() { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+
+    pub(crate) fn arrow(&self) -> &'static str {
+        if self.unicode { "→" } else { "->" }
+    }
+
+    pub(crate) fn dots(&self) -> &'static str {
+        if self.unicode { "…" } else { "..." }
+    }
+
+    pub(crate) fn dot(&self) -> &'static str {
+        if self.unicode { "·" } else { "-" }
+    }
+
+    pub(crate) fn bullet(&self) -> &'static str {
+        if self.unicode { "•" } else { "*" }
+    }
+
+    pub(crate) fn check(&self) -> &'static str {
+        if self.unicode { "✓" } else { "ok" }
+    }
+
+    pub(crate) fn cross(&self) -> &'static str {
+        if self.unicode { "✗" } else { "x" }
+    }
+}
+
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+#[cfg(unix)]
+fn size(to: &impl std::os::fd::AsFd) -> Option<(usize, usize)> {
+    let size = rustix::termios::tcgetwinsize(to).ok()?;
+    (size.ws_col > 0 && size.ws_row > 0).then_some((usize::from(size.ws_col), usize::from(size.ws_row)))
+}
+
+#[cfg(not(unix))]
+fn size<T>(_: &T) -> Option<(usize, usize)> {
+    None
+}
+
+pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
+pub(crate) const CHANGED: Style = AnsiColor::Yellow.on_default();
+pub(crate) const BAD: Style = AnsiColor::Red.on_default();
+pub(crate) const LOST: Style = AnsiColor::Magenta.on_default();
+pub(crate) const QUIET: Style = Style::new().dimmed();
+pub(crate) const STRONG: Style = Style::new().bold();
+
+/// What moves a terminal's cursor, changes its state or reorders its text.
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// One line of somebody else's text, with everything that a terminal would obey written out: `\n`, `\u{1b}`.
+pub fn clean(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if is_unsafe(c) => out.extend(c.escape_unicode()),
+            c => out.push(c),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// How many columns `text` takes; colours take none.
+pub(crate) fn width(text: &str) -> usize {
+    if text.contains('\u{1b}') { textwrap::core::display_width(text) } else { text.width() }
+}
+
+/// `text` with blanks up to `columns`.
+pub(crate) fn pad(text: &str, columns: usize) -> String {
+    format!("{text}{}", " ".repeat(columns.saturating_sub(width(text))))
+}
+
+/// As much of `text`, which has no colours, as fits into `columns`.
+pub(crate) fn fit(look: &Look, text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let dots = look.dots();
+    let room = columns.saturating_sub(dots.width());
+    let mut used = 0;
+    let mut out: String = text
+        .chars()
+        .take_while(|c| {
+            used += c.width().unwrap_or(0);
+            used <= room
+        })
+        .collect();
+    out.truncate(out.trim_end().len());
+    if columns >= dots.width() { out + dots } else { out }
+}
+
+/// `text` in lines of at most `columns`.
+pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let options = textwrap::Options::new(columns.max(8))
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::wrap(text, options).into_iter().map(|line| line.trim_end().to_owned()).collect()
+}
+
+/// A duration as people say it: `0.4s`, `12s`, `3m10s`, `1h05m`.
+pub fn duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..10 => format!("{:.1}s", (duration.as_secs_f64() * 10.0).floor() / 10.0),
+        10..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h{:02}m", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// A duration that is known only roughly: `20s`, `8m`, `1h30m`.
+pub fn roughly(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0..90 => format!("{}s", seconds.max(1)),
+        90..3600 => format!("{}m", (seconds + 30) / 60),
+        _ => format!("{}h{:02}m", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(vars: &[(&str, &str)], color: Color, terminal: bool) -> Look {
+        let get = |name: &str| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| v.to_string());
+        Look::of(&get, color, terminal, terminal.then_some((120, 50)))
+    }
+
+    #[test]
+    fn colours_follow_the_terminal_the_environment_and_the_flag() {
+        assert!(look(&[], Color::Auto, true).color);
+        assert!(!look(&[], Color::Auto, false).color);
+        assert!(!look(&[("NO_COLOR", "1")], Color::Auto, true).color);
+        assert!(look(&[("NO_COLOR", "")], Color::Auto, true).color);
+        assert!(look(&[("NO_COLOR", "1")], Color::Always, false).color);
+        assert!(!look(&[("TERM", "dumb")], Color::Auto, true).color);
+        assert!(!look(&[("TERM", "dumb")], Color::Auto, true).terminal);
+        assert!(!look(&[("CLICOLOR", "0")], Color::Auto, true).color);
+        assert!(look(&[("CLICOLOR_FORCE", "1")], Color::Auto, false).color);
+        assert!(!look(&[("CLICOLOR_FORCE", "1")], Color::Never, true).color);
+    }
+
+    #[test]
+    fn the_width_is_the_users_or_the_terminals() {
+        assert_eq!(look(&[("COLUMNS", "72")], Color::Auto, true).width, 72);
+        assert_eq!(look(&[("COLUMNS", "0")], Color::Auto, true).width, 120);
+        assert_eq!(look(&[], Color::Auto, false).width, 100);
+        assert_eq!(look(&[("COLUMNS", "9000")], Color::Auto, true).width, 200);
+    }
+
+    #[test]
+    fn symbols_are_used_unless_the_locale_cannot() {
+        assert!(look(&[], Color::Auto, true).unicode);
+        assert!(look(&[("LANG", "de_DE.UTF-8")], Color::Auto, true).unicode);
+        assert!(!look(&[("LANG", "de_DE.UTF-8"), ("LC_ALL", "C")], Color::Auto, true).unicode);
+    }
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_gets_through() {
+        assert_eq!(clean("plain ✓ Ünï"), "plain ✓ Ünï");
+        assert_eq!(clean("a\u{1b}[31mred\u{7}\r\nb\tc"), "a\\u{1b}[31mred\\u{7}\\r\\nb\\tc");
+        assert_eq!(clean("abc\u{202e}def\u{2066}\u{9b}2J"), "abc\\u{202e}def\\u{2066}\\u{9b}2J");
+    }
+
+    #[test]
+    fn text_is_cut_by_what_it_takes_on_the_screen() {
+        let look = Look::plain(80);
+        assert_eq!(fit(&look, "日本語テキスト", 7), "日本語…");
+        assert_eq!(fit(&look, "short", 7), "short");
+        assert_eq!(fit(&Look { unicode: false, ..look }, "a longer text", 8), "a lon...");
+        assert_eq!(wrap("app-a app-b", 8), ["app-a", "app-b"]);
+    }
+
+    #[test]
+    fn durations_read_well() {
+        let of = |ms| duration(Duration::from_millis(ms));
+        assert_eq!(
+            [of(0), of(1240), of(9990), of(59_900), of(190_000), of(3_900_000)],
+            ["0.0s", "1.2s", "9.9s", "59s", "3m10s", "1h05m"]
+        );
+        assert_eq!([480, 80, 5400].map(|s| roughly(Duration::from_secs(s))), ["8m", "80s", "1h30m"]);
+    }
+}

@@ -1,0 +1,359 @@
+//! Values and changes of values as text.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::engine::{Change, Ids};
+
+use super::lines::{self, Line};
+use super::style::{BAD, GOOD, LOST, Look, QUIET, clean, width, wrap};
+
+/// How many lines of one field are shown unless everything is asked for.
+const LINES: usize = 30;
+/// How many columns the names of fields take at most before the values.
+const PATHS: usize = 30;
+
+/// What a row says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sign {
+    /// What is there on both sides, or explains.
+    Same,
+    /// Something else than before.
+    Changed,
+    /// New.
+    Added,
+    /// Gone.
+    Removed,
+}
+
+impl Sign {
+    /// The column in front of the row.
+    pub(crate) fn gutter(self) -> &'static str {
+        match self {
+            Sign::Same | Sign::Changed => "  ",
+            Sign::Added => "+ ",
+            Sign::Removed => "- ",
+        }
+    }
+}
+
+/// One line about a field.
+pub(crate) struct Row {
+    pub sign: Sign,
+    pub text: String,
+}
+
+impl Row {
+    fn new(look: &Look, sign: Sign, text: String) -> Row {
+        let text = match sign {
+            Sign::Added => look.paint(GOOD, &text),
+            Sign::Removed => look.paint(BAD, &text),
+            Sign::Same | Sign::Changed => text,
+        };
+        Row { sign, text }
+    }
+}
+
+/// A value on one line.
+pub(crate) fn short(value: &Value) -> String {
+    match value {
+        Value::Null => "(none)".into(),
+        Value::String(text) if text.is_empty() || text.trim() != text => format!("\"{}\"", clean(text)),
+        Value::String(text) => clean(text).into_owned(),
+        Value::Array(items) => format!("[{}]", items.iter().map(short).collect::<Vec<_>>().join(", ")),
+        Value::Object(map) => {
+            let fields: Vec<String> = map.iter().map(|(k, v)| format!("{}: {}", clean(k), short(v))).collect();
+            format!("{{{}}}", fields.join(", "))
+        }
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}
+
+/// Two values on one line each; the same text for both would say nothing.
+fn both(before: &Value, after: &Value) -> (String, String) {
+    match (short(before), short(after)) {
+        (b, a) if a == b => (clean(&before.to_string()).into_owned(), clean(&after.to_string()).into_owned()),
+        pair => pair,
+    }
+}
+
+fn is_scalar(value: &Value) -> bool {
+    !matches!(value, Value::Array(_) | Value::Object(_))
+}
+
+/// A value on as many lines as it needs: documents as JSON, text by its lines.
+fn long(value: &Value) -> Vec<String> {
+    let settled = settle(value);
+    let text = match &settled {
+        Value::String(text) => text.clone(),
+        other => serde_json::to_string_pretty(other).unwrap_or_default(),
+    };
+    text.lines().map(|line| clean(line).into_owned()).collect()
+}
+
+/// The same meaning in one form: keys sorted, documents in text parsed, a policy's single values as lists.
+fn settle(value: &Value) -> Value {
+    let parsed = match value {
+        Value::String(text) if text.trim_start().starts_with(['{', '[']) => serde_json::from_str(text).ok(),
+        _ => None,
+    };
+    match parsed.as_ref().unwrap_or(value) {
+        Value::Object(map) => {
+            let sorted: BTreeMap<&String, Value> = map
+                .iter()
+                .map(|(key, value)| match (key.as_str(), settle(value)) {
+                    ("Statement", Value::Array(all)) => (key, Value::Array(all.iter().map(settle_statement).collect())),
+                    ("Statement", one) => (key, Value::Array(vec![settle_statement(&one)])),
+                    (_, value) => (key, value),
+                })
+                .collect();
+            sorted.into_iter().map(|(key, value)| (key.clone(), value)).collect()
+        }
+        Value::Array(items) => items.iter().map(settle).collect(),
+        other => other.clone(),
+    }
+}
+
+fn settle_statement(statement: &Value) -> Value {
+    fn listed(value: &Value) -> Value {
+        match value {
+            Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), listed(value))).collect(),
+            Value::Array(items) => {
+                let mut items = items.clone();
+                items.sort_by_cached_key(Value::to_string);
+                Value::Array(items)
+            }
+            one => Value::Array(vec![one.clone()]),
+        }
+    }
+    let Value::Object(map) = statement else { return statement.clone() };
+    let settled = |(key, value): (&String, &Value)| match key.as_str() {
+        "Effect" | "Sid" => (key.clone(), value.clone()),
+        _ => (key.clone(), listed(value)),
+    };
+    map.iter().map(settled).collect()
+}
+
+/// The rows of an object's changes, in `room` columns (without the signs).
+pub(crate) fn changes(look: &Look, changes: &[&Change], room: usize, all: bool) -> Vec<Row> {
+    let paths: Vec<String> = changes.iter().map(|change| clean(&change.path).into_owned()).collect();
+    let column = paths.iter().map(|path| width(path)).max().unwrap_or(0).min(PATHS).min(room / 3);
+    changes.iter().zip(&paths).flat_map(|(change, path)| one(look, change, path, column, room, all)).collect()
+}
+
+fn one(look: &Look, change: &Change, path: &str, column: usize, room: usize, all: bool) -> Vec<Row> {
+    let forces = if change.forces_replacement { "   forces replacement" } else { "" };
+    let sign = match (&change.before, change.after.is_some() || change.unknown.is_some()) {
+        (Some(_), true) => Sign::Changed,
+        (None, _) => Sign::Added,
+        (Some(_), false) => Sign::Removed,
+    };
+    let head = format!("{}   ", super::style::pad(path, column));
+    let line = |plain: &str, shown: String| {
+        let fits = width(&head) + width(plain) + forces.len() <= room;
+        fits.then(|| vec![Row { sign, text: format!("{head}{shown}{}", look.paint(LOST, forces)) }])
+    };
+    let painted = |text: &str| Row::new(look, sign, text.to_owned()).text;
+    let known = change.unknown.as_ref().map(|key| format!("(known once {key} exists)"));
+    // A change that says what changed under the name of the field.
+    let under = |rows: Vec<Row>| {
+        let mut out = vec![Row { sign, text: format!("{path}{}", look.paint(LOST, forces)) }];
+        out.extend(rows.into_iter().map(|row| Row { text: format!("  {}{}", row.sign.gutter(), row.text), ..row }));
+        out
+    };
+    let wrapped = |sign: Sign, text: &str| {
+        wrap(text, room.saturating_sub(4)).into_iter().map(move |text| Row::new(look, sign, text)).collect::<Vec<_>>()
+    };
+
+    if change.secret {
+        let text = if sign == Sign::Changed { format!("(secret) {} (secret)", look.arrow()) } else { "(secret)".into() };
+        return line(&text, text.clone()).unwrap_or_else(|| under(wrapped(sign, &text)));
+    }
+    if let (Some(Value::Array(before)), Some(Value::Array(after))) = (&change.before, &change.after)
+        && before.iter().chain(after).all(is_scalar)
+        && (before.len() + after.len() > 0)
+    {
+        let (plain, shown, mut rows) = set(look, before, after, room);
+        if let Some(known) = &known {
+            rows.push(Row::new(look, Sign::Same, look.paint(QUIET, known)));
+        } else if let Some(rows) = line(&plain, shown) {
+            return rows;
+        }
+        return under(rows);
+    }
+    let arrow = look.arrow();
+    match (&change.before, &change.after, &known) {
+        (Some(before), _, Some(known)) => {
+            let before = short(before);
+            let shown = format!("{} {arrow} {}", look.paint(BAD, &before), look.paint(QUIET, known));
+            line(&format!("{before} {arrow} {known}"), shown).unwrap_or_else(|| {
+                under([wrapped(Sign::Removed, &before), wrapped(Sign::Added, known)].into_iter().flatten().collect())
+            })
+        }
+        (None, _, Some(known)) => line(known, look.paint(QUIET, known)).unwrap_or_else(|| under(wrapped(Sign::Added, known))),
+        (Some(before), Some(after), None) => {
+            let (old, new) = (long(before), long(after));
+            if old.len() <= 1 && new.len() <= 1 {
+                let (before, after) = both(before, after);
+                let shown = format!("{} {arrow} {}", look.paint(BAD, &before), look.paint(GOOD, &after));
+                return line(&format!("{before} {arrow} {after}"), shown).unwrap_or_else(|| {
+                    under([wrapped(Sign::Removed, &before), wrapped(Sign::Added, &after)].into_iter().flatten().collect())
+                });
+            }
+            under(limited(look, lines::compare(&old, &new, 2), room, all))
+        }
+        (Some(value), None, None) | (None, Some(value), None) => {
+            let lines = long(value);
+            if is_scalar(value) && lines.len() <= 1 || lines.len() > 1 && !is_scalar(value) {
+                let text = short(value);
+                if let Some(rows) = line(&text, painted(&text)) {
+                    return rows;
+                }
+                if is_scalar(value) {
+                    return under(wrapped(sign, &text));
+                }
+            }
+            let mark = |line| if sign == Sign::Added { Line::Added(line) } else { Line::Removed(line) };
+            under(limited(look, lines.into_iter().map(mark).collect(), room, all))
+        }
+        (None, None, None) => Vec::new(),
+    }
+}
+
+/// What comes to a list and what goes from it: on one line without and with colours, and on one line each.
+fn set(look: &Look, before: &[Value], after: &[Value], room: usize) -> (String, String, Vec<Row>) {
+    let rest = |from: &[Value], other: &[Value]| {
+        let mut other: Vec<&Value> = other.iter().collect();
+        let mut rest = Vec::new();
+        for value in from {
+            match other.iter().position(|o| *o == value) {
+                Some(at) => drop(other.swap_remove(at)),
+                None => rest.push(short(value)),
+            }
+        }
+        rest
+    };
+    let (gone, new) = (rest(before, after), rest(after, before));
+    if gone.is_empty() && new.is_empty() {
+        let (before, after) = both(&Value::Array(before.to_vec()), &Value::Array(after.to_vec()));
+        let text = format!("{before} {} {after}   (only the order)", look.arrow());
+        let rows = wrap(&text, room.saturating_sub(4)).into_iter().map(|text| Row::new(look, Sign::Same, text)).collect();
+        return (text.clone(), text, rows);
+    }
+    let same = before.len() - gone.len();
+    let mut plain: Vec<String> = gone.iter().map(|t| format!("-{t}")).chain(new.iter().map(|t| format!("+{t}"))).collect();
+    let mut shown: Vec<String> = gone
+        .iter()
+        .map(|t| look.paint(BAD, &format!("-{t}")))
+        .chain(new.iter().map(|t| look.paint(GOOD, &format!("+{t}"))))
+        .collect();
+    let mut rows: Vec<Row> = [(Sign::Removed, &gone), (Sign::Added, &new)]
+        .into_iter()
+        .flat_map(|(sign, texts)| texts.iter().map(move |text| (sign, text)))
+        .flat_map(|(sign, text)| wrap(text, room.saturating_sub(4)).into_iter().map(move |text| Row::new(look, sign, text)))
+        .collect();
+    if same > 0 {
+        let note = format!("({same} unchanged)");
+        plain.push(note.clone());
+        shown.push(look.paint(QUIET, &note));
+        rows.push(Row::new(look, Sign::Same, look.paint(QUIET, &note)));
+    }
+    (plain.join("  "), shown.join("  "), rows)
+}
+
+/// The rows of a comparison of lines, the end left out when there are too many.
+fn limited(look: &Look, lines: Vec<Line>, room: usize, all: bool) -> Vec<Row> {
+    let room = room.saturating_sub(4);
+    let shown = if all || lines.len() <= LINES + 5 { lines.len() } else { LINES };
+    let left = lines.len() - shown;
+    let mut rows: Vec<Row> = lines
+        .into_iter()
+        .take(shown)
+        .flat_map(|line| {
+            let (sign, text) = match line {
+                Line::Same(text) => (Sign::Same, text),
+                Line::Added(text) => (Sign::Added, text),
+                Line::Removed(text) => (Sign::Removed, text),
+                Line::Gap(_) => (Sign::Same, look.dots().to_owned()),
+            };
+            let indent = text.len() - text.trim_start().len();
+            let indent = " ".repeat(indent.min(room / 2));
+            wrap(text.trim_start(), room.saturating_sub(indent.len()))
+                .into_iter()
+                .map(move |text| Row::new(look, sign, format!("{indent}{text}").trim_end().to_owned()))
+        })
+        .collect();
+    if left > 0 {
+        let note = format!("{} {left} more lines (`--verbose` shows them)", look.dots());
+        rows.push(Row::new(look, Sign::Same, look.paint(QUIET, &note)));
+    }
+    rows
+}
+
+/// The fields of an object that is to be made: names and values, references by name, `secret` ones hidden.
+pub(crate) fn fields(look: &Look, desired: &Value, secret: &dyn Fn(&[String]) -> bool, room: usize) -> Vec<String> {
+    let mut leaves = Vec::new();
+    collect(&Ids::default().symbolic(desired), &mut Vec::new(), secret, &mut leaves);
+    let column = leaves.iter().map(|(path, _)| width(path)).max().unwrap_or(0).min(PATHS).min(room / 3);
+    let mut out = Vec::new();
+    for (path, value) in leaves {
+        let text = value.as_ref().map_or_else(|| "(secret)".to_owned(), short);
+        let head = format!("{}   ", super::style::pad(&path, column));
+        let several = value.as_ref().is_some_and(|v| holds_objects(v) || v.as_str().is_some_and(|s| s.trim().contains('\n')));
+        if !several && width(&head) + width(&text) <= room {
+            out.push(head + &text);
+            continue;
+        }
+        out.push(path);
+        let lines = if several { value.as_ref().map(long).unwrap_or_default() } else { vec![text] };
+        for line in lines {
+            let indent = " ".repeat((line.len() - line.trim_start().len()).min(room / 2) + 2);
+            out.extend(wrap(line.trim_start(), room.saturating_sub(indent.len())).into_iter().map(|l| format!("{indent}{l}")));
+        }
+    }
+    out.iter().map(|line| look.paint(QUIET, line.trim_end())).collect()
+}
+
+fn holds_objects(value: &Value) -> bool {
+    value.as_array().is_some_and(|items| items.iter().any(|item| !is_scalar(item)))
+}
+
+fn collect(value: &Value, path: &mut Vec<String>, secret: &dyn Fn(&[String]) -> bool, out: &mut Vec<(String, Option<Value>)>) {
+    let name = path.iter().map(|step| clean(step)).collect::<Vec<_>>().join(".");
+    if value.is_null() || name.starts_with("tags.stack:") {
+        return;
+    }
+    if !path.is_empty() && secret(path) {
+        return out.push((name, None));
+    }
+    match value {
+        Value::Object(map) if !map.is_empty() || path.is_empty() => {
+            for (key, value) in map {
+                path.push(key.clone());
+                collect(value, path, secret, out);
+                path.pop();
+            }
+        }
+        // What is secret inside of a list is hidden where it stands.
+        other => out.push((name, Some(redacted(other, path, secret)))),
+    }
+}
+
+/// The value with everything secret in it hidden.
+pub(crate) fn redacted(value: &Value, path: &mut Vec<String>, secret: &dyn Fn(&[String]) -> bool) -> Value {
+    if !path.is_empty() && secret(path) {
+        return Value::String("(secret)".into());
+    }
+    let mut inside = |step: String, value: &Value| {
+        path.push(step);
+        let value = redacted(value, path, secret);
+        path.pop();
+        value
+    };
+    match value {
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), inside(key.clone(), value))).collect(),
+        Value::Array(items) => items.iter().enumerate().map(|(at, value)| inside(at.to_string(), value)).collect(),
+        other => other.clone(),
+    }
+}
