@@ -178,7 +178,9 @@ fn body(section: &Section, view: &View) -> Vec<String> {
             .iter()
             .flat_map(|item| {
                 let rows = rows(item, view, look.width.saturating_sub(10));
-                let rows = rows.into_iter().map(|row| format!("  {}{}", gutter(look, row.sign), row.text));
+                let rows = rows
+                    .into_iter()
+                    .map(|row| format!("{}{}{}", if row.nested { "      " } else { "  " }, gutter(look, row.sign), row.text));
                 explained(item, view).into_iter().chain(rows).collect::<Vec<_>>()
             })
             .collect(),
@@ -251,7 +253,8 @@ fn explained(item: &Item, view: &View) -> Vec<String> {
     let mut out = vec![if notes.is_empty() { key } else { format!("{key}   {}", look.paint(QUIET, &notes.join(" "))) }];
     let told = item.reason.iter().map(|reason| clean(reason).into_owned()).chain(consent_note(item, view));
     let room = look.width.saturating_sub(8);
-    out.extend(told.flat_map(|text| wrap(&text, room)).map(|line| format!("    {line}")));
+    // The flag and its value stay on one line, to be copied.
+    out.extend(told.flat_map(|text| wrap(&text, room)).map(|line| format!("    {}", line.replace('\u{a0}', " "))));
     out
 }
 
@@ -260,7 +263,7 @@ fn consent_note(item: &Item, view: &View) -> Option<String> {
         if view.allowed.contains(&item.key) {
             "holds data; you allowed it to go".to_owned()
         } else {
-            format!("holds data: needs `--allow-delete {}`", clean_key(&item.key))
+            format!("holds data: needs `--allow-delete\u{a0}{}`", clean_key(&item.key))
         }
     })
 }
@@ -377,9 +380,7 @@ fn as_diff(item: &Item, view: &View) -> Vec<String> {
             Sign::Added => '+',
             Sign::Removed => '-',
         };
-        // The sign stands in the first column only.
-        let text = row.text.strip_prefix("  ").map_or(row.text.clone(), |inner| format!("  {}", inner.get(2..).unwrap_or("")));
-        format!("{sign} {text}")
+        format!("{sign} {}{}", if row.nested { "    " } else { "" }, row.text)
     }));
     out
 }
@@ -592,7 +593,8 @@ pub(crate) mod tests {
     #[test]
     fn verbose_lists_the_fields_of_what_is_created() {
         let mut plan = everything();
-        plan.items.retain(|item| item.action == Action::Create && !item.key.name.ends_with(['b', 'c']));
+        plan.items
+            .retain(|item| item.action == Action::Create && !item.key.name.ends_with("-b") && !item.key.name.ends_with("-c"));
         let text = plan_text(&plan, &View { verbose: true, ..view(Look::plain(80)) });
         check(&text, 80);
         assert!(!text.contains("hunter2"));

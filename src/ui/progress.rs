@@ -144,15 +144,16 @@ impl State {
         let name_columns = names.iter().map(|name| width(name)).max().unwrap_or(0).min(columns * 2 / 5);
         let mut out = Vec::new();
         for (((_, verb), work), name) in work.iter().take(shown).zip(&names) {
-            let usual = if work.usual > LONG { format!("usually {}", roughly(work.usual)) } else { String::new() };
-            let times = format!("{:>6}  {usual:<13}", duration(now.saturating_duration_since(work.began)));
+            let usual =
+                if work.usual > LONG && columns >= 80 { format!("usually {}", roughly(work.usual)) } else { String::new() };
+            let times = format!("{:>6}  {usual}", duration(now.saturating_duration_since(work.began)));
             let times = times.trim_end();
             let said = match &work.status {
                 Some(why) if work.retrying => format!("{}, trying again: {why}", doing(*verb)),
                 Some(status) => format!("{}: {status}", doing(*verb)),
                 None => doing(*verb).to_owned(),
             };
-            let room = columns.saturating_sub(2 + name_columns + 2 + 2 + 21);
+            let room = columns.saturating_sub(2 + name_columns + 2 + 2 + if columns >= 80 { 22 } else { 6 });
             // On a narrow terminal the words go before the name, and the time stays.
             let said = pad(&fit(look, &said, room), room);
             let name = pad(&fit(look, name, name_columns), name_columns);

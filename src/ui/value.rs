@@ -42,6 +42,8 @@ impl Sign {
 pub(crate) struct Row {
     pub sign: Sign,
     pub text: String,
+    /// It stands under the name of its field.
+    pub nested: bool,
 }
 
 impl Row {
@@ -51,7 +53,7 @@ impl Row {
             Sign::Removed => look.paint(BAD, &text),
             Sign::Same | Sign::Changed => text,
         };
-        Row { sign, text }
+        Row { sign, text, nested: false }
     }
 }
 
@@ -90,6 +92,15 @@ fn long(value: &Value) -> Vec<String> {
         other => serde_json::to_string_pretty(other).unwrap_or_default(),
     };
     text.lines().map(|line| clean(line).into_owned()).collect()
+}
+
+/// The lines of a value without the commas that depend on the line after.
+fn comparable(value: &Value) -> Vec<String> {
+    let mut lines = long(value);
+    if !is_scalar(&settle(value)) {
+        lines.iter_mut().for_each(|line| line.truncate(line.trim_end_matches(',').len()));
+    }
+    lines
 }
 
 /// The same meaning in one form: keys sorted, documents in text parsed, a policy's single values as lists.
@@ -152,14 +163,14 @@ fn one(look: &Look, change: &Change, path: &str, column: usize, room: usize, all
     let head = format!("{}   ", super::style::pad(path, column));
     let line = |plain: &str, shown: String| {
         let fits = width(&head) + width(plain) + forces.len() <= room;
-        fits.then(|| vec![Row { sign, text: format!("{head}{shown}{}", look.paint(LOST, forces)) }])
+        fits.then(|| vec![Row { sign, text: format!("{head}{shown}{}", look.paint(LOST, forces)), nested: false }])
     };
     let painted = |text: &str| Row::new(look, sign, text.to_owned()).text;
     let known = change.unknown.as_ref().map(|key| format!("(known once {key} exists)"));
     // A change that says what changed under the name of the field.
     let under = |rows: Vec<Row>| {
-        let mut out = vec![Row { sign, text: format!("{path}{}", look.paint(LOST, forces)) }];
-        out.extend(rows.into_iter().map(|row| Row { text: format!("  {}{}", row.sign.gutter(), row.text), ..row }));
+        let mut out = vec![Row { sign, text: format!("{path}{}", look.paint(LOST, forces)), nested: false }];
+        out.extend(rows.into_iter().map(|row| Row { nested: true, ..row }));
         out
     };
     let wrapped = |sign: Sign, text: &str| {
@@ -184,16 +195,17 @@ fn one(look: &Look, change: &Change, path: &str, column: usize, room: usize, all
     }
     let arrow = look.arrow();
     match (&change.before, &change.after, &known) {
-        (Some(before), _, Some(known)) => {
+        // The same name on both sides would say nothing.
+        (Some(before), _, Some(known)) if change.unknown.as_ref().is_none_or(|key| short(before) != key.to_string()) => {
             let before = short(before);
             let shown = format!("{} {arrow} {}", look.paint(BAD, &before), look.paint(QUIET, known));
             line(&format!("{before} {arrow} {known}"), shown).unwrap_or_else(|| {
                 under([wrapped(Sign::Removed, &before), wrapped(Sign::Added, known)].into_iter().flatten().collect())
             })
         }
-        (None, _, Some(known)) => line(known, look.paint(QUIET, known)).unwrap_or_else(|| under(wrapped(Sign::Added, known))),
+        (_, _, Some(known)) => line(known, look.paint(QUIET, known)).unwrap_or_else(|| under(wrapped(Sign::Added, known))),
         (Some(before), Some(after), None) => {
-            let (old, new) = (long(before), long(after));
+            let (old, new) = (comparable(before), comparable(after));
             if old.len() <= 1 && new.len() <= 1 {
                 let (before, after) = both(before, after);
                 let shown = format!("{} {arrow} {}", look.paint(BAD, &before), look.paint(GOOD, &after));
