@@ -3,6 +3,7 @@
 mod apply;
 mod completions;
 mod destroy;
+mod graph;
 mod init;
 mod local;
 mod outputs;
@@ -168,6 +169,8 @@ enum Command {
     Show(show::Arguments),
     /// Print the address, endpoints and identifiers of what is running
     Outputs(outputs::Arguments),
+    /// Draw the architecture: Mermaid, DOT or SVG
+    Graph(graph::Arguments),
     /// Print the JSON Schema of stack files, or of plans
     Schema(schema::Arguments),
     /// Write a commented stack file to start from
@@ -219,6 +222,7 @@ async fn run(command: Command, color: ui::Color) -> Result {
         Command::Destroy(arguments) => destroy::run(arguments, color).await,
         Command::Show(arguments) => show::run(arguments, color).await,
         Command::Outputs(arguments) => outputs::run(arguments, color).await,
+        Command::Graph(arguments) => graph::run(arguments),
         Command::Schema(arguments) => schema::run(arguments),
         Command::Init(arguments) => init::run(arguments, color),
         Command::Local(arguments) => local::run(arguments, color).await,

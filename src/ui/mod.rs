@@ -14,6 +14,7 @@
 //! | [`confirm`] | a question |
 
 pub mod confirm;
+pub mod diagram;
 mod kinds;
 mod lines;
 mod note;
@@ -27,6 +28,7 @@ mod value;
 
 pub use confirm::confirm;
 pub use note::{note, problem};
+pub use diagram::Diagram;
 pub use outcome::{errors, outcome, outcome_json};
 pub use plan::{View, plan_markdown, plan_text};
 pub use plan_json::{plan_json, plan_schema};

@@ -149,7 +149,7 @@ fn settle_statement(statement: &Value) -> Value {
 /// The rows of an object's changes, in `room` columns (without the signs).
 pub(crate) fn changes(look: &Look, changes: &[&Change], room: usize, all: bool) -> Vec<Row> {
     let paths: Vec<String> = changes.iter().map(|change| clean(&change.path).into_owned()).collect();
-    let column = paths.iter().map(|path| width(path)).max().unwrap_or(0).min(PATHS).min(room / 3);
+    let column = paths.iter().map(|path| width(path)).max().unwrap_or(0).min(PATHS).min(room / 2);
     changes.iter().zip(&paths).flat_map(|(change, path)| one(look, change, path, column, room, all)).collect()
 }
 
@@ -307,7 +307,7 @@ fn limited(look: &Look, lines: Vec<Line>, room: usize, all: bool) -> Vec<Row> {
 pub(crate) fn fields(look: &Look, desired: &Value, secret: &dyn Fn(&[String]) -> bool, room: usize) -> Vec<String> {
     let mut leaves = Vec::new();
     collect(&Ids::default().symbolic(desired), &mut Vec::new(), secret, &mut leaves);
-    let column = leaves.iter().map(|(path, _)| width(path)).max().unwrap_or(0).min(PATHS).min(room / 3);
+    let column = leaves.iter().map(|(path, _)| width(path)).max().unwrap_or(0).min(PATHS).min(room / 2);
     let mut out = Vec::new();
     for (path, value) in leaves {
         let text = value.as_ref().map_or_else(|| "(secret)".to_owned(), short);

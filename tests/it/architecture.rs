@@ -1,0 +1,66 @@
+//! What the code promises about itself.
+
+use std::path::{Path, PathBuf};
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut out = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            out.extend(sources(&path));
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            out.push(path);
+        }
+    }
+    out
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Which files of `folder` mention one of the words.
+fn mentions(folder: &str, words: &[&str]) -> Vec<String> {
+    let mut out = Vec::new();
+    let files = sources(&root().join("src").join(folder));
+    assert!(!files.is_empty(), "{folder}");
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for (n, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+            if words.iter().any(|word| line.contains(word)) {
+                out.push(format!("{}:{}: {}", file.display(), n + 1, line.trim()));
+            }
+        }
+    }
+    out
+}
+
+#[test]
+fn arrows_go_one_way() {
+    let none: Vec<String> = Vec::new();
+    let others = ["crate::aws", "crate::blueprint", "crate::commands", "crate::config", "crate::ui", "crate::local"];
+    assert_eq!(mentions("engine", &others), none);
+    assert_eq!(mentions("engine", &["aws_sdk", "aws_config", "serde_saphyr", "indicatif"]), none);
+    assert_eq!(mentions("aws", &["crate::blueprint", "crate::commands", "crate::config", "crate::ui", "crate::local"]), none);
+    assert_eq!(mentions("config", &["crate::aws", "crate::blueprint", "crate::commands", "crate::ui", "crate::local"]), none);
+    assert_eq!(mentions("blueprint", &["crate::commands", "crate::ui", "crate::local"]), none);
+    assert_eq!(mentions("ui", &["crate::aws", "crate::blueprint", "crate::commands", "crate::config", "crate::local"]), none);
+}
+
+#[test]
+fn only_config_reads_yaml_and_only_local_knows_localstack() {
+    let none: Vec<String> = Vec::new();
+    for folder in ["aws", "blueprint", "commands", "engine", "local", "ui"] {
+        assert_eq!(mentions(folder, &["serde_saphyr"]), none);
+    }
+    for folder in ["aws", "blueprint", "config", "engine", "ui"] {
+        assert_eq!(mentions(folder, &["localstack", "LocalStack", "4566"]), none);
+    }
+}
+
+#[test]
+fn the_schema_that_is_checked_in_is_fresh() {
+    let now = serde_json::to_string_pretty(&stack::commands::stack_schema()).unwrap() + "\n";
+    let file = std::fs::read_to_string(root().join("stack.schema.json")).unwrap();
+    assert!(now == file, "run: cargo run -- schema > stack.schema.json");
+}

@@ -1,0 +1,147 @@
+//! Changes that are made behind our back are found, named, and mended.
+
+use serde_json::json;
+
+use crate::lifecycle::{STACK, Subject};
+
+/// Lets boto3 change something, and holds that the plan is exactly what mends it.
+#[track_caller]
+fn behind(s: &Subject, script: &str, expected: &[&str]) {
+    s.account.boto3(script, &json!(null));
+    assert_eq!(s.changes(), expected, "{script}");
+    s.apply();
+    s.assert_in_step();
+}
+
+const FIND: &str = r#"
+def ours(kind, name):
+    return [{"Name": "tag:stack:key", "Values": [f"{kind}/{name}"]}, {"Name": "tag:stack:name", "Values": ["shop"]}]
+ec2, elbv2, ecs = client("ec2"), client("elbv2"), client("ecs")
+def group(name): return ec2.describe_security_groups(Filters=ours("ec2.security_group", name))["SecurityGroups"][0]["GroupId"]
+def subnet(name): return ec2.describe_subnets(Filters=ours("ec2.subnet", name))["Subnets"][0]["SubnetId"]
+def table(name): return ec2.describe_route_tables(Filters=ours("ec2.route_table", name))["RouteTables"][0]
+"#;
+
+#[test]
+fn what_was_changed_behind_our_back_is_found_and_mended() {
+    let s = Subject::new(STACK);
+    s.apply();
+    let behind = |script: &str, expected: &[&str]| behind(&s, &format!("{FIND}{script}"), expected);
+
+    // A rule deleted, one added, one that replaces ours without our tags.
+    behind(
+        r#"rule = ec2.describe_security_group_rules(Filters=ours("ec2.security_group_rule", "api-from-alb"))["SecurityGroupRules"][0]
+ec2.revoke_security_group_ingress(GroupId=rule["GroupId"], SecurityGroupRuleIds=[rule["SecurityGroupRuleId"]])"#,
+        &["create ec2.security_group_rule/api-from-alb"],
+    );
+    let added = s.account.boto3(
+        &format!("{FIND}{}", r#"result = ec2.authorize_security_group_ingress(GroupId=group("web"), IpPermissions=[{"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}])["SecurityGroupRules"][0]["SecurityGroupRuleId"]"#),
+        &json!(null),
+    );
+    assert_eq!(s.changes(), [format!("delete ec2.security_group_rule/{}", added.as_str().unwrap())]);
+    s.apply();
+    s.assert_in_step();
+    behind(
+        r#"rule = ec2.describe_security_group_rules(Filters=ours("ec2.security_group_rule", "web-from-alb"))["SecurityGroupRules"][0]
+ec2.delete_tags(Resources=[rule["SecurityGroupRuleId"]])"#,
+        &["update ec2.security_group_rule/web-from-alb"],
+    );
+
+    // A count, and a tag: one of the user's, and the one that says whose it is.
+    behind(r#"ecs.update_service(cluster="shop", service="shop-api", desiredCount=5)"#, &["update ecs.service/api"]);
+    behind(r#"ec2.delete_tags(Resources=[subnet("app-a")], Tags=[{"Key": "team"}])"#, &["update ec2.subnet/app-a"]);
+    behind(r#"ec2.delete_tags(Resources=[subnet("app-b")], Tags=[{"Key": "stack:key"}])"#, &["update ec2.subnet/app-b"]);
+
+    // A scaled service is autoscaling's: its count is no drift.
+    behind(r#"ecs.update_service(cluster="shop", service="shop-web", desiredCount=4)"#, &[]);
+    behind(
+        r#"client("application-autoscaling").delete_scaling_policy(PolicyName=client("application-autoscaling").describe_scaling_policies(ServiceNamespace="ecs", ResourceId="service/shop/shop-web")["ScalingPolicies"][0]["PolicyName"], ServiceNamespace="ecs", ResourceId="service/shop/shop-web", ScalableDimension="ecs:service:DesiredCount")"#,
+        &["create application-autoscaling.scaling_policy/web-cpu"],
+    );
+
+    // The network.
+    behind(
+        r#"ec2.delete_route(RouteTableId=table("app-a")["RouteTableId"], DestinationCidrBlock="0.0.0.0/0")"#,
+        &["create ec2.route/app-a-internet"],
+    );
+    behind(
+        r#"ec2.disassociate_route_table(AssociationId=[a for a in table("app-b")["Associations"] if a.get("SubnetId")][0]["RouteTableAssociationId"])"#,
+        &["create ec2.route_table_association/app-b"],
+    );
+    behind(
+        r#"vpc = table("public")["VpcId"]
+default = ec2.describe_security_groups(Filters=[{"Name": "vpc-id", "Values": [vpc]}, {"Name": "group-name", "Values": ["default"]}])["SecurityGroups"][0]["GroupId"]
+ec2.authorize_security_group_ingress(GroupId=default, IpPermissions=[{"IpProtocol": "tcp", "FromPort": 1, "ToPort": 2, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}])"#,
+        &["update ec2.default_security_group/main"],
+    );
+
+    // The balancer.
+    behind(
+        r#"balancer = elbv2.describe_load_balancers(Names=["shop"])["LoadBalancers"][0]["LoadBalancerArn"]
+listener = elbv2.describe_listeners(LoadBalancerArn=balancer)["Listeners"][0]["ListenerArn"]
+rule = [r for r in elbv2.describe_rules(ListenerArn=listener)["Rules"] if not r["IsDefault"]][0]["RuleArn"]
+elbv2.delete_rule(RuleArn=rule)"#,
+        &["create elbv2.rule/api-api"],
+    );
+    behind(
+        r#"elbv2.modify_target_group_attributes(TargetGroupArn=elbv2.describe_target_groups(Names=["shop-api"])["TargetGroups"][0]["TargetGroupArn"], Attributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": "300"}])"#,
+        &["update elbv2.target_group/api"],
+    );
+
+    // Roles and logs.
+    behind(r#"client("iam").put_role_policy(RoleName="shop-api-task", PolicyName="more", PolicyDocument='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}')"#, &["update iam.role/api-task"]);
+    behind(r#"client("logs").put_retention_policy(logGroupName="/stack/shop/default/api", retentionInDays=1)"#, &["update logs.log_group/api"]);
+
+    s.destroy();
+    assert_eq!(s.account.inventory("shop", "default"), json!({}));
+}
+
+#[test]
+fn a_target_group_that_is_gone_comes_back_with_everything_that_needs_it() {
+    let s = Subject::new(STACK);
+    s.apply();
+    s.account.boto3(
+        r#"elbv2 = client("elbv2")
+balancer = elbv2.describe_load_balancers(Names=["shop"])["LoadBalancers"][0]["LoadBalancerArn"]
+listener = elbv2.describe_listeners(LoadBalancerArn=balancer)["Listeners"][0]["ListenerArn"]
+for rule in elbv2.describe_rules(ListenerArn=listener)["Rules"]:
+    if not rule["IsDefault"]: elbv2.delete_rule(RuleArn=rule["RuleArn"])
+elbv2.delete_target_group(TargetGroupArn=elbv2.describe_target_groups(Names=["shop-api"])["TargetGroups"][0]["TargetGroupArn"])"#,
+        &json!(null),
+    );
+    let changes = s.changes();
+    assert!(changes.contains(&"create elbv2.target_group/api".to_owned()), "{changes:#?}");
+    assert!(changes.contains(&"create elbv2.rule/api-api".to_owned()), "{changes:#?}");
+    assert!(changes.contains(&"update ecs.service/api".to_owned()), "{changes:#?}");
+    s.apply();
+    s.assert_in_step();
+    s.destroy();
+    assert_eq!(s.account.inventory("shop", "default"), json!({}));
+}
+
+#[test]
+fn somebody_elses_object_with_our_name_is_refused_with_its_arn() {
+    let s = Subject::new(STACK);
+    s.account.boto3(r#"client("logs").create_log_group(logGroupName="/stack/shop/default/web")"#, &json!(null));
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
+    assert!(refused.stderr.contains("/stack/shop/default/web"), "{}", refused.stderr);
+    let left = s.account.inventory("shop", "default");
+    assert!(left.get("ec2.vpc").is_none(), "nothing was done: {left:#}");
+}
+
+#[test]
+fn two_objects_with_one_key_stop_the_run_and_are_named() {
+    let s = Subject::new(STACK);
+    s.apply();
+    let twin = s.account.boto3(
+        r#"ec2 = client("ec2")
+tags = ec2.describe_vpcs(Filters=[{"Name": "tag:stack:name", "Values": ["shop"]}])["Vpcs"][0]["Tags"]
+result = ec2.create_vpc(CidrBlock="10.9.0.0/16", TagSpecifications=[{"ResourceType": "vpc", "Tags": tags}])["Vpc"]["VpcId"]"#,
+        &json!(null),
+    );
+    let stopped = s.place.stack(&["plan", "s.yaml"]).exits(1);
+    assert!(stopped.stderr.contains(twin.as_str().unwrap()) && stopped.stderr.contains("ec2.vpc/main"), "{}", stopped.stderr);
+    s.account.boto3(r#"client("ec2").delete_vpc(VpcId=args)"#, &twin);
+    s.assert_in_step();
+    s.destroy();
+}

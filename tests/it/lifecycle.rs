@@ -1,0 +1,305 @@
+//! From nothing to the whole stack, through every kind of edit, to nothing again. Read back with boto3.
+
+use serde_json::{Value, json};
+
+use crate::cli::{FILES, published};
+use crate::support::aws::{Account, LocalAws};
+use crate::support::client::count;
+use crate::support::proxy::{Call, Proxy};
+use crate::support::run::{Output, Place};
+
+/// A stack file of which the tests change one thing at a time.
+pub const STACK: &str = r#"
+stack: shop
+region: us-east-1
+tags: { team: web }
+network: { zones: 2, nat: single }
+services:
+  web:
+    image: nginx:1.27
+    port: 80
+    scale: { min: 2, max: 6, cpu: 60 }
+    routes: ["/*"]
+    uses: [services.api]
+    environment: { LEVEL: info }
+  api:
+    image: nginx:1.27
+    port: 8080
+    count: 2
+    routes: ["/api/*"]
+  worker:
+    image: busybox:1.37
+    count: 1
+"#;
+
+/// A stack under test: its file, its account, and a proxy that counts.
+pub struct Subject {
+    pub place: Place,
+    pub account: Account,
+    pub proxy: Proxy,
+}
+
+impl Subject {
+    pub fn new(text: &str) -> Subject {
+        let account = LocalAws::shared().account();
+        let proxy = Proxy::start(&account.url);
+        let mut place = Place::with(&account.through(&proxy.url));
+        place.timeout = std::time::Duration::from_secs(300);
+        place.file("s.yaml", text);
+        Subject { place, account, proxy }
+    }
+
+    #[track_caller]
+    pub fn apply(&self) -> Output {
+        self.place.stack(&["apply", "s.yaml", "--yes"]).ok()
+    }
+
+    /// What the plan says: key and action, sorted.
+    #[track_caller]
+    pub fn changes(&self) -> Vec<String> {
+        let plan = self.place.stack(&["plan", "s.yaml", "--json"]).ok().json();
+        let mut out: Vec<String> = plan["changes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|c| format!("{} {}", c["action"].as_str().unwrap(), c["key"].as_str().unwrap()))
+            .collect();
+        out.sort();
+        out
+    }
+
+    #[track_caller]
+    pub fn assert_in_step(&self) {
+        assert_eq!(self.changes(), Vec::<String>::new());
+    }
+
+    #[track_caller]
+    pub fn destroy(&self) {
+        self.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "logs.log_group/*"]).ok();
+    }
+}
+
+fn mutating(calls: &[Call]) -> Vec<String> {
+    calls.iter().filter(|c| c.mutating).map(Call::name).collect()
+}
+
+#[test]
+fn every_published_file_comes_up_stays_and_goes() {
+    for (file, envs) in FILES {
+        for env in *envs {
+            let subject = Subject::new(&std::fs::read_to_string(published(file)).unwrap());
+            let with = |arguments: &[&str]| -> Output {
+                let mut arguments = arguments.to_vec();
+                if !env.is_empty() {
+                    arguments.extend(["--env", env]);
+                }
+                subject.place.stack(&arguments)
+            };
+            with(&["apply", "s.yaml", "--yes"]).ok();
+            let stack = std::fs::read_to_string(published(file)).unwrap();
+            let stack = stack.lines().find_map(|l| l.strip_prefix("stack: ")).unwrap().to_owned();
+            let env_name = if env.is_empty() { "default" } else { env };
+            let made = subject.account.inventory(&stack, env_name);
+            assert!(count(&made) > 15, "{file} {env}: {made:#}");
+
+            with(&["plan", "s.yaml", "--detailed-exitcode"]).ok();
+            subject.proxy.take();
+            with(&["apply", "s.yaml", "--yes"]).ok();
+            assert_eq!(mutating(&subject.proxy.take()), Vec::<String>::new(), "{file} {env}");
+
+            with(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+            assert_eq!(subject.account.inventory(&stack, env_name), json!({}), "{file} {env}");
+        }
+    }
+}
+
+/// Edits the file, and holds that plan and apply do exactly that.
+#[track_caller]
+fn edit(subject: &Subject, from: &str, to: &str, expected: &[&str]) {
+    let path = subject.place.path().join("s.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{from}");
+    std::fs::write(&path, text.replace(from, to)).unwrap();
+    assert_eq!(subject.changes(), expected, "{from} → {to}");
+    subject.apply();
+    subject.assert_in_step();
+}
+
+#[test]
+fn each_kind_of_edit_does_exactly_itself() {
+    let s = Subject::new(STACK);
+    s.apply();
+    s.assert_in_step();
+
+    edit(&s, "busybox:1.37", "busybox:1.38", &["update ecs.service/worker", "update ecs.task_definition/worker"]);
+    edit(&s, "LEVEL: info", "LEVEL: debug, MORE: yes-please", &["update ecs.service/web", "update ecs.task_definition/web"]);
+    edit(&s, "count: 2", "count: 3", &["update ecs.service/api"]);
+    edit(&s, "max: 6, cpu: 60", "max: 8, cpu: 60", &["update application-autoscaling.scalable_target/web"]);
+    edit(&s, "cpu: 60", "cpu: 50, memory: 70", &[
+        "create application-autoscaling.scaling_policy/web-memory",
+        "update application-autoscaling.scaling_policy/web-cpu",
+    ]);
+    edit(&s, "[\"/api/*\"]", "[\"/api/*\", \"/v2/*\"]", &["create elbv2.rule/api-v2"]);
+    edit(&s, "[\"/api/*\", \"/v2/*\"]", "[\"/v2/*\"]", &["delete elbv2.rule/api-api"]);
+    // Who may talk to whom is a rule of its own.
+    edit(&s, "uses: [services.api]", "uses: []", &["delete ec2.security_group_rule/api-from-web"]);
+
+    let vpc = r#"result = client("ec2").describe_vpcs(Filters=[{"Name": "tag:stack:name", "Values": ["shop"]}])["Vpcs"][0]["Tags"]"#;
+    let team = |tags: &Value| tags.as_array().unwrap().iter().find(|t| t["Key"] == "team").map(|t| t["Value"].clone());
+    assert_eq!(team(&s.account.boto3(vpc, &json!(null))), Some(json!("web")));
+    let path = s.place.path().join("s.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("team: web", "team: shop")).unwrap();
+    let changes = s.changes();
+    assert!(changes.len() > 30 && changes.iter().all(|c| c.starts_with("update ")), "{changes:#?}");
+    s.apply();
+    s.assert_in_step();
+    assert_eq!(team(&s.account.boto3(vpc, &json!(null))), Some(json!("shop")));
+
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("tags: { team: shop }", "")).unwrap();
+    s.apply();
+    s.assert_in_step();
+    assert_eq!(team(&s.account.boto3(vpc, &json!(null))), None);
+
+    s.destroy();
+    assert_eq!(s.account.inventory("shop", "default"), json!({}));
+}
+
+#[test]
+fn a_zone_comes_and_goes() {
+    let s = Subject::new(STACK);
+    s.apply();
+    edit(&s, "zones: 2", "zones: 3", &[
+        "create ec2.route/app-c-internet",
+        "create ec2.route_table/app-c",
+        "create ec2.route_table_association/app-c",
+        "create ec2.route_table_association/data-c",
+        "create ec2.route_table_association/public-c",
+        "create ec2.subnet/app-c",
+        "create ec2.subnet/data-c",
+        "create ec2.subnet/public-c",
+        "update ec2.vpc_endpoint/s3",
+        "update ecs.service/api",
+        "update ecs.service/web",
+        "update ecs.service/worker",
+        "update elbv2.load_balancer/main",
+    ]);
+    edit(&s, "zones: 3", "zones: 2", &[
+        "delete ec2.route/app-c-internet",
+        "delete ec2.route_table/app-c",
+        "delete ec2.route_table_association/app-c",
+        "delete ec2.route_table_association/data-c",
+        "delete ec2.route_table_association/public-c",
+        "delete ec2.subnet/app-c",
+        "delete ec2.subnet/data-c",
+        "delete ec2.subnet/public-c",
+        "update ec2.vpc_endpoint/s3",
+        "update ecs.service/api",
+        "update ecs.service/web",
+        "update ecs.service/worker",
+        "update elbv2.load_balancer/main",
+    ]);
+    s.destroy();
+    assert_eq!(s.account.inventory("shop", "default"), json!({}));
+}
+
+#[test]
+fn services_come_and_go_and_their_logs_only_with_consent() {
+    let s = Subject::new(STACK);
+    s.apply();
+    let path = s.place.path().join("s.yaml");
+    let extra = "  extra:\n    image: nginx:1.27\n    port: 9000\n    routes: [\"extra.example.com\"]\n    scale: { min: 1, max: 2, requests: 500 }\n";
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{text}{extra}")).unwrap();
+    let expected = [
+        "create application-autoscaling.scalable_target/extra",
+        "create application-autoscaling.scaling_policy/extra-requests",
+        "create ec2.security_group/extra",
+        "create ec2.security_group_rule/alb-to-extra",
+        "create ec2.security_group_rule/extra-from-alb",
+        "create ec2.security_group_rule/extra-to-anywhere",
+        "create ecs.service/extra",
+        "create ecs.task_definition/extra",
+        "create elbv2.rule/extra-extra-example-com",
+        "create elbv2.target_group/extra",
+        "create iam.role/extra-exec",
+        "create iam.role/extra-task",
+        "create logs.log_group/extra",
+    ];
+    assert_eq!(s.changes(), expected);
+    s.apply();
+    s.assert_in_step();
+
+    std::fs::write(&path, text).unwrap();
+    let gone: Vec<String> = expected.iter().map(|c| c.replace("create", "delete")).collect();
+    assert_eq!(s.changes(), gone);
+    // Without consent nothing at all is done.
+    s.proxy.take();
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
+    assert!(refused.stderr.contains("--allow-delete logs.log_group/extra"), "{}", refused.stderr);
+    assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
+    s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", "logs.log_group/extra"]).ok();
+    s.assert_in_step();
+    s.destroy();
+    assert_eq!(s.account.inventory("shop", "default"), json!({}));
+}
+
+#[test]
+fn a_port_is_changed_by_a_new_target_group_that_takes_over() {
+    let s = Subject::new(STACK);
+    s.apply();
+    let path = s.place.path().join("s.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("port: 8080", "port: 8081")).unwrap();
+    let changes = s.changes();
+    assert!(changes.contains(&"replace elbv2.target_group/api".to_owned()), "{changes:#?}");
+    assert!(changes.contains(&"update elbv2.rule/api-api".to_owned()), "{changes:#?}");
+    s.proxy.take();
+    s.apply();
+    let order: Vec<String> =
+        mutating(&s.proxy.take()).into_iter().filter(|c| c.contains("TargetGroup") || c.contains("ModifyRule")).collect();
+    let at = |name: &str| order.iter().position(|c| c.ends_with(name)).unwrap_or_else(|| panic!("{name}: {order:?}"));
+    assert!(at("CreateTargetGroup") < at("ModifyRule") && at("ModifyRule") < at("DeleteTargetGroup"), "{order:?}");
+    s.assert_in_step();
+    s.destroy();
+    assert_eq!(s.account.inventory("shop", "default"), json!({}));
+}
+
+#[test]
+fn two_environments_of_one_file_do_not_know_each_other() {
+    let text = format!("{STACK}environments:\n  blue: {{}}\n  green: {{ network: {{ cidr: 10.1.0.0/16 }} }}\n");
+    let s = Subject::new(&text);
+    s.place.stack(&["apply", "s.yaml", "--env", "blue", "--yes"]).ok();
+    s.place.stack(&["apply", "s.yaml", "--env", "green", "--yes"]).ok();
+    let green = s.account.inventory("shop", "green");
+    s.place.stack(&["plan", "s.yaml", "--env", "blue", "--detailed-exitcode"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--env", "blue", "--yes", "--allow-delete", "*"]).ok();
+    assert_eq!(s.account.inventory("shop", "blue"), json!({}));
+    assert_eq!(s.account.inventory("shop", "green"), green, "the other environment is untouched");
+    s.place.stack(&["plan", "s.yaml", "--env", "green", "--detailed-exitcode"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--env", "green", "--yes", "--allow-delete", "*"]).ok();
+    assert_eq!(s.account.inventory("shop", "green"), json!({}));
+}
+
+#[test]
+fn show_and_outputs_say_what_runs() {
+    let s = Subject::new(STACK);
+    let nothing = s.place.stack(&["show", "s.yaml"]).ok();
+    assert!(nothing.stdout.contains("Nothing is running"), "{}", nothing.stdout);
+    s.apply();
+    let shown = s.place.stack(&["show", "s.yaml", "--json"]).ok().json();
+    let services: Vec<(&str, i64)> = shown["services"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| (v["name"].as_str().unwrap(), v["running"].as_i64().unwrap()))
+        .collect();
+    assert_eq!(services, [("api", 2), ("web", 2), ("worker", 1)]);
+    let dns = s.account.boto3(r#"result = client("elbv2").describe_load_balancers()["LoadBalancers"][0]["DNSName"]"#, &json!(null));
+    let url = s.place.stack(&["outputs", "s.yaml", "url"]).ok();
+    assert_eq!(url.stdout.trim(), format!("http://{}", dns.as_str().unwrap()));
+    let all = s.place.stack(&["outputs", "s.yaml", "--json"]).ok().json();
+    assert_eq!(all["cluster"], "shop");
+    s.destroy();
+}

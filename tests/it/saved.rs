@@ -1,0 +1,66 @@
+//! Saved plans: what was shown is what is done, or nothing is.
+
+use serde_json::json;
+
+use crate::lifecycle::{STACK, Subject};
+
+#[test]
+fn a_saved_plan_is_applied_as_it_is() {
+    let s = Subject::new(STACK);
+    s.place.stack(&["plan", "s.yaml", "--out", "plan.json"]).ok();
+    // The file no longer counts.
+    s.place.file("s.yaml", &STACK.replace("busybox:1.37", "busybox:9"));
+    s.place.stack(&["apply", "plan.json", "--yes"]).ok();
+    assert_eq!(s.changes(), ["update ecs.service/worker", "update ecs.task_definition/worker"]);
+    // A second time there is nothing that it was made for.
+    let stale = s.place.stack(&["apply", "plan.json", "--yes"]).exits(1);
+    assert!(stale.stderr.contains("AWS has changed since the plan was saved"), "{}", stale.stderr);
+    s.destroy();
+}
+
+#[test]
+fn a_saved_plan_is_refused_when_aws_has_changed_in_what_it_touches_and_only_then() {
+    let s = Subject::new(STACK);
+    s.apply();
+    s.place.file("s.yaml", &STACK.replace("count: 2", "count: 3"));
+    s.place.stack(&["plan", "s.yaml", "--out", "plan.json"]).ok();
+    // Elsewhere: does not matter... to what the plan touches.
+    s.account.boto3(r#"client("ecs").update_service(cluster="shop", service="shop-api", desiredCount=4)"#, &json!(null));
+    s.proxy.take();
+    let refused = s.place.stack(&["apply", "plan.json", "--yes"]).exits(1);
+    assert!(refused.stderr.contains("`ecs.service/api`"), "{}", refused.stderr);
+    assert!(s.proxy.take().iter().all(|c| !c.mutating));
+    s.account.boto3(r#"client("ecs").update_service(cluster="shop", service="shop-api", desiredCount=2)"#, &json!(null));
+    s.place.stack(&["apply", "plan.json", "--yes"]).ok();
+    s.assert_in_step();
+    s.destroy();
+}
+
+#[test]
+fn a_saved_plan_that_was_edited_is_refused() {
+    let s = Subject::new(STACK);
+    s.place.stack(&["plan", "s.yaml", "--out", "plan.json"]).ok();
+    let path = s.place.path().join("plan.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("nginx:1.27", "nginx:6.66")).unwrap();
+    let refused = s.place.stack(&["apply", "plan.json", "--yes"]).exits(1);
+    assert!(refused.stderr.contains("was changed after it was saved"), "{}", refused.stderr);
+    assert_eq!(s.account.inventory("shop", "default"), json!({}));
+}
+
+#[test]
+fn exit_codes_and_consent() {
+    let s = Subject::new(STACK);
+    s.place.stack(&["plan", "s.yaml"]).ok();
+    s.place.stack(&["plan", "s.yaml", "--detailed-exitcode"]).exits(2);
+    let unasked = s.place.stack(&["apply", "s.yaml"]).exits(1);
+    assert!(unasked.stderr.contains("--yes"), "{}", unasked.stderr);
+    assert_eq!(s.account.inventory("shop", "default"), json!({}));
+    s.apply();
+    s.place.stack(&["plan", "s.yaml", "--detailed-exitcode"]).ok();
+    let refused = s.place.stack(&["destroy", "s.yaml", "--yes"]).exits(1);
+    assert!(refused.stderr.contains("--allow-delete logs.log_group/web"), "{}", refused.stderr);
+    s.assert_in_step();
+    s.destroy();
+    s.place.stack(&["plan", "s.yaml", "--destroy", "--detailed-exitcode"]).ok();
+}
