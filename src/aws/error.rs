@@ -193,6 +193,7 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
     }
     if code.contains("Duplicate")
         || code.contains("AlreadyExists")
+        || operation == "ecs:CreateService" && message.contains("not idempotent")
         || any(&["EntityAlreadyExists", "InvalidSubnet.Conflict", "Resource.AlreadyAssociated"])
     {
         return Class::Exists;

@@ -49,9 +49,7 @@ pub struct FixedResponse {
 impl Action {
     /// As AWS takes it.
     pub(super) fn to_sdk(&self) -> Result<sdk::Action> {
-        let missing = |field: &str| {
-            Error::new(Class::Invalid, format!("an action of kind `{}` needs `{field}`", self.kind))
-        };
+        let missing = |field: &str| Error::new(Class::Invalid, format!("an action of kind `{}` needs `{field}`", self.kind));
         let action = sdk::Action::builder().r#type(sdk::ActionTypeEnum::from(self.kind.as_str()));
         Ok(match self.kind.as_str() {
             "forward" => {

@@ -154,7 +154,9 @@ impl Resource for LoadBalancer {
             Err(e) if e.class == Class::Exists => {
                 let namesake = cx.cloud.elbv2.describe_load_balancers().names(&name).send().await.ok();
                 let arn = namesake.and_then(|a| a.load_balancers().first()?.load_balancer_arn.clone());
-                return Err(e.hint(format!("{} has the name `{name}` already", arn.as_deref().unwrap_or("another load balancer"))));
+                return Err(
+                    e.hint(format!("{} has the name `{name}` already", arn.as_deref().unwrap_or("another load balancer")))
+                );
             }
             other => other?,
         };

@@ -96,10 +96,7 @@ async fn target_groups(cx: &Cx) -> Result<Arc<Vec<sdk::TargetGroup>>> {
             let pages = cx.cloud.elbv2.describe_target_groups().into_paginator().items().send();
             let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("elbv2:DescribeTargetGroups"))?;
             let prefix = cx.scope.prefix();
-            Ok(all
-                .into_iter()
-                .filter(|g| g.target_group_name().is_some_and(|name| names::begins(&prefix, name, NAME)))
-                .collect())
+            Ok(all.into_iter().filter(|g| g.target_group_name().is_some_and(|name| names::begins(&prefix, name, NAME))).collect())
         })
         .await
 }
@@ -108,8 +105,7 @@ async fn target_groups(cx: &Cx) -> Result<Arc<Vec<sdk::TargetGroup>>> {
 async fn listeners(cx: &Cx) -> Result<Arc<Vec<sdk::Listener>>> {
     cx.reads
         .once("elbv2.listeners", async {
-            let mut arns: Vec<String> =
-                load_balancers(cx).await?.iter().filter_map(|b| b.load_balancer_arn.clone()).collect();
+            let mut arns: Vec<String> = load_balancers(cx).await?.iter().filter_map(|b| b.load_balancer_arn.clone()).collect();
             if arns.len() > FEW {
                 let tags = describe_tags(cx, &arns).await?;
                 arns.retain(|arn| tags.get(arn).is_some_and(|tags| cx.scope.owns(tags)));
