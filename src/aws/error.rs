@@ -117,15 +117,33 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
             message.contains("does not have an associated load balancer")
                 || message.contains("nable to assume")
                 || message.contains("Role is not valid")
+                || message.contains("still Draining")
                 || any(&["ClusterNotFoundException"])
         }
+        "ecs:CreateCluster" => message.to_ascii_lowercase().contains("service linked role"),
+        "ecs:PutClusterCapacityProviders" => any(&["UpdateInProgressException"]),
         "ecs:RegisterTaskDefinition" => message.contains("Role is not valid"),
         "application-autoscaling:RegisterScalableTarget" => message.contains("service doesn't exist"),
-        "application-autoscaling:PutScalingPolicy" => any(&["ObjectNotFoundException"]),
+        "application-autoscaling:PutScalingPolicy" => any(&["ObjectNotFoundException", "FailedResourceAccessException"]),
+        "elbv2:CreateLoadBalancer" => {
+            any(&["SubnetNotFound", "InvalidSecurityGroup"]) || message.contains("has no internet gateway")
+        }
+        "elbv2:CreateTargetGroup" => message.contains("is not found"),
         "elbv2:CreateListener"
+        | "elbv2:ModifyListener"
         | "elbv2:CreateRule"
+        | "elbv2:ModifyRule"
+        | "elbv2:SetRulePriorities"
         | "elbv2:ModifyTargetGroupAttributes"
-        | "elbv2:ModifyLoadBalancerAttributes" => any(&["TargetGroupNotFound", "LoadBalancerNotFound", "ListenerNotFound"]),
+        | "elbv2:ModifyLoadBalancerAttributes" => any(&[
+            "TargetGroupNotFound",
+            "LoadBalancerNotFound",
+            "ListenerNotFound",
+            "RuleNotFound",
+            // Another rule of ours has it and is about to move.
+            "PriorityInUse",
+        ]),
+        "iam:CreateRole" | "iam:UpdateAssumeRolePolicy" => message.contains("nvalid principal"),
         "iam:PutRolePolicy" | "iam:AttachRolePolicy" | "iam:TagRole" => any(&["NoSuchEntity", "NoSuchEntityException"]),
         "logs:PutRetentionPolicy" | "logs:TagResource" => any(&["ResourceNotFoundException"]),
         _ => operation.starts_with("ec2:") && code.ends_with("NotFound") && expects_presence(operation),
@@ -155,7 +173,12 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
     {
         return Class::InUse;
     }
-    if code.ends_with("NotFound")
+    // ECS has no code of its own for a task definition that is not there.
+    let no_task_definition = matches!(operation, "ecs:DescribeTaskDefinition" | "ecs:DeregisterTaskDefinition")
+        && code == "ClientException"
+        && (message.contains("nable to describe task definition") || message.contains("does not exist"));
+    if no_task_definition
+        || code.ends_with("NotFound")
         || code.ends_with("NotFoundException")
         || code.ends_with("NotFoundFault")
         || any(&[
@@ -170,6 +193,7 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
     }
     if code.contains("Duplicate")
         || code.contains("AlreadyExists")
+        || operation == "ecs:CreateService" && message.contains("not idempotent")
         || any(&["EntityAlreadyExists", "InvalidSubnet.Conflict", "Resource.AlreadyAssociated"])
     {
         return Class::Exists;
@@ -199,6 +223,18 @@ mod tests {
         assert_eq!(class("ec2:DeleteSubnet", "DependencyViolation"), Class::InUse);
         assert_eq!(class("elbv2:CreateLoadBalancer", "DuplicateLoadBalancerName"), Class::Exists);
         assert_eq!(class("ec2:CreateVpc", "VpcLimitExceeded"), Class::Limit);
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_tried_again() {
+        let class = |op, code, message| classify(op, Some(code), message, Some(400));
+        assert_eq!(class("elbv2:SetRulePriorities", "PriorityInUse", ""), Class::NotYet);
+        assert_eq!(class("elbv2:DeleteTargetGroup", "ResourceInUse", ""), Class::InUse);
+        let draining = "Unable to Start a service that is still Draining.";
+        assert_eq!(class("ecs:CreateService", "InvalidParameterException", draining), Class::NotYet);
+        let none = "Unable to describe task definition.";
+        assert_eq!(class("ecs:DescribeTaskDefinition", "ClientException", none), Class::NotFound);
+        assert_eq!(class("ecs:RegisterTaskDefinition", "ClientException", "No Fargate configuration"), Class::Invalid);
     }
 
     #[test]

@@ -16,10 +16,35 @@ pub mod tags;
 pub use clients::{Clients, Options};
 pub use tags::Tags;
 
+use std::collections::BTreeMap;
+
 use crate::engine;
 
 /// What the verbs of AWS's kinds are given.
 pub type Cx = engine::Cx<Clients>;
+
+/// The entries of the map `field` that `diff` wants written: all of them when it names the field as a whole, as it does
+/// right after a create.
+fn written<V: Clone>(diff: &engine::Diff, field: &str, desired: &BTreeMap<String, V>) -> BTreeMap<String, V> {
+    if diff.changes.iter().any(|change| change.path == field) {
+        return desired.clone();
+    }
+    diff.written_keys(field).into_iter().filter_map(|key| Some((key.clone(), desired.get(&key)?.clone()))).collect()
+}
+
+/// What was asked about, or nothing of it when it has gone in the meantime: somebody else's object, say, between
+/// the list and the question.
+fn present<T: Default>(answer: engine::Result<T>) -> engine::Result<T> {
+    match answer {
+        Err(e) if e.class == engine::Class::NotFound => Ok(T::default()),
+        other => other,
+    }
+}
+
+/// The identifiers that resolved references stand for.
+fn ids<R: engine::Resource>(references: &[engine::Ref<R>]) -> engine::Result<Vec<String>> {
+    references.iter().map(|reference| reference.id().map(str::to_owned)).collect()
+}
 
 /// Every kind that there is.
 pub fn registry() -> engine::Registry<Clients> {

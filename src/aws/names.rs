@@ -24,9 +24,30 @@ pub fn fit(prefix: &str, name: &str, generation: u32, max: usize) -> String {
     format!("{}-{digest}", kept.trim_end_matches('-'))
 }
 
+/// Whether `name` can be one that [`fit`] made for `prefix`: what to look at more closely in a list of everybody's.
+pub fn begins(prefix: &str, name: &str, max: usize) -> bool {
+    let Some(rest) = name.strip_prefix(prefix) else {
+        // Only the beginning of a very long prefix is kept.
+        let kept: String = prefix.chars().take(max.saturating_sub(7)).collect();
+        return kept.len() < prefix.len() && name.starts_with(kept.trim_end_matches('-'));
+    };
+    rest.is_empty() || rest.starts_with('-')
+}
+
 #[cfg(test)]
 mod tests {
-    use super::fit;
+    use super::{begins, fit};
+
+    #[test]
+    fn our_names_are_found_among_others() {
+        for (name, generation) in [("main", 1), ("main", 2), ("web", 1), ("a-service-with-a-long-name", 3)] {
+            for prefix in ["webapp", "webapp-staging", "a-web-application-in-production"] {
+                assert!(begins(prefix, &fit(prefix, name, generation, 32), 32), "{prefix} {name}");
+            }
+        }
+        assert!(!begins("web", "webapp", 32));
+        assert!(!begins("webapp-staging", "webapp", 32));
+    }
 
     #[test]
     fn names_are_readable_and_fit() {

@@ -1,9 +1,12 @@
+use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::aws::ecs::Service;
+use super::{DIMENSION, NAMESPACE};
+use crate::aws::ecs::{self, Service};
+use crate::aws::error::failed;
 use crate::aws::{Clients, Cx};
-use crate::engine::{Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 
 /// Between how many tasks a service may be scaled. Has the name of its service.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -26,19 +29,55 @@ pub struct Live {
 
 impl Resource for ScalableTarget {
     const KIND: &'static str = "application-autoscaling.scalable_target";
+    const RULES: &'static [Rule] = &[Rule::immutable("service"), Rule::identity("service")];
+    const TAGGED: bool = false;
     type Cloud = Clients;
     type Live = Live;
-    const TAGGED: bool = false;
-    async fn observe(_: &Cx) -> Result<Vec<Observed<Self>>> {
-        Ok(Vec::new())
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let services = ecs::resource_ids(cx).await?;
+        // A call takes fifty.
+        let targets = try_join_all(services.chunks(50).map(|ids| async move {
+            let call = cx.cloud.autoscaling.describe_scalable_targets().service_namespace(NAMESPACE);
+            let call = call.scalable_dimension(DIMENSION).set_resource_ids(Some(ids.to_vec()));
+            let pages = call.into_paginator().items().send();
+            let answer = pages.collect::<std::result::Result<Vec<_>, _>>().await;
+            answer.map_err(failed("application-autoscaling:DescribeScalableTargets"))
+        }));
+        let (targets, claims) = futures::try_join!(targets, ecs::claims(cx))?;
+        Ok(targets
+            .into_iter()
+            .flatten()
+            .map(|target| Observed {
+                claim: claims.get(&target.resource_id).cloned().unwrap_or(Claim::Adoptable),
+                fields: ScalableTarget {
+                    service: Ref::physical(&target.resource_id).attr("resource_id"),
+                    min: target.min_capacity,
+                    max: target.max_capacity,
+                },
+                live: Live { id: target.resource_id },
+                state: Readiness::Ready,
+            })
+            .collect())
     }
-    async fn create(&self, _: &Cx) -> Result<Live> {
-        Err(crate::engine::Error::internal("not written yet"))
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        let id = self.service.id()?.to_owned();
+        let call = cx.cloud.autoscaling.register_scalable_target().service_namespace(NAMESPACE);
+        let call = call.scalable_dimension(DIMENSION).resource_id(&id).min_capacity(self.min).max_capacity(self.max);
+        call.send().await.map_err(failed("application-autoscaling:RegisterScalableTarget"))?;
+        Ok(Live { id })
     }
-    async fn update(&self, _: &Cx, live: &Live, _: &Diff) -> Result<Live> {
-        Ok(live.clone())
+
+    async fn update(&self, cx: &Cx, _: &Live, _: &Diff) -> Result<Live> {
+        // Minimum and maximum are checked against each other, so both are written.
+        self.create(cx).await
     }
-    async fn delete(_: &Cx, _: &Live) -> Result<()> {
+
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        let call = cx.cloud.autoscaling.deregister_scalable_target().service_namespace(NAMESPACE);
+        let call = call.scalable_dimension(DIMENSION).resource_id(&live.id);
+        call.send().await.map_err(failed("application-autoscaling:DeregisterScalableTarget"))?;
         Ok(())
     }
 }

@@ -1,8 +1,11 @@
+use aws_sdk_ecs::types::{self as sdk, ClusterSetting, ClusterSettingName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Diff, Observed, Readiness, Resource, Result, Rule, Usual};
+use super::{NAME, clusters, retag, tags_of, to_sdk};
+use crate::aws::error::{failed, incomplete};
+use crate::aws::{Clients, Cx, Tags, names};
+use crate::engine::{Class, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
 
 /// A cluster: what services run in.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -30,21 +33,123 @@ pub struct Live {
     pub arn: String,
 }
 
+impl Live {
+    fn of(cluster: &sdk::Cluster) -> Option<Live> {
+        let name = cluster.cluster_name.clone()?;
+        Some(Live { id: name.clone(), name, arn: cluster.cluster_arn.clone()? })
+    }
+}
+
+impl Cluster {
+    fn settings(&self) -> Option<Vec<ClusterSetting>> {
+        let value = if self.container_insights? { "enabled" } else { "disabled" };
+        Some(vec![ClusterSetting::builder().name(ClusterSettingName::ContainerInsights).value(value).build()])
+    }
+}
+
+fn state(cluster: &sdk::Cluster) -> Readiness {
+    match cluster.status() {
+        Some("ACTIVE") => Readiness::Ready,
+        Some("INACTIVE" | "DEPROVISIONING") => Readiness::Gone,
+        Some("FAILED") => Readiness::Failed("AWS could not make what belongs to the cluster".into()),
+        other => Readiness::waiting(other.unwrap_or("unknown")),
+    }
+}
+
+async fn look(cx: &Cx, name: &str) -> Result<Option<sdk::Cluster>> {
+    let answer = cx.cloud.ecs.describe_clusters().clusters(name).send().await.map_err(failed("ecs:DescribeClusters"))?;
+    Ok(answer.clusters.and_then(|list| list.into_iter().next()))
+}
+
+/// Makes the role that ECS itself works with: the first cluster of an account can come before it.
+async fn make_service_role(cx: &Cx) -> Result<()> {
+    let call = cx.cloud.iam.create_service_linked_role().aws_service_name("ecs.amazonaws.com");
+    match call.send().await.map_err(failed("iam:CreateServiceLinkedRole")) {
+        // It is there and not visible everywhere yet.
+        Err(e) if e.class == Class::Exists || e.message.contains("has been taken") => Ok(()),
+        other => other.map(|_| ()),
+    }
+}
+
 impl Resource for Cluster {
     const KIND: &'static str = "ecs.cluster";
+    const RULES: &'static [Rule] = &[Rule::set("capacity_providers"), Rule::exact("tags")];
+    const USUAL: Usual = Usual::secs(2, 2);
     type Cloud = Clients;
     type Live = Live;
 
-    async fn observe(_: &Cx) -> Result<Vec<Observed<Self>>> {
-        Ok(Vec::new())
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        Ok(clusters(cx)
+            .await?
+            .iter()
+            .filter_map(|c| {
+                let tags = tags_of(c.tags());
+                let insights = c.settings().iter().find(|s| s.name() == Some(&ClusterSettingName::ContainerInsights));
+                Some(Observed {
+                    claim: cx.scope.claim(Self::KIND, &tags, false),
+                    live: Live::of(c)?,
+                    fields: Cluster {
+                        // `enhanced` is more of the same.
+                        container_insights: insights.and_then(|s| s.value()).map(|v| v != "disabled"),
+                        capacity_providers: c.capacity_providers().to_vec(),
+                        tags,
+                    },
+                    state: state(c),
+                })
+            })
+            .collect())
     }
-    async fn create(&self, _: &Cx) -> Result<Live> {
-        Err(crate::engine::Error::internal("not written yet"))
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        const OP: &str = "ecs:CreateCluster";
+        let name = names::name(cx, NAME);
+        // CreateCluster hands an existing cluster of that name back, whoever owns it.
+        if let Some(cluster) = look(cx, &name).await?.filter(|c| state(c) != Readiness::Gone) {
+            let arn = cluster.cluster_arn.unwrap_or_default();
+            let error = crate::engine::Error::new(Class::Exists, format!("{arn} has the name `{name}` already"));
+            return Err(error.hint("delete it or rename this one"));
+        }
+        let call = cx.cloud.ecs.create_cluster().cluster_name(&name).set_settings(self.settings());
+        let call = call.set_capacity_providers(Some(self.capacity_providers.clone())).set_tags(Some(to_sdk(&self.tags)));
+        match call.send().await.map_err(failed(OP)) {
+            Ok(answer) => answer.cluster().and_then(Live::of).ok_or_else(|| incomplete(OP, "the cluster")),
+            Err(e) if e.class == Class::NotYet => {
+                make_service_role(cx).await?;
+                Err(e)
+            }
+            Err(e) => Err(e),
+        }
     }
-    async fn update(&self, _: &Cx, live: &Live, _: &Diff) -> Result<Live> {
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        if diff.touches("container_insights") {
+            let call = cx.cloud.ecs.update_cluster_settings().cluster(&live.name).set_settings(self.settings());
+            call.send().await.map_err(failed("ecs:UpdateClusterSettings"))?;
+        }
+        if diff.touches("capacity_providers") {
+            let call = cx.cloud.ecs.put_cluster_capacity_providers().cluster(&live.name);
+            let call = call.set_capacity_providers(Some(self.capacity_providers.clone()));
+            // AWS wants a default with every call; our services each say what they run on.
+            let call = call.set_default_capacity_provider_strategy(Some(Vec::new()));
+            call.send().await.map_err(failed("ecs:PutClusterCapacityProviders"))?;
+        }
+        retag(cx, &live.arn, &self.tags, diff).await?;
         Ok(live.clone())
     }
-    async fn delete(_: &Cx, _: &Live) -> Result<()> {
+
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        cx.cloud.ecs.delete_cluster().cluster(&live.name).send().await.map_err(failed("ecs:DeleteCluster"))?;
         Ok(())
+    }
+
+    async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
+        Ok(look(cx, &live.name).await?.map_or(Readiness::waiting("not visible yet"), |c| state(&c)))
+    }
+
+    async fn poll_gone(cx: &Cx, live: &Live) -> Result<Readiness> {
+        Ok(match look(cx, &live.name).await? {
+            Some(c) if c.status() != Some("INACTIVE") => Readiness::waiting(c.status().unwrap_or("deleting")),
+            _ => Readiness::Gone,
+        })
     }
 }

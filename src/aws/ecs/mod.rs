@@ -1,6 +1,7 @@
 //! Containers, in Amazon ECS on Fargate.
 
 mod cluster;
+mod deployment;
 mod service;
 mod status;
 mod task_definition;
@@ -9,3 +10,144 @@ pub use cluster::Cluster;
 pub use service::{Capacity, CircuitBreaker, LoadBalancerTarget, Service};
 pub use status::{Running, running};
 pub use task_definition::{Container, TaskDefinition};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_sdk_ecs::types::{self as sdk, ClusterField, ServiceField, Tag};
+use futures::future::try_join_all;
+
+use super::error::failed;
+use super::tags::{self, TagEdit, Tags};
+use super::{Cx, names, present};
+use crate::engine::resource::TAG_GENERATION;
+use crate::engine::{Claim, Diff, Resource, Result};
+
+/// How long a name of a cluster, a service or a task definition may be.
+const NAME: usize = 255;
+
+fn tags_of(tags: &[Tag]) -> Tags {
+    tags::from_pairs(tags.iter().map(|t| (t.key(), t.value())))
+}
+
+fn to_sdk(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(k, v)| Tag::builder().key(k).value(v).build()).collect()
+}
+
+/// Writes what the diff says about the tags of `arn`.
+async fn retag(cx: &Cx, arn: &str, desired: &Tags, diff: &Diff) -> Result<()> {
+    let Some(edit) = TagEdit::of(diff, desired) else { return Ok(()) };
+    if !edit.write.is_empty() {
+        let call = cx.cloud.ecs.tag_resource().resource_arn(arn).set_tags(Some(to_sdk(&edit.write)));
+        call.send().await.map_err(failed("ecs:TagResource"))?;
+    }
+    if !edit.remove.is_empty() {
+        let call = cx.cloud.ecs.untag_resource().resource_arn(arn).set_tag_keys(Some(edit.remove));
+        call.send().await.map_err(failed("ecs:UntagResource"))?;
+    }
+    Ok(())
+}
+
+/// The last part of an ARN: a cluster's or a service's name.
+fn name_in(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
+/// What autoscaling calls a service.
+fn resource_id(cluster: &str, service: &str) -> String {
+    format!("service/{cluster}/{service}")
+}
+
+/// The stack's clusters. Deleted ones stay listed for a while: they are left out.
+async fn clusters(cx: &Cx) -> Result<Arc<Vec<sdk::Cluster>>> {
+    cx.reads
+        .once("ecs.clusters", async {
+            let pages = cx.cloud.ecs.list_clusters().into_paginator().items().send();
+            let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ecs:ListClusters"))?;
+            let prefix = cx.scope.prefix();
+            let arns: Vec<String> = all.into_iter().filter(|arn| names::begins(&prefix, name_in(arn), NAME)).collect();
+            let mut out = Vec::new();
+            for arns in arns.chunks(100) {
+                let call = cx.cloud.ecs.describe_clusters().set_clusters(Some(arns.to_vec()));
+                let call = call.include(ClusterField::Tags).include(ClusterField::Settings);
+                out.extend(call.send().await.map_err(failed("ecs:DescribeClusters"))?.clusters.unwrap_or_default());
+            }
+            out.retain(|c| c.status() != Some("INACTIVE") && cx.scope.owns(&tags_of(c.tags())));
+            Ok(out)
+        })
+        .await
+}
+
+/// The services in the stack's clusters: cluster name and ARN.
+async fn service_arns(cx: &Cx) -> Result<Arc<Vec<(String, String)>>> {
+    cx.reads
+        .once("ecs.service_arns", async {
+            let active: Vec<String> = clusters(cx)
+                .await?
+                .iter()
+                .filter(|c| c.status() == Some("ACTIVE"))
+                .filter_map(|c| c.cluster_name.clone())
+                .collect();
+            let each = try_join_all(active.into_iter().map(|cluster| async move {
+                let pages = cx.cloud.ecs.list_services().cluster(&cluster).into_paginator().page_size(100).items().send();
+                let arns = pages.collect::<std::result::Result<Vec<_>, _>>().await;
+                let arns = present(arns.map_err(failed("ecs:ListServices")))?;
+                Ok::<_, crate::engine::Error>(arns.into_iter().map(|arn| (cluster.clone(), arn)).collect::<Vec<_>>())
+            }));
+            Ok(each.await?.into_iter().flatten().collect())
+        })
+        .await
+}
+
+/// The services in the stack's clusters.
+async fn services(cx: &Cx) -> Result<Arc<Vec<sdk::Service>>> {
+    cx.reads
+        .once("ecs.services", async {
+            let mut by_cluster: BTreeMap<String, Vec<String>> = BTreeMap::new();
+            for (cluster, arn) in service_arns(cx).await?.iter() {
+                by_cluster.entry(cluster.clone()).or_default().push(arn.clone());
+            }
+            // A call takes ten.
+            let calls: Vec<(String, Vec<String>)> = by_cluster
+                .into_iter()
+                .flat_map(|(cluster, arns)| arns.chunks(10).map(|ten| (cluster.clone(), ten.to_vec())).collect::<Vec<_>>())
+                .collect();
+            let each = try_join_all(calls.into_iter().map(|(cluster, arns)| async move {
+                let call = cx.cloud.ecs.describe_services().cluster(cluster).set_services(Some(arns));
+                let answer = call.include(ServiceField::Tags).send().await.map_err(failed("ecs:DescribeServices"));
+                present(answer.map(|a| a.services.unwrap_or_default()))
+            }));
+            Ok(each.await?.into_iter().flatten().collect())
+        })
+        .await
+}
+
+/// What autoscaling calls each service in the stack's clusters.
+pub(super) async fn resource_ids(cx: &Cx) -> Result<Vec<String>> {
+    Ok(service_arns(cx).await?.iter().map(|(cluster, arn)| resource_id(cluster, name_in(arn))).collect())
+}
+
+/// Whose what hangs on each service is: the service's own name for what hangs on the newest of that name; what still
+/// hangs on an older one, which is being replaced, goes with it.
+pub(super) async fn claims(cx: &Cx) -> Result<BTreeMap<String, Claim>> {
+    let mut found: Vec<(String, Claim, u32)> = Vec::new();
+    let mut newest: BTreeMap<String, u32> = BTreeMap::new();
+    for service in services(cx).await?.iter().filter(|s| s.status() == Some("ACTIVE")) {
+        let tags = tags_of(service.tags());
+        let claim = cx.scope.claim(Service::KIND, &tags, true);
+        let generation = tags.get(TAG_GENERATION).and_then(|g| g.parse().ok()).unwrap_or(1);
+        if let Claim::Ours(name) = &claim {
+            let newest = newest.entry(name.clone()).or_default();
+            *newest = generation.max(*newest);
+        }
+        let cluster = name_in(service.cluster_arn().unwrap_or_default());
+        found.push((resource_id(cluster, service.service_name().unwrap_or_default()), claim, generation));
+    }
+    Ok(found
+        .into_iter()
+        .map(|(id, claim, generation)| match claim {
+            Claim::Ours(name) if newest.get(&name) != Some(&generation) => (id, Claim::Stray),
+            other => (id, other),
+        })
+        .collect())
+}

@@ -1,11 +1,21 @@
+use aws_sdk_ecs::operation::create_service::builders::CreateServiceFluentBuilder;
+use aws_sdk_ecs::types::{
+    self as sdk, AssignPublicIp, AvailabilityZoneRebalancing, AwsVpcConfiguration, CapacityProviderStrategyItem,
+    DeploymentCircuitBreaker, DeploymentConfiguration, LaunchType, LoadBalancer, NetworkConfiguration, PropagateTags,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Cluster, TaskDefinition};
+use super::deployment::{began, gave_up, judge, under_way};
+use super::{Cluster, NAME, TaskDefinition, name_in, resource_id, retag, services, tags_of, to_sdk};
 use crate::aws::ec2::{SecurityGroup, Subnet};
 use crate::aws::elbv2::TargetGroup;
-use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{AnyRef, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::aws::error::{failed, incomplete};
+use crate::aws::{Clients, Cx, Tags, ids, names, present};
+use crate::engine::{AnyRef, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+
+/// Behind the ARN of a task definition that ECS gave up on, so that the next run tries again.
+const GAVE_UP: &str = " (deployment failed)";
 
 /// Tasks that are kept running.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -116,21 +126,254 @@ pub struct Live {
     pub deployed: Option<i64>,
 }
 
+impl Live {
+    fn of(service: &sdk::Service) -> Option<Live> {
+        let (arn, name) = (service.service_arn.clone()?, service.service_name.clone()?);
+        let resource_id = resource_id(name_in(service.cluster_arn()?), &name);
+        Some(Live { id: arn.clone(), arn, name, resource_id, deployed: began(service) })
+    }
+
+    fn cluster(&self) -> &str {
+        self.resource_id.split('/').nth(1).unwrap_or_default()
+    }
+}
+
+fn invalid(error: aws_smithy_types::error::operation::BuildError) -> Error {
+    Error::new(Class::Invalid, error.to_string())
+}
+
+impl Service {
+    fn network(&self) -> Result<NetworkConfiguration> {
+        let public = if self.assign_public_ip { AssignPublicIp::Enabled } else { AssignPublicIp::Disabled };
+        let vpc = AwsVpcConfiguration::builder().set_subnets(Some(ids(&self.subnets)?)).assign_public_ip(public);
+        let vpc = vpc.set_security_groups(Some(ids(&self.security_groups)?)).build().map_err(invalid)?;
+        Ok(NetworkConfiguration::builder().awsvpc_configuration(vpc).build())
+    }
+
+    fn targets(&self) -> Result<Vec<LoadBalancer>> {
+        let target = |t: &LoadBalancerTarget| {
+            let target = LoadBalancer::builder().target_group_arn(t.target_group.id()?);
+            Ok(target.container_name(&t.container).container_port(t.port).build())
+        };
+        self.load_balancers.iter().map(target).collect()
+    }
+
+    fn strategy(&self) -> Result<Option<Vec<CapacityProviderStrategyItem>>> {
+        let item = |c: &Capacity| {
+            let item = CapacityProviderStrategyItem::builder().capacity_provider(&c.provider);
+            item.weight(c.weight).base(c.base).build().map_err(invalid)
+        };
+        self.launch.as_ref().map(|list| list.iter().map(item).collect()).transpose()
+    }
+
+    fn deployment(&self) -> DeploymentConfiguration {
+        let breaker = self.circuit_breaker.as_ref();
+        DeploymentConfiguration::builder()
+            .set_minimum_healthy_percent(self.minimum_healthy_percent)
+            .set_maximum_percent(self.maximum_percent)
+            .set_deployment_circuit_breaker(
+                breaker.map(|b| DeploymentCircuitBreaker::builder().enable(b.enable).rollback(b.rollback).build()),
+            )
+            .build()
+    }
+
+    fn rebalancing(&self) -> Option<AvailabilityZoneRebalancing> {
+        let on = self.zone_rebalancing?;
+        Some(if on { AvailabilityZoneRebalancing::Enabled } else { AvailabilityZoneRebalancing::Disabled })
+    }
+
+    fn propagate(&self) -> Option<PropagateTags> {
+        self.propagate_tags.as_deref().map(PropagateTags::from)
+    }
+
+    fn creation(&self, cx: &Cx, name: &str) -> Result<CreateServiceFluentBuilder> {
+        let call = cx.cloud.ecs.create_service().cluster(self.cluster.id()?).service_name(name);
+        let call = call.task_definition(self.task_definition.id()?).network_configuration(self.network()?);
+        let call = match self.strategy()? {
+            Some(strategy) => call.set_capacity_provider_strategy(Some(strategy)),
+            None => call.launch_type(LaunchType::Fargate),
+        };
+        Ok(call
+            .desired_count(self.desired_count.or(self.initial_count).unwrap_or(1))
+            .set_load_balancers(Some(self.targets()?))
+            .set_health_check_grace_period_seconds(self.grace)
+            .deployment_configuration(self.deployment())
+            .set_enable_execute_command(self.exec)
+            .set_availability_zone_rebalancing(self.rebalancing())
+            .set_propagate_tags(self.propagate())
+            .set_tags(Some(to_sdk(&self.tags))))
+    }
+
+    fn from_sdk(service: &sdk::Service, tags: Tags) -> Service {
+        let vpc = service.network_configuration().and_then(|n| n.awsvpc_configuration());
+        let task_definition = service.task_definition().unwrap_or_default();
+        let how = service.deployment_configuration();
+        Service {
+            cluster: Ref::physical(name_in(service.cluster_arn().unwrap_or_default())),
+            task_definition: match gave_up(service) {
+                true => Ref::physical(format!("{task_definition}{GAVE_UP}")),
+                false => Ref::physical(task_definition),
+            },
+            desired_count: Some(service.desired_count()),
+            initial_count: None,
+            launch: (!service.capacity_provider_strategy().is_empty()).then(|| {
+                let of = |s: &CapacityProviderStrategyItem| Capacity {
+                    provider: s.capacity_provider.clone(),
+                    weight: s.weight,
+                    base: s.base,
+                };
+                service.capacity_provider_strategy().iter().map(of).collect()
+            }),
+            subnets: vpc.map(|v| v.subnets().iter().map(Ref::physical).collect()).unwrap_or_default(),
+            security_groups: vpc.map(|v| v.security_groups().iter().map(Ref::physical).collect()).unwrap_or_default(),
+            assign_public_ip: vpc.and_then(|v| v.assign_public_ip()) == Some(&AssignPublicIp::Enabled),
+            load_balancers: service
+                .load_balancers()
+                .iter()
+                .map(|l| LoadBalancerTarget {
+                    target_group: Ref::physical(l.target_group_arn().unwrap_or_default()),
+                    container: l.container_name.clone().unwrap_or_default(),
+                    port: l.container_port.unwrap_or_default(),
+                })
+                .collect(),
+            grace: service.health_check_grace_period_seconds,
+            circuit_breaker: how
+                .and_then(|d| d.deployment_circuit_breaker())
+                .map(|b| CircuitBreaker { enable: b.enable, rollback: b.rollback }),
+            minimum_healthy_percent: how.and_then(|d| d.minimum_healthy_percent),
+            maximum_percent: how.and_then(|d| d.maximum_percent),
+            exec: Some(service.enable_execute_command()),
+            zone_rebalancing: service.availability_zone_rebalancing().map(|z| z == &AvailabilityZoneRebalancing::Enabled),
+            propagate_tags: service.propagate_tags().map(|p| p.as_str().to_owned()),
+            after: Vec::new(),
+            tags,
+        }
+    }
+}
+
+async fn look(cx: &Cx, cluster: &str, name: &str) -> Result<Option<sdk::Service>> {
+    let answer = cx.cloud.ecs.describe_services().cluster(cluster).services(name).send().await;
+    Ok(answer.map_err(failed("ecs:DescribeServices"))?.services.and_then(|list| list.into_iter().next()))
+}
+
 impl Resource for Service {
     const KIND: &'static str = "ecs.service";
+    const RULES: &'static [Rule] = &[
+        Rule::immutable("cluster"),
+        Rule::create_only("initial_count"),
+        Rule::keyed("launch", "provider"),
+        Rule::set("subnets"),
+        Rule::set("security_groups"),
+        Rule::set("load_balancers"),
+        Rule::order_only("after"),
+        Rule::exact("tags"),
+    ];
+    const USUAL: Usual = Usual::secs(160, 90);
     type Cloud = Clients;
     type Live = Live;
 
-    async fn observe(_: &Cx) -> Result<Vec<Observed<Self>>> {
-        Ok(Vec::new())
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        Ok(services(cx)
+            .await?
+            .iter()
+            .filter_map(|service| {
+                let tags = tags_of(service.tags());
+                let state = match service.status() {
+                    Some("ACTIVE") => under_way(service).map_or(Readiness::Ready, Readiness::waiting),
+                    _ => Readiness::Gone, // DRAINING, INACTIVE: its name is all that is left
+                };
+                Some(Observed {
+                    // A service that somebody else runs in our cluster is left alone.
+                    claim: cx.scope.claim(Self::KIND, &tags, true),
+                    live: Live::of(service)?,
+                    fields: Service::from_sdk(service, tags),
+                    state,
+                })
+            })
+            .collect())
     }
-    async fn create(&self, _: &Cx) -> Result<Live> {
-        Err(crate::engine::Error::internal("not written yet"))
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        const OP: &str = "ecs:CreateService";
+        let name = names::name(cx, NAME);
+        // AWS answers a known token with what it made then, so the dead one of that name counts; and refuses it with other
+        // parameters, so all of them count.
+        let dead = present(look(cx, self.cluster.id()?, &name).await)?.filter(|s| s.status() != Some("ACTIVE"));
+        let dead = dead.and_then(|s| s.created_at).map(|at| at.secs());
+        let wanted = serde_json::to_string(self).map_err(|e| Error::internal(e.to_string()))?;
+        let token = cx.token(&format!("{wanted} {dead:?}"));
+        let answer = self.creation(cx, &name)?.client_token(token).send().await.map_err(failed(OP))?;
+        answer.service().and_then(Live::of).ok_or_else(|| incomplete(OP, "the service's ARN"))
     }
-    async fn update(&self, _: &Cx, live: &Live, _: &Diff) -> Result<Live> {
-        Ok(live.clone())
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        const OP: &str = "ecs:UpdateService";
+        let mut live = live.clone();
+        if diff.touches_other_than(&["tags"]) {
+            let any = |fields: &[&str]| fields.iter().any(|field| diff.touches(field));
+            let mut call = cx.cloud.ecs.update_service().cluster(live.cluster()).service(&live.name);
+            if any(&["task_definition"]) {
+                call = call.task_definition(self.task_definition.id()?);
+            }
+            if any(&["desired_count"]) {
+                call = call.set_desired_count(self.desired_count);
+            }
+            if any(&["subnets", "security_groups", "assign_public_ip"]) {
+                call = call.network_configuration(self.network()?);
+            }
+            if any(&["load_balancers"]) {
+                call = call.set_load_balancers(Some(self.targets()?));
+            }
+            if any(&["grace"]) {
+                call = call.set_health_check_grace_period_seconds(self.grace);
+            }
+            if any(&["circuit_breaker", "minimum_healthy_percent", "maximum_percent"]) {
+                call = call.deployment_configuration(self.deployment());
+            }
+            if any(&["exec"]) {
+                call = call.set_enable_execute_command(self.exec);
+            }
+            if any(&["zone_rebalancing"]) {
+                call = call.set_availability_zone_rebalancing(self.rebalancing());
+            }
+            if any(&["propagate_tags"]) {
+                call = call.set_propagate_tags(self.propagate());
+            }
+            if any(&["launch"]) {
+                call = call.set_capacity_provider_strategy(self.strategy()?);
+            }
+            let gave_up = |c: &crate::engine::Change| {
+                c.path == "task_definition" && c.before.as_ref().and_then(|b| b.as_str()).is_some_and(|b| b.ends_with(GAVE_UP))
+            };
+            // These do not reach the tasks by themselves.
+            if any(&["launch", "exec", "propagate_tags"]) || diff.changes.iter().any(gave_up) {
+                call = call.force_new_deployment(true);
+            }
+            let answer = call.send().await.map_err(failed(OP))?;
+            live = answer.service().and_then(Live::of).ok_or_else(|| incomplete(OP, "the service's ARN"))?;
+        }
+        retag(cx, &live.arn, &self.tags, diff).await?;
+        Ok(live)
     }
-    async fn delete(_: &Cx, _: &Live) -> Result<()> {
+
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        let call = cx.cloud.ecs.delete_service().cluster(live.cluster()).service(&live.name).force(true);
+        call.send().await.map_err(failed("ecs:DeleteService"))?;
         Ok(())
+    }
+
+    async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
+        let wanted = self.task_definition.id()?;
+        let service = look(cx, live.cluster(), &live.name).await?;
+        Ok(service.map_or(Readiness::waiting("not visible yet"), |s| judge(&s, wanted, live.deployed)))
+    }
+
+    async fn poll_gone(cx: &Cx, live: &Live) -> Result<Readiness> {
+        Ok(match look(cx, live.cluster(), &live.name).await? {
+            Some(s) if s.status() != Some("INACTIVE") => {
+                Readiness::waiting(format!("{}, {} tasks running", s.status().unwrap_or("deleting"), s.running_count()))
+            }
+            _ => Readiness::Gone,
+        })
     }
 }

@@ -1,12 +1,28 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
+use aws_sdk_ecs::types::{
+    self as sdk, Compatibility, ContainerDefinition, CpuArchitecture, KeyValuePair, LinuxParameters, LogConfiguration, LogDriver,
+    NetworkMode, OsFamily, PortMapping, RuntimePlatform, Secret, SortOrder, TaskDefinitionFamilyStatus, TaskDefinitionField,
+    TaskDefinitionStatus, TransportProtocol,
+};
+use aws_smithy_types::error::operation::BuildError;
+use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{NAME, retag, tags_of, to_sdk};
+use crate::aws::error::{failed, incomplete};
 use crate::aws::iam::Role;
 use crate::aws::logs::LogGroup;
-use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::aws::{Clients, Cx, Tags, names};
+use crate::engine::{Class, Diff, Error, Ids, Observed, Readiness, Ref, Resource, Result, Rule, Usual, diff as compare};
+
+/// How many revisions stay active, the newest among them: those that somebody may want to go back to.
+const REVISIONS_KEPT: usize = 5;
+/// How many revisions one DeleteTaskDefinitions takes.
+const DELETES_AT_ONCE: usize = 10;
+const LOG_GROUP: &str = "awslogs-group";
+const LOG_PREFIX: &str = "awslogs-stream-prefix";
 
 /// What a task is made of. Every change makes a new revision; the old ones stay for a while.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -87,21 +103,288 @@ pub struct Live {
     pub revision: String,
 }
 
+impl Live {
+    fn of(definition: &sdk::TaskDefinition) -> Option<Live> {
+        let arn = definition.task_definition_arn.clone()?;
+        let revision = definition.revision.to_string();
+        Some(Live { id: arn.clone(), arn, family: definition.family.clone()?, revision })
+    }
+}
+
+fn incomplete_container(error: BuildError) -> Error {
+    Error::new(Class::Invalid, format!("a container is incomplete: {error}"))
+}
+
+impl Container {
+    fn to_sdk(&self, region: &str) -> Result<ContainerDefinition> {
+        let ports = self.ports.iter().map(|port| {
+            let mapping = PortMapping::builder().container_port(*port).host_port(*port);
+            mapping.protocol(TransportProtocol::Tcp).build()
+        });
+        let environment = self.environment.iter().map(|(name, value)| KeyValuePair::builder().name(name).value(value).build());
+        let secrets = self.secrets.iter().map(|(name, arn)| Secret::builder().name(name).value_from(arn).build());
+        let secrets = secrets.collect::<Result<Vec<_>, _>>().map_err(incomplete_container)?;
+        let logs = match &self.log_group {
+            None => None,
+            Some(group) => {
+                let options = HashMap::from([
+                    (LOG_GROUP.to_owned(), group.id()?.to_owned()),
+                    ("awslogs-region".to_owned(), region.to_owned()),
+                    (LOG_PREFIX.to_owned(), self.log_prefix.as_ref().unwrap_or(&self.name).clone()),
+                ]);
+                let logs = LogConfiguration::builder().log_driver(LogDriver::Awslogs).set_options(Some(options)).build();
+                Some(logs.map_err(incomplete_container)?)
+            }
+        };
+        let listed = |list: &[String]| (!list.is_empty()).then(|| list.to_vec());
+        Ok(ContainerDefinition::builder()
+            .name(&self.name)
+            .image(&self.image)
+            .set_essential(self.essential)
+            .set_command(listed(&self.command))
+            .set_entry_point(listed(&self.entrypoint))
+            .set_port_mappings(Some(ports.collect()))
+            .set_environment(Some(environment.collect()))
+            .set_secrets(Some(secrets))
+            .set_log_configuration(logs)
+            .set_stop_timeout(self.stop_timeout)
+            .set_readonly_root_filesystem(self.readonly_root)
+            .set_linux_parameters(self.init.map(|init| LinuxParameters::builder().init_process_enabled(init).build()))
+            .build())
+    }
+
+    fn from_sdk(container: &ContainerDefinition) -> Container {
+        let options = container.log_configuration().filter(|l| l.log_driver() == &LogDriver::Awslogs).and_then(|l| l.options());
+        let option = |name: &str| options.and_then(|o| o.get(name)).cloned();
+        Container {
+            name: container.name.clone().unwrap_or_default(),
+            image: container.image.clone().unwrap_or_default(),
+            essential: container.essential,
+            command: container.command().to_vec(),
+            entrypoint: container.entry_point().to_vec(),
+            ports: container.port_mappings().iter().filter_map(|p| p.container_port).collect(),
+            environment: container
+                .environment()
+                .iter()
+                .filter_map(|e| Some((e.name.clone()?, e.value.clone().unwrap_or_default())))
+                .collect(),
+            secrets: container.secrets().iter().map(|s| (s.name.clone(), s.value_from.clone())).collect(),
+            log_group: option(LOG_GROUP).map(Ref::physical),
+            log_prefix: option(LOG_PREFIX),
+            stop_timeout: container.stop_timeout,
+            readonly_root: container.readonly_root_filesystem,
+            init: container.linux_parameters().and_then(|l| l.init_process_enabled),
+        }
+    }
+}
+
+impl TaskDefinition {
+    fn from_sdk(definition: &sdk::TaskDefinition, tags: Tags) -> TaskDefinition {
+        let role = |arn: &str| Ref::physical(arn).attr("arn");
+        TaskDefinition {
+            cpu: definition.cpu.clone().unwrap_or_default(),
+            memory: definition.memory.clone().unwrap_or_default(),
+            execution_role: role(definition.execution_role_arn().unwrap_or_default()),
+            task_role: definition.task_role_arn().map(role),
+            architecture: definition
+                .runtime_platform()
+                .and_then(|p| p.cpu_architecture())
+                .map(|architecture| architecture.as_str().to_owned()),
+            containers: definition.container_definitions().iter().map(Container::from_sdk).collect(),
+            tags,
+        }
+    }
+
+    async fn register(&self, cx: &Cx, family: &str) -> Result<Live> {
+        const OP: &str = "ecs:RegisterTaskDefinition";
+        let containers = self.containers.iter().map(|c| c.to_sdk(&cx.scope.region)).collect::<Result<Vec<_>>>()?;
+        let platform = self.architecture.as_deref().map(|architecture| {
+            let platform = RuntimePlatform::builder().cpu_architecture(CpuArchitecture::from(architecture));
+            platform.operating_system_family(OsFamily::Linux).build()
+        });
+        let call = cx.cloud.ecs_once.register_task_definition().family(family).cpu(&self.cpu).memory(&self.memory);
+        let call = call.network_mode(NetworkMode::Awsvpc).requires_compatibilities(Compatibility::Fargate);
+        let call = call.execution_role_arn(self.execution_role.id()?).set_runtime_platform(platform);
+        let call = call.set_task_role_arn(self.task_role.as_ref().map(|r| r.id().map(str::to_owned)).transpose()?);
+        let call = call.set_container_definitions(Some(containers)).set_tags(Some(to_sdk(&self.tags)));
+        let answer = call.send().await.map_err(failed(OP))?;
+        answer.task_definition().and_then(Live::of).ok_or_else(|| incomplete(OP, "the task definition's ARN"))
+    }
+
+    /// Whether `other` is what is desired: by the same comparison as everywhere.
+    fn is_met_by(&self, other: &TaskDefinition) -> Result<bool> {
+        let value = |d: &TaskDefinition| serde_json::to_value(d).map_err(|e| Error::internal(e.to_string()));
+        Ok(compare(Self::RULES, &value(self)?, &value(other)?, &Ids::default()).is_empty())
+    }
+}
+
+/// The newest active revision of a family.
+async fn newest(cx: &Cx, family: &str) -> Result<Option<(Live, TaskDefinition)>> {
+    let call = cx.cloud.ecs.describe_task_definition().task_definition(family).include(TaskDefinitionField::Tags);
+    match call.send().await.map_err(failed("ecs:DescribeTaskDefinition")) {
+        // Deregistered between the list and the question.
+        Err(e) if e.class == Class::NotFound => Ok(None),
+        Err(e) => Err(e),
+        Ok(answer) => {
+            let found = answer.task_definition().filter(|d| d.status() == Some(&TaskDefinitionStatus::Active));
+            Ok(found.and_then(|d| Some((Live::of(d)?, TaskDefinition::from_sdk(d, tags_of(answer.tags()))))))
+        }
+    }
+}
+
+/// The revisions of a family, the newest first.
+async fn revisions(cx: &Cx, family: &str, status: TaskDefinitionStatus) -> Result<Vec<String>> {
+    let call = cx.cloud.ecs.list_task_definitions().family_prefix(family).status(status).sort(SortOrder::Desc);
+    let pages = call.into_paginator().items().send();
+    pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ecs:ListTaskDefinitions"))
+}
+
+async fn deregister(cx: &Cx, arns: impl IntoIterator<Item = String>) -> Result<()> {
+    for arn in arns {
+        let answer = cx.cloud.ecs.deregister_task_definition().task_definition(arn).send().await;
+        match answer.map_err(failed("ecs:DeregisterTaskDefinition")) {
+            Err(e) if e.class != Class::NotFound => return Err(e),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 impl Resource for TaskDefinition {
     const KIND: &'static str = "ecs.task_definition";
+    const RULES: &'static [Rule] = &[
+        Rule::keyed("containers", "name"),
+        Rule::set("containers.*.ports"),
+        Rule::exact("containers.*.environment"),
+        Rule::exact("containers.*.secrets"),
+        Rule::exact("tags"),
+    ];
+    const USUAL: Usual = Usual::secs(1, 2);
+    const REVISIONED: bool = true;
     type Cloud = Clients;
     type Live = Live;
 
-    async fn observe(_: &Cx) -> Result<Vec<Observed<Self>>> {
-        Ok(Vec::new())
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let prefix = cx.scope.prefix();
+        let call = cx.cloud.ecs.list_task_definition_families().family_prefix(&prefix);
+        let pages = call.status(TaskDefinitionFamilyStatus::Active).into_paginator().items().send();
+        let families = pages.collect::<std::result::Result<Vec<_>, _>>().await;
+        let families = families.map_err(failed("ecs:ListTaskDefinitionFamilies"))?;
+        let like_ours = families.into_iter().filter(|family| names::begins(&prefix, family, NAME));
+        let found = try_join_all(like_ours.map(|family| async move { newest(cx, &family).await })).await?;
+        Ok(found
+            .into_iter()
+            .flatten()
+            .filter(|(_, fields)| cx.scope.owns(&fields.tags))
+            .map(|(live, fields)| Observed {
+                claim: cx.scope.claim(Self::KIND, &fields.tags, false),
+                live,
+                fields,
+                state: Readiness::Ready,
+            })
+            .collect())
     }
-    async fn create(&self, _: &Cx) -> Result<Live> {
-        Err(crate::engine::Error::internal("not written yet"))
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        let family = names::name(cx, NAME);
+        // A registration under somebody else's name would succeed, as their next revision.
+        if let Some((other, fields)) = newest(cx, &family).await?
+            && !cx.scope.owns(&fields.tags)
+        {
+            let said = format!("{} has the name `{family}` already and is not of this stack", other.arn);
+            return Err(Error::new(Class::Exists, said).hint("rename this one or deregister that one"));
+        }
+        self.register(cx, &family).await
     }
-    async fn update(&self, _: &Cx, live: &Live, _: &Diff) -> Result<Live> {
-        Ok(live.clone())
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        if !diff.touches_other_than(&["tags"]) {
+            retag(cx, &live.arn, &self.tags, diff).await?;
+            return Ok(live.clone());
+        }
+        // This may be the second try, after the answer to the first was lost: AWS would make one more revision.
+        let made = match newest(cx, &live.family).await? {
+            Some((newest, fields)) if newest.arn != live.arn && self.is_met_by(&fields)? => newest,
+            _ => self.register(cx, &live.family).await?,
+        };
+        let active = revisions(cx, &live.family, TaskDefinitionStatus::Active).await?;
+        deregister(cx, active.into_iter().skip(REVISIONS_KEPT)).await?;
+        Ok(made)
     }
-    async fn delete(_: &Cx, _: &Live) -> Result<()> {
+
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        const OP: &str = "ecs:DeleteTaskDefinitions";
+        deregister(cx, revisions(cx, &live.family, TaskDefinitionStatus::Active).await?).await?;
+        let inactive = revisions(cx, &live.family, TaskDefinitionStatus::Inactive).await?;
+        for arns in inactive.chunks(DELETES_AT_ONCE) {
+            let answer = cx.cloud.ecs.delete_task_definitions().set_task_definitions(Some(arns.to_vec())).send().await;
+            // This call succeeds as a whole and says what failed inside.
+            if let Some(failure) = answer.map_err(failed(OP))?.failures().first() {
+                let said = [failure.arn(), failure.reason(), failure.detail()];
+                let said: Vec<&str> = said.into_iter().flatten().collect();
+                let mut error = Error::new(Class::Other, said.join(": "));
+                error.operation = Some(OP.into());
+                return Err(error);
+            }
+        }
         Ok(())
+    }
+
+    async fn poll_gone(cx: &Cx, live: &Live) -> Result<Readiness> {
+        let active = revisions(cx, &live.family, TaskDefinitionStatus::Active).await?;
+        let inactive = revisions(cx, &live.family, TaskDefinitionStatus::Inactive).await?;
+        Ok(match active.len() + inactive.len() {
+            0 => Readiness::Gone,
+            left => Readiness::waiting(format!("{left} revisions left")),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn container() -> Container {
+        let text = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Container {
+            name: "web".into(),
+            image: "nginx:1.27".into(),
+            essential: Some(true),
+            command: vec!["serve".into()],
+            entrypoint: Vec::new(),
+            ports: vec![8080],
+            environment: text(&[("B", "2"), ("A", "1")]),
+            secrets: text(&[("PASSWORD", "arn:aws:secretsmanager:x")]),
+            log_group: Some(Ref::physical("/stack/webapp/default/web")),
+            log_prefix: Some("web".into()),
+            stop_timeout: Some(30),
+            readonly_root: Some(true),
+            init: Some(true),
+        }
+    }
+
+    #[test]
+    fn a_container_reads_back_as_it_was_written() {
+        let back = Container::from_sdk(&container().to_sdk("us-east-1").unwrap());
+        assert_eq!(serde_json::to_value(back).unwrap(), serde_json::to_value(container()).unwrap());
+    }
+
+    #[test]
+    fn what_aws_adds_is_not_a_difference_and_what_was_taken_out_is() {
+        let definition = |container: Container| TaskDefinition {
+            cpu: "256".into(),
+            memory: "512".into(),
+            execution_role: Ref::physical("arn:role").attr("arn"),
+            task_role: None,
+            architecture: None,
+            containers: vec![container],
+            tags: Tags::new(),
+        };
+        let bare = Container { essential: None, log_prefix: None, stop_timeout: None, init: None, ..container() };
+        assert!(definition(bare).is_met_by(&definition(container())).unwrap());
+        let silent = Container { command: Vec::new(), ..container() };
+        assert!(!definition(silent).is_met_by(&definition(container())).unwrap());
+        let poorer = Container { environment: BTreeMap::new(), ..container() };
+        assert!(!definition(poorer).is_met_by(&definition(container())).unwrap());
     }
 }

@@ -1,8 +1,9 @@
+use aws_sdk_elasticloadbalancingv2::types as sdk;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::TargetGroup;
-use crate::engine::Ref;
+use crate::engine::{Class, Error, Ref, Result};
 
 /// What a listener or a rule does with a request: exactly one of the three, named by `kind`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -43,4 +44,97 @@ pub struct FixedResponse {
     pub content_type: String,
     /// The text.
     pub body: String,
+}
+
+impl Action {
+    /// As AWS takes it.
+    pub(super) fn to_sdk(&self) -> Result<sdk::Action> {
+        let missing = |field: &str| Error::new(Class::Invalid, format!("an action of kind `{}` needs `{field}`", self.kind));
+        let action = sdk::Action::builder().r#type(sdk::ActionTypeEnum::from(self.kind.as_str()));
+        Ok(match self.kind.as_str() {
+            "forward" => {
+                let group = self.target_group.as_ref().ok_or_else(|| missing("target_group"))?;
+                action.target_group_arn(group.id()?).build()
+            }
+            "redirect" => {
+                let to = self.redirect.as_ref().ok_or_else(|| missing("redirect"))?;
+                let config = sdk::RedirectActionConfig::builder().protocol(&to.protocol).port(&to.port);
+                let config = config.status_code(sdk::RedirectActionStatusCodeEnum::from(to.status_code.as_str())).build();
+                action.redirect_config(config).build()
+            }
+            "fixed-response" => {
+                let answer = self.fixed.as_ref().ok_or_else(|| missing("fixed"))?;
+                let config = sdk::FixedResponseActionConfig::builder().status_code(&answer.status_code);
+                let config = config.content_type(&answer.content_type).message_body(&answer.body).build();
+                action.fixed_response_config(config).build()
+            }
+            other => {
+                let expected = "expected `forward`, `redirect` or `fixed-response`";
+                return Err(Error::new(Class::Invalid, format!("there is no action of kind `{other}`: {expected}")));
+            }
+        })
+    }
+
+    /// What AWS answers: the last of the actions decides, those before it only authenticate.
+    pub(super) fn from_sdk(actions: &[sdk::Action]) -> Action {
+        let Some(action) = actions.iter().max_by_key(|a| a.order().unwrap_or(0)) else {
+            return Action { kind: String::new(), target_group: None, redirect: None, fixed: None };
+        };
+        let groups: Vec<&str> = action
+            .forward_config()
+            .map(|f| f.target_groups().iter().filter_map(|g| g.target_group_arn()).collect())
+            .unwrap_or_default();
+        // Several groups with weights are somebody else's doing: no single group is then what there is.
+        let group = match groups[..] {
+            [] => action.target_group_arn(),
+            [one] => Some(one),
+            _ => None,
+        };
+        Action {
+            kind: action.r#type().map_or("", |t| t.as_str()).to_owned(),
+            target_group: group.map(Ref::physical),
+            redirect: action.redirect_config().map(|r| Redirect {
+                protocol: r.protocol().unwrap_or("#{protocol}").to_owned(),
+                port: r.port().unwrap_or("#{port}").to_owned(),
+                status_code: r.status_code().map_or("", |c| c.as_str()).to_owned(),
+            }),
+            fixed: action.fixed_response_config().map(|f| FixedResponse {
+                status_code: f.status_code().unwrap_or_default().to_owned(),
+                content_type: f.content_type().unwrap_or_default().to_owned(),
+                body: f.message_body().unwrap_or_default().to_owned(),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn there_and_back(action: &Action) -> serde_json::Value {
+        serde_json::to_value(Action::from_sdk(&[action.to_sdk().unwrap()])).unwrap()
+    }
+
+    #[test]
+    fn every_action_reads_back_as_it_was_written() {
+        let none = Action { kind: String::new(), target_group: None, redirect: None, fixed: None };
+        let redirect = Redirect { protocol: "HTTPS".into(), port: "443".into(), status_code: "HTTP_301".into() };
+        let fixed = FixedResponse { status_code: "404".into(), content_type: "text/plain".into(), body: "no".into() };
+        for action in [
+            Action { kind: "forward".into(), target_group: Some(Ref::physical("arn:tg")), ..none.clone() },
+            Action { kind: "redirect".into(), redirect: Some(redirect), ..none.clone() },
+            Action { kind: "fixed-response".into(), fixed: Some(fixed), ..none.clone() },
+        ] {
+            assert_eq!(there_and_back(&action), serde_json::to_value(&action).unwrap());
+        }
+        assert!(Action { kind: "forward".into(), ..none }.to_sdk().is_err());
+    }
+
+    #[test]
+    fn a_weighted_forward_is_not_a_forward_to_one_group() {
+        let group = |arn: &str| sdk::TargetGroupTuple::builder().target_group_arn(arn).weight(1).build();
+        let config = sdk::ForwardActionConfig::builder().target_groups(group("arn:a")).target_groups(group("arn:b")).build();
+        let action = sdk::Action::builder().r#type(sdk::ActionTypeEnum::Forward).forward_config(config).build();
+        assert!(Action::from_sdk(&[action]).target_group.is_none());
+    }
 }

@@ -1,7 +1,9 @@
+use aws_sdk_elasticloadbalancingv2::types::{Certificate, ProtocolEnum};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Arn, LoadBalancer};
+use super::{Action, Arn, LoadBalancer, claim_inside, listeners, retag, tags_of_arns, to_sdk};
+use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Diff, Observed, Order, Readiness, Ref, Resource, Result, Rule};
 
@@ -28,21 +30,88 @@ pub struct Listener {
     pub tags: Tags,
 }
 
+impl Listener {
+    fn certificates(&self) -> Option<Vec<Certificate>> {
+        self.certificate.as_ref().map(|arn| vec![Certificate::builder().certificate_arn(arn).build()])
+    }
+}
+
 impl Resource for Listener {
     const KIND: &'static str = "elbv2.listener";
+    const RULES: &'static [Rule] =
+        &[Rule::immutable("load_balancer"), Rule::identity("load_balancer"), Rule::identity("port"), Rule::exact("tags")];
     type Cloud = Clients;
     type Live = Arn;
 
-    async fn observe(_: &Cx) -> Result<Vec<Observed<Self>>> {
-        Ok(Vec::new())
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let (listeners, all_tags) = (listeners(cx).await?, tags_of_arns(cx).await?);
+        Ok(listeners
+            .iter()
+            .filter(|l| l.load_balancer_arn().and_then(|b| all_tags.get(b)).is_some_and(|tags| cx.scope.owns(tags)))
+            .filter_map(|l| {
+                let arn = l.listener_arn.clone()?;
+                let tags = all_tags.get(&arn).cloned().unwrap_or_default();
+                Some(Observed {
+                    claim: claim_inside(cx, Self::KIND, &tags),
+                    fields: Listener {
+                        load_balancer: Ref::physical(l.load_balancer_arn.clone()?),
+                        port: l.port.unwrap_or_default(),
+                        protocol: l.protocol().map_or("", |p| p.as_str()).to_owned(),
+                        certificate: l.certificates().first().and_then(|c| c.certificate_arn.clone()),
+                        ssl_policy: l.ssl_policy.clone(),
+                        default_action: Action::from_sdk(l.default_actions()),
+                        tags,
+                    },
+                    live: Arn::new(arn),
+                    state: Readiness::Ready,
+                })
+            })
+            .collect())
     }
-    async fn create(&self, _: &Cx) -> Result<Arn> {
-        Err(crate::engine::Error::internal("not written yet"))
+
+    async fn create(&self, cx: &Cx) -> Result<Arn> {
+        const OP: &str = "elbv2:CreateListener";
+        let call = cx.cloud.elbv2.create_listener().load_balancer_arn(self.load_balancer.id()?).port(self.port);
+        let call = call.protocol(ProtocolEnum::from(self.protocol.as_str())).set_certificates(self.certificates());
+        let call = call.set_ssl_policy(self.ssl_policy.clone()).default_actions(self.default_action.to_sdk()?);
+        let answer = call.set_tags(Some(to_sdk(&self.tags))).send().await.map_err(failed(OP))?;
+        let arn = answer.listeners().first().and_then(|l| l.listener_arn.clone());
+        Ok(Arn::new(arn.ok_or_else(|| incomplete(OP, "the listener's ARN"))?))
     }
-    async fn update(&self, _: &Cx, live: &Arn, _: &Diff) -> Result<Arn> {
+
+    async fn update(&self, cx: &Cx, live: &Arn, diff: &Diff) -> Result<Arn> {
+        if diff.touches_other_than(&["tags"]) {
+            let mut call = cx.cloud.elbv2.modify_listener().listener_arn(&live.arn);
+            if diff.touches("port") {
+                call = call.port(self.port);
+            }
+            if diff.touches("protocol") {
+                call = call.protocol(ProtocolEnum::from(self.protocol.as_str()));
+            }
+            // A listener that becomes HTTPS needs both in the same call.
+            if diff.touches("certificate") || diff.touches("protocol") {
+                call = call.set_certificates(self.certificates());
+            }
+            if diff.touches("ssl_policy") || diff.touches("protocol") {
+                call = call.set_ssl_policy(self.ssl_policy.clone());
+            }
+            if diff.touches("default_action") {
+                call = call.default_actions(self.default_action.to_sdk()?);
+            }
+            call.send().await.map_err(failed("elbv2:ModifyListener"))?;
+        }
+        retag(cx, &live.arn, &self.tags, diff).await?;
         Ok(live.clone())
     }
-    async fn delete(_: &Cx, _: &Arn) -> Result<()> {
+
+    async fn delete(cx: &Cx, live: &Arn) -> Result<()> {
+        let call = cx.cloud.elbv2.delete_listener().listener_arn(&live.arn);
+        call.send().await.map_err(failed("elbv2:DeleteListener"))?;
         Ok(())
+    }
+
+    /// A load balancer has one listener for a port.
+    fn replace_order(diff: &Diff) -> Order {
+        if diff.touches("load_balancer") { Order::CreateFirst } else { Order::DeleteFirst }
     }
 }

@@ -1,11 +1,19 @@
 use std::collections::BTreeMap;
 
+use aws_sdk_elasticloadbalancingv2::types::{
+    self as sdk, LoadBalancerAttribute, LoadBalancerSchemeEnum, LoadBalancerStateEnum, LoadBalancerTypeEnum,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::aws::ec2::{SecurityGroup, Subnet};
-use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{AnyRef, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use super::{NAME, end_of, load_balancers, retag, tags_of_arns, to_sdk};
+use crate::aws::ec2::{InternetGateway, SecurityGroup, Subnet, gateway_of};
+use crate::aws::error::{failed, incomplete};
+use crate::aws::{Clients, Cx, Tags, ids, names, written};
+use crate::engine::{AnyRef, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+
+const PROTECTION: &str = "deletion_protection.enabled";
+const INTERNET_FACING: &str = "internet-facing";
 
 /// An application load balancer.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -46,21 +54,147 @@ pub struct Live {
     pub full_name: String,
 }
 
+impl Live {
+    fn of(balancer: &sdk::LoadBalancer) -> Option<Live> {
+        let arn = balancer.load_balancer_arn.clone()?;
+        Some(Live {
+            id: arn.clone(),
+            dns_name: balancer.dns_name.clone().unwrap_or_default(),
+            zone_id: balancer.canonical_hosted_zone_id.clone().unwrap_or_default(),
+            name: balancer.load_balancer_name.clone().unwrap_or_default(),
+            full_name: end_of(&arn, ":loadbalancer/"),
+            arn,
+        })
+    }
+}
+
+fn state(balancer: &sdk::LoadBalancer) -> Readiness {
+    let said = balancer.state();
+    let reason = said.and_then(|s| s.reason());
+    match said.and_then(|s| s.code()) {
+        // Impaired: it serves, and lacks room to grow.
+        Some(LoadBalancerStateEnum::Active | LoadBalancerStateEnum::ActiveImpaired) => Readiness::Ready,
+        Some(LoadBalancerStateEnum::Failed) => Readiness::Failed(reason.unwrap_or("no reason given").to_owned()),
+        Some(other) => Readiness::waiting(reason.map_or(other.as_str().to_owned(), |r| format!("{}: {r}", other.as_str()))),
+        None => Readiness::waiting("unknown"),
+    }
+}
+
+async fn attributes(cx: &Cx, arn: &str) -> Result<BTreeMap<String, String>> {
+    let answer = cx.cloud.elbv2.describe_load_balancer_attributes().load_balancer_arn(arn).send().await;
+    let answer = answer.map_err(failed("elbv2:DescribeLoadBalancerAttributes"))?;
+    Ok(answer.attributes().iter().filter_map(|a| Some((a.key.clone()?, a.value.clone()?))).collect())
+}
+
+async fn set_attributes(cx: &Cx, arn: &str, attributes: &BTreeMap<String, String>) -> Result<()> {
+    let attributes = attributes.iter().map(|(k, v)| LoadBalancerAttribute::builder().key(k).value(v).build()).collect();
+    let call = cx.cloud.elbv2.modify_load_balancer_attributes().load_balancer_arn(arn).set_attributes(Some(attributes));
+    call.send().await.map_err(failed("elbv2:ModifyLoadBalancerAttributes"))?;
+    Ok(())
+}
+
+async fn look(cx: &Cx, arn: &str) -> Result<Option<sdk::LoadBalancer>> {
+    let answer = cx.cloud.elbv2.describe_load_balancers().load_balancer_arns(arn).send().await;
+    Ok(answer.map_err(failed("elbv2:DescribeLoadBalancers"))?.load_balancers.and_then(|list| list.into_iter().next()))
+}
+
 impl Resource for LoadBalancer {
     const KIND: &'static str = "elbv2.load_balancer";
+    const RULES: &'static [Rule] = &[
+        Rule::immutable("scheme"),
+        Rule::set("subnets"),
+        Rule::set("security_groups"),
+        Rule::after_create("attributes"),
+        Rule::order_only("after"),
+        Rule::exact("tags"),
+    ];
+    const USUAL: Usual = Usual::secs(150, 30);
     type Cloud = Clients;
     type Live = Live;
 
-    async fn observe(_: &Cx) -> Result<Vec<Observed<Self>>> {
-        Ok(Vec::new())
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let (balancers, all_tags) = (load_balancers(cx).await?, tags_of_arns(cx).await?);
+        let mut out = Vec::new();
+        for balancer in balancers.iter() {
+            let Some(live) = Live::of(balancer) else { continue };
+            let Some(tags) = all_tags.get(&live.arn).filter(|tags| cx.scope.owns(tags)) else { continue };
+            let scheme = balancer.scheme().map_or("", |s| s.as_str()).to_owned();
+            let gateway = match balancer.vpc_id() {
+                Some(vpc) if scheme == INTERNET_FACING => gateway_of(cx, vpc).await?,
+                _ => None,
+            };
+            out.push(Observed {
+                claim: cx.scope.claim(Self::KIND, tags, false),
+                fields: LoadBalancer {
+                    scheme,
+                    subnets: balancer
+                        .availability_zones()
+                        .iter()
+                        .filter_map(|zone| zone.subnet_id.clone().map(Ref::physical))
+                        .collect(),
+                    security_groups: balancer.security_groups().iter().map(Ref::physical).collect(),
+                    attributes: attributes(cx, &live.arn).await?,
+                    after: gateway.into_iter().map(|id| Ref::<InternetGateway>::physical(id).into()).collect(),
+                    tags: tags.clone(),
+                },
+                state: state(balancer),
+                live,
+            });
+        }
+        Ok(out)
     }
-    async fn create(&self, _: &Cx) -> Result<Live> {
-        Err(crate::engine::Error::internal("not written yet"))
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        const OP: &str = "elbv2:CreateLoadBalancer";
+        let name = names::name(cx, NAME);
+        let call = cx.cloud.elbv2.create_load_balancer().name(&name).r#type(LoadBalancerTypeEnum::Application);
+        let call = call.scheme(LoadBalancerSchemeEnum::from(self.scheme.as_str())).set_subnets(Some(ids(&self.subnets)?));
+        let call = call.set_security_groups(Some(ids(&self.security_groups)?)).set_tags(Some(to_sdk(&self.tags)));
+        let answer = match call.send().await.map_err(failed(OP)) {
+            Err(e) if e.class == Class::Exists => {
+                let namesake = cx.cloud.elbv2.describe_load_balancers().names(&name).send().await.ok();
+                let arn = namesake.and_then(|a| a.load_balancers().first()?.load_balancer_arn.clone());
+                return Err(
+                    e.hint(format!("{} has the name `{name}` already", arn.as_deref().unwrap_or("another load balancer")))
+                );
+            }
+            other => other?,
+        };
+        answer.load_balancers().first().and_then(Live::of).ok_or_else(|| incomplete(OP, "the load balancer's ARN"))
     }
-    async fn update(&self, _: &Cx, live: &Live, _: &Diff) -> Result<Live> {
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        if diff.touches("subnets") {
+            let call = cx.cloud.elbv2.set_subnets().load_balancer_arn(&live.arn).set_subnets(Some(ids(&self.subnets)?));
+            call.send().await.map_err(failed("elbv2:SetSubnets"))?;
+        }
+        if diff.touches("security_groups") {
+            let call = cx.cloud.elbv2.set_security_groups().load_balancer_arn(&live.arn);
+            let call = call.set_security_groups(Some(ids(&self.security_groups)?));
+            call.send().await.map_err(failed("elbv2:SetSecurityGroups"))?;
+        }
+        if diff.touches("attributes") {
+            set_attributes(cx, &live.arn, &written(diff, "attributes", &self.attributes)).await?;
+        }
+        retag(cx, &live.arn, &self.tags, diff).await?;
         Ok(live.clone())
     }
-    async fn delete(_: &Cx, _: &Live) -> Result<()> {
+
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        // Whoever got this far was asked; protection is for other hands.
+        if attributes(cx, &live.arn).await?.get(PROTECTION).is_some_and(|on| on == "true") {
+            set_attributes(cx, &live.arn, &BTreeMap::from([(PROTECTION.to_owned(), "false".to_owned())])).await?;
+        }
+        let call = cx.cloud.elbv2.delete_load_balancer().load_balancer_arn(&live.arn);
+        call.send().await.map_err(failed("elbv2:DeleteLoadBalancer"))?;
         Ok(())
+    }
+
+    async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
+        Ok(look(cx, &live.arn).await?.map_or(Readiness::waiting("not visible yet"), |b| state(&b)))
+    }
+
+    async fn poll_gone(cx: &Cx, live: &Live) -> Result<Readiness> {
+        Ok(look(cx, &live.arn).await?.map_or(Readiness::Gone, |_| Readiness::waiting("deleting")))
     }
 }

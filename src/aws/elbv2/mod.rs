@@ -12,7 +12,25 @@ pub use load_balancer::LoadBalancer;
 pub use rule::ListenerRule;
 pub use target_group::{HealthCheck, TargetGroup};
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use aws_sdk_elasticloadbalancingv2::types::{self as sdk, Tag};
+use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
+
+use super::error::failed;
+use super::tags::{self, TagEdit, Tags};
+use super::{Cx, names, present};
+use crate::engine::{Claim, Class, Diff, Result};
+
+/// How long a name of a load balancer or a target group may be.
+const NAME: usize = 32;
+/// How many ARNs one DescribeTags takes.
+const TAGS_AT_ONCE: usize = 20;
+/// Up to so many load balancers with names like ours are read whole before it is known whose they are: that saves a
+/// round trip, and they are ours nearly always.
+const FEW: usize = 4;
 
 /// What listeners and rules have: an ARN.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -21,4 +39,149 @@ pub struct Arn {
     pub id: String,
     /// The ARN.
     pub arn: String,
+}
+
+impl Arn {
+    fn new(arn: impl Into<String>) -> Self {
+        let arn = arn.into();
+        Arn { id: arn.clone(), arn }
+    }
+}
+
+fn to_sdk(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(k, v)| Tag::builder().key(k).value(v).build()).collect()
+}
+
+/// Writes what the diff says about the tags of `arn`.
+async fn retag(cx: &Cx, arn: &str, desired: &Tags, diff: &Diff) -> Result<()> {
+    let Some(edit) = TagEdit::of(diff, desired) else { return Ok(()) };
+    if !edit.write.is_empty() {
+        let call = cx.cloud.elbv2.add_tags().resource_arns(arn).set_tags(Some(to_sdk(&edit.write)));
+        call.send().await.map_err(failed("elbv2:AddTags"))?;
+    }
+    if !edit.remove.is_empty() {
+        let call = cx.cloud.elbv2.remove_tags().resource_arns(arn).set_tag_keys(Some(edit.remove));
+        call.send().await.map_err(failed("elbv2:RemoveTags"))?;
+    }
+    Ok(())
+}
+
+/// Whose something inside a listener or a load balancer of ours is: what carries no tags was put there by hand.
+fn claim_inside(cx: &Cx, kind: &str, tags: &Tags) -> Claim {
+    match cx.scope.claim(kind, tags, true) {
+        Claim::Adoptable => Claim::Stray,
+        other => other,
+    }
+}
+
+/// The load balancers whose names are like ours.
+async fn load_balancers(cx: &Cx) -> Result<Arc<Vec<sdk::LoadBalancer>>> {
+    cx.reads
+        .once("elbv2.load_balancers", async {
+            let pages = cx.cloud.elbv2.describe_load_balancers().into_paginator().items().send();
+            let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("elbv2:DescribeLoadBalancers"))?;
+            let prefix = cx.scope.prefix();
+            Ok(all
+                .into_iter()
+                .filter(|b| b.load_balancer_name().is_some_and(|name| names::begins(&prefix, name, NAME)))
+                .collect())
+        })
+        .await
+}
+
+/// The target groups whose names are like ours.
+async fn target_groups(cx: &Cx) -> Result<Arc<Vec<sdk::TargetGroup>>> {
+    cx.reads
+        .once("elbv2.target_groups", async {
+            let pages = cx.cloud.elbv2.describe_target_groups().into_paginator().items().send();
+            let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("elbv2:DescribeTargetGroups"))?;
+            let prefix = cx.scope.prefix();
+            Ok(all.into_iter().filter(|g| g.target_group_name().is_some_and(|name| names::begins(&prefix, name, NAME))).collect())
+        })
+        .await
+}
+
+/// The listeners of our load balancers; while those are few, also of the ones that only have a name like ours.
+async fn listeners(cx: &Cx) -> Result<Arc<Vec<sdk::Listener>>> {
+    cx.reads
+        .once("elbv2.listeners", async {
+            let mut arns: Vec<String> = load_balancers(cx).await?.iter().filter_map(|b| b.load_balancer_arn.clone()).collect();
+            if arns.len() > FEW {
+                let tags = describe_tags(cx, &arns).await?;
+                arns.retain(|arn| tags.get(arn).is_some_and(|tags| cx.scope.owns(tags)));
+            }
+            let each = try_join_all(arns.into_iter().map(|arn| async move {
+                let pages = cx.cloud.elbv2.describe_listeners().load_balancer_arn(arn).into_paginator().items().send();
+                let answer = pages.collect::<std::result::Result<Vec<_>, _>>().await;
+                present(answer.map_err(failed("elbv2:DescribeListeners")))
+            }));
+            Ok(each.await?.into_iter().flatten().collect())
+        })
+        .await
+}
+
+/// The rules of those listeners, each with its listener's ARN; not the default ones, which are the listener's own.
+async fn rules(cx: &Cx) -> Result<Arc<Vec<(String, sdk::Rule)>>> {
+    cx.reads
+        .once("elbv2.rules", async {
+            let arns: Vec<String> = listeners(cx).await?.iter().filter_map(|l| l.listener_arn.clone()).collect();
+            let each = try_join_all(arns.into_iter().map(|arn| async move {
+                let rules = present(rules_of(cx, &arn).await)?;
+                Ok::<_, crate::engine::Error>(rules.into_iter().map(|r| (arn.clone(), r)).collect::<Vec<_>>())
+            }));
+            Ok(each.await?.into_iter().flatten().collect())
+        })
+        .await
+}
+
+/// The rules of one listener, without the default one.
+async fn rules_of(cx: &Cx, listener: &str) -> Result<Vec<sdk::Rule>> {
+    let pages = cx.cloud.elbv2.describe_rules().listener_arn(listener).into_paginator().items().send();
+    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("elbv2:DescribeRules"))?;
+    Ok(all.into_iter().filter(|r| r.is_default() != Some(true)).collect())
+}
+
+/// The tags of everything that was found, by ARN.
+async fn tags_of_arns(cx: &Cx) -> Result<Arc<HashMap<String, Tags>>> {
+    cx.reads
+        .once("elbv2.tags", async {
+            let (balancers, groups, listeners, rules) =
+                futures::try_join!(load_balancers(cx), target_groups(cx), listeners(cx), rules(cx))?;
+            let mut arns: Vec<String> = balancers.iter().filter_map(|b| b.load_balancer_arn.clone()).collect();
+            arns.extend(groups.iter().filter_map(|g| g.target_group_arn.clone()));
+            arns.extend(listeners.iter().filter_map(|l| l.listener_arn.clone()));
+            arns.extend(rules.iter().filter_map(|(_, r)| r.rule_arn.clone()));
+            describe_tags(cx, &arns).await
+        })
+        .await
+}
+
+async fn describe_tags(cx: &Cx, arns: &[String]) -> Result<HashMap<String, Tags>> {
+    async fn ask(cx: &Cx, arns: Vec<String>) -> Result<Vec<sdk::TagDescription>> {
+        let call = cx.cloud.elbv2.describe_tags().set_resource_arns(Some(arns));
+        Ok(call.send().await.map_err(failed("elbv2:DescribeTags"))?.tag_descriptions.unwrap_or_default())
+    }
+    let each = try_join_all(arns.chunks(TAGS_AT_ONCE).map(|arns| async move {
+        match ask(cx, arns.to_vec()).await {
+            // One that has gone fails all of them: then one by one, without it.
+            Err(e) if e.class == Class::NotFound => {
+                let mut found = Vec::new();
+                for arn in arns {
+                    found.extend(present(ask(cx, vec![arn.clone()]).await)?);
+                }
+                Ok(found)
+            }
+            other => other,
+        }
+    }));
+    let of = |d: sdk::TagDescription| {
+        let tags = tags::from_pairs(d.tags().iter().map(|t| (t.key(), t.value())));
+        Some((d.resource_arn?, tags))
+    };
+    Ok(each.await?.into_iter().flatten().filter_map(of).collect())
+}
+
+/// The end of an ARN behind `marker`: what metrics and scaling call a load balancer or a target group.
+fn end_of(arn: &str, marker: &str) -> String {
+    arn.split_once(marker).map_or(arn, |(_, end)| end).to_owned()
 }

@@ -1,7 +1,11 @@
+use aws_sdk_elasticloadbalancingv2::types::{
+    HostHeaderConditionConfig, PathPatternConditionConfig, Rule as SdkRule, RuleCondition, RulePriorityPair,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Arn, Listener};
+use super::{Action, Arn, Listener, claim_inside, retag, rules, rules_of, tags_of_arns, to_sdk};
+use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 
@@ -26,21 +30,125 @@ pub struct ListenerRule {
     pub tags: Tags,
 }
 
+impl ListenerRule {
+    fn conditions(&self) -> Vec<RuleCondition> {
+        let mut out = Vec::new();
+        if !self.paths.is_empty() {
+            let config = PathPatternConditionConfig::builder().set_values(Some(self.paths.clone())).build();
+            out.push(RuleCondition::builder().field("path-pattern").path_pattern_config(config).build());
+        }
+        if !self.hosts.is_empty() {
+            let config = HostHeaderConditionConfig::builder().set_values(Some(self.hosts.clone())).build();
+            out.push(RuleCondition::builder().field("host-header").host_header_config(config).build());
+        }
+        out
+    }
+
+    /// Gives the rule its priority. Whichever rule has that now gets this one's in the same call: AWS lets nobody wait in
+    /// between, and what the other one should have its own update will say.
+    async fn set_priority(&self, cx: &Cx, arn: &str) -> Result<()> {
+        let rules = rules_of(cx, self.listener.id()?).await?;
+        let wanted = self.priority.to_string();
+        let Some(now) = rules.iter().find(|r| r.rule_arn() == Some(arn)).and_then(SdkRule::priority) else { return Ok(()) };
+        if now == wanted {
+            return Ok(());
+        }
+        let pair = |arn: &str, priority: i32| RulePriorityPair::builder().rule_arn(arn).priority(priority).build();
+        let holder = rules.iter().find(|r| r.priority() == Some(&wanted)).and_then(SdkRule::rule_arn);
+        let mut call = cx.cloud.elbv2.set_rule_priorities().rule_priorities(pair(arn, self.priority));
+        if let (Some(holder), Ok(now)) = (holder, now.parse()) {
+            call = call.rule_priorities(pair(holder, now));
+        }
+        call.send().await.map_err(failed("elbv2:SetRulePriorities"))?;
+        Ok(())
+    }
+}
+
+/// The values of a rule's conditions on `field`, in either of the forms that AWS has for them.
+fn values(rule: &SdkRule, field: &str) -> Vec<String> {
+    rule.conditions()
+        .iter()
+        .filter(|c| c.field() == Some(field))
+        .flat_map(|c| {
+            let path = c.path_pattern_config().map(|p| p.values()).unwrap_or_default();
+            let host = c.host_header_config().map(|h| h.values()).unwrap_or_default();
+            [path, host].into_iter().find(|v| !v.is_empty()).unwrap_or(c.values()).to_vec()
+        })
+        .collect()
+}
+
 impl Resource for ListenerRule {
     const KIND: &'static str = "elbv2.rule";
+    const RULES: &'static [Rule] = &[
+        Rule::immutable("listener"),
+        Rule::identity("listener"),
+        Rule::identity("priority"),
+        Rule::set("paths"),
+        Rule::set("hosts"),
+        Rule::exact("tags"),
+    ];
     type Cloud = Clients;
     type Live = Arn;
 
-    async fn observe(_: &Cx) -> Result<Vec<Observed<Self>>> {
-        Ok(Vec::new())
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let (rules, listeners, all_tags) = (rules(cx).await?, super::listeners(cx).await?, tags_of_arns(cx).await?);
+        let ours = |listener: &str| {
+            let listener = listeners.iter().find(|l| l.listener_arn() == Some(listener));
+            let tags = listener.and_then(|l| l.load_balancer_arn()).and_then(|balancer| all_tags.get(balancer));
+            tags.is_some_and(|tags| cx.scope.owns(tags))
+        };
+        Ok(rules
+            .iter()
+            .filter(|(listener, _)| ours(listener))
+            .filter_map(|(listener, rule)| {
+                let arn = rule.rule_arn.clone()?;
+                let tags = all_tags.get(&arn).cloned().unwrap_or_default();
+                Some(Observed {
+                    claim: claim_inside(cx, Self::KIND, &tags),
+                    fields: ListenerRule {
+                        listener: Ref::physical(listener),
+                        priority: rule.priority()?.parse().ok()?,
+                        paths: values(rule, "path-pattern"),
+                        hosts: values(rule, "host-header"),
+                        action: Action::from_sdk(rule.actions()),
+                        tags,
+                    },
+                    live: Arn::new(arn),
+                    state: Readiness::Ready,
+                })
+            })
+            .collect())
     }
-    async fn create(&self, _: &Cx) -> Result<Arn> {
-        Err(crate::engine::Error::internal("not written yet"))
+
+    async fn create(&self, cx: &Cx) -> Result<Arn> {
+        const OP: &str = "elbv2:CreateRule";
+        let call = cx.cloud.elbv2.create_rule().listener_arn(self.listener.id()?).priority(self.priority);
+        let call = call.set_conditions(Some(self.conditions())).actions(self.action.to_sdk()?);
+        let answer = call.set_tags(Some(to_sdk(&self.tags))).send().await.map_err(failed(OP))?;
+        let arn = answer.rules().first().and_then(|r| r.rule_arn.clone());
+        Ok(Arn::new(arn.ok_or_else(|| incomplete(OP, "the rule's ARN"))?))
     }
-    async fn update(&self, _: &Cx, live: &Arn, _: &Diff) -> Result<Arn> {
+
+    async fn update(&self, cx: &Cx, live: &Arn, diff: &Diff) -> Result<Arn> {
+        if diff.touches_other_than(&["tags", "priority"]) {
+            let mut call = cx.cloud.elbv2.modify_rule().rule_arn(&live.arn);
+            if diff.touches("paths") || diff.touches("hosts") {
+                call = call.set_conditions(Some(self.conditions()));
+            }
+            if diff.touches("action") {
+                call = call.actions(self.action.to_sdk()?);
+            }
+            call.send().await.map_err(failed("elbv2:ModifyRule"))?;
+        }
+        if diff.touches("priority") {
+            self.set_priority(cx, &live.arn).await?;
+        }
+        retag(cx, &live.arn, &self.tags, diff).await?;
         Ok(live.clone())
     }
-    async fn delete(_: &Cx, _: &Arn) -> Result<()> {
+
+    async fn delete(cx: &Cx, live: &Arn) -> Result<()> {
+        cx.cloud.elbv2.delete_rule().rule_arn(&live.arn).send().await.map_err(failed("elbv2:DeleteRule"))?;
         Ok(())
     }
 }

@@ -1,11 +1,15 @@
 use std::collections::BTreeMap;
 
+use aws_sdk_elasticloadbalancingv2::types::{self as sdk, Matcher, ProtocolEnum, TargetGroupAttribute, TargetTypeEnum};
+use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{NAME, retag, tags_of_arns, target_groups, to_sdk};
 use crate::aws::ec2::Vpc;
-use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::aws::error::{failed, incomplete};
+use crate::aws::{Clients, Cx, Tags, names, written};
+use crate::engine::{Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// The tasks of a service as a load balancer sees them.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -70,21 +74,140 @@ pub struct Live {
     pub full_name: String,
 }
 
+impl Live {
+    fn of(group: &sdk::TargetGroup) -> Option<Live> {
+        let arn = group.target_group_arn.clone()?;
+        Some(Live {
+            id: arn.clone(),
+            name: group.target_group_name.clone().unwrap_or_default(),
+            full_name: arn.rsplit(':').next().unwrap_or_default().to_owned(),
+            arn,
+        })
+    }
+}
+
+impl HealthCheck {
+    fn of(group: &sdk::TargetGroup) -> Self {
+        HealthCheck {
+            path: group.health_check_path.clone(),
+            interval: group.health_check_interval_seconds,
+            timeout: group.health_check_timeout_seconds,
+            healthy: group.healthy_threshold_count,
+            unhealthy: group.unhealthy_threshold_count,
+            codes: group.matcher().and_then(|m| m.http_code.clone()),
+            protocol: group.health_check_protocol().map(|p| p.as_str().to_owned()),
+        }
+    }
+
+    fn matcher(&self) -> Option<Matcher> {
+        self.codes.as_ref().map(|codes| Matcher::builder().http_code(codes).build())
+    }
+
+    fn protocol(&self) -> Option<ProtocolEnum> {
+        self.protocol.as_deref().map(ProtocolEnum::from)
+    }
+}
+
+async fn attributes(cx: &Cx, arn: &str) -> Result<BTreeMap<String, String>> {
+    let answer = cx.cloud.elbv2.describe_target_group_attributes().target_group_arn(arn).send().await;
+    let answer = answer.map_err(failed("elbv2:DescribeTargetGroupAttributes"))?;
+    Ok(answer.attributes().iter().filter_map(|a| Some((a.key.clone()?, a.value.clone()?))).collect())
+}
+
 impl Resource for TargetGroup {
     const KIND: &'static str = "elbv2.target_group";
+    const RULES: &'static [Rule] = &[
+        Rule::immutable("vpc"),
+        Rule::immutable("port"),
+        Rule::immutable("protocol"),
+        Rule::immutable("target_type"),
+        Rule::after_create("attributes"),
+        Rule::exact("tags"),
+    ];
+    const USUAL: Usual = Usual::secs(1, 2);
     type Cloud = Clients;
     type Live = Live;
 
-    async fn observe(_: &Cx) -> Result<Vec<Observed<Self>>> {
-        Ok(Vec::new())
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let (groups, all_tags) = (target_groups(cx).await?, tags_of_arns(cx).await?);
+        let ours = groups.iter().filter_map(|group| {
+            let live = Live::of(group)?;
+            let tags = all_tags.get(&live.arn).filter(|tags| cx.scope.owns(tags))?.clone();
+            Some((group, live, tags))
+        });
+        try_join_all(ours.map(|(group, live, tags)| async move {
+            Ok(Observed {
+                claim: cx.scope.claim(Self::KIND, &tags, false),
+                fields: TargetGroup {
+                    vpc: Ref::physical(group.vpc_id().unwrap_or_default()),
+                    port: group.port().unwrap_or_default(),
+                    protocol: group.protocol().map_or("", |p| p.as_str()).to_owned(),
+                    target_type: group.target_type().map_or("", |t| t.as_str()).to_owned(),
+                    health: HealthCheck::of(group),
+                    attributes: attributes(cx, &live.arn).await?,
+                    tags,
+                },
+                live,
+                state: Readiness::Ready,
+            })
+        }))
+        .await
     }
-    async fn create(&self, _: &Cx) -> Result<Live> {
-        Err(crate::engine::Error::internal("not written yet"))
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        const OP: &str = "elbv2:CreateTargetGroup";
+        let (name, health) = (names::name(cx, NAME), &self.health);
+        let call = cx.cloud.elbv2.create_target_group().name(&name).vpc_id(self.vpc.id()?).port(self.port);
+        let call = call.protocol(ProtocolEnum::from(self.protocol.as_str()));
+        let call = call.target_type(TargetTypeEnum::from(self.target_type.as_str())).set_tags(Some(to_sdk(&self.tags)));
+        let call = call
+            .set_health_check_path(health.path.clone())
+            .set_health_check_interval_seconds(health.interval)
+            .set_health_check_timeout_seconds(health.timeout)
+            .set_healthy_threshold_count(health.healthy)
+            .set_unhealthy_threshold_count(health.unhealthy)
+            .set_matcher(health.matcher())
+            .set_health_check_protocol(health.protocol());
+        let answer = match call.send().await.map_err(failed(OP)) {
+            Err(e) if e.class == Class::Exists => {
+                let namesake = cx.cloud.elbv2.describe_target_groups().names(&name).send().await.ok();
+                let arn = namesake.and_then(|a| a.target_groups().first()?.target_group_arn.clone());
+                return Err(e.hint(format!("{} has the name `{name}` already", arn.as_deref().unwrap_or("another target group"))));
+            }
+            other => other?,
+        };
+        answer.target_groups().first().and_then(Live::of).ok_or_else(|| incomplete(OP, "the target group's ARN"))
     }
-    async fn update(&self, _: &Cx, live: &Live, _: &Diff) -> Result<Live> {
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        if diff.touches("health") {
+            let health = &self.health;
+            let call = cx.cloud.elbv2.modify_target_group().target_group_arn(&live.arn);
+            // Interval and timeout are checked against each other, so the whole check is written.
+            let call = call
+                .set_health_check_path(health.path.clone())
+                .set_health_check_interval_seconds(health.interval)
+                .set_health_check_timeout_seconds(health.timeout)
+                .set_healthy_threshold_count(health.healthy)
+                .set_unhealthy_threshold_count(health.unhealthy)
+                .set_matcher(health.matcher())
+                .set_health_check_protocol(health.protocol());
+            call.send().await.map_err(failed("elbv2:ModifyTargetGroup"))?;
+        }
+        if diff.touches("attributes") {
+            let attributes = written(diff, "attributes", &self.attributes);
+            let attributes = attributes.iter().map(|(k, v)| TargetGroupAttribute::builder().key(k).value(v).build());
+            let call = cx.cloud.elbv2.modify_target_group_attributes().target_group_arn(&live.arn);
+            let call = call.set_attributes(Some(attributes.collect()));
+            call.send().await.map_err(failed("elbv2:ModifyTargetGroupAttributes"))?;
+        }
+        retag(cx, &live.arn, &self.tags, diff).await?;
         Ok(live.clone())
     }
-    async fn delete(_: &Cx, _: &Live) -> Result<()> {
+
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        let call = cx.cloud.elbv2.delete_target_group().target_group_arn(&live.arn);
+        call.send().await.map_err(failed("elbv2:DeleteTargetGroup"))?;
         Ok(())
     }
 }

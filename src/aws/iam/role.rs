@@ -1,11 +1,17 @@
 use std::collections::BTreeMap;
 
+use aws_sdk_iam::types::{EntityType, RoleDetail, Tag};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Diff, Observed, Readiness, Resource, Result, Rule, Usual};
+use crate::aws::error::{failed, incomplete};
+use crate::aws::tags::{TagEdit, from_pairs};
+use crate::aws::{Clients, Cx, Tags, names, written};
+use crate::engine::{Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Scope, Usual};
+
+/// How long a role's name may be.
+const NAME: usize = 64;
 
 /// A role: what a service or a program may do.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -38,21 +44,205 @@ pub struct Live {
     pub arn: String,
 }
 
+/// Where our roles lie: IAM lists everybody's, and this is how ours are known.
+fn path(scope: &Scope) -> String {
+    format!("/stack/{}/{}/", scope.stack, scope.env)
+}
+
+fn to_sdk(tags: &Tags) -> Result<Vec<Tag>> {
+    let tag = |(k, v): (&String, &String)| Tag::builder().key(k).value(v).build();
+    tags.iter().map(tag).collect::<Result<_, _>>().map_err(|e| Error::internal(e.to_string()))
+}
+
+/// A policy document as IAM answers it: percent-encoded JSON.
+fn document(text: &str) -> Value {
+    let plain = if text.starts_with(['{', '"']) { text.to_owned() } else { decoded(text) };
+    serde_json::from_str(&plain).unwrap_or(Value::String(plain))
+}
+
+fn decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let digit = |at: usize| bytes.get(at).and_then(|b| char::from(*b).to_digit(16));
+        let code = (byte == b'%').then(|| Some(digit(at + 1)? * 16 + digit(at + 2)?)).flatten();
+        match code.and_then(|code| u8::try_from(code).ok()) {
+            Some(decoded) => {
+                out.push(decoded);
+                at += 3;
+            }
+            None => {
+                out.push(byte);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn observed(cx: &Cx, role: RoleDetail) -> Option<Observed<Role>> {
+    let tags = from_pairs(role.tags().iter().map(|t| (Some(t.key()), Some(t.value()))));
+    let name = role.role_name?;
+    Some(Observed {
+        claim: cx.scope.claim(Role::KIND, &tags, true),
+        live: Live { id: name.clone(), name, arn: role.arn? },
+        fields: Role {
+            trust: role.assume_role_policy_document.as_deref().map(document).unwrap_or_default(),
+            policies: role
+                .role_policy_list
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|p| Some((p.policy_name?, document(&p.policy_document?))))
+                .collect(),
+            managed: role.attached_managed_policies.unwrap_or_default().into_iter().filter_map(|p| p.policy_arn).collect(),
+            description: None,
+            tags,
+        },
+        state: Readiness::Ready,
+    })
+}
+
+async fn attached(cx: &Cx, role: &str) -> Result<Vec<String>> {
+    let pages = cx.cloud.iam.list_attached_role_policies().role_name(role).into_paginator().items().send();
+    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListAttachedRolePolicies"))?;
+    Ok(all.into_iter().filter_map(|p| p.policy_arn).collect())
+}
+
+async fn detach(cx: &Cx, role: &str, policy: &str) -> Result<()> {
+    let call = cx.cloud.iam.detach_role_policy().role_name(role).policy_arn(policy);
+    match call.send().await.map_err(failed("iam:DetachRolePolicy")) {
+        Err(e) if e.class != Class::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
+
+async fn drop_inline(cx: &Cx, role: &str, policy: &str) -> Result<()> {
+    let call = cx.cloud.iam.delete_role_policy().role_name(role).policy_name(policy);
+    match call.send().await.map_err(failed("iam:DeleteRolePolicy")) {
+        Err(e) if e.class != Class::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
+
 impl Resource for Role {
     const KIND: &'static str = "iam.role";
+    const RULES: &'static [Rule] = &[
+        Rule::policy("trust"),
+        Rule::exact("policies"),
+        Rule::policy("policies.*"),
+        Rule::after_create("policies"),
+        Rule::set("managed"),
+        Rule::after_create("managed"),
+        // The one call that reads all roles does not answer it.
+        Rule::create_only("description"),
+        Rule::exact("tags"),
+    ];
+    const USUAL: Usual = Usual::secs(2, 2);
     type Cloud = Clients;
     type Live = Live;
 
-    async fn observe(_: &Cx) -> Result<Vec<Observed<Self>>> {
-        Ok(Vec::new())
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let ours = path(&cx.scope);
+        let call = cx.cloud.iam.get_account_authorization_details().filter(EntityType::Role).max_items(1000);
+        let mut pages = call.into_paginator().send();
+        let mut out = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed("iam:GetAccountAuthorizationDetails"))?;
+            let roles = page.role_detail_list.unwrap_or_default().into_iter();
+            out.extend(roles.filter(|r| r.path() == Some(&ours)).filter_map(|r| observed(cx, r)));
+        }
+        Ok(out)
     }
-    async fn create(&self, _: &Cx) -> Result<Live> {
-        Err(crate::engine::Error::internal("not written yet"))
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        const OP: &str = "iam:CreateRole";
+        let name = names::name(cx, NAME);
+        let call = cx.cloud.iam.create_role().role_name(&name).path(path(&cx.scope));
+        let call = call.assume_role_policy_document(self.trust.to_string()).set_description(self.description.clone());
+        match call.set_tags(Some(to_sdk(&self.tags)?)).send().await.map_err(failed(OP)) {
+            Ok(answer) => {
+                let role = answer.role.ok_or_else(|| incomplete(OP, "the role"))?;
+                Ok(Live { id: role.role_name.clone(), name: role.role_name, arn: role.arn })
+            }
+            Err(e) if e.class == Class::Exists => {
+                let namesake = cx.cloud.iam.get_role().role_name(&name).send().await.ok().and_then(|a| a.role);
+                let arn = namesake.map_or("another role".to_owned(), |r| r.arn);
+                Err(e.hint(format!(
+                    "{arn} has the name `{name}` already: names of roles are one for the account, whatever their path"
+                )))
+            }
+            Err(e) => Err(e),
+        }
     }
-    async fn update(&self, _: &Cx, live: &Live, _: &Diff) -> Result<Live> {
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        let (iam, name) = (&cx.cloud.iam, &live.name);
+        if diff.touches("trust") {
+            let call = iam.update_assume_role_policy().role_name(name).policy_document(self.trust.to_string());
+            call.send().await.map_err(failed("iam:UpdateAssumeRolePolicy"))?;
+        }
+        for (policy, document) in written(diff, "policies", &self.policies) {
+            let call = iam.put_role_policy().role_name(name).policy_name(policy).policy_document(document.to_string());
+            call.send().await.map_err(failed("iam:PutRolePolicy"))?;
+        }
+        for policy in diff.removed_keys("policies") {
+            drop_inline(cx, name, &policy).await?;
+        }
+        if diff.touches("managed") {
+            let have = attached(cx, name).await?;
+            for policy in self.managed.iter().filter(|p| !have.contains(p)) {
+                let call = iam.attach_role_policy().role_name(name).policy_arn(policy);
+                call.send().await.map_err(failed("iam:AttachRolePolicy"))?;
+            }
+            for policy in have.iter().filter(|p| !self.managed.contains(p)) {
+                detach(cx, name, policy).await?;
+            }
+        }
+        if let Some(edit) = TagEdit::of(diff, &self.tags) {
+            if !edit.write.is_empty() {
+                let call = iam.tag_role().role_name(name).set_tags(Some(to_sdk(&edit.write)?));
+                call.send().await.map_err(failed("iam:TagRole"))?;
+            }
+            if !edit.remove.is_empty() {
+                let call = iam.untag_role().role_name(name).set_tag_keys(Some(edit.remove));
+                call.send().await.map_err(failed("iam:UntagRole"))?;
+            }
+        }
         Ok(live.clone())
     }
-    async fn delete(_: &Cx, _: &Live) -> Result<()> {
+
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        for policy in attached(cx, &live.name).await? {
+            detach(cx, &live.name, &policy).await?;
+        }
+        let pages = cx.cloud.iam.list_role_policies().role_name(&live.name).into_paginator().items().send();
+        let inline = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListRolePolicies"))?;
+        for policy in inline {
+            drop_inline(cx, &live.name, &policy).await?;
+        }
+        cx.cloud.iam.delete_role().role_name(&live.name).send().await.map_err(failed("iam:DeleteRole"))?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn documents_are_read_in_every_form_that_iam_has_for_them() {
+        let wanted = json!({"Version": "2012-10-17", "Statement": [{"Action": "s3:*", "Resource": "arn:aws:s3:::é/*"}]});
+        let encoded = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Action%22%3A%22s3%3A%2A%22%2C%22Resource%22%3A%22arn%3Aaws%3As3%3A%3A%3A%C3%A9%2F%2A%22%7D%5D%7D";
+        assert_eq!(document(encoded), wanted);
+        assert_eq!(document(&wanted.to_string()), wanted);
+        assert_eq!(document(r#"{"a": "100%25"}"#), json!({"a": "100%25"}));
+    }
+
+    #[test]
+    fn what_is_not_encoded_stays_as_it_is() {
+        assert_eq!(decoded("50% off, %zz, %e"), "50% off, %zz, %e");
     }
 }

@@ -1,8 +1,14 @@
+use std::collections::HashMap;
+
+use aws_sdk_cloudwatchlogs::types as sdk;
+use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Diff, Observed, Readiness, Resource, Result, Rule, Usual};
+use crate::aws::error::failed;
+use crate::aws::tags::{TagEdit, Tags, from_pairs};
+use crate::aws::{Clients, Cx, present};
+use crate::engine::{Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Scope, Usual};
 
 /// A log group: where the output of programs goes.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -29,21 +35,91 @@ pub struct Live {
     pub arn: String,
 }
 
+/// What the names of our log groups begin with.
+fn prefix(scope: &Scope) -> String {
+    format!("/stack/{}/{}/", scope.stack, scope.env)
+}
+
+impl Live {
+    fn of(group: &sdk::LogGroup) -> Option<Live> {
+        let (name, arn) = (group.log_group_name.clone()?, group.log_group_arn().or(group.arn())?);
+        Some(Live { id: name.clone(), name, arn: arn.trim_end_matches(":*").to_owned() })
+    }
+
+    fn named(scope: &Scope, name: &str) -> Live {
+        let Scope { partition, region, account, .. } = scope;
+        let arn = format!("arn:{partition}:logs:{region}:{account}:log-group:{name}");
+        Live { id: name.to_owned(), name: name.to_owned(), arn }
+    }
+}
+
+async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
+    let answer = cx.cloud.logs.list_tags_for_resource().resource_arn(arn).send().await;
+    let tags = present(answer.map_err(failed("logs:ListTagsForResource")).map(|a| a.tags.unwrap_or_default()))?;
+    Ok(from_pairs(tags.iter().map(|(k, v)| (Some(k.as_str()), Some(v.as_str())))))
+}
+
 impl Resource for LogGroup {
     const KIND: &'static str = "logs.log_group";
+    const RULES: &'static [Rule] =
+        &[Rule::immutable("name"), Rule::identity("name"), Rule::after_create("retention_days"), Rule::exact("tags")];
+    const USUAL: Usual = Usual::secs(1, 1);
+    const HOLDS_DATA: bool = true;
     type Cloud = Clients;
     type Live = Live;
 
-    async fn observe(_: &Cx) -> Result<Vec<Observed<Self>>> {
-        Ok(Vec::new())
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let call = cx.cloud.logs.describe_log_groups().log_group_name_prefix(prefix(&cx.scope));
+        let pages = call.into_paginator().items().send();
+        let groups = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("logs:DescribeLogGroups"))?;
+        let groups = groups.into_iter().filter_map(|g| Some((Live::of(&g)?, g.retention_in_days)));
+        try_join_all(groups.map(|(live, retention_days)| async move {
+            let tags = tags_of(cx, &live.arn).await?;
+            Ok(Observed {
+                // One without tags was made by what writes to it, after ours was gone: taken over, never deleted.
+                claim: cx.scope.claim(Self::KIND, &tags, true),
+                fields: LogGroup { name: live.name.clone(), retention_days, tags },
+                live,
+                state: Readiness::Ready,
+            })
+        }))
+        .await
     }
-    async fn create(&self, _: &Cx) -> Result<Live> {
-        Err(crate::engine::Error::internal("not written yet"))
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        let prefix = prefix(&cx.scope);
+        if !self.name.starts_with(&prefix) {
+            let said = format!("the log group `{}` would not be found again: its name must begin with `{prefix}`", self.name);
+            return Err(Error::new(Class::Invalid, said));
+        }
+        let call = cx.cloud.logs.create_log_group().log_group_name(&self.name);
+        let call = call.set_tags(Some(self.tags.clone().into_iter().collect::<HashMap<_, _>>()));
+        call.send().await.map_err(failed("logs:CreateLogGroup"))?;
+        Ok(Live::named(&cx.scope, &self.name))
     }
-    async fn update(&self, _: &Cx, live: &Live, _: &Diff) -> Result<Live> {
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        if let (true, Some(days)) = (diff.touches("retention_days"), self.retention_days) {
+            let call = cx.cloud.logs.put_retention_policy().log_group_name(&live.name).retention_in_days(days);
+            call.send().await.map_err(failed("logs:PutRetentionPolicy"))?;
+        }
+        if let Some(edit) = TagEdit::of(diff, &self.tags) {
+            if !edit.write.is_empty() {
+                let call = cx.cloud.logs.tag_resource().resource_arn(&live.arn);
+                let call = call.set_tags(Some(edit.write.into_iter().collect()));
+                call.send().await.map_err(failed("logs:TagResource"))?;
+            }
+            if !edit.remove.is_empty() {
+                let call = cx.cloud.logs.untag_resource().resource_arn(&live.arn).set_tag_keys(Some(edit.remove));
+                call.send().await.map_err(failed("logs:UntagResource"))?;
+            }
+        }
         Ok(live.clone())
     }
-    async fn delete(_: &Cx, _: &Live) -> Result<()> {
+
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        let call = cx.cloud.logs.delete_log_group().log_group_name(&live.name);
+        call.send().await.map_err(failed("logs:DeleteLogGroup"))?;
         Ok(())
     }
 }

@@ -1,0 +1,176 @@
+//! How far a service's deployment is, from one answer of DescribeServices.
+
+use aws_sdk_ecs::types::{self as sdk, Deployment, DeploymentRolloutState};
+
+use crate::engine::Readiness;
+
+/// The deployment that ECS is working towards.
+pub(super) fn primary(service: &sdk::Service) -> Option<&Deployment> {
+    service.deployments().iter().find(|d| d.status() == Some("PRIMARY"))
+}
+
+/// When the newest deployment began, in milliseconds.
+pub(super) fn began(service: &sdk::Service) -> Option<i64> {
+    primary(service)?.created_at()?.to_millis().ok()
+}
+
+/// Whether ECS gave the newest deployment up.
+pub(super) fn gave_up(service: &sdk::Service) -> bool {
+    primary(service).and_then(|d| d.rollout_state()) == Some(&DeploymentRolloutState::Failed)
+}
+
+/// Whether a deployment is under way, in ECS's words.
+pub(super) fn under_way(service: &sdk::Service) -> Option<String> {
+    let primary = primary(service).filter(|d| d.rollout_state() == Some(&DeploymentRolloutState::InProgress))?;
+    Some(status(service, primary))
+}
+
+/// Whether the service runs what it should: `wanted`, in a deployment no older than `since`.
+pub(super) fn judge(service: &sdk::Service, wanted: &str, since: Option<i64>) -> Readiness {
+    if service.status() != Some("ACTIVE") {
+        return Readiness::Gone;
+    }
+    let Some(primary) = primary(service) else { return Readiness::waiting("no deployment yet") };
+    // An answer from before our call; a second's grace, as AWS rounds its times.
+    if let (Some(since), Some(began)) = (since, began(service))
+        && began + 1000 < since
+    {
+        return Readiness::waiting("deployment not visible yet");
+    }
+    let rollout = primary.rollout_state();
+    let settled = matches!(rollout, None | Some(DeploymentRolloutState::Completed));
+    if primary.task_definition() != Some(wanted) {
+        let now = revision(primary.task_definition().unwrap_or("nothing"));
+        return if settled || gave_up(service) {
+            Readiness::Failed(explain(
+                service,
+                &format!("the deployment of {} failed and {now} runs again", revision(wanted)),
+                wanted,
+            ))
+        } else {
+            Readiness::waiting(format!("rolling back to {now}: {}", status(service, primary)))
+        };
+    }
+    if gave_up(service) {
+        return Readiness::Failed(explain(service, &format!("the deployment of {} failed", revision(wanted)), wanted));
+    }
+    let all_run = service.running_count() == service.desired_count();
+    if settled && all_run && service.deployments().len() == 1 {
+        return Readiness::Ready;
+    }
+    let progress = (primary.desired_count() > 0).then(|| primary.running_count() as f32 / primary.desired_count() as f32);
+    Readiness::Waiting { status: status(service, primary), progress }
+}
+
+/// `2/3 tasks running, IN_PROGRESS: has started 1 tasks: (task 0123).`
+fn status(service: &sdk::Service, primary: &Deployment) -> String {
+    let rollout = primary.rollout_state().map_or("", |s| s.as_str());
+    let mut out = format!("{}/{} tasks running", primary.running_count(), primary.desired_count());
+    let old = service.deployments().iter().filter(|d| d.id() != primary.id()).map(Deployment::running_count).sum::<i32>();
+    if old > 0 {
+        out += &format!(" and {old} old");
+    }
+    if !rollout.is_empty() {
+        out += &format!(", {rollout}");
+    }
+    if primary.failed_tasks() > 0 {
+        out += &format!(", {} failed", primary.failed_tasks());
+    }
+    if let Some(event) = events(service).next() {
+        out += &format!(": {event}");
+    }
+    out
+}
+
+/// What ECS says about a failure: its reason, then what happened last.
+fn explain(service: &sdk::Service, what: &str, wanted: &str) -> String {
+    let of_wanted = service.deployments().iter().find(|d| d.task_definition() == Some(wanted));
+    let reason = of_wanted.or(primary(service)).and_then(|d| d.rollout_state_reason());
+    let mut parts = vec![what.to_owned()];
+    parts.extend(reason.map(str::to_owned));
+    parts.extend(events(service).take(5).map(str::to_owned));
+    parts.join("; ")
+}
+
+/// What happened, the newest first, without the service's name at the beginning of each.
+fn events(service: &sdk::Service) -> impl Iterator<Item = &str> {
+    service.events().iter().filter_map(|e| e.message()).map(|message| {
+        let rest = message.strip_prefix("(service ").and_then(|m| m.split_once(") "));
+        rest.map_or(message, |(_, rest)| rest)
+    })
+}
+
+/// `web:7` of an ARN.
+fn revision(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ecs::types::ServiceEvent;
+    use aws_smithy_types::DateTime;
+
+    use super::*;
+
+    fn deployment(status: &str, task: &str, at: i64, rollout: DeploymentRolloutState, running: i32) -> Deployment {
+        Deployment::builder()
+            .id(format!("{status}-{at}"))
+            .status(status)
+            .task_definition(task)
+            .created_at(DateTime::from_secs(at))
+            .rollout_state(rollout)
+            .rollout_state_reason("ECS deployment circuit breaker: tasks failed to start.")
+            .desired_count(3)
+            .running_count(running)
+            .build()
+    }
+
+    fn service(running: i32, deployments: Vec<Deployment>) -> sdk::Service {
+        let event = ServiceEvent::builder().message("(service web) has started 1 tasks: (task 1).").build();
+        sdk::Service::builder()
+            .status("ACTIVE")
+            .desired_count(3)
+            .running_count(running)
+            .set_deployments(Some(deployments))
+            .events(event)
+            .build()
+    }
+
+    use DeploymentRolloutState::{Completed, Failed, InProgress};
+
+    #[test]
+    fn it_is_ready_when_one_deployment_runs_all_its_tasks() {
+        let whole = service(3, vec![deployment("PRIMARY", "td/web:2", 100, Completed, 3)]);
+        assert_eq!(judge(&whole, "td/web:2", Some(100_000)), Readiness::Ready);
+        let short = service(2, vec![deployment("PRIMARY", "td/web:2", 100, Completed, 2)]);
+        assert!(matches!(judge(&short, "td/web:2", None), Readiness::Waiting { .. }));
+    }
+
+    #[test]
+    fn while_it_rolls_out_ecs_speaks() {
+        let two = vec![deployment("PRIMARY", "td/web:2", 100, InProgress, 2), deployment("ACTIVE", "td/web:1", 50, Completed, 1)];
+        let Readiness::Waiting { status, progress } = judge(&service(3, two), "td/web:2", Some(100_000)) else { panic!() };
+        assert_eq!(status, "2/3 tasks running and 1 old, IN_PROGRESS: has started 1 tasks: (task 1).");
+        assert!(progress.is_some_and(|p| (p - 2.0 / 3.0).abs() < 0.01));
+    }
+
+    #[test]
+    fn a_rollback_is_a_failure_once_it_is_over() {
+        let back = |rollout| service(3, vec![deployment("PRIMARY", "td/web:1", 200, rollout, 3)]);
+        assert!(matches!(judge(&back(InProgress), "td/web:2", Some(100_000)), Readiness::Waiting { .. }));
+        let Readiness::Failed(why) = judge(&back(Completed), "td/web:2", Some(100_000)) else { panic!() };
+        assert!(why.starts_with("the deployment of web:2 failed and web:1 runs again; ECS deployment circuit breaker"), "{why}");
+    }
+
+    #[test]
+    fn an_answer_from_before_the_call_is_not_a_rollback() {
+        let old = service(3, vec![deployment("PRIMARY", "td/web:1", 50, Completed, 3)]);
+        assert_eq!(judge(&old, "td/web:2", Some(100_000)), Readiness::waiting("deployment not visible yet"));
+    }
+
+    #[test]
+    fn a_deployment_that_was_given_up_is_a_failure() {
+        let failed = service(0, vec![deployment("PRIMARY", "td/web:2", 100, Failed, 0)]);
+        assert!(matches!(judge(&failed, "td/web:2", None), Readiness::Failed(_)));
+    }
+}
