@@ -70,6 +70,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network) -> Result<Opt
         "main",
         ORIGIN,
         &LoadBalancer {
+            vpc: network.vpc.clone(),
             scheme: if section.internal { "internal" } else { "internet-facing" }.into(),
             subnets: if section.internal { network.app.clone() } else { network.public.clone() },
             security_groups: vec![group.clone()],

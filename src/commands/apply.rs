@@ -86,14 +86,19 @@ async fn unchanged(session: &Session, plan: &Plan) -> Result<Session> {
     let scope = &session.cx.scope;
     if **scope != plan.scope {
         return Err(Stop::message(
-            format!("the plan is for account {} in {}, this is account {} in {}", plan.scope.account, plan.scope.region, scope.account, scope.region),
+            format!(
+                "the plan is for account {} in {}, this is account {} in {}",
+                plan.scope.account, plan.scope.region, scope.account, scope.region
+            ),
             "use the credentials of that account",
         ));
     }
     let now = Plan::make(&session.registry, scope, plan.graph()?.as_ref(), &session.snapshot().await?)?;
     let touched = |plan: &Plan| -> Vec<(Key, Action, String)> {
-        let mut list: Vec<_> =
-            plan.changes().map(|i| (i.key.clone(), i.action, serde_json::to_string(&(&i.changes, &i.desired, &i.before)).unwrap_or_default())).collect();
+        let mut list: Vec<_> = plan
+            .changes()
+            .map(|i| (i.key.clone(), i.action, serde_json::to_string(&(&i.changes, &i.desired, &i.before)).unwrap_or_default()))
+            .collect();
         list.sort();
         list
     };
@@ -101,8 +106,12 @@ async fn unchanged(session: &Session, plan: &Plan) -> Result<Session> {
     if then == now {
         return Ok(Session { registry: crate::aws::registry(), cx: session.cx.clone() });
     }
-    let mut names: Vec<String> =
-        then.iter().filter(|t| !now.contains(t)).chain(now.iter().filter(|n| !then.contains(n))).map(|(key, ..)| format!("`{key}`")).collect();
+    let mut names: Vec<String> = then
+        .iter()
+        .filter(|t| !now.contains(t))
+        .chain(now.iter().filter(|n| !then.contains(n)))
+        .map(|(key, ..)| format!("`{key}`"))
+        .collect();
     names.sort();
     names.dedup();
     Err(Stop::message(
@@ -131,10 +140,18 @@ pub async fn carry_out(session: &Session, plan: &Plan, file: &str, consent: &Con
     }
     if !plan.is_empty() && !consent.yes {
         if !std::io::stdin().is_terminal() {
-            return Err(Stop::message("nothing was done: nobody is there to be asked", "add `--yes` to apply without being asked"));
+            return Err(Stop::message(
+                "nothing was done: nobody is there to be asked",
+                "add `--yes` to apply without being asked",
+            ));
         }
         let question = if plan.destroy {
-            format!("Delete all {} of stack `{}`, environment `{}`?", count(counts.delete, "object"), plan.scope.stack, plan.scope.env)
+            format!(
+                "Delete all {} of stack `{}`, environment `{}`?",
+                count(counts.delete, "object"),
+                plan.scope.stack,
+                plan.scope.env
+            )
         } else {
             "Apply these changes?".into()
         };

@@ -40,9 +40,10 @@ pub fn run(arguments: Arguments, color: Color) -> Result {
     options.write(true).truncate(true).create(true).create_new(!arguments.force);
     let written = options.open(&arguments.file).and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|e| match e.kind() {
-        std::io::ErrorKind::AlreadyExists => {
-            Stop::message(format!("`{}` is there already", arguments.file), "choose another name, or add `--force` to write over it")
-        }
+        std::io::ErrorKind::AlreadyExists => Stop::message(
+            format!("`{}` is there already", arguments.file),
+            "choose another name, or add `--force` to write over it",
+        ),
         _ => Stop::message(format!("`{}` cannot be written: {e}", arguments.file), "choose another place"),
     })?;
     let look = Look::stderr(color);

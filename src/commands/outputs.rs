@@ -59,7 +59,8 @@ pub fn of(snapshot: &Snapshot) -> BTreeMap<String, String> {
         };
         match kind.as_str() {
             "elbv2.load_balancer" => {
-                let secure = snapshot.seen.iter().any(|s| s.kind == "elbv2.listener" && s.fields.get("port") == Some(&443.into()));
+                let secure =
+                    snapshot.seen.iter().any(|s| s.kind == "elbv2.listener" && s.fields.get("port") == Some(&443.into()));
                 put("url".into(), text("dns_name").map(|dns| address(&dns, secure)));
                 put("load_balancer.arn".into(), text("arn"));
                 put("load_balancer.dns_name".into(), text("dns_name"));

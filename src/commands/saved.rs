@@ -21,7 +21,8 @@ struct Saved {
 pub fn write(path: &Path, plan: &Plan) -> Result<()> {
     let saved = Saved { stack_plan: plan::VERSION, digest: plan.digest()?, plan: plan.clone() };
     let text = serde_json::to_string(&saved).map_err(|e| Error::internal(e.to_string()))?;
-    std::fs::write(path, text + "\n").map_err(|e| Stop::message(format!("`{}` cannot be written: {e}", path.display()), "choose another place with `--out`"))
+    std::fs::write(path, text + "\n")
+        .map_err(|e| Stop::message(format!("`{}` cannot be written: {e}", path.display()), "choose another place with `--out`"))
 }
 
 /// Whether the text is a saved plan rather than a stack file.

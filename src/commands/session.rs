@@ -22,14 +22,21 @@ pub fn read(file: &str, largest: u64) -> Result<String> {
         path => std::fs::File::open(path).and_then(|f| f.take(largest + 1).read_to_end(&mut bytes)),
     };
     result.map_err(|e| {
-        let help = if e.kind() == std::io::ErrorKind::NotFound { "`stack init` writes one to start from" } else { "give the path of a stack file" };
+        let help = if e.kind() == std::io::ErrorKind::NotFound {
+            "`stack init` writes one to start from"
+        } else {
+            "give the path of a stack file"
+        };
         Stop::message(format!("`{file}` cannot be read: {e}"), help)
     })?;
     if bytes.len() as u64 > largest {
         return Err(Stop::message(format!("`{file}` is larger than {} MiB", largest >> 20), "is it the right file?"));
     }
     String::from_utf8(bytes).map_err(|e| {
-        Stop::message(format!("`{file}` is not UTF-8: byte {} is not text", e.utf8_error().valid_up_to()), "is it the right file?")
+        Stop::message(
+            format!("`{file}` is not UTF-8: byte {} is not text", e.utf8_error().valid_up_to()),
+            "is it the right file?",
+        )
     })
 }
 
@@ -84,11 +91,13 @@ impl Session {
     /// Connects for a stack and asks who we are.
     pub async fn open(stack: &str, env: &str, region: &str, way: &Aws, color: Color) -> Result<Session> {
         let region = way.region.as_deref().unwrap_or(region);
-        let mut options = aws::Options { profile: way.profile.clone(), endpoint_url: way.endpoint_url.clone(), credentials: None };
+        let mut options =
+            aws::Options { profile: way.profile.clone(), endpoint_url: way.endpoint_url.clone(), credentials: None };
         if way.local {
             let say = super::steps(Look::stderr(color));
             let places = local::Places::of_user()?;
-            let server = local::start(&local::Options { port: way.local_port, time_scale: None, python: None, places }, &say).await?;
+            let server =
+                local::start(&local::Options { port: way.local_port, time_scale: None, python: None, places }, &say).await?;
             options.endpoint_url = Some(server.url.clone());
             options.credentials = Some(("test".into(), "test".into()));
         }

@@ -84,7 +84,8 @@ fn objects(snapshot: &Snapshot) -> Vec<Object> {
 
 fn text(shown: &Shown, all: bool, look: &Look) -> String {
     let dot = if look.unicode { "·" } else { "-" };
-    let mut out = format!("stack {} {dot} environment {} {dot} {} {dot} {}\n", shown.stack, shown.env, shown.account, shown.region);
+    let mut out =
+        format!("stack {} {dot} environment {} {dot} {} {dot} {}\n", shown.stack, shown.env, shown.account, shown.region);
     if shown.objects.is_empty() {
         out += "\nNothing is running: `stack apply` brings it up.\n";
         return out;
@@ -94,7 +95,13 @@ fn text(shown: &Shown, all: bool, look: &Look) -> String {
             .services
             .iter()
             .map(|s| {
-                vec![s.name.clone(), format!("{}/{}", s.running, s.desired), s.rollout.clone(), s.task_definition.clone(), s.message.clone()]
+                vec![
+                    s.name.clone(),
+                    format!("{}/{}", s.running, s.desired),
+                    s.rollout.clone(),
+                    s.task_definition.clone(),
+                    s.message.clone(),
+                ]
             })
             .collect();
         out += "\n";

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures::future::BoxFuture;
 use tokio::sync::OnceCell;
 
 use super::error::{Error, Result};
@@ -17,7 +18,7 @@ type Slot = Arc<OnceCell<Result<Arc<dyn Any + Send + Sync>>>>;
 /// one call that finds it. So children follow parents without stages.
 #[derive(Default)]
 pub struct Reads {
-    slots: Mutex<HashMap<String, Slot>>,
+    slots: Mutex<HashMap<&'static str, Slot>>,
 }
 
 impl Reads {
@@ -25,18 +26,23 @@ impl Reads {
     ///
     /// # Errors
     /// What `ask` failed with, the same for everybody; or a defect when one question has two types.
-    pub async fn once<T, F>(&self, question: impl Into<String>, ask: F) -> Result<Arc<T>>
+    ///
+    /// Boxed, because readings nest, and one inside the other their states would outgrow a thread's stack.
+    pub fn once<'a, T, F>(&'a self, question: &'static str, ask: F) -> BoxFuture<'a, Result<Arc<T>>>
     where
         T: Send + Sync + 'static,
-        F: Future<Output = Result<T>>,
+        F: Future<Output = Result<T>> + Send + 'a,
     {
-        let question = question.into();
-        let slot = {
-            let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-            slots.entry(question.clone()).or_default().clone()
-        };
-        let answer =
-            slot.get_or_init(|| async { ask.await.map(|value| Arc::new(value) as Arc<dyn Any + Send + Sync>) }).await.clone()?;
-        answer.downcast::<T>().map_err(|_| Error::internal(format!("the reading `{question}` has two types")))
+        Box::pin(async move {
+            let slot = {
+                let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+                slots.entry(question).or_default().clone()
+            };
+            let answer = slot
+                .get_or_init(|| async { ask.await.map(|value| Arc::new(value) as Arc<dyn Any + Send + Sync>) })
+                .await
+                .clone()?;
+            answer.downcast::<T>().map_err(|_| Error::internal(format!("the reading `{question}` has two types")))
+        })
     }
 }

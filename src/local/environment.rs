@@ -6,16 +6,16 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::process::Command;
 
+use super::Places;
 use super::error::{LocalError, Result};
 use super::files::FILES;
 use super::python::{self, Python};
-use super::Places;
 
 const COMPLETE: &str = "complete";
 
@@ -44,7 +44,8 @@ impl Environment {
 /// Finds a Python (see [`python::find`]) and installs what is missing. `say` hears of what takes long.
 pub async fn install(places: &Places, chosen: Option<&Path>, say: &dyn Fn(&str)) -> Result<Environment> {
     let base = python::find(chosen).await?;
-    let requirements = base.requirements().ok_or_else(|| LocalError::new(format!("nothing is known to work on Python {}", base.version)))?;
+    let requirements =
+        base.requirements().ok_or_else(|| LocalError::new(format!("nothing is known to work on Python {}", base.version)))?;
     let localstack = pinned(requirements, "localstack-core").unwrap_or("of an unknown version").to_owned();
     let packages = places.installed.join(digest(&[&base.version, &base.path.to_string_lossy(), requirements]));
     let python = packages.join("bin/python");
@@ -83,7 +84,9 @@ async fn packages_into(folder: &Path, base: &Python, requirements: &str, lock: &
     let count = requirements.lines().filter(|line| line.contains("==")).count();
     let installing = format!("installing {count} Python packages");
     run(pip.args(["--no-deps", "-r"]).arg(&list), &installing, &log, lock, say).await.map_err(|error| {
-        error.hint("it needs PyPI, or a mirror of it that `pip` is configured for; what was downloaded is kept for the next attempt")
+        error.hint(
+            "it needs PyPI, or a mirror of it that `pip` is configured for; what was downloaded is kept for the next attempt",
+        )
     })?;
     write(&folder.join(COMPLETE), "")
 }
@@ -115,7 +118,9 @@ fn bare(python: &Path) -> Command {
     let mut command = Command::new(python);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if ["PYTHON", "AWS_", "LOCALSTACK_", "STACK_LOCAL_"].iter().any(|prefix| text.starts_with(prefix)) || text == "VIRTUAL_ENV" {
+        if ["PYTHON", "AWS_", "LOCALSTACK_", "STACK_LOCAL_"].iter().any(|prefix| text.starts_with(prefix))
+            || text == "VIRTUAL_ENV"
+        {
             command.env_remove(&name);
         }
     }
@@ -131,10 +136,11 @@ async fn run(command: &mut Command, doing: &str, log: &Path, lock: &File, say: &
     let stdin = lock.try_clone().map_err(cannot)?;
     let child = command.stdin(stdin).stdout(output).stderr(errors).kill_on_drop(true).spawn();
     let mut child = child.map_err(|error| LocalError::new(format!("{doing}: {error}")))?;
+    let begun = Instant::now();
     let status = loop {
         match tokio::time::timeout(Duration::from_secs(10), child.wait()).await {
             Ok(status) => break status,
-            Err(_) => say(&format!("{doing}: {}", last_line(log))),
+            Err(_) => say(&format!("{doing}, for {} s now: {}", begun.elapsed().as_secs(), last_line(log))),
         }
     };
     match status {
@@ -146,7 +152,7 @@ async fn run(command: &mut Command, doing: &str, log: &Path, lock: &File, say: &
 
 fn last_line(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
-    text.lines().last().unwrap_or_default().trim().chars().take(100).collect()
+    text.lines().last().unwrap_or_default().trim().chars().take(70).collect()
 }
 
 /// Takes the lock beside `path`, which whoever has it holds until the value is dropped.
@@ -230,7 +236,7 @@ mod tests {
         let mut child = Command::new("sleep").arg("0.4").stdin(first.try_clone().unwrap()).spawn().unwrap();
         drop(first);
         let said = std::cell::Cell::new(0);
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         drop(lock(&path, &|_| said.set(said.get() + 1)).await.unwrap());
         assert!(begun.elapsed() > Duration::from_millis(200), "the child held it");
         assert_eq!(said.get(), 1);

@@ -13,7 +13,10 @@ pub(super) async fn request(method: &str, port: u16, path: &str, body: &str) -> 
 async fn exchange(method: &str, port: u16, path: &str, body: &str) -> std::io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
     // Of HTTP/1.0 so that the answer ends where the connection does.
-    let head = format!("{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "{method} {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
     stream.write_all(format!("{head}{body}").as_bytes()).await?;
     let mut answer = Vec::new();
     stream.take(1 << 20).read_to_end(&mut answer).await?;

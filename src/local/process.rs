@@ -65,7 +65,8 @@ pub(super) fn signal(pid: u32, signal: Signal) {
 }
 
 async fn ask(program: &str, arguments: &[&str]) -> Option<String> {
-    let output = tokio::process::Command::new(program).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output().await.ok()?;
+    let output =
+        tokio::process::Command::new(program).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output().await.ok()?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned()).filter(|line| !line.is_empty())
 }
 

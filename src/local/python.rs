@@ -201,7 +201,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_python_without_venv_is_passed_over_and_named() {
-        let folder = pythons(&[("python3.12", "echo 3.12.3; echo /usr/bin/python3.12; echo 'ModuleNotFoundError: ensurepip' >&2; exit 1")]);
+        let folder = pythons(&[(
+            "python3.12",
+            "echo 3.12.3; echo /usr/bin/python3.12; echo 'ModuleNotFoundError: ensurepip' >&2; exit 1",
+        )]);
         let error = best(only(&folder)).await.unwrap_err();
         assert!(error.details[0].contains("is 3.12.3 but lacks"), "{error:?}");
         assert!(error.details[0].contains("ensurepip"), "{error:?}");

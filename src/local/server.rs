@@ -136,7 +136,8 @@ pub async fn reset(options: &Options, say: &dyn Fn(&str)) -> Result<Server> {
 /// What is on this port.
 pub async fn status(places: &Places, port: u16) -> Status {
     let place = Place::of(places, port);
-    let mut status = Status { running: false, server: None, memory: None, time_scale: None, services: BTreeMap::new(), taken_by: None };
+    let mut status =
+        Status { running: false, server: None, memory: None, time_scale: None, services: BTreeMap::new(), taken_by: None };
     let Some(server) = place.ours().await else {
         status.taken_by = who_has(port).await;
         return status;
@@ -250,7 +251,12 @@ async fn wait(place: &Place, server: &Server, mut child: Option<&mut tokio::proc
             return Err(LocalError::new("the server ended before it answered").log(&place.log));
         }
         if Instant::now() > deadline {
-            let error = LocalError::new(format!("process {} does not answer on port {} after {} s", server.pid, place.port, START.as_secs()));
+            let error = LocalError::new(format!(
+                "process {} does not answer on port {} after {} s",
+                server.pid,
+                place.port,
+                START.as_secs()
+            ));
             return Err(error.log(&place.log).hint(format!("end it with `stack local stop --port {}`", place.port)));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -270,6 +276,10 @@ async fn stop_locked(place: &Place) -> Result<Option<Server>> {
                 // Its children, if it has left any: they keep the group, and its number with it.
                 if signal == Signal::TERM {
                     process::signal(server.pid, Signal::KILL);
+                }
+                // The command line is gone a moment before the socket is.
+                while !is_free(place.port) && Instant::now() < deadline {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
                 }
                 let _ = std::fs::remove_file(&place.record);
                 let _ = std::fs::remove_dir_all(&place.state);
@@ -331,16 +341,22 @@ fn scale_of(answer: std::io::Result<(u16, String)>) -> Option<f64> {
 
 /// Who holds a port, in words; `None` when it is free.
 async fn who_has(port: u16) -> Option<String> {
-    // Both, because a socket on all addresses does not everywhere keep another from one of them.
-    let address = (Ipv4Addr::LOCALHOST, port);
-    if TcpListener::bind(address).is_ok() && TcpStream::connect(address).is_err() {
+    if is_free(port) {
         return None;
     }
     let listener = process::listener(port).await.unwrap_or_else(|| "another process".to_owned());
-    Some(match health(port).await {
+    // Whatever it is, it need not speak HTTP.
+    let health = tokio::time::timeout(Duration::from_secs(1), health(port)).await.ok().flatten();
+    Some(match health {
         Some(health) => format!("another LocalStack, {}: {listener}", health.version),
         None => listener,
     })
+}
+
+fn is_free(port: u16) -> bool {
+    // Both, because a socket on all addresses does not everywhere keep another from one of them.
+    let address = (Ipv4Addr::LOCALHOST, port);
+    TcpListener::bind(address).is_ok() && TcpStream::connect(address).is_err()
 }
 
 fn free_port() -> Result<u16> {
@@ -398,7 +414,8 @@ mod tests {
         let (_folder, places) = places();
         let place = Place::of(&places, 4598);
         let script = "trap '' TERM; while :; do sleep 0.1; done";
-        let words = ["-c", script, "-m", "stack_local", "--port", "4598", "--state-dir", &place.state.to_string_lossy()].map(str::to_owned);
+        let words = ["-c", script, "-m", "stack_local", "--port", "4598", "--state-dir", &place.state.to_string_lossy()]
+            .map(str::to_owned);
         let mut server = tokio::process::Command::new("sh").args(words).process_group(0).kill_on_drop(true).spawn().unwrap();
         record(&place, server.id().unwrap());
         let stopped = stop(&places, 4598, &|_| {});

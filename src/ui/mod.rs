@@ -27,8 +27,8 @@ pub mod table;
 mod value;
 
 pub use confirm::confirm;
-pub use note::{note, problem};
 pub use diagram::Diagram;
+pub use note::{note, problem};
 pub use outcome::{errors, outcome, outcome_json};
 pub use plan::{View, plan_markdown, plan_text};
 pub use plan_json::{plan_json, plan_schema};

@@ -6,7 +6,9 @@ use crate::support::proxy::counts;
 fn generated(services: usize) -> String {
     let mut text = "stack: many\nregion: us-east-1\nnetwork: { zones: 3 }\nservices:\n".to_owned();
     for n in 0..services {
-        text += &format!("  s{n}:\n    image: nginx:1.27\n    port: 8080\n    routes: [\"/s{n}/*\"]\n    scale: {{ min: 1, max: 2 }}\n");
+        text += &format!(
+            "  s{n}:\n    image: nginx:1.27\n    port: 8080\n    routes: [\"/s{n}/*\"]\n    scale: {{ min: 1, max: 2 }}\n"
+        );
     }
     text
 }

@@ -26,7 +26,9 @@ fn every_stack_file_is_in_the_tests() {
 #[test]
 fn help() {
     let place = Place::new();
-    for command in ["", "validate", "plan", "apply", "destroy", "show", "outputs", "graph", "schema", "init", "local", "completions"] {
+    for command in
+        ["", "validate", "plan", "apply", "destroy", "show", "outputs", "graph", "schema", "init", "local", "completions"]
+    {
         let arguments: Vec<&str> = if command.is_empty() { vec!["--help"] } else { vec![command, "--help"] };
         let name = if command.is_empty() { "help".to_owned() } else { format!("help_{command}") };
         assert_snapshot!(name, place.stack(&arguments).ok().stdout);
@@ -69,7 +71,8 @@ fn a_plan_narrow_wide_and_in_colour() {
             let mut place = Place::with(&account);
             place.set("COLUMNS", width);
             place.file("s.yaml", &std::fs::read_to_string(published("stacks/small.yaml")).unwrap());
-            let plan = place.stack(&["plan", "s.yaml", "--verbose", "--color", color]).ok().stdout.replace(&account.id, "ACCOUNT");
+            let plan =
+                place.stack(&["plan", "s.yaml", "--verbose", "--color", color]).ok().stdout.replace(&account.id, "ACCOUNT");
             if color == "never" {
                 assert!(!plan.contains('\u{1b}'));
                 let widest = plan.lines().map(|l| l.chars().count()).max().unwrap();
@@ -133,7 +136,8 @@ fn init_writes_a_file_that_is_valid_and_never_over_another() {
 #[test]
 fn without_aws_the_error_says_what_to_check() {
     let mut place = Place::new();
-    for (name, value) in [("AWS_ENDPOINT_URL", "http://127.0.0.1:9"), ("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "x")] {
+    for (name, value) in [("AWS_ENDPOINT_URL", "http://127.0.0.1:9"), ("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "x")]
+    {
         place.set(name, value);
     }
     place.file("s.yaml", &std::fs::read_to_string(published("stacks/small.yaml")).unwrap());

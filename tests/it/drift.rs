@@ -89,8 +89,14 @@ elbv2.delete_rule(RuleArn=rule)"#,
     );
 
     // Roles and logs.
-    behind(r#"client("iam").put_role_policy(RoleName="shop-api-task", PolicyName="more", PolicyDocument='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}')"#, &["update iam.role/api-task"]);
-    behind(r#"client("logs").put_retention_policy(logGroupName="/stack/shop/default/api", retentionInDays=1)"#, &["update logs.log_group/api"]);
+    behind(
+        r#"client("iam").put_role_policy(RoleName="shop-api-task", PolicyName="more", PolicyDocument='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}')"#,
+        &["update iam.role/api-task"],
+    );
+    behind(
+        r#"client("logs").put_retention_policy(logGroupName="/stack/shop/default/api", retentionInDays=1)"#,
+        &["update logs.log_group/api"],
+    );
 
     s.destroy();
     assert_eq!(s.account.inventory("shop", "default"), json!({}));

@@ -135,16 +135,19 @@ fn each_kind_of_edit_does_exactly_itself() {
     edit(&s, "LEVEL: info", "LEVEL: debug, MORE: yes-please", &["update ecs.service/web", "update ecs.task_definition/web"]);
     edit(&s, "count: 2", "count: 3", &["update ecs.service/api"]);
     edit(&s, "max: 6, cpu: 60", "max: 8, cpu: 60", &["update application-autoscaling.scalable_target/web"]);
-    edit(&s, "cpu: 60", "cpu: 50, memory: 70", &[
-        "create application-autoscaling.scaling_policy/web-memory",
-        "update application-autoscaling.scaling_policy/web-cpu",
-    ]);
+    edit(
+        &s,
+        "cpu: 60",
+        "cpu: 50, memory: 70",
+        &["create application-autoscaling.scaling_policy/web-memory", "update application-autoscaling.scaling_policy/web-cpu"],
+    );
     edit(&s, "[\"/api/*\"]", "[\"/api/*\", \"/v2/*\"]", &["create elbv2.rule/api-v2"]);
     edit(&s, "[\"/api/*\", \"/v2/*\"]", "[\"/v2/*\"]", &["delete elbv2.rule/api-api"]);
     // Who may talk to whom is a rule of its own.
     edit(&s, "uses: [services.api]", "uses: []", &["delete ec2.security_group_rule/api-from-web"]);
 
-    let vpc = r#"result = client("ec2").describe_vpcs(Filters=[{"Name": "tag:stack:name", "Values": ["shop"]}])["Vpcs"][0]["Tags"]"#;
+    let vpc =
+        r#"result = client("ec2").describe_vpcs(Filters=[{"Name": "tag:stack:name", "Values": ["shop"]}])["Vpcs"][0]["Tags"]"#;
     let team = |tags: &Value| tags.as_array().unwrap().iter().find(|t| t["Key"] == "team").map(|t| t["Value"].clone());
     assert_eq!(team(&s.account.boto3(vpc, &json!(null))), Some(json!("web")));
     let path = s.place.path().join("s.yaml");
@@ -170,36 +173,46 @@ fn each_kind_of_edit_does_exactly_itself() {
 fn a_zone_comes_and_goes() {
     let s = Subject::new(STACK);
     s.apply();
-    edit(&s, "zones: 2", "zones: 3", &[
-        "create ec2.route/app-c-internet",
-        "create ec2.route_table/app-c",
-        "create ec2.route_table_association/app-c",
-        "create ec2.route_table_association/data-c",
-        "create ec2.route_table_association/public-c",
-        "create ec2.subnet/app-c",
-        "create ec2.subnet/data-c",
-        "create ec2.subnet/public-c",
-        "update ec2.vpc_endpoint/s3",
-        "update ecs.service/api",
-        "update ecs.service/web",
-        "update ecs.service/worker",
-        "update elbv2.load_balancer/main",
-    ]);
-    edit(&s, "zones: 3", "zones: 2", &[
-        "delete ec2.route/app-c-internet",
-        "delete ec2.route_table/app-c",
-        "delete ec2.route_table_association/app-c",
-        "delete ec2.route_table_association/data-c",
-        "delete ec2.route_table_association/public-c",
-        "delete ec2.subnet/app-c",
-        "delete ec2.subnet/data-c",
-        "delete ec2.subnet/public-c",
-        "update ec2.vpc_endpoint/s3",
-        "update ecs.service/api",
-        "update ecs.service/web",
-        "update ecs.service/worker",
-        "update elbv2.load_balancer/main",
-    ]);
+    edit(
+        &s,
+        "zones: 2",
+        "zones: 3",
+        &[
+            "create ec2.route/app-c-internet",
+            "create ec2.route_table/app-c",
+            "create ec2.route_table_association/app-c",
+            "create ec2.route_table_association/data-c",
+            "create ec2.route_table_association/public-c",
+            "create ec2.subnet/app-c",
+            "create ec2.subnet/data-c",
+            "create ec2.subnet/public-c",
+            "update ec2.vpc_endpoint/s3",
+            "update ecs.service/api",
+            "update ecs.service/web",
+            "update ecs.service/worker",
+            "update elbv2.load_balancer/main",
+        ],
+    );
+    edit(
+        &s,
+        "zones: 3",
+        "zones: 2",
+        &[
+            "delete ec2.route/app-c-internet",
+            "delete ec2.route_table/app-c",
+            "delete ec2.route_table_association/app-c",
+            "delete ec2.route_table_association/data-c",
+            "delete ec2.route_table_association/public-c",
+            "delete ec2.subnet/app-c",
+            "delete ec2.subnet/data-c",
+            "delete ec2.subnet/public-c",
+            "update ec2.vpc_endpoint/s3",
+            "update ecs.service/api",
+            "update ecs.service/web",
+            "update ecs.service/worker",
+            "update elbv2.load_balancer/main",
+        ],
+    );
     s.destroy();
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
 }
@@ -296,7 +309,8 @@ fn show_and_outputs_say_what_runs() {
         .map(|v| (v["name"].as_str().unwrap(), v["running"].as_i64().unwrap()))
         .collect();
     assert_eq!(services, [("api", 2), ("web", 2), ("worker", 1)]);
-    let dns = s.account.boto3(r#"result = client("elbv2").describe_load_balancers()["LoadBalancers"][0]["DNSName"]"#, &json!(null));
+    let dns =
+        s.account.boto3(r#"result = client("elbv2").describe_load_balancers()["LoadBalancers"][0]["DNSName"]"#, &json!(null));
     let url = s.place.stack(&["outputs", "s.yaml", "url"]).ok();
     assert_eq!(url.stdout.trim(), format!("http://{}", dns.as_str().unwrap()));
     let all = s.place.stack(&["outputs", "s.yaml", "--json"]).ok().json();

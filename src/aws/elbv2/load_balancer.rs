@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{NAME, end_of, load_balancers, retag, tags_of_arns, to_sdk};
-use crate::aws::ec2::{InternetGateway, SecurityGroup, Subnet, gateway_of};
+use crate::aws::ec2::{InternetGateway, SecurityGroup, Subnet, Vpc, gateway_of};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags, ids, names, written};
 use crate::engine::{AnyRef, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
@@ -19,6 +19,8 @@ const INTERNET_FACING: &str = "internet-facing";
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoadBalancer {
+    /// The VPC that its subnets lie in. It cannot move to another.
+    pub vpc: Ref<Vpc>,
     /// `internet-facing` or `internal`.
     pub scheme: String,
     /// A subnet in each availability zone that it serves from, two at least.
@@ -101,6 +103,7 @@ async fn look(cx: &Cx, arn: &str) -> Result<Option<sdk::LoadBalancer>> {
 impl Resource for LoadBalancer {
     const KIND: &'static str = "elbv2.load_balancer";
     const RULES: &'static [Rule] = &[
+        Rule::immutable("vpc"),
         Rule::immutable("scheme"),
         Rule::set("subnets"),
         Rule::set("security_groups"),
@@ -126,6 +129,7 @@ impl Resource for LoadBalancer {
             out.push(Observed {
                 claim: cx.scope.claim(Self::KIND, tags, false),
                 fields: LoadBalancer {
+                    vpc: Ref::physical(balancer.vpc_id().unwrap_or_default()),
                     scheme,
                     subnets: balancer
                         .availability_zones()

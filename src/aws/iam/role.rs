@@ -44,9 +44,14 @@ pub struct Live {
     pub arn: String,
 }
 
-/// Where our roles lie: IAM lists everybody's, and this is how ours are known.
+/// Where our roles lie: IAM lists everybody's, and this is how ours are known. IAM has no regions, so a stack that
+/// lives in two of them keeps its roles apart by the path and by the name.
 fn path(scope: &Scope) -> String {
-    format!("/stack/{}/{}/", scope.stack, scope.env)
+    format!("/stack/{}/{}/{}/", scope.stack, scope.env, scope.region)
+}
+
+fn name(cx: &Cx) -> String {
+    names::fit(&cx.scope.prefix(), &format!("{}-{}", cx.key.name, cx.scope.region), cx.generation, NAME)
 }
 
 fn to_sdk(tags: &Tags) -> Result<Vec<Tag>> {
@@ -157,7 +162,7 @@ impl Resource for Role {
 
     async fn create(&self, cx: &Cx) -> Result<Live> {
         const OP: &str = "iam:CreateRole";
-        let name = names::name(cx, NAME);
+        let name = name(cx);
         let call = cx.cloud.iam.create_role().role_name(&name).path(path(&cx.scope));
         let call = call.assume_role_policy_document(self.trust.to_string()).set_description(self.description.clone());
         match call.set_tags(Some(to_sdk(&self.tags)?)).send().await.map_err(failed(OP)) {

@@ -1,0 +1,224 @@
+"""Budgets: an account's own, without a region. Nothing is ever spent."""
+
+import copy
+import datetime
+
+from stack_local.core import Call, Operations, Store, fault, listed, now, page, pairs
+
+operations = Operations("budgets")
+
+_COST_TYPES = {
+    "IncludeCredit": True,
+    "IncludeDiscount": True,
+    "IncludeOtherSubscription": True,
+    "IncludeRecurring": True,
+    "IncludeRefund": True,
+    "IncludeSubscription": True,
+    "IncludeSupport": True,
+    "IncludeTax": True,
+    "IncludeUpfront": True,
+    "UseAmortized": False,
+    "UseBlended": False,
+}
+
+
+class _Budget:
+    def __init__(self, view: dict):
+        self.view = view
+        self.notifications: list[tuple[dict, list[dict]]] = []
+        self.tags: dict[str, str] = {}
+
+
+_budgets = Store(dict)
+
+
+def _all(call: Call) -> dict[str, _Budget]:
+    return _budgets.at(call.get("AccountId") or call.account, "")
+
+
+def _budget(call: Call, action: str) -> _Budget:
+    found = _all(call).get(call["BudgetName"])
+    if found is None:
+        raise fault("NotFoundException", f"Unable to {action}: {call['BudgetName']} - the budget doesn't exist.")
+    return found
+
+
+def _complete(given: dict) -> dict:
+    view = copy.deepcopy(given)
+    if not view.get("BudgetLimit") and not view.get("PlannedBudgetLimits") and not view.get("AutoAdjustData"):
+        raise fault("InvalidParameterException", "Unable to create/update budget - please provide one of the followings: Budget Limit/ Planned Budget Limit/ Auto Adjust Data")
+    start = now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    view["TimePeriod"] = {"Start": start, "End": datetime.datetime(2087, 6, 15, tzinfo=datetime.UTC)} | view.get("TimePeriod", {})
+    if view["BudgetType"] == "COST" and not view.get("FilterExpression"):
+        view["CostTypes"] = _COST_TYPES | view.get("CostTypes", {})
+    unit = (view.get("BudgetLimit") or {"Unit": "USD"})["Unit"]
+    view["CalculatedSpend"] = {"ActualSpend": {"Amount": "0", "Unit": unit}}
+    view["LastUpdatedTime"] = now()
+    return view
+
+
+def _full(notification: dict) -> dict:
+    return {"ThresholdType": "PERCENTAGE"} | {k: v for k, v in notification.items() if v is not None and k != "NotificationState"}
+
+
+def _check_subscribers(subscribers: list[dict]) -> None:
+    if not 1 <= len(subscribers) <= 11:
+        raise fault("InvalidParameterException", "A notification has one to eleven subscribers.")
+
+
+@operations.on("CreateBudget")
+def create_budget(call: Call) -> dict:
+    name = call["Budget"]["BudgetName"]
+    if name in _all(call):
+        raise fault("DuplicateRecordException", f"Error creating budget: {name} - the budget already exists.")
+    budget = _Budget(_complete(call["Budget"]))
+    for item in call.get("NotificationsWithSubscribers", []):
+        _check_subscribers(item["Subscribers"])
+        budget.notifications.append((_full(item["Notification"]), copy.deepcopy(item["Subscribers"])))
+    budget.tags = pairs(call.get("ResourceTags"))
+    _all(call)[name] = budget
+    return {}
+
+
+@operations.on("DescribeBudget")
+def describe_budget(call: Call) -> dict:
+    return {"Budget": copy.deepcopy(_budget(call, "get budget").view)}
+
+
+@operations.on("DescribeBudgets")
+def describe_budgets(call: Call) -> dict:
+    return _paged(call, "Budgets", [copy.deepcopy(budget.view) for budget in _all(call).values()])
+
+
+def _paged(call: Call, member: str, items: list) -> dict:
+    items, token = page(items, call.get("NextToken"), call.get("MaxResults"), 100)
+    return {member: items} | ({"NextToken": token} if token else {})
+
+
+@operations.on("UpdateBudget")
+def update_budget(call: Call) -> dict:
+    name = call["NewBudget"]["BudgetName"]
+    known = _all(call).get(name)
+    if known is None:
+        raise fault("NotFoundException", f"Unable to update budget: {name} - the budget doesn't exist.")
+    known.view = _complete(call["NewBudget"])
+    return {}
+
+
+@operations.on("DeleteBudget")
+def delete_budget(call: Call) -> dict:
+    _budget(call, "delete budget")
+    del _all(call)[call["BudgetName"]]
+    return {}
+
+
+def _notification(call: Call, budget: _Budget) -> int:
+    wanted = _full(call["Notification"])
+    for index, (notification, _) in enumerate(budget.notifications):
+        if notification == wanted:
+            return index
+    raise fault("NotFoundException", "Unable to find the notification for the budget.")
+
+
+@operations.on("CreateNotification")
+def create_notification(call: Call) -> dict:
+    budget, wanted = _budget(call, "create notification"), _full(call["Notification"])
+    if any(notification == wanted for notification, _ in budget.notifications):
+        raise fault("DuplicateRecordException", "Error creating notification: the notification already exists.")
+    if len(budget.notifications) >= 10:
+        raise fault("CreationLimitExceededException", "A budget has at most ten notifications.")
+    _check_subscribers(call["Subscribers"])
+    budget.notifications.append((wanted, copy.deepcopy(call["Subscribers"])))
+    return {}
+
+
+@operations.on("DescribeNotificationsForBudget")
+def describe_notifications(call: Call) -> dict:
+    budget = _budget(call, "describe notifications")
+    return _paged(call, "Notifications", [notification | {"NotificationState": "OK"} for notification, _ in budget.notifications])
+
+
+@operations.on("UpdateNotification")
+def update_notification(call: Call) -> dict:
+    budget, wanted = _budget(call, "update notification"), _full(call["NewNotification"])
+    old = _full(call["OldNotification"])
+    for index, (notification, subscribers) in enumerate(budget.notifications):
+        if notification == old:
+            budget.notifications[index] = (wanted, subscribers)
+            return {}
+    raise fault("NotFoundException", "Unable to find the notification for the budget.")
+
+
+@operations.on("DeleteNotification")
+def delete_notification(call: Call) -> dict:
+    budget = _budget(call, "delete notification")
+    del budget.notifications[_notification(call, budget)]
+    return {}
+
+
+@operations.on("DescribeSubscribersForNotification")
+def describe_subscribers(call: Call) -> dict:
+    budget = _budget(call, "describe subscribers")
+    return _paged(call, "Subscribers", copy.deepcopy(budget.notifications[_notification(call, budget)][1]))
+
+
+@operations.on("CreateSubscriber")
+def create_subscriber(call: Call) -> dict:
+    budget = _budget(call, "create subscriber")
+    subscribers = budget.notifications[_notification(call, budget)][1]
+    if call["Subscriber"] in subscribers:
+        raise fault("DuplicateRecordException", "Error creating subscriber: the subscriber already exists.")
+    _check_subscribers(subscribers + [call["Subscriber"]])
+    subscribers.append(dict(call["Subscriber"]))
+    return {}
+
+
+@operations.on("UpdateSubscriber")
+def update_subscriber(call: Call) -> dict:
+    budget = _budget(call, "update subscriber")
+    subscribers = budget.notifications[_notification(call, budget)][1]
+    if call["OldSubscriber"] not in subscribers:
+        raise fault("NotFoundException", "Unable to find the subscriber.")
+    subscribers[subscribers.index(call["OldSubscriber"])] = dict(call["NewSubscriber"])
+    return {}
+
+
+@operations.on("DeleteSubscriber")
+def delete_subscriber(call: Call) -> dict:
+    budget = _budget(call, "delete subscriber")
+    index = _notification(call, budget)
+    subscribers = budget.notifications[index][1]
+    if call["Subscriber"] not in subscribers:
+        raise fault("NotFoundException", "Unable to find the subscriber.")
+    subscribers.remove(call["Subscriber"])
+    # A notification does not outlive its last subscriber.
+    if not subscribers:
+        del budget.notifications[index]
+    return {}
+
+
+def _by_arn(call: Call) -> _Budget:
+    arn = call["ResourceARN"]
+    account, name = arn.split(":")[4], arn.partition(":budget/")[2]
+    found = _budgets.at(account, "").get(name)
+    if found is None:
+        raise fault("NotFoundException", f"Unable to find the resource {arn}")
+    return found
+
+
+@operations.on("ListTagsForResource")
+def list_tags_for_resource(call: Call) -> dict:
+    return {"ResourceTags": listed(_by_arn(call).tags)}
+
+
+@operations.on("TagResource")
+def tag_resource(call: Call) -> dict:
+    _by_arn(call).tags.update(pairs(call["ResourceTags"]))
+    return {}
+
+
+@operations.on("UntagResource")
+def untag_resource(call: Call) -> dict:
+    for key in call["ResourceTagKeys"]:
+        _by_arn(call).tags.pop(key, None)
+    return {}

@@ -1,0 +1,85 @@
+"""How long AWS takes over things, and the one clock all of them are measured by."""
+
+import os
+import threading
+import time
+
+# Seconds on AWS, in the middle of what was measured there. A transition that is not in this table does not exist.
+SECONDS = {
+    "nat.create": 105,
+    "nat.delete": 90,
+    "endpoint.create": 60,
+    "endpoint.delete": 60,
+    "elb.provision": 120,
+    "elb.release": 60,  # a deleted balancer's network interfaces (and public addresses) stay this long
+    "target.healthy": 150,  # five checks, thirty seconds apart: a target group as AWS creates it
+    "ecs.pull": 30,  # a task from PENDING to RUNNING
+    "ecs.stop": 30,  # a task from told to stop to STOPPED, when no target group drains it
+    "ecs.drain": 30,  # a deleted service from DRAINING to INACTIVE
+    "ecs.crash": 10,  # between a task that stops by itself and the next attempt
+    "rds.create": 420,
+    "rds.create-multi-az": 1050,
+    "rds.modify": 240,
+    "rds.delete": 300,
+    "rds.snapshot": 180,
+    "elasticache.create": 600,
+    "elasticache.modify": 420,
+    "elasticache.delete": 360,
+    "cloudfront.deploy": 240,
+}
+
+# What AWS goes on listing after it is gone. Real seconds, not scaled: whoever forgets to look at the state
+# of what is listed should find that out at any speed.
+LISTED_AFTERWARDS = 3600
+
+_ENV = "STACK_LOCAL_TIME_SCALE"
+
+
+def parse_scale(raw) -> float:
+    scale = float(raw)
+    if not 0 <= scale <= 1000:
+        raise ValueError(f"the time scale goes from 0 (at once) to 1000, not {raw}")
+    return scale
+
+
+class Clock:
+    def __init__(self, scale: float):
+        self._lock = threading.Lock()
+        self._scale = scale
+        self._skipped_until = float("-inf")
+
+    @property
+    def scale(self) -> float:
+        return self._scale
+
+    def set_scale(self, scale: float) -> None:
+        """Counts for what begins from now on; zero also ends what is under way."""
+        with self._lock:
+            self._scale = scale
+            if scale == 0:
+                self._skipped_until = time.monotonic()
+
+    def timer(self, kind: str) -> "Timer":
+        begun = time.monotonic()
+        return Timer(self, begun, begun + SECONDS[kind] * self._scale)
+
+    def real_timer(self, seconds: float) -> "Timer":
+        begun = time.monotonic()
+        return Timer(None, begun, begun + seconds)
+
+
+class Timer:
+    """One transition under way."""
+
+    __slots__ = ("_clock", "_begun", "_ends")
+
+    def __init__(self, clock, begun: float, ends: float):
+        self._clock, self._begun, self._ends = clock, begun, ends
+
+    def done(self) -> bool:
+        if self._clock is not None and self._begun <= self._clock._skipped_until:
+            return True
+        return time.monotonic() >= self._ends
+
+
+clock = Clock(parse_scale(os.environ.get(_ENV) or 0))

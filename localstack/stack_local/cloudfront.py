@@ -1,0 +1,362 @@
+"""CloudFront: what is declared is kept as declared. Nothing is served, except by name."""
+
+import copy
+from xml.etree import ElementTree
+
+from stack_local.clock import clock
+from stack_local.core import Call, Operations, Store, fault, hex_id, listed, now, pairs
+
+operations = Operations("cloudfront")
+
+
+class _Kept:
+    """Something with a version: an update needs the ETag of what it replaces."""
+
+    def __init__(self, config: dict):
+        self.id, self.etag, self.config, self.modified = f"E{hex_id(13).upper()}", "", config, now()
+        self.timer = None
+        self.tags: dict[str, str] = {}
+        self.invalidations: dict[str, tuple[dict, object]] = {}
+        self.change(config)
+
+    def change(self, config: dict) -> None:
+        self.config, self.etag, self.modified = config, f"E{hex_id(13).upper()}", now()
+
+    def match(self, etag: str | None) -> None:
+        if not etag:
+            raise fault("InvalidIfMatchVersion", "The If-Match version is missing or not valid for the resource.")
+        if etag != self.etag:
+            raise fault("PreconditionFailed", "The request failed because it didn't meet the preconditions in one or more request-header fields.", status=412)
+
+
+class _State:
+    def __init__(self):
+        self.distributions: dict[str, _Kept] = {}
+        self.policies: dict[str, dict[str, _Kept]] = {kind: {} for kind in _KINDS}
+
+
+# Everything that is a name with a configuration: how it is called, and its own words.
+_KINDS = {
+    "OriginAccessControl": {"exists": "OriginAccessControlAlreadyExists", "missing": "NoSuchOriginAccessControl", "in_use": "OriginAccessControlInUse"},
+    "CachePolicy": {"exists": "CachePolicyAlreadyExists", "missing": "NoSuchCachePolicy", "in_use": "CachePolicyInUse"},
+    "OriginRequestPolicy": {"exists": "OriginRequestPolicyAlreadyExists", "missing": "NoSuchOriginRequestPolicy", "in_use": "OriginRequestPolicyInUse"},
+    "ResponseHeadersPolicy": {"exists": "ResponseHeadersPolicyAlreadyExists", "missing": "NoSuchResponseHeadersPolicy", "in_use": "ResponseHeadersPolicyInUse"},
+}
+
+# An account has these without a region.
+_state = Store(_State)
+
+
+def _of(call: Call) -> _State:
+    return _state.at(call.account, "")
+
+
+# Distributions
+
+
+def _distribution(call: Call) -> _Kept:
+    found = _of(call).distributions.get(call["Id"])
+    if found is None:
+        raise fault("NoSuchDistribution", "The specified distribution does not exist.", status=404)
+    return found
+
+
+def _behavior(given: dict) -> dict:
+    """A cache behaviour with what AWS fills in."""
+    nothing = {"Quantity": 0}
+    methods = {"Quantity": 2, "Items": ["HEAD", "GET"], "CachedMethods": {"Quantity": 2, "Items": ["HEAD", "GET"]}}
+    return {
+        "TrustedSigners": {"Enabled": False, "Quantity": 0},
+        "TrustedKeyGroups": {"Enabled": False, "Quantity": 0},
+        "AllowedMethods": methods,
+        "SmoothStreaming": False,
+        "Compress": False,
+        "LambdaFunctionAssociations": nothing,
+        "FunctionAssociations": nothing,
+        "FieldLevelEncryptionId": "",
+    } | given
+
+
+def _complete(given: dict) -> dict:
+    config = copy.deepcopy(given)
+    origins = config["Origins"]["Items"]
+    for origin in origins:
+        origin.setdefault("OriginPath", "")
+        origin.setdefault("CustomHeaders", {"Quantity": 0})
+        origin.setdefault("ConnectionAttempts", 3)
+        origin.setdefault("ConnectionTimeout", 10)
+        origin.setdefault("OriginShield", {"Enabled": False})
+        origin.setdefault("OriginAccessControlId", "")
+        if "CustomOriginConfig" in origin:
+            defaults = {"OriginReadTimeout": 30, "OriginKeepaliveTimeout": 5, "OriginSslProtocols": {"Quantity": 1, "Items": ["TLSv1.2"]}}
+            origin["CustomOriginConfig"] = defaults | origin["CustomOriginConfig"]
+    config["DefaultCacheBehavior"] = _behavior(config["DefaultCacheBehavior"])
+    behaviors = config.get("CacheBehaviors") or {"Quantity": 0}
+    if behaviors.get("Items"):
+        behaviors["Items"] = [_behavior(item) for item in behaviors["Items"]]
+    config["CacheBehaviors"] = behaviors
+    for behavior in [config["DefaultCacheBehavior"], *behaviors.get("Items", [])]:
+        if behavior["TargetOriginId"] not in [origin["Id"] for origin in origins]:
+            raise fault("NoSuchOrigin", "One or more of your origins or origin groups do not exist.", status=404)
+    defaults = {
+        "Aliases": {"Quantity": 0},
+        "DefaultRootObject": "",
+        "OriginGroups": {"Quantity": 0},
+        "CustomErrorResponses": {"Quantity": 0},
+        "Comment": "",
+        "Logging": {"Enabled": False, "IncludeCookies": False, "Bucket": "", "Prefix": ""},
+        "PriceClass": "PriceClass_All",
+        "ViewerCertificate": {"CloudFrontDefaultCertificate": True, "SSLSupportMethod": "vip", "MinimumProtocolVersion": "TLSv1", "CertificateSource": "cloudfront"},
+        "Restrictions": {"GeoRestriction": {"RestrictionType": "none", "Quantity": 0}},
+        "WebACLId": "",
+        "HttpVersion": "http2",
+        "IsIPV6Enabled": True,
+        "ContinuousDeploymentPolicyId": "",
+        "Staging": False,
+    }
+    return defaults | config
+
+
+def _aliases(config: dict) -> set[str]:
+    return set(config["Aliases"].get("Items") or [])
+
+
+def _check_aliases(call: Call, config: dict, mine: _Kept | None) -> None:
+    for other in _of(call).distributions.values():
+        if other is not mine and _aliases(other.config) & _aliases(config):
+            raise fault("CNAMEAlreadyExists", "One or more of the CNAMEs you provided are already associated with a different resource.", status=409)
+
+
+def _distribution_shown(call: Call, kept: _Kept) -> dict:
+    return {
+        "Id": kept.id,
+        "ARN": f"arn:aws:cloudfront::{call.account}:distribution/{kept.id}",
+        "Status": "Deployed" if kept.timer.done() else "InProgress",
+        "LastModifiedTime": kept.modified,
+        "InProgressInvalidationBatches": sum(not timer.done() for _, timer in kept.invalidations.values()),
+        "DomainName": f"{kept.id.lower()}.cloudfront.net",
+        "ActiveTrustedSigners": {"Enabled": False, "Quantity": 0},
+        "ActiveTrustedKeyGroups": {"Enabled": False, "Quantity": 0},
+        "DistributionConfig": copy.deepcopy(kept.config),
+        "AliasICPRecordals": [{"CNAME": name, "ICPRecordalStatus": "APPROVED"} for name in sorted(_aliases(kept.config))],
+    }
+
+
+@operations.on("CreateDistribution", "CreateDistributionWithTags")
+def create_distribution(call: Call) -> dict:
+    tagged = call.get("DistributionConfigWithTags")
+    given = tagged["DistributionConfig"] if tagged else call["DistributionConfig"]
+    config = _complete(given)
+    for other in _of(call).distributions.values():
+        if other.config["CallerReference"] == config["CallerReference"]:
+            if other.config != config:
+                raise fault("DistributionAlreadyExists", "The caller reference that you are using to create a distribution is associated with another distribution.", status=409)
+            return _answer(call, other)
+    _check_aliases(call, config, None)
+    kept = _Kept(config)
+    kept.timer = clock.timer("cloudfront.deploy")
+    if tagged:
+        kept.tags = pairs(tagged["Tags"].get("Items"))
+    _of(call).distributions[kept.id] = kept
+    return _answer(call, kept)
+
+
+def _answer(call: Call, kept: _Kept) -> dict:
+    location = f"https://cloudfront.amazonaws.com/2020-05-31/distribution/{kept.id}"
+    return {"Distribution": _distribution_shown(call, kept), "ETag": kept.etag, "Location": location}
+
+
+@operations.on("GetDistribution")
+def get_distribution(call: Call) -> dict:
+    kept = _distribution(call)
+    return {"Distribution": _distribution_shown(call, kept), "ETag": kept.etag}
+
+
+@operations.on("GetDistributionConfig")
+def get_distribution_config(call: Call) -> dict:
+    kept = _distribution(call)
+    return {"DistributionConfig": copy.deepcopy(kept.config), "ETag": kept.etag}
+
+
+@operations.on("UpdateDistribution")
+def update_distribution(call: Call) -> dict:
+    kept = _distribution(call)
+    kept.match(call.get("IfMatch"))
+    config = _complete(call["DistributionConfig"])
+    if config["CallerReference"] != kept.config["CallerReference"]:
+        raise fault("IllegalUpdate", "The update contains modifications that are not allowed.")
+    _check_aliases(call, config, kept)
+    kept.change(config)
+    kept.timer = clock.timer("cloudfront.deploy")
+    return {"Distribution": _distribution_shown(call, kept), "ETag": kept.etag}
+
+
+@operations.on("DeleteDistribution")
+def delete_distribution(call: Call) -> dict:
+    kept = _distribution(call)
+    kept.match(call.get("IfMatch"))
+    # Disabled on paper is not enough: the edges have to know as well.
+    if kept.config["Enabled"] or not kept.timer.done():
+        raise fault("DistributionNotDisabled", "The distribution you are trying to delete has not been disabled.", status=409)
+    del _of(call).distributions[kept.id]
+    return {}
+
+
+@operations.on("ListDistributions")
+def list_distributions(call: Call) -> dict:
+    items = []
+    for kept in _of(call).distributions.values():
+        view = _distribution_shown(call, kept)
+        config = view.pop("DistributionConfig")
+        items.append(view | {field: value for field, value in config.items() if field not in ("CallerReference", "Logging", "DefaultRootObject")} | {"ETag": kept.etag})
+    return {"DistributionList": {"Marker": "", "MaxItems": 100, "IsTruncated": False, "Quantity": len(items), "Items": items}}
+
+
+# Invalidations
+
+
+@operations.on("CreateInvalidation")
+def create_invalidation(call: Call) -> dict:
+    kept = _of(call).distributions.get(call["DistributionId"])
+    if kept is None:
+        raise fault("NoSuchDistribution", "The specified distribution does not exist.", status=404)
+    view = {"Id": f"I{hex_id(13).upper()}", "CreateTime": now(), "InvalidationBatch": copy.deepcopy(call["InvalidationBatch"])}
+    kept.invalidations[view["Id"]] = (view, clock.timer("cloudfront.deploy"))
+    return {"Location": f"https://cloudfront.amazonaws.com/2020-05-31/distribution/{kept.id}/invalidation/{view['Id']}", "Invalidation": view | {"Status": "InProgress"}}
+
+
+@operations.on("GetInvalidation")
+def get_invalidation(call: Call) -> dict:
+    kept = _of(call).distributions.get(call["DistributionId"])
+    if kept is None or call["Id"] not in kept.invalidations:
+        raise fault("NoSuchInvalidation", "The specified invalidation does not exist.", status=404)
+    view, timer = kept.invalidations[call["Id"]]
+    return {"Invalidation": view | {"Status": "Completed" if timer.done() else "InProgress"}}
+
+
+@operations.on("ListInvalidations")
+def list_invalidations(call: Call) -> dict:
+    kept = _of(call).distributions.get(call["DistributionId"])
+    views = [{"Id": v["Id"], "CreateTime": v["CreateTime"], "Status": "Completed" if t.done() else "InProgress"} for v, t in (kept.invalidations.values() if kept else [])]
+    return {"InvalidationList": {"Marker": "", "MaxItems": 100, "IsTruncated": False, "Quantity": len(views), "Items": views}}
+
+
+# Origin access controls and the three kinds of policy
+
+
+
+def _config_name(kind: str) -> str:
+    return f"{kind}Config"
+
+
+def _policy_shown(kind: str, kept: _Kept) -> dict:
+    view = {"Id": kept.id, _config_name(kind): copy.deepcopy(kept.config)}
+    return view if kind == "OriginAccessControl" else view | {"LastModifiedTime": kept.modified}
+
+
+def _uses(config: dict, kind: str, identifier: str) -> bool:
+    if kind == "OriginAccessControl":
+        return any(origin["OriginAccessControlId"] == identifier for origin in config["Origins"]["Items"])
+    behaviors = [config["DefaultCacheBehavior"], *config["CacheBehaviors"].get("Items", [])]
+    return any(behavior.get(f"{kind}Id") == identifier for behavior in behaviors)
+
+
+def _serve(kind: str) -> None:
+    words, config_name = _KINDS[kind], _config_name(kind)
+    plural = f"{kind}List"
+
+    def find(call: Call) -> _Kept:
+        found = _of(call).policies[kind].get(call["Id"])
+        if found is None:
+            raise fault(words["missing"], f"The {kind} does not exist.", status=404)
+        return found
+
+    def check_name(call: Call, config: dict, mine: _Kept | None) -> None:
+        for other in _of(call).policies[kind].values():
+            if other is not mine and other.config["Name"] == config["Name"]:
+                raise fault(words["exists"], f"A {kind} with this name already exists. {kind} names must be unique.", status=409)
+
+    @operations.on(f"Create{kind}")
+    def create(call: Call) -> dict:
+        check_name(call, call[config_name], None)
+        kept = _Kept(copy.deepcopy(call[config_name]))
+        _of(call).policies[kind][kept.id] = kept
+        return {kind: _policy_shown(kind, kept), "ETag": kept.etag, "Location": f"https://cloudfront.amazonaws.com/2020-05-31/{kept.id}"}
+
+    @operations.on(f"Get{kind}")
+    def get(call: Call) -> dict:
+        kept = find(call)
+        return {kind: _policy_shown(kind, kept), "ETag": kept.etag}
+
+    @operations.on(f"Get{kind}Config")
+    def get_config(call: Call) -> dict:
+        kept = find(call)
+        return {config_name: copy.deepcopy(kept.config), "ETag": kept.etag}
+
+    @operations.on(f"Update{kind}")
+    def update(call: Call) -> dict:
+        kept = find(call)
+        kept.match(call.get("IfMatch"))
+        check_name(call, call[config_name], kept)
+        kept.change(copy.deepcopy(call[config_name]))
+        return {kind: _policy_shown(kind, kept), "ETag": kept.etag}
+
+    @operations.on(f"Delete{kind}")
+    def delete(call: Call) -> dict:
+        kept = find(call)
+        kept.match(call.get("IfMatch"))
+        if any(_uses(distribution.config, kind, kept.id) for distribution in _of(call).distributions.values()):
+            raise fault(words["in_use"], f"Cannot delete the {kind} because it is attached to one or more distributions.", status=409)
+        del _of(call).policies[kind][kept.id]
+        return {}
+
+    list_name = {"OriginAccessControl": "ListOriginAccessControls", "CachePolicy": "ListCachePolicies", "OriginRequestPolicy": "ListOriginRequestPolicies", "ResponseHeadersPolicy": "ListResponseHeadersPolicies"}[kind]
+
+    @operations.on(list_name)
+    def every(call: Call) -> dict:
+        """The account's own: AWS's managed policies are not here."""
+        kept = list(_of(call).policies[kind].values())
+        if kind == "OriginAccessControl":
+            items = [{"Id": k.id, "Description": ""} | copy.deepcopy(k.config) for k in kept]
+            return {plural: {"Marker": "", "MaxItems": 100, "IsTruncated": False, "Quantity": len(items), "Items": items}}
+        items = [{"Type": "custom", kind: _policy_shown(kind, k)} for k in kept] if call.get("Type") != "managed" else []
+        return {plural: {"MaxItems": 100, "Quantity": len(items), "Items": items}}
+
+
+for _kind in _KINDS:
+    _serve(_kind)
+
+
+# Tags
+
+
+def _tagged(call: Call) -> _Kept:
+    found = _of(call).distributions.get(call["Resource"].rsplit("/", 1)[-1])
+    if found is None:
+        raise fault("NoSuchResource", "The specified resource does not exist.", status=404)
+    return found
+
+
+@operations.on("ListTagsForResource")
+def list_tags_for_resource(call: Call) -> dict:
+    return {"Tags": {"Items": listed(_tagged(call).tags)}}
+
+
+@operations.on("TagResource", "UntagResource")
+def change_tags(call: Call) -> dict:
+    """Both are a POST to one path; LocalStack takes every one of them for TagResource. The query tells."""
+    tags = _tagged(call).tags
+    if call.context.request.args.get("Operation") == "Untag":
+        body = ElementTree.fromstring(call.context.request.get_data())
+        for element in body.iter():
+            if element.tag.rpartition("}")[2] == "Key":
+                tags.pop(element.text, None)
+    else:
+        tags.update(pairs(call["Tags"].get("Items")))
+    return {}
+
+
+def all_tags(account: str, region: str) -> dict[str, dict[str, str]]:
+    if region != "us-east-1":
+        return {}
+    return {f"arn:aws:cloudfront::{account}:distribution/{kept.id}": kept.tags for kept in _state.at(account, "").distributions.values()}

@@ -1,0 +1,48 @@
+"""The entry points: which provider serves which service.
+
+Services LocalStack's community edition lacks are `default`. Those it has are wrapped, under the name `stack`,
+which `PROVIDER_OVERRIDE_<SERVICE>=stack` selects (see `__main__`).
+"""
+
+import importlib
+
+from localstack.services.plugins import Service, aws_provider
+
+WRAPPED = ("ec2", "iam", "resourcegroupstaggingapi")
+
+
+def _operations(module: str):
+    # Only when the service is first asked for: botocore's models and moto's backends are slow to import.
+    return importlib.import_module(f"stack_local.{module}").operations
+
+
+def _ours(api: str, module: str):
+    def create() -> Service:
+        return _operations(module).moto_service()
+
+    create.__name__ = module
+    return aws_provider(api=api)(create)
+
+
+def _wrapping(api: str, module: str):
+    def create() -> Service:
+        from localstack.services import providers
+
+        return _operations(module).around(getattr(providers, api).factory().create_service())
+
+    create.__name__ = module
+    return aws_provider(api=api, name="stack")(create)
+
+
+ecs = _ours("ecs", "ecs")
+ecr = _ours("ecr", "ecr")
+elbv2 = _ours("elbv2", "elbv2")
+rds = _ours("rds", "rds")
+elasticache = _ours("elasticache", "elasticache")
+cloudfront = _ours("cloudfront", "cloudfront")
+autoscaling = _ours("application-autoscaling", "autoscaling")
+budgets = _ours("budgets", "budgets")
+
+ec2 = _wrapping("ec2", "ec2")
+iam = _wrapping("iam", "iam")
+tagging = _wrapping("resourcegroupstaggingapi", "tagging")

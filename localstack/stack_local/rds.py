@@ -1,0 +1,252 @@
+"""RDS: moto's, with the states, the refusals and the pending changes that it lacks."""
+
+import json
+import re
+
+from moto.rds.models import rds_backends
+
+from stack_local import interfaces
+from stack_local.clock import clock
+from stack_local.core import Call, Operations, Store, fault
+from stack_local.settling import settles
+
+operations = Operations("rds")
+
+
+class _State:
+    def __init__(self):
+        self.under_way: dict[str, tuple[str, object]] = {}  # instance: (status, timer)
+        self.pending: dict[str, dict] = {}  # what waits for the maintenance window
+
+
+_state = Store(_State)
+
+# What AWS puts off to the maintenance window unless told to apply it at once.
+_PUT_OFF = ("AllocatedStorage", "DBInstanceClass", "EngineVersion", "Iops", "MultiAZ", "StorageThroughput", "StorageType", "DBPortNumber", "CACertificateIdentifier", "LicenseModel")
+
+_ENGINES = {
+    "postgres": {"13": "13.20", "14": "14.17", "15": "15.12", "16": "16.8", "17": "17.4"},
+    "mysql": {"8.0": "8.0.41", "8.4": "8.4.4"},
+    "mariadb": {"10.6": "10.6.21", "10.11": "10.11.11", "11.4": "11.4.5"},
+}
+_OLDER = {"postgres": {"14": ["14.12"], "15": ["15.7"], "16": ["16.3", "16.4"], "17": ["17.2"]}, "mysql": {"8.0": ["8.0.35"]}}
+
+
+def _rds(account: str, region: str):
+    return rds_backends[account][region]
+
+
+def _subnet_group_of(database) -> str:
+    return (getattr(database, "_db_subnet_group_name", None) or "").lower()
+
+
+def _instance(call: Call, name: str):
+    return _rds(call.account, call.region).databases.get(name)
+
+
+def _bad_state(name: str, message: str = "is not in the available state."):
+    return fault("InvalidDBInstanceState", f"Instance {name} {message}")
+
+
+@operations.before_all
+def _first(call: Call) -> None:
+    _settle(call.account, call.region)
+
+
+@settles
+def _settle(account: str, region: str) -> None:
+    state, backend = _state.at(account, region), _rds(account, region)
+    for name, (status, timer) in list(state.under_way.items()):
+        if not timer.done():
+            continue
+        del state.under_way[name]
+        if status == "deleting":
+            database = backend.databases.get(name)
+            if database is not None:
+                interfaces.release(account, region, database.arn)
+                database.deletion_protection = False
+                backend.delete_db_instance(name, skip_final_snapshot=True)
+            state.pending.pop(name, None)
+
+
+def _shown(call: Call, view: dict) -> dict:
+    state, name = _state.of(call), view["DBInstanceIdentifier"]
+    status, _ = state.under_way.get(name, (None, None))
+    if status:
+        view["DBInstanceStatus"] = status
+        if status == "creating":
+            view.pop("Endpoint", None)
+    view["PendingModifiedValues"] = dict(state.pending.get(name, {}))
+    return view
+
+
+def _place(call: Call, name: str) -> None:
+    """An interface in the first zone of the subnet group, and one in the second for the standby."""
+    database = _instance(call, name)
+    group = _rds(call.account, call.region).subnet_groups.get(_subnet_group_of(database))
+    if group is None:
+        return
+    subnets = sorted(group._subnets, key=lambda subnet: subnet.availability_zone)[: 2 if database.multi_az else 1]
+    wanted = [interfaces.Wanted(subnet.id, tuple(database.vpc_security_group_ids)) for subnet in subnets]
+    interfaces.hold(call.account, call.region, database.arn, wanted, "RDSNetworkInterface", "amazon-rds")
+
+
+def _check_version(engine: str, version: str | None) -> None:
+    if engine not in _ENGINES or not version:
+        return
+    known = set(_ENGINES[engine]) | set(_ENGINES[engine].values()) | {v for versions in _OLDER.get(engine, {}).values() for v in versions}
+    if version not in known:
+        raise fault("InvalidParameterCombination", f"Cannot find version {version} for {engine}")
+
+
+@operations.on("CreateDBInstance", "CreateDBInstanceReadReplica", "RestoreDBInstanceFromDBSnapshot", "RestoreDBInstanceToPointInTime")
+def create_db_instance(call: Call) -> dict:
+    operation, engine = call.context.operation.name, call.get("Engine", "")
+    if operation == "CreateDBInstance":
+        _check_version(engine, call.get("EngineVersion"))
+        if call.get("ManageMasterUserPassword") and call.get("MasterUserPassword"):
+            raise fault("InvalidParameterCombination", "You can't specify MasterUserPassword for an instance with ManageMasterUserPassword enabled.")
+        if engine == "postgres" and call.get("MasterUsername") == "admin":
+            raise fault("InvalidParameterValue", "MasterUsername admin cannot be used as it is a reserved word used by the engine")
+        if engine in _ENGINES and not 20 <= call.get("AllocatedStorage", 0) <= 65536:
+            raise fault("InvalidParameterValue", f"Invalid storage size for engine name {engine} and storage type {call.get('StorageType', 'gp2')}: {call.get('AllocatedStorage')}")
+    for group in call.get("VpcSecurityGroupIds", []):
+        if interfaces.backend(call.account, call.region).get_security_group_from_id(group) is None:
+            raise fault("InvalidParameterValue", f"Invalid security group , groupId= {group}, groupName=.")
+    version = call.get("EngineVersion")
+    full = _ENGINES.get(engine, {}).get(version)
+    answer = call.moto({field: value for field, value in call.request.items() if value is not None} | {"EngineVersion": full}) if full else call.stock()
+    name = answer["DBInstance"]["DBInstanceIdentifier"]
+    database = _instance(call, name)
+    if getattr(database, "master_user_secret", None) is not None:
+        # moto writes the same user into every secret.
+        secret = database.master_user_secret.secret
+        content = json.dumps({"username": call.get("MasterUsername") or database.master_username, "password": "local-" + secret.arn[-6:]})
+        secret.secret_string = content
+        for kept in secret.versions.values():
+            kept["secret_string"] = content
+    _place(call, name)
+    _state.of(call).under_way[name] = ("creating", clock.timer("rds.create-multi-az" if call.get("MultiAZ") else "rds.create"))
+    view = _shown(call, answer["DBInstance"])
+    view["DBInstanceStatus"] = "creating"
+    return answer
+
+
+@operations.on("DescribeDBInstances")
+def describe_db_instances(call: Call) -> dict:
+    answer = call.stock()
+    for view in answer.get("DBInstances", []):
+        _shown(call, view)
+    return answer
+
+
+@operations.on("ModifyDBInstance")
+def modify_db_instance(call: Call) -> dict:
+    state, name = _state.of(call), call["DBInstanceIdentifier"]
+    database = _instance(call, name)
+    if database is None:
+        return call.stock()  # which says what AWS says
+    if name in state.under_way:
+        raise _bad_state(name)
+    storage = call.get("AllocatedStorage")
+    if storage is not None and storage < database.allocated_storage:
+        raise fault("InvalidParameterCombination", f"Invalid storage size for engine name {database.engine}: the allocated storage of a DB instance cannot be reduced.")
+    _check_version(database.engine, call.get("EngineVersion"))
+    if (version := call.get("EngineVersion")) and _numbers(version) < _numbers(database.engine_version)[: len(_numbers(version))]:
+        raise fault("InvalidParameterCombination", f"Cannot upgrade {database.engine} from {database.engine_version} to {version}")
+    request = {field: value for field, value in call.request.items() if value is not None}
+    if "EngineVersion" in request:
+        request["EngineVersion"] = _ENGINES.get(database.engine, {}).get(version, version)
+    before = {"AllocatedStorage": database.allocated_storage, "DBInstanceClass": database.db_instance_class, "EngineVersion": database.engine_version, "MultiAZ": bool(database.multi_az), "Iops": database.iops, "StorageType": database.storage_type}
+    if call.get("ApplyImmediately"):
+        request = {k: v for k, v in state.pending.pop(name, {}).items() if k in _PUT_OFF} | request
+    else:
+        later = {field: request.pop(field) for field in _PUT_OFF if field in request}
+        waiting = state.pending.setdefault(name, {})
+        for field, value in later.items():
+            if before.get(field) == value:
+                waiting.pop(field, None)  # set back to what it is
+            else:
+                waiting[field] = value
+    answer = call.moto(request)
+    _place(call, name)
+    # Deletion protection and the like change at once; what touches the instance takes its time.
+    if any(field in request for field in (*_PUT_OFF, "MasterUserPassword", "ManageMasterUserPassword", "DBParameterGroupName", "VpcSecurityGroupIds", "BackupRetentionPeriod")):
+        state.under_way[name] = ("modifying", clock.timer("rds.modify"))
+    _shown(call, answer["DBInstance"])
+    return answer
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version or "")]
+
+
+@operations.on("DeleteDBInstance")
+def delete_db_instance(call: Call) -> dict:
+    state, name, backend = _state.of(call), call["DBInstanceIdentifier"], _rds(call.account, call.region)
+    database = _instance(call, name)
+    if database is None:
+        return call.stock()
+    if state.under_way.get(name, ("",))[0] == "deleting":
+        raise _bad_state(name, "is already being deleted.")
+    if database.deletion_protection:
+        raise fault("InvalidParameterCombination", "Cannot delete protected DB Instance, please disable deletion protection and try again.")
+    final, skip = call.get("FinalDBSnapshotIdentifier"), bool(call.get("SkipFinalSnapshot"))
+    if not final and not skip:
+        raise fault("InvalidParameterCombination", "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.")
+    if final and skip:
+        raise fault("InvalidParameterCombination", "FinalDBSnapshotIdentifier can not be specified when deleting with SkipFinalSnapshot.")
+    if final:
+        if final in backend.database_snapshots:
+            raise fault("DBSnapshotAlreadyExists", f"Cannot create the snapshot because a snapshot with the identifier {final} already exists.")
+        backend.create_db_snapshot(name, final, snapshot_type="manual", tags=list(database.tags) if database.copy_tags_to_snapshot else None)
+    state.under_way[name] = ("deleting", clock.timer("rds.delete"))
+    return {"DBInstance": {"DBInstanceIdentifier": name, "DBInstanceStatus": "deleting", "DBInstanceArn": database.arn, "Engine": database.engine, "DeletionProtection": False}}
+
+
+@operations.on("DeleteDBSubnetGroup")
+def delete_db_subnet_group(call: Call) -> dict:
+    name = call["DBSubnetGroupName"]
+    for database in _rds(call.account, call.region).databases.values():
+        if _subnet_group_of(database) == name.lower():
+            raise fault("InvalidDBSubnetGroupStateFault", f"Cannot delete the subnet group '{name}' because at least one database instance: {database.db_instance_identifier} is still using it.")
+    return call.stock()
+
+
+@operations.on("DeleteDBParameterGroup")
+def delete_db_parameter_group(call: Call) -> dict:
+    name = call["DBParameterGroupName"]
+    if name.startswith("default."):
+        raise fault("InvalidDBParameterGroupState", f"Cannot delete the default parameter group {name}.")
+    for database in _rds(call.account, call.region).databases.values():
+        if database.db_parameter_group_name == name:
+            raise fault("InvalidDBParameterGroupState", f"One or more database instances are still members of this parameter group {name}, so the group cannot be deleted")
+    return call.stock()
+
+
+@operations.on("DescribeDBParameters")
+def describe_db_parameters(call: Call) -> dict:
+    """Only what was set: the hundreds of defaults are not here."""
+    answer = call.stock()
+    for parameter in answer.get("Parameters", []):
+        parameter.setdefault("Source", "user")
+        parameter.setdefault("ApplyMethod", "immediate")
+    if call.get("Source"):
+        answer["Parameters"] = [parameter for parameter in answer.get("Parameters", []) if parameter["Source"] == call["Source"]]
+    return answer
+
+
+@operations.on("DescribeDBEngineVersions")
+def describe_db_engine_versions(call: Call) -> dict:
+    found = []
+    for engine, majors in _ENGINES.items():
+        for major, latest in majors.items():
+            for version in [*_OLDER.get(engine, {}).get(major, []), latest]:
+                family = f"{engine}{major}"
+                asked = call.get("EngineVersion")
+                if call.get("Engine") not in (None, engine) or asked not in (None, version, major) or call.get("DBParameterGroupFamily") not in (None, family):
+                    continue
+                if call.get("DefaultOnly") and version != (latest if asked else list(majors.values())[-1]):
+                    continue
+                found.append({"Engine": engine, "EngineVersion": version, "MajorEngineVersion": major, "DBParameterGroupFamily": family, "DBEngineDescription": engine, "DBEngineVersionDescription": f"{engine} {version}", "Status": "available"})
+    return {"DBEngineVersions": found}

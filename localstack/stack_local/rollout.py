@@ -1,0 +1,409 @@
+"""How ECS gets from what a service should be to what runs: tasks, deployments, the circuit breaker.
+
+An image whose name contains `does-not-exist` is never pulled; one that contains `crash` runs and then exits with 1.
+"""
+
+import copy
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from stack_local import elbv2, interfaces
+from stack_local.clock import LISTED_AFTERWARDS, clock
+from stack_local.core import hex_id, now
+
+
+@dataclass
+class World:
+    account: str
+    region: str
+    tasks: dict[str, "Task"]
+    definition: Callable[[str], dict | None]
+
+
+class Task:
+    def __init__(self, arn: str, cluster: str, definition: dict, config: dict, group: str, started_by: str):
+        self.arn, self.cluster, self.group, self.started_by = arn, cluster, group, started_by
+        self.definition = definition["taskDefinitionArn"]
+        self.images = [container["image"] for container in definition["containerDefinitions"]]
+        self.status, self.desired = "PENDING", "RUNNING"
+        self.timer = clock.timer("ecs.pull")
+        self.registered: list[tuple[str, str, int]] = []  # target group, address, port
+        self.targets = copy.deepcopy(config.get("loadBalancers", []))
+        self.address = self.subnet = None
+        self.after = None  # when a stopped task is forgotten
+        strategy = config.get("capacityProviderStrategy")
+        self.view = {
+            "taskArn": arn,
+            "clusterArn": cluster,
+            "taskDefinitionArn": self.definition,
+            "group": group,
+            "launchType": "FARGATE" if strategy else config.get("launchType", "FARGATE"),
+            "platformVersion": "1.4.0",
+            "platformFamily": "Linux",
+            "cpu": definition.get("cpu", "0"),
+            "memory": definition.get("memory", "0"),
+            "createdAt": now(),
+            "connectivity": "CONNECTED",
+            "enableExecuteCommand": config.get("enableExecuteCommand", False),
+            "healthStatus": "UNKNOWN",
+            "overrides": {"containerOverrides": [], "inferenceAcceleratorOverrides": []},
+            "version": 1,
+            "attachments": [],
+            "containers": [
+                {
+                    "containerArn": f"{arn.replace(':task/', ':container/')}/{hex_id(32)}",
+                    "taskArn": arn,
+                    "name": container["name"],
+                    "image": container["image"],
+                    "healthStatus": "UNKNOWN",
+                    "cpu": str(container["cpu"]),
+                    "networkInterfaces": [],
+                }
+                for container in definition["containerDefinitions"]
+            ],
+        }
+        if started_by:
+            self.view["startedBy"] = started_by
+        if strategy:
+            self.view["capacityProviderName"] = strategy[0]["capacityProvider"]
+
+    def shown(self) -> dict:
+        view = copy.deepcopy(self.view)
+        view["lastStatus"], view["desiredStatus"] = self.status, self.desired
+        for container in view["containers"]:
+            container["lastStatus"] = self.status if self.status in ("PENDING", "RUNNING", "STOPPED") else "RUNNING"
+        return view
+
+    def tell_to_stop(self, code: str, reason: str) -> None:
+        if self.desired == "RUNNING":
+            self.desired, self.status = "STOPPED", "DEPROVISIONING"
+            self.view["stopCode"], self.view["stoppedReason"], self.view["stoppingAt"] = code, reason, now()
+            self.timer = clock.timer("ecs.stop")
+
+
+def start_task(world: World, cluster: str, definition: dict, config: dict, group: str, started_by: str) -> Task:
+    arn = f"{cluster.replace(':cluster/', ':task/')}/{hex_id(32)}"
+    task = Task(arn, cluster, definition, config, group, started_by)
+    network = (config.get("networkConfiguration") or {}).get("awsvpcConfiguration")
+    if network:
+        # Spread over the subnets, as AWS spreads over zones.
+        mine = [t.subnet for t in world.tasks.values() if t.group == group and t.desired == "RUNNING"]
+        subnet = min(network["subnets"], key=mine.count)
+        wanted = interfaces.Wanted(subnet, tuple(network.get("securityGroups", [])), network.get("assignPublicIp") == "ENABLED")
+        attachment = hex_id(32)
+        description = f"{cluster.rsplit(':', 1)[0]}:attachment/{attachment}"
+        held = interfaces.hold(world.account, world.region, arn, [wanted], description, "amazon-ecs")
+        if held:
+            eni = held[0]
+            task.address, task.subnet, task.view["availabilityZone"] = eni.private_ip_address, subnet, eni.subnet.availability_zone
+            details = {"subnetId": subnet, "networkInterfaceId": eni.id, "macAddress": eni.mac_address, "privateIPv4Address": eni.private_ip_address}
+            task.view["attachments"] = [
+                {"id": attachment, "type": "ElasticNetworkInterface", "status": "ATTACHED", "details": [{"name": n, "value": v} for n, v in details.items()]}
+            ]
+            for container in task.view["containers"]:
+                container["networkInterfaces"] = [{"attachmentId": attachment, "privateIpv4Address": eni.private_ip_address}]
+    world.tasks[arn] = task
+    return task
+
+
+def _stopped(world: World, task: Task, code: str | None = None, reason: str | None = None, exit_code: int | None = None) -> None:
+    task.status = task.desired = "STOPPED"
+    task.view["stoppedAt"] = now()
+    if code:
+        task.view["stopCode"], task.view["stoppedReason"] = code, reason
+    for container in task.view["containers"]:
+        if exit_code is not None:
+            container["exitCode"] = exit_code
+        elif code == "TaskFailedToStart":
+            container["reason"] = reason
+    for target in task.registered:
+        elbv2.deregister(world.account, world.region, *target)
+    task.registered = []
+    interfaces.release(world.account, world.region, task.arn)
+    task.after = clock.real_timer(LISTED_AFTERWARDS)
+
+
+def _settle_task(world: World, task: Task) -> bool:
+    """One step of one task. True when it stopped by itself."""
+    if task.status == "STOPPED" or not task.timer.done():
+        return False
+    if task.desired == "STOPPED":
+        _stopped(world, task, exit_code=0)
+        return False
+    if task.status == "PENDING":
+        unpulled = next((image for image in task.images if "does-not-exist" in image), None)
+        if unpulled:
+            _stopped(world, task, "TaskFailedToStart", f"CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref {unpulled}: not found")
+            return True
+        task.status, task.view["startedAt"] = "RUNNING", now()
+        task.timer = clock.timer("ecs.crash")
+        for target in task.targets:
+            if target.get("targetGroupArn") and task.address:
+                place = (target["targetGroupArn"], task.address, target["containerPort"])
+                elbv2.register(world.account, world.region, *place, task.view["availabilityZone"])
+                task.registered.append(place)
+        return False
+    if _crashes(task):
+        _stopped(world, task, "EssentialContainerExited", "Essential container in task exited", exit_code=1)
+        return True
+    return False
+
+
+def settle_tasks(world: World) -> None:
+    """Tasks of no service, and those that are old enough to be forgotten."""
+    for arn, task in list(world.tasks.items()):
+        if not task.group.startswith("service:"):
+            _settle_task(world, task)
+            _settle_task(world, task)
+        if task.after is not None and task.after.done():
+            del world.tasks[arn]
+
+
+class Deployment:
+    def __init__(self, service_view: dict, source: "Deployment | None"):
+        self.config = copy.deepcopy(service_view)
+        self.number = str(int(hex_id(15), 16))[:19]
+        self.status, self.rollout = "PRIMARY", "IN_PROGRESS"
+        self.failed = 0
+        self.created = self.updated = now()
+        self.finished = None
+        self.retry = None
+        self.source = source
+        self.rolled_back_from: Deployment | None = None
+        self.rolled_back_by: Deployment | None = None
+        short = service_view["serviceArn"].split(":service/")[1]
+        prefix = service_view["serviceArn"].split(":service/")[0]
+        self.arn = f"{prefix}:service-deployment/{short}/{hex_id(21)}"
+        self.revision_arn = f"{prefix}:service-revision/{short}/{self.number}"
+        self.id = f"ecs-svc/{self.number}"
+        self.reason = f"ECS deployment {self.id} in progress."
+
+    @property
+    def definition(self) -> str:
+        return self.config["taskDefinition"]
+
+    def finish(self, rollout: str, reason: str) -> None:
+        self.rollout, self.reason, self.finished = rollout, reason, now()
+        self.updated = self.finished
+
+    def service_deployment(self) -> dict:
+        status = {"IN_PROGRESS": "IN_PROGRESS", "COMPLETED": "SUCCESSFUL", "FAILED": "STOPPED"}[self.rollout]
+        if self.rolled_back_by:
+            status = "ROLLBACK_SUCCESSFUL" if self.rolled_back_by.rollout == "COMPLETED" else "ROLLBACK_IN_PROGRESS"
+        elif self.status != "PRIMARY" and self.rollout == "IN_PROGRESS":
+            status = "STOPPED"
+        view = {
+            "serviceDeploymentArn": self.arn,
+            "serviceArn": self.config["serviceArn"],
+            "clusterArn": self.config["clusterArn"],
+            "createdAt": self.created,
+            "startedAt": self.created,
+            "updatedAt": self.updated,
+            "status": status,
+            "targetServiceRevision": {"arn": self.revision_arn, "requestedTaskCount": self.config["desiredCount"]},
+            "sourceServiceRevisions": [{"arn": self.source.revision_arn}] if self.source else [],
+            "deploymentConfiguration": copy.deepcopy(self.config["deploymentConfiguration"]),
+        }
+        if self.finished:
+            view["finishedAt"] = self.finished
+        if self.reason:
+            view["statusReason"] = self.reason
+        if self.rolled_back_by:
+            view["rollback"] = {"reason": self.reason, "startedAt": self.rolled_back_by.created, "serviceRevisionArn": self.rolled_back_by.revision_arn}
+        return view
+
+    def service_revision(self) -> dict:
+        fields = ("serviceArn", "clusterArn", "taskDefinition", "capacityProviderStrategy", "launchType", "platformVersion", "platformFamily", "loadBalancers", "networkConfiguration")
+        view = {field: copy.deepcopy(self.config[field]) for field in fields if field in self.config}
+        return view | {"serviceRevisionArn": self.revision_arn, "createdAt": self.created}
+
+
+class Service:
+    def __init__(self, view: dict, created_as: dict):
+        self.view, self.created_as = view, created_as
+        self.status = "ACTIVE"
+        self.deployments: list[Deployment] = []
+        self.history: list[Deployment] = []
+        self.events: list[dict] = []
+        self.steady = False
+        self.timer = self.forgotten = None
+
+    @property
+    def name(self) -> str:
+        return self.view["serviceName"]
+
+    def uses(self, definition: str) -> bool:
+        return self.status != "INACTIVE" and any(deployment.definition == definition for deployment in self.deployments)
+
+    def say(self, message: str) -> None:
+        self.events = [{"id": hex_id(32), "createdAt": now(), "message": f"(service {self.name}) {message}"}, *self.events][:100]
+
+    def deploy(self) -> Deployment:
+        """A new primary deployment of what the service now should be."""
+        source = next((d for d in self.deployments if d.status == "PRIMARY"), None)
+        for deployment in self.deployments:
+            deployment.status = "ACTIVE"
+        made = Deployment(self.view, source)
+        self.deployments.insert(0, made)
+        self.history = [*self.history, made][-20:]
+        self.steady = False
+        return made
+
+    def unsettle(self) -> None:
+        self.steady = False
+
+    def drain(self) -> None:
+        self.status, self.view["desiredCount"] = "DRAINING", 0
+        self.timer = clock.timer("ecs.drain")
+
+    def tasks(self, every: Iterable[Task]) -> list[Task]:
+        group = f"service:{self.name}"
+        return [task for task in every if task.group == group and task.cluster == self.view["clusterArn"] and task.status != "STOPPED"]
+
+    def shown(self, every: Iterable[Task]) -> dict:
+        tasks, view = self.tasks(every), copy.deepcopy(self.view)
+        view["status"], view["events"] = self.status, list(self.events)
+        view["runningCount"] = sum(task.status == "RUNNING" for task in tasks)
+        view["pendingCount"] = sum(task.status == "PENDING" for task in tasks)
+        view["deployments"] = []
+        for deployment in self.deployments:
+            mine, config = [task for task in tasks if task.started_by == deployment.id], deployment.config
+            part = {
+                "id": deployment.id,
+                "status": deployment.status,
+                "taskDefinition": deployment.definition,
+                "desiredCount": self.view["desiredCount"] if deployment.status == "PRIMARY" else 0,
+                "runningCount": sum(task.status == "RUNNING" for task in mine),
+                "pendingCount": sum(task.status == "PENDING" for task in mine),
+                "failedTasks": deployment.failed,
+                "createdAt": deployment.created,
+                "updatedAt": deployment.updated,
+                "rolloutState": deployment.rollout,
+                "rolloutStateReason": deployment.reason,
+            }
+            for field in ("networkConfiguration", "launchType", "capacityProviderStrategy", "platformFamily"):
+                if field in config:
+                    part[field] = copy.deepcopy(config[field])
+            if "platformVersion" in config:
+                part["platformVersion"] = "1.4.0" if config["platformVersion"] == "LATEST" else config["platformVersion"]
+            view["deployments"].append(part)
+        view["deployments"] = view["deployments"] if self.status != "INACTIVE" else []
+        return view
+
+
+def settle(world: World, service: Service) -> None:
+    # Enough steps for a rollout and a rollback when nothing takes time; a service that cannot start goes on
+    # at the next look.
+    for _ in range(24):
+        if not _step(world, service):
+            return
+
+
+def _step(world: World, service: Service) -> bool:
+    """One round of what the ECS scheduler does. True when something happened that a next round could build on."""
+    tasks = service.tasks(world.tasks.values())
+    before = [(task.arn, task.status) for task in tasks]
+    by_id = {deployment.id: deployment for deployment in service.deployments}
+    for task in tasks:
+        if _settle_task(world, task) and (deployment := by_id.get(task.started_by)):
+            deployment.failed += 1
+            deployment.retry = clock.timer("ecs.crash")
+            service.steady = False
+    tasks = service.tasks(world.tasks.values())
+    moved = before != [(task.arn, task.status) for task in tasks]
+    if service.status == "DRAINING":
+        for task in tasks:
+            task.tell_to_stop("ServiceSchedulerInitiated", f"Scaling activity initiated by (deployment {task.started_by})")
+        if not tasks and service.timer.done():
+            service.status, service.deployments = "INACTIVE", []
+            service.forgotten = clock.real_timer(LISTED_AFTERWARDS)
+            return False
+        return moved or bool(tasks and clock.scale == 0)
+    if service.status != "ACTIVE":
+        return False
+    if _broken(service):
+        return True
+    primary = service.deployments[0]
+    return _replace(world, service, primary, tasks) or _judge(world, service, primary) or moved
+
+
+def _crashes(task: Task) -> bool:
+    return any("crash" in image for image in task.images)
+
+
+def _healthy(world: World, task: Task) -> bool:
+    if task.status != "RUNNING" or task.desired != "RUNNING" or _crashes(task):
+        return False
+    return all(elbv2.healthy(world.account, world.region, *target) for target in task.registered)
+
+
+def _replace(world: World, service: Service, primary: Deployment, tasks: list[Task]) -> bool:
+    """Starts what is missing and stops what is too much, between the two percentages."""
+    desired, config = service.view["desiredCount"], service.view["deploymentConfiguration"]
+    wanted = [task for task in tasks if task.desired == "RUNNING"]
+    new = [task for task in wanted if task.started_by == primary.id]
+    old = [task for task in wanted if task.started_by != primary.id]
+    acted = False
+    placeable = primary.config.get("capacityProviderStrategy") or primary.config.get("launchType") == "FARGATE"
+    ready = primary.retry is None or primary.retry.done()
+    if placeable and ready and primary.rollout != "FAILED" and len(new) < desired:
+        most = max(math.floor(desired * config["maximumPercent"] / 100), 1)
+        count = min(desired - len(new), most - len(wanted))
+        definition = world.definition(primary.definition)
+        for _ in range(max(count, 0) if definition else 0):
+            start_task(world, service.view["clusterArn"], definition, primary.config, f"service:{service.name}", primary.id)
+            acted = True
+        if acted:
+            service.say(f"has started {count} tasks.")
+    least = math.ceil(desired * config["minimumHealthyPercent"] / 100)
+    healthy = sum(_healthy(world, task) for task in wanted)
+    spare = new[desired:]
+    # While a deployment that failed stays, so does what ran before it.
+    for task in ([] if primary.rollout == "FAILED" else old) + spare:
+        if not _healthy(world, task) or healthy - 1 >= least or task in spare:
+            healthy -= _healthy(world, task)
+            task.tell_to_stop("ServiceSchedulerInitiated", f"Scaling activity initiated by (deployment {task.started_by})")
+            acted = True
+    return acted
+
+
+def _judge(world: World, service: Service, primary: Deployment) -> bool:
+    """Whether the rollout has ended well."""
+    desired, tasks = service.view["desiredCount"], service.tasks(world.tasks.values())
+    new = [task for task in tasks if task.started_by == primary.id and _healthy(world, task)]
+    if service.steady or len(new) != desired or len(tasks) != desired or primary.rollout == "FAILED":
+        return False
+    if primary.rollout == "IN_PROGRESS":
+        if primary.rolled_back_from:
+            primary.finish("COMPLETED", f"ECS deployment circuit breaker: rollback to deploymentId {primary.id} completed.")
+        else:
+            primary.finish("COMPLETED", f"ECS deployment {primary.id} completed.")
+        for other in service.deployments[1:]:
+            other.status = "INACTIVE"
+        service.deployments = [primary]
+        service.say(f"(deployment {primary.id}) deployment completed.")
+    service.steady = True
+    service.say("has reached a steady state.")
+    return False
+
+
+def _broken(service: Service) -> bool:
+    """The circuit breaker: gives up after as many failed tasks as AWS would. True when it just did."""
+    primary, breaker = service.deployments[0], service.view["deploymentConfiguration"].get("deploymentCircuitBreaker") or {}
+    most = max(3, min(200, math.ceil(service.view["desiredCount"] / 2)))
+    if primary.rollout != "IN_PROGRESS" or not breaker.get("enable") or primary.failed < most:
+        return False
+    primary.finish("FAILED", "ECS deployment circuit breaker: tasks failed to start.")
+    service.say(f"(deployment {primary.id}) deployment failed: tasks failed to start.")
+    good = next((d for d in reversed(service.history) if d.rollout == "COMPLETED"), None)
+    if not breaker.get("rollback") or good is None:
+        return True
+    for field in ("taskDefinition", "networkConfiguration", "capacityProviderStrategy", "platformVersion", "loadBalancers"):
+        if field in good.config:
+            service.view[field] = copy.deepcopy(good.config[field])
+    back = service.deploy()
+    back.rolled_back_from, primary.rolled_back_by = primary, back
+    back.reason = f"ECS deployment circuit breaker: rolling back to deploymentId {good.id}."
+    service.say(f"rolling back to deployment {good.id}.")
+    return True

@@ -1,0 +1,64 @@
+import json
+
+from tests.aws import Case
+
+TRUST = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}]})
+POLICY = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]})
+MANAGED = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+
+
+class Groups(Case):
+    def test_a_group_until_it_is_empty(self):
+        self.iam.create_group(GroupName="developers")
+        self.iam.create_user(UserName="alice")
+        self.iam.add_user_to_group(GroupName="developers", UserName="alice")
+        self.iam.attach_group_policy(GroupName="developers", PolicyArn=MANAGED)
+        self.iam.put_group_policy(GroupName="developers", PolicyName="inline", PolicyDocument=POLICY)
+        refused = lambda: self.refused("DeleteConflict", self.iam.delete_group, 409, GroupName="developers")  # noqa: E731
+        refused()
+        self.iam.remove_user_from_group(GroupName="developers", UserName="alice")
+        refused()
+        self.iam.detach_group_policy(GroupName="developers", PolicyArn=MANAGED)
+        refused()
+        self.iam.delete_group_policy(GroupName="developers", PolicyName="inline")
+        self.iam.delete_group(GroupName="developers")
+        self.refused("NoSuchEntity", self.iam.get_group, 404, GroupName="developers")
+
+
+class Roles(Case):
+    def test_a_role_until_it_is_bare(self):
+        self.iam.create_role(RoleName="bare", AssumeRolePolicyDocument=TRUST)
+        self.iam.attach_role_policy(RoleName="bare", PolicyArn=MANAGED)
+        self.refused("DeleteConflict", self.iam.delete_role, 409, RoleName="bare")
+        self.iam.detach_role_policy(RoleName="bare", PolicyArn=MANAGED)
+        self.iam.delete_role(RoleName="bare")
+
+    def test_a_policy_that_does_not_exist(self):
+        self.iam.create_role(RoleName="attach", AssumeRolePolicyDocument=TRUST)
+        self.refused("NoSuchEntity", self.iam.attach_role_policy, 404, RoleName="attach", PolicyArn="arn:aws:iam::aws:policy/NoSuchPolicy")
+        self.assertEqual(self.iam.list_attached_role_policies(RoleName="attach")["AttachedPolicies"], [])
+
+    def test_the_whole_account_in_one_answer(self):
+        self.iam.create_role(RoleName="told", Path="/stack/a/b/", AssumeRolePolicyDocument=TRUST, Tags=[{"Key": "stack:key", "Value": "r"}], Description="d", MaxSessionDuration=7200)
+        self.iam.put_role_policy(RoleName="told", PolicyName="inline", PolicyDocument=POLICY)
+        self.iam.attach_role_policy(RoleName="told", PolicyArn=MANAGED)
+        told = [role for role in self.iam.get_account_authorization_details(Filter=["Role"])["RoleDetailList"] if role["RoleName"] == "told"][0]
+        self.assertEqual((told["Path"], told["Tags"]), ("/stack/a/b/", [{"Key": "stack:key", "Value": "r"}]))
+        self.assertEqual(told["RolePolicyList"][0]["PolicyName"], "inline")
+        self.assertEqual(told["RolePolicyList"][0]["PolicyDocument"], json.loads(POLICY))
+        self.assertEqual(told["AssumeRolePolicyDocument"], json.loads(TRUST))
+        self.assertEqual([policy["PolicyArn"] for policy in told["AttachedManagedPolicies"]], [MANAGED])
+        roles = self.iam.list_roles(PathPrefix="/stack/a/")["Roles"]
+        self.assertEqual([role["RoleName"] for role in roles], ["told"])
+        self.assertEqual(self.iam.get_role(RoleName="told")["Role"]["MaxSessionDuration"], 7200)
+
+    def test_groups_and_users_in_that_answer(self):
+        self.iam.create_group(GroupName="told-group", Path="/stack/a/b/")
+        self.iam.create_user(UserName="told-user", Path="/stack/a/b/", Tags=[{"Key": "stack:key", "Value": "u"}])
+        self.iam.add_user_to_group(GroupName="told-group", UserName="told-user")
+        self.iam.attach_group_policy(GroupName="told-group", PolicyArn=MANAGED)
+        answer = self.iam.get_account_authorization_details(Filter=["Group", "User"])
+        user = [u for u in answer["UserDetailList"] if u["UserName"] == "told-user"][0]
+        group = [g for g in answer["GroupDetailList"] if g["GroupName"] == "told-group"][0]
+        self.assertEqual((user["GroupList"], user["Tags"], user["Path"]), (["told-group"], [{"Key": "stack:key", "Value": "u"}], "/stack/a/b/"))
+        self.assertEqual(group["AttachedManagedPolicies"][0]["PolicyArn"], MANAGED)

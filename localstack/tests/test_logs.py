@@ -1,0 +1,16 @@
+from tests.aws import Case
+
+
+class LogGroups(Case):
+    def test_retention_tags_and_prefix(self):
+        self.logs.create_log_group(logGroupName="/stack/a/web", tags={"stack:key": "l"})
+        self.logs.create_log_group(logGroupName="/stack/b/web")
+        self.logs.put_retention_policy(logGroupName="/stack/a/web", retentionInDays=30)
+        found = self.logs.describe_log_groups(logGroupNamePrefix="/stack/a/")["logGroups"]
+        self.assertEqual([(group["logGroupName"], group["retentionInDays"]) for group in found], [("/stack/a/web", 30)])
+        arn = found[0]["arn"].removesuffix(":*")
+        self.logs.tag_resource(resourceArn=arn, tags={"more": "x"})
+        self.assertEqual(self.logs.list_tags_for_resource(resourceArn=arn)["tags"], {"stack:key": "l", "more": "x"})
+        self.refused("ResourceAlreadyExistsException", self.logs.create_log_group, 400, logGroupName="/stack/a/web")
+        self.logs.delete_log_group(logGroupName="/stack/a/web")
+        self.refused("ResourceNotFoundException", self.logs.delete_log_group, 400, logGroupName="/stack/a/web")

@@ -1,0 +1,94 @@
+import json
+
+from tests.aws import Case, Network
+
+
+class Databases(Case):
+    def database(self, name: str, **more) -> dict:
+        net = Network(self)
+        group = net.group("database")
+        self.rds.create_db_subnet_group(DBSubnetGroupName=f"{name}-subnets", DBSubnetGroupDescription="d", SubnetIds=net.private)
+        arguments = {
+            "DBInstanceIdentifier": name,
+            "Engine": "postgres",
+            "EngineVersion": "16",
+            "DBInstanceClass": "db.t4g.micro",
+            "AllocatedStorage": 50,
+            "MasterUsername": "owner",
+            "ManageMasterUserPassword": True,
+            "DBSubnetGroupName": f"{name}-subnets",
+            "VpcSecurityGroupIds": [group],
+        }
+        return {"net": net, "group": group, "made": self.rds.create_db_instance(**arguments | more)["DBInstance"]}
+
+    def look(self, name: str) -> dict:
+        return self.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
+
+    def test_from_creating_to_gone(self):
+        self.slowly(0.001)
+        d = self.database("states")
+        self.assertEqual((d["made"]["DBInstanceStatus"], self.look("states")["DBInstanceStatus"]), ("creating", "creating"))
+        self.assertNotIn("Endpoint", self.look("states"))
+        self.refused("InvalidDBInstanceState", self.rds.modify_db_instance, 400, DBInstanceIdentifier="states", BackupRetentionPeriod=3)
+        self.until(lambda: self.look("states")["DBInstanceStatus"] == "available", "available")
+        self.assertEqual(self.look("states")["Endpoint"]["Port"], 5432)
+        self.rds.modify_db_instance(DBInstanceIdentifier="states", DBInstanceClass="db.t4g.small", ApplyImmediately=True)
+        self.assertEqual(self.look("states")["DBInstanceStatus"], "modifying")
+        self.until(lambda: self.look("states")["DBInstanceStatus"] == "available", "available")
+        self.assertEqual(self.look("states")["DBInstanceClass"], "db.t4g.small")
+        self.rds.delete_db_instance(DBInstanceIdentifier="states", SkipFinalSnapshot=True)
+        self.assertEqual(self.look("states")["DBInstanceStatus"], "deleting")
+        self.refused("DependencyViolation", self.ec2.delete_security_group, GroupId=d["group"])
+        self.refused("InvalidDBSubnetGroupStateFault", self.rds.delete_db_subnet_group, 400, DBSubnetGroupName="states-subnets")
+        self.until(lambda: not [i for i in self.rds.describe_db_instances()["DBInstances"] if i["DBInstanceIdentifier"] == "states"], "gone")
+        self.refused("DBInstanceNotFound", self.rds.describe_db_instances, DBInstanceIdentifier="states")
+        self.ec2.delete_security_group(GroupId=d["group"])
+        self.rds.delete_db_subnet_group(DBSubnetGroupName="states-subnets")
+
+    def test_what_waits_for_the_window(self):
+        self.database("pending")
+        modify = lambda **more: self.rds.modify_db_instance(DBInstanceIdentifier="pending", **more)  # noqa: E731
+        modify(AllocatedStorage=100, BackupRetentionPeriod=9)
+        now = self.look("pending")
+        self.assertEqual((now["AllocatedStorage"], now["PendingModifiedValues"], now["BackupRetentionPeriod"]), (50, {"AllocatedStorage": 100}, 9))
+        modify(AllocatedStorage=100, ApplyImmediately=True)
+        now = self.look("pending")
+        self.assertEqual((now["AllocatedStorage"], now["PendingModifiedValues"]), (100, {}))
+        self.refused("InvalidParameterCombination", modify, 400, AllocatedStorage=60, ApplyImmediately=True)
+        self.assertEqual(self.look("pending")["AllocatedStorage"], 100)
+
+    def test_versions(self):
+        self.database("versions")
+        self.assertEqual(self.look("versions")["EngineVersion"], "16.8")
+        self.refused("InvalidParameterCombination", self.rds.create_db_instance, DBInstanceIdentifier="none", Engine="postgres", EngineVersion="16.99", DBInstanceClass="db.t4g.micro", AllocatedStorage=20, MasterUsername="owner", MasterUserPassword="p4ssw0rd!")
+        self.refused("InvalidParameterCombination", self.rds.modify_db_instance, DBInstanceIdentifier="versions", EngineVersion="15", ApplyImmediately=True)
+        found = self.rds.describe_db_engine_versions(Engine="postgres", EngineVersion="16")["DBEngineVersions"]
+        self.assertEqual({version["DBParameterGroupFamily"] for version in found}, {"postgres16"})
+        self.assertEqual(found[-1]["EngineVersion"], "16.8")
+
+    def test_deletion_protection_and_the_final_snapshot(self):
+        self.database("protected", DeletionProtection=True)
+        delete = lambda **more: self.rds.delete_db_instance(DBInstanceIdentifier="protected", **more)  # noqa: E731
+        self.refused("InvalidParameterCombination", delete, 400, "protected", SkipFinalSnapshot=True)
+        self.rds.modify_db_instance(DBInstanceIdentifier="protected", DeletionProtection=False)
+        self.refused("InvalidParameterCombination", delete, 400, "FinalDBSnapshotIdentifier is required")
+        delete(FinalDBSnapshotIdentifier="protected-final")
+        snapshot = self.rds.describe_db_snapshots(DBSnapshotIdentifier="protected-final")["DBSnapshots"][0]
+        self.assertEqual((snapshot["SnapshotType"], snapshot["DBInstanceIdentifier"]), ("manual", "protected"))
+        self.database("protected-2")
+        self.refused("DBSnapshotAlreadyExists", self.rds.delete_db_instance, DBInstanceIdentifier="protected-2", FinalDBSnapshotIdentifier="protected-final")
+
+    def test_the_managed_secret_names_the_right_user(self):
+        secret = self.database("secret")["made"]["MasterUserSecret"]["SecretArn"]
+        content = json.loads(self.secretsmanager.get_secret_value(SecretId=secret)["SecretString"])
+        self.assertEqual(content["username"], "owner")
+
+    def test_a_parameter_group_in_use(self):
+        self.rds.create_db_parameter_group(DBParameterGroupName="own", DBParameterGroupFamily="postgres16", Description="d")
+        self.rds.modify_db_parameter_group(DBParameterGroupName="own", Parameters=[{"ParameterName": "rds.force_ssl", "ParameterValue": "1", "ApplyMethod": "immediate"}])
+        parameters = self.rds.describe_db_parameters(DBParameterGroupName="own", Source="user")["Parameters"]
+        self.assertEqual([(p["ParameterName"], p["ParameterValue"], p["Source"]) for p in parameters], [("rds.force_ssl", "1", "user")])
+        self.database("grouped", DBParameterGroupName="own")
+        self.refused("InvalidDBParameterGroupState", self.rds.delete_db_parameter_group, 400, DBParameterGroupName="own")
+        self.rds.delete_db_instance(DBInstanceIdentifier="grouped", SkipFinalSnapshot=True)
+        self.rds.delete_db_parameter_group(DBParameterGroupName="own")

@@ -1,0 +1,87 @@
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+from tests.aws import ROOT, Server, shared
+
+
+class Starting(unittest.TestCase):
+    def run_with(self, *arguments: str) -> subprocess.CompletedProcess:
+        return subprocess.run([sys.executable, "-m", "stack_local", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=30)
+
+    def test_only_loopback(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for host in ("0.0.0.0", "::", "192.0.2.1", "localhost"):
+                refused = self.run_with("--port", "4599", "--state-dir", folder, "--host", host)
+                self.assertEqual(refused.returncode, 2)
+                self.assertIn("refusing to listen", refused.stderr)
+
+    def test_a_port_in_use_ends_the_start(self):
+        with tempfile.TemporaryDirectory() as folder:
+            second = self.run_with("--port", str(shared().port), "--state-dir", folder)
+        self.assertNotEqual(second.returncode, 0)
+
+    @unittest.skipUnless(pathlib.Path("/proc/net/tcp").exists(), "needs Linux's /proc")
+    def test_it_listens_on_loopback_only_and_on_nothing_else(self):
+        server = shared()
+        server.client("ec2").describe_vpcs()
+        sockets = {os.readlink(fd) for fd in pathlib.Path(f"/proc/{server.process.pid}/fd").iterdir() if fd.is_symlink() and os.readlink(fd).startswith("socket:")}
+        listening = []
+        for table in ("tcp", "tcp6", "udp", "udp6"):
+            for line in pathlib.Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+                fields = line.split()
+                if f"socket:[{fields[9]}]" in sockets and (fields[3] == "0A" or table.startswith("udp")):
+                    listening.append((table, fields[1]))
+        self.assertEqual(listening, [("tcp", f"0100007F:{server.port:04X}")])
+
+    def test_two_at_once_know_nothing_of_each_other(self):
+        one, two = Server(), Server()
+        self.addCleanup(one.stop)
+        self.addCleanup(two.stop)
+        one.client("ecs").create_cluster(clusterName="only-here")
+        self.assertEqual(len(one.client("ecs").list_clusters()["clusterArns"]), 1)
+        self.assertEqual(two.client("ecs").list_clusters()["clusterArns"], [])
+
+    def test_it_ends_quickly_and_keeps_nothing(self):
+        server = Server()
+        server.client("ecs").create_cluster(clusterName="kept")
+        started = time.monotonic()
+        server.process.terminate()
+        self.assertEqual(server.process.wait(10), 0)
+        self.assertLess(time.monotonic() - started, 3)
+        server.stop()
+
+    def test_everything_written_is_below_its_folder(self):
+        with tempfile.TemporaryDirectory() as home:
+            server = Server(environment={"HOME": home, "TMPDIR": home})
+            self.addCleanup(server.stop)
+            server.client("s3").create_bucket(Bucket="some-bucket")
+            server.client("logs").create_log_group(logGroupName="some")
+            self.assertEqual(os.listdir(home), [])
+
+
+class Speed(unittest.TestCase):
+    def test_the_time_scale(self):
+        server = Server("--time-scale", "0.5")
+        self.addCleanup(server.stop)
+        read = lambda: urllib.request.urlopen(f"{server.url}/_stack/time-scale").read()  # noqa: E731
+        self.assertEqual(read(), b'{"scale": 0.5}')
+        with self.assertRaises(urllib.error.HTTPError) as caught:
+            server.scale(-1)
+        caught.exception.close()
+        self.assertEqual(caught.exception.code, 400)
+        server.scale(1)
+        self.assertEqual(read(), b'{"scale": 1.0}')
+        rds = server.client("rds")
+        arguments = {"DBInstanceIdentifier": "d", "Engine": "postgres", "DBInstanceClass": "db.t4g.micro", "AllocatedStorage": 20, "MasterUsername": "owner", "MasterUserPassword": "p4ssw0rd!"}
+        rds.create_db_instance(**arguments)
+        status = lambda: rds.describe_db_instances()["DBInstances"][0]["DBInstanceStatus"]  # noqa: E731
+        self.assertEqual(status(), "creating")
+        server.scale(0)  # ends what is under way
+        self.assertEqual(status(), "available")
