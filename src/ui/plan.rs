@@ -167,8 +167,8 @@ fn body(section: &Section, view: &View) -> Vec<String> {
     match word {
         Action::Create if view.verbose => section.items.iter().flat_map(|item| created(item, view)).collect(),
         Action::Create | Action::Delete => {
-            let told = |item: &&&Item| item.reason.is_some() || consent_note(item, view).is_some();
-            let (alone, grouped): (Vec<&Item>, Vec<&Item>) = section.items.iter().partition(|item| told(&item));
+            let told = |item: &&Item| item.reason.is_some() || consent_note(item, view).is_some();
+            let (alone, grouped): (Vec<&Item>, Vec<&Item>) = section.items.iter().copied().partition(told);
             let mut out = by_kind(&grouped, look);
             out.extend(alone.into_iter().flat_map(|item| explained(item, view)));
             out

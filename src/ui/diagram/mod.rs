@@ -13,7 +13,7 @@ use super::kinds;
 
 /// Objects that say how two others belong together; drawn as an edge from the first to the rest. By the last word.
 const LINKS: &[&str] =
-    &["route", "association", "attachment", "rule", "policy", "listener", "membership", "target", "permission", "membership"];
+    &["route", "association", "attachment", "rule", "policy", "listener", "membership", "target", "permission"];
 /// Objects that only stand between others: whoever uses them is drawn as using what they use.
 const BETWEEN: &[&str] = &[
     "route_table",
@@ -171,8 +171,26 @@ impl Uses {
         let drawn = targets.iter().find(|to| object(&key.kind).ends_with("association") && !is_noise(&to.kind));
         if let Some(owner) = drawn.or(targets.first()) {
             users.iter().for_each(|user| self.add(user, owner));
-            targets.iter().for_each(|to| self.add(owner, to));
+            for to in &targets {
+                // A bucket's policy names the distribution that uses the bucket: that is drawn already.
+                if !self.reaches(to, owner) {
+                    self.add(owner, to);
+                }
+            }
         }
+    }
+
+    fn reaches(&self, from: &Key, to: &Key) -> bool {
+        let (mut queue, mut seen) = (vec![from], BTreeSet::new());
+        while let Some(at) = queue.pop() {
+            if at == to {
+                return true;
+            }
+            if seen.insert(at) {
+                queue.extend(self.0.get(at).into_iter().flatten());
+            }
+        }
+        false
     }
 
     /// Makes one of objects that differ only in the letter or number of their zone, and says what each is called.
