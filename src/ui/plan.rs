@@ -466,7 +466,7 @@ pub(crate) mod tests {
         role.desired =
             Some(json!({"path": "/webapp/", "assume_role_policy": policy(&["sts:AssumeRole"], "x"), "password": "hunter2"}));
         items.push(role);
-        let mut target = item("applicationautoscaling.scalable_target/web", Action::Create);
+        let mut target = item("application-autoscaling.scalable_target/web", Action::Create);
         target.desired = Some(json!({"service": "${ecs.service/web}", "min": 3, "max": 30}));
         items.push(target);
 

@@ -18,6 +18,7 @@ const LINKS: &[&str] =
 const BETWEEN: &[&str] = &[
     "route_table",
     "security_group",
+    "default_security_group",
     "subnet_group",
     "parameter_group",
     "option_group",
@@ -323,11 +324,11 @@ mod tests {
                 of.extend(["elbv2.target_group/web".into(), "elbv2.listener/main".into()]);
             }
             add(&mut g, &format!("ecs.service/{name}"), &of.iter().map(String::as_str).collect::<Vec<_>>());
-            add(&mut g, &format!("applicationautoscaling.scalable_target/{name}"), &[&format!("ecs.service/{name}")]);
+            add(&mut g, &format!("application-autoscaling.scalable_target/{name}"), &[&format!("ecs.service/{name}")]);
             add(
                 &mut g,
-                &format!("applicationautoscaling.scaling_policy/{name}"),
-                &[&format!("applicationautoscaling.scalable_target/{name}")],
+                &format!("application-autoscaling.scaling_policy/{name}"),
+                &[&format!("application-autoscaling.scalable_target/{name}")],
             );
         }
         add(
