@@ -12,7 +12,7 @@ const AREAS: &[(&str, &[&str])] = &[
     ("queues", &["sqs", "sns", "events", "scheduler"]),
     ("logs and alarms", &["logs", "cloudwatch"]),
     ("load balancing", &["elbv2", "servicediscovery"]),
-    ("compute", &["ecs", "applicationautoscaling", "autoscaling", "lambda"]),
+    ("compute", &["ecs", "application-autoscaling", "autoscaling", "lambda"]),
     ("delivery", &["cloudfront", "wafv2"]),
     ("names", &["route53"]),
     ("costs", &["budgets"]),

@@ -167,8 +167,8 @@ fn body(section: &Section, view: &View) -> Vec<String> {
     match word {
         Action::Create if view.verbose => section.items.iter().flat_map(|item| created(item, view)).collect(),
         Action::Create | Action::Delete => {
-            let told = |item: &&&Item| item.reason.is_some() || consent_note(item, view).is_some();
-            let (alone, grouped): (Vec<&Item>, Vec<&Item>) = section.items.iter().partition(|item| told(&item));
+            let told = |item: &&Item| item.reason.is_some() || consent_note(item, view).is_some();
+            let (alone, grouped): (Vec<&Item>, Vec<&Item>) = section.items.iter().copied().partition(told);
             let mut out = by_kind(&grouped, look);
             out.extend(alone.into_iter().flat_map(|item| explained(item, view)));
             out
@@ -466,7 +466,7 @@ pub(crate) mod tests {
         role.desired =
             Some(json!({"path": "/webapp/", "assume_role_policy": policy(&["sts:AssumeRole"], "x"), "password": "hunter2"}));
         items.push(role);
-        let mut target = item("applicationautoscaling.scalable_target/web", Action::Create);
+        let mut target = item("application-autoscaling.scalable_target/web", Action::Create);
         target.desired = Some(json!({"service": "${ecs.service/web}", "min": 3, "max": 30}));
         items.push(target);
 

@@ -13,11 +13,12 @@ use super::kinds;
 
 /// Objects that say how two others belong together; drawn as an edge from the first to the rest. By the last word.
 const LINKS: &[&str] =
-    &["route", "association", "attachment", "rule", "policy", "listener", "membership", "target", "permission", "membership"];
+    &["route", "association", "attachment", "rule", "policy", "listener", "membership", "target", "permission"];
 /// Objects that only stand between others: whoever uses them is drawn as using what they use.
 const BETWEEN: &[&str] = &[
     "route_table",
     "security_group",
+    "default_security_group",
     "subnet_group",
     "parameter_group",
     "option_group",
@@ -171,8 +172,26 @@ impl Uses {
         let drawn = targets.iter().find(|to| object(&key.kind).ends_with("association") && !is_noise(&to.kind));
         if let Some(owner) = drawn.or(targets.first()) {
             users.iter().for_each(|user| self.add(user, owner));
-            targets.iter().for_each(|to| self.add(owner, to));
+            for to in &targets {
+                // A bucket's policy names the distribution that uses the bucket: that is drawn already.
+                if !self.reaches(to, owner) {
+                    self.add(owner, to);
+                }
+            }
         }
+    }
+
+    fn reaches(&self, from: &Key, to: &Key) -> bool {
+        let (mut queue, mut seen) = (vec![from], BTreeSet::new());
+        while let Some(at) = queue.pop() {
+            if at == to {
+                return true;
+            }
+            if seen.insert(at) {
+                queue.extend(self.0.get(at).into_iter().flatten());
+            }
+        }
+        false
     }
 
     /// Makes one of objects that differ only in the letter or number of their zone, and says what each is called.
@@ -305,11 +324,11 @@ mod tests {
                 of.extend(["elbv2.target_group/web".into(), "elbv2.listener/main".into()]);
             }
             add(&mut g, &format!("ecs.service/{name}"), &of.iter().map(String::as_str).collect::<Vec<_>>());
-            add(&mut g, &format!("applicationautoscaling.scalable_target/{name}"), &[&format!("ecs.service/{name}")]);
+            add(&mut g, &format!("application-autoscaling.scalable_target/{name}"), &[&format!("ecs.service/{name}")]);
             add(
                 &mut g,
-                &format!("applicationautoscaling.scaling_policy/{name}"),
-                &[&format!("applicationautoscaling.scalable_target/{name}")],
+                &format!("application-autoscaling.scaling_policy/{name}"),
+                &[&format!("application-autoscaling.scalable_target/{name}")],
             );
         }
         add(

@@ -16,14 +16,16 @@ const GAP: f64 = 14.0;
 /// Between two columns, where the edges bend.
 const BETWEEN: f64 = 76.0;
 const MARGIN: f64 = 28.0;
-/// What a character of the labels takes at most in common fonts; of the smaller text below them; and of the legend.
+/// What a character of the labels takes at most in common fonts, and one of the smaller text.
 const LABEL: f64 = 8.4;
 const SMALL: f64 = 6.9;
-const LONGEST: usize = 30;
+const LONGEST: usize = 40;
 
 /// A colour for each group, to be told apart on white and on black.
-const COLORS: &[&str] =
-    &["#4c8bf5", "#d9822b", "#8e63ce", "#2fa36b", "#d64f6c", "#1f9bb3", "#b08a00", "#7a8794", "#c25fb0", "#6f9a2e"];
+const COLORS: &[&str] = &[
+    "#4c8bf5", "#d9822b", "#8e63ce", "#2fa36b", "#d64f6c", "#1f9bb3", "#b08a00", "#7a8794", "#c25fb0", "#6f9a2e", "#a0674b",
+    "#5d6ad6", "#3d8f8a", "#cf5a2f",
+];
 
 const STYLE: &str = "
   text { font-family: system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif; fill: #1f2328 }
