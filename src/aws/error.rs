@@ -106,6 +106,10 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
     {
         return Class::Throttled;
     }
+    // The address of a NAT gateway, until that is gone: AWS has no better word for it.
+    if operation == "ec2:ReleaseAddress" && code == "AuthFailure" {
+        return Class::InUse;
+    }
     if code.starts_with("AccessDenied")
         || any(&["UnauthorizedOperation", "AuthFailure", "OptInRequired", "UnauthorizedException", "NotAuthorized"])
     {

@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::Cx;
+use crate::engine::Claim;
 
 /// `PREFIX-NAME`, with `-2` and so on for the successors of replacements, in at most `max` characters.
 ///
@@ -32,6 +33,22 @@ pub fn begins(prefix: &str, name: &str, max: usize) -> bool {
         return kept.len() < prefix.len() && name.starts_with(kept.trim_end_matches('-'));
     };
     rest.is_empty() || rest.starts_with('-')
+}
+
+/// Which of our objects a physical name would be, when it is one of [`fit`]'s.
+pub fn key_of(prefix: &str, name: &str) -> Option<String> {
+    match name.strip_prefix(prefix)? {
+        "" => Some("main".into()),
+        rest => rest.strip_prefix('-').map(str::to_owned),
+    }
+}
+
+/// The claim of an object that has a physical name like ours: when it is somebody else's, the name is taken.
+pub fn claim(cx: &Cx, claim: Claim, name: &str) -> Claim {
+    match claim {
+        Claim::Foreign => key_of(&cx.scope.prefix(), name).map_or(Claim::Foreign, Claim::Taken),
+        ours => ours,
+    }
 }
 
 #[cfg(test)]

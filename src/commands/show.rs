@@ -5,8 +5,10 @@ use serde::Serialize;
 
 use super::session::{self, Session};
 use super::{Aws, Exit, Result, StackFile, outputs};
+use crate::aws::Clients;
 use crate::aws::ecs::{Running, running};
-use crate::engine::{Readiness, Snapshot};
+use crate::engine::plan::stray_name;
+use crate::engine::{Claim, Ids, Key, Readiness, Registry, Snapshot};
 use crate::ui::{self, Color, Look};
 
 /// Show what is running and how it does.
@@ -54,7 +56,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         account: scope.account,
         region: scope.region,
         services: services?,
-        objects: objects(&snapshot),
+        objects: objects(&snapshot, &session.registry),
         outputs: outputs::of(&snapshot),
     };
     let text = if arguments.json { super::json(&shown)? } else { text(&shown, arguments.all, &Look::stdout(color)) };
@@ -62,20 +64,30 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     Ok(Exit::Ok)
 }
 
-fn objects(snapshot: &Snapshot) -> Vec<Object> {
+fn objects(snapshot: &Snapshot, registry: &Registry<Clients>) -> Vec<Object> {
+    let mut ids = Ids::default();
+    for seen in &snapshot.seen {
+        if let Some(key) = seen.key() {
+            ids.insert(&key, seen.live.clone());
+        }
+    }
     let mut out: Vec<Object> = snapshot
         .seen
         .iter()
         .filter(|seen| seen.state != Readiness::Gone)
         .filter_map(|seen| {
-            let key = seen.key()?.to_string();
+            let key = match (&seen.claim, seen.key()) {
+                (_, Some(key)) => key,
+                (Claim::Stray, None) => Key::new(seen.kind.clone(), stray_name(registry.find(&seen.kind)?.rules(), seen, &ids)),
+                _ => return None,
+            };
             let state = match &seen.state {
                 Readiness::Ready => "ready".to_owned(),
                 Readiness::Waiting { status, .. } => status.clone(),
                 Readiness::Failed(why) => format!("failed: {why}"),
                 Readiness::Gone => return None,
             };
-            Some(Object { key, id: seen.id().to_owned(), state })
+            Some(Object { key: key.to_string(), id: seen.id().to_owned(), state })
         })
         .collect();
     out.sort_by(|a, b| a.key.cmp(&b.key));

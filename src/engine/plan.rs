@@ -174,17 +174,22 @@ impl Plan {
             items.push(item);
         }
 
+        for (key, at) in &matching.current {
+            if ids.live(key).is_none() && !by_key.contains_key(key) {
+                ids.insert(key, snapshot.seen[*at].live.clone());
+            }
+        }
         for (at, seen) in snapshot.seen.iter().enumerate() {
             if matching.taken.contains(&at) || seen.state == Readiness::Gone {
                 continue;
             }
             let key = match (&seen.claim, seen.key()) {
                 (_, Some(key)) => key,
-                (Claim::Stray, None) => Key::new(seen.kind.clone(), stray_name(seen)),
+                (Claim::Stray, None) => Key::new(seen.kind.clone(), stray_name(registry.kind(&seen.kind)?.rules(), seen, &ids)),
                 _ => continue,
             };
             let kind = registry.kind(&seen.kind)?;
-            let leftover = by_key.contains_key(&key);
+            let leftover = seen.key().is_some() && by_key.contains_key(&key);
             by_seen.insert(at, items.len());
             items.push(Item {
                 action: Action::Delete,
@@ -193,7 +198,7 @@ impl Plan {
                 reason: if leftover {
                     Some("left over from a replacement".into())
                 } else if matches!(seen.claim, Claim::Stray) {
-                    Some("not made by this stack, in a parent that is its own".into())
+                    Some("not in the file, in a parent that is this stack's own".into())
                 } else {
                     None
                 },
@@ -327,9 +332,18 @@ fn before(seen: &Seen) -> Before {
     Before { live: seen.live.clone(), fields: seen.fields.clone(), state: seen.state.clone() }
 }
 
-fn stray_name(seen: &Seen) -> String {
-    let id = seen.live.get("id").and_then(Value::as_str).unwrap_or("unnamed");
-    id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' }).take(128).collect()
+/// What to call an object that has no name of ours: by what tells it from its siblings, else by its identifier.
+pub fn stray_name(rules: &[rules::Rule], seen: &Seen, ids: &Ids) -> String {
+    let texts = rules::fields(rules, What::Identity).filter_map(|field| match ids.symbolic(seen.fields.get(field)?) {
+        Value::String(text) => Some(text.rsplit('/').next().filter(|_| text.contains('.')).unwrap_or(&text).to_owned()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    });
+    let mut name = texts.collect::<Vec<_>>().join("-");
+    if name.is_empty() {
+        name = seen.live.get("id").and_then(Value::as_str).unwrap_or("unnamed").to_owned();
+    }
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' }).take(128).collect()
 }
 
 fn cycle_error(cycle: &[Key]) -> Error {
@@ -384,6 +398,11 @@ impl<'a> Matching<'a> {
         if let Some(at) = self.current.get(&node.key) {
             self.taken.insert(*at);
             return Found::At(*at);
+        }
+        let taken = Claim::Taken(node.key.name.clone());
+        let namesake = |seen: &Seen| seen.kind == node.key.kind && seen.claim == taken && seen.state != Readiness::Gone;
+        if let Some(at) = self.seen.iter().position(namesake) {
+            return Found::Clash(at);
         }
         let Some(wanted) = identity(kind, &node.desired, ids) else { return Found::Nothing };
         let alike = |claims: fn(&Claim) -> bool, this: &Self| {

@@ -79,6 +79,8 @@ pub enum Claim {
     Adoptable,
     /// Somebody else's. Known only so that a clash can be explained.
     Foreign,
+    /// Somebody else's, under the physical name that our object of this name gets.
+    Taken(String),
 }
 
 /// One object as it was read.

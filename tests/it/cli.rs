@@ -75,8 +75,9 @@ fn a_plan_narrow_wide_and_in_colour() {
                 place.stack(&["plan", "s.yaml", "--verbose", "--color", color]).ok().stdout.replace(&account.id, "ACCOUNT");
             if color == "never" {
                 assert!(!plan.contains('\u{1b}'));
-                let widest = plan.lines().map(|l| l.chars().count()).max().unwrap();
-                assert!(widest <= width.parse().unwrap(), "{widest}\n{plan}");
+                // One word may be longer than the terminal is wide: an attribute's name is never broken.
+                let wide = |l: &&str| l.chars().count() > width.parse::<usize>().unwrap() && l.split_whitespace().count() > 1;
+                assert_eq!(plan.lines().find(wide), None);
             } else {
                 assert!(plan.contains('\u{1b}'));
             }

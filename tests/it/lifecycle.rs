@@ -100,7 +100,7 @@ fn every_published_file_comes_up_stays_and_goes() {
             let stack = stack.lines().find_map(|l| l.strip_prefix("stack: ")).unwrap().to_owned();
             let env_name = if env.is_empty() { "default" } else { env };
             let made = subject.account.inventory(&stack, env_name);
-            assert!(count(&made) > 15, "{file} {env}: {made:#}");
+            assert!(count(&made) > 10, "{file} {env}: {made:#}");
 
             with(&["plan", "s.yaml", "--detailed-exitcode"]).ok();
             subject.proxy.take();
@@ -198,7 +198,7 @@ fn a_zone_comes_and_goes() {
         "zones: 3",
         "zones: 2",
         &[
-            "delete ec2.route/app-c-internet",
+            "delete ec2.route/app-c-0_0_0_0_0",
             "delete ec2.route_table/app-c",
             "delete ec2.route_table_association/app-c",
             "delete ec2.route_table_association/data-c",

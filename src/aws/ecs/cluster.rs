@@ -86,7 +86,7 @@ impl Resource for Cluster {
                 let tags = tags_of(c.tags());
                 let insights = c.settings().iter().find(|s| s.name() == Some(&ClusterSettingName::ContainerInsights));
                 Some(Observed {
-                    claim: cx.scope.claim(Self::KIND, &tags, false),
+                    claim: names::claim(cx, cx.scope.claim(Self::KIND, &tags, false), c.cluster_name().unwrap_or_default()),
                     live: Live::of(c)?,
                     fields: Cluster {
                         // `enhanced` is more of the same.

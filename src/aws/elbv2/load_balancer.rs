@@ -10,7 +10,7 @@ use super::{NAME, end_of, load_balancers, retag, tags_of_arns, to_sdk};
 use crate::aws::ec2::{InternetGateway, SecurityGroup, Subnet, Vpc, gateway_of};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags, ids, names, written};
-use crate::engine::{AnyRef, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::{AnyRef, Claim, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 const PROTECTION: &str = "deletion_protection.enabled";
 const INTERNET_FACING: &str = "internet-facing";
@@ -120,14 +120,16 @@ impl Resource for LoadBalancer {
         let mut out = Vec::new();
         for balancer in balancers.iter() {
             let Some(live) = Live::of(balancer) else { continue };
-            let Some(tags) = all_tags.get(&live.arn).filter(|tags| cx.scope.owns(tags)) else { continue };
+            let Some(tags) = all_tags.get(&live.arn) else { continue };
+            let claim = names::claim(cx, cx.scope.claim(Self::KIND, tags, false), &live.name);
+            let ours = matches!(claim, Claim::Ours(_));
             let scheme = balancer.scheme().map_or("", |s| s.as_str()).to_owned();
             let gateway = match balancer.vpc_id() {
                 Some(vpc) if scheme == INTERNET_FACING => gateway_of(cx, vpc).await?,
                 _ => None,
             };
             out.push(Observed {
-                claim: cx.scope.claim(Self::KIND, tags, false),
+                claim,
                 fields: LoadBalancer {
                     vpc: Ref::physical(balancer.vpc_id().unwrap_or_default()),
                     scheme,
@@ -137,7 +139,7 @@ impl Resource for LoadBalancer {
                         .filter_map(|zone| zone.subnet_id.clone().map(Ref::physical))
                         .collect(),
                     security_groups: balancer.security_groups().iter().map(Ref::physical).collect(),
-                    attributes: attributes(cx, &live.arn).await?,
+                    attributes: if ours { attributes(cx, &live.arn).await? } else { BTreeMap::new() },
                     after: gateway.into_iter().map(|id| Ref::<InternetGateway>::physical(id).into()).collect(),
                     tags: tags.clone(),
                 },

@@ -9,7 +9,7 @@ use super::{NAME, retag, tags_of_arns, target_groups, to_sdk};
 use crate::aws::ec2::Vpc;
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags, names, written};
-use crate::engine::{Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::{Claim, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// The tasks of a service as a load balancer sees them.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -132,19 +132,21 @@ impl Resource for TargetGroup {
         let (groups, all_tags) = (target_groups(cx).await?, tags_of_arns(cx).await?);
         let ours = groups.iter().filter_map(|group| {
             let live = Live::of(group)?;
-            let tags = all_tags.get(&live.arn).filter(|tags| cx.scope.owns(tags))?.clone();
-            Some((group, live, tags))
+            let tags = all_tags.get(&live.arn)?.clone();
+            let claim = names::claim(cx, cx.scope.claim(Self::KIND, &tags, false), &live.name);
+            Some((group, live, tags, claim))
         });
-        try_join_all(ours.map(|(group, live, tags)| async move {
+        try_join_all(ours.map(|(group, live, tags, claim)| async move {
+            let ours = matches!(claim, Claim::Ours(_));
             Ok(Observed {
-                claim: cx.scope.claim(Self::KIND, &tags, false),
+                claim,
                 fields: TargetGroup {
                     vpc: Ref::physical(group.vpc_id().unwrap_or_default()),
                     port: group.port().unwrap_or_default(),
                     protocol: group.protocol().map_or("", |p| p.as_str()).to_owned(),
                     target_type: group.target_type().map_or("", |t| t.as_str()).to_owned(),
                     health: HealthCheck::of(group),
-                    attributes: attributes(cx, &live.arn).await?,
+                    attributes: if ours { attributes(cx, &live.arn).await? } else { BTreeMap::new() },
                     tags,
                 },
                 live,

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::aws::error::{failed, incomplete};
 use crate::aws::tags::{TagEdit, from_pairs};
 use crate::aws::{Clients, Cx, Tags, names, written};
-use crate::engine::{Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Scope, Usual};
+use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Scope, Usual};
 
 /// How long a role's name may be.
 const NAME: usize = 64;
@@ -86,11 +86,21 @@ fn decoded(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// Which role of ours would have this one's name: names are one for the account, whatever the path.
+fn namesake(cx: &Cx, role: &RoleDetail) -> Option<String> {
+    let name = role.role_name()?.strip_suffix(&format!("-{}", cx.scope.region))?;
+    names::key_of(&cx.scope.prefix(), name)
+}
+
 fn observed(cx: &Cx, role: RoleDetail) -> Option<Observed<Role>> {
     let tags = from_pairs(role.tags().iter().map(|t| (Some(t.key()), Some(t.value()))));
+    let claim = match namesake(cx, &role) {
+        Some(key) if role.path() != Some(&path(&cx.scope)) => Claim::Taken(key),
+        _ => cx.scope.claim(Role::KIND, &tags, true),
+    };
     let name = role.role_name?;
     Some(Observed {
-        claim: cx.scope.claim(Role::KIND, &tags, true),
+        claim,
         live: Live { id: name.clone(), name, arn: role.arn? },
         fields: Role {
             trust: role.assume_role_policy_document.as_deref().map(document).unwrap_or_default(),
@@ -155,7 +165,7 @@ impl Resource for Role {
         while let Some(page) = pages.next().await {
             let page = page.map_err(failed("iam:GetAccountAuthorizationDetails"))?;
             let roles = page.role_detail_list.unwrap_or_default().into_iter();
-            out.extend(roles.filter(|r| r.path() == Some(&ours)).filter_map(|r| observed(cx, r)));
+            out.extend(roles.filter(|r| r.path() == Some(&ours) || namesake(cx, r).is_some()).filter_map(|r| observed(cx, r)));
         }
         Ok(out)
     }
