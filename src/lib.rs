@@ -1,3 +1,4 @@
 //! stack
 #![allow(missing_docs)]
 pub mod engine;
+pub mod local;

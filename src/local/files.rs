@@ -1,0 +1,78 @@
+//! The Python package in `localstack/`, carried inside the binary so that an installed `stack` needs no repository.
+
+macro_rules! files {
+    ($($path:literal,)*) => {
+        &[$(($path, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/localstack/", $path)))),*]
+    };
+}
+
+/// Every file that is needed to install the plug-in, by its path below `localstack/`.
+pub const FILES: &[(&str, &str)] = files![
+    "README.md",
+    "pyproject.toml",
+    "requirements.txt",
+    "stack_local/__init__.py",
+    "stack_local/__main__.py",
+    "stack_local/autoscaling.py",
+    "stack_local/budgets.py",
+    "stack_local/clock.py",
+    "stack_local/cloudfront.py",
+    "stack_local/control.py",
+    "stack_local/core.py",
+    "stack_local/ec2.py",
+    "stack_local/ecr.py",
+    "stack_local/ecs.py",
+    "stack_local/elasticache.py",
+    "stack_local/elbv2.py",
+    "stack_local/iam.py",
+    "stack_local/interfaces.py",
+    "stack_local/lambda_child.py",
+    "stack_local/lambda_executor.py",
+    "stack_local/providers.py",
+    "stack_local/rds.py",
+    "stack_local/rollout.py",
+    "stack_local/server.py",
+    "stack_local/settings.py",
+    "stack_local/settling.py",
+    "stack_local/tagging.py",
+];
+
+/// The text of one of [`FILES`].
+pub(super) fn file(path: &str) -> Option<&'static str> {
+    FILES.iter().find(|(name, _)| *name == path).map(|(_, text)| *text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    fn walk(root: &Path, below: &str, found: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(root.join(below)).unwrap() {
+            let entry = entry.unwrap();
+            let path = format!("{below}/{}", entry.file_name().to_string_lossy());
+            match entry.file_type().unwrap().is_dir() {
+                true => walk(root, &path, found),
+                false if path.ends_with(".py") => drop(found.insert(path)),
+                false => {}
+            }
+        }
+    }
+
+    #[test]
+    fn the_list_is_what_the_folder_holds() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("localstack");
+        let mut found = BTreeSet::from(["README.md".to_owned(), "pyproject.toml".to_owned()]);
+        for entry in std::fs::read_dir(&root).unwrap() {
+            let name = entry.unwrap().file_name().to_string_lossy().into_owned();
+            if name.starts_with("requirements") && name.ends_with(".txt") {
+                found.insert(name);
+            }
+        }
+        walk(&root, "stack_local", &mut found);
+        let listed: BTreeSet<String> = FILES.iter().map(|(path, _)| (*path).to_owned()).collect();
+        assert_eq!(listed, found, "src/local/files.rs lists the left, localstack/ holds the right");
+    }
+}

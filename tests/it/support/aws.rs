@@ -1,0 +1,163 @@
+//! One local AWS per test process, started when first asked for.
+//!
+//! `cargo test` runs all tests in one process: one server. nextest gives each test a process: a server each, two seconds
+//! and 120 MB, unless `STACK_TEST_AWS=http://127.0.0.1:4566` names one that runs already (`stack local start`).
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use stack::local::{self, Environment, Options, Places};
+
+use super::block_on;
+
+/// A running local AWS.
+pub struct LocalAws {
+    /// Its endpoint.
+    pub url: String,
+    /// Its port.
+    pub port: u16,
+    /// The interpreter with boto3.
+    pub python: Environment,
+    guardian: Option<Guardian>,
+    _folder: Option<tempfile::TempDir>,
+}
+
+/// Credentials for an account of a local AWS that no other test uses. IAM, S3 bucket names excepted, is per account.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The endpoint: the server's, or a proxy's in front of it.
+    pub url: String,
+    /// The account's number, which LocalStack takes from the access key.
+    pub id: String,
+    pub(super) python: Environment,
+}
+
+impl Account {
+    /// What a program needs in its environment.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        [
+            ("AWS_ENDPOINT_URL", self.url.as_str()),
+            ("AWS_ACCESS_KEY_ID", &self.id),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_REGION", local::REGION),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+    }
+
+    /// The same account, reached through something else.
+    pub fn through(&self, url: &str) -> Account {
+        Account { url: url.to_owned(), ..self.clone() }
+    }
+}
+
+impl LocalAws {
+    /// The one of this process.
+    pub fn shared() -> &'static LocalAws {
+        static SHARED: OnceLock<LocalAws> = OnceLock::new();
+        SHARED.get_or_init(LocalAws::start)
+    }
+
+    /// One more, empty and the caller's alone: for tests that change the whole server, its speed for example.
+    pub fn start() -> LocalAws {
+        if let Ok(url) = std::env::var("STACK_TEST_AWS") {
+            let port = url.rsplit(':').next().and_then(|port| port.trim_end_matches('/').parse().ok());
+            let port = port.expect("STACK_TEST_AWS names a port");
+            let python =
+                block_on(async || local::install(&Places::of_user()?, None, &|_| {}).await).expect("the Python of the local AWS");
+            return LocalAws { url, port, python, guardian: None, _folder: None };
+        }
+        // Records of one's own; the installation, which takes a minute, is everybody's.
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let installed = Places::of_user().expect("a cache folder").installed;
+        let places = Places { installed, servers: folder.path().join("local") };
+        let (server, python) = block_on(async || {
+            let say = |line: &str| eprintln!("local AWS: {line}");
+            let python = local::install(&places, None, &say).await?;
+            let options = Options { port: 0, time_scale: None, python: None, places };
+            local::start(&options, &say).await.map(|server| (server, python))
+        })
+        .unwrap_or_else(|error| panic!("no local AWS: {error}\n{}\n{}", error.details.join("\n"), error.hints.join("\n")));
+        LocalAws {
+            guardian: Some(Guardian::of(server.pid, folder.path().into())),
+            url: server.url,
+            port: server.port,
+            python,
+            _folder: Some(folder),
+        }
+    }
+
+    /// An account that no test has used before.
+    pub fn account(&self) -> Account {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        // With nextest and a shared server, two processes must not count alike.
+        let id = (u64::from(std::process::id()) % 1_000_000) * 100_000 + NEXT.fetch_add(1, Ordering::Relaxed) + 100_000_000_000;
+        Account { url: self.url.clone(), id: format!("{:012}", id % 1_000_000_000_000), python: self.python.clone() }
+    }
+
+    /// Sets how long AWS takes; 0 is at once. For everybody who uses this server: start one of your own for it.
+    pub fn time_scale(&self, scale: f64) {
+        block_on(async || local::time_scale(self.port, scale).await).expect("the time scale");
+    }
+}
+
+/// Kills the server when this process ends, in whatever way: a shell that waits for the end of a pipe only we hold.
+struct Guardian {
+    shell: Child,
+    pipe: Option<ChildStdin>,
+}
+
+impl Guardian {
+    fn of(server: u32, folder: PathBuf) -> Guardian {
+        // In a group of its own, or Ctrl-C would end it before it has done its work. The server leads a group, hence `-`.
+        use std::os::unix::process::CommandExt;
+        let mut shell = Command::new("sh")
+            .args(["-c", r#"cat >/dev/null; kill -9 -"$1" 2>/dev/null; rm -rf "$2""#, "guardian", &server.to_string()])
+            .arg(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .expect("a shell");
+        let pipe = shell.stdin.take();
+        Guardian { shell, pipe }
+    }
+}
+
+impl Drop for Guardian {
+    fn drop(&mut self) {
+        if let Some(mut pipe) = self.pipe.take() {
+            let _ = pipe.flush();
+        }
+        let _ = self.shell.wait();
+    }
+}
+
+#[test]
+fn a_server_ends_with_its_owner() {
+    let aws = LocalAws::start();
+    if aws.guardian.is_none() {
+        return; // STACK_TEST_AWS: not ours to end
+    }
+    let account = aws.account();
+    let made = account.boto3("result = client('sts').get_caller_identity()['Account']", &serde_json::json!(null));
+    assert_eq!(made, account.id.as_str());
+    let port = aws.port;
+    drop(aws);
+    assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
+}
+
+#[test]
+fn accounts_do_not_see_each_other() {
+    let (one, two) = (LocalAws::shared().account(), LocalAws::shared().account());
+    assert_ne!(one.id, two.id);
+    let count = "result = len(client('ecs').list_clusters()['clusterArns'])";
+    one.boto3("client('ecs').create_cluster(clusterName='main')", &serde_json::json!(null));
+    assert_eq!(one.boto3(count, &serde_json::json!(null)), 1);
+    assert_eq!(two.boto3(count, &serde_json::json!(null)), 0);
+}

@@ -1,0 +1,109 @@
+//! Another client of the local AWS: boto3, which shares no code with `stack`. It says what is there and changes things
+//! behind `stack`'s back.
+
+use std::io::Write;
+use std::process::Stdio;
+
+use serde_json::{Value, json};
+
+use super::aws::Account;
+
+const INVENTORY: &str = include_str!("inventory.py");
+
+/// Reads `{script, args}` from stdin. The script has `client(service)` and `args`, and leaves its answer in `result`.
+const RUNNER: &str = r#"
+import boto3, botocore.config, functools, json, os, sys
+task = json.load(sys.stdin)
+settings = botocore.config.Config(retries={"total_max_attempts": 2}, proxies={}, s3={"addressing_style": "path"})
+
+@functools.cache
+def client(service):
+    return boto3.client(service, endpoint_url=os.environ["AWS_ENDPOINT_URL"], region_name=os.environ["AWS_REGION"], config=settings)
+
+scope = {"client": client, "args": task["args"], "result": None}
+exec(compile(task["script"], "<script>", "exec"), scope)
+json.dump(scope["result"], sys.stdout, default=str)
+"#;
+
+impl Account {
+    /// Runs Python with `client("ec2")` and `args`; what it leaves in `result` is given back. Panics with Python's
+    /// traceback when it fails.
+    #[track_caller]
+    pub fn boto3(&self, script: &str, args: &Value) -> Value {
+        match self.try_boto3(script, args) {
+            Ok(value) => value,
+            Err(traceback) => panic!("{traceback}"),
+        }
+    }
+
+    /// The same, with a failure as Python wrote it.
+    pub fn try_boto3(&self, script: &str, args: &Value) -> Result<Value, String> {
+        let mut child = self
+            .python
+            .command()
+            .into_std()
+            .args(["-c", RUNNER])
+            .envs(self.environment())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(|error| error.to_string())?;
+        if let Some(mut stdin) = child.stdin.take() {
+            let task = json!({ "script": script, "args": args }).to_string();
+            stdin.write_all(task.as_bytes()).map_err(|error| error.to_string())?;
+        }
+        let output = child.wait_with_output().map_err(|error| error.to_string())?;
+        match output.status.success() {
+            true => serde_json::from_slice(&output.stdout).map_err(|error| error.to_string()),
+            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        }
+    }
+
+    /// Everything of a stack that exists, by kind and then by id: what carries its tags, what is named after it, and what
+    /// lies inside either. Empty kinds are left out, so `{}` means that nothing is left.
+    #[track_caller]
+    pub fn inventory(&self, stack: &str, env: &str) -> Value {
+        self.boto3(INVENTORY, &json!({ "stack": stack, "env": env }))
+    }
+}
+
+/// How many objects an inventory holds.
+pub fn count(inventory: &Value) -> usize {
+    inventory.as_object().map_or(0, |kinds| kinds.values().map(|kind| kind.as_object().map_or(0, |objects| objects.len())).sum())
+}
+
+#[test]
+fn the_inventory_finds_what_was_made_and_nothing_else() {
+    let account = super::aws::LocalAws::shared().account();
+    let made = account.boto3(
+        r#"
+tags = [{"Key": "stack:name", "Value": "shop"}, {"Key": "stack:env", "Value": "test"}]
+ec2 = client("ec2")
+vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=[{"ResourceType": "vpc", "Tags": tags}])["Vpc"]["VpcId"]
+ec2.create_vpc(CidrBlock="10.1.0.0/16")
+group = ec2.create_security_group(GroupName="x", Description="x", VpcId=vpc)["GroupId"]
+client("logs").create_log_group(logGroupName="/stack/shop-test/web")
+client("iam").create_role(RoleName="shop-test-task", AssumeRolePolicyDocument="{}")
+client("iam").create_role(RoleName="shop-testing", AssumeRolePolicyDocument="{}")
+client("s3").create_bucket(Bucket="shop-test-assets-" + args)
+result = [vpc, group]
+"#,
+        &json!(account.id),
+    );
+    let found = account.inventory("shop", "test");
+    assert_eq!(found["ec2.vpc"].as_object().unwrap().keys().collect::<Vec<_>>(), [made[0].as_str().unwrap()], "{found:#}");
+    assert!(found["ec2.security-group"].get(made[1].as_str().unwrap()).is_some(), "lies in our VPC: {found:#}");
+    assert_eq!(found["iam.role"].as_object().unwrap().keys().collect::<Vec<_>>(), ["shop-test-task"], "{found:#}");
+    assert!(found["logs.log-group"].get("/stack/shop-test/web").is_some(), "{found:#}");
+    assert!(found["s3.bucket"].get(format!("shop-test-assets-{}", account.id)).is_some(), "{found:#}");
+    assert!(count(&found) >= 5);
+    assert_eq!(account.inventory("other", "test"), json!({}));
+}
+
+#[test]
+fn a_failing_script_gives_its_traceback() {
+    let account = super::aws::LocalAws::shared().account();
+    let error = account.try_boto3("client('ec2').delete_vpc(VpcId='vpc-1')", &json!(null)).unwrap_err();
+    assert!(error.contains("InvalidVpcID.NotFound"), "{error}");
+}

@@ -1,0 +1,20 @@
+//! What every integration test stands on: a local AWS, a proxy that counts, another client, and the real binary.
+//!
+//! Each test takes an account of its own with [`aws::LocalAws::account`], so that all can run at once against one server.
+#![allow(dead_code)]
+
+pub mod aws;
+pub mod client;
+pub mod proxy;
+pub mod run;
+
+/// Runs async code from anywhere, a test inside a runtime included.
+pub fn block_on<T: Send>(make: impl AsyncFnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let thread = scope.spawn(|| {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(make())
+        });
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
