@@ -6,7 +6,7 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -67,6 +67,8 @@ pub async fn install(places: &Places, chosen: Option<&Path>, say: &dyn Fn(&str))
         if !done(&plugin) {
             say("installing the plug-in");
             plugin_into(&plugin, &python, &lock, say).await?;
+            prepare(&packages, &plugin, &python, &lock, say).await?;
+            write(&plugin.join(COMPLETE), "")?;
         }
     }
     Ok(Environment { python, plugin, python_version: base.version, localstack })
@@ -103,7 +105,19 @@ async fn plugin_into(folder: &Path, python: &Path, lock: &File, say: &dyn Fn(&st
     run(&mut pip, "installing the plug-in", &log, lock, say).await?;
     // Or Python would find the sources a second time.
     let _ = std::fs::remove_dir_all(source);
-    write(&folder.join(COMPLETE), "")
+    Ok(())
+}
+
+/// Has the plug-in compute what every server would otherwise compute for itself; it keeps that with the packages.
+async fn prepare(packages: &Path, plugin: &Path, python: &Path, lock: &File, say: &dyn Fn(&str)) -> Result<()> {
+    let prepared = packages.join("prepared");
+    if !prepared.exists() {
+        let mut command = bare(python);
+        command.env("PYTHONPATH", plugin).args(["-m", "stack_local.prepare"]);
+        run(&mut command, "preparing LocalStack", &plugin.with_extension("log"), lock, say).await?;
+        write(&prepared, "")?;
+    }
+    Ok(())
 }
 
 fn pip(python: &Path) -> Command {
@@ -136,10 +150,11 @@ async fn run(command: &mut Command, doing: &str, log: &Path, lock: &File, say: &
     let stdin = lock.try_clone().map_err(cannot)?;
     let child = command.stdin(stdin).stdout(output).stderr(errors).kill_on_drop(true).spawn();
     let mut child = child.map_err(|error| LocalError::new(format!("{doing}: {error}")))?;
+    let begun = Instant::now();
     let status = loop {
         match tokio::time::timeout(Duration::from_secs(10), child.wait()).await {
             Ok(status) => break status,
-            Err(_) => say(&format!("{doing}: {}", last_line(log))),
+            Err(_) => say(&format!("{doing}, for {} s now: {}", begun.elapsed().as_secs(), last_line(log))),
         }
     };
     match status {
@@ -151,7 +166,7 @@ async fn run(command: &mut Command, doing: &str, log: &Path, lock: &File, say: &
 
 fn last_line(log: &Path) -> String {
     let text = std::fs::read_to_string(log).unwrap_or_default();
-    text.lines().last().unwrap_or_default().trim().chars().take(100).collect()
+    text.lines().last().unwrap_or_default().trim().chars().take(70).collect()
 }
 
 /// Takes the lock beside `path`, which whoever has it holds until the value is dropped.
@@ -235,7 +250,7 @@ mod tests {
         let mut child = Command::new("sleep").arg("0.4").stdin(first.try_clone().unwrap()).spawn().unwrap();
         drop(first);
         let said = std::cell::Cell::new(0);
-        let begun = std::time::Instant::now();
+        let begun = Instant::now();
         drop(lock(&path, &|_| said.set(said.get() + 1)).await.unwrap());
         assert!(begun.elapsed() > Duration::from_millis(200), "the child held it");
         assert_eq!(said.get(), 1);

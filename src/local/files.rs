@@ -10,6 +10,7 @@ macro_rules! files {
 pub const FILES: &[(&str, &str)] = files![
     "README.md",
     "pyproject.toml",
+    "requirements-py311.txt",
     "requirements.txt",
     "stack_local/__init__.py",
     "stack_local/__main__.py",
@@ -28,6 +29,7 @@ pub const FILES: &[(&str, &str)] = files![
     "stack_local/interfaces.py",
     "stack_local/lambda_child.py",
     "stack_local/lambda_executor.py",
+    "stack_local/prepare.py",
     "stack_local/providers.py",
     "stack_local/rds.py",
     "stack_local/rollout.py",

@@ -277,6 +277,10 @@ async fn stop_locked(place: &Place) -> Result<Option<Server>> {
                 if signal == Signal::TERM {
                     process::signal(server.pid, Signal::KILL);
                 }
+                // The command line is gone a moment before the socket is.
+                while !is_free(place.port) && Instant::now() < deadline {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
                 let _ = std::fs::remove_file(&place.record);
                 let _ = std::fs::remove_dir_all(&place.state);
                 return Ok(Some(server));
@@ -337,9 +341,7 @@ fn scale_of(answer: std::io::Result<(u16, String)>) -> Option<f64> {
 
 /// Who holds a port, in words; `None` when it is free.
 async fn who_has(port: u16) -> Option<String> {
-    // Both, because a socket on all addresses does not everywhere keep another from one of them.
-    let address = (Ipv4Addr::LOCALHOST, port);
-    if TcpListener::bind(address).is_ok() && TcpStream::connect(address).is_err() {
+    if is_free(port) {
         return None;
     }
     let listener = process::listener(port).await.unwrap_or_else(|| "another process".to_owned());
@@ -349,6 +351,12 @@ async fn who_has(port: u16) -> Option<String> {
         Some(health) => format!("another LocalStack, {}: {listener}", health.version),
         None => listener,
     })
+}
+
+fn is_free(port: u16) -> bool {
+    // Both, because a socket on all addresses does not everywhere keep another from one of them.
+    let address = (Ipv4Addr::LOCALHOST, port);
+    TcpListener::bind(address).is_ok() && TcpStream::connect(address).is_err()
 }
 
 fn free_port() -> Result<u16> {

@@ -3,12 +3,12 @@
 //! `cargo test` runs all tests in one process: one server. nextest gives each test a process: a server each, two seconds
 //! and 120 MB, unless `STACK_TEST_AWS=http://127.0.0.1:4566` names one that runs already (`stack local start`).
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use rustix::process::{Pid, WaitOptions, waitpid};
 use stack::local::{self, Environment, Options, Places};
 
 use super::block_on;
@@ -107,6 +107,7 @@ impl LocalAws {
 
 /// Kills the server when this process ends, in whatever way: a shell that waits for the end of a pipe only we hold.
 struct Guardian {
+    server: u32,
     shell: Child,
     pipe: Option<ChildStdin>,
 }
@@ -125,16 +126,18 @@ impl Guardian {
             .spawn()
             .expect("a shell");
         let pipe = shell.stdin.take();
-        Guardian { shell, pipe }
+        Guardian { server, shell, pipe }
     }
 }
 
 impl Drop for Guardian {
     fn drop(&mut self) {
-        if let Some(mut pipe) = self.pipe.take() {
-            let _ = pipe.flush();
-        }
+        drop(self.pipe.take());
         let _ = self.shell.wait();
+        // The server is our child: until it is reaped, its port may still be open.
+        if let Some(server) = i32::try_from(self.server).ok().and_then(Pid::from_raw) {
+            let _ = waitpid(Some(server), WaitOptions::empty());
+        }
     }
 }
 
@@ -160,4 +163,47 @@ fn accounts_do_not_see_each_other() {
     one.boto3("client('ecs').create_cluster(clusterName='main')", &serde_json::json!(null));
     assert_eq!(one.boto3(count, &serde_json::json!(null)), 1);
     assert_eq!(two.boto3(count, &serde_json::json!(null)), 0);
+}
+
+#[test]
+fn a_server_is_started_found_emptied_and_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let places = Places { installed: Places::of_user().unwrap().installed, servers: folder.path().to_owned() };
+    let options = Options { port: 0, time_scale: None, python: None, places: places.clone() };
+    block_on(async || {
+        let begun = std::time::Instant::now();
+        let say = |line: &str| eprintln!("{:.1} s: {line}", begun.elapsed().as_secs_f64());
+        let first = local::start(&options, &say).await.unwrap();
+        say(&format!("{} answers", first.url));
+        let _guardian = Guardian::of(first.pid, folder.path().into());
+        assert!(!first.reused && first.url.ends_with(&format!("127.0.0.1:{}", first.port)), "{first:?}");
+
+        // Again: the same one, which takes over the speed.
+        let options = Options { port: first.port, time_scale: Some(0.25), ..options };
+        let again = local::start(&options, &say).await.unwrap();
+        assert_eq!((again.pid, again.reused), (first.pid, true));
+        let status = local::status(&places, first.port).await;
+        assert!(status.running && status.memory.unwrap() > 1 << 20 && status.services.contains_key("ec2"), "{status:?}");
+        assert_eq!(status.time_scale, Some(0.25));
+        assert_eq!(local::servers(&places).await.len(), 1);
+
+        // From elsewhere it is somebody else's, and stays alone.
+        let elsewhere = Places { servers: folder.path().join("elsewhere"), ..places.clone() };
+        let error = local::start(&Options { places: elsewhere.clone(), ..options.clone() }, &say).await.unwrap_err();
+        assert!(error.message.contains("taken by another LocalStack, 4."), "{error}");
+        assert_eq!(local::stop(&elsewhere, first.port, &say).await.unwrap(), None);
+
+        let reset = local::reset(&options, &say).await.unwrap();
+        say("emptied");
+        let _guardian = Guardian::of(reset.pid, folder.path().into());
+        assert_ne!(reset.pid, first.pid);
+        assert_eq!((reset.port, reset.time_scale), (first.port, Some(0.25)));
+
+        let begun = std::time::Instant::now();
+        assert_eq!(local::stop(&places, first.port, &say).await.unwrap().map(|server| server.pid), Some(reset.pid));
+        assert!(begun.elapsed() < std::time::Duration::from_secs(8));
+        assert_eq!(local::stop(&places, first.port, &say).await.unwrap(), None);
+        let status = local::status(&places, first.port).await;
+        assert!(!status.running && status.server.is_none() && status.taken_by.is_none(), "{status:?}");
+    });
 }
