@@ -67,6 +67,8 @@ pub async fn install(places: &Places, chosen: Option<&Path>, say: &dyn Fn(&str))
         if !done(&plugin) {
             say("installing the plug-in");
             plugin_into(&plugin, &python, &lock, say).await?;
+            prepare(&packages, &plugin, &python, &lock, say).await?;
+            write(&plugin.join(COMPLETE), "")?;
         }
     }
     Ok(Environment { python, plugin, python_version: base.version, localstack })
@@ -103,7 +105,19 @@ async fn plugin_into(folder: &Path, python: &Path, lock: &File, say: &dyn Fn(&st
     run(&mut pip, "installing the plug-in", &log, lock, say).await?;
     // Or Python would find the sources a second time.
     let _ = std::fs::remove_dir_all(source);
-    write(&folder.join(COMPLETE), "")
+    Ok(())
+}
+
+/// Has the plug-in compute what every server would otherwise compute for itself; it keeps that with the packages.
+async fn prepare(packages: &Path, plugin: &Path, python: &Path, lock: &File, say: &dyn Fn(&str)) -> Result<()> {
+    let prepared = packages.join("prepared");
+    if !prepared.exists() {
+        let mut command = bare(python);
+        command.env("PYTHONPATH", plugin).args(["-m", "stack_local.prepare"]);
+        run(&mut command, "preparing LocalStack", &plugin.with_extension("log"), lock, say).await?;
+        write(&prepared, "")?;
+    }
+    Ok(())
 }
 
 fn pip(python: &Path) -> Command {
