@@ -335,7 +335,7 @@ fn before(seen: &Seen) -> Before {
 /// What to call an object that has no name of ours: by what tells it from its siblings, else by its identifier.
 pub fn stray_name(rules: &[rules::Rule], seen: &Seen, ids: &Ids) -> String {
     let texts = rules::fields(rules, What::Identity).filter_map(|field| match ids.symbolic(seen.fields.get(field)?) {
-        Value::String(text) => Some(text.rsplit('/').next().filter(|_| text.contains('.')).unwrap_or(&text).to_owned()),
+        Value::String(text) => Some(text.parse::<Key>().map(|key| key.name).unwrap_or(text)),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     });

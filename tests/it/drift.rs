@@ -87,7 +87,7 @@ elbv2.delete_rule(RuleArn=rule)"#,
 
     // Roles and logs.
     behind(
-        r#"client("iam").put_role_policy(RoleName="shop-api-task", PolicyName="more", PolicyDocument='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}')"#,
+        r#"client("iam").put_role_policy(RoleName="shop-api-task-us-east-1", PolicyName="more", PolicyDocument='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}')"#,
         &["update iam.role/api-task"],
     );
     behind(

@@ -72,7 +72,7 @@ async fn clusters(cx: &Cx) -> Result<Arc<Vec<sdk::Cluster>>> {
                 let call = call.include(ClusterField::Tags).include(ClusterField::Settings);
                 out.extend(call.send().await.map_err(failed("ecs:DescribeClusters"))?.clusters.unwrap_or_default());
             }
-            out.retain(|c| c.status() != Some("INACTIVE") && cx.scope.owns(&tags_of(c.tags())));
+            out.retain(|c| c.status() != Some("INACTIVE"));
             Ok(out)
         })
         .await
@@ -85,7 +85,7 @@ async fn service_arns(cx: &Cx) -> Result<Arc<Vec<(String, String)>>> {
             let active: Vec<String> = clusters(cx)
                 .await?
                 .iter()
-                .filter(|c| c.status() == Some("ACTIVE"))
+                .filter(|c| c.status() == Some("ACTIVE") && cx.scope.owns(&tags_of(c.tags())))
                 .filter_map(|c| c.cluster_name.clone())
                 .collect();
             let each = try_join_all(active.into_iter().map(|cluster| async move {
