@@ -58,6 +58,20 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network) -> Result<Opt
         }
     }
 
+    // One rule for all services: a group has at most 60, and each service's own group says who may come in.
+    let to_services = SecurityGroupRule {
+        group: group.clone(),
+        direction: Direction::Egress,
+        protocol: "tcp".into(),
+        from_port: 0,
+        to_port: 65535,
+        cidr: Some(stack.network.cidr.to_string()),
+        peer: None,
+        description: None,
+        tags: Tags::new(),
+    };
+    graph.add("alb-to-services", ORIGIN, &to_services)?;
+
     let mut attributes = BTreeMap::from([("routing.http.drop_invalid_header_fields.enabled".to_owned(), "true".to_owned())]);
     if let Some(timeout) = &section.idle_timeout {
         attributes.insert("idle_timeout.timeout_seconds".into(), timeout.as_secs().to_string());
@@ -200,17 +214,14 @@ fn digest(text: &str) -> u32 {
 /// whatever other routes come and go. 1 to 999 are left to the user.
 fn priority(route: &Route, name: &str, taken: &mut BTreeSet<i32>) -> i32 {
     const BAND: u32 = 180;
+    const LAST: u32 = 50_000;
     let literal = |text: &str| text.chars().filter(|c| !"*?".contains(*c)).count().min(127) as u32;
     let exactness = literal(&route.path) + route.host.as_deref().map_or(0, |host| 128 + literal(host).min(8));
     let base = 1000 + (270u32.saturating_sub(exactness)) * BAND;
-    let mut offset = digest(name) % BAND;
-    loop {
-        let number = i32::try_from(base + offset).unwrap_or(49_999);
-        if taken.insert(number) {
-            return number;
-        }
-        offset = (offset + 1) % BAND;
-    }
+    let start = digest(name) % BAND;
+    // Its band first; when that is full, whatever comes after it.
+    let candidates = (0..BAND).map(|n| base + (start + n) % BAND).chain(base + BAND..=LAST).chain((1000..base).rev());
+    candidates.filter_map(|n| i32::try_from(n).ok()).find(|n| taken.insert(*n)).unwrap_or(LAST as i32)
 }
 
 #[cfg(test)]
@@ -227,5 +238,9 @@ mod tests {
         let mut taken = BTreeSet::new();
         let first = priority(&route("/api/*"), "x", &mut taken);
         assert_ne!(first, priority(&route("/api/*"), "x", &mut taken));
+        for _ in 0..1000 {
+            priority(&route("/api/*"), "x", &mut taken);
+        }
+        assert_eq!(taken.len(), 1002, "a full band is no end");
     }
 }

@@ -91,7 +91,6 @@ fn security(
     if let (Some(port), Some(balancer), false) = (section.port, balancer, section.routes.is_empty()) {
         let alb = &balancer.security_group;
         graph.add(format!("{name}-from-alb"), origin, &rule(group, Direction::Ingress, i32::from(port), alb))?;
-        graph.add(format!("alb-to-{name}"), origin, &rule(alb, Direction::Egress, i32::from(port), group))?;
     }
     // `uses` names services only, so far; the check of the file has seen to it that they are there.
     for used in section.uses.iter().filter_map(|u| u.strip_prefix("services.")) {

@@ -125,7 +125,7 @@ pub async fn carry_out(session: &Session, plan: &Plan, file: &str, consent: &Con
     let look = Look::stderr(color);
     let allowed = consent.allowed(plan);
     let rules = |kind: &str| session.registry.find(kind).map_or(&[][..], |k| k.rules());
-    let view = ui::View { look: look.clone(), file, verbose, allowed: &allowed, rules: &rules };
+    let view = ui::View { look, file, verbose, allowed: &allowed, rules: &rules };
     ui::err(&ui::plan_text(plan, &view))?;
     let counts = plan.counts();
     if counts.refuse > 0 {
@@ -164,7 +164,7 @@ pub async fn carry_out(session: &Session, plan: &Plan, file: &str, consent: &Con
     let (stop, stopped) = watch::channel(false);
     let signals = tokio::spawn(listen(stop));
     let show = if consent.json { ui::Show::Json } else { ui::Show::Text };
-    let reporter = ui::reporter(show, look.clone());
+    let reporter = ui::reporter(show, look);
     let outcome = engine::apply(&session.registry, &session.cx, plan, reporter.as_ref(), stopped).await;
     drop(reporter);
     signals.abort();
@@ -181,10 +181,8 @@ pub async fn carry_out(session: &Session, plan: &Plan, file: &str, consent: &Con
         ui::out(&(line.map_err(|e| engine::Error::internal(e.to_string()))? + "\n"))?;
     } else {
         ui::err(&ui::outcome(&outcome, &look))?;
-        if outcome.is_complete() && !plan.destroy {
-            if let Some(url) = outputs::url(&outcome.ids, plan) {
-                ui::err(&format!("\n{url}\n"))?;
-            }
+        if let (true, false, Some(url)) = (outcome.is_complete(), plan.destroy, outputs::url(&outcome.ids, plan)) {
+            ui::err(&format!("\n{url}\n"))?;
         }
     }
     Ok(match (outcome.stopped, outcome.is_complete()) {

@@ -1,4 +1,4 @@
-//! One command, one file: its arguments and one function. What they share is in [`session`].
+//! One command, one file: its arguments and one function. What they share is in `session`.
 
 mod apply;
 mod completions;

@@ -6,13 +6,13 @@
 //! | module | answers |
 //! | --- | --- |
 //! | [`key`] | what an object is called |
-//! | [`reference`] | what refers to what, and what a reference resolves to |
-//! | [`rules`], [`diff`] | is it as it should be? the only comparison there is |
+//! | [`mod@reference`] | what refers to what, and what a reference resolves to |
+//! | [`rules`], [`mod@diff`] | is it as it should be? the only comparison there is |
 //! | [`resource`] | what a kind can do; types are erased here, once |
 //! | [`graph`] | what is desired, and in which order |
 //! | [`snapshot`] | what is there |
 //! | [`plan`] | what to do about the difference |
-//! | [`apply`] | doing it, as a dataflow |
+//! | [`mod@apply`] | doing it, as a dataflow |
 //! | [`events`] | what happens meanwhile |
 //! | [`error`] | what went wrong, to what, and what to do |
 

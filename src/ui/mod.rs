@@ -6,12 +6,12 @@
 //! | module | shows |
 //! | --- | --- |
 //! | [`style`] | where it is written to: width, colour, symbols; and what is unsafe to write there |
-//! | [`plan`], [`plan_json`] | what is to happen: text, Markdown, JSON |
+//! | [`plan`], [`mod@plan_json`] | what is to happen: text, Markdown, JSON |
 //! | [`progress`] | what happens: live lines, plain lines, JSON lines |
-//! | [`outcome`] | what happened, and what went wrong |
-//! | [`table`] | rows and columns |
+//! | [`mod@outcome`] | what happened, and what went wrong |
+//! | [`mod@table`] | rows and columns |
 //! | [`diagram`] | the architecture: Mermaid, DOT, SVG |
-//! | [`confirm`] | a question |
+//! | [`mod@confirm`] | a question |
 
 pub mod confirm;
 pub mod diagram;

@@ -41,10 +41,14 @@ pub struct Subject {
 
 impl Subject {
     pub fn new(text: &str) -> Subject {
-        let account = LocalAws::shared().account();
+        Subject::on(LocalAws::shared(), text)
+    }
+
+    pub fn on(aws: &LocalAws, text: &str) -> Subject {
+        let account = aws.account();
         let proxy = Proxy::start(&account.url);
         let mut place = Place::with(&account.through(&proxy.url));
-        place.timeout = std::time::Duration::from_secs(300);
+        place.timeout = std::time::Duration::from_secs(900);
         place.file("s.yaml", text);
         Subject { place, account, proxy }
     }
@@ -229,7 +233,6 @@ fn services_come_and_go_and_their_logs_only_with_consent() {
         "create application-autoscaling.scalable_target/extra",
         "create application-autoscaling.scaling_policy/extra-requests",
         "create ec2.security_group/extra",
-        "create ec2.security_group_rule/alb-to-extra",
         "create ec2.security_group_rule/extra-from-alb",
         "create ec2.security_group_rule/extra-to-anywhere",
         "create ecs.service/extra",
