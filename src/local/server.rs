@@ -417,7 +417,12 @@ mod tests {
         let words = ["-c", script, "-m", "stack_local", "--port", "4598", "--state-dir", &place.state.to_string_lossy()]
             .map(str::to_owned);
         let mut server = tokio::process::Command::new("sh").args(words).process_group(0).kill_on_drop(true).spawn().unwrap();
-        record(&place, server.id().unwrap());
+        let pid = server.id().unwrap();
+        record(&place, pid);
+        // A process that has just been started has no command line for a moment, and is nobody's then.
+        while !place.is(pid).await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         let stopped = stop(&places, 4598, &|_| {});
         let (stopped, status) = tokio::join!(stopped, server.wait());
         assert!(stopped.unwrap().is_some());
