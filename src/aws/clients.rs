@@ -10,6 +10,9 @@ use aws_smithy_http_client::tls;
 use super::error::{failed, incomplete};
 use crate::engine::{Class, Error, Result};
 
+/// Where CloudFront looks for certificates.
+pub const CLOUDFRONT_REGION: &str = "us-east-1";
+
 /// What the command line says about the way to AWS; what it leaves out comes the usual AWS ways.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
@@ -39,6 +42,26 @@ pub struct Clients {
     pub logs: aws_sdk_cloudwatchlogs::Client,
     /// Application Auto Scaling.
     pub autoscaling: aws_sdk_applicationautoscaling::Client,
+    /// RDS.
+    pub rds: aws_sdk_rds::Client,
+    /// ElastiCache.
+    pub elasticache: aws_sdk_elasticache::Client,
+    /// CloudFront, which has one endpoint for all regions.
+    pub cloudfront: aws_sdk_cloudfront::Client,
+    /// S3.
+    pub s3: aws_sdk_s3::Client,
+    /// KMS.
+    pub kms: aws_sdk_kms::Client,
+    /// KMS, for `CreateKey`, which has no idempotency token.
+    pub kms_once: aws_sdk_kms::Client,
+    /// Certificate Manager in the stack's region: for load balancers.
+    pub acm: aws_sdk_acm::Client,
+    /// Certificate Manager in us-east-1: for CloudFront.
+    pub acm_global: aws_sdk_acm::Client,
+    /// Route 53.
+    pub route53: aws_sdk_route53::Client,
+    /// Elastic Container Registry.
+    pub ecr: aws_sdk_ecr::Client,
     /// STS.
     pub sts: aws_sdk_sts::Client,
     /// The region that all of them talk to.
@@ -87,6 +110,9 @@ impl Clients {
 
     fn from_config(config: &SdkConfig, region: &str) -> Clients {
         let once = config.to_builder().retry_config(RetryConfig::disabled()).build();
+        let global = config.to_builder().region(Region::new(CLOUDFRONT_REGION)).build();
+        // Names of hosts that do not resolve are of no use with another endpoint than AWS's own.
+        let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(config.endpoint_url().is_some()).build();
         Clients {
             ec2: aws_sdk_ec2::Client::new(config),
             ec2_once: aws_sdk_ec2::Client::new(&once),
@@ -96,6 +122,16 @@ impl Clients {
             iam: aws_sdk_iam::Client::new(config),
             logs: aws_sdk_cloudwatchlogs::Client::new(config),
             autoscaling: aws_sdk_applicationautoscaling::Client::new(config),
+            rds: aws_sdk_rds::Client::new(config),
+            elasticache: aws_sdk_elasticache::Client::new(config),
+            cloudfront: aws_sdk_cloudfront::Client::new(config),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            kms: aws_sdk_kms::Client::new(config),
+            kms_once: aws_sdk_kms::Client::new(&once),
+            acm: aws_sdk_acm::Client::new(config),
+            acm_global: aws_sdk_acm::Client::new(&global),
+            route53: aws_sdk_route53::Client::new(config),
+            ecr: aws_sdk_ecr::Client::new(config),
             sts: aws_sdk_sts::Client::new(config),
             region: region.to_owned(),
         }

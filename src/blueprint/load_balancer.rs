@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
+use super::certificates::Certificates;
 use super::network::Network;
 use super::slug;
 use crate::aws::Tags;
@@ -29,7 +30,12 @@ pub struct Balancer {
     pub targets: BTreeMap<String, (Ref<TargetGroup>, Vec<AnyRef>)>,
 }
 
-pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network) -> Result<Option<Balancer>, Error> {
+pub fn expand(
+    graph: &mut Graph,
+    stack: &Stack,
+    network: &Network,
+    certificates: &Certificates,
+) -> Result<Option<Balancer>, Error> {
     if !stack.is_load_balanced() {
         return Ok(None);
     }
@@ -120,7 +126,8 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network) -> Result<Opt
         targets.insert(name.to_string(), (target, Vec::new()));
     }
     let mut out = Balancer { balancer, security_group: group, targets };
-    listeners(graph, stack, &mut out, section.certificate, section.ssl_policy)?;
+    let certificate = section.certificate.as_deref().map(|name| certificates.regional(name));
+    listeners(graph, stack, &mut out, certificate, section.ssl_policy)?;
     Ok(Some(out))
 }
 

@@ -2,10 +2,17 @@
 //!
 //! One file per section. Nothing is asked here: what depends on the account comes in as [`Facts`].
 
+mod access;
+mod caches;
+mod cdn;
+mod certificates;
+mod databases;
+mod keys;
 mod load_balancer;
 mod network;
 mod resources;
 mod services;
+mod uses;
 
 use std::collections::BTreeMap;
 
@@ -67,15 +74,22 @@ impl From<Error> for Failure {
 pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) -> Result<Graph, Failure> {
     let mut graph = Graph::default();
     let mut problems = Vec::new();
-    if facts.has_network || !stack.services.is_empty() {
+    let keys = keys::expand(&mut graph, stack, facts)?;
+    let certificates = certificates::expand(&mut graph, stack, facts)?;
+    let mut balancer = None;
+    if facts.has_network || stack.needs_network() {
         match network::expand(&mut graph, &stack.network, facts)? {
             Ok(network) => {
-                let balancer = load_balancer::expand(&mut graph, stack, &network)?;
-                services::expand(&mut graph, stack, &network, balancer.as_ref(), facts)?;
+                balancer = load_balancer::expand(&mut graph, stack, &network, &certificates)?;
+                let mut offers = databases::expand(&mut graph, stack, &network, &keys)?;
+                offers.extend(caches::expand(&mut graph, stack, &network, &keys)?);
+                services::expand(&mut graph, stack, &network, balancer.as_ref(), &keys, &offers, facts)?;
             }
             Err(problem) => problems.push(problem),
         }
     }
+    cdn::expand(&mut graph, stack, balancer.as_ref(), &certificates, &keys, facts)?;
+    access::expand(&mut graph, stack, facts)?;
     resources::expand(&mut graph, stack, registry, &mut problems)?;
     if problems.is_empty() {
         for (node, missing) in graph.dangling() {

@@ -25,6 +25,8 @@ pub struct Network {
     pub public: Vec<Ref<Subnet>>,
     /// For containers.
     pub app: Vec<Ref<Subnet>>,
+    /// For databases and caches: nothing in them reaches the internet.
+    pub data: Vec<Ref<Subnet>>,
     /// What has a public address comes after this.
     pub gateway: Ref<InternetGateway>,
     /// What reaches the internet from a private subnet comes after these.
@@ -55,8 +57,14 @@ pub fn expand(graph: &mut Graph, section: &Section, facts: &Facts<'_>) -> Result
         Route { table: public_table.clone(), destination: ANYWHERE.into(), gateway: Some(gateway.clone()), nat: None };
     graph.add("public-internet", ORIGIN, &to_internet)?;
 
-    let mut network =
-        Network { vpc: vpc.clone(), public: Vec::new(), app: Vec::new(), gateway: gateway.clone(), egress: Vec::new() };
+    let mut network = Network {
+        vpc: vpc.clone(),
+        public: Vec::new(),
+        app: Vec::new(),
+        data: Vec::new(),
+        gateway: gateway.clone(),
+        egress: Vec::new(),
+    };
     let mut tables = vec![public_table.clone(), data_table.clone()];
     let mut nats: Vec<Ref<NatGateway>> = Vec::new();
     for zone in &zones {
@@ -72,7 +80,7 @@ pub fn expand(graph: &mut Graph, section: &Section, facts: &Facts<'_>) -> Result
         let app_table = table(graph, &format!("app-{letter}"))?;
         let public = subnet(graph, "public", block(cidr, 5, 16 + at), &public_table)?;
         network.app.push(subnet(graph, "app", block(cidr, 4, *at), &app_table)?);
-        subnet(graph, "data", block(cidr, 5, 24 + at), &data_table)?;
+        network.data.push(subnet(graph, "data", block(cidr, 5, 24 + at), &data_table)?);
         network.public.push(public.clone());
 
         let wanted = match section.nat {

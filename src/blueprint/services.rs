@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::Facts;
+use super::keys::Keys;
 use super::load_balancer::Balancer;
 use super::network::Network;
+use super::uses::Offers;
 use crate::aws::Tags;
 use crate::aws::autoscaling::{ScalableTarget, ScalingPolicy};
 use crate::aws::ec2::{Direction, SecurityGroup, SecurityGroupRule};
@@ -25,6 +27,8 @@ pub fn expand(
     stack: &Stack,
     network: &Network,
     balancer: Option<&Balancer>,
+    _keys: &Keys,
+    _offers: &Offers,
     facts: &Facts<'_>,
 ) -> Result<(), Error> {
     if stack.services.is_empty() {

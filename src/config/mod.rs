@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`yaml`] | what stands where? the only user of the YAML crate |
 //! | [`environment`] | what differs in this environment? |
-//! | [`types`], [`service`], [`route`], [`values`] | what can be said, and what is meant when nothing is |
+//! | [`types`], one module per larger section, [`route`], [`values`] | what can be said, and what is meant when nothing is |
 //! | [`mod@schema`] | the same as a JSON Schema, for editors and for [`check`] |
 //! | [`check`] | has the file this shape? |
 //! | [`validate`] | do the values make sense together? |
@@ -14,9 +14,15 @@
 //! Shape first, sense second: only a file of the right shape becomes types, and only those are checked for sense. Within
 //! each step everything is reported at once.
 
+pub mod access;
+pub mod cache;
+pub mod cdn;
 pub mod check;
+pub mod database;
 pub mod diagnostic;
+pub mod encryption;
 pub mod environment;
+pub mod existing;
 pub mod route;
 pub mod schema;
 pub mod service;
@@ -38,7 +44,7 @@ pub use schema::schema;
 pub use service::{Architecture, Effect, Health, Logs, PolicyStatement, Scale, Service};
 pub use starter::starter;
 pub use types::{LoadBalancer, Nat, Network, Stack, Zones};
-pub use values::{Cidr, Duration, Name, Retention};
+pub use values::{Cidr, Duration, Name, Retention, Size};
 
 use yaml::{Node, NodeValue};
 

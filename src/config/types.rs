@@ -9,6 +9,12 @@ use serde::de::{SeqAccess, Visitor, value::SeqAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
+use super::access::Access;
+use super::cache::Cache;
+use super::cdn::Cdn;
+use super::database::Database;
+use super::encryption::{CertificateSection, KeySection};
+use super::existing::Existing;
 use super::service::Service;
 use super::values::{Cidr, Duration, Name};
 
@@ -36,6 +42,27 @@ pub struct Stack {
     /// What runs: containers on Fargate, by name.
     #[serde(default)]
     pub services: BTreeMap<Name, Service>,
+    /// Databases on RDS, by name.
+    #[serde(default)]
+    pub databases: BTreeMap<Name, Database>,
+    /// Caches on ElastiCache, by name.
+    #[serde(default)]
+    pub caches: BTreeMap<Name, Cache>,
+    /// CloudFront, in front of the load balancer and of static files.
+    #[serde(default)]
+    pub cdn: Option<Cdn>,
+    /// Who may do what with this stack: IAM groups and users.
+    #[serde(default)]
+    pub access: Access,
+    /// KMS keys, by name. The one called `main` encrypts everything at rest that names no other.
+    #[serde(default)]
+    pub keys: BTreeMap<Name, KeySection>,
+    /// Certificates of ACM, by name: `certificates.NAME` in `load_balancer` and `cdn`.
+    #[serde(default)]
+    pub certificates: BTreeMap<Name, CertificateSection>,
+    /// What somebody else owns: referred to, read, and never changed.
+    #[serde(default)]
+    pub existing: Existing,
     /// Objects of any kind that `stack` knows, as they are in AWS: by kind, then by name.
     #[serde(default)]
     pub resources: BTreeMap<String, BTreeMap<Name, Value>>,
@@ -45,6 +72,11 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// Whether anything in it needs a network.
+    pub fn needs_network(&self) -> bool {
+        !(self.services.is_empty() && self.databases.is_empty() && self.caches.is_empty())
+    }
+
     /// Whether there is a load balancer: whether any service has routes.
     pub fn is_load_balanced(&self) -> bool {
         self.services.values().any(|service| !service.routes.is_empty())

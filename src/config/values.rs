@@ -213,6 +213,65 @@ text_value!(
     })
 );
 
+/// An amount of storage in whole gibibytes: `50GiB`, `2TiB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Size {
+    gibibytes: u32,
+}
+
+impl Size {
+    /// So many gibibytes.
+    pub const fn gib(gibibytes: u32) -> Self {
+        Size { gibibytes }
+    }
+
+    /// In gibibytes.
+    pub const fn as_gib(self) -> u32 {
+        self.gibibytes
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.gibibytes {
+            n if n >= 1024 && n.is_multiple_of(1024) => write!(f, "{}TiB", n / 1024),
+            n => write!(f, "{n}GiB"),
+        }
+    }
+}
+
+impl FromStr for Size {
+    type Err = Wrong;
+
+    fn from_str(text: &str) -> Result<Self, Wrong> {
+        let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (digits, unit) = text.split_at(split);
+        let wrong = |help: String| Wrong::new(format!("`{}` is not an amount of storage", super::diagnostic::short(text)), help);
+        if digits.is_empty() {
+            return Err(wrong("write a whole number and a unit: `50GiB`, `2TiB`".into()));
+        }
+        let factor = match unit {
+            "GiB" => 1,
+            "TiB" => 1024,
+            // AWS counts in powers of two, whatever it calls them.
+            "" | "G" | "GB" | "Gi" | "gib" | "gb" => return Err(wrong(format!("write `{digits}GiB`"))),
+            "T" | "TB" | "Ti" | "tib" | "tb" => return Err(wrong(format!("write `{digits}TiB`"))),
+            _ => return Err(wrong("the units are `GiB` and `TiB`".into())),
+        };
+        let gibibytes = digits.parse::<u32>().ok().and_then(|n| n.checked_mul(factor)).filter(|n| *n <= 1 << 20);
+        gibibytes.map(Size::gib).ok_or_else(|| wrong("it is more than 1024 TiB".into()))
+    }
+}
+
+text_value!(
+    Size,
+    "Size",
+    json_schema!({
+        "type": "string", "format": "stack-size", "pattern": "^[0-9]+(GiB|TiB)$",
+        "description": "An amount of storage with its unit: `50GiB`, `2TiB`.", "examples": ["50GiB", "2TiB"],
+    })
+);
+
 /// For how many days log events are kept: only what CloudWatch Logs knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Retention(u16);
@@ -346,6 +405,7 @@ pub(super) fn check_format(format: &str, text: &str) -> Option<Result<(), Wrong>
         "stack-name" => text.parse::<Name>().map(drop),
         "stack-cidr" => text.parse::<Cidr>().map(drop),
         "stack-duration" => text.parse::<Duration>().map(drop),
+        "stack-size" => text.parse::<Size>().map(drop),
         "stack-retention" => text.parse::<Retention>().map(drop),
         "stack-route" => text.parse::<super::route::Route>().map(drop),
         "stack-route-path" => super::route::path(text),

@@ -326,7 +326,10 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
         // The receiver lives as long as the run; a closed channel means that nobody cares any more.
         let _ = tx.send(Progress::Exists(id));
         let _ = tx.send(Progress::Idle(id));
-        self.await_ready(kind, &cx, &resolved, &live, began, id.1).await
+        self.await_ready(kind, &cx, &resolved, &live, began, id.1).await?;
+        let settled = kind.settle(&cx, &live).await?;
+        self.with_ids(|ids| ids.insert(&item.key, settled));
+        Ok(())
     }
 
     fn with_ids<T>(&self, f: impl FnOnce(&mut Ids) -> T) -> T {

@@ -221,6 +221,13 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
         async { Ok(Readiness::Ready) }
     }
 
+    /// What others may refer to, once it serves: for kinds of which AWS tells some of that only then (an endpoint, say).
+    /// Those who need it refer to the object as ready.
+    fn settle(_cx: &Cx<Self::Cloud>, live: &Self::Live) -> impl Future<Output = Result<Self::Live>> + Send {
+        let live = live.clone();
+        async { Ok(live) }
+    }
+
     /// One look at an object that is being deleted.
     fn poll_gone(_cx: &Cx<Self::Cloud>, _live: &Self::Live) -> impl Future<Output = Result<Readiness>> + Send {
         async { Ok(Readiness::Gone) }
@@ -278,6 +285,8 @@ pub trait Kind<C>: Send + Sync {
     fn delete<'a>(&'a self, cx: &'a Cx<C>, live: &'a Value) -> BoxFuture<'a, Result<()>>;
     /// See [`Resource::poll`].
     fn poll<'a>(&'a self, cx: &'a Cx<C>, desired: &'a Value, live: &'a Value) -> BoxFuture<'a, Result<Readiness>>;
+    /// See [`Resource::settle`].
+    fn settle<'a>(&'a self, cx: &'a Cx<C>, live: &'a Value) -> BoxFuture<'a, Result<Value>>;
     /// See [`Resource::poll_gone`].
     fn poll_gone<'a>(&'a self, cx: &'a Cx<C>, live: &'a Value) -> BoxFuture<'a, Result<Readiness>>;
 }
@@ -360,6 +369,9 @@ impl<R: Resource> Kind<R::Cloud> for Erased<R> {
             let live = typed(R::KIND, "the live value", live)?;
             typed::<R>(R::KIND, "the desired value", desired)?.poll(cx, &live).await
         })
+    }
+    fn settle<'a>(&'a self, cx: &'a Cx<R::Cloud>, live: &'a Value) -> BoxFuture<'a, Result<Value>> {
+        Box::pin(async move { raw(R::KIND, &R::settle(cx, &typed(R::KIND, "the live value", live)?).await?) })
     }
     fn poll_gone<'a>(&'a self, cx: &'a Cx<R::Cloud>, live: &'a Value) -> BoxFuture<'a, Result<Readiness>> {
         Box::pin(async move { R::poll_gone(cx, &typed(R::KIND, "the live value", live)?).await })
