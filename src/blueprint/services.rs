@@ -1,6 +1,6 @@
 //! `services`: containers on Fargate, spread over the zones, behind the balancer when they have routes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -27,8 +27,8 @@ pub fn expand(
     stack: &Stack,
     network: &Network,
     balancer: Option<&Balancer>,
-    _keys: &Keys,
-    _offers: &Offers,
+    keys: &Keys,
+    offers: &Offers,
     facts: &Facts<'_>,
 ) -> Result<(), Error> {
     if stack.services.is_empty() {
@@ -49,8 +49,9 @@ pub fn expand(
     for (name, section) in &stack.services {
         let origin = format!("services.{name}");
         let name = name.as_str();
-        security(graph, stack, name, section, &groups, balancer, &origin)?;
-        one(graph, name, section, &groups[name], &cluster, network, balancer, facts, &origin)?;
+        security(graph, stack, name, section, &groups, balancer, offers, &origin)?;
+        let used = Used::of(stack, section, keys, offers);
+        one(graph, name, section, &used, &groups[name], &cluster, network, balancer, facts, &origin)?;
     }
     Ok(())
 }
@@ -69,7 +70,39 @@ fn rule(group: &Ref<SecurityGroup>, direction: Direction, port: i32, peer: &Ref<
     }
 }
 
-/// Who may talk to the service: the balancer, when it has routes, and those who use it. Outwards everything is open.
+/// What a service gets from all that it uses.
+#[derive(Default)]
+struct Used {
+    environment: BTreeMap<String, String>,
+    secrets: BTreeMap<String, String>,
+    /// What the execution role must read for the secrets.
+    secret_arns: Vec<String>,
+    /// What it must decrypt them with.
+    key_arns: Vec<String>,
+}
+
+impl Used {
+    fn of(stack: &Stack, section: &Section, keys: &Keys, offers: &Offers) -> Used {
+        let mut out = Used::default();
+        for (used, offer) in section.uses.iter().filter_map(|used| Some((used, offers.get(used)?))) {
+            out.environment.extend(offer.environment.clone());
+            out.secrets.extend(offer.secrets.clone());
+            out.secret_arns.extend(offer.secret_arns.clone());
+            let database = used.strip_prefix("databases.").and_then(|name| stack.databases.get(name));
+            out.key_arns.extend(database.and_then(|d| keys.arn(d.key.as_deref())));
+        }
+        // What the file itself says of a variable counts.
+        let said = |name: &String| section.environment.contains_key(name) || section.secrets.contains_key(name);
+        out.environment.retain(|name, _| !said(name));
+        out.secrets.retain(|name, _| !said(name));
+        out.key_arns.sort();
+        out.key_arns.dedup();
+        out
+    }
+}
+
+/// Who may talk to the service: the balancer, when it has routes, and those who use it; and with whom it may talk.
+#[expect(clippy::too_many_arguments, reason = "all who have to do with each other")]
 fn security(
     graph: &mut Graph,
     stack: &Stack,
@@ -77,6 +110,7 @@ fn security(
     section: &Section,
     groups: &BTreeMap<&str, Ref<SecurityGroup>>,
     balancer: Option<&Balancer>,
+    offers: &Offers,
     origin: &str,
 ) -> Result<(), Error> {
     let group = &groups[name];
@@ -96,7 +130,14 @@ fn security(
         let alb = &balancer.security_group;
         graph.add(format!("{name}-from-alb"), origin, &rule(group, Direction::Ingress, i32::from(port), alb))?;
     }
-    // `uses` names services only, so far; the check of the file has seen to it that they are there.
+    // The check of the file has seen to it that what is used is there.
+    let mut opened = BTreeSet::new();
+    for (used, offer) in section.uses.iter().filter_map(|used| Some((used, offers.get(used)?))) {
+        if let Some(to) = offer.security_group.as_ref().filter(|_| opened.insert(used)) {
+            let open = rule(to, Direction::Ingress, i32::from(offer.port), group);
+            graph.add(format!("{}-from-{name}", super::slug(used)), origin, &open)?;
+        }
+    }
     for used in section.uses.iter().filter_map(|u| u.strip_prefix("services.")) {
         if let Some(to) = groups.get(used) {
             let port = stack.services.iter().find(|(n, _)| n.as_str() == used).and_then(|(_, s)| s.port);
@@ -122,6 +163,10 @@ fn trust(facts: &Facts<'_>) -> Value {
     })
 }
 
+fn merged(first: &BTreeMap<String, String>, second: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    first.iter().chain(second).map(|(k, v)| (k.clone(), v.clone())).collect()
+}
+
 fn policy(statements: Vec<Value>) -> Value {
     json!({"Version": "2012-10-17", "Statement": statements})
 }
@@ -131,7 +176,7 @@ fn allow(actions: &[&str], resources: Vec<String>) -> Value {
 }
 
 /// What ECS itself needs to start the tasks: to write to this log group, and to read this image and these secrets.
-fn execution_policies(section: &Section, logs: &Ref<LogGroup>) -> BTreeMap<String, Value> {
+fn execution_policies(section: &Section, used: &Used, logs: &Ref<LogGroup>) -> BTreeMap<String, Value> {
     let arn = logs.clone().attr("arn");
     let mut out = BTreeMap::from([(
         "logs".to_owned(),
@@ -160,6 +205,12 @@ fn execution_policies(section: &Section, logs: &Ref<LogGroup>) -> BTreeMap<Strin
         if !arns.is_empty() {
             statements.push(allow(&[action], arns));
         }
+    }
+    if !used.secret_arns.is_empty() {
+        statements.push(allow(&["secretsmanager:GetSecretValue"], used.secret_arns.clone()));
+    }
+    if !used.key_arns.is_empty() {
+        statements.push(allow(&["kms:Decrypt"], used.key_arns.clone()));
     }
     if !statements.is_empty() {
         out.insert("secrets".into(), policy(statements));
@@ -210,6 +261,7 @@ fn one(
     graph: &mut Graph,
     name: &str,
     section: &Section,
+    used: &Used,
     group: &Ref<SecurityGroup>,
     cluster: &Ref<Cluster>,
     network: &Network,
@@ -231,7 +283,7 @@ fn one(
         let role = Role { trust: trust(facts), policies, managed: Vec::new(), description: None, tags: Tags::new() };
         graph.add(format!("{name}-{suffix}"), origin, &role)
     };
-    let execution_role = role("exec", execution_policies(section, &logs))?.attr("arn");
+    let execution_role = role("exec", execution_policies(section, used, &logs))?.attr("arn");
     let task_role = role("task", task_policies(section))?.attr("arn");
 
     let container = Container {
@@ -241,8 +293,8 @@ fn one(
         command: section.command.clone().unwrap_or_default(),
         entrypoint: section.entrypoint.clone().unwrap_or_default(),
         ports: section.port.iter().map(|p| i32::from(*p)).collect(),
-        environment: section.environment.clone(),
-        secrets: section.secrets.clone(),
+        environment: merged(&section.environment, &used.environment),
+        secrets: merged(&section.secrets, &used.secrets),
         log_group: Some(logs),
         log_prefix: Some(name.to_owned()),
         stop_timeout: section.stop_timeout.as_ref().map(|d| d.as_secs() as i32),

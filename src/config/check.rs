@@ -1,8 +1,7 @@
 //! The file's shape against its JSON Schema: every violation at once, each at its place and in words.
 //!
 //! This understands what schemars writes for our types and the kinds' structs, not all of JSON Schema. A text that has
-//! a `format` of ours is given to that type's own parser, which says more than a pattern could; other patterns are
-//! left to the types themselves, which read the value afterwards.
+//! a `format` of ours is given to that type's own parser, which says more than a pattern could.
 
 use std::ops::Range;
 
@@ -24,6 +23,19 @@ struct Checker<'a> {
     root: &'a Value,
     partial: bool,
     found: Vec<Diagnostic>,
+}
+
+/// What a text should look like, when it does not look like its pattern. A reference is known only later.
+fn misshapen(text: &str, schema: &Value) -> Option<String> {
+    let pattern = schema["pattern"].as_str().filter(|_| !text.contains("${"))?;
+    if regex_lite::Regex::new(pattern).ok()?.is_match(text) {
+        return None;
+    }
+    let example = schema["examples"].as_array().and_then(|all| all.first()).and_then(Value::as_str);
+    Some(match example {
+        Some(example) => format!("it looks like `{example}`"),
+        None => format!("it must match `{pattern}`"),
+    })
 }
 
 /// Where the walk is.
@@ -196,6 +208,9 @@ impl<'a> Checker<'a> {
         if let Some(Err(wrong)) = check_format(format, text) {
             let message = format!("{}: {}", place.named(), wrong.message);
             self.found.push(Diagnostic::error("invalid-value", message).label(node.span.clone(), "").help(wrong.help));
+        } else if let Some(help) = misshapen(text, schema).filter(|_| check_format(format, text).is_none()) {
+            let message = format!("{} cannot be `{}`", place.named(), short(text));
+            self.found.push(Diagnostic::error("invalid-value", message).label(node.span.clone(), "").help(help));
         } else if schema["minLength"].as_u64().is_some_and(|least| (text.chars().count() as u64) < least) {
             self.found.push(
                 Diagnostic::error("invalid-value", format!("{} is empty", place.named())).label(node.span.clone(), "empty text"),

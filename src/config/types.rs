@@ -72,6 +72,16 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// Everything that a service can name in `uses`.
+    pub fn usable(&self) -> Vec<String> {
+        let names = |section: &str, names: Vec<&Name>| names.into_iter().map(|n| format!("{section}.{n}")).collect::<Vec<_>>();
+        let mut out = names("services", self.services.keys().collect());
+        out.extend(names("databases", self.databases.keys().collect()));
+        out.extend(names("caches", self.caches.keys().collect()));
+        out.extend(names("existing.databases", self.existing.databases.keys().collect()));
+        out
+    }
+
     /// Whether anything in it needs a network.
     pub fn needs_network(&self) -> bool {
         !(self.services.is_empty() && self.databases.is_empty() && self.caches.is_empty())

@@ -242,10 +242,10 @@ impl Checks<'_> {
         }
     }
 
-    /// `did you mean …?` for a reference such as `services.api`.
+    /// `did you mean …?` for a reference such as `databases.main`.
     fn references(&self, text: &str) -> Option<String> {
-        let known: Vec<String> = self.stack.services.keys().map(|name| format!("services.{name}")).collect();
-        if let Some(whole) = known.iter().find(|k| k.strip_prefix("services.") == Some(text)) {
+        let known = self.stack.usable();
+        if let Some(whole) = known.iter().find(|k| k.rsplit('.').next() == Some(text)) {
             return Some(format!("write `{whole}`"));
         }
         suggest::help(text, known.iter().map(String::as_str), "it can use")

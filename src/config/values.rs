@@ -70,6 +70,13 @@ impl Name {
     }
 }
 
+// Ordered and hashed as its text, so that maps can be asked with text.
+impl std::borrow::Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

@@ -152,10 +152,11 @@ fn codes(text: &str) -> bool {
 fn uses(checks: &mut Checks<'_>, path: &str, name: &Name, service: &Service) {
     for (i, used) in service.uses.iter().enumerate() {
         let at = format!("{path}.uses[{i}]");
-        let target =
-            used.strip_prefix("services.").and_then(|n| checks.stack.services.iter().find(|(name, _)| name.as_str() == n));
+        let again = service.uses[..i].contains(used);
+        let target = used.strip_prefix("services.").and_then(|n| checks.stack.services.get_key_value(n));
         match target {
-            None => {
+            None if checks.stack.usable().contains(used) && !again => {}
+            None if !again => {
                 let diagnostic = Diagnostic::error(
                     "unknown-reference",
                     format!("`{path}` uses `{}`, which there is not", crate::config::diagnostic::short(used)),
@@ -181,17 +182,20 @@ fn uses(checks: &mut Checks<'_>, path: &str, name: &Name, service: &Service) {
                 );
                 second_place(checks, &format!("services.{other}"), "has no port");
             }
-            Some(_) if service.uses[..i].contains(used) => {
+            _ if again => {
                 checks.at(
                     &at,
                     "again",
                     Diagnostic::warning("duplicate-reference", format!("`{path}` uses `{used}` twice")).help("once is enough"),
                 );
             }
-            Some(_) => {}
+            _ => {}
         }
     }
 }
+
+/// How many rules a load balancer has unless AWS allows an account more.
+const RULES: usize = 100;
 
 /// No two services may want the same requests, nor two rules the same place.
 pub(super) fn routes(checks: &mut Checks<'_>) {
@@ -202,6 +206,13 @@ pub(super) fn routes(checks: &mut Checks<'_>) {
     let mut routes: Vec<(String, &Name, &Route)> = routes.collect();
     // In the order of the file, so that `first` and `again` are what the reader sees.
     routes.sort_by_key(|(path, _, _)| checks.file.find(path).span.map_or(0, |span| span.start));
+    // What gets everything else needs no rule: it is the listener's own.
+    let ruled: Vec<&(String, &Name, &Route)> = routes.iter().filter(|(_, _, r)| r.path != "/*" || r.host.is_some()).collect();
+    if let Some((path, _, _)) = ruled.get(RULES) {
+        let message = format!("{} routes need a rule each, and AWS gives a load balancer {RULES} at first", ruled.len());
+        let help = "ask AWS for more (quota `Rules per Application Load Balancer`), or let fewer, wider routes do";
+        checks.at(path, "the first too many", Diagnostic::warning("too-many-routes", message).help(help));
+    }
     for (i, (path, name, route)) in routes.iter().enumerate() {
         let before = &routes[..i];
         if let Some((first, other, _)) = before.iter().find(|(_, _, r)| r.same(route)) {
