@@ -71,7 +71,7 @@ pub fn expand(
         protocol: "tcp".into(),
         from_port: 0,
         to_port: 65535,
-        cidr: Some(stack.network.cidr.to_string()),
+        cidr: Some(network.cidr.clone()),
         peer: None,
         description: None,
         tags: Tags::new(),
@@ -95,7 +95,7 @@ pub fn expand(
             subnets: if section.internal { network.app.clone() } else { network.public.clone() },
             security_groups: vec![group.clone()],
             attributes,
-            after: if section.internal { Vec::new() } else { vec![network.gateway.clone().into()] },
+            after: network.gateway.iter().filter(|_| !section.internal).map(|gateway| gateway.clone().into()).collect(),
             tags: Tags::new(),
         },
     )?;

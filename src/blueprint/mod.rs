@@ -17,7 +17,8 @@ mod uses;
 use std::collections::BTreeMap;
 
 use crate::aws::Clients;
-use crate::config::Stack;
+use crate::aws::existing::{Found, Wanted};
+use crate::config::{Name, Stack};
 use crate::engine::{Error, Graph, Registry, Scope};
 
 /// What the expansion must know and the file does not say.
@@ -28,13 +29,35 @@ pub struct Facts<'a> {
     pub zones: Vec<String>,
     /// Whether the file has the section `network`. Without it a network is made only for services.
     pub has_network: bool,
+    /// What the section `existing` refers to.
+    pub existing: Found,
 }
 
 impl<'a> Facts<'a> {
     /// For what works without AWS: the zones that most regions have.
-    pub fn assumed(scope: &'a Scope, has_network: bool) -> Self {
+    pub fn assumed(scope: &'a Scope, has_network: bool, stack: &Stack) -> Self {
         let zones = ('a'..='f').map(|letter| format!("{}{letter}", scope.region)).collect();
-        Facts { scope, zones, has_network }
+        Facts { scope, zones, has_network, existing: Found::assumed(&wanted(stack), &scope.region) }
+    }
+}
+
+/// What the file refers to and somebody else owns: to be looked for before it is expanded.
+pub fn wanted(stack: &Stack) -> Wanted {
+    let section = &stack.existing;
+    let texts = |map: &BTreeMap<Name, String>| map.iter().map(|(k, v)| (k.to_string(), v.clone())).collect();
+    Wanted {
+        network: section.network.as_ref().map(|network| {
+            let mut subnets: Vec<String> =
+                [&network.public, &network.app, &network.data].into_iter().flatten().cloned().collect();
+            subnets.sort();
+            subnets.dedup();
+            (network.vpc.clone(), subnets)
+        }),
+        zones: texts(&section.zones),
+        certificates: texts(&section.certificates),
+        buckets: texts(&section.buckets),
+        databases: texts(&section.databases),
+        repositories: texts(&section.repositories),
     }
 }
 
@@ -73,16 +96,27 @@ impl From<Error> for Failure {
 /// references to what is not there, circles.
 pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) -> Result<Graph, Failure> {
     let mut graph = Graph::default();
-    let mut problems = Vec::new();
+    let missing = facts.existing.missing.iter();
+    let mut problems: Vec<Problem> = missing
+        .map(|m| Problem { at: m.at.clone(), code: "not-there", message: m.message.clone(), help: m.help.clone() })
+        .collect();
+    if !problems.is_empty() {
+        return Err(Failure::Problems(problems));
+    }
     let keys = keys::expand(&mut graph, stack, facts)?;
     let certificates = certificates::expand(&mut graph, stack, facts)?;
     let mut balancer = None;
     if facts.has_network || stack.needs_network() {
-        match network::expand(&mut graph, &stack.network, facts)? {
+        let network = match &stack.existing.network {
+            Some(theirs) => Ok(network::existing(theirs, facts)),
+            None => network::expand(&mut graph, &stack.network, facts)?,
+        };
+        match network {
             Ok(network) => {
                 balancer = load_balancer::expand(&mut graph, stack, &network, &certificates)?;
                 let mut offers = databases::expand(&mut graph, stack, &network, &keys)?;
                 offers.extend(caches::expand(&mut graph, stack, &network, &keys)?);
+                offers.extend(uses::existing(facts));
                 services::expand(&mut graph, stack, &network, balancer.as_ref(), &keys, &offers, facts)?;
             }
             Err(problem) => problems.push(problem),

@@ -11,6 +11,7 @@ use crate::aws::ec2::{
     Address, DefaultSecurityGroup, InternetGateway, NatGateway, Route, RouteTable, RouteTableAssociation, Subnet, Vpc,
     VpcEndpoint,
 };
+use crate::config::existing::ExistingNetwork;
 use crate::config::types::{Nat, Network as Section, Zones};
 use crate::engine::{AnyRef, Error, Graph, Ref};
 
@@ -27,8 +28,10 @@ pub struct Network {
     pub app: Vec<Ref<Subnet>>,
     /// For databases and caches: nothing in them reaches the internet.
     pub data: Vec<Ref<Subnet>>,
-    /// What has a public address comes after this.
-    pub gateway: Ref<InternetGateway>,
+    /// The VPC's addresses.
+    pub cidr: String,
+    /// What has a public address comes after this. None in a network of somebody else's.
+    pub gateway: Option<Ref<InternetGateway>>,
     /// What reaches the internet from a private subnet comes after these.
     pub egress: Vec<AnyRef>,
 }
@@ -59,10 +62,11 @@ pub fn expand(graph: &mut Graph, section: &Section, facts: &Facts<'_>) -> Result
 
     let mut network = Network {
         vpc: vpc.clone(),
+        cidr: cidr.to_string(),
         public: Vec::new(),
         app: Vec::new(),
         data: Vec::new(),
-        gateway: gateway.clone(),
+        gateway: Some(gateway.clone()),
         egress: Vec::new(),
     };
     let mut tables = vec![public_table.clone(), data_table.clone()];
@@ -104,6 +108,20 @@ pub fn expand(graph: &mut Graph, section: &Section, facts: &Facts<'_>) -> Result
     let service = format!("com.amazonaws.{}.s3", facts.scope.region);
     graph.add("s3", ORIGIN, &VpcEndpoint { vpc, service, route_tables: tables, tags: Tags::new() })?;
     Ok(Ok(network))
+}
+
+/// A network of somebody else's: nothing in it is made, and nothing of it changed.
+pub fn existing(section: &ExistingNetwork, facts: &Facts<'_>) -> Network {
+    let subnets = |ids: &[String]| ids.iter().map(Ref::physical).collect::<Vec<_>>();
+    Network {
+        vpc: Ref::physical(&section.vpc),
+        public: subnets(&section.public),
+        app: subnets(&section.app),
+        data: subnets(if section.data.is_empty() { &section.app } else { &section.data }),
+        cidr: facts.existing.vpc.as_ref().map(|vpc| vpc.cidr.clone()).unwrap_or_default(),
+        gateway: None,
+        egress: Vec::new(),
+    }
 }
 
 /// The `n`th of the blocks that are `by` bits smaller than the VPC.

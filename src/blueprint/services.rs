@@ -176,13 +176,13 @@ fn allow(actions: &[&str], resources: Vec<String>) -> Value {
 }
 
 /// What ECS itself needs to start the tasks: to write to this log group, and to read this image and these secrets.
-fn execution_policies(section: &Section, used: &Used, logs: &Ref<LogGroup>) -> BTreeMap<String, Value> {
+fn execution_policies(section: &Section, image: &str, used: &Used, logs: &Ref<LogGroup>) -> BTreeMap<String, Value> {
     let arn = logs.clone().attr("arn");
     let mut out = BTreeMap::from([(
         "logs".to_owned(),
         policy(vec![allow(&["logs:CreateLogStream", "logs:PutLogEvents"], vec![format!("{arn}:*")])]),
     )]);
-    if let Some(repository) = ecr_repository(&section.image) {
+    if let Some(repository) = ecr_repository(image) {
         out.insert(
             "image".into(),
             policy(vec![
@@ -216,6 +216,16 @@ fn execution_policies(section: &Section, used: &Used, logs: &Ref<LogGroup>) -> B
         out.insert("secrets".into(), policy(statements));
     }
     out
+}
+
+/// The image, with the address of the repository when that is somebody else's.
+fn image(text: &str, facts: &Facts<'_>) -> String {
+    let theirs = text.strip_prefix("existing.repositories.").and_then(|rest| {
+        let end = rest.find([':', '@']).unwrap_or(rest.len());
+        let (name, tag) = rest.split_at(end);
+        Some(format!("{}{tag}", facts.existing.repositories.get(name)?))
+    });
+    theirs.unwrap_or_else(|| text.to_owned())
 }
 
 /// The ARN of the repository, when the image lies in a private one of ECR.
@@ -270,6 +280,7 @@ fn one(
     origin: &str,
 ) -> Result<(), Error> {
     let scope = facts.scope;
+    let image = image(&section.image, facts);
     let logs = graph.add(
         name,
         origin,
@@ -283,12 +294,12 @@ fn one(
         let role = Role { trust: trust(facts), policies, managed: Vec::new(), description: None, tags: Tags::new() };
         graph.add(format!("{name}-{suffix}"), origin, &role)
     };
-    let execution_role = role("exec", execution_policies(section, used, &logs))?.attr("arn");
+    let execution_role = role("exec", execution_policies(section, &image, used, &logs))?.attr("arn");
     let task_role = role("task", task_policies(section))?.attr("arn");
 
     let container = Container {
         name: name.to_owned(),
-        image: section.image.clone(),
+        image: image.clone(),
         essential: Some(true),
         command: section.command.clone().unwrap_or_default(),
         entrypoint: section.entrypoint.clone().unwrap_or_default(),

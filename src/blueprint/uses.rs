@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::Facts;
 use crate::aws::ec2::SecurityGroup;
+use crate::aws::existing::Database;
 use crate::engine::Ref;
 
 /// By how it is written in `uses`: `databases.main`.
@@ -20,4 +22,27 @@ pub struct Offer {
     pub secrets: BTreeMap<String, String>,
     /// The ARNs of the secrets that the execution role must read for that.
     pub secret_arns: Vec<String>,
+}
+
+/// The name of an environment variable: `DATABASE_MAIN_HOST`.
+pub fn variable(what: &str, name: &str, field: &str) -> String {
+    format!("{what}_{name}_{field}").to_ascii_uppercase().replace('-', "_")
+}
+
+/// What databases of somebody else's have to offer. Their owner lets the service in.
+pub fn existing(facts: &Facts<'_>) -> Offers {
+    let one = |(name, database): (&String, &Database)| {
+        let variable = |field: &str| variable("database", name, field);
+        let mut environment = BTreeMap::from([
+            (variable("host"), database.host.clone()),
+            (variable("port"), database.port.to_string()),
+            (variable("user"), database.user.clone()),
+        ]);
+        environment.extend(database.database.clone().map(|it| (variable("name"), it)));
+        let secrets = database.secret_arn.iter().map(|arn| (variable("password"), format!("{arn}:password::"))).collect();
+        let secret_arns = database.secret_arn.iter().cloned().collect();
+        let offer = Offer { security_group: None, port: database.port, environment, secrets, secret_arns };
+        (format!("existing.databases.{name}"), offer)
+    };
+    facts.existing.databases.iter().map(one).collect()
 }

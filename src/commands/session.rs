@@ -4,6 +4,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use super::{Aws, Result, StackFile, Stop, stack_schema};
+use crate::aws::existing::Found;
 use crate::aws::{self, Clients};
 use crate::blueprint::{self, Facts, Failure};
 use crate::config::{self, Loaded, Report};
@@ -64,7 +65,7 @@ pub fn offline(loaded: &Loaded) -> Result<Graph> {
         account: "000000000000".into(),
         partition: "aws".into(),
     };
-    let facts = Facts::assumed(&scope, loaded.at("network").is_some());
+    let facts = Facts::assumed(&scope, loaded.at("network").is_some(), &loaded.stack);
     expand(loaded, &facts, &aws::registry())
 }
 
@@ -120,8 +121,9 @@ impl Session {
 
     /// The file's objects.
     pub async fn graph(&self, loaded: &Loaded) -> Result<Graph> {
-        let zones = self.cx.cloud.zones().await?;
-        let facts = Facts { scope: &self.cx.scope, zones, has_network: loaded.at("network").is_some() };
+        let wanted = blueprint::wanted(&loaded.stack);
+        let (zones, existing) = tokio::try_join!(self.cx.cloud.zones(), Found::look(&self.cx.cloud, &wanted))?;
+        let facts = Facts { scope: &self.cx.scope, zones, has_network: loaded.at("network").is_some(), existing };
         expand(loaded, &facts, &self.registry)
     }
 

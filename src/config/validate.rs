@@ -1,5 +1,6 @@
 //! What the shape cannot say: whether the values make sense together. Asks AWS nothing.
 
+mod existing;
 mod limits;
 mod services;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub fn validate(stack: &Stack, file: &Node, env: &str) -> Vec<Diagnostic> {
     checks.tags();
     checks.network();
     checks.load_balancer();
+    existing::existing(&mut checks);
     limits::names(&mut checks);
     services::services(&mut checks);
     services::routes(&mut checks);

@@ -111,13 +111,24 @@ async fn route_tables(cx: &Cx) -> Result<Arc<Vec<aws_sdk_ec2::types::RouteTable>
         .await
 }
 
-/// The security groups of the stack's VPCs.
+/// The security groups of the stack's VPCs, and those of its own in a VPC of somebody else's.
 pub(super) async fn security_groups(cx: &Cx) -> Result<Arc<Vec<aws_sdk_ec2::types::SecurityGroup>>> {
+    let with = |filters: Vec<Filter>| async {
+        let pages = cx.cloud.ec2.describe_security_groups().set_filters(Some(filters)).into_paginator().items().send();
+        pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ec2:DescribeSecurityGroups"))
+    };
     cx.reads
         .once("ec2.security_groups", async {
-            let Some(filter) = in_our_vpcs(cx, "vpc-id").await? else { return Ok(Vec::new()) };
-            let pages = cx.cloud.ec2.describe_security_groups().filters(filter).into_paginator().items().send();
-            pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ec2:DescribeSecurityGroups"))
+            let inside = async {
+                match in_our_vpcs(cx, "vpc-id").await? {
+                    Some(filter) => with(vec![filter]).await,
+                    None => Ok(Vec::new()),
+                }
+            };
+            let (mut groups, tagged) = tokio::try_join!(inside, with(ours(cx)))?;
+            let elsewhere: Vec<_> = tagged.into_iter().filter(|t| groups.iter().all(|g| g.group_id != t.group_id)).collect();
+            groups.extend(elsewhere);
+            Ok(groups)
         })
         .await
 }

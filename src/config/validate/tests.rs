@@ -39,3 +39,26 @@ fn tags_and_zones_have_limits() {
     let text = format!("stack: a\nregion: us-east-1\nnetwork: {{zones: [us-east-1a, us-east-1a]}}\ntags:\n  {long}: x\n{tags}");
     insta::assert_snapshot!(refused(&text, None));
 }
+
+#[test]
+fn what_somebody_else_owns_must_be_named() {
+    let text = "stack: a\nregion: us-east-1\nnetwork: {zones: 2}\nexisting:\n  network: {vpc: vpc-1, app: [], public: [subnet-1]}\n  repositories: {web: team/web}\n  databases: {old: legacy}\nservices:\n  a: {image: existing.repositories.wbe:1, port: 80, routes: [/*], uses: [existing.databases.odl]}\n  b: {image: existing.repositories.web, uses: [existing.databases.old]}\n";
+    insta::assert_snapshot!(refused(text, None));
+}
+
+#[test]
+fn texts_have_the_shape_of_what_they_name() {
+    let text = "stack: a\nregion: us-east-1\nexisting: {network: {vpc: my-vpc, app: [s]}}\ndatabases: {main: {engine: postgres, version: 16, class: t4g.micro, storage: 20GB}}\ncaches: {main: {engine: valkey, node: small}}\n";
+    insta::assert_snapshot!(refused(text, None));
+}
+
+#[test]
+fn a_balancer_has_a_hundred_rules_at_first() {
+    let routes = |n: usize| (0..n).map(|i| format!("/r{i}")).collect::<Vec<_>>().join(", ");
+    let text = |n: usize| {
+        format!("stack: a\nregion: us-east-1\nservices:\n  a: {{image: i, port: 80, routes: [{}, \"/*\"]}}\n", routes(n))
+    };
+    assert!(loaded(&text(100)).warnings.is_empty());
+    let said = loaded(&text(102)).warnings.render(100, false, true);
+    assert!(said.contains("102 routes need a rule each") && said.contains("too-many-routes"), "{said}");
+}
