@@ -32,6 +32,8 @@ pub struct Network {
     pub cidr: String,
     /// What has a public address comes after this. None in a network of somebody else's.
     pub gateway: Option<Ref<InternetGateway>>,
+    /// What reaches the internet from a public subnet comes after these.
+    pub internet: Vec<AnyRef>,
     /// What reaches the internet from a private subnet comes after these.
     pub egress: Vec<AnyRef>,
 }
@@ -58,7 +60,7 @@ pub fn expand(graph: &mut Graph, section: &Section, facts: &Facts<'_>) -> Result
     let data_table = table(graph, "data")?;
     let to_internet =
         Route { table: public_table.clone(), destination: ANYWHERE.into(), gateway: Some(gateway.clone()), nat: None };
-    graph.add("public-internet", ORIGIN, &to_internet)?;
+    let internet = graph.add("public-internet", ORIGIN, &to_internet)?;
 
     let mut network = Network {
         vpc: vpc.clone(),
@@ -67,6 +69,7 @@ pub fn expand(graph: &mut Graph, section: &Section, facts: &Facts<'_>) -> Result
         app: Vec::new(),
         data: Vec::new(),
         gateway: Some(gateway.clone()),
+        internet: vec![internet.into()],
         egress: Vec::new(),
     };
     let mut tables = vec![public_table.clone(), data_table.clone()];
@@ -120,6 +123,7 @@ pub fn existing(section: &ExistingNetwork, facts: &Facts<'_>) -> Network {
         data: subnets(if section.data.is_empty() { &section.app } else { &section.data }),
         cidr: facts.existing.vpc.as_ref().map(|vpc| vpc.cidr.clone()).unwrap_or_default(),
         gateway: None,
+        internet: Vec::new(),
         egress: Vec::new(),
     }
 }

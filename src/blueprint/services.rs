@@ -330,7 +330,7 @@ fn one(
     )?;
 
     let behind = balancer.and_then(|b| b.targets.get(name)).zip(section.port);
-    let mut after = network.egress.clone();
+    let mut after = if section.public { network.internet.clone() } else { network.egress.clone() };
     after.extend(behind.iter().flat_map(|((_, attached), _)| attached.iter().cloned()));
     let scaled = section.scale.as_ref();
     let tasks = i32::try_from(section.tasks()).unwrap_or(i32::MAX);
@@ -345,9 +345,9 @@ fn one(
             weight: 1,
             base: 0,
         }]),
-        subnets: network.app.clone(),
+        subnets: if section.public { network.public.clone() } else { network.app.clone() },
         security_groups: vec![group.clone()],
-        assign_public_ip: false,
+        assign_public_ip: section.public,
         load_balancers: behind
             .iter()
             .map(|((target, _), port)| LoadBalancerTarget {

@@ -79,6 +79,10 @@ pub struct Service {
     /// Whether it runs on Fargate Spot: cheaper, and stopped with two minutes' notice.
     #[serde(default)]
     pub spot: bool,
+    /// Whether its tasks have public addresses of their own and so need no NAT gateway. Nobody else gets in by them: what may
+    /// come in is the same.
+    #[serde(default)]
+    pub public: bool,
     /// Whether `aws ecs execute-command` may open a shell in it.
     #[serde(default)]
     pub exec: bool,

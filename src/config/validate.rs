@@ -171,7 +171,7 @@ impl Checks<'_> {
                     .help("write `zones: 2` or more, or remove the routes of all services"),
             );
         }
-        if network.nat == Nat::None && !self.stack.services.is_empty() {
+        if network.nat == Nat::None && self.stack.services.values().any(|service| !service.public) {
             self.at(
                 "network.nat",
                 "no way out",
@@ -179,7 +179,7 @@ impl Checks<'_> {
                     "no-way-out",
                     "without a NAT gateway the services' tasks cannot pull their images or write their logs",
                 )
-                .help("write `nat: single`, or give the network endpoints for ECR, S3 and CloudWatch Logs under `resources`"),
+                .help("write `nat: single`, `public: true` in the services, or give the network endpoints for ECR, S3 and CloudWatch Logs under `resources`"),
             );
         }
     }

@@ -6,8 +6,13 @@ use crate::support::aws::LocalAws;
 use crate::support::run::Place;
 
 /// Every stack file that is published, with the environments to try it in.
-pub const FILES: &[(&str, &[&str])] =
-    &[("stacks/webapp.yaml", &["", "production", "staging"]), ("stacks/small.yaml", &[""]), ("examples/resources.yaml", &[""])];
+pub const FILES: &[(&str, &[&str])] = &[
+    ("stacks/webapp.yaml", &["", "production", "staging"]),
+    ("stacks/small.yaml", &["", "production"]),
+    ("stacks/shop.yaml", &["", "load-test"]),
+    ("examples/smallest.yaml", &[""]),
+    ("examples/resources.yaml", &[""]),
+];
 
 pub fn published(file: &str) -> String {
     format!("{}/{file}", env!("CARGO_MANIFEST_DIR"))
@@ -70,7 +75,7 @@ fn a_plan_narrow_wide_and_in_colour() {
         for color in ["never", "always"] {
             let mut place = Place::with(&account);
             place.set("COLUMNS", width);
-            place.file("s.yaml", &std::fs::read_to_string(published("stacks/small.yaml")).unwrap());
+            place.file("s.yaml", &std::fs::read_to_string(published("examples/smallest.yaml")).unwrap());
             let plan =
                 place.stack(&["plan", "s.yaml", "--verbose", "--color", color]).ok().stdout.replace(&account.id, "ACCOUNT");
             if color == "never" {
@@ -141,7 +146,7 @@ fn without_aws_the_error_says_what_to_check() {
     {
         place.set(name, value);
     }
-    place.file("s.yaml", &std::fs::read_to_string(published("stacks/small.yaml")).unwrap());
+    place.file("s.yaml", &std::fs::read_to_string(published("examples/smallest.yaml")).unwrap());
     let output = place.stack(&["plan", "s.yaml"]).exits(1);
     assert!(output.stderr.contains("sts:GetCallerIdentity") && output.stderr.contains("--endpoint-url"), "{}", output.stderr);
 }

@@ -9,6 +9,7 @@ mod architecture;
 mod calls;
 mod cli;
 mod drift;
+mod existing;
 mod lifecycle;
 mod local;
 mod plugin;

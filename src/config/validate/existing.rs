@@ -28,6 +28,14 @@ fn network(checks: &mut Checks<'_>) {
                 .help("name subnets in two zones or more"),
         );
     }
+    for (name, _) in checks.stack.services.iter().filter(|(_, s)| s.public && network.public.is_empty()) {
+        let message = format!("`services.{name}` is to stand in public subnets, and `existing.network` names none");
+        checks.at_key(
+            &format!("services.{name}.public"),
+            "where?",
+            Diagnostic::error("no-subnets", message).help("add `public: [subnet-…]` to `existing.network`"),
+        );
+    }
     if !checks.stack.is_load_balanced() {
         return;
     }
