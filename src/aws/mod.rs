@@ -2,6 +2,7 @@
 //!
 //! One folder per service, one file per kind. A new kind is a file, its `mod` line, and a line in [`registry`].
 
+pub mod acm;
 pub mod autoscaling;
 pub mod clients;
 pub mod ec2;
@@ -9,6 +10,7 @@ pub mod ecs;
 pub mod elbv2;
 pub mod error;
 pub mod iam;
+pub mod kms;
 pub mod logs;
 pub mod names;
 pub mod tags;
@@ -66,6 +68,10 @@ pub fn registry() -> engine::Registry<Clients> {
         .with::<elbv2::Listener>()
         .with::<elbv2::ListenerRule>()
         .with::<iam::Role>()
+        .with::<kms::Key>()
+        .with::<kms::Alias>()
+        .with::<acm::Certificate>()
+        .with::<acm::Validation>()
         .with::<logs::LogGroup>()
         .with::<ecs::Cluster>()
         .with::<ecs::TaskDefinition>()

@@ -27,7 +27,7 @@ pub fn expand(
     stack: &Stack,
     network: &Network,
     balancer: Option<&Balancer>,
-    _keys: &Keys,
+    keys: &Keys,
     _offers: &Offers,
     facts: &Facts<'_>,
 ) -> Result<(), Error> {
@@ -50,7 +50,7 @@ pub fn expand(
         let origin = format!("services.{name}");
         let name = name.as_str();
         security(graph, stack, name, section, &groups, balancer, &origin)?;
-        one(graph, name, section, &groups[name], &cluster, network, balancer, facts, &origin)?;
+        one(graph, name, section, &groups[name], &cluster, network, balancer, keys, facts, &origin)?;
     }
     Ok(())
 }
@@ -214,6 +214,7 @@ fn one(
     cluster: &Ref<Cluster>,
     network: &Network,
     balancer: Option<&Balancer>,
+    keys: &Keys,
     facts: &Facts<'_>,
     origin: &str,
 ) -> Result<(), Error> {
@@ -224,6 +225,7 @@ fn one(
         &LogGroup {
             name: format!("/stack/{}/{}/{name}", scope.stack, scope.env),
             retention_days: section.logs.retention.days().map(i32::from),
+            kms_key: Some(keys.arn(None).unwrap_or_default()),
             tags: Tags::new(),
         },
     )?;
