@@ -148,7 +148,8 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
             "PriorityInUse",
         ]),
         "iam:CreateRole" | "iam:UpdateAssumeRolePolicy" => message.contains("nvalid principal"),
-        "iam:PutRolePolicy" | "iam:AttachRolePolicy" | "iam:TagRole" => any(&["NoSuchEntity", "NoSuchEntityException"]),
+        "iam:PutRolePolicy" | "iam:AttachRolePolicy" | "iam:TagRole" | "iam:PutGroupPolicy" | "iam:AddUserToGroup"
+        | "iam:TagUser" => any(&["NoSuchEntity", "NoSuchEntityException"]),
         "logs:PutRetentionPolicy" | "logs:TagResource" => any(&["ResourceNotFoundException"]),
         // A key that was just made, or its policy, is not known to CloudWatch Logs yet.
         "logs:CreateLogGroup" | "logs:AssociateKmsKey" => message.contains("KMS key"),

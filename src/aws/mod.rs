@@ -68,6 +68,8 @@ pub fn registry() -> engine::Registry<Clients> {
         .with::<elbv2::Listener>()
         .with::<elbv2::ListenerRule>()
         .with::<iam::Role>()
+        .with::<iam::Group>()
+        .with::<iam::User>()
         .with::<kms::Key>()
         .with::<kms::Alias>()
         .with::<acm::Certificate>()
