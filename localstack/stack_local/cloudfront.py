@@ -360,3 +360,10 @@ def all_tags(account: str, region: str) -> dict[str, dict[str, str]]:
     if region != "us-east-1":
         return {}
     return {f"arn:aws:cloudfront::{account}:distribution/{kept.id}": kept.tags for kept in _state.at(account, "").distributions.values()}
+
+
+def uses_certificate(account: str, arn: str) -> list[str]:
+    """The distributions that serve with this certificate."""
+    kept = _state.at(account, "").distributions.values()
+    serving = [d for d in kept if (d.config.get("ViewerCertificate") or {}).get("ACMCertificateArn") == arn]
+    return sorted(f"arn:aws:cloudfront::{account}:distribution/{d.id}" for d in serving)

@@ -969,3 +969,13 @@ def remove_tags(call: Call) -> dict:
 def all_tags(account: str, region: str) -> dict[str, dict[str, str]]:
     """For the tagging API, which knows balancers and target groups, listeners and rules alike."""
     return _state.at(account, region).tags
+
+
+def uses_certificate(account: str, region: str, arn: str) -> list[str]:
+    """The load balancers with a listener that serves with this certificate."""
+    state = _state.at(account, region)
+    return sorted({
+        listener["LoadBalancerArn"]
+        for listener in state.listeners.values()
+        if arn in [c["CertificateArn"] for c in listener.get("Certificates", [])] + state.certificates.get(listener["ListenerArn"], [])
+    })

@@ -22,3 +22,31 @@ def delete_group(call: Call) -> dict:
         if group.policies:
             raise fault("DeleteConflict", "Cannot delete entity, must delete policies first.", status=409)
     return call.stock()
+
+
+@operations.on("DeleteUser")
+def delete_user(call: Call) -> dict:
+    iam = _iam(call)
+    user = iam.users.get(call["UserName"])
+    if user is not None:
+        # In AWS's words, as far as it has been seen to say them.
+        kept = [
+            (user.password, "must delete login profile first"),
+            (user.access_keys, "must delete access keys first"),
+            (user.mfa_devices, "must delete MFA device first"),
+            (user.signing_certificates, "must delete signing certificates first"),
+            (user.ssh_public_keys, "must delete SSH public keys first"),
+            (any(user in group.users for group in iam.groups.values()), "must remove users from group first"),
+        ]
+        for there, words in kept:
+            if there:
+                raise fault("DeleteConflict", f"Cannot delete entity, {words}.", status=409)
+    return call.stock()
+
+
+@operations.on("DeleteVirtualMFADevice")
+def delete_virtual_mfa_device(call: Call) -> dict:
+    serial = call["SerialNumber"]
+    if any(serial in user.mfa_devices for user in _iam(call).users.values()):
+        raise fault("DeleteConflict", "MFA VirtualDevice in use. Must deactivate first.", status=409)
+    return call.stock()

@@ -8,7 +8,7 @@ import importlib
 
 from localstack.services.plugins import Service, aws_provider
 
-WRAPPED = ("ec2", "iam", "resourcegroupstaggingapi")
+WRAPPED = ("acm", "ec2", "iam", "logs", "resourcegroupstaggingapi")
 
 
 def _operations(module: str):
@@ -43,6 +43,8 @@ cloudfront = _ours("cloudfront", "cloudfront")
 autoscaling = _ours("application-autoscaling", "autoscaling")
 budgets = _ours("budgets", "budgets")
 
+acm = _wrapping("acm", "acm")
 ec2 = _wrapping("ec2", "ec2")
 iam = _wrapping("iam", "iam")
+logs = _wrapping("logs", "logs")
 tagging = _wrapping("resourcegroupstaggingapi", "tagging")

@@ -12,8 +12,10 @@ SETTINGS = {
     "GATEWAY_WORKER_COUNT": "64",
     "LAMBDA_RUNTIME_EXECUTOR": "local",
     # LocalStack has providers of its own for these; ours wrap them.
+    "PROVIDER_OVERRIDE_ACM": "stack",
     "PROVIDER_OVERRIDE_EC2": "stack",
     "PROVIDER_OVERRIDE_IAM": "stack",
+    "PROVIDER_OVERRIDE_LOGS": "stack",
     "PROVIDER_OVERRIDE_RESOURCEGROUPSTAGGINGAPI": "stack",
     # LocalStack signs its own calls with these; a user's real credentials are nobody's business here.
     "AWS_ACCESS_KEY_ID": "test",

@@ -62,3 +62,33 @@ class Roles(Case):
         group = [g for g in answer["GroupDetailList"] if g["GroupName"] == "told-group"][0]
         self.assertEqual((user["GroupList"], user["Tags"], user["Path"]), (["told-group"], [{"Key": "stack:key", "Value": "u"}], "/stack/a/b/"))
         self.assertEqual(group["AttachedManagedPolicies"][0]["PolicyArn"], MANAGED)
+
+
+class Users(Case):
+    def test_a_user_until_it_is_bare(self):
+        self.iam.create_user(UserName="bob")
+        self.iam.create_group(GroupName="bobs")
+        key = self.iam.create_access_key(UserName="bob")["AccessKey"]["AccessKeyId"]
+        self.iam.create_login_profile(UserName="bob", Password="a-long-Passw0rd!")
+        serial = self.iam.create_virtual_mfa_device(VirtualMFADeviceName="bob")["VirtualMFADevice"]["SerialNumber"]
+        self.iam.enable_mfa_device(UserName="bob", SerialNumber=serial, AuthenticationCode1="123456", AuthenticationCode2="654321")
+        self.iam.add_user_to_group(GroupName="bobs", UserName="bob")
+        self.iam.put_user_policy(UserName="bob", PolicyName="inline", PolicyDocument=POLICY)
+        for undo in (
+            lambda: self.iam.delete_login_profile(UserName="bob"),
+            lambda: self.iam.delete_access_key(UserName="bob", AccessKeyId=key),
+            lambda: self.iam.deactivate_mfa_device(UserName="bob", SerialNumber=serial),
+            lambda: self.iam.remove_user_from_group(GroupName="bobs", UserName="bob"),
+            lambda: self.iam.delete_user_policy(UserName="bob", PolicyName="inline"),
+        ):
+            self.refused("DeleteConflict", self.iam.delete_user, 409, UserName="bob")
+            undo()
+        self.iam.delete_user(UserName="bob")
+        self.iam.delete_virtual_mfa_device(SerialNumber=serial)
+        self.assertEqual(self.iam.list_virtual_mfa_devices()["VirtualMFADevices"], [])
+
+    def test_an_mfa_device_that_somebody_has(self):
+        self.iam.create_user(UserName="carol")
+        serial = self.iam.create_virtual_mfa_device(VirtualMFADeviceName="carol")["VirtualMFADevice"]["SerialNumber"]
+        self.iam.enable_mfa_device(UserName="carol", SerialNumber=serial, AuthenticationCode1="123456", AuthenticationCode2="654321")
+        self.refused("DeleteConflict", self.iam.delete_virtual_mfa_device, 409, SerialNumber=serial)

@@ -14,3 +14,13 @@ class LogGroups(Case):
         self.refused("ResourceAlreadyExistsException", self.logs.create_log_group, 400, logGroupName="/stack/a/web")
         self.logs.delete_log_group(logGroupName="/stack/a/web")
         self.refused("ResourceNotFoundException", self.logs.delete_log_group, 400, logGroupName="/stack/a/web")
+
+    def test_a_key_comes_and_goes(self):
+        self.logs.create_log_group(logGroupName="/stack/k/web")
+        key = lambda: self.logs.describe_log_groups(logGroupNamePrefix="/stack/k/")["logGroups"][0].get("kmsKeyId")  # noqa: E731
+        arn = "arn:aws:kms:us-east-1:000000000000:key/1"
+        self.logs.associate_kms_key(logGroupName="/stack/k/web", kmsKeyId=arn)
+        self.assertEqual(key(), arn)
+        self.logs.disassociate_kms_key(logGroupName="/stack/k/web")
+        self.assertIsNone(key())
+        self.refused("ResourceNotFoundException", self.logs.associate_kms_key, 400, logGroupName="/no/such", kmsKeyId=arn)

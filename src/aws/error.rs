@@ -148,8 +148,14 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
             "PriorityInUse",
         ]),
         "iam:CreateRole" | "iam:UpdateAssumeRolePolicy" => message.contains("nvalid principal"),
-        "iam:PutRolePolicy" | "iam:AttachRolePolicy" | "iam:TagRole" => any(&["NoSuchEntity", "NoSuchEntityException"]),
+        "iam:PutRolePolicy" | "iam:AttachRolePolicy" | "iam:TagRole" | "iam:PutGroupPolicy" | "iam:AddUserToGroup"
+        | "iam:TagUser" => any(&["NoSuchEntity", "NoSuchEntityException"]),
         "logs:PutRetentionPolicy" | "logs:TagResource" => any(&["ResourceNotFoundException"]),
+        // A key that was just made, or its policy, is not known to CloudWatch Logs yet.
+        "logs:CreateLogGroup" | "logs:AssociateKmsKey" => message.contains("KMS key"),
+        "kms:CreateAlias" | "kms:UpdateAlias" | "kms:EnableKeyRotation" | "kms:PutKeyPolicy" | "kms:TagResource" => {
+            any(&["NotFoundException"])
+        }
         _ => operation.starts_with("ec2:") && code.ends_with("NotFound") && expects_presence(operation),
     };
     if not_yet

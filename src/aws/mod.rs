@@ -2,6 +2,7 @@
 //!
 //! One folder per service, one file per kind. A new kind is a file, its `mod` line, and a line in [`registry`].
 
+pub mod acm;
 pub mod autoscaling;
 pub mod clients;
 pub mod ec2;
@@ -10,6 +11,7 @@ pub mod elbv2;
 pub mod error;
 pub mod existing;
 pub mod iam;
+pub mod kms;
 pub mod logs;
 pub mod names;
 pub mod tags;
@@ -67,6 +69,12 @@ pub fn registry() -> engine::Registry<Clients> {
         .with::<elbv2::Listener>()
         .with::<elbv2::ListenerRule>()
         .with::<iam::Role>()
+        .with::<iam::Group>()
+        .with::<iam::User>()
+        .with::<kms::Key>()
+        .with::<kms::Alias>()
+        .with::<acm::Certificate>()
+        .with::<acm::Validation>()
         .with::<logs::LogGroup>()
         .with::<ecs::Cluster>()
         .with::<ecs::TaskDefinition>()

@@ -1,10 +1,14 @@
 //! `certificates`: what encrypts on the way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Facts;
+use crate::aws::Tags;
+use crate::aws::acm::{Certificate, Validation, bare, validation_name};
+use crate::aws::clients::CLOUDFRONT_REGION;
 use crate::config::Stack;
-use crate::engine::{Error, Graph};
+use crate::config::encryption::CertificateSection;
+use crate::engine::{Error, Graph, Ref};
 
 /// The certificates of the stack and those of others that it refers to.
 #[derive(Default)]
@@ -27,6 +31,68 @@ impl Certificates {
     }
 }
 
-pub fn expand(_graph: &mut Graph, _stack: &Stack, _facts: &Facts<'_>) -> Result<Certificates, Error> {
-    Ok(Certificates::default())
+/// The zone as the file means it: `existing.zones.NAME` is an id or a domain there. The kind finds the id of a domain.
+fn zone(stack: &Stack, section: &CertificateSection) -> Option<String> {
+    let text = section.zone.as_deref()?;
+    let of = |name: &str| stack.existing.zones.iter().find(|(n, _)| n.as_str() == name).map(|(_, zone)| zone.clone());
+    Some(text.strip_prefix("existing.zones.").and_then(of).unwrap_or_else(|| text.to_owned()))
+}
+
+pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<Certificates, Error> {
+    let mut out = Certificates::default();
+    // A listener and a distribution serve with a certificate only once it is issued.
+    let arn = |certificate: &Ref<Certificate>| certificate.clone().attr("arn").ready().to_string();
+    let here = facts.scope.region == CLOUDFRONT_REGION;
+    let used = |by: Option<&String>, text: &str| by.is_some_and(|used| used == text);
+    let mut proofs: BTreeMap<(String, String), (Vec<Ref<Certificate>>, String)> = BTreeMap::new();
+    for (name, section) in &stack.certificates {
+        let origin = format!("certificates.{name}");
+        let text = origin.clone();
+        let zone = zone(stack, section);
+        let mut names = section.names.clone();
+        names.sort();
+        names.dedup();
+        let mut add = |graph: &mut Graph, object: String, region: &str| -> Result<Ref<Certificate>, Error> {
+            let certificate = Certificate {
+                region: region.to_owned(),
+                domain: section.domain.clone(),
+                names: names.iter().filter(|n| **n != section.domain).cloned().collect(),
+                zone: zone.clone(),
+                tags: Tags::new(),
+            };
+            let certificate = graph.add(object, &origin, &certificate)?;
+            if let Some(zone) = &zone {
+                let domains: BTreeSet<&str> = section.names.iter().chain([&section.domain]).map(|n| bare(n)).collect();
+                for domain in domains {
+                    let proof = proofs.entry((zone.clone(), domain.to_owned())).or_insert_with(|| (Vec::new(), origin.clone()));
+                    proof.0.push(certificate.clone());
+                }
+            }
+            Ok(certificate)
+        };
+        let for_cdn = used(stack.cdn.as_ref().and_then(|cdn| cdn.certificate.as_ref()), &text);
+        let for_balancer = used(stack.load_balancer.as_ref().and_then(|b| b.certificate.as_ref()), &text);
+        // One that only CloudFront uses is made only there; one that nobody uses yet is in the stack's own region.
+        if here || for_balancer || !for_cdn {
+            let certificate = add(graph, name.to_string(), &facts.scope.region)?;
+            if here {
+                out.global.insert(text.clone(), arn(&certificate));
+            }
+            out.regional.insert(text.clone(), arn(&certificate));
+        }
+        if for_cdn && !here {
+            let certificate = add(graph, format!("{name}-global"), CLOUDFRONT_REGION)?;
+            out.global.insert(text, arn(&certificate));
+        }
+    }
+    for ((zone, domain), (certificates, origin)) in proofs {
+        graph.add(validation_name(&domain), &origin, &Validation { zone, domain, certificates })?;
+    }
+    // Those that are given by their ARN. (A domain is looked up by whoever reads `existing`.)
+    for (name, known) in stack.existing.certificates.iter().filter(|(_, known)| known.starts_with("arn:")) {
+        let text = format!("existing.certificates.{name}");
+        out.regional.insert(text.clone(), known.clone());
+        out.global.insert(text, known.clone());
+    }
+    Ok(out)
 }

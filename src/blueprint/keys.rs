@@ -2,9 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Value, json};
+
 use super::Facts;
+use crate::aws::Tags;
+use crate::aws::kms::{Alias, Key};
 use crate::config::Stack;
-use crate::engine::{Error, Graph};
+use crate::engine::{Error, Graph, Scope};
+
+const DAY: u64 = 86_400;
+/// How often AWS renews key material when nothing is said.
+const ROTATION_DAYS: i32 = 365;
 
 /// The keys of the stack.
 #[derive(Default)]
@@ -27,6 +35,103 @@ impl Keys {
     }
 }
 
-pub fn expand(_graph: &mut Graph, _stack: &Stack, _facts: &Facts<'_>) -> Result<Keys, Error> {
-    Ok(Keys::default())
+/// Who may do what with a key of this stack.
+///
+/// The account itself may do everything, so that its IAM policies decide (and AWS refuses a policy that locks everybody
+/// out). CloudWatch Logs may use it for this stack's log groups and for no others. Databases, caches and secrets are
+/// reached as with AWS's own keys: through those services only, by those of this account whom IAM lets use them.
+fn policy(scope: &Scope) -> Value {
+    let Scope { stack, env, region, account, partition } = scope;
+    let suffix = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    let through: Vec<String> =
+        ["elasticache", "rds", "secretsmanager"].iter().map(|service| format!("{service}.{region}.{suffix}")).collect();
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "Account",
+                "Effect": "Allow",
+                "Principal": {"AWS": format!("arn:{partition}:iam::{account}:root")},
+                "Action": "kms:*",
+                "Resource": "*",
+            },
+            {
+                "Sid": "Logs",
+                "Effect": "Allow",
+                "Principal": {"Service": format!("logs.{region}.amazonaws.com")},
+                "Action": ["kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+                "Resource": "*",
+                "Condition": {"ArnLike": {
+                    "kms:EncryptionContext:aws:logs:arn":
+                        format!("arn:{partition}:logs:{region}:{account}:log-group:/stack/{stack}/{env}/*"),
+                }},
+            },
+            {
+                "Sid": "Services",
+                "Effect": "Allow",
+                "Principal": {"AWS": "*"},
+                "Action": [
+                    "kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*",
+                ],
+                "Resource": "*",
+                "Condition": {"StringEquals": {"kms:CallerAccount": account, "kms:ViaService": through}},
+            },
+        ],
+    })
+}
+
+fn days(seconds: u64) -> i32 {
+    i32::try_from(seconds / DAY).unwrap_or(i32::MAX)
+}
+
+pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<Keys, Error> {
+    let mut out = Keys::default();
+    for (name, section) in &stack.keys {
+        let origin = format!("keys.{name}");
+        let every = section.rotation_period.map_or(ROTATION_DAYS, |period| days(period.as_secs()));
+        let key = Key {
+            policy: policy(facts.scope),
+            description: Some(section.description.clone().unwrap_or_else(|| format!("Encrypts {}", facts.scope.prefix()))),
+            enabled: Some(true),
+            rotation: Some(section.rotation),
+            rotation_days: section.rotation.then_some(every),
+            deletion_days: Some(days(section.deletion_window.as_secs())),
+            tags: Tags::new(),
+        };
+        let key = graph.add(name.as_str(), &origin, &key)?;
+        graph.add(name.as_str(), &origin, &Alias { key: key.clone() })?;
+        out.arns.insert(name.to_string(), key.attr("arn").to_string());
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_account_has_all_rights_and_services_only_some() {
+        let scope = Scope {
+            stack: "shop".into(),
+            env: "test".into(),
+            region: "eu-west-1".into(),
+            account: "123456789012".into(),
+            partition: "aws".into(),
+        };
+        let policy = policy(&scope);
+        let statements = policy["Statement"].as_array().unwrap();
+        for statement in statements {
+            let all = statement["Action"] == "kms:*";
+            assert_eq!(all, statement["Principal"] == json!({"AWS": "arn:aws:iam::123456789012:root"}), "{statement}");
+            // Whoever is not the account is held by a condition.
+            assert_ne!(all, statement.get("Condition").is_some(), "{statement}");
+        }
+        let anybody: Vec<&Value> = statements.iter().filter(|s| s["Principal"] == json!({"AWS": "*"})).collect();
+        assert_eq!(anybody.len(), 1);
+        assert_eq!(anybody[0]["Condition"]["StringEquals"]["kms:CallerAccount"], "123456789012");
+        assert_eq!(
+            statements[1]["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"],
+            "arn:aws:logs:eu-west-1:123456789012:log-group:/stack/shop/test/*"
+        );
+    }
 }

@@ -51,7 +51,7 @@ pub fn expand(
         let name = name.as_str();
         security(graph, stack, name, section, &groups, balancer, offers, &origin)?;
         let used = Used::of(stack, section, keys, offers);
-        one(graph, name, section, &used, &groups[name], &cluster, network, balancer, facts, &origin)?;
+        one(graph, name, section, &used, &groups[name], &cluster, network, balancer, keys, facts, &origin)?;
     }
     Ok(())
 }
@@ -276,6 +276,7 @@ fn one(
     cluster: &Ref<Cluster>,
     network: &Network,
     balancer: Option<&Balancer>,
+    keys: &Keys,
     facts: &Facts<'_>,
     origin: &str,
 ) -> Result<(), Error> {
@@ -287,6 +288,7 @@ fn one(
         &LogGroup {
             name: format!("/stack/{}/{}/{name}", scope.stack, scope.env),
             retention_days: section.logs.retention.days().map(i32::from),
+            kms_key: Some(keys.arn(None).unwrap_or_default()),
             tags: Tags::new(),
         },
     )?;

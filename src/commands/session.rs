@@ -136,11 +136,16 @@ impl Session {
     pub async fn plan(&self, loaded: &Loaded) -> Result<Plan> {
         // The file's zones and AWS's objects are independent questions.
         let (graph, snapshot) = tokio::join!(self.graph(loaded), self.snapshot());
-        Ok(Plan::make(&self.registry, &self.cx.scope, Some(&graph?), &snapshot?)?)
+        self.told(Plan::make(&self.registry, &self.cx.scope, Some(&graph?), &snapshot?)?).await
     }
 
     /// What is to be done so that nothing is left.
     pub async fn plan_destroy(&self) -> Result<Plan> {
-        Ok(Plan::make(&self.registry, &self.cx.scope, None, &self.snapshot().await?)?)
+        self.told(Plan::make(&self.registry, &self.cx.scope, None, &self.snapshot().await?)?).await
+    }
+
+    async fn told(&self, mut plan: Plan) -> Result<Plan> {
+        plan.tell_what_goes(&self.registry, &self.cx).await?;
+        Ok(plan)
     }
 }

@@ -13,6 +13,7 @@ pub struct Cdn {
     /// The names under which it answers, beside its own. They need a certificate.
     pub aliases: Vec<String>,
     /// The certificate for the aliases, in us-east-1: `certificates.NAME`, `existing.certificates.NAME`, or an ARN.
+    #[schemars(extend("format" = "stack-certificate"))]
     pub certificate: Option<String>,
     /// The oldest TLS that it speaks, by CloudFront's name for the policy. Counts with a certificate of one's own.
     pub minimum_tls: String,

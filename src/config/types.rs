@@ -197,7 +197,8 @@ impl JsonSchema for Zones {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LoadBalancer {
-    /// The ARN of an ACM certificate in the stack's region. With it: HTTPS, and HTTP redirects there. Without: HTTP only.
+    /// The certificate, in the stack's region: `certificates.NAME`, `existing.certificates.NAME`, or an ARN of ACM. With it:
+    /// HTTPS, and HTTP redirects there. Without: HTTP only.
     #[schemars(extend("format" = "stack-certificate"))]
     pub certificate: Option<String>,
     /// Whether it is reachable only from inside the network.

@@ -378,15 +378,17 @@ pub(super) fn arn(text: &str) -> Option<Vec<&str>> {
     (fields.len() == 6 && fields[0] == "arn" && fields[1].starts_with("aws") && !fields[5].is_empty()).then_some(fields)
 }
 
-/// The ARN of a certificate of ACM.
+/// A certificate of this file, or the ARN of one of ACM. Whether the file has it is a question of sense.
 pub(super) fn certificate(text: &str) -> Result<(), Wrong> {
     let fits = arn(text).is_some_and(|a| a[2] == "acm" && a[5].starts_with("certificate/"));
-    if fits || is_reference(text) {
+    let named = ["certificates.", "existing.certificates."].iter().any(|section| text.starts_with(section));
+    if fits || named || is_reference(text) {
         return Ok(());
     }
     Err(Wrong::new(
-        format!("`{}` is not the ARN of an ACM certificate", super::diagnostic::short(text)),
-        "it looks like `arn:aws:acm:REGION:ACCOUNT:certificate/ID`; `aws acm list-certificates` shows them",
+        format!("`{}` is not a certificate", super::diagnostic::short(text)),
+        "write `certificates.NAME` for one of this file, `existing.certificates.NAME`, or the ARN of one of ACM, \
+         `arn:aws:acm:REGION:ACCOUNT:certificate/ID`",
     ))
 }
 
@@ -493,7 +495,8 @@ mod tests {
         assert!(
             certificate("arn:aws:acm:us-east-1:1:certificate/x").is_ok() && certificate("${acm.certificate/main.arn}").is_ok()
         );
-        assert!(certificate("arn:aws:iam::1:server-certificate/x").is_err());
+        assert!(certificate("certificates.main").is_ok() && certificate("existing.certificates.main").is_ok());
+        assert!(certificate("arn:aws:iam::1:server-certificate/x").is_err() && certificate("main").is_err());
         assert!(secret("arn:aws:secretsmanager:us-east-1:1:secret:db-AbCdEf:password::").is_ok());
         assert!(secret("arn:aws:ssm:us-east-1:1:parameter/a/b").is_ok());
         assert!(!secret("hunter2").unwrap_err().to_string().contains("hunter2"));

@@ -12,7 +12,7 @@ use super::error::{Class, Error, Result};
 use super::graph::{Graph, Node};
 use super::key::Key;
 use super::reference::{self, Ids, Need};
-use super::resource::{Claim, Kind, Readiness, Registry, Scope, TAG_GENERATION};
+use super::resource::{Claim, Cx, Kind, Readiness, Registry, Scope, TAG_GENERATION};
 use super::rules::{self, What};
 use super::snapshot::{Seen, Snapshot};
 
@@ -160,7 +160,7 @@ impl Plan {
                     ids.insert(key, snapshot.seen[at].live.clone());
                     compare(kind.as_ref(), node, &snapshot.seen[at], &ids)
                 }
-                Found::Clash(at) => refuse_clash(node, &snapshot.seen[at], scope),
+                Found::Clash(at) => refuse_clash(kind.as_ref(), node, &snapshot.seen[at], scope),
             };
             if item.action == Action::Create
                 || item.action == Action::Replace
@@ -217,6 +217,26 @@ impl Plan {
         let mut plan = Plan { version: VERSION, scope: scope.clone(), destroy: desired.is_none(), items };
         plan.settle_orders(registry)?;
         Ok(plan)
+    }
+
+    /// Says of everything that is deleted what goes with it, where its kind has something to say.
+    ///
+    /// # Errors
+    /// When the cloud cannot be asked.
+    pub async fn tell_what_goes<C: Send + Sync + 'static>(&mut self, registry: &Registry<C>, cx: &Cx<C>) -> Result<()> {
+        for item in self.items.iter_mut().filter(|item| matches!(item.action, Action::Delete | Action::Replace)) {
+            let Some(before) = &item.before else { continue };
+            let cx = cx.fresh().at(&item.key, item.generation);
+            let words = match registry.kind(&item.key.kind)?.goes_with(&cx, &before.live).await {
+                // It has gone in the meantime; the apply will see that too.
+                Err(e) if e.class == Class::NotFound => None,
+                other => other.map_err(|e| e.about(&item.key))?,
+            };
+            if let Some(words) = words {
+                item.reason = Some(item.reason.take().map_or(words.clone(), |reason| format!("{reason}; {words}")));
+            }
+        }
+        Ok(())
     }
 
     /// How many objects get which action.
@@ -452,12 +472,17 @@ fn compare_nothing(node: &Node) -> Item {
     blank(node, Action::Create)
 }
 
-fn refuse_clash(node: &Node, seen: &Seen, scope: &Scope) -> Item {
+fn refuse_clash<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, scope: &Scope) -> Item {
     let owner = match seen.fields.get("tags").and_then(|t| t.get(super::resource::TAG_STACK)).and_then(Value::as_str) {
         Some(other) => format!("it belongs to the stack `{other}`"),
+        None if !kind.tagged() => format!("it is not of stack `{}`, environment `{}`", scope.stack, scope.env),
         None => format!("it does not carry the tags of stack `{}`, environment `{}`", scope.stack, scope.env),
     };
     let mut item = blank(node, Action::Refuse);
+    if !kind.tagged() {
+        item.reason = Some(format!("{} is there already and {owner}; rename this one, or remove that one", seen.id()));
+        return item;
+    }
     item.reason = Some(format!(
         "{} is there already and {owner}; rename this one, or tag that one with `stack:name`, `stack:env` and `stack:key` to hand it over",
         seen.id()

@@ -233,6 +233,11 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
         async { Ok(Readiness::Gone) }
     }
 
+    /// What else goes with it, in words for the plan: `with 2 access keys`. Asked only about what the plan deletes.
+    fn goes_with(_cx: &Cx<Self::Cloud>, _live: &Self::Live) -> impl Future<Output = Result<Option<String>>> + Send {
+        async { Ok(None) }
+    }
+
     /// Which half of a replacement comes first. The new one, unless both cannot exist at once.
     fn replace_order(_diff: &Diff) -> Order {
         Order::CreateFirst
@@ -289,6 +294,8 @@ pub trait Kind<C>: Send + Sync {
     fn settle<'a>(&'a self, cx: &'a Cx<C>, live: &'a Value) -> BoxFuture<'a, Result<Value>>;
     /// See [`Resource::poll_gone`].
     fn poll_gone<'a>(&'a self, cx: &'a Cx<C>, live: &'a Value) -> BoxFuture<'a, Result<Readiness>>;
+    /// See [`Resource::goes_with`].
+    fn goes_with<'a>(&'a self, cx: &'a Cx<C>, live: &'a Value) -> BoxFuture<'a, Result<Option<String>>>;
 }
 
 struct Erased<R>(PhantomData<fn() -> R>);
@@ -375,6 +382,9 @@ impl<R: Resource> Kind<R::Cloud> for Erased<R> {
     }
     fn poll_gone<'a>(&'a self, cx: &'a Cx<R::Cloud>, live: &'a Value) -> BoxFuture<'a, Result<Readiness>> {
         Box::pin(async move { R::poll_gone(cx, &typed(R::KIND, "the live value", live)?).await })
+    }
+    fn goes_with<'a>(&'a self, cx: &'a Cx<R::Cloud>, live: &'a Value) -> BoxFuture<'a, Result<Option<String>>> {
+        Box::pin(async move { R::goes_with(cx, &typed(R::KIND, "the live value", live)?).await })
     }
 }
 

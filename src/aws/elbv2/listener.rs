@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Action, Arn, LoadBalancer, claim_inside, listeners, retag, tags_of_arns, to_sdk};
 use crate::aws::error::{failed, incomplete};
-use crate::aws::{Clients, Cx, Tags};
+use crate::aws::{Clients, Cx, Tags, acm};
 use crate::engine::{Diff, Observed, Order, Readiness, Ref, Resource, Result, Rule};
 
 /// A port of a load balancer, and what happens to requests that no rule is for.
@@ -57,7 +57,10 @@ impl Resource for Listener {
                         load_balancer: Ref::physical(l.load_balancer_arn.clone()?),
                         port: l.port.unwrap_or_default(),
                         protocol: l.protocol().map_or("", |p| p.as_str()).to_owned(),
-                        certificate: l.certificates().first().and_then(|c| c.certificate_arn.clone()),
+                        certificate: l.certificates().first().and_then(|c| c.certificate_arn.clone()).map(|arn| {
+                            // One of IAM is nobody's object here.
+                            Ref::<acm::Certificate>::physical(arn).attr("arn").to_string()
+                        }),
                         ssl_policy: l.ssl_policy.clone(),
                         default_action: Action::from_sdk(l.default_actions()),
                         tags,

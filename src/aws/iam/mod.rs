@@ -1,5 +1,115 @@
-//! Permissions, in AWS IAM.
+//! Permissions and people, in AWS IAM.
 
+mod group;
 mod role;
+mod user;
 
+pub use group::Group;
 pub use role::Role;
+pub use user::{User, name_of as user_object};
+
+use std::sync::Arc;
+
+use aws_sdk_iam::types::{EntityType, GroupDetail, PolicyDetail, RoleDetail, Tag, UserDetail};
+use serde_json::Value;
+
+use crate::aws::error::failed;
+use crate::aws::{Cx, Tags};
+use crate::engine::{Class, Error, Result, Scope};
+
+/// Where our roles, groups and users lie: IAM lists everybody's, and this is how ours are known. IAM has no regions, so a
+/// stack that lives in two of them keeps its objects apart by the path, and by the name where the name is ours to choose.
+fn path(scope: &Scope) -> String {
+    format!("/stack/{}/{}/{}/", scope.stack, scope.env, scope.region)
+}
+
+/// Everybody in the account, from the one call that tells of them with policies, tags and memberships.
+#[derive(Default)]
+struct Account {
+    roles: Vec<RoleDetail>,
+    groups: Vec<GroupDetail>,
+    users: Vec<UserDetail>,
+}
+
+async fn account(cx: &Cx) -> Result<Arc<Account>> {
+    let ask = async {
+        let call = cx.cloud.iam.get_account_authorization_details().max_items(1000);
+        let call = call.filter(EntityType::Role).filter(EntityType::Group).filter(EntityType::User);
+        let mut pages = call.into_paginator().send();
+        let mut out = Account::default();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(failed("iam:GetAccountAuthorizationDetails"))?;
+            out.roles.extend(page.role_detail_list.unwrap_or_default());
+            out.groups.extend(page.group_detail_list.unwrap_or_default());
+            out.users.extend(page.user_detail_list.unwrap_or_default());
+        }
+        Ok(out)
+    };
+    cx.reads.once("iam.account", ask).await
+}
+
+fn to_sdk(tags: &Tags) -> Result<Vec<Tag>> {
+    let tag = |(k, v): (&String, &String)| Tag::builder().key(k).value(v).build();
+    tags.iter().map(tag).collect::<Result<_, _>>().map_err(|e| Error::internal(e.to_string()))
+}
+
+/// What is to go may have gone already.
+fn or_gone<T>(answer: Result<T>) -> Result<()> {
+    match answer {
+        Err(e) if e.class != Class::NotFound => Err(e),
+        _ => Ok(()),
+    }
+}
+
+/// The inline policies among details: name and document.
+fn inline(policies: &[PolicyDetail]) -> impl Iterator<Item = (String, Value)> + '_ {
+    policies.iter().filter_map(|p| Some((p.policy_name.clone()?, document(p.policy_document.as_deref()?))))
+}
+
+/// A policy document as IAM answers it: percent-encoded JSON.
+fn document(text: &str) -> Value {
+    let plain = if text.starts_with(['{', '"']) { text.to_owned() } else { decoded(text) };
+    serde_json::from_str(&plain).unwrap_or(Value::String(plain))
+}
+
+fn decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let digit = |at: usize| bytes.get(at).and_then(|b| char::from(*b).to_digit(16));
+        let code = (byte == b'%').then(|| Some(digit(at + 1)? * 16 + digit(at + 2)?)).flatten();
+        match code.and_then(|code| u8::try_from(code).ok()) {
+            Some(decoded) => {
+                out.push(decoded);
+                at += 3;
+            }
+            None => {
+                out.push(byte);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn documents_are_read_in_every_form_that_iam_has_for_them() {
+        let wanted = json!({"Version": "2012-10-17", "Statement": [{"Action": "s3:*", "Resource": "arn:aws:s3:::é/*"}]});
+        let encoded = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Action%22%3A%22s3%3A%2A%22%2C%22Resource%22%3A%22arn%3Aaws%3As3%3A%3A%3A%C3%A9%2F%2A%22%7D%5D%7D";
+        assert_eq!(document(encoded), wanted);
+        assert_eq!(document(&wanted.to_string()), wanted);
+        assert_eq!(document(r#"{"a": "100%25"}"#), json!({"a": "100%25"}));
+    }
+
+    #[test]
+    fn what_is_not_encoded_stays_as_it_is() {
+        assert_eq!(decoded("50% off, %zz, %e"), "50% off, %zz, %e");
+    }
+}

@@ -1,14 +1,15 @@
 use std::collections::BTreeMap;
 
-use aws_sdk_iam::types::{EntityType, RoleDetail, Tag};
+use aws_sdk_iam::types::RoleDetail;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::{account, document, inline, or_gone, path, to_sdk};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::tags::{TagEdit, from_pairs};
 use crate::aws::{Clients, Cx, Tags, names, written};
-use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Scope, Usual};
+use crate::engine::{Claim, Class, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
 
 /// How long a role's name may be.
 const NAME: usize = 64;
@@ -44,46 +45,8 @@ pub struct Live {
     pub arn: String,
 }
 
-/// Where our roles lie: IAM lists everybody's, and this is how ours are known. IAM has no regions, so a stack that
-/// lives in two of them keeps its roles apart by the path and by the name.
-fn path(scope: &Scope) -> String {
-    format!("/stack/{}/{}/{}/", scope.stack, scope.env, scope.region)
-}
-
 fn name(cx: &Cx) -> String {
     names::fit(&cx.scope.prefix(), &format!("{}-{}", cx.key.name, cx.scope.region), cx.generation, NAME)
-}
-
-fn to_sdk(tags: &Tags) -> Result<Vec<Tag>> {
-    let tag = |(k, v): (&String, &String)| Tag::builder().key(k).value(v).build();
-    tags.iter().map(tag).collect::<Result<_, _>>().map_err(|e| Error::internal(e.to_string()))
-}
-
-/// A policy document as IAM answers it: percent-encoded JSON.
-fn document(text: &str) -> Value {
-    let plain = if text.starts_with(['{', '"']) { text.to_owned() } else { decoded(text) };
-    serde_json::from_str(&plain).unwrap_or(Value::String(plain))
-}
-
-fn decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let digit = |at: usize| bytes.get(at).and_then(|b| char::from(*b).to_digit(16));
-        let code = (byte == b'%').then(|| Some(digit(at + 1)? * 16 + digit(at + 2)?)).flatten();
-        match code.and_then(|code| u8::try_from(code).ok()) {
-            Some(decoded) => {
-                out.push(decoded);
-                at += 3;
-            }
-            None => {
-                out.push(byte);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 /// Which role of ours would have this one's name: names are one for the account, whatever the path.
@@ -92,25 +55,20 @@ fn namesake(cx: &Cx, role: &RoleDetail) -> Option<String> {
     names::key_of(&cx.scope.prefix(), name)
 }
 
-fn observed(cx: &Cx, role: RoleDetail) -> Option<Observed<Role>> {
+fn observed(cx: &Cx, role: &RoleDetail) -> Option<Observed<Role>> {
     let tags = from_pairs(role.tags().iter().map(|t| (Some(t.key()), Some(t.value()))));
-    let claim = match namesake(cx, &role) {
+    let claim = match namesake(cx, role) {
         Some(key) if role.path() != Some(&path(&cx.scope)) => Claim::Taken(key),
         _ => cx.scope.claim(Role::KIND, &tags, true),
     };
-    let name = role.role_name?;
+    let name = role.role_name.clone()?;
     Some(Observed {
         claim,
-        live: Live { id: name.clone(), name, arn: role.arn? },
+        live: Live { id: name.clone(), name, arn: role.arn.clone()? },
         fields: Role {
             trust: role.assume_role_policy_document.as_deref().map(document).unwrap_or_default(),
-            policies: role
-                .role_policy_list
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|p| Some((p.policy_name?, document(&p.policy_document?))))
-                .collect(),
-            managed: role.attached_managed_policies.unwrap_or_default().into_iter().filter_map(|p| p.policy_arn).collect(),
+            policies: inline(role.role_policy_list()).collect(),
+            managed: role.attached_managed_policies().iter().filter_map(|p| p.policy_arn.clone()).collect(),
             description: None,
             tags,
         },
@@ -126,18 +84,12 @@ async fn attached(cx: &Cx, role: &str) -> Result<Vec<String>> {
 
 async fn detach(cx: &Cx, role: &str, policy: &str) -> Result<()> {
     let call = cx.cloud.iam.detach_role_policy().role_name(role).policy_arn(policy);
-    match call.send().await.map_err(failed("iam:DetachRolePolicy")) {
-        Err(e) if e.class != Class::NotFound => Err(e),
-        _ => Ok(()),
-    }
+    or_gone(call.send().await.map_err(failed("iam:DetachRolePolicy")))
 }
 
 async fn drop_inline(cx: &Cx, role: &str, policy: &str) -> Result<()> {
     let call = cx.cloud.iam.delete_role_policy().role_name(role).policy_name(policy);
-    match call.send().await.map_err(failed("iam:DeleteRolePolicy")) {
-        Err(e) if e.class != Class::NotFound => Err(e),
-        _ => Ok(()),
-    }
+    or_gone(call.send().await.map_err(failed("iam:DeleteRolePolicy")))
 }
 
 impl Resource for Role {
@@ -158,16 +110,9 @@ impl Resource for Role {
     type Live = Live;
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
-        let ours = path(&cx.scope);
-        let call = cx.cloud.iam.get_account_authorization_details().filter(EntityType::Role).max_items(1000);
-        let mut pages = call.into_paginator().send();
-        let mut out = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(failed("iam:GetAccountAuthorizationDetails"))?;
-            let roles = page.role_detail_list.unwrap_or_default().into_iter();
-            out.extend(roles.filter(|r| r.path() == Some(&ours) || namesake(cx, r).is_some()).filter_map(|r| observed(cx, r)));
-        }
-        Ok(out)
+        let (ours, all) = (path(&cx.scope), account(cx).await?);
+        let roles = all.roles.iter().filter(|r| r.path() == Some(&ours) || namesake(cx, r).is_some());
+        Ok(roles.filter_map(|r| observed(cx, r)).collect())
     }
 
     async fn create(&self, cx: &Cx) -> Result<Live> {
@@ -238,26 +183,5 @@ impl Resource for Role {
         }
         cx.cloud.iam.delete_role().role_name(&live.name).send().await.map_err(failed("iam:DeleteRole"))?;
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn documents_are_read_in_every_form_that_iam_has_for_them() {
-        let wanted = json!({"Version": "2012-10-17", "Statement": [{"Action": "s3:*", "Resource": "arn:aws:s3:::é/*"}]});
-        let encoded = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Action%22%3A%22s3%3A%2A%22%2C%22Resource%22%3A%22arn%3Aaws%3As3%3A%3A%3A%C3%A9%2F%2A%22%7D%5D%7D";
-        assert_eq!(document(encoded), wanted);
-        assert_eq!(document(&wanted.to_string()), wanted);
-        assert_eq!(document(r#"{"a": "100%25"}"#), json!({"a": "100%25"}));
-    }
-
-    #[test]
-    fn what_is_not_encoded_stays_as_it_is() {
-        assert_eq!(decoded("50% off, %zz, %e"), "50% off, %zz, %e");
     }
 }

@@ -6,9 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::error::failed;
+use crate::aws::kms::Key;
 use crate::aws::tags::{TagEdit, Tags, from_pairs};
 use crate::aws::{Clients, Cx, present};
-use crate::engine::{Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Scope, Usual};
+use crate::engine::{Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
 
 /// A log group: where the output of programs goes.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -19,6 +20,9 @@ pub struct LogGroup {
     /// How long lines are kept. Left out: as it is, which in the beginning is for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<i32>,
+    /// The ARN of the key that encrypts it; empty for one of AWS's own. Left out: as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
     /// Tags.
     #[serde(default)]
     pub tags: Tags,
@@ -72,13 +76,18 @@ impl Resource for LogGroup {
         let call = cx.cloud.logs.describe_log_groups().log_group_name_prefix(prefix(&cx.scope));
         let pages = call.into_paginator().items().send();
         let groups = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("logs:DescribeLogGroups"))?;
-        let groups = groups.into_iter().filter_map(|g| Some((Live::of(&g)?, g.retention_in_days)));
-        try_join_all(groups.map(|(live, retention_days)| async move {
+        let groups = groups.into_iter().filter_map(|g| Some((Live::of(&g)?, g.retention_in_days, g.kms_key_id)));
+        try_join_all(groups.map(|(live, retention_days, key)| async move {
             let tags = tags_of(cx, &live.arn).await?;
             Ok(Observed {
                 // One without tags was made by what writes to it, after ours was gone: taken over, never deleted.
                 claim: cx.scope.claim(Self::KIND, &tags, true),
-                fields: LogGroup { name: live.name.clone(), retention_days, tags },
+                fields: LogGroup {
+                    name: live.name.clone(),
+                    retention_days,
+                    kms_key: Some(key.map_or_else(String::new, |arn| Ref::<Key>::physical(arn).attr("arn").to_string())),
+                    tags,
+                },
                 live,
                 state: Readiness::Ready,
             })
@@ -92,7 +101,8 @@ impl Resource for LogGroup {
             let said = format!("the log group `{}` would not be found again: its name must begin with `{prefix}`", self.name);
             return Err(Error::new(Class::Invalid, said));
         }
-        let call = cx.cloud.logs.create_log_group().log_group_name(&self.name);
+        let key = self.kms_key.clone().filter(|key| !key.is_empty());
+        let call = cx.cloud.logs.create_log_group().log_group_name(&self.name).set_kms_key_id(key);
         let call = call.set_tags(Some(self.tags.clone().into_iter().collect::<HashMap<_, _>>()));
         call.send().await.map_err(failed("logs:CreateLogGroup"))?;
         Ok(Live::named(&cx.scope, &self.name))
@@ -102,6 +112,15 @@ impl Resource for LogGroup {
         if let (true, Some(days)) = (diff.touches("retention_days"), self.retention_days) {
             let call = cx.cloud.logs.put_retention_policy().log_group_name(&live.name).retention_in_days(days);
             call.send().await.map_err(failed("logs:PutRetentionPolicy"))?;
+        }
+        if let (true, Some(key)) = (diff.touches("kms_key"), &self.kms_key) {
+            if key.is_empty() {
+                let call = cx.cloud.logs.disassociate_kms_key().log_group_name(&live.name);
+                call.send().await.map_err(failed("logs:DisassociateKmsKey"))?;
+            } else {
+                let call = cx.cloud.logs.associate_kms_key().log_group_name(&live.name).kms_key_id(key);
+                call.send().await.map_err(failed("logs:AssociateKmsKey"))?;
+            }
         }
         if let Some(edit) = TagEdit::of(diff, &self.tags) {
             if !edit.write.is_empty() {

@@ -1,0 +1,162 @@
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_sdk_acm::types::{CertificateDetail, CertificateStatus, Tag, ValidationMethod};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Seen, TAG_REGION, TAG_ZONE, certificates, client, client_of, describe, proofs};
+use crate::aws::error::{failed, incomplete};
+use crate::aws::tags::{TagEdit, Tags};
+use crate::aws::{Clients, Cx};
+use crate::engine::{Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};
+
+/// A certificate that ACM issues once somebody has proven by DNS that the names are theirs.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    /// The region that it is in: the load balancer's, or us-east-1 for CloudFront.
+    pub region: String,
+    /// The name that it is for.
+    pub domain: String,
+    /// Further names.
+    #[serde(default)]
+    pub names: Vec<String>,
+    /// The zone of Route 53 where the proof is written, by its id or its domain. Left out: somebody writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// What others refer to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Live {
+    /// The ARN.
+    pub id: String,
+    /// The ARN.
+    pub arn: String,
+}
+
+impl Live {
+    fn of(arn: &str) -> Live {
+        Live { id: arn.to_owned(), arn: arn.to_owned() }
+    }
+}
+
+fn to_sdk(tags: &Tags) -> Result<Vec<Tag>> {
+    let tag = |(k, v): (&String, &String)| Tag::builder().key(k).value(v).build();
+    tags.iter().map(tag).collect::<Result<_, _>>().map_err(|e| Error::internal(e.to_string()))
+}
+
+/// How far it is. While it waits for a record that nobody of ours writes, the words say which and where.
+fn state(detail: &CertificateDetail, zone: Option<&str>) -> Readiness {
+    let said = detail.status().map_or("unknown", |s| s.as_str());
+    match detail.status() {
+        Some(CertificateStatus::Issued) => Readiness::Ready,
+        Some(CertificateStatus::PendingValidation) | None => {
+            let mut records: Vec<String> =
+                proofs(detail).into_values().map(|p| format!("{} CNAME {}", p.name, p.value)).collect();
+            records.sort();
+            records.dedup();
+            Readiness::waiting(match (zone, records.is_empty()) {
+                (_, true) => format!("{said}: ACM has not said yet how to prove it"),
+                (Some(zone), _) => format!("{said}: until ACM has seen the record in the zone {zone}"),
+                (None, _) => format!("{said}: write into the DNS of the domain: {}", records.join("; ")),
+            })
+        }
+        Some(_) => Readiness::Failed(match detail.failure_reason() {
+            Some(reason) => format!("{said}: {}", reason.as_str()),
+            None => said.to_owned(),
+        }),
+    }
+}
+
+fn observed(cx: &Cx, seen: &Seen) -> Option<Observed<Certificate>> {
+    let (arn, domain) = (seen.detail.certificate_arn()?, seen.detail.domain_name()?);
+    let zone = seen.tags.get(TAG_ZONE).cloned();
+    let mut tags = seen.tags.clone();
+    tags.retain(|key, _| key != TAG_ZONE && key != TAG_REGION);
+    Some(Observed {
+        claim: cx.scope.claim(Certificate::KIND, &tags, false),
+        live: Live::of(arn),
+        state: state(&seen.detail, zone.as_deref()),
+        fields: Certificate {
+            region: seen.region.clone(),
+            domain: domain.to_owned(),
+            // ACM counts the domain among them.
+            names: seen.detail.subject_alternative_names().iter().filter(|n| *n != domain).cloned().collect(),
+            zone,
+            tags,
+        },
+    })
+}
+
+impl Resource for Certificate {
+    const KIND: &'static str = "acm.certificate";
+    const RULES: &'static [Rule] = &[
+        Rule::immutable("region"),
+        Rule::immutable("domain"),
+        Rule::set("names"),
+        Rule::immutable("names"),
+        // The proofs lie in the old zone until nothing of the old certificate is left.
+        Rule::immutable("zone"),
+        Rule::exact("tags"),
+    ];
+    // From the record to the certificate: some minutes on AWS, for people however long they take.
+    const USUAL: Usual = Usual::secs(180, 2);
+    type Cloud = Clients;
+    type Live = Live;
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        Ok(certificates(cx).await?.iter().filter_map(|seen| observed(cx, seen)).collect())
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        const OP: &str = "acm:RequestCertificate";
+        let mut tags = self.tags.clone();
+        if let Some(zone) = &self.zone {
+            tags.insert(TAG_ZONE.into(), zone.clone());
+        }
+        if self.region != cx.scope.region {
+            tags.insert(TAG_REGION.into(), cx.scope.region.clone());
+        }
+        let names = Some(self.names.clone()).filter(|names| !names.is_empty());
+        let call = client(cx, &self.region).request_certificate().domain_name(&self.domain).set_subject_alternative_names(names);
+        let call = call.validation_method(ValidationMethod::Dns).set_tags(Some(to_sdk(&tags)?));
+        // ACM remembers a token for an hour, even when its certificate was deleted in the meantime. So ours is the same for
+        // whoever asks, but only for minutes: later the certificate has long been visible, with its tags.
+        let minutes = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / 300);
+        let what = format!("{} {} {:?} {minutes}", self.region, self.domain, self.names);
+        let call = call.idempotency_token(cx.token(&what));
+        let answer = call.send().await.map_err(failed(OP))?;
+        Ok(Live::of(&answer.certificate_arn.ok_or_else(|| incomplete(OP, "the certificate's ARN"))?))
+    }
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        let acm = client_of(cx, &live.arn);
+        if let Some(edit) = TagEdit::of(diff, &self.tags) {
+            if !edit.write.is_empty() {
+                let call = acm.add_tags_to_certificate().certificate_arn(&live.arn).set_tags(Some(to_sdk(&edit.write)?));
+                call.send().await.map_err(failed("acm:AddTagsToCertificate"))?;
+            }
+            if !edit.remove.is_empty() {
+                let keys = edit.remove.iter().map(|key| Tag::builder().key(key).build());
+                let keys = keys.collect::<Result<_, _>>().map_err(|e| Error::internal(e.to_string()))?;
+                let call = acm.remove_tags_from_certificate().certificate_arn(&live.arn).set_tags(Some(keys));
+                call.send().await.map_err(failed("acm:RemoveTagsFromCertificate"))?;
+            }
+        }
+        Ok(live.clone())
+    }
+
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        let call = client_of(cx, &live.arn).delete_certificate().certificate_arn(&live.arn);
+        call.send().await.map_err(failed("acm:DeleteCertificate"))?;
+        Ok(())
+    }
+
+    async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
+        Ok(state(&describe(cx, &live.arn).await?, self.zone.as_deref()))
+    }
+}

@@ -1,0 +1,133 @@
+//! Certificates, in AWS Certificate Manager, and what proves them in Route 53.
+
+mod certificate;
+mod validation;
+
+pub use certificate::Certificate;
+pub use validation::{Validation, name_of as validation_name};
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_sdk_acm::Client;
+use aws_sdk_acm::types::{CertificateDetail, CertificateStatus, CertificateSummary, CertificateType, Filters, KeyAlgorithm};
+use futures::stream::{self, StreamExt, TryStreamExt};
+
+use crate::aws::clients::CLOUDFRONT_REGION;
+use crate::aws::error::{failed, incomplete};
+use crate::aws::tags::{Tags, from_pairs};
+use crate::aws::{Cx, present};
+use crate::engine::{Error, Result};
+
+/// The tag with the zone where a certificate is proven: without it nobody could tell afterwards.
+const TAG_ZONE: &str = "stack:zone";
+/// The tag with the region of the stack, for a certificate that lies in another: in us-east-1 the same stack may live too.
+const TAG_REGION: &str = "stack:region";
+/// ACM allows some ten of these calls in a second.
+const AT_ONCE: usize = 5;
+
+/// One of our certificates, as it is.
+struct Seen {
+    region: String,
+    detail: CertificateDetail,
+    tags: Tags,
+}
+
+/// Where our certificates can be: in the stack's region, and where CloudFront looks for them.
+fn regions(cx: &Cx) -> Vec<&str> {
+    let mut out = vec![cx.scope.region.as_str()];
+    // CloudFront serves China and GovCloud differently or not at all.
+    if cx.scope.partition == "aws" && cx.scope.region != CLOUDFRONT_REGION {
+        out.push(CLOUDFRONT_REGION);
+    }
+    out
+}
+
+fn client<'a>(cx: &'a Cx, region: &str) -> &'a Client {
+    if region == cx.scope.region { &cx.cloud.acm } else { &cx.cloud.acm_global }
+}
+
+/// The client for the region that the ARN names.
+fn client_of<'a>(cx: &'a Cx, arn: &str) -> &'a Client {
+    client(cx, arn.split(':').nth(3).unwrap_or_default())
+}
+
+/// Every certificate that ACM has issued or is about to, in one region. Without the filter it tells only of RSA 2048.
+async fn listed(client: &Client) -> Result<Vec<CertificateSummary>> {
+    let keys = [
+        KeyAlgorithm::Rsa1024,
+        KeyAlgorithm::Rsa2048,
+        KeyAlgorithm::Rsa3072,
+        KeyAlgorithm::Rsa4096,
+        KeyAlgorithm::EcPrime256v1,
+        KeyAlgorithm::EcSecp384r1,
+        KeyAlgorithm::EcSecp521r1,
+    ];
+    let call = client.list_certificates().includes(Filters::builder().set_key_types(Some(keys.into())).build());
+    let pages = call.max_items(1000).into_paginator().items().send();
+    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("acm:ListCertificates"))?;
+    Ok(all.into_iter().filter(|c| c.r#type().is_none_or(|t| *t == CertificateType::AmazonIssued)).collect())
+}
+
+async fn tags_of(client: &Client, arn: &str) -> Result<Tags> {
+    let answer = client.list_tags_for_certificate().certificate_arn(arn).send().await;
+    let tags = present(answer.map_err(failed("acm:ListTagsForCertificate")).map(|a| a.tags.unwrap_or_default()))?;
+    Ok(from_pairs(tags.iter().map(|t| (Some(t.key()), Some(t.value().unwrap_or_default())))))
+}
+
+async fn describe(cx: &Cx, arn: &str) -> Result<CertificateDetail> {
+    const OP: &str = "acm:DescribeCertificate";
+    let answer = client_of(cx, arn).describe_certificate().certificate_arn(arn).send().await.map_err(failed(OP))?;
+    answer.certificate.ok_or_else(|| incomplete(OP, "the certificate"))
+}
+
+/// Our certificates in every region where they can be. ACM lists none by name or tag, so each that it issued is asked for
+/// its tags: an account has a handful.
+async fn certificates(cx: &Cx) -> Result<Arc<Vec<Seen>>> {
+    let ask = async {
+        let mut out = Vec::new();
+        for region in regions(cx) {
+            let client = client(cx, region);
+            let asked = listed(client).await?.into_iter().filter_map(|c| c.certificate_arn).map(|arn| async move {
+                let tags = tags_of(client, &arn).await?;
+                let here = tags.get(TAG_REGION).is_none_or(|of| *of == cx.scope.region);
+                if !cx.scope.owns(&tags) || !here || (region != cx.scope.region && !tags.contains_key(TAG_REGION)) {
+                    return Ok::<_, Error>(None);
+                }
+                let detail = describe(cx, &arn).await?;
+                Ok(Some(Seen { region: region.to_owned(), detail, tags }))
+            });
+            let found: Vec<Option<Seen>> = stream::iter(asked).buffer_unordered(AT_ONCE).try_collect().await?;
+            out.extend(found.into_iter().flatten());
+        }
+        Ok(out)
+    };
+    cx.reads.once("acm.certificates", ask).await
+}
+
+/// The record that proves a name: its own name and what it says. A name and its wildcard have the same one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Proof {
+    name: String,
+    value: String,
+}
+
+/// What a certificate asks for, by domain without `*.`. Empty until ACM has thought of it, seconds after the request.
+fn proofs(detail: &CertificateDetail) -> BTreeMap<String, Proof> {
+    let asked = detail.domain_validation_options().iter().filter_map(|option| {
+        let record = option.resource_record()?;
+        let proof = Proof { name: record.name().to_owned(), value: record.value().to_owned() };
+        Some((bare(option.domain_name()).to_owned(), proof))
+    });
+    asked.collect()
+}
+
+/// The domain without `*.`: a wildcard is proven with what it stands for.
+pub fn bare(domain: &str) -> &str {
+    domain.strip_prefix("*.").unwrap_or(domain)
+}
+
+/// Whether a certificate that is not used any more would be missed: one that could still be issued or renewed.
+fn is_alive(status: Option<&CertificateStatus>) -> bool {
+    matches!(status, Some(CertificateStatus::PendingValidation | CertificateStatus::Issued) | None)
+}

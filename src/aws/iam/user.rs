@@ -1,0 +1,263 @@
+use aws_sdk_iam::types::UserDetail;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Group, account, or_gone, path, to_sdk};
+use crate::aws::error::{failed, incomplete};
+use crate::aws::tags::{TagEdit, from_pairs};
+use crate::aws::{Clients, Cx, Tags, ids};
+use crate::engine::{Claim, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+
+/// A person, or a program that has keys of its own. We make no keys and no passwords: whoever has one made it, and it
+/// goes with the user.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct User {
+    /// The name, as it is: names of users are one for the account, and people keep theirs.
+    pub name: String,
+    /// The groups that the user is in, and no others.
+    #[serde(default)]
+    pub groups: Vec<Ref<Group>>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// What others refer to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Live {
+    /// The name.
+    pub id: String,
+    /// The ARN.
+    pub arn: String,
+}
+
+/// What the object is called whose user has that name: users may be called `alice@example.com`, objects may not.
+pub fn name_of(user: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if user.chars().all(fits) {
+        return user.to_owned();
+    }
+    let plain: String = user.chars().map(|c| if fits(c) { c } else { '-' }).collect();
+    let digest: String = Sha256::digest(user.as_bytes()).iter().take(2).map(|b| format!("{b:02x}")).collect();
+    format!("{plain}-{digest}")
+}
+
+fn observed(cx: &Cx, user: &UserDetail) -> Option<Observed<User>> {
+    let name = user.user_name()?;
+    let tags = from_pairs(user.tags().iter().map(|t| (Some(t.key()), Some(t.value()))));
+    let place = user.path().unwrap_or("/");
+    // One that was handed over to us by its tags may lie anywhere, but not with the same stack in another region.
+    let claim = match place {
+        _ if place == path(&cx.scope) => cx.scope.claim(User::KIND, &tags, true),
+        _ if place.starts_with("/stack/") => Claim::Foreign,
+        _ => cx.scope.claim(User::KIND, &tags, false),
+    };
+    Some(Observed {
+        claim: if claim == Claim::Foreign { Claim::Taken(name_of(name)) } else { claim },
+        live: Live { id: name.to_owned(), arn: user.arn.clone()? },
+        fields: User { name: name.to_owned(), groups: user.group_list().iter().map(Ref::physical).collect(), tags },
+        state: Readiness::Ready,
+    })
+}
+
+async fn groups_of(cx: &Cx, user: &str) -> Result<Vec<String>> {
+    let pages = cx.cloud.iam.list_groups_for_user().user_name(user).into_paginator().items().send();
+    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListGroupsForUser"))?;
+    Ok(all.into_iter().map(|g| g.group_name).collect())
+}
+
+async fn leave(cx: &Cx, user: &str, group: &str) -> Result<()> {
+    let call = cx.cloud.iam.remove_user_from_group().user_name(user).group_name(group);
+    or_gone(call.send().await.map_err(failed("iam:RemoveUserFromGroup")))
+}
+
+async fn access_keys(cx: &Cx, user: &str) -> Result<Vec<String>> {
+    let pages = cx.cloud.iam.list_access_keys().user_name(user).into_paginator().items().send();
+    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListAccessKeys"))?;
+    Ok(all.into_iter().filter_map(|k| k.access_key_id).collect())
+}
+
+async fn mfa_devices(cx: &Cx, user: &str) -> Result<Vec<String>> {
+    let pages = cx.cloud.iam.list_mfa_devices().user_name(user).into_paginator().items().send();
+    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListMFADevices"))?;
+    Ok(all.into_iter().map(|d| d.serial_number).collect())
+}
+
+async fn has_login(cx: &Cx, user: &str) -> Result<bool> {
+    match cx.cloud.iam.get_login_profile().user_name(user).send().await.map_err(failed("iam:GetLoginProfile")) {
+        Err(e) if e.class == Class::NotFound => Ok(false),
+        other => other.map(|_| true),
+    }
+}
+
+/// Takes away everything by which the user could sign in: from here on the user can do nothing.
+async fn lock_out(cx: &Cx, user: &str) -> Result<()> {
+    let iam = &cx.cloud.iam;
+    or_gone(iam.delete_login_profile().user_name(user).send().await.map_err(failed("iam:DeleteLoginProfile")))?;
+    for key in access_keys(cx, user).await? {
+        let call = iam.delete_access_key().user_name(user).access_key_id(key);
+        or_gone(call.send().await.map_err(failed("iam:DeleteAccessKey")))?;
+    }
+    for serial in mfa_devices(cx, user).await? {
+        let call = iam.deactivate_mfa_device().user_name(user).serial_number(&serial);
+        or_gone(call.send().await.map_err(failed("iam:DeactivateMFADevice")))?;
+        // One that is an app on a telephone has an ARN; one of hardware has only its number, and stays what it is.
+        if serial.contains(":mfa/") {
+            let call = iam.delete_virtual_mfa_device().serial_number(&serial);
+            or_gone(call.send().await.map_err(failed("iam:DeleteVirtualMFADevice")))?;
+        }
+    }
+    let pages = iam.list_signing_certificates().user_name(user).into_paginator().items().send();
+    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListSigningCertificates"))?;
+    for certificate in all {
+        let call = iam.delete_signing_certificate().user_name(user).certificate_id(certificate.certificate_id);
+        or_gone(call.send().await.map_err(failed("iam:DeleteSigningCertificate")))?;
+    }
+    let pages = iam.list_ssh_public_keys().user_name(user).into_paginator().items().send();
+    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListSSHPublicKeys"))?;
+    for key in all {
+        let call = iam.delete_ssh_public_key().user_name(user).ssh_public_key_id(key.ssh_public_key_id);
+        or_gone(call.send().await.map_err(failed("iam:DeleteSSHPublicKey")))?;
+    }
+    let answer = iam.list_service_specific_credentials().user_name(user).send().await;
+    let answer = answer.map_err(failed("iam:ListServiceSpecificCredentials"))?;
+    for known in answer.service_specific_credentials.unwrap_or_default() {
+        let id = known.service_specific_credential_id;
+        let call = iam.delete_service_specific_credential().user_name(user).service_specific_credential_id(id);
+        or_gone(call.send().await.map_err(failed("iam:DeleteServiceSpecificCredential")))?;
+    }
+    Ok(())
+}
+
+/// Takes away every right, by whatever way it was given.
+async fn strip(cx: &Cx, user: &str) -> Result<()> {
+    let iam = &cx.cloud.iam;
+    let pages = iam.list_user_policies().user_name(user).into_paginator().items().send();
+    let inline = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListUserPolicies"))?;
+    for policy in inline {
+        let call = iam.delete_user_policy().user_name(user).policy_name(policy);
+        or_gone(call.send().await.map_err(failed("iam:DeleteUserPolicy")))?;
+    }
+    let pages = iam.list_attached_user_policies().user_name(user).into_paginator().items().send();
+    let attached = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListAttachedUserPolicies"))?;
+    for arn in attached.into_iter().filter_map(|p| p.policy_arn) {
+        let call = iam.detach_user_policy().user_name(user).policy_arn(arn);
+        or_gone(call.send().await.map_err(failed("iam:DetachUserPolicy")))?;
+    }
+    for group in groups_of(cx, user).await? {
+        leave(cx, user, &group).await?;
+    }
+    let call = iam.delete_user_permissions_boundary().user_name(user);
+    or_gone(call.send().await.map_err(failed("iam:DeleteUserPermissionsBoundary")))
+}
+
+/// `with 2 access keys, a login and an MFA device`.
+fn words(keys: usize, login: bool, devices: usize) -> Option<String> {
+    let several = |n: usize, one: &str, many: &str| match n {
+        0 => None,
+        1 => Some(one.to_owned()),
+        n => Some(format!("{n} {many}")),
+    };
+    let parts = [
+        several(keys, "an access key", "access keys"),
+        login.then(|| "a login".to_owned()),
+        several(devices, "an MFA device", "MFA devices"),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    let (last, rest) = parts.split_last()?;
+    Some(if rest.is_empty() { format!("with {last}") } else { format!("with {} and {last}", rest.join(", ")) })
+}
+
+impl Resource for User {
+    const KIND: &'static str = "iam.user";
+    const RULES: &'static [Rule] = &[
+        Rule::immutable("name"),
+        Rule::identity("name"),
+        Rule::set("groups"),
+        Rule::after_create("groups"),
+        Rule::exact("tags"),
+    ];
+    const USUAL: Usual = Usual::secs(2, 3);
+    type Cloud = Clients;
+    type Live = Live;
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        Ok(account(cx).await?.users.iter().filter_map(|user| observed(cx, user)).collect())
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        const OP: &str = "iam:CreateUser";
+        let call = cx.cloud.iam.create_user().user_name(&self.name).path(path(&cx.scope));
+        match call.set_tags(Some(to_sdk(&self.tags)?)).send().await.map_err(failed(OP)) {
+            Ok(answer) => {
+                let user = answer.user.ok_or_else(|| incomplete(OP, "the user"))?;
+                Ok(Live { id: user.user_name, arn: user.arn })
+            }
+            Err(e) if e.class == Class::Exists => Err(e.hint(format!(
+                "names of users are one for the account, upper and lower case alike: choose another than `{}`, or leave that user out of the file",
+                self.name
+            ))),
+            Err(e) => Err(e),
+        }
+    }
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        let (iam, name) = (&cx.cloud.iam, &live.id);
+        if diff.touches("groups") {
+            let (have, want) = (groups_of(cx, name).await?, ids(&self.groups)?);
+            for group in want.iter().filter(|g| !have.contains(g)) {
+                let call = iam.add_user_to_group().user_name(name).group_name(group);
+                call.send().await.map_err(failed("iam:AddUserToGroup"))?;
+            }
+            for group in have.iter().filter(|g| !want.contains(g)) {
+                leave(cx, name, group).await?;
+            }
+        }
+        if let Some(edit) = TagEdit::of(diff, &self.tags) {
+            if !edit.write.is_empty() {
+                let call = iam.tag_user().user_name(name).set_tags(Some(to_sdk(&edit.write)?));
+                call.send().await.map_err(failed("iam:TagUser"))?;
+            }
+            if !edit.remove.is_empty() {
+                let call = iam.untag_user().user_name(name).set_tag_keys(Some(edit.remove));
+                call.send().await.map_err(failed("iam:UntagUser"))?;
+            }
+        }
+        Ok(live.clone())
+    }
+
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        lock_out(cx, &live.id).await?;
+        strip(cx, &live.id).await?;
+        cx.cloud.iam.delete_user().user_name(&live.id).send().await.map_err(failed("iam:DeleteUser"))?;
+        Ok(())
+    }
+
+    async fn goes_with(cx: &Cx, live: &Live) -> Result<Option<String>> {
+        let user = &live.id;
+        let (keys, login, devices) = tokio::try_join!(access_keys(cx, user), has_login(cx, user), mfa_devices(cx, user))?;
+        Ok(words(keys.len(), login, devices.len()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_goes_with_a_user_is_said_in_words() {
+        assert_eq!(words(2, true, 1).as_deref(), Some("with 2 access keys, a login and an MFA device"));
+        assert_eq!(words(1, false, 0).as_deref(), Some("with an access key"));
+        assert_eq!(words(0, true, 2).as_deref(), Some("with a login and 2 MFA devices"));
+        assert_eq!(words(0, false, 0), None);
+    }
+
+    #[test]
+    fn different_users_are_different_objects() {
+        assert_eq!(name_of("alice"), "alice");
+        assert!(crate::engine::key::is_name(&name_of("alice@example.com")));
+        assert_ne!(name_of("a.b"), name_of("a,b"));
+    }
+}

@@ -1,0 +1,239 @@
+use aws_sdk_kms::types::{KeyState, Tag};
+use futures::future::try_join_all;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::candidates;
+use crate::aws::error::{failed, incomplete};
+use crate::aws::tags::{TagEdit, Tags};
+use crate::aws::{Clients, Cx};
+use crate::engine::resource::TAG_GENERATION;
+use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};
+
+/// The only policy that a key has.
+const POLICY: &str = "default";
+/// AWS forgets for how long a key could be had back, and whoever deletes it must say so: the key itself remembers.
+const TAG_WINDOW: &str = "stack:deletion-window";
+/// What AWS takes when nothing is said.
+const WINDOW_DAYS: i32 = 30;
+
+/// A key for symmetric encryption.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Key {
+    /// Who may do what with it: a policy document. It must leave the account itself in charge, or AWS refuses it.
+    pub policy: Value,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Whether it can be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// Whether AWS renews the key material.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<bool>,
+    /// After how many days, 90 to 2560.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation_days: Option<i32>,
+    /// For how many days it can be had back after its deletion, 7 to 30.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_days: Option<i32>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// What others refer to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Live {
+    /// The id.
+    pub id: String,
+    /// The ARN.
+    pub arn: String,
+    /// For how many days it can be had back after its deletion.
+    pub deletion_days: String,
+}
+
+impl Key {
+    /// The tags with what the key remembers.
+    fn all_tags(&self) -> Tags {
+        let mut tags = self.tags.clone();
+        if let Some(days) = self.deletion_days {
+            tags.insert(TAG_WINDOW.into(), days.to_string());
+        }
+        tags
+    }
+
+    fn live(&self, id: &str, arn: &str) -> Live {
+        let deletion_days = self.deletion_days.unwrap_or(WINDOW_DAYS).to_string();
+        Live { id: id.to_owned(), arn: arn.to_owned(), deletion_days }
+    }
+}
+
+fn to_sdk(tags: &Tags) -> Result<Vec<Tag>> {
+    let tag = |(k, v): (&String, &String)| Tag::builder().tag_key(k).tag_value(v).build();
+    tags.iter().map(tag).collect::<Result<_, _>>().map_err(|e| Error::internal(e.to_string()))
+}
+
+async fn policy_of(cx: &Cx, id: &str) -> Result<Value> {
+    let answer = cx.cloud.kms.get_key_policy().key_id(id).policy_name(POLICY).send().await;
+    let text = answer.map_err(failed("kms:GetKeyPolicy"))?.policy.unwrap_or_default();
+    Ok(serde_json::from_str(&text).unwrap_or(Value::String(text)))
+}
+
+/// One of our keys as it is; one that waits for its deletion has gone.
+async fn observed(cx: &Cx, id: &str, tags: &Tags) -> Result<Option<Observed<Key>>> {
+    let described = cx.cloud.kms.describe_key().key_id(id).send().await.map_err(failed("kms:DescribeKey"))?;
+    let Some((arn, known)) = described.key_metadata.and_then(|k| Some((k.arn.clone()?, k))) else { return Ok(None) };
+    let deletion_days = tags.get(TAG_WINDOW).and_then(|days| days.parse().ok());
+    let tags: Tags = tags.iter().filter(|(k, _)| *k != TAG_WINDOW).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let claim = cx.scope.claim(Key::KIND, &tags, false);
+    let mut fields = Key {
+        policy: Value::Null,
+        description: known.description.clone(),
+        enabled: Some(known.enabled),
+        rotation: None,
+        rotation_days: None,
+        deletion_days,
+        tags,
+    };
+    let leaving = matches!(known.key_state, Some(KeyState::PendingDeletion | KeyState::PendingReplicaDeletion));
+    if !leaving {
+        let rotation = async {
+            let answer = cx.cloud.kms.get_key_rotation_status().key_id(id).send().await;
+            answer.map_err(failed("kms:GetKeyRotationStatus"))
+        };
+        let (policy, rotation) = tokio::try_join!(policy_of(cx, id), rotation)?;
+        fields.policy = policy;
+        fields.rotation = Some(rotation.key_rotation_enabled);
+        fields.rotation_days = rotation.rotation_period_in_days.filter(|_| rotation.key_rotation_enabled);
+    }
+    Ok(Some(Observed {
+        claim,
+        live: fields.live(id, &arn),
+        fields,
+        state: if leaving { Readiness::Gone } else { Readiness::Ready },
+    }))
+}
+
+async fn write_tags(cx: &Cx, id: &str, tags: &Tags) -> Result<()> {
+    if !tags.is_empty() {
+        let call = cx.cloud.kms.tag_resource().key_id(id).set_tags(Some(to_sdk(tags)?));
+        call.send().await.map_err(failed("kms:TagResource"))?;
+    }
+    Ok(())
+}
+
+impl Key {
+    /// A key of this name that waits for its deletion is taken back: what it encrypted can be read again. It costs one
+    /// reading, of what a plan reads anyway, in the rare call that makes a key.
+    async fn taken_back(&self, cx: &Cx) -> Result<Option<Live>> {
+        let mine = Claim::Ours(cx.key.name.clone());
+        let waiting = Key::observe(&cx.fresh()).await?.into_iter().find(|o| {
+            let generation = o.fields.tags.get(TAG_GENERATION).and_then(|g| g.parse().ok()).unwrap_or(1);
+            o.state == Readiness::Gone && o.claim == mine && generation == cx.generation
+        });
+        let Some(Observed { live, fields, .. }) = waiting else { return Ok(None) };
+        let id = &live.id;
+        // Whoever dies after the first call leaves a disabled key, which the next run finishes like any other.
+        cx.cloud.kms.cancel_key_deletion().key_id(id).send().await.map_err(failed("kms:CancelKeyDeletion"))?;
+        cx.cloud.kms.enable_key().key_id(id).send().await.map_err(failed("kms:EnableKey"))?;
+        let policy = cx.cloud.kms.put_key_policy().key_id(id).policy_name(POLICY).policy(self.policy.to_string());
+        policy.send().await.map_err(failed("kms:PutKeyPolicy"))?;
+        if let Some(text) = &self.description {
+            let call = cx.cloud.kms.update_key_description().key_id(id).description(text);
+            call.send().await.map_err(failed("kms:UpdateKeyDescription"))?;
+        }
+        let stale: Vec<String> = fields.tags.into_keys().filter(|key| !self.tags.contains_key(key)).collect();
+        if !stale.is_empty() {
+            let call = cx.cloud.kms.untag_resource().key_id(id).set_tag_keys(Some(stale));
+            call.send().await.map_err(failed("kms:UntagResource"))?;
+        }
+        write_tags(cx, id, &self.all_tags()).await?;
+        Ok(Some(self.live(id, &live.arn)))
+    }
+}
+
+impl Resource for Key {
+    const KIND: &'static str = "kms.key";
+    const RULES: &'static [Rule] = &[
+        Rule::policy("policy"),
+        Rule::after_create("rotation"),
+        Rule::after_create("rotation_days"),
+        Rule::exact("tags"),
+    ];
+    const USUAL: Usual = Usual::secs(2, 1);
+    const HOLDS_DATA: bool = true;
+    type Cloud = Clients;
+    type Live = Live;
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let found = candidates(cx).await?;
+        let all = try_join_all(found.ours(cx).map(|(id, tags)| observed(cx, id, tags))).await?;
+        Ok(all.into_iter().flatten().collect())
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        const OP: &str = "kms:CreateKey";
+        if let Some(live) = self.taken_back(cx).await? {
+            return Ok(live);
+        }
+        let call = cx.cloud.kms_once.create_key().policy(self.policy.to_string()).set_description(self.description.clone());
+        let answer = call.set_tags(Some(to_sdk(&self.all_tags())?)).send().await.map_err(failed(OP))?;
+        let made = answer.key_metadata.and_then(|k| Some((k.arn.clone()?, k.key_id)));
+        let (arn, id) = made.ok_or_else(|| incomplete(OP, "the key's ARN"))?;
+        Ok(self.live(&id, &arn))
+    }
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        let (kms, id) = (&cx.cloud.kms, &live.id);
+        if diff.touches("enabled") {
+            if self.enabled == Some(false) {
+                kms.disable_key().key_id(id).send().await.map_err(failed("kms:DisableKey"))?;
+            } else {
+                kms.enable_key().key_id(id).send().await.map_err(failed("kms:EnableKey"))?;
+            }
+        }
+        if diff.touches("policy") {
+            let call = kms.put_key_policy().key_id(id).policy_name(POLICY).policy(self.policy.to_string());
+            call.send().await.map_err(failed("kms:PutKeyPolicy"))?;
+        }
+        if diff.touches("description") {
+            let call = kms.update_key_description().key_id(id).description(self.description.clone().unwrap_or_default());
+            call.send().await.map_err(failed("kms:UpdateKeyDescription"))?;
+        }
+        if diff.touches("rotation") || diff.touches("rotation_days") {
+            if self.rotation == Some(false) {
+                kms.disable_key_rotation().key_id(id).send().await.map_err(failed("kms:DisableKeyRotation"))?;
+            } else {
+                let call = kms.enable_key_rotation().key_id(id).set_rotation_period_in_days(self.rotation_days);
+                call.send().await.map_err(failed("kms:EnableKeyRotation"))?;
+            }
+        }
+        let mut write = Tags::new();
+        if let (true, Some(days)) = (diff.touches("deletion_days"), self.deletion_days) {
+            write.insert(TAG_WINDOW.into(), days.to_string());
+        }
+        if let Some(edit) = TagEdit::of(diff, &self.tags) {
+            write.extend(edit.write);
+            if !edit.remove.is_empty() {
+                let call = kms.untag_resource().key_id(id).set_tag_keys(Some(edit.remove));
+                call.send().await.map_err(failed("kms:UntagResource"))?;
+            }
+        }
+        write_tags(cx, id, &write).await?;
+        Ok(self.live(id, &live.arn))
+    }
+
+    /// KMS deletes nothing at once: until the window has passed, the key can be taken back.
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        let days = live.deletion_days.parse().unwrap_or(WINDOW_DAYS);
+        let call = cx.cloud.kms.schedule_key_deletion().key_id(&live.id).pending_window_in_days(days);
+        match call.send().await.map_err(failed("kms:ScheduleKeyDeletion")) {
+            // Scheduled by the call whose answer was lost.
+            Err(e) if e.class == Class::Invalid && e.message.contains("pending deletion") => Ok(()),
+            other => other.map(drop),
+        }
+    }
+}

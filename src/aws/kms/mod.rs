@@ -1,0 +1,89 @@
+//! Keys, in AWS KMS.
+//!
+//! KMS lists keys without their tags. So ours are found by what can be ours: keys behind an alias with our prefix, and
+//! keys without any alias (a run that died between `CreateKey` and `CreateAlias`, an alias deleted or moved by somebody,
+//! a key waiting for its deletion). Only those are asked for their tags. An account without such keys costs two calls.
+
+mod alias;
+mod key;
+
+pub use alias::Alias;
+pub use key::Key;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+
+use crate::aws::error::failed;
+use crate::aws::tags::{Tags, from_pairs};
+use crate::aws::{Cx, names, present};
+use crate::engine::Result;
+
+/// How long the name of an alias may be.
+const NAME: usize = 250;
+/// What every alias begins with.
+const ALIAS: &str = "alias/";
+/// KMS allows some tens of these calls in a second.
+const AT_ONCE: usize = 8;
+
+/// An alias with a prefix like ours.
+struct Pointer {
+    name: String,
+    arn: String,
+    key: String,
+}
+
+/// What can be ours.
+struct Candidates {
+    /// Aliases with our prefix.
+    aliases: Vec<Pointer>,
+    /// Tags by the id of the key: of keys behind those, and of keys without any alias.
+    tags: BTreeMap<String, Tags>,
+}
+
+impl Candidates {
+    /// The keys that carry our stack's tags.
+    fn ours<'a>(&'a self, cx: &'a Cx) -> impl Iterator<Item = (&'a String, &'a Tags)> {
+        self.tags.iter().filter(|(_, tags)| cx.scope.owns(tags))
+    }
+}
+
+async fn tags_of(cx: &Cx, key: &str) -> Result<Tags> {
+    let pages = cx.cloud.kms.list_resource_tags().key_id(key).into_paginator().items().send();
+    let tags = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("kms:ListResourceTags"));
+    let tags = present(tags)?;
+    Ok(from_pairs(tags.iter().map(|t| (Some(t.tag_key()), Some(t.tag_value())))))
+}
+
+async fn candidates(cx: &Cx) -> Result<Arc<Candidates>> {
+    let ask = async {
+        let aliases = async {
+            let pages = cx.cloud.kms.list_aliases().limit(100).into_paginator().items().send();
+            pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("kms:ListAliases"))
+        };
+        let keys = async {
+            let pages = cx.cloud.kms.list_keys().limit(1000).into_paginator().items().send();
+            pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("kms:ListKeys"))
+        };
+        let (aliases, keys) = tokio::try_join!(aliases, keys)?;
+        let all: Vec<Pointer> = aliases
+            .into_iter()
+            .filter_map(|a| Some(Pointer { name: a.alias_name?, arn: a.alias_arn?, key: a.target_key_id? }))
+            .collect();
+        // AWS's own keys all have aliases, so they are never among those without.
+        let known: BTreeSet<&str> = all.iter().map(|a| a.key.as_str()).collect();
+        let bare = keys.into_iter().filter_map(|k| k.key_id).filter(|id| !known.contains(id.as_str()));
+        let begins = |a: &&Pointer| a.name.strip_prefix(ALIAS).is_some_and(|n| names::begins(&cx.scope.prefix(), n, NAME));
+        let mut asked: BTreeSet<String> = all.iter().filter(begins).map(|a| a.key.clone()).collect();
+        asked.extend(bare);
+        let tags = stream::iter(asked.into_iter().map(|key| async move {
+            let tags = tags_of(cx, &key).await?;
+            Ok::<_, crate::engine::Error>((key, tags))
+        }));
+        let tags: BTreeMap<String, Tags> = tags.buffer_unordered(AT_ONCE).try_collect().await?;
+        let aliases = all.into_iter().filter(|a| begins(&a)).collect();
+        Ok(Candidates { aliases, tags })
+    };
+    cx.reads.once("kms.candidates", ask).await
+}
