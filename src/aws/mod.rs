@@ -4,6 +4,7 @@
 
 pub mod autoscaling;
 pub mod clients;
+pub mod cloudfront;
 pub mod ec2;
 pub mod ecs;
 pub mod elbv2;
@@ -11,6 +12,7 @@ pub mod error;
 pub mod iam;
 pub mod logs;
 pub mod names;
+pub mod s3;
 pub mod tags;
 
 pub use clients::{Clients, Options};
@@ -72,4 +74,8 @@ pub fn registry() -> engine::Registry<Clients> {
         .with::<ecs::Service>()
         .with::<autoscaling::ScalableTarget>()
         .with::<autoscaling::ScalingPolicy>()
+        .with::<s3::Bucket>()
+        .with::<s3::BucketPolicy>()
+        .with::<cloudfront::OriginAccessControl>()
+        .with::<cloudfront::Distribution>()
 }

@@ -1,0 +1,1 @@
+//! Objects: what `stack assets push` reads and writes.
