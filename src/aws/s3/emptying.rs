@@ -56,7 +56,7 @@ async fn delete_list(cx: &Cx, bucket: &str) -> Result<usize> {
     }
     let count = objects.len();
     let all = built(Delete::builder().set_objects(Some(objects)).quiet(true).build())?;
-    let call = cx.cloud.s3.delete_objects().bucket(bucket).delete(all).bypass_governance_retention(false);
+    let call = cx.cloud.s3.delete_objects().bucket(bucket).delete(all);
     let answer = call.send().await.map_err(failed("s3:DeleteObjects"))?;
     match answer.errors().first() {
         None => Ok(count),
