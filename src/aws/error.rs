@@ -156,6 +156,13 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
         "kms:CreateAlias" | "kms:UpdateAlias" | "kms:EnableKeyRotation" | "kms:PutKeyPolicy" | "kms:TagResource" => {
             any(&["NotFoundException"])
         }
+        // Its bucket for logs was just made, and CloudFront asks S3 about it.
+        "cloudfront:CreateDistributionWithTags" => message.contains("does not enable ACL access"),
+        // Somebody else changed it between the look and the change: look again.
+        "cloudfront:UpdateDistribution" | "cloudfront:UpdateOriginAccessControl" | "cloudfront:DeleteOriginAccessControl" => {
+            any(&["PreconditionFailed", "InvalidIfMatchVersion"]) || message.contains("does not enable ACL access")
+        }
+        _ if operation.starts_with("s3:Put") => any(&["NoSuchBucket"]),
         _ => operation.starts_with("ec2:") && code.ends_with("NotFound") && expects_presence(operation),
     };
     if not_yet
@@ -177,6 +184,8 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
         "ResourceInUseException",
         "InvalidIPAddress.InUse",
         "ClusterContainsServicesException",
+        "BucketNotEmpty",
+        "DistributionNotDisabled",
         "ClusterContainsTasksException",
         "UpdateInProgressException",
     ]) || code.ends_with("InUse")
@@ -191,6 +200,9 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
         || code.ends_with("NotFound")
         || code.ends_with("NotFoundException")
         || code.ends_with("NotFoundFault")
+        // S3 has a code for each thing that can be missing, CloudFront one for each kind.
+        || (operation.starts_with("s3:") || operation.starts_with("cloudfront:"))
+            && (code.starts_with("NoSuch") || code.ends_with("NotFoundError"))
         || any(&[
             "NoSuchEntity",
             "NoSuchEntityException",
@@ -204,7 +216,7 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
     if code.contains("Duplicate")
         || code.contains("AlreadyExists")
         || operation == "ecs:CreateService" && message.contains("not idempotent")
-        || any(&["EntityAlreadyExists", "InvalidSubnet.Conflict", "Resource.AlreadyAssociated"])
+        || any(&["EntityAlreadyExists", "InvalidSubnet.Conflict", "Resource.AlreadyAssociated", "BucketAlreadyOwnedByYou"])
     {
         return Class::Exists;
     }

@@ -5,6 +5,7 @@
 pub mod acm;
 pub mod autoscaling;
 pub mod clients;
+pub mod cloudfront;
 pub mod ec2;
 pub mod ecs;
 pub mod elbv2;
@@ -14,6 +15,7 @@ pub mod iam;
 pub mod kms;
 pub mod logs;
 pub mod names;
+pub mod s3;
 pub mod tags;
 
 pub use clients::{Clients, Options};
@@ -81,4 +83,8 @@ pub fn registry() -> engine::Registry<Clients> {
         .with::<ecs::Service>()
         .with::<autoscaling::ScalableTarget>()
         .with::<autoscaling::ScalingPolicy>()
+        .with::<s3::Bucket>()
+        .with::<s3::BucketPolicy>()
+        .with::<cloudfront::OriginAccessControl>()
+        .with::<cloudfront::Distribution>()
 }

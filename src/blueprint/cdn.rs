@@ -1,19 +1,228 @@
 //! `cdn`: CloudFront in front of the load balancer and of a bucket for static files.
 
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
 use super::Facts;
 use super::certificates::Certificates;
 use super::keys::Keys;
 use super::load_balancer::Balancer;
+use crate::aws::Tags;
+use crate::aws::cloudfront::{Behavior, Distribution, Logs, Origin, OriginAccessControl, ViewerCertificate, policies};
+use crate::aws::s3::{Bucket, BucketPolicy, Encryption, LifecycleRule, regional_domain};
 use crate::config::Stack;
-use crate::engine::{Error, Graph};
+use crate::config::cdn::{Cdn, PriceClass, StaticFiles};
+use crate::engine::{Error, Graph, Ref};
+
+const ORIGIN: &str = "cdn";
+/// The distribution's name, and what it calls its origins.
+const MAIN: &str = "main";
+const APP: &str = "app";
+const ASSETS: &str = "assets";
+/// How long old versions of static files are kept, in days.
+const OLD_VERSIONS: i32 = 30;
+/// How long the logs of requests are kept, in days.
+const LOGS: i32 = 90;
+const READ: [&str; 2] = ["GET", "HEAD"];
+const ALL: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 
 pub fn expand(
-    _graph: &mut Graph,
-    _stack: &Stack,
-    _balancer: Option<&Balancer>,
-    _certificates: &Certificates,
+    graph: &mut Graph,
+    stack: &Stack,
+    balancer: Option<&Balancer>,
+    certificates: &Certificates,
     _keys: &Keys,
-    _facts: &Facts<'_>,
+    facts: &Facts<'_>,
 ) -> Result<(), Error> {
+    let Some(cdn) = &stack.cdn else { return Ok(()) };
+    let mut origins = BTreeMap::new();
+    if let Some(balancer) = balancer {
+        let protocol = if reaches_by_https(stack, cdn) { "https-only" } else { "http-only" };
+        let domain = balancer.balancer.clone().attr("dns_name").to_string();
+        origins.insert(APP.to_owned(), Origin { domain, protocol: Some(protocol.into()), access_control: None, path: None });
+    }
+    let mut own = None;
+    if let Some(files) = &cdn.assets {
+        let (origin, bucket) = assets(graph, stack, files, facts)?;
+        origins.insert(ASSETS.to_owned(), origin);
+        own = bucket;
+    }
+    let paths = cdn.assets.iter().flat_map(|files| &files.paths).filter(|_| balancer.is_some());
+    let distribution = Distribution {
+        enabled: true,
+        aliases: cdn.aliases.clone(),
+        certificate: match &cdn.certificate {
+            Some(certificate) => {
+                let (arn, minimum_tls) = (certificates.global(certificate), cdn.minimum_tls.clone());
+                ViewerCertificate { arn: Some(arn), minimum_tls: Some(minimum_tls) }
+            }
+            None => ViewerCertificate::default(),
+        },
+        origins,
+        default: if balancer.is_some() { app() } else { files(None) },
+        behaviors: paths.map(|path| files(Some(path))).collect(),
+        default_root: match (&cdn.default_root, balancer) {
+            // What `/` is, the application decides.
+            (_, Some(_)) => String::new(),
+            (Some(root), None) => root.clone(),
+            (None, None) => "index.html".into(),
+        },
+        logs: if cdn.logs { logs(graph, facts)? } else { Logs::default() },
+        price_class: Some(
+            match cdn.price_class {
+                PriceClass::NorthAmericaEurope => "PriceClass_100",
+                PriceClass::MostRegions => "PriceClass_200",
+                PriceClass::All => "PriceClass_All",
+            }
+            .into(),
+        ),
+        http_version: Some("http2and3".into()),
+        ipv6: Some(true),
+        tags: Tags::new(),
+    };
+    let distribution = graph.add(MAIN, ORIGIN, &distribution)?;
+    if let Some(bucket) = own {
+        let policy = policy(&bucket, facts, Some(&distribution));
+        graph.add(ASSETS, "cdn.static", &BucketPolicy { bucket, policy })?;
+    }
     Ok(())
+}
+
+/// Whether CloudFront can speak HTTPS to the balancer. It then wants a certificate for the host that the viewer asked for
+/// (which it passes on), so there must be an alias, and the balancer's certificate must be for it. The balancer's own name in
+/// DNS is in nobody's certificate. Of a certificate that is not in this file the names are not known; it is believed.
+fn reaches_by_https(stack: &Stack, cdn: &Cdn) -> bool {
+    let Some(certificate) = stack.load_balancer.as_ref().and_then(|b| b.certificate.as_deref()) else { return false };
+    let section = certificate
+        .strip_prefix("certificates.")
+        .and_then(|name| stack.certificates.iter().find(|(key, _)| key.as_str() == name))
+        .map(|(_, section)| section);
+    cdn.aliases.iter().any(|alias| match section {
+        Some(section) => {
+            std::iter::once(&section.domain).chain(&section.names).any(|name| crate::config::cdn::covers(name, alias))
+        }
+        None => true,
+    })
+}
+
+/// Everything goes to the application, and nothing is kept: it knows best what may be.
+fn app() -> Behavior {
+    Behavior {
+        path: None,
+        origin: APP.into(),
+        methods: ALL.map(str::to_owned).into(),
+        viewer_protocol: "redirect-to-https".into(),
+        compress: true,
+        cache_policy: policies::CACHING_DISABLED.into(),
+        origin_request_policy: Some(policies::ALL_VIEWER.into()),
+        response_headers_policy: None,
+    }
+}
+
+/// Files are kept as long as they say themselves (`stack assets push` has them say it).
+fn files(path: Option<&String>) -> Behavior {
+    Behavior {
+        path: path.cloned(),
+        origin: ASSETS.into(),
+        methods: READ.map(str::to_owned).into(),
+        viewer_protocol: "redirect-to-https".into(),
+        compress: true,
+        cache_policy: policies::CACHING_OPTIMIZED.into(),
+        origin_request_policy: None,
+        response_headers_policy: Some(policies::SECURITY_HEADERS.into()),
+    }
+}
+
+/// The origin of static files, and the bucket, when it is ours.
+fn assets(
+    graph: &mut Graph,
+    stack: &Stack,
+    files: &StaticFiles,
+    facts: &Facts<'_>,
+) -> Result<(Origin, Option<Ref<Bucket>>), Error> {
+    const AT: &str = "cdn.static";
+    let control = OriginAccessControl { origin_type: "s3".into(), signing: "always".into() };
+    let access_control = Some(graph.add(ASSETS, AT, &control)?);
+    if let Some(text) = &files.bucket {
+        let scope = facts.scope;
+        let domain = regional_domain(&scope.partition, &scope.region, existing_bucket(stack, text));
+        return Ok((Origin { domain, protocol: None, access_control, path: None }, None));
+    }
+    let rule = LifecycleRule {
+        abort_uploads_after: Some(7),
+        expire_versions_after: Some(OLD_VERSIONS),
+        drop_delete_markers: true,
+        ..LifecycleRule::default()
+    };
+    let bucket = graph.add(
+        ASSETS,
+        AT,
+        &Bucket {
+            versioning: Some(true),
+            block_public_access: Some(true),
+            ownership: Some("BucketOwnerEnforced".into()),
+            // With a key of KMS, CloudFront could read only what the key's policy lets it decrypt, and what is here is
+            // for everybody's eyes anyway.
+            encryption: Some(s3_keys()),
+            lifecycle: BTreeMap::from([("tidy".to_owned(), rule)]),
+            tags: Tags::new(),
+        },
+    )?;
+    let domain = bucket.clone().attr("domain").to_string();
+    Ok((Origin { domain, protocol: None, access_control, path: None }, Some(bucket)))
+}
+
+/// What S3 calls a bucket that somebody else owns. What is not `existing.buckets.NAME` is its name already.
+pub fn existing_bucket<'a>(stack: &'a Stack, text: &'a str) -> &'a str {
+    let known = text
+        .strip_prefix("existing.buckets.")
+        .and_then(|name| stack.existing.buckets.iter().find(|(key, _)| key.as_str() == name));
+    known.map_or(text, |(_, bucket)| bucket)
+}
+
+fn logs(graph: &mut Graph, facts: &Facts<'_>) -> Result<Logs, Error> {
+    const AT: &str = "cdn.logs";
+    const NAME: &str = "cdn-logs";
+    let rule = LifecycleRule { abort_uploads_after: Some(7), expire_after: Some(LOGS), ..LifecycleRule::default() };
+    let bucket = graph.add(
+        NAME,
+        AT,
+        &Bucket {
+            versioning: Some(false),
+            block_public_access: Some(true),
+            // CloudFront's logs are written by an access list, which it adds itself.
+            ownership: Some("BucketOwnerPreferred".into()),
+            // Who writes them cannot use a key of KMS without a place in its policy.
+            encryption: Some(s3_keys()),
+            lifecycle: BTreeMap::from([("expire".to_owned(), rule)]),
+            tags: Tags::new(),
+        },
+    )?;
+    graph.add(NAME, AT, &BucketPolicy { bucket: bucket.clone(), policy: policy(&bucket, facts, None) })?;
+    Ok(Logs { bucket: Some(bucket.attr("global_domain").to_string()), prefix: Some("cdn/".into()) })
+}
+
+fn s3_keys() -> Encryption {
+    Encryption { algorithm: "AES256".into(), key: None, bucket_key: None }
+}
+
+/// Nobody without TLS; and the distribution, if there is one, may read.
+fn policy(bucket: &Ref<Bucket>, facts: &Facts<'_>, distribution: Option<&Ref<Distribution>>) -> Value {
+    let arn = bucket.clone().attr("arn").to_string();
+    let objects = format!("{arn}/*");
+    let mut statements = vec![json!({
+        "Sid": "OnlyWithTls", "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": [arn, objects],
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    })];
+    if let Some(distribution) = distribution {
+        statements.push(json!({
+            "Sid": "CloudFrontReads", "Effect": "Allow", "Action": "s3:GetObject", "Resource": objects,
+            "Principal": {"Service": "cloudfront.amazonaws.com"},
+            "Condition": {"StringEquals": {
+                "AWS:SourceArn": distribution.clone().attr("arn").to_string(), "AWS:SourceAccount": facts.scope.account,
+            }},
+        }));
+    }
+    json!({"Version": "2012-10-17", "Statement": statements})
 }

@@ -1,10 +1,12 @@
 //! One command, one file: its arguments and one function. What they share is in `session`.
 
 mod apply;
+mod assets;
 mod completions;
 mod destroy;
 mod graph;
 mod init;
+mod invalidate;
 mod local;
 mod outputs;
 mod plan;
@@ -169,6 +171,11 @@ enum Command {
     Show(show::Arguments),
     /// Print the address, endpoints and identifiers of what is running
     Outputs(outputs::Arguments),
+    /// Bring static files to where CloudFront delivers them from
+    #[command(subcommand)]
+    Assets(assets::Command),
+    /// Have CloudFront forget what it keeps
+    Invalidate(invalidate::Arguments),
     /// Draw the architecture: Mermaid, DOT or SVG
     Graph(graph::Arguments),
     /// Print the JSON Schema of stack files, or of plans
@@ -222,6 +229,8 @@ async fn run(command: Command, color: ui::Color) -> Result {
         Command::Destroy(arguments) => destroy::run(arguments, color).await,
         Command::Show(arguments) => show::run(arguments, color).await,
         Command::Outputs(arguments) => outputs::run(arguments, color).await,
+        Command::Assets(command) => assets::run(command, color).await,
+        Command::Invalidate(arguments) => invalidate::run(arguments, color).await,
         Command::Graph(arguments) => graph::run(arguments),
         Command::Schema(arguments) => schema::run(arguments),
         Command::Init(arguments) => init::run(arguments, color),

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::session::{self, Session};
 use super::{Aws, Exit, Result, StackFile, Stop};
-use crate::engine::{Ids, Key, Plan, Snapshot};
+use crate::engine::{Ids, Key, Plan, Seen, Snapshot};
 use crate::ui::{self, Color, Look};
 
 /// Print the address, endpoints and identifiers of what is running.
@@ -61,10 +61,20 @@ pub fn of(snapshot: &Snapshot) -> BTreeMap<String, String> {
             "elbv2.load_balancer" => {
                 let secure =
                     snapshot.seen.iter().any(|s| s.kind == "elbv2.listener" && s.fields.get("port") == Some(&443.into()));
-                put("url".into(), text("dns_name").map(|dns| address(&dns, secure)));
+                if !snapshot.seen.iter().any(is_distribution) {
+                    put("url".into(), text("dns_name").map(|dns| address(&dns, secure)));
+                }
                 put("load_balancer.arn".into(), text("arn"));
                 put("load_balancer.dns_name".into(), text("dns_name"));
             }
+            "cloudfront.distribution" if name == CDN => {
+                let url = text("domain").map(|domain| delivered(alias(&seen.fields), &domain));
+                put("url".into(), url.clone());
+                put("cdn.url".into(), url);
+                put("cdn.domain".into(), text("domain"));
+                put("cdn.distribution_id".into(), text("id"));
+            }
+            "s3.bucket" if name == "assets" => put("cdn.bucket".into(), text("name")),
             "ecs.cluster" => put("cluster".into(), text("name")),
             "ecs.service" => put(format!("services.{name}.arn"), text("arn")),
             "logs.log_group" => put(format!("services.{name}.logs"), text("name")),
@@ -78,12 +88,34 @@ pub fn of(snapshot: &Snapshot) -> BTreeMap<String, String> {
     out
 }
 
+/// What the distribution of the section `cdn` is called.
+const CDN: &str = "main";
+
+fn is_distribution(seen: &Seen) -> bool {
+    seen.key() == Some(Key::new("cloudfront.distribution", CDN))
+}
+
+/// The first name under which a distribution answers that is not a pattern.
+fn alias(distribution: &Value) -> Option<&str> {
+    let aliases = distribution.get("aliases")?.as_array()?;
+    aliases.iter().filter_map(Value::as_str).find(|alias| !alias.starts_with('*'))
+}
+
+fn delivered(alias: Option<&str>, domain: &str) -> String {
+    address(alias.unwrap_or(domain), true)
+}
+
 fn address(dns: &str, secure: bool) -> String {
     format!("{}://{dns}", if secure { "https" } else { "http" })
 }
 
-/// Where the application answers, after an apply.
+/// Where the application answers, after an apply: under an alias, else at CloudFront's name, else at the load balancer's.
 pub fn url(ids: &Ids, plan: &Plan) -> Option<String> {
+    let cdn = Key::new("cloudfront.distribution", CDN);
+    let desired = plan.items.iter().filter(|i| i.key == cdn).find_map(|i| i.desired.as_ref());
+    if let (Some(desired), Some(domain)) = (desired, ids.attr(&cdn, "domain")) {
+        return Some(delivered(alias(desired), &domain));
+    }
     let balancer = plan.items.iter().find(|i| i.key.kind == "elbv2.load_balancer" && i.desired.is_some())?;
     let secure = plan.items.iter().any(|i| i.key == Key::new("elbv2.listener", "https") && i.desired.is_some());
     ids.attr(&balancer.key, "dns_name").map(|dns| address(&dns, secure))

@@ -8,7 +8,7 @@ use crate::aws::existing::Found;
 use crate::aws::{self, Clients};
 use crate::blueprint::{self, Facts, Failure};
 use crate::config::{self, Loaded, Report};
-use crate::engine::{Cx, Graph, Plan, Registry, Scope, Snapshot};
+use crate::engine::{Cx, Graph, Key, Plan, Registry, Scope, Seen, Snapshot};
 use crate::ui::{self, Look};
 use crate::{local, ui::Color};
 
@@ -130,6 +130,14 @@ impl Session {
     /// What is there.
     pub async fn snapshot(&self) -> Result<Snapshot> {
         Ok(Snapshot::read(&self.registry, &self.cx).await?)
+    }
+
+    /// What is there of one kind.
+    pub async fn read(&self, kind: &str) -> Result<Vec<Seen>> {
+        let cx = self.cx.fresh().at(&Key::new(kind, ""), 1);
+        let seen = self.registry.kind(kind)?.observe(&cx).await?.into_iter();
+        let kind = kind.to_owned();
+        Ok(seen.map(|o| Seen { kind: kind.clone(), claim: o.claim, live: o.live, fields: o.fields, state: o.state }).collect())
     }
 
     /// What is to be done so that the file is true.

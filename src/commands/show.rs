@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::session::{self, Session};
 use super::{Aws, Exit, Result, StackFile, outputs};
@@ -33,8 +34,18 @@ struct Shown {
     account: String,
     region: String,
     services: Vec<Running>,
+    distributions: Vec<Distribution>,
     objects: Vec<Object>,
     outputs: BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+struct Distribution {
+    name: String,
+    id: String,
+    status: String,
+    domain: String,
+    aliases: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -56,12 +67,36 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         account: scope.account,
         region: scope.region,
         services: services?,
+        distributions: distributions(&snapshot),
         objects: objects(&snapshot, &session.registry),
         outputs: outputs::of(&snapshot),
     };
     let text = if arguments.json { super::json(&shown)? } else { text(&shown, arguments.all, &Look::stdout(color)) };
     ui::out(&text)?;
     Ok(Exit::Ok)
+}
+
+fn distributions(snapshot: &Snapshot) -> Vec<Distribution> {
+    let ours = snapshot.seen.iter().filter(|seen| seen.kind == "cloudfront.distribution");
+    ours.filter_map(|seen| {
+        let text = |field: &str| seen.live.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let aliases = seen.fields.get("aliases").and_then(Value::as_array).into_iter().flatten();
+        let off = seen.fields.get("enabled") == Some(&false.into());
+        Some(Distribution {
+            name: seen.key()?.name,
+            id: text("id"),
+            status: match &seen.state {
+                Readiness::Waiting { status, .. } => status.clone(),
+                Readiness::Failed(why) => format!("failed: {why}"),
+                Readiness::Gone => return None,
+                Readiness::Ready if off => "disabled".into(),
+                Readiness::Ready => "deployed".into(),
+            },
+            domain: text("domain"),
+            aliases: aliases.filter_map(Value::as_str).map(str::to_owned).collect(),
+        })
+    })
+    .collect()
 }
 
 fn objects(snapshot: &Snapshot, registry: &Registry<Clients>) -> Vec<Object> {
@@ -118,6 +153,12 @@ fn text(shown: &Shown, all: bool, look: &Look) -> String {
             .collect();
         out += "\n";
         out += &ui::table(look, &["SERVICE", "TASKS", "ROLLOUT", "REVISION", "LAST EVENT"], &rows);
+    }
+    if !shown.distributions.is_empty() {
+        let row = |d: &Distribution| vec![d.name.clone(), d.status.clone(), d.domain.clone(), d.aliases.join(", "), d.id.clone()];
+        let rows: Vec<Vec<String>> = shown.distributions.iter().map(row).collect();
+        out += "\n";
+        out += &ui::table(look, &["DISTRIBUTION", "STATUS", "DOMAIN", "ALIASES", "ID"], &rows);
     }
     let worrying: Vec<&Object> = shown.objects.iter().filter(|o| all || o.state != "ready").collect();
     if !worrying.is_empty() {

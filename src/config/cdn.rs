@@ -46,7 +46,8 @@ pub struct StaticFiles {
     /// Which requests go to the bucket: `/static/*`.
     #[schemars(length(min = 1))]
     pub paths: Vec<String>,
-    /// A bucket that is there already, `existing.buckets.NAME`. Left out: one of this stack's own.
+    /// A bucket that is there already, `existing.buckets.NAME`; its policy must let the distribution read. Left out: one of this
+    /// stack's own.
     #[serde(default)]
     pub bucket: Option<String>,
 }
@@ -62,4 +63,23 @@ pub enum PriceClass {
     /// Everywhere.
     #[default]
     All,
+}
+
+/// Whether a name in a certificate, `*.example.com` perhaps, is for this host.
+pub fn covers(name: &str, host: &str) -> bool {
+    let (name, host) = (name.to_ascii_lowercase(), host.to_ascii_lowercase());
+    name == host || name.strip_prefix("*.").is_some_and(|parent| host.split_once('.').is_some_and(|(_, rest)| rest == parent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::covers;
+
+    #[test]
+    fn a_star_is_for_one_label() {
+        assert!(covers("www.example.com", "WWW.example.com"));
+        assert!(covers("*.example.com", "www.example.com"));
+        assert!(!covers("*.example.com", "example.com"));
+        assert!(!covers("*.example.com", "a.b.example.com"));
+    }
 }

@@ -1,6 +1,7 @@
 //! What the shape cannot say: whether the values make sense together. Asks AWS nothing.
 
 mod existing;
+mod cdn;
 mod limits;
 mod services;
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub fn validate(stack: &Stack, file: &Node, env: &str) -> Vec<Diagnostic> {
     limits::names(&mut checks);
     services::services(&mut checks);
     services::routes(&mut checks);
+    cdn::cdn(&mut checks);
     checks.found
 }
 

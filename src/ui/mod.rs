@@ -24,6 +24,7 @@ pub mod plan_json;
 pub mod progress;
 pub mod style;
 pub mod table;
+mod tally;
 mod value;
 
 pub use confirm::confirm;
@@ -35,6 +36,7 @@ pub use plan_json::{plan_json, plan_schema};
 pub use progress::{Show, reporter};
 pub use style::{Color, Look};
 pub use table::table;
+pub use tally::{Tally, size};
 
 use std::io::{self, Write};
 

@@ -62,3 +62,32 @@ fn a_balancer_has_a_hundred_rules_at_first() {
     let said = loaded(&text(102)).warnings.render(100, false, true);
     assert!(said.contains("102 routes need a rule each") && said.contains("too-many-routes"), "{said}");
 }
+
+#[test]
+fn a_cdn_that_makes_no_sense() {
+    insta::assert_snapshot!(refused(include_str!("../testdata/senseless-cdn.yaml"), None));
+    for env in ["no-certificate", "elsewhere", "unknown"] {
+        let all = refused(include_str!("../testdata/senseless-cdn.yaml"), Some(env));
+        let certificate = all.split("\n\n").filter(|part| part.contains("certificate")).collect::<Vec<_>>().join("\n\n");
+        insta::assert_snapshot!(format!("a_cdn_with_{env}"), certificate);
+    }
+    let head = "stack: a\nregion: us-east-1\n";
+    insta::assert_snapshot!("a_cdn_of_nothing", refused(&format!("{head}cdn: {{default_root: index.html}}\n"), None));
+    let paths: Vec<String> = (0..26).map(|n| format!("\"/{n}/*\"")).collect();
+    let many = format!("{head}cdn: {{static: {{paths: [{}]}}}}\n", paths.join(", "));
+    insta::assert_snapshot!("too_many_paths", refused(&many, None));
+    let served = format!("{head}services: {{web: {{image: i, port: 80, routes: [/*]}}}}\n");
+    let internal = format!("{served}load_balancer: {{internal: true}}\ncdn: {{}}\n");
+    insta::assert_snapshot!("an_internal_origin", refused(&internal, None));
+    let circles = format!(
+        "{served}load_balancer: {{certificate: arn:aws:acm:us-east-1:123456789012:certificate/1}}\ncdn: {{default_root: x.html, certificate: arn:aws:acm:us-east-1:123456789012:certificate/1}}\n"
+    );
+    insta::assert_snapshot!("cdn_warnings", loaded(&circles).warnings.render(100, false, true));
+    for sane in [
+        "static: {paths: [/*]}",
+        "static: {paths: [/*]}, aliases: [www.example.com, '*.example.com'], certificate: existing.certificates.c, minimum_tls: TLSv1.2_2025",
+    ] {
+        let text = format!("{head}existing: {{certificates: {{c: example.com}}}}\ncdn: {{{sane}}}\n");
+        assert!(loaded(&text).warnings.is_empty(), "{sane}");
+    }
+}

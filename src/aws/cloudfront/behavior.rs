@@ -1,0 +1,154 @@
+use aws_sdk_cloudfront::types::{
+    AllowedMethods, CacheBehavior, CachedMethods, DefaultCacheBehavior, Method, ViewerProtocolPolicy,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{built, count};
+use crate::engine::Result;
+
+/// AWS's own policies, which every account has: by their names here, by their identifiers there.
+pub mod policies {
+    /// Nothing is kept.
+    pub const CACHING_DISABLED: &str = "CachingDisabled";
+    /// Kept as long as the origin says, a day when it says nothing.
+    pub const CACHING_OPTIMIZED: &str = "CachingOptimized";
+    /// The origin gets the request as the viewer sent it, its host too.
+    pub const ALL_VIEWER: &str = "AllViewer";
+    /// The answer gets the headers that make browsers careful.
+    pub const SECURITY_HEADERS: &str = "SecurityHeadersPolicy";
+
+    /// Names and identifiers, cache policies first, then those for requests to origins and those for headers of answers.
+    pub(super) const MANAGED: &[(&str, &str)] = &[
+        (CACHING_DISABLED, "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"),
+        (CACHING_OPTIMIZED, "658327ea-f89d-4fab-a63d-7e88639e58f6"),
+        ("CachingOptimizedForUncompressedObjects", "b2884449-e4de-46a7-ac36-70bc7f1ddd6d"),
+        ("UseOriginCacheControlHeaders", "83da9c7e-98b4-4e11-a168-04f0df8e2c65"),
+        ("UseOriginCacheControlHeaders-QueryStrings", "4cc15a8a-d715-48a4-82b8-cc0b614638fe"),
+        (ALL_VIEWER, "216adef6-5c7f-47e4-b989-5492eafa07d3"),
+        ("AllViewerExceptHostHeader", "b689b0a8-53d0-40ab-baf2-68738e2966ac"),
+        ("CORS-S3Origin", "88a5eaf4-2fd4-4709-b370-b4c650ea3fcf"),
+        ("CORS-CustomOrigin", "59781a5b-3903-41f3-afcb-af62929ccde1"),
+        (SECURITY_HEADERS, "67f7725c-6f97-4210-82d7-5512b31e9d03"),
+        ("SimpleCORS", "60669652-455b-4ae9-85a4-c4c02393f86c"),
+        ("CORS-With-Preflight", "5cc3b908-e619-4b99-88e5-2cf7f45965bd"),
+        ("CORS-and-SecurityHeadersPolicy", "e61eb60c-9c35-4d20-a928-2b84e02af89c"),
+    ];
+
+    /// A policy as we write it: by its name, if it is one of AWS's own.
+    pub(super) fn name(text: &str) -> String {
+        MANAGED.iter().find(|(_, id)| *id == text).map_or(text, |(name, _)| name).to_owned()
+    }
+
+    /// A policy as AWS wants it.
+    pub(super) fn id(text: &str) -> String {
+        MANAGED.iter().find(|(name, _)| *name == text).map_or(text, |(_, id)| id).to_owned()
+    }
+}
+
+/// What happens to requests: where they go, what is kept of the answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Behavior {
+    /// For which paths: `/static/*`. Left out in the default, which is for all others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The origin, by its name in `origins`.
+    pub origin: String,
+    /// Which methods it lets through: `GET` and `HEAD`, those and `OPTIONS`, or all seven.
+    pub methods: Vec<String>,
+    /// `redirect-to-https`, `https-only` or `allow-all`.
+    pub viewer_protocol: String,
+    /// Whether answers are compressed for those who understand it.
+    pub compress: bool,
+    /// What is kept, and by what: AWS's own policy by its name (`CachingOptimized`), or another by its identifier.
+    #[serde(deserialize_with = "policy")]
+    pub cache_policy: String,
+    /// What the origin gets to see of requests, in the same words.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "optional_policy")]
+    pub origin_request_policy: Option<String>,
+    /// Which headers answers get, in the same words.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "optional_policy")]
+    pub response_headers_policy: Option<String>,
+}
+
+fn policy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Ok(policies::name(&String::deserialize(deserializer)?))
+}
+
+fn optional_policy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.map(|text| policies::name(&text)))
+}
+
+fn names(methods: Option<&AllowedMethods>) -> Vec<String> {
+    let mut names: Vec<String> = methods.map_or(&[][..], |m| m.items()).iter().map(|m| m.as_str().to_owned()).collect();
+    names.sort();
+    names
+}
+
+/// AWS has two types for the same thing, one of them with a path.
+macro_rules! both {
+    ($($read:ident $write:ident $type:ident;)*) => {
+        impl Behavior {
+            $(
+                pub(super) fn $read(from: &$type) -> Behavior {
+                    Behavior {
+                        path: None,
+                        origin: from.target_origin_id().to_owned(),
+                        methods: names(from.allowed_methods()),
+                        viewer_protocol: from.viewer_protocol_policy().as_str().to_owned(),
+                        compress: from.compress().unwrap_or(false),
+                        cache_policy: from.cache_policy_id().map(policies::name).unwrap_or_default(),
+                        origin_request_policy: from.origin_request_policy_id().filter(|id| !id.is_empty()).map(policies::name),
+                        response_headers_policy: from.response_headers_policy_id().filter(|id| !id.is_empty()).map(policies::name),
+                    }
+                }
+
+                /// Changes what was read, and leaves what we know nothing of.
+                pub(super) fn $write(&self, to: &mut $type) -> Result<()> {
+                    to.target_origin_id.clone_from(&self.origin);
+                    to.allowed_methods = Some(self.methods()?);
+                    to.viewer_protocol_policy = ViewerProtocolPolicy::from(self.viewer_protocol.as_str());
+                    to.compress = Some(self.compress);
+                    to.cache_policy_id = Some(policies::id(&self.cache_policy));
+                    to.origin_request_policy_id = self.origin_request_policy.as_deref().map(policies::id);
+                    to.response_headers_policy_id = self.response_headers_policy.as_deref().map(policies::id);
+                    // What policies are instead of.
+                    #[allow(deprecated)]
+                    {
+                        to.forwarded_values = None;
+                        (to.min_ttl, to.default_ttl, to.max_ttl) = (None, None, None);
+                    }
+                    Ok(())
+                }
+            )*
+        }
+    };
+}
+
+both! {
+    of_default write_default DefaultCacheBehavior;
+    of_path write_path CacheBehavior;
+}
+
+impl Behavior {
+    pub(super) fn new_default(&self) -> Result<DefaultCacheBehavior> {
+        let bare = DefaultCacheBehavior::builder().target_origin_id(&self.origin);
+        let mut made = built(bare.viewer_protocol_policy(ViewerProtocolPolicy::from(self.viewer_protocol.as_str())).build())?;
+        self.write_default(&mut made)?;
+        Ok(made)
+    }
+
+    pub(super) fn new_path(&self, path: &str) -> Result<CacheBehavior> {
+        let bare = CacheBehavior::builder().path_pattern(path).target_origin_id(&self.origin);
+        let mut made = built(bare.viewer_protocol_policy(ViewerProtocolPolicy::from(self.viewer_protocol.as_str())).build())?;
+        self.write_path(&mut made)?;
+        Ok(made)
+    }
+
+    fn methods(&self) -> Result<AllowedMethods> {
+        let methods: Vec<Method> = self.methods.iter().map(|m| Method::from(m.as_str())).collect();
+        let kept = built(CachedMethods::builder().quantity(2).items(Method::Get).items(Method::Head).build())?;
+        built(AllowedMethods::builder().quantity(count(&methods)).set_items(Some(methods)).cached_methods(kept).build())
+    }
+}

@@ -1,0 +1,453 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_sdk_cloudfront::types::{
+    self as sdk, Aliases, CacheBehavior, CacheBehaviors, DistributionConfig, DistributionConfigWithTags, HttpVersion,
+    LoggingConfig, MinimumProtocolVersion, Origins, PriceClass, SslSupportMethod, TagKeys,
+};
+use futures::future::try_join_all;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Behavior, Origin, built, count, mark, marked, to_sdk};
+use crate::aws::error::{failed, incomplete};
+use crate::aws::tags::{TagEdit, from_pairs};
+use crate::aws::{Clients, Cx, Tags, names, present};
+use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};
+
+/// The hosted zone of all distributions, for alias records.
+const ZONE: &str = "Z2FDTNDATAQYW2";
+/// How often a distribution of one name can have been deleted before.
+const LIVES: u32 = 64;
+
+/// A distribution of CloudFront: the places all over the world that answer for a stack.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Distribution {
+    /// Whether it answers at all.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// The names under which it answers, beside its own.
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    /// The certificate for the aliases. Left out: CloudFront's own, for its own name.
+    #[serde(default)]
+    pub certificate: ViewerCertificate,
+    /// Where it gets what it delivers, by names of one's own.
+    pub origins: BTreeMap<String, Origin>,
+    /// What happens to requests that no other behaviour is for.
+    pub default: Behavior,
+    /// What happens to requests for certain paths. The first that fits counts.
+    #[serde(default)]
+    pub behaviors: Vec<Behavior>,
+    /// What is delivered for `/`, when not the origin decides that.
+    #[serde(default)]
+    pub default_root: String,
+    /// Where requests are logged. Left out: nowhere.
+    #[serde(default)]
+    pub logs: Logs,
+    /// `PriceClass_100`, `PriceClass_200` or `PriceClass_All`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_class: Option<String>,
+    /// `http1.1`, `http2`, `http3` or `http2and3`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_version: Option<String>,
+    /// Whether it has IPv6 addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv6: Option<bool>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// A certificate for aliases.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ViewerCertificate {
+    /// Its ARN, in us-east-1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+    /// The oldest TLS, by AWS's name for the set: `TLSv1.2_2021`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum_tls: Option<String>,
+}
+
+/// Where requests are logged.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Logs {
+    /// The bucket: `NAME.s3.amazonaws.com`. It must accept access lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<String>,
+    /// What the names of the files begin with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+}
+
+/// What others refer to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Live {
+    /// The identifier: `E1A2B3C4D5E6F7`.
+    pub id: String,
+    /// The ARN.
+    pub arn: String,
+    /// Its own name: `d111111abcdef8.cloudfront.net`.
+    pub domain: String,
+    /// The hosted zone for alias records.
+    pub zone_id: String,
+}
+
+impl Live {
+    fn new(id: &str, arn: &str, domain: &str) -> Live {
+        Live { id: id.to_owned(), arn: arn.to_owned(), domain: domain.to_owned(), zone_id: ZONE.to_owned() }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn some(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+fn state(status: &str) -> Readiness {
+    if status == "Deployed" { Readiness::Ready } else { Readiness::waiting(status) }
+}
+
+/// Every distribution of the account; the list has no tags.
+async fn summaries(cx: &Cx) -> Result<Arc<Vec<sdk::DistributionSummary>>> {
+    cx.reads
+        .once("cloudfront.distributions", async {
+            let mut out = Vec::new();
+            let mut marker = None;
+            loop {
+                let answer = cx.cloud.cloudfront.list_distributions().max_items(100).set_marker(marker).send().await;
+                let Some(list) = answer.map_err(failed("cloudfront:ListDistributions"))?.distribution_list else { break };
+                marker = list.next_marker.filter(|next| list.is_truncated && !next.is_empty());
+                out.extend(list.items.unwrap_or_default());
+                if marker.is_none() {
+                    break;
+                }
+            }
+            Ok(out)
+        })
+        .await
+}
+
+/// Whether it can be ours, by what the list tells: our mark, or, should somebody have written over that, an origin in our
+/// region that is called like ours.
+fn may_be_ours(cx: &Cx, summary: &sdk::DistributionSummary) -> bool {
+    let scope = &cx.scope;
+    if marked(scope, summary.comment()).is_some() {
+        return true;
+    }
+    if summary.comment().starts_with(&format!("{}/{}/", scope.stack, scope.env)) {
+        return false; // ours of another region
+    }
+    let region = format!(".{}.", scope.region);
+    let origins = summary.origins().map_or(&[][..], |o| o.items()).iter().map(|o| o.domain_name());
+    let first = |domain: &str| domain.trim_start_matches("internal-").split('.').next().unwrap_or_default().to_owned();
+    origins.into_iter().any(|domain| domain.contains(&region) && names::begins(&scope.prefix(), &first(domain), 63))
+}
+
+/// Whose it is. Our mark counts like a tag that somebody took away.
+fn claim(cx: &Cx, summary: &sdk::DistributionSummary, tags: &Tags) -> Option<Claim> {
+    match cx.scope.claim(Distribution::KIND, tags, true) {
+        Claim::Foreign => None,
+        Claim::Ours(name) => Some(Claim::Ours(name)),
+        _ => marked(&cx.scope, summary.comment()).map(Claim::Ours),
+    }
+}
+
+async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
+    let answer = cx.cloud.cloudfront.list_tags_for_resource().resource(arn).send().await;
+    let tags = present(answer.map_err(failed("cloudfront:ListTagsForResource")).map(|a| a.tags))?;
+    let items = tags.and_then(|t| t.items).unwrap_or_default();
+    Ok(from_pairs(items.iter().map(|t| (Some(t.key()), t.value()))))
+}
+
+/// The configuration, and the version that a change of it must show.
+async fn config_of(cx: &Cx, id: &str) -> Result<(DistributionConfig, String)> {
+    const OP: &str = "cloudfront:GetDistributionConfig";
+    let answer = cx.cloud.cloudfront.get_distribution_config().id(id).send().await.map_err(failed(OP))?;
+    let config = answer.distribution_config.ok_or_else(|| incomplete(OP, "the configuration"))?;
+    Ok((config, answer.e_tag.ok_or_else(|| incomplete(OP, "a version"))?))
+}
+
+async fn put(cx: &Cx, id: &str, config: DistributionConfig, version: String) -> Result<()> {
+    let call = cx.cloud.cloudfront.update_distribution().id(id).if_match(version).distribution_config(config);
+    call.send().await.map_err(failed("cloudfront:UpdateDistribution"))?;
+    Ok(())
+}
+
+fn read(config: &DistributionConfig, tags: Tags) -> Distribution {
+    let certificate = config.viewer_certificate().filter(|c| c.acm_certificate_arn().is_some());
+    let logging = config.logging().filter(|l| l.enabled);
+    Distribution {
+        enabled: config.enabled,
+        aliases: config.aliases().map_or(&[][..], |a| a.items()).to_vec(),
+        certificate: ViewerCertificate {
+            arn: certificate.and_then(|c| c.acm_certificate_arn()).map(|arn| format!("${{=acm.certificate.arn:{arn}}}")),
+            minimum_tls: certificate.and_then(|c| c.minimum_protocol_version()).map(|v| v.as_str().to_owned()),
+        },
+        origins: config.origins().map_or(&[][..], |o| o.items()).iter().map(|o| (o.id().to_owned(), Origin::read(o))).collect(),
+        default: config.default_cache_behavior().map_or_else(nothing, Behavior::of_default),
+        behaviors: config
+            .cache_behaviors()
+            .map_or(&[][..], |b| b.items())
+            .iter()
+            .map(|b| Behavior { path: Some(b.path_pattern().to_owned()), ..Behavior::of_path(b) })
+            .collect(),
+        default_root: config.default_root_object().unwrap_or_default().to_owned(),
+        logs: Logs {
+            bucket: logging.map(|l| format!("${{=s3.bucket.global_domain:{}}}", l.bucket())),
+            prefix: logging.and_then(|l| some(l.prefix())),
+        },
+        price_class: config.price_class().map(|p| p.as_str().to_owned()),
+        // Some answers have it in capitals.
+        http_version: config.http_version().map(|v| v.as_str().to_lowercase()),
+        ipv6: config.is_ipv6_enabled(),
+        tags,
+    }
+}
+
+/// The behaviour of a distribution that told none.
+fn nothing() -> Behavior {
+    Behavior {
+        path: None,
+        origin: String::new(),
+        methods: Vec::new(),
+        viewer_protocol: String::new(),
+        compress: false,
+        cache_policy: String::new(),
+        origin_request_policy: None,
+        response_headers_policy: None,
+    }
+}
+
+impl Distribution {
+    /// Changes in `config` what `touched` says, and nothing else.
+    fn write(&self, config: &mut DistributionConfig, touched: impl Fn(&str) -> bool) -> Result<()> {
+        if touched("enabled") {
+            config.enabled = self.enabled;
+        }
+        if touched("aliases") {
+            let aliases = Aliases::builder().quantity(count(&self.aliases));
+            let aliases = aliases.set_items((!self.aliases.is_empty()).then(|| self.aliases.clone()));
+            config.aliases = Some(built(aliases.build())?);
+        }
+        if touched("certificate") {
+            config.viewer_certificate = Some(self.certificate.write());
+        }
+        if touched("origins") {
+            let mut had = config.origins.take().map(|o| o.items).unwrap_or_default();
+            let mut wanted = Vec::new();
+            for (id, origin) in &self.origins {
+                let was = had.iter().position(|o| o.id == *id).map(|at| had.swap_remove(at));
+                wanted.push(origin.write(id, was)?);
+            }
+            config.origins = Some(built(Origins::builder().quantity(count(&wanted)).set_items(Some(wanted)).build())?);
+        }
+        if touched("default") {
+            match &mut config.default_cache_behavior {
+                Some(behavior) => self.default.write_default(behavior)?,
+                none => *none = Some(self.default.new_default()?),
+            }
+        }
+        if touched("behaviors") {
+            let mut had = config.cache_behaviors.take().and_then(|b| b.items).unwrap_or_default();
+            let mut wanted: Vec<CacheBehavior> = Vec::new();
+            for behavior in &self.behaviors {
+                let path = behavior.path.as_deref().unwrap_or("*");
+                wanted.push(match had.iter().position(|b| b.path_pattern == path).map(|at| had.swap_remove(at)) {
+                    Some(mut was) => {
+                        behavior.write_path(&mut was)?;
+                        was
+                    }
+                    None => behavior.new_path(path)?,
+                });
+            }
+            let all = CacheBehaviors::builder().quantity(count(&wanted));
+            config.cache_behaviors = Some(built(all.set_items((!wanted.is_empty()).then_some(wanted)).build())?);
+        }
+        if touched("default_root") {
+            config.default_root_object = Some(self.default_root.clone());
+        }
+        if touched("logs") {
+            let bucket = self.logs.bucket.clone().unwrap_or_default();
+            let logging = LoggingConfig::builder().enabled(!bucket.is_empty()).include_cookies(false).bucket(bucket);
+            config.logging = Some(logging.prefix(self.logs.prefix.clone().unwrap_or_default()).build());
+        }
+        if let (true, Some(class)) = (touched("price_class"), &self.price_class) {
+            config.price_class = Some(PriceClass::from(class.as_str()));
+        }
+        if let (true, Some(version)) = (touched("http_version"), &self.http_version) {
+            config.http_version = Some(HttpVersion::from(version.as_str()));
+        }
+        if let (true, Some(ipv6)) = (touched("ipv6"), self.ipv6) {
+            config.is_ipv6_enabled = Some(ipv6);
+        }
+        Ok(())
+    }
+
+    fn config(&self, cx: &Cx, reference: String) -> Result<DistributionConfig> {
+        let bare = DistributionConfig::builder().caller_reference(reference).comment(mark(&cx.scope, &cx.key.name));
+        let mut config = built(bare.enabled(self.enabled).build())?;
+        self.write(&mut config, |_| true)?;
+        Ok(config)
+    }
+}
+
+impl ViewerCertificate {
+    fn write(&self) -> sdk::ViewerCertificate {
+        let certificate = sdk::ViewerCertificate::builder();
+        match &self.arn {
+            None => certificate.cloud_front_default_certificate(true).build(),
+            Some(arn) => certificate
+                .acm_certificate_arn(arn)
+                .ssl_support_method(SslSupportMethod::SniOnly)
+                .set_minimum_protocol_version(self.minimum_tls.as_deref().map(MinimumProtocolVersion::from))
+                .build(),
+        }
+    }
+}
+
+/// The distribution that a caller reference was used for before: `… Already exists: E1A2B3C4D5E6F7`.
+fn earlier(error: &Error) -> Option<&str> {
+    let (_, id) = error.message.rsplit_once("Already exists: ")?;
+    Some(id.trim().trim_end_matches('.'))
+}
+
+impl Resource for Distribution {
+    const KIND: &'static str = "cloudfront.distribution";
+    const RULES: &'static [Rule] = &[
+        Rule::set("aliases"),
+        Rule::exact("certificate"),
+        Rule::exact("origins"),
+        Rule::exact("origins.*"),
+        Rule::exact("default"),
+        Rule::set("default.methods"),
+        Rule::exact("behaviors.*"),
+        Rule::set("behaviors.*.methods"),
+        Rule::exact("logs"),
+        Rule::exact("tags"),
+    ];
+    const USUAL: Usual = Usual::secs(240, 300);
+    const HOLDS_DATA: bool = true;
+    type Cloud = Clients;
+    type Live = Live;
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let all = summaries(cx).await?;
+        let candidates = all.iter().filter(|summary| may_be_ours(cx, summary));
+        let found = try_join_all(candidates.map(|summary| async move {
+            let tags = tags_of(cx, summary.arn()).await?;
+            let Some(claim) = claim(cx, summary, &tags) else { return Ok(None) };
+            let config = match config_of(cx, summary.id()).await {
+                Err(e) if e.class == Class::NotFound => return Ok(None),
+                other => other?.0,
+            };
+            Ok(Some(Observed {
+                claim,
+                live: Live::new(summary.id(), summary.arn(), summary.domain_name()),
+                fields: read(&config, tags),
+                state: state(summary.status()),
+            }))
+        }))
+        .await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        const OP: &str = "cloudfront:CreateDistributionWithTags";
+        // A reference is used up for ever, also by a distribution that is long gone. The error tells by which.
+        for life in 1..=LIVES {
+            let config = self.config(cx, cx.token(&format!("distribution {life}")))?;
+            let both = DistributionConfigWithTags::builder().distribution_config(config).tags(to_sdk(&self.tags)?).build();
+            let call = cx.cloud.cloudfront.create_distribution_with_tags().distribution_config_with_tags(both);
+            match call.send().await.map_err(failed(OP)) {
+                Ok(answer) => {
+                    let made = answer.distribution.ok_or_else(|| incomplete(OP, "the distribution"))?;
+                    return Ok(Live::new(made.id(), made.arn(), made.domain_name()));
+                }
+                Err(e) if e.is("DistributionAlreadyExists") => {
+                    let Some(id) = earlier(&e) else { return Err(e) };
+                    // Ours, made by a call whose answer was lost.
+                    if let Some(made) = look(cx, id).await? {
+                        return Ok(Live::new(made.id(), made.arn(), made.domain_name()));
+                    }
+                }
+                Err(e) if e.is("CNAMEAlreadyExists") => {
+                    return Err(e.hint("another distribution, perhaps of another account, answers under one of the aliases: take the alias away there first"));
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        Err(Error::internal(format!("{LIVES} distributions of this name have been made and deleted before")))
+    }
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        if diff.touches_other_than(&["tags"]) {
+            let (mut config, version) = config_of(cx, &live.id).await?;
+            self.write(&mut config, |field| diff.touches(field))?;
+            config.comment = mark(&cx.scope, &cx.key.name);
+            put(cx, &live.id, config, version).await?;
+        }
+        if let Some(edit) = TagEdit::of(diff, &self.tags) {
+            if !edit.write.is_empty() {
+                let call = cx.cloud.cloudfront.tag_resource().resource(&live.arn).tags(to_sdk(&edit.write)?);
+                call.send().await.map_err(failed("cloudfront:TagResource"))?;
+            }
+            if !edit.remove.is_empty() {
+                let keys = TagKeys::builder().set_items(Some(edit.remove)).build();
+                let call = cx.cloud.cloudfront.untag_resource().resource(&live.arn).tag_keys(keys);
+                call.send().await.map_err(failed("cloudfront:UntagResource"))?;
+            }
+        }
+        Ok(live.clone())
+    }
+
+    /// Only one that is off, everywhere, can go: this switches it off.
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        let (mut config, version) = config_of(cx, &live.id).await?;
+        if config.enabled {
+            config.enabled = false;
+            put(cx, &live.id, config, version).await?;
+        }
+        Ok(())
+    }
+
+    async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
+        Ok(look(cx, &live.id).await?.map_or(Readiness::waiting("not visible yet"), |d| state(d.status())))
+    }
+
+    /// And when all the world knows that it is off, this lets it go.
+    async fn poll_gone(cx: &Cx, live: &Live) -> Result<Readiness> {
+        const OP: &str = "cloudfront:GetDistribution";
+        let answer = cx.cloud.cloudfront.get_distribution().id(&live.id).send().await.map_err(failed(OP))?;
+        let version = answer.e_tag.ok_or_else(|| incomplete(OP, "a version"))?;
+        let found = answer.distribution.ok_or_else(|| incomplete(OP, "the distribution"))?;
+        if found.status() != "Deployed" {
+            return Ok(Readiness::waiting(format!("switching off: {}", found.status())));
+        }
+        if found.distribution_config().is_some_and(|c| c.enabled) {
+            return Ok(Readiness::Failed("somebody switched it on again while it was being deleted".into()));
+        }
+        let call = cx.cloud.cloudfront.delete_distribution().id(&live.id).if_match(version);
+        match call.send().await.map_err(failed("cloudfront:DeleteDistribution")) {
+            Ok(_) => Ok(Readiness::Gone),
+            // Not every part of CloudFront knows it yet.
+            Err(e) if e.is("DistributionNotDisabled") || e.is("PreconditionFailed") => {
+                Ok(Readiness::waiting("switched off, not known everywhere yet"))
+            }
+            Err(e) => Err(e),
+        }
+    }
+}
+
+/// The distribution of that identifier, if there is one.
+async fn look(cx: &Cx, id: &str) -> Result<Option<sdk::Distribution>> {
+    let answer = cx.cloud.cloudfront.get_distribution().id(id).send().await.map_err(failed("cloudfront:GetDistribution"));
+    present(answer.map(|a| a.distribution))
+}

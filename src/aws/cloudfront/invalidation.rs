@@ -1,0 +1,75 @@
+//! Invalidations: what CloudFront keeps is forgotten before its time.
+
+use aws_sdk_cloudfront::types::{self as sdk, InvalidationBatch, Paths};
+
+use super::{built, count};
+use crate::aws::Cx;
+use crate::aws::error::{failed, incomplete};
+use crate::engine::{Class, Result};
+
+/// How many paths one invalidation takes.
+pub const MOST: usize = 3000;
+
+/// An invalidation as CloudFront tells it.
+#[derive(Clone, Debug)]
+pub struct Invalidation {
+    /// Its identifier.
+    pub id: String,
+    /// `InProgress` or `Completed`.
+    pub status: String,
+}
+
+impl Invalidation {
+    fn of(invalidation: &sdk::Invalidation) -> Invalidation {
+        Invalidation { id: invalidation.id().to_owned(), status: invalidation.status().to_owned() }
+    }
+
+    /// Whether all the world has forgotten.
+    pub fn is_complete(&self) -> bool {
+        self.status == "Completed"
+    }
+}
+
+/// Has the distribution forget what it keeps for these paths. With the same `reference` it is done once, however often it is
+/// sent.
+///
+/// # Errors
+/// What CloudFront says.
+pub async fn create(cx: &Cx, distribution: &str, paths: &[String], reference: &str) -> Result<Invalidation> {
+    const OP: &str = "cloudfront:CreateInvalidation";
+    let paths = built(Paths::builder().quantity(count(paths)).set_items(Some(paths.to_vec())).build())?;
+    let batch = built(InvalidationBatch::builder().caller_reference(reference).paths(paths).build())?;
+    let call = cx.cloud.cloudfront.create_invalidation().distribution_id(distribution).invalidation_batch(batch);
+    let answer = call.send().await.map_err(failed(OP)).map_err(|e| match e.class {
+        Class::Limit => e.hint("too much is being invalidated already: wait for that, or invalidate `/*`"),
+        _ => e,
+    })?;
+    answer.invalidation().map(Invalidation::of).ok_or_else(|| incomplete(OP, "the invalidation"))
+}
+
+/// How far it is.
+///
+/// # Errors
+/// What CloudFront says.
+pub async fn look(cx: &Cx, distribution: &str, id: &str) -> Result<Invalidation> {
+    const OP: &str = "cloudfront:GetInvalidation";
+    let answer = cx.cloud.cloudfront.get_invalidation().distribution_id(distribution).id(id).send().await;
+    answer.map_err(failed(OP))?.invalidation().map(Invalidation::of).ok_or_else(|| incomplete(OP, "the invalidation"))
+}
+
+/// A path as it stands in a URL.
+pub fn encoded(path: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"/-_.~*$'\"@:+&=,;!()%?".contains(&b);
+    path.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::encoded;
+
+    #[test]
+    fn paths_are_written_as_in_urls() {
+        assert_eq!(encoded("/a b/é.html"), "/a%20b/%C3%A9.html");
+        assert_eq!(encoded("/static/*"), "/static/*");
+    }
+}

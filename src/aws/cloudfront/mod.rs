@@ -1,0 +1,45 @@
+//! Delivery, in Amazon CloudFront.
+
+mod behavior;
+mod distribution;
+pub mod invalidation;
+mod origin;
+mod origin_access_control;
+
+pub use behavior::{Behavior, policies};
+pub use distribution::{Distribution, Logs, ViewerCertificate};
+pub use origin::Origin;
+pub use origin_access_control::OriginAccessControl;
+
+use aws_sdk_cloudfront::types as sdk;
+use aws_smithy_types::error::operation::BuildError;
+
+use super::Tags;
+use crate::engine::{Error, Result, Scope};
+
+/// CloudFront is the same in all regions, so what is ours in one of them says so: `webapp/staging/main in eu-west-1`. It
+/// stands where CloudFront has room for words, and is seen in lists that do not tell tags.
+fn mark(scope: &Scope, name: &str) -> String {
+    format!("{}/{}/{name} in {}", scope.stack, scope.env, scope.region)
+}
+
+/// Which object of ours is marked so.
+fn marked(scope: &Scope, text: &str) -> Option<String> {
+    let name = text.strip_prefix(&format!("{}/{}/", scope.stack, scope.env))?;
+    name.strip_suffix(&format!(" in {}", scope.region)).map(str::to_owned)
+}
+
+fn to_sdk(tags: &Tags) -> Result<sdk::Tags> {
+    let tag = |(k, v): (&String, &String)| built(sdk::Tag::builder().key(k).value(v).build());
+    Ok(sdk::Tags::builder().set_items(Some(tags.iter().map(tag).collect::<Result<_>>()?)).build())
+}
+
+/// What the SDK could not put together, which is a defect.
+fn built<T>(result: Result<T, BuildError>) -> Result<T> {
+    result.map_err(|e| Error::internal(e.to_string()))
+}
+
+/// AWS's lists come with their length.
+fn count<T>(items: &[T]) -> i32 {
+    i32::try_from(items.len()).unwrap_or(i32::MAX)
+}

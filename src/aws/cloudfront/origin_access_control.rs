@@ -1,0 +1,123 @@
+use aws_sdk_cloudfront::types::{
+    OriginAccessControlConfig, OriginAccessControlOriginTypes, OriginAccessControlSigningBehaviors,
+    OriginAccessControlSigningProtocols,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{built, mark, marked};
+use crate::aws::error::{failed, incomplete};
+use crate::aws::{Clients, Cx, names};
+use crate::engine::{Claim, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
+
+/// How long its name may be.
+const NAME: usize = 64;
+/// How many CloudFront lists at once, at most.
+const PAGE: i32 = 100;
+
+/// How CloudFront shows a bucket who it is: it signs what it asks for. It has no tags; its description says whose it is.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OriginAccessControl {
+    /// What it is for: `s3`, or another of AWS's words.
+    pub origin_type: String,
+    /// `always`, `no-override` or `never`.
+    pub signing: String,
+}
+
+/// What others refer to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Live {
+    /// The identifier.
+    pub id: String,
+}
+
+fn name(cx: &Cx) -> String {
+    names::fit(&cx.scope.prefix(), &format!("{}-{}", cx.key.name, cx.scope.region), cx.generation, NAME)
+}
+
+/// Which of ours would have this name: names are one for the account.
+fn namesake(cx: &Cx, name: &str) -> Option<String> {
+    names::key_of(&cx.scope.prefix(), name.strip_suffix(&format!("-{}", cx.scope.region))?)
+}
+
+impl OriginAccessControl {
+    fn config(&self, cx: &Cx) -> Result<OriginAccessControlConfig> {
+        let config = OriginAccessControlConfig::builder()
+            .name(name(cx))
+            .description(mark(&cx.scope, &cx.key.name))
+            .signing_protocol(OriginAccessControlSigningProtocols::Sigv4)
+            .signing_behavior(OriginAccessControlSigningBehaviors::from(self.signing.as_str()))
+            .origin_access_control_origin_type(OriginAccessControlOriginTypes::from(self.origin_type.as_str()));
+        built(config.build())
+    }
+}
+
+/// What a change must show: the version that it is a change of.
+async fn version(cx: &Cx, id: &str) -> Result<String> {
+    const OP: &str = "cloudfront:GetOriginAccessControl";
+    let answer = cx.cloud.cloudfront.get_origin_access_control().id(id).send().await.map_err(failed(OP))?;
+    answer.e_tag.ok_or_else(|| incomplete(OP, "a version"))
+}
+
+impl Resource for OriginAccessControl {
+    const KIND: &'static str = "cloudfront.origin_access_control";
+    const RULES: &'static [Rule] = &[];
+    const TAGGED: bool = false;
+    const USUAL: Usual = Usual::secs(1, 1);
+    type Cloud = Clients;
+    type Live = Live;
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let mut out = Vec::new();
+        let mut marker = None;
+        loop {
+            let call = cx.cloud.cloudfront.list_origin_access_controls().max_items(PAGE).set_marker(marker);
+            let answer = call.send().await.map_err(failed("cloudfront:ListOriginAccessControls"))?;
+            let Some(list) = answer.origin_access_control_list else { return Ok(out) };
+            out.extend(list.items().iter().filter_map(|item| {
+                let claim = match (marked(&cx.scope, item.description()), namesake(cx, item.name())) {
+                    (Some(name), _) => Claim::Ours(name),
+                    (None, Some(name)) => Claim::Taken(name),
+                    (None, None) => return None,
+                };
+                Some(Observed {
+                    claim,
+                    live: Live { id: item.id().to_owned() },
+                    fields: OriginAccessControl {
+                        origin_type: item.origin_access_control_origin_type().as_str().to_owned(),
+                        signing: item.signing_behavior().as_str().to_owned(),
+                    },
+                    state: Readiness::Ready,
+                })
+            }));
+            marker = list.next_marker.filter(|next| list.is_truncated && !next.is_empty());
+            if marker.is_none() {
+                return Ok(out);
+            }
+        }
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        const OP: &str = "cloudfront:CreateOriginAccessControl";
+        let call = cx.cloud.cloudfront.create_origin_access_control().origin_access_control_config(self.config(cx)?);
+        let answer = call.send().await.map_err(failed(OP))?;
+        let made = answer.origin_access_control.ok_or_else(|| incomplete(OP, "the origin access control"))?;
+        Ok(Live { id: made.id })
+    }
+
+    async fn update(&self, cx: &Cx, live: &Live, _diff: &Diff) -> Result<Live> {
+        let version = version(cx, &live.id).await?;
+        let call = cx.cloud.cloudfront.update_origin_access_control().id(&live.id).if_match(version);
+        let call = call.origin_access_control_config(self.config(cx)?);
+        call.send().await.map_err(failed("cloudfront:UpdateOriginAccessControl"))?;
+        Ok(live.clone())
+    }
+
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        let version = version(cx, &live.id).await?;
+        let call = cx.cloud.cloudfront.delete_origin_access_control().id(&live.id).if_match(version);
+        call.send().await.map_err(failed("cloudfront:DeleteOriginAccessControl"))?;
+        Ok(())
+    }
+}

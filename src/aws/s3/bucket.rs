@@ -1,0 +1,246 @@
+use std::collections::BTreeMap;
+
+use aws_sdk_s3::types::{
+    self as sdk, BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, ObjectOwnership, OwnershipControls,
+    OwnershipControlsRule, PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
+    ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tagging, VersioningConfiguration,
+};
+use futures::future::try_join_all;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::lifecycle::{LifecycleRule, configuration};
+use super::{Candidate, built, candidates, emptying, global_domain, name, regional_domain, to_sdk};
+use crate::aws::error::failed;
+use crate::aws::{Clients, Cx, Tags};
+use crate::engine::{Claim, Class, Diff, Observed, Readiness, Resource, Result, Rule, Scope, Usual};
+
+/// The only region whose name `CreateBucket` does not take.
+const FIRST_REGION: &str = "us-east-1";
+
+/// A bucket. Its name in AWS is made of the stack's, its own, the account and the region.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Bucket {
+    /// Whether what is overwritten or deleted is kept as an old version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versioning: Option<bool>,
+    /// Whether nothing in it can ever be public, whatever policies and access lists say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block_public_access: Option<bool>,
+    /// `BucketOwnerEnforced`: no access lists, policies alone decide. `BucketOwnerPreferred`: for who still writes by access lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ownership: Option<String>,
+    /// How objects are encrypted that do not say it themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption>,
+    /// What becomes of its objects in time, by the rule's name. These and no others.
+    #[serde(default)]
+    pub lifecycle: BTreeMap<String, LifecycleRule>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// How objects are encrypted.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Encryption {
+    /// `AES256`: with S3's own keys. `aws:kms`: with one of KMS.
+    pub algorithm: String,
+    /// The ARN of the key of KMS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Whether a key of the bucket saves most of the calls to KMS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bucket_key: Option<bool>,
+}
+
+/// What others refer to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Live {
+    /// The name.
+    pub id: String,
+    /// The name.
+    pub name: String,
+    /// The ARN.
+    pub arn: String,
+    /// `NAME.s3.REGION.amazonaws.com`.
+    pub domain: String,
+    /// `NAME.s3.amazonaws.com`.
+    pub global_domain: String,
+}
+
+impl Live {
+    fn named(scope: &Scope, name: &str) -> Live {
+        Live {
+            id: name.to_owned(),
+            name: name.to_owned(),
+            arn: format!("arn:{}:s3:::{name}", scope.partition),
+            domain: regional_domain(&scope.partition, &scope.region, name),
+            global_domain: global_domain(&scope.partition, name),
+        }
+    }
+}
+
+/// What is set, or nothing when nothing is: S3 answers that as an error.
+fn set<T>(answer: Result<T>) -> Result<Option<T>> {
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(e) if e.class == Class::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+async fn read(cx: &Cx, candidate: &Candidate) -> Result<Bucket> {
+    let (s3, name) = (&cx.cloud.s3, &candidate.name);
+    let (versioning, public, ownership, encryption, lifecycle) = tokio::join!(
+        s3.get_bucket_versioning().bucket(name).send(),
+        s3.get_public_access_block().bucket(name).send(),
+        s3.get_bucket_ownership_controls().bucket(name).send(),
+        s3.get_bucket_encryption().bucket(name).send(),
+        s3.get_bucket_lifecycle_configuration().bucket(name).send(),
+    );
+    let versioning = set(versioning.map_err(failed("s3:GetBucketVersioning")))?;
+    let public = set(public.map_err(failed("s3:GetPublicAccessBlock")))?.and_then(|a| a.public_access_block_configuration);
+    let ownership = set(ownership.map_err(failed("s3:GetBucketOwnershipControls")))?.and_then(|a| a.ownership_controls);
+    let encryption = set(encryption.map_err(failed("s3:GetBucketEncryption")))?;
+    let lifecycle = set(lifecycle.map_err(failed("s3:GetBucketLifecycleConfiguration")))?;
+    let yes = |value: Option<bool>| value == Some(true);
+    Ok(Bucket {
+        versioning: Some(versioning.is_some_and(|a| a.status == Some(BucketVersioningStatus::Enabled))),
+        block_public_access: Some(public.is_some_and(|p| {
+            yes(p.block_public_acls) && yes(p.ignore_public_acls) && yes(p.block_public_policy) && yes(p.restrict_public_buckets)
+        })),
+        ownership: ownership.and_then(|o| Some(o.rules.first()?.object_ownership.as_str().to_owned())),
+        encryption: encryption.and_then(|a| a.server_side_encryption_configuration).and_then(|c| {
+            let rule = c.rules.into_iter().next()?;
+            let by_default = rule.apply_server_side_encryption_by_default?;
+            Some(Encryption {
+                algorithm: by_default.sse_algorithm.as_str().to_owned(),
+                key: by_default.kms_master_key_id.map(|arn| format!("${{=kms.key.arn:{arn}}}")),
+                bucket_key: rule.bucket_key_enabled,
+            })
+        }),
+        lifecycle: lifecycle
+            .into_iter()
+            .flat_map(|a| a.rules.unwrap_or_default())
+            .filter_map(|r| LifecycleRule::read(&r))
+            .collect(),
+        tags: candidate.tags.clone(),
+    })
+}
+
+impl Bucket {
+    fn encryption(&self) -> Result<Option<ServerSideEncryptionConfiguration>> {
+        let Some(wanted) = &self.encryption else { return Ok(None) };
+        let by_default = ServerSideEncryptionByDefault::builder()
+            .sse_algorithm(ServerSideEncryption::from(wanted.algorithm.as_str()))
+            .set_kms_master_key_id(wanted.key.clone());
+        let rule = ServerSideEncryptionRule::builder()
+            .apply_server_side_encryption_by_default(built(by_default.build())?)
+            .set_bucket_key_enabled(wanted.bucket_key);
+        built(ServerSideEncryptionConfiguration::builder().rules(rule.build()).build()).map(Some)
+    }
+}
+
+impl Resource for Bucket {
+    const KIND: &'static str = "s3.bucket";
+    const RULES: &'static [Rule] = &[
+        Rule::after_create("versioning"),
+        Rule::after_create("block_public_access"),
+        Rule::after_create("encryption"),
+        Rule::after_create("lifecycle"),
+        Rule::exact("lifecycle"),
+        Rule::exact("lifecycle.*"),
+        Rule::exact("tags"),
+    ];
+    const USUAL: Usual = Usual::secs(3, 3);
+    const HOLDS_DATA: bool = true;
+    type Cloud = Clients;
+    type Live = Live;
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let candidates = candidates(cx).await?;
+        try_join_all(candidates.iter().map(|candidate| async move {
+            let ours = matches!(candidate.claim, Claim::Ours(_));
+            let fields =
+                if ours { read(cx, candidate).await? } else { Bucket { tags: candidate.tags.clone(), ..Bucket::default() } };
+            let live = Live::named(&cx.scope, &candidate.name);
+            Ok(Observed { claim: candidate.claim.clone(), live, fields, state: Readiness::Ready })
+        }))
+        .await
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        let name = name(cx);
+        let mut place = CreateBucketConfiguration::builder().set_tags(Some(to_sdk(&self.tags)?));
+        if cx.scope.region != FIRST_REGION {
+            place = place.location_constraint(BucketLocationConstraint::from(cx.scope.region.as_str()));
+        }
+        let call = cx.cloud.s3.create_bucket().bucket(&name).create_bucket_configuration(place.build());
+        let call = call.set_object_ownership(self.ownership.as_deref().map(ObjectOwnership::from));
+        call.send().await.map_err(failed("s3:CreateBucket")).map_err(|e| {
+            if e.class == Class::Exists {
+                e.hint(format!(
+                    "names of buckets are one for the whole world, and `{name}` is taken: call the stack or the bucket otherwise"
+                ))
+            } else {
+                e
+            }
+        })?;
+        Ok(Live::named(&cx.scope, &name))
+    }
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        let (s3, name) = (&cx.cloud.s3, &live.name);
+        if let (true, Some(block)) = (diff.touches("block_public_access"), self.block_public_access) {
+            let all = PublicAccessBlockConfiguration::builder().block_public_acls(block).ignore_public_acls(block);
+            let all = all.block_public_policy(block).restrict_public_buckets(block).build();
+            let call = s3.put_public_access_block().bucket(name).public_access_block_configuration(all);
+            call.send().await.map_err(failed("s3:PutPublicAccessBlock"))?;
+        }
+        if let (true, Some(ownership)) = (diff.touches("ownership"), &self.ownership) {
+            let rule = OwnershipControlsRule::builder().object_ownership(ObjectOwnership::from(ownership.as_str()));
+            let controls = built(OwnershipControls::builder().rules(built(rule.build())?).build())?;
+            let call = s3.put_bucket_ownership_controls().bucket(name).ownership_controls(controls);
+            call.send().await.map_err(failed("s3:PutBucketOwnershipControls"))?;
+        }
+        if let (true, Some(encryption)) = (diff.touches("encryption"), self.encryption()?) {
+            let call = s3.put_bucket_encryption().bucket(name).server_side_encryption_configuration(encryption);
+            call.send().await.map_err(failed("s3:PutBucketEncryption"))?;
+        }
+        if let (true, Some(on)) = (diff.touches("versioning"), self.versioning) {
+            let status = if on { BucketVersioningStatus::Enabled } else { BucketVersioningStatus::Suspended };
+            let call = s3.put_bucket_versioning().bucket(name);
+            let call = call.versioning_configuration(VersioningConfiguration::builder().status(status).build());
+            call.send().await.map_err(failed("s3:PutBucketVersioning"))?;
+        }
+        if diff.touches("lifecycle") && self.lifecycle.is_empty() {
+            let call = s3.delete_bucket_lifecycle().bucket(name);
+            call.send().await.map_err(failed("s3:DeleteBucketLifecycle"))?;
+        } else if diff.touches("lifecycle") {
+            let call = s3.put_bucket_lifecycle_configuration().bucket(name);
+            let call = call.lifecycle_configuration(configuration(&self.lifecycle)?);
+            call.send().await.map_err(failed("s3:PutBucketLifecycleConfiguration"))?;
+        }
+        if diff.touches("tags") {
+            // S3 takes only all of them together.
+            let tagging: sdk::Tagging = built(Tagging::builder().set_tag_set(Some(to_sdk(&self.tags)?)).build())?;
+            s3.put_bucket_tagging().bucket(name).tagging(tagging).send().await.map_err(failed("s3:PutBucketTagging"))?;
+        }
+        Ok(live.clone())
+    }
+
+    /// An empty bucket goes at once. What is in another goes step by step while the engine looks on.
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        match emptying::delete(cx, &live.name).await {
+            Err(e) if e.is(emptying::NOT_EMPTY) => Ok(()),
+            other => other,
+        }
+    }
+
+    async fn poll_gone(cx: &Cx, live: &Live) -> Result<Readiness> {
+        emptying::step(cx, &live.name).await
+    }
+}

@@ -1,0 +1,88 @@
+use futures::future::try_join_all;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Bucket, candidates};
+use crate::aws::error::failed;
+use crate::aws::{Clients, Cx};
+use crate::engine::{Claim, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
+
+/// Who may do what with a bucket. A bucket has one policy or none.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BucketPolicy {
+    /// The bucket.
+    pub bucket: Ref<Bucket>,
+    /// The policy document.
+    pub policy: Value,
+}
+
+/// What others refer to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Live {
+    /// The bucket's name.
+    pub id: String,
+}
+
+/// The document with the distributions in it as references: by them a policy goes before what it is about.
+fn linked(value: Value) -> Value {
+    match value {
+        Value::String(text) if text.contains(":cloudfront::") && text.contains(":distribution/") => {
+            Value::String(format!("${{=cloudfront.distribution.arn:{text}}}"))
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(linked).collect()),
+        Value::Object(map) => Value::Object(map.into_iter().map(|(key, value)| (key, linked(value))).collect()),
+        other => other,
+    }
+}
+
+impl Resource for BucketPolicy {
+    const KIND: &'static str = "s3.bucket_policy";
+    const RULES: &'static [Rule] = &[Rule::immutable("bucket"), Rule::identity("bucket"), Rule::policy("policy")];
+    const TAGGED: bool = false;
+    type Cloud = Clients;
+    type Live = Live;
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let candidates = candidates(cx).await?;
+        let ours = candidates.iter().filter(|c| matches!(c.claim, Claim::Ours(_)));
+        let found = try_join_all(ours.map(|candidate| async move {
+            let call = cx.cloud.s3.get_bucket_policy().bucket(&candidate.name);
+            let text = match call.send().await.map_err(failed("s3:GetBucketPolicy")) {
+                Ok(answer) => answer.policy.unwrap_or_default(),
+                Err(e) if e.class == Class::NotFound => return Ok(None),
+                Err(e) => return Err(e),
+            };
+            let policy = serde_json::from_str(&text).map_or(Value::String(text), linked);
+            Ok(Some(Observed {
+                // The bucket is ours alone, and so is who may do what with it.
+                claim: Claim::Stray,
+                live: Live { id: candidate.name.clone() },
+                fields: BucketPolicy { bucket: Ref::physical(&candidate.name), policy },
+                state: Readiness::Ready,
+            }))
+        }))
+        .await?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        let bucket = self.bucket.id()?;
+        let call = cx.cloud.s3.put_bucket_policy().bucket(bucket).policy(self.policy.to_string());
+        call.send().await.map_err(failed("s3:PutBucketPolicy"))?;
+        Ok(Live { id: bucket.to_owned() })
+    }
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        if diff.touches("policy") {
+            self.create(cx).await?;
+        }
+        Ok(live.clone())
+    }
+
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        cx.cloud.s3.delete_bucket_policy().bucket(&live.id).send().await.map_err(failed("s3:DeleteBucketPolicy"))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,104 @@
+//! Buckets, in Amazon S3.
+
+mod bucket;
+mod bucket_policy;
+mod emptying;
+mod lifecycle;
+pub mod objects;
+
+pub use bucket::{Bucket, Encryption};
+pub use bucket_policy::BucketPolicy;
+pub use lifecycle::LifecycleRule;
+
+use std::sync::Arc;
+
+use aws_sdk_s3::types as sdk;
+use aws_smithy_types::error::operation::BuildError;
+use futures::future::try_join_all;
+
+use super::error::failed;
+use super::tags::from_pairs;
+use super::{Cx, Tags, names};
+use crate::engine::{Claim, Class, Error, Resource, Result};
+
+/// How long a bucket's name may be.
+const NAME: usize = 63;
+
+/// What the names of our buckets end with: names are one for the whole world.
+fn suffix(cx: &Cx) -> String {
+    format!("-{}-{}", cx.scope.account, cx.scope.region)
+}
+
+/// What the bucket at hand is called in AWS: `PREFIX-NAME-ACCOUNT-REGION`.
+fn name(cx: &Cx) -> String {
+    let purpose = format!("{}{}", cx.key.name.to_ascii_lowercase().replace('_', "-"), suffix(cx));
+    names::fit(&cx.scope.prefix(), &purpose, cx.generation, NAME)
+}
+
+/// Which bucket of ours would have this name.
+fn namesake(cx: &Cx, name: &str) -> Option<String> {
+    names::key_of(&cx.scope.prefix(), name.strip_suffix(&suffix(cx))?)
+}
+
+/// What AWS is to be called by a name in the region: `NAME.s3.REGION.amazonaws.com`.
+pub fn regional_domain(partition: &str, region: &str, bucket: &str) -> String {
+    format!("{bucket}.s3.{region}.{}", domain(partition))
+}
+
+/// The same without the region, as old services know buckets.
+pub fn global_domain(partition: &str, bucket: &str) -> String {
+    format!("{bucket}.s3.{}", domain(partition))
+}
+
+fn domain(partition: &str) -> &'static str {
+    if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" }
+}
+
+/// One of the buckets that can be ours by name.
+struct Candidate {
+    name: String,
+    tags: Tags,
+    claim: Claim,
+}
+
+/// The region's buckets that can be ours by name, with their tags: one question for all names, and one for each of ours.
+async fn candidates(cx: &Cx) -> Result<Arc<Vec<Candidate>>> {
+    cx.reads
+        .once("s3.buckets", async {
+            let prefix = cx.scope.prefix();
+            let begin: String = prefix.chars().take(NAME - 7).collect();
+            let call = cx.cloud.s3.list_buckets().prefix(begin.trim_end_matches('-')).bucket_region(&cx.scope.region);
+            let pages = call.max_buckets(1000).into_paginator().items().send();
+            let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("s3:ListBuckets"))?;
+            let ours = all.into_iter().filter_map(|b| b.name).filter(|name| names::begins(&prefix, name, NAME));
+            try_join_all(ours.map(|name| async move {
+                let tags = tags_of(cx, &name).await?;
+                let claim = match cx.scope.claim(Bucket::KIND, &tags, false) {
+                    Claim::Foreign => namesake(cx, &name).map_or(Claim::Foreign, Claim::Taken),
+                    claim => claim,
+                };
+                Ok(Candidate { name, tags, claim })
+            }))
+            .await
+        })
+        .await
+}
+
+async fn tags_of(cx: &Cx, bucket: &str) -> Result<Tags> {
+    let answer = cx.cloud.s3.get_bucket_tagging().bucket(bucket).send().await.map_err(failed("s3:GetBucketTagging"));
+    match answer {
+        Ok(answer) => Ok(from_pairs(answer.tag_set().iter().map(|t| (Some(t.key()), Some(t.value()))))),
+        // Without tags, gone in the meantime, or not ours to look into.
+        Err(e) if matches!(e.class, Class::NotFound | Class::Denied) => Ok(Tags::new()),
+        Err(e) => Err(e),
+    }
+}
+
+fn to_sdk(tags: &Tags) -> Result<Vec<sdk::Tag>> {
+    tags.iter().map(|(k, v)| built(sdk::Tag::builder().key(k).value(v).build())).collect()
+}
+
+/// What the SDK could not put together, which is a defect.
+fn built<T>(result: Result<T, BuildError>) -> Result<T> {
+    result.map_err(|e| Error::internal(e.to_string()))
+}

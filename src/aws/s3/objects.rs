@@ -1,0 +1,132 @@
+//! Objects: what `stack assets push` reads and writes.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{ChecksumMode, Delete, ObjectIdentifier};
+use aws_smithy_types::timeout::TimeoutConfig;
+
+use super::built;
+use crate::aws::Cx;
+use crate::aws::error::failed;
+use crate::engine::{Class, Error, Result};
+
+/// How slow a connection may be before an upload counts as stuck, in bytes a second.
+const SLOWEST: u64 = 50_000;
+/// How many objects one call deletes.
+const AT_ONCE: usize = 1000;
+
+/// An object as lists tell it.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed {
+    /// Bytes.
+    pub size: u64,
+    /// When it was written, in seconds since 1970.
+    pub written: i64,
+}
+
+/// What a list does not tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The SHA-256 of its bytes in base 64, when it was stored with it.
+    pub sha256: Option<String>,
+    /// `text/html; charset=utf-8`.
+    pub content_type: Option<String>,
+    /// Who may keep it for how long.
+    pub cache_control: Option<String>,
+}
+
+/// A file that becomes an object.
+pub struct Upload<'a> {
+    /// The object's key.
+    pub key: &'a str,
+    /// The file.
+    pub path: &'a Path,
+    /// Bytes.
+    pub size: u64,
+    /// What it is to be told as.
+    pub told: Told,
+}
+
+/// Every object of a bucket, by key.
+///
+/// # Errors
+/// What S3 says.
+pub async fn list(cx: &Cx, bucket: &str) -> Result<BTreeMap<String, Listed>> {
+    let mut pages = cx.cloud.s3.list_objects_v2().bucket(bucket).into_paginator().send();
+    let mut out = BTreeMap::new();
+    while let Some(page) = pages.next().await {
+        for object in page.map_err(failed("s3:ListObjectsV2"))?.contents.unwrap_or_default() {
+            let size = object.size.and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
+            let written = object.last_modified.map_or(i64::MAX, |at| at.secs());
+            if let Some(key) = object.key {
+                out.insert(key, Listed { size, written });
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// What an object is told as; nothing when it is not there.
+///
+/// # Errors
+/// What S3 says.
+pub async fn look(cx: &Cx, bucket: &str, key: &str) -> Result<Option<Told>> {
+    let call = cx.cloud.s3.head_object().bucket(bucket).key(key).checksum_mode(ChecksumMode::Enabled);
+    match call.send().await.map_err(failed("s3:HeadObject")) {
+        Ok(o) => Ok(Some(Told { sha256: o.checksum_sha256, content_type: o.content_type, cache_control: o.cache_control })),
+        Err(e) if e.class == Class::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// Writes a file as an object. S3 refuses it when its bytes are not those of the checksum (any more).
+///
+/// # Errors
+/// When the file cannot be read, and what S3 says.
+pub async fn put(cx: &Cx, bucket: &str, upload: &Upload<'_>) -> Result<()> {
+    let unread = |e: &dyn std::fmt::Display| Error::new(Class::Other, format!("`{}` cannot be read: {e}", upload.path.display()));
+    let body = ByteStream::from_path(upload.path).await.map_err(|e| unread(&e))?;
+    // The usual half minute is for calls, not for films.
+    let attempt = Duration::from_secs(30 + upload.size / SLOWEST);
+    let patience = TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(attempt * 4).build();
+    let Told { sha256, content_type, cache_control } = upload.told.clone();
+    let call = cx.cloud.s3.put_object().bucket(bucket).key(upload.key).body(body).set_checksum_sha256(sha256);
+    let call = call.set_content_type(content_type).set_cache_control(cache_control);
+    let call = call.customize().config_override(aws_sdk_s3::config::Builder::new().timeout_config(patience));
+    call.send().await.map_err(failed("s3:PutObject"))?;
+    Ok(())
+}
+
+/// The bytes of an object; none when it is not there.
+///
+/// # Errors
+/// What S3 says, and when the answer breaks off.
+pub async fn bytes(cx: &Cx, bucket: &str, key: &str) -> Result<Vec<u8>> {
+    let answer = match cx.cloud.s3.get_object().bucket(bucket).key(key).send().await.map_err(failed("s3:GetObject")) {
+        Err(e) if e.class == Class::NotFound => return Ok(Vec::new()),
+        other => other?,
+    };
+    let body = answer.body.collect().await;
+    Ok(body.map_err(|e| Error::new(Class::Ambiguous, format!("`{key}` broke off: {e}")))?.to_vec())
+}
+
+/// Deletes objects: where versions are kept, as versions they stay.
+///
+/// # Errors
+/// What S3 says, and the first object that it did not delete.
+pub async fn delete(cx: &Cx, bucket: &str, keys: &[String]) -> Result<()> {
+    for some in keys.chunks(AT_ONCE) {
+        let some = some.iter().map(|key| built(ObjectIdentifier::builder().key(key).build())).collect::<Result<Vec<_>>>()?;
+        let some = built(Delete::builder().set_objects(Some(some)).quiet(true).build())?;
+        let answer = cx.cloud.s3.delete_objects().bucket(bucket).delete(some).send().await;
+        let answer = answer.map_err(failed("s3:DeleteObjects"))?;
+        if let Some(first) = answer.errors().first() {
+            let (key, why) = (first.key().unwrap_or_default(), first.message().unwrap_or("no reason given"));
+            return Err(Error::new(Class::Other, format!("`{key}` could not be deleted: {why}")));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,236 @@
+//! What is in the folder, and how each file is to be delivered.
+
+use std::path::{Path, PathBuf};
+
+use walkdir::WalkDir;
+
+use crate::commands::{Result, Stop};
+
+/// For files whose names change with what is in them.
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+/// For all others: after a minute, whoever has it asks whether it is still so.
+const FOR_A_MINUTE: &str = "public, max-age=60, must-revalidate";
+/// S3 takes no more in one piece.
+const LARGEST: u64 = 5 << 30;
+/// The shortest text that counts as a digest.
+const DIGEST: usize = 8;
+
+/// In which order: what others refer to is there before they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Turn {
+    /// Named by a digest of what is in it; nobody asks for it who has not read of it.
+    Hashed,
+    /// Anything else.
+    Other,
+    /// What refers to all of them.
+    Html,
+}
+
+/// One file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct File {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Its key in the bucket.
+    pub key: String,
+    /// Bytes.
+    pub size: u64,
+    /// When it comes.
+    pub turn: Turn,
+    /// `text/html; charset=utf-8`.
+    pub content_type: String,
+    /// Who may keep it for how long.
+    pub cache_control: &'static str,
+}
+
+/// The files of a folder, by key, and how many hidden ones are left out.
+pub fn read(folder: &Path, prefix: &str, immutable: &[String]) -> Result<(Vec<File>, usize)> {
+    let unread = |e: &dyn std::fmt::Display| {
+        Stop::message(format!("`{}` cannot be read: {e}", folder.display()), "give the folder that is to be delivered")
+    };
+    let root = folder.canonicalize().map_err(|e| unread(&e))?;
+    if !root.is_dir() {
+        return Err(unread(&"it is not a folder"));
+    }
+    let mut files = Vec::new();
+    let mut hidden = 0;
+    let mut entries = WalkDir::new(&root).sort_by_file_name().min_depth(1).into_iter();
+    while let Some(entry) = entries.next() {
+        let entry = entry.map_err(|e| unread(&e))?;
+        let Some(name) = entry.file_name().to_str() else {
+            let what = format!("the name of `{}` is not UTF-8", entry.path().display());
+            return Err(Stop::message(what, "call it otherwise"));
+        };
+        if name.starts_with('.') && name != ".well-known" {
+            hidden += 1;
+            if entry.file_type().is_dir() {
+                entries.skip_current_dir();
+            }
+            continue;
+        }
+        if entry.file_type().is_dir() {
+            continue;
+        }
+        let path = within(&root, entry.path(), entry.path_is_symlink())?;
+        let size = std::fs::metadata(&path)?.len();
+        if size > LARGEST {
+            let what = format!("`{}` is larger than the 5 GiB that S3 takes in one piece", entry.path().display());
+            return Err(Stop::message(what, "bring it there by other means"));
+        }
+        let relative = entry.path().strip_prefix(&root).map_err(|e| unread(&e))?;
+        let relative: Vec<&str> = relative.iter().filter_map(|part| part.to_str()).collect();
+        let relative = relative.join("/");
+        let hashed = digest(name).is_some() || immutable.iter().any(|pattern| fits(pattern, &relative));
+        let content_type = content_type(name);
+        let turn = match (hashed, content_type.starts_with("text/html")) {
+            (true, false) => Turn::Hashed,
+            (_, true) => Turn::Html,
+            _ => Turn::Other,
+        };
+        let cache_control = if turn == Turn::Hashed { FOR_EVER } else { FOR_A_MINUTE };
+        files.push(File { path, key: format!("{prefix}{relative}"), size, turn, content_type, cache_control });
+    }
+    Ok((files, hidden))
+}
+
+/// The file itself. A link must not lead out of the folder: what lies there was not meant to be seen by the world.
+fn within(root: &Path, path: &Path, link: bool) -> Result<PathBuf> {
+    if !link {
+        return Ok(path.to_owned());
+    }
+    let refuse =
+        |why: String| Stop::message(format!("`{}` {why}", path.display()), "put the file itself there, or remove the link");
+    let target = path.canonicalize().map_err(|e| refuse(format!("is a link that leads nowhere: {e}")))?;
+    if !target.starts_with(root) {
+        return Err(refuse(format!("is a link out of the folder, to `{}`", target.display())));
+    }
+    if !target.is_file() {
+        return Err(refuse("is a link to a folder".into()));
+    }
+    Ok(target)
+}
+
+/// What browsers are told a file is.
+fn content_type(name: &str) -> String {
+    let guess = mime_guess::from_path(name).first_or_octet_stream();
+    let plain = guess.essence_str();
+    if is_text(plain) { format!("{plain}; charset=utf-8") } else { plain.to_owned() }
+}
+
+/// Whether such a file can refer to others.
+pub fn is_text(content_type: &str) -> bool {
+    let plain = content_type.split(';').next().unwrap_or_default().trim();
+    plain.starts_with("text/")
+        || plain.ends_with("+xml")
+        || plain.ends_with("+json")
+        || matches!(plain, "application/javascript" | "application/json" | "application/xml" | "application/x-javascript")
+}
+
+/// Whether an object of that key can refer to others.
+pub fn is_text_key(key: &str) -> bool {
+    is_text(&content_type(key.rsplit('/').next().unwrap_or(key)))
+}
+
+/// The digest in a file's name: `app.3f2a9c1b.js`, `chunk-5T6XKZ2F.js`. It is in hexadecimal or in capitals and digits, and has
+/// both letters and digits, so that a date or a word is not taken for one.
+pub fn digest(name: &str) -> Option<&str> {
+    name.split(['.', '-', '_']).enumerate().find_map(|(n, part)| {
+        // By itself only a long one is beyond doubt.
+        let long = part.len() >= if n == 0 { 2 * DIGEST } else { DIGEST };
+        let hexadecimal = part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        let capitals = part.bytes().all(|b| b.is_ascii_uppercase() || (b'2'..=b'7').contains(&b));
+        let both = part.bytes().any(|b| b.is_ascii_digit()) && part.bytes().any(|b| b.is_ascii_alphabetic());
+        (long && both && (hexadecimal || capitals)).then_some(part)
+    })
+}
+
+/// Whether a path fits a pattern, in which `*` is any text and `?` any character.
+pub fn fits(pattern: &str, path: &str) -> bool {
+    let (pattern, path) = (pattern.as_bytes(), path.as_bytes());
+    let (mut p, mut t) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while t < path.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(c) if *c == b'?' || *c == path[t] => {
+                p += 1;
+                t += 1;
+            }
+            _ => match star {
+                // The star takes one more.
+                Some((at, from)) => {
+                    star = Some((at, from + 1));
+                    p = at + 1;
+                    t = from + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_in_names() {
+        for name in
+            ["app.3f2a9c1b.js", "app-3f2a9c1b4d.css", "chunk-5T6XKZ2F.js", "0f1e2d3c4b5a6978.woff2", "a.min.1a2b3c4d5e.js.map"]
+        {
+            assert!(digest(name).is_some(), "{name}");
+        }
+        for name in
+            ["index.html", "report-20240101.pdf", "photo-iPhone15.png", "deadbeef.js", "a1b2c3d4.js", "accessed-defaced.js"]
+        {
+            assert_eq!(digest(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn types_have_their_encoding() {
+        let types = ["a.html", "a.js", "a.css", "a.svg", "a.json", "a.png", "a.woff2", "a.webmanifest", "a.unheard-of", "a"];
+        insta::assert_snapshot!(types.map(|name| format!("{name}: {}", content_type(name))).join("\n"));
+    }
+
+    #[test]
+    fn patterns() {
+        for (pattern, path, fit) in [
+            ("/static/*", "/static/a/b.js", true),
+            ("/static/*", "/stat/a", false),
+            ("*.js", "a/b.js", true),
+            ("*.js", "a/b.jsx", false),
+            ("assets/?.js", "assets/a.js", true),
+            ("assets/?.js", "assets/ab.js", false),
+            ("*a*b*", "xxaxxbxx", true),
+            ("*", "", true),
+            ("", "a", false),
+        ] {
+            assert_eq!(fits(pattern, path), fit, "{pattern} {path}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_stay_inside() {
+        let folder = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("secret"), "x").unwrap();
+        std::fs::write(folder.path().join("a.txt"), "x").unwrap();
+        std::os::unix::fs::symlink("a.txt", folder.path().join("b.txt")).unwrap();
+        std::fs::create_dir(folder.path().join(".git")).unwrap();
+        let (files, hidden) = read(folder.path(), "p/", &[]).unwrap();
+        assert_eq!(files.iter().map(|f| f.key.as_str()).collect::<Vec<_>>(), ["p/a.txt", "p/b.txt"]);
+        assert_eq!(hidden, 1);
+        for target in [outside.path().join("secret"), outside.path().to_owned(), "nowhere".into()] {
+            let link = folder.path().join("link");
+            std::os::unix::fs::symlink(&target, &link).unwrap();
+            assert!(read(folder.path(), "", &[]).is_err(), "{}", target.display());
+            std::fs::remove_file(link).unwrap();
+        }
+    }
+}

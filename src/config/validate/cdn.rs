@@ -1,0 +1,234 @@
+//! What CloudFront delivers, from where, and under which names.
+
+use super::Checks;
+use crate::config::cdn::{Cdn, StaticFiles, covers};
+use crate::config::diagnostic::{Diagnostic, short};
+use crate::config::suggest;
+use crate::config::values::arn;
+
+/// Where CloudFront looks for certificates.
+const REGION: &str = "us-east-1";
+/// How many cache behaviours a distribution has by AWS's quota, beside the default.
+const PATHS: usize = 25;
+/// AWS's names for sets of TLS versions and ciphers, the newest first.
+const TLS: [&str; 7] =
+    ["TLSv1.3_2025", "TLSv1.2_2025", "TLSv1.2_2021", "TLSv1.2_2019", "TLSv1.2_2018", "TLSv1.1_2016", "TLSv1_2016"];
+
+pub(super) fn cdn(checks: &mut Checks<'_>) {
+    let Some(cdn) = &checks.stack.cdn else { return };
+    if cdn.assets.is_none() && !checks.stack.is_load_balanced() {
+        checks.at_key(
+            "cdn",
+            "delivers nothing",
+            Diagnostic::error("nothing-to-deliver", "`cdn` has neither a load balancer behind it nor static files")
+                .help("give a service `routes: [\"/*\"]`, or add `static: { paths: [\"/*\"] }`"),
+        );
+    }
+    if let Some(files) = &cdn.assets {
+        paths(checks, files);
+        bucket(checks, files);
+    }
+    aliases(checks, cdn);
+    certificate(checks, cdn);
+    if !TLS.contains(&cdn.minimum_tls.as_str()) {
+        let wrong = format!("CloudFront has no `minimum_tls: {}`", short(&cdn.minimum_tls));
+        let diagnostic = Diagnostic::error("invalid-value", wrong);
+        checks.at("cdn.minimum_tls", "not known", with_help(diagnostic, suggest::help(&cdn.minimum_tls, TLS, "it has")));
+    }
+    default_root(checks, cdn);
+    balancer(checks, cdn);
+}
+
+fn with_help(diagnostic: Diagnostic, help: Option<String>) -> Diagnostic {
+    match help {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic,
+    }
+}
+
+fn paths(checks: &mut Checks<'_>, files: &StaticFiles) {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "_-.*$/~\"'@:+&?".contains(c);
+    for (i, path) in files.paths.iter().enumerate() {
+        let at = format!("cdn.static.paths[{i}]");
+        let said = short(path);
+        if !path.starts_with('/') {
+            let wrong = format!("the path `{said}` does not begin with a slash");
+            checks.at(&at, "", Diagnostic::error("invalid-value", wrong).help(format!("write `/{said}`")));
+        } else if let Some(c) = path.chars().find(|c| !fits(*c)) {
+            let wrong = format!("a path cannot have the character `{c}`");
+            let help = "a path has letters, digits, `_ - . $ / ~ \" ' @ : + &` and the wild cards `*` and `?`";
+            checks.at(&at, "", Diagnostic::error("invalid-value", wrong).help(help));
+        } else if path.len() > 255 {
+            let wrong = format!("the path has {} characters, {} too many", path.len(), path.len() - 255);
+            checks.at(&at, "too long", Diagnostic::error("invalid-value", wrong).help("CloudFront accepts 255"));
+        }
+        if files.paths[..i].contains(path) {
+            checks.at(
+                &at,
+                "again",
+                Diagnostic::error("duplicate-path", format!("the path `{said}` is there twice")).help("each path once"),
+            );
+        }
+    }
+    if files.paths.len() > PATHS {
+        let wrong = format!("there are {} paths, {} too many", files.paths.len(), files.paths.len() - PATHS);
+        checks.at_key(
+            "cdn.static.paths",
+            "too many",
+            Diagnostic::error("out-of-range", wrong)
+                .help(format!("a distribution has at most {PATHS}: put files under common paths such as `/static/*`")),
+        );
+    }
+}
+
+fn bucket(checks: &mut Checks<'_>, files: &StaticFiles) {
+    let Some(text) = files.bucket.as_deref().filter(|text| text.starts_with("existing.")) else { return };
+    let known: Vec<String> = checks.stack.existing.buckets.keys().map(|name| format!("existing.buckets.{name}")).collect();
+    if !known.iter().any(|name| name == text) {
+        let diagnostic = Diagnostic::error("unknown-reference", format!("there is no `{}` in this file", short(text)));
+        let help = suggest::help(text, known.iter().map(String::as_str), "there are")
+            .unwrap_or_else(|| "name the bucket under `existing: { buckets: { NAME: what-S3-calls-it } }`".into());
+        checks.at("cdn.static.bucket", "not in this file", diagnostic.help(help));
+    }
+}
+
+fn aliases(checks: &mut Checks<'_>, cdn: &Cdn) {
+    if !cdn.aliases.is_empty() && cdn.certificate.is_none() {
+        checks.at_key(
+            "cdn.aliases",
+            "need a certificate",
+            Diagnostic::error("needs-certificate", "CloudFront answers under names of yours only with a certificate for them")
+                .help("add `certificate: certificates.NAME`, or the ARN of one in us-east-1"),
+        );
+    }
+    for (i, alias) in cdn.aliases.iter().enumerate() {
+        let at = format!("cdn.aliases[{i}]");
+        if let Err(help) = host(alias) {
+            checks.at(
+                &at,
+                "not a host name",
+                Diagnostic::error("invalid-value", format!("`{}` is not a host name", short(alias))).help(help),
+            );
+        }
+        if cdn.aliases[..i].contains(alias) {
+            let wrong = format!("the alias `{}` is there twice", short(alias));
+            checks.at(&at, "again", Diagnostic::error("duplicate-alias", wrong).help("each name once"));
+        }
+    }
+}
+
+/// Whether it is a name that CloudFront can answer under, with what would be right.
+fn host(text: &str) -> Result<(), String> {
+    if let Some((_, rest)) = text.split_once("://") {
+        return Err(format!("write `{}`", short(rest.trim_end_matches('/'))));
+    }
+    if text.chars().any(|c| c.is_ascii_uppercase()) {
+        return Err(format!("write `{}`", short(&text.to_ascii_lowercase())));
+    }
+    let labels: Vec<&str> = text.strip_prefix("*.").unwrap_or(text).split('.').collect();
+    let label = |l: &&str| {
+        (1..=63).contains(&l.len())
+            && l.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_')
+            && !l.starts_with('-')
+            && !l.ends_with('-')
+    };
+    if labels.len() < 2 || text.len() > 253 || !labels.iter().all(label) {
+        return Err("a host name looks like `www.example.com` or `*.example.com`".into());
+    }
+    Ok(())
+}
+
+fn certificate(checks: &mut Checks<'_>, cdn: &Cdn) {
+    const AT: &str = "cdn.certificate";
+    let Some(text) = cdn.certificate.as_deref() else { return };
+    let stack = checks.stack;
+    let known: Vec<String> = stack
+        .certificates
+        .keys()
+        .map(|name| format!("certificates.{name}"))
+        .chain(stack.existing.certificates.keys().map(|name| format!("existing.certificates.{name}")))
+        .collect();
+    let reference = text.starts_with("${"); // to an object under `resources`
+    if !reference && arn(text).is_none() && !known.iter().any(|name| name == text) {
+        let diagnostic =
+            Diagnostic::error("unknown-reference", format!("there is no certificate `{}` in this file", short(text)));
+        let help = suggest::help(text, known.iter().map(String::as_str), "there are")
+            .unwrap_or_else(|| "write the ARN of a certificate in us-east-1, or describe one under `certificates`".into());
+        checks.at(AT, "not in this file", diagnostic.help(help));
+    }
+    let existing = text.strip_prefix("existing.certificates.");
+    let existing = existing.and_then(|name| stack.existing.certificates.iter().find(|(key, _)| key.as_str() == name));
+    if let Some(region) = arn(existing.map_or(text, |(_, arn)| arn)).map(|fields| fields[3]).filter(|region| *region != REGION) {
+        checks.at(
+            AT,
+            "another region",
+            Diagnostic::error(
+                "wrong-region",
+                format!("the certificate is in `{}`, where CloudFront does not look", short(region)),
+            )
+            .help(format!("request or import one in `{REGION}`: CloudFront uses only certificates from there")),
+        );
+    }
+    if cdn.aliases.is_empty() {
+        checks.at(
+            AT,
+            "for which names?",
+            Diagnostic::warning("unused-certificate", "without aliases the certificate is for no name that anybody asks for")
+                .help("add `aliases: [www.example.com]`, or remove it"),
+        );
+    }
+    let own = text.strip_prefix("certificates.");
+    let own = own.and_then(|name| stack.certificates.iter().find(|(key, _)| key.as_str() == name));
+    let Some((name, section)) = own else { return };
+    for (i, alias) in cdn.aliases.iter().enumerate() {
+        if !std::iter::once(&section.domain).chain(&section.names).any(|name| covers(name, alias)) {
+            checks.at(
+                &format!("cdn.aliases[{i}]"),
+                "not in the certificate",
+                Diagnostic::error("not-in-certificate", format!("`certificates.{name}` is not for `{}`", short(alias)))
+                    .help(format!("add it to `certificates.{name}.names`")),
+            );
+        }
+    }
+}
+
+fn default_root(checks: &mut Checks<'_>, cdn: &Cdn) {
+    const AT: &str = "cdn.default_root";
+    let Some(root) = cdn.default_root.as_deref() else { return };
+    if let Some(rest) = root.strip_prefix('/') {
+        let wrong = format!("`{AT}` is the name of a file, which begins with no slash");
+        checks.at(AT, "", Diagnostic::error("invalid-value", wrong).help(format!("write `{}`", short(rest))));
+    }
+    if checks.stack.is_load_balanced() {
+        checks.at(
+            AT,
+            "does nothing",
+            Diagnostic::warning("unused-default-root", "what `/` is, the services behind the load balancer decide")
+                .help("remove `default_root`"),
+        );
+    }
+}
+
+/// Whether CloudFront can reach the load balancer.
+fn balancer(checks: &mut Checks<'_>, cdn: &Cdn) {
+    let Some(section) = checks.stack.load_balancer.as_ref().filter(|_| checks.stack.is_load_balanced()) else { return };
+    if section.internal {
+        checks.at(
+            "load_balancer.internal",
+            "out of reach",
+            Diagnostic::error("unreachable-origin", "CloudFront cannot reach a load balancer that is internal")
+                .help("remove `internal`, or remove `cdn`"),
+        );
+    }
+    if section.certificate.is_some() && cdn.aliases.is_empty() {
+        checks.at(
+            "load_balancer.certificate",
+            "for names that CloudFront does not have",
+            Diagnostic::warning(
+                "unreachable-origin",
+                "the load balancer sends everything to HTTPS, and its certificate is not for CloudFront's own name: requests would go in circles",
+            )
+            .help("give `cdn` aliases that the certificate is for, or remove the certificate here: CloudFront then speaks HTTP to the load balancer, and HTTPS to everybody else"),
+        );
+    }
+}

@@ -1,0 +1,62 @@
+//! How far a command is that does one thing to many.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::style::Look;
+
+/// Counts on a terminal, and says nothing elsewhere: there the summary does.
+pub struct Tally {
+    bar: ProgressBar,
+}
+
+impl Tally {
+    /// `whole` things are to be `done` ("uploaded"). `look` is that of standard error.
+    pub fn new(done: &str, whole: usize, look: &Look) -> Tally {
+        let target = if look.terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(whole as u64), target);
+        // A template that indicatif does not like is no reason to stop.
+        if let Ok(style) = ProgressStyle::with_template("{pos}/{len} {msg}") {
+            bar.set_style(style);
+        }
+        bar.set_message(done.to_owned());
+        Tally { bar }
+    }
+
+    /// One more is done.
+    pub fn one(&self) {
+        self.bar.inc(1);
+    }
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// A number of bytes for people: `532 B`, `1.4 MB`.
+pub fn size(bytes: u64) -> String {
+    let mut whole = bytes;
+    let mut tenths = 0;
+    for unit in ["B", "kB", "MB", "GB"] {
+        if whole < 1000 {
+            return if unit == "B" { format!("{whole} B") } else { format!("{whole}.{tenths} {unit}") };
+        }
+        tenths = whole % 1000 / 100;
+        whole /= 1000;
+    }
+    format!("{whole}.{tenths} TB")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_are_short() {
+        assert_eq!(
+            [0, 999, 1_000, 1_449_999, 5_000_000_000, 7_300_000_000_000].map(size),
+            ["0 B", "999 B", "1.0 kB", "1.4 MB", "5.0 GB", "7.3 TB"]
+        );
+    }
+}
