@@ -6,6 +6,7 @@ pub mod autoscaling;
 pub mod clients;
 pub mod ec2;
 pub mod ecs;
+pub mod elasticache;
 pub mod elbv2;
 pub mod error;
 pub mod iam;
@@ -72,4 +73,8 @@ pub fn registry() -> engine::Registry<Clients> {
         .with::<ecs::Service>()
         .with::<autoscaling::ScalableTarget>()
         .with::<autoscaling::ScalingPolicy>()
+        .with::<elasticache::SubnetGroup>()
+        .with::<elasticache::ParameterGroup>()
+        .with::<elasticache::ReplicationGroup>()
+        .with::<elasticache::Cluster>()
 }
