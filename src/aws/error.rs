@@ -147,8 +147,21 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
             // Another rule of ours has it and is about to move.
             "PriorityInUse",
         ]),
+        "elasticache:CreateReplicationGroup"
+        | "elasticache:CreateCacheCluster"
+        | "elasticache:ModifyReplicationGroup"
+        | "elasticache:ModifyCacheCluster" => any(&[
+            "CacheSubnetGroupNotFoundFault",
+            "CacheParameterGroupNotFound",
+            "CacheParameterGroupNotFoundFault",
+            "ServiceLinkedRoleNotFoundFault",
+        ]),
         "iam:CreateRole" | "iam:UpdateAssumeRolePolicy" => message.contains("nvalid principal"),
-        "iam:PutRolePolicy" | "iam:AttachRolePolicy" | "iam:TagRole" | "iam:PutGroupPolicy" | "iam:AddUserToGroup"
+        "iam:PutRolePolicy"
+        | "iam:AttachRolePolicy"
+        | "iam:TagRole"
+        | "iam:PutGroupPolicy"
+        | "iam:AddUserToGroup"
         | "iam:TagUser" => any(&["NoSuchEntity", "NoSuchEntityException"]),
         "logs:PutRetentionPolicy" | "logs:TagResource" => any(&["ResourceNotFoundException"]),
         // A key that was just made, or its policy, is not known to CloudWatch Logs yet.
@@ -188,7 +201,13 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
         "DistributionNotDisabled",
         "ClusterContainsTasksException",
         "UpdateInProgressException",
-    ]) || code.ends_with("InUse")
+        // A cache that AWS is at, or one that is still there.
+        "InvalidReplicationGroupState",
+        "InvalidReplicationGroupStateFault",
+        "InvalidCacheClusterState",
+        "InvalidCacheClusterStateFault",
+    ]) || code.ends_with("InUse") && code != "SubnetInUse"
+        || operation == "elasticache:DeleteCacheParameterGroup" && code.starts_with("InvalidCacheParameterGroupState")
     {
         return Class::InUse;
     }
@@ -209,6 +228,8 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
             "Gateway.NotAttached",
             "ServiceNotActiveException",
             "NatGatewayNotFound",
+            "CacheClusterNotFound",
+            "CacheParameterGroupNotFound",
         ])
     {
         return Class::NotFound;
@@ -220,7 +241,12 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
     {
         return Class::Exists;
     }
-    if code.contains("LimitExceeded") || code.starts_with("TooMany") || code.starts_with("Insufficient") {
+    if code.contains("LimitExceeded")
+        || code.contains("QuotaExceeded")
+        || code.contains("QuotaForCustomerExceeded")
+        || code.starts_with("TooMany")
+        || code.starts_with("Insufficient")
+    {
         return Class::Limit;
     }
     match status {
@@ -257,6 +283,20 @@ mod tests {
         let none = "Unable to describe task definition.";
         assert_eq!(class("ecs:DescribeTaskDefinition", "ClientException", none), Class::NotFound);
         assert_eq!(class("ecs:RegisterTaskDefinition", "ClientException", "No Fargate configuration"), Class::Invalid);
+    }
+
+    #[test]
+    fn a_cache_that_is_busy_is_waited_for() {
+        let class = |op, code| classify(op, Some(code), "", Some(400));
+        assert_eq!(class("elasticache:ModifyReplicationGroup", "InvalidReplicationGroupState"), Class::InUse);
+        assert_eq!(class("elasticache:DeleteCacheSubnetGroup", "CacheSubnetGroupInUse"), Class::InUse);
+        assert_eq!(class("elasticache:DeleteCacheParameterGroup", "InvalidCacheParameterGroupState"), Class::InUse);
+        assert_eq!(class("elasticache:ModifyCacheParameterGroup", "InvalidCacheParameterGroupState"), Class::Invalid);
+        assert_eq!(class("elasticache:ModifyCacheSubnetGroup", "SubnetInUse"), Class::Invalid);
+        assert_eq!(class("elasticache:CreateReplicationGroup", "CacheSubnetGroupNotFoundFault"), Class::NotYet);
+        assert_eq!(class("elasticache:DescribeReplicationGroups", "ReplicationGroupNotFoundFault"), Class::NotFound);
+        assert_eq!(class("elasticache:CreateReplicationGroup", "ReplicationGroupAlreadyExists"), Class::Exists);
+        assert_eq!(class("elasticache:CreateCacheCluster", "NodeQuotaForCustomerExceeded"), Class::Limit);
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod clients;
 pub mod cloudfront;
 pub mod ec2;
 pub mod ecs;
+pub mod elasticache;
 pub mod elbv2;
 pub mod error;
 pub mod existing;
@@ -87,4 +88,8 @@ pub fn registry() -> engine::Registry<Clients> {
         .with::<s3::BucketPolicy>()
         .with::<cloudfront::OriginAccessControl>()
         .with::<cloudfront::Distribution>()
+        .with::<elasticache::SubnetGroup>()
+        .with::<elasticache::ParameterGroup>()
+        .with::<elasticache::ReplicationGroup>()
+        .with::<elasticache::Cluster>()
 }

@@ -1,11 +1,127 @@
-//! `caches`: what ElastiCache keeps in memory.
+//! `caches`: what ElastiCache keeps in memory. Valkey and Redis as a primary with replicas, Memcached as nodes.
+
+use std::collections::BTreeMap;
 
 use super::keys::Keys;
 use super::network::Network;
-use super::uses::Offers;
+use super::uses::{Offer, Offers};
+use crate::aws::Tags;
+use crate::aws::ec2::SecurityGroup;
+use crate::aws::elasticache::{Cluster, DEFAULT_PARAMETERS, ParameterGroup, ReplicationGroup, SubnetGroup};
 use crate::config::Stack;
-use crate::engine::{Error, Graph};
+use crate::config::cache::{Cache, CacheEngine};
+use crate::engine::{Error, Graph, Ref};
 
-pub fn expand(_graph: &mut Graph, _stack: &Stack, _network: &Network, _keys: &Keys) -> Result<Offers, Error> {
-    Ok(Offers::new())
+/// For how many days snapshots are kept when nothing is said.
+const SNAPSHOT_DAYS: i32 = 1;
+const DAY: u64 = 86_400;
+
+/// What every cache stands on.
+struct Ground {
+    subnets: Ref<SubnetGroup>,
+    group: Ref<SecurityGroup>,
+    parameters: Ref<ParameterGroup>,
+}
+
+pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys) -> Result<Offers, Error> {
+    let mut offers = Offers::new();
+    if stack.caches.is_empty() {
+        return Ok(offers);
+    }
+    let subnets = SubnetGroup { vpc: network.vpc.clone(), subnets: network.data.clone(), tags: Tags::new() };
+    let subnets = graph.add("main", "caches", &subnets)?;
+    for (name, cache) in &stack.caches {
+        let origin = format!("caches.{name}");
+        let name = name.as_str();
+        let group = SecurityGroup { vpc: network.vpc.clone(), description: format!("Cache {name}"), tags: Tags::new() };
+        let ground = Ground {
+            subnets: subnets.clone(),
+            group: graph.add(format!("cache-{name}"), &origin, &group)?,
+            parameters: parameters(graph, name, &origin, cache)?,
+        };
+        let port = cache.port.unwrap_or(cache.engine.port());
+        let mut environment = BTreeMap::new();
+        let variable = |what: &str| format!("CACHE_{}_{what}", name.to_ascii_uppercase().replace('-', "_"));
+        match cache.engine {
+            CacheEngine::Memcached => {
+                let cluster = graph.add(name, &origin, &cluster(cache, &ground, network))?.ready();
+                environment.insert(variable("HOST"), cluster.clone().attr("endpoint").to_string());
+                environment.insert(variable("TLS"), encrypts(cache).to_string());
+            }
+            CacheEngine::Valkey | CacheEngine::Redis => {
+                let made = graph.add(name, &origin, &replication_group(cache, &ground, network, keys))?.ready();
+                environment.insert(variable("HOST"), made.clone().attr("endpoint").to_string());
+                environment.insert(variable("TLS"), true.to_string());
+                if cache.replicas.unwrap_or(0) > 0 {
+                    environment.insert(variable("READER_HOST"), made.attr("reader").to_string());
+                }
+            }
+        }
+        environment.insert(variable("PORT"), port.to_string());
+        let offer =
+            Offer { security_group: Some(ground.group), port, environment, secrets: BTreeMap::new(), secret_arns: Vec::new() };
+        offers.insert(origin, offer);
+    }
+    Ok(offers)
+}
+
+/// A group of its own when the file sets any parameter, else AWS's.
+fn parameters(graph: &mut Graph, name: &str, origin: &str, cache: &Cache) -> Result<Ref<ParameterGroup>, Error> {
+    match cache.family() {
+        Some(family) if !cache.parameters.is_empty() => {
+            graph.add(name, origin, &ParameterGroup { family, parameters: cache.parameters.clone(), tags: Tags::new() })
+        }
+        _ => Ok(Ref::physical(DEFAULT_PARAMETERS)),
+    }
+}
+
+/// Whether clients of a Memcached cache speak TLS: it can since 1.6.12.
+fn encrypts(cache: &Cache) -> bool {
+    cache.version.as_deref().is_none_or(|version| {
+        let numbers: Vec<u32> = version.split('.').map_while(|n| n.parse().ok()).collect();
+        // `1.6` is the newest of 1.6.
+        numbers.len() < 3 || numbers >= vec![1, 6, 12]
+    })
+}
+
+fn cluster(cache: &Cache, ground: &Ground, network: &Network) -> Cluster {
+    Cluster {
+        engine_version: cache.version.clone(),
+        node_type: cache.node.clone(),
+        nodes: i32::from(cache.nodes.unwrap_or(1)),
+        cross_zone: Some(network.data.len() > 1),
+        subnet_group: ground.subnets.clone(),
+        security_groups: vec![ground.group.clone()],
+        parameter_group: Some(ground.parameters.clone()),
+        port: Some(i32::from(cache.port.unwrap_or(cache.engine.port()))),
+        transit_encryption: Some(encrypts(cache)),
+        maintenance_window: cache.maintenance_window.clone(),
+        auto_minor_upgrade: Some(true),
+        tags: Tags::new(),
+    }
+}
+
+fn replication_group(cache: &Cache, ground: &Ground, network: &Network, keys: &Keys) -> ReplicationGroup {
+    let replicas = cache.replicas.unwrap_or(0);
+    let days = cache.snapshots.map(|kept| i32::try_from(kept.as_secs() / DAY).unwrap_or(i32::MAX));
+    ReplicationGroup {
+        engine: cache.engine.as_str().into(),
+        engine_version: cache.version.clone(),
+        node_type: cache.node.clone(),
+        replicas: i32::from(replicas),
+        automatic_failover: Some(replicas > 0),
+        multi_az: Some(replicas > 0 && network.data.len() > 1),
+        subnet_group: ground.subnets.clone(),
+        security_groups: vec![ground.group.clone()],
+        parameter_group: Some(ground.parameters.clone()),
+        port: Some(i32::from(cache.port.unwrap_or(cache.engine.port()))),
+        transit_encryption: Some("required".into()),
+        at_rest_encryption: Some(true),
+        kms_key: keys.arn(cache.key.as_deref()),
+        snapshot_days: Some(days.unwrap_or(SNAPSHOT_DAYS)),
+        snapshot_window: cache.snapshot_window.clone(),
+        maintenance_window: cache.maintenance_window.clone(),
+        auto_minor_upgrade: Some(true),
+        tags: Tags::new(),
+    }
 }

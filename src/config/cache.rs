@@ -85,6 +85,25 @@ impl CacheEngine {
     }
 }
 
+impl Cache {
+    /// The version's numbers, as far as they are written.
+    pub fn numbers(&self) -> Option<Vec<u32>> {
+        self.version.as_ref().map(|version| version.split('.').map_while(|number| number.parse().ok()).collect())
+    }
+
+    /// What AWS calls the parameters that go with its engine and version: `valkey8`. Nothing without a version.
+    pub fn family(&self) -> Option<String> {
+        let engine = self.engine.as_str();
+        match (self.engine, self.numbers()?.as_slice()) {
+            (CacheEngine::Redis, [6, ..]) => Some("redis6.x".into()),
+            (CacheEngine::Redis, [major @ ..=5, minor, ..]) => Some(format!("redis{major}.{minor}")),
+            (CacheEngine::Memcached, [major, minor, ..]) => Some(format!("memcached{major}.{minor}")),
+            (CacheEngine::Valkey | CacheEngine::Redis, [major, ..]) if *major >= 7 => Some(format!("{engine}{major}")),
+            _ => None,
+        }
+    }
+}
+
 fn node() -> String {
     "cache.t4g.micro".into()
 }

@@ -1,7 +1,7 @@
 //! What the shape cannot say: whether the values make sense together. Asks AWS nothing.
 
-mod existing;
 mod cdn;
+mod existing;
 mod limits;
 mod services;
 #[cfg(test)]

@@ -24,8 +24,10 @@ use super::snapshot::Seen;
 const CALLS_PER_SERVICE: usize = 12;
 /// How long something that was just made may stay invisible to its users.
 const NOT_YET: Duration = Duration::from_secs(150);
-/// How long something may stay in use by what is going away.
+/// How long something may stay in use by what is going away, or busy with an earlier change.
 const IN_USE: Duration = Duration::from_secs(15 * 60);
+/// How many changes, one after the other, one object may need.
+const STEPS: u32 = 12;
 /// How many lost answers in a row are looked into.
 const AMBIGUOUS: u32 = 4;
 
@@ -315,6 +317,7 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
             self.with_ids(|ids| ids.resolve(desired)).map_err(|key| Error::internal(format!("`{key}` is not known yet")))?;
         let live = match id.1 {
             Verb::Create => self.create(kind, &cx, &resolved, began).await?,
+            Verb::Update if kind.stepwise() => self.step_by_step(kind, &cx, id, item, &resolved, began, tx).await?,
             Verb::Update => {
                 let observed = item.before.as_ref().map(|b| b.fields.clone()).unwrap_or(Value::Null);
                 let todo = self.with_ids(|ids| diff(kind.rules(), desired, &observed, ids));
@@ -343,8 +346,8 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
                 Ok(live) => break live,
                 // Whether it was done is to be seen, never to be guessed.
                 Err(e) if matches!(e.class, Class::Ambiguous | Class::Exists) => {
-                    if let Some(live) = self.look(kind, cx).await? {
-                        break live;
+                    if let Some(seen) = self.look(kind, cx).await? {
+                        break seen.live;
                     }
                     ambiguous += 1;
                     if e.class == Class::Exists || ambiguous > AMBIGUOUS {
@@ -360,14 +363,53 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
         if later.is_empty() { Ok(live) } else { self.update(kind, cx, desired, &live, &later, began).await }
     }
 
-    /// Whether the object at hand is there by now.
-    async fn look(&self, kind: &dyn Kind<C>, cx: &Cx<C>) -> Result<Option<Value>> {
+    /// One change after the other, each begun when AWS is done with the one before, until nothing is left.
+    #[expect(clippy::too_many_arguments, reason = "what an operation knows")]
+    async fn step_by_step(
+        &self,
+        kind: &dyn Kind<C>,
+        cx: &Cx<C>,
+        id: OpId,
+        item: &Item,
+        resolved: &Value,
+        began: Instant,
+        tx: &mpsc::UnboundedSender<Progress>,
+    ) -> Result<Value> {
+        let (Some(before), Some(desired)) = (&item.before, &item.desired) else {
+            return Err(Error::internal("there is nothing to change"));
+        };
+        let (mut live, mut fields, mut state) = (before.live.clone(), before.fields.clone(), before.state.clone());
+        let mut last = Diff::default();
+        for step in 0..STEPS {
+            if step > 0 || state != Readiness::Ready {
+                let _ = tx.send(Progress::Idle(id));
+                self.await_ready(kind, cx, resolved, &live, began, id.1).await?;
+                let gone = || Error::new(Class::Failed, "it went away while it was waited for");
+                let seen = self.look(kind, cx).await?.ok_or_else(gone)?;
+                (live, fields, state) = (seen.live, seen.fields, seen.state);
+            }
+            let mut todo = self.with_ids(|ids| diff(kind.rules(), desired, &fields, ids));
+            if state != Readiness::Ready {
+                todo = todo.known(kind.rules());
+            }
+            // What AWS did not do when told is not told again: the next plan shows it.
+            if todo.is_empty() || todo == last {
+                break;
+            }
+            live = self.update(kind, cx, resolved, &live, &todo, began).await?;
+            last = todo;
+        }
+        Ok(live)
+    }
+
+    /// The object at hand, when it is there by now.
+    async fn look(&self, kind: &dyn Kind<C>, cx: &Cx<C>) -> Result<Option<Seen>> {
         let fresh = cx.fresh();
         let seen = kind.observe(&fresh).await?;
         Ok(seen.into_iter().find_map(|o| {
             let ours = o.claim == Claim::Ours(cx.key.name.clone()) && !matches!(o.state, Readiness::Gone | Readiness::Failed(_));
             let seen = Seen { kind: cx.key.kind.clone(), claim: o.claim, live: o.live, fields: o.fields, state: o.state };
-            (ours && seen.generation() == cx.generation).then_some(seen.live)
+            (ours && seen.generation() == cx.generation).then_some(seen)
         }))
     }
 
@@ -469,7 +511,7 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
             };
             let end = match error.class {
                 Class::NotYet | Class::Throttled => NOT_YET,
-                Class::InUse if verb == Verb::Delete => IN_USE,
+                Class::InUse => IN_USE,
                 _ => return Err(error),
             };
             if since.elapsed() + wait > end {

@@ -94,6 +94,16 @@ impl Diff {
             .collect()
     }
 
+    /// Without the fields that AWS tells only of an object that is ready: for one that is not.
+    #[must_use]
+    pub fn known(mut self, rules: &[Rule]) -> Self {
+        self.changes.retain(|change| {
+            let path: Vec<String> = change.path.split('.').take(1).map(str::to_owned).collect();
+            !rules::is(rules, &path, What::WhenReady)
+        });
+        self
+    }
+
     /// The fields that AWS cannot change.
     pub fn forcing(&self) -> impl Iterator<Item = &Change> {
         self.changes.iter().filter(|c| c.forces_replacement)

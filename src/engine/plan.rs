@@ -506,6 +506,9 @@ fn compare<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, ids: &Ids) -> Item {
     }
     let desired = item.desired.clone().unwrap_or(Value::Null);
     item.changes = diff(kind.rules(), &desired, &seen.fields, ids);
+    if seen.state != Readiness::Ready {
+        item.changes = item.changes.known(kind.rules());
+    }
     let failed = match &seen.state {
         Readiness::Failed(why) => Some(format!("AWS says that it failed: {why}")),
         _ => None,

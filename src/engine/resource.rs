@@ -202,6 +202,9 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     const HOLDS_DATA: bool = false;
     /// Whether every change makes a new revision with a new identifier, and none is ever replaced.
     const REVISIONED: bool = false;
+    /// Whether AWS makes one change of it at a time and refuses the next until that is done. Then `update` begins only the
+    /// first of what the diff names, and the engine waits, looks again, and comes back with what is left.
+    const STEPWISE: bool = false;
     /// The clients that this kind talks to.
     type Cloud: Send + Sync + 'static;
     /// What others may refer to. Serializes to an object of texts with at least `id`.
@@ -271,6 +274,8 @@ pub trait Kind<C>: Send + Sync {
     fn holds_data(&self) -> bool;
     /// See [`Resource::REVISIONED`].
     fn revisioned(&self) -> bool;
+    /// See [`Resource::STEPWISE`].
+    fn stepwise(&self) -> bool;
     /// See [`Resource::replace_order`].
     fn replace_order(&self, diff: &Diff) -> Order;
     /// The JSON Schema of the struct.
@@ -326,6 +331,9 @@ impl<R: Resource> Kind<R::Cloud> for Erased<R> {
     }
     fn revisioned(&self) -> bool {
         R::REVISIONED
+    }
+    fn stepwise(&self) -> bool {
+        R::STEPWISE
     }
     fn replace_order(&self, diff: &Diff) -> Order {
         R::replace_order(diff)

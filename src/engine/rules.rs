@@ -36,6 +36,8 @@ pub enum What {
     Secret,
     /// A live reference that does not keep what it refers to from being deleted.
     Loose,
+    /// AWS tells it only while the object is ready: until then nothing is known about it, and nothing is compared.
+    WhenReady,
 }
 
 macro_rules! constructors {
@@ -69,6 +71,8 @@ constructors! {
     secret => Secret,
     /// See [`What::Loose`].
     loose => Loose,
+    /// See [`What::WhenReady`].
+    when_ready => WhenReady,
 }
 
 impl Rule {

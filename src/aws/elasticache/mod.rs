@@ -1,0 +1,127 @@
+//! Caches, in Amazon ElastiCache.
+//!
+//! ElastiCache tells the tags of a cache only while that is `available`. Until then ours are known by what is written at
+//! their creation and can be read at any time: a replication group's description, a cluster's subnet group and id.
+
+mod cluster;
+mod naming;
+mod parameter_group;
+mod replication_group;
+mod status;
+mod subnet_group;
+mod versions;
+
+pub use cluster::Cluster;
+pub use naming::{CLUSTER_ID, GROUP_ID};
+pub use parameter_group::ParameterGroup;
+pub use replication_group::ReplicationGroup;
+pub use status::{Cache, caches};
+pub use subnet_group::SubnetGroup;
+
+use std::sync::Arc;
+
+use aws_sdk_elasticache::types::{self as sdk, Tag};
+use futures::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+use super::error::failed;
+use super::tags::{self, TagEdit, Tags};
+use super::{Cx, names};
+use crate::engine::{Class, Diff, Ref, Result};
+
+/// How long the name of a subnet group or a parameter group may be.
+const NAME: usize = 255;
+/// What AWS's own parameter groups are called here: which of them a cache has follows from its engine and version.
+pub const DEFAULT_PARAMETERS: &str = "default";
+
+/// What subnet groups and parameter groups have.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Live {
+    /// The name.
+    pub id: String,
+    /// The ARN.
+    pub arn: String,
+}
+
+fn to_sdk(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(k, v)| Tag::builder().key(k).value(v).build()).collect()
+}
+
+/// The tags of what has this ARN; nothing when AWS does not tell them at the moment, or when it has just gone.
+async fn tags_of(cx: &Cx, arn: &str) -> Result<Option<Tags>> {
+    let answer = cx.cloud.elasticache.list_tags_for_resource().resource_name(arn).send().await;
+    match answer.map_err(failed("elasticache:ListTagsForResource")) {
+        Ok(answer) => Ok(Some(tags::from_pairs(answer.tag_list().iter().map(|t| (t.key(), t.value()))))),
+        Err(e) if matches!(e.class, Class::InUse | Class::NotFound) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// Writes what the diff says about the tags of `arn`.
+async fn retag(cx: &Cx, arn: &str, desired: &Tags, diff: &Diff) -> Result<()> {
+    let Some(edit) = TagEdit::of(diff, desired) else { return Ok(()) };
+    if !edit.write.is_empty() {
+        let call = cx.cloud.elasticache.add_tags_to_resource().resource_name(arn).set_tags(Some(to_sdk(&edit.write)));
+        call.send().await.map_err(failed("elasticache:AddTagsToResource"))?;
+    }
+    if !edit.remove.is_empty() {
+        let call = cx.cloud.elasticache.remove_tags_from_resource().resource_name(arn).set_tag_keys(Some(edit.remove));
+        call.send().await.map_err(failed("elasticache:RemoveTagsFromResource"))?;
+    }
+    Ok(())
+}
+
+/// The replication groups whose ids are like ours.
+async fn replication_groups(cx: &Cx) -> Result<Arc<Vec<sdk::ReplicationGroup>>> {
+    cx.reads
+        .once("elasticache.replication_groups", async {
+            let pages = cx.cloud.elasticache.describe_replication_groups().into_paginator().items().send();
+            let all = pages.collect::<std::result::Result<Vec<_>, _>>().await;
+            let all = all.map_err(failed("elasticache:DescribeReplicationGroups"))?;
+            Ok(all.into_iter().filter(|g| g.replication_group_id().is_some_and(|id| naming::like_ours(cx, id))).collect())
+        })
+        .await
+}
+
+/// Every cluster whose id is like ours: those of Memcached, and the members of replication groups, which know what
+/// their group does not tell.
+async fn clusters(cx: &Cx) -> Result<Arc<Vec<sdk::CacheCluster>>> {
+    cx.reads
+        .once("elasticache.clusters", async {
+            let call = cx.cloud.elasticache.describe_cache_clusters().show_cache_node_info(true);
+            let all = call.into_paginator().items().send().collect::<std::result::Result<Vec<_>, _>>().await;
+            let all = all.map_err(failed("elasticache:DescribeCacheClusters"))?;
+            Ok(all.into_iter().filter(|c| c.cache_cluster_id().is_some_and(|id| naming::like_ours(cx, id))).collect())
+        })
+        .await
+}
+
+/// The subnet groups whose names are like ours, with their tags.
+async fn subnet_groups(cx: &Cx) -> Result<Arc<Vec<(sdk::CacheSubnetGroup, Tags)>>> {
+    cx.reads
+        .once("elasticache.subnet_groups", async {
+            let pages = cx.cloud.elasticache.describe_cache_subnet_groups().into_paginator().items().send();
+            let all = pages.collect::<std::result::Result<Vec<_>, _>>().await;
+            let all = all.map_err(failed("elasticache:DescribeCacheSubnetGroups"))?;
+            let prefix = cx.scope.prefix();
+            let like_ours =
+                all.into_iter().filter(|g| g.cache_subnet_group_name().is_some_and(|name| names::begins(&prefix, name, NAME)));
+            let tagged = try_join_all(like_ours.map(|group| async move {
+                let tags = tags_of(cx, group.arn().unwrap_or_default()).await?;
+                Ok::<_, crate::engine::Error>(tags.map(|tags| (group, tags)))
+            }));
+            Ok(tagged.await?.into_iter().flatten().collect())
+        })
+        .await
+}
+
+/// The parameter group that a cache has, AWS's own ones as one.
+fn parameter_group_of(cluster: &sdk::CacheCluster) -> Option<Ref<ParameterGroup>> {
+    let name = cluster.cache_parameter_group()?.cache_parameter_group_name()?;
+    Some(Ref::physical(if name.starts_with("default.") { DEFAULT_PARAMETERS } else { name }))
+}
+
+/// Which security groups a cluster has.
+fn security_groups_of(cluster: &sdk::CacheCluster) -> Vec<Ref<super::ec2::SecurityGroup>> {
+    cluster.security_groups().iter().filter_map(|g| g.security_group_id()).map(Ref::physical).collect()
+}

@@ -1,0 +1,104 @@
+use std::collections::BTreeMap;
+
+use aws_sdk_elasticache::types::ParameterNameValue;
+use futures::future::try_join_all;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Live, NAME, retag, tags_of, to_sdk};
+use crate::aws::error::{failed, incomplete};
+use crate::aws::{Clients, Cx, Tags, names, present, written};
+use crate::engine::{Claim, Diff, Error, Observed, Readiness, Resource, Result, Rule};
+
+/// How many parameters one call writes.
+const AT_ONCE: usize = 20;
+
+/// Parameters of a cache engine. Those that are not named have AWS's values.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ParameterGroup {
+    /// Which engine and version they are for: `valkey8`, `redis7`, `memcached1.6`. It cannot be changed.
+    pub family: String,
+    /// The parameters by the engine's names.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, String>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// What somebody has set in a group: everything else is the engine's own.
+async fn parameters(cx: &Cx, name: &str) -> Result<BTreeMap<String, String>> {
+    let call = cx.cloud.elasticache.describe_cache_parameters().cache_parameter_group_name(name).source("user");
+    let pages = call.into_paginator().send();
+    let pages = pages.collect::<std::result::Result<Vec<_>, _>>().await;
+    let pages = present(pages.map_err(failed("elasticache:DescribeCacheParameters")))?;
+    let all = pages.into_iter().flat_map(|page| page.parameters.unwrap_or_default());
+    Ok(all.filter_map(|p| Some((p.parameter_name?, p.parameter_value.unwrap_or_default()))).collect())
+}
+
+impl Resource for ParameterGroup {
+    const KIND: &'static str = "elasticache.parameter_group";
+    const RULES: &'static [Rule] =
+        &[Rule::immutable("family"), Rule::exact("parameters"), Rule::after_create("parameters"), Rule::exact("tags")];
+    type Cloud = Clients;
+    type Live = Live;
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let pages = cx.cloud.elasticache.describe_cache_parameter_groups().into_paginator().items().send();
+        let all = pages.collect::<std::result::Result<Vec<_>, _>>().await;
+        let all = all.map_err(failed("elasticache:DescribeCacheParameterGroups"))?;
+        let prefix = cx.scope.prefix();
+        let like_ours = all.into_iter().filter_map(|group| {
+            let live = Live { id: group.cache_parameter_group_name?, arn: group.arn? };
+            names::begins(&prefix, &live.id, NAME).then(|| (live, group.cache_parameter_group_family.unwrap_or_default()))
+        });
+        let found = try_join_all(like_ours.map(|(live, family)| async move {
+            let Some(tags) = tags_of(cx, &live.arn).await? else { return Ok(None) };
+            let claim = names::claim(cx, cx.scope.claim(Self::KIND, &tags, false), &live.id);
+            let parameters = match claim {
+                Claim::Ours(_) => parameters(cx, &live.id).await?,
+                _ => BTreeMap::new(),
+            };
+            let fields = ParameterGroup { family, parameters, tags };
+            Ok::<_, Error>(Some(Observed { claim, live, fields, state: Readiness::Ready }))
+        }));
+        Ok(found.await?.into_iter().flatten().collect())
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        const OP: &str = "elasticache:CreateCacheParameterGroup";
+        let call = cx.cloud.elasticache.create_cache_parameter_group().cache_parameter_group_name(names::name(cx, NAME));
+        let call = call.cache_parameter_group_family(&self.family).description(format!("Caches of {}", cx.scope.prefix()));
+        let group = call.set_tags(Some(to_sdk(&self.tags))).send().await.map_err(failed(OP))?.cache_parameter_group;
+        let live = group.and_then(|g| Some(Live { id: g.cache_parameter_group_name?, arn: g.arn? }));
+        live.ok_or_else(|| incomplete(OP, "the group's name and ARN"))
+    }
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        let pair = |(name, value): (&String, Option<&String>)| {
+            ParameterNameValue::builder().parameter_name(name).set_parameter_value(value.cloned()).build()
+        };
+        let write = written(diff, "parameters", &self.parameters);
+        let write: Vec<_> = write.iter().map(|(name, value)| pair((name, Some(value)))).collect();
+        for some in write.chunks(AT_ONCE) {
+            let call = cx.cloud.elasticache.modify_cache_parameter_group().cache_parameter_group_name(&live.id);
+            let call = call.set_parameter_name_values(Some(some.to_vec()));
+            call.send().await.map_err(failed("elasticache:ModifyCacheParameterGroup"))?;
+        }
+        let reset: Vec<_> = diff.removed_keys("parameters").iter().map(|name| pair((name, None))).collect();
+        for some in reset.chunks(AT_ONCE) {
+            let call = cx.cloud.elasticache.reset_cache_parameter_group().cache_parameter_group_name(&live.id);
+            let call = call.reset_all_parameters(false).set_parameter_name_values(Some(some.to_vec()));
+            call.send().await.map_err(failed("elasticache:ResetCacheParameterGroup"))?;
+        }
+        retag(cx, &live.arn, &self.tags, diff).await?;
+        Ok(live.clone())
+    }
+
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        let call = cx.cloud.elasticache.delete_cache_parameter_group().cache_parameter_group_name(&live.id);
+        call.send().await.map_err(failed("elasticache:DeleteCacheParameterGroup"))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,402 @@
+use aws_sdk_elasticache::types::{self as sdk, AutomaticFailoverStatus, MultiAzStatus, TransitEncryptionMode};
+use futures::future::try_join_all;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::naming::{self, GROUP_ID};
+use super::status::state_of;
+use super::{
+    DEFAULT_PARAMETERS, ParameterGroup, SubnetGroup, clusters, parameter_group_of, replication_groups, retag, security_groups_of,
+    tags_of, to_sdk, versions,
+};
+use crate::aws::ec2::SecurityGroup;
+use crate::aws::error::{failed, incomplete};
+use crate::aws::{Clients, Cx, Tags, ids};
+use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+
+/// No encryption in transit, or a choice of both: the words of `transit_encryption` that are not AWS's mode.
+const NO_TLS: &str = "disabled";
+
+/// A cache of Valkey or Redis: a primary and its replicas.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReplicationGroup {
+    /// `valkey` or `redis`. Redis can become Valkey, not the other way round.
+    pub engine: String,
+    /// Its version, or the beginning of it. It only goes forward.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine_version: Option<String>,
+    /// The node type: `cache.t4g.small`.
+    pub node_type: String,
+    /// How many replicas the primary has.
+    #[serde(default)]
+    pub replicas: i32,
+    /// Whether a replica takes over when the primary fails. It needs a replica.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub automatic_failover: Option<bool>,
+    /// Whether the nodes stand in different zones. It needs automatic failover.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multi_az: Option<bool>,
+    /// The subnets that its nodes stand in. It cannot move to others.
+    pub subnet_group: Ref<SubnetGroup>,
+    /// Who may reach it.
+    #[serde(default)]
+    pub security_groups: Vec<Ref<SecurityGroup>>,
+    /// Its parameters; `default` for AWS's own, whichever go with engine and version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameter_group: Option<Ref<ParameterGroup>>,
+    /// The port. It cannot be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<i32>,
+    /// Encryption on the way: `required`, `preferred` (clients may do without) or `disabled`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transit_encryption: Option<String>,
+    /// Whether it is encrypted at rest. It cannot be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_rest_encryption: Option<bool>,
+    /// The ARN of the key that encrypts it at rest. It cannot be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
+    /// For how many days daily snapshots are kept; 0 for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot_days: Option<i32>,
+    /// When the daily snapshot begins, in UTC: `03:00-04:00`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot_window: Option<String>,
+    /// When AWS may do maintenance, in UTC: `sun:04:00-sun:05:00`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance_window: Option<String>,
+    /// Whether AWS takes it to newer minor versions by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auto_minor_upgrade: Option<bool>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// What others refer to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Live {
+    /// The id.
+    pub id: String,
+    /// The ARN.
+    pub arn: String,
+    /// Where the primary answers, once it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+    /// Where any of the replicas answers, once there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reader: Option<String>,
+    /// The port of both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<String>,
+    /// What the snapshot is called that is made before it is deleted; nothing when none can be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_snapshot: Option<String>,
+}
+
+impl Live {
+    fn of(group: &sdk::ReplicationGroup) -> Option<Live> {
+        let id = group.replication_group_id.clone()?;
+        let shard = group.node_groups().first();
+        let primary = shard.and_then(|s| s.primary_endpoint());
+        let replicas = group.member_clusters().len() > 1;
+        // One name for one life of the object: a delete that is sent twice does not want two snapshots.
+        let born = group.replication_group_create_time().map(|at| at.secs());
+        let can = group.cache_node_type().is_none_or(|node| !node.starts_with("cache.t1."));
+        Some(Live {
+            arn: group.arn.clone()?,
+            endpoint: primary.and_then(|e| e.address.clone()),
+            reader: shard.and_then(|s| s.reader_endpoint()).filter(|_| replicas).and_then(|e| e.address.clone()),
+            port: primary.and_then(|e| e.port).map(|port| port.to_string()),
+            last_snapshot: can.then(|| format!("{id}-final-{}", born.unwrap_or_default())),
+            id,
+        })
+    }
+}
+
+/// Whether the last snapshot is made before a cache is deleted. The one place that decides it.
+fn last_copy(_cx: &Cx) -> bool {
+    true
+}
+
+/// AWS answers a key by its ARN or by its id.
+fn key_arn(cx: &Cx, key: &str) -> String {
+    let scope = &cx.scope;
+    let arn = match key.starts_with("arn:") {
+        true => key.to_owned(),
+        false => format!("arn:{}:kms:{}:{}:key/{key}", scope.partition, scope.region, scope.account),
+    };
+    format!("${{=kms.key.arn:{arn}}}")
+}
+
+fn transit(group: &sdk::ReplicationGroup) -> String {
+    let pending = group.pending_modified_values();
+    let on = pending.and_then(|p| p.transit_encryption_enabled).or(group.transit_encryption_enabled).unwrap_or_default();
+    let mode = pending.and_then(|p| p.transit_encryption_mode.as_ref()).or(group.transit_encryption_mode.as_ref());
+    if on { mode.map_or("required", TransitEncryptionMode::as_str).to_owned() } else { NO_TLS.to_owned() }
+}
+
+impl ReplicationGroup {
+    /// What the group says, and one of its members for what it does not say.
+    fn from_sdk(cx: &Cx, group: &sdk::ReplicationGroup, member: Option<&sdk::CacheCluster>, tags: Tags) -> ReplicationGroup {
+        // What waits for the maintenance window is what it is going to be.
+        let pending = member.and_then(|m| m.pending_modified_values());
+        let shard = group.node_groups().first();
+        let text = |of: fn(&sdk::CacheCluster) -> Option<&str>| member.and_then(of).map(str::to_owned);
+        ReplicationGroup {
+            engine: group.engine.clone().or(text(sdk::CacheCluster::engine)).unwrap_or_default(),
+            engine_version: pending.and_then(|p| p.engine_version.clone()).or(text(sdk::CacheCluster::engine_version)),
+            node_type: pending
+                .and_then(|p| p.cache_node_type.clone())
+                .or(group.cache_node_type.clone())
+                .or(text(sdk::CacheCluster::cache_node_type))
+                .unwrap_or_default(),
+            replicas: i32::try_from(group.member_clusters().len().saturating_sub(1)).unwrap_or_default(),
+            automatic_failover: group
+                .automatic_failover()
+                .map(|status| matches!(status, AutomaticFailoverStatus::Enabled | AutomaticFailoverStatus::Enabling)),
+            multi_az: group.multi_az().map(|status| status == &MultiAzStatus::Enabled),
+            subnet_group: Ref::physical(member.and_then(|m| m.cache_subnet_group_name()).unwrap_or_default()),
+            security_groups: member.map(security_groups_of).unwrap_or_default(),
+            parameter_group: member.and_then(parameter_group_of),
+            port: shard.and_then(|s| s.primary_endpoint()).and_then(|e| e.port),
+            transit_encryption: Some(transit(group)),
+            at_rest_encryption: group.at_rest_encryption_enabled,
+            kms_key: group.kms_key_id().map(|key| key_arn(cx, key)),
+            snapshot_days: group.snapshot_retention_limit,
+            snapshot_window: group.snapshot_window.clone(),
+            maintenance_window: text(sdk::CacheCluster::preferred_maintenance_window),
+            auto_minor_upgrade: group.auto_minor_version_upgrade,
+            tags,
+        }
+    }
+
+    /// Our own parameter group's name; nothing when it is to be AWS's, which AWS chooses by itself in a new cache.
+    fn own_parameters(&self) -> Result<Option<String>> {
+        let Some(group) = &self.parameter_group else { return Ok(None) };
+        Ok(Some(group.id()?.to_owned()).filter(|name| name != DEFAULT_PARAMETERS))
+    }
+
+    /// Everything that one call changes.
+    async fn modify(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<()> {
+        versions::forward(diff)?;
+        let any = |fields: &[&str]| fields.iter().any(|field| diff.touches(field));
+        let mut call = cx.cloud.elasticache.modify_replication_group().replication_group_id(&live.id).apply_immediately(true);
+        if any(&["engine", "engine_version"]) {
+            let version = match &self.engine_version {
+                Some(wanted) => versions::newest(cx, &self.engine, wanted).await?,
+                None => versions::preferred(cx, &self.engine).await?,
+            };
+            if any(&["engine"]) {
+                call = call.engine(&self.engine);
+            }
+            // AWS takes no parameters of another version along.
+            let parameters = match self.own_parameters()? {
+                Some(name) => name,
+                None => versions::default_parameters(cx, &self.engine, &version).await?,
+            };
+            call = call.engine_version(version).cache_parameter_group_name(parameters);
+        } else if any(&["parameter_group"]) {
+            let parameters = match self.own_parameters()? {
+                Some(name) => name,
+                None => versions::default_parameters(cx, &self.engine, &version_of(cx, &live.id).await?).await?,
+            };
+            call = call.cache_parameter_group_name(parameters);
+        }
+        if any(&["node_type"]) {
+            call = call.cache_node_type(&self.node_type);
+        }
+        if any(&["automatic_failover", "multi_az"]) {
+            call = call.set_automatic_failover_enabled(self.automatic_failover).set_multi_az_enabled(self.multi_az);
+        }
+        if any(&["security_groups"]) {
+            call = call.set_security_group_ids(Some(ids(&self.security_groups)?));
+        }
+        if let Some(change) = diff.changes.iter().find(|c| c.path == "transit_encryption") {
+            let was = change.before.as_ref().and_then(|v| v.as_str()).unwrap_or(NO_TLS);
+            // Between all and nothing AWS wants a time in which clients may do both.
+            call = match self.transit_encryption.as_deref() {
+                Some("required") if was == NO_TLS => tls(call, TransitEncryptionMode::Preferred),
+                Some(NO_TLS) if was == "required" => tls(call, TransitEncryptionMode::Preferred),
+                Some(NO_TLS) | None => call.transit_encryption_enabled(false),
+                Some(mode) => tls(call, TransitEncryptionMode::from(mode)),
+            };
+        }
+        if any(&["snapshot_days"]) {
+            call = call.set_snapshot_retention_limit(self.snapshot_days);
+        }
+        if any(&["snapshot_window"]) {
+            call = call.set_snapshot_window(self.snapshot_window.clone());
+        }
+        if any(&["maintenance_window"]) {
+            call = call.set_preferred_maintenance_window(self.maintenance_window.clone());
+        }
+        if any(&["auto_minor_upgrade"]) {
+            call = call.set_auto_minor_version_upgrade(self.auto_minor_upgrade);
+        }
+        call.send().await.map_err(failed("elasticache:ModifyReplicationGroup"))?;
+        Ok(())
+    }
+}
+
+type Modify = aws_sdk_elasticache::operation::modify_replication_group::builders::ModifyReplicationGroupFluentBuilder;
+
+fn tls(call: Modify, mode: TransitEncryptionMode) -> Modify {
+    call.transit_encryption_enabled(true).transit_encryption_mode(mode)
+}
+
+async fn look(cx: &Cx, id: &str) -> Result<Option<sdk::ReplicationGroup>> {
+    let answer = cx.cloud.elasticache.describe_replication_groups().replication_group_id(id).send().await;
+    let answer = answer.map_err(failed("elasticache:DescribeReplicationGroups"))?;
+    Ok(answer.replication_groups.and_then(|list| list.into_iter().next()))
+}
+
+/// The version that runs: only the members know it.
+async fn version_of(cx: &Cx, id: &str) -> Result<String> {
+    const OP: &str = "elasticache:DescribeCacheClusters";
+    let member = look(cx, id).await?.and_then(|g| g.member_clusters().first().cloned());
+    let member = member.ok_or_else(|| incomplete("elasticache:DescribeReplicationGroups", "a member"))?;
+    let answer = cx.cloud.elasticache.describe_cache_clusters().cache_cluster_id(member).send().await.map_err(failed(OP))?;
+    let version = answer.cache_clusters().first().and_then(|c| c.engine_version.clone());
+    version.ok_or_else(|| incomplete(OP, "the engine's version"))
+}
+
+/// Whether it is on its way out: then the name is not free yet, and deleting it again is nothing.
+async fn is_leaving(cx: &Cx, id: &str) -> bool {
+    matches!(look(cx, id).await, Ok(Some(group)) if group.status() == Some("deleting"))
+}
+
+impl Resource for ReplicationGroup {
+    const KIND: &'static str = "elasticache.replication_group";
+    const RULES: &'static [Rule] = &[
+        Rule::version_prefix("engine_version"),
+        Rule::immutable("subnet_group"),
+        Rule::set("security_groups"),
+        Rule::immutable("port"),
+        Rule::immutable("at_rest_encryption"),
+        Rule::immutable("kms_key"),
+        Rule::exact("tags"),
+        Rule::when_ready("tags"),
+    ];
+    const USUAL: Usual = Usual::secs(600, 360);
+    const HOLDS_DATA: bool = true;
+    const STEPWISE: bool = true;
+    type Cloud = Clients;
+    type Live = Live;
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let groups = replication_groups(cx).await?;
+        let members = clusters(cx).await?;
+        let found = try_join_all(groups.iter().map(|group| {
+            let members = members.clone();
+            async move {
+                let Some(live) = Live::of(group) else { return Ok(None) };
+                let status = group.status().unwrap_or("unknown");
+                let mut state = if status == "deleting" { Readiness::Gone } else { state_of(status) };
+                let told = if status == "available" { tags_of(cx, &live.arn).await? } else { None };
+                let tags = told.clone().unwrap_or_else(|| naming::marked(group.description().unwrap_or_default()));
+                if told.is_none() && state == Readiness::Ready {
+                    state = Readiness::waiting(status);
+                }
+                let claim = match cx.scope.claim(Self::KIND, &tags, false) {
+                    Claim::Foreign => {
+                        naming::meaning(&cx.scope.prefix(), &live.id).map_or(Claim::Foreign, |(n, _)| Claim::Taken(n))
+                    }
+                    ours => ours,
+                };
+                let member = group.member_clusters().first();
+                let member = members.iter().find(|m| m.cache_cluster_id() == member.map(String::as_str));
+                let fields = ReplicationGroup::from_sdk(cx, group, member, tags);
+                Ok::<_, Error>(Some(Observed { claim, live, fields, state }))
+            }
+        }));
+        Ok(found.await?.into_iter().flatten().collect())
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        const OP: &str = "elasticache:CreateReplicationGroup";
+        let id = naming::id(cx, GROUP_ID)?;
+        let version = match &self.engine_version {
+            Some(wanted) => Some(versions::newest(cx, &self.engine, wanted).await?),
+            None => None,
+        };
+        let call = cx.cloud.elasticache.create_replication_group().replication_group_id(&id);
+        let call = call.replication_group_description(naming::marker(&self.tags)).set_tags(Some(to_sdk(&self.tags)));
+        let mut call = call
+            .engine(&self.engine)
+            .set_engine_version(version)
+            .cache_node_type(&self.node_type)
+            .num_cache_clusters(self.replicas + 1)
+            .set_automatic_failover_enabled(self.automatic_failover)
+            .set_multi_az_enabled(self.multi_az)
+            .cache_subnet_group_name(self.subnet_group.id()?)
+            .set_security_group_ids(Some(ids(&self.security_groups)?))
+            .set_cache_parameter_group_name(self.own_parameters()?)
+            .set_port(self.port)
+            .set_at_rest_encryption_enabled(self.at_rest_encryption)
+            .set_kms_key_id(self.kms_key.clone())
+            .set_snapshot_retention_limit(self.snapshot_days)
+            .set_snapshot_window(self.snapshot_window.clone())
+            .set_preferred_maintenance_window(self.maintenance_window.clone())
+            .set_auto_minor_version_upgrade(self.auto_minor_upgrade);
+        call = match self.transit_encryption.as_deref() {
+            None => call,
+            Some(NO_TLS) => call.transit_encryption_enabled(false),
+            Some(mode) => call.transit_encryption_enabled(true).transit_encryption_mode(TransitEncryptionMode::from(mode)),
+        };
+        // These node types have disks and are not made without using them.
+        if self.node_type.starts_with("cache.r6gd.") {
+            call = call.data_tiering_enabled(true);
+        }
+        match call.send().await.map_err(failed(OP)) {
+            Ok(answer) => answer.replication_group().and_then(Live::of).ok_or_else(|| incomplete(OP, "the group's id and ARN")),
+            Err(e) if e.class == Class::Exists && is_leaving(cx, &id).await => Err(Error { class: Class::InUse, ..e }),
+            Err(e) => Err(e),
+        }
+    }
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        let replicas = diff.changes.iter().find(|c| c.path == "replicas");
+        let more = replicas.is_some_and(|c| c.before.as_ref().and_then(|v| v.as_i64()).unwrap_or(0) < i64::from(self.replicas));
+        // Failover needs a replica: those that come come first, those that go go last. Tags are a change like the others.
+        if more {
+            let call = cx.cloud.elasticache.increase_replica_count().replication_group_id(&live.id);
+            let call = call.new_replica_count(self.replicas).apply_immediately(true);
+            call.send().await.map_err(failed("elasticache:IncreaseReplicaCount"))?;
+        } else if diff.touches_other_than(&["tags", "replicas"]) {
+            self.modify(cx, live, diff).await?;
+        } else if replicas.is_some() {
+            let call = cx.cloud.elasticache.decrease_replica_count().replication_group_id(&live.id);
+            let call = call.new_replica_count(self.replicas).apply_immediately(true);
+            call.send().await.map_err(failed("elasticache:DecreaseReplicaCount"))?;
+        } else {
+            retag(cx, &live.arn, &self.tags, diff).await?;
+        }
+        Ok(live.clone())
+    }
+
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        let snapshot = live.last_snapshot.clone().filter(|_| last_copy(cx));
+        let call = cx.cloud.elasticache.delete_replication_group().replication_group_id(&live.id);
+        let call = call.set_final_snapshot_identifier(snapshot);
+        match call.send().await.map_err(failed("elasticache:DeleteReplicationGroup")) {
+            Err(e) if e.class == Class::InUse && is_leaving(cx, &live.id).await => Ok(()),
+            other => other.map(|_| ()),
+        }
+    }
+
+    async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
+        let group = look(cx, &live.id).await?;
+        Ok(group.map_or(Readiness::waiting("not visible yet"), |g| state_of(g.status().unwrap_or("unknown"))))
+    }
+
+    async fn settle(cx: &Cx, live: &Live) -> Result<Live> {
+        Ok(look(cx, &live.id).await?.as_ref().and_then(Live::of).unwrap_or_else(|| live.clone()))
+    }
+
+    async fn poll_gone(cx: &Cx, live: &Live) -> Result<Readiness> {
+        let group = look(cx, &live.id).await?;
+        Ok(group.map_or(Readiness::Gone, |g| Readiness::waiting(g.status().unwrap_or("deleting"))))
+    }
+}

@@ -1,0 +1,74 @@
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Live, NAME, retag, subnet_groups, to_sdk};
+use crate::aws::ec2::{Subnet, Vpc};
+use crate::aws::error::{failed, incomplete};
+use crate::aws::{Clients, Cx, Tags, ids, names};
+use crate::engine::{Diff, Observed, Readiness, Ref, Resource, Result, Rule};
+
+/// The subnets that caches may stand in.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubnetGroup {
+    /// The VPC that its subnets lie in. It cannot move to another.
+    pub vpc: Ref<Vpc>,
+    /// One in each zone that a cache may stand in.
+    pub subnets: Vec<Ref<Subnet>>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+impl Resource for SubnetGroup {
+    const KIND: &'static str = "elasticache.subnet_group";
+    const RULES: &'static [Rule] = &[Rule::immutable("vpc"), Rule::set("subnets"), Rule::exact("tags")];
+    type Cloud = Clients;
+    type Live = Live;
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        Ok(subnet_groups(cx)
+            .await?
+            .iter()
+            .filter_map(|(group, tags)| {
+                let id = group.cache_subnet_group_name()?.to_owned();
+                Some(Observed {
+                    claim: names::claim(cx, cx.scope.claim(Self::KIND, tags, false), &id),
+                    live: Live { id, arn: group.arn()?.to_owned() },
+                    fields: SubnetGroup {
+                        vpc: Ref::physical(group.vpc_id()?),
+                        subnets: group.subnets().iter().filter_map(|s| s.subnet_identifier()).map(Ref::physical).collect(),
+                        tags: tags.clone(),
+                    },
+                    state: Readiness::Ready,
+                })
+            })
+            .collect())
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        const OP: &str = "elasticache:CreateCacheSubnetGroup";
+        let call = cx.cloud.elasticache.create_cache_subnet_group().cache_subnet_group_name(names::name(cx, NAME));
+        let call = call.cache_subnet_group_description(format!("Caches of {}", cx.scope.prefix()));
+        let call = call.set_subnet_ids(Some(ids(&self.subnets)?)).set_tags(Some(to_sdk(&self.tags)));
+        let group = call.send().await.map_err(failed(OP))?.cache_subnet_group;
+        let live = group.and_then(|g| Some(Live { id: g.cache_subnet_group_name?, arn: g.arn? }));
+        live.ok_or_else(|| incomplete(OP, "the group's name and ARN"))
+    }
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        if diff.touches("subnets") {
+            let call = cx.cloud.elasticache.modify_cache_subnet_group().cache_subnet_group_name(&live.id);
+            let call = call.set_subnet_ids(Some(ids(&self.subnets)?));
+            call.send().await.map_err(failed("elasticache:ModifyCacheSubnetGroup"))?;
+        }
+        retag(cx, &live.arn, &self.tags, diff).await?;
+        Ok(live.clone())
+    }
+
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        let call = cx.cloud.elasticache.delete_cache_subnet_group().cache_subnet_group_name(&live.id);
+        call.send().await.map_err(failed("elasticache:DeleteCacheSubnetGroup"))?;
+        Ok(())
+    }
+}
