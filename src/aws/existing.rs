@@ -79,6 +79,8 @@ pub struct Found {
     pub zones: BTreeMap<String, String>,
     /// Certificates.
     pub certificates: BTreeMap<String, Certificate>,
+    /// The regions of buckets.
+    pub buckets: BTreeMap<String, String>,
     /// Database instances.
     pub databases: BTreeMap<String, Database>,
     /// Addresses of repositories, without a tag.
@@ -106,6 +108,7 @@ impl Found {
                     (name, certificate)
                 })
                 .collect(),
+            buckets: each(&wanted.buckets).into_iter().map(|name| (name, region.to_owned())).collect(),
             databases: each(&wanted.databases)
                 .into_iter()
                 .map(|name| {
@@ -132,7 +135,7 @@ impl Found {
             network(cloud, wanted),
             try_join_all(wanted.zones.iter().map(|(name, zone)| hosted_zone(cloud, name, zone))),
             certificates(cloud, wanted),
-            try_join_all(wanted.buckets.iter().map(|(name, bucket)| bucket_is_there(cloud, name, bucket))),
+            try_join_all(wanted.buckets.iter().map(|(name, bucket)| bucket_region(cloud, name, bucket))),
             try_join_all(wanted.databases.iter().map(|(name, database)| database_instance(cloud, name, database))),
             try_join_all(wanted.repositories.iter().map(|(name, repository)| address(cloud, name, repository))),
         )?;
@@ -143,7 +146,7 @@ impl Found {
         }
         gather(wanted.zones.keys(), zones, &mut out.zones, &mut out.missing);
         gather(wanted.certificates.keys(), certificates, &mut out.certificates, &mut out.missing);
-        gather(wanted.buckets.keys(), buckets, &mut BTreeMap::new(), &mut out.missing);
+        gather(wanted.buckets.keys(), buckets, &mut out.buckets, &mut out.missing);
         gather(wanted.databases.keys(), databases, &mut out.databases, &mut out.missing);
         gather(wanted.repositories.keys(), repositories, &mut out.repositories, &mut out.missing);
         Ok(out)
@@ -271,10 +274,10 @@ pub(super) fn all_keys() -> Vec<aws_sdk_acm::types::KeyAlgorithm> {
     aws_sdk_acm::types::KeyAlgorithm::values().iter().map(|key| (*key).into()).collect()
 }
 
-async fn bucket_is_there(cloud: &Clients, name: &str, bucket: &str) -> Result<Result<(), Missing>> {
+async fn bucket_region(cloud: &Clients, name: &str, bucket: &str) -> Result<Result<String, Missing>> {
     let answer = cloud.s3.head_bucket().bucket(bucket).send().await.map_err(failed("s3:HeadBucket"));
     Ok(match or_nothing(answer)? {
-        Some(_) => Ok(()),
+        Some(found) => Ok(found.bucket_region.unwrap_or_else(|| cloud.region.clone())),
         None => {
             let at = format!("existing.buckets.{name}");
             Err(missing(at, format!("there is no bucket `{bucket}`"), "check the name; the bucket must be there already"))

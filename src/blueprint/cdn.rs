@@ -146,7 +146,9 @@ fn assets(
     let access_control = Some(graph.add(ASSETS, AT, &control)?);
     if let Some(text) = &files.bucket {
         let scope = facts.scope;
-        let domain = regional_domain(&scope.partition, &scope.region, existing_bucket(stack, text));
+        let region = text.strip_prefix("existing.buckets.").and_then(|name| facts.existing.buckets.get(name));
+        let region = region.unwrap_or(&scope.region);
+        let domain = regional_domain(&scope.partition, region, existing_bucket(stack, text));
         return Ok((Origin { domain, protocol: None, access_control, path: None }, None));
     }
     let rule = LifecycleRule {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Facts;
+use super::{Facts, Problem};
 use crate::aws::Tags;
 use crate::aws::acm::{Certificate, Validation, bare, validation_name};
 use crate::aws::clients::CLOUDFRONT_REGION;
@@ -31,11 +31,33 @@ impl Certificates {
     }
 }
 
-/// The zone as the file means it: `existing.zones.NAME` is an id or a domain there. The kind finds the id of a domain.
-fn zone(stack: &Stack, section: &CertificateSection) -> Option<String> {
+/// The id of the zone: of `existing.zones.NAME` as it was found, or as it is written.
+fn zone(facts: &Facts<'_>, section: &CertificateSection) -> Option<String> {
     let text = section.zone.as_deref()?;
-    let of = |name: &str| stack.existing.zones.iter().find(|(n, _)| n.as_str() == name).map(|(_, zone)| zone.clone());
-    Some(text.strip_prefix("existing.zones.").and_then(of).unwrap_or_else(|| text.to_owned()))
+    let found = text.strip_prefix("existing.zones.").and_then(|name| facts.existing.zones.get(name));
+    Some(found.map_or(text, String::as_str).to_owned())
+}
+
+/// Certificates of somebody else's that are not where they are needed: a load balancer uses only those of its region,
+/// CloudFront only those of us-east-1.
+pub fn misplaced(certificates: &Certificates, stack: &Stack, facts: &Facts<'_>) -> Vec<Problem> {
+    let balancer = stack.load_balancer.as_ref().and_then(|section| section.certificate.as_ref());
+    let cdn = stack.cdn.as_ref().and_then(|section| section.certificate.as_ref());
+    let uses = [
+        ("load_balancer.certificate", balancer, &certificates.regional, facts.scope.region.as_str(), "a load balancer"),
+        ("cdn.certificate", cdn, &certificates.global, CLOUDFRONT_REGION, "CloudFront"),
+    ];
+    uses.into_iter()
+        .filter_map(|(at, text, known, region, who)| {
+            let text = text.filter(|t| t.starts_with("existing.certificates.") && !known.contains_key(*t))?;
+            Some(Problem {
+                at: at.into(),
+                code: "wrong-region",
+                message: format!("`{text}` is not in `{region}`, and {who} uses only certificates from there"),
+                help: format!("request or import one in `{region}`, or let `certificates` request it"),
+            })
+        })
+        .collect()
 }
 
 pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<Certificates, Error> {
@@ -48,7 +70,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<Cer
     for (name, section) in &stack.certificates {
         let origin = format!("certificates.{name}");
         let text = origin.clone();
-        let zone = zone(stack, section);
+        let zone = zone(facts, section);
         let mut names = section.names.clone();
         names.sort();
         names.dedup();
@@ -88,11 +110,10 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<Cer
     for ((zone, domain), (certificates, origin)) in proofs {
         graph.add(validation_name(&domain), &origin, &Validation { zone, domain, certificates })?;
     }
-    // Those that are given by their ARN. (A domain is looked up by whoever reads `existing`.)
-    for (name, known) in stack.existing.certificates.iter().filter(|(_, known)| known.starts_with("arn:")) {
+    for (name, known) in &facts.existing.certificates {
         let text = format!("existing.certificates.{name}");
-        out.regional.insert(text.clone(), known.clone());
-        out.global.insert(text, known.clone());
+        out.regional.extend(known.regional.clone().map(|arn| (text.clone(), arn)));
+        out.global.extend(known.global.clone().map(|arn| (text, arn)));
     }
     Ok(out)
 }

@@ -105,6 +105,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     }
     let keys = keys::expand(&mut graph, stack, facts)?;
     let certificates = certificates::expand(&mut graph, stack, facts)?;
+    problems.extend(certificates::misplaced(&certificates, stack, facts));
     let mut balancer = None;
     if facts.has_network || stack.needs_network() {
         let network = match &stack.existing.network {
