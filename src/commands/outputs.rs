@@ -65,6 +65,12 @@ pub fn of(snapshot: &Snapshot) -> BTreeMap<String, String> {
                 put("load_balancer.arn".into(), text("arn"));
                 put("load_balancer.dns_name".into(), text("dns_name"));
             }
+            "kms.key" => put(format!("keys.{name}.arn"), text("arn")),
+            "kms.alias" => put(format!("keys.{name}.alias"), text("id")),
+            "acm.certificate" => put(format!("certificates.{name}.arn"), text("arn")),
+            "iam.group" => put(format!("access.groups.{name}"), text("arn")),
+            // By what they are called, which the object's own name need not be.
+            "iam.user" => put(format!("access.users.{}", text("id").unwrap_or(name)), text("arn")),
             "ecs.cluster" => put("cluster".into(), text("name")),
             "ecs.service" => put(format!("services.{name}.arn"), text("arn")),
             "logs.log_group" => put(format!("services.{name}.logs"), text("name")),
