@@ -1,9 +1,306 @@
 //! `access`: IAM groups and users.
+//!
+//! What a group `may` do is said by ARNs of this stack's account, region and paths, and by the tags `stack:name` and
+//! `stack:env` that every object of the stack carries. Where AWS knows neither for an action, it stands in a statement of
+//! its own, on `*`, and only reads.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
 
 use super::Facts;
+use super::services::statement;
+use crate::aws::iam::{Group, User, user_object};
+use crate::aws::{Tags, names};
 use crate::config::Stack;
-use crate::engine::{Error, Graph};
+use crate::config::access::{Group as Section, Permission, managed_arn};
+use crate::engine::{Class, Error, Graph, Key, Ref, Scope};
 
-pub fn expand(_graph: &mut Graph, _stack: &Stack, _facts: &Facts<'_>) -> Result<(), Error> {
+/// The bucket of static files, as `cdn` calls it.
+const ASSETS: &str = "s3.bucket/assets";
+
+fn policy(statements: Vec<Value>) -> Value {
+    json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+fn arn(scope: &Scope, service: &str, resource: &str) -> String {
+    format!("arn:{}:{service}:{}:{}:{resource}", scope.partition, scope.region, scope.account)
+}
+
+/// The object belongs to this stack and environment.
+fn of_stack(scope: &Scope, key: &str) -> Value {
+    json!({"StringEquals": {
+        format!("aws:{key}/stack:name"): scope.stack,
+        format!("aws:{key}/stack:env"): scope.env,
+    }})
+}
+
+fn cluster(scope: &Scope) -> String {
+    arn(scope, "ecs", &format!("cluster/{}", names::fit(&scope.prefix(), "main", 1, 255)))
+}
+
+/// To see what is running and to read its logs.
+fn view(scope: &Scope) -> Value {
+    policy(vec![
+        json!({
+            "Sid": "Objects",
+            "Effect": "Allow",
+            "Action": [
+                "ecs:DescribeClusters", "ecs:DescribeServices", "ecs:DescribeTasks", "ecs:ListTagsForResource",
+                "elasticache:DescribeReplicationGroups", "rds:DescribeDBInstances",
+            ],
+            "Resource": [
+                arn(scope, "ecs", "*"), arn(scope, "elasticache", "replicationgroup:*"), arn(scope, "rds", "db:*"),
+            ],
+            "Condition": of_stack(scope, "ResourceTag"),
+        }),
+        json!({
+            "Sid": "Lists",
+            "Effect": "Allow",
+            "Action": ["ecs:ListServices", "ecs:ListTasks"],
+            "Resource": "*",
+            "Condition": {"ArnEquals": {"ecs:cluster": cluster(scope)}},
+        }),
+        json!({
+            "Sid": "Logs",
+            "Effect": "Allow",
+            "Action": ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartLiveTail", "logs:StartQuery"],
+            "Resource": arn(scope, "logs", &format!("log-group:/stack/{}/{}/*", scope.stack, scope.env)),
+        }),
+        // AWS allows these on everything or not at all. They tell how things are, not what is in them.
+        json!({
+            "Sid": "Everywhere",
+            "Effect": "Allow",
+            "Action": [
+                "application-autoscaling:DescribeScalableTargets", "application-autoscaling:DescribeScalingActivities",
+                "application-autoscaling:DescribeScalingPolicies", "cloudwatch:GetMetricData", "cloudwatch:GetMetricStatistics",
+                "cloudwatch:ListMetrics", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets",
+                "ec2:DescribeVpcs", "ecs:DescribeTaskDefinition", "ecs:ListClusters", "elasticloadbalancing:Describe*",
+                "logs:DescribeLogGroups", "logs:GetQueryResults", "logs:StopQuery",
+            ],
+            "Resource": "*",
+            "Condition": {"StringEquals": {"aws:RequestedRegion": scope.region}},
+        }),
+    ])
+}
+
+/// To release new versions of the services, to change how many tasks run, and to push static files. With the AWS CLI or
+/// a pipeline, that is: `stack` itself reads the whole account, so who deploys with it has `ReadOnlyAccess` too.
+fn deploy(scope: &Scope, graph: &Graph) -> Value {
+    let mut statements = vec![
+        json!({
+            "Sid": "Services",
+            "Effect": "Allow",
+            "Action": ["ecs:DescribeServices", "ecs:DescribeTasks", "ecs:StopTask", "ecs:UpdateService"],
+            "Resource": [arn(scope, "ecs", "service/*"), arn(scope, "ecs", "task/*")],
+            "Condition": of_stack(scope, "ResourceTag"),
+        }),
+        // A new revision is of this stack when it says so in the call that makes it.
+        json!({
+            "Sid": "Revisions",
+            "Effect": "Allow",
+            "Action": "ecs:RegisterTaskDefinition",
+            "Resource": arn(scope, "ecs", &format!("task-definition/{}*:*", scope.prefix())),
+            "Condition": of_stack(scope, "RequestTag"),
+        }),
+        json!({
+            "Sid": "RevisionTags",
+            "Effect": "Allow",
+            "Action": "ecs:TagResource",
+            "Resource": arn(scope, "ecs", &format!("task-definition/{}*:*", scope.prefix())),
+            "Condition": {"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}},
+        }),
+        // AWS allows this on everything or not at all.
+        json!({"Sid": "ReadRevisions", "Effect": "Allow", "Action": "ecs:DescribeTaskDefinition", "Resource": "*"}),
+        // The roles of this stack, to tasks and to nothing else: whoever could pass another role would have its rights.
+        json!({
+            "Sid": "Roles",
+            "Effect": "Allow",
+            "Action": "iam:PassRole",
+            "Resource": format!(
+                "arn:{}:iam::{}:role/stack/{}/{}/{}/*", scope.partition, scope.account, scope.stack, scope.env, scope.region
+            ),
+            "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+        }),
+    ];
+    let bucket = ASSETS.parse::<Key>().ok().filter(|key| graph.get(key).is_some());
+    if bucket.is_some() {
+        let bucket = format!("${{{ASSETS}.arn}}");
+        statements.push(json!({
+            "Sid": "Files",
+            "Effect": "Allow",
+            "Action": ["s3:DeleteObject", "s3:GetObject", "s3:ListBucket", "s3:PutObject"],
+            "Resource": [bucket, format!("{bucket}/*")],
+        }));
+        statements.push(json!({
+            "Sid": "Invalidations",
+            "Effect": "Allow",
+            "Action": ["cloudfront:CreateInvalidation", "cloudfront:GetInvalidation"],
+            "Resource": format!("arn:{}:cloudfront::{}:distribution/*", scope.partition, scope.account),
+            "Condition": of_stack(scope, "ResourceTag"),
+        }));
+    }
+    policy(statements)
+}
+
+/// To open a shell in a running container. (Which containers have one, the services say.)
+fn exec(scope: &Scope) -> Value {
+    policy(vec![
+        json!({
+            "Sid": "Shells",
+            "Effect": "Allow",
+            "Action": ["ecs:DescribeTasks", "ecs:ExecuteCommand"],
+            "Resource": [cluster(scope), arn(scope, "ecs", "task/*")],
+            "Condition": of_stack(scope, "ResourceTag"),
+        }),
+        json!({
+            "Sid": "Lists",
+            "Effect": "Allow",
+            "Action": "ecs:ListTasks",
+            "Resource": "*",
+            "Condition": {"ArnEquals": {"ecs:cluster": cluster(scope)}},
+        }),
+    ])
+}
+
+fn policies(section: &Section, scope: &Scope, graph: &Graph) -> BTreeMap<String, Value> {
+    let mut out: BTreeMap<String, Value> = section
+        .may
+        .iter()
+        .map(|permission| match permission {
+            Permission::View => ("view".to_owned(), view(scope)),
+            Permission::Deploy => ("deploy".to_owned(), deploy(scope, graph)),
+            Permission::Exec => ("exec".to_owned(), exec(scope)),
+        })
+        .collect();
+    if !section.statements.is_empty() {
+        out.insert("statements".into(), policy(section.statements.iter().map(statement).collect()));
+    }
+    out
+}
+
+pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<(), Error> {
+    let mut groups: BTreeMap<&str, Ref<Group>> = BTreeMap::new();
+    for (name, section) in &stack.access.groups {
+        let managed = section.policies.iter().map(|policy| {
+            let unknown = || Error::new(Class::Invalid, format!("AWS has no managed policy `{policy}` that is known here"));
+            managed_arn(policy, &facts.scope.partition).ok_or_else(unknown)
+        });
+        let group = Group { managed: managed.collect::<Result<_, _>>()?, policies: policies(section, facts.scope, graph) };
+        groups.insert(name.as_str(), graph.add(name.as_str(), &format!("access.groups.{name}"), &group)?);
+    }
+    for (name, member) in &stack.access.users {
+        let mut refs: Vec<Ref<Group>> = Vec::new();
+        for group in member.iter().filter_map(|group| groups.get(group.as_str())) {
+            if !refs.contains(group) {
+                refs.push(group.clone());
+            }
+        }
+        let user = User { name: name.clone(), groups: refs, tags: Tags::new() };
+        graph.add(user_object(name), &format!("access.users.{name}"), &user)?;
+    }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope() -> Scope {
+        Scope {
+            stack: "webapp".into(),
+            env: "production".into(),
+            region: "eu-central-1".into(),
+            account: "123456789012".into(),
+            partition: "aws".into(),
+        }
+    }
+
+    /// Statement by statement: actions, resources, and the whole.
+    fn statements(policy: &Value) -> Vec<(Vec<String>, Vec<String>, Value)> {
+        let listed = |value: &Value| match value {
+            Value::Array(items) => items.iter().map(|v| v.as_str().unwrap().to_owned()).collect(),
+            one => vec![one.as_str().unwrap().to_owned()],
+        };
+        let all = policy["Statement"].as_array().unwrap();
+        all.iter().map(|s| (listed(&s["Action"]), listed(&s["Resource"]), s.clone())).collect()
+    }
+
+    /// With the bucket of static files in it.
+    fn graph() -> Graph {
+        let mut graph = Graph::default();
+        let node = crate::engine::Node { key: ASSETS.parse().unwrap(), desired: json!({}), origin: String::new(), protect: false };
+        graph.insert(node).unwrap();
+        graph
+    }
+
+    fn documents() -> [(&'static str, Value); 3] {
+        [("view", view(&scope())), ("deploy", deploy(&scope(), &graph())), ("exec", exec(&scope()))]
+    }
+
+    #[test]
+    fn deploying_touches_iam_only_to_pass_the_stacks_own_roles_to_tasks() {
+        for (name, document) in documents() {
+            for (actions, resources, whole) in statements(&document) {
+                for action in actions.iter().filter(|a| a.starts_with("iam:") || a.contains('*') && !a.contains("Describe")) {
+                    assert_eq!((name, action.as_str()), ("deploy", "iam:PassRole"), "{whole}");
+                    assert_eq!(resources, ["arn:aws:iam::123456789012:role/stack/webapp/production/eu-central-1/*"]);
+                    assert_eq!(whole["Condition"], json!({"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_allowed_on_everything_only_reads() {
+        let reads = |action: &str| {
+            let verb = action.split(':').nth(1).unwrap();
+            // The end of a query: its id is known only to whoever asked.
+            ["Describe", "List", "Get"].iter().any(|v| verb.starts_with(v)) || action == "logs:StopQuery"
+        };
+        for (name, document) in documents() {
+            for (actions, resources, whole) in statements(&document) {
+                if resources.contains(&"*".to_owned()) {
+                    assert!(actions.iter().all(|a| reads(a)), "{name}: {whole}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_writes_is_held_to_this_stack() {
+        let write = ["Update", "Stop", "Register", "Tag", "Pass", "Put", "Delete", "Create", "Execute"];
+        let mut seen = 0;
+        for (_, document) in documents() {
+            for (actions, resources, whole) in statements(&document) {
+                let writes = actions.iter().any(|a| write.iter().any(|v| a.split(':').nth(1).unwrap().starts_with(v)));
+                if !writes || actions.contains(&"logs:StopQuery".to_owned()) {
+                    continue;
+                }
+                seen += 1;
+                let condition = whole["Condition"].to_string();
+                let by_tag = condition.contains(r#"stack:name":"webapp"#) && condition.contains(r#"stack:env":"production"#);
+                let mine = |r: &String| {
+                    ["/webapp/production/", "${s3.bucket/assets.arn}", ":task-definition/webapp-production*:"].iter().any(|p| r.contains(p))
+                };
+                assert!(by_tag || resources.iter().all(mine), "{whole}");
+            }
+        }
+        assert_eq!(seen, 7, "services, revisions, their tags, roles, files, invalidations, shells");
+    }
+
+    #[test]
+    fn static_files_are_named_only_where_there_are_any() {
+        let without = deploy(&scope(), &Graph::default()).to_string();
+        assert!(!without.contains("s3:") && !without.contains("cloudfront:"), "{without}");
+        assert!(deploy(&scope(), &graph()).to_string().contains("s3:PutObject"));
+    }
+
+    /// IAM counts the characters of all policies that a group has of its own, without white space.
+    #[test]
+    fn everything_together_fits_into_one_group() {
+        let long = Scope { stack: "a".repeat(32), env: "e".repeat(32), region: "ap-southeast-3".into(), ..scope() };
+        let all = [view(&long), deploy(&long, &graph()), exec(&long)].map(|document| document.to_string().len());
+        assert!(all.iter().sum::<usize>() < 5120 - 32, "{all:?}");
+    }
 }

@@ -16,7 +16,7 @@ use crate::aws::ecs::{Capacity, CircuitBreaker, Cluster, Container, LoadBalancer
 use crate::aws::iam::Role;
 use crate::aws::logs::LogGroup;
 use crate::config::Stack;
-use crate::config::service::{Architecture, Effect, Service as Section};
+use crate::config::service::{Architecture, Effect, PolicyStatement, Service as Section};
 use crate::engine::{Error, Graph, Ref};
 
 /// How long a new task may fail its health checks.
@@ -238,21 +238,23 @@ fn ecr_repository(image: &str) -> Option<String> {
     Some(format!("arn:{partition}:ecr:{region}:{account}:repository/{name}"))
 }
 
+/// A statement of the file as IAM writes it.
+pub(super) fn statement(p: &PolicyStatement) -> Value {
+    let effect = match p.effect {
+        Effect::Allow => "Allow",
+        Effect::Deny => "Deny",
+    };
+    let mut statement = json!({"Effect": effect, "Action": p.actions, "Resource": p.resources});
+    if let (Some(sid), Value::Object(map)) = (&p.sid, &mut statement) {
+        map.insert("Sid".into(), sid.clone().into());
+    }
+    statement
+}
+
 fn task_policies(section: &Section) -> BTreeMap<String, Value> {
     let mut out = BTreeMap::new();
     if !section.policies.is_empty() {
-        let statements = section.policies.iter().map(|p| {
-            let effect = match p.effect {
-                Effect::Allow => "Allow",
-                Effect::Deny => "Deny",
-            };
-            let mut statement = json!({"Effect": effect, "Action": p.actions, "Resource": p.resources});
-            if let (Some(sid), Value::Object(map)) = (&p.sid, &mut statement) {
-                map.insert("Sid".into(), sid.clone().into());
-            }
-            statement
-        });
-        out.insert("service".into(), policy(statements.collect()));
+        out.insert("service".into(), policy(section.policies.iter().map(statement).collect()));
     }
     if section.exec {
         let channel = [

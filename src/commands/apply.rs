@@ -76,6 +76,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         let loaded = session::load_text(&arguments.file, &text, color)?;
         let session = Session::of(&loaded, &arguments.aws, color).await?;
         let plan = session.plan(&loaded).await?;
+        session::notes(&loaded, color)?;
         (session, plan)
     };
     carry_out(&session, &plan, &arguments.file.file, &arguments.consent, arguments.verbose, color).await

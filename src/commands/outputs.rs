@@ -75,6 +75,12 @@ pub fn of(snapshot: &Snapshot) -> BTreeMap<String, String> {
                 put("cdn.distribution_id".into(), text("id"));
             }
             "s3.bucket" if name == "assets" => put("cdn.bucket".into(), text("name")),
+            "kms.key" => put(format!("keys.{name}.arn"), text("arn")),
+            "kms.alias" => put(format!("keys.{name}.alias"), text("id")),
+            "acm.certificate" => put(format!("certificates.{name}.arn"), text("arn")),
+            "iam.group" => put(format!("access.groups.{name}"), text("arn")),
+            // By what they are called, which the object's own name need not be.
+            "iam.user" => put(format!("access.users.{}", text("id").unwrap_or(name)), text("arn")),
             "ecs.cluster" => put("cluster".into(), text("name")),
             "ecs.service" => put(format!("services.{name}.arn"), text("arn")),
             "logs.log_group" => put(format!("services.{name}.logs"), text("name")),

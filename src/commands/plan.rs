@@ -49,6 +49,9 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         _ => ui::plan_text(&plan, &view),
     };
     ui::out(&text)?;
+    if !arguments.destroy {
+        session::notes(&loaded, color)?;
+    }
     let refused = plan.counts().refuse > 0;
     if let Some(path) = &arguments.out {
         saved::write(path, &plan)?;

@@ -56,6 +56,14 @@ pub fn load_text(file: &StackFile, text: &str, color: Color) -> Result<Loaded> {
     Ok(loaded)
 }
 
+/// Says aloud, beside what was asked for, what is meant so but is worth knowing.
+pub fn notes(loaded: &Loaded, color: Color) -> Result<()> {
+    for note in config::validate::notes(&loaded.stack) {
+        ui::err(&ui::note(&note, &Look::stderr(color)))?;
+    }
+    Ok(())
+}
+
 /// The file's objects as they would be in an account that nobody has asked about yet.
 pub fn offline(loaded: &Loaded) -> Result<Graph> {
     let scope = Scope {

@@ -55,6 +55,7 @@ pub fn run(arguments: Arguments, color: Color) -> Result {
     }
     if !arguments.json {
         ui::out(&format!("{} is valid: {objects} objects.\n", file.file))?;
+        session::notes(&config::load(&file.file, &text, file.env.as_deref(), &schema)?, color)?;
     }
     Ok(Exit::Ok)
 }

@@ -41,3 +41,112 @@ pub enum Permission {
     /// Open a shell in a running container.
     Exec,
 }
+
+/// Managed policies of AWS's own that lie where most do. Those that people give to groups; any other goes by its ARN.
+const MANAGED: &[&str] = &[
+    "AdministratorAccess",
+    "AmazonCognitoPowerUser",
+    "AmazonCognitoReadOnly",
+    "AmazonDynamoDBFullAccess",
+    "AmazonDynamoDBReadOnlyAccess",
+    "AmazonEC2ContainerRegistryFullAccess",
+    "AmazonEC2ContainerRegistryPowerUser",
+    "AmazonEC2ContainerRegistryPullOnly",
+    "AmazonEC2ContainerRegistryReadOnly",
+    "AmazonEC2FullAccess",
+    "AmazonEC2ReadOnlyAccess",
+    "AmazonECS_FullAccess",
+    "AmazonElastiCacheFullAccess",
+    "AmazonElastiCacheReadOnlyAccess",
+    "AmazonElasticFileSystemReadOnlyAccess",
+    "AmazonEventBridgeReadOnlyAccess",
+    "AmazonGuardDutyReadOnlyAccess",
+    "AmazonRDSFullAccess",
+    "AmazonRDSPerformanceInsightsReadOnly",
+    "AmazonRDSReadOnlyAccess",
+    "AmazonRoute53FullAccess",
+    "AmazonRoute53ReadOnlyAccess",
+    "AmazonS3FullAccess",
+    "AmazonS3ReadOnlyAccess",
+    "AmazonSESReadOnlyAccess",
+    "AmazonSNSReadOnlyAccess",
+    "AmazonSQSReadOnlyAccess",
+    "AmazonSSMReadOnlyAccess",
+    "AmazonVPCFullAccess",
+    "AmazonVPCReadOnlyAccess",
+    "AWSBackupOperatorAccess",
+    "AWSBillingReadOnlyAccess",
+    "AWSBudgetsReadOnlyAccess",
+    "AWSCertificateManagerFullAccess",
+    "AWSCertificateManagerReadOnly",
+    "AWSCloudShellFullAccess",
+    "AWSCloudTrail_FullAccess",
+    "AWSCloudTrail_ReadOnlyAccess",
+    "AWSCodeCommitReadOnly",
+    "AWSConfigUserAccess",
+    "AWSDenyAll",
+    "AWSHealthFullAccess",
+    "AWSKeyManagementServicePowerUser",
+    "AWSLambda_FullAccess",
+    "AWSLambda_ReadOnlyAccess",
+    "AWSOrganizationsReadOnlyAccess",
+    "AWSResourceExplorerReadOnlyAccess",
+    "AWSSecurityHubReadOnlyAccess",
+    "AWSSupportAccess",
+    "AWSTrustedAdvisorPriorityReadOnlyAccess",
+    "AWSWAFFullAccess",
+    "AWSWAFReadOnlyAccess",
+    "AWSXrayReadOnlyAccess",
+    "CloudFrontFullAccess",
+    "CloudFrontReadOnlyAccess",
+    "CloudWatchEventsReadOnlyAccess",
+    "CloudWatchFullAccess",
+    "CloudWatchFullAccessV2",
+    "CloudWatchLogsFullAccess",
+    "CloudWatchLogsReadOnlyAccess",
+    "CloudWatchReadOnlyAccess",
+    "ElasticLoadBalancingFullAccess",
+    "ElasticLoadBalancingReadOnly",
+    "IAMFullAccess",
+    "IAMReadOnlyAccess",
+    "IAMSelfManageServiceSpecificCredentials",
+    "IAMUserChangePassword",
+    "IAMUserSSHKeys",
+    "PowerUserAccess",
+    "ReadOnlyAccess",
+    "ResourceGroupsandTagEditorFullAccess",
+    "ResourceGroupsandTagEditorReadOnlyAccess",
+    "SecretsManagerReadWrite",
+    "SecurityAudit",
+    "ServiceQuotasFullAccess",
+    "ServiceQuotasReadOnlyAccess",
+];
+
+/// Those for what people are employed as, which lie at a path of their own.
+const JOB_FUNCTIONS: &[&str] = &[
+    "Billing",
+    "DatabaseAdministrator",
+    "DataScientist",
+    "NetworkAdministrator",
+    "SupportUser",
+    "SystemAdministrator",
+    "ViewOnlyAccess",
+];
+
+/// Every managed policy that can be given by its name.
+pub fn managed_policies() -> impl Iterator<Item = &'static str> + Clone {
+    MANAGED.iter().chain(JOB_FUNCTIONS).copied()
+}
+
+/// The ARN of a managed policy: an ARN is one already, a name is one of AWS's own.
+pub fn managed_arn(policy: &str, partition: &str) -> Option<String> {
+    if policy.starts_with("arn:") {
+        return Some(policy.to_owned());
+    }
+    let path = match policy {
+        _ if MANAGED.contains(&policy) => "",
+        _ if JOB_FUNCTIONS.contains(&policy) => "job-function/",
+        _ => return None,
+    };
+    Some(format!("arn:{partition}:iam::aws:policy/{path}{policy}"))
+}

@@ -2,6 +2,8 @@
 
 mod cdn;
 mod existing;
+mod access;
+mod encryption;
 mod limits;
 mod services;
 #[cfg(test)]
@@ -27,6 +29,8 @@ pub fn validate(stack: &Stack, file: &Node, env: &str) -> Vec<Diagnostic> {
     services::services(&mut checks);
     services::routes(&mut checks);
     cdn::cdn(&mut checks);
+    encryption::encryption(&mut checks);
+    access::access(&mut checks);
     checks.found
 }
 
@@ -220,7 +224,7 @@ impl Checks<'_> {
                     "unused-ssl-policy",
                     "without a certificate there is no HTTPS, and `ssl_policy` does nothing",
                 )
-                .help("add `certificate: arn:aws:acm:…`, or remove `ssl_policy`"),
+                .help("add `certificate: certificates.NAME`, or remove `ssl_policy`"),
             );
         }
         self.within("load_balancer.idle_timeout", balancer.idle_timeout, 1, 4000);
@@ -260,4 +264,18 @@ impl Checks<'_> {
 fn is_shared(address: std::net::Ipv4Addr) -> bool {
     let [a, b, ..] = address.octets();
     a == 100 && (64..128).contains(&b)
+}
+
+/// What is meant so, most likely, and worth saying aloud all the same: once, in a line.
+pub fn notes(stack: &Stack) -> Vec<String> {
+    let plain = stack.load_balancer.as_ref().is_none_or(|b| b.certificate.is_none() && !b.internal);
+    let mut out = Vec::new();
+    if stack.is_load_balanced() && plain {
+        out.push(
+            "The load balancer speaks HTTP only: nothing on the way to it is encrypted. For HTTPS give it a certificate, \
+             `load_balancer: { certificate: certificates.NAME }`."
+                .to_owned(),
+        );
+    }
+    out
 }

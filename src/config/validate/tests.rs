@@ -91,3 +91,39 @@ fn a_cdn_that_makes_no_sense() {
         assert!(loaded(&text).warnings.is_empty(), "{sane}");
     }
 }
+
+#[test]
+fn keys_certificates_and_people_that_aws_would_refuse() {
+    insta::assert_snapshot!(refused(include_str!("../testdata/locked.yaml"), None));
+}
+
+#[test]
+fn keys_certificates_and_people_that_may_not_be_meant_so() {
+    let names: String = (0..10).map(|n| format!("n{n}.example.com, ")).collect();
+    let text = format!(
+        "stack: a\nregion: us-east-1\nkeys: {{main: {{rotation: false, rotation_period: 90d}}}}\ncertificates:\n  many: {{domain: example.com, names: [{names}example.com]}}\naccess:\n  groups: {{idle: {{}}, shells: {{may: [exec]}}}}\n  users: {{bob: [idle, idle]}}\n"
+    );
+    insta::assert_snapshot!(loaded(&text).warnings.render(100, false, true));
+}
+
+#[test]
+fn certificates_may_be_named_in_three_ways() {
+    for certificate in
+        ["certificates.main", "existing.certificates.old", "arn:aws:acm:us-east-1:123456789012:certificate/1"]
+    {
+        let text = format!(
+            "stack: a\nregion: us-east-1\nservices: {{web: {{image: i, port: 80, routes: [/*]}}}}\nload_balancer: {{certificate: \"{certificate}\"}}\ncdn: {{certificate: \"{certificate}\", aliases: [www.example.com]}}\ncertificates: {{main: {{domain: www.example.com, zone: existing.zones.main}}}}\nexisting: {{zones: {{main: example.com}}, certificates: {{old: old.example.com}}}}\n"
+        );
+        let loaded = loaded(&text);
+        assert!(loaded.warnings.is_empty(), "{}", loaded.warnings.render(100, false, true));
+        assert!(super::notes(&loaded.stack).is_empty());
+    }
+}
+
+#[test]
+fn a_balancer_without_a_certificate_is_told_aloud_and_is_no_problem() {
+    let text = "stack: a\nregion: us-east-1\nservices: {web: {image: i, port: 80, routes: [/*]}}\n";
+    let loaded = loaded(text);
+    assert!(loaded.warnings.is_empty());
+    assert!(super::notes(&loaded.stack)[0].contains("HTTP only"));
+}

@@ -1,0 +1,152 @@
+//! Keys, certificates, and what refers to them.
+
+use std::collections::BTreeSet;
+
+use super::Checks;
+use crate::config::diagnostic::{Diagnostic, short};
+use crate::config::encryption::CertificateSection;
+use crate::config::suggest;
+use crate::config::values::Duration;
+
+const DAY: u64 = 86_400;
+/// How many names a certificate has before AWS must be asked for more, and how many it can have at all.
+const NAMES: (usize, usize) = (10, 100);
+
+pub(super) fn encryption(checks: &mut Checks<'_>) {
+    keys(checks);
+    let stack = checks.stack;
+    for (name, section) in &stack.certificates {
+        certificate(checks, &format!("certificates.{name}"), section);
+    }
+    let balancer = stack.load_balancer.as_ref().and_then(|b| b.certificate.as_deref());
+    let cdn = stack.cdn.as_ref().and_then(|cdn| cdn.certificate.as_deref());
+    for (path, certificate) in [("load_balancer.certificate", balancer), ("cdn.certificate", cdn)] {
+        if let Some(certificate) = certificate {
+            known(checks, path, certificate);
+        }
+    }
+}
+
+/// A time in whole days between two bounds.
+fn days(checks: &mut Checks<'_>, path: &str, time: Duration, least: u64, most: u64) {
+    let seconds = time.as_secs();
+    if (least * DAY..=most * DAY).contains(&seconds) && seconds.is_multiple_of(DAY) {
+        return;
+    }
+    let nearest = seconds.div_ceil(DAY).clamp(least, most);
+    let what = format!("{least}d to {most}d");
+    let message = format!("`{path}` must be whole days from {what}, but is {time}");
+    checks.at(path, &what, Diagnostic::error("out-of-range", message).help(format!("the nearest is `{nearest}d`")));
+}
+
+fn keys(checks: &mut Checks<'_>) {
+    let stack = checks.stack;
+    for (name, key) in &stack.keys {
+        days(checks, &format!("keys.{name}.deletion_window"), key.deletion_window, 7, 30);
+        let path = format!("keys.{name}.rotation_period");
+        let Some(period) = key.rotation_period else { continue };
+        days(checks, &path, period, 90, 2560);
+        if !key.rotation {
+            let message = format!("`keys.{name}` is never renewed, so `rotation_period` does nothing");
+            checks.at(&path, "no rotation", Diagnostic::warning("unused-period", message).help("remove the one or the other"));
+        }
+    }
+}
+
+/// What is wrong with a domain, in words.
+fn wrong_domain(domain: &str) -> Option<&'static str> {
+    let rest = domain.strip_prefix("*.").unwrap_or(domain);
+    let label = |label: &str| {
+        let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        (1..=63).contains(&label.len()) && label.bytes().all(fits) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    if rest.contains('*') {
+        Some("a `*` stands for the whole first part and for nothing else: `*.example.com`")
+    } else if rest.contains("://") || rest.contains('/') {
+        Some("write the name alone, without a scheme and a path: `www.example.com`")
+    } else if rest.bytes().any(|b| b.is_ascii_uppercase()) {
+        Some("write it in lower case, as DNS takes it")
+    } else if !rest.is_ascii() {
+        Some("write it as DNS has it, with `xn--`")
+    } else if !rest.contains('.') {
+        Some("write the full name: `www.example.com`")
+    } else if domain.len() > 253 || !rest.split('.').all(label) {
+        Some("a domain is made of parts with dots between, each of at most 63 letters, digits and hyphens")
+    } else {
+        None
+    }
+}
+
+fn certificate(checks: &mut Checks<'_>, path: &str, section: &CertificateSection) {
+    let names = section.names.iter().enumerate().map(|(i, name)| (format!("{path}.names[{i}]"), name));
+    let all: Vec<(String, &String)> = std::iter::once((format!("{path}.domain"), &section.domain)).chain(names).collect();
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    for (place, domain) in &all {
+        if let Some(help) = wrong_domain(domain) {
+            let message = format!("`{}` is not a domain that a certificate can be for", short(domain));
+            checks.at(place, "not a domain", Diagnostic::error("wrong-domain", message).help(help));
+        } else if !seen.insert(domain) {
+            let message = format!("`{}` is in this certificate twice", short(domain));
+            checks.at(place, "again", Diagnostic::warning("duplicate-name", message).help("each name once; `domain` is among them"));
+        }
+    }
+    if section.domain.len() > 64 && wrong_domain(&section.domain).is_none() {
+        let message = format!("the certificate's `domain` has {} characters, and ACM accepts 64 there", section.domain.len());
+        checks.at(
+            &format!("{path}.domain"),
+            "too long",
+            Diagnostic::error("name-too-long", message).help("make a shorter one the `domain`, and put this one into `names`"),
+        );
+    }
+    let (usual, most) = NAMES;
+    let place = if all.len() > 1 { format!("{path}.names") } else { path.to_owned() };
+    if seen.len() > most {
+        let message = format!("`{path}` has {} names, and a certificate has at most {most}", seen.len());
+        let help = "make several certificates, or use a wildcard";
+        checks.at(&place, "too many", Diagnostic::error("too-many-names", message).help(help));
+    } else if seen.len() > usual {
+        let message = format!("`{path}` has {} names, and AWS allows {usual} unless it was asked for more", seen.len());
+        let help = "use a wildcard, make several certificates, or ask for the quota `Domain names per ACM certificate`";
+        checks.at(&place, "many", Diagnostic::warning("many-names", message).help(help));
+    }
+    if let Some(zone) = &section.zone {
+        self::zone(checks, &format!("{path}.zone"), zone);
+    }
+}
+
+fn zone(checks: &mut Checks<'_>, path: &str, zone: &str) {
+    let is_id = zone.starts_with('Z') && zone.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    let stack = checks.stack;
+    let known = || stack.existing.zones.keys().map(|name| name.as_str());
+    match zone.strip_prefix("existing.zones.") {
+        Some(name) if known().any(|k| k == name) => {}
+        Some(name) => {
+            let message = format!("`{path}` is `existing.zones.{}`, which there is not", short(name));
+            let help = suggest::help(name, known(), "there are");
+            let help = help.unwrap_or_else(|| "add `existing: { zones: { NAME: example.com } }`".into());
+            checks.at(path, "not in this file", Diagnostic::error("unknown-reference", message).help(help));
+        }
+        None if is_id => {}
+        None => {
+            let message = format!("`{}` is not a zone", short(zone));
+            let help = "write `existing.zones.NAME`, and there the zone's domain; or its id, `Z…`";
+            checks.at(path, "not a zone", Diagnostic::error("wrong-zone", message).help(help));
+        }
+    }
+}
+
+/// A certificate that is named must be in the file.
+fn known(checks: &mut Checks<'_>, path: &str, text: &str) {
+    let stack = checks.stack;
+    let own = stack.certificates.keys().map(|name| format!("certificates.{name}"));
+    let all: Vec<String> =
+        own.chain(stack.existing.certificates.keys().map(|name| format!("existing.certificates.{name}"))).collect();
+    let named = text.starts_with("certificates.") || text.starts_with("existing.certificates.");
+    if !named || all.iter().any(|known| known == text) {
+        return;
+    }
+    let message = format!("`{path}` is `{}`, which there is not", short(text));
+    let help = suggest::help(text, all.iter().map(String::as_str), "there are");
+    let help = help.unwrap_or_else(|| "add `certificates: { NAME: { domain: www.example.com } }`".into());
+    checks.at(path, "not in this file", Diagnostic::error("unknown-reference", message).help(help));
+}
