@@ -48,6 +48,7 @@ pub const FILES: &[(&str, &str)] = files![
     "stack_local/lambda_executor.py",
     "stack_local/prepare.py",
     "stack_local/providers.py",
+    "stack_local/quotas.py",
     "stack_local/rds.py",
     "stack_local/rollout.py",
     "stack_local/server.py",

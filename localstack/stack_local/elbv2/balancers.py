@@ -6,6 +6,7 @@ from stack_local.core import Call, fault, hex_id, now
 from stack_local.elbv2.attributes import BALANCER_ATTRIBUTES
 from stack_local.elbv2.listeners import drop_listener
 from stack_local.elbv2.state import check_name, check_tags, find, invalid, no_balancer, operations, paged, shown, store
+from stack_local.quotas import quotas
 from stack_local.settling import settles
 
 
@@ -26,6 +27,8 @@ def _zones(call: Call, subnet_ids: list[str]) -> tuple[list[dict], str]:
 
 
 def _check_groups(call: Call, groups: list[str], vpc: str) -> None:
+    if quotas.exceeded("groups-per-balancer", len(groups)):
+        raise fault("InvalidConfigurationRequest", "The maximum number of security groups per load balancer has been reached.")
     for group_id in groups:
         group = interfaces.backend(call.account, call.region).get_security_group_from_id(group_id)
         if group is None or group.vpc_id != vpc:

@@ -5,7 +5,8 @@ import copy
 from stack_local.core import Call, fault, hex_id
 from stack_local.elbv2.actions import read_actions
 from stack_local.elbv2.attributes import LISTENER_ATTRIBUTES, LISTENER_HEADERS, MTLS_HEADERS
-from stack_local.elbv2.state import State, check_tags, find, invalid, listener_of, no_balancer, no_listener, operations, paged, shown, store
+from stack_local.elbv2.state import State, check_groups_of, check_tags, find, invalid, listener_of, no_balancer, no_listener, operations, paged, shown, store
+from stack_local.quotas import quotas
 
 
 def _default_rule(state: State, listener_arn: str) -> dict:
@@ -36,6 +37,10 @@ def create_listener(call: Call) -> dict:
         if other["LoadBalancerArn"] == balancer["LoadBalancerArn"] and other["Port"] == port:
             raise fault("DuplicateListener", f"A listener already exists on this port for this load balancer '{balancer['LoadBalancerArn']}'")
     tags, actions = check_tags(call.get("Tags")), read_actions(call, call["DefaultActions"])
+    listeners = [other for other in state.listeners.values() if other["LoadBalancerArn"] == balancer["LoadBalancerArn"]]
+    if quotas.exceeded("listeners-per-balancer", len(listeners) + 1):
+        raise fault("TooManyListeners", f"The maximum number of listeners has been reached on load balancer '{balancer['LoadBalancerArn']}'")
+    check_groups_of(state, balancer, actions)
     arn = f"{balancer['LoadBalancerArn'].replace(':loadbalancer/', ':listener/')}/{hex_id(16)}"
     listener = {"ListenerArn": arn, "LoadBalancerArn": balancer["LoadBalancerArn"], "Port": port, "Protocol": protocol, "DefaultActions": actions}
     if protocol in ("HTTPS", "TLS"):
@@ -89,7 +94,9 @@ def modify_listener(call: Call) -> dict:
             raise fault("DuplicateListener", f"A listener already exists on this port for this load balancer '{listener['LoadBalancerArn']}'")
     if call.get("DefaultActions"):
         changed["DefaultActions"] = read_actions(call, call["DefaultActions"])
-        _default_rule(state, listener["ListenerArn"])["Actions"] = changed["DefaultActions"]
+        rule = _default_rule(state, listener["ListenerArn"])
+        check_groups_of(state, state.balancers[listener["LoadBalancerArn"]], changed["DefaultActions"], instead_of=rule)
+        rule["Actions"] = changed["DefaultActions"]
     listener.clear()
     listener.update(changed)
     return {"Listeners": [shown(listener)]}

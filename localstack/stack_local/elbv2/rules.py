@@ -4,7 +4,8 @@ import copy
 
 from stack_local.core import Call, fault, hex_id
 from stack_local.elbv2.actions import read_actions
-from stack_local.elbv2.state import State, check_tags, find, invalid, listener_of, no_listener, no_rule, operations, paged, shown, store
+from stack_local.elbv2.state import State, check_groups_of, check_tags, find, invalid, listener_of, no_listener, no_rule, operations, paged, rules_of, shown, store
+from stack_local.quotas import quotas
 
 _CONDITIONS = {"path-pattern": "PathPatternConfig", "host-header": "HostHeaderConfig", "http-request-method": "HttpRequestMethodConfig", "source-ip": "SourceIpConfig", "http-header": "HttpHeaderConfig", "query-string": "QueryStringConfig"}
 
@@ -29,6 +30,8 @@ def _conditions(conditions: list[dict]) -> list[dict]:
         result.append(condition)
     if not result:
         raise invalid("A condition must be specified")
+    if quotas.exceeded("values-per-rule", sum(len(condition[_CONDITIONS[condition["Field"]]]["Values"]) for condition in result)):
+        raise invalid(f"A rule can only have '{quotas.most['values-per-rule']}' condition values")
     return result
 
 
@@ -43,7 +46,8 @@ def _check_priority(state: State, listener_arn: str, priority: int) -> None:
 @operations.on("CreateRule")
 def create_rule(call: Call) -> dict:
     state, listener_arn = store.of(call), call["ListenerArn"]
-    find(state.listeners, listener_arn, no_listener)
+    listener = find(state.listeners, listener_arn, no_listener)
+    balancer = state.balancers[listener["LoadBalancerArn"]]
     _check_priority(state, listener_arn, call["Priority"])
     rule = {
         "RuleArn": f"{listener_arn.replace(':listener/', ':listener-rule/')}/{hex_id(16)}",
@@ -52,6 +56,9 @@ def create_rule(call: Call) -> dict:
         "Actions": read_actions(call, call["Actions"]),
         "IsDefault": False,
     }
+    if quotas.exceeded("rules-per-balancer", 1 + sum(not known["IsDefault"] for known in rules_of(state, balancer["LoadBalancerArn"]))):
+        raise fault("TooManyRules", f"The maximum number of rules on load balancer {balancer['LoadBalancerArn']} has been reached")
+    check_groups_of(state, balancer, rule["Actions"])
     if call.get("Transforms"):
         rule["Transforms"] = call["Transforms"]
     state.tags[rule["RuleArn"]] = check_tags(call.get("Tags"))
@@ -78,11 +85,14 @@ def describe_rules(call: Call) -> dict:
 
 @operations.on("ModifyRule")
 def modify_rule(call: Call) -> dict:
-    rule = find(store.of(call).rules, call["RuleArn"], no_rule)
+    state = store.of(call)
+    rule = find(state.rules, call["RuleArn"], no_rule)
     if rule["IsDefault"]:
         raise fault("OperationNotPermitted", f"Default rule '{rule['RuleArn']}' cannot be modified")
     conditions = _conditions(call["Conditions"]) if call.get("Conditions") else rule["Conditions"]
     actions = read_actions(call, call["Actions"]) if call.get("Actions") else rule["Actions"]
+    balancer = state.balancers[state.listeners[listener_of(rule["RuleArn"])]["LoadBalancerArn"]]
+    check_groups_of(state, balancer, actions, instead_of=rule)
     rule["Conditions"], rule["Actions"] = conditions, actions
     return {"Rules": [shown(rule)]}
 

@@ -4,6 +4,7 @@ import copy
 import re
 
 from stack_local.core import Call, Operations, Store, fault, page, pairs
+from stack_local.quotas import quotas
 
 operations = Operations("elbv2")
 
@@ -103,6 +104,24 @@ def forwarded(actions: list[dict]) -> list[str]:
             if action.get("TargetGroupArn"):
                 found.append(action["TargetGroupArn"])
     return found
+
+
+def rules_of(state: State, balancer_arn: str) -> list[dict]:
+    return [rule for rule in state.rules.values() if state.listeners[listener_of(rule["RuleArn"])]["LoadBalancerArn"] == balancer_arn]
+
+
+def check_groups_of(state: State, balancer: dict, actions: list[dict], instead_of: dict | None = None) -> None:
+    """Refuses actions that would lead the balancer to more target groups than it may have."""
+    every = set(forwarded(actions))
+    for rule in rules_of(state, balancer["LoadBalancerArn"]):
+        if rule is not instead_of:
+            every.update(forwarded(rule["Actions"]))
+    if quotas.exceeded("target-groups-per-balancer", len(every)):
+        most = quotas.most["target-groups-per-balancer"]
+        raise fault(
+            "TooManyUniqueTargetGroupsPerLoadBalancer",
+            f"You have reached the maximum number of unique target groups that you can associate with a load balancer of type '{balancer['Type']}': [{most}]",
+        )
 
 
 def listener_of(rule_arn: str) -> str:
