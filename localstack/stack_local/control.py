@@ -1,4 +1,4 @@
-"""What can be asked of the local AWS that AWS itself has no word for: its speed."""
+"""What can be asked of the local AWS that AWS itself has no word for: its speed and its quotas."""
 
 import json
 
@@ -6,6 +6,7 @@ from localstack.http import Request, Response
 from localstack.runtime import hooks
 
 from stack_local.clock import clock, parse_scale
+from stack_local.quotas import quotas
 
 
 def time_scale(request: Request, **_) -> Response:
@@ -17,8 +18,18 @@ def time_scale(request: Request, **_) -> Response:
     return Response(json.dumps({"scale": clock.scale}), mimetype="application/json")
 
 
+def quotas_in_force(request: Request, **_) -> Response:
+    if request.method == "POST":
+        try:
+            quotas.change(json.loads(request.get_data()))
+        except (ValueError, TypeError) as error:
+            return Response(json.dumps({"message": f'expected "aws", "none" or {{"rules-per-balancer": 1000}}: {error}'}), status=400, mimetype="application/json")
+    return Response(json.dumps(quotas.most), mimetype="application/json")
+
+
 @hooks.on_infra_start()
 def add_routes():
     from localstack.services.edge import ROUTER
 
     ROUTER.add("/_stack/time-scale", time_scale, methods=["GET", "POST"])
+    ROUTER.add("/_stack/quotas", quotas_in_force, methods=["GET", "POST"])

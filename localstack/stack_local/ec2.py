@@ -5,6 +5,7 @@ import itertools
 from stack_local import interfaces
 from stack_local.clock import LISTED_AFTERWARDS, clock
 from stack_local.core import Call, Operations, Store, Tokens, fault, now, pairs
+from stack_local.quotas import quotas
 from stack_local.settling import settle_all, settles
 
 operations = Operations("ec2")
@@ -81,6 +82,13 @@ def _referenced(call: Call, group_id: str) -> bool:
 # Subnets, route tables, gateways, networks
 
 
+@operations.on("CreateVpc")
+def create_vpc(call: Call) -> dict:
+    if quotas.exceeded("networks", len(_ec2(call).vpcs) + 1):
+        raise fault("VpcLimitExceeded", "The maximum number of VPCs has been reached.")
+    return call.stock()
+
+
 @operations.on("DeleteSubnet")
 def delete_subnet(call: Call) -> dict:
     subnet_id = call["SubnetId"]
@@ -140,6 +148,13 @@ def delete_vpc(call: Call) -> dict:
     return call.stock()
 
 
+@operations.on("CreateNetworkInterface", "ModifyNetworkInterfaceAttribute")
+def check_interface_groups(call: Call) -> dict:
+    if quotas.exceeded("groups-per-interface", len(call.get("Groups", []))):
+        raise fault("SecurityGroupsPerInterfaceLimitExceeded", "The maximum number of security groups per interface has been reached.")
+    return call.stock()
+
+
 @operations.on("DeleteNetworkInterface")
 def delete_network_interface(call: Call) -> dict:
     eni = _ec2(call).enis.get(call["NetworkInterfaceId"])
@@ -164,6 +179,13 @@ def _address(call: Call):
 
 def _managed(call: Call, address) -> bool:
     return address.eni is not None and address.eni.requester_managed
+
+
+@operations.on("AllocateAddress")
+def allocate_address(call: Call) -> dict:
+    if quotas.exceeded("addresses", len(_ec2(call).addresses) + 1):
+        raise fault("AddressLimitExceeded", "The maximum number of addresses has been reached.")
+    return call.stock()
 
 
 @operations.on("ReleaseAddress")

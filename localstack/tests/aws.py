@@ -65,6 +65,10 @@ class Server:
         body = json.dumps({"scale": scale}).encode()
         urllib.request.urlopen(urllib.request.Request(f"{self.url}/_stack/time-scale", data=body, method="POST")).close()
 
+    def quotas(self, quotas) -> None:
+        body = json.dumps(quotas).encode()
+        urllib.request.urlopen(urllib.request.Request(f"{self.url}/_stack/quotas", data=body, method="POST")).close()
+
     def stop(self) -> None:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)

@@ -156,6 +156,12 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
             "CacheParameterGroupNotFoundFault",
             "ServiceLinkedRoleNotFoundFault",
         ]),
+        "rds:CreateDBInstance" | "rds:CreateDBInstanceReadReplica" | "rds:ModifyDBInstance" => any(&[
+            "DBSubnetGroupNotFoundFault",
+            "DBParameterGroupNotFound",
+            "DBParameterGroupNotFoundFault",
+            "KMSKeyNotAccessibleFault",
+        ]),
         "iam:CreateRole" | "iam:UpdateAssumeRolePolicy" => message.contains("nvalid principal"),
         "iam:PutRolePolicy"
         | "iam:AttachRolePolicy"
@@ -206,8 +212,13 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
         "InvalidReplicationGroupStateFault",
         "InvalidCacheClusterState",
         "InvalidCacheClusterStateFault",
+        // A database that AWS is at, or a group that one still uses.
+        "InvalidDBInstanceState",
+        "InvalidDBInstanceStateFault",
+        "InvalidDBSubnetGroupStateFault",
     ]) || code.ends_with("InUse") && code != "SubnetInUse"
         || operation == "elasticache:DeleteCacheParameterGroup" && code.starts_with("InvalidCacheParameterGroupState")
+        || operation == "rds:DeleteDBParameterGroup" && code.starts_with("InvalidDBParameterGroupState")
     {
         return Class::InUse;
     }

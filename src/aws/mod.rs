@@ -16,6 +16,7 @@ pub mod iam;
 pub mod kms;
 pub mod logs;
 pub mod names;
+pub mod rds;
 pub mod s3;
 pub mod tags;
 
@@ -88,6 +89,9 @@ pub fn registry() -> engine::Registry<Clients> {
         .with::<s3::BucketPolicy>()
         .with::<cloudfront::OriginAccessControl>()
         .with::<cloudfront::Distribution>()
+        .with::<rds::SubnetGroup>()
+        .with::<rds::ParameterGroup>()
+        .with::<rds::Instance>()
         .with::<elasticache::SubnetGroup>()
         .with::<elasticache::ParameterGroup>()
         .with::<elasticache::ReplicationGroup>()

@@ -1,11 +1,136 @@
 //! `databases`: RDS instances and their replicas.
 
+use std::collections::BTreeMap;
+
 use super::keys::Keys;
 use super::network::Network;
-use super::uses::Offers;
+use super::uses::{Offer, Offers, variable};
+use crate::aws::Tags;
+use crate::aws::ec2::SecurityGroup;
+use crate::aws::rds::{Instance, ParameterGroup, SubnetGroup};
 use crate::config::Stack;
-use crate::engine::{Error, Graph};
+use crate::config::database::{Database, DatabaseEngine};
+use crate::engine::{Error, Graph, Ref};
 
-pub fn expand(_graph: &mut Graph, _stack: &Stack, _network: &Network, _keys: &Keys) -> Result<Offers, Error> {
-    Ok(Offers::new())
+/// The master user, when the file names none.
+const USER: &str = "app";
+const DAY: u64 = 86_400;
+
+pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys) -> Result<Offers, Error> {
+    let mut offers = Offers::new();
+    if stack.databases.is_empty() {
+        return Ok(offers);
+    }
+    let subnets = SubnetGroup { vpc: network.vpc.clone(), subnets: network.data.clone(), tags: Tags::new() };
+    let subnets = graph.add("main", "databases", &subnets)?;
+    for (name, database) in &stack.databases {
+        let origin = format!("databases.{name}");
+        let group = SecurityGroup { vpc: network.vpc.clone(), description: format!("Database {name}"), tags: Tags::new() };
+        let group = graph.add(format!("db-{name}"), &origin, &group)?;
+        // A new major version comes with a group of its own, which is there before the old one goes.
+        let family = database.family();
+        let parameters = ParameterGroup { family: family.clone(), parameters: parameters(database), tags: Tags::new() };
+        let parameters = graph.add(format!("{name}-{}", super::slug(&family)), &origin, &parameters)?;
+        let primary = primary(stack, database, &subnets, &group, &parameters, keys);
+        let main = graph.add(name.as_str(), &origin, &primary)?;
+
+        let ready = main.clone().ready();
+        let variable = |field: &str| variable("database", name.as_str(), field);
+        let mut environment = BTreeMap::from([
+            (variable("host"), ready.clone().attr("host").to_string()),
+            (variable("port"), port(database).to_string()),
+            (variable("name"), primary.database.clone().unwrap_or_default()),
+            (variable("user"), primary.user.clone().unwrap_or_default()),
+        ]);
+        for (replica, section) in &database.replicas {
+            let copy = Instance {
+                source: Some(ready.clone()),
+                engine_version: None,
+                class: section.class.clone().unwrap_or_else(|| database.class.clone()),
+                storage: None,
+                multi_az: Some(section.multi_az),
+                subnet_group: None,
+                database: None,
+                user: None,
+                managed_password: None,
+                encrypted: None,
+                kms_key: None,
+                backup_days: None,
+                backup_window: None,
+                // A copy can be made again.
+                deletion_protection: Some(false),
+                ..primary.clone()
+            };
+            let origin = format!("{origin}.replicas.{replica}");
+            let copy = graph.add(format!("{name}-{replica}"), &origin, &copy)?.ready();
+            environment.insert(variable(&format!("{replica}_host")), copy.attr("host").to_string());
+        }
+        let secret = ready.attr("secret_arn").to_string();
+        let offer = Offer {
+            security_group: Some(group),
+            port: port(database),
+            environment,
+            secrets: BTreeMap::from([(variable("password"), format!("{secret}:password::"))]),
+            secret_arns: vec![secret],
+        };
+        offers.insert(origin, offer);
+    }
+    Ok(offers)
+}
+
+fn port(database: &Database) -> u16 {
+    database.port.unwrap_or(database.engine.port())
+}
+
+/// What the file sets, and that nobody speaks to the database in plain text.
+fn parameters(database: &Database) -> BTreeMap<String, String> {
+    let (tls, on) = database.forced_tls();
+    let mut all = database.parameters.clone();
+    all.insert(tls.into(), on.into());
+    all
+}
+
+fn primary(
+    stack: &Stack,
+    database: &Database,
+    subnets: &Ref<SubnetGroup>,
+    group: &Ref<SecurityGroup>,
+    parameters: &Ref<ParameterGroup>,
+    keys: &Keys,
+) -> Instance {
+    let logs = database.logs.clone().unwrap_or_else(|| {
+        let logs: &[&str] = match database.engine {
+            DatabaseEngine::Postgres => &["postgresql", "upgrade"],
+            DatabaseEngine::Mysql | DatabaseEngine::Mariadb => &["error"],
+        };
+        logs.iter().map(|&log| log.to_owned()).collect()
+    });
+    let gib = |size: crate::config::Size| i32::try_from(size.as_gib()).unwrap_or(i32::MAX);
+    Instance {
+        source: None,
+        engine: Some(database.engine.as_str().into()),
+        engine_version: Some(database.version.clone()),
+        class: database.class.clone(),
+        storage: Some(gib(database.storage)),
+        max_storage: database.max_storage.map(gib),
+        storage_type: Some("gp3".into()),
+        multi_az: Some(database.multi_az),
+        subnet_group: Some(subnets.clone()),
+        security_groups: vec![group.clone()],
+        parameter_group: Some(parameters.clone()),
+        port: Some(i32::from(port(database))),
+        database: Some(database.database.clone().unwrap_or_else(|| stack.stack.as_str().replace('-', "_"))),
+        user: Some(database.user.clone().unwrap_or_else(|| USER.into())),
+        managed_password: Some(true),
+        encrypted: Some(true),
+        kms_key: keys.arn(database.key.as_deref()),
+        backup_days: Some(i32::try_from(database.backups.as_secs() / DAY).unwrap_or(i32::MAX)),
+        backup_window: database.backup_window.clone(),
+        maintenance_window: database.maintenance_window.clone(),
+        deletion_protection: Some(database.deletion_protection),
+        logs: Some(logs),
+        auto_minor_upgrade: Some(database.minor_upgrades),
+        copy_tags: Some(true),
+        tags: Tags::new(),
+    }
 }

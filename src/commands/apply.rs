@@ -39,6 +39,9 @@ pub struct Consent {
     /// Let this object that holds data be replaced; `*` stands for anything. Can be repeated
     #[arg(long, value_name = "KEY")]
     pub allow_replace: Vec<String>,
+    /// Make no final snapshot of this database or cache when it goes; `*` stands for anything. Can be repeated
+    #[arg(long, value_name = "KEY")]
+    pub no_final_snapshot: Vec<String>,
     /// Print events and the result as JSON, a line each
     #[arg(long)]
     pub json: bool,
@@ -124,6 +127,9 @@ async fn unchanged(session: &Session, plan: &Plan) -> Result<Session> {
 /// Shows a plan, asks, does it, and says how it ended.
 pub async fn carry_out(session: &Session, plan: &Plan, file: &str, consent: &Consent, verbose: bool, color: Color) -> Result {
     let look = Look::stderr(color);
+    let mut plan = plan.clone();
+    plan.without_last_copies(|key| consent.no_final_snapshot.iter().any(|pattern| matches(pattern, &key.to_string())));
+    let plan = &plan;
     let allowed = consent.allowed(plan);
     let rules = |kind: &str| session.registry.find(kind).map_or(&[][..], |k| k.rules());
     let view = ui::View { look, file, verbose, allowed: &allowed, rules: &rules };

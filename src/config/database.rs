@@ -44,11 +44,11 @@ pub struct Database {
     /// Whether AWS refuses to delete it. `stack` turns it off only with consent to the deletion by name.
     #[serde(default = "yes")]
     pub deletion_protection: bool,
-    /// The name of the database in it.
+    /// The name of the database in it. Left out: the stack's name.
     #[serde(default)]
     #[schemars(extend("pattern" = "^[a-zA-Z][a-zA-Z0-9_]{0,62}$"))]
     pub database: Option<String>,
-    /// The master user's name.
+    /// The master user's name. Left out: `app`.
     #[serde(default)]
     #[schemars(extend("pattern" = "^[a-zA-Z][a-zA-Z0-9_]{0,15}$"))]
     pub user: Option<String>,
@@ -72,6 +72,26 @@ pub struct Database {
     /// Copies that can be read, by name.
     #[serde(default)]
     pub replicas: BTreeMap<Name, Replica>,
+}
+
+impl Database {
+    /// What its parameters are for, in RDS's words: `postgres16`, `mysql8.4`, `mariadb11.4`.
+    pub fn family(&self) -> String {
+        let mut numbers = self.version.split('.');
+        let major = numbers.next().unwrap_or_default();
+        match (self.engine, numbers.next()) {
+            (DatabaseEngine::Postgres, _) | (_, None) => format!("{}{major}", self.engine.as_str()),
+            (engine, Some(minor)) => format!("{}{major}.{minor}", engine.as_str()),
+        }
+    }
+
+    /// The parameter that refuses connections in plain text, and its value.
+    pub fn forced_tls(&self) -> (&'static str, &'static str) {
+        match self.engine {
+            DatabaseEngine::Postgres => ("rds.force_ssl", "1"),
+            DatabaseEngine::Mysql | DatabaseEngine::Mariadb => ("require_secure_transport", "1"),
+        }
+    }
 }
 
 /// A copy of a database that can be read and not written.

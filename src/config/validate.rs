@@ -1,9 +1,9 @@
 //! What the shape cannot say: whether the values make sense together. Asks AWS nothing.
 
-mod cdn;
-mod existing;
 mod access;
+mod cdn;
 mod encryption;
+mod existing;
 mod limits;
 mod services;
 #[cfg(test)]

@@ -307,7 +307,7 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
 
     async fn work(&self, id: OpId, item: &Item, began: Instant, tx: &mpsc::UnboundedSender<Progress>) -> Result<()> {
         let kind = self.registry.kind(&item.key.kind)?.as_ref();
-        let cx = self.cx.fresh().at(&item.key, item.generation);
+        let cx = Cx { last_copy: item.last_copy.is_some(), ..self.cx.fresh().at(&item.key, item.generation) };
         let live = item.before.as_ref().map(|b| b.live.clone()).unwrap_or(Value::Null);
         if id.1 == Verb::Delete {
             return self.delete(kind, &cx, &live, began, id, tx).await;

@@ -26,6 +26,9 @@ pub struct Change {
     /// AWS cannot change this field.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forces_replacement: bool,
+    /// Nothing can make it so, a replacement neither; why, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub impossible: Option<String>,
     /// The values must not be shown.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub secret: bool,
@@ -52,6 +55,7 @@ impl Diff {
                     after: Some(after.clone()),
                     unknown: None,
                     forces_replacement: false,
+                    impossible: None,
                     secret: false,
                 })
             })
@@ -104,6 +108,13 @@ impl Diff {
         self
     }
 
+    /// What nothing can make so, in words.
+    pub fn impossible(&self) -> Option<String> {
+        let told: Vec<String> =
+            self.changes.iter().filter_map(|c| Some(format!("`{}`: {}", c.path, c.impossible.as_ref()?))).collect();
+        (!told.is_empty()).then(|| told.join("; "))
+    }
+
     /// The fields that AWS cannot change.
     pub fn forcing(&self) -> impl Iterator<Item = &Change> {
         self.changes.iter().filter(|c| c.forces_replacement)
@@ -125,7 +136,15 @@ fn is_empty(value: &Value) -> bool {
 pub fn diff(rules: &[Rule], desired: &Value, observed: &Value, ids: &Ids) -> Diff {
     let mut walk = Walk { rules, ids, path: Vec::new(), changes: Vec::new() };
     walk.compare(desired, Some(observed));
-    Diff { changes: walk.changes }
+    let mut changes = walk.changes;
+    // What AWS lets grow by itself, up to a limit that is desired too, is as desired up to there.
+    changes.retain(|change| {
+        let Some(limit) = rules::grows_to(rules, &change.path) else { return true };
+        let number = |value: Option<&Value>| value.and_then(Value::as_f64);
+        let (before, limit) = (number(change.before.as_ref()), number(desired.get(limit)));
+        change.impossible.is_none() || !before.zip(limit).is_some_and(|(before, limit)| before <= limit)
+    });
+    Diff { changes }
 }
 
 struct Walk<'a> {
@@ -147,6 +166,7 @@ impl Walk<'_> {
             after: after.map(|v| self.ids.symbolic(v)),
             unknown,
             forces_replacement: rules::is_within(self.rules, &self.path, What::Immutable),
+            impossible: None,
             secret: rules::is_within(self.rules, &self.path, What::Secret),
         });
     }
@@ -229,12 +249,23 @@ impl Walk<'_> {
             Err(unknown) => return self.push(observed, Some(desired), Some(unknown)),
         };
         let plain = observed.map(|o| self.ids.resolve(o).unwrap_or_else(|_| o.clone())).unwrap_or(Value::Null);
+        let mut impossible = None;
         let same = match (&resolved, &plain) {
-            (Value::String(d), Value::String(o)) if self.is(What::VersionPrefix) => satisfies(d, o),
+            (Value::String(d), Value::String(o)) if self.is(What::VersionPrefix) => {
+                impossible = older(d, o).then(|| format!("it is {o} and cannot go back to {d}"));
+                satisfies(d, o)
+            }
+            (Value::Number(d), Value::Number(o)) if self.is(What::Grows) && o.as_f64() > d.as_f64() => {
+                impossible = Some(format!("it is {o} and cannot shrink to {d}"));
+                false
+            }
             (d, o) => same(&canonical(d), &canonical(o)),
         };
         if !same {
             self.push(observed, Some(desired), None);
+            if let Some(change) = self.changes.last_mut() {
+                change.impossible = impossible;
+            }
         }
     }
 }
@@ -253,6 +284,14 @@ fn same(desired: &Value, observed: &Value) -> bool {
 /// Whether version `observed` is `desired` or a more exact one: `16` is satisfied by `16.4`, not by `160`.
 fn satisfies(desired: &str, observed: &str) -> bool {
     observed.strip_prefix(desired).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// Whether every version that begins like `desired` is older than `observed`.
+fn older(desired: &str, observed: &str) -> bool {
+    let numbers = |text: &str| text.split('.').map_while(|n| n.parse::<u64>().ok()).collect::<Vec<_>>();
+    let (desired, observed) = (numbers(desired), numbers(observed));
+    let length = desired.len().min(observed.len());
+    desired[..length] < observed[..length]
 }
 
 fn sorted(value: &Value) -> Value {

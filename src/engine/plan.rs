@@ -77,6 +77,9 @@ pub struct Item {
     /// It holds data (or is protected) and goes: it must be named to be let go.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub needs_consent: bool,
+    /// What is left behind of it when it goes, by AWS's name: a final snapshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_copy: Option<String>,
     /// Counts the replacements of this object.
     pub generation: u32,
     /// What it is to be, references open.
@@ -95,6 +98,9 @@ pub struct Item {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub origin: String,
 }
+
+/// The attribute of a live object that names what it leaves behind when it is deleted.
+pub const LAST_COPY: &str = "last_snapshot";
 
 /// Everything that is to happen, in no particular order: the edges are the order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -203,6 +209,7 @@ impl Plan {
                     None
                 },
                 needs_consent: kind.holds_data(),
+                last_copy: None,
                 generation: seen.generation(),
                 desired: None,
                 before: Some(before(seen)),
@@ -216,6 +223,12 @@ impl Plan {
         link_live(registry, &mut items, snapshot, &by_seen)?;
         let mut plan = Plan { version: VERSION, scope: scope.clone(), destroy: desired.is_none(), items };
         plan.settle_orders(registry)?;
+        for item in &mut plan.items {
+            if matches!(item.action, Action::Delete | Action::Replace) {
+                let live = item.before.as_ref().and_then(|before| before.live.get(LAST_COPY));
+                item.last_copy = live.and_then(Value::as_str).map(str::to_owned);
+            }
+        }
         Ok(plan)
     }
 
@@ -237,6 +250,19 @@ impl Plan {
             }
         }
         Ok(())
+    }
+
+    /// Lets those that `named` knows go without leaving a copy behind.
+    pub fn without_last_copies(&mut self, named: impl Fn(&Key) -> bool) {
+        for item in self.items.iter_mut().filter(|item| item.last_copy.is_some()) {
+            if named(&item.key) {
+                item.last_copy = None;
+                item.reason = Some(match item.reason.take() {
+                    Some(reason) => format!("{reason}; no copy of it is kept"),
+                    None => "no copy of it is kept".into(),
+                });
+            }
+        }
     }
 
     /// How many objects get which action.
@@ -459,6 +485,7 @@ fn blank(node: &Node, action: Action) -> Item {
         changes: Diff::default(),
         reason: None,
         needs_consent: false,
+        last_copy: None,
         generation: 1,
         desired: Some(node.desired.clone()),
         before: None,
@@ -513,7 +540,10 @@ fn compare<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, ids: &Ids) -> Item {
         Readiness::Failed(why) => Some(format!("AWS says that it failed: {why}")),
         _ => None,
     };
-    if failed.is_some() || (item.changes.forcing().next().is_some() && !kind.revisioned()) {
+    if let Some(why) = item.changes.impossible() {
+        item.action = Action::Refuse;
+        item.reason = Some(format!("{why}; make a new one under another name, move the data there, then remove this one"));
+    } else if failed.is_some() || (item.changes.forcing().next().is_some() && !kind.revisioned()) {
         item.action = Action::Replace;
         item.reason = failed;
         let order = kind.replace_order(&item.changes);

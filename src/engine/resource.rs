@@ -149,6 +149,8 @@ pub struct Cx<C> {
     pub key: Key,
     /// 1, and one more for every replacement.
     pub generation: u32,
+    /// Whether what is deleted leaves a last copy behind.
+    pub last_copy: bool,
 }
 
 impl<C> Clone for Cx<C> {
@@ -159,6 +161,7 @@ impl<C> Clone for Cx<C> {
             reads: self.reads.clone(),
             key: self.key.clone(),
             generation: self.generation,
+            last_copy: self.last_copy,
         }
     }
 }
@@ -166,7 +169,7 @@ impl<C> Clone for Cx<C> {
 impl<C> Cx<C> {
     /// A context for a new reading.
     pub fn new(cloud: Arc<C>, scope: Arc<Scope>) -> Self {
-        Cx { cloud, scope, reads: Arc::default(), key: Key::new("", ""), generation: 1 }
+        Cx { cloud, scope, reads: Arc::default(), key: Key::new("", ""), generation: 1, last_copy: true }
     }
 
     /// The same, about one object.

@@ -28,6 +28,10 @@ pub enum What {
     OrderOnly,
     /// A version of which only a prefix is desired: `16` is satisfied by `16.4`.
     VersionPrefix,
+    /// A number that only grows: less is refused.
+    Grows,
+    /// The field that says up to where AWS may let this one grow by itself; it goes with [`What::Grows`].
+    GrowsTo(&'static str),
     /// Not set by `create`: `update` sets it right afterwards, as it does when finishing a half-made object.
     AfterCreate,
     /// Part of what tells an object from its siblings where AWS has no tags.
@@ -63,6 +67,8 @@ constructors! {
     order_only => OrderOnly,
     /// See [`What::VersionPrefix`].
     version_prefix => VersionPrefix,
+    /// See [`What::Grows`].
+    grows => Grows,
     /// See [`What::AfterCreate`].
     after_create => AfterCreate,
     /// See [`What::Identity`].
@@ -79,6 +85,11 @@ impl Rule {
     /// See [`What::Keyed`].
     pub const fn keyed(field: &'static str, by: &'static str) -> Rule {
         Rule { field, what: What::Keyed(by) }
+    }
+
+    /// See [`What::GrowsTo`].
+    pub const fn grows_to(field: &'static str, limit: &'static str) -> Rule {
+        Rule { field, what: What::GrowsTo(limit) }
     }
 
     fn covers(&self, path: &[String]) -> bool {
@@ -101,6 +112,14 @@ pub fn is_within(rules: &[Rule], path: &[String], what: What) -> bool {
 pub fn keyed_by(rules: &[Rule], path: &[String]) -> Option<&'static str> {
     rules.iter().find_map(|rule| match rule.what {
         What::Keyed(by) if rule.covers(path) => Some(by),
+        _ => None,
+    })
+}
+
+/// The field that says up to where the field `path` (top level) may grow by itself.
+pub fn grows_to(rules: &[Rule], path: &str) -> Option<&'static str> {
+    rules.iter().find_map(|rule| match rule.what {
+        What::GrowsTo(limit) if rule.field == path => Some(limit),
         _ => None,
     })
 }

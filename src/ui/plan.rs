@@ -167,7 +167,7 @@ fn body(section: &Section, view: &View) -> Vec<String> {
     match word {
         Action::Create if view.verbose => section.items.iter().flat_map(|item| created(item, view)).collect(),
         Action::Create | Action::Delete => {
-            let told = |item: &&Item| item.reason.is_some() || consent_note(item, view).is_some();
+            let told = |item: &&Item| item.reason.is_some() || item.last_copy.is_some() || consent_note(item, view).is_some();
             let (alone, grouped): (Vec<&Item>, Vec<&Item>) = section.items.iter().copied().partition(told);
             let mut out = by_kind(&grouped, look);
             out.extend(alone.into_iter().flat_map(|item| explained(item, view)));
@@ -251,7 +251,8 @@ fn explained(item: &Item, view: &View) -> Vec<String> {
     let id = id.and_then(|before| before.live.get("id")?.as_str()).map(|id| format!("({})", clean(id)));
     let notes: Vec<String> = [order.map(str::to_owned), id].into_iter().flatten().collect();
     let mut out = vec![if notes.is_empty() { key } else { format!("{key}   {}", look.paint(QUIET, &notes.join(" "))) }];
-    let told = item.reason.iter().map(|reason| clean(reason).into_owned()).chain(consent_note(item, view));
+    let copy = item.last_copy.iter().map(|name| format!("leaves the final snapshot {} behind", clean(name)));
+    let told = item.reason.iter().map(|reason| clean(reason).into_owned()).chain(copy).chain(consent_note(item, view));
     let room = look.width.saturating_sub(8);
     // The flag and its value stay on one line, to be copied.
     out.extend(told.flat_map(|text| wrap(&text, room)).map(|line| format!("    {}", line.replace('\u{a0}', " "))));
@@ -434,6 +435,7 @@ pub(crate) mod tests {
             after: there(after),
             unknown: None,
             forces_replacement: false,
+            impossible: None,
             secret: false,
         }
     }

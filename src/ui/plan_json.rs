@@ -46,6 +46,9 @@ pub struct ItemJson {
     /// What the fields do not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The final snapshot that it leaves behind when it goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_copy: Option<String>,
     /// It holds data and goes: `--allow-delete KEY` lets it.
     pub needs_consent: bool,
     /// Field by field, for updates and replacements.
@@ -81,6 +84,7 @@ pub fn plan_json(plan: &Plan) -> PlanJson {
         action: item.action,
         order: item.order,
         reason: item.reason.clone(),
+        last_copy: item.last_copy.clone(),
         needs_consent: item.needs_consent,
         changes: item
             .changes

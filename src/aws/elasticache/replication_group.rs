@@ -115,11 +115,6 @@ impl Live {
     }
 }
 
-/// Whether the last snapshot is made before a cache is deleted. The one place that decides it.
-fn last_copy(_cx: &Cx) -> bool {
-    true
-}
-
 /// AWS answers a key by its ARN or by its id.
 fn key_arn(cx: &Cx, key: &str) -> String {
     let scope = &cx.scope;
@@ -377,7 +372,7 @@ impl Resource for ReplicationGroup {
     }
 
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
-        let snapshot = live.last_snapshot.clone().filter(|_| last_copy(cx));
+        let snapshot = live.last_snapshot.clone().filter(|_| cx.last_copy);
         let call = cx.cloud.elasticache.delete_replication_group().replication_group_id(&live.id);
         let call = call.set_final_snapshot_identifier(snapshot);
         match call.send().await.map_err(failed("elasticache:DeleteReplicationGroup")) {

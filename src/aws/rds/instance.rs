@@ -1,0 +1,441 @@
+use aws_sdk_rds::types::{CloudwatchLogsExportConfiguration, DbInstance};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::status::state_of;
+use super::{NAME, ParameterGroup, SubnetGroup, from_sdk, instances, retag, to_sdk};
+use crate::aws::ec2::SecurityGroup;
+use crate::aws::error::{failed, incomplete};
+use crate::aws::{Clients, Cx, Tags, ids, names};
+use crate::engine::{Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+
+/// A database, or a copy of one that can be read. RDS makes the master password and keeps it in Secrets Manager.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Instance {
+    /// The database that this one is a copy of. What is not said here is as it is there. It cannot be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Ref<Instance>>,
+    /// `postgres`, `mysql` or `mariadb`. It cannot be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    /// Its version, or the beginning of it. It only goes forward.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine_version: Option<String>,
+    /// The instance class: `db.t4g.medium`.
+    pub class: String,
+    /// Gibibytes of storage. It only grows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<i32>,
+    /// Up to how many gibibytes AWS may let the storage grow by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_storage: Option<i32>,
+    /// `gp3`, `io2` and so on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage_type: Option<String>,
+    /// Whether a standby in another zone takes over when this one fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multi_az: Option<bool>,
+    /// The subnets that it stands in. It cannot move to others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subnet_group: Option<Ref<SubnetGroup>>,
+    /// Who may reach it.
+    #[serde(default)]
+    pub security_groups: Vec<Ref<SecurityGroup>>,
+    /// Its parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameter_group: Option<Ref<ParameterGroup>>,
+    /// The port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<i32>,
+    /// The name of the database in it. It cannot be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
+    /// The master user's name. It cannot be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Whether RDS makes the master password and keeps it in Secrets Manager.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_password: Option<bool>,
+    /// Whether it is encrypted. It cannot be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encrypted: Option<bool>,
+    /// The ARN of the key that encrypts it, and its master password. It cannot be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
+    /// For how many days daily backups are kept; 0 for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup_days: Option<i32>,
+    /// When the daily backup begins, in UTC: `03:00-03:30`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup_window: Option<String>,
+    /// When AWS may do maintenance, in UTC: `sun:04:00-sun:04:30`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance_window: Option<String>,
+    /// Whether AWS refuses to delete it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion_protection: Option<bool>,
+    /// Which logs go to CloudWatch Logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logs: Option<Vec<String>>,
+    /// Whether AWS takes it to newer minor versions by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auto_minor_upgrade: Option<bool>,
+    /// Whether its snapshots get its tags.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy_tags: Option<bool>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// What others refer to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Live {
+    /// The identifier.
+    pub id: String,
+    /// The ARN.
+    pub arn: String,
+    /// Where it answers, once it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The port, once it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<String>,
+    /// The secret with the master user's name and password, once there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_arn: Option<String>,
+    /// What the snapshot is called that is made before it is deleted; nothing for a copy, of which none can be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_snapshot: Option<String>,
+}
+
+fn source_of(instance: &DbInstance) -> Option<&str> {
+    instance.read_replica_source_db_instance_identifier().filter(|source| !source.is_empty())
+}
+
+impl Live {
+    fn of(instance: &DbInstance) -> Option<Live> {
+        let id = instance.db_instance_identifier.clone()?;
+        let endpoint = instance.endpoint();
+        // One name for one life of the object: a delete that is sent twice does not want two snapshots.
+        let born = instance.instance_create_time().map(|at| at.secs());
+        Some(Live {
+            arn: instance.db_instance_arn.clone()?,
+            host: endpoint.and_then(|e| e.address.clone()),
+            port: endpoint.and_then(|e| e.port).map(|port| port.to_string()),
+            secret_arn: instance.master_user_secret().and_then(|secret| secret.secret_arn.clone()),
+            last_snapshot: source_of(instance).is_none().then(|| format!("{id}-final-{}", born.unwrap_or_default())),
+            id,
+        })
+    }
+}
+
+/// The logs that go to CloudWatch Logs, those that are on their way there included.
+fn logs(instance: &DbInstance) -> Vec<String> {
+    let pending = instance.pending_modified_values().and_then(|p| p.pending_cloudwatch_logs_exports());
+    let off = pending.map(|p| p.log_types_to_disable()).unwrap_or_default();
+    let on = pending.map(|p| p.log_types_to_enable()).unwrap_or_default();
+    let now = instance.enabled_cloudwatch_logs_exports().iter().filter(|log| !off.contains(log));
+    let mut all: Vec<String> = now.chain(on).cloned().collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+impl Instance {
+    /// What the instance is, or is on its way to: what AWS has accepted and not done yet counts as done.
+    fn from_sdk(instance: &DbInstance) -> Instance {
+        let pending = instance.pending_modified_values();
+        Instance {
+            source: source_of(instance).map(Ref::physical),
+            engine: instance.engine.clone(),
+            engine_version: pending.and_then(|p| p.engine_version.clone()).or(instance.engine_version.clone()),
+            class: pending.and_then(|p| p.db_instance_class.clone()).or(instance.db_instance_class.clone()).unwrap_or_default(),
+            storage: pending.and_then(|p| p.allocated_storage).or(instance.allocated_storage),
+            // AWS leaves it out where there is no limit, which is how it says that storage does not grow by itself.
+            max_storage: instance.max_allocated_storage,
+            storage_type: pending.and_then(|p| p.storage_type.clone()).or(instance.storage_type.clone()),
+            multi_az: pending.and_then(|p| p.multi_az).or(instance.multi_az),
+            subnet_group: instance.db_subnet_group().and_then(|g| g.db_subnet_group_name()).map(Ref::physical),
+            security_groups: instance
+                .vpc_security_groups()
+                .iter()
+                .filter(|g| g.status() != Some("removing"))
+                .filter_map(|g| g.vpc_security_group_id())
+                .map(Ref::physical)
+                .collect(),
+            parameter_group: instance.db_parameter_groups().first().and_then(|g| g.db_parameter_group_name()).map(Ref::physical),
+            port: pending.and_then(|p| p.port).or(instance.endpoint().and_then(|e| e.port)),
+            database: instance.db_name.clone(),
+            user: instance.master_username.clone(),
+            managed_password: Some(instance.master_user_secret().is_some()),
+            encrypted: instance.storage_encrypted,
+            kms_key: instance.kms_key_id().map(|key| format!("${{=kms.key.arn:{key}}}")),
+            backup_days: pending.and_then(|p| p.backup_retention_period).or(instance.backup_retention_period),
+            backup_window: instance.preferred_backup_window.clone(),
+            maintenance_window: instance.preferred_maintenance_window.clone(),
+            deletion_protection: instance.deletion_protection,
+            logs: Some(logs(instance)),
+            auto_minor_upgrade: instance.auto_minor_version_upgrade,
+            copy_tags: instance.copy_tags_to_snapshot,
+            tags: from_sdk(instance.tag_list()),
+        }
+    }
+
+    fn parameters(&self) -> Result<Option<String>> {
+        self.parameter_group.as_ref().map(|group| group.id().map(str::to_owned)).transpose()
+    }
+
+    async fn create_replica(&self, cx: &Cx, source: &Ref<Instance>) -> Result<Option<DbInstance>> {
+        let call = cx.cloud.rds.create_db_instance_read_replica().db_instance_identifier(names::name(cx, NAME));
+        let call = call.source_db_instance_identifier(source.id()?).db_instance_class(&self.class);
+        let call = call.set_multi_az(self.multi_az).publicly_accessible(false).set_port(self.port);
+        let call = call.set_vpc_security_group_ids(Some(ids(&self.security_groups)?));
+        let call = call.set_db_parameter_group_name(self.parameters()?).set_storage_type(self.storage_type.clone());
+        let call = call.set_max_allocated_storage(self.max_storage).set_deletion_protection(self.deletion_protection);
+        let call = call.set_auto_minor_version_upgrade(self.auto_minor_upgrade).set_copy_tags_to_snapshot(self.copy_tags);
+        let call = call.set_enable_cloudwatch_logs_exports(self.logs.clone()).set_tags(Some(to_sdk(&self.tags)));
+        Ok(call.send().await.map_err(failed("rds:CreateDBInstanceReadReplica"))?.db_instance)
+    }
+
+    async fn create_primary(&self, cx: &Cx) -> Result<Option<DbInstance>> {
+        let call = cx.cloud.rds.create_db_instance().db_instance_identifier(names::name(cx, NAME));
+        let call = call.set_engine(self.engine.clone()).set_engine_version(self.engine_version.clone());
+        let call = call.db_instance_class(&self.class).set_allocated_storage(self.storage);
+        let call = call.set_max_allocated_storage(self.max_storage).set_storage_type(self.storage_type.clone());
+        let call = call.set_multi_az(self.multi_az).publicly_accessible(false).set_port(self.port);
+        let subnets = self.subnet_group.as_ref().map(|group| group.id().map(str::to_owned)).transpose()?;
+        let call = call.set_db_subnet_group_name(subnets).set_db_parameter_group_name(self.parameters()?);
+        let call = call.set_vpc_security_group_ids(Some(ids(&self.security_groups)?));
+        let call = call.set_db_name(self.database.clone()).set_master_username(self.user.clone());
+        let secret_key = self.kms_key.clone().filter(|_| self.managed_password == Some(true));
+        let call = call.set_manage_master_user_password(self.managed_password).set_master_user_secret_kms_key_id(secret_key);
+        let call = call.set_storage_encrypted(self.encrypted).set_kms_key_id(self.kms_key.clone());
+        let call = call.set_backup_retention_period(self.backup_days).set_preferred_backup_window(self.backup_window.clone());
+        let call = call.set_preferred_maintenance_window(self.maintenance_window.clone());
+        let call = call.set_deletion_protection(self.deletion_protection);
+        let call = call.set_enable_cloudwatch_logs_exports(self.logs.clone());
+        let call = call.set_auto_minor_version_upgrade(self.auto_minor_upgrade).set_copy_tags_to_snapshot(self.copy_tags);
+        Ok(call.set_tags(Some(to_sdk(&self.tags))).send().await.map_err(failed("rds:CreateDBInstance"))?.db_instance)
+    }
+
+    /// Everything that one call changes, now and not in the next maintenance window.
+    async fn modify(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<()> {
+        const OP: &str = "rds:ModifyDBInstance";
+        let is = |field: &str| diff.touches(field);
+        let mut call = cx.cloud.rds.modify_db_instance().db_instance_identifier(&live.id).apply_immediately(true);
+        if is("class") {
+            call = call.db_instance_class(&self.class);
+        }
+        if is("engine_version") {
+            // A parameter group of the new version goes with it.
+            call = call.set_engine_version(self.engine_version.clone()).allow_major_version_upgrade(true);
+            call = call.set_db_parameter_group_name(self.parameters()?);
+        }
+        if is("parameter_group") {
+            call = call.set_db_parameter_group_name(self.parameters()?);
+        }
+        if is("storage") || is("storage_type") {
+            call = call.set_allocated_storage(self.storage).set_storage_type(self.storage_type.clone());
+        }
+        if is("max_storage") {
+            call = call.set_max_allocated_storage(self.max_storage);
+        }
+        if is("multi_az") {
+            call = call.set_multi_az(self.multi_az);
+        }
+        if is("security_groups") {
+            call = call.set_vpc_security_group_ids(Some(ids(&self.security_groups)?));
+        }
+        if is("port") {
+            call = call.set_db_port_number(self.port);
+        }
+        if is("managed_password") {
+            call = call.set_manage_master_user_password(self.managed_password);
+            call = call.set_master_user_secret_kms_key_id(self.kms_key.clone());
+        }
+        if is("backup_days") {
+            call = call.set_backup_retention_period(self.backup_days);
+        }
+        if is("backup_window") {
+            call = call.set_preferred_backup_window(self.backup_window.clone());
+        }
+        if is("maintenance_window") {
+            call = call.set_preferred_maintenance_window(self.maintenance_window.clone());
+        }
+        if is("deletion_protection") {
+            call = call.set_deletion_protection(self.deletion_protection);
+        }
+        if is("auto_minor_upgrade") {
+            call = call.set_auto_minor_version_upgrade(self.auto_minor_upgrade);
+        }
+        if is("copy_tags") {
+            call = call.set_copy_tags_to_snapshot(self.copy_tags);
+        }
+        if let (true, Some(wanted)) = (is("logs"), &self.logs) {
+            let now = look(cx, &live.id).await?.map(|instance| logs(&instance)).unwrap_or_default();
+            let on = wanted.iter().filter(|log| !now.contains(log)).cloned().collect();
+            let off = now.iter().filter(|log| !wanted.contains(log)).cloned().collect();
+            let change = CloudwatchLogsExportConfiguration::builder();
+            let change = change.set_enable_log_types(Some(on)).set_disable_log_types(Some(off)).build();
+            call = call.cloudwatch_logs_export_configuration(change);
+        }
+        call.send().await.map_err(failed(OP))?;
+        Ok(())
+    }
+}
+
+async fn look(cx: &Cx, id: &str) -> Result<Option<DbInstance>> {
+    let answer = cx.cloud.rds.describe_db_instances().db_instance_identifier(id).send().await;
+    Ok(answer.map_err(failed("rds:DescribeDBInstances"))?.db_instances.and_then(|list| list.into_iter().next()))
+}
+
+impl Resource for Instance {
+    const KIND: &'static str = "rds.instance";
+    const RULES: &'static [Rule] = &[
+        Rule::immutable("source"),
+        Rule::immutable("engine"),
+        Rule::version_prefix("engine_version"),
+        Rule::grows("storage"),
+        Rule::grows_to("storage", "max_storage"),
+        Rule::immutable("subnet_group"),
+        Rule::set("security_groups"),
+        Rule::immutable("database"),
+        Rule::immutable("user"),
+        Rule::immutable("encrypted"),
+        Rule::immutable("kms_key"),
+        Rule::set("logs"),
+        Rule::when_ready("port"),
+        Rule::when_ready("managed_password"),
+        Rule::when_ready("multi_az"),
+        Rule::when_ready("logs"),
+        Rule::when_ready("engine_version"),
+        Rule::when_ready("backup_days"),
+        Rule::exact("tags"),
+    ];
+    const USUAL: Usual = Usual::secs(480, 300);
+    const HOLDS_DATA: bool = true;
+    const STEPWISE: bool = true;
+    type Cloud = Clients;
+    type Live = Live;
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let of = |instance: &DbInstance| {
+            let live = Live::of(instance)?;
+            let fields = Instance::from_sdk(instance);
+            let claim = names::claim(cx, cx.scope.claim(Self::KIND, &fields.tags, false), &live.id);
+            Some(Observed { claim, live, fields, state: state_of(instance) })
+        };
+        Ok(instances(cx).await?.iter().filter_map(of).collect())
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        let made = match &self.source {
+            Some(source) => self.create_replica(cx, source).await?,
+            None => self.create_primary(cx).await?,
+        };
+        made.as_ref().and_then(Live::of).ok_or_else(|| incomplete("rds:CreateDBInstance", "the identifier and ARN"))
+    }
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        if diff.touches_other_than(&["tags"]) {
+            self.modify(cx, live, diff).await?;
+        }
+        retag(cx, &live.arn, &self.tags, diff).await?;
+        Ok(live.clone())
+    }
+
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        let Some(now) = look(cx, &live.id).await? else { return Ok(()) };
+        if now.db_instance_status() == Some("deleting") {
+            return Ok(());
+        }
+        // Consent to the deletion by name has been given, or nobody would be here.
+        if now.deletion_protection() == Some(true) {
+            let call = cx.cloud.rds.modify_db_instance().db_instance_identifier(&live.id).apply_immediately(true);
+            call.deletion_protection(false).send().await.map_err(failed("rds:ModifyDBInstance"))?;
+        }
+        let snapshot = live.last_snapshot.clone().filter(|_| cx.last_copy);
+        let call = cx.cloud.rds.delete_db_instance().db_instance_identifier(&live.id);
+        let call = call.skip_final_snapshot(snapshot.is_none()).set_final_db_snapshot_identifier(snapshot);
+        // Those of a copy are kept by its source.
+        let call = call.set_delete_automated_backups(Some(true));
+        call.send().await.map_err(failed("rds:DeleteDBInstance"))?;
+        Ok(())
+    }
+
+    async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
+        let Some(now) = look(cx, &live.id).await? else { return Ok(Readiness::waiting("not visible yet")) };
+        Ok(match state_of(&now) {
+            // The password follows the database.
+            Readiness::Ready if self.managed_password == Some(true) && now.master_user_secret().is_none() => {
+                Readiness::waiting("the password's secret is being made")
+            }
+            state => state,
+        })
+    }
+
+    async fn settle(cx: &Cx, live: &Live) -> Result<Live> {
+        Ok(look(cx, &live.id).await?.as_ref().and_then(Live::of).unwrap_or_else(|| live.clone()))
+    }
+
+    async fn poll_gone(cx: &Cx, live: &Live) -> Result<Readiness> {
+        Ok(match look(cx, &live.id).await? {
+            None => Readiness::Gone,
+            Some(now) => Readiness::waiting(now.db_instance_status().unwrap_or("deleting")),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_rds::types::{PendingCloudwatchLogsExports, PendingModifiedValues};
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::{Ids, diff};
+
+    fn changes(observed: &DbInstance, desired: serde_json::Value) -> Diff {
+        let observed = serde_json::to_value(Instance::from_sdk(observed)).unwrap();
+        diff(Instance::RULES, &desired, &observed, &Ids::default())
+    }
+
+    #[test]
+    fn what_is_on_its_way_counts_as_done() {
+        let logs = PendingCloudwatchLogsExports::builder().log_types_to_enable("upgrade").log_types_to_disable("error").build();
+        let pending = PendingModifiedValues::builder().db_instance_class("db.m7g.large").allocated_storage(100).multi_az(true);
+        let instance = DbInstance::builder()
+            .db_instance_class("db.t4g.micro")
+            .allocated_storage(50)
+            .multi_az(false)
+            .enabled_cloudwatch_logs_exports("error")
+            .pending_modified_values(pending.pending_cloudwatch_logs_exports(logs).build())
+            .build();
+        let desired = json!({"class": "db.m7g.large", "storage": 100, "multi_az": true, "logs": ["upgrade"]});
+        assert!(changes(&instance, desired.clone()).is_empty());
+        let mut back = desired;
+        back["class"] = json!("db.t4g.micro");
+        assert!(changes(&instance, back).touches("class"));
+    }
+
+    #[test]
+    fn storage_grows_by_itself_and_never_shrinks() {
+        let instance = DbInstance::builder().allocated_storage(120).max_allocated_storage(200).build();
+        assert!(changes(&instance, json!({"storage": 50, "max_storage": 200})).is_empty());
+        let refused = changes(&instance, json!({"storage": 50, "max_storage": 100})).impossible();
+        assert_eq!(refused.as_deref(), Some("`storage`: it is 120 and cannot shrink to 50"));
+        assert!(changes(&instance, json!({"storage": 50})).impossible().is_some());
+        assert!(changes(&instance, json!({"storage": 150})).impossible().is_none());
+    }
+
+    #[test]
+    fn versions_only_go_forward() {
+        let instance = DbInstance::builder().engine_version("16.8").build();
+        assert!(changes(&instance, json!({"engine_version": "16"})).is_empty());
+        assert!(changes(&instance, json!({"engine_version": "17"})).impossible().is_none());
+        for older in ["15", "16.4"] {
+            assert!(changes(&instance, json!({"engine_version": older})).impossible().is_some(), "{older}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Databases, in Amazon RDS.
+
+mod instance;
+mod parameter_group;
+mod status;
+mod subnet_group;
+
+pub use instance::Instance;
+pub use parameter_group::ParameterGroup;
+pub use status::{Database, databases};
+pub use subnet_group::SubnetGroup;
+
+use std::sync::Arc;
+
+use aws_sdk_rds::types::{self as sdk, Tag};
+use serde::{Deserialize, Serialize};
+
+use super::error::failed;
+use super::tags::{self, TagEdit, Tags};
+use super::{Cx, names, present};
+use crate::engine::{Diff, Result};
+
+/// How long the names of instances may be. Those of the groups may be longer, and are kept to the same.
+pub const NAME: usize = 63;
+
+/// What subnet groups and parameter groups have.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Live {
+    /// The name.
+    pub id: String,
+    /// The ARN.
+    pub arn: String,
+}
+
+fn to_sdk(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(k, v)| Tag::builder().key(k).value(v).build()).collect()
+}
+
+fn from_sdk(tags: &[Tag]) -> Tags {
+    tags::from_pairs(tags.iter().map(|t| (t.key(), t.value())))
+}
+
+/// The tags of what has this ARN; none when it has just gone.
+async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
+    let answer = cx.cloud.rds.list_tags_for_resource().resource_name(arn).send().await;
+    let tags = present(answer.map_err(failed("rds:ListTagsForResource")).map(|a| a.tag_list.unwrap_or_default()))?;
+    Ok(from_sdk(&tags))
+}
+
+/// Writes what the diff says about the tags of `arn`.
+async fn retag(cx: &Cx, arn: &str, desired: &Tags, diff: &Diff) -> Result<()> {
+    let Some(edit) = TagEdit::of(diff, desired) else { return Ok(()) };
+    if !edit.write.is_empty() {
+        let call = cx.cloud.rds.add_tags_to_resource().resource_name(arn).set_tags(Some(to_sdk(&edit.write)));
+        call.send().await.map_err(failed("rds:AddTagsToResource"))?;
+    }
+    if !edit.remove.is_empty() {
+        let call = cx.cloud.rds.remove_tags_from_resource().resource_name(arn).set_tag_keys(Some(edit.remove));
+        call.send().await.map_err(failed("rds:RemoveTagsFromResource"))?;
+    }
+    Ok(())
+}
+
+/// The instances whose names are like ours; their tags come with them.
+async fn instances(cx: &Cx) -> Result<Arc<Vec<sdk::DbInstance>>> {
+    cx.reads
+        .once("rds.instances", async {
+            let pages = cx.cloud.rds.describe_db_instances().into_paginator().items().send();
+            let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("rds:DescribeDBInstances"))?;
+            let prefix = cx.scope.prefix();
+            Ok(all
+                .into_iter()
+                .filter(|i| i.db_instance_identifier().is_some_and(|id| names::begins(&prefix, id, NAME)))
+                .collect())
+        })
+        .await
+}

@@ -1,0 +1,115 @@
+use std::collections::BTreeMap;
+
+use aws_sdk_rds::types::{ApplyMethod, Parameter};
+use futures::future::try_join_all;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Live, NAME, retag, tags_of, to_sdk};
+use crate::aws::error::{failed, incomplete};
+use crate::aws::{Clients, Cx, Tags, names, present, written};
+use crate::engine::{Claim, Diff, Error, Observed, Readiness, Resource, Result, Rule};
+
+/// How many parameters one call writes.
+const AT_ONCE: usize = 20;
+
+/// Parameters of a database engine. Those that are not named have AWS's values.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ParameterGroup {
+    /// Which engine and version they are for: `postgres16`, `mysql8.4`, `mariadb11.4`. It cannot be changed.
+    pub family: String,
+    /// The parameters by the engine's names. Those that AWS can change only in a database that starts anew wait for its
+    /// next reboot.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, String>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// What somebody has set in a group: everything else is the engine's own.
+async fn parameters(cx: &Cx, name: &str) -> Result<BTreeMap<String, String>> {
+    let pages = cx.cloud.rds.describe_db_parameters().db_parameter_group_name(name).source("user").into_paginator().items();
+    let all = pages.send().collect::<std::result::Result<Vec<_>, _>>().await;
+    let all = present(all.map_err(failed("rds:DescribeDBParameters")))?;
+    Ok(all.into_iter().filter_map(|p| Some((p.parameter_name?, p.parameter_value.unwrap_or_default()))).collect())
+}
+
+/// Which parameters of a group can only be changed in a database that starts anew.
+async fn statics(cx: &Cx, name: &str) -> Result<Vec<String>> {
+    let pages = cx.cloud.rds.describe_db_parameters().db_parameter_group_name(name).into_paginator().items().send();
+    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("rds:DescribeDBParameters"))?;
+    Ok(all.into_iter().filter(|p| p.apply_type() == Some("static")).filter_map(|p| p.parameter_name).collect())
+}
+
+impl Resource for ParameterGroup {
+    const KIND: &'static str = "rds.parameter_group";
+    const RULES: &'static [Rule] =
+        &[Rule::immutable("family"), Rule::exact("parameters"), Rule::after_create("parameters"), Rule::exact("tags")];
+    type Cloud = Clients;
+    type Live = Live;
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let pages = cx.cloud.rds.describe_db_parameter_groups().into_paginator().items().send();
+        let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("rds:DescribeDBParameterGroups"))?;
+        let prefix = cx.scope.prefix();
+        let like_ours = all.into_iter().filter_map(|group| {
+            let live = Live { id: group.db_parameter_group_name?, arn: group.db_parameter_group_arn? };
+            names::begins(&prefix, &live.id, NAME).then(|| (live, group.db_parameter_group_family.unwrap_or_default()))
+        });
+        try_join_all(like_ours.map(|(live, family)| async move {
+            let tags = tags_of(cx, &live.arn).await?;
+            let claim = names::claim(cx, cx.scope.claim(Self::KIND, &tags, false), &live.id);
+            let parameters = match claim {
+                Claim::Ours(_) => parameters(cx, &live.id).await?,
+                _ => BTreeMap::new(),
+            };
+            let fields = ParameterGroup { family, parameters, tags };
+            Ok::<_, Error>(Observed { claim, live, fields, state: Readiness::Ready })
+        }))
+        .await
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        const OP: &str = "rds:CreateDBParameterGroup";
+        // AWS has no dots in these names, families have.
+        let name = names::name(cx, NAME).replace('.', "-");
+        let call = cx.cloud.rds.create_db_parameter_group().db_parameter_group_name(name);
+        let call = call.db_parameter_group_family(&self.family).description(format!("Databases of {}", cx.scope.prefix()));
+        let group = call.set_tags(Some(to_sdk(&self.tags))).send().await.map_err(failed(OP))?.db_parameter_group;
+        let live = group.and_then(|g| Some(Live { id: g.db_parameter_group_name?, arn: g.db_parameter_group_arn? }));
+        live.ok_or_else(|| incomplete(OP, "the group's name and ARN"))
+    }
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        let write = written(diff, "parameters", &self.parameters);
+        let reset = diff.removed_keys("parameters");
+        if !write.is_empty() || !reset.is_empty() {
+            let statics = statics(cx, &live.id).await?;
+            let parameter = |name: &String, value: Option<String>| {
+                let method = if statics.contains(name) { ApplyMethod::PendingReboot } else { ApplyMethod::Immediate };
+                Parameter::builder().parameter_name(name).set_parameter_value(value).apply_method(method).build()
+            };
+            let write: Vec<_> = write.into_iter().map(|(name, value)| parameter(&name, Some(value))).collect();
+            for some in write.chunks(AT_ONCE) {
+                let call = cx.cloud.rds.modify_db_parameter_group().db_parameter_group_name(&live.id);
+                call.set_parameters(Some(some.to_vec())).send().await.map_err(failed("rds:ModifyDBParameterGroup"))?;
+            }
+            let reset: Vec<_> = reset.iter().map(|name| parameter(name, None)).collect();
+            for some in reset.chunks(AT_ONCE) {
+                let call = cx.cloud.rds.reset_db_parameter_group().db_parameter_group_name(&live.id);
+                let call = call.reset_all_parameters(false).set_parameters(Some(some.to_vec()));
+                call.send().await.map_err(failed("rds:ResetDBParameterGroup"))?;
+            }
+        }
+        retag(cx, &live.arn, &self.tags, diff).await?;
+        Ok(live.clone())
+    }
+
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        let call = cx.cloud.rds.delete_db_parameter_group().db_parameter_group_name(&live.id);
+        call.send().await.map_err(failed("rds:DeleteDBParameterGroup"))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,85 @@
+use futures::future::try_join_all;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Live, NAME, retag, tags_of, to_sdk};
+use crate::aws::ec2::{Subnet, Vpc};
+use crate::aws::error::{failed, incomplete};
+use crate::aws::{Clients, Cx, Tags, ids, names};
+use crate::engine::{Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule};
+
+/// The subnets that databases may stand in.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SubnetGroup {
+    /// The VPC that its subnets lie in. It cannot move to another.
+    pub vpc: Ref<Vpc>,
+    /// One in each zone that a database may stand in: at least two.
+    pub subnets: Vec<Ref<Subnet>>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+impl Resource for SubnetGroup {
+    const KIND: &'static str = "rds.subnet_group";
+    const RULES: &'static [Rule] = &[Rule::immutable("vpc"), Rule::set("subnets"), Rule::exact("tags")];
+    type Cloud = Clients;
+    type Live = Live;
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let pages = cx.cloud.rds.describe_db_subnet_groups().into_paginator().items().send();
+        let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("rds:DescribeDBSubnetGroups"))?;
+        let prefix = cx.scope.prefix();
+        let like_ours = all.into_iter().filter_map(|group| {
+            let live = Live { id: group.db_subnet_group_name.clone()?, arn: group.db_subnet_group_arn.clone()? };
+            names::begins(&prefix, &live.id, NAME).then_some((live, group))
+        });
+        try_join_all(like_ours.map(|(live, group)| async move {
+            let tags = tags_of(cx, &live.arn).await?;
+            Ok::<_, Error>(Observed {
+                claim: names::claim(cx, cx.scope.claim(Self::KIND, &tags, false), &live.id),
+                fields: SubnetGroup {
+                    vpc: Ref::physical(group.vpc_id.unwrap_or_default()),
+                    subnets: group
+                        .subnets
+                        .unwrap_or_default()
+                        .into_iter()
+                        .filter_map(|s| s.subnet_identifier)
+                        .map(Ref::physical)
+                        .collect(),
+                    tags,
+                },
+                live,
+                state: Readiness::Ready,
+            })
+        }))
+        .await
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        const OP: &str = "rds:CreateDBSubnetGroup";
+        let call = cx.cloud.rds.create_db_subnet_group().db_subnet_group_name(names::name(cx, NAME));
+        let call = call.db_subnet_group_description(format!("Databases of {}", cx.scope.prefix()));
+        let call = call.set_subnet_ids(Some(ids(&self.subnets)?)).set_tags(Some(to_sdk(&self.tags)));
+        let group = call.send().await.map_err(failed(OP))?.db_subnet_group;
+        let live = group.and_then(|g| Some(Live { id: g.db_subnet_group_name?, arn: g.db_subnet_group_arn? }));
+        live.ok_or_else(|| incomplete(OP, "the group's name and ARN"))
+    }
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        if diff.touches("subnets") {
+            let call = cx.cloud.rds.modify_db_subnet_group().db_subnet_group_name(&live.id);
+            let call = call.set_subnet_ids(Some(ids(&self.subnets)?));
+            call.send().await.map_err(failed("rds:ModifyDBSubnetGroup"))?;
+        }
+        retag(cx, &live.arn, &self.tags, diff).await?;
+        Ok(live.clone())
+    }
+
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        let call = cx.cloud.rds.delete_db_subnet_group().db_subnet_group_name(&live.id);
+        call.send().await.map_err(failed("rds:DeleteDBSubnetGroup"))?;
+        Ok(())
+    }
+}
