@@ -7,6 +7,7 @@ use super::session::{self, Session};
 use super::{Aws, Exit, Result, StackFile, outputs};
 use crate::aws::Clients;
 use crate::aws::ecs::{Running, running};
+use crate::aws::elasticache::Cache;
 use crate::engine::plan::stray_name;
 use crate::engine::{Claim, Ids, Key, Readiness, Registry, Snapshot};
 use crate::ui::{self, Color, Look};
@@ -33,6 +34,7 @@ struct Shown {
     account: String,
     region: String,
     services: Vec<Running>,
+    caches: Vec<Cache>,
     objects: Vec<Object>,
     outputs: BTreeMap<String, String>,
 }
@@ -56,12 +58,19 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         account: scope.account,
         region: scope.region,
         services: services?,
+        caches: caches(&snapshot),
         objects: objects(&snapshot, &session.registry),
         outputs: outputs::of(&snapshot),
     };
     let text = if arguments.json { super::json(&shown)? } else { text(&shown, arguments.all, &Look::stdout(color)) };
     ui::out(&text)?;
     Ok(Exit::Ok)
+}
+
+/// The caches of the stack, as they were read.
+fn caches(snapshot: &Snapshot) -> Vec<Cache> {
+    let ours = snapshot.seen.iter().filter(|seen| seen.state != Readiness::Gone);
+    ours.filter_map(|seen| Cache::of(&seen.kind, &seen.key()?.name, &seen.fields, &seen.live, &seen.state)).collect()
 }
 
 fn objects(snapshot: &Snapshot, registry: &Registry<Clients>) -> Vec<Object> {
@@ -118,6 +127,18 @@ fn text(shown: &Shown, all: bool, look: &Look) -> String {
             .collect();
         out += "\n";
         out += &ui::table(look, &["SERVICE", "TASKS", "ROLLOUT", "REVISION", "LAST EVENT"], &rows);
+    }
+    if !shown.caches.is_empty() {
+        let rows: Vec<Vec<String>> = shown
+            .caches
+            .iter()
+            .map(|c| {
+                let endpoint = c.endpoint.clone().unwrap_or_default();
+                vec![c.name.clone(), c.status.clone(), c.engine.clone(), c.node.clone(), c.nodes.to_string(), endpoint]
+            })
+            .collect();
+        out += "\n";
+        out += &ui::table(look, &["CACHE", "STATUS", "ENGINE", "NODE", "NODES", "ENDPOINT"], &rows);
     }
     let worrying: Vec<&Object> = shown.objects.iter().filter(|o| all || o.state != "ready").collect();
     if !worrying.is_empty() {

@@ -1,5 +1,6 @@
 //! What the shape cannot say: whether the values make sense together. Asks AWS nothing.
 
+mod caches;
 mod limits;
 mod services;
 #[cfg(test)]
@@ -23,6 +24,7 @@ pub fn validate(stack: &Stack, file: &Node, env: &str) -> Vec<Diagnostic> {
     limits::names(&mut checks);
     services::services(&mut checks);
     services::routes(&mut checks);
+    caches::caches(&mut checks);
     checks.found
 }
 

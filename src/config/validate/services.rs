@@ -32,7 +32,7 @@ pub(super) fn services(checks: &mut Checks<'_>) {
 }
 
 /// Points the last problem at a second place.
-fn second_place(checks: &mut Checks<'_>, path: &str, label: &str) {
+pub(super) fn second_place(checks: &mut Checks<'_>, path: &str, label: &str) {
     let span = checks.file.find(path).span;
     if let (Some(last), Some(span)) = (checks.found.last_mut(), span) {
         last.labels.push((span, label.to_owned()));
