@@ -24,6 +24,7 @@ pub mod encryption;
 pub mod environment;
 pub mod existing;
 pub mod route;
+mod scalar;
 pub mod schema;
 pub mod service;
 pub mod starter;
@@ -35,7 +36,6 @@ pub mod yaml;
 
 use std::ops::Range;
 
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use diagnostic::{Diagnostic, Report, Severity};
@@ -138,7 +138,7 @@ fn read(text: &str, env: &str, schema: &Value, found: &mut Vec<Diagnostic>) -> O
         );
         return None;
     }
-    as_text(&mut file, text);
+    scalar::as_text(&mut file, schema, schema, text);
     // By itself the file may lack what the environments give; what an environment replaces must be right all the same.
     add(found, check::check(&file, schema, true));
     if let Some((key, _)) =
@@ -157,13 +157,13 @@ fn read(text: &str, env: &str, schema: &Value, found: &mut Vec<Diagnostic>) -> O
     if found.iter().any(|d| d.severity == Severity::Error) {
         return None;
     }
-    match typed::<Stack>(&merged) {
+    match serde_path_to_error::deserialize::<_, Stack>(merged.to_json()) {
         Ok(stack) => {
             found.extend(validate::validate(&stack, &merged, env));
             Some((stack, merged))
         }
-        Err(message) => {
-            found.push(misfit(&merged, message));
+        Err(error) => {
+            found.push(misfit(&merged, &error.path().to_string(), &error.inner().to_string()));
             None
         }
     }
@@ -180,62 +180,14 @@ fn add(found: &mut Vec<Diagnostic>, more: Vec<Diagnostic>) {
     }
 }
 
-fn typed<T: DeserializeOwned>(node: &Node) -> Result<T, String> {
-    serde_json::from_value(node.to_json()).map_err(|e| e.to_string())
-}
-
-/// What passed the check and still does not fit its type: the place is found by reading the parts on their own.
-fn misfit(file: &Node, message: String) -> Diagnostic {
-    let service = file
-        .get("services")
-        .into_iter()
-        .flat_map(Node::entries)
-        .find_map(|(key, node)| Some((key, typed::<Service>(node).err()?)));
-    let network = file.entries().iter().find_map(|(key, node)| match key.text.as_str() {
-        "network" => Some((key, typed::<Network>(node).err()?)),
-        "load_balancer" => Some((key, typed::<Option<LoadBalancer>>(node).err()?)),
-        _ => None,
-    });
-    match service.or(network) {
-        Some((key, message)) => {
-            Diagnostic::error("invalid-value", format!("`{}`: {message}", key.text)).label(key.span.clone(), "in here")
-        }
-        None => Diagnostic::error("invalid-value", message),
-    }
-}
-
-/// Turns numbers and booleans into the text that stands in the file where only text makes sense: `1.10` stays `1.10`.
-fn as_text(file: &mut Node, text: &str) {
-    fn values(map: Option<&mut Node>, text: &str) {
-        for (_, node) in entries(map) {
-            if matches!(node.value, NodeValue::Number(_) | NodeValue::Bool(_))
-                && let Some(written) = text.get(node.span.clone())
-            {
-                node.value = NodeValue::Text(written.to_owned());
-            }
-        }
-    }
-    fn entries(node: Option<&mut Node>) -> impl Iterator<Item = (&str, &mut Node)> {
-        let entries = node.map(|n| match &mut n.value {
-            NodeValue::Map(entries) => entries.as_mut_slice(),
-            _ => &mut [],
-        });
-        entries.into_iter().flatten().map(|(key, node)| (key.text.as_str(), node))
-    }
-    for (key, node) in entries(Some(file)) {
-        match key {
-            "tags" => values(Some(node), text),
-            "load_balancer" => {
-                entries(Some(node)).filter(|(key, _)| *key == "attributes").for_each(|(_, n)| values(Some(n), text))
-            }
-            "services" => {
-                for (_, service) in entries(Some(node)) {
-                    entries(Some(service)).filter(|(key, _)| *key == "environment").for_each(|(_, n)| values(Some(n), text));
-                }
-            }
-            "environments" => entries(Some(node)).for_each(|(_, overlay)| as_text(overlay, text)),
-            _ => {}
-        }
+/// What passed the check and still does not fit its type, at the place where the reading stopped.
+fn misfit(file: &Node, path: &str, message: &str) -> Diagnostic {
+    let found = file.find(path);
+    let said = if path == "." { "the stack file".to_owned() } else { format!("`{path}`") };
+    let diagnostic = Diagnostic::error("invalid-value", format!("{said}: {message}"));
+    match found.span {
+        Some(span) => diagnostic.label(span, "here"),
+        None => diagnostic,
     }
 }
 

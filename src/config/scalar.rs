@@ -1,0 +1,44 @@
+//! Numbers and booleans where only text makes sense: they are taken as they are written, so `1.10` stays `1.10`.
+
+use serde_json::Value;
+
+use super::yaml::{Node, NodeValue};
+
+/// Turns them into the text that stands in the file, wherever the schema says that text, a number and a boolean are all
+/// welcome ([`super::types::Scalar`]).
+pub fn as_text(node: &mut Node, schema: &Value, root: &Value, text: &str) {
+    let referred = schema["$ref"].as_str().and_then(|to| root.pointer(to.strip_prefix('#')?));
+    if let Some(referred) = referred {
+        as_text(node, referred, root, text);
+    }
+    for branch in ["anyOf", "oneOf", "allOf"].into_iter().flat_map(|key| schema[key].as_array().into_iter().flatten()) {
+        as_text(node, branch, root, text);
+    }
+    match &mut node.value {
+        NodeValue::Number(_) | NodeValue::Bool(_) if is_scalar(schema) => {
+            if let Some(written) = text.get(node.span.clone()) {
+                node.value = NodeValue::Text(written.to_owned());
+            }
+        }
+        NodeValue::Map(entries) => {
+            let each = || schema["patternProperties"].as_object().and_then(|p| p.values().next());
+            for (key, value) in entries {
+                let property = schema["properties"].get(&key.text).or_else(|| schema.get("additionalProperties")).or_else(each);
+                if let Some(property) = property {
+                    as_text(value, property, root, text);
+                }
+            }
+        }
+        NodeValue::List(items) => {
+            if let Some(each) = schema.get("items") {
+                items.iter_mut().for_each(|item| as_text(item, each, root, text));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn is_scalar(schema: &Value) -> bool {
+    let types = schema["type"].as_array().map(Vec::as_slice).unwrap_or_default();
+    ["string", "number", "boolean"].into_iter().all(|t| types.iter().any(|found| found == t))
+}
