@@ -36,6 +36,7 @@ pub mod yaml;
 
 use std::ops::Range;
 
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 pub use diagnostic::{Diagnostic, Report, Severity};
@@ -157,13 +158,13 @@ fn read(text: &str, env: &str, schema: &Value, found: &mut Vec<Diagnostic>) -> O
     if found.iter().any(|d| d.severity == Severity::Error) {
         return None;
     }
-    match serde_path_to_error::deserialize::<_, Stack>(merged.to_json()) {
+    match typed::<Stack>(&merged) {
         Ok(stack) => {
             found.extend(validate::validate(&stack, &merged, env));
             Some((stack, merged))
         }
-        Err(error) => {
-            found.push(misfit(&merged, &error.path().to_string(), &error.inner().to_string()));
+        Err(message) => {
+            found.push(misfit(&merged, message));
             None
         }
     }
@@ -180,14 +181,27 @@ fn add(found: &mut Vec<Diagnostic>, more: Vec<Diagnostic>) {
     }
 }
 
-/// What passed the check and still does not fit its type, at the place where the reading stopped.
-fn misfit(file: &Node, path: &str, message: &str) -> Diagnostic {
-    let found = file.find(path);
-    let said = if path == "." { "the stack file".to_owned() } else { format!("`{path}`") };
-    let diagnostic = Diagnostic::error("invalid-value", format!("{said}: {message}"));
-    match found.span {
-        Some(span) => diagnostic.label(span, "here"),
-        None => diagnostic,
+fn typed<T: DeserializeOwned>(node: &Node) -> Result<T, String> {
+    serde_json::from_value(node.to_json()).map_err(|e| e.to_string())
+}
+
+/// What passed the check and still does not fit its type: the place is found by reading the parts on their own.
+fn misfit(file: &Node, message: String) -> Diagnostic {
+    let service = file
+        .get("services")
+        .into_iter()
+        .flat_map(Node::entries)
+        .find_map(|(key, node)| Some((key, typed::<Service>(node).err()?)));
+    let network = file.entries().iter().find_map(|(key, node)| match key.text.as_str() {
+        "network" => Some((key, typed::<Network>(node).err()?)),
+        "load_balancer" => Some((key, typed::<Option<LoadBalancer>>(node).err()?)),
+        _ => None,
+    });
+    match service.or(network) {
+        Some((key, message)) => {
+            Diagnostic::error("invalid-value", format!("`{}`: {message}", key.text)).label(key.span.clone(), "in here")
+        }
+        None => Diagnostic::error("invalid-value", message),
     }
 }
 
