@@ -159,7 +159,7 @@ fn every_edit_of_valkey_and_redis_is_made_in_place() {
     assert_eq!((&alone["AutomaticFailover"], &alone["MultiAZ"]), (&json!("disabled"), &json!("disabled")));
     edit(&s, "replicas: 0", "replicas: 1", update, &["IncreaseReplicaCount", "ModifyReplicationGroup"]);
     assert_eq!(group(&s)["MultiAZ"], "enabled");
-    edit(&s, "snapshots: 1d", "snapshots: 7d, snapshot_window: 02:00-03:00", update, modify);
+    edit(&s, "snapshots: 1d", "snapshots: 7d\n    snapshot_window: 02:00-03:00", update, modify);
     assert_eq!((&group(&s)["SnapshotRetentionLimit"], &group(&s)["SnapshotWindow"]), (&json!(7), &json!("02:00-03:00")));
     edit(&s, "snapshots: 7d", "snapshots: 0d", update, modify);
     edit(&s, "02:00-03:00", "02:00-03:00\n    maintenance_window: sun:04:00-sun:05:00", update, modify);
@@ -223,9 +223,9 @@ fn memcached_gets_and_loses_nodes_in_place_and_another_node_type_by_replacement(
     assert_eq!(s.changes(), ["replace elasticache.cluster/pages"]);
     s.proxy.take();
     let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
-    assert!(refused.stderr.contains(&format!("--allow-delete {PAGES}")), "{}", refused.stderr);
+    assert!(refused.stderr.contains(PAGES), "{}", refused.stderr);
     assert_eq!(mutating(&s), Vec::<String>::new());
-    s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", PAGES]).ok();
+    s.place.stack(&["apply", "s.yaml", "--yes", "--allow-replace", PAGES]).ok();
     assert_eq!(mutating(&s), ["CreateCacheCluster", "DeleteCacheCluster"]);
     s.assert_in_step();
     assert_eq!(cluster(&s, "shop-2-pages")["CacheNodeType"], "cache.m7g.large");
@@ -246,7 +246,7 @@ fn a_cache_goes_only_by_name_and_leaves_its_last_snapshot() {
     assert_eq!(s.changes(), ["replace elasticache.replication_group/sessions"]);
     s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
     s.proxy.take();
-    s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", SESSIONS]).ok();
+    s.place.stack(&["apply", "s.yaml", "--yes", "--allow-replace", SESSIONS]).ok();
     assert_eq!(mutating(&s), ["CreateReplicationGroup", "DeleteReplicationGroup"]);
     s.assert_in_step();
     let first = snapshots(&s);

@@ -38,7 +38,8 @@ pub(super) fn caches(checks: &mut Checks<'_>) {
         windows(checks, &path, cache);
         parameters(checks, &path, cache);
         key(checks, &path, cache);
-        if cache.replicas.is_some_and(|n| n > 0) && stack.network.zones.count() < 2 {
+        let replicas = cache.replicas.filter(|_| cache.engine != CacheEngine::Memcached).unwrap_or(0);
+        if replicas > 0 && stack.network.zones.count() < 2 {
             let message = format!("the replicas of `{path}` stand in the one zone that the network has, and are lost with it");
             checks.at(
                 &format!("{path}.replicas"),
