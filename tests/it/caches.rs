@@ -223,7 +223,7 @@ fn memcached_gets_and_loses_nodes_in_place_and_another_node_type_by_replacement(
     assert_eq!(s.changes(), ["replace elasticache.cluster/pages"]);
     s.proxy.take();
     let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
-    assert!(refused.stderr.contains(PAGES), "{}", refused.stderr);
+    assert!(refused.stderr.contains(&format!("--allow-replace {PAGES}")), "{}", refused.stderr);
     assert_eq!(mutating(&s), Vec::<String>::new());
     s.place.stack(&["apply", "s.yaml", "--yes", "--allow-replace", PAGES]).ok();
     assert_eq!(mutating(&s), ["CreateCacheCluster", "DeleteCacheCluster"]);
