@@ -230,7 +230,8 @@ fn memcached_gets_and_loses_nodes_in_place_and_another_node_type_by_replacement(
     s.assert_in_step();
     assert_eq!(cluster(&s, "shop-2-pages")["CacheNodeType"], "cache.m7g.large");
     let left = s.account.inventory("shop", "default");
-    let left: Vec<&String> = left["elasticache.cache-cluster"].as_object().unwrap().keys().collect();
+    let mut left: Vec<&String> = left["elasticache.cache-cluster"].as_object().unwrap().keys().collect();
+    left.sort();
     assert_eq!(left, ["shop-2-pages", "shop-sessions-001", "shop-sessions-002"]);
     destroy(&s);
 }
