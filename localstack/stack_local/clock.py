@@ -25,6 +25,8 @@ SECONDS = {
     "elasticache.create": 600,
     "elasticache.modify": 420,
     "elasticache.delete": 360,
+    "elasticache.snapshot": 180,
+    "elasticache.tag": 30,
     "cloudfront.deploy": 240,
     "acm.issue": 120,
 }

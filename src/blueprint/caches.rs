@@ -125,3 +125,75 @@ fn replication_group(cache: &Cache, ground: &Ground, network: &Network, keys: &K
         tags: Tags::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn expanded(caches: serde_json::Value) -> (Graph, Offers) {
+        let stack = serde_json::from_value(json!({"stack": "shop", "region": "us-east-1", "caches": caches})).unwrap();
+        let network = Network {
+            vpc: Ref::to("main"),
+            public: Vec::new(),
+            app: Vec::new(),
+            data: vec![Ref::to("data-a"), Ref::to("data-b")],
+            gateway: Ref::to("main"),
+            egress: Vec::new(),
+        };
+        let mut graph = Graph::default();
+        let offers = expand(&mut graph, &stack, &network, &Keys::default()).unwrap();
+        (graph, offers)
+    }
+
+    #[test]
+    fn who_uses_a_cache_is_told_where_it_is_and_how_to_speak_to_it() {
+        let (_, offers) = expanded(json!({
+            "user-sessions": {"engine": "valkey", "replicas": 1},
+            "alone": {"engine": "redis", "port": 7000},
+            "pages": {"engine": "memcached", "version": "1.6.6"},
+        }));
+        let of = |name: &str| (offers[name].port, json!(offers[name].environment));
+        assert_eq!(
+            of("caches.user-sessions"),
+            (
+                6379,
+                json!({
+                    "CACHE_USER_SESSIONS_HOST": "${elasticache.replication_group/user-sessions.endpoint!}",
+                    "CACHE_USER_SESSIONS_READER_HOST": "${elasticache.replication_group/user-sessions.reader!}",
+                    "CACHE_USER_SESSIONS_PORT": "6379",
+                    "CACHE_USER_SESSIONS_TLS": "true",
+                })
+            )
+        );
+        assert!(!offers["caches.alone"].environment.contains_key("CACHE_ALONE_READER_HOST"));
+        assert_eq!(of("caches.alone").0, 7000);
+        assert_eq!(offers["caches.pages"].environment["CACHE_PAGES_TLS"], "false");
+        assert_eq!(offers["caches.pages"].environment["CACHE_PAGES_HOST"], "${elasticache.cluster/pages.endpoint!}");
+        assert_eq!(offers["caches.pages"].security_group.to_string(), "${ec2.security_group/cache-pages}");
+    }
+
+    #[test]
+    fn parameters_make_a_group_of_the_family() {
+        let (graph, _) = expanded(json!({
+            "a": {"engine": "valkey", "version": "8.1", "parameters": {"timeout": "60"}},
+            "b": {"engine": "redis", "version": "6.2", "parameters": {"timeout": "60"}},
+            "c": {"engine": "memcached", "version": "1.6", "parameters": {"idle_timeout": "60"}},
+            "d": {"engine": "valkey", "version": "8.1"},
+        }));
+        let groups = graph.nodes().filter(|n| n.key.kind == "elasticache.parameter_group");
+        let families: Vec<_> = groups.map(|n| (n.key.name.as_str(), n.desired["family"].clone())).collect();
+        assert_eq!(families, [("a", json!("valkey8")), ("b", json!("redis6.x")), ("c", json!("memcached1.6"))]);
+    }
+
+    #[test]
+    fn memcached_speaks_tls_since_1_6_12() {
+        let with = |version: Option<&str>| {
+            let cache = json!({"engine": "memcached", "version": version});
+            encrypts(&serde_json::from_value(cache).unwrap())
+        };
+        assert!(with(None) && with(Some("1.6")) && with(Some("1.6.12")) && with(Some("1.6.22")));
+        assert!(!with(Some("1.6.6")) && !with(Some("1.5.16")));
+    }
+}

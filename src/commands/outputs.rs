@@ -84,6 +84,11 @@ pub fn of(snapshot: &Snapshot) -> BTreeMap<String, String> {
             "ecs.cluster" => put("cluster".into(), text("name")),
             "ecs.service" => put(format!("services.{name}.arn"), text("arn")),
             "logs.log_group" => put(format!("services.{name}.logs"), text("name")),
+            "elasticache.replication_group" | "elasticache.cluster" => {
+                put(format!("caches.{name}.endpoint"), text("endpoint"));
+                put(format!("caches.{name}.reader"), text("reader"));
+                put(format!("caches.{name}.port"), text("port"));
+            }
             "ec2.vpc" => put("network.vpc".into(), text("id")),
             "ec2.subnet" => put(format!("network.subnets.{name}"), text("id")),
             "ec2.address" => put(format!("network.addresses.{name}"), text("public_ip")),

@@ -8,6 +8,7 @@ use super::session::{self, Session};
 use super::{Aws, Exit, Result, StackFile, outputs};
 use crate::aws::Clients;
 use crate::aws::ecs::{Running, running};
+use crate::aws::elasticache::Cache;
 use crate::engine::plan::stray_name;
 use crate::engine::{Claim, Ids, Key, Readiness, Registry, Snapshot};
 use crate::ui::{self, Color, Look};
@@ -35,6 +36,7 @@ struct Shown {
     region: String,
     services: Vec<Running>,
     distributions: Vec<Distribution>,
+    caches: Vec<Cache>,
     objects: Vec<Object>,
     outputs: BTreeMap<String, String>,
 }
@@ -68,6 +70,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         region: scope.region,
         services: services?,
         distributions: distributions(&snapshot),
+        caches: caches(&snapshot),
         objects: objects(&snapshot, &session.registry),
         outputs: outputs::of(&snapshot),
     };
@@ -97,6 +100,12 @@ fn distributions(snapshot: &Snapshot) -> Vec<Distribution> {
         })
     })
     .collect()
+}
+
+/// The caches of the stack, as they were read.
+fn caches(snapshot: &Snapshot) -> Vec<Cache> {
+    let ours = snapshot.seen.iter().filter(|seen| seen.state != Readiness::Gone);
+    ours.filter_map(|seen| Cache::of(&seen.kind, &seen.key()?.name, &seen.fields, &seen.live, &seen.state)).collect()
 }
 
 fn objects(snapshot: &Snapshot, registry: &Registry<Clients>) -> Vec<Object> {
@@ -159,6 +168,18 @@ fn text(shown: &Shown, all: bool, look: &Look) -> String {
         let rows: Vec<Vec<String>> = shown.distributions.iter().map(row).collect();
         out += "\n";
         out += &ui::table(look, &["DISTRIBUTION", "STATUS", "DOMAIN", "ALIASES", "ID"], &rows);
+    }
+    if !shown.caches.is_empty() {
+        let rows: Vec<Vec<String>> = shown
+            .caches
+            .iter()
+            .map(|c| {
+                let endpoint = c.endpoint.clone().unwrap_or_default();
+                vec![c.name.clone(), c.status.clone(), c.engine.clone(), c.node.clone(), c.nodes.to_string(), endpoint]
+            })
+            .collect();
+        out += "\n";
+        out += &ui::table(look, &["CACHE", "STATUS", "ENGINE", "NODE", "NODES", "ENDPOINT"], &rows);
     }
     let worrying: Vec<&Object> = shown.objects.iter().filter(|o| all || o.state != "ready").collect();
     if !worrying.is_empty() {

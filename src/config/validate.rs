@@ -1,6 +1,7 @@
 //! What the shape cannot say: whether the values make sense together. Asks AWS nothing.
 
 mod access;
+mod caches;
 mod cdn;
 mod encryption;
 mod existing;
@@ -31,6 +32,7 @@ pub fn validate(stack: &Stack, file: &Node, env: &str) -> Vec<Diagnostic> {
     cdn::cdn(&mut checks);
     encryption::encryption(&mut checks);
     access::access(&mut checks);
+    caches::caches(&mut checks);
     checks.found
 }
 

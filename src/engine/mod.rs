@@ -31,6 +31,8 @@ pub mod resource;
 pub mod rules;
 pub mod schedule;
 pub mod snapshot;
+#[cfg(test)]
+mod stepwise;
 
 pub use apply::{Outcome, apply};
 pub use diff::{Change, Diff, diff};

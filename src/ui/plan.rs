@@ -55,7 +55,7 @@ pub fn plan_text(plan: &Plan, view: &View) -> String {
         out.push(String::new());
         let text = "Objects that hold data go only when they are named. To let these go, add:";
         out.extend(wrap(text, view.look.width).into_iter().map(|line| view.look.paint(STRONG, &line)));
-        out.extend(consent.iter().map(|key| format!("    --allow-delete {key}")));
+        out.extend(consent_flags(plan, &consent).into_iter().map(|flag| format!("    {flag}")));
     }
     out.push(String::new());
     let (summary, note) = summary(plan, view.file);
@@ -71,6 +71,20 @@ pub fn missing_consent<'a>(plan: &'a Plan, allowed: &[Key]) -> Vec<&'a Key> {
     keys.sort();
     keys.dedup();
     keys
+}
+
+/// What lets this object go.
+fn consent_flag(item: &Item) -> &'static str {
+    if item.action == Action::Replace { "--allow-replace" } else { "--allow-delete" }
+}
+
+/// What lets these objects go, a flag each.
+fn consent_flags(plan: &Plan, keys: &[&Key]) -> Vec<String> {
+    let items = plan.items.iter().filter(|item| item.needs_consent && keys.contains(&&item.key));
+    let mut flags: Vec<String> = items.map(|item| format!("{} {}", consent_flag(item), clean_key(&item.key))).collect();
+    flags.sort();
+    flags.dedup();
+    flags
 }
 
 pub(crate) fn finish(lines: Vec<String>) -> String {
@@ -264,7 +278,7 @@ fn consent_note(item: &Item, view: &View) -> Option<String> {
         if view.allowed.contains(&item.key) {
             "holds data; you allowed it to go".to_owned()
         } else {
-            format!("holds data: needs `--allow-delete\u{a0}{}`", clean_key(&item.key))
+            format!("holds data: needs `{}\u{a0}{}`", consent_flag(item), clean_key(&item.key))
         }
     })
 }
@@ -362,7 +376,7 @@ pub fn plan_markdown(plan: &Plan, view: &View) -> String {
     let consent = missing_consent(plan, view.allowed);
     if !consent.is_empty() {
         out.extend([String::new(), "Objects that hold data go only when they are named:".into(), String::new(), "```".into()]);
-        out.extend(consent.iter().map(|key| format!("--allow-delete {key}")));
+        out.extend(consent_flags(plan, &consent));
         out.push("```".into());
     }
     finish(out)

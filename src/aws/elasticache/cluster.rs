@@ -202,6 +202,11 @@ impl Resource for Cluster {
         Rule::immutable("port"),
         Rule::immutable("transit_encryption"),
         Rule::exact("tags"),
+        // A wrong guess at these would be a replacement: while it is created AWS does not tell them all.
+        Rule::when_ready("node_type"),
+        Rule::when_ready("subnet_group"),
+        Rule::when_ready("port"),
+        Rule::when_ready("transit_encryption"),
         Rule::when_ready("tags"),
     ];
     const USUAL: Usual = Usual::secs(300, 240);

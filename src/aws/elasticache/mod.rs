@@ -12,10 +12,9 @@ mod subnet_group;
 mod versions;
 
 pub use cluster::Cluster;
-pub use naming::{CLUSTER_ID, GROUP_ID};
 pub use parameter_group::ParameterGroup;
 pub use replication_group::ReplicationGroup;
-pub use status::{Cache, caches};
+pub use status::Cache;
 pub use subnet_group::SubnetGroup;
 
 use std::sync::Arc;

@@ -5,9 +5,9 @@ use crate::engine::resource::{TAG_ENV, TAG_GENERATION, TAG_KEY, TAG_STACK};
 use crate::engine::{Class, Error, Result};
 
 /// How long the id of a replication group may be.
-pub const GROUP_ID: usize = 40;
+pub(super) const GROUP_ID: usize = 40;
 /// How long the id of a cluster may be.
-pub const CLUSTER_ID: usize = 50;
+pub(super) const CLUSTER_ID: usize = 50;
 
 /// The id of the object at hand: `PREFIX-NAME`, `PREFIX-2-NAME` for its first successor. A name begins with a letter, so
 /// the id alone says both.

@@ -272,6 +272,11 @@ impl Resource for ReplicationGroup {
         Rule::immutable("at_rest_encryption"),
         Rule::immutable("kms_key"),
         Rule::exact("tags"),
+        // A wrong guess at these would be a replacement: while it is created AWS does not tell them all.
+        Rule::when_ready("subnet_group"),
+        Rule::when_ready("port"),
+        Rule::when_ready("at_rest_encryption"),
+        Rule::when_ready("kms_key"),
         Rule::when_ready("tags"),
     ];
     const USUAL: Usual = Usual::secs(600, 360);

@@ -1,10 +1,10 @@
 //! How caches do, in AWS's words.
 
 use serde::Serialize;
+use serde_json::Value;
 
-use super::{clusters, replication_groups};
-use crate::aws::Cx;
-use crate::engine::{Readiness, Result};
+use super::{Cluster, ReplicationGroup};
+use crate::engine::{Readiness, Resource};
 
 /// What AWS's word for a cache's state means.
 pub(super) fn state_of(status: &str) -> Readiness {
@@ -17,51 +17,45 @@ pub(super) fn state_of(status: &str) -> Readiness {
 }
 
 /// A cache as it runs.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Cache {
-    /// Its id in AWS.
-    pub id: String,
+    /// Its name in the file.
+    pub name: String,
     /// AWS's word for how it does.
     pub status: String,
     /// Engine and version.
     pub engine: String,
     /// Its node type.
     pub node: String,
-    /// How many nodes it has.
-    pub nodes: usize,
+    /// How many nodes it has: the primary and its replicas, or those of Memcached.
+    pub nodes: i64,
     /// Where it answers, with the port; nothing until it does.
     pub endpoint: Option<String>,
 }
 
-/// Every cache whose id is like ours, with how it does.
-///
-/// # Errors
-/// When ElastiCache cannot be asked.
-pub async fn caches(cx: &Cx) -> Result<Vec<Cache>> {
-    let (groups, clusters) = futures::try_join!(replication_groups(cx), clusters(cx))?;
-    let address = |e: &aws_sdk_elasticache::types::Endpoint| Some(format!("{}:{}", e.address()?, e.port()?));
-    let version =
-        |engine: Option<&str>, version: Option<&str>| [engine, version].into_iter().flatten().collect::<Vec<_>>().join(" ");
-    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-    let of_groups = groups.iter().map(|g| {
-        let member = g.member_clusters().first();
-        let member = clusters.iter().find(|c| c.cache_cluster_id() == member.map(String::as_str));
-        Cache {
-            id: text(g.replication_group_id()),
-            status: text(g.status()),
-            engine: version(g.engine().or(member.and_then(|m| m.engine())), member.and_then(|m| m.engine_version())),
-            node: text(g.cache_node_type()),
-            nodes: g.member_clusters().len(),
-            endpoint: g.node_groups().first().and_then(|shard| shard.primary_endpoint()).and_then(address),
-        }
-    });
-    let alone = clusters.iter().filter(|c| c.replication_group_id().is_none()).map(|c| Cache {
-        id: text(c.cache_cluster_id()),
-        status: text(c.cache_cluster_status()),
-        engine: version(c.engine(), c.engine_version()),
-        node: text(c.cache_node_type()),
-        nodes: usize::try_from(c.num_cache_nodes().unwrap_or_default()).unwrap_or_default(),
-        endpoint: c.configuration_endpoint().and_then(address),
-    });
-    Ok(of_groups.chain(alone).collect())
+impl Cache {
+    /// The cache that an observed object is, when it is one.
+    pub fn of(kind: &str, name: &str, fields: &Value, live: &Value, state: &Readiness) -> Option<Cache> {
+        let text = |value: &Value, field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
+        let number = |field: &str| fields.get(field).and_then(Value::as_i64).unwrap_or_default();
+        let (engine, nodes) = match kind {
+            ReplicationGroup::KIND => (text(fields, "engine")?, number("replicas") + 1),
+            Cluster::KIND => ("memcached".to_owned(), number("nodes")),
+            _ => return None,
+        };
+        let version = text(fields, "engine_version").unwrap_or_default();
+        Some(Cache {
+            name: name.to_owned(),
+            status: match state {
+                Readiness::Ready => "available".to_owned(),
+                Readiness::Waiting { status, .. } => status.clone(),
+                Readiness::Failed(why) => why.clone(),
+                Readiness::Gone => "deleting".to_owned(),
+            },
+            engine: format!("{engine} {version}").trim_end().to_owned(),
+            node: text(fields, "node_type").unwrap_or_default(),
+            nodes,
+            endpoint: text(live, "endpoint").zip(text(live, "port")).map(|(host, port)| format!("{host}:{port}")),
+        })
+    }
 }

@@ -43,7 +43,7 @@ pub(in super::super) fn reserved_environment() -> Diagnostic {
     .help("choose another name, or write its values into the file itself")
 }
 
-fn too_long(checks: &mut Checks<'_>, path: &str, what: &str, full: &str, limit: usize, parts: &str) {
+pub(super) fn too_long(checks: &mut Checks<'_>, path: &str, what: &str, full: &str, limit: usize, parts: &str) {
     let length = full.len();
     if length > limit {
         let over = length - limit;

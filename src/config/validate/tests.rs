@@ -125,3 +125,14 @@ fn a_balancer_without_a_certificate_is_told_aloud_and_is_no_problem() {
     assert!(loaded.warnings.is_empty());
     assert!(super::notes(&loaded.stack)[0].contains("HTTP only"));
 }
+
+#[test]
+fn caches_that_cannot_be() {
+    insta::assert_snapshot!(refused(include_str!("../testdata/senseless_caches.yaml"), None));
+}
+
+#[test]
+fn caches_that_can_be_and_what_is_said_of_them() {
+    let text = "stack: a\nregion: us-east-1\nnetwork: {zones: 1}\nkeys: {main: {}}\ncaches:\n  main: {engine: valkey, version: '8', replicas: 5, snapshots: 35d, snapshot_window: '23:00-00:00', maintenance_window: 'mon:00:00-mon:01:00', parameters: {maxmemory-policy: allkeys-lru}, key: keys.main}\n  old: {engine: redis, version: '7', snapshots: 0d, snapshot_window: '03:00-04:00', key: 'arn:aws:kms:us-east-1:1:key/a'}\n  mem: {engine: memcached, version: 1.6.6, nodes: 40}\n  new: {engine: memcached, version: '1.6', node: cache.x9z.mega}\n";
+    insta::assert_snapshot!(loaded(text).warnings.render(100, false, true));
+}

@@ -216,6 +216,16 @@ def data():
     collect("elasticache", "elasticache.cache-cluster", "describe_cache_clusters", "CacheClusters", "CacheClusterId", "ARN")
     collect("elasticache", "elasticache.cache-subnet-group", "describe_cache_subnet_groups", "CacheSubnetGroups", "CacheSubnetGroupName", "ARN")
 
+    # AWS's own groups have no ARN. Of snapshots only those count that a test asks for: the last ones are meant to stay.
+    for group in pages("elasticache", "describe_cache_parameter_groups", "CacheParameterGroups"):
+        if "ARN" in group:
+            name = group["CacheParameterGroupName"]
+            tags = client("elasticache").list_tags_for_resource(ResourceName=group["ARN"])["TagList"]
+            if ours(tags, name):
+                parameters = pages("elasticache", "describe_cache_parameters", "Parameters", CacheParameterGroupName=name, Source="user")
+                put("elasticache.cache-parameter-group", name, group, Tags=tags,
+                    Parameters={one["ParameterName"]: one["ParameterValue"] for one in parameters})
+
     s3 = client("s3")
     for bucket in s3.list_buckets()["Buckets"]:
         name = bucket["Name"]

@@ -1,0 +1,323 @@
+//! Caches: what each engine has, and what it has not.
+
+use super::Checks;
+use super::limits::too_long;
+use super::services::second_place;
+use crate::config::cache::{Cache, CacheEngine};
+use crate::config::diagnostic::{Diagnostic, short};
+use crate::config::suggest;
+use crate::config::values::Duration;
+
+const DAY: u64 = 86_400;
+const WEEK: u32 = 7 * 24 * 60;
+const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+/// How long the id may be: of a replication group, and of a cluster. A replacement puts a number into it: `-NN`.
+const GROUP_ID: usize = 37;
+const CLUSTER_ID: usize = 47;
+/// What makes room when the memory is full.
+const POLICIES: [&str; 8] = [
+    "volatile-lru",
+    "allkeys-lru",
+    "volatile-lfu",
+    "allkeys-lfu",
+    "volatile-random",
+    "allkeys-random",
+    "volatile-ttl",
+    "noeviction",
+];
+
+pub(super) fn caches(checks: &mut Checks<'_>) {
+    let stack = checks.stack;
+    for (name, cache) in &stack.caches {
+        let path = format!("caches.{name}");
+        id(checks, &path, name.as_str(), cache);
+        engine(checks, &path, cache);
+        version(checks, &path, cache);
+        node(checks, &path, cache);
+        snapshots(checks, &path, cache);
+        windows(checks, &path, cache);
+        parameters(checks, &path, cache);
+        key(checks, &path, cache);
+        let replicas = cache.replicas.filter(|_| cache.engine != CacheEngine::Memcached).unwrap_or(0);
+        if replicas > 0 && stack.network.zones.count() < 2 {
+            let message = format!("the replicas of `{path}` stand in the one zone that the network has, and are lost with it");
+            checks.at(
+                &format!("{path}.replicas"),
+                "in the same zone",
+                Diagnostic::warning("too-few-zones", message).help("write `zones: 2` or more in `network`"),
+            );
+        }
+    }
+}
+
+fn id(checks: &mut Checks<'_>, path: &str, name: &str, cache: &Cache) {
+    let prefix = &checks.prefix;
+    let full = if name == "main" { prefix.clone() } else { format!("{prefix}-{name}") };
+    let (what, most) = match cache.engine {
+        CacheEngine::Memcached => ("the cluster", CLUSTER_ID),
+        CacheEngine::Valkey | CacheEngine::Redis => ("the replication group", GROUP_ID),
+    };
+    if full.contains("--") {
+        let message = format!("{what} would be called `{full}`, and ElastiCache accepts no two hyphens in a row");
+        let diagnostic = Diagnostic::error("reserved-name", message);
+        checks.at_key(
+            path,
+            "not possible",
+            diagnostic.help("take one hyphen out of the cache's, the stack's or the environment's name"),
+        );
+    }
+    too_long(checks, path, what, &full, most, "the cache's, the stack's or the environment's name");
+}
+
+/// What only one kind of engine has.
+fn engine(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
+    let mut wrong = |key: &str, message: String, help: String| {
+        let diagnostic = Diagnostic::error("wrong-engine", message).help(help);
+        checks.at_key(&format!("{path}.{key}"), "not for this engine", diagnostic);
+    };
+    match cache.engine {
+        CacheEngine::Memcached => {
+            if let Some(replicas) = cache.replicas {
+                let help = format!("write `nodes: {}`; each key is on one of them", u32::from(replicas) + 1);
+                wrong("replicas", "Memcached has no replicas".into(), help);
+            }
+            let nothing = "Memcached keeps nothing on disk";
+            for (key, is) in [
+                ("snapshots", cache.snapshots.is_some()),
+                ("snapshot_window", cache.snapshot_window.is_some()),
+                ("key", cache.key.is_some()),
+            ] {
+                if is {
+                    wrong(key, format!("{nothing}, so `{key}` does nothing"), format!("remove `{key}`, or use Valkey"));
+                }
+            }
+        }
+        CacheEngine::Valkey | CacheEngine::Redis => {
+            if let Some(nodes) = cache.nodes {
+                let engine = if cache.engine == CacheEngine::Valkey { "Valkey" } else { "Redis" };
+                let help = format!("write `replicas: {}`: those beside the primary", nodes.saturating_sub(1).min(5));
+                wrong("nodes", format!("`nodes` is for Memcached: {engine} has a primary and its replicas"), help);
+            }
+        }
+    }
+}
+
+fn version(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
+    let (Some(text), Some(numbers)) = (&cache.version, cache.numbers()) else { return };
+    let at = format!("{path}.version");
+    let name = match cache.engine {
+        CacheEngine::Valkey => "Valkey",
+        CacheEngine::Redis => "Redis",
+        CacheEngine::Memcached => "Memcached",
+    };
+    let mut refuse = |message: String, help: &str| {
+        checks.at(&at, "no such version", Diagnostic::error("no-such-version", message).help(help));
+    };
+    if text.split('.').any(|part| part.parse::<u32>().is_err()) {
+        let help = format!("write its numbers, or the first of them: `{}`", example(cache.engine));
+        return refuse(format!("`{}` is not a version of {name}", short(text)), &help);
+    }
+    // `7` may still become 7.2, and `1.6` the newest of 1.6.
+    let less = |than: &[u32]| numbers.as_slice() < &than[..numbers.len().min(than.len())];
+    let starts = |with: &[u32]| numbers.iter().zip(with).all(|(a, b)| a == b);
+    match cache.engine {
+        CacheEngine::Valkey if less(&[7, 2]) => refuse(
+            format!("there is no Valkey {text}: it began with 7.2"),
+            "write `version: \"7.2\"`, or `engine: redis` for what was before",
+        ),
+        CacheEngine::Redis if !less(&[7, 2]) && numbers.as_slice() != [7] => refuse(
+            format!("ElastiCache has no Redis {text}: 7.1 is its last"),
+            "write `engine: valkey`, which goes on from there and can be taken in place",
+        ),
+        CacheEngine::Redis if less(&[5, 0, 6]) => refuse(
+            format!("Redis {text} is too old: what is encrypted on the way and at rest, as here, begins with 5.0.6"),
+            "write `version: \"7.1\"`, or better `engine: valkey`",
+        ),
+        CacheEngine::Memcached if !starts(&[1, 6]) || less(&[1, 6, 6]) => {
+            let what = if less(&[1, 6, 6]) { "is too old" } else { "is none that ElastiCache has" };
+            refuse(format!("Memcached {text} {what}"), "write `version: \"1.6\"` for the newest of 1.6");
+        }
+        CacheEngine::Memcached if numbers.len() > 2 && less(&[1, 6, 12]) => {
+            let message = format!("Memcached {text} cannot encrypt on the way: that begins with 1.6.12");
+            let diagnostic = Diagnostic::warning("no-encryption", message).help("write `version: \"1.6\"` for the newest of 1.6");
+            checks.at(&at, "in plain text", diagnostic);
+        }
+        _ => {}
+    }
+}
+
+fn example(engine: CacheEngine) -> &'static str {
+    match engine {
+        CacheEngine::Valkey => "8.0",
+        CacheEngine::Redis => "7.1",
+        CacheEngine::Memcached => "1.6.22",
+    }
+}
+
+/// What the node type cannot do. New ones appear, so those that are not known are AWS's to judge.
+fn node(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
+    let at = format!("{path}.node");
+    let Some((family, size)) = cache.node.strip_prefix("cache.").and_then(|rest| rest.split_once('.')) else { return };
+    let mut refuse = |label: &str, message: String, help: String| {
+        checks.at(&at, label, Diagnostic::error("node-type", message).help(help));
+    };
+    let burst = ["micro", "small", "medium"];
+    match family {
+        "t1" | "m1" | "m2" | "c1" => refuse(
+            "too old",
+            format!("`{}` is too old to encrypt on the way, which every cache here does", cache.node),
+            "the smallest of today is `cache.t4g.micro`".into(),
+        ),
+        "t2" | "t3" | "t4g" if !burst.contains(&size) => refuse(
+            "no such size",
+            format!("there is no node type `{}`", cache.node),
+            format!(
+                "`cache.{family}` has `micro`, `small` and `medium`; larger ones are `cache.m7g.large`, `cache.r7g.large` and on"
+            ),
+        ),
+        "r6gd" if cache.engine == CacheEngine::Memcached => refuse(
+            "has a disk",
+            format!("`{}` keeps data on its disk too, and Memcached cannot do that", cache.node),
+            format!("write `cache.r6g.{size}`"),
+        ),
+        "r6gd"
+            if cache.engine == CacheEngine::Redis
+                && cache.numbers().is_some_and(|v| v.as_slice() < [6, 2].as_slice() && v != [6]) =>
+        {
+            let message = format!("`{}` keeps data on its disk too, which Redis does from 6.2 on", cache.node);
+            refuse("has a disk", message, format!("write `version: \"7.1\"`, or `node: cache.r6g.{size}`"));
+        }
+        _ => {}
+    }
+}
+
+fn snapshots(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
+    let Some(kept) = cache.snapshots.filter(|_| cache.engine != CacheEngine::Memcached) else { return };
+    let (days, rest) = (kept.as_secs() / DAY, kept.as_secs() % DAY);
+    let at = format!("{path}.snapshots");
+    if days > 35 || (days == 35 && rest > 0) {
+        let message = format!("ElastiCache keeps snapshots for 35 days at most, not for {kept}");
+        checks.at(&at, "0d to 35d", Diagnostic::error("out-of-range", message).help("write `35d`"));
+    } else if rest > 0 {
+        // Rather longer than shorter: what was deleted does not come back.
+        let near = Duration::secs((days + 1) * DAY);
+        let message = format!("ElastiCache keeps snapshots for whole days, not for {kept}");
+        checks.at(
+            &at,
+            "whole days",
+            Diagnostic::error("out-of-range", message).help(format!("write `{near}`, or `0d` for none")),
+        );
+    } else if days == 0 && cache.snapshot_window.is_some() {
+        let message = format!("`{path}` makes no snapshots, so `snapshot_window` does nothing");
+        let help = "remove it, or write for how long they are kept: `snapshots: 1d`";
+        checks.at(&format!("{path}.snapshot_window"), "of what?", Diagnostic::warning("unused-window", message).help(help));
+    }
+}
+
+/// A minute of the day.
+fn minute(text: &str) -> Option<u32> {
+    let (hours, minutes) = text.split_once(':')?;
+    let (hours, minutes) = (hours.parse::<u32>().ok()?, minutes.parse::<u32>().ok()?);
+    (hours < 24 && minutes < 60).then_some(hours * 60 + minutes)
+}
+
+/// `sun:04:00`: a minute of the week.
+fn weekly(text: &str) -> Option<u32> {
+    let (day, time) = text.split_once(':')?;
+    let day = DAYS.iter().position(|d| *d == day)?;
+    Some(u32::try_from(day).ok()? * 24 * 60 + minute(time)?)
+}
+
+/// When a window begins and how long it is, in minutes of a day or a week.
+fn window(text: &str, parse: fn(&str) -> Option<u32>, around: u32) -> Option<(u32, u32)> {
+    let (from, to) = text.split_once('-')?;
+    let (from, to) = (parse(from)?, parse(to)?);
+    Some((from, (to + around - from) % around))
+}
+
+fn windows(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
+    let mut read = |key: &str, text: &Option<String>, parse: fn(&str) -> Option<u32>, around: u32, like: &str| {
+        let text = text.as_ref()?;
+        let at = format!("{path}.{key}");
+        let found = window(text, parse, around);
+        match found {
+            None => {
+                let message = format!("`{}` is not a window of time", short(text));
+                checks.at(&at, "not a time", Diagnostic::error("invalid-value", message).help(format!("write it like `{like}`")));
+            }
+            Some((_, length)) if length < 60 => {
+                let message = format!("`{text}` is {length} minutes long, and AWS wants an hour at least");
+                checks.at(&at, "too short", Diagnostic::error("out-of-range", message).help(format!("write it like `{like}`")));
+            }
+            Some(_) => {}
+        }
+        found
+    };
+    let snapshot = read("snapshot_window", &cache.snapshot_window, minute, 24 * 60, "03:00-04:00");
+    let maintenance = read("maintenance_window", &cache.maintenance_window, weekly, WEEK, "sun:04:00-sun:05:00");
+    if let (Some((from, length)), Some((start, long))) = (snapshot, maintenance)
+        && (0..7).any(|day| {
+            let from = day * 24 * 60 + from;
+            (start + WEEK - from) % WEEK < length || (from + WEEK - start) % WEEK < long
+        })
+    {
+        let message = format!("the two windows of `{path}` overlap, and AWS refuses that");
+        let diagnostic = Diagnostic::error("windows-overlap", message);
+        checks.at(&format!("{path}.snapshot_window"), "every day", diagnostic.help("move one of them"));
+        second_place(checks, &format!("{path}.maintenance_window"), "and then");
+    }
+}
+
+fn parameters(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
+    if !cache.parameters.is_empty() && cache.version.is_none() {
+        let message = format!("which parameters there are depends on the version, and `{path}` does not say which it has");
+        let help = format!("add `version: \"{}\"`, or the version that runs", example(cache.engine));
+        checks.at_key(&format!("{path}.parameters"), "of which version?", Diagnostic::error("needs-version", message).help(help));
+    }
+    for (name, value) in &cache.parameters {
+        let at = format!("{path}.parameters.{name}");
+        let mut refuse = |message: String, help: &str| {
+            checks.at_key(&at, "not possible", Diagnostic::error("parameter", message).help(help));
+        };
+        match name.as_str() {
+            _ if cache.engine == CacheEngine::Memcached => {}
+            _ if name.starts_with("cluster-") => refuse(
+                format!("`{name}` is for caches in cluster mode, and these have one shard"),
+                "remove it; for more memory take a larger `node`, for more readers more `replicas`",
+            ),
+            "appendonly" | "appendfsync" => {
+                refuse(format!("ElastiCache has no `{name}`"), "remove it, and let `snapshots` and `replicas` keep the data");
+            }
+            "maxclients" | "maxmemory" | "lua-time-limit" => {
+                refuse(format!("ElastiCache does not let `{name}` be changed"), "remove it; the node type decides");
+            }
+            "maxmemory-policy" if !POLICIES.contains(&value.as_str()) => {
+                let message = format!("`{}` is not a policy for a full memory", short(value));
+                let diagnostic = Diagnostic::error("invalid-value", message);
+                let diagnostic = match suggest::help(value, POLICIES, "there are") {
+                    Some(help) => diagnostic.help(help),
+                    None => diagnostic,
+                };
+                checks.at(&at, "not a policy", diagnostic);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn key(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
+    let Some(key) = cache.key.as_deref().filter(|_| cache.engine != CacheEngine::Memcached) else { return };
+    let keys: Vec<String> = checks.stack.keys.keys().map(|name| format!("keys.{name}")).collect();
+    if key.starts_with("arn:") && key.split(':').nth(2) == Some("kms") || keys.iter().any(|known| known == key) {
+        return;
+    }
+    let diagnostic =
+        Diagnostic::error("unknown-reference", format!("`{path}` is encrypted with `{}`, which there is not", short(key)));
+    let whole = keys.iter().find(|known| known.strip_prefix("keys.") == Some(key));
+    let help = match whole {
+        Some(whole) => Some(format!("write `{whole}`")),
+        None => suggest::help(key, keys.iter().map(String::as_str), "there are"),
+    };
+    let help = help.unwrap_or_else(|| "add the key to `keys`, name one by its ARN, or leave `key` out for AWS's own".into());
+    checks.at(&format!("{path}.key"), "not in this file", diagnostic.help(help));
+}

@@ -1,0 +1,429 @@
+//! Caches: up, every edit in place, replaced and deleted only with consent, killed half-way, and gone. Read back with boto3.
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::lifecycle::Subject;
+use crate::support::aws::LocalAws;
+
+const CACHES: &str = r#"
+stack: shop
+region: us-east-1
+tags: { team: web }
+network: { zones: 2, nat: none }
+caches:
+  sessions:
+    engine: redis
+    version: "7.1"
+    node: cache.t4g.small
+    replicas: 1
+    snapshots: 1d
+  pages: { engine: memcached, version: "1.6.12", nodes: 2 }
+"#;
+
+const SESSIONS: &str = "elasticache.replication_group/sessions";
+const PAGES: &str = "elasticache.cluster/pages";
+
+fn mutating(s: &Subject) -> Vec<String> {
+    let calls = s.proxy.take();
+    calls.iter().filter(|c| c.mutating && c.service == "elasticache").map(|c| c.operation.clone()).collect()
+}
+
+fn write(s: &Subject, from: &str, to: &str) {
+    let path = s.place.path().join("s.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{from}");
+    std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
+}
+
+/// Edits the file, and holds that plan and apply do exactly that, with exactly these calls of ElastiCache.
+#[track_caller]
+fn edit(s: &Subject, from: &str, to: &str, expected: &[&str], calls: &[&str]) {
+    write(s, from, to);
+    assert_eq!(s.changes(), expected, "{from} → {to}");
+    s.proxy.take();
+    s.apply();
+    assert_eq!(mutating(s), calls, "{from} → {to}");
+    s.assert_in_step();
+}
+
+/// A replication group as AWS has it, with its first member.
+#[track_caller]
+fn group(s: &Subject) -> Value {
+    s.account.boto3(
+        r#"e = client("elasticache")
+result = e.describe_replication_groups(ReplicationGroupId=args)["ReplicationGroups"][0]
+result["Member"] = e.describe_cache_clusters(CacheClusterId=result["MemberClusters"][0])["CacheClusters"][0]
+result["Tags"] = {t["Key"]: t["Value"] for t in e.list_tags_for_resource(ResourceName=result["ARN"])["TagList"]}"#,
+        &json!("shop-sessions"),
+    )
+}
+
+#[track_caller]
+fn cluster(s: &Subject, id: &str) -> Value {
+    s.account.boto3(
+        r#"result = client("elasticache").describe_cache_clusters(CacheClusterId=args, ShowCacheNodeInfo=True)["CacheClusters"][0]"#,
+        &json!(id),
+    )
+}
+
+#[track_caller]
+fn snapshots(s: &Subject) -> Vec<String> {
+    let names = s.account.boto3(
+        r#"result = sorted(x["SnapshotName"] for x in client("elasticache").describe_snapshots()["Snapshots"] if x["SnapshotStatus"] == "available")"#,
+        &json!(null),
+    );
+    names.as_array().unwrap().iter().map(|n| n.as_str().unwrap().to_owned()).collect()
+}
+
+#[track_caller]
+fn destroy(s: &Subject) {
+    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    assert_eq!(s.account.inventory("shop", "default"), json!({}));
+}
+
+#[test]
+fn caches_come_up_as_they_are_described_and_stay() {
+    let s = Subject::new(CACHES);
+    s.apply();
+    s.assert_in_step();
+    s.proxy.take();
+    s.apply();
+    assert_eq!(s.proxy.take().iter().filter(|c| c.mutating).count(), 0);
+
+    let group = group(&s);
+    let is = |field: &str| group[field].clone();
+    assert_eq!(is("Engine"), "redis");
+    assert_eq!(group["MemberClusters"], json!(["shop-sessions-001", "shop-sessions-002"]));
+    assert_eq!((is("AutomaticFailover"), is("MultiAZ")), (json!("enabled"), json!("enabled")));
+    assert_eq!((is("TransitEncryptionMode"), is("AtRestEncryptionEnabled")), (json!("required"), json!(true)));
+    assert_eq!((is("SnapshotRetentionLimit"), is("AutoMinorVersionUpgrade")), (json!(1), json!(true)));
+    assert_eq!(group["Member"]["EngineVersion"], "7.1.0");
+    assert_eq!(group["Member"]["CacheParameterGroup"]["CacheParameterGroupName"], "default.redis7");
+    assert_eq!(group["Member"]["CacheSubnetGroupName"], "shop");
+    assert_eq!((&group["Tags"]["team"], &group["Tags"]["stack:key"]), (&json!("web"), &json!(SESSIONS)));
+
+    let pages = cluster(&s, "shop-pages");
+    assert_eq!((&pages["NumCacheNodes"], &pages["TransitEncryptionEnabled"]), (&json!(2), &json!(true)));
+    assert_eq!(pages["EngineVersion"], "1.6.12");
+    let zones: std::collections::BTreeSet<&str> =
+        pages["CacheNodes"].as_array().unwrap().iter().map(|n| n["CustomerAvailabilityZone"].as_str().unwrap()).collect();
+    assert_eq!(zones.into_iter().collect::<Vec<_>>(), ["us-east-1a", "us-east-1b"]);
+
+    // The group that guards it is its own, in the data subnets.
+    let guard = s.account.boto3(
+        r#"g = client("ec2").describe_security_groups(GroupIds=args)["SecurityGroups"]
+result = [(x["Description"], x["IpPermissions"], x["IpPermissionsEgress"]) for x in g]"#,
+        &json!([group["Member"]["SecurityGroups"][0]["SecurityGroupId"]]),
+    );
+    assert_eq!(guard, json!([["Cache sessions", [], []]]));
+
+    let all = s.place.stack(&["outputs", "s.yaml", "--json"]).ok().json();
+    let primary = &group["NodeGroups"][0];
+    assert_eq!(all["caches.sessions.endpoint"], primary["PrimaryEndpoint"]["Address"]);
+    assert_eq!(all["caches.sessions.reader"], primary["ReaderEndpoint"]["Address"]);
+    assert_eq!(all["caches.sessions.port"], "6379");
+    assert_eq!(all["caches.pages.endpoint"], pages["ConfigurationEndpoint"]["Address"]);
+    assert_eq!(all["caches.pages.port"], "11211");
+    assert!(all.get("caches.pages.reader").is_none());
+
+    let shown = s.place.stack(&["show", "s.yaml", "--json"]).ok().json();
+    let seen: Vec<_> = shown["caches"].as_array().unwrap().iter().map(|c| json!([c["name"], c["status"], c["nodes"]])).collect();
+    assert_eq!(seen, [json!(["pages", "available", 2]), json!(["sessions", "available", 2])]);
+    let text = s.place.stack(&["show", "s.yaml"]).ok().stdout;
+    let row = text.lines().find(|l| l.starts_with("sessions")).unwrap_or_else(|| panic!("{text}"));
+    for part in ["available", "redis 7.1.0", "cache.t4g.small", "master.shop-sessions."] {
+        assert!(row.contains(part), "{part}: {text}");
+    }
+    let drawn = s.place.stack(&["graph", "s.yaml"]).ok().stdout;
+    assert!(drawn.contains("sessions") && drawn.contains("pages"), "{drawn}");
+    destroy(&s);
+}
+
+#[test]
+fn every_edit_of_valkey_and_redis_is_made_in_place() {
+    let s = Subject::new(CACHES);
+    s.apply();
+    let update: &[&str] = &["update elasticache.replication_group/sessions"];
+    let modify: &[&str] = &["ModifyReplicationGroup"];
+    edit(&s, "cache.t4g.small", "cache.t4g.medium", update, modify);
+    assert_eq!(group(&s)["CacheNodeType"], "cache.t4g.medium");
+    edit(&s, "replicas: 1", "replicas: 3", update, &["IncreaseReplicaCount"]);
+    assert_eq!(group(&s)["MemberClusters"].as_array().unwrap().len(), 4);
+    edit(&s, "replicas: 3", "replicas: 2", update, &["DecreaseReplicaCount"]);
+    // Failover has to go before the last replica can, and the first replica comes before failover can.
+    edit(&s, "replicas: 2", "replicas: 0", update, &["ModifyReplicationGroup", "DecreaseReplicaCount"]);
+    let alone = group(&s);
+    assert_eq!((&alone["AutomaticFailover"], &alone["MultiAZ"]), (&json!("disabled"), &json!("disabled")));
+    edit(&s, "replicas: 0", "replicas: 1", update, &["IncreaseReplicaCount", "ModifyReplicationGroup"]);
+    assert_eq!(group(&s)["MultiAZ"], "enabled");
+    edit(&s, "snapshots: 1d", "snapshots: 7d\n    snapshot_window: 02:00-03:00", update, modify);
+    assert_eq!((&group(&s)["SnapshotRetentionLimit"], &group(&s)["SnapshotWindow"]), (&json!(7), &json!("02:00-03:00")));
+    edit(&s, "snapshots: 7d", "snapshots: 0d", update, modify);
+    edit(&s, "02:00-03:00", "02:00-03:00\n    maintenance_window: sun:04:00-sun:05:00", update, modify);
+    assert_eq!(group(&s)["Member"]["PreferredMaintenanceWindow"], "sun:04:00-sun:05:00");
+
+    // Parameters: a group comes with the first and goes with the last.
+    let with = "snapshots: 0d\n    parameters: { maxmemory-policy: allkeys-lru }";
+    let both = ["create elasticache.parameter_group/sessions", "update elasticache.replication_group/sessions"];
+    edit(&s, "snapshots: 0d", with, &both, &["CreateCacheParameterGroup", "ModifyCacheParameterGroup", "ModifyReplicationGroup"]);
+    assert_eq!(group(&s)["Member"]["CacheParameterGroup"]["CacheParameterGroupName"], "shop-sessions");
+    let own: &[&str] = &["update elasticache.parameter_group/sessions"];
+    edit(&s, "allkeys-lru }", "allkeys-lru, timeout: 60 }", own, &["ModifyCacheParameterGroup"]);
+    edit(&s, "maxmemory-policy: allkeys-lru, ", "", own, &["ResetCacheParameterGroup"]);
+    let set = &s.account.inventory("shop", "default")["elasticache.cache-parameter-group"]["shop-sessions"]["Parameters"];
+    assert_eq!(set, &json!({"timeout": "60"}));
+
+    // From Redis to Valkey: the parameters are those of another family, and change hands in the same call.
+    write(&s, "engine: redis", "engine: valkey");
+    edit(
+        &s,
+        "version: \"7.1\"",
+        "version: \"8.0\"",
+        &["replace elasticache.parameter_group/sessions", "update elasticache.replication_group/sessions"],
+        &["CreateCacheParameterGroup", "ModifyCacheParameterGroup", "ModifyReplicationGroup", "DeleteCacheParameterGroup"],
+    );
+    let valkey = group(&s);
+    assert_eq!((&valkey["Engine"], &valkey["Member"]["EngineVersion"]), (&json!("valkey"), &json!("8.0.0")));
+    assert_eq!(valkey["Member"]["CacheParameterGroup"]["CacheParameterGroupName"], "shop-sessions-2");
+    edit(&s, "version: \"8.0\"", "version: \"8\"", &[], &[]);
+    edit(&s, "version: \"8\"", "version: \"8.1\"", update, modify);
+    let gone = ["delete elasticache.parameter_group/sessions", "update elasticache.replication_group/sessions"];
+    edit(&s, "\n    parameters: { timeout: 60 }", "", &gone, &["ModifyReplicationGroup", "DeleteCacheParameterGroup"]);
+    assert_eq!(group(&s)["Member"]["CacheParameterGroup"]["CacheParameterGroupName"], "default.valkey8");
+
+    // Back is no way, and it is not tried.
+    write(&s, "version: \"8.1\"", "version: \"8.0\"");
+    s.proxy.take();
+    let back = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
+    assert!(back.stderr.contains("from version 8.1.0 back to 8.0"), "{}", back.stderr);
+    assert_eq!(mutating(&s), Vec::<String>::new());
+    write(&s, "version: \"8.0\"", "version: \"8.1\"");
+    destroy(&s);
+}
+
+#[test]
+fn memcached_gets_and_loses_nodes_in_place_and_another_node_type_by_replacement() {
+    let s = Subject::new(CACHES);
+    s.apply();
+    let update: &[&str] = &["update elasticache.cluster/pages"];
+    edit(&s, "nodes: 2", "nodes: 4", update, &["ModifyCacheCluster"]);
+    assert_eq!(cluster(&s, "shop-pages")["CacheNodes"].as_array().unwrap().len(), 4);
+    edit(&s, "nodes: 4", "nodes: 1", update, &["ModifyCacheCluster"]);
+    edit(&s, "1.6.12", "1.6.22", update, &["ModifyCacheCluster"]);
+    let both = ["create elasticache.parameter_group/pages", "update elasticache.cluster/pages"];
+    let calls = ["CreateCacheParameterGroup", "ModifyCacheParameterGroup", "ModifyCacheCluster"];
+    edit(&s, "nodes: 1", "nodes: 1, parameters: { idle_timeout: 60 }", &both, &calls);
+    let gone = ["delete elasticache.parameter_group/pages", "update elasticache.cluster/pages"];
+    edit(&s, ", parameters: { idle_timeout: 60 }", "", &gone, &["ModifyCacheCluster", "DeleteCacheParameterGroup"]);
+
+    write(&s, "nodes: 1", "nodes: 1, node: cache.m7g.large");
+    assert_eq!(s.changes(), ["replace elasticache.cluster/pages"]);
+    s.proxy.take();
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
+    assert!(refused.stderr.contains(&format!("--allow-replace {PAGES}")), "{}", refused.stderr);
+    assert_eq!(mutating(&s), Vec::<String>::new());
+    s.place.stack(&["apply", "s.yaml", "--yes", "--allow-replace", PAGES]).ok();
+    assert_eq!(mutating(&s), ["CreateCacheCluster", "DeleteCacheCluster"]);
+    s.assert_in_step();
+    assert_eq!(cluster(&s, "shop-2-pages")["CacheNodeType"], "cache.m7g.large");
+    let left = s.account.inventory("shop", "default");
+    let mut left: Vec<&String> = left["elasticache.cache-cluster"].as_object().unwrap().keys().collect();
+    left.sort();
+    assert_eq!(left, ["shop-2-pages", "shop-sessions-001", "shop-sessions-002"]);
+    destroy(&s);
+}
+
+#[test]
+fn a_cache_goes_only_by_name_and_leaves_its_last_snapshot() {
+    let s = Subject::new(CACHES);
+    s.apply();
+    let file = s.place.path().join("s.yaml");
+
+    // Another port is another cache: the new one first, then the old one goes.
+    write(&s, "replicas: 1", "replicas: 1\n    port: 6380");
+    assert_eq!(s.changes(), ["replace elasticache.replication_group/sessions"]);
+    s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
+    s.proxy.take();
+    s.place.stack(&["apply", "s.yaml", "--yes", "--allow-replace", SESSIONS]).ok();
+    assert_eq!(mutating(&s), ["CreateReplicationGroup", "DeleteReplicationGroup"]);
+    s.assert_in_step();
+    let first = snapshots(&s);
+    assert!(first.len() == 1 && first[0].starts_with("shop-sessions-final-"), "{first:?}");
+    let all = s.place.stack(&["outputs", "s.yaml", "--json"]).ok().json();
+    assert_eq!(all["caches.sessions.port"], "6380");
+
+    let text = std::fs::read_to_string(&file).unwrap();
+    let without: String =
+        text.split("  sessions:").next().unwrap().to_owned() + "  pages: { engine: memcached, version: \"1.6.12\", nodes: 2 }\n";
+    std::fs::write(&file, without).unwrap();
+    assert_eq!(s.changes(), ["delete ec2.security_group/cache-sessions", "delete elasticache.replication_group/sessions"]);
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
+    assert!(refused.stderr.contains(&format!("--allow-delete {SESSIONS}")), "{}", refused.stderr);
+    s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", SESSIONS]).ok();
+    s.assert_in_step();
+    let both = snapshots(&s);
+    assert!(both.len() == 2 && both.iter().any(|name| name.starts_with("shop-2-sessions-final-")), "{both:?}");
+    destroy(&s);
+    assert_eq!(snapshots(&s), both, "what was made to be kept is kept");
+}
+
+#[test]
+fn what_was_changed_behind_our_back_is_mended() {
+    let s = Subject::new(&CACHES.replace("snapshots: 1d", "snapshots: 1d\n    parameters: { maxmemory-policy: allkeys-lru }"));
+    s.apply();
+    let behind = |script: &str, expected: &[&str]| {
+        s.account.boto3(&format!("e = client('elasticache')\n{script}"), &json!(null));
+        assert_eq!(s.changes(), expected, "{script}");
+        s.apply();
+        s.assert_in_step();
+    };
+    let update: &[&str] = &["update elasticache.replication_group/sessions"];
+    let modify =
+        |what: &str| format!("e.modify_replication_group(ReplicationGroupId='shop-sessions', ApplyImmediately=True, {what})");
+    behind(&modify("CacheNodeType='cache.t4g.micro'"), update);
+    behind(&modify("AutomaticFailoverEnabled=False, MultiAZEnabled=False"), update);
+    behind(&modify("SnapshotRetentionLimit=0"), update);
+    behind(&modify("SecurityGroupIds=[client('ec2').describe_security_groups()['SecurityGroups'][0]['GroupId']]"), update);
+    behind("e.increase_replica_count(ReplicationGroupId='shop-sessions', NewReplicaCount=3, ApplyImmediately=True)", update);
+    // Without encryption on the way: back by way of both.
+    behind(
+        &format!(
+            "{}\ne.describe_replication_groups()\n{}\ne.describe_replication_groups()",
+            modify("TransitEncryptionMode='preferred'"),
+            modify("TransitEncryptionEnabled=False")
+        ),
+        update,
+    );
+    assert_eq!(group(&s)["TransitEncryptionMode"], "required");
+    // What waits for the maintenance window is a difference too.
+    behind("e.modify_replication_group(ReplicationGroupId='shop-sessions', CacheNodeType='cache.m7g.large')", update);
+    assert_eq!(
+        (&group(&s)["CacheNodeType"], &group(&s)["Member"]["PendingModifiedValues"]),
+        (&json!("cache.t4g.small"), &json!({}))
+    );
+    // A newer patch of what was asked for is none.
+    behind(
+        "e.add_tags_to_resource(ResourceName=e.describe_replication_groups()['ReplicationGroups'][0]['ARN'], Tags=[{'Key': 'team', 'Value': 'x'}])\ne.describe_replication_groups()",
+        update,
+    );
+
+    let parameters: &[&str] = &["update elasticache.parameter_group/sessions"];
+    let set = |name: &str, value: &str| {
+        format!(
+            "e.modify_cache_parameter_group(CacheParameterGroupName='shop-sessions', ParameterNameValues=[{{'ParameterName': '{name}', 'ParameterValue': '{value}'}}])"
+        )
+    };
+    behind(&set("maxmemory-policy", "noeviction"), parameters);
+    behind(&set("timeout", "30"), parameters);
+    behind("e.reset_cache_parameter_group(CacheParameterGroupName='shop-sessions', ResetAllParameters=True)", parameters);
+    behind(
+        "g = client('ec2').describe_subnets(Filters=[{'Name': 'tag:stack:key', 'Values': ['ec2.subnet/app-a', 'ec2.subnet/data-a', 'ec2.subnet/data-b']}])['Subnets']\ne.modify_cache_subnet_group(CacheSubnetGroupName='shop', SubnetIds=[x['SubnetId'] for x in g])",
+        &["update elasticache.subnet_group/main"],
+    );
+    behind(
+        "e.modify_cache_cluster(CacheClusterId='shop-pages', NumCacheNodes=3, ApplyImmediately=True)",
+        &["update elasticache.cluster/pages"],
+    );
+    behind(
+        "e.delete_cache_cluster(CacheClusterId='shop-pages')\ne.describe_cache_clusters()",
+        &["create elasticache.cluster/pages"],
+    );
+    destroy(&s);
+}
+
+#[test]
+fn somebody_elses_cache_with_our_name_is_refused() {
+    let s = Subject::new(CACHES);
+    let arn = s.account.boto3(
+        r#"result = client("elasticache").create_replication_group(ReplicationGroupId="shop-sessions", ReplicationGroupDescription="theirs", CacheNodeType="cache.t4g.small", NumCacheClusters=1)["ReplicationGroup"]["ARN"]"#,
+        &json!(null),
+    );
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
+    let said: String = refused.stderr.split_whitespace().collect();
+    assert!(said.contains(arn.as_str().unwrap()), "{}", refused.stderr);
+    assert!(s.proxy.take().iter().all(|call| !call.mutating), "nothing was done");
+}
+
+/// On a server of its own, whose time is this test's.
+#[test]
+fn several_changes_are_made_one_after_the_other() {
+    let aws = LocalAws::start();
+    let s = Subject::on(&aws, CACHES);
+    s.apply();
+    // Each begins when AWS is done with the one before; tags are a change like the others.
+    write(&s, "team: web", "team: shop");
+    write(&s, "replicas: 1", "replicas: 2");
+    write(&s, "cache.t4g.small", "cache.t4g.medium");
+    aws.time_scale(0.002);
+    s.proxy.take();
+    s.apply();
+    let all = s.proxy.take();
+    let refused: Vec<String> =
+        all.iter().filter(|c| c.service == "elasticache" && c.status != Some(200)).map(|c| c.name()).collect();
+    assert_eq!(refused, Vec::<String>::new());
+    let sessions = |c: &&String| ["IncreaseReplicaCount", "ModifyReplicationGroup"].contains(&c.as_str());
+    let calls: Vec<String> = all.iter().filter(|c| c.mutating).map(|c| c.operation.clone()).collect();
+    assert_eq!(calls.iter().filter(sessions).collect::<Vec<_>>(), ["IncreaseReplicaCount", "ModifyReplicationGroup"]);
+    aws.time_scale(0.0);
+    s.assert_in_step();
+    let now = group(&s);
+    assert_eq!((&now["Tags"]["team"], &now["CacheNodeType"]), (&json!("shop"), &json!("cache.t4g.medium")));
+    assert_eq!(now["MemberClusters"].as_array().unwrap().len(), 3);
+
+    // A snapshot under way keeps nothing from being read, and nothing is planned for what cannot be told.
+    aws.time_scale(0.05);
+    s.account
+        .boto3(r#"client("elasticache").create_snapshot(ReplicationGroupId="shop-sessions", SnapshotName="mine")"#, &json!(null));
+    assert_eq!(s.changes(), Vec::<String>::new());
+    let shown = s.place.stack(&["show", "s.yaml"]).ok().stdout;
+    assert!(shown.contains("snapshotting"), "{shown}");
+    aws.time_scale(0.0);
+    destroy(&s);
+}
+
+/// On a server of its own, whose time is this test's.
+#[test]
+fn a_run_that_is_killed_while_a_cache_is_created_ends_with_one_cache() {
+    let aws = LocalAws::start();
+    let s = Subject::on(&aws, CACHES);
+    aws.time_scale(0.05); // half a minute for a cache
+    let mut child = quiet(s.place.command(&["apply", "s.yaml", "--yes"])).spawn().unwrap();
+    let begun = Instant::now();
+    let made = |s: &Subject| {
+        s.account.boto3(
+            r#"e = client("elasticache")
+result = sorted([g["Status"] + " " + g["ReplicationGroupId"] for g in e.describe_replication_groups()["ReplicationGroups"]]
+    + [c["CacheClusterStatus"] + " " + c["CacheClusterId"] for c in e.describe_cache_clusters(ShowCacheClustersNotInReplicationGroups=True)["CacheClusters"]])"#,
+            &json!(null),
+        )
+    };
+    let creating = json!(["creating shop-pages", "creating shop-sessions"]);
+    while made(&s) != creating {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{}", made(&s));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    child.kill().unwrap(); // SIGKILL
+    child.wait().unwrap();
+    assert_eq!(made(&s), creating, "killed too late");
+
+    // AWS does not tell the tags of either, and both are ours all the same.
+    let plan = s.place.stack(&["plan", "s.yaml", "--json"]).ok().json();
+    let changes: Vec<&str> = plan["changes"].as_array().unwrap().iter().map(|c| c["key"].as_str().unwrap()).collect();
+    assert!(!changes.iter().any(|key| [SESSIONS, PAGES].contains(key)), "{changes:?}");
+    s.proxy.take();
+    s.apply();
+    let again = mutating(&s);
+    assert!(!again.iter().any(|c| c.starts_with("CreateReplication") || c.starts_with("CreateCacheCluster")), "{again:?}");
+    assert_eq!(made(&s), json!(["available shop-pages", "available shop-sessions"]));
+    aws.time_scale(0.0);
+    s.assert_in_step();
+    destroy(&s);
+}
+
+fn quiet(mut command: Command) -> Command {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
