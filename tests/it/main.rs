@@ -5,10 +5,12 @@
 // In a test a panic is the message, and what is printed is for whoever runs it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
+mod access;
 mod architecture;
 mod calls;
 mod cli;
 mod drift;
+mod encryption;
 mod lifecycle;
 mod local;
 mod plugin;
