@@ -101,7 +101,7 @@ fn groups_and_users_come_change_are_mended_and_go() {
     );
     behind(
         &s,
-        r#"iam.put_group_policy(GroupName=developers, PolicyName="more", PolicyDocument='{"Version": "2012-10-17", "Statement": []}')"#,
+        r#"iam.put_group_policy(GroupName=developers, PolicyName="more", PolicyDocument='{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}]}')"#,
         &["update iam.group/developers"],
     );
     behind(&s, "iam.untag_user(UserName='carol', TagKeys=['Name'])", &["update iam.user/carol"]);
@@ -144,7 +144,7 @@ for _ in range(2):
 iam.create_login_profile(UserName="bob", Password="a-long-Passw0rd!")
 serial = iam.create_virtual_mfa_device(VirtualMFADeviceName="bob")["VirtualMFADevice"]["SerialNumber"]
 iam.enable_mfa_device(UserName="bob", SerialNumber=serial, AuthenticationCode1="123456", AuthenticationCode2="654321")
-iam.put_user_policy(UserName="bob", PolicyName="own", PolicyDocument='{"Version": "2012-10-17", "Statement": []}')
+iam.put_user_policy(UserName="bob", PolicyName="own", PolicyDocument='{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}]}')
 iam.attach_user_policy(UserName="bob", PolicyArn="arn:aws:iam::aws:policy/ReadOnlyAccess")
 iam.put_user_permissions_boundary(UserName="bob", PermissionsBoundary="arn:aws:iam::aws:policy/PowerUserAccess")
 iam.create_service_specific_credential(UserName="bob", ServiceName="codecommit.amazonaws.com")
