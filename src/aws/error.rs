@@ -148,7 +148,11 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
             "PriorityInUse",
         ]),
         "iam:CreateRole" | "iam:UpdateAssumeRolePolicy" => message.contains("nvalid principal"),
-        "iam:PutRolePolicy" | "iam:AttachRolePolicy" | "iam:TagRole" | "iam:PutGroupPolicy" | "iam:AddUserToGroup"
+        "iam:PutRolePolicy"
+        | "iam:AttachRolePolicy"
+        | "iam:TagRole"
+        | "iam:PutGroupPolicy"
+        | "iam:AddUserToGroup"
         | "iam:TagUser" => any(&["NoSuchEntity", "NoSuchEntityException"]),
         "logs:PutRetentionPolicy" | "logs:TagResource" => any(&["ResourceNotFoundException"]),
         // A key that was just made, or its policy, is not known to CloudWatch Logs yet.

@@ -229,7 +229,8 @@ mod tests {
     /// With the bucket of static files in it.
     fn graph() -> Graph {
         let mut graph = Graph::default();
-        let node = crate::engine::Node { key: ASSETS.parse().unwrap(), desired: json!({}), origin: String::new(), protect: false };
+        let node =
+            crate::engine::Node { key: ASSETS.parse().unwrap(), desired: json!({}), origin: String::new(), protect: false };
         graph.insert(node).unwrap();
         graph
     }
@@ -281,7 +282,9 @@ mod tests {
                 let condition = whole["Condition"].to_string();
                 let by_tag = condition.contains(r#"stack:name":"webapp"#) && condition.contains(r#"stack:env":"production"#);
                 let mine = |r: &String| {
-                    ["/webapp/production/", "${s3.bucket/assets.arn}", ":task-definition/webapp-production*:"].iter().any(|p| r.contains(p))
+                    ["/webapp/production/", "${s3.bucket/assets.arn}", ":task-definition/webapp-production*:"]
+                        .iter()
+                        .any(|p| r.contains(p))
                 };
                 assert!(by_tag || resources.iter().all(mine), "{whole}");
             }

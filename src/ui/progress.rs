@@ -71,7 +71,16 @@ struct State {
 impl State {
     fn new(now: Instant) -> State {
         let none = Duration::ZERO;
-        State { began: now, operations: 0, usual: none, done: 0, failed: 0, stopping: false, work: BTreeMap::new(), asked: BTreeSet::new() }
+        State {
+            began: now,
+            operations: 0,
+            usual: none,
+            done: 0,
+            failed: 0,
+            stopping: false,
+            work: BTreeMap::new(),
+            asked: BTreeSet::new(),
+        }
     }
 
     fn learn(&mut self, event: &Event, now: Instant) {

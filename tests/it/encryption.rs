@@ -79,7 +79,11 @@ open = {{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Principal"
 kms.put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps(open))"#
     );
     behind(&s, &open, &["update kms.key/main"]);
-    behind(&s, "client('logs').disassociate_kms_key(logGroupName='/stack/keyed/default/worker')", &["update logs.log_group/worker"]);
+    behind(
+        &s,
+        "client('logs').disassociate_kms_key(logGroupName='/stack/keyed/default/worker')",
+        &["update logs.log_group/worker"],
+    );
     // As a run leaves it that dies between the two calls: the key is found by its tags, and no second one made.
     behind(&s, "client('kms').delete_alias(AliasName='alias/keyed')", &["create kms.alias/main"]);
     assert_eq!(s.account.boto3(KEY, &json!(null))["id"], made["id"]);
@@ -116,7 +120,9 @@ result = {"state": key["KeyState"], "days": round(left.total_seconds() / 86400),
 
 #[test]
 fn another_environments_alias_is_not_ours_and_a_taken_one_is_refused() {
-    let s = Subject::new("stack: keyed\nregion: us-east-1\nkeys: { main: {}, blue: {} }\nenvironments: { blue: { keys: { blue: ~ } } }\n");
+    let s = Subject::new(
+        "stack: keyed\nregion: us-east-1\nkeys: { main: {}, blue: {} }\nenvironments: { blue: { keys: { blue: ~ } } }\n",
+    );
     // `alias/keyed-blue` is what the environment `blue` calls its main key, and the file without one its key `blue`.
     s.place.stack(&["apply", "s.yaml", "--yes", "--env", "blue"]).ok();
     let plan = s.place.stack(&["plan", "s.yaml"]).exits(1);
@@ -135,7 +141,8 @@ fn site(names: &str) -> String {
     format!("{SITE}certificates: {{ web: {{ domain: www.site.example, names: [{names}], zone: existing.zones.main }} }}\n")
 }
 
-const ZONE: &str = r#"result = client("route53").create_hosted_zone(Name="site.example", CallerReference="1")["HostedZone"]["Id"]"#;
+const ZONE: &str =
+    r#"result = client("route53").create_hosted_zone(Name="site.example", CallerReference="1")["HostedZone"]["Id"]"#;
 /// The names of the records that prove something, without what ACM puts in front.
 const PROOFS: &str = r#"
 sets = client("route53").list_resource_record_sets(HostedZoneId=args)["ResourceRecordSets"]
@@ -207,7 +214,8 @@ for record in api.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSe
     assert_eq!(proofs(), json!(["www.site.example."]));
 
     // Somebody else's certificate for the same name is proven by the same record: it outlives us.
-    let other = r#"result = client("acm").request_certificate(DomainName="www.site.example", ValidationMethod="DNS")["CertificateArn"]"#;
+    let other =
+        r#"result = client("acm").request_certificate(DomainName="www.site.example", ValidationMethod="DNS")["CertificateArn"]"#;
     let other = s.account.boto3(other, &json!(null));
     destroyed(&s, "site");
     assert_eq!(proofs(), json!(["www.site.example."]));
@@ -246,7 +254,10 @@ result = record["Name"] + " CNAME " + record["ResourceRecords"][0]["Value"]
     assert!(applied.stderr.contains(written.as_str().unwrap()), "{written}\n{}", applied.stderr);
     assert!(applied.stderr.contains("! acm.certificate/web waits for somebody"), "{}", applied.stderr);
     s.assert_in_step();
-    destroyed(&s, "site");
+    // What we did not write we do not take away.
+    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    let left = s.account.inventory("site", "default");
+    assert_eq!(left.as_object().unwrap().keys().collect::<Vec<_>>(), ["acm.validation"], "{left:#}");
 }
 
 #[test]

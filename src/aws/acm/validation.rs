@@ -53,14 +53,16 @@ async fn zone_id(cx: &Cx, zone: &str) -> Result<String> {
     let domain = format!("{}.", zone.trim_end_matches('.').to_ascii_lowercase());
     let answer = cx.cloud.route53.list_hosted_zones_by_name().dns_name(&domain).send().await.map_err(failed(OP))?;
     let public = |z: &&aws_sdk_route53::types::HostedZone| z.name() == domain && !z.config().is_some_and(|c| c.private_zone());
-    let ids: Vec<&str> =
-        answer.hosted_zones().iter().filter(public).map(|z| z.id().trim_start_matches("/hostedzone/")).collect();
+    let ids: Vec<&str> = answer.hosted_zones().iter().filter(public).map(|z| z.id().trim_start_matches("/hostedzone/")).collect();
     match ids[..] {
         [one] => Ok(one.to_owned()),
         [] => Err(Error::new(Class::NotFound, format!("this account has no public hosted zone `{zone}`"))
             .hint("write the id of the zone, `Z…`, or leave the zone out and write the record where the domain's DNS is")),
-        _ => Err(Error::new(Class::Invalid, format!("this account has {} public hosted zones `{zone}`: {}", ids.len(), ids.join(", ")))
-            .hint("write the id of the one that the domain is delegated to")),
+        _ => Err(Error::new(
+            Class::Invalid,
+            format!("this account has {} public hosted zones `{zone}`: {}", ids.len(), ids.join(", ")),
+        )
+        .hint("write the id of the one that the domain is delegated to")),
     }
 }
 
@@ -146,8 +148,7 @@ async fn is_shared(cx: &Cx, domain: &str) -> Result<bool> {
 
 impl Resource for Validation {
     const KIND: &'static str = "acm.validation";
-    const RULES: &'static [Rule] = 
-        &[Rule::immutable("zone"), Rule::immutable("domain"), Rule::set("certificates")];
+    const RULES: &'static [Rule] = &[Rule::immutable("zone"), Rule::immutable("domain"), Rule::set("certificates")];
     const USUAL: Usual = Usual::secs(2, 2);
     const TAGGED: bool = false;
     type Cloud = Clients;

@@ -143,7 +143,8 @@ async fn strip(cx: &Cx, user: &str) -> Result<()> {
         or_gone(call.send().await.map_err(failed("iam:DeleteUserPolicy")))?;
     }
     let pages = iam.list_attached_user_policies().user_name(user).into_paginator().items().send();
-    let attached = present(pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListAttachedUserPolicies")))?;
+    let attached =
+        present(pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListAttachedUserPolicies")))?;
     for arn in attached.into_iter().filter_map(|p| p.policy_arn) {
         let call = iam.detach_user_policy().user_name(user).policy_arn(arn);
         or_gone(call.send().await.map_err(failed("iam:DetachUserPolicy")))?;

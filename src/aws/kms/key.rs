@@ -157,12 +157,8 @@ impl Key {
 
 impl Resource for Key {
     const KIND: &'static str = "kms.key";
-    const RULES: &'static [Rule] = &[
-        Rule::policy("policy"),
-        Rule::after_create("rotation"),
-        Rule::after_create("rotation_days"),
-        Rule::exact("tags"),
-    ];
+    const RULES: &'static [Rule] =
+        &[Rule::policy("policy"), Rule::after_create("rotation"), Rule::after_create("rotation_days"), Rule::exact("tags")];
     const USUAL: Usual = Usual::secs(2, 1);
     const HOLDS_DATA: bool = true;
     type Cloud = Clients;

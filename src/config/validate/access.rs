@@ -62,7 +62,10 @@ fn group(checks: &mut Checks<'_>, path: &str, group: &Group) {
         }
     }
     if group.policies.len() > POLICIES {
-        let message = format!("`{path}` has {} managed policies, and AWS allows {POLICIES} unless it was asked for more", group.policies.len());
+        let message = format!(
+            "`{path}` has {} managed policies, and AWS allows {POLICIES} unless it was asked for more",
+            group.policies.len()
+        );
         let help = "make two groups of it, or ask for the quota `Managed policies per group`";
         checks.at(&format!("{path}.policies"), "many", Diagnostic::warning("many-policies", message).help(help));
     }

@@ -87,7 +87,11 @@ fn certificate(checks: &mut Checks<'_>, path: &str, section: &CertificateSection
             checks.at(place, "not a domain", Diagnostic::error("wrong-domain", message).help(help));
         } else if !seen.insert(domain) {
             let message = format!("`{}` is in this certificate twice", short(domain));
-            checks.at(place, "again", Diagnostic::warning("duplicate-name", message).help("each name once; `domain` is among them"));
+            checks.at(
+                place,
+                "again",
+                Diagnostic::warning("duplicate-name", message).help("each name once; `domain` is among them"),
+            );
         }
     }
     if section.domain.len() > 64 && wrong_domain(&section.domain).is_none() {

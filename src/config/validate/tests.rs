@@ -56,9 +56,7 @@ fn keys_certificates_and_people_that_may_not_be_meant_so() {
 
 #[test]
 fn certificates_may_be_named_in_three_ways() {
-    for certificate in
-        ["certificates.main", "existing.certificates.old", "arn:aws:acm:us-east-1:123456789012:certificate/1"]
-    {
+    for certificate in ["certificates.main", "existing.certificates.old", "arn:aws:acm:us-east-1:123456789012:certificate/1"] {
         let text = format!(
             "stack: a\nregion: us-east-1\nservices: {{web: {{image: i, port: 80, routes: [/*]}}}}\nload_balancer: {{certificate: \"{certificate}\"}}\ncdn: {{certificate: \"{certificate}\", aliases: [www.example.com]}}\ncertificates: {{main: {{domain: www.example.com, zone: existing.zones.main}}}}\nexisting: {{zones: {{main: example.com}}, certificates: {{old: old.example.com}}}}\n"
         );
