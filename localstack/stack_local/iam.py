@@ -50,3 +50,13 @@ def delete_virtual_mfa_device(call: Call) -> dict:
     if any(serial in user.mfa_devices for user in _iam(call).users.values()):
         raise fault("DeleteConflict", "MFA VirtualDevice in use. Must deactivate first.", status=409)
     return call.stock()
+
+
+@operations.on("ListServiceSpecificCredentials")
+def list_service_specific_credentials(call: Call) -> dict:
+    user = _iam(call).users.get(call.get("UserName"))
+    if call.get("ServiceName") or user is None:
+        return call.stock()
+    # Of every service, which LocalStack takes for a service called None.
+    kept = [{key: value for key, value in known.items() if key != "ServicePassword"} for known in user.service_specific_credentials]
+    return {"ServiceSpecificCredentials": kept}

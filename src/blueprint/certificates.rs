@@ -60,13 +60,19 @@ pub fn misplaced(certificates: &Certificates, stack: &Stack, facts: &Facts<'_>) 
         .collect()
 }
 
+/// What one record proves: the certificates that ask for it, and where in the file the first of them is.
+struct Proven {
+    certificates: Vec<Ref<Certificate>>,
+    origin: String,
+}
+
 pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<Certificates, Error> {
     let mut out = Certificates::default();
     // A listener and a distribution serve with a certificate only once it is issued.
     let arn = |certificate: &Ref<Certificate>| certificate.clone().attr("arn").ready().to_string();
     let here = facts.scope.region == CLOUDFRONT_REGION;
     let used = |by: Option<&String>, text: &str| by.is_some_and(|used| used == text);
-    let mut proofs: BTreeMap<(String, String), (Vec<Ref<Certificate>>, String)> = BTreeMap::new();
+    let mut proofs: BTreeMap<(String, String), Proven> = BTreeMap::new();
     for (name, section) in &stack.certificates {
         let origin = format!("certificates.{name}");
         let text = origin.clone();
@@ -86,8 +92,9 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<Cer
             if let Some(zone) = &zone {
                 let domains: BTreeSet<&str> = section.names.iter().chain([&section.domain]).map(|n| bare(n)).collect();
                 for domain in domains {
-                    let proof = proofs.entry((zone.clone(), domain.to_owned())).or_insert_with(|| (Vec::new(), origin.clone()));
-                    proof.0.push(certificate.clone());
+                    let first = || Proven { certificates: Vec::new(), origin: origin.clone() };
+                    let proven = proofs.entry((zone.clone(), domain.to_owned())).or_insert_with(first);
+                    proven.certificates.push(certificate.clone());
                 }
             }
             Ok(certificate)
@@ -107,8 +114,9 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<Cer
             out.global.insert(text, arn(&certificate));
         }
     }
-    for ((zone, domain), (certificates, origin)) in proofs {
-        graph.add(validation_name(&domain), &origin, &Validation { zone, domain, certificates })?;
+    for ((zone, domain), proven) in proofs {
+        let validation = Validation { zone, domain: domain.clone(), certificates: proven.certificates };
+        graph.add(validation_name(&domain), &proven.origin, &validation)?;
     }
     for (name, known) in &facts.existing.certificates {
         let text = format!("existing.certificates.{name}");

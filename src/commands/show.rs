@@ -127,7 +127,7 @@ fn objects(snapshot: &Snapshot, registry: &Registry<Clients>) -> Vec<Object> {
             };
             let state = match &seen.state {
                 Readiness::Ready => "ready".to_owned(),
-                Readiness::Waiting { status, .. } => status.clone(),
+                Readiness::Waiting { status, .. } => status.replace('\n', ": "),
                 Readiness::Failed(why) => format!("failed: {why}"),
                 Readiness::Gone => return None,
             };

@@ -558,7 +558,7 @@ fn compare<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, ids: &Ids) -> Item {
     } else if !item.changes.is_empty() {
         item.action = Action::Update;
     } else if let Readiness::Waiting { status, .. } = &seen.state {
-        item.reason = Some(format!("AWS is still at it: {status}"));
+        item.reason = Some(format!("AWS is still at it: {}", status.replace('\n', ": ")));
     }
     item
 }

@@ -103,7 +103,7 @@ pub enum Readiness {
     Ready,
     /// AWS is at it; in AWS's own words.
     Waiting {
-        /// AWS's status, and what else it says.
+        /// AWS's status, and what else it says. After a line break: what somebody must do, without which it goes on for ever.
         status: String,
         /// From 0 to 1, when AWS tells.
         progress: Option<f32>,

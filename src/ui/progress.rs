@@ -2,7 +2,7 @@
 //!
 //! Every reporter may be dropped at any time: its thread ends with it, and the terminal is left clean.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
@@ -64,12 +64,23 @@ struct State {
     failed: usize,
     stopping: bool,
     work: BTreeMap<(Key, Verb), Work>,
+    /// What people were asked to do.
+    asked: BTreeSet<(Key, String)>,
 }
 
 impl State {
     fn new(now: Instant) -> State {
         let none = Duration::ZERO;
-        State { began: now, operations: 0, usual: none, done: 0, failed: 0, stopping: false, work: BTreeMap::new() }
+        State {
+            began: now,
+            operations: 0,
+            usual: none,
+            done: 0,
+            failed: 0,
+            stopping: false,
+            work: BTreeMap::new(),
+            asked: BTreeSet::new(),
+        }
     }
 
     fn learn(&mut self, event: &Event, now: Instant) {
@@ -98,9 +109,20 @@ impl State {
 
     fn status(&mut self, key: &Key, verb: Verb, status: &str, retrying: bool) {
         if let Some(work) = self.work.get_mut(&(key.clone(), verb)) {
-            work.status = Some(clean(status).into_owned());
+            work.status = Some(clean(status.lines().next().unwrap_or_default()).into_owned());
             work.retrying = retrying;
         }
+    }
+
+    /// What somebody must do before it can go on: said once, in full, to be copied.
+    fn asks(&mut self, event: &Event, look: &Look) -> Vec<String> {
+        let Event::Status { key, status, .. } = event else { return Vec::new() };
+        let Some((_, todo)) = status.split_once('\n') else { return Vec::new() };
+        if !self.asked.insert((key.clone(), todo.to_owned())) {
+            return Vec::new();
+        }
+        let head = look.paint(CHANGED, &format!("! {} waits for somebody", clean(&key.to_string())));
+        std::iter::once(head).chain(todo.lines().map(|line| format!("    {}", clean(line)))).collect()
     }
 
     /// The operations under way, the one that began first at the top.
@@ -256,8 +278,12 @@ impl Live {
 
 impl Reporter for Live {
     fn event(&self, event: &Event) {
-        locked(&self.state).learn(event, Instant::now());
-        let lines = lasting(event, &self.look);
+        let mut lines = {
+            let mut state = locked(&self.state);
+            state.learn(event, Instant::now());
+            state.asks(event, &self.look)
+        };
+        lines.extend(lasting(event, &self.look));
         if !lines.is_empty() {
             self.bar.println(lines.join("\n"));
         }
@@ -332,7 +358,11 @@ impl Reporter for Log {
             Event::Started { key, verb, usual } if *usual > LONG => {
                 vec![format!("  {} {} (usually {})", clean(&key.to_string()), doing(*verb), roughly(*usual))]
             }
-            other => lasting(other, &self.look),
+            other => {
+                let mut lines = state.asks(other, &self.look);
+                lines.extend(lasting(other, &self.look));
+                lines
+            }
         };
         write_lines(to, &lines);
     }

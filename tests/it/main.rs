@@ -5,12 +5,14 @@
 // In a test a panic is the message, and what is printed is for whoever runs it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
+mod access;
 mod architecture;
 mod caches;
 mod calls;
 mod cli;
 mod drift;
 mod existing;
+mod encryption;
 mod lifecycle;
 mod local;
 mod plugin;

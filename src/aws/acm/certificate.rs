@@ -62,7 +62,7 @@ fn state(detail: &CertificateDetail, zone: Option<&str>) -> Readiness {
             Readiness::waiting(match (zone, records.is_empty()) {
                 (_, true) => format!("{said}: ACM has not said yet how to prove it"),
                 (Some(zone), _) => format!("{said}: until ACM has seen the record in the zone {zone}"),
-                (None, _) => format!("{said}: write into the DNS of the domain: {}", records.join("; ")),
+                (None, _) => format!("{said}\nwrite this into the DNS of the domain: {}", records.join(" and ")),
             })
         }
         Some(_) => Readiness::Failed(match detail.failure_reason() {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{account, inline, or_gone, path};
 use crate::aws::error::{failed, incomplete};
-use crate::aws::{Clients, Cx, names, written};
+use crate::aws::{Clients, Cx, names, present, written};
 use crate::engine::{Claim, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
 
 /// How long a group's name may be.
@@ -56,7 +56,7 @@ fn observed(cx: &Cx, group: &GroupDetail) -> Option<Observed<Group>> {
 
 async fn attached(cx: &Cx, group: &str) -> Result<Vec<String>> {
     let pages = cx.cloud.iam.list_attached_group_policies().group_name(group).into_paginator().items().send();
-    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListAttachedGroupPolicies"))?;
+    let all = present(pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListAttachedGroupPolicies")))?;
     Ok(all.into_iter().filter_map(|p| p.policy_arn).collect())
 }
 
@@ -137,7 +137,7 @@ impl Resource for Group {
             detach(cx, name, &policy).await?;
         }
         let pages = iam.list_group_policies().group_name(name).into_paginator().items().send();
-        let inline = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListGroupPolicies"))?;
+        let inline = present(pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListGroupPolicies")))?;
         for policy in inline {
             drop_inline(cx, name, &policy).await?;
         }

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use super::{Group, account, or_gone, path, to_sdk};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::tags::{TagEdit, from_pairs};
-use crate::aws::{Clients, Cx, Tags, ids};
+use crate::aws::{Clients, Cx, Tags, ids, present};
 use crate::engine::{Claim, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// A person, or a program that has keys of its own. We make no keys and no passwords: whoever has one made it, and it
@@ -64,7 +64,7 @@ fn observed(cx: &Cx, user: &UserDetail) -> Option<Observed<User>> {
 
 async fn groups_of(cx: &Cx, user: &str) -> Result<Vec<String>> {
     let pages = cx.cloud.iam.list_groups_for_user().user_name(user).into_paginator().items().send();
-    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListGroupsForUser"))?;
+    let all = present(pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListGroupsForUser")))?;
     Ok(all.into_iter().map(|g| g.group_name).collect())
 }
 
@@ -75,13 +75,13 @@ async fn leave(cx: &Cx, user: &str, group: &str) -> Result<()> {
 
 async fn access_keys(cx: &Cx, user: &str) -> Result<Vec<String>> {
     let pages = cx.cloud.iam.list_access_keys().user_name(user).into_paginator().items().send();
-    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListAccessKeys"))?;
+    let all = present(pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListAccessKeys")))?;
     Ok(all.into_iter().filter_map(|k| k.access_key_id).collect())
 }
 
 async fn mfa_devices(cx: &Cx, user: &str) -> Result<Vec<String>> {
     let pages = cx.cloud.iam.list_mfa_devices().user_name(user).into_paginator().items().send();
-    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListMFADevices"))?;
+    let all = present(pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListMFADevices")))?;
     Ok(all.into_iter().map(|d| d.serial_number).collect())
 }
 
@@ -91,6 +91,8 @@ async fn has_login(cx: &Cx, user: &str) -> Result<bool> {
         other => other.map(|_| true),
     }
 }
+
+// Whether the user is there at all, only `DeleteUser` says: nothing in a list is no reason to stop before it.
 
 /// Takes away everything by which the user could sign in: from here on the user can do nothing.
 async fn lock_out(cx: &Cx, user: &str) -> Result<()> {
@@ -110,20 +112,20 @@ async fn lock_out(cx: &Cx, user: &str) -> Result<()> {
         }
     }
     let pages = iam.list_signing_certificates().user_name(user).into_paginator().items().send();
-    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListSigningCertificates"))?;
+    let all = present(pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListSigningCertificates")))?;
     for certificate in all {
         let call = iam.delete_signing_certificate().user_name(user).certificate_id(certificate.certificate_id);
         or_gone(call.send().await.map_err(failed("iam:DeleteSigningCertificate")))?;
     }
     let pages = iam.list_ssh_public_keys().user_name(user).into_paginator().items().send();
-    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListSSHPublicKeys"))?;
+    let all = present(pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListSSHPublicKeys")))?;
     for key in all {
         let call = iam.delete_ssh_public_key().user_name(user).ssh_public_key_id(key.ssh_public_key_id);
         or_gone(call.send().await.map_err(failed("iam:DeleteSSHPublicKey")))?;
     }
     let answer = iam.list_service_specific_credentials().user_name(user).send().await;
-    let answer = answer.map_err(failed("iam:ListServiceSpecificCredentials"))?;
-    for known in answer.service_specific_credentials.unwrap_or_default() {
+    let answer = answer.map_err(failed("iam:ListServiceSpecificCredentials"));
+    for known in present(answer.map(|a| a.service_specific_credentials.unwrap_or_default()))? {
         let id = known.service_specific_credential_id;
         let call = iam.delete_service_specific_credential().user_name(user).service_specific_credential_id(id);
         or_gone(call.send().await.map_err(failed("iam:DeleteServiceSpecificCredential")))?;
@@ -135,13 +137,14 @@ async fn lock_out(cx: &Cx, user: &str) -> Result<()> {
 async fn strip(cx: &Cx, user: &str) -> Result<()> {
     let iam = &cx.cloud.iam;
     let pages = iam.list_user_policies().user_name(user).into_paginator().items().send();
-    let inline = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListUserPolicies"))?;
+    let inline = present(pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListUserPolicies")))?;
     for policy in inline {
         let call = iam.delete_user_policy().user_name(user).policy_name(policy);
         or_gone(call.send().await.map_err(failed("iam:DeleteUserPolicy")))?;
     }
     let pages = iam.list_attached_user_policies().user_name(user).into_paginator().items().send();
-    let attached = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListAttachedUserPolicies"))?;
+    let attached =
+        present(pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListAttachedUserPolicies")))?;
     for arn in attached.into_iter().filter_map(|p| p.policy_arn) {
         let call = iam.detach_user_policy().user_name(user).policy_arn(arn);
         or_gone(call.send().await.map_err(failed("iam:DetachUserPolicy")))?;

@@ -194,7 +194,9 @@ def people_and_roles():
         tags = iam.list_user_tags(UserName=name)["Tags"]
         if ours(tags, name, user["Path"]):
             keys = [key["AccessKeyId"] for key in pages("iam", "list_access_keys", "AccessKeyMetadata", UserName=name)]
-            put("iam.user", name, user, Tags=tags, AccessKeys=keys)
+            groups = sorted(group["GroupName"] for group in pages("iam", "list_groups_for_user", "Groups", UserName=name))
+            devices = [device["SerialNumber"] for device in pages("iam", "list_mfa_devices", "MFADevices", UserName=name)]
+            put("iam.user", name, user, Tags=tags, AccessKeys=keys, Groups=groups, MFADevices=devices)
     for profile in pages("iam", "list_instance_profiles", "InstanceProfiles"):
         if ours(profile.get("Tags"), profile["InstanceProfileName"], profile["Path"]):
             put("iam.instance-profile", profile["InstanceProfileName"], profile)
@@ -254,11 +256,21 @@ def secrets_and_keys():
         tags = client("kms").list_resource_tags(KeyId=key["KeyId"])["Tags"]
         if ours(tags):
             put("kms.key", key["KeyId"], described, Tags=tags_of(tags))
+    theirs = set()
     for certificate in pages("acm", "list_certificates", "CertificateSummaryList"):
         arn = certificate["CertificateArn"]
         tags = client("acm").list_tags_for_certificate(CertificateArn=arn)["Tags"]
+        described = client("acm").describe_certificate(CertificateArn=arn)["Certificate"]
         if ours(tags):
-            put("acm.certificate", arn, client("acm").describe_certificate(CertificateArn=arn)["Certificate"], Tags=tags)
+            put("acm.certificate", arn, described, Tags=tags)
+        else:
+            theirs |= {option.get("ResourceRecord", {}).get("Name") for option in described.get("DomainValidationOptions", [])}
+    # A record that proves a domain to nobody else.
+    for zone in pages("route53", "list_hosted_zones", "HostedZones"):
+        for record in pages("route53", "list_resource_record_sets", "ResourceRecordSets", HostedZoneId=zone["Id"]):
+            values = [value["Value"] for value in record.get("ResourceRecords", [])]
+            if any(value.endswith(".acm-validations.aws.") for value in values) and record["Name"] not in theirs:
+                put("acm.validation", zone["Id"] + "/" + record["Name"], record)
 
 
 def edge_and_money():
