@@ -26,6 +26,7 @@ SECONDS = {
     "elasticache.modify": 420,
     "elasticache.delete": 360,
     "cloudfront.deploy": 240,
+    "cloudfront.invalidate": 60,
 }
 
 # What AWS goes on listing after it is gone. Real seconds, not scaled: whoever forgets to look at the state
