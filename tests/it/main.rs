@@ -7,6 +7,7 @@
 
 mod architecture;
 mod calls;
+mod cdn;
 mod cli;
 mod drift;
 mod lifecycle;
