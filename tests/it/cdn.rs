@@ -424,6 +424,13 @@ result = [cf.get_invalidation(DistributionId=distribution(), Id=b["Id"])["Invali
     assert!(changes[1].when - changes[0].when > std::time::Duration::from_secs(1), "{changes:?}");
 }
 
+#[test]
+fn help_of_the_two_commands() {
+    let place = crate::support::run::Place::new();
+    insta::assert_snapshot!("help_invalidate", place.stack(&["invalidate", "--help"]).ok().stdout);
+    insta::assert_snapshot!("help_assets_push", place.stack(&["assets", "push", "--help"]).ok().stdout);
+}
+
 /// What S3 keeps: key, type and how long it may be kept.
 fn stored(s: &Subject) -> Value {
     python(
