@@ -29,6 +29,7 @@ SECONDS = {
     "elasticache.tag": 30,
     "cloudfront.deploy": 240,
     "acm.issue": 120,
+    "cloudfront.invalidate": 60,
 }
 
 # What AWS goes on listing after it is gone. Real seconds, not scaled: whoever forgets to look at the state

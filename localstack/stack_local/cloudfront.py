@@ -4,7 +4,8 @@ import copy
 from xml.etree import ElementTree
 
 from stack_local.clock import clock
-from stack_local.core import Call, Operations, Store, fault, hex_id, listed, now, pairs
+from stack_local.cloudfront_config import MANAGED, aliases_of, check, complete, uses
+from stack_local.core import Call, Operations, Store, fault, hex_id, listed, now, page, pairs
 
 operations = Operations("cloudfront")
 
@@ -32,6 +33,8 @@ class _Kept:
 class _State:
     def __init__(self):
         self.distributions: dict[str, _Kept] = {}
+        # A caller reference is used up for ever: by which distribution, though that may be long gone.
+        self.references: dict[str, str] = {}
         self.policies: dict[str, dict[str, _Kept]] = {kind: {} for kind in _KINDS}
 
 
@@ -61,69 +64,9 @@ def _distribution(call: Call) -> _Kept:
     return found
 
 
-def _behavior(given: dict) -> dict:
-    """A cache behaviour with what AWS fills in."""
-    nothing = {"Quantity": 0}
-    methods = {"Quantity": 2, "Items": ["HEAD", "GET"], "CachedMethods": {"Quantity": 2, "Items": ["HEAD", "GET"]}}
-    return {
-        "TrustedSigners": {"Enabled": False, "Quantity": 0},
-        "TrustedKeyGroups": {"Enabled": False, "Quantity": 0},
-        "AllowedMethods": methods,
-        "SmoothStreaming": False,
-        "Compress": False,
-        "LambdaFunctionAssociations": nothing,
-        "FunctionAssociations": nothing,
-        "FieldLevelEncryptionId": "",
-    } | given
-
-
-def _complete(given: dict) -> dict:
-    config = copy.deepcopy(given)
-    origins = config["Origins"]["Items"]
-    for origin in origins:
-        origin.setdefault("OriginPath", "")
-        origin.setdefault("CustomHeaders", {"Quantity": 0})
-        origin.setdefault("ConnectionAttempts", 3)
-        origin.setdefault("ConnectionTimeout", 10)
-        origin.setdefault("OriginShield", {"Enabled": False})
-        origin.setdefault("OriginAccessControlId", "")
-        if "CustomOriginConfig" in origin:
-            defaults = {"OriginReadTimeout": 30, "OriginKeepaliveTimeout": 5, "OriginSslProtocols": {"Quantity": 1, "Items": ["TLSv1.2"]}}
-            origin["CustomOriginConfig"] = defaults | origin["CustomOriginConfig"]
-    config["DefaultCacheBehavior"] = _behavior(config["DefaultCacheBehavior"])
-    behaviors = config.get("CacheBehaviors") or {"Quantity": 0}
-    if behaviors.get("Items"):
-        behaviors["Items"] = [_behavior(item) for item in behaviors["Items"]]
-    config["CacheBehaviors"] = behaviors
-    for behavior in [config["DefaultCacheBehavior"], *behaviors.get("Items", [])]:
-        if behavior["TargetOriginId"] not in [origin["Id"] for origin in origins]:
-            raise fault("NoSuchOrigin", "One or more of your origins or origin groups do not exist.", status=404)
-    defaults = {
-        "Aliases": {"Quantity": 0},
-        "DefaultRootObject": "",
-        "OriginGroups": {"Quantity": 0},
-        "CustomErrorResponses": {"Quantity": 0},
-        "Comment": "",
-        "Logging": {"Enabled": False, "IncludeCookies": False, "Bucket": "", "Prefix": ""},
-        "PriceClass": "PriceClass_All",
-        "ViewerCertificate": {"CloudFrontDefaultCertificate": True, "SSLSupportMethod": "vip", "MinimumProtocolVersion": "TLSv1", "CertificateSource": "cloudfront"},
-        "Restrictions": {"GeoRestriction": {"RestrictionType": "none", "Quantity": 0}},
-        "WebACLId": "",
-        "HttpVersion": "http2",
-        "IsIPV6Enabled": True,
-        "ContinuousDeploymentPolicyId": "",
-        "Staging": False,
-    }
-    return defaults | config
-
-
-def _aliases(config: dict) -> set[str]:
-    return set(config["Aliases"].get("Items") or [])
-
-
 def _check_aliases(call: Call, config: dict, mine: _Kept | None) -> None:
     for other in _of(call).distributions.values():
-        if other is not mine and _aliases(other.config) & _aliases(config):
+        if other is not mine and aliases_of(other.config) & aliases_of(config):
             raise fault("CNAMEAlreadyExists", "One or more of the CNAMEs you provided are already associated with a different resource.", status=409)
 
 
@@ -138,7 +81,7 @@ def _distribution_shown(call: Call, kept: _Kept) -> dict:
         "ActiveTrustedSigners": {"Enabled": False, "Quantity": 0},
         "ActiveTrustedKeyGroups": {"Enabled": False, "Quantity": 0},
         "DistributionConfig": copy.deepcopy(kept.config),
-        "AliasICPRecordals": [{"CNAME": name, "ICPRecordalStatus": "APPROVED"} for name in sorted(_aliases(kept.config))],
+        "AliasICPRecordals": [{"CNAME": name, "ICPRecordalStatus": "APPROVED"} for name in sorted(aliases_of(kept.config))],
     }
 
 
@@ -146,19 +89,24 @@ def _distribution_shown(call: Call, kept: _Kept) -> dict:
 def create_distribution(call: Call) -> dict:
     tagged = call.get("DistributionConfigWithTags")
     given = tagged["DistributionConfig"] if tagged else call["DistributionConfig"]
-    config = _complete(given)
-    for other in _of(call).distributions.values():
-        if other.config["CallerReference"] == config["CallerReference"]:
-            if other.config != config:
-                raise fault("DistributionAlreadyExists", "The caller reference that you are using to create a distribution is associated with another distribution.", status=409)
-            return _answer(call, other)
+    used = _of(call).references.get(given["CallerReference"])
+    if used:
+        raise fault("DistributionAlreadyExists", f"The caller reference that you are using to create a distribution is associated with another distribution. Already exists: {used}", status=409)
+    config = _checked(call, given)
     _check_aliases(call, config, None)
     kept = _Kept(config)
     kept.timer = clock.timer("cloudfront.deploy")
     if tagged:
         kept.tags = pairs(tagged["Tags"].get("Items"))
     _of(call).distributions[kept.id] = kept
+    _of(call).references[config["CallerReference"]] = kept.id
     return _answer(call, kept)
+
+
+def _checked(call: Call, given: dict) -> dict:
+    config = complete(given)
+    check(config, call.account, _of(call).policies)
+    return config
 
 
 def _answer(call: Call, kept: _Kept) -> dict:
@@ -182,7 +130,7 @@ def get_distribution_config(call: Call) -> dict:
 def update_distribution(call: Call) -> dict:
     kept = _distribution(call)
     kept.match(call.get("IfMatch"))
-    config = _complete(call["DistributionConfig"])
+    config = _checked(call, call["DistributionConfig"])
     if config["CallerReference"] != kept.config["CallerReference"]:
         raise fault("IllegalUpdate", "The update contains modifications that are not allowed.")
     _check_aliases(call, config, kept)
@@ -208,8 +156,17 @@ def list_distributions(call: Call) -> dict:
     for kept in _of(call).distributions.values():
         view = _distribution_shown(call, kept)
         config = view.pop("DistributionConfig")
+        # Nobody knows why this is in capitals here.
+        config["HttpVersion"] = config["HttpVersion"].upper()
         items.append(view | {field: value for field, value in config.items() if field not in ("CallerReference", "Logging", "DefaultRootObject")} | {"ETag": kept.etag})
-    return {"DistributionList": {"Marker": "", "MaxItems": 100, "IsTruncated": False, "Quantity": len(items), "Items": items}}
+    return {"DistributionList": _page(call, items)}
+
+
+def _page(call: Call, items: list) -> dict:
+    size = int(call.get("MaxItems", 100))
+    some, after = page(items, call.get("Marker"), size, 100)
+    shown = {"Marker": call.get("Marker", ""), "MaxItems": size, "IsTruncated": after is not None, "Quantity": len(some), "Items": some}
+    return shown | {"NextMarker": after} if after else shown
 
 
 # Invalidations
@@ -220,9 +177,25 @@ def create_invalidation(call: Call) -> dict:
     kept = _of(call).distributions.get(call["DistributionId"])
     if kept is None:
         raise fault("NoSuchDistribution", "The specified distribution does not exist.", status=404)
-    view = {"Id": f"I{hex_id(13).upper()}", "CreateTime": now(), "InvalidationBatch": copy.deepcopy(call["InvalidationBatch"])}
-    kept.invalidations[view["Id"]] = (view, clock.timer("cloudfront.deploy"))
-    return {"Location": f"https://cloudfront.amazonaws.com/2020-05-31/distribution/{kept.id}/invalidation/{view['Id']}", "Invalidation": view | {"Status": "InProgress"}}
+    batch = copy.deepcopy(call["InvalidationBatch"])
+    paths = batch["Paths"].get("Items") or []
+    if not paths or len(paths) != batch["Paths"]["Quantity"]:
+        raise fault("InconsistentQuantities", "The value of Quantity and the size of Items don't match.")
+    if any(not path.startswith("/") or "*" in path[:-1] for path in paths):
+        raise fault("InvalidArgument", "Your request contains one or more invalid invalidation paths.")
+    for view, timer in kept.invalidations.values():
+        if view["InvalidationBatch"]["CallerReference"] == batch["CallerReference"]:
+            if view["InvalidationBatch"] != batch:
+                raise fault("InvalidArgument", "Your request contains a caller reference that was used for a previous invalidation batch for the same distribution.")
+            return _invalidation_answer(kept, view, "Completed" if timer.done() else "InProgress")
+    view = {"Id": f"I{hex_id(13).upper()}", "CreateTime": now(), "InvalidationBatch": batch}
+    kept.invalidations[view["Id"]] = (view, clock.timer("cloudfront.invalidate"))
+    return _invalidation_answer(kept, view, "InProgress")
+
+
+def _invalidation_answer(kept: _Kept, view: dict, status: str) -> dict:
+    location = f"https://cloudfront.amazonaws.com/2020-05-31/distribution/{kept.id}/invalidation/{view['Id']}"
+    return {"Location": location, "Invalidation": view | {"Status": status}}
 
 
 @operations.on("GetInvalidation")
@@ -244,7 +217,6 @@ def list_invalidations(call: Call) -> dict:
 # Origin access controls and the three kinds of policy
 
 
-
 def _config_name(kind: str) -> str:
     return f"{kind}Config"
 
@@ -254,19 +226,17 @@ def _policy_shown(kind: str, kept: _Kept) -> dict:
     return view if kind == "OriginAccessControl" else view | {"LastModifiedTime": kept.modified}
 
 
-def _uses(config: dict, kind: str, identifier: str) -> bool:
-    if kind == "OriginAccessControl":
-        return any(origin["OriginAccessControlId"] == identifier for origin in config["Origins"]["Items"])
-    behaviors = [config["DefaultCacheBehavior"], *config["CacheBehaviors"].get("Items", [])]
-    return any(behavior.get(f"{kind}Id") == identifier for behavior in behaviors)
-
-
 def _serve(kind: str) -> None:
     words, config_name = _KINDS[kind], _config_name(kind)
     plural = f"{kind}List"
 
-    def find(call: Call) -> _Kept:
-        found = _of(call).policies[kind].get(call["Id"])
+    # AWS's own: nobody's to change, and known by their names.
+    managed = {identifier: _managed(identifier, name) for identifier, name in MANAGED.get(kind, {}).items()}
+
+    def find(call: Call, to_change: bool = False) -> _Kept:
+        if to_change and call["Id"] in managed:
+            raise fault("AccessDenied", "Managed policies cannot be changed.", status=403)
+        found = _of(call).policies[kind].get(call["Id"]) or managed.get(call["Id"])
         if found is None:
             raise fault(words["missing"], f"The {kind} does not exist.", status=404)
         return found
@@ -295,7 +265,7 @@ def _serve(kind: str) -> None:
 
     @operations.on(f"Update{kind}")
     def update(call: Call) -> dict:
-        kept = find(call)
+        kept = find(call, to_change=True)
         kept.match(call.get("IfMatch"))
         check_name(call, call[config_name], kept)
         kept.change(copy.deepcopy(call[config_name]))
@@ -303,9 +273,9 @@ def _serve(kind: str) -> None:
 
     @operations.on(f"Delete{kind}")
     def delete(call: Call) -> dict:
-        kept = find(call)
+        kept = find(call, to_change=True)
         kept.match(call.get("IfMatch"))
-        if any(_uses(distribution.config, kind, kept.id) for distribution in _of(call).distributions.values()):
+        if any(uses(distribution.config, kind, kept.id) for distribution in _of(call).distributions.values()):
             raise fault(words["in_use"], f"Cannot delete the {kind} because it is attached to one or more distributions.", status=409)
         del _of(call).policies[kind][kept.id]
         return {}
@@ -314,13 +284,18 @@ def _serve(kind: str) -> None:
 
     @operations.on(list_name)
     def every(call: Call) -> dict:
-        """The account's own: AWS's managed policies are not here."""
         kept = list(_of(call).policies[kind].values())
         if kind == "OriginAccessControl":
-            items = [{"Id": k.id, "Description": ""} | copy.deepcopy(k.config) for k in kept]
-            return {plural: {"Marker": "", "MaxItems": 100, "IsTruncated": False, "Quantity": len(items), "Items": items}}
-        items = [{"Type": "custom", kind: _policy_shown(kind, k)} for k in kept] if call.get("Type") != "managed" else []
+            return {plural: _page(call, [{"Id": k.id, "Description": ""} | copy.deepcopy(k.config) for k in kept])}
+        both = {"managed": list(managed.values()), "custom": kept}
+        items = [{"Type": which, kind: _policy_shown(kind, k)} for which, some in both.items() if call.get("Type", which) == which for k in some]
         return {plural: {"MaxItems": 100, "Quantity": len(items), "Items": items}}
+
+
+def _managed(identifier: str, name: str) -> _Kept:
+    kept = _Kept({"Name": name})
+    kept.id = identifier
+    return kept
 
 
 for _kind in _KINDS:

@@ -32,10 +32,57 @@ class Distributions(Case):
         self.cloudfront.delete_distribution(Id=name, IfMatch=new)
         self.refused("NoSuchDistribution", self.cloudfront.get_distribution, 404, Id=name)
 
-    def test_a_caller_reference_is_used_once(self):
-        made = self.create("reference")["Distribution"]
-        self.assertEqual(self.create("reference")["Distribution"]["Id"], made["Id"])
-        self.refused("DistributionAlreadyExists", self.create, 409, name="reference", PriceClass="PriceClass_100")
+    def end(self, name: str) -> None:
+        read = self.cloudfront.get_distribution_config(Id=name)
+        off = self.cloudfront.update_distribution(Id=name, IfMatch=read["ETag"], DistributionConfig=read["DistributionConfig"] | {"Enabled": False})
+        self.cloudfront.delete_distribution(Id=name, IfMatch=off["ETag"])
+
+    def test_a_caller_reference_is_used_up_for_ever(self):
+        made = self.create("reference")["Distribution"]["Id"]
+        self.refused("DistributionAlreadyExists", self.create, 409, says=f"Already exists: {made}", name="reference")
+        self.refused("DistributionAlreadyExists", self.create, 409, says=made, name="reference", PriceClass="PriceClass_100")
+        self.end(made)
+        self.refused("DistributionAlreadyExists", self.create, 409, says=made, name="reference")
+
+    def test_what_it_refers_to_must_be_there(self):
+        behavior = config("x")["DefaultCacheBehavior"]
+        nobodys = "00000000-0000-0000-0000-000000000000"
+        for kind in ("CachePolicy", "OriginRequestPolicy", "ResponseHeadersPolicy"):
+            self.refused(f"NoSuch{kind}", self.create, 404, name=kind, DefaultCacheBehavior=behavior | {f"{kind}Id": nobodys})
+        self.refused("NoSuchOrigin", self.create, 404, name="origin", DefaultCacheBehavior=behavior | {"TargetOriginId": "other"})
+        self.refused("InvalidArgument", self.create, 400, name="none", DefaultCacheBehavior={k: v for k, v in behavior.items() if k != "CachePolicyId"})
+        self.refused("InconsistentQuantities", self.create, 400, name="count", Aliases={"Quantity": 1})
+        origins = config("x")["Origins"]
+        origins["Items"][0]["OriginAccessControlId"] = "ENOBODYS"
+        self.refused("InvalidOriginAccessControl", self.create, 400, name="control", Origins=origins)
+        origins = {"Quantity": 1, "Items": [{"Id": "app", "DomainName": "app.example.com"}]}
+        self.refused("InvalidOrigin", self.create, 400, name="no-config", Origins=origins)
+        two = [behavior | {"PathPattern": "/a/*"}] * 2
+        self.refused("InvalidArgument", self.create, 400, name="twice", CacheBehaviors={"Quantity": 2, "Items": two})
+
+    def test_aliases_need_a_certificate_in_the_right_region(self):
+        aliases = {"Quantity": 1, "Items": ["alias.example.com"]}
+        self.refused("InvalidViewerCertificate", self.create, 400, name="bare", Aliases=aliases)
+        far = {"ACMCertificateArn": "arn:aws:acm:eu-west-1:000000000000:certificate/c", "SSLSupportMethod": "sni-only"}
+        self.refused("InvalidViewerCertificate", self.create, 400, name="far", Aliases=aliases, ViewerCertificate=far)
+
+    def test_logs_go_to_a_bucket_with_access_lists(self):
+        s3 = self.server.client("s3")
+        logging = lambda bucket: {"Enabled": True, "IncludeCookies": False, "Bucket": bucket, "Prefix": "x/"}  # noqa: E731
+        self.refused("InvalidArgument", self.create, 400, name="logs-nowhere", Logging=logging("nowhere.s3.amazonaws.com"))
+        s3.create_bucket(Bucket="cf-logs-enforced")
+        self.refused("InvalidArgument", self.create, 400, says="does not enable ACL access", name="logs-enforced", Logging=logging("cf-logs-enforced.s3.amazonaws.com"))
+        s3.create_bucket(Bucket="cf-logs", ObjectOwnership="BucketOwnerPreferred")
+        made = self.create("logs", Logging=logging("cf-logs"))["Distribution"]
+        self.assertEqual(made["DistributionConfig"]["Logging"]["Bucket"], "cf-logs.s3.amazonaws.com")
+
+    def test_lists_have_pages(self):
+        made = {self.create(f"page-{n}")["Distribution"]["Id"] for n in range(3)}
+        pages = list(self.cloudfront.get_paginator("list_distributions").paginate(PaginationConfig={"PageSize": 2}))
+        self.assertTrue(all(len(each["DistributionList"]["Items"]) <= 2 for each in pages))
+        seen = [item["Id"] for each in pages for item in each["DistributionList"]["Items"]]
+        self.assertTrue(made <= set(seen))
+        self.assertEqual(len(seen), len(set(seen)))
 
     def test_it_reads_back_as_written(self):
         certificate = {"ACMCertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/c", "SSLSupportMethod": "sni-only", "MinimumProtocolVersion": "TLSv1.2_2021"}
@@ -43,12 +90,14 @@ class Distributions(Case):
         made = self.create("written", Aliases={"Quantity": 1, "Items": ["www.example.com"]}, ViewerCertificate=certificate, CacheBehaviors={"Quantity": 1, "Items": [static]})
         read = self.cloudfront.get_distribution_config(Id=made["Distribution"]["Id"])["DistributionConfig"]
         self.assertEqual(read["Aliases"]["Items"], ["www.example.com"])
-        self.assertEqual(read["ViewerCertificate"], certificate)
+        self.assertEqual({field: read["ViewerCertificate"][field] for field in certificate}, certificate)
         self.assertEqual({field: read["CacheBehaviors"]["Items"][0][field] for field in static}, static)
         self.assertNotIn("ForwardedValues", read["DefaultCacheBehavior"])
         listed = self.cloudfront.list_distributions()["DistributionList"]["Items"]
         self.assertIn(made["Distribution"]["Id"], [item["Id"] for item in listed])
-        self.refused("CNAMEAlreadyExists", self.create, 409, name="other", Aliases={"Quantity": 1, "Items": ["www.example.com"]})
+        self.refused("CNAMEAlreadyExists", self.create, 409, name="other", Aliases={"Quantity": 1, "Items": ["www.example.com"]}, ViewerCertificate=certificate)
+        plain = self.create("plain")["Distribution"]["DistributionConfig"]
+        self.assertEqual((plain["ViewerCertificate"]["CloudFrontDefaultCertificate"], plain["ViewerCertificate"]["MinimumProtocolVersion"]), (True, "TLSv1"))
 
     def test_tags(self):
         arn = self.create("tags")["Distribution"]["ARN"]
@@ -66,9 +115,9 @@ class Distributions(Case):
         origins["Items"][0]["OriginAccessControlId"] = oac
         name = self.create("oac", Origins=origins)["Distribution"]["Id"]
         self.refused("OriginAccessControlInUse", self.cloudfront.delete_origin_access_control, 409, Id=oac, IfMatch=made["ETag"])
-        read = self.cloudfront.get_distribution_config(Id=name)
-        off = self.cloudfront.update_distribution(Id=name, IfMatch=read["ETag"], DistributionConfig=read["DistributionConfig"] | {"Enabled": False})
-        self.cloudfront.delete_distribution(Id=name, IfMatch=off["ETag"])
+        self.end(name)
+        self.refused("InvalidIfMatchVersion", self.cloudfront.delete_origin_access_control, 400, Id=oac)
+        self.refused("PreconditionFailed", self.cloudfront.delete_origin_access_control, 412, Id=oac, IfMatch="EWRONG")
         self.cloudfront.delete_origin_access_control(Id=oac, IfMatch=made["ETag"])
 
     def test_a_cache_policy(self):
@@ -78,6 +127,24 @@ class Distributions(Case):
         self.assertEqual([item["CachePolicy"]["CachePolicyConfig"]["Name"] for item in listed], ["own"])
         self.cloudfront.delete_cache_policy(Id=made["CachePolicy"]["Id"], IfMatch=made["ETag"])
         self.refused("NoSuchCachePolicy", self.cloudfront.get_cache_policy, 404, Id=made["CachePolicy"]["Id"])
+
+    def test_managed_policies_are_everybodys_and_nobodys(self):
+        listed = self.cloudfront.list_cache_policies(Type="managed")["CachePolicyList"]["Items"]
+        names = {item["CachePolicy"]["Id"]: item["CachePolicy"]["CachePolicyConfig"]["Name"] for item in listed}
+        disabled = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
+        self.assertEqual(names[disabled], "Managed-CachingDisabled")
+        read = self.cloudfront.get_cache_policy(Id=disabled)
+        self.refused("AccessDenied", self.cloudfront.delete_cache_policy, 403, Id=disabled, IfMatch=read["ETag"])
+
+    def test_invalidations_are_asked_for_once(self):
+        name = self.create("once")["Distribution"]["Id"]
+        ask = lambda paths, reference="r": self.cloudfront.create_invalidation(DistributionId=name, InvalidationBatch={"CallerReference": reference, "Paths": {"Quantity": len(paths), "Items": paths}})  # noqa: E731
+        first = ask(["/a"])["Invalidation"]["Id"]
+        self.assertEqual(ask(["/a"])["Invalidation"]["Id"], first)
+        self.refused("InvalidArgument", ask, 400, paths=["/b"])
+        self.refused("InvalidArgument", ask, 400, paths=["b"], reference="s")
+        self.refused("InvalidArgument", ask, 400, paths=["/*b"], reference="s")
+        self.assertNotEqual(ask(["/a"], "s")["Invalidation"]["Id"], first)
 
     def test_an_invalidation(self):
         self.slowly(0.002)

@@ -311,6 +311,20 @@ mod tests {
     }
 
     #[test]
+    fn s3_and_cloudfront_have_codes_of_their_own() {
+        let class = |op, code| classify(op, Some(code), "", Some(400));
+        assert_eq!(class("s3:GetBucketTagging", "NoSuchTagSet"), Class::NotFound);
+        assert_eq!(class("s3:GetBucketOwnershipControls", "OwnershipControlsNotFoundError"), Class::NotFound);
+        assert_eq!(class("s3:PutBucketPolicy", "NoSuchBucket"), Class::NotYet);
+        assert_eq!(class("s3:DeleteBucket", "BucketNotEmpty"), Class::InUse);
+        assert_eq!(class("s3:CreateBucket", "BucketAlreadyExists"), Class::Exists);
+        assert_eq!(class("s3:CreateBucket", "BucketAlreadyOwnedByYou"), Class::Exists);
+        assert_eq!(class("cloudfront:GetDistribution", "NoSuchDistribution"), Class::NotFound);
+        assert_eq!(class("cloudfront:UpdateDistribution", "PreconditionFailed"), Class::NotYet);
+        assert_eq!(class("cloudfront:DeleteOriginAccessControl", "OriginAccessControlInUse"), Class::InUse);
+    }
+
+    #[test]
     fn throttling_is_known_in_every_services_words() {
         assert_eq!(classify("ec2:CreateVpc", Some("RequestLimitExceeded"), "", Some(503)), Class::Throttled);
         assert_eq!(classify("ecs:CreateService", Some("ThrottlingException"), "Rate exceeded", Some(400)), Class::Throttled);

@@ -31,11 +31,14 @@ const PATHS: usize = 30;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Upload a folder: what is new or changed, each file with its type and how long it may be kept
+    ///
+    /// Files with a digest in their name (`app.3f2a9c1b.js`) come first and may be kept for ever; HTML comes last, so that
+    /// whoever gets a page also gets what it refers to. Then CloudFront forgets what was overwritten. What begins with a dot
+    /// is left out, and a link that leads out of the folder is refused.
     Push(Push),
 }
 
-/// Upload a folder to the stack's bucket: files with a digest in their name first, HTML last, so that whoever gets a page also
-/// gets what it refers to. Then CloudFront forgets what was overwritten.
+/// Upload a folder.
 #[derive(Args, Debug)]
 pub struct Push {
     #[command(flatten)]

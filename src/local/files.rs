@@ -19,6 +19,7 @@ pub const FILES: &[(&str, &str)] = files![
     "stack_local/budgets.py",
     "stack_local/clock.py",
     "stack_local/cloudfront.py",
+    "stack_local/cloudfront_config.py",
     "stack_local/control.py",
     "stack_local/core.py",
     "stack_local/ec2.py",

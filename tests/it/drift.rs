@@ -6,7 +6,7 @@ use crate::lifecycle::{STACK, Subject};
 
 /// Lets boto3 change something, and holds that the plan is exactly what mends it.
 #[track_caller]
-fn behind(s: &Subject, script: &str, expected: &[&str]) {
+pub fn behind(s: &Subject, script: &str, expected: &[&str]) {
     s.account.boto3(script, &json!(null));
     assert_eq!(s.changes(), expected, "{script}");
     s.apply();

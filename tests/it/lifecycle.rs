@@ -83,7 +83,7 @@ impl Subject {
     }
 }
 
-fn mutating(calls: &[Call]) -> Vec<String> {
+pub fn mutating(calls: &[Call]) -> Vec<String> {
     calls.iter().filter(|c| c.mutating).map(Call::name).collect()
 }
 
@@ -119,7 +119,7 @@ fn every_published_file_comes_up_stays_and_goes() {
 
 /// Edits the file, and holds that plan and apply do exactly that.
 #[track_caller]
-fn edit(subject: &Subject, from: &str, to: &str, expected: &[&str]) {
+pub fn edit(subject: &Subject, from: &str, to: &str, expected: &[&str]) {
     let path = subject.place.path().join("s.yaml");
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains(from), "{from}");

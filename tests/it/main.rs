@@ -9,6 +9,7 @@ mod access;
 mod architecture;
 mod caches;
 mod calls;
+mod cdn;
 mod cli;
 mod drift;
 mod existing;

@@ -451,3 +451,16 @@ async fn look(cx: &Cx, id: &str) -> Result<Option<sdk::Distribution>> {
     let answer = cx.cloud.cloudfront.get_distribution().id(id).send().await.map_err(failed("cloudfront:GetDistribution"));
     present(answer.map(|a| a.distribution))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_tells_what_a_reference_was_used_for() {
+        let said = |text: &str| earlier(&Error::new(Class::Exists, text)).map(str::to_owned);
+        let aws = "The caller reference that you are using to create a distribution is associated with another distribution. Already exists: E1A2B3C4D5E6F7";
+        assert_eq!(said(aws), Some("E1A2B3C4D5E6F7".into()));
+        assert_eq!(said("something else"), None);
+    }
+}

@@ -43,3 +43,26 @@ fn built<T>(result: Result<T, BuildError>) -> Result<T> {
 fn count<T>(items: &[T]) -> i32 {
     i32::try_from(items.len()).unwrap_or(i32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_read_as_they_are_written_and_by_nobody_else() {
+        let scope = |stack: &str, env: &str, region: &str| Scope {
+            stack: stack.into(),
+            env: env.into(),
+            region: region.into(),
+            account: "123456789012".into(),
+            partition: "aws".into(),
+        };
+        let web = scope("web", "default", "us-east-1");
+        assert_eq!(marked(&web, &mark(&web, "main")), Some("main".into()));
+        for other in
+            [scope("web", "staging", "us-east-1"), scope("webapp", "default", "us-east-1"), scope("web", "default", "eu-west-1")]
+        {
+            assert_eq!(marked(&web, &mark(&other, "main")), None, "{other:?}");
+        }
+    }
+}

@@ -181,7 +181,7 @@ fn certificate(checks: &mut Checks<'_>, cdn: &Cdn) {
     let own = own.and_then(|name| stack.certificates.iter().find(|(key, _)| key.as_str() == name));
     let Some((name, section)) = own else { return };
     for (i, alias) in cdn.aliases.iter().enumerate() {
-        if !std::iter::once(&section.domain).chain(&section.names).any(|name| covers(name, alias)) {
+        if host(alias).is_ok() && !std::iter::once(&section.domain).chain(&section.names).any(|name| covers(name, alias)) {
             checks.at(
                 &format!("cdn.aliases[{i}]"),
                 "not in the certificate",

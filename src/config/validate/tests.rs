@@ -66,12 +66,17 @@ fn a_balancer_has_a_hundred_rules_at_first() {
 #[test]
 fn a_cdn_that_makes_no_sense() {
     insta::assert_snapshot!(refused(include_str!("../testdata/senseless-cdn.yaml"), None));
-    for env in ["no-certificate", "elsewhere", "unknown"] {
-        let all = refused(include_str!("../testdata/senseless-cdn.yaml"), Some(env));
-        let certificate = all.split("\n\n").filter(|part| part.contains("certificate")).collect::<Vec<_>>().join("\n\n");
-        insta::assert_snapshot!(format!("a_cdn_with_{env}"), certificate);
-    }
     let head = "stack: a\nregion: us-east-1\n";
+    let certificates = "certificates: {site: {domain: www.example.com}}\nexisting: {certificates: {old: \"arn:aws:acm:eu-west-1:123456789012:certificate/1\"}}\n";
+    for (name, certificate) in [
+        ("no", ""),
+        ("a_far", ", certificate: \"arn:aws:acm:eu-west-1:123456789012:certificate/1\""),
+        ("an_existing_far", ", certificate: existing.certificates.old"),
+        ("an_unknown", ", certificate: certificates.sight"),
+    ] {
+        let cdn = format!("cdn: {{static: {{paths: [/*]}}, aliases: [www.example.com]{certificate}}}\n");
+        insta::assert_snapshot!(format!("a_cdn_with_{name}_certificate"), refused(&format!("{head}{certificates}{cdn}"), None));
+    }
     insta::assert_snapshot!("a_cdn_of_nothing", refused(&format!("{head}cdn: {{default_root: index.html}}\n"), None));
     let paths: Vec<String> = (0..26).map(|n| format!("\"/{n}/*\"")).collect();
     let many = format!("{head}cdn: {{static: {{paths: [{}]}}}}\n", paths.join(", "));

@@ -25,6 +25,8 @@ pub struct Call {
     pub status: Option<u16>,
     /// The access key that signed it, which for LocalStack is the account.
     pub account: String,
+    /// Which version it is a change of, where the service wants to know.
+    pub if_match: Option<String>,
 }
 
 impl Call {
@@ -300,7 +302,15 @@ fn classify(head: &Head, body: &[u8], when: Duration) -> Call {
         Some(operation) => (operation.to_owned(), !reads(operation) && field("DryRun") != Some("true")),
         None => (format!("{} {}", head.method(), head.target()), !matches!(head.method(), "GET" | "HEAD" | "OPTIONS")),
     };
-    Call { service: service.to_owned(), operation, mutating, when, status: None, account: account.to_owned() }
+    Call {
+        service: service.to_owned(),
+        operation,
+        mutating,
+        when,
+        status: None,
+        account: account.to_owned(),
+        if_match: head.value("if-match").map(str::to_owned),
+    }
 }
 
 fn reads(operation: &str) -> bool {
