@@ -149,6 +149,8 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
         ]),
         "iam:CreateRole" | "iam:UpdateAssumeRolePolicy" => message.contains("nvalid principal"),
         "iam:PutRolePolicy" | "iam:AttachRolePolicy" | "iam:TagRole" => any(&["NoSuchEntity", "NoSuchEntityException"]),
+        // A gateway that is being deleted holds its address to the end.
+        "ec2:CreateNatGateway" => any(&["Resource.AlreadyAssociated"]) || code.ends_with("NotFound"),
         "logs:PutRetentionPolicy" | "logs:TagResource" => any(&["ResourceNotFoundException"]),
         _ => operation.starts_with("ec2:") && code.ends_with("NotFound") && expects_presence(operation),
     };

@@ -150,6 +150,15 @@ pub async fn apply<C: Send + Sync + 'static>(
         }
         tokio::select! {
             biased;
+            // First, or the operations that heed it would be over before the run knows why.
+            changed = stop.changed(), if can_stop && !outcome.stopped => {
+                can_stop = changed.is_ok(); // an error means that nobody can stop it any more
+                if *stop.borrow() {
+                    outcome.stopped = true;
+                    deadline = Some(tokio::time::Instant::now() + GRACE);
+                    reporter.event(&Event::Stopping);
+                }
+            }
             Some(progress) = rx.recv() => match progress {
                 Progress::Exists(id) => state.reached(id, Need::Exists),
                 Progress::Idle(id) => state.idle(id, plan),
@@ -175,14 +184,6 @@ pub async fn apply<C: Send + Sync + 'static>(
                         outcome.failed.push((key.clone(), id.1, error));
                         state.fail(id);
                     }
-                }
-            }
-            changed = stop.changed(), if can_stop && !outcome.stopped => {
-                can_stop = changed.is_ok(); // an error means that nobody can stop it any more
-                if *stop.borrow() {
-                    outcome.stopped = true;
-                    deadline = Some(tokio::time::Instant::now() + GRACE);
-                    reporter.event(&Event::Stopping);
                 }
             }
             // A call that hangs is dropped, as if the process had died: the next run looks whether it was done.
