@@ -109,7 +109,8 @@ mod tests {
                     }
                 }
                 c => {
-                    rows[row].resize(column.max(rows[row].len()), ' ');
+                    let len = column.max(rows[row].len());
+                    rows[row].resize(len, ' ');
                     if column < rows[row].len() {
                         rows[row][column] = c
                     } else {

@@ -7,6 +7,7 @@
 
 mod architecture;
 mod calls;
+mod chain;
 mod cli;
 mod drift;
 mod lifecycle;
@@ -14,3 +15,4 @@ mod local;
 mod plugin;
 mod saved;
 mod support;
+mod terminal;
