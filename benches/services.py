@@ -4,7 +4,8 @@
     cargo build --release
     python3 benches/services.py
 
-Depth is how many answers lie one after another: how much longer the plan takes for every second that AWS is slower.
+Depth is how many answers lie one after another: how much longer the plan takes for every second that AWS is slower. The
+first of them says who we are; the rest is the reading.
 """
 
 import argparse
