@@ -3,7 +3,7 @@
 import json
 import re
 
-from moto.rds.models import rds_backends
+from moto.rds.models import MasterUserSecret, rds_backends
 
 from stack_local import interfaces
 from stack_local.clock import clock
@@ -42,6 +42,15 @@ def _subnet_group_of(database) -> str:
 
 def _instance(call: Call, name: str):
     return _rds(call.account, call.region).databases.get(name)
+
+
+def _key_arn(secret: MasterUserSecret) -> str:
+    """moto looks the key up among its own, but KMS here is LocalStack's."""
+    key, arn = secret.secret.kms_key_id or "alias/aws/secretsmanager", secret.secret.arn.split(":")
+    return key if key.startswith("arn:") else f"arn:aws:kms:{arn[3]}:{arn[4]}:{key if key.startswith('alias/') else 'key/' + key}"
+
+
+MasterUserSecret.kms_key_id = property(_key_arn)
 
 
 def _bad_state(name: str, message: str = "is not in the available state."):
@@ -118,18 +127,25 @@ def create_db_instance(call: Call) -> dict:
     answer = call.moto({field: value for field, value in call.request.items() if value is not None} | {"EngineVersion": full}) if full else call.stock()
     name = answer["DBInstance"]["DBInstanceIdentifier"]
     database = _instance(call, name)
-    if getattr(database, "master_user_secret", None) is not None:
-        # moto writes the same user into every secret.
-        secret = database.master_user_secret.secret
-        content = json.dumps({"username": call.get("MasterUsername") or database.master_username, "password": "local-" + secret.arn[-6:]})
-        secret.secret_string = content
-        for kept in secret.versions.values():
-            kept["secret_string"] = content
+    _complete_secret(database)
     _place(call, name)
     _state.of(call).under_way[name] = ("creating", clock.timer("rds.create-multi-az" if call.get("MultiAZ") else "rds.create"))
     view = _shown(call, answer["DBInstance"])
     view["DBInstanceStatus"] = "creating"
     return answer
+
+
+def _complete_secret(database) -> None:
+    """moto writes the same user into every secret, and what LocalStack lists of a secret lacks."""
+    if getattr(database, "master_user_secret", None) is None:
+        return
+    secret = database.master_user_secret.secret
+    content = json.dumps({"username": database.master_username, "password": "local-" + secret.arn[-6:]})
+    secret.secret_string = content
+    for kept in secret.versions.values():
+        kept["secret_string"] = content
+    if not hasattr(secret, "last_accessed_date"):
+        secret.last_accessed_date = None
 
 
 @operations.on("DescribeDBInstances")
@@ -169,6 +185,7 @@ def modify_db_instance(call: Call) -> dict:
             else:
                 waiting[field] = value
     answer = call.moto(request)
+    _complete_secret(database)
     _place(call, name)
     # Deletion protection and the like change at once; what touches the instance takes its time.
     if any(field in request for field in (*_PUT_OFF, "MasterUserPassword", "ManageMasterUserPassword", "DBParameterGroupName", "VpcSecurityGroupIds", "BackupRetentionPeriod")):
@@ -224,6 +241,32 @@ def delete_db_parameter_group(call: Call) -> dict:
     return call.stock()
 
 
+# What an engine reads only when it starts.
+_STATIC = ("max_connections", "shared_buffers", "shared_preload_libraries", "max_wal_senders", "wal_buffers", "huge_pages", "innodb_buffer_pool_instances", "performance_schema")
+
+
+@operations.on("ModifyDBParameterGroup")
+def modify_db_parameter_group(call: Call) -> dict:
+    name = call["DBParameterGroupName"]
+    if name.startswith("default."):
+        raise fault("InvalidDBParameterGroupState", f"The parameter group {name} is a default one and cannot be modified.")
+    for parameter in call.get("Parameters", []):
+        if parameter["ParameterName"] in _STATIC and parameter.get("ApplyMethod") == "immediate":
+            raise fault("InvalidParameterCombination", "cannot use immediate apply method for static parameter")
+    return call.stock()
+
+
+@operations.on("ResetDBParameterGroup")
+def reset_db_parameter_group(call: Call) -> dict:
+    group = _rds(call.account, call.region).db_parameter_groups.get(call["DBParameterGroupName"])
+    if group is None:
+        raise fault("DBParameterGroupNotFound", f"DBParameterGroup not found: {call['DBParameterGroupName']}", status=404)
+    everything = call.get("ResetAllParameters", True) and not call.get("Parameters")
+    for name in list(group.parameters) if everything else [p["ParameterName"] for p in call.get("Parameters", [])]:
+        group.parameters.pop(name, None)
+    return {"DBParameterGroupName": group.name}
+
+
 @operations.on("DescribeDBParameters")
 def describe_db_parameters(call: Call) -> dict:
     """Only what was set: the hundreds of defaults are not here."""
@@ -231,6 +274,7 @@ def describe_db_parameters(call: Call) -> dict:
     for parameter in answer.get("Parameters", []):
         parameter.setdefault("Source", "user")
         parameter.setdefault("ApplyMethod", "immediate")
+        parameter["ApplyType"] = "static" if parameter["ParameterName"] in _STATIC else "dynamic"
     if call.get("Source"):
         answer["Parameters"] = [parameter for parameter in answer.get("Parameters", []) if parameter["Source"] == call["Source"]]
     return answer

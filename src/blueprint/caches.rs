@@ -139,7 +139,9 @@ mod tests {
             public: Vec::new(),
             app: Vec::new(),
             data: vec![Ref::to("data-a"), Ref::to("data-b")],
-            gateway: Ref::to("main"),
+            cidr: "10.0.0.0/16".into(),
+            gateway: None,
+            internet: Vec::new(),
             egress: Vec::new(),
         };
         let mut graph = Graph::default();
@@ -171,7 +173,7 @@ mod tests {
         assert_eq!(of("caches.alone").0, 7000);
         assert_eq!(offers["caches.pages"].environment["CACHE_PAGES_TLS"], "false");
         assert_eq!(offers["caches.pages"].environment["CACHE_PAGES_HOST"], "${elasticache.cluster/pages.endpoint!}");
-        assert_eq!(offers["caches.pages"].security_group.to_string(), "${ec2.security_group/cache-pages}");
+        assert_eq!(offers["caches.pages"].security_group.as_ref().unwrap().to_string(), "${ec2.security_group/cache-pages}");
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use std::io::IsTerminal;
+use std::sync::Arc;
 
 use clap::Args;
 use serde::Serialize;
@@ -7,7 +8,7 @@ use tokio::sync::watch;
 use super::session::{self, Session};
 use super::{Aws, Exit, Result, StackFile, Stop, outputs, saved};
 use crate::engine::plan::{Action, Item};
-use crate::engine::{self, Key, Plan};
+use crate::engine::{self, Key, Plan, Reporter};
 use crate::ui::{self, Color, Look};
 
 /// Make AWS as the file describes it. Asks before it does anything.
@@ -169,12 +170,13 @@ pub async fn carry_out(session: &Session, plan: &Plan, file: &str, consent: &Con
     }
 
     let (stop, stopped) = watch::channel(false);
-    let signals = tokio::spawn(listen(stop));
     let show = if consent.json { ui::Show::Json } else { ui::Show::Text };
-    let reporter = ui::reporter(show, look);
+    let reporter: Arc<dyn Reporter> = ui::reporter(show, look).into();
+    let signals = tokio::spawn(listen(stop, reporter.clone()));
     let outcome = engine::apply(&session.registry, &session.cx, plan, reporter.as_ref(), stopped).await;
-    drop(reporter);
     signals.abort();
+    reporter.end();
+    drop(reporter);
     let outcome = outcome?;
 
     if consent.json {
@@ -187,7 +189,7 @@ pub async fn carry_out(session: &Session, plan: &Plan, file: &str, consent: &Con
         let line = serde_json::to_string(&Finished { event: "run_finished", outcome: ui::outcome_json(&outcome) });
         ui::out(&(line.map_err(|e| engine::Error::internal(e.to_string()))? + "\n"))?;
     } else {
-        ui::err(&ui::outcome(&outcome, &look))?;
+        ui::err(&ui::outcome(&outcome, &look.resized(), verbose))?;
         if let (true, false, Some(url)) = (outcome.is_complete(), plan.destroy, outputs::url(&outcome.ids, plan)) {
             ui::err(&format!("\n{url}\n"))?;
         }
@@ -204,7 +206,7 @@ fn count(n: usize, what: &str) -> String {
 }
 
 /// The first Ctrl-C or SIGTERM asks the run to end politely, the second ends everything.
-async fn listen(stop: watch::Sender<bool>) {
+async fn listen(stop: watch::Sender<bool>, reporter: Arc<dyn Reporter>) {
     let Ok(mut term) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else { return };
     for _ in 0..2 {
         tokio::select! {
@@ -212,6 +214,7 @@ async fn listen(stop: watch::Sender<bool>) {
             _ = term.recv() => {}
         }
         if *stop.borrow() {
+            reporter.end();
             std::process::exit(i32::from(Exit::Interrupted as u8));
         }
         stop.send_replace(true);

@@ -83,6 +83,11 @@ pub fn of(snapshot: &Snapshot) -> BTreeMap<String, String> {
             "iam.user" => put(format!("access.users.{}", text("id").unwrap_or(name)), text("arn")),
             "ecs.cluster" => put("cluster".into(), text("name")),
             "ecs.service" => put(format!("services.{name}.arn"), text("arn")),
+            "rds.instance" => {
+                put(format!("databases.{name}.endpoint"), text("host"));
+                put(format!("databases.{name}.port"), text("port"));
+                put(format!("databases.{name}.secret_arn"), text("secret_arn"));
+            }
             "logs.log_group" => put(format!("services.{name}.logs"), text("name")),
             "elasticache.replication_group" | "elasticache.cluster" => {
                 put(format!("caches.{name}.endpoint"), text("endpoint"));

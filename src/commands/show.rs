@@ -9,6 +9,7 @@ use super::{Aws, Exit, Result, StackFile, outputs};
 use crate::aws::Clients;
 use crate::aws::ecs::{Running, running};
 use crate::aws::elasticache::Cache;
+use crate::aws::rds::{Database, databases};
 use crate::engine::plan::stray_name;
 use crate::engine::{Claim, Ids, Key, Readiness, Registry, Snapshot};
 use crate::ui::{self, Color, Look};
@@ -36,6 +37,7 @@ struct Shown {
     region: String,
     services: Vec<Running>,
     distributions: Vec<Distribution>,
+    databases: Vec<Database>,
     caches: Vec<Cache>,
     objects: Vec<Object>,
     outputs: BTreeMap<String, String>,
@@ -60,7 +62,7 @@ struct Object {
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     let loaded = session::load(&arguments.file, color)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?;
-    let (snapshot, services) = tokio::join!(session.snapshot(), running(&session.cx));
+    let (snapshot, services, databases) = tokio::join!(session.snapshot(), running(&session.cx), databases(&session.cx));
     let snapshot = snapshot?;
     let scope = session.cx.scope.as_ref().clone();
     let shown = Shown {
@@ -70,6 +72,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         region: scope.region,
         services: services?,
         distributions: distributions(&snapshot),
+        databases: databases?,
         caches: caches(&snapshot),
         objects: objects(&snapshot, &session.registry),
         outputs: outputs::of(&snapshot),
@@ -168,6 +171,17 @@ fn text(shown: &Shown, all: bool, look: &Look) -> String {
         let rows: Vec<Vec<String>> = shown.distributions.iter().map(row).collect();
         out += "\n";
         out += &ui::table(look, &["DISTRIBUTION", "STATUS", "DOMAIN", "ALIASES", "ID"], &rows);
+    }
+    if !shown.databases.is_empty() {
+        let row = |d: &Database| {
+            let zones = if d.multi_az { "yes" } else { "no" };
+            let endpoint = d.endpoint.clone().unwrap_or_default();
+            let texts = [&d.id, &d.status, &d.engine, &d.class, &zones.to_owned(), &endpoint, &d.pending.join(", ")];
+            texts.map(Clone::clone).to_vec()
+        };
+        let rows: Vec<Vec<String>> = shown.databases.iter().map(row).collect();
+        out += "\n";
+        out += &ui::table(look, &["DATABASE", "STATUS", "ENGINE", "CLASS", "MULTI-AZ", "ENDPOINT", "TO COME"], &rows);
     }
     if !shown.caches.is_empty() {
         let rows: Vec<Vec<String>> = shown

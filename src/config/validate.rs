@@ -3,6 +3,7 @@
 mod access;
 mod caches;
 mod cdn;
+mod databases;
 mod encryption;
 mod existing;
 mod limits;
@@ -32,6 +33,7 @@ pub fn validate(stack: &Stack, file: &Node, env: &str) -> Vec<Diagnostic> {
     cdn::cdn(&mut checks);
     encryption::encryption(&mut checks);
     access::access(&mut checks);
+    databases::databases(&mut checks);
     caches::caches(&mut checks);
     checks.found
 }

@@ -1,6 +1,6 @@
 //! Doing it, as a dataflow: every operation starts the moment what it waits for permits.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,12 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
+use super::dataflow::Dataflow;
 use super::diff::{Diff, diff};
 use super::error::{Class, Error, Result};
 use super::events::{Event, Reporter};
 use super::key::Key;
+use super::pace::{Crowds, Pace, again};
 use super::plan::{Item, Plan};
 use super::reference::{Ids, Need};
 use super::resource::{Claim, Cx, Kind, Readiness, Registry};
@@ -20,8 +22,6 @@ use super::rules::{self, What};
 use super::schedule::{OpId, Schedule, Verb};
 use super::snapshot::Seen;
 
-/// How many calls of one service may be under way. Waiting for AWS does not count.
-const CALLS_PER_SERVICE: usize = 12;
 /// How long something that was just made may stay invisible to its users.
 const NOT_YET: Duration = Duration::from_secs(150);
 /// How long something may stay in use by what is going away, or busy with an earlier change.
@@ -30,6 +30,8 @@ const IN_USE: Duration = Duration::from_secs(15 * 60);
 const STEPS: u32 = 12;
 /// How many lost answers in a row are looked into.
 const AMBIGUOUS: u32 = 4;
+/// How long the calls that are under way may take to end once the user has asked to stop.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// How a run ended.
 #[derive(Debug, Default)]
@@ -38,6 +40,8 @@ pub struct Outcome {
     pub done: Vec<(Key, Verb, Duration)>,
     /// What failed.
     pub failed: Vec<(Key, Verb, Error)>,
+    /// What AWS was still at when the user stopped the run, and AWS's last words about it. The next run waits for it.
+    pub under_way: Vec<(Key, Verb, String)>,
     /// What was not tried, and what it waited for (nothing, when the run was stopped).
     pub skipped: Vec<(Key, Verb, Option<Key>)>,
     /// The user stopped it.
@@ -61,12 +65,28 @@ pub struct Link {
     pub from: Duration,
     /// Since the start of the run.
     pub to: Duration,
+    /// AWS's last words before it was done, when it took its time.
+    pub status: Option<String>,
 }
 
 impl Outcome {
     /// Everything was done.
     pub fn is_complete(&self) -> bool {
         self.failed.is_empty() && self.skipped.is_empty() && !self.stopped
+    }
+}
+
+/// Why an operation did not get to its end.
+enum Halt {
+    /// It failed.
+    Failed(Error),
+    /// The user stopped the run while AWS was at it.
+    Stopped,
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Self {
+        Halt::Failed(error)
     }
 }
 
@@ -77,7 +97,8 @@ enum Progress {
     Idle(OpId),
 }
 
-/// Applies a plan. `stop` turning true ends it politely: what is under way ends, nothing new begins.
+/// Applies a plan. `stop` turning true ends it politely: calls that are under way end, nothing new begins, and what AWS
+/// is at is left to it.
 ///
 /// # Errors
 /// When the plan cannot be scheduled. What fails on the way is in the [`Outcome`].
@@ -97,18 +118,28 @@ pub async fn apply<C: Send + Sync + 'static>(
             ids.insert(&item.key, before.live.clone());
         }
     }
-    let run = Run { registry, cx, plan, reporter, ids: Mutex::new(ids) };
+    let run = Run {
+        registry,
+        cx,
+        plan,
+        reporter,
+        stop: stop.clone(),
+        ids: Mutex::new(ids),
+        crowds: Crowds::default(),
+        said: Mutex::default(),
+    };
     let began = Instant::now();
     let mut outcome = Outcome::default();
-    let mut state = Dataflow::new(&schedule, plan);
+    let mut state = Dataflow::new(&schedule);
     reporter.event(&Event::RunStarted {
         operations: schedule.ops.len(),
         usual: schedule.ops.values().map(|op| op.rest).max().unwrap_or_default(),
     });
 
     let (tx, mut rx) = mpsc::unbounded_channel();
-    let mut running: FuturesUnordered<BoxFuture<'_, (OpId, Duration, Result<()>)>> = FuturesUnordered::new();
+    let mut running: FuturesUnordered<BoxFuture<'_, (OpId, Duration, Result<(), Halt>)>> = FuturesUnordered::new();
     let mut can_stop = true;
+    let mut deadline: Option<tokio::time::Instant> = None;
     loop {
         if !outcome.stopped {
             while let Some(id) = state.next(plan) {
@@ -121,6 +152,15 @@ pub async fn apply<C: Send + Sync + 'static>(
         }
         tokio::select! {
             biased;
+            // First, or the operations that heed it would be over before the run knows why.
+            changed = stop.changed(), if can_stop && !outcome.stopped => {
+                can_stop = changed.is_ok(); // an error means that nobody can stop it any more
+                if *stop.borrow() {
+                    outcome.stopped = true;
+                    deadline = Some(tokio::time::Instant::now() + GRACE);
+                    reporter.event(&Event::Stopping);
+                }
+            }
             Some(progress) = rx.recv() => match progress {
                 Progress::Exists(id) => state.reached(id, Need::Exists),
                 Progress::Idle(id) => state.idle(id, plan),
@@ -136,7 +176,11 @@ pub async fn apply<C: Send + Sync + 'static>(
                         reporter.event(&Event::Finished { key: key.clone(), verb: id.1, elapsed });
                         outcome.done.push((key, id.1, elapsed));
                     }
-                    Err(error) => {
+                    // It stays among what has started and not ended.
+                    Err(Halt::Stopped) => {
+                        state.ended.remove(&id);
+                    }
+                    Err(Halt::Failed(error)) => {
                         let error = error.about(&key);
                         reporter.event(&Event::Failed { key: key.clone(), verb: id.1, error: error.clone(), elapsed });
                         outcome.failed.push((key.clone(), id.1, error));
@@ -144,17 +188,18 @@ pub async fn apply<C: Send + Sync + 'static>(
                     }
                 }
             }
-            changed = stop.changed(), if can_stop && !outcome.stopped => {
-                can_stop = changed.is_ok(); // an error means that nobody can stop it any more
-                if *stop.borrow() {
-                    outcome.stopped = true;
-                    reporter.event(&Event::Stopping);
-                }
-            }
+            // A call that hangs is dropped, as if the process had died: the next run looks whether it was done.
+            () = until(deadline) => break,
         }
     }
 
     drop(running);
+    for id in state.under_way() {
+        let key = plan.items[id.0].key.clone();
+        let status = run.last_words(id).unwrap_or_default();
+        reporter.event(&Event::Left { key: key.clone(), verb: id.1, status: status.clone() });
+        outcome.under_way.push((key, id.1, status));
+    }
     for (id, because) in state.left() {
         let key = plan.items[id.0].key.clone();
         let because = because.map(|op| plan.items[op.0].key.clone());
@@ -162,129 +207,15 @@ pub async fn apply<C: Send + Sync + 'static>(
         outcome.skipped.push((key, id.1, because));
     }
     outcome.elapsed = began.elapsed();
-    outcome.chain = state.chain(plan);
+    outcome.chain = state.chain().into_iter().map(|(id, from, to)| run.link(id, from, to)).collect();
     outcome.ids = run.ids.into_inner().unwrap_or_else(PoisonError::into_inner);
     Ok(outcome)
 }
 
-/// Who waits for whom, and how far everybody is.
-struct Dataflow<'a> {
-    schedule: &'a Schedule,
-    waits: BTreeMap<OpId, BTreeMap<OpId, Need>>,
-    users: HashMap<OpId, Vec<OpId>>,
-    /// Free to start, the one with the most work behind it last.
-    free: BTreeSet<(Duration, OpId)>,
-    calls: HashMap<String, usize>,
-    calling: BTreeSet<OpId>,
-    blocked_by: BTreeMap<OpId, OpId>,
-    last: BTreeMap<OpId, OpId>,
-    started: BTreeMap<OpId, Duration>,
-    ended: BTreeMap<OpId, Duration>,
-    per_service: usize,
-}
-
-impl<'a> Dataflow<'a> {
-    fn new(schedule: &'a Schedule, _plan: &Plan) -> Self {
-        let mut users: HashMap<OpId, Vec<OpId>> = HashMap::new();
-        for op in schedule.ops.values() {
-            for other in op.after.keys() {
-                users.entry(*other).or_default().push(op.id);
-            }
-        }
-        let waits: BTreeMap<_, _> = schedule.ops.values().map(|op| (op.id, op.after.clone())).collect();
-        let free = schedule.ops.values().filter(|op| op.after.is_empty()).map(|op| (op.rest, op.id)).collect();
-        Dataflow {
-            schedule,
-            waits,
-            users,
-            free,
-            calls: HashMap::new(),
-            calling: BTreeSet::new(),
-            blocked_by: BTreeMap::new(),
-            last: BTreeMap::new(),
-            started: BTreeMap::new(),
-            ended: BTreeMap::new(),
-            per_service: CALLS_PER_SERVICE,
-        }
-    }
-
-    /// The next operation to start: the one with the longest way to go, of a service that has room.
-    fn next(&mut self, plan: &Plan) -> Option<OpId> {
-        let found = *self
-            .free
-            .iter()
-            .rev()
-            .find(|(_, id)| self.calls.get(plan.items[id.0].key.service()).copied().unwrap_or(0) < self.per_service)?;
-        self.free.remove(&found);
-        *self.calls.entry(plan.items[found.1.0].key.service().to_owned()).or_default() += 1;
-        self.calling.insert(found.1);
-        Some(found.1)
-    }
-
-    fn idle(&mut self, id: OpId, plan: &Plan) {
-        if self.calling.remove(&id)
-            && let Some(n) = self.calls.get_mut(plan.items[id.0].key.service())
-        {
-            *n -= 1;
-        }
-    }
-
-    /// `id` has come as far as `stage`: those who need no more than that of it may go on.
-    fn reached(&mut self, id: OpId, stage: Need) {
-        for user in self.users.get(&id).into_iter().flatten() {
-            let Some(waits) = self.waits.get_mut(user) else { continue };
-            if waits.get(&id).is_some_and(|need| *need <= stage) {
-                waits.remove(&id);
-                self.last.insert(*user, id);
-                if waits.is_empty() && !self.blocked_by.contains_key(user) {
-                    self.free.insert((self.schedule.ops[user].rest, *user));
-                }
-            }
-        }
-    }
-
-    /// `id` failed: everything that waits for it, and for that, is not tried.
-    fn fail(&mut self, id: OpId) {
-        let mut queue = vec![id];
-        while let Some(at) = queue.pop() {
-            for user in self.users.get(&at).into_iter().flatten() {
-                let waiting = self.waits.get(user).is_some_and(|w| w.contains_key(&at));
-                if waiting && !self.blocked_by.contains_key(user) {
-                    self.blocked_by.insert(*user, id);
-                    queue.push(*user);
-                }
-            }
-        }
-    }
-
-    /// What never started, and because of which failure.
-    fn left(&self) -> Vec<(OpId, Option<OpId>)> {
-        self.schedule
-            .ops
-            .keys()
-            .filter(|id| !self.started.contains_key(id))
-            .map(|id| (*id, self.blocked_by.get(id).copied()))
-            .collect()
-    }
-
-    /// From the operation that ended last, back along what each waited for last.
-    fn chain(&self, plan: &Plan) -> Vec<Link> {
-        let mut out = Vec::new();
-        let mut at = self.ended.iter().max_by_key(|(_, end)| **end).map(|(id, _)| *id);
-        while let Some(id) = at {
-            let next = self.last.get(&id).copied();
-            // A user may start before its predecessor ends; on the chain it counts until then.
-            let to = out.last().map_or_else(|| self.ended.get(&id).copied(), |l: &Link| Some(l.from)).unwrap_or_default();
-            out.push(Link {
-                key: plan.items[id.0].key.clone(),
-                verb: id.1,
-                from: self.started.get(&id).copied().unwrap_or_default(),
-                to,
-            });
-            at = next;
-        }
-        out.reverse();
-        out
+async fn until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -293,44 +224,68 @@ struct Run<'a, C> {
     cx: &'a Cx<C>,
     plan: &'a Plan,
     reporter: &'a dyn Reporter,
+    stop: watch::Receiver<bool>,
     ids: Mutex<Ids>,
+    crowds: Crowds,
+    /// What AWS said last about each operation.
+    said: Mutex<HashMap<(Key, Verb), String>>,
+}
+
+/// One operation at work: whom it concerns, since when, and who listens.
+struct Job<'a, C> {
+    id: OpId,
+    cx: &'a Cx<C>,
+    usual: Duration,
+    began: Instant,
+    tx: &'a mpsc::UnboundedSender<Progress>,
+}
+
+impl<C> Job<'_, C> {
+    fn tell(&self, progress: Progress) {
+        // The receiver lives as long as the run; a closed channel means that nobody cares any more.
+        let _ = self.tx.send(progress);
+    }
 }
 
 impl<C: Send + Sync + 'static> Run<'_, C> {
-    async fn operation(&self, id: OpId, usual: Duration, tx: mpsc::UnboundedSender<Progress>) -> (OpId, Duration, Result<()>) {
+    async fn operation(
+        &self,
+        id: OpId,
+        usual: Duration,
+        tx: mpsc::UnboundedSender<Progress>,
+    ) -> (OpId, Duration, Result<(), Halt>) {
         let began = Instant::now();
         let item = &self.plan.items[id.0];
         self.reporter.event(&Event::Started { key: item.key.clone(), verb: id.1, usual });
-        let result = self.work(id, item, began, &tx).await;
+        let cx = Cx { last_copy: item.last_copy.is_some(), ..self.cx.fresh().at(&item.key, item.generation) };
+        let result = self.work(&Job { id, cx: &cx, usual, began, tx: &tx }, item).await;
         (id, began.elapsed(), result)
     }
 
-    async fn work(&self, id: OpId, item: &Item, began: Instant, tx: &mpsc::UnboundedSender<Progress>) -> Result<()> {
+    async fn work(&self, job: &Job<'_, C>, item: &Item) -> Result<(), Halt> {
         let kind = self.registry.kind(&item.key.kind)?.as_ref();
-        let cx = Cx { last_copy: item.last_copy.is_some(), ..self.cx.fresh().at(&item.key, item.generation) };
         let live = item.before.as_ref().map(|b| b.live.clone()).unwrap_or(Value::Null);
-        if id.1 == Verb::Delete {
-            return self.delete(kind, &cx, &live, began, id, tx).await;
+        if job.id.1 == Verb::Delete {
+            return self.delete(kind, job, &live).await;
         }
         let desired = item.desired.as_ref().ok_or_else(|| Error::internal("nothing is desired"))?;
         let resolved =
             self.with_ids(|ids| ids.resolve(desired)).map_err(|key| Error::internal(format!("`{key}` is not known yet")))?;
-        let live = match id.1 {
-            Verb::Create => self.create(kind, &cx, &resolved, began).await?,
-            Verb::Update if kind.stepwise() => self.step_by_step(kind, &cx, id, item, &resolved, began, tx).await?,
+        let live = match job.id.1 {
+            Verb::Create => self.create(kind, job, &resolved).await?,
+            Verb::Update if kind.stepwise() => self.step_by_step(kind, job, item, &resolved).await?,
             Verb::Update => {
                 let observed = item.before.as_ref().map(|b| b.fields.clone()).unwrap_or(Value::Null);
                 let todo = self.with_ids(|ids| diff(kind.rules(), desired, &observed, ids));
-                if todo.is_empty() { live } else { self.update(kind, &cx, &resolved, &live, &todo, began).await? }
+                if todo.is_empty() { live } else { self.update(kind, job, &resolved, &live, &todo).await? }
             }
             _ => live,
         };
         self.with_ids(|ids| ids.insert(&item.key, live.clone()));
-        // The receiver lives as long as the run; a closed channel means that nobody cares any more.
-        let _ = tx.send(Progress::Exists(id));
-        let _ = tx.send(Progress::Idle(id));
-        self.await_ready(kind, &cx, &resolved, &live, began, id.1).await?;
-        let settled = kind.settle(&cx, &live).await?;
+        job.tell(Progress::Exists(job.id));
+        job.tell(Progress::Idle(job.id));
+        self.await_ready(kind, job, &resolved, &live).await?;
+        let settled = kind.settle(job.cx, &live).await?;
         self.with_ids(|ids| ids.insert(&item.key, settled));
         Ok(())
     }
@@ -339,53 +294,42 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
         f(&mut self.ids.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    async fn create(&self, kind: &dyn Kind<C>, cx: &Cx<C>, desired: &Value, began: Instant) -> Result<Value> {
+    async fn create(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, desired: &Value) -> Result<Value, Halt> {
         let mut ambiguous = 0;
         let live = loop {
-            match self.patiently(cx, Verb::Create, began, || kind.create(cx, desired)).await {
-                Ok(live) => break live,
+            match self.patiently(job, || kind.create(job.cx, desired)).await {
                 // Whether it was done is to be seen, never to be guessed.
-                Err(e) if matches!(e.class, Class::Ambiguous | Class::Exists) => {
-                    if let Some(seen) = self.look(kind, cx).await? {
+                Err(Halt::Failed(e)) if matches!(e.class, Class::Ambiguous | Class::Exists) => {
+                    if let Some(seen) = self.look(kind, job.cx).await? {
                         break seen.live;
                     }
                     ambiguous += 1;
                     if e.class == Class::Exists || ambiguous > AMBIGUOUS {
-                        return Err(e);
+                        return Err(e.into());
                     }
-                    self.retrying(cx, Verb::Create, &e, began);
-                    tokio::time::sleep(Duration::from_millis(500 * u64::from(ambiguous))).await;
+                    self.retrying(job, &e);
+                    self.sleep(Duration::from_millis(500 * u64::from(ambiguous))).await?;
                 }
-                Err(e) => return Err(e),
+                other => break other?,
             }
         };
         let later = Diff::of_fields(desired, rules::fields(kind.rules(), What::AfterCreate));
-        if later.is_empty() { Ok(live) } else { self.update(kind, cx, desired, &live, &later, began).await }
+        if later.is_empty() { Ok(live) } else { self.update(kind, job, desired, &live, &later).await }
     }
 
     /// One change after the other, each begun when AWS is done with the one before, until nothing is left.
-    #[expect(clippy::too_many_arguments, reason = "what an operation knows")]
-    async fn step_by_step(
-        &self,
-        kind: &dyn Kind<C>,
-        cx: &Cx<C>,
-        id: OpId,
-        item: &Item,
-        resolved: &Value,
-        began: Instant,
-        tx: &mpsc::UnboundedSender<Progress>,
-    ) -> Result<Value> {
+    async fn step_by_step(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, item: &Item, resolved: &Value) -> Result<Value, Halt> {
         let (Some(before), Some(desired)) = (&item.before, &item.desired) else {
-            return Err(Error::internal("there is nothing to change"));
+            return Err(Error::internal("there is nothing to change").into());
         };
         let (mut live, mut fields, mut state) = (before.live.clone(), before.fields.clone(), before.state.clone());
         let mut last = Diff::default();
         for step in 0..STEPS {
             if step > 0 || state != Readiness::Ready {
-                let _ = tx.send(Progress::Idle(id));
-                self.await_ready(kind, cx, resolved, &live, began, id.1).await?;
+                job.tell(Progress::Idle(job.id));
+                self.await_ready(kind, job, resolved, &live).await?;
                 let gone = || Error::new(Class::Failed, "it went away while it was waited for");
-                let seen = self.look(kind, cx).await?.ok_or_else(gone)?;
+                let seen = self.look(kind, job.cx).await?.ok_or_else(gone)?;
                 (live, fields, state) = (seen.live, seen.fields, seen.state);
             }
             let mut todo = self.with_ids(|ids| diff(kind.rules(), desired, &fields, ids));
@@ -396,7 +340,7 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
             if todo.is_empty() || todo == last {
                 break;
             }
-            live = self.update(kind, cx, resolved, &live, &todo, began).await?;
+            live = self.update(kind, job, resolved, &live, &todo).await?;
             last = todo;
         }
         Ok(live)
@@ -416,94 +360,87 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
     async fn update(
         &self,
         kind: &dyn Kind<C>,
-        cx: &Cx<C>,
+        job: &Job<'_, C>,
         desired: &Value,
         live: &Value,
         todo: &Diff,
-        began: Instant,
-    ) -> Result<Value> {
+    ) -> Result<Value, Halt> {
+        self.surely(job, || kind.update(job.cx, desired, live, todo)).await
+    }
+
+    async fn delete(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, live: &Value) -> Result<(), Halt> {
+        match self.surely(job, || kind.delete(job.cx, live)).await {
+            Err(Halt::Failed(e)) if e.class == Class::NotFound => return Ok(()),
+            other => other?,
+        }
+        job.tell(Progress::Idle(job.id));
+        let mut pace = self.pace(job);
+        loop {
+            match kind.poll_gone(job.cx, live).await {
+                Ok(Readiness::Gone) => return Ok(()),
+                Ok(Readiness::Failed(why)) => return Err(Error::new(Class::Failed, why).into()),
+                Ok(Readiness::Ready) => self.status(job, "still there"),
+                Ok(Readiness::Waiting { status, .. }) => self.status(job, &status),
+                Err(e) if e.class == Class::NotFound => return Ok(()),
+                Err(e) => pace.forgive(e)?,
+            }
+            self.sleep(pace.next()).await?;
+        }
+    }
+
+    async fn await_ready(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, desired: &Value, live: &Value) -> Result<(), Halt> {
+        let mut pace = self.pace(job);
+        loop {
+            match kind.poll(job.cx, desired, live).await {
+                Ok(Readiness::Ready) => return Ok(()),
+                Ok(Readiness::Failed(why)) => return Err(Error::new(Class::Failed, why).into()),
+                Ok(Readiness::Gone) => return Err(Error::new(Class::Failed, "it went away while it was waited for").into()),
+                Ok(Readiness::Waiting { status, .. }) => self.status(job, &status),
+                Err(e) if e.class == Class::NotFound && pace.since.elapsed() < NOT_YET => self.status(job, "not visible yet"),
+                Err(e) => pace.forgive(e)?,
+            }
+            self.sleep(pace.next()).await?;
+        }
+    }
+
+    fn pace(&self, job: &Job<'_, C>) -> Pace {
+        self.crowds.pace(job.cx.key.service(), job.usual)
+    }
+
+    /// Waits, or ends when the user stops the run.
+    async fn sleep(&self, time: Duration) -> Result<(), Halt> {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            () = tokio::time::sleep(time) => Ok(()),
+            // An error means that nobody can stop it any more.
+            Ok(_) = stop.wait_for(|stop| *stop) => Err(Halt::Stopped),
+        }
+    }
+
+    /// Repeats what may be repeated when nobody knows whether it was done.
+    async fn surely<T, F>(&self, job: &Job<'_, C>, mut call: impl FnMut() -> F) -> Result<T, Halt>
+    where
+        F: Future<Output = Result<T>>,
+    {
         let mut ambiguous = 0;
         loop {
-            match self.patiently(cx, Verb::Update, began, || kind.update(cx, desired, live, todo)).await {
-                Err(e) if e.class == Class::Ambiguous && ambiguous < AMBIGUOUS => {
+            match self.patiently(job, &mut call).await {
+                Err(Halt::Failed(e)) if e.class == Class::Ambiguous && ambiguous < AMBIGUOUS => {
                     ambiguous += 1;
-                    self.retrying(cx, Verb::Update, &e, began);
-                    tokio::time::sleep(Duration::from_millis(500 * u64::from(ambiguous))).await;
+                    self.retrying(job, &e);
+                    self.sleep(Duration::from_millis(500 * u64::from(ambiguous))).await?;
                 }
                 other => return other,
             }
         }
     }
 
-    async fn delete(
-        &self,
-        kind: &dyn Kind<C>,
-        cx: &Cx<C>,
-        live: &Value,
-        began: Instant,
-        id: OpId,
-        tx: &mpsc::UnboundedSender<Progress>,
-    ) -> Result<()> {
-        let mut ambiguous = 0;
-        loop {
-            match self.patiently(cx, Verb::Delete, began, || kind.delete(cx, live)).await {
-                Ok(()) => break,
-                Err(e) if e.class == Class::NotFound => return Ok(()),
-                Err(e) if e.class == Class::Ambiguous && ambiguous < AMBIGUOUS => {
-                    ambiguous += 1;
-                    self.retrying(cx, Verb::Delete, &e, began);
-                    tokio::time::sleep(Duration::from_millis(500 * u64::from(ambiguous))).await;
-                }
-                Err(e) => return Err(e),
-            }
-        }
-        let _ = tx.send(Progress::Idle(id));
-        let mut pace = Pace::new();
-        loop {
-            match kind.poll_gone(cx, live).await {
-                Ok(Readiness::Gone) => return Ok(()),
-                Ok(Readiness::Failed(why)) => return Err(Error::new(Class::Failed, why)),
-                Ok(Readiness::Ready) => self.status(cx, Verb::Delete, "still there", began),
-                Ok(Readiness::Waiting { status, .. }) => self.status(cx, Verb::Delete, &status, began),
-                Err(e) if e.class == Class::NotFound => return Ok(()),
-                Err(e) => pace.forgive(e)?,
-            }
-            pace.sleep().await;
-        }
-    }
-
-    async fn await_ready(
-        &self,
-        kind: &dyn Kind<C>,
-        cx: &Cx<C>,
-        desired: &Value,
-        live: &Value,
-        began: Instant,
-        verb: Verb,
-    ) -> Result<()> {
-        let mut pace = Pace::new();
-        loop {
-            match kind.poll(cx, desired, live).await {
-                Ok(Readiness::Ready) => return Ok(()),
-                Ok(Readiness::Failed(why)) => return Err(Error::new(Class::Failed, why)),
-                Ok(Readiness::Gone) => return Err(Error::new(Class::Failed, "it went away while it was waited for")),
-                Ok(Readiness::Waiting { status, .. }) => self.status(cx, verb, &status, began),
-                Err(e) if e.class == Class::NotFound && pace.since.elapsed() < NOT_YET => {
-                    self.status(cx, verb, "not visible yet", began);
-                }
-                Err(e) => pace.forgive(e)?,
-            }
-            pace.sleep().await;
-        }
-    }
-
     /// Repeats what failed for a reason that passes by itself, dense at first, and not for ever.
-    async fn patiently<T, F>(&self, cx: &Cx<C>, verb: Verb, began: Instant, mut call: impl FnMut() -> F) -> Result<T>
+    async fn patiently<T, F>(&self, job: &Job<'_, C>, mut call: impl FnMut() -> F) -> Result<T, Halt>
     where
         F: Future<Output = Result<T>>,
     {
         let since = Instant::now();
-        let mut wait = Duration::from_millis(250);
         loop {
             let error = match call().await {
                 Ok(value) => return Ok(value),
@@ -512,46 +449,41 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
             let end = match error.class {
                 Class::NotYet | Class::Throttled => NOT_YET,
                 Class::InUse => IN_USE,
-                _ => return Err(error),
+                _ => return Err(error.into()),
             };
+            let wait = again(since.elapsed());
             if since.elapsed() + wait > end {
-                return Err(error.hint(format!("tried again for {} s", since.elapsed().as_secs())));
+                return Err(error.hint(format!("tried again for {} s", since.elapsed().as_secs())).into());
             }
-            self.retrying(cx, verb, &error, began);
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(Duration::from_secs(8));
+            self.retrying(job, &error);
+            // Who waits for something else does not keep others from their calls.
+            job.tell(Progress::Idle(job.id));
+            self.sleep(wait).await?;
         }
     }
 
-    fn status(&self, cx: &Cx<C>, verb: Verb, status: &str, began: Instant) {
-        self.reporter.event(&Event::Status { key: cx.key.clone(), verb, status: status.to_owned(), elapsed: began.elapsed() });
+    fn status(&self, job: &Job<'_, C>, status: &str) {
+        let (key, verb) = (job.cx.key.clone(), job.id.1);
+        self.note(&key, verb, status);
+        self.reporter.event(&Event::Status { key, verb, status: status.to_owned(), elapsed: job.began.elapsed() });
     }
 
-    fn retrying(&self, cx: &Cx<C>, verb: Verb, error: &Error, began: Instant) {
-        self.reporter.event(&Event::Retrying { key: cx.key.clone(), verb, why: error.to_string(), elapsed: began.elapsed() });
-    }
-}
-
-/// How often to look: soon at first, then in proportion to how long it has taken, so that at most a sixth is lost.
-struct Pace {
-    since: Instant,
-    forgiven: u32,
-}
-
-impl Pace {
-    fn new() -> Self {
-        Pace { since: Instant::now(), forgiven: 0 }
+    fn retrying(&self, job: &Job<'_, C>, error: &Error) {
+        let (key, verb, why) = (job.cx.key.clone(), job.id.1, error.to_string());
+        self.note(&key, verb, &why);
+        self.reporter.event(&Event::Retrying { key, verb, why, elapsed: job.began.elapsed() });
     }
 
-    async fn sleep(&self) {
-        let wait = (self.since.elapsed() / 6).clamp(Duration::from_millis(100), Duration::from_secs(8));
-        tokio::time::sleep(wait).await;
+    fn note(&self, key: &Key, verb: Verb, words: &str) {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).insert((key.clone(), verb), words.to_owned());
     }
 
-    /// A look that failed for a passing reason is not the end of the wait.
-    fn forgive(&mut self, error: Error) -> Result<()> {
-        self.forgiven += 1;
-        let passing = matches!(error.class, Class::Throttled | Class::Ambiguous | Class::NotYet);
-        if passing && self.forgiven <= 20 { Ok(()) } else { Err(error) }
+    fn last_words(&self, id: OpId) -> Option<String> {
+        let key = self.plan.items[id.0].key.clone();
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).get(&(key, id.1)).cloned()
+    }
+
+    fn link(&self, id: OpId, from: Duration, to: Duration) -> Link {
+        Link { key: self.plan.items[id.0].key.clone(), verb: id.1, from, to, status: self.last_words(id) }
     }
 }

@@ -80,6 +80,15 @@ pub enum Event {
         #[serde(serialize_with = "seconds")]
         elapsed: Duration,
     },
+    /// The user stopped the run while AWS was at it: it goes on there, and the next run waits for it.
+    Left {
+        /// The object.
+        key: Key,
+        /// What happens to it.
+        verb: Verb,
+        /// AWS's last words; empty when it had said nothing yet.
+        status: String,
+    },
     /// It was not tried.
     Skipped {
         /// The object.
@@ -89,7 +98,7 @@ pub enum Event {
         /// The object that it waited for; none when the run was stopped.
         because: Option<Key>,
     },
-    /// The user asked to stop: nothing new begins.
+    /// The user asked to stop: calls that are under way end, nothing new begins.
     Stopping,
 }
 
@@ -97,6 +106,9 @@ pub enum Event {
 pub trait Reporter: Send + Sync {
     /// Something happened.
     fn event(&self, event: &Event);
+
+    /// Nothing more will happen, perhaps because the process ends here and now: what is shown for the moment goes away.
+    fn end(&self) {}
 }
 
 /// Nobody wants to know.

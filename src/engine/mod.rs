@@ -17,6 +17,7 @@
 //! | [`error`] | what went wrong, to what, and what to do |
 
 pub mod apply;
+mod dataflow;
 pub mod diff;
 pub mod error;
 pub mod events;
@@ -24,6 +25,7 @@ pub mod graph;
 pub mod key;
 #[cfg(test)]
 mod memory;
+mod pace;
 pub mod plan;
 pub mod reads;
 pub mod reference;

@@ -19,6 +19,7 @@ mod kinds;
 mod lines;
 mod note;
 pub mod outcome;
+mod painter;
 pub mod plan;
 pub mod plan_json;
 pub mod progress;

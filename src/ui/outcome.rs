@@ -10,12 +10,12 @@ use crate::engine::schedule::Verb;
 use crate::engine::{Error, Key, Outcome};
 
 use super::plan::finish;
-use super::style::{BAD, CHANGED, GOOD, Look, QUIET, STRONG, clean, duration, pad, width, wrap};
+use super::style::{BAD, CHANGED, GOOD, Look, QUIET, STRONG, clean, duration, fit, fit_end, pad, width, wrap};
 
 /// A run that took longer than this is explained by its longest chain.
 const EXPLAIN: Duration = Duration::from_secs(5);
-/// At most so many operations of the chain are named, the longest ones.
-const CHAIN: usize = 8;
+/// Operations on the chain that took less than this part of the run are only counted.
+const SHORT: u32 = 50;
 
 /// `creating`
 pub(crate) fn doing(verb: Verb) -> &'static str {
@@ -46,8 +46,8 @@ pub(crate) fn not_done(key: &Key, verb: Verb) -> String {
     format!("{} {what}", clean(&key.to_string()))
 }
 
-/// How a run ended.
-pub fn outcome(outcome: &Outcome, look: &Look) -> String {
+/// How a run ended. What it waited for is told when it took long, or when everything is to be told.
+pub fn outcome(outcome: &Outcome, look: &Look, verbose: bool) -> String {
     let mut out = Vec::new();
     for verb in [Verb::Create, Verb::Update, Verb::Wait, Verb::Delete] {
         let of_verb = || outcome.done.iter().filter(|(_, v, _)| *v == verb);
@@ -65,15 +65,21 @@ pub fn outcome(outcome: &Outcome, look: &Look) -> String {
     for (key, verb, error) in &outcome.failed {
         out.extend(block(&not_done(key, *verb), error, look));
     }
+    out.extend(under_way(outcome, look));
     out.extend(skipped(outcome, look));
-    if outcome.elapsed > EXPLAIN {
-        out.extend(chain(&outcome.chain, look));
+    if verbose || outcome.elapsed > EXPLAIN {
+        out.extend(chain(outcome, verbose, look));
     }
     if !out.is_empty() {
         out.push(String::new());
     }
     let time = duration(outcome.elapsed);
-    let counts = [(outcome.done.len(), "done"), (outcome.failed.len(), "failed"), (outcome.skipped.len(), "not tried")];
+    let counts = [
+        (outcome.done.len(), "done"),
+        (outcome.failed.len(), "failed"),
+        (outcome.under_way.len(), "under way"),
+        (outcome.skipped.len(), "not tried"),
+    ];
     let counts: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     let counts = if counts.is_empty() { "nothing done".to_owned() } else { counts.join(", ") };
     let (style, text) = match (outcome.is_complete(), outcome.stopped) {
@@ -86,6 +92,23 @@ pub fn outcome(outcome: &Outcome, look: &Look) -> String {
         out.extend(wrap("Run the same command again: it goes on from here.", look.width));
     }
     finish(out)
+}
+
+/// What AWS goes on with after a stop.
+fn under_way(outcome: &Outcome, look: &Look) -> Vec<String> {
+    if outcome.under_way.is_empty() {
+        return Vec::new();
+    }
+    let title = format!("- AWS goes on with {}, and the next run waits for it:", outcome.under_way.len());
+    let mut out: Vec<String> = wrap(&title, look.width).iter().map(|line| look.paint(CHANGED, line)).collect();
+    for (key, verb, status) in &outcome.under_way {
+        let said = if status.is_empty() { String::new() } else { format!(": {}", clean(status)) };
+        out.push(format!(
+            "    {}",
+            fit(look, &format!("{} {}{said}", clean(&key.to_string()), doing(*verb)), look.width.saturating_sub(4))
+        ));
+    }
+    out
 }
 
 /// What was not tried, by what it waited for.
@@ -106,32 +129,49 @@ fn skipped(outcome: &Outcome, look: &Look) -> Vec<String> {
     out
 }
 
-/// `waited for: ec2.nat_gateway/a 1m35s → ecs.service/web 2m40s`
-fn chain(links: &[Link], look: &Look) -> Vec<String> {
+/// What the run waited for, a line for each operation that took its time; each waited for the one above.
+fn chain(outcome: &Outcome, verbose: bool, look: &Look) -> Vec<String> {
+    let links = &outcome.chain;
     let time = |link: &Link| link.to.saturating_sub(link.from);
-    let mut longest: Vec<usize> = (0..links.len()).collect();
-    longest.sort_by_key(|at| std::cmp::Reverse(links.get(*at).map(time)));
-    longest.truncate(CHAIN);
-    let mut parts: Vec<String> = Vec::new();
-    for (at, link) in links.iter().enumerate() {
-        if longest.contains(&at) && time(link) >= Duration::from_millis(100) {
-            // One link is never broken over two lines.
-            parts.push(format!("{} {}", clean(&link.key.to_string()), duration(time(link))).replace(' ', "\u{a0}"));
-        } else if parts.last().is_some_and(|last| last != look.dots()) {
-            parts.push(look.dots().to_owned());
-        }
-    }
-    if parts.is_empty() {
+    let total: Duration = links.iter().map(time).sum();
+    let is_long = |link: &Link| verbose || time(link) >= (outcome.elapsed / SHORT).max(Duration::from_millis(100));
+    if !links.iter().any(is_long) {
         return Vec::new();
     }
-    let text = parts.join(&format!(" {}\u{a0}", look.arrow()));
-    let head = "waited for: ";
-    let lines = wrap(&text, look.width.saturating_sub(head.len()));
-    let lines = lines.into_iter().enumerate().map(|(at, line)| {
-        let head = if at == 0 { head.to_owned() } else { " ".repeat(head.len()) };
-        look.paint(QUIET, &(head + &line.replace('\u{a0}', " ")))
-    });
-    lines.collect()
+    let named: Vec<String> =
+        links.iter().filter(|link| is_long(link)).map(|link| clean(&link.key.to_string()).into_owned()).collect();
+    let column = named.iter().map(|name| width(name)).max().unwrap_or(0).min(look.width / 2);
+    let room = look.width.saturating_sub(2 + 6 + 2);
+    let mut out = vec![String::new()];
+    let title = format!("Longest chain: {} of {}; each waited for the one above it", duration(total), duration(outcome.elapsed));
+    out.extend(wrap(&title, look.width).iter().map(|line| look.paint(STRONG, line)));
+    let mut short: Vec<&Link> = Vec::new();
+    let mut lines: Vec<(Duration, String, bool)> = Vec::new();
+    let flush = |short: &mut Vec<&Link>, lines: &mut Vec<(Duration, String, bool)>| {
+        if !short.is_empty() {
+            let text = match short.as_slice() {
+                [one] => format!("{} {}", clean(&one.key.to_string()), done(one.verb)),
+                many => format!("{} short ones", many.len()),
+            };
+            lines.push((short.drain(..).map(time).sum(), text, true));
+        }
+    };
+    for link in links {
+        if !is_long(link) {
+            short.push(link);
+            continue;
+        }
+        flush(&mut short, &mut lines);
+        let name = fit_end(look, &clean(&link.key.to_string()), column);
+        let said = link.status.as_ref().map(|status| format!(", last: {}", clean(status))).unwrap_or_default();
+        lines.push((time(link), format!("{}  {}{said}", pad(&name, column), done(link.verb)), false));
+    }
+    flush(&mut short, &mut lines);
+    out.extend(lines.into_iter().map(|(time, text, quiet)| {
+        let line = format!("  {:>6}  {}", duration(time), fit(look, &text, room));
+        if quiet { look.paint(QUIET, &line) } else { line }
+    }));
+    out
 }
 
 /// What went wrong before anything was done.
@@ -184,10 +224,12 @@ pub struct OutcomeJson {
     pub done: Vec<DoneJson>,
     /// What failed.
     pub failed: Vec<FailedJson>,
+    /// What AWS was still at when the user stopped the run.
+    pub under_way: Vec<LeftJson>,
     /// What was not tried.
     pub skipped: Vec<SkippedJson>,
-    /// What the run waited for, in order.
-    pub chain: Vec<DoneJson>,
+    /// What the run waited for, in order: each operation waited for the one before it.
+    pub chain: Vec<LinkJson>,
 }
 
 /// An operation that was done.
@@ -197,8 +239,36 @@ pub struct DoneJson {
     pub key: Key,
     /// What happened to it.
     pub verb: Verb,
-    /// How long it took (on the chain: how long the rest waited for it).
+    /// How long it took.
     pub elapsed: f64,
+}
+
+/// An operation on the longest chain.
+#[derive(Clone, Debug, Serialize)]
+pub struct LinkJson {
+    /// The object.
+    pub key: Key,
+    /// What happened to it.
+    pub verb: Verb,
+    /// The object that it waited for; none for the first.
+    pub waited_for: Option<Key>,
+    /// When it began, since the start of the run.
+    pub from: f64,
+    /// How long the next one waited for it.
+    pub elapsed: f64,
+    /// AWS's last words before it was done.
+    pub status: Option<String>,
+}
+
+/// An operation that AWS was still at.
+#[derive(Clone, Debug, Serialize)]
+pub struct LeftJson {
+    /// The object.
+    pub key: Key,
+    /// What happens to it.
+    pub verb: Verb,
+    /// AWS's last words.
+    pub status: String,
 }
 
 /// An operation that failed.
@@ -226,8 +296,14 @@ pub struct SkippedJson {
 /// How a run ended, as JSON.
 pub fn outcome_json(outcome: &Outcome) -> OutcomeJson {
     let seconds = |time: Duration| (time.as_secs_f64() * 1000.0).round() / 1000.0;
-    let link =
-        |link: &Link| DoneJson { key: link.key.clone(), verb: link.verb, elapsed: seconds(link.to.saturating_sub(link.from)) };
+    let link = |(at, link): (usize, &Link)| LinkJson {
+        key: link.key.clone(),
+        verb: link.verb,
+        waited_for: at.checked_sub(1).and_then(|before| outcome.chain.get(before)).map(|before| before.key.clone()),
+        from: seconds(link.from),
+        elapsed: seconds(link.to.saturating_sub(link.from)),
+        status: link.status.clone(),
+    };
     OutcomeJson {
         event: "outcome",
         time: super::progress::now(),
@@ -244,12 +320,17 @@ pub fn outcome_json(outcome: &Outcome) -> OutcomeJson {
             .iter()
             .map(|(key, verb, error)| FailedJson { key: key.clone(), verb: *verb, error: error.clone() })
             .collect(),
+        under_way: outcome
+            .under_way
+            .iter()
+            .map(|(key, verb, status)| LeftJson { key: key.clone(), verb: *verb, status: status.clone() })
+            .collect(),
         skipped: outcome
             .skipped
             .iter()
             .map(|(key, verb, because)| SkippedJson { key: key.clone(), verb: *verb, because: because.clone() })
             .collect(),
-        chain: outcome.chain.iter().map(link).collect(),
+        chain: outcome.chain.iter().enumerate().map(link).collect(),
     }
 }
 
@@ -272,7 +353,10 @@ mod tests {
         }
         .hint("ask for more under Service Quotas, quota `L-7B6409FD`")
         .hint("or delete a database that nobody uses any more, which is a longer hint that needs to be wrapped somewhere");
-        let link = |k, from, to| Link { key: key(k), verb: Verb::Create, from: ms(from), to: ms(to) };
+        let link = |k, from, to, status: &str| {
+            let status = (!status.is_empty()).then(|| status.to_owned());
+            Link { key: key(k), verb: Verb::Create, from: ms(from), to: ms(to), status }
+        };
         Outcome {
             done: vec![
                 (key("ec2.vpc/main"), Verb::Create, ms(1200)),
@@ -292,10 +376,11 @@ mod tests {
             },
             elapsed: ms(257_000),
             chain: vec![
-                link("ec2.vpc/main", 0, 1200),
-                link("ec2.nat_gateway/a", 1200, 96_200),
-                link("ec2.route/app-a", 96_200, 96_250),
-                link("ecs.service/web", 96_250, 257_000),
+                link("ec2.vpc/main", 0, 1200, ""),
+                link("ec2.subnet/public-a", 1200, 1300, ""),
+                link("ec2.nat_gateway/a", 1300, 96_200, "pending"),
+                link("ec2.route/app-a", 96_200, 96_250, ""),
+                link("ecs.service/web", 96_250, 257_000, "2 of 3 tasks run, 1 starts\u{1b}[31m"),
             ],
             ..Outcome::default()
         }
@@ -303,12 +388,27 @@ mod tests {
 
     #[test]
     fn how_it_ended() {
-        let text = |failed, width| outcome(&ended(failed), &Look::plain(width));
+        let text = |failed, width| outcome(&ended(failed), &Look::plain(width), false);
+        let stopped = Outcome {
+            stopped: true,
+            under_way: vec![
+                (key("rds.instance/main"), Verb::Create, "backing-up".into()),
+                (key("ecs.service/web"), Verb::Update, String::new()),
+            ],
+            skipped: vec![(key("ecs.service/old"), Verb::Delete, None)],
+            elapsed: Duration::from_secs(70),
+            ..ended(false)
+        };
+        let stopped = outcome(&stopped, &Look::plain(60), false);
+        assert!(stopped.lines().all(|line| width(line) <= 60), "{stopped}");
+        let quick = Outcome { elapsed: Duration::from_millis(1500), ..ended(false) };
+        let told = |verbose| outcome(&quick, &Look::plain(80), verbose).contains("ec2.subnet/public-a");
+        assert!(told(true) && !told(false));
         for failed in [false, true] {
             assert!(text(failed, 60).lines().all(|line| width(line) <= 60));
         }
-        let nothing = outcome(&Outcome::default(), &Look::plain(80));
-        insta::assert_snapshot!([text(false, 100), text(true, 60), nothing].join("\n=====\n"));
+        let nothing = outcome(&Outcome::default(), &Look::plain(80), false);
+        insta::assert_snapshot!([text(false, 100), text(true, 60), stopped, nothing].join("\n=====\n"));
     }
 
     #[test]

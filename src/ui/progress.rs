@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Map, Value};
 
 use crate::engine::schedule::Verb;
 use crate::engine::{Error, Event, Key, Reporter};
 
 use super::outcome::{block, doing, done, not_done};
-use super::style::{CHANGED, GOOD, Look, QUIET, clean, duration, fit, pad, roughly, width};
+use super::painter::Painter;
+use super::style::{CHANGED, GOOD, Look, QUIET, clean, duration, fit, fit_end, pad, roughly, width, wrap};
 
 /// How often live lines are drawn.
 const FRAME: Duration = Duration::from_millis(100);
@@ -37,7 +37,7 @@ pub enum Show {
 pub fn reporter(show: Show, look: Look) -> Box<dyn Reporter> {
     match show {
         Show::Json => Box::new(Json { to: Mutex::new(Box::new(std::io::stdout())) }),
-        Show::Text if look.terminal => Box::new(Live::new(look, ProgressDrawTarget::stderr())),
+        Show::Text if look.terminal => Box::new(Live::new(look, Look::resized, Box::new(std::io::stderr()))),
         Show::Text => Box::new(Log::new(look, Box::new(std::io::stderr()), HEARTBEAT)),
     }
 }
@@ -102,6 +102,9 @@ impl State {
                 self.failed += 1;
                 self.work.remove(&(key.clone(), *verb));
             }
+            Event::Left { key, verb, .. } => {
+                self.work.remove(&(key.clone(), *verb));
+            }
             Event::Skipped { .. } => {}
             Event::Stopping => self.stopping = true,
         }
@@ -144,45 +147,52 @@ impl State {
         }
         parts.push(duration(elapsed));
         if self.stopping {
-            parts.push(format!("stopping: what is under way ends, nothing new begins{}", look.dots()));
+            parts.push(format!("stopping{}", look.dots()));
         } else if let Some(left) = self.usual.checked_sub(elapsed).filter(|left| !left.is_zero()) {
             parts.push(format!("usually {} left{}", roughly(left), look.dots()));
         }
         parts.join(&format!(" {} ", look.dot()))
     }
 
-    /// The live lines at `now`.
+    /// The live lines at `now`: each narrower than the terminal, and together at least a line less than it is high.
     fn frame(&self, look: &Look, now: Instant) -> Vec<String> {
         // The last column stays free: a terminal that breaks there would count the line twice.
         let columns = look.width.saturating_sub(1);
+        let wide = columns >= 80;
         let work = self.oldest();
-        // One line for the whole, one for those left out, one for what scrolls.
-        let shown = if work.len() <= look.height.saturating_sub(3) { work.len() } else { look.height.saturating_sub(4) };
+        // One line for the whole, and one above all that belongs to what has scrolled by.
+        let room = look.height.saturating_sub(2);
+        let shown = if work.len() <= room { work.len() } else { room.saturating_sub(1) };
         let spin = now.saturating_duration_since(self.began).as_millis() / FRAME.as_millis();
         let spin =
             if look.unicode { SPIN.get(spin as usize % SPIN.len()) } else { ASCII_SPIN.get(spin as usize % ASCII_SPIN.len()) };
         let spin = spin.copied().unwrap_or("-");
         let names: Vec<String> = work.iter().take(shown).map(|((key, _), _)| clean(&key.to_string()).into_owned()).collect();
         let name_columns = names.iter().map(|name| width(name)).max().unwrap_or(0).min(columns * 2 / 5);
+        let time_columns = if wide { 22 } else { 12 };
+        let said_columns = columns.saturating_sub(2 + name_columns + 2 + 2 + time_columns);
         let mut out = Vec::new();
         for (((_, verb), work), name) in work.iter().take(shown).zip(&names) {
-            let usual =
-                if work.usual > LONG && columns >= 80 { format!("usually {}", roughly(work.usual)) } else { String::new() };
-            let times = format!("{:>6}  {usual}", duration(now.saturating_duration_since(work.began)));
-            let times = times.trim_end();
+            let usual = match work.usual > LONG {
+                true if wide => format!("  usually {}", roughly(work.usual)),
+                true => format!(" of {}", roughly(work.usual)),
+                false => String::new(),
+            };
+            let times = format!("{:>6}{usual}", duration(now.saturating_duration_since(work.began)));
             let said = match &work.status {
                 Some(why) if work.retrying => format!("{}, trying again: {why}", doing(*verb)),
+                // AWS's own words say enough when there is little room.
+                Some(status) if !wide => status.clone(),
                 Some(status) => format!("{}: {status}", doing(*verb)),
                 None => doing(*verb).to_owned(),
             };
-            let room = columns.saturating_sub(2 + name_columns + 2 + 2 + if columns >= 80 { 22 } else { 6 });
-            // On a narrow terminal the words go before the name, and the time stays.
-            let said = pad(&fit(look, &said, room), room);
-            let name = pad(&fit(look, name, name_columns), name_columns);
+            let said = pad(&fit(look, &said, said_columns), said_columns);
+            let name = pad(&fit_end(look, name, name_columns), name_columns);
             let said = if work.retrying { look.paint(CHANGED, &said) } else { said };
-            out.push(format!("{} {name}  {said}  {}", look.paint(GOOD, spin), look.paint(QUIET, times)));
+            let times = look.paint(QUIET, &fit(look, &times, time_columns));
+            out.push(format!("{} {name}  {said}  {times}", look.paint(GOOD, spin)));
         }
-        if shown < work.len() {
+        if shown < work.len() && room > 0 {
             out.push(look.paint(QUIET, &format!("  {} and {} more", look.dots(), work.len() - shown)));
         }
         out.push(fit(look, &self.whole(look, now), columns));
@@ -193,16 +203,21 @@ impl State {
 const SPIN: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 const ASCII_SPIN: [&str; 4] = ["|", "/", "-", "\\"];
 
-/// What remains of an event when it scrolls by.
+/// What remains of an event when it scrolls by. On a terminal a line stays a line.
 fn lasting(event: &Event, look: &Look) -> Vec<String> {
     match event {
         Event::Finished { key, verb, elapsed } => {
-            let text = format!("{} {} in {}", clean(&key.to_string()), done(*verb), duration(*elapsed));
-            vec![format!("{} {text}", look.paint(GOOD, look.check()))]
+            let key = clean(&key.to_string()).into_owned();
+            let rest = format!(" {} in {}", done(*verb), duration(*elapsed));
+            let room = look.width.saturating_sub(width(look.check()) + 1 + width(&rest) + 1);
+            let key = if look.terminal { fit_end(look, &key, room) } else { key };
+            vec![format!("{} {key}{rest}", look.paint(GOOD, look.check()))]
         }
         Event::Failed { key, verb, error, elapsed } => failed(key, *verb, error, *elapsed, look),
         Event::Stopping => {
-            vec![look.paint(CHANGED, "Stopping: what is under way ends, nothing new begins.")]
+            let text = "Stopping: calls that are under way end, nothing new begins, and what AWS is at goes on there. \
+                        Ctrl-C again ends this at once.";
+            wrap(text, look.width).iter().map(|line| look.paint(CHANGED, line)).collect()
         }
         _ => Vec::new(),
     }
@@ -247,53 +262,73 @@ impl Drop for Clock {
 
 /// Live lines at the bottom of a terminal; what is finished scrolls by above.
 struct Live {
-    look: Look,
-    state: Arc<Mutex<State>>,
-    bar: ProgressBar,
+    shared: Arc<Mutex<Screen>>,
     clock: Option<Clock>,
 }
 
-impl Live {
-    fn new(look: Look, target: ProgressDrawTarget) -> Live {
-        let state = Arc::new(Mutex::new(State::new(Instant::now())));
-        let bar = ProgressBar::with_draw_target(None, target);
-        // One bar whose message is the whole frame: one place that counts lines.
-        if let Ok(style) = ProgressStyle::with_template("{msg}") {
-            bar.set_style(style);
+struct Screen {
+    state: State,
+    painter: Painter,
+    look: Look,
+    resized: fn(Look) -> Look,
+    /// What has scrolled by since the last frame: many things end at once, and one frame shows them all.
+    lasting: Vec<String>,
+    ended: bool,
+}
+
+impl Screen {
+    fn draw(&mut self) {
+        if self.ended {
+            return;
         }
-        let (of, to) = (state.clone(), bar.clone());
-        let clock = Clock::every(FRAME, move || {
-            let frame = {
-                let state = locked(&of);
-                if state.operations == 0 { Vec::new() } else { state.frame(&look, Instant::now()) }
-            };
-            if !frame.is_empty() {
-                to.set_message(frame.join("\n"));
-                to.tick();
-            }
-        });
-        Live { look, state, bar, clock: Some(clock) }
+        self.look = (self.resized)(self.look);
+        let frame = if self.state.operations == 0 { Vec::new() } else { self.state.frame(&self.look, Instant::now()) };
+        self.painter.paint(&std::mem::take(&mut self.lasting), frame, self.look.width);
+    }
+
+    fn end(&mut self) {
+        if !self.ended {
+            self.look = (self.resized)(self.look);
+            self.painter.paint(&std::mem::take(&mut self.lasting), Vec::new(), self.look.width);
+            self.painter.clear(self.look.width);
+            self.ended = true;
+        }
+    }
+}
+
+impl Live {
+    fn new(look: Look, resized: fn(Look) -> Look, to: Box<dyn Write + Send>) -> Live {
+        let state = State::new(Instant::now());
+        let screen = Screen { state, painter: Painter::new(to), look, resized, lasting: Vec::new(), ended: false };
+        let shared = Arc::new(Mutex::new(screen));
+        let of = shared.clone();
+        let clock = Clock::every(FRAME, move || locked(&of).draw());
+        Live { shared, clock: Some(clock) }
     }
 }
 
 impl Reporter for Live {
     fn event(&self, event: &Event) {
-        let mut lines = {
-            let mut state = locked(&self.state);
-            state.learn(event, Instant::now());
-            state.asks(event, &self.look)
-        };
-        lines.extend(lasting(event, &self.look));
-        if !lines.is_empty() {
-            self.bar.println(lines.join("\n"));
+        let screen = &mut *locked(&self.shared);
+        screen.state.learn(event, Instant::now());
+        let mut lines = screen.state.asks(event, &screen.look);
+        lines.extend(lasting(event, &screen.look));
+        screen.lasting.extend(lines);
+        // Whoever presses Ctrl-C wants to see that it was heard.
+        if matches!(event, Event::Stopping) {
+            screen.draw();
         }
+    }
+
+    fn end(&self) {
+        locked(&self.shared).end();
     }
 }
 
 impl Drop for Live {
     fn drop(&mut self) {
         self.clock.take();
-        self.bar.finish_and_clear();
+        self.end();
     }
 }
 
@@ -453,8 +488,11 @@ mod tests {
             );
         }
         state.learn(&Event::Stopping, began);
+        for height in 1..50 {
+            let frame = state.frame(&Look { height, ..Look::plain(80) }, began + secs(600));
+            assert!(frame.len() < height.max(2), "{height}: {frame:#?}");
+        }
         let frame = state.frame(&Look { height: 8, ..Look::plain(80) }, began + secs(600));
-        assert!(frame.len() < 8);
         insta::assert_snapshot!(shown + &frame.join("\n"));
     }
 
@@ -494,9 +532,17 @@ mod tests {
     }
 
     #[test]
-    fn live_lines_may_be_dropped_at_any_time() {
-        let live = Live::new(Look { terminal: true, ..Look::plain(80) }, ProgressDrawTarget::hidden());
+    fn live_lines_leave_only_what_lasts() {
+        let to = Shared::default();
+        let live = Live::new(Look { terminal: true, ..Look::plain(80) }, |look| look, Box::new(to.clone()));
         events().iter().for_each(|event| live.event(event));
+        std::thread::sleep(FRAME * 3);
+        assert!(to.text().contains("rds.instance/main"), "{:?}", to.text());
+        live.end();
+        let ended = to.text();
+        assert!(ended.ends_with("\x1b[J\r\x1b[?7h\x1b[?2026l"), "{ended:?}");
+        live.event(&Event::Stopping);
         drop(live);
+        assert_eq!(to.text(), ended, "it ends once");
     }
 }

@@ -52,6 +52,12 @@ impl Look {
         Look { width, height: 24, color: false, unicode: true, terminal: false }
     }
 
+    /// The same on a terminal that may have another size by now.
+    pub fn resized(self) -> Look {
+        let now = Look::of(&env, Color::Never, true, size(&std::io::stderr()));
+        Look { width: now.width, height: now.height, ..self }
+    }
+
     fn of(env: &dyn Fn(&str) -> Option<String>, color: Color, terminal: bool, size: Option<(usize, usize)>) -> Look {
         let set = |name: &str| env(name).filter(|v| !v.is_empty());
         let number = |name: &str| set(name).and_then(|v| v.parse::<usize>().ok()).filter(|n| *n > 0);
@@ -69,7 +75,7 @@ impl Look {
             locale.contains("utf-8") || locale.contains("utf8")
         });
         let width = number("COLUMNS").or(size.map(|(width, _)| width)).unwrap_or(100).clamp(40, 200);
-        let height = number("LINES").or(size.map(|(_, height)| height)).unwrap_or(24).max(6);
+        let height = number("LINES").or(size.map(|(_, height)| height)).unwrap_or(24).max(2);
         Look { width, height, color, unicode, terminal: terminal && !dumb }
     }
 
@@ -178,6 +184,22 @@ pub(crate) fn fit(look: &Look, text: &str, columns: usize) -> String {
     if columns >= dots.width() { out + dots } else { out }
 }
 
+/// As much of the end of `text`, which has no colours, as fits into `columns`: of a key the name rather than the kind.
+pub(crate) fn fit_end(look: &Look, text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let dots = look.dots();
+    let room = columns.saturating_sub(dots.width());
+    let mut used = 0;
+    let kept = text.char_indices().rev().take_while(|(_, c)| {
+        used += c.width().unwrap_or(0);
+        used <= room
+    });
+    let from = kept.last().map_or(text.len(), |(at, _)| at);
+    if columns >= dots.width() { format!("{dots}{}", &text[from..]) } else { text[from..].to_owned() }
+}
+
 /// `text` in lines of at most `columns`.
 pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
     let options = textwrap::Options::new(columns.max(8))
@@ -257,6 +279,9 @@ mod tests {
         let look = Look::plain(80);
         assert_eq!(fit(&look, "日本語テキスト", 7), "日本語…");
         assert_eq!(fit(&look, "short", 7), "short");
+        assert_eq!(fit_end(&look, "ec2.internet_gateway/main", 12), "…ateway/main");
+        assert_eq!(fit_end(&look, "日本語テキスト", 7), "…キスト");
+        assert_eq!(fit_end(&look, "short", 0), "");
         assert_eq!(fit(&Look { unicode: false, ..look }, "a longer text", 8), "a lon...");
         assert_eq!(wrap("app-a app-b", 8), ["app-a", "app-b"]);
     }

@@ -1,8 +1,11 @@
 //! Rule 3, counted on the wire: one question per kind, not per object.
 
+use std::time::Duration;
+
+use crate::cli::published;
 use crate::lifecycle::Subject;
 use crate::support::aws::LocalAws;
-use crate::support::proxy::counts;
+use crate::support::proxy::{Fault, counts};
 
 fn generated(services: usize) -> String {
     let mut text = "stack: many\nregion: us-east-1\nnetwork: { zones: 3 }\nservices:\n".to_owned();
@@ -36,4 +39,27 @@ fn a_plan_of_many_services_stays_within_its_calls() {
         let calls = of_plan(&aws, many);
         assert!(calls - three <= (many - 3) * 4, "{three} for 3 and {calls} for {many}");
     }
+}
+
+/// Every answer comes two seconds late, so a call that begins `n` times two seconds after the first one has `n` answers
+/// before it. A noisy machine has two seconds until it counts as a fifth answer.
+#[test]
+fn a_plan_reads_at_most_four_answers_in_a_row() {
+    const LATE: Duration = Duration::from_secs(2);
+    let s = Subject::new(&std::fs::read_to_string(published("stacks/webapp.yaml")).unwrap());
+    s.apply();
+    s.proxy.take();
+    s.proxy.on_call(|_| Fault::Delay(LATE));
+    s.place.stack(&["plan", "s.yaml", "--detailed-exitcode"]).ok();
+    let mut calls = s.proxy.take();
+    calls.sort_by_key(|call| call.when);
+    // Who we are comes first, and is no reading.
+    assert_eq!(calls[0].name(), "sts:GetCallerIdentity");
+    let reading = &calls[1..];
+    assert!(reading[0].when - calls[0].when >= LATE && reading.len() > 20, "{reading:#?}");
+    let depth = |call: &crate::support::proxy::Call| (call.when - reading[0].when).as_millis() / LATE.as_millis() + 1;
+    let deep: Vec<String> =
+        reading.iter().filter(|c| depth(c) > 4).map(|c| format!("{} in row {}", c.name(), depth(c))).collect();
+    assert_eq!(deep, Vec::<String>::new());
+    assert!(reading.len() <= 60, "{} calls: {:#?}", reading.len(), counts(reading));
 }

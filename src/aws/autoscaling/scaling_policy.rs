@@ -105,14 +105,17 @@ impl Resource for ScalingPolicy {
     type Live = Live;
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
-        let claims = ecs::claims(cx).await?;
-        if claims.is_empty() {
+        if ecs::resource_ids(cx).await?.is_empty() {
             return Ok(Vec::new());
         }
-        let call = cx.cloud.autoscaling.describe_scaling_policies().service_namespace(NAMESPACE);
-        let pages = call.scalable_dimension(DIMENSION).into_paginator().items().send();
-        let all = pages.collect::<std::result::Result<Vec<_>, _>>().await;
-        let all = all.map_err(failed("application-autoscaling:DescribeScalingPolicies"))?;
+        let all = async {
+            let call = cx.cloud.autoscaling.describe_scaling_policies().service_namespace(NAMESPACE);
+            let pages = call.scalable_dimension(DIMENSION).into_paginator().items().send();
+            let all = pages.collect::<std::result::Result<Vec<_>, _>>().await;
+            all.map_err(failed("application-autoscaling:DescribeScalingPolicies"))
+        };
+        // Whose the services are is asked at the same time.
+        let (all, claims) = futures::try_join!(all, ecs::claims(cx))?;
         Ok(all
             .into_iter()
             .filter_map(|policy| {

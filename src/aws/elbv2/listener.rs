@@ -2,7 +2,7 @@ use aws_sdk_elasticloadbalancingv2::types::{Certificate, ProtocolEnum};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Arn, LoadBalancer, claim_inside, listeners, retag, tags_of_arns, to_sdk};
+use super::{Action, Arn, LoadBalancer, claim_inside, inner_tags, listeners, outer_tags, retag, to_sdk};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags, acm};
 use crate::engine::{Diff, Observed, Order, Readiness, Ref, Resource, Result, Rule};
@@ -44,13 +44,13 @@ impl Resource for Listener {
     type Live = Arn;
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
-        let (listeners, all_tags) = (listeners(cx).await?, tags_of_arns(cx).await?);
+        let (listeners, outer, inner) = (listeners(cx).await?, outer_tags(cx).await?, inner_tags(cx).await?);
         Ok(listeners
             .iter()
-            .filter(|l| l.load_balancer_arn().and_then(|b| all_tags.get(b)).is_some_and(|tags| cx.scope.owns(tags)))
+            .filter(|l| l.load_balancer_arn().and_then(|b| outer.get(b)).is_some_and(|tags| cx.scope.owns(tags)))
             .filter_map(|l| {
                 let arn = l.listener_arn.clone()?;
-                let tags = all_tags.get(&arn).cloned().unwrap_or_default();
+                let tags = inner.get(&arn).cloned().unwrap_or_default();
                 Some(Observed {
                     claim: claim_inside(cx, Self::KIND, &tags),
                     fields: Listener {

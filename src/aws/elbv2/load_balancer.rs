@@ -6,7 +6,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{NAME, end_of, load_balancers, retag, tags_of_arns, to_sdk};
+use super::{NAME, end_of, load_balancers, outer_tags, retag, to_sdk};
 use crate::aws::ec2::{InternetGateway, SecurityGroup, Subnet, Vpc, gateway_of};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags, ids, names, written};
@@ -116,7 +116,7 @@ impl Resource for LoadBalancer {
     type Live = Live;
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
-        let (balancers, all_tags) = (load_balancers(cx).await?, tags_of_arns(cx).await?);
+        let (balancers, all_tags) = (load_balancers(cx).await?, outer_tags(cx).await?);
         let mut out = Vec::new();
         for balancer in balancers.iter() {
             let Some(live) = Live::of(balancer) else { continue };

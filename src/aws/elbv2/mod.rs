@@ -141,15 +141,25 @@ async fn rules_of(cx: &Cx, listener: &str) -> Result<Vec<sdk::Rule>> {
     Ok(all.into_iter().filter(|r| r.is_default() != Some(true)).collect())
 }
 
-/// The tags of everything that was found, by ARN.
-async fn tags_of_arns(cx: &Cx) -> Result<Arc<HashMap<String, Tags>>> {
+/// The tags of the load balancers and target groups, by ARN.
+async fn outer_tags(cx: &Cx) -> Result<Arc<HashMap<String, Tags>>> {
     cx.reads
-        .once("elbv2.tags", async {
-            let (balancers, groups, listeners, rules) =
-                futures::try_join!(load_balancers(cx), target_groups(cx), listeners(cx), rules(cx))?;
+        .once("elbv2.outer_tags", async {
+            let (balancers, groups) = futures::try_join!(load_balancers(cx), target_groups(cx))?;
             let mut arns: Vec<String> = balancers.iter().filter_map(|b| b.load_balancer_arn.clone()).collect();
             arns.extend(groups.iter().filter_map(|g| g.target_group_arn.clone()));
-            arns.extend(listeners.iter().filter_map(|l| l.listener_arn.clone()));
+            describe_tags(cx, &arns).await
+        })
+        .await
+}
+
+/// The tags of the listeners and rules, by ARN. Not together with the others: what is asked next of load balancers and
+/// target groups would come two round trips later.
+async fn inner_tags(cx: &Cx) -> Result<Arc<HashMap<String, Tags>>> {
+    cx.reads
+        .once("elbv2.inner_tags", async {
+            let (listeners, rules) = futures::try_join!(listeners(cx), rules(cx))?;
+            let mut arns: Vec<String> = listeners.iter().filter_map(|l| l.listener_arn.clone()).collect();
             arns.extend(rules.iter().filter_map(|(_, r)| r.rule_arn.clone()));
             describe_tags(cx, &arns).await
         })

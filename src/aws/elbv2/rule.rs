@@ -4,7 +4,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Arn, Listener, claim_inside, retag, rules, rules_of, tags_of_arns, to_sdk};
+use super::{Action, Arn, Listener, claim_inside, inner_tags, outer_tags, retag, rules, rules_of, to_sdk};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Diff, Observed, Readiness, Ref, Resource, Result, Rule};
@@ -91,10 +91,11 @@ impl Resource for ListenerRule {
     type Live = Arn;
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
-        let (rules, listeners, all_tags) = (rules(cx).await?, super::listeners(cx).await?, tags_of_arns(cx).await?);
+        let (rules, listeners) = (rules(cx).await?, super::listeners(cx).await?);
+        let (outer, inner) = (outer_tags(cx).await?, inner_tags(cx).await?);
         let ours = |listener: &str| {
             let listener = listeners.iter().find(|l| l.listener_arn() == Some(listener));
-            let tags = listener.and_then(|l| l.load_balancer_arn()).and_then(|balancer| all_tags.get(balancer));
+            let tags = listener.and_then(|l| l.load_balancer_arn()).and_then(|balancer| outer.get(balancer));
             tags.is_some_and(|tags| cx.scope.owns(tags))
         };
         Ok(rules
@@ -102,7 +103,7 @@ impl Resource for ListenerRule {
             .filter(|(listener, _)| ours(listener))
             .filter_map(|(listener, rule)| {
                 let arn = rule.rule_arn.clone()?;
-                let tags = all_tags.get(&arn).cloned().unwrap_or_default();
+                let tags = inner.get(&arn).cloned().unwrap_or_default();
                 Some(Observed {
                     claim: claim_inside(cx, Self::KIND, &tags),
                     fields: ListenerRule {

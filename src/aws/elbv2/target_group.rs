@@ -5,7 +5,7 @@ use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{NAME, retag, tags_of_arns, target_groups, to_sdk};
+use super::{NAME, outer_tags, retag, target_groups, to_sdk};
 use crate::aws::ec2::Vpc;
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags, names, written};
@@ -129,7 +129,7 @@ impl Resource for TargetGroup {
     type Live = Live;
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
-        let (groups, all_tags) = (target_groups(cx).await?, tags_of_arns(cx).await?);
+        let (groups, all_tags) = (target_groups(cx).await?, outer_tags(cx).await?);
         let ours = groups.iter().filter_map(|group| {
             let live = Live::of(group)?;
             let tags = all_tags.get(&live.arn)?.clone();

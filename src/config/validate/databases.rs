@@ -1,0 +1,222 @@
+//! Databases: what RDS would refuse, said before it is asked.
+
+use super::Checks;
+use crate::config::database::{Database, DatabaseEngine};
+use crate::config::diagnostic::{Diagnostic, short};
+use crate::config::suggest;
+
+const DAY: u64 = 86_400;
+const WEEK: u32 = 7 * 24 * 60;
+/// What gp3 has in RDS, in GiB.
+const STORAGE: (u32, u32) = (20, 65_536);
+
+pub(super) fn databases(checks: &mut Checks<'_>) {
+    let stack = checks.stack;
+    if !stack.databases.is_empty() && stack.network.zones.count() < 2 {
+        let place = if checks.file.node("network.zones").is_some() { "network.zones" } else { "network" };
+        let diagnostic = Diagnostic::error("too-few-zones", "a database needs subnets in two zones, but the network has one");
+        checks.at(place, "one zone", diagnostic.help("write `zones: 2` or more, even without `multi_az`"));
+    }
+    for (name, database) in &stack.databases {
+        let path = format!("databases.{name}");
+        names(checks, &path, name.as_str(), database);
+        version(checks, &path, database);
+        storage(checks, &path, database);
+        backups(checks, &path, database);
+        windows(checks, &path, database);
+        user(checks, &path, database);
+        words(checks, &path, database);
+        key(checks, &path, database);
+    }
+}
+
+fn error(checks: &mut Checks<'_>, path: &str, label: &str, code: &'static str, message: String, help: String) {
+    checks.at(path, label, Diagnostic::error(code, message).help(help));
+}
+
+fn names(checks: &mut Checks<'_>, path: &str, name: &str, database: &Database) {
+    let prefix = checks.prefix.clone();
+    let all = std::iter::once((path.to_owned(), name.to_owned()))
+        .chain(database.replicas.keys().map(|r| (format!("{path}.replicas.{r}"), format!("{name}-{r}"))));
+    for (path, name) in all {
+        // A replaced instance gets a number behind its name: `-NN`.
+        let full = format!("{prefix}-{name}");
+        if full.len() > 60 {
+            let message = format!("the database would be called `{full}`, which has {} characters", full.len());
+            checks.at_key(
+                &path,
+                "too long",
+                Diagnostic::error("name-too-long", message).help("RDS accepts 63, of which 3 are kept for a successor's number"),
+            );
+        }
+    }
+    for replica in database.replicas.keys() {
+        let full = format!("{name}-{replica}");
+        if checks.stack.databases.keys().any(|other| other.as_str() == full) {
+            let path = format!("{path}.replicas.{replica}");
+            let message = format!("this replica and the database `{full}` would have the same name in AWS");
+            checks.at_key(&path, "taken", Diagnostic::error("duplicate-name", message).help("rename one of the two"));
+        }
+    }
+}
+
+fn version(checks: &mut Checks<'_>, path: &str, database: &Database) {
+    let parts: Vec<&str> = database.version.split('.').collect();
+    let numbers = parts.iter().all(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_digit()));
+    let (least, example) = match database.engine {
+        DatabaseEngine::Postgres => (1, "16"),
+        DatabaseEngine::Mysql => (2, "8.4"),
+        DatabaseEngine::Mariadb => (2, "11.4"),
+    };
+    if !numbers || parts.len() < least {
+        let engine = database.engine.as_str();
+        let message = format!("`{}` is not a version of {engine}", short(&database.version));
+        let help = format!("write its major version, or a more exact one: `version: \"{example}\"`");
+        error(checks, &format!("{path}.version"), "no major version", "no-such-version", message, help);
+    }
+}
+
+fn storage(checks: &mut Checks<'_>, path: &str, database: &Database) {
+    let (least, most) = STORAGE;
+    for (field, size) in [("storage", Some(database.storage)), ("max_storage", database.max_storage)] {
+        let Some(size) = size else { continue };
+        if !(least..=most).contains(&size.as_gib()) {
+            let message = format!("`{path}.{field}` must be from 20GiB to 64TiB, but is {size}");
+            let near = crate::config::values::Size::gib(size.as_gib().clamp(least, most));
+            error(
+                checks,
+                &format!("{path}.{field}"),
+                "out of range",
+                "out-of-range",
+                message,
+                format!("the nearest is `{near}`"),
+            );
+        }
+    }
+    let enough = u32::try_from((u64::from(database.storage.as_gib()) * 11).div_ceil(10)).unwrap_or(u32::MAX);
+    if let Some(max) = database.max_storage
+        && max.as_gib() < enough
+    {
+        let message = format!("`{path}.max_storage` is {max}, less than a tenth above the {} it begins with", database.storage);
+        let help = format!("write `max_storage: {enough}GiB` or more, or leave it out");
+        error(checks, &format!("{path}.max_storage"), "too little", "storage-limit", message, help);
+    }
+}
+
+fn backups(checks: &mut Checks<'_>, path: &str, database: &Database) {
+    let seconds = database.backups.as_secs();
+    if !seconds.is_multiple_of(DAY) || seconds > 35 * DAY {
+        let message = format!("`{path}.backups` must be whole days from 0d to 35d, but is {}", database.backups);
+        let near = seconds.div_ceil(DAY).min(35);
+        error(checks, &format!("{path}.backups"), "0d to 35d", "out-of-range", message, format!("the nearest is `{near}d`"));
+    }
+    if seconds == 0 && !database.replicas.is_empty() {
+        let message = format!("`{path}` has replicas but no backups, from which AWS makes them");
+        let help = "write `backups: 1d` or more, or remove the replicas".into();
+        error(checks, &format!("{path}.backups"), "none", "needs-backups", message, help);
+    }
+}
+
+/// Minutes of the day.
+fn time(text: &str) -> Option<u32> {
+    let (hours, minutes) = text.split_once(':')?;
+    let (hours, minutes) = (hours.parse::<u32>().ok()?, minutes.parse::<u32>().ok()?);
+    (hours < 24 && minutes < 60).then_some(hours * 60 + minutes)
+}
+
+/// Minutes of the week.
+fn moment(text: &str) -> Option<u32> {
+    const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+    let (day, rest) = text.split_once(':')?;
+    let day = u32::try_from(DAYS.iter().position(|d| *d == day)?).ok()?;
+    Some(day * 24 * 60 + time(rest)?)
+}
+
+/// When a window begins and how long it is, in minutes.
+fn span(text: &str, read: fn(&str) -> Option<u32>, round: u32) -> Option<(u32, u32)> {
+    let (from, to) = text.split_once('-')?;
+    let (from, to) = (read(from)?, read(to)?);
+    Some((from, (to + round - from) % round))
+}
+
+fn windows(checks: &mut Checks<'_>, path: &str, database: &Database) {
+    let mut found = [None, None];
+    let windows = [
+        ("backup_window", &database.backup_window, time as fn(&str) -> Option<u32>, 24 * 60, "03:00-03:30"),
+        ("maintenance_window", &database.maintenance_window, moment, WEEK, "sun:04:00-sun:04:30"),
+    ];
+    for (slot, (field, text, read, round, example)) in found.iter_mut().zip(windows) {
+        let Some(text) = text else { continue };
+        let at = format!("{path}.{field}");
+        match span(text, read, round) {
+            None => {
+                let message = format!("`{}` is not a window of time", short(text));
+                error(checks, &at, "not a window", "invalid-value", message, format!("in UTC, as in `{example}`"));
+            }
+            Some((_, long)) if long < 30 => {
+                let message = format!("`{at}` is {long} minutes long; AWS wants 30 at least");
+                error(checks, &at, "too short", "window-too-short", message, format!("as in `{example}`"));
+            }
+            Some((_, long)) if field == "maintenance_window" && long > 24 * 60 => {
+                let message = format!("`{at}` is longer than the 24 hours that AWS accepts");
+                error(checks, &at, "too long", "window-too-long", message, format!("as in `{example}`"));
+            }
+            window => *slot = window,
+        }
+    }
+    if let [Some((backup, long)), Some((maintenance, length))] = found {
+        // The daily window comes seven times in the week of the other one.
+        let overlap = (0..7)
+            .map(|day| day * 24 * 60 + backup)
+            .any(|start| (maintenance + WEEK - start) % WEEK < long || (start + WEEK - maintenance) % WEEK < length);
+        if overlap {
+            let message = format!("`{path}` has a backup window and a maintenance window that overlap, which AWS refuses");
+            let help = "move one of the two".into();
+            error(checks, &format!("{path}.backup_window"), "overlaps the other", "windows-overlap", message, help);
+        }
+    }
+}
+
+fn user(checks: &mut Checks<'_>, path: &str, database: &Database) {
+    let Some(user) = &database.user else { return };
+    let reserved: &[&str] = match database.engine {
+        DatabaseEngine::Postgres => &["admin", "rdsadmin", "rdsrepladmin", "rdstopmgr", "rds_superuser", "public"],
+        DatabaseEngine::Mysql | DatabaseEngine::Mariadb => &["rdsadmin", "rdsrepladmin", "root", "mysql"],
+    };
+    if reserved.contains(&user.to_lowercase().as_str()) {
+        let message = format!("`{user}` cannot be the master user of {}: it is reserved", database.engine.as_str());
+        error(checks, &format!("{path}.user"), "reserved", "reserved-name", message, "as in `user: owner`".into());
+    }
+}
+
+fn words(checks: &mut Checks<'_>, path: &str, database: &Database) {
+    let (known, own): (&[&str], &str) = match database.engine {
+        DatabaseEngine::Postgres => (&["postgresql", "upgrade", "iam-db-auth-error"], "rds.force_ssl"),
+        DatabaseEngine::Mysql | DatabaseEngine::Mariadb => {
+            (&["audit", "error", "general", "slowquery", "iam-db-auth-error"], "require_secure_transport")
+        }
+    };
+    for (i, log) in database.logs.iter().flatten().enumerate() {
+        if !known.contains(&log.as_str()) {
+            let message = format!("{} has no log `{}`", database.engine.as_str(), short(log));
+            let help = suggest::help(log, known.iter().copied(), "it has").unwrap_or_default();
+            error(checks, &format!("{path}.logs[{i}]"), "no such log", "no-such-log", message, help);
+        }
+    }
+    if database.parameters.contains_key(own) {
+        let diagnostic = Diagnostic::error("own-key", format!("`{own}` is not yours to set: connections are always encrypted"));
+        checks.at_key(&format!("{path}.parameters.{own}"), "remove this", diagnostic.help("remove it"));
+    }
+}
+
+fn key(checks: &mut Checks<'_>, path: &str, database: &Database) {
+    let Some(key) = &database.key else { return };
+    let known: Vec<String> = checks.stack.keys.keys().map(|name| format!("keys.{name}")).collect();
+    if known.contains(key) || crate::config::values::arn(key).is_some() {
+        return;
+    }
+    let help = suggest::help(key, known.iter().map(String::as_str), "there are")
+        .unwrap_or_else(|| "describe it under `keys`, or write the ARN of one that exists".into());
+    let message = format!("`{path}` is encrypted with `{}`, which there is not", short(key));
+    error(checks, &format!("{path}.key"), "not in this file", "unknown-reference", message, help);
+}

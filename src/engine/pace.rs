@@ -1,0 +1,119 @@
+//! How often to look while AWS is at work.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::error::{Class, Error, Result};
+
+/// The shortest time between two looks at one object.
+const SOON: Duration = Duration::from_millis(60);
+/// A look comes late by at most this part of the wait that it ends.
+const LATE: u32 = 25;
+/// How many looks a second one service is asked for, whoever waits. AWS refills its read buckets with about twenty.
+const LOOKS: f64 = 20.0;
+/// How many looks may fail for a passing reason before one wait.
+const FORGIVEN: u32 = 20;
+
+/// How many objects of each service are waited for.
+#[derive(Default)]
+pub(super) struct Crowds(Mutex<HashMap<String, Arc<AtomicUsize>>>);
+
+impl Crowds {
+    /// The clock of one wait for something of `service` that usually takes `usual`.
+    pub(super) fn pace(&self, service: &str, usual: Duration) -> Pace {
+        let crowd = self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(service.to_owned()).or_default().clone();
+        crowd.fetch_add(1, Ordering::Relaxed);
+        Pace { since: Instant::now(), usual, crowd, forgiven: 0 }
+    }
+}
+
+/// The clock of one wait.
+pub(super) struct Pace {
+    pub(super) since: Instant,
+    usual: Duration,
+    crowd: Arc<AtomicUsize>,
+    forgiven: u32,
+}
+
+impl Pace {
+    /// How long until the next look.
+    pub(super) fn next(&self) -> Duration {
+        interval(self.since.elapsed(), self.usual, self.crowd.load(Ordering::Relaxed))
+    }
+
+    /// A look that failed for a passing reason is not the end of the wait.
+    pub(super) fn forgive(&mut self, error: Error) -> Result<()> {
+        self.forgiven += 1;
+        let passing = matches!(error.class, Class::Throttled | Class::Ambiguous | Class::NotYet);
+        if passing && self.forgiven <= FORGIVEN { Ok(()) } else { Err(error) }
+    }
+}
+
+impl Drop for Pace {
+    fn drop(&mut self) {
+        self.crowd.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// In proportion to how long it has taken, because nobody knows how fast this AWS is (a local one may take a hundredth of
+/// the usual time); never longer than about a fiftieth of the usual time, until it takes unusually long.
+fn interval(elapsed: Duration, usual: Duration, crowd: usize) -> Duration {
+    let dense = (usual / 50).clamp(Duration::from_secs(2), Duration::from_secs(8));
+    let longest = if elapsed > usual * 2 { Duration::from_secs(10) } else { dense };
+    let turn = Duration::from_secs_f64(crowd as f64 / LOOKS);
+    (elapsed / LATE).clamp(SOON, longest).max(turn)
+}
+
+/// How long until something that failed for a passing reason is tried again: the same idea for calls that change things.
+pub(super) fn again(elapsed: Duration) -> Duration {
+    (elapsed / 8).clamp(Duration::from_millis(200), Duration::from_secs(5))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    /// How long a wait of `real` is in the eyes of who looks at that pace, and how often it looks.
+    fn wait(real: Duration, usual: Duration, crowd: usize) -> (Duration, usize) {
+        let (mut at, mut looks) = (Duration::ZERO, 1);
+        while at < real {
+            at += interval(at, usual, crowd);
+            looks += 1;
+        }
+        (at, looks)
+    }
+
+    #[test]
+    fn little_is_lost_at_any_speed_and_looks_are_few() {
+        for usual in [105, 160, 480, 1050].map(Duration::from_secs) {
+            for percent in [2_u32, 5, 10, 50, 80, 100, 120, 300] {
+                let real = usual * percent / 100;
+                let (seen, looks) = wait(real, usual, 1);
+                assert!(seen <= real + (real / LATE).max(SOON) + ms(1), "{usual:?} at {percent} %: {seen:?}");
+                assert!(looks as u64 <= 200 + real.as_secs() / 6, "{usual:?} at {percent} %: {looks} looks");
+            }
+        }
+        // At the usual speed a look comes late by seconds, and a gateway costs little more than a look a second.
+        let (seen, looks) = wait(Duration::from_secs(105), Duration::from_secs(105), 1);
+        assert!(seen < Duration::from_millis(107_200) && looks < 160, "{seen:?} {looks}");
+    }
+
+    #[test]
+    fn a_crowd_takes_turns() {
+        assert_eq!(interval(ms(100), Duration::from_secs(160), 300), Duration::from_secs(15));
+        assert_eq!(interval(ms(100), Duration::from_secs(160), 1), SOON);
+        let crowds = Crowds::default();
+        let one = crowds.pace("ecs", Duration::from_secs(1));
+        let two = crowds.pace("ecs", Duration::from_secs(1));
+        let other = crowds.pace("ec2", Duration::from_secs(1));
+        assert_eq!((one.next(), other.next()), (ms(100), SOON));
+        drop(two);
+        assert_eq!(one.next(), SOON);
+    }
+}

@@ -1,0 +1,239 @@
+//! Whole plans as people see them.
+
+use super::*;
+use crate::engine::{Diff, Need, plan::Before};
+use serde_json::{Value, json};
+
+const SECRET: &[Rule] = &[Rule::secret("password"), Rule::secret("containers.*.environment.*")];
+
+pub(crate) fn scope() -> Scope {
+    Scope {
+        stack: "webapp".into(),
+        env: "staging".into(),
+        region: "us-east-1".into(),
+        account: "123456789012".into(),
+        partition: "aws".into(),
+    }
+}
+
+fn item(key: &str, action: Action) -> Item {
+    let mut item: Item = serde_json::from_value(json!({"key": key, "action": "keep", "generation": 1})).unwrap();
+    item.action = action;
+    item
+}
+
+fn change(path: &str, before: Value, after: Value) -> Change {
+    let there = |v: Value| (!v.is_null()).then_some(v);
+    Change {
+        path: path.into(),
+        before: there(before),
+        after: there(after),
+        unknown: None,
+        forces_replacement: false,
+        impossible: None,
+        secret: false,
+    }
+}
+
+fn policy(actions: &[&str], bucket: &str) -> Value {
+    json!({"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": actions, "Resource": [format!("arn:aws:s3:::{bucket}/*")]},
+        {"Sid": "Logs", "Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": "*"}
+    ]})
+}
+
+/// Something of everything.
+pub(crate) fn everything() -> Plan {
+    let mut items = Vec::new();
+    for tier in ["public", "app", "data"] {
+        for zone in ["a", "b", "c"] {
+            let mut subnet = item(&format!("ec2.subnet/{tier}-{zone}"), Action::Create);
+            subnet.needs = vec![(9, Need::Exists)];
+            subnet.desired = Some(json!({"vpc": "${ec2.vpc/main}", "cidr": "10.0.0.0/20", "zone": format!("us-east-1{zone}"),
+                "tags": {"Name": "webapp", "stack:name": "webapp"}}));
+            items.push(subnet);
+        }
+    }
+    let mut vpc = item("ec2.vpc/main", Action::Create);
+    vpc.desired =
+        Some(json!({"cidr": "10.0.0.0/16", "dns_hostnames": true, "ipv6": null, "tags": {"Name": "webapp-staging-main"}}));
+    items.push(vpc);
+    let mut role = item("iam.role/web", Action::Create);
+    role.desired =
+        Some(json!({"path": "/webapp/", "assume_role_policy": policy(&["sts:AssumeRole"], "x"), "password": "hunter2"}));
+    items.push(role);
+    let mut target = item("application-autoscaling.scalable_target/web", Action::Create);
+    target.desired = Some(json!({"service": "${ecs.service/web}", "min": 3, "max": 30}));
+    items.push(target);
+
+    let mut service = item("ecs.service/web", Action::Update);
+    let mut waits = change("task_definition", json!("ecs.task_definition/web"), json!("ecs.task_definition/web"));
+    waits.unknown = Some(Key::new("ecs.task_definition", "web"));
+    service.changes = Diff {
+        changes: vec![
+            change("desired_count", json!(3), json!(5)),
+            change("health_check_grace_period", json!(0), json!("0")),
+            change("subnets", json!(["ec2.subnet/app-a", "ec2.subnet/app-b"]), json!(["ec2.subnet/app-a", "ec2.subnet/app-c"])),
+            waits,
+            change("tags.team", Value::Null, json!("payments")),
+            change("tags.owner", json!("bob"), Value::Null),
+            change("tags.stack:env", json!("x"), json!("staging")),
+        ],
+    };
+    items.push(service);
+    let mut only_tags = item("logs.log_group/web", Action::Update);
+    only_tags.changes = Diff { changes: vec![change("tags.stack:key", Value::Null, json!("logs.log_group/web"))] };
+    items.push(only_tags);
+    let mut attached = item("iam.role_policy/web", Action::Update);
+    attached.changes = Diff {
+        changes: vec![change(
+            "policy",
+            policy(&["s3:GetObject", "s3:PutObject"], "a"),
+            policy(&["s3:GetObject", "s3:DeleteObject"], "a"),
+        )],
+    };
+    items.push(attached);
+    let mut group = item("elasticache.replication_group/sessions", Action::Update);
+    let mut token = change("password", json!("old-secret"), json!("new-secret"));
+    token.secret = true;
+    group.changes = Diff {
+        changes: vec![
+            token,
+            change(
+                "description",
+                json!(
+                    "a rather long description that fits into no column of any terminal that is reasonably wide, before the change"
+                ),
+                json!(
+                    "a rather long description that fits into no column of any terminal that is reasonably wide, after the change"
+                ),
+            ),
+        ],
+    };
+    items.push(group);
+
+    let mut target = item("elbv2.target_group/web", Action::Replace);
+    target.order = Some(Order::CreateFirst);
+    let mut port = change("port", json!(8080), json!(9090));
+    port.forces_replacement = true;
+    target.changes = Diff { changes: vec![port, change("health.path", json!("/"), json!("/health"))] };
+    items.push(target);
+    let mut db = item("rds.instance/main", Action::Replace);
+    db.order = Some(Order::DeleteFirst);
+    db.needs_consent = true;
+    db.reason = Some("AWS says that it failed: incompatible-parameters".into());
+    items.push(db);
+
+    let mut logs = item("logs.log_group/old", Action::Delete);
+    logs.needs_consent = true;
+    items.push(logs);
+    items.push(item("ec2.security_group/old", Action::Delete));
+    let mut rule = item("ec2.security_group_rule/old-in", Action::Delete);
+    rule.was_using = vec![items.len() - 1];
+    items.push(rule);
+    let mut left = item("ecs.service/web", Action::Delete);
+    left.reason = Some("left over from a replacement".into());
+    left.before = Some(Before { live: json!({"id": "webapp-staging-web-1"}), fields: json!({}), state: Readiness::Ready });
+    items.push(left);
+
+    let mut refused = item("s3.bucket/assets", Action::Refuse);
+    refused.reason = Some("arn:aws:s3:::webapp-staging-assets is there already and it belongs to the stack `other`; rename this one, or tag that one with `stack:name`, `stack:env` and `stack:key` to hand it over".into());
+    items.push(refused);
+    let mut waiting = item("rds.instance/replica", Action::Keep);
+    waiting.reason = Some("AWS is still at it: backing-up".into());
+    waiting.before = Some(Before { live: json!({}), fields: json!({}), state: Readiness::waiting("backing-up") });
+    items.push(waiting);
+    items.extend((0..96).map(|n| item(&format!("ec2.route/r{n}"), Action::Keep)));
+    Plan { version: 1, scope: scope(), destroy: false, items }
+}
+
+fn view(look: Look) -> View<'static> {
+    View { look, file: "stacks/webapp.yaml", verbose: false, allowed: &[], rules: &|_| SECRET }
+}
+
+fn check(text: &str, columns: usize) {
+    for line in text.lines() {
+        assert!(width(line) <= columns, "too wide for {columns}: {line}");
+        assert_eq!(line, line.trim_end());
+    }
+}
+
+#[test]
+fn a_plan_with_everything() {
+    for columns in [60, 100, 140] {
+        let text = plan_text(&everything(), &view(Look::plain(columns)));
+        check(&text, columns);
+        insta::assert_snapshot!(format!("plan_{columns}"), text);
+    }
+}
+
+#[test]
+fn a_plan_in_colour_says_the_same() {
+    let text = plan_text(&everything(), &view(Look { color: true, ..Look::plain(100) }));
+    let plain = plan_text(&everything(), &view(Look::plain(100)));
+    assert_eq!(anstream::adapter::strip_str(&text).to_string(), plain);
+    insta::assert_snapshot!("plan_colour", text.replace('\u{1b}', "␛"));
+}
+
+#[test]
+fn a_plan_in_ascii() {
+    let text = plan_text(&everything(), &view(Look { unicode: false, ..Look::plain(80) }));
+    check(&text, 80);
+    assert!(text.is_ascii(), "{text}");
+}
+
+#[test]
+fn verbose_lists_the_fields_of_what_is_created() {
+    let mut plan = everything();
+    plan.items.retain(|item| item.action == Action::Create && !item.key.name.ends_with("-b") && !item.key.name.ends_with("-c"));
+    let text = plan_text(&plan, &View { verbose: true, ..view(Look::plain(80)) });
+    check(&text, 80);
+    assert!(!text.contains("hunter2"));
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn no_changes() {
+    let plan = Plan { version: 1, scope: scope(), destroy: false, items: vec![item("ec2.vpc/main", Action::Keep)] };
+    insta::assert_snapshot!(plan_text(&plan, &view(Look::plain(80))));
+    let gone = Plan { destroy: true, items: Vec::new(), ..plan };
+    assert!(plan_text(&gone, &view(Look::plain(80))).contains("Nothing to destroy"));
+}
+
+#[test]
+fn a_destroy_says_so() {
+    let mut plan = everything();
+    plan.destroy = true;
+    plan.items.retain(|item| item.action == Action::Delete);
+    let allowed = [Key::new("logs.log_group", "old")];
+    insta::assert_snapshot!(plan_text(&plan, &View { allowed: &allowed, ..view(Look::plain(80)) }));
+}
+
+#[test]
+fn hostile_text_stays_text() {
+    let mut hostile = item("ecs.service/web", Action::Update);
+    hostile.changes = Diff {
+        changes: vec![
+            change("tags.\u{1b}[2Jclear", json!("\u{1b}]0;owned\u{7}"), json!("a\u{202e}b")),
+            change("user_data", json!("one\ntwo\u{1b}[31m"), json!("one\nthree\u{2066}\n```\n</details>")),
+            change("list", json!(["\u{9b}31m"]), json!([])),
+        ],
+    };
+    let mut named = item("ec2.vpc/main", Action::Create);
+    named.key.name = "\u{1b}[31mred".into();
+    named.desired = Some(json!({"na\u{1b}me": "x\u{7}"}));
+    let mut scope = scope();
+    scope.stack = "we\u{1b}b*_`<b>".into();
+    let plan = Plan { version: 1, scope, destroy: false, items: vec![hostile, named] };
+    let text = plan_text(&plan, &View { verbose: true, ..view(Look::plain(80)) });
+    let markdown = plan_markdown(&plan, &view(Look::plain(80)));
+    for out in [&text, &markdown] {
+        assert!(out.chars().all(|c| c == '\n' || clean(&c.to_string()) == c.to_string()), "{out:?}");
+    }
+    insta::assert_snapshot!(format!("{text}\n=====\n\n{markdown}"));
+}
+
+#[test]
+fn markdown() {
+    insta::assert_snapshot!(plan_markdown(&everything(), &view(Look::plain(80))));
+}
