@@ -122,17 +122,43 @@ def create_db_instance(call: Call) -> dict:
     for group in call.get("VpcSecurityGroupIds", []):
         if interfaces.backend(call.account, call.region).get_security_group_from_id(group) is None:
             raise fault("InvalidParameterValue", f"Invalid security group , groupId= {group}, groupName=.")
+    if operation == "CreateDBInstanceReadReplica":
+        _check_source(call)
     version = call.get("EngineVersion")
     full = _ENGINES.get(engine, {}).get(version)
     answer = call.moto({field: value for field, value in call.request.items() if value is not None} | {"EngineVersion": full}) if full else call.stock()
     name = answer["DBInstance"]["DBInstanceIdentifier"]
     database = _instance(call, name)
+    if operation == "CreateDBInstanceReadReplica":
+        _part(call, database)
+        answer["DBInstance"].pop("MasterUserSecret", None)
     _complete_secret(database)
     _place(call, name)
     _state.of(call).under_way[name] = ("creating", clock.timer("rds.create-multi-az" if call.get("MultiAZ") else "rds.create"))
     view = _shown(call, answer["DBInstance"])
     view["DBInstanceStatus"] = "creating"
     return answer
+
+
+def _check_source(call: Call) -> None:
+    name = call["SourceDBInstanceIdentifier"].split(":")[-1]
+    source = _instance(call, name)
+    if source is None:
+        raise fault("DBInstanceNotFound", f"DBInstance {name} not found.", 404)
+    if name in _state.of(call).under_way:
+        raise _bad_state(name)
+    if not source.backup_retention_period:
+        raise fault("InvalidDBInstanceState", "Automated backups are not enabled for this database instance. To enable automated backups, use ModifyDBInstance to set the backup retention period to a non-zero value.")
+
+
+def _part(call: Call, replica) -> None:
+    """moto's replica is a copy of its source: it has that one's tags, secret and protection."""
+    replica.manage_master_user_password = False
+    replica.__dict__.pop("master_user_secret", None)
+    replica.tags = call.get("Tags", [])
+    replica.deletion_protection = bool(call.get("DeletionProtection"))
+    replica.backup_retention_period = 0
+    replica.multi_az = bool(call.get("MultiAZ"))
 
 
 def _complete_secret(database) -> None:
@@ -213,6 +239,8 @@ def delete_db_instance(call: Call) -> dict:
         raise fault("InvalidParameterCombination", "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.")
     if final and skip:
         raise fault("InvalidParameterCombination", "FinalDBSnapshotIdentifier can not be specified when deleting with SkipFinalSnapshot.")
+    if final and database.is_replica:
+        raise fault("InvalidParameterCombination", "FinalDBSnapshotIdentifier can not be specified when deleting a replica instance.")
     if final:
         if final in backend.database_snapshots:
             raise fault("DBSnapshotAlreadyExists", f"Cannot create the snapshot because a snapshot with the identifier {final} already exists.")
@@ -260,7 +288,7 @@ def modify_db_parameter_group(call: Call) -> dict:
 def reset_db_parameter_group(call: Call) -> dict:
     group = _rds(call.account, call.region).db_parameter_groups.get(call["DBParameterGroupName"])
     if group is None:
-        raise fault("DBParameterGroupNotFound", f"DBParameterGroup not found: {call['DBParameterGroupName']}", status=404)
+        raise fault("DBParameterGroupNotFound", f"DBParameterGroup not found: {call['DBParameterGroupName']}", 404)
     everything = call.get("ResetAllParameters", True) and not call.get("Parameters")
     for name in list(group.parameters) if everything else [p["ParameterName"] for p in call.get("Parameters", [])]:
         group.parameters.pop(name, None)
