@@ -297,8 +297,11 @@ def reset_db_parameter_group(call: Call) -> dict:
 
 @operations.on("DescribeDBParameters")
 def describe_db_parameters(call: Call) -> dict:
-    """Only what was set: the hundreds of defaults are not here."""
+    """What was set, and of the hundreds of defaults those that are read only at the start."""
     answer = call.stock()
+    known = {parameter["ParameterName"] for parameter in answer.get("Parameters", [])}
+    defaults = [{"ParameterName": name, "Source": "engine-default", "ApplyMethod": "pending-reboot", "IsModifiable": True} for name in _STATIC if name not in known]
+    answer["Parameters"] = answer.get("Parameters", []) + defaults
     for parameter in answer.get("Parameters", []):
         parameter.setdefault("Source", "user")
         parameter.setdefault("ApplyMethod", "immediate")

@@ -176,7 +176,7 @@ fn text(shown: &Shown, all: bool, look: &Look) -> String {
         let row = |d: &Database| {
             let zones = if d.multi_az { "yes" } else { "no" };
             let endpoint = d.endpoint.clone().unwrap_or_default();
-            let texts = [&d.id, &d.status, &d.engine, &d.class, &zones.to_owned(), &endpoint, &d.pending.join(", ")];
+            let texts = [&d.name, &d.status, &d.engine, &d.class, &zones.to_owned(), &endpoint, &d.pending.join(", ")];
             texts.map(Clone::clone).to_vec()
         };
         let rows: Vec<Vec<String>> = shown.databases.iter().map(row).collect();

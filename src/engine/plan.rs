@@ -203,7 +203,7 @@ impl Plan {
                 changes: Diff::default(),
                 reason: if leftover {
                     Some("left over from a replacement".into())
-                } else if matches!(seen.claim, Claim::Stray) {
+                } else if matches!(seen.claim, Claim::Stray) && desired.is_some() {
                     Some("not in the file, in a parent that is this stack's own".into())
                 } else {
                     None

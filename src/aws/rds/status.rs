@@ -4,7 +4,7 @@ use aws_sdk_rds::types::DbInstance;
 use serde::Serialize;
 
 use super::instances;
-use crate::aws::Cx;
+use crate::aws::{Cx, names};
 use crate::engine::{Readiness, Result};
 
 /// What AWS's word for an instance's state means. It serves also while AWS works on its storage or takes a backup of it.
@@ -34,6 +34,8 @@ pub(super) fn state_of(instance: &DbInstance) -> Readiness {
 /// A database as it runs.
 #[derive(Clone, Debug, Serialize)]
 pub struct Database {
+    /// Its name in the file.
+    pub name: String,
     /// Its identifier in AWS.
     pub id: String,
     /// AWS's word for how it does.
@@ -72,6 +74,7 @@ pub async fn databases(cx: &Cx) -> Result<Vec<Database>> {
         let reboot = i.db_parameter_groups().iter().any(|g| g.parameter_apply_status() == Some("pending-reboot"));
         let named = named.into_iter().chain([("parameters (reboot)", reboot)]);
         Database {
+            name: names::key_of(&cx.scope.prefix(), i.db_instance_identifier().unwrap_or_default()).unwrap_or_default(),
             id: text(i.db_instance_identifier()),
             status: text(i.db_instance_status()),
             engine: format!("{} {}", text(i.engine()), text(i.engine_version())),

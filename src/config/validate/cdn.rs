@@ -142,20 +142,7 @@ fn certificate(checks: &mut Checks<'_>, cdn: &Cdn) {
     const AT: &str = "cdn.certificate";
     let Some(text) = cdn.certificate.as_deref() else { return };
     let stack = checks.stack;
-    let known: Vec<String> = stack
-        .certificates
-        .keys()
-        .map(|name| format!("certificates.{name}"))
-        .chain(stack.existing.certificates.keys().map(|name| format!("existing.certificates.{name}")))
-        .collect();
-    let reference = text.starts_with("${"); // to an object under `resources`
-    if !reference && arn(text).is_none() && !known.iter().any(|name| name == text) {
-        let diagnostic =
-            Diagnostic::error("unknown-reference", format!("there is no certificate `{}` in this file", short(text)));
-        let help = suggest::help(text, known.iter().map(String::as_str), "there are")
-            .unwrap_or_else(|| "write the ARN of a certificate in us-east-1, or describe one under `certificates`".into());
-        checks.at(AT, "not in this file", diagnostic.help(help));
-    }
+    // Whether there is one of that name is asked where all certificates are.
     let existing = text.strip_prefix("existing.certificates.");
     let existing = existing.and_then(|name| stack.existing.certificates.iter().find(|(key, _)| key.as_str() == name));
     if let Some(region) = arn(existing.map_or(text, |(_, arn)| arn)).map(|fields| fields[3]).filter(|region| *region != REGION) {

@@ -1,0 +1,224 @@
+//! Databases: up, changed in place, refused where AWS could only lose data, and gone with a last copy.
+
+use serde_json::{Value, json};
+
+use crate::lifecycle::{Subject, edit, mutating};
+
+const STACK: &str = r#"
+stack: data
+region: us-east-1
+network: { zones: 2, nat: none }
+services:
+  web:
+    image: nginx:1.27
+    port: 80
+    public: true
+    uses: [databases.main]
+databases:
+  main:
+    engine: postgres
+    version: "16"
+    class: db.t4g.micro
+    storage: 20GiB
+    backups: 7d
+    parameters: { log_min_duration_statement: 500 }
+"#;
+
+const GONE: &[&str] = &["destroy", "s.yaml", "--yes", "--allow-delete", "*"];
+
+fn database(s: &Subject, id: &str) -> Value {
+    s.account.boto3(r#"result = client("rds").describe_db_instances(DBInstanceIdentifier=args)["DBInstances"][0]"#, &json!(id))
+}
+
+fn snapshots(s: &Subject) -> Vec<String> {
+    let found = s.account.boto3(
+        r#"result = [x["DBSnapshotIdentifier"] for x in client("rds").describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]]"#,
+        &Value::Null,
+    );
+    found.as_array().unwrap().iter().map(|s| s.as_str().unwrap().to_owned()).collect()
+}
+
+/// What is left, but for the snapshots that are kept on purpose.
+fn left(s: &Subject) -> Value {
+    let mut left = s.account.inventory("data", "default");
+    left.as_object_mut().unwrap().remove("rds.db-snapshot");
+    left
+}
+
+fn parameters(s: &Subject, group: &str) -> Value {
+    s.account.boto3(
+        r#"result = {p["ParameterName"]: p["ParameterValue"] for p in client("rds").describe_db_parameters(DBParameterGroupName=args, Source="user")["Parameters"]}"#,
+        &json!(group),
+    )
+}
+
+#[test]
+fn a_database_comes_up_encrypted_and_its_user_gets_what_it_needs() {
+    let s = Subject::new(STACK);
+    s.apply();
+    s.proxy.take();
+    s.apply();
+    assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
+
+    let made = database(&s, "data");
+    assert_eq!(made["StorageEncrypted"], true);
+    assert_eq!(made["PubliclyAccessible"], false);
+    assert_eq!(made["DeletionProtection"], true);
+    assert_eq!(made["BackupRetentionPeriod"], 7);
+    assert_eq!(made["MasterUsername"], "app");
+    assert_eq!(parameters(&s, "data-main-postgres16"), json!({"rds.force_ssl": "1", "log_min_duration_statement": "500"}));
+
+    let all = s.account.inventory("data", "default");
+    let task = all["ecs.task-definition"].as_object().unwrap().values().next().unwrap();
+    let container = &task["containerDefinitions"][0];
+    let environment = container["environment"].as_array().unwrap();
+    for (name, value) in [
+        ("DATABASE_MAIN_HOST", &made["Endpoint"]["Address"]),
+        ("DATABASE_MAIN_PORT", &json!("5432")),
+        ("DATABASE_MAIN_NAME", &json!("data")),
+        ("DATABASE_MAIN_USER", &json!("app")),
+    ] {
+        assert!(environment.contains(&json!({"name": name, "value": value})), "{name}: {environment:?}");
+    }
+    let secret = made["MasterUserSecret"]["SecretArn"].as_str().unwrap();
+    assert_eq!(container["secrets"], json!([{"name": "DATABASE_MAIN_PASSWORD", "valueFrom": format!("{secret}:password::")}]));
+    // The password is nowhere but in Secrets Manager.
+    let password = s.account.boto3(
+        r#"import json
+result = json.loads(client("secretsmanager").get_secret_value(SecretId=args)["SecretString"])"#,
+        &json!(secret),
+    );
+    assert_eq!(password["username"], "app");
+    let password = password["password"].as_str().unwrap();
+    for arguments in [&["plan", "s.yaml", "--json"][..], &["show", "s.yaml", "--json", "--all"], &["outputs", "s.yaml", "--json"]]
+    {
+        let said = s.place.stack(arguments).ok();
+        assert!(!said.stdout.contains(password) && !said.stderr.contains(password), "{arguments:?}");
+    }
+    let outputs = s.place.stack(&["outputs", "s.yaml", "--json"]).ok().json();
+    assert_eq!(outputs["databases.main.endpoint"], made["Endpoint"]["Address"]);
+    let shown = s.place.stack(&["show", "s.yaml", "--json"]).ok().json();
+    assert_eq!(shown["databases"][0]["name"], "main");
+    assert_eq!(shown["databases"][0]["engine"], "postgres 16.8");
+
+    let refused = s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "logs.log_group/*"]).exits(1);
+    assert!(refused.stderr.contains("--allow-delete rds.instance/main"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("leaves the final snapshot data-final-"), "{}", refused.stderr);
+    s.place.stack(GONE).ok();
+    assert_eq!(left(&s), json!({}));
+    let kept = snapshots(&s);
+    assert!(kept.len() == 1 && kept[0].starts_with("data-final-"), "{kept:?}");
+}
+
+#[test]
+fn every_edit_is_made_in_place() {
+    let s = Subject::new(STACK);
+    s.apply();
+    edit(&s, "class: db.t4g.micro", "class: db.t4g.small", &["update rds.instance/main"]);
+    edit(&s, "storage: 20GiB", "storage: 40GiB", &["update rds.instance/main"]);
+    edit(&s, "backups: 7d", "backups: 14d", &["update rds.instance/main"]);
+    edit(&s, "backups: 14d", "backups: 14d\n    multi_az: true", &["update rds.instance/main"]);
+    edit(&s, "statement: 500 }", "statement: 250, max_connections: 200 }", &["update rds.parameter_group/main-postgres16"]);
+    edit(&s, "statement: 250, max_connections: 200 }", "statement: 250 }", &["update rds.parameter_group/main-postgres16"]);
+    assert_eq!(parameters(&s, "data-main-postgres16"), json!({"rds.force_ssl": "1", "log_min_duration_statement": "250"}));
+    let now = database(&s, "data");
+    assert_eq!(
+        json!([now["DBInstanceClass"], now["AllocatedStorage"], now["BackupRetentionPeriod"], now["MultiAZ"]]),
+        json!(["db.t4g.small", 40, 14, true])
+    );
+
+    // A minor version that is already there is nothing to do; a major one brings its own parameters.
+    edit(&s, "version: \"16\"", "version: \"16.8\"", &[]);
+    edit(
+        &s,
+        "version: \"16.8\"",
+        "version: \"17\"",
+        &["create rds.parameter_group/main-postgres17", "delete rds.parameter_group/main-postgres16", "update rds.instance/main"],
+    );
+    assert!(database(&s, "data")["EngineVersion"].as_str().unwrap().starts_with("17."));
+
+    s.place.stack(&[GONE, &["--no-final-snapshot", "rds.instance/*"]].concat()).ok();
+    assert_eq!(left(&s), json!({}));
+    assert_eq!(snapshots(&s), Vec::<String>::new());
+}
+
+#[test]
+fn what_aws_cannot_do_is_refused_before_anything_is_touched() {
+    let s = Subject::new(&STACK.replace("20GiB", "40GiB"));
+    s.apply();
+    for (from, to, said) in [
+        ("storage: 40GiB", "storage: 30GiB", "`storage`: it is 40 and cannot shrink to 30"),
+        ("version: \"16\"", "version: \"15\"", "`engine_version`: it is 16.8 and cannot go back to 15"),
+    ] {
+        s.place.file("s.yaml", &STACK.replace("20GiB", "40GiB").replace(from, to));
+        s.proxy.take();
+        let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
+        assert!(refused.stderr.split_whitespace().collect::<Vec<_>>().join(" ").contains(said), "{}", refused.stderr);
+        assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
+    }
+    // Another master user is another database: only with consent by name.
+    s.place.file("s.yaml", &STACK.replace("20GiB", "40GiB").replace("    class:", "    user: owner\n    class:"));
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
+    assert!(refused.stderr.contains("--allow-replace rds.instance/main"), "{}", refused.stderr);
+    s.place.stack(&["apply", "s.yaml", "--yes", "--allow-replace", "rds.instance/main"]).ok();
+    s.assert_in_step();
+    assert_eq!(database(&s, "data-2")["MasterUsername"], "owner");
+    assert_eq!(snapshots(&s).len(), 1);
+    s.place.stack(GONE).ok();
+    assert_eq!(left(&s), json!({}));
+}
+
+#[test]
+fn a_replica_comes_and_goes() {
+    let s = Subject::new(STACK);
+    s.apply();
+    edit(
+        &s,
+        "    parameters:",
+        "    replicas: { reports: { class: db.t4g.small } }\n    parameters:",
+        &["create rds.instance/main-reports", "update ecs.service/web", "update ecs.task_definition/web"],
+    );
+    let replica = database(&s, "data-main-reports");
+    assert_eq!(replica["ReadReplicaSourceDBInstanceIdentifier"], "data");
+    assert_eq!(replica["DBInstanceClass"], "db.t4g.small");
+    assert!(replica.get("MasterUserSecret").is_none(), "{replica:#}");
+    s.place.file("s.yaml", STACK);
+    s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", "rds.instance/main-reports"]).ok();
+    s.assert_in_step();
+    assert_eq!(snapshots(&s), Vec::<String>::new(), "a copy leaves none");
+    s.place.stack(GONE).ok();
+    assert_eq!(left(&s), json!({}));
+}
+
+#[test]
+fn drift_is_found_and_mended() {
+    let s = Subject::new(STACK);
+    s.apply();
+    for (script, expected) in [
+        (
+            r#"client("rds").modify_db_instance(DBInstanceIdentifier="data", BackupRetentionPeriod=1, ApplyImmediately=True)"#,
+            "update rds.instance/main",
+        ),
+        (
+            r#"client("rds").modify_db_parameter_group(DBParameterGroupName="data-main-postgres16", Parameters=[{"ParameterName": "log_statement", "ParameterValue": "all", "ApplyMethod": "immediate"}])"#,
+            "update rds.parameter_group/main-postgres16",
+        ),
+        (
+            r#"client("rds").remove_tags_from_resource(ResourceName=client("rds").describe_db_instances(DBInstanceIdentifier="data")["DBInstances"][0]["DBInstanceArn"], TagKeys=["Name"])"#,
+            "update rds.instance/main",
+        ),
+    ] {
+        s.account.boto3(script, &Value::Null);
+        assert_eq!(s.changes(), [expected], "{script}");
+        s.apply();
+        s.assert_in_step();
+    }
+    // What waits for the maintenance window counts as done.
+    s.account.boto3(
+        r#"client("rds").modify_db_instance(DBInstanceIdentifier="data", DBInstanceClass="db.t4g.small", ApplyImmediately=False)"#,
+        &Value::Null,
+    );
+    assert_eq!(s.changes(), ["update rds.instance/main"]);
+    s.place.file("s.yaml", &STACK.replace("db.t4g.micro", "db.t4g.small"));
+    assert_eq!(s.changes(), Vec::<String>::new());
+}
