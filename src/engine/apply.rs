@@ -137,7 +137,7 @@ pub async fn apply<C: Send + Sync + 'static>(
     });
 
     let (tx, mut rx) = mpsc::unbounded_channel();
-    let mut running: FuturesUnordered<BoxFuture<'_, (OpId, Duration, Result<(), Halt>)>> = FuturesUnordered::new();
+    let mut running: FuturesUnordered<BoxFuture<'_, Ended>> = FuturesUnordered::new();
     let mut can_stop = true;
     let mut deadline: Option<tokio::time::Instant> = None;
     loop {
@@ -231,6 +231,9 @@ struct Run<'a, C> {
     said: Mutex<HashMap<(Key, Verb), String>>,
 }
 
+/// How an operation ended, and after how long.
+type Ended = (OpId, Duration, Result<(), Halt>);
+
 /// One operation at work: whom it concerns, since when, and who listens.
 struct Job<'a, C> {
     id: OpId,
@@ -248,12 +251,7 @@ impl<C> Job<'_, C> {
 }
 
 impl<C: Send + Sync + 'static> Run<'_, C> {
-    async fn operation(
-        &self,
-        id: OpId,
-        usual: Duration,
-        tx: mpsc::UnboundedSender<Progress>,
-    ) -> (OpId, Duration, Result<(), Halt>) {
+    async fn operation(&self, id: OpId, usual: Duration, tx: mpsc::UnboundedSender<Progress>) -> Ended {
         let began = Instant::now();
         let item = &self.plan.items[id.0];
         self.reporter.event(&Event::Started { key: item.key.clone(), verb: id.1, usual });

@@ -219,11 +219,17 @@ fn static_files_come_and_go_while_the_application_stays() {
 #[test]
 fn somebody_elses_bucket_is_read_and_never_touched() {
     let text = SITE.replace("paths: [\"/*\"] }", "paths: [\"/*\"], bucket: existing.buckets.media }");
-    let s = Subject::new(&format!("{text}existing: {{ buckets: {{ media: example-media }} }}\n"));
+    let s = Subject::new("");
+    let media = format!("example-media-{}", s.account.id);
+    s.account.boto3("client('s3').create_bucket(Bucket=args)", &json!(media));
+    s.place.file("s.yaml", &format!("{text}existing: {{ buckets: {{ media: {media} }} }}\n"));
     s.apply();
     s.assert_in_step();
-    assert_eq!(python(&s, "result = config()['Origins']['Items'][0]['DomainName']"), "example-media.s3.us-east-1.amazonaws.com");
-    assert!(s.proxy.take().iter().all(|c| !c.operation.contains("example-media")));
+    assert_eq!(
+        python(&s, "result = config()['Origins']['Items'][0]['DomainName']"),
+        format!("{media}.s3.us-east-1.amazonaws.com")
+    );
+    assert!(s.proxy.take().iter().all(|c| !c.mutating || !c.operation.contains("example-media")));
     s.place.file("site/index.html", "x");
     let refused = s.place.stack(&["assets", "push", "s.yaml", "site"]).exits(1);
     assert!(refused.stderr.contains("somebody else's"), "{}", refused.stderr);

@@ -47,7 +47,7 @@ pub fn name_of(domain: &str) -> String {
 /// A zone's id: the text is one, or the domain of one that faces the internet.
 async fn zone_id(cx: &Cx, zone: &str) -> Result<String> {
     const OP: &str = "route53:ListHostedZonesByName";
-    if zone.starts_with('Z') && zone.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit()) {
+    if !zone.contains('.') && zone.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit()) {
         return Ok(zone.to_owned());
     }
     let domain = format!("{}.", zone.trim_end_matches('.').to_ascii_lowercase());
