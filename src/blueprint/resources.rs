@@ -23,8 +23,8 @@ pub fn expand(graph: &mut Graph, stack: &Stack, registry: &Registry<Clients>, pr
             }
             match known.canonical(value.clone()) {
                 Ok(desired) => graph.insert(Node { key, desired, origin, protect: false })?,
-                Err(message) => problems.push(Problem {
-                    at: origin,
+                Err((path, message)) => problems.push(Problem {
+                    at: if path == "." { origin } else { format!("{origin}.{path}") },
                     code: "wrong-field",
                     message: format!("`{key}`: {message}"),
                     help: "`stack schema` has the fields of every kind".into(),
@@ -33,4 +33,21 @@ pub fn expand(graph: &mut Graph, stack: &Stack, registry: &Registry<Clients>, pr
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    #[test]
+    fn what_is_wrong_is_found_at_its_field() {
+        let kinds = crate::aws::registry();
+        let rule = kinds.kind("ec2.security_group_rule").unwrap();
+        let value = |group: &str, port: &str| {
+            let value = json!({"group": group, "direction": "ingress", "protocol": "tcp", "from_port": port, "to_port": 22});
+            rule.canonical(value).unwrap_err()
+        };
+        assert_eq!(value("ec2.subnet/x", "22").0, "group");
+        assert_eq!(value("sg-1", "22").0, "from_port");
+    }
 }

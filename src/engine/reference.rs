@@ -138,6 +138,10 @@ impl<'de, R: Resource> Deserialize<'de> for Ref<R> {
             });
         }
         match whole(&text) {
+            // No identifier of AWS looks like an object of a stack.
+            None if text.parse::<Key>().is_ok() => {
+                Err(serde::de::Error::custom(format!("expected a reference to a `{}`, found `{text}`", R::KIND)))
+            }
             None => Ok(Ref::physical(text)),
             Some(Token::Named { key, attr, need }) if key.kind == R::KIND => {
                 Ok(Ref { target: Target::Named { name: key.name, need }, attr: Cow::Owned(attr.to_owned()), kind: PhantomData })

@@ -286,8 +286,8 @@ pub trait Kind<C>: Send + Sync {
     /// The value as the struct writes it, or what is wrong with it.
     ///
     /// # Errors
-    /// What serde says.
-    fn canonical(&self, value: Value) -> Result<Value, String>;
+    /// The path of the field at which reading stopped, and what serde says.
+    fn canonical(&self, value: Value) -> Result<Value, (String, String)>;
     /// See [`Resource::observe`].
     fn observe<'a>(&'a self, cx: &'a Cx<C>) -> BoxFuture<'a, Result<Vec<RawObserved>>>;
     /// See [`Resource::create`]; the value has no open references.
@@ -344,9 +344,9 @@ impl<R: Resource> Kind<R::Cloud> for Erased<R> {
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
         generator.subschema_for::<R>()
     }
-    fn canonical(&self, value: Value) -> Result<Value, String> {
-        let typed: R = serde_json::from_value(value).map_err(|e| e.to_string())?;
-        serde_json::to_value(typed).map_err(|e| e.to_string())
+    fn canonical(&self, value: Value) -> Result<Value, (String, String)> {
+        let typed: R = serde_path_to_error::deserialize(value).map_err(|e| (e.path().to_string(), e.inner().to_string()))?;
+        serde_json::to_value(typed).map_err(|e| (".".into(), e.to_string()))
     }
     fn observe<'a>(&'a self, cx: &'a Cx<R::Cloud>) -> BoxFuture<'a, Result<Vec<RawObserved>>> {
         Box::pin(async move {
