@@ -2,7 +2,6 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 
 use clap::Args;
-use serde::Serialize;
 use tokio::sync::watch;
 
 use super::session::{self, Session};
@@ -180,13 +179,7 @@ pub async fn carry_out(session: &Session, plan: &Plan, file: &str, consent: &Con
     let outcome = outcome?;
 
     if consent.json {
-        #[derive(Serialize)]
-        struct Finished<T> {
-            event: &'static str,
-            #[serde(flatten)]
-            outcome: T,
-        }
-        let line = serde_json::to_string(&Finished { event: "run_finished", outcome: ui::outcome_json(&outcome) });
+        let line = serde_json::to_string(&ui::outcome_json(&outcome));
         ui::out(&(line.map_err(|e| engine::Error::internal(e.to_string()))? + "\n"))?;
     } else {
         ui::err(&ui::outcome(&outcome, &look.resized(), verbose))?;

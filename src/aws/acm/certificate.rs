@@ -1,5 +1,3 @@
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use aws_sdk_acm::types::{CertificateDetail, CertificateStatus, Tag, ValidationMethod};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -124,11 +122,9 @@ impl Resource for Certificate {
         let names = Some(self.names.clone()).filter(|names| !names.is_empty());
         let call = client(cx, &self.region).request_certificate().domain_name(&self.domain).set_subject_alternative_names(names);
         let call = call.validation_method(ValidationMethod::Dns).set_tags(Some(to_sdk(&tags)?));
-        // ACM remembers a token for an hour, even when its certificate was deleted in the meantime. So ours is the same for
-        // whoever asks, but only for minutes: later the certificate has long been visible, with its tags.
-        let minutes = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / 300);
-        let what = format!("{} {} {:?} {minutes}", self.region, self.domain, self.names);
-        let call = call.idempotency_token(cx.token(&what));
+        // ACM remembers a token for an hour, even when its certificate was deleted in the meantime.
+        let what = format!("{} {} {:?}", self.region, self.domain, self.names);
+        let call = call.idempotency_token(cx.token_for_now(&what));
         let answer = call.send().await.map_err(failed(OP))?;
         Ok(Live::of(&answer.certificate_arn.ok_or_else(|| incomplete(OP, "the certificate's ARN"))?))
     }

@@ -44,7 +44,7 @@ impl Resource for RouteTable {
 
     async fn create(&self, cx: &Cx) -> Result<Id> {
         const OP: &str = "ec2:CreateRouteTable";
-        let call = cx.cloud.ec2.create_route_table().vpc_id(self.vpc.id()?).client_token(cx.token(self.vpc.id()?));
+        let call = cx.cloud.ec2.create_route_table().vpc_id(self.vpc.id()?).client_token(cx.token_for_now(self.vpc.id()?));
         let call = call.tag_specifications(tagged(ResourceType::RouteTable, &self.tags));
         let table = call.send().await.map_err(failed(OP))?.route_table;
         Ok(Id { id: table.and_then(|t| t.route_table_id).ok_or_else(|| incomplete(OP, "the route table's id"))? })

@@ -84,7 +84,7 @@ impl Resource for VpcEndpoint {
         const OP: &str = "ec2:CreateVpcEndpoint";
         let tables = ids(&self.route_tables)?;
         let call = cx.cloud.ec2.create_vpc_endpoint().vpc_id(self.vpc.id()?).service_name(&self.service);
-        let call = call.vpc_endpoint_type(VpcEndpointType::Gateway).client_token(cx.token(&tables.join(" ")));
+        let call = call.vpc_endpoint_type(VpcEndpointType::Gateway).client_token(cx.token_for_now(&tables.join(" ")));
         let call = call.set_route_table_ids(Some(tables)).tag_specifications(tagged(ResourceType::VpcEndpoint, &self.tags));
         let endpoint = call.send().await.map_err(failed(OP))?.vpc_endpoint;
         Ok(Id { id: endpoint.and_then(|e| e.vpc_endpoint_id).ok_or_else(|| incomplete(OP, "the endpoint's id"))? })
