@@ -9,7 +9,7 @@ use super::{Aws, Exit, Result, StackFile, outputs};
 use crate::aws::Clients;
 use crate::aws::ecs::{Running, running};
 use crate::aws::elasticache::Cache;
-use crate::aws::rds::{Database, databases};
+use crate::aws::rds::Database;
 use crate::engine::plan::stray_name;
 use crate::engine::{Claim, Ids, Key, Readiness, Registry, Snapshot};
 use crate::ui::{self, Color, Look};
@@ -62,7 +62,7 @@ struct Object {
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     let loaded = session::load(&arguments.file, color)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?;
-    let (snapshot, services, databases) = tokio::join!(session.snapshot(), running(&session.cx), databases(&session.cx));
+    let (snapshot, services) = tokio::join!(session.snapshot(), running(&session.cx));
     let snapshot = snapshot?;
     let scope = session.cx.scope.as_ref().clone();
     let shown = Shown {
@@ -72,8 +72,8 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         region: scope.region,
         services: services?,
         distributions: distributions(&snapshot),
-        databases: databases?,
-        caches: caches(&snapshot),
+        databases: of(&snapshot, Database::of),
+        caches: of(&snapshot, Cache::of),
         objects: objects(&snapshot, &session.registry),
         outputs: outputs::of(&snapshot),
     };
@@ -105,10 +105,10 @@ fn distributions(snapshot: &Snapshot) -> Vec<Distribution> {
     .collect()
 }
 
-/// The caches of the stack, as they were read.
-fn caches(snapshot: &Snapshot) -> Vec<Cache> {
+/// The objects of the stack that are of one sort, as they were read.
+fn of<T>(snapshot: &Snapshot, sort: fn(&str, &str, &Value, &Value, &Readiness) -> Option<T>) -> Vec<T> {
     let ours = snapshot.seen.iter().filter(|seen| seen.state != Readiness::Gone);
-    ours.filter_map(|seen| Cache::of(&seen.kind, &seen.key()?.name, &seen.fields, &seen.live, &seen.state)).collect()
+    ours.filter_map(|seen| sort(&seen.kind, &seen.key()?.name, &seen.fields, &seen.live, &seen.state)).collect()
 }
 
 fn objects(snapshot: &Snapshot, registry: &Registry<Clients>) -> Vec<Object> {
@@ -176,7 +176,8 @@ fn text(shown: &Shown, all: bool, look: &Look) -> String {
         let row = |d: &Database| {
             let zones = if d.multi_az { "yes" } else { "no" };
             let endpoint = d.endpoint.clone().unwrap_or_default();
-            let texts = [&d.name, &d.status, &d.engine, &d.class, &zones.to_owned(), &endpoint, &d.pending.join(", ")];
+            let texts =
+                [&d.name, &d.status, &d.engine, &d.class, &zones.to_owned(), &endpoint, &d.pending.clone().unwrap_or_default()];
             texts.map(Clone::clone).to_vec()
         };
         let rows: Vec<Vec<String>> = shown.databases.iter().map(row).collect();

@@ -97,7 +97,15 @@ result = json.loads(client("secretsmanager").get_secret_value(SecretId=args)["Se
     }
     let outputs = s.place.stack(&["outputs", "s.yaml", "--json"]).ok().json();
     assert_eq!(outputs["databases.main.endpoint"], made["Endpoint"]["Address"]);
+    // Another stack may be called like this one and more.
+    s.account.boto3(
+        r#"client("rds").create_db_instance(DBInstanceIdentifier="data-else", Engine="postgres", DBInstanceClass="db.t4g.micro", AllocatedStorage=20, MasterUsername="boss", ManageMasterUserPassword=True)"#,
+        &Value::Null,
+    );
     let shown = s.place.stack(&["show", "s.yaml", "--json"]).ok().json();
+    assert_eq!(shown["databases"].as_array().unwrap().len(), 1, "{shown:#}");
+    s.account
+        .boto3(r#"client("rds").delete_db_instance(DBInstanceIdentifier="data-else", SkipFinalSnapshot=True)"#, &Value::Null);
     assert_eq!(shown["databases"][0]["name"], "main");
     assert_eq!(shown["databases"][0]["engine"], "postgres 16.8");
 

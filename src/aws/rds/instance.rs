@@ -2,7 +2,7 @@ use aws_sdk_rds::types::{CloudwatchLogsExportConfiguration, DbInstance};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::status::state_of;
+use super::status::{pending, state_of};
 use super::{NAME, ParameterGroup, SubnetGroup, from_sdk, instances, retag, to_sdk};
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::error::{failed, incomplete};
@@ -108,6 +108,9 @@ pub struct Live {
     /// What the snapshot is called that is made before it is deleted; nothing for a copy, of which none can be made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_snapshot: Option<String>,
+    /// What AWS has accepted and not done yet, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending: Option<String>,
 }
 
 fn source_of(instance: &DbInstance) -> Option<&str> {
@@ -126,6 +129,7 @@ impl Live {
             port: endpoint.and_then(|e| e.port).map(|port| port.to_string()),
             secret_arn: instance.master_user_secret().and_then(|secret| secret.secret_arn.clone()),
             last_snapshot: source_of(instance).is_none().then(|| format!("{id}-final-{}", born.unwrap_or_default())),
+            pending: pending(instance),
             id,
         })
     }

@@ -7,7 +7,7 @@ mod subnet_group;
 
 pub use instance::Instance;
 pub use parameter_group::ParameterGroup;
-pub use status::{Database, databases};
+pub use status::Database;
 pub use subnet_group::SubnetGroup;
 
 use std::sync::Arc;

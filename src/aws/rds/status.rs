@@ -2,10 +2,10 @@
 
 use aws_sdk_rds::types::DbInstance;
 use serde::Serialize;
+use serde_json::Value;
 
-use super::instances;
-use crate::aws::{Cx, names};
-use crate::engine::{Readiness, Result};
+use super::Instance;
+use crate::engine::{Readiness, Resource};
 
 /// What AWS's word for an instance's state means. It serves also while AWS works on its storage or takes a backup of it.
 /// The words are those of "Viewing DB instance status" in the RDS user guide.
@@ -31,13 +31,27 @@ pub(super) fn state_of(instance: &DbInstance) -> Readiness {
     }
 }
 
+/// What AWS has accepted and not done yet, in words.
+pub(super) fn pending(instance: &DbInstance) -> Option<String> {
+    let pending = instance.pending_modified_values();
+    let reboot = instance.db_parameter_groups().iter().any(|g| g.parameter_apply_status() == Some("pending-reboot"));
+    let named = [
+        ("class", pending.is_some_and(|p| p.db_instance_class().is_some())),
+        ("storage", pending.is_some_and(|p| p.allocated_storage().is_some())),
+        ("multi-az", pending.is_some_and(|p| p.multi_az().is_some())),
+        ("version", pending.is_some_and(|p| p.engine_version().is_some())),
+        ("backups", pending.is_some_and(|p| p.backup_retention_period().is_some())),
+        ("parameters (reboot)", reboot),
+    ];
+    let named: Vec<&str> = named.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect();
+    (!named.is_empty()).then(|| named.join(", "))
+}
+
 /// A database as it runs.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Database {
     /// Its name in the file.
     pub name: String,
-    /// Its identifier in AWS.
-    pub id: String,
     /// AWS's word for how it does.
     pub status: String,
     /// Engine and version.
@@ -45,46 +59,33 @@ pub struct Database {
     /// Its class.
     pub class: String,
     /// Gibibytes of storage.
-    pub storage: i32,
+    pub storage: i64,
     /// Whether it has a standby in another zone.
     pub multi_az: bool,
-    /// What it is a copy of, when it is one.
-    pub replica_of: Option<String>,
     /// Where it answers, with the port; nothing until it does.
     pub endpoint: Option<String>,
-    /// What AWS is still to change, by AWS's names.
-    pub pending: Vec<String>,
+    /// What AWS is still to change.
+    pub pending: Option<String>,
 }
 
-/// Every database whose name is like ours, with how it does.
-///
-/// # Errors
-/// When RDS cannot be asked.
-pub async fn databases(cx: &Cx) -> Result<Vec<Database>> {
-    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-    let one = |i: &DbInstance| {
-        let pending = i.pending_modified_values();
-        let named = [
-            ("class", pending.is_some_and(|p| p.db_instance_class().is_some())),
-            ("storage", pending.is_some_and(|p| p.allocated_storage().is_some())),
-            ("multi-az", pending.is_some_and(|p| p.multi_az().is_some())),
-            ("version", pending.is_some_and(|p| p.engine_version().is_some())),
-            ("backups", pending.is_some_and(|p| p.backup_retention_period().is_some())),
-        ];
-        let reboot = i.db_parameter_groups().iter().any(|g| g.parameter_apply_status() == Some("pending-reboot"));
-        let named = named.into_iter().chain([("parameters (reboot)", reboot)]);
-        Database {
-            name: names::key_of(&cx.scope.prefix(), i.db_instance_identifier().unwrap_or_default()).unwrap_or_default(),
-            id: text(i.db_instance_identifier()),
-            status: text(i.db_instance_status()),
-            engine: format!("{} {}", text(i.engine()), text(i.engine_version())),
-            class: text(i.db_instance_class()),
-            storage: i.allocated_storage().unwrap_or_default(),
-            multi_az: i.multi_az().unwrap_or_default(),
-            replica_of: i.read_replica_source_db_instance_identifier().filter(|s| !s.is_empty()).map(str::to_owned),
-            endpoint: i.endpoint().and_then(|e| Some(format!("{}:{}", e.address()?, e.port()?))),
-            pending: named.filter(|(_, is)| *is).map(|(name, _)| name.to_owned()).collect(),
-        }
-    };
-    Ok(instances(cx).await?.iter().map(one).collect())
+impl Database {
+    /// The database that an observed object is, when it is one.
+    pub fn of(kind: &str, name: &str, fields: &Value, live: &Value, state: &Readiness) -> Option<Database> {
+        let text = |value: &Value, field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
+        (kind == Instance::KIND).then(|| Database {
+            name: name.to_owned(),
+            status: match state {
+                Readiness::Ready => "available".to_owned(),
+                Readiness::Waiting { status, .. } => status.clone(),
+                Readiness::Failed(why) => why.clone(),
+                Readiness::Gone => "deleting".to_owned(),
+            },
+            engine: [text(fields, "engine"), text(fields, "engine_version")].into_iter().flatten().collect::<Vec<_>>().join(" "),
+            class: text(fields, "class").unwrap_or_default(),
+            storage: fields.get("storage").and_then(Value::as_i64).unwrap_or_default(),
+            multi_az: fields.get("multi_az").and_then(Value::as_bool).unwrap_or_default(),
+            endpoint: text(live, "host").zip(text(live, "port")).map(|(host, port)| format!("{host}:{port}")),
+            pending: text(live, "pending"),
+        })
+    }
 }
