@@ -7,7 +7,7 @@ import sys
 from rich.console import Console
 from rich.text import Text
 
-console = Console(record=True, width=104, file=io.StringIO(), force_terminal=True)
+console = Console(record=True, width=124, file=io.StringIO(), force_terminal=True)
 console.print(Text.from_ansi(sys.stdin.read().rstrip()))
 picture = console.export_svg(title="stack")
 # No fonts from elsewhere: a picture asks nobody for anything.

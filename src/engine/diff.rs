@@ -261,6 +261,12 @@ impl Walk<'_> {
             }
             (d, o) => same(&canonical(d), &canonical(o)),
         };
+        if let (false, Value::String(d), Value::String(o), Some(steps)) =
+            (same, &resolved, &plain, rules::becomes(self.rules, &self.path))
+            && !steps.contains(&(o.as_str(), d.as_str()))
+        {
+            impossible = Some(format!("it is {o} and cannot become {d}"));
+        }
         if !same {
             self.push(observed, Some(desired), None);
             if let Some(change) = self.changes.last_mut() {
@@ -440,5 +446,28 @@ mod tests {
         let d = diff(RULES, &json!({"cidr": "${ec2.vpc/main}"}), &json!({"cidr": "x"}), &Ids::default());
         assert_eq!(d.changes[0].unknown, Some(Key::new("ec2.vpc", "main")));
         assert!(d.changes[0].forces_replacement);
+    }
+
+    #[test]
+    fn what_nothing_can_make_so_is_told() {
+        let rules = &[
+            Rule::version_prefix("version"),
+            Rule::becomes("engine", &[("redis", "valkey")]),
+            Rule::grows("size"),
+            Rule::grows_to("size", "most"),
+        ];
+        let told = |desired: Value, observed: Value| diff(rules, &desired, &observed, &Ids::default()).impossible();
+        let version = |d: &str, o: &str| told(json!({"version": d}), json!({"version": o}));
+        assert_eq!(version("8.0", "8.1.0").unwrap(), "`version`: it is 8.1.0 and cannot go back to 8.0");
+        assert_eq!(version("10", "9.0.0"), None);
+        assert_eq!(version("8", "7.2.6"), None);
+        let engine = |d: &str, o: &str| told(json!({"engine": d}), json!({"engine": o}));
+        assert_eq!(engine("redis", "valkey").unwrap(), "`engine`: it is valkey and cannot become redis");
+        assert_eq!(engine("valkey", "redis"), None);
+        assert_eq!(engine("redis", "redis"), None);
+        let size = |d: Value, o: i64| told(d, json!({"size": o}));
+        assert_eq!(size(json!({"size": 5}), 7).unwrap(), "`size`: it is 7 and cannot shrink to 5");
+        assert_eq!(size(json!({"size": 5, "most": 10}), 7), None);
+        assert!(size(json!({"size": 5, "most": 6}), 7).is_some());
     }
 }

@@ -28,6 +28,8 @@ pub enum What {
     OrderOnly,
     /// A version of which only a prefix is desired: `16` is satisfied by `16.4`.
     VersionPrefix,
+    /// A text that only becomes certain others: each pair is from what to what.
+    Becomes(&'static [(&'static str, &'static str)]),
     /// A number that only grows: less is refused.
     Grows,
     /// The field that says up to where AWS may let this one grow by itself; it goes with [`What::Grows`].
@@ -87,6 +89,11 @@ impl Rule {
         Rule { field, what: What::Keyed(by) }
     }
 
+    /// See [`What::Becomes`].
+    pub const fn becomes(field: &'static str, steps: &'static [(&'static str, &'static str)]) -> Rule {
+        Rule { field, what: What::Becomes(steps) }
+    }
+
     /// See [`What::GrowsTo`].
     pub const fn grows_to(field: &'static str, limit: &'static str) -> Rule {
         Rule { field, what: What::GrowsTo(limit) }
@@ -112,6 +119,14 @@ pub fn is_within(rules: &[Rule], path: &[String], what: What) -> bool {
 pub fn keyed_by(rules: &[Rule], path: &[String]) -> Option<&'static str> {
     rules.iter().find_map(|rule| match rule.what {
         What::Keyed(by) if rule.covers(path) => Some(by),
+        _ => None,
+    })
+}
+
+/// What the text at `path` may become, when not everything.
+pub fn becomes(rules: &[Rule], path: &[String]) -> Option<&'static [(&'static str, &'static str)]> {
+    rules.iter().find_map(|rule| match rule.what {
+        What::Becomes(steps) if rule.covers(path) => Some(steps),
         _ => None,
     })
 }

@@ -115,7 +115,6 @@ impl Cluster {
 
     /// Everything that one call changes.
     async fn modify(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<()> {
-        versions::forward(diff)?;
         let now = look(cx, &live.id).await?.ok_or_else(|| incomplete("elasticache:DescribeCacheClusters", "the cluster"))?;
         let mut call = cx.cloud.elasticache.modify_cache_cluster().cache_cluster_id(&live.id).apply_immediately(true);
         let mut version = now.engine_version.clone().unwrap_or_default();

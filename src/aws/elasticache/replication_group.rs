@@ -175,7 +175,6 @@ impl ReplicationGroup {
 
     /// Everything that one call changes.
     async fn modify(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<()> {
-        versions::forward(diff)?;
         let any = |fields: &[&str]| fields.iter().any(|field| diff.touches(field));
         let mut call = cx.cloud.elasticache.modify_replication_group().replication_group_id(&live.id).apply_immediately(true);
         if any(&["engine", "engine_version"]) {
@@ -265,6 +264,7 @@ async fn is_leaving(cx: &Cx, id: &str) -> bool {
 impl Resource for ReplicationGroup {
     const KIND: &'static str = "elasticache.replication_group";
     const RULES: &'static [Rule] = &[
+        Rule::becomes("engine", &[("redis", "valkey")]),
         Rule::version_prefix("engine_version"),
         Rule::immutable("subnet_group"),
         Rule::set("security_groups"),
