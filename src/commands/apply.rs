@@ -89,7 +89,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
 async fn unchanged(session: &Session, plan: &Plan) -> Result<Session> {
     let scope = &session.cx.scope;
     if **scope != plan.scope {
-        return Err(Stop::message(
+        return Err(Stop::refused(
             format!(
                 "the plan is for account {} in {}, this is account {} in {}",
                 plan.scope.account, plan.scope.region, scope.account, scope.region
@@ -118,7 +118,7 @@ async fn unchanged(session: &Session, plan: &Plan) -> Result<Session> {
         .collect();
     names.sort();
     names.dedup();
-    Err(Stop::message(
+    Err(Stop::refused(
         format!("AWS has changed since the plan was saved, in: {}", names.join(", ")),
         "nothing was done; make the plan again with `stack plan --out` and look at it",
     ))
@@ -136,18 +136,18 @@ pub async fn carry_out(session: &Session, plan: &Plan, file: &str, consent: &Con
     ui::err(&ui::plan_text(plan, &view))?;
     let counts = plan.counts();
     if counts.refuse > 0 {
-        return Err(Stop::message("nothing was done: the plan has objects that are refused", "see `refuse` above"));
+        return Err(Stop::refused("nothing was done: the plan has objects that are refused", "see `refuse` above"));
     }
     let missing = ui::plan::missing_consent(plan, &allowed);
     if !missing.is_empty() {
-        return Err(Stop::message(
+        return Err(Stop::refused(
             format!("nothing was done: {} that would go hold data and were not named", count(missing.len(), "object")),
             "add the flags above when they may go",
         ));
     }
     if !plan.is_empty() && !consent.yes {
         if !std::io::stdin().is_terminal() {
-            return Err(Stop::message(
+            return Err(Stop::refused(
                 "nothing was done: nobody is there to be asked",
                 "add `--yes` to apply without being asked",
             ));
@@ -164,7 +164,7 @@ pub async fn carry_out(session: &Session, plan: &Plan, file: &str, consent: &Con
         };
         if !ui::confirm(&question)? {
             ui::err("Nothing was done.\n")?;
-            return Ok(Exit::Failed);
+            return Ok(Exit::Refused);
         }
     }
 
@@ -190,7 +190,8 @@ pub async fn carry_out(session: &Session, plan: &Plan, file: &str, consent: &Con
     Ok(match (outcome.stopped, outcome.is_complete()) {
         (true, _) => Exit::Interrupted,
         (_, true) => Exit::Ok,
-        _ => Exit::Failed,
+        _ if outcome.done.is_empty() => Exit::of(outcome.failed.iter().map(|(_, _, error)| error)),
+        _ => Exit::Partly,
     })
 }
 

@@ -25,7 +25,7 @@ pub struct Arguments {
 
 pub fn run(arguments: Arguments, color: Color) -> Result {
     let name = match &arguments.name {
-        Some(name) => name.parse::<config::Name>().map_err(|e| Stop::Message(e.message, Some(e.help)))?.to_string(),
+        Some(name) => name.parse::<config::Name>().map_err(|e| Stop::message(e.message, e.help))?.to_string(),
         None => std::env::current_dir()
             .ok()
             .and_then(|folder| folder.file_name()?.to_str()?.parse::<config::Name>().ok())

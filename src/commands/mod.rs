@@ -22,7 +22,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::aws;
 use crate::config::Report;
-use crate::engine::Error;
+use crate::engine::{Class, Error};
 use crate::local::LocalError;
 use crate::ui::{self, Look};
 
@@ -32,14 +32,31 @@ use crate::ui::{self, Look};
 pub enum Exit {
     /// It worked.
     Ok = 0,
-    /// It did not.
+    /// It did not, and nothing was changed.
     Failed = 1,
     /// `plan --detailed-exitcode`: there are changes.
     Changes = 2,
+    /// Some of it was done and some not; the same command again goes on from there.
+    Partly = 3,
+    /// Nothing was done: the plan has what is refused, consent is missing, or a saved plan is no longer true.
+    Refused = 4,
+    /// AWS did not let us: credentials or permissions.
+    Denied = 6,
     /// The command line is wrong.
     Usage = 64,
+    /// The file is wrong, or cannot be read. As `EX_DATAERR` of `sysexits.h`.
+    BadFile = 65,
     /// It was interrupted; what was under way has ended.
     Interrupted = 130,
+}
+
+impl Exit {
+    /// What these errors are together, when nothing was done.
+    fn of<'a>(errors: impl IntoIterator<Item = &'a Error>) -> Exit {
+        let mut classes = errors.into_iter().map(|error| error.class);
+        // One call that is not allowed is what there is to mend, whatever else went wrong.
+        if classes.any(|class| matches!(class, Class::Denied | Class::Credentials)) { Exit::Denied } else { Exit::Failed }
+    }
 }
 
 /// Why a command stopped.
@@ -52,12 +69,29 @@ enum Stop {
     /// The local AWS did.
     Local(Box<LocalError>),
     /// Anything else, in a sentence, with what to do.
-    Message(String, Option<String>),
+    Message(Exit, String, Option<String>),
 }
 
 impl Stop {
     fn message(text: impl Into<String>, help: impl Into<String>) -> Self {
-        Stop::Message(text.into(), Some(help.into()))
+        Stop::Message(Exit::Failed, text.into(), Some(help.into()))
+    }
+
+    fn refused(text: impl Into<String>, help: impl Into<String>) -> Self {
+        Stop::Message(Exit::Refused, text.into(), Some(help.into()))
+    }
+
+    fn bad_file(text: impl Into<String>, help: impl Into<String>) -> Self {
+        Stop::Message(Exit::BadFile, text.into(), Some(help.into()))
+    }
+
+    fn exit(&self) -> Exit {
+        match self {
+            Stop::Report(_) => Exit::BadFile,
+            Stop::Errors(errors) => Exit::of(errors),
+            Stop::Local(_) => Exit::Failed,
+            Stop::Message(exit, ..) => *exit,
+        }
     }
 
     fn show(&self, look: &Look) -> String {
@@ -71,7 +105,7 @@ impl Stop {
                 }
                 out
             }
-            Stop::Message(text, help) => ui::problem(text, help.as_deref(), look),
+            Stop::Message(_, text, help) => ui::problem(text, help.as_deref(), look),
         }
     }
 }
@@ -102,7 +136,7 @@ impl From<Report> for Stop {
 
 impl From<std::io::Error> for Stop {
     fn from(error: std::io::Error) -> Self {
-        Stop::Message(error.to_string(), None)
+        Stop::Message(Exit::Failed, error.to_string(), None)
     }
 }
 
@@ -216,7 +250,7 @@ fn end(result: Result, color: ui::Color) -> ExitCode {
     let exit = result.unwrap_or_else(|stop| {
         // When even the error cannot be written, the exit code is all there is left.
         let _ = ui::err(&stop.show(&Look::stderr(color)));
-        Exit::Failed
+        stop.exit()
     });
     ExitCode::from(exit as u8)
 }

@@ -60,7 +60,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         ui::err(&ui::note(&format!("The plan is saved. To apply exactly this: stack apply {shown}"), &look))?;
     }
     Ok(match (arguments.detailed_exitcode, plan.is_empty()) {
-        _ if refused => Exit::Failed,
+        _ if refused => Exit::Refused,
         (true, false) => Exit::Changes,
         _ => Exit::Ok,
     })

@@ -33,7 +33,7 @@ pub fn is_one(text: &str) -> bool {
 /// The plan, when the file is whole and of this version.
 pub fn read(file: &str, text: &str) -> Result<Plan> {
     let again = "make the plan again with `stack plan --out`";
-    let wrong = |what: String| Stop::message(format!("`{file}` {what}"), again);
+    let wrong = |what: String| Stop::bad_file(format!("`{file}` {what}"), again);
     #[derive(Deserialize)]
     struct Version {
         stack_plan: u32,

@@ -28,13 +28,13 @@ pub fn read(file: &str, largest: u64) -> Result<String> {
         } else {
             "give the path of a stack file"
         };
-        Stop::message(format!("`{file}` cannot be read: {e}"), help)
+        Stop::bad_file(format!("`{file}` cannot be read: {e}"), help)
     })?;
     if bytes.len() as u64 > largest {
-        return Err(Stop::message(format!("`{file}` is larger than {} MiB", largest >> 20), "is it the right file?"));
+        return Err(Stop::bad_file(format!("`{file}` is larger than {} MiB", largest >> 20), "is it the right file?"));
     }
     String::from_utf8(bytes).map_err(|e| {
-        Stop::message(
+        Stop::bad_file(
             format!("`{file}` is not UTF-8: byte {} is not text", e.utf8_error().valid_up_to()),
             "is it the right file?",
         )

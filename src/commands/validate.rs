@@ -51,7 +51,7 @@ pub fn run(arguments: Arguments, color: Color) -> Result {
         ui::err(&report.render(look.width, look.color, look.unicode))?;
     }
     if report.has_errors() {
-        return Ok(Exit::Failed);
+        return Ok(Exit::BadFile);
     }
     if !arguments.json {
         ui::out(&format!("{} is valid: {objects} objects.\n", file.file))?;

@@ -183,12 +183,12 @@ result = [iam.create_user(UserName="bob")["User"]["Arn"], iam.create_group(Group
 "#,
         &json!(null),
     );
-    let plan = s.place.stack(&["plan", "s.yaml"]).exits(1);
+    let plan = s.place.stack(&["plan", "s.yaml"]).exits(4);
     for arn in arns.as_array().unwrap() {
         assert!(plan.stdout.contains(&format!("{} is there already", arn.as_str().unwrap())), "{}", plan.stdout);
     }
     s.proxy.take();
-    s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
+    s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
     assert!(s.proxy.take().iter().all(|c| !c.mutating));
 
     // A user can be handed over, as the plan says: by tags.
@@ -216,7 +216,7 @@ fn the_same_stack_in_two_regions_has_groups_of_its_own_and_shares_no_user() {
     let s = Subject::new(&of("us-east-1", "alice"));
     s.apply();
     s.place.file("eu.yaml", &of("eu-west-1", "alice"));
-    let plan = s.place.stack(&["plan", "eu.yaml"]).exits(1);
+    let plan = s.place.stack(&["plan", "eu.yaml"]).exits(4);
     assert!(plan.stdout.contains(":user/stack/team/default/us-east-1/alice is there already"), "{}", plan.stdout);
     s.place.file("eu.yaml", &of("eu-west-1", "ben"));
     s.place.stack(&["apply", "eu.yaml", "--yes"]).ok();

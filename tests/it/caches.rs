@@ -197,7 +197,7 @@ fn every_edit_of_valkey_and_redis_is_made_in_place() {
     // Back is no way, and it is not tried.
     write(&s, "version: \"8.1\"", "version: \"8.0\"");
     s.proxy.take();
-    let back = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
+    let back = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
     assert!(back.stderr.contains("it is 8.1.0 and cannot go back to 8.0"), "{}", back.stderr);
     assert_eq!(mutating(&s), Vec::<String>::new());
     write(&s, "version: \"8.0\"", "version: \"8.1\"");
@@ -222,7 +222,7 @@ fn memcached_gets_and_loses_nodes_in_place_and_another_node_type_by_replacement(
     write(&s, "nodes: 1", "nodes: 1, node: cache.m7g.large");
     assert_eq!(s.changes(), ["replace elasticache.cluster/pages"]);
     s.proxy.take();
-    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
     assert!(refused.stderr.contains(&format!("--allow-replace {PAGES}")), "{}", refused.stderr);
     assert_eq!(mutating(&s), Vec::<String>::new());
     s.place.stack(&["apply", "s.yaml", "--yes", "--allow-replace", PAGES]).ok();
@@ -245,7 +245,7 @@ fn a_cache_goes_only_by_name_and_leaves_its_last_snapshot() {
     // Another port is another cache: the new one first, then the old one goes.
     write(&s, "replicas: 1", "replicas: 1\n    port: 6380");
     assert_eq!(s.changes(), ["replace elasticache.replication_group/sessions"]);
-    s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
+    s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
     s.proxy.take();
     s.place.stack(&["apply", "s.yaml", "--yes", "--allow-replace", SESSIONS]).ok();
     assert_eq!(mutating(&s), ["CreateReplicationGroup", "DeleteReplicationGroup"]);
@@ -260,7 +260,7 @@ fn a_cache_goes_only_by_name_and_leaves_its_last_snapshot() {
         text.split("  sessions:").next().unwrap().to_owned() + "  pages: { engine: memcached, version: \"1.6.12\", nodes: 2 }\n";
     std::fs::write(&file, without).unwrap();
     assert_eq!(s.changes(), ["delete ec2.security_group/cache-sessions", "delete elasticache.replication_group/sessions"]);
-    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
     assert!(refused.stderr.contains(&format!("--allow-delete {SESSIONS}")), "{}", refused.stderr);
     s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", SESSIONS]).ok();
     s.assert_in_step();
@@ -341,7 +341,7 @@ fn somebody_elses_cache_with_our_name_is_refused() {
         r#"result = client("elasticache").create_replication_group(ReplicationGroupId="shop-sessions", ReplicationGroupDescription="theirs", CacheNodeType="cache.t4g.small", NumCacheClusters=1)["ReplicationGroup"]["ARN"]"#,
         &json!(null),
     );
-    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
     let said: String = refused.stderr.split_whitespace().collect();
     assert!(said.contains(arn.as_str().unwrap()), "{}", refused.stderr);
     assert!(s.proxy.take().iter().all(|call| !call.mutating), "nothing was done");

@@ -312,7 +312,7 @@ s3.put_object(Bucket=bucket("cdn-logs"), Key="cdn/log.gz", Body=b"x")
 "#,
     );
     s.proxy.take();
-    let refused = s.place.stack(&["destroy", "s.yaml", "--yes"]).exits(1);
+    let refused = s.place.stack(&["destroy", "s.yaml", "--yes"]).exits(4);
     for key in ["s3.bucket/assets", "s3.bucket/cdn-logs", "cloudfront.distribution/main"] {
         assert!(refused.stderr.contains(&format!("--allow-delete {key}")), "{}", refused.stderr);
     }
@@ -358,9 +358,9 @@ cf.create_origin_access_control(OriginAccessControlConfig={{"Name": "shop-assets
         ),
     );
     s.proxy.take();
-    s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
+    s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
     assert!(s.proxy.take().iter().all(|call| !call.mutating), "nothing was done");
-    let plan = s.place.stack(&["plan", "s.yaml", "--json"]).exits(1).json();
+    let plan = s.place.stack(&["plan", "s.yaml", "--json"]).exits(4).json();
     let refused = plan["changes"].as_array().unwrap().iter().filter(|c| c["action"] == "refuse").map(|c| &c["key"]);
     assert_eq!(refused.collect::<Vec<_>>(), ["cloudfront.origin_access_control/assets", "s3.bucket/assets"]);
 }

@@ -100,10 +100,10 @@ fn a_file_with_many_problems_says_all_of_them_and_nothing_is_asked() {
         "bad.yaml",
         "stack: shop\nregion: us-east-1\nnetwrok: {}\nnetwork: { cidr: 10.0.0.1/16, zones: 9 }\nservices:\n  web:\n    image: nginx\n    cpu: 300\n    port: eighty\n    routes: [api]\n",
     );
-    let output = place.stack(&["plan", "bad.yaml"]).exits(1);
+    let output = place.stack(&["plan", "bad.yaml"]).exits(65);
     assert_eq!(output.stdout, "");
     assert_snapshot!("diagnostics", output.stderr);
-    let json = place.stack(&["validate", "bad.yaml", "--json"]).exits(1).json();
+    let json = place.stack(&["validate", "bad.yaml", "--json"]).exits(65).json();
     assert!(json["diagnostics"].as_array().is_some_and(|list| list.len() >= 5), "{json:#}");
 }
 
@@ -114,7 +114,7 @@ fn problems_that_show_only_when_the_sections_are_put_together_have_a_line_too() 
         "circle.yaml",
         "stack: shop\nregion: us-east-1\nnetwork: { zones: 2, nat: none }\nresources:\n  ec2.security_group:\n    a: { vpc: ec2.vpc/mian, description: x }\n    main2: { vpc: ec2.vpc/main, description: y }\n",
     );
-    let output = place.stack(&["validate", "circle.yaml"]).exits(1);
+    let output = place.stack(&["validate", "circle.yaml"]).exits(65);
     assert_snapshot!("unknown_reference", output.stderr);
 }
 
@@ -123,7 +123,7 @@ fn the_command_line_is_refused_with_its_own_code() {
     let place = Place::new();
     place.stack(&["plan"]).exits(64);
     place.stack(&["paln", "x"]).exits(64);
-    let output = place.stack(&["plan", "no-such.yaml"]).exits(1);
+    let output = place.stack(&["plan", "no-such.yaml"]).exits(65);
     assert_snapshot!("no_such_file", output.stderr);
     let output = place.stack(&["--version"]).ok();
     assert_eq!(output.stdout, format!("stack {}\n", env!("CARGO_PKG_VERSION")));

@@ -109,7 +109,7 @@ result = json.loads(client("secretsmanager").get_secret_value(SecretId=args)["Se
     assert_eq!(shown["databases"][0]["name"], "main");
     assert_eq!(shown["databases"][0]["engine"], "postgres 16.8");
 
-    let refused = s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "logs.log_group/*"]).exits(1);
+    let refused = s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "logs.log_group/*"]).exits(4);
     assert!(refused.stderr.contains("--allow-delete rds.instance/main"), "{}", refused.stderr);
     assert!(refused.stderr.contains("leaves the final snapshot data-final-"), "{}", refused.stderr);
     s.place.stack(GONE).ok();
@@ -160,13 +160,13 @@ fn what_aws_cannot_do_is_refused_before_anything_is_touched() {
     ] {
         s.place.file("s.yaml", &STACK.replace("20GiB", "40GiB").replace(from, to));
         s.proxy.take();
-        let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
+        let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
         assert!(refused.stderr.split_whitespace().collect::<Vec<_>>().join(" ").contains(said), "{}", refused.stderr);
         assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
     }
     // Another master user is another database: only with consent by name.
     s.place.file("s.yaml", &STACK.replace("20GiB", "40GiB").replace("    class:", "    user: owner\n    class:"));
-    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
     assert!(refused.stderr.contains("--allow-replace rds.instance/main"), "{}", refused.stderr);
     s.place.stack(&["apply", "s.yaml", "--yes", "--allow-replace", "rds.instance/main"]).ok();
     s.assert_in_step();

@@ -135,7 +135,7 @@ fn somebody_elses_object_with_our_name_is_refused_with_its_arn() {
         &json!(null),
     );
     s.proxy.take();
-    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
     let said: String = refused.stderr.split_whitespace().collect();
     for arn in arns.as_array().unwrap() {
         assert!(said.contains(arn.as_str().unwrap()), "{arn}\n{}", refused.stderr);

@@ -92,7 +92,7 @@ kms.put_key_policy(KeyId=key, PolicyName="default", Policy=json.dumps(open))"#
     s.place.file("s.yaml", WORKER);
     assert_eq!(s.changes(), ["delete kms.alias/main", "delete kms.key/main", "update logs.log_group/worker"]);
     s.proxy.take();
-    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
     assert!(refused.stderr.contains("--allow-delete kms.key/main"), "{}", refused.stderr);
     assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
     s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", "kms.key/main"]).ok();
@@ -125,7 +125,7 @@ fn another_environments_alias_is_not_ours_and_a_taken_one_is_refused() {
     );
     // `alias/keyed-blue` is what the environment `blue` calls its main key, and the file without one its key `blue`.
     s.place.stack(&["apply", "s.yaml", "--yes", "--env", "blue"]).ok();
-    let plan = s.place.stack(&["plan", "s.yaml"]).exits(1);
+    let plan = s.place.stack(&["plan", "s.yaml"]).exits(4);
     assert!(plan.stdout.contains("alias/keyed-blue is there already"), "{}", plan.stdout);
     s.place.file("s.yaml", "stack: keyed\nregion: us-east-1\nkeys: { main: {} }\nenvironments: { blue: {} }\n");
     s.place.stack(&["apply", "s.yaml", "--yes"]).ok();

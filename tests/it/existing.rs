@@ -113,7 +113,7 @@ fn what_is_not_there_is_told_at_its_line() {
     let s = Subject::new("");
     let nothing = json!({"vpc": "vpc-0123456789abcdef0", "subnets": ["subnet-0a", "subnet-0b", "subnet-0c", "subnet-0d"]});
     s.place.file("s.yaml", &file(&nothing, "a-bucket-that-nobody-has-made-yet"));
-    let said = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
+    let said = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(65);
     insta::assert_snapshot!(said.stderr);
     assert!(s.proxy.take().iter().all(|call| !call.mutating));
 }

@@ -252,7 +252,7 @@ fn services_come_and_go_and_their_logs_only_with_consent() {
     assert_eq!(s.changes(), gone);
     // Without consent nothing at all is done.
     s.proxy.take();
-    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
     assert!(refused.stderr.contains("--allow-delete logs.log_group/extra"), "{}", refused.stderr);
     assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
     s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", "logs.log_group/extra"]).ok();

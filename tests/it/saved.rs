@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::lifecycle::{STACK, Subject};
+use crate::support::proxy::Fault;
 
 #[test]
 fn a_saved_plan_is_applied_as_it_is() {
@@ -13,7 +14,7 @@ fn a_saved_plan_is_applied_as_it_is() {
     s.place.stack(&["apply", "plan.json", "--yes"]).ok();
     assert_eq!(s.changes(), ["update ecs.service/worker", "update ecs.task_definition/worker"]);
     // A second time there is nothing that it was made for.
-    let stale = s.place.stack(&["apply", "plan.json", "--yes"]).exits(1);
+    let stale = s.place.stack(&["apply", "plan.json", "--yes"]).exits(4);
     assert!(stale.stderr.contains("AWS has changed since the plan was saved"), "{}", stale.stderr);
     s.destroy();
 }
@@ -27,7 +28,7 @@ fn a_saved_plan_is_refused_when_aws_has_changed_in_what_it_touches_and_only_then
     // Elsewhere: does not matter... to what the plan touches.
     s.account.boto3(r#"client("ecs").update_service(cluster="shop", service="shop-api", desiredCount=4)"#, &json!(null));
     s.proxy.take();
-    let refused = s.place.stack(&["apply", "plan.json", "--yes"]).exits(1);
+    let refused = s.place.stack(&["apply", "plan.json", "--yes"]).exits(4);
     assert!(refused.stderr.contains("`ecs.service/api`"), "{}", refused.stderr);
     assert!(s.proxy.take().iter().all(|c| !c.mutating));
     s.account.boto3(r#"client("ecs").update_service(cluster="shop", service="shop-api", desiredCount=2)"#, &json!(null));
@@ -43,7 +44,7 @@ fn a_saved_plan_that_was_edited_is_refused() {
     let path = s.place.path().join("plan.json");
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replace("nginx:1.27", "nginx:6.66")).unwrap();
-    let refused = s.place.stack(&["apply", "plan.json", "--yes"]).exits(1);
+    let refused = s.place.stack(&["apply", "plan.json", "--yes"]).exits(65);
     assert!(refused.stderr.contains("was changed after it was saved"), "{}", refused.stderr);
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
 }
@@ -53,14 +54,42 @@ fn exit_codes_and_consent() {
     let s = Subject::new(STACK);
     s.place.stack(&["plan", "s.yaml"]).ok();
     s.place.stack(&["plan", "s.yaml", "--detailed-exitcode"]).exits(2);
-    let unasked = s.place.stack(&["apply", "s.yaml"]).exits(1);
+    let unasked = s.place.stack(&["apply", "s.yaml"]).exits(4);
     assert!(unasked.stderr.contains("--yes"), "{}", unasked.stderr);
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
     s.apply();
     s.place.stack(&["plan", "s.yaml", "--detailed-exitcode"]).ok();
-    let refused = s.place.stack(&["destroy", "s.yaml", "--yes"]).exits(1);
+    let refused = s.place.stack(&["destroy", "s.yaml", "--yes"]).exits(4);
     assert!(refused.stderr.contains("--allow-delete logs.log_group/web"), "{}", refused.stderr);
     s.assert_in_step();
     s.destroy();
     s.place.stack(&["plan", "s.yaml", "--destroy", "--detailed-exitcode"]).ok();
+}
+
+#[test]
+fn what_aws_does_not_allow_has_exit_codes_of_its_own() {
+    let s = Subject::new(STACK);
+    let denied = |namespace: &str| {
+        let error = "<Error><Code>AccessDenied</Code><Message>User is not authorized to perform this</Message></Error>";
+        Fault::Answer(403, "text/xml".into(), format!("<ErrorResponse xmlns=\"{namespace}\">{error}</ErrorResponse>"))
+    };
+    // Not at the first question: nothing was done.
+    s.proxy.on_call(move |call| match call.service.as_str() {
+        "sts" => denied("https://sts.amazonaws.com/doc/2011-06-15/"),
+        _ => Fault::Pass,
+    });
+    let first = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(6);
+    assert!(first.stderr.contains("sts:GetCallerIdentity"), "{}", first.stderr);
+    assert_eq!(s.account.inventory("shop", "default"), json!({}));
+    // In the middle: some of it was done.
+    s.proxy.on_call(move |call| match call.operation.as_str() {
+        "CreateLoadBalancer" => denied("http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/"),
+        _ => Fault::Pass,
+    });
+    let partly = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(3);
+    assert!(partly.stderr.contains("allow `elbv2:CreateLoadBalancer`"), "{}", partly.stderr);
+    s.proxy.pass();
+    s.apply();
+    s.assert_in_step();
+    s.destroy();
 }
