@@ -186,7 +186,9 @@ impl Plan {
             }
         }
         for (at, seen) in snapshot.seen.iter().enumerate() {
-            if matching.taken.contains(&at) || seen.state == Readiness::Gone {
+            // What is gone may have left revisions, and a destroy leaves nothing.
+            let remains = desired.is_none() && registry.kind(&seen.kind)?.revisioned();
+            if matching.taken.contains(&at) || seen.state == Readiness::Gone && !remains {
                 continue;
             }
             let key = match (&seen.claim, seen.key()) {

@@ -16,6 +16,7 @@ mod databases;
 mod drift;
 mod encryption;
 mod existing;
+mod kills;
 mod lifecycle;
 mod local;
 mod plugin;

@@ -14,7 +14,7 @@ use super::{NAME, retag, tags_of, to_sdk};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::iam::Role;
 use crate::aws::logs::LogGroup;
-use crate::aws::{Clients, Cx, Tags, names};
+use crate::aws::{Clients, Cx, Tags, names, present};
 use crate::engine::{Class, Diff, Error, Ids, Observed, Readiness, Ref, Resource, Result, Rule, Usual, diff as compare};
 
 /// How many revisions stay active, the newest among them: those that somebody may want to go back to.
@@ -232,6 +232,17 @@ async fn newest(cx: &Cx, family: &str) -> Result<Option<(Live, TaskDefinition)>>
     }
 }
 
+/// The newest inactive revision of a family that has no active one: what is left when a delete dies half way.
+async fn remains(cx: &Cx, family: &str) -> Result<Option<(Live, TaskDefinition)>> {
+    let Some(arn) = revisions(cx, family, TaskDefinitionStatus::Inactive).await?.into_iter().next() else { return Ok(None) };
+    let call = cx.cloud.ecs.describe_task_definition().task_definition(arn).include(TaskDefinitionField::Tags);
+    let answer = present(call.send().await.map_err(failed("ecs:DescribeTaskDefinition")).map(Some))?;
+    Ok(answer.and_then(|a| {
+        let definition = a.task_definition()?;
+        Some((Live::of(definition)?, TaskDefinition::from_sdk(definition, tags_of(a.tags()))))
+    }))
+}
+
 /// The revisions of a family, the newest first.
 async fn revisions(cx: &Cx, family: &str, status: TaskDefinitionStatus) -> Result<Vec<String>> {
     let call = cx.cloud.ecs.list_task_definitions().family_prefix(family).status(status).sort(SortOrder::Desc);
@@ -267,20 +278,26 @@ impl Resource for TaskDefinition {
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let prefix = cx.scope.prefix();
         let call = cx.cloud.ecs.list_task_definition_families().family_prefix(&prefix);
-        let pages = call.status(TaskDefinitionFamilyStatus::Active).into_paginator().items().send();
+        let pages = call.status(TaskDefinitionFamilyStatus::All).into_paginator().items().send();
         let families = pages.collect::<std::result::Result<Vec<_>, _>>().await;
         let families = families.map_err(failed("ecs:ListTaskDefinitionFamilies"))?;
         let like_ours = families.into_iter().filter(|family| names::begins(&prefix, family, NAME));
-        let found = try_join_all(like_ours.map(|family| async move { newest(cx, &family).await })).await?;
+        let found = try_join_all(like_ours.map(|family| async move {
+            Ok::<_, Error>(match newest(cx, &family).await? {
+                Some(newest) => Some((newest, Readiness::Ready)),
+                None => remains(cx, &family).await?.map(|remains| (remains, Readiness::Gone)),
+            })
+        }));
         Ok(found
+            .await?
             .into_iter()
             .flatten()
-            .filter(|(_, fields)| cx.scope.owns(&fields.tags))
-            .map(|(live, fields)| Observed {
+            .filter(|((_, fields), _)| cx.scope.owns(&fields.tags))
+            .map(|((live, fields), state)| Observed {
                 claim: cx.scope.claim(Self::KIND, &fields.tags, false),
                 live,
                 fields,
-                state: Readiness::Ready,
+                state,
             })
             .collect())
     }
