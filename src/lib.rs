@@ -38,6 +38,8 @@
 //! 6. **A run can die anywhere.** Creates carry their tags and deterministic tokens; those without a token are never sent
 //!    twice by the SDK: the engine looks first. `create` makes the bare object, the same `update` that mends drift finishes it.
 //! 7. **Twice is nothing.** After an apply the next plan is empty.
+//!    Two runs at once are kept apart by a lease ([`aws::lease`], compare-and-swap in S3, told by S3's clock), and every call
+//!    that changes anything asks a fence first ([`aws::fence`]): who lost the lease changes nothing more. `plan` takes none.
 //! 8. **Nothing that holds data goes quietly**: it must be named.
 //! 9. **Every wait speaks**: kinds look once ([`engine::Resource::poll`]), the engine owns the clock, AWS's words are passed on.
 //! 10. **Errors name** the operation, the object, AWS's code and request id, and the next step.

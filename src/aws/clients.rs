@@ -1,5 +1,6 @@
 //! The clients of every service, from one configuration.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -8,6 +9,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_http_client::tls;
 
 use super::error::{failed, incomplete};
+use super::fence::{Fence, Guard};
 use crate::engine::{Class, Error, Result};
 
 /// Where CloudFront looks for certificates.
@@ -50,6 +52,8 @@ pub struct Clients {
     pub cloudfront: aws_sdk_cloudfront::Client,
     /// S3.
     pub s3: aws_sdk_s3::Client,
+    /// S3, outside of the fence: for the lease itself and for history.
+    pub s3_free: aws_sdk_s3::Client,
     /// KMS.
     pub kms: aws_sdk_kms::Client,
     /// KMS, for `CreateKey`, which has no idempotency token.
@@ -66,6 +70,15 @@ pub struct Clients {
     pub sts: aws_sdk_sts::Client,
     /// The region that all of them talk to.
     pub region: String,
+    /// What every one of them asks before it changes anything.
+    pub fence: Arc<Fence>,
+}
+
+/// A client of one service that asks the fence.
+macro_rules! fenced {
+    ($sdk:ident, $config:expr, $guard:expr) => {
+        $sdk::Client::from_conf($sdk::config::Builder::from($config).interceptor($guard.clone()).build())
+    };
 }
 
 /// Who we are, as STS says it.
@@ -112,28 +125,32 @@ impl Clients {
         let once = config.to_builder().retry_config(RetryConfig::disabled()).build();
         let global = config.to_builder().region(Region::new(CLOUDFRONT_REGION)).build();
         // Names of hosts that do not resolve are of no use with another endpoint than AWS's own.
-        let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(config.endpoint_url().is_some()).build();
+        let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(config.endpoint_url().is_some());
+        let fence = Arc::new(Fence::default());
+        let guard = Guard(fence.clone());
         Clients {
-            ec2: aws_sdk_ec2::Client::new(config),
-            ec2_once: aws_sdk_ec2::Client::new(&once),
-            elbv2: aws_sdk_elasticloadbalancingv2::Client::new(config),
-            ecs: aws_sdk_ecs::Client::new(config),
-            ecs_once: aws_sdk_ecs::Client::new(&once),
-            iam: aws_sdk_iam::Client::new(config),
-            logs: aws_sdk_cloudwatchlogs::Client::new(config),
-            autoscaling: aws_sdk_applicationautoscaling::Client::new(config),
-            rds: aws_sdk_rds::Client::new(config),
-            elasticache: aws_sdk_elasticache::Client::new(config),
-            cloudfront: aws_sdk_cloudfront::Client::new(config),
-            s3: aws_sdk_s3::Client::from_conf(s3),
-            kms: aws_sdk_kms::Client::new(config),
-            kms_once: aws_sdk_kms::Client::new(&once),
-            acm: aws_sdk_acm::Client::new(config),
-            acm_global: aws_sdk_acm::Client::new(&global),
-            route53: aws_sdk_route53::Client::new(config),
-            ecr: aws_sdk_ecr::Client::new(config),
-            sts: aws_sdk_sts::Client::new(config),
+            ec2: fenced!(aws_sdk_ec2, config, guard),
+            ec2_once: fenced!(aws_sdk_ec2, &once, guard),
+            elbv2: fenced!(aws_sdk_elasticloadbalancingv2, config, guard),
+            ecs: fenced!(aws_sdk_ecs, config, guard),
+            ecs_once: fenced!(aws_sdk_ecs, &once, guard),
+            iam: fenced!(aws_sdk_iam, config, guard),
+            logs: fenced!(aws_sdk_cloudwatchlogs, config, guard),
+            autoscaling: fenced!(aws_sdk_applicationautoscaling, config, guard),
+            rds: fenced!(aws_sdk_rds, config, guard),
+            elasticache: fenced!(aws_sdk_elasticache, config, guard),
+            cloudfront: fenced!(aws_sdk_cloudfront, config, guard),
+            s3_free: aws_sdk_s3::Client::from_conf(s3.clone().build()),
+            s3: aws_sdk_s3::Client::from_conf(s3.interceptor(guard.clone()).build()),
+            kms: fenced!(aws_sdk_kms, config, guard),
+            kms_once: fenced!(aws_sdk_kms, &once, guard),
+            acm: fenced!(aws_sdk_acm, config, guard),
+            acm_global: fenced!(aws_sdk_acm, &global, guard),
+            route53: fenced!(aws_sdk_route53, config, guard),
+            ecr: fenced!(aws_sdk_ecr, config, guard),
+            sts: fenced!(aws_sdk_sts, config, guard),
             region: region.to_owned(),
+            fence,
         }
     }
 

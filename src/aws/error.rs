@@ -6,6 +6,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::fence::Closed;
 use crate::engine::{Class, Error};
 
 /// Turns what an SDK call failed with into our error. `operation` as IAM writes it: `ec2:CreateVpc`.
@@ -20,14 +21,20 @@ where
         let code = error.as_service_error().and_then(ProvideErrorMetadata::code).map(str::to_owned);
         let status = error.raw_response().map(|r| r.status().as_u16());
         let said = error.as_service_error().and_then(ProvideErrorMetadata::message).map(str::to_owned);
+        let closed = closed(&error);
         let class = match &error {
+            _ if closed == Some(&Closed::Stale) => Class::NotYet,
+            _ if closed.is_some() => Class::Lost,
             SdkError::TimeoutError(_) | SdkError::ResponseError(_) => Class::Ambiguous,
             SdkError::ServiceError(_) => classify(operation, code.as_deref(), said.as_deref().unwrap_or_default(), status),
             other if caused_by_credentials(other) => Class::Credentials,
             SdkError::DispatchFailure(_) => Class::Ambiguous,
             _ => Class::Other,
         };
-        let message = said.unwrap_or_else(|| explain(&error));
+        let message = match closed {
+            Some(closed) => closed.to_string(),
+            None => redact(&said.unwrap_or_else(|| explain(&error))),
+        };
         let mut out = Error::new(class, message);
         out.operation = Some(operation.to_owned());
         out.code = code.or_else(|| status.filter(|_| matches!(error, SdkError::ServiceError(_))).map(|s| format!("HTTP {s}")));
@@ -35,6 +42,7 @@ where
         match class {
             Class::Credentials => out
                 .hint("check the credentials: `aws sts get-caller-identity` with the same profile must answer; after `aws sso login` or a new token run this again, it goes on from here"),
+            Class::Lost => out.hint("the other run goes on from what is there; when it has ended, run this again"),
             Class::Denied => out.hint(format!("allow `{operation}` to the identity that runs stack")),
             Class::Throttled => out.hint("AWS's rate limit for this call is used up: run this again in a minute, or ask for a higher quota"),
             Class::Limit => out.hint("see the Service Quotas console for the limit, ask for a higher one, or delete what is not needed"),
@@ -52,6 +60,34 @@ pub fn incomplete(operation: &'static str, what: &str) -> Error {
 
 fn caused_by_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |e| e.source()).any(|e| e.is::<CredentialsError>())
+}
+
+/// Why the fence did not let the call out, when it was that.
+fn closed<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Closed> {
+    std::iter::successors(Some(error), |e| e.source()).find_map(|e| e.downcast_ref::<Closed>())
+}
+
+/// What AWS echoes and nobody should see: session tokens and signatures, as a refused signature comes back with the whole
+/// request that it was made for.
+fn redact(text: &str) -> String {
+    const BEFORE: &[&str] = &["x-amz-security-token", "signature", "authorization"];
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    loop {
+        let lower = rest.to_ascii_lowercase();
+        let next = BEFORE.iter().filter_map(|word| {
+            Some((lower.find(&format!("{word}:")).or_else(|| lower.find(&format!("{word}=")))?, word.len() + 1))
+        });
+        let Some((at, length)) = next.min() else { return out + rest };
+        let value = &rest[at + length..];
+        let blank = value.len() - value.trim_start_matches(' ').len();
+        let end = value[blank..].find(|c: char| c.is_whitespace() || c == '&' || c == ',').map_or(value.len(), |end| blank + end);
+        out.push_str(&rest[..at + length]);
+        if end > blank {
+            out.push_str("(not shown)");
+        }
+        rest = &value[end..];
+    }
 }
 
 /// The whole chain of causes in one line: the SDK's own texts say little each.
@@ -331,6 +367,15 @@ mod tests {
         assert_eq!(classify("ec2:CreateVpc", Some("RequestLimitExceeded"), "", Some(503)), Class::Throttled);
         assert_eq!(classify("ecs:CreateService", Some("ThrottlingException"), "Rate exceeded", Some(400)), Class::Throttled);
         assert_eq!(classify("iam:CreateRole", Some("Throttling"), "Rate exceeded", Some(400)), Class::Throttled);
+    }
+
+    #[test]
+    fn what_a_refused_signature_echoes_is_not_shown() {
+        let echo = "The Canonical String should have been 'POST\\n/\\nhost:x\\nx-amz-security-token: FwoGZXIvYXdzEBY \\nhost;x' AWS4 Signature=abc123, end";
+        let shown = redact(echo);
+        assert!(!shown.contains("FwoGZXIvYXdzEBY") && !shown.contains("abc123"), "{shown}");
+        assert!(shown.starts_with("The Canonical String") && shown.ends_with(", end"), "{shown}");
+        assert_eq!(redact("The parameter is not valid: ÄÖ"), "The parameter is not valid: ÄÖ");
     }
 
     #[test]

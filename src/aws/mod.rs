@@ -12,12 +12,16 @@ pub mod elasticache;
 pub mod elbv2;
 pub mod error;
 pub mod existing;
+pub mod fence;
+pub mod history;
 pub mod iam;
 pub mod kms;
+pub mod lease;
 pub mod logs;
 pub mod names;
 pub mod rds;
 pub mod s3;
+pub mod store;
 pub mod tags;
 
 pub use clients::{Clients, Options};

@@ -5,9 +5,10 @@ use clap::Args;
 use tokio::sync::watch;
 
 use super::session::{self, Session};
-use super::{Aws, Exit, Result, StackFile, Stop, outputs, saved};
+use super::{Aws, Exit, Result, StackFile, Stop, outputs, saved, turn};
+use crate::config;
 use crate::engine::plan::{Action, Item};
-use crate::engine::{self, Key, Plan, Reporter};
+use crate::engine::{self, Key, Outcome, Plan, Reporter};
 use crate::ui::{self, Color, Look};
 
 /// Make AWS as the file describes it. Asks before it does anything.
@@ -42,6 +43,9 @@ pub struct Consent {
     /// Make no final snapshot of this database or cache when it goes; `*` stands for anything. Can be repeated
     #[arg(long, value_name = "KEY")]
     pub no_final_snapshot: Vec<String>,
+    /// When another run is changing this stack, wait for it: so long, or 30m
+    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "30m", value_parser = time)]
+    pub wait_for_lease: Option<config::Duration>,
     /// Print events and the result as JSON, a line each
     #[arg(long)]
     pub json: bool,
@@ -70,23 +74,36 @@ fn matches(pattern: &str, text: &str) -> bool {
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     let text = session::read(&arguments.file.file, saved::LARGEST)?;
-    let (session, plan) = if saved::is_one(&text) {
-        let plan = saved::read(&arguments.file.file, &text)?;
+    let Arguments { file, aws, consent, verbose } = arguments;
+    let mut run = Run { command: "apply", file: &file, text: None, consent: &consent, verbose, color };
+    if saved::is_one(&text) {
+        let plan = saved::read(&file.file, &text)?;
         let scope = &plan.scope;
-        let session = Session::open(&scope.stack, &scope.env, &scope.region, &arguments.aws, color).await?;
-        (unchanged(&session, &plan).await?, plan)
+        let session = Session::open(&scope.stack, &scope.env, &scope.region, &aws, color).await?;
+        turn::take(&session, &run, async || {
+            unchanged(&session, &plan).await?;
+            Ok(plan.clone())
+        })
+        .await
     } else {
-        let loaded = session::load_text(&arguments.file, &text, color)?;
-        let session = Session::of(&loaded, &arguments.aws, color).await?;
-        let plan = session.plan(&loaded).await?;
-        session::notes(&loaded, color)?;
-        (session, plan)
-    };
-    carry_out(&session, &plan, &arguments.file.file, &arguments.consent, arguments.verbose, color).await
+        let loaded = session::load_text(&file, &text, color)?;
+        let session = Session::of(&loaded, &aws, color).await?;
+        run.text = Some(&text);
+        turn::take(&session, &run, async || {
+            let plan = session.plan(&loaded).await?;
+            session::notes(&loaded, color)?;
+            Ok(plan)
+        })
+        .await
+    }
 }
 
-/// The session again, when AWS is still as the saved plan found it in everything that it touches.
-async fn unchanged(session: &Session, plan: &Plan) -> Result<Session> {
+fn time(text: &str) -> Result<config::Duration, String> {
+    text.parse().map_err(|wrong: config::values::Wrong| format!("{wrong}"))
+}
+
+/// Stops when AWS is no longer as the saved plan found it in anything that it touches.
+async fn unchanged(session: &Session, plan: &Plan) -> Result<()> {
     let scope = &session.cx.scope;
     if **scope != plan.scope {
         return Err(Stop::refused(
@@ -108,7 +125,7 @@ async fn unchanged(session: &Session, plan: &Plan) -> Result<Session> {
     };
     let (then, now) = (touched(plan), touched(&now));
     if then == now {
-        return Ok(Session { registry: crate::aws::registry(), cx: session.cx.clone() });
+        return Ok(());
     }
     let mut names: Vec<String> = then
         .iter()
@@ -124,75 +141,92 @@ async fn unchanged(session: &Session, plan: &Plan) -> Result<Session> {
     ))
 }
 
-/// Shows a plan, asks, does it, and says how it ended.
-pub async fn carry_out(session: &Session, plan: &Plan, file: &str, consent: &Consent, verbose: bool, color: Color) -> Result {
-    let look = Look::stderr(color);
+/// One use of a command that changes a stack.
+pub struct Run<'a> {
+    /// Its name: `apply`.
+    pub command: &'a str,
+    /// The file, as it was given.
+    pub file: &'a StackFile,
+    /// What it says; none for a saved plan.
+    pub text: Option<&'a str>,
+    /// What may be done without asking.
+    pub consent: &'a Consent,
+    /// Everything is to be told.
+    pub verbose: bool,
+    /// When to colour.
+    pub color: Color,
+}
+
+/// Shows a plan and asks. The plan as it is to be done, when it is.
+pub fn agreed(session: &Session, plan: &Plan, run: &Run<'_>) -> Result<Option<Plan>> {
+    let (consent, look) = (run.consent, Look::stderr(run.color));
     let mut plan = plan.clone();
     plan.without_last_copies(|key| consent.no_final_snapshot.iter().any(|pattern| matches(pattern, &key.to_string())));
-    let plan = &plan;
-    let allowed = consent.allowed(plan);
+    let allowed = consent.allowed(&plan);
     let rules = |kind: &str| session.registry.find(kind).map_or(&[][..], |k| k.rules());
-    let view = ui::View { look, file, verbose, allowed: &allowed, rules: &rules };
-    ui::err(&ui::plan_text(plan, &view))?;
+    let view = ui::View { look, file: &run.file.file, verbose: run.verbose, allowed: &allowed, rules: &rules };
+    ui::err(&ui::plan_text(&plan, &view))?;
     let counts = plan.counts();
     if counts.refuse > 0 {
         return Err(Stop::refused("nothing was done: the plan has objects that are refused", "see `refuse` above"));
     }
-    let missing = ui::plan::missing_consent(plan, &allowed);
+    let missing = ui::plan::missing_consent(&plan, &allowed);
     if !missing.is_empty() {
         return Err(Stop::refused(
             format!("nothing was done: {} that would go hold data and were not named", count(missing.len(), "object")),
             "add the flags above when they may go",
         ));
     }
-    if !plan.is_empty() && !consent.yes {
-        if !std::io::stdin().is_terminal() {
-            return Err(Stop::refused(
-                "nothing was done: nobody is there to be asked",
-                "add `--yes` to apply without being asked",
-            ));
-        }
-        let question = if plan.destroy {
-            format!(
-                "Delete all {} of stack `{}`, environment `{}`?",
-                count(counts.delete, "object"),
-                plan.scope.stack,
-                plan.scope.env
-            )
-        } else {
-            "Apply these changes?".into()
-        };
-        if !ui::confirm(&question)? {
-            ui::err("Nothing was done.\n")?;
-            return Ok(Exit::Refused);
-        }
+    if plan.is_empty() || consent.yes {
+        return Ok(Some(plan));
     }
+    if !std::io::stdin().is_terminal() {
+        return Err(Stop::refused("nothing was done: nobody is there to be asked", "add `--yes` to apply without being asked"));
+    }
+    let question = if plan.destroy {
+        format!(
+            "Delete all {} of stack `{}`, environment `{}`?",
+            count(counts.delete, "object"),
+            plan.scope.stack,
+            plan.scope.env
+        )
+    } else {
+        "Apply these changes?".into()
+    };
+    Ok(ui::confirm(&question)?.then_some(plan))
+}
 
-    let (stop, stopped) = watch::channel(false);
-    let show = if consent.json { ui::Show::Json } else { ui::Show::Text };
-    let reporter: Arc<dyn Reporter> = ui::reporter(show, look).into();
-    let signals = tokio::spawn(listen(stop, reporter.clone()));
-    let outcome = engine::apply(&session.registry, &session.cx, plan, reporter.as_ref(), stopped).await;
-    signals.abort();
+/// Does a plan and says how it ended.
+pub async fn carry_out(
+    session: &Session,
+    plan: &Plan,
+    run: &Run<'_>,
+    stopped: watch::Receiver<bool>,
+    reporter: &dyn Reporter,
+) -> Result<Outcome> {
+    let outcome = engine::apply(&session.registry, &session.cx, plan, reporter, stopped).await;
     reporter.end();
-    drop(reporter);
     let outcome = outcome?;
-
-    if consent.json {
+    if run.consent.json {
         let line = serde_json::to_string(&ui::outcome_json(&outcome));
         ui::out(&(line.map_err(|e| engine::Error::internal(e.to_string()))? + "\n"))?;
     } else {
-        ui::err(&ui::outcome(&outcome, &look.resized(), verbose))?;
+        ui::err(&ui::outcome(&outcome, &Look::stderr(run.color).resized(), run.verbose))?;
         if let (true, false, Some(url)) = (outcome.is_complete(), plan.destroy, outputs::url(&outcome.ids, plan)) {
             ui::err(&format!("\n{url}\n"))?;
         }
     }
-    Ok(match (outcome.stopped, outcome.is_complete()) {
+    Ok(outcome)
+}
+
+/// What a run's end is to scripts.
+pub fn exit(outcome: &Outcome) -> Exit {
+    match (outcome.stopped, outcome.is_complete()) {
         (true, _) => Exit::Interrupted,
         (_, true) => Exit::Ok,
         _ if outcome.done.is_empty() => Exit::of(outcome.failed.iter().map(|(_, _, error)| error)),
         _ => Exit::Partly,
-    })
+    }
 }
 
 fn count(n: usize, what: &str) -> String {
@@ -200,7 +234,7 @@ fn count(n: usize, what: &str) -> String {
 }
 
 /// The first Ctrl-C or SIGTERM asks the run to end politely, the second ends everything.
-async fn listen(stop: watch::Sender<bool>, reporter: Arc<dyn Reporter>) {
+pub async fn listen(stop: watch::Sender<bool>, reporter: Arc<dyn Reporter>) {
     let Ok(mut term) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else { return };
     for _ in 0..2 {
         tokio::select! {

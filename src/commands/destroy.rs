@@ -1,8 +1,8 @@
 use clap::Args;
 
-use super::apply::{Consent, carry_out};
+use super::apply::{Consent, Run};
 use super::session::{self, Session};
-use super::{Aws, Result, StackFile};
+use super::{Aws, Result, StackFile, turn};
 use crate::ui::Color;
 
 /// Remove everything that belongs to the stack, in reverse order. Asks before it does anything.
@@ -19,8 +19,10 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
-    let loaded = session::load(&arguments.file, color)?;
-    let session = Session::of(&loaded, &arguments.aws, color).await?;
-    let plan = session.plan_destroy().await?;
-    carry_out(&session, &plan, &arguments.file.file, &arguments.consent, false, color).await
+    let Arguments { file, aws, consent } = arguments;
+    let text = session::read_stack(&file)?;
+    let loaded = session::load_text(&file, &text, color)?;
+    let session = Session::of(&loaded, &aws, color).await?;
+    let run = Run { command: "destroy", file: &file, text: Some(&text), consent: &consent, verbose: false, color };
+    turn::take(&session, &run, async || session.plan_destroy().await).await
 }

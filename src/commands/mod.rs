@@ -5,15 +5,19 @@ mod assets;
 mod completions;
 mod destroy;
 mod graph;
+mod history;
 mod init;
 mod invalidate;
 mod local;
 mod outputs;
 mod plan;
+mod rollback;
 mod saved;
 mod schema;
 mod session;
 mod show;
+mod turn;
+mod unlock;
 mod validate;
 
 use std::process::ExitCode;
@@ -40,6 +44,8 @@ pub enum Exit {
     Partly = 3,
     /// Nothing was done: the plan has what is refused, consent is missing, or a saved plan is no longer true.
     Refused = 4,
+    /// Another run is changing this stack.
+    Held = 5,
     /// AWS did not let us: credentials or permissions.
     Denied = 6,
     /// The command line is wrong.
@@ -53,9 +59,15 @@ pub enum Exit {
 impl Exit {
     /// What these errors are together, when nothing was done.
     fn of<'a>(errors: impl IntoIterator<Item = &'a Error>) -> Exit {
-        let mut classes = errors.into_iter().map(|error| error.class);
+        let classes: Vec<Class> = errors.into_iter().map(|error| error.class).collect();
         // One call that is not allowed is what there is to mend, whatever else went wrong.
-        if classes.any(|class| matches!(class, Class::Denied | Class::Credentials)) { Exit::Denied } else { Exit::Failed }
+        if classes.iter().any(|class| matches!(class, Class::Denied | Class::Credentials)) {
+            Exit::Denied
+        } else if classes.contains(&Class::Lost) {
+            Exit::Held
+        } else {
+            Exit::Failed
+        }
     }
 }
 
@@ -201,6 +213,12 @@ enum Command {
     Apply(apply::Arguments),
     /// Remove everything that belongs to the stack
     Destroy(destroy::Arguments),
+    /// Show who applied what, when, and how it ended
+    History(history::Arguments),
+    /// Make AWS as an earlier file described it
+    Rollback(rollback::Arguments),
+    /// Take the lease away from a run that is surely dead
+    Unlock(unlock::Arguments),
     /// Show what is running and how it does
     Show(show::Arguments),
     /// Print the address, endpoints and identifiers of what is running
@@ -261,6 +279,9 @@ async fn run(command: Command, color: ui::Color) -> Result {
         Command::Plan(arguments) => plan::run(arguments, color).await,
         Command::Apply(arguments) => apply::run(arguments, color).await,
         Command::Destroy(arguments) => destroy::run(arguments, color).await,
+        Command::History(arguments) => history::run(arguments, color).await,
+        Command::Rollback(arguments) => rollback::run(arguments, color).await,
+        Command::Unlock(arguments) => unlock::run(arguments, color).await,
         Command::Show(arguments) => show::run(arguments, color).await,
         Command::Outputs(arguments) => outputs::run(arguments, color).await,
         Command::Assets(command) => assets::run(command, color).await,

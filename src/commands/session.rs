@@ -43,7 +43,12 @@ pub fn read(file: &str, largest: u64) -> Result<String> {
 
 /// A stack file that is right as far as that can be known without AWS. Warnings have been shown.
 pub fn load(file: &StackFile, color: Color) -> Result<Loaded> {
-    load_text(file, &read(&file.file, LARGEST)?, color)
+    load_text(file, &read_stack(file)?, color)
+}
+
+/// The text of a stack file.
+pub fn read_stack(file: &StackFile) -> Result<String> {
+    read(&file.file, LARGEST)
 }
 
 /// The same for a text that has been read already.
@@ -94,6 +99,8 @@ pub struct Session {
     pub registry: Registry<Clients>,
     /// The clients and whose objects are ours.
     pub cx: Cx<Clients>,
+    /// Who we are: an ARN.
+    pub who: String,
 }
 
 impl Session {
@@ -119,7 +126,7 @@ impl Session {
             account: identity.account,
             partition: identity.partition,
         };
-        Ok(Session { registry: aws::registry(), cx: Cx::new(Arc::new(clients), Arc::new(scope)) })
+        Ok(Session { registry: aws::registry(), cx: Cx::new(Arc::new(clients), Arc::new(scope)), who: identity.arn })
     }
 
     /// Connects for a loaded file.

@@ -31,6 +31,8 @@ pub enum Class {
     Limit,
     /// Refused as wrong.
     Invalid,
+    /// The run's lease is somebody else's now: nothing more may be changed.
+    Lost,
     /// The object was made and then failed.
     Failed,
     /// Ours to mend.

@@ -31,9 +31,23 @@ fn every_stack_file_is_in_the_tests() {
 #[test]
 fn help() {
     let place = Place::new();
-    for command in
-        ["", "validate", "plan", "apply", "destroy", "show", "outputs", "graph", "schema", "init", "local", "completions"]
-    {
+    for command in [
+        "",
+        "validate",
+        "plan",
+        "apply",
+        "destroy",
+        "history",
+        "rollback",
+        "unlock",
+        "show",
+        "outputs",
+        "graph",
+        "schema",
+        "init",
+        "local",
+        "completions",
+    ] {
         let arguments: Vec<&str> = if command.is_empty() { vec!["--help"] } else { vec![command, "--help"] };
         let name = if command.is_empty() { "help".to_owned() } else { format!("help_{command}") };
         assert_snapshot!(name, place.stack(&arguments).ok().stdout);

@@ -2,12 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::lifecycle::Subject;
-use crate::support::proxy::Call;
-
-fn mutating(calls: &[Call]) -> Vec<String> {
-    calls.iter().filter(|c| c.mutating).map(Call::name).collect()
-}
+use crate::lifecycle::{Subject, mutating};
 
 /// Writes the file anew, holds that the plan is exactly that, and applies it.
 #[track_caller]

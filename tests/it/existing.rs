@@ -60,7 +60,7 @@ result = {
     "gateways": sorted(v["InternetGatewayId"] for v in ec2.describe_internet_gateways()["InternetGateways"]),
     "groups": sorted([v["GroupId"], str(v["IpPermissions"])] for v in ec2.describe_security_groups()["SecurityGroups"]),
     "databases": [v["DBInstanceStatus"] for v in client("rds").describe_db_instances()["DBInstances"]],
-    "buckets": [b["Name"] for b in client("s3").list_buckets()["Buckets"]],
+    "buckets": [b["Name"] for b in client("s3").list_buckets()["Buckets"] if not b["Name"].startswith("stack-history-")],
     "repositories": [r["repositoryName"] for r in client("ecr").describe_repositories()["repositories"]],
 }
 "#;

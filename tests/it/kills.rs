@@ -18,9 +18,9 @@ use crate::lifecycle::Subject;
 use crate::support::proxy::Fault;
 
 /// The stacks, the reference first.
-const FILES: &[&str] = &["stacks/webapp.yaml", "stacks/small.yaml", "stacks/shop.yaml"];
+pub const FILES: &[&str] = &["stacks/webapp.yaml", "stacks/small.yaml", "stacks/shop.yaml"];
 const APPLY: &[&str] = &["apply", "s.yaml", "--yes"];
-const DESTROY: &[&str] = &["destroy", "s.yaml", "--yes", "--allow-delete", "*", "--no-final-snapshot", "*"];
+pub const DESTROY: &[&str] = &["destroy", "s.yaml", "--yes", "--allow-delete", "*", "--no-final-snapshot", "*"];
 
 /// One kill of each of a stack's two commands.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +71,7 @@ impl Whole {
 }
 
 /// How many objects of each kind another client sees.
-fn kinds(inventory: &Value) -> BTreeMap<String, usize> {
+pub fn kinds(inventory: &Value) -> BTreeMap<String, usize> {
     let kinds = inventory.as_object().unwrap().iter();
     kinds.map(|(kind, objects)| (kind.clone(), objects.as_object().map_or(0, serde_json::Map::len))).collect()
 }
@@ -112,10 +112,10 @@ fn run_and_kill(s: &Subject, command: &[&str], at: usize, reaches: bool) -> bool
 }
 
 /// Steele, Lea and Flood's SplitMix64: choices that a seed repeats.
-struct Choices(u64);
+pub struct Choices(pub u64);
 
 impl Choices {
-    fn below(&mut self, end: usize) -> usize {
+    pub fn below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -34,6 +34,11 @@ impl Call {
     pub fn name(&self) -> String {
         format!("{}:{}", self.service, self.operation)
     }
+
+    /// Whether it is about the bucket of leases and history.
+    pub fn is_of_history(&self) -> bool {
+        self.service == "s3" && self.operation.contains(" /stack-history-")
+    }
 }
 
 /// What to do with a call.
@@ -49,6 +54,8 @@ pub enum Fault {
     DropBefore,
     /// Forward it, then drop the connection: it was done, and nobody knows.
     DropAfter,
+    /// Forward it, then drop the connection in the middle of the answer.
+    Half,
 }
 
 type Hook = Arc<dyn Fn(&Call) -> Fault + Send + Sync>;
@@ -164,7 +171,12 @@ async fn client(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
         if head.method() != "HEAD" && !matches!(answer.status(), 204 | 304) {
             answer.set("Content-Length", &body.len().to_string());
         }
-        stream.get_mut().write_all(&[answer.bytes(), body].concat()).await?;
+        let mut bytes = [answer.bytes(), body].concat();
+        if fault == Fault::Half {
+            bytes.truncate(bytes.len() - bytes.len() / 3);
+            return stream.get_mut().write_all(&bytes).await;
+        }
+        stream.get_mut().write_all(&bytes).await?;
         if head.value("connection").is_some_and(|value| value.eq_ignore_ascii_case("close")) {
             return Ok(());
         }

@@ -1,0 +1,293 @@
+//! The lease: who may change a stack and environment at this moment.
+//!
+//! It is one small text in the [`store`](super::store), changed only by compare-and-swap, so that of two who want it one
+//! gets it. Its holder writes it anew every few seconds; when it has not been for [`EXPIRES`], whoever comes next may take
+//! it. How long ago it was written is told by S3's clock alone: nobody's clock has to be right. What its former holder
+//! still has in mind to do is held back by its [`fence`](super::fence), which closes long before.
+//!
+//! It is given back, not deleted: as its version changes with every holder, who takes it over exactly the version that was
+//! there before the plan was made knows that nobody else has changed anything since.
+
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+
+use super::Cx;
+use super::fence::Fence;
+use super::store::{Over, Store};
+use crate::engine::{Class, Error, Result};
+
+/// A lease that was not renewed for this long may be taken over.
+pub const EXPIRES: Duration = Duration::from_secs(60);
+/// How often it is renewed.
+const RENEW: Duration = Duration::from_secs(8);
+/// How soon that is tried again when it failed.
+const AGAIN: Duration = Duration::from_secs(2);
+/// How long giving it back may take: who asked to stop is waiting.
+const RELEASE: Duration = Duration::from_millis(1500);
+const NAME: &str = "lease.json";
+
+/// Who has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The identity in AWS: an ARN.
+    pub who: String,
+    /// The machine's name.
+    pub host: String,
+    /// What was typed.
+    pub command: String,
+    /// Since when, by the holder's own clock: shown, never compared.
+    pub since: String,
+    /// Tells this run from every other.
+    pub run: String,
+    /// The process, where another process of the same machine can see whether it lives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<Process>,
+}
+
+/// A process, for others on the same machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// This start of this machine, and which of its process tables.
+    pub machine: String,
+    /// The process's number.
+    pub id: u32,
+    /// When it began, in the machine's ticks: numbers are used again.
+    pub began: String,
+}
+
+impl Process {
+    /// This process. None where the system does not tell enough (other systems than Linux).
+    fn own() -> Option<Process> {
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        let table = std::fs::read_link("/proc/self/ns/pid").ok()?;
+        let id = std::process::id();
+        Some(Process { machine: format!("{} {}", boot.trim(), table.display()), id, began: began(id)? })
+    }
+
+    /// Whether it ran here and does not any more.
+    fn is_dead(&self) -> bool {
+        Process::own().is_some_and(|own| own.machine == self.machine && began(self.id).as_ref() != Some(&self.began))
+    }
+}
+
+/// When a process began: the twenty-second field of its `stat`, counted after the name, which may contain anything.
+fn began(id: u32) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    // A process that has ended and that nobody has noticed yet does nothing any more.
+    (!matches!(fields.next(), Some("Z" | "X"))).then(|| fields.nth(18).map(str::to_owned)).flatten()
+}
+
+impl Holder {
+    /// This run.
+    pub fn own(who: &str, command: &str) -> Holder {
+        let number = || std::hash::RandomState::new().build_hasher().finish();
+        Holder {
+            who: who.to_owned(),
+            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            command: command.to_owned(),
+            since: super::history::now(),
+            run: format!("{:016x}{:016x}", number(), number()),
+            process: Process::own(),
+        }
+    }
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} on {}: `{}`, since {}", self.who, self.host, self.command, self.since)
+    }
+}
+
+/// What is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Text {
+    #[serde(default)]
+    holder: Option<Holder>,
+    /// How often it was written: every writing is another version.
+    #[serde(default)]
+    written: u64,
+}
+
+/// The lease as it was found.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    text: Text,
+    etag: Option<String>,
+    age: Duration,
+}
+
+impl Found {
+    /// Who has it, when it may not be taken.
+    pub fn holder(&self) -> Option<&Holder> {
+        let dead = |h: &Holder| h.process.as_ref().is_some_and(Process::is_dead);
+        self.text.holder.as_ref().filter(|h| self.age < EXPIRES && !dead(h))
+    }
+
+    /// Who has it or had it last without giving it back, however long ago.
+    pub fn last_holder(&self) -> Option<&Holder> {
+        self.text.holder.as_ref()
+    }
+
+    /// How long ago it was renewed.
+    pub fn age(&self) -> Duration {
+        self.age
+    }
+}
+
+/// Looks who has it.
+///
+/// # Errors
+/// What S3 says.
+pub async fn look(store: &Store) -> Result<Found> {
+    let Some(document) = store.read(NAME).await? else { return Ok(Found::default()) };
+    let text = serde_json::from_str(&document.text).map_err(|e| {
+        Error::new(Class::Other, format!("`{}{NAME}` is not a lease: {e}", store.place()))
+            .hint("somebody else wrote it; delete it when nobody is at work on this stack")
+    })?;
+    Ok(Found { text, etag: Some(document.etag), age: document.age })
+}
+
+/// Takes it away from whoever has it, when it is still as it was found, and gives it back once nothing that run had on its
+/// way can arrive any more. Whether it was as it was found. `waiting` is told how long that takes.
+///
+/// # Errors
+/// What S3 says.
+pub async fn unlock(store: &Store, found: &Found, own: &Holder, waiting: impl FnOnce(Duration)) -> Result<bool> {
+    let mut written = found.text.written + 1;
+    let mut etag = found.etag.clone();
+    let rest = EXPIRES.saturating_sub(found.age);
+    if found.holder().is_some() && !rest.is_zero() {
+        // A run that is alive sees at its next renewal that the lease is not its own any more.
+        let ours = Text { holder: Some(own.clone()), written };
+        etag = write(store, &ours, etag.as_deref()).await?;
+        if etag.is_none() {
+            return Ok(false);
+        }
+        waiting(rest);
+        tokio::time::sleep(rest).await;
+        written += 1;
+    }
+    Ok(write(store, &Text { holder: None, written }, etag.as_deref()).await?.is_some())
+}
+
+async fn write(store: &Store, text: &Text, over: Option<&str>) -> Result<Option<String>> {
+    let json = serde_json::to_string(text).map_err(|e| Error::internal(e.to_string()))?;
+    store.write(NAME, &json, over.map_or(Over::Nothing, Over::Version)).await
+}
+
+/// The lease in our hands.
+pub struct Lease {
+    kept: Arc<Kept>,
+    renewal: JoinHandle<()>,
+}
+
+struct Kept {
+    store: Store,
+    fence: Arc<Fence>,
+    /// What we wrote last, and its version.
+    last: Mutex<(Text, String)>,
+}
+
+impl Lease {
+    /// Takes it when it is free, or was left, and still as it was found. `None`: somebody else was faster.
+    ///
+    /// # Errors
+    /// What S3 says.
+    pub async fn take(cx: &Cx, store: &Store, found: &Found, own: &Holder) -> Result<Option<Lease>> {
+        let (at, wall) = (Instant::now(), SystemTime::now());
+        let text = Text { holder: Some(own.clone()), written: found.text.written + 1 };
+        let etag = match write(store, &text, found.etag.as_deref()).await? {
+            Some(etag) => etag,
+            // The answer to a first try may have been lost: then it is ours already.
+            None => match look(store).await? {
+                Found { text: there, etag: Some(etag), .. } if there == text => etag,
+                _ => return Ok(None),
+            },
+        };
+        cx.cloud.fence.renewed(at, wall);
+        let kept = Kept { store: store.clone(), fence: cx.cloud.fence.clone(), last: Mutex::new((text, etag)) };
+        let kept = Arc::new(kept);
+        let renewal = tokio::spawn(renew(kept.clone()));
+        Ok(Some(Lease { kept, renewal }))
+    }
+
+    /// Gives it back. What cannot be given back in a moment expires by itself.
+    pub async fn release(self) {
+        self.renewal.abort();
+        let free = async {
+            let last = self.kept.last.lock().await;
+            let free = Text { holder: None, written: last.0.written + 1 };
+            write(&self.kept.store, &free, Some(&last.1)).await
+        };
+        // Whether it worked or not, there is nothing else to do: it expires.
+        let _ = tokio::time::timeout(RELEASE, free).await;
+        self.kept.fence.open();
+    }
+}
+
+/// Renews it for as long as it is ours.
+async fn renew(kept: Arc<Kept>) {
+    let mut wait = RENEW;
+    loop {
+        tokio::time::sleep(wait).await;
+        let (at, wall) = (Instant::now(), SystemTime::now());
+        let mut last = kept.last.lock().await;
+        let text = Text { written: last.0.written + 1, ..last.0.clone() };
+        let etag = match write(&kept.store, &text, Some(&last.1)).await {
+            Ok(Some(etag)) => Some(etag),
+            Ok(None) => match look(&kept.store).await {
+                // Ours: only the answer was lost.
+                Ok(found) if found.text == text => found.etag,
+                Ok(found) => {
+                    let who = found.last_holder().map_or_else(|| "by `stack unlock`".to_owned(), |h| format!("by {h}"));
+                    kept.fence.lose(who);
+                    return;
+                }
+                Err(_) => None,
+            },
+            // The fence closes by itself when this goes on.
+            Err(_) => None,
+        };
+        wait = match etag {
+            Some(etag) => {
+                *last = (text, etag);
+                kept.fence.renewed(at, wall);
+                RENEW
+            }
+            None => AGAIN,
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(process: Option<Process>, age: Duration) -> Found {
+        let holder = Holder { process, ..Holder::own("arn:aws:iam::1:user/anna", "stack apply") };
+        Found { text: Text { holder: Some(holder), written: 3 }, etag: Some("x".into()), age }
+    }
+
+    #[test]
+    fn a_lease_is_free_when_it_expired_or_its_holder_died_here() {
+        let own = Process::own();
+        assert!(found(own.clone(), Duration::ZERO).holder().is_some());
+        assert!(found(None, Duration::ZERO).holder().is_some());
+        assert!(found(own.clone(), EXPIRES).holder().is_none());
+        assert!(Found::default().holder().is_none());
+        if let Some(own) = own {
+            // Another process has its number since.
+            let dead = Process { began: "1".into(), ..own.clone() };
+            assert!(found(Some(dead.clone()), Duration::ZERO).holder().is_none());
+            // What another machine's processes do cannot be seen from here.
+            let elsewhere = Process { machine: "other".into(), ..dead };
+            assert!(found(Some(elsewhere), Duration::ZERO).holder().is_some());
+        }
+    }
+}

@@ -1,0 +1,175 @@
+use clap::{Args, Subcommand};
+use serde_json::Value;
+
+use super::session::{self, Session};
+use super::{Aws, Exit, Result, StackFile, Stop};
+use crate::aws::history::{self, Record};
+use crate::aws::store::Store;
+use crate::ui::{self, Color, Look};
+
+/// Show who applied what, when, and how it ended: the last runs, the newest first.
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct Arguments {
+    #[command(flatten)]
+    list: List,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Args, Debug)]
+struct List {
+    /// The stack file; `-` reads standard input
+    #[arg(value_name = "FILE", required = true)]
+    file: Option<String>, // always there but with a subcommand, which has one of its own
+    /// The environment of the file; without it the file as it stands
+    #[arg(long, short, value_name = "NAME")]
+    env: Option<String>,
+    #[command(flatten)]
+    aws: Aws,
+    /// How many
+    #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 20)]
+    count: usize,
+    /// Print them as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show one run: what changed, field by field, and how it ended
+    Show(Show),
+}
+
+#[derive(Args, Debug)]
+struct Show {
+    #[command(flatten)]
+    file: StackFile,
+    /// The run
+    #[arg(value_name = "N")]
+    number: u64,
+    #[command(flatten)]
+    aws: Aws,
+    /// Print the file that was applied, and nothing else
+    #[arg(long = "file", conflicts_with = "json")]
+    text: bool,
+    /// Print everything as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub async fn run(arguments: Arguments, color: Color) -> Result {
+    match arguments.command {
+        Some(Command::Show(show)) => self::show(show, color).await,
+        None => list(arguments.list, color).await,
+    }
+}
+
+async fn list(arguments: List, color: Color) -> Result {
+    let file = StackFile { file: arguments.file.unwrap_or_default(), env: arguments.env };
+    let loaded = session::load(&file, color)?;
+    let session = Session::of(&loaded, &arguments.aws, color).await?;
+    let records = history::last(&Store::of(&session.cx), arguments.count).await?;
+    if arguments.json {
+        ui::out(&super::json(&records)?)?;
+    } else if records.is_empty() {
+        ui::err(&ui::note("There is no history yet: nothing was applied, or its bucket was deleted.", &Look::stderr(color)))?;
+    } else {
+        let rows: Vec<Vec<String>> = records
+            .iter()
+            .map(|r| {
+                let who = r.who.rsplit([':', '/']).next().unwrap_or_default();
+                vec![
+                    r.number.to_string(),
+                    r.began.clone(),
+                    who.to_owned(),
+                    r.command.clone(),
+                    counts(&r.plan),
+                    r.ending.to_string(),
+                ]
+            })
+            .collect();
+        ui::out(&ui::table(&Look::stdout(color), &["RUN", "BEGAN", "BY", "COMMAND", "PLAN", "ENDED"], &rows))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// One record.
+pub async fn one(session: &Session, number: u64) -> Result<Record> {
+    let store = Store::of(&session.cx);
+    history::read(&store, number).await?.ok_or_else(|| {
+        Stop::message(format!("there is no run {number} in `{}`", store.place()), "`stack history` lists the runs that there are")
+    })
+}
+
+async fn show(arguments: Show, color: Color) -> Result {
+    let loaded = session::load(&arguments.file, color)?;
+    let session = Session::of(&loaded, &arguments.aws, color).await?;
+    let record = one(&session, arguments.number).await?;
+    if arguments.json {
+        ui::out(&super::json(&record)?)?;
+        return Ok(Exit::Ok);
+    }
+    if arguments.text {
+        let text = record.text.ok_or_else(|| {
+            let number = arguments.number;
+            Stop::message(format!("run {number} applied a saved plan, of which no file is kept"), "`--json` shows the plan")
+        })?;
+        ui::out(&text)?;
+        return Ok(Exit::Ok);
+    }
+    let look = Look::stdout(color);
+    let mut rows = vec![
+        ["run".to_owned(), record.number.to_string()],
+        ["command".into(), record.command],
+        ["by".into(), format!("{} on {}", record.who, record.host)],
+        ["began".into(), record.began],
+        ["ended".into(), format!("{} ({})", record.ended.as_deref().unwrap_or("-"), record.ending)],
+        ["plan".into(), counts(&record.plan)],
+        ["stack".into(), record.version],
+    ];
+    rows.extend(record.commit.map(|commit| ["commit".to_owned(), commit]));
+    ui::out(&ui::table(&look, &["", ""], &rows.into_iter().map(Vec::from).collect::<Vec<_>>()))?;
+    let changes = changes(&record.plan);
+    if !changes.is_empty() {
+        ui::out("\n")?;
+        ui::out(&ui::table(&look, &["ACTION", "OBJECT", "FIELD", "BEFORE", "AFTER"], &changes))?;
+    }
+    for failure in record.outcome.get("failed").and_then(Value::as_array).into_iter().flatten() {
+        ui::out(&ui::note(&format!("failed: {failure}"), &look))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// `3 create, 1 delete`
+fn counts(plan: &Value) -> String {
+    let counts = plan.get("counts").and_then(Value::as_object).into_iter().flatten();
+    let some = counts.filter(|(action, n)| *action != "keep" && n.as_u64() != Some(0));
+    some.map(|(action, n)| format!("{n} {action}")).collect::<Vec<_>>().join(", ")
+}
+
+/// A row for each object, or for each of its fields.
+fn changes(plan: &Value) -> Vec<Vec<String>> {
+    let text = |value: &Value, field: &str| match value.get(field) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    };
+    let mut rows = Vec::new();
+    for item in plan.get("changes").and_then(Value::as_array).into_iter().flatten() {
+        let fields = item.get("changes").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        if fields.is_empty() {
+            rows.push(vec![text(item, "action"), text(item, "key"), String::new(), String::new(), String::new()]);
+        }
+        for field in fields {
+            rows.push(vec![
+                text(item, "action"),
+                text(item, "key"),
+                text(field, "path"),
+                text(field, "before"),
+                text(field, "after"),
+            ]);
+        }
+    }
+    rows
+}

@@ -1,0 +1,55 @@
+use clap::Args;
+
+use super::apply::{Consent, Run};
+use super::session::{self, Session};
+use super::{Aws, Result, StackFile, Stop, history, turn};
+use crate::ui::{Color, Look};
+
+/// Make AWS as the file of an earlier run described it. Shows the plan and asks, as apply does.
+///
+/// The file on disk is not changed: to stay there, bring it back too (`stack history show FILE N --file`).
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(flatten)]
+    file: StackFile,
+    /// The run, as `stack history` numbers it
+    #[arg(value_name = "N")]
+    number: u64,
+    #[command(flatten)]
+    aws: Aws,
+    #[command(flatten)]
+    consent: Consent,
+    /// Show the fields of what is created, and long values in full
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+pub async fn run(arguments: Arguments, color: Color) -> Result {
+    let Arguments { file, number, aws, consent, verbose } = arguments;
+    let now = session::load(&file, Color::Never)?;
+    let session = Session::of(&now, &aws, color).await?;
+    let record = history::one(&session, number).await?;
+    let Some(text) = record.text else {
+        return Err(Stop::message(
+            format!("run {number} applied a saved plan, of which no file is kept"),
+            "choose another run, see `stack history`",
+        ));
+    };
+    crate::ui::err(&crate::ui::note(
+        &format!("The file of run {number}, {}, by {}:", record.began, record.who),
+        &Look::stderr(color),
+    ))?;
+    let then = StackFile { file: format!("{} of run {number}", record.file), env: file.env };
+    let loaded = session::load_text(&then, &text, color)?;
+    if (loaded.stack.stack.as_str(), &loaded.stack.region) != (now.stack.stack.as_str(), &now.stack.region) {
+        return Err(Stop::refused("nothing was done: that file is for another stack or region", "see `stack history show`"));
+    }
+    let command = format!("rollback {number} to");
+    let run = Run { command: &command, file: &then, text: Some(&text), consent: &consent, verbose, color };
+    turn::take(&session, &run, async || {
+        let plan = session.plan(&loaded).await?;
+        session::notes(&loaded, color)?;
+        Ok(plan)
+    })
+    .await
+}

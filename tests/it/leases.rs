@@ -1,0 +1,199 @@
+//! One run at a time, and the history of what they did.
+
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use crate::lifecycle::{STACK, Subject, mutating};
+use crate::support::proxy::Fault;
+use crate::support::run::Place;
+
+const APPLY: &[&str] = &["apply", "s.yaml", "--yes"];
+const WAITING: &[&str] = &["apply", "s.yaml", "--yes", "--wait-for-lease"];
+const LEASE: &str = r#"
+import json
+s3 = client("s3")
+bucket = [b["Name"] for b in s3.list_buckets()["Buckets"] if b["Name"].startswith("stack-history-")][0]
+key = "shop/default/lease.json"
+result = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+if args:
+    result["holder"] = args["holder"] or result["holder"]
+    result["holder"].update(args["change"])
+    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(result))
+"#;
+
+fn signal(id: u32, signal: Signal) {
+    kill_process(Pid::from_raw(i32::try_from(id).unwrap()).unwrap(), signal).unwrap();
+}
+
+/// Starts an apply that gets this signal at its first call to make a subnet.
+fn struck(s: &Subject, with: Signal) -> Child {
+    let process = Arc::new(AtomicU32::new(0));
+    let struck = Arc::new(AtomicBool::new(false));
+    let (victim, done) = (process.clone(), struck.clone());
+    s.proxy.on_call(move |call| {
+        if call.operation == "CreateSubnet" && !done.swap(true, Ordering::SeqCst) {
+            while victim.load(Ordering::SeqCst) == 0 {
+                std::thread::yield_now();
+            }
+            signal(victim.load(Ordering::SeqCst), with);
+        }
+        Fault::Pass
+    });
+    let child = s.place.command(APPLY).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    process.store(child.id(), Ordering::SeqCst);
+    let since = Instant::now();
+    while !struck.load(Ordering::SeqCst) {
+        assert!(since.elapsed() < Duration::from_secs(60), "it makes no subnet");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child
+}
+
+/// Another place with the same file and account, and its own way to AWS.
+fn elsewhere(s: &Subject) -> Place {
+    let place = Place::with(&s.account);
+    place.file("s.yaml", STACK);
+    place
+}
+
+fn history(s: &Subject) -> Vec<Value> {
+    s.place.stack(&["history", "s.yaml", "--json"]).ok().json().as_array().unwrap().clone()
+}
+
+#[test]
+fn two_at_once_make_nothing_twice() {
+    let alone = Subject::new(STACK);
+    alone.apply();
+    let whole = crate::kills::kinds(&alone.account.inventory("shop", "default"));
+    alone.destroy();
+
+    let s = Subject::new(STACK);
+    let start = |arguments: &[&str]| {
+        let command = s.place.command(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+        command.unwrap()
+    };
+    // One of two that begin at once gets the lease; the other ends, or waits and finds nothing left to do.
+    let outputs = [start(APPLY), start(APPLY)].map(|child| child.wait_with_output().unwrap());
+    let mut codes: Vec<_> = outputs.iter().map(|o| o.status.code()).collect();
+    codes.sort();
+    assert!(codes == [Some(0), Some(5)] || codes == [Some(0), Some(0)], "{outputs:?}");
+    s.place.stack(WAITING).ok();
+    assert_eq!(crate::kills::kinds(&s.account.inventory("shop", "default")), whole);
+    s.destroy();
+    let outputs = [start(WAITING), start(WAITING), start(WAITING)].map(|child| child.wait_with_output().unwrap());
+    assert!(outputs.iter().all(|o| o.status.success()), "{outputs:?}");
+    s.assert_in_step();
+    assert_eq!(crate::kills::kinds(&s.account.inventory("shop", "default")), whole);
+    assert_eq!(s.account.boto3(LEASE, &json!(null))["holder"], Value::Null);
+    s.destroy();
+}
+
+#[test]
+fn a_lease_names_its_holder_and_does_not_outlive_it_here() {
+    let s = Subject::new(STACK);
+    // A run that died on this machine holds nobody up.
+    struck(&s, Signal::KILL).wait().unwrap();
+    s.proxy.pass();
+    s.place.stack(&["unlock", "s.yaml", "--yes"]).ok();
+    assert_eq!(s.account.boto3(LEASE, &json!(null))["holder"], Value::Null);
+    struck(&s, Signal::KILL).wait().unwrap();
+    s.proxy.pass();
+    s.apply();
+    s.assert_in_step();
+
+    // One on another machine may be alive.
+    let holder = json!({ "who": "arn:aws:iam::1:user/\u{1b}[31manna", "host": "build-7", "command": "stack apply s.yaml",
+        "since": "2026-11-24T12:00:00Z", "run": "1" });
+    s.account.boto3(LEASE, &json!({ "holder": holder, "change": {} }));
+    s.place.file("s.yaml", &STACK.replace("count: 2", "count: 3"));
+    s.proxy.take();
+    let held = s.place.stack(APPLY).exits(5);
+    let said = held.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("user/\\u{1b}[31manna on build-7: `stack apply s.yaml`, since 2026-11-24T12:00:00Z"), "{said}");
+    assert!(said.contains("--wait-for-lease"), "{said}");
+    // Who only looks needs no lease.
+    s.place.stack(&["plan", "s.yaml", "--detailed-exitcode"]).exits(2);
+    let waited = s.place.stack(&["apply", "s.yaml", "--yes", "--wait-for-lease=3s"]).exits(5);
+    assert!(waited.stderr.contains("Waiting: ") && waited.stderr.contains("waited 3s"), "{}", waited.stderr);
+    assert!(s.proxy.take().iter().all(|c| !c.mutating));
+    assert_eq!(s.place.stack(&["apply", "s.yaml", "--yes", "--wait-for-lease=soon"]).exits(64).stdout, "");
+    // Taken from one that may be alive, it is free when nothing of that run can be on its way any more.
+    let unlocked = s.place.stack(&["unlock", "s.yaml", "--yes"]).ok();
+    assert!(unlocked.took > Duration::from_secs(30) && unlocked.stderr.contains("The lease is free"), "{unlocked:?}");
+    s.apply();
+    s.destroy();
+}
+
+#[test]
+fn a_holder_that_wakes_up_after_it_was_taken_over_changes_nothing() {
+    let s = Subject::new(STACK);
+    let frozen = struck(&s, Signal::STOP);
+    s.proxy.pass();
+    let other = elsewhere(&s);
+    let held = other.stack(APPLY).exits(5);
+    assert!(held.stderr.contains("is being changed by"), "{}", held.stderr);
+    // Its lease expires, and the other run goes on from what is there.
+    let taken = other.stack(WAITING).ok();
+    assert!(taken.took > Duration::from_secs(30), "{:?}", taken.took);
+    let whole = s.account.inventory("shop", "default");
+    s.proxy.take();
+    signal(frozen.id(), Signal::CONT);
+    let woken = frozen.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&woken.stderr);
+    assert!(said.contains("lease was taken over: by "), "{said}");
+    assert_eq!(woken.status.code(), Some(3), "{said}");
+    assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
+    assert_eq!(crate::kills::kinds(&s.account.inventory("shop", "default")), crate::kills::kinds(&whole));
+    s.assert_in_step();
+    s.destroy();
+    assert_eq!(s.account.inventory("shop", "default"), json!({}));
+}
+
+#[test]
+fn history_tells_who_did_what_and_brings_it_back() {
+    let s = Subject::new(STACK);
+    let none = s.place.stack(&["history", "s.yaml"]).ok();
+    assert!(none.stderr.contains("There is no history yet"), "{}", none.stderr);
+    s.apply();
+    s.apply(); // nothing: not worth a line
+    s.place.file("s.yaml", &STACK.replace("count: 2", "count: 3").replace("LEVEL: info", "LEVEL: debug"));
+    s.apply();
+    let runs = history(&s);
+    assert_eq!(runs.len(), 2, "{runs:#?}");
+    assert_eq!((&runs[0]["number"], &runs[0]["ending"]), (&json!(2), &json!("complete")));
+    assert_eq!(runs[1]["text"], STACK);
+    assert!(runs[0]["who"].as_str().unwrap().starts_with("arn:aws:"), "{:#}", runs[0]);
+
+    let shown = s.place.stack(&["history", "show", "s.yaml", "2"]).ok().stdout;
+    assert!(shown.contains("stack apply s.yaml") && shown.contains("ecs.service/api"), "{shown}");
+    assert_eq!(s.place.stack(&["history", "show", "s.yaml", "1", "--file"]).ok().stdout, STACK);
+    s.place.stack(&["history", "show", "s.yaml", "9"]).exits(1);
+
+    s.place.stack(&["rollback", "s.yaml", "1", "--yes"]).ok();
+    s.place.file("s.yaml", STACK);
+    s.assert_in_step();
+    let list = s.place.stack(&["history", "s.yaml"]).ok().stdout;
+    assert!(list.contains("stack rollback 1 to s.yaml of run 1"), "{list}");
+
+    // Losing it loses nothing else.
+    s.account.boto3(
+        r#"
+s3 = client("s3")
+bucket = [b["Name"] for b in s3.list_buckets()["Buckets"] if b["Name"].startswith("stack-history-")][0]
+for object in s3.list_objects_v2(Bucket=bucket)["Contents"]:
+    s3.delete_object(Bucket=bucket, Key=object["Key"])
+s3.delete_bucket(Bucket=bucket)
+"#,
+        &json!(null),
+    );
+    s.assert_in_step();
+    s.destroy();
+    assert_eq!(s.account.inventory("shop", "default"), json!({}));
+    let runs = history(&s);
+    assert_eq!((runs.len(), &runs[0]["command"]), (1, &json!("stack destroy s.yaml")));
+}
