@@ -1,12 +1,16 @@
 """How ECS gets from what a service should be to what runs: tasks, deployments, the circuit breaker.
 
-An image whose name contains `does-not-exist` is never pulled; one that contains `crash` runs and then exits with 1.
+An image whose name contains `does-not-exist` is never pulled; one that contains `crash` runs, writes a line to its log and
+then exits with 1.
 """
 
 import copy
 import math
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+from moto.logs.models import logs_backends
 
 from stack_local import elbv2, interfaces
 from stack_local.clock import LISTED_AFTERWARDS, clock
@@ -145,6 +149,7 @@ def _settle_task(world: World, task: Task) -> bool:
                 task.registered.append(place)
         return False
     if _crashes(task):
+        _write_logs(world, task)
         _stopped(world, task, "EssentialContainerExited", "Essential container in task exited", exit_code=1)
         return True
     return False
@@ -326,6 +331,19 @@ def _step(world: World, service: Service) -> bool:
         return True
     primary = service.deployments[0]
     return _replace(world, service, primary, tasks) or _judge(world, service, primary) or moved
+
+
+def _write_logs(world: World, task: Task) -> None:
+    """The last words of a task that crashes, where its containers' definitions say."""
+    for container in (world.definition(task.definition) or {}).get("containerDefinitions", []):
+        logs = container.get("logConfiguration") or {}
+        options = logs.get("options") or {}
+        group = logs_backends[world.account][options.get("awslogs-region") or world.region].groups.get(options.get("awslogs-group"))
+        if group is None or logs.get("logDriver") != "awslogs" or "crash" not in container["image"]:
+            continue
+        stream = f"{options.get('awslogs-stream-prefix', 'ecs')}/{container['name']}/{task.arn.rsplit('/', 1)[1]}"
+        group.create_log_stream(stream)
+        group.put_log_events(stream, [{"timestamp": int(time.time() * 1000), "message": "fatal: this image crashes"}])
 
 
 def _crashes(task: Task) -> bool:

@@ -305,6 +305,19 @@ class Failures(Case):
         task = self.ecs.describe_tasks(cluster="first", tasks=stopped[:1])["tasks"][0]
         self.assertEqual((task["stopCode"], task["containers"][0]["exitCode"]), ("EssentialContainerExited", 1))
 
+    def test_what_crashes_writes_to_its_log(self):
+        logs = self.client("logs")
+        logs.create_log_group(logGroupName="/crashes")
+        c = Cluster(self, "crashes")
+        options = {"awslogs-group": "/crashes", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "web"}
+        c.register("app:crash", logConfiguration={"logDriver": "awslogs", "options": options})
+        c.create(deploymentConfiguration=self.breaker)
+        c.look()
+        stopped = self.ecs.list_tasks(cluster="crashes", desiredStatus="STOPPED")["taskArns"]
+        streams = [f"web/app/{arn.rsplit('/', 1)[1]}" for arn in stopped]
+        events = logs.get_log_events(logGroupName="/crashes", logStreamName=streams[0])["events"]
+        self.assertEqual([event["message"] for event in events], ["fatal: this image crashes"])
+
     def test_without_the_breaker_it_goes_on_trying(self):
         self.slowly(0.005)
         c = Cluster(self, "trying")

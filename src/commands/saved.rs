@@ -1,5 +1,7 @@
 //! Plans on disk. What was shown is what is applied, or nothing is.
 
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -21,7 +23,12 @@ struct Saved {
 pub fn write(path: &Path, plan: &Plan) -> Result<()> {
     let saved = Saved { stack_plan: plan::VERSION, digest: plan.digest()?, plan: plan.clone() };
     let text = serde_json::to_string(&saved).map_err(|e| Error::internal(e.to_string()))?;
-    std::fs::write(path, text + "\n")
+    // It tells everything about the stack: for nobody else's eyes.
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600);
+    options
+        .open(path)
+        .and_then(|mut file| file.write_all((text + "\n").as_bytes()))
         .map_err(|e| Stop::message(format!("`{}` cannot be written: {e}", path.display()), "choose another place with `--out`"))
 }
 

@@ -106,7 +106,7 @@ impl Report {
         }
     }
 
-    /// Everything for people: each problem with its line, and how many there are.
+    /// Everything for people: each problem with its line, and how many there are. Of very many the first ones.
     pub fn render(&self, width: usize, color: bool, unicode: bool) -> String {
         let theme = GraphicalTheme {
             characters: if unicode { ThemeCharacters::unicode() } else { ThemeCharacters::ascii() },
@@ -123,13 +123,18 @@ impl Report {
             .without_syntax_highlighting();
         let source = NamedSource::new(printable(&self.file), harmless(&self.text));
         let mut out = String::new();
-        for diagnostic in &self.diagnostics {
+        // Nobody reads more, and each costs a look through the whole text.
+        const MOST: usize = 200;
+        for diagnostic in self.diagnostics.iter().take(MOST) {
             let shown =
                 Shown { diagnostic, source: &source, length: self.text.len(), instead: self.instead_of_excerpt(diagnostic) };
             if handler.render_report(&mut out, &shown).is_err() {
                 out.push_str(&printable(&diagnostic.message));
             }
             out.push('\n');
+        }
+        if self.diagnostics.len() > MOST {
+            out += &format!("{} more are not shown.\n\n", self.diagnostics.len() - MOST);
         }
         out.push_str(&self.summary());
         out.push('\n');

@@ -7,6 +7,7 @@
 //! | [`types`], one module per larger section, [`route`], [`values`] | what can be said, and what is meant when nothing is |
 //! | [`mod@schema`] | the same as a JSON Schema, for editors and for [`check`] |
 //! | [`check`] | has the file this shape? |
+//! | `secrets` | is there something that nobody should read? |
 //! | [`validate`] | do the values make sense together? |
 //! | [`diagnostic`] | what is wrong, for people and for programs |
 //! | [`mod@starter`] | what to begin with |
@@ -26,6 +27,7 @@ pub mod existing;
 pub mod route;
 mod scalar;
 pub mod schema;
+mod secrets;
 pub mod service;
 pub mod starter;
 mod suggest;
@@ -94,7 +96,17 @@ pub fn load(path_shown: &str, text: &str, env: Option<&str>, schema: &Value) -> 
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut report = Report::new(path_shown, text);
     let env = env.unwrap_or(environment::DEFAULT);
+    let places = match yaml::parse(text) {
+        Ok(file) => {
+            let (problems, places) = secrets::find(&file);
+            report.diagnostics.extend(problems);
+            places
+        }
+        Err(_) => secrets::places_in(text),
+    };
     let loaded = read(text, env, schema, &mut report.diagnostics);
+    // What is wrong is shown with the lines around it.
+    report.text = secrets::hide(text, &places);
     report.sort();
     match loaded {
         Some((stack, file)) if !report.has_errors() => Ok(Loaded { stack, env: env.to_owned(), warnings: report, file }),

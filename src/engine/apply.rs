@@ -17,7 +17,7 @@ use super::key::Key;
 use super::pace::{Crowds, Pace, again};
 use super::plan::{Item, Plan};
 use super::reference::{Ids, Need};
-use super::resource::{Claim, Cx, Kind, Readiness, Registry};
+use super::resource::{Blocker, Claim, Cx, Kind, Readiness, Registry};
 use super::rules::{self, What};
 use super::schedule::{OpId, Schedule, Verb};
 use super::snapshot::Seen;
@@ -30,6 +30,10 @@ const IN_USE: Duration = Duration::from_secs(15 * 60);
 const STEPS: u32 = 12;
 /// How many lost answers in a row are looked into.
 const AMBIGUOUS: u32 = 4;
+/// How long it is taken to be known what keeps an object from being deleted.
+const BLOCKERS: Duration = Duration::from_secs(4);
+/// How many of those are named.
+const NAMED: usize = 4;
 /// How long the calls that are under way may take to end once the user has asked to stop.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -212,6 +216,42 @@ pub async fn apply<C: Send + Sync + 'static>(
     Ok(outcome)
 }
 
+/// The same error with what is in the way by name; another class, when that does not go away by itself.
+async fn named<C>(
+    kind: &dyn Kind<C>,
+    cx: &Cx<C>,
+    live: &Value,
+    known: &Mutex<Option<(Instant, Vec<Blocker>)>>,
+    mut error: Error,
+) -> Error {
+    let recent = known.lock().unwrap_or_else(PoisonError::into_inner).clone().filter(|(at, _)| at.elapsed() < BLOCKERS);
+    let blockers = match recent {
+        Some((_, blockers)) => blockers,
+        // Who it is remains unknown; that it is in use is the error.
+        None => match kind.blocked_by(cx, live).await {
+            Err(_) => return error,
+            Ok(blockers) => {
+                *known.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), blockers.clone()));
+                blockers
+            }
+        },
+    };
+    if blockers.is_empty() {
+        return error;
+    }
+    let mut told: Vec<&Blocker> = blockers.iter().filter(|b| !b.passing).collect();
+    if told.is_empty() {
+        told = blockers.iter().collect();
+    } else {
+        error.class = Class::Blocked;
+        error = error.hint("remove what is named, or take it out of there; then run this again");
+    }
+    let shown = told.iter().take(NAMED).map(|b| b.what.as_str()).collect::<Vec<_>>().join(", ");
+    let more = if told.len() > NAMED { format!(" and {} more", told.len() - NAMED) } else { String::new() };
+    error.message = format!("{}: in the way: {shown}{more}", error.message.trim_end_matches('.'));
+    error
+}
+
 async fn until(deadline: Option<tokio::time::Instant>) {
     match deadline {
         Some(at) => tokio::time::sleep_until(at).await,
@@ -367,7 +407,15 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
     }
 
     async fn delete(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, live: &Value) -> Result<(), Halt> {
-        match self.surely(job, || kind.delete(job.cx, live)).await {
+        // Asked anew now and then: what blocks changes while it is waited for.
+        let blockers: Mutex<Option<(Instant, Vec<Blocker>)>> = Mutex::default();
+        let delete = || async {
+            match kind.delete(job.cx, live).await {
+                Err(e) if e.class == Class::InUse => Err(named(kind, job.cx, live, &blockers, e).await),
+                other => other,
+            }
+        };
+        match self.surely(job, delete).await {
             Err(Halt::Failed(e)) if e.class == Class::NotFound => return Ok(()),
             other => other?,
         }

@@ -19,6 +19,8 @@ pub enum Class {
     NotYet,
     /// Still in use by something else.
     InUse,
+    /// In use by something that does not go away by itself.
+    Blocked,
     /// It is not there.
     NotFound,
     /// It is there already.

@@ -44,6 +44,6 @@ pub use graph::{Graph, Node};
 pub use key::Key;
 pub use plan::{Action, Item, Order, Plan};
 pub use reference::{AnyRef, Ids, Need, Ref};
-pub use resource::{Claim, Cx, Kind, Observed, Readiness, Registry, Resource, Scope, Usual};
+pub use resource::{Blocker, Claim, Cx, Kind, Observed, Readiness, Registry, Resource, Scope, Usual};
 pub use rules::{Rule, What};
 pub use snapshot::{Seen, Snapshot};

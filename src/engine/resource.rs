@@ -121,6 +121,15 @@ impl Readiness {
     }
 }
 
+/// Something that keeps an object from being deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocker {
+    /// What and whose: `network interface eni-0abc (ELB app/webapp-web/0123)`.
+    pub what: String,
+    /// Whether it goes away by itself, or with the rest of the stack.
+    pub passing: bool,
+}
+
 /// How long AWS usually takes, for what is shown and for what is started first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usual {
@@ -247,6 +256,11 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
         async { Ok(Readiness::Gone) }
     }
 
+    /// What keeps an object from being deleted, asked when the cloud says that something does: in what words a person finds it.
+    fn blocked_by(_cx: &Cx<Self::Cloud>, _live: &Self::Live) -> impl Future<Output = Result<Vec<Blocker>>> + Send {
+        async { Ok(Vec::new()) }
+    }
+
     /// What else goes with it, in words for the plan: `with 2 access keys`. Asked only about what the plan deletes.
     fn goes_with(_cx: &Cx<Self::Cloud>, _live: &Self::Live) -> impl Future<Output = Result<Option<String>>> + Send {
         async { Ok(None) }
@@ -310,6 +324,8 @@ pub trait Kind<C>: Send + Sync {
     fn settle<'a>(&'a self, cx: &'a Cx<C>, live: &'a Value) -> BoxFuture<'a, Result<Value>>;
     /// See [`Resource::poll_gone`].
     fn poll_gone<'a>(&'a self, cx: &'a Cx<C>, live: &'a Value) -> BoxFuture<'a, Result<Readiness>>;
+    /// See [`Resource::blocked_by`].
+    fn blocked_by<'a>(&'a self, cx: &'a Cx<C>, live: &'a Value) -> BoxFuture<'a, Result<Vec<Blocker>>>;
     /// See [`Resource::goes_with`].
     fn goes_with<'a>(&'a self, cx: &'a Cx<C>, live: &'a Value) -> BoxFuture<'a, Result<Option<String>>>;
 }
@@ -401,6 +417,9 @@ impl<R: Resource> Kind<R::Cloud> for Erased<R> {
     }
     fn poll_gone<'a>(&'a self, cx: &'a Cx<R::Cloud>, live: &'a Value) -> BoxFuture<'a, Result<Readiness>> {
         Box::pin(async move { R::poll_gone(cx, &typed(R::KIND, "the live value", live)?).await })
+    }
+    fn blocked_by<'a>(&'a self, cx: &'a Cx<R::Cloud>, live: &'a Value) -> BoxFuture<'a, Result<Vec<Blocker>>> {
+        Box::pin(async move { R::blocked_by(cx, &typed(R::KIND, "the live value", live)?).await })
     }
     fn goes_with<'a>(&'a self, cx: &'a Cx<R::Cloud>, live: &'a Value) -> BoxFuture<'a, Result<Option<String>>> {
         Box::pin(async move { R::goes_with(cx, &typed(R::KIND, "the live value", live)?).await })

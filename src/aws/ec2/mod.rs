@@ -1,6 +1,7 @@
 //! The network, in Amazon EC2.
 
 mod address;
+mod blockers;
 mod default_security_group;
 mod internet_gateway;
 mod nat_gateway;

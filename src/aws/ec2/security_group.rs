@@ -2,11 +2,11 @@ use aws_sdk_ec2::types::{IpPermission, IpRange, ResourceType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Id, Vpc, is_default, retag, security_groups, tagged, tags_of};
+use super::{Id, Vpc, blockers, is_default, retag, security_groups, tagged, tags_of};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::names;
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
+use crate::engine::{Blocker, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 
 /// A security group: who may talk to its members, and to whom they may talk. Its rules are a kind of their own.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -72,5 +72,11 @@ impl Resource for SecurityGroup {
     async fn delete(cx: &Cx, live: &Id) -> Result<()> {
         cx.cloud.ec2.delete_security_group().group_id(&live.id).send().await.map_err(failed("ec2:DeleteSecurityGroup"))?;
         Ok(())
+    }
+
+    async fn blocked_by(cx: &Cx, live: &Id) -> Result<Vec<Blocker>> {
+        let (interfaces, rules) =
+            tokio::try_join!(blockers::interfaces(cx, "group-id", &live.id), blockers::referring(cx, &live.id))?;
+        Ok([interfaces, rules].concat())
     }
 }

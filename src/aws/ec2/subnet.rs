@@ -2,10 +2,10 @@ use aws_sdk_ec2::types::ResourceType;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Id, Vpc, in_our_vpcs, retag, tagged, tags_of};
+use super::{Id, Vpc, blockers, in_our_vpcs, retag, tagged, tags_of};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Diff, Observed, Order, Readiness, Ref, Resource, Result, Rule};
+use crate::engine::{Blocker, Diff, Observed, Order, Readiness, Ref, Resource, Result, Rule};
 
 /// A part of a VPC's addresses in one availability zone.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -69,6 +69,10 @@ impl Resource for Subnet {
     async fn delete(cx: &Cx, live: &Id) -> Result<()> {
         cx.cloud.ec2.delete_subnet().subnet_id(&live.id).send().await.map_err(failed("ec2:DeleteSubnet"))?;
         Ok(())
+    }
+
+    async fn blocked_by(cx: &Cx, live: &Id) -> Result<Vec<Blocker>> {
+        blockers::interfaces(cx, "subnet-id", &live.id).await
     }
 
     /// Two subnets of one VPC cannot have the same addresses.

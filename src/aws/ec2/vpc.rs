@@ -2,10 +2,10 @@ use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Id, retag, tagged, tags_of, vpcs};
+use super::{Id, blockers, retag, tagged, tags_of, vpcs};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Diff, Observed, Readiness, Resource, Result, Rule};
+use crate::engine::{Blocker, Diff, Observed, Readiness, Resource, Result, Rule};
 
 /// A virtual private cloud: the network that everything else lies in.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -70,5 +70,11 @@ impl Resource for Vpc {
     async fn delete(cx: &Cx, live: &Id) -> Result<()> {
         cx.cloud.ec2.delete_vpc().vpc_id(&live.id).send().await.map_err(failed("ec2:DeleteVpc"))?;
         Ok(())
+    }
+
+    async fn blocked_by(cx: &Cx, live: &Id) -> Result<Vec<Blocker>> {
+        let (interfaces, inside) =
+            tokio::try_join!(blockers::interfaces(cx, "vpc-id", &live.id), blockers::inside(cx, &live.id))?;
+        Ok([interfaces, inside].concat())
     }
 }

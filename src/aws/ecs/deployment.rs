@@ -22,11 +22,19 @@ pub(super) fn gave_up(service: &sdk::Service) -> bool {
 /// Whether a deployment is under way, in ECS's words.
 pub(super) fn under_way(service: &sdk::Service) -> Option<String> {
     let primary = primary(service).filter(|d| d.rollout_state() == Some(&DeploymentRolloutState::InProgress))?;
-    Some(status(service, primary))
+    Some(status(service, primary, &[]))
 }
 
-/// Whether the service runs what it should: `wanted`, in a deployment no older than `since`.
-pub(super) fn judge(service: &sdk::Service, wanted: &str, since: Option<i64>) -> Readiness {
+/// Whether tasks of `wanted` do not stay up: then it is worth asking why.
+pub(super) fn fails(service: &sdk::Service, wanted: &str) -> bool {
+    let of_wanted = |d: &&Deployment| d.task_definition() == Some(wanted);
+    let given_up = |d: &Deployment| d.rollout_state() == Some(&DeploymentRolloutState::Failed);
+    service.deployments().iter().filter(of_wanted).any(|d| d.failed_tasks() > 0 || given_up(d))
+        || events(service).next().is_some_and(|event| event.contains("unhealthy"))
+}
+
+/// Whether the service runs what it should: `wanted`, in a deployment no older than `since`. `why`: what its tasks say.
+pub(super) fn judge(service: &sdk::Service, wanted: &str, since: Option<i64>, why: &[String]) -> Readiness {
     if service.status() != Some("ACTIVE") {
         return Readiness::Gone;
     }
@@ -46,24 +54,25 @@ pub(super) fn judge(service: &sdk::Service, wanted: &str, since: Option<i64>) ->
                 service,
                 &format!("the deployment of {} failed and {now} runs again", revision(wanted)),
                 wanted,
+                why,
             ))
         } else {
-            Readiness::waiting(format!("rolling back to {now}: {}", status(service, primary)))
+            Readiness::waiting(format!("rolling back to {now}: {}", status(service, primary, why)))
         };
     }
     if gave_up(service) {
-        return Readiness::Failed(explain(service, &format!("the deployment of {} failed", revision(wanted)), wanted));
+        return Readiness::Failed(explain(service, &format!("the deployment of {} failed", revision(wanted)), wanted, why));
     }
     let all_run = service.running_count() == service.desired_count();
     if settled && all_run && service.deployments().len() == 1 {
         return Readiness::Ready;
     }
     let progress = (primary.desired_count() > 0).then(|| primary.running_count() as f32 / primary.desired_count() as f32);
-    Readiness::Waiting { status: status(service, primary), progress }
+    Readiness::Waiting { status: status(service, primary, why), progress }
 }
 
 /// `2/3 tasks running, IN_PROGRESS: has started 1 tasks: (task 0123).`
-fn status(service: &sdk::Service, primary: &Deployment) -> String {
+fn status(service: &sdk::Service, primary: &Deployment, why: &[String]) -> String {
     let rollout = primary.rollout_state().map_or("", |s| s.as_str());
     let mut out = format!("{}/{} tasks running", primary.running_count(), primary.desired_count());
     let old = service.deployments().iter().filter(|d| d.id() != primary.id()).map(Deployment::running_count).sum::<i32>();
@@ -76,18 +85,21 @@ fn status(service: &sdk::Service, primary: &Deployment) -> String {
     if primary.failed_tasks() > 0 {
         out += &format!(", {} failed", primary.failed_tasks());
     }
-    if let Some(event) = events(service).next() {
-        out += &format!(": {event}");
+    match events(service).next() {
+        _ if !why.is_empty() => out += &format!(": {}", why.join("; ")),
+        Some(event) => out += &format!(": {event}"),
+        None => {}
     }
     out
 }
 
 /// What ECS says about a failure: its reason, then what happened last.
-fn explain(service: &sdk::Service, what: &str, wanted: &str) -> String {
+fn explain(service: &sdk::Service, what: &str, wanted: &str, why: &[String]) -> String {
     let of_wanted = service.deployments().iter().find(|d| d.task_definition() == Some(wanted));
     let reason = of_wanted.or(primary(service)).and_then(|d| d.rollout_state_reason());
     let mut parts = vec![what.to_owned()];
     parts.extend(reason.map(str::to_owned));
+    parts.extend(why.iter().cloned());
     parts.extend(events(service).take(5).map(str::to_owned));
     parts.join("; ")
 }
@@ -141,15 +153,15 @@ mod tests {
     #[test]
     fn it_is_ready_when_one_deployment_runs_all_its_tasks() {
         let whole = service(3, vec![deployment("PRIMARY", "td/web:2", 100, Completed, 3)]);
-        assert_eq!(judge(&whole, "td/web:2", Some(100_000)), Readiness::Ready);
+        assert_eq!(judge(&whole, "td/web:2", Some(100_000), &[]), Readiness::Ready);
         let short = service(2, vec![deployment("PRIMARY", "td/web:2", 100, Completed, 2)]);
-        assert!(matches!(judge(&short, "td/web:2", None), Readiness::Waiting { .. }));
+        assert!(matches!(judge(&short, "td/web:2", None, &[]), Readiness::Waiting { .. }));
     }
 
     #[test]
     fn while_it_rolls_out_ecs_speaks() {
         let two = vec![deployment("PRIMARY", "td/web:2", 100, InProgress, 2), deployment("ACTIVE", "td/web:1", 50, Completed, 1)];
-        let Readiness::Waiting { status, progress } = judge(&service(3, two), "td/web:2", Some(100_000)) else { panic!() };
+        let Readiness::Waiting { status, progress } = judge(&service(3, two), "td/web:2", Some(100_000), &[]) else { panic!() };
         assert_eq!(status, "2/3 tasks running and 1 old, IN_PROGRESS: has started 1 tasks: (task 1).");
         assert!(progress.is_some_and(|p| (p - 2.0 / 3.0).abs() < 0.01));
     }
@@ -157,20 +169,20 @@ mod tests {
     #[test]
     fn a_rollback_is_a_failure_once_it_is_over() {
         let back = |rollout| service(3, vec![deployment("PRIMARY", "td/web:1", 200, rollout, 3)]);
-        assert!(matches!(judge(&back(InProgress), "td/web:2", Some(100_000)), Readiness::Waiting { .. }));
-        let Readiness::Failed(why) = judge(&back(Completed), "td/web:2", Some(100_000)) else { panic!() };
+        assert!(matches!(judge(&back(InProgress), "td/web:2", Some(100_000), &[]), Readiness::Waiting { .. }));
+        let Readiness::Failed(why) = judge(&back(Completed), "td/web:2", Some(100_000), &[]) else { panic!() };
         assert!(why.starts_with("the deployment of web:2 failed and web:1 runs again; ECS deployment circuit breaker"), "{why}");
     }
 
     #[test]
     fn an_answer_from_before_the_call_is_not_a_rollback() {
         let old = service(3, vec![deployment("PRIMARY", "td/web:1", 50, Completed, 3)]);
-        assert_eq!(judge(&old, "td/web:2", Some(100_000)), Readiness::waiting("deployment not visible yet"));
+        assert_eq!(judge(&old, "td/web:2", Some(100_000), &[]), Readiness::waiting("deployment not visible yet"));
     }
 
     #[test]
     fn a_deployment_that_was_given_up_is_a_failure() {
         let failed = service(0, vec![deployment("PRIMARY", "td/web:2", 100, Failed, 0)]);
-        assert!(matches!(judge(&failed, "td/web:2", None), Readiness::Failed(_)));
+        assert!(matches!(judge(&failed, "td/web:2", None, &[]), Readiness::Failed(_)));
     }
 }

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod deployment;
+mod failing;
 mod service;
 mod status;
 mod task_definition;

@@ -6,7 +6,8 @@ use aws_sdk_ecs::types::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::deployment::{began, gave_up, judge, under_way};
+use super::deployment::{began, fails, gave_up, judge, under_way};
+use super::failing::why;
 use super::{Cluster, NAME, TaskDefinition, name_in, resource_id, retag, services, tags_of, to_sdk};
 use crate::aws::ec2::{SecurityGroup, Subnet};
 use crate::aws::elbv2::TargetGroup;
@@ -365,7 +366,13 @@ impl Resource for Service {
     async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
         let wanted = self.task_definition.id()?;
         let service = look(cx, live.cluster(), &live.name).await?;
-        Ok(service.map_or(Readiness::waiting("not visible yet"), |s| judge(&s, wanted, live.deployed)))
+        let Some(service) = service else { return Ok(Readiness::waiting("not visible yet")) };
+        let judged = judge(&service, wanted, live.deployed, &[]);
+        // Of a deployment that was rolled back only its tasks tell, for about an hour.
+        if !fails(&service, wanted) && !matches!(judged, Readiness::Failed(_)) {
+            return Ok(judged);
+        }
+        Ok(judge(&service, wanted, live.deployed, &why(cx, live.cluster(), &service, wanted).await))
     }
 
     async fn poll_gone(cx: &Cx, live: &Live) -> Result<Readiness> {

@@ -1,0 +1,82 @@
+//! What keeps a part of a network from being deleted. AWS says only that there is something.
+
+use aws_sdk_ec2::types::{NetworkInterface, SecurityGroup};
+
+use super::{filter, tags_of};
+use crate::aws::Cx;
+use crate::aws::error::failed;
+use crate::engine::{Blocker, Result};
+
+/// The network interfaces for which a filter of DescribeNetworkInterfaces holds.
+pub(super) async fn interfaces(cx: &Cx, name: &str, value: &str) -> Result<Vec<Blocker>> {
+    let pages = cx.cloud.ec2.describe_network_interfaces().filters(filter(name, [value])).into_paginator().items().send();
+    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ec2:DescribeNetworkInterfaces"))?;
+    Ok(all.iter().map(|interface| of_interface(cx, interface)).collect())
+}
+
+fn of_interface(cx: &Cx, interface: &NetworkInterface) -> Blocker {
+    let said = interface.description().filter(|d| !d.is_empty());
+    let instance = interface.attachment().and_then(|a| a.instance_id());
+    let whose = match (said, instance, interface.requester_id()) {
+        (Some(said), _, _) => said.to_owned(),
+        (None, Some(instance), _) => format!("of {instance}"),
+        (None, None, Some(requester)) => format!("made by {requester}"),
+        (None, None, None) => "of nobody that AWS names".to_owned(),
+    };
+    // `ELB app/NAME/ID`: somebody else's balancer stays, ours is on its way out.
+    let balancer = said.and_then(|d| d.strip_prefix("ELB ")).and_then(|d| d.split('/').nth(1));
+    let foreign = balancer.is_some_and(|name| !crate::aws::names::begins(&cx.scope.prefix(), name, 32));
+    let managed = interface.requester_managed() == Some(true);
+    Blocker {
+        what: format!("network interface {} ({whose})", interface.network_interface_id().unwrap_or_default()),
+        // What a service made for itself goes with that service; Lambda takes its time.
+        passing: (managed || cx.scope.owns(&tags_of(interface.tag_set()))) && !foreign,
+    }
+}
+
+/// The other groups with rules that name a group.
+pub(super) async fn referring(cx: &Cx, group: &str) -> Result<Vec<Blocker>> {
+    let ask = |direction: &'static str| async move {
+        let pages = cx.cloud.ec2.describe_security_groups().filters(filter(direction, [group])).into_paginator().items().send();
+        pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ec2:DescribeSecurityGroups"))
+    };
+    let (into, out) = tokio::try_join!(ask("ip-permission.group-id"), ask("egress.ip-permission.group-id"))?;
+    let mut blockers: Vec<Blocker> = into
+        .iter()
+        .chain(&out)
+        .filter(|other| other.group_id() != Some(group))
+        .map(|other| Blocker {
+            what: format!("a rule of the security group {}", named(other)),
+            passing: cx.scope.owns(&tags_of(other.tags())),
+        })
+        .collect();
+    blockers.dedup();
+    Ok(blockers)
+}
+
+fn named(group: &SecurityGroup) -> String {
+    format!("{} (`{}`)", group.group_id().unwrap_or_default(), group.group_name().unwrap_or_default())
+}
+
+/// What is in a VPC besides network interfaces: subnets and security groups that are not this stack's.
+pub(super) async fn inside(cx: &Cx, vpc: &str) -> Result<Vec<Blocker>> {
+    let here = || filter("vpc-id", [vpc]);
+    let subnets = async {
+        let pages = cx.cloud.ec2.describe_subnets().filters(here()).into_paginator().items().send();
+        pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ec2:DescribeSubnets"))
+    };
+    let groups = async {
+        let pages = cx.cloud.ec2.describe_security_groups().filters(here()).into_paginator().items().send();
+        pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ec2:DescribeSecurityGroups"))
+    };
+    let (subnets, groups) = tokio::try_join!(subnets, groups)?;
+    let subnets = subnets.iter().map(|s| Blocker {
+        what: format!("subnet {}", s.subnet_id().unwrap_or_default()),
+        passing: cx.scope.owns(&tags_of(s.tags())),
+    });
+    let groups = groups.iter().filter(|g| g.group_name() != Some("default")).map(|g| Blocker {
+        what: format!("security group {}", named(g)),
+        passing: cx.scope.owns(&tags_of(g.tags())),
+    });
+    Ok(subnets.chain(groups).collect())
+}

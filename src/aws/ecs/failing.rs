@@ -1,0 +1,90 @@
+//! Why the tasks of a service do not stay up: what ECS, the container, its log and the load balancer say.
+
+use aws_sdk_ecs::types::{self as sdk, DesiredStatus, LogDriver};
+use aws_sdk_elasticloadbalancingv2::types::TargetHealthStateEnum;
+use futures::future::join_all;
+
+use super::name_in;
+use crate::aws::Cx;
+use crate::aws::error::failed;
+use crate::engine::Result;
+
+/// How many of the last lines of a log are told.
+const LINES: i32 = 3;
+/// How many characters of a line.
+const CHARACTERS: usize = 200;
+
+/// The reasons of the newest task of `definition` that ended, and of the targets that do not get well. As much as can be
+/// found out; that something cannot be asked is no reason to stop waiting.
+pub(super) async fn why(cx: &Cx, cluster: &str, service: &sdk::Service, definition: &str) -> Vec<String> {
+    let tasks = async { stopped(cx, cluster, service, definition).await.unwrap_or_default() };
+    let targets = async { unwell(cx, service).await.unwrap_or_default() };
+    let (mut reasons, targets) = tokio::join!(tasks, targets);
+    reasons.extend(targets);
+    reasons
+}
+
+/// What the newest task that ended says.
+async fn stopped(cx: &Cx, cluster: &str, service: &sdk::Service, definition: &str) -> Result<Vec<String>> {
+    let name = service.service_name().unwrap_or_default();
+    let call = cx.cloud.ecs.list_tasks().cluster(cluster).service_name(name).desired_status(DesiredStatus::Stopped);
+    let arns = call.max_results(100).send().await.map_err(failed("ecs:ListTasks"))?.task_arns.unwrap_or_default();
+    if arns.is_empty() {
+        return Ok(Vec::new());
+    }
+    let call = cx.cloud.ecs.describe_tasks().cluster(cluster).set_tasks(Some(arns));
+    let tasks = call.send().await.map_err(failed("ecs:DescribeTasks"))?.tasks.unwrap_or_default();
+    // Those that made room for others did nothing wrong.
+    let failures = tasks.into_iter().filter(|t| {
+        t.task_definition_arn() == Some(definition)
+            && t.stopped_reason().is_some_and(|reason| !reason.starts_with("Scaling activity initiated"))
+    });
+    let Some(task) = failures.max_by_key(|t| t.stopped_at().map_or(0, |at| at.secs())) else { return Ok(Vec::new()) };
+    let id = name_in(task.task_arn().unwrap_or_default());
+    let mut reasons = vec![format!("task {}: {}", id.get(..8).unwrap_or(id), task.stopped_reason().unwrap_or_default())];
+    let ended = task.containers().iter().filter(|c| c.reason().is_some() || c.exit_code().is_some_and(|code| code != 0));
+    for container in ended {
+        let name = container.name().unwrap_or_default();
+        let code = container.exit_code().map_or(String::new(), |code| format!(" exited with {code}"));
+        let reason = container.reason().map_or(String::new(), |reason| format!(": {reason}"));
+        reasons.push(format!("`{name}`{code}{reason}"));
+    }
+    reasons.extend(last_lines(cx, definition, id).await?);
+    Ok(reasons)
+}
+
+/// The last lines of the logs of a task's containers.
+async fn last_lines(cx: &Cx, definition: &str, task: &str) -> Result<Vec<String>> {
+    let answer = cx.cloud.ecs.describe_task_definition().task_definition(definition).send().await;
+    let definition = answer.map_err(failed("ecs:DescribeTaskDefinition"))?.task_definition;
+    let containers = definition.as_ref().map_or(&[][..], |d| d.container_definitions());
+    let asked = containers.iter().filter_map(|container| {
+        let logs = container.log_configuration().filter(|l| l.log_driver() == &LogDriver::Awslogs)?;
+        let option = |name: &str| logs.options().and_then(|o| o.get(name));
+        let name = container.name()?;
+        let stream = format!("{}/{name}/{task}", option("awslogs-stream-prefix")?);
+        let call = cx.cloud.logs.get_log_events().log_group_name(option("awslogs-group")?).log_stream_name(stream);
+        Some(async move {
+            let answer = call.limit(LINES).start_from_head(false).send().await.ok()?;
+            let lines: Vec<String> = answer.events().iter().filter_map(|e| e.message()).map(|m| m.trim().chars().take(CHARACTERS).collect()).collect();
+            (!lines.is_empty()).then(|| format!("`{name}` wrote last: {}", lines.join(" / ")))
+        })
+    });
+    Ok(join_all(asked).await.into_iter().flatten().collect())
+}
+
+/// What the load balancer says about targets that are not well.
+async fn unwell(cx: &Cx, service: &sdk::Service) -> Result<Vec<String>> {
+    let mut reasons = Vec::new();
+    for group in service.load_balancers().iter().filter_map(|l| l.target_group_arn()) {
+        let answer = cx.cloud.elbv2.describe_target_health().target_group_arn(group).send().await;
+        let answer = answer.map_err(failed("elbv2:DescribeTargetHealth"))?;
+        let unwell = answer.target_health_descriptions().iter().filter_map(|d| d.target_health());
+        let mut unwell = unwell.filter(|h| h.state() == Some(&TargetHealthStateEnum::Unhealthy));
+        if let Some(health) = unwell.next() {
+            let said = health.description().or(health.reason().map(|r| r.as_str())).unwrap_or("no reason given");
+            reasons.push(format!("{} unhealthy: {said}", if unwell.next().is_some() { "targets are" } else { "a target is" }));
+        }
+    }
+    Ok(reasons)
+}

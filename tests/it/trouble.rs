@@ -1,0 +1,75 @@
+//! What stands in the way, and what does not stay up: named, at once.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::lifecycle::{STACK, Subject};
+
+/// A network interface and a security group of somebody else's in the stack's network: gives their ids.
+const INTRUDERS: &str = r#"
+ec2 = client("ec2")
+ours = [{"Name": "tag:stack:name", "Values": ["shop"]}]
+web = ec2.describe_security_groups(Filters=ours + [{"Name": "tag:stack:key", "Values": ["ec2.security_group/web"]}])["SecurityGroups"][0]
+subnet = ec2.describe_subnets(Filters=ours + [{"Name": "tag:stack:key", "Values": ["ec2.subnet/data-a"]}])["Subnets"][0]["SubnetId"]
+group = ec2.create_security_group(GroupName="legacy", Description="x", VpcId=web["VpcId"])["GroupId"]
+ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[
+    {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "UserIdGroupPairs": [{"GroupId": web["GroupId"]}]}])
+interface = ec2.create_network_interface(SubnetId=subnet, Description="Bob's printer")["NetworkInterface"]["NetworkInterfaceId"]
+result = [group, interface]
+"#;
+
+#[test]
+fn what_blocks_a_deletion_is_named_and_not_waited_for() {
+    let s = Subject::new(STACK);
+    s.apply();
+    let intruders = s.account.boto3(INTRUDERS, &json!(null));
+    let (group, interface) = (intruders[0].as_str().unwrap(), intruders[1].as_str().unwrap());
+    let blocked = s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).exits(3);
+    assert!(blocked.took < Duration::from_secs(60), "{:?}", blocked.took);
+    let said = blocked.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains(&format!("a rule of the security group {group} (`legacy`)")), "{said}");
+    assert!(said.contains(&format!("network interface {interface} (Bob's printer)")), "{said}");
+    assert!(said.contains("remove what is named"), "{said}");
+    // All that is not in the way of these is gone.
+    let left = s.account.inventory("shop", "default");
+    let kinds = json!(crate::kills::kinds(&left));
+    assert_eq!(
+        kinds,
+        json!({ "ec2.network-interface": 1, "ec2.security-group": 2, "ec2.security-group-rule": 2, "ec2.subnet": 1, "ec2.vpc": 1 }),
+        "{left:#}"
+    );
+    s.account.boto3(
+        r#"
+ec2 = client("ec2")
+ec2.delete_network_interface(NetworkInterfaceId=args[1])
+ec2.delete_security_group(GroupId=args[0])
+"#,
+        &intruders,
+    );
+    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    assert_eq!(s.account.inventory("shop", "default"), json!({}));
+}
+
+#[test]
+fn a_service_that_does_not_stay_up_says_why() {
+    let s = Subject::new(STACK);
+    s.apply();
+    s.place.file("s.yaml", &STACK.replacen("busybox:1.37", "busybox:crash", 1));
+    let failed = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(3);
+    let said = failed.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    // While it is waited for, and at the end.
+    for part in ["Essential container in task exited", "`worker` exited with 1", "`worker` wrote last: fatal: this image crashes"] {
+        assert!(said.matches(part).count() >= 2, "{part}: {said}");
+    }
+    // What ran before runs again, and that is a failure.
+    assert!(said.contains("failed and shop-worker:1 runs again"), "{said}");
+
+    s.place.file("s.yaml", &STACK.replacen("busybox:1.37", "busybox:does-not-exist", 1));
+    let failed = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(3);
+    assert!(failed.stderr.contains("CannotPullContainerError"), "{}", failed.stderr);
+    s.place.file("s.yaml", STACK);
+    s.apply();
+    s.assert_in_step();
+    s.destroy();
+}
