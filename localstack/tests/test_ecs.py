@@ -306,15 +306,16 @@ class Failures(Case):
         self.assertEqual((task["stopCode"], task["containers"][0]["exitCode"]), ("EssentialContainerExited", 1))
 
     def test_what_crashes_writes_to_its_log(self):
-        logs = self.client("logs")
+        logs = self.server.client("logs")
         logs.create_log_group(logGroupName="/crashes")
         c = Cluster(self, "crashes")
         options = {"awslogs-group": "/crashes", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "web"}
-        c.register("app:crash", logConfiguration={"logDriver": "awslogs", "options": options})
+        container = {"name": "web", "image": "app:crash", "portMappings": [{"containerPort": 8080}]}
+        c.register("", containerDefinitions=[container | {"logConfiguration": {"logDriver": "awslogs", "options": options}}])
         c.create(deploymentConfiguration=self.breaker)
         c.look()
         stopped = self.ecs.list_tasks(cluster="crashes", desiredStatus="STOPPED")["taskArns"]
-        streams = [f"web/app/{arn.rsplit('/', 1)[1]}" for arn in stopped]
+        streams = [f"web/web/{arn.rsplit('/', 1)[1]}" for arn in stopped]
         events = logs.get_log_events(logGroupName="/crashes", logStreamName=streams[0])["events"]
         self.assertEqual([event["message"] for event in events], ["fatal: this image crashes"])
 

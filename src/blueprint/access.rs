@@ -229,8 +229,7 @@ mod tests {
     /// With the bucket of static files in it.
     fn graph() -> Graph {
         let mut graph = Graph::default();
-        let node =
-            crate::engine::Node { key: ASSETS.parse().unwrap(), desired: json!({}), origin: String::new(), protect: false };
+        let node = crate::engine::Node { key: ASSETS.parse().unwrap(), desired: json!({}), origin: String::new() };
         graph.insert(node).unwrap();
         graph
     }

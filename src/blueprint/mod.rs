@@ -147,6 +147,19 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
             help: "take one of the references away".into(),
         });
     }
+    for (at, path) in stack.protect.iter().enumerate() {
+        if graph.protect(registry, path) == 0 {
+            problems.push(Problem {
+                at: format!("protect.{at}"),
+                code: "protects-nothing",
+                message: format!("nothing that can be protected comes from `{path}`"),
+                help: nearest(path, graph.nodes().map(|n| n.origin.clone())).map_or_else(
+                    || "name a section or a part of one: `services.web`".into(),
+                    |near| format!("there is `{near}`"),
+                ),
+            });
+        }
+    }
     if !problems.is_empty() {
         return Err(Failure::Problems(problems));
     }

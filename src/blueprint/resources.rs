@@ -22,7 +22,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, registry: &Registry<Clients>, pr
                 continue;
             }
             match known.canonical(value.clone()) {
-                Ok(desired) => graph.insert(Node { key, desired, origin, protect: false })?,
+                Ok(desired) => graph.insert(Node { key, desired, origin })?,
                 Err((path, message)) => problems.push(Problem {
                     at: if path == "." { origin } else { format!("{origin}.{path}") },
                     code: "wrong-field",

@@ -173,7 +173,10 @@ pub fn agreed(session: &Session, plan: &Plan, run: &Run<'_>) -> Result<Option<Pl
     let missing = ui::plan::missing_consent(&plan, &allowed);
     if !missing.is_empty() {
         return Err(Stop::refused(
-            format!("nothing was done: {} that would go hold data and were not named", count(missing.len(), "object")),
+            format!(
+                "nothing was done: {} that would go hold data or are protected, and were not named",
+                count(missing.len(), "object")
+            ),
             "add the flags above when they may go",
         ));
     }
@@ -184,14 +187,14 @@ pub fn agreed(session: &Session, plan: &Plan, run: &Run<'_>) -> Result<Option<Pl
         return Err(Stop::refused("nothing was done: nobody is there to be asked", "add `--yes` to apply without being asked"));
     }
     let question = if plan.destroy {
-        format!(
-            "Delete all {} of stack `{}`, environment `{}`?",
-            count(counts.delete, "object"),
-            plan.scope.stack,
-            plan.scope.env
-        )
-    } else {
+        let data =
+            if allowed.is_empty() { String::new() } else { format!(", {} of them with data or protected,", allowed.len()) };
+        let (all, scope) = (count(counts.delete, "object"), &plan.scope);
+        format!("Delete all {all}{data} of stack `{}`, environment `{}`?", scope.stack, scope.env)
+    } else if allowed.is_empty() {
         "Apply these changes?".into()
+    } else {
+        format!("Apply these changes, and let {} go with data or protected?", count(allowed.len(), "object"))
     };
     Ok(ui::confirm(&question)?.then_some(plan))
 }

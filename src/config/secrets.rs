@@ -14,9 +14,36 @@ const WORDS: &[&str] = &["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", 
 const KEYS: &[&str] = &["API", "PRIVATE", "ACCESS", "SECRET", "SIGNING", "ENCRYPTION"];
 /// A name that ends so is about a secret and does not hold it.
 const ABOUT: &[&str] = &[
-    "TTL", "NAME", "FILE", "PATH", "URL", "URI", "HEADER", "ARN", "ID", "LENGTH", "MIN", "MAX", "EXPIRY", "TIMEOUT", "TYPE",
-    "ALGORITHM", "ENABLED", "REGION", "HOST", "PORT", "PREFIX", "ISSUER", "AUDIENCE", "FIELD", "COOKIE", "POLICY", "DAYS",
-    "HOURS", "MINUTES", "SECONDS",
+    "TTL",
+    "NAME",
+    "FILE",
+    "PATH",
+    "URL",
+    "URI",
+    "HEADER",
+    "ARN",
+    "ID",
+    "LENGTH",
+    "MIN",
+    "MAX",
+    "EXPIRY",
+    "TIMEOUT",
+    "TYPE",
+    "ALGORITHM",
+    "ENABLED",
+    "REGION",
+    "HOST",
+    "PORT",
+    "PREFIX",
+    "ISSUER",
+    "AUDIENCE",
+    "FIELD",
+    "COOKIE",
+    "POLICY",
+    "DAYS",
+    "HOURS",
+    "MINUTES",
+    "SECONDS",
 ];
 /// What the tokens of well-known services begin with.
 const TOKENS: &[&str] = &["ghp_", "gho_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "sk_live_", "rk_live_", "SG."];
@@ -52,7 +79,11 @@ pub(super) fn places_in(text: &str) -> Vec<Range<usize>> {
 pub(super) fn hide(text: &str, places: &[Range<usize>]) -> String {
     let hidden = |at: usize| places.iter().any(|place| place.contains(&at));
     text.char_indices().fold(String::with_capacity(text.len()), |mut out, (at, c)| {
-        if hidden(at) && c != '\n' { out.extend(std::iter::repeat_n('*', c.len_utf8())) } else { out.push(c) }
+        if hidden(at) && c != '\n' {
+            out.extend(std::iter::repeat_n('*', c.len_utf8()))
+        } else {
+            out.push(c)
+        }
         out
     })
 }
@@ -99,8 +130,8 @@ impl Found {
 fn is_called_one(name: &str, value: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     let words: Vec<&str> = upper.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    let named = words.iter().any(|word| WORDS.contains(word))
-        || words.windows(2).any(|pair| KEYS.contains(&pair[0]) && pair[1] == "KEY");
+    let named =
+        words.iter().any(|word| WORDS.contains(word)) || words.windows(2).any(|pair| KEYS.contains(&pair[0]) && pair[1] == "KEY");
     let about = words.last().is_some_and(|word| ABOUT.contains(word));
     let harmless = value.starts_with("arn:")
         || value.starts_with('/')
@@ -133,7 +164,9 @@ fn has_password(text: &str) -> bool {
         let rest = &text[at + found.len()..];
         let authority = rest.split(['/', '?', '#', ' ']).next().unwrap_or_default();
         let login = authority.rsplit_once('@').map(|(login, _)| login);
-        login.and_then(|login| login.split_once(':')).is_some_and(|(_, password)| !password.is_empty() && !password.starts_with('$'))
+        login
+            .and_then(|login| login.split_once(':'))
+            .is_some_and(|(_, password)| !password.is_empty() && !password.starts_with('$'))
     })
 }
 
@@ -143,7 +176,9 @@ mod tests {
 
     #[test]
     fn secrets_are_known_by_name_and_by_looks() {
-        for (name, value) in [("DB_PASSWORD", "correct horse"), ("apiKey", "-"), ("API_KEY", "0123456789abcdef"), ("authToken", "-")] {
+        for (name, value) in
+            [("DB_PASSWORD", "correct horse"), ("apiKey", "-"), ("API_KEY", "0123456789abcdef"), ("authToken", "-")]
+        {
             assert_eq!(is_called_one(name, value), value.len() >= SHORTEST, "{name}");
         }
         for (name, value) in [

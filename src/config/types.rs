@@ -63,6 +63,11 @@ pub struct Stack {
     /// What somebody else owns: referred to, read, and never changed.
     #[serde(default)]
     pub existing: Existing,
+    /// What goes or is replaced only when it is named with `--allow-delete` or `--allow-replace`, as databases, caches, buckets,
+    /// keys, log groups and distributions always are: sections or parts of them, `services.web`, `load_balancer`.
+    #[serde(default)]
+    #[schemars(example = &["services.web"])]
+    pub protect: Vec<String>,
     /// Objects of any kind that `stack` knows, as they are in AWS: by kind, then by name.
     #[serde(default)]
     pub resources: BTreeMap<String, BTreeMap<Name, Value>>,

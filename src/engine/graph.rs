@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::error::{Class, Error, Result};
 use super::key::Key;
 use super::reference::{self, Need, Ref};
-use super::resource::{Registry, Resource, Scope, TAG_ENV, TAG_KEY, TAG_STACK};
+use super::resource::{Registry, Resource, Scope, TAG_ENV, TAG_KEY, TAG_PROTECT, TAG_STACK};
 
 /// One desired object.
 #[derive(Clone, Debug)]
@@ -18,8 +18,6 @@ pub struct Node {
     pub desired: Value,
     /// Where in the file it comes from, as a path: `services.web`.
     pub origin: String,
-    /// Protected by the user, on top of what the kind says.
-    pub protect: bool,
 }
 
 /// The desired objects of a stack, by key.
@@ -36,7 +34,7 @@ impl Graph {
     pub fn add<R: Resource>(&mut self, name: impl Into<String>, origin: &str, resource: &R) -> Result<Ref<R>> {
         let name = name.into();
         let desired = serde_json::to_value(resource).map_err(|e| Error::internal(format!("`{}`: {e}", R::KIND)))?;
-        self.insert(Node { key: Key::new(R::KIND, name.clone()), desired, origin: origin.to_owned(), protect: false })?;
+        self.insert(Node { key: Key::new(R::KIND, name.clone()), desired, origin: origin.to_owned() })?;
         Ok(Ref::to(name))
     }
 
@@ -95,6 +93,21 @@ impl Graph {
     /// The keys of a cycle, in order, when there is one.
     pub fn order(&self) -> Result<Vec<Key>, Vec<Key>> {
         order(self.edges().into_iter().map(|(key, to)| (key.clone(), to.into_keys().collect())).collect())
+    }
+
+    /// Protects what comes from a place in the file, as a path: `services.web`, `load_balancer`. What has no tags goes with
+    /// what it is a part of. How many objects that are.
+    pub fn protect<C: Send + Sync + 'static>(&mut self, registry: &Registry<C>, path: &str) -> usize {
+        let from = |origin: &str| origin.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let tagged = |node: &&mut Node| registry.find(&node.key.kind).is_some_and(|kind| kind.tagged());
+        let nodes = self.nodes.values_mut().filter(|node| from(&node.origin)).filter(tagged);
+        nodes
+            .filter_map(|node| {
+                let tags = node.desired.as_object_mut()?.entry("tags").or_insert_with(|| serde_json::json!({}));
+                tags.as_object_mut()?.insert(TAG_PROTECT.into(), "true".into());
+                Some(())
+            })
+            .count()
     }
 
     /// Writes the ownership tags and the user's `tags` into every kind that has tags. An object's own tags win.

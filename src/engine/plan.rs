@@ -12,7 +12,7 @@ use super::error::{Class, Error, Result};
 use super::graph::{Graph, Node};
 use super::key::Key;
 use super::reference::{self, Ids, Need};
-use super::resource::{Claim, Cx, Kind, Readiness, Registry, Scope, TAG_GENERATION};
+use super::resource::{Claim, Cx, Kind, Readiness, Registry, Scope, TAG_GENERATION, TAG_PROTECT};
 use super::rules::{self, What};
 use super::snapshot::{Seen, Snapshot};
 
@@ -210,7 +210,7 @@ impl Plan {
                 } else {
                     None
                 },
-                needs_consent: kind.holds_data(),
+                needs_consent: kind.holds_data() || is_protected(&seen.fields),
                 last_copy: None,
                 generation: seen.generation(),
                 desired: None,
@@ -304,12 +304,7 @@ impl Plan {
         let mut graph = Graph::default();
         for item in &self.items {
             if let Some(desired) = &item.desired {
-                graph.insert(Node {
-                    key: item.key.clone(),
-                    desired: desired.clone(),
-                    origin: item.origin.clone(),
-                    protect: false,
-                })?;
+                graph.insert(Node { key: item.key.clone(), desired: desired.clone(), origin: item.origin.clone() })?;
             }
         }
         Ok(Some(graph))
@@ -374,6 +369,11 @@ fn strip_generation(item: &mut Item) {
             tags.shift_remove(TAG_GENERATION);
         }
     }
+}
+
+/// Whether the user said that it goes only when it is named.
+fn is_protected(fields: &Value) -> bool {
+    fields.get("tags").and_then(|tags| tags.get(TAG_PROTECT)).is_some_and(|value| value == "true")
 }
 
 fn before(seen: &Seen) -> Before {
@@ -550,7 +550,7 @@ fn compare<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, ids: &Ids) -> Item {
         item.reason = failed;
         let order = kind.replace_order(&item.changes);
         item.order = Some(order);
-        item.needs_consent = kind.holds_data() || node.protect;
+        item.needs_consent = kind.holds_data() || is_protected(&seen.fields) || is_protected(&desired);
         if order == Order::CreateFirst {
             item.generation += 1;
             if let Some(desired) = &mut item.desired {
@@ -610,5 +610,5 @@ fn link_live<C: Send + Sync + 'static>(
 
 /// What a person needs to see of a change, when it is one of the tags that the engine writes itself.
 pub fn is_ownership(change: &Change) -> bool {
-    change.path.starts_with("tags.stack:")
+    change.path.starts_with("tags.stack:") && change.path.strip_prefix("tags.") != Some(TAG_PROTECT)
 }

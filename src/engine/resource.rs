@@ -26,6 +26,8 @@ pub const TAG_STACK: &str = "stack:name";
 pub const TAG_ENV: &str = "stack:env";
 /// The tag that carries the object's key.
 pub const TAG_KEY: &str = "stack:key";
+/// The tag of what the user protects: it goes only when it is named, like what holds data.
+pub const TAG_PROTECT: &str = "stack:protect";
 /// The tag that tells the new half of a replacement from the old one.
 pub const TAG_GENERATION: &str = "stack:generation";
 

@@ -15,9 +15,52 @@ use crate::support::run::Place;
 
 /// What breaks parsers.
 const PIECES: &[&str] = &[
-    "&a", "*a", "<<: *a", "- ", "? ", ": ", "| ", ">-", "!!binary ", "!!float ", "!x ", "{", "}", "[", "]", "\"", "'", "#", "%YAML 1.1\n---\n", "...\n", "\t", "\r",
-    "\u{feff}", "\u{0}", "\u{202e}", "~", "null", ".inf", "-.nan", "0x7fffffffffffffff", "99999999999999999999999", "-1", "1e999", "2026-11-24", "yes",
-    "networks", "services: ", "environments: ", "existing: ", "resources: ", "uses: [services.web]", "10.0.0.0/0", "::/0", "${ec2.vpc/main}", "${=x:y}", "\u{1f980}",
+    "&a",
+    "*a",
+    "<<: *a",
+    "- ",
+    "? ",
+    ": ",
+    "| ",
+    ">-",
+    "!!binary ",
+    "!!float ",
+    "!x ",
+    "{",
+    "}",
+    "[",
+    "]",
+    "\"",
+    "'",
+    "#",
+    "%YAML 1.1\n---\n",
+    "...\n",
+    "\t",
+    "\r",
+    "\u{feff}",
+    "\u{0}",
+    "\u{202e}",
+    "~",
+    "null",
+    ".inf",
+    "-.nan",
+    "0x7fffffffffffffff",
+    "99999999999999999999999",
+    "-1",
+    "1e999",
+    "2026-11-24",
+    "yes",
+    "networks",
+    "services: ",
+    "environments: ",
+    "existing: ",
+    "resources: ",
+    "uses: [services.web]",
+    "10.0.0.0/0",
+    "::/0",
+    "${ec2.vpc/main}",
+    "${=x:y}",
+    "\u{1f980}",
 ];
 
 /// One file made worse, a few times.
@@ -48,11 +91,12 @@ fn worse(text: &str, choices: &mut Choices) -> String {
 #[test]
 fn files_made_worse_end_in_an_answer() {
     let schema = stack_schema();
-    let files: Vec<String> = ["stacks/webapp.yaml", "stacks/shop.yaml", "stacks/small.yaml", "examples/smallest.yaml", "examples/resources.yaml"]
-        .iter()
-        .map(|file| std::fs::read_to_string(published(file)).unwrap())
-        .chain([STACK.to_owned()])
-        .collect();
+    let files: Vec<String> =
+        ["stacks/webapp.yaml", "stacks/shop.yaml", "stacks/small.yaml", "examples/smallest.yaml", "examples/resources.yaml"]
+            .iter()
+            .map(|file| std::fs::read_to_string(published(file)).unwrap())
+            .chain([STACK.to_owned()])
+            .collect();
     let wanted: usize = std::env::var("STACK_FUZZ").map_or(300, |n| n.parse().expect("STACK_FUZZ is a number"));
     let seed = std::env::var("STACK_SEED").map_or(20_261_124, |seed| seed.parse().expect("STACK_SEED is a number"));
     let mut choices = Choices(seed);
@@ -70,7 +114,10 @@ fn files_made_worse_end_in_an_answer() {
                 assert!(report.has_errors(), "turn {turn} of seed {seed}: nothing is said\n{text}");
                 let shown = report.render(100, false, true);
                 assert!(shown.len() < 2_000_000, "turn {turn} of seed {seed}: {} bytes are said\n{text}", shown.len());
-                assert!(!shown.contains('\u{202e}') && !shown.contains('\u{0}'), "turn {turn} of seed {seed}: not escaped\n{text}");
+                assert!(
+                    !shown.contains('\u{202e}') && !shown.contains('\u{0}'),
+                    "turn {turn} of seed {seed}: not escaped\n{text}"
+                );
             }
         }
         assert!(took < Duration::from_secs(20), "turn {turn} of seed {seed} takes {took:?}\n{text}");
@@ -98,7 +145,9 @@ fn files_that_grow_are_refused_in_time_and_memory() {
         assert!(!output.stderr.contains("panicked") && output.stderr.len() < 1 << 20, "{what}: {}", output.stderr.len());
     }
     // A saved plan that is none.
-    for text in ["{\"stack_plan\"", "{\"stack_plan\":1}", "{\"stack_plan\":1,\"digest\":\"x\",\"plan\":{}}", "{\"stack_plan\":99}"] {
+    for text in
+        ["{\"stack_plan\"", "{\"stack_plan\":1}", "{\"stack_plan\":1,\"digest\":\"x\",\"plan\":{}}", "{\"stack_plan\":99}"]
+    {
         place.file("p.json", text);
         let output = place.stack(&["apply", "p.json", "--yes"]).exits(65);
         assert!(!output.stderr.contains("panicked"), "{}", output.stderr);

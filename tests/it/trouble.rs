@@ -59,7 +59,8 @@ fn a_service_that_does_not_stay_up_says_why() {
     let failed = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(3);
     let said = failed.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
     // While it is waited for, and at the end.
-    for part in ["Essential container in task exited", "`worker` exited with 1", "`worker` wrote last: fatal: this image crashes"] {
+    for part in ["Essential container in task exited", "`worker` exited with 1", "`worker` wrote last: fatal: this image crashes"]
+    {
         assert!(said.matches(part).count() >= 2, "{part}: {said}");
     }
     // What ran before runs again, and that is a failure.
@@ -72,4 +73,30 @@ fn a_service_that_does_not_stay_up_says_why() {
     s.apply();
     s.assert_in_step();
     s.destroy();
+}
+
+#[test]
+fn what_is_protected_goes_only_by_name() {
+    let protected = format!("{STACK}protect: [services.api, load_balancer]\n");
+    let s = Subject::new(&protected);
+    s.apply();
+    s.assert_in_step();
+    // Out of the file, and still protected: AWS knows it.
+    let without = STACK.replace("    uses: [services.api]\n", "");
+    let (head, tail) = without.split_once("  api:\n").unwrap();
+    let (_, tail) = tail.split_once("  worker:\n").unwrap();
+    s.place.file("s.yaml", &format!("{head}  worker:\n{tail}protect: [load_balancer]\n"));
+    s.proxy.take();
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
+    assert!(refused.stderr.contains("--allow-delete ecs.service/api"), "{}", refused.stderr);
+    assert!(s.proxy.take().iter().all(|c| !c.mutating));
+    s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", "*api*"]).ok();
+    let refused = s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "logs.log_group/*"]).exits(4);
+    assert!(refused.stderr.contains("elbv2.load_balancer/main"), "{}", refused.stderr);
+    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    assert_eq!(s.account.inventory("shop", "default"), json!({}));
+
+    s.place.file("s.yaml", &format!("{STACK}protect: [services.wep]\n"));
+    let wrong = s.place.stack(&["plan", "s.yaml"]).exits(65);
+    assert!(wrong.stderr.contains("there is `services.web`"), "{}", wrong.stderr);
 }

@@ -74,9 +74,9 @@ pub(super) async fn inside(cx: &Cx, vpc: &str) -> Result<Vec<Blocker>> {
         what: format!("subnet {}", s.subnet_id().unwrap_or_default()),
         passing: cx.scope.owns(&tags_of(s.tags())),
     });
-    let groups = groups.iter().filter(|g| g.group_name() != Some("default")).map(|g| Blocker {
-        what: format!("security group {}", named(g)),
-        passing: cx.scope.owns(&tags_of(g.tags())),
-    });
+    let groups = groups
+        .iter()
+        .filter(|g| g.group_name() != Some("default"))
+        .map(|g| Blocker { what: format!("security group {}", named(g)), passing: cx.scope.owns(&tags_of(g.tags())) });
     Ok(subnets.chain(groups).collect())
 }

@@ -66,7 +66,8 @@ async fn last_lines(cx: &Cx, definition: &str, task: &str) -> Result<Vec<String>
         let call = cx.cloud.logs.get_log_events().log_group_name(option("awslogs-group")?).log_stream_name(stream);
         Some(async move {
             let answer = call.limit(LINES).start_from_head(false).send().await.ok()?;
-            let lines: Vec<String> = answer.events().iter().filter_map(|e| e.message()).map(|m| m.trim().chars().take(CHARACTERS).collect()).collect();
+            let lines: Vec<String> =
+                answer.events().iter().filter_map(|e| e.message()).map(|m| m.trim().chars().take(CHARACTERS).collect()).collect();
             (!lines.is_empty()).then(|| format!("`{name}` wrote last: {}", lines.join(" / ")))
         })
     });

@@ -252,7 +252,7 @@ mod tests {
 
     fn add(graph: &mut Graph, key: &str, uses: &[&str]) {
         let uses: Vec<String> = uses.iter().map(|to| format!("${{{to}}}")).collect();
-        let node = Desired { key: key.parse().unwrap(), desired: json!({"uses": uses}), origin: String::new(), protect: false };
+        let node = Desired { key: key.parse().unwrap(), desired: json!({"uses": uses}), origin: String::new() };
         graph.insert(node).unwrap();
     }
 
