@@ -181,6 +181,17 @@ def _managed(call: Call, address) -> bool:
     return address.eni is not None and address.eni.requester_managed
 
 
+@operations.on("DescribeAccountAttributes")
+def describe_account_attributes(call: Call) -> dict:
+    answer = call.stock()
+    # moto says 5 whatever is in force.
+    most = quotas.most["addresses"]
+    for attribute in answer.get("AccountAttributes", []):
+        if attribute["AttributeName"] in ("vpc-max-elastic-ips", "max-elastic-ips"):
+            attribute["AttributeValues"] = [{"AttributeValue": str(10_000 if most is None else most)}]
+    return answer
+
+
 @operations.on("AllocateAddress")
 def allocate_address(call: Call) -> dict:
     if quotas.exceeded("addresses", len(_ec2(call).addresses) + 1):

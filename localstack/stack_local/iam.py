@@ -1,4 +1,7 @@
-"""IAM: what moto deletes although AWS would not."""
+"""IAM: what moto deletes although AWS would not, and what it cannot tell beforehand."""
+
+import fnmatch
+import json
 
 from moto.iam.models import iam_backends
 
@@ -60,3 +63,43 @@ def list_service_specific_credentials(call: Call) -> dict:
     # Of every service, which LocalStack takes for a service called None.
     kept = [{key: value for key, value in known.items() if key != "ServicePassword"} for known in user.service_specific_credentials]
     return {"ServiceSpecificCredentials": kept}
+
+
+def _statements(call: Call, arn: str):
+    """What a user's or role's own policies say, those of a user's groups too."""
+    backend, name = _iam(call), arn.rsplit("/", 1)[-1]
+    if ":user/" in arn:
+        principal = backend.users.get(name)
+        holders = [principal] + [group for group in backend.groups.values() if principal in group.users] if principal else []
+    else:
+        principal = next((role for role in backend.roles.values() if role.arn == arn), None)
+        holders = [principal] if principal else []
+    if not holders:
+        raise fault("NoSuchEntity", f"Entity {arn} does not exist.", status=404)
+    for holder in holders:
+        documents = list(holder.policies.values()) + [policy.default_version.document for policy in holder.managed_policies.values()]
+        for document in documents:
+            document = json.loads(document) if isinstance(document, str) else document
+            statements = document["Statement"]
+            yield from statements if isinstance(statements, list) else [statements]
+
+
+@operations.on("SimulatePrincipalPolicy")
+def simulate_principal_policy(call: Call) -> dict:
+    """By actions alone, on every object: conditions and resources make no decision explicit."""
+
+    def names(statement: dict, action: str) -> bool:
+        patterns = statement.get("Action", [])
+        patterns = patterns if isinstance(patterns, list) else [patterns]
+        return any(fnmatch.fnmatchcase(action.lower(), pattern.lower()) for pattern in patterns)
+
+    def everywhere(statement: dict) -> bool:
+        return statement.get("Resource") in ("*", ["*"]) and not statement.get("Condition")
+
+    statements = list(_statements(call, call["PolicySourceArn"]))
+    results = []
+    for action in call["ActionNames"]:
+        said = {statement["Effect"] for statement in statements if everywhere(statement) and names(statement, action)}
+        decision = "explicitDeny" if "Deny" in said else "allowed" if "Allow" in said else "implicitDeny"
+        results.append({"EvalActionName": action, "EvalResourceName": "*", "EvalDecision": decision, "MatchedStatements": [], "MissingContextValues": []})
+    return {"EvaluationResults": results, "IsTruncated": False}

@@ -325,3 +325,50 @@ def describe_db_engine_versions(call: Call) -> dict:
                     continue
                 found.append({"Engine": engine, "EngineVersion": version, "MajorEngineVersion": major, "DBParameterGroupFamily": family, "DBEngineDescription": engine, "DBEngineVersionDescription": f"{engine} {version}", "Status": "available"})
     return {"DBEngineVersions": found}
+
+
+# A part of what AWS offers: general, memory and burstable classes, as they are today. Old majors do not run on the newest.
+_CLASSES = {
+    family: [f"db.{family}.{size}" for size in sizes]
+    for family, sizes in {
+        "t3": ["micro", "small", "medium", "large", "xlarge", "2xlarge"],
+        "t4g": ["micro", "small", "medium", "large", "xlarge", "2xlarge"],
+        "m6g": ["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge"],
+        "m7g": ["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge"],
+        "r6g": ["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge"],
+        "r7g": ["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge"],
+        "r8g": ["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge"],
+    }.items()
+}
+_TOO_OLD = {("r8g", "13"), ("r8g", "14"), ("r8g", "8.0"), ("r8g", "10.6")}
+
+
+@operations.on("DescribeOrderableDBInstanceOptions")
+def describe_orderable_db_instance_options(call: Call) -> dict:
+    engine, asked = call["Engine"], call.get("EngineVersion")
+    found = [
+        {
+            "Engine": engine,
+            "EngineVersion": version,
+            "DBInstanceClass": name,
+            "LicenseModel": "postgresql-license" if engine == "postgres" else "general-public-license",
+            "AvailabilityZones": [{"Name": f"{call.region}{letter}"} for letter in "abc"],
+            "MultiAZCapable": True,
+            "ReadReplicaCapable": True,
+            "Vpc": True,
+            "SupportsStorageEncryption": True,
+            "StorageType": "gp3",
+        }
+        for major, latest in _ENGINES.get(engine, {}).items()
+        for version in [*_OLDER.get(engine, {}).get(major, []), latest]
+        for family, names in _CLASSES.items()
+        for name in names
+        if (family, major) not in _TOO_OLD and name == call.get("DBInstanceClass", name) and asked in (None, version)
+    ]
+    return {"OrderableDBInstanceOptions": found}
+
+
+@operations.on("DescribeAccountAttributes")
+def describe_account_attributes(call: Call) -> dict:
+    used = len(_rds(call.account, call.region).databases)
+    return {"AccountQuotas": [{"AccountQuotaName": "DBInstances", "Used": used, "Max": 40}]}

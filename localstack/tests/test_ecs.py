@@ -311,7 +311,8 @@ class Failures(Case):
         c = Cluster(self, "crashes")
         options = {"awslogs-group": "/crashes", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "web"}
         container = {"name": "web", "image": "app:crash", "portMappings": [{"containerPort": 8080}]}
-        c.register("", containerDefinitions=[container | {"logConfiguration": {"logDriver": "awslogs", "options": options}}])
+        role = "arn:aws:iam::000000000000:role/crashes"
+        c.register("", executionRoleArn=role, containerDefinitions=[container | {"logConfiguration": {"logDriver": "awslogs", "options": options}}])
         c.create(deploymentConfiguration=self.breaker)
         c.look()
         stopped = self.ecs.list_tasks(cluster="crashes", desiredStatus="STOPPED")["taskArns"]

@@ -5,7 +5,7 @@ use clap::Args;
 use tokio::sync::watch;
 
 use super::session::{self, Session};
-use super::{Aws, Exit, Result, StackFile, Stop, outputs, saved, turn};
+use super::{Aws, Exit, Result, StackFile, Stop, outputs, preflight, saved, turn};
 use crate::config;
 use crate::engine::plan::{Action, Item};
 use crate::engine::{self, Key, Outcome, Plan, Reporter};
@@ -43,6 +43,9 @@ pub struct Consent {
     /// Make no final snapshot of this database or cache when it goes; `*` stands for anything. Can be repeated
     #[arg(long, value_name = "KEY")]
     pub no_final_snapshot: Vec<String>,
+    /// Do not ask AWS beforehand what it would refuse: permissions, quotas, classes, versions, images
+    #[arg(long)]
+    pub no_preflight: bool,
     /// When another run is changing this stack, wait for it: so long, or 30m
     #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "30m", value_parser = time)]
     pub wait_for_lease: Option<config::Duration>,
@@ -158,7 +161,7 @@ pub struct Run<'a> {
 }
 
 /// Shows a plan and asks. The plan as it is to be done, when it is.
-pub fn agreed(session: &Session, plan: &Plan, run: &Run<'_>) -> Result<Option<Plan>> {
+pub async fn agreed(session: &Session, plan: &Plan, run: &Run<'_>) -> Result<Option<Plan>> {
     let (consent, look) = (run.consent, Look::stderr(run.color));
     let mut plan = plan.clone();
     plan.without_last_copies(|key| consent.no_final_snapshot.iter().any(|pattern| matches(pattern, &key.to_string())));
@@ -180,6 +183,7 @@ pub fn agreed(session: &Session, plan: &Plan, run: &Run<'_>) -> Result<Option<Pl
             "add the flags above when they may go",
         ));
     }
+    preflight::pass(session, &plan, run).await?;
     if plan.is_empty() || consent.yes {
         return Ok(Some(plan));
     }

@@ -11,6 +11,7 @@ mod invalidate;
 mod local;
 mod outputs;
 mod plan;
+mod preflight;
 mod rollback;
 mod saved;
 mod schema;

@@ -23,6 +23,9 @@ pub struct Arguments {
     /// Save the plan, to be applied with `stack apply FILE`
     #[arg(long, value_name = "FILE")]
     out: Option<std::path::PathBuf>,
+    /// Do not ask AWS what it would refuse: permissions, quotas, classes, versions, images
+    #[arg(long)]
+    no_preflight: bool,
     /// Plan the removal of everything
     #[arg(long)]
     destroy: bool,
@@ -52,7 +55,8 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     if !arguments.destroy {
         session::notes(&loaded, color)?;
     }
-    let refused = plan.counts().refuse > 0;
+    let passes = arguments.no_preflight || super::preflight::tell(&session, &plan, color).await?;
+    let refused = plan.counts().refuse > 0 || !passes;
     if let Some(path) = &arguments.out {
         saved::write(path, &plan)?;
         let look = Look::stderr(color);

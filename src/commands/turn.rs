@@ -28,7 +28,7 @@ pub async fn take(session: &Session, run: &Run<'_>, plan: impl AsyncFn() -> Resu
     loop {
         let found = free(session, run, &store, &look).await?;
         let plan = plan().await?;
-        let Some(plan) = agreed(session, &plan, run)? else {
+        let Some(plan) = agreed(session, &plan, run).await? else {
             ui::err("Nothing was done.\n")?;
             return Ok(Exit::Refused);
         };

@@ -23,6 +23,7 @@ mod leases;
 mod lifecycle;
 mod local;
 mod plugin;
+mod preflight;
 mod saved;
 mod secrets;
 mod support;
