@@ -198,8 +198,10 @@ mod tests {
     #[test]
     fn what_is_hidden_is_as_long_as_before() {
         let text = "a: ä-secret\nb: c\n";
-        let hidden = hide(text, &[3..12]);
+        let place = 3..12;
+        let hidden = hide(text, std::slice::from_ref(&place));
         assert_eq!((hidden.len(), hidden.as_str()), (text.len(), "a: *********\nb: c\n"));
-        assert_eq!(places_in("x: [\nDB_PASSWORD: hunter2hunter2\nb: c"), [17..32]);
+        let found = places_in("x: [\nDB_PASSWORD: hunter2hunter2\nb: c");
+        assert_eq!((found.len(), found.first()), (1, Some(&(17..32))));
     }
 }

@@ -1,5 +1,6 @@
 //! What goes wrong on the way to AWS on an ordinary day, by a seed: throttling in each service's own words, server errors
-//! with and without a body, connections that drop before the call, after it, and in the middle of the answer, and slowness.
+//! with and without a body, connections that drop before the call, after it, and in the middle of the answer, slowness, and answers that are as old as
+//! AWS's can be: what was just made is not there, what was just changed is as it was.
 //!
 //! `cargo test --test it faults` does a little of it. `STACK_FAULTS=20 cargo test --test it faults -- --nocapture` has that
 //! many percent of all calls of the reference stacks go wrong; `STACK_SEED=N` repeats a run's choices.
@@ -43,7 +44,7 @@ fn throttled(call: &Call) -> Fault {
 fn fault(call: &Call, choices: &mut Choices) -> (&'static str, Fault) {
     let bare = |status: u16| Fault::Answer(status, "text/plain".into(), String::new());
     let page = |status: u16| Fault::Answer(status, "text/html".into(), "<html><body><h1>Bad Gateway</h1></body></html>".into());
-    match choices.below(11) {
+    match choices.below(14) {
         0..3 => ("throttled", throttled(call)),
         3 => ("500", bare(500)),
         4 => ("502", page(502)),
@@ -52,7 +53,8 @@ fn fault(call: &Call, choices: &mut Choices) -> (&'static str, Fault) {
         7 => ("dropped before", Fault::DropBefore),
         8 => ("dropped after", Fault::DropAfter),
         9 => ("half an answer", Fault::Half),
-        _ => ("slow", Fault::Delay(Duration::from_millis(300))),
+        10 => ("slow", Fault::Delay(Duration::from_millis(300))),
+        _ => ("an old answer", Fault::Stale(Duration::from_millis(1500))),
     }
 }
 
@@ -88,6 +90,7 @@ fn endures(text: &str, name: &str, percent: usize, seed: u64) -> BTreeMap<&'stat
             if output.code == Some(0) {
                 return run;
             }
+            println!("run {run} of {arguments:?} ended with {:?}:\n{}", output.code, output.stderr);
             assert!(run < RUNS, "{name} at {percent} %, seed {seed}, {arguments:?}: {}", output.stderr);
         }
         unreachable!()
