@@ -44,6 +44,9 @@
 //! 9. **Every wait speaks**: kinds look once ([`engine::Resource::poll`]), the engine owns the clock, AWS's words are passed on.
 //! 10. **Errors name** the operation, the object, AWS's code and request id, and the next step.
 //!
+//! What AWS would refuse in the middle of a run is asked before it ([`aws::preflight`]); what keeps something from being
+//! deleted is named ([`engine::Resource::blocked_by`]) and not waited for when it does not go away by itself.
+//!
 //! ## What is deliberately absent
 //!
 //! A state file; a wait or a retry inside a kind; a comparison inside a kind; edges that somebody lists by hand; a

@@ -336,13 +336,14 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
         let mut ambiguous = 0;
         let live = loop {
             match self.patiently(job, || kind.create(job.cx, desired)).await {
-                // Whether it was done is to be seen, never to be guessed.
+                // Whether it was done is to be seen, never to be guessed. It may be seen late, and "it exists" may be the answer
+                // to the SDK's own second try.
                 Err(Halt::Failed(e)) if matches!(e.class, Class::Ambiguous | Class::Exists) => {
                     if let Some(seen) = self.look(kind, job.cx).await? {
                         break seen.live;
                     }
                     ambiguous += 1;
-                    if e.class == Class::Exists || ambiguous > AMBIGUOUS {
+                    if ambiguous > AMBIGUOUS {
                         return Err(e.into());
                     }
                     self.retrying(job, &e);
