@@ -197,3 +197,20 @@ s3.delete_bucket(Bucket=bucket)
     let runs = history(&s);
     assert_eq!((runs.len(), &runs[0]["command"]), (1, &json!("stack destroy s.yaml")));
 }
+
+#[test]
+fn who_is_interrupted_gives_the_lease_back_and_says_so_in_the_history() {
+    let s = Subject::new(STACK);
+    let since = Instant::now();
+    let output = struck(&s, Signal::TERM).wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    // CI systems kill soon after; the time before the signal counts here too.
+    assert!(since.elapsed() < Duration::from_secs(30), "{:?}", since.elapsed());
+    s.proxy.pass();
+    assert_eq!(s.account.boto3(LEASE, &json!(null))["holder"], Value::Null);
+    assert_eq!(history(&s)[0]["ending"], "interrupted");
+    s.apply();
+    s.assert_in_step();
+    assert_eq!(history(&s)[0]["ending"], "complete");
+    s.destroy();
+}

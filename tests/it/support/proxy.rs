@@ -62,13 +62,16 @@ pub enum Fault {
 
 type Hook = Arc<dyn Fn(&Call) -> Fault + Send + Sync>;
 
+/// An answer: since when it is known, its head and its body.
+type Known = (Instant, Vec<u8>, Vec<u8>);
+
 struct Shared {
     upstream: u16,
     begun: Instant,
     calls: Mutex<Vec<Call>>,
     hook: Mutex<Option<Hook>>,
     /// The last answers to each question, while somebody decides about calls.
-    answers: Mutex<HashMap<Vec<u8>, Vec<(Instant, Vec<u8>, Vec<u8>)>>>,
+    answers: Mutex<HashMap<Vec<u8>, Vec<Known>>>,
 }
 
 /// A running proxy; it ends when it is dropped.
