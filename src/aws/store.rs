@@ -24,6 +24,8 @@ use crate::engine::{Class, Error, Result};
 const FIRST_REGION: &str = "us-east-1";
 /// How often a write is repeated that S3 asks to repeat.
 const CONFLICTS: usize = 5;
+/// How soon; longer each time.
+const SOON: Duration = Duration::from_millis(200);
 
 /// A stored text.
 #[derive(Clone, Debug)]
@@ -128,7 +130,10 @@ impl Store {
                     self.make().await?;
                 }
                 // Somebody else writes or deletes it at this moment.
-                Err(e) if e.is("ConditionalRequestConflict") && conflicts < CONFLICTS => conflicts += 1,
+                Err(e) if e.is("ConditionalRequestConflict") && conflicts < CONFLICTS => {
+                    conflicts += 1;
+                    tokio::time::sleep(SOON * u32::try_from(conflicts).unwrap_or(1)).await;
+                }
                 Err(e) => return Err(self.explain(e)),
             }
         }

@@ -23,6 +23,7 @@ pub mod error;
 pub mod events;
 pub mod graph;
 pub mod key;
+mod matching;
 #[cfg(test)]
 mod memory;
 mod pace;

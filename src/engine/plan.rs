@@ -11,6 +11,7 @@ use super::diff::{Change, Diff, diff};
 use super::error::{Class, Error, Result};
 use super::graph::{Graph, Node};
 use super::key::Key;
+use super::matching::{Found, Matching};
 use super::reference::{self, Ids, Need};
 use super::resource::{Claim, Cx, Kind, Readiness, Registry, Scope, TAG_GENERATION, TAG_PROTECT};
 use super::rules::{self, What};
@@ -398,85 +399,6 @@ fn cycle_error(cycle: &[Key]) -> Error {
     let mut names: Vec<String> = cycle.iter().map(Key::to_string).collect();
     names.extend(names.first().cloned());
     Error::new(Class::Invalid, format!("these refer to each other in a circle: {}", names.join(" → ")))
-}
-
-enum Found {
-    Nothing,
-    At(usize),
-    Clash(usize),
-}
-
-/// Which live object answers to which key.
-struct Matching<'a> {
-    seen: &'a [Seen],
-    current: BTreeMap<Key, usize>,
-    taken: BTreeSet<usize>,
-}
-
-impl<'a> Matching<'a> {
-    fn new(snapshot: &'a Snapshot) -> Result<Self> {
-        let mut all: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
-        for (at, seen) in snapshot.seen.iter().enumerate() {
-            if let (Some(key), false) = (seen.key(), seen.state == Readiness::Gone) {
-                all.entry(key).or_default().push(at);
-            }
-        }
-        let mut current = BTreeMap::new();
-        for (key, list) in all {
-            // A failed one never hides one that works; the newest generation is the one that stays.
-            let rank = |at: &usize| (!matches!(snapshot.seen[*at].state, Readiness::Failed(_)), snapshot.seen[*at].generation());
-            let best = list.iter().map(rank).max();
-            let first: Vec<usize> = list.into_iter().filter(|at| Some(rank(at)) == best).collect();
-            if let [one, other, ..] = first[..]
-                && best.is_some_and(|(works, _)| works)
-            {
-                let (one, other) = (snapshot.seen[one].id(), snapshot.seen[other].id());
-                return Err(Error::new(Class::Exists, format!("two live objects are `{key}`: {one} and {other}"))
-                    .about(&key)
-                    .hint("find out which of the two is in use, delete the other one in AWS or take its `stack:key` tag away, and run this again"));
-            }
-            if let Some(at) = first.first() {
-                current.insert(key, *at);
-            }
-        }
-        Ok(Matching { seen: &snapshot.seen, current, taken: BTreeSet::new() })
-    }
-
-    fn find<C>(&mut self, kind: &dyn Kind<C>, node: &Node, ids: &Ids) -> Found {
-        if let Some(at) = self.current.get(&node.key) {
-            self.taken.insert(*at);
-            return Found::At(*at);
-        }
-        let taken = Claim::Taken(node.key.name.clone());
-        let namesake = |seen: &Seen| seen.kind == node.key.kind && seen.claim == taken && seen.state != Readiness::Gone;
-        if let Some(at) = self.seen.iter().position(namesake) {
-            return Found::Clash(at);
-        }
-        let Some(wanted) = identity(kind, &node.desired, ids) else { return Found::Nothing };
-        let alike = |claims: fn(&Claim) -> bool, this: &Self| {
-            this.seen.iter().enumerate().find_map(|(at, seen)| {
-                let fits = seen.kind == node.key.kind
-                    && claims(&seen.claim)
-                    && !this.taken.contains(&at)
-                    && seen.state != Readiness::Gone;
-                (fits && identity(kind, &seen.fields, ids).as_ref() == Some(&wanted)).then_some(at)
-            })
-        };
-        if let Some(at) = alike(|c| matches!(c, Claim::Stray | Claim::Adoptable), self) {
-            self.taken.insert(at);
-            return Found::At(at);
-        }
-        alike(|c| matches!(c, Claim::Foreign), self).map_or(Found::Nothing, Found::Clash)
-    }
-}
-
-/// What tells an object from its siblings, when its kind says so and all of it is known.
-fn identity<C>(kind: &dyn Kind<C>, value: &Value, ids: &Ids) -> Option<Vec<Value>> {
-    let fields: Vec<Value> = rules::fields(kind.rules(), What::Identity)
-        .map(|field| ids.resolve(value.get(field).unwrap_or(&Value::Null)))
-        .collect::<Result<_, _>>()
-        .ok()?;
-    (!fields.is_empty()).then_some(fields)
 }
 
 fn blank(node: &Node, action: Action) -> Item {

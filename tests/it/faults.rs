@@ -1,6 +1,7 @@
 //! What goes wrong on the way to AWS on an ordinary day, by a seed: throttling in each service's own words, server errors
 //! with and without a body, connections that drop before the call, after it, and in the middle of the answer, slowness, and answers that are as old as
-//! AWS's can be: what was just made is not there, what was just changed is as it was.
+//! AWS's can be: what was just made is not there, what was just changed is as it was. And what AWS says to exactly one call while
+//! something is on its way: a role that cannot be assumed yet, a subnet that still has dependents.
 //!
 //! `cargo test --test it faults` does a little of it. `STACK_FAULTS=20 cargo test --test it faults -- --nocapture` has that
 //! many percent of all calls of the reference stacks go wrong; `STACK_SEED=N` repeats a run's choices.
@@ -40,10 +41,52 @@ fn throttled(call: &Call) -> Fault {
     }
 }
 
+/// What AWS answers to exactly this call while something else is on its way to be made or to be gone.
+fn not_yet(call: &Call) -> Option<Fault> {
+    let ec2 = |code: &str| {
+        let body = format!(
+            "<Response><Errors><Error><Code>{code}</Code><Message>Not now.</Message></Error></Errors><RequestID>f-2</RequestID></Response>"
+        );
+        Fault::Answer(400, "text/xml".into(), body)
+    };
+    let query = |status: u16, code: &str| {
+        let body = format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>Not now.</Message></Error><RequestId>f-2</RequestId></ErrorResponse>"
+        );
+        Fault::Answer(status, "text/xml".into(), body)
+    };
+    let json = |code: &str, message: &str| {
+        let body = json!({ "__type": code, "message": message }).to_string();
+        Fault::Answer(400, "application/x-amz-json-1.1".into(), body)
+    };
+    Some(match call.name().as_str() {
+        "ec2:DeleteSecurityGroup" | "ec2:DeleteSubnet" | "ec2:DeleteVpc" | "ec2:DetachInternetGateway" => {
+            ec2("DependencyViolation")
+        }
+        "ec2:CreateSubnet" | "ec2:CreateSecurityGroup" | "ec2:CreateRouteTable" => ec2("InvalidVpcID.NotFound"),
+        "ec2:CreateNatGateway" => ec2("InvalidSubnetID.NotFound"),
+        "elasticloadbalancing:CreateListener" | "elasticloadbalancing:CreateRule" => query(400, "TargetGroupNotFound"),
+        "elasticloadbalancing:DeleteTargetGroup" => query(400, "ResourceInUse"),
+        "iam:PutRolePolicy" | "iam:AttachRolePolicy" => query(404, "NoSuchEntity"),
+        "iam:DeleteRole" | "iam:DeleteGroup" => query(409, "DeleteConflict"),
+        "rds:CreateDBInstance" => query(404, "DBSubnetGroupNotFoundFault"),
+        "elasticache:CreateReplicationGroup" => query(404, "CacheSubnetGroupNotFoundFault"),
+        "elasticache:DeleteCacheSubnetGroup" => query(400, "CacheSubnetGroupInUse"),
+        "ecs:RegisterTaskDefinition" => json("ClientException", "Role is not valid"),
+        "ecs:CreateService" => json("InvalidParameterException", "Unable to assume the service linked role."),
+        "logs:PutRetentionPolicy" => json("ResourceNotFoundException", "The specified log group does not exist."),
+        _ => return None,
+    })
+}
+
 /// What goes wrong with this call, and what that is called.
 fn fault(call: &Call, choices: &mut Choices) -> (&'static str, Fault) {
     let bare = |status: u16| Fault::Answer(status, "text/plain".into(), String::new());
     let page = |status: u16| Fault::Answer(status, "text/html".into(), "<html><body><h1>Bad Gateway</h1></body></html>".into());
+    // Half of the calls that have such an answer get it.
+    if let (Some(fault), 0) = (not_yet(call), choices.below(2)) {
+        return ("not yet", fault);
+    }
     match choices.below(14) {
         0..3 => ("throttled", throttled(call)),
         3 => ("500", bare(500)),
