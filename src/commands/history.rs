@@ -136,7 +136,9 @@ async fn show(arguments: Show, color: Color) -> Result {
         ui::out(&ui::table(&look, &["ACTION", "OBJECT", "FIELD", "BEFORE", "AFTER"], &changes))?;
     }
     for failure in record.outcome.get("failed").and_then(Value::as_array).into_iter().flatten() {
-        ui::out(&ui::note(&format!("failed: {failure}"), &look))?;
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+        let why = text(failure.get("error").and_then(|error| error.get("message")));
+        ui::out(&ui::note(&format!("Failed: {} {}: {why}", text(failure.get("verb")), text(failure.get("key"))), &look))?;
     }
     Ok(Exit::Ok)
 }

@@ -63,6 +63,8 @@ fn a_service_that_does_not_stay_up_says_why() {
     {
         assert!(said.matches(part).count() >= 2, "{part}: {said}");
     }
+    let told = s.place.stack(&["history", "show", "s.yaml", "2"]).ok().stdout;
+    assert!(told.contains("Failed: update ecs.service/worker: the deployment of shop-worker:2 failed"), "{told}");
     // What ran before runs again, and that is a failure.
     assert!(said.contains("failed and shop-worker:1 runs again"), "{said}");
 
