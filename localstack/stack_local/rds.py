@@ -5,21 +5,12 @@ import re
 
 from moto.rds.models import MasterUserSecret, rds_backends
 
-from stack_local import interfaces
+from stack_local import interfaces, rds_snapshots
 from stack_local.clock import clock
-from stack_local.core import Call, Operations, Store, fault
+from stack_local.core import Call, fault
+from stack_local.rds_state import operations
+from stack_local.rds_state import state as _state
 from stack_local.settling import settles
-
-operations = Operations("rds")
-
-
-class _State:
-    def __init__(self):
-        self.under_way: dict[str, tuple[str, object]] = {}  # instance: (status, timer)
-        self.pending: dict[str, dict] = {}  # what waits for the maintenance window
-
-
-_state = Store(_State)
 
 # What AWS puts off to the maintenance window unless told to apply it at once.
 _PUT_OFF = ("AllocatedStorage", "DBInstanceClass", "EngineVersion", "Iops", "MultiAZ", "StorageThroughput", "StorageType", "DBPortNumber", "CACertificateIdentifier", "LicenseModel")
@@ -124,6 +115,8 @@ def create_db_instance(call: Call) -> dict:
             raise fault("InvalidParameterValue", f"Invalid security group , groupId= {group}, groupName=.")
     if operation == "CreateDBInstanceReadReplica":
         _check_source(call)
+    if operation == "RestoreDBInstanceFromDBSnapshot":
+        rds_snapshots.check(call)
     version = call.get("EngineVersion")
     full = _ENGINES.get(engine, {}).get(version)
     answer = call.moto({field: value for field, value in call.request.items() if value is not None} | {"EngineVersion": full}) if full else call.stock()
@@ -132,6 +125,8 @@ def create_db_instance(call: Call) -> dict:
     if operation == "CreateDBInstanceReadReplica":
         _part(call, database)
         answer["DBInstance"].pop("MasterUserSecret", None)
+    if operation == "RestoreDBInstanceFromDBSnapshot":
+        rds_snapshots.part(call, database)
     _complete_secret(database)
     _place(call, name)
     _state.of(call).under_way[name] = ("creating", clock.timer("rds.create-multi-az" if call.get("MultiAZ") else "rds.create"))

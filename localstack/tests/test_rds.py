@@ -92,3 +92,31 @@ class Databases(Case):
         self.refused("InvalidDBParameterGroupState", self.rds.delete_db_parameter_group, 400, DBParameterGroupName="own")
         self.rds.delete_db_instance(DBInstanceIdentifier="grouped", SkipFinalSnapshot=True)
         self.rds.delete_db_parameter_group(DBParameterGroupName="own")
+
+
+class Snapshots(Case):
+    database, look = Databases.database, Databases.look
+
+    def test_a_copy_with_another_key_is_restored(self):
+        self.slowly(0.001)
+        self.database("original")
+        create = lambda name: self.rds.create_db_snapshot(DBInstanceIdentifier="original", DBSnapshotIdentifier=name)  # noqa: E731
+        self.refused("InvalidDBInstanceState", create, "early")
+        self.until(lambda: self.look("original")["DBInstanceStatus"] == "available", "available")
+        self.assertEqual(create("one")["DBSnapshot"]["Status"], "creating")
+        self.assertEqual(self.look("original")["DBInstanceStatus"], "backing-up")
+        copy = lambda: self.rds.copy_db_snapshot(SourceDBSnapshotIdentifier="one", TargetDBSnapshotIdentifier="two", KmsKeyId="arn:aws:kms:us-east-1:1:key/k")  # noqa: E731
+        self.refused("InvalidDBSnapshotState", copy)
+        snapshot = lambda name: self.rds.describe_db_snapshots(DBSnapshotIdentifier=name)["DBSnapshots"][0]  # noqa: E731
+        self.until(lambda: snapshot("one")["Status"] == "available", "available")
+        copy()
+        self.until(lambda: snapshot("two")["Status"] == "available", "available")
+        self.assertEqual((snapshot("one")["Encrypted"], snapshot("two")["Encrypted"], snapshot("two")["KmsKeyId"]), (False, True, "arn:aws:kms:us-east-1:1:key/k"))
+        restore = dict(DBInstanceIdentifier="restored", DBSnapshotIdentifier="two", Tags=[{"Key": "a", "Value": "b"}], ManageMasterUserPassword=True)
+        self.rds.restore_db_instance_from_db_snapshot(**restore)
+        self.until(lambda: self.look("restored")["DBInstanceStatus"] == "available", "available")
+        now, before = self.look("restored"), self.look("original")
+        self.assertEqual((now["KmsKeyId"], now["StorageEncrypted"], now["TagList"]), ("arn:aws:kms:us-east-1:1:key/k", True, restore["Tags"]))
+        self.assertEqual((now["AllocatedStorage"], now["MasterUsername"], now["EngineVersion"]), (before["AllocatedStorage"], "owner", before["EngineVersion"]))
+        self.assertNotEqual(now["MasterUserSecret"]["SecretArn"], before["MasterUserSecret"]["SecretArn"])
+        self.refused("DBSnapshotNotFound", self.rds.restore_db_instance_from_db_snapshot, DBInstanceIdentifier="other", DBSnapshotIdentifier="none")

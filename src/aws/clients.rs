@@ -10,6 +10,7 @@ use aws_smithy_http_client::tls;
 
 use super::error::{failed, incomplete};
 use super::fence::{Fence, Guard};
+use super::pace::paced;
 use crate::engine::{Class, Error, Result};
 
 /// Where CloudFront looks for certificates.
@@ -98,14 +99,16 @@ impl Clients {
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
             .build_https();
+        let fence = Arc::new(Fence::default());
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .http_client(http)
+            .http_client(paced(http, fence.clone()))
             .region(Region::new(region.to_owned()))
             .retry_config(RetryConfig::standard().with_max_attempts(8))
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(Duration::from_secs(5))
-                    .operation_attempt_timeout(Duration::from_secs(30))
+                    // With its turn (`pace`) and the rest of an answer that has begun; the way there has 30 s of its own.
+                    .operation_attempt_timeout(Duration::from_secs(90))
                     .operation_timeout(Duration::from_secs(300))
                     .build(),
             );
@@ -118,15 +121,14 @@ impl Clients {
         if let Some((key, secret)) = &options.credentials {
             loader = loader.credentials_provider(aws_credential_types::Credentials::new(key, secret, None, None, "command line"));
         }
-        Clients::from_config(&loader.load().await, region)
+        Clients::from_config(&loader.load().await, region, fence)
     }
 
-    fn from_config(config: &SdkConfig, region: &str) -> Clients {
+    fn from_config(config: &SdkConfig, region: &str, fence: Arc<Fence>) -> Clients {
         let once = config.to_builder().retry_config(RetryConfig::disabled()).build();
         let global = config.to_builder().region(Region::new(CLOUDFRONT_REGION)).build();
         // Names of hosts that do not resolve are of no use with another endpoint than AWS's own.
         let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(config.endpoint_url().is_some());
-        let fence = Arc::new(Fence::default());
         let guard = Guard(fence.clone());
         Clients {
             ec2: fenced!(aws_sdk_ec2, config, guard),

@@ -9,16 +9,25 @@ use std::time::{Duration, Instant, SystemTime};
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::context::{
+    BeforeTransmitInterceptorContextMut, BeforeTransmitInterceptorContextRef,
+};
 use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
+
+use super::pace::Named;
 
 /// How old the last renewal may be when a call leaves. One attempt of a call takes at most 30 s more.
 pub const FRESH: Duration = Duration::from_secs(25);
 
 /// What operations that only ask begin with.
 const ASKING: &[&str] = &["Describe", "List", "Get", "Head", "BatchGet", "Simulate", "Lookup", "Select", "Filter", "Assume"];
+
+/// Whether an operation of this name only asks.
+pub(super) fn asks(operation: &str) -> bool {
+    ASKING.iter().any(|verb| operation.starts_with(verb))
+}
 
 /// Why a call was not made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +88,7 @@ impl Fence {
     /// # Errors
     /// Why not.
     pub fn check(&self, operation: &str) -> Result<(), Closed> {
-        if ASKING.iter().any(|verb| operation.starts_with(verb)) {
+        if asks(operation) {
             return Ok(());
         }
         match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
@@ -112,6 +121,20 @@ impl Intercept for Guard {
     ) -> Result<(), BoxError> {
         let operation = cfg.load::<Metadata>().map_or("", Metadata::name);
         Ok(self.0.check(operation)?)
+    }
+
+    /// Tells the connector which call it is.
+    fn modify_before_transmit(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        cfg: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(call) = cfg.load::<Metadata>() {
+            let named = Named { service: call.service().to_owned(), operation: call.name().to_owned() };
+            context.request_mut().add_extension(named);
+        }
+        Ok(())
     }
 }
 

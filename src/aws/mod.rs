@@ -19,6 +19,7 @@ pub mod kms;
 pub mod lease;
 pub mod logs;
 pub mod names;
+pub mod pace;
 pub mod preflight;
 pub mod rds;
 pub mod s3;

@@ -43,6 +43,10 @@ pub struct Consent {
     /// Make no final snapshot of this database or cache when it goes; `*` stands for anything. Can be repeated
     #[arg(long, value_name = "KEY")]
     pub no_final_snapshot: Vec<String>,
+    /// Let the successor of this object begin empty when it is replaced, instead of with its data; `*` stands for anything. Can
+    /// be repeated
+    #[arg(long, value_name = "KEY")]
+    pub without_data: Vec<String>,
     /// Do not ask AWS beforehand what it would refuse: permissions, quotas, classes, versions, images
     #[arg(long)]
     pub no_preflight: bool,
@@ -164,6 +168,7 @@ pub struct Run<'a> {
 pub async fn agreed(session: &Session, plan: &Plan, run: &Run<'_>) -> Result<Option<Plan>> {
     let (consent, look) = (run.consent, Look::stderr(run.color));
     let mut plan = plan.clone();
+    plan.without_data(|key| consent.without_data.iter().any(|pattern| matches(pattern, &key.to_string())));
     plan.without_last_copies(|key| consent.no_final_snapshot.iter().any(|pattern| matches(pattern, &key.to_string())));
     let allowed = consent.allowed(&plan);
     let rules = |kind: &str| session.registry.find(kind).map_or(&[][..], |k| k.rules());

@@ -15,7 +15,7 @@ use super::error::{Class, Error, Result};
 use super::events::{Event, Reporter};
 use super::key::Key;
 use super::pace::{Crowds, Pace, again};
-use super::plan::{Item, Plan};
+use super::plan::{Before, Item, Plan};
 use super::reference::{Ids, Need};
 use super::resource::{Blocker, Claim, Cx, Kind, Readiness, Registry};
 use super::rules::{self, What};
@@ -295,7 +295,9 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
         let began = Instant::now();
         let item = &self.plan.items[id.0];
         self.reporter.event(&Event::Started { key: item.key.clone(), verb: id.1, usual });
-        let cx = Cx { last_copy: item.last_copy.is_some(), ..self.cx.fresh().at(&item.key, item.generation) };
+        let predecessor = item.before.as_ref().filter(|_| item.carries_data && id.1 == Verb::Create).map(|b| b.live.clone());
+        let fresh = self.cx.fresh().at(&item.key, item.generation);
+        let cx = Cx { last_copy: item.last_copy.is_some(), predecessor, ..fresh };
         let result = self.work(&Job { id, cx: &cx, usual, began, tx: &tx }, item).await;
         (id, began.elapsed(), result)
     }
@@ -310,8 +312,18 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
         let resolved =
             self.with_ids(|ids| ids.resolve(desired)).map_err(|key| Error::internal(format!("`{key}` is not known yet")))?;
         let live = match job.id.1 {
+            Verb::Create if item.carries_data => {
+                self.carry_over(kind, job, &resolved).await?;
+                let live = self.create(kind, job, &resolved).await?;
+                // A copy brings what its original was: the rest is a change like any other.
+                let made = Before { live, fields: Value::Null, state: Readiness::waiting("its data is there soon") };
+                self.step_by_step(kind, job, &made, desired, &resolved).await?
+            }
             Verb::Create => self.create(kind, job, &resolved).await?,
-            Verb::Update if kind.stepwise() => self.step_by_step(kind, job, item, &resolved).await?,
+            Verb::Update if kind.stepwise() => {
+                let before = item.before.as_ref().ok_or_else(|| Error::internal("there is nothing to change"))?;
+                self.step_by_step(kind, job, before, desired, &resolved).await?
+            }
             Verb::Update => {
                 let observed = item.before.as_ref().map(|b| b.fields.clone()).unwrap_or(Value::Null);
                 let todo = self.with_ids(|ids| diff(kind.rules(), desired, &observed, ids));
@@ -356,11 +368,33 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
         if later.is_empty() { Ok(live) } else { self.update(kind, job, desired, &live, &later).await }
     }
 
+    /// Waits until the data of what is replaced can go over.
+    async fn carry_over(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, desired: &Value) -> Result<(), Halt> {
+        let mut pace = self.pace(job);
+        loop {
+            match kind.carry_over(job.cx, desired).await {
+                Ok(Readiness::Ready) => return Ok(()),
+                Ok(Readiness::Failed(why)) => return Err(Error::new(Class::Failed, why).into()),
+                Ok(Readiness::Gone) => return Err(Error::new(Class::Failed, "the copy of its data went away").into()),
+                Ok(Readiness::Waiting { status, .. }) => self.status(job, &status),
+                // AWS is at the original: a backup, a change.
+                Err(e) if e.class == Class::InUse && pace.since.elapsed() < IN_USE => self.retrying(job, &e),
+                Err(e) => pace.forgive(e)?,
+            }
+            job.tell(Progress::Idle(job.id));
+            self.sleep(pace.next()).await?;
+        }
+    }
+
     /// One change after the other, each begun when AWS is done with the one before, until nothing is left.
-    async fn step_by_step(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, item: &Item, resolved: &Value) -> Result<Value, Halt> {
-        let (Some(before), Some(desired)) = (&item.before, &item.desired) else {
-            return Err(Error::internal("there is nothing to change").into());
-        };
+    async fn step_by_step(
+        &self,
+        kind: &dyn Kind<C>,
+        job: &Job<'_, C>,
+        before: &Before,
+        desired: &Value,
+        resolved: &Value,
+    ) -> Result<Value, Halt> {
         let (mut live, mut fields, mut state) = (before.live.clone(), before.fields.clone(), before.state.clone());
         let mut last = Diff::default();
         for step in 0..STEPS {

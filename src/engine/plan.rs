@@ -18,7 +18,7 @@ use super::rules::{self, What};
 use super::snapshot::{Seen, Snapshot};
 
 /// The version of a plan's JSON form. It grows with every change that a reader could notice.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What is to happen to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -81,6 +81,9 @@ pub struct Item {
     /// What is left behind of it when it goes, by AWS's name: a final snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_copy: Option<String>,
+    /// The new half of a replacement begins with a copy of the old one's data.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub carries_data: bool,
     /// Counts the replacements of this object.
     pub generation: u32,
     /// What it is to be, references open.
@@ -213,6 +216,7 @@ impl Plan {
                 },
                 needs_consent: kind.holds_data() || is_protected(&seen.fields),
                 last_copy: None,
+                carries_data: false,
                 generation: seen.generation(),
                 desired: None,
                 before: Some(before(seen)),
@@ -224,6 +228,7 @@ impl Plan {
         }
 
         link_live(registry, &mut items, snapshot, &by_seen)?;
+        refuse_what_stays_in_use(registry, &mut items)?;
         let mut plan = Plan { version: VERSION, scope: scope.clone(), destroy: desired.is_none(), items };
         plan.settle_orders(registry)?;
         for item in &mut plan.items {
@@ -265,6 +270,13 @@ impl Plan {
                     None => "no copy of it is kept".into(),
                 });
             }
+        }
+    }
+
+    /// Lets the successors of those that `named` knows begin without their data.
+    pub fn without_data(&mut self, named: impl Fn(&Key) -> bool) {
+        for item in self.items.iter_mut().filter(|item| item.carries_data && named(&item.key)) {
+            item.carries_data = false;
         }
     }
 
@@ -335,6 +347,7 @@ impl Plan {
             }
             for i in follow {
                 self.items[i].order = Some(Order::DeleteFirst);
+                self.items[i].carries_data = false;
                 self.items[i].generation =
                     self.items[i].before.as_ref().map_or(1, |_| self.items[i].generation.saturating_sub(1).max(1));
                 strip_generation(&mut self.items[i]);
@@ -410,6 +423,7 @@ fn blank(node: &Node, action: Action) -> Item {
         reason: None,
         needs_consent: false,
         last_copy: None,
+        carries_data: false,
         generation: 1,
         desired: Some(node.desired.clone()),
         before: None,
@@ -474,6 +488,7 @@ fn compare<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, ids: &Ids) -> Item {
         item.order = Some(order);
         item.needs_consent = kind.holds_data() || is_protected(&seen.fields) || is_protected(&desired);
         if order == Order::CreateFirst {
+            item.carries_data = !matches!(seen.state, Readiness::Failed(_)) && kind.carries_data(&desired, &item.changes);
             item.generation += 1;
             if let Some(desired) = &mut item.desired {
                 set_generation(desired, item.generation);
@@ -526,6 +541,41 @@ fn link_live<C: Send + Sync + 'static>(
             });
         }
         items[*item].was_using = using.into_iter().collect();
+    }
+    Ok(())
+}
+
+/// What holds data and goes, while something that stays goes on using it: nobody could read that any more.
+fn refuse_what_stays_in_use<C: Send + Sync + 'static>(registry: &Registry<C>, items: &mut [Item]) -> Result<()> {
+    let mut refused: Vec<(usize, String)> = Vec::new();
+    for item in items.iter().filter(|item| matches!(item.action, Action::Keep | Action::Update)) {
+        let Some(before) = &item.before else { continue };
+        let rules = registry.kind(&item.key.kind)?.rules();
+        for &used in &item.was_using {
+            let going = &items[used];
+            if going.action != Action::Delete || !registry.kind(&going.key.kind)?.holds_data() {
+                continue;
+            }
+            let lives: Vec<&str> =
+                going.before.iter().flat_map(|b| b.live.as_object()).flat_map(|m| m.values()).filter_map(Value::as_str).collect();
+            let stays = before.fields.as_object().into_iter().flatten().any(|(field, value)| {
+                let mut uses = false;
+                reference::visit(value, &mut |token| {
+                    uses |= matches!(token, reference::Token::Physical { kind, value, .. } if kind == going.key.kind && lives.contains(&value));
+                });
+                uses && !item.changes.touches(field) && rules::fields(rules, What::Loose).all(|loose| loose != field)
+            });
+            if stays {
+                refused.push((used, format!("`{}` stays and uses it", item.key)));
+            }
+        }
+    }
+    for (at, why) in refused {
+        items[at].action = Action::Refuse;
+        items[at].reason = Some(match items[at].reason.take() {
+            Some(reason) => format!("{reason}; {why}"),
+            None => format!("{why}: let that go, or change it, first"),
+        });
     }
     Ok(())
 }

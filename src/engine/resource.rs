@@ -162,6 +162,8 @@ pub struct Cx<C> {
     pub generation: u32,
     /// Whether what is deleted leaves a last copy behind.
     pub last_copy: bool,
+    /// What others may refer to of the object that this one replaces, when its data goes over.
+    pub predecessor: Option<Value>,
 }
 
 impl<C> Clone for Cx<C> {
@@ -173,6 +175,7 @@ impl<C> Clone for Cx<C> {
             key: self.key.clone(),
             generation: self.generation,
             last_copy: self.last_copy,
+            predecessor: self.predecessor.clone(),
         }
     }
 }
@@ -180,7 +183,8 @@ impl<C> Clone for Cx<C> {
 impl<C> Cx<C> {
     /// A context for a new reading.
     pub fn new(cloud: Arc<C>, scope: Arc<Scope>) -> Self {
-        Cx { cloud, scope, reads: Arc::default(), key: Key::new("", ""), generation: 1, last_copy: true }
+        let key = Key::new("", "");
+        Cx { cloud, scope, reads: Arc::default(), key, generation: 1, last_copy: true, predecessor: None }
     }
 
     /// The same, about one object.
@@ -191,6 +195,14 @@ impl<C> Cx<C> {
     /// The same, with nothing read yet.
     pub fn fresh(&self) -> Self {
         Cx { reads: Arc::default(), ..self.clone() }
+    }
+
+    /// [`Cx::predecessor`] with its type.
+    ///
+    /// # Errors
+    /// When it is of another type, which is a defect.
+    pub fn replaces<L: DeserializeOwned>(&self) -> Result<Option<L>> {
+        self.predecessor.as_ref().map(|live| typed(&self.key.kind, "what is replaced", live)).transpose()
     }
 
     /// An idempotency token: the same for the same object, generation and `what`, whichever process asks. 32 characters.
@@ -258,6 +270,17 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
         async { Ok(Readiness::Gone) }
     }
 
+    /// Whether the data of an object that differs so can go over into the new one that replaces it.
+    fn carries_data(_desired: &Value, _diff: &Diff) -> bool {
+        false
+    }
+
+    /// One look at a copy of the data of [`Cx::replaces`], beginning it when there is none: `create` begins with it as soon
+    /// as it is ready. `cx` is the same at every look and for `create`, and its [`Reads`] with it.
+    fn carry_over(&self, _cx: &Cx<Self::Cloud>) -> impl Future<Output = Result<Readiness>> + Send {
+        async { Ok(Readiness::Ready) }
+    }
+
     /// What keeps an object from being deleted, asked when the cloud says that something does: in what words a person finds it.
     fn blocked_by(_cx: &Cx<Self::Cloud>, _live: &Self::Live) -> impl Future<Output = Result<Vec<Blocker>>> + Send {
         async { Ok(Vec::new()) }
@@ -305,6 +328,10 @@ pub trait Kind<C>: Send + Sync {
     fn stepwise(&self) -> bool;
     /// See [`Resource::replace_order`].
     fn replace_order(&self, diff: &Diff) -> Order;
+    /// See [`Resource::carries_data`].
+    fn carries_data(&self, desired: &Value, diff: &Diff) -> bool;
+    /// See [`Resource::carry_over`].
+    fn carry_over<'a>(&'a self, cx: &'a Cx<C>, desired: &'a Value) -> BoxFuture<'a, Result<Readiness>>;
     /// The JSON Schema of the struct.
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
     /// The value as the struct writes it, or what is wrong with it.
@@ -366,6 +393,12 @@ impl<R: Resource> Kind<R::Cloud> for Erased<R> {
     }
     fn replace_order(&self, diff: &Diff) -> Order {
         R::replace_order(diff)
+    }
+    fn carries_data(&self, desired: &Value, diff: &Diff) -> bool {
+        R::carries_data(desired, diff)
+    }
+    fn carry_over<'a>(&'a self, cx: &'a Cx<R::Cloud>, desired: &'a Value) -> BoxFuture<'a, Result<Readiness>> {
+        Box::pin(async move { typed::<R>(R::KIND, "desired", desired)?.carry_over(cx).await })
     }
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
         generator.subschema_for::<R>()

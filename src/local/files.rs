@@ -59,6 +59,8 @@ pub const FILES: &[(&str, &str)] = files![
     "stack_local/providers.py",
     "stack_local/quotas.py",
     "stack_local/rds.py",
+    "stack_local/rds_snapshots.py",
+    "stack_local/rds_state.py",
     "stack_local/rollout.py",
     "stack_local/server.py",
     "stack_local/settings.py",

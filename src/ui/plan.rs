@@ -270,11 +270,29 @@ fn explained(item: &Item, view: &View) -> Vec<String> {
     let notes: Vec<String> = [order.map(str::to_owned), id].into_iter().flatten().collect();
     let mut out = vec![if notes.is_empty() { key } else { format!("{key}   {}", look.paint(QUIET, &notes.join(" "))) }];
     let copy = item.last_copy.iter().map(|name| format!("leaves the final snapshot {} behind", clean(name)));
-    let told = item.reason.iter().map(|reason| clean(reason).into_owned()).chain(copy).chain(consent_note(item, view));
+    let told = item
+        .reason
+        .iter()
+        .map(|reason| clean(reason).into_owned())
+        .chain(data_note(item))
+        .chain(copy)
+        .chain(consent_note(item, view));
     let room = look.width.saturating_sub(8);
     // The flag and its value stay on one line, to be copied.
     out.extend(told.flat_map(|text| wrap(&text, room)).map(|line| format!("    {}", line.replace('\u{a0}', " "))));
     out
+}
+
+/// What becomes of the data of what is replaced.
+fn data_note(item: &Item) -> Option<String> {
+    (item.action == Action::Replace && item.needs_consent && (item.carries_data || item.last_copy.is_some())).then(|| {
+        if item.carries_data {
+            "the new one begins with a copy of its data, taken when this starts; what is written later is only in the old one"
+                .to_owned()
+        } else {
+            "the new one begins empty: its data does not go over".to_owned()
+        }
+    })
 }
 
 fn consent_note(item: &Item, view: &View) -> Option<String> {

@@ -49,6 +49,9 @@ pub struct ItemJson {
     /// The final snapshot that it leaves behind when it goes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_copy: Option<String>,
+    /// The new half of a replacement begins with a copy of the old one's data.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub carries_data: bool,
     /// It holds data and goes: `--allow-delete KEY` lets it.
     pub needs_consent: bool,
     /// Field by field, for updates and replacements.
@@ -85,6 +88,7 @@ pub fn plan_json(plan: &Plan) -> PlanJson {
         order: item.order,
         reason: item.reason.clone(),
         last_copy: item.last_copy.clone(),
+        carries_data: item.carries_data,
         needs_consent: item.needs_consent,
         changes: item
             .changes

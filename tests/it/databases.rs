@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::lifecycle::{Subject, edit, mutating};
+use crate::support::proxy::counts;
 
 const STACK: &str = r#"
 stack: data
@@ -28,6 +29,14 @@ const GONE: &[&str] = &["destroy", "s.yaml", "--yes", "--allow-delete", "*"];
 
 fn database(s: &Subject, id: &str) -> Value {
     s.account.boto3(r#"result = client("rds").describe_db_instances(DBInstanceIdentifier=args)["DBInstances"][0]"#, &json!(id))
+}
+
+fn databases(s: &Subject) -> Vec<String> {
+    let found = s.account.boto3(
+        r#"result = [x["DBInstanceIdentifier"] for x in client("rds").describe_db_instances()["DBInstances"]]"#,
+        &Value::Null,
+    );
+    serde_json::from_value(found).unwrap()
 }
 
 fn snapshots(s: &Subject) -> Vec<String> {
@@ -161,7 +170,7 @@ fn what_aws_cannot_do_is_refused_before_anything_is_touched() {
         s.place.file("s.yaml", &STACK.replace("20GiB", "40GiB").replace(from, to));
         s.proxy.take();
         let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
-        assert!(refused.stderr.split_whitespace().collect::<Vec<_>>().join(" ").contains(said), "{}", refused.stderr);
+        assert!(refused.words().contains(said), "{}", refused.stderr);
         assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
     }
     // Another master user is another database: only with consent by name.
@@ -229,4 +238,75 @@ fn drift_is_found_and_mended() {
     assert_eq!(s.changes(), ["update rds.instance/main"]);
     s.place.file("s.yaml", &STACK.replace("db.t4g.micro", "db.t4g.small"));
     assert_eq!(s.changes(), Vec::<String>::new());
+}
+
+/// A key for everything at rest: AWS encrypts no database anew, so another takes its place, with its data.
+#[test]
+fn what_is_replaced_hands_its_data_on() {
+    let s = Subject::new(STACK);
+    s.apply();
+    let born = database(&s, "data");
+    s.place.file("s.yaml", &format!("{STACK}keys: {{ main: {{}} }}\n"));
+    let replace = ["apply", "s.yaml", "--yes", "--allow-replace", "rds.instance/main"];
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
+    assert!(refused.words().contains("begins with a copy of its data"), "{}", refused.stderr);
+    s.proxy.take();
+    s.place.stack(&replace).ok();
+    let calls = counts(&s.proxy.take());
+    for call in ["rds:CreateDBSnapshot", "rds:CopyDBSnapshot", "rds:RestoreDBInstanceFromDBSnapshot"] {
+        assert_eq!(calls.get(call), Some(&1), "{call}: {calls:#?}");
+    }
+    assert_eq!(calls.get("rds:CreateDBInstance"), None, "{calls:#?}");
+    s.assert_in_step();
+    let now = database(&s, "data-2");
+    assert_ne!(now["KmsKeyId"], born["KmsKeyId"]);
+    for same in ["AllocatedStorage", "EngineVersion", "MasterUsername", "BackupRetentionPeriod", "DBInstanceClass"] {
+        assert_eq!(now[same], born[same], "{same}");
+    }
+    // What carried the data is gone, what the old one leaves behind stays.
+    let kept = snapshots(&s);
+    assert!(kept.len() == 1 && kept[0].starts_with("data-final-"), "{kept:?}");
+
+    // Its key does not go while it stays, whatever is allowed: it could not be read any more.
+    s.place.file("s.yaml", STACK);
+    s.proxy.take();
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", "*"]).exits(4);
+    assert!(refused.words().contains("`rds.instance/main` stays and uses it"), "{}", refused.stderr);
+    assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
+    s.place.stack(GONE).ok();
+    assert_eq!(left(&s), json!({}));
+
+    // Without its data only when that is said.
+    let s = Subject::new(STACK);
+    s.apply();
+    s.place.file("s.yaml", &format!("{STACK}keys: {{ main: {{}} }}\n"));
+    s.proxy.take();
+    let without = s.place.stack(&[&replace[..], &["--without-data", "rds.instance/*"]].concat()).ok();
+    assert!(without.words().contains("begins empty"), "{}", without.stderr);
+    let calls = counts(&s.proxy.take());
+    assert_eq!((calls.get("rds:CreateDBInstance"), calls.get("rds:CreateDBSnapshot")), (Some(&1), None), "{calls:#?}");
+    s.assert_in_step();
+}
+
+/// A run that dies while data is on its way is simply run again: one database, and nothing left of what carried it.
+#[test]
+fn a_run_may_die_while_data_goes_over() {
+    let keyed = format!("{STACK}keys: {{ main: {{}} }}\n");
+    let replace = ["apply", "s.yaml", "--yes", "--allow-replace", "rds.instance/main", "--allow-delete", "rds.instance/main"];
+    for victim in
+        ["CreateDBSnapshot", "CopyDBSnapshot", "RestoreDBInstanceFromDBSnapshot", "DeleteDBSnapshot", "DeleteDBInstance"]
+    {
+        for reaches in [false, true] {
+            let s = Subject::new(STACK);
+            s.apply();
+            s.place.file("s.yaml", &keyed);
+            assert!(crate::kills::run_and_kill_when(&s, &replace, reaches, move |call| call.operation == victim), "{victim}");
+            s.place.stack(&replace).ok();
+            s.assert_in_step();
+            let databases = databases(&s);
+            assert_eq!(databases, ["data-2"], "{victim}, reaches: {reaches}");
+            let kept = snapshots(&s);
+            assert!(kept.len() == 1 && kept[0].starts_with("data-final-"), "{victim}, reaches: {reaches}: {kept:?}");
+        }
+    }
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::cli::published;
 use crate::lifecycle::Subject;
-use crate::support::proxy::Fault;
+use crate::support::proxy::{Call, Fault};
 
 /// The stacks, the reference first.
 pub const FILES: &[&str] = &["stacks/webapp.yaml", "stacks/small.yaml", "stacks/shop.yaml"];
@@ -78,12 +78,24 @@ pub fn kinds(inventory: &Value) -> BTreeMap<String, usize> {
 
 /// Starts a command and sends it SIGKILL when it makes its call number `at`; whether it got as far as that.
 fn run_and_kill(s: &Subject, command: &[&str], at: usize, reaches: bool) -> bool {
+    let count = AtomicUsize::new(0);
+    run_and_kill_when(s, command, reaches, move |_| count.fetch_add(1, Ordering::SeqCst) == at)
+}
+
+/// Starts a command and sends it SIGKILL at the first call that `is_it`, which still `reaches` AWS or not; whether there was one.
+pub fn run_and_kill_when(
+    s: &Subject,
+    command: &[&str],
+    reaches: bool,
+    is_it: impl Fn(&Call) -> bool + Send + Sync + 'static,
+) -> bool {
     s.proxy.take();
     let process = Arc::new(AtomicU32::new(0));
     let begun = Arc::new(AtomicUsize::new(0));
     let (victim, count) = (process.clone(), begun.clone());
-    s.proxy.on_call(move |_| {
-        if count.fetch_add(1, Ordering::SeqCst) != at {
+    s.proxy.on_call(move |call| {
+        count.fetch_add(1, Ordering::SeqCst);
+        if !is_it(call) {
             return Fault::Pass;
         }
         let id = loop {

@@ -113,7 +113,7 @@ fn a_lease_names_its_holder_and_does_not_outlive_it_here() {
     s.place.file("s.yaml", &STACK.replace("count: 2", "count: 3"));
     s.proxy.take();
     let held = s.place.stack(APPLY).exits(5);
-    let said = held.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = held.words();
     assert!(said.contains("user/\\u{1b}[31manna on build-7: `stack apply s.yaml`, since 2026-11-24T12:00:00Z"), "{said}");
     assert!(said.contains("--wait-for-lease"), "{said}");
     // Who only looks needs no lease.

@@ -27,7 +27,7 @@ fn what_blocks_a_deletion_is_named_and_not_waited_for() {
     let (group, interface) = (intruders[0].as_str().unwrap(), intruders[1].as_str().unwrap());
     let blocked = s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).exits(3);
     assert!(blocked.took < Duration::from_secs(60), "{:?}", blocked.took);
-    let said = blocked.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = blocked.words();
     assert!(said.contains(&format!("a rule of the security group {group} (`legacy`)")), "{said}");
     assert!(said.contains(&format!("network interface {interface} (Bob's printer)")), "{said}");
     assert!(said.contains("remove what is named"), "{said}");
@@ -57,7 +57,7 @@ fn a_service_that_does_not_stay_up_says_why() {
     s.apply();
     s.place.file("s.yaml", &STACK.replacen("busybox:1.37", "busybox:crash", 1));
     let failed = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(3);
-    let said = failed.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = failed.words();
     // While it is waited for, and at the end.
     for part in ["Essential container in task exited", "`worker` exited with 1", "`worker` wrote last: fatal: this image crashes"]
     {

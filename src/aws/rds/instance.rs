@@ -1,7 +1,9 @@
 use aws_sdk_rds::types::{CloudwatchLogsExportConfiguration, DbInstance};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use super::carry;
 use super::status::{pending, state_of};
 use super::{NAME, ParameterGroup, SubnetGroup, from_sdk, instances, retag, to_sdk};
 use crate::aws::ec2::SecurityGroup;
@@ -187,7 +189,7 @@ impl Instance {
         }
     }
 
-    fn parameters(&self) -> Result<Option<String>> {
+    pub(super) fn parameters(&self) -> Result<Option<String>> {
         self.parameter_group.as_ref().map(|group| group.id().map(str::to_owned)).transpose()
     }
 
@@ -337,9 +339,21 @@ impl Resource for Instance {
     async fn create(&self, cx: &Cx) -> Result<Live> {
         let made = match &self.source {
             Some(source) => self.create_replica(cx, source).await?,
+            None if cx.predecessor.is_some() => self.restore(cx).await?,
             None => self.create_primary(cx).await?,
         };
         made.as_ref().and_then(Live::of).ok_or_else(|| incomplete("rds:CreateDBInstance", "the identifier and ARN"))
+    }
+
+    /// A snapshot keeps engine, users and databases as they were, and is never decrypted. A copy begins with what its source has.
+    fn carries_data(desired: &Value, diff: &Diff) -> bool {
+        let fixed = ["source", "engine", "user", "database"];
+        let decrypted = diff.touches("encrypted") && desired["encrypted"] != Value::Bool(true);
+        desired.get("source").is_none() && !decrypted && !fixed.iter().any(|field| diff.touches(field))
+    }
+
+    async fn carry_over(&self, cx: &Cx) -> Result<Readiness> {
+        self.look_at_copy(cx).await
     }
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
@@ -351,6 +365,7 @@ impl Resource for Instance {
     }
 
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        carry::clean_up(cx, &live.id).await?;
         let Some(now) = look(cx, &live.id).await? else { return Ok(()) };
         if now.db_instance_status() == Some("deleting") {
             return Ok(());

@@ -1,5 +1,6 @@
 //! Databases, in Amazon RDS.
 
+mod carry;
 mod instance;
 mod parameter_group;
 mod status;

@@ -51,6 +51,11 @@ impl Output {
         self
     }
 
+    /// What it wrote to stderr, on one line: words that a narrow terminal breaks are found.
+    pub fn words(&self) -> String {
+        self.stderr.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
     /// Its stdout as JSON.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {

@@ -1,0 +1,14 @@
+"""What RDS keeps beside moto: who is busy, and what waits for the maintenance window."""
+
+from stack_local.core import Operations, Store
+
+operations = Operations("rds")
+
+
+class _State:
+    def __init__(self):
+        self.under_way: dict[str, tuple[str, object]] = {}  # instance: (status, timer)
+        self.pending: dict[str, dict] = {}  # what waits for the maintenance window
+
+
+state = Store(_State)

@@ -1,0 +1,162 @@
+//! The client's own rate limit: calls leave no faster than AWS takes them, so that a large stack is not a storm of throttled
+//! calls that also takes the account's other users their turn.
+//!
+//! AWS counts with token buckets, per account, region and operation
+//! (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>,
+//! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html>); so do we. A stack of ordinary size
+//! fits into the buckets and never waits. What AWS throttles all the same is tried again by the SDK's standard mode.
+//!
+//! The wait is in the connector, before the call leaves: no timeout of an attempt counts it, and the fence is asked again
+//! after it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+
+use super::fence::{Fence, asks};
+
+/// How long one call may be on its way until its answer begins.
+pub const ON_ITS_WAY: Duration = Duration::from_secs(30);
+
+/// A bucket's size, and how many tokens it gets back a second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Rate {
+    burst: f64,
+    per_second: f64,
+}
+
+const fn rate(burst: u32, per_second: u32) -> Rate {
+    Rate { burst: burst as f64, per_second: per_second as f64 }
+}
+
+/// What AWS takes of one operation. EC2's figures are AWS's; for most services it publishes none, and these are below what
+/// users were refused at.
+fn allowed(service: &str, asking: bool) -> Rate {
+    match (service, asking) {
+        ("EC2", true) => rate(100, 20),
+        ("EC2", false) => rate(50, 5),
+        // S3 takes thousands, and its answers are what deploying static files is made of.
+        ("S3", _) => rate(1000, 500),
+        (_, true) => rate(50, 20),
+        (_, false) => rate(50, 10),
+    }
+}
+
+/// The call that a request is: told to the connector by an interceptor, which is where the SDK says it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Named {
+    pub(super) service: String,
+    pub(super) operation: String,
+}
+
+#[derive(Debug)]
+struct Bucket {
+    tokens: f64,
+    at: Instant,
+}
+
+/// The buckets of every operation.
+#[derive(Debug, Default)]
+struct Buckets(Mutex<HashMap<Named, Bucket>>);
+
+impl Buckets {
+    /// Takes a token, in debt if need be: how long until it is there. Who comes later waits longer.
+    fn take(&self, call: &Named, now: Instant) -> Duration {
+        let rate = allowed(&call.service, asks(&call.operation));
+        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let bucket = buckets.entry(call.clone()).or_insert(Bucket { tokens: rate.burst, at: now });
+        let since = now.saturating_duration_since(bucket.at).as_secs_f64();
+        bucket.tokens = (bucket.tokens + since * rate.per_second).min(rate.burst) - 1.0;
+        bucket.at = now;
+        Duration::from_secs_f64((-bucket.tokens).max(0.0) / rate.per_second)
+    }
+}
+
+#[derive(Debug)]
+struct Paced {
+    inner: SharedHttpConnector,
+    buckets: Arc<Buckets>,
+    fence: Arc<Fence>,
+}
+
+impl HttpConnector for Paced {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (inner, fence) = (self.inner.clone(), self.fence.clone());
+        let call = request.extension::<Named>().cloned();
+        let wait = call.as_ref().map_or(Duration::ZERO, |call| self.buckets.take(call, Instant::now()));
+        HttpConnectorFuture::new(async move {
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
+                let open = call.map_or(Ok(()), |call| fence.check(&call.operation));
+                open.map_err(|closed| ConnectorError::other(closed.into(), None))?;
+            }
+            match tokio::time::timeout(ON_ITS_WAY, inner.call(request)).await {
+                Ok(answer) => answer,
+                Err(late) => Err(ConnectorError::timeout(late.into())),
+            }
+        })
+    }
+}
+
+/// The same client at AWS's pace.
+pub(super) fn paced(inner: SharedHttpClient, fence: Arc<Fence>) -> SharedHttpClient {
+    let buckets: Arc<Buckets> = Arc::default();
+    http_client_fn(move |settings, components| {
+        let inner = inner.http_connector(settings, components);
+        SharedHttpConnector::new(Paced { inner, buckets: buckets.clone(), fence: fence.clone() })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(service: &str, operation: &str) -> Named {
+        Named { service: service.into(), operation: operation.into() }
+    }
+
+    #[test]
+    fn an_ordinary_stack_never_waits_and_a_large_one_takes_turns() {
+        let (buckets, now) = (Buckets::default(), Instant::now());
+        let create = named("ECS", "CreateService");
+        for _ in 0..50 {
+            assert_eq!(buckets.take(&create, now), Duration::ZERO);
+        }
+        assert_eq!(buckets.take(&create, now), Duration::from_millis(100));
+        assert_eq!(buckets.take(&create, now), Duration::from_millis(200));
+        // Another operation has a bucket of its own.
+        assert_eq!(buckets.take(&named("ECS", "DescribeServices"), now), Duration::ZERO);
+    }
+
+    #[test]
+    fn tokens_come_back_up_to_the_bucket_s_size() {
+        let (buckets, now) = (Buckets::default(), Instant::now());
+        let create = named("EC2", "CreateSubnet");
+        let waits = |at: Instant, n: u32| (0..n).map(|_| buckets.take(&create, at)).max().unwrap();
+        assert_eq!(waits(now, 60), Duration::from_secs(2));
+        let later = now + Duration::from_secs(3600);
+        assert_eq!(waits(later, 50), Duration::ZERO);
+        assert_eq!(waits(later, 1), Duration::from_millis(200));
+    }
+
+    /// In any second, no more calls leave than AWS allows: the bucket and what came back.
+    #[test]
+    fn what_leaves_is_never_more_than_allowed() {
+        let (buckets, now) = (Buckets::default(), Instant::now());
+        let ask = named("Elastic Load Balancing v2", "DescribeTargetGroupAttributes");
+        let rate = allowed(&ask.service, true);
+        let mut leaves: Vec<f64> = (0..300).map(|_| buckets.take(&ask, now).as_secs_f64()).collect();
+        leaves.sort_by(f64::total_cmp);
+        for second in [0.0, 1.0, 5.0, 12.0] {
+            let until = leaves.iter().filter(|at| **at <= second).count();
+            assert!(until as f64 <= rate.burst + second * rate.per_second + 1.0, "{until} within {second} s");
+        }
+        assert!((leaves[299] - 12.5).abs() < 0.01, "{}", leaves[299]);
+    }
+}

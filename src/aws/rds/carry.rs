@@ -1,0 +1,176 @@
+//! The data of a database that is replaced, on its way into its successor: a snapshot, encrypted anew where that differs.
+//!
+//! AWS neither encrypts a database in place nor moves it to another subnet group; a snapshot that is restored can do both
+//! (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_CopySnapshot.html>). The snapshots are named after the
+//! successor and the second in which the operation began, so that no run takes an older one for its own, and they go with the
+//! old database, whichever run deletes that.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_sdk_rds::types::{DbInstance, DbSnapshot};
+
+use super::instance::{Instance, Live};
+use super::{NAME, to_sdk};
+use crate::aws::error::failed;
+use crate::aws::{Cx, ids, names};
+use crate::engine::{Class, Error, Readiness, Result};
+
+/// What the names of these snapshots have between the successor's and the time.
+const MARK: &str = "-carries-";
+/// The key of AWS's own that encrypts when none is named.
+const AWS_KEY: &str = "alias/aws/rds";
+
+/// What the snapshot of this operation is called.
+async fn name(cx: &Cx) -> Result<String> {
+    let begun = cx
+        .reads
+        .once("rds.carry_over", async { Ok(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())) });
+    Ok(format!("{}{MARK}{}", names::name(cx, NAME), begun.await?))
+}
+
+async fn look(cx: &Cx, name: &str) -> Result<Option<DbSnapshot>> {
+    let answer = cx.cloud.rds.describe_db_snapshots().db_snapshot_identifier(name).send().await;
+    match answer.map_err(failed("rds:DescribeDBSnapshots")) {
+        Ok(answer) => Ok(answer.db_snapshots.and_then(|list| list.into_iter().next())),
+        Err(e) if e.class == Class::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// A snapshot that is there already was made by the call whose answer was lost.
+fn begun<T>(answer: Result<T>) -> Result<()> {
+    match answer {
+        Err(e) if e.class == Class::Exists => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+impl Instance {
+    /// Whether a snapshot with this key (none: not encrypted) has to be encrypted otherwise before it is restored.
+    fn encrypts_anew(&self, snapshot: &DbSnapshot) -> bool {
+        match (self.encrypted, &self.kms_key) {
+            (Some(true), Some(key)) => snapshot.kms_key_id() != Some(key),
+            (Some(true), None) => snapshot.encrypted() != Some(true),
+            _ => false,
+        }
+    }
+
+    /// One look at the snapshots; see [`crate::engine::Resource::carry_over`].
+    pub(super) async fn look_at_copy(&self, cx: &Cx) -> Result<Readiness> {
+        let Some(from) = cx.replaces::<Live>()? else { return Ok(Readiness::Ready) };
+        let name = name(cx).await?;
+        let Some(snapshot) = look(cx, &name).await? else {
+            let call = cx.cloud.rds.create_db_snapshot().db_instance_identifier(&from.id).db_snapshot_identifier(&name);
+            let answer = call.set_tags(Some(to_sdk(&self.tags))).send().await;
+            begun(answer.map_err(failed("rds:CreateDBSnapshot")))?;
+            return Ok(Readiness::waiting(format!("a snapshot of {} begins", from.id)));
+        };
+        if let Some(state) = unfinished(&snapshot, &format!("snapshot of {}", from.id)) {
+            return Ok(state);
+        }
+        if !self.encrypts_anew(&snapshot) {
+            return Ok(Readiness::Ready);
+        }
+        let copy = format!("{name}-encrypted");
+        let Some(snapshot) = look(cx, &copy).await? else {
+            let call = cx.cloud.rds.copy_db_snapshot().source_db_snapshot_identifier(&name).target_db_snapshot_identifier(&copy);
+            let call = call.kms_key_id(self.kms_key.as_deref().unwrap_or(AWS_KEY)).set_tags(Some(to_sdk(&self.tags)));
+            begun(call.send().await.map_err(failed("rds:CopyDBSnapshot")))?;
+            return Ok(Readiness::waiting("its copy is encrypted anew"));
+        };
+        Ok(unfinished(&snapshot, "encrypted copy").unwrap_or(Readiness::Ready))
+    }
+
+    /// Begins with the snapshot. What it cannot be told here, the change that follows tells it.
+    pub(super) async fn restore(&self, cx: &Cx) -> Result<Option<DbInstance>> {
+        let name = name(cx).await?;
+        let copy = format!("{name}-encrypted");
+        let from = if look(cx, &copy).await?.is_some() { copy } else { name };
+        let call = cx.cloud.rds.restore_db_instance_from_db_snapshot().db_snapshot_identifier(from);
+        let call = call.db_instance_identifier(names::name(cx, NAME)).db_instance_class(&self.class);
+        let subnets = self.subnet_group.as_ref().map(|group| group.id().map(str::to_owned)).transpose()?;
+        let call = call.set_db_subnet_group_name(subnets).set_db_parameter_group_name(self.parameters()?);
+        let call = call.set_vpc_security_group_ids(Some(ids(&self.security_groups)?));
+        let call = call.set_multi_az(self.multi_az).publicly_accessible(false).set_port(self.port);
+        let call = call.set_storage_type(self.storage_type.clone()).set_deletion_protection(self.deletion_protection);
+        let call = call.set_enable_cloudwatch_logs_exports(self.logs.clone()).set_copy_tags_to_snapshot(self.copy_tags);
+        let call = call.set_auto_minor_version_upgrade(self.auto_minor_upgrade);
+        let secret_key = self.kms_key.clone().filter(|_| self.managed_password == Some(true));
+        let call = call.set_manage_master_user_password(self.managed_password.filter(|managed| *managed));
+        let call = call.set_master_user_secret_kms_key_id(secret_key).set_tags(Some(to_sdk(&self.tags)));
+        let answer = call.send().await.map_err(failed("rds:RestoreDBInstanceFromDBSnapshot"))?;
+        Ok(answer.db_instance)
+    }
+}
+
+fn unfinished(snapshot: &DbSnapshot, what: &str) -> Option<Readiness> {
+    match snapshot.status().unwrap_or("unknown") {
+        "available" => None,
+        "failed" => Some(Readiness::Failed(format!("the {what} failed"))),
+        status => {
+            let progress = snapshot.percent_progress().filter(|percent| (0..=100).contains(percent));
+            let percent = progress.map_or(String::new(), |percent| format!(", {percent} %"));
+            Some(Readiness::Waiting {
+                status: format!("{what}: {status}{percent}"),
+                progress: progress.map(|p| p as f32 / 100.0),
+            })
+        }
+    }
+}
+
+/// Removes what carried this database's data into its successor, also what runs left that died.
+pub(super) async fn clean_up(cx: &Cx, id: &str) -> Result<()> {
+    let call = cx.cloud.rds.describe_db_snapshots().db_instance_identifier(id).snapshot_type("manual");
+    let all = call.into_paginator().items().send().collect::<std::result::Result<Vec<_>, _>>().await;
+    for snapshot in all.map_err(failed("rds:DescribeDBSnapshots"))? {
+        let Some(name) = snapshot.db_snapshot_identifier().filter(|name| name.contains(MARK)) else { continue };
+        if !cx.scope.owns(&super::from_sdk(snapshot.tag_list())) {
+            continue;
+        }
+        let answer = cx.cloud.rds.delete_db_snapshot().db_snapshot_identifier(name).send().await;
+        match answer.map_err(failed("rds:DeleteDBSnapshot")) {
+            Err(e) if e.class != Class::NotFound => return Err(busy(e)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A snapshot that is still being copied goes later.
+fn busy(mut error: Error) -> Error {
+    if error.code.as_deref().is_some_and(|code| code.starts_with("InvalidDBSnapshotState")) {
+        error.class = Class::InUse;
+    }
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot(key: Option<&str>) -> DbSnapshot {
+        DbSnapshot::builder().encrypted(key.is_some()).set_kms_key_id(key.map(str::to_owned)).status("available").build()
+    }
+
+    #[test]
+    fn a_snapshot_is_encrypted_anew_when_its_key_is_another() {
+        let instance = |key: Option<&str>, encrypted| -> Instance {
+            serde_json::from_value(serde_json::json!({"class": "db.t4g.micro", "encrypted": encrypted, "kms_key": key})).unwrap()
+        };
+        assert!(!instance(None, false).encrypts_anew(&snapshot(None)));
+        assert!(instance(None, true).encrypts_anew(&snapshot(None)));
+        assert!(!instance(None, true).encrypts_anew(&snapshot(Some("k1"))));
+        assert!(instance(Some("k2"), true).encrypts_anew(&snapshot(Some("k1"))));
+        assert!(!instance(Some("k1"), true).encrypts_anew(&snapshot(Some("k1"))));
+    }
+
+    #[test]
+    fn a_snapshot_says_how_far_it_is() {
+        assert_eq!(unfinished(&snapshot(None), "snapshot"), None);
+        let creating = DbSnapshot::builder().status("creating").percent_progress(40).build();
+        let waiting = Readiness::Waiting { status: "snapshot: creating, 40 %".into(), progress: Some(0.4) };
+        assert_eq!(unfinished(&creating, "snapshot"), Some(waiting));
+        let failed = DbSnapshot::builder().status("failed").build();
+        assert!(matches!(unfinished(&failed, "snapshot"), Some(Readiness::Failed(_))));
+    }
+}
