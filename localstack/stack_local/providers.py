@@ -42,6 +42,7 @@ elasticache = _ours("elasticache", "elasticache")
 cloudfront = _ours("cloudfront", "cloudfront")
 autoscaling = _ours("application-autoscaling", "autoscaling")
 budgets = _ours("budgets", "budgets")
+service_quotas = _ours("service-quotas", "service_quotas")
 
 acm = _wrapping("acm", "acm")
 ec2 = _wrapping("ec2", "ec2")
