@@ -77,7 +77,9 @@ pub(super) async fn aliases(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
     let each = try_join_all(wanted.into_iter().map(|(item, new)| {
         let ours = &ours;
         async move {
-            let own = item.before.as_ref().and_then(|before| before.live.get("id")?.as_str());
+            let before = item.before.as_ref();
+            let own = before.and_then(|before| before.live.get("id")?.as_str());
+            let serves = before.is_some_and(|b| b.fields.get("certificate").is_some_and(|c| c.get("arn").is_some()));
             let mut found = Vec::new();
             let mut open = Vec::new();
             for alias in new {
@@ -85,7 +87,7 @@ pub(super) async fn aliases(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
                 if let Some((id, _)) = other {
                     let help = "take it away from that one first, or leave it out here";
                     found.push(Finding::refused(&item.key, format!("`{alias}` is an alias of the distribution `{id}`"), help));
-                } else if let Some(id) = own {
+                } else if let Some(id) = own.filter(|_| serves) {
                     found.extend(in_other_accounts(cx, item, id, alias).await?);
                 } else {
                     open.push(format!("`{alias}`"));
@@ -93,7 +95,7 @@ pub(super) async fn aliases(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
             }
             if !open.is_empty() {
                 let message = format!(
-                    "whether another account has {} as an alias, CloudFront tells only when the distribution is there",
+                    "whether another account has {} as an alias, CloudFront tells only to who has a distribution with a certificate for it",
                     super::listed(&open)
                 );
                 found.push(Finding::new(Certainty::Unknown, message).about(&item.key));

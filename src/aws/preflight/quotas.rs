@@ -85,19 +85,15 @@ impl Change {
     fn of<'a>(items: impl Iterator<Item = &'a Item>) -> Change {
         let mut change = Change { more: 0, less: 0 };
         for item in items {
-            change.more += usize::from(is_made(item));
-            // The old half of a replacement that comes first goes with the rest.
-            change.less += usize::from(matches!(item.action, Action::Delete | Action::Replace));
-            if item.order == Some(Order::DeleteFirst) {
-                change.more -= 1;
-                change.less -= 1;
-            }
+            // A replacement that begins with the old half takes its place.
+            change.more += usize::from(is_made(item) && item.order != Some(Order::DeleteFirst));
+            change.less += usize::from(item.action == Action::Delete);
         }
         change
     }
 }
 
-/// A quota that is used up by what the plan makes. What the plan deletes goes last: whether in time is not certain.
+/// A quota that is used up by what the plan makes. What the plan deletes goes when it can: whether in time is not certain.
 fn over(quota: Quota, place: &str, most: f64, used: usize, change: &Change) -> Vec<Finding> {
     let Change { more, less } = *change;
     let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
