@@ -61,6 +61,7 @@ pub const FILES: &[(&str, &str)] = files![
     "stack_local/quotas.py",
     "stack_local/rds.py",
     "stack_local/rollout.py",
+    "stack_local/s3.py",
     "stack_local/server.py",
     "stack_local/service_quotas.py",
     "stack_local/service_roles.py",

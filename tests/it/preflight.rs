@@ -145,7 +145,8 @@ fn asked(s: &Subject) -> Vec<String> {
 /// On a server of its own: its quotas are everybody's.
 #[test]
 fn quotas_are_compared_with_what_is_there_and_what_comes() {
-    let s = Subject::on(&LocalAws::start(), STACK);
+    let aws = LocalAws::start();
+    let s = Subject::on(&aws, STACK);
     quotas(&s, r#"{"networks": 1, "internet-gateways": 0, "nat-gateways-per-zone": 0, "fargate-vcpus": 1, "addresses": 0}"#);
     let each = [
         "the plan makes 1 VPCs in this region, 1 are there, and the account's quota in this region is 1",
@@ -424,8 +425,16 @@ result = client("acm").request_certificate(DomainName="www.pending.example", Val
             "cloudfront.distribution/main: the certificate `{other}` is for `*.two.example` and `www.one.example`, not for `www.three.example`"
         )],
     );
-    s.place.file("s.yaml", &https(&other).replace("us-east-1\ntags", "eu-west-1\ntags"));
-    refused(&s, &["is in us-east-1, and only one in eu-west-1 can be used here"]);
+    // What is written directly is looked at by nobody else.
+    let far = "arn:aws:acm:eu-west-1:123456789012:certificate/far";
+    let listener = format!(
+        "resources:\n  elbv2.listener:\n    far:\n      load_balancer: elbv2.load_balancer/main\n      port: 8443\n      protocol: HTTPS\n      certificate: {far}\n      default_action: {{ kind: fixed-response, fixed: {{ status_code: \"404\", content_type: text/plain, body: none }} }}\n"
+    );
+    s.place.file("s.yaml", &format!("{STACK}{listener}"));
+    refused(
+        &s,
+        &[&format!("elbv2.listener/far: the certificate `{far}` is in eu-west-1, and only one in us-east-1 can be used here")],
+    );
     // One that ends soon: it is served with, and said.
     let ending = s.account.boto3(
         r#"
@@ -503,7 +512,7 @@ fn what_is_called_is_what_was_asked_about() {
     };
     compare(&["plan", "s.yaml"], &["apply", "s.yaml", "--yes"]);
     // Other tags touch everything that has any.
-    s.place.file("s.yaml", &text.replacen("region:", "tags: { more: tags }\nregion:", 1));
+    s.place.file("s.yaml", &text.replace("  team: web\n", "  team: another\n"));
     compare(&["plan", "s.yaml"], &["apply", "s.yaml", "--yes"]);
     let all = ["destroy", "s.yaml", "--yes", "--allow-delete", "*", "--no-final-snapshot", "*"];
     compare(&["plan", "s.yaml", "--destroy"], &all);
