@@ -57,6 +57,21 @@ def _use_prepared(files: pathlib.Path) -> None:
         place.symlink_to(index)
 
 
+def _name_by_bytes() -> None:
+    """LocalStack names the material of KMS keys by `uuid5` of bytes, which Python takes from 3.12 on; 3.11 makes no key."""
+    import hashlib
+    import uuid
+
+    of_text = uuid.uuid5
+
+    def uuid5(namespace: uuid.UUID, name) -> uuid.UUID:
+        if isinstance(name, str):
+            return of_text(namespace, name)
+        return uuid.UUID(bytes=hashlib.sha1(namespace.bytes + name).digest()[:16], version=5)
+
+    uuid.uuid5 = uuid5
+
+
 def main() -> None:
     arguments = _arguments()
     state = arguments.state_dir.resolve()
@@ -75,6 +90,8 @@ def main() -> None:
         import typing_extensions
 
         warnings.deprecated = typing_extensions.deprecated
+    if sys.version_info < (3, 12):
+        _name_by_bytes()
 
     # Only now: LocalStack reads its configuration when it is first imported.
     from localstack.runtime.main import main as serve

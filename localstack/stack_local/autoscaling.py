@@ -5,7 +5,7 @@ import uuid
 
 from localstack.aws.connect import connect_to
 
-from stack_local import ecs
+from stack_local import ecs, service_roles
 from stack_local.core import Call, Operations, Store, fault, hex_id, now, page
 
 operations = Operations("application-autoscaling")
@@ -73,6 +73,7 @@ def register_scalable_target(call: Call) -> dict:
             raise _invalid("Unsupported service namespace, resource type or scalable dimension")
         if not _service_exists(call, key[1]):
             raise _invalid(f"ECS service doesn't exist: {key[1]}")
+        service_roles.need(call, "ecs.application-autoscaling.amazonaws.com")
     known = state.targets.get(key)
     low, high = (call.get(field, known and known[field]) for field in ("MinCapacity", "MaxCapacity"))
     if low is None or high is None:

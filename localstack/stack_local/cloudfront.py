@@ -162,6 +162,30 @@ def list_distributions(call: Call) -> dict:
     return {"DistributionList": _page(call, items)}
 
 
+@operations.on("ListConflictingAliases")
+def list_conflicting_aliases(call: Call) -> dict:
+    """What has the name already, in any account: told, half hidden, only to who has a certificate for it."""
+    kept = _of(call).distributions.get(call["DistributionId"])
+    if kept is None:
+        raise fault("NoSuchDistribution", "The specified distribution does not exist.", status=404)
+    if not (kept.config.get("ViewerCertificate") or {}).get("ACMCertificateArn"):
+        raise fault("InvalidArgument", "The distribution has no certificate that covers the alias.")
+    hidden = lambda text: "*" * (len(text) - 6) + text[-6:]  # noqa: E731
+    items = [
+        {"Alias": name, "DistributionId": hidden(other.id), "AccountId": hidden(account)}
+        for (account, _), state in _state.places()
+        for other in state.distributions.values()
+        for name in sorted(aliases_of(other.config))
+        if other is not kept and (name == call["Alias"] or _overlap(name, call["Alias"]))
+    ]
+    return {"ConflictingAliasesList": {"MaxItems": 100, "Quantity": len(items), "Items": items}}
+
+
+def _overlap(one: str, other: str) -> bool:
+    wild = lambda a, b: a.startswith("*.") and b.partition(".")[2] == a[2:]  # noqa: E731
+    return wild(one, other) or wild(other, one)
+
+
 def _page(call: Call, items: list) -> dict:
     size = int(call.get("MaxItems", 100))
     some, after = page(items, call.get("Marker"), size, 100)

@@ -85,6 +85,10 @@ class Store:
     def of(self, call: Call) -> Any:
         return self.at(call.account, call.region)
 
+    def places(self) -> list[tuple[tuple[str, str], Any]]:
+        """Every account and region that was asked for, with its state."""
+        return list(self._places.items())
+
 
 class Operations:
     def __init__(self, api: str):

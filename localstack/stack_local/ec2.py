@@ -116,6 +116,13 @@ def create_route_table(call: Call) -> dict:
     return _once(call, "RouteTable", "RouteTableId")
 
 
+@operations.on("CreateInternetGateway")
+def create_internet_gateway(call: Call) -> dict:
+    if quotas.exceeded("internet-gateways", len(_ec2(call).internet_gateways) + 1):
+        raise fault("InternetGatewayLimitExceeded", "The maximum number of internet gateways has been reached.")
+    return call.stock()
+
+
 @operations.on("DetachInternetGateway")
 def detach_internet_gateway(call: Call) -> dict:
     vpc = call["VpcId"]
@@ -245,6 +252,8 @@ def create_nat_gateway(call: Call) -> dict:
     subnet = interfaces.subnet(call.account, call.region, call["SubnetId"])
     if subnet is None:
         raise fault("InvalidSubnet", f"The subnet ID '{call['SubnetId']}' does not exist")
+    if quotas.exceeded("nat-gateways-per-zone", 1 + _gateways_in(call, subnet.availability_zone)):
+        raise fault("NatGatewayLimitExceeded", f"The maximum number of NAT gateways has been reached in {subnet.availability_zone}.")
     allocation = call.get("AllocationId")
     public = call.get("ConnectivityType", "public") == "public"
     address = next((a for a in ec2.addresses if a.allocation_id == allocation), None) if allocation else None
@@ -270,6 +279,13 @@ def create_nat_gateway(call: Call) -> dict:
     gateway.state = "pending"
     state.tokens.remember("CreateNatGateway", call.request, "ClientToken", gateway_id)
     return {"NatGateway": _gateway_view(call, gateway_id)} | ({"ClientToken": call["ClientToken"]} if call.get("ClientToken") else {})
+
+
+def _gateways_in(call: Call, zone: str) -> int:
+    """Those that count: until they are gone, failed ones not."""
+    there = [gateway for known, gateway in _ec2(call).nat_gateways.items() if _state.of(call).gateways[known].state in ("pending", "available", "deleting")]
+    subnets = [interfaces.subnet(call.account, call.region, gateway.subnet_id) for gateway in there]
+    return sum(subnet is not None and subnet.availability_zone == zone for subnet in subnets)
 
 
 def _gateway_view(call: Call, gateway_id: str) -> dict:

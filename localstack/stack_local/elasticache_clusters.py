@@ -5,6 +5,7 @@ A single Redis without a replication group is moto's.
 
 import re
 
+from stack_local import service_roles
 from stack_local.core import Call, fault, hex_id, now, pairs
 from stack_local.elasticache_groups import check_family, family_of, numbers, subnet_group, version_of
 from stack_local.elasticache_replication import member
@@ -79,6 +80,7 @@ def _across(call: Call, nodes: int) -> bool:
 
 @operations.on("CreateCacheCluster")
 def create_cache_cluster(call: Call) -> dict:
+    service_roles.need(call, "elasticache.amazonaws.com")
     if call.get("Engine") != "memcached":
         return call.stock()
     state, name, nodes = store.of(call), call["CacheClusterId"].lower(), call.get("NumCacheNodes", 1)

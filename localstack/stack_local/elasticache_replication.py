@@ -3,6 +3,7 @@
 import copy
 import re
 
+from stack_local import service_roles
 from stack_local.core import Call, fault, hex_id, now, pairs
 from stack_local.elasticache_groups import check_family, family_of, numbers, subnet_group, version_of
 from stack_local.elasticache_snapshots import take
@@ -68,6 +69,7 @@ def _on(flag: bool) -> str:
 
 @operations.on("CreateReplicationGroup")
 def create_replication_group(call: Call) -> dict:
+    service_roles.need(call, "elasticache.amazonaws.com")
     state, name = store.of(call), call["ReplicationGroupId"].lower()
     if not re.fullmatch(r"[a-z](?!.*--)[a-z0-9-]{0,39}", name) or name.endswith("-"):
         raise wrong("The parameter ReplicationGroupId is not a valid identifier: at most 40 letters, digits and single hyphens, beginning with a letter.")

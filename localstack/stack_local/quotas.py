@@ -12,6 +12,10 @@ AWS = {
     "groups-per-interface": 5,
     "addresses": 5,  # per region
     "networks": 5,  # per region, with the default one
+    "internet-gateways": 5,  # per region
+    "nat-gateways-per-zone": 5,
+    "fargate-vcpus": 6,  # told by Service Quotas, refused to nobody
+    "fargate-spot-vcpus": 6,
 }
 
 _ENV = "STACK_LOCAL_QUOTAS"

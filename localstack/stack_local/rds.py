@@ -5,7 +5,7 @@ import re
 
 from moto.rds.models import MasterUserSecret, rds_backends
 
-from stack_local import interfaces, rds_snapshots
+from stack_local import interfaces, rds_snapshots, service_roles
 from stack_local.clock import clock
 from stack_local.core import Call, fault
 from stack_local.rds_state import operations
@@ -101,6 +101,7 @@ def _check_version(engine: str, version: str | None) -> None:
 
 @operations.on("CreateDBInstance", "CreateDBInstanceReadReplica", "RestoreDBInstanceFromDBSnapshot", "RestoreDBInstanceToPointInTime")
 def create_db_instance(call: Call) -> dict:
+    service_roles.need(call, "rds.amazonaws.com")
     operation, engine = call.context.operation.name, call.get("Engine", "")
     if operation == "CreateDBInstance":
         _check_version(engine, call.get("EngineVersion"))
@@ -335,6 +336,8 @@ _CLASSES = {
         "r8g": ["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge"],
     }.items()
 }
+# The newest family is never in every zone at first.
+_NOT_IN = {"r8g": "b"}
 _TOO_OLD = {("r8g", "13"), ("r8g", "14"), ("r8g", "8.0"), ("r8g", "10.6")}
 
 
@@ -347,7 +350,7 @@ def describe_orderable_db_instance_options(call: Call) -> dict:
             "EngineVersion": version,
             "DBInstanceClass": name,
             "LicenseModel": "postgresql-license" if engine == "postgres" else "general-public-license",
-            "AvailabilityZones": [{"Name": f"{call.region}{letter}"} for letter in "abc"],
+            "AvailabilityZones": [{"Name": f"{call.region}{letter}"} for letter in "abc" if letter != _NOT_IN.get(family)],
             "MultiAZCapable": True,
             "ReadReplicaCapable": True,
             "Vpc": True,

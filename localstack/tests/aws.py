@@ -106,6 +106,8 @@ class Case(unittest.TestCase):
             return _client(name)
         if name == "autoscaling":
             return _client("application-autoscaling")
+        if name == "servicequotas":
+            return _client("service-quotas")
         if name == "lambda_":
             return _client("lambda")
         raise AttributeError(name)

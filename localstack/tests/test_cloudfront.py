@@ -66,6 +66,18 @@ class Distributions(Case):
         far = {"ACMCertificateArn": "arn:aws:acm:eu-west-1:000000000000:certificate/c", "SSLSupportMethod": "sni-only"}
         self.refused("InvalidViewerCertificate", self.create, 400, name="far", Aliases=aliases, ViewerCertificate=far)
 
+    def test_aliases_of_others_are_told_to_who_has_a_certificate(self):
+        served = {"ACMCertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/c", "SSLSupportMethod": "sni-only"}
+        named = lambda *names: {"Aliases": {"Quantity": len(names), "Items": list(names)}, "ViewerCertificate": served}  # noqa: E731
+        taken = self.create("taken", **named("www.taken.example"))["Distribution"]["Id"]
+        mine = self.create("mine", **named("*.taken.example"))["Distribution"]["Id"]
+        listed = lambda alias, of: [(item["Alias"], item["DistributionId"][-6:]) for item in self.cloudfront.list_conflicting_aliases(DistributionId=of, Alias=alias)["ConflictingAliasesList"].get("Items", [])]  # noqa: E731
+        self.assertEqual(listed("www.taken.example", mine), [("www.taken.example", taken[-6:])])
+        self.assertEqual(listed("*.taken.example", taken), [("*.taken.example", mine[-6:])])
+        self.assertEqual(listed("www.free.example", mine), [])
+        self.refused("InvalidArgument", self.cloudfront.list_conflicting_aliases, 400, DistributionId=self.create("no-names")["Distribution"]["Id"], Alias="www.taken.example")
+        self.refused("NoSuchDistribution", self.cloudfront.list_conflicting_aliases, 404, DistributionId="E0", Alias="www.taken.example")
+
     def test_logs_go_to_a_bucket_with_access_lists(self):
         s3 = self.server.client("s3")
         logging = lambda bucket: {"Enabled": True, "IncludeCookies": False, "Bucket": bucket, "Prefix": "x/"}  # noqa: E731

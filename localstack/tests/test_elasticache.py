@@ -85,6 +85,18 @@ class Caches(Case):
         found = self.elasticache.describe_cache_engine_versions(Engine="valkey", EngineVersion="8")["CacheEngineVersions"]
         self.assertEqual({version["CacheParameterGroupFamily"] for version in found}, {"valkey8"})
 
+    def test_node_types_are_what_can_be_reserved_and_what_a_cache_can_become(self):
+        offered = lambda **more: {o["CacheNodeType"] for o in self.elasticache.describe_reserved_cache_nodes_offerings(**more)["ReservedCacheNodesOfferings"]}  # noqa: E731
+        self.assertEqual(offered(CacheNodeType="cache.t4g.small"), {"cache.t4g.small"})
+        self.assertEqual(offered(CacheNodeType="cache.t9.huge"), set())
+        self.assertIn("cache.r7g.large", offered(ProductDescription="valkey", Duration="1"))
+        self.cache("becoming", CacheNodeType="cache.m7g.xlarge")
+        told = self.elasticache.list_allowed_node_type_modifications(ReplicationGroupId="becoming")
+        self.assertIn("cache.m7g.2xlarge", told["ScaleUpModifications"])
+        self.assertIn("cache.m7g.large", told["ScaleDownModifications"])
+        self.assertNotIn("cache.m7g.xlarge", told["ScaleUpModifications"] + told["ScaleDownModifications"])
+        self.refused("ReplicationGroupNotFoundFault", self.elasticache.list_allowed_node_type_modifications, 404, ReplicationGroupId="nowhere")
+
     def test_what_takes_time_is_true_only_at_the_end(self):
         self.cache("slow", Engine="valkey", EngineVersion="8.0")
         self.look("slow")

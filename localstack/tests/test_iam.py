@@ -25,6 +25,17 @@ class Groups(Case):
         self.refused("NoSuchEntity", self.iam.get_group, 404, GroupName="developers")
 
 
+class ServiceRoles(Case):
+    def test_a_service_has_its_role_made_by_the_first_call_that_needs_it(self):
+        self.ecs.create_cluster(clusterName="roles-1")
+        role = self.iam.get_role(RoleName="AWSServiceRoleForECS")["Role"]
+        self.assertEqual(role["Path"], "/aws-service-role/ecs.amazonaws.com/")
+        self.assertEqual(role["AssumeRolePolicyDocument"]["Statement"][0]["Principal"], {"Service": "ecs.amazonaws.com"})
+        self.ecs.create_cluster(clusterName="roles-2")
+        self.assertEqual(self.iam.get_role(RoleName="AWSServiceRoleForECS")["Role"]["RoleId"], role["RoleId"])
+        self.refused("NoSuchEntity", self.iam.get_role, 404, RoleName="AWSServiceRoleForNobody")
+
+
 class Roles(Case):
     def test_a_role_until_it_is_bare(self):
         self.iam.create_role(RoleName="bare", AssumeRolePolicyDocument=TRUST)

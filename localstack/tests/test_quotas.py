@@ -75,6 +75,24 @@ class Quotas(Case):
         self.refused("AddressLimitExceeded", self.ec2.allocate_address, Domain="vpc")
         self.ec2.release_address(AllocationId=address)
 
+    def test_internet_gateways_and_nat_gateways_of_a_zone(self):
+        net = Network(self)
+        count = len(self.ec2.describe_internet_gateways()["InternetGateways"])
+        self.server.quotas({"internet-gateways": count + 1, "nat-gateways-per-zone": 1})
+        gateway = self.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+        self.refused("InternetGatewayLimitExceeded", self.ec2.create_internet_gateway)
+        self.ec2.delete_internet_gateway(InternetGatewayId=gateway)
+        nat = lambda subnet: self.ec2.create_nat_gateway(SubnetId=subnet, AllocationId=self.ec2.allocate_address(Domain="vpc")["AllocationId"])["NatGateway"]["NatGatewayId"]  # noqa: E731
+        # Other tests' gateways count too: as many as there are, and one more.
+        zone = lambda subnet: self.ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["AvailabilityZone"]  # noqa: E731
+        there = [g for g in self.ec2.describe_nat_gateways(Filters=[{"Name": "state", "Values": ["pending", "available", "deleting"]}])["NatGateways"] if zone(g["SubnetId"]) == zone(net.public[0])]
+        self.server.quotas({"nat-gateways-per-zone": len(there) + 1})
+        first = nat(net.public[0])
+        self.refused("NatGatewayLimitExceeded", nat, subnet=net.public[0])
+        self.ec2.delete_nat_gateway(NatGatewayId=first)
+        self.until(lambda: self.ec2.describe_nat_gateways(NatGatewayIds=[first])["NatGateways"][0]["State"] == "deleted", "deleted")
+        nat(net.public[0])
+
     def test_the_sixty_first_rule_of_a_security_group_is_refused_always(self):
         group = Network(self).group("quota-sixty")
         permit = lambda first, count: [{"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "IpRanges": [{"CidrIp": f"10.0.{n}.0/24"} for n in range(first, first + count)]}]  # noqa: E731

@@ -78,10 +78,92 @@ class Databases(Case):
         self.database("protected-2")
         self.refused("DBSnapshotAlreadyExists", self.rds.delete_db_instance, DBInstanceIdentifier="protected-2", FinalDBSnapshotIdentifier="protected-final")
 
-    def test_the_managed_secret_names_the_right_user(self):
-        secret = self.database("secret")["made"]["MasterUserSecret"]["SecretArn"]
-        content = json.loads(self.secretsmanager.get_secret_value(SecretId=secret)["SecretString"])
+    def test_the_managed_secret_names_the_right_user_and_key(self):
+        made = self.database("secret")["made"]["MasterUserSecret"]
+        content = json.loads(self.secretsmanager.get_secret_value(SecretId=made["SecretArn"])["SecretString"])
         self.assertEqual(content["username"], "owner")
+        self.assertTrue(made["KmsKeyId"].endswith(":alias/aws/secretsmanager"), made)
+        key = self.kms.create_key()["KeyMetadata"]["Arn"]
+        self.database("secret-own-key", MasterUsername="someone", MasterUserSecretKmsKeyId=key)
+        told = self.look("secret-own-key")["MasterUserSecret"]
+        self.assertEqual(told["KmsKeyId"], key)
+        content = json.loads(self.secretsmanager.get_secret_value(SecretId=told["SecretArn"])["SecretString"])
+        self.assertEqual(content["username"], "someone")
+        # It lives and dies with the wish for it.
+        self.rds.modify_db_instance(DBInstanceIdentifier="secret-own-key", BackupRetentionPeriod=2, ApplyImmediately=True)
+        self.assertEqual(self.look("secret-own-key")["MasterUserSecret"]["SecretArn"], told["SecretArn"])
+        listed = [secret["ARN"] for secret in self.secretsmanager.list_secrets()["SecretList"]]
+        self.assertIn(told["SecretArn"], listed)
+
+    def test_both_kinds_of_password_at_once_are_refused(self):
+        arguments = {"DBInstanceIdentifier": "both", "Engine": "postgres", "DBInstanceClass": "db.t4g.micro", "AllocatedStorage": 20, "MasterUsername": "owner"}
+        self.refused("InvalidParameterCombination", self.rds.create_db_instance, 400, ManageMasterUserPassword=True, MasterUserPassword="p4ssw0rd!", **arguments)
+
+    def test_a_replica_has_tags_of_its_own_and_no_secret(self):
+        self.database("copied", BackupRetentionPeriod=1, DeletionProtection=True, Tags=[{"Key": "of", "Value": "the source"}])
+        source = self.look("copied")["DBInstanceIdentifier"]
+        made = self.rds.create_db_instance_read_replica(DBInstanceIdentifier="copy", SourceDBInstanceIdentifier=source, DBInstanceClass="db.t4g.small", Tags=[{"Key": "of", "Value": "the copy"}])["DBInstance"]
+        self.assertNotIn("MasterUserSecret", made)
+        copy = self.look("copy")
+        self.assertEqual((copy["TagList"], copy["ReadReplicaSourceDBInstanceIdentifier"]), ([{"Key": "of", "Value": "the copy"}], "copied"))
+        self.assertNotIn("MasterUserSecret", copy)
+        self.assertEqual((copy["DeletionProtection"], copy["BackupRetentionPeriod"], copy["DBInstanceClass"]), (False, 0, "db.t4g.small"))
+        self.assertEqual(self.look("copied")["TagList"], [{"Key": "of", "Value": "the source"}])
+        self.rds.add_tags_to_resource(ResourceName=copy["DBInstanceArn"], Tags=[{"Key": "more", "Value": "1"}])
+        self.assertEqual(self.look("copied")["TagList"], [{"Key": "of", "Value": "the source"}])
+        self.refused("InvalidParameterCombination", self.rds.delete_db_instance, 400, DBInstanceIdentifier="copy", FinalDBSnapshotIdentifier="copy-final")
+        self.rds.delete_db_instance(DBInstanceIdentifier="copy", SkipFinalSnapshot=True)
+
+    def test_a_replica_wants_a_source_with_backups(self):
+        self.database("unsaved", BackupRetentionPeriod=0)
+        make = lambda source: self.rds.create_db_instance_read_replica(DBInstanceIdentifier="never", SourceDBInstanceIdentifier=source)  # noqa: E731
+        self.refused("InvalidDBInstanceState", make, 400, "Automated backups are not enabled", source="unsaved")
+        self.refused("DBInstanceNotFound", make, 404, source="nowhere")
+
+    def test_what_waits_can_be_taken_back_and_is_done_with_the_next_that_is_not_put_off(self):
+        self.database("waiting")
+        modify = lambda **more: self.rds.modify_db_instance(DBInstanceIdentifier="waiting", **more)  # noqa: E731
+        modify(DBInstanceClass="db.t4g.small", AllocatedStorage=80, DBPortNumber=5433)
+        waiting = self.look("waiting")["PendingModifiedValues"]
+        self.assertEqual((waiting["DBInstanceClass"], waiting["AllocatedStorage"]), ("db.t4g.small", 80))
+        modify(DBInstanceClass="db.t4g.micro")
+        self.assertNotIn("DBInstanceClass", self.look("waiting")["PendingModifiedValues"])
+        # What changes at once does not take what waits along, what is to be applied immediately does.
+        modify(DeletionProtection=False)
+        self.assertEqual(self.look("waiting")["AllocatedStorage"], 50)
+        modify(BackupRetentionPeriod=3, ApplyImmediately=True)
+        now = self.look("waiting")
+        self.assertEqual((now["AllocatedStorage"], now["BackupRetentionPeriod"], now["PendingModifiedValues"]), (80, 3, {}))
+
+    def test_parameters_that_wait_for_a_restart(self):
+        self.rds.create_db_parameter_group(DBParameterGroupName="static", DBParameterGroupFamily="postgres16", Description="d")
+        parameter = lambda **more: [{"ParameterName": "max_connections", "ParameterValue": "200", **more}]  # noqa: E731
+        modify = lambda **more: self.rds.modify_db_parameter_group(DBParameterGroupName="static", Parameters=parameter(**more))  # noqa: E731
+        self.refused("InvalidParameterCombination", modify, 400, "immediate apply method for static parameter", ApplyMethod="immediate")
+        modify(ApplyMethod="pending-reboot")
+        told = {p["ParameterName"]: p for p in self.rds.describe_db_parameters(DBParameterGroupName="static", Source="user")["Parameters"]}
+        self.assertEqual((told["max_connections"]["ApplyType"], told["max_connections"]["ApplyMethod"]), ("static", "pending-reboot"))
+        self.refused("InvalidDBParameterGroupState", self.rds.modify_db_parameter_group, 400, DBParameterGroupName="default.postgres16", Parameters=parameter(ApplyMethod="pending-reboot"))
+
+    def test_parameters_are_reset_one_by_one_and_all_together(self):
+        self.rds.create_db_parameter_group(DBParameterGroupName="reset", DBParameterGroupFamily="postgres16", Description="d")
+        values = {"max_connections": "200", "work_mem": "8192", "rds.force_ssl": "1"}
+        parameters = [{"ParameterName": name, "ParameterValue": value, "ApplyMethod": "pending-reboot"} for name, value in values.items()]
+        self.rds.modify_db_parameter_group(DBParameterGroupName="reset", Parameters=parameters)
+        mine = lambda: {p["ParameterName"] for p in self.rds.describe_db_parameters(DBParameterGroupName="reset", Source="user")["Parameters"]}  # noqa: E731
+        self.assertEqual(mine(), set(values))
+        self.rds.reset_db_parameter_group(DBParameterGroupName="reset", ResetAllParameters=False, Parameters=[{"ParameterName": "work_mem", "ApplyMethod": "pending-reboot"}])
+        self.assertEqual(mine(), {"max_connections", "rds.force_ssl"})
+        self.rds.reset_db_parameter_group(DBParameterGroupName="reset", ResetAllParameters=True)
+        self.assertEqual(mine(), set())
+        self.refused("DBParameterGroupNotFound", self.rds.reset_db_parameter_group, 404, DBParameterGroupName="nowhere", ResetAllParameters=True)
+
+    def test_where_a_class_can_be_ordered(self):
+        zones = lambda name, **more: [[zone["Name"][-1] for zone in option["AvailabilityZones"]] for option in self.rds.describe_orderable_db_instance_options(Engine="postgres", DBInstanceClass=name, **more)["OrderableDBInstanceOptions"]]  # noqa: E731
+        self.assertEqual(zones("db.t4g.micro", EngineVersion="16.8"), [["a", "b", "c"]])
+        self.assertEqual(zones("db.r8g.large", EngineVersion="16.8"), [["a", "c"]])
+        self.assertEqual(zones("db.r8g.large", EngineVersion="14.17"), [])
+        self.assertEqual(zones("db.t1.huge"), [])
 
     def test_a_parameter_group_in_use(self):
         self.rds.create_db_parameter_group(DBParameterGroupName="own", DBParameterGroupFamily="postgres16", Description="d")

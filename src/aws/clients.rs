@@ -67,6 +67,8 @@ pub struct Clients {
     pub route53: aws_sdk_route53::Client,
     /// Elastic Container Registry.
     pub ecr: aws_sdk_ecr::Client,
+    /// Service Quotas.
+    pub quotas: aws_sdk_servicequotas::Client,
     /// STS.
     pub sts: aws_sdk_sts::Client,
     /// The region that all of them talk to.
@@ -150,6 +152,7 @@ impl Clients {
             acm_global: fenced!(aws_sdk_acm, &global, guard),
             route53: fenced!(aws_sdk_route53, config, guard),
             ecr: fenced!(aws_sdk_ecr, config, guard),
+            quotas: fenced!(aws_sdk_servicequotas, config, guard),
             sts: fenced!(aws_sdk_sts, config, guard),
             region: region.to_owned(),
             fence,

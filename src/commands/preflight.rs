@@ -18,10 +18,12 @@ pub async fn tell(session: &Session, plan: &Plan, color: Color) -> Result<bool> 
         let about = finding.key.as_ref().map_or(String::new(), |key| format!("{key}: "));
         let help = finding.help.as_deref();
         let message = format!("{about}{}", finding.message);
+        let next = help.map_or(String::new(), |help| format!("; {help}"));
         ui::err(&match finding.certainty {
             Certainty::Refused => ui::problem(&message, help, &look),
-            Certainty::Doubtful => ui::note(&format!("Perhaps: {message}."), &look),
-            Certainty::Unknown => ui::note(&format!("Unknown: {message}."), &look),
+            Certainty::Doubtful => ui::note(&format!("Perhaps: {message}{next}."), &look),
+            Certainty::Unknown => ui::note(&format!("Unknown: {message}{next}."), &look),
+            Certainty::Told => ui::note(&format!("{message}{next}."), &look),
         })?;
     }
     Ok(found.iter().all(|finding| finding.certainty != Certainty::Refused))

@@ -24,7 +24,19 @@ cdn:
 /// A site of files alone: no network, no application.
 const SITE: &str = "stack: shop\nregion: us-east-1\ncdn:\n  static: { paths: [\"/*\"] }\n  logs: true\n";
 
-const CERTIFICATE: &str = "arn:aws:acm:us-east-1:123456789012:certificate/1";
+/// A certificate of somebody's for these names, issued.
+#[track_caller]
+pub fn certificate(s: &Subject, names: &[&str]) -> String {
+    let arn = s.account.boto3(
+        r#"
+acm = client("acm")
+result = acm.request_certificate(DomainName=args[0], SubjectAlternativeNames=args, ValidationMethod="DNS")["CertificateArn"]
+while acm.describe_certificate(CertificateArn=result)["Certificate"]["Status"] != "ISSUED": pass
+"#,
+        &json!(names),
+    );
+    arn.as_str().unwrap().to_owned()
+}
 
 /// Finds ours in Python.
 const FIND: &str = r#"
@@ -142,11 +154,12 @@ fn it_is_edited_in_place_and_every_change_shows_what_it_changes() {
     edit(&s, "[\"/media/*\", \"/static/*\"]", "[\"/static/*\", \"/media/*\"]", distribution);
     assert_eq!(python(&s, patterns), json!(["/static/*", "/media/*"]));
     edit(&s, "price_class: all", "price_class: north-america-europe", distribution);
-    let aliased = format!("price_class: all\n  aliases: [www.example.com, \"*.example.com\"]\n  certificate: \"{CERTIFICATE}\"");
+    let certificate = certificate(&s, &["www.example.com", "*.example.com"]);
+    let aliased = format!("price_class: all\n  aliases: [www.example.com, \"*.example.com\"]\n  certificate: \"{certificate}\"");
     edit(&s, "price_class: north-america-europe", &aliased, distribution);
     let config = python(&s, "result = config()");
     assert_eq!(config["Aliases"]["Quantity"], 2);
-    assert_eq!(config["ViewerCertificate"]["ACMCertificateArn"], CERTIFICATE);
+    assert_eq!(config["ViewerCertificate"]["ACMCertificateArn"], certificate);
     assert_eq!(config["ViewerCertificate"]["MinimumProtocolVersion"], "TLSv1.2_2021");
     assert_eq!(config["PriceClass"], "PriceClass_All");
     let url = s.place.stack(&["outputs", "s.yaml", "url"]).ok();
@@ -154,7 +167,7 @@ fn it_is_edited_in_place_and_every_change_shows_what_it_changes() {
     edit(&s, "[www.example.com, \"*.example.com\"]", "[\"*.example.com\", www.example.com]", &[]);
     edit(&s, "aliases: ", "minimum_tls: TLSv1.2_2025\n  aliases: ", distribution);
     let bare =
-        format!("minimum_tls: TLSv1.2_2025\n  aliases: [\"*.example.com\", www.example.com]\n  certificate: \"{CERTIFICATE}\"");
+        format!("minimum_tls: TLSv1.2_2025\n  aliases: [\"*.example.com\", www.example.com]\n  certificate: \"{certificate}\"");
     edit(&s, &bare, "logs: true", distribution);
     assert_eq!(python(&s, "result = config()['ViewerCertificate']['CloudFrontDefaultCertificate']"), true);
 
@@ -171,7 +184,7 @@ fn it_is_edited_in_place_and_every_change_shows_what_it_changes() {
     // The application's way becomes encrypted when there is a certificate for a name that both have.
     let text = std::fs::read_to_string(&path).unwrap();
     let secure = format!(
-        "aliases: [www.example.com]\n  certificate: \"{CERTIFICATE}\"\nload_balancer: {{ certificate: \"{CERTIFICATE}\" }}\n"
+        "aliases: [www.example.com]\n  certificate: \"{certificate}\"\nload_balancer: {{ certificate: \"{certificate}\" }}\n"
     );
     std::fs::write(&path, text.replace("logs: false", &format!("logs: false\n  {secure}"))).unwrap();
     s.apply();
@@ -238,7 +251,10 @@ fn somebody_elses_bucket_is_read_and_never_touched() {
 
 #[test]
 fn what_was_changed_behind_our_back_is_mended() {
-    let s = Subject::new(&SITE.replace("logs: true", &format!("aliases: [drift.example.com]\n  certificate: \"{CERTIFICATE}\"")));
+    let s = Subject::new("");
+    let certificate = certificate(&s, &["drift.example.com"]);
+    let named = format!("aliases: [drift.example.com]\n  certificate: \"{certificate}\"");
+    s.place.file("s.yaml", &SITE.replace("logs: true", &named));
     s.apply();
     let behind = |script: &str, expected: &[&str]| behind(&s, &format!("{FIND}{script}"), expected);
     let distribution = &["update cloudfront.distribution/main"];

@@ -3,6 +3,7 @@
 import copy
 import re
 
+from stack_local import service_roles
 from stack_local.core import Call, fault, pairs
 from stack_local.ecs.state import PROVIDERS, operations, paged, read_tags, short_name, store, tags_shown, wrong
 
@@ -49,6 +50,7 @@ def create_cluster(call: Call) -> dict:
     state, name = store.of(call), call.get("clusterName", "default")
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,254}", name):
         raise wrong("Cluster names can contain letters, numbers, hyphens and underscores, 255 at most.")
+    service_roles.need(call, "ecs.amazonaws.com")
     known = state.clusters.get(name)
     if known is None or known["status"] != "ACTIVE":
         providers, strategy = call.get("capacityProviders", []), call.get("defaultCapacityProviderStrategy", [])

@@ -1,6 +1,6 @@
 """Load balancers, whose nodes have network interfaces in their subnets."""
 
-from stack_local import interfaces
+from stack_local import interfaces, service_roles
 from stack_local.clock import clock
 from stack_local.core import Call, fault, hex_id, now
 from stack_local.elbv2.attributes import BALANCER_ATTRIBUTES
@@ -48,6 +48,7 @@ def _place(call: Call, balancer: dict) -> None:
 def create_load_balancer(call: Call) -> dict:
     state, name = store.of(call), call["Name"]
     check_name("load balancer", name)
+    service_roles.need(call, "elasticloadbalancing.amazonaws.com")
     if name.startswith("internal-"):
         raise invalid(f"The load balancer name '{name}' cannot begin with 'internal-'")
     tags = check_tags(call.get("Tags"))

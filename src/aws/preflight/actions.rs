@@ -1,157 +1,387 @@
-//! Which permissions the kinds need, in IAM's words. Reading is not listed: the plan has been made by it.
+//! Which permissions the kinds need, in IAM's words
+//! (<https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>).
+//! Reading is not listed: the plan has been made by it.
 
-use crate::engine::Action;
+use std::collections::BTreeSet;
 
-/// What creating takes, and what deleting takes.
-type Needs = (&'static str, &'static [&'static str], &'static [&'static str]);
+use serde_json::Value;
+
+use super::{fields, is_made};
+use crate::engine::{Action, Item, Plan};
+
+/// What the objects of a kind take.
+struct Needs {
+    kind: &'static str,
+    /// Making one, tags and all.
+    create: &'static [&'static str],
+    /// Changing whatever can be changed.
+    update: &'static [&'static str],
+    /// Taking it away, and first what keeps it.
+    delete: &'static [&'static str],
+}
+
+const fn needs(
+    kind: &'static str,
+    create: &'static [&'static str],
+    update: &'static [&'static str],
+    delete: &'static [&'static str],
+) -> Needs {
+    Needs { kind, create, update, delete }
+}
+
+/// What EC2's tags take, by themselves.
+const EC2_TAGS: &[&str] = &["ec2:CreateTags", "ec2:DeleteTags"];
 
 /// By kind.
 const NEEDS: &[Needs] = &[
-    ("acm.certificate", &["acm:RequestCertificate", "acm:AddTagsToCertificate"], &["acm:DeleteCertificate"]),
-    ("acm.validation", &["route53:ChangeResourceRecordSets"], &["route53:ChangeResourceRecordSets"]),
-    (
+    needs(
+        "acm.certificate",
+        &["acm:RequestCertificate", "acm:AddTagsToCertificate"],
+        &["acm:AddTagsToCertificate", "acm:RemoveTagsFromCertificate"],
+        &["acm:DeleteCertificate"],
+    ),
+    needs(
+        "acm.validation",
+        &["route53:ChangeResourceRecordSets"],
+        &["route53:ChangeResourceRecordSets"],
+        &["route53:ChangeResourceRecordSets"],
+    ),
+    needs(
         "application-autoscaling.scalable_target",
-        &["application-autoscaling:RegisterScalableTarget", "application-autoscaling:TagResource"],
+        &["application-autoscaling:RegisterScalableTarget"],
+        &["application-autoscaling:RegisterScalableTarget"],
         &["application-autoscaling:DeregisterScalableTarget"],
     ),
-    (
+    needs(
         "application-autoscaling.scaling_policy",
+        &["application-autoscaling:PutScalingPolicy"],
         &["application-autoscaling:PutScalingPolicy"],
         &["application-autoscaling:DeleteScalingPolicy"],
     ),
-    (
+    needs(
         "cloudfront.distribution",
         &["cloudfront:CreateDistribution", "cloudfront:TagResource"],
+        &["cloudfront:UpdateDistribution", "cloudfront:TagResource", "cloudfront:UntagResource"],
         &["cloudfront:UpdateDistribution", "cloudfront:DeleteDistribution"],
     ),
-    ("cloudfront.origin_access_control", &["cloudfront:CreateOriginAccessControl"], &["cloudfront:DeleteOriginAccessControl"]),
-    ("ec2.address", &["ec2:AllocateAddress", "ec2:CreateTags"], &["ec2:ReleaseAddress"]),
-    ("ec2.default_security_group", &["ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"], &[]),
-    (
+    needs(
+        "cloudfront.origin_access_control",
+        &["cloudfront:CreateOriginAccessControl"],
+        &["cloudfront:UpdateOriginAccessControl"],
+        &["cloudfront:DeleteOriginAccessControl"],
+    ),
+    needs("ec2.address", &["ec2:AllocateAddress", "ec2:CreateTags"], EC2_TAGS, &["ec2:ReleaseAddress"]),
+    needs(
+        "ec2.default_security_group",
+        &["ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"],
+        &["ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"],
+        &[],
+    ),
+    needs(
         "ec2.internet_gateway",
         &["ec2:CreateInternetGateway", "ec2:AttachInternetGateway", "ec2:CreateTags"],
+        &["ec2:AttachInternetGateway", "ec2:DetachInternetGateway", "ec2:CreateTags", "ec2:DeleteTags"],
         &["ec2:DetachInternetGateway", "ec2:DeleteInternetGateway"],
     ),
-    ("ec2.nat_gateway", &["ec2:CreateNatGateway", "ec2:CreateTags"], &["ec2:DeleteNatGateway"]),
-    ("ec2.route", &["ec2:CreateRoute"], &["ec2:DeleteRoute"]),
-    ("ec2.route_table", &["ec2:CreateRouteTable", "ec2:CreateTags"], &["ec2:DeleteRouteTable"]),
-    ("ec2.route_table_association", &["ec2:AssociateRouteTable"], &["ec2:DisassociateRouteTable"]),
-    ("ec2.security_group", &["ec2:CreateSecurityGroup", "ec2:CreateTags"], &["ec2:DeleteSecurityGroup"]),
-    (
+    needs("ec2.nat_gateway", &["ec2:CreateNatGateway", "ec2:CreateTags"], EC2_TAGS, &["ec2:DeleteNatGateway"]),
+    needs("ec2.route", &["ec2:CreateRoute"], &["ec2:ReplaceRoute"], &["ec2:DeleteRoute"]),
+    needs("ec2.route_table", &["ec2:CreateRouteTable", "ec2:CreateTags"], EC2_TAGS, &["ec2:DeleteRouteTable"]),
+    needs(
+        "ec2.route_table_association",
+        &["ec2:AssociateRouteTable"],
+        &["ec2:ReplaceRouteTableAssociation"],
+        &["ec2:DisassociateRouteTable"],
+    ),
+    needs(
+        "ec2.security_group",
+        &["ec2:CreateSecurityGroup", "ec2:RevokeSecurityGroupEgress", "ec2:CreateTags"],
+        EC2_TAGS,
+        &["ec2:DeleteSecurityGroup"],
+    ),
+    needs(
         "ec2.security_group_rule",
         &["ec2:AuthorizeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupEgress", "ec2:CreateTags"],
+        &["ec2:ModifySecurityGroupRules", "ec2:CreateTags", "ec2:DeleteTags"],
         &["ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"],
     ),
-    ("ec2.subnet", &["ec2:CreateSubnet", "ec2:CreateTags"], &["ec2:DeleteSubnet"]),
-    ("ec2.vpc", &["ec2:CreateVpc", "ec2:ModifyVpcAttribute", "ec2:CreateTags"], &["ec2:DeleteVpc"]),
-    ("ec2.vpc_endpoint", &["ec2:CreateVpcEndpoint", "ec2:CreateTags"], &["ec2:DeleteVpcEndpoints"]),
-    ("ecs.cluster", &["ecs:CreateCluster", "ecs:TagResource"], &["ecs:DeleteCluster"]),
-    ("ecs.service", &["ecs:CreateService", "ecs:TagResource", "iam:PassRole"], &["ecs:DeleteService"]),
-    (
+    needs("ec2.subnet", &["ec2:CreateSubnet", "ec2:CreateTags"], EC2_TAGS, &["ec2:DeleteSubnet"]),
+    needs(
+        "ec2.vpc",
+        &["ec2:CreateVpc", "ec2:ModifyVpcAttribute", "ec2:CreateTags"],
+        &["ec2:ModifyVpcAttribute", "ec2:CreateTags", "ec2:DeleteTags"],
+        &["ec2:DeleteVpc"],
+    ),
+    needs(
+        "ec2.vpc_endpoint",
+        &["ec2:CreateVpcEndpoint", "ec2:CreateTags"],
+        &["ec2:ModifyVpcEndpoint", "ec2:CreateTags", "ec2:DeleteTags"],
+        &["ec2:DeleteVpcEndpoints"],
+    ),
+    needs(
+        "ecs.cluster",
+        &["ecs:CreateCluster", "ecs:TagResource"],
+        &["ecs:PutClusterCapacityProviders", "ecs:UpdateClusterSettings", "ecs:TagResource", "ecs:UntagResource"],
+        &["ecs:DeleteCluster"],
+    ),
+    needs(
+        "ecs.service",
+        &["ecs:CreateService", "ecs:TagResource"],
+        &["ecs:UpdateService", "ecs:TagResource", "ecs:UntagResource"],
+        &["ecs:DeleteService"],
+    ),
+    needs(
         "ecs.task_definition",
         &["ecs:RegisterTaskDefinition", "ecs:TagResource", "iam:PassRole"],
+        &[
+            "ecs:RegisterTaskDefinition",
+            "ecs:TagResource",
+            "ecs:UntagResource",
+            "iam:PassRole",
+            "ecs:DeregisterTaskDefinition",
+            "ecs:DeleteTaskDefinitions",
+        ],
         &["ecs:DeregisterTaskDefinition", "ecs:DeleteTaskDefinitions"],
     ),
-    (
+    needs(
         "elasticache.cluster",
         &["elasticache:CreateCacheCluster", "elasticache:AddTagsToResource"],
+        &["elasticache:ModifyCacheCluster", "elasticache:AddTagsToResource", "elasticache:RemoveTagsFromResource"],
         &["elasticache:DeleteCacheCluster"],
     ),
-    (
+    needs(
         "elasticache.parameter_group",
         &["elasticache:CreateCacheParameterGroup", "elasticache:ModifyCacheParameterGroup", "elasticache:AddTagsToResource"],
+        &[
+            "elasticache:ModifyCacheParameterGroup",
+            "elasticache:ResetCacheParameterGroup",
+            "elasticache:AddTagsToResource",
+            "elasticache:RemoveTagsFromResource",
+        ],
         &["elasticache:DeleteCacheParameterGroup"],
     ),
-    (
+    needs(
         "elasticache.replication_group",
         &["elasticache:CreateReplicationGroup", "elasticache:AddTagsToResource"],
+        &[
+            "elasticache:ModifyReplicationGroup",
+            "elasticache:IncreaseReplicaCount",
+            "elasticache:DecreaseReplicaCount",
+            "elasticache:AddTagsToResource",
+            "elasticache:RemoveTagsFromResource",
+        ],
         &["elasticache:DeleteReplicationGroup", "elasticache:CreateSnapshot"],
     ),
-    (
+    needs(
         "elasticache.subnet_group",
         &["elasticache:CreateCacheSubnetGroup", "elasticache:AddTagsToResource"],
+        &["elasticache:ModifyCacheSubnetGroup", "elasticache:AddTagsToResource", "elasticache:RemoveTagsFromResource"],
         &["elasticache:DeleteCacheSubnetGroup"],
     ),
-    (
+    needs(
         "elbv2.listener",
         &["elasticloadbalancing:CreateListener", "elasticloadbalancing:AddTags"],
+        &["elasticloadbalancing:ModifyListener", "elasticloadbalancing:AddTags", "elasticloadbalancing:RemoveTags"],
         &["elasticloadbalancing:DeleteListener"],
     ),
-    (
+    needs(
         "elbv2.load_balancer",
         &[
             "elasticloadbalancing:CreateLoadBalancer",
             "elasticloadbalancing:ModifyLoadBalancerAttributes",
             "elasticloadbalancing:AddTags",
         ],
-        &["elasticloadbalancing:DeleteLoadBalancer"],
+        &[
+            "elasticloadbalancing:ModifyLoadBalancerAttributes",
+            "elasticloadbalancing:SetSecurityGroups",
+            "elasticloadbalancing:SetSubnets",
+            "elasticloadbalancing:AddTags",
+            "elasticloadbalancing:RemoveTags",
+        ],
+        &["elasticloadbalancing:DeleteLoadBalancer", "elasticloadbalancing:ModifyLoadBalancerAttributes"],
     ),
-    ("elbv2.rule", &["elasticloadbalancing:CreateRule", "elasticloadbalancing:AddTags"], &["elasticloadbalancing:DeleteRule"]),
-    (
+    needs(
+        "elbv2.rule",
+        &["elasticloadbalancing:CreateRule", "elasticloadbalancing:AddTags"],
+        &[
+            "elasticloadbalancing:ModifyRule",
+            "elasticloadbalancing:SetRulePriorities",
+            "elasticloadbalancing:AddTags",
+            "elasticloadbalancing:RemoveTags",
+        ],
+        &["elasticloadbalancing:DeleteRule"],
+    ),
+    needs(
         "elbv2.target_group",
         &[
             "elasticloadbalancing:CreateTargetGroup",
             "elasticloadbalancing:ModifyTargetGroupAttributes",
             "elasticloadbalancing:AddTags",
         ],
+        &[
+            "elasticloadbalancing:ModifyTargetGroup",
+            "elasticloadbalancing:ModifyTargetGroupAttributes",
+            "elasticloadbalancing:AddTags",
+            "elasticloadbalancing:RemoveTags",
+        ],
         &["elasticloadbalancing:DeleteTargetGroup"],
     ),
-    (
+    needs(
         "iam.group",
         &["iam:CreateGroup", "iam:PutGroupPolicy", "iam:AttachGroupPolicy"],
-        &["iam:DeleteGroup", "iam:DeleteGroupPolicy"],
+        &["iam:PutGroupPolicy", "iam:DeleteGroupPolicy", "iam:AttachGroupPolicy", "iam:DetachGroupPolicy"],
+        &["iam:DeleteGroup", "iam:DeleteGroupPolicy", "iam:DetachGroupPolicy", "iam:RemoveUserFromGroup"],
     ),
-    (
+    needs(
         "iam.role",
         &["iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:TagRole"],
+        &[
+            "iam:UpdateAssumeRolePolicy",
+            "iam:PutRolePolicy",
+            "iam:DeleteRolePolicy",
+            "iam:AttachRolePolicy",
+            "iam:DetachRolePolicy",
+            "iam:TagRole",
+            "iam:UntagRole",
+        ],
         &["iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy"],
     ),
-    (
+    needs(
         "iam.user",
         &["iam:CreateUser", "iam:AddUserToGroup", "iam:TagUser"],
+        &["iam:AddUserToGroup", "iam:RemoveUserFromGroup", "iam:TagUser", "iam:UntagUser"],
         &[
             "iam:DeleteUser",
             "iam:RemoveUserFromGroup",
             "iam:DeleteAccessKey",
             "iam:DeleteLoginProfile",
             "iam:DeactivateMFADevice",
+            "iam:DeleteVirtualMFADevice",
+            "iam:DeleteSigningCertificate",
+            "iam:DeleteSSHPublicKey",
+            "iam:DeleteServiceSpecificCredential",
+            "iam:DeleteUserPolicy",
+            "iam:DetachUserPolicy",
+            "iam:DeleteUserPermissionsBoundary",
         ],
     ),
-    ("kms.alias", &["kms:CreateAlias"], &["kms:DeleteAlias"]),
-    ("kms.key", &["kms:CreateKey", "kms:TagResource", "kms:EnableKeyRotation"], &["kms:ScheduleKeyDeletion"]),
-    ("logs.log_group", &["logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:TagResource"], &["logs:DeleteLogGroup"]),
-    ("rds.instance", &["rds:CreateDBInstance", "rds:AddTagsToResource"], &["rds:DeleteDBInstance", "rds:CreateDBSnapshot"]),
-    (
+    needs("kms.alias", &["kms:CreateAlias"], &["kms:UpdateAlias"], &["kms:DeleteAlias"]),
+    needs(
+        "kms.key",
+        &["kms:CreateKey", "kms:TagResource", "kms:EnableKeyRotation"],
+        &[
+            "kms:PutKeyPolicy",
+            "kms:UpdateKeyDescription",
+            "kms:EnableKeyRotation",
+            "kms:DisableKeyRotation",
+            "kms:EnableKey",
+            "kms:DisableKey",
+            "kms:CancelKeyDeletion",
+            "kms:TagResource",
+            "kms:UntagResource",
+        ],
+        &["kms:ScheduleKeyDeletion"],
+    ),
+    needs(
+        "logs.log_group",
+        &["logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:TagResource"],
+        &["logs:PutRetentionPolicy", "logs:AssociateKmsKey", "logs:DisassociateKmsKey", "logs:TagResource", "logs:UntagResource"],
+        &["logs:DeleteLogGroup"],
+    ),
+    needs(
+        "rds.instance",
+        &["rds:CreateDBInstance", "rds:AddTagsToResource"],
+        &["rds:ModifyDBInstance", "rds:AddTagsToResource", "rds:RemoveTagsFromResource"],
+        &["rds:DeleteDBInstance", "rds:CreateDBSnapshot", "rds:ModifyDBInstance"],
+    ),
+    needs(
         "rds.parameter_group",
         &["rds:CreateDBParameterGroup", "rds:ModifyDBParameterGroup", "rds:AddTagsToResource"],
+        &["rds:ModifyDBParameterGroup", "rds:ResetDBParameterGroup", "rds:AddTagsToResource", "rds:RemoveTagsFromResource"],
         &["rds:DeleteDBParameterGroup"],
     ),
-    ("rds.subnet_group", &["rds:CreateDBSubnetGroup", "rds:AddTagsToResource"], &["rds:DeleteDBSubnetGroup"]),
-    (
+    needs(
+        "rds.subnet_group",
+        &["rds:CreateDBSubnetGroup", "rds:AddTagsToResource"],
+        &["rds:ModifyDBSubnetGroup", "rds:AddTagsToResource", "rds:RemoveTagsFromResource"],
+        &["rds:DeleteDBSubnetGroup"],
+    ),
+    needs(
         "s3.bucket",
         &[
             "s3:CreateBucket",
-            "s3:PutBucketTagging",
+            "s3:TagResource",
+            "s3:PutBucketOwnershipControls",
             "s3:PutBucketVersioning",
             "s3:PutBucketPublicAccessBlock",
             "s3:PutEncryptionConfiguration",
+            "s3:PutLifecycleConfiguration",
         ],
-        &["s3:DeleteBucket", "s3:DeleteObject", "s3:DeleteObjectVersion"],
+        &[
+            "s3:PutBucketTagging",
+            "s3:PutBucketOwnershipControls",
+            "s3:PutBucketVersioning",
+            "s3:PutBucketPublicAccessBlock",
+            "s3:PutEncryptionConfiguration",
+            "s3:PutLifecycleConfiguration",
+        ],
+        &["s3:DeleteBucket", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"],
     ),
-    ("s3.bucket_policy", &["s3:PutBucketPolicy"], &["s3:DeleteBucketPolicy"]),
+    needs("s3.bucket_policy", &["s3:PutBucketPolicy"], &["s3:PutBucketPolicy"], &["s3:DeleteBucketPolicy"]),
 ];
 
-/// What an action on an object of a kind takes. Of updates only what a tool of this sort always needs is known: what
-/// creating takes.
-pub(super) fn of(kind: &str, action: Action) -> impl Iterator<Item = &'static &'static str> {
-    let (create, delete) = match action {
-        Action::Create | Action::Update => (true, false),
-        Action::Delete => (false, true),
-        Action::Replace => (true, true),
-        Action::Keep | Action::Refuse => (false, false),
+/// What an action on an object of a kind takes.
+pub fn needed(kind: &str, action: Action) -> impl Iterator<Item = &'static str> {
+    let needs = NEEDS.iter().find(|needs| needs.kind == kind);
+    let (create, update, delete) = needs.map(|n| (n.create, n.update, n.delete)).unwrap_or_default();
+    let lists: [&'static [&'static str]; 2] = match action {
+        // What creating leaves open, the same update finishes that mends drift; what it takes is listed with creating.
+        Action::Create => [create, &[]],
+        Action::Update => [update, &[]],
+        Action::Delete => [delete, &[]],
+        Action::Replace => [create, delete],
+        Action::Keep | Action::Refuse => [&[], &[]],
     };
-    let needs = NEEDS.iter().find(|(of, ..)| *of == kind).map(|(_, c, d)| (*c, *d)).unwrap_or_default();
-    needs.0.iter().filter(move |_| create).chain(needs.1.iter().filter(move |_| delete))
+    lists.into_iter().flatten().copied()
+}
+
+/// What an object takes beyond its kind, by what is said of it.
+fn beyond(item: &Item) -> Vec<&'static str> {
+    let is = |name: &str| fields(item).and_then(|f| f.get(name)).is_some_and(|v| v.as_str().is_some() || *v == Value::Bool(true));
+    let mut out = Vec::new();
+    if !is_made(item) {
+        return out;
+    }
+    match item.key.kind.as_str() {
+        // <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html>
+        "rds.instance" if is("managed_password") => {
+            out.extend(["secretsmanager:CreateSecret", "secretsmanager:TagResource", "kms:DescribeKey"]);
+        }
+        "rds.instance" if is("source") => out.push("rds:CreateDBInstanceReadReplica"),
+        _ => {}
+    }
+    if item.key.kind == "rds.instance" && item.carries_data {
+        out.extend([
+            "rds:CreateDBSnapshot",
+            "rds:CopyDBSnapshot",
+            "rds:RestoreDBInstanceFromDBSnapshot",
+            "rds:ModifyDBInstance",
+            "rds:DeleteDBSnapshot",
+        ]);
+    }
+    // Both services have the caller let them use the key.
+    if matches!(item.key.kind.as_str(), "rds.instance" | "elasticache.replication_group") && is("kms_key") {
+        out.extend(["kms:CreateGrant", "kms:DescribeKey"]);
+    }
+    out
+}
+
+/// What everything that changes a stack takes: its lease and its history, two objects in a bucket of the account's.
+const EVERY_RUN: &[&str] = &["s3:PutObject"];
+
+/// What all of a plan takes.
+pub fn of(plan: &Plan) -> BTreeSet<&'static str> {
+    let changes = plan.changes().flat_map(|item| needed(&item.key.kind, item.action).chain(beyond(item)));
+    changes.chain(EVERY_RUN.iter().copied()).collect()
 }
 
 #[cfg(test)]
@@ -159,10 +389,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_is_listed_once() {
+    fn every_kind_is_listed_once_with_what_makes_changes_and_deletes_it() {
         let registry = crate::aws::registry();
         let kinds: Vec<&str> = registry.kinds().map(|kind| kind.name()).collect();
-        let listed: Vec<&str> = NEEDS.iter().map(|(kind, ..)| *kind).collect();
+        let listed: Vec<&str> = NEEDS.iter().map(|needs| needs.kind).collect();
         assert_eq!(listed, kinds);
+        for kind in kinds {
+            for action in [Action::Create, Action::Update, Action::Delete, Action::Replace] {
+                // The default security group comes and goes with its VPC.
+                let none = kind == "ec2.default_security_group" && action == Action::Delete;
+                assert_eq!(needed(kind, action).next().is_none(), none, "{kind} {action:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_action_is_written_as_iam_writes_it() {
+        for action in NEEDS.iter().flat_map(|n| [n.create, n.update, n.delete].concat()) {
+            let (service, operation) = action.split_once(':').unwrap();
+            assert!(service.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'), "{action}");
+            assert!(operation.starts_with(|c: char| c.is_ascii_uppercase()), "{action}");
+            assert_ne!(service, "elbv2", "IAM calls it elasticloadbalancing: {action}");
+        }
     }
 }

@@ -30,7 +30,7 @@ fn suffix(cx: &Cx) -> String {
 }
 
 /// What the bucket at hand is called in AWS: `PREFIX-NAME-ACCOUNT-REGION`.
-fn name(cx: &Cx) -> String {
+pub(super) fn name(cx: &Cx) -> String {
     let purpose = format!("{}{}", cx.key.name.to_ascii_lowercase().replace('_', "-"), suffix(cx));
     names::fit(&cx.scope.prefix(), &purpose, cx.generation, NAME)
 }

@@ -132,6 +132,21 @@ fn a_balancer_without_a_certificate_is_told_aloud_and_is_no_problem() {
 }
 
 #[test]
+fn databases_that_cannot_be() {
+    insta::assert_snapshot!(refused(include_str!("../testdata/senseless_databases.yaml"), None));
+    let text =
+        |database: &str| format!("stack: a\nregion: us-east-1\nnetwork: {{zones: 2}}\ndatabases: {{main: {{{database}}}}}\n");
+    for fine in [
+        "engine: postgres, version: \"16\", storage: 20GiB, max_storage: 22GiB, backups: 35d, user: owner",
+        "engine: mysql, version: 8.4, storage: 64TiB, backups: 0d, logs: [error, slowquery], parameters: {max_connections: 10}",
+        "engine: mariadb, version: 11.4.5, backup_window: \"23:30-00:00\", maintenance_window: \"mon:00:00-mon:00:30\"",
+        "engine: postgres, version: \"17\", key: \"arn:aws:kms:us-east-1:123456789012:key/1\", replicas: {reports: {class: db.r7g.large}}",
+    ] {
+        assert!(loaded(&text(fine)).warnings.is_empty(), "{fine}");
+    }
+}
+
+#[test]
 fn caches_that_cannot_be() {
     insta::assert_snapshot!(refused(include_str!("../testdata/senseless_caches.yaml"), None));
 }

@@ -1,0 +1,59 @@
+//! Whether ElastiCache has such a cache.
+
+use super::{Certainty, Finding, field, is_of};
+use crate::aws::Cx;
+use crate::aws::error::failed;
+use crate::engine::{Action, Item, Result};
+
+/// Whether ElastiCache has an engine of that version
+/// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_DescribeCacheEngineVersions.html>).
+pub(super) async fn version(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
+    let engine = field(item, "engine").unwrap_or("memcached");
+    let Some(wanted) = field(item, "engine_version") else { return Ok(Vec::new()) };
+    let pages = cx.cloud.elasticache.describe_cache_engine_versions().engine(engine).into_paginator().items().send();
+    let versions = pages.collect::<std::result::Result<Vec<_>, _>>().await;
+    let versions = versions.map_err(failed("elasticache:DescribeCacheEngineVersions"))?;
+    let there: Vec<&str> = versions.iter().filter_map(|v| v.engine_version()).collect();
+    if there.iter().any(|version| is_of(version, wanted)) {
+        return Ok(Vec::new());
+    }
+    let message = format!("ElastiCache has no {engine} {wanted} in {}; there are {}", cx.scope.region, there.join(", "));
+    Ok(vec![Finding::refused(&item.key, message, "choose one of these")])
+}
+
+/// Whether the region has nodes of that type. No call of ElastiCache lists node types, neither of a region nor of a zone:
+/// what can be reserved in the region is there
+/// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_DescribeReservedCacheNodesOfferings.html>), what
+/// cannot may still be, and nothing is known about zones. What an existing cache can become, it knows itself
+/// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_ListAllowedNodeTypeModifications.html>).
+pub(super) async fn node_type(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
+    let Some(wanted) = field(item, "node_type") else { return Ok(Vec::new()) };
+    if item.action == Action::Update && item.key.kind == "elasticache.replication_group" {
+        return becomes(cx, item, wanted).await;
+    }
+    let call = cx.cloud.elasticache.describe_reserved_cache_nodes_offerings().cache_node_type(wanted).max_records(20);
+    let answer = call.send().await.map_err(failed("elasticache:DescribeReservedCacheNodesOfferings"))?;
+    if !answer.reserved_cache_nodes_offerings().is_empty() {
+        return Ok(Vec::new());
+    }
+    let region = &cx.scope.region;
+    let message = format!(
+        "whether {region} has nodes of type `{wanted}` is not known: none can be reserved there, and ElastiCache lists them nowhere else"
+    );
+    let help =
+        format!("`aws elasticache describe-reserved-cache-nodes-offerings --region {region}` names many of those that there are");
+    Ok(vec![Finding::new(Certainty::Unknown, message).about(&item.key).help(help)])
+}
+
+async fn becomes(cx: &Cx, item: &Item, wanted: &str) -> Result<Vec<Finding>> {
+    let Some(id) = item.before.as_ref().and_then(|before| before.live.get("id")?.as_str()) else { return Ok(Vec::new()) };
+    let call = cx.cloud.elasticache.list_allowed_node_type_modifications().replication_group_id(id);
+    let answer = call.send().await.map_err(failed("elasticache:ListAllowedNodeTypeModifications"))?;
+    let all = answer.scale_up_modifications().iter().chain(answer.scale_down_modifications());
+    let allowed: Vec<&str> = all.map(String::as_str).collect();
+    if allowed.is_empty() || allowed.contains(&wanted) {
+        return Ok(Vec::new());
+    }
+    let message = format!("its nodes cannot become `{wanted}`; they can become {}", allowed.join(", "));
+    Ok(vec![Finding::refused(&item.key, message, "choose one of these")])
+}

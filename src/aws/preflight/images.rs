@@ -1,0 +1,66 @@
+//! Images in the account's own registry.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_ecr::types::ImageIdentifier;
+use serde_json::Value;
+
+use super::Finding;
+use crate::aws::Cx;
+use crate::aws::error::failed;
+use crate::engine::{Class, Item, Result};
+
+/// An image in a registry of AWS's: account, region, repository, and tag or digest.
+fn in_registry(image: &str) -> Option<(&str, &str, &str, ImageIdentifier)> {
+    let (host, path) = image.split_once('/')?;
+    let (account, rest) = host.split_once(".dkr.ecr.")?;
+    let region = rest.split_once(".amazonaws.com")?.0;
+    let id = ImageIdentifier::builder();
+    Some(match (path.split_once('@'), path.split_once(':')) {
+        (Some((repository, digest)), _) => {
+            (account, region, repository.split(':').next().unwrap_or(repository), id.image_digest(digest).build())
+        }
+        (None, Some((repository, tag))) => (account, region, repository, id.image_tag(tag).build()),
+        (None, None) => (account, region, path, id.image_tag("latest").build()),
+    })
+}
+
+/// Whether the images in the account's own registry are there
+/// (<https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImages.html>). Of others nobody can be asked with
+/// these credentials.
+pub(super) async fn check(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
+    let containers = item.desired.as_ref().and_then(|d| d.get("containers")).and_then(Value::as_array);
+    let images: BTreeSet<&str> = containers.into_iter().flatten().filter_map(|c| c.get("image")?.as_str()).collect();
+    let mut found = Vec::new();
+    for image in images {
+        let Some((account, region, repository, id)) = in_registry(image) else { continue };
+        if (account, region) != (cx.scope.account.as_str(), cx.scope.region.as_str()) {
+            continue;
+        }
+        let call = cx.cloud.ecr.describe_images().repository_name(repository).image_ids(id);
+        match call.send().await.map_err(failed("ecr:DescribeImages")) {
+            Ok(_) => {}
+            Err(e) if e.class == Class::NotFound => {
+                let what = if e.is("RepositoryNotFoundException") { "there is no repository" } else { "there is no image" };
+                found.push(Finding::refused(&item.key, format!("{what} `{image}`"), "push it first, or mend its name"));
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_of_our_registry_are_told_from_others() {
+        let image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/team/web:1.2";
+        let (account, region, repository, id) = in_registry(image).unwrap();
+        assert_eq!((account, region, repository, id.image_tag()), ("123456789012", "eu-central-1", "team/web", Some("1.2")));
+        let (_, _, repository, id) = in_registry("1.dkr.ecr.r.amazonaws.com/web:1@sha256:ab").unwrap();
+        assert_eq!((repository, id.image_digest()), ("web", Some("sha256:ab")));
+        assert!(in_registry("public.ecr.aws/nginx/nginx:1.27").is_none() && in_registry("nginx").is_none());
+    }
+}

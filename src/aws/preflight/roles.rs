@@ -1,0 +1,88 @@
+//! The roles with which AWS's services do their part.
+
+use aws_sdk_iam::types::PolicyEvaluationDecisionType as Decision;
+use futures::future::try_join_all;
+
+use super::permissions::may_make_role;
+use super::{Certainty, Finding, listed, made};
+use crate::aws::Cx;
+use crate::aws::error::failed;
+use crate::engine::{Class, Key, Plan, Result};
+
+/// Which kinds need the role of which service, and what it is called:
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using-service-linked-roles.html>,
+/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-service-linked-roles.html>,
+/// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAM.ServiceLinkedRoles.html>,
+/// <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/using-service-linked-roles.html>,
+/// <https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-service-linked-roles.html>.
+const ROLES: &[(&[&str], &str, &str)] = &[
+    (&["ecs.cluster", "ecs.service"], "ecs.amazonaws.com", "AWSServiceRoleForECS"),
+    (&["elbv2.load_balancer"], "elasticloadbalancing.amazonaws.com", "AWSServiceRoleForElasticLoadBalancing"),
+    (&["rds.instance"], "rds.amazonaws.com", "AWSServiceRoleForRDS"),
+    (&["elasticache.replication_group", "elasticache.cluster"], "elasticache.amazonaws.com", "AWSServiceRoleForElastiCache"),
+    (
+        &["application-autoscaling.scalable_target"],
+        "ecs.application-autoscaling.amazonaws.com",
+        "AWSServiceRoleForApplicationAutoScaling_ECSService",
+    ),
+];
+
+/// A role that is not there: whose, what it is called, for which object first, and whether it may be made.
+type Missing<'a> = (&'a str, &'a str, &'a Key, Decision);
+
+/// Whether the services' own roles are there (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html>). AWS
+/// makes one with the first call that needs it, when whoever calls may have it made.
+pub(super) async fn check(cx: &Cx, who: &str, plan: &Plan) -> Result<Vec<Finding>> {
+    let needed = ROLES.iter().filter_map(|(kinds, service, role)| {
+        let first = made(plan).find(|item| kinds.contains(&item.key.kind.as_str()))?;
+        Some((*service, *role, &first.key))
+    });
+    let missing = try_join_all(needed.map(|(service, role, first)| async move {
+        match cx.cloud.iam.get_role().role_name(role).send().await.map_err(failed("iam:GetRole")) {
+            Ok(_) => Ok(None),
+            Err(e) if e.class == Class::NotFound => {
+                Ok(Some((service, role, first, may_make_role(cx, who, service, role).await?)))
+            }
+            Err(e) => Err(e),
+        }
+    }));
+    Ok(told(who, &missing.await?.into_iter().flatten().collect::<Vec<_>>()))
+}
+
+fn told(who: &str, missing: &[Missing<'_>]) -> Vec<Finding> {
+    let (allowed, denied): (Vec<_>, Vec<_>) = missing.iter().partition(|(.., said)| *said == Decision::Allowed);
+    let mut found: Vec<Finding> = denied
+        .into_iter()
+        .map(|(service, role, first, said)| {
+            let certainty = if *said == Decision::ExplicitDeny { Certainty::Refused } else { Certainty::Doubtful };
+            let message = format!(
+                "the account has no service-linked role `{role}` yet, and `iam:CreateServiceLinkedRole` for it is not allowed to {who}"
+            );
+            let help = format!("have somebody who may run `aws iam create-service-linked-role --aws-service-name {service}`, once");
+            Finding::new(certainty, message).about(first).help(help)
+        })
+        .collect();
+    let names: Vec<String> = allowed.iter().map(|(_, role, ..)| format!("`{role}`")).collect();
+    if !names.is_empty() {
+        let roles = if names.len() == 1 { "the service-linked role" } else { "the service-linked roles" };
+        found.push(Finding::new(Certainty::Told, format!("AWS makes {roles} {} on the way", listed(&names))));
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_that_is_missing_is_made_or_named() {
+        let key = Key::new("rds.instance", "main");
+        let one = |said| told("ci", &[("rds.amazonaws.com", "AWSServiceRoleForRDS", &key, said)]).remove(0);
+        assert_eq!(one(Decision::Allowed).certainty, Certainty::Told);
+        assert_eq!(one(Decision::Allowed).message, "AWS makes the service-linked role `AWSServiceRoleForRDS` on the way");
+        assert_eq!(one(Decision::ExplicitDeny).certainty, Certainty::Refused);
+        let perhaps = one(Decision::ImplicitDeny);
+        assert_eq!((perhaps.certainty, perhaps.key), (Certainty::Doubtful, Some(key.clone())));
+        assert!(perhaps.help.unwrap().contains("--aws-service-name rds.amazonaws.com"));
+    }
+}
