@@ -83,7 +83,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let text = session::read(&arguments.file.file, saved::LARGEST)?;
     let Arguments { file, aws, consent, verbose } = arguments;
     let mut run = Run { command: "apply", file: &file, text: None, consent: &consent, verbose, color };
-    if saved::is_one(&text) {
+    if engine::saved::is_one(&text) {
         let plan = saved::read(&file.file, &text)?;
         let scope = &plan.scope;
         let session = Session::open(&scope.stack, &scope.env, &scope.region, &aws, color).await?;

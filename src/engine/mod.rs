@@ -12,6 +12,7 @@
 //! | [`graph`] | what is desired, and in which order |
 //! | [`snapshot`] | what is there |
 //! | [`plan`] | what to do about the difference |
+//! | [`saved`] | a plan that is kept: is it still the one that was shown? |
 //! | [`mod@apply`] | doing it, as a dataflow |
 //! | [`events`] | what happens meanwhile |
 //! | [`error`] | what went wrong, to what, and what to do |
@@ -32,6 +33,7 @@ pub mod reads;
 pub mod reference;
 pub mod resource;
 pub mod rules;
+pub mod saved;
 pub mod schedule;
 pub mod snapshot;
 #[cfg(test)]
