@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::diagnostic::{Diagnostic, short};
+use super::diagnostic::{Diagnostic, MOST, short};
 use super::suggest;
 use super::values::check_format;
 use super::yaml::{MapKey, Node, NodeValue};
@@ -66,6 +66,9 @@ impl Place<'_> {
 
 impl<'a> Checker<'a> {
     fn value(&mut self, node: &Node, schema: &'a Value, place: &Place<'_>) {
+        if self.found.len() >= MOST {
+            return;
+        }
         let schema = self.resolved(schema);
         let branches = self.branches(schema);
         if branches.len() > 1 || schema.get("anyOf").is_some() || schema.get("oneOf").is_some() {
@@ -148,6 +151,9 @@ impl<'a> Checker<'a> {
             .get("additionalProperties")
             .or_else(|| schema["patternProperties"].as_object().and_then(|p| p.values().next()));
         for (key, value) in entries {
+            if self.found.len() >= MOST {
+                return;
+            }
             let inside = place.inside(key);
             if let Some(property) = known.and_then(|k| k.get(&key.text)) {
                 self.value(value, property, &inside);

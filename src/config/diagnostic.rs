@@ -7,6 +7,9 @@ use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, T
 use serde::Serialize;
 use serde_json::{Value, json};
 
+/// No more problems of a file are told: nobody reads more, and each costs a look through the whole text.
+pub const MOST: usize = 200;
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -106,7 +109,7 @@ impl Report {
         }
     }
 
-    /// Everything for people: each problem with its line, and how many there are. Of very many the first ones.
+    /// Everything for people: each problem with its line, and how many there are. Of more than [`MOST`] the first ones.
     pub fn render(&self, width: usize, color: bool, unicode: bool) -> String {
         let theme = GraphicalTheme {
             characters: if unicode { ThemeCharacters::unicode() } else { ThemeCharacters::ascii() },
@@ -123,11 +126,8 @@ impl Report {
             .without_syntax_highlighting();
         let source = NamedSource::new(printable(&self.file), harmless(&self.text));
         let mut out = String::new();
-        // Nobody reads more, and each costs a look through the whole text.
-        const MOST: usize = 200;
-        for diagnostic in self.diagnostics.iter().take(MOST) {
-            let shown =
-                Shown { diagnostic, source: &source, length: self.text.len(), instead: self.instead_of_excerpt(diagnostic) };
+        for diagnostic in self.told() {
+            let shown = Shown { diagnostic, source: &source, report: self, instead: self.instead_of_excerpt(diagnostic) };
             if handler.render_report(&mut out, &shown).is_err() {
                 out.push_str(&printable(&diagnostic.message));
             }
@@ -141,24 +141,52 @@ impl Report {
         out
     }
 
+    /// What is marked of a place: of very many lines the first.
+    fn shown(&self, span: &Range<usize>) -> Range<usize> {
+        const LINES: usize = 12;
+        // A span outside the text would cost the whole excerpt.
+        let start = span.start.min(self.text.len());
+        let end = span.end.clamp(start, self.text.len());
+        match self.text.get(start..end).map(|covered| covered.match_indices('\n')) {
+            Some(mut ends) => match (ends.next(), ends.nth(LINES)) {
+                (Some((first, _)), Some(_)) => start..start + first,
+                _ => start..end,
+            },
+            None => start..start,
+        }
+    }
+
+    /// What is told of the problems: of very many errors rather than warnings.
+    fn told(&self) -> Vec<&Diagnostic> {
+        let mut all: Vec<&Diagnostic> = self.diagnostics.iter().collect();
+        if all.len() > MOST {
+            all.sort_by_key(|d| d.severity);
+            all.truncate(MOST);
+        }
+        all
+    }
+
     /// The place in words, where an excerpt would show a line that nobody can read: the whole file on one line, say.
     fn instead_of_excerpt(&self, diagnostic: &Diagnostic) -> Option<String> {
         const LONGEST: usize = 500;
         let long = |offset: usize| {
             let (before, after) = self.text.split_at_checked(offset.min(self.text.len())).unwrap_or(("", ""));
-            let start = before.rfind('\n').map_or(before.len(), |at| before.len() - at);
-            start + after.find('\n').unwrap_or(after.len()) > LONGEST
+            // The lines around it are shown too.
+            let here = before.rsplit('\n').next().map_or(0, str::len) + after.split('\n').next().map_or(0, str::len);
+            let above = before.rsplit('\n').nth(1).map_or(0, str::len);
+            let below = after.split('\n').nth(1).map_or(0, str::len);
+            here.max(above).max(below) > LONGEST
         };
         let (line, column) = self.position(diagnostic.span().start);
-        let any = diagnostic.labels.iter().any(|(span, _)| long(span.start));
+        let any = diagnostic.labels.iter().any(|(span, _)| long(span.start) || long(self.shown(span).end));
         any.then(|| format!("{}:{line}:{column}", printable(&self.file)))
     }
 
-    /// Everything for programs. Lines and columns count from 1, columns in characters.
+    /// Everything for programs. Lines and columns count from 1, columns in characters. Of more than [`MOST`] the first ones.
     pub fn to_json(&self) -> Value {
         let diagnostics: Vec<Value> = self
-            .diagnostics
-            .iter()
+            .told()
+            .into_iter()
             .map(|d| {
                 let labels: Vec<Value> = d
                     .labels
@@ -191,7 +219,7 @@ impl Report {
 struct Shown<'a> {
     diagnostic: &'a Diagnostic,
     source: &'a NamedSource<String>,
-    length: usize,
+    report: &'a Report,
     instead: Option<String>,
 }
 
@@ -234,11 +262,10 @@ impl miette::Diagnostic for Shown<'_> {
         if self.instead.is_some() {
             return None;
         }
-        let length = self.length;
+        let report = self.report;
         Some(Box::new(self.diagnostic.labels.iter().enumerate().map(move |(i, (span, text))| {
-            // A span outside the text would cost the whole excerpt.
-            let start = span.start.min(length);
-            let len = span.end.clamp(start, length) - start;
+            let span = report.shown(span);
+            let (start, len) = (span.start, span.len());
             let text = (!text.is_empty()).then(|| printable(text));
             if i == 0 {
                 LabeledSpan::new_primary_with_span(text, (start, len))

@@ -3,12 +3,17 @@
 //! Maps are merged key by key, everything else is replaced, `null` removes a key. Places survive:
 //! a problem in a value that the environment gives is shown where the environment gives it.
 
+use std::collections::{HashMap, HashSet};
+
 use super::diagnostic::Diagnostic;
 use super::suggest;
 use super::yaml::{Node, NodeValue};
 
 /// What an environment is called when none was chosen.
 pub const DEFAULT: &str = "default";
+
+/// A file may have so many: each is a whole stack to look at.
+pub const MOST: usize = 100;
 
 /// The names of the file's environments, in its order.
 pub fn names(file: &Node) -> Vec<&str> {
@@ -50,11 +55,13 @@ pub fn overlaid(file: &Node, env: Option<&str>) -> Result<Node, Diagnostic> {
 fn overlay_onto(base: &mut Node, overlay: &Node) {
     // `staging:` with nothing after it changes nothing.
     let (NodeValue::Map(entries), NodeValue::Map(changes)) = (&mut base.value, &overlay.value) else { return };
+    let known: HashMap<String, usize> = entries.iter().enumerate().map(|(at, (key, _))| (key.text.clone(), at)).collect();
+    let mut removed = HashSet::new();
+    // No key is in one map twice, so each is looked up among those that were there before.
     for (key, change) in changes {
-        let at = entries.iter().position(|(k, _)| k.text == key.text);
-        match (&change.value, at) {
+        match (&change.value, known.get(&key.text).copied()) {
             (NodeValue::Null, Some(at)) => {
-                entries.remove(at);
+                removed.insert(at);
             }
             (NodeValue::Null, None) => {}
             (NodeValue::Map(_), Some(at)) if matches!(entries[at].1.value, NodeValue::Map(_)) => {
@@ -64,6 +71,8 @@ fn overlay_onto(base: &mut Node, overlay: &Node) {
             (_, None) => entries.push((key.clone(), without_nulls(change))),
         }
     }
+    let mut at = 0..;
+    entries.retain(|_| at.next().is_none_or(|at| !removed.contains(&at)));
 }
 
 /// A `null` that removes something which was never there.

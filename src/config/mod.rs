@@ -90,7 +90,7 @@ impl Loaded {
 /// Reads a file for one environment; without a name as it stands. `schema` is what [`schema()`] wrote.
 ///
 /// # Errors
-/// Every problem of the file at once, warnings too. With any error nothing is loaded.
+/// Every problem of the file at once, warnings too; of very many the first ones. With any error nothing is loaded.
 pub fn load(path_shown: &str, text: &str, env: Option<&str>, schema: &Value) -> Result<Loaded, Report> {
     // Byte offsets are those of the text without the mark that some editors put at its beginning.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -119,7 +119,12 @@ pub fn validate_all(path_shown: &str, text: &str, schema: &Value) -> Report {
     let problems = |env: Option<&str>| load(path_shown, text, env, schema).map_or_else(|report| report, |loaded| loaded.warnings);
     let mut all = problems(None);
     let Ok(file) = yaml::parse(&all.text) else { return all };
-    for env in environment::names(&file) {
+    let names = environment::names(&file);
+    // Of too many none is looked at; that there are too many has been said.
+    for env in names.iter().copied().filter(|_| names.len() <= environment::MOST) {
+        if all.diagnostics.iter().filter(|d| d.severity == Severity::Error).count() >= diagnostic::MOST {
+            break;
+        }
         for diagnostic in problems(Some(env)).diagnostics {
             let known = all.diagnostics.iter().any(|d| d.code == diagnostic.code && d.labels == diagnostic.labels);
             if !known {
@@ -157,6 +162,10 @@ fn read(text: &str, env: &str, schema: &Value, found: &mut Vec<Diagnostic>) -> O
         file.get("environments").and_then(|e| e.entries().iter().find(|(k, _)| k.text == environment::DEFAULT))
     {
         found.push(validate::reserved_environment().label(key.span.clone(), "taken"));
+    }
+    if let Some((key, _)) = file.get("environments").and_then(|e| e.entries().get(environment::MOST)) {
+        let message = format!("there are more than {} environments", environment::MOST);
+        found.push(Diagnostic::error("out-of-range", message).label(key.span.clone(), "one too many"));
     }
     let merged = match environment::overlaid(&file, Some(env)) {
         Ok(merged) => merged,

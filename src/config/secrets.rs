@@ -3,9 +3,10 @@
 //!
 //! Found by what they are called, where containers get their variables, and by what they look like, everywhere.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, MOST};
 use super::yaml::{Node, NodeValue};
 
 /// Words in the names of secrets.
@@ -77,9 +78,16 @@ pub(super) fn places_in(text: &str) -> Vec<Range<usize>> {
 
 /// The text with those places made unreadable, and not a byte longer or shorter.
 pub(super) fn hide(text: &str, places: &[Range<usize>]) -> String {
-    let hidden = |at: usize| places.iter().any(|place| place.contains(&at));
+    let mut places: Vec<&Range<usize>> = places.iter().collect();
+    places.sort_by_key(|place| place.start);
+    let mut places = places.into_iter().peekable();
+    // Where the places that have begun end.
+    let mut until = 0;
     text.char_indices().fold(String::with_capacity(text.len()), |mut out, (at, c)| {
-        if hidden(at) && c != '\n' {
+        while let Some(place) = places.next_if(|place| place.start <= at) {
+            until = until.max(place.end);
+        }
+        if at < until && c != '\n' {
             out.extend(std::iter::repeat_n('*', c.len_utf8()))
         } else {
             out.push(c)
@@ -92,6 +100,7 @@ pub(super) fn hide(text: &str, places: &[Range<usize>]) -> String {
 struct Found {
     problems: Vec<Diagnostic>,
     places: Vec<Range<usize>>,
+    known: HashSet<Range<usize>>,
 }
 
 impl Found {
@@ -110,7 +119,11 @@ impl Found {
             }
             NodeValue::Text(text) if is_one(text) || variables && name.is_some_and(|name| is_called_one(name, text)) => {
                 // What an alias brings a second time is one problem.
-                if self.places.contains(&node.span) {
+                if !self.known.insert(node.span.clone()) {
+                    return;
+                }
+                self.places.push(node.span.clone());
+                if self.problems.len() >= MOST {
                     return;
                 }
                 let name = name.unwrap_or("this");
@@ -119,7 +132,6 @@ impl Found {
                         .label(node.span.clone(), "not shown")
                         .help(format!("keep it in Secrets Manager or Parameter Store and name it: `secrets: {{ {name}: arn:aws:secretsmanager:… }}`")),
                 );
-                self.places.push(node.span.clone());
             }
             _ => {}
         }

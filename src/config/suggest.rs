@@ -2,6 +2,10 @@
 
 /// The known word that was most likely meant, if one is near enough to say so.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // No word that is known here is nearly as long, and the distance costs time and memory with the length.
+    if word.len() > 200 {
+        return None;
+    }
     let lower = word.to_lowercase();
     let allowed = (word.chars().count() / 3).clamp(1, 3);
     known

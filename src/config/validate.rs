@@ -13,7 +13,7 @@ mod tests;
 
 pub(super) use limits::reserved_environment;
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, MOST, Severity};
 use super::environment;
 use super::suggest;
 use super::types::{Nat, Stack, Zones};
@@ -22,7 +22,7 @@ use super::yaml::Node;
 
 /// Checks one environment's file. `file` is the tree that `stack` was read from; the places come from it.
 pub fn validate(stack: &Stack, file: &Node, env: &str) -> Vec<Diagnostic> {
-    let mut checks = Checks { stack, file, prefix: prefix(stack, env), found: Vec::new() };
+    let mut checks = Checks { stack, file, prefix: prefix(stack, env), found: Vec::new(), left_out: false };
     checks.tags();
     checks.network();
     checks.load_balancer();
@@ -48,11 +48,22 @@ struct Checks<'a> {
     file: &'a Node,
     prefix: String,
     found: Vec<Diagnostic>,
+    /// The last problem was one too many.
+    left_out: bool,
 }
 
 impl Checks<'_> {
+    /// Whether nobody would read one more.
+    fn is_enough(&mut self, severity: Severity) -> bool {
+        self.left_out = self.found.iter().filter(|d| d.severity == severity).count() >= MOST;
+        self.left_out
+    }
+
     /// Adds a problem with the value at a path.
     fn at(&mut self, path: &str, label: &str, diagnostic: Diagnostic) {
+        if self.is_enough(diagnostic.severity) {
+            return;
+        }
         self.found.push(match self.file.find(path).span {
             Some(span) => diagnostic.label(span, label),
             None => diagnostic,
@@ -61,6 +72,9 @@ impl Checks<'_> {
 
     /// Adds a problem with the key at a path.
     fn at_key(&mut self, path: &str, label: &str, diagnostic: Diagnostic) {
+        if self.is_enough(diagnostic.severity) {
+            return;
+        }
         let (parent, name) = path.rsplit_once('.').unwrap_or(("", path));
         let parent = if parent.is_empty() { Some(self.file) } else { self.file.node(parent) };
         let key = parent.and_then(|p| p.entries().iter().find(|(k, _)| k.text == name)).map(|(k, _)| k.span.clone());

@@ -12,12 +12,12 @@ use serde_json::{Number, Value};
 use serde_saphyr::options::{DuplicateKeyPolicy, NonFiniteFloatPolicy};
 use serde_saphyr::{Location, Spanned};
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, MOST};
 
 /// How deep maps and lists may lie in one another. The stack file's own types need about ten.
 const MAX_DEPTH: usize = 40;
 /// How many values a file may have, aliases expanded.
-const MAX_NODES: usize = 100_000;
+const MAX_NODES: usize = 30_000;
 
 /// A value and its place in the file.
 #[derive(Clone, Debug, PartialEq)]
@@ -200,6 +200,7 @@ fn duplicates(node: &Node, found: &mut Vec<Diagnostic>) {
                     None => {
                         first.insert(key.text.as_str(), key);
                     }
+                    Some(_) if found.len() >= MOST => return,
                     Some(before) => found.push(
                         Diagnostic::error("duplicate-key", format!("`{}` is there twice", key.text))
                             .label(key.span.clone(), "again here")

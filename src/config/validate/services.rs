@@ -33,6 +33,9 @@ pub(super) fn services(checks: &mut Checks<'_>) {
 
 /// Points the last problem at a second place.
 pub(super) fn second_place(checks: &mut Checks<'_>, path: &str, label: &str) {
+    if checks.left_out {
+        return;
+    }
     let span = checks.file.find(path).span;
     if let (Some(last), Some(span)) = (checks.found.last_mut(), span) {
         last.labels.push((span, label.to_owned()));
