@@ -6,24 +6,27 @@
 //! `cargo test --test it faults` does a little of it. `STACK_FAULTS=20 cargo test --test it faults -- --nocapture` has that
 //! many percent of all calls of the reference stacks go wrong; `STACK_SEED=N` repeats a run's choices.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::published;
 use crate::kills::{DESTROY, FILES, kinds};
 use crate::lifecycle::{STACK, Subject};
+use crate::support::aws::LocalAws;
 use crate::support::faults::{Rough, Seen, seed};
 
 /// How often a command is run until it is through. The end says "run the same command again", and that is tested too.
 const RUNS: usize = 4;
 
-/// Brings a stack up, changes it and takes it down while `percent` of all calls go wrong. How often which fault was.
-fn endures(text: &str, name: &str, percent: usize, oldest: Duration) -> Seen {
+/// Brings a stack up, changes it and takes it down while `percent` of all calls go wrong, on an AWS that takes `scale` of its
+/// time. How often which fault was.
+fn endures(aws: &LocalAws, scale: f64, text: &str, name: &str, percent: usize, oldest: Duration) -> Seen {
     let seed = seed();
     let edited = text.replacen("count: 2", "count: 3", 1).replacen("max: 6", "max: 9", 1);
-    let calm = Subject::new(text);
+    let calm = Subject::on(aws, text);
     let [before, after] = [text, edited.as_str()].map(|text| {
         calm.place.file("s.yaml", text);
         calm.place.stack(&["apply", "s.yaml", "--yes"]).ok();
@@ -31,7 +34,10 @@ fn endures(text: &str, name: &str, percent: usize, oldest: Duration) -> Seen {
     });
     calm.place.stack(DESTROY).ok();
 
-    let s = Subject::new(text);
+    if scale > 0.0 {
+        aws.time_scale(scale);
+    }
+    let s = Subject::on(aws, text);
     let faults = Arc::new(Rough::new(percent, seed, oldest));
     let rough = || {
         let faults = faults.clone();
@@ -65,12 +71,16 @@ fn endures(text: &str, name: &str, percent: usize, oldest: Duration) -> Seen {
     s.proxy.pass();
     assert_eq!(s.account.inventory(name, "default"), json!({}), "{name} at {percent} %, seed {seed}");
     let seen = faults.seen();
-    println!("{name} at {percent} %, seed {seed}: apply, edit and destroy took {runs:?} runs; {seen:?}");
+    if scale > 0.0 {
+        aws.time_scale(0.0);
+    }
+    println!("{name} at {percent} %, AWS's times by {scale}, seed {seed}: apply, edit and destroy took {runs:?} runs; {seen:?}");
     seen
 }
 
 #[test]
 fn a_stack_comes_up_changes_and_goes_while_calls_go_wrong() {
+    let aws = LocalAws::shared();
     let seen = match std::env::var("STACK_FAULTS") {
         Ok(percent) => {
             let percent = percent.parse().expect("STACK_FAULTS is a number of percent");
@@ -78,15 +88,95 @@ fn a_stack_comes_up_changes_and_goes_while_calls_go_wrong() {
             for file in FILES {
                 let text = std::fs::read_to_string(published(file)).unwrap();
                 let name = text.lines().find_map(|line| line.strip_prefix("stack: ")).unwrap().trim().to_owned();
-                for (what, n) in endures(&text, &name, percent, Duration::from_secs(5)) {
+                for (what, n) in endures(aws, 0.0, &text, &name, percent, Duration::from_secs(5)) {
                     *seen.entry(what).or_default() += n;
                 }
             }
             seen
         }
-        Err(_) => endures(STACK, "shop", 5, Duration::from_millis(1500)),
+        Err(_) => endures(aws, 0.0, STACK, "shop", 5, Duration::from_millis(1500)),
     };
     let all: usize = seen.values().sum();
     println!("{all} faults: nothing lost, nothing twice, nothing left");
     assert!(all > 5, "{seen:?}");
+}
+
+/// What takes its time on AWS, and goes through states.
+const SLOW: &str = r#"
+stack: slow
+region: us-east-1
+network: { zones: 2, nat: single }
+services:
+  web: { image: "nginx:1.27", port: 80, count: 2, routes: ["/*"], uses: [databases.main, caches.sessions] }
+databases:
+  main: { engine: postgres, version: "16", class: db.t4g.micro, storage: 20GiB, backups: 7d }
+caches:
+  sessions: { engine: valkey, node: cache.t4g.small, replicas: 1 }
+cdn: {}
+"#;
+
+/// The order in which AWS goes through the states of each kind; what comes after a word has more words in it.
+const STATES: &[(&str, &str, &[&str])] = &[
+    ("rds.instance/main", "create", &["creating", "backing-up"]),
+    ("elasticache.replication_group/sessions", "create", &["creating"]),
+    ("ec2.nat_gateway/a", "create", &["pending"]),
+    ("elbv2.load_balancer/main", "create", &["provisioning"]),
+    ("cloudfront.distribution/main", "create", &["InProgress"]),
+    ("rds.instance/main", "delete", &["deleting"]),
+    ("elasticache.replication_group/sessions", "delete", &["deleting"]),
+    ("ec2.nat_gateway/a", "delete", &["deleting"]),
+    ("cloudfront.distribution/main", "delete", &["switching off"]),
+];
+
+/// What AWS said of each object, each word once until another came; and why something was tried again.
+fn told(lines: &str) -> (BTreeMap<(String, String), Vec<String>>, Vec<String>) {
+    let (mut states, mut again) = (BTreeMap::<_, Vec<String>>::new(), Vec::new());
+    for event in lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+        let text = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
+        match event["event"].as_str() {
+            Some("status") => {
+                let said: &mut Vec<String> = states.entry((text("key"), text("verb"))).or_default();
+                if said.last() != Some(&text("status")) {
+                    said.push(text("status"));
+                }
+            }
+            Some("retrying") => again.push(format!("{} {}", text("key"), text("why"))),
+            _ => {}
+        }
+    }
+    (states, again)
+}
+
+/// On a server of its own, whose time is this test's.
+#[test]
+fn aws_takes_its_time_and_goes_through_its_states_and_calls_go_wrong() {
+    let aws = LocalAws::start();
+    let s = Subject::on(&aws, SLOW);
+    aws.time_scale(0.005);
+    let up = s.place.stack(&["apply", "s.yaml", "--yes", "--json"]).ok();
+    let mut arguments = DESTROY.to_vec();
+    arguments.push("--json");
+    let down = s.place.stack(&arguments).ok();
+    let ((mut states, _), (more, again)) = (told(&up.stdout), told(&down.stdout));
+    states.extend(more);
+    for (key, verb, order) in STATES {
+        let said = states.get(&((*key).to_owned(), (*verb).to_owned())).unwrap_or_else(|| panic!("{key} {verb}: {states:#?}"));
+        // Nothing of it twice, nothing before its turn.
+        let at: Vec<Option<usize>> = order.iter().map(|word| said.iter().position(|s| s.starts_with(word))).collect();
+        assert!(at.iter().all(Option::is_some) && at.is_sorted(), "{key} {verb}: {said:?}");
+        assert!(order.iter().all(|word| said.iter().filter(|s| s.starts_with(word)).count() == 1), "{key} {verb}: {said:?}");
+    }
+    // The balancer is gone, and its interfaces are not: AWS says so until they are.
+    let dependents: Vec<&String> = again.iter().filter(|why| why.contains("DependencyViolation")).collect();
+    assert!(!dependents.is_empty(), "{again:#?}");
+    println!("{} deletions were refused for a while because of what had just been deleted", dependents.len());
+    assert_eq!(s.account.inventory("slow", "default"), json!({}));
+
+    aws.time_scale(0.0);
+    let (percent, scale) = match std::env::var("STACK_FAULTS") {
+        Ok(percent) => (percent.parse().expect("STACK_FAULTS is a number of percent"), 0.01),
+        Err(_) => (5, 0.004),
+    };
+    let seen = endures(&aws, scale, SLOW, "slow", percent, Duration::from_secs(5));
+    assert!(seen.values().sum::<usize>() > 5, "{seen:?}");
 }
