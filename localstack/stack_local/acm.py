@@ -12,11 +12,15 @@ from moto.route53.models import route53_backends
 from stack_local import cloudfront, elbv2
 from stack_local.clock import clock
 from stack_local.core import Call, Operations, fault
+from stack_local.outcomes import outcomes
 
 operations = Operations("acm")
 
 # When the proof was first seen, by certificate.
 _proven: dict[str, object] = {}
+# Why those that are still looked at will not be issued, and why those that were not were not.
+_fates: dict[str, str] = {}
+_refused: dict[str, str] = {}
 
 
 def _rooted(name: str) -> str:
@@ -46,6 +50,9 @@ def settle(call: Call) -> None:
         if not all(_written(call.account, record["Name"], record["Value"]) for record in records):
             _proven.pop(certificate.arn, None)
         elif _proven.setdefault(certificate.arn, clock.timer("acm.issue")).done():
+            if fate := _fates.pop(certificate.arn, None):
+                certificate.status, _refused[certificate.arn] = "FAILED", fate
+                continue
             certificate.status = "ISSUED"
 
 
@@ -54,7 +61,10 @@ def request(call: Call) -> dict:
     answer = call.stock()
     # The first look sees it pending at any speed, the next one issued.
     certificate = acm_backends[call.account][call.region]._certificates[answer["CertificateArn"]]
-    certificate.status = "PENDING_VALIDATION"
+    if certificate.status != "FAILED":
+        certificate.status = "PENDING_VALIDATION"
+        if certificate.arn not in _fates and (fate := outcomes.take(call.account, "acm.certificate")):
+            _fates[certificate.arn] = fate
     return answer
 
 
@@ -78,4 +88,6 @@ def describe(call: Call) -> dict:
     arn = call["CertificateArn"]
     used = elbv2.uses_certificate(call.account, call.region, arn) + cloudfront.uses_certificate(call.account, arn)
     answer["Certificate"]["InUseBy"] = used
+    if arn in _refused:
+        answer["Certificate"]["FailureReason"] = _refused[arn]
     return answer

@@ -19,6 +19,7 @@ SECONDS = {
     "ecs.crash": 10,  # between a task that stops by itself and the next attempt
     "rds.create": 420,
     "rds.create-multi-az": 1050,
+    "rds.back-up": 90,  # the first backup, after a database with backups was created
     "rds.modify": 240,
     "rds.delete": 300,
     "rds.snapshot": 180,

@@ -1,4 +1,4 @@
-"""What can be asked of the local AWS that AWS itself has no word for: its speed and its quotas."""
+"""What can be asked of the local AWS that AWS itself has no word for: its speed, its quotas, and what is to fail."""
 
 import json
 
@@ -6,6 +6,8 @@ from localstack.http import Request, Response
 from localstack.runtime import hooks
 
 from stack_local.clock import clock, parse_scale
+from stack_local.outcomes import outcomes
+from stack_local.pages import serve_pages
 from stack_local.quotas import quotas
 
 
@@ -27,9 +29,21 @@ def quotas_in_force(request: Request, **_) -> Response:
     return Response(json.dumps(quotas.most), mimetype="application/json")
 
 
+def outcomes_to_come(request: Request, **_) -> Response:
+    if request.method == "POST":
+        try:
+            outcomes.change(json.loads(request.get_data()))
+        except (ValueError, TypeError) as error:
+            expected = 'expected {"account": "000000000000", "rds.instance": "incompatible-network", "times": 1}'
+            return Response(json.dumps({"message": f"{expected}: {error}"}), status=400, mimetype="application/json")
+    return Response(json.dumps(outcomes.shown()), mimetype="application/json")
+
+
 @hooks.on_infra_start()
 def add_routes():
     from localstack.services.edge import ROUTER
 
     ROUTER.add("/_stack/time-scale", time_scale, methods=["GET", "POST"])
     ROUTER.add("/_stack/quotas", quotas_in_force, methods=["GET", "POST"])
+    ROUTER.add("/_stack/outcomes", outcomes_to_come, methods=["GET", "POST"])
+    serve_pages()

@@ -5,6 +5,7 @@ import itertools
 from stack_local import interfaces
 from stack_local.clock import LISTED_AFTERWARDS, clock
 from stack_local.core import Call, Operations, Store, Tokens, fault, now, pairs
+from stack_local.outcomes import outcomes
 from stack_local.quotas import quotas
 from stack_local.settling import settle_all, settles
 
@@ -242,6 +243,13 @@ class _Gateway:
         self.deleted_at = None
 
 
+_WHY_GATEWAYS_FAIL = {
+    "InsufficientFreeAddressesInSubnet": "Subnet has insufficient free addresses to create this NAT gateway",
+    "InternalError": "Network interface was created, but there was an internal error; please try again",
+    "InvalidSubnetID.NotFound": "The specified subnet {subnet} does not exist",
+}
+
+
 @operations.on("CreateNatGateway")
 def create_nat_gateway(call: Call) -> dict:
     state = _state.of(call)
@@ -275,6 +283,8 @@ def create_nat_gateway(call: Call) -> dict:
     made = _Gateway("pending", clock.timer("nat.create"))
     if public and not any(g.vpc and g.vpc.id == subnet.vpc_id for g in ec2.internet_gateways.values()):
         made = _Gateway("pending", clock.timer("nat.create"), ("Gateway.NotAttached", f"Network {subnet.vpc_id} has no Internet gateway attached"))
+    if code := outcomes.take(call.account, "ec2.nat_gateway"):
+        made.failure = (code, _WHY_GATEWAYS_FAIL[code].format(subnet=subnet.id))
     state.gateways[gateway_id] = made
     gateway.state = "pending"
     state.tokens.remember("CreateNatGateway", call.request, "ClientToken", gateway_id)

@@ -10,6 +10,7 @@ from stack_local.core import Call, fault, hex_id, now, pairs
 from stack_local.elasticache_groups import check_family, family_of, numbers, subnet_group, version_of
 from stack_local.elasticache_replication import member
 from stack_local.elasticache_state import Cache, check_security_groups, check_windows, clash, operations, paged, place, store, wrong, zone_of
+from stack_local.outcomes import outcomes
 
 _TLS_SINCE = [1, 6, 12]
 
@@ -54,7 +55,8 @@ def _shown(call: Call, cluster: Cluster, with_nodes: bool = True) -> dict:
         "CacheSubnetGroupName": settings["subnets"] or "default",
     }
     dns = f"{cluster.name}.{settings['suffix']}"
-    if status != "creating":
+    serves = status != "creating" and not cluster.failed
+    if serves:
         view["ConfigurationEndpoint"] = {"Address": f"{dns}.cfg.use1.cache.amazonaws.com", "Port": settings["port"]}
     if with_nodes:
         view["CacheNodes"] = [
@@ -65,7 +67,7 @@ def _shown(call: Call, cluster: Cluster, with_nodes: bool = True) -> dict:
                 "ParameterGroupStatus": "in-sync",
                 "CustomerAvailabilityZone": zone_of(call, cluster, number),
             }
-            | ({"Endpoint": {"Address": f"{dns}.{node}.use1.cache.amazonaws.com", "Port": settings["port"]}} if status != "creating" else {})
+            | ({"Endpoint": {"Address": f"{dns}.{node}.use1.cache.amazonaws.com", "Port": settings["port"]}} if serves else {})
             for number, node in enumerate(cluster.ids)
         ]
     return view
@@ -127,6 +129,7 @@ def create_cache_cluster(call: Call) -> dict:
         "placed": [],
     }
     cluster = state.clusters[name] = Cluster(view, settings, nodes)
+    cluster.fate = outcomes.take(call.account, "elasticache.cluster")
     place(call, cluster)
     state.tags[view["ARN"]] = pairs(call.get("Tags"))
     return {"CacheCluster": _shown(call, cluster, with_nodes=False)}
@@ -209,7 +212,7 @@ def delete_cache_cluster(call: Call) -> dict:
     cluster = _cluster(call, call["CacheClusterId"])
     if cluster is None:
         return call.stock()
-    if cluster.status != "available":
+    if cluster.status != "available" and not cluster.failed:
         raise fault("InvalidCacheClusterState", f"Cache cluster {cluster.name} is not in a valid state to be deleted, it is {cluster.status}.")
     if call.get("FinalSnapshotIdentifier"):
         raise clash("Snapshots are not supported by Memcached.")

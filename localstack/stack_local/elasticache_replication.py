@@ -8,6 +8,7 @@ from stack_local.core import Call, fault, hex_id, now, pairs
 from stack_local.elasticache_groups import check_family, family_of, numbers, subnet_group, version_of
 from stack_local.elasticache_snapshots import take
 from stack_local.elasticache_state import Cache, check_security_groups, check_windows, clash, operations, paged, place, store, wrong, zone_of
+from stack_local.outcomes import outcomes
 
 
 class Group(Cache):
@@ -42,7 +43,7 @@ def _shown(group: Group) -> dict:
     view, settings = copy.deepcopy(group.view), group.settings
     view |= {"Status": group.status, "MemberClusters": group.members, "CacheNodeType": settings["node"], "Engine": settings["engine"], "SnapshottingClusterId": group.members[-1]}
     view["PendingModifiedValues"] = {}
-    if group.status != "creating":
+    if group.status != "creating" and not group.failed:
         port, dns = settings["port"], f"{group.name}.{settings['suffix']}.ng.0001.use1.cache.amazonaws.com"
         tls = "master." if view["TransitEncryptionEnabled"] else ""
         nodes = [
@@ -139,7 +140,7 @@ def create_replication_group(call: Call) -> dict:
         "placed": [],
     }
     group = state.groups[name] = Group(view, settings)
-    group.nodes = nodes
+    group.nodes, group.fate = nodes, outcomes.take(call.account, "elasticache.replication_group")
     place(call, group)
     for tagged in group.arns:
         state.tags[tagged] = pairs(call.get("Tags"))
@@ -245,6 +246,8 @@ def delete_replication_group(call: Call) -> dict:
     group = _group(call, call["ReplicationGroupId"])
     if group.status not in ("available", "create-failed"):
         raise fault("InvalidReplicationGroupState", f"Replication group {group.name} has status {group.status} which is not valid for deletion.")
+    if call.get("FinalSnapshotIdentifier") and group.failed:
+        raise fault("InvalidReplicationGroupState", f"Replication group {group.name} has status {group.status} which is not valid for a final snapshot.")
     if call.get("FinalSnapshotIdentifier"):
         take(call, group, call["FinalSnapshotIdentifier"], "manual")
     group.begin("deleting", "elasticache.delete")

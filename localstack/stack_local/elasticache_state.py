@@ -16,11 +16,13 @@ class Cache:
     """A replication group or a Memcached cluster: what AWS answers about it, and what is still to come."""
 
     kind = ""
+    failed = False
 
     def __init__(self, view: dict, settings: dict):
         self.view, self.settings = view, settings
         self.status, self.timer = "creating", clock.timer("elasticache.create")
         self.nodes = 1
+        self.fate: str | None = None  # how its creation ends, when not well
         self.later: list[Callable[[], None]] = []  # what becomes true when AWS is done
         self.pending: dict = {}  # what it is going to be, as AWS says it
 
@@ -37,6 +39,10 @@ class Cache:
         self.status, self.timer = status, clock.timer(kind)
 
     def end(self) -> None:
+        if self.fate:
+            self.status, self.timer, self.fate = self.fate, None, None
+            self.failed = True
+            return
         self.status, self.timer = "available", None
         for change in self.later:
             change()

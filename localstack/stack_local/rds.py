@@ -8,6 +8,7 @@ from moto.rds.models import MasterUserSecret, rds_backends
 from stack_local import interfaces, rds_snapshots, service_roles
 from stack_local.clock import clock
 from stack_local.core import Call, fault
+from stack_local.outcomes import outcomes
 from stack_local.rds_state import operations
 from stack_local.rds_state import state as _state
 from stack_local.settling import settles
@@ -60,6 +61,13 @@ def _settle(account: str, region: str) -> None:
         if not timer.done():
             continue
         del state.under_way[name]
+        if fate := state.fates.pop(name, None):
+            if status == "creating":
+                state.failed[name] = fate
+        elif status == "creating" and getattr(backend.databases.get(name), "backup_retention_period", 0):
+            backup = clock.timer("rds.back-up")
+            if not backup.done():
+                state.under_way[name] = ("backing-up", backup)
         if status == "deleting":
             database = backend.databases.get(name)
             if database is not None:
@@ -67,15 +75,17 @@ def _settle(account: str, region: str) -> None:
                 database.deletion_protection = False
                 backend.delete_db_instance(name, skip_final_snapshot=True)
             state.pending.pop(name, None)
+            state.failed.pop(name, None)
 
 
 def _shown(call: Call, view: dict) -> dict:
     state, name = _state.of(call), view["DBInstanceIdentifier"]
-    status, _ = state.under_way.get(name, (None, None))
+    status, _ = state.under_way.get(name, (state.failed.get(name), None))
     if status:
         view["DBInstanceStatus"] = status
-        if status == "creating":
+        if status == "creating" or name in state.failed:
             view.pop("Endpoint", None)
+            view.pop("InstanceCreateTime", None)  # it is not created yet, and perhaps never will be
     view["PendingModifiedValues"] = dict(state.pending.get(name, {}))
     return view
 
@@ -133,6 +143,8 @@ def create_db_instance(call: Call) -> dict:
     _state.of(call).under_way[name] = ("creating", clock.timer("rds.create-multi-az" if call.get("MultiAZ") else "rds.create"))
     view = _shown(call, answer["DBInstance"])
     view["DBInstanceStatus"] = "creating"
+    if fate := outcomes.take(call.account, "rds.instance"):
+        _state.of(call).fates[name] = fate
     return answer
 
 
@@ -141,7 +153,7 @@ def _check_source(call: Call) -> None:
     source = _instance(call, name)
     if source is None:
         raise fault("DBInstanceNotFound", f"DBInstance {name} not found.", 404)
-    if name in _state.of(call).under_way:
+    if name in _state.of(call).under_way or name in _state.of(call).failed:
         raise _bad_state(name)
     if not source.backup_retention_period:
         raise fault("InvalidDBInstanceState", "Automated backups are not enabled for this database instance. To enable automated backups, use ModifyDBInstance to set the backup retention period to a non-zero value.")
@@ -184,7 +196,8 @@ def modify_db_instance(call: Call) -> dict:
     database = _instance(call, name)
     if database is None:
         return call.stock()  # which says what AWS says
-    if name in state.under_way:
+    only_protection = not set(call.request) - {"DBInstanceIdentifier", "ApplyImmediately", "DeletionProtection"}
+    if name in state.under_way or name in state.failed and not only_protection:
         raise _bad_state(name)
     storage = call.get("AllocatedStorage")
     if storage is not None and storage < database.allocated_storage:
@@ -237,10 +250,13 @@ def delete_db_instance(call: Call) -> dict:
         raise fault("InvalidParameterCombination", "FinalDBSnapshotIdentifier can not be specified when deleting with SkipFinalSnapshot.")
     if final and database.is_replica:
         raise fault("InvalidParameterCombination", "FinalDBSnapshotIdentifier can not be specified when deleting a replica instance.")
+    if final and name in state.failed:
+        raise _bad_state(name, "cannot be snapshotted in its current state; it can only be deleted with SkipFinalSnapshot.")
     if final:
         if final in backend.database_snapshots:
             raise fault("DBSnapshotAlreadyExists", f"Cannot create the snapshot because a snapshot with the identifier {final} already exists.")
         backend.create_db_snapshot(name, final, snapshot_type="manual", tags=list(database.tags) if database.copy_tags_to_snapshot else None)
+    state.fates.pop(name, None)
     state.under_way[name] = ("deleting", clock.timer("rds.delete"))
     return {"DBInstance": {"DBInstanceIdentifier": name, "DBInstanceStatus": "deleting", "DBInstanceArn": database.arn, "Engine": database.engine, "DeletionProtection": False}}
 

@@ -9,6 +9,8 @@ class _State:
     def __init__(self):
         self.under_way: dict[str, tuple[str, object]] = {}  # instance: (status, timer)
         self.pending: dict[str, dict] = {}  # what waits for the maintenance window
+        self.fates: dict[str, str] = {}  # how those end that are being created and will fail
+        self.failed: dict[str, str] = {}  # the state of those that did
 
 
 state = Store(_State)

@@ -15,6 +15,7 @@ from moto.logs.models import logs_backends
 from stack_local import elbv2, interfaces
 from stack_local.clock import LISTED_AFTERWARDS, clock
 from stack_local.core import hex_id, now
+from stack_local.outcomes import outcomes
 
 
 @dataclass
@@ -369,6 +370,10 @@ def _replace(world: World, service: Service, primary: Deployment, tasks: list[Ta
         most = max(math.floor(desired * config["maximumPercent"] / 100), 1)
         count = min(desired - len(new), most - len(wanted))
         definition = world.definition(primary.definition)
+        if count > 0 and outcomes.take(world.account, "ecs.task"):
+            primary.retry = clock.timer("ecs.crash")
+            service.say("was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone.")
+            return False
         for _ in range(max(count, 0) if definition else 0):
             start_task(world, service.view["clusterArn"], definition, primary.config, f"service:{service.name}", primary.id)
             acted = True

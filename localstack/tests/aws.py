@@ -65,6 +65,10 @@ class Server:
         body = json.dumps({"scale": scale}).encode()
         urllib.request.urlopen(urllib.request.Request(f"{self.url}/_stack/time-scale", data=body, method="POST")).close()
 
+    def outcomes(self, account: str = "000000000000", **more) -> None:
+        body = json.dumps({"account": account} | {kind.replace("__", "."): how for kind, how in more.items()}).encode()
+        urllib.request.urlopen(urllib.request.Request(f"{self.url}/_stack/outcomes", data=body, method="POST")).close()
+
     def quotas(self, quotas) -> None:
         body = json.dumps(quotas).encode()
         urllib.request.urlopen(urllib.request.Request(f"{self.url}/_stack/quotas", data=body, method="POST")).close()

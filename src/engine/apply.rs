@@ -14,6 +14,7 @@ use super::diff::{Diff, diff};
 use super::error::{Class, Error, Result};
 use super::events::{Event, Reporter};
 use super::key::Key;
+use super::matching::identity;
 use super::pace::{Crowds, Pace, again};
 use super::plan::{Before, Item, Plan};
 use super::reference::{Ids, Need};
@@ -26,6 +27,8 @@ use super::snapshot::Seen;
 const NOT_YET: Duration = Duration::from_secs(150);
 /// How long something may stay in use by what is going away, or busy with an earlier change.
 const IN_USE: Duration = Duration::from_secs(15 * 60);
+/// How old an answer may be: so long, something that was just made may still seem to be the dead one before it.
+const OLD: Duration = Duration::from_secs(20);
 /// How many changes, one after the other, one object may need.
 const STEPS: u32 = 12;
 /// How many lost answers in a row are looked into.
@@ -345,14 +348,21 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
     }
 
     async fn create(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, desired: &Value) -> Result<Value, Halt> {
+        let after_create = || Diff::of_fields(desired, rules::fields(kind.rules(), What::AfterCreate));
         let mut ambiguous = 0;
-        let live = loop {
+        let (live, later) = loop {
             match self.patiently(job, || kind.create(job.cx, desired)).await {
                 // Whether it was done is to be seen, never to be guessed. It may be seen late, and "it exists" may be the answer
                 // to the SDK's own second try.
                 Err(Halt::Failed(e)) if matches!(e.class, Class::Ambiguous | Class::Exists) => {
-                    if let Some(seen) = self.look(kind, job.cx).await? {
-                        break seen.live;
+                    if let Some(seen) = self.look(kind, job.cx, desired).await? {
+                        self.surely(job, || kind.finish(job.cx, &seen.live)).await?;
+                        // What came by itself, or carries no name, need not be as it should.
+                        let differs = match seen.claim {
+                            Claim::Stray => self.with_ids(|ids| diff(kind.rules(), desired, &seen.fields, ids)),
+                            _ => after_create(),
+                        };
+                        break (seen.live, differs);
                     }
                     ambiguous += 1;
                     if ambiguous > AMBIGUOUS {
@@ -361,10 +371,9 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
                     self.retrying(job, &e);
                     self.sleep(Duration::from_millis(500 * u64::from(ambiguous))).await?;
                 }
-                other => break other?,
+                other => break (other?, after_create()),
             }
         };
-        let later = Diff::of_fields(desired, rules::fields(kind.rules(), What::AfterCreate));
         if later.is_empty() { Ok(live) } else { self.update(kind, job, desired, &live, &later).await }
     }
 
@@ -402,7 +411,7 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
                 job.tell(Progress::Idle(job.id));
                 self.await_ready(kind, job, resolved, &live).await?;
                 let gone = || Error::new(Class::Failed, "it went away while it was waited for");
-                let seen = self.look(kind, job.cx).await?.ok_or_else(gone)?;
+                let seen = self.look(kind, job.cx, resolved).await?.ok_or_else(gone)?;
                 (live, fields, state) = (seen.live, seen.fields, seen.state);
             }
             let mut todo = self.with_ids(|ids| diff(kind.rules(), desired, &fields, ids));
@@ -419,14 +428,18 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
         Ok(live)
     }
 
-    /// The object at hand, when it is there by now.
-    async fn look(&self, kind: &dyn Kind<C>, cx: &Cx<C>) -> Result<Option<Seen>> {
+    /// The object at hand, when it is there by now: by its name, or by what it is where AWS has no names.
+    async fn look(&self, kind: &dyn Kind<C>, cx: &Cx<C>, desired: &Value) -> Result<Option<Seen>> {
         let fresh = cx.fresh();
+        let wanted = self.with_ids(|ids| identity(kind, desired, ids));
         let seen = kind.observe(&fresh).await?;
         Ok(seen.into_iter().find_map(|o| {
-            let ours = o.claim == Claim::Ours(cx.key.name.clone()) && !matches!(o.state, Readiness::Gone | Readiness::Failed(_));
+            let named = o.claim == Claim::Ours(cx.key.name.clone());
+            let alike = || wanted.is_some() && self.with_ids(|ids| identity(kind, &o.fields, ids)) == wanted;
+            let ours = (named || o.claim == Claim::Stray && alike())
+                && !matches!(o.state, Readiness::Gone | Readiness::Failed(_));
             let seen = Seen { kind: cx.key.kind.clone(), claim: o.claim, live: o.live, fields: o.fields, state: o.state };
-            (ours && seen.generation() == cx.generation).then_some(seen)
+            (ours && (!named || seen.generation() == cx.generation)).then_some(seen)
         }))
     }
 
@@ -475,6 +488,7 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
             match kind.poll(job.cx, desired, live).await {
                 Ok(Readiness::Ready) => return Ok(()),
                 Ok(Readiness::Failed(why)) => return Err(Error::new(Class::Failed, why).into()),
+                Ok(Readiness::Gone) if pace.since.elapsed() < OLD => self.status(job, "not visible yet"),
                 Ok(Readiness::Gone) => return Err(Error::new(Class::Failed, "it went away while it was waited for").into()),
                 Ok(Readiness::Waiting { status, .. }) => self.status(job, &status),
                 Err(e) if e.class == Class::NotFound && pace.since.elapsed() < NOT_YET => self.status(job, "not visible yet"),

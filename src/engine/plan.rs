@@ -106,6 +106,9 @@ pub struct Item {
 /// The attribute of a live object that names what it leaves behind when it is deleted.
 pub const LAST_COPY: &str = "last_snapshot";
 
+/// The attribute of a live object of a kind that holds data which is true when AWS never got it to serve: there is nothing in it.
+pub const NEVER_SERVED: &str = "never_served";
+
 /// Everything that is to happen, in no particular order: the edges are the order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -214,7 +217,7 @@ impl Plan {
                 } else {
                     None
                 },
-                needs_consent: kind.holds_data() || is_protected(&seen.fields),
+                needs_consent: holds_data(kind.as_ref(), seen) || is_protected(&seen.fields),
                 last_copy: None,
                 carries_data: false,
                 generation: seen.generation(),
@@ -385,6 +388,11 @@ fn strip_generation(item: &mut Item) {
     }
 }
 
+/// Whether something would be lost with it.
+fn holds_data<C>(kind: &dyn Kind<C>, seen: &Seen) -> bool {
+    kind.holds_data() && seen.live.get(NEVER_SERVED) != Some(&Value::Bool(true))
+}
+
 /// Whether the user said that it goes only when it is named.
 fn is_protected(fields: &Value) -> bool {
     fields.get("tags").and_then(|tags| tags.get(TAG_PROTECT)).is_some_and(|value| value == "true")
@@ -486,7 +494,7 @@ fn compare<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, ids: &Ids) -> Item {
         item.reason = failed;
         let order = kind.replace_order(&item.changes);
         item.order = Some(order);
-        item.needs_consent = kind.holds_data() || is_protected(&seen.fields) || is_protected(&desired);
+        item.needs_consent = holds_data(kind, seen) || is_protected(&seen.fields) || is_protected(&desired);
         if order == Order::CreateFirst {
             item.carries_data = !matches!(seen.state, Readiness::Failed(_)) && kind.carries_data(&desired, &item.changes);
             item.generation += 1;

@@ -253,6 +253,12 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     /// Asks for the object's end.
     fn delete(cx: &Cx<Self::Cloud>, live: &Self::Live) -> impl Future<Output = Result<()>> + Send;
 
+    /// What `create` does after the call that makes the object, for kinds that do more: the object was found to be there after
+    /// the answer to that call was lost.
+    fn finish(_cx: &Cx<Self::Cloud>, _live: &Self::Live) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
     /// One look; the engine owns the clock.
     fn poll(&self, _cx: &Cx<Self::Cloud>, _live: &Self::Live) -> impl Future<Output = Result<Readiness>> + Send {
         async { Ok(Readiness::Ready) }
@@ -347,6 +353,8 @@ pub trait Kind<C>: Send + Sync {
     fn update<'a>(&'a self, cx: &'a Cx<C>, desired: &'a Value, live: &'a Value, diff: &'a Diff) -> BoxFuture<'a, Result<Value>>;
     /// See [`Resource::delete`].
     fn delete<'a>(&'a self, cx: &'a Cx<C>, live: &'a Value) -> BoxFuture<'a, Result<()>>;
+    /// See [`Resource::finish`].
+    fn finish<'a>(&'a self, cx: &'a Cx<C>, live: &'a Value) -> BoxFuture<'a, Result<()>>;
     /// See [`Resource::poll`].
     fn poll<'a>(&'a self, cx: &'a Cx<C>, desired: &'a Value, live: &'a Value) -> BoxFuture<'a, Result<Readiness>>;
     /// See [`Resource::settle`].
@@ -440,6 +448,9 @@ impl<R: Resource> Kind<R::Cloud> for Erased<R> {
     }
     fn delete<'a>(&'a self, cx: &'a Cx<R::Cloud>, live: &'a Value) -> BoxFuture<'a, Result<()>> {
         Box::pin(async move { R::delete(cx, &typed(R::KIND, "the live value", live)?).await })
+    }
+    fn finish<'a>(&'a self, cx: &'a Cx<R::Cloud>, live: &'a Value) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move { R::finish(cx, &typed(R::KIND, "the live value", live)?).await })
     }
     fn poll<'a>(&'a self, cx: &'a Cx<R::Cloud>, desired: &'a Value, live: &'a Value) -> BoxFuture<'a, Result<Readiness>> {
         Box::pin(async move {

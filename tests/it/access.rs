@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::lifecycle::Subject;
 use crate::support::proxy::Call;
 
-const PEOPLE: &str = r#"
+pub const PEOPLE: &str = r#"
 stack: team
 region: us-east-1
 access:

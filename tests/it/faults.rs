@@ -7,104 +7,26 @@
 //! many percent of all calls of the reference stacks go wrong; `STACK_SEED=N` repeats a run's choices.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::published;
-use crate::kills::{Choices, DESTROY, FILES, kinds};
+use crate::kills::{DESTROY, FILES, kinds};
 use crate::lifecycle::{STACK, Subject};
-use crate::support::proxy::{Call, Fault};
+use crate::support::aws::LocalAws;
+use crate::support::faults::{Rough, Seen, seed};
 
 /// How often a command is run until it is through. The end says "run the same command again", and that is tested too.
 const RUNS: usize = 4;
 
-/// An answer in the words of the service that the call is for.
-fn throttled(call: &Call) -> Fault {
-    let xml = |status: u16, body: String| Fault::Answer(status, "text/xml".into(), body);
-    match call.service.as_str() {
-        "ec2" => xml(
-            503,
-            "<Response><Errors><Error><Code>RequestLimitExceeded</Code><Message>Request limit exceeded.</Message></Error></Errors><RequestID>f-1</RequestID></Response>".into(),
-        ),
-        "s3" => xml(503, "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>".into()),
-        "ecs" | "logs" | "kms" | "acm" | "application-autoscaling" | "secretsmanager" => Fault::Answer(
-            400,
-            "application/x-amz-json-1.1".into(),
-            json!({ "__type": "ThrottlingException", "message": "Rate exceeded" }).to_string(),
-        ),
-        _ => xml(
-            400,
-            "<ErrorResponse><Error><Type>Sender</Type><Code>Throttling</Code><Message>Rate exceeded</Message></Error><RequestId>f-1</RequestId></ErrorResponse>".into(),
-        ),
-    }
-}
-
-/// What AWS answers to exactly this call while something else is on its way to be made or to be gone.
-fn not_yet(call: &Call) -> Option<Fault> {
-    let ec2 = |code: &str| {
-        let body = format!(
-            "<Response><Errors><Error><Code>{code}</Code><Message>Not now.</Message></Error></Errors><RequestID>f-2</RequestID></Response>"
-        );
-        Fault::Answer(400, "text/xml".into(), body)
-    };
-    let query = |status: u16, code: &str| {
-        let body = format!(
-            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>Not now.</Message></Error><RequestId>f-2</RequestId></ErrorResponse>"
-        );
-        Fault::Answer(status, "text/xml".into(), body)
-    };
-    let json = |code: &str, message: &str| {
-        let body = json!({ "__type": code, "message": message }).to_string();
-        Fault::Answer(400, "application/x-amz-json-1.1".into(), body)
-    };
-    Some(match call.name().as_str() {
-        "ec2:DeleteSecurityGroup" | "ec2:DeleteSubnet" | "ec2:DeleteVpc" | "ec2:DetachInternetGateway" => {
-            ec2("DependencyViolation")
-        }
-        "ec2:CreateSubnet" | "ec2:CreateSecurityGroup" | "ec2:CreateRouteTable" => ec2("InvalidVpcID.NotFound"),
-        "ec2:CreateNatGateway" => ec2("InvalidSubnetID.NotFound"),
-        "elasticloadbalancing:CreateListener" | "elasticloadbalancing:CreateRule" => query(400, "TargetGroupNotFound"),
-        "elasticloadbalancing:DeleteTargetGroup" => query(400, "ResourceInUse"),
-        "iam:PutRolePolicy" | "iam:AttachRolePolicy" => query(404, "NoSuchEntity"),
-        "iam:DeleteRole" | "iam:DeleteGroup" => query(409, "DeleteConflict"),
-        "rds:CreateDBInstance" => query(404, "DBSubnetGroupNotFoundFault"),
-        "elasticache:CreateReplicationGroup" => query(404, "CacheSubnetGroupNotFoundFault"),
-        "elasticache:DeleteCacheSubnetGroup" => query(400, "CacheSubnetGroupInUse"),
-        "ecs:RegisterTaskDefinition" => json("ClientException", "Role is not valid"),
-        "ecs:CreateService" => json("InvalidParameterException", "Unable to assume the service linked role."),
-        "logs:PutRetentionPolicy" => json("ResourceNotFoundException", "The specified log group does not exist."),
-        _ => return None,
-    })
-}
-
-/// What goes wrong with this call, and what that is called.
-fn fault(call: &Call, choices: &mut Choices) -> (&'static str, Fault) {
-    let bare = |status: u16| Fault::Answer(status, "text/plain".into(), String::new());
-    let page = |status: u16| Fault::Answer(status, "text/html".into(), "<html><body><h1>Bad Gateway</h1></body></html>".into());
-    // Half of the calls that have such an answer get it.
-    if let (Some(fault), 0) = (not_yet(call), choices.below(2)) {
-        return ("not yet", fault);
-    }
-    match choices.below(14) {
-        0..3 => ("throttled", throttled(call)),
-        3 => ("500", bare(500)),
-        4 => ("502", page(502)),
-        5 => ("503", bare(503)),
-        6 => ("504", page(504)),
-        7 => ("dropped before", Fault::DropBefore),
-        8 => ("dropped after", Fault::DropAfter),
-        9 => ("half an answer", Fault::Half),
-        10 => ("slow", Fault::Delay(Duration::from_millis(300))),
-        _ => ("an old answer", Fault::Stale(Duration::from_millis(1500))),
-    }
-}
-
-/// Brings a stack up, changes it and takes it down while `percent` of all calls go wrong. How often which fault was.
-fn endures(text: &str, name: &str, percent: usize, seed: u64) -> BTreeMap<&'static str, usize> {
+/// Brings a stack up, changes it and takes it down while `percent` of all calls go wrong, on an AWS that takes `scale` of its
+/// time. How often which fault was.
+fn endures(aws: &LocalAws, scale: f64, text: &str, name: &str, percent: usize, oldest: Duration) -> Seen {
+    let seed = seed();
     let edited = text.replacen("count: 2", "count: 3", 1).replacen("max: 6", "max: 9", 1);
-    let calm = Subject::new(text);
+    let calm = Subject::on(aws, text);
     let [before, after] = [text, edited.as_str()].map(|text| {
         calm.place.file("s.yaml", text);
         calm.place.stack(&["apply", "s.yaml", "--yes"]).ok();
@@ -112,20 +34,14 @@ fn endures(text: &str, name: &str, percent: usize, seed: u64) -> BTreeMap<&'stat
     });
     calm.place.stack(DESTROY).ok();
 
-    let s = Subject::new(text);
-    let seen: Arc<Mutex<BTreeMap<&'static str, usize>>> = Arc::default();
-    let choices = Arc::new(Mutex::new(Choices(seed)));
+    if scale > 0.0 {
+        aws.time_scale(scale);
+    }
+    let s = Subject::on(aws, text);
+    let faults = Arc::new(Rough::new(percent, seed, oldest));
     let rough = || {
-        let (seen, choices) = (seen.clone(), choices.clone());
-        s.proxy.on_call(move |call| {
-            let mut choices = choices.lock().unwrap();
-            if choices.below(100) >= percent {
-                return Fault::Pass;
-            }
-            let (what, fault) = fault(call, &mut choices);
-            *seen.lock().unwrap().entry(what).or_default() += 1;
-            fault
-        });
+        let faults = faults.clone();
+        s.proxy.on_call(move |call| faults.decide(call));
     };
     let through = |arguments: &[&str]| {
         for run in 1.. {
@@ -154,30 +70,113 @@ fn endures(text: &str, name: &str, percent: usize, seed: u64) -> BTreeMap<&'stat
     runs.push(through(DESTROY));
     s.proxy.pass();
     assert_eq!(s.account.inventory(name, "default"), json!({}), "{name} at {percent} %, seed {seed}");
-    let seen = seen.lock().unwrap().clone();
-    println!("{name} at {percent} %, seed {seed}: apply, edit and destroy took {runs:?} runs; {seen:?}");
+    let seen = faults.seen();
+    if scale > 0.0 {
+        aws.time_scale(0.0);
+    }
+    println!("{name} at {percent} %, AWS's times by {scale}, seed {seed}: apply, edit and destroy took {runs:?} runs; {seen:?}");
     seen
 }
 
 #[test]
 fn a_stack_comes_up_changes_and_goes_while_calls_go_wrong() {
-    let seed = std::env::var("STACK_SEED").map_or(20_261_124, |seed| seed.parse().expect("STACK_SEED is a number"));
+    let aws = LocalAws::shared();
     let seen = match std::env::var("STACK_FAULTS") {
         Ok(percent) => {
             let percent = percent.parse().expect("STACK_FAULTS is a number of percent");
-            let mut seen = BTreeMap::new();
+            let mut seen = Seen::new();
             for file in FILES {
                 let text = std::fs::read_to_string(published(file)).unwrap();
                 let name = text.lines().find_map(|line| line.strip_prefix("stack: ")).unwrap().trim().to_owned();
-                for (what, n) in endures(&text, &name, percent, seed) {
+                for (what, n) in endures(aws, 0.0, &text, &name, percent, Duration::from_secs(5)) {
                     *seen.entry(what).or_default() += n;
                 }
             }
             seen
         }
-        Err(_) => endures(STACK, "shop", 5, seed),
+        Err(_) => endures(aws, 0.0, STACK, "shop", 5, Duration::from_millis(1500)),
     };
     let all: usize = seen.values().sum();
     println!("{all} faults: nothing lost, nothing twice, nothing left");
     assert!(all > 5, "{seen:?}");
+}
+
+/// What takes its time on AWS, and goes through states.
+const SLOW: &str = r#"
+stack: slow
+region: us-east-1
+network: { zones: 2, nat: single }
+services:
+  web: { image: "nginx:1.27", port: 80, count: 2, routes: ["/*"], uses: [databases.main, caches.sessions] }
+databases:
+  main: { engine: postgres, version: "16", class: db.t4g.micro, storage: 20GiB, backups: 7d }
+caches:
+  sessions: { engine: valkey, node: cache.t4g.small, replicas: 1 }
+cdn: {}
+"#;
+
+/// The order in which AWS goes through the states of each kind; what comes after a word has more words in it.
+const STATES: &[(&str, &str, &[&str])] = &[
+    ("rds.instance/main", "create", &["creating", "backing-up"]),
+    ("elasticache.replication_group/sessions", "create", &["creating"]),
+    ("ec2.nat_gateway/a", "create", &["pending"]),
+    ("elbv2.load_balancer/main", "create", &["provisioning"]),
+    ("cloudfront.distribution/main", "create", &["InProgress"]),
+    ("rds.instance/main", "delete", &["deleting"]),
+    ("elasticache.replication_group/sessions", "delete", &["deleting"]),
+    ("ec2.nat_gateway/a", "delete", &["deleting"]),
+    ("cloudfront.distribution/main", "delete", &["switching off"]),
+];
+
+/// What AWS said of each object, each word once until another came; and why something was tried again.
+fn told(lines: &str) -> (BTreeMap<(String, String), Vec<String>>, Vec<String>) {
+    let (mut states, mut again) = (BTreeMap::<_, Vec<String>>::new(), Vec::new());
+    for event in lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+        let text = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
+        match event["event"].as_str() {
+            Some("status") => {
+                let said: &mut Vec<String> = states.entry((text("key"), text("verb"))).or_default();
+                if said.last() != Some(&text("status")) {
+                    said.push(text("status"));
+                }
+            }
+            Some("retrying") => again.push(format!("{} {}", text("key"), text("why"))),
+            _ => {}
+        }
+    }
+    (states, again)
+}
+
+/// On a server of its own, whose time is this test's.
+#[test]
+fn aws_takes_its_time_and_goes_through_its_states_and_calls_go_wrong() {
+    let aws = LocalAws::start();
+    let s = Subject::on(&aws, SLOW);
+    aws.time_scale(0.005);
+    let up = s.place.stack(&["apply", "s.yaml", "--yes", "--json"]).ok();
+    let mut arguments = DESTROY.to_vec();
+    arguments.push("--json");
+    let down = s.place.stack(&arguments).ok();
+    let ((mut states, _), (more, again)) = (told(&up.stdout), told(&down.stdout));
+    states.extend(more);
+    for (key, verb, order) in STATES {
+        let said = states.get(&((*key).to_owned(), (*verb).to_owned())).unwrap_or_else(|| panic!("{key} {verb}: {states:#?}"));
+        // Nothing of it twice, nothing before its turn.
+        let at: Vec<Option<usize>> = order.iter().map(|word| said.iter().position(|s| s.starts_with(word))).collect();
+        assert!(at.iter().all(Option::is_some) && at.is_sorted(), "{key} {verb}: {said:?}");
+        assert!(order.iter().all(|word| said.iter().filter(|s| s.starts_with(word)).count() == 1), "{key} {verb}: {said:?}");
+    }
+    // The balancer is gone, and its interfaces are not: AWS says so until they are.
+    let dependents: Vec<&String> = again.iter().filter(|why| why.contains("DependencyViolation")).collect();
+    assert!(!dependents.is_empty(), "{again:#?}");
+    println!("{} deletions were refused for a while because of what had just been deleted", dependents.len());
+    assert_eq!(s.account.inventory("slow", "default"), json!({}));
+
+    aws.time_scale(0.0);
+    let (percent, scale) = match std::env::var("STACK_FAULTS") {
+        Ok(percent) => (percent.parse().expect("STACK_FAULTS is a number of percent"), 0.01),
+        Err(_) => (5, 0.004),
+    };
+    let seen = endures(&aws, scale, SLOW, "slow", percent, Duration::from_secs(5));
+    assert!(seen.values().sum::<usize>() > 5, "{seen:?}");
 }

@@ -9,7 +9,7 @@ use stack::commands::stack_schema;
 use stack::config;
 
 use crate::cli::published;
-use crate::kills::Choices;
+use crate::support::faults::Choices;
 use crate::lifecycle::STACK;
 use crate::support::run::Place;
 

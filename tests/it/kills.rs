@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::cli::published;
 use crate::lifecycle::Subject;
+use crate::support::faults::Choices;
 use crate::support::proxy::{Call, Fault};
 
 /// The stacks, the reference first.
@@ -116,24 +117,11 @@ pub fn run_and_kill_when(
     while answered < begun.load(Ordering::SeqCst) {
         assert!(since.elapsed() < Duration::from_secs(60), "calls that never end");
         std::thread::sleep(Duration::from_millis(10));
-        answered += s.proxy.take().len();
+        answered += s.proxy.take_all().len();
     }
     s.proxy.pass();
     assert!(status.code().is_none() || status.success(), "{status}");
     status.code().is_none()
-}
-
-/// Steele, Lea and Flood's SplitMix64: choices that a seed repeats.
-pub struct Choices(pub u64);
-
-impl Choices {
-    pub fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((z ^ (z >> 31)) % end as u64).unwrap()
-    }
 }
 
 #[test]

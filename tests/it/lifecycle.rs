@@ -46,8 +46,8 @@ impl Subject {
 
     pub fn on(aws: &LocalAws, text: &str) -> Subject {
         let account = aws.account();
-        let proxy = Proxy::start(&account.url);
-        let mut place = Place::with(&account.through(&proxy.url));
+        let proxy = Proxy::for_stack(&account.url);
+        let mut place = Place::through(&account, &proxy);
         place.timeout = std::time::Duration::from_secs(900);
         place.file("s.yaml", text);
         Subject { place, account, proxy }

@@ -6,6 +6,7 @@ from stack_local.core import Call, fault, hex_id, now
 from stack_local.elbv2.attributes import BALANCER_ATTRIBUTES
 from stack_local.elbv2.listeners import drop_listener
 from stack_local.elbv2.state import check_name, check_tags, find, invalid, no_balancer, operations, paged, shown, store
+from stack_local.outcomes import outcomes
 from stack_local.quotas import quotas
 from stack_local.settling import settles
 
@@ -101,6 +102,8 @@ def create_load_balancer(call: Call) -> dict:
     state.balancers[arn], state.created_as[arn], state.tags[arn] = balancer, asked, tags
     state.attributes[arn] = dict(BALANCER_ATTRIBUTES[kind])
     state.timers[arn] = clock.timer("elb.provision")
+    if outcomes.take(call.account, "elbv2.load_balancer"):
+        state.doomed.add(arn)
     _place(call, balancer)
     return {"LoadBalancers": [shown(balancer)]}
 
@@ -116,6 +119,9 @@ def _settle(account: str, region: str) -> None:
     for arn, timer in list(state.timers.items()):
         if timer.done():
             state.balancers[arn]["State"] = {"Code": "active"}
+            if arn in state.doomed:
+                state.balancers[arn]["State"] = {"Code": "failed", "Reason": "The load balancer could not be set up: not enough free IP addresses in the subnets"}
+                state.doomed.discard(arn)
             del state.timers[arn]
 
 
@@ -143,6 +149,7 @@ def delete_load_balancer(call: Call) -> dict:
         drop_listener(state, listener["ListenerArn"])
     for kept in (state.balancers, state.attributes, state.tags, state.created_as, state.timers):
         kept.pop(arn, None)
+    state.doomed.discard(arn)
     interfaces.release(call.account, call.region, arn, clock.timer("elb.release"))
     return {}
 

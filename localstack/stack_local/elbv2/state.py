@@ -21,6 +21,7 @@ class State:
         self.targets: dict[str, dict[tuple[str, int], Target]] = {}
         self.created_as: dict[str, dict] = {}  # what a create asked for: the same again answers the same
         self.timers: dict[str, object] = {}
+        self.doomed: set[str] = set()  # balancers that will fail
 
 
 class Target:

@@ -6,7 +6,7 @@ use super::{Id, Vpc, blockers, is_default, retag, security_groups, tagged, tags_
 use crate::aws::error::{failed, incomplete};
 use crate::aws::names;
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Blocker, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
+use crate::engine::{Blocker, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule};
 
 /// A security group: who may talk to its members, and to whom they may talk. Its rules are a kind of their own.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -53,14 +53,21 @@ impl Resource for SecurityGroup {
         let call = cx.cloud.ec2_once.create_security_group().group_name(names::name(cx, 255)).description(&self.description);
         let call = call.vpc_id(self.vpc.id()?).tag_specifications(tagged(ResourceType::SecurityGroup, &self.tags));
         let id = call.send().await.map_err(failed(OP))?.group_id.ok_or_else(|| incomplete(OP, "the group's id"))?;
-        // AWS allows everything outwards in every new group; rules are only what the file says.
+        let live = Id { id };
+        Self::finish(cx, &live).await?;
+        Ok(live)
+    }
+
+    /// AWS allows everything outwards in every new group; rules are only what the file says.
+    async fn finish(cx: &Cx, live: &Id) -> Result<()> {
         let everything =
             IpPermission::builder().ip_protocol("-1").ip_ranges(IpRange::builder().cidr_ip("0.0.0.0/0").build()).build();
-        let call = cx.cloud.ec2.revoke_security_group_egress().group_id(&id).ip_permissions(everything);
+        let call = cx.cloud.ec2.revoke_security_group_egress().group_id(&live.id).ip_permissions(everything);
         match call.send().await.map_err(failed("ec2:RevokeSecurityGroupEgress")) {
-            // Left to the next run, which finds a rule that nobody wants.
-            Err(e) if !matches!(e.class, Class::NotFound | Class::Ambiguous | Class::Throttled) => Err(e),
-            _ => Ok(Id { id }),
+            Err(e) if e.is("InvalidPermission.NotFound") => Ok(()), // it is revoked already
+            // The group is new and not known everywhere yet.
+            Err(e) if e.class == Class::NotFound => Err(Error { class: Class::NotYet, ..e }),
+            other => other.map(|_| ()),
         }
     }
 

@@ -336,7 +336,12 @@ impl Resource for TaskDefinition {
         for arns in inactive.chunks(DELETES_AT_ONCE) {
             let answer = cx.cloud.ecs.delete_task_definitions().set_task_definitions(Some(arns.to_vec())).send().await;
             // This call succeeds as a whole and says what failed inside.
-            if let Some(failure) = answer.map_err(failed(OP))?.failures().first() {
+            let answer = answer.map_err(failed(OP))?;
+            for failure in answer.failures() {
+                // An earlier try of this call, whose answer was lost, took it away.
+                if failure.reason().is_some_and(|why| why == "MISSING" || why.contains("does not exist")) {
+                    continue;
+                }
                 let said = [failure.arn(), failure.reason(), failure.detail()];
                 let said: Vec<&str> = said.into_iter().flatten().collect();
                 let mut error = Error::new(Class::Other, said.join(": "));

@@ -68,6 +68,9 @@ pub struct Live {
     /// The port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<String>,
+    /// AWS could not make it, so there is nothing in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub never_served: bool,
 }
 
 impl Live {
@@ -78,6 +81,7 @@ impl Live {
             arn: cluster.arn.clone()?,
             endpoint: endpoint.and_then(|e| e.address.clone()),
             port: endpoint.and_then(|e| e.port).map(|port| port.to_string()),
+            never_served: endpoint.is_none() && cluster.cache_cluster_status() == Some("incompatible-network"),
         })
     }
 }

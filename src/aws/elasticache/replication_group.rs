@@ -93,6 +93,9 @@ pub struct Live {
     /// What the snapshot is called that is made before it is deleted; nothing when none can be made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_snapshot: Option<String>,
+    /// AWS could not make it, so there is nothing in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub never_served: bool,
 }
 
 impl Live {
@@ -103,12 +106,14 @@ impl Live {
         let replicas = group.member_clusters().len() > 1;
         // One name for one life of the object: a delete that is sent twice does not want two snapshots.
         let born = group.replication_group_create_time().map(|at| at.secs());
-        let can = group.cache_node_type().is_none_or(|node| !node.starts_with("cache.t1."));
+        let never_served = group.status() == Some("create-failed");
+        let can = !never_served && group.cache_node_type().is_none_or(|node| !node.starts_with("cache.t1."));
         Some(Live {
             arn: group.arn.clone()?,
             endpoint: primary.and_then(|e| e.address.clone()),
             reader: shard.and_then(|s| s.reader_endpoint()).filter(|_| replicas).and_then(|e| e.address.clone()),
             port: primary.and_then(|e| e.port).map(|port| port.to_string()),
+            never_served,
             last_snapshot: can.then(|| format!("{id}-final-{}", born.unwrap_or_default())),
             id,
         })

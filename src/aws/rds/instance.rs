@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::carry;
-use super::status::{pending, state_of};
+use super::status::{leaves_snapshot, pending, state_of};
 use super::{NAME, ParameterGroup, SubnetGroup, from_sdk, instances, retag, to_sdk};
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::error::{failed, incomplete};
@@ -110,6 +110,9 @@ pub struct Live {
     /// What the snapshot is called that is made before it is deleted; nothing for a copy, of which none can be made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_snapshot: Option<String>,
+    /// AWS could not make it, so there is nothing in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub never_served: bool,
     /// What AWS has accepted and not done yet, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<String>,
@@ -125,12 +128,16 @@ impl Live {
         let endpoint = instance.endpoint();
         // One name for one life of the object: a delete that is sent twice does not want two snapshots.
         let born = instance.instance_create_time().map(|at| at.secs());
+        let failed = matches!(state_of(instance), Readiness::Failed(_));
+        let can = source_of(instance).is_none() && leaves_snapshot(instance);
         Some(Live {
             arn: instance.db_instance_arn.clone()?,
             host: endpoint.and_then(|e| e.address.clone()),
             port: endpoint.and_then(|e| e.port).map(|port| port.to_string()),
             secret_arn: instance.master_user_secret().and_then(|secret| secret.secret_arn.clone()),
-            last_snapshot: source_of(instance).is_none().then(|| format!("{id}-final-{}", born.unwrap_or_default())),
+            last_snapshot: can.then(|| format!("{id}-final-{}", born.unwrap_or_default())),
+            // AWS tells when it was created once that is done.
+            never_served: failed && born.is_none() && endpoint.is_none(),
             pending: pending(instance),
             id,
         })

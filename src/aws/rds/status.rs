@@ -31,6 +31,12 @@ pub(super) fn state_of(instance: &DbInstance) -> Readiness {
     }
 }
 
+/// Whether AWS makes a last snapshot of it when it is deleted: in these states it does not, and refuses to delete with one.
+pub(super) fn leaves_snapshot(instance: &DbInstance) -> bool {
+    let status = instance.db_instance_status().unwrap_or("unknown");
+    !["failed", "incompatible-create", "incompatible-network", "incompatible-restore"].contains(&status)
+}
+
 /// What AWS has accepted and not done yet, in words.
 pub(super) fn pending(instance: &DbInstance) -> Option<String> {
     let pending = instance.pending_modified_values();

@@ -60,6 +60,19 @@ impl Account {
         }
     }
 
+    /// Has what this account makes next fail: `{"rds.instance": "failed", "times": 2}`; see `localstack/README.md`.
+    #[track_caller]
+    pub fn will(&self, outcomes: Value) {
+        let script = r#"
+import urllib.request
+body = json.dumps(args).encode()
+urllib.request.urlopen(urllib.request.Request(os.environ["AWS_ENDPOINT_URL"] + "/_stack/outcomes", data=body, method="POST")).close()
+"#;
+        let mut task = outcomes;
+        task["account"] = json!(self.id);
+        self.boto3(&format!("import json, os{script}"), &task);
+    }
+
     /// Everything of a stack that exists, by kind and then by id: what carries its tags, what is named after it, and what
     /// lies inside either. Empty kinds are left out, so `{}` means that nothing is left.
     #[track_caller]

@@ -5,6 +5,8 @@
 
 pub mod aws;
 pub mod client;
+pub mod faults;
+mod http;
 pub mod proxy;
 pub mod run;
 

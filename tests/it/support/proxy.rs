@@ -4,11 +4,16 @@
 //! is made anew for each call.
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+
+use super::faults::Rough;
+use super::http::{Head, forward};
 
 /// One request that was made of AWS.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +32,19 @@ pub struct Call {
     pub account: String,
     /// Which version it is a change of, where the service wants to know.
     pub if_match: Option<String>,
+    /// What became of it when the suite's own faults met it; nothing in calm.
+    met: Option<Met>,
+    /// Tells the same request sent again from another one.
+    question: u64,
+}
+
+/// What a fault of the suite did to a call.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Met {
+    /// It never reached AWS.
+    NotDone,
+    /// It was done, and who asked does not know.
+    Done,
 }
 
 impl Call {
@@ -60,6 +78,10 @@ pub enum Fault {
     Stale(Duration),
 }
 
+/// What asks the local AWS's plug-in for pages of so many items, and what it says of one that is not the last.
+const PAGE_ITEMS: &str = "X-Stack-Page-Items";
+const PAGE_MORE: &str = "X-Stack-Page-More";
+
 type Hook = Arc<dyn Fn(&Call) -> Fault + Send + Sync>;
 
 /// An answer: since when it is known, its head and its body.
@@ -72,6 +94,13 @@ struct Shared {
     hook: Mutex<Option<Hook>>,
     /// The last answers to each question, while somebody decides about calls.
     answers: Mutex<HashMap<Vec<u8>, Vec<Known>>>,
+    /// The suite's own faults, which meet what the hook lets pass.
+    rough: Option<Rough>,
+    /// How many calls came in all.
+    came: AtomicUsize,
+    /// Whether lists come one item a page, and how many pages with more behind them each operation had.
+    pages_of_one: AtomicBool,
+    paged: Mutex<BTreeMap<String, usize>>,
 }
 
 /// A running proxy; it ends when it is dropped.
@@ -79,12 +108,33 @@ pub struct Proxy {
     /// What takes the server's URL's place.
     pub url: String,
     shared: Arc<Shared>,
+    owner: String,
     _end: tokio::sync::oneshot::Sender<()>,
+}
+
+/// Lets the calls of a command that begins find AWS of one mind: whoever types the next command has waited those seconds.
+#[derive(Clone)]
+pub struct Settled(Arc<Shared>);
+
+impl Settled {
+    /// Forgets every old answer.
+    pub fn now(&self) {
+        locked(&self.0.answers).clear();
+    }
 }
 
 impl Proxy {
     /// Starts one in front of `http://127.0.0.1:port`.
     pub fn start(upstream: &str) -> Proxy {
+        Proxy::with(upstream, None, false)
+    }
+
+    /// The same for the calls of `stack`: with the suite's faults and pages, when those are asked for.
+    pub fn for_stack(upstream: &str) -> Proxy {
+        Proxy::with(upstream, Rough::of_suite(), std::env::var_os("STACK_SUITE_PAGES").is_some())
+    }
+
+    fn with(upstream: &str, rough: Option<Rough>, pages_of_one: bool) -> Proxy {
         let port =
             upstream.trim_end_matches('/').rsplit(':').next().and_then(|port| port.parse().ok()).expect("a URL with a port");
         let shared = Arc::new(Shared {
@@ -93,6 +143,10 @@ impl Proxy {
             calls: Mutex::default(),
             hook: Mutex::default(),
             answers: Mutex::default(),
+            rough,
+            came: AtomicUsize::default(),
+            pages_of_one: pages_of_one.into(),
+            paged: Mutex::default(),
         });
         let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
         socket.set_nonblocking(true).expect("a socket");
@@ -108,12 +162,40 @@ impl Proxy {
                 }
             });
         });
-        Proxy { url, shared, _end: end }
+        let owner = std::thread::current().name().unwrap_or("somebody").to_owned();
+        Proxy { url, shared, owner, _end: end }
     }
 
-    /// The calls since the last time, in the order in which they were answered.
+    /// The calls since the last time, in the order in which they were answered, as they would have been without the suite's
+    /// faults: what one of those kept from AWS was sent again and counts then, and what was done counts once.
     pub fn take(&self) -> Vec<Call> {
+        let calls = self.take_all();
+        let counts = |(at, call): &(usize, &Call)| match call.met {
+            None => true,
+            Some(Met::NotDone) => false,
+            Some(Met::Done) => !calls[at + 1..].iter().any(|c| c.question == call.question && c.met != Some(Met::NotDone)),
+        };
+        calls.iter().enumerate().filter(counts).map(|(_, call)| call.clone()).collect()
+    }
+
+    /// Every call since the last time, what the suite's faults made of it included.
+    pub fn take_all(&self) -> Vec<Call> {
         std::mem::take(&mut *locked(&self.shared.calls))
+    }
+
+    /// See [`Settled`].
+    pub fn settled(&self) -> Settled {
+        Settled(self.shared.clone())
+    }
+
+    /// Has the local AWS answer lists one item a page, or as it likes.
+    pub fn pages_of_one(&self, on: bool) {
+        self.shared.pages_of_one.store(on, Ordering::Relaxed);
+    }
+
+    /// How many pages that were not the last one each operation had, since the last time.
+    pub fn paged(&self) -> BTreeMap<String, usize> {
+        std::mem::take(&mut *locked(&self.shared.paged))
     }
 
     /// Has `hook` decide about every call that follows. Its `status` is `None` at that time.
@@ -124,6 +206,20 @@ impl Proxy {
     /// Lets everything pass again.
     pub fn pass(&self) {
         *locked(&self.shared.hook) = None;
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let shared = &self.shared;
+        let (came, paged) = (shared.came.load(Ordering::Relaxed), locked(&shared.paged).len());
+        if let Some(rough) = &shared.rough {
+            let seen = rough.seen();
+            println!("faults of {}: {} of {came} calls: {seen:?}", self.owner, seen.values().sum::<usize>());
+        }
+        if shared.pages_of_one.load(Ordering::Relaxed) {
+            println!("pages of {}: {paged} operations answered one item a page", self.owner);
+        }
     }
 }
 
@@ -161,9 +257,21 @@ async fn client(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
         let body = head.body(&mut stream, false).await?;
         let mut call = classify(&head, &body, shared.begun.elapsed());
         let hook = locked(&shared.hook).clone();
-        let remembers = hook.is_some() && !call.mutating;
+        let remembers = (hook.is_some() || shared.rough.is_some()) && !call.mutating;
         let mut fault = hook.map_or(Fault::Pass, |hook| hook(&call));
+        shared.came.fetch_add(1, Ordering::Relaxed);
+        if let (Fault::Pass, Some(rough)) = (&fault, &shared.rough) {
+            fault = rough.decide(&call);
+            call.met = match fault {
+                Fault::Answer(..) | Fault::DropBefore => Some(Met::NotDone),
+                Fault::DropAfter | Fault::Half => Some(Met::Done),
+                Fault::Pass | Fault::Delay(_) | Fault::Stale(_) => None,
+            };
+        }
         let question = [head.start.as_bytes(), head.value("x-amz-target").unwrap_or_default().as_bytes(), &body].concat();
+        let mut hasher = DefaultHasher::new();
+        question.hash(&mut hasher);
+        call.question = hasher.finish();
         if let Fault::Stale(age) = fault {
             let known = {
                 let answers = locked(&shared.answers);
@@ -183,17 +291,28 @@ async fn client(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
             Fault::DropBefore => None,
             Fault::Answer(status, kind, body) => {
                 let start = format!("HTTP/1.1 {status} Fault");
-                Some((Head { start, fields: vec![("Content-Type".into(), kind.clone())] }, body.clone().into_bytes()))
+                let body = if head.method() == "HEAD" { Vec::new() } else { body.clone().into_bytes() };
+                Some((Head { start, fields: vec![("Content-Type".into(), kind.clone())] }, body))
             }
             _ => {
                 if let Fault::Delay(time) = &fault {
                     tokio::time::sleep(*time).await;
                 }
-                Some(forward(shared.upstream, &head, &body).await?)
+                let mut request = head.clone();
+                if shared.pages_of_one.load(Ordering::Relaxed) {
+                    request.set(PAGE_ITEMS, "1");
+                }
+                let answer = forward(shared.upstream, &request, &body).await?;
+                if answer.0.value(PAGE_MORE).is_some() {
+                    *locked(&shared.paged).entry(call.name()).or_default() += 1;
+                }
+                Some(answer)
             }
         };
+        let said = answer.as_ref().map(|(head, _)| head.status());
         let answer = answer.filter(|_| fault != Fault::DropAfter);
-        call.status = answer.as_ref().map(|(head, _)| head.status());
+        // Of a call that is to count as if nothing had happened, what AWS said counts too.
+        call.status = if call.met == Some(Met::Done) { said } else { answer.as_ref().map(|(head, _)| head.status()) };
         // Before the answer leaves: who has an answer finds the call in the list.
         locked(&shared.calls).push(call);
         let Some((mut answer, body)) = answer else { return Ok(()) };
@@ -220,117 +339,6 @@ async fn client(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
         }
     }
     Ok(())
-}
-
-async fn forward(port: u16, head: &Head, body: &[u8]) -> std::io::Result<(Head, Vec<u8>)> {
-    let mut server = BufReader::new(TcpStream::connect(("127.0.0.1", port)).await?);
-    let mut request = Head { start: head.start.clone(), fields: head.fields.clone() };
-    request.remove("expect");
-    request.remove("transfer-encoding");
-    request.set("Connection", "close");
-    if !body.is_empty() || head.value("content-length").is_some() {
-        request.set("Content-Length", &body.len().to_string());
-    }
-    server.get_mut().write_all(&[&request.bytes(), body].concat()).await?;
-    let mut answer = Head::read(&mut server).await?.ok_or(std::io::ErrorKind::UnexpectedEof)?;
-    while answer.status() == 100 {
-        answer = Head::read(&mut server).await?.ok_or(std::io::ErrorKind::UnexpectedEof)?;
-    }
-    let none = head.method() == "HEAD" || matches!(answer.status(), 204 | 304);
-    let body = if none { Vec::new() } else { answer.body(&mut server, true).await? };
-    for field in ["transfer-encoding", "connection", "keep-alive"] {
-        answer.remove(field);
-    }
-    Ok((answer, body))
-}
-
-/// The start of a message.
-struct Head {
-    start: String,
-    fields: Vec<(String, String)>,
-}
-
-impl Head {
-    /// `None` when the connection ended between messages.
-    async fn read(stream: &mut BufReader<TcpStream>) -> std::io::Result<Option<Head>> {
-        let mut start = String::new();
-        if stream.read_line(&mut start).await? == 0 {
-            return Ok(None);
-        }
-        let mut fields = Vec::new();
-        loop {
-            let mut line = String::new();
-            if stream.read_line(&mut line).await? == 0 {
-                return Err(std::io::ErrorKind::UnexpectedEof.into());
-            }
-            match line.trim_end().split_once(':') {
-                Some((name, value)) => fields.push((name.to_owned(), value.trim().to_owned())),
-                None => return Ok(Some(Head { start: start.trim_end().to_owned(), fields })),
-            }
-        }
-    }
-
-    async fn body(&self, stream: &mut BufReader<TcpStream>, until_end: bool) -> std::io::Result<Vec<u8>> {
-        let mut body = Vec::new();
-        if self.value("transfer-encoding").is_some_and(|value| value.to_lowercase().contains("chunked")) {
-            loop {
-                let mut line = String::new();
-                stream.read_line(&mut line).await?;
-                let size = line.split(';').next().unwrap_or_default().trim();
-                let size = usize::from_str_radix(size, 16).map_err(|_| std::io::ErrorKind::InvalidData)?;
-                let begun = body.len();
-                body.resize(begun + size, 0);
-                stream.read_exact(&mut body[begun..]).await?;
-                line.clear();
-                // The line's end after a chunk; after the last one, what trails it.
-                while stream.read_line(&mut line).await? > 2 && size == 0 {
-                    line.clear();
-                }
-                if size == 0 {
-                    return Ok(body);
-                }
-            }
-        }
-        match self.value("content-length").and_then(|length| length.parse().ok()) {
-            Some(length) => {
-                body.resize(length, 0);
-                stream.read_exact(&mut body).await?;
-            }
-            None if until_end => drop(stream.read_to_end(&mut body).await?),
-            None => {}
-        }
-        Ok(body)
-    }
-
-    fn value(&self, name: &str) -> Option<&str> {
-        self.fields.iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
-    }
-
-    fn remove(&mut self, name: &str) {
-        self.fields.retain(|(field, _)| !field.eq_ignore_ascii_case(name));
-    }
-
-    fn set(&mut self, name: &str, value: &str) {
-        self.remove(name);
-        self.fields.push((name.to_owned(), value.to_owned()));
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        let fields: String = self.fields.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        format!("{}\r\n{fields}\r\n", self.start).into_bytes()
-    }
-
-    fn method(&self) -> &str {
-        self.start.split(' ').next().unwrap_or_default()
-    }
-
-    fn target(&self) -> &str {
-        self.start.split(' ').nth(1).unwrap_or_default()
-    }
-
-    fn status(&self) -> u16 {
-        self.start.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default()
-    }
 }
 
 fn classify(head: &Head, body: &[u8], when: Duration) -> Call {
@@ -360,6 +368,8 @@ fn classify(head: &Head, body: &[u8], when: Duration) -> Call {
         status: None,
         account: account.to_owned(),
         if_match: head.value("if-match").map(str::to_owned),
+        met: None,
+        question: 0,
     }
 }
 

@@ -6,11 +6,16 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use super::aws::Account;
+use super::faults::Rough;
+use super::proxy::{Proxy, Settled};
 
 /// A folder to run `stack` in, with a home of its own.
 pub struct Place {
     folder: tempfile::TempDir,
     environment: Vec<(String, String)>,
+    /// The way to AWS, where there is one that remembers.
+    settled: Option<Settled>,
+    _proxy: Option<Proxy>,
     /// How long a run may take before it is killed.
     pub timeout: Duration,
 }
@@ -69,12 +74,23 @@ impl Place {
     pub fn new() -> Place {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::create_dir(folder.path().join("home")).expect("a home");
-        Place { folder, environment: Vec::new(), timeout: Duration::from_secs(120) }
+        Place { folder, environment: Vec::new(), settled: None, _proxy: None, timeout: Duration::from_secs(120) }
     }
 
-    /// An empty folder with this account's AWS.
+    /// An empty folder with this account's AWS, and with the suite's faults on the way there when those are asked for.
     pub fn with(account: &Account) -> Place {
-        Place { environment: account.environment(), ..Place::new() }
+        if Rough::of_suite().is_none() {
+            return Place { environment: account.environment(), ..Place::new() };
+        }
+        let proxy = Proxy::for_stack(&account.url);
+        let place = Place::through(account, &proxy);
+        Place { _proxy: Some(proxy), ..place }
+    }
+
+    /// An empty folder with this account's AWS by way of a proxy.
+    pub fn through(account: &Account, proxy: &Proxy) -> Place {
+        let environment = account.through(&proxy.url).environment();
+        Place { environment, settled: Some(proxy.settled()), ..Place::new() }
     }
 
     /// The folder.
@@ -102,6 +118,9 @@ impl Place {
 
     /// `stack` as a command, to be started otherwise (and killed) by the test.
     pub fn command(&self, arguments: &[&str]) -> Command {
+        if let Some(settled) = &self.settled {
+            settled.now();
+        }
         let mut command = Command::new(env!("CARGO_BIN_EXE_stack"));
         command.args(arguments);
         self.prepare(&mut command);
