@@ -344,7 +344,7 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
                 // to the SDK's own second try.
                 Err(Halt::Failed(e)) if matches!(e.class, Class::Ambiguous | Class::Exists) => {
                     if let Some(seen) = self.look(kind, job.cx, desired).await? {
-                        self.surely(job, || kind.finish(job.cx, &seen.live)).await?;
+                        self.surely(job, || async { kind.finish(job.cx, &seen.live).await.map_err(Error::of_new) }).await?;
                         // What came by itself, or carries no name, need not be as it should.
                         let differs = match seen.claim {
                             Claim::Stray => self.with_ids(|ids| diff(kind.rules(), desired, &seen.fields, ids)),
@@ -362,7 +362,10 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
                 other => break (other?, after_create()),
             }
         };
-        if later.is_empty() { Ok(live) } else { self.update(kind, job, desired, &live, &later).await }
+        if later.is_empty() {
+            return Ok(live);
+        }
+        self.surely(job, || async { kind.update(job.cx, desired, &live, &later).await.map_err(Error::of_new) }).await
     }
 
     /// One change after the other, each begun when AWS is done with the one before, until nothing is left.
