@@ -405,8 +405,8 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
         Ok(seen.into_iter().find_map(|o| {
             let named = o.claim == Claim::Ours(cx.key.name.clone());
             let alike = || wanted.is_some() && self.with_ids(|ids| identity(kind, &o.fields, ids)) == wanted;
-            let ours = (named || o.claim == Claim::Stray && alike())
-                && !matches!(o.state, Readiness::Gone | Readiness::Failed(_));
+            let ours =
+                (named || o.claim == Claim::Stray && alike()) && !matches!(o.state, Readiness::Gone | Readiness::Failed(_));
             let seen = Seen { kind: cx.key.kind.clone(), claim: o.claim, live: o.live, fields: o.fields, state: o.state };
             (ours && (!named || seen.generation() == cx.generation)).then_some(seen)
         }))

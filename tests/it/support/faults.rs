@@ -177,4 +177,3 @@ fn fault(call: &Call, choices: &mut Choices, oldest: Duration) -> (&'static str,
         }
     }
 }
-
