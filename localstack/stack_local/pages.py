@@ -5,12 +5,15 @@ service's own words. What is a list, and what its tokens are called, is read fro
 so this holds for every service, whoever serves it here. An answer that is not the last one has `X-Stack-Page-More: yes`.
 """
 
+import contextlib
+import copy
 import functools
 import re
 
 import botocore.exceptions
-from localstack.aws.skeleton import Skeleton
 from botocore.session import get_session
+from localstack.aws.forwarder import create_aws_request_context
+from localstack.aws.skeleton import Skeleton
 
 ITEMS, MORE = "X-Stack-Page-Items", "X-Stack-Page-More"
 
@@ -70,6 +73,20 @@ def _simple(page: dict) -> bool:
     return all(isinstance(field, str) and re.fullmatch(r"[\w.]+", field) for field in fields)
 
 
+@contextlib.contextmanager
+def _as_if_asked(context, request: dict):
+    """moto reads the request as it came over the wire: here, as if it had been `request`."""
+    made = create_aws_request_context(service_name=context.service.service_name, action=context.operation.name, parameters=request, region=context.region, protocol=context.protocol)
+    headers = copy.deepcopy(context.request.headers)
+    headers.update(made.request.headers)
+    made.request.headers = headers
+    came, context.request = context.request, made.request
+    try:
+        yield
+    finally:
+        context.request = came
+
+
 _whole = Skeleton.dispatch_request
 
 
@@ -80,7 +97,7 @@ def _dispatch(self, serializer, context, request):
     if page is None:
         return _whole(self, serializer, context, request)
     size, request, limit = int(asked), dict(request or {}), page.get("limit_key")
-    more = {"is": False}
+    more, asked_for = {"is": False}, dict(request)
     if service in _BY_NAME:
         if limit:
             request[limit] = str(size) if isinstance(request.get(limit), str) or service == "route53" else size
@@ -102,7 +119,11 @@ def _dispatch(self, serializer, context, request):
         handler = self.dispatch_table[operation]
 
         def serve(context, request):
-            answer = handler(context, request) or {}
+            if request == asked_for:
+                answer = handler(context, request) or {}
+            else:
+                with _as_if_asked(context, request):
+                    answer = handler(context, request) or {}
             more["is"] = _cut(answer, page, start, size, native)
             return answer
 

@@ -42,9 +42,11 @@ class Pages(Case):
             self.ecs.create_cluster(clusterName=f"pages-{n}")
             self.iam.create_role(RoleName=f"pages-{n}", Path="/pages/", AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}')
             self.logs.create_log_group(logGroupName=f"pages-{n}")
+            self.elasticache.create_cache_cluster(CacheClusterId=f"pages-{n}", Engine="redis", CacheNodeType="cache.t4g.small", NumCacheNodes=1)
         self.all_of(self.rds, "describe_db_subnet_groups", "DBSubnetGroups")  # query, Marker
         self.all_of(self.elbv2, "describe_target_groups", "TargetGroups")  # query, NextMarker
         self.all_of(self.ecs, "list_clusters", "clusterArns")  # JSON
+        self.all_of(self.elasticache, "describe_cache_clusters", "CacheClusters")  # moto's, which knows no token of ours
         self.all_of(self.iam, "list_roles", "Roles", PathPrefix="/pages/")  # query, IsTruncated
         self.all_of(self.logs, "describe_log_groups", "logGroups", logGroupNamePrefix="pages-")
 

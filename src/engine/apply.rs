@@ -356,7 +356,7 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
                 // to the SDK's own second try.
                 Err(Halt::Failed(e)) if matches!(e.class, Class::Ambiguous | Class::Exists) => {
                     if let Some(seen) = self.look(kind, job.cx, desired).await? {
-                        self.surely(job, || kind.finish(job.cx, &seen.live)).await?;
+                        self.surely(job, || async { kind.finish(job.cx, &seen.live).await.map_err(Error::of_new) }).await?;
                         // What came by itself, or carries no name, need not be as it should.
                         let differs = match seen.claim {
                             Claim::Stray => self.with_ids(|ids| diff(kind.rules(), desired, &seen.fields, ids)),
@@ -374,7 +374,10 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
                 other => break (other?, after_create()),
             }
         };
-        if later.is_empty() { Ok(live) } else { self.update(kind, job, desired, &live, &later).await }
+        if later.is_empty() {
+            return Ok(live);
+        }
+        self.surely(job, || async { kind.update(job.cx, desired, &live, &later).await.map_err(Error::of_new) }).await
     }
 
     /// Waits until the data of what is replaced can go over.
@@ -436,8 +439,8 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
         Ok(seen.into_iter().find_map(|o| {
             let named = o.claim == Claim::Ours(cx.key.name.clone());
             let alike = || wanted.is_some() && self.with_ids(|ids| identity(kind, &o.fields, ids)) == wanted;
-            let ours = (named || o.claim == Claim::Stray && alike())
-                && !matches!(o.state, Readiness::Gone | Readiness::Failed(_));
+            let ours =
+                (named || o.claim == Claim::Stray && alike()) && !matches!(o.state, Readiness::Gone | Readiness::Failed(_));
             let seen = Seen { kind: cx.key.kind.clone(), claim: o.claim, live: o.live, fields: o.fields, state: o.state };
             (ours && (!named || seen.generation() == cx.generation)).then_some(seen)
         }))

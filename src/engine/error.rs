@@ -90,6 +90,11 @@ impl Error {
         self
     }
 
+    /// The same about something that was just made: when it is not found, it is not known everywhere yet.
+    pub fn of_new(self) -> Self {
+        Error { class: if self.class == Class::NotFound { Class::NotYet } else { self.class }, ..self }
+    }
+
     /// Whether AWS answered with this code.
     pub fn is(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)

@@ -56,6 +56,8 @@ pub const FILES: &[(&str, &str)] = files![
     "stack_local/lambda_child.py",
     "stack_local/lambda_executor.py",
     "stack_local/logs.py",
+    "stack_local/outcomes.py",
+    "stack_local/pages.py",
     "stack_local/prepare.py",
     "stack_local/providers.py",
     "stack_local/quotas.py",

@@ -51,7 +51,7 @@ fn fails(s: &Subject, key: &str, said: &[&str]) {
     let output = s.place.stack(APPLY).exits(3);
     assert!(output.took < Duration::from_secs(60), "{:?}", output.took);
     let text = words(&output.stderr);
-    for part in [&[key, "run the same command again"], said].concat() {
+    for part in [&[key, "Run the same command again"], said].concat() {
         assert!(text.contains(part), "{part}: {}", output.stderr);
     }
 }
@@ -164,7 +164,12 @@ fn tasks_without_capacity_are_waited_for_in_ecs_s_words() {
     s.account.will(json!({ "ecs.task": "no-capacity", "times": 1000 }));
     s.place.file("s.yaml", &STACK.replace("nginx:1.27", "nginx:1.28"));
     let (told, process) = (std::sync::Arc::new(AtomicBool::new(false)), s.place.command(APPLY));
-    let mut child = { process }.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child = { process }
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
     let seen = told.clone();
     let id = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
     let mut said = String::new();

@@ -128,9 +128,12 @@ const STATES: &[(&str, &str, &[&str])] = &[
     ("cloudfront.distribution/main", "delete", &["switching off"]),
 ];
 
+/// What AWS said of each object while something was done to it.
+type States = BTreeMap<(String, String), Vec<String>>;
+
 /// What AWS said of each object, each word once until another came; and why something was tried again.
-fn told(lines: &str) -> (BTreeMap<(String, String), Vec<String>>, Vec<String>) {
-    let (mut states, mut again) = (BTreeMap::<_, Vec<String>>::new(), Vec::new());
+fn told(lines: &str) -> (States, Vec<String>) {
+    let (mut states, mut again) = (States::new(), Vec::new());
     for event in lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
         let text = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
         match event["event"].as_str() {
@@ -152,7 +155,7 @@ fn told(lines: &str) -> (BTreeMap<(String, String), Vec<String>>, Vec<String>) {
 fn aws_takes_its_time_and_goes_through_its_states_and_calls_go_wrong() {
     let aws = LocalAws::start();
     let s = Subject::on(&aws, SLOW);
-    aws.time_scale(0.005);
+    aws.time_scale(0.02);
     let up = s.place.stack(&["apply", "s.yaml", "--yes", "--json"]).ok();
     let mut arguments = DESTROY.to_vec();
     arguments.push("--json");

@@ -9,8 +9,8 @@ use stack::commands::stack_schema;
 use stack::config;
 
 use crate::cli::published;
-use crate::support::faults::Choices;
 use crate::lifecycle::STACK;
+use crate::support::faults::Choices;
 use crate::support::run::Place;
 
 /// What breaks parsers.

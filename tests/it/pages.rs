@@ -27,7 +27,13 @@ fn one_a_page(text: &str) -> BTreeMap<String, usize> {
         for (operation, pages) in s.proxy.paged() {
             // Objects are listed by bucket, and nobody asks for many buckets' names.
             let operation = operation.split(['?', ' ']).take(1).collect::<String>()
-                + if operation.contains("versions") { " versions" } else if operation.contains("list-type=2") { " objects" } else { "" };
+                + if operation.contains("versions") {
+                    " versions"
+                } else if operation.contains("list-type=2") {
+                    " objects"
+                } else {
+                    ""
+                };
             *paged.entry(operation).or_default() += pages;
         }
         s.proxy.pages_of_one(on);
@@ -62,8 +68,14 @@ fn a_stack_is_the_same_one_item_a_page() {
             *all.entry(operation).or_default() += pages;
         }
     }
-    println!("{} operations were asked for page after page, {} pages with more behind them: {all:#?}", all.len(), all.values().sum::<usize>());
-    for operation in ["ec2:DescribeSubnets", "elasticloadbalancing:DescribeTargetGroups", "iam:GetGroup", "logs:DescribeLogGroups"] {
+    println!(
+        "{} operations were asked for page after page, {} pages with more behind them: {all:#?}",
+        all.len(),
+        all.values().sum::<usize>()
+    );
+    for operation in
+        ["ec2:DescribeSubnets", "elasticloadbalancing:DescribeTargetGroups", "iam:GetGroup", "logs:DescribeLogGroups"]
+    {
         assert!(all.contains_key(operation), "{operation}: {all:#?}");
     }
     assert!(all.len() > 25, "{all:#?}");

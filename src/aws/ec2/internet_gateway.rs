@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Id, Vpc, internet_gateways, retag, tagged, tags_of};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::{Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// The door between a VPC and the internet.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -78,7 +78,15 @@ impl Resource for InternetGateway {
                     Self::detach(cx, &live.id, &other).await?;
                 }
                 let call = cx.cloud.ec2.attach_internet_gateway().internet_gateway_id(&live.id).vpc_id(vpc.id()?);
-                call.send().await.map_err(failed("ec2:AttachInternetGateway"))?;
+                match call.send().await.map_err(failed("ec2:AttachInternetGateway")) {
+                    // An earlier try may have done it, and its answer was lost; where it is attached may be told late.
+                    Err(e) if e.is("Resource.AlreadyAssociated") => match Self::attached_to(cx, &live.id).await? {
+                        Some(now) if now == vpc.id()? => {}
+                        Some(_) => return Err(e),
+                        None => return Err(Error { class: Class::NotYet, ..e }),
+                    },
+                    other => drop(other?),
+                }
             }
         }
         retag(cx, &live.id, &self.tags, diff).await?;

@@ -266,6 +266,19 @@ async fn is_leaving(cx: &Cx, id: &str) -> bool {
     matches!(look(cx, id).await, Ok(Some(group)) if group.status() == Some("deleting"))
 }
 
+impl ReplicationGroup {
+    /// AWS refuses a number of replicas that is there already: then an earlier try had done it, and its answer was lost.
+    async fn counted(&self, cx: &Cx, live: &Live, answer: Result<()>) -> Result<()> {
+        match answer {
+            Err(e) if e.class == Class::Invalid => {
+                let members = look(cx, &live.id).await?.map_or(0, |group| group.member_clusters().len());
+                if i32::try_from(members).is_ok_and(|members| members == self.replicas + 1) { Ok(()) } else { Err(e) }
+            }
+            other => other,
+        }
+    }
+}
+
 impl Resource for ReplicationGroup {
     const KIND: &'static str = "elasticache.replication_group";
     const RULES: &'static [Rule] = &[
@@ -368,13 +381,13 @@ impl Resource for ReplicationGroup {
         if more {
             let call = cx.cloud.elasticache.increase_replica_count().replication_group_id(&live.id);
             let call = call.new_replica_count(self.replicas).apply_immediately(true);
-            call.send().await.map_err(failed("elasticache:IncreaseReplicaCount"))?;
+            self.counted(cx, live, call.send().await.map(|_| ()).map_err(failed("elasticache:IncreaseReplicaCount"))).await?;
         } else if diff.touches_other_than(&["tags", "replicas"]) {
             self.modify(cx, live, diff).await?;
         } else if replicas.is_some() {
             let call = cx.cloud.elasticache.decrease_replica_count().replication_group_id(&live.id);
             let call = call.new_replica_count(self.replicas).apply_immediately(true);
-            call.send().await.map_err(failed("elasticache:DecreaseReplicaCount"))?;
+            self.counted(cx, live, call.send().await.map(|_| ()).map_err(failed("elasticache:DecreaseReplicaCount"))).await?;
         } else {
             retag(cx, &live.arn, &self.tags, diff).await?;
         }

@@ -4,10 +4,10 @@ use aws_sdk_elasticloadbalancingv2::types::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Arn, Listener, claim_inside, inner_tags, outer_tags, retag, rules, rules_of, to_sdk};
+use super::{Action, Arn, Listener, claim_inside, describe_tags, inner_tags, outer_tags, retag, rules, rules_of, to_sdk};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Diff, Observed, Readiness, Ref, Resource, Result, Rule};
+use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 
 /// What a listener does with the requests for some paths or hosts.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -61,6 +61,18 @@ impl ListenerRule {
         }
         call.send().await.map_err(failed("elbv2:SetRulePriorities"))?;
         Ok(())
+    }
+}
+
+impl ListenerRule {
+    /// The rule that has this one's priority, when it has its name too.
+    async fn made_before(&self, cx: &Cx) -> Result<Option<String>> {
+        let rules = rules_of(cx, self.listener.id()?).await?;
+        let holder = rules.iter().find(|r| r.priority() == Some(&self.priority.to_string())).and_then(SdkRule::rule_arn);
+        let Some(holder) = holder else { return Ok(None) };
+        let tags = describe_tags(cx, &[holder.to_owned()]).await?.remove(holder).unwrap_or_default();
+        let ours = claim_inside(cx, Self::KIND, &tags) == Claim::Ours(cx.key.name.clone());
+        Ok(ours.then(|| holder.to_owned()))
     }
 }
 
@@ -125,7 +137,11 @@ impl Resource for ListenerRule {
         const OP: &str = "elbv2:CreateRule";
         let call = cx.cloud.elbv2.create_rule().listener_arn(self.listener.id()?).priority(self.priority);
         let call = call.set_conditions(Some(self.conditions())).actions(self.action.to_sdk()?);
-        let answer = call.set_tags(Some(to_sdk(&self.tags))).send().await.map_err(failed(OP))?;
+        let answer = match call.set_tags(Some(to_sdk(&self.tags))).send().await.map_err(failed(OP)) {
+            // Whose rule has that priority? Perhaps it is this one, and the answer to an earlier try was lost.
+            Err(e) if e.is("PriorityInUse") => return self.made_before(cx).await?.map(Arn::new).ok_or(e),
+            other => other?,
+        };
         let arn = answer.rules().first().and_then(|r| r.rule_arn.clone());
         Ok(Arn::new(arn.ok_or_else(|| incomplete(OP, "the rule's ARN"))?))
     }

@@ -134,6 +134,24 @@ fn not_yet(call: &Call) -> Option<Fault> {
     })
 }
 
+/// What EC2 answers about an id that it does not know yet.
+pub fn not_found(id: &str) -> Option<Fault> {
+    let code = match id.split('-').next()? {
+        "vpc" => "InvalidVpcID.NotFound",
+        "subnet" => "InvalidSubnetID.NotFound",
+        "igw" => "InvalidInternetGatewayID.NotFound",
+        "rtb" => "InvalidRouteTableID.NotFound",
+        "sg" => "InvalidGroup.NotFound",
+        "eipalloc" => "InvalidAllocationID.NotFound",
+        "vpce" => "InvalidVpcEndpointId.NotFound",
+        "nat" => "NatGatewayNotFound",
+        _ => return None,
+    };
+    let error = format!("<Error><Code>{code}</Code><Message>The ID '{id}' does not exist</Message></Error>");
+    let body = format!("<Response><Errors>{error}</Errors><RequestID>f-3</RequestID></Response>");
+    Some(Fault::Answer(400, "text/xml".into(), body))
+}
+
 /// What goes wrong with this call, and what that is called.
 fn fault(call: &Call, choices: &mut Choices, oldest: Duration) -> (&'static str, Fault) {
     let bare = |status: u16| Fault::Answer(status, "text/plain".into(), String::new());
@@ -159,4 +177,3 @@ fn fault(call: &Call, choices: &mut Choices, oldest: Duration) -> (&'static str,
         }
     }
 }
-

@@ -117,4 +117,3 @@ impl Head {
         self.start.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default()
     }
 }
-

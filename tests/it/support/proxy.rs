@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::faults::Rough;
+use super::faults::{Rough, not_found};
 use super::http::{Head, forward};
 
 /// One request that was made of AWS.
@@ -74,7 +74,8 @@ pub enum Fault {
     DropAfter,
     /// Forward it, then drop the connection in the middle of the answer.
     Half,
-    /// To a question: what the answer was at most so long ago, before what has been done since. Otherwise forward it.
+    /// To a question: what the answer was at most so long ago, before what has been done since; "not found", when it asks for
+    /// something by its id that was not there then. Otherwise forward it.
     Stale(Duration),
 }
 
@@ -94,6 +95,8 @@ struct Shared {
     hook: Mutex<Option<Hook>>,
     /// The last answers to each question, while somebody decides about calls.
     answers: Mutex<HashMap<Vec<u8>, Vec<Known>>>,
+    /// Since when the ids are known that AWS gave to what was made.
+    born: Mutex<HashMap<String, Instant>>,
     /// The suite's own faults, which meet what the hook lets pass.
     rough: Option<Rough>,
     /// How many calls came in all.
@@ -120,6 +123,7 @@ impl Settled {
     /// Forgets every old answer.
     pub fn now(&self) {
         locked(&self.0.answers).clear();
+        locked(&self.0.born).clear();
     }
 }
 
@@ -143,6 +147,7 @@ impl Proxy {
             calls: Mutex::default(),
             hook: Mutex::default(),
             answers: Mutex::default(),
+            born: Mutex::default(),
             rough,
             came: AtomicUsize::default(),
             pages_of_one: pages_of_one.into(),
@@ -284,7 +289,18 @@ async fn client(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
                     stream.get_mut().write_all(&[head, body].concat()).await?;
                     continue;
                 }
-                None => fault = Fault::Pass,
+                // A create that is asked about by its new id while nobody knows that yet.
+                None => {
+                    let text = String::from_utf8_lossy(&body);
+                    let by_id = call.service == "ec2" && call.operation.starts_with("Describe");
+                    let born = locked(&shared.born);
+                    let is_new = |id: &&str| born.get(*id).is_some_and(|at| at.elapsed() <= age);
+                    // Who filters by it gets an empty list instead.
+                    let asked = text.split('&').filter(|pair| by_id && !pair.starts_with("Filter"));
+                    let new = asked.filter_map(|pair| ids(pair).find(is_new)).find_map(not_found);
+                    call.met = new.as_ref().and(call.met.or(shared.rough.as_ref().map(|_| Met::NotDone)));
+                    fault = new.unwrap_or(Fault::Pass);
+                }
             }
         }
         let answer = match &fault {
@@ -313,12 +329,20 @@ async fn client(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
         let answer = answer.filter(|_| fault != Fault::DropAfter);
         // Of a call that is to count as if nothing had happened, what AWS said counts too.
         call.status = if call.met == Some(Met::Done) { said } else { answer.as_ref().map(|(head, _)| head.status()) };
+        let makes = call.service == "ec2" && (call.operation.starts_with("Create") || call.operation == "AllocateAddress");
         // Before the answer leaves: who has an answer finds the call in the list.
         locked(&shared.calls).push(call);
         let Some((mut answer, body)) = answer else { return Ok(()) };
         // An answer to HEAD has the length of a body that does not come.
         if head.method() != "HEAD" && !matches!(answer.status(), 204 | 304) {
             answer.set("Content-Length", &body.len().to_string());
+        }
+        if makes {
+            let text = String::from_utf8_lossy(&body);
+            let mut born = locked(&shared.born);
+            for id in ids(&text).filter(|_| answer.status() == 200) {
+                born.entry(id.to_owned()).or_insert_with(Instant::now);
+            }
         }
         if remembers && answer.status() == 200 {
             let mut answers = locked(&shared.answers);
@@ -339,6 +363,15 @@ async fn client(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The words that look like an id of EC2's: `subnet-0123abcd…`.
+fn ids(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+    words.filter(|word| {
+        let number = word.split_once('-').map(|(_, number)| number);
+        number.is_some_and(|n| n.len() >= 8 && n.bytes().all(|b| b.is_ascii_hexdigit()))
+    })
 }
 
 fn classify(head: &Head, body: &[u8], when: Duration) -> Call {
