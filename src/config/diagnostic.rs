@@ -374,6 +374,30 @@ mod tests {
     }
 
     #[test]
+    fn neither_long_lines_beside_it_nor_very_many_of_its_own_are_shown() {
+        let mut report = Report::new("f", format!("{}\nx: 1\n", "y".repeat(9000)));
+        report.diagnostics.push(Diagnostic::error("x", "message").label(9001..9002, "here"));
+        report.diagnostics.push(Diagnostic::error("x", "at the end").label(0..9005, "all of it"));
+        let shown = report.render(80, false, true);
+        assert!(shown.contains("message (f:2:1)") && shown.len() < 300, "{shown}");
+
+        let mut report = Report::new("f", "a: 1\n".repeat(9000));
+        report.diagnostics.push(Diagnostic::error("x", "message").label(0..45_000, "here"));
+        let shown = report.render(80, false, true);
+        assert!(shown.contains("here") && shown.len() < 300, "{shown}");
+    }
+
+    #[test]
+    fn of_very_many_problems_the_errors_are_told() {
+        let mut report = Report::new("f", "a: 1\n");
+        report.diagnostics = (0..2 * MOST).map(|n| Diagnostic::warning("x", format!("odd {n}")).label(0..1, "")).collect();
+        report.diagnostics.push(Diagnostic::error("x", "wrong").label(3..4, ""));
+        let shown = report.render(80, false, true);
+        assert!(shown.contains("wrong") && shown.contains("201 more are not shown"), "{shown}");
+        assert_eq!(report.to_json()["diagnostics"].as_array().unwrap().len(), MOST);
+    }
+
+    #[test]
     fn a_span_outside_the_text_still_shows_the_message() {
         let mut report = Report::new("f", "a: 1");
         report.diagnostics.push(Diagnostic::error("x", "message").label(90..99, "here"));

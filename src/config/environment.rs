@@ -128,6 +128,13 @@ environments:
     }
 
     #[test]
+    fn what_goes_and_what_comes_keep_the_others_in_their_order() {
+        let text = "a: 1\nb: 2\nc: 3\nd: 4\nenvironments: { x: { c: ~, e: 5, a: ~, d: 6, f: ~ } }\n";
+        let merged = overlaid(&parse(text).unwrap(), Some("x")).unwrap();
+        assert_eq!(merged.to_json().to_string(), r#"{"b":2,"d":6,"e":5}"#);
+    }
+
+    #[test]
     fn no_environment_is_the_file_as_it_stands() {
         let file = parse(FILE).unwrap();
         assert_eq!(overlaid(&file, None).unwrap(), overlaid(&file, Some("default")).unwrap());

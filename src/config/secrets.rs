@@ -213,6 +213,7 @@ mod tests {
         let place = 3..12;
         let hidden = hide(text, std::slice::from_ref(&place));
         assert_eq!((hidden.len(), hidden.as_str()), (text.len(), "a: *********\nb: c\n"));
+        assert_eq!(hide("abcdefgh", &[5..6, 1..4, 2..3]), "a***e*gh");
         let found = places_in("x: [\nDB_PASSWORD: hunter2hunter2\nb: c");
         assert_eq!((found.len(), found.first()), (1, Some(&(17..32))));
     }

@@ -8,6 +8,10 @@ use std::time::{Duration, Instant};
 use stack::commands::stack_schema;
 use stack::config;
 
+// Loaded by path: the fuzz targets hold the same to be true.
+#[path = "../../fuzz/checks.rs"]
+mod checks;
+
 use crate::cli::published;
 use crate::lifecycle::STACK;
 use crate::support::faults::Choices;
@@ -125,6 +129,58 @@ fn files_made_worse_end_in_an_answer() {
     println!("{wanted} files, {right} of them right, the slowest took {slowest:?}");
 }
 
+/// The inputs that were kept for one target.
+fn kept(target: &str) -> Vec<(String, Vec<u8>)> {
+    let mut files: Vec<(String, Vec<u8>)> = std::fs::read_dir(published(&format!("fuzz/corpus/{target}")))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| (path.display().to_string(), std::fs::read(path).unwrap()))
+        .collect();
+    files.sort();
+    assert!(!files.is_empty(), "{target}");
+    files
+}
+
+#[test]
+fn the_kept_corpus_ends_in_answers() {
+    let schema = stack_schema();
+    let targets: [(&str, &dyn Fn(&[u8])); 3] = [
+        ("stack_file", &|bytes| checks::stack_file(&schema, bytes)),
+        ("saved_plan", &checks::saved_plan),
+        ("edited_plan", &checks::edited_plan),
+    ];
+    for (target, check) in targets {
+        let files = kept(target);
+        let since = Instant::now();
+        for (file, bytes) in &files {
+            let since = Instant::now();
+            let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| check(bytes)));
+            assert!(result.is_ok(), "{file}: see the panic above");
+            assert!(since.elapsed() < Duration::from_secs(20), "{file} takes {:?}", since.elapsed());
+        }
+        println!("{target}: {} files in {:?}", files.len(), since.elapsed());
+    }
+}
+
+#[test]
+fn the_command_answers_the_kept_corpus() {
+    let place = Place::new();
+    for (file, bytes) in kept("stack_file") {
+        std::fs::write(place.path().join("s.yaml"), bytes).unwrap();
+        let output = place.stack(&["validate", "s.yaml"]);
+        assert!(matches!(output.code, Some(0 | 65)), "{file}: {:?}\n{}", output.code, output.stderr);
+        assert!(!output.stderr.contains("panicked"), "{file}: {}", output.stderr);
+    }
+    for (file, bytes) in kept("saved_plan") {
+        // Those that are whole would ask AWS.
+        if stack::engine::saved::parse(&String::from_utf8_lossy(&bytes)).is_err() {
+            std::fs::write(place.path().join("p.json"), bytes).unwrap();
+            let output = place.stack(&["apply", "p.json", "--yes"]).exits(65);
+            assert!(!output.stderr.contains("panicked"), "{file}: {}", output.stderr);
+        }
+    }
+}
+
 #[test]
 fn files_that_grow_are_refused_in_time_and_memory() {
     let place = Place::new();
@@ -137,10 +193,36 @@ fn files_that_grow_are_refused_in_time_and_memory() {
     let deep = format!("stack: x\nregion: us-east-1\nservices: {}{}\n", "[".repeat(100_000), "]".repeat(100_000));
     let maps = format!("stack: x\nregion: us-east-1\nservices: {}x{}\n", "{a: ".repeat(20_000), "}".repeat(20_000));
     let large = "#".repeat((1 << 20) + 1);
+    let head = "stack: x\nregion: us-east-1\n";
+    let lines = |n: usize, line: &dyn Fn(usize) -> String| -> String { (0..n).map(line).collect() };
+    let envs = format!("{head}environments:\n{}", lines(5_000, &|n| format!("  e{n}: {{}}\n")));
+    let unknown = format!("{head}{}", lines(14_000, &|n| format!("k{n}: 1\n")));
+    let secret = lines(14_000, &|n| format!("      A{n}_TOKEN: abcdefgh{n}\n"));
+    let secrets = format!("{head}services:\n  web:\n    image: x\n    environment:\n{secret}");
+    let word = format!("{head}network: {{ nat: {} }}\n", "n".repeat(900_000));
+    let tags = |letter: char| lines(7_000, &|n| format!("{letter}{n}: b,"));
+    let overlay = format!("{head}tags: {{ {} }}\nenvironments: {{ p: {{ tags: {{ {} }} }} }}\n", tags('a'), tags('b'));
+    let long = format!("{head}x: \"{}\"\nz: 1\n", "y".repeat(900_000));
+    let list =
+        format!("{head}services:\n  web:\n    image: x\n    routes:\n      - [{}\n        x]\n", "\n        x,".repeat(14_000));
     let many = format!("stack: x\nregion: us-east-1\nservices:\n{}", "  web: { imag: x }\n".repeat(20_000));
-    for (what, text) in [("aliases", laughs), ("brackets", deep), ("maps", maps), ("size", large), ("duplicates", many)] {
+    for (what, text) in [
+        ("aliases", laughs),
+        ("brackets", deep),
+        ("maps", maps),
+        ("size", large),
+        ("duplicates", many),
+        ("environments", envs),
+        ("unknown keys", unknown),
+        ("secrets", secrets),
+        ("a long word", word),
+        ("what is overlaid", overlay),
+        ("a long line beside", long),
+        ("a long list", list),
+    ] {
         place.file("s.yaml", &text);
         let output = place.stack(&["validate", "s.yaml"]).exits(65);
+        println!("{what}: {:?}, {} bytes", output.took, output.stderr.len());
         assert!(output.took < Duration::from_secs(60), "{what}: {:?}", output.took);
         assert!(!output.stderr.contains("panicked") && output.stderr.len() < 1 << 20, "{what}: {}", output.stderr.len());
     }

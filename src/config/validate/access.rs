@@ -30,6 +30,9 @@ pub(super) fn access(checks: &mut Checks<'_>) {
 
 /// Adds a problem with the name of a user, which may hold dots.
 fn at_user(checks: &mut Checks<'_>, user: &str, label: &str, diagnostic: Diagnostic) {
+    if checks.is_enough(diagnostic.severity) {
+        return;
+    }
     let users = checks.file.node("access.users");
     let key = users.and_then(|n| n.entries().iter().find(|(k, _)| k.text == user)).map(|(k, _)| k.span.clone());
     checks.found.push(match key {
