@@ -45,15 +45,35 @@ pub(super) async fn node_type(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
     Ok(vec![Finding::new(Certainty::Unknown, message).about(&item.key).help(help)])
 }
 
+/// How many node types are named; there can be dozens.
+const NAMED: usize = 8;
+
 async fn becomes(cx: &Cx, item: &Item, wanted: &str) -> Result<Vec<Finding>> {
     let Some(id) = item.before.as_ref().and_then(|before| before.live.get("id")?.as_str()) else { return Ok(Vec::new()) };
-    let call = cx.cloud.elasticache.list_allowed_node_type_modifications().replication_group_id(id);
-    let answer = call.send().await.map_err(failed("elasticache:ListAllowedNodeTypeModifications"))?;
+    let allowed = async {
+        let call = cx.cloud.elasticache.list_allowed_node_type_modifications().replication_group_id(id);
+        call.send().await.map_err(failed("elasticache:ListAllowedNodeTypeModifications"))
+    };
+    let now = async {
+        let call = cx.cloud.elasticache.describe_replication_groups().replication_group_id(id);
+        call.send().await.map_err(failed("elasticache:DescribeReplicationGroups"))
+    };
+    let (answer, now) = tokio::try_join!(allowed, now)?;
+    // Back to what still runs, because a change waits for the maintenance window, is no change to AWS.
+    if now.replication_groups().first().is_some_and(|group| group.cache_node_type() == Some(wanted)) {
+        return Ok(Vec::new());
+    }
     let all = answer.scale_up_modifications().iter().chain(answer.scale_down_modifications());
     let allowed: Vec<&str> = all.map(String::as_str).collect();
     if allowed.is_empty() || allowed.contains(&wanted) {
         return Ok(Vec::new());
     }
-    let message = format!("its nodes cannot become `{wanted}`; they can become {}", allowed.join(", "));
-    Ok(vec![Finding::refused(&item.key, message, "choose one of these")])
+    let more = match allowed.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} others"),
+    };
+    let some = allowed.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+    let message = format!("its nodes cannot become `{wanted}`; they can become {some}{more}");
+    let list = format!("`aws elasticache list-allowed-node-type-modifications --replication-group-id {id}` lists them all");
+    Ok(vec![Finding::refused(&item.key, message, list)])
 }
