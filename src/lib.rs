@@ -40,11 +40,12 @@
 //! 7. **Twice is nothing.** After an apply the next plan is empty.
 //!    Two runs at once are kept apart by a lease ([`aws::lease`], compare-and-swap in S3, told by S3's clock), and every call
 //!    that changes anything asks a fence first ([`aws::fence`]): who lost the lease changes nothing more. `plan` takes none.
-//! 8. **Nothing that holds data goes quietly**: it must be named.
+//! 8. **Nothing that holds data goes quietly**: it must be named; what takes its place begins with its data where the cloud can
+//!    carry it over ([`engine::Resource::carry_over`]); and it does not go while something that stays uses it.
 //! 9. **Every wait speaks**: kinds look once ([`engine::Resource::poll`]), the engine owns the clock, AWS's words are passed on.
 //! 10. **Errors name** the operation, the object, AWS's code and request id, and the next step.
 //!
-//! What AWS would refuse in the middle of a run is asked before it ([`aws::preflight`]); what keeps something from being
+//! Calls leave no faster than AWS takes them ([`aws::pace`]). What AWS would refuse in the middle of a run is asked before it ([`aws::preflight`]); what keeps something from being
 //! deleted is named ([`engine::Resource::blocked_by`]) and not waited for when it does not go away by itself.
 //!
 //! ## What is deliberately absent
