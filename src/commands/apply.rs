@@ -8,7 +8,7 @@ use super::session::{self, Session};
 use super::{Aws, Exit, Result, StackFile, Stop, outputs, preflight, saved, turn};
 use crate::config;
 use crate::engine::plan::{Action, Item};
-use crate::engine::{self, Key, Outcome, Plan, Reporter};
+use crate::engine::{self, Class, Key, Outcome, Plan, Reporter};
 use crate::ui::{self, Color, Look};
 
 /// Make AWS as the file describes it. Asks before it does anything.
@@ -233,10 +233,12 @@ pub async fn carry_out(
 
 /// What a run's end is to scripts.
 pub fn exit(outcome: &Outcome) -> Exit {
+    // What AWS accepted and then could not make is there all the same.
+    let nothing = outcome.done.is_empty() && outcome.failed.iter().all(|(_, _, error)| error.class != Class::Failed);
     match (outcome.stopped, outcome.is_complete()) {
         (true, _) => Exit::Interrupted,
         (_, true) => Exit::Ok,
-        _ if outcome.done.is_empty() => Exit::of(outcome.failed.iter().map(|(_, _, error)| error)),
+        _ if nothing => Exit::of(outcome.failed.iter().map(|(_, _, error)| error)),
         _ => Exit::Partly,
     }
 }

@@ -186,6 +186,12 @@ pub async fn apply<C: Send + Sync + 'static>(
                     // It stays among what has started and not ended.
                     Err(Halt::Stopped) => {
                         state.ended.remove(&id);
+                        // It may have heard of it before the run did, and be the last one.
+                        if !outcome.stopped {
+                            outcome.stopped = true;
+                            deadline = Some(tokio::time::Instant::now() + GRACE);
+                            reporter.event(&Event::Stopping);
+                        }
                     }
                     Err(Halt::Failed(error)) => {
                         let error = error.about(&key);

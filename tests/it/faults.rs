@@ -129,10 +129,10 @@ const STATES: &[(&str, &str, &[&str])] = &[
 ];
 
 /// What AWS said of each object while something was done to it.
-type States = BTreeMap<(String, String), Vec<String>>;
+pub type States = BTreeMap<(String, String), Vec<String>>;
 
 /// What AWS said of each object, each word once until another came; and why something was tried again.
-fn told(lines: &str) -> (States, Vec<String>) {
+pub fn told(lines: &str) -> (States, Vec<String>) {
     let (mut states, mut again) = (States::new(), Vec::new());
     for event in lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
         let text = |field: &str| event[field].as_str().unwrap_or_default().to_owned();

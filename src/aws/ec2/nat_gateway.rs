@@ -7,6 +7,9 @@ use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{AnyRef, Diff, Observed, Order, Readiness, Ref, Resource, Result, Rule, Usual};
 
+/// How many tokens of gateways that are dead and forgotten are passed over.
+const TOKENS: u32 = 4;
+
 /// A public NAT gateway: how private subnets reach the internet.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +35,11 @@ fn state(gateway: &aws_sdk_ec2::types::NatGateway) -> Readiness {
         Some(other) => Readiness::waiting(other.as_str()),
         None => Readiness::waiting("unknown"),
     }
+}
+
+/// Whether it will not serve any more.
+fn is_dead(gateway: &aws_sdk_ec2::types::NatGateway) -> bool {
+    matches!(state(gateway), Readiness::Gone | Readiness::Failed(_))
 }
 
 async fn look(cx: &Cx, id: &str) -> Result<Option<aws_sdk_ec2::types::NatGateway>> {
@@ -79,19 +87,22 @@ impl Resource for NatGateway {
         // AWS answers a known token with the gateway that it made then, even when that is deleted: so the dead ones count.
         let dead = cx.cloud.ec2.describe_nat_gateways().filter(super::filter("subnet-id", [self.subnet.id()?]));
         let dead = dead.send().await.map_err(failed("ec2:DescribeNatGateways"))?;
-        let dead: Vec<&str> = dead
-            .nat_gateways()
-            .iter()
-            .filter(|g| matches!(state(g), Readiness::Gone | Readiness::Failed(_)))
-            .filter_map(|g| g.nat_gateway_id())
-            .max()
-            .into_iter()
-            .collect();
-        let token = cx.token(&format!("{} {} {dead:?}", self.subnet.id()?, self.address.id()?));
-        let call = cx.cloud.ec2.create_nat_gateway().subnet_id(self.subnet.id()?).allocation_id(self.address.id()?);
-        let call = call.client_token(token).tag_specifications(tagged(ResourceType::Natgateway, &self.tags));
-        let gateway = call.send().await.map_err(failed(OP))?.nat_gateway;
-        Ok(Id { id: gateway.and_then(|g| g.nat_gateway_id).ok_or_else(|| incomplete(OP, "the gateway's id"))? })
+        let dead = dead.nat_gateways().iter().filter(|g| is_dead(g));
+        let mut dead: Vec<String> = dead.filter_map(|g| g.nat_gateway_id.clone()).collect();
+        for _ in 0..TOKENS {
+            dead.sort();
+            let token = cx.token(&format!("{} {} {dead:?}", self.subnet.id()?, self.address.id()?));
+            let call = cx.cloud.ec2.create_nat_gateway().subnet_id(self.subnet.id()?).allocation_id(self.address.id()?);
+            let call = call.client_token(token).tag_specifications(tagged(ResourceType::Natgateway, &self.tags));
+            let gateway = call.send().await.map_err(failed(OP))?.nat_gateway.ok_or_else(|| incomplete(OP, "the gateway"))?;
+            let id = gateway.nat_gateway_id.clone().ok_or_else(|| incomplete(OP, "the gateway's id"))?;
+            if !is_dead(&gateway) {
+                return Ok(Id { id });
+            }
+            // One that is not listed any more, and still remembered by its token.
+            dead.push(id);
+        }
+        Err(incomplete(OP, "a gateway that is new"))
     }
 
     async fn update(&self, cx: &Cx, live: &Id, diff: &Diff) -> Result<Id> {
