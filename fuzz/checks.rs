@@ -168,8 +168,11 @@ fn edited_value(original: &str, script: &mut Script<'_>) -> String {
             break;
         }
         // Not the envelope every time: what is worth an attack is in the plan.
-        let inside = if script.below(8) == 0 { &mut value } else { &mut value["plan"] };
-        edit(inside, script);
+        let envelope = script.below(8) == 0;
+        match value.get_mut("plan").filter(|_| !envelope) {
+            Some(inside) => edit(inside, script),
+            None => edit(&mut value, script),
+        }
     }
     if script.below(2) == 0 { value.to_string() } else { format!("{value:#}") }
 }
