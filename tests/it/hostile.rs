@@ -144,7 +144,8 @@ fn kept(target: &str) -> Vec<(String, Vec<u8>)> {
 #[test]
 fn the_kept_corpus_ends_in_answers() {
     let schema = stack_schema();
-    let targets: [(&str, &dyn Fn(&[u8])); 3] = [
+    type Check<'a> = &'a dyn Fn(&[u8]);
+    let targets: [(&str, Check<'_>); 3] = [
         ("stack_file", &|bytes| checks::stack_file(&schema, bytes)),
         ("saved_plan", &checks::saved_plan),
         ("edited_plan", &checks::edited_plan),
