@@ -183,7 +183,7 @@ class Snapshots(Case):
         self.slowly(0.001)
         self.database("original")
         create = lambda name: self.rds.create_db_snapshot(DBInstanceIdentifier="original", DBSnapshotIdentifier=name)  # noqa: E731
-        self.refused("InvalidDBInstanceState", create, "early")
+        self.refused("InvalidDBInstanceState", self.rds.create_db_snapshot, DBInstanceIdentifier="original", DBSnapshotIdentifier="early")
         self.until(lambda: self.look("original")["DBInstanceStatus"] == "available", "available")
         self.assertEqual(create("one")["DBSnapshot"]["Status"], "creating")
         self.assertEqual(self.look("original")["DBInstanceStatus"], "backing-up")
