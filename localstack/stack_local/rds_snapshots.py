@@ -49,7 +49,7 @@ def copy_db_snapshot(call: Call) -> dict:
     answer = call.moto({field: value for field, value in call.request.items() if value is not None and field != "KmsKeyId"})
     if key := call.get("KmsKeyId"):
         copy = _snapshot(call, call["TargetDBSnapshotIdentifier"])
-        copy.kms_key_id, copy.storage_encrypted = key, True
+        copy.kms_key_id, copy.storage_encrypted, copy.encrypted = key, True, True
         answer["DBSnapshot"].update(KmsKeyId=key, Encrypted=True)
     return _begun(call, answer)
 
