@@ -87,11 +87,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         let plan = saved::read(&file.file, &text)?;
         let scope = &plan.scope;
         let session = Session::open(&scope.stack, &scope.env, &scope.region, &aws, color).await?;
-        turn::take(&session, &run, async || {
-            unchanged(&session, &plan).await?;
-            Ok(plan.clone())
-        })
-        .await
+        turn::take(&session, &run, async || unchanged(&session, &plan).await).await
     } else {
         let loaded = session::load_text(&file, &text, color)?;
         let session = Session::of(&loaded, &aws, color).await?;
@@ -109,8 +105,9 @@ fn time(text: &str) -> Result<config::Duration, String> {
     text.parse().map_err(|wrong: config::values::Wrong| format!("{wrong}"))
 }
 
-/// Stops when AWS is no longer as the saved plan found it in anything that it touches.
-async fn unchanged(session: &Session, plan: &Plan) -> Result<()> {
+/// The same plan as AWS says it now. It and not the saved one is done: what needs consent, which order, which ids, no file can
+/// say otherwise. Stops when AWS is no longer as the saved plan found it in anything that it touches.
+async fn unchanged(session: &Session, plan: &Plan) -> Result<Plan> {
     let scope = &session.cx.scope;
     if **scope != plan.scope {
         return Err(Stop::refused(
@@ -121,7 +118,7 @@ async fn unchanged(session: &Session, plan: &Plan) -> Result<()> {
             "use the credentials of that account",
         ));
     }
-    let now = Plan::make(&session.registry, scope, plan.graph()?.as_ref(), &session.snapshot().await?)?;
+    let fresh = Plan::make(&session.registry, scope, plan.graph()?.as_ref(), &session.snapshot().await?)?;
     let touched = |plan: &Plan| -> Vec<(Key, Action, String)> {
         let mut list: Vec<_> = plan
             .changes()
@@ -130,9 +127,9 @@ async fn unchanged(session: &Session, plan: &Plan) -> Result<()> {
         list.sort();
         list
     };
-    let (then, now) = (touched(plan), touched(&now));
+    let (then, now) = (touched(plan), touched(&fresh));
     if then == now {
-        return Ok(());
+        return session.told(fresh).await;
     }
     let mut names: Vec<String> = then
         .iter()

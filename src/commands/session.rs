@@ -167,7 +167,8 @@ impl Session {
         self.told(Plan::make(&self.registry, &self.cx.scope, None, &self.snapshot().await?)?).await
     }
 
-    async fn told(&self, mut plan: Plan) -> Result<Plan> {
+    /// The plan, with what goes with each object that is deleted.
+    pub async fn told(&self, mut plan: Plan) -> Result<Plan> {
         plan.tell_what_goes(&self.registry, &self.cx).await?;
         Ok(plan)
     }

@@ -159,3 +159,13 @@ result = ec2.create_vpc(CidrBlock="10.9.0.0/16", TagSpecifications=[{"ResourceTy
     s.assert_in_step();
     s.destroy();
 }
+
+/// What comes with a VPC that stands alone in the file is nobody's to delete: twice is nothing.
+#[test]
+fn a_vpc_alone_stays_as_it_is() {
+    let s = Subject::new("stack: shop\nregion: us-east-1\nresources:\n  ec2.vpc:\n    main: { cidr: 10.0.0.0/16 }\n");
+    s.apply();
+    s.assert_in_step();
+    s.place.stack(&["destroy", "s.yaml", "--yes"]).ok();
+    assert_eq!(s.account.inventory("shop", "default"), serde_json::json!({}));
+}

@@ -49,6 +49,30 @@ fn a_saved_plan_that_was_edited_is_refused() {
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
 }
 
+/// A digest can be made anew by whoever edits. What needs consent is not the file's to say.
+#[test]
+fn a_plan_that_was_edited_and_signed_again_lets_nothing_go_without_consent() {
+    let s = Subject::new(STACK);
+    s.apply();
+    s.place.stack(&["plan", "s.yaml", "--destroy", "--out", "plan.json"]).ok();
+    let path = s.place.path().join("plan.json");
+    let mut saved: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    let mut plan: stack::engine::Plan = serde_json::from_value(saved["plan"].clone()).unwrap();
+    let needed: Vec<_> = plan.items.iter_mut().filter(|item| item.needs_consent).collect();
+    assert!(!needed.is_empty());
+    for item in needed {
+        item.needs_consent = false;
+    }
+    saved["digest"] = plan.digest().unwrap().into();
+    saved["plan"] = serde_json::to_value(&plan).unwrap();
+    std::fs::write(&path, saved.to_string()).unwrap();
+    let before = s.account.inventory("shop", "default");
+    let refused = s.place.stack(&["apply", "plan.json", "--yes"]).exits(4);
+    assert!(refused.stderr.contains("--allow-delete logs.log_group/web"), "{}", refused.stderr);
+    assert_eq!(s.account.inventory("shop", "default"), before);
+    s.destroy();
+}
+
 #[test]
 fn exit_codes_and_consent() {
     let s = Subject::new(STACK);

@@ -37,14 +37,17 @@ async fn revoke(cx: &Cx, group: &str) -> Result<()> {
     Ok(())
 }
 
-/// The name of the VPC is the name of what came with it.
+/// It came with a VPC of ours: the one that the file names is found by its VPC, and none is ever left to be deleted.
 fn claim(scope: &Scope, vpc: &aws_sdk_ec2::types::Vpc) -> Claim {
-    scope.claim(Vpc::KIND, &tags_of(vpc.tags()), true)
+    match scope.claim(Vpc::KIND, &tags_of(vpc.tags()), true) {
+        Claim::Ours(_) => Claim::Adoptable,
+        other => other,
+    }
 }
 
 impl Resource for DefaultSecurityGroup {
     const KIND: &'static str = "ec2.default_security_group";
-    const RULES: &'static [Rule] = &[Rule::immutable("vpc"), Rule::set("rules")];
+    const RULES: &'static [Rule] = &[Rule::immutable("vpc"), Rule::identity("vpc"), Rule::set("rules")];
     const TAGGED: bool = false;
     type Cloud = Clients;
     type Live = Id;
@@ -56,12 +59,7 @@ impl Resource for DefaultSecurityGroup {
             let Some(vpc) = vpcs.iter().find(|v| v.vpc_id == group.vpc_id) else { continue };
             let (Some(id), Some(vpc_id)) = (&group.group_id, &group.vpc_id) else { continue };
             out.push(Observed {
-                // Of two VPCs only the newer one's counts: the other goes with its VPC.
-                claim: if vpcs.len() > 1 && vpc.tags().iter().all(|t| t.key() != Some(crate::engine::resource::TAG_GENERATION)) {
-                    Claim::Adoptable
-                } else {
-                    claim(&cx.scope, vpc)
-                },
+                claim: claim(&cx.scope, vpc),
                 live: Id { id: id.clone() },
                 fields: DefaultSecurityGroup {
                     vpc: Ref::physical(vpc_id),
