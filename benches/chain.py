@@ -26,7 +26,7 @@ WAITS = {
     "ec2.nat_gateway": ["nat.create"],
     "ec2.vpc_endpoint": ["endpoint.create"],
     "elbv2.load_balancer": ["elb.provision"],
-    "rds.instance": ["rds.create-multi-az"],
+    "rds.instance": ["rds.create-multi-az", "rds.back-up"],
     "elasticache.replication_group": ["elasticache.create"],
     "elasticache.cluster": ["elasticache.create"],
     "cloudfront.distribution": ["cloudfront.deploy"],

@@ -6,7 +6,7 @@ import re
 from stack_local import service_roles
 from stack_local.core import Call, fault, hex_id, now, pairs
 from stack_local.elasticache_groups import check_family, family_of, numbers, subnet_group, version_of
-from stack_local.elasticache_snapshots import take
+from stack_local.elasticache_snapshots import restorable, take
 from stack_local.elasticache_state import Cache, check_security_groups, check_windows, clash, operations, paged, place, store, wrong, zone_of
 from stack_local.outcomes import outcomes
 
@@ -96,6 +96,7 @@ def create_replication_group(call: Call) -> dict:
     if call.get("SnapshotRetentionLimit", 0) > 35:
         raise wrong("The snapshot retention limit is from 0 to 35.")
     check_windows(call.get("SnapshotWindow"), call.get("PreferredMaintenanceWindow"))
+    snapshot = restorable(call, call["SnapshotName"], engine, version) if call.get("SnapshotName") else None
     if call.get("CacheSubnetGroupName"):
         subnet_group(call, call["CacheSubnetGroupName"])
     parameters = call.get("CacheParameterGroupName", f"default.{family_of(engine, version)}")
@@ -141,6 +142,9 @@ def create_replication_group(call: Call) -> dict:
     }
     group = state.groups[name] = Group(view, settings)
     group.nodes, group.fate = nodes, outcomes.take(call.account, "elasticache.replication_group")
+    if snapshot:
+        group.restored = snapshot
+        snapshot["SnapshotStatus"] = "restoring"
     place(call, group)
     for tagged in group.arns:
         state.tags[tagged] = pairs(call.get("Tags"))

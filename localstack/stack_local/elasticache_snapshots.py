@@ -1,7 +1,9 @@
 """ElastiCache: snapshots, also the last ones of caches that are deleted."""
 
+import re
+
 from stack_local.core import Call, fault, now, pairs
-from stack_local.elasticache_state import Cache, operations, paged, store
+from stack_local.elasticache_state import Cache, clash, operations, paged, store, wrong
 
 
 def take(call: Call, group: Cache, name: str, source: str) -> dict:
@@ -9,6 +11,8 @@ def take(call: Call, group: Cache, name: str, source: str) -> dict:
     state, settings = store.of(call), group.settings
     if name in state.snapshots:
         raise fault("SnapshotAlreadyExistsFault", f"Snapshot with specified name already exists: {name}")
+    if not re.fullmatch(r"[A-Za-z](?!.*--)[A-Za-z0-9-]{0,39}", name) or name.endswith("-"):
+        raise wrong("The parameter SnapshotName is not a valid identifier: at most 40 letters, digits and single hyphens, beginning with a letter.")
     if settings["node"].startswith("cache.t1."):
         raise fault("SnapshotFeatureNotSupportedFault", "Snapshots are not supported for T1 cache node types.")
     arn = call.arn("elasticache", f"snapshot:{name}")
@@ -34,6 +38,19 @@ def take(call: Call, group: Cache, name: str, source: str) -> dict:
     # A snapshot has its cache's tags.
     state.tags[arn] = dict(state.tags.get(group.view["ARN"], {})) | pairs(call.get("Tags"))
     return state.snapshots[name]
+
+
+def restorable(call: Call, name: str, engine: str, version: str) -> dict:
+    """The snapshot of this name; refuses what AWS does: an unfinished snapshot, another engine (Redis may become Valkey), an older version."""
+    snapshot = store.of(call).snapshots.get(name)
+    if snapshot is None:
+        raise fault("InvalidParameterValue", f"The snapshot {name} does not exist.")
+    if snapshot["SnapshotStatus"] != "available":
+        raise fault("InvalidParameterValue", f"The snapshot {name} is {snapshot['SnapshotStatus']}.")
+    number = [tuple(int(part) for part in text.split(".")[:2]) for text in (snapshot["EngineVersion"], version)]
+    if (snapshot["Engine"], engine) not in {(engine, engine), ("redis", "valkey")} or (snapshot["Engine"] == engine and number[1] < number[0]):
+        raise clash(f"A snapshot of {snapshot['Engine']} {snapshot['EngineVersion']} cannot be restored to {engine} {version}.")
+    return snapshot
 
 
 @operations.on("CreateSnapshot")
@@ -67,8 +84,8 @@ def delete_snapshot(call: Call) -> dict:
     state, name = store.of(call), call["SnapshotName"]
     if name not in state.snapshots:
         raise fault("SnapshotNotFoundFault", f"{name} is either not present or not available.", status=404)
-    if state.snapshots[name]["SnapshotStatus"] == "creating":
-        raise fault("InvalidSnapshotState", f"The snapshot {name} is being created.")
+    if state.snapshots[name]["SnapshotStatus"] != "available":
+        raise fault("InvalidSnapshotState", f"The snapshot {name} is {state.snapshots[name]['SnapshotStatus']}.")
     gone = state.snapshots.pop(name)
     state.tags.pop(gone["ARN"], None)
     return {"Snapshot": gone | {"SnapshotStatus": "deleting"}}

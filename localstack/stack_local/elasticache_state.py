@@ -23,6 +23,7 @@ class Cache:
         self.status, self.timer = "creating", clock.timer("elasticache.create")
         self.nodes = 1
         self.fate: str | None = None  # how its creation ends, when not well
+        self.restored: dict | None = None  # the snapshot that its data comes from
         self.later: list[Callable[[], None]] = []  # what becomes true when AWS is done
         self.pending: dict = {}  # what it is going to be, as AWS says it
 
@@ -39,6 +40,8 @@ class Cache:
         self.status, self.timer = status, clock.timer(kind)
 
     def end(self) -> None:
+        if self.restored:
+            self.restored["SnapshotStatus"], self.restored = "available", None
         if self.fate:
             self.status, self.timer, self.fate = self.fate, None, None
             self.failed = True

@@ -161,6 +161,18 @@ class Caches(Case):
         self.elasticache.delete_snapshot(SnapshotName="last-final")
         self.refused("SnapshotNotFoundFault", self.elasticache.describe_snapshots, SnapshotName="last-final")
 
+    def test_a_snapshot_is_restored_where_it_can_be(self):
+        self.cache("from", Engine="redis", EngineVersion="7.1")
+        self.refused("InvalidParameterValue", self.elasticache.create_snapshot, ReplicationGroupId="from", SnapshotName="n" * 41)
+        self.elasticache.create_snapshot(ReplicationGroupId="from", SnapshotName="taken")
+        self.refused("InvalidParameterValue", self.cache, name="none", SnapshotName="no-such")
+        self.refused("InvalidParameterCombination", self.cache, name="older", Engine="redis", EngineVersion="6.2", SnapshotName="taken")
+        self.slowly(0.001)
+        self.cache("to", Engine="valkey", EngineVersion="8.0", SnapshotName="taken")
+        self.refused("InvalidSnapshotState", self.elasticache.delete_snapshot, SnapshotName="taken")
+        self.until(lambda: self.look("to")["Status"] == "available", "available")
+        self.elasticache.delete_snapshot(SnapshotName="taken")
+
     def test_windows(self):
         self.refused("InvalidParameterValue", self.cache, name="overlap", SnapshotWindow="04:30-05:30", PreferredMaintenanceWindow="sun:05:00-sun:06:00")
         self.refused("InvalidParameterValue", self.cache, name="short", SnapshotWindow="04:30-05:00")

@@ -1,9 +1,14 @@
 //! What our objects are called in AWS, where AWS wants a name.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use sha2::{Digest, Sha256};
 
 use super::Cx;
-use crate::engine::Claim;
+use crate::engine::{Claim, Result};
+
+/// What the names of snapshots that carry data into a successor have before the time.
+pub const CARRIES: &str = "carries";
 
 /// `PREFIX-NAME`, with `-2` and so on for the successors of replacements, in at most `max` characters.
 ///
@@ -13,10 +18,34 @@ pub fn name(cx: &Cx, max: usize) -> String {
     fit(&cx.scope.prefix(), &cx.key.name, cx.generation, max)
 }
 
+/// What the snapshot is called that carries the data of what is replaced into `successor`, in at most `max` characters: by the
+/// second in which this operation began, so that no run takes an older one for its own.
+///
+/// # Errors
+/// When the reading that remembers the second is of another type, which is a defect.
+pub async fn carrier(cx: &Cx, successor: &str, max: usize) -> Result<String> {
+    let now = async { Ok(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())) };
+    Ok(ending(successor, &format!("-{CARRIES}-{}", cx.reads.once("carry_over", now).await?), max))
+}
+
+/// Whether a snapshot was made to carry data into a successor.
+pub fn is_carrier(name: &str) -> bool {
+    name.contains(&format!("-{CARRIES}-"))
+}
+
 /// See [`name`].
 pub fn fit(prefix: &str, name: &str, generation: u32, max: usize) -> String {
     let base = if name == "main" { prefix.to_owned() } else { format!("{prefix}-{name}") };
     let full = if generation > 1 { format!("{base}-{generation}") } else { base };
+    shortened(full, max)
+}
+
+/// `NAME` and `end`, which stays whole, in at most `max` characters.
+pub fn ending(name: &str, end: &str, max: usize) -> String {
+    shortened(name.to_owned(), max.saturating_sub(end.len())) + end
+}
+
+fn shortened(full: String, max: usize) -> String {
     if full.len() <= max {
         return full;
     }
@@ -53,7 +82,7 @@ pub fn claim(cx: &Cx, claim: Claim, name: &str) -> Claim {
 
 #[cfg(test)]
 mod tests {
-    use super::{begins, fit};
+    use super::{begins, ending, fit, is_carrier};
 
     #[test]
     fn our_names_are_found_among_others() {
@@ -74,5 +103,14 @@ mod tests {
         let long = fit("webapp-staging", "a-service-with-a-long-name", 2, 32);
         assert!(long.len() <= 32 && !long.ends_with('-'), "{long}");
         assert_ne!(long, fit("webapp-staging", "a-service-with-a-long-name", 3, 32));
+    }
+
+    #[test]
+    fn what_a_name_ends_with_stays_whole() {
+        assert_eq!(ending("shop-sessions", "-final-1700000000", 40), "shop-sessions-final-1700000000");
+        let long = ending(&"a".repeat(40), "-carries-1700000000", 40);
+        assert!(long.len() == 40 && long.ends_with("-carries-1700000000") && is_carrier(&long), "{long}");
+        assert_ne!(long, ending(&"a".repeat(39), "-carries-1700000000", 40));
+        assert!(!is_carrier("shop-sessions-final-1700000000"));
     }
 }

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use super::error::{Class, Error, Result};
 
 /// The shortest time between two looks at one object.
-const SOON: Duration = Duration::from_millis(60);
+const SOON: Duration = Duration::from_millis(100);
 /// A look comes late by at most this part of the wait that it ends.
-const LATE: u32 = 25;
+const LATE: u32 = 50;
 /// How many looks a second one service is asked for, whoever waits. AWS refills its read buckets with about twenty.
 const LOOKS: f64 = 20.0;
 /// How many looks may fail for a passing reason before one wait.
@@ -96,12 +96,12 @@ mod tests {
                 let real = usual * percent / 100;
                 let (seen, looks) = wait(real, usual, 1);
                 assert!(seen <= real + (real / LATE).max(SOON) + ms(1), "{usual:?} at {percent} %: {seen:?}");
-                assert!(looks as u64 <= 200 + real.as_secs() / 6, "{usual:?} at {percent} %: {looks} looks");
+                assert!(looks as u64 <= 300 + real.as_secs() / 6, "{usual:?} at {percent} %: {looks} looks");
             }
         }
-        // At the usual speed a look comes late by seconds, and a gateway costs little more than a look a second.
+        // At the usual speed a look comes late by seconds, and a gateway costs some two looks a second.
         let (seen, looks) = wait(Duration::from_secs(105), Duration::from_secs(105), 1);
-        assert!(seen < Duration::from_millis(107_200) && looks < 160, "{seen:?} {looks}");
+        assert!(seen < Duration::from_millis(107_200) && looks < 210, "{seen:?} {looks}");
     }
 
     #[test]
@@ -110,10 +110,10 @@ mod tests {
         assert_eq!(interval(ms(100), Duration::from_secs(160), 1), SOON);
         let crowds = Crowds::default();
         let one = crowds.pace("ecs", Duration::from_secs(1));
-        let two = crowds.pace("ecs", Duration::from_secs(1));
+        let more = [crowds.pace("ecs", Duration::from_secs(1)), crowds.pace("ecs", Duration::from_secs(1))];
         let other = crowds.pace("ec2", Duration::from_secs(1));
-        assert_eq!((one.next(), other.next()), (ms(100), SOON));
-        drop(two);
+        assert_eq!((one.next(), other.next()), (ms(150), SOON));
+        drop(more);
         assert_eq!(one.next(), SOON);
     }
 }

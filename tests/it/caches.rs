@@ -245,10 +245,11 @@ fn a_cache_goes_only_by_name_and_leaves_its_last_snapshot() {
     // Another port is another cache: the new one first, then the old one goes.
     write(&s, "replicas: 1", "replicas: 1\n    port: 6380");
     assert_eq!(s.changes(), ["replace elasticache.replication_group/sessions"]);
-    s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
+    assert!(refused.words().contains("begins with a copy of its data"), "{}", refused.stderr);
     s.proxy.take();
     s.place.stack(&["apply", "s.yaml", "--yes", "--allow-replace", SESSIONS]).ok();
-    assert_eq!(mutating(&s), ["CreateReplicationGroup", "DeleteReplicationGroup"]);
+    assert_eq!(mutating(&s), ["CreateSnapshot", "CreateReplicationGroup", "DeleteSnapshot", "DeleteReplicationGroup"]);
     s.assert_in_step();
     let first = snapshots(&s);
     assert!(first.len() == 1 && first[0].starts_with("shop-sessions-final-"), "{first:?}");
@@ -268,6 +269,42 @@ fn a_cache_goes_only_by_name_and_leaves_its_last_snapshot() {
     assert!(both.len() == 2 && both.iter().any(|name| name.starts_with("shop-2-sessions-final-")), "{both:?}");
     destroy(&s);
     assert_eq!(snapshots(&s), both, "what was made to be kept is kept");
+}
+
+/// Encryption at rest with a key of the stack's own is another cache, with the same sessions in it: nobody has to log in
+/// again. A run that dies while they are on their way is simply run again.
+#[test]
+fn what_is_replaced_hands_its_sessions_on_though_a_run_dies() {
+    let keyed = format!("{}keys: {{ main: {{}} }}\n", CACHES.trim_start());
+    let replace = ["apply", "s.yaml", "--yes", "--allow-replace", SESSIONS];
+    let again = [&replace[..], &["--allow-delete", SESSIONS]].concat();
+    for victim in ["CreateSnapshot", "CreateReplicationGroup", "DeleteSnapshot", "DeleteReplicationGroup"] {
+        for reaches in [false, true] {
+            let s = Subject::new(CACHES);
+            s.apply();
+            s.place.file("s.yaml", &keyed);
+            let found = move |call: &crate::support::proxy::Call| call.service == "elasticache" && call.operation == victim;
+            assert!(crate::kills::run_and_kill_when(&s, &replace, reaches, found), "{victim}");
+            s.place.stack(&again).ok();
+            s.assert_in_step();
+            let groups = s.account.boto3(
+                r#"result = [g["ReplicationGroupId"] for g in client("elasticache").describe_replication_groups()["ReplicationGroups"]]"#,
+                &json!(null),
+            );
+            assert_eq!(groups, json!(["shop-2-sessions"]), "{victim}, reaches: {reaches}");
+            let kept = snapshots(&s);
+            assert!(kept.len() == 1 && kept[0].starts_with("shop-sessions-final-"), "{victim}, reaches: {reaches}: {kept:?}");
+        }
+    }
+
+    // Empty only when that is said.
+    let s = Subject::new(CACHES);
+    s.apply();
+    s.place.file("s.yaml", &keyed);
+    s.proxy.take();
+    let without = s.place.stack(&[&replace[..], &["--without-data", SESSIONS]].concat()).ok();
+    assert!(without.words().contains("begins empty"), "{}", without.stderr);
+    assert_eq!(mutating(&s), ["CreateReplicationGroup", "DeleteReplicationGroup"]);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! Killed anywhere, and simply run again: the same architecture, nothing twice, nothing left.
 //!
 //! `cargo test --test it kills` kills a few runs. `STACK_KILLS=1000 cargo test --test it kills -- --nocapture` kills as many
-//! at random places of all published stacks, `STACK_KILLS=every` at every call of the reference stack, before it is made
-//! and after. `STACK_SEED=N` repeats a run's choices.
+//! at random places of all published stacks, up to three times in a row, `STACK_KILLS=every` at every call of the reference
+//! stack, before it is made and after. `STACK_SEED=N` repeats a run's choices. `STACK_PART=2/3` does the second third of
+//! either, for who has more than one processor; `STACK_TEST_BINARY` names another build, a release for example.
 
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -23,15 +24,20 @@ pub const FILES: &[&str] = &["stacks/webapp.yaml", "stacks/small.yaml", "stacks/
 const APPLY: &[&str] = &["apply", "s.yaml", "--yes"];
 pub const DESTROY: &[&str] = &["destroy", "s.yaml", "--yes", "--allow-delete", "*", "--no-final-snapshot", "*"];
 
-/// One kill of each of a stack's two commands.
+/// One kill of a command.
 #[derive(Clone, Copy, Debug)]
 struct Kill {
-    /// Which call of the apply, from 0.
-    apply: usize,
-    /// Which call of the destroy, from 0.
-    destroy: usize,
+    /// At which of its calls, from 0.
+    at: usize,
     /// Whether the call still reaches AWS.
     reaches: bool,
+}
+
+/// How each of a stack's two commands is killed, as often as there are kills, before it is left in peace.
+#[derive(Debug)]
+struct Kills {
+    apply: Vec<Kill>,
+    destroy: Vec<Kill>,
 }
 
 /// What a stack is when nobody kills anything, and how many calls that takes.
@@ -57,16 +63,17 @@ impl Whole {
         Whole { name, text, objects, apply, destroy }
     }
 
-    /// Kills an apply and a destroy and repeats both; how many of the two were really killed.
-    fn survives(&self, kill: Kill) -> usize {
+    /// Kills an apply and a destroy and repeats both; how many times one was really killed.
+    fn survives(&self, kills: &Kills) -> usize {
         let s = Subject::new(&self.text);
-        let mut killed = usize::from(run_and_kill(&s, APPLY, kill.apply, kill.reaches));
+        let run = |command, kills: &[Kill]| kills.iter().filter(|k| run_and_kill(&s, command, k.at, k.reaches)).count();
+        let mut killed = run(APPLY, &kills.apply);
         s.place.stack(APPLY).ok();
         s.assert_in_step();
-        assert_eq!(kinds(&s.account.inventory(&self.name, "default")), self.objects, "{} {kill:?}", self.name);
-        killed += usize::from(run_and_kill(&s, DESTROY, kill.destroy, kill.reaches));
+        assert_eq!(kinds(&s.account.inventory(&self.name, "default")), self.objects, "{} {kills:?}", self.name);
+        killed += run(DESTROY, &kills.destroy);
         s.place.stack(DESTROY).ok();
-        assert_eq!(s.account.inventory(&self.name, "default"), json!({}), "{} {kill:?}", self.name);
+        assert_eq!(s.account.inventory(&self.name, "default"), json!({}), "{} {kills:?}", self.name);
         killed
     }
 }
@@ -124,22 +131,36 @@ pub fn run_and_kill_when(
     status.code().is_none()
 }
 
+/// Which part of the work this process does, and of how many.
+fn part() -> (usize, usize) {
+    let Ok(text) = std::env::var("STACK_PART") else { return (0, 1) };
+    let numbers = text.split_once('/').and_then(|(part, of)| Some((part.parse::<usize>().ok()?, of.parse().ok()?)));
+    let (part, of) = numbers.filter(|(part, of)| (1..=*of).contains(part)).expect("STACK_PART is for example 2/3");
+    (part - 1, of)
+}
+
 #[test]
 fn a_run_that_is_killed_anywhere_is_simply_run_again() {
     let wanted = std::env::var("STACK_KILLS").unwrap_or_else(|_| "6".into());
+    let (part, parts) = part();
     let mut killed = 0;
     if wanted == "every" {
         let whole = Whole::of(FILES[0]);
-        for position in 0..whole.apply.max(whole.destroy) {
-            for reaches in [false, true] {
-                let kill = Kill { apply: position % whole.apply, destroy: position % whole.destroy, reaches };
-                killed += whole.survives(kill);
-                println!("{} {kill:?}: survived, {killed} kills so far", whole.name);
+        println!("{} calls of an apply, {} of a destroy", whole.apply, whole.destroy);
+        // In the first round every position has been hit once, in the second in both ways.
+        for round in 0..2 {
+            for position in (0..whole.apply.max(whole.destroy)).filter(|position| position % parts == part) {
+                let reaches = (position / parts + round) % 2 == 0;
+                let once = |of, reaches| vec![Kill { at: position % of, reaches }];
+                let kills = Kills { apply: once(whole.apply, reaches), destroy: once(whole.destroy, !reaches) };
+                killed += whole.survives(&kills);
+                println!("{} {kills:?}: survived, {killed} kills so far", whole.name);
             }
         }
     } else {
-        let wanted: usize = wanted.parse().expect("STACK_KILLS is a number or `every`");
+        let wanted = wanted.parse::<usize>().expect("STACK_KILLS is a number or `every`").div_ceil(parts);
         let seed = std::env::var("STACK_SEED").map_or(20_261_124, |seed| seed.parse().expect("STACK_SEED is a number"));
+        let seed = seed + part as u64;
         println!("STACK_SEED={seed}");
         let mut choices = Choices(seed);
         let mut wholes: BTreeMap<&str, Whole> = BTreeMap::new();
@@ -149,10 +170,13 @@ fn a_run_that_is_killed_anywhere_is_simply_run_again() {
             }
             let file = FILES[turn % FILES.len()];
             let whole = wholes.entry(file).or_insert_with(|| Whole::of(file));
-            let kill =
-                Kill { apply: choices.below(whole.apply), destroy: choices.below(whole.destroy), reaches: choices.below(2) == 1 };
-            killed += whole.survives(kill);
-            println!("{file} {kill:?}: survived, {killed} kills so far");
+            let mut some = |calls| {
+                let kill = |choices: &mut Choices| Kill { at: choices.below(calls), reaches: choices.below(2) == 1 };
+                (0..=choices.below(3)).map(|_| kill(&mut choices)).collect()
+            };
+            let kills = Kills { apply: some(whole.apply), destroy: some(whole.destroy) };
+            killed += whole.survives(&kills);
+            println!("{file} {kills:?}: survived, {killed} kills so far");
             assert!(turn < 10 * wanted.max(1), "hardly a run is killed");
         }
     }

@@ -3,6 +3,7 @@
 //! ElastiCache tells the tags of a cache only while that is `available`. Until then ours are known by what is written at
 //! their creation and can be read at any time: a replication group's description, a cluster's subnet group and id.
 
+mod carry;
 mod cluster;
 mod naming;
 mod parameter_group;

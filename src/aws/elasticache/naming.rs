@@ -6,6 +6,8 @@ use crate::engine::{Class, Error, Result};
 
 /// How long the id of a replication group may be.
 pub(super) const GROUP_ID: usize = 40;
+/// How long the name of a snapshot may be.
+pub(super) const SNAPSHOT: usize = 40;
 /// How long the id of a cluster may be.
 pub(super) const CLUSTER_ID: usize = 50;
 

@@ -3,7 +3,8 @@ use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::naming::{self, GROUP_ID};
+use super::carry;
+use super::naming::{self, GROUP_ID, SNAPSHOT};
 use super::status::state_of;
 use super::{
     DEFAULT_PARAMETERS, ParameterGroup, SubnetGroup, clusters, parameter_group_of, replication_groups, retag, security_groups_of,
@@ -11,7 +12,7 @@ use super::{
 };
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::error::{failed, incomplete};
-use crate::aws::{Clients, Cx, Tags, ids};
+use crate::aws::{Clients, Cx, Tags, ids, names};
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// No encryption in transit, or a choice of both: the words of `transit_encryption` that are not AWS's mode.
@@ -114,7 +115,7 @@ impl Live {
             reader: shard.and_then(|s| s.reader_endpoint()).filter(|_| replicas).and_then(|e| e.address.clone()),
             port: primary.and_then(|e| e.port).map(|port| port.to_string()),
             never_served,
-            last_snapshot: can.then(|| format!("{id}-final-{}", born.unwrap_or_default())),
+            last_snapshot: can.then(|| names::ending(&id, &format!("-final-{}", born.unwrap_or_default()), SNAPSHOT)),
             id,
         })
     }
@@ -245,7 +246,7 @@ fn tls(call: Modify, mode: TransitEncryptionMode) -> Modify {
     call.transit_encryption_enabled(true).transit_encryption_mode(mode)
 }
 
-async fn look(cx: &Cx, id: &str) -> Result<Option<sdk::ReplicationGroup>> {
+pub(super) async fn look(cx: &Cx, id: &str) -> Result<Option<sdk::ReplicationGroup>> {
     let answer = cx.cloud.elasticache.describe_replication_groups().replication_group_id(id).send().await;
     let answer = answer.map_err(failed("elasticache:DescribeReplicationGroups"))?;
     Ok(answer.replication_groups.and_then(|list| list.into_iter().next()))
@@ -352,6 +353,7 @@ impl Resource for ReplicationGroup {
             .set_security_group_ids(Some(ids(&self.security_groups)?))
             .set_cache_parameter_group_name(self.own_parameters()?)
             .set_port(self.port)
+            .set_snapshot_name(self.carried(cx).await?)
             .set_at_rest_encryption_enabled(self.at_rest_encryption)
             .set_kms_key_id(self.kms_key.clone())
             .set_snapshot_retention_limit(self.snapshot_days)
@@ -372,6 +374,16 @@ impl Resource for ReplicationGroup {
             Err(e) if e.class == Class::Exists && is_leaving(cx, &id).await => Err(Error { class: Class::InUse, ..e }),
             Err(e) => Err(e),
         }
+    }
+
+    /// A snapshot is of its engine, is never decrypted, and what used disks is only restored to nodes with disks.
+    fn carries_data(desired: &serde_json::Value, diff: &Diff) -> bool {
+        let decrypted = diff.touches("at_rest_encryption") && desired["at_rest_encryption"] != serde_json::Value::Bool(true);
+        !decrypted && !diff.touches("engine") && !diff.touches("node_type")
+    }
+
+    async fn carry_over(&self, cx: &Cx) -> Result<Readiness> {
+        self.look_at_copy(cx).await
     }
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
@@ -395,6 +407,7 @@ impl Resource for ReplicationGroup {
     }
 
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        carry::clean_up(cx, &live.id).await?;
         let snapshot = live.last_snapshot.clone().filter(|_| cx.last_copy);
         let call = cx.cloud.elasticache.delete_replication_group().replication_group_id(&live.id);
         let call = call.set_final_snapshot_identifier(snapshot);

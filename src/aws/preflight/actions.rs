@@ -368,6 +368,9 @@ fn beyond(item: &Item) -> Vec<&'static str> {
             "rds:DeleteDBSnapshot",
         ]);
     }
+    if item.key.kind == "elasticache.replication_group" && item.carries_data {
+        out.extend(["elasticache:CreateSnapshot", "elasticache:DeleteSnapshot"]);
+    }
     // Both services have the caller let them use the key.
     if matches!(item.key.kind.as_str(), "rds.instance" | "elasticache.replication_group") && is("kms_key") {
         out.extend(["kms:CreateGrant", "kms:DescribeKey"]);

@@ -5,8 +5,6 @@
 //! successor and the second in which the operation began, so that no run takes an older one for its own, and they go with the
 //! old database, whichever run deletes that.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use aws_sdk_rds::types::{DbInstance, DbSnapshot};
 
 use super::instance::{Instance, Live};
@@ -15,17 +13,17 @@ use crate::aws::error::failed;
 use crate::aws::{Cx, ids, names};
 use crate::engine::{Class, Error, Readiness, Result};
 
-/// What the names of these snapshots have between the successor's and the time.
-const MARK: &str = "-carries-";
 /// The key of AWS's own that encrypts when none is named.
 const AWS_KEY: &str = "alias/aws/rds";
 
+/// How long the name of a snapshot may be, less what is added to its encrypted copy's.
+const SNAPSHOT: usize = 255 - ENCRYPTED.len();
+/// What the name of an encrypted copy ends with.
+const ENCRYPTED: &str = "-encrypted";
+
 /// What the snapshot of this operation is called.
 async fn name(cx: &Cx) -> Result<String> {
-    let begun = cx
-        .reads
-        .once("rds.carry_over", async { Ok(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())) });
-    Ok(format!("{}{MARK}{}", names::name(cx, NAME), begun.await?))
+    names::carrier(cx, &names::name(cx, NAME), SNAPSHOT).await
 }
 
 async fn look(cx: &Cx, name: &str) -> Result<Option<DbSnapshot>> {
@@ -71,7 +69,7 @@ impl Instance {
         if !self.encrypts_anew(&snapshot) {
             return Ok(Readiness::Ready);
         }
-        let copy = format!("{name}-encrypted");
+        let copy = format!("{name}{ENCRYPTED}");
         let Some(snapshot) = look(cx, &copy).await? else {
             let call = cx.cloud.rds.copy_db_snapshot().source_db_snapshot_identifier(&name).target_db_snapshot_identifier(&copy);
             let call = call.kms_key_id(self.kms_key.as_deref().unwrap_or(AWS_KEY)).set_tags(Some(to_sdk(&self.tags)));
@@ -84,7 +82,7 @@ impl Instance {
     /// Begins with the snapshot. What it cannot be told here, the change that follows tells it.
     pub(super) async fn restore(&self, cx: &Cx) -> Result<Option<DbInstance>> {
         let name = name(cx).await?;
-        let copy = format!("{name}-encrypted");
+        let copy = format!("{name}{ENCRYPTED}");
         let from = if look(cx, &copy).await?.is_some() { copy } else { name };
         let call = cx.cloud.rds.restore_db_instance_from_db_snapshot().db_snapshot_identifier(from);
         let call = call.db_instance_identifier(names::name(cx, NAME)).db_instance_class(&self.class);
@@ -123,7 +121,7 @@ pub(super) async fn clean_up(cx: &Cx, id: &str) -> Result<()> {
     let call = cx.cloud.rds.describe_db_snapshots().db_instance_identifier(id).snapshot_type("manual");
     let all = call.into_paginator().items().send().collect::<std::result::Result<Vec<_>, _>>().await;
     for snapshot in all.map_err(failed("rds:DescribeDBSnapshots"))? {
-        let Some(name) = snapshot.db_snapshot_identifier().filter(|name| name.contains(MARK)) else { continue };
+        let Some(name) = snapshot.db_snapshot_identifier().filter(|name| names::is_carrier(name)) else { continue };
         if !cx.scope.owns(&super::from_sdk(snapshot.tag_list())) {
             continue;
         }

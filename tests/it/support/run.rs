@@ -1,5 +1,6 @@
 //! The real binary, run the way a user runs it, away from the user's settings.
 
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -121,7 +122,7 @@ impl Place {
         if let Some(settled) = &self.settled {
             settled.now();
         }
-        let mut command = Command::new(env!("CARGO_BIN_EXE_stack"));
+        let mut command = Command::new(binary());
         command.args(arguments);
         self.prepare(&mut command);
         command
@@ -157,6 +158,11 @@ impl Place {
         let took = begun.elapsed();
         Output { code: status.code(), stdout: out.join().expect("stdout"), stderr: err.join().expect("stderr"), took, timed_out }
     }
+}
+
+/// The binary under test: this build's, unless `STACK_TEST_BINARY` names another.
+fn binary() -> OsString {
+    std::env::var_os("STACK_TEST_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_stack").into())
 }
 
 impl Default for Place {

@@ -1,0 +1,90 @@
+//! The data of a cache that is replaced, on its way into its successor: a snapshot, which may be restored with another key, port
+//! or subnet group (<https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/backups-restoring.html>).
+//!
+//! It is named after the successor and the second in which the operation began, and goes with the old cache, whichever run
+//! deletes that.
+
+use aws_sdk_elasticache::types::Snapshot;
+
+use super::naming::{self, GROUP_ID, SNAPSHOT};
+use super::replication_group::{Live, ReplicationGroup, look as look_at_group};
+use super::{tags_of, to_sdk};
+use crate::aws::error::failed;
+use crate::aws::{Cx, names};
+use crate::engine::{Class, Error, Readiness, Result};
+
+/// What the snapshot of this operation is called.
+async fn name(cx: &Cx) -> Result<String> {
+    names::carrier(cx, &naming::id(cx, GROUP_ID)?, SNAPSHOT).await
+}
+
+async fn look(cx: &Cx, name: &str) -> Result<Option<Snapshot>> {
+    let answer = cx.cloud.elasticache.describe_snapshots().snapshot_name(name).send().await;
+    match answer.map_err(failed("elasticache:DescribeSnapshots")) {
+        Ok(answer) => Ok(answer.snapshots.and_then(|list| list.into_iter().next())),
+        Err(e) if e.class == Class::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// Of which member a snapshot is made: AWS's own choice for the daily ones, or the last.
+async fn member(cx: &Cx, group: &str) -> Result<String> {
+    let now = look_at_group(cx, group).await?;
+    let chosen = now.and_then(|g| g.snapshotting_cluster_id.clone().or_else(|| g.member_clusters().last().cloned()));
+    chosen.ok_or_else(|| Error::new(Class::Failed, format!("{group} has no member of which a snapshot could be made")))
+}
+
+impl ReplicationGroup {
+    /// One look at the snapshot; see [`crate::engine::Resource::carry_over`].
+    pub(super) async fn look_at_copy(&self, cx: &Cx) -> Result<Readiness> {
+        let Some(from) = cx.replaces::<Live>()? else { return Ok(Readiness::Ready) };
+        let name = name(cx).await?;
+        let Some(snapshot) = look(cx, &name).await? else {
+            // A group of one shard is copied by one of its members.
+            let call = cx.cloud.elasticache.create_snapshot().cache_cluster_id(member(cx, &from.id).await?);
+            let answer = call.snapshot_name(&name).set_tags(Some(to_sdk(&self.tags))).send().await;
+            return match answer.map_err(failed("elasticache:CreateSnapshot")) {
+                Err(e) if e.class != Class::Exists => Err(e),
+                // One that is there already was made by the call whose answer was lost.
+                _ => Ok(Readiness::waiting(format!("a snapshot of {} begins", from.id))),
+            };
+        };
+        Ok(match snapshot.snapshot_status().unwrap_or("unknown") {
+            "available" | "restoring" => Readiness::Ready,
+            "failed" => Readiness::Failed(format!("the snapshot of {} failed", from.id)),
+            status => Readiness::waiting(format!("snapshot of {}: {status}", from.id)),
+        })
+    }
+
+    /// With what it is created, when it carries on with the data of another.
+    pub(super) async fn carried(&self, cx: &Cx) -> Result<Option<String>> {
+        if cx.predecessor.is_some() { name(cx).await.map(Some) } else { Ok(None) }
+    }
+}
+
+/// Removes what carried this cache's data into its successor, also what runs left that died.
+pub(super) async fn clean_up(cx: &Cx, id: &str) -> Result<()> {
+    let pages = cx.cloud.elasticache.describe_snapshots().into_paginator().items().send();
+    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("elasticache:DescribeSnapshots"))?;
+    for snapshot in all.iter().filter(|s| s.replication_group_id() == Some(id)) {
+        let Some(name) = snapshot.snapshot_name().filter(|name| names::is_carrier(name)) else { continue };
+        let tags = tags_of(cx, snapshot.arn().unwrap_or_default()).await?;
+        if !tags.is_some_and(|tags| cx.scope.owns(&tags)) {
+            continue;
+        }
+        let answer = cx.cloud.elasticache.delete_snapshot().snapshot_name(name).send().await;
+        match answer.map_err(failed("elasticache:DeleteSnapshot")) {
+            Err(e) if e.class != Class::NotFound => return Err(busy(e)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A snapshot that is still being restored goes later.
+fn busy(mut error: Error) -> Error {
+    if error.code.as_deref().is_some_and(|code| code.starts_with("InvalidSnapshotState")) {
+        error.class = Class::InUse;
+    }
+    error
+}
