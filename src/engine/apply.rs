@@ -389,15 +389,19 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
     /// Waits until the data of what is replaced can go over.
     async fn carry_over(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, desired: &Value) -> Result<(), Halt> {
         let mut pace = self.pace(job);
+        let key = &job.cx.key;
+        let explained = |e: Error| e.hint(format!("`--without-data {key}` begins with an empty one instead"));
         loop {
             match kind.carry_over(job.cx, desired).await {
                 Ok(Readiness::Ready) => return Ok(()),
-                Ok(Readiness::Failed(why)) => return Err(Error::new(Class::Failed, why).into()),
-                Ok(Readiness::Gone) => return Err(Error::new(Class::Failed, "the copy of its data went away").into()),
+                Ok(Readiness::Failed(why)) => return Err(explained(Error::new(Class::Failed, why)).into()),
+                Ok(Readiness::Gone) => {
+                    return Err(explained(Error::new(Class::Failed, "the copy of its data went away")).into());
+                }
                 Ok(Readiness::Waiting { status, .. }) => self.status(job, &status),
                 // AWS is at the original: a backup, a change.
                 Err(e) if e.class == Class::InUse && pace.since.elapsed() < IN_USE => self.retrying(job, &e),
-                Err(e) => pace.forgive(e)?,
+                Err(e) => pace.forgive(e).map_err(explained)?,
             }
             job.tell(Progress::Idle(job.id));
             self.sleep(pace.next()).await?;

@@ -1,6 +1,6 @@
 //! A bucket goes only when nothing is in it: no version, no mark of a deleted object, no upload that never ended.
 
-use aws_sdk_s3::types::{Delete, ObjectIdentifier};
+use aws_sdk_s3::types::{Delete, Error as S3Error, ObjectIdentifier};
 use futures::future::try_join_all;
 
 use super::built;
@@ -58,8 +58,11 @@ async fn delete_list(cx: &Cx, bucket: &str) -> Result<usize> {
     let all = built(Delete::builder().set_objects(Some(objects)).quiet(true).build())?;
     let call = cx.cloud.s3.delete_objects().bucket(bucket).delete(all);
     let answer = call.send().await.map_err(failed("s3:DeleteObjects"))?;
-    match answer.errors().first() {
-        None => Ok(count),
+    // What an earlier call deleted whose answer was lost, or a list that is not of this moment still shows, has gone.
+    let has_gone = |e: &&S3Error| matches!(e.code(), Some("NoSuchKey" | "NoSuchVersion"));
+    let gone = answer.errors().iter().filter(has_gone).count();
+    match answer.errors().iter().find(|e| !has_gone(e)) {
+        None => Ok(count.saturating_sub(gone)),
         Some(first) => {
             let code = first.code().unwrap_or("unknown");
             let class = match code {
