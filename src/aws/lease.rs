@@ -29,6 +29,9 @@ const RENEW: Duration = Duration::from_secs(8);
 const AGAIN: Duration = Duration::from_secs(2);
 /// How long giving it back may take: who asked to stop is waiting.
 const RELEASE: Duration = Duration::from_millis(1500);
+/// How often and how soon an answer that cannot be of this moment is asked for again.
+const LOOKS: usize = 8;
+const SOON: Duration = Duration::from_millis(250);
 const NAME: &str = "lease.json";
 
 /// Who has it.
@@ -176,6 +179,20 @@ pub async fn unlock(store: &Store, found: &Found, own: &Holder, waiting: impl Fn
     Ok(write(store, &Text { holder: None, written }, etag.as_deref()).await?.is_some())
 }
 
+/// Looks until something else is seen than the version `old`, of which S3 has just said that it is not there any more; not for
+/// long.
+async fn look_beyond(store: &Store, old: Option<&str>) -> Result<Found> {
+    let mut found = look(store).await?;
+    for _ in 0..LOOKS {
+        if found.etag.as_deref() != old {
+            break;
+        }
+        tokio::time::sleep(SOON).await;
+        found = look(store).await?;
+    }
+    Ok(found)
+}
+
 async fn write(store: &Store, text: &Text, over: Option<&str>) -> Result<Option<String>> {
     let json = serde_json::to_string(text).map_err(|e| Error::internal(e.to_string()))?;
     store.write(NAME, &json, over.map_or(Over::Nothing, Over::Version)).await
@@ -205,7 +222,7 @@ impl Lease {
         let etag = match write(store, &text, found.etag.as_deref()).await? {
             Some(etag) => etag,
             // The answer to a first try may have been lost: then it is ours already.
-            None => match look(store).await? {
+            None => match look_beyond(store, found.etag.as_deref()).await? {
                 Found { text: there, etag: Some(etag), .. } if there == text => etag,
                 _ => return Ok(None),
             },
@@ -241,9 +258,11 @@ async fn renew(kept: Arc<Kept>) {
         let text = Text { written: last.0.written + 1, ..last.0.clone() };
         let etag = match write(&kept.store, &text, Some(&last.1)).await {
             Ok(Some(etag)) => Some(etag),
-            Ok(None) => match look(&kept.store).await {
+            Ok(None) => match look_beyond(&kept.store, Some(&last.1)).await {
                 // Ours: only the answer was lost.
                 Ok(found) if found.text == text => found.etag,
+                // Not of this moment.
+                Ok(found) if found.etag.as_ref() == Some(&last.1) => None,
                 Ok(found) => {
                     let who = found.last_holder().map_or_else(|| "by `stack unlock`".to_owned(), |h| format!("by {h}"));
                     kept.fence.lose(who);

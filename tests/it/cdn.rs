@@ -434,8 +434,11 @@ fn it_takes_its_time_and_says_so() {
     let looked = at(&|c| c.operation.starts_with("GET /2020-05-31/distribution/"));
     assert!(policy < looked, "{policy:?} {looked:?}");
 
+    // Long enough to be seen, though a call may have to be made again.
+    aws.time_scale(0.05);
     let begun = s.place.stack(&["invalidate", "s.yaml", "--json"]).ok().json();
     assert_eq!(begun["status"], "InProgress");
+    aws.time_scale(0.008);
     let waited = s.place.stack(&["invalidate", "s.yaml", "/index.html", "/a*", "--wait", "--json"]).ok();
     assert_eq!(waited.json()["status"], "Completed");
     let asked = r#"batches = cf.list_invalidations(DistributionId=distribution())["InvalidationList"]["Items"]

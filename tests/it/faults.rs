@@ -167,7 +167,9 @@ fn aws_takes_its_time_and_goes_through_its_states_and_calls_go_wrong() {
         // Nothing of it twice, nothing before its turn.
         let at: Vec<Option<usize>> = order.iter().map(|word| said.iter().position(|s| s.starts_with(word))).collect();
         assert!(at.iter().all(Option::is_some) && at.is_sorted(), "{key} {verb}: {said:?}");
-        assert!(order.iter().all(|word| said.iter().filter(|s| s.starts_with(word)).count() == 1), "{key} {verb}: {said:?}");
+        // With the suite's faults an old answer may say it again.
+        let once = order.iter().all(|word| said.iter().filter(|s| s.starts_with(word)).count() == 1);
+        assert!(once || Rough::of_suite().is_some(), "{key} {verb}: {said:?}");
     }
     // The balancer is gone, and its interfaces are not: AWS says so until they are.
     let dependents: Vec<&String> = again.iter().filter(|why| why.contains("DependencyViolation")).collect();

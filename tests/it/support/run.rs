@@ -75,7 +75,9 @@ impl Place {
     pub fn new() -> Place {
         let folder = tempfile::tempdir().expect("a temporary folder");
         std::fs::create_dir(folder.path().join("home")).expect("a home");
-        Place { folder, environment: Vec::new(), settled: None, _proxy: None, timeout: Duration::from_secs(120) }
+        // With a fault at every fifth call, and tried again, everything takes longer.
+        let timeout = Duration::from_secs(if Rough::of_suite().is_some() { 600 } else { 120 });
+        Place { folder, environment: Vec::new(), settled: None, _proxy: None, timeout }
     }
 
     /// An empty folder with this account's AWS, and with the suite's faults on the way there when those are asked for.
