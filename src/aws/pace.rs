@@ -10,8 +10,11 @@
 //! after it.
 
 use std::collections::HashMap;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::task::Poll;
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
@@ -96,12 +99,25 @@ impl HttpConnector for Paced {
                 let open = call.map_or(Ok(()), |call| fence.check(&call.operation));
                 open.map_err(|closed| ConnectorError::other(closed.into(), None))?;
             }
-            match tokio::time::timeout(ON_ITS_WAY, inner.call(request)).await {
-                Ok(answer) => answer,
-                Err(late) => Err(ConnectorError::timeout(late.into())),
-            }
+            let late = || Err(ConnectorError::timeout("it was on its way for too long".into()));
+            in_time(ON_ITS_WAY, inner.call(request)).await.unwrap_or_else(late)
         })
     }
+}
+
+/// What comes of `call` when it takes no longer than `limit`. It is not touched any more once that has passed: a process that was
+/// stopped while it connected, or whose machine slept, sends nothing when it wakes up that nobody expects any more.
+async fn in_time<T>(limit: Duration, call: impl Future<Output = T>) -> Option<T> {
+    // One clock never jumps, the other goes on while the machine sleeps.
+    let (since, wall) = (Instant::now(), SystemTime::now());
+    let mut call = pin!(call);
+    let guarded = poll_fn(|cx| {
+        if since.elapsed().max(wall.elapsed().unwrap_or_default()) >= limit {
+            return Poll::Ready(None);
+        }
+        call.as_mut().poll(cx).map(Some)
+    });
+    tokio::time::timeout(limit, guarded).await.ok().flatten()
 }
 
 /// The same client at AWS's pace.
@@ -116,6 +132,30 @@ pub(super) fn paced(inner: SharedHttpClient, fence: Arc<Fence>) -> SharedHttpCli
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Stopped while it connects, it wakes up too late to send anything.
+    #[tokio::test]
+    async fn what_was_stopped_on_its_way_is_not_sent_when_it_wakes_up() {
+        let call = |stopped: Duration, sent: &'static Mutex<bool>| {
+            let mut connected = false;
+            poll_fn(move |cx| {
+                if connected {
+                    *sent.lock().unwrap() = true;
+                    return Poll::Ready(());
+                }
+                connected = true;
+                std::thread::sleep(stopped);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            })
+        };
+        static EARLY: Mutex<bool> = Mutex::new(false);
+        static LATE: Mutex<bool> = Mutex::new(false);
+        let limit = Duration::from_secs(1);
+        assert_eq!(in_time(limit, call(Duration::ZERO, &EARLY)).await, Some(()));
+        assert_eq!(in_time(limit, call(limit, &LATE)).await, None);
+        assert_eq!((*EARLY.lock().unwrap(), *LATE.lock().unwrap()), (true, false));
+    }
 
     fn named(service: &str, operation: &str) -> Named {
         Named { service: service.into(), operation: operation.into() }
