@@ -24,6 +24,8 @@ use crate::engine::{Class, Error, Result};
 const FIRST_REGION: &str = "us-east-1";
 /// How often a write is repeated that S3 asks to repeat.
 const CONFLICTS: usize = 5;
+/// How often a text is read again that broke off.
+const BROKEN: usize = 5;
 /// How soon; longer each time.
 const SOON: Duration = Duration::from_millis(200);
 
@@ -86,6 +88,20 @@ impl Store {
     /// # Errors
     /// What S3 says.
     pub async fn read(&self, name: &str) -> Result<Option<Document>> {
+        let mut broken = 0;
+        loop {
+            match self.read_once(name).await {
+                // The SDK tries again what failed before the text began, and not what broke off in it.
+                Err(e) if e.class == Class::Ambiguous && broken < BROKEN => {
+                    broken += 1;
+                    tokio::time::sleep(SOON * u32::try_from(broken).unwrap_or(1)).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn read_once(&self, name: &str) -> Result<Option<Document>> {
         let clock = Clock::default();
         let call = self.s3.get_object().bucket(&self.bucket).key(format!("{}{name}", self.prefix));
         let call = call.expected_bucket_owner(&self.account).customize().interceptor(clock.clone());

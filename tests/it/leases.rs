@@ -154,6 +154,35 @@ fn a_holder_that_wakes_up_after_it_was_taken_over_changes_nothing() {
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
 }
 
+/// The SDK tries again what fails before an answer's text begins; what breaks off in it is read again by us.
+#[test]
+fn a_lease_that_breaks_off_while_it_is_read_is_read_again() {
+    let s = Subject::new(STACK);
+    s.apply();
+    // So long that what is missing of an answer is missing of the text.
+    s.account.boto3(
+        r#"
+import json
+s3 = client("s3")
+bucket = [b["Name"] for b in s3.list_buckets()["Buckets"] if b["Name"].startswith("stack-history-")][0]
+text = json.loads(s3.get_object(Bucket=bucket, Key="shop/default/lease.json")["Body"].read())
+s3.put_object(Bucket=bucket, Key="shop/default/lease.json", Body=json.dumps(text | {"more": "x" * 5000}))
+"#,
+        &json!(null),
+    );
+    let broken = Arc::new(AtomicU32::new(0));
+    let count = broken.clone();
+    s.proxy.on_call(move |call| {
+        let read = call.operation.starts_with("GET /stack-history-") && call.operation.contains("lease.json");
+        if read && count.fetch_add(1, Ordering::SeqCst) < 2 { Fault::Half } else { Fault::Pass }
+    });
+    s.place.file("s.yaml", &STACK.replace("count: 2", "count: 3"));
+    s.apply();
+    assert!(broken.load(Ordering::SeqCst) > 2, "it was read {broken:?} times");
+    s.proxy.pass();
+    s.assert_in_step();
+}
+
 #[test]
 fn history_tells_who_did_what_and_brings_it_back() {
     let s = Subject::new(STACK);
