@@ -257,6 +257,9 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
     ]) || code.ends_with("InUse") && code != "SubnetInUse"
         || operation == "elasticache:DeleteCacheParameterGroup" && code.starts_with("InvalidCacheParameterGroupState")
         || operation == "rds:DeleteDBParameterGroup" && code.starts_with("InvalidDBParameterGroupState")
+        // A snapshot that is still being copied or restored.
+        || operation == "rds:DeleteDBSnapshot" && code.starts_with("InvalidDBSnapshotState")
+        || operation == "elasticache:DeleteSnapshot" && code.starts_with("InvalidSnapshotState")
     {
         return Class::InUse;
     }
@@ -339,6 +342,9 @@ mod tests {
         let class = |op, code| classify(op, Some(code), "", Some(400));
         assert_eq!(class("elasticache:ModifyReplicationGroup", "InvalidReplicationGroupState"), Class::InUse);
         assert_eq!(class("elasticache:DeleteCacheSubnetGroup", "CacheSubnetGroupInUse"), Class::InUse);
+        assert_eq!(class("elasticache:DeleteSnapshot", "InvalidSnapshotState"), Class::InUse);
+        assert_eq!(class("rds:DeleteDBSnapshot", "InvalidDBSnapshotState"), Class::InUse);
+        assert_eq!(class("rds:CopyDBSnapshot", "InvalidDBSnapshotState"), Class::Invalid);
         assert_eq!(class("elasticache:DeleteCacheParameterGroup", "InvalidCacheParameterGroupState"), Class::InUse);
         assert_eq!(class("elasticache:ModifyCacheParameterGroup", "InvalidCacheParameterGroupState"), Class::Invalid);
         assert_eq!(class("elasticache:ModifyCacheSubnetGroup", "SubnetInUse"), Class::Invalid);

@@ -54,6 +54,19 @@ fn present<T: Default>(answer: engine::Result<T>) -> engine::Result<T> {
     }
 }
 
+/// What is to go may have gone already.
+fn or_gone<T>(answer: engine::Result<T>) -> engine::Result<()> {
+    present(answer.map(drop))
+}
+
+/// What is there already, under a name of this operation alone, was made by the call whose answer was lost.
+fn begun<T>(answer: engine::Result<T>) -> engine::Result<()> {
+    match answer {
+        Err(e) if e.class == engine::Class::Exists => Ok(()),
+        other => other.map(drop),
+    }
+}
+
 /// The identifiers that resolved references stand for.
 fn ids<R: engine::Resource>(references: &[engine::Ref<R>]) -> engine::Result<Vec<String>> {
     references.iter().map(|reference| reference.id().map(str::to_owned)).collect()

@@ -8,7 +8,7 @@ use super::Cx;
 use crate::engine::{Claim, Result};
 
 /// What the names of snapshots that carry data into a successor have before the time.
-pub const CARRIES: &str = "carries";
+const CARRIES: &str = "carries";
 
 /// `PREFIX-NAME`, with `-2` and so on for the successors of replacements, in at most `max` characters.
 ///

@@ -131,16 +131,18 @@ pub(super) fn paced(inner: SharedHttpClient, fence: Arc<Fence>) -> SharedHttpCli
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     /// Stopped while it connects, it wakes up too late to send anything.
     #[tokio::test]
     async fn what_was_stopped_on_its_way_is_not_sent_when_it_wakes_up() {
-        let call = |stopped: Duration, sent: &'static Mutex<bool>| {
+        let call = |stopped: Duration, sent: &'static AtomicBool| {
             let mut connected = false;
             poll_fn(move |cx| {
                 if connected {
-                    *sent.lock().unwrap() = true;
+                    sent.store(true, Ordering::Relaxed);
                     return Poll::Ready(());
                 }
                 connected = true;
@@ -149,12 +151,12 @@ mod tests {
                 Poll::Pending
             })
         };
-        static EARLY: Mutex<bool> = Mutex::new(false);
-        static LATE: Mutex<bool> = Mutex::new(false);
+        static EARLY: AtomicBool = AtomicBool::new(false);
+        static LATE: AtomicBool = AtomicBool::new(false);
         let limit = Duration::from_secs(1);
         assert_eq!(in_time(limit, call(Duration::ZERO, &EARLY)).await, Some(()));
         assert_eq!(in_time(limit, call(limit, &LATE)).await, None);
-        assert_eq!((*EARLY.lock().unwrap(), *LATE.lock().unwrap()), (true, false));
+        assert_eq!((EARLY.load(Ordering::Relaxed), LATE.load(Ordering::Relaxed)), (true, false));
     }
 
     fn named(service: &str, operation: &str) -> Named {

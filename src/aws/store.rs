@@ -18,14 +18,13 @@ use aws_smithy_types::date_time::{DateTime, Format};
 
 use super::Cx;
 use super::error::failed;
+use super::s3::objects::whole;
 use crate::engine::{Class, Error, Result};
 
 /// The only region whose name `CreateBucket` does not take.
 const FIRST_REGION: &str = "us-east-1";
 /// How often a write is repeated that S3 asks to repeat.
 const CONFLICTS: usize = 5;
-/// How often a text is read again that broke off.
-const BROKEN: usize = 5;
 /// How soon; longer each time.
 const SOON: Duration = Duration::from_millis(200);
 
@@ -88,35 +87,20 @@ impl Store {
     /// # Errors
     /// What S3 says.
     pub async fn read(&self, name: &str) -> Result<Option<Document>> {
-        let mut broken = 0;
-        loop {
-            match self.read_once(name).await {
-                // The SDK tries again what failed before the text began, and not what broke off in it.
-                Err(e) if e.class == Class::Ambiguous && broken < BROKEN => {
-                    broken += 1;
-                    tokio::time::sleep(SOON * u32::try_from(broken).unwrap_or(1)).await;
-                }
-                other => return other,
-            }
-        }
-    }
-
-    async fn read_once(&self, name: &str) -> Result<Option<Document>> {
         let clock = Clock::default();
-        let call = self.s3.get_object().bucket(&self.bucket).key(format!("{}{name}", self.prefix));
-        let call = call.expected_bucket_owner(&self.account).customize().interceptor(clock.clone());
-        let answer = match call.send().await.map_err(failed("s3:GetObject")) {
-            Err(e) if e.class == Class::NotFound => return Ok(None),
-            other => other.map_err(|e| self.explain(e))?,
+        let place = format!("{}{name}", self.place());
+        let ask = || async {
+            let call = self.s3.get_object().bucket(&self.bucket).key(format!("{}{name}", self.prefix));
+            let call = call.expected_bucket_owner(&self.account).customize().interceptor(clock.clone());
+            call.send().await.map_err(failed("s3:GetObject"))
         };
+        let Some((answer, bytes)) = whole(&place, ask).await.map_err(|e| self.explain(e))? else { return Ok(None) };
         let etag = answer.e_tag.unwrap_or_default();
         let age = match (clock.told(), answer.last_modified) {
             (Some(now), Some(then)) => u64::try_from(now.secs() - then.secs()).unwrap_or_default(),
             _ => 0,
         };
-        let broken = |e: &dyn std::fmt::Display| Error::new(Class::Ambiguous, format!("`{}{name}` broke off: {e}", self.place()));
-        let bytes = answer.body.collect().await.map_err(|e| broken(&e))?.to_vec();
-        let text = String::from_utf8(bytes).map_err(|e| broken(&e))?;
+        let text = String::from_utf8(bytes).map_err(|e| Error::new(Class::Ambiguous, format!("`{place}` is not text: {e}")))?;
         Ok(Some(Document { text, etag, age: Duration::from_secs(age) }))
     }
 

@@ -147,7 +147,7 @@ fn a_run_that_is_killed_anywhere_is_simply_run_again() {
     if wanted == "every" {
         let whole = Whole::of(FILES[0]);
         println!("{} calls of an apply, {} of a destroy", whole.apply, whole.destroy);
-        // In the first round every position has been hit once, in the second in both ways.
+        // After the first round every position has been hit once, after the second in both ways.
         for round in 0..2 {
             for position in (0..whole.apply.max(whole.destroy)).filter(|position| position % parts == part) {
                 let reaches = (position / parts + round) % 2 == 0;

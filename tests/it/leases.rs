@@ -154,6 +154,30 @@ fn a_holder_that_wakes_up_after_it_was_taken_over_changes_nothing() {
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
 }
 
+/// The answer to the call that takes the lease is lost, and the look that follows sees the lease as it was before.
+#[test]
+fn a_lease_that_was_taken_without_an_answer_is_known_as_ones_own() {
+    let s = Subject::new(STACK);
+    s.apply();
+    s.place.file("s.yaml", &STACK.replace("count: 2", "count: 3"));
+    let (lost, stale) = (AtomicBool::new(false), Arc::new(AtomicBool::new(false)));
+    let seen = stale.clone();
+    s.proxy.on_call(move |call| {
+        if !call.operation.contains("/shop/default/lease.json") {
+            return Fault::Pass;
+        }
+        if call.operation.starts_with("PUT ") && !lost.swap(true, Ordering::SeqCst) {
+            return Fault::DropAfter;
+        }
+        let first = call.operation.starts_with("GET ") && lost.load(Ordering::SeqCst) && !seen.swap(true, Ordering::SeqCst);
+        if first { Fault::Stale(Duration::from_secs(60)) } else { Fault::Pass }
+    });
+    s.apply();
+    assert!(stale.load(Ordering::SeqCst), "it was never looked at again");
+    s.proxy.pass();
+    s.assert_in_step();
+}
+
 /// The SDK tries again what fails before an answer's text begins; what breaks off in it is read again by us.
 #[test]
 fn a_lease_that_breaks_off_while_it_is_read_is_read_again() {

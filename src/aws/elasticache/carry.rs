@@ -10,7 +10,7 @@ use super::naming::{self, GROUP_ID, SNAPSHOT};
 use super::replication_group::{Live, ReplicationGroup, look as look_at_group};
 use super::{tags_of, to_sdk};
 use crate::aws::error::failed;
-use crate::aws::{Cx, names};
+use crate::aws::{Cx, begun, names, or_gone, present};
 use crate::engine::{Class, Error, Readiness, Result};
 
 /// What the snapshot of this operation is called.
@@ -20,11 +20,8 @@ async fn name(cx: &Cx) -> Result<String> {
 
 async fn look(cx: &Cx, name: &str) -> Result<Option<Snapshot>> {
     let answer = cx.cloud.elasticache.describe_snapshots().snapshot_name(name).send().await;
-    match answer.map_err(failed("elasticache:DescribeSnapshots")) {
-        Ok(answer) => Ok(answer.snapshots.and_then(|list| list.into_iter().next())),
-        Err(e) if e.class == Class::NotFound => Ok(None),
-        Err(e) => Err(e),
-    }
+    let found = present(answer.map(|a| a.snapshots.unwrap_or_default()).map_err(failed("elasticache:DescribeSnapshots")))?;
+    Ok(found.into_iter().next())
 }
 
 /// Of which member a snapshot is made: AWS's own choice for the daily ones, or the last.
@@ -43,14 +40,11 @@ impl ReplicationGroup {
             // A group of one shard is copied by one of its members.
             let call = cx.cloud.elasticache.create_snapshot().cache_cluster_id(member(cx, &from.id).await?);
             let answer = call.snapshot_name(&name).set_tags(Some(to_sdk(&self.tags))).send().await;
-            return match answer.map_err(failed("elasticache:CreateSnapshot")) {
-                Err(e) if e.class != Class::Exists => Err(e),
-                // One that is there already was made by the call whose answer was lost.
-                _ => Ok(Readiness::waiting(format!("a snapshot of {} begins", from.id))),
-            };
+            begun(answer.map_err(failed("elasticache:CreateSnapshot")))?;
+            return Ok(Readiness::waiting(format!("a snapshot of {} begins", from.id)));
         };
         Ok(match snapshot.snapshot_status().unwrap_or("unknown") {
-            "available" | "restoring" => Readiness::Ready,
+            "available" => Readiness::Ready,
             "failed" => Readiness::Failed(format!("the snapshot of {} failed", from.id)),
             status => Readiness::waiting(format!("snapshot of {}: {status}", from.id)),
         })
@@ -73,18 +67,7 @@ pub(super) async fn clean_up(cx: &Cx, id: &str) -> Result<()> {
             continue;
         }
         let answer = cx.cloud.elasticache.delete_snapshot().snapshot_name(name).send().await;
-        match answer.map_err(failed("elasticache:DeleteSnapshot")) {
-            Err(e) if e.class != Class::NotFound => return Err(busy(e)),
-            _ => {}
-        }
+        or_gone(answer.map_err(failed("elasticache:DeleteSnapshot")))?;
     }
     Ok(())
-}
-
-/// A snapshot that is still being restored goes later.
-fn busy(mut error: Error) -> Error {
-    if error.code.as_deref().is_some_and(|code| code.starts_with("InvalidSnapshotState")) {
-        error.class = Class::InUse;
-    }
-    error
 }

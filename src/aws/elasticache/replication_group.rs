@@ -108,7 +108,7 @@ impl Live {
         // One name for one life of the object: a delete that is sent twice does not want two snapshots.
         let born = group.replication_group_create_time().map(|at| at.secs());
         let never_served = group.status() == Some("create-failed");
-        let can = !never_served && group.cache_node_type().is_none_or(|node| !node.starts_with("cache.t1."));
+        let can = !never_served && group.cache_node_type().is_none_or(has_snapshots);
         Some(Live {
             arn: group.arn.clone()?,
             endpoint: primary.and_then(|e| e.address.clone()),
@@ -119,6 +119,11 @@ impl Live {
             id,
         })
     }
+}
+
+/// Whether AWS makes snapshots of nodes of this type.
+fn has_snapshots(node_type: &str) -> bool {
+    !node_type.starts_with("cache.t1.")
 }
 
 /// AWS answers a key by its ARN or by its id.
@@ -376,10 +381,11 @@ impl Resource for ReplicationGroup {
         }
     }
 
-    /// A snapshot is of its engine, is never decrypted, and what used disks is only restored to nodes with disks.
+    /// A snapshot is of its engine and is never decrypted; whether it fits into nodes of another type only AWS knows.
     fn carries_data(desired: &serde_json::Value, diff: &Diff) -> bool {
         let decrypted = diff.touches("at_rest_encryption") && desired["at_rest_encryption"] != serde_json::Value::Bool(true);
-        !decrypted && !diff.touches("engine") && !diff.touches("node_type")
+        let can = desired["node_type"].as_str().is_some_and(has_snapshots);
+        can && !decrypted && !diff.touches("engine") && !diff.touches("node_type")
     }
 
     async fn carry_over(&self, cx: &Cx) -> Result<Readiness> {

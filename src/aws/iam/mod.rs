@@ -14,8 +14,8 @@ use aws_sdk_iam::types::{EntityType, GroupDetail, PolicyDetail, RoleDetail, Tag,
 use serde_json::Value;
 
 use crate::aws::error::failed;
-use crate::aws::{Cx, Tags};
-use crate::engine::{Class, Error, Result, Scope};
+use crate::aws::{Cx, Tags, or_gone};
+use crate::engine::{Error, Result, Scope};
 
 /// Where our roles, groups and users lie: IAM lists everybody's, and this is how ours are known. IAM has no regions, so a
 /// stack that lives in two of them keeps its objects apart by the path, and by the name where the name is ours to choose.
@@ -51,14 +51,6 @@ async fn account(cx: &Cx) -> Result<Arc<Account>> {
 fn to_sdk(tags: &Tags) -> Result<Vec<Tag>> {
     let tag = |(k, v): (&String, &String)| Tag::builder().key(k).value(v).build();
     tags.iter().map(tag).collect::<Result<_, _>>().map_err(|e| Error::internal(e.to_string()))
-}
-
-/// What is to go may have gone already.
-fn or_gone<T>(answer: Result<T>) -> Result<()> {
-    match answer {
-        Err(e) if e.class != Class::NotFound => Err(e),
-        _ => Ok(()),
-    }
 }
 
 /// The inline policies among details: name and document.

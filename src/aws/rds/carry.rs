@@ -10,8 +10,8 @@ use aws_sdk_rds::types::{DbInstance, DbSnapshot};
 use super::instance::{Instance, Live};
 use super::{NAME, to_sdk};
 use crate::aws::error::failed;
-use crate::aws::{Cx, ids, names};
-use crate::engine::{Class, Error, Readiness, Result};
+use crate::aws::{Cx, begun, ids, names, or_gone, present};
+use crate::engine::{Readiness, Result};
 
 /// The key of AWS's own that encrypts when none is named.
 const AWS_KEY: &str = "alias/aws/rds";
@@ -28,19 +28,8 @@ async fn name(cx: &Cx) -> Result<String> {
 
 async fn look(cx: &Cx, name: &str) -> Result<Option<DbSnapshot>> {
     let answer = cx.cloud.rds.describe_db_snapshots().db_snapshot_identifier(name).send().await;
-    match answer.map_err(failed("rds:DescribeDBSnapshots")) {
-        Ok(answer) => Ok(answer.db_snapshots.and_then(|list| list.into_iter().next())),
-        Err(e) if e.class == Class::NotFound => Ok(None),
-        Err(e) => Err(e),
-    }
-}
-
-/// A snapshot that is there already was made by the call whose answer was lost.
-fn begun<T>(answer: Result<T>) -> Result<()> {
-    match answer {
-        Err(e) if e.class == Class::Exists => Ok(()),
-        other => other.map(drop),
-    }
+    let found = present(answer.map(|a| a.db_snapshots.unwrap_or_default()).map_err(failed("rds:DescribeDBSnapshots")))?;
+    Ok(found.into_iter().next())
 }
 
 impl Instance {
@@ -126,20 +115,9 @@ pub(super) async fn clean_up(cx: &Cx, id: &str) -> Result<()> {
             continue;
         }
         let answer = cx.cloud.rds.delete_db_snapshot().db_snapshot_identifier(name).send().await;
-        match answer.map_err(failed("rds:DeleteDBSnapshot")) {
-            Err(e) if e.class != Class::NotFound => return Err(busy(e)),
-            _ => {}
-        }
+        or_gone(answer.map_err(failed("rds:DeleteDBSnapshot")))?;
     }
     Ok(())
-}
-
-/// A snapshot that is still being copied goes later.
-fn busy(mut error: Error) -> Error {
-    if error.code.as_deref().is_some_and(|code| code.starts_with("InvalidDBSnapshotState")) {
-        error.class = Class::InUse;
-    }
-    error
 }
 
 #[cfg(test)]

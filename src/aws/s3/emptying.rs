@@ -1,12 +1,13 @@
 //! A bucket goes only when nothing is in it: no version, no mark of a deleted object, no upload that never ended.
 
-use aws_sdk_s3::types::{Delete, Error as S3Error, ObjectIdentifier};
+use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use futures::future::try_join_all;
 
 use super::built;
+use super::objects::already_gone;
 use crate::aws::Cx;
 use crate::aws::error::failed;
-use crate::engine::{Class, Error, Readiness, Result};
+use crate::engine::{Class, Readiness, Result};
 
 /// What S3 says to the deletion of a bucket that is not empty.
 pub const NOT_EMPTY: &str = "BucketNotEmpty";
@@ -58,25 +59,7 @@ async fn delete_list(cx: &Cx, bucket: &str) -> Result<usize> {
     let all = built(Delete::builder().set_objects(Some(objects)).quiet(true).build())?;
     let call = cx.cloud.s3.delete_objects().bucket(bucket).delete(all);
     let answer = call.send().await.map_err(failed("s3:DeleteObjects"))?;
-    // What an earlier call deleted whose answer was lost, or a list that is not of this moment still shows, has gone.
-    let has_gone = |e: &&S3Error| matches!(e.code(), Some("NoSuchKey" | "NoSuchVersion"));
-    let gone = answer.errors().iter().filter(has_gone).count();
-    match answer.errors().iter().find(|e| !has_gone(e)) {
-        None => Ok(count.saturating_sub(gone)),
-        Some(first) => {
-            let code = first.code().unwrap_or("unknown");
-            let class = match code {
-                "AccessDenied" => Class::Denied,
-                "InternalError" | "SlowDown" | "ServiceUnavailable" => Class::Throttled,
-                _ => Class::Other,
-            };
-            let key = first.key().unwrap_or_default();
-            let mut error = Error::new(class, format!("`{key}`: {}", first.message().unwrap_or("no reason given")));
-            error.operation = Some("s3:DeleteObjects".into());
-            error.code = Some(code.to_owned());
-            Err(error.hint("objects that are locked, or that a policy protects, must be let go first"))
-        }
-    }
+    Ok(count.saturating_sub(already_gone(answer.errors())?))
 }
 
 /// Ends the first thousand uploads that never ended. How many there were.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{ChecksumMode, Delete, ObjectIdentifier};
+use aws_sdk_s3::types::{ChecksumMode, Delete, Error as S3Error, ObjectIdentifier};
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use super::built;
@@ -17,6 +18,10 @@ use crate::engine::{Class, Error, Result};
 const SLOWEST: u64 = 50_000;
 /// How many objects one call deletes.
 const AT_ONCE: usize = 1000;
+/// How often bytes are asked for again that broke off.
+const BROKEN: u32 = 5;
+/// How soon; longer each time.
+const SOON: Duration = Duration::from_millis(200);
 
 /// An object as lists tell it.
 #[derive(Clone, Copy, Debug)]
@@ -105,12 +110,32 @@ pub async fn put(cx: &Cx, bucket: &str, upload: &Upload<'_>) -> Result<()> {
 /// # Errors
 /// What S3 says, and when the answer breaks off.
 pub async fn bytes(cx: &Cx, bucket: &str, key: &str) -> Result<Vec<u8>> {
-    let answer = match cx.cloud.s3.get_object().bucket(bucket).key(key).send().await.map_err(failed("s3:GetObject")) {
-        Err(e) if e.class == Class::NotFound => return Ok(Vec::new()),
-        other => other?,
-    };
-    let body = answer.body.collect().await;
-    Ok(body.map_err(|e| Error::new(Class::Ambiguous, format!("`{key}` broke off: {e}")))?.to_vec())
+    let ask = || async { cx.cloud.s3.get_object().bucket(bucket).key(key).send().await.map_err(failed("s3:GetObject")) };
+    Ok(whole(key, ask).await?.map(|(_, bytes)| bytes).unwrap_or_default())
+}
+
+/// What `ask` answers, with its bytes; nothing when it is not there. It is asked for again when it breaks off: the SDK does so
+/// only for what fails before the bytes begin.
+///
+/// # Errors
+/// What S3 says, and when the answer breaks off again and again.
+pub(in crate::aws) async fn whole<A>(name: &str, ask: impl Fn() -> A) -> Result<Option<(GetObjectOutput, Vec<u8>)>>
+where
+    A: Future<Output = Result<GetObjectOutput>>,
+{
+    let mut broken = 0;
+    loop {
+        let mut answer = match ask().await {
+            Err(e) if e.class == Class::NotFound => return Ok(None),
+            other => other?,
+        };
+        match std::mem::take(&mut answer.body).collect().await {
+            Ok(bytes) => return Ok(Some((answer, bytes.to_vec()))),
+            Err(e) if broken == BROKEN => return Err(Error::new(Class::Ambiguous, format!("`{name}` broke off: {e}"))),
+            Err(_) => broken += 1,
+        }
+        tokio::time::sleep(SOON * broken).await;
+    }
 }
 
 /// Deletes objects: where versions are kept, as versions they stay.
@@ -123,10 +148,28 @@ pub async fn delete(cx: &Cx, bucket: &str, keys: &[String]) -> Result<()> {
         let some = built(Delete::builder().set_objects(Some(some)).quiet(true).build())?;
         let answer = cx.cloud.s3.delete_objects().bucket(bucket).delete(some).send().await;
         let answer = answer.map_err(failed("s3:DeleteObjects"))?;
-        if let Some(first) = answer.errors().first() {
-            let (key, why) = (first.key().unwrap_or_default(), first.message().unwrap_or("no reason given"));
-            return Err(Error::new(Class::Other, format!("`{key}` could not be deleted: {why}")));
-        }
+        already_gone(answer.errors())?;
     }
     Ok(())
+}
+
+/// How many of the objects that one call deleted had gone: by an earlier call whose answer was lost, or because the list was not of
+/// this moment.
+///
+/// # Errors
+/// The first object that S3 did not delete.
+pub(super) fn already_gone(errors: &[S3Error]) -> Result<usize> {
+    let has_gone = |e: &&S3Error| matches!(e.code(), Some("NoSuchKey" | "NoSuchVersion"));
+    let Some(first) = errors.iter().find(|e| !has_gone(e)) else { return Ok(errors.len()) };
+    let code = first.code().unwrap_or("unknown");
+    let class = match code {
+        "AccessDenied" => Class::Denied,
+        "InternalError" | "SlowDown" | "ServiceUnavailable" => Class::Throttled,
+        _ => Class::Other,
+    };
+    let (key, why) = (first.key().unwrap_or_default(), first.message().unwrap_or("no reason given"));
+    let mut error = Error::new(class, format!("`{key}`: {why}"));
+    error.operation = Some("s3:DeleteObjects".into());
+    error.code = Some(code.to_owned());
+    Err(error.hint("objects that are locked, or that a policy protects, must be let go first"))
 }
