@@ -13,7 +13,7 @@
 //!    │ observe     one bulk read per kind, all at once → Snapshot
 //!    ▼ plan        diff(desired, observed) → keep · create · update · replace · delete · refuse → Plan
 //! Plan ──▶ ui      text, JSON, Markdown: all from the same value
-//!    │ apply       dataflow over the graph, critical path first, bounded per service → Events
+//!    │ apply       dataflow over the graph, critical path first, bounded per kind → Events
 //!    ▼
 //! Events ──▶ ui    progress on a terminal, a line each elsewhere, JSON lines on request
 //! ```
