@@ -3,7 +3,7 @@
 import copy
 import uuid
 
-from localstack.aws.connect import connect_to
+from localstack.services.cloudwatch.models import LocalStackMetricAlarm, cloudwatch_stores
 
 from stack_local import ecs, service_roles
 from stack_local.core import Call, Operations, Store, fault, hex_id, now, page
@@ -55,14 +55,16 @@ def _drop_target(call: Call, key: tuple) -> None:
     state.tags.pop(state.targets.pop(key)["ScalableTargetARN"], None)
 
 
-def _cloudwatch(call: Call):
-    return connect_to(aws_access_key_id=call.account, region_name=call.region).cloudwatch
+def _alarms(call: Call) -> dict:
+    """CloudWatch's alarms by ARN, in its own store: `PutMetricAlarm` makes a request to this server, and that waits for a worker
+    while all of them may wait for our lock. What it would do besides is to compute states from metrics that nobody sends."""
+    return cloudwatch_stores[call.account][call.region].alarms
 
 
 def _drop_policy(call: Call, key: tuple) -> None:
     policy = _state.of(call).policies.pop(key)
-    if policy["Alarms"]:
-        _cloudwatch(call).delete_alarms(AlarmNames=[alarm["AlarmName"] for alarm in policy["Alarms"]])
+    for alarm in policy["Alarms"]:
+        _alarms(call).pop(alarm["AlarmARN"], None)
 
 
 @operations.on("RegisterScalableTarget")
@@ -165,20 +167,21 @@ def _put_alarms(call: Call, policy: dict) -> None:
             policy["Alarms"].append({"AlarmName": name, "AlarmARN": call.arn("cloudwatch", f"alarm:{name}")})
     for alarm in policy["Alarms"]:
         high = "AlarmHigh" in alarm["AlarmName"]
-        _cloudwatch(call).put_metric_alarm(
-            AlarmName=alarm["AlarmName"],
-            AlarmDescription=f"DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {policy['PolicyARN']}.",
-            AlarmActions=[policy["PolicyARN"]],
-            Namespace="AWS/ECS",
-            MetricName="MemoryUtilization" if memory else "CPUUtilization",
-            Dimensions=[{"Name": "ClusterName", "Value": cluster}, {"Name": "ServiceName", "Value": service}],
-            Statistic="Average",
-            Unit="Percent",
-            Period=60,
-            EvaluationPeriods=3 if high else 15,
-            Threshold=config["TargetValue"] if high else config["TargetValue"] * 0.9,
-            ComparisonOperator="GreaterThanThreshold" if high else "LessThanThreshold",
-        )
+        about = {
+            "AlarmName": alarm["AlarmName"],
+            "AlarmDescription": f"DO NOT EDIT OR DELETE. For TargetTrackingScaling policy {policy['PolicyARN']}.",
+            "AlarmActions": [policy["PolicyARN"]],
+            "Namespace": "AWS/ECS",
+            "MetricName": "MemoryUtilization" if memory else "CPUUtilization",
+            "Dimensions": [{"Name": "ClusterName", "Value": cluster}, {"Name": "ServiceName", "Value": service}],
+            "Statistic": "Average",
+            "Unit": "Percent",
+            "Period": 60,
+            "EvaluationPeriods": 3 if high else 15,
+            "Threshold": config["TargetValue"] if high else config["TargetValue"] * 0.9,
+            "ComparisonOperator": "GreaterThanThreshold" if high else "LessThanThreshold",
+        }
+        _alarms(call)[alarm["AlarmARN"]] = LocalStackMetricAlarm(call.account, call.region, about)
 
 
 @operations.on("DescribeScalingPolicies")

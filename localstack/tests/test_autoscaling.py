@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 from tests.aws import Case
 from tests.test_ecs import Cluster
 
@@ -59,6 +61,17 @@ class Targets(Case):
         self.assertEqual((self.policies(target), thresholds()), ([], []))
         self.refused("ObjectNotFoundException", self.autoscaling.deregister_scalable_target, **target)
         self.refused("ObjectNotFoundException", self.autoscaling.delete_scaling_policy, **target, PolicyName="cpu")
+
+    def test_more_at_once_than_the_server_has_workers(self):
+        # Each makes alarms: were that a request to the server itself, none would have a worker left for it.
+        _, target = self.service("crowd")
+        self.autoscaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=2)
+        with ThreadPoolExecutor(160) as crowd:
+            made = list(crowd.map(lambda n: self.policy(target, f"p{n}"), range(160)))
+        names = [alarm["AlarmName"] for policy in made for alarm in policy["Alarms"]]
+        self.assertEqual(len(set(names)), 320)
+        self.autoscaling.deregister_scalable_target(**target)
+        self.assertEqual(self.server.client("cloudwatch").describe_alarms(AlarmNames=names[:100])["MetricAlarms"], [])
 
     def test_tags(self):
         _, target = self.service("astags")
