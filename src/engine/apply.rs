@@ -17,8 +17,9 @@ use super::key::Key;
 use super::matching::identity;
 use super::pace::{Crowds, Pace, again};
 use super::plan::{Before, Item, Plan};
+use super::reads::Looks;
 use super::reference::{Ids, Need};
-use super::resource::{Blocker, Claim, Cx, Kind, Readiness, Registry};
+use super::resource::{Blocker, Claim, Cx, Kind, RawObserved, Readiness, Registry};
 use super::rules::{self, What};
 use super::schedule::{OpId, Schedule, Verb};
 use super::snapshot::Seen;
@@ -133,6 +134,7 @@ pub async fn apply<C: Send + Sync + 'static>(
         stop: stop.clone(),
         ids: Mutex::new(ids),
         crowds: Crowds::default(),
+        looks: Looks::default(),
         said: Mutex::default(),
     };
     let began = Instant::now();
@@ -276,6 +278,7 @@ struct Run<'a, C> {
     stop: watch::Receiver<bool>,
     ids: Mutex<Ids>,
     crowds: Crowds,
+    looks: Looks,
     /// What AWS said last about each operation.
     said: Mutex<HashMap<(Key, Verb), String>>,
 }
@@ -445,15 +448,15 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
     async fn look(&self, kind: &dyn Kind<C>, cx: &Cx<C>, desired: &Value) -> Result<Option<Seen>> {
         let fresh = cx.fresh();
         let wanted = self.with_ids(|ids| identity(kind, desired, ids));
-        let seen = kind.observe(&fresh).await?;
-        Ok(seen.into_iter().find_map(|o| {
-            let named = o.claim == Claim::Ours(cx.key.name.clone());
-            let alike = || wanted.is_some() && self.with_ids(|ids| identity(kind, &o.fields, ids)) == wanted;
-            let ours =
-                (named || o.claim == Claim::Stray && alike()) && !matches!(o.state, Readiness::Gone | Readiness::Failed(_));
-            let seen = Seen { kind: cx.key.kind.clone(), claim: o.claim, live: o.live, fields: o.fields, state: o.state };
-            (ours && (!named || seen.generation() == cx.generation)).then_some(seen)
-        }))
+        let seen = self.looks.from_now(kind.name(), kind.observe(&fresh)).await?;
+        let named = |o: &RawObserved| o.claim == Claim::Ours(cx.key.name.clone());
+        let alike = |o: &RawObserved| {
+            o.claim == Claim::Stray && wanted.is_some() && self.with_ids(|ids| identity(kind, &o.fields, ids)) == wanted
+        };
+        let there = |o: &&RawObserved| !matches!(o.state, Readiness::Gone | Readiness::Failed(_)) && (named(o) || alike(o));
+        let mut found = seen.iter().filter(there).map(|o| (named(o), Seen::of(kind.name(), o.clone())));
+        let ours = found.find(|(named, seen)| !named || seen.generation() == cx.generation);
+        Ok(ours.map(|(_, seen)| seen))
     }
 
     async fn update(

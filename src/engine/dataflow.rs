@@ -7,8 +7,9 @@ use super::plan::Plan;
 use super::reference::Need;
 use super::schedule::{OpId, Schedule};
 
-/// How many calls of one service may be under way. Waiting for AWS does not count.
-const CALLS_PER_SERVICE: usize = 12;
+/// How many calls of one kind may be under way: AWS counts by operation, so kinds do not wait for each other. Waiting for AWS
+/// does not count.
+const CALLS_PER_KIND: usize = 12;
 
 /// Who waits for whom, and how far everybody is.
 pub(super) struct Dataflow<'a> {
@@ -49,22 +50,22 @@ impl<'a> Dataflow<'a> {
         }
     }
 
-    /// The next operation to start: the one with the longest way to go, of a service that has room.
+    /// The next operation to start: the one with the longest way to go, of a kind that has room.
     pub(super) fn next(&mut self, plan: &Plan) -> Option<OpId> {
         let found = *self
             .free
             .iter()
             .rev()
-            .find(|(_, id)| self.calls.get(plan.items[id.0].key.service()).copied().unwrap_or(0) < CALLS_PER_SERVICE)?;
+            .find(|(_, id)| self.calls.get(plan.items[id.0].key.kind.as_str()).copied().unwrap_or(0) < CALLS_PER_KIND)?;
         self.free.remove(&found);
-        *self.calls.entry(plan.items[found.1.0].key.service().to_owned()).or_default() += 1;
+        *self.calls.entry(plan.items[found.1.0].key.kind.clone()).or_default() += 1;
         self.calling.insert(found.1);
         Some(found.1)
     }
 
     pub(super) fn idle(&mut self, id: OpId, plan: &Plan) {
         if self.calling.remove(&id)
-            && let Some(n) = self.calls.get_mut(plan.items[id.0].key.service())
+            && let Some(n) = self.calls.get_mut(plan.items[id.0].key.kind.as_str())
         {
             *n -= 1;
         }

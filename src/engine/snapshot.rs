@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::error::Error;
 use super::key::Key;
-use super::resource::{Claim, Cx, Readiness, Registry, TAG_GENERATION};
+use super::resource::{Claim, Cx, RawObserved, Readiness, Registry, TAG_GENERATION};
 
 /// One object as it was read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,11 @@ pub struct Seen {
 }
 
 impl Seen {
+    pub(super) fn of(kind: &str, observed: RawObserved) -> Seen {
+        let RawObserved { claim, live, fields, state } = observed;
+        Seen { kind: kind.to_owned(), claim, live, fields, state }
+    }
+
     /// Its key, when it is ours by name.
     pub fn key(&self) -> Option<Key> {
         match &self.claim {
@@ -65,13 +70,7 @@ impl Snapshot {
         let mut errors: Vec<Error> = Vec::new();
         for (kind, result) in join_all(reads).await {
             match result {
-                Ok(list) => seen.extend(list.into_iter().map(|o| Seen {
-                    kind: kind.to_owned(),
-                    claim: o.claim,
-                    live: o.live,
-                    fields: o.fields,
-                    state: o.state,
-                })),
+                Ok(list) => seen.extend(list.into_iter().map(|o| Seen::of(kind, o))),
                 // Kinds share their readings, so one failure may come back several times.
                 Err(e) if errors.iter().any(|other| other.to_string() == e.to_string()) => {}
                 Err(e) => errors.push(e),
