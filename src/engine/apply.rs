@@ -149,8 +149,10 @@ pub async fn apply<C: Send + Sync + 'static>(
     let mut running: FuturesUnordered<BoxFuture<'_, Ended>> = FuturesUnordered::new();
     let mut can_stop = true;
     let mut deadline: Option<tokio::time::Instant> = None;
+    // What nothing else would fare better after.
+    let mut end: Option<Key> = None;
     loop {
-        if !outcome.stopped {
+        if !outcome.stopped && end.is_none() {
             while let Some(id) = state.next(plan) {
                 state.started.insert(id, began.elapsed());
                 running.push(Box::pin(run.operation(id, schedule.ops[&id].usual, tx.clone())));
@@ -197,6 +199,9 @@ pub async fn apply<C: Send + Sync + 'static>(
                     }
                     Err(Halt::Failed(error)) => {
                         let error = error.about(&key);
+                        if matches!(error.class, Class::Credentials | Class::Lost) {
+                            end.get_or_insert_with(|| key.clone());
+                        }
                         reporter.event(&Event::Failed { key: key.clone(), verb: id.1, error: error.clone(), elapsed });
                         outcome.failed.push((key.clone(), id.1, error));
                         state.fail(id);
@@ -217,7 +222,7 @@ pub async fn apply<C: Send + Sync + 'static>(
     }
     for (id, because) in state.left() {
         let key = plan.items[id.0].key.clone();
-        let because = because.map(|op| plan.items[op.0].key.clone());
+        let because = because.map(|op| plan.items[op.0].key.clone()).or_else(|| end.clone());
         reporter.event(&Event::Skipped { key: key.clone(), verb: id.1, because: because.clone() });
         outcome.skipped.push((key, id.1, because));
     }

@@ -39,6 +39,8 @@ struct State {
     mutating: usize,
     faults: BTreeMap<usize, Fault>,
     refuse_names: Vec<String>,
+    /// At which call the credentials expire.
+    expires: Option<usize>,
     dead: bool,
 }
 
@@ -66,6 +68,9 @@ impl Cloud {
         state.mutating += 1;
         if state.refuse_names.iter().any(|n| n == what.1) {
             return Some(Err(Error::new(Class::Denied, "no")));
+        }
+        if state.expires.is_some_and(|at| state.mutating > at) {
+            return Some(Err(Error::new(Class::Credentials, "expired")));
         }
         if fault == Some(Fault::DieBefore) {
             state.dead = true;
@@ -400,6 +405,26 @@ fn a_stopped_run_finishes_what_is_under_way_and_begins_nothing() {
         let (_, outcome) = world.apply(Some(&chain)).await;
         assert!(outcome.is_complete());
         world.assert_is(&chain);
+    });
+}
+
+/// Forty things that need nothing of each other, of which twelve are begun at once.
+#[test]
+fn nothing_more_is_begun_when_the_credentials_have_expired() {
+    run(async {
+        let world = World::new();
+        let many = File((0..40).map(|n| (n, (vec![], 0, 0))).collect());
+        world.cloud.state.lock().unwrap().expires = Some(10);
+        let (_, outcome) = world.apply(Some(&many)).await;
+        assert!((1..=12).contains(&outcome.failed.len()), "{:?}", outcome.failed);
+        assert_eq!(outcome.done.len() + outcome.failed.len() + outcome.skipped.len(), 40);
+        let first = &outcome.failed[0].0;
+        assert!(outcome.skipped.len() > 20 && outcome.skipped.iter().all(|(_, _, because)| because.as_ref() == Some(first)));
+        assert!(!outcome.stopped && !outcome.is_complete());
+        world.cloud.state.lock().unwrap().expires = None;
+        let (_, outcome) = world.apply(Some(&many)).await;
+        assert!(outcome.is_complete());
+        world.assert_is(&many);
     });
 }
 

@@ -91,7 +91,7 @@ mod tests {
     use futures::future::join_all;
 
     use super::*;
-    use crate::engine::{Class, Claim, Readiness};
+    use crate::engine::{Claim, Class, Readiness};
 
     /// A reading that takes a while; what it sees is how many had begun.
     async fn read(begun: &AtomicUsize) -> Result<Vec<RawObserved>> {

@@ -62,8 +62,13 @@ pub fn outcome(outcome: &Outcome, look: &Look, verbose: bool) -> String {
             });
         }
     }
-    for (key, verb, error) in &outcome.failed {
-        out.extend(block(&not_done(key, *verb), error, look));
+    for (first, rest) in alike(&outcome.failed) {
+        out.extend(block(&not_done(&first.0, first.1), &first.2, look));
+        if !rest.is_empty() {
+            let names: Vec<String> = rest.iter().map(|(key, ..)| clean(&key.to_string()).into_owned()).collect();
+            let said = format!("the same with {} more: {}", names.len(), names.join(" "));
+            out.extend(wrap(&said, look.width.saturating_sub(4)).into_iter().map(|line| format!("    {line}")));
+        }
     }
     out.extend(under_way(outcome, look));
     out.extend(skipped(outcome, look));
@@ -92,6 +97,25 @@ pub fn outcome(outcome: &Outcome, look: &Look, verbose: bool) -> String {
         out.extend(wrap("Run the same command again: it goes on from here.", look.width));
     }
     finish(out)
+}
+
+type Failure = (Key, Verb, Error);
+
+/// The failures, those that say the same in one: the first, and the others.
+fn alike(failed: &[Failure]) -> Vec<(&Failure, Vec<&Failure>)> {
+    let mut groups: Vec<(&Failure, Vec<&Failure>)> = Vec::new();
+    for one in failed {
+        // Services have codes of their own for one cause.
+        let same = |other: &Error| {
+            let one = &one.2;
+            (other.class, &other.message, &other.hints) == (one.class, &one.message, &one.hints)
+        };
+        match groups.iter_mut().find(|(first, _)| same(&first.2)) {
+            Some((_, rest)) => rest.push(one),
+            None => groups.push((one, Vec::new())),
+        }
+    }
+    groups
 }
 
 /// What AWS goes on with after a stop.
@@ -409,6 +433,21 @@ mod tests {
         }
         let nothing = outcome(&Outcome::default(), &Look::plain(80), false);
         insta::assert_snapshot!([text(false, 100), text(true, 60), stopped, nothing].join("\n=====\n"));
+    }
+
+    #[test]
+    fn what_failed_for_one_reason_is_told_once() {
+        let expired = |code: &str| {
+            let error = Error::new(Class::Credentials, "the token is expired").hint("get a new one");
+            Error { code: Some(code.into()), ..error }
+        };
+        let failed = vec![
+            (key("ec2.vpc/main"), Verb::Create, expired("RequestExpired")),
+            (key("ec2.vpc/other"), Verb::Create, Error::new(Class::Limit, "too many")),
+            (key("rds.instance/main"), Verb::Wait, expired("ExpiredToken")),
+            (key("logs.log_group/web"), Verb::Delete, expired("ExpiredTokenException")),
+        ];
+        insta::assert_snapshot!(outcome(&Outcome { failed, ..Outcome::default() }, &Look::plain(60), false));
     }
 
     #[test]

@@ -66,6 +66,8 @@ struct State {
     work: BTreeMap<(Key, Verb), Work>,
     /// What people were asked to do.
     asked: BTreeSet<(Key, String)>,
+    /// What went wrong, in the words that were shown.
+    told: BTreeSet<String>,
 }
 
 impl State {
@@ -80,6 +82,7 @@ impl State {
             stopping: false,
             work: BTreeMap::new(),
             asked: BTreeSet::new(),
+            told: BTreeSet::new(),
         }
     }
 
@@ -117,9 +120,25 @@ impl State {
         }
     }
 
+    /// What remains of an event when it scrolls by.
+    fn lasting(&mut self, event: &Event, look: &Look) -> Vec<String> {
+        match event {
+            Event::Status { key, status, .. } => self.asks(key, status, look),
+            Event::Failed { key, verb, error, elapsed } => {
+                let title = format!("{} (after {})", not_done(key, *verb), duration(*elapsed));
+                // The same of many, as when the credentials expire: in full the first time.
+                if self.told.insert(format!("{:?} {}", error.class, error.message)) {
+                    block(&title, error, look)
+                } else {
+                    block(&format!("{title}: the same"), &Error::new(error.class, ""), look)
+                }
+            }
+            other => lasting(other, look),
+        }
+    }
+
     /// What somebody must do before it can go on: said once, in full, to be copied.
-    fn asks(&mut self, event: &Event, look: &Look) -> Vec<String> {
-        let Event::Status { key, status, .. } = event else { return Vec::new() };
+    fn asks(&mut self, key: &Key, status: &str, look: &Look) -> Vec<String> {
         let Some((_, todo)) = status.split_once('\n') else { return Vec::new() };
         if !self.asked.insert((key.clone(), todo.to_owned())) {
             return Vec::new();
@@ -203,7 +222,7 @@ impl State {
 const SPIN: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 const ASCII_SPIN: [&str; 4] = ["|", "/", "-", "\\"];
 
-/// What remains of an event when it scrolls by. On a terminal a line stays a line.
+/// What remains of an event whatever was before. On a terminal a line stays a line.
 fn lasting(event: &Event, look: &Look) -> Vec<String> {
     match event {
         Event::Finished { key, verb, elapsed } => {
@@ -213,7 +232,6 @@ fn lasting(event: &Event, look: &Look) -> Vec<String> {
             let key = if look.terminal { fit_end(look, &key, room) } else { key };
             vec![format!("{} {key}{rest}", look.paint(GOOD, look.check()))]
         }
-        Event::Failed { key, verb, error, elapsed } => failed(key, *verb, error, *elapsed, look),
         Event::Stopping => {
             let text = "Stopping: calls that are under way end, nothing new begins, and what AWS is at goes on there. \
                         Ctrl-C again ends this at once.";
@@ -221,10 +239,6 @@ fn lasting(event: &Event, look: &Look) -> Vec<String> {
         }
         _ => Vec::new(),
     }
-}
-
-fn failed(key: &Key, verb: Verb, error: &Error, elapsed: Duration, look: &Look) -> Vec<String> {
-    block(&format!("{} (after {})", not_done(key, verb), duration(elapsed)), error, look)
 }
 
 fn locked<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -311,8 +325,7 @@ impl Reporter for Live {
     fn event(&self, event: &Event) {
         let screen = &mut *locked(&self.shared);
         screen.state.learn(event, Instant::now());
-        let mut lines = screen.state.asks(event, &screen.look);
-        lines.extend(lasting(event, &screen.look));
+        let lines = screen.state.lasting(event, &screen.look);
         screen.lasting.extend(lines);
         // Whoever presses Ctrl-C wants to see that it was heard.
         if matches!(event, Event::Stopping) {
@@ -393,11 +406,7 @@ impl Reporter for Log {
             Event::Started { key, verb, usual } if *usual > LONG => {
                 vec![format!("  {} {} (usually {})", clean(&key.to_string()), doing(*verb), roughly(*usual))]
             }
-            other => {
-                let mut lines = state.asks(other, &self.look);
-                lines.extend(lasting(other, &self.look));
-                lines
-            }
+            other => state.lasting(other, &self.look),
         };
         write_lines(to, &lines);
     }

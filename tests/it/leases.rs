@@ -1,6 +1,6 @@
 //! One run at a time, and the history of what they did.
 
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -53,6 +53,22 @@ fn struck(s: &Subject, with: Signal) -> Child {
     }
     child
 }
+
+/// Sets a process's clock off by `STACK_TEST_CLOCK` seconds. The time since some start, which no clock sets, stays.
+#[cfg(target_os = "linux")]
+const CLOCK: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <time.h>
+int clock_gettime(clockid_t id, struct timespec *now) {
+    int (*real)(clockid_t, struct timespec *) = dlsym(RTLD_NEXT, "clock_gettime");
+    int failed = real(id, now);
+    if (!failed && id == CLOCK_REALTIME)
+        now->tv_sec += atol(getenv("STACK_TEST_CLOCK"));
+    return failed;
+}
+"#;
 
 /// Another place with the same file and account, and its own way to AWS.
 fn elsewhere(s: &Subject) -> Place {
@@ -155,6 +171,65 @@ fn a_holder_that_wakes_up_after_it_was_taken_over_changes_nothing() {
 }
 
 /// The answer to the call that takes the lease is lost, and the look that follows sees the lease as it was before.
+/// Four minutes off: far more than a lease lasts, and less than AWS refuses.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_whose_clock_is_off_takes_no_lease_and_loses_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, library) = (folder.path().join("clock.c"), folder.path().join("clock.so"));
+    std::fs::write(&source, CLOCK).unwrap();
+    // Whoever links Rust has a C compiler.
+    let cc = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).arg("-ldl").output().unwrap();
+    assert!(cc.status.success(), "{}", String::from_utf8_lossy(&cc.stderr));
+    let start = |place: &Place, arguments: &[&str], minutes: i64| {
+        let mut command = place.command(arguments);
+        command.env("LD_PRELOAD", &library).env("STACK_TEST_CLOCK", (minutes * 60).to_string());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    // Whether the clock of who told this was as many minutes off. It was told a while ago.
+    let is_off = |told: &Value, minutes: i64| {
+        let told: jiff::Timestamp = told.as_str().unwrap().parse().unwrap();
+        let off = told.duration_since(jiff::Timestamp::now()).as_secs_f64() / 60.0;
+        (minutes as f64 - off).abs() < 2.0
+    };
+    for (holder, other) in [(0, 4), (0, -4), (4, 0), (-4, 0)] {
+        let s = Subject::new(STACK);
+        let at_work = Arc::new(AtomicBool::new(false));
+        let seen = at_work.clone();
+        s.proxy.on_call(move |call| {
+            if call.operation != "CreateSubnet" {
+                return Fault::Pass;
+            }
+            seen.store(true, Ordering::SeqCst);
+            Fault::Delay(Duration::from_secs(6))
+        });
+        let first = start(&s.place, APPLY, holder);
+        let since = Instant::now();
+        while !at_work.load(Ordering::SeqCst) {
+            assert!(since.elapsed() < Duration::from_secs(60), "it makes no subnet");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        let elsewhere = elsewhere(&s);
+        elsewhere.file("s.yaml", &STACK.replace("count: 2", "count: 3"));
+        let held = start(&elsewhere, APPLY, other).wait_with_output().unwrap();
+        assert_eq!(held.status.code(), Some(5), "{holder} {other}: {}", String::from_utf8_lossy(&held.stderr));
+        let waited = start(&elsewhere, WAITING, other).wait_with_output().unwrap();
+        let first = first.wait_with_output().unwrap();
+        for output in [&first, &waited] {
+            assert!(output.status.success(), "{holder} {other}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        let runs = history(&s);
+        assert_eq!(runs.len(), 2, "{runs:#?}");
+        assert!(is_off(&runs[1]["began"], holder) && is_off(&runs[0]["began"], other), "{holder} {other}: {runs:#?}");
+        assert_eq!((&runs[1]["ending"], &runs[0]["ending"]), (&json!("complete"), &json!("complete")));
+        s.proxy.pass();
+        s.place.file("s.yaml", &STACK.replace("count: 2", "count: 3"));
+        s.assert_in_step();
+        s.destroy();
+        assert_eq!(s.account.inventory("shop", "default"), json!({}));
+    }
+}
+
 #[test]
 fn a_lease_that_was_taken_without_an_answer_is_known_as_ones_own() {
     let s = Subject::new(STACK);

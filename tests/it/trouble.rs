@@ -1,10 +1,12 @@
 //! What stands in the way, and what does not stay up: named, at once.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
 
 use crate::lifecycle::{STACK, Subject};
+use crate::support::proxy::{Call, Fault};
 
 /// A network interface and a security group of somebody else's in the stack's network: gives their ids.
 const INTRUDERS: &str = r#"
@@ -75,6 +77,64 @@ fn a_service_that_does_not_stay_up_says_why() {
     s.apply();
     s.assert_in_step();
     s.destroy();
+}
+
+/// A session ends in the middle of a run: nothing more is begun, what to do is said, and the same command goes on.
+#[test]
+fn credentials_that_expire_end_the_run_with_what_to_do() {
+    let s = Subject::new(STACK);
+    let calls = AtomicUsize::new(0);
+    s.proxy.on_call(move |call| {
+        let changes = call.mutating && !call.is_of_history();
+        let at = calls.fetch_add(changes.into(), Ordering::Relaxed);
+        if at < 30 { Fault::Pass } else { expired(call) }
+    });
+    let output = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(3);
+    println!("{}", output.stderr);
+    assert!(output.took < Duration::from_secs(30), "{:?}", output.took);
+    let said = output.words();
+    for part in ["expired", "`aws sts get-caller-identity`", "not tried because of", "Run the same command again"] {
+        assert!(said.contains(part), "{part}: {}", output.stderr);
+    }
+    // Once while it happened and once at the end, however many calls were under way.
+    assert!(said.matches("`aws sts get-caller-identity`").count() <= 2, "{}", output.stderr);
+    s.proxy.pass();
+    s.proxy.take();
+    s.place.stack(&["apply", "s.yaml", "--yes"]).ok();
+    s.assert_in_step();
+
+    // Before anything is done, it is "denied".
+    s.proxy.on_call(expired);
+    let denied = s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).exits(6);
+    assert!(denied.words().contains("`aws sts get-caller-identity`"), "{}", denied.stderr);
+    s.proxy.pass();
+    s.assert_in_step();
+}
+
+/// What AWS says of a token that has expired, in the words of the service.
+fn expired(call: &Call) -> Fault {
+    const SAID: &str = "The security token included in the request is expired";
+    let xml = |status: u16, body: String| Fault::Answer(status, "text/xml".into(), body);
+    match call.service.as_str() {
+        "ec2" => xml(
+            400,
+            format!(
+                "<Response><Errors><Error><Code>RequestExpired</Code><Message>{SAID}</Message></Error></Errors><RequestID>e-1</RequestID></Response>"
+            ),
+        ),
+        "s3" => xml(400, format!("<Error><Code>ExpiredToken</Code><Message>{SAID}</Message></Error>")),
+        "ecs" | "logs" | "kms" | "acm" | "application-autoscaling" | "ecr" | "servicequotas" => Fault::Answer(
+            400,
+            "application/x-amz-json-1.1".into(),
+            json!({ "__type": "ExpiredTokenException", "message": SAID }).to_string(),
+        ),
+        _ => xml(
+            403,
+            format!(
+                "<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code><Message>{SAID}</Message></Error><RequestId>e-1</RequestId></ErrorResponse>"
+            ),
+        ),
+    }
 }
 
 #[test]
