@@ -27,6 +27,7 @@ pub mod key;
 mod matching;
 #[cfg(test)]
 mod memory;
+mod operation;
 mod pace;
 pub mod plan;
 pub mod reads;

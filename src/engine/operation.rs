@@ -1,0 +1,459 @@
+//! One operation, from its call until its object serves or is gone: what is tried again and for how long, what is looked into,
+//! and what is waited for.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::sync::{mpsc, watch};
+
+use super::diff::{Diff, diff};
+use super::error::{Class, Error, Result};
+use super::events::{Event, Reporter};
+use super::key::Key;
+use super::matching::identity;
+use super::pace::{Crowds, Pace, again};
+use super::plan::{Before, Item, Plan};
+use super::reads::Looks;
+use super::reference::Ids;
+use super::resource::{Blocker, Claim, Cx, Kind, RawObserved, Readiness, Registry};
+use super::rules::{self, What};
+use super::schedule::{OpId, Verb};
+use super::snapshot::Seen;
+
+/// How long something that was just made may stay invisible to its users.
+const NOT_YET: Duration = Duration::from_secs(150);
+/// How long something may stay in use by what is going away, or busy with an earlier change.
+const IN_USE: Duration = Duration::from_secs(15 * 60);
+/// How old an answer may be: so long, something that was just made may still seem to be the dead one before it.
+const OLD: Duration = Duration::from_secs(20);
+/// How many changes, one after the other, one object may need.
+const STEPS: u32 = 12;
+/// How many lost answers in a row are looked into.
+const AMBIGUOUS: u32 = 4;
+/// How long it is taken to be known what keeps an object from being deleted.
+const BLOCKERS: Duration = Duration::from_secs(4);
+/// How many of those are named.
+const NAMED: usize = 4;
+
+/// Why an operation did not get to its end.
+pub(super) enum Halt {
+    /// It failed.
+    Failed(Error),
+    /// The user stopped the run while AWS was at it.
+    Stopped,
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Self {
+        Halt::Failed(error)
+    }
+}
+
+/// How far an operation has come.
+pub(super) enum Progress {
+    /// The object has an identifier: those who need no more may start.
+    Exists(OpId),
+    /// The call is made and only waiting is left: another call may start.
+    Idle(OpId),
+}
+
+/// What the operations of a run share.
+pub(super) struct Run<'a, C> {
+    registry: &'a Registry<C>,
+    cx: &'a Cx<C>,
+    plan: &'a Plan,
+    reporter: &'a dyn Reporter,
+    stop: watch::Receiver<bool>,
+    ids: Mutex<Ids>,
+    crowds: Crowds,
+    looks: Looks,
+    /// What AWS said last about each operation.
+    said: Mutex<HashMap<(Key, Verb), String>>,
+}
+
+/// How an operation ended, and after how long.
+pub(super) type Ended = (OpId, Duration, Result<(), Halt>);
+
+/// One operation at work: whom it concerns, since when, and who listens.
+struct Job<'a, C> {
+    id: OpId,
+    cx: &'a Cx<C>,
+    usual: Duration,
+    began: Instant,
+    tx: &'a mpsc::UnboundedSender<Progress>,
+}
+
+impl<C> Job<'_, C> {
+    fn tell(&self, progress: Progress) {
+        // The receiver lives as long as the run; a closed channel means that nobody cares any more.
+        let _ = self.tx.send(progress);
+    }
+}
+
+impl<'a, C: Send + Sync + 'static> Run<'a, C> {
+    /// A run in which nothing has begun.
+    pub(super) fn new(
+        registry: &'a Registry<C>,
+        cx: &'a Cx<C>,
+        plan: &'a Plan,
+        reporter: &'a dyn Reporter,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
+        let mut ids = Ids::default();
+        for item in &plan.items {
+            if let Some(before) = &item.before
+                && item.desired.is_some()
+            {
+                ids.insert(&item.key, before.live.clone());
+            }
+        }
+        let ids = Mutex::new(ids);
+        Run {
+            registry,
+            cx,
+            plan,
+            reporter,
+            stop,
+            ids,
+            crowds: Crowds::default(),
+            looks: Looks::default(),
+            said: Mutex::default(),
+        }
+    }
+
+    /// What the objects are called in AWS now.
+    pub(super) fn into_ids(self) -> Ids {
+        self.ids.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Does it, to its end.
+    pub(super) async fn operation(&self, id: OpId, usual: Duration, tx: mpsc::UnboundedSender<Progress>) -> Ended {
+        let began = Instant::now();
+        let item = &self.plan.items[id.0];
+        self.reporter.event(&Event::Started { key: item.key.clone(), verb: id.1, usual });
+        let predecessor = item.before.as_ref().filter(|_| item.carries_data && id.1 == Verb::Create).map(|b| b.live.clone());
+        let fresh = self.cx.fresh().at(&item.key, item.generation);
+        let cx = Cx { last_copy: item.last_copy.is_some(), predecessor, ..fresh };
+        let result = self.work(&Job { id, cx: &cx, usual, began, tx: &tx }, item).await;
+        (id, began.elapsed(), result)
+    }
+
+    async fn work(&self, job: &Job<'_, C>, item: &Item) -> Result<(), Halt> {
+        let kind = self.registry.kind(&item.key.kind)?.as_ref();
+        let live = item.before.as_ref().map(|b| b.live.clone()).unwrap_or(Value::Null);
+        if job.id.1 == Verb::Delete {
+            return self.delete(kind, job, &live).await;
+        }
+        let desired = item.desired.as_ref().ok_or_else(|| Error::internal("nothing is desired"))?;
+        let resolved =
+            self.with_ids(|ids| ids.resolve(desired)).map_err(|key| Error::internal(format!("`{key}` is not known yet")))?;
+        let live = match job.id.1 {
+            Verb::Create if item.carries_data => {
+                self.carry_over(kind, job, &resolved).await?;
+                let live = self.create(kind, job, &resolved).await?;
+                // A copy brings what its original was: the rest is a change like any other.
+                let made = Before { live, fields: Value::Null, state: Readiness::waiting("its data is there soon") };
+                self.step_by_step(kind, job, &made, desired, &resolved).await?
+            }
+            Verb::Create => self.create(kind, job, &resolved).await?,
+            Verb::Update if kind.stepwise() => {
+                let before = item.before.as_ref().ok_or_else(|| Error::internal("there is nothing to change"))?;
+                self.step_by_step(kind, job, before, desired, &resolved).await?
+            }
+            Verb::Update => {
+                let observed = item.before.as_ref().map(|b| b.fields.clone()).unwrap_or(Value::Null);
+                let todo = self.with_ids(|ids| diff(kind.rules(), desired, &observed, ids));
+                if todo.is_empty() { live } else { self.update(kind, job, &resolved, &live, &todo).await? }
+            }
+            _ => live,
+        };
+        self.with_ids(|ids| ids.insert(&item.key, live.clone()));
+        job.tell(Progress::Exists(job.id));
+        job.tell(Progress::Idle(job.id));
+        self.await_ready(kind, job, &resolved, &live).await?;
+        let settled = kind.settle(job.cx, &live).await?;
+        self.with_ids(|ids| ids.insert(&item.key, settled));
+        Ok(())
+    }
+
+    fn with_ids<T>(&self, f: impl FnOnce(&mut Ids) -> T) -> T {
+        f(&mut self.ids.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    async fn create(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, desired: &Value) -> Result<Value, Halt> {
+        let after_create = || Diff::of_fields(desired, rules::fields(kind.rules(), What::AfterCreate));
+        let mut ambiguous = 0;
+        let (live, later) = loop {
+            match self.patiently(job, || kind.create(job.cx, desired)).await {
+                // Whether it was done is to be seen, never to be guessed. It may be seen late, and "it exists" may be the answer
+                // to the SDK's own second try.
+                Err(Halt::Failed(e)) if matches!(e.class, Class::Ambiguous | Class::Exists) => {
+                    if let Some(seen) = self.look(kind, job.cx, desired).await? {
+                        self.surely(job, || async { kind.finish(job.cx, &seen.live).await.map_err(Error::of_new) }).await?;
+                        // What came by itself, or carries no name, need not be as it should.
+                        let differs = match seen.claim {
+                            Claim::Stray => self.with_ids(|ids| diff(kind.rules(), desired, &seen.fields, ids)),
+                            _ => after_create(),
+                        };
+                        break (seen.live, differs);
+                    }
+                    ambiguous += 1;
+                    if ambiguous > AMBIGUOUS {
+                        return Err(e.into());
+                    }
+                    self.retrying(job, &e);
+                    self.sleep(Duration::from_millis(500 * u64::from(ambiguous))).await?;
+                }
+                other => break (other?, after_create()),
+            }
+        };
+        if later.is_empty() {
+            return Ok(live);
+        }
+        self.surely(job, || async { kind.update(job.cx, desired, &live, &later).await.map_err(Error::of_new) }).await
+    }
+
+    /// Waits until the data of what is replaced can go over.
+    async fn carry_over(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, desired: &Value) -> Result<(), Halt> {
+        let mut pace = self.pace(job);
+        let key = &job.cx.key;
+        let explained = |e: Error| e.hint(format!("`--without-data {key}` begins with an empty one instead"));
+        loop {
+            match kind.carry_over(job.cx, desired).await {
+                Ok(Readiness::Ready) => return Ok(()),
+                Ok(Readiness::Failed(why)) => return Err(explained(Error::new(Class::Failed, why)).into()),
+                Ok(Readiness::Gone) => {
+                    return Err(explained(Error::new(Class::Failed, "the copy of its data went away")).into());
+                }
+                Ok(Readiness::Waiting { status, .. }) => self.status(job, &status),
+                // AWS is at the original: a backup, a change.
+                Err(e) if e.class == Class::InUse && pace.since.elapsed() < IN_USE => self.retrying(job, &e),
+                Err(e) => pace.forgive(e).map_err(explained)?,
+            }
+            job.tell(Progress::Idle(job.id));
+            self.sleep(pace.next()).await?;
+        }
+    }
+
+    /// One change after the other, each begun when AWS is done with the one before, until nothing is left.
+    async fn step_by_step(
+        &self,
+        kind: &dyn Kind<C>,
+        job: &Job<'_, C>,
+        before: &Before,
+        desired: &Value,
+        resolved: &Value,
+    ) -> Result<Value, Halt> {
+        let (mut live, mut fields, mut state) = (before.live.clone(), before.fields.clone(), before.state.clone());
+        let mut last = Diff::default();
+        for step in 0..STEPS {
+            if step > 0 || state != Readiness::Ready {
+                job.tell(Progress::Idle(job.id));
+                self.await_ready(kind, job, resolved, &live).await?;
+                let gone = || Error::new(Class::Failed, "it went away while it was waited for");
+                let seen = self.look(kind, job.cx, resolved).await?.ok_or_else(gone)?;
+                (live, fields, state) = (seen.live, seen.fields, seen.state);
+            }
+            let mut todo = self.with_ids(|ids| diff(kind.rules(), desired, &fields, ids));
+            if state != Readiness::Ready {
+                todo = todo.known(kind.rules());
+            }
+            // What AWS did not do when told is not told again: the next plan shows it.
+            if todo.is_empty() || todo == last {
+                break;
+            }
+            live = self.update(kind, job, resolved, &live, &todo).await?;
+            last = todo;
+        }
+        Ok(live)
+    }
+
+    /// The object at hand, when it is there by now: by its name, or by what it is where AWS has no names.
+    async fn look(&self, kind: &dyn Kind<C>, cx: &Cx<C>, desired: &Value) -> Result<Option<Seen>> {
+        let fresh = cx.fresh();
+        let wanted = self.with_ids(|ids| identity(kind, desired, ids));
+        let seen = self.looks.from_now(kind.name(), kind.observe(&fresh)).await?;
+        let named = |o: &RawObserved| o.claim == Claim::Ours(cx.key.name.clone());
+        let alike = |o: &RawObserved| {
+            o.claim == Claim::Stray && wanted.is_some() && self.with_ids(|ids| identity(kind, &o.fields, ids)) == wanted
+        };
+        let there = |o: &&RawObserved| !matches!(o.state, Readiness::Gone | Readiness::Failed(_)) && (named(o) || alike(o));
+        let mut found = seen.iter().filter(there).map(|o| (named(o), Seen::of(kind.name(), o.clone())));
+        let ours = found.find(|(named, seen)| !named || seen.generation() == cx.generation);
+        Ok(ours.map(|(_, seen)| seen))
+    }
+
+    async fn update(
+        &self,
+        kind: &dyn Kind<C>,
+        job: &Job<'_, C>,
+        desired: &Value,
+        live: &Value,
+        todo: &Diff,
+    ) -> Result<Value, Halt> {
+        self.surely(job, || kind.update(job.cx, desired, live, todo)).await
+    }
+
+    async fn delete(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, live: &Value) -> Result<(), Halt> {
+        // Asked anew now and then: what blocks changes while it is waited for.
+        let blockers: Mutex<Option<(Instant, Vec<Blocker>)>> = Mutex::default();
+        let delete = || async {
+            match kind.delete(job.cx, live).await {
+                Err(e) if e.class == Class::InUse => Err(named(kind, job.cx, live, &blockers, e).await),
+                other => other,
+            }
+        };
+        match self.surely(job, delete).await {
+            Err(Halt::Failed(e)) if e.class == Class::NotFound => return Ok(()),
+            other => other?,
+        }
+        job.tell(Progress::Idle(job.id));
+        let mut pace = self.pace(job);
+        loop {
+            match kind.poll_gone(job.cx, live).await {
+                Ok(Readiness::Gone) => return Ok(()),
+                Ok(Readiness::Failed(why)) => return Err(Error::new(Class::Failed, why).into()),
+                Ok(Readiness::Ready) => self.status(job, "still there"),
+                Ok(Readiness::Waiting { status, .. }) => self.status(job, &status),
+                Err(e) if e.class == Class::NotFound => return Ok(()),
+                Err(e) => pace.forgive(e)?,
+            }
+            self.sleep(pace.next()).await?;
+        }
+    }
+
+    async fn await_ready(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, desired: &Value, live: &Value) -> Result<(), Halt> {
+        let mut pace = self.pace(job);
+        loop {
+            match kind.poll(job.cx, desired, live).await {
+                Ok(Readiness::Ready) => return Ok(()),
+                Ok(Readiness::Failed(why)) => return Err(Error::new(Class::Failed, why).into()),
+                Ok(Readiness::Gone) if pace.since.elapsed() < OLD => self.status(job, "not visible yet"),
+                Ok(Readiness::Gone) => return Err(Error::new(Class::Failed, "it went away while it was waited for").into()),
+                Ok(Readiness::Waiting { status, .. }) => self.status(job, &status),
+                Err(e) if e.class == Class::NotFound && pace.since.elapsed() < NOT_YET => self.status(job, "not visible yet"),
+                Err(e) => pace.forgive(e)?,
+            }
+            self.sleep(pace.next()).await?;
+        }
+    }
+
+    fn pace(&self, job: &Job<'_, C>) -> Pace {
+        self.crowds.pace(job.cx.key.service(), job.usual)
+    }
+
+    /// Waits, or ends when the user stops the run.
+    async fn sleep(&self, time: Duration) -> Result<(), Halt> {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            () = tokio::time::sleep(time) => Ok(()),
+            // An error means that nobody can stop it any more.
+            Ok(_) = stop.wait_for(|stop| *stop) => Err(Halt::Stopped),
+        }
+    }
+
+    /// Repeats what may be repeated when nobody knows whether it was done.
+    async fn surely<T, F>(&self, job: &Job<'_, C>, mut call: impl FnMut() -> F) -> Result<T, Halt>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let mut ambiguous = 0;
+        loop {
+            match self.patiently(job, &mut call).await {
+                Err(Halt::Failed(e)) if e.class == Class::Ambiguous && ambiguous < AMBIGUOUS => {
+                    ambiguous += 1;
+                    self.retrying(job, &e);
+                    self.sleep(Duration::from_millis(500 * u64::from(ambiguous))).await?;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Repeats what failed for a reason that passes by itself, dense at first, and not for ever.
+    async fn patiently<T, F>(&self, job: &Job<'_, C>, mut call: impl FnMut() -> F) -> Result<T, Halt>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let since = Instant::now();
+        loop {
+            let error = match call().await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            let end = match error.class {
+                Class::NotYet | Class::Throttled => NOT_YET,
+                Class::InUse => IN_USE,
+                _ => return Err(error.into()),
+            };
+            let wait = again(since.elapsed());
+            if since.elapsed() + wait > end {
+                return Err(error.hint(format!("tried again for {} s", since.elapsed().as_secs())).into());
+            }
+            self.retrying(job, &error);
+            // Who waits for something else does not keep others from their calls.
+            job.tell(Progress::Idle(job.id));
+            self.sleep(wait).await?;
+        }
+    }
+
+    fn status(&self, job: &Job<'_, C>, status: &str) {
+        let (key, verb) = (job.cx.key.clone(), job.id.1);
+        self.note(&key, verb, status);
+        self.reporter.event(&Event::Status { key, verb, status: status.to_owned(), elapsed: job.began.elapsed() });
+    }
+
+    fn retrying(&self, job: &Job<'_, C>, error: &Error) {
+        let (key, verb, why) = (job.cx.key.clone(), job.id.1, error.to_string());
+        self.note(&key, verb, &why);
+        self.reporter.event(&Event::Retrying { key, verb, why, elapsed: job.began.elapsed() });
+    }
+
+    fn note(&self, key: &Key, verb: Verb, words: &str) {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).insert((key.clone(), verb), words.to_owned());
+    }
+
+    /// What AWS said last about it.
+    pub(super) fn last_words(&self, id: OpId) -> Option<String> {
+        let key = self.plan.items[id.0].key.clone();
+        self.said.lock().unwrap_or_else(PoisonError::into_inner).get(&(key, id.1)).cloned()
+    }
+}
+
+/// The same error with what is in the way by name; another class, when that does not go away by itself.
+async fn named<C>(
+    kind: &dyn Kind<C>,
+    cx: &Cx<C>,
+    live: &Value,
+    known: &Mutex<Option<(Instant, Vec<Blocker>)>>,
+    mut error: Error,
+) -> Error {
+    let recent = known.lock().unwrap_or_else(PoisonError::into_inner).clone().filter(|(at, _)| at.elapsed() < BLOCKERS);
+    let blockers = match recent {
+        Some((_, blockers)) => blockers,
+        // Who it is remains unknown; that it is in use is the error.
+        None => match kind.blocked_by(cx, live).await {
+            Err(_) => return error,
+            Ok(blockers) => {
+                *known.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), blockers.clone()));
+                blockers
+            }
+        },
+    };
+    if blockers.is_empty() {
+        return error;
+    }
+    let mut told: Vec<&Blocker> = blockers.iter().filter(|b| !b.passing).collect();
+    if told.is_empty() {
+        told = blockers.iter().collect();
+    } else {
+        error.class = Class::Blocked;
+        error = error.hint("remove what is named, or take it out of there; then run this again");
+    }
+    let shown = told.iter().take(NAMED).map(|b| b.what.as_str()).collect::<Vec<_>>().join(", ");
+    let more = if told.len() > NAMED { format!(" and {} more", told.len() - NAMED) } else { String::new() };
+    error.message = format!("{}: in the way: {shown}{more}", error.message.trim_end_matches('.'));
+    error
+}
