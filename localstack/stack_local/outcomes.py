@@ -7,6 +7,7 @@ from dataclasses import dataclass
 KINDS = {
     "ec2.nat_gateway": ("InsufficientFreeAddressesInSubnet", "InternalError", "InvalidSubnetID.NotFound"),
     "rds.instance": ("failed", "incompatible-network", "incompatible-create"),
+    "rds.snapshot": ("failed",),
     "elasticache.replication_group": ("create-failed",),
     "elasticache.cluster": ("incompatible-network",),
     "elbv2.load_balancer": ("failed",),

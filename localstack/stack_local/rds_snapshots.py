@@ -4,9 +4,11 @@ from moto.rds.models import rds_backends
 
 from stack_local.clock import clock
 from stack_local.core import Call, Store, fault
+from stack_local.outcomes import outcomes
 from stack_local.rds_state import operations, state
 
 _under_way = Store(dict)  # snapshot: timer
+_failed = Store(set)  # what ends so
 
 
 def _snapshot(call: Call, name: str):
@@ -17,12 +19,20 @@ def _shown(call: Call, view: dict) -> dict:
     timer = _under_way.of(call).get(view["DBSnapshotIdentifier"])
     if timer is not None and not timer.done():
         view.update(Status="creating", PercentProgress=0)
+    elif view["DBSnapshotIdentifier"] in _failed.of(call):
+        view["Status"] = "failed"
     return view
+
+
+def _status(call: Call, name: str) -> str:
+    return _shown(call, {"DBSnapshotIdentifier": name, "Status": "available"})["Status"]
 
 
 def _begun(call: Call, answer: dict) -> dict:
     view = answer["DBSnapshot"]
     _under_way.of(call)[view["DBSnapshotIdentifier"]] = clock.timer("rds.snapshot")
+    if outcomes.take(call.account, "rds.snapshot"):
+        _failed.of(call).add(view["DBSnapshotIdentifier"])
     view.update(Status="creating", PercentProgress=0)
     return answer
 
@@ -43,7 +53,7 @@ def copy_db_snapshot(call: Call) -> dict:
     source = _snapshot(call, call["SourceDBSnapshotIdentifier"].split(":")[-1])
     if source is None:
         raise fault("DBSnapshotNotFound", f"DBSnapshot {call['SourceDBSnapshotIdentifier']} not found.", 404)
-    if _shown(call, {"DBSnapshotIdentifier": source.db_snapshot_identifier}).get("Status") == "creating":
+    if _status(call, source.db_snapshot_identifier) != "available":
         raise fault("InvalidDBSnapshotState", f"Cannot copy the snapshot because {source.db_snapshot_identifier} is not available.")
     # moto looks the key up among its own, but KMS here is LocalStack's.
     answer = call.moto({field: value for field, value in call.request.items() if value is not None and field != "KmsKeyId"})
@@ -65,9 +75,10 @@ def describe_db_snapshots(call: Call) -> dict:
 @operations.on("DeleteDBSnapshot")
 def delete_db_snapshot(call: Call) -> dict:
     name = call["DBSnapshotIdentifier"]
-    if _snapshot(call, name) and _shown(call, {"DBSnapshotIdentifier": name}).get("Status") == "creating":
+    if _snapshot(call, name) and _status(call, name) == "creating":
         raise fault("InvalidDBSnapshotState", f"Cannot delete the snapshot because it is not currently in the available state: {name}")
     _under_way.of(call).pop(name, None)
+    _failed.of(call).discard(name)
     return call.stock()
 
 
@@ -76,7 +87,7 @@ def check(call: Call) -> None:
     name = call["DBSnapshotIdentifier"].split(":")[-1]
     if _snapshot(call, name) is None:
         raise fault("DBSnapshotNotFound", f"DBSnapshot {name} not found.", 404)
-    if _shown(call, {"DBSnapshotIdentifier": name}).get("Status") == "creating":
+    if _status(call, name) != "available":
         raise fault("InvalidDBSnapshotState", f"Cannot restore because the snapshot {name} is not available.")
 
 

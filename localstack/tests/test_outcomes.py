@@ -43,6 +43,25 @@ class Outcomes(Case):
         self.ec2.release_address(AllocationId=failed["NatGatewayAddresses"][0]["AllocationId"])
         self.assertEqual(self.gateway(net)["State"], "available")
 
+    def test_a_snapshot_fails_and_can_only_be_deleted(self):
+        net = Network(self)
+        self.rds.create_db_subnet_group(DBSubnetGroupName="whole", DBSubnetGroupDescription="d", SubnetIds=net.private)
+        self.rds.create_db_instance(DBInstanceIdentifier="whole", Engine="postgres", DBInstanceClass="db.t4g.micro", AllocatedStorage=20, MasterUsername="owner", ManageMasterUserPassword=True, DBSubnetGroupName="whole")
+        database = lambda: self.rds.describe_db_instances(DBInstanceIdentifier="whole")["DBInstances"][0]["DBInstanceStatus"]  # noqa: E731
+        self.until(lambda: database() == "available", "available")
+        self.server.outcomes(rds__snapshot="failed")
+        self.rds.create_db_snapshot(DBInstanceIdentifier="whole", DBSnapshotIdentifier="doomed")
+        snapshot = lambda: self.rds.describe_db_snapshots(DBSnapshotIdentifier="doomed")["DBSnapshots"][0]["Status"]  # noqa: E731
+        self.until(lambda: snapshot() != "creating", "an end")
+        self.assertEqual(snapshot(), "failed")
+        self.refused("InvalidDBSnapshotState", self.rds.copy_db_snapshot, SourceDBSnapshotIdentifier="doomed", TargetDBSnapshotIdentifier="copy")
+        self.refused("InvalidDBSnapshotState", self.rds.restore_db_instance_from_db_snapshot, DBInstanceIdentifier="other", DBSnapshotIdentifier="doomed")
+        self.rds.delete_db_snapshot(DBSnapshotIdentifier="doomed")
+        # The next of that name is another one.
+        self.until(lambda: database() == "available", "available")
+        self.rds.create_db_snapshot(DBInstanceIdentifier="whole", DBSnapshotIdentifier="doomed")
+        self.until(lambda: snapshot() == "available", "available")
+
     def test_a_database_fails_before_it_held_anything(self):
         net = Network(self)
         self.rds.create_db_subnet_group(DBSubnetGroupName="doomed", DBSubnetGroupDescription="d", SubnetIds=net.private)

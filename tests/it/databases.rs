@@ -288,6 +288,28 @@ fn what_is_replaced_hands_its_data_on() {
     s.assert_in_step();
 }
 
+/// The old one serves on, what to do is said, and the next copy is another one.
+#[test]
+fn a_copy_that_fails_costs_nothing() {
+    let s = Subject::new(STACK);
+    s.apply();
+    s.place.file("s.yaml", &format!("{STACK}keys: {{ main: {{}} }}\n"));
+    let replace = ["apply", "s.yaml", "--yes", "--allow-replace", "rds.instance/main"];
+    s.account.will(json!({ "rds.snapshot": "failed" }));
+    let failed = s.place.stack(&replace).exits(3);
+    for said in ["the snapshot of data failed", "`--without-data rds.instance/main` begins with an empty one instead"] {
+        assert!(failed.words().contains(said), "{said}: {}", failed.stderr);
+    }
+    assert_eq!(databases(&s), ["data"]);
+    assert_eq!(database(&s, "data")["DBInstanceStatus"], "available");
+    s.place.stack(&replace).ok();
+    s.assert_in_step();
+    assert_eq!(databases(&s), ["data-2"]);
+    // The copy that failed went with the others.
+    let kept = snapshots(&s);
+    assert!(kept.len() == 1 && kept[0].starts_with("data-final-"), "{kept:?}");
+}
+
 /// A run that dies while data is on its way is simply run again: one database, and nothing left of what carried it.
 #[test]
 fn a_run_may_die_while_data_goes_over() {
