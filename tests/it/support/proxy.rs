@@ -273,7 +273,10 @@ async fn client(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
                 Fault::Pass | Fault::Delay(_) | Fault::Stale(_) => None,
             };
         }
-        let question = [head.start.as_bytes(), head.value("x-amz-target").unwrap_or_default().as_bytes(), &body].concat();
+        // The same words mean something else in another region.
+        let scope = scope(&head).join("/");
+        let target = head.value("x-amz-target").unwrap_or_default();
+        let question = [scope.as_bytes(), head.start.as_bytes(), target.as_bytes(), &body].concat();
         let mut hasher = DefaultHasher::new();
         question.hash(&mut hasher);
         call.question = hasher.finish();
@@ -374,10 +377,15 @@ fn ids(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-fn classify(head: &Head, body: &[u8], when: Duration) -> Call {
+/// What a request is signed for: the key, the day, the region, the service.
+fn scope(head: &Head) -> Vec<&str> {
     // AWS4-HMAC-SHA256 Credential=KEY/20261123/us-east-1/ec2/aws4_request, SignedHeaders=…
     let credential = head.value("authorization").and_then(|value| value.split_once("Credential=")).map_or("", |(_, rest)| rest);
-    let scope: Vec<&str> = credential.split(',').next().unwrap_or_default().split('/').collect();
+    credential.split(',').next().unwrap_or_default().split('/').collect()
+}
+
+fn classify(head: &Head, body: &[u8], when: Duration) -> Call {
+    let scope = scope(head);
     let (service, account) = (scope.get(3).copied().unwrap_or("unsigned"), scope[0]);
     let form = std::str::from_utf8(body).unwrap_or_default();
     let is_form = head.value("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
