@@ -64,7 +64,7 @@ impl Looks {
     ///
     /// # Errors
     /// What `read` failed with. Whoever waited for it reads for themselves.
-    pub(super) async fn from_now<F>(&self, kind: &'static str, read: F) -> Result<Arc<Vec<RawObserved>>>
+    pub(super) async fn since_now<F>(&self, kind: &'static str, read: F) -> Result<Arc<Vec<RawObserved>>>
     where
         F: Future<Output = Result<Vec<RawObserved>>>,
     {
@@ -107,7 +107,7 @@ mod tests {
             let (looks, begun) = (&looks, &begun);
             async move {
                 tokio::time::sleep(Duration::from_millis(after)).await;
-                looks.from_now("thing", read(begun)).await.unwrap()[0].live.clone()
+                looks.since_now("thing", read(begun)).await.unwrap()[0].live.clone()
             }
         };
         // The first reads; who comes while it does shares the next one.
@@ -116,17 +116,17 @@ mod tests {
         // Nothing is kept for who asks later.
         assert_eq!(ask(0).await, 3);
         // Another kind is another matter.
-        assert_eq!(looks.from_now("other", read(&begun)).await.unwrap()[0].live, 4);
+        assert_eq!(looks.since_now("other", read(&begun)).await.unwrap()[0].live, 4);
     }
 
     #[tokio::test]
     async fn a_reading_that_fails_is_nobody_else_s() {
         let (looks, begun) = (Looks::default(), AtomicUsize::new(0));
-        let fails = looks.from_now("thing", async {
+        let fails = looks.since_now("thing", async {
             tokio::time::sleep(Duration::from_millis(20)).await;
             Err(Error::new(Class::Ambiguous, "no answer"))
         });
-        let (failed, read) = tokio::join!(fails, looks.from_now("thing", read(&begun)));
+        let (failed, read) = tokio::join!(fails, looks.since_now("thing", read(&begun)));
         assert_eq!((failed.unwrap_err().class, read.unwrap()[0].live.clone()), (Class::Ambiguous, 1.into()));
     }
 }
