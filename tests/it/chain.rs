@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::lifecycle::Subject;
 use crate::support::aws::LocalAws;
+use crate::support::faults::Rough;
 
 const STACK: &str = r#"
 stack: chain
@@ -19,6 +20,8 @@ services:
 const SCALE: f64 = 0.05;
 /// What a busy machine, the start of two programs and the reading may take on top of the twentieth that is promised.
 const SLACK: Duration = Duration::from_secs(8);
+/// With the suite's faults: what is tried again, up to some seconds later each time, is on the chain too.
+const ROUGH: Duration = Duration::from_secs(60);
 
 /// How long AWS takes over something, from the table of the local AWS.
 fn takes(what: &str) -> f64 {
@@ -40,7 +43,7 @@ fn a_run_takes_as_long_as_its_longest_chain_and_prints_it() {
     // Tasks are pulled through a NAT gateway, and then have to pass their checks. The load balancer is faster than that.
     assert!(takes("elb.provision") < takes("nat.create") + takes("ecs.pull"));
     let longest = Duration::from_secs_f64((takes("nat.create") + takes("ecs.pull") + takes("target.healthy")) * SCALE);
-    let allowed = longest.mul_f64(1.05) + SLACK;
+    let allowed = longest.mul_f64(1.05) + if Rough::of_suite().is_some() { ROUGH } else { SLACK };
     assert!(output.took > longest && output.took < allowed, "{:?}, {longest:?} at least", output.took);
 
     let last: Value = serde_json::from_str(output.stdout.lines().last().unwrap()).unwrap();
