@@ -11,21 +11,27 @@
 
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
 
+use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
 
 use super::fence::{Fence, asks};
 
 /// How long one call may be on its way until its answer begins.
 pub const ON_ITS_WAY: Duration = Duration::from_secs(30);
+
+const LATE: &str = "it was on its way for too long";
 
 /// A bucket's size, and how many tokens it gets back a second.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -99,8 +105,8 @@ impl HttpConnector for Paced {
                 let open = call.map_or(Ok(()), |call| fence.check(&call.operation));
                 open.map_err(|closed| ConnectorError::other(closed.into(), None))?;
             }
-            let late = || Err(ConnectorError::timeout("it was on its way for too long".into()));
-            in_time(ON_ITS_WAY, inner.call(request)).await.unwrap_or_else(late)
+            let late = || Err(ConnectorError::timeout(LATE.into()));
+            in_time(ON_ITS_WAY, inner.call(sent_in_time(request, ON_ITS_WAY))).await.unwrap_or_else(late)
         })
     }
 }
@@ -118,6 +124,46 @@ async fn in_time<T>(limit: Duration, call: impl Future<Output = T>) -> Option<T>
         call.as_mut().poll(cx).map(Some)
     });
     tokio::time::timeout(limit, guarded).await.ok().flatten()
+}
+
+/// The same request, which breaks off where it would be sent later than `limit` from now: what has been handed to the
+/// connection is sent by a task of the connection's own, which [`in_time`] does not reach. A request without a body does not
+/// break off: there is nothing in it that the connection would ask for.
+fn sent_in_time(mut request: HttpRequest, limit: Duration) -> HttpRequest {
+    if request.body().content_length() != Some(0) {
+        let inner = std::mem::replace(request.body_mut(), SdkBody::empty());
+        let body = InTime { inner, since: Instant::now(), wall: SystemTime::now(), limit };
+        *request.body_mut() = SdkBody::from_body_1_x(body);
+    }
+    request
+}
+
+/// A body that is not told any more once it is late.
+struct InTime {
+    inner: SdkBody,
+    since: Instant,
+    wall: SystemTime,
+    limit: Duration,
+}
+
+impl Body for InTime {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if self.since.elapsed().max(self.wall.elapsed().unwrap_or_default()) >= self.limit {
+            return Poll::Ready(Some(Err(LATE.into())));
+        }
+        Pin::new(&mut self.inner).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        Body::is_end_stream(&self.inner)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        Body::size_hint(&self.inner)
+    }
 }
 
 /// The same client at AWS's pace.
@@ -157,6 +203,23 @@ mod tests {
         assert_eq!(in_time(limit, call(Duration::ZERO, &EARLY)).await, Some(()));
         assert_eq!(in_time(limit, call(limit, &LATE)).await, None);
         assert_eq!((EARLY.load(Ordering::Relaxed), LATE.load(Ordering::Relaxed)), (true, false));
+    }
+
+    /// What the connection asks for of a request when it comes to send it.
+    fn told(text: &'static str, limit: Duration) -> Result<Option<Bytes>, BoxError> {
+        let mut request = sent_in_time(HttpRequest::new(SdkBody::from(text)), limit);
+        assert_eq!(request.body().content_length(), Some(text.len() as u64));
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        match Pin::new(request.body_mut()).poll_frame(&mut cx) {
+            Poll::Ready(Some(frame)) => frame.map(|frame| frame.into_data().ok()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_was_handed_to_the_connection_breaks_off_when_it_is_late() {
+        assert_eq!(told("Action=CreateVpc", ON_ITS_WAY).unwrap(), Some(Bytes::from("Action=CreateVpc")));
+        assert_eq!(told("Action=CreateVpc", Duration::ZERO).unwrap_err().to_string(), LATE);
     }
 
     fn named(service: &str, operation: &str) -> Named {
