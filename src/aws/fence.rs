@@ -49,13 +49,29 @@ impl std::fmt::Display for Closed {
 
 impl std::error::Error for Closed {}
 
+/// When something was, by the clock that never jumps and by the one that goes on while the machine sleeps.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment(Instant, SystemTime);
+
+impl Moment {
+    /// This one.
+    pub fn now() -> Moment {
+        Moment(Instant::now(), SystemTime::now())
+    }
+
+    /// How long ago it was, by the clock that says more. The one that jumps may jump back: then it says nothing.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed().max(self.1.elapsed().unwrap_or_default())
+    }
+}
+
 #[derive(Debug, Default)]
 enum State {
     /// This command needs no lease.
     #[default]
     Open,
-    /// Renewed then, by the clock that never jumps and by the one that goes on while the machine sleeps.
-    Held(Instant, SystemTime),
+    /// Renewed then.
+    Held(Moment),
     /// Somebody else has it.
     Lost(String),
 }
@@ -66,10 +82,10 @@ pub struct Fence(Mutex<State>);
 
 impl Fence {
     /// The lease was renewed by a call that was begun then.
-    pub fn renewed(&self, at: Instant, wall: SystemTime) {
+    pub fn renewed(&self, at: Moment) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !matches!(*state, State::Lost(_)) {
-            *state = State::Held(at, wall);
+            *state = State::Held(at);
         }
     }
 
@@ -94,11 +110,8 @@ impl Fence {
         match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
             State::Open => Ok(()),
             State::Lost(who) => Err(Closed::Lost(who.clone())),
-            State::Held(at, wall) => {
-                // The clock that jumps may jump back: then it says nothing.
-                let age = at.elapsed().max(wall.elapsed().unwrap_or_default());
-                if age < FRESH { Ok(()) } else { Err(Closed::Stale) }
-            }
+            State::Held(at) if at.elapsed() < FRESH => Ok(()),
+            State::Held(_) => Err(Closed::Stale),
         }
     }
 }
@@ -150,7 +163,7 @@ mod tests {
         assert_eq!(fence.check("DescribeVpcs"), Ok(()));
         assert_eq!(fence.check("CreateVpc"), Err(Closed::Lost("somebody".into())));
         // What is lost is not renewed.
-        fence.renewed(Instant::now(), SystemTime::now());
+        fence.renewed(Moment::now());
         assert_eq!(fence.check("PutObject"), Err(Closed::Lost("somebody".into())));
     }
 
@@ -158,16 +171,16 @@ mod tests {
     fn a_lease_that_was_not_renewed_lets_nothing_out_whichever_clock_says_so() {
         let fence = Fence::default();
         let (now, wall) = (Instant::now(), SystemTime::now());
-        fence.renewed(now, wall);
+        fence.renewed(Moment(now, wall));
         assert_eq!(fence.check("RunTask"), Ok(()));
-        fence.renewed(now, wall - FRESH);
+        fence.renewed(Moment(now, wall - FRESH));
         assert_eq!(fence.check("RunTask"), Err(Closed::Stale));
         if let Some(earlier) = now.checked_sub(FRESH) {
-            fence.renewed(earlier, wall);
+            fence.renewed(Moment(earlier, wall));
             assert_eq!(fence.check("RunTask"), Err(Closed::Stale));
         }
         // A clock that was put back says nothing.
-        fence.renewed(now, wall + Duration::from_secs(3600));
+        fence.renewed(Moment(now, wall + Duration::from_secs(3600)));
         assert_eq!(fence.check("RunTask"), Ok(()));
     }
 }

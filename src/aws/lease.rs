@@ -10,14 +10,14 @@
 
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use super::Cx;
-use super::fence::Fence;
+use super::fence::{Fence, Moment};
 use super::store::{Over, Store};
 use crate::engine::{Class, Error, Result};
 
@@ -217,7 +217,7 @@ impl Lease {
     /// # Errors
     /// What S3 says.
     pub async fn take(cx: &Cx, store: &Store, found: &Found, own: &Holder) -> Result<Option<Lease>> {
-        let (at, wall) = (Instant::now(), SystemTime::now());
+        let at = Moment::now();
         let text = Text { holder: Some(own.clone()), written: found.text.written + 1 };
         let etag = match write(store, &text, found.etag.as_deref()).await? {
             Some(etag) => etag,
@@ -227,7 +227,7 @@ impl Lease {
                 _ => return Ok(None),
             },
         };
-        cx.cloud.fence.renewed(at, wall);
+        cx.cloud.fence.renewed(at);
         let kept = Kept { store: store.clone(), fence: cx.cloud.fence.clone(), last: Mutex::new((text, etag)) };
         let kept = Arc::new(kept);
         let renewal = tokio::spawn(renew(kept.clone()));
@@ -253,7 +253,7 @@ async fn renew(kept: Arc<Kept>) {
     let mut wait = RENEW;
     loop {
         tokio::time::sleep(wait).await;
-        let (at, wall) = (Instant::now(), SystemTime::now());
+        let at = Moment::now();
         let mut last = kept.last.lock().await;
         let text = Text { written: last.0.written + 1, ..last.0.clone() };
         let etag = match write(&kept.store, &text, Some(&last.1)).await {
@@ -276,7 +276,7 @@ async fn renew(kept: Arc<Kept>) {
         wait = match etag {
             Some(etag) => {
                 *last = (text, etag);
-                kept.fence.renewed(at, wall);
+                kept.fence.renewed(at);
                 RENEW
             }
             None => AGAIN,

@@ -7,14 +7,14 @@
 //! fits into the buckets and never waits. What AWS throttles all the same is tried again by the SDK's standard mode.
 //!
 //! The wait is in the connector, before the call leaves: no timeout of an attempt counts it, and the fence is asked again
-//! after it.
+//! after it. Nor does a call leave late: what a process that was stopped had in mind is not sent when it wakes up.
 
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::{
@@ -26,7 +26,7 @@ use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::fence::{Fence, asks};
+use super::fence::{Fence, Moment, asks};
 
 /// How long one call may be on its way until its answer begins.
 pub const ON_ITS_WAY: Duration = Duration::from_secs(30);
@@ -114,11 +114,10 @@ impl HttpConnector for Paced {
 /// What comes of `call` when it takes no longer than `limit`. It is not touched any more once that has passed: a process that was
 /// stopped while it connected, or whose machine slept, sends nothing when it wakes up that nobody expects any more.
 async fn in_time<T>(limit: Duration, call: impl Future<Output = T>) -> Option<T> {
-    // One clock never jumps, the other goes on while the machine sleeps.
-    let (since, wall) = (Instant::now(), SystemTime::now());
+    let since = Moment::now();
     let mut call = pin!(call);
     let guarded = poll_fn(|cx| {
-        if since.elapsed().max(wall.elapsed().unwrap_or_default()) >= limit {
+        if since.elapsed() >= limit {
             return Poll::Ready(None);
         }
         call.as_mut().poll(cx).map(Some)
@@ -132,7 +131,7 @@ async fn in_time<T>(limit: Duration, call: impl Future<Output = T>) -> Option<T>
 fn sent_in_time(mut request: HttpRequest, limit: Duration) -> HttpRequest {
     if request.body().content_length() != Some(0) {
         let inner = std::mem::replace(request.body_mut(), SdkBody::empty());
-        let body = InTime { inner, since: Instant::now(), wall: SystemTime::now(), limit };
+        let body = InTime { inner, since: Moment::now(), limit };
         *request.body_mut() = SdkBody::from_body_1_x(body);
     }
     request
@@ -141,8 +140,7 @@ fn sent_in_time(mut request: HttpRequest, limit: Duration) -> HttpRequest {
 /// A body that is not told any more once it is late.
 struct InTime {
     inner: SdkBody,
-    since: Instant,
-    wall: SystemTime,
+    since: Moment,
     limit: Duration,
 }
 
@@ -151,7 +149,7 @@ impl Body for InTime {
     type Error = BoxError;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if self.since.elapsed().max(self.wall.elapsed().unwrap_or_default()) >= self.limit {
+        if self.since.elapsed() >= self.limit {
             return Poll::Ready(Some(Err(LATE.into())));
         }
         Pin::new(&mut self.inner).poll_frame(cx)

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::engine::apply::Link;
 use crate::engine::schedule::Verb;
-use crate::engine::{Error, Key, Outcome};
+use crate::engine::{Class, Error, Key, Outcome};
 
 use super::plan::finish;
 use super::style::{BAD, CHANGED, GOOD, Look, QUIET, STRONG, clean, duration, fit, fit_end, pad, width, wrap};
@@ -101,16 +101,16 @@ pub fn outcome(outcome: &Outcome, look: &Look, verbose: bool) -> String {
 
 type Failure = (Key, Verb, Error);
 
+/// What two failures must have in common to be told as one. Services have codes of their own for one cause.
+pub(crate) fn reason(error: &Error) -> (Class, &str, &[String]) {
+    (error.class, &error.message, &error.hints)
+}
+
 /// The failures, those that say the same in one: the first, and the others.
 fn alike(failed: &[Failure]) -> Vec<(&Failure, Vec<&Failure>)> {
     let mut groups: Vec<(&Failure, Vec<&Failure>)> = Vec::new();
     for one in failed {
-        // Services have codes of their own for one cause.
-        let same = |other: &Error| {
-            let one = &one.2;
-            (other.class, &other.message, &other.hints) == (one.class, &one.message, &one.hints)
-        };
-        match groups.iter_mut().find(|(first, _)| same(&first.2)) {
+        match groups.iter_mut().find(|(first, _)| reason(&first.2) == reason(&one.2)) {
             Some((_, rest)) => rest.push(one),
             None => groups.push((one, Vec::new())),
         }
@@ -361,7 +361,6 @@ pub fn outcome_json(outcome: &Outcome) -> OutcomeJson {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Class;
 
     fn key(text: &str) -> Key {
         text.parse().unwrap()

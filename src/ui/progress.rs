@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::engine::schedule::Verb;
 use crate::engine::{Error, Event, Key, Reporter};
 
-use super::outcome::{block, doing, done, not_done};
+use super::outcome::{block, doing, done, not_done, reason};
 use super::painter::Painter;
 use super::style::{CHANGED, GOOD, Look, QUIET, clean, duration, fit, fit_end, pad, roughly, width, wrap};
 
@@ -127,7 +127,7 @@ impl State {
             Event::Failed { key, verb, error, elapsed } => {
                 let title = format!("{} (after {})", not_done(key, *verb), duration(*elapsed));
                 // The same of many, as when the credentials expire: in full the first time.
-                if self.told.insert(format!("{:?} {}", error.class, error.message)) {
+                if self.told.insert(format!("{:?}", reason(error))) {
                     block(&title, error, look)
                 } else {
                     block(&format!("{title}: the same"), &Error::new(error.class, ""), look)

@@ -170,7 +170,6 @@ fn a_holder_that_wakes_up_after_it_was_taken_over_changes_nothing() {
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
 }
 
-/// The answer to the call that takes the lease is lost, and the look that follows sees the lease as it was before.
 /// Four minutes off: far more than a lease lasts, and less than AWS refuses.
 #[cfg(target_os = "linux")]
 #[test]
@@ -230,6 +229,7 @@ fn a_run_whose_clock_is_off_takes_no_lease_and_loses_none() {
     }
 }
 
+/// The answer to the call that takes the lease is lost, and the look that follows sees the lease as it was before.
 #[test]
 fn a_lease_that_was_taken_without_an_answer_is_known_as_ones_own() {
     let s = Subject::new(STACK);
