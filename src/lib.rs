@@ -30,7 +30,9 @@
 //!    ([`engine::Claim`]). The two halves of a replacement carry different `stack:generation`s; two objects with one key
 //!    and one generation stop the run. Never "take the first".
 //! 3. **One question per kind, not per object.** Kinds that need the same answer share it ([`engine::reads`]); children
-//!    wait for the one answer about their parents, so there are no stages.
+//!    wait for the one answer about their parents, so there are no stages. Tags that services tell only object by object
+//!    `plan` asks of AWS's index of tags ([`aws::index`]), which can be a minute behind: it may say that nothing is to be
+//!    done. Whatever is to be done is read again without it ([`engine::Plan::make_by_index`]), and an apply never asks it.
 //! 4. **One comparison**, [`fn@engine::diff`], with per-field rules as data ([`engine::rules`]). `None` is "don't care".
 //! 5. **Edges come from typed references** ([`engine::Ref`]): `${kind/name.attr}` inside values. A reference says whether
 //!    it needs the object to exist or to be ready. Live objects refer to each other by `${=kind:id}`, and that is where
