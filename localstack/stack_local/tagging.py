@@ -1,30 +1,82 @@
-"""The tagging API: moto's answer, plus what lives in this package instead of in moto."""
+"""The tagging API: what has tags, whoever keeps it here. On AWS it follows a change within a minute or so, here at once."""
+
+from localstack.services.kms.models import kms_stores
+from localstack.services.logs.models import logs_stores
+from localstack.services.s3.models import s3_stores
+from moto.logs.models import logs_backends
+from moto.rds.models import rds_backends
+from moto.resourcegroupstaggingapi.models import resourcegroupstaggingapi_backends
 
 from stack_local import autoscaling, cloudfront, ecs, elasticache, elbv2
-from stack_local.core import Call, Operations, listed
+from stack_local.core import Call, Operations, fault, listed, page, pairs
 
 operations = Operations("resourcegroupstaggingapi")
 
-_KEEPERS = {
-    "ecs": ecs.all_tags,
-    "elasticloadbalancing": elbv2.all_tags,
-    "elasticache": elasticache.all_tags,
-    "cloudfront": cloudfront.all_tags,
-    "application-autoscaling": autoscaling.all_tags,
-}
+Tagged = dict[str, dict[str, str]]
+
+_MOST = 100
+
+
+def _kept(store, arn: str) -> dict[str, str]:
+    """LocalStack keeps tags in `Tags` from 4.14 on, before in a `TaggingService`."""
+    if hasattr(store, "tags"):
+        return store.tags.get_tags(arn)
+    return store.TAGS.tags.get(arn, {})
+
+
+def _moto(account: str, region: str) -> Tagged:
+    found = resourcegroupstaggingapi_backends[account][region]._get_resources_generator(tag_filters=[], resource_type_filters=[])
+    return {mapping["ResourceARN"]: pairs(mapping["Tags"]) for mapping in found}
+
+
+def _buckets(account: str, region: str) -> Tagged:
+    store = s3_stores[account][region]
+    ours = (bucket for bucket in store.buckets.values() if bucket.bucket_region == region and bucket.bucket_account_id == account)
+    return {f"arn:aws:s3:::{bucket.name}": _kept(store, f"arn:aws:s3:::{bucket.name}") for bucket in ours}
+
+
+def _keys(account: str, region: str) -> Tagged:
+    store = kms_stores[account][region]
+    arns = {key.metadata["Arn"]: key for key in store.keys.values()}
+    return {arn: key.tags if hasattr(key, "tags") else _kept(store, arn) for arn, key in arns.items()}
+
+
+def _log_groups(account: str, region: str) -> Tagged:
+    arns = [group.arn.removesuffix(":*") for group in logs_backends[account][region].groups.values()]
+    return {arn: logs_stores[account][region].TAGS.get(arn, {}) for arn in arns}
+
+
+def _rds_groups(account: str, region: str) -> Tagged:
+    backend = rds_backends[account][region]
+    groups = [*backend.subnet_groups.values(), *backend.db_parameter_groups.values()]
+    return {group.arn: pairs(group.tags) for group in groups}
+
+
+_KEEPERS = (
+    _moto,
+    _buckets,
+    _keys,
+    _log_groups,
+    _rds_groups,
+    ecs.all_tags,
+    elbv2.all_tags,
+    elasticache.all_tags,
+    cloudfront.all_tags,
+    autoscaling.all_tags,
+)
 
 
 @operations.on("GetResources")
 def get_resources(call: Call) -> dict:
-    answer = call.stock()
-    if answer.get("PaginationToken"):
-        return answer  # ours come with the last page
-    known = {mapping["ResourceARN"] for mapping in answer.get("ResourceTagMappingList", [])}
-    for all_tags in _KEEPERS.values():
-        for arn, tags in all_tags(call.account, call.region).items():
-            if arn not in known and tags and _wanted(call, arn, tags):
-                answer.setdefault("ResourceTagMappingList", []).append({"ResourceARN": arn, "Tags": listed(tags)})
-    return answer
+    size = call.get("ResourcesPerPage", _MOST)
+    if not 1 <= size <= _MOST:
+        raise fault("InvalidParameterException", f"ResourcesPerPage must be between 1 and {_MOST}")
+    found: Tagged = {}
+    for keeper in _KEEPERS:
+        found |= keeper(call.account, call.region)
+    wanted = [{"ResourceARN": arn, "Tags": listed(tags)} for arn, tags in sorted(found.items()) if tags and _wanted(call, arn, tags)]
+    mappings, token = page(wanted, call.get("PaginationToken"), size, _MOST)
+    return {"ResourceTagMappingList": mappings, "PaginationToken": token or ""}
 
 
 def _wanted(call: Call, arn: str, tags: dict[str, str]) -> bool:
@@ -32,7 +84,7 @@ def _wanted(call: Call, arn: str, tags: dict[str, str]) -> bool:
         return arn in arns
     if types := call.get("ResourceTypeFilters"):
         service, resource = arn.split(":")[2], arn.split(":", 5)[5]
-        kind = resource.replace(":", "/").split("/")[0]
+        kind = "bucket" if service == "s3" else resource.replace(":", "/").split("/")[0]
         if not {service, f"{service}:{kind}"} & set(types):
             return False
     for wanted in call.get("TagFilters", []):

@@ -12,3 +12,32 @@ class Tagging(Case):
         self.assertEqual(find(), {cluster, group, f"arn:aws:ec2:us-east-1:000000000000:vpc/{vpc}"})
         self.assertEqual(find(ResourceTypeFilters=["ecs"]), {cluster})
         self.assertEqual(find(ResourceTypeFilters=["elasticloadbalancing:targetgroup"]), {group})
+
+    def test_it_knows_what_localstack_and_moto_keep_and_forgets_what_is_gone(self):
+        tags = {"stack:name": "tagging-kept"}
+        listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+        find = lambda: [m["ResourceARN"] for m in self.resourcegroupstaggingapi.get_resources(TagFilters=[{"Key": "stack:name", "Values": ["tagging-kept"]}])["ResourceTagMappingList"]]  # noqa: E731
+        self.s3.create_bucket(Bucket="tagging-kept")
+        self.assertEqual(find(), [])  # what has no tags is not told
+        self.s3.put_bucket_tagging(Bucket="tagging-kept", Tagging={"TagSet": listed})
+        key = self.kms.create_key(Tags=[{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in listed])["KeyMetadata"]["Arn"]
+        self.logs.create_log_group(logGroupName="/tagging/kept", tags=tags)
+        parameters = self.rds.create_db_parameter_group(DBParameterGroupName="tagging-kept", DBParameterGroupFamily="postgres16", Description="d", Tags=listed)["DBParameterGroup"]["DBParameterGroupArn"]
+        group = "arn:aws:logs:us-east-1:000000000000:log-group:/tagging/kept"
+        self.assertEqual(find(), sorted(["arn:aws:s3:::tagging-kept", key, group, parameters]))
+
+        self.s3.put_bucket_tagging(Bucket="tagging-kept", Tagging={"TagSet": [{"Key": "stack:name", "Value": "other"}]})
+        self.logs.delete_log_group(logGroupName="/tagging/kept")
+        self.rds.delete_db_parameter_group(DBParameterGroupName="tagging-kept")
+        self.kms.untag_resource(KeyId=key, TagKeys=["stack:name"])
+        self.assertEqual(find(), [])
+
+    def test_it_tells_a_hundred_at_most_and_then_more(self):
+        for n in range(3):
+            self.logs.create_log_group(logGroupName=f"/tagging/pages/{n}", tags={"stack:name": "tagging-pages"})
+        ask = lambda **more: self.resourcegroupstaggingapi.get_resources(TagFilters=[{"Key": "stack:name", "Values": ["tagging-pages"]}], **more)  # noqa: E731
+        first = ask(ResourcesPerPage=2)
+        second = ask(ResourcesPerPage=2, PaginationToken=first["PaginationToken"])
+        names = [m["ResourceARN"].rsplit("/")[-1] for m in first["ResourceTagMappingList"] + second["ResourceTagMappingList"]]
+        self.assertEqual((names, second["PaginationToken"]), (["0", "1", "2"], ""))
+        self.refused("InvalidParameterException", ask, ResourcesPerPage=101)
