@@ -10,8 +10,8 @@ use crate::aws::Clients;
 use crate::aws::ecs::{Running, running};
 use crate::aws::elasticache::Cache;
 use crate::aws::rds::Database;
-use crate::engine::plan::stray_name;
-use crate::engine::{Claim, Ids, Key, Readiness, Registry, Snapshot};
+
+use crate::engine::{Claim, Ids, Key, Readiness, Registry, Snapshot, stray_name};
 use crate::ui::{self, Color, Look};
 
 /// Show what is running and how it does.

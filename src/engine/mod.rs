@@ -18,6 +18,7 @@
 //! | [`error`] | what went wrong, to what, and what to do |
 
 pub mod apply;
+mod compare;
 mod dataflow;
 pub mod diff;
 pub mod error;
@@ -41,6 +42,7 @@ pub mod snapshot;
 mod stepwise;
 
 pub use apply::{Outcome, apply};
+pub use compare::stray_name;
 pub use diff::{Change, Diff, diff};
 pub use error::{Class, Error, Result};
 pub use events::{Event, Reporter};

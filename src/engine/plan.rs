@@ -7,15 +7,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::diff::{Change, Diff, diff};
+use super::compare::{before, compare, compare_nothing, holds_data, is_protected, refuse_clash, stray_name, write_generation};
+use super::diff::{Change, Diff};
 use super::error::{Class, Error, Result};
 use super::graph::{Graph, Node};
 use super::key::Key;
 use super::matching::{Found, Matching};
 use super::reference::{self, Ids, Need};
-use super::resource::{Claim, Cx, Kind, Readiness, Registry, Scope, TAG_GENERATION, TAG_PROTECT};
+use super::resource::{Claim, Cx, Readiness, Registry, Scope, TAG_PROTECT};
 use super::rules::{self, What};
-use super::snapshot::{Seen, Snapshot};
+use super::snapshot::Snapshot;
 
 /// The version of a plan's JSON form. It grows with every change that a reader could notice.
 pub const VERSION: u32 = 2;
@@ -349,11 +350,13 @@ impl Plan {
                 break;
             }
             for i in follow {
-                self.items[i].order = Some(Order::DeleteFirst);
-                self.items[i].carries_data = false;
-                self.items[i].generation =
-                    self.items[i].before.as_ref().map_or(1, |_| self.items[i].generation.saturating_sub(1).max(1));
-                strip_generation(&mut self.items[i]);
+                let item = &mut self.items[i];
+                item.order = Some(Order::DeleteFirst);
+                item.carries_data = false;
+                item.generation = item.before.as_ref().map_or(1, |_| item.generation.saturating_sub(1).max(1));
+                if let Some(desired) = &mut item.desired {
+                    write_generation(desired, item.generation);
+                }
             }
         }
         let edges = super::schedule::Schedule::of(self, registry)?.edges();
@@ -377,144 +380,10 @@ impl Plan {
     }
 }
 
-fn strip_generation(item: &mut Item) {
-    let generation = item.generation;
-    if let Some(Value::Object(tags)) = item.desired.as_mut().and_then(|d| d.get_mut("tags")) {
-        if generation > 1 {
-            tags.insert(TAG_GENERATION.into(), generation.to_string().into());
-        } else {
-            tags.shift_remove(TAG_GENERATION);
-        }
-    }
-}
-
-/// Whether something would be lost with it.
-fn holds_data<C>(kind: &dyn Kind<C>, seen: &Seen) -> bool {
-    kind.holds_data() && seen.live.get(NEVER_SERVED) != Some(&Value::Bool(true))
-}
-
-/// Whether the user said that it goes only when it is named.
-fn is_protected(fields: &Value) -> bool {
-    fields.get("tags").and_then(|tags| tags.get(TAG_PROTECT)).is_some_and(|value| value == "true")
-}
-
-fn before(seen: &Seen) -> Before {
-    Before { live: seen.live.clone(), fields: seen.fields.clone(), state: seen.state.clone() }
-}
-
-/// What to call an object that has no name of ours: by what tells it from its siblings, else by its identifier.
-pub fn stray_name(rules: &[rules::Rule], seen: &Seen, ids: &Ids) -> String {
-    let texts = rules::fields(rules, What::Identity).filter_map(|field| match ids.symbolic(seen.fields.get(field)?) {
-        Value::String(text) => Some(text.parse::<Key>().map(|key| key.name).unwrap_or(text)),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    });
-    let mut name = texts.collect::<Vec<_>>().join("-");
-    if name.is_empty() {
-        name = seen.live.get("id").and_then(Value::as_str).unwrap_or("unnamed").to_owned();
-    }
-    name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' }).take(128).collect()
-}
-
 fn cycle_error(cycle: &[Key]) -> Error {
     let mut names: Vec<String> = cycle.iter().map(Key::to_string).collect();
     names.extend(names.first().cloned());
     Error::new(Class::Invalid, format!("these refer to each other in a circle: {}", names.join(" → ")))
-}
-
-fn blank(node: &Node, action: Action) -> Item {
-    Item {
-        key: node.key.clone(),
-        action,
-        order: None,
-        changes: Diff::default(),
-        reason: None,
-        needs_consent: false,
-        last_copy: None,
-        carries_data: false,
-        generation: 1,
-        desired: Some(node.desired.clone()),
-        before: None,
-        needs: Vec::new(),
-        was_using: Vec::new(),
-        origin: node.origin.clone(),
-    }
-}
-
-fn compare_nothing(node: &Node) -> Item {
-    blank(node, Action::Create)
-}
-
-fn refuse_clash<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, scope: &Scope) -> Item {
-    let owner = match seen.fields.get("tags").and_then(|t| t.get(super::resource::TAG_STACK)).and_then(Value::as_str) {
-        Some(other) => format!("it belongs to the stack `{other}`"),
-        None if !kind.tagged() => format!("it is not of stack `{}`, environment `{}`", scope.stack, scope.env),
-        None => format!("it does not carry the tags of stack `{}`, environment `{}`", scope.stack, scope.env),
-    };
-    let mut item = blank(node, Action::Refuse);
-    if !kind.tagged() {
-        item.reason = Some(format!("{} is there already and {owner}; rename this one, or remove that one", seen.id()));
-        return item;
-    }
-    item.reason = Some(format!(
-        "{} is there already and {owner}; rename this one, or tag that one with `stack:name`, `stack:env` and `stack:key` to hand it over",
-        seen.id()
-    ));
-    item
-}
-
-fn set_generation(desired: &mut Value, generation: u32) {
-    if let (true, Some(Value::Object(tags))) = (generation > 1, desired.get_mut("tags")) {
-        tags.insert(TAG_GENERATION.into(), generation.to_string().into());
-    }
-}
-
-fn compare<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, ids: &Ids) -> Item {
-    let mut item = blank(node, Action::Keep);
-    item.before = Some(before(seen));
-    item.generation = seen.generation();
-    if let Some(desired) = &mut item.desired {
-        strip_tag(desired);
-        set_generation(desired, item.generation);
-    }
-    let desired = item.desired.clone().unwrap_or(Value::Null);
-    item.changes = diff(kind.rules(), &desired, &seen.fields, ids);
-    if seen.state != Readiness::Ready {
-        item.changes = item.changes.known(kind.rules());
-    }
-    let failed = match &seen.state {
-        Readiness::Failed(why) => Some(format!("AWS says that it failed: {why}")),
-        _ => None,
-    };
-    if let Some(why) = item.changes.impossible() {
-        item.action = Action::Refuse;
-        item.reason = Some(format!("{why}; make a new one under another name, move the data there, then remove this one"));
-    } else if failed.is_some() || (item.changes.forcing().next().is_some() && !kind.revisioned()) {
-        item.action = Action::Replace;
-        item.reason = failed;
-        let order = kind.replace_order(&item.changes);
-        item.order = Some(order);
-        item.needs_consent = holds_data(kind, seen) || is_protected(&seen.fields) || is_protected(&desired);
-        if order == Order::CreateFirst {
-            item.carries_data = !matches!(seen.state, Readiness::Failed(_)) && kind.carries_data(&desired, &item.changes);
-            item.generation += 1;
-            if let Some(desired) = &mut item.desired {
-                set_generation(desired, item.generation);
-            }
-        }
-    } else if !item.changes.is_empty() {
-        item.action = Action::Update;
-    } else if let Readiness::Waiting { status, .. } = &seen.state {
-        item.reason = Some(format!("AWS is still at it: {}", status.replace('\n', ": ")));
-    }
-    item
-}
-
-/// A saved plan's desired values may carry the tag already.
-fn strip_tag(desired: &mut Value) {
-    if let Some(Value::Object(tags)) = desired.get_mut("tags") {
-        tags.shift_remove(TAG_GENERATION);
-    }
 }
 
 /// Finds which live object refers to which, by the physical references in what was read.

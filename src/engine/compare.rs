@@ -1,0 +1,133 @@
+//! One object as it is desired next to the same object as it is.
+
+use serde_json::Value;
+
+use super::diff::{Diff, diff};
+use super::graph::Node;
+use super::key::Key;
+use super::plan::{Action, Before, Item, NEVER_SERVED, Order};
+use super::reference::Ids;
+use super::resource::{Kind, Readiness, Scope, TAG_GENERATION, TAG_PROTECT, TAG_STACK};
+use super::rules::{self, What};
+use super::snapshot::Seen;
+
+/// Has the desired object carry the tag of `generation`; of the first one, none.
+pub(super) fn write_generation(desired: &mut Value, generation: u32) {
+    if let Some(Value::Object(tags)) = desired.get_mut("tags") {
+        if generation > 1 {
+            tags.insert(TAG_GENERATION.into(), generation.to_string().into());
+        } else {
+            tags.shift_remove(TAG_GENERATION);
+        }
+    }
+}
+
+/// Whether something would be lost with it.
+pub(super) fn holds_data<C>(kind: &dyn Kind<C>, seen: &Seen) -> bool {
+    kind.holds_data() && seen.live.get(NEVER_SERVED) != Some(&Value::Bool(true))
+}
+
+/// Whether the user said that it goes only when it is named.
+pub(super) fn is_protected(fields: &Value) -> bool {
+    fields.get("tags").and_then(|tags| tags.get(TAG_PROTECT)).is_some_and(|value| value == "true")
+}
+
+pub(super) fn before(seen: &Seen) -> Before {
+    Before { live: seen.live.clone(), fields: seen.fields.clone(), state: seen.state.clone() }
+}
+
+/// What to call an object that has no name of ours: by what tells it from its siblings, else by its identifier.
+pub fn stray_name(rules: &[rules::Rule], seen: &Seen, ids: &Ids) -> String {
+    let texts = rules::fields(rules, What::Identity).filter_map(|field| match ids.symbolic(seen.fields.get(field)?) {
+        Value::String(text) => Some(text.parse::<Key>().map(|key| key.name).unwrap_or(text)),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    });
+    let mut name = texts.collect::<Vec<_>>().join("-");
+    if name.is_empty() {
+        name = seen.live.get("id").and_then(Value::as_str).unwrap_or("unnamed").to_owned();
+    }
+    name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' }).take(128).collect()
+}
+
+fn blank(node: &Node, action: Action) -> Item {
+    Item {
+        key: node.key.clone(),
+        action,
+        order: None,
+        changes: Diff::default(),
+        reason: None,
+        needs_consent: false,
+        last_copy: None,
+        carries_data: false,
+        generation: 1,
+        desired: Some(node.desired.clone()),
+        before: None,
+        needs: Vec::new(),
+        was_using: Vec::new(),
+        origin: node.origin.clone(),
+    }
+}
+
+pub(super) fn compare_nothing(node: &Node) -> Item {
+    blank(node, Action::Create)
+}
+
+pub(super) fn refuse_clash<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, scope: &Scope) -> Item {
+    let owner = match seen.fields.get("tags").and_then(|t| t.get(TAG_STACK)).and_then(Value::as_str) {
+        Some(other) => format!("it belongs to the stack `{other}`"),
+        None if !kind.tagged() => format!("it is not of stack `{}`, environment `{}`", scope.stack, scope.env),
+        None => format!("it does not carry the tags of stack `{}`, environment `{}`", scope.stack, scope.env),
+    };
+    let mut item = blank(node, Action::Refuse);
+    if !kind.tagged() {
+        item.reason = Some(format!("{} is there already and {owner}; rename this one, or remove that one", seen.id()));
+        return item;
+    }
+    item.reason = Some(format!(
+        "{} is there already and {owner}; rename this one, or tag that one with `stack:name`, `stack:env` and `stack:key` to hand it over",
+        seen.id()
+    ));
+    item
+}
+
+pub(super) fn compare<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, ids: &Ids) -> Item {
+    let mut item = blank(node, Action::Keep);
+    item.before = Some(before(seen));
+    item.generation = seen.generation();
+    if let Some(desired) = &mut item.desired {
+        // A saved plan's may carry another one.
+        write_generation(desired, item.generation);
+    }
+    let desired = item.desired.clone().unwrap_or(Value::Null);
+    item.changes = diff(kind.rules(), &desired, &seen.fields, ids);
+    if seen.state != Readiness::Ready {
+        item.changes = item.changes.known(kind.rules());
+    }
+    let failed = match &seen.state {
+        Readiness::Failed(why) => Some(format!("AWS says that it failed: {why}")),
+        _ => None,
+    };
+    if let Some(why) = item.changes.impossible() {
+        item.action = Action::Refuse;
+        item.reason = Some(format!("{why}; make a new one under another name, move the data there, then remove this one"));
+    } else if failed.is_some() || (item.changes.forcing().next().is_some() && !kind.revisioned()) {
+        item.action = Action::Replace;
+        item.reason = failed;
+        let order = kind.replace_order(&item.changes);
+        item.order = Some(order);
+        item.needs_consent = holds_data(kind, seen) || is_protected(&seen.fields) || is_protected(&desired);
+        if order == Order::CreateFirst {
+            item.carries_data = !matches!(seen.state, Readiness::Failed(_)) && kind.carries_data(&desired, &item.changes);
+            item.generation += 1;
+            if let Some(desired) = &mut item.desired {
+                write_generation(desired, item.generation);
+            }
+        }
+    } else if !item.changes.is_empty() {
+        item.action = Action::Update;
+    } else if let Readiness::Waiting { status, .. } = &seen.state {
+        item.reason = Some(format!("AWS is still at it: {}", status.replace('\n', ": ")));
+    }
+    item
+}
