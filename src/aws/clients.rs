@@ -72,6 +72,10 @@ pub struct Clients {
     pub quotas: aws_sdk_servicequotas::Client,
     /// STS.
     pub sts: aws_sdk_sts::Client,
+    /// The index of tags of the stack's region.
+    pub tagging: aws_sdk_resourcegroupstagging::Client,
+    /// The index of tags of us-east-1, which knows of CloudFront's distributions.
+    pub tagging_global: aws_sdk_resourcegroupstagging::Client,
     /// The region that all of them talk to.
     pub region: String,
     /// What every one of them asks before it changes anything.
@@ -157,6 +161,8 @@ impl Clients {
             ecr: fenced!(aws_sdk_ecr, config, guard),
             quotas: fenced!(aws_sdk_servicequotas, config, guard),
             sts: fenced!(aws_sdk_sts, config, guard),
+            tagging: fenced!(aws_sdk_resourcegroupstagging, config, guard),
+            tagging_global: fenced!(aws_sdk_resourcegroupstagging, &global, guard),
             region: region.to_owned(),
             fence,
         }

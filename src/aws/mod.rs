@@ -15,6 +15,7 @@ pub mod existing;
 pub mod fence;
 pub mod history;
 pub mod iam;
+pub mod index;
 pub mod kms;
 pub mod lease;
 pub mod logs;

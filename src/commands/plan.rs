@@ -26,6 +26,9 @@ pub struct Arguments {
     /// Do not ask AWS what it would refuse: permissions, quotas, classes, versions, images
     #[arg(long)]
     no_preflight: bool,
+    /// Ask every object for its tags. AWS's tag index, which is asked otherwise, can miss what was changed in the last minute
+    #[arg(long)]
+    exact: bool,
     /// Plan the removal of everything
     #[arg(long)]
     destroy: bool,
@@ -37,7 +40,11 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     let loaded = session::load(&arguments.file, color)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?;
-    let plan = if arguments.destroy { session.plan_destroy().await? } else { session.plan(&loaded).await? };
+    let plan = match (arguments.destroy, arguments.exact) {
+        (true, _) => session.plan_destroy().await?,
+        (false, true) => session.plan(&loaded).await?,
+        (false, false) => session.plan_by_index(&loaded).await?,
+    };
     let rules = |kind: &str| session.registry.find(kind).map_or(&[][..], |k| k.rules());
     let view = ui::View {
         look: Look::stdout(color),

@@ -162,6 +162,13 @@ impl Session {
         self.told(Plan::make(&self.registry, &self.cx.scope, Some(&graph?), &snapshot?)?).await
     }
 
+    /// The same for somebody who only looks: "nothing to do" may rest on AWS's tag index ([`aws::index`]), which is a minute
+    /// behind at times and saves a question for each object.
+    pub async fn plan_by_index(&self, loaded: &Loaded) -> Result<Plan> {
+        let (graph, snapshot) = tokio::join!(self.graph(loaded), Snapshot::read_by_index(&self.registry, &self.cx));
+        self.told(Plan::make_by_index(&self.registry, &self.cx, &graph?, snapshot?).await?).await
+    }
+
     /// What is to be done so that nothing is left.
     pub async fn plan_destroy(&self) -> Result<Plan> {
         self.told(Plan::make(&self.registry, &self.cx.scope, None, &self.snapshot().await?)?).await

@@ -244,6 +244,30 @@ impl Plan {
         Ok(plan)
     }
 
+    /// The same from a snapshot that may have trusted the cloud's index: that nothing is to be done may be said from the index,
+    /// what is to be done never. So services that something is to be done about are read again, without it.
+    ///
+    /// # Errors
+    /// As [`Plan::make`], and what could not be read again.
+    pub async fn make_by_index<C: Send + Sync + 'static>(
+        registry: &Registry<C>,
+        cx: &Cx<C>,
+        desired: &Graph,
+        mut snapshot: Snapshot,
+    ) -> Result<Plan, Vec<Error>> {
+        loop {
+            let made = Plan::make(registry, &cx.scope, Some(desired), &snapshot);
+            let mut doubtful = snapshot.by_index.clone();
+            if let Ok(plan) = &made {
+                doubtful.retain(|service| plan.changes().any(|item| item.key.service() == *service));
+            }
+            if doubtful.is_empty() {
+                return made.map_err(|e| vec![e]);
+            }
+            snapshot.read_again(registry, cx, &doubtful).await?;
+        }
+    }
+
     /// Says of everything that is deleted what goes with it, where its kind has something to say.
     ///
     /// # Errors

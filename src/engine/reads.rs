@@ -1,7 +1,7 @@
 //! Answers that several kinds share while the cloud is being read.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -21,9 +21,34 @@ type Slot = Arc<OnceCell<Result<Arc<dyn Any + Send + Sync>>>>;
 #[derive(Default)]
 pub struct Reads {
     slots: Mutex<HashMap<&'static str, Slot>>,
+    /// The services that the cloud's index was taken at its word for; only in a reading that may.
+    by_index: Option<Mutex<BTreeSet<&'static str>>>,
 }
 
 impl Reads {
+    /// A reading that may take the cloud's own index at its word, which can be behind the objects themselves.
+    pub fn by_index() -> Reads {
+        Reads { by_index: Some(Mutex::default()), ..Reads::default() }
+    }
+
+    /// Whether this reading may ask the index.
+    pub fn may_ask_index(&self) -> bool {
+        self.by_index.is_some()
+    }
+
+    /// Notes that something about `service` was taken from the index: before anything is done about it, it is read again.
+    pub fn trusted_index(&self, service: &'static str) {
+        if let Some(services) = &self.by_index {
+            services.lock().unwrap_or_else(PoisonError::into_inner).insert(service);
+        }
+    }
+
+    /// The services that the index was trusted for.
+    pub(super) fn trusting(&self) -> BTreeSet<&'static str> {
+        let services = self.by_index.as_ref().map(|s| s.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        services.unwrap_or_default()
+    }
+
     /// The answer to `question`, asking it with `ask` unless somebody already has.
     ///
     /// # Errors

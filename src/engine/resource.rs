@@ -197,6 +197,11 @@ impl<C> Cx<C> {
         Cx { reads: Arc::default(), ..self.clone() }
     }
 
+    /// The same, with nothing read yet, for a reading that may ask the cloud's index ([`Reads::by_index`]).
+    pub fn by_index(&self) -> Self {
+        Cx { reads: Arc::new(Reads::by_index()), ..self.clone() }
+    }
+
     /// [`Cx::predecessor`] with its type.
     ///
     /// # Errors

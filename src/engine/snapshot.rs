@@ -1,5 +1,7 @@
 //! What is there.
 
+use std::collections::{BTreeSet, HashMap};
+
 use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -53,6 +55,8 @@ impl Seen {
 pub struct Snapshot {
     /// In the order of the kinds.
     pub seen: Vec<Seen>,
+    /// The services about which something was taken from the cloud's index, which can be behind.
+    pub by_index: BTreeSet<&'static str>,
 }
 
 impl Snapshot {
@@ -61,21 +65,60 @@ impl Snapshot {
     /// # Errors
     /// Every kind that could not be read, each with the operation that failed.
     pub async fn read<C: Send + Sync + 'static>(registry: &Registry<C>, cx: &Cx<C>) -> Result<Snapshot, Vec<Error>> {
-        let cx = cx.fresh();
-        let reads = registry.kinds().map(|kind| {
-            let cx = cx.at(&Key::new(kind.name(), ""), 1);
-            async move { (kind.name(), kind.observe(&cx).await) }
-        });
-        let mut seen = Vec::new();
-        let mut errors: Vec<Error> = Vec::new();
-        for (kind, result) in join_all(reads).await {
-            match result {
-                Ok(list) => seen.extend(list.into_iter().map(|o| Seen::of(kind, o))),
-                // Kinds share their readings, so one failure may come back several times.
-                Err(e) if errors.iter().any(|other| other.to_string() == e.to_string()) => {}
-                Err(e) => errors.push(e),
-            }
-        }
-        if errors.is_empty() { Ok(Snapshot { seen }) } else { Err(errors) }
+        let seen = read_kinds(registry, &cx.fresh(), |_| true).await?;
+        Ok(Snapshot { seen, by_index: BTreeSet::new() })
     }
+
+    /// The same, where the cloud's index may be taken at its word.
+    ///
+    /// # Errors
+    /// As [`Snapshot::read`].
+    pub async fn read_by_index<C: Send + Sync + 'static>(registry: &Registry<C>, cx: &Cx<C>) -> Result<Snapshot, Vec<Error>> {
+        let cx = cx.by_index();
+        let seen = read_kinds(registry, &cx, |_| true).await?;
+        Ok(Snapshot { seen, by_index: cx.reads.trusting() })
+    }
+
+    /// Reads the kinds of `services` again, without the index.
+    ///
+    /// # Errors
+    /// As [`Snapshot::read`].
+    pub(super) async fn read_again<C: Send + Sync + 'static>(
+        &mut self,
+        registry: &Registry<C>,
+        cx: &Cx<C>,
+        services: &BTreeSet<&'static str>,
+    ) -> Result<(), Vec<Error>> {
+        let of = |kind: &str| services.contains(Key::new(kind, "").service());
+        let again = read_kinds(registry, &cx.fresh(), of).await?;
+        self.seen.retain(|seen| !of(&seen.kind));
+        self.seen.extend(again);
+        let order: HashMap<&str, usize> = registry.kinds().enumerate().map(|(at, kind)| (kind.name(), at)).collect();
+        self.seen.sort_by_key(|seen| order.get(seen.kind.as_str()).copied());
+        self.by_index.retain(|service| !services.contains(service));
+        Ok(())
+    }
+}
+
+/// Everything of the kinds that `wanted` knows by name, with the one reading of `cx`.
+async fn read_kinds<C: Send + Sync + 'static>(
+    registry: &Registry<C>,
+    cx: &Cx<C>,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<Seen>, Vec<Error>> {
+    let reads = registry.kinds().filter(|kind| wanted(kind.name())).map(|kind| {
+        let cx = cx.at(&Key::new(kind.name(), ""), 1);
+        async move { (kind.name(), kind.observe(&cx).await) }
+    });
+    let mut seen = Vec::new();
+    let mut errors: Vec<Error> = Vec::new();
+    for (kind, result) in join_all(reads).await {
+        match result {
+            Ok(list) => seen.extend(list.into_iter().map(|o| Seen::of(kind, o))),
+            // Kinds share their readings, so one failure may come back several times.
+            Err(e) if errors.iter().any(|other| other.to_string() == e.to_string()) => {}
+            Err(e) => errors.push(e),
+        }
+    }
+    if errors.is_empty() { Ok(seen) } else { Err(errors) }
 }

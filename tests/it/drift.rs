@@ -1,8 +1,9 @@
 //! Changes that are made behind our back are found, named, and mended.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::lifecycle::{STACK, Subject};
+use crate::support::proxy::{Fault, counts};
 
 /// Lets boto3 change something, and holds that the plan is exactly what mends it.
 #[track_caller]
@@ -97,6 +98,93 @@ elbv2.delete_rule(RuleArn=rule)"#,
 
     s.destroy();
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
+}
+
+/// What the index of tags knows of the stack.
+fn index(s: &Subject) -> Value {
+    s.account.boto3(
+        r#"result = client("resourcegroupstaggingapi").get_resources(TagFilters=[{"Key": "stack:name", "Values": ["shop"]}])
+del result["ResponseMetadata"]"#,
+        &json!(null),
+    )
+}
+
+/// Has the index of tags answer this from now on.
+fn index_says(s: &Subject, known: &Value) {
+    let body = known.to_string();
+    s.proxy.on_call(move |call| match call.operation.as_str() {
+        "GetResources" => Fault::Answer(200, "application/x-amz-json-1.1".into(), body.clone()),
+        _ => Fault::Pass,
+    });
+}
+
+/// The index goes on telling of what is gone for a while.
+#[test]
+fn a_bucket_that_is_gone_is_made_again_though_the_index_of_tags_still_knows_it() {
+    let s = Subject::new("stack: shop\nregion: us-east-1\nresources:\n  s3.bucket:\n    files: {}\n");
+    s.apply();
+    s.assert_in_step();
+    let before = index(&s);
+    let arn = before["ResourceTagMappingList"][0]["ResourceARN"].as_str().unwrap();
+    let bucket = arn.strip_prefix("arn:aws:s3:::").unwrap();
+    s.account.boto3(r#"client("s3").delete_bucket(Bucket=args)"#, &json!(bucket));
+    index_says(&s, &before);
+    assert_eq!(s.changes(), ["create s3.bucket/files"]);
+    s.apply();
+    s.proxy.pass();
+    s.assert_in_step();
+    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    assert_eq!(s.account.inventory("shop", "default"), json!({}));
+}
+
+/// AWS's index of tags follows a change within seconds or a minute. Until then a plan can miss a tag that somebody else wrote;
+/// what is to be done it never tells from the index, and an apply does not ask it.
+#[test]
+fn what_the_index_of_tags_has_not_heard_of_yet_is_found_once_anything_is_to_be_done() {
+    let s = Subject::new(STACK);
+    s.apply();
+    let before = index(&s);
+    let known = before["ResourceTagMappingList"].as_array().unwrap();
+    assert!(
+        known.iter().any(|m| m["ResourceARN"].as_str().unwrap().ends_with(":log-group:/stack/shop/default/api")),
+        "{known:#?}"
+    );
+    s.account.boto3(
+        r#"group = f"arn:aws:logs:us-east-1:{client('sts').get_caller_identity()['Account']}:log-group:/stack/shop/default/api"
+client("logs").tag_resource(resourceArn=group, tags={"team": "other"})"#,
+        &json!(null),
+    );
+    // One that has heard of it.
+    assert_eq!(s.changes(), ["update logs.log_group/api"]);
+
+    index_says(&s, &before);
+    assert_eq!(s.changes(), Vec::<String>::new());
+    let exact = s.place.stack(&["plan", "s.yaml", "--exact", "--json"]).ok().json();
+    assert_eq!(exact["changes"][0]["key"], "logs.log_group/api");
+    let text = STACK.replace("image: busybox:1.37\n", "image: busybox:1.37\n    logs: { retention: 7d }\n");
+    s.place.file("s.yaml", &text);
+    assert_eq!(s.changes(), ["update logs.log_group/api", "update logs.log_group/worker"]);
+    s.place.file("s.yaml", STACK);
+    s.apply();
+    s.proxy.pass();
+    s.assert_in_step();
+
+    // One that knows nothing, and one that must not be asked: then every object is.
+    index_says(&s, &json!({ "ResourceTagMappingList": [] }));
+    assert_eq!(s.changes(), Vec::<String>::new());
+    s.proxy.on_call(|call| match call.operation.as_str() {
+        "GetResources" => {
+            let body = r#"{"__type": "AccessDeniedException", "Message": "no"}"#;
+            Fault::Answer(400, "application/x-amz-json-1.1".into(), body.into())
+        }
+        _ => Fault::Pass,
+    });
+    s.proxy.take();
+    assert_eq!(s.changes(), Vec::<String>::new());
+    let asked = counts(&s.proxy.take());
+    assert_eq!((asked["tagging:GetResources"], asked["logs:ListTagsForResource"]), (1, 3), "{asked:#?}");
+    s.proxy.pass();
+    s.destroy();
 }
 
 #[test]

@@ -61,7 +61,12 @@ impl Subject {
     /// What the plan says: key and action, sorted.
     #[track_caller]
     pub fn changes(&self) -> Vec<String> {
-        let plan = self.place.stack(&["plan", "s.yaml", "--json"]).ok().json();
+        self.changes_with(&[])
+    }
+
+    #[track_caller]
+    fn changes_with(&self, more: &[&str]) -> Vec<String> {
+        let plan = self.place.stack(&[&["plan", "s.yaml", "--json"], more].concat()).ok().json();
         let mut out: Vec<String> = plan["changes"]
             .as_array()
             .unwrap()
@@ -72,9 +77,11 @@ impl Subject {
         out
     }
 
+    /// Nothing is to be done, whoever is asked.
     #[track_caller]
     pub fn assert_in_step(&self) {
         assert_eq!(self.changes(), Vec::<String>::new());
+        assert_eq!(self.changes_with(&["--exact"]), Vec::<String>::new());
     }
 
     #[track_caller]

@@ -16,7 +16,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use crate::aws::clients::CLOUDFRONT_REGION;
 use crate::aws::error::{failed, incomplete};
 use crate::aws::tags::{Tags, from_pairs};
-use crate::aws::{Cx, present};
+use crate::aws::{Cx, index, present};
 use crate::engine::{Error, Result};
 
 /// The tag with the zone where a certificate is proven: without it nobody could tell afterwards.
@@ -52,6 +52,11 @@ fn client_of<'a>(cx: &'a Cx, arn: &str) -> &'a Client {
     client(cx, arn.split(':').nth(3).unwrap_or_default())
 }
 
+/// Whether it is one that ACM makes, not one that was brought along.
+fn is_issued(kind: Option<&CertificateType>) -> bool {
+    kind.is_none_or(|kind| *kind == CertificateType::AmazonIssued)
+}
+
 /// Every certificate that ACM has issued or is about to, in one region. Without the filter it tells only of RSA 2048.
 async fn listed(client: &Client) -> Result<Vec<CertificateSummary>> {
     let keys = [
@@ -66,7 +71,16 @@ async fn listed(client: &Client) -> Result<Vec<CertificateSummary>> {
     let call = client.list_certificates().includes(Filters::builder().set_key_types(Some(keys.into())).build());
     let pages = call.max_items(1000).into_paginator().items().send();
     let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("acm:ListCertificates"))?;
-    Ok(all.into_iter().filter(|c| c.r#type().is_none_or(|t| *t == CertificateType::AmazonIssued)).collect())
+    Ok(all.into_iter().filter(|c| is_issued(c.r#type())).collect())
+}
+
+/// The ARNs of what can be ours in one region, each with its tags where they are known.
+async fn candidates(cx: &Cx, region: &str) -> Result<Vec<(String, Option<Tags>)>> {
+    if let Some(known) = index::asked(cx, "acm", region).await {
+        let ours = known.iter().filter(|(arn, _)| arn.split(':').nth(2) == Some("acm"));
+        return Ok(ours.map(|(arn, tags)| (arn.clone(), Some(tags.clone()))).collect());
+    }
+    Ok(listed(client(cx, region)).await?.into_iter().filter_map(|c| Some((c.certificate_arn?, None))).collect())
 }
 
 async fn tags_of(client: &Client, arn: &str) -> Result<Tags> {
@@ -88,14 +102,18 @@ async fn certificates(cx: &Cx) -> Result<Arc<Vec<Seen>>> {
         let mut out = Vec::new();
         for region in regions(cx) {
             let client = client(cx, region);
-            let asked = listed(client).await?.into_iter().filter_map(|c| c.certificate_arn).map(|arn| async move {
-                let tags = tags_of(client, &arn).await?;
+            let asked = candidates(cx, region).await?.into_iter().map(|(arn, known)| async move {
+                let tags = match known {
+                    Some(known) => known,
+                    None => tags_of(client, &arn).await?,
+                };
                 let here = tags.get(TAG_REGION).is_none_or(|of| *of == cx.scope.region);
                 if !cx.scope.owns(&tags) || !here || (region != cx.scope.region && !tags.contains_key(TAG_REGION)) {
                     return Ok::<_, Error>(None);
                 }
-                let detail = describe(cx, &arn).await?;
-                Ok(Some(Seen { region: region.to_owned(), detail, tags }))
+                let detail = present(describe(cx, &arn).await.map(Some))?;
+                let issued = detail.filter(|d| is_issued(d.r#type()));
+                Ok(issued.map(|detail| Seen { region: region.to_owned(), detail, tags }))
             });
             let found: Vec<Option<Seen>> = stream::iter(asked).buffer_unordered(AT_ONCE).try_collect().await?;
             out.extend(found.into_iter().flatten());

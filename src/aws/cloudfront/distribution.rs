@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{Behavior, Origin, built, count, mark, marked, to_sdk};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::tags::{TagEdit, from_pairs};
-use crate::aws::{Clients, Cx, Tags, names, present};
+use crate::aws::{Clients, Cx, Tags, index, names, present};
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};
 
 /// The hosted zone of all distributions, for alias records.
@@ -161,6 +161,9 @@ fn claim(cx: &Cx, summary: &sdk::DistributionSummary, tags: &Tags) -> Option<Cla
 }
 
 async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
+    if let Some(known) = index::global_tags(cx, "cloudfront", arn).await {
+        return Ok(known);
+    }
     let answer = cx.cloud.cloudfront.list_tags_for_resource().resource(arn).send().await;
     let tags = present(answer.map_err(failed("cloudfront:ListTagsForResource")).map(|a| a.tags))?;
     let items = tags.and_then(|t| t.items).unwrap_or_default();

@@ -32,9 +32,9 @@ use std::sync::Arc;
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use serde::{Deserialize, Serialize};
 
-use super::Cx;
 use super::error::failed;
 use super::tags::{self, TagEdit, Tags};
+use super::{Cx, index};
 use crate::engine::resource::{TAG_ENV, TAG_STACK};
 use crate::engine::{Diff, Result};
 
@@ -126,7 +126,17 @@ pub(super) async fn security_groups(cx: &Cx) -> Result<Arc<Vec<aws_sdk_ec2::type
                     None => Ok(Vec::new()),
                 }
             };
-            let (mut groups, tagged) = tokio::try_join!(inside, with(ours(cx)))?;
+            // Of groups elsewhere the index knows, where it may be asked: mostly that there are none.
+            let (mut groups, tagged) = match index::of(cx, "ec2").await {
+                None => tokio::try_join!(inside, with(ours(cx)))?,
+                Some(known) => {
+                    let groups = inside.await?;
+                    let here = |id: &str| groups.iter().any(|g| g.group_id() == Some(id));
+                    let mut ids = known.keys().filter_map(|arn| arn.split_once(":security-group/")).map(|(_, id)| id);
+                    let tagged = if ids.all(here) { Vec::new() } else { with(ours(cx)).await? };
+                    (groups, tagged)
+                }
+            };
             let elsewhere: Vec<_> = tagged.into_iter().filter(|t| groups.iter().all(|g| g.group_id != t.group_id)).collect();
             groups.extend(elsewhere);
             Ok(groups)

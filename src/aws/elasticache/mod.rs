@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::failed;
 use super::tags::{self, TagEdit, Tags};
-use super::{Cx, names};
+use super::{Cx, index, names};
 use crate::engine::{Class, Diff, Ref, Result};
 
 /// How long the name of a subnet group or a parameter group may be.
@@ -49,6 +49,9 @@ fn to_sdk(tags: &Tags) -> Vec<Tag> {
 
 /// The tags of what has this ARN; nothing when AWS does not tell them at the moment, or when it has just gone.
 async fn tags_of(cx: &Cx, arn: &str) -> Result<Option<Tags>> {
+    if let Some(known) = index::tags(cx, "elasticache", arn).await {
+        return Ok(Some(known));
+    }
     let answer = cx.cloud.elasticache.list_tags_for_resource().resource_name(arn).send().await;
     match answer.map_err(failed("elasticache:ListTagsForResource")) {
         Ok(answer) => Ok(Some(tags::from_pairs(answer.tag_list().iter().map(|t| (t.key(), t.value()))))),

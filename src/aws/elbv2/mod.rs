@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::failed;
 use super::tags::{self, TagEdit, Tags};
-use super::{Cx, names, present};
+use super::{Cx, index, names, present};
 use crate::engine::{Claim, Class, Diff, Result};
 
 /// How long a name of a load balancer or a target group may be.
@@ -167,6 +167,11 @@ async fn inner_tags(cx: &Cx) -> Result<Arc<HashMap<String, Tags>>> {
 }
 
 async fn describe_tags(cx: &Cx, arns: &[String]) -> Result<HashMap<String, Tags>> {
+    let mut found: HashMap<String, Tags> = HashMap::new();
+    if let Some(known) = index::of(cx, "elbv2").await {
+        found.extend(arns.iter().filter_map(|arn| Some((arn.clone(), known.get(arn)?.clone()))));
+    }
+    let arns: Vec<String> = arns.iter().filter(|arn| !found.contains_key(*arn)).cloned().collect();
     async fn ask(cx: &Cx, arns: Vec<String>) -> Result<Vec<sdk::TagDescription>> {
         let call = cx.cloud.elbv2.describe_tags().set_resource_arns(Some(arns));
         Ok(call.send().await.map_err(failed("elbv2:DescribeTags"))?.tag_descriptions.unwrap_or_default())
@@ -188,7 +193,8 @@ async fn describe_tags(cx: &Cx, arns: &[String]) -> Result<HashMap<String, Tags>
         let tags = tags::from_pairs(d.tags().iter().map(|t| (t.key(), t.value())));
         Some((d.resource_arn?, tags))
     };
-    Ok(each.await?.into_iter().flatten().filter_map(of).collect())
+    found.extend(each.await?.into_iter().flatten().filter_map(of));
+    Ok(found)
 }
 
 /// The end of an ARN behind `marker`: what metrics and scaling call a load balancer or a target group.

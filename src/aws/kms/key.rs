@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::candidates;
 use crate::aws::error::{failed, incomplete};
 use crate::aws::tags::{TagEdit, Tags};
-use crate::aws::{Clients, Cx};
+use crate::aws::{Clients, Cx, present};
 use crate::engine::resource::TAG_GENERATION;
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};
 
@@ -84,8 +84,9 @@ async fn policy_of(cx: &Cx, id: &str) -> Result<Value> {
 
 /// One of our keys as it is; one that waits for its deletion has gone.
 async fn observed(cx: &Cx, id: &str, tags: &Tags) -> Result<Option<Observed<Key>>> {
-    let described = cx.cloud.kms.describe_key().key_id(id).send().await.map_err(failed("kms:DescribeKey"))?;
-    let Some((arn, known)) = described.key_metadata.and_then(|k| Some((k.arn.clone()?, k))) else { return Ok(None) };
+    let described = cx.cloud.kms.describe_key().key_id(id).send().await.map_err(failed("kms:DescribeKey"));
+    let described = present(described.map(|d| d.key_metadata))?;
+    let Some((arn, known)) = described.and_then(|k| Some((k.arn.clone()?, k))) else { return Ok(None) };
     let deletion_days = tags.get(TAG_WINDOW).and_then(|days| days.parse().ok());
     let tags: Tags = tags.iter().filter(|(k, _)| *k != TAG_WINDOW).map(|(k, v)| (k.clone(), v.clone())).collect();
     let claim = cx.scope.claim(Key::KIND, &tags, false);

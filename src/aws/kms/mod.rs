@@ -2,7 +2,8 @@
 //!
 //! KMS lists keys without their tags. So ours are found by what can be ours: keys behind an alias with our prefix, and
 //! keys without any alias (a run that died between `CreateKey` and `CreateAlias`, an alias deleted or moved by somebody,
-//! a key waiting for its deletion). Only those are asked for their tags. An account without such keys costs two calls.
+//! a key waiting for its deletion). Only those are asked for their tags. An account without such keys costs two calls. A
+//! reading that may ask the index of tags ([`crate::aws::index`]) finds those without an alias there.
 
 mod alias;
 mod key;
@@ -17,8 +18,8 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::aws::error::failed;
 use crate::aws::tags::{Tags, from_pairs};
-use crate::aws::{Cx, names, present};
-use crate::engine::Result;
+use crate::aws::{Cx, index, names, present};
+use crate::engine::{Result, Scope};
 
 /// How long the name of an alias may be.
 const NAME: usize = 250;
@@ -50,6 +51,10 @@ impl Candidates {
 }
 
 async fn tags_of(cx: &Cx, key: &str) -> Result<Tags> {
+    let Scope { partition, region, account, .. } = &*cx.scope;
+    if let Some(known) = index::tags(cx, "kms", &format!("arn:{partition}:kms:{region}:{account}:key/{key}")).await {
+        return Ok(known);
+    }
     let pages = cx.cloud.kms.list_resource_tags().key_id(key).into_paginator().items().send();
     let tags = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("kms:ListResourceTags"));
     let tags = present(tags)?;
@@ -63,8 +68,12 @@ async fn candidates(cx: &Cx) -> Result<Arc<Candidates>> {
             pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("kms:ListAliases"))
         };
         let keys = async {
+            if let Some(known) = index::of(cx, "kms").await {
+                return Ok(known.keys().filter_map(|arn| arn.split_once(":key/")).map(|(_, id)| id.to_owned()).collect());
+            }
             let pages = cx.cloud.kms.list_keys().limit(1000).into_paginator().items().send();
-            pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("kms:ListKeys"))
+            let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("kms:ListKeys"))?;
+            Ok(all.into_iter().filter_map(|k| k.key_id).collect::<Vec<String>>())
         };
         let (aliases, keys) = tokio::try_join!(aliases, keys)?;
         let all: Vec<Pointer> = aliases
@@ -73,7 +82,7 @@ async fn candidates(cx: &Cx) -> Result<Arc<Candidates>> {
             .collect();
         // AWS's own keys all have aliases, so they are never among those without.
         let known: BTreeSet<&str> = all.iter().map(|a| a.key.as_str()).collect();
-        let bare = keys.into_iter().filter_map(|k| k.key_id).filter(|id| !known.contains(id.as_str()));
+        let bare = keys.into_iter().filter(|id| !known.contains(id.as_str()));
         let begins = |a: &&Pointer| a.name.strip_prefix(ALIAS).is_some_and(|n| names::begins(&cx.scope.prefix(), n, NAME));
         let mut asked: BTreeSet<String> = all.iter().filter(begins).map(|a| a.key.clone()).collect();
         asked.extend(bare);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::aws::error::failed;
 use crate::aws::kms::Key;
 use crate::aws::tags::{TagEdit, Tags, from_pairs};
-use crate::aws::{Clients, Cx, present};
+use crate::aws::{Clients, Cx, index, present};
 use crate::engine::{Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
 
 /// A log group: where the output of programs goes.
@@ -58,6 +58,9 @@ impl Live {
 }
 
 async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
+    if let Some(known) = index::tags(cx, "logs", arn).await {
+        return Ok(known);
+    }
     let answer = cx.cloud.logs.list_tags_for_resource().resource_arn(arn).send().await;
     let tags = present(answer.map_err(failed("logs:ListTagsForResource")).map(|a| a.tags.unwrap_or_default()))?;
     Ok(from_pairs(tags.iter().map(|(k, v)| (Some(k.as_str()), Some(v.as_str())))))

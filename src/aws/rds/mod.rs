@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::failed;
 use super::tags::{self, TagEdit, Tags};
-use super::{Cx, names, present};
+use super::{Cx, index, names, present};
 use crate::engine::{Diff, Result};
 
 /// How long the names of instances may be. Those of the groups may be longer, and are kept to the same.
@@ -43,6 +43,9 @@ fn from_sdk(tags: &[Tag]) -> Tags {
 
 /// The tags of what has this ARN; none when it has just gone.
 async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
+    if let Some(known) = index::tags(cx, "rds", arn).await {
+        return Ok(known);
+    }
     let answer = cx.cloud.rds.list_tags_for_resource().resource_name(arn).send().await;
     let tags = present(answer.map_err(failed("rds:ListTagsForResource")).map(|a| a.tag_list.unwrap_or_default()))?;
     Ok(from_sdk(&tags))

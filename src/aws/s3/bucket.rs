@@ -13,7 +13,7 @@ use super::lifecycle::{LifecycleRule, configuration};
 use super::{Candidate, built, candidates, emptying, global_domain, name, regional_domain, to_sdk};
 use crate::aws::error::failed;
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Claim, Class, Diff, Observed, Readiness, Resource, Result, Rule, Scope, Usual};
+use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Scope, Usual};
 
 /// The only region whose name `CreateBucket` does not take.
 const FIRST_REGION: &str = "us-east-1";
@@ -92,7 +92,8 @@ fn set<T>(answer: Result<T>) -> Result<Option<T>> {
     }
 }
 
-async fn read(cx: &Cx, candidate: &Candidate) -> Result<Bucket> {
+/// What the bucket is like; nothing when it has gone in the meantime.
+async fn read(cx: &Cx, candidate: &Candidate) -> Result<Option<Bucket>> {
     let (s3, name) = (&cx.cloud.s3, &candidate.name);
     let (versioning, public, ownership, encryption, lifecycle) = tokio::join!(
         s3.get_bucket_versioning().bucket(name).send(),
@@ -101,14 +102,15 @@ async fn read(cx: &Cx, candidate: &Candidate) -> Result<Bucket> {
         s3.get_bucket_encryption().bucket(name).send(),
         s3.get_bucket_lifecycle_configuration().bucket(name).send(),
     );
-    let versioning = set(versioning.map_err(failed("s3:GetBucketVersioning")))?;
+    // The one of these questions that every bucket answers.
+    let Some(versioning) = set(versioning.map_err(failed("s3:GetBucketVersioning")))? else { return Ok(None) };
     let public = set(public.map_err(failed("s3:GetPublicAccessBlock")))?.and_then(|a| a.public_access_block_configuration);
     let ownership = set(ownership.map_err(failed("s3:GetBucketOwnershipControls")))?.and_then(|a| a.ownership_controls);
     let encryption = set(encryption.map_err(failed("s3:GetBucketEncryption")))?;
     let lifecycle = set(lifecycle.map_err(failed("s3:GetBucketLifecycleConfiguration")))?;
     let yes = |value: Option<bool>| value == Some(true);
-    Ok(Bucket {
-        versioning: Some(versioning.is_some_and(|a| a.status == Some(BucketVersioningStatus::Enabled))),
+    Ok(Some(Bucket {
+        versioning: Some(versioning.status == Some(BucketVersioningStatus::Enabled)),
         block_public_access: Some(public.is_some_and(|p| {
             yes(p.block_public_acls) && yes(p.ignore_public_acls) && yes(p.block_public_policy) && yes(p.restrict_public_buckets)
         })),
@@ -128,7 +130,7 @@ async fn read(cx: &Cx, candidate: &Candidate) -> Result<Bucket> {
             .filter_map(|r| LifecycleRule::read(&r))
             .collect(),
         tags: candidate.tags.clone(),
-    })
+    }))
 }
 
 impl Bucket {
@@ -162,14 +164,18 @@ impl Resource for Bucket {
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let candidates = candidates(cx).await?;
-        try_join_all(candidates.iter().map(|candidate| async move {
+        let found = try_join_all(candidates.iter().map(|candidate| async move {
             let ours = matches!(candidate.claim, Claim::Ours(_));
-            let fields =
-                if ours { read(cx, candidate).await? } else { Bucket { tags: candidate.tags.clone(), ..Bucket::default() } };
+            let fields = if ours {
+                read(cx, candidate).await?
+            } else {
+                Some(Bucket { tags: candidate.tags.clone(), ..Bucket::default() })
+            };
             let live = Live::named(&cx.scope, &candidate.name);
-            Ok(Observed { claim: candidate.claim.clone(), live, fields, state: Readiness::Ready })
-        }))
-        .await
+            let claim = candidate.claim.clone();
+            Ok::<_, Error>(fields.map(|fields| Observed { claim, live, fields, state: Readiness::Ready }))
+        }));
+        Ok(found.await?.into_iter().flatten().collect())
     }
 
     async fn create(&self, cx: &Cx) -> Result<Live> {

@@ -18,7 +18,7 @@ use futures::future::try_join_all;
 
 use super::error::failed;
 use super::tags::from_pairs;
-use super::{Cx, Tags, names};
+use super::{Cx, Tags, index, names};
 use crate::engine::{Claim, Class, Error, Resource, Result};
 
 /// How long a bucket's name may be.
@@ -66,11 +66,7 @@ async fn candidates(cx: &Cx) -> Result<Arc<Vec<Candidate>>> {
     cx.reads
         .once("s3.buckets", async {
             let prefix = cx.scope.prefix();
-            let begin: String = prefix.chars().take(NAME - 7).collect();
-            let call = cx.cloud.s3.list_buckets().prefix(begin.trim_end_matches('-')).bucket_region(&cx.scope.region);
-            let pages = call.max_buckets(1000).into_paginator().items().send();
-            let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("s3:ListBuckets"))?;
-            let ours = all.into_iter().filter_map(|b| b.name).filter(|name| names::begins(&prefix, name, NAME));
+            let ours = names_like(cx, &prefix).await?.into_iter().filter(|name| names::begins(&prefix, name, NAME));
             try_join_all(ours.map(|name| async move {
                 let tags = tags_of(cx, &name).await?;
                 let claim = match cx.scope.claim(Bucket::KIND, &tags, false) {
@@ -84,7 +80,22 @@ async fn candidates(cx: &Cx) -> Result<Arc<Vec<Candidate>>> {
         .await
 }
 
+/// The names of the region's buckets that begin like `prefix`; from the index of tags, where it may be asked, those of ours.
+async fn names_like(cx: &Cx, prefix: &str) -> Result<Vec<String>> {
+    if let Some(known) = index::of(cx, "s3").await {
+        return Ok(known.keys().filter_map(|arn| arn.split_once(":s3:::")).map(|(_, name)| name.to_owned()).collect());
+    }
+    let begin: String = prefix.chars().take(NAME - 7).collect();
+    let call = cx.cloud.s3.list_buckets().prefix(begin.trim_end_matches('-')).bucket_region(&cx.scope.region);
+    let pages = call.max_buckets(1000).into_paginator().items().send();
+    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("s3:ListBuckets"))?;
+    Ok(all.into_iter().filter_map(|b| b.name).collect())
+}
+
 async fn tags_of(cx: &Cx, bucket: &str) -> Result<Tags> {
+    if let Some(known) = index::tags(cx, "s3", &format!("arn:{}:s3:::{bucket}", cx.scope.partition)).await {
+        return Ok(known);
+    }
     let answer = cx.cloud.s3.get_bucket_tagging().bucket(bucket).send().await.map_err(failed("s3:GetBucketTagging"));
     match answer {
         Ok(answer) => Ok(from_pairs(answer.tag_set().iter().map(|t| (Some(t.key()), Some(t.value()))))),
