@@ -41,6 +41,10 @@ struct State {
     refuse_names: Vec<String>,
     /// What the cloud's index says of the tags, by id.
     index: BTreeMap<String, BTreeMap<String, String>>,
+    /// How many readings do not know yet what was made since.
+    late: usize,
+    /// What was made in the meantime, and is not seen for so many readings.
+    unseen: BTreeMap<String, usize>,
     /// At which call the credentials expire.
     expires: Option<usize>,
     dead: bool,
@@ -109,11 +113,14 @@ impl Resource for Thing {
     const KIND: &'static str = "mem.thing";
     const RULES: &'static [Rule] =
         &[Rule::set("needs"), Rule::immutable("fixed"), Rule::after_create("late"), Rule::exact("tags")];
+    const REPEATABLE: bool = false;
     type Cloud = Cloud;
     type Live = Live;
 
     async fn observe(cx: &Cx<Cloud>) -> Result<Vec<Observed<Self>>> {
-        let state = cx.cloud.state.lock().unwrap();
+        let mut state = cx.cloud.state.lock().unwrap();
+        let unseen = state.unseen.clone();
+        state.unseen = unseen.iter().filter(|(_, left)| **left > 1).map(|(id, left)| (id.clone(), left - 1)).collect();
         let by_index = cx.reads.may_ask_index();
         if by_index {
             cx.reads.trusted_index("mem");
@@ -126,7 +133,7 @@ impl Resource for Thing {
             let claim = cx.scope.claim(Self::KIND, &fields.tags, false);
             Observed { claim, live: Live { id: id.clone() }, fields, state: Readiness::Ready }
         };
-        Ok(state.things.iter().map(seen).collect())
+        Ok(state.things.iter().filter(|(id, _)| !unseen.contains_key(*id)).map(seen).collect())
     }
 
     async fn create(&self, cx: &Cx<Cloud>) -> Result<Live> {
@@ -141,6 +148,10 @@ impl Resource for Thing {
             let id = format!("thing-{}", state.next);
             state.next += 1;
             state.things.insert(id.clone(), Stored { fields: bare });
+            if state.late > 0 {
+                let late = state.late;
+                state.unseen.insert(id.clone(), late);
+            }
             Ok(Live { id })
         });
         call.await
@@ -395,6 +406,25 @@ fn a_lost_answer_makes_no_duplicate() {
         run(async {
             let world = World::new();
             world.cloud.state.lock().unwrap().faults.insert(at, Fault::LoseAnswer);
+            let (_, outcome) = world.apply(Some(&file)).await;
+            assert!(outcome.is_complete(), "{:?}", outcome.failed);
+            world.assert_is(&file);
+        });
+    }
+}
+
+/// What was made is not always seen at once: it must not be made again for that.
+#[test]
+fn a_lost_answer_makes_no_duplicate_though_the_object_is_seen_late() {
+    let file = File(BTreeMap::from([(0, (vec![], 1, 0)), (1, (vec![0], 2, 0))]));
+    for at in [0, 2] {
+        run(async {
+            let world = World::new();
+            {
+                let mut state = world.cloud.state.lock().unwrap();
+                state.faults.insert(at, Fault::LoseAnswer);
+                state.late = 4;
+            }
             let (_, outcome) = world.apply(Some(&file)).await;
             assert!(outcome.is_complete(), "{:?}", outcome.failed);
             world.assert_is(&file);

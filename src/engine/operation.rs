@@ -190,7 +190,9 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
                 // Whether it was done is to be seen, never to be guessed. It may be seen late, and "it exists" may be the answer
                 // to the SDK's own second try.
                 Err(Halt::Failed(e)) if matches!(e.class, Class::Ambiguous | Class::Exists) => {
-                    if let Some(seen) = self.look(kind, job.cx, desired).await? {
+                    // What a second call would make once more may have been made and not be seen yet.
+                    let twice = e.class == Class::Ambiguous && !kind.repeatable();
+                    if let Some(seen) = self.look_for(if twice { OLD } else { Duration::ZERO }, kind, job, desired).await? {
                         self.surely(job, || async { kind.finish(job.cx, &seen.live).await.map_err(Error::of_new) }).await?;
                         // What came by itself, or carries no name, need not be as it should.
                         let differs = match seen.claim {
@@ -283,6 +285,25 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
         let mut found = seen.iter().filter(there).map(|o| (named(o), Seen::of(kind.name(), o.clone())));
         let ours = found.find(|(named, seen)| !named || seen.generation() == cx.generation);
         Ok(ours.map(|(_, seen)| seen))
+    }
+
+    /// The same, again and again for so long while it is not there.
+    async fn look_for(
+        &self,
+        patience: Duration,
+        kind: &dyn Kind<C>,
+        job: &Job<'_, C>,
+        desired: &Value,
+    ) -> Result<Option<Seen>, Halt> {
+        let began = Instant::now();
+        loop {
+            let seen = self.look(kind, job.cx, desired).await?;
+            let left = patience.saturating_sub(began.elapsed());
+            if seen.is_some() || left.is_zero() {
+                return Ok(seen);
+            }
+            self.sleep(again(began.elapsed()).min(left)).await?;
+        }
     }
 
     async fn update(

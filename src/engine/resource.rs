@@ -244,6 +244,9 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     /// Whether AWS makes one change of it at a time and refuses the next until that is done. Then `update` begins only the
     /// first of what the diff names, and the engine waits, looks again, and comes back with what is left.
     const STEPWISE: bool = false;
+    /// Whether `create` called twice makes one object, because AWS knows it by a name or by a token. Where not, and an answer
+    /// was lost, the engine looks for as long as readings may be behind before it calls again.
+    const REPEATABLE: bool = true;
     /// The clients that this kind talks to.
     type Cloud: Send + Sync + 'static;
     /// What others may refer to. Serializes to an object of texts with at least `id`.
@@ -337,6 +340,8 @@ pub trait Kind<C>: Send + Sync {
     fn revisioned(&self) -> bool;
     /// See [`Resource::STEPWISE`].
     fn stepwise(&self) -> bool;
+    /// See [`Resource::REPEATABLE`].
+    fn repeatable(&self) -> bool;
     /// See [`Resource::replace_order`].
     fn replace_order(&self, diff: &Diff) -> Order;
     /// See [`Resource::carries_data`].
@@ -403,6 +408,9 @@ impl<R: Resource> Kind<R::Cloud> for Erased<R> {
     }
     fn stepwise(&self) -> bool {
         R::STEPWISE
+    }
+    fn repeatable(&self) -> bool {
+        R::REPEATABLE
     }
     fn replace_order(&self, diff: &Diff) -> Order {
         R::replace_order(diff)

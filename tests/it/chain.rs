@@ -43,20 +43,26 @@ fn a_run_takes_as_long_as_its_longest_chain_and_prints_it() {
     // Tasks are pulled through a NAT gateway, and then have to pass their checks. The load balancer is faster than that.
     assert!(takes("elb.provision") < takes("nat.create") + takes("ecs.pull"));
     let longest = Duration::from_secs_f64((takes("nat.create") + takes("ecs.pull") + takes("target.healthy")) * SCALE);
-    let allowed = longest.mul_f64(1.05) + if Rough::of_suite().is_some() { ROUGH } else { SLACK };
+    let rough = Rough::of_suite().is_some();
+    let allowed = longest.mul_f64(1.05) + if rough { ROUGH } else { SLACK };
     assert!(output.took > longest && output.took < allowed, "{:?}, {longest:?} at least", output.took);
 
     let last: Value = serde_json::from_str(output.stdout.lines().last().unwrap()).unwrap();
     let chain = last["chain"].as_array().unwrap();
     let keys: Vec<&str> = chain.iter().map(|link| link["key"].as_str().unwrap()).collect();
-    let nat = keys.iter().position(|key| key.starts_with("ec2.nat_gateway/")).unwrap_or_else(|| panic!("{keys:?}"));
-    let service = keys.iter().position(|key| key.starts_with("ecs.service/")).unwrap_or_else(|| panic!("{keys:?}"));
-    assert!(nat < service, "{keys:?}");
+    // With the suite's faults another chain may have become the longest.
+    if !rough {
+        let nat = keys.iter().position(|key| key.starts_with("ec2.nat_gateway/")).unwrap_or_else(|| panic!("{keys:?}"));
+        let service = keys.iter().position(|key| key.starts_with("ecs.service/")).unwrap_or_else(|| panic!("{keys:?}"));
+        assert!(nat < service, "{keys:?}");
+        let status = |link: usize| chain[link]["status"].as_str().unwrap_or_default();
+        assert!(status(nat) == "pending" && status(service).contains("tasks"), "{chain:#?}");
+    }
+    assert!(keys.len() > 1, "{keys:?}");
     for (at, link) in chain.iter().enumerate() {
         let before = at.checked_sub(1).map_or(Value::Null, |before| chain[before]["key"].clone());
         assert_eq!(link["waited_for"], before, "{link}");
     }
-    assert!(chain[nat]["status"] == "pending" && chain[service]["status"].as_str().unwrap().contains("tasks"), "{chain:#?}");
     // The links follow one another without gaps, so they add up to the run.
     let sum: f64 = chain.iter().map(|link| link["elapsed"].as_f64().unwrap()).sum();
     let elapsed = last["elapsed"].as_f64().unwrap();

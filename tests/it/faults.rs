@@ -6,8 +6,8 @@
 //! `cargo test --test it faults` does a little of it. `STACK_FAULTS=20 cargo test --test it faults -- --nocapture` has that
 //! many percent of all calls of the reference stacks go wrong; `STACK_SEED=N` repeats a run's choices.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ use crate::kills::{DESTROY, FILES, kinds};
 use crate::lifecycle::{STACK, Subject};
 use crate::support::aws::LocalAws;
 use crate::support::faults::{Rough, Seen, seed};
+use crate::support::proxy::{Fault, counts};
 
 /// How often a command is run until it is through. The end says "run the same command again", and that is tested too.
 const RUNS: usize = 4;
@@ -184,4 +185,29 @@ fn aws_takes_its_time_and_goes_through_its_states_and_calls_go_wrong() {
     };
     let seen = endures(&aws, scale, SLOW, "slow", percent, Duration::from_secs(5));
     assert!(seen.values().sum::<usize>() > 5, "{seen:?}");
+}
+
+/// Nobody knows these by a name or a token: a second call makes a second one. Their answers are lost, and for three seconds
+/// no reading tells of what they made.
+#[test]
+fn what_was_made_unheard_and_is_seen_late_is_not_made_again() {
+    const BLIND: [&str; 4] = ["CreateVpc", "CreateInternetGateway", "AllocateAddress", "CreateKey"];
+    const READ: [&str; 5] = ["DescribeVpcs", "DescribeInternetGateways", "DescribeAddresses", "ListKeys", "ListAliases"];
+    let s = Subject::new(&format!("{STACK}keys: {{ main: {{}} }}\n"));
+    let lost = Mutex::new(BTreeSet::new());
+    s.proxy.on_call(move |call| match call.operation.as_str() {
+        made if BLIND.contains(&made) && lost.lock().unwrap().insert(made.to_owned()) => Fault::DropAfter,
+        read if READ.contains(&read) => Fault::Stale(Duration::from_secs(3)),
+        _ => Fault::Pass,
+    });
+    s.apply();
+    let calls = counts(&s.proxy.take());
+    for made in BLIND {
+        let service = if made == "CreateKey" { "kms" } else { "ec2" };
+        assert_eq!(calls.get(&format!("{service}:{made}")), Some(&1), "{calls:#?}");
+    }
+    s.proxy.pass();
+    s.assert_in_step();
+    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    assert_eq!(s.account.inventory("shop", "default"), json!({}));
 }

@@ -27,6 +27,7 @@ pub struct Live {
 
 impl Resource for Address {
     const KIND: &'static str = "ec2.address";
+    const REPEATABLE: bool = false;
     const RULES: &'static [Rule] = &[Rule::exact("tags")];
     type Cloud = Clients;
     type Live = Live;

@@ -23,6 +23,7 @@ pub struct Vpc {
 
 impl Resource for Vpc {
     const KIND: &'static str = "ec2.vpc";
+    const REPEATABLE: bool = false;
     const RULES: &'static [Rule] =
         &[Rule::immutable("cidr"), Rule::identity("cidr"), Rule::after_create("dns_hostnames"), Rule::exact("tags")];
     type Cloud = Clients;

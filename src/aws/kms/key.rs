@@ -162,6 +162,7 @@ impl Resource for Key {
         &[Rule::policy("policy"), Rule::after_create("rotation"), Rule::after_create("rotation_days"), Rule::exact("tags")];
     const USUAL: Usual = Usual::secs(2, 1);
     const HOLDS_DATA: bool = true;
+    const REPEATABLE: bool = false;
     type Cloud = Clients;
     type Live = Live;
 
