@@ -1,3 +1,4 @@
+import concurrent.futures
 import json
 
 from tests.aws import Case
@@ -103,3 +104,29 @@ class Users(Case):
         serial = self.iam.create_virtual_mfa_device(VirtualMFADeviceName="carol")["VirtualMFADevice"]["SerialNumber"]
         self.iam.enable_mfa_device(UserName="carol", SerialNumber=serial, AuthenticationCode1="123456", AuthenticationCode2="654321")
         self.refused("DeleteConflict", self.iam.delete_virtual_mfa_device, 409, SerialNumber=serial)
+
+
+class Details(Case):
+    def test_everything_is_told_while_roles_come_and_go(self):
+        stay = {f"details-stays-{n}" for n in range(100)}
+        for name in stay:
+            self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
+
+        def come_and_go(n: int) -> None:
+            for m in range(15):
+                name = f"details-{n}-{m}"
+                self.iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
+                self.iam.put_role_policy(RoleName=name, PolicyName="inline", PolicyDocument=POLICY)
+                self.iam.delete_role_policy(RoleName=name, PolicyName="inline")
+                self.iam.delete_role(RoleName=name)
+
+        def told(_: int) -> bool:
+            seen = [self.iam.get_account_authorization_details(Filter=["Role"])["RoleDetailList"] for _ in range(15)]
+            return all(stay <= {role["RoleName"] for role in roles} for roles in seen)
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            changing = [pool.submit(come_and_go, n) for n in range(4)]
+            telling = [pool.submit(told, n) for n in range(4)]
+            self.assertTrue(all(future.result() for future in telling))
+            for future in changing:
+                future.result()
