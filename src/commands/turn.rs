@@ -123,8 +123,8 @@ async fn recorded(
         _ => Ending::Partly,
     };
     record.outcome = value(&ui::outcome_json(&outcome))?;
-    // What was done was done; that nobody wrote it down is worth a word, not a failure. Who was interrupted has no time.
-    let patience = if outcome.stopped { Duration::from_millis(500) } else { Duration::from_secs(20) };
+    // What was done was done; that nobody wrote it down is worth a word, not a failure. Who was interrupted has little time.
+    let patience = if outcome.stopped { Duration::from_millis(500) + outcome.spare } else { Duration::from_secs(20) };
     match tokio::time::timeout(patience, history::end(store, &record)).await {
         Ok(Ok(())) => {}
         Ok(Err(e)) => ui::err(&ui::note(&format!("The end of this run is not in the history: {e}"), &Look::stderr(run.color)))?,

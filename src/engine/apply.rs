@@ -32,6 +32,8 @@ pub struct Outcome {
     pub skipped: Vec<(Key, Verb, Option<Key>)>,
     /// The user stopped it.
     pub stopped: bool,
+    /// What was left, when it ended, of the time that calls on their way have after that.
+    pub spare: Duration,
     /// How long it took.
     pub elapsed: Duration,
     /// What the run waited for, in order: the operations on the longest chain, with when each began and ended.
@@ -166,6 +168,7 @@ pub async fn apply<C: Send + Sync + 'static>(
         outcome.skipped.push((key, id.1, because));
     }
     outcome.elapsed = began.elapsed();
+    outcome.spare = deadline.map_or(Duration::ZERO, |at| at.saturating_duration_since(tokio::time::Instant::now()));
     let link = |(id, from, to): (OpId, Duration, Duration)| Link {
         key: plan.items[id.0].key.clone(),
         verb: id.1,

@@ -287,7 +287,7 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
         Ok(ours.map(|(_, seen)| seen))
     }
 
-    /// The same, again and again for so long while it is not there.
+    /// The same, again and again for so long while it is not there. A look that failed for a passing reason was none.
     async fn look_for(
         &self,
         patience: Duration,
@@ -295,14 +295,14 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
         job: &Job<'_, C>,
         desired: &Value,
     ) -> Result<Option<Seen>, Halt> {
-        let began = Instant::now();
+        let mut pace = self.pace(job);
         loop {
-            let seen = self.look(kind, job.cx, desired).await?;
-            let left = patience.saturating_sub(began.elapsed());
-            if seen.is_some() || left.is_zero() {
-                return Ok(seen);
+            match self.look(kind, job.cx, desired).await {
+                Ok(seen) if seen.is_some() || pace.since.elapsed() >= patience => return Ok(seen),
+                Ok(_) => {}
+                Err(e) => pace.forgive(e)?,
             }
-            self.sleep(again(began.elapsed()).min(left)).await?;
+            self.sleep(again(pace.since.elapsed())).await?;
         }
     }
 
