@@ -9,6 +9,7 @@ from stack_local.clock import clock, parse_scale
 from stack_local.outcomes import outcomes
 from stack_local.pages import serve_pages
 from stack_local.quotas import quotas
+from stack_local.refusals import refuse_what_aws_refuses
 
 
 def time_scale(request: Request, **_) -> Response:
@@ -47,3 +48,4 @@ def add_routes():
     ROUTER.add("/_stack/quotas", quotas_in_force, methods=["GET", "POST"])
     ROUTER.add("/_stack/outcomes", outcomes_to_come, methods=["GET", "POST"])
     serve_pages()
+    refuse_what_aws_refuses()
