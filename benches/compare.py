@@ -55,7 +55,8 @@ class Stack:
         return self.apply()
 
     def destroy(self):
-        return self.run("destroy", str(self.file), "--yes", "--allow-delete", "*")
+        name = re.search(r"^stack: (\S+)", self.text, re.M)[1]
+        return self.run("destroy", str(self.file), "--yes", "--confirm", f"{name}/default")
 
     def size(self, apply):
         return int(re.search(r"Plan: (\d+) to create", apply.err)[1])

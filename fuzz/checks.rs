@@ -3,7 +3,8 @@
 
 use serde_json::{Map, Value};
 use stack::config::{self, Report};
-use stack::engine::{Plan, saved};
+use stack::engine::saved::{self, Saved};
+use stack::engine::{Consent, Plan};
 
 /// No answer is longer.
 const LONGEST: usize = 2_000_000;
@@ -65,7 +66,7 @@ pub fn saved_plan(bytes: &[u8]) {
     }
     // Past the digest, as a plan that was made so.
     if let Ok(plan) = serde_json::from_str::<Plan>(&text) {
-        used(&plan);
+        used(&Saved { plan, consent: Consent::default(), source: None });
     }
 }
 
@@ -76,19 +77,19 @@ fn refused(why: &str) {
 }
 
 /// Written and read again it is the same to the last byte, or it is one that no `stack` makes.
-fn used(plan: &Plan) {
+fn used(plan: &Saved) {
     let text = saved::text(plan).expect("a plan can be written");
     match saved::parse(&text) {
         Ok(again) => same(&again, plan),
         Err(why) => assert!(why.contains("refers to"), "written, and then refused: {why}"),
     }
-    plan.counts();
+    plan.plan.counts();
     // Two objects of one name are an error and no panic.
-    let _ = plan.graph();
+    let _ = plan.plan.graph();
 }
 
-fn same(a: &Plan, b: &Plan) {
-    let text = |plan: &Plan| serde_json::to_string(plan).expect("a plan can be written");
+fn same(a: &Saved, b: &Saved) {
+    let text = |plan: &Saved| serde_json::to_string(plan).expect("a plan can be written");
     assert_eq!(a, b);
     assert_eq!(text(a), text(b));
 }

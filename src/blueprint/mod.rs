@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use crate::aws::Clients;
 use crate::aws::existing::{Found, Wanted};
 use crate::config::{Name, Stack};
-use crate::engine::{Error, Graph, Registry, Scope};
+use crate::engine::{Error, Graph, Moved, Registry, Scope};
 
 /// What the expansion must know and the file does not say.
 pub struct Facts<'a> {
@@ -147,6 +147,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
             help: "take one of the references away".into(),
         });
     }
+    problems.extend(moved(&mut graph, stack));
     for (at, path) in stack.protect.iter().enumerate() {
         if graph.protect(registry, path) == 0 {
             problems.push(Problem {
@@ -166,6 +167,39 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     let tags: BTreeMap<String, String> = stack.tags.clone();
     graph.own(registry, facts.scope, &tags)?;
     Ok(graph)
+}
+
+/// Notes what the file calls otherwise than before.
+fn moved(graph: &mut Graph, stack: &Stack) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let within =
+        |origin: &str, path: &str| origin.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    for (from, to) in &stack.moved {
+        let mut wrong = |message: String, help: String| {
+            problems.push(Problem { at: format!("moved.{from}"), code: "moved", message, help });
+        };
+        let section = |path: &str| path.rsplit_once('.').map(|(section, _)| section.to_owned());
+        if graph.nodes().any(|node| within(&node.origin, from)) {
+            wrong(
+                format!("`{from}` is in the file: it cannot be `{to}` now"),
+                "name what is not in the file any more, and what took its place".into(),
+            );
+        } else if !graph.nodes().any(|node| within(&node.origin, to)) {
+            let near = nearest(to, graph.nodes().map(|node| node.origin.clone()));
+            wrong(
+                format!("nothing comes from `{to}`"),
+                near.map_or_else(|| "name a section: `services.backend`".into(), |near| format!("there is `{near}`")),
+            );
+        } else if section(from).is_none() || section(from) != section(to) {
+            wrong(
+                format!("`{from}` cannot become `{to}`: that is another kind of section"),
+                "both must be names in the same section: `services.api: services.backend`".into(),
+            );
+        } else {
+            graph.moved.push(Moved { from: from.clone(), to: to.clone() });
+        }
+    }
+    problems
 }
 
 fn nearest(text: &str, among: impl Iterator<Item = String>) -> Option<String> {

@@ -1,13 +1,13 @@
-use std::io::IsTerminal;
 use std::sync::Arc;
 
 use clap::Args;
 use tokio::sync::watch;
 
+use super::consent::{self, Allow};
 use super::session::{self, Session};
 use super::{Aws, Exit, Result, StackFile, Stop, outputs, preflight, saved, turn};
 use crate::config;
-use crate::engine::plan::{Action, Item};
+use crate::engine::plan::Action;
 use crate::engine::{self, Class, Key, Outcome, Plan, Reporter};
 use crate::ui::{self, Color, Look};
 
@@ -34,19 +34,8 @@ pub struct Consent {
     /// Do not ask; for scripts
     #[arg(long, short)]
     pub yes: bool,
-    /// Let this object that holds data be deleted; `*` stands for anything. Can be repeated
-    #[arg(long, value_name = "KEY")]
-    pub allow_delete: Vec<String>,
-    /// Let this object that holds data be replaced; `*` stands for anything. Can be repeated
-    #[arg(long, value_name = "KEY")]
-    pub allow_replace: Vec<String>,
-    /// Make no final snapshot of this database or cache when it goes; `*` stands for anything. Can be repeated
-    #[arg(long, value_name = "KEY")]
-    pub no_final_snapshot: Vec<String>,
-    /// Let the successor of this object begin empty when it is replaced, instead of with its data; `*` stands for anything. Can
-    /// be repeated
-    #[arg(long, value_name = "KEY")]
-    pub without_data: Vec<String>,
+    #[command(flatten)]
+    pub allow: Allow,
     /// Do not ask AWS beforehand what it would refuse: permissions, quotas, classes, versions, images
     #[arg(long)]
     pub no_preflight: bool,
@@ -58,36 +47,20 @@ pub struct Consent {
     pub json: bool,
 }
 
-impl Consent {
-    /// The objects of the plan that hold data, go, and were named.
-    fn allowed(&self, plan: &Plan) -> Vec<Key> {
-        let named = |item: &&Item| {
-            let patterns = if item.action == Action::Replace { &self.allow_replace } else { &self.allow_delete };
-            patterns.iter().any(|pattern| matches(pattern, &item.key.to_string()))
-        };
-        plan.items.iter().filter(|item| item.needs_consent).filter(named).map(|item| item.key.clone()).collect()
-    }
-}
-
-/// Whether `text` is like `pattern`, in which `*` stands for any characters.
-fn matches(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((head, tail)) => text
-            .strip_prefix(head)
-            .is_some_and(|rest| (0..=rest.len()).any(|at| rest.is_char_boundary(at) && matches(tail, &rest[at..]))),
-    }
-}
-
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     let text = session::read(&arguments.file.file, saved::LARGEST)?;
     let Arguments { file, aws, consent, verbose } = arguments;
-    let mut run = Run { command: "apply", file: &file, text: None, consent: &consent, verbose, color };
+    let agreed = consent.allow.consent();
+    let mut run =
+        Run { command: "apply", file: &file, text: None, commit: None, consent: &consent, agreed: &agreed, verbose, color };
     if engine::saved::is_one(&text) {
-        let plan = saved::read(&file.file, &text)?;
-        let scope = &plan.scope;
+        let saved = saved::read(&file.file, &text)?;
+        let scope = &saved.plan.scope;
         let session = Session::open(&scope.stack, &scope.env, &scope.region, &aws, color).await?;
-        turn::take(&session, &run, async || unchanged(&session, &plan).await).await
+        let agreed = saved.consent.and(agreed.clone());
+        let source = saved.source.unwrap_or_default();
+        let run = Run { text: source.text.as_deref(), commit: source.commit, agreed: &agreed, ..run };
+        turn::take(&session, &run, async || unchanged(&session, &saved.plan).await).await
     } else {
         let loaded = session::load_text(&file, &text, color)?;
         let session = Session::of(&loaded, &aws, color).await?;
@@ -153,8 +126,12 @@ pub struct Run<'a> {
     pub file: &'a StackFile,
     /// What it says; none for a saved plan.
     pub text: Option<&'a str>,
+    /// The commit that it is of, for a saved plan; else it is found out.
+    pub commit: Option<String>,
     /// What may be done without asking.
     pub consent: &'a Consent,
+    /// What was agreed to, by flags and in a saved plan.
+    pub agreed: &'a engine::Consent,
     /// Everything is to be told.
     pub verbose: bool,
     /// When to colour.
@@ -164,45 +141,27 @@ pub struct Run<'a> {
 /// Shows a plan and asks. The plan as it is to be done, when it is.
 pub async fn agreed(session: &Session, plan: &Plan, run: &Run<'_>) -> Result<Option<Plan>> {
     let (consent, look) = (run.consent, Look::stderr(run.color));
-    let mut plan = plan.clone();
-    plan.without_data(|key| consent.without_data.iter().any(|pattern| matches(pattern, &key.to_string())));
-    plan.without_last_copies(|key| consent.no_final_snapshot.iter().any(|pattern| matches(pattern, &key.to_string())));
-    let allowed = consent.allowed(&plan);
+    let plan = consent::with(plan, run.agreed)?;
     let rules = |kind: &str| session.registry.find(kind).map_or(&[][..], |k| k.rules());
-    let view = ui::View { look, file: &run.file.file, verbose: run.verbose, allowed: &allowed, rules: &rules };
+    let view = ui::View { look, file: &run.file.file, verbose: run.verbose, consent: run.agreed, rules: &rules };
     ui::err(&ui::plan_text(&plan, &view))?;
-    let counts = plan.counts();
-    if counts.refuse > 0 {
+    if plan.counts().refuse > 0 {
         return Err(Stop::refused("nothing was done: the plan has objects that are refused", "see `refuse` above"));
     }
-    let missing = ui::plan::missing_consent(&plan, &allowed);
-    if !missing.is_empty() {
-        return Err(Stop::refused(
-            format!(
-                "nothing was done: {} that would go hold data or are protected, and were not named",
-                count(missing.len(), "object")
-            ),
-            "add the flags above when they may go",
-        ));
-    }
+    consent::check(&plan, run.agreed, consent.yes)?;
     preflight::pass(session, &plan, run).await?;
     if plan.is_empty() || consent.yes {
         return Ok(Some(plan));
     }
-    if !std::io::stdin().is_terminal() {
-        return Err(Stop::refused("nothing was done: nobody is there to be asked", "add `--yes` to apply without being asked"));
+    if !consent::ask(&plan, run.agreed)? {
+        return Ok(None);
     }
-    let question = if plan.destroy {
-        let data =
-            if allowed.is_empty() { String::new() } else { format!(", {} of them with data or protected,", allowed.len()) };
-        let (all, scope) = (count(counts.delete, "object"), &plan.scope);
-        format!("Delete all {all}{data} of stack `{}`, environment `{}`?", scope.stack, scope.env)
-    } else if allowed.is_empty() {
-        "Apply these changes?".into()
-    } else {
-        format!("Apply these changes, and let {} go with data or protected?", count(allowed.len(), "object"))
-    };
-    Ok(ui::confirm(&question)?.then_some(plan))
+    if !plan.destroy {
+        return Ok(Some(plan));
+    }
+    // Who typed its name agreed to the end of everything in it.
+    let whole = engine::Consent { environment: Some(plan.environment()), ..run.agreed.clone() };
+    Ok(Some(consent::with(&plan, &whole)?))
 }
 
 /// Does a plan and says how it ended.
@@ -240,10 +199,6 @@ pub fn exit(outcome: &Outcome) -> Exit {
     }
 }
 
-fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
-}
-
 /// The first Ctrl-C or SIGTERM asks the run to end politely, the second ends everything.
 pub async fn listen(stop: watch::Sender<bool>, reporter: Arc<dyn Reporter>) {
     let Ok(mut term) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else { return };
@@ -257,20 +212,5 @@ pub async fn listen(stop: watch::Sender<bool>, reporter: Arc<dyn Reporter>) {
             std::process::exit(i32::from(Exit::Interrupted as u8));
         }
         stop.send_replace(true);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::matches;
-
-    #[test]
-    fn a_star_stands_for_anything() {
-        assert!(matches("logs.log_group/web", "logs.log_group/web"));
-        assert!(!matches("logs.log_group/web", "logs.log_group/web2"));
-        assert!(matches("logs.log_group/*", "logs.log_group/web"));
-        assert!(matches("*", "rds.instance/main"));
-        assert!(matches("*group*b", "logs.log_group/web"));
-        assert!(!matches("rds.*", "logs.log_group/web"));
     }
 }

@@ -7,7 +7,8 @@ use crate::ui::Color;
 
 /// Remove everything that belongs to the stack, in reverse order. Asks before it does anything.
 ///
-/// Objects that hold data go only when they are named with `--allow-delete`.
+/// What loses data or is protected goes only when it was agreed to: by typing the environment's name, `webapp/staging`, at the
+/// question or with `--confirm`.
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
@@ -23,6 +24,16 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let text = session::read_stack(&file)?;
     let loaded = session::load_text(&file, &text, color)?;
     let session = Session::of(&loaded, &aws, color).await?;
-    let run = Run { command: "destroy", file: &file, text: Some(&text), consent: &consent, verbose: false, color };
+    let agreed = consent.allow.consent();
+    let run = Run {
+        command: "destroy",
+        file: &file,
+        text: Some(&text),
+        commit: None,
+        consent: &consent,
+        agreed: &agreed,
+        verbose: false,
+        color,
+    };
     turn::take(&session, &run, async || session.plan_destroy().await).await
 }

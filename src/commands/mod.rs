@@ -3,6 +3,7 @@
 mod apply;
 mod assets;
 mod completions;
+mod consent;
 mod destroy;
 mod graph;
 mod history;

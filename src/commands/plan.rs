@@ -1,7 +1,9 @@
 use clap::Args;
 
+use super::consent::{self, Allow};
 use super::session::{self, Session};
-use super::{Aws, Exit, Result, StackFile, saved};
+use super::{Aws, Exit, Result, StackFile, preflight, saved, turn};
+use crate::engine;
 use crate::ui::{self, Color, Look};
 
 /// Show what apply would do. Nothing is changed.
@@ -17,6 +19,8 @@ pub struct Arguments {
     /// Print the plan as Markdown, for a comment in a review
     #[arg(long)]
     markdown: bool,
+    #[command(flatten)]
+    allow: Allow,
     /// Show the fields of what is created, and long values in full
     #[arg(long, short)]
     verbose: bool,
@@ -32,46 +36,53 @@ pub struct Arguments {
     /// Plan the removal of everything
     #[arg(long)]
     destroy: bool,
-    /// Exit with 0 when there is nothing to do, 2 when there are changes, 1 on errors
+    /// Exit with 0 when there is nothing to do, 2 when there are changes, 4 when apply would refuse them
     #[arg(long)]
     detailed_exitcode: bool,
 }
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
-    let loaded = session::load(&arguments.file, color)?;
+    let text = session::read_stack(&arguments.file)?;
+    let loaded = session::load_text(&arguments.file, &text, color)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?;
     let plan = match (arguments.destroy, arguments.exact) {
         (true, _) => session.plan_destroy().await?,
         (false, true) => session.plan(&loaded).await?,
         (false, false) => session.plan_by_index(&loaded).await?,
     };
+    let agreed = arguments.allow.consent();
+    let plan = consent::with(&plan, &agreed)?;
+    let found = if arguments.no_preflight { Vec::new() } else { preflight::look(&session, &plan).await };
+    let problems = preflight::problems(&found);
     let rules = |kind: &str| session.registry.find(kind).map_or(&[][..], |k| k.rules());
     let view = ui::View {
         look: Look::stdout(color),
         file: &arguments.file.file,
         verbose: arguments.verbose,
-        allowed: &[],
+        consent: &agreed,
         rules: &rules,
     };
-    let text = match (arguments.json, arguments.markdown) {
-        (true, _) => super::json(&ui::plan_json(&plan))?,
-        (_, true) => ui::plan_markdown(&plan, &view),
+    let shown = match (arguments.json, arguments.markdown) {
+        (true, _) => super::json(&ui::plan_json(&plan, &agreed, problems))?,
+        (_, true) => ui::plan_markdown(&plan, &view, &problems),
         _ => ui::plan_text(&plan, &view),
     };
-    ui::out(&text)?;
+    ui::out(&shown)?;
     if !arguments.destroy {
         session::notes(&loaded, color)?;
     }
-    let passes = arguments.no_preflight || super::preflight::tell(&session, &plan, color).await?;
-    let refused = plan.counts().refuse > 0 || !passes;
+    let refused = plan.counts().refuse > 0 || !preflight::tell(&found, color)?;
+    let unasked = !agreed.sort(&plan).1.is_empty();
     if let Some(path) = &arguments.out {
-        saved::write(path, &plan)?;
+        let source = engine::saved::Source { text: Some(text), commit: turn::commit(&arguments.file.file) };
+        saved::write(path, &engine::saved::Saved { plan: plan.clone(), consent: agreed, source: Some(source) })?;
         let look = Look::stderr(color);
         let shown = path.display();
         ui::err(&ui::note(&format!("The plan is saved. To apply exactly this: stack apply {shown}"), &look))?;
     }
     Ok(match (arguments.detailed_exitcode, plan.is_empty()) {
         _ if refused => Exit::Refused,
+        (true, false) if unasked => Exit::Refused,
         (true, false) => Exit::Changes,
         _ => Exit::Ok,
     })

@@ -3,18 +3,35 @@
 use super::apply::Run;
 use super::session::Session;
 use super::{Result, Stop};
-use crate::aws::preflight::{self, Certainty};
+use crate::aws::preflight::{self, Certainty, Finding};
 use crate::engine::Plan;
 use crate::ui::{self, Color, Look};
 
-/// Says what was found about a plan that does something; whether nothing of it is certain to be refused.
-pub async fn tell(session: &Session, plan: &Plan, color: Color) -> Result<bool> {
-    if plan.is_empty() || plan.destroy {
-        return Ok(true);
-    }
+/// What is found about a plan that does something.
+pub async fn look(session: &Session, plan: &Plan) -> Vec<Finding> {
+    if plan.is_empty() || plan.destroy { Vec::new() } else { preflight::check(&session.cx, &session.who, plan).await }
+}
+
+/// The same, for machines.
+pub fn problems(found: &[Finding]) -> Vec<ui::Problem> {
+    let problem = |finding: &Finding| ui::Problem {
+        severity: match finding.certainty {
+            Certainty::Refused => "refused",
+            Certainty::Doubtful => "doubtful",
+            Certainty::Unknown => "unknown",
+            Certainty::Told => "note",
+        },
+        key: finding.key.as_ref().map(ToString::to_string),
+        message: finding.message.clone(),
+        help: finding.help.clone(),
+    };
+    found.iter().map(problem).collect()
+}
+
+/// Says what was found; whether nothing of it is certain to be refused.
+pub fn tell(found: &[Finding], color: Color) -> Result<bool> {
     let look = Look::stderr(color);
-    let found = preflight::check(&session.cx, &session.who, plan).await;
-    for finding in &found {
+    for finding in found {
         let about = finding.key.as_ref().map_or(String::new(), |key| format!("{key}: "));
         let help = finding.help.as_deref();
         let message = format!("{about}{}", finding.message);
@@ -31,7 +48,7 @@ pub async fn tell(session: &Session, plan: &Plan, color: Color) -> Result<bool> 
 
 /// Stops a run that AWS would stop later.
 pub async fn pass(session: &Session, plan: &Plan, run: &Run<'_>) -> Result<()> {
-    if run.consent.no_preflight || tell(session, plan, run.color).await? {
+    if run.consent.no_preflight || tell(&look(session, plan).await, run.color)? {
         return Ok(());
     }
     Err(Stop::refused(

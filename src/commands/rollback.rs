@@ -45,7 +45,17 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         return Err(Stop::refused("nothing was done: that file is for another stack or region", "see `stack history show`"));
     }
     let command = format!("rollback {number} to");
-    let run = Run { command: &command, file: &then, text: Some(&text), consent: &consent, verbose, color };
+    let agreed = consent.allow.consent();
+    let run = Run {
+        command: &command,
+        file: &then,
+        text: Some(&text),
+        commit: record.commit,
+        consent: &consent,
+        agreed: &agreed,
+        verbose,
+        color,
+    };
     turn::take(&session, &run, async || {
         let plan = session.plan(&loaded).await?;
         session::notes(&loaded, color)?;

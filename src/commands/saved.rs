@@ -5,14 +5,14 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::{Result, Stop};
-use crate::engine::{Plan, saved};
+use crate::engine::saved::{self, Saved};
 
 /// No saved plan is larger.
 pub const LARGEST: u64 = 64 << 20;
 
 /// Writes a plan with its digest.
-pub fn write(path: &Path, plan: &Plan) -> Result<()> {
-    let text = saved::text(plan)?;
+pub fn write(path: &Path, saved: &Saved) -> Result<()> {
+    let text = saved::text(saved)?;
     // It tells everything about the stack: for nobody else's eyes.
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
@@ -22,7 +22,7 @@ pub fn write(path: &Path, plan: &Plan) -> Result<()> {
         .map_err(|e| Stop::message(format!("`{}` cannot be written: {e}", path.display()), "choose another place with `--out`"))
 }
 
-/// The plan, when the file is whole and of this version.
-pub fn read(file: &str, text: &str) -> Result<Plan> {
+/// What was saved, when the file is whole and of this version.
+pub fn read(file: &str, text: &str) -> Result<Saved> {
     saved::parse(text).map_err(|what| Stop::bad_file(format!("`{file}` {what}"), "make the plan again with `stack plan --out`"))
 }

@@ -106,10 +106,10 @@ async fn recorded(
         began: history::now(),
         ended: None,
         version: env!("CARGO_PKG_VERSION").into(),
-        commit: commit(&run.file.file),
+        commit: run.commit.clone().or_else(|| commit(&run.file.file)),
         file: run.file.file.clone(),
         text: run.text.map(str::to_owned),
-        plan: value(&ui::plan_json(plan))?,
+        plan: value(&ui::plan_json(plan, run.agreed, Vec::new()))?,
         ending: Ending::Open,
         outcome: serde_json::Value::Null,
     };
@@ -144,7 +144,7 @@ fn typed(run: &Run<'_>) -> String {
 }
 
 /// The commit that a file is of. None outside of a repository, or without git.
-fn commit(file: &str) -> Option<String> {
+pub fn commit(file: &str) -> Option<String> {
     let path = std::path::Path::new(file).canonicalize().ok()?;
     let git = |arguments: &[&str]| {
         let output = std::process::Command::new("git").arg("-C").arg(path.parent()?).args(arguments).output().ok()?;

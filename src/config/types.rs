@@ -68,6 +68,11 @@ pub struct Stack {
     #[serde(default)]
     #[schemars(example = &["services.web"])]
     pub protect: Vec<String>,
+    /// What was called otherwise: from the old place in the file to the new one. What it is made of stays, with the names that
+    /// AWS gave it then: only tags are written anew. An entry may stay in the file for good.
+    #[serde(default)]
+    #[schemars(example = &BTreeMap::from([("services.api", "services.backend")]))]
+    pub moved: BTreeMap<String, String>,
     /// Objects of any kind that `stack` knows, as they are in AWS: by kind, then by name.
     #[serde(default)]
     pub resources: BTreeMap<String, BTreeMap<Name, Value>>,

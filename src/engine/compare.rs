@@ -29,7 +29,12 @@ pub(super) fn holds_data<C>(kind: &dyn Kind<C>, seen: &Seen) -> bool {
 
 /// Whether the user said that it goes only when it is named.
 pub(super) fn is_protected(fields: &Value) -> bool {
-    fields.get("tags").and_then(|tags| tags.get(TAG_PROTECT)).is_some_and(|value| value == "true")
+    tag(fields, TAG_PROTECT) == Some("true")
+}
+
+/// A tag of an object.
+pub(super) fn tag<'a>(fields: &'a Value, name: &str) -> Option<&'a str> {
+    fields.get("tags")?.get(name)?.as_str()
 }
 
 pub(super) fn before(seen: &Seen) -> Before {
@@ -58,8 +63,11 @@ fn blank(node: &Node, action: Action) -> Item {
         changes: Diff::default(),
         reason: None,
         needs_consent: false,
+        holds_data: false,
+        loses_data: false,
         last_copy: None,
         carries_data: false,
+        effects: Vec::new(),
         generation: 1,
         desired: Some(node.desired.clone()),
         before: None,
@@ -116,7 +124,8 @@ pub(super) fn compare<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, ids: &Ids
         item.reason = failed;
         let order = kind.replace_order(&item.changes);
         item.order = Some(order);
-        item.needs_consent = holds_data(kind, seen) || is_protected(&seen.fields) || is_protected(&desired);
+        item.holds_data = holds_data(kind, seen);
+        item.needs_consent = item.holds_data || is_protected(&seen.fields) || is_protected(&desired);
         if order == Order::CreateFirst {
             item.carries_data = !matches!(seen.state, Readiness::Failed(_)) && kind.carries_data(&desired, &item.changes);
             item.generation += 1;
@@ -126,6 +135,7 @@ pub(super) fn compare<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, ids: &Ids
         }
     } else if !item.changes.is_empty() {
         item.action = Action::Update;
+        item.effects = kind.effects(&desired, &seen.fields, &item.changes);
     } else if let Readiness::Waiting { status, .. } = &seen.state {
         item.reason = Some(format!("AWS is still at it: {}", status.replace('\n', ": ")));
     }

@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::error::{Class, Error, Result};
 use super::key::Key;
+use super::moved::Moved;
 use super::reference::{self, Need, Ref};
-use super::resource::{Registry, Resource, Scope, TAG_ENV, TAG_KEY, TAG_PROTECT, TAG_STACK};
+use super::resource::{Registry, Resource, Scope, TAG_ENV, TAG_KEY, TAG_PROTECT, TAG_SECTION, TAG_STACK};
 
 /// One desired object.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub struct Node {
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
     nodes: BTreeMap<Key, Node>,
+    /// Places in the file that were called otherwise.
+    pub moved: Vec<Moved>,
 }
 
 impl Graph {
@@ -134,6 +137,7 @@ impl Graph {
             all.insert(TAG_STACK.into(), scope.stack.clone().into());
             all.insert(TAG_ENV.into(), scope.env.clone().into());
             all.insert(TAG_KEY.into(), node.key.to_string().into());
+            all.insert(TAG_SECTION.into(), node.origin.clone().into());
             fields.insert("tags".into(), Value::Object(all));
         }
         Ok(())

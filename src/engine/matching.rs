@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::error::{Class, Error, Result};
-use super::graph::Node;
+use super::graph::{Graph, Node};
 use super::key::Key;
 use super::reference::Ids;
 use super::resource::{Claim, Kind, Readiness};
@@ -25,6 +25,7 @@ pub(super) enum Found {
 /// Which live object answers to which key.
 pub(super) struct Matching<'a> {
     seen: &'a [Seen],
+    graph: &'a Graph,
     /// By key.
     pub(super) current: BTreeMap<Key, usize>,
     /// What answers to something desired.
@@ -32,7 +33,7 @@ pub(super) struct Matching<'a> {
 }
 
 impl<'a> Matching<'a> {
-    pub(super) fn new(snapshot: &'a Snapshot) -> Result<Self> {
+    pub(super) fn new(snapshot: &'a Snapshot, graph: &'a Graph) -> Result<Self> {
         let mut all: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
         for (at, seen) in snapshot.seen.iter().enumerate() {
             if let (Some(key), false) = (seen.key(), seen.state == Readiness::Gone) {
@@ -57,7 +58,18 @@ impl<'a> Matching<'a> {
                 current.insert(key, *at);
             }
         }
-        Ok(Matching { seen: &snapshot.seen, current, taken: BTreeSet::new() })
+        // What has another name now, and is not there under that name yet.
+        let moved: Vec<(Key, Key)> = current
+            .iter()
+            .filter_map(|(key, at)| Some((key.clone(), graph.moved_to(&snapshot.seen[*at], key)?)))
+            .filter(|(_, to)| !current.contains_key(to))
+            .collect();
+        for (from, to) in moved {
+            if let Some(at) = current.remove(&from) {
+                current.insert(to, at);
+            }
+        }
+        Ok(Matching { seen: &snapshot.seen, graph, current, taken: BTreeSet::new() })
     }
 
     pub(super) fn find<C>(&mut self, kind: &dyn Kind<C>, node: &Node, ids: &Ids) -> Found {
@@ -81,6 +93,16 @@ impl<'a> Matching<'a> {
             })
         };
         if let Some(at) = alike(|c| matches!(c, Claim::Stray | Claim::Adoptable), self) {
+            self.taken.insert(at);
+            return Found::At(at);
+        }
+        // Ours under a name that nobody wants any more: both cannot be there, so it is this one.
+        let renamed = self.current.iter().find(|(key, at)| {
+            let free = key.kind == node.key.kind && self.graph.get(key).is_none() && !self.taken.contains(at);
+            free && identity(kind, &self.seen[**at].fields, ids).as_ref() == Some(&wanted)
+        });
+        if let Some((_, at)) = renamed {
+            let at = *at;
             self.taken.insert(at);
             return Found::At(at);
         }

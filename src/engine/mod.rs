@@ -10,17 +10,22 @@
 //! | [`rules`], [`mod@diff`] | is it as it should be? the only comparison there is |
 //! | [`resource`] | what a kind can do; types are erased here, once |
 //! | [`graph`] | what is desired, and in which order |
+//! | [`moved`] | what has another name in the file than in the cloud |
 //! | [`snapshot`] | what is there |
 //! | [`plan`] | what to do about the difference |
 //! | [`saved`] | a plan that is kept: is it still the one that was shown? |
 //! | [`mod@apply`] | doing it, as a dataflow |
+//! | [`consent`] | what has to be agreed to, and whether it was |
+//! | [`effect`] | what a change does besides |
 //! | [`events`] | what happens meanwhile |
 //! | [`error`] | what went wrong, to what, and what to do |
 
 pub mod apply;
 mod compare;
+pub mod consent;
 mod dataflow;
 pub mod diff;
+pub mod effect;
 pub mod error;
 pub mod events;
 pub mod graph;
@@ -28,6 +33,7 @@ pub mod key;
 mod matching;
 #[cfg(test)]
 mod memory;
+pub mod moved;
 mod operation;
 mod pace;
 pub mod plan;
@@ -43,11 +49,14 @@ mod stepwise;
 
 pub use apply::{Outcome, apply};
 pub use compare::stray_name;
+pub use consent::{Ask, Consent, Loss};
 pub use diff::{Change, Diff, diff};
+pub use effect::{Effect, Impact};
 pub use error::{Class, Error, Result};
 pub use events::{Event, Reporter};
 pub use graph::{Graph, Node};
 pub use key::Key;
+pub use moved::Moved;
 pub use plan::{Action, Item, Order, Plan};
 pub use reference::{AnyRef, Ids, Need, Ref};
 pub use resource::{Blocker, Claim, Cx, Kind, Observed, Readiness, Registry, Resource, Scope, Usual};

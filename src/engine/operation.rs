@@ -135,7 +135,7 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
         self.reporter.event(&Event::Started { key: item.key.clone(), verb: id.1, usual });
         let predecessor = item.before.as_ref().filter(|_| item.carries_data && id.1 == Verb::Create).map(|b| b.live.clone());
         let fresh = self.cx.fresh().at(&item.key, item.generation);
-        let cx = Cx { last_copy: item.last_copy.is_some(), predecessor, ..fresh };
+        let cx = Cx { last_copy: item.last_copy.is_some(), loses_data: item.loses_data, predecessor, ..fresh };
         let result = self.work(&Job { id, cx: &cx, usual, began, tx: &tx }, item).await;
         (id, began.elapsed(), result)
     }

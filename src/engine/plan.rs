@@ -5,21 +5,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
-use super::compare::{before, compare, compare_nothing, holds_data, is_protected, refuse_clash, stray_name, write_generation};
+use super::compare::{
+    before, compare, compare_nothing, holds_data, is_protected, refuse_clash, stray_name, tag, write_generation,
+};
 use super::diff::{Change, Diff};
+use super::effect::Effect;
 use super::error::{Class, Error, Result};
 use super::graph::{Graph, Node};
 use super::key::Key;
 use super::matching::{Found, Matching};
+use super::moved::{self, Moved};
 use super::reference::{self, Ids, Need};
-use super::resource::{Claim, Cx, Readiness, Registry, Scope, TAG_PROTECT};
+use super::resource::{Claim, Cx, Readiness, Registry, Scope, TAG_PROTECT, TAG_SECTION};
 use super::rules::{self, What};
 use super::snapshot::Snapshot;
 
 /// The version of a plan's JSON form. It grows with every change that a reader could notice.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// What is to happen to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -76,15 +79,24 @@ pub struct Item {
     /// What the fields do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// It holds data (or is protected) and goes: it must be named to be let go.
+    /// It goes and takes something with it, or is protected: it must be named to be let go.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub needs_consent: bool,
+    /// Something is kept in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub holds_data: bool,
+    /// It was agreed that whatever is in it goes with it, also what was put there since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub loses_data: bool,
     /// What is left behind of it when it goes, by AWS's name: a final snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_copy: Option<String>,
     /// The new half of a replacement begins with a copy of the old one's data.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub carries_data: bool,
+    /// What the change does besides: restarts, failovers, interruptions, what cannot be undone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<Effect>,
     /// Counts the replacements of this object.
     pub generation: u32,
     /// What it is to be, references open.
@@ -99,7 +111,7 @@ pub struct Item {
     /// Items whose live object this one's live object refers to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub was_using: Vec<usize>,
-    /// The place in the file.
+    /// The place in the file that it comes from, or came from.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub origin: String,
 }
@@ -119,6 +131,9 @@ pub struct Plan {
     pub scope: Scope,
     /// The whole stack is to go.
     pub destroy: bool,
+    /// What may have been meant otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hints: Vec<String>,
     /// One for each object that is desired or there.
     pub items: Vec<Item>,
 }
@@ -153,7 +168,7 @@ impl Plan {
     ) -> Result<Plan> {
         let empty = Graph::default();
         let graph = desired.unwrap_or(&empty);
-        let mut matching = Matching::new(snapshot)?;
+        let mut matching = Matching::new(snapshot, graph)?;
         let mut ids = Ids::default();
         for (key, at) in &matching.current {
             ids.insert(key, snapshot.seen[*at].live.clone());
@@ -172,7 +187,8 @@ impl Plan {
                 Found::At(at) => {
                     by_seen.insert(at, items.len());
                     ids.insert(key, snapshot.seen[at].live.clone());
-                    compare(kind.as_ref(), node, &snapshot.seen[at], &ids)
+                    let seen = &snapshot.seen[at];
+                    compare(kind.as_ref(), &graph.as_named(node, seen, kind.rules()), seen, &ids)
                 }
                 Found::Clash(at) => refuse_clash(kind.as_ref(), node, &snapshot.seen[at], scope),
             };
@@ -219,21 +235,29 @@ impl Plan {
                     None
                 },
                 needs_consent: holds_data(kind.as_ref(), seen) || is_protected(&seen.fields),
+                holds_data: holds_data(kind.as_ref(), seen),
+                loses_data: false,
                 last_copy: None,
                 carries_data: false,
+                effects: Vec::new(),
                 generation: seen.generation(),
                 desired: None,
                 before: Some(before(seen)),
                 needs: Vec::new(),
                 was_using: Vec::new(),
-                origin: String::new(),
+                origin: tag(&seen.fields, TAG_SECTION).unwrap_or_default().to_owned(),
                 key,
             });
         }
 
         link_live(registry, &mut items, snapshot, &by_seen)?;
         refuse_what_stays_in_use(registry, &mut items)?;
-        let mut plan = Plan { version: VERSION, scope: scope.clone(), destroy: desired.is_none(), items };
+        let moved = if desired.is_some() { moved::suggestions(&items) } else { Vec::new() };
+        let hints = moved.into_iter().map(|Moved { from, to }| {
+            format!("`{from}` goes and `{to}`, which is like it, comes. When it is the same under a new name, say so in the file, and nothing of it is replaced: `moved: {{ {from}: {to} }}`")
+        });
+        let hints = hints.collect();
+        let mut plan = Plan { version: VERSION, scope: scope.clone(), destroy: desired.is_none(), hints, items };
         plan.settle_orders(registry)?;
         for item in &mut plan.items {
             if matches!(item.action, Action::Delete | Action::Replace) {
@@ -276,36 +300,23 @@ impl Plan {
         for item in self.items.iter_mut().filter(|item| matches!(item.action, Action::Delete | Action::Replace)) {
             let Some(before) = &item.before else { continue };
             let cx = cx.fresh().at(&item.key, item.generation);
-            let words = match registry.kind(&item.key.kind)?.goes_with(&cx, &before.live).await {
-                // It has gone in the meantime; the apply will see that too.
-                Err(e) if e.class == Class::NotFound => None,
-                other => other.map_err(|e| e.about(&item.key))?,
+            let kind = registry.kind(&item.key.kind)?;
+            // It may have gone in the meantime; the apply will see that too.
+            let words = present(kind.goes_with(&cx, &before.live).await).map_err(|e| e.about(&item.key))?.flatten();
+            let empty = match present(kind.is_empty(&cx, &before.live).await) {
+                // Whoever may not look into it does not know, and has to be asked.
+                Err(e) if e.class == Class::Denied => false,
+                looked => item.holds_data && looked.map_err(|e| e.about(&item.key))?.unwrap_or(true),
             };
+            if item.holds_data && empty {
+                item.holds_data = false;
+                item.needs_consent = is_protected(&before.fields) || item.desired.as_ref().is_some_and(is_protected);
+            }
             if let Some(words) = words {
                 item.reason = Some(item.reason.take().map_or(words.clone(), |reason| format!("{reason}; {words}")));
             }
         }
         Ok(())
-    }
-
-    /// Lets those that `named` knows go without leaving a copy behind.
-    pub fn without_last_copies(&mut self, named: impl Fn(&Key) -> bool) {
-        for item in self.items.iter_mut().filter(|item| item.last_copy.is_some()) {
-            if named(&item.key) {
-                item.last_copy = None;
-                item.reason = Some(match item.reason.take() {
-                    Some(reason) => format!("{reason}; no copy of it is kept"),
-                    None => "no copy of it is kept".into(),
-                });
-            }
-        }
-    }
-
-    /// Lets the successors of those that `named` knows begin without their data.
-    pub fn without_data(&mut self, named: impl Fn(&Key) -> bool) {
-        for item in self.items.iter_mut().filter(|item| item.carries_data && named(&item.key)) {
-            item.carries_data = false;
-        }
     }
 
     /// How many objects get which action.
@@ -351,15 +362,6 @@ impl Plan {
         Ok(Some(graph))
     }
 
-    /// A fingerprint of everything that the plan says.
-    ///
-    /// # Errors
-    /// When the plan cannot be written as JSON, which is a defect.
-    pub fn digest(&self) -> Result<String> {
-        let text = serde_json::to_string(self).map_err(|e| Error::internal(e.to_string()))?;
-        Ok(Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect())
-    }
-
     /// Makes the halves of dependent replacements agree, and refuses what no order can do.
     fn settle_orders<C: Send + Sync + 'static>(&mut self, registry: &Registry<C>) -> Result<()> {
         // Where an object must go before its successor comes, its users must go before it does.
@@ -401,6 +403,14 @@ impl Plan {
             }
         }
         Ok(())
+    }
+}
+
+/// The answer about an object, unless it is not there (any more).
+fn present<T>(answer: Result<T>) -> Result<Option<T>> {
+    match answer {
+        Err(e) if e.class == Class::NotFound => Ok(None),
+        other => other.map(Some),
     }
 }
 

@@ -14,6 +14,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::diff::Diff;
+use super::effect::Effect;
 use super::error::{Error, Result};
 use super::key::Key;
 use super::plan::Order;
@@ -26,6 +27,8 @@ pub const TAG_STACK: &str = "stack:name";
 pub const TAG_ENV: &str = "stack:env";
 /// The tag that carries the object's key.
 pub const TAG_KEY: &str = "stack:key";
+/// The tag that carries the place in the file that the object comes from: `services.web`.
+pub const TAG_SECTION: &str = "stack:section";
 /// The tag of what the user protects: it goes only when it is named, like what holds data.
 pub const TAG_PROTECT: &str = "stack:protect";
 /// The tag that tells the new half of a replacement from the old one.
@@ -162,6 +165,8 @@ pub struct Cx<C> {
     pub generation: u32,
     /// Whether what is deleted leaves a last copy behind.
     pub last_copy: bool,
+    /// Whether it was agreed that what is deleted takes its data with it.
+    pub loses_data: bool,
     /// What others may refer to of the object that this one replaces, when its data goes over.
     pub predecessor: Option<Value>,
 }
@@ -175,6 +180,7 @@ impl<C> Clone for Cx<C> {
             key: self.key.clone(),
             generation: self.generation,
             last_copy: self.last_copy,
+            loses_data: self.loses_data,
             predecessor: self.predecessor.clone(),
         }
     }
@@ -184,7 +190,7 @@ impl<C> Cx<C> {
     /// A context for a new reading.
     pub fn new(cloud: Arc<C>, scope: Arc<Scope>) -> Self {
         let key = Key::new("", "");
-        Cx { cloud, scope, reads: Arc::default(), key, generation: 1, last_copy: true, predecessor: None }
+        Cx { cloud, scope, reads: Arc::default(), key, generation: 1, last_copy: true, loses_data: true, predecessor: None }
     }
 
     /// The same, about one object.
@@ -237,7 +243,7 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     const USUAL: Usual = Usual::secs(1, 1);
     /// Whether it has tags (a `tags` field): ownership is then written there by the engine.
     const TAGGED: bool = true;
-    /// Whether it holds data: deleting or replacing it needs consent by name.
+    /// Whether it holds data, or something else that is lost with it: deleting or replacing it needs consent by name.
     const HOLDS_DATA: bool = false;
     /// Whether every change makes a new revision with a new identifier, and none is ever replaced.
     const REVISIONED: bool = false;
@@ -305,6 +311,18 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
         async { Ok(None) }
     }
 
+    /// What an update that the diff names does besides: restarts, failovers, interruptions, what cannot be undone. `observed` is
+    /// the struct as it was read.
+    fn effects(_desired: &Value, _observed: &Value, _diff: &Diff) -> Vec<Effect> {
+        Vec::new()
+    }
+
+    /// Whether nothing is kept in it, for kinds that hold data: then nothing is lost when it goes. Asked only about what the plan
+    /// deletes or replaces.
+    fn is_empty(_cx: &Cx<Self::Cloud>, _live: &Self::Live) -> impl Future<Output = Result<bool>> + Send {
+        async { Ok(false) }
+    }
+
     /// Which half of a replacement comes first. The new one, unless both cannot exist at once.
     fn replace_order(_diff: &Diff) -> Order {
         Order::CreateFirst
@@ -344,6 +362,8 @@ pub trait Kind<C>: Send + Sync {
     fn repeatable(&self) -> bool;
     /// See [`Resource::replace_order`].
     fn replace_order(&self, diff: &Diff) -> Order;
+    /// See [`Resource::effects`].
+    fn effects(&self, desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect>;
     /// See [`Resource::carries_data`].
     fn carries_data(&self, desired: &Value, diff: &Diff) -> bool;
     /// See [`Resource::carry_over`].
@@ -375,6 +395,8 @@ pub trait Kind<C>: Send + Sync {
     fn blocked_by<'a>(&'a self, cx: &'a Cx<C>, live: &'a Value) -> BoxFuture<'a, Result<Vec<Blocker>>>;
     /// See [`Resource::goes_with`].
     fn goes_with<'a>(&'a self, cx: &'a Cx<C>, live: &'a Value) -> BoxFuture<'a, Result<Option<String>>>;
+    /// See [`Resource::is_empty`].
+    fn is_empty<'a>(&'a self, cx: &'a Cx<C>, live: &'a Value) -> BoxFuture<'a, Result<bool>>;
 }
 
 struct Erased<R>(PhantomData<fn() -> R>);
@@ -414,6 +436,9 @@ impl<R: Resource> Kind<R::Cloud> for Erased<R> {
     }
     fn replace_order(&self, diff: &Diff) -> Order {
         R::replace_order(diff)
+    }
+    fn effects(&self, desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
+        R::effects(desired, observed, diff)
     }
     fn carries_data(&self, desired: &Value, diff: &Diff) -> bool {
         R::carries_data(desired, diff)
@@ -479,6 +504,9 @@ impl<R: Resource> Kind<R::Cloud> for Erased<R> {
     }
     fn blocked_by<'a>(&'a self, cx: &'a Cx<R::Cloud>, live: &'a Value) -> BoxFuture<'a, Result<Vec<Blocker>>> {
         Box::pin(async move { R::blocked_by(cx, &typed(R::KIND, "the live value", live)?).await })
+    }
+    fn is_empty<'a>(&'a self, cx: &'a Cx<R::Cloud>, live: &'a Value) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async move { R::is_empty(cx, &typed(R::KIND, "the live value", live)?).await })
     }
     fn goes_with<'a>(&'a self, cx: &'a Cx<R::Cloud>, live: &'a Value) -> BoxFuture<'a, Result<Option<String>>> {
         Box::pin(async move { R::goes_with(cx, &typed(R::KIND, "the live value", live)?).await })

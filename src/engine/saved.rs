@@ -5,24 +5,64 @@
 //! too, and what it says is shown and compared with AWS like any other.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
+use super::consent::Consent;
 use super::error::{Error, Result};
 use super::plan::{Plan, VERSION};
 
+/// A plan that is kept, with all that applying it needs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Saved {
+    /// What is to be done.
+    pub plan: Plan,
+    /// What was agreed to when it was made.
+    #[serde(default)]
+    pub consent: Consent,
+    /// What it was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source>,
+}
+
+/// The stack file that a plan was made from, for the history.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Its text.
+    pub text: Option<String>,
+    /// The commit that it is of.
+    pub commit: Option<String>,
+}
+
+impl Saved {
+    /// A fingerprint of everything in it.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON, which is a defect.
+    pub fn digest(&self) -> Result<String> {
+        let text = serde_json::to_string(self).map_err(|e| Error::internal(e.to_string()))?;
+        Ok(Sha256::digest(text.as_bytes()).iter().map(|b| format!("{b:02x}")).collect())
+    }
+}
+
 #[derive(Serialize, Deserialize)]
-struct Saved {
+struct Envelope {
     stack_plan: u32,
     digest: String,
     plan: Plan,
+    #[serde(default)]
+    consent: Consent,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source: Option<Source>,
 }
 
-/// The text of a plan, with its digest.
+/// The text of a plan that is kept, with its digest.
 ///
 /// # Errors
 /// When the plan cannot be written as JSON, which is a defect.
-pub fn text(plan: &Plan) -> Result<String> {
-    let saved = Saved { stack_plan: VERSION, digest: plan.digest()?, plan: plan.clone() };
-    serde_json::to_string(&saved).map(|text| text + "\n").map_err(|e| Error::internal(e.to_string()))
+pub fn text(saved: &Saved) -> Result<String> {
+    let Saved { plan, consent, source } = saved.clone();
+    let envelope = Envelope { stack_plan: VERSION, digest: saved.digest()?, plan, consent, source };
+    serde_json::to_string(&envelope).map(|text| text + "\n").map_err(|e| Error::internal(e.to_string()))
 }
 
 /// Whether the text is a saved plan rather than a stack file.
@@ -30,11 +70,11 @@ pub fn is_one(text: &str) -> bool {
     text.trim_start().starts_with("{\"stack_plan\"")
 }
 
-/// The plan, when the text is whole and of this version.
+/// What was kept, when the text is whole and of this version.
 ///
 /// # Errors
 /// What the text is instead of that, as the end of a sentence that begins with the file's name.
-pub fn parse(text: &str) -> Result<Plan, String> {
+pub fn parse(text: &str) -> Result<Saved, String> {
     #[derive(Deserialize)]
     struct Version {
         stack_plan: u32,
@@ -43,8 +83,9 @@ pub fn parse(text: &str) -> Result<Plan, String> {
     if version.stack_plan != VERSION {
         return Err(format!("was saved in form {}, this is `stack` for form {VERSION}", version.stack_plan));
     }
-    let saved: Saved = serde_json::from_str(text).map_err(|e| not_one(&e))?;
-    if saved.plan.digest().map_err(|e| e.message)? != saved.digest {
+    let Envelope { digest, plan, consent, source, .. } = serde_json::from_str(text).map_err(|e| not_one(&e))?;
+    let saved = Saved { plan, consent, source };
+    if saved.digest().map_err(|e| e.message)? != digest {
         return Err("was changed after it was saved".into());
     }
     let items = &saved.plan.items;
@@ -52,7 +93,7 @@ pub fn parse(text: &str) -> Result<Plan, String> {
     let lost = items.iter().find(|item| !item.needs.iter().all(|(at, _)| known(at)) || !item.was_using.iter().all(known));
     match lost {
         Some(item) => Err(format!("is not a saved plan: `{}` refers to what is not in it", shown(&item.key.to_string()))),
-        None => Ok(saved.plan),
+        None => Ok(saved),
     }
 }
 
@@ -89,7 +130,7 @@ mod tests {
 
     use super::*;
 
-    fn plan(edit: impl Fn(&mut Value)) -> Plan {
+    fn plan(edit: impl Fn(&mut Value)) -> Saved {
         let mut value = json!({
             "version": 1,
             "scope": {"stack": "web", "env": "default", "region": "us-east-1", "account": "1", "partition": "aws"},
@@ -100,7 +141,9 @@ mod tests {
             ],
         });
         edit(&mut value);
-        serde_json::from_value(value).unwrap()
+        let consent = Consent { delete: vec!["databases.main".into()], ..Consent::default() };
+        let source = Source { text: Some("stack: web\n".into()), commit: Some("abc".into()) };
+        Saved { plan: serde_json::from_value(value).unwrap(), consent, source: Some(source) }
     }
 
     #[test]
@@ -115,6 +158,8 @@ mod tests {
             ("\"exists\"", "\"ready\""),
             ("\"a\":\"b\"", "\"a\":\"b\",\"a\":\"c\""),
             ("\"destroy\":false", "\"destroy\":true"),
+            ("databases.main", "databases.*"),
+            ("stack: web", "stack: other"),
         ] {
             assert!(text.contains(from));
             assert_eq!(parse(&text.replace(from, to)).unwrap_err(), "was changed after it was saved", "{to}");

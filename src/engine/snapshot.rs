@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::error::Error;
 use super::key::Key;
-use super::resource::{Claim, Cx, RawObserved, Readiness, Registry, TAG_GENERATION};
+use super::resource::{Claim, Cx, RawObserved, Readiness, Registry, TAG_GENERATION, TAG_SECTION};
 
 /// One object as it was read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,6 +42,11 @@ impl Seen {
     /// 1, or what its tag says.
     pub fn generation(&self) -> u32 {
         self.fields.get("tags").and_then(|tags| tags.get(TAG_GENERATION)?.as_str()?.parse().ok()).unwrap_or(1)
+    }
+
+    /// The place in the file that it was made for.
+    pub fn section(&self) -> Option<&str> {
+        self.fields.get("tags")?.get(TAG_SECTION)?.as_str()
     }
 
     /// What AWS calls it.

@@ -28,12 +28,12 @@ pub mod table;
 mod tally;
 mod value;
 
-pub use confirm::confirm;
+pub use confirm::{confirm, confirm_by};
 pub use diagram::Diagram;
 pub use note::{note, problem};
 pub use outcome::{errors, outcome, outcome_json};
 pub use plan::{View, plan_markdown, plan_text};
-pub use plan_json::{plan_json, plan_schema};
+pub use plan_json::{Problem, plan_json, plan_schema};
 pub use progress::{Show, reporter};
 pub use style::{Color, Look};
 pub use table::table;

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 
 use anstyle::Style;
 
+use crate::engine::consent::{self, Ask, Loss};
 use crate::engine::plan::{Counts, is_ownership};
 use crate::engine::resource::Scope;
-use crate::engine::{Action, Change, Item, Key, Order, Plan, Readiness, Rule, What, rules};
+use crate::engine::{Action, Change, Consent, Item, Key, Order, Plan, Readiness, Rule, What, rules};
 
 use super::kinds;
 use super::style::{BAD, CHANGED, GOOD, LOST, Look, QUIET, STRONG, clean, pad, width, wrap};
@@ -25,8 +26,8 @@ pub struct View<'a> {
     pub file: &'a str,
     /// Whether to show the fields of what is created, and long values in full.
     pub verbose: bool,
-    /// Objects that the user has already named as allowed to go.
-    pub allowed: &'a [Key],
+    /// What the user has already agreed to.
+    pub consent: &'a Consent,
     /// The rules of a kind, which say what is secret: `registry.find(kind).map_or(&[], |k| k.rules())`.
     pub rules: &'a dyn Fn(&str) -> &'static [Rule],
 }
@@ -52,14 +53,17 @@ pub fn plan_text(plan: &Plan, view: &View) -> String {
     for section in sections(plan) {
         out.push(String::new());
         out.push(title(&view.look, &section));
-        out.extend(body(&section, view).into_iter().map(|line| format!("    {line}")));
+        out.extend(body(plan, &section, view).into_iter().map(|line| format!("    {line}")));
     }
-    let consent = missing_consent(plan, view.allowed);
-    if !consent.is_empty() {
+    for hint in &plan.hints {
         out.push(String::new());
-        let text = "Objects that hold data go only when they are named. To let these go, add:";
-        out.extend(wrap(text, view.look.width).into_iter().map(|line| view.look.paint(STRONG, &line)));
-        out.extend(consent_flags(plan, &consent).into_iter().map(|flag| format!("    {flag}")));
+        out.extend(wrap(&clean(hint), view.look.width));
+    }
+    let flags = missing_flags(plan, view.consent);
+    if !flags.is_empty() {
+        out.push(String::new());
+        out.extend(wrap(needs_consent(plan), view.look.width).into_iter().map(|line| view.look.paint(STRONG, &line)));
+        out.extend(flags.into_iter().map(|flag| format!("    {flag}")));
     }
     out.push(String::new());
     let (summary, note) = summary(plan, view.file);
@@ -68,27 +72,25 @@ pub fn plan_text(plan: &Plan, view: &View) -> String {
     finish(out)
 }
 
-/// The objects that hold data, go by this plan, and are not yet `allowed` to.
-pub fn missing_consent<'a>(plan: &'a Plan, allowed: &[Key]) -> Vec<&'a Key> {
-    let mut keys: Vec<&Key> =
-        plan.items.iter().filter(|item| item.needs_consent).map(|item| &item.key).filter(|key| !allowed.contains(key)).collect();
-    keys.sort();
-    keys.dedup();
-    keys
+/// What has to be agreed to and is not yet, as the flags that do: one for all of a section, one for a whole environment.
+pub(super) fn missing_flags(plan: &Plan, consent: &Consent) -> Vec<String> {
+    let (_, missing) = consent.sort(plan);
+    if missing.is_empty() {
+        return Vec::new();
+    }
+    if plan.destroy {
+        return vec![format!("--confirm {}", clean(&plan.environment()))];
+    }
+    consent::flags(&missing).into_iter().map(|(flag, what)| format!("{flag} {}", clean(&what))).collect()
 }
 
-/// What lets this object go.
-fn consent_flag(item: &Item) -> &'static str {
-    if item.action == Action::Replace { "--allow-replace" } else { "--allow-delete" }
-}
-
-/// What lets these objects go, a flag each.
-pub(super) fn consent_flags(plan: &Plan, keys: &[&Key]) -> Vec<String> {
-    let items = plan.items.iter().filter(|item| item.needs_consent && keys.contains(&&item.key));
-    let mut flags: Vec<String> = items.map(|item| format!("{} {}", consent_flag(item), clean_key(&item.key))).collect();
-    flags.sort();
-    flags.dedup();
-    flags
+/// What stands above [`missing_flags`].
+pub(super) fn needs_consent(plan: &Plan) -> &'static str {
+    if plan.destroy {
+        "Data is lost or protected objects go. To agree to the end of the whole environment, add:"
+    } else {
+        "What loses data, is protected or cannot be undone is done only when it is named. To agree, add:"
+    }
 }
 
 pub(crate) fn finish(lines: Vec<String>) -> String {
@@ -179,16 +181,17 @@ fn title(look: &Look, section: &Section) -> String {
 }
 
 /// The lines under a section's title, to be indented by four.
-fn body(section: &Section, view: &View) -> Vec<String> {
+fn body(plan: &Plan, section: &Section, view: &View) -> Vec<String> {
     let word = section.items.first().map_or(Action::Keep, |item| item.action);
     let look = &view.look;
     match word {
-        Action::Create if view.verbose => section.items.iter().flat_map(|item| created(item, view)).collect(),
+        Action::Create if view.verbose => section.items.iter().flat_map(|item| created(plan, item, view)).collect(),
         Action::Create | Action::Delete => {
-            let told = |item: &&Item| item.reason.is_some() || item.last_copy.is_some() || consent_note(item, view).is_some();
+            let told =
+                |item: &&Item| item.reason.is_some() || item.last_copy.is_some() || consent_note(item, view, plan).is_some();
             let (alone, grouped): (Vec<&Item>, Vec<&Item>) = section.items.iter().copied().partition(told);
             let mut out = by_kind(&grouped, look);
-            out.extend(alone.into_iter().flat_map(|item| explained(item, view)));
+            out.extend(alone.into_iter().flat_map(|item| explained(plan, item, view)));
             out
         }
         Action::Update | Action::Replace => section
@@ -199,10 +202,10 @@ fn body(section: &Section, view: &View) -> Vec<String> {
                 let rows = rows
                     .into_iter()
                     .map(|row| format!("{}{}{}", if row.nested { "      " } else { "  " }, gutter(look, row.sign), row.text));
-                explained(item, view).into_iter().chain(rows).collect::<Vec<_>>()
+                explained(plan, item, view).into_iter().chain(rows).collect::<Vec<_>>()
             })
             .collect(),
-        Action::Keep | Action::Refuse => section.items.iter().flat_map(|item| explained(item, view)).collect(),
+        Action::Keep | Action::Refuse => section.items.iter().flat_map(|item| explained(plan, item, view)).collect(),
     }
 }
 
@@ -256,7 +259,7 @@ fn by_kind(items: &[&Item], look: &Look) -> Vec<String> {
 }
 
 /// An item by its key, with what is to be known about it.
-fn explained(item: &Item, view: &View) -> Vec<String> {
+fn explained(plan: &Plan, item: &Item, view: &View) -> Vec<String> {
     let look = &view.look;
     let key = clean_key(&item.key);
     let order = match item.order {
@@ -274,9 +277,10 @@ fn explained(item: &Item, view: &View) -> Vec<String> {
         .reason
         .iter()
         .map(|reason| clean(reason).into_owned())
+        .chain(item.effects.iter().map(|effect| clean(&effect.sentence()).into_owned()))
         .chain(data_note(item))
         .chain(copy)
-        .chain(consent_note(item, view));
+        .chain(consent_note(item, view, plan));
     let room = look.width.saturating_sub(8);
     // The flag and its value stay on one line, to be copied.
     out.extend(told.flat_map(|text| wrap(&text, room)).map(|line| format!("    {}", line.replace('\u{a0}', " "))));
@@ -285,23 +289,30 @@ fn explained(item: &Item, view: &View) -> Vec<String> {
 
 /// What becomes of the data of what is replaced.
 fn data_note(item: &Item) -> Option<String> {
-    (item.action == Action::Replace && item.needs_consent && (item.carries_data || item.last_copy.is_some())).then(|| {
-        if item.carries_data {
+    match item.ask() {
+        Some(Ask::Replace(Loss::GoesOver)) => Some(
             "the new one begins with a copy of its data, taken when this starts; what is written later is only in the old one"
-                .to_owned()
-        } else {
-            "the new one begins empty: its data does not go over".to_owned()
-        }
-    })
+                .into(),
+        ),
+        Some(Ask::Replace(Loss::ForGood)) => Some("the new one begins empty: its data does not go over".into()),
+        _ => None,
+    }
 }
 
-fn consent_note(item: &Item, view: &View) -> Option<String> {
-    item.needs_consent.then(|| {
-        if view.allowed.contains(&item.key) {
-            "holds data; you allowed it to go".to_owned()
-        } else {
-            format!("holds data: needs `{}\u{a0}{}`", consent_flag(item), clean_key(&item.key))
-        }
+fn consent_note(item: &Item, view: &View, plan: &Plan) -> Option<String> {
+    let ask = item.ask()?;
+    let what = match ask {
+        Ask::Upgrade => "cannot be undone",
+        Ask::Delete(Loss::Protected) | Ask::Replace(Loss::Protected) => "protected",
+        Ask::Delete(Loss::ForGood) => "lost for good",
+        Ask::Delete(_) | Ask::Replace(_) => "holds data",
+    };
+    Some(if view.consent.covers(plan, item) {
+        format!("{what}; you agreed to it")
+    } else if plan.destroy {
+        format!("{what}: needs `--confirm\u{a0}{}`", clean(&plan.environment()))
+    } else {
+        format!("{what}: needs `{}\u{a0}{}`", ask.flag(), clean_key(&item.key))
     })
 }
 
@@ -310,8 +321,8 @@ fn clean_key(key: &Key) -> String {
 }
 
 /// What is to be created, with its fields.
-fn created(item: &Item, view: &View) -> Vec<String> {
-    let mut out = explained(item, view);
+fn created(plan: &Plan, item: &Item, view: &View) -> Vec<String> {
+    let mut out = explained(plan, item, view);
     if let Some(desired) = &item.desired {
         let secret = |path: &[String]| view.is_secret(&item.key.kind, path);
         let fields = value::fields(&view.look, desired, &secret, view.look.width.saturating_sub(8));

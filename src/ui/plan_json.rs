@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::engine::plan::{self, Counts};
-use crate::engine::{Action, Order, Plan};
+use crate::engine::{Action, Ask, Consent, Effect, Loss, Order, Plan};
 
 /// What an `apply` of this plan would do.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -25,8 +25,28 @@ pub struct PlanJson {
     pub destroy: bool,
     /// How many objects get which action.
     pub counts: Counts,
+    /// What AWS would refuse on the way, and what else was found out beforehand.
+    pub problems: Vec<Problem>,
+    /// What may have been meant otherwise: a section that was renamed, for example.
+    pub hints: Vec<String>,
     /// Every object to which something happens.
     pub changes: Vec<ItemJson>,
+}
+
+/// Something that was found out before anything is done.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Problem {
+    /// `refused`: AWS would refuse it, and nothing is done. `doubtful`: it may. `unknown`: it could not be asked. `note`: worth
+    /// knowing.
+    pub severity: &'static str,
+    /// The object that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// What it is.
+    pub message: String,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
 }
 
 /// What is to happen to one object.
@@ -52,7 +72,17 @@ pub struct ItemJson {
     /// The new half of a replacement begins with a copy of the old one's data.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub carries_data: bool,
-    /// It holds data and goes: `--allow-delete KEY` lets it.
+    /// What the change does besides: restarts, failovers, interruptions, what cannot be undone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<Effect>,
+    /// What is lost with it when it goes: nothing but its protection (`protected`), nothing because it goes over
+    /// (`goes_over`), what a final snapshot does not have (`copy_stays`), everything (`for_good`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss: Option<&'static str>,
+    /// What has to be agreed to and is not yet, by the flag that does: `--allow-delete`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub needs: Option<&'static str>,
+    /// It is done only when it was agreed to.
     pub needs_consent: bool,
     /// Field by field, for updates and replacements.
     pub changes: Vec<ChangeJson>,
@@ -77,7 +107,7 @@ pub struct ChangeJson {
 }
 
 /// A plan as JSON. Objects that stay as they are appear only in the counts.
-pub fn plan_json(plan: &Plan) -> PlanJson {
+pub fn plan_json(plan: &Plan, consent: &Consent, problems: Vec<Problem>) -> PlanJson {
     let mut items: Vec<_> = plan.changes().collect();
     items.sort_by(|a, b| (a.action, &a.key).cmp(&(b.action, &b.key)));
     let changes = items.into_iter().map(|item| ItemJson {
@@ -89,7 +119,18 @@ pub fn plan_json(plan: &Plan) -> PlanJson {
         reason: item.reason.clone(),
         last_copy: item.last_copy.clone(),
         carries_data: item.carries_data,
-        needs_consent: item.needs_consent,
+        effects: item.effects.clone(),
+        loss: match item.ask() {
+            Some(Ask::Delete(loss) | Ask::Replace(loss)) => Some(match loss {
+                Loss::Protected => "protected",
+                Loss::GoesOver => "goes_over",
+                Loss::CopyStays => "copy_stays",
+                Loss::ForGood => "for_good",
+            }),
+            _ => None,
+        },
+        needs: item.ask().filter(|_| !consent.covers(plan, item)).map(Ask::flag),
+        needs_consent: item.ask().is_some(),
         changes: item
             .changes
             .changes
@@ -112,6 +153,8 @@ pub fn plan_json(plan: &Plan) -> PlanJson {
         region: plan.scope.region.clone(),
         destroy: plan.destroy,
         counts: plan.counts(),
+        problems,
+        hints: plan.hints.clone(),
         changes: changes.collect(),
     }
 }
@@ -127,7 +170,16 @@ mod tests {
 
     #[test]
     fn a_plan_as_json() {
-        let json = plan_json(&super::super::plan::tests::everything());
+        let json = plan_json(
+            &super::super::plan::tests::everything(),
+            &Consent::default(),
+            vec![Problem {
+                severity: "refused",
+                key: Some("rds.instance/main".into()),
+                message: "us-east-1 has no postgres 99".into(),
+                help: Some("take one of 16.8, 17.4".into()),
+            }],
+        );
         let text = serde_json::to_string_pretty(&json).unwrap();
         assert!(!text.contains("old-secret") && !text.contains("new-secret"));
         insta::assert_snapshot!(text);

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::lifecycle::Subject;
 use crate::support::aws::LocalAws;
 use crate::support::faults::Rough;
+use crate::support::run::EVERYTHING;
 
 const CACHES: &str = r#"
 stack: shop
@@ -81,7 +82,7 @@ fn snapshots(s: &Subject) -> Vec<String> {
 
 #[track_caller]
 fn destroy(s: &Subject) {
-    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
 }
 

@@ -8,6 +8,7 @@ use crate::drift::behind;
 use crate::lifecycle::{Subject, edit, mutating};
 use crate::support::aws::LocalAws;
 use crate::support::proxy::{Call, Fault, counts};
+use crate::support::run::EVERYTHING;
 
 /// A site with an application behind it.
 const STACK: &str = r#"
@@ -56,7 +57,7 @@ fn python(s: &Subject, script: &str) -> Value {
 
 #[track_caller]
 fn gone(s: &Subject) {
-    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
 }
 
@@ -398,7 +399,7 @@ fn the_same_stack_in_two_regions_is_two() {
     assert_eq!(python(&s, "result = len(cf.list_distributions()['DistributionList']['Items'])"), 2);
     s.assert_in_step();
     there(&["plan", "s.yaml", "--detailed-exitcode"]);
-    there(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]);
+    there(&["destroy", "s.yaml", "--yes", EVERYTHING]);
     assert_eq!(s.account.inventory("shop", "default"), here);
     s.assert_in_step();
     gone(&s);

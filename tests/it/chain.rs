@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::lifecycle::Subject;
 use crate::support::aws::LocalAws;
 use crate::support::faults::Rough;
+use crate::support::run::EVERYTHING;
 
 const STACK: &str = r#"
 stack: chain
@@ -70,6 +71,6 @@ fn a_run_takes_as_long_as_its_longest_chain_and_prints_it() {
 
     // For people, with what each took, when it took long enough to ask.
     aws.time_scale(SCALE * 2.0);
-    let text = s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    let text = s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
     assert!(text.stderr.contains("Longest chain: ") && text.stdout.is_empty(), "{}", text.stderr);
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::lifecycle::{Subject, edit, mutating};
 use crate::support::proxy::counts;
+use crate::support::run::EVERYTHING;
 
 const STACK: &str = r#"
 stack: data
@@ -25,7 +26,7 @@ databases:
     parameters: { log_min_duration_statement: 500 }
 "#;
 
-const GONE: &[&str] = &["destroy", "s.yaml", "--yes", "--allow-delete", "*"];
+const GONE: &[&str] = &["destroy", "s.yaml", "--yes", EVERYTHING];
 
 fn database(s: &Subject, id: &str) -> Value {
     s.account.boto3(r#"result = client("rds").describe_db_instances(DBInstanceIdentifier=args)["DBInstances"][0]"#, &json!(id))

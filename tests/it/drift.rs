@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::lifecycle::{STACK, Subject};
 use crate::support::proxy::{Fault, counts};
+use crate::support::run::EVERYTHING;
 
 /// Lets boto3 change something, and holds that the plan is exactly what mends it.
 #[track_caller]
@@ -133,7 +134,7 @@ fn a_bucket_that_is_gone_is_made_again_though_the_index_of_tags_still_knows_it()
     s.apply();
     s.proxy.pass();
     s.assert_in_step();
-    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::lifecycle::{Subject, mutating};
+use crate::support::run::EVERYTHING;
 
 /// Writes the file anew, holds that the plan is exactly that, and applies it.
 #[track_caller]
@@ -31,7 +32,7 @@ fn second_apply_is_silent(s: &Subject) {
 
 #[track_caller]
 fn destroyed(s: &Subject, stack: &str) {
-    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
     assert_eq!(s.account.inventory(stack, "default"), json!({}));
 }
 
@@ -124,9 +125,9 @@ fn another_environments_alias_is_not_ours_and_a_taken_one_is_refused() {
     assert!(plan.stdout.contains("alias/keyed-blue is there already"), "{}", plan.stdout);
     s.place.file("s.yaml", "stack: keyed\nregion: us-east-1\nkeys: { main: {} }\nenvironments: { blue: {} }\n");
     s.place.stack(&["apply", "s.yaml", "--yes"]).ok();
-    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
     s.place.stack(&["plan", "s.yaml", "--env", "blue", "--detailed-exitcode"]).ok();
-    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*", "--env", "blue"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING, "--env", "blue"]).ok();
     assert_eq!(s.account.inventory("keyed", "blue"), json!({}));
 }
 
@@ -250,7 +251,7 @@ result = record["Name"] + " CNAME " + record["ResourceRecords"][0]["Value"]
     assert!(applied.stderr.contains("! acm.certificate/web waits for somebody"), "{}", applied.stderr);
     s.assert_in_step();
     // What we did not write we do not take away.
-    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
     let left = s.account.inventory("site", "default");
     assert_eq!(left.as_object().unwrap().keys().collect::<Vec<_>>(), ["acm.validation"], "{left:#}");
 }
@@ -283,8 +284,8 @@ for region in ("us-east-1", "eu-west-1"):
     both["us-east-1"].as_array_mut().unwrap().sort_by_key(Value::to_string);
     assert_eq!(both, json!({"us-east-1": ["acm.certificate/web", "acm.certificate/web-global"], "eu-west-1": []}));
     s.assert_in_step();
-    s.place.stack(&["destroy", "here.yaml", "--yes", "--allow-delete", "*"]).ok();
+    s.place.stack(&["destroy", "here.yaml", "--yes", EVERYTHING]).ok();
     s.assert_in_step();
-    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
     assert_eq!(arns(), json!({"us-east-1": [], "eu-west-1": []}));
 }

@@ -18,6 +18,7 @@ use crate::lifecycle::{STACK, Subject};
 use crate::support::aws::LocalAws;
 use crate::support::faults::{Rough, Seen, seed};
 use crate::support::proxy::{Fault, counts};
+use crate::support::run::EVERYTHING;
 
 /// How often a command is run until it is through. The end says "run the same command again", and that is tested too.
 const RUNS: usize = 4;
@@ -208,6 +209,6 @@ fn what_was_made_unheard_and_is_seen_late_is_not_made_again() {
     }
     s.proxy.pass();
     s.assert_in_step();
-    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
 }

@@ -18,11 +18,12 @@ use crate::cli::published;
 use crate::lifecycle::Subject;
 use crate::support::faults::Choices;
 use crate::support::proxy::{Call, Fault};
+use crate::support::run::EVERYTHING;
 
 /// The stacks, the reference first.
 pub const FILES: &[&str] = &["stacks/webapp.yaml", "stacks/small.yaml", "stacks/shop.yaml"];
 const APPLY: &[&str] = &["apply", "s.yaml", "--yes"];
-pub const DESTROY: &[&str] = &["destroy", "s.yaml", "--yes", "--allow-delete", "*", "--no-final-snapshot", "*"];
+pub const DESTROY: &[&str] = &["destroy", "s.yaml", "--yes", EVERYTHING, "--no-final-snapshot", "*"];
 
 /// One kill of a command.
 #[derive(Clone, Copy, Debug)]

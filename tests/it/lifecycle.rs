@@ -6,7 +6,7 @@ use crate::cli::{FILES, published};
 use crate::support::aws::{Account, LocalAws};
 use crate::support::client::count;
 use crate::support::proxy::{Call, Proxy};
-use crate::support::run::{Output, Place};
+use crate::support::run::{EVERYTHING, Output, Place};
 
 /// A stack file of which the tests change one thing at a time.
 pub const STACK: &str = r#"
@@ -119,7 +119,7 @@ fn every_published_file_comes_up_stays_and_goes() {
             with(&["apply", "s.yaml", "--yes"]).ok();
             assert_eq!(mutating(&subject.proxy.take()), Vec::<String>::new(), "{file} {env}");
 
-            with(&["destroy", "s.yaml", "--yes", "--allow-delete", "*", "--no-final-snapshot", "*"]).ok();
+            with(&["destroy", "s.yaml", "--yes", EVERYTHING, "--no-final-snapshot", "*"]).ok();
             assert_eq!(subject.account.inventory(&stack, env_name), json!({}), "{file} {env}");
         }
     }
@@ -298,11 +298,11 @@ fn two_environments_of_one_file_do_not_know_each_other() {
     s.place.stack(&["apply", "s.yaml", "--env", "green", "--yes"]).ok();
     let green = s.account.inventory("shop", "green");
     s.place.stack(&["plan", "s.yaml", "--env", "blue", "--detailed-exitcode"]).ok();
-    s.place.stack(&["destroy", "s.yaml", "--env", "blue", "--yes", "--allow-delete", "*"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--env", "blue", "--yes", EVERYTHING]).ok();
     assert_eq!(s.account.inventory("shop", "blue"), json!({}));
     assert_eq!(s.account.inventory("shop", "green"), green, "the other environment is untouched");
     s.place.stack(&["plan", "s.yaml", "--env", "green", "--detailed-exitcode"]).ok();
-    s.place.stack(&["destroy", "s.yaml", "--env", "green", "--yes", "--allow-delete", "*"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--env", "green", "--yes", EVERYTHING]).ok();
     assert_eq!(s.account.inventory("shop", "green"), json!({}));
 }
 

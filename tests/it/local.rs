@@ -1,7 +1,7 @@
 //! `stack local`: the AWS on this machine as a user starts and stops it.
 
 use crate::support::aws::LocalAws;
-use crate::support::run::Place;
+use crate::support::run::{EVERYTHING, Place};
 
 /// A place with records of its own and the installation of everybody.
 fn place() -> Place {
@@ -53,7 +53,7 @@ fn the_flag_starts_it_when_it_is_not_running() {
     let text = std::fs::read_to_string(crate::cli::published("examples/smallest.yaml")).unwrap();
     place.file("s.yaml", &text);
     place.stack(&["apply", "s.yaml", "--yes", "--local", "--local-port", &port]).ok();
-    place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*", "--local", "--local-port", &port]).ok();
+    place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING, "--local", "--local-port", &port]).ok();
     let stopped = place.stack(&["local", "stop", "--port", &port]).ok();
     assert_eq!(stopped.stdout, "Stopped.\n");
 }

@@ -12,6 +12,7 @@ mod calls;
 mod cdn;
 mod chain;
 mod cli;
+mod consent;
 mod databases;
 mod drift;
 mod encryption;

@@ -11,6 +11,7 @@ use crate::cli::published;
 use crate::lifecycle::{STACK, Subject};
 use crate::support::aws::LocalAws;
 use crate::support::proxy::{Call, Fault};
+use crate::support::run::EVERYTHING;
 
 const DATABASE: &str = r#"
 databases:
@@ -45,7 +46,7 @@ fn a_class_a_version_or_an_image_that_is_not_there_stops_the_run_before_it_begin
     refused(&with_image, &format!("there is no image `{image}`"));
     // Who knows better goes on.
     s.place.stack(&["apply", "s.yaml", "--yes", "--no-preflight"]).ok();
-    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
 }
 
 #[test]
@@ -75,7 +76,7 @@ fn what_cannot_be_asked_is_unknown_and_stops_nobody() {
     assert!(
         calls.iter().all(|c| c.operation != "DescribeAccountAttributes" && c.operation != "DescribeOrderableDBInstanceOptions")
     );
-    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*", "--no-final-snapshot", "*"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING, "--no-final-snapshot", "*"]).ok();
 }
 
 #[test]
@@ -265,7 +266,7 @@ fn the_roles_of_services_are_there_or_made_or_asked_for() {
         s.place.set(name, value);
     }
     s.place.file("s.yaml", &text);
-    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*", "--no-final-snapshot", "*"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING, "--no-final-snapshot", "*"]).ok();
 }
 
 /// Somebody who may do everything but this.
@@ -311,7 +312,7 @@ fn a_class_must_be_in_the_zones_of_the_subnets() {
     s.apply();
     s.place.file("s.yaml", &text.replace("db.r8g.large", "db.t1.huge"));
     refused(&s, &["rds.instance/main: us-east-1 has no `db.t1.huge` for postgres"]);
-    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*", "--no-final-snapshot", "*"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING, "--no-final-snapshot", "*"]).ok();
 }
 
 #[test]
@@ -341,7 +342,7 @@ fn node_types_are_known_as_far_as_they_can_be_reserved() {
     );
     s.place.file("s.yaml", &text("cache.t4g.small"));
     assert_eq!(s.changes(), ["update elasticache.replication_group/main"]);
-    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*", "--no-final-snapshot", "*"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING, "--no-final-snapshot", "*"]).ok();
 }
 
 #[test]
@@ -396,7 +397,7 @@ client("cloudfront").create_distribution(DistributionConfig={"CallerReference": 
     s.place.file("s.yaml", &site("a.taken.example, b.taken.example"));
     refused(&s, &["cloudfront.distribution/main: `b.taken.example` is an alias of a distribution of the account ******"]);
     s.place.file("s.yaml", &site("a.taken.example"));
-    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
 }
 
 #[test]
@@ -521,7 +522,7 @@ fn what_is_called_is_what_was_asked_about() {
     // Other tags touch everything that has any.
     s.place.file("s.yaml", &text.replace("  team: web\n", "  team: another\n"));
     compare(&["plan", "s.yaml"], &["apply", "s.yaml", "--yes"]);
-    let all = ["destroy", "s.yaml", "--yes", "--allow-delete", "*", "--no-final-snapshot", "*"];
+    let all = ["destroy", "s.yaml", "--yes", EVERYTHING, "--no-final-snapshot", "*"];
     compare(&["plan", "s.yaml", "--destroy"], &all);
 }
 

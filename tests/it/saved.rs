@@ -57,14 +57,14 @@ fn a_plan_that_was_edited_and_signed_again_lets_nothing_go_without_consent() {
     s.place.stack(&["plan", "s.yaml", "--destroy", "--out", "plan.json"]).ok();
     let path = s.place.path().join("plan.json");
     let mut saved: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
-    let mut plan: stack::engine::Plan = serde_json::from_value(saved["plan"].clone()).unwrap();
-    let needed: Vec<_> = plan.items.iter_mut().filter(|item| item.needs_consent).collect();
+    let mut edited: stack::engine::saved::Saved = serde_json::from_value(saved.clone()).unwrap();
+    let needed: Vec<_> = edited.plan.items.iter_mut().filter(|item| item.needs_consent).collect();
     assert!(!needed.is_empty());
     for item in needed {
         item.needs_consent = false;
     }
-    saved["digest"] = plan.digest().unwrap().into();
-    saved["plan"] = serde_json::to_value(&plan).unwrap();
+    saved["digest"] = edited.digest().unwrap().into();
+    saved["plan"] = serde_json::to_value(&edited.plan).unwrap();
     std::fs::write(&path, saved.to_string()).unwrap();
     let before = s.account.inventory("shop", "default");
     let refused = s.place.stack(&["apply", "plan.json", "--yes"]).exits(4);

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::lifecycle::{STACK, Subject};
 use crate::support::proxy::Fault;
+use crate::support::run::EVERYTHING;
 
 /// What every planted secret contains.
 const MARK: &str = "hunter2";
@@ -79,7 +80,7 @@ fn no_secret_leaves_by_any_way() {
     run(&["apply", "s.yaml", "--yes"], 0);
     run(&["history", "s.yaml", "--json"], 0);
     run(&["history", "show", "s.yaml", "2", "--json"], 0);
-    run(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"], 0);
+    run(&["destroy", "s.yaml", "--yes", EVERYTHING], 0);
     // What is on disk, and what is in the bucket.
     contents(s.place.path(), &mut left);
     let stored = s.account.boto3(

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::lifecycle::Subject;
 use crate::support::aws::LocalAws;
 use crate::support::proxy::Fault;
+use crate::support::run::EVERYTHING;
 
 const STACK: &str = r#"
 stack: terminal
@@ -221,7 +222,7 @@ fn live_lines_fit_and_go_and_an_interrupt_is_heard() {
 
     // In colour, and stopped: what was asked of AWS goes on there, and the same command goes on.
     let interrupt = serde_json::json!([{"after": "DRAINING", "seconds": 0.1, "keys": "\u{3}"}]);
-    let arguments = ["destroy", "s.yaml", "--yes", "--allow-delete", "*"];
+    let arguments = ["destroy", "s.yaml", "--yes", EVERYTHING];
     let ended = on_a_terminal(&s, &aws, (100, 20), true, interrupt, &arguments);
     assert_eq!(ended.code, 130, "{}", ended.end());
     assert!(ended.since < Duration::from_secs(7), "{:?}", ended.since);

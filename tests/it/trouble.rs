@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::lifecycle::{STACK, Subject};
 use crate::support::proxy::{Call, Fault};
+use crate::support::run::EVERYTHING;
 
 /// A network interface and a security group of somebody else's in the stack's network: gives their ids.
 const INTRUDERS: &str = r#"
@@ -27,7 +28,7 @@ fn what_blocks_a_deletion_is_named_and_not_waited_for() {
     s.apply();
     let intruders = s.account.boto3(INTRUDERS, &json!(null));
     let (group, interface) = (intruders[0].as_str().unwrap(), intruders[1].as_str().unwrap());
-    let blocked = s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).exits(3);
+    let blocked = s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).exits(3);
     assert!(blocked.took < Duration::from_secs(60), "{:?}", blocked.took);
     let said = blocked.words();
     assert!(said.contains(&format!("a rule of the security group {group} (`legacy`)")), "{said}");
@@ -49,7 +50,7 @@ ec2.delete_security_group(GroupId=args[0])
 "#,
         &intruders,
     );
-    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
 }
 
@@ -105,7 +106,7 @@ fn credentials_that_expire_end_the_run_with_what_to_do() {
 
     // Before anything is done, it is "denied".
     s.proxy.on_call(expired);
-    let denied = s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).exits(6);
+    let denied = s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).exits(6);
     assert!(denied.words().contains("`aws sts get-caller-identity`"), "{}", denied.stderr);
     s.proxy.pass();
     s.assert_in_step();
@@ -155,7 +156,7 @@ fn what_is_protected_goes_only_by_name() {
     s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", "*api*"]).ok();
     let refused = s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "logs.log_group/*"]).exits(4);
     assert!(refused.stderr.contains("elbv2.load_balancer/main"), "{}", refused.stderr);
-    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
 
     s.place.file("s.yaml", &format!("{STACK}protect: [services.wep]\n"));

@@ -139,6 +139,12 @@ impl Resource for LogGroup {
         Ok(live.clone())
     }
 
+    /// Its size is told hours late, its streams at once.
+    async fn is_empty(cx: &Cx, live: &Live) -> Result<bool> {
+        let call = cx.cloud.logs.describe_log_streams().log_group_name(&live.name).limit(1);
+        Ok(call.send().await.map_err(failed("logs:DescribeLogStreams"))?.log_streams().is_empty())
+    }
+
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
         let call = cx.cloud.logs.delete_log_group().log_group_name(&live.name);
         call.send().await.map_err(failed("logs:DeleteLogGroup"))?;

@@ -241,9 +241,16 @@ impl Resource for Bucket {
     /// An empty bucket goes at once. What is in another goes step by step while the engine looks on.
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
         match emptying::delete(cx, &live.name).await {
-            Err(e) if e.is(emptying::NOT_EMPTY) => Ok(()),
+            Err(e) if e.is(emptying::NOT_EMPTY) && cx.loses_data => Ok(()),
+            Err(e) if e.is(emptying::NOT_EMPTY) => Err(Error { class: Class::Blocked, ..e }.hint(
+                "it was empty when the plan was made, and nobody agreed to lose what is in it now: look at it, then plan again",
+            )),
             other => other,
         }
+    }
+
+    async fn is_empty(cx: &Cx, live: &Live) -> Result<bool> {
+        emptying::is_empty(cx, &live.name).await
     }
 
     async fn poll_gone(cx: &Cx, live: &Live) -> Result<Readiness> {

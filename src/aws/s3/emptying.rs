@@ -20,6 +20,13 @@ pub async fn delete(cx: &Cx, bucket: &str) -> Result<()> {
     Ok(())
 }
 
+/// Whether nothing is in it: no version, no mark of a deleted object. Uploads that never ended are no data.
+pub async fn is_empty(cx: &Cx, bucket: &str) -> Result<bool> {
+    let call = cx.cloud.s3.list_object_versions().bucket(bucket).max_keys(1);
+    let answer = call.send().await.map_err(failed("s3:ListObjectVersions"))?;
+    Ok(answer.versions().is_empty() && answer.delete_markers().is_empty())
+}
+
 /// Deletes some of what is in it, and when nothing was left, the bucket. What arrives late (logs do) is found by the next step.
 pub async fn step(cx: &Cx, bucket: &str) -> Result<Readiness> {
     let uploads = abort_uploads(cx, bucket).await?;

@@ -2,62 +2,133 @@
 
 use crate::engine::{Action, Item, Plan};
 
-use super::{Look, Sign, View, about, body, consent_flags, explained, finish, missing_consent, rows, sections, summary};
+use super::super::Problem;
+use super::super::style::clean;
+use super::{Look, Section, Sign, View, about, body, explained, finish, missing_flags, needs_consent, rows, sections, summary};
 
-/// The same plan as Markdown, for a comment on a pull request: the long lists folded, the changes as diffs.
-pub fn plan_markdown(plan: &Plan, view: &View) -> String {
+/// The most characters that a comment may have on GitHub (65,536), with room for what a pipeline puts around it.
+pub(super) const LARGEST: usize = 60_000;
+
+/// The same plan as Markdown, for a comment on a pull request: what is refused, lost and interrupted first, the long lists
+/// folded, the changes as diffs. The first line is a mark by which a pipeline finds its comment again.
+pub fn plan_markdown(plan: &Plan, view: &View, problems: &[Problem]) -> String {
     let view = &View { look: Look::plain(100), ..*view };
     let (summary, note) = summary(plan, "the file");
-    let mut out = vec![format!("### {}", escaped(&about(&plan.scope, &view.look))), String::new(), format!("**{summary}**")];
-    if plan.destroy && !plan.is_empty() {
-        out.extend([
-            String::new(),
-            "> [!CAUTION]".into(),
-            "> This destroys the stack: everything that belongs to it in AWS goes.".into(),
-        ]);
-    }
-    if let Some(note) = note {
-        out.extend([String::new(), note]);
-    }
-    for section in sections(plan) {
-        let action = section.items.first().map(|item| item.action);
-        let title = format!("{} {}", capital(section.word), section.items.len());
-        let (open, close) = match action {
-            Some(Action::Create | Action::Keep) => (format!("<details><summary>{title}</summary>"), Some("</details>")),
-            _ => (format!("**{title}**"), None),
-        };
-        let lines: Vec<String> = match action {
-            Some(Action::Update | Action::Replace) => section.items.iter().flat_map(|item| as_diff(item, view)).collect(),
-            _ => body(&section, view),
-        };
-        let fence = fence(&lines);
-        out.extend([
-            String::new(),
-            open,
-            String::new(),
-            format!("{fence}{}", if action == Some(Action::Create) { "" } else { "diff" }),
-        ]);
-        out.extend(lines.into_iter().map(|line| match action {
-            Some(Action::Delete) if !line.starts_with(' ') => format!("- {line}"),
-            Some(Action::Refuse) if !line.starts_with(' ') => format!("! {line}"),
-            Some(Action::Delete | Action::Refuse) => format!("  {line}"),
-            _ => line,
-        }));
-        out.push(fence);
-        out.extend(close.map(|close| format!("\n{close}")));
-    }
-    let consent = missing_consent(plan, view.allowed);
-    if !consent.is_empty() {
-        out.extend([String::new(), "Objects that hold data go only when they are named:".into(), String::new(), "```".into()]);
-        out.extend(consent_flags(plan, &consent));
+    let mut out = vec![
+        format!("<!-- stack:{} -->", comment(&plan.environment())),
+        format!("### {}", escaped(&about(&plan.scope, &view.look))),
+        String::new(),
+        format!("**{summary}**"),
+    ];
+    out.extend(warning(plan, view, problems, note));
+    let flags = missing_flags(plan, view.consent);
+    if !flags.is_empty() {
+        out.extend([String::new(), needs_consent(plan).into(), String::new(), "```".into()]);
+        out.extend(flags);
         out.push("```".into());
+    }
+    let mut sections = sections(plan);
+    // What goes is read first.
+    let rank = |action: Option<Action>| match action {
+        Some(Action::Refuse) => 0,
+        Some(Action::Replace) => 1,
+        Some(Action::Delete) => 2,
+        Some(Action::Update) => 3,
+        _ => 4,
+    };
+    sections.sort_by_key(|section| rank(section.items.first().map(|item| item.action)));
+    let mut left = LARGEST.saturating_sub(finish(out.clone()).chars().count() + 1000);
+    for section in sections {
+        let lines = folded(plan, &section, view);
+        let size = finish(lines.clone()).chars().count();
+        if size > left {
+            let title = format!("{} {}", capital(section.word), section.items.len());
+            out.extend([String::new(), format!("**{title}**: too long for a comment, see `stack plan`")]);
+        } else {
+            left -= size;
+            out.extend(lines);
+        }
     }
     finish(out)
 }
 
+/// What somebody has to know before anything else.
+fn warning(plan: &Plan, view: &View, problems: &[Problem], note: Option<String>) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    if plan.destroy && !plan.is_empty() {
+        lines.push("This destroys the stack: everything that belongs to it in AWS goes.".into());
+    }
+    lines.extend(note);
+    let counts = plan.counts();
+    let gone = [(counts.replace, "replaced"), (counts.delete, "deleted")];
+    let gone: Vec<String> = gone.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    if !gone.is_empty() {
+        lines.push(format!("Objects go: {}.", gone.join(", ")));
+    }
+    let about = |key: Option<&str>| key.map_or(String::new(), |key| format!("`{}`: ", code(key)));
+    for item in plan.changes() {
+        for effect in &item.effects {
+            lines.push(format!("{}{}", about(Some(&item.key.to_string())), escaped(&clean(&effect.sentence()))));
+        }
+    }
+    lines.extend(plan.hints.iter().map(|hint| clean(hint).into_owned()));
+    for problem in problems {
+        let help = problem.help.as_ref().map_or(String::new(), |help| format!("; {help}"));
+        let mark = if problem.severity == "refused" { "**AWS would refuse this:** " } else { "" };
+        let text = format!("{}{help}", problem.message);
+        lines.push(format!("{mark}{}{}", about(problem.key.as_deref()), escaped(&clean(&text))));
+    }
+    if lines.is_empty() {
+        return Vec::new();
+    }
+    let caution = !gone.is_empty()
+        || counts.refuse > 0
+        || problems.iter().any(|problem| problem.severity == "refused")
+        || !missing_flags(plan, view.consent).is_empty();
+    let mark = if caution { "> [!CAUTION]" } else { "> [!NOTE]" };
+    let quoted = lines.into_iter().map(|line| format!("> - {line}"));
+    [String::new(), mark.to_owned()].into_iter().chain(quoted).collect()
+}
+
+/// A section of the plan, folded when nothing in it is dangerous.
+fn folded(plan: &Plan, section: &Section, view: &View) -> Vec<String> {
+    let action = section.items.first().map(|item| item.action);
+    let title = format!("{} {}", capital(section.word), section.items.len());
+    let (open, close) = match action {
+        Some(Action::Create | Action::Keep) => (format!("<details><summary>{title}</summary>"), Some("</details>")),
+        _ => (format!("**{title}**"), None),
+    };
+    let lines: Vec<String> = match action {
+        Some(Action::Update | Action::Replace) => section.items.iter().flat_map(|item| as_diff(plan, item, view)).collect(),
+        _ => body(plan, section, view),
+    };
+    let fence = fence(&lines);
+    let language = if action == Some(Action::Create) { "" } else { "diff" };
+    let mut out = vec![String::new(), open, String::new(), format!("{fence}{language}")];
+    out.extend(lines.into_iter().map(|line| match action {
+        Some(Action::Delete) if !line.starts_with(' ') => format!("- {line}"),
+        Some(Action::Refuse) if !line.starts_with(' ') => format!("! {line}"),
+        Some(Action::Delete | Action::Refuse) => format!("  {line}"),
+        _ => line,
+    }));
+    out.push(fence);
+    out.extend(close.map(|close| format!("\n{close}")));
+    out
+}
+
+/// Text inside of an HTML comment: nothing in it ends the comment.
+fn comment(text: &str) -> String {
+    clean(text).chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/')).collect()
+}
+
+/// Text inside of a code span.
+fn code(text: &str) -> String {
+    clean(text).replace('`', "'")
+}
+
 /// An item's changes with the signs in the first column, where Markdown's `diff` colours them.
-fn as_diff(item: &Item, view: &View) -> Vec<String> {
-    let mut out: Vec<String> = explained(item, view);
+fn as_diff(plan: &Plan, item: &Item, view: &View) -> Vec<String> {
+    let mut out: Vec<String> = explained(plan, item, view);
     if let Some(first) = out.first_mut() {
         *first = format!("@@ {first} @@");
     }
@@ -86,6 +157,6 @@ fn capital(word: &str) -> String {
 
 /// Text that Markdown takes literally.
 fn escaped(text: &str) -> String {
-    let special = |c: char| c.is_ascii_punctuation() && !matches!(c, '-' | '.' | ',' | ':' | '/' | '(' | ')');
+    let special = |c: char| c.is_ascii_punctuation() && !matches!(c, '-' | '.' | ',' | ':' | ';' | '/' | '(' | ')');
     text.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
 }

@@ -1,10 +1,20 @@
 //! Whole plans as people see them.
 
 use super::*;
-use crate::engine::{Diff, Need, plan::Before};
+use crate::engine::{Diff, Effect, Impact, Need, plan::Before};
+use crate::ui::Problem;
 use serde_json::{Value, json};
 
 const SECRET: &[Rule] = &[Rule::secret("password"), Rule::secret("containers.*.environment.*")];
+
+static NONE: Consent = Consent {
+    delete: Vec::new(),
+    replace: Vec::new(),
+    upgrade: Vec::new(),
+    no_last_copy: Vec::new(),
+    without_data: Vec::new(),
+    environment: None,
+};
 
 pub(crate) fn scope() -> Scope {
     Scope {
@@ -111,6 +121,14 @@ pub(crate) fn everything() -> Plan {
         ],
     };
     items.push(group);
+    let mut major = item("rds.instance/orders", Action::Update);
+    major.changes = Diff { changes: vec![change("engine_version", json!("16.8"), json!("17"))] };
+    major.effects = vec![
+        Effect::new(Impact::Restarts, "the instance restarts").lasting(300, 1200),
+        Effect::new(Impact::CannotBeUndone, "there is no way back to 16").with_consent(),
+    ];
+    major.origin = "databases.orders".into();
+    items.push(major);
 
     let mut target = item("elbv2.target_group/web", Action::Replace);
     target.order = Some(Order::CreateFirst);
@@ -120,12 +138,12 @@ pub(crate) fn everything() -> Plan {
     items.push(target);
     let mut db = item("rds.instance/main", Action::Replace);
     db.order = Some(Order::DeleteFirst);
-    db.needs_consent = true;
+    (db.needs_consent, db.holds_data) = (true, true);
     db.reason = Some("AWS says that it failed: incompatible-parameters".into());
     items.push(db);
 
     let mut logs = item("logs.log_group/old", Action::Delete);
-    logs.needs_consent = true;
+    (logs.needs_consent, logs.holds_data) = (true, true);
     items.push(logs);
     items.push(item("ec2.security_group/old", Action::Delete));
     let mut rule = item("ec2.security_group_rule/old-in", Action::Delete);
@@ -144,11 +162,11 @@ pub(crate) fn everything() -> Plan {
     waiting.before = Some(Before { live: json!({}), fields: json!({}), state: Readiness::waiting("backing-up") });
     items.push(waiting);
     items.extend((0..96).map(|n| item(&format!("ec2.route/r{n}"), Action::Keep)));
-    Plan { version: 1, scope: scope(), destroy: false, items }
+    Plan { version: 1, scope: scope(), destroy: false, hints: Vec::new(), items }
 }
 
 fn view(look: Look) -> View<'static> {
-    View { look, file: "stacks/webapp.yaml", verbose: false, allowed: &[], rules: &|_| SECRET }
+    View { look, file: "stacks/webapp.yaml", verbose: false, consent: &NONE, rules: &|_| SECRET }
 }
 
 fn check(text: &str, columns: usize) {
@@ -194,7 +212,8 @@ fn verbose_lists_the_fields_of_what_is_created() {
 
 #[test]
 fn no_changes() {
-    let plan = Plan { version: 1, scope: scope(), destroy: false, items: vec![item("ec2.vpc/main", Action::Keep)] };
+    let plan =
+        Plan { version: 1, scope: scope(), destroy: false, hints: Vec::new(), items: vec![item("ec2.vpc/main", Action::Keep)] };
     insta::assert_snapshot!(plan_text(&plan, &view(Look::plain(80))));
     let gone = Plan { destroy: true, items: Vec::new(), ..plan };
     assert!(plan_text(&gone, &view(Look::plain(80))).contains("Nothing to destroy"));
@@ -205,8 +224,10 @@ fn a_destroy_says_so() {
     let mut plan = everything();
     plan.destroy = true;
     plan.items.retain(|item| item.action == Action::Delete);
-    let allowed = [Key::new("logs.log_group", "old")];
-    insta::assert_snapshot!(plan_text(&plan, &View { allowed: &allowed, ..view(Look::plain(80)) }));
+    let consent = Consent { delete: vec!["logs.log_group/old".into()], ..Consent::default() };
+    insta::assert_snapshot!(plan_text(&plan, &View { consent: &consent, ..view(Look::plain(80)) }));
+    let text = plan_text(&plan, &view(Look::plain(80)));
+    assert!(text.contains("    --confirm webapp/staging\n"), "{text}");
 }
 
 #[test]
@@ -224,9 +245,9 @@ fn hostile_text_stays_text() {
     named.desired = Some(json!({"na\u{1b}me": "x\u{7}"}));
     let mut scope = scope();
     scope.stack = "we\u{1b}b*_`<b>".into();
-    let plan = Plan { version: 1, scope, destroy: false, items: vec![hostile, named] };
+    let plan = Plan { version: 1, scope, destroy: false, hints: Vec::new(), items: vec![hostile, named] };
     let text = plan_text(&plan, &View { verbose: true, ..view(Look::plain(80)) });
-    let markdown = plan_markdown(&plan, &view(Look::plain(80)));
+    let markdown = plan_markdown(&plan, &view(Look::plain(80)), &[]);
     for out in [&text, &markdown] {
         assert!(out.chars().all(|c| c == '\n' || clean(&c.to_string()) == c.to_string()), "{out:?}");
     }
@@ -235,5 +256,26 @@ fn hostile_text_stays_text() {
 
 #[test]
 fn markdown() {
-    insta::assert_snapshot!(plan_markdown(&everything(), &view(Look::plain(80))));
+    let problem = Problem {
+        severity: "refused",
+        key: Some("rds.instance/main".into()),
+        message: "us-east-1 has no postgres 99".into(),
+        help: Some("take one of 16.8, 17.4".into()),
+    };
+    insta::assert_snapshot!(plan_markdown(&everything(), &view(Look::plain(80)), &[problem]));
+}
+
+#[test]
+fn markdown_fits_into_a_comment() {
+    let mut plan = everything();
+    let mut changed =
+        plan.items.iter().find(|item| item.key.to_string() == "elasticache.replication_group/sessions").unwrap().clone();
+    for n in 0..400 {
+        changed.key.name = format!("cache-{n}");
+        plan.items.push(changed.clone());
+    }
+    let text = plan_markdown(&plan, &view(Look::plain(80)), &[]);
+    assert!(text.chars().count() <= markdown::LARGEST, "{}", text.len());
+    // What is dangerous and what has to be agreed to stands before what is cut.
+    assert!(text.contains("--allow-replace rds.instance/main") && text.contains("too long for a comment"), "{text}");
 }

@@ -21,6 +21,9 @@ pub struct Place {
     pub timeout: Duration,
 }
 
+/// Among arguments: the flag that agrees to the end of the file's whole environment.
+pub const EVERYTHING: &str = "<--confirm>";
+
 /// How a run ended.
 #[derive(Clone, Debug)]
 pub struct Output {
@@ -125,9 +128,20 @@ impl Place {
             settled.now();
         }
         let mut command = Command::new(binary());
-        command.args(arguments);
+        command.args(self.spelled(arguments));
         self.prepare(&mut command);
         command
+    }
+
+    /// The arguments with [`EVERYTHING`] as somebody types it who means the file's own stack.
+    pub fn spelled(&self, arguments: &[&str]) -> Vec<String> {
+        let environment = arguments.windows(2).find(|two| two[0] == "--env").map_or("default", |two| two[1]);
+        let confirm = || {
+            let text = std::fs::read_to_string(self.path().join(arguments[1])).expect("the stack file");
+            let name = text.lines().find_map(|line| line.strip_prefix("stack: ")).expect("its name").trim();
+            format!("--confirm={name}/{environment}")
+        };
+        arguments.iter().map(|word| if *word == EVERYTHING { confirm() } else { (*word).to_owned() }).collect()
     }
 
     fn prepare(&self, command: &mut Command) {
