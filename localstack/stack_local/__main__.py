@@ -12,6 +12,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, required=True, help="the port that AWS will answer on")
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address (default 127.0.0.1)")
     parser.add_argument("--state-dir", required=True, type=pathlib.Path, help="everything written goes below this directory")
+    parser.add_argument("--functions", action="store_true", help="run Lambda functions, as processes of this machine with all that you may do")
     parser.add_argument("--time-scale", help="1 takes as long as AWS, 0.01 a hundredth, 0 (default) no time")
     arguments = parser.parse_args()
     # Only literal addresses: a name could resolve to anything.
@@ -82,6 +83,8 @@ def main() -> None:
     for name in ("LOCALSTACK_AUTH_TOKEN", "LOCALSTACK_API_KEY", "CONFIG_PROFILE", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
         os.environ.pop(name, None)
     os.environ.update(environment(arguments.host, arguments.port, state))
+    if arguments.functions:
+        os.environ["STACK_LOCAL_FUNCTIONS"] = "1"
     if arguments.time_scale is not None:
         os.environ["STACK_LOCAL_TIME_SCALE"] = arguments.time_scale
 

@@ -6,6 +6,7 @@ from localstack.http import Request, Response
 from localstack.runtime import hooks
 
 from stack_local.clock import clock, parse_scale
+from stack_local.loading import load_whole
 from stack_local.outcomes import outcomes
 from stack_local.pages import serve_pages
 from stack_local.quotas import quotas
@@ -48,4 +49,5 @@ def add_routes():
     ROUTER.add("/_stack/quotas", quotas_in_force, methods=["GET", "POST"])
     ROUTER.add("/_stack/outcomes", outcomes_to_come, methods=["GET", "POST"])
     serve_pages()
+    load_whole()
     refuse_what_aws_refuses()

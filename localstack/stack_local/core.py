@@ -4,6 +4,7 @@ A module lists operations in an `Operations`. What it does not list goes to the 
 (`moto_service`) or to LocalStack's own provider (`around`).
 """
 
+import contextlib
 import datetime
 import threading
 import uuid
@@ -17,7 +18,8 @@ from localstack.services.moto import _proxy_moto, call_moto_with_request
 from localstack.services.plugins import Service
 
 # Services look into each other (a subnet asks who has interfaces in it), so they share one lock. Nothing
-# under it waits for anything; Python would run these operations one after the other anyway.
+# under it waits for anything; Python would run these operations one after the other anyway. What LocalStack asks of itself
+# (whether the bucket of flow logs is there) it asks from under the lock in another thread: those calls go without.
 world = threading.RLock()
 
 
@@ -91,8 +93,9 @@ class Store:
 
 
 class Operations:
-    def __init__(self, api: str):
+    def __init__(self, api: str, locked: bool = True):
         self.api = api
+        self._locked = locked  # not where bodies are long and nothing of other services is looked at
         self._handlers: dict[str, Callable[[Call], dict | None]] = {}
         self._before_all: list[Callable[[Call], None]] = []
 
@@ -115,7 +118,7 @@ class Operations:
             return stock
 
         def run(context: RequestContext, request: dict):
-            with world:
+            with world if self._locked and not context.is_internal_call else contextlib.nullcontext():
                 call = Call(context, request or {}, stock)
                 for check in self._before_all:
                     check(call)

@@ -2,6 +2,8 @@
 
 import itertools
 
+from moto.ec2.models.security_groups import SecurityGroupRule
+
 from stack_local import interfaces
 from stack_local.clock import LISTED_AFTERWARDS, clock
 from stack_local.core import Call, Operations, Store, Tokens, fault, now, pairs
@@ -55,6 +57,34 @@ def _interfaces_in(call: Call, **where):
 
 
 # Security groups
+
+
+def _described(rule: SecurityGroupRule) -> str | None:
+    """moto knows the description of ranges only."""
+    return rule.ip_range.get("Description") or rule.source_group.get("Description") or getattr(rule, "of_prefix_list", None)
+
+
+def _same(rule: SecurityGroupRule, other: SecurityGroupRule) -> bool:
+    """As AWS sees it, whatever is said of them."""
+
+    def what(one: SecurityGroupRule) -> tuple:
+        ports = (one.from_port, one.to_port) if one.ip_protocol != "-1" else ()
+        peer = {name: value for name, value in one.source_group.items() if name != "Description"}
+        return one.ip_protocol, ports, one.cidr_ipv4, one.cidr_ipv6, peer, one.prefix_list_id
+
+    return what(rule) == what(other)
+
+
+def _make(rule: SecurityGroupRule, *arguments, **named) -> None:
+    _make_stock(rule, *arguments, **named)
+    prefix_list = named.get("prefix_list_id") or (arguments[7] if len(arguments) > 7 else None)
+    rule.of_prefix_list = (prefix_list or {}).get("Description")
+
+
+_make_stock = SecurityGroupRule.__init__
+SecurityGroupRule.__init__ = _make
+SecurityGroupRule.__eq__ = _same
+SecurityGroupRule.description = property(_described)
 
 
 @operations.on("DeleteSecurityGroup")
@@ -425,6 +455,20 @@ def create_vpc_endpoint(call: Call) -> dict:
             eni.requester_managed = True
             if groups:
                 eni._group_set = groups
+    return answer
+
+
+@operations.on("ModifyVpcEndpoint")
+def modify_vpc_endpoint(call: Call) -> dict:
+    """moto notes the tables and makes no routes in them, which it then does not find when the endpoint goes."""
+    ec2, endpoint = _ec2(call), _ec2(call).vpc_end_points.get(call["VpcEndpointId"])
+    before = set(endpoint.route_table_ids) if endpoint is not None else set()
+    answer = call.stock()
+    if endpoint is not None and endpoint.destination_prefix_list_id:
+        for table in set(endpoint.route_table_ids) - before:
+            ec2.create_route(table, None, gateway_id=endpoint.id, destination_prefix_list_id=endpoint.destination_prefix_list_id)
+        for table in before - set(endpoint.route_table_ids):
+            ec2.delete_route(table, endpoint.destination_prefix_list_id)
     return answer
 
 

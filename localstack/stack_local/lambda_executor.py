@@ -1,6 +1,7 @@
-"""Runs Python functions as processes of this machine, where LocalStack would want containers.
+"""Runs Python functions as processes of this machine, where LocalStack would want containers, when that was asked for.
 
-No runtime API, no layers, no other languages: enough to see a function invoked with its event.
+No runtime API, no layers, no other languages: enough to see a function invoked with its event. A function is code of whoever
+made it, run as whoever started the server, and any credentials make one: hence `--functions`, without which none runs.
 """
 
 import json
@@ -14,6 +15,7 @@ from localstack.services.lambda_.invocation.lambda_models import InvocationResul
 from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
 from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecutor
 
+FUNCTIONS = "STACK_LOCAL_FUNCTIONS"
 _CHILD = pathlib.Path(__file__).with_name("lambda_child.py")
 
 
@@ -40,6 +42,8 @@ class LocalRuntimeExecutor(RuntimeExecutor):
     def invoke(self, payload: dict[str, str]) -> InvocationResult:
         config = self.function_version.config
         request_id = payload.get("invoke-id") or str(uuid.uuid4())
+        if os.environ.get(FUNCTIONS) != "1":
+            return self._failed(request_id, "Runtime.Disabled", "no function runs here: start the local AWS with --functions to run them as processes of this machine", "")
         if not (config.runtime or "").startswith("python"):
             return self._failed(request_id, "Runtime.Unsupported", f"only Python runs here, not {config.runtime}", "")
         code = str(config.code.get_unzipped_code_location())

@@ -5,7 +5,7 @@ import re
 
 from moto.rds.models import MasterUserSecret, rds_backends
 
-from stack_local import interfaces, rds_snapshots, service_roles
+from stack_local import interfaces, rds_clusters, rds_snapshots, service_roles  # noqa: F401: clusters only have to be there
 from stack_local.clock import clock
 from stack_local.core import Call, fault
 from stack_local.outcomes import outcomes
@@ -259,6 +259,18 @@ def delete_db_instance(call: Call) -> dict:
     state.fates.pop(name, None)
     state.under_way[name] = ("deleting", clock.timer("rds.delete"))
     return {"DBInstance": {"DBInstanceIdentifier": name, "DBInstanceStatus": "deleting", "DBInstanceArn": database.arn, "Engine": database.engine, "DeletionProtection": False}}
+
+
+@operations.on("ModifyDBSubnetGroup")
+def modify_db_subnet_group(call: Call) -> dict:
+    name, groups = call["DBSubnetGroupName"], _rds(call.account, call.region).subnet_groups
+    group = groups.get(name)
+    if group is None:
+        raise fault("DBSubnetGroupNotFoundFault", f"DBSubnetGroup '{name}' not found.", 404)
+    try:
+        return call.stock()
+    finally:
+        groups[name] = group  # moto takes it away
 
 
 @operations.on("DeleteDBSubnetGroup")

@@ -90,9 +90,7 @@ class Server:
 @functools.cache
 def shared() -> Server:
     """The one server that all test files share: they keep to names and networks of their own."""
-    server = Server()
-
-
+    server = Server("--functions")
     atexit.register(server.stop)
     return server
 

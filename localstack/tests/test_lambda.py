@@ -1,6 +1,6 @@
 import json
 
-from tests.aws import Case, zipped
+from tests.aws import Case, Server, zipped
 
 CODE = """
 import os
@@ -26,3 +26,13 @@ class Functions(Case):
         failed = invoke({"fail": True})
         self.assertIn("FunctionError", failed)
         self.assertEqual(json.loads(failed["Payload"].read())["errorMessage"], "as asked")
+
+    def test_nothing_runs_unless_it_was_asked_for(self):
+        server = Server()
+        self.addCleanup(server.stop)
+        functions, role = server.client("lambda"), server.client("iam").create_role(RoleName="function", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
+        functions.create_function(FunctionName="quiet", Runtime="python3.12", Role=role, Handler="handler.run", Code={"ZipFile": zipped(handler=CODE)})
+        self.until(lambda: functions.get_function_configuration(FunctionName="quiet")["State"] == "Active", "active", 20)
+        answer = functions.invoke(FunctionName="quiet", Payload=b"{}")
+        self.assertIn("FunctionError", answer)
+        self.assertEqual(json.loads(answer["Payload"].read())["errorType"], "Runtime.Disabled")

@@ -24,3 +24,12 @@ class LogGroups(Case):
         self.logs.disassociate_kms_key(logGroupName="/stack/k/web")
         self.assertIsNone(key())
         self.refused("ResourceNotFoundException", self.logs.associate_kms_key, 400, logGroupName="/no/such", kmsKeyId=arn)
+
+    def test_tags_that_come_later(self):
+        self.logs.create_log_group(logGroupName="untagged")
+        arn = "arn:aws:logs:us-east-1:000000000000:log-group:untagged"
+        self.logs.tag_resource(resourceArn=arn, tags={"a": "b"})
+        self.assertEqual(self.logs.list_tags_for_resource(resourceArn=arn)["tags"], {"a": "b"})
+        self.logs.create_log_group(logGroupName="untagged-too")
+        self.logs.tag_log_group(logGroupName="untagged-too", tags={"c": "d"})
+        self.assertEqual(self.logs.list_tags_log_group(logGroupName="untagged-too")["tags"], {"c": "d"})

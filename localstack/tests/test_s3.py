@@ -1,3 +1,5 @@
+import json
+
 import boto3
 from botocore.config import Config
 from tests.aws import Case
@@ -18,3 +20,26 @@ class Buckets(Case):
         self.refused("BucketAlreadyExists", theirs.create_bucket, 409, Bucket="whose-bucket")
         mine.delete_bucket(Bucket="whose-bucket")
         self.refused("404", theirs.head_bucket, 404, Bucket="whose-bucket")
+
+    def test_a_bucket_is_its_owners(self):
+        mine, theirs = self.client("111122223333"), self.client("444455556666")
+        mine.create_bucket(Bucket="owned-bucket")
+        mine.put_object(Bucket="owned-bucket", Key="k", Body=b"mine", ExpectedBucketOwner="111122223333")
+        for call, more in (
+            (theirs.put_object, {"Key": "k", "Body": b"theirs"}),
+            (theirs.get_object, {"Key": "k"}),
+            (theirs.list_objects_v2, {}),
+            (theirs.get_bucket_tagging, {}),
+            (theirs.delete_bucket, {}),
+            (mine.put_object, {"Key": "k", "Body": b"x", "ExpectedBucketOwner": "444455556666"}),
+            (mine.list_object_versions, {"ExpectedBucketOwner": "444455556666"}),
+            (theirs.copy_object, {"Key": "k", "CopySource": "owned-bucket/k"}),
+        ):
+            self.refused("AccessDenied", call, 403, Bucket="owned-bucket", **more)
+        self.refused("403", theirs.head_object, 403, Bucket="owned-bucket", Key="k")
+        self.assertEqual(mine.get_object(Bucket="owned-bucket", Key="k")["Body"].read(), b"mine")
+        self.refused("NoSuchBucket", theirs.list_objects_v2, 404, Bucket="nobodys-bucket", ExpectedBucketOwner="444455556666")
+        policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::444455556666:root"}, "Action": "s3:*", "Resource": "*"}]}
+        mine.put_bucket_policy(Bucket="owned-bucket", Policy=json.dumps(policy))
+        theirs.put_object(Bucket="owned-bucket", Key="theirs", Body=b"x")
+        self.refused("AccessDenied", theirs.put_object, 403, Bucket="owned-bucket", Key="k", Body=b"x", ExpectedBucketOwner="444455556666")

@@ -31,6 +31,9 @@ struct Start {
     /// How long AWS takes: 1 as long as the real one, 0.01 a hundredth, 0 no time at all
     #[arg(long, value_name = "FACTOR")]
     time_scale: Option<f64>,
+    /// Run Lambda functions, as processes of this machine that may do all that you may
+    #[arg(long)]
+    functions: bool,
     /// The Python to use, 3.11 or newer
     #[arg(long, value_name = "FILE", env = "STACK_PYTHON")]
     python: Option<std::path::PathBuf>,
@@ -114,7 +117,13 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
 }
 
 fn options(start: &Start, places: Places) -> Options {
-    Options { port: start.place.port, time_scale: start.time_scale, python: start.python.clone(), places }
+    Options {
+        port: start.place.port,
+        time_scale: start.time_scale,
+        functions: start.functions,
+        python: start.python.clone(),
+        places,
+    }
 }
 
 fn shown(server: &Server, json: bool, text: &str) -> Result {

@@ -112,8 +112,8 @@ impl Session {
         if way.local {
             let say = super::steps(Look::stderr(color));
             let places = local::Places::of_user()?;
-            let server =
-                local::start(&local::Options { port: way.local_port, time_scale: None, python: None, places }, &say).await?;
+            let start = local::Options { port: way.local_port, time_scale: None, functions: false, python: None, places };
+            let server = local::start(&start, &say).await?;
             options.endpoint_url = Some(server.url.clone());
             options.credentials = Some(("test".into(), "test".into()));
         }

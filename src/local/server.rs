@@ -27,6 +27,8 @@ pub struct Options {
     pub port: u16,
     /// How long AWS takes: 1 as long as the real one, 0.01 a hundredth, 0 no time at all, which is what `None` means.
     pub time_scale: Option<f64>,
+    /// Whether Lambda functions run, as processes of this machine.
+    pub functions: bool,
     /// The Python to use instead of looking for one.
     pub python: Option<PathBuf>,
     /// Where things are kept.
@@ -50,6 +52,9 @@ pub struct Server {
     pub python: PathBuf,
     /// How long AWS takes, as it was asked for at the start.
     pub time_scale: Option<f64>,
+    /// Whether Lambda functions run in it.
+    #[serde(default)]
+    pub functions: bool,
     /// What it writes goes here; it is emptied by a start.
     pub state_dir: PathBuf,
     /// What it said.
@@ -129,8 +134,9 @@ pub async fn reset(options: &Options, say: &dyn Fn(&str)) -> Result<Server> {
     let place = Place::of(&options.places, options.port);
     let _lock = lock(&place.folder, say).await?;
     let before = stop_locked(&place).await?;
-    let time_scale = options.time_scale.or(before.and_then(|server| server.time_scale));
-    start_locked(&place, &Options { time_scale, ..options.clone() }, say).await
+    let time_scale = options.time_scale.or(before.as_ref().and_then(|server| server.time_scale));
+    let functions = options.functions || before.is_some_and(|server| server.functions);
+    start_locked(&place, &Options { time_scale, functions, ..options.clone() }, say).await
 }
 
 /// What is on this port.
@@ -182,6 +188,10 @@ async fn start_locked(place: &Place, options: &Options, say: &dyn Fn(&str)) -> R
     if let Some(server) = place.ours().await {
         // One that was just started by a `stack` that was then killed may still be on its way.
         wait(place, &server, None).await?;
+        if options.functions && !server.functions {
+            return Err(LocalError::new(format!("the local AWS on port {} runs already, and runs no functions", place.port))
+                .hint(format!("`stack local reset --functions --port {}` starts it anew, empty", place.port)));
+        }
         if let Some(scale) = options.time_scale {
             time_scale(place.port, scale).await?;
         }
@@ -204,6 +214,9 @@ async fn start_locked(place: &Place, options: &Options, say: &dyn Fn(&str)) -> R
     if let Some(scale) = options.time_scale {
         command.args(["--time-scale", &scale.to_string()]);
     }
+    if options.functions {
+        command.arg("--functions");
+    }
     for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"] {
         command.env_remove(name);
     }
@@ -219,6 +232,7 @@ async fn start_locked(place: &Place, options: &Options, say: &dyn Fn(&str)) -> R
         version: environment.localstack,
         python: environment.python,
         time_scale: options.time_scale,
+        functions: options.functions,
         state_dir: place.state.clone(),
         log: place.log.clone(),
         reused: false,
@@ -383,6 +397,7 @@ mod tests {
             version: String::new(),
             python: PathBuf::new(),
             time_scale: None,
+            functions: false,
             state_dir: place.state.clone(),
             log: place.log.clone(),
             reused: false,
@@ -434,7 +449,7 @@ mod tests {
         let (_folder, places) = places();
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = socket.local_addr().unwrap().port();
-        let error = start(&Options { port, time_scale: None, python: None, places: places.clone() }, &|_| {}).await.unwrap_err();
+        let error = start(&Options { port, time_scale: None, functions: false, python: None, places: places.clone() }, &|_| {}).await.unwrap_err();
         assert!(error.message.starts_with(&format!("port {port} is taken by process {}", std::process::id())), "{error}");
         let status = status(&places, port).await;
         assert!(!status.running && status.taken_by.is_some());

@@ -78,7 +78,7 @@ impl LocalAws {
         let (server, python) = block_on(async || {
             let say = |line: &str| eprintln!("local AWS: {line}");
             let python = local::install(&places, None, &say).await?;
-            let options = Options { port: 0, time_scale: None, python: None, places };
+            let options = Options { port: 0, time_scale: None, functions: true, python: None, places };
             local::start(&options, &say).await.map(|server| (server, python))
         })
         .unwrap_or_else(|error| panic!("no local AWS: {error}\n{}\n{}", error.details.join("\n"), error.hints.join("\n")));
@@ -169,7 +169,7 @@ fn accounts_do_not_see_each_other() {
 fn a_server_is_started_found_emptied_and_stopped() {
     let folder = tempfile::tempdir().unwrap();
     let places = Places { installed: Places::of_user().unwrap().installed, servers: folder.path().to_owned() };
-    let options = Options { port: 0, time_scale: None, python: None, places: places.clone() };
+    let options = Options { port: 0, time_scale: None, functions: false, python: None, places: places.clone() };
     block_on(async || {
         let begun = std::time::Instant::now();
         let say = |line: &str| eprintln!("{:.1} s: {line}", begun.elapsed().as_secs_f64());

@@ -1,0 +1,23 @@
+"""Services are loaded when they are first asked for, and answer once they are loaded.
+
+LocalStack calls a service loaded before its operations are known, so that whoever asks at that moment is told that there is no
+such operation.
+"""
+
+from localstack.aws.handlers.service_plugin import ServiceLoader
+
+_stock = ServiceLoader.require_service
+_whole: set[str] = set()
+
+
+def _require_service(self, chain, context, response) -> None:
+    name = context.service.service_name if context.service else None
+    if name is None or name in _whole:
+        return
+    with self.service_locks[name]:
+        _stock(self, chain, context, response)
+        _whole.add(name)
+
+
+def load_whole() -> None:
+    ServiceLoader.require_service = _require_service
