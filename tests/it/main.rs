@@ -24,6 +24,7 @@ mod kills;
 mod leases;
 mod lifecycle;
 mod local;
+mod models;
 mod pages;
 mod plugin;
 mod preflight;

@@ -8,6 +8,7 @@ pub mod client;
 pub mod faults;
 mod http;
 pub mod proxy;
+pub mod record;
 pub mod run;
 
 /// Runs async code from anywhere, a test inside a runtime included.

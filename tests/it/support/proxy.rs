@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::faults::{Rough, not_found};
 use super::http::{Head, forward};
+use super::record::Recorder;
 
 /// One request that was made of AWS.
 #[derive(Clone, Debug, PartialEq)]
@@ -99,6 +100,8 @@ struct Shared {
     born: Mutex<HashMap<String, Instant>>,
     /// The suite's own faults, which meet what the hook lets pass.
     rough: Option<Rough>,
+    /// Where every request is written down, when that is asked for.
+    recorder: Option<Recorder>,
     /// How many calls came in all.
     came: AtomicUsize,
     /// Whether lists come one item a page, and how many pages with more behind them each operation had.
@@ -130,15 +133,20 @@ impl Settled {
 impl Proxy {
     /// Starts one in front of `http://127.0.0.1:port`.
     pub fn start(upstream: &str) -> Proxy {
-        Proxy::with(upstream, None, false)
+        Proxy::with(upstream, None, false, Recorder::of_suite())
+    }
+
+    /// The same, with a recording of its own in this folder.
+    pub fn recording(upstream: &str, folder: &std::path::Path) -> Proxy {
+        Proxy::with(upstream, None, false, Some(Recorder::below(folder)))
     }
 
     /// The same for the calls of `stack`: with the suite's faults and pages, when those are asked for.
     pub fn for_stack(upstream: &str) -> Proxy {
-        Proxy::with(upstream, Rough::of_suite(), std::env::var_os("STACK_SUITE_PAGES").is_some())
+        Proxy::with(upstream, Rough::of_suite(), std::env::var_os("STACK_SUITE_PAGES").is_some(), Recorder::of_suite())
     }
 
-    fn with(upstream: &str, rough: Option<Rough>, pages_of_one: bool) -> Proxy {
+    fn with(upstream: &str, rough: Option<Rough>, pages_of_one: bool, recorder: Option<Recorder>) -> Proxy {
         let port =
             upstream.trim_end_matches('/').rsplit(':').next().and_then(|port| port.parse().ok()).expect("a URL with a port");
         let shared = Arc::new(Shared {
@@ -149,6 +157,7 @@ impl Proxy {
             answers: Mutex::default(),
             born: Mutex::default(),
             rough,
+            recorder,
             came: AtomicUsize::default(),
             pages_of_one: pages_of_one.into(),
             paged: Mutex::default(),
@@ -329,6 +338,10 @@ async fn client(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
             }
         };
         let said = answer.as_ref().map(|(head, _)| head.status());
+        if let Some(recorder) = &shared.recorder {
+            let by_aws = !matches!(fault, Fault::Answer(..));
+            recorder.write(&head, &body, answer.as_ref().map(|(head, body)| (head, body.as_slice())), by_aws);
+        }
         let answer = answer.filter(|_| fault != Fault::DropAfter);
         // Of a call that is to count as if nothing had happened, what AWS said counts too.
         call.status = if call.met == Some(Met::Done) { said } else { answer.as_ref().map(|(head, _)| head.status()) };
