@@ -449,7 +449,9 @@ mod tests {
         let (_folder, places) = places();
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = socket.local_addr().unwrap().port();
-        let error = start(&Options { port, time_scale: None, functions: false, python: None, places: places.clone() }, &|_| {}).await.unwrap_err();
+        let error = start(&Options { port, time_scale: None, functions: false, python: None, places: places.clone() }, &|_| {})
+            .await
+            .unwrap_err();
         assert!(error.message.starts_with(&format!("port {port} is taken by process {}", std::process::id())), "{error}");
         let status = status(&places, port).await;
         assert!(!status.running && status.taken_by.is_some());
