@@ -20,6 +20,7 @@ mod existing;
 mod failing;
 mod faults;
 mod hostile;
+mod hosts;
 mod kills;
 mod leases;
 mod lifecycle;

@@ -43,7 +43,7 @@ const EDITS: &[(&str, &[(&str, &str)])] = &[
 
 /// Holds the recordings in `folder`, and prints what was seen.
 #[track_caller]
-fn hold(folder: &Path) {
+pub fn hold(folder: &Path) {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/models.py");
     let mut command = LocalAws::shared().python.command().into_std();
     let output = command.arg("-B").arg(script).arg(folder).arg("--control").output().unwrap();

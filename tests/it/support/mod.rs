@@ -6,6 +6,7 @@
 pub mod aws;
 pub mod client;
 pub mod faults;
+pub mod helper;
 mod http;
 pub mod proxy;
 pub mod record;
