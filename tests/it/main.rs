@@ -16,6 +16,7 @@ mod cli;
 mod consent;
 mod databases;
 mod drift;
+mod edits;
 mod encryption;
 mod existing;
 mod failing;
