@@ -327,8 +327,8 @@ fn index(value: &Value, by: &str) -> Map<String, Value> {
         .collect()
 }
 
-/// A policy document in one of the many forms that mean the same: IAM answers single values as text or as lists, in
-/// any order, and an account's root by its number.
+/// A policy document in one of the many forms that mean the same: the cloud answers single values as text or as lists, in any
+/// order, numbers and booleans as text, everybody as `*` or as `{"AWS": "*"}`, and an account's root by its number.
 fn canonical_policy(value: &Value) -> Value {
     let parsed;
     let value = match value {
@@ -351,10 +351,34 @@ fn canonical_policy(value: &Value) -> Value {
     serde_json::to_value(out).unwrap_or(Value::Null)
 }
 
+/// The value with every text as `spelled` writes it; a number or a boolean is the text that it stands for.
+fn texts(value: &Value, spelled: fn(&str) -> String) -> Value {
+    match value {
+        Value::String(text) => Value::String(spelled(text)),
+        Value::Bool(_) | Value::Number(_) => Value::String(spelled(&value.to_string())),
+        Value::Array(items) => items.iter().map(|item| texts(item, spelled)).collect(),
+        Value::Object(map) => map.iter().map(|(key, item)| (key.clone(), texts(item, spelled))).collect(),
+        Value::Null => Value::Null,
+    }
+}
+
+/// An account's root by its number alone: `arn:aws:iam::123456789012:root` is `123456789012`.
+fn principal(text: &str) -> String {
+    let root =
+        text.strip_prefix("arn:").and_then(|rest| rest.split_once(":iam::")).and_then(|(_, rest)| rest.strip_suffix(":root"));
+    root.unwrap_or(text).to_owned()
+}
+
 fn canonical_statement(statement: &Value) -> Value {
     fn listed(value: &Value) -> Value {
         match value {
-            Value::Array(_) => sorted(value),
+            Value::Array(_) => {
+                let mut once = sorted(value);
+                if let Value::Array(items) = &mut once {
+                    items.dedup();
+                }
+                once
+            }
             Value::Object(map) => {
                 let map: BTreeMap<_, _> = map.iter().map(|(k, v)| (k.clone(), listed(v))).collect();
                 serde_json::to_value(map).unwrap_or(Value::Null)
@@ -365,9 +389,18 @@ fn canonical_statement(statement: &Value) -> Value {
     let Value::Object(map) = statement else { return statement.clone() };
     let map: BTreeMap<_, _> = map
         .iter()
-        .map(|(key, value)| match key.as_str() {
-            "Effect" | "Sid" => (key.clone(), value.clone()),
-            _ => (key.clone(), listed(value)),
+        // An empty name is none.
+        .filter(|(key, value)| key.as_str() != "Sid" || value.as_str() != Some(""))
+        .map(|(key, value)| {
+            let value = match key.as_str() {
+                "Effect" | "Sid" => value.clone(),
+                "Principal" | "NotPrincipal" if value.as_str() == Some("*") => listed(&serde_json::json!({"AWS": "*"})),
+                "Principal" | "NotPrincipal" => listed(&texts(value, principal)),
+                "Action" | "NotAction" => listed(&texts(value, |action| action.to_lowercase())),
+                "Condition" => listed(&texts(value, |text| text.to_owned())),
+                _ => listed(value),
+            };
+            (key.clone(), value)
         })
         .collect();
     serde_json::to_value(map).unwrap_or(Value::Null)
@@ -428,6 +461,38 @@ mod tests {
         let other =
             json!({"policy": {"Statement": {"Resource": "*", "Action": ["a"], "Effect": "Allow"}, "Version": "2012-10-17"}});
         assert_eq!(paths(ours, other), ["policy"]);
+    }
+
+    #[test]
+    fn policies_have_many_spellings() {
+        let with = |key: &str, value: Value| json!({"policy": {"Statement": {"Effect": "Allow", key: value}}});
+        let root = "arn:aws:iam::123456789012:root";
+        for (key, one, other) in [
+            ("Principal", json!("*"), json!({"AWS": "*"})),
+            ("Principal", json!({"AWS": "123456789012"}), json!({"AWS": [root]})),
+            ("Principal", json!({"AWS": ["123456789012", root]}), json!({"AWS": root})),
+            ("NotPrincipal", json!({"AWS": root}), json!({"AWS": "123456789012"})),
+            ("Action", json!("S3:getobject"), json!(["s3:GetObject"])),
+            ("NotAction", json!(["a:B", "a:B", "a:C"]), json!(["a:c", "a:b"])),
+            ("Resource", json!("*"), json!(["*", "*"])),
+            ("Condition", json!({"Bool": {"aws:SecureTransport": false}}), json!({"Bool": {"aws:SecureTransport": "false"}})),
+            ("Condition", json!({"NumericLessThan": {"s3:max-keys": 10}}), json!({"NumericLessThan": {"s3:max-keys": ["10"]}})),
+            ("Sid", json!(""), Value::Null),
+        ] {
+            let mut theirs = with(key, other.clone());
+            if other.is_null() {
+                theirs["policy"]["Statement"].as_object_mut().unwrap().remove(key);
+            }
+            assert!(paths(with(key, one.clone()), theirs).is_empty(), "{key}: {one} and {other}");
+        }
+        for (key, one, other) in [
+            ("Principal", json!({"AWS": "123456789012"}), json!({"AWS": "arn:aws:iam::123456789012:role/root"})),
+            ("Principal", json!({"Service": "*"}), json!("*")),
+            ("Resource", json!("arn:aws:s3:::A"), json!("arn:aws:s3:::a")),
+            ("Condition", json!({"Bool": {"x": true}}), json!({"Bool": {"x": "false"}})),
+        ] {
+            assert_eq!(paths(with(key, one.clone()), with(key, other.clone())), ["policy"], "{key}: {one} and {other}");
+        }
     }
 
     #[test]
