@@ -1,61 +1,35 @@
 //! Secrets that somebody wrote into the file. It is no place for them: whoever reads it, a plan, the history or the console
 //! would know them. They are refused, and not shown in the refusal.
 //!
-//! Found by what they are called, where containers get their variables, and by what they look like, everywhere.
+//! Found by what they are called and how random they are, where containers get their variables and their command, and by what
+//! they look like, everywhere. What is called like a secret is never shown, even where its value is accepted.
+
+mod words;
 
 use std::collections::HashSet;
 use std::ops::Range;
 
 use super::diagnostic::{Diagnostic, MOST};
 use super::yaml::{Node, NodeValue};
-
-/// Words in the names of secrets.
-const WORDS: &[&str] = &["PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "TOKEN", "CREDENTIAL", "CREDENTIALS", "APIKEY"];
-/// What makes a secret of a `KEY`.
-const KEYS: &[&str] = &["API", "PRIVATE", "ACCESS", "SECRET", "SIGNING", "ENCRYPTION"];
-/// A name that ends so is about a secret and does not hold it.
-const ABOUT: &[&str] = &[
-    "TTL",
-    "NAME",
-    "FILE",
-    "PATH",
-    "URL",
-    "URI",
-    "HEADER",
-    "ARN",
-    "ID",
-    "LENGTH",
-    "MIN",
-    "MAX",
-    "EXPIRY",
-    "TIMEOUT",
-    "TYPE",
-    "ALGORITHM",
-    "ENABLED",
-    "REGION",
-    "HOST",
-    "PORT",
-    "PREFIX",
-    "ISSUER",
-    "AUDIENCE",
-    "FIELD",
-    "COOKIE",
-    "POLICY",
-    "DAYS",
-    "HOURS",
-    "MINUTES",
-    "SECONDS",
-];
-/// What the tokens of well-known services begin with.
-const TOKENS: &[&str] = &["ghp_", "gho_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "sk_live_", "rk_live_", "SG."];
-/// A shorter text is no secret worth the name.
-const SHORTEST: usize = 8;
+use words::{Called, is_called_one, is_one};
 
 /// The problems, and the places that must not be shown.
 pub(super) fn find(file: &Node) -> (Vec<Diagnostic>, Vec<Range<usize>>) {
     let mut found = Found::default();
-    found.walk(file, None, false);
+    found.walk(file, None, Where::Elsewhere);
     (found.problems, found.places)
+}
+
+/// What a text is for.
+#[derive(Clone, Copy, PartialEq)]
+enum Where {
+    /// One of a container's variables.
+    Variable,
+    /// The ARN of a secret; or the secret, by mistake.
+    Secret,
+    /// A part of a command.
+    Command,
+    Elsewhere,
 }
 
 /// The same places in a text that is no YAML, line by line: too many rather than too few.
@@ -65,8 +39,7 @@ pub(super) fn places_in(text: &str) -> Vec<Range<usize>> {
     for line in text.split_inclusive('\n') {
         if let Some((name, value)) = line.split_once([':', '=']) {
             let name = name.trim().trim_matches(['"', '\'', '-', '{', ',', ' ']);
-            let inner = value.trim().trim_matches(['"', '\'']);
-            if is_called_one(name, inner) || is_one(line) {
+            if Called::of(name) != Called::Otherwise && !value.trim().is_empty() || is_one(line.trim()) {
                 let from = at + line.len() - value.len();
                 places.push(from..from + value.trim_end().len());
             }
@@ -104,108 +77,89 @@ struct Found {
 }
 
 impl Found {
-    /// `name`: the key that it stands at. `variables`: it is one of a container's.
-    fn walk(&mut self, node: &Node, name: Option<&str>, variables: bool) {
+    /// `name`: the key that it stands at.
+    fn walk(&mut self, node: &Node, name: Option<&str>, place: Where) {
         match &node.value {
             NodeValue::Map(entries) => {
+                let place = match name {
+                    Some("environment") => Where::Variable,
+                    Some("secrets") => Where::Secret,
+                    _ => Where::Elsewhere,
+                };
                 for (key, value) in entries {
-                    self.walk(value, Some(&key.text), name == Some("environment"));
+                    self.walk(value, Some(&key.text), place);
                 }
             }
             NodeValue::List(list) => {
+                let place = if matches!(name, Some("command" | "entrypoint")) { Where::Command } else { Where::Elsewhere };
+                let mut before = None;
                 for item in list {
-                    self.walk(item, name, false);
+                    // `--password` and then the password.
+                    match (&item.value, before) {
+                        (NodeValue::Text(text), Some(option)) if place == Where::Command && is_called_one(option, text) => {
+                            self.problem(item, option);
+                        }
+                        _ => self.walk(item, name, place),
+                    }
+                    before = match &item.value {
+                        NodeValue::Text(text) => text.strip_prefix("--").filter(|option| !option.contains('=')),
+                        _ => None,
+                    };
                 }
             }
-            NodeValue::Text(text) if is_one(text) || variables && name.is_some_and(|name| is_called_one(name, text)) => {
-                // What an alias brings a second time is one problem.
-                if !self.known.insert(node.span.clone()) {
-                    return;
-                }
-                self.places.push(node.span.clone());
-                if self.problems.len() >= MOST {
-                    return;
-                }
-                let name = name.unwrap_or("this");
-                self.problems.push(
-                    Diagnostic::error("plain-secret", format!("`{name}` looks like a secret, which whoever reads this file or a plan would know"))
-                        .label(node.span.clone(), "not shown")
-                        .help(format!("keep it in Secrets Manager or Parameter Store and name it: `secrets: {{ {name}: arn:aws:secretsmanager:… }}`")),
-                );
+            NodeValue::Text(text) => self.text(node, text, name.unwrap_or("this"), place),
+            // `DB_PASSWORD: 12345678`
+            NodeValue::Number(number) if place == Where::Variable => {
+                self.text(node, &number.to_string(), name.unwrap_or("this"), place);
             }
             _ => {}
         }
     }
-}
 
-/// Whether a variable of this name and value holds a secret.
-fn is_called_one(name: &str, value: &str) -> bool {
-    let upper = name.to_ascii_uppercase();
-    let words: Vec<&str> = upper.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    let named =
-        words.iter().any(|word| WORDS.contains(word)) || words.windows(2).any(|pair| KEYS.contains(&pair[0]) && pair[1] == "KEY");
-    let about = words.last().is_some_and(|word| ABOUT.contains(word));
-    let harmless = value.starts_with("arn:")
-        || value.starts_with('/')
-        || value.starts_with("http://")
-        || value.starts_with("https://")
-        || value.starts_with("${")
-        || value.chars().all(|c| c.is_ascii_digit());
-    named && !about && !harmless && value.chars().count() >= SHORTEST
-}
+    fn text(&mut self, node: &Node, text: &str, name: &str, place: Where) {
+        let called = place == Where::Variable && is_called_one(name, text);
+        let bare = place == Where::Variable && words::is_bare_key(text);
+        let assigned = matches!(place, Where::Variable | Where::Command) && words::has_assignment(text);
+        if called || bare || assigned || is_one(text) {
+            return self.problem(node, name);
+        }
+        let hidden = match place {
+            Where::Variable => Called::of(name) != Called::Otherwise,
+            // What is no ARN here is a secret by mistake.
+            Where::Secret => !text.starts_with("arn:") && !text.starts_with("${"),
+            Where::Command | Where::Elsewhere => false,
+        };
+        if hidden && !text.is_empty() {
+            self.places.push(node.span.clone());
+        }
+    }
 
-/// Whether a text is a secret by its looks.
-fn is_one(text: &str) -> bool {
-    let key = text.contains("-----BEGIN") && text.contains("PRIVATE KEY");
-    let token = TOKENS.iter().any(|begin| text.strip_prefix(begin).is_some_and(|rest| rest.len() >= 16));
-    key || token || has_access_key(text) || has_password(text)
-}
-
-/// An access key's id: `AKIA` or `ASIA` and sixteen more.
-fn has_access_key(text: &str) -> bool {
-    text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
-        word.len() == 20
-            && (word.starts_with("AKIA") || word.starts_with("ASIA"))
-            && word.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
-    })
-}
-
-/// An address with a password: `postgres://anna:secret@host`.
-fn has_password(text: &str) -> bool {
-    text.match_indices("://").any(|(at, found)| {
-        let rest = &text[at + found.len()..];
-        let authority = rest.split(['/', '?', '#', ' ']).next().unwrap_or_default();
-        let login = authority.rsplit_once('@').map(|(login, _)| login);
-        login
-            .and_then(|login| login.split_once(':'))
-            .is_some_and(|(_, password)| !password.is_empty() && !password.starts_with('$'))
-    })
+    fn problem(&mut self, node: &Node, name: &str) {
+        // What an alias brings a second time is one problem.
+        if !self.known.insert(node.span.clone()) {
+            return;
+        }
+        self.places.push(node.span.clone());
+        if self.problems.len() >= MOST {
+            return;
+        }
+        let name = super::diagnostic::short(name);
+        self.problems.push(
+            Diagnostic::error(
+                "plain-secret",
+                format!("`{name}` looks like a secret, which whoever reads this file or a plan would know"),
+            )
+            .label(node.span.clone(), "not shown")
+            .help(format!(
+                "keep it in Secrets Manager or Parameter Store and name it: `secrets: {{ {name}: arn:aws:secretsmanager:… }}`"
+            )),
+        );
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn secrets_are_known_by_name_and_by_looks() {
-        for (name, value) in
-            [("DB_PASSWORD", "correct horse"), ("apiKey", "-"), ("API_KEY", "0123456789abcdef"), ("authToken", "-")]
-        {
-            assert_eq!(is_called_one(name, value), value.len() >= SHORTEST, "{name}");
-        }
-        for (name, value) in [
-            ("TOKEN_TTL", "86400000"),
-            ("SECRET_NAME", "prod/database"),
-            ("PASSWORD_FILE", "run/secrets/db"),
-            ("MONKEY", "0123456789"),
-            ("KEYBOARD", "0123456789"),
-            ("DB_PASSWORD", "arn:aws:secretsmanager:us-east-1:1:secret:x"),
-        ] {
-            assert!(!is_called_one(name, value), "{name}");
-        }
-        assert!(is_one("postgres://anna:secret@db/shop") && is_one("x AKIAIOSFODNN7EXAMPLE"));
-        assert!(!is_one("https://anna@example.com:8080/a:b@c") && !is_one("postgres://db:5432/shop") && !is_one("AKIAshort"));
-    }
 
     #[test]
     fn what_is_hidden_is_as_long_as_before() {
@@ -216,5 +170,30 @@ mod tests {
         assert_eq!(hide("abcdefgh", &[5..6, 1..4, 2..3]), "a***e*gh");
         let found = places_in("x: [\nDB_PASSWORD: hunter2hunter2\nb: c");
         assert_eq!((found.len(), found.first()), (1, Some(&(17..32))));
+    }
+
+    /// What the report of a file with this service says, where the file is wrong elsewhere too.
+    fn said(service: &str) -> String {
+        let text = format!("stack: a\nregion: us-east-1\nservices:\n  web: {{image: i, cpu: 300, {service}}}\n");
+        crate::config::tests::refused(&text, None)
+    }
+
+    #[test]
+    fn neither_what_is_refused_nor_what_is_accepted_is_shown_with_another_problem() {
+        for (service, value, refused) in [
+            ("environment: {DB_PASSWORD: hunter2}", "hunter2", true),
+            ("environment: {X: sk_test_4eC39HqLyjWDarjtT1zdp7dc}", "4eC39Hq", true),
+            ("environment: {DB_PASSWORD: 12345678}", "12345678", true),
+            ("command: [serve, --password=hunter2]", "hunter2", true),
+            ("command: [serve, --db-password, hunter2]", "hunter2", true),
+            ("secrets: {API: hunter2}", "hunter2", false),
+            ("environment: {STRIPE_KEY: abc}", "abc", false),
+            ("environment: {TOKEN_TTL: '3600'}", "none of it", false),
+        ] {
+            let said = said(service);
+            assert!(said.contains("not-a-choice") && !said.contains(value), "{service}: {said}");
+            assert_eq!(said.contains("plain-secret"), refused, "{service}: {said}");
+        }
+        assert!(said("environment: {LOG_LEVEL: debug}").contains("debug"), "what is innocent is shown");
     }
 }
