@@ -24,6 +24,7 @@ pub mod pace;
 pub mod preflight;
 pub mod rds;
 pub mod s3;
+pub mod spelling;
 pub mod store;
 pub mod tags;
 
@@ -71,6 +72,11 @@ fn begun<T>(answer: engine::Result<T>) -> engine::Result<()> {
 /// The identifiers that resolved references stand for.
 fn ids<R: engine::Resource>(references: &[engine::Ref<R>]) -> engine::Result<Vec<String>> {
     references.iter().map(|reference| reference.id().map(str::to_owned)).collect()
+}
+
+/// The same; nothing when there are none, so that AWS gives what it gives.
+fn some_ids<R: engine::Resource>(references: &[engine::Ref<R>]) -> engine::Result<Option<Vec<String>>> {
+    Ok(Some(ids(references)?).filter(|ids| !ids.is_empty()))
 }
 
 /// Every kind that there is.

@@ -8,8 +8,11 @@ mod cdn;
 mod certificates;
 mod databases;
 mod keys;
+mod limits;
 mod load_balancer;
+mod names;
 mod network;
+mod references;
 mod resources;
 mod services;
 mod uses;
@@ -126,6 +129,10 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     cdn::expand(&mut graph, stack, balancer.as_ref(), &certificates, &keys, facts)?;
     access::expand(&mut graph, stack, facts)?;
     resources::expand(&mut graph, stack, registry, &mut problems)?;
+    references::settle(&mut graph, registry, &mut problems);
+    limits::complete(&mut graph, facts.scope, &mut problems);
+    names::check(&graph, facts.scope, &mut problems);
+    limits::check(&graph, facts.scope, &mut problems);
     if problems.is_empty() {
         for (node, missing) in graph.dangling() {
             problems.push(Problem {

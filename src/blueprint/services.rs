@@ -163,6 +163,11 @@ fn trust(facts: &Facts<'_>) -> Value {
     })
 }
 
+/// `$${…}` in the file is `${…}` in the container: a text, and no reference.
+fn unescaped(environment: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    environment.iter().map(|(name, value)| (name.clone(), value.replace("$${", "${"))).collect()
+}
+
 fn merged(first: &BTreeMap<String, String>, second: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     first.iter().chain(second).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
@@ -308,7 +313,7 @@ fn one(
         command: section.command.clone().unwrap_or_default(),
         entrypoint: section.entrypoint.clone().unwrap_or_default(),
         ports: section.port.iter().map(|p| i32::from(*p)).collect(),
-        environment: merged(&section.environment, &used.environment),
+        environment: merged(&unescaped(&section.environment), &used.environment),
         secrets: merged(&section.secrets, &used.secrets),
         log_group: Some(logs),
         log_prefix: Some(name.to_owned()),

@@ -16,7 +16,7 @@ pub struct Arguments {
     #[arg(long)]
     name: Option<String>,
     /// The region that it lives in
-    #[arg(long, default_value = "us-east-1")]
+    #[arg(long, default_value = "us-east-1", value_parser = crate::config::region)]
     region: String,
     /// Write over a file that is there
     #[arg(long)]

@@ -181,7 +181,7 @@ struct Aws {
     #[arg(long, value_name = "NAME", help_heading = "AWS")]
     profile: Option<String>,
     /// Use this region instead of the file's
-    #[arg(long, value_name = "REGION", help_heading = "AWS")]
+    #[arg(long, value_name = "REGION", help_heading = "AWS", value_parser = crate::config::region)]
     region: Option<String>,
     /// Send every request to this address
     #[arg(long, value_name = "URL", help_heading = "AWS")]

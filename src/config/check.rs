@@ -115,7 +115,8 @@ impl<'a> Checker<'a> {
                                 "out-of-range",
                                 format!("{} must be {word} {limit}, but is {number}", place.named()),
                             )
-                            .label(node.span.clone(), format!("{word} {limit}")),
+                            .label(node.span.clone(), format!("{word} {limit}"))
+                            .help(format!("the nearest is `{limit}`")),
                         );
                     }
                 }
@@ -147,6 +148,18 @@ impl<'a> Checker<'a> {
 
     fn map(&mut self, node: &Node, entries: &[(MapKey, Node)], schema: &'a Value, place: &Place<'_>) {
         let known = schema["properties"].as_object();
+        // Any other file has the same to say of each of its lines.
+        if let (true, Some(known)) = (place.path.is_empty() && entries.len() > 2, known)
+            && !entries.iter().any(|(key, _)| known.contains_key(&key.text))
+            && !entries.iter().any(|(key, _)| suggest::nearest(&key.text, known.keys().map(String::as_str)).is_some())
+        {
+            let keys = entries.iter().take(3).map(|(key, _)| format!("`{}`", short(&key.text))).collect::<Vec<_>>().join(", ");
+            let message = format!("this is no stack file: it has {keys}, and none of the keys of one");
+            let diagnostic =
+                Diagnostic::error("not-a-stack-file", message).label(entries[0].0.span.clone(), "expected `stack: NAME`");
+            self.found.push(diagnostic.help("`stack init` writes a file to start from"));
+            return;
+        }
         let other = schema
             .get("additionalProperties")
             .or_else(|| schema["patternProperties"].as_object().and_then(|p| p.values().next()));
@@ -201,7 +214,8 @@ impl<'a> Checker<'a> {
             "stack" | "environments" if overlay => {
                 Some(format!("`{}` is the same in every environment; it stands at the top of the file", key.text))
             }
-            text => suggest::help(text, known.iter().copied(), if kinds { "the kinds are" } else { "the keys here are" }),
+            text if kinds => kinds_like(text, &known),
+            text => suggest::help(text, known.iter().copied(), "the keys here are"),
         };
         self.found.push(match help {
             Some(help) => diagnostic.help(help),
@@ -214,13 +228,13 @@ impl<'a> Checker<'a> {
         if let Some(Err(wrong)) = check_format(format, text) {
             let message = format!("{}: {}", place.named(), wrong.message);
             self.found.push(Diagnostic::error("invalid-value", message).label(node.span.clone(), "").help(wrong.help));
-        } else if let Some(help) = misshapen(text, schema).filter(|_| check_format(format, text).is_none()) {
-            let message = format!("{} cannot be `{}`", place.named(), short(text));
-            self.found.push(Diagnostic::error("invalid-value", message).label(node.span.clone(), "").help(help));
         } else if schema["minLength"].as_u64().is_some_and(|least| (text.chars().count() as u64) < least) {
             self.found.push(
                 Diagnostic::error("invalid-value", format!("{} is empty", place.named())).label(node.span.clone(), "empty text"),
             );
+        } else if let Some(help) = misshapen(text, schema).filter(|_| check_format(format, text).is_none()) {
+            let message = format!("{} cannot be `{}`", place.named(), short(text));
+            self.found.push(Diagnostic::error("invalid-value", message).label(node.span.clone(), "").help(help));
         }
     }
 
@@ -265,7 +279,19 @@ impl<'a> Checker<'a> {
         let wanted = wanted.join(" or ");
         if node.value == NodeValue::Null {
             let message = format!("{} has no value", place.named());
-            self.found.push(Diagnostic::error("wrong-type", message).label(place.span(node), format!("expected {wanted}")));
+            let diagnostic = Diagnostic::error("wrong-type", message).label(place.span(node), format!("expected {wanted}"));
+            let needed = schemas.iter().flat_map(|s| s["required"].as_array().into_iter().flatten()).filter_map(Value::as_str);
+            let needed: Vec<String> = needed.map(|key| format!("`{key}: …`")).collect();
+            let name = place.key.map_or("it", |key| key.text.as_str());
+            self.found.push(if needed.is_empty() {
+                diagnostic.help(format!("write a value behind `{}:`, or remove the line", short(name)))
+            } else {
+                diagnostic.help(format!(
+                    "write what `{}` is on lines of its own below it, {} at least",
+                    short(name),
+                    needed.join(" and ")
+                ))
+            });
             return;
         }
         let is = |name: &str| schemas.iter().any(|s| types(s).contains(&name));
@@ -290,7 +316,16 @@ impl<'a> Checker<'a> {
                 _ => None,
             },
             NodeValue::Number(_) | NodeValue::Bool(_) if is("string") => Some(format!("put it in quotes: `\"{json}\"`")),
+            NodeValue::Text(text) if is("array") && place.key.is_some_and(|k| ["command", "entrypoint"].contains(&k.text.as_str())) => {
+                Some(format!("write a list: `{}`", command(text)))
+            }
             NodeValue::Text(text) if is("array") => Some(format!("write a list: `[\"{}\"]`", short(text))),
+            // `policies: [AmazonS3ReadOnlyAccess]` in a service.
+            NodeValue::Text(_) if is("object") && place.path.starts_with("services.") && place.path.contains(".policies[") => Some(
+                "write what its tasks may: `{ actions: [\"s3:GetObject\"], resources: [\"arn:aws:s3:::NAME/*\"] }`; managed policies are \
+                 for groups, under `access`, and for roles, under `resources`"
+                    .into(),
+            ),
             NodeValue::Number(_) if is("array") => Some(format!("write a list: `[{json}]`")),
             NodeValue::List(_) if is("object") => Some("write a map: `name: …` on lines of their own, without the dashes".into()),
             _ => None,
@@ -326,6 +361,38 @@ impl<'a> Checker<'a> {
     fn description(&self, schema: &'a Value) -> Option<&'a str> {
         schema["description"].as_str().or_else(|| self.resolved(schema)["description"].as_str())
     }
+}
+
+/// A command as the list that it is: in words, or for a shell where it needs one.
+fn command(text: &str) -> String {
+    let quoted = |part: &str| format!("\"{}\"", short(part).replace('"', "\\\""));
+    if text.contains(['"', '\'', '$', '|', '&', ';', '<', '>', '*', '`', '(']) {
+        return format!("[\"sh\", \"-c\", {}]", quoted(text));
+    }
+    format!("[{}]", text.split_whitespace().map(quoted).collect::<Vec<_>>().join(", "))
+}
+
+/// The kind that was meant, of the same service or of one whose name is nearly the same; or those that there are.
+fn kinds_like(text: &str, known: &[&str]) -> Option<String> {
+    let service = text.split('.').next().unwrap_or(text);
+    let services: Vec<&str> = known.iter().filter_map(|kind| kind.split('.').next()).collect();
+    let nearly = |other: &&str| strsim::damerau_levenshtein(service, other) <= 1 && service.len() > 2;
+    let meant = services.iter().find(|s| **s == service).or_else(|| services.iter().find(|s| nearly(s)));
+    let Some(meant) = meant else {
+        let mut services = services;
+        services.dedup();
+        return Some(format!(
+            "there are kinds of `{}`: their names are the keys of `resources` in `stack schema`",
+            services.join("`, `")
+        ));
+    };
+    let of: Vec<&str> = known.iter().copied().filter(|kind| kind.split('.').next() == Some(meant)).collect();
+    let object = text.split_once('.').map_or("", |(_, object)| object);
+    let near = suggest::nearest(object, of.iter().filter_map(|kind| kind.split_once('.').map(|(_, object)| object)));
+    Some(match near {
+        Some(near) => format!("did you mean `{meant}.{near}`?"),
+        None => format!("of `{meant}` there are {}", of.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", ")),
+    })
 }
 
 /// The values of an enumeration.

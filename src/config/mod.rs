@@ -7,13 +7,14 @@
 //! | [`types`], one module per larger section, [`route`], [`values`] | what can be said, and what is meant when nothing is |
 //! | [`mod@schema`] | the same as a JSON Schema, for editors and for [`check`] |
 //! | [`check`] | has the file this shape? |
+//! | [`references`] | do its texts refer to what there is? |
 //! | `secrets` | is there something that nobody should read? |
 //! | [`validate`] | do the values make sense together? |
 //! | [`diagnostic`] | what is wrong, for people and for programs |
 //! | [`mod@starter`] | what to begin with |
 //!
-//! Shape first, sense second: only a file of the right shape becomes types, and only those are checked for sense. Within
-//! each step everything is reported at once.
+//! Shape first, sense second: only what has the right shape becomes types, and only those are checked for sense. Everything is
+//! reported at once: what makes no sense in the parts that have their shape is said with what has none elsewhere.
 
 pub mod access;
 pub mod cache;
@@ -24,6 +25,11 @@ pub mod diagnostic;
 pub mod encryption;
 pub mod environment;
 pub mod existing;
+pub mod limits;
+mod partly;
+pub mod references;
+pub mod regions;
+pub mod reserved;
 pub mod route;
 mod scalar;
 pub mod schema;
@@ -49,6 +55,14 @@ pub use types::{LoadBalancer, Nat, Network, Stack, Zones};
 pub use values::{Cidr, Duration, Name, Retention, Size};
 
 use yaml::{Node, NodeValue};
+
+/// A region that the command line names, when it can be one.
+///
+/// # Errors
+/// What is wrong with it, and what would be right.
+pub fn region(text: &str) -> Result<String, String> {
+    values::region(text).map(|()| text.to_owned()).map_err(|wrong| wrong.to_string())
+}
 
 /// A file that is right as far as it can be known without AWS.
 #[derive(Clone, Debug)]
@@ -175,7 +189,10 @@ fn read(text: &str, env: &str, schema: &Value, found: &mut Vec<Diagnostic>) -> O
         }
     };
     add(found, check::check(&merged, schema, false));
+    add(found, references::check(&merged, schema));
     if found.iter().any(|d| d.severity == Severity::Error) {
+        let more = partly::senseless(&merged, found, env);
+        add(found, more);
         return None;
     }
     match serde_path_to_error::deserialize::<_, Stack>(merged.to_json()) {

@@ -107,7 +107,7 @@ impl FromStr for Route {
             return Err(Wrong::new("a route is empty", "for every request write `/*`"));
         }
         if !host_part.is_empty() {
-            if path_part.is_empty() && !host_part.contains('.') {
+            if !host_part.contains(['.', ' ']) {
                 return Err(Wrong::new(
                     format!("`{}` is neither a path nor a host", super::diagnostic::short(text)),
                     format!("for a path write `/{}`", text.trim_start_matches('/')),
@@ -155,7 +155,7 @@ impl JsonSchema for Route {
         json_schema!({
             "description": "Which requests go to the service: `/api/*`, `api.example.com`, `api.example.com/v1/*`, or a map.",
             "anyOf": [
-                {"type": "string", "format": "stack-route", "examples": ["/*", "/api/*", "api.example.com/*"]},
+                {"type": "string", "format": "stack-route", "pattern": r"^(/\S*|[A-Za-z0-9*?-]*\.[A-Za-z0-9.*?-]*(/\S*)?)$", "examples": ["/*", "/api/*", "api.example.com/*"]},
                 generator.subschema_for::<Fields>(),
             ],
         })

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::types::Stack;
 use super::values::NAME_PATTERN;
+use crate::engine::resource::ATTRIBUTES;
 
 /// The schema of the whole file. `kinds` are the kinds that may stand under `resources`, each with what writes its schema.
 pub fn schema<'a, F>(kinds: impl IntoIterator<Item = (&'a str, F)>) -> Value
@@ -17,8 +18,13 @@ where
     let kinds: Map<String, Value> = kinds
         .into_iter()
         .map(|(name, write)| {
-            let object = write(&mut generator).to_value();
-            (name.to_owned(), named(object, &format!("Objects of kind `{name}`, by name.")))
+            let mut object = write(&mut generator).to_value();
+            let attributes = object.as_object_mut().and_then(|o| o.remove(ATTRIBUTES));
+            let mut objects = named(object, &described(name, attributes.as_ref()));
+            if let (Some(attributes), Some(objects)) = (attributes, objects.as_object_mut()) {
+                objects.insert(ATTRIBUTES.into(), attributes);
+            }
+            (name.to_owned(), objects)
         })
         .collect();
     let mut definitions = generator.take_definitions(true);
@@ -48,6 +54,17 @@ where
     root
 }
 
+/// What the objects of a kind are, and how others refer to them.
+fn described(kind: &str, attributes: Option<&Value>) -> String {
+    let of = |(name, says): (&String, &Value)| {
+        let attr = if name == "id" { String::new() } else { format!(".{name}") };
+        format!("\n- `${{{kind}/NAME{attr}}}`: {}", says.as_str().unwrap_or_default())
+    };
+    let all: String = attributes.and_then(Value::as_object).into_iter().flatten().map(of).collect();
+    let referred = if all.is_empty() { String::new() } else { format!(" In a text others refer to them so:\n{all}") };
+    format!("Objects of kind `{kind}`, by name.{referred}")
+}
+
 /// A map from names to `object`.
 fn named(object: Value, description: &str) -> Value {
     json!({
@@ -61,6 +78,10 @@ fn by_name(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(by_name),
         Value::Object(map) => {
+            // An editor would write it into the file.
+            if map.get("default") == Some(&Value::Null) {
+                map.remove("default");
+            }
             let object = map.get_mut("patternProperties").and_then(|p| p.as_object_mut()).and_then(|p| p.remove(NAME_PATTERN));
             if let Some(object) = object {
                 map.remove("patternProperties");
@@ -89,6 +110,7 @@ fn relaxed(schema: &Value) -> Value {
             ("required", Value::Array(_)) => continue,
             // What an environment leaves out stays as the file has it.
             ("default", _) => continue,
+            (ATTRIBUTES, _) => continue,
             ("properties" | "patternProperties", Value::Object(entries)) => {
                 Value::Object(entries.iter().map(|(k, v)| (k.clone(), nullable(relaxed(v)))).collect())
             }

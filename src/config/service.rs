@@ -9,20 +9,23 @@ use super::route::Route;
 use super::types::{Scalar, SecretArn};
 use super::values::{Duration, Retention};
 
+/// An image as a regular expression: no spaces, and no `${…}` but references. Its whole shape is checked for sense.
+const IMAGE: &str = r"^([^\s$]|\$\{[a-z0-9-]+\.[a-z0-9_-]+/[^}]+\})+$";
+
 /// Containers on Fargate. With a `port` it serves; without one it is a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
     /// The container image.
-    #[schemars(example = &"public.ecr.aws/nginx/nginx:1.27", length(min = 1))]
+    #[schemars(extend("pattern" = IMAGE), example = &"public.ecr.aws/nginx/nginx:1.27", length(min = 1))]
     pub image: String,
     /// CPU units of one task: 1024 are one vCPU. Which memory goes with it is Fargate's choice.
     #[serde(default = "cpu")]
-    #[schemars(extend("enum" = [256, 512, 1024, 2048, 4096, 8192, 16384]))]
+    #[schemars(extend("enum" = [256, 512, 1024, 2048, 4096, 8192, 16384, 32768]))]
     pub cpu: u32,
     /// Memory of one task in MiB.
     #[serde(default = "memory")]
-    #[schemars(range(min = 512, max = 122880))]
+    #[schemars(range(min = 512, max = 249856))]
     pub memory: u32,
     /// The processor that the image was built for.
     #[serde(default)]

@@ -23,7 +23,11 @@ enum Color {
 }
 
 pub(super) fn schema() -> Value {
-    super::schema([("demo.thing", |g: &mut SchemaGenerator| g.subschema_for::<Thing>())])
+    super::schema([("demo.thing", |g: &mut SchemaGenerator| {
+        let mut thing = g.subschema_for::<Thing>();
+        thing.insert(crate::engine::resource::ATTRIBUTES.into(), json!({"arn": "The ARN.", "id": "The name."}));
+        thing
+    })])
 }
 
 pub(super) fn loaded(text: &str) -> Loaded {
@@ -201,4 +205,127 @@ fn whatever_the_text_nothing_panics() {
         report.render(60, false, true);
         report.to_json();
     });
+}
+
+/// What is wrong, the file's text, whether an editor finds it by the schema alone, and what `stack validate` says.
+const BAD_FILES: [(&str, &str, bool, &str); 23] = [
+    ("a key at the top", "servces: {web: {image: nginx}}", true, "unknown-key"),
+    ("a region", "region: us-est-1", true, "invalid-value"),
+    ("a pair of CPU and memory", "services: {web: {image: nginx, cpu: 256, memory: 700}}", false, "no-such-size"),
+    ("CPU units", "services: {web: {image: nginx, cpu: 300}}", true, "not-a-choice"),
+    ("a route without a slash", "services: {web: {image: nginx, port: 80, routes: [api/*]}}", true, "invalid-value"),
+    ("a time without a unit", "services: {web: {image: nginx, port: 80, routes: [/*], grace: 30}}", true, "invalid-value"),
+    ("a size in GB", "databases: {main: {engine: postgres, version: '16', storage: 20GB}}", true, "invalid-value"),
+    ("a database that there is not", "services: {web: {image: nginx, uses: [databases.nope]}}", false, "unknown-reference"),
+    ("count and scale", "services: {web: {image: nginx, count: 2, scale: {min: 1, max: 2}}}", false, "count-and-scale"),
+    (
+        "a certificate that there is not",
+        "services: {web: {image: nginx, port: 80, routes: [/*]}}\nload_balancer: {certificate: certificates.nope}",
+        false,
+        "unknown-reference",
+    ),
+    ("a password", "services: {web: {image: nginx, environment: {DB_PASSWORD: hunter2}}}", false, "plain-secret"),
+    ("health without routes", "services: {web: {image: nginx, health: {path: /}}}", false, "needs-routes"),
+    ("an engine", "databases: {main: {engine: postgresql, version: '16'}}", true, "not-a-choice"),
+    ("a class", "databases: {main: {engine: postgres, version: '16', class: t4g.micro}}", true, "invalid-value"),
+    ("a network", "network: {cidr: 10.0.0.0/33}", true, "invalid-value"),
+    ("a key of a route", "services: {web: {image: nginx, port: 80, routes: [{path: /*, prio: 1}]}}", true, "unknown-key"),
+    ("a name in capitals", "services: {Web: {image: nginx}}", true, "invalid-name"),
+    ("a service without an image", "services: {web: {port: 80}}", true, "missing-key"),
+    ("a service of nothing", "services: {web: }", true, "wrong-type"),
+    ("a section of an environment", "environments: {staging: {servics: {web: {count: 1}}}}", true, "unknown-key"),
+    ("a port", "services: {web: {image: nginx, port: 0}}", true, "out-of-range"),
+    ("an image with a space", "services: {web: {image: 'ng inx'}}", true, "invalid-value"),
+    ("an image to be filled in", "services: {web: {image: 'nginx:${TAG}'}}", true, "unresolved"),
+];
+
+/// The schema as an editor sees it, which knows no formats of ours: of names the pattern says the same.
+fn without_formats(schema: &Value) -> Value {
+    match schema {
+        Value::Array(items) => items.iter().map(without_formats).collect(),
+        Value::Object(map) => {
+            let kept = |(key, value): &(&String, &Value)| *key != "format" || **value == json!("stack-name");
+            map.iter().filter(kept).map(|(k, v)| (k.clone(), without_formats(v))).collect()
+        }
+        other => other.clone(),
+    }
+}
+
+#[test]
+fn bad_files_are_found_by_the_schema_or_by_validate() {
+    let ours = schema();
+    let editors = without_formats(&ours);
+    let mut wrong = Vec::new();
+    for (what, line, by_schema, code) in BAD_FILES {
+        let region = if line.starts_with("region") { "" } else { "region: us-east-1\n" };
+        let text = format!("stack: a\n{region}{line}\n");
+        // A `${` makes our own check wait; to a pattern it is a `$` like any other.
+        let in_editor = !check::check(&yaml::parse(&text.replace("${", "$")).unwrap(), &editors, false).is_empty();
+        let report = validate_all("f", &text, &ours);
+        let errors: Vec<&Diagnostic> = report.diagnostics.iter().filter(|d| d.severity == Severity::Error).collect();
+        let said = errors.iter().any(|d| d.code == code && d.help.is_some() && !d.labels.is_empty());
+        if in_editor != by_schema || !said {
+            wrong.push(format!("{what}: schema {in_editor}, validate {}", report.render(100, false, false)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_default_is_null() {
+    fn walk(value: &Value, path: &str) {
+        match value {
+            Value::Object(map) => {
+                assert_ne!(map.get("default"), Some(&Value::Null), "{path}");
+                map.iter().for_each(|(key, v)| walk(v, &format!("{path}/{key}")));
+            }
+            Value::Array(items) => items.iter().for_each(|v| walk(v, path)),
+            _ => {}
+        }
+    }
+    walk(&schema(), "");
+}
+
+#[test]
+fn a_region_that_aws_may_have_opened_since_is_warned_of() {
+    let said = loaded("stack: a\nregion: ap-southeast-8\n").warnings;
+    assert_eq!(said.diagnostics.iter().map(|d| d.code).collect::<Vec<_>>(), ["unknown-region"]);
+    assert!(loaded("stack: a\nregion: eusc-de-east-1\n").warnings.is_empty());
+}
+
+#[test]
+fn references_of_texts_are_checked_at_their_line() {
+    let text = |value: &str| format!("{SMALL}    environment: {{A: \"{value}\"}}\n");
+    for (value, code) in [
+        ("${demo.thing/main.arm}", "unknown-attribute"),
+        ("x ${demo.thing/main.arn} ${demo.thing/main.size}", "unknown-attribute"),
+        ("${demo.think/main.arn}", "unknown-kind"),
+        ("demo.thing/main", "not-a-reference"),
+        ("demo.thing/main.arn", "not-a-reference"),
+        ("${TAG}", "unresolved"),
+    ] {
+        let report = load("f", &text(value), None, &schema()).unwrap_err();
+        let found: Vec<_> = report.diagnostics.iter().map(|d| (d.code, report.text[d.span()].to_owned())).collect();
+        assert_eq!(found.len(), 1, "{value}: {found:?}");
+        assert!(found[0].0 == code && found[0].1.contains(value), "{value}: {found:?}");
+    }
+    let report = load("f", &text("${demo.thing/main.arm}"), None, &schema()).unwrap_err();
+    assert_eq!(report.diagnostics[0].help.as_deref(), Some("did you mean `arn`? A `demo.thing` has `arn`, `id`"));
+    for value in ["${demo.thing/main}", "${demo.thing/main.arn!}", "$${HOME}", "text/plain", "$HOME", "s3.example.com/path"] {
+        loaded(&text(value));
+    }
+}
+
+#[test]
+fn a_file_of_another_tool_is_told_once() {
+    let said = refused("version: '3'\nvolumes: {a: {}}\nconfigs: {b: {}}\n", None);
+    assert!(said.contains("not-a-stack-file") && said.matches("error").count() < 3, "{said}");
+}
+
+#[test]
+fn suggestions_lead_where_somebody_wanted_to_go() {
+    let said = |line: &str| refused(&format!("{SMALL}    {line}\n"), None);
+    assert!(said("command: sleep 60").contains(r#"`["sleep", "60"]`"#));
+    assert!(said("command: echo $HOME && sleep 60").contains(r#"`["sh", "-c", "echo $HOME && sleep 60"]`"#));
+    assert!(said("policies: [AmazonS3ReadOnlyAccess]").contains("managed policies are"));
 }

@@ -15,6 +15,7 @@ use super::cdn::Cdn;
 use super::database::Database;
 use super::encryption::{CertificateSection, KeySection};
 use super::existing::Existing;
+use super::regions;
 use super::service::Service;
 use super::values::{Cidr, Duration, Name};
 
@@ -27,7 +28,7 @@ pub struct Stack {
     #[schemars(example = &"webapp")]
     pub stack: Name,
     /// The AWS region that everything lives in.
-    #[schemars(extend("format" = "stack-region"), example = &"us-east-1")]
+    #[schemars(extend("format" = "stack-region", "pattern" = regions::PATTERN, "examples" = regions::names().collect::<Vec<_>>()))]
     pub region: String,
     /// Tags that every object gets, beside those that `stack` needs itself.
     #[serde(default)]

@@ -6,35 +6,42 @@ mod cdn;
 mod databases;
 mod encryption;
 mod existing;
+mod images;
 mod limits;
+mod open;
 mod services;
+pub mod tags;
 #[cfg(test)]
 mod tests;
 
 pub(super) use limits::reserved_environment;
 
-use super::diagnostic::{Diagnostic, MOST, Severity};
+use super::diagnostic::{Diagnostic, MOST, Severity, short};
 use super::environment;
+use super::regions;
 use super::suggest;
-use super::types::{Nat, Stack, Zones};
+use super::types::{Nat, Network, Stack, Zones};
 use super::values::{Duration, arn};
 use super::yaml::Node;
 
 /// Checks one environment's file. `file` is the tree that `stack` was read from; the places come from it.
 pub fn validate(stack: &Stack, file: &Node, env: &str) -> Vec<Diagnostic> {
     let mut checks = Checks { stack, file, prefix: prefix(stack, env), found: Vec::new(), left_out: false };
-    checks.tags();
+    checks.region();
+    tags::tags(&mut checks);
     checks.network();
     checks.load_balancer();
     existing::existing(&mut checks);
     limits::names(&mut checks);
     services::services(&mut checks);
+    images::images(&mut checks);
     services::routes(&mut checks);
     cdn::cdn(&mut checks);
     encryption::encryption(&mut checks);
     access::access(&mut checks);
     databases::databases(&mut checks);
     caches::caches(&mut checks);
+    open::open(&mut checks);
     checks.found
 }
 
@@ -99,37 +106,15 @@ impl Checks<'_> {
         }
     }
 
-    fn tags(&mut self) {
-        for (key, value) in &self.stack.tags {
-            let path = format!("tags.{key}");
-            let reserved = ["aws:", "stack:"].into_iter().find(|p| key.to_lowercase().starts_with(p));
-            if let Some(reserved) = reserved {
-                let message = format!("the tag `{key}` begins with `{reserved}`, which is not yours to use");
-                let whose =
-                    if reserved == "aws:" { "AWS keeps it for itself" } else { "by these tags `stack` knows what is its own" };
-                self.at_key(
-                    &path,
-                    "reserved",
-                    Diagnostic::error("reserved-tag", message).help(format!("{whose}; choose another key")),
-                );
-            }
-            for (what, text, most) in [("key", key, 128), ("value", value, 256)] {
-                let count = text.chars().count();
-                if count > most {
-                    let message = format!("this tag's {what} has {count} characters, {} too many", count - most);
-                    self.at_key(
-                        &path,
-                        "too long",
-                        Diagnostic::error("name-too-long", message).help(format!("AWS accepts {most}")),
-                    );
-                }
-            }
+    fn region(&mut self) {
+        let region = &self.stack.region;
+        if regions::names().any(|known| known == region) {
+            return;
         }
-        if self.stack.tags.len() > 45 {
-            let message =
-                format!("there are {} tags; an object in AWS has at most 50, of which `stack` keeps 5", self.stack.tags.len());
-            self.at_key("tags", "too many", Diagnostic::error("too-many-tags", message));
-        }
+        let message = format!("`{}` is not a region that this version knows", short(region));
+        let near = suggest::nearest(region, regions::names()).map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+        let diagnostic = Diagnostic::warning("unknown-region", message);
+        self.at("region", "not known", diagnostic.help(format!("{near}If AWS has opened it since, all is well")));
     }
 
     fn network(&mut self) {
@@ -203,7 +188,7 @@ impl Checks<'_> {
                     "no-way-out",
                     "without a NAT gateway the services' tasks cannot pull their images or write their logs",
                 )
-                .help("write `nat: single`, `public: true` in the services, or give the network endpoints for ECR, S3 and CloudWatch Logs under `resources`"),
+                .help("write `nat: single`, or `public: true` in the services; endpoints for ECR and CloudWatch Logs, which would do as well, are none that `resources` can make"),
             );
         }
     }
@@ -288,6 +273,14 @@ fn is_shared(address: std::net::Ipv4Addr) -> bool {
 pub fn notes(stack: &Stack) -> Vec<String> {
     let plain = stack.load_balancer.as_ref().is_none_or(|b| b.certificate.is_none() && !b.internal);
     let mut out = Vec::new();
+    let private = stack.services.values().any(|service| !service.public);
+    if private && stack.network == Network::default() && stack.existing.network.is_none() {
+        out.push(
+            "The network has three zones with a NAT gateway each, which cost more than small services do: `network: { nat: single }` \
+             has one, and `public: true` in the services needs none."
+                .to_owned(),
+        );
+    }
     if stack.is_load_balanced() && plain {
         out.push(
             "The load balancer speaks HTTP only: nothing on the way to it is encrypted. For HTTPS give it a certificate, \

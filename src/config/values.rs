@@ -8,6 +8,8 @@ use ipnet::Ipv4Net;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::regions;
+
 /// Why a text is not such a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wrong {
@@ -155,7 +157,7 @@ text_value!(
     Cidr,
     "Cidr",
     json_schema!({
-        "type": "string", "format": "stack-cidr", "pattern": r"^\d{1,3}(\.\d{1,3}){3}/\d{1,2}$",
+        "type": "string", "format": "stack-cidr", "pattern": r"^\d{1,3}(\.\d{1,3}){3}/([0-9]|[12][0-9]|3[0-2])$",
         "description": "An IPv4 network in CIDR notation, e.g. `10.0.0.0/16`.", "examples": ["10.0.0.0/16"],
     })
 );
@@ -336,31 +338,20 @@ text_value!(
     })
 );
 
-/// A region's name, when the text looks like one.
+/// A region's name. One that is written like a region and not known passes: AWS opens new ones ([`super::validate`] warns).
 pub(super) fn region(text: &str) -> Result<(), Wrong> {
-    let looks = |text: &str| {
-        let parts: Vec<&str> = text.split('-').collect();
-        let lower = |p: &str| p.len() >= 2 && p.bytes().all(|b| b.is_ascii_lowercase());
-        match parts.as_slice() {
-            [area, middle @ .., number] => {
-                area.len() == 2
-                    && lower(area)
-                    && (1..=2).contains(&middle.len())
-                    && middle.iter().all(|p| lower(p))
-                    && !number.is_empty()
-                    && number.bytes().all(|b| b.is_ascii_digit())
-            }
-            _ => false,
-        }
-    };
+    let looks = |text: &str| regex_lite::Regex::new(regions::PATTERN).is_ok_and(|pattern| pattern.is_match(text));
     if looks(text) {
         return Ok(());
     }
     let without_zone = text.trim_end_matches(|c: char| c.is_ascii_lowercase());
+    let mended = text.to_ascii_lowercase().replace('_', "-");
     let help = if looks(without_zone) {
         format!("`{text}` is a zone; its region is `{without_zone}`")
-    } else if looks(&text.to_ascii_lowercase().replace('_', "-")) {
-        format!("write `{}`", text.to_ascii_lowercase().replace('_', "-"))
+    } else if looks(&mended) {
+        format!("write `{mended}`")
+    } else if let Some(near) = super::suggest::nearest(&mended, regions::names()) {
+        format!("did you mean `{near}`?")
     } else {
         "write the region's code, e.g. `us-east-1` or `eu-central-1`".to_owned()
     };
@@ -485,8 +476,10 @@ mod tests {
         for good in ["us-east-1", "eu-central-1", "us-gov-west-1", "cn-north-1", "ap-southeast-3"] {
             assert_eq!(region(good), Ok(()));
         }
-        let wrong: String =
-            ["us-east-1a", "US_EAST_1", "virginia", ""].iter().map(|t| format!("{}\n", region(t).unwrap_err())).collect();
+        let wrong: String = ["us-east-1a", "US_EAST_1", "us-est-1", "virginia", ""]
+            .iter()
+            .map(|t| format!("{}\n", region(t).unwrap_err()))
+            .collect();
         insta::assert_snapshot!(wrong);
     }
 

@@ -18,6 +18,8 @@ use super::diagnostic::{Diagnostic, MOST};
 const MAX_DEPTH: usize = 40;
 /// How many values a file may have, aliases expanded.
 const MAX_NODES: usize = 30_000;
+/// No file refers so often to what it has said elsewhere.
+const MAX_ALIASES: usize = 1_000;
 
 /// A value and its place in the file.
 #[derive(Clone, Debug, PartialEq)]
@@ -137,7 +139,7 @@ pub fn parse(text: &str) -> Result<Node, Vec<Diagnostic>> {
             max_depth: MAX_DEPTH,
             max_nodes: MAX_NODES,
             max_events: MAX_NODES * 4,
-            max_aliases: 1_000,
+            max_aliases: MAX_ALIASES,
             max_anchors: 1_000,
             max_merge_keys: 1_000,
             max_documents: 16,
@@ -172,7 +174,10 @@ fn syntax_error(text: &str, error: &serde_saphyr::Error) -> Diagnostic {
             ("the file has a second document".to_owned(), Some("one file is one stack: remove the `---`, or make two files"))
         }
         Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } | Error::AliasReplayStackDepthExceeded { .. } => {
-            ("the file is too large, too deep or has too many aliases".to_owned(), None)
+            let message = format!(
+                "the file has more than {MAX_NODES} values, lies deeper than {MAX_DEPTH} levels, or has more than {MAX_ALIASES} aliases"
+            );
+            (message, Some("several stacks are easier to read and to run than one of this size"))
         }
         _ => {
             let message = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);

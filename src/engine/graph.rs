@@ -66,6 +66,11 @@ impl Graph {
         self.nodes.values()
     }
 
+    /// The same, to be changed: not in what their keys are.
+    pub fn nodes_mut(&mut self) -> impl Iterator<Item = &mut Node> {
+        self.nodes.values_mut()
+    }
+
     /// How many objects there are.
     pub fn len(&self) -> usize {
         self.nodes.len()

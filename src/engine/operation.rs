@@ -16,7 +16,7 @@ use super::matching::identity;
 use super::pace::{Crowds, Pace, again};
 use super::plan::{Before, Item, Plan};
 use super::reads::Looks;
-use super::reference::Ids;
+use super::reference::{self, Ids, Token};
 use super::resource::{Blocker, Claim, Cx, Kind, RawObserved, Readiness, Registry};
 use super::rules::{self, What};
 use super::schedule::{OpId, Verb};
@@ -147,8 +147,7 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
             return self.delete(kind, job, &live).await;
         }
         let desired = item.desired.as_ref().ok_or_else(|| Error::internal("nothing is desired"))?;
-        let resolved =
-            self.with_ids(|ids| ids.resolve(desired)).map_err(|key| Error::internal(format!("`{key}` is not known yet")))?;
+        let resolved = self.with_ids(|ids| ids.resolve(desired).map_err(|key| unresolved(ids, desired, &key)))?;
         let live = match job.id.1 {
             Verb::Create if item.carries_data => {
                 self.carry_over(kind, job, &resolved).await?;
@@ -477,4 +476,22 @@ async fn named<C>(
     let more = if told.len() > NAMED { format!(" and {} more", told.len() - NAMED) } else { String::new() };
     error.message = format!("{}: in the way: {shown}{more}", error.message.trim_end_matches('.'));
     error
+}
+
+/// Why a value cannot be resolved. An object that is there and lacks what is asked for is a matter of the file, not a defect.
+fn unresolved(ids: &Ids, desired: &Value, key: &Key) -> Error {
+    if ids.live(key).is_none() {
+        return Error::internal(format!("`{key}` is not known yet"));
+    }
+    let mut lacking = None;
+    reference::visit(desired, &mut |token| {
+        if let Token::Named { key: of, attr, .. } = token
+            && of == *key
+            && ids.attr(key, attr).is_none()
+        {
+            lacking.get_or_insert_with(|| attr.to_owned());
+        }
+    });
+    let message = format!("`{key}` has no `{}`: AWS tells none of it", lacking.unwrap_or_default());
+    Error::new(Class::Invalid, message).hint("refer to another of its attributes, or describe it so that it gets this one")
 }

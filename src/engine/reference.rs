@@ -167,14 +167,45 @@ impl<R: Resource> JsonSchema for Ref<R> {
         schemars::json_schema!({
             "type": "string",
             "description": format!("An object of kind `{0}`: `{0}/NAME` for one of this stack, or the identifier that AWS gave it.", R::KIND),
+            (REFERS): R::KIND,
         })
     }
 }
 
+/// In a schema: the kind that a text refers to, or `*` for any.
+pub const REFERS: &str = "x-refers";
+
 /// A reference to an object of any kind, where only the order matters.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct AnyRef(String);
+
+impl<'de> Deserialize<'de> for AnyRef {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        // In a file `ec2.vpc/main` will do, as for a typed reference.
+        let bare = text.parse::<Key>().is_ok();
+        Ok(AnyRef(if bare { format!("${{{text}}}") } else { text }))
+    }
+}
+
+impl JsonSchema for AnyRef {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "AnyRef".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "description": "An object of this stack, `KIND/NAME`: this one is made after it and goes before it.",
+            (REFERS): "*",
+        })
+    }
+}
 
 impl<R: Resource> From<Ref<R>> for AnyRef {
     fn from(reference: Ref<R>) -> Self {
@@ -205,7 +236,20 @@ pub enum Token<'a> {
     },
 }
 
-fn whole(text: &str) -> Option<Token<'_>> {
+impl fmt::Display for Token<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dotted = |attr: &str| if attr == "id" { String::new() } else { format!(".{attr}") };
+        match self {
+            Token::Named { key, attr, need } => {
+                write!(f, "${{{key}{}{}}}", dotted(attr), if *need == Need::Ready { "!" } else { "" })
+            }
+            Token::Physical { kind, attr, value } => write!(f, "${{={kind}{}:{value}}}", dotted(attr)),
+        }
+    }
+}
+
+/// The reference that a text is, and nothing beside it.
+pub fn whole(text: &str) -> Option<Token<'_>> {
     let inner = text.strip_prefix("${")?.strip_suffix('}')?;
     token(inner)
 }
@@ -255,6 +299,21 @@ fn pieces(text: &str) -> Vec<std::result::Result<Token<'_>, &str>> {
     out
 }
 
+/// What of a text is no reference, piece by piece.
+pub fn literals(text: &str) -> Vec<&str> {
+    let mut out = vec![""];
+    for piece in pieces(text) {
+        match piece {
+            Err(literal) => {
+                out.pop();
+                out.push(literal);
+            }
+            Ok(_) => out.push(""),
+        }
+    }
+    out
+}
+
 /// Calls `found` for every reference anywhere in `value`.
 pub fn visit(value: &Value, found: &mut dyn FnMut(Token<'_>)) {
     match value {
@@ -265,6 +324,24 @@ pub fn visit(value: &Value, found: &mut dyn FnMut(Token<'_>)) {
         Value::Object(map) => map.values().for_each(|v| visit(v, found)),
         _ => {}
     }
+}
+
+/// The text with its references as `change` wants them, when it changes any.
+pub fn rewritten(text: &str, change: &mut dyn FnMut(&mut Token<'_>)) -> Option<String> {
+    if !text.contains("${") {
+        return None;
+    }
+    let mut out = String::new();
+    for piece in pieces(text) {
+        match piece {
+            Err(literal) => out.push_str(literal),
+            Ok(mut token) => {
+                change(&mut token);
+                out.push_str(&token.to_string());
+            }
+        }
+    }
+    (out != text).then_some(out)
 }
 
 /// The objects of this stack that `value` names, with the strongest need for each.

@@ -255,8 +255,9 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     const REPEATABLE: bool = true;
     /// The clients that this kind talks to.
     type Cloud: Send + Sync + 'static;
-    /// What others may refer to. Serializes to an object of texts with at least `id`.
-    type Live: Serialize + DeserializeOwned + Clone + Send + Sync;
+    /// What others may refer to. Serializes to an object of texts with at least `id`. Its schema is what a file may refer to
+    /// ([`Kind::attributes`]): what is for `stack` alone is skipped there, and what is optional is known once the object serves.
+    type Live: Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync;
 
     /// Reads every object of this kind that belongs to the stack, in as few calls as the cloud allows.
     fn observe(cx: &Cx<Self::Cloud>) -> impl Future<Output = Result<Vec<Observed<Self>>>> + Send;
@@ -342,6 +343,20 @@ pub struct RawObserved {
     pub state: Readiness,
 }
 
+/// What a file may refer to of an object: `arn` in `${iam.role/web.arn}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attribute {
+    /// The field's name in the kind's `Live`.
+    pub name: String,
+    /// What it is, in a sentence.
+    pub says: String,
+    /// It is known only once the object serves.
+    pub later: bool,
+}
+
+/// In the schema of a kind: its attributes by name, each with what it is.
+pub const ATTRIBUTES: &str = "x-attributes";
+
 /// A kind without its type: what the engine works with.
 pub trait Kind<C>: Send + Sync {
     /// See [`Resource::KIND`].
@@ -368,6 +383,8 @@ pub trait Kind<C>: Send + Sync {
     fn carries_data(&self, desired: &Value, diff: &Diff) -> bool;
     /// See [`Resource::carry_over`].
     fn carry_over<'a>(&'a self, cx: &'a Cx<C>, desired: &'a Value) -> BoxFuture<'a, Result<Readiness>>;
+    /// What a file may refer to of an object of this kind, `id` first.
+    fn attributes(&self) -> Vec<Attribute>;
     /// The JSON Schema of the struct.
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
     /// The value as the struct writes it, or what is wrong with it.
@@ -446,8 +463,25 @@ impl<R: Resource> Kind<R::Cloud> for Erased<R> {
     fn carry_over<'a>(&'a self, cx: &'a Cx<R::Cloud>, desired: &'a Value) -> BoxFuture<'a, Result<Readiness>> {
         Box::pin(async move { typed::<R>(R::KIND, "desired", desired)?.carry_over(cx).await })
     }
+    fn attributes(&self) -> Vec<Attribute> {
+        let schema = SchemaGenerator::default().into_root_schema_for::<R::Live>().to_value();
+        let required = |name: &str| schema["required"].as_array().is_some_and(|all| all.iter().any(|one| one == name));
+        let text = |schema: &Value, key: &str| schema[key].as_str().unwrap_or_default().to_owned();
+        let mut out: Vec<Attribute> = schema["properties"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, of)| Attribute { name: name.clone(), says: text(of, "description"), later: !required(name) })
+            .collect();
+        out.sort_by_key(|attribute| (attribute.name != "id", attribute.name.clone()));
+        out
+    }
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
-        generator.subschema_for::<R>()
+        let mut schema = generator.subschema_for::<R>();
+        let attributes = Kind::<R::Cloud>::attributes(self).into_iter();
+        let attributes: serde_json::Map<String, Value> = attributes.map(|a| (a.name, a.says.into())).collect();
+        schema.insert(ATTRIBUTES.into(), attributes.into());
+        schema
     }
     fn canonical(&self, value: Value) -> Result<Value, (String, String)> {
         let typed: R = serde_path_to_error::deserialize(value).map_err(|e| (e.path().to_string(), e.inner().to_string()))?;

@@ -42,6 +42,9 @@ pub enum What {
     Secret,
     /// A live reference that does not keep what it refers to from being deleted.
     Loose,
+    /// Which attribute of which kinds a reference in this field stands for, when that is not the identifier of a typed
+    /// [`Ref`](super::Ref): pairs of kind and attribute.
+    Takes(&'static [(&'static str, &'static str)]),
     /// AWS tells it only while the object is ready: until then nothing is known about it, and nothing is compared.
     WhenReady,
 }
@@ -94,6 +97,11 @@ impl Rule {
         Rule { field, what: What::Becomes(steps) }
     }
 
+    /// See [`What::Takes`].
+    pub const fn takes(field: &'static str, what: &'static [(&'static str, &'static str)]) -> Rule {
+        Rule { field, what: What::Takes(what) }
+    }
+
     /// See [`What::GrowsTo`].
     pub const fn grows_to(field: &'static str, limit: &'static str) -> Rule {
         Rule { field, what: What::GrowsTo(limit) }
@@ -127,6 +135,14 @@ pub fn keyed_by(rules: &[Rule], path: &[String]) -> Option<&'static str> {
 pub fn becomes(rules: &[Rule], path: &[String]) -> Option<&'static [(&'static str, &'static str)]> {
     rules.iter().find_map(|rule| match rule.what {
         What::Becomes(steps) if rule.covers(path) => Some(steps),
+        _ => None,
+    })
+}
+
+/// Which attribute of which kinds a reference at `path` stands for, when that is said.
+pub fn takes(rules: &[Rule], path: &[String]) -> Option<&'static [(&'static str, &'static str)]> {
+    rules.iter().find_map(|rule| match rule.what {
+        What::Takes(what) if rule.covers(path) => Some(what),
         _ => None,
     })
 }

@@ -26,7 +26,7 @@ struct Thing {
     tags: BTreeMap<String, String>,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 struct Live {
     id: String,
 }

@@ -57,10 +57,3 @@ fn only_config_reads_yaml_and_only_local_knows_localstack() {
         assert_eq!(mentions(folder, &["localstack", "LocalStack", "4566"]), none);
     }
 }
-
-#[test]
-fn the_schema_that_is_checked_in_is_fresh() {
-    let now = serde_json::to_string_pretty(&stack::commands::stack_schema()).unwrap() + "\n";
-    let file = std::fs::read_to_string(root().join("stack.schema.json")).unwrap();
-    assert!(now == file, "run: cargo run -- schema > stack.schema.json");
-}

@@ -33,6 +33,7 @@ mod plugin;
 mod preflight;
 mod saved;
 mod secrets;
+mod spelling;
 mod support;
 mod terminal;
 mod trouble;

@@ -21,7 +21,7 @@ pub struct ScalableTarget {
 }
 
 /// What others refer to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// `service/CLUSTER/NAME`
     pub id: String,
@@ -29,7 +29,8 @@ pub struct Live {
 
 impl Resource for ScalableTarget {
     const KIND: &'static str = "application-autoscaling.scalable_target";
-    const RULES: &'static [Rule] = &[Rule::immutable("service"), Rule::identity("service")];
+    const RULES: &'static [Rule] =
+        &[Rule::immutable("service"), Rule::identity("service"), Rule::takes("service", &[("ecs.service", "resource_id")])];
     const TAGGED: bool = false;
     type Cloud = Clients;
     type Live = Live;

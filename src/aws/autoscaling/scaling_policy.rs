@@ -33,7 +33,7 @@ pub struct ScalingPolicy {
 }
 
 /// What others refer to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The ARN.
     pub id: String,

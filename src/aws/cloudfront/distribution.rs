@@ -85,7 +85,7 @@ pub struct Logs {
 }
 
 /// What others refer to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The identifier: `E1A2B3C4D5E6F7`.
     pub id: String,
@@ -327,6 +327,9 @@ impl Resource for Distribution {
     const RULES: &'static [Rule] = &[
         Rule::set("aliases"),
         Rule::exact("certificate"),
+        Rule::takes("certificate.arn", &[("acm.certificate", "arn")]),
+        Rule::takes("origins.*.domain", &[("s3.bucket", "domain"), ("elbv2.load_balancer", "dns_name")]),
+        Rule::takes("logs.bucket", &[("s3.bucket", "global_domain")]),
         Rule::exact("origins"),
         Rule::exact("origins.*"),
         Rule::exact("default"),

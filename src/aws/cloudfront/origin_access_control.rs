@@ -26,7 +26,7 @@ pub struct OriginAccessControl {
 }
 
 /// What others refer to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The identifier.
     pub id: String,

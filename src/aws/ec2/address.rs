@@ -17,7 +17,7 @@ pub struct Address {
 }
 
 /// An address by the names that AWS has for it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// `eipalloc-0abc…`
     pub id: String,

@@ -39,7 +39,7 @@ use crate::engine::resource::{TAG_ENV, TAG_STACK};
 use crate::engine::{Diff, Result};
 
 /// What most objects of EC2 have: an identifier.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Id {
     /// `vpc-0abc…`
     pub id: String,

@@ -24,7 +24,7 @@ pub struct Route {
 }
 
 /// A route has no identifier: its table and destination are.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// Table and destination.
     pub id: String,

@@ -48,13 +48,14 @@ pub struct SecurityGroupRule {
 }
 
 /// A rule and what is needed to take it back.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// `sgr-0abc…`
     pub id: String,
     /// The group that it belongs to.
     pub group: String,
     /// Which way.
+    #[schemars(skip)]
     pub direction: Direction,
 }
 

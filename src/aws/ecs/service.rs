@@ -37,8 +37,8 @@ pub struct Service {
     pub launch: Option<Vec<Capacity>>,
     /// The subnets that the tasks stand in.
     pub subnets: Vec<Ref<Subnet>>,
-    /// Who may reach the tasks, and whom they may reach.
-    #[serde(default)]
+    /// Who may reach the tasks, and whom they may reach. Left out: as AWS makes it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub security_groups: Vec<Ref<SecurityGroup>>,
     /// Whether the tasks get public addresses.
     #[serde(default)]
@@ -112,7 +112,7 @@ pub struct CircuitBreaker {
 }
 
 /// What others refer to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The ARN.
     pub id: String,
@@ -124,6 +124,7 @@ pub struct Live {
     pub resource_id: String,
     /// When the deployment that is waited for began, in milliseconds: an older one is an answer from before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
     pub deployed: Option<i64>,
 }
 

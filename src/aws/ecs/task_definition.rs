@@ -91,7 +91,7 @@ pub struct Container {
 }
 
 /// What others refer to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The ARN of the revision.
     pub id: String,
@@ -264,6 +264,8 @@ async fn deregister(cx: &Cx, arns: impl IntoIterator<Item = String>) -> Result<(
 impl Resource for TaskDefinition {
     const KIND: &'static str = "ecs.task_definition";
     const RULES: &'static [Rule] = &[
+        Rule::takes("execution_role", &[("iam.role", "arn")]),
+        Rule::takes("task_role", &[("iam.role", "arn")]),
         Rule::keyed("containers", "name"),
         Rule::set("containers.*.ports"),
         Rule::exact("containers.*.environment"),

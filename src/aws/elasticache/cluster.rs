@@ -11,7 +11,7 @@ use super::{
 };
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::error::{failed, incomplete};
-use crate::aws::{Clients, Cx, Tags, ids};
+use crate::aws::{Clients, Cx, Tags, ids, some_ids};
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 const ENGINE: &str = "memcached";
@@ -32,8 +32,8 @@ pub struct Cluster {
     pub cross_zone: Option<bool>,
     /// The subnets that its nodes stand in. It cannot move to others.
     pub subnet_group: Ref<SubnetGroup>,
-    /// Who may reach it.
-    #[serde(default)]
+    /// Who may reach it. Left out: as AWS makes it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub security_groups: Vec<Ref<SecurityGroup>>,
     /// Its parameters; `default` for AWS's own, whichever go with the version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,7 +56,7 @@ pub struct Cluster {
 }
 
 /// What others refer to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The id.
     pub id: String,
@@ -70,6 +70,7 @@ pub struct Live {
     pub port: Option<String>,
     /// AWS could not make it, so there is nothing in it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(skip)]
     pub never_served: bool,
 }
 
@@ -240,7 +241,7 @@ impl Resource for Cluster {
             .num_cache_nodes(self.nodes)
             .set_az_mode(self.zones())
             .cache_subnet_group_name(self.subnet_group.id()?)
-            .set_security_group_ids(Some(ids(&self.security_groups)?))
+            .set_security_group_ids(some_ids(&self.security_groups)?)
             .set_cache_parameter_group_name(self.own_parameters()?)
             .set_port(self.port)
             .set_transit_encryption_enabled(self.transit_encryption)

@@ -35,7 +35,7 @@ const NAME: usize = 255;
 pub const DEFAULT_PARAMETERS: &str = "default";
 
 /// What subnet groups and parameter groups have.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Live {
     /// The name.
     pub id: String,

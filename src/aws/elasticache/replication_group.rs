@@ -12,7 +12,7 @@ use super::{
 };
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::error::{failed, incomplete};
-use crate::aws::{Clients, Cx, Tags, ids, names};
+use crate::aws::{Clients, Cx, Tags, ids, names, some_ids};
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// No encryption in transit, or a choice of both: the words of `transit_encryption` that are not AWS's mode.
@@ -40,8 +40,8 @@ pub struct ReplicationGroup {
     pub multi_az: Option<bool>,
     /// The subnets that its nodes stand in. It cannot move to others.
     pub subnet_group: Ref<SubnetGroup>,
-    /// Who may reach it.
-    #[serde(default)]
+    /// Who may reach it. Left out: as AWS makes it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub security_groups: Vec<Ref<SecurityGroup>>,
     /// Its parameters; `default` for AWS's own, whichever go with engine and version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,7 +76,7 @@ pub struct ReplicationGroup {
 }
 
 /// What others refer to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The id.
     pub id: String,
@@ -93,9 +93,11 @@ pub struct Live {
     pub port: Option<String>,
     /// What the snapshot is called that is made before it is deleted; nothing when none can be made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
     pub last_snapshot: Option<String>,
     /// AWS could not make it, so there is nothing in it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(skip)]
     pub never_served: bool,
 }
 
@@ -295,6 +297,7 @@ impl Resource for ReplicationGroup {
         Rule::immutable("port"),
         Rule::immutable("at_rest_encryption"),
         Rule::immutable("kms_key"),
+        Rule::takes("kms_key", &[("kms.key", "arn")]),
         Rule::exact("tags"),
         // A wrong guess at these would be a replacement: while it is created AWS does not tell them all.
         Rule::when_ready("subnet_group"),
@@ -355,7 +358,7 @@ impl Resource for ReplicationGroup {
             .set_automatic_failover_enabled(self.automatic_failover)
             .set_multi_az_enabled(self.multi_az)
             .cache_subnet_group_name(self.subnet_group.id()?)
-            .set_security_group_ids(Some(ids(&self.security_groups)?))
+            .set_security_group_ids(some_ids(&self.security_groups)?)
             .set_cache_parameter_group_name(self.own_parameters()?)
             .set_port(self.port)
             .set_snapshot_name(self.carried(cx).await?)

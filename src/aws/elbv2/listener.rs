@@ -38,8 +38,13 @@ impl Listener {
 
 impl Resource for Listener {
     const KIND: &'static str = "elbv2.listener";
-    const RULES: &'static [Rule] =
-        &[Rule::immutable("load_balancer"), Rule::identity("load_balancer"), Rule::identity("port"), Rule::exact("tags")];
+    const RULES: &'static [Rule] = &[
+        Rule::immutable("load_balancer"),
+        Rule::identity("load_balancer"),
+        Rule::identity("port"),
+        Rule::takes("certificate", &[("acm.certificate", "arn")]),
+        Rule::exact("tags"),
+    ];
     type Cloud = Clients;
     type Live = Arn;
 

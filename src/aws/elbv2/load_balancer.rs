@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{NAME, end_of, load_balancers, outer_tags, retag, to_sdk};
 use crate::aws::ec2::{InternetGateway, SecurityGroup, Subnet, Vpc, gateway_of};
 use crate::aws::error::{failed, incomplete};
-use crate::aws::{Clients, Cx, Tags, ids, names, written};
+use crate::aws::{Clients, Cx, Tags, ids, names, some_ids, written};
 use crate::engine::{AnyRef, Claim, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 const PROTECTION: &str = "deletion_protection.enabled";
@@ -25,8 +25,8 @@ pub struct LoadBalancer {
     pub scheme: String,
     /// A subnet in each availability zone that it serves from, two at least.
     pub subnets: Vec<Ref<Subnet>>,
-    /// Who may reach it, and whom it may reach.
-    #[serde(default)]
+    /// Who may reach it, and whom it may reach. Left out: as AWS makes it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub security_groups: Vec<Ref<SecurityGroup>>,
     /// Attributes in AWS's words: `routing.http.drop_invalid_header_fields.enabled: "true"`.
     #[serde(default)]
@@ -40,7 +40,7 @@ pub struct LoadBalancer {
 }
 
 /// What others refer to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The ARN.
     pub id: String,
@@ -155,7 +155,7 @@ impl Resource for LoadBalancer {
         let name = names::name(cx, NAME);
         let call = cx.cloud.elbv2.create_load_balancer().name(&name).r#type(LoadBalancerTypeEnum::Application);
         let call = call.scheme(LoadBalancerSchemeEnum::from(self.scheme.as_str())).set_subnets(Some(ids(&self.subnets)?));
-        let call = call.set_security_groups(Some(ids(&self.security_groups)?)).set_tags(Some(to_sdk(&self.tags)));
+        let call = call.set_security_groups(some_ids(&self.security_groups)?).set_tags(Some(to_sdk(&self.tags)));
         let answer = match call.send().await.map_err(failed(OP)) {
             Err(e) if e.class == Class::Exists => {
                 let namesake = cx.cloud.elbv2.describe_load_balancers().names(&name).send().await.ok();

@@ -33,7 +33,7 @@ const TAGS_AT_ONCE: usize = 20;
 const FEW: usize = 4;
 
 /// What listeners and rules have: an ARN.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Arn {
     /// The ARN.
     pub id: String,

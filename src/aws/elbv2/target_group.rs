@@ -62,7 +62,7 @@ pub struct HealthCheck {
 }
 
 /// What others refer to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The ARN.
     pub id: String,

@@ -35,7 +35,7 @@ pub struct Role {
 }
 
 /// What others refer to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The name.
     pub id: String,

@@ -16,7 +16,7 @@ pub struct Alias {
 }
 
 /// What others refer to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The name, with `alias/`.
     pub id: String,

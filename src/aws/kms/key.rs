@@ -45,13 +45,14 @@ pub struct Key {
 }
 
 /// What others refer to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The id.
     pub id: String,
     /// The ARN.
     pub arn: String,
     /// For how many days it can be had back after its deletion.
+    #[schemars(skip)]
     pub deletion_days: String,
 }
 

@@ -29,7 +29,7 @@ pub struct LogGroup {
 }
 
 /// What others refer to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The name.
     pub id: String,
@@ -68,8 +68,13 @@ async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
 
 impl Resource for LogGroup {
     const KIND: &'static str = "logs.log_group";
-    const RULES: &'static [Rule] =
-        &[Rule::immutable("name"), Rule::identity("name"), Rule::after_create("retention_days"), Rule::exact("tags")];
+    const RULES: &'static [Rule] = &[
+        Rule::immutable("name"),
+        Rule::identity("name"),
+        Rule::after_create("retention_days"),
+        Rule::takes("kms_key", &[("kms.key", "arn")]),
+        Rule::exact("tags"),
+    ];
     const USUAL: Usual = Usual::secs(1, 1);
     const HOLDS_DATA: bool = true;
     type Cloud = Clients;

@@ -10,7 +10,7 @@ use aws_sdk_rds::types::{DbInstance, DbSnapshot};
 use super::instance::{Instance, Live};
 use super::{NAME, to_sdk};
 use crate::aws::error::failed;
-use crate::aws::{Cx, begun, ids, names, or_gone, present};
+use crate::aws::{Cx, begun, names, or_gone, present, some_ids};
 use crate::engine::{Readiness, Result};
 
 /// The key of AWS's own that encrypts when none is named.
@@ -77,7 +77,7 @@ impl Instance {
         let call = call.db_instance_identifier(names::name(cx, NAME)).db_instance_class(&self.class);
         let subnets = self.subnet_group.as_ref().map(|group| group.id().map(str::to_owned)).transpose()?;
         let call = call.set_db_subnet_group_name(subnets).set_db_parameter_group_name(self.parameters()?);
-        let call = call.set_vpc_security_group_ids(Some(ids(&self.security_groups)?));
+        let call = call.set_vpc_security_group_ids(some_ids(&self.security_groups)?);
         let call = call.set_multi_az(self.multi_az).publicly_accessible(false).set_port(self.port);
         let call = call.set_storage_type(self.storage_type.clone()).set_deletion_protection(self.deletion_protection);
         let call = call.set_enable_cloudwatch_logs_exports(self.logs.clone()).set_copy_tags_to_snapshot(self.copy_tags);

@@ -8,7 +8,7 @@ use super::status::{leaves_snapshot, pending, state_of};
 use super::{NAME, ParameterGroup, SubnetGroup, from_sdk, instances, retag, to_sdk};
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::error::{failed, incomplete};
-use crate::aws::{Clients, Cx, Tags, ids, names};
+use crate::aws::{Clients, Cx, Tags, ids, names, some_ids};
 use crate::engine::{Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// A database, or a copy of one that can be read. RDS makes the master password and keeps it in Secrets Manager.
@@ -41,8 +41,8 @@ pub struct Instance {
     /// The subnets that it stands in. It cannot move to others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subnet_group: Option<Ref<SubnetGroup>>,
-    /// Who may reach it.
-    #[serde(default)]
+    /// Who may reach it. Left out: as AWS makes it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub security_groups: Vec<Ref<SecurityGroup>>,
     /// Its parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,7 +92,7 @@ pub struct Instance {
 }
 
 /// What others refer to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The identifier.
     pub id: String,
@@ -109,12 +109,15 @@ pub struct Live {
     pub secret_arn: Option<String>,
     /// What the snapshot is called that is made before it is deleted; nothing for a copy, of which none can be made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
     pub last_snapshot: Option<String>,
     /// AWS could not make it, so there is nothing in it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(skip)]
     pub never_served: bool,
     /// What AWS has accepted and not done yet, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
     pub pending: Option<String>,
 }
 
@@ -204,7 +207,7 @@ impl Instance {
         let call = cx.cloud.rds.create_db_instance_read_replica().db_instance_identifier(names::name(cx, NAME));
         let call = call.source_db_instance_identifier(source.id()?).db_instance_class(&self.class);
         let call = call.set_multi_az(self.multi_az).publicly_accessible(false).set_port(self.port);
-        let call = call.set_vpc_security_group_ids(Some(ids(&self.security_groups)?));
+        let call = call.set_vpc_security_group_ids(some_ids(&self.security_groups)?);
         let call = call.set_db_parameter_group_name(self.parameters()?).set_storage_type(self.storage_type.clone());
         let call = call.set_max_allocated_storage(self.max_storage).set_deletion_protection(self.deletion_protection);
         let call = call.set_auto_minor_version_upgrade(self.auto_minor_upgrade).set_copy_tags_to_snapshot(self.copy_tags);
@@ -220,7 +223,7 @@ impl Instance {
         let call = call.set_multi_az(self.multi_az).publicly_accessible(false).set_port(self.port);
         let subnets = self.subnet_group.as_ref().map(|group| group.id().map(str::to_owned)).transpose()?;
         let call = call.set_db_subnet_group_name(subnets).set_db_parameter_group_name(self.parameters()?);
-        let call = call.set_vpc_security_group_ids(Some(ids(&self.security_groups)?));
+        let call = call.set_vpc_security_group_ids(some_ids(&self.security_groups)?);
         let call = call.set_db_name(self.database.clone()).set_master_username(self.user.clone());
         let secret_key = self.kms_key.clone().filter(|_| self.managed_password == Some(true));
         let call = call.set_manage_master_user_password(self.managed_password).set_master_user_secret_kms_key_id(secret_key);
@@ -318,6 +321,7 @@ impl Resource for Instance {
         Rule::immutable("user"),
         Rule::immutable("encrypted"),
         Rule::immutable("kms_key"),
+        Rule::takes("kms_key", &[("kms.key", "arn")]),
         Rule::set("logs"),
         Rule::when_ready("port"),
         Rule::when_ready("managed_password"),

@@ -25,7 +25,7 @@ use crate::engine::{Diff, Result};
 pub const NAME: usize = 63;
 
 /// What subnet groups and parameter groups have.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Live {
     /// The name.
     pub id: String,

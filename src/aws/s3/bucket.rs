@@ -57,7 +57,7 @@ pub struct Encryption {
 }
 
 /// What others refer to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The name.
     pub id: String,
@@ -152,6 +152,7 @@ impl Resource for Bucket {
         Rule::after_create("versioning"),
         Rule::after_create("block_public_access"),
         Rule::after_create("encryption"),
+        Rule::takes("encryption.key", &[("kms.key", "arn")]),
         Rule::after_create("lifecycle"),
         Rule::exact("lifecycle"),
         Rule::exact("lifecycle.*"),

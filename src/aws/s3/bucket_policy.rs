@@ -19,7 +19,7 @@ pub struct BucketPolicy {
 }
 
 /// What others refer to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The bucket's name.
     pub id: String,

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use super::Checks;
 use crate::config::access::{Group, Permission, managed_policies};
 use crate::config::diagnostic::{Diagnostic, short};
+use crate::config::limits;
 use crate::config::suggest;
 use crate::config::values::arn;
 
 /// In so many groups a user can be, and so many managed policies a group can have. The former AWS never raises.
-const GROUPS: usize = 10;
-const POLICIES: usize = 10;
+const GROUPS: usize = limits::GROUPS_OF_USER.most;
+const POLICIES: usize = limits::MANAGED_POLICIES.most;
 
 pub(super) fn access(checks: &mut Checks<'_>) {
     let stack = checks.stack;

@@ -3,13 +3,17 @@
 use super::Checks;
 use crate::config::cdn::{Cdn, StaticFiles, covers};
 use crate::config::diagnostic::{Diagnostic, short};
+use crate::config::limits;
+use crate::config::regions;
 use crate::config::suggest;
 use crate::config::values::arn;
 
 /// Where CloudFront looks for certificates.
 const REGION: &str = "us-east-1";
 /// How many cache behaviours a distribution has by AWS's quota, beside the default.
-const PATHS: usize = 25;
+const PATHS: usize = limits::CACHE_BEHAVIORS.most;
+/// How long each may be.
+const PATH: usize = limits::PATH_PATTERN.most;
 /// AWS's names for sets of TLS versions and ciphers, the newest first.
 const TLS: [&str; 7] =
     ["TLSv1.3_2025", "TLSv1.2_2025", "TLSv1.2_2021", "TLSv1.2_2019", "TLSv1.2_2018", "TLSv1.1_2016", "TLSv1_2016"];
@@ -37,6 +41,19 @@ pub(super) fn cdn(checks: &mut Checks<'_>) {
     }
     default_root(checks, cdn);
     balancer(checks, cdn);
+    logs(checks, cdn);
+}
+
+/// CloudFront delivers no standard logs to buckets of regions that must be switched on
+/// (<https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/AccessLogs.html>).
+fn logs(checks: &mut Checks<'_>, cdn: &Cdn) {
+    let region = &checks.stack.region;
+    if cdn.logs && regions::is_opt_in(region) {
+        let message = format!("CloudFront delivers no logs to buckets in `{region}`");
+        let diagnostic = Diagnostic::error("wrong-region", message).help("write `logs: false` in `cdn`");
+        let place = if checks.file.node("cdn.logs").is_some() { "cdn.logs" } else { "cdn" };
+        checks.at(place, "with logs", diagnostic);
+    }
 }
 
 fn with_help(diagnostic: Diagnostic, help: Option<String>) -> Diagnostic {
@@ -58,9 +75,9 @@ fn paths(checks: &mut Checks<'_>, files: &StaticFiles) {
             let wrong = format!("a path cannot have the character `{c}`");
             let help = "a path has letters, digits, `_ - . $ / ~ \" ' @ : + &` and the wild cards `*` and `?`";
             checks.at(&at, "", Diagnostic::error("invalid-value", wrong).help(help));
-        } else if path.len() > 255 {
-            let wrong = format!("the path has {} characters, {} too many", path.len(), path.len() - 255);
-            checks.at(&at, "too long", Diagnostic::error("invalid-value", wrong).help("CloudFront accepts 255"));
+        } else if path.len() > PATH {
+            let wrong = format!("the path has {} characters, {} too many", path.len(), path.len() - PATH);
+            checks.at(&at, "too long", Diagnostic::error("invalid-value", wrong).help(format!("CloudFront accepts {PATH}")));
         }
         if files.paths[..i].contains(path) {
             checks.at(

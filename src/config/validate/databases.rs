@@ -3,6 +3,7 @@
 use super::Checks;
 use crate::config::database::{Database, DatabaseEngine};
 use crate::config::diagnostic::{Diagnostic, short};
+use crate::config::reserved::is_reserved;
 use crate::config::suggest;
 
 const DAY: u64 = 86_400;
@@ -177,15 +178,23 @@ fn windows(checks: &mut Checks<'_>, path: &str, database: &Database) {
     }
 }
 
+/// What the file calls the user and the database; what they are called without is checked with all that the file makes.
 fn user(checks: &mut Checks<'_>, path: &str, database: &Database) {
-    let Some(user) = &database.user else { return };
-    let reserved: &[&str] = match database.engine {
-        DatabaseEngine::Postgres => &["admin", "rdsadmin", "rdsrepladmin", "rdstopmgr", "rds_superuser", "public"],
-        DatabaseEngine::Mysql | DatabaseEngine::Mariadb => &["rdsadmin", "rdsrepladmin", "root", "mysql"],
-    };
-    if reserved.contains(&user.to_lowercase().as_str()) {
-        let message = format!("`{user}` cannot be the master user of {}: it is reserved", database.engine.as_str());
-        error(checks, &format!("{path}.user"), "reserved", "reserved-name", message, "as in `user: owner`".into());
+    let engine = database.engine.as_str();
+    let names =
+        [("user", &database.user, "be the master user", "owner"), ("database", &database.database, "be a database", "shop")];
+    for (field, name, what, example) in names {
+        if let Some(name) = name.as_ref().filter(|name| is_reserved(engine, name)) {
+            let message = format!("`{name}` cannot {what} of {engine}: it is reserved");
+            error(
+                checks,
+                &format!("{path}.{field}"),
+                "reserved",
+                "reserved-name",
+                message,
+                format!("as in `{field}: {example}`"),
+            );
+        }
     }
 }
 
@@ -205,7 +214,7 @@ fn words(checks: &mut Checks<'_>, path: &str, database: &Database) {
     }
     if database.parameters.contains_key(own) {
         let diagnostic = Diagnostic::error("own-key", format!("`{own}` is not yours to set: connections are always encrypted"));
-        checks.at_key(&format!("{path}.parameters.{own}"), "remove this", diagnostic.help("remove it"));
+        checks.at_key(&format!("{path}.parameters.{own}"), "remove this", diagnostic.help("remove it; for clients that cannot encrypt describe the group and the instance under `resources`: `rds.parameter_group`, `rds.instance`"));
     }
 }
 

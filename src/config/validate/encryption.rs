@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use super::Checks;
 use crate::config::diagnostic::{Diagnostic, short};
 use crate::config::encryption::CertificateSection;
+use crate::config::limits;
 use crate::config::suggest;
 use crate::config::values::Duration;
 
 const DAY: u64 = 86_400;
 /// How many names a certificate has before AWS must be asked for more, and how many it can have at all.
-const NAMES: (usize, usize) = (10, 100);
+const NAMES: (usize, usize) = (limits::CERTIFICATE_NAMES.most, limits::CERTIFICATE_NAMES_EVER.most);
+const DOMAIN: usize = limits::CERTIFICATE_DOMAIN.most;
 
 pub(super) fn encryption(checks: &mut Checks<'_>) {
     keys(checks);
@@ -94,8 +96,9 @@ fn certificate(checks: &mut Checks<'_>, path: &str, section: &CertificateSection
             );
         }
     }
-    if section.domain.len() > 64 && wrong_domain(&section.domain).is_none() {
-        let message = format!("the certificate's `domain` has {} characters, and ACM accepts 64 there", section.domain.len());
+    if section.domain.len() > DOMAIN && wrong_domain(&section.domain).is_none() {
+        let message =
+            format!("the certificate's `domain` has {} characters, and ACM accepts {DOMAIN} there", section.domain.len());
         checks.at(
             &format!("{path}.domain"),
             "too long",

@@ -61,7 +61,8 @@ pub(super) fn too_long(checks: &mut Checks<'_>, path: &str, what: &str, full: &s
 }
 
 /// The memory that Fargate has for so many CPU units: least, most and step, in MiB.
-const FARGATE: [(u32, u32, u32, u32); 7] = [
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html>).
+const FARGATE: [(u32, u32, u32, u32); 8] = [
     (256, 512, 2048, 512),
     (512, 1024, 4096, 1024),
     (1024, 2048, 8192, 1024),
@@ -69,13 +70,18 @@ const FARGATE: [(u32, u32, u32, u32); 7] = [
     (4096, 8192, 30_720, 1024),
     (8192, 16_384, 61_440, 4096),
     (16_384, 32_768, 122_880, 8192),
+    (32_768, 61_440, 249_856, 1024),
 ];
 
 /// The memory sizes that exist for `cpu`; none when there is no such `cpu`.
 fn memories(cpu: u32) -> Vec<u32> {
     let Some((_, least, most, step)) = FARGATE.into_iter().find(|row| row.0 == cpu) else { return Vec::new() };
-    // 256 CPU units go with 512, 1024 and 2048, not with 1536.
-    (least..=most).step_by(step as usize).filter(|m| cpu != 256 || *m != 1536).collect()
+    match cpu {
+        256 => vec![512, 1024, 2048],
+        // 60, 120 and 244 GiB.
+        32_768 => vec![61_440, 122_880, 249_856],
+        _ => (least..=most).step_by(step as usize).collect(),
+    }
 }
 
 /// Whether Fargate has this pair, and when not: what is near, in words.
@@ -113,7 +119,8 @@ mod tests {
         assert_eq!(memories(4096).len(), 23);
         assert_eq!(memories(8192).last(), Some(&61_440));
         assert_eq!(memories(16_384), (4..=15).map(|n| n * 8192).collect::<Vec<_>>());
-        assert_eq!(FARGATE.map(|row| fargate(row.0, row.2)), [const { Ok(()) }; 7]);
+        assert_eq!(memories(32_768), [61_440, 122_880, 249_856]);
+        assert_eq!(FARGATE.map(|row| fargate(row.0, row.2)), [const { Ok(()) }; 8]);
     }
 
     #[test]

@@ -198,7 +198,7 @@ fn uses(checks: &mut Checks<'_>, path: &str, name: &Name, service: &Service) {
 }
 
 /// How many rules a load balancer has unless AWS allows an account more.
-const RULES: usize = 100;
+const RULES: usize = crate::config::limits::BALANCER_RULES.most;
 
 /// No two services may want the same requests, nor two rules the same place.
 pub(super) fn routes(checks: &mut Checks<'_>) {
@@ -208,7 +208,7 @@ pub(super) fn routes(checks: &mut Checks<'_>) {
     });
     let mut routes: Vec<(String, &Name, &Route)> = routes.collect();
     // In the order of the file, so that `first` and `again` are what the reader sees.
-    routes.sort_by_key(|(path, _, _)| checks.file.find(path).span.map_or(0, |span| span.start));
+    routes.sort_by_cached_key(|(path, _, _)| checks.file.find(path).span.map_or(0, |span| span.start));
     // What gets everything else needs no rule: it is the listener's own.
     let ruled: Vec<&(String, &Name, &Route)> = routes.iter().filter(|(_, _, r)| r.path != "/*" || r.host.is_some()).collect();
     if let Some((path, _, _)) = ruled.get(RULES) {

@@ -78,9 +78,10 @@ fn a_cdn_that_makes_no_sense() {
         insta::assert_snapshot!(format!("a_cdn_with_{name}_certificate"), refused(&format!("{head}{certificates}{cdn}"), None));
     }
     insta::assert_snapshot!("a_cdn_of_nothing", refused(&format!("{head}cdn: {{default_root: index.html}}\n"), None));
-    let paths: Vec<String> = (0..26).map(|n| format!("\"/{n}/*\"")).collect();
+    let paths: Vec<String> = (0..76).map(|n| format!("\"/{n}/*\"")).collect();
     let many = format!("{head}cdn: {{static: {{paths: [{}]}}}}\n", paths.join(", "));
-    insta::assert_snapshot!("too_many_paths", refused(&many, None));
+    let said = refused(&many, None);
+    assert!(said.contains("76 paths, 1 too many") && said.contains("at most 75"), "{said}");
     let served = format!("{head}services: {{web: {{image: i, port: 80, routes: [/*]}}}}\n");
     let internal = format!("{served}load_balancer: {{internal: true}}\ncdn: {{}}\n");
     insta::assert_snapshot!("an_internal_origin", refused(&internal, None));
@@ -115,7 +116,7 @@ fn keys_certificates_and_people_that_may_not_be_meant_so() {
 fn certificates_may_be_named_in_three_ways() {
     for certificate in ["certificates.main", "existing.certificates.old", "arn:aws:acm:us-east-1:123456789012:certificate/1"] {
         let text = format!(
-            "stack: a\nregion: us-east-1\nservices: {{web: {{image: i, port: 80, routes: [/*]}}}}\nload_balancer: {{certificate: \"{certificate}\"}}\ncdn: {{certificate: \"{certificate}\", aliases: [www.example.com]}}\ncertificates: {{main: {{domain: www.example.com, zone: existing.zones.main}}}}\nexisting: {{zones: {{main: example.com}}, certificates: {{old: old.example.com}}}}\n"
+            "stack: a\nregion: us-east-1\nnetwork: {{nat: single}}\nservices: {{web: {{image: i, port: 80, routes: [/*]}}}}\nload_balancer: {{certificate: \"{certificate}\"}}\ncdn: {{certificate: \"{certificate}\", aliases: [www.example.com]}}\ncertificates: {{main: {{domain: www.example.com, zone: existing.zones.main}}}}\nexisting: {{zones: {{main: example.com}}, certificates: {{old: old.example.com}}}}\n"
         );
         let loaded = loaded(&text);
         assert!(loaded.warnings.is_empty(), "{}", loaded.warnings.render(100, false, true));
@@ -128,7 +129,10 @@ fn a_balancer_without_a_certificate_is_told_aloud_and_is_no_problem() {
     let text = "stack: a\nregion: us-east-1\nservices: {web: {image: i, port: 80, routes: [/*]}}\n";
     let loaded = loaded(text);
     assert!(loaded.warnings.is_empty());
-    assert!(super::notes(&loaded.stack)[0].contains("HTTP only"));
+    let notes = super::notes(&loaded.stack);
+    assert!(notes[0].contains("NAT gateway each") && notes[1].contains("HTTP only"), "{notes:?}");
+    let chosen = |network: &str| super::notes(&self::loaded(&format!("{text}network: {network}\n")).stack).len();
+    assert_eq!((chosen("{nat: single}"), chosen("{zones: 2}")), (1, 1), "chosen is chosen");
 }
 
 #[test]

@@ -1,0 +1,210 @@
+//! Images and variables: what ECS would refuse, and what somebody meant to be filled in.
+
+use std::collections::BTreeMap;
+
+use super::Checks;
+use crate::config::diagnostic::{Diagnostic, short};
+use crate::config::limits::{IMAGE, TASK_DEFINITION};
+use crate::engine::reference;
+
+/// What a variable costs in a task definition beside its name and value.
+const AROUND: usize = 24;
+
+pub(super) fn images(checks: &mut Checks<'_>) {
+    let stack = checks.stack;
+    for (name, service) in &stack.services {
+        let path = format!("services.{name}");
+        image(checks, &format!("{path}.image"), &service.image);
+        variables(checks, &path, &service.environment);
+        let texts = |texts: &Option<Vec<String>>| texts.iter().flatten().map(|t| t.len() + 3).sum::<usize>();
+        let pairs = service.environment.iter().chain(&service.secrets).map(|(k, v)| k.len() + v.len() + AROUND).sum::<usize>();
+        let bytes = pairs + texts(&service.command) + texts(&service.entrypoint);
+        if bytes > TASK_DEFINITION.most {
+            let message =
+                format!("`{path}` has {bytes} bytes of variables and command, and ECS takes {} in all", TASK_DEFINITION.most);
+            let help = "put what is large into a file of the image, a bucket or a parameter";
+            checks.at_key(&format!("{path}.environment"), "too large", Diagnostic::error("too-large", message).help(help));
+        }
+    }
+    for (name, definition) in stack.resources.get("ecs.task_definition").into_iter().flatten() {
+        let containers = definition.get("containers").and_then(|c| c.as_array());
+        for (at, container) in containers.into_iter().flatten().enumerate() {
+            if let Some(text) = container.get("image").and_then(|image| image.as_str()) {
+                image(checks, &format!("resources.ecs.task_definition.{name}.containers[{at}].image"), text);
+            }
+        }
+    }
+}
+
+fn image(checks: &mut Checks<'_>, path: &str, text: &str) {
+    let mut refuse = |label: &str, code: &'static str, message: String, help: String| {
+        checks.at(path, label, Diagnostic::error(code, message).help(help));
+    };
+    if let Some(open) = unresolved(text).or_else(|| between(text, "{{", "}}")) {
+        let message = format!("`{path}` has `{}`, which nothing here fills in", short(&open));
+        let help =
+            "write the tag or the digest itself; a pipeline writes it into the file before `stack apply`, or pipes the file";
+        return refuse("as it stands", "unresolved", message, help.into());
+    }
+    if text.len() > IMAGE.most {
+        let message = format!("the image has {} characters, {} too many", text.len(), text.len() - IMAGE.most);
+        return refuse("too long", "invalid-value", message, format!("ECS takes {}", IMAGE.most));
+    }
+    // What is referred to is text of AWS's.
+    let plain = reference::literals(text).join("x");
+    if let Some(help) = misshapen(&plain) {
+        let message = format!("`{}` is not an image", short(text));
+        refuse("not an image", "invalid-value", message, help);
+    }
+}
+
+/// What is wrong with the shape of `[HOST[:PORT]/]PATH[:TAG][@DIGEST]`
+/// (<https://github.com/distribution/reference/blob/main/reference.go>).
+fn misshapen(image: &str) -> Option<String> {
+    if let Some(scheme) = image.find("://") {
+        return Some(format!("write it without the scheme: `{}`", &image[scheme + 3..]));
+    }
+    let (rest, digest) = image.split_once('@').map_or((image, None), |(rest, digest)| (rest, Some(digest)));
+    if let Some(digest) = digest {
+        let hex = |hex: &str| hex.len() >= 32 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        let known = [("sha256:", 64), ("sha512:", 128)];
+        let sound = known.iter().any(|(name, length)| digest.strip_prefix(name).is_some_and(|d| hex(d) && d.len() == *length));
+        if !sound {
+            return Some("a digest is `sha256:` and 64 digits from `0` to `f`".into());
+        }
+    }
+    // A colon after the last slash is the tag's; one before is the port's.
+    let from = rest.rfind('/').map_or(0, |at| at + 1);
+    let (name, tag) = rest[from..].split_once(':').map_or((rest, None), |(last, tag)| (&rest[..from + last.len()], Some(tag)));
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let tagged = |tag: &str| tag.starts_with(word) && tag.len() <= 128 && tag.chars().all(|c| word(c) || c == '.' || c == '-');
+    if tag.is_some_and(|tag| !tagged(tag)) {
+        return Some("a tag has up to 128 letters, digits, `_`, `.` and `-`".into());
+    }
+    let (host, path) = match name.split_once('/') {
+        Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (Some(host), path),
+        _ => (None, name),
+    };
+    if let Some(host) = host {
+        let (host, port) = host.split_once(':').map_or((host, "0"), |(host, port)| (host, port));
+        let labels = host.split('.').all(|l| {
+            !l.is_empty() && !l.starts_with('-') && !l.ends_with('-') && l.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+        });
+        if !labels || port.is_empty() || !port.bytes().all(|b| b.is_ascii_digit()) {
+            return Some("the registry before the first slash is a host, with or without a port: `public.ecr.aws`".into());
+        }
+    }
+    let part = |part: &str| {
+        let ends = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        part.starts_with(ends) && part.ends_with(ends) && part.chars().all(|c| ends(c) || "._-".contains(c))
+    };
+    if path.split('/').all(part) {
+        return None;
+    }
+    let lower = path.to_ascii_lowercase();
+    if lower != path && lower.split('/').all(part) {
+        return Some(format!("repositories are in lower case: `{}`", image.replacen(path, &lower, 1)));
+    }
+    Some("it looks like `public.ecr.aws/nginx/nginx:1.27`: a registry, a repository and a tag, without spaces".into())
+}
+
+fn variables(checks: &mut Checks<'_>, path: &str, environment: &BTreeMap<String, String>) {
+    for (name, value) in environment {
+        let at = format!("{path}.environment.{name}");
+        if name.is_empty() || name.contains(['=', '\0']) || name.chars().any(char::is_whitespace) {
+            let message = format!("`{}` cannot be the name of a variable", short(name));
+            let help = "a name has no spaces and no `=`";
+            checks.at_key(&at, "not a name", Diagnostic::error("invalid-name", message).help(help));
+        }
+        if value.contains('\0') {
+            let message = format!("the variable `{}` has a NUL, at which every program's environment ends", short(name));
+            checks.at(&at, "a NUL", Diagnostic::error("invalid-value", message).help("remove it"));
+        }
+        if let Some(open) = unresolved(value) {
+            let message = format!("the variable `{}` has `{}`, which nothing here fills in", short(name), short(&open));
+            let help =
+                format!("write the value itself; where the program is to see `{}` write `${}`", short(&open), short(&open));
+            checks.at(&at, "as it stands", Diagnostic::error("unresolved", message).help(help));
+        } else if let Some(open) = between(value, "{{", "}}") {
+            let message = format!("the variable `{}` has `{}`, which nothing here fills in", short(name), short(&open));
+            let help = "right when the program does it; otherwise write the value itself";
+            checks.at(&at, "as it stands", Diagnostic::warning("unresolved", message).help(help));
+        }
+    }
+}
+
+/// The first `${…}` that is no reference. `$${…}` stands for the text itself.
+fn unresolved(text: &str) -> Option<String> {
+    reference::literals(text).into_iter().find_map(|literal| between(&literal.replace("$${", ""), "${", "}"))
+}
+
+fn between(text: &str, open: &str, close: &str) -> Option<String> {
+    let from = text.find(open)?;
+    let to = text[from..].find(close)?;
+    Some(text[from..from + to + close.len()].to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_have_a_shape() {
+        let digest = format!("sha256:{}", "0a".repeat(32));
+        for sound in [
+            "nginx",
+            "nginx:1.27",
+            "library/nginx:1.27-alpine",
+            "public.ecr.aws/nginx/nginx:1.27",
+            "localhost:5000/a/b_c--d.e:x",
+            "i",
+            "123456789012.dkr.ecr.us-east-1.amazonaws.com/team/web:2026-11-25_abc",
+            "existing.repositories.web:1",
+            "ghcr.io/a/b",
+            "registry.example.com:5000/web",
+            &format!("nginx@{digest}"),
+            &format!("a.io/nginx:1@{digest}"),
+        ] {
+            assert_eq!(misshapen(sound), None, "{sound}");
+        }
+        for wrong in [
+            "",
+            "ng inx",
+            "nginx:",
+            "nginx:a b",
+            "nginx:-x",
+            "Nginx",
+            "https://nginx",
+            "nginx@sha256:1",
+            "nginx@",
+            "-nginx",
+            "nginx\0",
+            "a//b",
+            "nginx/",
+            "/nginx",
+            "registry.example.com:port/web",
+            "nginx:1:2",
+            &format!("nginx:{}", "x".repeat(129)),
+            "$TAG",
+            "nginx:$TAG",
+        ] {
+            assert!(misshapen(wrong).is_some(), "{wrong:?}");
+        }
+        assert!(misshapen("team/Web:1").unwrap().contains("`team/web:1`"));
+    }
+
+    #[test]
+    fn what_is_to_be_filled_in_is_found() {
+        for (text, open) in [
+            ("nginx:${TAG}", Some("${TAG}")),
+            ("${ec2.vpc/main}", None),
+            ("a $${HOME} b", None),
+            ("${ec2.vpc/main} ${X}", Some("${X}")),
+            ("$HOME", None),
+            ("${unclosed", None),
+            ("$${A} ${B}", Some("${B}")),
+        ] {
+            assert_eq!(unresolved(text).as_deref(), open, "{text}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! What opens everything to everybody: meant so, perhaps, and said aloud.
+
+use serde_json::Value;
+
+use super::Checks;
+use crate::config::diagnostic::{Diagnostic, short};
+use crate::config::service::{Effect, PolicyStatement};
+
+/// Managed policies with which one may do everything, or make oneself do it.
+const ALMIGHTY: [&str; 3] = ["AdministratorAccess", "IAMFullAccess", "PowerUserAccess"];
+
+pub(super) fn open(checks: &mut Checks<'_>) {
+    let stack = checks.stack;
+    for (name, service) in &stack.services {
+        statements(checks, &format!("services.{name}.policies"), &service.policies, "its tasks");
+    }
+    for (name, group) in &stack.access.groups {
+        let path = format!("access.groups.{name}");
+        statements(checks, &format!("{path}.statements"), &group.statements, "whoever is in it");
+        for (at, policy) in group.policies.iter().enumerate() {
+            let last = policy.rsplit('/').next().unwrap_or(policy);
+            if ALMIGHTY.contains(&last) {
+                let message =
+                    format!("with `{last}` whoever is in `{path}` may do everything in the account, or take the right to");
+                warn(
+                    checks,
+                    &format!("{path}.policies[{at}]"),
+                    "everything",
+                    message,
+                    "`may: [view, deploy]` is about this stack alone",
+                );
+            }
+        }
+    }
+    if let Some(balancer) = &stack.load_balancer {
+        for (attribute, value) in &balancer.attributes {
+            weak_attribute(checks, &format!("load_balancer.attributes.{attribute}"), attribute, value);
+        }
+    }
+    for (kind, objects) in &stack.resources {
+        for (name, object) in objects {
+            raw(checks, kind, &format!("resources.{kind}.{name}"), object);
+        }
+    }
+}
+
+fn warn(checks: &mut Checks<'_>, path: &str, label: &str, message: String, help: &str) {
+    checks.at(path, label, Diagnostic::warning("opens-everything", message).help(help));
+}
+
+fn statements(checks: &mut Checks<'_>, path: &str, statements: &[PolicyStatement], who: &str) {
+    for (at, statement) in statements.iter().enumerate() {
+        let everywhere = statement.resources.iter().any(|r| r == "*");
+        let all = statement.actions.iter().find(|action| is_almighty(action));
+        if let (Effect::Allow, true, Some(action)) = (statement.effect, everywhere, all) {
+            let message = format!("`{}` on `*` lets {who} do everything in the account, or take the right to", short(action));
+            warn(
+                checks,
+                &format!("{path}[{at}].actions"),
+                "everything",
+                message,
+                "name the actions and the ARNs that are needed",
+            );
+        }
+    }
+}
+
+fn is_almighty(action: &str) -> bool {
+    ["*", "*:*", "iam:*", "sts:*"].contains(&action.to_ascii_lowercase().as_str())
+}
+
+fn weak_attribute(checks: &mut Checks<'_>, path: &str, attribute: &str, value: &str) {
+    let what = match (attribute, value) {
+        ("routing.http.desync_mitigation_mode", "monitor") => "lets requests through that two servers read differently",
+        ("routing.http.drop_invalid_header_fields.enabled", "false") => "lets headers through that no HTTP server should get",
+        _ => return,
+    };
+    let help = "leave it out unless what stands behind it needs that";
+    warn(checks, path, "weak", format!("`{attribute}: {value}` {what}"), help);
+}
+
+fn raw(checks: &mut Checks<'_>, kind: &str, path: &str, object: &Value) {
+    let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
+    let number = |key: &str| object.get(key).and_then(Value::as_i64).unwrap_or_default();
+    match kind {
+        "ec2.security_group_rule" if text("direction") == "ingress" && ["0.0.0.0/0", "::/0"].contains(&text("cidr")) => {
+            let everything = text("protocol") == "-1" || number("from_port") <= 1 && number("to_port") >= 65_535;
+            if everything {
+                let message = format!("`{path}` opens every port to everybody");
+                warn(checks, &format!("{path}.cidr"), "everybody", message, "name the ports, or the networks that may come in");
+            }
+        }
+        "elbv2.load_balancer" => {
+            for (attribute, value) in object.get("attributes").and_then(Value::as_object).into_iter().flatten() {
+                let value = value.as_str().unwrap_or_default();
+                weak_attribute(checks, &format!("{path}.attributes.{attribute}"), attribute, value);
+            }
+        }
+        "iam.role" | "iam.group" | "iam.user" => {
+            for (name, policy) in object.get("policies").and_then(Value::as_object).into_iter().flatten() {
+                if allowed(policy).any(|s| has(s, "Action", is_almighty) && has(s, "Resource", |r| r == "*")) {
+                    let message = format!("`{path}` may do everything in the account, or take the right to");
+                    let help = "name the actions and the ARNs that are needed";
+                    warn(checks, &format!("{path}.policies.{name}"), "everything", message, help);
+                }
+            }
+            for (at, policy) in object.get("managed").and_then(Value::as_array).into_iter().flatten().enumerate() {
+                let last = policy.as_str().and_then(|p| p.rsplit('/').next()).unwrap_or_default();
+                if ALMIGHTY.contains(&last) {
+                    let message = format!("with `{last}` `{path}` may do everything in the account, or take the right to");
+                    warn(checks, &format!("{path}.managed[{at}]"), "everything", message, "name what it needs in `policies`");
+                }
+            }
+            if object.get("trust").is_some_and(|trust| allowed(trust).any(is_anybody)) {
+                let message = format!("every account of AWS may take the role `{path}`");
+                warn(
+                    checks,
+                    &format!("{path}.trust"),
+                    "anybody",
+                    message,
+                    "name the account or the service that takes it, or add a `Condition`",
+                );
+            }
+        }
+        "s3.bucket_policy" | "kms.key" if object.get("policy").is_some_and(|policy| allowed(policy).any(is_anybody)) => {
+            let message = format!("`{path}` lets everybody in");
+            warn(checks, &format!("{path}.policy"), "anybody", message, "name who may, or add a `Condition`");
+        }
+        "s3.bucket" if object.get("block_public_access") == Some(&Value::Bool(false)) => {
+            let message = format!("`{path}` may be made public by a policy or an ACL");
+            warn(
+                checks,
+                &format!("{path}.block_public_access"),
+                "open",
+                message,
+                "leave it out: access by everybody is blocked then",
+            );
+        }
+        _ => {}
+    }
+}
+
+/// The statements of a policy document that allow something.
+fn allowed(policy: &Value) -> impl Iterator<Item = &Value> {
+    let statements = match policy.get("Statement") {
+        Some(Value::Array(all)) => all.as_slice(),
+        Some(one) => std::slice::from_ref(one),
+        None => &[],
+    };
+    statements.iter().filter(|s| s.get("Effect").and_then(Value::as_str) == Some("Allow"))
+}
+
+fn has(statement: &Value, key: &str, what: impl Fn(&str) -> bool) -> bool {
+    match statement.get(key) {
+        Some(Value::String(one)) => what(one),
+        Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).any(what),
+        _ => false,
+    }
+}
+
+/// A statement for everybody, under no condition.
+fn is_anybody(statement: &Value) -> bool {
+    let everybody = has(statement, "Principal", |p| p == "*")
+        || statement.get("Principal").is_some_and(|principal| has(principal, "AWS", |p| p == "*"));
+    everybody && statement.get("Condition").is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::tests::loaded;
+
+    #[test]
+    fn what_opens_everything_is_said_and_what_is_narrow_is_not() {
+        let text = "stack: a\nregion: us-east-1\nload_balancer: {attributes: {routing.http.desync_mitigation_mode: monitor}}\nservices:\n  web:\n    image: i\n    port: 80\n    routes: [/*]\n    policies:\n      - {actions: ['*'], resources: ['*']}\n      - {actions: ['s3:*'], resources: ['*']}\n      - {actions: ['*'], resources: ['arn:aws:s3:::b/*']}\n      - {effect: deny, actions: ['*'], resources: ['*']}\naccess:\n  groups:\n    admins: {policies: [AdministratorAccess, ReadOnlyAccess], statements: [{actions: ['iam:*'], resources: ['*']}]}\n";
+        let loaded = loaded(text);
+        let at: Vec<&str> =
+            loaded.warnings.diagnostics.iter().filter(|d| d.code == "opens-everything").map(|d| &text[d.span()]).collect();
+        assert_eq!(at, ["monitor", "['*'", "AdministratorAccess", "['iam:*'"]);
+    }
+
+    #[test]
+    fn the_same_under_resources() {
+        use serde_json::json;
+        let anybody =
+            json!({"Statement": {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "s3:GetObject", "Resource": "*"}});
+        let narrow = json!({"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "*", "Resource": "*", "Condition": {"StringEquals": {"aws:SourceAccount": "1"}}}]});
+        let rule = |cidr: &str, protocol: &str, from: i64, to: i64| json!({"direction": "ingress", "cidr": cidr, "protocol": protocol, "from_port": from, "to_port": to});
+        for (kind, object, warned) in [
+            ("ec2.security_group_rule", rule("0.0.0.0/0", "-1", -1, -1), true),
+            ("ec2.security_group_rule", rule("::/0", "tcp", 0, 65_535), true),
+            ("ec2.security_group_rule", rule("0.0.0.0/0", "tcp", 443, 443), false),
+            ("ec2.security_group_rule", rule("10.0.0.0/8", "-1", -1, -1), false),
+            ("iam.role", json!({"trust": anybody}), true),
+            ("iam.role", json!({"trust": narrow, "managed": ["arn:aws:iam::aws:policy/ReadOnlyAccess"]}), false),
+            ("iam.role", json!({"managed": ["arn:aws:iam::aws:policy/AdministratorAccess"]}), true),
+            ("iam.group", json!({"policies": {"x": {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}}}), true),
+            ("iam.group", json!({"policies": {"x": {"Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}}}), false),
+            ("s3.bucket_policy", json!({"policy": anybody}), true),
+            ("kms.key", json!({"policy": narrow}), false),
+            ("s3.bucket", json!({"block_public_access": false}), true),
+            ("s3.bucket", json!({}), false),
+            ("elbv2.load_balancer", json!({"attributes": {"routing.http.drop_invalid_header_fields.enabled": "false"}}), true),
+        ] {
+            let text = "stack: a\nregion: us-east-1\n";
+            let loaded = loaded(text);
+            let mut stack = loaded.stack.clone();
+            stack.resources.insert(kind.into(), [("x".parse().unwrap(), object.clone())].into());
+            let found = super::super::validate(&stack, &crate::config::yaml::parse(text).unwrap(), "default");
+            assert_eq!(found.iter().any(|d| d.code == "opens-everything"), warned, "{kind} {object}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Tags: what every service takes that gets them.
+
+use std::collections::BTreeMap;
+
+use super::Checks;
+use crate::config::diagnostic::{Diagnostic, Severity, short};
+use crate::config::limits::{TAG_KEY, TAG_VALUE, TAGS};
+
+/// How many of them `stack` keeps for its own: six today, and what a kind remembers in one.
+const OURS: usize = 8;
+/// Beginnings that belong to somebody, and to whom (RDS refuses its own in values as well:
+/// <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_Tag.html>).
+const RESERVED: [(&str, &str); 3] = [
+    ("aws:", "AWS keeps it for itself"),
+    ("rds:", "RDS keeps it for itself"),
+    ("stack:", "by these tags `stack` knows what is its own"),
+];
+
+/// Whether every service takes the character in a tag: letters, digits, white space and a few signs. EC2 takes more; RDS, IAM,
+/// ElastiCache, load balancers, ACM, Logs and ECS do not
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_Tag.html>,
+/// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_Tag.html>).
+fn is_taken(c: char) -> bool {
+    c.is_alphanumeric() || c.is_whitespace() && !c.is_control() || "_.:/=+-@".contains(c)
+}
+
+/// What is wrong with a tag, each in words with what to do; of the key where `true` stands.
+pub fn wrong(key: &str, value: &str) -> Vec<(bool, &'static str, String, String)> {
+    let mut out = Vec::new();
+    for (begins, whose) in RESERVED {
+        if key.to_lowercase().starts_with(begins) {
+            let message = format!("the tag `{}` begins with `{begins}`, which is not yours to use", short(key));
+            out.push((true, "reserved-tag", message, format!("{whose}; choose another key")));
+        }
+        if begins != "stack:" && value.to_lowercase().starts_with(begins) {
+            let message = format!("the value of the tag `{}` begins with `{begins}`, which RDS refuses", short(key));
+            out.push((false, "reserved-tag", message, "write it so that it begins otherwise".into()));
+        }
+    }
+    for (is_key, what, text, limit) in [(true, "key", key, TAG_KEY), (false, "value", value, TAG_VALUE)] {
+        let count = text.chars().count();
+        if count > limit.most {
+            let message = format!("this tag's {what} has {count} characters, {} too many", count - limit.most);
+            out.push((is_key, "name-too-long", message, format!("AWS accepts {}", limit.most)));
+        }
+        if let Some(c) = text.chars().find(|c| !is_taken(*c)) {
+            let shown = if c.is_control() { format!("U+{:04X}", u32::from(c)) } else { c.to_string() };
+            let message = format!(
+                "the {what} of the tag `{}` has the character `{shown}`, which not every service of AWS takes",
+                short(key)
+            );
+            out.push((is_key, "tag-character", message, "tags have letters, digits, spaces and `_ . : / = + - @`".into()));
+        }
+    }
+    if key.is_empty() {
+        out.push((true, "invalid-name", "a tag has an empty key".into(), "give it one".into()));
+    }
+    out
+}
+
+pub(super) fn tags(checks: &mut Checks<'_>) {
+    let tags = &checks.stack.tags;
+    all(checks, "tags", tags);
+    let stack = checks.stack;
+    for (kind, objects) in &stack.resources {
+        for (name, object) in objects {
+            // EC2 takes every character, and tells keys apart by their case.
+            let Some(tags) = object.get("tags").and_then(|tags| tags.as_object()) else { continue };
+            let tags: BTreeMap<String, String> =
+                tags.iter().filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect();
+            let path = format!("resources.{kind}.{name}.tags");
+            if kind.starts_with("ec2.") {
+                count(checks, &path, tags.len() + stack.tags.len());
+            } else {
+                all(checks, &path, &tags);
+            }
+        }
+    }
+}
+
+fn all(checks: &mut Checks<'_>, path: &str, tags: &BTreeMap<String, String>) {
+    // The tag that every object gets, by which the console shows it.
+    let mut seen: BTreeMap<String, &str> = BTreeMap::from([("name".to_owned(), "Name")]);
+    let stack = checks.stack;
+    if path != "tags" {
+        seen.extend(stack.tags.keys().map(|key| (key.to_lowercase(), key.as_str())));
+    }
+    for (key, value) in tags {
+        for (is_key, code, message, help) in wrong(key, value) {
+            let diagnostic = Diagnostic::error(code, message).help(help);
+            if is_key { at(checks, path, key, diagnostic) } else { value_at(checks, path, key, diagnostic) }
+        }
+        if let Some(other) = seen.insert(key.to_lowercase(), key).filter(|other| *other != key.as_str()) {
+            let message =
+                format!("the tags `{}` and `{}` differ only in capitals, which is one tag to IAM", short(other), short(key));
+            let help = if other == "Name" { "every object gets `Name`; write it so" } else { "keep one of them" };
+            at(checks, path, key, Diagnostic::error("duplicate-tag", message).help(help));
+        }
+    }
+    let whole = if path == "tags" { tags.len() } else { tags.len() + checks.stack.tags.len() };
+    count(checks, path, whole);
+}
+
+fn count(checks: &mut Checks<'_>, path: &str, count: usize) {
+    if count > TAGS.most - OURS {
+        let message =
+            format!("there are {count} tags; an object in AWS has at most {}, of which `stack` keeps {OURS}", TAGS.most);
+        checks.at_key(path, "too many", Diagnostic::error("too-many-tags", message));
+    }
+}
+
+/// Adds a problem with a key, which may hold dots.
+fn at(checks: &mut Checks<'_>, path: &str, key: &str, diagnostic: Diagnostic) {
+    let span = checks.file.node(path).and_then(|n| n.entries().iter().find(|(k, _)| k.text == key)).map(|(k, _)| k.span.clone());
+    place(checks, span, diagnostic);
+}
+
+fn value_at(checks: &mut Checks<'_>, path: &str, key: &str, diagnostic: Diagnostic) {
+    let span = checks.file.node(path).and_then(|n| n.entries().iter().find(|(k, _)| k.text == key)).map(|(_, v)| v.span.clone());
+    place(checks, span, diagnostic);
+}
+
+fn place(checks: &mut Checks<'_>, span: Option<std::ops::Range<usize>>, diagnostic: Diagnostic) {
+    if !checks.is_enough(Severity::Error) {
+        checks.found.push(match span {
+            Some(span) => diagnostic.label(span, "here"),
+            None => diagnostic,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_that_one_service_takes_and_another_does_not_are_refused() {
+        for value in
+            ["a, b", "a (c)", "50%", "a;b", "<x>", "it's", "a\u{0}b", "line\nbreak", "#1", "a*", "!", "~", "{x}", "[x]", "\"x\""]
+        {
+            assert_eq!(wrong("owner", value).len(), 1, "{value:?}");
+            assert_eq!(wrong(value, "x").len(), 1, "{value:?}");
+        }
+        for value in ["", "a b", "Größe", "数据", "a_b.c:d/e=f+g-h@i", "0012", "x\u{a0}y"] {
+            assert!(wrong("owner", value).is_empty(), "{value:?}");
+        }
+        for key in ["aws:x", "AWS:x", "stack:x", "rds:x", "", &"k".repeat(129)] {
+            assert_eq!(wrong(key, "x").len(), 1, "{key}");
+        }
+        assert_eq!(wrong("x", "aws:y").len() + wrong("x", "rds:y").len() + wrong("x", &"v".repeat(257)).len(), 3);
+    }
+}
