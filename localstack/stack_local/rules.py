@@ -754,3 +754,98 @@ def _gateway_endpoint(ask: Ask) -> str | None:
     if ask.get("VpcEndpointType", "Gateway") == "Gateway" and not re.search(r"\.(s3|dynamodb)$", service):
         return "Endpoint type (Gateway) does not match available service types ([Interface])."
     return None
+
+
+# Target groups and their balancers
+
+
+def _balancer_of(arn: str) -> str:
+    """`app/NAME/ID`, as it stands in the ARNs of a balancer, its listeners and their rules."""
+    return "/".join(arn.rsplit(":", 1)[-1].split("/")[1:4])
+
+
+def _forwards_to(request: dict) -> set[str]:
+    found: set[str] = set()
+    for action in [*(request.get("DefaultActions") or []), *(request.get("Actions") or [])]:
+        found |= {action["TargetGroupArn"]} if action.get("TargetGroupArn") else set()
+        found |= {group["TargetGroupArn"] for group in (action.get("ForwardConfig") or {}).get("TargetGroups") or [] if group.get("TargetGroupArn")}
+    return found
+
+
+@learns("elbv2:CreateListener", "elbv2:ModifyListener", "elbv2:CreateRule", "elbv2:ModifyRule")
+def _(ask: Ask, answer: dict) -> None:
+    for made in [*(answer.get("Listeners") or []), *(answer.get("Rules") or [])]:
+        arn = made.get("RuleArn") or made.get("ListenerArn")
+        ask.here["elbv2.forward"][arn] = {"balancer": _balancer_of(arn), "groups": _forwards_to(made) | _forwards_to({"Actions": made.get("DefaultActions")})}
+
+
+@learns("elbv2:DeleteListener", "elbv2:DeleteRule", "elbv2:DeleteLoadBalancer")
+def _(ask: Ask, answer: dict) -> None:
+    gone = ask.get("RuleArn") or ask.get("ListenerArn") or ask["LoadBalancerArn"]
+    listener = gone.replace(":listener/", ":listener-rule/") + "/"
+    for arn, facts in list(ask.here["elbv2.forward"].items()):
+        if arn == gone or arn.startswith(listener) or ask.operation == "DeleteLoadBalancer" and facts["balancer"] == _balancer_of(gone):
+            del ask.here["elbv2.forward"][arn]
+
+
+@rule(
+    "R35",
+    *("elbv2:CreateListener", "elbv2:ModifyListener", "elbv2:CreateRule", "elbv2:ModifyRule"),
+    code="TargetGroupAssociationLimit",
+    source="AWS's refusal, hashicorp/terraform-provider-aws#22005, aws/aws-cdk#33224",
+    pending="a balancer is replaced together with its target groups",
+)
+def _group_of_another_balancer(ask: Ask) -> str | None:
+    own = _balancer_of(ask.get("RuleArn") or ask.get("ListenerArn") or ask["LoadBalancerArn"])
+    taken = {group for facts in ask.here["elbv2.forward"].values() if facts["balancer"] != own for group in facts["groups"]}
+    if both := sorted(_forwards_to(ask.request) & taken):
+        return f"The following target groups cannot be associated with more than one load balancer: {', '.join(both)}"
+    return None
+
+
+# More of RDS and CloudFront
+
+
+@rule(
+    "R36",
+    "rds:CreateDBInstance",
+    "rds:ModifyDBInstance",
+    code="InvalidParameterCombination",
+    source="RDS user guide, gp3 storage: baseline below 400 GiB cannot be changed; AWS's refusal, hashicorp/terraform-provider-aws#27702",
+)
+def _iops_of_small_gp3(ask: Ask) -> str | None:
+    instance = ask.here["rds.instance"].get(_name(ask["DBInstanceIdentifier"]), {}) if ask.operation == "ModifyDBInstance" else {}
+    engine, kind = ask.get("Engine") or instance.get("engine", ""), ask.get("StorageType") or instance.get("type", "")
+    storage = ask.get("AllocatedStorage") or instance.get("storage", 0)
+    given = ask.get("Iops") is not None or ask.get("StorageThroughput") is not None
+    if given and kind == "gp3" and engine in ("postgres", "mysql", "mariadb") and 0 < storage < 400:
+        return f"You can't specify IOPS or storage throughput for engine {engine} and a storage size less than 400."
+    return None
+
+
+# Regions that an account has to opt in to, in which CloudFront's standard logging (v1) has no buckets.
+_OPT_IN = {
+    *("af-south-1", "ap-east-1", "ap-east-2", "ap-south-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-7", "ca-west-1", "eu-central-2"),
+    *("eu-south-1", "eu-south-2", "il-central-1", "me-central-1", "me-south-1", "mx-central-1"),
+}
+
+
+@learns("s3:CreateBucket")
+def _(ask: Ask, answer: dict) -> None:
+    ask.account_wide["s3.bucket"][ask["Bucket"]] = {"region": (ask.get("CreateBucketConfiguration") or {}).get("LocationConstraint") or "us-east-1"}
+
+
+@rule(
+    "R37",
+    *("cloudfront:CreateDistribution", "cloudfront:CreateDistributionWithTags", "cloudfront:UpdateDistribution"),
+    code="InvalidArgument",
+    source="CloudFront developer guide, standard logging: do not choose a bucket in an opt-in region (the words are ours)",
+)
+def _logs_in_opt_in_region(ask: Ask) -> str | None:
+    config = ask.get("DistributionConfig") or ask.get("DistributionConfigWithTags", {}).get("DistributionConfig", {})
+    logging = config.get("Logging") or {}
+    bucket = (logging.get("Bucket") or "").partition(".s3")[0]
+    region = ask.account_wide["s3.bucket"].get(bucket, {}).get("region")
+    if logging.get("Enabled") and region in _OPT_IN:
+        return f"The parameter Logging Bucket refers to a bucket in {region}, to which CloudFront does not deliver standard logs."
+    return None

@@ -15,6 +15,7 @@ SMALL = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "
 POSTGRES = {"Engine": "postgres", "DBInstanceClass": "db.t4g.micro", "MasterUsername": "app", "AllocatedStorage": 20}
 MYSQL = POSTGRES | {"Engine": "mysql"}
 SERVICE = {"serviceName": "web", "taskDefinition": "web:1"}
+ELB = "arn:aws:elasticloadbalancing:us-east-1:000000000000"
 KEY = "arn:aws:kms:us-east-1:000000000000:key/00000000-0000-0000-0000-000000000000"
 
 
@@ -189,6 +190,37 @@ ROWS = [
         {"Bucket": "b", "ServerSideEncryptionConfiguration": {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "kms.key/k"}}]}},
         {"Bucket": "b", "ServerSideEncryptionConfiguration": {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY}}]}},
     ),
+    Row(
+        "R35",
+        "elbv2:CreateListener",
+        {"LoadBalancerArn": f"{ELB}:loadbalancer/app/two/2", "Protocol": "HTTP", "Port": 80, "DefaultActions": [{"Type": "forward", "TargetGroupArn": f"{ELB}:targetgroup/t/1"}]},
+        {"LoadBalancerArn": f"{ELB}:loadbalancer/app/one/1", "Protocol": "HTTP", "Port": 81, "DefaultActions": [{"Type": "forward", "TargetGroupArn": f"{ELB}:targetgroup/t/1"}]},
+        [
+            ("elbv2:CreateListener", {}, {"Listeners": [{"ListenerArn": f"{ELB}:listener/app/one/1/9", "DefaultActions": [{"TargetGroupArn": f"{ELB}:targetgroup/t/1"}]}]}),
+            ("elbv2:CreateRule", {}, {"Rules": [{"RuleArn": f"{ELB}:listener-rule/app/three/3/9/8", "Actions": [{"TargetGroupArn": f"{ELB}:targetgroup/t/1"}]}]}),
+            ("elbv2:DeleteListener", {"ListenerArn": f"{ELB}:listener/app/three/3/9"}, {}),
+        ],
+    ),
+    Row(
+        "R36",
+        "rds:CreateDBInstance",
+        POSTGRES | {"DBInstanceIdentifier": "a", "StorageType": "gp3", "AllocatedStorage": 399, "Iops": 3000},
+        POSTGRES | {"DBInstanceIdentifier": "a", "StorageType": "gp3", "AllocatedStorage": 400, "Iops": 12000},
+    ),
+    Row(
+        "R36",
+        "rds:ModifyDBInstance",
+        {"DBInstanceIdentifier": "main", "AllocatedStorage": 60, "Iops": 3000},
+        {"DBInstanceIdentifier": "main", "AllocatedStorage": 60},
+        [made(StorageType="gp3", AllocatedStorage=50)],
+    ),
+    Row(
+        "R37",
+        "cloudfront:CreateDistribution",
+        {"DistributionConfig": {"CallerReference": "r", "Comment": "", "Enabled": True, "Logging": {"Enabled": True, "Bucket": "far.s3.amazonaws.com"}}},
+        {"DistributionConfig": {"CallerReference": "r", "Comment": "", "Enabled": True, "Logging": {"Enabled": True, "Bucket": "near.s3.amazonaws.com"}}},
+        [("s3:CreateBucket", {"Bucket": name, "CreateBucketConfiguration": {"LocationConstraint": region}}, {}) for name, region in (("far", "me-south-1"), ("near", "eu-west-1"))],
+    ),
     Row("R33", "ec2:CreateVpcEndpoint", {"VpcId": "vpc-1", "ServiceName": "com.amazonaws.us-east-1.ecr.api"}, {"VpcId": "vpc-1", "ServiceName": "com.amazonaws.us-east-1.s3"}),
 ]
 
@@ -219,7 +251,7 @@ class Table(unittest.TestCase):
 class Refusals(Case):
     """The same table over HTTP, in an account of its own: what was made before is made, or not to be had here."""
 
-    NEEDS_MORE = {"R3", "R21", "R22", "R25", "R26", "R34"}  # below
+    NEEDS_MORE = {"R3", "R37", "R21", "R22", "R25", "R26", "R34"}  # below
 
     def client(self, service: str):
         # No look at the parameters: the refusal is the server's.
@@ -266,6 +298,11 @@ class Refusals(Case):
         self.check("R26", "logs:CreateLogGroup", {"logGroupName": "secret", "kmsKeyId": closed})
         self.send("kms:PutKeyPolicy", {"KeyId": closed, "PolicyName": "default", "Policy": lets_in("logs.us-east-1.amazonaws.com")})
         self.send("logs:CreateLogGroup", {"logGroupName": "secret", "kmsKeyId": closed})
+
+    def test_where_a_bucket_is_counts(self):
+        self.send("s3:CreateBucket", {"Bucket": "far-logs", "CreateBucketConfiguration": {"LocationConstraint": "me-south-1"}})
+        logging = {"Enabled": True, "IncludeCookies": False, "Bucket": "far-logs.s3.amazonaws.com", "Prefix": ""}
+        self.check("R37", "cloudfront:CreateDistribution", {"DistributionConfig": {"CallerReference": "r", "Comment": "", "Enabled": True, "Logging": logging}})
 
     def test_databases_that_were_made_before_count(self):
         self.send("rds:CreateDBParameterGroup", {"DBParameterGroupName": "own16", "DBParameterGroupFamily": "postgres16", "Description": "x"})

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::models::hold;
 use crate::support::aws::{Account, LocalAws};
 use crate::support::helper::{Helper, script_of};
-use crate::support::run::Place;
+use crate::support::run::{EVERYTHING, Place};
 
 const STACK: &str = r#"
 stack: names
@@ -91,7 +91,7 @@ fn a_life_through_awss_own_names_in_two_regions() {
             place.stack(command).ok();
         }
         place.stack(&["assets", "push", "s.yaml", "site"]).ok();
-        place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+        place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
         assert_eq!(account.inventory("names", "default"), json!({}), "{region}");
 
         let requests = names.requests();

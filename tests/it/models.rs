@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::{FILES, published};
 use crate::support::aws::LocalAws;
 use crate::support::proxy::Proxy;
-use crate::support::run::Place;
+use crate::support::run::{EVERYTHING, Place};
 
 /// What is changed in each published file once it is there.
 const EDITS: &[(&str, &[(&str, &str)])] = &[
@@ -77,7 +77,7 @@ fn every_request_is_one_that_aws_takes() {
         for command in [["plan", "s.yaml"], ["show", "s.yaml"], ["outputs", "s.yaml"], ["history", "s.yaml"]] {
             place.stack(&command).ok();
         }
-        place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+        place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
     }
     hold(folder.path());
 }

@@ -25,8 +25,8 @@ import time
 
 import yaml
 
-# With everything agreed to, only what AWS cannot do is refused.
-CONSENT = ["--allow-replace", "*", "--allow-delete", "*"]
+# With everything agreed to, what is lost for good included, only what AWS cannot do is refused.
+CONSENT = [word for flag in ("--allow-replace", "--allow-delete", "--allow-upgrade", "--without-data") for word in (flag, "*/*")]
 
 # What no schema can guess, by the end of the path: another value that is as good.
 VALUES = {
