@@ -267,6 +267,11 @@ def modify_db_subnet_group(call: Call) -> dict:
     group = groups.get(name)
     if group is None:
         raise fault("DBSubnetGroupNotFoundFault", f"DBSubnetGroup '{name}' not found.", 404)
+    # Where a database of the group stands: https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBSubnetGroup.html
+    going = {subnet.id for subnet in group._subnets} - set(call["SubnetIds"])
+    for eni in interfaces.backend(call.account, call.region).enis.values():
+        if eni.subnet.id in going and eni.description == "RDSNetworkInterface":
+            raise fault("SubnetAlreadyInUse", f"The DB subnet is already in use in the Availability Zone: {eni.subnet.id}.")
     try:
         return call.stock()
     finally:

@@ -50,6 +50,14 @@ class SubnetGroups(Case):
         self.assertEqual(self.subnets("grows"), sorted(net.private + net.public))
         self.refused("DBSubnetGroupNotFoundFault", self.rds.modify_db_subnet_group, 404, DBSubnetGroupName="none", SubnetIds=net.private)
 
+    def test_a_subnet_that_a_database_stands_in_stays(self):
+        net = Network(self)
+        self.rds.create_db_subnet_group(DBSubnetGroupName="held", DBSubnetGroupDescription="x", SubnetIds=net.private)
+        self.rds.create_db_instance(DBInstanceIdentifier="holds", Engine="postgres", DBInstanceClass="db.t4g.micro", MasterUsername="app", ManageMasterUserPassword=True, AllocatedStorage=20, DBSubnetGroupName="held")
+        self.rds.describe_db_instances()
+        self.refused("SubnetAlreadyInUse", self.rds.modify_db_subnet_group, DBSubnetGroupName="held", SubnetIds=net.private[1:] + net.public[:1])
+        self.rds.modify_db_subnet_group(DBSubnetGroupName="held", SubnetIds=net.private[:1] + net.public[1:])
+
     def subnets(self, name: str) -> list[str]:
         return sorted(subnet["SubnetIdentifier"] for subnet in self.rds.describe_db_subnet_groups(DBSubnetGroupName=name)["DBSubnetGroups"][0]["Subnets"])
 
