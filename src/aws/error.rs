@@ -254,7 +254,7 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
         "InvalidDBInstanceState",
         "InvalidDBInstanceStateFault",
         "InvalidDBSubnetGroupStateFault",
-    ]) || code.ends_with("InUse") && code != "SubnetInUse"
+    ]) || code.ends_with("InUse") && !matches!(code, "SubnetInUse" | "SubnetAlreadyInUse")
         || operation == "elasticache:DeleteCacheParameterGroup" && code.starts_with("InvalidCacheParameterGroupState")
         || operation == "rds:DeleteDBParameterGroup" && code.starts_with("InvalidDBParameterGroupState")
         // A snapshot that is still being copied or restored.
@@ -348,6 +348,7 @@ mod tests {
         assert_eq!(class("elasticache:DeleteCacheParameterGroup", "InvalidCacheParameterGroupState"), Class::InUse);
         assert_eq!(class("elasticache:ModifyCacheParameterGroup", "InvalidCacheParameterGroupState"), Class::Invalid);
         assert_eq!(class("elasticache:ModifyCacheSubnetGroup", "SubnetInUse"), Class::Invalid);
+        assert_eq!(class("rds:ModifyDBSubnetGroup", "SubnetAlreadyInUse"), Class::Invalid);
         assert_eq!(class("elasticache:CreateReplicationGroup", "CacheSubnetGroupNotFoundFault"), Class::NotYet);
         assert_eq!(class("elasticache:DescribeReplicationGroups", "ReplicationGroupNotFoundFault"), Class::NotFound);
         assert_eq!(class("elasticache:CreateReplicationGroup", "ReplicationGroupAlreadyExists"), Class::Exists);
