@@ -1,4 +1,4 @@
-"""What can be asked of the local AWS that AWS itself has no word for: its speed, its quotas, and what is to fail."""
+"""What can be asked of the local AWS that AWS itself has no word for: its speed, its quotas, what is to fail, and whom a database lets in."""
 
 import json
 
@@ -41,6 +41,19 @@ def outcomes_to_come(request: Request, **_) -> Response:
     return Response(json.dumps(outcomes.shown()), mimetype="application/json")
 
 
+def login(request: Request, **_) -> Response:
+    """Nothing listens behind a database's address here; whether it would let somebody in can be asked all the same."""
+    from stack_local import rds  # only when it is asked: moto's backends are slow to import
+
+    try:
+        asked = json.loads(request.get_data())
+        welcome = rds.admits(asked["account"], asked["region"], asked["database"], asked["user"], asked["password"])
+    except (ValueError, TypeError, KeyError) as error:
+        expected = 'expected {"account": "000000000000", "region": "us-east-1", "database": "…", "user": "…", "password": "…"}'
+        return Response(json.dumps({"message": f"{expected}: {error}"}), status=400, mimetype="application/json")
+    return Response(json.dumps({"welcome": welcome}), mimetype="application/json")
+
+
 @hooks.on_infra_start()
 def add_routes():
     from localstack.services.edge import ROUTER
@@ -48,6 +61,7 @@ def add_routes():
     ROUTER.add("/_stack/time-scale", time_scale, methods=["GET", "POST"])
     ROUTER.add("/_stack/quotas", quotas_in_force, methods=["GET", "POST"])
     ROUTER.add("/_stack/outcomes", outcomes_to_come, methods=["GET", "POST"])
+    ROUTER.add("/_stack/login", login, methods=["POST"])
     serve_pages()
     load_whole()
     refuse_what_aws_refuses()

@@ -115,8 +115,9 @@ def create_db_instance(call: Call) -> dict:
     operation, engine = call.context.operation.name, call.get("Engine", "")
     if operation == "CreateDBInstance":
         _check_version(engine, call.get("EngineVersion"))
-        if call.get("ManageMasterUserPassword") and call.get("MasterUserPassword"):
-            raise fault("InvalidParameterCombination", "You can't specify MasterUserPassword for an instance with ManageMasterUserPassword enabled.")
+        _check_password(call)
+        if not call.get("ManageMasterUserPassword") and not call.get("MasterUserPassword"):
+            raise fault("InvalidParameterValue", "The parameter MasterUserPassword must be provided and must not be blank.")
         if engine == "postgres" and call.get("MasterUsername") == "admin":
             raise fault("InvalidParameterValue", "MasterUsername admin cannot be used as it is a reserved word used by the engine")
         if engine in _ENGINES and not 20 <= call.get("AllocatedStorage", 0) <= 65536:
@@ -146,6 +147,51 @@ def create_db_instance(call: Call) -> dict:
     if fate := outcomes.take(call.account, "rds.instance"):
         _state.of(call).fates[name] = fate
     return answer
+
+
+def _is_managed(database) -> bool:
+    return getattr(database, "master_user_secret", None) is not None
+
+
+def _check_password(call: Call) -> None:
+    password = call.get("MasterUserPassword")
+    if password is None:
+        return
+    if call.get("ManageMasterUserPassword"):
+        raise fault("InvalidParameterCombination", "You can't specify MasterUserPassword for an instance with ManageMasterUserPassword enabled.")
+    if len(password) < 8:
+        raise fault("InvalidParameterValue", "The parameter MasterUserPassword is not a valid password because it is shorter than 8 characters.")
+    if set(password) & set("/@\" ") or not password.isascii() or not password.isprintable():
+        raise fault("InvalidParameterValue", "The parameter MasterUserPassword is not a valid password. Only printable ASCII characters besides '/', '@', '\"', ' ' may be used.")
+
+
+def _check_new_password(call: Call, database) -> None:
+    """Who keeps the password from now on, and whether that goes with who keeps it now (API reference, ModifyDBInstance)."""
+    _check_password(call)
+    wanted, managed, password = call.get("ManageMasterUserPassword"), _is_managed(database), call.get("MasterUserPassword")
+    if managed and wanted is None and password:
+        raise fault("InvalidParameterCombination", "You can't specify MasterUserPassword for an instance with ManageMasterUserPassword enabled.")
+    if managed and wanted is False and not password:
+        # "If you turn off … you must specify MasterUserPassword"; the words are ours.
+        raise fault("InvalidParameterCombination", "You must specify MasterUserPassword when you disable ManageMasterUserPassword.")
+    if wanted and not managed and database.replicas:
+        # The same limitation from the other side; the words are ours.
+        raise fault("InvalidParameterCombination", f"ManageMasterUserPassword is not supported for an instance with read replicas and engine {database.engine}.")
+    if database.is_replica and (password or wanted):
+        # "The password of a read replica is that of its source"; the words are ours.
+        raise fault("InvalidParameterCombination", "You can't change the master user password of a read replica.")
+
+
+def admits(account: str, region: str, name: str, user: str, password: str) -> bool:
+    """Whether a database would let its master user in; a replica's is its source's."""
+    databases = _rds(account, region).databases
+    database = databases.get(name)
+    while database is not None and database.is_replica:
+        database = databases.get(database.source_db_instance_identifier.split(":")[-1])
+    if database is None:
+        return False
+    kept = json.loads(database.master_user_secret.secret.secret_string)["password"] if _is_managed(database) else database._master_user_password
+    return user == database.master_username and bool(kept) and password == kept
 
 
 def _check_source(call: Call) -> None:
@@ -205,6 +251,7 @@ def modify_db_instance(call: Call) -> dict:
     _check_version(database.engine, call.get("EngineVersion"))
     if (version := call.get("EngineVersion")) and _numbers(version) < _numbers(database.engine_version)[: len(_numbers(version))]:
         raise fault("InvalidParameterCombination", f"Cannot upgrade {database.engine} from {database.engine_version} to {version}")
+    _check_new_password(call, database)
     request = {field: value for field, value in call.request.items() if value is not None}
     if "EngineVersion" in request:
         request["EngineVersion"] = _ENGINES.get(database.engine, {}).get(version, version)

@@ -96,6 +96,7 @@ def part(call: Call, database) -> None:
     database.tags = call.get("Tags", [])
     database.deletion_protection = bool(call.get("DeletionProtection"))
     database.multi_az = bool(call.get("MultiAZ"))
-    if not call.get("ManageMasterUserPassword"):
-        database.manage_master_user_password = False
-        database.__dict__.pop("master_user_secret", None)
+    # Its password is the one in the snapshot, and nobody keeps it.
+    database.manage_master_user_password = False
+    if secret := database.__dict__.pop("master_user_secret", None):
+        secret.delete_secret()

@@ -218,7 +218,6 @@ def _source_of(ask: Ask) -> dict:
     "rds:CreateDBInstanceReadReplica",
     code="InvalidParameterValue",
     source="RDS user guide, rds-secrets-manager, limitations; terraform-aws-modules/terraform-aws-rds#532, #512",
-    pending="databases with replicas have a password of their own",
 )
 def _replica_of_managed(ask: Ask) -> str | None:
     source = _source_of(ask)
@@ -232,7 +231,6 @@ def _replica_of_managed(ask: Ask) -> str | None:
     "rds:CreateDBInstanceReadReplica",
     code="InvalidParameterCombination",
     source="API reference CreateDBInstanceReadReplica, DBParameterGroupName; hashicorp/terraform-provider-aws#38056, #38227, #36080",
-    pending="replicas are made without a parameter group",
 )
 def _replica_with_parameter_group(ask: Ask) -> str | None:
     # Db2 and Oracle may, and MySQL from another region, whose source is named by its ARN.
@@ -255,7 +253,6 @@ def _replica_without_backups(ask: Ask) -> str | None:
     "rds:RestoreDBInstanceFromDBSnapshot",
     code="InvalidParameterCombination",
     source="API reference RestoreDBInstanceFromDBSnapshot, ManageMasterUserPassword: applies to RDS for Oracle only (the words are ours)",
-    pending="a restore does not ask for a managed password",
 )
 def _restore_with_managed_password(ask: Ask) -> str | None:
     snapshot = ask.here["rds.snapshot"].get(_name(ask.get("DBSnapshotIdentifier", "")), {})

@@ -1,4 +1,5 @@
 import json
+import urllib.request
 
 from tests.aws import Case, Network
 
@@ -99,8 +100,58 @@ class Databases(Case):
         arguments = {"DBInstanceIdentifier": "both", "Engine": "postgres", "DBInstanceClass": "db.t4g.micro", "AllocatedStorage": 20, "MasterUsername": "owner"}
         self.refused("InvalidParameterCombination", self.rds.create_db_instance, 400, ManageMasterUserPassword=True, MasterUserPassword="p4ssw0rd!", **arguments)
 
+    def welcome(self, name: str, password: str, user: str = "owner") -> bool:
+        body = json.dumps({"account": "000000000000", "region": "us-east-1", "database": name, "user": user, "password": password}).encode()
+        with urllib.request.urlopen(urllib.request.Request(f"{self.server.url}/_stack/login", data=body, method="POST")) as answer:
+            return json.load(answer)["welcome"]
+
+    def test_who_keeps_the_password(self):
+        self.refused("InvalidParameterValue", self.database, 400, "must be provided", name="nobody", ManageMasterUserPassword=False)
+        for wrong, says in [("short", "shorter than 8"), ("with/slash", "Only printable"), ("with space", "Only printable"), ("with@at-sign", "Only printable")]:
+            self.refused("InvalidParameterValue", self.database, 400, says, name=f"wrong-{len(wrong)}-{says[:2].lower()}", ManageMasterUserPassword=False, MasterUserPassword=wrong)
+        self.database("own", ManageMasterUserPassword=False, MasterUserPassword="p4ssw0rd-1")
+        self.assertNotIn("MasterUserSecret", self.look("own"))
+        self.assertTrue(self.welcome("own", "p4ssw0rd-1"))
+        self.assertFalse(self.welcome("own", "p4ssw0rd-1", user="another") or self.welcome("own", "p4ssw0rd-2") or self.welcome("none", "p4ssw0rd-1"))
+        modify = lambda **more: self.rds.modify_db_instance(DBInstanceIdentifier="own", ApplyImmediately=True, **more)  # noqa: E731
+        modify(MasterUserPassword="p4ssw0rd-2")
+        self.assertTrue(self.welcome("own", "p4ssw0rd-2"))
+        self.refused("InvalidParameterCombination", modify, 400, "You can't specify MasterUserPassword", ManageMasterUserPassword=True, MasterUserPassword="p4ssw0rd-3")
+        modify(ManageMasterUserPassword=True)
+        secret = self.look("own")["MasterUserSecret"]["SecretArn"]
+        managed = json.loads(self.secretsmanager.get_secret_value(SecretId=secret)["SecretString"])["password"]
+        self.assertTrue(self.welcome("own", managed))
+        self.refused("InvalidParameterCombination", modify, 400, "You can't specify MasterUserPassword", MasterUserPassword="p4ssw0rd-3")
+        self.refused("InvalidParameterCombination", modify, 400, "You must specify MasterUserPassword", ManageMasterUserPassword=False)
+        modify(ManageMasterUserPassword=False, MasterUserPassword="p4ssw0rd-3")
+        self.assertNotIn("MasterUserSecret", self.look("own"))
+        self.assertTrue(self.welcome("own", "p4ssw0rd-3"))
+        self.assertFalse(self.welcome("own", managed))
+
+    def test_what_is_refused_with_a_managed_password(self):
+        self.database("managed", BackupRetentionPeriod=1)
+        replica = lambda source, **more: self.rds.create_db_instance_read_replica(DBInstanceIdentifier=f"{source}-copy", SourceDBInstanceIdentifier=source, **more)  # noqa: E731
+        self.refused("InvalidParameterValue", replica, 400, "where ManageMasterUserPassword is enabled is not supported", source="managed")
+        self.rds.create_db_snapshot(DBInstanceIdentifier="managed", DBSnapshotIdentifier="of-managed")
+        restore = lambda **more: self.rds.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="of-managed", DBSnapshotIdentifier="of-managed", **more)  # noqa: E731
+        self.refused("InvalidParameterCombination", restore, 400, "when restoring a DB instance", ManageMasterUserPassword=True)
+        secrets = len(self.secretsmanager.list_secrets()["SecretList"])
+        restore()
+        self.assertNotIn("MasterUserSecret", self.look("of-managed"))
+        self.assertEqual(len(self.secretsmanager.list_secrets()["SecretList"]), secrets)
+        self.database("unmanaged", BackupRetentionPeriod=1, ManageMasterUserPassword=False, MasterUserPassword="p4ssw0rd-1")
+        self.refused("InvalidParameterCombination", replica, 400, "A parameter group can't be specified during Read Replica creation for the following DB engine: postgres", source="unmanaged", DBParameterGroupName="default.postgres16")
+        replica("unmanaged")
+        self.assertTrue(self.welcome("unmanaged-copy", "p4ssw0rd-1"))
+        modify = lambda name, **more: self.rds.modify_db_instance(DBInstanceIdentifier=name, ApplyImmediately=True, **more)  # noqa: E731
+        self.refused("InvalidParameterCombination", modify, 400, "with read replicas", name="unmanaged", ManageMasterUserPassword=True)
+        self.refused("InvalidParameterCombination", modify, 400, "of a read replica", name="unmanaged-copy", MasterUserPassword="p4ssw0rd-2")
+        modify("unmanaged", MasterUserPassword="p4ssw0rd-2")
+        self.assertTrue(self.welcome("unmanaged-copy", "p4ssw0rd-2"))
+        self.rds.delete_db_instance(DBInstanceIdentifier="unmanaged-copy", SkipFinalSnapshot=True)
+
     def test_a_replica_has_tags_of_its_own_and_no_secret(self):
-        self.database("copied", BackupRetentionPeriod=1, DeletionProtection=True, Tags=[{"Key": "of", "Value": "the source"}])
+        self.database("copied", BackupRetentionPeriod=1, DeletionProtection=True, ManageMasterUserPassword=False, MasterUserPassword="p4ssw0rd-1", Tags=[{"Key": "of", "Value": "the source"}])
         source = self.look("copied")["DBInstanceIdentifier"]
         made = self.rds.create_db_instance_read_replica(DBInstanceIdentifier="copy", SourceDBInstanceIdentifier=source, DBInstanceClass="db.t4g.small", Tags=[{"Key": "of", "Value": "the copy"}])["DBInstance"]
         self.assertNotIn("MasterUserSecret", made)
@@ -115,7 +166,7 @@ class Databases(Case):
         self.rds.delete_db_instance(DBInstanceIdentifier="copy", SkipFinalSnapshot=True)
 
     def test_a_replica_wants_a_source_with_backups(self):
-        self.database("unsaved", BackupRetentionPeriod=0)
+        self.database("unsaved", BackupRetentionPeriod=0, ManageMasterUserPassword=False, MasterUserPassword="p4ssw0rd-1")
         make = lambda source: self.rds.create_db_instance_read_replica(DBInstanceIdentifier="never", SourceDBInstanceIdentifier=source)  # noqa: E731
         self.refused("InvalidDBInstanceState", make, 400, "Automated backups are not enabled", source="unsaved")
         self.refused("DBInstanceNotFound", make, 404, source="nowhere")
@@ -194,11 +245,13 @@ class Snapshots(Case):
         copy()
         self.until(lambda: snapshot("two")["Status"] == "available", "available")
         self.assertEqual((snapshot("one")["Encrypted"], snapshot("two")["Encrypted"], snapshot("two")["KmsKeyId"]), (False, True, "arn:aws:kms:us-east-1:1:key/k"))
-        restore = dict(DBInstanceIdentifier="restored", DBSnapshotIdentifier="two", Tags=[{"Key": "a", "Value": "b"}], ManageMasterUserPassword=True)
+        restore = dict(DBInstanceIdentifier="restored", DBSnapshotIdentifier="two", Tags=[{"Key": "a", "Value": "b"}])
         self.rds.restore_db_instance_from_db_snapshot(**restore)
         self.until(lambda: self.look("restored")["DBInstanceStatus"] == "available", "available")
         now, before = self.look("restored"), self.look("original")
         self.assertEqual((now["KmsKeyId"], now["StorageEncrypted"], now["TagList"]), ("arn:aws:kms:us-east-1:1:key/k", True, restore["Tags"]))
         self.assertEqual((now["AllocatedStorage"], now["MasterUsername"], now["EngineVersion"]), (before["AllocatedStorage"], "owner", before["EngineVersion"]))
-        self.assertNotEqual(now["MasterUserSecret"]["SecretArn"], before["MasterUserSecret"]["SecretArn"])
+        self.assertNotIn("MasterUserSecret", now)
+        self.rds.modify_db_instance(DBInstanceIdentifier="restored", ManageMasterUserPassword=True, ApplyImmediately=True)
+        self.assertNotEqual(self.look("restored")["MasterUserSecret"]["SecretArn"], before["MasterUserSecret"]["SecretArn"])
         self.refused("DBSnapshotNotFound", self.rds.restore_db_instance_from_db_snapshot, DBInstanceIdentifier="other", DBSnapshotIdentifier="none")

@@ -251,7 +251,7 @@ class Table(unittest.TestCase):
 class Refusals(Case):
     """The same table over HTTP, in an account of its own: what was made before is made, or not to be had here."""
 
-    NEEDS_MORE = {"R3", "R37", "R21", "R22", "R25", "R26", "R34"}  # below
+    NEEDS_MORE = {"R1", "R2", "R3", "R4", "R37", "R21", "R22", "R25", "R26", "R34"}  # below
 
     def client(self, service: str):
         # No look at the parameters: the refusal is the server's.
@@ -314,6 +314,12 @@ class Refusals(Case):
         self.send("rds:DescribeDBInstances", {})
         self.check("R22", "rds:DeleteDBInstance", {"DBInstanceIdentifier": "r", "FinalDBSnapshotIdentifier": "last"})
         self.check("R25", "rds:ModifyDBInstance", {"DBInstanceIdentifier": "with", "EngineVersion": "17"})
+        self.check("R2", "rds:CreateDBInstanceReadReplica", {"DBInstanceIdentifier": "r2", "SourceDBInstanceIdentifier": "with", "DBParameterGroupName": "own16"})
+        self.send("rds:CreateDBSnapshot", {"DBInstanceIdentifier": "with", "DBSnapshotIdentifier": "kept"})
+        self.check("R4", "rds:RestoreDBInstanceFromDBSnapshot", {"DBInstanceIdentifier": "r4", "DBSnapshotIdentifier": "kept", "ManageMasterUserPassword": True})
+        self.send("rds:CreateDBInstance", POSTGRES | {"DBInstanceIdentifier": "managed", "ManageMasterUserPassword": True, "BackupRetentionPeriod": 7})
+        self.send("rds:DescribeDBInstances", {})
+        self.check("R1", "rds:CreateDBInstanceReadReplica", {"DBInstanceIdentifier": "r1", "SourceDBInstanceIdentifier": "managed"})
 
     def test_another_account_and_another_region_are_other_places(self):
         closed = self.send("kms:CreateKey", {"Policy": lets_in("ecs.amazonaws.com")})["KeyMetadata"]["Arn"]

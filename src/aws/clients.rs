@@ -68,6 +68,8 @@ pub struct Clients {
     pub route53: aws_sdk_route53::Client,
     /// Elastic Container Registry.
     pub ecr: aws_sdk_ecr::Client,
+    /// Secrets Manager.
+    pub secrets: aws_sdk_secretsmanager::Client,
     /// Service Quotas.
     pub quotas: aws_sdk_servicequotas::Client,
     /// STS.
@@ -159,6 +161,7 @@ impl Clients {
             acm_global: fenced!(aws_sdk_acm, &global, guard),
             route53: fenced!(aws_sdk_route53, config, guard),
             ecr: fenced!(aws_sdk_ecr, config, guard),
+            secrets: fenced!(aws_sdk_secretsmanager, config, guard),
             quotas: fenced!(aws_sdk_servicequotas, config, guard),
             sts: fenced!(aws_sdk_sts, config, guard),
             tagging: fenced!(aws_sdk_resourcegroupstagging, config, guard),

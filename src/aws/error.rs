@@ -198,6 +198,10 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
             "DBParameterGroupNotFoundFault",
             "KMSKeyNotAccessibleFault",
         ]),
+        // The name of one that is being deleted, and a key that was just made.
+        "secretsmanager:CreateSecret" | "secretsmanager:UpdateSecret" => {
+            message.contains("scheduled for deletion") || any(&["EncryptionFailure"])
+        }
         "iam:CreateRole" | "iam:UpdateAssumeRolePolicy" => message.contains("nvalid principal"),
         "iam:PutRolePolicy"
         | "iam:AttachRolePolicy"
@@ -289,7 +293,13 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
     if code.contains("Duplicate")
         || code.contains("AlreadyExists")
         || operation == "ecs:CreateService" && message.contains("not idempotent")
-        || any(&["EntityAlreadyExists", "InvalidSubnet.Conflict", "Resource.AlreadyAssociated", "BucketAlreadyOwnedByYou"])
+        || any(&[
+            "EntityAlreadyExists",
+            "InvalidSubnet.Conflict",
+            "Resource.AlreadyAssociated",
+            "BucketAlreadyOwnedByYou",
+            "ResourceExistsException",
+        ])
     {
         return Class::Exists;
     }

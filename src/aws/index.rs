@@ -20,8 +20,18 @@ use crate::engine::Result;
 use crate::engine::resource::{TAG_ENV, TAG_STACK};
 
 /// What the kinds ask it about: without this it would also tell what their lists tell with the objects.
-const TYPES: [&str; 9] =
-    ["acm", "cloudfront", "ec2:security-group", "elasticache", "elasticloadbalancing", "kms", "logs", "rds", "s3"];
+const TYPES: [&str; 10] = [
+    "acm",
+    "cloudfront",
+    "ec2:security-group",
+    "elasticache",
+    "elasticloadbalancing",
+    "kms",
+    "logs",
+    "rds",
+    "s3",
+    "secretsmanager",
+];
 
 /// The tags of everything of ours in one region, by ARN.
 pub type Index = HashMap<String, Tags>;

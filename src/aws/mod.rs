@@ -24,6 +24,7 @@ pub mod pace;
 pub mod preflight;
 pub mod rds;
 pub mod s3;
+pub mod secretsmanager;
 pub mod spelling;
 pub mod store;
 pub mod tags;
@@ -118,6 +119,7 @@ pub fn registry() -> engine::Registry<Clients> {
         .with::<rds::SubnetGroup>()
         .with::<rds::ParameterGroup>()
         .with::<rds::Instance>()
+        .with::<secretsmanager::Secret>()
         .with::<elasticache::SubnetGroup>()
         .with::<elasticache::ParameterGroup>()
         .with::<elasticache::ReplicationGroup>()

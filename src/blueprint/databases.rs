@@ -8,6 +8,7 @@ use super::uses::{Offer, Offers, variable};
 use crate::aws::Tags;
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::rds::{Instance, ParameterGroup, SubnetGroup};
+use crate::aws::secretsmanager::Secret;
 use crate::config::Stack;
 use crate::config::database::{Database, DatabaseEngine};
 use crate::engine::{Error, Graph, Ref};
@@ -31,7 +32,19 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys) 
         let family = database.family();
         let parameters = ParameterGroup { family: family.clone(), parameters: parameters(database), tags: Tags::new() };
         let parameters = graph.add(format!("{name}-{}", super::slug(&family)), &origin, &parameters)?;
-        let primary = primary(stack, database, &subnets, &group, &parameters, keys);
+        let secret = match database.password.rotate.days() {
+            Some(_) => None,
+            None => {
+                let secret = Secret {
+                    username: Some(user(database)),
+                    description: Some(format!("The master password of the database {name}")),
+                    kms_key: Some(keys.arn(database.key.as_deref()).unwrap_or_default()),
+                    tags: Tags::new(),
+                };
+                Some(graph.add(name.as_str(), &origin, &secret)?)
+            }
+        };
+        let primary = primary(stack, database, &subnets, &group, &parameters, secret.as_ref(), keys);
         let main = graph.add(name.as_str(), &origin, &primary)?;
 
         let ready = main.clone().ready();
@@ -53,6 +66,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys) 
                 database: None,
                 user: None,
                 managed_password: None,
+                password: None,
                 encrypted: None,
                 kms_key: None,
                 backup_days: None,
@@ -65,12 +79,16 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys) 
             let copy = graph.add(format!("{name}-{replica}"), &origin, &copy)?.ready();
             environment.insert(variable(&format!("{replica}_host")), copy.attr("host").to_string());
         }
-        let secret = ready.attr("secret_arn").to_string();
+        let (secret, version) = match secret {
+            // Exactly the version that the database was told: tasks that start in between have a password that is right.
+            Some(secret) => (secret.clone().attr("arn").to_string(), secret.attr("version").to_string()),
+            None => (ready.attr("secret_arn").to_string(), String::new()),
+        };
         let offer = Offer {
             security_group: Some(group),
             port: port(database),
             environment,
-            secrets: BTreeMap::from([(variable("password"), format!("{secret}:password::"))]),
+            secrets: BTreeMap::from([(variable("password"), format!("{secret}:password::{version}"))]),
             secret_arns: vec![secret],
         };
         offers.insert(origin, offer);
@@ -90,12 +108,17 @@ fn parameters(database: &Database) -> BTreeMap<String, String> {
     all
 }
 
+fn user(database: &Database) -> String {
+    database.user.clone().unwrap_or_else(|| USER.into())
+}
+
 fn primary(
     stack: &Stack,
     database: &Database,
     subnets: &Ref<SubnetGroup>,
     group: &Ref<SecurityGroup>,
     parameters: &Ref<ParameterGroup>,
+    secret: Option<&Ref<Secret>>,
     keys: &Keys,
 ) -> Instance {
     let logs = database.logs.clone().unwrap_or_else(|| {
@@ -120,8 +143,13 @@ fn primary(
         parameter_group: Some(parameters.clone()),
         port: Some(i32::from(port(database))),
         database: Some(database.database.clone().unwrap_or_else(|| stack.stack.as_str().replace('-', "_"))),
-        user: Some(database.user.clone().unwrap_or_else(|| USER.into())),
-        managed_password: Some(true),
+        user: Some(user(database)),
+        managed_password: Some(secret.is_none()),
+        password: Some(
+            secret.map_or_else(String::new, |secret| {
+                format!("{}:::{}", secret.clone().attr("arn"), secret.clone().attr("version"))
+            }),
+        ),
         encrypted: Some(true),
         kms_key: keys.arn(database.key.as_deref()),
         backup_days: Some(i32::try_from(database.backups.as_secs() / DAY).unwrap_or(i32::MAX)),

@@ -17,7 +17,7 @@ use crate::aws::iam::Role;
 use crate::aws::logs::LogGroup;
 use crate::config::Stack;
 use crate::config::service::{Architecture, Effect, PolicyStatement, Service as Section};
-use crate::engine::{Error, Graph, Ref};
+use crate::engine::{Error, Graph, Ref, Scope};
 
 /// How long a new task may fail its health checks.
 const GRACE_SECONDS: i32 = 60;
@@ -50,7 +50,7 @@ pub fn expand(
         let origin = format!("services.{name}");
         let name = name.as_str();
         security(graph, stack, name, section, &groups, balancer, offers, &origin)?;
-        let used = Used::of(stack, section, keys, offers);
+        let used = Used::of(section, offers);
         one(graph, name, section, &used, &groups[name], &cluster, network, balancer, keys, facts, &origin)?;
     }
     Ok(())
@@ -77,26 +77,20 @@ struct Used {
     secrets: BTreeMap<String, String>,
     /// What the execution role must read for the secrets.
     secret_arns: Vec<String>,
-    /// What it must decrypt them with.
-    key_arns: Vec<String>,
 }
 
 impl Used {
-    fn of(stack: &Stack, section: &Section, keys: &Keys, offers: &Offers) -> Used {
+    fn of(section: &Section, offers: &Offers) -> Used {
         let mut out = Used::default();
-        for (used, offer) in section.uses.iter().filter_map(|used| Some((used, offers.get(used)?))) {
+        for offer in section.uses.iter().filter_map(|used| offers.get(used)) {
             out.environment.extend(offer.environment.clone());
             out.secrets.extend(offer.secrets.clone());
             out.secret_arns.extend(offer.secret_arns.clone());
-            let database = used.strip_prefix("databases.").and_then(|name| stack.databases.get(name));
-            out.key_arns.extend(database.and_then(|d| keys.arn(d.key.as_deref())));
         }
         // What the file itself says of a variable counts.
         let said = |name: &String| section.environment.contains_key(name) || section.secrets.contains_key(name);
         out.environment.retain(|name, _| !said(name));
         out.secrets.retain(|name, _| !said(name));
-        out.key_arns.sort();
-        out.key_arns.dedup();
         out
     }
 }
@@ -181,7 +175,13 @@ fn allow(actions: &[&str], resources: Vec<String>) -> Value {
 }
 
 /// What ECS itself needs to start the tasks: to write to this log group, and to read this image and these secrets.
-fn execution_policies(section: &Section, image: &str, used: &Used, logs: &Ref<LogGroup>) -> BTreeMap<String, Value> {
+fn execution_policies(
+    section: &Section,
+    image: &str,
+    used: &Used,
+    logs: &Ref<LogGroup>,
+    scope: &Scope,
+) -> BTreeMap<String, Value> {
     let arn = logs.clone().attr("arn");
     let mut out = BTreeMap::from([(
         "logs".to_owned(),
@@ -196,31 +196,68 @@ fn execution_policies(section: &Section, image: &str, used: &Used, logs: &Ref<Lo
             ]),
         );
     }
-    let secret_arns = |service: &str| -> Vec<String> {
-        let of = section.secrets.values().filter(|arn| arn.split(':').nth(2) == Some(service));
-        // A JSON key, a stage and a version may follow the ARN of a secret.
-        let mut arns: Vec<String> = of.map(|arn| arn.split(':').take(7).collect::<Vec<_>>().join(":")).collect();
-        arns.sort();
-        arns.dedup();
-        arns
-    };
-    let mut statements = Vec::new();
-    for (service, action) in [("secretsmanager", "secretsmanager:GetSecretValue"), ("ssm", "ssm:GetParameters")] {
-        let arns = secret_arns(service);
-        if !arns.is_empty() {
-            statements.push(allow(&[action], arns));
-        }
-    }
-    if !used.secret_arns.is_empty() {
-        statements.push(allow(&["secretsmanager:GetSecretValue"], used.secret_arns.clone()));
-    }
-    if !used.key_arns.is_empty() {
-        statements.push(allow(&["kms:Decrypt"], used.key_arns.clone()));
-    }
+    let statements = secret_statements(section.secrets.values().chain(&used.secret_arns), scope);
     if !statements.is_empty() {
         out.insert("secrets".into(), policy(statements));
     }
     out
+}
+
+/// The ARN of a secret or parameter, written or referred to, without the JSON key, stage and version that may follow it.
+fn bare(secret: &str) -> String {
+    match secret.split_once('}') {
+        Some((reference, _)) if reference.starts_with("${") => format!("{reference}}}"),
+        _ => secret.split(':').take(7).collect::<Vec<_>>().join(":"),
+    }
+}
+
+/// The rights to read exactly these secrets and parameters, and to decrypt exactly them, whichever key they are under: it may be
+/// somebody else's, and it may change. Both services name what they decrypt in the encryption context
+/// (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html>,
+/// <https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html>).
+fn secret_statements<'a>(secrets: impl Iterator<Item = &'a String>, scope: &Scope) -> Vec<Value> {
+    let suffix = if scope.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    // By service and region; what is only referred to lies in the stack's own.
+    let mut found: BTreeMap<(&str, &str), BTreeSet<String>> = BTreeMap::new();
+    for secret in secrets {
+        let parts: Vec<&str> = secret.split(':').collect();
+        let (service, region) = match parts.as_slice() {
+            ["arn", _, "ssm", region, ..] => ("ssm", *region),
+            ["arn", _, "secretsmanager", region, ..] => ("secretsmanager", *region),
+            _ => ("secretsmanager", scope.region.as_str()),
+        };
+        found.entry((service, region)).or_default().insert(bare(secret));
+    }
+    let one = |((service, region), arns): ((&str, &str), BTreeSet<String>)| {
+        let (action, context) = match service {
+            "ssm" => ("ssm:GetParameters", "kms:EncryptionContext:PARAMETER_ARN"),
+            _ => ("secretsmanager:GetSecretValue", "kms:EncryptionContext:SecretARN"),
+        };
+        let arns: Vec<String> = arns.into_iter().flat_map(with_suffix).collect();
+        let decrypt = json!({
+            "Effect": "Allow",
+            "Action": ["kms:Decrypt"],
+            "Resource": [format!("arn:{}:kms:{region}:*:key/*", scope.partition)],
+            "Condition": {
+                "StringEquals": {"kms:ViaService": format!("{service}.{region}.{suffix}")},
+                "StringLike": {context: arns},
+            },
+        });
+        [allow(&[action], arns), decrypt]
+    };
+    found.into_iter().flat_map(one).collect()
+}
+
+/// The ARN, and what IAM knows it by when the six characters that Secrets Manager puts behind a name are left out.
+fn with_suffix(arn: String) -> Vec<String> {
+    let whole = |name: &str| {
+        let end = name.rsplit_once('-').map(|(_, end)| end);
+        end.is_some_and(|end| end.len() == 6 && end.bytes().all(|b| b.is_ascii_alphanumeric()))
+    };
+    match arn.split_once(":secret:") {
+        Some((_, name)) if !whole(name) => vec![format!("{arn}-??????")],
+        _ => vec![arn],
+    }
 }
 
 /// The image, with the address of the repository when that is somebody else's.
@@ -303,7 +340,7 @@ fn one(
         let role = Role { trust: trust(facts), policies, managed: Vec::new(), description: None, tags: Tags::new() };
         graph.add(format!("{name}-{suffix}"), origin, &role)
     };
-    let execution_role = role("exec", execution_policies(section, &image, used, &logs))?.attr("arn");
+    let execution_role = role("exec", execution_policies(section, &image, used, &logs, scope))?.attr("arn");
     let task_role = role("task", task_policies(section))?.attr("arn");
 
     let container = Container {
@@ -411,6 +448,49 @@ fn one(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn exactly_the_secrets_named_can_be_read_and_decrypted() {
+        let scope = Scope {
+            stack: "shop".into(),
+            env: "default".into(),
+            region: "eu-west-1".into(),
+            account: "123456789012".into(),
+            partition: "aws".into(),
+        };
+        let of = |secrets: &[&str]| {
+            let secrets: Vec<String> = secrets.iter().map(|s| (*s).to_owned()).collect();
+            secret_statements(secrets.iter(), &scope)
+        };
+        let arn = "arn:aws:secretsmanager:us-east-1:1:secret:db-AbCdEf";
+        let statements = of(&[&format!("{arn}:password::"), arn, "${rds.instance/main.secret_arn}:password::"]);
+        assert_eq!(statements.len(), 4, "a region each: {statements:#?}");
+        assert_eq!(statements[0]["Resource"], json!(["${rds.instance/main.secret_arn}"]));
+        assert_eq!(statements[1]["Condition"]["StringEquals"]["kms:ViaService"], "secretsmanager.eu-west-1.amazonaws.com");
+        assert_eq!(statements[2], json!({"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": [arn]}));
+        assert_eq!(
+            statements[3],
+            json!({
+                "Effect": "Allow",
+                "Action": ["kms:Decrypt"],
+                "Resource": ["arn:aws:kms:us-east-1:*:key/*"],
+                "Condition": {
+                    "StringEquals": {"kms:ViaService": "secretsmanager.us-east-1.amazonaws.com"},
+                    "StringLike": {"kms:EncryptionContext:SecretARN": [arn]},
+                },
+            })
+        );
+        // As ECS takes it, and IAM does not, without what Secrets Manager put behind the name.
+        let partial = of(&["arn:aws:secretsmanager:eu-west-1:1:secret:team/token"]);
+        assert_eq!(partial[0]["Resource"], json!(["arn:aws:secretsmanager:eu-west-1:1:secret:team/token-??????"]));
+        let parameter = of(&["arn:aws:ssm:eu-west-1:1:parameter/a/b"]);
+        assert_eq!(parameter[0]["Action"], json!(["ssm:GetParameters"]));
+        assert_eq!(
+            parameter[1]["Condition"]["StringLike"],
+            json!({"kms:EncryptionContext:PARAMETER_ARN": ["arn:aws:ssm:eu-west-1:1:parameter/a/b"]})
+        );
+        assert_eq!(of(&[]), Vec::<Value>::new());
+    }
 
     #[test]
     fn only_private_repositories_need_a_permission() {

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::types::Scalar;
-use super::values::{Duration, Name, Size};
+use super::values::{Duration, Name, Rotation, Size};
 
 /// A managed database on RDS. Its master password is made and kept by Secrets Manager; nobody sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -52,6 +52,9 @@ pub struct Database {
     #[serde(default)]
     #[schemars(extend("pattern" = "^[a-zA-Z][a-zA-Z0-9_]{0,15}$"))]
     pub user: Option<String>,
+    /// Its master password.
+    #[serde(default)]
+    pub password: Password,
     /// The port, when it is not the engine's own.
     #[serde(default)]
     #[schemars(range(min = 1150))]
@@ -92,6 +95,15 @@ impl Database {
             DatabaseEngine::Mysql | DatabaseEngine::Mariadb => ("require_secure_transport", "1"),
         }
     }
+}
+
+/// The master password of a database.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Password {
+    /// How often it is made anew. `never` leaves it as it is until somebody puts another one into its secret. With a time RDS
+    /// keeps it and makes it anew that often, which goes with no replicas.
+    pub rotate: Rotation,
 }
 
 /// A copy of a database that can be read and not written.

@@ -338,6 +338,54 @@ text_value!(
     })
 );
 
+/// How often a database's password is made anew: never, or every so many days.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Rotation(u16);
+
+impl Rotation {
+    /// Days; `None` is never.
+    pub fn days(self) -> Option<u16> {
+        (self.0 != 0).then_some(self.0)
+    }
+}
+
+impl fmt::Display for Rotation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("never"),
+            days => write!(f, "{days}d"),
+        }
+    }
+}
+
+impl FromStr for Rotation {
+    type Err = Wrong;
+
+    fn from_str(text: &str) -> Result<Self, Wrong> {
+        if text == "never" {
+            return Ok(Rotation(0));
+        }
+        let seconds = text.parse::<Duration>()?.as_secs();
+        let days = seconds.div_ceil(86_400).clamp(1, 1000);
+        match u16::try_from(days) {
+            Ok(days) if seconds == u64::from(days) * 86_400 => Ok(Rotation(days)),
+            _ => Err(Wrong::new(
+                format!("a password is made anew every 1d to 1000d, in whole days, not every `{text}`"),
+                format!("the nearest is `{days}d`; `never` leaves it as it is"),
+            )),
+        }
+    }
+}
+
+text_value!(
+    Rotation,
+    "PasswordRotation",
+    json_schema!({
+        "type": "string", "format": "stack-rotation", "pattern": "^(never|[0-9]+[smhd])$", "examples": ["never", "30d"],
+        "description": "How often a password is made anew: `never`, or every `1d` to `1000d`.",
+    })
+);
+
 /// A region's name. One that is written like a region and not known passes: AWS opens new ones ([`super::validate`] warns).
 pub(super) fn region(text: &str) -> Result<(), Wrong> {
     let looks = |text: &str| regex_lite::Regex::new(regions::PATTERN).is_ok_and(|pattern| pattern.is_match(text));
@@ -388,7 +436,11 @@ pub(super) fn secret(text: &str) -> Result<(), Wrong> {
     let fits = arn(text).is_some_and(|a| {
         (a[2] == "secretsmanager" && a[5].starts_with("secret:")) || (a[2] == "ssm" && a[5].starts_with("parameter/"))
     });
-    if fits || is_reference(text) {
+    // A JSON key, a stage and a version may follow the ARN of a secret, written or referred to.
+    let referred = text.split_once('}').is_some_and(|(reference, rest)| {
+        reference.starts_with("${") && (rest.is_empty() || rest.starts_with(':') && rest.matches(':').count() == 3)
+    });
+    if fits || referred {
         return Ok(());
     }
     // The text may be the secret itself: it is not repeated.
@@ -407,6 +459,7 @@ pub(super) fn check_format(format: &str, text: &str) -> Option<Result<(), Wrong>
         "stack-duration" => text.parse::<Duration>().map(drop),
         "stack-size" => text.parse::<Size>().map(drop),
         "stack-retention" => text.parse::<Retention>().map(drop),
+        "stack-rotation" => text.parse::<Rotation>().map(drop),
         "stack-route" => text.parse::<super::route::Route>().map(drop),
         "stack-route-path" => super::route::path(text),
         "stack-health-path" if text.starts_with('/') => Ok(()),
@@ -472,6 +525,15 @@ mod tests {
     }
 
     #[test]
+    fn rotations() {
+        assert_eq!(
+            ["never", "1d", "720h", "1000d"].map(|t| t.parse::<Rotation>().unwrap().days()),
+            [None, Some(1), Some(30), Some(1000)]
+        );
+        insta::assert_snapshot!(wrong::<Rotation>(&["0d", "1001d", "36h", "weekly", "30"]));
+    }
+
+    #[test]
     fn regions() {
         for good in ["us-east-1", "eu-central-1", "us-gov-west-1", "cn-north-1", "ap-southeast-3"] {
             assert_eq!(region(good), Ok(()));
@@ -491,6 +553,14 @@ mod tests {
         assert!(certificate("certificates.main").is_ok() && certificate("existing.certificates.main").is_ok());
         assert!(certificate("arn:aws:iam::1:server-certificate/x").is_err() && certificate("main").is_err());
         assert!(secret("arn:aws:secretsmanager:us-east-1:1:secret:db-AbCdEf:password::").is_ok());
+        for good in ["", ":password::", ":password:AWSPREVIOUS:", "::AWSCURRENT:"] {
+            assert!(secret(&format!("${{rds.instance/main.secret_arn}}{good}")).is_ok(), "{good}");
+        }
+        for bad in
+            ["${rds.instance/main.secret_arn}:password", "${rds.instance/main.secret_arn}password::", "${password", "x${a/b}"]
+        {
+            assert!(secret(bad).is_err(), "{bad}");
+        }
         assert!(secret("arn:aws:ssm:us-east-1:1:parameter/a/b").is_ok());
         assert!(!secret("hunter2").unwrap_err().to_string().contains("hunter2"));
     }

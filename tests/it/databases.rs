@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::lifecycle::{Subject, edit, mutating};
+use crate::passwords::{lets_in, secrets};
 use crate::support::proxy::counts;
 use crate::support::run::EVERYTHING;
 
@@ -90,8 +91,12 @@ fn a_database_comes_up_encrypted_and_its_user_gets_what_it_needs() {
     ] {
         assert!(environment.contains(&json!({"name": name, "value": value})), "{name}: {environment:?}");
     }
-    let secret = made["MasterUserSecret"]["SecretArn"].as_str().unwrap();
-    assert_eq!(container["secrets"], json!([{"name": "DATABASE_MAIN_PASSWORD", "valueFrom": format!("{secret}:password::")}]));
+    assert!(made.get("MasterUserSecret").is_none(), "{made:#}");
+    let secrets = secrets(&s);
+    let (secret, version) = (secrets[0]["ARN"].as_str().unwrap(), secrets[0]["Version"].as_str().unwrap());
+    let from = format!("{secret}:password::{version}");
+    assert_eq!(container["secrets"], json!([{"name": "DATABASE_MAIN_PASSWORD", "valueFrom": from}]));
+    assert!(lets_in(&s, "data", secret));
     // The password is nowhere but in Secrets Manager.
     let password = s.account.boto3(
         r#"import json
@@ -107,6 +112,7 @@ result = json.loads(client("secretsmanager").get_secret_value(SecretId=args)["Se
     }
     let outputs = s.place.stack(&["outputs", "s.yaml", "--json"]).ok().json();
     assert_eq!(outputs["databases.main.endpoint"], made["Endpoint"]["Address"]);
+    assert_eq!(outputs["databases.main.secret_arn"], *secret);
     // Another stack may be called like this one and more.
     s.account.boto3(
         r#"client("rds").create_db_instance(DBInstanceIdentifier="data-else", Engine="postgres", DBInstanceClass="db.t4g.micro", AllocatedStorage=20, MasterUsername="boss", ManageMasterUserPassword=True)"#,
@@ -260,6 +266,7 @@ fn what_is_replaced_hands_its_data_on() {
     assert_eq!(calls.get("rds:CreateDBInstance"), None, "{calls:#?}");
     s.assert_in_step();
     let now = database(&s, "data-2");
+    assert!(lets_in(&s, "data-2", secrets(&s)[0]["ARN"].as_str().unwrap()));
     assert_ne!(now["KmsKeyId"], born["KmsKeyId"]);
     for same in ["AllocatedStorage", "EngineVersion", "MasterUsername", "BackupRetentionPeriod", "DBInstanceClass"] {
         assert_eq!(now[same], born[same], "{same}");

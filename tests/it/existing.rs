@@ -93,8 +93,18 @@ name = [r["RoleName"] for r in iam.list_roles()["Roles"] if r["RoleName"].starts
 result = {p: iam.get_role_policy(RoleName=name, PolicyName=p)["PolicyDocument"]["Statement"] for p in iam.list_role_policies(RoleName=name)["PolicyNames"]}"#,
         &Value::Null,
     );
-    let expected = json!([{"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": [secret]}]);
-    assert_eq!(policy["secrets"], expected, "{policy:#}");
+    let read = json!({"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": [secret]});
+    // Their secret may be under a key of theirs: whichever it is, it decrypts this secret and no other.
+    let decrypt = json!({
+        "Effect": "Allow",
+        "Action": ["kms:Decrypt"],
+        "Resource": ["arn:aws:kms:us-east-1:*:key/*"],
+        "Condition": {
+            "StringEquals": {"kms:ViaService": "secretsmanager.us-east-1.amazonaws.com"},
+            "StringLike": {"kms:EncryptionContext:SecretARN": [secret]},
+        },
+    });
+    assert_eq!(policy["secrets"], json!([read, decrypt]), "{policy:#}");
 
     // A group of ours in their network is found again when it is all that is left to do.
     s.account.boto3(

@@ -29,6 +29,7 @@ mod lifecycle;
 mod local;
 mod models;
 mod pages;
+mod passwords;
 mod plugin;
 mod preflight;
 mod saved;

@@ -102,3 +102,87 @@ result = {o["Key"]: s3.get_object(Bucket=bucket, Key=o["Key"])["Body"].read().de
     let mode = std::fs::metadata(s.place.path().join("saved.plan")).unwrap().permissions().mode();
     assert_eq!(mode & 0o077, 0, "{mode:o}");
 }
+
+const DATABASE: &str = r#"
+stack: hush
+region: us-east-1
+network: { zones: 2, nat: none }
+services:
+  web: { image: "nginx:1.27", port: 80, public: true, uses: [databases.main] }
+databases:
+  main: { engine: postgres, version: "16", class: db.t4g.micro, deletion_protection: false }
+"#;
+
+/// The password of a database goes from Secrets Manager to RDS and nowhere else, also when it is changed and when RDS gives it back.
+#[test]
+fn the_password_of_a_database_is_in_nothing_that_leaves() {
+    let s = Subject::new(DATABASE);
+    let mut left = Vec::new();
+    let mut run = |arguments: &[&str], code: i32| {
+        let output = s.place.stack(arguments).exits(code);
+        left.push((arguments.join(" "), output.stdout + &output.stderr));
+    };
+    let passwords = r#"
+import json
+sm = client("secretsmanager")
+arn = [x["ARN"] for x in sm.list_secrets()["SecretList"] if x["Name"] == "stack/hush/default/main"][0]
+kept = [sm.get_secret_value(SecretId=arn, VersionId=v["VersionId"])["SecretString"] for v in sm.list_secret_version_ids(SecretId=arn)["Versions"]]
+result = [json.loads(text)["password"] for text in kept]
+"#;
+    run(&["plan", "s.yaml", "--out", "saved.plan", "--verbose"], 0);
+    run(&["apply", "s.yaml", "--yes", "--json", "--verbose"], 0);
+    let put = format!("{MARK}{MARK}{MARK}");
+    s.account.boto3(
+        r#"client("secretsmanager").put_secret_value(SecretId="stack/hush/default/main", SecretString=__import__("json").dumps(args))"#,
+        &json!({ "username": "app", "password": put }),
+    );
+    run(&["plan", "s.yaml", "--json"], 0);
+    run(&["plan", "s.yaml", "--markdown"], 0);
+    let echo = format!("The parameter MasterUserPassword {put} is not a valid password.");
+    s.proxy.on_call(move |call| {
+        if call.operation != "ModifyDBInstance" {
+            return Fault::Pass;
+        }
+        let body = format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidParameterValue</Code><Message>{echo}</Message></Error></ErrorResponse>"
+        );
+        Fault::Answer(400, "text/xml".into(), body)
+    });
+    run(&["apply", "s.yaml", "--yes", "--verbose"], 3);
+    run(&["apply", "s.yaml", "--yes", "--json"], 3);
+    s.proxy.pass();
+    run(&["apply", "s.yaml", "--yes", "--verbose"], 0);
+    for command in [
+        &["show", "s.yaml", "--json", "--all"][..],
+        &["outputs", "s.yaml", "--json"],
+        &["history", "s.yaml", "--json"],
+        &["history", "show", "s.yaml", "1", "--json"],
+        &["graph", "s.yaml"],
+    ] {
+        run(command, 0);
+    }
+    let passwords: Vec<String> = serde_json::from_value(s.account.boto3(passwords, &json!(null))).unwrap();
+    assert!(
+        passwords.len() == 2 && passwords.contains(&put) && passwords.iter().all(|p| p.len() >= 20),
+        "{} of them",
+        passwords.len()
+    );
+    run(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"], 0);
+    contents(s.place.path(), &mut left);
+    let stored = s.account.boto3(
+        r#"
+s3 = client("s3")
+bucket = [b["Name"] for b in s3.list_buckets()["Buckets"] if b["Name"].startswith("stack-history-")][0]
+result = {o["Key"]: s3.get_object(Bucket=bucket, Key=o["Key"])["Body"].read().decode() for o in s3.list_objects_v2(Bucket=bucket)["Contents"]}
+"#,
+        &json!(null),
+    );
+    left.extend(stored.as_object().unwrap().iter().map(|(key, text)| (key.clone(), text.to_string())));
+    let found: Vec<&str> = left
+        .iter()
+        .filter(|(_, text)| passwords.iter().any(|p| text.contains(p.as_str())))
+        .map(|(what, _)| what.as_str())
+        .collect();
+    assert!(found.is_empty(), "{found:?}");
+    assert!(left.iter().any(|(_, text)| text.contains("MasterUserPassword (not shown)")), "the echo was shown at all");
+}

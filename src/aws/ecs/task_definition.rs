@@ -168,7 +168,7 @@ impl Container {
                 .iter()
                 .filter_map(|e| Some((e.name.clone()?, e.value.clone().unwrap_or_default())))
                 .collect(),
-            secrets: container.secrets().iter().map(|s| (s.name.clone(), s.value_from.clone())).collect(),
+            secrets: container.secrets().iter().map(|s| (s.name.clone(), secret(&s.value_from))).collect(),
             log_group: option(LOG_GROUP).map(Ref::physical),
             log_prefix: option(LOG_PREFIX),
             stop_timeout: container.stop_timeout,
@@ -176,6 +176,16 @@ impl Container {
             init: container.linux_parameters().and_then(|l| l.init_process_enabled),
         }
     }
+}
+
+/// Where a variable's secret is, with a reference to it when it is one of Secrets Manager: what still uses it is known by that.
+fn secret(from: &str) -> String {
+    let parts: Vec<&str> = from.splitn(8, ':').collect();
+    if parts.len() < 7 || parts[2] != "secretsmanager" || parts[5] != "secret" {
+        return from.to_owned();
+    }
+    let arn = Ref::<crate::aws::secretsmanager::Secret>::physical(parts[..7].join(":")).attr("arn").to_string();
+    parts.get(7).map_or_else(|| arn.clone(), |rest| format!("{arn}:{rest}"))
 }
 
 impl TaskDefinition {
@@ -391,6 +401,14 @@ mod tests {
     fn a_container_reads_back_as_it_was_written() {
         let back = Container::from_sdk(&container().to_sdk("us-east-1").unwrap());
         assert_eq!(serde_json::to_value(back).unwrap(), serde_json::to_value(container()).unwrap());
+    }
+
+    #[test]
+    fn what_uses_a_secret_is_known_by_it() {
+        let arn = "arn:aws:secretsmanager:r:1:secret:stack/shop/default/main-AbCdEf";
+        assert_eq!(secret(&format!("{arn}:password::v1")), format!("${{=secretsmanager.secret.arn:{arn}}}:password::v1"));
+        assert_eq!(secret(arn), format!("${{=secretsmanager.secret.arn:{arn}}}"));
+        assert_eq!(secret("arn:aws:ssm:r:1:parameter/x"), "arn:aws:ssm:r:1:parameter/x");
     }
 
     #[test]

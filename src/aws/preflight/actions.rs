@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{fields, is_made};
+use super::{fields, is_made, is_new};
 use crate::engine::{Action, Item, Plan};
 
 /// What the objects of a kind take.
@@ -327,6 +327,12 @@ const NEEDS: &[Needs] = &[
         &["s3:DeleteBucket", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"],
     ),
     needs("s3.bucket_policy", &["s3:PutBucketPolicy"], &["s3:PutBucketPolicy"], &["s3:DeleteBucketPolicy"]),
+    needs(
+        "secretsmanager.secret",
+        &["secretsmanager:CreateSecret", "secretsmanager:GetRandomPassword", "secretsmanager:TagResource"],
+        &["secretsmanager:UpdateSecret", "secretsmanager:TagResource", "secretsmanager:UntagResource"],
+        &["secretsmanager:DeleteSecret"],
+    ),
 ];
 
 /// What an action on an object of a kind takes.
@@ -346,17 +352,26 @@ pub fn needed(kind: &str, action: Action) -> impl Iterator<Item = &'static str> 
 
 /// What an object takes beyond its kind, by what is said of it.
 fn beyond(item: &Item) -> Vec<&'static str> {
-    let is = |name: &str| fields(item).and_then(|f| f.get(name)).is_some_and(|v| v.as_str().is_some() || *v == Value::Bool(true));
+    let given = |v: &Value| v.as_str().is_some_and(|text| !text.is_empty()) || *v == Value::Bool(true);
+    let is = |name: &str| fields(item).and_then(|f| f.get(name)).is_some_and(given);
     let mut out = Vec::new();
+    // Whoever tells a database its password reads it first.
+    if item.key.kind == "rds.instance" && is("password") && is_new(item, &["password"]) {
+        out.extend(["secretsmanager:GetSecretValue", "rds:AddTagsToResource"]);
+        out.extend(is("kms_key").then_some("kms:Decrypt"));
+    }
+    // <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html>
+    if item.key.kind == "rds.instance" && is("managed_password") && is_new(item, &["managed_password"]) {
+        out.extend(["secretsmanager:CreateSecret", "secretsmanager:TagResource", "kms:DescribeKey"]);
+        out.extend(is("kms_key").then_some(["kms:Decrypt", "kms:GenerateDataKey", "kms:CreateGrant"]).into_iter().flatten());
+    }
     if !is_made(item) {
         return out;
     }
     match item.key.kind.as_str() {
-        // <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html>
-        "rds.instance" if is("managed_password") => {
-            out.extend(["secretsmanager:CreateSecret", "secretsmanager:TagResource", "kms:DescribeKey"]);
-        }
         "rds.instance" if is("source") => out.push("rds:CreateDBInstanceReadReplica"),
+        // <https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html>
+        "secretsmanager.secret" if is("kms_key") => out.extend(["kms:GenerateDataKey", "kms:Decrypt"]),
         _ => {}
     }
     if item.key.kind == "rds.instance" && item.carries_data {

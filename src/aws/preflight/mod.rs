@@ -14,6 +14,7 @@ mod names;
 mod permissions;
 mod quotas;
 mod roles;
+mod secrets;
 mod zones;
 
 use std::time::Duration;
@@ -108,7 +109,9 @@ pub async fn check(cx: &Cx, who: &str, plan: &Plan) -> Vec<Finding> {
             }
             "ecs.task_definition" if is_new(item, &["containers"]) => {
                 checks.push(("images", Box::pin(images::check(cx, item))));
+                checks.push(("secrets", Box::pin(secrets::check(cx, item))));
             }
+            "secretsmanager.secret" if is_made(item) => checks.push(("names of secrets", Box::pin(secrets::name(cx, item)))),
             "s3.bucket" if is_made(item) => checks.push(("names of buckets", Box::pin(names::bucket(cx, item)))),
             _ => {}
         }

@@ -82,10 +82,10 @@ impl Instance {
         let call = call.set_storage_type(self.storage_type.clone()).set_deletion_protection(self.deletion_protection);
         let call = call.set_enable_cloudwatch_logs_exports(self.logs.clone()).set_copy_tags_to_snapshot(self.copy_tags);
         let call = call.set_auto_minor_version_upgrade(self.auto_minor_upgrade);
-        let secret_key = self.kms_key.clone().filter(|_| self.managed_password == Some(true));
-        let call = call.set_manage_master_user_password(self.managed_password.filter(|managed| *managed));
-        let call = call.set_master_user_secret_kms_key_id(secret_key).set_tags(Some(to_sdk(&self.tags)));
-        let answer = call.send().await.map_err(failed("rds:RestoreDBInstanceFromDBSnapshot"))?;
+        // It begins with the snapshot's password: only Oracle's can be kept by RDS from the start
+        // (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_RestoreDBInstanceFromDBSnapshot.html>).
+        let answer =
+            call.set_tags(Some(to_sdk(&self.tags))).send().await.map_err(failed("rds:RestoreDBInstanceFromDBSnapshot"))?;
         Ok(answer.db_instance)
     }
 }

@@ -1,4 +1,4 @@
-use aws_sdk_rds::types::{CloudwatchLogsExportConfiguration, DbInstance};
+use aws_sdk_rds::types::{CloudwatchLogsExportConfiguration, DbInstance, Tag};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,10 +8,15 @@ use super::status::{leaves_snapshot, pending, state_of};
 use super::{NAME, ParameterGroup, SubnetGroup, from_sdk, instances, retag, to_sdk};
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::error::{failed, incomplete};
+use crate::aws::secretsmanager::{self, Password, Secret};
 use crate::aws::{Clients, Cx, Tags, ids, names, some_ids};
-use crate::engine::{Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::{Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
-/// A database, or a copy of one that can be read. RDS makes the master password and keeps it in Secrets Manager.
+/// Which version of its secret's password the database was told, as [`secretsmanager::version`] writes it: RDS itself tells
+/// nobody what password it has.
+const TAG_PASSWORD: &str = "stack:password";
+
+/// A database, or a copy of one that can be read. A copy has its source's password.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Instance {
@@ -56,13 +61,18 @@ pub struct Instance {
     /// The master user's name. It cannot be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// Whether RDS makes the master password and keeps it in Secrets Manager.
+    /// Whether RDS makes the master password, keeps it in Secrets Manager and rotates it. Such a database has no copies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_password: Option<bool>,
+    /// The secret with its master password, and which version of it:
+    /// `${secretsmanager.secret/main.arn}:::${secretsmanager.secret/main.version}`. Empty when there is none. The password is read
+    /// from there when the database is told it, and is kept nowhere else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
     /// Whether it is encrypted. It cannot be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encrypted: Option<bool>,
-    /// The ARN of the key that encrypts it, and its master password. It cannot be changed.
+    /// The ARN of the key that encrypts it, and the master password when RDS keeps that. It cannot be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<String>,
     /// For how many days daily backups are kept; 0 for none.
@@ -125,6 +135,12 @@ fn source_of(instance: &DbInstance) -> Option<&str> {
     instance.read_replica_source_db_instance_identifier().filter(|source| !source.is_empty())
 }
 
+/// The secret and the version of it whose password the database was told.
+pub(super) fn told(instance: &DbInstance) -> Option<(String, String)> {
+    let tag = instance.tag_list().iter().find(|tag| tag.key() == Some(TAG_PASSWORD))?;
+    secretsmanager::version(tag.value()?).map(|(arn, version)| (arn.to_owned(), version.to_owned()))
+}
+
 impl Live {
     fn of(instance: &DbInstance) -> Option<Live> {
         let id = instance.db_instance_identifier.clone()?;
@@ -137,7 +153,10 @@ impl Live {
             arn: instance.db_instance_arn.clone()?,
             host: endpoint.and_then(|e| e.address.clone()),
             port: endpoint.and_then(|e| e.port).map(|port| port.to_string()),
-            secret_arn: instance.master_user_secret().and_then(|secret| secret.secret_arn.clone()),
+            secret_arn: match instance.master_user_secret() {
+                Some(managed) => managed.secret_arn.clone(),
+                None => told(instance).map(|(arn, _)| arn),
+            },
             last_snapshot: can.then(|| format!("{id}-final-{}", born.unwrap_or_default())),
             // AWS tells when it was created once that is done.
             never_served: failed && born.is_none() && endpoint.is_none(),
@@ -186,6 +205,11 @@ impl Instance {
             database: instance.db_name.clone(),
             user: instance.master_username.clone(),
             managed_password: Some(instance.master_user_secret().is_some()),
+            password: Some(
+                told(instance).map_or_else(String::new, |(arn, version)| {
+                    format!("{}:::{version}", Ref::<Secret>::physical(arn).attr("arn"))
+                }),
+            ),
             encrypted: instance.storage_encrypted,
             kms_key: instance.kms_key_id().map(|key| format!("${{=kms.key.arn:{key}}}")),
             backup_days: pending.and_then(|p| p.backup_retention_period).or(instance.backup_retention_period),
@@ -195,8 +219,28 @@ impl Instance {
             logs: Some(logs(instance)),
             auto_minor_upgrade: instance.auto_minor_version_upgrade,
             copy_tags: instance.copy_tags_to_snapshot,
-            tags: from_sdk(instance.tag_list()),
+            tags: from_sdk(instance.tag_list()).into_iter().filter(|(key, _)| key != TAG_PASSWORD).collect(),
         }
+    }
+
+    /// The version of a secret whose password it is to have.
+    fn wanted_password(&self) -> Option<&str> {
+        self.password.as_deref().filter(|password| !password.is_empty())
+    }
+
+    /// Reads the password that it is to have, for the one call that tells it to RDS.
+    async fn read_password(&self, cx: &Cx) -> Result<Option<Password>> {
+        match self.wanted_password() {
+            Some(version) => secretsmanager::password(cx, version).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The tags, with the version of the password that goes with them.
+    fn all_tags(&self) -> Tags {
+        let mut tags = self.tags.clone();
+        tags.extend(self.wanted_password().map(|version| (TAG_PASSWORD.to_owned(), version.to_owned())));
+        tags
     }
 
     pub(super) fn parameters(&self) -> Result<Option<String>> {
@@ -208,7 +252,8 @@ impl Instance {
         let call = call.source_db_instance_identifier(source.id()?).db_instance_class(&self.class);
         let call = call.set_multi_az(self.multi_az).publicly_accessible(false).set_port(self.port);
         let call = call.set_vpc_security_group_ids(some_ids(&self.security_groups)?);
-        let call = call.set_db_parameter_group_name(self.parameters()?).set_storage_type(self.storage_type.clone());
+        // It begins with its source's parameter group: AWS takes none here, but for a copy in another region.
+        let call = call.set_storage_type(self.storage_type.clone());
         let call = call.set_max_allocated_storage(self.max_storage).set_deletion_protection(self.deletion_protection);
         let call = call.set_auto_minor_version_upgrade(self.auto_minor_upgrade).set_copy_tags_to_snapshot(self.copy_tags);
         let call = call.set_enable_cloudwatch_logs_exports(self.logs.clone()).set_tags(Some(to_sdk(&self.tags)));
@@ -225,15 +270,19 @@ impl Instance {
         let call = call.set_db_subnet_group_name(subnets).set_db_parameter_group_name(self.parameters()?);
         let call = call.set_vpc_security_group_ids(some_ids(&self.security_groups)?);
         let call = call.set_db_name(self.database.clone()).set_master_username(self.user.clone());
-        let secret_key = self.kms_key.clone().filter(|_| self.managed_password == Some(true));
-        let call = call.set_manage_master_user_password(self.managed_password).set_master_user_secret_kms_key_id(secret_key);
+        let managed = self.managed_password.filter(|managed| *managed);
+        let secret_key = self.kms_key.clone().filter(|_| managed.is_some());
+        let call = call.set_manage_master_user_password(managed).set_master_user_secret_kms_key_id(secret_key);
+        let password = self.read_password(cx).await?;
+        let call = call.set_master_user_password(password.as_ref().map(Password::for_the_call));
         let call = call.set_storage_encrypted(self.encrypted).set_kms_key_id(self.kms_key.clone());
         let call = call.set_backup_retention_period(self.backup_days).set_preferred_backup_window(self.backup_window.clone());
         let call = call.set_preferred_maintenance_window(self.maintenance_window.clone());
         let call = call.set_deletion_protection(self.deletion_protection);
         let call = call.set_enable_cloudwatch_logs_exports(self.logs.clone());
         let call = call.set_auto_minor_version_upgrade(self.auto_minor_upgrade).set_copy_tags_to_snapshot(self.copy_tags);
-        Ok(call.set_tags(Some(to_sdk(&self.tags))).send().await.map_err(failed("rds:CreateDBInstance"))?.db_instance)
+        let answer = call.set_tags(Some(to_sdk(&self.all_tags()))).send().await.map_err(failed("rds:CreateDBInstance"));
+        Ok(answer.map_err(|e| hidden(e, password.as_ref()))?.db_instance)
     }
 
     /// Everything that one call changes, now and not in the next maintenance window.
@@ -241,6 +290,7 @@ impl Instance {
         const OP: &str = "rds:ModifyDBInstance";
         let is = |field: &str| diff.touches(field);
         let mut call = cx.cloud.rds.modify_db_instance().db_instance_identifier(&live.id).apply_immediately(true);
+        let mut password = None;
         if is("class") {
             call = call.db_instance_class(&self.class);
         }
@@ -267,9 +317,14 @@ impl Instance {
         if is("port") {
             call = call.set_db_port_number(self.port);
         }
-        if is("managed_password") {
-            call = call.set_manage_master_user_password(self.managed_password);
-            call = call.set_master_user_secret_kms_key_id(self.kms_key.clone());
+        if is("managed_password") && self.managed_password == Some(true) {
+            call = call.manage_master_user_password(true).set_master_user_secret_kms_key_id(self.kms_key.clone());
+        } else if is("managed_password") || is("password") {
+            password = self.read_password(cx).await?;
+            call = call.set_master_user_password(password.as_ref().map(Password::for_the_call));
+            // Whoever keeps it now is told to stop, and nobody else.
+            let kept = look(cx, &live.id).await?.is_some_and(|now| now.master_user_secret().is_some());
+            call = call.set_manage_master_user_password(kept.then_some(false));
         }
         if is("backup_days") {
             call = call.set_backup_retention_period(self.backup_days);
@@ -297,8 +352,31 @@ impl Instance {
             let change = change.set_enable_log_types(Some(on)).set_disable_log_types(Some(off)).build();
             call = call.cloudwatch_logs_export_configuration(change);
         }
-        call.send().await.map_err(failed(OP))?;
+        call.send().await.map_err(failed(OP)).map_err(|e| hidden(e, password.as_ref()))?;
         Ok(())
+    }
+
+    /// Notes which version of the password the database knows by now. A run that dies before this tells it again.
+    async fn note_password(&self, cx: &Cx, live: &Live) -> Result<()> {
+        match self.wanted_password() {
+            Some(version) => {
+                let tag = Tag::builder().key(TAG_PASSWORD).value(version).build();
+                let call = cx.cloud.rds.add_tags_to_resource().resource_name(&live.arn).tags(tag);
+                call.send().await.map_err(failed("rds:AddTagsToResource"))?;
+            }
+            None => {
+                let call = cx.cloud.rds.remove_tags_from_resource().resource_name(&live.arn).tag_keys(TAG_PASSWORD);
+                call.send().await.map_err(failed("rds:RemoveTagsFromResource"))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn hidden(error: Error, password: Option<&Password>) -> Error {
+    match password {
+        Some(password) => password.hidden_in(error),
+        None => error,
     }
 }
 
@@ -368,8 +446,13 @@ impl Resource for Instance {
     }
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
-        if diff.touches_other_than(&["tags"]) {
+        // That nobody's password counts any more is only noted.
+        let noted: &[&str] = if self.wanted_password().is_some() { &["tags"] } else { &["tags", "password"] };
+        if diff.touches_other_than(noted) {
             self.modify(cx, live, diff).await?;
+        }
+        if diff.touches("password") {
+            self.note_password(cx, live).await?;
         }
         retag(cx, &live.arn, &self.tags, diff).await?;
         Ok(live.clone())
@@ -447,6 +530,24 @@ mod tests {
         let mut back = desired;
         back["class"] = json!("db.t4g.micro");
         assert!(changes(&instance, back).touches("class"));
+    }
+
+    #[test]
+    fn which_password_a_database_was_told_is_read_from_its_tags() {
+        let tagged = |value: &str| {
+            let tag = Tag::builder().key(TAG_PASSWORD).value(value).build();
+            DbInstance::builder().tag_list(tag).tag_list(Tag::builder().key("a").value("b").build()).build()
+        };
+        let version = "arn:aws:secretsmanager:r:1:secret:n-AbCdEf:::v1";
+        assert!(changes(&tagged(version), json!({"password": version, "tags": {"a": "b"}})).is_empty());
+        for another in ["arn:aws:secretsmanager:r:1:secret:n-AbCdEf:::v2", ""] {
+            assert!(changes(&tagged(version), json!({"password": another})).touches("password"), "{another}");
+        }
+        // Nobody's, and nothing that we could have written.
+        for none in ["", "v1"] {
+            assert!(changes(&tagged(none), json!({"password": ""})).is_empty(), "{none}");
+            assert!(changes(&tagged(none), json!({"password": version})).touches("password"), "{none}");
+        }
     }
 
     #[test]

@@ -65,6 +65,13 @@ async fn retag(cx: &Cx, arn: &str, desired: &Tags, diff: &Diff) -> Result<()> {
     Ok(())
 }
 
+/// The secrets whose passwords our databases were told: their ARNs.
+pub(super) async fn passwords(cx: &Cx) -> Result<Vec<String>> {
+    let all = instances(cx).await?;
+    let ours = all.iter().filter(|i| cx.scope.owns(&from_sdk(i.tag_list())));
+    Ok(ours.filter_map(|i| instance::told(i)).map(|(arn, _)| arn).collect())
+}
+
 /// The instances whose names are like ours; their tags come with them.
 async fn instances(cx: &Cx) -> Result<Arc<Vec<sdk::DbInstance>>> {
     cx.reads

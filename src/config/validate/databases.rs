@@ -28,6 +28,13 @@ pub(super) fn databases(checks: &mut Checks<'_>) {
         user(checks, &path, database);
         words(checks, &path, database);
         key(checks, &path, database);
+        password(checks, &path, database);
+        let used = stack.services.values().any(|service| service.uses.contains(&path));
+        if used && database.password.rotate.days().is_some() {
+            let message = format!("`{path}` is used by services, whose tasks would go on with the password before the rotation");
+            let help = "write `rotate: never`, and put another password into its secret when it is to change".into();
+            error(checks, &format!("{path}.password.rotate"), "rotated by RDS", "rotation-and-services", message, help);
+        }
     }
 }
 
@@ -215,6 +222,17 @@ fn words(checks: &mut Checks<'_>, path: &str, database: &Database) {
     if database.parameters.contains_key(own) {
         let diagnostic = Diagnostic::error("own-key", format!("`{own}` is not yours to set: connections are always encrypted"));
         checks.at_key(&format!("{path}.parameters.{own}"), "remove this", diagnostic.help("remove it; for clients that cannot encrypt describe the group and the instance under `resources`: `rds.parameter_group`, `rds.instance`"));
+    }
+}
+
+/// RDS makes no copies of a database whose password it keeps
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html>, limitations).
+fn password(checks: &mut Checks<'_>, path: &str, database: &Database) {
+    if database.password.rotate.days().is_some() && !database.replicas.is_empty() {
+        let message = format!("`{path}` has replicas, which AWS makes of no database whose password it rotates");
+        let help = "write `rotate: never`, and put another password into its secret when it is to change; or remove the replicas";
+        error(checks, &format!("{path}.password.rotate"), "rotated by RDS", "rotation-and-replicas", message, help.into());
+        super::services::second_place(checks, &format!("{path}.replicas"), "and copied");
     }
 }
 

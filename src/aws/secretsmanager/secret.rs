@@ -1,0 +1,277 @@
+use std::collections::BTreeSet;
+
+use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, Tag};
+use futures::future::try_join_all;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::aws::error::{failed, incomplete};
+use crate::aws::kms::Key;
+use crate::aws::tags::{TagEdit, Tags, from_pairs};
+use crate::aws::{Clients, Cx, index, names, present, rds};
+use crate::engine::resource::{TAG_GENERATION, TAG_STACK};
+use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+
+/// How long our names are at most: a database keeps the ARN in a tag, which has 256 characters.
+const NAME: usize = 120;
+/// The user stands in the secret, which is not read to compare it: the secret's tags say it, too.
+const TAG_USER: &str = "stack:username";
+/// The label of the version that counts.
+const CURRENT: &str = "AWSCURRENT";
+/// Letters and digits only, so that it stands in a URL as it is and no engine of RDS refuses it; RDS takes 41 for MySQL.
+const LENGTH: i64 = 32;
+
+/// A password that Secrets Manager makes and keeps: a JSON object with `username` and `password`, as RDS writes it. Nobody sees
+/// it. It changes when somebody puts another version into the secret.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Secret {
+    /// Whose password it is. It cannot be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The ARN of the key that encrypts it; empty for one of AWS's own. Left out: as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// What others refer to.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Live {
+    /// The ARN.
+    pub id: String,
+    /// The ARN.
+    pub arn: String,
+    /// The name.
+    pub name: String,
+    /// The version that counts: its identifier.
+    pub version: String,
+}
+
+/// `stack/STACK/ENVIRONMENT/NAME`. AWS advises against names that end with a hyphen and six characters; these end with the
+/// user's own name.
+fn name(cx: &Cx) -> String {
+    let generation = if cx.generation > 1 { format!("-{}", cx.generation) } else { String::new() };
+    names::ending(&format!("stack/{}/{}/{}", cx.scope.stack, cx.scope.env, cx.key.name), &generation, NAME)
+}
+
+fn to_sdk(tags: &Tags) -> Vec<Tag> {
+    tags.iter().map(|(k, v)| Tag::builder().key(k).value(v).build()).collect()
+}
+
+async fn describe(cx: &Cx, id: &str) -> Result<Option<DescribeSecretOutput>> {
+    let answer = cx.cloud.secrets.describe_secret().secret_id(id).send().await;
+    present(answer.map(Some).map_err(failed("secretsmanager:DescribeSecret")))
+}
+
+/// The ARNs of what can be ours. Secrets Manager's list may be five minutes behind
+/// (<https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecrets.html>), so what our databases were told the
+/// password of counts too.
+async fn candidates(cx: &Cx) -> Result<BTreeSet<String>> {
+    let listed = async {
+        if let Some(known) = index::of(cx, "secretsmanager").await {
+            return Ok(known.keys().filter(|arn| arn.contains(":secretsmanager:")).cloned().collect::<BTreeSet<_>>());
+        }
+        let filter = |key, value: &str| Filter::builder().key(key).values(value).build();
+        let call = cx.cloud.secrets.list_secrets().max_results(100);
+        let call = call.filters(filter(FilterNameStringType::TagKey, TAG_STACK));
+        let call = call.filters(filter(FilterNameStringType::TagValue, &cx.scope.stack));
+        let pages = call.into_paginator().send().collect::<std::result::Result<Vec<_>, _>>().await;
+        let pages = pages.map_err(failed("secretsmanager:ListSecrets"))?;
+        Ok(pages.into_iter().flat_map(|page| page.secret_list.unwrap_or_default()).filter_map(|secret| secret.arn).collect())
+    };
+    let (mut listed, told) = tokio::try_join!(listed, rds::passwords(cx))?;
+    listed.extend(told);
+    Ok(listed)
+}
+
+fn tags_of(secret: &DescribeSecretOutput) -> Tags {
+    from_pairs(secret.tags().iter().map(|t| (t.key(), t.value())))
+}
+
+fn live_of(secret: &DescribeSecretOutput) -> Option<Live> {
+    let version = secret.version_ids_to_stages().into_iter().flatten();
+    let current = version.filter(|(_, stages)| stages.iter().any(|stage| stage == CURRENT)).map(|(id, _)| id.clone()).next();
+    let arn = secret.arn.clone()?;
+    Some(Live { id: arn.clone(), arn, name: secret.name.clone().unwrap_or_default(), version: current.unwrap_or_default() })
+}
+
+fn observed(cx: &Cx, secret: &DescribeSecretOutput) -> Option<Observed<Secret>> {
+    let mut tags = tags_of(secret);
+    let username = tags.remove(TAG_USER);
+    let key = secret.kms_key_id().filter(|key| !key.is_empty());
+    Some(Observed {
+        claim: cx.scope.claim(Secret::KIND, &tags, false),
+        live: live_of(secret)?,
+        fields: Secret {
+            username,
+            description: secret.description.clone(),
+            kms_key: Some(key.map_or_else(String::new, |key| Ref::<Key>::physical(key).attr("arn").to_string())),
+            tags,
+        },
+        // Until it is gone for good, it can be taken back: `create` does.
+        state: if secret.deleted_date().is_some() { Readiness::Gone } else { Readiness::Ready },
+    })
+}
+
+/// A secret that has a name.
+pub struct Named {
+    /// Its ARN.
+    pub arn: String,
+    /// Its tags.
+    pub tags: Tags,
+}
+
+impl Secret {
+    /// What has the name of the secret at hand already.
+    ///
+    /// # Errors
+    /// When Secrets Manager cannot be asked, or refuses.
+    pub async fn named(cx: &Cx) -> Result<Option<Named>> {
+        let found = describe(cx, &name(cx)).await?;
+        Ok(found.map(|secret| Named { arn: secret.arn().unwrap_or_default().to_owned(), tags: tags_of(&secret) }))
+    }
+
+    /// The tags with what the secret's own text cannot be asked for.
+    fn all_tags(&self) -> Tags {
+        let mut tags = self.tags.clone();
+        tags.extend(self.username.clone().map(|user| (TAG_USER.to_owned(), user)));
+        tags
+    }
+
+    fn key(&self) -> Option<String> {
+        self.kms_key.clone().filter(|key| !key.is_empty())
+    }
+
+    /// What is written into it, with a password that nobody has had before.
+    async fn text(&self, cx: &Cx) -> Result<String> {
+        const OP: &str = "secretsmanager:GetRandomPassword";
+        let call = cx.cloud.secrets.get_random_password().password_length(LENGTH).exclude_punctuation(true);
+        let answer = call.require_each_included_type(true).send().await.map_err(failed(OP))?;
+        let password = answer.random_password.ok_or_else(|| incomplete(OP, "a password"))?;
+        let mut text = json!({"password": password});
+        if let Some(user) = &self.username {
+            text = json!({"username": user, "password": password});
+        }
+        Ok(text.to_string())
+    }
+
+    /// What has the name already: ours, when the answer to the call that made it was lost, or when it waits for its deletion and
+    /// is taken back, with a new password like a new one.
+    async fn there(&self, cx: &Cx, name: &str, refusal: Error) -> Result<Live> {
+        let Some(found) = describe(cx, name).await? else {
+            return Err(Error { class: Class::NotYet, ..refusal });
+        };
+        let tags = tags_of(&found);
+        let generation = tags.get(TAG_GENERATION).and_then(|g| g.parse().ok()).unwrap_or(1);
+        let Some(live) = live_of(&found) else { return Err(refusal) };
+        if cx.scope.claim(Self::KIND, &tags, false) != Claim::Ours(cx.key.name.clone()) || generation != cx.generation {
+            let hint = "rename this one, or remove that one";
+            return Err(Error { class: Class::Invalid, ..refusal.hint(format!("{} is not of this stack: {hint}", live.arn)) });
+        }
+        if found.deleted_date().is_none() {
+            return Ok(live);
+        }
+        let secrets = &cx.cloud.secrets;
+        match secrets.restore_secret().secret_id(&live.arn).send().await.map_err(failed("secretsmanager:RestoreSecret")) {
+            Ok(_) => {}
+            // It cannot be had back any more, and its name is free in a moment.
+            Err(e) if matches!(e.class, Class::NotFound | Class::Invalid) => {
+                return Err(Error { class: Class::NotYet, ..refusal });
+            }
+            Err(e) => return Err(e),
+        }
+        let call = secrets.update_secret().secret_id(&live.arn).secret_string(self.text(cx).await?);
+        let call = call.set_description(self.description.clone()).set_kms_key_id(self.kms_key.clone());
+        let answer = call.send().await.map_err(failed("secretsmanager:UpdateSecret"))?;
+        let call = secrets.tag_resource().secret_id(&live.arn).set_tags(Some(to_sdk(&self.all_tags())));
+        call.send().await.map_err(failed("secretsmanager:TagResource"))?;
+        Ok(Live { version: answer.version_id.unwrap_or_default(), ..live })
+    }
+}
+
+impl Resource for Secret {
+    const KIND: &'static str = "secretsmanager.secret";
+    const RULES: &'static [Rule] = &[Rule::immutable("username"), Rule::exact("tags")];
+    const USUAL: Usual = Usual::secs(1, 1);
+    type Cloud = Clients;
+    type Live = Live;
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let found = candidates(cx).await?;
+        // Neither the list nor the index tells the version that counts now.
+        let all = try_join_all(found.iter().map(|arn| describe(cx, arn))).await?;
+        let ours = |secret: &DescribeSecretOutput| cx.scope.owns(&tags_of(secret));
+        Ok(all.iter().flatten().filter(|secret| ours(secret)).filter_map(|secret| observed(cx, secret)).collect())
+    }
+
+    /// Every call makes a password of its own, and the SDK's token with it: the same token for the same object would give a
+    /// secret that is made anew the version of the one before it, and a database could not be told which of the two it knows.
+    /// The name keeps it from being made twice.
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        const OP: &str = "secretsmanager:CreateSecret";
+        let name = name(cx);
+        let call = cx.cloud.secrets.create_secret().name(&name).secret_string(self.text(cx).await?);
+        let call = call.set_description(self.description.clone()).set_kms_key_id(self.key());
+        match call.set_tags(Some(to_sdk(&self.all_tags()))).send().await.map_err(failed(OP)) {
+            Ok(made) => {
+                let (arn, version) =
+                    made.arn.zip(made.version_id).ok_or_else(|| incomplete(OP, "the secret's ARN and version"))?;
+                Ok(Live { id: arn.clone(), arn, name, version })
+            }
+            Err(e) if matches!(e.class, Class::Exists | Class::NotYet) => self.there(cx, &name, e).await,
+            Err(e) => Err(e),
+        }
+    }
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        let secrets = &cx.cloud.secrets;
+        if diff.touches("description") || diff.touches("kms_key") {
+            let call = secrets.update_secret().secret_id(&live.arn);
+            let call = call.set_description(self.description.clone().filter(|_| diff.touches("description")));
+            let call = call.set_kms_key_id(self.kms_key.clone().filter(|_| diff.touches("kms_key")));
+            call.send().await.map_err(failed("secretsmanager:UpdateSecret"))?;
+        }
+        if let Some(edit) = TagEdit::of(diff, &self.tags) {
+            if !edit.write.is_empty() {
+                let call = secrets.tag_resource().secret_id(&live.arn).set_tags(Some(to_sdk(&edit.write)));
+                call.send().await.map_err(failed("secretsmanager:TagResource"))?;
+            }
+            if !edit.remove.is_empty() {
+                let call = secrets.untag_resource().secret_id(&live.arn).set_tag_keys(Some(edit.remove));
+                call.send().await.map_err(failed("secretsmanager:UntagResource"))?;
+            }
+        }
+        Ok(live.clone())
+    }
+
+    /// At once and for good: what it opened is gone by now, or has another password.
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        let call = cx.cloud.secrets.delete_secret().secret_id(&live.arn).force_delete_without_recovery(true);
+        call.send().await.map_err(failed("secretsmanager:DeleteSecret"))?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_versions_the_current_one_counts() {
+        let secret = DescribeSecretOutput::builder()
+            .arn("arn:aws:secretsmanager:r:1:secret:n-AbCdEf")
+            .name("n")
+            .version_ids_to_stages("one", vec!["AWSPREVIOUS".into()])
+            .version_ids_to_stages("two", vec![CURRENT.into()])
+            .build();
+        assert_eq!(live_of(&secret).unwrap().version, "two");
+    }
+}

@@ -1,0 +1,239 @@
+//! Passwords of databases: whose they are, who keeps them, and that a database has the one that its users read.
+
+use serde_json::{Value, json};
+
+use crate::kills::run_and_kill_when;
+use crate::lifecycle::{Subject, mutating};
+use crate::support::proxy::counts;
+
+const STACK: &str = r#"
+stack: keep
+region: us-east-1
+network: { zones: 2, nat: none }
+services:
+  web: { image: "nginx:1.27", port: 80, public: true, uses: [databases.main] }
+databases:
+  main: { engine: postgres, version: "16", class: db.t4g.micro, deletion_protection: false }
+"#;
+
+const GONE: &[&str] = &["destroy", "s.yaml", "--yes", "--allow-delete", "*", "--no-final-snapshot", "*"];
+
+/// What a new version of a password does: the database is told, and tasks that read it are started in place of those that did not.
+const NEW_VERSION: &[&str] = &["update ecs.service/web", "update ecs.task_definition/web", "update rds.instance/main"];
+
+/// The stack's secrets: name, ARN, and the version that counts.
+pub fn secrets(s: &Subject) -> Vec<Value> {
+    let script = r#"
+sm = client("secretsmanager")
+found = [x for x in sm.list_secrets()["SecretList"] if x["Name"].startswith("stack/")]
+result = [{"Name": x["Name"], "ARN": x["ARN"], "Version": sm.get_secret_value(SecretId=x["ARN"])["VersionId"]} for x in found]
+"#;
+    serde_json::from_value(s.account.boto3(script, &Value::Null)).unwrap()
+}
+
+/// Whether a database lets its master user in with what a secret holds now.
+#[track_caller]
+pub fn lets_in(s: &Subject, database: &str, secret: &str) -> bool {
+    let script = r#"
+import json, os, urllib.request
+kept = json.loads(client("secretsmanager").get_secret_value(SecretId=args["secret"])["SecretString"])
+asked = {"account": args["account"], "region": "us-east-1", "database": args["database"], "user": kept["username"], "password": kept["password"]}
+request = urllib.request.Request(os.environ["AWS_ENDPOINT_URL"] + "/_stack/login", data=json.dumps(asked).encode(), method="POST")
+result = json.load(urllib.request.urlopen(request))["welcome"]
+"#;
+    let asked = json!({"account": s.account.id, "database": database, "secret": secret});
+    s.account.boto3(script, &asked).as_bool().unwrap()
+}
+
+/// Everything fits: one secret, the database has its password, and tasks start with exactly this version of it.
+#[track_caller]
+fn fits(s: &Subject) -> Value {
+    let all = secrets(s);
+    let [secret] = all.as_slice() else { panic!("{all:#?}") };
+    assert_eq!(secret["Name"], "stack/keep/default/main");
+    assert!(lets_in(s, "keep", secret["ARN"].as_str().unwrap()));
+    let from = s.account.boto3(
+        r#"
+ecs = client("ecs")
+service = ecs.describe_services(cluster="keep", services=["keep-web"])["services"][0]
+container = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]["containerDefinitions"][0]
+result = {one["name"]: one["valueFrom"] for one in container["secrets"]}
+"#,
+        &Value::Null,
+    );
+    let version = format!("{}:password::{}", secret["ARN"].as_str().unwrap(), secret["Version"].as_str().unwrap());
+    assert_eq!(from, json!({ "DATABASE_MAIN_PASSWORD": version }));
+    secret.clone()
+}
+
+fn put(s: &Subject, text: &Value) {
+    let script = r#"
+import json
+result = client("secretsmanager").put_secret_value(SecretId="stack/keep/default/main", SecretString=json.dumps(args))["VersionId"]
+"#;
+    s.account.boto3(script, text);
+}
+
+#[test]
+fn a_database_follows_its_secret_and_those_who_use_it_too() {
+    let s = Subject::new(STACK);
+    s.apply();
+    let first = fits(&s);
+    s.proxy.take();
+    s.apply();
+    assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
+
+    // Changed by hand: nobody's password is wrong before the next apply, nor after it.
+    put(&s, &json!({"username": "app", "password": "another-password-1"}));
+    assert!(!lets_in(&s, "keep", first["ARN"].as_str().unwrap()));
+    assert_eq!(s.changes(), NEW_VERSION);
+    s.apply();
+    let second = fits(&s);
+    assert_ne!(first["Version"], second["Version"]);
+    s.assert_in_step();
+
+    // What is no password is said, and nothing else is touched by it.
+    put(&s, &json!({"username": "app"}));
+    let failed = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(3);
+    assert!(failed.words().contains("is no JSON object with a `password`"), "{}", failed.stderr);
+    put(&s, &json!({"username": "app", "password": "another-password-2"}));
+    s.apply();
+    fits(&s);
+    s.assert_in_step();
+
+    // RDS was told to keep it: it is told to stop, and the password is the secret's again.
+    let modify =
+        r#"client("rds").modify_db_instance(DBInstanceIdentifier="keep", ManageMasterUserPassword=True, ApplyImmediately=True)"#;
+    s.account.boto3(modify, &Value::Null);
+    assert_eq!(s.changes(), ["update rds.instance/main"]);
+    s.apply();
+    fits(&s);
+    s.assert_in_step();
+    s.place.stack(GONE).ok();
+    assert_eq!(secrets(&s), Vec::<Value>::new());
+    assert_eq!(s.account.inventory("keep", "default"), json!({}));
+}
+
+#[test]
+fn a_secret_that_went_is_made_anew_or_taken_back() {
+    let s = Subject::new(STACK);
+    s.apply();
+    let first = fits(&s);
+    for how in ["ForceDeleteWithoutRecovery=True", "RecoveryWindowInDays=7"] {
+        s.account.boto3(
+            &format!(r#"client("secretsmanager").delete_secret(SecretId="stack/keep/default/main", {how})"#),
+            &Value::Null,
+        );
+        assert_eq!(s.changes(), [&["create secretsmanager.secret/main"], NEW_VERSION].concat(), "{how}");
+        s.apply();
+        let now = fits(&s);
+        assert_ne!(now["Version"], first["Version"], "{how}");
+        s.assert_in_step();
+    }
+    s.place.stack(GONE).ok();
+}
+
+#[test]
+fn somebody_elses_secret_of_that_name_is_left_alone() {
+    let s = Subject::new(STACK);
+    let make = r#"client("secretsmanager").create_secret(Name="stack/keep/default/main", SecretString="theirs")"#;
+    s.account.boto3(make, &Value::Null);
+    s.proxy.take();
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
+    assert!(refused.words().contains("is there already and does not carry the tags of this stack"), "{}", refused.stderr);
+    assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
+    let kept = r#"result = client("secretsmanager").get_secret_value(SecretId="stack/keep/default/main")["SecretString"]"#;
+    assert_eq!(s.account.boto3(kept, &Value::Null), "theirs");
+}
+
+/// A run may die at any call that has to do with the password: the next one ends with one secret, whose password the database has.
+#[test]
+fn a_run_may_die_while_the_password_goes_over() {
+    for (victim, changed) in
+        [("CreateSecret", false), ("CreateDBInstance", false), ("ModifyDBInstance", true), ("AddTagsToResource", true)]
+    {
+        for reaches in [false, true] {
+            let s = Subject::new(STACK);
+            if changed {
+                s.apply();
+                put(&s, &json!({"username": "app", "password": "another-password-1"}));
+            }
+            let apply = ["apply", "s.yaml", "--yes"];
+            assert!(run_and_kill_when(&s, &apply, reaches, move |call| call.operation == victim), "{victim}");
+            s.apply();
+            fits(&s);
+            s.assert_in_step();
+            s.place.stack(GONE).ok();
+            assert_eq!(s.account.inventory("keep", "default"), json!({}), "{victim}");
+        }
+    }
+}
+
+#[test]
+fn a_copy_has_its_sources_password() {
+    let with = STACK.replace("deletion_protection: false }", "deletion_protection: false, replicas: { reports: {} } }");
+    let s = Subject::new(&with);
+    s.proxy.take();
+    s.apply();
+    let calls = counts(&s.proxy.take());
+    assert_eq!(calls.get("rds:CreateDBInstanceReadReplica"), Some(&1), "{calls:#?}");
+    let secret = fits(&s);
+    assert!(lets_in(&s, "keep-main-reports", secret["ARN"].as_str().unwrap()));
+    s.assert_in_step();
+    s.place.stack(GONE).ok();
+    assert_eq!(s.account.inventory("keep", "default"), json!({}));
+}
+
+/// `secrets` of a service: what is not there is said before anything is made, and what a database's own secret holds can be had
+/// under any name, by exactly the role that starts the tasks.
+#[test]
+fn secrets_of_containers_are_looked_for_before_and_can_be_read_after() {
+    let s = Subject::new("");
+    let service = |value: &str| {
+        STACK.replace("uses: [databases.main]", &format!("secrets: {{ TOKEN: \"{value}\" }}, uses: [databases.main]"))
+    };
+    let arn = |name: &str| format!("arn:aws:secretsmanager:us-east-1:{}:secret:{name}", s.account.id);
+    let refused = |value: &str, said: &str| {
+        s.place.file("s.yaml", &service(value));
+        s.proxy.take();
+        let output = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
+        assert!(output.words().contains(said), "{said}: {}", output.stderr);
+        assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
+    };
+    let nothing = arn("team/token-AbCdEf");
+    refused(&format!("{nothing}:key::"), &format!("there is no secret `{nothing}`"));
+    let made = s.account.boto3(
+        r#"
+sm = client("secretsmanager")
+result = sm.create_secret(Name="team/token", SecretString="x")["ARN"]
+sm.delete_secret(SecretId=result, RecoveryWindowInDays=7)
+"#,
+        &Value::Null,
+    );
+    let made = made.as_str().unwrap();
+    refused(made, &format!("the secret `{made}` is being deleted"));
+    s.account.boto3(r#"client("secretsmanager").restore_secret(SecretId=args)"#, &json!(made));
+    s.place.file(
+        "s.yaml",
+        &service(made).replace("secrets: {", "secrets: { DB_PASS: \"${rds.instance/main.secret_arn}:password::\","),
+    );
+    s.apply();
+    s.assert_in_step();
+    let policy = s.account.boto3(
+        r#"result = client("iam").get_role_policy(RoleName=args, PolicyName="secrets")["PolicyDocument"]["Statement"]"#,
+        &s.account.boto3(
+            r#"result = [r["RoleName"] for r in client("iam").list_roles()["Roles"] if "web-exec" in r["RoleName"]][0]"#,
+            &Value::Null,
+        ),
+    );
+    let own = secrets(&s)[0]["ARN"].clone();
+    let mut readable: Vec<Value> = policy[0]["Resource"].as_array().unwrap().clone();
+    readable.sort_by_key(Value::to_string);
+    readable.dedup();
+    let mut expected = vec![own, json!(made)];
+    expected.sort_by_key(Value::to_string);
+    assert_eq!(readable, expected, "{policy:#}");
+    assert_eq!(policy[1]["Action"], json!(["kms:Decrypt"]));
+    assert_eq!(policy[1]["Condition"]["StringLike"]["kms:EncryptionContext:SecretARN"], policy[0]["Resource"]);
+    s.place.stack(GONE).ok();
+}
