@@ -10,7 +10,7 @@ fn settles(text: &str, stack: &str) {
     let s = Subject::new(text);
     s.apply();
     s.assert_in_step();
-    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", "--confirm", &format!("{stack}/default")]).ok();
     assert_eq!(s.account.inventory(stack, "default"), json!({}));
 }
 
@@ -39,7 +39,7 @@ resources:
         Version: "2012-10-17"
         Statement: { Effect: Allow, Principal: { AWS: "000000000000" }, Action: ["STS:assumerole"], Sid: "" }
       policies:
-        p: { Version: "2012-10-17", Statement: [{ Effect: Allow, Action: ["s3:GetObject", "s3:GetObject"], Resource: "*", Condition: { Bool: { "aws:SecureTransport": true } } }] }
+        p: { Version: "2012-10-17", Statement: [{ Effect: Allow, Action: ["s3:GetObject", "s3:GetObject"], Resource: "*", Condition: { Bool: { "aws:SecureTransport": "true" } } }] }
   kms.key:
     k:
       policy:
