@@ -43,7 +43,7 @@ pub struct Secret {
 }
 
 /// What others refer to.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The ARN.
     pub id: String,
@@ -199,7 +199,8 @@ impl Secret {
 
 impl Resource for Secret {
     const KIND: &'static str = "secretsmanager.secret";
-    const RULES: &'static [Rule] = &[Rule::immutable("username"), Rule::exact("tags")];
+    const RULES: &'static [Rule] =
+        &[Rule::immutable("username"), Rule::takes("kms_key", &[("kms.key", "arn")]), Rule::exact("tags")];
     const USUAL: Usual = Usual::secs(1, 1);
     type Cloud = Clients;
     type Live = Live;
