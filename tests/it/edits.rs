@@ -27,7 +27,7 @@ fn a_sample_of_all_edits_is_planned_done_and_settled() {
         println!("{}", edits(&arguments.split_whitespace().collect::<Vec<_>>()));
         return;
     }
-    let said = edits(&["--only", "services.web.", "--file", "small.yaml", "--sample", "5", "--seed", "7"]);
+    let said = edits(&["--only", "services.web.", "--file", "small.yaml", "--sample", "5", "--seed", "5"]);
     assert!(said.contains(" done") && !said.contains("BROKEN"), "{said}");
 }
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 import botocore.parsers
+from botocore.awsrequest import HeadersDict
 from localstack.aws.protocol.parser import create_parser
 from localstack.aws.protocol.serializer import create_serializer
 from localstack.aws.protocol.service_router import determine_aws_protocol
@@ -130,7 +131,7 @@ ROWS = [
     Row("cloudfront:GetDistributionConfig", "DistributionConfig", f"{REFERENCE} DistributionConfig", more={"Staging": False, "ContinuousDeploymentPolicyId": "", "ConnectionMode": "direct"}),
     Row("cloudfront:GetDistributionConfig", "DistributionConfig.DefaultCacheBehavior", f"{REFERENCE} DefaultCacheBehavior; {C7N}", more={"SmoothStreaming": False, "FieldLevelEncryptionId": "", "GrpcConfig": {"Enabled": False}}),
     Row("cloudfront:GetDistributionConfig", "DistributionConfig.Origins.Items[]", f"{REFERENCE} Origin", more={"OriginShield": {"Enabled": False}, "ConnectionAttempts": 3, "ConnectionTimeout": 10}),
-    Row("cloudfront:GetDistributionConfig", "DistributionConfig", "a real difference", other={"Comment": "by somebody"}),
+    Row("cloudfront:GetDistributionConfig", "DistributionConfig", "a real difference", other={"PriceClass": "PriceClass_200"}),
     # Application Auto Scaling
     Row(
         "application-autoscaling:DescribeScalableTargets",
@@ -196,7 +197,7 @@ def overlaid(method: str, target: str, headers: list, body: bytes, status: int, 
     if call not in _rows:
         return status, answered, content
     parser = botocore.parsers.create_parser(model.metadata["protocol"])
-    answer = parser.parse({"status_code": status, "headers": {name.lower(): value for name, value in answered}, "body": content}, operation.output_shape)
+    answer = parser.parse({"status_code": status, "headers": HeadersDict(answered), "body": content}, operation.output_shape)
     answer.pop("ResponseMetadata", None)
     if not lay(call, answer):
         return status, answered, content

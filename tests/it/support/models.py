@@ -34,6 +34,7 @@ import botocore.parsers
 import botocore.serialize
 import botocore.session
 import regex
+from botocore.awsrequest import HeadersDict
 from localstack.aws.protocol.parser import create_parser
 from localstack.aws.protocol.service_router import determine_aws_protocol
 from localstack.aws.spec import load_service
@@ -336,8 +337,7 @@ def answer_of(record: dict, read: Read) -> dict:
     shape = read.operation.output_shape
     protocol = _model(read.service).metadata["protocol"]
     parser = botocore.parsers.create_parser(protocol)
-    headers = {name.lower(): value for name, value in record["answered"]}
-    return parser.parse({"status_code": record["status"], "headers": headers, "body": _bytes(record["answer"])}, shape)
+    return parser.parse({"status_code": record["status"], "headers": HeadersDict(record["answered"]), "body": _bytes(record["answer"])}, shape)
 
 
 class Held:
