@@ -116,7 +116,8 @@ def create_db_instance(call: Call) -> dict:
     if operation == "CreateDBInstance":
         _check_version(engine, call.get("EngineVersion"))
         _check_password(call)
-        if not call.get("ManageMasterUserPassword") and not call.get("MasterUserPassword"):
+        # A member has its cluster's.
+        if not any(call.get(name) for name in ("ManageMasterUserPassword", "MasterUserPassword", "DBClusterIdentifier")):
             raise fault("InvalidParameterValue", "The parameter MasterUserPassword must be provided and must not be blank.")
         if engine == "postgres" and call.get("MasterUsername") == "admin":
             raise fault("InvalidParameterValue", "MasterUsername admin cannot be used as it is a reserved word used by the engine")
