@@ -22,6 +22,8 @@ SECONDS = {
     "rds.back-up": 90,  # the first backup, after a database with backups was created
     "rds.modify": 240,
     "rds.delete": 300,
+    "rds.stop": 240,
+    "rds.start": 240,
     "rds.snapshot": 180,
     "elasticache.create": 600,
     "elasticache.modify": 420,

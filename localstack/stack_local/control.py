@@ -5,7 +5,9 @@ import json
 from localstack.http import Request, Response
 from localstack.runtime import hooks
 
+from stack_local import states
 from stack_local.clock import clock, parse_scale
+from stack_local.core import world
 from stack_local.loading import load_whole
 from stack_local.outcomes import outcomes
 from stack_local.pages import serve_pages
@@ -54,6 +56,16 @@ def login(request: Request, **_) -> Response:
     return Response(json.dumps({"welcome": welcome}), mimetype="application/json")
 
 
+def said_states(request: Request, **_) -> Response:
+    try:
+        with world:
+            states.say(json.loads(request.get_data()))
+    except (ValueError, TypeError) as error:
+        expected = 'expected {"account": "000000000000", "region": "us-east-1", "rds.instance": {"shop-main": "storage-full"}}'
+        return Response(json.dumps({"message": f"{expected}: {error}"}), status=400, mimetype="application/json")
+    return Response("{}", mimetype="application/json")
+
+
 @hooks.on_infra_start()
 def add_routes():
     from localstack.services.edge import ROUTER
@@ -62,6 +74,7 @@ def add_routes():
     ROUTER.add("/_stack/quotas", quotas_in_force, methods=["GET", "POST"])
     ROUTER.add("/_stack/outcomes", outcomes_to_come, methods=["GET", "POST"])
     ROUTER.add("/_stack/login", login, methods=["POST"])
+    ROUTER.add("/_stack/states", said_states, methods=["POST"])
     serve_pages()
     load_whole()
     refuse_what_aws_refuses()

@@ -5,7 +5,7 @@ import re
 
 from moto.rds.models import MasterUserSecret, rds_backends
 
-from stack_local import interfaces, rds_clusters, rds_snapshots, service_roles  # noqa: F401: clusters only have to be there
+from stack_local import interfaces, rds_clusters, rds_snapshots, service_roles, states  # noqa: F401: clusters only have to be there
 from stack_local.clock import clock
 from stack_local.core import Call, fault
 from stack_local.outcomes import outcomes
@@ -68,6 +68,8 @@ def _settle(account: str, region: str) -> None:
             backup = clock.timer("rds.back-up")
             if not backup.done():
                 state.under_way[name] = ("backing-up", backup)
+        if status == "stopping":
+            state.told[name] = "stopped"
         if status == "deleting":
             database = backend.databases.get(name)
             if database is not None:
@@ -76,11 +78,12 @@ def _settle(account: str, region: str) -> None:
                 backend.delete_db_instance(name, skip_final_snapshot=True)
             state.pending.pop(name, None)
             state.failed.pop(name, None)
+            state.told.pop(name, None)
 
 
 def _shown(call: Call, view: dict) -> dict:
     state, name = _state.of(call), view["DBInstanceIdentifier"]
-    status, _ = state.under_way.get(name, (state.failed.get(name), None))
+    status, _ = state.under_way.get(name, (state.failed.get(name) or state.told.get(name), None))
     if status:
         view["DBInstanceStatus"] = status
         if status == "creating" or name in state.failed:
@@ -123,6 +126,7 @@ def create_db_instance(call: Call) -> dict:
             raise fault("InvalidParameterValue", "MasterUsername admin cannot be used as it is a reserved word used by the engine")
         if engine in _ENGINES and not 20 <= call.get("AllocatedStorage", 0) <= 65536:
             raise fault("InvalidParameterValue", f"Invalid storage size for engine name {engine} and storage type {call.get('StorageType', 'gp2')}: {call.get('AllocatedStorage')}")
+        _check_volume(engine, call.get("StorageType", "gp2"), call.get("AllocatedStorage", 0), call.get("Iops"), call.get("StorageThroughput"))
     for group in call.get("VpcSecurityGroupIds", []):
         if interfaces.backend(call.account, call.region).get_security_group_from_id(group) is None:
             raise fault("InvalidParameterValue", f"Invalid security group , groupId= {group}, groupName=.")
@@ -141,6 +145,8 @@ def create_db_instance(call: Call) -> dict:
     if operation == "RestoreDBInstanceFromDBSnapshot":
         rds_snapshots.part(call, database)
     _complete_secret(database)
+    _stripe(call, database)
+    answer["DBInstance"].update(_volume(database))
     _place(call, name)
     _state.of(call).under_way[name] = ("creating", clock.timer("rds.create-multi-az" if call.get("MultiAZ") else "rds.create"))
     view = _shown(call, answer["DBInstance"])
@@ -195,12 +201,40 @@ def admits(account: str, region: str, name: str, user: str, password: str) -> bo
     return user == database.master_username and bool(kept) and password == kept
 
 
+# From this size on gp3 is made of several volumes: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html#gp3-storage
+_STRIPED = 400
+
+
+def _check_volume(engine: str, kind: str, size: int, iops: int | None, throughput: int | None) -> None:
+    if engine not in _ENGINES:
+        return
+    if kind == "gp3" and size < _STRIPED and (iops or throughput):
+        raise fault("InvalidParameterCombination", f"You can't specify IOPS or storage throughput for engine {engine} and a storage size less than {_STRIPED}.")
+    if kind == "gp3" and not (12000 <= (iops or 12000) <= 64000 and 500 <= (throughput or 500) <= 4000):
+        raise fault("InvalidParameterCombination", f"Invalid iops or storage throughput for engine name {engine} and storage type gp3: {iops}, {throughput}")
+    if kind in ("io1", "io2") and iops and not (1000 <= iops <= 256000 and size / 2 <= iops <= size * (50 if kind == "io1" else 1000)):
+        raise fault("InvalidParameterCombination", f"Invalid iops to storage ratio for engine name {engine} and storage type {kind}: {iops}/{size}")
+
+
+def _stripe(call: Call, database) -> None:
+    """AWS tells the IOPS and the throughput of gp3 also where nobody asked for any."""
+    if database.storage_type != "gp3" or database.engine not in _ENGINES:
+        return
+    baseline = (12000, 500) if database.allocated_storage >= _STRIPED else (3000, 125)
+    database.iops = call.get("Iops") or max(database.iops or 0, baseline[0])
+    database.storage_throughput = call.get("StorageThroughput") or max(database.storage_throughput or 0, baseline[1])
+
+
+def _volume(database) -> dict:
+    return {"Iops": database.iops, "StorageThroughput": database.storage_throughput} if database.storage_type == "gp3" and database.iops else {}
+
+
 def _check_source(call: Call) -> None:
     name = call["SourceDBInstanceIdentifier"].split(":")[-1]
     source = _instance(call, name)
     if source is None:
         raise fault("DBInstanceNotFound", f"DBInstance {name} not found.", 404)
-    if name in _state.of(call).under_way or name in _state.of(call).failed:
+    if name in _state.of(call).under_way or name in _state.of(call).failed or name in _state.of(call).told:
         raise _bad_state(name)
     if not source.backup_retention_period:
         raise fault("InvalidDBInstanceState", "Automated backups are not enabled for this database instance. To enable automated backups, use ModifyDBInstance to set the backup retention period to a non-zero value.")
@@ -247,13 +281,24 @@ def modify_db_instance(call: Call) -> dict:
     if name in state.under_way or name in state.failed and not only_protection:
         raise _bad_state(name)
     storage = call.get("AllocatedStorage")
+    if name in state.told and not only_protection:
+        if state.told[name] != "storage-full" or not storage or storage <= database.allocated_storage:
+            raise _bad_state(name)
+        del state.told[name]
     if storage is not None and storage < database.allocated_storage:
         raise fault("InvalidParameterCombination", f"Invalid storage size for engine name {database.engine}: the allocated storage of a DB instance cannot be reduced.")
     _check_version(database.engine, call.get("EngineVersion"))
     if (version := call.get("EngineVersion")) and _numbers(version) < _numbers(database.engine_version)[: len(_numbers(version))]:
         raise fault("InvalidParameterCombination", f"Cannot upgrade {database.engine} from {database.engine_version} to {version}")
     _check_new_password(call, database)
+    _check_volume(database.engine, call.get("StorageType") or database.storage_type, storage or database.allocated_storage, call.get("Iops"), call.get("StorageThroughput"))
+    upgraded = version and _family(database.engine, version) != _family(database.engine, database.engine_version)
+    if upgraded and database.is_replica and database.engine == "postgres":
+        raise fault("InvalidParameterCombination", f"A read replica of engine postgres is upgraded to a new major version together with its source: {name}")
     request = {field: value for field, value in call.request.items() if value is not None}
+    if storage and storage > database.allocated_storage:
+        # API reference ModifyDBInstance, AllocatedStorage: less than 10 % more is rounded up to that.
+        request["AllocatedStorage"] = max(storage, -(-database.allocated_storage * 11 // 10))
     if "EngineVersion" in request:
         request["EngineVersion"] = _ENGINES.get(database.engine, {}).get(version, version)
     before = {"AllocatedStorage": database.allocated_storage, "DBInstanceClass": database.db_instance_class, "EngineVersion": database.engine_version, "MultiAZ": bool(database.multi_az), "Iops": database.iops, "StorageType": database.storage_type}
@@ -269,12 +314,72 @@ def modify_db_instance(call: Call) -> dict:
                 waiting[field] = value
     answer = call.moto(request)
     _complete_secret(database)
+    _stripe(call, database)
+    answer["DBInstance"].update(_volume(database))
+    if upgraded and "EngineVersion" in request and database.engine == "postgres":
+        _upgrade_replicas(call, database)
     _place(call, name)
     # Deletion protection and the like change at once; what touches the instance takes its time.
     if any(field in request for field in (*_PUT_OFF, "MasterUserPassword", "ManageMasterUserPassword", "DBParameterGroupName", "VpcSecurityGroupIds", "BackupRetentionPeriod")):
         state.under_way[name] = ("modifying", clock.timer("rds.modify"))
     _shown(call, answer["DBInstance"])
     return answer
+
+
+def _family(engine: str, version: str) -> list[int]:
+    return _numbers(version)[: 1 if engine == "postgres" else 2]
+
+
+def _upgrade_replicas(call: Call, source) -> None:
+    """Those of PostgreSQL go with their source, with AWS's parameters of the new version."""
+    for name, other in _rds(call.account, call.region).databases.items():
+        if other.is_replica and (other.source_db_instance_identifier or "").split(":")[-1] == source.db_instance_identifier:
+            other.engine_version = source.engine_version
+            other.db_parameter_group_name = f"default.postgres{_family('postgres', source.engine_version)[0]}"
+            _state.of(call).under_way[name] = ("upgrading", clock.timer("rds.modify"))
+
+
+@operations.on("StopDBInstance")
+def stop_db_instance(call: Call) -> dict:
+    state, name = _state.of(call), call["DBInstanceIdentifier"]
+    database = _instance(call, name)
+    if database is None:
+        return call.stock()
+    if name in state.under_way or name in state.failed or name in state.told:
+        raise _bad_state(name)
+    replicas = [o for o in _rds(call.account, call.region).databases.values() if o.is_replica and (o.source_db_instance_identifier or "").split(":")[-1] == name]
+    if database.is_replica or replicas:
+        raise fault("InvalidDBInstanceState", f"Cannot stop {name}: it is a read replica or the source of one.")  # the words are ours
+    state.under_way[name] = ("stopping", clock.timer("rds.stop"))
+    return _view(call, name)
+
+
+@operations.on("StartDBInstance")
+def start_db_instance(call: Call) -> dict:
+    state, name = _state.of(call), call["DBInstanceIdentifier"]
+    if _instance(call, name) is None:
+        return call.stock()
+    if name in state.under_way or state.told.get(name) not in ("stopped", "inaccessible-encryption-credentials-recoverable"):
+        raise _bad_state(name, "is not in stopped state.")
+    del state.told[name]
+    state.under_way[name] = ("starting", clock.timer("rds.start"))
+    return _view(call, name)
+
+
+def _view(call: Call, name: str) -> dict:
+    state = _state.of(call)
+    return {"DBInstance": {"DBInstanceIdentifier": name, "DBInstanceStatus": state.under_way[name][0], "DBInstanceArn": _instance(call, name).arn}}
+
+
+@states.of("rds.instance")
+def _say(account: str, region: str, name: str, status: str) -> None:
+    """Has an instance be in this state until somebody ends it as on AWS, or says `available`."""
+    state = _state.at(account, region)
+    if name not in _rds(account, region).databases:
+        raise ValueError(f"there is no database {name} in {account}, {region}")
+    state.told.pop(name, None)
+    if status != "available":
+        state.told[name] = status
 
 
 def _numbers(version: str) -> list[int]:
@@ -305,6 +410,7 @@ def delete_db_instance(call: Call) -> dict:
             raise fault("DBSnapshotAlreadyExists", f"Cannot create the snapshot because a snapshot with the identifier {final} already exists.")
         backend.create_db_snapshot(name, final, snapshot_type="manual", tags=list(database.tags) if database.copy_tags_to_snapshot else None)
     state.fates.pop(name, None)
+    state.told.pop(name, None)
     state.under_way[name] = ("deleting", clock.timer("rds.delete"))
     return {"DBInstance": {"DBInstanceIdentifier": name, "DBInstanceStatus": "deleting", "DBInstanceArn": database.arn, "Engine": database.engine, "DeletionProtection": False}}
 

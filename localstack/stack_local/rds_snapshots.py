@@ -40,7 +40,7 @@ def _begun(call: Call, answer: dict) -> dict:
 @operations.on("CreateDBSnapshot")
 def create_db_snapshot(call: Call) -> dict:
     name = call["DBInstanceIdentifier"]
-    if name in state.of(call).under_way:
+    if name in state.of(call).under_way or name in state.of(call).told:
         raise fault("InvalidDBInstanceState", f"Cannot create a snapshot because the database instance {name} is not currently in the available state.")
     answer = _begun(call, call.stock())
     # The database is at it as long as that takes.

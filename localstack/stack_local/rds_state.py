@@ -11,6 +11,7 @@ class _State:
         self.pending: dict[str, dict] = {}  # what waits for the maintenance window
         self.fates: dict[str, str] = {}  # how those end that are being created and will fail
         self.failed: dict[str, str] = {}  # the state of those that did
+        self.told: dict[str, str] = {}  # the state that somebody said one is in: stopped, full
 
 
 state = Store(_State)

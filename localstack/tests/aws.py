@@ -69,6 +69,10 @@ class Server:
         body = json.dumps({"account": account} | {kind.replace("__", "."): how for kind, how in more.items()}).encode()
         urllib.request.urlopen(urllib.request.Request(f"{self.url}/_stack/outcomes", data=body, method="POST")).close()
 
+    def states(self, account: str = "000000000000", region: str = "us-east-1", **more) -> None:
+        body = json.dumps({"account": account, "region": region} | {kind.replace("__", "."): how for kind, how in more.items()}).encode()
+        urllib.request.urlopen(urllib.request.Request(f"{self.url}/_stack/states", data=body, method="POST")).close()
+
     def quotas(self, quotas) -> None:
         body = json.dumps(quotas).encode()
         urllib.request.urlopen(urllib.request.Request(f"{self.url}/_stack/quotas", data=body, method="POST")).close()

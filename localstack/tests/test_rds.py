@@ -1,4 +1,5 @@
 import json
+import urllib.error
 import urllib.request
 
 from tests.aws import Case, Network
@@ -57,6 +58,73 @@ class Databases(Case):
         self.assertEqual((now["AllocatedStorage"], now["PendingModifiedValues"]), (100, {}))
         self.refused("InvalidParameterCombination", modify, 400, AllocatedStorage=60, ApplyImmediately=True)
         self.assertEqual(self.look("pending")["AllocatedStorage"], 100)
+
+    def test_stopped_and_started(self):
+        self.database("asleep")
+        change = lambda **more: self.rds.modify_db_instance(DBInstanceIdentifier="asleep", ApplyImmediately=True, **more)  # noqa: E731
+        self.refused("InvalidDBInstanceState", self.rds.start_db_instance, 400, DBInstanceIdentifier="asleep")
+        self.assertEqual(self.rds.stop_db_instance(DBInstanceIdentifier="asleep")["DBInstance"]["DBInstanceStatus"], "stopping")
+        self.assertEqual(self.look("asleep")["DBInstanceStatus"], "stopped")
+        self.refused("InvalidDBInstanceState", change, 400, DBInstanceClass="db.t4g.small")
+        self.refused("InvalidDBInstanceState", self.rds.create_db_snapshot, 400, DBInstanceIdentifier="asleep", DBSnapshotIdentifier="s")
+        self.assertEqual(self.rds.start_db_instance(DBInstanceIdentifier="asleep")["DBInstance"]["DBInstanceStatus"], "starting")
+        self.assertEqual(self.look("asleep")["DBInstanceStatus"], "available")
+        change(DBInstanceClass="db.t4g.small")
+        # Neither a copy nor what has one can be stopped.
+        self.database("source", BackupRetentionPeriod=1, ManageMasterUserPassword=False, MasterUserPassword="p4ssw0rd!")
+        self.look("source")
+        self.rds.create_db_instance_read_replica(DBInstanceIdentifier="copy", SourceDBInstanceIdentifier="source")
+        self.look("copy")
+        for name in ("source", "copy"):
+            self.refused("InvalidDBInstanceState", self.rds.stop_db_instance, 400, DBInstanceIdentifier=name)
+
+    def test_a_state_that_is_said_lasts_until_it_is_mended(self):
+        self.database("full")
+        self.look("full")
+        change = lambda **more: self.rds.modify_db_instance(DBInstanceIdentifier="full", ApplyImmediately=True, **more)  # noqa: E731
+        self.server.states(rds__instance={"full": "storage-full"})
+        self.assertEqual(self.look("full")["DBInstanceStatus"], "storage-full")
+        self.refused("InvalidDBInstanceState", change, 400, DBInstanceClass="db.t4g.small")
+        self.assertEqual(change(AllocatedStorage=80)["DBInstance"]["DBInstanceStatus"], "modifying")
+        self.assertEqual(self.look("full")["DBInstanceStatus"], "available")
+        self.server.states(rds__instance={"full": "incompatible-parameters"})
+        self.refused("InvalidDBInstanceState", change, 400, AllocatedStorage=120)
+        self.server.states(rds__instance={"full": "available"})
+        change(AllocatedStorage=120)
+        for wrong in ({"rds__instance": {"nobody": "stopped"}}, {"rds__instant": {}}, {"rds__instance": "stopped"}):
+            with self.assertRaises(urllib.error.HTTPError) as caught:
+                self.server.states(**wrong)
+            self.assertEqual(caught.exception.code, 400)
+
+    def test_storage_and_what_it_can(self):
+        volume = lambda name: tuple(self.look(name).get(field) for field in ("AllocatedStorage", "Iops", "StorageThroughput"))  # noqa: E731
+        self.database("volume", StorageType="gp3", AllocatedStorage=100)
+        change = lambda **more: self.rds.modify_db_instance(DBInstanceIdentifier="volume", ApplyImmediately=True, **more)  # noqa: E731
+        self.assertEqual(volume("volume"), (100, 3000, 125))
+        self.refused("InvalidParameterCombination", change, 400, "a storage size less than 400", Iops=6000)
+        change(AllocatedStorage=105)
+        self.assertEqual(volume("volume"), (110, 3000, 125), "10 % at least")
+        change(AllocatedStorage=400, Iops=12000)
+        self.assertEqual(volume("volume"), (400, 12000, 500))
+        self.refused("InvalidParameterCombination", change, 400, "You must specify both", AllocatedStorage=500)
+        change(AllocatedStorage=500, Iops=20000, StorageThroughput=1000)
+        self.assertEqual(volume("volume"), (500, 20000, 1000))
+
+    def test_copies_of_postgresql_go_to_a_new_major_version_with_their_source(self):
+        self.database("major", EngineVersion="16.4", BackupRetentionPeriod=1, ManageMasterUserPassword=False, MasterUserPassword="p4ssw0rd!")
+        self.look("major")
+        self.rds.create_db_instance_read_replica(DBInstanceIdentifier="minor", SourceDBInstanceIdentifier="major")
+        self.look("minor")
+        upgrade = lambda name, version: self.rds.modify_db_instance(DBInstanceIdentifier=name, EngineVersion=version, ApplyImmediately=True, AllowMajorVersionUpgrade=True)  # noqa: E731
+        self.refused("DBUpgradeDependencyFailure", upgrade, 400, name="major", version="16.8")
+        upgrade("minor", "16.8")
+        self.look("minor")
+        upgrade("major", "16.8")
+        self.look("major")
+        self.refused("InvalidParameterCombination", upgrade, 400, name="minor", version="17")
+        upgrade("major", "17")
+        self.look("major")
+        self.assertEqual(self.look("minor")["EngineVersion"], "17.4")
 
     def test_versions(self):
         self.database("versions")

@@ -75,6 +75,7 @@ pub const FILES: &[(&str, &str)] = files![
     "stack_local/service_roles.py",
     "stack_local/settings.py",
     "stack_local/settling.py",
+    "stack_local/states.py",
     "stack_local/tagging.py",
 ];
 
