@@ -193,7 +193,12 @@ def _(ask: Ask, answer: dict) -> None:
         instance["storage"] = ask.get("AllocatedStorage", instance["storage"])
         instance["type"] = ask.get("StorageType", instance["type"])
         instance["iops"] = _iops(instance["engine"], instance["type"], instance["storage"], ask.get("Iops"))
-        instance["version"] = ask.get("EngineVersion", instance["version"])
+        wanted = ask.get("EngineVersion")
+        if wanted and instance["engine"] == "postgres" and _major("postgres", wanted) != _major("postgres", instance["version"]):
+            for other in ask.here["rds.instance"].values():
+                if other.get("source") == _name(ask["DBInstanceIdentifier"]):
+                    other["version"] = wanted  # AWS upgrades them too
+        instance["version"] = wanted or instance["version"]
 
 
 @learns("rds:DeleteDBInstance")
@@ -267,7 +272,6 @@ def _restore_with_managed_password(ask: Ask) -> str | None:
     "rds:ModifyDBInstance",
     code="InvalidParameterCombination",
     source="API reference ModifyDBInstance, AllocatedStorage; hashicorp/terraform-provider-aws#28847, #28589",
-    pending="storage grows together with its IOPS",
 )
 def _storage_without_iops(ask: Ask) -> str | None:
     instance = ask.here["rds.instance"].get(_name(ask["DBInstanceIdentifier"]), {})
@@ -283,7 +287,6 @@ def _storage_without_iops(ask: Ask) -> str | None:
     "rds:ModifyDBInstance",
     code="InvalidParameterCombination",
     source="terraform-community-modules/tf_aws_rds#22",
-    pending="databases have an `iops` of their own",
 )
 def _provisioned_without_iops(ask: Ask) -> str | None:
     kind = ask.get("StorageType")
@@ -597,20 +600,27 @@ def _major(engine: str, version: str) -> str:
 @rule(
     "R24",
     "rds:ModifyDBInstance",
-    code="InvalidParameterCombination",
-    source="RDS user guide, USER_UpgradeDBInstance.MySQL and .MariaDB: upgrade the replicas before the source (the words are ours)",
-    pending="MySQL's and MariaDB's replicas are upgraded first",
+    code="DBUpgradeDependencyFailure",
+    source="RDS user guide, USER_UpgradeDBInstance.MySQL, .MariaDB, .PostgreSQL; AWS's refusal, ministryofjustice/cloud-platform#6068",
 )
 def _source_before_replicas(ask: Ask) -> str | None:
     name = _name(ask["DBInstanceIdentifier"])
     instance, wanted = ask.here["rds.instance"].get(name, {}), ask.get("EngineVersion")
     engine = instance.get("engine")
-    if not wanted or engine not in ("mysql", "mariadb") or _major(engine, wanted) == _major(engine, instance["version"]):
+    if not wanted or engine not in ("mysql", "mariadb", "postgres"):
         return None
-    behind = [other for other, facts in ask.here["rds.instance"].items() if facts.get("source") == name and _major(engine, facts["version"]) != _major(engine, wanted)]
+    if engine == "postgres" and _major(engine, wanted) != _major(engine, instance["version"]):
+        return None  # AWS upgrades its replicas with it
+    behind = [other for other, facts in ask.here["rds.instance"].items() if facts.get("source") == name and _older(facts["version"], wanted)]
     if behind:
-        return f"Cannot upgrade {name} to {wanted}: its read replicas {', '.join(sorted(behind))} must be upgraded first."
+        return f"One or more of the DB Instance's read replicas need to be upgraded: {', '.join(sorted(behind))}"
     return None
+
+
+def _older(version: str, wanted: str) -> bool:
+    is_, to = _numbers(version), _numbers(wanted)
+    length = min(len(is_), len(to))
+    return is_[:length] < to[:length]
 
 
 @rule("R25", "rds:ModifyDBInstance", code="InvalidParameterCombination", source="API reference ModifyDBInstance, EngineVersion; AWS's refusal")
@@ -692,7 +702,6 @@ def _alias_without_certificate(ask: Ask) -> str | None:
     "elasticache:CreateReplicationGroup",
     code="InvalidParameterCombination",
     source="AWS's refusal, cloudposse/terraform-aws-elasticache-redis#231, #238",
-    pending="Redis below 7.0.5 is made without a mode",
 )
 def _mode_of_old_redis(ask: Ask) -> str | None:
     version = ask.get("EngineVersion", "")

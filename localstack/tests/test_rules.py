@@ -147,6 +147,13 @@ ROWS = [
         [made(Engine="mysql", EngineVersion="8.0.41"), replica_of_main()],
     ),
     Row(
+        "R24",
+        "rds:ModifyDBInstance",
+        {"DBInstanceIdentifier": "main", "EngineVersion": "16.8", "ApplyImmediately": True},
+        {"DBInstanceIdentifier": "main", "EngineVersion": "17", "ApplyImmediately": True},
+        [made(Engine="postgres", EngineVersion="16.3"), replica_of_main()],
+    ),
+    Row(
         "R25",
         "rds:ModifyDBInstance",
         {"DBInstanceIdentifier": "main", "EngineVersion": "17"},
@@ -251,7 +258,7 @@ class Table(unittest.TestCase):
 class Refusals(Case):
     """The same table over HTTP, in an account of its own: what was made before is made, or not to be had here."""
 
-    NEEDS_MORE = {"R1", "R2", "R3", "R4", "R37", "R21", "R22", "R25", "R26", "R34"}  # below
+    NEEDS_MORE = {"R1", "R2", "R3", "R4", "R5", "R24", "R37", "R21", "R22", "R25", "R26", "R34"}  # below
 
     def client(self, service: str):
         # No look at the parameters: the refusal is the server's.
@@ -320,6 +327,12 @@ class Refusals(Case):
         self.send("rds:CreateDBInstance", POSTGRES | {"DBInstanceIdentifier": "managed", "ManageMasterUserPassword": True, "BackupRetentionPeriod": 7})
         self.send("rds:DescribeDBInstances", {})
         self.check("R1", "rds:CreateDBInstanceReadReplica", {"DBInstanceIdentifier": "r1", "SourceDBInstanceIdentifier": "managed"})
+        self.send("rds:CreateDBInstance", POSTGRES | {"DBInstanceIdentifier": "wide", "MasterUserPassword": "as-good-as-any", "StorageType": "gp3", "AllocatedStorage": 500, "EngineVersion": "16.4", "BackupRetentionPeriod": 1})
+        self.send("rds:DescribeDBInstances", {})
+        self.check("R5", "rds:ModifyDBInstance", {"DBInstanceIdentifier": "wide", "AllocatedStorage": 600})
+        self.send("rds:CreateDBInstanceReadReplica", {"DBInstanceIdentifier": "narrow", "SourceDBInstanceIdentifier": "wide"})
+        self.send("rds:DescribeDBInstances", {})
+        self.check("R24", "rds:ModifyDBInstance", {"DBInstanceIdentifier": "wide", "EngineVersion": "16.8"})
 
     def test_another_account_and_another_region_are_other_places(self):
         closed = self.send("kms:CreateKey", {"Policy": lets_in("ecs.amazonaws.com")})["KeyMetadata"]["Arn"]

@@ -211,7 +211,7 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
         | "iam:TagUser" => any(&["NoSuchEntity", "NoSuchEntityException"]),
         // A gateway that is being deleted holds its address to the end.
         "ec2:CreateNatGateway" => any(&["Resource.AlreadyAssociated"]) || code.ends_with("NotFound"),
-        "logs:PutRetentionPolicy" | "logs:TagResource" => any(&["ResourceNotFoundException"]),
+        "logs:PutRetentionPolicy" | "logs:DeleteRetentionPolicy" | "logs:TagResource" => any(&["ResourceNotFoundException"]),
         // A key that was just made, or its policy, is not known to CloudWatch Logs yet.
         "logs:CreateLogGroup" | "logs:AssociateKmsKey" => message.contains("KMS key"),
         "kms:CreateAlias" | "kms:UpdateAlias" | "kms:EnableKeyRotation" | "kms:PutKeyPolicy" | "kms:TagResource" => {

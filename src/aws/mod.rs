@@ -26,6 +26,7 @@ pub mod rds;
 pub mod s3;
 pub mod secretsmanager;
 pub mod spelling;
+pub mod states;
 pub mod store;
 pub mod tags;
 

@@ -331,7 +331,7 @@ fn one(
         origin,
         &LogGroup {
             name: format!("/stack/{}/{}/{name}", scope.stack, scope.env),
-            retention_days: section.logs.retention.days().map(i32::from),
+            retention_days: Some(section.logs.retention.days().map_or(0, i32::from)),
             kms_key: Some(keys.arn(None).unwrap_or_default()),
             tags: Tags::new(),
         },

@@ -94,7 +94,8 @@ fn distributions(snapshot: &Snapshot) -> Vec<Distribution> {
             status: match &seen.state {
                 Readiness::Waiting { status, .. } => status.clone(),
                 Readiness::Failed(why) => format!("failed: {why}"),
-                Readiness::Gone => return None,
+                Readiness::Impaired(it) => it.status.clone(),
+                Readiness::Gone | Readiness::Leaving(_) => return None,
                 Readiness::Ready if off => "disabled".into(),
                 Readiness::Ready => "deployed".into(),
             },
@@ -107,7 +108,7 @@ fn distributions(snapshot: &Snapshot) -> Vec<Distribution> {
 
 /// The objects of the stack that are of one sort, as they were read.
 fn of<T>(snapshot: &Snapshot, sort: fn(&str, &str, &Value, &Value, &Readiness) -> Option<T>) -> Vec<T> {
-    let ours = snapshot.seen.iter().filter(|seen| seen.state != Readiness::Gone);
+    let ours = snapshot.seen.iter().filter(|seen| !matches!(seen.state, Readiness::Gone));
     ours.filter_map(|seen| sort(&seen.kind, &seen.key()?.name, &seen.fields, &seen.live, &seen.state)).collect()
 }
 
@@ -121,7 +122,6 @@ fn objects(snapshot: &Snapshot, registry: &Registry<Clients>) -> Vec<Object> {
     let mut out: Vec<Object> = snapshot
         .seen
         .iter()
-        .filter(|seen| seen.state != Readiness::Gone)
         .filter_map(|seen| {
             let key = match (&seen.claim, seen.key()) {
                 (_, Some(key)) => key,
@@ -132,6 +132,8 @@ fn objects(snapshot: &Snapshot, registry: &Registry<Clients>) -> Vec<Object> {
                 Readiness::Ready => "ready".to_owned(),
                 Readiness::Waiting { status, .. } => status.replace('\n', ": "),
                 Readiness::Failed(why) => format!("failed: {why}"),
+                Readiness::Impaired(it) => format!("{}: {}", it.status, it.advice),
+                Readiness::Leaving(word) => word.clone(),
                 Readiness::Gone => return None,
             };
             Some(Object { key: key.to_string(), id: seen.id().to_owned(), state })

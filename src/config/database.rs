@@ -8,6 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::types::Scalar;
 use super::values::{Duration, Name, Rotation, Size};
 
+/// From how many GiB on `gp3` storage is made of several volumes.
+pub const STRIPED: u32 = 400;
+/// The IOPS and the throughput of such storage when nothing is said.
+pub const BASELINE: (u32, u32) = (12_000, 500);
+
 /// A managed database on RDS. Its master password is made and kept by Secrets Manager; nobody sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -24,9 +29,17 @@ pub struct Database {
     /// How much storage it begins with. It can grow and never shrink.
     #[serde(default = "storage")]
     pub storage: Size,
-    /// Up to how much storage AWS may add by itself.
+    /// Up to how much storage AWS may add by itself. Left out: none.
     #[serde(default)]
     pub max_storage: Option<Size>,
+    /// How many reads and writes a second the storage takes, from 400GiB on. Left out: 12000, and 3000 below 400GiB.
+    #[serde(default)]
+    #[schemars(range(min = 12_000, max = 64_000))]
+    pub iops: Option<u32>,
+    /// How many MiB a second the storage takes, from 400GiB on. Left out: 500, and 125 below 400GiB.
+    #[serde(default)]
+    #[schemars(range(min = 500, max = 4_000))]
+    pub throughput: Option<u32>,
     /// Whether a standby in another zone takes over when this one fails.
     #[serde(default)]
     pub multi_az: bool,
@@ -86,6 +99,22 @@ impl Database {
             (DatabaseEngine::Postgres, _) | (_, None) => format!("{}{major}", self.engine.as_str()),
             (engine, Some(minor)) => format!("{}{major}.{minor}", engine.as_str()),
         }
+    }
+
+    /// Whether its storage has IOPS and throughput that can be chosen
+    /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html#gp3-storage>).
+    pub fn is_striped(&self) -> bool {
+        self.storage.as_gib() >= STRIPED
+    }
+
+    /// Its IOPS, where they can be chosen.
+    pub fn iops(&self) -> Option<u32> {
+        self.is_striped().then(|| self.iops.unwrap_or(BASELINE.0))
+    }
+
+    /// Its throughput in MiB a second, where it can be chosen.
+    pub fn throughput(&self) -> Option<u32> {
+        self.is_striped().then(|| self.throughput.unwrap_or(BASELINE.1))
     }
 
     /// The parameter that refuses connections in plain text, and its value.

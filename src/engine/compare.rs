@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::diff::{Diff, diff};
+use super::diff::{Diff, diff_with_notes};
 use super::graph::Node;
 use super::key::Key;
 use super::plan::{Action, Before, Item, NEVER_SERVED, Order};
 use super::reference::Ids;
-use super::resource::{Kind, Readiness, Scope, TAG_GENERATION, TAG_PROTECT, TAG_STACK};
+use super::resource::{Claim, Impairment, Kind, Readiness, Scope, TAG_GENERATION, TAG_PROTECT, TAG_STACK};
 use super::rules::{self, What};
 use super::snapshot::Seen;
 
@@ -77,8 +77,34 @@ fn blank(node: &Node, action: Action) -> Item {
     }
 }
 
-pub(super) fn compare_nothing(node: &Node) -> Item {
-    blank(node, Action::Create)
+/// Whether AWS is deleting this one, which has the name that `node` is to get.
+pub(super) fn leaves(seen: &Seen, node: &Node) -> bool {
+    let named =
+        seen.key().as_ref() == Some(&node.key) || seen.kind == node.key.kind && seen.claim == Claim::Taken(node.key.name.clone());
+    named && matches!(seen.state, Readiness::Leaving(_))
+}
+
+pub(super) fn compare_nothing(node: &Node, leaving: Option<&Seen>) -> Item {
+    let mut item = blank(node, Action::Create);
+    if let Some(word) = leaving.and_then(|seen| seen.state.word()) {
+        item.reason = Some(format!("AWS is still deleting the one before it (`{word}`): it is made when that has gone"));
+    }
+    item
+}
+
+/// Why what is wrong with an object keeps it from being changed so, when it does.
+fn locked<C>(kind: &dyn Kind<C>, impairment: &Impairment, desired: &Value, changes: &Diff) -> Option<String> {
+    let mended_by = impairment.mended_by.as_ref()?;
+    let Impairment { status, advice, .. } = impairment;
+    if changes.forcing().next().is_some() {
+        // Its data could go over only out of one that serves.
+        return kind.carries_data(desired, changes).then(|| {
+            format!("a new one must take its place and begins with a copy of its data, but AWS says `{status}`: {advice}; do that first, without this change")
+        });
+    }
+    let mends = mended_by.iter().any(|field| changes.touches(field));
+    (!mends && changes.touches_other_than(&["tags"]))
+        .then(|| format!("AWS changes nothing of it while it is `{status}`: {advice}"))
 }
 
 pub(super) fn refuse_clash<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, scope: &Scope) -> Item {
@@ -108,26 +134,34 @@ pub(super) fn compare<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, ids: &Ids
         write_generation(desired, item.generation);
     }
     let desired = item.desired.clone().unwrap_or(Value::Null);
-    item.changes = diff(kind.rules(), &desired, &seen.fields, ids);
-    if seen.state != Readiness::Ready {
+    let (changes, notes) = diff_with_notes(kind.rules(), &desired, &seen.fields, ids);
+    item.changes = changes;
+    if !seen.state.tells_all() {
         item.changes = item.changes.known(kind.rules());
     }
     let failed = match &seen.state {
         Readiness::Failed(why) => Some(format!("AWS says that it failed: {why}")),
         _ => None,
     };
+    let impairment = match &seen.state {
+        Readiness::Impaired(impairment) => Some(impairment),
+        _ => None,
+    };
     if let Some(why) = item.changes.impossible() {
         item.action = Action::Refuse;
         item.reason = Some(format!("{why}; make a new one under another name, move the data there, then remove this one"));
+    } else if let Some(why) = impairment.and_then(|it| locked(kind, it, &desired, &item.changes)) {
+        item.action = Action::Refuse;
+        item.reason = Some(why);
     } else if failed.is_some() || (item.changes.forcing().next().is_some() && !kind.revisioned()) {
         item.action = Action::Replace;
-        item.reason = failed;
+        item.reason.clone_from(&failed);
         let order = kind.replace_order(&item.changes);
         item.order = Some(order);
         item.holds_data = holds_data(kind, seen);
         item.needs_consent = item.holds_data || is_protected(&seen.fields) || is_protected(&desired);
         if order == Order::CreateFirst {
-            item.carries_data = !matches!(seen.state, Readiness::Failed(_)) && kind.carries_data(&desired, &item.changes);
+            item.carries_data = failed.is_none() && kind.carries_data(&desired, &item.changes);
             item.generation += 1;
             if let Some(desired) = &mut item.desired {
                 write_generation(desired, item.generation);
@@ -138,6 +172,14 @@ pub(super) fn compare<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, ids: &Ids
         item.effects = kind.effects(&desired, &seen.fields, &item.changes);
     } else if let Readiness::Waiting { status, .. } = &seen.state {
         item.reason = Some(format!("AWS is still at it: {}", status.replace('\n', ": ")));
+    }
+    if let (Action::Keep | Action::Update, Some(Impairment { status, advice, mended_by })) = (item.action, impairment) {
+        let mended = mended_by.iter().flatten().any(|field| item.changes.touches(field));
+        let what = if mended { "; this mends it".to_owned() } else { format!(": {advice}") };
+        item.reason = Some(format!("AWS says `{status}`{what}"));
+    }
+    for note in notes {
+        item.reason = Some(item.reason.take().map_or(note.clone(), |reason| format!("{reason}; {note}")));
     }
     item
 }

@@ -134,6 +134,12 @@ fn is_empty(value: &Value) -> bool {
 /// A `null` or absent field of `desired` is "don't care". References are compared by what they resolve to in
 /// `ids`; one that does not resolve yet is a change whose value becomes known later.
 pub fn diff(rules: &[Rule], desired: &Value, observed: &Value, ids: &Ids) -> Diff {
+    diff_with_notes(rules, desired, observed, ids).0
+}
+
+/// The same, and in words what the cloud did by itself because it was let: that is no difference.
+pub(super) fn diff_with_notes(rules: &[Rule], desired: &Value, observed: &Value, ids: &Ids) -> (Diff, Vec<String>) {
+    let mut notes = Vec::new();
     let mut walk = Walk { rules, ids, path: Vec::new(), changes: Vec::new() };
     walk.compare(desired, Some(observed));
     let mut changes = walk.changes;
@@ -144,7 +150,35 @@ pub fn diff(rules: &[Rule], desired: &Value, observed: &Value, ids: &Ids) -> Dif
         let (before, limit) = (number(change.before.as_ref()), number(desired.get(limit)));
         change.impossible.is_none() || !before.zip(limit).is_some_and(|(before, limit)| before <= limit)
     });
-    Diff { changes }
+    changes.retain_mut(|change| {
+        let (Some(Value::String(before)), Some(Value::String(after)), true) =
+            (&change.before, &change.after, change.impossible.is_some())
+        else {
+            return true;
+        };
+        let whose = rules::version_of(rules, &change.path);
+        let text = |value: &Value| value.get(whose?).and_then(Value::as_str).map(str::to_owned);
+        let (wanted, is) = (text(desired), text(observed));
+        if wanted.is_some() && is.is_some() && wanted != is {
+            change.impossible = None;
+            return true;
+        }
+        let Some((allowed_by, two_numbers)) = rules::minor_by_itself(rules, &change.path) else { return true };
+        let allowed = [desired, observed].into_iter().find_map(|value| value.get(allowed_by)?.as_bool()).unwrap_or(false);
+        let length = if wanted.or(is).is_some_and(|it| two_numbers.contains(&it.as_str())) { 2 } else { 1 };
+        if !allowed || !same_major(before, after, length) {
+            return true;
+        }
+        notes.push(format!("`{}`: it is {before} by now, which `{allowed_by}` lets AWS do; {after} is older", change.path));
+        false
+    });
+    (Diff { changes }, notes)
+}
+
+/// Whether the first numbers of two versions are the same, so many of them.
+pub fn same_major(one: &str, other: &str, length: usize) -> bool {
+    let major = |version: &str| version.split('.').take(length).map(str::to_owned).collect::<Vec<_>>();
+    major(one) == major(other)
 }
 
 struct Walk<'a> {
@@ -258,6 +292,15 @@ impl Walk<'_> {
             (Value::Number(d), Value::Number(o)) if self.is(What::Grows) && o.as_f64() > d.as_f64() => {
                 impossible = Some(format!("it is {o} and cannot shrink to {d}"));
                 false
+            }
+            (Value::Number(d), Value::Number(o)) if self.is(What::Grows) => {
+                impossible = rules::grows_by(self.rules, &self.path).and_then(|percent| {
+                    let (d, o) = (d.as_u64()?, o.as_u64()?);
+                    let least = (o * (100 + u64::from(percent))).div_ceil(100);
+                    (d > o && d < least)
+                        .then(|| format!("it is {o} and grows by {percent} % at least: write {least} or more instead of {d}"))
+                });
+                d == o || d.as_f64() == o.as_f64()
             }
             (d, o) => same(&canonical(d), &canonical(o)),
         };
@@ -518,7 +561,10 @@ mod tests {
         let rules = &[
             Rule::version_prefix("version"),
             Rule::becomes("engine", &[("redis", "valkey")]),
+            Rule::version_of("version", "engine"),
+            Rule::minor_by_itself("version", "automatic", &["mysql"]),
             Rule::grows("size"),
+            Rule::grows_by("size", 10),
             Rule::grows_to("size", "most"),
         ];
         let told = |desired: Value, observed: Value| diff(rules, &desired, &observed, &Ids::default()).impossible();
@@ -534,5 +580,50 @@ mod tests {
         assert_eq!(size(json!({"size": 5}), 7).unwrap(), "`size`: it is 7 and cannot shrink to 5");
         assert_eq!(size(json!({"size": 5, "most": 10}), 7), None);
         assert!(size(json!({"size": 5, "most": 6}), 7).is_some());
+        let little = "`size`: it is 100 and grows by 10 % at least: write 110 or more instead of 109";
+        assert_eq!(size(json!({"size": 109}), 100).unwrap(), little);
+        assert_eq!(size(json!({"size": 110}), 100), None);
+        assert_eq!(size(json!({"size": 44}), 40), None);
+    }
+
+    #[test]
+    fn versions_of_different_engines_are_not_compared() {
+        let rules = &[Rule::immutable("engine"), Rule::version_prefix("version"), Rule::version_of("version", "engine")];
+        let changes = |engine: &str| {
+            let (desired, observed) =
+                (json!({"engine": engine, "version": "8.4"}), json!({"engine": "postgres", "version": "16.8"}));
+            diff(rules, &desired, &observed, &Ids::default())
+        };
+        assert_eq!(changes("mysql").impossible(), None);
+        assert_eq!(changes("mysql").forcing().count(), 1);
+        assert!(changes("postgres").impossible().is_some());
+    }
+
+    #[test]
+    fn what_the_cloud_was_let_do_is_no_difference() {
+        let rules = &[
+            Rule::version_prefix("version"),
+            Rule::version_of("version", "engine"),
+            Rule::minor_by_itself("version", "automatic", &["mysql"]),
+        ];
+        let seen = |engine: &str, automatic: Value, desired: &str, observed: &str| {
+            let wanted = json!({"engine": engine, "version": desired, "automatic": automatic});
+            let is = json!({"engine": engine, "version": observed, "automatic": true});
+            diff_with_notes(rules, &wanted, &is, &Ids::default())
+        };
+        let (changes, notes) = seen("postgres", true.into(), "16.4", "16.6");
+        assert!(changes.is_empty());
+        assert_eq!(notes, ["`version`: it is 16.6 by now, which `automatic` lets AWS do; 16.4 is older"]);
+        assert!(seen("postgres", Value::Null, "16.4", "16.6").0.is_empty());
+        assert!(seen("mysql", true.into(), "8.0.35", "8.0.41").0.is_empty());
+        // Nobody let it, or it is more than a minor version.
+        for (engine, automatic, desired, observed) in
+            [("postgres", false, "16.4", "16.6"), ("postgres", true, "16.4", "17.2"), ("mysql", true, "8.0.35", "8.4.4")]
+        {
+            let (changes, notes) = seen(engine, automatic.into(), desired, observed);
+            assert!(changes.impossible().is_some() && notes.is_empty(), "{engine} {desired} {observed}");
+        }
+        // What is newer than what is there is a change like any other.
+        assert!(seen("postgres", true.into(), "16.8", "16.6").0.impossible().is_none());
     }
 }

@@ -36,7 +36,7 @@ impl<'a> Matching<'a> {
     pub(super) fn new(snapshot: &'a Snapshot, graph: &'a Graph) -> Result<Self> {
         let mut all: BTreeMap<Key, Vec<usize>> = BTreeMap::new();
         for (at, seen) in snapshot.seen.iter().enumerate() {
-            if let (Some(key), false) = (seen.key(), seen.state == Readiness::Gone) {
+            if let (Some(key), false) = (seen.key(), seen.state.is_gone()) {
                 all.entry(key).or_default().push(at);
             }
         }
@@ -78,17 +78,15 @@ impl<'a> Matching<'a> {
             return Found::At(*at);
         }
         let taken = Claim::Taken(node.key.name.clone());
-        let namesake = |seen: &Seen| seen.kind == node.key.kind && seen.claim == taken && seen.state != Readiness::Gone;
+        let namesake = |seen: &Seen| seen.kind == node.key.kind && seen.claim == taken && !seen.state.is_gone();
         if let Some(at) = self.seen.iter().position(namesake) {
             return Found::Clash(at);
         }
         let Some(wanted) = identity(kind, &node.desired, ids) else { return Found::Nothing };
         let alike = |claims: fn(&Claim) -> bool, this: &Self| {
             this.seen.iter().enumerate().find_map(|(at, seen)| {
-                let fits = seen.kind == node.key.kind
-                    && claims(&seen.claim)
-                    && !this.taken.contains(&at)
-                    && seen.state != Readiness::Gone;
+                let fits =
+                    seen.kind == node.key.kind && claims(&seen.claim) && !this.taken.contains(&at) && !seen.state.is_gone();
                 (fits && identity(kind, &seen.fields, ids).as_ref() == Some(&wanted)).then_some(at)
             })
         };

@@ -59,6 +59,6 @@ pub use key::Key;
 pub use moved::Moved;
 pub use plan::{Action, Item, Order, Plan};
 pub use reference::{AnyRef, Ids, Need, Ref};
-pub use resource::{Attribute, Blocker, Claim, Cx, Kind, Observed, Readiness, Registry, Resource, Scope, Usual};
+pub use resource::{Attribute, Blocker, Claim, Cx, Impairment, Kind, Observed, Readiness, Registry, Resource, Scope, Usual};
 pub use rules::{Rule, What};
 pub use snapshot::{Seen, Snapshot};

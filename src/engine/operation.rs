@@ -17,7 +17,7 @@ use super::pace::{Crowds, Pace, again};
 use super::plan::{Before, Item, Plan};
 use super::reads::Looks;
 use super::reference::{self, Ids, Token};
-use super::resource::{Blocker, Claim, Cx, Kind, RawObserved, Readiness, Registry};
+use super::resource::{Blocker, Claim, Cx, Impairment, Kind, RawObserved, Readiness, Registry};
 use super::rules::{self, What};
 use super::schedule::{OpId, Verb};
 use super::snapshot::Seen;
@@ -48,6 +48,21 @@ pub(super) enum Halt {
 impl From<Error> for Halt {
     fn from(error: Error) -> Self {
         Halt::Failed(error)
+    }
+}
+
+/// What is waited for.
+#[derive(Clone, Copy)]
+enum Accept<'a> {
+    /// That it serves, or that AWS waits for somebody to mend it.
+    Impaired,
+    /// That it serves, or that it is no worse than it was.
+    AsBefore(&'a Readiness),
+}
+
+impl Accept<'_> {
+    fn was(self, now: &Impairment) -> bool {
+        matches!(self, Accept::AsBefore(Readiness::Impaired(before)) if before.status == now.status)
     }
 }
 
@@ -171,7 +186,8 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
         self.with_ids(|ids| ids.insert(&item.key, live.clone()));
         job.tell(Progress::Exists(job.id));
         job.tell(Progress::Idle(job.id));
-        self.await_ready(kind, job, &resolved, &live).await?;
+        let was = item.before.as_ref().map_or(&Readiness::Gone, |before| &before.state);
+        self.await_ready(kind, job, &resolved, &live, Accept::AsBefore(was)).await?;
         let settled = kind.settle(job.cx, &live).await?;
         self.with_ids(|ids| ids.insert(&item.key, settled));
         Ok(())
@@ -225,13 +241,40 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
             match kind.carry_over(job.cx, desired).await {
                 Ok(Readiness::Ready) => return Ok(()),
                 Ok(Readiness::Failed(why)) => return Err(explained(Error::new(Class::Failed, why)).into()),
-                Ok(Readiness::Gone) => {
+                Ok(Readiness::Impaired(it)) => return Err(explained(Error::new(Class::Failed, it.advice)).into()),
+                Ok(Readiness::Gone | Readiness::Leaving(_)) => {
                     return Err(explained(Error::new(Class::Failed, "the copy of its data went away")).into());
                 }
                 Ok(Readiness::Waiting { status, .. }) => self.status(job, &status),
                 // AWS is at the original: a backup, a change.
                 Err(e) if e.class == Class::InUse && pace.since.elapsed() < IN_USE => self.retrying(job, &e),
                 Err(e) => pace.forgive(e).map_err(explained)?,
+            }
+            job.tell(Progress::Idle(job.id));
+            self.sleep(pace.next()).await?;
+        }
+    }
+
+    /// Waits until everything is there that the change needs.
+    async fn prepare(
+        &self,
+        kind: &dyn Kind<C>,
+        job: &Job<'_, C>,
+        desired: &Value,
+        live: &Value,
+        todo: &Diff,
+    ) -> Result<(), Halt> {
+        let mut pace = self.pace(job);
+        loop {
+            match kind.prepare(job.cx, desired, live, todo).await {
+                Ok(Readiness::Ready) => return Ok(()),
+                Ok(Readiness::Waiting { status, .. }) => self.status(job, &status),
+                Ok(other) => {
+                    let word = other.word().unwrap_or("it went away");
+                    return Err(Error::new(Class::Failed, format!("the change was not begun: {word}")).into());
+                }
+                Err(e) if e.class == Class::InUse && pace.since.elapsed() < IN_USE => self.retrying(job, &e),
+                Err(e) => pace.forgive(e)?,
             }
             job.tell(Progress::Idle(job.id));
             self.sleep(pace.next()).await?;
@@ -250,21 +293,24 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
         let (mut live, mut fields, mut state) = (before.live.clone(), before.fields.clone(), before.state.clone());
         let mut last = Diff::default();
         for step in 0..STEPS {
-            if step > 0 || state != Readiness::Ready {
+            // What somebody must mend is not waited for: perhaps this is what mends it.
+            if step > 0 || !matches!(state, Readiness::Ready | Readiness::Impaired(_)) {
                 job.tell(Progress::Idle(job.id));
-                self.await_ready(kind, job, resolved, &live).await?;
+                let accept = if step == 0 { Accept::Impaired } else { Accept::AsBefore(&before.state) };
+                self.await_ready(kind, job, resolved, &live, accept).await?;
                 let gone = || Error::new(Class::Failed, "it went away while it was waited for");
                 let seen = self.look(kind, job.cx, resolved).await?.ok_or_else(gone)?;
                 (live, fields, state) = (seen.live, seen.fields, seen.state);
             }
             let mut todo = self.with_ids(|ids| diff(kind.rules(), desired, &fields, ids));
-            if state != Readiness::Ready {
+            if !state.tells_all() {
                 todo = todo.known(kind.rules());
             }
             // What AWS did not do when told is not told again: the next plan shows it.
             if todo.is_empty() || todo == last {
                 break;
             }
+            self.prepare(kind, job, resolved, &live, &todo).await?;
             live = self.update(kind, job, resolved, &live, &todo).await?;
             last = todo;
         }
@@ -280,7 +326,7 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
         let alike = |o: &RawObserved| {
             o.claim == Claim::Stray && wanted.is_some() && self.with_ids(|ids| identity(kind, &o.fields, ids)) == wanted
         };
-        let there = |o: &&RawObserved| !matches!(o.state, Readiness::Gone | Readiness::Failed(_)) && (named(o) || alike(o));
+        let there = |o: &&RawObserved| !o.state.is_gone() && !matches!(o.state, Readiness::Failed(_)) && (named(o) || alike(o));
         let mut found = seen.iter().filter(there).map(|o| (named(o), Seen::of(kind.name(), o.clone())));
         let ours = found.find(|(named, seen)| !named || seen.generation() == cx.generation);
         Ok(ours.map(|(_, seen)| seen))
@@ -325,9 +371,12 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
                 other => other,
             }
         };
-        match self.surely(job, delete).await {
-            Err(Halt::Failed(e)) if e.class == Class::NotFound => return Ok(()),
-            other => other?,
+        // What AWS is deleting already is only waited for.
+        if !self.plan.items[job.id.0].is_leaving() {
+            match self.surely(job, delete).await {
+                Err(Halt::Failed(e)) if e.class == Class::NotFound => return Ok(()),
+                other => other?,
+            }
         }
         job.tell(Progress::Idle(job.id));
         let mut pace = self.pace(job);
@@ -336,7 +385,8 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
                 Ok(Readiness::Gone) => return Ok(()),
                 Ok(Readiness::Failed(why)) => return Err(Error::new(Class::Failed, why).into()),
                 Ok(Readiness::Ready) => self.status(job, "still there"),
-                Ok(Readiness::Waiting { status, .. }) => self.status(job, &status),
+                Ok(Readiness::Waiting { status, .. } | Readiness::Leaving(status)) => self.status(job, &status),
+                Ok(Readiness::Impaired(it)) => self.status(job, &it.status),
                 Err(e) if e.class == Class::NotFound => return Ok(()),
                 Err(e) => pace.forgive(e)?,
             }
@@ -344,14 +394,33 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
         }
     }
 
-    async fn await_ready(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, desired: &Value, live: &Value) -> Result<(), Halt> {
+    /// Waits until it serves.
+    async fn await_ready(
+        &self,
+        kind: &dyn Kind<C>,
+        job: &Job<'_, C>,
+        desired: &Value,
+        live: &Value,
+        accept: Accept<'_>,
+    ) -> Result<(), Halt> {
         let mut pace = self.pace(job);
         loop {
             match kind.poll(job.cx, desired, live).await {
                 Ok(Readiness::Ready) => return Ok(()),
                 Ok(Readiness::Failed(why)) => return Err(Error::new(Class::Failed, why).into()),
-                Ok(Readiness::Gone) if pace.since.elapsed() < OLD => self.status(job, "not visible yet"),
-                Ok(Readiness::Gone) => return Err(Error::new(Class::Failed, "it went away while it was waited for").into()),
+                Ok(Readiness::Impaired(it)) if it.mended_by.is_none() || matches!(accept, Accept::Impaired) => return Ok(()),
+                // It may be an answer from before the call that mends it.
+                Ok(Readiness::Impaired(it)) if pace.since.elapsed() < OLD => self.status(job, &it.status),
+                Ok(Readiness::Impaired(it)) if accept.was(&it) => return Ok(()),
+                Ok(Readiness::Impaired(Impairment { status, advice, .. })) => {
+                    return Err(Error::new(Class::Failed, format!("AWS says `{status}`")).hint(advice).into());
+                }
+                Ok(Readiness::Gone | Readiness::Leaving(_)) if pace.since.elapsed() < OLD => {
+                    self.status(job, "not visible yet");
+                }
+                Ok(Readiness::Gone | Readiness::Leaving(_)) => {
+                    return Err(Error::new(Class::Failed, "it went away while it was waited for").into());
+                }
                 Ok(Readiness::Waiting { status, .. }) => self.status(job, &status),
                 Err(e) if e.class == Class::NotFound && pace.since.elapsed() < NOT_YET => self.status(job, "not visible yet"),
                 Err(e) => pace.forgive(e)?,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::compare::{
-    before, compare, compare_nothing, holds_data, is_protected, refuse_clash, stray_name, tag, write_generation,
+    before, compare, compare_nothing, holds_data, is_protected, leaves, refuse_clash, stray_name, tag, write_generation,
 };
 use super::diff::{Change, Diff};
 use super::effect::Effect;
@@ -116,6 +116,13 @@ pub struct Item {
     pub origin: String,
 }
 
+impl Item {
+    /// Whether AWS is deleting it already: all that is left to do is to wait.
+    pub fn is_leaving(&self) -> bool {
+        self.before.as_ref().is_some_and(|before| matches!(before.state, Readiness::Leaving(_)))
+    }
+}
+
 /// The attribute of a live object that names what it leaves behind when it is deleted.
 pub const LAST_COPY: &str = "last_snapshot";
 
@@ -183,7 +190,7 @@ impl Plan {
             let kind = registry.kind(&key.kind)?;
             let found = matching.find(kind.as_ref(), node, &ids);
             let mut item = match found {
-                Found::Nothing => compare_nothing(node),
+                Found::Nothing => compare_nothing(node, snapshot.seen.iter().find(|seen| leaves(seen, node))),
                 Found::At(at) => {
                     by_seen.insert(at, items.len());
                     ids.insert(key, snapshot.seen[at].live.clone());
@@ -221,21 +228,24 @@ impl Plan {
                 _ => continue,
             };
             let kind = registry.kind(&seen.kind)?;
+            let leaving = matches!(seen.state, Readiness::Leaving(_));
             let leftover = seen.key().is_some() && by_key.contains_key(&key);
             by_seen.insert(at, items.len());
             items.push(Item {
                 action: Action::Delete,
                 order: None,
                 changes: Diff::default(),
-                reason: if leftover {
+                reason: if let Readiness::Leaving(word) = &seen.state {
+                    Some(format!("AWS is deleting it already (`{word}`): this waits until it has gone"))
+                } else if leftover {
                     Some("left over from a replacement".into())
                 } else if matches!(seen.claim, Claim::Stray) && desired.is_some() {
                     Some("not in the file, in a parent that is this stack's own".into())
                 } else {
                     None
                 },
-                needs_consent: holds_data(kind.as_ref(), seen) || is_protected(&seen.fields),
-                holds_data: holds_data(kind.as_ref(), seen),
+                needs_consent: !leaving && (holds_data(kind.as_ref(), seen) || is_protected(&seen.fields)),
+                holds_data: !leaving && holds_data(kind.as_ref(), seen),
                 loses_data: false,
                 last_copy: None,
                 carries_data: false,
@@ -260,7 +270,7 @@ impl Plan {
         let mut plan = Plan { version: VERSION, scope: scope.clone(), destroy: desired.is_none(), hints, items };
         plan.settle_orders(registry)?;
         for item in &mut plan.items {
-            if matches!(item.action, Action::Delete | Action::Replace) {
+            if matches!(item.action, Action::Delete | Action::Replace) && !item.is_leaving() {
                 let live = item.before.as_ref().and_then(|before| before.live.get(LAST_COPY));
                 item.last_copy = live.and_then(Value::as_str).map(str::to_owned);
             }
@@ -464,7 +474,7 @@ fn refuse_what_stays_in_use<C: Send + Sync + 'static>(registry: &Registry<C>, it
         let rules = registry.kind(&item.key.kind)?.rules();
         for &used in &item.was_using {
             let going = &items[used];
-            if going.action != Action::Delete || !registry.kind(&going.key.kind)?.holds_data() {
+            if going.action != Action::Delete || going.is_leaving() || !registry.kind(&going.key.kind)?.holds_data() {
                 continue;
             }
             let lives: Vec<&str> =

@@ -113,16 +113,53 @@ pub enum Readiness {
         /// From 0 to 1, when AWS tells.
         progress: Option<f32>,
     },
-    /// AWS gave up; in AWS's own words.
+    /// It is there with what is in it, and needs somebody: AWS does not mend it by itself.
+    Impaired(Impairment),
+    /// AWS gave up, and there is nothing in it that could be saved; in AWS's own words.
     Failed(String),
+    /// AWS is deleting it; in AWS's own words. What takes its place is made when it has gone.
+    Leaving(String),
     /// It is not there (any more).
     Gone,
+}
+
+/// What is wrong with an object that is there, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Impairment {
+    /// AWS's word for it.
+    pub status: String,
+    /// What it means, and what mends it.
+    pub advice: String,
+    /// The fields whose change mends it: nothing else of it can be changed before. Absent when it serves all the same, and
+    /// can be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mended_by: Option<Vec<String>>,
 }
 
 impl Readiness {
     /// AWS is at it.
     pub fn waiting(status: impl Into<String>) -> Self {
         Readiness::Waiting { status: status.into(), progress: None }
+    }
+
+    /// Whether nothing can be done with it any more.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Readiness::Gone | Readiness::Leaving(_))
+    }
+
+    /// Whether AWS tells of it what it tells only of what is ready ([`What::WhenReady`](super::rules::What::WhenReady)).
+    pub fn tells_all(&self) -> bool {
+        matches!(self, Readiness::Ready | Readiness::Impaired(Impairment { mended_by: None, .. }))
+    }
+
+    /// AWS's word for it, where there is one.
+    pub fn word(&self) -> Option<&str> {
+        match self {
+            Readiness::Ready | Readiness::Gone => None,
+            Readiness::Waiting { status, .. } => Some(status),
+            Readiness::Impaired(impairment) => Some(&impairment.status),
+            Readiness::Failed(word) | Readiness::Leaving(word) => Some(word),
+        }
     }
 }
 
@@ -259,6 +296,11 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     /// ([`Kind::attributes`]): what is for `stack` alone is skipped there, and what is optional is known once the object serves.
     type Live: Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync;
 
+    /// What AWS refuses of it whatever else there is: the field, and why. For what the file gives as it is.
+    fn refused(&self) -> Option<(&'static str, String)> {
+        None
+    }
+
     /// Reads every object of this kind that belongs to the stack, in as few calls as the cloud allows.
     fn observe(cx: &Cx<Self::Cloud>) -> impl Future<Output = Result<Vec<Observed<Self>>>> + Send;
     /// Makes the bare object, with its tags, in one call.
@@ -299,6 +341,18 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     /// One look at a copy of the data of [`Cx::replaces`], beginning it when there is none: `create` begins with it as soon
     /// as it is ready. `cx` is the same at every look and for `create`, and its [`Reads`] with it.
     fn carry_over(&self, _cx: &Cx<Self::Cloud>) -> impl Future<Output = Result<Readiness>> + Send {
+        async { Ok(Readiness::Ready) }
+    }
+
+    /// The field with the reference to what this object is changed ahead of, when both change so: otherwise what is referred to
+    /// is changed first.
+    fn goes_ahead(_desired: &Value, _diff: &Diff) -> Option<&'static str> {
+        None
+    }
+
+    /// One look at what must be there before such a change, beginning it when it is not: a last copy of what was, say. For kinds
+    /// that are changed step by step.
+    fn prepare(&self, _cx: &Cx<Self::Cloud>, _live: &Self::Live, _diff: &Diff) -> impl Future<Output = Result<Readiness>> + Send {
         async { Ok(Readiness::Ready) }
     }
 
@@ -390,7 +444,7 @@ pub trait Kind<C>: Send + Sync {
     /// The value as the struct writes it, or what is wrong with it.
     ///
     /// # Errors
-    /// The path of the field at which reading stopped, and what serde says.
+    /// The path of the field at which reading stopped, and what serde says, or what AWS refuses.
     fn canonical(&self, value: Value) -> Result<Value, (String, String)>;
     /// See [`Resource::observe`].
     fn observe<'a>(&'a self, cx: &'a Cx<C>) -> BoxFuture<'a, Result<Vec<RawObserved>>>;
@@ -408,6 +462,16 @@ pub trait Kind<C>: Send + Sync {
     fn settle<'a>(&'a self, cx: &'a Cx<C>, live: &'a Value) -> BoxFuture<'a, Result<Value>>;
     /// See [`Resource::poll_gone`].
     fn poll_gone<'a>(&'a self, cx: &'a Cx<C>, live: &'a Value) -> BoxFuture<'a, Result<Readiness>>;
+    /// See [`Resource::goes_ahead`].
+    fn goes_ahead(&self, desired: &Value, diff: &Diff) -> Option<&'static str>;
+    /// See [`Resource::prepare`].
+    fn prepare<'a>(
+        &'a self,
+        cx: &'a Cx<C>,
+        desired: &'a Value,
+        live: &'a Value,
+        diff: &'a Diff,
+    ) -> BoxFuture<'a, Result<Readiness>>;
     /// See [`Resource::blocked_by`].
     fn blocked_by<'a>(&'a self, cx: &'a Cx<C>, live: &'a Value) -> BoxFuture<'a, Result<Vec<Blocker>>>;
     /// See [`Resource::goes_with`].
@@ -485,6 +549,9 @@ impl<R: Resource> Kind<R::Cloud> for Erased<R> {
     }
     fn canonical(&self, value: Value) -> Result<Value, (String, String)> {
         let typed: R = serde_path_to_error::deserialize(value).map_err(|e| (e.path().to_string(), e.inner().to_string()))?;
+        if let Some((field, why)) = typed.refused() {
+            return Err((field.to_owned(), why));
+        }
         serde_json::to_value(typed).map_err(|e| (".".into(), e.to_string()))
     }
     fn observe<'a>(&'a self, cx: &'a Cx<R::Cloud>) -> BoxFuture<'a, Result<Vec<RawObserved>>> {
@@ -535,6 +602,21 @@ impl<R: Resource> Kind<R::Cloud> for Erased<R> {
     }
     fn poll_gone<'a>(&'a self, cx: &'a Cx<R::Cloud>, live: &'a Value) -> BoxFuture<'a, Result<Readiness>> {
         Box::pin(async move { R::poll_gone(cx, &typed(R::KIND, "the live value", live)?).await })
+    }
+    fn goes_ahead(&self, desired: &Value, diff: &Diff) -> Option<&'static str> {
+        R::goes_ahead(desired, diff)
+    }
+    fn prepare<'a>(
+        &'a self,
+        cx: &'a Cx<R::Cloud>,
+        desired: &'a Value,
+        live: &'a Value,
+        diff: &'a Diff,
+    ) -> BoxFuture<'a, Result<Readiness>> {
+        Box::pin(async move {
+            let live = typed(R::KIND, "the live value", live)?;
+            typed::<R>(R::KIND, "the desired value", desired)?.prepare(cx, &live, diff).await
+        })
     }
     fn blocked_by<'a>(&'a self, cx: &'a Cx<R::Cloud>, live: &'a Value) -> BoxFuture<'a, Result<Vec<Blocker>>> {
         Box::pin(async move { R::blocked_by(cx, &typed(R::KIND, "the live value", live)?).await })

@@ -28,12 +28,23 @@ pub enum What {
     OrderOnly,
     /// A version of which only a prefix is desired: `16` is satisfied by `16.4`.
     VersionPrefix,
+    /// The field that says whose version this one is: versions of different ones are not compared.
+    VersionOf(&'static str),
+    /// While another field is true AWS takes this version to newer minor ones by itself.
+    MinorByItself {
+        /// The field that lets it.
+        allowed_by: &'static str,
+        /// Those whose major version has two numbers, by what the field of [`What::VersionOf`] says.
+        two_numbers: &'static [&'static str],
+    },
     /// A text that only becomes certain others: each pair is from what to what.
     Becomes(&'static [(&'static str, &'static str)]),
     /// A number that only grows: less is refused.
     Grows,
     /// The field that says up to where AWS may let this one grow by itself; it goes with [`What::Grows`].
     GrowsTo(&'static str),
+    /// By less than so many percent it does not grow; it goes with [`What::Grows`].
+    GrowsBy(u32),
     /// Not set by `create`: `update` sets it right afterwards, as it does when finishing a half-made object.
     AfterCreate,
     /// Part of what tells an object from its siblings where AWS has no tags.
@@ -102,6 +113,21 @@ impl Rule {
         Rule { field, what: What::Takes(what) }
     }
 
+    /// See [`What::VersionOf`].
+    pub const fn version_of(field: &'static str, whose: &'static str) -> Rule {
+        Rule { field, what: What::VersionOf(whose) }
+    }
+
+    /// See [`What::MinorByItself`].
+    pub const fn minor_by_itself(field: &'static str, allowed_by: &'static str, two_numbers: &'static [&'static str]) -> Rule {
+        Rule { field, what: What::MinorByItself { allowed_by, two_numbers } }
+    }
+
+    /// See [`What::GrowsBy`].
+    pub const fn grows_by(field: &'static str, percent: u32) -> Rule {
+        Rule { field, what: What::GrowsBy(percent) }
+    }
+
     /// See [`What::GrowsTo`].
     pub const fn grows_to(field: &'static str, limit: &'static str) -> Rule {
         Rule { field, what: What::GrowsTo(limit) }
@@ -151,6 +177,30 @@ pub fn takes(rules: &[Rule], path: &[String]) -> Option<&'static [(&'static str,
 pub fn grows_to(rules: &[Rule], path: &str) -> Option<&'static str> {
     rules.iter().find_map(|rule| match rule.what {
         What::GrowsTo(limit) if rule.field == path => Some(limit),
+        _ => None,
+    })
+}
+
+/// By how many percent at least the number at `path` grows.
+pub fn grows_by(rules: &[Rule], path: &[String]) -> Option<u32> {
+    rules.iter().find_map(|rule| match rule.what {
+        What::GrowsBy(percent) if rule.covers(path) => Some(percent),
+        _ => None,
+    })
+}
+
+/// The field that says whose version the field `path` (top level) is.
+pub fn version_of(rules: &[Rule], path: &str) -> Option<&'static str> {
+    rules.iter().find_map(|rule| match rule.what {
+        What::VersionOf(whose) if rule.field == path => Some(whose),
+        _ => None,
+    })
+}
+
+/// The field that lets AWS change the minor version in the field `path` (top level), and whose major version has two numbers.
+pub fn minor_by_itself(rules: &[Rule], path: &str) -> Option<(&'static str, &'static [&'static str])> {
+    rules.iter().find_map(|rule| match rule.what {
+        What::MinorByItself { allowed_by, two_numbers } if rule.field == path => Some((allowed_by, two_numbers)),
         _ => None,
     })
 }

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::error::Result;
-use super::plan::{Action, Order, Plan};
-use super::reference::{Ids, Need};
+use super::key::Key;
+use super::plan::{Action, Item, Order, Plan};
+use super::reference::{self, Ids, Need};
 use super::resource::Registry;
 use super::rules::{self, What};
 
@@ -87,8 +88,13 @@ impl Schedule {
         let mut after: Vec<(OpId, OpId, Need)> = Vec::new();
         for (i, item) in plan.items.iter().enumerate() {
             if let Some(&op) = make.get(&i) {
+                let ahead = goes_ahead(plan, item, registry)?;
                 for (to, need) in &item.needs {
                     if let Some(&other) = make.get(to) {
+                        if ahead == Some(*to) {
+                            after.push((other, op, Need::Ready));
+                            continue;
+                        }
                         after.push((op, other, *need));
                         // Who uses the old half lets go of it before it goes.
                         if let Some(&old) = delete.get(to)
@@ -106,7 +112,7 @@ impl Schedule {
                 }
             }
             for to in &item.was_using {
-                let Some(&gone) = delete.get(to) else { continue };
+                let Some(&gone) = delete.get(to).filter(|_| !plan.items[*to].is_leaving()) else { continue };
                 match (delete.get(&i), make.get(&i)) {
                     (Some(&mine), _) => after.push((gone, mine, Need::Ready)),
                     (None, Some(&mine)) => after.push((gone, mine, Need::Ready)),
@@ -116,6 +122,11 @@ impl Schedule {
         }
         for (created, deleted) in same_identity(plan, registry)? {
             after.push(((created, Verb::Create), (deleted, Verb::Delete), Need::Ready));
+        }
+        // What AWS is deleting already has the name that its successor is to get.
+        for (d, going) in plan.items.iter().enumerate().filter(|(_, item)| item.action == Action::Delete && item.is_leaving()) {
+            let coming = plan.items.iter().position(|item| item.action == Action::Create && item.key == going.key);
+            after.extend(coming.map(|c| ((c, Verb::Create), (d, Verb::Delete), Need::Ready)));
         }
         for (op, other, need) in after {
             if let Some(op) = ops.get_mut(&op) {
@@ -150,6 +161,15 @@ impl Schedule {
             }
         }
     }
+}
+
+/// The item that this one is changed ahead of, when both are changed so.
+fn goes_ahead<C: Send + Sync + 'static>(plan: &Plan, item: &Item, registry: &Registry<C>) -> Result<Option<usize>> {
+    let (Action::Update, Some(desired)) = (item.action, &item.desired) else { return Ok(None) };
+    let Some(field) = registry.kind(&item.key.kind)?.goes_ahead(desired, &item.changes) else { return Ok(None) };
+    let named = desired.get(field).map(reference::named).unwrap_or_default();
+    let place = |key: &Key| plan.items.iter().position(|other| other.key == *key && other.action == Action::Update);
+    Ok(named.iter().find_map(|(key, _)| place(key)))
 }
 
 /// Pairs of an object to create and one to delete that cannot both exist: the same rule under another name, say.

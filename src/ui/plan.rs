@@ -140,6 +140,7 @@ fn sections(plan: &Plan) -> Vec<Section<'_>> {
     let section = |mark, word, style, items| Section { mark, word, style, items };
     let all = [
         section("*", "wait for", QUIET, pick(&is_waiting)),
+        section("?", "note", CHANGED, pick(&is_noted)),
         section("+", "create", GOOD, pick(&|item| item.action == Action::Create)),
         section("~", "update", CHANGED, pick(&|item| item.action == Action::Update)),
         section("-/+", "replace", LOST, pick(&|item| item.action == Action::Replace)),
@@ -153,6 +154,17 @@ fn sections(plan: &Plan) -> Vec<Section<'_>> {
 fn is_waiting(item: &Item) -> bool {
     let waiting = item.before.as_ref().is_some_and(|before| matches!(before.state, Readiness::Waiting { .. }));
     item.action == Action::Keep && waiting
+}
+
+/// Nothing is to change, and something is to be known about it.
+fn is_noted(item: &Item) -> bool {
+    item.action == Action::Keep && item.reason.is_some() && !is_waiting(item)
+}
+
+/// Nothing is to change, and it does not serve as it should.
+fn is_impaired(item: &Item) -> bool {
+    let impaired = item.before.as_ref().is_some_and(|before| matches!(before.state, Readiness::Impaired(_)));
+    item.action == Action::Keep && impaired
 }
 
 /// How many references lie under each item.
@@ -340,7 +352,13 @@ fn summary(plan: &Plan, file: &str) -> (String, Option<String>) {
             return ("Nothing to destroy: AWS has no object of this stack.".into(), None);
         }
         let text = format!("No changes: AWS is as {} describes it ({}).", clean(file), objects(counts.keep));
-        return (text, (waiting > 0).then(|| "AWS is not finished yet: applying this waits until it is.".into()));
+        let impaired = plan.items.iter().filter(|item| is_impaired(item)).count();
+        let note = match (waiting, impaired) {
+            (0, 0) => None,
+            (0, _) => Some("Not all of it serves as it should: what to do stands above."),
+            _ => Some("AWS is not finished yet: applying this waits until it is."),
+        };
+        return (text, note.map(str::to_owned));
     }
     let text = if plan.destroy { "Destroy" } else { "Plan" };
     let note = (counts.refuse > 0).then(|| "Nothing is done while anything is refused.".into());

@@ -31,6 +31,21 @@ pub struct PlanJson {
     pub hints: Vec<String>,
     /// Every object to which something happens.
     pub changes: Vec<ItemJson>,
+    /// What is to be known about objects that stay as they are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<NoteJson>,
+}
+
+/// What is to be known about an object that stays as it is.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct NoteJson {
+    /// The object: `rds.instance/main`.
+    pub key: String,
+    /// AWS's word for its state, when it does not serve as it should.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// What it is, and what to do about it.
+    pub note: String,
 }
 
 /// Something that was found out before anything is done.
@@ -156,7 +171,18 @@ pub fn plan_json(plan: &Plan, consent: &Consent, problems: Vec<Problem>) -> Plan
         problems,
         hints: plan.hints.clone(),
         changes: changes.collect(),
+        notes: notes(plan),
     }
+}
+
+fn notes(plan: &Plan) -> Vec<NoteJson> {
+    let mut kept: Vec<_> = plan.items.iter().filter(|item| item.action == Action::Keep && item.reason.is_some()).collect();
+    kept.sort_by(|a, b| a.key.cmp(&b.key));
+    let note = |item: &crate::engine::Item| {
+        let status = item.before.as_ref().and_then(|before| before.state.word()).map(str::to_owned);
+        Some(NoteJson { key: item.key.to_string(), status, note: item.reason.clone()? })
+    };
+    kept.into_iter().filter_map(note).collect()
 }
 
 /// The JSON Schema of [`PlanJson`].

@@ -163,7 +163,109 @@ fn every_edit_is_made_in_place() {
 
     s.place.stack(&[GONE, &["--no-final-snapshot", "rds.instance/*"]].concat()).ok();
     assert_eq!(left(&s), json!({}));
-    assert_eq!(snapshots(&s), Vec::<String>::new());
+    // The only way back from the new version stays.
+    let kept = snapshots(&s);
+    assert!(kept.len() == 1 && kept[0].starts_with("data-before-17-"), "{kept:?}");
+}
+
+/// Text on one line: words that a narrow terminal breaks are found.
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Has a database be in a state to which it comes by itself on AWS.
+fn say(s: &Subject, id: &str, state: &str) {
+    s.account.say(json!({"region": "us-east-1", "rds.instance": {id: state}}));
+}
+
+#[test]
+fn what_is_stopped_is_started_and_what_is_full_gets_room() {
+    let s = Subject::new(STACK);
+    s.apply();
+    s.account.boto3(
+        r#"result = client("rds").stop_db_instance(DBInstanceIdentifier=args)["DBInstance"]["DBInstanceStatus"]"#,
+        &json!("data"),
+    );
+    let plan = s.place.stack(&["plan", "s.yaml"]).ok();
+    assert!(words(&plan.stdout).contains("AWS says `stopped`; this mends it"), "{}", plan.stdout);
+    assert!(!plan.stdout.contains("replace"), "{}", plan.stdout);
+    // Started first, then changed.
+    edit(&s, "db.t4g.micro", "db.t4g.small", &["update rds.instance/main"]);
+    let now = database(&s, "data");
+    assert_eq!(json!([now["DBInstanceStatus"], now["DBInstanceClass"]]), json!(["available", "db.t4g.small"]));
+
+    say(&s, "data", "storage-full");
+    let plan = s.place.stack(&["plan", "s.yaml"]).ok();
+    assert!(
+        words(&plan.stdout).contains("AWS says `storage-full`: it takes nothing more: give it more `storage`"),
+        "{}",
+        plan.stdout
+    );
+    let json = s.place.stack(&["plan", "s.yaml", "--json"]).ok().json();
+    assert_eq!(json["notes"][0]["status"], "storage-full");
+    edit(&s, "storage: 20GiB", "storage: 40GiB", &["update rds.instance/main"]);
+    assert_eq!(database(&s, "data")["DBInstanceStatus"], "available");
+
+    // What AWS would not take in this state is refused before anything is touched.
+    say(&s, "data", "incompatible-parameters");
+    s.place.file("s.yaml", &STACK.replace("20GiB", "40GiB").replace("db.t4g.micro", "db.t4g.medium"));
+    s.proxy.take();
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
+    assert!(refused.words().contains("AWS changes nothing of it while it is `incompatible-parameters`"), "{}", refused.stderr);
+    assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
+    say(&s, "data", "available");
+    s.place.stack(GONE).ok();
+    assert_eq!(left(&s), json!({}));
+}
+
+/// AWS refuses the wrong order, so that it is done at all shows the right one.
+#[test]
+fn copies_are_upgraded_with_their_database_in_aws_s_order() {
+    let copies = STACK.replace("    parameters: { log_min_duration_statement: 500 }", "    replicas: { reports: {} }");
+    let version = |s: &Subject, id: &str| database(s, id)["EngineVersion"].as_str().unwrap().to_owned();
+    // The copy first.
+    let s = Subject::new(&copies.replace("engine: postgres\n    version: \"16\"", "engine: mysql\n    version: \"8.0\""));
+    s.apply();
+    let both = ["update rds.instance/main", "update rds.instance/main-reports"];
+    let parameters = ["create rds.parameter_group/main-mysql8-4", "delete rds.parameter_group/main-mysql8-0"];
+    edit(&s, "version: \"8.0\"", "version: \"8.4\"", &[parameters, both].concat());
+    assert!(version(&s, "data").starts_with("8.4.") && version(&s, "data-main-reports").starts_with("8.4."));
+    s.place.stack(GONE).ok();
+    assert_eq!(left(&s), json!({}));
+
+    // The copy first to a minor version, and by AWS itself to a major one.
+    let s = Subject::new(&copies.replace("version: \"16\"", "version: \"16.4\""));
+    s.apply();
+    edit(&s, "version: \"16.4\"", "version: \"16.8\"", &both);
+    let parameters = ["create rds.parameter_group/main-postgres17", "delete rds.parameter_group/main-postgres16"];
+    edit(&s, "version: \"16.8\"", "version: \"17\"", &[parameters, both].concat());
+    assert!(version(&s, "data").starts_with("17.") && version(&s, "data-main-reports").starts_with("17."));
+    s.place.stack(GONE).ok();
+    assert_eq!(left(&s), json!({}));
+}
+
+#[test]
+fn storage_with_iops_grows_and_a_limit_that_is_taken_out_is_gone() {
+    let s = Subject::new(&STACK.replace("    storage: 20GiB", "    storage: 500GiB\n    max_storage: 1TiB"));
+    s.apply();
+    let volume = || {
+        let now = database(&s, "data");
+        json!([now["AllocatedStorage"], now["Iops"], now["StorageThroughput"], now["MaxAllocatedStorage"]])
+    };
+    assert_eq!(volume(), json!([500, 12000, 500, 1024]));
+    edit(&s, "storage: 500GiB", "storage: 600GiB", &["update rds.instance/main"]);
+    edit(&s, "    storage: 600GiB", "    storage: 600GiB\n    iops: 20000\n    throughput: 1000", &["update rds.instance/main"]);
+    assert_eq!(volume(), json!([600, 20000, 1000, 1024]));
+    edit(&s, "    iops: 20000\n    throughput: 1000\n", "", &["update rds.instance/main"]);
+    edit(&s, "    max_storage: 1TiB\n", "", &["update rds.instance/main"]);
+    assert_eq!(volume(), json!([600, 12000, 500, null]));
+    // AWS would round it up, and the file could never be met.
+    let file = std::fs::read_to_string(s.place.path().join("s.yaml")).unwrap();
+    s.place.file("s.yaml", &file.replace("600GiB", "610GiB"));
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
+    assert!(refused.words().contains("write 660 or more instead of 610"), "{}", refused.stderr);
+    s.place.stack(GONE).ok();
+    assert_eq!(left(&s), json!({}));
 }
 
 #[test]

@@ -1,9 +1,10 @@
-use aws_sdk_acm::types::{CertificateDetail, CertificateStatus, Tag, ValidationMethod};
+use aws_sdk_acm::types::{CertificateDetail, Tag, ValidationMethod};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Seen, TAG_REGION, TAG_ZONE, certificates, client, client_of, describe, proofs};
 use crate::aws::error::{failed, incomplete};
+use crate::aws::states::{Means, States};
 use crate::aws::tags::{TagEdit, Tags};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};
@@ -47,12 +48,26 @@ fn to_sdk(tags: &Tags) -> Result<Vec<Tag>> {
     tags.iter().map(tag).collect::<Result<_, _>>().map_err(|e| Error::internal(e.to_string()))
 }
 
+/// What AWS's words for a certificate's state mean.
+pub const STATES: States = States {
+    kind: Certificate::KIND,
+    source: "https://docs.aws.amazon.com/acm/latest/APIReference/API_CertificateDetail.html",
+    words: &[
+        ("EXPIRED", Means::Failed),
+        ("FAILED", Means::Failed),
+        ("INACTIVE", Means::Failed),
+        ("ISSUED", Means::Serves),
+        ("PENDING_VALIDATION", Means::Asks("it is issued when the record that proves the domain is in its DNS")),
+        ("REVOKED", Means::Failed),
+        ("VALIDATION_TIMED_OUT", Means::Failed),
+    ],
+};
+
 /// How far it is. While it waits for a record that nobody of ours writes, the words say which and where.
 fn state(detail: &CertificateDetail, zone: Option<&str>) -> Readiness {
     let said = detail.status().map_or("unknown", |s| s.as_str());
-    match detail.status() {
-        Some(CertificateStatus::Issued) => Readiness::Ready,
-        Some(CertificateStatus::PendingValidation) | None => {
+    match STATES.read(said, true) {
+        Readiness::Waiting { .. } => {
             let mut records: Vec<String> =
                 proofs(detail).into_values().map(|p| format!("{} CNAME {}", p.name, p.value)).collect();
             records.sort();
@@ -63,10 +78,11 @@ fn state(detail: &CertificateDetail, zone: Option<&str>) -> Readiness {
                 (None, _) => format!("{said}\nwrite this into the DNS of the domain: {}", records.join(" and ")),
             })
         }
-        Some(_) => Readiness::Failed(match detail.failure_reason() {
+        Readiness::Failed(_) => Readiness::Failed(match detail.failure_reason() {
             Some(reason) => format!("{said}: {}", reason.as_str()),
             None => said.to_owned(),
         }),
+        state => state,
     }
 }
 

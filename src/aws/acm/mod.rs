@@ -3,7 +3,7 @@
 mod certificate;
 mod validation;
 
-pub use certificate::Certificate;
+pub use certificate::{Certificate, STATES};
 pub use validation::{Validation, name_of as validation_name};
 
 use std::collections::BTreeMap;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Behavior, Origin, built, count, mark, marked, to_sdk};
 use crate::aws::error::{failed, incomplete};
+use crate::aws::states::{Means, States};
 use crate::aws::tags::{TagEdit, from_pairs};
 use crate::aws::{Clients, Cx, Tags, index, names, present};
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};
@@ -111,8 +112,15 @@ fn some(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
+/// What AWS's words for a distribution's state mean.
+pub const STATES: States = States {
+    kind: Distribution::KIND,
+    source: "https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_Distribution.html",
+    words: &[("Deployed", Means::Serves), ("InProgress", Means::Busy)],
+};
+
 fn state(status: &str) -> Readiness {
-    if status == "Deployed" { Readiness::Ready } else { Readiness::waiting(status) }
+    STATES.read(status, true)
 }
 
 /// Every distribution of the account; the list has no tags.

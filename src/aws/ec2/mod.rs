@@ -17,7 +17,7 @@ mod vpc_endpoint;
 pub use address::Address;
 pub use default_security_group::DefaultSecurityGroup;
 pub use internet_gateway::InternetGateway;
-pub use nat_gateway::NatGateway;
+pub use nat_gateway::{NatGateway, STATES as NAT_GATEWAY_STATES};
 pub use route::Route;
 pub use route_table::RouteTable;
 pub use route_table_association::RouteTableAssociation;
@@ -25,7 +25,7 @@ pub use security_group::SecurityGroup;
 pub use security_group_rule::{Direction, SecurityGroupRule};
 pub use subnet::Subnet;
 pub use vpc::Vpc;
-pub use vpc_endpoint::VpcEndpoint;
+pub use vpc_endpoint::{STATES as VPC_ENDPOINT_STATES, VpcEndpoint};
 
 use std::sync::Arc;
 

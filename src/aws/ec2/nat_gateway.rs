@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Address, Id, InternetGateway, Subnet, gateway_of, in_our_vpcs, retag, tagged, tags_of};
 use crate::aws::error::{failed, incomplete};
+use crate::aws::states::{Means, States};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{AnyRef, Diff, Observed, Order, Readiness, Ref, Resource, Result, Rule, Usual};
 
@@ -26,14 +27,24 @@ pub struct NatGateway {
     pub tags: Tags,
 }
 
-/// AWS's states as ours. Deleted ones stay listed for about an hour.
+/// What AWS's words for a gateway's state mean. Deleted ones stay listed for about an hour.
+pub const STATES: States = States {
+    kind: NatGateway::KIND,
+    source: "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_NatGateway.html",
+    words: &[
+        ("available", Means::Serves),
+        ("deleted", Means::Gone),
+        // It is waited for by who needs its address or subnet; a new one does not need its name.
+        ("deleting", Means::Gone),
+        ("failed", Means::Failed),
+        ("pending", Means::Busy),
+    ],
+};
+
 fn state(gateway: &aws_sdk_ec2::types::NatGateway) -> Readiness {
-    match gateway.state() {
-        Some(NatGatewayState::Available) => Readiness::Ready,
-        Some(NatGatewayState::Failed) => Readiness::Failed(gateway.failure_message().unwrap_or("no reason given").to_owned()),
-        Some(NatGatewayState::Deleted | NatGatewayState::Deleting) => Readiness::Gone,
-        Some(other) => Readiness::waiting(other.as_str()),
-        None => Readiness::waiting("unknown"),
+    match STATES.read(gateway.state().map_or("unknown", NatGatewayState::as_str), true) {
+        Readiness::Failed(_) => Readiness::Failed(gateway.failure_message().unwrap_or("no reason given").to_owned()),
+        state => state,
     }
 }
 

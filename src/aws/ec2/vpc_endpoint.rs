@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Id, RouteTable, Vpc, in_our_vpcs, retag, tagged, tags_of};
 use crate::aws::error::{failed, incomplete};
+use crate::aws::states::{Means, States};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
@@ -22,15 +23,26 @@ pub struct VpcEndpoint {
     pub tags: Tags,
 }
 
+/// What AWS's words for an endpoint's state mean, in small letters.
+pub const STATES: States = States {
+    kind: VpcEndpoint::KIND,
+    source: "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_VpcEndpoint.html",
+    words: &[
+        ("available", Means::Serves),
+        ("deleted", Means::Gone),
+        ("deleting", Means::Gone),
+        ("expired", Means::Failed),
+        ("failed", Means::Failed),
+        ("partial", Means::Noted("it serves in a part of its subnets only: look for the reason in the VPC's console")),
+        ("pending", Means::Busy),
+        ("pendingacceptance", Means::Asks("the owner of the service must accept it")),
+        ("rejected", Means::Failed),
+    ],
+};
+
 fn state(endpoint: &aws_sdk_ec2::types::VpcEndpoint) -> Readiness {
     // The SDK knows the states in capitals, the service answers in small letters.
-    let said = endpoint.state().map_or("unknown", |s| s.as_str()).to_ascii_lowercase();
-    match said.as_str() {
-        "available" => Readiness::Ready,
-        "deleted" | "deleting" => Readiness::Gone,
-        "failed" | "rejected" | "expired" => Readiness::Failed(said),
-        _ => Readiness::waiting(said),
-    }
+    STATES.read(&endpoint.state().map_or("unknown", |s| s.as_str()).to_ascii_lowercase(), true)
 }
 
 async fn look(cx: &Cx, id: &str) -> Result<Option<aws_sdk_ec2::types::VpcEndpoint>> {

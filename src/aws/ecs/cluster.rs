@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{NAME, clusters, retag, tags_of, to_sdk};
 use crate::aws::error::{failed, incomplete};
+use crate::aws::states::{Means, States};
 use crate::aws::{Clients, Cx, Tags, names};
 use crate::engine::{Class, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
 
@@ -47,12 +48,23 @@ impl Cluster {
     }
 }
 
+/// What AWS's words for a cluster's state mean. A deleted one stays listed for a while, and its name is free.
+pub const STATES: States = States {
+    kind: Cluster::KIND,
+    source: "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Cluster.html",
+    words: &[
+        ("ACTIVE", Means::Serves),
+        ("DEPROVISIONING", Means::Leaving),
+        ("FAILED", Means::Failed),
+        ("INACTIVE", Means::Gone),
+        ("PROVISIONING", Means::Busy),
+    ],
+};
+
 fn state(cluster: &sdk::Cluster) -> Readiness {
-    match cluster.status() {
-        Some("ACTIVE") => Readiness::Ready,
-        Some("INACTIVE" | "DEPROVISIONING") => Readiness::Gone,
-        Some("FAILED") => Readiness::Failed("AWS could not make what belongs to the cluster".into()),
-        other => Readiness::waiting(other.unwrap_or("unknown")),
+    match STATES.read(cluster.status().unwrap_or("unknown"), true) {
+        Readiness::Failed(_) => Readiness::Failed("AWS could not make what belongs to the cluster".into()),
+        state => state,
     }
 }
 
@@ -104,7 +116,7 @@ impl Resource for Cluster {
         const OP: &str = "ecs:CreateCluster";
         let name = names::name(cx, NAME);
         // CreateCluster hands an existing cluster of that name back, whoever owns it.
-        if let Some(cluster) = look(cx, &name).await?.filter(|c| state(c) != Readiness::Gone) {
+        if let Some(cluster) = look(cx, &name).await?.filter(|c| !state(c).is_gone()) {
             let arn = cluster.cluster_arn.unwrap_or_default();
             let error = crate::engine::Error::new(Class::Exists, format!("{arn} has the name `{name}` already"));
             return Err(error.hint("delete it or rename this one"));

@@ -7,8 +7,8 @@ mod service;
 mod status;
 mod task_definition;
 
-pub use cluster::Cluster;
-pub use service::{Capacity, CircuitBreaker, LoadBalancerTarget, Service};
+pub use cluster::{Cluster, STATES as CLUSTER_STATES};
+pub use service::{Capacity, CircuitBreaker, LoadBalancerTarget, STATES as SERVICE_STATES, Service};
 pub use status::{Running, running};
 pub use task_definition::{Container, TaskDefinition};
 

@@ -12,6 +12,7 @@ use super::{Cluster, NAME, TaskDefinition, name_in, resource_id, retag, services
 use crate::aws::ec2::{SecurityGroup, Subnet};
 use crate::aws::elbv2::TargetGroup;
 use crate::aws::error::{failed, incomplete};
+use crate::aws::states::{Means, States};
 use crate::aws::{Clients, Cx, Tags, ids, names, present};
 use crate::engine::{AnyRef, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
@@ -258,6 +259,13 @@ async fn look(cx: &Cx, cluster: &str, name: &str) -> Result<Option<sdk::Service>
     Ok(answer.map_err(failed("ecs:DescribeServices"))?.services.and_then(|list| list.into_iter().next()))
 }
 
+/// What AWS's words for a service's state mean; how far its deployment is stands apart. A deleted one stays listed for a while.
+pub const STATES: States = States {
+    kind: Service::KIND,
+    source: "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html",
+    words: &[("ACTIVE", Means::Serves), ("DRAINING", Means::Leaving), ("INACTIVE", Means::Gone)],
+};
+
 impl Resource for Service {
     const KIND: &'static str = "ecs.service";
     const RULES: &'static [Rule] = &[
@@ -282,7 +290,7 @@ impl Resource for Service {
                 let tags = tags_of(service.tags());
                 let state = match service.status() {
                     Some("ACTIVE") => under_way(service).map_or(Readiness::Ready, Readiness::waiting),
-                    _ => Readiness::Gone, // DRAINING, INACTIVE: its name is all that is left
+                    other => STATES.read(other.unwrap_or("INACTIVE"), true),
                 };
                 Some(Observed {
                     // A service that somebody else runs in our cluster is left alone.

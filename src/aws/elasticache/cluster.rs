@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::naming::{self, CLUSTER_ID};
-use super::status::state_of;
+use super::status;
 use super::{
     DEFAULT_PARAMETERS, ParameterGroup, SubnetGroup, clusters, parameter_group_of, retag, security_groups_of, subnet_groups,
     tags_of, to_sdk, versions,
@@ -177,11 +177,10 @@ async fn is_inside(cx: &Cx, cluster: &sdk::CacheCluster) -> Result<bool> {
 
 async fn observed(cx: &Cx, cluster: &sdk::CacheCluster) -> Result<Option<Observed<Cluster>>> {
     let Some(live) = Live::of(cluster) else { return Ok(None) };
-    let status = cluster.cache_cluster_status().unwrap_or("unknown");
-    let mut state = if status.starts_with("delet") { Readiness::Gone } else { state_of(status) };
-    let told = if status == "available" { tags_of(cx, &live.arn).await? } else { None };
+    let (word, mut state) = (cluster.cache_cluster_status().unwrap_or("unknown"), status::cluster(cluster));
+    let told = if word == "available" { tags_of(cx, &live.arn).await? } else { None };
     if told.is_none() && state == Readiness::Ready {
-        state = Readiness::waiting(status);
+        state = Readiness::waiting(word);
     }
     let tags = match told {
         Some(tags) => tags,
@@ -199,6 +198,7 @@ impl Resource for Cluster {
     const KIND: &'static str = "elasticache.cluster";
     const RULES: &'static [Rule] = &[
         Rule::version_prefix("engine_version"),
+        Rule::minor_by_itself("engine_version", "auto_minor_upgrade", &[]),
         Rule::immutable("node_type"),
         Rule::create_only("cross_zone"),
         Rule::immutable("subnet_group"),
@@ -275,7 +275,7 @@ impl Resource for Cluster {
 
     async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
         let cluster = look(cx, &live.id).await?;
-        Ok(cluster.map_or(Readiness::waiting("not visible yet"), |c| state_of(c.cache_cluster_status().unwrap_or("unknown"))))
+        Ok(cluster.map_or(Readiness::waiting("not visible yet"), |c| status::cluster(&c)))
     }
 
     async fn settle(cx: &Cx, live: &Live) -> Result<Live> {

@@ -15,7 +15,7 @@ mod versions;
 pub use cluster::Cluster;
 pub use parameter_group::ParameterGroup;
 pub use replication_group::ReplicationGroup;
-pub use status::Cache;
+pub use status::{CLUSTERS, Cache, GROUPS};
 pub use subnet_group::SubnetGroup;
 
 use std::sync::Arc;

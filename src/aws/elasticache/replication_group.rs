@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::carry;
 use super::naming::{self, GROUP_ID, SNAPSHOT};
-use super::status::state_of;
+use super::status;
 use super::{
     DEFAULT_PARAMETERS, ParameterGroup, SubnetGroup, clusters, parameter_group_of, replication_groups, retag, security_groups_of,
     tags_of, to_sdk, versions,
@@ -292,6 +292,8 @@ impl Resource for ReplicationGroup {
     const RULES: &'static [Rule] = &[
         Rule::becomes("engine", &[("redis", "valkey")]),
         Rule::version_prefix("engine_version"),
+        Rule::version_of("engine_version", "engine"),
+        Rule::minor_by_itself("engine_version", "auto_minor_upgrade", &[]),
         Rule::immutable("subnet_group"),
         Rule::set("security_groups"),
         Rule::immutable("port"),
@@ -312,6 +314,13 @@ impl Resource for ReplicationGroup {
     type Cloud = Clients;
     type Live = Live;
 
+    fn refused(&self) -> Option<(&'static str, String)> {
+        let old = !versions::has_modes(&self.engine, self.engine_version.as_deref());
+        (old && self.transit_encryption.as_deref() == Some("preferred")).then(|| {
+            ("transit_encryption", "`preferred` is known to Redis since 7.0.5: before, all clients speak TLS or none".into())
+        })
+    }
+
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let groups = replication_groups(cx).await?;
         let members = clusters(cx).await?;
@@ -319,12 +328,11 @@ impl Resource for ReplicationGroup {
             let members = members.clone();
             async move {
                 let Some(live) = Live::of(group) else { return Ok(None) };
-                let status = group.status().unwrap_or("unknown");
-                let mut state = if status == "deleting" { Readiness::Gone } else { state_of(status) };
-                let told = if status == "available" { tags_of(cx, &live.arn).await? } else { None };
+                let (word, mut state) = (group.status().unwrap_or("unknown"), status::group(group));
+                let told = if word == "available" { tags_of(cx, &live.arn).await? } else { None };
                 let tags = told.clone().unwrap_or_else(|| naming::marked(group.description().unwrap_or_default()));
                 if told.is_none() && state == Readiness::Ready {
-                    state = Readiness::waiting(status);
+                    state = Readiness::waiting(word);
                 }
                 let claim = match cx.scope.claim(Self::KIND, &tags, false) {
                     Claim::Foreign => {
@@ -348,6 +356,7 @@ impl Resource for ReplicationGroup {
             Some(wanted) => Some(versions::newest(cx, &self.engine, wanted).await?),
             None => None,
         };
+        let modes = versions::has_modes(&self.engine, version.as_deref());
         let call = cx.cloud.elasticache.create_replication_group().replication_group_id(&id);
         let call = call.replication_group_description(naming::marker(&self.tags)).set_tags(Some(to_sdk(&self.tags)));
         let mut call = call
@@ -371,6 +380,8 @@ impl Resource for ReplicationGroup {
         call = match self.transit_encryption.as_deref() {
             None => call,
             Some(NO_TLS) => call.transit_encryption_enabled(false),
+            // Where there are no modes it is required.
+            Some(_) if !modes => call.transit_encryption_enabled(true),
             Some(mode) => call.transit_encryption_enabled(true).transit_encryption_mode(TransitEncryptionMode::from(mode)),
         };
         // These node types have disks and are not made without using them.
@@ -428,7 +439,7 @@ impl Resource for ReplicationGroup {
 
     async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
         let group = look(cx, &live.id).await?;
-        Ok(group.map_or(Readiness::waiting("not visible yet"), |g| state_of(g.status().unwrap_or("unknown"))))
+        Ok(group.map_or(Readiness::waiting("not visible yet"), |g| status::group(&g)))
     }
 
     async fn settle(cx: &Cx, live: &Live) -> Result<Live> {

@@ -1,19 +1,64 @@
 //! How caches do, in AWS's words.
 
+use aws_sdk_elasticache::types as sdk;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{Cluster, ReplicationGroup};
+use crate::aws::states::{Means, States};
 use crate::engine::{Readiness, Resource};
 
-/// What AWS's word for a cache's state means.
-pub(super) fn state_of(status: &str) -> Readiness {
-    match status {
+const NETWORK: &str =
+    "AWS cannot bring it back in its network: free addresses in its subnets, and look for the reason in its events";
+
+/// What AWS's words for a replication group's state mean.
+pub const GROUPS: States = States {
+    kind: ReplicationGroup::KIND,
+    source: "https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_ReplicationGroup.html",
+    words: &[
+        ("available", Means::Serves),
+        ("create-failed", Means::Failed),
+        ("creating", Means::Busy),
+        ("deleting", Means::Leaving),
+        ("incompatible-network", Means::Mended(NETWORK, &[])),
+        ("modifying", Means::Busy),
+        ("rebooting-cluster-nodes", Means::Busy),
+        ("restore-failed", Means::Failed),
         // While a snapshot is taken it serves.
-        "available" | "snapshotting" => Readiness::Ready,
-        "create-failed" | "restore-failed" | "incompatible-network" => Readiness::Failed(status.to_owned()),
-        other => Readiness::waiting(other),
-    }
+        ("snapshotting", Means::Serves),
+    ],
+};
+
+/// What AWS's words for a cluster's state mean.
+pub const CLUSTERS: States = States {
+    kind: Cluster::KIND,
+    source: "https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_CacheCluster.html",
+    words: &[
+        ("available", Means::Serves),
+        ("creating", Means::Busy),
+        ("deleted", Means::Gone),
+        ("deleting", Means::Leaving),
+        // Nothing is kept in it that could be saved.
+        ("incompatible-network", Means::Failed),
+        ("modifying", Means::Busy),
+        ("rebooting-cluster-nodes", Means::Busy),
+        // The API reference spells it so.
+        ("rebooting cluster nodes", Means::Busy),
+        ("restore-failed", Means::Failed),
+        ("snapshotting", Means::Serves),
+    ],
+};
+
+/// What AWS says of a replication group.
+pub(super) fn group(group: &sdk::ReplicationGroup) -> Readiness {
+    // AWS tells where it answers once it has.
+    let served = group.node_groups().iter().any(|shard| shard.primary_endpoint().is_some());
+    GROUPS.read(group.status().unwrap_or("unknown"), served)
+}
+
+/// What AWS says of a cluster.
+pub(super) fn cluster(cluster: &sdk::CacheCluster) -> Readiness {
+    CLUSTERS.read(cluster.cache_cluster_status().unwrap_or("unknown"), cluster.cache_cluster_create_time().is_some())
 }
 
 /// A cache as it runs.
@@ -48,9 +93,8 @@ impl Cache {
             name: name.to_owned(),
             status: match state {
                 Readiness::Ready => "available".to_owned(),
-                Readiness::Waiting { status, .. } => status.clone(),
-                Readiness::Failed(why) => why.clone(),
-                Readiness::Gone => "deleting".to_owned(),
+                Readiness::Gone => "deleted".to_owned(),
+                other => other.word().unwrap_or_default().to_owned(),
             },
             engine: format!("{engine} {version}").trim_end().to_owned(),
             node: text(fields, "node_type").unwrap_or_default(),

@@ -16,6 +16,14 @@ fn begins(full: &str, part: &str) -> bool {
     full.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
+/// Whether a version of an engine knows modes of encryption on the way; before, it is on for all or for nobody
+/// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/in-transit-encryption.html>).
+pub(super) fn has_modes(engine: &str, version: Option<&str>) -> bool {
+    let Some(version) = version.filter(|_| engine == "redis").map(numbers) else { return true };
+    // `7.0` is the newest of 7.0.
+    version.first().is_none_or(|major| *major >= 7) && (version.len() < 3 || version >= vec![7, 0, 5])
+}
+
 async fn every(cx: &Cx, engine: &str, default_only: bool) -> Result<Vec<CacheEngineVersion>> {
     let call = cx.cloud.elasticache.describe_cache_engine_versions().engine(engine).default_only(default_only);
     let pages = call.into_paginator().items().send();
@@ -60,6 +68,17 @@ pub(super) async fn default_parameters(cx: &Cx, engine: &str, version: &str) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn redis_knows_modes_of_encryption_since_7_0_5() {
+        for version in [None, Some("7"), Some("7.0"), Some("7.0.5"), Some("7.1.0"), Some("7.1")] {
+            assert!(has_modes("redis", version), "{version:?}");
+        }
+        for version in ["5.0.6", "6.0", "6.2", "6.2.6", "7.0.4"] {
+            assert!(!has_modes("redis", Some(version)), "{version}");
+        }
+        assert!(has_modes("valkey", Some("7.2")));
+    }
 
     #[test]
     fn the_beginning_of_a_version_is_no_text_prefix() {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{NAME, end_of, load_balancers, outer_tags, retag, to_sdk};
 use crate::aws::ec2::{InternetGateway, SecurityGroup, Subnet, Vpc, gateway_of};
 use crate::aws::error::{failed, incomplete};
+use crate::aws::states::{Means, States};
 use crate::aws::{Clients, Cx, Tags, ids, names, some_ids, written};
 use crate::engine::{AnyRef, Claim, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
@@ -70,15 +71,28 @@ impl Live {
     }
 }
 
+/// What AWS's words for a balancer's state mean.
+pub const STATES: States = States {
+    kind: LoadBalancer::KIND,
+    source: "https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerState.html",
+    words: &[
+        ("active", Means::Serves),
+        (
+            "active_impaired",
+            Means::Noted("it serves, and lacks what it needs to grow: free addresses in its subnets (8 in each)"),
+        ),
+        ("failed", Means::Failed),
+        ("provisioning", Means::Busy),
+    ],
+};
+
 fn state(balancer: &sdk::LoadBalancer) -> Readiness {
     let said = balancer.state();
     let reason = said.and_then(|s| s.reason());
-    match said.and_then(|s| s.code()) {
-        // Impaired: it serves, and lacks room to grow.
-        Some(LoadBalancerStateEnum::Active | LoadBalancerStateEnum::ActiveImpaired) => Readiness::Ready,
-        Some(LoadBalancerStateEnum::Failed) => Readiness::Failed(reason.unwrap_or("no reason given").to_owned()),
-        Some(other) => Readiness::waiting(reason.map_or(other.as_str().to_owned(), |r| format!("{}: {r}", other.as_str()))),
-        None => Readiness::waiting("unknown"),
+    match STATES.read(said.and_then(|s| s.code()).map_or("unknown", LoadBalancerStateEnum::as_str), true) {
+        Readiness::Failed(_) => Readiness::Failed(reason.unwrap_or("no reason given").to_owned()),
+        Readiness::Waiting { status, .. } => Readiness::waiting(reason.map_or(status.clone(), |r| format!("{status}: {r}"))),
+        state => state,
     }
 }
 

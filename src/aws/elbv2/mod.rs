@@ -8,7 +8,7 @@ mod target_group;
 
 pub use action::{Action, FixedResponse, Redirect};
 pub use listener::Listener;
-pub use load_balancer::LoadBalancer;
+pub use load_balancer::{LoadBalancer, STATES as LOAD_BALANCER_STATES};
 pub use rule::ListenerRule;
 pub use target_group::{HealthCheck, TargetGroup};
 

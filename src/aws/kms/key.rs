@@ -1,4 +1,4 @@
-use aws_sdk_kms::types::{KeyState, Tag};
+use aws_sdk_kms::types::{KeyMetadata, KeyState, Tag};
 use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::candidates;
 use crate::aws::error::{failed, incomplete};
+use crate::aws::states::{Means, States};
 use crate::aws::tags::{TagEdit, Tags};
 use crate::aws::{Clients, Cx, present};
 use crate::engine::resource::TAG_GENERATION;
@@ -83,7 +84,28 @@ async fn policy_of(cx: &Cx, id: &str) -> Result<Value> {
     Ok(serde_json::from_str(&text).unwrap_or(Value::String(text)))
 }
 
-/// One of our keys as it is; one that waits for its deletion has gone.
+/// What AWS's words for a key's state mean. Whether one can be used is a field of it. One that waits for its deletion has gone:
+/// it is taken back by the call that makes it anew.
+pub const STATES: States = States {
+    kind: Key::KIND,
+    source: "https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html",
+    words: &[
+        ("Creating", Means::Busy),
+        ("Disabled", Means::Serves),
+        ("Enabled", Means::Serves),
+        ("PendingDeletion", Means::Gone),
+        ("PendingImport", Means::Mended("it has no key material: import it again (`aws kms import-key-material`)", &[])),
+        ("PendingReplicaDeletion", Means::Gone),
+        ("Unavailable", Means::Mended("the key store that holds it is not connected: connect that", &[])),
+        ("Updating", Means::Busy),
+    ],
+};
+
+fn state_of(key: &KeyMetadata) -> Readiness {
+    STATES.read(key.key_state().map_or("Enabled", KeyState::as_str), true)
+}
+
+/// One of our keys as it is.
 async fn observed(cx: &Cx, id: &str, tags: &Tags) -> Result<Option<Observed<Key>>> {
     let described = cx.cloud.kms.describe_key().key_id(id).send().await.map_err(failed("kms:DescribeKey"));
     let described = present(described.map(|d| d.key_metadata))?;
@@ -94,14 +116,15 @@ async fn observed(cx: &Cx, id: &str, tags: &Tags) -> Result<Option<Observed<Key>
     let mut fields = Key {
         policy: Value::Null,
         description: known.description.clone(),
-        enabled: Some(known.enabled),
+        // In other states this says no more than that it cannot be used.
+        enabled: matches!(known.key_state, Some(KeyState::Enabled | KeyState::Disabled)).then_some(known.enabled),
         rotation: None,
         rotation_days: None,
         deletion_days,
         tags,
     };
-    let leaving = matches!(known.key_state, Some(KeyState::PendingDeletion | KeyState::PendingReplicaDeletion));
-    if !leaving {
+    let state = state_of(&known);
+    if state != Readiness::Gone {
         let rotation = async {
             let answer = cx.cloud.kms.get_key_rotation_status().key_id(id).send().await;
             answer.map_err(failed("kms:GetKeyRotationStatus"))
@@ -111,12 +134,7 @@ async fn observed(cx: &Cx, id: &str, tags: &Tags) -> Result<Option<Observed<Key>
         fields.rotation = Some(rotation.key_rotation_enabled);
         fields.rotation_days = rotation.rotation_period_in_days.filter(|_| rotation.key_rotation_enabled);
     }
-    Ok(Some(Observed {
-        claim,
-        live: fields.live(id, &arn),
-        fields,
-        state: if leaving { Readiness::Gone } else { Readiness::Ready },
-    }))
+    Ok(Some(Observed { claim, live: fields.live(id, &arn), fields, state }))
 }
 
 async fn write_tags(cx: &Cx, id: &str, tags: &Tags) -> Result<()> {
@@ -159,8 +177,13 @@ impl Key {
 
 impl Resource for Key {
     const KIND: &'static str = "kms.key";
-    const RULES: &'static [Rule] =
-        &[Rule::policy("policy"), Rule::after_create("rotation"), Rule::after_create("rotation_days"), Rule::exact("tags")];
+    const RULES: &'static [Rule] = &[
+        Rule::policy("policy"),
+        Rule::after_create("rotation"),
+        Rule::after_create("rotation_days"),
+        Rule::when_ready("enabled"),
+        Rule::exact("tags"),
+    ];
     const USUAL: Usual = Usual::secs(2, 1);
     const HOLDS_DATA: bool = true;
     const REPEATABLE: bool = false;
@@ -223,6 +246,11 @@ impl Resource for Key {
         }
         write_tags(cx, id, &write).await?;
         Ok(self.live(id, &live.arn))
+    }
+
+    async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
+        let answer = cx.cloud.kms.describe_key().key_id(&live.id).send().await.map_err(failed("kms:DescribeKey"))?;
+        Ok(answer.key_metadata.as_ref().map_or(Readiness::waiting("not visible yet"), state_of))
     }
 
     /// KMS deletes nothing at once: until the window has passed, the key can be taken back.

@@ -9,7 +9,7 @@ mod alias;
 mod key;
 
 pub use alias::Alias;
-pub use key::Key;
+pub use key::{Key, STATES};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -17,7 +17,7 @@ use crate::engine::{Class, Diff, Error, Observed, Readiness, Ref, Resource, Resu
 pub struct LogGroup {
     /// Its name, which begins with `/stack/STACK/ENVIRONMENT/`: there it is looked for.
     pub name: String,
-    /// How long lines are kept. Left out: as it is, which in the beginning is for ever.
+    /// For how many days lines are kept; 0 for ever. Left out: as it is, which in the beginning is for ever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<i32>,
     /// The ARN of the key that encrypts it; empty for one of AWS's own. Left out: as it is.
@@ -92,7 +92,7 @@ impl Resource for LogGroup {
                 claim: cx.scope.claim(Self::KIND, &tags, true),
                 fields: LogGroup {
                     name: live.name.clone(),
-                    retention_days,
+                    retention_days: retention_days.or(Some(0)),
                     kms_key: Some(key.map_or_else(String::new, |arn| Ref::<Key>::physical(arn).attr("arn").to_string())),
                     tags,
                 },
@@ -117,7 +117,14 @@ impl Resource for LogGroup {
     }
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
-        if let (true, Some(days)) = (diff.touches("retention_days"), self.retention_days) {
+        let kept = diff.changes.iter().find(|change| change.path == "retention_days");
+        if let (Some(change), Some(0)) = (kept, self.retention_days) {
+            // One that was just made keeps everything.
+            if change.before.is_some() {
+                let call = cx.cloud.logs.delete_retention_policy().log_group_name(&live.name);
+                call.send().await.map_err(failed("logs:DeleteRetentionPolicy"))?;
+            }
+        } else if let (Some(_), Some(days)) = (kept, self.retention_days) {
             let call = cx.cloud.logs.put_retention_policy().log_group_name(&live.name).retention_in_days(days);
             call.send().await.map_err(failed("logs:PutRetentionPolicy"))?;
         }

@@ -284,7 +284,14 @@ const NEEDS: &[Needs] = &[
     needs(
         "logs.log_group",
         &["logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:TagResource"],
-        &["logs:PutRetentionPolicy", "logs:AssociateKmsKey", "logs:DisassociateKmsKey", "logs:TagResource", "logs:UntagResource"],
+        &[
+            "logs:PutRetentionPolicy",
+            "logs:DeleteRetentionPolicy",
+            "logs:AssociateKmsKey",
+            "logs:DisassociateKmsKey",
+            "logs:TagResource",
+            "logs:UntagResource",
+        ],
         &["logs:DeleteLogGroup"],
     ),
     needs(
@@ -382,6 +389,10 @@ fn beyond(item: &Item) -> Vec<&'static str> {
             "rds:ModifyDBInstance",
             "rds:DeleteDBSnapshot",
         ]);
+    }
+    if item.key.kind == "rds.instance" && item.action == Action::Update {
+        out.extend(item.changes.touches("running").then_some("rds:StartDBInstance"));
+        out.extend(item.changes.touches("engine_version").then_some("rds:CreateDBSnapshot"));
     }
     if item.key.kind == "elasticache.replication_group" && item.carries_data {
         out.extend(["elasticache:CreateSnapshot", "elasticache:DeleteSnapshot"]);

@@ -10,7 +10,7 @@ use aws_sdk_rds::types::{DbInstance, DbSnapshot};
 use super::instance::{Instance, Live};
 use super::{NAME, to_sdk};
 use crate::aws::error::failed;
-use crate::aws::{Cx, begun, names, or_gone, present, some_ids};
+use crate::aws::{Cx, Tags, begun, names, or_gone, present, some_ids};
 use crate::engine::{Readiness, Result};
 
 /// The key of AWS's own that encrypts when none is named.
@@ -30,6 +30,17 @@ async fn look(cx: &Cx, name: &str) -> Result<Option<DbSnapshot>> {
     let answer = cx.cloud.rds.describe_db_snapshots().db_snapshot_identifier(name).send().await;
     let found = present(answer.map(|a| a.db_snapshots.unwrap_or_default()).map_err(failed("rds:DescribeDBSnapshots")))?;
     Ok(found.into_iter().next())
+}
+
+/// One look at the snapshot of this name of a database, beginning it when there is none.
+pub(super) async fn snapshot(cx: &Cx, id: &str, name: &str, tags: &Tags) -> Result<Readiness> {
+    let Some(snapshot) = look(cx, name).await? else {
+        let call = cx.cloud.rds.create_db_snapshot().db_instance_identifier(id).db_snapshot_identifier(name);
+        let answer = call.set_tags(Some(to_sdk(tags))).send().await;
+        begun(answer.map_err(failed("rds:CreateDBSnapshot")))?;
+        return Ok(Readiness::waiting(format!("a snapshot of {id} begins")));
+    };
+    Ok(unfinished(&snapshot, &format!("snapshot of {id}")).unwrap_or(Readiness::Ready))
 }
 
 impl Instance {
@@ -79,6 +90,7 @@ impl Instance {
         let call = call.set_db_subnet_group_name(subnets).set_db_parameter_group_name(self.parameters()?);
         let call = call.set_vpc_security_group_ids(some_ids(&self.security_groups)?);
         let call = call.set_multi_az(self.multi_az).publicly_accessible(false).set_port(self.port);
+        let call = call.set_iops(self.iops).set_storage_throughput(self.throughput);
         let call = call.set_storage_type(self.storage_type.clone()).set_deletion_protection(self.deletion_protection);
         let call = call.set_enable_cloudwatch_logs_exports(self.logs.clone()).set_copy_tags_to_snapshot(self.copy_tags);
         let call = call.set_auto_minor_version_upgrade(self.auto_minor_upgrade);

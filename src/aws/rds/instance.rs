@@ -1,16 +1,20 @@
+use std::time::SystemTime;
+
+use aws_sdk_rds::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_rds::types::{CloudwatchLogsExportConfiguration, DbInstance, Tag};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::carry;
-use super::status::{leaves_snapshot, pending, state_of};
+use super::status::{STOPPED, leaves_snapshot, pending, state_of};
 use super::{NAME, ParameterGroup, SubnetGroup, from_sdk, instances, retag, to_sdk};
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::error::{failed, incomplete};
 use crate::aws::secretsmanager::{self, Password, Secret};
 use crate::aws::{Clients, Cx, Tags, ids, names, some_ids};
-use crate::engine::{Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::diff::same_major;
+use crate::engine::{Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// Which version of its secret's password the database was told, as [`secretsmanager::version`] writes it: RDS itself tells
 /// nobody what password it has.
@@ -31,15 +35,24 @@ pub struct Instance {
     pub engine_version: Option<String>,
     /// The instance class: `db.t4g.medium`.
     pub class: String,
-    /// Gibibytes of storage. It only grows.
+    /// Whether it runs, which can only be wanted: what somebody stopped is started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<bool>,
+    /// Gibibytes of storage. It only grows, by a tenth at least.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage: Option<i32>,
-    /// Up to how many gibibytes AWS may let the storage grow by itself.
+    /// Up to how many gibibytes AWS may let the storage grow by itself; 0 for not at all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_storage: Option<i32>,
     /// `gp3`, `io2` and so on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage_type: Option<String>,
+    /// How many reads and writes a second the storage takes. `io1` and `io2` need it; `gp3` takes it from 400 GiB on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iops: Option<i32>,
+    /// How many mebibytes a second the storage takes; for `gp3` from 400 GiB on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throughput: Option<i32>,
     /// Whether a standby in another zone takes over when this one fails.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub multi_az: Option<bool>,
@@ -182,15 +195,20 @@ impl Instance {
     /// What the instance is, or is on its way to: what AWS has accepted and not done yet counts as done.
     fn from_sdk(instance: &DbInstance) -> Instance {
         let pending = instance.pending_modified_values();
+        let storage = pending.and_then(|p| p.allocated_storage).or(instance.allocated_storage);
+        let status = instance.db_instance_status().unwrap_or("unknown");
         Instance {
             source: source_of(instance).map(Ref::physical),
             engine: instance.engine.clone(),
             engine_version: pending.and_then(|p| p.engine_version.clone()).or(instance.engine_version.clone()),
             class: pending.and_then(|p| p.db_instance_class.clone()).or(instance.db_instance_class.clone()).unwrap_or_default(),
-            storage: pending.and_then(|p| p.allocated_storage).or(instance.allocated_storage),
-            // AWS leaves it out where there is no limit, which is how it says that storage does not grow by itself.
-            max_storage: instance.max_allocated_storage,
+            running: Some(!STOPPED.contains(&status)),
+            storage,
+            // AWS leaves it out, or says no more than there is, where storage does not grow by itself.
+            max_storage: instance.max_allocated_storage.filter(|most| Some(*most) > storage).or(Some(0)),
             storage_type: pending.and_then(|p| p.storage_type.clone()).or(instance.storage_type.clone()),
+            iops: pending.and_then(|p| p.iops).or(instance.iops),
+            throughput: pending.and_then(|p| p.storage_throughput).or(instance.storage_throughput),
             multi_az: pending.and_then(|p| p.multi_az).or(instance.multi_az),
             subnet_group: instance.db_subnet_group().and_then(|g| g.db_subnet_group_name()).map(Ref::physical),
             security_groups: instance
@@ -254,7 +272,8 @@ impl Instance {
         let call = call.set_vpc_security_group_ids(some_ids(&self.security_groups)?);
         // It begins with its source's parameter group: AWS takes none here, but for a copy in another region.
         let call = call.set_storage_type(self.storage_type.clone());
-        let call = call.set_max_allocated_storage(self.max_storage).set_deletion_protection(self.deletion_protection);
+        let call = call.set_max_allocated_storage(self.limit()).set_iops(self.iops).set_storage_throughput(self.throughput);
+        let call = call.set_deletion_protection(self.deletion_protection);
         let call = call.set_auto_minor_version_upgrade(self.auto_minor_upgrade).set_copy_tags_to_snapshot(self.copy_tags);
         let call = call.set_enable_cloudwatch_logs_exports(self.logs.clone()).set_tags(Some(to_sdk(&self.tags)));
         Ok(call.send().await.map_err(failed("rds:CreateDBInstanceReadReplica"))?.db_instance)
@@ -264,7 +283,8 @@ impl Instance {
         let call = cx.cloud.rds.create_db_instance().db_instance_identifier(names::name(cx, NAME));
         let call = call.set_engine(self.engine.clone()).set_engine_version(self.engine_version.clone());
         let call = call.db_instance_class(&self.class).set_allocated_storage(self.storage);
-        let call = call.set_max_allocated_storage(self.max_storage).set_storage_type(self.storage_type.clone());
+        let call = call.set_max_allocated_storage(self.limit()).set_storage_type(self.storage_type.clone());
+        let call = call.set_iops(self.iops).set_storage_throughput(self.throughput);
         let call = call.set_multi_az(self.multi_az).publicly_accessible(false).set_port(self.port);
         let subnets = self.subnet_group.as_ref().map(|group| group.id().map(str::to_owned)).transpose()?;
         let call = call.set_db_subnet_group_name(subnets).set_db_parameter_group_name(self.parameters()?);
@@ -285,8 +305,8 @@ impl Instance {
         Ok(answer.map_err(|e| hidden(e, password.as_ref()))?.db_instance)
     }
 
-    /// Everything that one call changes, now and not in the next maintenance window.
-    async fn modify(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<()> {
+    /// Everything that one call changes, now and not in the next maintenance window. Whether that was all.
+    async fn modify(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<bool> {
         const OP: &str = "rds:ModifyDBInstance";
         let is = |field: &str| diff.touches(field);
         let mut call = cx.cloud.rds.modify_db_instance().db_instance_identifier(&live.id).apply_immediately(true);
@@ -302,11 +322,16 @@ impl Instance {
         if is("parameter_group") {
             call = call.set_db_parameter_group_name(self.parameters()?);
         }
-        if is("storage") || is("storage_type") {
-            call = call.set_allocated_storage(self.storage).set_storage_type(self.storage_type.clone());
-        }
-        if is("max_storage") {
-            call = call.set_max_allocated_storage(self.max_storage);
+        if STORAGE.iter().any(|field| is(field)) {
+            let now = look(cx, &live.id).await?.ok_or_else(|| incomplete("rds:DescribeDBInstances", "the database"))?;
+            let told = self.storage_to_tell(&now, diff);
+            call = call.set_allocated_storage(told.size).set_storage_type(told.kind).set_iops(told.iops);
+            call = call.set_storage_throughput(told.throughput).set_max_allocated_storage(told.limit);
+            if now.db_instance_status() == Some("storage-full") {
+                // Until it has room AWS changes nothing else.
+                call.send().await.map_err(failed(OP))?;
+                return Ok(false);
+            }
         }
         if is("multi_az") {
             call = call.set_multi_az(self.multi_az);
@@ -353,7 +378,7 @@ impl Instance {
             call = call.cloudwatch_logs_export_configuration(change);
         }
         call.send().await.map_err(failed(OP)).map_err(|e| hidden(e, password.as_ref()))?;
-        Ok(())
+        Ok(true)
     }
 
     /// Notes which version of the password the database knows by now. A run that dies before this tells it again.
@@ -380,9 +405,136 @@ fn hidden(error: Error, password: Option<&Password>) -> Error {
     }
 }
 
+/// The fields that say what storage it has.
+const STORAGE: &[&str] = &["storage", "max_storage", "storage_type", "iops", "throughput"];
+/// From this size on `gp3` is made of several volumes and has IOPS and throughput that can be chosen
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html#gp3-storage>).
+pub const GP3_STRIPED: i32 = 400;
+/// The IOPS and the throughput of such storage when nothing is said.
+pub const GP3_BASELINE: (i32, i32) = (12_000, 500);
+
+/// What a change of storage tells AWS.
+#[derive(Debug, Default, PartialEq)]
+struct StorageChange {
+    size: Option<i32>,
+    kind: Option<String>,
+    iops: Option<i32>,
+    throughput: Option<i32>,
+    limit: Option<i32>,
+}
+
+/// Whether storage has IOPS that are told with every change of it.
+fn has_iops(kind: Option<&str>, size: i32) -> bool {
+    match kind {
+        Some("io1" | "io2") => true,
+        Some("gp3") => size >= GP3_STRIPED,
+        _ => false,
+    }
+}
+
+impl Instance {
+    /// Up to where storage grows by itself, for a new database: where it does not, AWS wants nothing.
+    fn limit(&self) -> Option<i32> {
+        self.max_storage.filter(|limit| *limit > 0)
+    }
+
+    /// What AWS refuses of its storage (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html>).
+    fn storage_refused(&self) -> Option<(&'static str, String)> {
+        let (size, kind) = (self.storage?, self.storage_type.as_deref()?);
+        let most = match kind {
+            "io1" => 50,
+            "io2" => 1000,
+            "gp3" if size < GP3_STRIPED => {
+                let field = if self.iops.is_some() { "iops" } else { self.throughput.map(|_| "throughput")? };
+                return Some((field, format!("`gp3` takes no `{field}` below {GP3_STRIPED} GiB: it has what AWS gives it")));
+            }
+            _ => return None,
+        };
+        let Some(iops) = self.iops else {
+            return Some(("storage_type", format!("`{kind}` needs `iops`: from {} to {}", size / 2, size.saturating_mul(most))));
+        };
+        let (least, most) = ((size / 2).max(1000), size.saturating_mul(most).min(256_000));
+        (!(least..=most).contains(&iops))
+            .then(|| ("iops", format!("{size} GiB of `{kind}` take from {least} to {most} IOPS, not {iops}")))
+    }
+
+    /// What differs, and what AWS wants along with it: the size as it is, which may have grown, and the IOPS.
+    fn storage_to_tell(&self, now: &DbInstance, diff: &Diff) -> StorageChange {
+        let is = |field: &str| diff.touches(field);
+        let pending = now.pending_modified_values();
+        let current = pending.and_then(|p| p.allocated_storage).or(now.allocated_storage).unwrap_or_default();
+        let size = self.storage.unwrap_or(current).max(current);
+        let limit = is("max_storage").then(|| self.limit().unwrap_or(size));
+        if !STORAGE.iter().any(|&field| field != "max_storage" && is(field)) {
+            return StorageChange { limit, ..StorageChange::default() };
+        }
+        let was = pending.and_then(|p| p.storage_type()).or(now.storage_type());
+        let kind = self.storage_type.as_deref().or(was);
+        let kept = pending.and_then(|p| p.iops).or(now.iops).filter(|_| kind == was);
+        let least = if kind == Some("gp3") { Some(GP3_BASELINE.0) } else { None };
+        StorageChange {
+            size: Some(size),
+            kind: self.storage_type.clone().filter(|_| is("storage_type")),
+            iops: self.iops.or(kept.max(least)).filter(|_| has_iops(kind, size)),
+            throughput: self.throughput.filter(|_| is("throughput") && kind == Some("gp3") && size >= GP3_STRIPED),
+            limit,
+        }
+    }
+
+    /// Whether AWS takes this copy to the new version together with what it is a copy of: PostgreSQL's, to a new major one
+    /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_UpgradeDBInstance.PostgreSQL.html>).
+    fn follows(&self, from: &str) -> bool {
+        self.source.is_some()
+            && self.engine.as_deref() == Some("postgres")
+            && self.engine_version.as_deref().is_some_and(|to| is_major("postgres", from, to))
+    }
+
+    /// The snapshot that is made before an upgrade from which there is no way back: by the day, so that a run that begins again
+    /// does not make a second one.
+    fn snapshot_before(&self, id: &str, diff: &Diff) -> Option<String> {
+        let (from, to) = upgrade(diff)?;
+        if self.source.is_some() || !is_major(self.engine.as_deref()?, from, to) {
+            return None;
+        }
+        let today = DateTime::from(SystemTime::now()).fmt(DateTimeFormat::DateTime).ok()?;
+        let today: String = today.chars().take(10).filter(char::is_ascii_digit).collect();
+        Some(names::ending(id, &format!("-before-{}-{today}", to.replace('.', "-")), 255))
+    }
+}
+
+/// From which version to which a change leads.
+fn upgrade(diff: &Diff) -> Option<(&str, &str)> {
+    let change = diff.changes.iter().find(|change| change.path == "engine_version")?;
+    Some((change.before.as_ref()?.as_str()?, change.after.as_ref()?.as_str()?))
+}
+
+/// Whether a version is another major one: the first number of PostgreSQL's, the first two of MySQL's and MariaDB's.
+pub fn is_major(engine: &str, from: &str, to: &str) -> bool {
+    !same_major(from, to, if engine == "postgres" { 1 } else { 2 })
+}
+
 async fn look(cx: &Cx, id: &str) -> Result<Option<DbInstance>> {
     let answer = cx.cloud.rds.describe_db_instances().db_instance_identifier(id).send().await;
     Ok(answer.map_err(failed("rds:DescribeDBInstances"))?.db_instances.and_then(|list| list.into_iter().next()))
+}
+
+async fn is_leaving(cx: &Cx, id: &str) -> bool {
+    matches!(look(cx, id).await, Ok(Some(now)) if state_of(&now).is_gone())
+}
+
+impl Instance {
+    /// AWS refuses to start what runs or starts: then an earlier try had done it, and its answer was lost.
+    async fn start(&self, cx: &Cx, live: &Live) -> Result<()> {
+        let call = cx.cloud.rds.start_db_instance().db_instance_identifier(&live.id);
+        match call.send().await.map_err(failed("rds:StartDBInstance")) {
+            Err(e) if e.class == Class::InUse => {
+                let now = look(cx, &live.id).await?;
+                let status = now.as_ref().and_then(|now| now.db_instance_status()).unwrap_or("unknown");
+                if STOPPED.contains(&status) { Err(e) } else { Ok(()) }
+            }
+            other => other.map(drop),
+        }
+    }
 }
 
 impl Resource for Instance {
@@ -391,7 +543,11 @@ impl Resource for Instance {
         Rule::immutable("source"),
         Rule::immutable("engine"),
         Rule::version_prefix("engine_version"),
+        Rule::version_of("engine_version", "engine"),
+        Rule::minor_by_itself("engine_version", "auto_minor_upgrade", &["mysql", "mariadb"]),
         Rule::grows("storage"),
+        // AWS would round it up (ModifyDBInstance, AllocatedStorage), and the file could never be met.
+        Rule::grows_by("storage", 10),
         Rule::grows_to("storage", "max_storage"),
         Rule::immutable("subnet_group"),
         Rule::set("security_groups"),
@@ -415,6 +571,13 @@ impl Resource for Instance {
     type Cloud = Clients;
     type Live = Live;
 
+    fn refused(&self) -> Option<(&'static str, String)> {
+        if self.running == Some(false) {
+            return Some(("running", "a database cannot be kept stopped: AWS starts it again after 7 days".into()));
+        }
+        self.storage_refused()
+    }
+
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let of = |instance: &DbInstance| {
             let live = Live::of(instance)?;
@@ -427,9 +590,16 @@ impl Resource for Instance {
 
     async fn create(&self, cx: &Cx) -> Result<Live> {
         let made = match &self.source {
-            Some(source) => self.create_replica(cx, source).await?,
-            None if cx.predecessor.is_some() => self.restore(cx).await?,
-            None => self.create_primary(cx).await?,
+            Some(source) => self.create_replica(cx, source).await,
+            None if cx.predecessor.is_some() => self.restore(cx).await,
+            None => self.create_primary(cx).await,
+        };
+        let made = match made {
+            // The one before it, which has the name until it has gone.
+            Err(e) if e.class == Class::Exists && is_leaving(cx, &names::name(cx, NAME)).await => {
+                return Err(Error { class: Class::InUse, ..e });
+            }
+            made => made?,
         };
         made.as_ref().and_then(Live::of).ok_or_else(|| incomplete("rds:CreateDBInstance", "the identifier and ARN"))
     }
@@ -445,16 +615,43 @@ impl Resource for Instance {
         self.look_at_copy(cx).await
     }
 
+    /// All copies come before what they are copies of, but for PostgreSQL's new major versions, which AWS gives to both.
+    fn goes_ahead(desired: &Value, diff: &Diff) -> Option<&'static str> {
+        let engine = desired.get("engine").and_then(Value::as_str)?;
+        let (from, to) = upgrade(diff)?;
+        (engine != "postgres" || !is_major(engine, from, to)).then_some("source")
+    }
+
+    /// A snapshot, before an upgrade from which there is no way back. AWS takes one of its own only while backups are on, and
+    /// keeps it no longer than those.
+    async fn prepare(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Readiness> {
+        let Some(name) = self.snapshot_before(&live.id, diff) else { return Ok(Readiness::Ready) };
+        carry::snapshot(cx, &live.id, &name, &self.tags).await
+    }
+
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        if diff.touches("running") {
+            // Nothing else can be changed before it runs.
+            self.start(cx, live).await?;
+            return Ok(live.clone());
+        }
+        let mut diff = diff.clone();
+        if upgrade(&diff).is_some_and(|(from, _)| self.follows(from)) {
+            // With the parameters of its version when it has that.
+            diff.changes.retain(|change| !["engine_version", "parameter_group"].contains(&change.path.as_str()));
+        }
         // That nobody's password counts any more is only noted.
         let noted: &[&str] = if self.wanted_password().is_some() { &["tags"] } else { &["tags", "password"] };
         if diff.touches_other_than(noted) {
-            self.modify(cx, live, diff).await?;
+            let all = self.modify(cx, live, &diff).await?;
+            if !all {
+                return Ok(live.clone());
+            }
         }
         if diff.touches("password") {
             self.note_password(cx, live).await?;
         }
-        retag(cx, &live.arn, &self.tags, diff).await?;
+        retag(cx, &live.arn, &self.tags, &diff).await?;
         Ok(live.clone())
     }
 
@@ -485,6 +682,9 @@ impl Resource for Instance {
             Readiness::Ready if self.managed_password == Some(true) && now.master_user_secret().is_none() => {
                 Readiness::waiting("the password's secret is being made")
             }
+            Readiness::Ready if now.engine_version().is_some_and(|is| self.follows(is)) => Readiness::waiting(
+                "AWS upgrades it after the database that it is a copy of\nif it does not, replication has ended: take the copy out of the file, apply, and add it again",
+            ),
             state => state,
         })
     }
@@ -558,6 +758,109 @@ mod tests {
         assert_eq!(refused.as_deref(), Some("`storage`: it is 120 and cannot shrink to 50"));
         assert!(changes(&instance, json!({"storage": 50})).impossible().is_some());
         assert!(changes(&instance, json!({"storage": 150})).impossible().is_none());
+    }
+
+    fn instance(fields: serde_json::Value) -> Instance {
+        let mut all = json!({"class": "db.t4g.micro"});
+        all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        serde_json::from_value(all).unwrap()
+    }
+
+    /// What a change tells AWS of the storage.
+    fn told(observed: &DbInstance, desired: serde_json::Value) -> StorageChange {
+        let diff = changes(observed, desired.clone());
+        assert_eq!(diff.impossible(), None);
+        instance(desired).storage_to_tell(observed, &diff)
+    }
+
+    fn volume(kind: &str, size: i32, iops: i32) -> DbInstance {
+        DbInstance::builder().storage_type(kind).allocated_storage(size).iops(iops).storage_throughput(500).build()
+    }
+
+    #[test]
+    fn storage_with_iops_grows_together_with_them() {
+        let change = |size, iops| StorageChange { size: Some(size), iops, ..StorageChange::default() };
+        assert_eq!(told(&volume("gp3", 500, 12_000), json!({"storage": 600})), change(600, Some(12_000)));
+        assert_eq!(told(&volume("gp3", 500, 20_000), json!({"storage": 600})), change(600, Some(20_000)));
+        assert_eq!(told(&volume("gp3", 500, 12_000), json!({"storage": 500, "iops": 16_000})), change(500, Some(16_000)));
+        assert_eq!(told(&volume("io2", 100, 3_000), json!({"storage": 200})), change(200, Some(3_000)));
+        // Below 400 GiB AWS takes none; what grows beyond has at least the baseline.
+        assert_eq!(told(&volume("gp3", 100, 3_000), json!({"storage": 200})), change(200, None));
+        assert_eq!(told(&volume("gp3", 300, 3_000), json!({"storage": 400})), change(400, Some(12_000)));
+        assert_eq!(told(&volume("gp2", 500, 1_500), json!({"storage": 600})), change(600, None));
+        let faster = told(&volume("gp3", 500, 12_000), json!({"throughput": 1_000}));
+        assert_eq!(faster, StorageChange { throughput: Some(1_000), ..change(500, Some(12_000)) });
+    }
+
+    #[test]
+    fn what_aws_let_grow_is_told_as_it_is() {
+        let grown = DbInstance::builder().storage_type("gp2").allocated_storage(120).max_allocated_storage(200).build();
+        let kind = told(&grown, json!({"storage": 50, "max_storage": 200, "storage_type": "gp3"}));
+        assert_eq!(kind, StorageChange { size: Some(120), kind: Some("gp3".into()), ..StorageChange::default() });
+        // No limit any more: AWS wants the size as the limit, and says nothing of one afterwards.
+        let off = told(&grown, json!({"max_storage": 0}));
+        assert_eq!(off, StorageChange { limit: Some(120), ..StorageChange::default() });
+        for most in [None, Some(120)] {
+            let fixed = DbInstance::builder().allocated_storage(120).set_max_allocated_storage(most).build();
+            assert!(changes(&fixed, json!({"max_storage": 0})).is_empty(), "{most:?}");
+            assert!(changes(&fixed, json!({"max_storage": 200})).touches("max_storage"));
+        }
+    }
+
+    #[test]
+    fn what_aws_would_refuse_is_told_at_its_field() {
+        let field = |fields: serde_json::Value| instance(fields).refused().map(|(field, _)| field);
+        assert_eq!(field(json!({"storage": 100, "storage_type": "io2"})), Some("storage_type"));
+        assert_eq!(field(json!({"storage": 100, "storage_type": "io1", "iops": 6_000})), Some("iops"));
+        assert_eq!(field(json!({"storage": 100, "storage_type": "io2", "iops": 6_000})), None);
+        assert_eq!(field(json!({"storage": 100, "storage_type": "gp3", "iops": 6_000})), Some("iops"));
+        assert_eq!(field(json!({"storage": 100, "storage_type": "gp3", "throughput": 600})), Some("throughput"));
+        assert_eq!(field(json!({"storage": 400, "storage_type": "gp3", "iops": 16_000})), None);
+        assert_eq!(field(json!({"running": false})), Some("running"));
+        assert_eq!(field(json!({"running": true})), None);
+    }
+
+    #[test]
+    fn a_stopped_database_is_started_and_nothing_else_is_lost() {
+        let status = |word: &str| {
+            let created = aws_sdk_rds::primitives::DateTime::from_secs(1);
+            let instance = DbInstance::builder().db_instance_status(word).instance_create_time(created).build();
+            (changes(&instance, json!({"running": true})).touches("running"), state_of(&instance))
+        };
+        for word in ["stopped", "stopping", "inaccessible-encryption-credentials-recoverable"] {
+            assert!(status(word).0, "{word}");
+        }
+        for word in ["available", "starting", "modifying", "storage-full", "incompatible-parameters"] {
+            assert!(!status(word).0, "{word}");
+        }
+        assert!(matches!(status("stopped").1, Readiness::Impaired(_)));
+    }
+
+    #[test]
+    fn copies_are_upgraded_before_what_they_are_copies_of_but_for_a_new_postgresql() {
+        let ahead = |engine: &str, from: &str, to: &str| {
+            let observed = DbInstance::builder().engine(engine).engine_version(from).build();
+            let desired =
+                json!({"source": "${rds.instance/main}", "engine": engine, "engine_version": to, "class": "db.t4g.micro"});
+            let diff = changes(&observed, desired.clone());
+            (Instance::goes_ahead(&desired, &diff), instance(desired).follows(from))
+        };
+        assert_eq!(ahead("mysql", "8.0.41", "8.4"), (Some("source"), false));
+        assert_eq!(ahead("mariadb", "11.4.4", "11.4.5"), (Some("source"), false));
+        assert_eq!(ahead("postgres", "16.4", "16.8"), (Some("source"), false));
+        assert_eq!(ahead("postgres", "16.8", "17"), (None, true));
+    }
+
+    #[test]
+    fn a_snapshot_is_made_before_there_is_no_way_back() {
+        let name = |fields: serde_json::Value, from: &str| {
+            let observed = DbInstance::builder().engine("mysql").engine_version(from).db_instance_class("db.t4g.micro").build();
+            instance(fields.clone()).snapshot_before("shop-main", &changes(&observed, fields))
+        };
+        let major = name(json!({"engine": "mysql", "engine_version": "8.4"}), "8.0.41").unwrap();
+        assert!(major.starts_with("shop-main-before-8-4-2") && major.len() == "shop-main-before-8-4-20261125".len(), "{major}");
+        assert_eq!(name(json!({"engine": "mysql", "engine_version": "8.4.4"}), "8.4.3"), None);
+        assert_eq!(name(json!({"engine": "mysql", "class": "db.t4g.small"}), "8.0.41"), None);
     }
 
     #[test]

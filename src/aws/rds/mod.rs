@@ -8,7 +8,7 @@ mod subnet_group;
 
 pub use instance::Instance;
 pub use parameter_group::ParameterGroup;
-pub use status::Database;
+pub use status::{Database, STATES};
 pub use subnet_group::SubnetGroup;
 
 use std::sync::Arc;

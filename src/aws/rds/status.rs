@@ -5,33 +5,125 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Instance;
+use crate::aws::states::{Means, States};
 use crate::engine::{Readiness, Resource};
 
-/// What AWS's word for an instance's state means. It serves also while AWS works on its storage or takes a backup of it.
-/// The words are those of "Viewing DB instance status" in the RDS user guide.
+/// What AWS's words for an instance's state mean.
+pub const STATES: States = States {
+    kind: Instance::KIND,
+    source: "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html#Overview.DBInstance.Status",
+    words: &[
+        ("available", Means::Serves),
+        ("backing-up", Means::Busy),
+        ("backtracking", Means::Busy),
+        ("configuring-activity-stream", Means::Busy),
+        ("configuring-associated-roles", Means::Busy),
+        ("configuring-enhanced-monitoring", Means::Busy),
+        ("configuring-iam-database-auth", Means::Busy),
+        ("configuring-log-exports", Means::Busy),
+        ("converting-to-vpc", Means::Busy),
+        ("creating", Means::Busy),
+        ("delete-precheck", Means::Leaving),
+        ("deleting", Means::Leaving),
+        (
+            "failed",
+            Means::Mended(
+                "AWS cannot mend it: restore its backups into a new database \
+                 (`aws rds restore-db-instance-to-point-in-time`), then remove this one",
+                &[],
+            ),
+        ),
+        (
+            "inaccessible-encryption-credentials",
+            Means::Mended(
+                "its key could not be used for 7 days and AWS has given it up: make the key usable, restore its backups into a \
+                 new database (`aws rds restore-db-instance-to-point-in-time`), then remove this one",
+                &[],
+            ),
+        ),
+        (
+            "inaccessible-encryption-credentials-recoverable",
+            Means::Mended(
+                "its key cannot be used: enable the key, or cancel its deletion, within 7 days; then the next apply starts it",
+                &["running"],
+            ),
+        ),
+        (
+            "incompatible-create",
+            Means::Mended("AWS cannot make it from what it stands on: look for the reason in its events", &[]),
+        ),
+        (
+            "incompatible-network",
+            Means::Mended(
+                "AWS cannot bring it back in its network: free addresses in its subnets, and look for the reason in its events",
+                &[],
+            ),
+        ),
+        (
+            "incompatible-option-group",
+            Means::Mended(
+                "AWS could neither apply nor undo a change of its option group: look for the reason in its events",
+                &[],
+            ),
+        ),
+        (
+            "incompatible-parameters",
+            Means::Mended(
+                "it does not start with its parameters: set right those of the file and apply, then reboot it \
+                 (`aws rds reboot-db-instance`)",
+                &[],
+            ),
+        ),
+        ("incompatible-restore", Means::Mended("AWS cannot restore it to a point in time: restore a snapshot instead", &[])),
+        (
+            "insufficient-capacity",
+            Means::Mended("AWS has no room for its class in its zone: take another class or wait some hours", &["class"]),
+        ),
+        ("maintenance", Means::Busy),
+        ("modifying", Means::Busy),
+        ("moving-to-vpc", Means::Busy),
+        ("rebooting", Means::Busy),
+        ("renaming", Means::Busy),
+        ("resetting-master-credentials", Means::Busy),
+        ("restore-error", Means::Mended("AWS could not restore it: restore another snapshot instead", &[])),
+        ("starting", Means::Busy),
+        ("stopped", Means::Mended("somebody stopped it; AWS starts it by itself after 7 days", &["running"])),
+        ("stopping", Means::Busy),
+        ("storage-config-upgrade", Means::Serves),
+        (
+            "storage-full",
+            Means::Mended(
+                "it takes nothing more: give it more `storage`",
+                &["storage", "max_storage", "storage_type", "iops", "throughput"],
+            ),
+        ),
+        ("storage-initialization", Means::Noted("it serves while its data is loaded from the snapshot, slower than usual")),
+        (
+            "storage-optimization",
+            Means::Noted("it serves; AWS changes its storage again only when it is done with that, which can take hours"),
+        ),
+        ("upgrading", Means::Busy),
+    ],
+};
+
+/// The states in which it does not run and can be started.
+pub(super) const STOPPED: &[&str] = &["inaccessible-encryption-credentials-recoverable", "stopped", "stopping"];
+
+/// What AWS says of an instance.
 pub(super) fn state_of(instance: &DbInstance) -> Readiness {
-    let status = instance.db_instance_status().unwrap_or("unknown");
-    match status {
-        "available" | "storage-optimization" | "storage-config-upgrade" => Readiness::Ready,
-        "failed"
-        | "restore-error"
-        | "storage-full"
-        | "incompatible-create"
-        | "incompatible-network"
-        | "incompatible-option-group"
-        | "incompatible-parameters"
-        | "incompatible-restore"
-        | "inaccessible-encryption-credentials" => Readiness::Failed(status.to_owned()),
-        // Somebody stopped it; it does not start by itself for a week.
-        "stopped" => Readiness::Failed("stopped".into()),
-        other => {
+    // AWS tells when it was created, and where it answers, once that is done.
+    let served = instance.instance_create_time().is_some() || instance.endpoint().is_some();
+    match STATES.read(instance.db_instance_status().unwrap_or("unknown"), served) {
+        Readiness::Waiting { status, .. } => {
             let progress = instance.percent_progress().and_then(|p| p.parse::<f32>().ok()).map(|p| p / 100.0);
-            Readiness::Waiting { status: other.to_owned(), progress }
+            Readiness::Waiting { status, progress }
         }
+        state => state,
     }
 }
 
-/// Whether AWS makes a last snapshot of it when it is deleted: in these states it does not, and refuses to delete with one.
+/// Whether AWS makes a last snapshot of it when it is deleted: in these states it does not, and refuses to delete with one
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DeleteDBInstance.html>).
 pub(super) fn leaves_snapshot(instance: &DbInstance) -> bool {
     let status = instance.db_instance_status().unwrap_or("unknown");
     !["failed", "incompatible-create", "incompatible-network", "incompatible-restore"].contains(&status)
@@ -45,6 +137,7 @@ pub(super) fn pending(instance: &DbInstance) -> Option<String> {
         ("class", pending.is_some_and(|p| p.db_instance_class().is_some())),
         ("storage", pending.is_some_and(|p| p.allocated_storage().is_some())),
         ("multi-az", pending.is_some_and(|p| p.multi_az().is_some())),
+        ("iops", pending.is_some_and(|p| p.iops().is_some() || p.storage_throughput().is_some())),
         ("version", pending.is_some_and(|p| p.engine_version().is_some())),
         ("backups", pending.is_some_and(|p| p.backup_retention_period().is_some())),
         ("parameters (reboot)", reboot),
@@ -82,9 +175,8 @@ impl Database {
             name: name.to_owned(),
             status: match state {
                 Readiness::Ready => "available".to_owned(),
-                Readiness::Waiting { status, .. } => status.clone(),
-                Readiness::Failed(why) => why.clone(),
-                Readiness::Gone => "deleting".to_owned(),
+                Readiness::Gone => "deleted".to_owned(),
+                other => other.word().unwrap_or_default().to_owned(),
             },
             engine: [text(fields, "engine"), text(fields, "engine_version")].into_iter().flatten().collect::<Vec<_>>().join(" "),
             class: text(fields, "class").unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! Databases: what RDS would refuse, said before it is asked.
 
 use super::Checks;
-use crate::config::database::{Database, DatabaseEngine};
+use crate::config::database::{Database, DatabaseEngine, STRIPED};
 use crate::config::diagnostic::{Diagnostic, short};
 use crate::config::reserved::is_reserved;
 use crate::config::suggest;
@@ -23,6 +23,7 @@ pub(super) fn databases(checks: &mut Checks<'_>) {
         names(checks, &path, name.as_str(), database);
         version(checks, &path, database);
         storage(checks, &path, database);
+        speed(checks, &path, database);
         backups(checks, &path, database);
         windows(checks, &path, database);
         user(checks, &path, database);
@@ -108,6 +109,31 @@ fn storage(checks: &mut Checks<'_>, path: &str, database: &Database) {
         let message = format!("`{path}.max_storage` is {max}, less than a tenth above the {} it begins with", database.storage);
         let help = format!("write `max_storage: {enough}GiB` or more, or leave it out");
         error(checks, &format!("{path}.max_storage"), "too little", "storage-limit", message, help);
+    }
+}
+
+/// What the storage takes: RDS wants nothing said below 400 GiB, and no more throughput than a quarter of the IOPS.
+fn speed(checks: &mut Checks<'_>, path: &str, database: &Database) {
+    let fields = [("iops", database.iops, 12_000, 64_000), ("throughput", database.throughput, 500, 4_000)];
+    for (field, value, least, most) in fields {
+        let Some(value) = value else { continue };
+        let at = format!("{path}.{field}");
+        if !database.is_striped() {
+            let message = format!("`{at}` cannot be chosen: storage of less than {STRIPED}GiB has what AWS gives it");
+            let help = format!("leave it out, or write `storage: {STRIPED}GiB` or more");
+            error(checks, &at, "not for so little storage", "storage-speed", message, help);
+        } else if !(least..=most).contains(&value) {
+            let message = format!("`{at}` must be from {least} to {most}, but is {value}");
+            let help = format!("the nearest is `{}`", value.clamp(least, most));
+            error(checks, &at, "out of range", "out-of-range", message, help);
+        }
+    }
+    if let (Some(iops), Some(throughput)) = (database.iops(), database.throughput)
+        && throughput > iops / 4
+    {
+        let message = format!("`{path}.throughput` is more than a quarter of its {iops} IOPS, which AWS refuses");
+        let help = format!("write `iops: {}` or more, or `throughput: {}` or less", throughput * 4, iops / 4);
+        error(checks, &format!("{path}.throughput"), "too much", "storage-speed", message, help);
     }
 }
 

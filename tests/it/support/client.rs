@@ -73,6 +73,18 @@ urllib.request.urlopen(urllib.request.Request(os.environ["AWS_ENDPOINT_URL"] + "
         self.boto3(&format!("import json, os{script}"), &task);
     }
 
+    /// Has objects of this account be in states to which they come by themselves on AWS.
+    pub fn say(&self, states: Value) {
+        let script = r#"
+import urllib.request
+body = json.dumps(args).encode()
+urllib.request.urlopen(urllib.request.Request(os.environ["AWS_ENDPOINT_URL"] + "/_stack/states", data=body, method="POST")).close()
+"#;
+        let mut task = states;
+        task["account"] = json!(self.id);
+        self.boto3(&format!("import json, os{script}"), &task);
+    }
+
     /// Everything of a stack that exists, by kind and then by id: what carries its tags, what is named after it, and what
     /// lies inside either. Empty kinds are left out, so `{}` means that nothing is left.
     #[track_caller]

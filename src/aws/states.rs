@@ -1,0 +1,207 @@
+//! AWS's words for how its objects do, as data: what each means to a plan, and where AWS says so.
+//!
+//! Each kind keeps its own table beside what reads it; the test below walks every word of every kind.
+
+use crate::engine::{Impairment, Readiness};
+
+/// What a word means.
+#[derive(Clone, Copy, Debug)]
+pub enum Means {
+    /// It serves.
+    Serves,
+    /// It serves, and this is to be known about it.
+    Noted(&'static str),
+    /// AWS is at it: it is waited for.
+    Busy,
+    /// AWS waits for somebody, who must do this.
+    Asks(&'static str),
+    /// It is there with what is in it, and AWS does not mend it. A change of one of these fields does; nothing else of it can
+    /// be changed before. One that never served is failed: there is nothing in it.
+    Mended(&'static str, &'static [&'static str]),
+    /// It never served, and never will.
+    Failed,
+    /// AWS is deleting it.
+    Leaving,
+    /// It is not there any more.
+    Gone,
+}
+
+/// The words of a kind.
+#[derive(Debug)]
+pub struct States {
+    /// The kind.
+    pub kind: &'static str,
+    /// The page on which AWS explains them.
+    pub source: &'static str,
+    /// Each word, in AWS's spelling.
+    pub words: &'static [(&'static str, Means)],
+}
+
+impl States {
+    /// What `word` says of an object that has, or has never, served. AWS is taken to be at work where a word is unknown.
+    pub fn read(&self, word: &str, served: bool) -> Readiness {
+        let means = self.words.iter().find(|(known, _)| *known == word).map_or(Means::Busy, |(_, means)| *means);
+        let status = word.to_owned();
+        match means {
+            Means::Serves => Readiness::Ready,
+            Means::Noted(advice) => Readiness::Impaired(Impairment { status, advice: advice.to_owned(), mended_by: None }),
+            Means::Busy => Readiness::waiting(status),
+            Means::Asks(what) => Readiness::waiting(format!("{status}\n{what}")),
+            Means::Mended(..) if !served => Readiness::Failed(status),
+            Means::Mended(advice, fields) => {
+                let mended_by = Some(fields.iter().map(|&field| field.to_owned()).collect());
+                Readiness::Impaired(Impairment { status, advice: advice.to_owned(), mended_by })
+            }
+            Means::Failed => Readiness::Failed(status),
+            Means::Leaving => Readiness::Leaving(status),
+            Means::Gone => Readiness::Gone,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use aws_sdk_acm::types::CertificateStatus;
+    use aws_sdk_ec2::types::{NatGatewayState, State};
+    use aws_sdk_elasticloadbalancingv2::types::LoadBalancerStateEnum;
+    use aws_sdk_kms::types::KeyState;
+    use serde_json::{Value, json};
+
+    use super::States;
+    use crate::engine::graph::Node;
+    use crate::engine::{Action, Claim, Graph, Key, Plan, Readiness, Scope, Seen, Snapshot};
+
+    const ALL: &[&States] = &[
+        &crate::aws::acm::STATES,
+        &crate::aws::cloudfront::STATES,
+        &crate::aws::ec2::NAT_GATEWAY_STATES,
+        &crate::aws::ec2::VPC_ENDPOINT_STATES,
+        &crate::aws::ecs::CLUSTER_STATES,
+        &crate::aws::ecs::SERVICE_STATES,
+        &crate::aws::elasticache::CLUSTERS,
+        &crate::aws::elasticache::GROUPS,
+        &crate::aws::elbv2::LOAD_BALANCER_STATES,
+        &crate::aws::kms::STATES,
+        &crate::aws::rds::STATES,
+    ];
+
+    /// What a plan says of one object that is as desired and in this state.
+    fn plan(kind: &str, state: Readiness, fields: Value, desired: Value) -> Plan {
+        let scope = Scope {
+            stack: "shop".into(),
+            env: "default".into(),
+            region: "us-east-1".into(),
+            account: "000000000000".into(),
+            partition: "aws".into(),
+        };
+        let mut graph = Graph::default();
+        graph.insert(Node { key: Key::new(kind, "main"), desired, origin: String::new() }).unwrap();
+        let live = json!({"id": "it", "arn": "it"});
+        let seen = Seen { kind: kind.into(), claim: Claim::Ours("main".into()), live, fields, state };
+        let snapshot = Snapshot { seen: vec![seen], ..Snapshot::default() };
+        Plan::make(&crate::aws::registry(), &scope, Some(&graph), &snapshot).unwrap()
+    }
+
+    fn said(plan: &Plan) -> String {
+        let one = |item: &crate::engine::Item| {
+            let waits = item.before.as_ref().is_some_and(|before| matches!(before.state, Readiness::Waiting { .. }));
+            let word = match item.action {
+                Action::Keep if waits => "wait".to_owned(),
+                action => serde_json::to_value(action).unwrap().as_str().unwrap().to_owned(),
+            };
+            item.reason.as_ref().map_or(word.clone(), |reason| format!("{word} ({reason})"))
+        };
+        plan.items.iter().map(one).collect::<Vec<_>>().join(" and ")
+    }
+
+    /// Nobody can overlook what becomes of a word: all of them stand here, with what the plan says.
+    #[test]
+    fn every_word_of_every_kind() {
+        let mut lines = Vec::new();
+        for states in ALL {
+            lines.push(format!("{}: {}", states.kind, states.source));
+            let fields = json!({"tags": {"stack:name": "shop"}});
+            for (word, _) in states.words {
+                let of = |served| said(&plan(states.kind, states.read(word, served), fields.clone(), fields.clone()));
+                lines.push(format!("    {word}: {}", of(true)));
+                if of(false) != of(true) {
+                    lines.push(format!("        before it served: {}", of(false)));
+                }
+            }
+        }
+        insta::assert_snapshot!(lines.join("\n"));
+    }
+
+    /// A word that AWS adds to its models shows here.
+    #[test]
+    fn the_words_of_aws_s_models_are_known() {
+        let models: BTreeMap<&str, Vec<String>> = [
+            ("acm.certificate", CertificateStatus::values()),
+            ("ec2.nat_gateway", NatGatewayState::values()),
+            ("ec2.vpc_endpoint", State::values()),
+            ("elbv2.load_balancer", LoadBalancerStateEnum::values()),
+            ("kms.key", KeyState::values()),
+        ]
+        .into_iter()
+        .map(|(kind, words)| (kind, words.iter().map(|word| (*word).to_owned()).collect()))
+        .collect();
+        for (kind, words) in models {
+            let states = ALL.iter().find(|states| states.kind == kind).unwrap();
+            for word in words {
+                let word = if kind == "ec2.vpc_endpoint" { word.to_ascii_lowercase() } else { word };
+                assert!(states.words.iter().any(|(known, _)| *known == word), "{kind}: {word}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_words_are_in_order_and_told_once() {
+        for states in ALL {
+            let words: Vec<String> = states.words.iter().map(|(word, _)| word.to_ascii_lowercase().replace(' ', "-")).collect();
+            assert!(words.is_sorted(), "{}: {words:?}", states.kind);
+            assert!(states.source.starts_with("https://docs.aws.amazon.com/"), "{}", states.source);
+        }
+    }
+
+    #[test]
+    fn what_is_impaired_takes_the_change_that_mends_it_and_no_other() {
+        let rds = &crate::aws::rds::STATES;
+        let said_of = |word: &str, desired: Value| {
+            let fields =
+                json!({"class": "db.t4g.micro", "storage": 20, "running": word != "stopped", "kms_key": "a", "tags": {}});
+            let mut wanted = fields.clone();
+            wanted.as_object_mut().unwrap().extend(desired.as_object().unwrap().clone());
+            said(&plan("rds.instance", rds.read(word, true), fields, wanted))
+        };
+        assert_eq!(said_of("storage-full", json!({"storage": 40})), "update (AWS says `storage-full`; this mends it)");
+        assert_eq!(said_of("stopped", json!({"running": true})), "update (AWS says `stopped`; this mends it)");
+        let both = json!({"running": true, "class": "db.t4g.small"});
+        assert_eq!(said_of("stopped", both), "update (AWS says `stopped`; this mends it)");
+        let other = said_of("storage-full", json!({"class": "db.t4g.small"}));
+        assert!(other.starts_with("refuse (AWS changes nothing of it while it is `storage-full`"), "{other}");
+        let tags = said_of("incompatible-parameters", json!({"tags": {"team": "a"}}));
+        assert!(tags.starts_with("update (AWS says `incompatible-parameters`: "), "{tags}");
+        // What must be replaced begins with a copy, which only one that serves gives.
+        let moved = said_of("stopped", json!({"running": true, "kms_key": "b"}));
+        assert!(moved.starts_with("refuse (a new one must take its place"), "{moved}");
+    }
+
+    #[test]
+    fn what_aws_is_deleting_is_waited_for_before_its_successor_is_made() {
+        let leaving = || Readiness::Leaving("deleting".into());
+        let fields = json!({"tags": {}});
+        let plan = plan("rds.instance", leaving(), fields.clone(), fields);
+        assert_eq!(
+            said(&plan),
+            "create (AWS is still deleting the one before it (`deleting`): it is made when that has gone) and delete (AWS is deleting it already (`deleting`): this waits until it has gone)"
+        );
+        assert!(plan.items.iter().all(|item| !item.needs_consent && item.last_copy.is_none()));
+        let schedule = crate::engine::schedule::Schedule::of(&plan, &crate::aws::registry()).unwrap();
+        let edges: Vec<_> =
+            schedule.edges().into_iter().map(|(op, after)| (op.1, after.into_iter().map(|o| o.1).collect::<Vec<_>>())).collect();
+        use crate::engine::schedule::Verb;
+        assert_eq!(edges, [(Verb::Create, vec![Verb::Delete]), (Verb::Delete, vec![])]);
+    }
+}
