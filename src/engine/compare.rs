@@ -149,7 +149,11 @@ pub(super) fn compare<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, ids: &Ids
     };
     if let Some(why) = item.changes.impossible() {
         item.action = Action::Refuse;
-        item.reason = Some(format!("{why}; make a new one under another name, move the data there, then remove this one"));
+        // What grows by too little needs another number and nothing else.
+        let number = |value: &Option<Value>| value.as_ref().and_then(Value::as_f64);
+        let grows = item.changes.changes.iter().filter(|c| c.impossible.is_some()).all(|c| number(&c.after) > number(&c.before));
+        let remedy = if grows { "" } else { "; make a new one under another name, move the data there, then remove this one" };
+        item.reason = Some(format!("{why}{remedy}"));
     } else if let Some(why) = impairment.and_then(|it| locked(kind, it, &desired, &item.changes)) {
         item.action = Action::Refuse;
         item.reason = Some(why);

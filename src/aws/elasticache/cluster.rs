@@ -12,7 +12,7 @@ use super::{
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags, ids, some_ids};
-use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::{Claim, Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 const ENGINE: &str = "memcached";
 
@@ -252,6 +252,24 @@ impl Resource for Cluster {
             Err(e) if e.class == Class::Exists && is_leaving(cx, &id).await => Err(Error { class: Class::InUse, ..e }),
             Err(e) => Err(e),
         }
+    }
+
+    /// Memcached keeps nothing on disk: its nodes are empty when they come back
+    /// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/VersionManagement.HowTo.html>).
+    fn effects(_desired: &serde_json::Value, _observed: &serde_json::Value, diff: &Diff) -> Vec<Effect> {
+        let mut out = Vec::new();
+        if diff.touches("engine_version") {
+            out.push(Effect::new(Impact::LosesData, "its nodes restart with the new version, and are empty").lasting(60, 600));
+        }
+        let nodes = diff.changes.iter().find(|change| change.path == "nodes");
+        let number = |value: &Option<serde_json::Value>| value.as_ref().and_then(serde_json::Value::as_i64);
+        if nodes.is_some_and(|change| number(&change.after) < number(&change.before)) {
+            out.push(Effect::new(Impact::LosesData, "what the nodes hold that go is gone"));
+        }
+        if diff.touches("parameter_group") {
+            out.push(Effect::new(Impact::Waits, "parameters that are read at the start wait for the next reboot"));
+        }
+        out
     }
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {

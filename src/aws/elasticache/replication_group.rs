@@ -13,7 +13,7 @@ use super::{
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags, ids, names, some_ids};
-use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::{Claim, Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// No encryption in transit, or a choice of both: the words of `transit_encryption` that are not AWS's mode.
 const NO_TLS: &str = "disabled";
@@ -404,6 +404,38 @@ impl Resource for ReplicationGroup {
 
     async fn carry_over(&self, cx: &Cx) -> Result<Readiness> {
         self.look_at_copy(cx).await
+    }
+
+    /// What AWS says of upgrades and of scaling
+    /// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/VersionManagement.HowTo.html>,
+    /// <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/redis-cluster-vertical-scaling.html>).
+    fn effects(desired: &serde_json::Value, observed: &serde_json::Value, diff: &Diff) -> Vec<Effect> {
+        let mut out = Vec::new();
+        let alone = observed["replicas"].as_i64().unwrap_or_default() == 0;
+        let felt = |words: &str| {
+            if alone {
+                Effect::new(Impact::Interrupts, format!("{words}: without a replica nobody serves meanwhile")).lasting(60, 600)
+            } else {
+                Effect::new(Impact::FailsOver, format!("{words}, one node after the other: connections break off")).lasting(5, 60)
+            }
+        };
+        if diff.touches("engine") || diff.touches("engine_version") {
+            out.push(felt("it is upgraded"));
+            out.push(Effect::new(Impact::CannotBeUndone, "there is no way back to the old version but a new cache"));
+        }
+        if diff.touches("node_type") {
+            out.push(felt("its nodes are exchanged"));
+        }
+        if diff.touches("transit_encryption") {
+            out.push(Effect::new(Impact::FailsOver, "connections break off while its nodes take up encryption").lasting(5, 60));
+        }
+        if diff.touches("parameter_group") && !diff.touches("engine_version") {
+            out.push(Effect::new(Impact::Waits, "parameters that are read at the start wait for the next reboot"));
+        }
+        if let (true, Some(0)) = (diff.touches("snapshot_days"), desired["snapshot_days"].as_i64()) {
+            out.push(Effect::new(Impact::LosesData, "its daily snapshots are deleted, and no new ones are made"));
+        }
+        out
     }
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {

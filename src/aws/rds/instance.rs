@@ -14,7 +14,7 @@ use crate::aws::error::{failed, incomplete};
 use crate::aws::secretsmanager::{self, Password, Secret};
 use crate::aws::{Clients, Cx, Tags, ids, names, some_ids};
 use crate::engine::diff::same_major;
-use crate::engine::{Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::{Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// Which version of its secret's password the database was told, as [`secretsmanager::version`] writes it: RDS itself tells
 /// nobody what password it has.
@@ -622,6 +622,53 @@ impl Resource for Instance {
         (engine != "postgres" || !is_major(engine, from, to)).then_some("source")
     }
 
+    /// What AWS says in "Settings for DB instances" of the RDS user guide
+    /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ModifyInstance.Settings.html>). How long it lasts is what is
+    /// usual; a major upgrade takes longer the more objects a database has.
+    fn effects(desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
+        let mut out = Vec::new();
+        let standby = observed["multi_az"] == Value::Bool(true);
+        if diff.touches("running") {
+            out.push(Effect::new(Impact::Waits, "it is started first; what else changes comes after that").lasting(300, 900));
+        }
+        if let Some((from, to)) = upgrade(diff) {
+            let engine = desired["engine"].as_str().or(observed["engine"].as_str()).unwrap_or_default();
+            let copy = observed.get("source").is_some();
+            if is_major(engine, from, to) {
+                out.push(Effect::new(Impact::Interrupts, "it does not serve while it is upgraded").lasting(600, 1800));
+                let snapshot = if copy { "" } else { ": a snapshot is made first, which stays until somebody deletes it" };
+                let back = Effect::new(Impact::CannotBeUndone, format!("there is no way back from {to} to {from}{snapshot}"));
+                // A copy goes where its database goes.
+                out.push(if copy { back } else { back.with_consent() });
+            } else {
+                out.push(Effect::new(Impact::Interrupts, "it does not serve while it is upgraded").lasting(120, 600));
+            }
+        }
+        if diff.touches("class") {
+            out.push(match standby {
+                true => Effect::new(Impact::FailsOver, "the standby takes over when it has the new class").lasting(60, 120),
+                false => Effect::new(Impact::Interrupts, "it restarts on another machine").lasting(300, 900),
+            });
+        }
+        if diff.touches("port") {
+            out.push(Effect::new(Impact::Restarts, "it restarts to listen on the new port").lasting(60, 300));
+        }
+        if let Some(change) = diff.changes.iter().find(|change| change.path == "backup_days") {
+            // Between none and some AWS restarts it.
+            if [&change.before, &change.after].into_iter().flatten().any(|days| *days == Value::from(0)) {
+                out.push(Effect::new(Impact::Restarts, "it restarts where backups begin or end").lasting(30, 300));
+            }
+        }
+        if diff.touches("parameter_group") && upgrade(diff).is_none() {
+            out.push(Effect::new(Impact::Waits, "parameters that the engine reads at its start wait for its next reboot"));
+        }
+        if ["storage", "storage_type", "iops", "throughput"].iter().any(|field| diff.touches(field)) {
+            let words = "it serves meanwhile; AWS changes its storage again only after 6 hours, or when it is done with this";
+            out.push(Effect::new(Impact::Waits, words));
+        }
+        out
+    }
+
     /// A snapshot, before an upgrade from which there is no way back. AWS takes one of its own only while backups are on, and
     /// keeps it no longer than those.
     async fn prepare(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Readiness> {
@@ -849,6 +896,31 @@ mod tests {
         assert_eq!(ahead("mariadb", "11.4.4", "11.4.5"), (Some("source"), false));
         assert_eq!(ahead("postgres", "16.4", "16.8"), (Some("source"), false));
         assert_eq!(ahead("postgres", "16.8", "17"), (None, true));
+    }
+
+    #[test]
+    fn a_plan_says_what_a_change_does_besides() {
+        let told = |standby: bool, from: serde_json::Value, to: serde_json::Value| {
+            let mut is = serde_json::to_value(instance(from)).unwrap();
+            is["multi_az"] = standby.into();
+            let wanted = serde_json::to_value(instance(to)).unwrap();
+            let diff = diff(Instance::RULES, &wanted, &is, &Ids::default());
+            let effects = Instance::effects(&wanted, &is, &diff);
+            effects.into_iter().map(|effect| (effect.impact, effect.needs_consent)).collect::<Vec<_>>()
+        };
+        let version = |engine: &str, version: &str| json!({"engine": engine, "engine_version": version});
+        let major = told(false, version("postgres", "16.8"), version("postgres", "17"));
+        assert_eq!(major, [(Impact::Interrupts, false), (Impact::CannotBeUndone, true)]);
+        assert_eq!(told(true, version("mysql", "8.0.41"), version("mysql", "8.4")).len(), 2);
+        assert_eq!(told(false, version("mysql", "8.4.3"), version("mysql", "8.4.4")), [(Impact::Interrupts, false)]);
+        let class = || json!({"class": "db.t4g.large"});
+        assert_eq!(told(true, json!({}), class()), [(Impact::FailsOver, false)]);
+        assert_eq!(told(false, json!({}), class()), [(Impact::Interrupts, false)]);
+        assert_eq!(told(false, json!({"backup_days": 0}), json!({"backup_days": 7})), [(Impact::Restarts, false)]);
+        assert_eq!(told(false, json!({"backup_days": 3}), json!({"backup_days": 7})), []);
+        assert_eq!(told(false, json!({"port": 5432}), json!({"port": 5433})), [(Impact::Restarts, false)]);
+        assert_eq!(told(false, json!({"storage": 20}), json!({"storage": 40})), [(Impact::Waits, false)]);
+        assert_eq!(told(false, json!({"deletion_protection": true}), json!({"deletion_protection": false})), []);
     }
 
     #[test]

@@ -4,11 +4,12 @@ use aws_sdk_rds::types::{ApplyMethod, Parameter};
 use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Live, NAME, retag, tags_of, to_sdk};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags, names, present, written};
-use crate::engine::{Claim, Diff, Error, Observed, Readiness, Resource, Result, Rule};
+use crate::engine::{Claim, Diff, Effect, Error, Impact, Observed, Readiness, Resource, Result, Rule};
 
 /// How many parameters one call writes.
 const AT_ONCE: usize = 20;
@@ -80,6 +81,11 @@ impl Resource for ParameterGroup {
         let group = call.set_tags(Some(to_sdk(&self.tags))).send().await.map_err(failed(OP))?.db_parameter_group;
         let live = group.and_then(|g| Some(Live { id: g.db_parameter_group_name?, arn: g.db_parameter_group_arn? }));
         live.ok_or_else(|| incomplete(OP, "the group's name and ARN"))
+    }
+
+    fn effects(_desired: &Value, _observed: &Value, diff: &Diff) -> Vec<Effect> {
+        let words = "those that the engine reads at its start wait for the next reboot of the databases that have it";
+        diff.touches("parameters").then(|| Effect::new(Impact::Waits, words)).into_iter().collect()
     }
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {

@@ -95,7 +95,10 @@ fn folded(plan: &Plan, section: &Section, view: &View) -> Vec<String> {
     let action = section.items.first().map(|item| item.action);
     let title = format!("{} {}", capital(section.word), section.items.len());
     let (open, close) = match action {
-        Some(Action::Create | Action::Keep) => (format!("<details><summary>{title}</summary>"), Some("</details>")),
+        // What is to be known is not folded away.
+        Some(Action::Create | Action::Keep) if section.word != "note" => {
+            (format!("<details><summary>{title}</summary>"), Some("</details>"))
+        }
         _ => (format!("**{title}**"), None),
     };
     let lines: Vec<String> = match action {
