@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::lifecycle::{Subject, edit, mutating};
+use crate::lifecycle::{Subject, edit, edit_agreed, mutating};
 use crate::passwords::{lets_in, secrets};
 use crate::support::proxy::counts;
 use crate::support::run::EVERYTHING;
@@ -27,6 +27,8 @@ databases:
     parameters: { log_min_duration_statement: 500 }
 "#;
 
+/// Agrees to a new major version.
+const UPGRADE: &[&str] = &["--allow-upgrade", "databases.main"];
 const GONE: &[&str] = &["destroy", "s.yaml", "--yes", EVERYTHING];
 
 fn database(s: &Subject, id: &str) -> Value {
@@ -153,11 +155,12 @@ fn every_edit_is_made_in_place() {
 
     // A minor version that is already there is nothing to do; a major one brings its own parameters.
     edit(&s, "version: \"16\"", "version: \"16.8\"", &[]);
-    edit(
+    edit_agreed(
         &s,
         "version: \"16.8\"",
         "version: \"17\"",
         &["create rds.parameter_group/main-postgres17", "delete rds.parameter_group/main-postgres16", "update rds.instance/main"],
+        UPGRADE,
     );
     assert!(database(&s, "data")["EngineVersion"].as_str().unwrap().starts_with("17."));
 
@@ -228,7 +231,7 @@ fn copies_are_upgraded_with_their_database_in_aws_s_order() {
     s.apply();
     let both = ["update rds.instance/main", "update rds.instance/main-reports"];
     let parameters = ["create rds.parameter_group/main-mysql8-4", "delete rds.parameter_group/main-mysql8-0"];
-    edit(&s, "version: \"8.0\"", "version: \"8.4\"", &[parameters, both].concat());
+    edit_agreed(&s, "version: \"8.0\"", "version: \"8.4\"", &[parameters, both].concat(), UPGRADE);
     assert!(version(&s, "data").starts_with("8.4.") && version(&s, "data-main-reports").starts_with("8.4."));
     s.place.stack(GONE).ok();
     assert_eq!(left(&s), json!({}));
@@ -238,7 +241,7 @@ fn copies_are_upgraded_with_their_database_in_aws_s_order() {
     s.apply();
     edit(&s, "version: \"16.4\"", "version: \"16.8\"", &both);
     let parameters = ["create rds.parameter_group/main-postgres17", "delete rds.parameter_group/main-postgres16"];
-    edit(&s, "version: \"16.8\"", "version: \"17\"", &[parameters, both].concat());
+    edit_agreed(&s, "version: \"16.8\"", "version: \"17\"", &[parameters, both].concat(), UPGRADE);
     assert!(version(&s, "data").starts_with("17.") && version(&s, "data-main-reports").starts_with("17."));
     s.place.stack(GONE).ok();
     assert_eq!(left(&s), json!({}));

@@ -128,12 +128,21 @@ fn every_published_file_comes_up_stays_and_goes() {
 /// Edits the file, and holds that plan and apply do exactly that.
 #[track_caller]
 pub fn edit(subject: &Subject, from: &str, to: &str, expected: &[&str]) {
+    edit_agreed(subject, from, to, expected, &[]);
+}
+
+/// The same with what has to be agreed to.
+#[track_caller]
+pub fn edit_agreed(subject: &Subject, from: &str, to: &str, expected: &[&str], agreed: &[&str]) {
     let path = subject.place.path().join("s.yaml");
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains(from), "{from}");
     std::fs::write(&path, text.replace(from, to)).unwrap();
     assert_eq!(subject.changes(), expected, "{from} → {to}");
-    subject.apply();
+    if !agreed.is_empty() {
+        subject.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
+    }
+    subject.place.stack(&[&["apply", "s.yaml", "--yes"], agreed].concat()).ok();
     subject.assert_in_step();
 }
 
