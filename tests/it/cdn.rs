@@ -331,7 +331,11 @@ s3.put_object(Bucket=bucket("cdn-logs"), Key="cdn/log.gz", Body=b"x")
     s.proxy.take();
     let refused = s.place.stack(&["destroy", "s.yaml", "--yes"]).exits(4);
     for key in ["s3.bucket/assets", "s3.bucket/cdn-logs", "cloudfront.distribution/main"] {
-        assert!(refused.stderr.contains(&format!("--allow-delete {key}")), "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains(&format!("    {key}\n        lost for good: needs `--confirm shop/default`")),
+            "{}",
+            refused.stderr
+        );
     }
     assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
 

@@ -109,7 +109,7 @@ result = [b["Name"] for b in s3.list_buckets()["Buckets"] if "files" in b["Name"
     // In the moment between the last look and the call.
     let (account, name) = (s.account.clone(), bucket.clone());
     s.proxy.on_call(move |call| {
-        if call.operation == "DeleteBucket" {
+        if call.operation.starts_with("DELETE /") && call.operation.contains("files") {
             account.boto3(r#"result = client("s3").put_object(Bucket=args, Key="a", Body=b"a") and None"#, &name);
         }
         crate::support::proxy::Fault::Pass

@@ -128,7 +128,7 @@ result = json.loads(client("secretsmanager").get_secret_value(SecretId=args)["Se
     assert_eq!(shown["databases"][0]["engine"], "postgres 16.8");
 
     let refused = s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "logs.log_group/*"]).exits(4);
-    assert!(refused.stderr.contains("--allow-delete rds.instance/main"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("holds data: needs `--confirm data/default`"), "{}", refused.stderr);
     assert!(refused.stderr.contains("leaves the final snapshot data-final-"), "{}", refused.stderr);
     s.place.stack(GONE).ok();
     assert_eq!(left(&s), json!({}));

@@ -268,6 +268,7 @@ fn services_come_and_go_and_their_logs_only_with_consent() {
     let gone: Vec<String> = expected.iter().map(|c| c.replace("create", "delete")).collect();
     assert_eq!(s.changes(), gone);
     // Without consent nothing at all is done.
+    crate::consent::written(&s, &["extra"]);
     s.proxy.take();
     let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
     assert!(refused.stderr.contains("--allow-delete logs.log_group/extra"), "{}", refused.stderr);

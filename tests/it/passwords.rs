@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::kills::run_and_kill_when;
 use crate::lifecycle::{Subject, mutating};
 use crate::support::proxy::counts;
+use crate::support::run::EVERYTHING;
 
 const STACK: &str = r#"
 stack: keep
@@ -16,7 +17,7 @@ databases:
   main: { engine: postgres, version: "16", class: db.t4g.micro, deletion_protection: false }
 "#;
 
-const GONE: &[&str] = &["destroy", "s.yaml", "--yes", "--allow-delete", "*", "--no-final-snapshot", "*"];
+const GONE: &[&str] = &["destroy", "s.yaml", "--yes", EVERYTHING, "--no-final-snapshot", "*"];
 
 /// What a new version of a password does: the database is told, and tasks that read it are started in place of those that did not.
 const NEW_VERSION: &[&str] = &["update ecs.service/web", "update ecs.task_definition/web", "update rds.instance/main"];

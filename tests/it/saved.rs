@@ -54,6 +54,7 @@ fn a_saved_plan_that_was_edited_is_refused() {
 fn a_plan_that_was_edited_and_signed_again_lets_nothing_go_without_consent() {
     let s = Subject::new(STACK);
     s.apply();
+    crate::consent::written(&s, &["web"]);
     s.place.stack(&["plan", "s.yaml", "--destroy", "--out", "plan.json"]).ok();
     let path = s.place.path().join("plan.json");
     let mut saved: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
@@ -68,7 +69,7 @@ fn a_plan_that_was_edited_and_signed_again_lets_nothing_go_without_consent() {
     std::fs::write(&path, saved.to_string()).unwrap();
     let before = s.account.inventory("shop", "default");
     let refused = s.place.stack(&["apply", "plan.json", "--yes"]).exits(4);
-    assert!(refused.stderr.contains("--allow-delete logs.log_group/web"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("    --confirm shop/default\n"), "{}", refused.stderr);
     assert_eq!(s.account.inventory("shop", "default"), before);
     s.destroy();
 }
@@ -83,8 +84,9 @@ fn exit_codes_and_consent() {
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
     s.apply();
     s.place.stack(&["plan", "s.yaml", "--detailed-exitcode"]).ok();
+    crate::consent::written(&s, &["web"]);
     let refused = s.place.stack(&["destroy", "s.yaml", "--yes"]).exits(4);
-    assert!(refused.stderr.contains("--allow-delete logs.log_group/web"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("    --confirm shop/default\n"), "{}", refused.stderr);
     s.assert_in_step();
     s.destroy();
     s.place.stack(&["plan", "s.yaml", "--destroy", "--detailed-exitcode"]).ok();

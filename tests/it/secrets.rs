@@ -167,7 +167,7 @@ result = [json.loads(text)["password"] for text in kept]
         "{} of them",
         passwords.len()
     );
-    run(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"], 0);
+    run(&["destroy", "s.yaml", "--yes", EVERYTHING], 0);
     contents(s.place.path(), &mut left);
     let stored = s.account.boto3(
         r#"

@@ -151,9 +151,9 @@ fn what_is_protected_goes_only_by_name() {
     s.place.file("s.yaml", &format!("{head}  worker:\n{tail}protect: [load_balancer]\n"));
     s.proxy.take();
     let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
-    assert!(refused.stderr.contains("--allow-delete ecs.service/api"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("    --allow-delete services.api\n"), "{}", refused.stderr);
     assert!(s.proxy.take().iter().all(|c| !c.mutating));
-    s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", "*api*"]).ok();
+    s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", "services.api"]).ok();
     let refused = s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "logs.log_group/*"]).exits(4);
     assert!(refused.stderr.contains("elbv2.load_balancer/main"), "{}", refused.stderr);
     s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
