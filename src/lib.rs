@@ -27,12 +27,15 @@
 //! 1. **AWS is the only truth.** Nothing that `stack` stores is needed to plan, apply or destroy.
 //! 2. **Ours, or not ours, is never in doubt.** An object belongs to a stack by the tags `stack:name`, `stack:env` and
 //!    `stack:key`, set in the call that creates it, or, where AWS has no tags, by what it is in a parent that is ours
-//!    ([`engine::Claim`]). The two halves of a replacement carry different `stack:generation`s; two objects with one key
-//!    and one generation stop the run. Never "take the first".
+//!    ([`engine::Claim`]). Who may write tags may not thereby delete: every kind has a second mark ([`aws::ownership`]), and what has
+//!    only the tags goes only when it is named. Of an object's tags ours are those that the file has and had, which its tag
+//!    `stack:tags` says ([`engine::tags`]); all others stay. The two halves of a replacement carry different
+//!    `stack:generation`s; two objects with one key and one generation stop the run. Never "take the first".
 //! 3. **One question per kind, not per object.** Kinds that need the same answer share it ([`engine::reads`]); children
 //!    wait for the one answer about their parents, so there are no stages. Tags that services tell only object by object
 //!    `plan` asks of AWS's index of tags ([`aws::index`]), which can be a minute behind: it may say that nothing is to be
-//!    done. Whatever is to be done is read again without it ([`engine::Plan::make_by_index`]), and an apply never asks it.
+//!    done. Whatever is to be done is read again without it ([`engine::Plan::make_by_index`]). Every reading asks it what else to
+//!    look at, what carries our tags under a name that is not ours; whose that is, its own service says.
 //! 4. **One comparison**, [`fn@engine::diff`], with per-field rules as data ([`engine::rules`]). `None` is "don't care".
 //! 5. **Edges come from typed references** ([`engine::Ref`]): `${kind/name.attr}` inside values. A reference says whether
 //!    it needs the object to exist or to be ready. Live objects refer to each other by `${=kind:id}`, and that is where

@@ -78,6 +78,10 @@ pub struct Clients {
     pub tagging: aws_sdk_resourcegroupstagging::Client,
     /// The index of tags of us-east-1, which knows of CloudFront's distributions.
     pub tagging_global: aws_sdk_resourcegroupstagging::Client,
+    /// CloudTrail in the stack's region: who did what.
+    pub trail: aws_sdk_cloudtrail::Client,
+    /// CloudTrail in us-east-1, which knows of IAM and CloudFront.
+    pub trail_global: aws_sdk_cloudtrail::Client,
     /// The region that all of them talk to.
     pub region: String,
     /// What every one of them asks before it changes anything.
@@ -166,6 +170,8 @@ impl Clients {
             sts: fenced!(aws_sdk_sts, config, guard),
             tagging: fenced!(aws_sdk_resourcegroupstagging, config, guard),
             tagging_global: fenced!(aws_sdk_resourcegroupstagging, &global, guard),
+            trail: fenced!(aws_sdk_cloudtrail, config, guard),
+            trail_global: fenced!(aws_sdk_cloudtrail, &global, guard),
             region: region.to_owned(),
             fence,
         }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::store::{Over, Store};
-use crate::engine::{Class, Error, Result};
+use crate::engine::{Class, Error, Graph, Key, Node, Plan, Result};
 
 /// How many texts are read at once.
 const AT_ONCE: usize = 16;
@@ -68,6 +68,9 @@ pub struct Record {
     /// What the file said; none when a saved plan was applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// What was wanted, object by object, when a saved plan was applied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wanted: Vec<Wanted>,
     /// What was planned, as `stack plan --json` writes it.
     pub plan: Value,
     /// How it ended.
@@ -75,6 +78,35 @@ pub struct Record {
     /// What was done, what was not and why, as `stack apply --json` ends.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub outcome: Value,
+}
+
+/// An object that a saved plan wants.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Wanted {
+    /// Its address.
+    pub key: Key,
+    /// What it is to be, references open.
+    pub desired: Value,
+}
+
+/// What a plan wants.
+pub fn wanted(plan: &Plan) -> Vec<Wanted> {
+    let items = plan.items.iter().filter_map(|item| Some((item.key.clone(), item.desired.clone()?)));
+    items.map(|(key, desired)| Wanted { key, desired }).collect()
+}
+
+impl Record {
+    /// The objects that a saved plan wanted; none when nothing was kept of it.
+    ///
+    /// # Errors
+    /// When one is there twice.
+    pub fn graph(&self) -> Result<Option<Graph>> {
+        let mut graph = Graph::default();
+        for Wanted { key, desired } in &self.wanted {
+            graph.insert(Node { key: key.clone(), desired: desired.clone(), origin: String::new() })?;
+        }
+        Ok((!graph.is_empty()).then_some(graph))
+    }
 }
 
 /// Now, to the second.

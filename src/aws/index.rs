@@ -16,14 +16,16 @@ use super::Cx;
 use super::clients::CLOUDFRONT_REGION;
 use super::error::failed;
 use super::tags::{Tags, from_pairs};
-use crate::engine::Result;
 use crate::engine::resource::{TAG_ENV, TAG_STACK};
+use crate::engine::{Class, Result};
 
 /// What the kinds ask it about: without this it would also tell what their lists tell with the objects.
-const TYPES: [&str; 10] = [
+const TYPES: [&str; 12] = [
     "acm",
     "cloudfront",
     "ec2:security-group",
+    "ecs:cluster",
+    "ecs:service",
     "elasticache",
     "elasticloadbalancing",
     "kms",
@@ -40,6 +42,18 @@ pub type Index = HashMap<String, Tags>;
 /// by our kinds' name of it, takes it at its word.
 pub async fn of(cx: &Cx, service: &'static str) -> Option<Arc<Index>> {
     asked(cx, service, &cx.scope.region).await
+}
+
+/// What carries our tags as far as the index knows, whatever it is called: it is looked at too. In any reading, for whose it is
+/// its own service is asked; nothing, when nobody here may ask the index.
+///
+/// # Errors
+/// When the index cannot be asked for a passing reason: what it would have told of could be made a second time.
+pub async fn candidates(cx: &Cx) -> Result<Arc<Index>> {
+    match cx.reads.once("tags.index", read(cx, &cx.cloud.tagging)).await {
+        Err(e) if matches!(e.class, Class::Throttled | Class::Ambiguous) && !cx.reads.may_ask_index() => Err(e),
+        other => Ok(other.unwrap_or_default()),
+    }
 }
 
 /// The same of another region's index: `us-east-1` knows of distributions, and of the certificates that they need.

@@ -20,6 +20,7 @@ pub mod kms;
 pub mod lease;
 pub mod logs;
 pub mod names;
+pub mod ownership;
 pub mod pace;
 pub mod preflight;
 pub mod rds;
@@ -29,6 +30,7 @@ pub mod spelling;
 pub mod states;
 pub mod store;
 pub mod tags;
+pub mod trail;
 
 pub use clients::{Clients, Options};
 pub use tags::Tags;

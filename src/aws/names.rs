@@ -4,7 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
-use super::Cx;
+use super::{Cx, Tags};
+use crate::engine::resource::TAG_GENERATION;
 use crate::engine::{Claim, Result};
 
 /// What the names of snapshots that carry data into a successor have before the time.
@@ -72,12 +73,27 @@ pub fn key_of(prefix: &str, name: &str) -> Option<String> {
     }
 }
 
-/// The claim of an object that has a physical name like ours: when it is somebody else's, the name is taken.
-pub fn claim(cx: &Cx, claim: Claim, name: &str) -> Claim {
+/// The claim of an object with these tags and this physical name, which nobody can change and which is at most `max` long: the
+/// name is the second mark. When it is somebody else's and like one of ours, the name is taken.
+pub fn claim(cx: &Cx, claim: Claim, tags: &Tags, name: &str, max: usize) -> Claim {
     match claim {
         Claim::Foreign => key_of(&cx.scope.prefix(), name).map_or(Claim::Foreign, Claim::Taken),
-        ours => ours,
+        claim => marked(claim, |key| fit(&cx.scope.prefix(), key, generation(tags), max) == name),
     }
+}
+
+/// The claim of an object that is ours by its tags, when `is_marked` says of its name whether anything else says so.
+pub fn marked(claim: Claim, is_marked: impl FnOnce(&str) -> bool) -> Claim {
+    match claim {
+        Claim::Ours(key) if is_marked(&key) => Claim::Ours(key),
+        claim @ Claim::Ours(_) => claim.unmarked(),
+        other => other,
+    }
+}
+
+/// What the tags say how many objects of this key there were before.
+pub fn generation(tags: &Tags) -> u32 {
+    tags.get(TAG_GENERATION).and_then(|generation| generation.parse().ok()).unwrap_or(1)
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ use crate::engine::{Class, Error, Graph, Key, Ref, Scope};
 
 /// The bucket of static files, as `cdn` calls it.
 const ASSETS: &str = "s3.bucket/assets";
+/// How many characters the names of the families may take.
+const FAMILIES: usize = 480;
 
 fn policy(statements: Vec<Value>) -> Value {
     json!({"Version": "2012-10-17", "Statement": statements})
@@ -84,33 +86,69 @@ fn view(scope: &Scope) -> Value {
     ])
 }
 
+/// The families of the stack's services. Where all their names would not fit into what a group may have of policies of its own
+/// (5,120 characters), everything that begins like them.
+fn families<'a>(scope: &Scope, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let family = |name: &str| arn(scope, "ecs", &format!("task-definition/{name}:*"));
+    let all: Vec<String> = names.map(|name| family(&names::fit(&scope.prefix(), name, 1, 255))).collect();
+    let fits = all.iter().map(String::len).sum::<usize>() <= FAMILIES;
+    if fits { all } else { vec![family(&format!("{}-*", scope.prefix()))] }
+}
+
 /// To release new versions of the services, to change how many tasks run, and to push static files. With the AWS CLI or
 /// a pipeline, that is: `stack` itself reads the whole account, so who deploys with it has `ReadOnlyAccess` too.
 fn deploy(scope: &Scope, graph: &Graph) -> Value {
-    let mut statements = vec![
-        json!({
-            "Sid": "Services",
-            "Effect": "Allow",
-            "Action": ["ecs:DescribeServices", "ecs:DescribeTasks", "ecs:StopTask", "ecs:UpdateService"],
-            "Resource": [arn(scope, "ecs", "service/*"), arn(scope, "ecs", "task/*")],
-            "Condition": of_stack(scope, "ResourceTag"),
-        }),
-        // A new revision is of this stack when it says so in the call that makes it.
-        json!({
-            "Sid": "Revisions",
-            "Effect": "Allow",
-            "Action": "ecs:RegisterTaskDefinition",
-            "Resource": arn(scope, "ecs", &format!("task-definition/{}*:*", scope.prefix())),
-            "Condition": of_stack(scope, "RequestTag"),
-        }),
-        json!({
-            "Sid": "RevisionTags",
-            "Effect": "Allow",
-            "Action": "ecs:TagResource",
-            "Resource": arn(scope, "ecs", &format!("task-definition/{}*:*", scope.prefix())),
-            "Condition": {"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}},
-        }),
-        // AWS allows this on everything or not at all.
+    let nodes = |kind: &'static str| graph.nodes().filter(move |node| node.key.kind == kind);
+    let families = families(scope, nodes("ecs.task_definition").map(|node| node.key.name.as_str()));
+    let mut subnets: Vec<&Value> =
+        nodes("ecs.service").filter_map(|node| node.desired.get("subnets")?.as_array()).flatten().collect();
+    subnets.sort_by_key(|subnet| subnet.to_string());
+    subnets.dedup();
+    let mut statements = Vec::new();
+    if !families.is_empty() {
+        // What is said of a service is only what this stack says of its services too: its families, its subnets, no public
+        // address, no shell. What a call does not mention stays as it is.
+        let mut update = of_stack(scope, "ResourceTag");
+        update["ArnLikeIfExists"] = json!({"ecs:task-definition": families});
+        update["StringEqualsIfExists"] =
+            json!({"ecs:auto-assign-public-ip": ["DISABLED", "false"], "ecs:enable-execute-command": "false"});
+        update["ForAllValues:StringEquals"] = json!({"ecs:subnet": subnets});
+        statements.extend([
+            json!({
+                "Sid": "Services",
+                "Effect": "Allow",
+                "Action": ["ecs:DescribeServices", "ecs:DescribeTasks", "ecs:StopTask"],
+                "Resource": [arn(scope, "ecs", "service/*"), arn(scope, "ecs", "task/*")],
+                "Condition": of_stack(scope, "ResourceTag"),
+            }),
+            json!({
+                "Sid": "Releases",
+                "Effect": "Allow",
+                "Action": "ecs:UpdateService",
+                "Resource": arn(scope, "ecs", "service/*"),
+                "Condition": update,
+            }),
+            // A new revision is of this stack when it says so in the call that makes it. The families are named: one that is
+            // called like this stack's could be another's.
+            json!({
+                "Sid": "Revisions",
+                "Effect": "Allow",
+                "Action": "ecs:RegisterTaskDefinition",
+                "Resource": families,
+                "Condition": of_stack(scope, "RequestTag"),
+            }),
+            json!({
+                "Sid": "RevisionTags",
+                "Effect": "Allow",
+                "Action": "ecs:TagResource",
+                // Only with a registration, which is held to the families.
+                "Resource": arn(scope, "ecs", &format!("task-definition/{}*:*", scope.prefix())),
+                "Condition": {"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}},
+            }),
+        ]);
+    }
+    statements.extend([
+        // AWS allows this on everything or not at all: who deploys sees the environment variables of every service of the account.
         json!({"Sid": "ReadRevisions", "Effect": "Allow", "Action": "ecs:DescribeTaskDefinition", "Resource": "*"}),
         // The roles of this stack, to tasks and to nothing else: whoever could pass another role would have its rights.
         json!({
@@ -122,7 +160,7 @@ fn deploy(scope: &Scope, graph: &Graph) -> Value {
             ),
             "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
         }),
-    ];
+    ]);
     let bucket = ASSETS.parse::<Key>().ok().filter(|key| graph.get(key).is_some());
     if bucket.is_some() {
         let bucket = format!("${{{ASSETS}.arn}}");
@@ -186,7 +224,11 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<(),
             let unknown = || Error::new(Class::Invalid, format!("AWS has no managed policy `{policy}` that is known here"));
             managed_arn(policy, &facts.scope.partition).ok_or_else(unknown)
         });
-        let group = Group { managed: managed.collect::<Result<_, _>>()?, policies: policies(section, facts.scope, graph) };
+        let group = Group {
+            managed: managed.collect::<Result<_, _>>()?,
+            policies: policies(section, facts.scope, graph),
+            others: Vec::new(),
+        };
         groups.insert(name.as_str(), graph.add(name.as_str(), &format!("access.groups.{name}"), &group)?);
     }
     for (name, member) in &stack.access.users {
@@ -196,7 +238,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<(),
                 refs.push(group.clone());
             }
         }
-        let user = User { name: name.clone(), groups: refs, tags: Tags::new() };
+        let user = User { name: name.clone(), groups: refs, policies: BTreeMap::new(), managed: Vec::new(), tags: Tags::new() };
         graph.add(user_object(name), &format!("access.users.{name}"), &user)?;
     }
     Ok(())
@@ -226,12 +268,30 @@ mod tests {
         all.iter().map(|s| (listed(&s["Action"]), listed(&s["Resource"]), s.clone())).collect()
     }
 
-    /// With the bucket of static files in it.
+    /// With the bucket of static files in it, and a service.
     fn graph() -> Graph {
         let mut graph = Graph::default();
-        let node = crate::engine::Node { key: ASSETS.parse().unwrap(), desired: json!({}), origin: String::new() };
-        graph.insert(node).unwrap();
+        let subnets = json!({"subnets": ["${ec2.subnet/app-a}", "${ec2.subnet/app-b}", "${ec2.subnet/app-c}"]});
+        for (key, desired) in [(ASSETS, json!({})), ("ecs.task_definition/web", json!({})), ("ecs.service/web", subnets)] {
+            graph.insert(crate::engine::Node { key: key.parse().unwrap(), desired, origin: String::new() }).unwrap();
+        }
         graph
+    }
+
+    #[test]
+    fn revisions_are_of_the_files_families_and_services_get_no_others() {
+        let deploy = deploy(&scope(), &graph());
+        let of = |sid: &str| deploy["Statement"].as_array().unwrap().iter().find(|s| s["Sid"] == sid).unwrap().clone();
+        let family = json!(["arn:aws:ecs:eu-central-1:123456789012:task-definition/webapp-production-web:*"]);
+        assert_eq!(of("Revisions")["Resource"], family);
+        let condition = &of("Releases")["Condition"];
+        assert_eq!(condition["ArnLikeIfExists"]["ecs:task-definition"], family);
+        assert_eq!(condition["ForAllValues:StringEquals"]["ecs:subnet"][0], "${ec2.subnet/app-a}");
+        assert_eq!(condition["StringEqualsIfExists"]["ecs:enable-execute-command"], "false");
+        // More than a policy holds are not named.
+        let many: Vec<String> = (0..40).map(|n| format!("service-{n}")).collect();
+        let all = families(&scope(), many.iter().map(String::as_str));
+        assert_eq!(all, ["arn:aws:ecs:eu-central-1:123456789012:task-definition/webapp-production-*:*"]);
     }
 
     fn documents() -> [(&'static str, Value); 3] {
@@ -288,7 +348,7 @@ mod tests {
                 assert!(by_tag || resources.iter().all(mine), "{whole}");
             }
         }
-        assert_eq!(seen, 7, "services, revisions, their tags, roles, files, invalidations, shells");
+        assert_eq!(seen, 8, "services, releases, revisions, their tags, roles, files, invalidations, shells");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::keys::Keys;
 use super::load_balancer::Balancer;
 use crate::aws::Tags;
 use crate::aws::cloudfront::{Behavior, Distribution, Logs, Origin, OriginAccessControl, ViewerCertificate, policies};
-use crate::aws::s3::{Bucket, BucketPolicy, Encryption, LifecycleRule, regional_domain};
+use crate::aws::s3::{Bucket, BucketPolicy, Encryption, LifecycleRule, Website, regional_domain};
 use crate::config::Stack;
 use crate::config::cdn::{Cdn, PriceClass, StaticFiles};
 use crate::engine::{Error, Graph, Ref};
@@ -117,6 +117,8 @@ fn app() -> Behavior {
         cache_policy: policies::CACHING_DISABLED.into(),
         origin_request_policy: Some(policies::ALL_VIEWER.into()),
         response_headers_policy: None,
+        functions: BTreeMap::new(),
+        lambda_functions: BTreeMap::new(),
     }
 }
 
@@ -131,6 +133,8 @@ fn files(path: Option<&String>) -> Behavior {
         cache_policy: policies::CACHING_OPTIMIZED.into(),
         origin_request_policy: None,
         response_headers_policy: Some(policies::SECURITY_HEADERS.into()),
+        functions: BTreeMap::new(),
+        lambda_functions: BTreeMap::new(),
     }
 }
 
@@ -168,6 +172,7 @@ fn assets(
             // for everybody's eyes anyway.
             encryption: Some(s3_keys()),
             lifecycle: BTreeMap::from([("tidy".to_owned(), rule)]),
+            website: Website::default(),
             tags: Tags::new(),
         },
     )?;
@@ -198,6 +203,7 @@ fn logs(graph: &mut Graph, facts: &Facts<'_>) -> Result<Logs, Error> {
             // Who writes them cannot use a key of KMS without a place in its policy.
             encryption: Some(s3_keys()),
             lifecycle: BTreeMap::from([("expire".to_owned(), rule)]),
+            website: Website::default(),
             tags: Tags::new(),
         },
     )?;

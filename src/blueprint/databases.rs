@@ -145,6 +145,7 @@ fn primary(
         subnet_group: Some(subnets.clone()),
         security_groups: vec![group.clone()],
         parameter_group: Some(parameters.clone()),
+        publicly_accessible: false,
         port: Some(i32::from(port(database))),
         database: Some(database.database.clone().unwrap_or_else(|| stack.stack.as_str().replace('-', "_"))),
         user: Some(user(database)),

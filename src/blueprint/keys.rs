@@ -70,11 +70,21 @@ fn policy(scope: &Scope) -> Value {
                 "Sid": "Services",
                 "Effect": "Allow",
                 "Principal": {"AWS": "*"},
-                "Action": [
-                    "kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*",
-                ],
+                "Action": ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
                 "Resource": "*",
                 "Condition": {"StringEquals": {"kms:CallerAccount": account, "kms:ViaService": through}},
+            },
+            // Grants only to those services themselves, never to whom the caller likes.
+            {
+                "Sid": "Grants",
+                "Effect": "Allow",
+                "Principal": {"AWS": "*"},
+                "Action": "kms:CreateGrant",
+                "Resource": "*",
+                "Condition": {
+                    "StringEquals": {"kms:CallerAccount": account, "kms:ViaService": through},
+                    "Bool": {"kms:GrantIsForAWSResource": "true"},
+                },
             },
         ],
     })
@@ -127,8 +137,13 @@ mod tests {
             assert_ne!(all, statement.get("Condition").is_some(), "{statement}");
         }
         let anybody: Vec<&Value> = statements.iter().filter(|s| s["Principal"] == json!({"AWS": "*"})).collect();
-        assert_eq!(anybody.len(), 1);
-        assert_eq!(anybody[0]["Condition"]["StringEquals"]["kms:CallerAccount"], "123456789012");
+        assert_eq!(anybody.len(), 2);
+        for statement in &anybody {
+            assert_eq!(statement["Condition"]["StringEquals"]["kms:CallerAccount"], "123456789012");
+            let grants = statement["Action"].to_string().contains("kms:CreateGrant");
+            let only_services = statement["Condition"]["Bool"]["kms:GrantIsForAWSResource"] == "true";
+            assert_eq!(grants, only_services, "{statement}");
+        }
         assert_eq!(
             statements[1]["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"],
             "arn:aws:logs:eu-west-1:123456789012:log-group:/stack/shop/test/*"

@@ -78,7 +78,8 @@ pub fn expand(
     };
     graph.add("alb-to-services", ORIGIN, &to_services)?;
 
-    let mut attributes = BTreeMap::from([("routing.http.drop_invalid_header_fields.enabled".to_owned(), "true".to_owned())]);
+    let mut attributes: BTreeMap<String, String> =
+        SAFE.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     if let Some(timeout) = &section.idle_timeout {
         attributes.insert("idle_timeout.timeout_seconds".into(), timeout.as_secs().to_string());
     }
@@ -130,6 +131,15 @@ pub fn expand(
     listeners(graph, stack, &mut out, certificate, section.ssl_policy)?;
     Ok(Some(out))
 }
+
+/// Attributes on which safety depends. All but the first are as AWS has them; here they are held.
+const SAFE: [(&str, &str); 5] = [
+    ("routing.http.drop_invalid_header_fields.enabled", "true"),
+    ("routing.http.desync_mitigation_mode", "defensive"),
+    ("routing.http.preserve_host_header.enabled", "false"),
+    ("routing.http.xff_header_processing.mode", "append"),
+    ("waf.fail_open.enabled", "false"),
+];
 
 fn seconds(n: u64) -> i32 {
     i32::try_from(n).unwrap_or(i32::MAX)

@@ -173,6 +173,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     }
     let tags: BTreeMap<String, String> = stack.tags.clone();
     graph.own(registry, facts.scope, &tags)?;
+    graph.ignore_tags(&stack.ignore_tags);
     Ok(graph)
 }
 

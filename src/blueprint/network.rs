@@ -51,7 +51,7 @@ pub fn expand(graph: &mut Graph, section: &Section, facts: &Facts<'_>) -> Result
         Err(problem) => return Ok(Err(problem)),
     };
     let cidr = section.cidr.0;
-    let vpc = graph.add("main", ORIGIN, &Vpc { cidr: cidr.to_string(), dns_hostnames: Some(true), tags: Tags::new() })?;
+    let vpc = graph.add("main", ORIGIN, &Vpc::new(cidr.to_string()))?;
     graph.add("main", ORIGIN, &DefaultSecurityGroup { vpc: vpc.clone(), rules: Vec::new() })?;
     let gateway = graph.add("main", ORIGIN, &InternetGateway { vpc: Some(vpc.clone()), tags: Tags::new() })?;
 
@@ -78,7 +78,8 @@ pub fn expand(graph: &mut Graph, section: &Section, facts: &Facts<'_>) -> Result
         let Zone { letter, name, at } = zone;
         let subnet = |graph: &mut Graph, tier: &str, cidr: Option<Ipv4Net>, table: &Ref<RouteTable>| {
             let cidr = cidr.ok_or_else(|| Error::internal(format!("`{}` is too small for zone {at}", section.cidr)))?;
-            let subnet = Subnet { vpc: vpc.clone(), zone: name.clone(), cidr: cidr.to_string(), tags: Tags::new() };
+            let subnet =
+                Subnet { vpc: vpc.clone(), zone: name.clone(), cidr: cidr.to_string(), map_public_ip: false, tags: Tags::new() };
             let subnet = graph.add(format!("{tier}-{letter}"), ORIGIN, &subnet)?;
             let association = RouteTableAssociation { table: table.clone(), subnet: subnet.clone() };
             graph.add(format!("{tier}-{letter}"), ORIGIN, &association)?;
@@ -109,7 +110,7 @@ pub fn expand(graph: &mut Graph, section: &Section, facts: &Facts<'_>) -> Result
     network.egress.extend(nats.into_iter().map(|nat| nat.ready().into()));
 
     let service = format!("com.amazonaws.{}.s3", facts.scope.region);
-    graph.add("s3", ORIGIN, &VpcEndpoint { vpc, service, route_tables: tables, tags: Tags::new() })?;
+    graph.add("s3", ORIGIN, &VpcEndpoint::gateway(vpc, service, tables))?;
     Ok(Ok(network))
 }
 

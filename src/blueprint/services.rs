@@ -419,6 +419,7 @@ fn one(
         service: service.attr("resource_id"),
         min: i32::try_from(scale.min).unwrap_or(i32::MAX),
         max: i32::try_from(scale.max).unwrap_or(i32::MAX),
+        suspended: false,
     };
     let target = graph.add(name, origin, &target)?;
     let mut policy = |suffix: &str, metric: &str, resource_label: Option<String>, value: f64| {

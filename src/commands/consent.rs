@@ -67,7 +67,8 @@ pub fn with(plan: &Plan, consent: &Consent) -> Result<Plan> {
 /// Refuses a plan that does what nobody agreed to, unless somebody is there to be asked about the whole of it.
 pub fn check(plan: &Plan, consent: &Consent, yes: bool) -> Result<()> {
     let (_, missing) = consent.sort(plan);
-    if missing.is_empty() || plan.destroy && !yes && std::io::stdin().is_terminal() {
+    let of_it = missing.iter().all(|item| !item.unmarked);
+    if missing.is_empty() || plan.destroy && of_it && !yes && std::io::stdin().is_terminal() {
         return Ok(());
     }
     let objects = count(missing.len(), "object");

@@ -5,6 +5,7 @@ mod assets;
 mod completions;
 mod consent;
 mod destroy;
+mod drift;
 mod graph;
 mod history;
 mod init;
@@ -40,7 +41,7 @@ pub enum Exit {
     Ok = 0,
     /// It did not, and nothing was changed.
     Failed = 1,
-    /// `plan --detailed-exitcode`: there are changes.
+    /// `plan --detailed-exitcode`: there are changes. `drift`: there is some.
     Changes = 2,
     /// Some of it was done and some not; the same command again goes on from there.
     Partly = 3,
@@ -215,6 +216,8 @@ enum Command {
     Apply(apply::Arguments),
     /// Remove everything that belongs to the stack
     Destroy(destroy::Arguments),
+    /// Show what AWS differs in from what was applied last
+    Drift(drift::Arguments),
     /// Show who applied what, when, and how it ended
     History(history::Arguments),
     /// Make AWS as an earlier file described it
@@ -281,6 +284,7 @@ async fn run(command: Command, color: ui::Color) -> Result {
         Command::Plan(arguments) => plan::run(arguments, color).await,
         Command::Apply(arguments) => apply::run(arguments, color).await,
         Command::Destroy(arguments) => destroy::run(arguments, color).await,
+        Command::Drift(arguments) => drift::run(arguments, color).await,
         Command::History(arguments) => history::run(arguments, color).await,
         Command::Rollback(arguments) => rollback::run(arguments, color).await,
         Command::Unlock(arguments) => unlock::run(arguments, color).await,

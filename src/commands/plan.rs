@@ -30,9 +30,13 @@ pub struct Arguments {
     /// Do not ask AWS what it would refuse: permissions, quotas, classes, versions, images
     #[arg(long)]
     no_preflight: bool,
-    /// Ask every object for its tags. AWS's tag index, which is asked otherwise, can miss what was changed in the last minute
+    /// Ask every object for its tags, users for access keys and keys for grants. AWS's tag index, which is asked otherwise, can
+    /// miss what was changed in the last minute
     #[arg(long)]
     exact: bool,
+    /// Ask CloudTrail who changed what differs, and when
+    #[arg(long)]
+    who: bool,
     /// Plan the removal of everything
     #[arg(long)]
     destroy: bool,
@@ -62,10 +66,11 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         consent: &agreed,
         rules: &rules,
     };
+    let deeds = if arguments.who { super::drift::who(&session, &plan, color).await? } else { Vec::new() };
     let shown = match (arguments.json, arguments.markdown) {
-        (true, _) => super::json(&ui::plan_json(&plan, &agreed, problems))?,
-        (_, true) => ui::plan_markdown(&plan, &view, &problems),
-        _ => ui::plan_text(&plan, &view),
+        (true, _) => super::json(&ui::PlanJson { who: deeds, ..ui::plan_json(&plan, &agreed, problems) })?,
+        (_, true) => ui::plan_markdown(&plan, &view, &problems) + &ui::who_text(&deeds, &Look::plain(100)),
+        _ => ui::plan_text(&plan, &view) + &ui::who_text(&deeds, &view.look),
     };
     ui::out(&shown)?;
     if !arguments.destroy {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::{Aws, Result, StackFile, Stop, stack_schema};
 use crate::aws::existing::Found;
-use crate::aws::{self, Clients};
+use crate::aws::store::Store;
+use crate::aws::{self, Clients, ownership};
 use crate::blueprint::{self, Facts, Failure};
 use crate::config::{self, Loaded, Report};
 use crate::engine::{Cx, Graph, Key, Plan, Registry, Scope, Seen, Snapshot};
@@ -174,8 +175,9 @@ impl Session {
         self.told(Plan::make(&self.registry, &self.cx.scope, None, &self.snapshot().await?)?).await
     }
 
-    /// The plan, with what goes with each object that is deleted.
+    /// The plan, with what goes with each object that is deleted, and with doubts about what only its tags call ours.
     pub async fn told(&self, mut plan: Plan) -> Result<Plan> {
+        ownership::doubt(&mut plan, &Store::of(&self.cx)).await?;
         plan.tell_what_goes(&self.registry, &self.cx).await?;
         Ok(plan)
     }

@@ -109,6 +109,7 @@ async fn recorded(
         commit: run.commit.clone().or_else(|| commit(&run.file.file)),
         file: run.file.file.clone(),
         text: run.text.map(str::to_owned),
+        wanted: if run.text.is_none() { history::wanted(plan) } else { Vec::new() },
         plan: value(&ui::plan_json(plan, run.agreed, Vec::new()))?,
         ending: Ending::Open,
         outcome: serde_json::Value::Null,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::values::Duration;
 
-/// A KMS key with an alias. The one called `main` encrypts everything at rest that names no other.
+/// A KMS key with an alias. The one called `main` encrypts databases, Valkey and Redis caches, passwords and log groups that name no other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct KeySection {

@@ -34,6 +34,11 @@ pub struct Stack {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Scalar>")]
     pub tags: BTreeMap<String, String>,
+    /// Keys of `tags` that others may write over, `*` for any characters: such a tag is written when an object is created and
+    /// never after. Tags under keys that the file does not have always stay.
+    #[serde(default)]
+    #[schemars(example = &["cost-*"])]
+    pub ignore_tags: Vec<String>,
     /// The network that everything runs in.
     #[serde(default)]
     pub network: Network,
@@ -55,7 +60,8 @@ pub struct Stack {
     /// Who may do what with this stack: IAM groups and users.
     #[serde(default)]
     pub access: Access,
-    /// KMS keys, by name. The one called `main` encrypts everything at rest that names no other.
+    /// KMS keys, by name. The one called `main` encrypts databases, Valkey and Redis caches, passwords and log
+    /// groups that name no other.
     #[serde(default)]
     pub keys: BTreeMap<Name, KeySection>,
     /// Certificates of ACM, by name: `certificates.NAME` in `load_balancer` and `cdn`.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::diff::{Diff, diff_with_notes};
 use super::graph::Node;
 use super::key::Key;
-use super::plan::{Action, Before, Item, NEVER_SERVED, Order};
+use super::plan::{Action, Before, Item, NEVER_SERVED, NOTICED, Order};
 use super::reference::Ids;
 use super::resource::{Claim, Impairment, Kind, Readiness, Scope, TAG_GENERATION, TAG_PROTECT, TAG_STACK};
 use super::rules::{self, What};
@@ -20,6 +20,18 @@ pub(super) fn write_generation(desired: &mut Value, generation: u32) {
             tags.shift_remove(TAG_GENERATION);
         }
     }
+}
+
+/// Why what only its tags call ours is not simply deleted.
+pub(super) const UNMARKED: &str = "it carries this stack's tags, but nothing else says that it is this stack's, and whoever may write tags could have written them: it goes only when it is named; to keep it, take its tags `stack:name`, `stack:env` and `stack:key` away";
+/// Why what only its tags call ours is left alone beside the one that is.
+pub(super) const IMPOSTOR: &str = "it carries the same tags as this stack's own and is not it, so it is left alone: take its tags `stack:name`, `stack:env` and `stack:key` away";
+/// That what only its tags call ours is taken over.
+const TAKEN_OVER: &str = "it is taken over, because the file names it and its tags say so: it was not made by this stack";
+
+/// `reason` with one more.
+pub(super) fn and(reason: Option<String>, more: &str) -> String {
+    reason.map_or_else(|| more.to_owned(), |reason| format!("{reason}; {more}"))
 }
 
 /// Whether something would be lost with it.
@@ -65,6 +77,7 @@ fn blank(node: &Node, action: Action) -> Item {
         needs_consent: false,
         holds_data: false,
         loses_data: false,
+        unmarked: false,
         last_copy: None,
         carries_data: false,
         effects: Vec::new(),
@@ -119,19 +132,23 @@ pub(super) fn refuse_clash<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, scop
         return item;
     }
     item.reason = Some(format!(
-        "{} is there already and {owner}; rename this one, or tag that one with `stack:name`, `stack:env` and `stack:key` to hand it over",
-        seen.id()
+        "{} is there already and {owner}; rename this one, or hand that one over by its tags: stack:name={}, stack:env={}, stack:key={}",
+        seen.id(),
+        scope.stack,
+        scope.env,
+        node.key
     ));
     item
 }
 
-pub(super) fn compare<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, ids: &Ids) -> Item {
+pub(super) fn compare<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, ids: &Ids, ignored_tags: &[String]) -> Item {
     let mut item = blank(node, Action::Keep);
     item.before = Some(before(seen));
     item.generation = seen.generation();
     if let Some(desired) = &mut item.desired {
         // A saved plan's may carry another one.
         write_generation(desired, item.generation);
+        super::tags::ignore(ignored_tags, desired, &seen.fields);
     }
     let desired = item.desired.clone().unwrap_or(Value::Null);
     let (changes, notes) = diff_with_notes(kind.rules(), &desired, &seen.fields, ids);
@@ -183,7 +200,17 @@ pub(super) fn compare<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, ids: &Ids
         item.reason = Some(format!("AWS says `{status}`{what}"));
     }
     for note in notes {
-        item.reason = Some(item.reason.take().map_or(note.clone(), |reason| format!("{reason}; {note}")));
+        item.reason = Some(and(item.reason.take(), &note));
+    }
+    if let (Action::Keep | Action::Update, Some(noticed)) = (item.action, seen.live.get(NOTICED).and_then(Value::as_str)) {
+        item.reason = Some(and(item.reason.take(), noticed));
+    }
+    if let Claim::Tagged(_) = seen.claim {
+        match item.action {
+            Action::Update => item.reason = Some(and(item.reason.take(), TAKEN_OVER)),
+            Action::Replace => item.doubt(),
+            _ => {}
+        }
     }
     item
 }

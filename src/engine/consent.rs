@@ -102,6 +102,11 @@ impl Consent {
     }
 
     fn agrees(&self, plan: &Plan, item: &Item, ask: Ask) -> bool {
+        // What only its tags call ours is no part of a section or of an environment: it is named by its own key.
+        if item.unmarked {
+            let named = if matches!(ask, Ask::Replace(_)) { &self.replace } else { &self.delete };
+            return named.contains(&item.key.to_string());
+        }
         let patterns = match ask {
             Ask::Delete(_) if plan.destroy && self.environment.as_ref() == Some(&plan.environment()) => return true,
             Ask::Delete(_) => &self.delete,
@@ -180,9 +185,11 @@ pub fn flags(items: &[&Item]) -> Vec<(&'static str, String)> {
     let mut out: Vec<(&'static str, String)> = Vec::new();
     for item in items {
         let Some(ask) = item.ask() else { continue };
-        let of_it = |other: &&&Item| section(other) == section(item) && other.ask().is_some_and(|a| a.flag() == ask.flag());
+        let of_it = |other: &&&Item| {
+            !other.unmarked && section(other) == section(item) && other.ask().is_some_and(|a| a.flag() == ask.flag())
+        };
         let named = match section(item) {
-            Some(section) if items.iter().filter(of_it).count() > 1 => section,
+            Some(section) if !item.unmarked && items.iter().filter(of_it).count() > 1 => section,
             _ => item.key.to_string(),
         };
         out.push((ask.flag(), named));

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::key::Key;
 use super::reference::Ids;
 use super::rules::{self, Rule, What};
+use super::tags;
 
 /// One field that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -219,6 +220,9 @@ impl Walk<'_> {
             return self.compare_as(desired, observed, canonical_policy);
         }
         match (desired, observed) {
+            (Value::Object(d), Some(Value::Object(o))) if self.is(What::Owned) => {
+                self.compare_maps(d, Some(&tags::concerning(d, o)), true);
+            }
             (Value::Object(d), Some(Value::Object(o))) => {
                 let exact = self.is(What::Exact);
                 self.compare_maps(d, Some(o), exact);
@@ -457,7 +461,8 @@ mod tests {
     const RULES: &[Rule] = &[
         Rule::immutable("cidr"),
         Rule::set("subnets"),
-        Rule::exact("tags"),
+        Rule::exact("labels"),
+        Rule::owned("tags"),
         Rule::keyed("containers", "name"),
         Rule::policy("policy"),
         Rule::create_only("count"),
@@ -476,10 +481,25 @@ mod tests {
     #[test]
     fn a_map_of_the_users_is_exact() {
         assert_eq!(
-            paths(json!({"tags": {"a": "1", "b": "2"}}), json!({"tags": {"a": "1", "b": "3", "c": "4"}})),
-            ["tags.b", "tags.c"]
+            paths(json!({"labels": {"a": "1", "b": "2"}}), json!({"labels": {"a": "1", "b": "3", "c": "4"}})),
+            ["labels.b", "labels.c"]
         );
-        assert_eq!(paths(json!({"tags": {}}), json!({"tags": {"a": "1"}})), ["tags.a"]);
+        assert_eq!(paths(json!({"labels": {}}), json!({"labels": {"a": "1"}})), ["labels.a"]);
+    }
+
+    #[test]
+    fn tags_of_others_stay_and_those_that_the_file_had_go() {
+        let marks = |keys: &[&str]| tags::marks(keys.iter().map(|k| (*k).to_owned()).collect::<Vec<_>>().iter());
+        let was = json!({"tags": {"team": "web", "cost": "1", "scanned-by": "tool", "stack:tags": marks(&["team", "cost"])}});
+        let same = json!({"tags": {"team": "web", "cost": "1", "stack:tags": marks(&["cost", "team"])}});
+        assert!(paths(same, was.clone()).is_empty());
+        let without_cost = json!({"tags": {"team": "web", "stack:tags": marks(&["team"])}});
+        assert_eq!(paths(without_cost, was.clone()), ["tags.stack:tags", "tags.cost"]);
+        let none = json!({"tags": {"stack:name": "a"}});
+        assert_eq!(paths(none, was), ["tags.stack:name", "tags.team", "tags.cost", "tags.stack:tags"]);
+        // What the file comes to say is the file's from then on.
+        let taken = json!({"tags": {"scanned-by": "us"}});
+        assert_eq!(paths(taken, json!({"tags": {"scanned-by": "tool"}})), ["tags.scanned-by"]);
     }
 
     #[test]

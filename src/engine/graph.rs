@@ -8,7 +8,7 @@ use super::error::{Class, Error, Result};
 use super::key::Key;
 use super::moved::Moved;
 use super::reference::{self, Need, Ref};
-use super::resource::{Registry, Resource, Scope, TAG_ENV, TAG_KEY, TAG_PROTECT, TAG_SECTION, TAG_STACK};
+use super::resource::{Registry, Resource, Scope, TAG_ENV, TAG_KEY, TAG_PROTECT, TAG_SECTION, TAG_STACK, TAG_TAGS};
 
 /// One desired object.
 #[derive(Clone, Debug)]
@@ -27,6 +27,7 @@ pub struct Graph {
     nodes: BTreeMap<Key, Node>,
     /// Places in the file that were called otherwise.
     pub moved: Vec<Moved>,
+    ignored_tags: Vec<String>,
 }
 
 impl Graph {
@@ -59,6 +60,16 @@ impl Graph {
     /// The object with that key.
     pub fn get(&self, key: &Key) -> Option<&Node> {
         self.nodes.get(key)
+    }
+
+    /// Has tags that are like one of these patterns written at creation and never after.
+    pub fn ignore_tags(&mut self, patterns: &[String]) {
+        self.ignored_tags = patterns.to_vec();
+    }
+
+    /// The patterns of tags that are written at creation and never after.
+    pub fn ignored_tags(&self) -> &[String] {
+        &self.ignored_tags
     }
 
     /// The objects by key.
@@ -138,6 +149,9 @@ impl Graph {
             all.extend(tags.iter().map(|(k, v)| (k.clone(), v.clone().into())));
             if let Some(Value::Object(own)) = fields.get("tags") {
                 all.extend(own.clone());
+            }
+            if let Some(marks) = super::tags::marks(all.keys()) {
+                all.insert(TAG_TAGS.into(), marks.into());
             }
             all.insert(TAG_STACK.into(), scope.stack.clone().into());
             all.insert(TAG_ENV.into(), scope.env.clone().into());

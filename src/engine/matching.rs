@@ -41,7 +41,11 @@ impl<'a> Matching<'a> {
             }
         }
         let mut current = BTreeMap::new();
-        for (key, list) in all {
+        for (key, mut list) in all {
+            // What only its tags call ours never takes the place of what is ours.
+            if list.iter().any(|at| matches!(snapshot.seen[*at].claim, Claim::Ours(_))) {
+                list.retain(|at| matches!(snapshot.seen[*at].claim, Claim::Ours(_)));
+            }
             // A failed one never hides one that works; the newest generation is the one that stays.
             let rank = |at: &usize| (!matches!(snapshot.seen[*at].state, Readiness::Failed(_)), snapshot.seen[*at].generation());
             let best = list.iter().map(rank).max();

@@ -112,7 +112,7 @@ struct Live {
 impl Resource for Thing {
     const KIND: &'static str = "mem.thing";
     const RULES: &'static [Rule] =
-        &[Rule::set("needs"), Rule::immutable("fixed"), Rule::after_create("late"), Rule::exact("tags")];
+        &[Rule::set("needs"), Rule::immutable("fixed"), Rule::after_create("late"), Rule::owned("tags")];
     const REPEATABLE: bool = false;
     type Cloud = Cloud;
     type Live = Live;

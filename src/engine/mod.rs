@@ -11,6 +11,7 @@
 //! | [`resource`] | what a kind can do; types are erased here, once |
 //! | [`graph`] | what is desired, and in which order |
 //! | [`moved`] | what has another name in the file than in the cloud |
+//! | [`tags`] | whose a tag is |
 //! | [`snapshot`] | what is there |
 //! | [`plan`] | what to do about the difference |
 //! | [`saved`] | a plan that is kept: is it still the one that was shown? |
@@ -46,6 +47,7 @@ pub mod schedule;
 pub mod snapshot;
 #[cfg(test)]
 mod stepwise;
+pub mod tags;
 
 pub use apply::{Outcome, apply};
 pub use compare::stray_name;

@@ -322,7 +322,7 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
         let fresh = cx.fresh();
         let wanted = self.with_ids(|ids| identity(kind, desired, ids));
         let seen = self.looks.since_now(kind.name(), kind.observe(&fresh)).await?;
-        let named = |o: &RawObserved| o.claim == Claim::Ours(cx.key.name.clone());
+        let named = |o: &RawObserved| o.claim.name() == Some(&cx.key.name);
         let alike = |o: &RawObserved| {
             o.claim == Claim::Stray && wanted.is_some() && self.with_ids(|ids| identity(kind, &o.fields, ids)) == wanted
         };

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::compare::{
-    before, compare, compare_nothing, holds_data, is_protected, leaves, refuse_clash, stray_name, tag, write_generation,
+    IMPOSTOR, UNMARKED, and, before, compare, compare_nothing, holds_data, is_protected, leaves, refuse_clash, stray_name, tag,
+    write_generation,
 };
 use super::diff::{Change, Diff};
 use super::effect::Effect;
@@ -88,6 +89,9 @@ pub struct Item {
     /// It was agreed that whatever is in it goes with it, also what was put there since.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub loses_data: bool,
+    /// It goes, and only its tags say that it is ours: it must be named by its own key to be let go.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unmarked: bool,
     /// What is left behind of it when it goes, by AWS's name: a final snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_copy: Option<String>,
@@ -121,6 +125,15 @@ impl Item {
     pub fn is_leaving(&self) -> bool {
         self.before.as_ref().is_some_and(|before| matches!(before.state, Readiness::Leaving(_)))
     }
+
+    /// Only its tags say that it is ours: it goes only when it is named.
+    pub fn doubt(&mut self) {
+        if !self.unmarked {
+            self.unmarked = true;
+            self.needs_consent = true;
+            self.reason = Some(and(self.reason.take(), UNMARKED));
+        }
+    }
 }
 
 /// The attribute of a live object that names what it leaves behind when it is deleted.
@@ -128,6 +141,9 @@ pub const LAST_COPY: &str = "last_snapshot";
 
 /// The attribute of a live object of a kind that holds data which is true when AWS never got it to serve: there is nothing in it.
 pub const NEVER_SERVED: &str = "never_served";
+
+/// The attribute of a live object that tells, in words, what nobody of ours did and nothing mends: somebody's access key.
+pub const NOTICED: &str = "noticed";
 
 /// Everything that is to happen, in no particular order: the edges are the order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -195,7 +211,7 @@ impl Plan {
                     by_seen.insert(at, items.len());
                     ids.insert(key, snapshot.seen[at].live.clone());
                     let seen = &snapshot.seen[at];
-                    compare(kind.as_ref(), &graph.as_named(node, seen, kind.rules()), seen, &ids)
+                    compare(kind.as_ref(), &graph.as_named(node, seen, kind.rules()), seen, &ids, graph.ignored_tags())
                 }
                 Found::Clash(at) => refuse_clash(kind.as_ref(), node, &snapshot.seen[at], scope),
             };
@@ -230,12 +246,19 @@ impl Plan {
             let kind = registry.kind(&seen.kind)?;
             let leaving = matches!(seen.state, Readiness::Leaving(_));
             let leftover = seen.key().is_some() && by_key.contains_key(&key);
-            by_seen.insert(at, items.len());
+            let tagged = matches!(seen.claim, Claim::Tagged(_));
+            // Consent names a key: it must not be taken for one to what is really ours.
+            let impostor = tagged && (leftover || matching.current.get(&key) != Some(&at));
+            if !impostor {
+                by_seen.insert(at, items.len());
+            }
             items.push(Item {
-                action: Action::Delete,
+                action: if impostor { Action::Keep } else { Action::Delete },
                 order: None,
                 changes: Diff::default(),
-                reason: if let Readiness::Leaving(word) = &seen.state {
+                reason: if impostor {
+                    Some(format!("{}: {IMPOSTOR}", seen.id()))
+                } else if let Readiness::Leaving(word) = &seen.state {
                     Some(format!("AWS is deleting it already (`{word}`): this waits until it has gone"))
                 } else if leftover {
                     Some("left over from a replacement".into())
@@ -244,9 +267,10 @@ impl Plan {
                 } else {
                     None
                 },
-                needs_consent: !leaving && (holds_data(kind.as_ref(), seen) || is_protected(&seen.fields)),
+                needs_consent: !leaving && !impostor && (holds_data(kind.as_ref(), seen) || is_protected(&seen.fields)),
                 holds_data: !leaving && holds_data(kind.as_ref(), seen),
                 loses_data: false,
+                unmarked: false,
                 last_copy: None,
                 carries_data: false,
                 effects: Vec::new(),
@@ -258,6 +282,9 @@ impl Plan {
                 origin: tag(&seen.fields, TAG_SECTION).unwrap_or_default().to_owned(),
                 key,
             });
+            if let (true, false, Some(item)) = (tagged, impostor, items.last_mut()) {
+                item.doubt();
+            }
         }
 
         link_live(registry, &mut items, snapshot, &by_seen)?;

@@ -34,6 +34,9 @@ pub const TAG_PROTECT: &str = "stack:protect";
 /// The tag that tells the new half of a replacement from the old one.
 pub const TAG_GENERATION: &str = "stack:generation";
 
+/// The tag that tells which of the others the file set ([`super::tags`]).
+pub const TAG_TAGS: &str = "stack:tags";
+
 /// Which stack it is about: whose objects are ours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
@@ -78,6 +81,9 @@ impl Scope {
 pub enum Claim {
     /// Ours, with this name.
     Ours(String),
+    /// It carries our tags with this name, and nothing else says that it is ours. Who may write tags could have made it so:
+    /// it is used when the file wants it, and goes only when it is named.
+    Tagged(String),
     /// In a parent that is ours alone: taken over when the file wants one like it, deleted when not.
     Stray,
     /// Inside something of ours without a name: taken over when the file wants one like it, otherwise left alone.
@@ -86,6 +92,27 @@ pub enum Claim {
     Foreign,
     /// Somebody else's, under the physical name that our object of this name gets.
     Taken(String),
+}
+
+impl Claim {
+    /// The name that it has by its tags or by what it is.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Claim::Ours(name) | Claim::Tagged(name) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The same when there is no second mark that it is ours.
+    #[must_use]
+    pub fn unmarked(self) -> Claim {
+        match self {
+            Claim::Ours(name) => Claim::Tagged(name),
+            // What lies in something that may be somebody else's may be somebody else's too.
+            Claim::Stray => Claim::Adoptable,
+            other => other,
+        }
+    }
 }
 
 /// One object as it was read.

@@ -20,6 +20,8 @@ pub enum What {
     Keyed(&'static str),
     /// A map that is the user's alone: a key that is there and not desired is removed.
     Exact,
+    /// The tags: those that the file or we set are exact, those of others stay ([`super::tags`]).
+    Owned,
     /// An IAM policy document, compared by meaning.
     Policy,
     /// Counts when the object is created, never after.
@@ -75,6 +77,8 @@ constructors! {
     set => Set,
     /// See [`What::Exact`].
     exact => Exact,
+    /// See [`What::Owned`].
+    owned => Owned,
     /// See [`What::Policy`].
     policy => Policy,
     /// See [`What::CreateOnly`].

@@ -31,12 +31,9 @@ impl Seen {
         Seen { kind: kind.to_owned(), claim, live, fields, state }
     }
 
-    /// Its key, when it is ours by name.
+    /// Its key, when it is ours by name or by its tags.
     pub fn key(&self) -> Option<Key> {
-        match &self.claim {
-            Claim::Ours(name) => Some(Key::new(self.kind.clone(), name.clone())),
-            _ => None,
-        }
+        self.claim.name().map(|name| Key::new(self.kind.clone(), name))
     }
 
     /// 1, or what its tag says.

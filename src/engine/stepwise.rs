@@ -33,7 +33,7 @@ struct Live {
 
 impl Resource for Thing {
     const KIND: &'static str = "mem.slow";
-    const RULES: &'static [Rule] = &[Rule::exact("tags"), Rule::when_ready("tags")];
+    const RULES: &'static [Rule] = &[Rule::owned("tags"), Rule::when_ready("tags")];
     const STEPWISE: bool = true;
     type Cloud = Cloud;
     type Live = Live;

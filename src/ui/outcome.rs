@@ -263,6 +263,9 @@ pub struct DoneJson {
     pub key: Key,
     /// What happened to it.
     pub verb: Verb,
+    /// What AWS calls it, when it was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// How long it took.
     pub elapsed: f64,
 }
@@ -337,7 +340,11 @@ pub fn outcome_json(outcome: &Outcome) -> OutcomeJson {
         done: outcome
             .done
             .iter()
-            .map(|(key, verb, time)| DoneJson { key: key.clone(), verb: *verb, elapsed: seconds(*time) })
+            .map(|(key, verb, time)| {
+                let live = outcome.ids.live(key).filter(|_| *verb == Verb::Create);
+                let id = live.and_then(|live| live.get("id")?.as_str()).map(str::to_owned);
+                DoneJson { key: key.clone(), verb: *verb, id, elapsed: seconds(*time) }
+            })
             .collect(),
         failed: outcome
             .failed

@@ -1,7 +1,9 @@
 //! A plan as text; as Markdown in a module of its own.
 
+mod drift;
 mod markdown;
 
+pub use drift::{Deed, DriftJson, Since, drift_json, drift_markdown, drift_text, who_text};
 pub use markdown::plan_markdown;
 
 use std::collections::BTreeMap;

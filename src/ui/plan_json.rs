@@ -5,7 +5,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::engine::plan::{self, Counts};
-use crate::engine::{Action, Ask, Consent, Effect, Loss, Order, Plan};
+use crate::engine::{Action, Ask, Change, Consent, Effect, Loss, Order, Plan};
+
+use super::plan::Deed;
 
 /// What an `apply` of this plan would do.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
@@ -34,6 +36,9 @@ pub struct PlanJson {
     /// What is to be known about objects that stay as they are.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<NoteJson>,
+    /// With `--who`: who did it, as far as CloudTrail tells.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub who: Vec<Deed>,
 }
 
 /// What is to be known about an object that stays as it is.
@@ -146,19 +151,7 @@ pub fn plan_json(plan: &Plan, consent: &Consent, problems: Vec<Problem>) -> Plan
         },
         needs: item.ask().filter(|_| !consent.covers(plan, item)).map(Ask::flag),
         needs_consent: item.ask().is_some(),
-        changes: item
-            .changes
-            .changes
-            .iter()
-            .map(|change| ChangeJson {
-                path: change.path.clone(),
-                before: change.before.clone().filter(|_| !change.secret),
-                after: change.after.clone().filter(|_| !change.secret),
-                unknown: change.unknown.as_ref().map(ToString::to_string),
-                forces_replacement: change.forces_replacement,
-                secret: change.secret,
-            })
-            .collect(),
+        changes: item.changes.changes.iter().map(change_json).collect(),
     });
     PlanJson {
         version: plan::VERSION,
@@ -172,10 +165,12 @@ pub fn plan_json(plan: &Plan, consent: &Consent, problems: Vec<Problem>) -> Plan
         hints: plan.hints.clone(),
         changes: changes.collect(),
         notes: notes(plan),
+        who: Vec::new(),
     }
 }
 
-fn notes(plan: &Plan) -> Vec<NoteJson> {
+/// What is to be known about objects that stay as they are.
+pub(super) fn notes(plan: &Plan) -> Vec<NoteJson> {
     let mut kept: Vec<_> = plan.items.iter().filter(|item| item.action == Action::Keep && item.reason.is_some()).collect();
     kept.sort_by(|a, b| a.key.cmp(&b.key));
     let note = |item: &crate::engine::Item| {
@@ -183,6 +178,18 @@ fn notes(plan: &Plan) -> Vec<NoteJson> {
         Some(NoteJson { key: item.key.to_string(), status, note: item.reason.clone()? })
     };
     kept.into_iter().filter_map(note).collect()
+}
+
+/// One field that changes.
+pub(super) fn change_json(change: &Change) -> ChangeJson {
+    ChangeJson {
+        path: change.path.clone(),
+        before: change.before.clone().filter(|_| !change.secret),
+        after: change.after.clone().filter(|_| !change.secret),
+        unknown: change.unknown.as_ref().map(ToString::to_string),
+        forces_replacement: change.forces_replacement,
+        secret: change.secret,
+    }
 }
 
 /// The JSON Schema of [`PlanJson`].

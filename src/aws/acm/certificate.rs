@@ -115,7 +115,7 @@ impl Resource for Certificate {
         Rule::immutable("names"),
         // The proofs lie in the old zone until nothing of the old certificate is left.
         Rule::immutable("zone"),
-        Rule::exact("tags"),
+        Rule::owned("tags"),
     ];
     // From the record to the certificate: some minutes on AWS, for people however long they take.
     const USUAL: Usual = Usual::secs(180, 2);

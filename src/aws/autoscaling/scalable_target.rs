@@ -1,3 +1,4 @@
+use aws_sdk_applicationautoscaling::types::SuspendedState;
 use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,9 @@ pub struct ScalableTarget {
     pub min: i32,
     /// The most tasks.
     pub max: i32,
+    /// Whether scaling stands still, in any direction.
+    #[serde(default)]
+    pub suspended: bool,
 }
 
 /// What others refer to.
@@ -55,6 +59,14 @@ impl Resource for ScalableTarget {
                     service: Ref::physical(&target.resource_id).attr("resource_id"),
                     min: target.min_capacity,
                     max: target.max_capacity,
+                    suspended: target.suspended_state().is_some_and(|state| {
+                        let parts = [
+                            state.dynamic_scaling_in_suspended,
+                            state.dynamic_scaling_out_suspended,
+                            state.scheduled_scaling_suspended,
+                        ];
+                        parts.contains(&Some(true))
+                    }),
                 },
                 live: Live { id: target.resource_id },
                 state: Readiness::Ready,
@@ -66,6 +78,12 @@ impl Resource for ScalableTarget {
         let id = self.service.id()?.to_owned();
         let call = cx.cloud.autoscaling.register_scalable_target().service_namespace(NAMESPACE);
         let call = call.scalable_dimension(DIMENSION).resource_id(&id).min_capacity(self.min).max_capacity(self.max);
+        let state = SuspendedState::builder()
+            .dynamic_scaling_in_suspended(self.suspended)
+            .dynamic_scaling_out_suspended(self.suspended)
+            .scheduled_scaling_suspended(self.suspended)
+            .build();
+        let call = call.suspended_state(state);
         call.send().await.map_err(failed("application-autoscaling:RegisterScalableTarget"))?;
         Ok(Live { id })
     }

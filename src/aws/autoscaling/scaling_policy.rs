@@ -122,6 +122,8 @@ impl Resource for ScalingPolicy {
                 let claim = match (claims.get(policy.resource_id())?, own_name(&cx.scope, policy.policy_name())) {
                     (Claim::Ours(_), Some(own)) => Claim::Ours(own.to_owned()),
                     (Claim::Ours(_) | Claim::Stray, _) => Claim::Stray,
+                    (Claim::Tagged(_), Some(own)) => Claim::Tagged(own.to_owned()),
+                    (Claim::Tagged(_), None) => Claim::Adoptable,
                     (other, _) => other.clone(),
                 };
                 Some(Observed {

@@ -1,5 +1,8 @@
+use std::collections::BTreeMap;
+
 use aws_sdk_cloudfront::types::{
-    AllowedMethods, CacheBehavior, CachedMethods, DefaultCacheBehavior, Method, ViewerProtocolPolicy,
+    AllowedMethods, CacheBehavior, CachedMethods, DefaultCacheBehavior, EventType, FunctionAssociation, FunctionAssociations,
+    LambdaFunctionAssociation, LambdaFunctionAssociations, Method, ViewerProtocolPolicy,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -70,6 +73,12 @@ pub struct Behavior {
     /// Which headers answers get, in the same words.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "optional_policy")]
     pub response_headers_policy: Option<String>,
+    /// Functions of CloudFront that see requests or answers, by event (`viewer-request`): their ARNs. These and no others.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub functions: BTreeMap<String, String>,
+    /// Functions of Lambda that see them, by event: ARNs of versions. These and no others.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub lambda_functions: BTreeMap<String, String>,
 }
 
 fn policy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -84,6 +93,16 @@ fn names(methods: Option<&AllowedMethods>) -> Vec<String> {
     let mut names: Vec<String> = methods.map_or(&[][..], |m| m.items()).iter().map(|m| m.as_str().to_owned()).collect();
     names.sort();
     names
+}
+
+fn functions(from: Option<&FunctionAssociations>) -> BTreeMap<String, String> {
+    let all = from.map_or(&[][..], |f| f.items()).iter();
+    all.map(|f| (f.event_type().as_str().to_owned(), f.function_arn().to_owned())).collect()
+}
+
+fn lambda_functions(from: Option<&LambdaFunctionAssociations>) -> BTreeMap<String, String> {
+    let all = from.map_or(&[][..], |f| f.items()).iter();
+    all.map(|f| (f.event_type().as_str().to_owned(), f.lambda_function_arn().to_owned())).collect()
 }
 
 /// AWS has two types for the same thing, one of them with a path.
@@ -101,6 +120,8 @@ macro_rules! both {
                         cache_policy: from.cache_policy_id().map(policies::name).unwrap_or_default(),
                         origin_request_policy: from.origin_request_policy_id().filter(|id| !id.is_empty()).map(policies::name),
                         response_headers_policy: from.response_headers_policy_id().filter(|id| !id.is_empty()).map(policies::name),
+                        functions: functions(from.function_associations()),
+                        lambda_functions: lambda_functions(from.lambda_function_associations()),
                     }
                 }
 
@@ -113,6 +134,12 @@ macro_rules! both {
                     to.cache_policy_id = Some(policies::id(&self.cache_policy));
                     to.origin_request_policy_id = self.origin_request_policy.as_deref().map(policies::id);
                     to.response_headers_policy_id = self.response_headers_policy.as_deref().map(policies::id);
+                    if functions(to.function_associations()) != self.functions {
+                        to.function_associations = Some(self.functions()?);
+                    }
+                    if lambda_functions(to.lambda_function_associations()) != self.lambda_functions {
+                        to.lambda_function_associations = Some(self.lambda_functions()?);
+                    }
                     // What policies are instead of.
                     #[allow(deprecated)]
                     {
@@ -144,6 +171,26 @@ impl Behavior {
         let mut made = built(bare.viewer_protocol_policy(ViewerProtocolPolicy::from(self.viewer_protocol.as_str())).build())?;
         self.write_path(&mut made)?;
         Ok(made)
+    }
+
+    fn functions(&self) -> Result<FunctionAssociations> {
+        let one = |(event, arn): (&String, &String)| {
+            built(FunctionAssociation::builder().event_type(EventType::from(event.as_str())).function_arn(arn).build())
+        };
+        let all = self.functions.iter().map(one).collect::<Result<Vec<_>>>()?;
+        let made = FunctionAssociations::builder().quantity(count(&all));
+        built(made.set_items((!all.is_empty()).then_some(all)).build())
+    }
+
+    fn lambda_functions(&self) -> Result<LambdaFunctionAssociations> {
+        let one = |(event, arn): (&String, &String)| {
+            built(
+                LambdaFunctionAssociation::builder().event_type(EventType::from(event.as_str())).lambda_function_arn(arn).build(),
+            )
+        };
+        let all = self.lambda_functions.iter().map(one).collect::<Result<Vec<_>>>()?;
+        let made = LambdaFunctionAssociations::builder().quantity(count(&all));
+        built(made.set_items((!all.is_empty()).then_some(all)).build())
     }
 
     fn methods(&self) -> Result<AllowedMethods> {

@@ -163,6 +163,8 @@ fn may_be_ours(cx: &Cx, summary: &sdk::DistributionSummary) -> bool {
 fn claim(cx: &Cx, summary: &sdk::DistributionSummary, tags: &Tags) -> Option<Claim> {
     match cx.scope.claim(Distribution::KIND, tags, true) {
         Claim::Foreign => None,
+        // The comment is written at creation, and who may write tags cannot write it.
+        Claim::Ours(name) if marked(&cx.scope, summary.comment()).as_ref() != Some(&name) => Some(Claim::Tagged(name)),
         Claim::Ours(name) => Some(Claim::Ours(name)),
         _ => marked(&cx.scope, summary.comment()).map(Claim::Ours),
     }
@@ -234,6 +236,8 @@ fn nothing() -> Behavior {
         cache_policy: String::new(),
         origin_request_policy: None,
         response_headers_policy: None,
+        functions: BTreeMap::new(),
+        lambda_functions: BTreeMap::new(),
     }
 }
 
@@ -342,10 +346,14 @@ impl Resource for Distribution {
         Rule::exact("origins.*"),
         Rule::exact("default"),
         Rule::set("default.methods"),
+        Rule::exact("default.functions"),
+        Rule::exact("default.lambda_functions"),
         Rule::exact("behaviors.*"),
         Rule::set("behaviors.*.methods"),
+        Rule::exact("behaviors.*.functions"),
+        Rule::exact("behaviors.*.lambda_functions"),
         Rule::exact("logs"),
-        Rule::exact("tags"),
+        Rule::owned("tags"),
     ];
     const USUAL: Usual = Usual::secs(240, 300);
     const HOLDS_DATA: bool = true;

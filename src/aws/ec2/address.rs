@@ -28,7 +28,7 @@ pub struct Live {
 impl Resource for Address {
     const KIND: &'static str = "ec2.address";
     const REPEATABLE: bool = false;
-    const RULES: &'static [Rule] = &[Rule::exact("tags")];
+    const RULES: &'static [Rule] = &[Rule::owned("tags")];
     type Cloud = Clients;
     type Live = Live;
 

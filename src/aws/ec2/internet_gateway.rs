@@ -39,7 +39,7 @@ impl InternetGateway {
 impl Resource for InternetGateway {
     const KIND: &'static str = "ec2.internet_gateway";
     const REPEATABLE: bool = false;
-    const RULES: &'static [Rule] = &[Rule::after_create("vpc"), Rule::exact("tags")];
+    const RULES: &'static [Rule] = &[Rule::after_create("vpc"), Rule::owned("tags")];
     const USUAL: Usual = Usual::secs(1, 2);
     type Cloud = Clients;
     type Live = Id;

@@ -5,6 +5,7 @@ mod blockers;
 mod default_security_group;
 mod internet_gateway;
 mod nat_gateway;
+mod network_acl;
 mod route;
 mod route_table;
 mod route_table_association;
@@ -34,9 +35,12 @@ use serde::{Deserialize, Serialize};
 
 use super::error::failed;
 use super::tags::{self, TagEdit, Tags};
-use super::{Cx, index};
+use super::{Cx, index, names};
 use crate::engine::resource::{TAG_ENV, TAG_STACK};
-use crate::engine::{Diff, Result};
+use crate::engine::{Claim, Diff, Resource, Result};
+
+/// How long the name of a security group may be.
+const GROUP_NAME: usize = 255;
 
 /// What most objects of EC2 have: an identifier.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
@@ -147,6 +151,14 @@ pub(super) async fn security_groups(cx: &Cx) -> Result<Arc<Vec<aws_sdk_ec2::type
 /// Whether the security group is the one that came with the VPC.
 fn is_default(group: &aws_sdk_ec2::types::SecurityGroup) -> bool {
     group.group_name() == Some("default")
+}
+
+/// Whose a security group is: its name is the second mark.
+fn group_claim(cx: &Cx, group: &aws_sdk_ec2::types::SecurityGroup) -> Claim {
+    let tags = tags_of(group.tags());
+    names::marked(cx.scope.claim(SecurityGroup::KIND, &tags, true), |key| {
+        names::fit(&cx.scope.prefix(), key, names::generation(&tags), GROUP_NAME) == group.group_name().unwrap_or_default()
+    })
 }
 
 /// The rules of the security groups that are ours, and of the default ones.

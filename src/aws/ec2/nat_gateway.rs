@@ -62,7 +62,7 @@ async fn look(cx: &Cx, id: &str) -> Result<Option<aws_sdk_ec2::types::NatGateway
 impl Resource for NatGateway {
     const KIND: &'static str = "ec2.nat_gateway";
     const RULES: &'static [Rule] =
-        &[Rule::immutable("subnet"), Rule::immutable("address"), Rule::order_only("after"), Rule::exact("tags")];
+        &[Rule::immutable("subnet"), Rule::immutable("address"), Rule::order_only("after"), Rule::owned("tags")];
     const USUAL: Usual = Usual::secs(105, 60);
     type Cloud = Clients;
     type Live = Id;

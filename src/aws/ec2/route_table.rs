@@ -20,7 +20,7 @@ pub struct RouteTable {
 
 impl Resource for RouteTable {
     const KIND: &'static str = "ec2.route_table";
-    const RULES: &'static [Rule] = &[Rule::immutable("vpc"), Rule::exact("tags")];
+    const RULES: &'static [Rule] = &[Rule::immutable("vpc"), Rule::owned("tags")];
     type Cloud = Clients;
     type Live = Id;
 

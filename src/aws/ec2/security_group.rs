@@ -2,7 +2,7 @@ use aws_sdk_ec2::types::{IpPermission, IpRange, ResourceType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Id, Vpc, blockers, is_default, retag, security_groups, tagged, tags_of};
+use super::{GROUP_NAME, Id, Vpc, blockers, group_claim, is_default, retag, security_groups, tagged, tags_of};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::names;
 use crate::aws::{Clients, Cx, Tags};
@@ -23,7 +23,7 @@ pub struct SecurityGroup {
 
 impl Resource for SecurityGroup {
     const KIND: &'static str = "ec2.security_group";
-    const RULES: &'static [Rule] = &[Rule::immutable("vpc"), Rule::immutable("description"), Rule::exact("tags")];
+    const RULES: &'static [Rule] = &[Rule::immutable("vpc"), Rule::immutable("description"), Rule::owned("tags")];
     type Cloud = Clients;
     type Live = Id;
 
@@ -35,7 +35,7 @@ impl Resource for SecurityGroup {
             .filter_map(|g| {
                 let tags = tags_of(g.tags());
                 Some(Observed {
-                    claim: cx.scope.claim(Self::KIND, &tags, true),
+                    claim: group_claim(cx, g),
                     live: Id { id: g.group_id.clone()? },
                     fields: SecurityGroup {
                         vpc: Ref::physical(g.vpc_id.clone()?),
@@ -50,7 +50,8 @@ impl Resource for SecurityGroup {
 
     async fn create(&self, cx: &Cx) -> Result<Id> {
         const OP: &str = "ec2:CreateSecurityGroup";
-        let call = cx.cloud.ec2_once.create_security_group().group_name(names::name(cx, 255)).description(&self.description);
+        let call =
+            cx.cloud.ec2_once.create_security_group().group_name(names::name(cx, GROUP_NAME)).description(&self.description);
         let call = call.vpc_id(self.vpc.id()?).tag_specifications(tagged(ResourceType::SecurityGroup, &self.tags));
         let id = call.send().await.map_err(failed(OP))?.group_id.ok_or_else(|| incomplete(OP, "the group's id"))?;
         let live = Id { id };

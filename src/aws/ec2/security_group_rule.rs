@@ -4,7 +4,7 @@ use aws_sdk_ec2::types::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{SecurityGroup, is_default, retag, security_group_rules, security_groups, tagged, tags_of};
+use super::{SecurityGroup, group_claim, is_default, retag, security_group_rules, security_groups, tagged, tags_of};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
@@ -93,7 +93,7 @@ impl Resource for SecurityGroupRule {
         Rule::identity("to_port"),
         Rule::identity("cidr"),
         Rule::identity("peer"),
-        Rule::exact("tags"),
+        Rule::owned("tags"),
     ];
     type Cloud = Clients;
     type Live = Live;
@@ -101,6 +101,9 @@ impl Resource for SecurityGroupRule {
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let groups = security_groups(cx).await?;
         let default: Vec<&str> = groups.iter().filter(|g| is_default(g)).filter_map(|g| g.group_id()).collect();
+        // In a group that only its tags call ours, nothing is ours for lying there.
+        let doubtful = groups.iter().filter(|g| matches!(group_claim(cx, g), Claim::Tagged(_)));
+        let unmarked: Vec<&str> = doubtful.filter_map(|g| g.group_id()).collect();
         Ok(security_group_rules(cx)
             .await?
             .iter()
@@ -112,6 +115,7 @@ impl Resource for SecurityGroupRule {
                 Some(Observed {
                     // The group is ours alone: a rule without our name in it is nobody else's either.
                     claim: match cx.scope.claim(Self::KIND, &tags, true) {
+                        claim if unmarked.contains(&group.as_str()) => claim.unmarked(),
                         ours @ Claim::Ours(_) => ours,
                         _ => Claim::Stray,
                     },

@@ -1,4 +1,4 @@
-use aws_sdk_ec2::types::ResourceType;
+use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,9 @@ pub struct Subnet {
     pub zone: String,
     /// Its IPv4 addresses, a part of the VPC's.
     pub cidr: String,
+    /// Whether what is started in it gets a public address by itself.
+    #[serde(default)]
+    pub map_public_ip: bool,
     /// Tags.
     #[serde(default)]
     pub tags: Tags,
@@ -30,7 +33,8 @@ impl Resource for Subnet {
         Rule::immutable("cidr"),
         Rule::identity("vpc"),
         Rule::identity("cidr"),
-        Rule::exact("tags"),
+        Rule::after_create("map_public_ip"),
+        Rule::owned("tags"),
     ];
     type Cloud = Clients;
     type Live = Id;
@@ -46,7 +50,13 @@ impl Resource for Subnet {
                 Some(Observed {
                     claim: cx.scope.claim(Self::KIND, &tags, true),
                     live: Id { id: s.subnet_id? },
-                    fields: Subnet { vpc: Ref::physical(s.vpc_id?), zone: s.availability_zone?, cidr: s.cidr_block?, tags },
+                    fields: Subnet {
+                        vpc: Ref::physical(s.vpc_id?),
+                        zone: s.availability_zone?,
+                        cidr: s.cidr_block?,
+                        map_public_ip: s.map_public_ip_on_launch == Some(true),
+                        tags,
+                    },
                     state: Readiness::Ready,
                 })
             })
@@ -62,6 +72,12 @@ impl Resource for Subnet {
     }
 
     async fn update(&self, cx: &Cx, live: &Id, diff: &Diff) -> Result<Id> {
+        // A new one gives none, so nothing is to be switched off right after its creation.
+        if diff.changes.iter().any(|c| c.path == "map_public_ip" && (c.before.is_some() || self.map_public_ip)) {
+            let value = AttributeBooleanValue::builder().value(self.map_public_ip).build();
+            let call = cx.cloud.ec2.modify_subnet_attribute().subnet_id(&live.id).map_public_ip_on_launch(value);
+            call.send().await.map_err(failed("ec2:ModifySubnetAttribute"))?;
+        }
         retag(cx, &live.id, &self.tags, diff).await?;
         Ok(live.clone())
     }

@@ -1,8 +1,11 @@
+use std::collections::BTreeMap;
+
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Id, blockers, retag, tagged, tags_of, vpcs};
+use super::network_acl::{self, network_acls};
+use super::{blockers, retag, tagged, tags_of, vpcs};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Diff, Observed, Readiness, Resource, Result, Rule};
@@ -16,23 +19,53 @@ pub struct Vpc {
     /// Whether instances get DNS names; needed by VPC endpoints and by databases that are reached by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dns_hostnames: Option<bool>,
+    /// The rules of the network access list that comes with it: `ingress 100: allow tcp 10.0.0.0/8 443-443`. Left out: everything
+    /// is let through, as AWS makes it.
+    #[serde(default = "network_acl::open")]
+    pub network_acl: BTreeMap<String, String>,
     /// Tags.
     #[serde(default)]
     pub tags: Tags,
 }
 
+impl Vpc {
+    /// One with these addresses.
+    pub fn new(cidr: String) -> Vpc {
+        Vpc { cidr, dns_hostnames: Some(true), network_acl: network_acl::open(), tags: Tags::new() }
+    }
+}
+
+/// What others refer to.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Live {
+    /// `vpc-0abc…`
+    pub id: String,
+    /// What nobody of ours did and nothing mends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub noticed: Option<String>,
+}
+
 impl Resource for Vpc {
     const KIND: &'static str = "ec2.vpc";
     const REPEATABLE: bool = false;
-    const RULES: &'static [Rule] =
-        &[Rule::immutable("cidr"), Rule::identity("cidr"), Rule::after_create("dns_hostnames"), Rule::exact("tags")];
+    const RULES: &'static [Rule] = &[
+        Rule::immutable("cidr"),
+        Rule::identity("cidr"),
+        Rule::after_create("dns_hostnames"),
+        Rule::exact("network_acl"),
+        Rule::after_create("network_acl"),
+        Rule::owned("tags"),
+    ];
     type Cloud = Clients;
-    type Live = Id;
+    type Live = Live;
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let mut out = Vec::new();
         for vpc in vpcs(cx).await?.iter() {
             let Some(id) = vpc.vpc_id.clone() else { continue };
+            let lists = network_acls(cx).await?;
+            let own = lists.iter().find(|list| list.vpc_id() == Some(&id) && list.is_default() == Some(true));
             let answer = cx.cloud.ec2.describe_vpc_attribute().vpc_id(&id).attribute(VpcAttributeName::EnableDnsHostnames);
             let answer = answer.send().await.map_err(failed("ec2:DescribeVpcAttribute"))?;
             let tags = tags_of(vpc.tags());
@@ -41,39 +74,45 @@ impl Resource for Vpc {
                 fields: Vpc {
                     cidr: vpc.cidr_block.clone().unwrap_or_default(),
                     dns_hostnames: answer.enable_dns_hostnames.and_then(|v| v.value),
+                    network_acl: own.map(network_acl::rules).unwrap_or_default(),
                     tags,
                 },
-                live: Id { id },
+                live: Live { noticed: network_acl::elsewhere(&lists, &id), id },
                 state: Readiness::Ready,
             });
         }
         Ok(out)
     }
 
-    async fn create(&self, cx: &Cx) -> Result<Id> {
+    async fn create(&self, cx: &Cx) -> Result<Live> {
         const OP: &str = "ec2:CreateVpc";
         let call =
             cx.cloud.ec2_once.create_vpc().cidr_block(&self.cidr).tag_specifications(tagged(ResourceType::Vpc, &self.tags));
         let vpc = call.send().await.map_err(failed(OP))?.vpc;
-        Ok(Id { id: vpc.and_then(|v| v.vpc_id).ok_or_else(|| incomplete(OP, "the VPC's id"))? })
+        Ok(Live { noticed: None, id: vpc.and_then(|v| v.vpc_id).ok_or_else(|| incomplete(OP, "the VPC's id"))? })
     }
 
-    async fn update(&self, cx: &Cx, live: &Id, diff: &Diff) -> Result<Id> {
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
         if diff.touches("dns_hostnames") {
             let value = AttributeBooleanValue::builder().set_value(self.dns_hostnames).build();
             let call = cx.cloud.ec2.modify_vpc_attribute().vpc_id(&live.id).enable_dns_hostnames(value);
             call.send().await.map_err(failed("ec2:ModifyVpcAttribute"))?;
         }
+        // A new one has AWS's rules.
+        let new = diff.changes.iter().any(|c| c.path == "network_acl") && self.network_acl == network_acl::open();
+        if diff.touches("network_acl") && !new {
+            network_acl::write(cx, &live.id, &self.network_acl, diff).await?;
+        }
         retag(cx, &live.id, &self.tags, diff).await?;
         Ok(live.clone())
     }
 
-    async fn delete(cx: &Cx, live: &Id) -> Result<()> {
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
         cx.cloud.ec2.delete_vpc().vpc_id(&live.id).send().await.map_err(failed("ec2:DeleteVpc"))?;
         Ok(())
     }
 
-    async fn blocked_by(cx: &Cx, live: &Id) -> Result<Vec<Blocker>> {
+    async fn blocked_by(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
         let (interfaces, inside) =
             tokio::try_join!(blockers::interfaces(cx, "vpc-id", &live.id), blockers::inside(cx, &live.id))?;
         Ok([interfaces, inside].concat())

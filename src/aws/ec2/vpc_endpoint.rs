@@ -1,6 +1,7 @@
 use aws_sdk_ec2::types::{ResourceType, VpcEndpointType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::{Id, RouteTable, Vpc, in_our_vpcs, retag, tagged, tags_of};
 use crate::aws::error::{failed, incomplete};
@@ -18,6 +19,9 @@ pub struct VpcEndpoint {
     pub service: String,
     /// The tables that get a route to it.
     pub route_tables: Vec<Ref<RouteTable>>,
+    /// Who may do what through it: a policy document. Left out: everybody everything, as AWS makes it.
+    #[serde(default = "everything")]
+    pub policy: Value,
     /// Tags.
     #[serde(default)]
     pub tags: Tags,
@@ -40,9 +44,27 @@ pub const STATES: States = States {
     ],
 };
 
+/// The policy of an endpoint that was given none
+/// (<https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html>).
+fn everything() -> Value {
+    json!({"Version": "2008-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]})
+}
+
+fn policy_of(endpoint: &aws_sdk_ec2::types::VpcEndpoint) -> Value {
+    let text = endpoint.policy_document().filter(|text| !text.is_empty());
+    text.map_or_else(everything, |text| serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned())))
+}
+
 fn state(endpoint: &aws_sdk_ec2::types::VpcEndpoint) -> Readiness {
     // The SDK knows the states in capitals, the service answers in small letters.
     STATES.read(&endpoint.state().map_or("unknown", |s| s.as_str()).to_ascii_lowercase(), true)
+}
+
+impl VpcEndpoint {
+    /// One that lets everything through.
+    pub fn gateway(vpc: Ref<Vpc>, service: String, route_tables: Vec<Ref<RouteTable>>) -> VpcEndpoint {
+        VpcEndpoint { vpc, service, route_tables, policy: everything(), tags: Tags::new() }
+    }
 }
 
 async fn look(cx: &Cx, id: &str) -> Result<Option<aws_sdk_ec2::types::VpcEndpoint>> {
@@ -62,7 +84,8 @@ impl Resource for VpcEndpoint {
         Rule::identity("vpc"),
         Rule::identity("service"),
         Rule::set("route_tables"),
-        Rule::exact("tags"),
+        Rule::policy("policy"),
+        Rule::owned("tags"),
     ];
     const USUAL: Usual = Usual::secs(5, 10);
     type Cloud = Clients;
@@ -76,7 +99,7 @@ impl Resource for VpcEndpoint {
             .into_iter()
             .filter(|e| e.vpc_endpoint_type() == Some(&VpcEndpointType::Gateway))
             .filter_map(|e| {
-                let tags = tags_of(e.tags());
+                let (tags, policy) = (tags_of(e.tags()), policy_of(&e));
                 Some(Observed {
                     claim: cx.scope.claim(Self::KIND, &tags, true),
                     state: state(&e),
@@ -85,6 +108,7 @@ impl Resource for VpcEndpoint {
                         vpc: Ref::physical(e.vpc_id?),
                         service: e.service_name?,
                         route_tables: e.route_table_ids.unwrap_or_default().into_iter().map(Ref::physical).collect(),
+                        policy,
                         tags,
                     },
                 })
@@ -98,7 +122,8 @@ impl Resource for VpcEndpoint {
         let call = cx.cloud.ec2.create_vpc_endpoint().vpc_id(self.vpc.id()?).service_name(&self.service);
         let call = call.vpc_endpoint_type(VpcEndpointType::Gateway).client_token(cx.token_for_now(&tables.join(" ")));
         let call = call.set_route_table_ids(Some(tables)).tag_specifications(tagged(ResourceType::VpcEndpoint, &self.tags));
-        let endpoint = call.send().await.map_err(failed(OP))?.vpc_endpoint;
+        let policy = (self.policy != everything()).then(|| self.policy.to_string());
+        let endpoint = call.set_policy_document(policy).send().await.map_err(failed(OP))?.vpc_endpoint;
         Ok(Id { id: endpoint.and_then(|e| e.vpc_endpoint_id).ok_or_else(|| incomplete(OP, "the endpoint's id"))? })
     }
 
@@ -111,6 +136,10 @@ impl Resource for VpcEndpoint {
             let call = cx.cloud.ec2.modify_vpc_endpoint().vpc_endpoint_id(&live.id);
             let call =
                 call.set_add_route_table_ids(Some(missing(&have, &want))).set_remove_route_table_ids(Some(missing(&want, &have)));
+            call.send().await.map_err(failed("ec2:ModifyVpcEndpoint"))?;
+        }
+        if diff.touches("policy") {
+            let call = cx.cloud.ec2.modify_vpc_endpoint().vpc_endpoint_id(&live.id).policy_document(self.policy.to_string());
             call.send().await.map_err(failed("ec2:ModifyVpcEndpoint"))?;
         }
         retag(cx, &live.id, &self.tags, diff).await?;

@@ -2,8 +2,9 @@ use aws_sdk_ecs::types::{self as sdk, ClusterSetting, ClusterSettingName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{NAME, clusters, retag, tags_of, to_sdk};
+use super::{NAME, claim_of, clusters, retag, tags_of, to_sdk};
 use crate::aws::error::{failed, incomplete};
+use crate::aws::logs::left_behind;
 use crate::aws::states::{Means, States};
 use crate::aws::{Clients, Cx, Tags, names};
 use crate::engine::{Class, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
@@ -85,7 +86,7 @@ async fn make_service_role(cx: &Cx) -> Result<()> {
 
 impl Resource for Cluster {
     const KIND: &'static str = "ecs.cluster";
-    const RULES: &'static [Rule] = &[Rule::set("capacity_providers"), Rule::exact("tags")];
+    const RULES: &'static [Rule] = &[Rule::set("capacity_providers"), Rule::owned("tags")];
     const USUAL: Usual = Usual::secs(2, 2);
     type Cloud = Clients;
     type Live = Live;
@@ -98,7 +99,7 @@ impl Resource for Cluster {
                 let tags = tags_of(c.tags());
                 let insights = c.settings().iter().find(|s| s.name() == Some(&ClusterSettingName::ContainerInsights));
                 Some(Observed {
-                    claim: names::claim(cx, cx.scope.claim(Self::KIND, &tags, false), c.cluster_name().unwrap_or_default()),
+                    claim: claim_of(cx, c),
                     live: Live::of(c)?,
                     fields: Cluster {
                         // `enhanced` is more of the same.
@@ -156,6 +157,11 @@ impl Resource for Cluster {
 
     async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
         Ok(look(cx, &live.name).await?.map_or(Readiness::waiting("not visible yet"), |c| state(&c)))
+    }
+
+    /// Container Insights writes into a group of its own making.
+    async fn goes_with(cx: &Cx, live: &Live) -> Result<Option<String>> {
+        left_behind(cx, &format!("/aws/ecs/containerinsights/{}/", live.name)).await
     }
 
     async fn poll_gone(cx: &Cx, live: &Live) -> Result<Readiness> {

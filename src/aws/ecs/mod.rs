@@ -20,7 +20,7 @@ use futures::future::try_join_all;
 
 use super::error::failed;
 use super::tags::{self, TagEdit, Tags};
-use super::{Cx, names, present};
+use super::{Cx, index, names, present};
 use crate::engine::resource::TAG_GENERATION;
 use crate::engine::{Claim, Diff, Resource, Result};
 
@@ -63,10 +63,16 @@ fn resource_id(cluster: &str, service: &str) -> String {
 async fn clusters(cx: &Cx) -> Result<Arc<Vec<sdk::Cluster>>> {
     cx.reads
         .once("ecs.clusters", async {
-            let pages = cx.cloud.ecs.list_clusters().into_paginator().items().send();
-            let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ecs:ListClusters"))?;
-            let prefix = cx.scope.prefix();
-            let arns: Vec<String> = all.into_iter().filter(|arn| names::begins(&prefix, name_in(arn), NAME)).collect();
+            let arns = match index::of(cx, "ecs").await {
+                Some(known) => known.keys().filter(|arn| arn.contains(":cluster/")).cloned().collect(),
+                None => {
+                    let pages = cx.cloud.ecs.list_clusters().into_paginator().items().send();
+                    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ecs:ListClusters"))?;
+                    let (prefix, known) = (cx.scope.prefix(), index::candidates(cx).await?);
+                    let may_be_ours = |arn: &String| names::begins(&prefix, name_in(arn), NAME) || known.contains_key(arn);
+                    all.into_iter().filter(may_be_ours).collect::<Vec<String>>()
+                }
+            };
             let mut out = Vec::new();
             for arns in arns.chunks(100) {
                 let call = cx.cloud.ecs.describe_clusters().set_clusters(Some(arns.to_vec()));
@@ -79,6 +85,21 @@ async fn clusters(cx: &Cx) -> Result<Arc<Vec<sdk::Cluster>>> {
         .await
 }
 
+/// Whose a cluster is.
+fn claim_of(cx: &Cx, cluster: &sdk::Cluster) -> Claim {
+    let tags = tags_of(cluster.tags());
+    let claim = cx.scope.claim(Cluster::KIND, &tags, false);
+    names::claim(cx, claim, &tags, cluster.cluster_name().unwrap_or_default(), NAME)
+}
+
+/// Whose a service in one of the stack's clusters is. One that somebody else runs there is left alone.
+fn service_claim(cx: &Cx, service: &sdk::Service, tags: &Tags) -> Claim {
+    let name = service.service_name().unwrap_or_default();
+    names::marked(cx.scope.claim(Service::KIND, tags, true), |key| {
+        names::fit(&cx.scope.prefix(), key, names::generation(tags), NAME) == name
+    })
+}
+
 /// The services in the stack's clusters: cluster name and ARN.
 async fn service_arns(cx: &Cx) -> Result<Arc<Vec<(String, String)>>> {
     cx.reads
@@ -89,6 +110,13 @@ async fn service_arns(cx: &Cx) -> Result<Arc<Vec<(String, String)>>> {
                 .filter(|c| c.status() == Some("ACTIVE") && cx.scope.owns(&tags_of(c.tags())))
                 .filter_map(|c| c.cluster_name.clone())
                 .collect();
+            if let Some(known) = index::of(cx, "ecs").await {
+                let services = known.keys().filter_map(|arn| {
+                    let cluster = arn.split_once(":service/")?.1.split('/').next()?;
+                    active.iter().any(|c| c == cluster).then(|| (cluster.to_owned(), arn.clone()))
+                });
+                return Ok(services.collect());
+            }
             let each = try_join_all(active.into_iter().map(|cluster| async move {
                 let pages = cx.cloud.ecs.list_services().cluster(&cluster).into_paginator().page_size(100).items().send();
                 let arns = pages.collect::<std::result::Result<Vec<_>, _>>().await;
@@ -125,6 +153,10 @@ async fn services(cx: &Cx) -> Result<Arc<Vec<sdk::Service>>> {
 
 /// What autoscaling calls each service in the stack's clusters.
 pub(super) async fn resource_ids(cx: &Cx) -> Result<Vec<String>> {
+    // Which services there are was perhaps taken from the index, and what hangs on them with it.
+    if index::of(cx, "ecs").await.is_some() {
+        cx.reads.trusted_index("application-autoscaling");
+    }
     Ok(service_arns(cx).await?.iter().map(|(cluster, arn)| resource_id(cluster, name_in(arn))).collect())
 }
 
@@ -135,7 +167,7 @@ pub(super) async fn claims(cx: &Cx) -> Result<BTreeMap<String, Claim>> {
     let mut newest: BTreeMap<String, u32> = BTreeMap::new();
     for service in services(cx).await?.iter().filter(|s| s.status() == Some("ACTIVE")) {
         let tags = tags_of(service.tags());
-        let claim = cx.scope.claim(Service::KIND, &tags, true);
+        let claim = service_claim(cx, service, &tags);
         let generation = tags.get(TAG_GENERATION).and_then(|g| g.parse().ok()).unwrap_or(1);
         if let Claim::Ours(name) = &claim {
             let newest = newest.entry(name.clone()).or_default();

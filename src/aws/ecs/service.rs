@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::deployment::{began, fails, gave_up, judge, under_way};
 use super::failing::why;
-use super::{Cluster, NAME, TaskDefinition, name_in, resource_id, retag, services, tags_of, to_sdk};
+use super::{Cluster, NAME, TaskDefinition, name_in, resource_id, retag, service_claim, services, tags_of, to_sdk};
 use crate::aws::ec2::{SecurityGroup, Subnet};
 use crate::aws::elbv2::TargetGroup;
 use crate::aws::error::{failed, incomplete};
@@ -276,7 +276,7 @@ impl Resource for Service {
         Rule::set("security_groups"),
         Rule::set("load_balancers"),
         Rule::order_only("after"),
-        Rule::exact("tags"),
+        Rule::owned("tags"),
     ];
     const USUAL: Usual = Usual::secs(160, 90);
     type Cloud = Clients;
@@ -293,8 +293,7 @@ impl Resource for Service {
                     other => STATES.read(other.unwrap_or("INACTIVE"), true),
                 };
                 Some(Observed {
-                    // A service that somebody else runs in our cluster is left alone.
-                    claim: cx.scope.claim(Self::KIND, &tags, true),
+                    claim: service_claim(cx, service, &tags),
                     live: Live::of(service)?,
                     fields: Service::from_sdk(service, tags),
                     state,

@@ -280,7 +280,7 @@ impl Resource for TaskDefinition {
         Rule::set("containers.*.ports"),
         Rule::exact("containers.*.environment"),
         Rule::exact("containers.*.secrets"),
-        Rule::exact("tags"),
+        Rule::owned("tags"),
     ];
     const USUAL: Usual = Usual::secs(1, 2);
     const REVISIONED: bool = true;
@@ -306,7 +306,7 @@ impl Resource for TaskDefinition {
             .flatten()
             .filter(|((_, fields), _)| cx.scope.owns(&fields.tags))
             .map(|((live, fields), state)| Observed {
-                claim: cx.scope.claim(Self::KIND, &fields.tags, false),
+                claim: names::claim(cx, cx.scope.claim(Self::KIND, &fields.tags, false), &fields.tags, &live.family, NAME),
                 live,
                 fields,
                 state,

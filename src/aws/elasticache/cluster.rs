@@ -11,7 +11,7 @@ use super::{
 };
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::error::{failed, incomplete};
-use crate::aws::{Clients, Cx, Tags, ids, some_ids};
+use crate::aws::{Clients, Cx, Tags, ids, names, some_ids};
 use crate::engine::{Claim, Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 const ENGINE: &str = "memcached";
@@ -189,7 +189,7 @@ async fn observed(cx: &Cx, cluster: &sdk::CacheCluster) -> Result<Option<Observe
     };
     let claim = match cx.scope.claim(Cluster::KIND, &tags, false) {
         Claim::Foreign => naming::meaning(&cx.scope.prefix(), &live.id).map_or(Claim::Foreign, |(name, _)| Claim::Taken(name)),
-        ours => ours,
+        ours => names::marked(ours, |key| naming::id_of(&cx.scope.prefix(), key, names::generation(&tags)) == live.id),
     };
     Ok(Some(Observed { claim, live, fields: Cluster::from_sdk(cluster, tags), state }))
 }
@@ -205,7 +205,7 @@ impl Resource for Cluster {
         Rule::set("security_groups"),
         Rule::immutable("port"),
         Rule::immutable("transit_encryption"),
-        Rule::exact("tags"),
+        Rule::owned("tags"),
         // A wrong guess at these would be a replacement: while it is created AWS does not tell them all.
         Rule::when_ready("node_type"),
         Rule::when_ready("subnet_group"),

@@ -81,7 +81,12 @@ async fn replication_groups(cx: &Cx) -> Result<Arc<Vec<sdk::ReplicationGroup>>> 
             let pages = cx.cloud.elasticache.describe_replication_groups().into_paginator().items().send();
             let all = pages.collect::<std::result::Result<Vec<_>, _>>().await;
             let all = all.map_err(failed("elasticache:DescribeReplicationGroups"))?;
-            Ok(all.into_iter().filter(|g| g.replication_group_id().is_some_and(|id| naming::like_ours(cx, id))).collect())
+            let known = index::candidates(cx).await?;
+            let ours = |g: &sdk::ReplicationGroup| {
+                g.replication_group_id().is_some_and(|id| naming::like_ours(cx, id))
+                    || g.arn().is_some_and(|arn| known.contains_key(arn))
+            };
+            Ok(all.into_iter().filter(ours).collect())
         })
         .await
 }
@@ -94,7 +99,17 @@ async fn clusters(cx: &Cx) -> Result<Arc<Vec<sdk::CacheCluster>>> {
             let call = cx.cloud.elasticache.describe_cache_clusters().show_cache_node_info(true);
             let all = call.into_paginator().items().send().collect::<std::result::Result<Vec<_>, _>>().await;
             let all = all.map_err(failed("elasticache:DescribeCacheClusters"))?;
-            Ok(all.into_iter().filter(|c| c.cache_cluster_id().is_some_and(|id| naming::like_ours(cx, id))).collect())
+            // Members are called like their group and carry its tags.
+            let groups = replication_groups(cx).await?;
+            let known = index::candidates(cx).await?;
+            let ours = |c: &sdk::CacheCluster| {
+                c.cache_cluster_id().is_some_and(|id| naming::like_ours(cx, id))
+                    || c.arn().is_some_and(|arn| known.contains_key(arn))
+                    || groups
+                        .iter()
+                        .any(|g| g.replication_group_id.is_some() && g.replication_group_id() == c.replication_group_id())
+            };
+            Ok(all.into_iter().filter(ours).collect())
         })
         .await
 }
@@ -106,9 +121,11 @@ async fn subnet_groups(cx: &Cx) -> Result<Arc<Vec<(sdk::CacheSubnetGroup, Tags)>
             let pages = cx.cloud.elasticache.describe_cache_subnet_groups().into_paginator().items().send();
             let all = pages.collect::<std::result::Result<Vec<_>, _>>().await;
             let all = all.map_err(failed("elasticache:DescribeCacheSubnetGroups"))?;
-            let prefix = cx.scope.prefix();
-            let like_ours =
-                all.into_iter().filter(|g| g.cache_subnet_group_name().is_some_and(|name| names::begins(&prefix, name, NAME)));
+            let (prefix, known) = (cx.scope.prefix(), index::candidates(cx).await?);
+            let like_ours = all.into_iter().filter(|g| {
+                g.cache_subnet_group_name().is_some_and(|name| names::begins(&prefix, name, NAME))
+                    || g.arn().is_some_and(|arn| known.contains_key(arn))
+            });
             let tagged = try_join_all(like_ours.map(|group| async move {
                 let tags = tags_of(cx, group.arn().unwrap_or_default()).await?;
                 Ok::<_, crate::engine::Error>(tags.map(|tags| (group, tags)))

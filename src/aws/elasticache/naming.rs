@@ -25,7 +25,8 @@ pub(super) fn id(cx: &Cx, max: usize) -> Result<String> {
     Ok(id)
 }
 
-fn id_of(prefix: &str, name: &str, generation: u32) -> String {
+/// The id of an object by its name and generation.
+pub(super) fn id_of(prefix: &str, name: &str, generation: u32) -> String {
     let mut id = prefix.to_owned();
     if generation > 1 {
         id += &format!("-{generation}");

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Live, NAME, retag, tags_of, to_sdk};
 use crate::aws::error::{failed, incomplete};
-use crate::aws::{Clients, Cx, Tags, names, present, written};
+use crate::aws::{Clients, Cx, Tags, index, names, present, written};
 use crate::engine::{Claim, Diff, Error, Observed, Readiness, Resource, Result, Rule};
 
 /// How many parameters one call writes.
@@ -40,24 +40,28 @@ async fn parameters(cx: &Cx, name: &str) -> Result<BTreeMap<String, String>> {
 impl Resource for ParameterGroup {
     const KIND: &'static str = "elasticache.parameter_group";
     const RULES: &'static [Rule] =
-        &[Rule::immutable("family"), Rule::exact("parameters"), Rule::after_create("parameters"), Rule::exact("tags")];
+        &[Rule::immutable("family"), Rule::exact("parameters"), Rule::after_create("parameters"), Rule::owned("tags")];
     type Cloud = Clients;
     type Live = Live;
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        if index::of(cx, "elasticache").await.is_some_and(|known| !known.keys().any(|arn| arn.contains(":parametergroup:"))) {
+            return Ok(Vec::new());
+        }
         let pages = cx.cloud.elasticache.describe_cache_parameter_groups().into_paginator().items().send();
         let all = pages.collect::<std::result::Result<Vec<_>, _>>().await;
         let all = all.map_err(failed("elasticache:DescribeCacheParameterGroups"))?;
-        let prefix = cx.scope.prefix();
+        let (prefix, known) = (cx.scope.prefix(), index::candidates(cx).await?);
         let like_ours = all.into_iter().filter_map(|group| {
             let live = Live { id: group.cache_parameter_group_name?, arn: group.arn? };
-            names::begins(&prefix, &live.id, NAME).then(|| (live, group.cache_parameter_group_family.unwrap_or_default()))
+            let may_be_ours = names::begins(&prefix, &live.id, NAME) || known.contains_key(&live.arn);
+            may_be_ours.then(|| (live, group.cache_parameter_group_family.unwrap_or_default()))
         });
         let found = try_join_all(like_ours.map(|(live, family)| async move {
             let Some(tags) = tags_of(cx, &live.arn).await? else { return Ok(None) };
-            let claim = names::claim(cx, cx.scope.claim(Self::KIND, &tags, false), &live.id);
+            let claim = names::claim(cx, cx.scope.claim(Self::KIND, &tags, false), &tags, &live.id, NAME);
             let parameters = match claim {
-                Claim::Ours(_) => parameters(cx, &live.id).await?,
+                Claim::Ours(_) | Claim::Tagged(_) => parameters(cx, &live.id).await?,
                 _ => BTreeMap::new(),
             };
             let fields = ParameterGroup { family, parameters, tags };

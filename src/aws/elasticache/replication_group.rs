@@ -300,7 +300,7 @@ impl Resource for ReplicationGroup {
         Rule::immutable("at_rest_encryption"),
         Rule::immutable("kms_key"),
         Rule::takes("kms_key", &[("kms.key", "arn")]),
-        Rule::exact("tags"),
+        Rule::owned("tags"),
         // A wrong guess at these would be a replacement: while it is created AWS does not tell them all.
         Rule::when_ready("subnet_group"),
         Rule::when_ready("port"),
@@ -338,7 +338,9 @@ impl Resource for ReplicationGroup {
                     Claim::Foreign => {
                         naming::meaning(&cx.scope.prefix(), &live.id).map_or(Claim::Foreign, |(n, _)| Claim::Taken(n))
                     }
-                    ours => ours,
+                    ours => {
+                        names::marked(ours, |key| naming::id_of(&cx.scope.prefix(), key, names::generation(&tags)) == live.id)
+                    }
                 };
                 let member = group.member_clusters().first();
                 let member = members.iter().find(|m| m.cache_cluster_id() == member.map(String::as_str));

@@ -22,7 +22,7 @@ pub struct SubnetGroup {
 
 impl Resource for SubnetGroup {
     const KIND: &'static str = "elasticache.subnet_group";
-    const RULES: &'static [Rule] = &[Rule::immutable("vpc"), Rule::set("subnets"), Rule::exact("tags")];
+    const RULES: &'static [Rule] = &[Rule::immutable("vpc"), Rule::set("subnets"), Rule::owned("tags")];
     type Cloud = Clients;
     type Live = Live;
 
@@ -33,7 +33,7 @@ impl Resource for SubnetGroup {
             .filter_map(|(group, tags)| {
                 let id = group.cache_subnet_group_name()?.to_owned();
                 Some(Observed {
-                    claim: names::claim(cx, cx.scope.claim(Self::KIND, tags, false), &id),
+                    claim: names::claim(cx, cx.scope.claim(Self::KIND, tags, false), tags, &id, NAME),
                     live: Live { id, arn: group.arn()?.to_owned() },
                     fields: SubnetGroup {
                         vpc: Ref::physical(group.vpc_id()?),

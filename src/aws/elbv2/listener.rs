@@ -2,7 +2,7 @@ use aws_sdk_elasticloadbalancingv2::types::{Certificate, ProtocolEnum};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Arn, LoadBalancer, claim_inside, inner_tags, listeners, outer_tags, retag, to_sdk};
+use super::{Action, Arn, LoadBalancer, claim_inside, inner_tags, listeners, marked_balancers, retag, to_sdk};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags, acm};
 use crate::engine::{Diff, Observed, Order, Readiness, Ref, Resource, Result, Rule};
@@ -43,21 +43,21 @@ impl Resource for Listener {
         Rule::identity("load_balancer"),
         Rule::identity("port"),
         Rule::takes("certificate", &[("acm.certificate", "arn")]),
-        Rule::exact("tags"),
+        Rule::owned("tags"),
     ];
     type Cloud = Clients;
     type Live = Arn;
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
-        let (listeners, outer, inner) = (listeners(cx).await?, outer_tags(cx).await?, inner_tags(cx).await?);
+        let (listeners, balancers, inner) = (listeners(cx).await?, marked_balancers(cx).await?, inner_tags(cx).await?);
         Ok(listeners
             .iter()
-            .filter(|l| l.load_balancer_arn().and_then(|b| outer.get(b)).is_some_and(|tags| cx.scope.owns(tags)))
             .filter_map(|l| {
+                let marked = balancers.get(l.load_balancer_arn()?)?;
                 let arn = l.listener_arn.clone()?;
                 let tags = inner.get(&arn).cloned().unwrap_or_default();
                 Some(Observed {
-                    claim: claim_inside(cx, Self::KIND, &tags),
+                    claim: claim_inside(cx, Self::KIND, &tags, *marked),
                     fields: Listener {
                         load_balancer: Ref::physical(l.load_balancer_arn.clone()?),
                         port: l.port.unwrap_or_default(),

@@ -6,12 +6,12 @@ use aws_sdk_elasticloadbalancingv2::types::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{NAME, end_of, load_balancers, outer_tags, retag, to_sdk};
+use super::{NAME, balancer_claim, end_of, load_balancers, outer_tags, retag, to_sdk};
 use crate::aws::ec2::{InternetGateway, SecurityGroup, Subnet, Vpc, gateway_of};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::states::{Means, States};
 use crate::aws::{Clients, Cx, Tags, ids, names, some_ids, written};
-use crate::engine::{AnyRef, Claim, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::{AnyRef, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 const PROTECTION: &str = "deletion_protection.enabled";
 const INTERNET_FACING: &str = "internet-facing";
@@ -123,7 +123,7 @@ impl Resource for LoadBalancer {
         Rule::set("security_groups"),
         Rule::after_create("attributes"),
         Rule::order_only("after"),
-        Rule::exact("tags"),
+        Rule::owned("tags"),
     ];
     const USUAL: Usual = Usual::secs(150, 30);
     type Cloud = Clients;
@@ -135,8 +135,8 @@ impl Resource for LoadBalancer {
         for balancer in balancers.iter() {
             let Some(live) = Live::of(balancer) else { continue };
             let Some(tags) = all_tags.get(&live.arn) else { continue };
-            let claim = names::claim(cx, cx.scope.claim(Self::KIND, tags, false), &live.name);
-            let ours = matches!(claim, Claim::Ours(_));
+            let claim = balancer_claim(cx, balancer, tags);
+            let ours = claim.name().is_some();
             let scheme = balancer.scheme().map_or("", |s| s.as_str()).to_owned();
             let gateway = match balancer.vpc_id() {
                 Some(vpc) if scheme == INTERNET_FACING => gateway_of(cx, vpc).await?,

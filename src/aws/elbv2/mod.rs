@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::error::failed;
 use super::tags::{self, TagEdit, Tags};
 use super::{Cx, index, names, present};
-use crate::engine::{Claim, Class, Diff, Result};
+use crate::engine::{Claim, Class, Diff, Resource, Result};
 
 /// How long a name of a load balancer or a target group may be.
 const NAME: usize = 32;
@@ -66,25 +66,46 @@ async fn retag(cx: &Cx, arn: &str, desired: &Tags, diff: &Diff) -> Result<()> {
     Ok(())
 }
 
-/// Whose something inside a listener or a load balancer of ours is: what carries no tags was put there by hand.
-fn claim_inside(cx: &Cx, kind: &str, tags: &Tags) -> Claim {
+/// Whose something inside a listener or a load balancer of ours is: what carries no tags was put there by hand. Unless only its
+/// tags call that load balancer ours.
+fn claim_inside(cx: &Cx, kind: &str, tags: &Tags, marked: bool) -> Claim {
     match cx.scope.claim(kind, tags, true) {
+        claim if !marked => claim.unmarked(),
         Claim::Adoptable => Claim::Stray,
         other => other,
     }
 }
 
-/// The load balancers whose names are like ours.
+/// Whose a load balancer is.
+fn balancer_claim(cx: &Cx, balancer: &sdk::LoadBalancer, tags: &Tags) -> Claim {
+    let claim = cx.scope.claim(LoadBalancer::KIND, tags, false);
+    names::claim(cx, claim, tags, balancer.load_balancer_name().unwrap_or_default(), NAME)
+}
+
+/// The load balancers that carry our tags: their ARNs, and whether their names say too that they are ours.
+async fn marked_balancers(cx: &Cx) -> Result<HashMap<String, bool>> {
+    let (balancers, tags) = (load_balancers(cx).await?, outer_tags(cx).await?);
+    let of = |balancer: &sdk::LoadBalancer| {
+        let arn = balancer.load_balancer_arn.clone()?;
+        let tags = tags.get(&arn).filter(|tags| cx.scope.owns(tags))?;
+        let marked = !matches!(balancer_claim(cx, balancer, tags), Claim::Tagged(_));
+        Some((arn, marked))
+    };
+    Ok(balancers.iter().filter_map(of).collect())
+}
+
+/// The load balancers whose names are like ours, or that carry our tags.
 async fn load_balancers(cx: &Cx) -> Result<Arc<Vec<sdk::LoadBalancer>>> {
     cx.reads
         .once("elbv2.load_balancers", async {
             let pages = cx.cloud.elbv2.describe_load_balancers().into_paginator().items().send();
             let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("elbv2:DescribeLoadBalancers"))?;
-            let prefix = cx.scope.prefix();
-            Ok(all
-                .into_iter()
-                .filter(|b| b.load_balancer_name().is_some_and(|name| names::begins(&prefix, name, NAME)))
-                .collect())
+            let (prefix, known) = (cx.scope.prefix(), index::candidates(cx).await?);
+            let may_be_ours = |b: &sdk::LoadBalancer| {
+                b.load_balancer_name().is_some_and(|name| names::begins(&prefix, name, NAME))
+                    || b.load_balancer_arn().is_some_and(|arn| known.contains_key(arn))
+            };
+            Ok(all.into_iter().filter(may_be_ours).collect())
         })
         .await
 }
@@ -95,8 +116,12 @@ async fn target_groups(cx: &Cx) -> Result<Arc<Vec<sdk::TargetGroup>>> {
         .once("elbv2.target_groups", async {
             let pages = cx.cloud.elbv2.describe_target_groups().into_paginator().items().send();
             let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("elbv2:DescribeTargetGroups"))?;
-            let prefix = cx.scope.prefix();
-            Ok(all.into_iter().filter(|g| g.target_group_name().is_some_and(|name| names::begins(&prefix, name, NAME))).collect())
+            let (prefix, known) = (cx.scope.prefix(), index::candidates(cx).await?);
+            let may_be_ours = |g: &sdk::TargetGroup| {
+                g.target_group_name().is_some_and(|name| names::begins(&prefix, name, NAME))
+                    || g.target_group_arn().is_some_and(|arn| known.contains_key(arn))
+            };
+            Ok(all.into_iter().filter(may_be_ours).collect())
         })
         .await
 }

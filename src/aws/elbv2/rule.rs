@@ -4,7 +4,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Arn, Listener, claim_inside, describe_tags, inner_tags, outer_tags, retag, rules, rules_of, to_sdk};
+use super::{Action, Arn, Listener, claim_inside, describe_tags, inner_tags, marked_balancers, retag, rules, rules_of, to_sdk};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
@@ -71,7 +71,7 @@ impl ListenerRule {
         let holder = rules.iter().find(|r| r.priority() == Some(&self.priority.to_string())).and_then(SdkRule::rule_arn);
         let Some(holder) = holder else { return Ok(None) };
         let tags = describe_tags(cx, &[holder.to_owned()]).await?.remove(holder).unwrap_or_default();
-        let ours = claim_inside(cx, Self::KIND, &tags) == Claim::Ours(cx.key.name.clone());
+        let ours = claim_inside(cx, Self::KIND, &tags, true) == Claim::Ours(cx.key.name.clone());
         Ok(ours.then(|| holder.to_owned()))
     }
 }
@@ -97,27 +97,26 @@ impl Resource for ListenerRule {
         Rule::identity("priority"),
         Rule::set("paths"),
         Rule::set("hosts"),
-        Rule::exact("tags"),
+        Rule::owned("tags"),
     ];
     type Cloud = Clients;
     type Live = Arn;
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let (rules, listeners) = (rules(cx).await?, super::listeners(cx).await?);
-        let (outer, inner) = (outer_tags(cx).await?, inner_tags(cx).await?);
-        let ours = |listener: &str| {
-            let listener = listeners.iter().find(|l| l.listener_arn() == Some(listener));
-            let tags = listener.and_then(|l| l.load_balancer_arn()).and_then(|balancer| outer.get(balancer));
-            tags.is_some_and(|tags| cx.scope.owns(tags))
+        let (balancers, inner) = (marked_balancers(cx).await?, inner_tags(cx).await?);
+        let marked = |listener: &str| {
+            let listener = listeners.iter().find(|l| l.listener_arn() == Some(listener))?;
+            balancers.get(listener.load_balancer_arn()?).copied()
         };
         Ok(rules
             .iter()
-            .filter(|(listener, _)| ours(listener))
             .filter_map(|(listener, rule)| {
+                let marked = marked(listener)?;
                 let arn = rule.rule_arn.clone()?;
                 let tags = inner.get(&arn).cloned().unwrap_or_default();
                 Some(Observed {
-                    claim: claim_inside(cx, Self::KIND, &tags),
+                    claim: claim_inside(cx, Self::KIND, &tags, marked),
                     fields: ListenerRule {
                         listener: Ref::physical(listener),
                         priority: rule.priority()?.parse().ok()?,

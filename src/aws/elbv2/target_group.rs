@@ -9,7 +9,7 @@ use super::{NAME, outer_tags, retag, target_groups, to_sdk};
 use crate::aws::ec2::Vpc;
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags, names, written};
-use crate::engine::{Claim, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::{Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// The tasks of a service as a load balancer sees them.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -122,7 +122,7 @@ impl Resource for TargetGroup {
         Rule::immutable("protocol"),
         Rule::immutable("target_type"),
         Rule::after_create("attributes"),
-        Rule::exact("tags"),
+        Rule::owned("tags"),
     ];
     const USUAL: Usual = Usual::secs(1, 2);
     type Cloud = Clients;
@@ -133,11 +133,11 @@ impl Resource for TargetGroup {
         let ours = groups.iter().filter_map(|group| {
             let live = Live::of(group)?;
             let tags = all_tags.get(&live.arn)?.clone();
-            let claim = names::claim(cx, cx.scope.claim(Self::KIND, &tags, false), &live.name);
+            let claim = names::claim(cx, cx.scope.claim(Self::KIND, &tags, false), &tags, &live.name, NAME);
             Some((group, live, tags, claim))
         });
         try_join_all(ours.map(|(group, live, tags, claim)| async move {
-            let ours = matches!(claim, Claim::Ours(_));
+            let ours = claim.name().is_some();
             Ok(Observed {
                 claim,
                 fields: TargetGroup {

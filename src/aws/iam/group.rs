@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
 
-use aws_sdk_iam::types::GroupDetail;
+use aws_sdk_iam::types::{GroupDetail, UserDetail};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{account, inline, or_gone, path};
 use crate::aws::error::{failed, incomplete};
+use crate::aws::tags::from_pairs;
 use crate::aws::{Clients, Cx, names, present, written};
 use crate::engine::{Claim, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
 
@@ -23,6 +24,9 @@ pub struct Group {
     /// What it may do: ARNs of managed policies.
     #[serde(default)]
     pub managed: Vec<String>,
+    /// Its members that are not users of this stack: users say themselves which groups they are in. Wanted: none.
+    #[serde(default)]
+    pub others: Vec<String>,
 }
 
 /// What others refer to.
@@ -39,7 +43,13 @@ fn namesake(cx: &Cx, name: &str) -> Option<String> {
     names::key_of(&cx.scope.prefix(), name.strip_suffix(&format!("-{}", cx.scope.region))?)
 }
 
-fn observed(cx: &Cx, group: &GroupDetail) -> Option<Observed<Group>> {
+/// Whether a user is one of this stack's: by the path, or handed over by tags.
+fn is_ours(cx: &Cx, user: &UserDetail) -> bool {
+    let tags = from_pairs(user.tags().iter().map(|t| (Some(t.key()), Some(t.value()))));
+    user.path() == Some(&path(&cx.scope)) || cx.scope.owns(&tags)
+}
+
+fn observed(cx: &Cx, group: &GroupDetail, users: &[UserDetail]) -> Option<Observed<Group>> {
     let name = group.group_name()?;
     let key = namesake(cx, name)?;
     let ours = group.path() == Some(&path(&cx.scope));
@@ -49,6 +59,11 @@ fn observed(cx: &Cx, group: &GroupDetail) -> Option<Observed<Group>> {
         fields: Group {
             policies: inline(group.group_policy_list()).collect(),
             managed: group.attached_managed_policies().iter().filter_map(|p| p.policy_arn.clone()).collect(),
+            others: users
+                .iter()
+                .filter(|user| user.group_list().iter().any(|g| g == name) && !is_ours(cx, user))
+                .filter_map(|user| user.user_name.clone())
+                .collect(),
         },
         state: Readiness::Ready,
     })
@@ -79,6 +94,16 @@ async fn drop_inline(cx: &Cx, group: &str, policy: &str) -> Result<()> {
     or_gone(call.send().await.map_err(failed("iam:DeleteGroupPolicy")))
 }
 
+impl Group {
+    /// The members who are to leave.
+    fn strangers(&self, diff: &Diff) -> Vec<String> {
+        let change = diff.changes.iter().find(|change| change.path == "others");
+        let members = change.and_then(|change| change.before.as_ref()?.as_array()).into_iter().flatten();
+        let names = members.filter_map(|name| name.as_str().map(str::to_owned));
+        names.filter(|name| !self.others.contains(name)).collect()
+    }
+}
+
 impl Resource for Group {
     const KIND: &'static str = "iam.group";
     const RULES: &'static [Rule] = &[
@@ -87,6 +112,7 @@ impl Resource for Group {
         Rule::after_create("policies"),
         Rule::set("managed"),
         Rule::after_create("managed"),
+        Rule::set("others"),
     ];
     const USUAL: Usual = Usual::secs(1, 2);
     const TAGGED: bool = false;
@@ -94,7 +120,8 @@ impl Resource for Group {
     type Live = Live;
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
-        Ok(account(cx).await?.groups.iter().filter_map(|group| observed(cx, group)).collect())
+        let all = account(cx).await?;
+        Ok(all.groups.iter().filter_map(|group| observed(cx, group, &all.users)).collect())
     }
 
     async fn create(&self, cx: &Cx) -> Result<Live> {
@@ -123,6 +150,11 @@ impl Resource for Group {
             for policy in have.iter().filter(|p| !self.managed.contains(p)) {
                 detach(cx, name, policy).await?;
             }
+        }
+        // Only those that the plan showed.
+        for user in self.strangers(diff) {
+            let call = iam.remove_user_from_group().group_name(name).user_name(user);
+            or_gone(call.send().await.map_err(failed("iam:RemoveUserFromGroup")))?;
         }
         Ok(live.clone())
     }

@@ -55,11 +55,20 @@ fn namesake(cx: &Cx, role: &RoleDetail) -> Option<String> {
     names::key_of(&cx.scope.prefix(), name)
 }
 
+/// Whether the tags of a role that does not lie in our path say that it is ours. The same stack's in another region has the same
+/// tags and a path of its own.
+fn is_handed_over(cx: &Cx, role: &RoleDetail, tags: &Tags) -> bool {
+    cx.scope.owns(tags) && !role.path().is_some_and(|path| path.starts_with("/stack/"))
+}
+
 fn observed(cx: &Cx, role: &RoleDetail) -> Option<Observed<Role>> {
     let tags = from_pairs(role.tags().iter().map(|t| (Some(t.key()), Some(t.value()))));
-    let claim = match namesake(cx, role) {
-        Some(key) if role.path() != Some(&path(&cx.scope)) => Claim::Taken(key),
-        _ => cx.scope.claim(Role::KIND, &tags, true),
+    let claim = match (role.path() == Some(&path(&cx.scope)), namesake(cx, role)) {
+        (true, _) => cx.scope.claim(Role::KIND, &tags, true),
+        // Handed over by its tags: the path, which is set at creation, does not say that it is ours.
+        (false, _) if is_handed_over(cx, role, &tags) => cx.scope.claim(Role::KIND, &tags, false).unmarked(),
+        (false, Some(key)) => Claim::Taken(key),
+        (false, None) => return None,
     };
     let name = role.role_name.clone()?;
     Some(Observed {
@@ -103,16 +112,14 @@ impl Resource for Role {
         Rule::after_create("managed"),
         // The one call that reads all roles does not answer it.
         Rule::create_only("description"),
-        Rule::exact("tags"),
+        Rule::owned("tags"),
     ];
     const USUAL: Usual = Usual::secs(2, 2);
     type Cloud = Clients;
     type Live = Live;
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
-        let (ours, all) = (path(&cx.scope), account(cx).await?);
-        let roles = all.roles.iter().filter(|r| r.path() == Some(&ours) || namesake(cx, r).is_some());
-        Ok(roles.filter_map(|r| observed(cx, r)).collect())
+        Ok(account(cx).await?.roles.iter().filter_map(|role| observed(cx, role)).collect())
     }
 
     async fn create(&self, cx: &Cx) -> Result<Live> {

@@ -1,13 +1,17 @@
-use aws_sdk_iam::types::UserDetail;
+use std::collections::BTreeMap;
+
+use aws_sdk_iam::types::{AccessKeyMetadata, UserDetail};
+use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Group, account, or_gone, path, to_sdk};
+use super::{Group, account, inline, or_gone, path, to_sdk};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::tags::{TagEdit, from_pairs};
-use crate::aws::{Clients, Cx, Tags, ids, present};
-use crate::engine::{Claim, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::aws::{Clients, Cx, Tags, ids, present, written};
+use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// A person, or a program that has keys of its own. We make no keys and no passwords: whoever has one made it, and it
 /// goes with the user.
@@ -19,6 +23,12 @@ pub struct User {
     /// The groups that the user is in, and no others.
     #[serde(default)]
     pub groups: Vec<Ref<Group>>,
+    /// What the user alone may do: policy documents by name. These and no others.
+    #[serde(default)]
+    pub policies: BTreeMap<String, Value>,
+    /// What the user alone may do: ARNs of managed policies. These and no others.
+    #[serde(default)]
+    pub managed: Vec<String>,
     /// Tags.
     #[serde(default)]
     pub tags: Tags,
@@ -31,6 +41,10 @@ pub struct Live {
     pub id: String,
     /// The ARN.
     pub arn: String,
+    /// The user's access keys, in words: `stack` makes none, so somebody else did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub noticed: Option<String>,
 }
 
 /// What the object is called whose user has that name: users may be called `alice@example.com`, objects may not.
@@ -48,16 +62,27 @@ fn observed(cx: &Cx, user: &UserDetail) -> Option<Observed<User>> {
     let name = user.user_name()?;
     let tags = from_pairs(user.tags().iter().map(|t| (Some(t.key()), Some(t.value()))));
     let place = user.path().unwrap_or("/");
-    // One that was handed over to us by its tags may lie anywhere, but not with the same stack in another region.
+    // The path is set at creation. One that was handed over to us by its tags may lie anywhere, but not with the same stack in
+    // another region.
     let claim = match place {
         _ if place == path(&cx.scope) => cx.scope.claim(User::KIND, &tags, true),
         _ if place.starts_with("/stack/") => Claim::Foreign,
-        _ => cx.scope.claim(User::KIND, &tags, false),
+        // The tags alone are no reason to delete a person: such a one is only taken over, when the file names it.
+        _ => match cx.scope.claim(User::KIND, &tags, false) {
+            Claim::Ours(_) => Claim::Adoptable,
+            other => other,
+        },
     };
     Some(Observed {
         claim: if claim == Claim::Foreign { Claim::Taken(name_of(name)) } else { claim },
-        live: Live { id: name.to_owned(), arn: user.arn.clone()? },
-        fields: User { name: name.to_owned(), groups: user.group_list().iter().map(Ref::physical).collect(), tags },
+        live: Live { id: name.to_owned(), arn: user.arn.clone()?, noticed: None },
+        fields: User {
+            name: name.to_owned(),
+            groups: user.group_list().iter().map(Ref::physical).collect(),
+            policies: inline(user.user_policy_list()).collect(),
+            managed: user.attached_managed_policies().iter().filter_map(|p| p.policy_arn.clone()).collect(),
+            tags,
+        },
         state: Readiness::Ready,
     })
 }
@@ -73,10 +98,32 @@ async fn leave(cx: &Cx, user: &str, group: &str) -> Result<()> {
     or_gone(call.send().await.map_err(failed("iam:RemoveUserFromGroup")))
 }
 
-async fn access_keys(cx: &Cx, user: &str) -> Result<Vec<String>> {
+async fn access_key_details(cx: &Cx, user: &str) -> Result<Vec<AccessKeyMetadata>> {
     let pages = cx.cloud.iam.list_access_keys().user_name(user).into_paginator().items().send();
-    let all = present(pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListAccessKeys")))?;
-    Ok(all.into_iter().filter_map(|k| k.access_key_id).collect())
+    present(pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListAccessKeys")))
+}
+
+async fn access_keys(cx: &Cx, user: &str) -> Result<Vec<String>> {
+    Ok(access_key_details(cx, user).await?.into_iter().filter_map(|k| k.access_key_id).collect())
+}
+
+/// The user's access keys in words. People need some, so they are no difference; that there are any must not be overlooked.
+async fn keys_noticed(cx: &Cx, user: &str) -> Result<Option<String>> {
+    let keys = match access_key_details(cx, user).await {
+        // Who may not ask is told nothing, as before.
+        Err(e) if e.class == Class::Denied => Vec::new(),
+        other => other?,
+    };
+    let told: Vec<String> = keys
+        .iter()
+        .filter_map(|key| {
+            let made = key.create_date().map(|at| at.to_string()).unwrap_or_default();
+            let off = if key.status().is_some_and(|s| s.as_str() == "Inactive") { ", switched off" } else { "" };
+            Some(format!("{} of {}{off}", key.access_key_id()?, made.get(..10).unwrap_or("an unknown day")))
+        })
+        .collect();
+    let (noun, made) = if told.len() == 1 { ("an access key", "it") } else { ("access keys", "them") };
+    Ok((!told.is_empty()).then(|| format!("has {noun} ({}): `stack` makes none, so somebody else made {made}", told.join("; "))))
 }
 
 async fn mfa_devices(cx: &Cx, user: &str) -> Result<Vec<String>> {
@@ -133,21 +180,32 @@ async fn lock_out(cx: &Cx, user: &str) -> Result<()> {
     Ok(())
 }
 
+async fn attached(cx: &Cx, user: &str) -> Result<Vec<String>> {
+    let pages = cx.cloud.iam.list_attached_user_policies().user_name(user).into_paginator().items().send();
+    let all = present(pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListAttachedUserPolicies")))?;
+    Ok(all.into_iter().filter_map(|p| p.policy_arn).collect())
+}
+
+async fn detach(cx: &Cx, user: &str, policy: &str) -> Result<()> {
+    let call = cx.cloud.iam.detach_user_policy().user_name(user).policy_arn(policy);
+    or_gone(call.send().await.map_err(failed("iam:DetachUserPolicy")))
+}
+
+async fn drop_inline(cx: &Cx, user: &str, policy: &str) -> Result<()> {
+    let call = cx.cloud.iam.delete_user_policy().user_name(user).policy_name(policy);
+    or_gone(call.send().await.map_err(failed("iam:DeleteUserPolicy")))
+}
+
 /// Takes away every right, by whatever way it was given.
 async fn strip(cx: &Cx, user: &str) -> Result<()> {
     let iam = &cx.cloud.iam;
     let pages = iam.list_user_policies().user_name(user).into_paginator().items().send();
     let inline = present(pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListUserPolicies")))?;
     for policy in inline {
-        let call = iam.delete_user_policy().user_name(user).policy_name(policy);
-        or_gone(call.send().await.map_err(failed("iam:DeleteUserPolicy")))?;
+        drop_inline(cx, user, &policy).await?;
     }
-    let pages = iam.list_attached_user_policies().user_name(user).into_paginator().items().send();
-    let attached =
-        present(pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListAttachedUserPolicies")))?;
-    for arn in attached.into_iter().filter_map(|p| p.policy_arn) {
-        let call = iam.detach_user_policy().user_name(user).policy_arn(arn);
-        or_gone(call.send().await.map_err(failed("iam:DetachUserPolicy")))?;
+    for arn in attached(cx, user).await? {
+        detach(cx, user, &arn).await?;
     }
     for group in groups_of(cx, user).await? {
         leave(cx, user, &group).await?;
@@ -180,14 +238,30 @@ impl Resource for User {
         Rule::identity("name"),
         Rule::set("groups"),
         Rule::after_create("groups"),
-        Rule::exact("tags"),
+        Rule::exact("policies"),
+        Rule::policy("policies.*"),
+        Rule::after_create("policies"),
+        Rule::set("managed"),
+        Rule::after_create("managed"),
+        Rule::owned("tags"),
     ];
     const USUAL: Usual = Usual::secs(2, 3);
     type Cloud = Clients;
     type Live = Live;
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
-        Ok(account(cx).await?.users.iter().filter_map(|user| observed(cx, user)).collect())
+        let mut found: Vec<_> = account(cx).await?.users.iter().filter_map(|user| observed(cx, user)).collect();
+        // A question for each, of which nothing is to be done: who only looks by the index goes without.
+        if cx.reads.may_ask_index() {
+            return Ok(found);
+        }
+        let ours = found.iter_mut().filter(|o| matches!(o.claim, Claim::Ours(_) | Claim::Adoptable));
+        try_join_all(ours.map(|user| async {
+            user.live.noticed = keys_noticed(cx, &user.live.id).await?;
+            Ok::<_, Error>(())
+        }))
+        .await?;
+        Ok(found)
     }
 
     async fn create(&self, cx: &Cx) -> Result<Live> {
@@ -196,7 +270,7 @@ impl Resource for User {
         match call.set_tags(Some(to_sdk(&self.tags)?)).send().await.map_err(failed(OP)) {
             Ok(answer) => {
                 let user = answer.user.ok_or_else(|| incomplete(OP, "the user"))?;
-                Ok(Live { id: user.user_name, arn: user.arn })
+                Ok(Live { id: user.user_name, arn: user.arn, noticed: None })
             }
             Err(e) if e.class == Class::Exists => Err(e.hint(format!(
                 "names of users are one for the account, upper and lower case alike: choose another than `{}`, or leave that user out of the file",
@@ -216,6 +290,23 @@ impl Resource for User {
             }
             for group in have.iter().filter(|g| !want.contains(g)) {
                 leave(cx, name, group).await?;
+            }
+        }
+        for (policy, document) in written(diff, "policies", &self.policies) {
+            let call = iam.put_user_policy().user_name(name).policy_name(policy).policy_document(document.to_string());
+            call.send().await.map_err(failed("iam:PutUserPolicy"))?;
+        }
+        for policy in diff.removed_keys("policies") {
+            drop_inline(cx, name, &policy).await?;
+        }
+        if diff.touches("managed") {
+            let have = attached(cx, name).await?;
+            for policy in self.managed.iter().filter(|p| !have.contains(p)) {
+                let call = iam.attach_user_policy().user_name(name).policy_arn(policy);
+                call.send().await.map_err(failed("iam:AttachUserPolicy"))?;
+            }
+            for policy in have.iter().filter(|p| !self.managed.contains(p)) {
+                detach(cx, name, policy).await?;
             }
         }
         if let Some(edit) = TagEdit::of(diff, &self.tags) {

@@ -9,7 +9,8 @@ use crate::aws::error::{failed, incomplete};
 use crate::aws::states::{Means, States};
 use crate::aws::tags::{TagEdit, Tags};
 use crate::aws::{Clients, Cx, present};
-use crate::engine::resource::TAG_GENERATION;
+use crate::engine::resource::{TAG_GENERATION, TAG_TAGS};
+use crate::engine::tags::is_ours;
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};
 
 /// The only policy that a key has.
@@ -55,6 +56,10 @@ pub struct Live {
     /// For how many days it can be had back after its deletion.
     #[schemars(skip)]
     pub deletion_days: String,
+    /// Which other accounts may use it by a grant, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub noticed: Option<String>,
 }
 
 impl Key {
@@ -69,7 +74,7 @@ impl Key {
 
     fn live(&self, id: &str, arn: &str) -> Live {
         let deletion_days = self.deletion_days.unwrap_or(WINDOW_DAYS).to_string();
-        Live { id: id.to_owned(), arn: arn.to_owned(), deletion_days }
+        Live { id: id.to_owned(), arn: arn.to_owned(), deletion_days, noticed: None }
     }
 }
 
@@ -105,6 +110,32 @@ fn state_of(key: &KeyMetadata) -> Readiness {
     STATES.read(key.key_state().map_or("Enabled", KeyState::as_str), true)
 }
 
+/// Grants to other accounts, in words. Services of AWS make grants of their own, on which databases and caches depend, so none is
+/// ever taken away from here.
+async fn grants_noticed(cx: &Cx, id: &str) -> Result<Option<String>> {
+    // A question of which nothing is to be done: who only looks by the index goes without.
+    if cx.reads.may_ask_index() {
+        return Ok(None);
+    }
+    let pages = cx.cloud.kms.list_grants().key_id(id).into_paginator().items().send();
+    let grants = match pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("kms:ListGrants")) {
+        // Who may not ask is told nothing, as before.
+        Err(e) if e.class == Class::Denied => Vec::new(),
+        other => present(other)?,
+    };
+    let told: Vec<String> = grants
+        .iter()
+        .filter_map(|grant| {
+            let whom = grant.grantee_principal()?;
+            let account = whom.strip_prefix("arn:")?.split(':').nth(3).filter(|account| !account.is_empty())?;
+            (account != cx.scope.account).then(|| format!("{whom} (grant {})", grant.grant_id().unwrap_or_default()))
+        })
+        .collect();
+    Ok((!told.is_empty()).then(|| {
+        format!("another account may use it: {}; `aws kms revoke-grant --key-id {id} --grant-id ID` ends that", told.join(", "))
+    }))
+}
+
 /// One of our keys as it is.
 async fn observed(cx: &Cx, id: &str, tags: &Tags) -> Result<Option<Observed<Key>>> {
     let described = cx.cloud.kms.describe_key().key_id(id).send().await.map_err(failed("kms:DescribeKey"));
@@ -124,17 +155,19 @@ async fn observed(cx: &Cx, id: &str, tags: &Tags) -> Result<Option<Observed<Key>
         tags,
     };
     let state = state_of(&known);
+    let mut grants = None;
     if state != Readiness::Gone {
         let rotation = async {
             let answer = cx.cloud.kms.get_key_rotation_status().key_id(id).send().await;
             answer.map_err(failed("kms:GetKeyRotationStatus"))
         };
-        let (policy, rotation) = tokio::try_join!(policy_of(cx, id), rotation)?;
+        let (policy, rotation, noticed) = tokio::try_join!(policy_of(cx, id), rotation, grants_noticed(cx, id))?;
+        grants = noticed;
         fields.policy = policy;
         fields.rotation = Some(rotation.key_rotation_enabled);
         fields.rotation_days = rotation.rotation_period_in_days.filter(|_| rotation.key_rotation_enabled);
     }
-    Ok(Some(Observed { claim, live: fields.live(id, &arn), fields, state }))
+    Ok(Some(Observed { claim, live: Live { noticed: grants, ..fields.live(id, &arn) }, fields, state }))
 }
 
 async fn write_tags(cx: &Cx, id: &str, tags: &Tags) -> Result<()> {
@@ -165,7 +198,9 @@ impl Key {
             let call = cx.cloud.kms.update_key_description().key_id(id).description(text);
             call.send().await.map_err(failed("kms:UpdateKeyDescription"))?;
         }
-        let stale: Vec<String> = fields.tags.into_keys().filter(|key| !self.tags.contains_key(key)).collect();
+        let marked = fields.tags.get(TAG_TAGS).map(String::as_str);
+        let stale = |key: &&String| !self.tags.contains_key(*key) && is_ours(marked, key);
+        let stale: Vec<String> = fields.tags.keys().filter(stale).cloned().collect();
         if !stale.is_empty() {
             let call = cx.cloud.kms.untag_resource().key_id(id).set_tag_keys(Some(stale));
             call.send().await.map_err(failed("kms:UntagResource"))?;
@@ -182,7 +217,7 @@ impl Resource for Key {
         Rule::after_create("rotation"),
         Rule::after_create("rotation_days"),
         Rule::when_ready("enabled"),
-        Rule::exact("tags"),
+        Rule::owned("tags"),
     ];
     const USUAL: Usual = Usual::secs(2, 1);
     const HOLDS_DATA: bool = true;

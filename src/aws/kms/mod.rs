@@ -86,6 +86,9 @@ async fn candidates(cx: &Cx) -> Result<Arc<Candidates>> {
         let begins = |a: &&Pointer| a.name.strip_prefix(ALIAS).is_some_and(|n| names::begins(&cx.scope.prefix(), n, NAME));
         let mut asked: BTreeSet<String> = all.iter().filter(begins).map(|a| a.key.clone()).collect();
         asked.extend(bare);
+        // Whatever its alias is called.
+        let tagged = index::candidates(cx).await?;
+        asked.extend(tagged.keys().filter_map(|arn| arn.split_once(":key/")).map(|(_, id)| id.to_owned()));
         let tags = stream::iter(asked.into_iter().map(|key| async move {
             let tags = tags_of(cx, &key).await?;
             Ok::<_, crate::engine::Error>((key, tags))

@@ -73,7 +73,7 @@ impl Resource for LogGroup {
         Rule::identity("name"),
         Rule::after_create("retention_days"),
         Rule::takes("kms_key", &[("kms.key", "arn")]),
-        Rule::exact("tags"),
+        Rule::owned("tags"),
     ];
     const USUAL: Usual = Usual::secs(1, 1);
     const HOLDS_DATA: bool = true;
@@ -88,8 +88,8 @@ impl Resource for LogGroup {
         try_join_all(groups.map(|(live, retention_days, key)| async move {
             let tags = tags_of(cx, &live.arn).await?;
             Ok(Observed {
-                // One without tags was made by what writes to it, after ours was gone: taken over, never deleted.
-                claim: cx.scope.claim(Self::KIND, &tags, true),
+                // One without tags was made by somebody, or by what writes to it: it is not taken silently.
+                claim: cx.scope.claim(Self::KIND, &tags, false),
                 fields: LogGroup {
                     name: live.name.clone(),
                     retention_days: retention_days.or(Some(0)),

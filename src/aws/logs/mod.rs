@@ -3,3 +3,20 @@
 mod log_group;
 
 pub use log_group::LogGroup;
+
+use super::Cx;
+use super::error::failed;
+use crate::engine::{Class, Result};
+
+/// Log groups that AWS made by itself, by what their names begin with, in words: they stay when what writes to them goes.
+pub async fn left_behind(cx: &Cx, prefix: &str) -> Result<Option<String>> {
+    let call = cx.cloud.logs.describe_log_groups().log_group_name_prefix(prefix);
+    let pages = call.into_paginator().items().send();
+    let groups = match pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("logs:DescribeLogGroups")) {
+        Err(e) if e.class == Class::Denied => Vec::new(),
+        other => other?,
+    };
+    let names: Vec<String> =
+        groups.into_iter().filter_map(|group| group.log_group_name).map(|name| format!("`{name}`")).collect();
+    Ok((!names.is_empty()).then(|| format!("leaves the log groups behind that AWS made for it: {}", names.join(", "))))
+}

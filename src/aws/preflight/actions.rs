@@ -104,11 +104,23 @@ const NEEDS: &[Needs] = &[
         &["ec2:ModifySecurityGroupRules", "ec2:CreateTags", "ec2:DeleteTags"],
         &["ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"],
     ),
-    needs("ec2.subnet", &["ec2:CreateSubnet", "ec2:CreateTags"], EC2_TAGS, &["ec2:DeleteSubnet"]),
+    needs(
+        "ec2.subnet",
+        &["ec2:CreateSubnet", "ec2:CreateTags"],
+        &["ec2:ModifySubnetAttribute", "ec2:CreateTags", "ec2:DeleteTags"],
+        &["ec2:DeleteSubnet"],
+    ),
     needs(
         "ec2.vpc",
         &["ec2:CreateVpc", "ec2:ModifyVpcAttribute", "ec2:CreateTags"],
-        &["ec2:ModifyVpcAttribute", "ec2:CreateTags", "ec2:DeleteTags"],
+        &[
+            "ec2:ModifyVpcAttribute",
+            "ec2:CreateNetworkAclEntry",
+            "ec2:ReplaceNetworkAclEntry",
+            "ec2:DeleteNetworkAclEntry",
+            "ec2:CreateTags",
+            "ec2:DeleteTags",
+        ],
         &["ec2:DeleteVpc"],
     ),
     needs(
@@ -228,7 +240,13 @@ const NEEDS: &[Needs] = &[
     needs(
         "iam.group",
         &["iam:CreateGroup", "iam:PutGroupPolicy", "iam:AttachGroupPolicy"],
-        &["iam:PutGroupPolicy", "iam:DeleteGroupPolicy", "iam:AttachGroupPolicy", "iam:DetachGroupPolicy"],
+        &[
+            "iam:PutGroupPolicy",
+            "iam:DeleteGroupPolicy",
+            "iam:AttachGroupPolicy",
+            "iam:DetachGroupPolicy",
+            "iam:RemoveUserFromGroup",
+        ],
         &["iam:DeleteGroup", "iam:DeleteGroupPolicy", "iam:DetachGroupPolicy", "iam:RemoveUserFromGroup"],
     ),
     needs(
@@ -248,7 +266,16 @@ const NEEDS: &[Needs] = &[
     needs(
         "iam.user",
         &["iam:CreateUser", "iam:AddUserToGroup", "iam:TagUser"],
-        &["iam:AddUserToGroup", "iam:RemoveUserFromGroup", "iam:TagUser", "iam:UntagUser"],
+        &[
+            "iam:AddUserToGroup",
+            "iam:RemoveUserFromGroup",
+            "iam:PutUserPolicy",
+            "iam:DeleteUserPolicy",
+            "iam:AttachUserPolicy",
+            "iam:DetachUserPolicy",
+            "iam:TagUser",
+            "iam:UntagUser",
+        ],
         &[
             "iam:DeleteUser",
             "iam:RemoveUserFromGroup",
@@ -329,6 +356,8 @@ const NEEDS: &[Needs] = &[
             "s3:PutBucketVersioning",
             "s3:PutBucketPublicAccessBlock",
             "s3:PutEncryptionConfiguration",
+            "s3:PutBucketWebsite",
+            "s3:DeleteBucketWebsite",
             "s3:PutLifecycleConfiguration",
         ],
         &["s3:DeleteBucket", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"],

@@ -89,7 +89,7 @@ impl Instance {
         let subnets = self.subnet_group.as_ref().map(|group| group.id().map(str::to_owned)).transpose()?;
         let call = call.set_db_subnet_group_name(subnets).set_db_parameter_group_name(self.parameters()?);
         let call = call.set_vpc_security_group_ids(some_ids(&self.security_groups)?);
-        let call = call.set_multi_az(self.multi_az).publicly_accessible(false).set_port(self.port);
+        let call = call.set_multi_az(self.multi_az).publicly_accessible(self.publicly_accessible).set_port(self.port);
         let call = call.set_iops(self.iops).set_storage_throughput(self.throughput);
         let call = call.set_storage_type(self.storage_type.clone()).set_deletion_protection(self.deletion_protection);
         let call = call.set_enable_cloudwatch_logs_exports(self.logs.clone()).set_copy_tags_to_snapshot(self.copy_tags);

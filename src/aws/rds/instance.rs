@@ -11,6 +11,7 @@ use super::status::{STOPPED, leaves_snapshot, pending, state_of};
 use super::{NAME, ParameterGroup, SubnetGroup, from_sdk, instances, retag, to_sdk};
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::error::{failed, incomplete};
+use crate::aws::logs::left_behind;
 use crate::aws::secretsmanager::{self, Password, Secret};
 use crate::aws::{Clients, Cx, Tags, ids, names, some_ids};
 use crate::engine::diff::same_major;
@@ -65,6 +66,9 @@ pub struct Instance {
     /// Its parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameter_group: Option<Ref<ParameterGroup>>,
+    /// Whether it has an address that can be reached from the internet.
+    #[serde(default)]
+    pub publicly_accessible: bool,
     /// The port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<i32>,
@@ -219,6 +223,7 @@ impl Instance {
                 .map(Ref::physical)
                 .collect(),
             parameter_group: instance.db_parameter_groups().first().and_then(|g| g.db_parameter_group_name()).map(Ref::physical),
+            publicly_accessible: instance.publicly_accessible == Some(true),
             port: pending.and_then(|p| p.port).or(instance.endpoint().and_then(|e| e.port)),
             database: instance.db_name.clone(),
             user: instance.master_username.clone(),
@@ -268,7 +273,7 @@ impl Instance {
     async fn create_replica(&self, cx: &Cx, source: &Ref<Instance>) -> Result<Option<DbInstance>> {
         let call = cx.cloud.rds.create_db_instance_read_replica().db_instance_identifier(names::name(cx, NAME));
         let call = call.source_db_instance_identifier(source.id()?).db_instance_class(&self.class);
-        let call = call.set_multi_az(self.multi_az).publicly_accessible(false).set_port(self.port);
+        let call = call.set_multi_az(self.multi_az).publicly_accessible(self.publicly_accessible).set_port(self.port);
         let call = call.set_vpc_security_group_ids(some_ids(&self.security_groups)?);
         // It begins with its source's parameter group: AWS takes none here, but for a copy in another region.
         let call = call.set_storage_type(self.storage_type.clone());
@@ -285,7 +290,7 @@ impl Instance {
         let call = call.db_instance_class(&self.class).set_allocated_storage(self.storage);
         let call = call.set_max_allocated_storage(self.limit()).set_storage_type(self.storage_type.clone());
         let call = call.set_iops(self.iops).set_storage_throughput(self.throughput);
-        let call = call.set_multi_az(self.multi_az).publicly_accessible(false).set_port(self.port);
+        let call = call.set_multi_az(self.multi_az).publicly_accessible(self.publicly_accessible).set_port(self.port);
         let subnets = self.subnet_group.as_ref().map(|group| group.id().map(str::to_owned)).transpose()?;
         let call = call.set_db_subnet_group_name(subnets).set_db_parameter_group_name(self.parameters()?);
         let call = call.set_vpc_security_group_ids(some_ids(&self.security_groups)?);
@@ -338,6 +343,9 @@ impl Instance {
         }
         if is("security_groups") {
             call = call.set_vpc_security_group_ids(Some(ids(&self.security_groups)?));
+        }
+        if is("publicly_accessible") {
+            call = call.publicly_accessible(self.publicly_accessible);
         }
         if is("port") {
             call = call.set_db_port_number(self.port);
@@ -563,7 +571,7 @@ impl Resource for Instance {
         Rule::when_ready("logs"),
         Rule::when_ready("engine_version"),
         Rule::when_ready("backup_days"),
-        Rule::exact("tags"),
+        Rule::owned("tags"),
     ];
     const USUAL: Usual = Usual::secs(480, 300);
     const HOLDS_DATA: bool = true;
@@ -582,7 +590,7 @@ impl Resource for Instance {
         let of = |instance: &DbInstance| {
             let live = Live::of(instance)?;
             let fields = Instance::from_sdk(instance);
-            let claim = names::claim(cx, cx.scope.claim(Self::KIND, &fields.tags, false), &live.id);
+            let claim = names::claim(cx, cx.scope.claim(Self::KIND, &fields.tags, false), &fields.tags, &live.id, NAME);
             Some(Observed { claim, live, fields, state: state_of(instance) })
         };
         Ok(instances(cx).await?.iter().filter_map(of).collect())
@@ -738,6 +746,11 @@ impl Resource for Instance {
 
     async fn settle(cx: &Cx, live: &Live) -> Result<Live> {
         Ok(look(cx, &live.id).await?.as_ref().and_then(Live::of).unwrap_or_else(|| live.clone()))
+    }
+
+    /// RDS exports logs into groups of its own making.
+    async fn goes_with(cx: &Cx, live: &Live) -> Result<Option<String>> {
+        left_behind(cx, &format!("/aws/rds/instance/{}/", live.id)).await
     }
 
     async fn poll_gone(cx: &Cx, live: &Live) -> Result<Readiness> {

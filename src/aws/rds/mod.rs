@@ -81,7 +81,10 @@ async fn instances(cx: &Cx) -> Result<Arc<Vec<sdk::DbInstance>>> {
             let prefix = cx.scope.prefix();
             Ok(all
                 .into_iter()
-                .filter(|i| i.db_instance_identifier().is_some_and(|id| names::begins(&prefix, id, NAME)))
+                .filter(|i| {
+                    let like_ours = i.db_instance_identifier().is_some_and(|id| names::begins(&prefix, id, NAME));
+                    like_ours || cx.scope.owns(&from_sdk(i.tag_list()))
+                })
                 .collect())
         })
         .await

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Live, NAME, retag, tags_of, to_sdk};
 use crate::aws::error::{failed, incomplete};
-use crate::aws::{Clients, Cx, Tags, names, present, written};
+use crate::aws::{Clients, Cx, Tags, index, names, present, written};
 use crate::engine::{Claim, Diff, Effect, Error, Impact, Observed, Readiness, Resource, Result, Rule};
 
 /// How many parameters one call writes.
@@ -44,26 +44,39 @@ async fn statics(cx: &Cx, name: &str) -> Result<Vec<String>> {
     Ok(all.into_iter().filter(|p| p.apply_type() == Some("static")).filter_map(|p| p.parameter_name).collect())
 }
 
+/// AWS has no dots in these names, families have.
+fn plain(name: &str) -> String {
+    name.replace('.', "-")
+}
+
+fn claim(cx: &Cx, tags: &Tags, name: &str) -> Claim {
+    match cx.scope.claim(ParameterGroup::KIND, tags, false) {
+        Claim::Foreign => names::claim(cx, Claim::Foreign, tags, name, NAME),
+        ours => names::marked(ours, |key| plain(&names::fit(&cx.scope.prefix(), key, names::generation(tags), NAME)) == name),
+    }
+}
+
 impl Resource for ParameterGroup {
     const KIND: &'static str = "rds.parameter_group";
     const RULES: &'static [Rule] =
-        &[Rule::immutable("family"), Rule::exact("parameters"), Rule::after_create("parameters"), Rule::exact("tags")];
+        &[Rule::immutable("family"), Rule::exact("parameters"), Rule::after_create("parameters"), Rule::owned("tags")];
     type Cloud = Clients;
     type Live = Live;
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let pages = cx.cloud.rds.describe_db_parameter_groups().into_paginator().items().send();
         let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("rds:DescribeDBParameterGroups"))?;
-        let prefix = cx.scope.prefix();
+        let (prefix, known) = (cx.scope.prefix(), index::candidates(cx).await?);
         let like_ours = all.into_iter().filter_map(|group| {
             let live = Live { id: group.db_parameter_group_name?, arn: group.db_parameter_group_arn? };
-            names::begins(&prefix, &live.id, NAME).then(|| (live, group.db_parameter_group_family.unwrap_or_default()))
+            let may_be_ours = names::begins(&prefix, &live.id, NAME) || known.contains_key(&live.arn);
+            may_be_ours.then(|| (live, group.db_parameter_group_family.unwrap_or_default()))
         });
         try_join_all(like_ours.map(|(live, family)| async move {
             let tags = tags_of(cx, &live.arn).await?;
-            let claim = names::claim(cx, cx.scope.claim(Self::KIND, &tags, false), &live.id);
+            let claim = claim(cx, &tags, &live.id);
             let parameters = match claim {
-                Claim::Ours(_) => parameters(cx, &live.id).await?,
+                Claim::Ours(_) | Claim::Tagged(_) => parameters(cx, &live.id).await?,
                 _ => BTreeMap::new(),
             };
             let fields = ParameterGroup { family, parameters, tags };
@@ -74,8 +87,7 @@ impl Resource for ParameterGroup {
 
     async fn create(&self, cx: &Cx) -> Result<Live> {
         const OP: &str = "rds:CreateDBParameterGroup";
-        // AWS has no dots in these names, families have.
-        let name = names::name(cx, NAME).replace('.', "-");
+        let name = plain(&names::name(cx, NAME));
         let call = cx.cloud.rds.create_db_parameter_group().db_parameter_group_name(name);
         let call = call.db_parameter_group_family(&self.family).description(format!("Databases of {}", cx.scope.prefix()));
         let group = call.set_tags(Some(to_sdk(&self.tags))).send().await.map_err(failed(OP))?.db_parameter_group;

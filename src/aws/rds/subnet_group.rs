@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Live, NAME, retag, tags_of, to_sdk};
 use crate::aws::ec2::{Subnet, Vpc};
 use crate::aws::error::{failed, incomplete};
-use crate::aws::{Clients, Cx, Tags, ids, names};
+use crate::aws::{Clients, Cx, Tags, ids, index, names};
 use crate::engine::{Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule};
 
 /// The subnets that databases may stand in.
@@ -23,22 +23,23 @@ pub struct SubnetGroup {
 
 impl Resource for SubnetGroup {
     const KIND: &'static str = "rds.subnet_group";
-    const RULES: &'static [Rule] = &[Rule::immutable("vpc"), Rule::set("subnets"), Rule::exact("tags")];
+    const RULES: &'static [Rule] = &[Rule::immutable("vpc"), Rule::set("subnets"), Rule::owned("tags")];
     type Cloud = Clients;
     type Live = Live;
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let pages = cx.cloud.rds.describe_db_subnet_groups().into_paginator().items().send();
         let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("rds:DescribeDBSubnetGroups"))?;
-        let prefix = cx.scope.prefix();
+        let (prefix, known) = (cx.scope.prefix(), index::candidates(cx).await?);
         let like_ours = all.into_iter().filter_map(|group| {
             let live = Live { id: group.db_subnet_group_name.clone()?, arn: group.db_subnet_group_arn.clone()? };
-            names::begins(&prefix, &live.id, NAME).then_some((live, group))
+            let may_be_ours = names::begins(&prefix, &live.id, NAME) || known.contains_key(&live.arn);
+            may_be_ours.then_some((live, group))
         });
         try_join_all(like_ours.map(|(live, group)| async move {
             let tags = tags_of(cx, &live.arn).await?;
             Ok::<_, Error>(Observed {
-                claim: names::claim(cx, cx.scope.claim(Self::KIND, &tags, false), &live.id),
+                claim: names::claim(cx, cx.scope.claim(Self::KIND, &tags, false), &tags, &live.id, NAME),
                 fields: SubnetGroup {
                     vpc: Ref::physical(group.vpc_id.unwrap_or_default()),
                     subnets: group

@@ -1,19 +1,21 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_s3::types::{
-    self as sdk, BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, ObjectOwnership, OwnershipControls,
-    OwnershipControlsRule, PublicAccessBlockConfiguration, ServerSideEncryption, ServerSideEncryptionByDefault,
-    ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tagging, VersioningConfiguration,
+    self as sdk, BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, ErrorDocument, IndexDocument,
+    ObjectOwnership, OwnershipControls, OwnershipControlsRule, PublicAccessBlockConfiguration, RedirectAllRequestsTo,
+    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tagging,
+    VersioningConfiguration, WebsiteConfiguration,
 };
 use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::lifecycle::{LifecycleRule, configuration};
-use super::{Candidate, built, candidates, emptying, global_domain, name, regional_domain, to_sdk};
+use super::{Candidate, built, candidates, emptying, global_domain, name, regional_domain, tags_now, to_sdk};
 use crate::aws::error::failed;
+use crate::aws::tags::TagEdit;
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Scope, Usual};
+use crate::engine::{Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Scope, Usual};
 
 /// The only region whose name `CreateBucket` does not take.
 const FIRST_REGION: &str = "us-east-1";
@@ -37,9 +39,27 @@ pub struct Bucket {
     /// What becomes of its objects in time, by the rule's name. These and no others.
     #[serde(default)]
     pub lifecycle: BTreeMap<String, LifecycleRule>,
+    /// How S3 serves it as a website of its own, without TLS. Left out: not at all.
+    #[serde(default)]
+    pub website: Website,
     /// Tags.
     #[serde(default)]
     pub tags: Tags,
+}
+
+/// How S3 serves a bucket as a website: with an index document, or by sending everybody elsewhere.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Website {
+    /// What is delivered for a folder: `index.html`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<String>,
+    /// What is delivered instead of an error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// The host that everybody is sent to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redirect: Option<String>,
 }
 
 /// How objects are encrypted.
@@ -95,12 +115,13 @@ fn set<T>(answer: Result<T>) -> Result<Option<T>> {
 /// What the bucket is like; nothing when it has gone in the meantime.
 async fn read(cx: &Cx, candidate: &Candidate) -> Result<Option<Bucket>> {
     let (s3, name) = (&cx.cloud.s3, &candidate.name);
-    let (versioning, public, ownership, encryption, lifecycle) = tokio::join!(
+    let (versioning, public, ownership, encryption, lifecycle, website) = tokio::join!(
         s3.get_bucket_versioning().bucket(name).send(),
         s3.get_public_access_block().bucket(name).send(),
         s3.get_bucket_ownership_controls().bucket(name).send(),
         s3.get_bucket_encryption().bucket(name).send(),
         s3.get_bucket_lifecycle_configuration().bucket(name).send(),
+        s3.get_bucket_website().bucket(name).send(),
     );
     // The one of these questions that every bucket answers.
     let Some(versioning) = set(versioning.map_err(failed("s3:GetBucketVersioning")))? else { return Ok(None) };
@@ -108,6 +129,7 @@ async fn read(cx: &Cx, candidate: &Candidate) -> Result<Option<Bucket>> {
     let ownership = set(ownership.map_err(failed("s3:GetBucketOwnershipControls")))?.and_then(|a| a.ownership_controls);
     let encryption = set(encryption.map_err(failed("s3:GetBucketEncryption")))?;
     let lifecycle = set(lifecycle.map_err(failed("s3:GetBucketLifecycleConfiguration")))?;
+    let website = set(website.map_err(failed("s3:GetBucketWebsite")))?;
     let yes = |value: Option<bool>| value == Some(true);
     Ok(Some(Bucket {
         versioning: Some(versioning.status == Some(BucketVersioningStatus::Enabled)),
@@ -129,6 +151,11 @@ async fn read(cx: &Cx, candidate: &Candidate) -> Result<Option<Bucket>> {
             .flat_map(|a| a.rules.unwrap_or_default())
             .filter_map(|r| LifecycleRule::read(&r))
             .collect(),
+        website: website.map_or_else(Website::default, |w| Website {
+            index: w.index_document().map(|i| i.suffix().to_owned()),
+            error: w.error_document().map(|e| e.key().to_owned()),
+            redirect: w.redirect_all_requests_to().map(|r| r.host_name().to_owned()),
+        }),
         tags: candidate.tags.clone(),
     }))
 }
@@ -146,6 +173,21 @@ impl Bucket {
     }
 }
 
+impl Bucket {
+    fn website(&self) -> Result<Option<WebsiteConfiguration>> {
+        let Website { index, error, redirect } = &self.website;
+        if index.is_none() && error.is_none() && redirect.is_none() {
+            return Ok(None);
+        }
+        let index = index.as_ref().map(|suffix| built(IndexDocument::builder().suffix(suffix).build())).transpose()?;
+        let error = error.as_ref().map(|key| built(ErrorDocument::builder().key(key).build())).transpose()?;
+        let elsewhere = |host: &String| built(RedirectAllRequestsTo::builder().host_name(host).build());
+        let redirect = redirect.as_ref().map(elsewhere).transpose()?;
+        let all = WebsiteConfiguration::builder().set_index_document(index).set_error_document(error);
+        Ok(Some(all.set_redirect_all_requests_to(redirect).build()))
+    }
+}
+
 impl Resource for Bucket {
     const KIND: &'static str = "s3.bucket";
     const RULES: &'static [Rule] = &[
@@ -156,7 +198,9 @@ impl Resource for Bucket {
         Rule::after_create("lifecycle"),
         Rule::exact("lifecycle"),
         Rule::exact("lifecycle.*"),
-        Rule::exact("tags"),
+        Rule::after_create("website"),
+        Rule::exact("website"),
+        Rule::owned("tags"),
     ];
     const USUAL: Usual = Usual::secs(3, 3);
     const HOLDS_DATA: bool = true;
@@ -166,7 +210,7 @@ impl Resource for Bucket {
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let candidates = candidates(cx).await?;
         let found = try_join_all(candidates.iter().map(|candidate| async move {
-            let ours = matches!(candidate.claim, Claim::Ours(_));
+            let ours = candidate.claim.name().is_some();
             let fields = if ours {
                 read(cx, candidate).await?
             } else {
@@ -188,7 +232,9 @@ impl Resource for Bucket {
         let call = cx.cloud.s3.create_bucket().bucket(&name).create_bucket_configuration(place.build());
         let call = call.set_object_ownership(self.ownership.as_deref().map(ObjectOwnership::from));
         call.send().await.map_err(failed("s3:CreateBucket")).map_err(|e| {
-            if e.class == Class::Exists {
+            if e.class == Class::Denied {
+                e.hint("the tags in this call take `s3:TagResource` beside `s3:CreateBucket`: older policies lack it")
+            } else if e.class == Class::Exists {
                 e.hint(format!(
                     "names of buckets are one for the whole world, and `{name}` is taken: call the stack or the bucket otherwise"
                 ))
@@ -231,9 +277,24 @@ impl Resource for Bucket {
             let call = call.lifecycle_configuration(configuration(&self.lifecycle)?);
             call.send().await.map_err(failed("s3:PutBucketLifecycleConfiguration"))?;
         }
-        if diff.touches("tags") {
-            // S3 takes only all of them together.
-            let tagging: sdk::Tagging = built(Tagging::builder().set_tag_set(Some(to_sdk(&self.tags)?)).build())?;
+        if diff.touches("website") {
+            match self.website()? {
+                Some(website) => {
+                    let call = s3.put_bucket_website().bucket(name).website_configuration(website);
+                    call.send().await.map_err(failed("s3:PutBucketWebsite"))?;
+                }
+                None => {
+                    let call = s3.delete_bucket_website().bucket(name);
+                    call.send().await.map_err(failed("s3:DeleteBucketWebsite"))?;
+                }
+            }
+        }
+        if let Some(edit) = TagEdit::of(diff, &self.tags) {
+            // S3 takes only all of them together, those of others too.
+            let mut all = tags_now(cx, name).await?;
+            all.retain(|key, _| !edit.remove.contains(key));
+            all.extend(edit.write);
+            let tagging: sdk::Tagging = built(Tagging::builder().set_tag_set(Some(to_sdk(&all)?)).build())?;
             s3.put_bucket_tagging().bucket(name).tagging(tagging).send().await.map_err(failed("s3:PutBucketTagging"))?;
         }
         Ok(live.clone())

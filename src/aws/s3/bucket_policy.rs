@@ -46,7 +46,7 @@ impl Resource for BucketPolicy {
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let candidates = candidates(cx).await?;
-        let ours = candidates.iter().filter(|c| matches!(c.claim, Claim::Ours(_)));
+        let ours = candidates.iter().filter(|c| c.claim.name().is_some());
         let found = try_join_all(ours.map(|candidate| async move {
             let call = cx.cloud.s3.get_bucket_policy().bucket(&candidate.name);
             let text = match call.send().await.map_err(failed("s3:GetBucketPolicy")) {

@@ -6,7 +6,7 @@ mod emptying;
 mod lifecycle;
 pub mod objects;
 
-pub use bucket::{Bucket, Encryption};
+pub use bucket::{Bucket, Encryption, Website};
 pub use bucket_policy::BucketPolicy;
 pub use lifecycle::LifecycleRule;
 
@@ -19,25 +19,29 @@ use futures::future::try_join_all;
 use super::error::failed;
 use super::tags::from_pairs;
 use super::{Cx, Tags, index, names};
-use crate::engine::{Claim, Class, Error, Resource, Result};
+use crate::engine::{Claim, Class, Error, Resource, Result, Scope};
 
 /// How long a bucket's name may be.
 const NAME: usize = 63;
 
 /// What the names of our buckets end with: names are one for the whole world.
-fn suffix(cx: &Cx) -> String {
-    format!("-{}-{}", cx.scope.account, cx.scope.region)
+fn suffix(scope: &Scope) -> String {
+    format!("-{}-{}", scope.account, scope.region)
 }
 
 /// What the bucket at hand is called in AWS: `PREFIX-NAME-ACCOUNT-REGION`.
 pub(super) fn name(cx: &Cx) -> String {
-    let purpose = format!("{}{}", cx.key.name.to_ascii_lowercase().replace('_', "-"), suffix(cx));
-    names::fit(&cx.scope.prefix(), &purpose, cx.generation, NAME)
+    named(&cx.scope, &cx.key.name, cx.generation)
+}
+
+fn named(scope: &Scope, key: &str, generation: u32) -> String {
+    let purpose = format!("{}{}", key.to_ascii_lowercase().replace('_', "-"), suffix(scope));
+    names::fit(&scope.prefix(), &purpose, generation, NAME)
 }
 
 /// Which bucket of ours would have this name.
 fn namesake(cx: &Cx, name: &str) -> Option<String> {
-    names::key_of(&cx.scope.prefix(), name.strip_suffix(&suffix(cx))?)
+    names::key_of(&cx.scope.prefix(), name.strip_suffix(&suffix(&cx.scope))?)
 }
 
 /// What AWS is to be called by a name in the region: `NAME.s3.REGION.amazonaws.com`.
@@ -66,12 +70,17 @@ async fn candidates(cx: &Cx) -> Result<Arc<Vec<Candidate>>> {
     cx.reads
         .once("s3.buckets", async {
             let prefix = cx.scope.prefix();
-            let ours = names_like(cx, &prefix).await?.into_iter().filter(|name| names::begins(&prefix, name, NAME));
-            try_join_all(ours.map(|name| async move {
+            let known = index::candidates(cx).await?;
+            let like_ours = |name: &String| names::begins(&prefix, name, NAME);
+            let tagged = known.keys().filter_map(|arn| arn.split_once(":s3:::")).map(|(_, name)| name.to_owned());
+            // What the index knows under another name may be gone: then it tells no tags, and is nobody's.
+            let others: Vec<String> = tagged.filter(|name| !like_ours(name)).collect();
+            let names = names_like(cx, &prefix).await?.into_iter().filter(like_ours).chain(others);
+            try_join_all(names.map(|name| async move {
                 let tags = tags_of(cx, &name).await?;
                 let claim = match cx.scope.claim(Bucket::KIND, &tags, false) {
                     Claim::Foreign => namesake(cx, &name).map_or(Claim::Foreign, Claim::Taken),
-                    claim => claim,
+                    claim => names::marked(claim, |key| named(&cx.scope, key, names::generation(&tags)) == name),
                 };
                 Ok(Candidate { name, tags, claim })
             }))
@@ -96,11 +105,20 @@ async fn tags_of(cx: &Cx, bucket: &str) -> Result<Tags> {
     if let Some(known) = index::tags(cx, "s3", &format!("arn:{}:s3:::{bucket}", cx.scope.partition)).await {
         return Ok(known);
     }
+    match tags_now(cx, bucket).await {
+        // Not ours to look into.
+        Err(e) if e.class == Class::Denied => Ok(Tags::new()),
+        other => other,
+    }
+}
+
+/// The tags as the bucket itself tells them.
+async fn tags_now(cx: &Cx, bucket: &str) -> Result<Tags> {
     let answer = cx.cloud.s3.get_bucket_tagging().bucket(bucket).send().await.map_err(failed("s3:GetBucketTagging"));
     match answer {
         Ok(answer) => Ok(from_pairs(answer.tag_set().iter().map(|t| (Some(t.key()), Some(t.value()))))),
-        // Without tags, gone in the meantime, or not ours to look into.
-        Err(e) if matches!(e.class, Class::NotFound | Class::Denied) => Ok(Tags::new()),
+        // Without tags, or gone in the meantime.
+        Err(e) if e.class == Class::NotFound => Ok(Tags::new()),
         Err(e) => Err(e),
     }
 }

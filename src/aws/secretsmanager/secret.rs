@@ -12,7 +12,7 @@ use crate::aws::kms::Key;
 use crate::aws::tags::{TagEdit, Tags, from_pairs};
 use crate::aws::{Clients, Cx, index, names, present, rds};
 use crate::engine::resource::{TAG_GENERATION, TAG_STACK};
-use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
 
 /// How long our names are at most: a database keeps the ARN in a tag, which has 256 characters.
 const NAME: usize = 120;
@@ -58,8 +58,12 @@ pub struct Live {
 /// `stack/STACK/ENVIRONMENT/NAME`. AWS advises against names that end with a hyphen and six characters; these end with the
 /// user's own name.
 fn name(cx: &Cx) -> String {
-    let generation = if cx.generation > 1 { format!("-{}", cx.generation) } else { String::new() };
-    names::ending(&format!("stack/{}/{}/{}", cx.scope.stack, cx.scope.env, cx.key.name), &generation, NAME)
+    named(&cx.scope, &cx.key.name, cx.generation)
+}
+
+fn named(scope: &Scope, key: &str, generation: u32) -> String {
+    let generation = if generation > 1 { format!("-{generation}") } else { String::new() };
+    names::ending(&format!("stack/{}/{}/{key}", scope.stack, scope.env), &generation, NAME)
 }
 
 fn to_sdk(tags: &Tags) -> Vec<Tag> {
@@ -108,7 +112,10 @@ fn observed(cx: &Cx, secret: &DescribeSecretOutput) -> Option<Observed<Secret>> 
     let username = tags.remove(TAG_USER);
     let key = secret.kms_key_id().filter(|key| !key.is_empty());
     Some(Observed {
-        claim: cx.scope.claim(Secret::KIND, &tags, false),
+        // Its name, which nobody can change, is the second mark.
+        claim: names::marked(cx.scope.claim(Secret::KIND, &tags, false), |key| {
+            named(&cx.scope, key, names::generation(&tags)) == secret.name().unwrap_or_default()
+        }),
         live: live_of(secret)?,
         fields: Secret {
             username,
@@ -200,7 +207,7 @@ impl Secret {
 impl Resource for Secret {
     const KIND: &'static str = "secretsmanager.secret";
     const RULES: &'static [Rule] =
-        &[Rule::immutable("username"), Rule::takes("kms_key", &[("kms.key", "arn")]), Rule::exact("tags")];
+        &[Rule::immutable("username"), Rule::takes("kms_key", &[("kms.key", "arn")]), Rule::owned("tags")];
     const USUAL: Usual = Usual::secs(1, 1);
     type Cloud = Clients;
     type Live = Live;

@@ -6,8 +6,8 @@ use super::Checks;
 use crate::config::diagnostic::{Diagnostic, Severity, short};
 use crate::config::limits::{TAG_KEY, TAG_VALUE, TAGS};
 
-/// How many of them `stack` keeps for its own: six today, and what a kind remembers in one.
-const OURS: usize = 8;
+/// How many of them `stack` keeps for its own: eight, and what a kind remembers in two.
+const OURS: usize = 10;
 /// Beginnings that belong to somebody, and to whom (RDS refuses its own in values as well:
 /// <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_Tag.html>).
 const RESERVED: [(&str, &str); 3] = [

@@ -148,7 +148,7 @@ fn as_diff(plan: &Plan, item: &Item, view: &View) -> Vec<String> {
 }
 
 /// A fence that nothing inside of it ends.
-fn fence(lines: &[String]) -> String {
+pub(super) fn fence(lines: &[String]) -> String {
     let longest = lines.iter().flat_map(|line| line.split(|c| c != '`')).map(str::len).max().unwrap_or(0);
     "`".repeat((longest + 1).max(3))
 }

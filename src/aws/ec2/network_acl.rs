@@ -1,0 +1,184 @@
+//! The network access list that comes with a VPC: the rules of all its subnets, unless somebody puts one under another list.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aws_sdk_ec2::types::{self as sdk, PortRange, RuleAction};
+
+use super::{filter, in_our_vpcs};
+use crate::aws::error::{failed, incomplete};
+use crate::aws::{Cx, or_gone};
+use crate::engine::{Class, Diff, Error, Result};
+
+/// The rule that every list ends with and nobody can change.
+const LAST: i32 = 32_767;
+/// What AWS adds to the list of a VPC that gets IPv6 addresses
+/// (<https://docs.aws.amazon.com/vpc/latest/userguide/default-network-acl.html>).
+const IPV6: (i32, &str) = (101, "allow all ::/0");
+
+/// What AWS puts into the list of a new VPC: everything is let through.
+pub(super) fn open() -> BTreeMap<String, String> {
+    ["ingress 100", "egress 100"].map(|number| (number.to_owned(), "allow all 0.0.0.0/0".to_owned())).into()
+}
+
+/// The lists of the stack's VPCs.
+pub(super) async fn network_acls(cx: &Cx) -> Result<Arc<Vec<sdk::NetworkAcl>>> {
+    cx.reads
+        .once("ec2.network_acls", async {
+            let Some(filter) = in_our_vpcs(cx, "vpc-id").await? else { return Ok(Vec::new()) };
+            let pages = cx.cloud.ec2.describe_network_acls().filters(filter).into_paginator().items().send();
+            pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ec2:DescribeNetworkAcls"))
+        })
+        .await
+}
+
+fn words(entry: &sdk::NetworkAclEntry) -> String {
+    let action = entry.rule_action().map_or("", |a| a.as_str());
+    let protocol = match entry.protocol().unwrap_or("-1") {
+        "-1" => "all",
+        "6" => "tcp",
+        "17" => "udp",
+        other => other,
+    };
+    let from = entry.cidr_block().or(entry.ipv6_cidr_block()).unwrap_or_default();
+    let ports = entry.port_range().and_then(|ports| Some((ports.from()?, ports.to()?)));
+    let icmp = entry.icmp_type_code().and_then(|icmp| Some((icmp.r#type()?, icmp.code()?)));
+    let rest = match (ports, icmp) {
+        (Some((low, high)), _) => format!(" {low}-{high}"),
+        (_, Some((kind, code))) => format!(" type {kind} code {code}"),
+        _ => String::new(),
+    };
+    format!("{action} {protocol} {from}{rest}")
+}
+
+/// The rules of a list, by direction and number.
+pub(super) fn rules(list: &sdk::NetworkAcl) -> BTreeMap<String, String> {
+    let entries = list.entries().iter().filter_map(|entry| {
+        let number = entry.rule_number().filter(|number| *number < LAST)?;
+        let words = words(entry);
+        let direction = if entry.egress() == Some(true) { "egress" } else { "ingress" };
+        ((number, words.as_str()) != IPV6).then(|| (format!("{direction} {number}"), words))
+    });
+    entries.collect()
+}
+
+/// What was written as [`words`] writes it, without ICMP.
+struct Entry<'a> {
+    number: i32,
+    egress: bool,
+    action: RuleAction,
+    protocol: &'a str,
+    from: &'a str,
+    ports: Option<PortRange>,
+}
+
+fn place(key: &str) -> Option<(bool, i32)> {
+    let (direction, number) = key.split_once(' ')?;
+    Some((direction == "egress", number.parse().ok()?))
+}
+
+fn entry<'a>(key: &str, text: &'a str) -> Result<Entry<'a>> {
+    let parse = || {
+        let (egress, number) = place(key)?;
+        let mut words = text.split(' ');
+        let action = RuleAction::from(words.next()?);
+        let protocol = match words.next()? {
+            "all" => "-1",
+            "tcp" => "6",
+            "udp" => "17",
+            other => other,
+        };
+        let from = words.next()?;
+        let ports = match words.next().map(|ports| ports.split_once('-')) {
+            None => None,
+            Some(ports) => {
+                let (low, high) = ports?;
+                Some(PortRange::builder().from(low.parse().ok()?).to(high.parse().ok()?).build())
+            }
+        };
+        Some(Entry { number, egress, action, protocol, from, ports })
+    };
+    parse().ok_or_else(|| {
+        Error::new(Class::Invalid, format!("`{key}: {text}` is no rule of a network access list"))
+            .hint("`ingress 100: allow tcp 10.0.0.0/8 443-443` is one")
+    })
+}
+
+/// Makes the list of the VPC as desired, as far as the diff says that it differs.
+pub(super) async fn write(cx: &Cx, vpc: &str, desired: &BTreeMap<String, String>, diff: &Diff) -> Result<()> {
+    const OP: &str = "ec2:DescribeNetworkAcls";
+    let call = cx.cloud.ec2.describe_network_acls().filters(filter("vpc-id", [vpc])).filters(filter("default", ["true"]));
+    let answer = call.send().await.map_err(failed(OP))?;
+    let list = answer.network_acls().first().ok_or_else(|| incomplete(OP, "the VPC's own list"))?;
+    let id = list.network_acl_id().unwrap_or_default();
+    let there = rules(list);
+    for (key, text) in crate::aws::written(diff, "network_acl", desired) {
+        let Entry { number, egress, action, protocol, from, ports } = entry(&key, &text)?;
+        let (v4, v6) = if from.contains(':') { (None, Some(from.to_owned())) } else { (Some(from.to_owned()), None) };
+        if there.contains_key(&key) {
+            let call = cx.cloud.ec2.replace_network_acl_entry().network_acl_id(id).rule_number(number).egress(egress);
+            let call = call.rule_action(action).protocol(protocol).set_port_range(ports);
+            let call = call.set_cidr_block(v4).set_ipv6_cidr_block(v6);
+            call.send().await.map_err(failed("ec2:ReplaceNetworkAclEntry"))?;
+        } else {
+            let call = cx.cloud.ec2.create_network_acl_entry().network_acl_id(id).rule_number(number).egress(egress);
+            let call = call.rule_action(action).protocol(protocol).set_port_range(ports);
+            let call = call.set_cidr_block(v4).set_ipv6_cidr_block(v6);
+            call.send().await.map_err(failed("ec2:CreateNetworkAclEntry"))?;
+        }
+    }
+    let whole = diff.changes.iter().any(|change| change.path == "network_acl");
+    let extra = there.keys().filter(|key| whole && !desired.contains_key(*key)).cloned();
+    for key in diff.removed_keys("network_acl").into_iter().chain(extra) {
+        let Some((egress, number)) = place(&key) else { continue };
+        let call = cx.cloud.ec2.delete_network_acl_entry().network_acl_id(id).rule_number(number).egress(egress);
+        or_gone(call.send().await.map_err(failed("ec2:DeleteNetworkAclEntry")))?;
+    }
+    Ok(())
+}
+
+/// Which subnets somebody put under another list, in words.
+pub(super) fn elsewhere(lists: &[sdk::NetworkAcl], vpc: &str) -> Option<String> {
+    let others = lists.iter().filter(|list| list.vpc_id() == Some(vpc) && list.is_default() != Some(true));
+    let told: Vec<String> = others
+        .flat_map(|list| {
+            let id = list.network_acl_id().unwrap_or_default();
+            list.associations().iter().filter_map(move |a| Some(format!("{} is under {id}", a.subnet_id()?)))
+        })
+        .collect();
+    (!told.is_empty()).then(|| format!("a network access list that is not this stack's decides: {}", told.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ec2::types::NetworkAclEntry;
+
+    use super::*;
+
+    fn built(number: i32, egress: bool) -> aws_sdk_ec2::types::builders::NetworkAclEntryBuilder {
+        NetworkAclEntry::builder().rule_number(number).egress(egress).rule_action(RuleAction::Allow)
+    }
+
+    #[test]
+    fn a_new_list_is_as_aws_makes_it_with_ipv6_too() {
+        let all = |number, egress| built(number, egress).protocol("-1").cidr_block("0.0.0.0/0").build();
+        let v6 = |egress| built(101, egress).protocol("-1").ipv6_cidr_block("::/0").build();
+        let last = NetworkAclEntry::builder().rule_number(LAST).egress(false).rule_action(RuleAction::Deny).build();
+        let list = sdk::NetworkAcl::builder().entries(all(100, false)).entries(all(100, true)).entries(last);
+        assert_eq!(rules(&list.entries(v6(false)).entries(v6(true)).build()), open());
+    }
+
+    #[test]
+    fn a_rule_is_read_as_it_is_written() {
+        let tcp = built(7, false).protocol("6").cidr_block("10.0.0.0/8").port_range(PortRange::builder().from(22).to(23).build());
+        let read = rules(&sdk::NetworkAcl::builder().entries(tcp.build()).build());
+        assert_eq!(read["ingress 7"], "allow tcp 10.0.0.0/8 22-23");
+        let back = entry("ingress 7", &read["ingress 7"]).unwrap();
+        assert_eq!((back.number, back.egress, back.protocol, back.from), (7, false, "6", "10.0.0.0/8"));
+        assert_eq!(back.ports, Some(PortRange::builder().from(22).to(23).build()));
+        for wrong in ["allow", "allow tcp 10.0.0.0/8 22", "allow tcp 10.0.0.0/8 a-b"] {
+            assert!(entry("ingress 7", wrong).is_err(), "{wrong}");
+        }
+        assert!(entry("ingress", "allow all 0.0.0.0/0").is_err());
+    }
+}

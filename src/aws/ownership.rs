@@ -1,0 +1,235 @@
+//! What says that an object is ours, beside its tags.
+//!
+//! Who may write tags could write ours. So nothing goes by its tags alone: every kind has a second mark, which is set at
+//! creation and which the right to write tags does not change. An object without it is used when the file names it, and goes only
+//! when it is named (`--allow-delete KEY`). `docs/ownership.md` has the same table for people, and a test holds the two together.
+
+use std::collections::BTreeSet;
+
+use futures::stream::{StreamExt, iter};
+use serde_json::Value;
+
+use super::history::{self, Ending, Record};
+use super::store::Store;
+use crate::engine::plan::{Action, Item};
+use crate::engine::{Class, Plan, Result};
+
+/// How many records of the history are read at once.
+const AT_ONCE: usize = 16;
+
+/// The second mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Its name in AWS is the one that its key gets, and nobody can change a name.
+    Name,
+    /// Its path in IAM.
+    Path,
+    /// It lies in an object of ours, or hangs on one.
+    Parent,
+    /// A text that is written when it is created.
+    Text,
+    /// It has nothing of the kind: the history of this stack knows that it made it.
+    History,
+}
+
+/// The mark of every kind.
+const MARKS: &[(&str, Mark)] = &[
+    ("acm.certificate", Mark::History),
+    ("acm.validation", Mark::Parent),
+    ("application-autoscaling.scalable_target", Mark::Parent),
+    ("application-autoscaling.scaling_policy", Mark::Parent),
+    ("cloudfront.distribution", Mark::Text),
+    ("cloudfront.origin_access_control", Mark::Text),
+    ("ec2.address", Mark::History),
+    ("ec2.default_security_group", Mark::Parent),
+    ("ec2.internet_gateway", Mark::History),
+    ("ec2.nat_gateway", Mark::Parent),
+    ("ec2.route", Mark::Parent),
+    ("ec2.route_table", Mark::Parent),
+    ("ec2.route_table_association", Mark::Parent),
+    ("ec2.security_group", Mark::Name),
+    ("ec2.security_group_rule", Mark::Parent),
+    ("ec2.subnet", Mark::Parent),
+    ("ec2.vpc", Mark::History),
+    ("ec2.vpc_endpoint", Mark::Parent),
+    ("ecs.cluster", Mark::Name),
+    ("ecs.service", Mark::Name),
+    ("ecs.task_definition", Mark::Name),
+    ("elasticache.cluster", Mark::Name),
+    ("elasticache.parameter_group", Mark::Name),
+    ("elasticache.replication_group", Mark::Name),
+    ("elasticache.subnet_group", Mark::Name),
+    ("elbv2.listener", Mark::Parent),
+    ("elbv2.load_balancer", Mark::Name),
+    ("elbv2.rule", Mark::Parent),
+    ("elbv2.target_group", Mark::Name),
+    ("iam.group", Mark::Path),
+    ("iam.role", Mark::Path),
+    ("iam.user", Mark::Path),
+    ("kms.alias", Mark::Name),
+    ("kms.key", Mark::History),
+    ("logs.log_group", Mark::Name),
+    ("rds.instance", Mark::Name),
+    ("rds.parameter_group", Mark::Name),
+    ("rds.subnet_group", Mark::Name),
+    ("s3.bucket", Mark::Name),
+    ("s3.bucket_policy", Mark::Parent),
+    ("secretsmanager.secret", Mark::Name),
+];
+
+/// The mark of a kind.
+pub fn mark(kind: &str) -> Option<Mark> {
+    MARKS.iter().find(|(of, _)| *of == kind).map(|(_, mark)| *mark)
+}
+
+/// What goes and is ours by nothing in AWS but its tags must be named, unless the history knows that this stack made it; and so
+/// must what lies in such a thing.
+///
+/// # Errors
+/// When the history cannot be read for a passing reason.
+pub async fn doubt(plan: &mut Plan, store: &Store) -> Result<()> {
+    let goes = |item: &Item| matches!(item.action, Action::Delete | Action::Replace) && !item.unmarked;
+    let nameless: Vec<(usize, Made)> = plan
+        .items
+        .iter()
+        .enumerate()
+        .filter(|(_, item)| goes(item) && mark(&item.key.kind) == Some(Mark::History))
+        .filter_map(|(at, item)| {
+            let id = item.before.as_ref()?.live.get("id")?.as_str()?.to_owned();
+            Some((at, Made { key: item.key.to_string(), id }))
+        })
+        .collect();
+    if nameless.is_empty() {
+        return Ok(());
+    }
+    let unknown = match unknown(store, nameless.iter().map(|(_, made)| made.clone()).collect()).await {
+        // Who may not read the history must name them.
+        Err(e) if matches!(e.class, Class::Throttled | Class::Ambiguous) => return Err(e),
+        Err(_) => nameless.iter().map(|(_, made)| made.clone()).collect(),
+        Ok(unknown) => unknown,
+    };
+    let mut doubted: BTreeSet<usize> = nameless.iter().filter(|(_, made)| unknown.contains(made)).map(|(at, _)| *at).collect();
+    loop {
+        let inside =
+            |item: &Item| mark(&item.key.kind) == Some(Mark::Parent) && item.was_using.iter().any(|u| doubted.contains(u));
+        let more: Vec<usize> = (0..plan.items.len())
+            .filter(|at| !doubted.contains(at) && goes(&plan.items[*at]) && inside(&plan.items[*at]))
+            .collect();
+        if more.is_empty() {
+            break;
+        }
+        doubted.extend(more);
+    }
+    for at in doubted {
+        plan.items[at].doubt();
+    }
+    Ok(())
+}
+
+/// An object that a run may have made.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Made {
+    key: String,
+    id: String,
+}
+
+/// Those of `wanted` that no run of the history made. The oldest runs are read first: they made what everything else lies in.
+async fn unknown(store: &Store, mut wanted: BTreeSet<Made>) -> Result<BTreeSet<Made>> {
+    for numbers in history::numbers(store).await?.chunks(AT_ONCE) {
+        let records = iter(numbers.iter().map(|number| history::read(store, *number))).buffered(AT_ONCE);
+        for record in records.collect::<Vec<_>>().await {
+            match record {
+                // One that is not a record says nothing.
+                Err(e) if e.class == Class::Other => {}
+                Err(e) => return Err(e),
+                Ok(record) => wanted.retain(|made| !record.as_ref().is_some_and(|record| tells(record, made))),
+            }
+        }
+        if wanted.is_empty() {
+            break;
+        }
+    }
+    Ok(wanted)
+}
+
+/// Whether the record says that its run made the object. A run that did not come to its end, or to that of this object, wrote no
+/// identifier; then the key counts.
+fn tells(record: &Record, made: &Made) -> bool {
+    let list = |of: &'_ Value, name: &str| of.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let is = |entry: &Value, field: &str, value: &str| entry.get(field).and_then(Value::as_str) == Some(value);
+    let created = |entry: &Value| is(entry, "verb", "create");
+    if list(&record.outcome, "done").iter().any(|done| created(done) && is(done, "id", &made.id)) {
+        return true;
+    }
+    let open = ["failed", "under_way"].into_iter().flat_map(|name| list(&record.outcome, name));
+    if open.into_iter().any(|entry| created(&entry) && is(&entry, "key", &made.key)) {
+        return true;
+    }
+    let planned = || list(&record.plan, "changes");
+    let makes = |item: &Value| is(item, "key", &made.key) && (is(item, "action", "create") || is(item, "action", "replace"));
+    record.ending == Ending::Open && planned().iter().any(makes)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_second_mark() {
+        let registered: Vec<String> = crate::aws::registry().kinds().map(|kind| kind.name().to_owned()).collect();
+        let told: Vec<&str> = MARKS.iter().map(|(kind, _)| *kind).collect();
+        let missing: Vec<&String> = registered.iter().filter(|kind| !told.contains(&kind.as_str())).collect();
+        assert!(
+            missing.is_empty(),
+            "say in `MARKS` and in docs/ownership.md what marks these as ours beside their tags: {missing:?}"
+        );
+        assert!(told.iter().all(|kind| registered.iter().any(|r| r == kind)), "{told:?}");
+    }
+
+    #[test]
+    fn the_documents_have_the_same_table() {
+        let page = include_str!("../../docs/ownership.md");
+        for (kind, mark) in MARKS {
+            let mark = format!("{mark:?}").to_lowercase();
+            let row = page.lines().find(|line| line.starts_with(&format!("| `{kind}` |")));
+            assert!(row.is_some_and(|row| row.contains(&format!("| {mark} |"))), "`{kind}`, {mark}: {row:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_kind_tells_of_tags_leaves_those_of_others() {
+        use crate::engine::{What, rules};
+        for kind in crate::aws::registry().kinds().filter(|kind| kind.tagged()) {
+            let owned = rules::fields(kind.rules(), What::Owned).any(|field| field == "tags");
+            assert!(owned, "`{}` has no `Rule::owned(\"tags\")`", kind.name());
+        }
+    }
+
+    fn record(ending: Ending, outcome: Value) -> Record {
+        serde_json::from_value(json!({
+            "command": "stack apply", "who": "", "host": "", "began": "", "version": "", "file": "", "ending": ending, "outcome": outcome,
+            "plan": {"changes": [{"key": "ec2.vpc/main", "action": "create"}, {"key": "ec2.vpc/other", "action": "update"}]},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn the_history_tells_what_a_run_made() {
+        let made = |key: &str, id: &str| Made { key: key.into(), id: id.into() };
+        let whole = record(
+            Ending::Partly,
+            json!({"done": [{"key": "ec2.vpc/main", "verb": "create", "id": "vpc-1"}, {"key": "ec2.vpc/b", "verb": "update", "id": "vpc-2"}],
+                   "failed": [{"key": "ec2.address/a", "verb": "create"}, {"key": "ec2.address/b", "verb": "delete"}]}),
+        );
+        assert!(tells(&whole, &made("ec2.vpc/renamed", "vpc-1")));
+        assert!(!tells(&whole, &made("ec2.vpc/main", "vpc-9")));
+        assert!(!tells(&whole, &made("ec2.vpc/b", "vpc-2")), "what was only changed was not made");
+        assert!(tells(&whole, &made("ec2.address/a", "eipalloc-1")));
+        assert!(!tells(&whole, &made("ec2.address/b", "eipalloc-2")));
+        let killed = record(Ending::Open, Value::Null);
+        assert!(tells(&killed, &made("ec2.vpc/main", "vpc-9")));
+        assert!(!tells(&killed, &made("ec2.vpc/other", "vpc-9")));
+    }
+}

@@ -1,0 +1,170 @@
+//! Who changed what, as CloudTrail's event history tells: ninety days of it, in every account, without a trail
+//! (<https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-events.html>).
+//!
+//! It takes two questions a second, tells of a change some minutes later, and may be asked by few. So it is asked only when
+//! somebody wants to know, about so many objects at most, and for so long; what it does not tell is nobody's failure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use aws_sdk_cloudtrail::Client;
+use aws_sdk_cloudtrail::types::{Event, LookupAttribute, LookupAttributeKey};
+use serde_json::Value;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::Cx;
+use super::error::failed;
+use crate::engine::plan::NOTICED;
+use crate::engine::{Action, Class, Item, Key, Plan, Result};
+
+/// About how many objects it is asked at most.
+const OBJECTS: usize = 20;
+/// For how long in all.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How many questions it takes: two a second.
+const EVERY: Duration = Duration::from_millis(500);
+/// How many events of one object are told.
+const TOLD: usize = 3;
+/// How many events one question brings.
+const PAGE: i32 = 50;
+
+/// Something that somebody did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deed {
+    /// The operation: `ModifyDBInstance`.
+    pub event: String,
+    /// Who: a user's name, or a role's session.
+    pub by: String,
+    /// When, by AWS's clock: RFC 3339.
+    pub at: String,
+}
+
+/// What is known about the objects of a plan.
+#[derive(Clone, Debug, Default)]
+pub struct Deeds {
+    /// By object, the newest first.
+    pub by_key: BTreeMap<Key, Vec<Deed>>,
+    /// Why not more is known.
+    pub note: Option<String>,
+}
+
+/// What CloudTrail calls an object: by what live objects have of names and identifiers, the likeliest first.
+fn names(item: &Item) -> Vec<String> {
+    let live = |name: &str| item.before.as_ref()?.live.get(name)?.as_str().map(str::to_owned);
+    // A rule is changed by what is said to its group.
+    let first = if item.key.kind == "ec2.security_group_rule" { "group" } else { "id" };
+    let mut seen = BTreeSet::new();
+    let all = [first, "name", "arn"].into_iter().filter_map(live).filter(|name| seen.insert(name.clone()));
+    all.take(2).collect()
+}
+
+/// Whether it is to be asked about: something differs from what was wanted, or was noticed.
+fn concerns(item: &Item) -> bool {
+    let noticed = item.before.as_ref().is_some_and(|before| before.live.get(NOTICED).is_some_and(Value::is_string));
+    noticed || matches!(item.action, Action::Update | Action::Replace | Action::Delete)
+}
+
+/// IAM and CloudFront have no regions, and their events are in us-east-1.
+fn client<'a>(cx: &'a Cx, kind: &str) -> &'a Client {
+    match kind.split('.').next() {
+        Some("iam" | "cloudfront") => &cx.cloud.trail_global,
+        _ => &cx.cloud.trail,
+    }
+}
+
+fn deed(event: &Event) -> Option<Deed> {
+    if event.read_only() == Some("true") {
+        return None;
+    }
+    let at = event.event_time()?.secs();
+    let at = jiff::Timestamp::from_second(at).map(|at| at.to_string()).unwrap_or_default();
+    let by = event.username().map(str::to_owned).or_else(|| invoked_by(event)).unwrap_or_else(|| "somebody".to_owned());
+    Some(Deed { event: event.event_name()?.to_owned(), by, at })
+}
+
+/// Of an event without a user's name its text tells more: a service of AWS, a role.
+fn invoked_by(event: &Event) -> Option<String> {
+    let text: Value = serde_json::from_str(event.cloud_trail_event()?).ok()?;
+    let identity = text.get("userIdentity")?;
+    let told = |field: &str| identity.get(field).and_then(Value::as_str).map(str::to_owned);
+    told("arn").or_else(|| told("invokedBy"))
+}
+
+async fn ask(cx: &Cx, kind: &str, name: &str) -> Result<Vec<Deed>> {
+    let by_name = LookupAttribute::builder().attribute_key(LookupAttributeKey::ResourceName).attribute_value(name);
+    let by_name = by_name.build().map_err(|e| crate::engine::Error::internal(e.to_string()))?;
+    let call = client(cx, kind).lookup_events().lookup_attributes(by_name).max_results(PAGE);
+    let answer = call.send().await.map_err(failed("cloudtrail:LookupEvents"))?;
+    // The newest come first.
+    Ok(answer.events().iter().filter_map(deed).take(TOLD).collect())
+}
+
+/// Who changed the objects of the plan that are not as they were wanted.
+pub async fn who(cx: &Cx, plan: &Plan) -> Deeds {
+    let mut out = Deeds::default();
+    let items: Vec<&Item> = plan.items.iter().filter(|item| concerns(item)).collect();
+    let begun = Instant::now();
+    let mut asked: Option<Instant> = None;
+    let mut known: BTreeMap<(&str, String), Vec<Deed>> = BTreeMap::new();
+    for (at, item) in items.iter().enumerate() {
+        let service = item.key.kind.split('.').next().unwrap_or_default();
+        for name in names(item) {
+            let deeds = match known.get(&(service, name.clone())) {
+                Some(deeds) => deeds.clone(),
+                None => {
+                    let left = PATIENCE.saturating_sub(begun.elapsed());
+                    if at >= OBJECTS || left.is_zero() {
+                        out.note = Some(format!("CloudTrail was asked about the first {at} of {} objects only.", items.len()));
+                        return out;
+                    }
+                    if let Some(last) = asked {
+                        sleep(EVERY.saturating_sub(last.elapsed())).await;
+                    }
+                    asked = Some(Instant::now());
+                    match timeout(left, ask(cx, &item.key.kind, &name)).await {
+                        Ok(Ok(deeds)) => deeds,
+                        Ok(Err(e)) => {
+                            out.note = Some(match e.class {
+                                Class::Denied => {
+                                    "Who changed what is not known: CloudTrail may not be asked here (cloudtrail:LookupEvents)."
+                                        .into()
+                                }
+                                _ => format!("Who changed what is not known: {e}"),
+                            });
+                            return out;
+                        }
+                        Err(_) => {
+                            out.note = Some("Who changed what is not known: CloudTrail did not answer in time.".into());
+                            return out;
+                        }
+                    }
+                }
+            };
+            known.insert((service, name), deeds.clone());
+            if !deeds.is_empty() {
+                out.by_key.insert(item.key.clone(), deeds);
+                break;
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_smithy_types::DateTime;
+
+    use super::*;
+
+    #[test]
+    fn an_event_tells_who_did_what_and_when() {
+        let event = || Event::builder().event_name("ModifyDBInstance").event_time(DateTime::from_secs(1_795_600_000));
+        let told = deed(&event().username("mallory").build()).unwrap();
+        assert_eq!((told.event.as_str(), told.by.as_str()), ("ModifyDBInstance", "mallory"));
+        assert!(told.at.starts_with("2026-11-2"), "{}", told.at);
+        assert_eq!(deed(&event().read_only("true").build()), None);
+        let text = r#"{"userIdentity": {"type": "AssumedRole", "arn": "arn:aws:sts::1:assumed-role/ops/eve"}}"#;
+        assert_eq!(deed(&event().cloud_trail_event(text).build()).unwrap().by, "arn:aws:sts::1:assumed-role/ops/eve");
+        assert_eq!(deed(&event().build()).unwrap().by, "somebody");
+    }
+}

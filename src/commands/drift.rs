@@ -1,0 +1,109 @@
+use clap::Args;
+
+use super::session::{self, Session};
+use super::{Aws, Exit, Result, StackFile, Stop};
+use crate::aws::history::{self, Record};
+use crate::aws::store::Store;
+use crate::aws::trail;
+use crate::engine::{Consent, Plan};
+use crate::ui::{self, Color, Deed, Look, Since};
+
+/// Show what AWS differs in from what was applied last, whatever the file says by now. Nothing is changed.
+///
+/// Exits with 0 when there is no drift, 2 when there is, 1 on errors. What was applied last is in the history.
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(flatten)]
+    file: StackFile,
+    #[command(flatten)]
+    aws: Aws,
+    /// Print it as JSON
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+    /// Print it as Markdown
+    #[arg(long)]
+    markdown: bool,
+    /// Ask CloudTrail who changed it, and when
+    #[arg(long)]
+    who: bool,
+    /// Show long values in full
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+/// The last run that made AWS as a file or a saved plan describes it.
+async fn applied(session: &Session, color: Color) -> Result<Record> {
+    let store = Store::of(&session.cx);
+    for number in history::numbers(&store).await?.into_iter().rev() {
+        let Some(record) = history::read(&store, number).await? else { continue };
+        let destroyed = record.plan.get("destroy").and_then(serde_json::Value::as_bool) == Some(true);
+        match (record.ending, destroyed) {
+            // It changed nothing.
+            (history::Ending::Failed, _) => continue,
+            (_, true) => {
+                return Err(Stop::message(
+                    format!("there is nothing to compare with: run {number} destroyed the stack"),
+                    "`stack plan` compares with the file",
+                ));
+            }
+            (history::Ending::Complete, false) => {}
+            (ending, false) => ui::err(&ui::note(
+                &format!("Run {number} did not come to its end ({ending}): what it left undone is shown as drift."),
+                &Look::stderr(color),
+            ))?,
+        }
+        return Ok(record);
+    }
+    Err(Stop::message(
+        format!("there is nothing to compare with: the history in `{}` is empty", store.place()),
+        "`stack plan` compares with the file",
+    ))
+}
+
+/// What would make AWS as it was applied again.
+async fn mending(session: &Session, arguments: &Arguments, record: &Record, color: Color) -> Result<Plan> {
+    let graph = match &record.text {
+        Some(text) => {
+            let then = StackFile { file: format!("{} of run {}", record.file, record.number), env: arguments.file.env.clone() };
+            session.graph(&session::load_text(&then, text, color)?).await?
+        }
+        None => record.graph()?.ok_or_else(|| {
+            Stop::message(
+                format!("run {} applied a saved plan, and was written by a version that kept nothing of it", record.number),
+                "apply once more, or compare with the file by `stack plan`",
+            )
+        })?,
+    };
+    Ok(Plan::make(&session.registry, &session.cx.scope, Some(&graph), &session.snapshot().await?)?)
+}
+
+/// Who did what to the objects of the plan, and why not more is known.
+pub async fn who(session: &Session, plan: &Plan, color: Color) -> Result<Vec<Deed>> {
+    let known = trail::who(&session.cx, plan).await;
+    if let Some(note) = &known.note {
+        ui::err(&ui::note(note, &Look::stderr(color)))?;
+    }
+    let deeds = known.by_key.into_iter().flat_map(|(key, deeds)| {
+        deeds.into_iter().map(move |deed| Deed { key: key.to_string(), event: deed.event, by: deed.by, at: deed.at })
+    });
+    Ok(deeds.collect())
+}
+
+pub async fn run(arguments: Arguments, color: Color) -> Result {
+    let loaded = session::load(&arguments.file, color)?;
+    let session = Session::of(&loaded, &arguments.aws, color).await?;
+    let record = applied(&session, color).await?;
+    let plan = mending(&session, &arguments, &record, color).await?;
+    let deeds = if arguments.who { who(&session, &plan, color).await? } else { Vec::new() };
+    let since = Since { run: record.number, began: record.began, who: record.who, command: record.command };
+    let rules = |kind: &str| session.registry.find(kind).map_or(&[][..], |k| k.rules());
+    let (look, consent) = (Look::stdout(color), Consent::default());
+    let view = ui::View { look, file: &arguments.file.file, verbose: arguments.verbose, consent: &consent, rules: &rules };
+    let text = match (arguments.json, arguments.markdown) {
+        (true, _) => super::json(&ui::drift_json(&plan, &since, deeds))?,
+        (_, true) => ui::drift_markdown(&plan, &since, &view) + &ui::who_text(&deeds, &Look::plain(100)),
+        _ => ui::drift_text(&plan, &since, &view) + &ui::who_text(&deeds, &look),
+    };
+    ui::out(&text)?;
+    Ok(if plan.is_empty() { Exit::Ok } else { Exit::Changes })
+}

@@ -1,0 +1,112 @@
+//! Whose a tag is. Cost tools and auto-taggers write their tags beside ours, and those are neither drift nor ours to remove.
+//!
+//! Ours are the keys that the file has, and those that it had when the object was last written. The latter an object says of
+//! itself: its tag [`TAG_TAGS`] holds a mark of five characters for each of the file's keys, so there is no need to remember
+//! anything elsewhere, 42 keys fit into the 256 characters of a tag, and every service takes the characters. It is set in the
+//! call that creates the object, and there is none where the file has no tags.
+
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+use super::resource::{TAG_ENV, TAG_GENERATION, TAG_KEY, TAG_PROTECT, TAG_SECTION, TAG_STACK, TAG_TAGS};
+
+/// The tags that the engine writes, beside [`NAME`].
+const OWN: [&str; 7] = [TAG_STACK, TAG_ENV, TAG_KEY, TAG_GENERATION, TAG_PROTECT, TAG_SECTION, TAG_TAGS];
+/// What AWS's console shows as an object's name. Ours always have one.
+const NAME: &str = "Name";
+/// What the tags begin with that no file can set.
+const PREFIX: &str = "stack:";
+/// How many characters stand for a key: 30 bits.
+const MARK: usize = 5;
+const SYMBOLS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+fn mark(key: &str) -> String {
+    let digest = Sha256::digest(key.as_bytes());
+    digest.iter().take(MARK).map(|byte| char::from(SYMBOLS[usize::from(byte % 64)])).collect()
+}
+
+/// The value of [`TAG_TAGS`] for an object with these tags; none when none of them is the user's.
+pub(super) fn marks<'a>(keys: impl Iterator<Item = &'a String>) -> Option<String> {
+    let mut marks: Vec<String> = keys.filter(|key| *key != NAME && !key.starts_with(PREFIX)).map(|key| mark(key)).collect();
+    marks.sort();
+    (!marks.is_empty()).then(|| marks.concat())
+}
+
+/// Whether the tag `key` of an object, whose tag [`TAG_TAGS`] says `marked`, was written by us.
+pub fn is_ours(marked: Option<&str>, key: &str) -> bool {
+    let wanted = mark(key);
+    OWN.contains(&key) || marked.is_some_and(|marks| marks.as_bytes().chunks(MARK).any(|mark| mark == wanted.as_bytes()))
+}
+
+/// The tags of an object that concern us: those that are desired, and those that we wrote.
+pub(super) fn concerning(desired: &Map<String, Value>, observed: &Map<String, Value>) -> Map<String, Value> {
+    let marked = observed.get(TAG_TAGS).and_then(Value::as_str);
+    let concerns = |key: &String| desired.contains_key(key) || is_ours(marked, key);
+    observed.iter().filter(|(key, _)| concerns(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// Lets what others wrote into the file's own keys stand, where the file says so (`ignore_tags`): such a tag is written when the
+/// object is created and never after.
+pub(super) fn ignore(patterns: &[String], desired: &mut Value, observed: &Value) {
+    let Some(Value::Object(tags)) = desired.get_mut("tags") else { return };
+    let ignored: Vec<String> = tags.keys().filter(|key| is_ignored(patterns, key)).cloned().collect();
+    for key in ignored {
+        match observed.get("tags").and_then(|tags| tags.get(&key)) {
+            Some(value) => drop(tags.insert(key, value.clone())),
+            None => drop(tags.shift_remove(&key)),
+        }
+    }
+}
+
+fn is_ignored(patterns: &[String], key: &str) -> bool {
+    !key.starts_with(PREFIX) && patterns.iter().any(|pattern| is_like(pattern, key))
+}
+
+/// Whether `text` is like `pattern`, in which `*` stands for any characters.
+fn is_like(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((head, tail)) => text
+            .strip_prefix(head)
+            .is_some_and(|rest| (0..=rest.len()).any(|at| rest.is_char_boundary(at) && is_like(tail, &rest[at..]))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_object_knows_which_keys_are_the_files() {
+        let keys = ["Name", "stack:key", "team", "cost center"].map(str::to_owned);
+        let marks = marks(keys.iter()).unwrap();
+        assert_eq!(marks.len(), 2 * MARK);
+        for ours in ["team", "cost center", "stack:key", "stack:tags", "stack:generation"] {
+            assert!(is_ours(Some(&marks), ours), "{ours}");
+        }
+        for other in ["Team", "owner", "Name", "stack:other", "awsApplication"] {
+            assert!(!is_ours(Some(&marks), other), "{other}");
+        }
+        assert!(!is_ours(None, "team"));
+        assert_eq!(super::marks(keys[..2].iter()), None);
+    }
+
+    #[test]
+    fn as_many_keys_as_a_file_can_have_fit_into_a_tag() {
+        let keys: Vec<String> = (0..50).map(|n| format!("{n}-{}", "k".repeat(120))).collect();
+        let marks = marks(keys.iter()).unwrap();
+        assert!(marks.len() <= 256 && keys.iter().all(|key| is_ours(Some(&marks), key)));
+    }
+
+    #[test]
+    fn what_is_ignored_stays_as_it_is() {
+        let patterns = ["cost*".to_owned(), "*".to_owned()];
+        let mut desired = json!({"tags": {"cost": "1", "costs": "2", "team": "web", "stack:key": "a/b"}});
+        ignore(&patterns[..1], &mut desired, &json!({"tags": {"cost": "9", "team": "x"}}));
+        assert_eq!(desired, json!({"tags": {"cost": "9", "team": "web", "stack:key": "a/b"}}));
+        ignore(&patterns, &mut desired, &json!({"tags": {"stack:key": "other"}}));
+        assert_eq!(desired, json!({"tags": {"stack:key": "a/b"}}));
+    }
+}

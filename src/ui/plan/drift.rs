@@ -1,0 +1,197 @@
+//! What AWS differs in from what was applied last, and who made it so. The plan that would mend it says the same the other way
+//! round.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::engine::{Action, Key, Plan};
+use crate::ui::plan_json::{ChangeJson, NoteJson, change_json, notes};
+
+use super::{BAD, CHANGED, Look, STRONG, Section, View, about, body, clean, clean_key, finish, objects, sections, title, wrap};
+
+/// The run that it is compared with.
+pub struct Since {
+    /// Its number in the history.
+    pub run: u64,
+    /// When it began.
+    pub began: String,
+    /// Who ran it: an ARN.
+    pub who: String,
+    /// What was typed.
+    pub command: String,
+}
+
+/// Something that somebody did to an object.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Deed {
+    /// The object: `rds.instance/main`.
+    pub key: String,
+    /// The operation: `ModifyDBInstance`.
+    pub event: String,
+    /// Who: a user's name, or a role's session.
+    pub by: String,
+    /// When, by AWS's clock: RFC 3339.
+    pub at: String,
+}
+
+/// Drift, as `--json` writes it.
+#[derive(Clone, Debug, Serialize)]
+pub struct DriftJson {
+    /// Grows with every change that a reader could notice.
+    pub version: u32,
+    /// The stack's name.
+    pub stack: String,
+    /// The environment; `default` when none was chosen.
+    pub env: String,
+    /// The AWS account.
+    pub account: String,
+    /// The region of what is regional.
+    pub region: String,
+    /// The run that it is compared with.
+    pub run: u64,
+    /// When that began.
+    pub began: String,
+    /// Every object that is not as that run described it.
+    pub changes: Vec<DriftedJson>,
+    /// What is as it was and is yet to be told about.
+    pub notes: Vec<NoteJson>,
+    /// Who did it, the newest first, as far as CloudTrail tells.
+    pub who: Vec<Deed>,
+}
+
+/// An object that is not as it was described.
+#[derive(Clone, Debug, Serialize)]
+pub struct DriftedJson {
+    /// The object: `ec2.subnet/app-a`.
+    pub key: String,
+    /// `changed`, `gone` or `added`.
+    pub what: &'static str,
+    /// Field by field: `before` as it was applied, `after` as it is.
+    pub changes: Vec<ChangeJson>,
+}
+
+fn what(action: Action) -> &'static str {
+    match action {
+        Action::Create => "gone",
+        Action::Delete => "added",
+        _ => "changed",
+    }
+}
+
+/// The plan that would mend the drift, read as the drift: before is what was applied, after is what is there.
+fn told(plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    plan.destroy = false;
+    for item in &mut plan.items {
+        (item.order, item.last_copy, item.needs_consent, item.carries_data) = (None, None, false, false);
+        if matches!(item.action, Action::Update | Action::Replace | Action::Refuse) {
+            item.action = Action::Update;
+        }
+        if matches!(item.action, Action::Update | Action::Delete) {
+            item.reason = None;
+        }
+        for change in &mut item.changes.changes {
+            std::mem::swap(&mut change.before, &mut change.after);
+            change.unknown = None;
+            (change.forces_replacement, change.impossible) = (false, None);
+        }
+    }
+    plan
+}
+
+fn renamed(mut section: Section<'_>) -> Section<'_> {
+    (section.mark, section.word, section.style) = match section.items.first().map(|item| item.action) {
+        Some(Action::Create) => ("-", "gone", BAD),
+        Some(Action::Delete) => ("+", "added", CHANGED),
+        Some(Action::Update) => ("~", "changed", CHANGED),
+        _ => (section.mark, section.word, section.style),
+    };
+    section
+}
+
+fn compared(since: &Since) -> String {
+    format!("Compared with run {} of {}, by {}: {}", since.run, clean(&since.began), clean(&since.who), clean(&since.command))
+}
+
+fn summary(plan: &Plan) -> String {
+    let counts = plan.counts();
+    if plan.is_empty() {
+        return format!("No drift: AWS is as it was applied ({}).", objects(counts.keep));
+    }
+    let changed = counts.update + counts.replace + counts.refuse;
+    let parts = [(changed, "changed"), (counts.create, "gone"), (counts.delete, "added"), (counts.keep, "as they were")];
+    let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    format!("Drift: {}.", parts.join(", "))
+}
+
+/// Drift as text.
+pub fn drift_text(plan: &Plan, since: &Since, view: &View) -> String {
+    let (look, said) = (&view.look, summary(plan));
+    let plan = told(plan);
+    let mut out: Vec<String> = wrap(&about(&plan.scope, look), look.width).iter().map(|line| look.paint(STRONG, line)).collect();
+    out.extend(wrap(&compared(since), look.width));
+    for section in sections(&plan).into_iter().map(renamed) {
+        out.push(String::new());
+        out.push(title(look, &section));
+        out.extend(body(&plan, &section, view).into_iter().map(|line| format!("    {line}")));
+    }
+    out.push(String::new());
+    out.extend(wrap(&said, look.width).into_iter().map(|line| look.paint(STRONG, &line)));
+    finish(out)
+}
+
+/// The same as Markdown, for an issue or a message.
+pub fn drift_markdown(plan: &Plan, since: &Since, view: &View) -> String {
+    let view = &View { look: Look::plain(100), ..*view };
+    let mut out = vec![format!("### {}", about(&plan.scope, &view.look)), String::new(), format!("**{}**", summary(plan))];
+    out.extend([String::new(), compared(since)]);
+    let plan = told(plan);
+    for section in sections(&plan).into_iter().map(renamed) {
+        let lines = body(&plan, &section, view);
+        let fence = super::markdown::fence(&lines);
+        out.extend([String::new(), format!("**{} {}**", section.word, section.items.len()), String::new(), fence.clone()]);
+        out.extend(lines);
+        out.push(fence);
+    }
+    finish(out)
+}
+
+/// The same as JSON.
+pub fn drift_json(plan: &Plan, since: &Since, who: Vec<Deed>) -> DriftJson {
+    let read = told(plan);
+    let mut items: Vec<_> = read.changes().collect();
+    items.sort_by(|a, b| a.key.cmp(&b.key));
+    DriftJson {
+        version: 1,
+        stack: plan.scope.stack.clone(),
+        env: plan.scope.env.clone(),
+        account: plan.scope.account.clone(),
+        region: plan.scope.region.clone(),
+        run: since.run,
+        began: since.began.clone(),
+        changes: items
+            .into_iter()
+            .map(|item| DriftedJson {
+                key: item.key.to_string(),
+                what: what(item.action),
+                changes: item.changes.changes.iter().map(change_json).collect(),
+            })
+            .collect(),
+        notes: notes(plan),
+        who,
+    }
+}
+
+/// Who did what, a line each, below a plan or drift; nothing when nothing is known.
+pub fn who_text(deeds: &[Deed], look: &Look) -> String {
+    if deeds.is_empty() {
+        return String::new();
+    }
+    let mut out = vec![String::new(), "Who changed it, as CloudTrail tells:".to_owned()];
+    for deed in deeds {
+        let key = deed.key.parse::<Key>().map_or_else(|_| clean(&deed.key).into_owned(), |key| clean_key(&key));
+        let text = format!("{key}: {} by {}, {}", clean(&deed.event), clean(&deed.by), clean(&deed.at));
+        out.extend(wrap(&text, look.width.saturating_sub(4)).into_iter().map(|line| format!("    {line}")));
+    }
+    finish(out)
+}
