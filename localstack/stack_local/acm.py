@@ -9,7 +9,7 @@ import datetime
 from moto.acm.models import acm_backends
 from moto.route53.models import route53_backends
 
-from stack_local import cloudfront, elbv2
+from stack_local import certificates, cloudfront, elbv2
 from stack_local.clock import clock
 from stack_local.core import Call, Operations, fault
 from stack_local.outcomes import outcomes
@@ -54,6 +54,7 @@ def settle(call: Call) -> None:
                 certificate.status, _refused[certificate.arn] = "FAILED", fate
                 continue
             certificate.status = "ISSUED"
+            certificates.issued(certificate.arn)
 
 
 @operations.on("RequestCertificate")

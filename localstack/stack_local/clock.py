@@ -32,6 +32,7 @@ SECONDS = {
     "elasticache.tag": 30,
     "cloudfront.deploy": 240,
     "acm.issue": 120,
+    "servicediscovery.namespace": 15,
     "cloudfront.invalidate": 60,
 }
 

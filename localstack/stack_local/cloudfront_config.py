@@ -4,6 +4,7 @@ import copy
 
 from localstack.services.s3.models import s3_stores
 
+from stack_local import certificates
 from stack_local.core import fault
 
 # AWS's own policies, which every account has and none can change.
@@ -148,7 +149,7 @@ def check(config: dict, account: str, policies: dict[str, dict]) -> None:
         if control and control not in policies["OriginAccessControl"]:
             raise fault("InvalidOriginAccessControl", "The origin access control is not valid.")
     certificate = config["ViewerCertificate"].get("ACMCertificateArn", "")
-    if certificate and not certificate.startswith("arn:aws:acm:us-east-1:"):
+    if certificate and not (certificate.startswith("arn:aws:acm:us-east-1:") and certificates.is_seen("cloudfront", certificate)):
         raise fault("InvalidViewerCertificate", "The specified SSL certificate doesn't exist, isn't in us-east-1 region, isn't valid, or doesn't include a valid certificate chain.")
     if aliases_of(config) and not certificate and not config["ViewerCertificate"].get("IAMCertificateId"):
         raise fault("InvalidViewerCertificate", "To add an alternate domain name (CNAME) to a CloudFront distribution, you must attach a trusted certificate that validates your authorization to use the domain name.")

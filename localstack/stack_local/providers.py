@@ -8,7 +8,7 @@ import importlib
 
 from localstack.services.plugins import Service, aws_provider
 
-WRAPPED = ("acm", "ec2", "iam", "logs", "resourcegroupstaggingapi", "s3")
+WRAPPED = ("acm", "ec2", "iam", "kms", "logs", "resourcegroupstaggingapi", "s3")
 
 
 def _operations(module: str):
@@ -43,10 +43,12 @@ cloudfront = _ours("cloudfront", "cloudfront")
 autoscaling = _ours("application-autoscaling", "autoscaling")
 budgets = _ours("budgets", "budgets")
 service_quotas = _ours("service-quotas", "service_quotas")
+servicediscovery = _ours("servicediscovery", "servicediscovery")
 
 acm = _wrapping("acm", "acm")
 ec2 = _wrapping("ec2", "ec2")
 iam = _wrapping("iam", "iam")
+kms = _wrapping("kms", "kms")
 logs = _wrapping("logs", "logs")
 s3 = _wrapping("s3", "s3")
 tagging = _wrapping("resourcegroupstaggingapi", "tagging")

@@ -288,8 +288,8 @@ class Service:
                 "rolloutState": deployment.rollout,
                 "rolloutStateReason": deployment.reason,
             }
-            for field in ("networkConfiguration", "launchType", "capacityProviderStrategy", "platformFamily"):
-                if field in config:
+            for field in ("networkConfiguration", "launchType", "capacityProviderStrategy", "platformFamily", "serviceConnectConfiguration", "serviceConnectResources"):
+                if config.get(field):
                     part[field] = copy.deepcopy(config[field])
             if "platformVersion" in config:
                 part["platformVersion"] = "1.4.0" if config["platformVersion"] == "LATEST" else config["platformVersion"]
@@ -422,7 +422,7 @@ def _broken(service: Service) -> bool:
     good = next((d for d in reversed(service.history) if d.rollout == "COMPLETED"), None)
     if not breaker.get("rollback") or good is None:
         return True
-    for field in ("taskDefinition", "networkConfiguration", "capacityProviderStrategy", "platformVersion", "loadBalancers"):
+    for field in ("taskDefinition", "networkConfiguration", "capacityProviderStrategy", "platformVersion", "loadBalancers", "serviceConnectConfiguration"):
         if field in good.config:
             service.view[field] = copy.deepcopy(good.config[field])
     back = service.deploy()

@@ -2,6 +2,7 @@
 
 import json
 
+from localstack.http import Response
 from localstack.services.s3.models import s3_stores
 
 from stack_local.core import Call, Operations, fault
@@ -44,3 +45,15 @@ def whose(call: Call) -> None:
         if call.context.operation.name.startswith("Head"):
             raise fault("403", "Forbidden", status=403)
         raise fault("AccessDenied", "Access Denied", status=403)
+
+
+@operations.on("HeadBucket")
+def head_bucket(call: Call) -> dict | Response:
+    answer = call.stock()
+    # A region's endpoint serves its own buckets and says where the others are. Botocore's S3RegionRedirectorv2 handles the
+    # three forms that AWS has for that (301, 400, 403 with this header); 301 is the documented one:
+    # https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html
+    where = answer.get("BucketRegion")
+    if where and where != call.region:
+        return Response(status=301, headers={"x-amz-bucket-region": where})
+    return answer

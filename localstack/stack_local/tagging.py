@@ -7,7 +7,7 @@ from moto.logs.models import logs_backends
 from moto.rds.models import rds_backends
 from moto.resourcegroupstaggingapi.models import resourcegroupstaggingapi_backends
 
-from stack_local import autoscaling, cloudfront, ecs, elasticache, elbv2
+from stack_local import autoscaling, cloudfront, ecs, elasticache, elbv2, servicediscovery
 from stack_local.core import Call, Operations, fault, listed, page, pairs
 
 operations = Operations("resourcegroupstaggingapi")
@@ -63,6 +63,7 @@ _KEEPERS = (
     elasticache.all_tags,
     cloudfront.all_tags,
     autoscaling.all_tags,
+    servicediscovery.all_tags,
 )
 
 

@@ -47,10 +47,12 @@ class Certificates(Case):
             for n, zone in enumerate("ab")
         ]
         balancer = self.elbv2.create_load_balancer(Name="certified", Subnets=subnets)["LoadBalancers"][0]["LoadBalancerArn"]
-        listener = self.elbv2.create_listener(
-            LoadBalancerArn=balancer, Protocol="HTTPS", Port=443, Certificates=[{"CertificateArn": arn}],
-            DefaultActions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}],
-        )["Listeners"][0]["ListenerArn"]
+        wanted = {
+            "LoadBalancerArn": balancer, "Protocol": "HTTPS", "Port": 443, "Certificates": [{"CertificateArn": arn}],
+            "DefaultActions": [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}],
+        }
+        self.refused("CertificateNotFound", self.elbv2.create_listener, 400, **wanted)
+        listener = self.elbv2.create_listener(**wanted)["Listeners"][0]["ListenerArn"]
         self.assertEqual(self.acm.describe_certificate(CertificateArn=arn)["Certificate"]["InUseBy"], [balancer])
         self.refused("ResourceInUseException", self.acm.delete_certificate, 400, CertificateArn=arn)
         self.elbv2.delete_listener(ListenerArn=listener)

@@ -11,6 +11,9 @@ class Tagging(Case):
         find = lambda **more: {m["ResourceARN"] for m in self.resourcegroupstaggingapi.get_resources(TagFilters=[{"Key": tag["Key"], "Values": [tag["Value"]]}], **more)["ResourceTagMappingList"]}  # noqa: E731
         self.assertEqual(find(), {cluster, group, f"arn:aws:ec2:us-east-1:000000000000:vpc/{vpc}"})
         self.assertEqual(find(ResourceTypeFilters=["ecs"]), {cluster})
+        operation = self.servicediscovery.create_http_namespace(Name="tagging-test", Tags=[tag])["OperationId"]
+        namespace = self.servicediscovery.get_operation(OperationId=operation)["Operation"]["Targets"]["NAMESPACE"]
+        self.assertEqual([arn.rsplit("/")[-1] for arn in find(ResourceTypeFilters=["servicediscovery"])], [namespace])
         self.assertEqual(find(ResourceTypeFilters=["elasticloadbalancing:targetgroup"]), {group})
 
     def test_it_knows_what_localstack_and_moto_keep_and_forgets_what_is_gone(self):

@@ -66,6 +66,8 @@ pub struct Clients {
     pub acm_global: aws_sdk_acm::Client,
     /// Route 53.
     pub route53: aws_sdk_route53::Client,
+    /// Cloud Map.
+    pub servicediscovery: aws_sdk_servicediscovery::Client,
     /// Elastic Container Registry.
     pub ecr: aws_sdk_ecr::Client,
     /// Secrets Manager.
@@ -164,6 +166,7 @@ impl Clients {
             acm: fenced!(aws_sdk_acm, config, guard),
             acm_global: fenced!(aws_sdk_acm, &global, guard),
             route53: fenced!(aws_sdk_route53, config, guard),
+            servicediscovery: fenced!(aws_sdk_servicediscovery, config, guard),
             ecr: fenced!(aws_sdk_ecr, config, guard),
             secrets: fenced!(aws_sdk_secretsmanager, config, guard),
             quotas: fenced!(aws_sdk_servicequotas, config, guard),

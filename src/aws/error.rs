@@ -151,6 +151,8 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
     {
         return Class::Denied;
     }
+    // CloudFront sees a certificate up to a minute after it was issued; it has one code for all that can be wrong with one.
+    let unseen_certificate = code == "InvalidViewerCertificate" && message.contains("SSL certificate doesn't exist");
     // What was just made is not known everywhere yet.
     let not_yet = match operation {
         "ecs:CreateService" | "ecs:UpdateService" => {
@@ -158,8 +160,10 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
                 || message.contains("nable to assume")
                 || message.contains("Role is not valid")
                 || message.contains("still Draining")
-                || any(&["ClusterNotFoundException"])
+                || any(&["ClusterNotFoundException", "NamespaceNotFoundException"])
         }
+        // The same operation is under way.
+        "servicediscovery:CreateHttpNamespace" | "servicediscovery:DeleteNamespace" => any(&["DuplicateRequest"]),
         "ecs:CreateCluster" => message.to_ascii_lowercase().contains("service linked role"),
         "ecs:PutClusterCapacityProviders" => any(&["UpdateInProgressException"]),
         "ecs:RegisterTaskDefinition" => message.contains("Role is not valid"),
@@ -182,6 +186,8 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
             "RuleNotFound",
             // Another rule of ours has it and is about to move.
             "PriorityInUse",
+            // One that was issued a moment ago: ELB sees it up to some minutes later.
+            "CertificateNotFound",
         ]),
         "elasticache:CreateReplicationGroup"
         | "elasticache:CreateCacheCluster"
@@ -218,10 +224,12 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
             any(&["NotFoundException"])
         }
         // Its bucket for logs was just made, and CloudFront asks S3 about it.
-        "cloudfront:CreateDistributionWithTags" => message.contains("does not enable ACL access"),
+        "cloudfront:CreateDistributionWithTags" => message.contains("does not enable ACL access") || unseen_certificate,
         // Somebody else changed it between the look and the change: look again.
         "cloudfront:UpdateDistribution" | "cloudfront:UpdateOriginAccessControl" | "cloudfront:DeleteOriginAccessControl" => {
-            any(&["PreconditionFailed", "InvalidIfMatchVersion"]) || message.contains("does not enable ACL access")
+            any(&["PreconditionFailed", "InvalidIfMatchVersion"])
+                || message.contains("does not enable ACL access")
+                || unseen_certificate
         }
         _ if operation.starts_with("s3:Put") => any(&["NoSuchBucket"]),
         _ => operation.starts_with("ec2:") && code.ends_with("NotFound") && expects_presence(operation),
@@ -293,6 +301,7 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
     if code.contains("Duplicate")
         || code.contains("AlreadyExists")
         || operation == "ecs:CreateService" && message.contains("not idempotent")
+        || operation == "route53:ChangeResourceRecordSets" && code == "InvalidChangeBatch" && message.contains("already exists")
         || any(&[
             "EntityAlreadyExists",
             "InvalidSubnet.Conflict",
@@ -345,6 +354,20 @@ mod tests {
         let none = "Unable to describe task definition.";
         assert_eq!(class("ecs:DescribeTaskDefinition", "ClientException", none), Class::NotFound);
         assert_eq!(class("ecs:RegisterTaskDefinition", "ClientException", "No Fargate configuration"), Class::Invalid);
+    }
+
+    #[test]
+    fn a_certificate_that_was_just_issued_is_tried_again_and_a_wrong_one_is_not() {
+        let class = |op, code, message| classify(op, Some(code), message, Some(400));
+        for op in ["elbv2:CreateListener", "elbv2:ModifyListener"] {
+            assert_eq!(class(op, "CertificateNotFound", "Certificate 'arn:aws:acm:x' not found"), Class::NotYet);
+        }
+        let unseen = "The specified SSL certificate doesn't exist, isn't in us-east-1 region, isn't valid, or doesn't include a valid certificate chain.";
+        let other = "The certificate that is attached to your distribution doesn't cover the alternate domain name (CNAME) that you're trying to add.";
+        for op in ["cloudfront:CreateDistributionWithTags", "cloudfront:UpdateDistribution"] {
+            assert_eq!(class(op, "InvalidViewerCertificate", unseen), Class::NotYet);
+            assert_eq!(class(op, "InvalidViewerCertificate", other), Class::Invalid);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use futures::future::try_join_all;
 use super::Clients;
 use super::clients::CLOUDFRONT_REGION;
 use super::error::failed;
+use super::s3::told_region;
 use crate::engine::{Class, Result};
 
 /// What a file refers to, by its names for them.
@@ -275,8 +276,12 @@ pub(super) fn all_keys() -> Vec<aws_sdk_acm::types::KeyAlgorithm> {
 }
 
 async fn bucket_region(cloud: &Clients, name: &str, bucket: &str) -> Result<Result<String, Missing>> {
-    let answer = cloud.s3.head_bucket().bucket(bucket).send().await.map_err(failed("s3:HeadBucket"));
-    Ok(match or_nothing(answer)? {
+    let answer = cloud.s3.head_bucket().bucket(bucket).send().await;
+    // In another region it is as good as here: what it is used for names its region.
+    if let Some(region) = answer.as_ref().err().and_then(told_region) {
+        return Ok(Ok(region));
+    }
+    Ok(match or_nothing(answer.map_err(failed("s3:HeadBucket")))? {
         Some(found) => Ok(found.bucket_region.unwrap_or_else(|| cloud.region.clone())),
         None => {
             let at = format!("existing.buckets.{name}");

@@ -33,6 +33,7 @@ const TYPES: [&str; 12] = [
     "rds",
     "s3",
     "secretsmanager",
+    "servicediscovery",
 ];
 
 /// The tags of everything of ours in one region, by ARN.

@@ -7,6 +7,7 @@ pub mod autoscaling;
 pub mod clients;
 pub mod cloudfront;
 pub mod ec2;
+pub mod ecr;
 pub mod ecs;
 pub mod elasticache;
 pub mod elbv2;
@@ -24,8 +25,10 @@ pub mod ownership;
 pub mod pace;
 pub mod preflight;
 pub mod rds;
+pub mod route53;
 pub mod s3;
 pub mod secretsmanager;
+pub mod servicediscovery;
 pub mod spelling;
 pub mod states;
 pub mod store;
@@ -58,6 +61,16 @@ fn present<T: Default>(answer: engine::Result<T>) -> engine::Result<T> {
         Err(e) if e.class == engine::Class::NotFound => Ok(T::default()),
         other => other,
     }
+}
+
+/// The answers about objects that may be anybody's. Whoever owns one may forbid that it is looked into (the policy of a key
+/// does, whatever IAM allows us), so a refusal is no answer about that one and no failure. When all are refused by our own
+/// policies, nothing is known about ours either: that stays an error.
+fn answered<K, T>(answers: Vec<(K, engine::Result<T>)>) -> engine::Result<Vec<(K, T)>> {
+    let any = answers.iter().any(|(_, answer)| answer.is_ok());
+    let theirs = |e: &engine::Error| e.class == engine::Class::Denied && (any || e.message.contains("resource-based policy"));
+    let known = answers.into_iter().filter(|(_, answer)| !answer.as_ref().is_err_and(theirs));
+    known.map(|(key, answer)| answer.map(|answer| (key, answer))).collect()
 }
 
 /// What is to go may have gone already.
@@ -115,8 +128,10 @@ pub fn registry() -> engine::Registry<Clients> {
         .with::<ecs::Service>()
         .with::<autoscaling::ScalableTarget>()
         .with::<autoscaling::ScalingPolicy>()
+        .with::<route53::Record>()
         .with::<s3::Bucket>()
         .with::<s3::BucketPolicy>()
+        .with::<servicediscovery::Namespace>()
         .with::<cloudfront::OriginAccessControl>()
         .with::<cloudfront::Distribution>()
         .with::<rds::SubnetGroup>()
@@ -127,4 +142,23 @@ pub fn registry() -> engine::Registry<Clients> {
         .with::<elasticache::ParameterGroup>()
         .with::<elasticache::ReplicationGroup>()
         .with::<elasticache::Cluster>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::answered;
+    use crate::engine::{Class, Error};
+
+    #[test]
+    fn what_nobody_lets_us_ask_about_is_left_out_unless_that_is_everything() {
+        let denied =
+            |by: &str| Err(Error::new(Class::Denied, format!("not authorized, because no {by} policy allows the action")));
+        let some = answered(vec![("ours", Ok(1)), ("theirs", denied("identity-based"))]).unwrap();
+        assert_eq!(some, [("ours", 1)]);
+        assert_eq!(answered::<_, u8>(vec![("theirs", denied("resource-based"))]).unwrap(), []);
+        let none = answered::<_, u8>(vec![("a", denied("identity-based")), ("b", denied("identity-based"))]);
+        assert_eq!(none.unwrap_err().class, Class::Denied);
+        let broken = answered(vec![("a", Ok(1)), ("b", Err(Error::new(Class::Ambiguous, "no answer")))]);
+        assert_eq!(broken.unwrap_err().class, Class::Ambiguous);
+    }
 }

@@ -34,8 +34,8 @@ pub fn expand(
     certificates: &Certificates,
     _keys: &Keys,
     facts: &Facts<'_>,
-) -> Result<(), Error> {
-    let Some(cdn) = &stack.cdn else { return Ok(()) };
+) -> Result<Option<Ref<Distribution>>, Error> {
+    let Some(cdn) = &stack.cdn else { return Ok(None) };
     let mut origins = BTreeMap::new();
     if let Some(balancer) = balancer {
         let protocol = if reaches_by_https(stack, cdn) { "https-only" } else { "http-only" };
@@ -86,7 +86,7 @@ pub fn expand(
         let policy = policy(&bucket, facts, Some(&distribution));
         graph.add(ASSETS, "cdn.static", &BucketPolicy { bucket, policy })?;
     }
-    Ok(())
+    Ok(Some(distribution))
 }
 
 /// Whether CloudFront can speak HTTPS to the balancer. It then wants a certificate for the host that the viewer asked for

@@ -17,12 +17,26 @@ pub struct Certificates {
     regional: BTreeMap<String, String>,
     /// In us-east-1, for CloudFront: the same.
     global: BTreeMap<String, String>,
+    /// Those of the stack: the object for load balancers, by how it is written in the file.
+    regional_own: BTreeMap<String, Ref<Certificate>>,
+    /// The same for CloudFront.
+    global_own: BTreeMap<String, Ref<Certificate>>,
 }
 
 impl Certificates {
     /// The certificate for a load balancer: `certificates.NAME` becomes a reference to its ARN, an ARN stays.
     pub fn regional(&self, text: &str) -> String {
         self.regional.get(text).cloned().unwrap_or_else(|| text.to_owned())
+    }
+
+    /// The object of this stack for a load balancer, when it is one.
+    pub fn regional_objects(&self, text: &str) -> Vec<Ref<Certificate>> {
+        self.regional_own.get(text).map(|it| it.clone().attr("arn")).into_iter().collect()
+    }
+
+    /// The object of this stack for CloudFront.
+    pub fn global_objects(&self, text: &str) -> Vec<Ref<Certificate>> {
+        self.global_own.get(text).map(|it| it.clone().attr("arn")).into_iter().collect()
     }
 
     /// The same for CloudFront.
@@ -32,7 +46,7 @@ impl Certificates {
 }
 
 /// The id of the zone: of `existing.zones.NAME` as it was found, or as it is written.
-fn zone(facts: &Facts<'_>, section: &CertificateSection) -> Option<String> {
+pub(super) fn zone(facts: &Facts<'_>, section: &CertificateSection) -> Option<String> {
     let text = section.zone.as_deref()?;
     let found = text.strip_prefix("existing.zones.").and_then(|name| facts.existing.zones.get(name));
     Some(found.map_or(text, String::as_str).to_owned())
@@ -104,13 +118,16 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<Cer
         // One that only CloudFront uses is made only there; one that nobody uses yet is in the stack's own region.
         if here || for_balancer || !for_cdn {
             let certificate = add(graph, name.to_string(), &facts.scope.region)?;
+            out.regional_own.insert(text.clone(), certificate.clone());
             if here {
+                out.global_own.insert(text.clone(), certificate.clone());
                 out.global.insert(text.clone(), arn(&certificate));
             }
             out.regional.insert(text.clone(), arn(&certificate));
         }
         if for_cdn && !here {
             let certificate = add(graph, format!("{name}-global"), CLOUDFRONT_REGION)?;
+            out.global_own.insert(text.clone(), certificate.clone());
             out.global.insert(text, arn(&certificate));
         }
     }

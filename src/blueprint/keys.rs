@@ -58,7 +58,8 @@ fn policy(scope: &Scope) -> Value {
             {
                 "Sid": "Logs",
                 "Effect": "Allow",
-                "Principal": {"Service": format!("logs.{region}.amazonaws.com")},
+                // Of the few principals that carry the region and the partition's own suffix.
+                "Principal": {"Service": format!("logs.{region}.{suffix}")},
                 "Action": ["kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
                 "Resource": "*",
                 "Condition": {"ArnLike": {
@@ -128,7 +129,7 @@ mod tests {
             account: "123456789012".into(),
             partition: "aws".into(),
         };
-        let policy = policy(&scope);
+        let policy = super::policy(&scope);
         let statements = policy["Statement"].as_array().unwrap();
         for statement in statements {
             let all = statement["Action"] == "kms:*";
@@ -148,5 +149,9 @@ mod tests {
             statements[1]["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"],
             "arn:aws:logs:eu-west-1:123456789012:log-group:/stack/shop/test/*"
         );
+        assert_eq!(statements[1]["Principal"], json!({"Service": "logs.eu-west-1.amazonaws.com"}));
+        let china = Scope { region: "cn-north-1".into(), partition: "aws-cn".into(), ..scope };
+        let policy = super::policy(&china);
+        assert_eq!(policy["Statement"][1]["Principal"], json!({"Service": "logs.cn-north-1.amazonaws.com.cn"}));
     }
 }

@@ -17,6 +17,8 @@ use crate::engine::{AnyRef, Error, Graph, Ref};
 const ORIGIN: &str = "load_balancer";
 /// TLS 1.2 and 1.3 with forward secrecy.
 const SSL_POLICY: &str = "ELBSecurityPolicy-TLS13-1-2-2021-06";
+/// How long a connection may be silent when nothing is said: AWS's own default.
+pub const IDLE_SECONDS: u64 = 60;
 /// AWS's own default of 300 seconds makes every deployment wait for five minutes.
 const DEREGISTRATION_SECONDS: u64 = 30;
 
@@ -80,9 +82,9 @@ pub fn expand(
 
     let mut attributes: BTreeMap<String, String> =
         SAFE.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    if let Some(timeout) = &section.idle_timeout {
-        attributes.insert("idle_timeout.timeout_seconds".into(), timeout.as_secs().to_string());
-    }
+    // What is taken out of the file is AWS's own choice again.
+    let idle = section.idle_timeout.map_or(IDLE_SECONDS, |timeout| timeout.as_secs());
+    attributes.insert("idle_timeout.timeout_seconds".into(), idle.to_string());
     if let Some(protect) = section.deletion_protection {
         attributes.insert("deletion_protection.enabled".into(), protect.to_string());
     }

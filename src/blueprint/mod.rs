@@ -7,6 +7,7 @@ mod caches;
 mod cdn;
 mod certificates;
 mod databases;
+mod dns;
 mod keys;
 mod limits;
 mod load_balancer;
@@ -15,6 +16,8 @@ mod network;
 mod references;
 mod resources;
 mod services;
+#[cfg(test)]
+mod tests;
 mod uses;
 
 use std::collections::BTreeMap;
@@ -126,7 +129,8 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
             Err(problem) => problems.push(problem),
         }
     }
-    cdn::expand(&mut graph, stack, balancer.as_ref(), &certificates, &keys, facts)?;
+    let distribution = cdn::expand(&mut graph, stack, balancer.as_ref(), &certificates, &keys, facts)?;
+    dns::expand(&mut graph, stack, &certificates, balancer.as_ref(), distribution.as_ref(), facts)?;
     access::expand(&mut graph, stack, facts)?;
     resources::expand(&mut graph, stack, registry, &mut problems)?;
     references::settle(&mut graph, registry, &mut problems);

@@ -6,15 +6,20 @@ use serde_json::{Value, json};
 
 use super::Facts;
 use super::keys::Keys;
-use super::load_balancer::Balancer;
+use super::load_balancer::{Balancer, IDLE_SECONDS};
 use super::network::Network;
-use super::uses::Offers;
+use super::uses::{Offers, variable};
 use crate::aws::Tags;
 use crate::aws::autoscaling::{ScalableTarget, ScalingPolicy};
 use crate::aws::ec2::{Direction, SecurityGroup, SecurityGroupRule};
-use crate::aws::ecs::{Capacity, CircuitBreaker, Cluster, Container, LoadBalancerTarget, Service, TaskDefinition};
+use crate::aws::ecr;
+use crate::aws::ecs::{
+    Capacity, CircuitBreaker, Cluster, Connect, ConnectOffer, Container, LoadBalancerTarget, STOP_TIMEOUT, Service,
+    TaskDefinition,
+};
 use crate::aws::iam::Role;
 use crate::aws::logs::LogGroup;
+use crate::aws::servicediscovery::Namespace;
 use crate::config::Stack;
 use crate::config::service::{Architecture, Effect, PolicyStatement, Service as Section};
 use crate::engine::{Error, Graph, Ref, Scope};
@@ -46,12 +51,13 @@ pub fn expand(
         let group = SecurityGroup { vpc: network.vpc.clone(), description: format!("Service {name}"), tags: Tags::new() };
         groups.insert(name.as_str(), graph.add(name.as_str(), &format!("services.{name}"), &group)?);
     }
+    let links = Links::of(graph, stack, facts)?;
     for (name, section) in &stack.services {
         let origin = format!("services.{name}");
         let name = name.as_str();
         security(graph, stack, name, section, &groups, balancer, offers, &origin)?;
-        let used = Used::of(section, offers);
-        one(graph, name, section, &used, &groups[name], &cluster, network, balancer, keys, facts, &origin)?;
+        let used = Used::of(stack, section, offers);
+        one(graph, name, section, &used, &groups[name], &cluster, network, balancer, keys, &links, facts, &origin)?;
     }
     Ok(())
 }
@@ -70,6 +76,65 @@ fn rule(group: &Ref<SecurityGroup>, direction: Direction, port: i32, peer: &Ref<
     }
 }
 
+/// The service that `uses` names, when it is one that can be talked to.
+fn server<'a>(stack: &'a Stack, used: &str) -> Option<(&'a str, u16)> {
+    let (name, section) = stack.services.get_key_value(used.strip_prefix("services.")?)?;
+    Some((name.as_str(), section.port?))
+}
+
+/// How services find each other: by ECS Service Connect, in a namespace of this stack. Those that neither use nor are used
+/// have no part in it.
+struct Links<'a> {
+    namespace: Option<Ref<Namespace>>,
+    used: BTreeSet<&'a str>,
+    idle: i32,
+}
+
+impl<'a> Links<'a> {
+    fn of(graph: &mut Graph, stack: &'a Stack, facts: &Facts<'_>) -> Result<Links<'a>, Error> {
+        let used: BTreeSet<&str> =
+            stack.services.values().flat_map(|s| &s.uses).filter_map(|used| Some(server(stack, used)?.0)).collect();
+        let namespace = if used.is_empty() {
+            None
+        } else {
+            let description = Some(format!("Names of the services of {}", facts.scope.prefix()));
+            Some(graph.add("main", "services", &Namespace { description, tags: Tags::new() })?)
+        };
+        let idle = stack.load_balancer.as_ref().and_then(|b| b.idle_timeout).map_or(IDLE_SECONDS, |d| d.as_secs());
+        Ok(Links { namespace, used, idle: i32::try_from(idle).unwrap_or(i32::MAX) })
+    }
+
+    /// The port under a name, when others use the service.
+    fn port_names(&self, name: &str, section: &Section) -> BTreeMap<String, i32> {
+        let port = section.port.filter(|_| self.used.contains(name));
+        port.map(|port| (name.to_owned(), i32::from(port))).into_iter().collect()
+    }
+
+    /// What the service offers and whether it looks for others. Off says so: AWS keeps what it is not told.
+    fn connect(&self, name: &str, section: &Section, logs: &Ref<LogGroup>, facts: &Facts<'_>) -> Connect {
+        let uses = section.uses.iter().any(|used| used.starts_with("services."));
+        let Some(namespace) = self.namespace.as_ref().filter(|_| uses || self.used.contains(name)) else {
+            return Connect::default();
+        };
+        let offer = |(port_name, port): (String, i32)| ConnectOffer {
+            dns_name: port_name.clone(),
+            port_name,
+            port,
+            // A load balancer lets an answer take as long as something of it comes.
+            request_timeout: Some(0),
+            idle_timeout: Some(self.idle),
+        };
+        Connect {
+            enabled: true,
+            namespace: Some(namespace.clone().attr("arn")),
+            offers: self.port_names(name, section).into_iter().map(offer).collect(),
+            log_group: Some(logs.clone()),
+            log_prefix: Some("connect".into()),
+            log_region: Some(facts.scope.region.clone()),
+        }
+    }
+}
+
 /// What a service gets from all that it uses.
 #[derive(Default)]
 struct Used {
@@ -80,12 +145,20 @@ struct Used {
 }
 
 impl Used {
-    fn of(section: &Section, offers: &Offers) -> Used {
+    fn of(stack: &Stack, section: &Section, offers: &Offers) -> Used {
         let mut out = Used::default();
         for offer in section.uses.iter().filter_map(|used| offers.get(used)) {
             out.environment.extend(offer.environment.clone());
             out.secrets.extend(offer.secrets.clone());
             out.secret_arns.extend(offer.secret_arns.clone());
+        }
+        for (name, port) in section.uses.iter().filter_map(|used| server(stack, used)) {
+            let variable = |field: &str| variable("service", name, field);
+            out.environment.extend([
+                (variable("host"), name.to_owned()),
+                (variable("port"), port.to_string()),
+                (variable("url"), format!("http://{name}:{port}")),
+            ]);
         }
         // What the file itself says of a variable counts.
         let said = |name: &String| section.environment.contains_key(name) || section.secrets.contains_key(name);
@@ -132,13 +205,10 @@ fn security(
             graph.add(format!("{}-from-{name}", super::slug(used)), origin, &open)?;
         }
     }
-    for used in section.uses.iter().filter_map(|u| u.strip_prefix("services.")) {
+    for (used, port) in section.uses.iter().filter_map(|used| server(stack, used)) {
         if let Some(to) = groups.get(used) {
-            let port = stack.services.iter().find(|(n, _)| n.as_str() == used).and_then(|(_, s)| s.port);
-            if let Some(port) = port {
-                let open = rule(to, Direction::Ingress, i32::from(port), group);
-                graph.add(format!("{used}-from-{name}"), origin, &open)?;
-            }
+            let open = rule(to, Direction::Ingress, i32::from(port), group);
+            graph.add(format!("{used}-from-{name}"), origin, &open)?;
         }
     }
     Ok(())
@@ -272,10 +342,12 @@ fn image(text: &str, facts: &Facts<'_>) -> String {
 
 /// The ARN of the repository, when the image lies in a private one of ECR.
 fn ecr_repository(image: &str) -> Option<String> {
-    let (host, path) = image.split_once('/')?;
-    let mut parts = host.split('.');
-    let (account, "dkr", "ecr", region) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?) else { return None };
-    let partition = if host.ends_with(".cn") { "aws-cn" } else { "aws" };
+    let (account, region, path) = ecr::registry(image)?;
+    let partition = match region {
+        region if region.starts_with("cn-") => "aws-cn",
+        region if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    };
     let name = path.split(['@', ':']).next()?;
     Some(format!("arn:{partition}:ecr:{region}:{account}:repository/{name}"))
 }
@@ -321,6 +393,7 @@ fn one(
     network: &Network,
     balancer: Option<&Balancer>,
     keys: &Keys,
+    links: &Links<'_>,
     facts: &Facts<'_>,
     origin: &str,
 ) -> Result<(), Error> {
@@ -350,11 +423,12 @@ fn one(
         command: section.command.clone().unwrap_or_default(),
         entrypoint: section.entrypoint.clone().unwrap_or_default(),
         ports: section.port.iter().map(|p| i32::from(*p)).collect(),
+        port_names: links.port_names(name, section),
         environment: merged(&unescaped(&section.environment), &used.environment),
         secrets: merged(&section.secrets, &used.secrets),
-        log_group: Some(logs),
+        log_group: Some(logs.clone()),
         log_prefix: Some(name.to_owned()),
-        stop_timeout: section.stop_timeout.as_ref().map(|d| d.as_secs() as i32),
+        stop_timeout: Some(section.stop_timeout.as_ref().map_or(STOP_TIMEOUT, |d| d.as_secs() as i32)),
         readonly_root: None,
         init: Some(true),
     };
@@ -378,6 +452,12 @@ fn one(
     let behind = balancer.and_then(|b| b.targets.get(name)).zip(section.port);
     let mut after = if section.public { network.internet.clone() } else { network.egress.clone() };
     after.extend(behind.iter().flat_map(|((_, attached), _)| attached.iter().cloned()));
+    // A task finds the services that were there when it started, and no later ones
+    // (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-connect-concepts-deploy.html>).
+    after.extend(
+        section.uses.iter().filter_map(|used| used.strip_prefix("services.")).map(|used| Ref::<Service>::to(used).ready().into()),
+    );
+    let connect = links.connect(name, section, &logs, facts);
     let scaled = section.scale.as_ref();
     let tasks = i32::try_from(section.tasks()).unwrap_or(i32::MAX);
     let service = Service {
@@ -402,13 +482,15 @@ fn one(
                 port: i32::from(*port),
             })
             .collect(),
-        grace: behind.map(|_| section.grace.as_ref().map_or(GRACE_SECONDS, |d| d.as_secs() as i32)),
+        // Without routes there is nothing to wait with, which AWS wants to be told.
+        grace: Some(behind.map_or(0, |_| section.grace.as_ref().map_or(GRACE_SECONDS, |d| d.as_secs() as i32))),
         circuit_breaker: Some(CircuitBreaker { enable: true, rollback: true }),
         minimum_healthy_percent: Some(100),
         maximum_percent: Some(200),
         exec: Some(section.exec),
         zone_rebalancing: Some(true),
         propagate_tags: Some("SERVICE".into()),
+        connect: Some(connect),
         after,
         tags: Tags::new(),
     };
@@ -499,6 +581,14 @@ mod tests {
             ecr_repository("123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/web:1.2").as_deref(),
             Some("arn:aws:ecr:eu-west-1:123456789012:repository/team/web")
         );
+        for (host, partition, region) in [
+            ("dkr-ecr.eu-west-1.on.aws", "aws", "eu-west-1"),
+            ("dkr.ecr-fips.us-gov-west-1.amazonaws.com", "aws-us-gov", "us-gov-west-1"),
+            ("dkr.ecr.cn-north-1.amazonaws.com.cn", "aws-cn", "cn-north-1"),
+        ] {
+            let found = ecr_repository(&format!("123456789012.{host}/web@sha256:ab"));
+            assert_eq!(found, Some(format!("arn:{partition}:ecr:{region}:123456789012:repository/web")), "{host}");
+        }
         assert_eq!(ecr_repository("public.ecr.aws/nginx/nginx:1.27"), None);
         assert_eq!(ecr_repository("nginx"), None);
     }

@@ -180,8 +180,9 @@ pub async fn carry_out(
         ui::out(&(line.map_err(|e| engine::Error::internal(e.to_string()))? + "\n"))?;
     } else {
         ui::err(&ui::outcome(&outcome, &Look::stderr(run.color).resized(), run.verbose))?;
-        if let (true, false, Some(url)) = (outcome.is_complete(), plan.destroy, outputs::url(&outcome.ids, plan)) {
-            ui::err(&format!("\n{url}\n"))?;
+        if outcome.is_complete() && !plan.destroy {
+            let outputs::Reached { url, missing } = outputs::after(&outcome.ids, plan);
+            ui::err(&ui::address(url.as_deref(), &missing))?;
         }
     }
     Ok(outcome)

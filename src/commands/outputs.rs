@@ -1,11 +1,11 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
 use serde_json::Value;
 
 use super::session::{self, Session};
 use super::{Aws, Exit, Result, StackFile, Stop};
-use crate::engine::{Ids, Key, Plan, Seen, Snapshot};
+use crate::engine::{Ids, Key, Plan, Seen, Snapshot, reference};
 use crate::ui::{self, Color, Look};
 
 /// Print the address, endpoints and identifiers of what is running.
@@ -49,6 +49,14 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
 /// What people and scripts ask for, by name.
 pub fn of(snapshot: &Snapshot) -> BTreeMap<String, String> {
     let mut out = BTreeMap::new();
+    let Reached { url, missing } = reached(Ways::of(snapshot));
+    out.extend(url.clone().map(|url| ("url".to_owned(), url)));
+    out.extend(
+        missing
+            .into_iter()
+            .filter(|(name, _)| name != A_NAME)
+            .map(|(name, target)| (format!("dns.{name}"), format!("CNAME {target}"))),
+    );
     for seen in &snapshot.seen {
         let Some(Key { kind, name }) = seen.key() else { continue };
         let text = |field: &str| seen.live.get(field).and_then(Value::as_str).map(str::to_owned);
@@ -59,19 +67,14 @@ pub fn of(snapshot: &Snapshot) -> BTreeMap<String, String> {
         };
         match kind.as_str() {
             "elbv2.load_balancer" => {
-                let secure =
-                    snapshot.seen.iter().any(|s| s.kind == "elbv2.listener" && s.fields.get("port") == Some(&443.into()));
-                if !snapshot.seen.iter().any(is_distribution) {
-                    put("url".into(), text("dns_name").map(|dns| address(&dns, secure)));
-                }
                 put("load_balancer.arn".into(), text("arn"));
                 put("load_balancer.dns_name".into(), text("dns_name"));
+                put("load_balancer.zone_id".into(), text("zone_id"));
             }
             "cloudfront.distribution" if name == CDN => {
-                let url = text("domain").map(|domain| delivered(alias(&seen.fields), &domain));
-                put("url".into(), url.clone());
-                put("cdn.url".into(), url);
+                put("cdn.url".into(), url.clone());
                 put("cdn.domain".into(), text("domain"));
+                put("cdn.zone_id".into(), text("zone_id"));
                 put("cdn.distribution_id".into(), text("id"));
             }
             "s3.bucket" if name == "assets" => put("cdn.bucket".into(), text("name")),
@@ -107,32 +110,162 @@ pub fn of(snapshot: &Snapshot) -> BTreeMap<String, String> {
 /// What the distribution of the section `cdn` is called.
 const CDN: &str = "main";
 
+/// What stands for a name in a certificate that is not of this stack, whose names are not known here.
+const A_NAME: &str = "NAME-IN-THE-CERTIFICATE";
+
+/// Where people reach the application, and what is missing for that.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// What answers now.
+    pub url: Option<String>,
+    /// Names that a record must lead here first, which this stack does not write: name and target.
+    pub missing: Vec<(String, String)>,
+}
+
+/// What [`reached`] has to know, from a plan or from what is there.
+#[derive(Default)]
+struct Ways {
+    /// The distribution: the names that it answers to, and its own.
+    cdn: Option<(Vec<String>, String)>,
+    /// The load balancer's name, and for HTTPS the names in its certificate, as far as they are known.
+    balancer: Option<(String, Option<Vec<String>>)>,
+    /// The names for which this stack has a record.
+    written: BTreeSet<String>,
+}
+
+fn reached(ways: Ways) -> Reached {
+    let Ways { cdn, balancer, written } = ways;
+    let (names, target, bare) = match (cdn, balancer) {
+        (Some((aliases, domain)), _) => (aliases, domain.clone(), Some(address(&domain, true))),
+        // Nobody has a certificate for a load balancer's own name.
+        (None, Some((dns, Some(names)))) => (names, dns, None),
+        (None, Some((dns, None))) => return Reached { url: Some(address(&dns, false)), missing: Vec::new() },
+        (None, None) => return Reached::default(),
+    };
+    if names.is_empty() && bare.is_none() {
+        return Reached { url: None, missing: vec![(A_NAME.into(), target)] };
+    }
+    let names = names.into_iter().filter(|name| !name.starts_with('*'));
+    let (here, missing): (Vec<String>, Vec<String>) = names.partition(|name| written.contains(&name.to_ascii_lowercase()));
+    Reached {
+        url: here.first().map(|name| address(name, true)).or(bare),
+        missing: missing.into_iter().map(|name| (name, target.clone())).collect(),
+    }
+}
+
+/// The texts of a field that is a list, or one text.
+fn texts(fields: &Value, field: &str) -> Vec<String> {
+    match fields.get(field) {
+        Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Some(Value::String(text)) => vec![text.clone()],
+        _ => Vec::new(),
+    }
+}
+
+/// The names that a certificate is for.
+fn names(certificate: &Value) -> Vec<String> {
+    [texts(certificate, "domain"), texts(certificate, "names")].concat()
+}
+
+impl Ways {
+    fn is_record(kind: &str, fields: &Value) -> Option<String> {
+        (kind == "route53.record").then(|| texts(fields, "name").pop())?.map(|name| name.to_ascii_lowercase())
+    }
+
+    /// From what is there.
+    fn of(snapshot: &Snapshot) -> Ways {
+        let mut ways = Ways::default();
+        let text = |seen: &Seen, field: &str| seen.live.get(field).and_then(Value::as_str).map(str::to_owned);
+        for seen in snapshot.seen.iter().filter(|seen| seen.key().is_some()) {
+            ways.written.extend(Ways::is_record(&seen.kind, &seen.fields));
+            match seen.kind.as_str() {
+                "cloudfront.distribution" if is_distribution(seen) => {
+                    ways.cdn = text(seen, "domain").map(|domain| (texts(&seen.fields, "aliases"), domain));
+                }
+                "elbv2.load_balancer" => ways.balancer = text(seen, "dns_name").map(|dns| (dns, None)),
+                _ => {}
+            }
+        }
+        let https = snapshot.seen.iter().find(|s| s.kind == "elbv2.listener" && s.fields.get("port") == Some(&443.into()));
+        if let (Some(https), Some((_, certificate))) = (https, &mut ways.balancer) {
+            let used = texts(&https.fields, "certificate").concat();
+            let own = snapshot
+                .seen
+                .iter()
+                .find(|s| s.kind == "acm.certificate" && text(s, "arn").is_some_and(|arn| used.contains(&arn)));
+            *certificate = Some(own.map(|own| names(&own.fields)).unwrap_or_default());
+        }
+        ways
+    }
+
+    /// From what was made.
+    fn made(ids: &Ids, plan: &Plan) -> Ways {
+        let mut ways = Ways::default();
+        let desired = |key: &Key| plan.items.iter().filter(|i| i.key == *key).find_map(|i| i.desired.as_ref());
+        for item in &plan.items {
+            let Some(fields) = &item.desired else { continue };
+            ways.written.extend(Ways::is_record(&item.key.kind, fields));
+            if item.key == Key::new("cloudfront.distribution", CDN) {
+                ways.cdn = ids.attr(&item.key, "domain").map(|domain| (texts(fields, "aliases"), domain));
+            } else if item.key.kind == "elbv2.load_balancer" {
+                ways.balancer = ids.attr(&item.key, "dns_name").map(|dns| (dns, None));
+            }
+        }
+        if let (Some(https), Some((_, certificate))) = (desired(&Key::new("elbv2.listener", "https")), &mut ways.balancer) {
+            let own = https.get("certificate").and_then(|text| reference::named(text).into_keys().next());
+            *certificate = Some(own.and_then(|key| desired(&key)).map(names).unwrap_or_default());
+        }
+        ways
+    }
+}
+
 fn is_distribution(seen: &Seen) -> bool {
     seen.key() == Some(Key::new("cloudfront.distribution", CDN))
-}
-
-/// The first name under which a distribution answers that is not a pattern.
-fn alias(distribution: &Value) -> Option<&str> {
-    let aliases = distribution.get("aliases")?.as_array()?;
-    aliases.iter().filter_map(Value::as_str).find(|alias| !alias.starts_with('*'))
-}
-
-fn delivered(alias: Option<&str>, domain: &str) -> String {
-    address(alias.unwrap_or(domain), true)
 }
 
 fn address(dns: &str, secure: bool) -> String {
     format!("{}://{dns}", if secure { "https" } else { "http" })
 }
 
-/// Where the application answers, after an apply: under an alias, else at CloudFront's name, else at the load balancer's.
-pub fn url(ids: &Ids, plan: &Plan) -> Option<String> {
-    let cdn = Key::new("cloudfront.distribution", CDN);
-    let desired = plan.items.iter().filter(|i| i.key == cdn).find_map(|i| i.desired.as_ref());
-    if let (Some(desired), Some(domain)) = (desired, ids.attr(&cdn, "domain")) {
-        return Some(delivered(alias(desired), &domain));
+/// Where the application answers, after an apply: under a name that this stack leads here, else at CloudFront's name, else at
+/// the load balancer's; and under which names it will.
+pub fn after(ids: &Ids, plan: &Plan) -> Reached {
+    reached(Ways::made(ids, plan))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(ways: Ways) -> (Option<String>, Vec<String>) {
+        let Reached { url, missing } = reached(ways);
+        (url, missing.into_iter().map(|(name, target)| format!("{name} {target}")).collect())
     }
-    let balancer = plan.items.iter().find(|i| i.key.kind == "elbv2.load_balancer" && i.desired.is_some())?;
-    let secure = plan.items.iter().any(|i| i.key == Key::new("elbv2.listener", "https") && i.desired.is_some());
-    ids.attr(&balancer.key, "dns_name").map(|dns| address(&dns, secure))
+
+    #[test]
+    fn only_what_leads_here_is_told_as_the_address() {
+        let all = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
+        let cdn = || Some((all(&["*.example.com", "www.example.com", "example.com"]), "d1.cloudfront.net".to_owned()));
+        let written = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
+        let (url, missing) = told(Ways { cdn: cdn(), written: written(&["www.example.com"]), ..Ways::default() });
+        assert_eq!(url.as_deref(), Some("https://www.example.com"));
+        assert_eq!(missing, ["example.com d1.cloudfront.net"]);
+        let (url, missing) = told(Ways { cdn: cdn(), ..Ways::default() });
+        assert_eq!(url.as_deref(), Some("https://d1.cloudfront.net"));
+        assert_eq!(missing.len(), 2);
+        let plain = Some(("a.elb.amazonaws.com".to_owned(), None));
+        assert_eq!(told(Ways { balancer: plain, ..Ways::default() }), (Some("http://a.elb.amazonaws.com".into()), Vec::new()));
+        let balancer = || Some(("a.elb.amazonaws.com".to_owned(), Some(all(&["www.example.com"]))));
+        let (url, missing) = told(Ways { balancer: balancer(), ..Ways::default() });
+        assert_eq!(
+            (url, missing),
+            (None, all(&["www.example.com a.elb.amazonaws.com"])),
+            "the certificate is not for its own name"
+        );
+        let (url, _) = told(Ways { balancer: balancer(), written: written(&["www.example.com"]), ..Ways::default() });
+        assert_eq!(url.as_deref(), Some("https://www.example.com"));
+        let theirs = Some(("a.elb.amazonaws.com".to_owned(), Some(Vec::new())));
+        assert_eq!(told(Ways { balancer: theirs, ..Ways::default() }).1, ["NAME-IN-THE-CERTIFICATE a.elb.amazonaws.com"]);
+        assert_eq!(reached(Ways::default()), Reached::default());
+    }
 }

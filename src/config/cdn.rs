@@ -15,6 +15,9 @@ pub struct Cdn {
     /// The certificate for the aliases, in us-east-1: `certificates.NAME`, `existing.certificates.NAME`, or an ARN.
     #[schemars(extend("format" = "stack-certificate"))]
     pub certificate: Option<String>,
+    /// Whether the aliases lead here by records in the zone of their certificate, when that is `certificates.NAME` with a `zone`.
+    /// Records of somebody else's are not touched.
+    pub dns: bool,
     /// The oldest TLS that it speaks, by CloudFront's name for the policy. Counts with a certificate of one's own.
     pub minimum_tls: String,
     /// From where in the world it answers: the more, the dearer.
@@ -31,6 +34,7 @@ impl Default for Cdn {
             assets: None,
             aliases: Vec::new(),
             certificate: None,
+            dns: true,
             minimum_tls: "TLSv1.2_2021".into(),
             price_class: PriceClass::All,
             logs: true,

@@ -61,7 +61,8 @@ pub struct Service {
     /// Which requests of the load balancer come here.
     #[serde(default)]
     pub routes: Vec<Route>,
-    /// What it talks to: `services.api`. Opens the ports and says where it is.
+    /// What it talks to: `services.api`. Opens the ports and says where it is in environment variables: for a service
+    /// `SERVICE_API_HOST`, `SERVICE_API_PORT` and `SERVICE_API_URL`.
     #[serde(default)]
     pub uses: Vec<String>,
     /// What the containers may do in AWS.

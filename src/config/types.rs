@@ -218,6 +218,9 @@ pub struct LoadBalancer {
     /// HTTPS, and HTTP redirects there. Without: HTTP only.
     #[schemars(extend("format" = "stack-certificate"))]
     pub certificate: Option<String>,
+    /// Whether the names of its certificate lead here by records in the zone of that, when it is `certificates.NAME` with a
+    /// `zone` and there is no `cdn`. Records of somebody else's are not touched.
+    pub dns: bool,
     /// Whether it is reachable only from inside the network.
     pub internal: bool,
     /// After how long an idle connection is closed, 1 second to 4000 seconds.
@@ -237,6 +240,7 @@ impl Default for LoadBalancer {
     fn default() -> Self {
         LoadBalancer {
             certificate: None,
+            dns: true,
             internal: false,
             idle_timeout: None,
             deletion_protection: None,

@@ -30,7 +30,7 @@ mod value;
 
 pub use confirm::{confirm, confirm_by};
 pub use diagram::Diagram;
-pub use note::{note, problem};
+pub use note::{address, note, problem};
 pub use outcome::{errors, outcome, outcome_json};
 pub use plan::{Deed, Since, View, drift_json, drift_markdown, drift_text, plan_markdown, plan_text, who_text};
 pub use plan_json::{PlanJson, Problem, plan_json, plan_schema};

@@ -16,6 +16,17 @@ pub fn problem(text: &str, help: Option<&str>, look: &Look) -> String {
     out
 }
 
+/// Where the application answers, and the records (name and target) that somebody else must write for more names. As it is to
+/// be copied: nothing is wrapped.
+pub fn address(url: Option<&str>, missing: &[(String, String)]) -> String {
+    let mut out: Vec<String> = url.map(str::to_owned).into_iter().collect();
+    out.extend(
+        missing.iter().map(|(name, target)| format!("https://{name} answers once DNS has the record: {name} CNAME {target}")),
+    );
+    let out: Vec<_> = out.iter().map(|line| clean(line)).collect();
+    if out.is_empty() { String::new() } else { format!("\n{}\n", out.join("\n")) }
+}
+
 fn lines(lead: &str, text: &str, look: &Look) -> String {
     let text = clean(text);
     let room = look.width.saturating_sub(lead.len()).max(20);
@@ -25,4 +36,19 @@ fn lines(lead: &str, text: &str, look: &Look) -> String {
         out += &format!("{lead}{line}\n");
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::address;
+
+    #[test]
+    fn what_answers_comes_first_and_what_is_missing_after_it() {
+        let missing = [("www.example.com".to_owned(), "d1.cloudfront.net".to_owned())];
+        assert_eq!(
+            address(Some("https://d1.cloudfront.net"), &missing),
+            "\nhttps://d1.cloudfront.net\nhttps://www.example.com answers once DNS has the record: www.example.com CNAME d1.cloudfront.net\n"
+        );
+        assert_eq!(address(None, &[]), "");
+    }
 }

@@ -186,6 +186,7 @@ for record in api.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSe
         &site("\"*.www.site.example\", api.site.example"),
         &[
             "create acm.validation/api_site_example",
+            "create route53.record/api_site_example-a",
             "replace acm.certificate/web",
             "update acm.validation/www_site_example",
             "update elbv2.listener/https",
@@ -202,6 +203,7 @@ for record in api.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSe
         &site(""),
         &[
             "delete acm.validation/api_site_example",
+            "delete route53.record/api_site_example-a",
             "replace acm.certificate/web",
             "update acm.validation/www_site_example",
             "update elbv2.listener/https",
@@ -249,6 +251,10 @@ result = record["Name"] + " CNAME " + record["ResourceRecords"][0]["Value"]
     let written = written.join().unwrap();
     assert!(applied.stderr.contains(written.as_str().unwrap()), "{written}\n{}", applied.stderr);
     assert!(applied.stderr.contains("! acm.certificate/web waits for somebody"), "{}", applied.stderr);
+    // The certificate is not for the load balancer's own name, so that is no address.
+    let last = applied.stderr.trim_end().lines().last().unwrap();
+    assert!(last.starts_with("https://www.site.example answers once DNS has the record: www.site.example CNAME site-"), "{last}");
+    assert!(!applied.stderr.contains("https://site-"), "{}", applied.stderr);
     s.assert_in_step();
     // What we did not write we do not take away.
     s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();

@@ -129,3 +129,40 @@ fn what_is_not_there_is_told_at_its_line() {
     insta::assert_snapshot!(said.stderr);
     assert!(s.proxy.take().iter().all(|call| !call.mutating));
 }
+
+#[test]
+fn a_bucket_in_another_region_is_used_where_it_is() {
+    let s = Subject::new("");
+    let bucket = format!("files-{}", s.account.id);
+    let make = r#"
+import boto3, os
+s3 = boto3.client("s3", region_name="eu-west-1", endpoint_url=os.environ["AWS_ENDPOINT_URL"])
+s3.create_bucket(Bucket=args, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+"#;
+    s.account.boto3(make, &json!(bucket));
+    let text = "stack: guest\nregion: us-east-1\nexisting: { buckets: { files: BUCKET } }\ncdn: { logs: false, static: { paths: [\"/*\"], bucket: existing.buckets.files } }\n";
+    s.place.file("s.yaml", &text.replace("BUCKET", &bucket));
+    s.apply();
+    s.assert_in_step();
+    let origin = s.account.boto3(
+        r#"result = client("cloudfront").list_distributions()["DistributionList"]["Items"][0]["Origins"]["Items"][0]["DomainName"]"#,
+        &Value::Null,
+    );
+    assert_eq!(origin, format!("{bucket}.s3.eu-west-1.amazonaws.com"));
+    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+}
+
+#[test]
+fn a_key_that_nobody_may_ask_about_is_in_nobodys_way() {
+    let s = Subject::new("stack: guest\nregion: us-east-1\nkeys: { main: {} }\n");
+    let closed = r#"
+import json
+allow = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "kms:*", "Resource": "*"}
+deny = {"Effect": "Deny", "Principal": "*", "Action": ["kms:ListResourceTags", "kms:DescribeKey"], "Resource": "*"}
+client("kms").create_key(Policy=json.dumps({"Version": "2012-10-17", "Statement": [allow, deny]}))
+"#;
+    s.account.boto3(closed, &Value::Null);
+    s.apply();
+    s.assert_in_step();
+    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+}

@@ -165,7 +165,16 @@ fn each_kind_of_edit_does_exactly_itself() {
     edit(&s, "[\"/api/*\"]", "[\"/api/*\", \"/v2/*\"]", &["create elbv2.rule/api-v2"]);
     edit(&s, "[\"/api/*\", \"/v2/*\"]", "[\"/v2/*\"]", &["delete elbv2.rule/api-api"]);
     // Who may talk to whom is a rule of its own.
-    edit(&s, "uses: [services.api]", "uses: []", &["delete ec2.security_group_rule/api-from-web"]);
+    // And where others are, a namespace and a part of both sides.
+    let parted = [
+        "delete ec2.security_group_rule/api-from-web",
+        "delete servicediscovery.namespace/main",
+        "update ecs.service/api",
+        "update ecs.service/web",
+        "update ecs.task_definition/api",
+        "update ecs.task_definition/web",
+    ];
+    edit(&s, "uses: [services.api]", "uses: []", &parted);
 
     let vpc =
         r#"result = client("ec2").describe_vpcs(Filters=[{"Name": "tag:stack:name", "Values": ["shop"]}])["Vpcs"][0]["Tags"]"#;

@@ -1,7 +1,7 @@
 """What services and single tasks are refused for alike."""
 
-from stack_local import elbv2, interfaces
-from stack_local.core import Call
+from stack_local import elbv2, interfaces, servicediscovery
+from stack_local.core import Call, fault
 from stack_local.ecs.state import wrong
 
 
@@ -23,6 +23,27 @@ def check_service(call: Call, view: dict, definition: dict) -> None:
         _check_balancer(call, balancer, definition)
     if view.get("healthCheckGracePeriodSeconds") and not view.get("loadBalancers"):
         raise wrong("Health check grace period is only valid for services configured to use load balancers")
+    _check_connect(call, view.get("serviceConnectConfiguration") or {}, definition)
+
+
+# https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectService.html, _ServiceConnectClientAlias.html
+# and _TimeoutConfiguration.html say what is needed; in which words it is refused they do not.
+def _check_connect(call: Call, connect: dict, definition: dict) -> None:
+    if not connect.get("enabled"):
+        return
+    if not connect.get("namespace"):
+        raise wrong("Service Connect needs a namespace: specify one or set a default for the cluster.")
+    if servicediscovery.namespace_of(call.account, call.region, connect["namespace"]) is None:
+        raise fault("NamespaceNotFoundException", "The specified namespace wasn't found.")
+    mappings = {m["name"]: m for c in definition["containerDefinitions"] for m in c["portMappings"] if m.get("name")}
+    for service in connect.get("services", []):
+        port = service["portName"]
+        if port not in mappings:
+            raise wrong(f"The portName {port} does not match the name of any port mapping in the task definition.")
+        if len(service.get("clientAliases", [])) != 1:
+            raise wrong("A Service Connect service must have exactly one client alias.")
+        if "perRequestTimeoutSeconds" in service.get("timeout", {}) and mappings[port].get("appProtocol") is None:
+            raise wrong("perRequestTimeout can only be set if the appProtocol isn't TCP.")
 
 
 def _check_balancer(call: Call, balancer: dict, definition: dict) -> None:

@@ -3,7 +3,7 @@
 import copy
 import re
 
-from stack_local import rollout
+from stack_local import rollout, servicediscovery
 from stack_local.core import Call, fault, now, page
 from stack_local.ecs.checks import check_service, check_strategy, normalize_network
 from stack_local.ecs.clusters import find_cluster
@@ -111,12 +111,38 @@ def create_service(call: Call) -> dict:
         view.setdefault("platformVersion", "LATEST")
     normalize_network(view)
     check_service(call, view, definition)
+    _check_aliases(call, view)
     tags = read_tags(call.get("tags"))
     service = state.services[cluster["clusterName"], name] = rollout.Service(view, _create_request(call))
     state.tags[arn] = tags
     state.tokens.remember("CreateService", call.request, "clientToken", arn)
+    _offer(call, service)
     service.deploy()
     return {"service": _service_shown(state, service, tags=True)}
+
+
+def _check_aliases(call: Call, view: dict) -> None:
+    """Each name and port is one service's in a namespace."""
+    def aliases(view: dict) -> set:
+        connect = view.get("serviceConnectConfiguration") or {}
+        if not connect.get("enabled"):
+            return set()
+        return {(connect["namespace"], a.get("dnsName"), a["port"]) for s in connect.get("services", []) for a in s.get("clientAliases", [])}
+
+    for other in store.of(call).services.values():
+        if other.status == "ACTIVE" and other.view["serviceArn"] != view["serviceArn"] and aliases(view) & aliases(other.view):
+            raise wrong(f"A client alias is in use by the service {other.name} in the same namespace.")
+
+
+def _offer(call: Call, service: rollout.Service) -> None:
+    """ECS makes a service in Cloud Map for each that it connects. It leaves them behind, empty."""
+    connect, resources = service.view.get("serviceConnectConfiguration") or {}, []
+    if connect.get("enabled"):
+        namespace = servicediscovery.namespace_of(call.account, call.region, connect["namespace"])
+        for offered in connect.get("services", []):
+            name = offered.get("discoveryName", offered["portName"])
+            resources.append({"discoveryName": name, "discoveryArn": servicediscovery.offer(call.account, call.region, namespace, name)})
+    service.view["serviceConnectResources"] = resources
 
 
 def _create_request(call: Call) -> dict:
@@ -125,6 +151,9 @@ def _create_request(call: Call) -> dict:
 
 def _service_shown(state: State, service: rollout.Service, tags: bool = False) -> dict:
     view = service.shown(state.tasks.values())
+    # AWS tells these of deployments only.
+    for field in ("serviceConnectConfiguration", "serviceConnectResources"):
+        view.pop(field, None)
     if tags:
         view["tags"] = tags_shown(state.tags.get(view["serviceArn"], {}))
     return view
@@ -159,8 +188,10 @@ def update_service(call: Call) -> dict:
         raise wrong("To change from a launch type to a capacity provider strategy, force a new deployment.")
     definition = find_definition(state, view["taskDefinition"]) or {}
     check_service(call, view, definition)
+    _check_aliases(call, view)
     changed = [field for field in ("taskDefinition", *_DEPLOYED_FIELDS) if view.get(field) != service.view.get(field)]
     service.view = view
+    _offer(call, service)
     if changed or force:
         service.deploy()
     else:

@@ -2,6 +2,7 @@
 
 import copy
 
+from stack_local import certificates as issued
 from stack_local.core import Call, fault, hex_id
 from stack_local.elbv2.actions import read_actions
 from stack_local.elbv2.attributes import LISTENER_ATTRIBUTES, LISTENER_HEADERS, MTLS_HEADERS
@@ -25,6 +26,9 @@ def _check_listener(balancer: dict, protocol: str | None, port: int | None, cert
         raise invalid("A certificate must be specified for HTTPS listeners" if protocol == "HTTPS" else "A certificate must be specified for TLS listeners")
     if protocol in ("HTTP", "TCP") and certificates:
         raise invalid(f"Certificates cannot be specified for {protocol} listeners")
+    for certificate in certificates or []:
+        if not issued.is_seen("elbv2", certificate["CertificateArn"]):
+            raise fault("CertificateNotFound", f"Certificate '{certificate['CertificateArn']}' not found")
 
 
 @operations.on("CreateListener")

@@ -16,7 +16,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use crate::aws::clients::CLOUDFRONT_REGION;
 use crate::aws::error::{failed, incomplete};
 use crate::aws::tags::{Tags, from_pairs};
-use crate::aws::{Cx, index, present};
+use crate::aws::{Cx, answered, index, present};
 use crate::engine::{Error, Result};
 
 /// The tag with the zone where a certificate is proven: without it nobody could tell afterwards.
@@ -104,9 +104,13 @@ async fn certificates(cx: &Cx) -> Result<Arc<Vec<Seen>>> {
             let client = client(cx, region);
             let asked = candidates(cx, region).await?.into_iter().map(|(arn, known)| async move {
                 let tags = match known {
-                    Some(known) => known,
-                    None => tags_of(client, &arn).await?,
+                    Some(known) => Ok(known),
+                    None => tags_of(client, &arn).await,
                 };
+                (arn, tags)
+            });
+            let known = answered(stream::iter(asked).buffer_unordered(AT_ONCE).collect().await)?;
+            let asked = known.into_iter().map(|(arn, tags)| async move {
                 let here = tags.get(TAG_REGION).is_none_or(|of| *of == cx.scope.region);
                 if !cx.scope.owns(&tags) || !here || (region != cx.scope.region && !tags.contains_key(TAG_REGION)) {
                     return Ok::<_, Error>(None);
@@ -121,6 +125,34 @@ async fn certificates(cx: &Cx) -> Result<Arc<Vec<Seen>>> {
         Ok(out)
     };
     cx.reads.once("acm.certificates", ask).await
+}
+
+/// A certificate of ours that is proven in a zone.
+pub struct InZone {
+    /// Its ARN.
+    pub arn: String,
+    /// The zone's id.
+    pub zone: String,
+    /// The names that it is for.
+    pub names: Vec<String>,
+}
+
+/// Our certificates that are proven in zones of this account.
+pub async fn in_zones(cx: &Cx) -> Result<Vec<InZone>> {
+    let of = |seen: &Seen| {
+        let mut names = seen.detail.subject_alternative_names().to_vec();
+        names.extend(seen.detail.domain_name.clone().filter(|domain| !names.contains(domain)));
+        // Ours name the zone by its id.
+        let zone = seen.tags.get(TAG_ZONE).filter(|zone| !zone.contains('.')).cloned();
+        Some(InZone { arn: seen.detail.certificate_arn.clone()?, zone: zone?, names })
+    };
+    Ok(certificates(cx).await?.iter().filter_map(of).collect())
+}
+
+/// Whether a certificate for `domain` is one for `name`: a wildcard stands for one label.
+pub fn covers(domain: &str, name: &str) -> bool {
+    let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
+    same(domain, name) || name.split_once('.').is_some_and(|(_, rest)| domain.starts_with("*.") && same(bare(domain), rest))
 }
 
 /// The record that proves a name: its own name and what it says. A name and its wildcard have the same one.

@@ -17,7 +17,7 @@ use crate::aws::{Clients, Cx, Tags, index, names, present};
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};
 
 /// The hosted zone of all distributions, for alias records.
-const ZONE: &str = "Z2FDTNDATAQYW2";
+pub const ZONE: &str = "Z2FDTNDATAQYW2";
 /// How often a distribution of one name can have been deleted before.
 const LIVES: u32 = 64;
 
@@ -141,6 +141,14 @@ async fn summaries(cx: &Cx) -> Result<Arc<Vec<sdk::DistributionSummary>>> {
             Ok(out)
         })
         .await
+}
+
+/// The domains of our distributions, by our mark, and the other names under which each answers.
+pub async fn delivered(cx: &Cx) -> Result<Vec<(String, Vec<String>)>> {
+    let all = summaries(cx).await?;
+    let ours = all.iter().filter(|summary| marked(&cx.scope, summary.comment()).is_some());
+    let aliases = |summary: &sdk::DistributionSummary| summary.aliases().map(|a| a.items().to_vec()).unwrap_or_default();
+    Ok(ours.map(|summary| (summary.domain_name().to_owned(), aliases(summary))).collect())
 }
 
 /// Whether it can be ours, by what the list tells: our mark, or, should somebody have written over that, an origin in our

@@ -8,9 +8,9 @@ mod status;
 mod task_definition;
 
 pub use cluster::{Cluster, STATES as CLUSTER_STATES};
-pub use service::{Capacity, CircuitBreaker, LoadBalancerTarget, STATES as SERVICE_STATES, Service};
+pub use service::{Capacity, CircuitBreaker, Connect, ConnectOffer, LoadBalancerTarget, STATES as SERVICE_STATES, Service};
 pub use status::{Running, running};
-pub use task_definition::{Container, TaskDefinition};
+pub use task_definition::{Container, STOP_TIMEOUT, TaskDefinition};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

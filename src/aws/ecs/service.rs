@@ -6,12 +6,14 @@ use aws_sdk_ecs::types::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::deployment::{began, fails, gave_up, judge, under_way};
+use super::deployment::{began, fails, gave_up, judge, primary, under_way};
 use super::failing::why;
 use super::{Cluster, NAME, TaskDefinition, name_in, resource_id, retag, service_claim, services, tags_of, to_sdk};
 use crate::aws::ec2::{SecurityGroup, Subnet};
 use crate::aws::elbv2::TargetGroup;
 use crate::aws::error::{failed, incomplete};
+use crate::aws::logs::LogGroup;
+use crate::aws::servicediscovery::{Namespace, Seen, namespaces};
 use crate::aws::states::{Means, States};
 use crate::aws::{Clients, Cx, Tags, ids, names, present};
 use crate::engine::{AnyRef, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
@@ -68,6 +70,9 @@ pub struct Service {
     /// Whose tags the tasks get: `SERVICE` or `TASK_DEFINITION`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub propagate_tags: Option<String>,
+    /// By which names its tasks find other services, and others find them (ECS Service Connect).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect: Option<Connect>,
     /// What must be there first, such as the listener of its target group.
     #[serde(default)]
     pub after: Vec<AnyRef>,
@@ -110,6 +115,109 @@ pub struct CircuitBreaker {
     pub enable: bool,
     /// Go back to what ran before.
     pub rollback: bool,
+}
+
+/// By which names services find each other: a proxy in each task does it (ECS Service Connect).
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Connect {
+    /// Whether its tasks find others at all.
+    pub enabled: bool,
+    /// The namespace of the names: its ARN.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<Ref<Namespace>>,
+    /// What others find here.
+    #[serde(default)]
+    pub offers: Vec<ConnectOffer>,
+    /// Where the proxy's own output goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_group: Option<Ref<LogGroup>>,
+    /// What the log streams of the proxy begin with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_prefix: Option<String>,
+    /// The region of the log group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_region: Option<String>,
+}
+
+/// A port of the service under a name for others.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConnectOffer {
+    /// The port's name in the task definition, and the service's in the namespace.
+    pub port_name: String,
+    /// The name of the host that others ask.
+    pub dns_name: String,
+    /// The port that others ask.
+    pub port: i32,
+    /// Seconds until an answer must be complete; 0 is no end. AWS's own choice is 15.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_timeout: Option<i32>,
+    /// Seconds that a connection may be silent; 0 is no end. AWS's own choice is 300.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idle_timeout: Option<i32>,
+}
+
+const LOG_GROUP: &str = "awslogs-group";
+const LOG_PREFIX: &str = "awslogs-stream-prefix";
+const LOG_REGION: &str = "awslogs-region";
+
+impl Connect {
+    fn to_sdk(&self) -> Result<sdk::ServiceConnectConfiguration> {
+        let out = sdk::ServiceConnectConfiguration::builder().enabled(self.enabled);
+        if !self.enabled {
+            return Ok(out.build());
+        }
+        let offers = self.offers.iter().map(|offer| {
+            let alias = sdk::ServiceConnectClientAlias::builder().port(offer.port).dns_name(&offer.dns_name).build();
+            let timeout = sdk::TimeoutConfiguration::builder()
+                .set_per_request_timeout_seconds(offer.request_timeout)
+                .set_idle_timeout_seconds(offer.idle_timeout);
+            let service = sdk::ServiceConnectService::builder().port_name(&offer.port_name).discovery_name(&offer.port_name);
+            service.client_aliases(alias.map_err(invalid)?).timeout(timeout.build()).build().map_err(invalid)
+        });
+        let offers = offers.collect::<Result<Vec<_>>>()?;
+        let logs = match &self.log_group {
+            None => None,
+            Some(group) => {
+                let options = [
+                    (LOG_GROUP, Some(group.id()?.to_owned())),
+                    (LOG_PREFIX, self.log_prefix.clone()),
+                    (LOG_REGION, self.log_region.clone()),
+                ];
+                let options = options.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+                let logs = sdk::LogConfiguration::builder().log_driver(sdk::LogDriver::Awslogs).set_options(Some(options));
+                Some(logs.build().map_err(invalid)?)
+            }
+        };
+        let namespace = self.namespace.as_ref().map(|namespace| namespace.id().map(str::to_owned)).transpose()?;
+        Ok(out.set_namespace(namespace).set_services(Some(offers)).set_log_configuration(logs).build())
+    }
+
+    /// AWS tells the namespace as it was told, by name or by ARN.
+    fn from_sdk(known: Option<&sdk::ServiceConnectConfiguration>, namespaces: &[Seen]) -> Connect {
+        let Some(known) = known.filter(|known| known.enabled()) else { return Connect::default() };
+        let arn = |text: &str| namespaces.iter().find(|n| n.name == text).map_or(text, |n| n.arn.as_str()).to_owned();
+        let option = |name: &str| known.log_configuration().and_then(|l| l.options()).and_then(|o| o.get(name)).cloned();
+        let offer = |service: &sdk::ServiceConnectService| {
+            let alias = service.client_aliases().first();
+            ConnectOffer {
+                port_name: service.port_name().to_owned(),
+                dns_name: alias.and_then(|a| a.dns_name()).unwrap_or_default().to_owned(),
+                port: alias.map(|a| a.port()).unwrap_or_default(),
+                request_timeout: service.timeout().and_then(|t| t.per_request_timeout_seconds()),
+                idle_timeout: service.timeout().and_then(|t| t.idle_timeout_seconds()),
+            }
+        };
+        Connect {
+            enabled: true,
+            namespace: known.namespace().map(|text| Ref::physical(arn(text)).attr("arn")),
+            offers: known.services().iter().map(offer).collect(),
+            log_group: option(LOG_GROUP).map(Ref::physical),
+            log_prefix: option(LOG_PREFIX),
+            log_region: option(LOG_REGION),
+        }
+    }
 }
 
 /// What others refer to.
@@ -192,6 +300,8 @@ impl Service {
     fn creation(&self, cx: &Cx, name: &str) -> Result<CreateServiceFluentBuilder> {
         let call = cx.cloud.ecs.create_service().cluster(self.cluster.id()?).service_name(name);
         let call = call.task_definition(self.task_definition.id()?).network_configuration(self.network()?);
+        let connect = self.connect.as_ref().filter(|connect| connect.enabled).map(Connect::to_sdk).transpose()?;
+        let call = call.set_service_connect_configuration(connect);
         let call = match self.strategy()? {
             Some(strategy) => call.set_capacity_provider_strategy(Some(strategy)),
             None => call.launch_type(LaunchType::Fargate),
@@ -199,7 +309,8 @@ impl Service {
         Ok(call
             .desired_count(self.desired_count.or(self.initial_count).unwrap_or(1))
             .set_load_balancers(Some(self.targets()?))
-            .set_health_check_grace_period_seconds(self.grace)
+            // Without a load balancer there are no checks that could be waited with, and AWS refuses it.
+            .set_health_check_grace_period_seconds(self.grace.filter(|_| !self.load_balancers.is_empty()))
             .deployment_configuration(self.deployment())
             .set_enable_execute_command(self.exec)
             .set_availability_zone_rebalancing(self.rebalancing())
@@ -207,7 +318,7 @@ impl Service {
             .set_tags(Some(to_sdk(&self.tags))))
     }
 
-    fn from_sdk(service: &sdk::Service, tags: Tags) -> Service {
+    fn from_sdk(service: &sdk::Service, tags: Tags, namespaces: &[Seen]) -> Service {
         let vpc = service.network_configuration().and_then(|n| n.awsvpc_configuration());
         let task_definition = service.task_definition().unwrap_or_default();
         let how = service.deployment_configuration();
@@ -239,7 +350,7 @@ impl Service {
                     port: l.container_port.unwrap_or_default(),
                 })
                 .collect(),
-            grace: service.health_check_grace_period_seconds,
+            grace: Some(service.health_check_grace_period_seconds.unwrap_or_default()),
             circuit_breaker: how
                 .and_then(|d| d.deployment_circuit_breaker())
                 .map(|b| CircuitBreaker { enable: b.enable, rollback: b.rollback }),
@@ -248,6 +359,7 @@ impl Service {
             exec: Some(service.enable_execute_command()),
             zone_rebalancing: service.availability_zone_rebalancing().map(|z| z == &AvailabilityZoneRebalancing::Enabled),
             propagate_tags: service.propagate_tags().map(|p| p.as_str().to_owned()),
+            connect: Some(Connect::from_sdk(primary(service).and_then(|d| d.service_connect_configuration()), namespaces)),
             after: Vec::new(),
             tags,
         }
@@ -275,6 +387,8 @@ impl Resource for Service {
         Rule::set("subnets"),
         Rule::set("security_groups"),
         Rule::set("load_balancers"),
+        Rule::keyed("connect.offers", "port_name"),
+        Rule::takes("connect.namespace", &[("servicediscovery.namespace", "arn")]),
         Rule::order_only("after"),
         Rule::owned("tags"),
     ];
@@ -283,8 +397,8 @@ impl Resource for Service {
     type Live = Live;
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
-        Ok(services(cx)
-            .await?
+        let (services, namespaces) = tokio::try_join!(services(cx), namespaces(cx))?;
+        Ok(services
             .iter()
             .filter_map(|service| {
                 let tags = tags_of(service.tags());
@@ -295,7 +409,7 @@ impl Resource for Service {
                 Some(Observed {
                     claim: service_claim(cx, service, &tags),
                     live: Live::of(service)?,
-                    fields: Service::from_sdk(service, tags),
+                    fields: Service::from_sdk(service, tags, &namespaces),
                     state,
                 })
             })
@@ -333,8 +447,13 @@ impl Resource for Service {
             if any(&["load_balancers"]) {
                 call = call.set_load_balancers(Some(self.targets()?));
             }
-            if any(&["grace"]) {
-                call = call.set_health_check_grace_period_seconds(self.grace);
+            // AWS keeps what is not sent, and refuses to wait with the checks of a load balancer that is not there.
+            let unbalanced = any(&["load_balancers"]) && self.load_balancers.is_empty();
+            if any(&["grace"]) || unbalanced {
+                call = call.set_health_check_grace_period_seconds(if unbalanced { Some(0) } else { self.grace });
+            }
+            if let (true, Some(connect)) = (any(&["connect"]), &self.connect) {
+                call = call.service_connect_configuration(connect.to_sdk()?);
             }
             if any(&["circuit_breaker", "minimum_healthy_percent", "maximum_percent"]) {
                 call = call.deployment_configuration(self.deployment());
@@ -390,5 +509,44 @@ impl Resource for Service {
             }
             _ => Readiness::Gone,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connect() -> Connect {
+        let offer = ConnectOffer {
+            port_name: "api".into(),
+            dns_name: "api".into(),
+            port: 8080,
+            request_timeout: Some(0),
+            idle_timeout: Some(60),
+        };
+        Connect {
+            enabled: true,
+            namespace: Some(Ref::physical("arn:aws:servicediscovery:us-east-1:1:namespace/ns-1").attr("arn")),
+            offers: vec![offer],
+            log_group: Some(Ref::physical("/stack/webapp/default/api")),
+            log_prefix: Some("connect".into()),
+            log_region: Some("us-east-1".into()),
+        }
+    }
+
+    #[test]
+    fn connections_read_back_as_they_were_written() {
+        let back = Connect::from_sdk(Some(&connect().to_sdk().unwrap()), &[]);
+        assert_eq!(serde_json::to_value(back).unwrap(), serde_json::to_value(connect()).unwrap());
+    }
+
+    #[test]
+    fn no_connections_are_sent_without_details_and_are_what_is_there_when_nothing_is() {
+        let off = Connect { enabled: false, ..connect() }.to_sdk().unwrap();
+        assert!(off.namespace().is_none() && off.services().is_empty() && !off.enabled());
+        for known in [None, Some(&off)] {
+            let back = serde_json::to_value(Connect::from_sdk(known, &[])).unwrap();
+            assert_eq!(back, serde_json::json!({"enabled": false, "offers": []}));
+        }
     }
 }

@@ -1,9 +1,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_ecs::types::{
-    self as sdk, Compatibility, ContainerDefinition, CpuArchitecture, KeyValuePair, LinuxParameters, LogConfiguration, LogDriver,
-    NetworkMode, OsFamily, PortMapping, RuntimePlatform, Secret, SortOrder, TaskDefinitionFamilyStatus, TaskDefinitionField,
-    TaskDefinitionStatus, TransportProtocol,
+    self as sdk, ApplicationProtocol, Compatibility, ContainerDefinition, CpuArchitecture, KeyValuePair, LinuxParameters,
+    LogConfiguration, LogDriver, NetworkMode, OsFamily, PortMapping, RuntimePlatform, Secret, SortOrder,
+    TaskDefinitionFamilyStatus, TaskDefinitionField, TaskDefinitionStatus, TransportProtocol,
 };
 use aws_smithy_types::error::operation::BuildError;
 use futures::future::try_join_all;
@@ -15,10 +15,16 @@ use crate::aws::error::{failed, incomplete};
 use crate::aws::iam::Role;
 use crate::aws::logs::LogGroup;
 use crate::aws::{Clients, Cx, Tags, names, present};
-use crate::engine::{Class, Diff, Error, Ids, Observed, Readiness, Ref, Resource, Result, Rule, Usual, diff as compare};
+use crate::engine::resource::TAG_STACK;
+use crate::engine::{Claim, Class, Diff, Error, Ids, Observed, Readiness, Ref, Resource, Result, Rule, Usual, diff as compare};
 
+/// How long Fargate lets a container stop when nothing is said, in seconds
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>).
+pub const STOP_TIMEOUT: i32 = 30;
 /// How many revisions stay active, the newest among them: those that somebody may want to go back to.
 const REVISIONS_KEPT: usize = 5;
+/// How many of the newest revisions of a family are looked through for one of ours.
+const REVISIONS_SEEN: usize = 20;
 /// How many revisions one DeleteTaskDefinitions takes.
 const DELETES_AT_ONCE: usize = 10;
 const LOG_GROUP: &str = "awslogs-group";
@@ -67,6 +73,9 @@ pub struct Container {
     /// The TCP ports that it listens on.
     #[serde(default)]
     pub ports: Vec<i32>,
+    /// Names for some of these ports, under which a service offers them to others by Service Connect, for HTTP.
+    #[serde(default)]
+    pub port_names: BTreeMap<String, i32>,
     /// Environment variables.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
@@ -118,8 +127,10 @@ fn incomplete_container(error: BuildError) -> Error {
 impl Container {
     fn to_sdk(&self, region: &str) -> Result<ContainerDefinition> {
         let ports = self.ports.iter().map(|port| {
-            let mapping = PortMapping::builder().container_port(*port).host_port(*port);
-            mapping.protocol(TransportProtocol::Tcp).build()
+            let mapping = PortMapping::builder().container_port(*port).host_port(*port).protocol(TransportProtocol::Tcp);
+            let name = self.port_names.iter().find(|(_, named)| *named == port).map(|(name, _)| name.clone());
+            let protocol = name.is_some().then_some(ApplicationProtocol::Http);
+            mapping.set_name(name).set_app_protocol(protocol).build()
         });
         let environment = self.environment.iter().map(|(name, value)| KeyValuePair::builder().name(name).value(value).build());
         let secrets = self.secrets.iter().map(|(name, arn)| Secret::builder().name(name).value_from(arn).build());
@@ -163,6 +174,7 @@ impl Container {
             command: container.command().to_vec(),
             entrypoint: container.entry_point().to_vec(),
             ports: container.port_mappings().iter().filter_map(|p| p.container_port).collect(),
+            port_names: container.port_mappings().iter().filter_map(|p| Some((p.name.clone()?, p.container_port?))).collect(),
             environment: container
                 .environment()
                 .iter()
@@ -171,7 +183,7 @@ impl Container {
             secrets: container.secrets().iter().map(|s| (s.name.clone(), secret(&s.value_from))).collect(),
             log_group: option(LOG_GROUP).map(Ref::physical),
             log_prefix: option(LOG_PREFIX),
-            stop_timeout: container.stop_timeout,
+            stop_timeout: Some(container.stop_timeout.unwrap_or(STOP_TIMEOUT)),
             readonly_root: container.readonly_root_filesystem,
             init: container.linux_parameters().and_then(|l| l.init_process_enabled),
         }
@@ -245,11 +257,55 @@ async fn newest(cx: &Cx, family: &str) -> Result<Option<(Live, TaskDefinition)>>
 /// The newest inactive revision of a family that has no active one: what is left when a delete dies half way.
 async fn remains(cx: &Cx, family: &str) -> Result<Option<(Live, TaskDefinition)>> {
     let Some(arn) = revisions(cx, family, TaskDefinitionStatus::Inactive).await?.into_iter().next() else { return Ok(None) };
+    revision(cx, arn).await
+}
+
+/// One revision, in whatever state it is.
+async fn revision(cx: &Cx, arn: String) -> Result<Option<(Live, TaskDefinition)>> {
     let call = cx.cloud.ecs.describe_task_definition().task_definition(arn).include(TaskDefinitionField::Tags);
     let answer = present(call.send().await.map_err(failed("ecs:DescribeTaskDefinition")).map(Some))?;
     Ok(answer.and_then(|a| {
         let definition = a.task_definition()?;
         Some((Live::of(definition)?, TaskDefinition::from_sdk(definition, tags_of(a.tags()))))
+    }))
+}
+
+/// The newest revision of ours in a family whose newest one carries no tags of any stack: what is ours does not change hands
+/// because a pipeline registers a revision of its own.
+async fn ours_among(cx: &Cx, family: &str, status: TaskDefinitionStatus) -> Result<Option<(Live, TaskDefinition)>> {
+    for arn in revisions(cx, family, status).await?.into_iter().take(REVISIONS_SEEN) {
+        if let Some(found) = revision(cx, arn).await?.filter(|(_, fields)| cx.scope.owns(&fields.tags)) {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// Whose a family is, and what stands for it: by its newest revision, or, when that says nothing, by those before it.
+async fn whose(cx: &Cx, family: &str) -> Result<Option<Observed<TaskDefinition>>> {
+    let told = |(live, fields): (Live, TaskDefinition), state| {
+        let claim = cx.scope.claim(TaskDefinition::KIND, &fields.tags, false);
+        let claim = names::claim(cx, claim, &fields.tags, family, NAME);
+        Observed { claim, live, fields, state }
+    };
+    let Some(newest) = newest(cx, family).await? else {
+        // What is left of somebody else's family is in nobody's way.
+        let left = remains(cx, family).await?.filter(|(_, fields)| cx.scope.owns(&fields.tags));
+        return Ok(left.map(|left| told(left, Readiness::Gone)));
+    };
+    if newest.1.tags.contains_key(TAG_STACK) {
+        return Ok(Some(told(newest, Readiness::Ready)));
+    }
+    // One of ours that is active counts as it is: whether the other one runs, its service tells.
+    if let Some(ours) = ours_among(cx, family, TaskDefinitionStatus::Active).await? {
+        return Ok(Some(told(ours, Readiness::Ready)));
+    }
+    // Without one, what is there now is compared, under the name that ours had.
+    let had = ours_among(cx, family, TaskDefinitionStatus::Inactive).await?;
+    let seen = told(newest, Readiness::Ready);
+    Ok(Some(match had {
+        Some((_, fields)) => Observed { claim: cx.scope.claim(TaskDefinition::KIND, &fields.tags, false), ..seen },
+        None => seen,
     }))
 }
 
@@ -278,6 +334,7 @@ impl Resource for TaskDefinition {
         Rule::takes("task_role", &[("iam.role", "arn")]),
         Rule::keyed("containers", "name"),
         Rule::set("containers.*.ports"),
+        Rule::exact("containers.*.port_names"),
         Rule::exact("containers.*.environment"),
         Rule::exact("containers.*.secrets"),
         Rule::owned("tags"),
@@ -294,32 +351,14 @@ impl Resource for TaskDefinition {
         let families = pages.collect::<std::result::Result<Vec<_>, _>>().await;
         let families = families.map_err(failed("ecs:ListTaskDefinitionFamilies"))?;
         let like_ours = families.into_iter().filter(|family| names::begins(&prefix, family, NAME));
-        let found = try_join_all(like_ours.map(|family| async move {
-            Ok::<_, Error>(match newest(cx, &family).await? {
-                Some(newest) => Some((newest, Readiness::Ready)),
-                None => remains(cx, &family).await?.map(|remains| (remains, Readiness::Gone)),
-            })
-        }));
-        Ok(found
-            .await?
-            .into_iter()
-            .flatten()
-            .filter(|((_, fields), _)| cx.scope.owns(&fields.tags))
-            .map(|((live, fields), state)| Observed {
-                claim: names::claim(cx, cx.scope.claim(Self::KIND, &fields.tags, false), &fields.tags, &live.family, NAME),
-                live,
-                fields,
-                state,
-            })
-            .collect())
+        let found = try_join_all(like_ours.map(|family| async move { whose(cx, &family).await })).await?;
+        Ok(found.into_iter().flatten().collect())
     }
 
     async fn create(&self, cx: &Cx) -> Result<Live> {
         let family = names::name(cx, NAME);
         // A registration under somebody else's name would succeed, as their next revision.
-        if let Some((other, fields)) = newest(cx, &family).await?
-            && !cx.scope.owns(&fields.tags)
-        {
+        if let Some(Observed { live: other, .. }) = whose(cx, &family).await?.filter(|o| matches!(o.claim, Claim::Taken(_))) {
             let said = format!("{} has the name `{family}` already and is not of this stack", other.arn);
             return Err(Error::new(Class::Exists, said).hint("rename this one or deregister that one"));
         }
@@ -387,6 +426,7 @@ mod tests {
             command: vec!["serve".into()],
             entrypoint: Vec::new(),
             ports: vec![8080],
+            port_names: BTreeMap::from([("web".to_owned(), 8080)]),
             environment: text(&[("B", "2"), ("A", "1")]),
             secrets: text(&[("PASSWORD", "arn:aws:secretsmanager:x")]),
             log_group: Some(Ref::physical("/stack/webapp/default/web")),

@@ -178,6 +178,13 @@ async fn outer_tags(cx: &Cx) -> Result<Arc<HashMap<String, Tags>>> {
         .await
 }
 
+/// The names in DNS of our load balancers.
+pub async fn addresses(cx: &Cx) -> Result<Vec<String>> {
+    let (balancers, tags) = futures::try_join!(load_balancers(cx), outer_tags(cx))?;
+    let ours = |b: &&sdk::LoadBalancer| b.load_balancer_arn().and_then(|arn| tags.get(arn)).is_some_and(|t| cx.scope.owns(t));
+    Ok(balancers.iter().filter(ours).filter_map(|b| b.dns_name.clone()).collect())
+}
+
 /// The tags of the listeners and rules, by ARN. Not together with the others: what is asked next of load balancers and
 /// target groups would come two round trips later.
 async fn inner_tags(cx: &Cx) -> Result<Arc<HashMap<String, Tags>>> {

@@ -14,11 +14,11 @@ pub use key::{Key, STATES};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::stream::{self, StreamExt};
 
 use crate::aws::error::failed;
 use crate::aws::tags::{Tags, from_pairs};
-use crate::aws::{Cx, index, names, present};
+use crate::aws::{Cx, answered, index, names, present};
 use crate::engine::{Result, Scope};
 
 /// How long the name of an alias may be.
@@ -89,11 +89,12 @@ async fn candidates(cx: &Cx) -> Result<Arc<Candidates>> {
         // Whatever its alias is called.
         let tagged = index::candidates(cx).await?;
         asked.extend(tagged.keys().filter_map(|arn| arn.split_once(":key/")).map(|(_, id)| id.to_owned()));
-        let tags = stream::iter(asked.into_iter().map(|key| async move {
-            let tags = tags_of(cx, &key).await?;
-            Ok::<_, crate::engine::Error>((key, tags))
+        let asked = stream::iter(asked.into_iter().map(|key| async move {
+            let tags = tags_of(cx, &key).await;
+            (key, tags)
         }));
-        let tags: BTreeMap<String, Tags> = tags.buffer_unordered(AT_ONCE).try_collect().await?;
+        // A key that its policy lets nobody ask about is not ours: ours let the account do everything.
+        let tags = answered(asked.buffer_unordered(AT_ONCE).collect().await)?.into_iter().collect();
         let aliases = all.into_iter().filter(|a| begins(&a)).collect();
         Ok(Candidates { aliases, tags })
     };

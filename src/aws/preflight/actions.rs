@@ -340,6 +340,12 @@ const NEEDS: &[Needs] = &[
         &["rds:DeleteDBSubnetGroup"],
     ),
     needs(
+        "route53.record",
+        &["route53:ChangeResourceRecordSets"],
+        &["route53:ChangeResourceRecordSets"],
+        &["route53:ChangeResourceRecordSets"],
+    ),
+    needs(
         "s3.bucket",
         &[
             "s3:CreateBucket",
@@ -368,6 +374,12 @@ const NEEDS: &[Needs] = &[
         &["secretsmanager:CreateSecret", "secretsmanager:GetRandomPassword", "secretsmanager:TagResource"],
         &["secretsmanager:UpdateSecret", "secretsmanager:TagResource", "secretsmanager:UntagResource"],
         &["secretsmanager:DeleteSecret"],
+    ),
+    needs(
+        "servicediscovery.namespace",
+        &["servicediscovery:CreateHttpNamespace", "servicediscovery:TagResource"],
+        &["servicediscovery:UpdateHttpNamespace", "servicediscovery:TagResource", "servicediscovery:UntagResource"],
+        &["servicediscovery:DeleteNamespace", "servicediscovery:DeleteService"],
     ),
 ];
 

@@ -78,16 +78,11 @@ fn domains(certificate: &Value) -> Vec<&str> {
 }
 
 fn uncovered(by: &Key, which: &str, domains: &[&str], names: &[&str]) -> Option<Finding> {
-    let not: Vec<String> = names.iter().filter(|n| !domains.iter().any(|d| covers(d, n))).map(|n| format!("`{n}`")).collect();
+    let not: Vec<String> =
+        names.iter().filter(|n| !domains.iter().any(|d| acm::covers(d, n))).map(|n| format!("`{n}`")).collect();
     let all: Vec<String> = domains.iter().map(|d| format!("`{d}`")).collect();
     let message = || format!("the certificate {which} is for {}, not for {}", listed(&all), listed(&not));
     (!not.is_empty()).then(|| Finding::refused(by, message(), "take one that is for every alias, or remove the aliases"))
-}
-
-/// Whether a certificate for `domain` is one for `name`: a wildcard stands for one label.
-fn covers(domain: &str, name: &str) -> bool {
-    let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
-    same(domain, name) || name.split_once('.').is_some_and(|(_, rest)| domain.starts_with("*.") && same(acm::bare(domain), rest))
 }
 
 async fn one(cx: &Cx, arn: String, uses: Vec<Use<'_>>) -> Result<Vec<Finding>> {
@@ -155,6 +150,7 @@ mod tests {
     use aws_smithy_types::DateTime;
 
     use super::*;
+    use crate::aws::acm::covers;
 
     #[test]
     fn a_wildcard_stands_for_one_label() {

@@ -6,15 +6,13 @@ use aws_sdk_ecr::types::ImageIdentifier;
 use serde_json::Value;
 
 use super::Finding;
-use crate::aws::Cx;
 use crate::aws::error::failed;
+use crate::aws::{Cx, ecr};
 use crate::engine::{Class, Item, Result};
 
 /// An image in a registry of AWS's: account, region, repository, and tag or digest.
 fn in_registry(image: &str) -> Option<(&str, &str, &str, ImageIdentifier)> {
-    let (host, path) = image.split_once('/')?;
-    let (account, rest) = host.split_once(".dkr.ecr.")?;
-    let region = rest.split_once(".amazonaws.com")?.0;
+    let (account, region, path) = ecr::registry(image)?;
     let id = ImageIdentifier::builder();
     Some(match (path.split_once('@'), path.split_once(':')) {
         (Some((repository, digest)), _) => {
@@ -59,7 +57,7 @@ mod tests {
         let image = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/team/web:1.2";
         let (account, region, repository, id) = in_registry(image).unwrap();
         assert_eq!((account, region, repository, id.image_tag()), ("123456789012", "eu-central-1", "team/web", Some("1.2")));
-        let (_, _, repository, id) = in_registry("1.dkr.ecr.r.amazonaws.com/web:1@sha256:ab").unwrap();
+        let (_, _, repository, id) = in_registry("123456789012.dkr-ecr.eu-central-1.on.aws/web:1@sha256:ab").unwrap();
         assert_eq!((repository, id.image_digest()), ("web", Some("sha256:ab")));
         assert!(in_registry("public.ecr.aws/nginx/nginx:1.27").is_none() && in_registry("nginx").is_none());
     }

@@ -13,6 +13,7 @@ mod images;
 mod names;
 mod permissions;
 mod quotas;
+mod records;
 mod roles;
 mod secrets;
 mod zones;
@@ -93,6 +94,7 @@ pub async fn check(cx: &Cx, who: &str, plan: &Plan) -> Vec<Finding> {
         ("names of users", Box::pin(names::users(cx, plan))),
         ("aliases", Box::pin(names::aliases(cx, plan))),
         ("certificates", Box::pin(certificates::check(cx, plan))),
+        ("names in DNS", Box::pin(records::check(cx, plan))),
     ];
     for item in &plan.items {
         match item.key.kind.as_str() {

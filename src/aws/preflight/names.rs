@@ -18,12 +18,15 @@ pub(super) async fn bucket(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
     let call = cx.cloud.s3.head_bucket().bucket(&name).expected_bucket_owner(&cx.scope.account);
     let help = "call the stack or the bucket otherwise";
     let elsewhere = || vec![Finding::refused(&item.key, format!("the bucket `{name}` exists already, in another region"), help)];
-    match call.send().await.map_err(failed("s3:HeadBucket")) {
+    let answer = call.send().await;
+    if answer.as_ref().err().and_then(s3::told_region).is_some_and(|region| region != cx.scope.region) {
+        return Ok(elsewhere());
+    }
+    match answer.map_err(failed("s3:HeadBucket")) {
         Ok(answer) if answer.bucket_region().is_some_and(|region| region != cx.scope.region) => Ok(elsewhere()),
         // Ours: the plan knows it, or it is on its way out.
         Ok(_) => Ok(Vec::new()),
         Err(e) if e.class == Class::NotFound => Ok(Vec::new()),
-        Err(e) if e.is("HTTP 301") || e.is("PermanentRedirect") => Ok(elsewhere()),
         // S3 says the same of a bucket of somebody else's and of a question that is not allowed.
         Err(e) if e.class == Class::Denied => {
             let message =

@@ -13,6 +13,8 @@ pub use lifecycle::LifecycleRule;
 use std::sync::Arc;
 
 use aws_sdk_s3::types as sdk;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::operation::BuildError;
 use futures::future::try_join_all;
 
@@ -99,6 +101,12 @@ async fn names_like(cx: &Cx, prefix: &str) -> Result<Vec<String>> {
     let pages = call.max_buckets(1000).into_paginator().items().send();
     let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("s3:ListBuckets"))?;
     Ok(all.into_iter().filter_map(|b| b.name).collect())
+}
+
+/// Where a bucket is, when S3 refuses a question about it because that is elsewhere: by 301, 400 or 403, with a header
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>).
+pub fn told_region<E>(refusal: &SdkError<E, HttpResponse>) -> Option<String> {
+    Some(refusal.raw_response()?.headers().get("x-amz-bucket-region")?.to_owned())
 }
 
 async fn tags_of(cx: &Cx, bucket: &str) -> Result<Tags> {

@@ -220,8 +220,11 @@ fn balancer(checks: &mut Checks<'_>, cdn: &Cdn) {
         checks.at(
             "load_balancer.internal",
             "out of reach",
-            Diagnostic::error("unreachable-origin", "CloudFront cannot reach a load balancer that is internal")
-                .help("remove `internal`, or remove `cdn`"),
+            Diagnostic::error(
+                "unreachable-origin",
+                "CloudFront reaches a load balancer that is internal only by a VPC origin, which `stack` does not make",
+            )
+            .help("remove `internal`, or remove `cdn`"),
         );
     }
     if section.certificate.is_some() && cdn.aliases.is_empty() {

@@ -1,10 +1,13 @@
 //! Each service by itself, what it uses, and who gets which requests.
 
+use std::collections::BTreeSet;
+
 use super::Checks;
 use super::limits;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::route::Route;
 use crate::config::service::Service;
+use crate::config::types::Stack;
 use crate::config::values::Name;
 
 pub(super) fn services(checks: &mut Checks<'_>) {
@@ -16,6 +19,7 @@ pub(super) fn services(checks: &mut Checks<'_>) {
         port(checks, &path, service);
         times(checks, &path, service);
         uses(checks, &path, name, service);
+        circle(checks, &path, name, service);
         for key in service.secrets.keys().filter(|key| service.environment.contains_key(*key)) {
             checks.at_key(
                 &format!("{path}.secrets.{key}"),
@@ -197,6 +201,43 @@ fn uses(checks: &mut Checks<'_>, path: &str, name: &Name, service: &Service) {
     }
 }
 
+/// From one service by `uses` to another: the way, ends included.
+fn way<'a>(stack: &'a Stack, from: &'a Name, to: &Name) -> Option<Vec<&'a Name>> {
+    let mut ways: Vec<Vec<&Name>> = vec![vec![from]];
+    let mut seen: BTreeSet<&Name> = BTreeSet::new();
+    while let Some(way) = ways.pop() {
+        let Some(last) = way.last().copied().filter(|last| seen.insert(last)) else { continue };
+        if last == to {
+            return Some(way);
+        }
+        let next = stack.services.get(last).into_iter().flat_map(|s| &s.uses).filter_map(|used| used.strip_prefix("services."));
+        for (next, _) in next.filter_map(|next| stack.services.get_key_value(next)) {
+            ways.push(way.iter().copied().chain([next]).collect());
+        }
+    }
+    None
+}
+
+/// Services that use each other, told once: at the first of them.
+fn circle(checks: &mut Checks<'_>, path: &str, name: &Name, service: &Service) {
+    let stack = checks.stack;
+    for (i, used) in service.uses.iter().enumerate() {
+        let other = used.strip_prefix("services.").and_then(|n| stack.services.get_key_value(n)).map(|(other, _)| other);
+        let Some(back) = other.filter(|other| *other != name).and_then(|other| way(stack, other, name)) else { continue };
+        if back.iter().any(|between| *between < name) {
+            continue;
+        }
+        let round: Vec<String> = std::iter::once(&name).chain(&back).map(|n| format!("`{n}`")).collect();
+        checks.at(
+            &format!("{path}.uses[{i}]"),
+            "in a circle",
+            Diagnostic::error("circle", format!("services use each other in a circle: {}", round.join(" → "))).help(
+                "a task finds only what ran when it started, so one of them must be first: let that one reach the others by the load balancer",
+            ),
+        );
+    }
+}
+
 /// How many rules a load balancer has unless AWS allows an account more.
 const RULES: usize = crate::config::limits::BALANCER_RULES.most;
 
@@ -229,6 +270,12 @@ pub(super) fn routes(checks: &mut Checks<'_>) {
             second_place(checks, first, "first here");
         }
         let Some(priority) = route.priority else { continue };
+        if route.path == "/*" && route.host.is_none() {
+            let message = format!("the route `{route}` gets what no other route takes, so its priority does nothing");
+            let help = "remove `priority`: this route is always asked last";
+            checks.at(&format!("{path}.priority"), "does nothing", Diagnostic::error("unused-priority", message).help(help));
+            continue;
+        }
         if let Some((first, _, _)) = before.iter().find(|(_, _, r)| r.priority == Some(priority)) {
             let free = (priority..=50_000).find(|p| !routes.iter().any(|(_, _, r)| r.priority == Some(*p)));
             let help = free.map(|p| format!("`priority: {p}` is free; without `priority` the more specific route comes first"));

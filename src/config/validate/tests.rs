@@ -28,8 +28,15 @@ fn sizes_of_networks() {
 
 #[test]
 fn warnings_do_not_stop() {
-    let text = "stack: a\nregion: us-east-1\nnetwork: {cidr: 20.0.0.0/16, nat: none, zones: 1}\nload_balancer: {ssl_policy: x, allow: []}\nservices:\n  a: {image: i, port: 1, uses: [services.b, services.b]}\n  b: {image: i, port: 1, uses: [services.a]}\n";
+    let text = "stack: a\nregion: us-east-1\nnetwork: {cidr: 20.0.0.0/16, nat: none, zones: 1}\nload_balancer: {ssl_policy: x, allow: []}\nservices:\n  a: {image: i, port: 1, uses: [services.b, services.b]}\n  b: {image: i, port: 1}\n";
     insta::assert_snapshot!(loaded(text).warnings.render(100, false, true));
+}
+
+#[test]
+fn services_that_use_each_other_are_told_once() {
+    let text = "stack: a\nregion: us-east-1\nservices:\n  a: {image: i, port: 1, uses: [services.c]}\n  b: {image: i, port: 1, uses: [services.a]}\n  c: {image: i, port: 1, uses: [services.b, services.d]}\n  d: {image: i, port: 1}\n";
+    insta::assert_snapshot!(refused(text, None));
+    assert!(loaded(&text.replace("uses: [services.a]", "count: 1")).warnings.is_empty());
 }
 
 #[test]
@@ -61,6 +68,14 @@ fn a_balancer_has_a_hundred_rules_at_first() {
     assert!(loaded(&text(100)).warnings.is_empty());
     let said = loaded(&text(102)).warnings.render(100, false, true);
     assert!(said.contains("102 routes need a rule each") && said.contains("too-many-routes"), "{said}");
+}
+
+#[test]
+fn what_catches_everything_has_no_priority() {
+    let text =
+        |route: &str| format!("stack: a\nregion: us-east-1\nservices: {{web: {{image: i, port: 80, routes: [{route}]}}}}\n");
+    insta::assert_snapshot!(refused(&text("{path: /*, priority: 7}"), None));
+    assert!(loaded(&text("{path: /*, host: a.example.com, priority: 7}")).warnings.is_empty());
 }
 
 #[test]

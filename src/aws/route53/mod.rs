@@ -1,0 +1,40 @@
+//! Names, in Amazon Route 53. The zones are somebody else's, and so is every record in them that does not lead to us.
+
+mod record;
+
+pub use record::{Record, name_of as record_name};
+
+use aws_sdk_route53::types::{ResourceRecordSet, RrType};
+
+use super::Cx;
+use super::error::failed;
+use crate::engine::Result;
+
+/// How many record sets of one name are looked at: more are weighted or located ones, all of a kind.
+const OF_ONE_NAME: i32 = 20;
+
+/// A name as it is compared: `WWW.example.com.` and `www.example.com` are one.
+fn bare(name: &str) -> String {
+    name.trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// The record sets that say where a name leads: A, AAAA, CNAME.
+///
+/// # Errors
+/// When Route 53 cannot be asked, or has no such zone.
+pub async fn leads(cx: &Cx, zone: &str, name: &str) -> Result<Vec<ResourceRecordSet>> {
+    let call = cx.cloud.route53.list_resource_record_sets().hosted_zone_id(zone).start_record_name(name);
+    let answer = call.max_items(OF_ONE_NAME).send().await.map_err(failed("route53:ListResourceRecordSets"))?;
+    let leading = |r: &ResourceRecordSet| matches!(r.r#type, RrType::A | RrType::Aaaa | RrType::Cname);
+    Ok(answer.resource_record_sets.into_iter().filter(|r| bare(&r.name) == bare(name) && leading(r)).collect())
+}
+
+/// What a record set says, in a line: `CNAME shop.example.net`.
+pub fn said(record: &ResourceRecordSet) -> String {
+    let values: Vec<&str> = match record.alias_target() {
+        Some(alias) => vec![alias.dns_name()],
+        None => record.resource_records().iter().map(|r| r.value()).collect(),
+    };
+    let values: Vec<&str> = values.into_iter().map(|value| value.trim_end_matches('.')).collect();
+    format!("{} {}", record.r#type.as_str(), values.join(", "))
+}

@@ -1,0 +1,87 @@
+//! Records for the names under which the application answers, in the zone that their certificate is proven in.
+
+use std::collections::BTreeSet;
+
+use super::Facts;
+use super::certificates::Certificates;
+use super::load_balancer::Balancer;
+use crate::aws::acm::Certificate;
+use crate::aws::cloudfront::{Distribution, ZONE};
+use crate::aws::route53::{Record, record_name};
+use crate::config::Stack;
+use crate::engine::{Error, Graph, Ref};
+
+/// What names lead to.
+struct Target {
+    domain: String,
+    zone: String,
+    types: &'static [&'static str],
+    origin: &'static str,
+}
+
+/// Only a certificate of this stack names a zone; whose certificate is somebody else's has DNS somewhere else.
+pub fn expand(
+    graph: &mut Graph,
+    stack: &Stack,
+    certificates: &Certificates,
+    balancer: Option<&Balancer>,
+    distribution: Option<&Ref<Distribution>>,
+    facts: &Facts<'_>,
+) -> Result<(), Error> {
+    match (&stack.cdn, distribution, balancer) {
+        (Some(cdn), Some(distribution), _) => {
+            let Some(certificate) = cdn.certificate.as_deref().filter(|_| cdn.dns) else { return Ok(()) };
+            // It has IPv6, and answers only once it is deployed.
+            let domain = distribution.clone().attr("domain").ready().to_string();
+            let target = Target { domain, zone: ZONE.into(), types: &["A", "AAAA"], origin: "cdn.aliases" };
+            records(graph, stack, certificates.global_objects(certificate), certificate, &cdn.aliases, &target, facts)
+        }
+        (None, _, Some(balancer)) => {
+            let section = stack.load_balancer.clone().unwrap_or_default();
+            let Some(certificate) = section.certificate.as_deref().filter(|_| section.dns) else { return Ok(()) };
+            let own = certificate.strip_prefix("certificates.").and_then(|name| stack.certificates.get(name));
+            let Some(own) = own else { return Ok(()) };
+            let names: Vec<String> = std::iter::once(&own.domain).chain(&own.names).cloned().collect();
+            let attr = |attr| balancer.balancer.clone().attr(attr);
+            // It has IPv4 alone.
+            let target = Target {
+                domain: attr("dns_name").ready().to_string(),
+                zone: attr("zone_id").to_string(),
+                types: &["A"],
+                origin: "load_balancer.certificate",
+            };
+            records(graph, stack, certificates.regional_objects(certificate), certificate, &names, &target, facts)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn records(
+    graph: &mut Graph,
+    stack: &Stack,
+    objects: Vec<Ref<Certificate>>,
+    certificate: &str,
+    names: &[String],
+    target: &Target,
+    facts: &Facts<'_>,
+) -> Result<(), Error> {
+    let own = certificate.strip_prefix("certificates.").and_then(|name| stack.certificates.get(name));
+    let Some(zone) = own.and_then(|section| super::certificates::zone(facts, section)) else { return Ok(()) };
+    // A pattern is for whoever asks, not for somebody to be led there.
+    let names: BTreeSet<String> =
+        names.iter().filter(|name| !name.starts_with('*')).map(|name| name.to_ascii_lowercase()).collect();
+    for name in names {
+        for kind in target.types {
+            let record = Record {
+                zone: zone.clone(),
+                name: name.clone(),
+                r#type: (*kind).to_owned(),
+                target: target.domain.clone(),
+                target_zone: target.zone.clone(),
+                certificates: objects.clone(),
+            };
+            graph.add(record_name(&name, kind), target.origin, &record)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,98 @@
+//! Names of people's own: they lead to the stack by records that it writes, and nobody else's record is touched.
+
+use serde_json::{Value, json};
+
+use crate::lifecycle::{Subject, edit, mutating};
+
+const SITE: &str = r#"
+stack: named
+region: us-east-1
+network: { zones: 2, nat: single }
+services: { web: { image: "nginx:1.27", port: 80, routes: ["/*"] } }
+load_balancer: { certificate: certificates.main }
+cdn: { aliases: [www.named.example, named.example], certificate: certificates.main }
+certificates: { main: { domain: named.example, names: ["*.named.example"], zone: existing.zones.main } }
+existing: { zones: { main: named.example } }
+"#;
+const ZONE: &str =
+    r#"result = client("route53").create_hosted_zone(Name="named.example", CallerReference="1")["HostedZone"]["Id"]"#;
+/// Every record that leads somewhere: name and type, and where to.
+const RECORDS: &str = r#"
+sets = client("route53").list_resource_record_sets(HostedZoneId=args)["ResourceRecordSets"]
+result = {f"{s['Name']} {s['Type']}": s["AliasTarget"]["DNSName"].rstrip(".") if "AliasTarget" in s else s["ResourceRecords"][0]["Value"]
+          for s in sets if s["Type"] in ("A", "AAAA", "CNAME") and not s["Name"].startswith("_")}
+"#;
+
+fn record(zone: &Value, action: &str, name: &str, kind: &str, value: &str) -> String {
+    format!(
+        r#"client("route53").change_resource_record_sets(HostedZoneId={zone}, ChangeBatch={{"Changes": [{{"Action": "{action}", "ResourceRecordSet":
+    {{"Name": "{name}", "Type": "{kind}", "TTL": 60, "ResourceRecords": [{{"Value": "{value}"}}]}}}}]}})"#
+    )
+}
+
+#[test]
+fn names_lead_to_the_distribution_and_the_address_answers() {
+    let s = Subject::new(SITE);
+    let zone = s.account.boto3(ZONE, &json!(null));
+    let records = || s.account.boto3(RECORDS, &zone);
+    // A name that somebody has already: told before anything is made, and left as it is.
+    s.account.boto3(&record(&zone, "CREATE", "www.named.example", "CNAME", "old.example.net"), &json!(null));
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
+    assert!(refused.words().contains("`www.named.example` has a record in the zone"), "{}", refused.stderr);
+    assert!(refused.words().contains("CNAME old.example.net"), "{}", refused.stderr);
+    assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
+    s.account.boto3(&record(&zone, "DELETE", "www.named.example", "CNAME", "old.example.net"), &json!(null));
+    s.account.boto3(&record(&zone, "CREATE", "mail.named.example", "A", "192.0.2.1"), &json!(null));
+
+    let applied = s.apply();
+    assert!(applied.stderr.trim_end().ends_with("\nhttps://www.named.example"), "{}", applied.stderr);
+    s.assert_in_step();
+    let outputs = s.place.stack(&["outputs", "s.yaml", "--json"]).ok().json();
+    assert_eq!(outputs["url"], "https://www.named.example");
+    assert!(outputs["load_balancer.zone_id"].as_str().unwrap().starts_with('Z'), "{outputs:#}");
+    let domain = outputs["cdn.domain"].as_str().unwrap().to_owned();
+    let mut all = json!({"mail.named.example. A": "192.0.2.1"});
+    for (name, kind) in
+        [("named.example.", "A"), ("named.example.", "AAAA"), ("www.named.example.", "A"), ("www.named.example.", "AAAA")]
+    {
+        all[format!("{name} {kind}")] = json!(domain);
+    }
+    assert_eq!(records(), all);
+
+    // A record that is gone comes back; one that leads elsewhere by now is somebody else's.
+    let gone = format!(
+        r#"api, zone = client("route53"), {zone}
+for r in api.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]:
+    if r["Name"] == "www.named.example.":
+        api.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={{"Changes": [{{"Action": "DELETE", "ResourceRecordSet": r}}]}})"#
+    );
+    s.account.boto3(&gone, &json!(null));
+    assert_eq!(s.changes(), ["create route53.record/www_named_example-a", "create route53.record/www_named_example-aaaa"]);
+    s.account.boto3(&record(&zone, "CREATE", "www.named.example", "A", "192.0.2.2"), &json!(null));
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
+    assert!(refused.words().contains("A 192.0.2.2"), "{}", refused.stderr);
+
+    // An alias fewer leaves what others made of its name; without records the address is CloudFront's own.
+    let fewer = ["update cloudfront.distribution/main"];
+    edit(&s, "aliases: [www.named.example, named.example]", "aliases: [named.example]", &fewer);
+    assert_eq!(records()["www.named.example. A"], "192.0.2.2");
+    let without = ["delete route53.record/named_example-a", "delete route53.record/named_example-aaaa"];
+    edit(&s, "cdn: { ", "cdn: { dns: false, ", &without);
+    let outputs = s.place.stack(&["outputs", "s.yaml", "--json"]).ok().json();
+    assert_eq!(outputs["url"], format!("https://{domain}"));
+    assert_eq!(outputs["dns.named.example"], format!("CNAME {domain}"));
+
+    // Without CloudFront they lead to the load balancer.
+    let text = std::fs::read_to_string(s.place.path().join("s.yaml")).unwrap();
+    let text: String = text.lines().filter(|line| !line.starts_with("cdn:")).map(|line| format!("{line}\n")).collect();
+    s.place.file("s.yaml", &text);
+    let applied = s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    assert!(applied.stderr.trim_end().ends_with("\nhttps://named.example"), "{}", applied.stderr);
+    s.assert_in_step();
+    let dns =
+        s.account.boto3(r#"result = client("elbv2").describe_load_balancers()["LoadBalancers"][0]["DNSName"]"#, &json!(null));
+    assert_eq!(records()["named.example. A"], dns);
+    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    assert_eq!(records(), json!({"mail.named.example. A": "192.0.2.1", "www.named.example. A": "192.0.2.2"}));
+    assert_eq!(s.account.inventory("named", "default"), json!({}));
+}
