@@ -20,7 +20,7 @@ use crate::engine::resource::{TAG_ENV, TAG_STACK};
 use crate::engine::{Class, Result};
 
 /// What the kinds ask it about: without this it would also tell what their lists tell with the objects.
-const TYPES: [&str; 12] = [
+const TYPES: [&str; 13] = [
     "acm",
     "cloudfront",
     "ec2:security-group",
