@@ -72,9 +72,11 @@ const MARKS: &[(&str, Mark)] = &[
     ("rds.instance", Mark::Name),
     ("rds.parameter_group", Mark::Name),
     ("rds.subnet_group", Mark::Name),
+    ("route53.record", Mark::Parent),
     ("s3.bucket", Mark::Name),
     ("s3.bucket_policy", Mark::Parent),
     ("secretsmanager.secret", Mark::Name),
+    ("servicediscovery.namespace", Mark::Name),
 ];
 
 /// The mark of a kind.
