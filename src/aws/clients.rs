@@ -3,16 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_http_client::tls;
 
-use super::error::{failed, incomplete};
+use super::error::{NO_HOST, REFUSED, failed, incomplete};
 use super::fence::{Fence, Guard};
-use super::pace::paced;
-use crate::engine::{Class, Error, Result};
+use super::pace::{Way, paced};
+use super::profiles::Profiles;
+use crate::engine::{Class, Error, Reach, Result};
 
 /// Where CloudFront looks for certificates.
 pub const CLOUDFRONT_REGION: &str = "us-east-1";
@@ -26,6 +29,8 @@ pub struct Options {
     pub endpoint_url: Option<String>,
     /// Fixed credentials: access key and secret.
     pub credentials: Option<(String, String)>,
+    /// The bucket that keeps leases and history; a name of ours when none is chosen.
+    pub history_bucket: Option<String>,
 }
 
 /// A client for each service.
@@ -88,6 +93,45 @@ pub struct Clients {
     pub region: String,
     /// What every one of them asks before it changes anything.
     pub fence: Arc<Fence>,
+    /// Whether AWS answers.
+    pub reach: Reach,
+    /// The profile that is used, when one was chosen.
+    pub profile: Option<String>,
+    /// The bucket that keeps leases and history, when one was chosen.
+    pub history_bucket: Option<String>,
+    /// Where all calls go, when not to AWS.
+    endpoint: Option<String>,
+    /// The profile asks for an MFA code, which only AWS's own command can ask for.
+    wants_mfa: bool,
+}
+
+/// Whether a text can be the address of AWS.
+///
+/// # Errors
+/// What is wrong with it, as the end of a sentence.
+pub fn endpoint(url: &str) -> Result<(), String> {
+    if url.is_empty() {
+        return Err("it is empty; is a variable not set?".into());
+    }
+    let Some(rest) = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")) else {
+        return Err("it must begin with `http://` or `https://`".into());
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !authority.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let strange = |c: char| !(c.is_ascii_alphanumeric() || "-._~[]:%".contains(c));
+    if host.is_empty() || host.contains(strange) {
+        return Err("it has no host".into());
+    }
+    if port.is_some_and(|port| port.parse::<u16>().is_err()) {
+        return Err("its port is no number from 0 to 65535".into());
+    }
+    if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err("it has blanks in it".into());
+    }
+    Ok(())
 }
 
 /// A client of one service that asks the fence.
@@ -110,13 +154,34 @@ pub struct Identity {
 
 impl Clients {
     /// Reads the configuration (environment, profile, SSO, container, instance) and makes the clients. No call is made.
-    pub async fn connect(options: &Options, region: &str) -> Clients {
+    ///
+    /// # Errors
+    /// When the profile is not there, or the address of AWS is none.
+    pub async fn connect(options: &Options, region: &str) -> Result<Clients> {
+        let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let profiles = Profiles::read(&env);
+        // Keys in the environment come before a profile that the environment names, and after one that the command line names.
+        let by_env = || env("AWS_PROFILE").filter(|_| env("AWS_ACCESS_KEY_ID").is_none() && options.credentials.is_none());
+        let profile = options.profile.clone().or_else(by_env);
+        if let Some(name) =
+            profile.as_ref().filter(|name| !profiles.has(name) && (options.profile.is_some() || *name != "default"))
+        {
+            let whence = if options.profile.is_some() { "" } else { ", which AWS_PROFILE names" };
+            return Err(Error::new(Class::Credentials, format!("there is no profile `{name}`{whence}")).hint(profiles.said()));
+        }
+        for (url, whence) in [(&options.endpoint_url, "`--endpoint-url`"), (&env("AWS_ENDPOINT_URL"), "AWS_ENDPOINT_URL")] {
+            if let Some(Err(why)) = url.as_deref().map(endpoint) {
+                let url = url.as_deref().unwrap_or_default();
+                return Err(Error::new(Class::Invalid, format!("`{url}` of {whence} is no address of AWS: {why}")));
+            }
+        }
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
             .build_https();
-        let fence = Arc::new(Fence::default());
+        let (fence, reach) = (Arc::new(Fence::default()), Reach::default());
+        let http = paced(http, Way { fence: fence.clone(), reach: reach.clone(), endpoint: options.endpoint_url.clone() });
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .http_client(paced(http, fence.clone()))
+            .http_client(http.clone())
             .region(Region::new(region.to_owned()))
             // A call that waits for its turn sends nothing, which is no stalled upload.
             .stalled_stream_protection(StalledStreamProtectionConfig::enabled().upload_enabled(false).build())
@@ -129,8 +194,11 @@ impl Clients {
                     .operation_timeout(Duration::from_secs(300))
                     .build(),
             );
-        if let Some(profile) = &options.profile {
-            loader = loader.profile_name(profile);
+        if let Some(name) = &options.profile {
+            // By itself the SDK would ask the environment first.
+            let way = ProviderConfig::without_region().with_region(Some(Region::new(region.to_owned()))).with_http_client(http);
+            let credentials = ProfileFileCredentialsProvider::builder().configure(&way).profile_name(name).build();
+            loader = loader.profile_name(name).credentials_provider(credentials);
         }
         if let Some(url) = &options.endpoint_url {
             loader = loader.endpoint_url(url);
@@ -138,7 +206,17 @@ impl Clients {
         if let Some((key, secret)) = &options.credentials {
             loader = loader.credentials_provider(aws_credential_types::Credentials::new(key, secret, None, None, "command line"));
         }
-        Clients::from_config(&loader.load().await, region, fence)
+        let config = loader.load().await;
+        if let Some(url) = config.endpoint_url() {
+            let wrong = |why| {
+                Error::new(Class::Invalid, format!("`{url}` is no address of AWS: {why}"))
+                    .hint("it comes from `endpoint_url` of the profile")
+            };
+            endpoint(url).map_err(wrong)?;
+        }
+        let wants_mfa = profile.as_ref().is_some_and(|name| profiles.wants_mfa(name));
+        let clients = Clients::from_config(&config, region, fence);
+        Ok(Clients { reach, profile, history_bucket: options.history_bucket.clone(), wants_mfa, ..clients })
     }
 
     fn from_config(config: &SdkConfig, region: &str, fence: Arc<Fence>) -> Clients {
@@ -177,7 +255,17 @@ impl Clients {
             trail_global: fenced!(aws_sdk_cloudtrail, &global, guard),
             region: region.to_owned(),
             fence,
+            reach: Reach::default(),
+            profile: None,
+            history_bucket: None,
+            endpoint: config.endpoint_url().map(str::to_owned),
+            wants_mfa: false,
         }
+    }
+
+    /// Where AWS is asked who we are, for people.
+    pub fn place(&self) -> String {
+        self.endpoint.clone().unwrap_or_else(|| format!("sts.{}.amazonaws.com", self.region))
     }
 
     /// Asks STS who we are. The first call of every command, so it is also where bad credentials show.
@@ -186,14 +274,50 @@ impl Clients {
     /// When STS cannot be asked, or refuses.
     pub async fn identity(&self) -> Result<Identity> {
         const OP: &str = "sts:GetCallerIdentity";
-        let answer = self.sts.get_caller_identity().send().await.map_err(failed(OP)).map_err(|e| match e.class {
-            Class::Ambiguous => e.hint("AWS could not be reached: check the network, the region and `--endpoint-url`"),
-            _ => e,
-        })?;
+        let asked = async { self.sts.get_caller_identity().send().await.map_err(failed(OP)) };
+        let answer = tokio::select! {
+            answer = asked => answer.map_err(|error| match error.class {
+                Class::Ambiguous => self.unreachable(&error.message),
+                Class::Credentials if self.wants_mfa => self.wants_code(error),
+                _ => error,
+            })?,
+            why = self.hopeless() => return Err(self.unreachable(&why)),
+        };
         let arn = answer.arn.ok_or_else(|| incomplete(OP, "an ARN"))?;
         let account = answer.account.ok_or_else(|| incomplete(OP, "an account"))?;
         let partition = arn.split(':').nth(1).unwrap_or("aws").to_owned();
         Ok(Identity { account, partition, arn })
+    }
+
+    /// Why nobody will answer: who does not listen, or has no address, does not so a second later either.
+    async fn hopeless(&self) -> String {
+        loop {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            // Not who was asked for credentials first: on most machines nobody has to be there.
+            let sts = |of: &str| of == "STS" || of.starts_with("sts.");
+            let silence = self.reach.silence_of(sts).filter(|silence| silence.tries >= 2);
+            if let Some(why) = silence.and_then(|silence| silence.why).filter(|why| why == REFUSED || why == NO_HOST) {
+                return why;
+            }
+        }
+    }
+
+    fn unreachable(&self, why: &str) -> Error {
+        let error = Error::new(Class::Unreachable, format!("AWS cannot be reached at {}: {why}", self.place()));
+        match (&self.endpoint, why) {
+            (Some(_), _) => error.hint("is this the right address, and does anything listen there? It comes from `--endpoint-url`, AWS_ENDPOINT_URL or the profile; without one AWS itself is asked"),
+            (None, NO_HOST) => error.hint(format!("is there a region `{}`, and does this machine reach the internet?", self.region)),
+            _ => error.hint("check the network, the proxy and the region; `--local` uses an AWS on this machine"),
+        }
+    }
+
+    fn wants_code(&self, error: Error) -> Error {
+        let name = self.profile.as_deref().unwrap_or("default");
+        let said = format!("the profile `{name}` wants an MFA code, for which `stack` does not ask: {}", error.message);
+        let step = format!(
+            "get a session first: eval \"$(aws configure export-credentials --profile {name} --format env)\"; then run this without `--profile`"
+        );
+        Error { message: said, hints: vec![step], ..error }
     }
 
     /// The region's availability zones by name, whatever their state: a zone in trouble is still ours.
@@ -217,5 +341,32 @@ impl Clients {
             ));
         }
         Ok(zones)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_of_aws_has_a_scheme_a_host_and_perhaps_a_port() {
+        for right in ["http://127.0.0.1:8080", "https://aws.example.com", "http://[::1]:8080/", "https://h/path?x"] {
+            assert_eq!(endpoint(right), Ok(()), "{right}");
+        }
+        for wrong in [
+            "",
+            "foo",
+            "localhost:8080",
+            "ftp://x",
+            "http://",
+            "http://:80",
+            "http://a b",
+            "http://h:port",
+            "http://h:99999",
+            "http://h/a b",
+            "http://{x}",
+        ] {
+            assert!(endpoint(wrong).is_err(), "{wrong}");
+        }
     }
 }

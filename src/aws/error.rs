@@ -6,10 +6,11 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use super::allow;
 use super::fence::Closed;
 use crate::engine::{Class, Error};
 
-/// Turns what an SDK call failed with into our error. `operation` as IAM writes it: `ec2:CreateVpc`.
+/// Turns what an SDK call failed with into our error. `operation` with its service: `ec2:CreateVpc`.
 ///
 /// Made for `map_err`: `client.create_vpc().send().await.map_err(failed("ec2:CreateVpc"))`.
 pub fn failed<E>(operation: &'static str) -> impl Fn(SdkError<E, HttpResponse>) -> Error
@@ -31,19 +32,30 @@ where
             SdkError::DispatchFailure(_) => Class::Ambiguous,
             _ => Class::Other,
         };
-        let message = match closed {
-            Some(closed) => closed.to_string(),
-            None => redact(&said.unwrap_or_else(|| explain(&error))),
+        let message = match (closed, said, &error) {
+            (Some(closed), ..) => closed.to_string(),
+            (_, Some(said), _) => redact(&said),
+            _ if class == Class::Credentials => redact(&no_credentials(&error)),
+            (_, _, SdkError::DispatchFailure(_) | SdkError::TimeoutError(_) | SdkError::ResponseError(_)) => {
+                format!("AWS did not answer: {}", redact(&cause(&error)))
+            }
+            _ => redact(&explain(&error)),
         };
         let mut out = Error::new(class, message);
         out.operation = Some(operation.to_owned());
         out.code = code.or_else(|| status.filter(|_| matches!(error, SdkError::ServiceError(_))).map(|s| format!("HTTP {s}")));
         out.request_id = error.request_id().map(str::to_owned);
         match class {
+            Class::Credentials if out.code.as_deref().is_some_and(|code| code.contains("Expired")) => {
+                out.hint("log in again (`aws sso login`), or get a new token: `aws sts get-caller-identity` must answer with the same credentials")
+            }
             Class::Credentials => out
-                .hint("check the credentials: `aws sts get-caller-identity` with the same profile must answer; after `aws sso login` or a new token run this again, it goes on from here"),
+                .hint("give some: `--profile NAME`, `aws sso login`, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `aws sts get-caller-identity` must answer with the same ones. `--local` needs none"),
             Class::Lost => out.hint("the other run goes on from what is there; when it has ended, run this again"),
-            Class::Denied => out.hint(format!("allow `{operation}` to the identity that runs stack")),
+            Class::Denied => {
+                let actions = allow::actions(operation).iter().map(|action| format!("`{action}`")).collect::<Vec<_>>().join(" and ");
+                out.hint(format!("allow {actions} to the identity that runs stack"))
+            }
             Class::Throttled => out.hint("AWS's rate limit for this call is used up: run this again in a minute, or ask for a higher quota"),
             Class::Limit => out.hint("see the Service Quotas console for the limit, ask for a higher one, or delete what is not needed"),
             _ => out,
@@ -60,6 +72,50 @@ pub fn incomplete(operation: &'static str, what: &str) -> Error {
 
 fn caused_by_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |e| e.source()).any(|e| e.is::<CredentialsError>())
+}
+
+/// Nobody listens there.
+pub const REFUSED: &str = "connection refused";
+/// Nothing has that name.
+pub const NO_HOST: &str = "no such host";
+
+/// Why no answer came, in a few words: the innermost reason, which is the one that says something.
+pub(super) fn cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let chain = || std::iter::successors(Some(error), |e| e.source());
+    let kind = chain().find_map(|e| e.downcast_ref::<std::io::Error>()).map(std::io::Error::kind);
+    match kind {
+        Some(std::io::ErrorKind::ConnectionRefused) => return REFUSED.into(),
+        Some(std::io::ErrorKind::ConnectionReset) => return "the connection was reset".into(),
+        Some(std::io::ErrorKind::TimedOut) => return "no answer in time".into(),
+        _ => {}
+    }
+    let innermost = chain().map(ToString::to_string).filter(|text| !text.is_empty()).last().unwrap_or_default();
+    if innermost.contains("failed to lookup address") || innermost.contains("No address associated") {
+        return NO_HOST.into();
+    }
+    innermost
+}
+
+/// Why there are no credentials. The SDK tells of the last place that it looked into, which is an instance's role: on most
+/// machines there is none.
+fn no_credentials(error: &(dyn std::error::Error + 'static)) -> String {
+    let chain = || std::iter::successors(Some(error), |e| e.source());
+    let nowhere = chain().any(|e| {
+        matches!(e.downcast_ref::<CredentialsError>(), Some(CredentialsError::CredentialsNotLoaded(_)))
+            || e.to_string().contains("IMDS")
+    });
+    if nowhere {
+        return "no AWS credentials were found: not in the environment, not in a profile, and this machine has no role".into();
+    }
+    const EMPTY: &[&str] = &["error occurred while loading credentials", "dispatch failure", "service error", "unhandled error"];
+    let texts: Vec<String> = chain().skip_while(|e| !e.is::<CredentialsError>()).map(ToString::to_string).collect();
+    let says = |text: &&String| !text.is_empty() && !text.contains("SdkBody") && !EMPTY.iter().any(|empty| text.contains(empty));
+    let said: Vec<&str> = texts.iter().filter(says).map(String::as_str).collect();
+    match (chain().any(|e| e.is::<std::io::Error>()), said.as_slice()) {
+        (true, _) => format!("the AWS credentials could not be loaded: {}", cause(error)),
+        (_, []) => "the AWS credentials could not be loaded".into(),
+        (_, said) => format!("the AWS credentials could not be loaded: {}", said.join(": ")),
+    }
 }
 
 /// Why the fence did not let the call out, when it was that.
@@ -95,7 +151,9 @@ fn explain(error: &dyn std::error::Error) -> String {
     let mut parts: Vec<String> = Vec::new();
     for cause in std::iter::successors(Some(error), |e| e.source()) {
         let text = cause.to_string();
-        if !parts.last().is_some_and(|last| last.contains(&text)) {
+        // What shows a whole request is for nobody's eyes.
+        let dump = text.contains("SdkBody") || text.contains("Request {");
+        if !dump && !parts.last().is_some_and(|last| last.contains(&text)) {
             parts.push(text);
         }
     }

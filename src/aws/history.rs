@@ -13,6 +13,9 @@ const AT_ONCE: usize = 16;
 /// What the names of the texts begin with.
 const FOLDER: &str = "runs/";
 
+/// No run has a higher number: what has one is not ours.
+const HIGHEST: u64 = 99_999_999;
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -27,6 +30,8 @@ pub enum Ending {
     Failed,
     /// Somebody stopped it.
     Interrupted,
+    /// Its time was over.
+    Late,
 }
 
 impl std::fmt::Display for Ending {
@@ -37,6 +42,7 @@ impl std::fmt::Display for Ending {
             Ending::Partly => "partly",
             Ending::Failed => "failed",
             Ending::Interrupted => "interrupted",
+            Ending::Late => "timed out",
         })
     }
 }
@@ -128,7 +134,7 @@ fn json(record: &Record) -> Result<String> {
 /// # Errors
 /// What S3 says.
 pub async fn begin(store: &Store, record: &mut Record) -> Result<()> {
-    record.number = numbers(store).await?.last().map_or(1, |last| last + 1);
+    record.number = numbers(store).await?.last().map_or(1, |last| last.saturating_add(1));
     loop {
         if store.write(&name(record.number), &json(record)?, Over::Nothing).await?.is_some() {
             return Ok(());
@@ -138,7 +144,7 @@ pub async fn begin(store: &Store, record: &mut Record) -> Result<()> {
         if there.is_some_and(|there| json(record).is_ok_and(|own| own == there.text)) {
             return Ok(());
         }
-        record.number += 1;
+        record.number = record.number.saturating_add(1);
     }
 }
 
@@ -157,7 +163,7 @@ pub async fn end(store: &Store, record: &Record) -> Result<()> {
 pub async fn numbers(store: &Store) -> Result<Vec<u64>> {
     let names = store.names(FOLDER).await?;
     let number = |name: &String| name.strip_prefix(FOLDER)?.strip_suffix(".json")?.parse().ok();
-    Ok(names.iter().filter_map(number).collect())
+    Ok(names.iter().filter_map(number).filter(|number| *number <= HIGHEST).collect())
 }
 
 /// One run; `None` when there is none of this number.
@@ -172,13 +178,26 @@ pub async fn read(store: &Store, number: u64) -> Result<Option<Record>> {
     })
 }
 
-/// The last runs, the newest first.
+/// The last runs, the newest first, and what else is there that cannot be read as one.
 ///
 /// # Errors
 /// What S3 says.
-pub async fn last(store: &Store, count: usize) -> Result<Vec<Record>> {
+pub async fn last(store: &Store, count: usize) -> Result<(Vec<Record>, Vec<Error>)> {
     let numbers = numbers(store).await?;
     let wanted = numbers.into_iter().rev().take(count);
-    let records = iter(wanted).map(|number| read(store, number)).buffered(AT_ONCE).try_collect::<Vec<_>>().await?;
-    Ok(records.into_iter().flatten().collect())
+    let read = iter(wanted).map(|number| async move {
+        match read(store, number).await {
+            // What is not a record is no reason to hide the others.
+            Err(e) if e.operation.is_none() && e.class == Class::Other => Ok(Err(e)),
+            other => other.map(Ok),
+        }
+    });
+    let (mut records, mut broken) = (Vec::new(), Vec::new());
+    for record in read.buffered(AT_ONCE).try_collect::<Vec<_>>().await? {
+        match record {
+            Ok(record) => records.extend(record),
+            Err(error) => broken.push(error),
+        }
+    }
+    Ok((records, broken))
 }

@@ -61,6 +61,10 @@ pub struct Process {
     pub id: u32,
     /// When it began, in the machine's ticks: numbers are used again.
     pub began: String,
+    /// When the machine was started by its own clock, in seconds. Copies of one machine that was frozen share everything above;
+    /// this they share only when they were thawed in the same second.
+    #[serde(default)]
+    pub booted: Option<u64>,
 }
 
 impl Process {
@@ -69,13 +73,28 @@ impl Process {
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
         let table = std::fs::read_link("/proc/self/ns/pid").ok()?;
         let id = std::process::id();
-        Some(Process { machine: format!("{} {}", boot.trim(), table.display()), id, began: began(id)? })
+        let machine = format!("{} {}", boot.trim(), table.display());
+        Some(Process { machine, id, began: began(id)?, booted: booted() })
     }
 
     /// Whether it ran here and does not any more.
     fn is_dead(&self) -> bool {
-        Process::own().is_some_and(|own| own.machine == self.machine && began(self.id).as_ref() != Some(&self.began))
+        Process::own().is_some_and(|own| own.is_here(self) && began(self.id).as_ref() != Some(&self.began))
     }
+
+    /// Whether the other ran on this machine. A clock that was set since makes it another one: then the lease expires.
+    fn is_here(&self, other: &Process) -> bool {
+        let alike = match (self.booted, other.booted) {
+            (Some(one), Some(other)) => one.abs_diff(other) <= 1,
+            (one, other) => one == other,
+        };
+        self.machine == other.machine && alike
+    }
+}
+
+/// When this machine was started: the line `btime` of the kernel's figures.
+fn booted() -> Option<u64> {
+    std::fs::read_to_string("/proc/stat").ok()?.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok())
 }
 
 /// When a process began: the twenty-second field of its `stat`, counted after the name, which may contain anything.
@@ -123,6 +142,8 @@ pub struct Found {
     text: Text,
     etag: Option<String>,
     age: Duration,
+    /// Why what is there is no lease, when it is none.
+    broken: Option<String>,
 }
 
 impl Found {
@@ -137,6 +158,11 @@ impl Found {
         self.text.holder.as_ref()
     }
 
+    /// Why what is there cannot be read as a lease.
+    pub fn broken(&self) -> Option<&str> {
+        self.broken.as_deref()
+    }
+
     /// How long ago it was renewed.
     pub fn age(&self) -> Duration {
         self.age
@@ -146,14 +172,28 @@ impl Found {
 /// Looks who has it.
 ///
 /// # Errors
-/// What S3 says.
+/// What S3 says, and when what is there is no lease.
 pub async fn look(store: &Store) -> Result<Found> {
+    let found = look_at_any(store).await?;
+    match &found.broken {
+        Some(why) => Err(Error::new(Class::Other, why.clone()).hint(
+            "another version of stack wrote it, or somebody else; when nobody is at work on this stack, `stack unlock` mends it",
+        )),
+        None => Ok(found),
+    }
+}
+
+/// The same, for who mends it: what is no lease is taken for one of nobody known.
+///
+/// # Errors
+/// What S3 says.
+pub async fn look_at_any(store: &Store) -> Result<Found> {
     let Some(document) = store.read(NAME).await? else { return Ok(Found::default()) };
-    let text = serde_json::from_str(&document.text).map_err(|e| {
-        Error::new(Class::Other, format!("`{}{NAME}` is not a lease: {e}", store.place()))
-            .hint("somebody else wrote it; delete it when nobody is at work on this stack")
-    })?;
-    Ok(Found { text, etag: Some(document.etag), age: document.age })
+    let (text, broken) = match serde_json::from_str(&document.text) {
+        Ok(text) => (text, None),
+        Err(e) => (Text::default(), Some(format!("`{}{NAME}` is not a lease: {e}", store.place()))),
+    };
+    Ok(Found { text, etag: Some(document.etag), age: document.age, broken })
 }
 
 /// Takes it away from whoever has it, when it is still as it was found, and gives it back once nothing that run had on its
@@ -162,10 +202,10 @@ pub async fn look(store: &Store) -> Result<Found> {
 /// # Errors
 /// What S3 says.
 pub async fn unlock(store: &Store, found: &Found, own: &Holder, waiting: impl FnOnce(Duration)) -> Result<bool> {
-    let mut written = found.text.written + 1;
+    let mut written = found.text.written.saturating_add(1);
     let mut etag = found.etag.clone();
     let rest = EXPIRES.saturating_sub(found.age);
-    if found.holder().is_some() && !rest.is_zero() {
+    if (found.holder().is_some() || found.broken.is_some()) && !rest.is_zero() {
         // A run that is alive sees at its next renewal that the lease is not its own any more.
         let ours = Text { holder: Some(own.clone()), written };
         etag = write(store, &ours, etag.as_deref()).await?;
@@ -174,7 +214,7 @@ pub async fn unlock(store: &Store, found: &Found, own: &Holder, waiting: impl Fn
         }
         waiting(rest);
         tokio::time::sleep(rest).await;
-        written += 1;
+        written = written.saturating_add(1);
     }
     Ok(write(store, &Text { holder: None, written }, etag.as_deref()).await?.is_some())
 }
@@ -212,13 +252,15 @@ struct Kept {
 }
 
 impl Lease {
-    /// Takes it when it is free, or was left, and still as it was found. `None`: somebody else was faster.
+    /// Takes it when it is free, or was left, and still as it was found. `None`: somebody else was faster. First the bucket's
+    /// protection is looked at and mended.
     ///
     /// # Errors
     /// What S3 says.
     pub async fn take(cx: &Cx, store: &Store, found: &Found, own: &Holder) -> Result<Option<Lease>> {
+        store.secure().await?;
         let at = Moment::now();
-        let text = Text { holder: Some(own.clone()), written: found.text.written + 1 };
+        let text = Text { holder: Some(own.clone()), written: found.text.written.saturating_add(1) };
         let etag = match write(store, &text, found.etag.as_deref()).await? {
             Some(etag) => etag,
             // The answer to a first try may have been lost: then it is ours already.
@@ -239,7 +281,7 @@ impl Lease {
         self.renewal.abort();
         let free = async {
             let last = self.kept.last.lock().await;
-            let free = Text { holder: None, written: last.0.written + 1 };
+            let free = Text { holder: None, written: last.0.written.saturating_add(1) };
             write(&self.kept.store, &free, Some(&last.1)).await
         };
         // Whether it worked or not, there is nothing else to do: it expires.
@@ -255,7 +297,7 @@ async fn renew(kept: Arc<Kept>) {
         tokio::time::sleep(wait).await;
         let at = Moment::now();
         let mut last = kept.last.lock().await;
-        let text = Text { written: last.0.written + 1, ..last.0.clone() };
+        let text = Text { written: last.0.written.saturating_add(1), ..last.0.clone() };
         let etag = match write(&kept.store, &text, Some(&last.1)).await {
             Ok(Some(etag)) => Some(etag),
             Ok(None) => match look_beyond(&kept.store, Some(&last.1)).await {
@@ -290,7 +332,7 @@ mod tests {
 
     fn found(process: Option<Process>, age: Duration) -> Found {
         let holder = Holder { process, ..Holder::own("arn:aws:iam::1:user/anna", "stack apply") };
-        Found { text: Text { holder: Some(holder), written: 3 }, etag: Some("x".into()), age }
+        Found { text: Text { holder: Some(holder), written: 3 }, etag: Some("x".into()), age, broken: None }
     }
 
     #[test]
@@ -305,8 +347,11 @@ mod tests {
             let dead = Process { began: "1".into(), ..own.clone() };
             assert!(found(Some(dead.clone()), Duration::ZERO).holder().is_none());
             // What another machine's processes do cannot be seen from here.
-            let elsewhere = Process { machine: "other".into(), ..dead };
+            let elsewhere = Process { machine: "other".into(), ..dead.clone() };
             assert!(found(Some(elsewhere), Duration::ZERO).holder().is_some());
+            // Nor can those of its copies.
+            let copy = Process { booted: Some(own.booted.unwrap_or_default() + 60), ..dead };
+            assert!(found(Some(copy), Duration::ZERO).holder().is_some());
         }
     }
 }

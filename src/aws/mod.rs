@@ -3,6 +3,7 @@
 //! One folder per service, one file per kind. A new kind is a file, its `mod` line, and a line in [`registry`].
 
 pub mod acm;
+pub mod allow;
 pub mod autoscaling;
 pub mod clients;
 pub mod cloudfront;
@@ -24,6 +25,7 @@ pub mod names;
 pub mod ownership;
 pub mod pace;
 pub mod preflight;
+pub mod profiles;
 pub mod rds;
 pub mod route53;
 pub mod s3;
@@ -160,5 +162,27 @@ mod tests {
         assert_eq!(none.unwrap_err().class, Class::Denied);
         let broken = answered(vec![("a", Ok(1)), ("b", Err(Error::new(Class::Ambiguous, "no answer")))]);
         assert_eq!(broken.unwrap_err().class, Class::Ambiguous);
+    }
+
+    /// The longest waits that are not the usual half hour stand in docs/file.md, and no others.
+    #[test]
+    fn the_longest_waits_are_written_down() {
+        let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/file.md")).unwrap();
+        let table = text.split("## Waits").nth(1).unwrap();
+        let row = |line: &str| {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            let hours = cells.get(3)?.split(' ').next()?.parse::<u64>().ok()?;
+            Some((cells[1].trim_matches('`').to_owned(), hours))
+        };
+        let written: Vec<(String, u64)> =
+            table.lines().filter(|line| line.starts_with("| `")).map(|line| row(line).unwrap()).collect();
+        let mut known: Vec<(String, u64)> = super::registry()
+            .kinds()
+            .map(|kind| (kind.name().to_owned(), kind.usual().longest.as_secs()))
+            .filter(|(_, longest)| *longest > 1800)
+            .map(|(name, longest)| (name, longest / 3600))
+            .collect();
+        known.sort();
+        assert_eq!(written, known);
     }
 }

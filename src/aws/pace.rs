@@ -26,7 +26,9 @@ use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
+use super::error::cause;
 use super::fence::{Fence, Moment, asks};
+use crate::engine::Reach;
 
 /// How long one call may be on its way until its answer begins.
 pub const ON_ITS_WAY: Duration = Duration::from_secs(30);
@@ -91,30 +93,74 @@ impl Buckets {
 struct Paced {
     inner: SharedHttpConnector,
     buckets: Arc<Buckets>,
-    fence: Arc<Fence>,
+    way: Way,
+}
+
+/// What a call passes on its way out.
+#[derive(Clone, Debug)]
+pub(super) struct Way {
+    /// Whether it may leave.
+    pub(super) fence: Arc<Fence>,
+    /// Who is told whether it is answered.
+    pub(super) reach: Reach,
+    /// Where calls to STS go, when everything goes to another place than AWS: those that get credentials know nothing of it.
+    pub(super) endpoint: Option<String>,
+}
+
+impl Way {
+    /// The same request, to the place where everything else goes when it is one for a role's credentials. Its signature is for
+    /// the host that it was made for, so that stays its `Host`.
+    fn redirected(&self, mut request: HttpRequest) -> HttpRequest {
+        let for_a_role = request.body().bytes().is_some_and(|body| body.starts_with(b"Action=AssumeRole"));
+        let Some(endpoint) = self.endpoint.as_ref().filter(|_| for_a_role) else { return request };
+        let (host, uri) = (host(&request), request.uri().to_owned());
+        let rest = uri.split_once("://").map_or(uri.as_str(), |(_, rest)| rest);
+        let there = format!("{}{}", endpoint.trim_end_matches('/'), &rest[host.len()..]);
+        if request.set_uri(there).is_ok() {
+            request.headers_mut().insert("host", host);
+        }
+        request
+    }
+}
+
+/// What people call the other end of a request that no interceptor named: its host.
+fn host(request: &HttpRequest) -> String {
+    let rest = request.uri().split_once("://").map_or(request.uri(), |(_, rest)| rest);
+    rest.split(['/', '?']).next().unwrap_or_default().to_owned()
 }
 
 impl HttpConnector for Paced {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (inner, fence) = (self.inner.clone(), self.fence.clone());
+        let (inner, way) = (self.inner.clone(), self.way.clone());
+        let host = host(&request);
+        let request = way.redirected(request);
         let call = request.extension::<Named>().cloned();
         let wait = call.as_ref().map_or(Duration::ZERO, |call| self.buckets.take(call, Instant::now()));
         HttpConnectorFuture::new(async move {
             if !wait.is_zero() {
                 tokio::time::sleep(wait).await;
-                let open = call.map_or(Ok(()), |call| fence.check(&call.operation));
-                open.map_err(|closed| ConnectorError::other(closed.into(), None))?;
             }
+            // In this order: a process that is stopped before the fence is asked finds it closed, and one that is stopped after
+            // that has been on its way for too long.
+            let since = Moment::now();
+            let open = call.as_ref().map_or(Ok(()), |call| way.fence.check(&call.operation));
+            open.map_err(|closed| ConnectorError::other(closed.into(), None))?;
+            let asked = way.reach.asks(&call.map_or(host, |call| call.service));
             let late = || Err(ConnectorError::timeout(LATE.into()));
-            in_time(ON_ITS_WAY, inner.call(sent_in_time(request, ON_ITS_WAY))).await.unwrap_or_else(late)
+            let call = inner.call(sent_in_time(request, since, ON_ITS_WAY));
+            let answer = in_time(since, ON_ITS_WAY, call).await.unwrap_or_else(late);
+            match &answer {
+                Ok(_) => asked.answered(),
+                Err(error) => asked.failed(cause(error)),
+            }
+            answer
         })
     }
 }
 
-/// What comes of `call` when it takes no longer than `limit`. It is not touched any more once that has passed: a process that was
+/// What comes of `call`, which began at `since`, when it takes no longer than `limit`. It is not touched any more once that has passed: a process that was
 /// stopped while it connected, or whose machine slept, sends nothing when it wakes up that nobody expects any more.
-async fn in_time<T>(limit: Duration, call: impl Future<Output = T>) -> Option<T> {
-    let since = Moment::now();
+async fn in_time<T>(since: Moment, limit: Duration, call: impl Future<Output = T>) -> Option<T> {
     let mut call = pin!(call);
     let guarded = poll_fn(|cx| {
         if since.elapsed() >= limit {
@@ -125,13 +171,13 @@ async fn in_time<T>(limit: Duration, call: impl Future<Output = T>) -> Option<T>
     tokio::time::timeout(limit, guarded).await.ok().flatten()
 }
 
-/// The same request, which breaks off where it would be sent later than `limit` from now: what has been handed to the
+/// The same request, which breaks off where it would be sent later than `limit` after `since`: what has been handed to the
 /// connection is sent by a task of the connection's own, which [`in_time`] does not reach. A request without a body does not
 /// break off: there is nothing in it that the connection would ask for.
-fn sent_in_time(mut request: HttpRequest, limit: Duration) -> HttpRequest {
+fn sent_in_time(mut request: HttpRequest, since: Moment, limit: Duration) -> HttpRequest {
     if request.body().content_length() != Some(0) {
         let inner = std::mem::replace(request.body_mut(), SdkBody::empty());
-        let body = InTime { inner, since: Moment::now(), limit };
+        let body = InTime { inner, since, limit };
         *request.body_mut() = SdkBody::from_body_1_x(body);
     }
     request
@@ -165,11 +211,11 @@ impl Body for InTime {
 }
 
 /// The same client at AWS's pace.
-pub(super) fn paced(inner: SharedHttpClient, fence: Arc<Fence>) -> SharedHttpClient {
+pub(super) fn paced(inner: SharedHttpClient, way: Way) -> SharedHttpClient {
     let buckets: Arc<Buckets> = Arc::default();
     http_client_fn(move |settings, components| {
         let inner = inner.http_connector(settings, components);
-        SharedHttpConnector::new(Paced { inner, buckets: buckets.clone(), fence: fence.clone() })
+        SharedHttpConnector::new(Paced { inner, buckets: buckets.clone(), way: way.clone() })
     })
 }
 
@@ -198,14 +244,14 @@ mod tests {
         static EARLY: AtomicBool = AtomicBool::new(false);
         static LATE: AtomicBool = AtomicBool::new(false);
         let limit = Duration::from_secs(1);
-        assert_eq!(in_time(limit, call(Duration::ZERO, &EARLY)).await, Some(()));
-        assert_eq!(in_time(limit, call(limit, &LATE)).await, None);
+        assert_eq!(in_time(Moment::now(), limit, call(Duration::ZERO, &EARLY)).await, Some(()));
+        assert_eq!(in_time(Moment::now(), limit, call(limit, &LATE)).await, None);
         assert_eq!((EARLY.load(Ordering::Relaxed), LATE.load(Ordering::Relaxed)), (true, false));
     }
 
     /// What the connection asks for of a request when it comes to send it.
     fn told(text: &'static str, limit: Duration) -> Result<Option<Bytes>, BoxError> {
-        let mut request = sent_in_time(HttpRequest::new(SdkBody::from(text)), limit);
+        let mut request = sent_in_time(HttpRequest::new(SdkBody::from(text)), Moment::now(), limit);
         assert_eq!(request.body().content_length(), Some(text.len() as u64));
         let mut cx = Context::from_waker(std::task::Waker::noop());
         match Pin::new(request.body_mut()).poll_frame(&mut cx) {
@@ -218,6 +264,23 @@ mod tests {
     fn what_was_handed_to_the_connection_breaks_off_when_it_is_late() {
         assert_eq!(told("Action=CreateVpc", ON_ITS_WAY).unwrap(), Some(Bytes::from("Action=CreateVpc")));
         assert_eq!(told("Action=CreateVpc", Duration::ZERO).unwrap_err().to_string(), LATE);
+    }
+
+    #[test]
+    fn who_gets_credentials_asks_where_everything_goes() {
+        let sent = |endpoint: Option<&str>, body: &'static str| {
+            let mut request = HttpRequest::new(SdkBody::from(body));
+            request.set_uri("https://sts.eu-west-1.amazonaws.com/").unwrap();
+            let endpoint = endpoint.map(str::to_owned);
+            let request = Way { fence: Arc::default(), reach: Reach::default(), endpoint }.redirected(request);
+            (request.uri().to_owned(), request.headers().get("host").map(str::to_owned))
+        };
+        let (sts, local) = ("https://sts.eu-west-1.amazonaws.com/", "http://127.0.0.1:8080/");
+        for action in ["Action=AssumeRole&Version=2011-06-15", "Action=AssumeRoleWithWebIdentity&Version=2011-06-15"] {
+            assert_eq!(sent(Some(local), action), (local.into(), Some("sts.eu-west-1.amazonaws.com".into())));
+            assert_eq!(sent(None, action), (sts.into(), None));
+        }
+        assert_eq!(sent(Some(local), "Action=GetCallerIdentity"), (sts.into(), None));
     }
 
     fn named(service: &str, operation: &str) -> Named {

@@ -8,7 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, PublicAccessBlockConfiguration, Tag, Tagging};
+use aws_sdk_s3::types::{
+    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketLocationConstraint, BucketVersioningStatus,
+    CreateBucketConfiguration, ExpirationStatus, LifecycleExpiration, LifecycleRule, LifecycleRuleFilter,
+    NoncurrentVersionExpiration, PublicAccessBlockConfiguration, Tag, Tagging, VersioningConfiguration,
+};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextRef;
@@ -27,6 +31,70 @@ const FIRST_REGION: &str = "us-east-1";
 const CONFLICTS: usize = 5;
 /// How soon; longer each time.
 const SOON: Duration = Duration::from_millis(200);
+
+/// What the identity that runs this must be allowed on the bucket.
+const ALLOWED: &[&str] = &[
+    "s3:CreateBucket",
+    "s3:ListBucket",
+    "s3:GetObject",
+    "s3:PutObject",
+    "s3:GetBucketPublicAccessBlock",
+    "s3:PutBucketPublicAccessBlock",
+    "s3:GetBucketPolicy",
+    "s3:PutBucketPolicy",
+    "s3:GetBucketVersioning",
+    "s3:PutBucketVersioning",
+    "s3:GetLifecycleConfiguration",
+    "s3:PutLifecycleConfiguration",
+    "s3:GetBucketTagging",
+    "s3:PutBucketTagging",
+];
+/// What our lifecycle rules are called.
+const RULES: [&str; 2] = ["stack-old-records", "stack-old-markers"];
+/// For how many days a record stays, and a version that was overwritten: a lease is written anew every few seconds.
+const RECORDS: i32 = 730;
+const VERSIONS: i32 = 30;
+
+/// How the bucket was found.
+#[derive(Default)]
+struct Protection {
+    private: bool,
+    policy: Option<String>,
+    versioned: bool,
+    lifecycle: Vec<LifecycleRule>,
+    tags: Vec<Tag>,
+}
+
+/// Nothing, when it was never set.
+fn unset<T>(answer: Result<T>) -> Result<Option<T>> {
+    match answer {
+        Err(e) if e.class == Class::NotFound && !e.is("NoSuchBucket") => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+/// What becomes of the bucket's objects in time. A marker that nothing is behind any more goes by a rule of its own: S3 takes
+/// it in none that counts days.
+fn rules() -> Result<[LifecycleRule; 2]> {
+    let everything = || LifecycleRuleFilter::builder().prefix("").build();
+    let [records, markers] = RULES;
+    let records = LifecycleRule::builder()
+        .id(records)
+        .status(ExpirationStatus::Enabled)
+        .filter(everything())
+        .expiration(LifecycleExpiration::builder().days(RECORDS).build())
+        .noncurrent_version_expiration(NoncurrentVersionExpiration::builder().noncurrent_days(VERSIONS).build())
+        .abort_incomplete_multipart_upload(AbortIncompleteMultipartUpload::builder().days_after_initiation(7).build());
+    let markers = LifecycleRule::builder()
+        .id(markers)
+        .status(ExpirationStatus::Enabled)
+        .filter(everything())
+        .expiration(LifecycleExpiration::builder().expired_object_delete_marker(true).build());
+    let built = |rule: aws_sdk_s3::types::builders::LifecycleRuleBuilder| {
+        rule.build().map_err(|e| Error::internal(format!("the bucket's lifecycle: {e}")))
+    };
+    Ok([built(records)?, built(markers)?])
+}
 
 /// A stored text.
 #[derive(Clone, Debug)]
@@ -69,7 +137,11 @@ impl Store {
         Store {
             // Not fenced: by these calls the lease is kept.
             s3: cx.cloud.s3_free.clone(),
-            bucket: format!("stack-history-{}-{}", scope.account, scope.region),
+            bucket: cx
+                .cloud
+                .history_bucket
+                .clone()
+                .unwrap_or_else(|| format!("stack-history-{}-{}", scope.account, scope.region)),
             account: scope.account.clone(),
             partition: scope.partition.clone(),
             region: scope.region.clone(),
@@ -159,7 +231,7 @@ impl Store {
         Ok(names)
     }
 
-    /// Makes the bucket: private, encrypted as every bucket is, by TLS only.
+    /// Makes the bucket, and then all that protects it.
     async fn make(&self) -> Result<()> {
         let place = (self.region != FIRST_REGION).then(|| {
             let place = BucketLocationConstraint::from(self.region.as_str());
@@ -170,37 +242,160 @@ impl Store {
             Err(e) if e.is("BucketAlreadyOwnedByYou") => {}
             other => drop(other.map_err(|e| self.explain(e))?),
         }
-        let block = PublicAccessBlockConfiguration::builder().block_public_acls(true).block_public_policy(true);
-        let block = block.ignore_public_acls(true).restrict_public_buckets(true).build();
-        let call = self.s3.put_public_access_block().bucket(&self.bucket).public_access_block_configuration(block);
-        call.expected_bucket_owner(&self.account).send().await.map_err(failed("s3:PutPublicAccessBlock"))?;
-        let arn = format!("arn:{}:s3:::{}", self.partition, self.bucket);
-        let policy = serde_json::json!({
-            "Version": "2012-10-17",
-            "Statement": [{
-                "Sid": "TlsOnly",
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": "s3:*",
-                "Resource": [arn, format!("{arn}/*")],
-                "Condition": { "Bool": { "aws:SecureTransport": "false" } }
-            }]
-        });
-        let call = self.s3.put_bucket_policy().bucket(&self.bucket).policy(policy.to_string());
-        call.expected_bucket_owner(&self.account).send().await.map_err(failed("s3:PutBucketPolicy"))?;
-        let told = Tag::builder().key("purpose").value("leases and history of the command stack").build();
-        let tags = told.and_then(|tag| Tagging::builder().tag_set(tag).build());
-        let tags = tags.map_err(|e| Error::internal(format!("the bucket's tags: {e}")))?;
-        let call = self.s3.put_bucket_tagging().bucket(&self.bucket).tagging(tags);
-        call.expected_bucket_owner(&self.account).send().await.map_err(failed("s3:PutBucketTagging"))?;
+        self.mend(&Protection::default()).await
+    }
+
+    /// Sees to it that the bucket is there, private, by TLS only, with versions that do not stay for ever, and says what it is
+    /// for: whoever made it, and whatever became of it since. What others wrote beside that stays.
+    ///
+    /// # Errors
+    /// What S3 says; also when it does not let us look.
+    pub async fn secure(&self) -> Result<()> {
+        match self.protection().await {
+            Err(e) if e.is("NoSuchBucket") => self.make().await,
+            Err(e) => Err(self.explain(e)),
+            Ok(found) => self.mend(&found).await,
+        }
+    }
+
+    /// How it is protected.
+    async fn protection(&self) -> Result<Protection> {
+        let (s3, bucket, account) = (&self.s3, &self.bucket, &self.account);
+        let block = async {
+            let call = s3.get_public_access_block().bucket(bucket).expected_bucket_owner(account).send();
+            unset(call.await.map_err(failed("s3:GetPublicAccessBlock")))
+        };
+        let policy = async {
+            let call = s3.get_bucket_policy().bucket(bucket).expected_bucket_owner(account).send();
+            unset(call.await.map_err(failed("s3:GetBucketPolicy")))
+        };
+        let versioning = async {
+            let call = s3.get_bucket_versioning().bucket(bucket).expected_bucket_owner(account).send();
+            call.await.map_err(failed("s3:GetBucketVersioning"))
+        };
+        let lifecycle = async {
+            let call = s3.get_bucket_lifecycle_configuration().bucket(bucket).expected_bucket_owner(account).send();
+            unset(call.await.map_err(failed("s3:GetBucketLifecycleConfiguration")))
+        };
+        let tags = async {
+            let call = s3.get_bucket_tagging().bucket(bucket).expected_bucket_owner(account).send();
+            unset(call.await.map_err(failed("s3:GetBucketTagging")))
+        };
+        let (block, policy, versioning, lifecycle, tags) = tokio::try_join!(block, policy, versioning, lifecycle, tags)?;
+        let all = |c: PublicAccessBlockConfiguration| {
+            let flags = [c.block_public_acls, c.block_public_policy, c.ignore_public_acls, c.restrict_public_buckets];
+            flags.iter().all(|flag| *flag == Some(true))
+        };
+        Ok(Protection {
+            private: block.and_then(|b| b.public_access_block_configuration).is_some_and(all),
+            policy: policy.and_then(|p| p.policy),
+            versioned: versioning.status() == Some(&BucketVersioningStatus::Enabled),
+            lifecycle: lifecycle.and_then(|l| l.rules).unwrap_or_default(),
+            tags: tags.map(|t| t.tag_set).unwrap_or_default(),
+        })
+    }
+
+    /// Writes what is missing, and nothing else.
+    async fn mend(&self, found: &Protection) -> Result<()> {
+        let (s3, bucket, account) = (&self.s3, &self.bucket, &self.account);
+        if !found.private {
+            let block = PublicAccessBlockConfiguration::builder().block_public_acls(true).block_public_policy(true);
+            let block = block.ignore_public_acls(true).restrict_public_buckets(true).build();
+            self.written("s3:PutPublicAccessBlock", || async {
+                let call = s3.put_public_access_block().bucket(bucket).public_access_block_configuration(block.clone());
+                call.expected_bucket_owner(account).send().await.map(drop).map_err(failed("s3:PutPublicAccessBlock"))
+            })
+            .await?;
+        }
+        if let Some(policy) = self.policy(found.policy.as_deref()) {
+            self.written("s3:PutBucketPolicy", || async {
+                let call = s3.put_bucket_policy().bucket(bucket).policy(policy.clone());
+                call.expected_bucket_owner(account).send().await.map(drop).map_err(failed("s3:PutBucketPolicy"))
+            })
+            .await?;
+        }
+        if !found.versioned {
+            let on = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+            self.written("s3:PutBucketVersioning", || async {
+                let call = s3.put_bucket_versioning().bucket(bucket).versioning_configuration(on.clone());
+                call.expected_bucket_owner(account).send().await.map(drop).map_err(failed("s3:PutBucketVersioning"))
+            })
+            .await?;
+        }
+        if !RULES.iter().all(|name| found.lifecycle.iter().any(|rule| rule.id() == Some(name))) {
+            let theirs = found.lifecycle.iter().filter(|rule| !rule.id().is_some_and(|id| RULES.contains(&id))).cloned();
+            let rules = theirs.chain(rules()?).collect();
+            let all = BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build();
+            let all = all.map_err(|e| Error::internal(format!("the bucket's lifecycle: {e}")))?;
+            self.written("s3:PutBucketLifecycleConfiguration", || async {
+                let call = s3.put_bucket_lifecycle_configuration().bucket(bucket).lifecycle_configuration(all.clone());
+                let call = call.expected_bucket_owner(account);
+                call.send().await.map(drop).map_err(failed("s3:PutBucketLifecycleConfiguration"))
+            })
+            .await?;
+        }
+        if !found.tags.iter().any(|tag| tag.key() == "purpose") {
+            let told = Tag::builder().key("purpose").value("leases and history of the command stack").build();
+            let told = told.map_err(|e| Error::internal(format!("the bucket's tags: {e}")))?;
+            let all = Tagging::builder().set_tag_set(Some(found.tags.iter().cloned().chain([told]).collect())).build();
+            let all = all.map_err(|e| Error::internal(format!("the bucket's tags: {e}")))?;
+            self.written("s3:PutBucketTagging", || async {
+                let call = s3.put_bucket_tagging().bucket(bucket).tagging(all.clone());
+                call.expected_bucket_owner(account).send().await.map(drop).map_err(failed("s3:PutBucketTagging"))
+            })
+            .await?;
+        }
         Ok(())
+    }
+
+    /// A call that others may be at too, or that comes before the bucket is known everywhere.
+    async fn written<F>(&self, operation: &str, call: impl Fn() -> F) -> Result<()>
+    where
+        F: Future<Output = Result<()>>,
+    {
+        for again in 1..=CONFLICTS {
+            match call().await {
+                Err(e) if e.class == Class::NotYet => tokio::time::sleep(SOON * u32::try_from(again).unwrap_or(1)).await,
+                other => return other.map_err(|e| self.explain(e)),
+            }
+        }
+        call().await.map_err(|e| self.explain(e.hint(format!("{operation} was tried {CONFLICTS} times"))))
+    }
+
+    /// The policy as it has to be, when it is not: what stands there, and nothing without TLS.
+    fn policy(&self, found: Option<&str>) -> Option<String> {
+        let mut policy: serde_json::Value = found
+            .and_then(|text| serde_json::from_str(text).ok())
+            .filter(serde_json::Value::is_object)
+            .unwrap_or_else(|| serde_json::json!({ "Version": "2012-10-17", "Statement": [] }));
+        let statements = match policy.get("Statement").cloned() {
+            Some(serde_json::Value::Array(list)) => list,
+            Some(one) => vec![one],
+            None => Vec::new(),
+        };
+        let arn = format!("arn:{}:s3:::{}", self.partition, self.bucket);
+        let ours = serde_json::json!({
+            "Sid": "TlsOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [arn, format!("{arn}/*")],
+            "Condition": { "Bool": { "aws:SecureTransport": "false" } }
+        });
+        if statements.contains(&ours) {
+            return None;
+        }
+        let others = statements.into_iter().filter(|statement| statement["Sid"] != ours["Sid"]);
+        policy["Statement"] = others.chain([ours.clone()]).collect();
+        Some(policy.to_string())
     }
 
     fn explain(&self, error: Error) -> Error {
         let bucket = &self.bucket;
         match error.class {
             Class::Denied => error.hint(format!(
-                "leases and history are kept in the bucket `{bucket}`: it must be this account's own, and s3:GetObject, s3:PutObject and s3:ListBucket (s3:CreateBucket the first time) allowed on it"
+                "leases and history are kept in the bucket `{bucket}`, which must be this account's own: if it is another's, choose one with `history_bucket` in the file or STACK_HISTORY_BUCKET. Allowed on it must be: {}",
+                ALLOWED.join(", ")
             )),
             _ => error.hint(format!("this was about the bucket `{bucket}`, which keeps leases and history")),
         }

@@ -4,7 +4,7 @@ use clap::Args;
 use tokio::sync::watch;
 
 use super::consent::{self, Allow};
-use super::session::{self, Session};
+use super::session::{self, Session, Target};
 use super::{Aws, Exit, Result, StackFile, Stop, outputs, preflight, saved, turn};
 use crate::config;
 use crate::engine::plan::Action;
@@ -39,9 +39,12 @@ pub struct Consent {
     /// Do not ask AWS beforehand what it would refuse: permissions, quotas, classes, versions, images
     #[arg(long)]
     pub no_preflight: bool,
-    /// When another run is changing this stack, wait for it: so long, or 30m
-    #[arg(long, value_name = "TIME", num_args = 0..=1, default_missing_value = "30m", value_parser = time)]
+    /// When another run is changing this stack, wait for it: up to TIME, or 30m
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "30m", value_parser = time)]
     pub wait_for_lease: Option<config::Duration>,
+    /// Stop politely when the run takes longer than this, as Ctrl-C does: nothing new begins, and the same command goes on later
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub timeout: Option<config::Duration>,
     /// Print events and the result as JSON, a line each
     #[arg(long)]
     pub json: bool,
@@ -55,8 +58,17 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         Run { command: "apply", file: &file, text: None, commit: None, consent: &consent, agreed: &agreed, verbose, color };
     if engine::saved::is_one(&text) {
         let saved = saved::read(&file.file, &text)?;
+        saved::fits(&saved.plan, file.env(), aws.region.as_deref())?;
         let scope = &saved.plan.scope;
-        let session = Session::open(&scope.stack, &scope.env, &scope.region, &aws, color).await?;
+        let target = Target {
+            stack: &scope.stack,
+            env: &scope.env,
+            region: &scope.region,
+            account: Some(&scope.account),
+            said_by: "the saved plan",
+            history_bucket: saved.plan.kept_in.as_deref(),
+        };
+        let session = Session::open(&target, &aws, color).await?;
         let agreed = saved.consent.and(agreed.clone());
         let source = saved.source.unwrap_or_default();
         let run = Run { text: source.text.as_deref(), commit: source.commit, agreed: &agreed, ..run };
@@ -84,11 +96,8 @@ async fn unchanged(session: &Session, plan: &Plan) -> Result<Plan> {
     let scope = &session.cx.scope;
     if **scope != plan.scope {
         return Err(Stop::refused(
-            format!(
-                "the plan is for account {} in {}, this is account {} in {}",
-                plan.scope.account, plan.scope.region, scope.account, scope.region
-            ),
-            "use the credentials of that account",
+            format!("the plan is for the partition `{}`, this is `{}`", plan.scope.partition, scope.partition),
+            "use the credentials that the plan was made with",
         ));
     }
     let fresh = Plan::make(&session.registry, scope, plan.graph()?.as_ref(), &session.snapshot().await?)?;
@@ -143,7 +152,8 @@ pub async fn agreed(session: &Session, plan: &Plan, run: &Run<'_>) -> Result<Opt
     let (consent, look) = (run.consent, Look::stderr(run.color));
     let plan = consent::with(plan, run.agreed)?;
     let rules = |kind: &str| session.registry.find(kind).map_or(&[][..], |k| k.rules());
-    let view = ui::View { look, file: &run.file.file, verbose: run.verbose, consent: run.agreed, rules: &rules };
+    let via = session.via.as_deref();
+    let view = ui::View { look, file: &run.file.file, verbose: run.verbose, consent: run.agreed, via, rules: &rules };
     ui::err(&ui::plan_text(&plan, &view))?;
     if plan.counts().refuse > 0 {
         return Err(Stop::refused("nothing was done: the plan has objects that are refused", "see `refuse` above"));
@@ -164,35 +174,40 @@ pub async fn agreed(session: &Session, plan: &Plan, run: &Run<'_>) -> Result<Opt
     Ok(Some(consent::with(&plan, &whole)?))
 }
 
-/// Does a plan and says how it ended.
+/// Does a plan.
 pub async fn carry_out(
     session: &Session,
     plan: &Plan,
-    run: &Run<'_>,
     stopped: watch::Receiver<bool>,
     reporter: &dyn Reporter,
 ) -> Result<Outcome> {
     let outcome = engine::apply(&session.registry, &session.cx, plan, reporter, stopped).await;
     reporter.end();
-    let outcome = outcome?;
+    Ok(outcome?)
+}
+
+/// Says how it ended. What was done was done: that nobody can read of it, on a full disk, say, makes no failure of it.
+pub fn tell(outcome: &Outcome, plan: &Plan, run: &Run<'_>) {
     if run.consent.json {
-        let line = serde_json::to_string(&ui::outcome_json(&outcome));
-        ui::out(&(line.map_err(|e| engine::Error::internal(e.to_string()))? + "\n"))?;
-    } else {
-        ui::err(&ui::outcome(&outcome, &Look::stderr(run.color).resized(), run.verbose))?;
-        if outcome.is_complete() && !plan.destroy {
-            let outputs::Reached { url, missing } = outputs::after(&outcome.ids, plan);
-            ui::err(&ui::address(url.as_deref(), &missing))?;
+        if let Ok(line) = serde_json::to_string(&ui::outcome_json(outcome)) {
+            let _ = ui::out(&(line + "\n"));
         }
+        return;
     }
-    Ok(outcome)
+    let _ = ui::err(&ui::outcome(outcome, &Look::stderr(run.color).resized(), run.verbose));
+    if outcome.is_complete() && !plan.destroy {
+        let outputs::Reached { url, missing } = outputs::after(&outcome.ids, plan);
+        let _ = ui::err(&ui::address(url.as_deref(), &missing));
+    }
 }
 
 /// What a run's end is to scripts.
 pub fn exit(outcome: &Outcome) -> Exit {
-    // What AWS accepted and then could not make is there all the same.
-    let nothing = outcome.done.is_empty() && outcome.failed.iter().all(|(_, _, error)| error.class != Class::Failed);
-    match (outcome.stopped, outcome.is_complete()) {
+    // What AWS accepted and then could not make, or is still at, is there all the same.
+    let there = |class: Class| matches!(class, Class::Failed | Class::Late);
+    let nothing =
+        outcome.done.is_empty() && outcome.under_way.is_empty() && outcome.failed.iter().all(|(_, _, error)| !there(error.class));
+    match (outcome.stopped && !outcome.late, outcome.is_complete()) {
         (true, _) => Exit::Interrupted,
         (_, true) => Exit::Ok,
         _ if nothing => Exit::of(outcome.failed.iter().map(|(_, _, error)| error)),
@@ -200,13 +215,16 @@ pub fn exit(outcome: &Outcome) -> Exit {
     }
 }
 
-/// The first Ctrl-C or SIGTERM asks the run to end politely, the second ends everything.
+/// The first Ctrl-C, SIGTERM or SIGHUP asks the run to end politely, the second ends everything.
 pub async fn listen(stop: watch::Sender<bool>, reporter: Arc<dyn Reporter>) {
-    let Ok(mut term) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else { return };
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut hangup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else { return };
     for _ in 0..2 {
         tokio::select! {
             result = tokio::signal::ctrl_c() => if result.is_err() { return },
             _ = term.recv() => {}
+            // The terminal is gone: what is written from now on is lost, and nobody's loss.
+            _ = hangup.recv() => {}
         }
         if *stop.borrow() {
             reporter.end();

@@ -103,6 +103,13 @@ pub async fn run(command: Command, color: Color) -> Result {
     if hidden > 0 {
         ui::err(&ui::note(&format!("left out: {hidden} whose names begin with a dot"), &look))?;
     }
+    let confidential: Vec<&str> = found.iter().map(|file| file.key.as_str()).filter(|key| folder::is_confidential(key)).collect();
+    if !confidential.is_empty() {
+        let names = confidential.iter().take(5).map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
+        let more = if confidential.len() > 5 { format!(" and {} more", confidential.len() - 5) } else { String::new() };
+        let text = format!("Warning: {names}{more} would be there for the whole world to read. Is that meant?");
+        ui::err(&ui::note(&text, &look))?;
+    }
     unreachable(&loaded.stack, files, &found, &look)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?;
     let bucket = bucket(&session).await?;

@@ -98,7 +98,8 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let since = Since { run: record.number, began: record.began, who: record.who, command: record.command };
     let rules = |kind: &str| session.registry.find(kind).map_or(&[][..], |k| k.rules());
     let (look, consent) = (Look::stdout(color), Consent::default());
-    let view = ui::View { look, file: &arguments.file.file, verbose: arguments.verbose, consent: &consent, rules: &rules };
+    let via = session.via.as_deref();
+    let view = ui::View { look, file: &arguments.file.file, verbose: arguments.verbose, consent: &consent, via, rules: &rules };
     let text = match (arguments.json, arguments.markdown) {
         (true, _) => super::json(&ui::drift_json(&plan, &since, deeds))?,
         (_, true) => ui::drift_markdown(&plan, &since, &view) + &ui::who_text(&deeds, &Look::plain(100)),

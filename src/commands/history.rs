@@ -22,8 +22,8 @@ struct List {
     /// The stack file; `-` reads standard input
     #[arg(value_name = "FILE", required = true)]
     file: Option<String>, // always there but with a subcommand, which has one of its own
-    /// The environment of the file; without it the file as it stands
-    #[arg(long, short, value_name = "NAME")]
+    /// The environment; `default` is the file as it stands. A file that has environments needs one
+    #[arg(long, short, value_name = "NAME", env = "STACK_ENV", hide_env_values = true)]
     env: Option<String>,
     #[command(flatten)]
     aws: Aws,
@@ -69,7 +69,10 @@ async fn list(arguments: List, color: Color) -> Result {
     let file = StackFile { file: arguments.file.unwrap_or_default(), env: arguments.env };
     let loaded = session::load(&file, color)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?;
-    let records = history::last(&Store::of(&session.cx), arguments.count).await?;
+    let (records, broken) = session.kept(history::last(&Store::of(&session.cx), arguments.count)).await?;
+    for error in broken {
+        ui::err(&ui::note(&error.to_string(), &Look::stderr(color)))?;
+    }
     if arguments.json {
         ui::out(&super::json(&records)?)?;
     } else if records.is_empty() {
@@ -97,7 +100,7 @@ async fn list(arguments: List, color: Color) -> Result {
 /// One record.
 pub async fn one(session: &Session, number: u64) -> Result<Record> {
     let store = Store::of(&session.cx);
-    history::read(&store, number).await?.ok_or_else(|| {
+    session.kept(history::read(&store, number)).await?.ok_or_else(|| {
         Stop::message(format!("there is no run {number} in `{}`", store.place()), "`stack history` lists the runs that there are")
     })
 }
@@ -115,7 +118,9 @@ async fn show(arguments: Show, color: Color) -> Result {
             let number = arguments.number;
             Stop::message(format!("run {number} applied a saved plan, of which no file is kept"), "`--json` shows the plan")
         })?;
-        ui::out(&text)?;
+        // For a program it is what was applied, to the byte; a terminal would obey what somebody wrote into it.
+        let shown = if Look::stdout(color).terminal { ui::lines_of(&text) } else { text };
+        ui::out(&shown)?;
         return Ok(Exit::Ok);
     }
     let look = Look::stdout(color);
@@ -138,6 +143,7 @@ async fn show(arguments: Show, color: Color) -> Result {
     for failure in record.outcome.get("failed").and_then(Value::as_array).into_iter().flatten() {
         let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
         let why = text(failure.get("error").and_then(|error| error.get("message")));
+        let why = why.lines().map(str::trim).collect::<Vec<_>>().join("; ");
         ui::out(&ui::note(&format!("Failed: {} {}: {why}", text(failure.get("verb")), text(failure.get("key"))), &look))?;
     }
     Ok(Exit::Ok)

@@ -12,6 +12,7 @@ mod init;
 mod invalidate;
 mod local;
 mod outputs;
+mod patience;
 mod plan;
 mod preflight;
 mod rollback;
@@ -109,6 +110,25 @@ impl Stop {
         }
     }
 
+    /// The same for programs.
+    fn to_json(&self) -> serde_json::Value {
+        let mut error = match self {
+            Stop::Report(report) => serde_json::json!({ "message": "the file is wrong", "problems": report.to_json() }),
+            Stop::Errors(errors) => {
+                let first = errors.first().map(ToString::to_string).unwrap_or_default();
+                serde_json::json!({ "message": first, "errors": errors })
+            }
+            Stop::Local(error) => {
+                serde_json::json!({ "message": error.message, "hints": error.hints, "details": error.details })
+            }
+            Stop::Message(_, text, help) => {
+                serde_json::json!({ "message": text, "hints": help.iter().collect::<Vec<_>>() })
+            }
+        };
+        error["exit"] = (self.exit() as u8).into();
+        serde_json::json!({ "error": error })
+    }
+
     fn show(&self, look: &Look) -> String {
         match self {
             Stop::Report(report) => report.render(look.width, look.color, look.unicode),
@@ -178,14 +198,14 @@ struct Global {
 /// The way to AWS. What is not said comes the usual AWS ways: environment, profile, SSO, container, instance.
 #[derive(Args, Debug)]
 struct Aws {
-    /// Use this profile of the AWS configuration
+    /// Use this profile of the AWS configuration, whatever credentials the environment has
     #[arg(long, value_name = "NAME", help_heading = "AWS")]
     profile: Option<String>,
     /// Use this region instead of the file's
     #[arg(long, value_name = "REGION", help_heading = "AWS", value_parser = crate::config::region)]
     region: Option<String>,
-    /// Send every request to this address
-    #[arg(long, value_name = "URL", help_heading = "AWS")]
+    /// Send every request to this address, those for credentials too
+    #[arg(long, value_name = "URL", help_heading = "AWS", value_parser = endpoint)]
     endpoint_url: Option<String>,
     /// Use the AWS on this machine; start it when it is not running
     #[arg(long, help_heading = "AWS", conflicts_with_all = ["endpoint_url", "profile"])]
@@ -201,9 +221,20 @@ struct StackFile {
     /// The stack file; `-` reads standard input
     #[arg(value_name = "FILE")]
     file: String,
-    /// The environment of the file; without it the file as it stands
-    #[arg(long, short, value_name = "NAME")]
+    /// The environment; `default` is the file as it stands. A file that has environments needs one wherever AWS is asked
+    #[arg(long, short, value_name = "NAME", env = "STACK_ENV", hide_env_values = true)]
     env: Option<String>,
+}
+
+impl StackFile {
+    /// The environment that was chosen. A variable that is set to nothing chooses none.
+    fn env(&self) -> Option<&str> {
+        self.env.as_deref().filter(|env| !env.is_empty())
+    }
+}
+
+fn endpoint(url: &str) -> Result<String, String> {
+    aws::clients::endpoint(url).map(|()| url.to_owned())
 }
 
 #[derive(Debug, Subcommand)]
@@ -273,6 +304,10 @@ fn end(result: Result, color: ui::Color) -> ExitCode {
     let exit = result.unwrap_or_else(|stop| {
         // When even the error cannot be written, the exit code is all there is left.
         let _ = ui::err(&stop.show(&Look::stderr(color)));
+        // Who reads JSON gets a last line of it, whichever command it was.
+        if std::env::args_os().any(|argument| argument == "--json") {
+            let _ = ui::out(&format!("{}\n", stop.to_json()));
+        }
         stop.exit()
     });
     ExitCode::from(exit as u8)

@@ -56,7 +56,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     };
     let agreed = arguments.allow.consent();
     let plan = consent::with(&plan, &agreed)?;
-    let found = if arguments.no_preflight { Vec::new() } else { preflight::look(&session, &plan).await };
+    let found = if arguments.no_preflight { Vec::new() } else { preflight::look(&session, &plan).await? };
     let problems = preflight::problems(&found);
     let rules = |kind: &str| session.registry.find(kind).map_or(&[][..], |k| k.rules());
     let view = ui::View {
@@ -64,6 +64,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         file: &arguments.file.file,
         verbose: arguments.verbose,
         consent: &agreed,
+        via: session.via.as_deref(),
         rules: &rules,
     };
     let deeds = if arguments.who { super::drift::who(&session, &plan, color).await? } else { Vec::new() };

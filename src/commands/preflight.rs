@@ -8,8 +8,11 @@ use crate::engine::Plan;
 use crate::ui::{self, Color, Look};
 
 /// What is found about a plan that does something.
-pub async fn look(session: &Session, plan: &Plan) -> Vec<Finding> {
-    if plan.is_empty() || plan.destroy { Vec::new() } else { preflight::check(&session.cx, &session.who, plan).await }
+pub async fn look(session: &Session, plan: &Plan) -> Result<Vec<Finding>> {
+    if plan.is_empty() || plan.destroy {
+        return Ok(Vec::new());
+    }
+    session.hear(async { Result::<Vec<_>>::Ok(preflight::check(&session.cx, &session.who, plan).await) }).await
 }
 
 /// The same, for machines.
@@ -48,7 +51,7 @@ pub fn tell(found: &[Finding], color: Color) -> Result<bool> {
 
 /// Stops a run that AWS would stop later.
 pub async fn pass(session: &Session, plan: &Plan, run: &Run<'_>) -> Result<()> {
-    if run.consent.no_preflight || tell(&look(session, plan).await, run.color)? {
+    if run.consent.no_preflight || tell(&look(session, plan).await?, run.color)? {
         return Ok(());
     }
     Err(Stop::refused(

@@ -4,25 +4,86 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::{Result, Stop};
+use super::{Exit, Result, Stop};
+use crate::engine::Plan;
 use crate::engine::saved::{self, Saved};
 
 /// No saved plan is larger.
 pub const LARGEST: u64 = 64 << 20;
 
-/// Writes a plan with its digest.
+/// Writes a plan with its digest: as a whole or not at all, and for nobody else's eyes, as it tells everything about the
+/// stack. What is no file, or a link to one, is not written over.
 pub fn write(path: &Path, saved: &Saved) -> Result<()> {
-    let text = saved::text(saved)?;
-    // It tells everything about the stack: for nobody else's eyes.
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(0o600);
-    options
-        .open(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()))
+    place(path, saved::text(saved)?.as_bytes())
         .map_err(|e| Stop::message(format!("`{}` cannot be written: {e}", path.display()), "choose another place with `--out`"))
+}
+
+fn place(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    match std::fs::symlink_metadata(path) {
+        Ok(there) if !there.is_file() => return Err(std::io::Error::other("what is there is not a file, or a link")),
+        _ => {}
+    }
+    let name = path.file_name().ok_or_else(|| std::io::Error::other("it has no name"))?;
+    let beside = path.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
+    let written = || {
+        // Of a run that died with the same number.
+        let _ = std::fs::remove_file(&beside);
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&beside, path)
+    };
+    written().inspect_err(|_| {
+        // What went wrong is the error, not that some of it stays.
+        let _ = std::fs::remove_file(&beside);
+    })
+}
+
+/// That a plan is not asked to be applied to anything else than it was made for.
+pub fn fits(plan: &Plan, env: Option<&str>, region: Option<&str>) -> Result<()> {
+    let scope = &plan.scope;
+    for (what, flag, made, asked) in [("environment", "env", &scope.env, env), ("region", "region", &scope.region, region)] {
+        if let Some(asked) = asked.filter(|asked| asked != made) {
+            return Err(Stop::Message(
+                Exit::Usage,
+                format!("nothing was done: the saved plan is for the {what} `{made}`, not `{asked}`"),
+                Some(format!("leave `--{flag}` out (and STACK_ENV unset), or make a plan for `{asked}`")),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// What was saved, when the file is whole and of this version.
 pub fn read(file: &str, text: &str) -> Result<Saved> {
     saved::parse(text).map_err(|what| Stop::bad_file(format!("`{file}` {what}"), "make the plan again with `stack plan --out`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_plan_is_written_as_a_whole_for_its_owner_and_over_files_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::write(at("open.plan"), "old").unwrap();
+        std::fs::set_permissions(at("open.plan"), std::fs::Permissions::from_mode(0o666)).unwrap();
+        place(&at("open.plan"), b"new").unwrap();
+        let mode = std::fs::metadata(at("open.plan")).unwrap().permissions().mode() & 0o777;
+        assert_eq!((std::fs::read_to_string(at("open.plan")).unwrap(), mode), ("new".into(), 0o600));
+
+        std::fs::write(at("victim"), "precious").unwrap();
+        std::os::unix::fs::symlink(at("victim"), at("link.plan")).unwrap();
+        assert!(place(&at("link.plan"), b"new").is_err());
+        assert_eq!(std::fs::read_to_string(at("victim")).unwrap(), "precious");
+        assert!(place(folder.path(), b"new").is_err() && place(Path::new("/dev/null"), b"new").is_err());
+        assert!(place(&at("nowhere/x.plan"), b"new").is_err());
+        let mut left: Vec<String> =
+            std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        left.sort();
+        assert_eq!(left, ["link.plan", "open.plan", "victim"]);
+    }
 }

@@ -2,14 +2,16 @@
 
 use std::io::Read;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{Aws, Result, StackFile, Stop, stack_schema};
+use super::patience::Patience;
+use super::{Aws, Exit, Result, StackFile, Stop, stack_schema};
 use crate::aws::existing::Found;
 use crate::aws::store::Store;
 use crate::aws::{self, Clients, ownership};
 use crate::blueprint::{self, Facts, Failure};
 use crate::config::{self, Loaded, Report};
-use crate::engine::{Cx, Graph, Key, Plan, Registry, Scope, Seen, Snapshot};
+use crate::engine::{self, Cx, Graph, Key, Plan, Registry, Scope, Seen, Snapshot};
 use crate::ui::{self, Look};
 use crate::{local, ui::Color};
 
@@ -54,7 +56,14 @@ pub fn read_stack(file: &StackFile) -> Result<String> {
 
 /// The same for a text that has been read already.
 pub fn load_text(file: &StackFile, text: &str, color: Color) -> Result<Loaded> {
-    let loaded = config::load(&file.file, text, file.env.as_deref(), &stack_schema())?;
+    if engine::saved::is_one(text) {
+        let name = &file.file;
+        return Err(Stop::bad_file(
+            format!("`{name}` is a saved plan, and this command wants a stack file"),
+            format!("`stack apply {name}` shows the plan and applies it"),
+        ));
+    }
+    let loaded = config::load(&file.file, text, file.env(), &stack_schema())?;
     if !loaded.warnings.is_empty() {
         let look = Look::stderr(color);
         ui::err(&loaded.warnings.render(look.width, look.color, look.unicode))?;
@@ -94,6 +103,22 @@ fn expand(loaded: &Loaded, facts: &Facts<'_>, registry: &Registry<Clients>) -> R
     })
 }
 
+/// What a connection is for.
+pub struct Target<'a> {
+    /// The stack's name.
+    pub stack: &'a str,
+    /// The environment.
+    pub env: &'a str,
+    /// The region that everything lives in.
+    pub region: &'a str,
+    /// The account that it must be, when that is said.
+    pub account: Option<&'a str>,
+    /// Who says so: `the file`.
+    pub said_by: &'static str,
+    /// The bucket that keeps leases and history, when one was chosen.
+    pub history_bucket: Option<&'a str>,
+}
+
 /// A connection to AWS for one stack.
 pub struct Session {
     /// The kinds.
@@ -102,37 +127,101 @@ pub struct Session {
     pub cx: Cx<Clients>,
     /// Who we are: an ARN.
     pub who: String,
+    /// The same for people, with the profile: `profile prod, role Deploy`.
+    pub via: Option<String>,
+    look: Look,
 }
 
 impl Session {
-    /// Connects for a stack and asks who we are.
-    pub async fn open(stack: &str, env: &str, region: &str, way: &Aws, color: Color) -> Result<Session> {
-        let region = way.region.as_deref().unwrap_or(region);
-        let mut options =
-            aws::Options { profile: way.profile.clone(), endpoint_url: way.endpoint_url.clone(), credentials: None };
+    /// Connects for a stack and asks who we are. In another account than it must be, nothing else is asked.
+    pub async fn open(target: &Target<'_>, way: &Aws, color: Color) -> Result<Session> {
+        let region = way.region.as_deref().unwrap_or(target.region);
+        let look = Look::stderr(color);
+        let mut options = aws::Options {
+            profile: way.profile.clone(),
+            endpoint_url: way.endpoint_url.clone(),
+            credentials: None,
+            history_bucket: history_bucket(target)?,
+        };
         if way.local {
-            let say = super::steps(Look::stderr(color));
+            let say = super::steps(look);
             let places = local::Places::of_user()?;
             let start = local::Options { port: way.local_port, time_scale: None, functions: false, python: None, places };
             let server = local::start(&start, &say).await?;
             options.endpoint_url = Some(server.url.clone());
-            options.credentials = Some(("test".into(), "test".into()));
+            // There every account is whoever names it as the key.
+            options.credentials = Some((target.account.unwrap_or("test").to_owned(), "test".into()));
         }
-        let clients = Clients::connect(&options, region).await;
-        let identity = clients.identity().await?;
+        let clients = Clients::connect(&options, region).await?;
+        let of = format!("AWS at {}", clients.place());
+        // In a log nobody wonders so soon.
+        let speak = Duration::from_secs(if look.terminal { 1 } else { 3 });
+        let patience = Patience { of: &of, speak, end: Duration::from_secs(60) };
+        let identity = patience.hear(&clients.reach, &look, clients.identity()).await?;
+        if let Some(wanted) = target.account.filter(|wanted| *wanted != identity.account) {
+            return Err(Stop::Message(
+                Exit::Denied,
+                format!(
+                    "nothing was done: {} is for the account {wanted}, and these credentials are of the account {} ({})",
+                    target.said_by, identity.account, identity.arn
+                ),
+                Some(format!("use credentials of {wanted}: another `--profile`, or another `--env`")),
+            ));
+        }
         let scope = Scope {
-            stack: stack.to_owned(),
-            env: env.to_owned(),
+            stack: target.stack.to_owned(),
+            env: target.env.to_owned(),
             region: region.to_owned(),
             account: identity.account,
             partition: identity.partition,
         };
-        Ok(Session { registry: aws::registry(), cx: Cx::new(Arc::new(clients), Arc::new(scope)), who: identity.arn })
+        let via = via(&identity.arn, clients.profile.as_deref());
+        let reach = clients.reach.clone();
+        let cx = Cx { reach, ..Cx::new(Arc::new(clients), Arc::new(scope)) };
+        Ok(Session { registry: aws::registry(), cx, who: identity.arn, via, look })
     }
 
-    /// Connects for a loaded file.
+    /// Connects for a loaded file. Of one with environments one must have been chosen: what is made without would be one more,
+    /// beside those that are meant.
     pub async fn of(loaded: &Loaded, way: &Aws, color: Color) -> Result<Session> {
-        Session::open(loaded.stack.stack.as_str(), &loaded.env, &loaded.stack.region, way, color).await
+        if !loaded.chosen && !loaded.environments.is_empty() {
+            let names: Vec<String> = loaded.environments.iter().map(|name| format!("`{name}`")).collect();
+            return Err(Stop::Message(
+                Exit::Usage,
+                format!("`{}` has environments, and none was chosen: {}", loaded.warnings.file, names.join(", ")),
+                Some(
+                    "add `--env NAME`, or set STACK_ENV; `--env default` means the file as it stands, without any of them".into(),
+                ),
+            ));
+        }
+        let target = Target {
+            stack: loaded.stack.stack.as_str(),
+            env: &loaded.env,
+            region: &loaded.stack.region,
+            account: loaded.stack.account.as_ref().map(config::Account::as_str),
+            said_by: "the file",
+            history_bucket: loaded.stack.history_bucket.as_deref(),
+        };
+        Session::open(&target, way, color).await
+    }
+
+    /// What comes of asking AWS, unless it does not answer any more: then that is said, and it ends.
+    pub async fn hear<T, E>(&self, call: impl Future<Output = engine::Result<T, E>>) -> Result<T>
+    where
+        Stop: From<E>,
+    {
+        let patience = Patience { of: "AWS", speak: Duration::from_secs(4), end: Duration::from_secs(90) };
+        patience.hear(&self.cx.reach, &self.look, call).await
+    }
+
+    /// The same of the bucket that keeps leases and history.
+    pub async fn kept<T, E>(&self, call: impl Future<Output = engine::Result<T, E>>) -> Result<T>
+    where
+        Stop: From<E>,
+    {
+        let of = "S3, which keeps leases and history";
+        let patience = Patience { of, speak: Duration::from_secs(5), end: Duration::from_secs(60) };
+        patience.hear(&self.cx.reach, &self.look, call).await
     }
 
     /// The file's objects.
@@ -145,7 +234,7 @@ impl Session {
 
     /// What is there.
     pub async fn snapshot(&self) -> Result<Snapshot> {
-        Ok(Snapshot::read(&self.registry, &self.cx).await?)
+        self.hear(Snapshot::read(&self.registry, &self.cx)).await
     }
 
     /// What is there of one kind.
@@ -158,16 +247,22 @@ impl Session {
 
     /// What is to be done so that the file is true.
     pub async fn plan(&self, loaded: &Loaded) -> Result<Plan> {
-        // The file's zones and AWS's objects are independent questions.
-        let (graph, snapshot) = tokio::join!(self.graph(loaded), self.snapshot());
-        self.told(Plan::make(&self.registry, &self.cx.scope, Some(&graph?), &snapshot?)?).await
+        self.hear(async {
+            // The file's zones and AWS's objects are independent questions.
+            let (graph, snapshot) = tokio::join!(self.graph(loaded), Snapshot::read(&self.registry, &self.cx));
+            self.told(Plan::make(&self.registry, &self.cx.scope, Some(&graph?), &snapshot?)?).await
+        })
+        .await
     }
 
     /// The same for somebody who only looks: "nothing to do" may rest on AWS's tag index ([`aws::index`]), which is a minute
     /// behind at times and saves a question for each object.
     pub async fn plan_by_index(&self, loaded: &Loaded) -> Result<Plan> {
-        let (graph, snapshot) = tokio::join!(self.graph(loaded), Snapshot::read_by_index(&self.registry, &self.cx));
-        self.told(Plan::make_by_index(&self.registry, &self.cx, &graph?, snapshot?).await?).await
+        self.hear(async {
+            let (graph, snapshot) = tokio::join!(self.graph(loaded), Snapshot::read_by_index(&self.registry, &self.cx));
+            self.told(Plan::make_by_index(&self.registry, &self.cx, &graph?, snapshot?).await?).await
+        })
+        .await
     }
 
     /// What is to be done so that nothing is left.
@@ -175,10 +270,54 @@ impl Session {
         self.told(Plan::make(&self.registry, &self.cx.scope, None, &self.snapshot().await?)?).await
     }
 
-    /// The plan, with what goes with each object that is deleted, and with doubts about what only its tags call ours.
+    /// The plan, with what goes with each object that is deleted, with doubts about what only its tags call ours, and with where
+    /// its runs are kept.
     pub async fn told(&self, mut plan: Plan) -> Result<Plan> {
+        plan.kept_in = self.cx.cloud.history_bucket.clone();
         ownership::doubt(&mut plan, &Store::of(&self.cx)).await?;
         plan.tell_what_goes(&self.registry, &self.cx).await?;
         Ok(plan)
+    }
+}
+
+/// The bucket for leases and history that was chosen. Two that differ would be two leases, and so none.
+fn history_bucket(target: &Target<'_>) -> Result<Option<String>> {
+    let set = std::env::var("STACK_HISTORY_BUCKET").ok().filter(|name| !name.is_empty());
+    match (target.history_bucket, set) {
+        (Some(said), Some(set)) if said != set => Err(Stop::Message(
+            Exit::Usage,
+            format!("{} keeps leases and history in `{said}`, and STACK_HISTORY_BUCKET says `{set}`", target.said_by),
+            Some("all who change a stack must use one bucket: unset the variable, or change `history_bucket`".into()),
+        )),
+        (Some(said), _) => Ok(Some(said.to_owned())),
+        (None, set) => Ok(set),
+    }
+}
+
+/// By what we are who we are, for people: the profile, the role or the user. Of an account's root there is nothing to say.
+fn via(arn: &str, profile: Option<&str>) -> Option<String> {
+    let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
+    let mut parts = resource.split('/');
+    let who = match (parts.next(), parts.next(), parts.next_back()) {
+        (Some("assumed-role"), Some(role), _) => Some(format!("role {role}")),
+        (Some("user"), Some(first), last) => Some(format!("user {}", last.unwrap_or(first))),
+        _ => None,
+    };
+    let parts: Vec<String> = profile.map(|name| format!("profile {name}")).into_iter().chain(who).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_we_are_is_said_by_profile_role_and_user() {
+        let said = |arn: &str, profile| via(arn, profile);
+        assert_eq!(said("arn:aws:sts::1:assumed-role/Deploy/anna", Some("prod")).as_deref(), Some("profile prod, role Deploy"));
+        assert_eq!(said("arn:aws:iam::1:user/people/anna", None).as_deref(), Some("user anna"));
+        assert_eq!(said("arn:aws:iam::1:user/anna", None).as_deref(), Some("user anna"));
+        assert_eq!(said("arn:aws:iam::1:root", None), None);
+        assert_eq!(said("arn:aws:iam::1:root", Some("x")).as_deref(), Some("profile x"));
     }
 }

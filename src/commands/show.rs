@@ -7,11 +7,12 @@ use serde_json::Value;
 use super::session::{self, Session};
 use super::{Aws, Exit, Result, StackFile, outputs};
 use crate::aws::Clients;
+use crate::aws::ec2::DefaultSecurityGroup;
 use crate::aws::ecs::{Running, running};
 use crate::aws::elasticache::Cache;
 use crate::aws::rds::Database;
 
-use crate::engine::{Claim, Ids, Key, Readiness, Registry, Snapshot, stray_name};
+use crate::engine::{Claim, Ids, Key, Readiness, Registry, Resource, Snapshot, stray_name};
 use crate::ui::{self, Color, Look};
 
 /// Show what is running and how it does.
@@ -77,7 +78,9 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         objects: objects(&snapshot, &session.registry),
         outputs: outputs::of(&snapshot),
     };
-    let text = if arguments.json { super::json(&shown)? } else { text(&shown, arguments.all, &Look::stdout(color)) };
+    let look = Look::stdout(color);
+    let head = ui::about(&session.cx.scope, session.via.as_deref(), &look);
+    let text = if arguments.json { super::json(&shown)? } else { text(&head, &shown, arguments.all, &look) };
     ui::out(&text)?;
     Ok(Exit::Ok)
 }
@@ -125,6 +128,10 @@ fn objects(snapshot: &Snapshot, registry: &Registry<Clients>) -> Vec<Object> {
         .filter_map(|seen| {
             let key = match (&seen.claim, seen.key()) {
                 (_, Some(key)) => key,
+                // It came with a VPC of ours and is the stack's as much as that: the plan counts it.
+                (Claim::Adoptable, None) if seen.kind == DefaultSecurityGroup::KIND => {
+                    Key::new(seen.kind.clone(), stray_name(registry.find(&seen.kind)?.rules(), seen, &ids))
+                }
                 (Claim::Stray, None) => Key::new(seen.kind.clone(), stray_name(registry.find(&seen.kind)?.rules(), seen, &ids)),
                 _ => return None,
             };
@@ -143,10 +150,8 @@ fn objects(snapshot: &Snapshot, registry: &Registry<Clients>) -> Vec<Object> {
     out
 }
 
-fn text(shown: &Shown, all: bool, look: &Look) -> String {
-    let dot = if look.unicode { "·" } else { "-" };
-    let mut out =
-        format!("stack {} {dot} environment {} {dot} {} {dot} {}\n", shown.stack, shown.env, shown.account, shown.region);
+fn text(head: &str, shown: &Shown, all: bool, look: &Look) -> String {
+    let mut out = format!("{head}\n");
     if shown.objects.is_empty() {
         out += "\nNothing is running: `stack apply` brings it up.\n";
         return out;
@@ -204,7 +209,7 @@ fn text(shown: &Shown, all: bool, look: &Look) -> String {
         out += "\n";
         out += &ui::table(look, &["OBJECT", "STATE", "ID"], &rows);
     }
-    out += &format!("\n{} objects", shown.objects.len());
+    out += &format!("\n{}", super::consent::count(shown.objects.len(), "object"));
     if let Some(url) = shown.outputs.get("url") {
         out += &format!(", {url}");
     }

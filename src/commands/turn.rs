@@ -1,16 +1,18 @@
 //! One run at a time: the lease around a plan, and the record of what came of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::apply::{Run, agreed, carry_out, exit, listen};
+use super::apply::{Run, agreed, carry_out, exit, listen, tell};
 use super::session::Session;
 use super::{Exit, Result, Stop};
 use crate::aws::history::{self, Ending, Record};
 use crate::aws::lease::{self, EXPIRES, Found, Holder, Lease};
 use crate::aws::store::Store;
+use crate::config;
 use crate::engine::{Outcome, Plan, Reporter};
 use crate::ui::{self, Look};
 
@@ -29,25 +31,29 @@ pub async fn take(session: &Session, run: &Run<'_>, plan: impl AsyncFn() -> Resu
         let found = free(session, run, &store, &look).await?;
         let plan = plan().await?;
         let Some(plan) = agreed(session, &plan, run).await? else {
-            ui::err("Nothing was done.\n")?;
+            ui::err("Nothing was done: only `yes` is a yes.\n")?;
             return Ok(Exit::Refused);
         };
         let (stop, stopped) = watch::channel(false);
         let show = if run.consent.json { ui::Show::Json } else { ui::Show::Text };
         let reporter: Arc<dyn Reporter> = ui::reporter(show, look).into();
         if plan.is_empty() {
-            return Ok(exit(&carry_out(session, &plan, run, stopped, reporter.as_ref()).await?));
+            let outcome = carry_out(session, &plan, stopped, reporter.as_ref()).await?;
+            tell(&outcome, &plan, run);
+            return Ok(exit(&outcome));
         }
-        let signals = tokio::spawn(listen(stop, reporter.clone()));
-        let Some(lease) = Lease::take(&session.cx, &store, &found, &own).await? else {
+        let signals = tokio::spawn(listen(stop.clone(), reporter.clone()));
+        let Some(lease) = session.kept(Lease::take(&session.cx, &store, &found, &own)).await? else {
             signals.abort();
             ui::err(&ui::note("Another run was faster: the plan is made again when it has ended.", &look))?;
             continue;
         };
-        let result = recorded(session, &plan, run, &store, &own, stopped, reporter.as_ref()).await;
+        let result = recorded(session, &plan, run, &store, &own, (stop, stopped), reporter.as_ref()).await;
         lease.release().await;
         signals.abort();
-        return Ok(exit(&result?));
+        let outcome = result?;
+        tell(&outcome, &plan, run);
+        return Ok(exit(&outcome));
     }
 }
 
@@ -57,7 +63,7 @@ async fn free(session: &Session, run: &Run<'_>, store: &Store, look: &Look) -> R
     let mut spoke: Option<Instant> = None;
     let scope = &session.cx.scope;
     loop {
-        let found = lease::look(store).await?;
+        let found = session.kept(lease::look(store)).await?;
         let Some(holder) = found.holder() else { return Ok(found) };
         let what = format!(
             "stack `{}`, environment `{}` is being changed by {holder} (renewed {} s ago)",
@@ -95,7 +101,7 @@ async fn recorded(
     run: &Run<'_>,
     store: &Store,
     own: &Holder,
-    stopped: watch::Receiver<bool>,
+    (stop, stopped): (watch::Sender<bool>, watch::Receiver<bool>),
     reporter: &dyn Reporter,
 ) -> Result<Outcome> {
     let mut record = Record {
@@ -114,12 +120,20 @@ async fn recorded(
         ending: Ending::Open,
         outcome: serde_json::Value::Null,
     };
-    history::begin(store, &mut record).await?;
-    let outcome = carry_out(session, plan, run, stopped, reporter).await?;
+    session.kept(history::begin(store, &mut record)).await?;
+    let rang = Arc::new(AtomicBool::new(false));
+    let bell = run.consent.timeout.map(|time| tokio::spawn(ring(time, rang.clone(), stop)));
+    let outcome = carry_out(session, plan, stopped, reporter).await;
+    if let Some(bell) = bell {
+        bell.abort();
+    }
+    let mut outcome = outcome?;
+    outcome.late = outcome.stopped && rang.load(Ordering::Relaxed);
     record.ended = Some(history::now());
     record.ending = match exit(&outcome) {
         Exit::Ok => Ending::Complete,
         Exit::Interrupted => Ending::Interrupted,
+        _ if outcome.late => Ending::Late,
         _ if outcome.done.is_empty() => Ending::Failed,
         _ => Ending::Partly,
     };
@@ -128,10 +142,22 @@ async fn recorded(
     let patience = if outcome.stopped { Duration::from_millis(500) + outcome.spare } else { Duration::from_secs(20) };
     match tokio::time::timeout(patience, history::end(store, &record)).await {
         Ok(Ok(())) => {}
-        Ok(Err(e)) => ui::err(&ui::note(&format!("The end of this run is not in the history: {e}"), &Look::stderr(run.color)))?,
-        Err(_) => ui::err(&ui::note("The end of this run is not in the history: S3 did not answer.", &Look::stderr(run.color)))?,
+        Ok(Err(e)) => aside(&format!("The end of this run is not in the history: {e}"), run),
+        Err(_) => aside("The end of this run is not in the history: S3 did not answer.", run),
     }
     Ok(outcome)
+}
+
+/// A word after something was changed: that it cannot be written changes nothing any more.
+fn aside(text: &str, run: &Run<'_>) {
+    let _ = ui::err(&ui::note(text, &Look::stderr(run.color)));
+}
+
+/// Asks the run to end politely when its time is over.
+async fn ring(time: config::Duration, rang: Arc<AtomicBool>, stop: watch::Sender<bool>) {
+    tokio::time::sleep(Duration::from_secs(time.as_secs())).await;
+    rang.store(true, Ordering::Relaxed);
+    stop.send_replace(true);
 }
 
 fn value(of: &impl serde::Serialize) -> Result<serde_json::Value> {
@@ -140,19 +166,75 @@ fn value(of: &impl serde::Serialize) -> Result<serde_json::Value> {
 
 /// What was typed, as far as it matters to others.
 fn typed(run: &Run<'_>) -> String {
-    let env = run.file.env.as_ref().map_or(String::new(), |env| format!(" --env {env}"));
+    let env =
+        run.file.env().filter(|env| *env != config::environment::DEFAULT).map_or(String::new(), |env| format!(" --env {env}"));
     format!("stack {} {}{env}", run.command, run.file.file)
 }
 
 /// The commit that a file is of. None outside of a repository, or without git.
 pub fn commit(file: &str) -> Option<String> {
     let path = std::path::Path::new(file).canonicalize().ok()?;
+    let (folder, name) = (path.parent()?, path.file_name()?.to_str()?);
     let git = |arguments: &[&str]| {
-        let output = std::process::Command::new("git").arg("-C").arg(path.parent()?).args(arguments).output().ok()?;
+        let output = git(folder).args(arguments).output().ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
-    let commit = git(&["rev-parse", "HEAD"])?;
-    let name = path.file_name()?.to_string_lossy();
-    let changed = git(&["status", "--porcelain", "--", &name])?;
-    Some(if changed.is_empty() { commit } else { format!("{commit}-dirty") })
+    let commit = git(&["rev-parse", "--verify", "HEAD"])?;
+    // Not `git status`: that runs what the repository says its files are to be filtered by.
+    let committed = git(&["rev-parse", "--verify", &format!("HEAD:./{name}")]);
+    let there = git(&["hash-object", "--no-filters", "--", name]);
+    Some(if committed.is_some() && committed == there { commit } else { format!("{commit}-dirty") })
+}
+
+/// Git in a folder that may be anybody's: nothing that its configuration names is run, nothing is fetched or written, and what
+/// would be run all the same sees no credentials.
+fn git(folder: &std::path::Path) -> std::process::Command {
+    let mut command = std::process::Command::new("git");
+    for setting in ["core.fsmonitor=false", "core.hooksPath=/dev/null", "core.sshCommand=false", "protocol.allow=never"] {
+        command.args(["-c", setting]);
+    }
+    command.args(["--no-optional-locks", "--no-pager", "-C"]).arg(folder).env("GIT_NO_LAZY_FETCH", "1");
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("AWS_")) {
+        command.env_remove(name);
+    }
+    command.stdin(std::process::Stdio::null());
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder that came with a `.git` of somebody else's.
+    #[test]
+    fn git_tells_the_commit_and_runs_nothing_of_the_folder_s() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let setup = |arguments: &[&str]| {
+            let mut command = std::process::Command::new("git");
+            command.args(["-c", "user.name=a", "-c", "user.email=a@b", "-C"]).arg(folder.path()).args(arguments);
+            assert!(command.env("HOME", folder.path()).output().unwrap().status.success(), "{arguments:?}");
+        };
+        let evil = at("evil.sh");
+        std::fs::write(&evil, format!("#!/bin/sh\nenv > {}\ncat\n", at("ran").display())).unwrap();
+        let mut executable = std::fs::metadata(&evil).unwrap().permissions();
+        std::os::unix::fs::PermissionsExt::set_mode(&mut executable, 0o755);
+        std::fs::set_permissions(&evil, executable).unwrap();
+        std::fs::write(at("s.yaml"), "stack: a\n").unwrap();
+        setup(&["init", "-q"]);
+        setup(&["add", "s.yaml"]);
+        setup(&["commit", "-q", "-m", "x"]);
+        for key in ["core.fsmonitor", "core.hooksPath", "filter.evil.clean", "diff.external"] {
+            setup(&["config", key, &evil.display().to_string()]);
+        }
+        std::fs::write(at(".gitattributes"), "* filter=evil\n").unwrap();
+        let file = at("s.yaml").display().to_string();
+        let clean = commit(&file).unwrap();
+        assert!(clean.len() == 40 && clean.chars().all(|c| c.is_ascii_hexdigit()), "{clean}");
+        std::fs::write(at("s.yaml"), "stack: b\n").unwrap();
+        assert_eq!(commit(&file), Some(format!("{clean}-dirty")));
+        std::fs::write(at("new.yaml"), "").unwrap();
+        assert_eq!(commit(&at("new.yaml").display().to_string()), Some(format!("{clean}-dirty")));
+        assert!(!at("ran").exists(), "something of the folder's was run");
+    }
 }

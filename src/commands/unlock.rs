@@ -23,12 +23,17 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let loaded = session::load(&arguments.file, color)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?;
     let (store, look) = (Store::of(&session.cx), Look::stderr(color));
-    let found = lease::look(&store).await?;
-    let Some(holder) = found.last_holder() else {
-        ui::err(&ui::note("Nobody holds the lease.", &look))?;
-        return Ok(Exit::Ok);
+    let found = session.kept(lease::look_at_any(&store)).await?;
+    let age = found.age().as_secs();
+    let said = match (found.broken(), found.last_holder()) {
+        (Some(why), _) => format!("{why}. It was written {age} s ago; a free lease takes its place."),
+        (None, Some(holder)) => format!("The lease is held by {holder}, renewed {age} s ago."),
+        (None, None) => {
+            ui::err(&ui::note("Nobody holds the lease.", &look))?;
+            return Ok(Exit::Ok);
+        }
     };
-    ui::err(&ui::note(&format!("The lease is held by {holder}, renewed {} s ago.", found.age().as_secs()), &look))?;
+    ui::err(&ui::note(&said, &look))?;
     if !arguments.yes && !ui::confirm("A run that is alive stops when its lease is taken away. Take it?")? {
         ui::err("Nothing was done.\n")?;
         return Ok(Exit::Refused);

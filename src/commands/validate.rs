@@ -20,15 +20,15 @@ pub fn run(arguments: Arguments, color: Color) -> Result {
     let file = &arguments.file;
     let text = session::read(&file.file, 1 << 20)?;
     let schema = stack_schema();
-    let mut report = match file.env.as_deref() {
+    let mut report = match file.env() {
         None => config::validate_all(&file.file, &text, &schema),
         env => config::load(&file.file, &text, env, &schema).map_or_else(|report| report, |loaded| loaded.warnings),
     };
     // What shows only when the sections are put together.
     let mut objects = 0;
     if !report.has_errors() {
-        let mut envs: Vec<Option<String>> = vec![file.env.clone()];
-        if file.env.is_none() {
+        let mut envs: Vec<Option<String>> = vec![file.env().map(str::to_owned)];
+        if file.env().is_none() {
             let loaded = config::load(&file.file, &text, None, &schema)?;
             envs.extend(loaded.stack.environments.keys().map(|name| Some(name.to_string())));
         }
@@ -54,8 +54,8 @@ pub fn run(arguments: Arguments, color: Color) -> Result {
         return Ok(Exit::BadFile);
     }
     if !arguments.json {
-        ui::out(&format!("{} is valid: {objects} objects.\n", file.file))?;
-        session::notes(&config::load(&file.file, &text, file.env.as_deref(), &schema)?, color)?;
+        ui::out(&format!("{} is valid: {}.\n", file.file, super::consent::count(objects, "object")))?;
+        session::notes(&config::load(&file.file, &text, file.env(), &schema)?, color)?;
     }
     Ok(Exit::Ok)
 }

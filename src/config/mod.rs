@@ -52,7 +52,7 @@ pub use schema::schema;
 pub use service::{Architecture, Effect, Health, Logs, PolicyStatement, Scale, Service};
 pub use starter::starter;
 pub use types::{LoadBalancer, Nat, Network, Stack, Zones};
-pub use values::{Cidr, Duration, Name, Retention, Size};
+pub use values::{Account, Cidr, Duration, Name, Retention, Size};
 
 use yaml::{Node, NodeValue};
 
@@ -71,6 +71,10 @@ pub struct Loaded {
     pub stack: Stack,
     /// The environment; `default` when none was chosen.
     pub env: String,
+    /// Whether one was chosen.
+    pub chosen: bool,
+    /// Those that the file has.
+    pub environments: Vec<String>,
     /// What may not be meant so.
     pub warnings: Report,
     file: Node,
@@ -109,9 +113,12 @@ pub fn load(path_shown: &str, text: &str, env: Option<&str>, schema: &Value) -> 
     // Byte offsets are those of the text without the mark that some editors put at its beginning.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut report = Report::new(path_shown, text);
+    let chosen = env.is_some();
     let env = env.unwrap_or(environment::DEFAULT);
+    let mut environments = Vec::new();
     let places = match yaml::parse(text) {
         Ok(file) => {
+            environments.extend(environment::names(&file).into_iter().map(str::to_owned));
             let (problems, places) = secrets::find(&file);
             report.diagnostics.extend(problems);
             places
@@ -123,7 +130,9 @@ pub fn load(path_shown: &str, text: &str, env: Option<&str>, schema: &Value) -> 
     report.text = secrets::hide(text, &places);
     report.sort();
     match loaded {
-        Some((stack, file)) if !report.has_errors() => Ok(Loaded { stack, env: env.to_owned(), warnings: report, file }),
+        Some((stack, file)) if !report.has_errors() => {
+            Ok(Loaded { stack, env: env.to_owned(), chosen, environments, warnings: report, file })
+        }
         _ => Err(report),
     }
 }

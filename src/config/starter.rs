@@ -30,14 +30,18 @@ services:
 # load_balancer:
 #   certificate: arn:aws:acm:{region}:123456789012:certificate/00000000-0000-0000-0000-000000000000
 
-# What differs per environment: `stack apply --env production`. Maps are merged, the rest is replaced.
-environments:
-  staging: {{}}
-  production:
-    network: {{ zones: 3, nat: per-zone }}
-    services:
-      web:
-        scale: {{ min: 3, max: 30 }}
+# The account that this is for: with credentials of another nothing is done.
+# account: "123456789012"
+
+# What differs per environment: maps are merged, the rest is replaced.
+# With these, every command that asks AWS wants one: `stack apply --env production`.
+# environments:
+#   staging: {{ account: "210987654321" }}
+#   production:
+#     network: {{ zones: 3, nat: per-zone }}
+#     services:
+#       web:
+#         scale: {{ min: 3, max: 30 }}
 "#
     )
 }

@@ -17,7 +17,7 @@ use super::encryption::{CertificateSection, KeySection};
 use super::existing::Existing;
 use super::regions;
 use super::service::Service;
-use super::values::{Cidr, Duration, Name};
+use super::values::{Account, Cidr, Duration, Name};
 
 /// A web application's whole AWS architecture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -30,6 +30,14 @@ pub struct Stack {
     /// The AWS region that everything lives in.
     #[schemars(extend("format" = "stack-region", "pattern" = regions::PATTERN, "examples" = regions::names().collect::<Vec<_>>()))]
     pub region: String,
+    /// The number of the AWS account that this is for. With credentials of any other nothing is done: said once per environment,
+    /// no profile is ever the wrong one.
+    #[serde(default)]
+    pub account: Option<Account>,
+    /// The bucket that keeps leases and history, instead of `stack-history-ACCOUNT-REGION`. One that is not there is made.
+    #[serde(default)]
+    #[schemars(length(min = 3, max = 63), regex(pattern = r"^[a-z0-9][a-z0-9.-]*[a-z0-9]$"), example = &"example-stack-history")]
+    pub history_bucket: Option<String>,
     /// Tags that every object gets, beside those that `stack` needs itself.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Scalar>")]

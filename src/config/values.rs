@@ -62,6 +62,51 @@ macro_rules! text_value {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name(String);
 
+/// The number of an AWS account. Written without quotes it is read as it stands, leading zeros and all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account(String);
+
+impl Account {
+    /// The number as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for Account {
+    type Err = Wrong;
+
+    fn from_str(text: &str) -> Result<Self, Wrong> {
+        if text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit()) {
+            return Ok(Account(text.to_owned()));
+        }
+        let bare: String = text.chars().filter(|c| !matches!(c, '-' | ' ' | '_')).collect();
+        let fits = bare != text && bare.len() == 12 && bare.bytes().all(|b| b.is_ascii_digit());
+        let help = match fits {
+            true => format!("write `\"{bare}\"`"),
+            false => "the number has 12 digits; `aws sts get-caller-identity` tells it".to_owned(),
+        };
+        Err(Wrong::new(format!("`{}` is not the number of an AWS account", super::diagnostic::short(text)), help))
+    }
+}
+
+text_value!(
+    Account,
+    "Account",
+    json_schema!({
+        // Whatever YAML makes of a number, its text is taken.
+        "type": ["string", "number", "boolean"], "format": "stack-account", "pattern": "^[0-9]{12}$",
+        "description": "The number of an AWS account: 12 digits.",
+        "examples": ["123456789012"],
+    })
+);
+
 /// [`Name`] as a regular expression.
 pub(super) const NAME_PATTERN: &str = "^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$";
 
@@ -455,6 +500,7 @@ pub(super) fn secret(text: &str) -> Result<(), Wrong> {
 pub(super) fn check_format(format: &str, text: &str) -> Option<Result<(), Wrong>> {
     Some(match format {
         "stack-name" => text.parse::<Name>().map(drop),
+        "stack-account" => text.parse::<Account>().map(drop),
         "stack-cidr" => text.parse::<Cidr>().map(drop),
         "stack-duration" => text.parse::<Duration>().map(drop),
         "stack-size" => text.parse::<Size>().map(drop),
@@ -489,6 +535,15 @@ mod tests {
             assert_eq!(good.parse::<Name>().unwrap().as_str(), good);
         }
         insta::assert_snapshot!(wrong::<Name>(&["", "Web", "my_app", "web-", "2web", "é", "aaaaaaaaaabbbbbbbbbbccccccccccdddd"]));
+    }
+
+    #[test]
+    fn accounts() {
+        assert_eq!("001234567890".parse::<Account>().unwrap().as_str(), "001234567890");
+        let wrong = |text: &str| text.parse::<Account>().unwrap_err().to_string();
+        assert_eq!(wrong("1234-5678-9012"), "`1234-5678-9012` is not the number of an AWS account: write `\"123456789012\"`");
+        assert!(wrong("prod").ends_with("the number has 12 digits; `aws sts get-caller-identity` tells it"));
+        assert!("1".parse::<Account>().is_err() && "١٢٣٤٥٦٧٨٩٠١٢".parse::<Account>().is_err());
     }
 
     #[test]

@@ -30,8 +30,10 @@ pub struct Outcome {
     pub under_way: Vec<(Key, Verb, String)>,
     /// What was not tried, and what it waited for (nothing, when the run was stopped).
     pub skipped: Vec<(Key, Verb, Option<Key>)>,
-    /// The user stopped it.
+    /// The user stopped it, or its time was over.
     pub stopped: bool,
+    /// It was stopped because its time was over.
+    pub late: bool,
     /// What was left, when it ended, of the time that calls on their way have after that.
     pub spare: Duration,
     /// How long it took.
@@ -140,7 +142,7 @@ pub async fn apply<C: Send + Sync + 'static>(
                     }
                     Err(Halt::Failed(error)) => {
                         let error = error.about(&key);
-                        if matches!(error.class, Class::Credentials | Class::Lost) {
+                        if matches!(error.class, Class::Credentials | Class::Lost | Class::Unreachable) {
                             end.get_or_insert_with(|| key.clone());
                         }
                         reporter.event(&Event::Failed { key: key.clone(), verb: id.1, error: error.clone(), elapsed });

@@ -37,6 +37,10 @@ pub enum Class {
     Lost,
     /// The object was made and then failed.
     Failed,
+    /// It took longer than it may. The cloud goes on with it.
+    Late,
+    /// The cloud could not be asked, for longer than it is worth to wait.
+    Unreachable,
     /// Ours to mend.
     Internal,
     /// Anything else.
@@ -48,7 +52,7 @@ pub enum Class {
 pub struct Error {
     /// What kind of failure it is.
     pub class: Class,
-    /// The operation, as IAM writes it: `ec2:CreateSubnet`.
+    /// The operation, with its service: `ec2:CreateSubnet`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub operation: Option<String>,
     /// The object that it was about.

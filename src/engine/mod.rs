@@ -19,6 +19,7 @@
 //! | [`consent`] | what has to be agreed to, and whether it was |
 //! | [`effect`] | what a change does besides |
 //! | [`events`] | what happens meanwhile |
+//! | [`reach`] | does the cloud answer? |
 //! | [`error`] | what went wrong, to what, and what to do |
 
 pub mod apply;
@@ -38,6 +39,7 @@ pub mod moved;
 mod operation;
 mod pace;
 pub mod plan;
+pub mod reach;
 pub mod reads;
 pub mod reference;
 pub mod resource;
@@ -48,6 +50,8 @@ pub mod snapshot;
 #[cfg(test)]
 mod stepwise;
 pub mod tags;
+#[cfg(test)]
+mod waits;
 
 pub use apply::{Outcome, apply};
 pub use compare::stray_name;
@@ -60,6 +64,7 @@ pub use graph::{Graph, Node};
 pub use key::Key;
 pub use moved::Moved;
 pub use plan::{Action, Item, Order, Plan};
+pub use reach::{Reach, Silence};
 pub use reference::{AnyRef, Ids, Need, Ref};
 pub use resource::{Attribute, Blocker, Claim, Cx, Impairment, Kind, Observed, Readiness, Registry, Resource, Scope, Usual};
 pub use rules::{Rule, What};

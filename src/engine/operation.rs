@@ -2,6 +2,7 @@
 //! and what is waited for.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use super::events::{Event, Reporter};
 use super::key::Key;
 use super::matching::identity;
 use super::pace::{Crowds, Pace, again};
-use super::plan::{Before, Item, Plan};
+use super::plan::{Action, Before, Item, Plan};
 use super::reads::Looks;
 use super::reference::{self, Ids, Token};
 use super::resource::{Blocker, Claim, Cx, Impairment, Kind, RawObserved, Readiness, Registry};
@@ -24,10 +25,16 @@ use super::snapshot::Seen;
 
 /// How long something that was just made may stay invisible to its users.
 const NOT_YET: Duration = Duration::from_secs(150);
+/// The same where nothing of it was made in this run: then that it is not there is hardly a delay.
+const NOT_YET_OLD: Duration = Duration::from_secs(45);
 /// How long something may stay in use by what is going away, or busy with an earlier change.
 const IN_USE: Duration = Duration::from_secs(15 * 60);
 /// How old an answer may be: so long, something that was just made may still seem to be the dead one before it.
 const OLD: Duration = Duration::from_secs(20);
+/// A call that has not been answered for this part of what is borne is told of, and again as often: every four seconds.
+const SILENT: u32 = 30;
+/// How often it is looked whether a call is answered.
+const TICK: Duration = Duration::from_millis(250);
 /// How many changes, one after the other, one object may need.
 const STEPS: u32 = 12;
 /// How many lost answers in a row are looked into.
@@ -98,6 +105,8 @@ struct Job<'a, C> {
     usual: Duration,
     began: Instant,
     tx: &'a mpsc::UnboundedSender<Progress>,
+    /// Whether it, or something that it refers to, was made in this run: AWS may not know it everywhere yet.
+    new: bool,
 }
 
 impl<C> Job<'_, C> {
@@ -151,8 +160,15 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
         let predecessor = item.before.as_ref().filter(|_| item.carries_data && id.1 == Verb::Create).map(|b| b.live.clone());
         let fresh = self.cx.fresh().at(&item.key, item.generation);
         let cx = Cx { last_copy: item.last_copy.is_some(), loses_data: item.loses_data, predecessor, ..fresh };
-        let result = self.work(&Job { id, cx: &cx, usual, began, tx: &tx }, item).await;
+        let new = id.1 == Verb::Create || self.refers_to_new(item);
+        let result = self.work(&Job { id, cx: &cx, usual, began, tx: &tx, new }, item).await;
         (id, began.elapsed(), result)
+    }
+
+    /// Whether it refers to anything that this run makes.
+    fn refers_to_new(&self, item: &Item) -> bool {
+        let named = item.desired.as_ref().map(reference::named).unwrap_or_default();
+        self.plan.items.iter().any(|i| matches!(i.action, Action::Create | Action::Replace) && named.contains_key(&i.key))
     }
 
     async fn work(&self, job: &Job<'_, C>, item: &Item) -> Result<(), Halt> {
@@ -234,11 +250,11 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
 
     /// Waits until the data of what is replaced can go over.
     async fn carry_over(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, desired: &Value) -> Result<(), Halt> {
-        let mut pace = self.pace(job);
+        let mut pace = self.pace(kind, job);
         let key = &job.cx.key;
         let explained = |e: Error| e.hint(format!("`--without-data {key}` begins with an empty one instead"));
         loop {
-            match kind.carry_over(job.cx, desired).await {
+            match self.look_once(job, &mut pace, kind.carry_over(job.cx, desired)).await {
                 Ok(Readiness::Ready) => return Ok(()),
                 Ok(Readiness::Failed(why)) => return Err(explained(Error::new(Class::Failed, why)).into()),
                 Ok(Readiness::Impaired(it)) => return Err(explained(Error::new(Class::Failed, it.advice)).into()),
@@ -251,7 +267,7 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
                 Err(e) => pace.forgive(e).map_err(explained)?,
             }
             job.tell(Progress::Idle(job.id));
-            self.sleep(pace.next()).await?;
+            self.pause(job, &pace).await?;
         }
     }
 
@@ -264,9 +280,9 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
         live: &Value,
         todo: &Diff,
     ) -> Result<(), Halt> {
-        let mut pace = self.pace(job);
+        let mut pace = self.pace(kind, job);
         loop {
-            match kind.prepare(job.cx, desired, live, todo).await {
+            match self.look_once(job, &mut pace, kind.prepare(job.cx, desired, live, todo)).await {
                 Ok(Readiness::Ready) => return Ok(()),
                 Ok(Readiness::Waiting { status, .. }) => self.status(job, &status),
                 Ok(other) => {
@@ -277,7 +293,7 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
                 Err(e) => pace.forgive(e)?,
             }
             job.tell(Progress::Idle(job.id));
-            self.sleep(pace.next()).await?;
+            self.pause(job, &pace).await?;
         }
     }
 
@@ -340,11 +356,11 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
         job: &Job<'_, C>,
         desired: &Value,
     ) -> Result<Option<Seen>, Halt> {
-        let mut pace = self.pace(job);
+        let mut pace = self.pace(kind, job);
         loop {
-            match self.look(kind, job.cx, desired).await {
+            match self.asked(job, self.look(kind, job.cx, desired)).await {
                 Ok(seen) if seen.is_some() || pace.since.elapsed() >= patience => return Ok(seen),
-                Ok(_) => {}
+                Ok(_) => pace.answered(),
                 Err(e) => pace.forgive(e)?,
             }
             self.sleep(again(pace.since.elapsed())).await?;
@@ -379,9 +395,9 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
             }
         }
         job.tell(Progress::Idle(job.id));
-        let mut pace = self.pace(job);
+        let mut pace = self.pace(kind, job);
         loop {
-            match kind.poll_gone(job.cx, live).await {
+            match self.look_once(job, &mut pace, kind.poll_gone(job.cx, live)).await {
                 Ok(Readiness::Gone) => return Ok(()),
                 Ok(Readiness::Failed(why)) => return Err(Error::new(Class::Failed, why).into()),
                 Ok(Readiness::Ready) => self.status(job, "still there"),
@@ -390,7 +406,7 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
                 Err(e) if e.class == Class::NotFound => return Ok(()),
                 Err(e) => pace.forgive(e)?,
             }
-            self.sleep(pace.next()).await?;
+            self.pause(job, &pace).await?;
         }
     }
 
@@ -403,9 +419,12 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
         live: &Value,
         accept: Accept<'_>,
     ) -> Result<(), Halt> {
-        let mut pace = self.pace(job);
+        let mut pace = self.pace(kind, job);
+        let mut seen = job.id.1 != Verb::Create;
         loop {
-            match kind.poll(job.cx, desired, live).await {
+            // What was seen once and is not any more has gone, but for an answer that is old.
+            let patience = if seen { OLD } else { NOT_YET };
+            match self.look_once(job, &mut pace, kind.poll(job.cx, desired, live)).await {
                 Ok(Readiness::Ready) => return Ok(()),
                 Ok(Readiness::Failed(why)) => return Err(Error::new(Class::Failed, why).into()),
                 Ok(Readiness::Impaired(it)) if it.mended_by.is_none() || matches!(accept, Accept::Impaired) => return Ok(()),
@@ -415,22 +434,71 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
                 Ok(Readiness::Impaired(Impairment { status, advice, .. })) => {
                     return Err(Error::new(Class::Failed, format!("AWS says `{status}`")).hint(advice).into());
                 }
-                Ok(Readiness::Gone | Readiness::Leaving(_)) if pace.since.elapsed() < OLD => {
+                Ok(Readiness::Gone | Readiness::Leaving(_)) if pace.unseen() < patience => {
                     self.status(job, "not visible yet");
                 }
                 Ok(Readiness::Gone | Readiness::Leaving(_)) => {
                     return Err(Error::new(Class::Failed, "it went away while it was waited for").into());
                 }
-                Ok(Readiness::Waiting { status, .. }) => self.status(job, &status),
-                Err(e) if e.class == Class::NotFound && pace.since.elapsed() < NOT_YET => self.status(job, "not visible yet"),
+                Ok(Readiness::Waiting { status, .. }) => {
+                    seen = true;
+                    pace.seen();
+                    self.status(job, &status);
+                }
+                Err(e) if e.class == Class::NotFound && pace.unseen() < patience => self.status(job, "not visible yet"),
                 Err(e) => pace.forgive(e)?,
             }
-            self.sleep(pace.next()).await?;
+            self.pause(job, &pace).await?;
         }
     }
 
-    fn pace(&self, job: &Job<'_, C>) -> Pace {
-        self.crowds.pace(job.cx.key.service(), job.usual)
+    fn pace(&self, kind: &dyn Kind<C>, job: &Job<'_, C>) -> Pace {
+        self.crowds.pace(job.cx.key.service(), job.usual, kind.usual().longest)
+    }
+
+    /// One look of a wait.
+    async fn look_once<T>(&self, job: &Job<'_, C>, pace: &mut Pace, look: impl Future<Output = Result<T>>) -> Result<T> {
+        let answer = self.asked(job, look).await;
+        if answer.is_ok() {
+            pace.answered();
+        }
+        answer
+    }
+
+    /// What comes of a call. While no answer comes, that is said; for ever it is not waited for.
+    async fn asked<T>(&self, job: &Job<'_, C>, call: impl Future<Output = Result<T>>) -> Result<T> {
+        let (mut call, since) = (pin!(call), Instant::now());
+        let patience = self.cx.reach.patience();
+        let mut said: Option<Instant> = None;
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut call => return answer,
+                () = tokio::time::sleep(TICK) => {}
+            }
+            let Some(silence) = self.cx.reach.silence().filter(|s| s.time >= patience / SILENT) else { continue };
+            // The call goes under as if the process had died: the next run looks whether it was done.
+            if silence.time.min(since.elapsed()) >= patience {
+                return Err(Error::new(Class::Unreachable, silence.to_string()));
+            }
+            if said.is_none_or(|at| at.elapsed() >= patience / SILENT) {
+                self.status(job, &silence.to_string());
+                said = Some(Instant::now());
+            }
+        }
+    }
+
+    /// Until the next look, when there may be one.
+    async fn pause(&self, job: &Job<'_, C>, pace: &Pace) -> Result<(), Halt> {
+        if pace.is_over() {
+            let last = self.last_words(job.id).filter(|words| !words.is_empty());
+            let last = last.map_or_else(String::new, |words| format!(", and the last that was said of it is: {words}"));
+            let minutes = pace.since.elapsed().as_secs() / 60;
+            let error = Error::new(Class::Late, format!("it has not come to an end in {minutes} minutes{last}"));
+            let usual = job.usual.as_secs().div_ceil(60);
+            return Err(error.hint(format!("AWS usually takes {usual} min: look at it in AWS's console")).into());
+        }
+        self.sleep(pace.next()).await
     }
 
     /// Waits, or ends when the user stops the run.
@@ -468,11 +536,12 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
     {
         let since = Instant::now();
         loop {
-            let error = match call().await {
+            let error = match self.asked(job, call()).await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
             let end = match error.class {
+                Class::NotYet if !job.new => NOT_YET_OLD,
                 Class::NotYet | Class::Throttled => NOT_YET,
                 Class::InUse => IN_USE,
                 _ => return Err(error.into()),

@@ -13,19 +13,19 @@ const SOON: Duration = Duration::from_millis(100);
 const LATE: u32 = 50;
 /// How many looks a second one service is asked for, whoever waits. AWS refills its read buckets with about twenty.
 const LOOKS: f64 = 20.0;
-/// How many looks may fail for a passing reason before one wait.
-const FORGIVEN: u32 = 20;
+/// For how long all looks of one wait may fail for passing reasons.
+const UNANSWERED: Duration = Duration::from_secs(120);
 
 /// How many objects of each service are waited for.
 #[derive(Default)]
 pub(super) struct Crowds(Mutex<HashMap<String, Arc<AtomicUsize>>>);
 
 impl Crowds {
-    /// The clock of one wait for something of `service` that usually takes `usual`.
-    pub(super) fn pace(&self, service: &str, usual: Duration) -> Pace {
+    /// The clock of one wait for something of `service` that usually takes `usual`, and ends after `longest`.
+    pub(super) fn pace(&self, service: &str, usual: Duration, longest: Duration) -> Pace {
         let crowd = self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(service.to_owned()).or_default().clone();
         crowd.fetch_add(1, Ordering::Relaxed);
-        Pace { since: Instant::now(), usual, crowd, forgiven: 0 }
+        Pace { since: Instant::now(), usual, longest, crowd, failing: None, seen: None }
     }
 }
 
@@ -33,8 +33,12 @@ impl Crowds {
 pub(super) struct Pace {
     pub(super) since: Instant,
     usual: Duration,
+    longest: Duration,
     crowd: Arc<AtomicUsize>,
-    forgiven: u32,
+    /// Since when every look fails.
+    failing: Option<Instant>,
+    /// When the object was seen last.
+    seen: Option<Instant>,
 }
 
 impl Pace {
@@ -43,11 +47,35 @@ impl Pace {
         interval(self.since.elapsed(), self.usual, self.crowd.load(Ordering::Relaxed))
     }
 
-    /// A look that failed for a passing reason is not the end of the wait.
+    /// Whether it has taken longer than anything of its kind takes.
+    pub(super) fn is_over(&self) -> bool {
+        self.since.elapsed() >= self.longest
+    }
+
+    /// The object is there.
+    pub(super) fn seen(&mut self) {
+        self.seen = Some(Instant::now());
+    }
+
+    /// For how long it has not been seen.
+    pub(super) fn unseen(&self) -> Duration {
+        self.seen.unwrap_or(self.since).elapsed()
+    }
+
+    /// A look was answered.
+    pub(super) fn answered(&mut self) {
+        self.failing = None;
+    }
+
+    /// A look that failed for a passing reason is not the end of the wait; when all of them do for a while, it is.
     pub(super) fn forgive(&mut self, error: Error) -> Result<()> {
-        self.forgiven += 1;
         let passing = matches!(error.class, Class::Throttled | Class::Ambiguous | Class::NotYet);
-        if passing && self.forgiven <= FORGIVEN { Ok(()) } else { Err(error) }
+        let failing = self.failing.get_or_insert_with(Instant::now).elapsed();
+        match passing {
+            true if failing < UNANSWERED => Ok(()),
+            true => Err(error.hint(format!("every look failed for {} s", failing.as_secs()))),
+            false => Err(error),
+        }
     }
 }
 
@@ -109,11 +137,30 @@ mod tests {
         assert_eq!(interval(ms(100), Duration::from_secs(160), 300), Duration::from_secs(15));
         assert_eq!(interval(ms(100), Duration::from_secs(160), 1), SOON);
         let crowds = Crowds::default();
-        let one = crowds.pace("ecs", Duration::from_secs(1));
-        let more = [crowds.pace("ecs", Duration::from_secs(1)), crowds.pace("ecs", Duration::from_secs(1))];
-        let other = crowds.pace("ec2", Duration::from_secs(1));
+        let pace = |service| crowds.pace(service, Duration::from_secs(1), Duration::from_secs(10));
+        let one = pace("ecs");
+        let more = [pace("ecs"), pace("ecs")];
+        let other = pace("ec2");
         assert_eq!((one.next(), other.next()), (ms(150), SOON));
         drop(more);
         assert_eq!(one.next(), SOON);
+    }
+
+    #[test]
+    fn looks_that_fail_now_and_then_are_forgiven_and_a_wait_has_an_end() {
+        let lost = || Error::new(Class::Ambiguous, "lost");
+        let mut pace = Crowds::default().pace("ecs", Duration::from_secs(1), Duration::from_secs(10));
+        for _ in 0..100 {
+            assert!(pace.forgive(lost()).is_ok());
+            pace.answered();
+        }
+        assert!(pace.forgive(Error::new(Class::Denied, "no")).is_err());
+        let Some(long_ago) = Instant::now().checked_sub(UNANSWERED) else { return };
+        pace.failing = Some(long_ago);
+        assert_eq!(pace.forgive(lost()).unwrap_err().hints, ["every look failed for 120 s"]);
+        pace.answered();
+        assert!(pace.forgive(lost()).is_ok() && !pace.is_over());
+        pace.since = long_ago;
+        assert!(pace.is_over());
     }
 }

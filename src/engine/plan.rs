@@ -157,6 +157,9 @@ pub struct Plan {
     /// What may have been meant otherwise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<String>,
+    /// Where the leases and the history of its runs are kept, when that was chosen: who applies it must take the same lease.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_in: Option<String>,
     /// One for each object that is desired or there.
     pub items: Vec<Item>,
 }
@@ -294,7 +297,7 @@ impl Plan {
             format!("`{from}` goes and `{to}`, which is like it, comes. When it is the same under a new name, say so in the file, and nothing of it is replaced: `moved: {{ {from}: {to} }}`")
         });
         let hints = hints.collect();
-        let mut plan = Plan { version: VERSION, scope: scope.clone(), destroy: desired.is_none(), hints, items };
+        let mut plan = Plan { version: VERSION, scope: scope.clone(), destroy: desired.is_none(), hints, kept_in: None, items };
         plan.settle_orders(registry)?;
         for item in &mut plan.items {
             if matches!(item.action, Action::Delete | Action::Replace) && !item.is_leaving() {

@@ -18,6 +18,7 @@ use super::effect::Effect;
 use super::error::{Error, Result};
 use super::key::Key;
 use super::plan::Order;
+use super::reach::Reach;
 use super::reads::Reads;
 use super::rules::Rule;
 
@@ -206,12 +207,21 @@ pub struct Usual {
     pub create: Duration,
     /// From the delete call until it is gone.
     pub delete: Duration,
+    /// Longer than this nothing of the kind is waited for: what takes so long needs a person.
+    pub longest: Duration,
 }
 
 impl Usual {
-    /// Both in seconds.
+    /// Both in seconds. The longest wait is ten times that, and half an hour at least.
     pub const fn secs(create: u64, delete: u64) -> Self {
-        Usual { create: Duration::from_secs(create), delete: Duration::from_secs(delete) }
+        let longer = if create > delete { create } else { delete };
+        let longest = if longer * 10 > 1800 { longer * 10 } else { 1800 };
+        Usual { create: Duration::from_secs(create), delete: Duration::from_secs(delete), longest: Duration::from_secs(longest) }
+    }
+
+    /// The same with another longest wait, for kinds of which AWS knows worse cases.
+    pub const fn at_most_hours(self, hours: u64) -> Self {
+        Usual { longest: Duration::from_secs(hours * 3600), ..self }
     }
 }
 
@@ -233,6 +243,8 @@ pub struct Cx<C> {
     pub loses_data: bool,
     /// What others may refer to of the object that this one replaces, when its data goes over.
     pub predecessor: Option<Value>,
+    /// Whether the cloud answers.
+    pub reach: Reach,
 }
 
 impl<C> Clone for Cx<C> {
@@ -246,6 +258,7 @@ impl<C> Clone for Cx<C> {
             last_copy: self.last_copy,
             loses_data: self.loses_data,
             predecessor: self.predecessor.clone(),
+            reach: self.reach.clone(),
         }
     }
 }
@@ -254,7 +267,17 @@ impl<C> Cx<C> {
     /// A context for a new reading.
     pub fn new(cloud: Arc<C>, scope: Arc<Scope>) -> Self {
         let key = Key::new("", "");
-        Cx { cloud, scope, reads: Arc::default(), key, generation: 1, last_copy: true, loses_data: true, predecessor: None }
+        Cx {
+            cloud,
+            scope,
+            reads: Arc::default(),
+            key,
+            generation: 1,
+            last_copy: true,
+            loses_data: true,
+            predecessor: None,
+            reach: Reach::default(),
+        }
     }
 
     /// The same, about one object.

@@ -199,7 +199,7 @@ async fn start_locked(place: &Place, options: &Options, say: &dyn Fn(&str)) -> R
     }
     if let Some(other) = who_has(place.port).await {
         return Err(LocalError::new(format!("port {} is taken by {other}", place.port))
-            .hint("take another with `--port`, or end what has it"));
+            .hint("take another with `--port` (beside `--local` it is `--local-port`), or end what has it"));
     }
     let environment = environment::install(&options.places, options.python.as_deref(), say).await?;
     say(&format!("starting LocalStack {} on port {}", environment.localstack, place.port));

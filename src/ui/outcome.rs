@@ -88,15 +88,49 @@ pub fn outcome(outcome: &Outcome, look: &Look, verbose: bool) -> String {
     let counts: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     let counts = if counts.is_empty() { "nothing done".to_owned() } else { counts.join(", ") };
     let (style, text) = match (outcome.is_complete(), outcome.stopped) {
+        (true, _) if outcome.done.is_empty() => (STRONG, "There was nothing to do.".to_owned()),
         (true, _) => (STRONG, format!("Done in {time}: {counts}.")),
+        (false, true) if outcome.late => (CHANGED, format!("Stopped after {time}, as `--timeout` says: {counts}.")),
         (false, true) => (CHANGED, format!("Stopped after {time}: {counts}.")),
         (false, false) => (BAD, format!("Failed after {time}: {counts}.")),
     };
     out.push(look.paint(style, &text));
     if !outcome.is_complete() {
-        out.extend(wrap("Run the same command again: it goes on from here.", look.width));
+        out.extend(next(outcome).into_iter().flat_map(|step| wrap(step, look.width)));
     }
     finish(out)
+}
+
+/// What to do after a run that is not complete: the same again helps only where the cause passes, or is mended.
+fn next(outcome: &Outcome) -> Vec<&'static str> {
+    const AGAIN: &str = "Run the same command again: it goes on from here.";
+    let step = |class: Class| match class {
+        Class::Ambiguous | Class::Throttled | Class::NotYet | Class::InUse | Class::Late => AGAIN,
+        Class::Unreachable => "When AWS can be reached again, run the same command: it goes on from here.",
+        Class::Credentials => "With credentials that are valid, run the same command again: it goes on from here.",
+        Class::Denied => "When that is allowed, run the same command again: it goes on from here.",
+        Class::Limit => "When there is room for it, run the same command again: it goes on from here.",
+        Class::Blocked => "When what is in the way is gone, run the same command again: it goes on from here.",
+        Class::Lost => "When the other run has ended, run the same command again: it goes on from there.",
+        Class::Invalid | Class::Exists | Class::NotFound | Class::Other => {
+            "As it stands it will be refused again: change what is refused above, in the file or in AWS. Then it goes on from here."
+        }
+        Class::Failed => {
+            "Mend what is named above, or it fails the same way; then run the same command again: it goes on from here."
+        }
+        Class::Internal => "This is a defect of stack: the same command will not help.",
+    };
+    let mut steps: Vec<&'static str> = Vec::new();
+    for said in outcome.failed.iter().map(|(_, _, error)| step(error.class)) {
+        if !steps.contains(&said) {
+            steps.push(said);
+        }
+    }
+    // What passes by itself is not worth a word beside what does not.
+    if steps.len() > 1 {
+        steps.retain(|step| *step != AGAIN);
+    }
+    if steps.is_empty() { vec![AGAIN] } else { steps }
 }
 
 type Failure = (Key, Verb, Error);
@@ -214,7 +248,12 @@ pub(crate) fn block(title: &str, error: &Error, look: &Look) -> Vec<String> {
     let room = look.width.saturating_sub(4);
     let indented = |text: &str| wrap(text, room).into_iter().map(|line| format!("    {line}")).collect::<Vec<_>>();
     for line in error.message.lines() {
-        out.extend(indented(&clean(line)));
+        // A line that is indented belongs to the one above it, and stays so where it is broken.
+        let text = line.trim_start();
+        let lead = &line[..line.len() - text.len()];
+        let lead = if lead.chars().all(|c| c == ' ') { lead } else { "" };
+        let lines = wrap(&clean(text), room.saturating_sub(lead.len()));
+        out.extend(lines.into_iter().map(|line| format!("    {lead}{line}")));
     }
     let facts = [("operation", &error.operation), ("code", &error.code), ("request", &error.request_id)];
     for (name, fact) in facts {
@@ -454,6 +493,39 @@ mod tests {
             (key("logs.log_group/web"), Verb::Delete, expired("ExpiredTokenException")),
         ];
         insta::assert_snapshot!(outcome(&Outcome { failed, ..Outcome::default() }, &Look::plain(60), false));
+    }
+
+    #[test]
+    fn what_to_do_next_depends_on_what_failed() {
+        let ended = |classes: &[Class]| {
+            let failed = |class: &Class| (key("ec2.vpc/main"), Verb::Create, Error::new(*class, "no"));
+            outcome(&Outcome { failed: classes.iter().map(failed).collect(), ..Outcome::default() }, &Look::plain(200), false)
+        };
+        let again = "Run the same command again: it goes on from here.";
+        assert!(ended(&[Class::Throttled, Class::Late]).ends_with(&format!("{again}\n")));
+        for class in [Class::Invalid, Class::Failed, Class::Exists, Class::Internal] {
+            let text = ended(&[class, Class::Throttled]);
+            assert!(!text.contains(again), "{text}");
+        }
+        assert!(ended(&[Class::Denied]).contains("When that is allowed, run"));
+        let stopped = Outcome { stopped: true, ..Outcome::default() };
+        assert!(outcome(&stopped, &Look::plain(80), false).contains(again));
+        assert!(outcome(&Outcome { late: true, ..stopped }, &Look::plain(80), false).contains("as `--timeout` says"));
+    }
+
+    #[test]
+    fn the_cause_comes_first_and_the_log_s_lines_stand_apart() {
+        let error = Error::new(Class::Failed, "`web` exited with 1\n`web` wrote last:\n  | fatal: no \u{1b}[31mdatabase");
+        let failed = vec![(key("ecs.service/web"), Verb::Create, error)];
+        let text = outcome(&Outcome { failed, ..Outcome::default() }, &Look::plain(80), false);
+        let lines: Vec<&str> = text.lines().take(4).collect();
+        let expected = [
+            "✗ ecs.service/web could not be created",
+            "    `web` exited with 1",
+            "    `web` wrote last:",
+            "      | fatal: no \\u{1b}[31mdatabase",
+        ];
+        assert_eq!(lines, expected);
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub struct View<'a> {
     pub verbose: bool,
     /// What the user has already agreed to.
     pub consent: &'a Consent,
+    /// By what the user is who they are: `profile prod, role Deploy`.
+    pub via: Option<&'a str>,
     /// The rules of a kind, which say what is secret: `registry.find(kind).map_or(&[], |k| k.rules())`.
     pub rules: &'a dyn Fn(&str) -> &'static [Rule],
 }
@@ -51,7 +53,7 @@ struct Section<'a> {
 
 /// A plan as text: what is created and deleted by kind, what is changed field by field.
 pub fn plan_text(plan: &Plan, view: &View) -> String {
-    let mut out = header(plan, &view.look);
+    let mut out = header(plan, view);
     for section in sections(plan) {
         out.push(String::new());
         out.push(title(&view.look, &section));
@@ -99,16 +101,22 @@ pub(crate) fn finish(lines: Vec<String>) -> String {
     lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
-/// What it is about: `stack webapp · environment staging · 123456789012 · us-east-1`.
-pub(crate) fn about(scope: &Scope, look: &Look) -> String {
-    let environment = (scope.env != "default").then(|| format!("environment {}", scope.env));
-    let parts = [Some(format!("stack {}", scope.stack)), environment, Some(scope.account.clone()), Some(scope.region.clone())];
-    let parts: Vec<String> = parts.into_iter().flatten().map(|part| clean(&part).into_owned()).collect();
-    parts.join(&format!(" {} ", look.dot()))
+/// What it is about: `stack webapp · environment staging · 123456789012 (profile staging) · us-east-1`.
+pub fn about(scope: &Scope, via: Option<&str>, look: &Look) -> String {
+    let via = via.map_or_else(String::new, |via| format!(" ({via})"));
+    let parts = [
+        format!("stack {}", scope.stack),
+        format!("environment {}", scope.env),
+        format!("{}{via}", scope.account),
+        scope.region.clone(),
+    ];
+    parts.map(|part| clean(&part).into_owned()).join(&format!(" {} ", look.dot()))
 }
 
-fn header(plan: &Plan, look: &Look) -> Vec<String> {
-    let mut out: Vec<String> = wrap(&about(&plan.scope, look), look.width).iter().map(|line| look.paint(STRONG, line)).collect();
+fn header(plan: &Plan, view: &View) -> Vec<String> {
+    let look = &view.look;
+    let about = about(&plan.scope, view.via, look);
+    let mut out: Vec<String> = wrap(&about, look.width).iter().map(|line| look.paint(STRONG, line)).collect();
     if plan.destroy && !plan.is_empty() {
         let text = "This destroys the stack: everything that belongs to it in AWS goes.";
         out.extend(wrap(text, look.width).iter().map(|line| look.paint(BAD, line)));

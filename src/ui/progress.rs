@@ -126,12 +126,10 @@ impl State {
             Event::Status { key, status, .. } => self.asks(key, status, look),
             Event::Failed { key, verb, error, elapsed } => {
                 let title = format!("{} (after {})", not_done(key, *verb), duration(*elapsed));
-                // The same of many, as when the credentials expire: in full the first time.
-                if self.told.insert(format!("{:?}", reason(error))) {
-                    block(&title, error, look)
-                } else {
-                    block(&format!("{title}: the same"), &Error::new(error.class, ""), look)
-                }
+                // In a line; how the run ended is told in full at its end. The same of many, as when the credentials expire: once.
+                let first = self.told.insert(format!("{:?}", reason(error)));
+                let why = if first { error.message.lines().next().unwrap_or_default() } else { "the same" };
+                block(&format!("{title}: {}", clean(why)), &Error::new(error.class, ""), look)
             }
             other => lasting(other, look),
         }
@@ -401,7 +399,8 @@ impl Reporter for Log {
         state.learn(event, Instant::now());
         let lines = match event {
             Event::RunStarted { operations, usual } if *operations > 0 => {
-                vec![format!("{operations} operations, usually {}", roughly(*usual))]
+                let noun = if *operations == 1 { "operation" } else { "operations" };
+                vec![format!("{operations} {noun}, usually {}", roughly(*usual))]
             }
             Event::Started { key, verb, usual } if *usual > LONG => {
                 vec![format!("  {} {} (usually {})", clean(&key.to_string()), doing(*verb), roughly(*usual))]

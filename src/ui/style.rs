@@ -155,6 +155,16 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// The same of a text of many lines: they stay lines.
+pub fn lines_of(text: &str) -> String {
+    text.split_inclusive('\n')
+        .map(|line| match line.strip_suffix('\n') {
+            Some(line) => format!("{}\n", clean(line)),
+            None => clean(line).into_owned(),
+        })
+        .collect()
+}
+
 /// How many columns `text` takes; colours take none.
 pub(crate) fn width(text: &str) -> usize {
     if text.contains('\u{1b}') { textwrap::core::display_width(text) } else { text.width() }

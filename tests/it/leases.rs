@@ -313,8 +313,9 @@ fn history_tells_who_did_what_and_brings_it_back() {
         r#"
 s3 = client("s3")
 bucket = [b["Name"] for b in s3.list_buckets()["Buckets"] if b["Name"].startswith("stack-history-")][0]
-for object in s3.list_objects_v2(Bucket=bucket)["Contents"]:
-    s3.delete_object(Bucket=bucket, Key=object["Key"])
+all = s3.list_object_versions(Bucket=bucket)
+for object in all.get("Versions", []) + all.get("DeleteMarkers", []):
+    s3.delete_object(Bucket=bucket, Key=object["Key"], VersionId=object["VersionId"])
 s3.delete_bucket(Bucket=bucket)
 "#,
         &json!(null),
@@ -341,4 +342,15 @@ fn who_is_interrupted_gives_the_lease_back_and_says_so_in_the_history() {
     s.assert_in_step();
     assert_eq!(history(&s)[0]["ending"], "complete");
     s.destroy();
+}
+
+/// A terminal that goes away is an interruption like any other.
+#[test]
+fn who_loses_the_terminal_ends_politely() {
+    let s = Subject::new(STACK);
+    let output = struck(&s, Signal::HUP).wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    s.proxy.pass();
+    assert_eq!(s.account.boto3(LEASE, &json!(null))["holder"], Value::Null);
+    assert_eq!(history(&s)[0]["ending"], "interrupted");
 }

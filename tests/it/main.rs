@@ -42,3 +42,4 @@ mod spelling;
 mod support;
 mod terminal;
 mod trouble;
+mod ways;

@@ -113,7 +113,7 @@ fn what_aws_does_not_allow_has_exit_codes_of_its_own() {
         _ => Fault::Pass,
     });
     let partly = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(3);
-    assert!(partly.stderr.contains("allow `elbv2:CreateLoadBalancer`"), "{}", partly.stderr);
+    assert!(partly.stderr.contains("allow `elasticloadbalancing:CreateLoadBalancer`"), "{}", partly.stderr);
     s.proxy.pass();
     s.apply();
     s.assert_in_step();

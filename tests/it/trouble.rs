@@ -61,11 +61,14 @@ fn a_service_that_does_not_stay_up_says_why() {
     s.place.file("s.yaml", &STACK.replacen("busybox:1.37", "busybox:crash", 1));
     let failed = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(3);
     let said = failed.words();
-    // While it is waited for, and at the end.
-    for part in ["Essential container in task exited", "`worker` exited with 1", "`worker` wrote last: fatal: this image crashes"]
-    {
-        assert!(said.matches(part).count() >= 2, "{part}: {said}");
+    // In a line when it happens, and once in full at the end: the cause, what else is known, the log apart.
+    let cause = "the deployment of shop-worker:2 failed and shop-worker:1 runs again: `worker` exited with 1";
+    assert_eq!(said.matches(cause).count(), 2, "{said}");
+    for part in ["Essential container in task exited", "`worker` wrote last: | fatal: this image crashes"] {
+        assert!(said.rfind(part) > said.rfind(cause), "{part}: {said}");
     }
+    assert!(failed.stderr.contains("\n      | fatal: this image crashes\n"), "{}", failed.stderr);
+    assert!(said.contains("or it fails the same way") && !said.contains("Run the same command again"), "{said}");
     let told = s.place.stack(&["history", "show", "s.yaml", "2"]).ok().stdout;
     assert!(told.contains("Failed: update ecs.service/worker: the deployment of shop-worker:2 failed"), "{told}");
     // What ran before runs again, and that is a failure.
@@ -94,7 +97,12 @@ fn credentials_that_expire_end_the_run_with_what_to_do() {
     println!("{}", output.stderr);
     assert!(output.took < Duration::from_secs(30), "{:?}", output.took);
     let said = output.words();
-    for part in ["expired", "`aws sts get-caller-identity`", "not tried because of", "Run the same command again"] {
+    for part in [
+        "expired",
+        "`aws sts get-caller-identity`",
+        "not tried because of",
+        "credentials that are valid, run the same command again",
+    ] {
         assert!(said.contains(part), "{part}: {}", output.stderr);
     }
     // Once while it happened and once at the end, however many calls were under way.

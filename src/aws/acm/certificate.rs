@@ -118,7 +118,8 @@ impl Resource for Certificate {
         Rule::owned("tags"),
     ];
     // From the record to the certificate: some minutes on AWS, for people however long they take.
-    const USUAL: Usual = Usual::secs(180, 2);
+    // ACM itself gives a validation up after 72 hours.
+    const USUAL: Usual = Usual::secs(180, 2).at_most_hours(73);
     type Cloud = Clients;
     type Live = Live;
 

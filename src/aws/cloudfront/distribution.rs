@@ -363,7 +363,7 @@ impl Resource for Distribution {
         Rule::exact("logs"),
         Rule::owned("tags"),
     ];
-    const USUAL: Usual = Usual::secs(240, 300);
+    const USUAL: Usual = Usual::secs(240, 300).at_most_hours(2);
     const HOLDS_DATA: bool = true;
     type Cloud = Clients;
     type Live = Live;
@@ -449,7 +449,7 @@ impl Resource for Distribution {
     }
 
     async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
-        Ok(look(cx, &live.id).await?.map_or(Readiness::waiting("not visible yet"), |d| state(d.status())))
+        Ok(look(cx, &live.id).await?.map_or(Readiness::Gone, |d| state(d.status())))
     }
 
     /// And when all the world knows that it is off, this lets it go.

@@ -127,7 +127,7 @@ impl Resource for NatGateway {
     }
 
     async fn poll(&self, cx: &Cx, live: &Id) -> Result<Readiness> {
-        Ok(look(cx, &live.id).await?.map_or(Readiness::waiting("not visible yet"), |g| state(&g)))
+        Ok(look(cx, &live.id).await?.map_or(Readiness::Gone, |g| state(&g)))
     }
 
     async fn poll_gone(cx: &Cx, live: &Id) -> Result<Readiness> {

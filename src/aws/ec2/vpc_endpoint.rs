@@ -162,7 +162,7 @@ impl Resource for VpcEndpoint {
     }
 
     async fn poll(&self, cx: &Cx, live: &Id) -> Result<Readiness> {
-        Ok(look(cx, &live.id).await?.map_or(Readiness::waiting("not visible yet"), |e| state(&e)))
+        Ok(look(cx, &live.id).await?.map_or(Readiness::Gone, |e| state(&e)))
     }
 
     async fn poll_gone(cx: &Cx, live: &Id) -> Result<Readiness> {

@@ -156,7 +156,7 @@ impl Resource for Cluster {
     }
 
     async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
-        Ok(look(cx, &live.name).await?.map_or(Readiness::waiting("not visible yet"), |c| state(&c)))
+        Ok(look(cx, &live.name).await?.map_or(Readiness::Gone, |c| state(&c)))
     }
 
     /// Container Insights writes into a group of its own making.

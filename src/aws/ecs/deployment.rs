@@ -2,6 +2,7 @@
 
 use aws_sdk_ecs::types::{self as sdk, Deployment, DeploymentRolloutState};
 
+use super::failing::Why;
 use crate::engine::Readiness;
 
 /// The deployment that ECS is working towards.
@@ -22,7 +23,7 @@ pub(super) fn gave_up(service: &sdk::Service) -> bool {
 /// Whether a deployment is under way, in ECS's words.
 pub(super) fn under_way(service: &sdk::Service) -> Option<String> {
     let primary = primary(service).filter(|d| d.rollout_state() == Some(&DeploymentRolloutState::InProgress))?;
-    Some(status(service, primary, &[]))
+    Some(status(service, primary, &Why::default()))
 }
 
 /// Whether tasks of `wanted` do not stay up: then it is worth asking why.
@@ -34,7 +35,7 @@ pub(super) fn fails(service: &sdk::Service, wanted: &str) -> bool {
 }
 
 /// Whether the service runs what it should: `wanted`, in a deployment no older than `since`. `why`: what its tasks say.
-pub(super) fn judge(service: &sdk::Service, wanted: &str, since: Option<i64>, why: &[String]) -> Readiness {
+pub(super) fn judge(service: &sdk::Service, wanted: &str, since: Option<i64>, why: &Why) -> Readiness {
     if service.status() != Some("ACTIVE") {
         return Readiness::Gone;
     }
@@ -72,7 +73,7 @@ pub(super) fn judge(service: &sdk::Service, wanted: &str, since: Option<i64>, wh
 }
 
 /// `2/3 tasks running, IN_PROGRESS: has started 1 tasks: (task 0123).`
-fn status(service: &sdk::Service, primary: &Deployment, why: &[String]) -> String {
+fn status(service: &sdk::Service, primary: &Deployment, why: &Why) -> String {
     let rollout = primary.rollout_state().map_or("", |s| s.as_str());
     let mut out = format!("{}/{} tasks running", primary.running_count(), primary.desired_count());
     let old = service.deployments().iter().filter(|d| d.id() != primary.id()).map(Deployment::running_count).sum::<i32>();
@@ -85,23 +86,34 @@ fn status(service: &sdk::Service, primary: &Deployment, why: &[String]) -> Strin
     if primary.failed_tasks() > 0 {
         out += &format!(", {} failed", primary.failed_tasks());
     }
-    match events(service).next() {
-        _ if !why.is_empty() => out += &format!(": {}", why.join("; ")),
-        Some(event) => out += &format!(": {event}"),
-        None => {}
+    if let Some(said) = why.brief().or_else(|| events(service).next().map(str::to_owned)) {
+        out += &format!(": {said}");
     }
     out
 }
 
-/// What ECS says about a failure: its reason, then what happened last.
-fn explain(service: &sdk::Service, what: &str, wanted: &str, why: &[String]) -> String {
+/// What ECS says about a failure, a line each: what failed and why, what else is known, and the log's last lines apart. What
+/// happened before (tasks that were started, targets that were registered) says nothing unless nothing else does.
+fn explain(service: &sdk::Service, what: &str, wanted: &str, why: &Why) -> String {
     let of_wanted = service.deployments().iter().find(|d| d.task_definition() == Some(wanted));
-    let reason = of_wanted.or(primary(service)).and_then(|d| d.rollout_state_reason());
-    let mut parts = vec![what.to_owned()];
-    parts.extend(reason.map(str::to_owned));
-    parts.extend(why.iter().cloned());
-    parts.extend(events(service).take(5).map(str::to_owned));
-    parts.join("; ")
+    let reason = of_wanted.or(primary(service)).and_then(|d| d.rollout_state_reason()).map(str::to_owned);
+    let mut causes = why.causes.clone();
+    causes.extend(reason);
+    if why.causes.is_empty() {
+        causes.extend(events(service).take(3).map(str::to_owned));
+    }
+    let mut causes = causes.into_iter();
+    let mut lines = vec![causes.next().map_or_else(|| what.to_owned(), |cause| format!("{what}: {cause}"))];
+    for cause in causes {
+        if !lines.iter().any(|line| line.contains(cause.trim_end_matches('.'))) {
+            lines.push(cause);
+        }
+    }
+    for (name, said) in &why.logs {
+        lines.push(format!("`{name}` wrote last:"));
+        lines.extend(said.iter().map(|line| format!("  | {line}")));
+    }
+    lines.join("\n")
 }
 
 /// What happened, the newest first, without the service's name at the beginning of each.
@@ -153,15 +165,17 @@ mod tests {
     #[test]
     fn it_is_ready_when_one_deployment_runs_all_its_tasks() {
         let whole = service(3, vec![deployment("PRIMARY", "td/web:2", 100, Completed, 3)]);
-        assert_eq!(judge(&whole, "td/web:2", Some(100_000), &[]), Readiness::Ready);
+        assert_eq!(judge(&whole, "td/web:2", Some(100_000), &Why::default()), Readiness::Ready);
         let short = service(2, vec![deployment("PRIMARY", "td/web:2", 100, Completed, 2)]);
-        assert!(matches!(judge(&short, "td/web:2", None, &[]), Readiness::Waiting { .. }));
+        assert!(matches!(judge(&short, "td/web:2", None, &Why::default()), Readiness::Waiting { .. }));
     }
 
     #[test]
     fn while_it_rolls_out_ecs_speaks() {
         let two = vec![deployment("PRIMARY", "td/web:2", 100, InProgress, 2), deployment("ACTIVE", "td/web:1", 50, Completed, 1)];
-        let Readiness::Waiting { status, progress } = judge(&service(3, two), "td/web:2", Some(100_000), &[]) else { panic!() };
+        let Readiness::Waiting { status, progress } = judge(&service(3, two), "td/web:2", Some(100_000), &Why::default()) else {
+            panic!()
+        };
         assert_eq!(status, "2/3 tasks running and 1 old, IN_PROGRESS: has started 1 tasks: (task 1).");
         assert!(progress.is_some_and(|p| (p - 2.0 / 3.0).abs() < 0.01));
     }
@@ -169,20 +183,43 @@ mod tests {
     #[test]
     fn a_rollback_is_a_failure_once_it_is_over() {
         let back = |rollout| service(3, vec![deployment("PRIMARY", "td/web:1", 200, rollout, 3)]);
-        assert!(matches!(judge(&back(InProgress), "td/web:2", Some(100_000), &[]), Readiness::Waiting { .. }));
-        let Readiness::Failed(why) = judge(&back(Completed), "td/web:2", Some(100_000), &[]) else { panic!() };
-        assert!(why.starts_with("the deployment of web:2 failed and web:1 runs again; ECS deployment circuit breaker"), "{why}");
+        assert!(matches!(judge(&back(InProgress), "td/web:2", Some(100_000), &Why::default()), Readiness::Waiting { .. }));
+        let Readiness::Failed(why) = judge(&back(Completed), "td/web:2", Some(100_000), &Why::default()) else { panic!() };
+        assert!(why.starts_with("the deployment of web:2 failed and web:1 runs again: ECS deployment circuit breaker"), "{why}");
     }
 
     #[test]
     fn an_answer_from_before_the_call_is_not_a_rollback() {
         let old = service(3, vec![deployment("PRIMARY", "td/web:1", 50, Completed, 3)]);
-        assert_eq!(judge(&old, "td/web:2", Some(100_000), &[]), Readiness::waiting("deployment not visible yet"));
+        assert_eq!(judge(&old, "td/web:2", Some(100_000), &Why::default()), Readiness::waiting("deployment not visible yet"));
     }
 
     #[test]
     fn a_deployment_that_was_given_up_is_a_failure() {
         let failed = service(0, vec![deployment("PRIMARY", "td/web:2", 100, Failed, 0)]);
-        assert!(matches!(judge(&failed, "td/web:2", None, &[]), Readiness::Failed(_)));
+        assert!(matches!(judge(&failed, "td/web:2", None, &Why::default()), Readiness::Failed(_)));
+    }
+
+    #[test]
+    fn the_cause_comes_first_once_and_the_log_apart() {
+        let failed = service(0, vec![deployment("PRIMARY", "td/web:2", 100, Failed, 0)]);
+        let why = Why {
+            causes: vec!["`web` exited with 1".into(), "task 0123: Essential container in task exited".into()],
+            logs: vec![("web".into(), vec!["starting".into(), "fatal: no database".into()])],
+        };
+        let Readiness::Failed(text) = judge(&failed, "td/web:2", None, &why) else { panic!() };
+        let lines: Vec<&str> = text.lines().collect();
+        let expected = [
+            "the deployment of web:2 failed: `web` exited with 1",
+            "task 0123: Essential container in task exited",
+            "ECS deployment circuit breaker: tasks failed to start.",
+            "`web` wrote last:",
+            "  | starting",
+            "  | fatal: no database",
+        ];
+        assert_eq!(lines, expected);
+        let waiting = service(1, vec![deployment("PRIMARY", "td/web:2", 100, InProgress, 1)]);
+        let Readiness::Waiting { status, .. } = judge(&waiting, "td/web:2", None, &why) else { panic!() };
+        assert!(!status.contains('\n') && status.ends_with("`web` wrote last: fatal: no database"), "{status}");
     }
 }

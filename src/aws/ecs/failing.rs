@@ -10,27 +10,45 @@ use crate::aws::error::failed;
 use crate::engine::Result;
 
 /// How many of the last lines of a log are told.
-const LINES: i32 = 3;
+const LINES: i32 = 5;
 /// How many characters of a line.
 const CHARACTERS: usize = 200;
 
+/// Why the tasks of a service do not stay up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Why {
+    /// The causes, the one that says most first.
+    pub causes: Vec<String>,
+    /// The last lines of the containers' logs, by container.
+    pub logs: Vec<(String, Vec<String>)>,
+}
+
+impl Why {
+    /// In one line, for as long as it is waited for.
+    pub(super) fn brief(&self) -> Option<String> {
+        let wrote = self.logs.iter().filter_map(|(name, lines)| Some(format!("`{name}` wrote last: {}", lines.last()?)));
+        let parts: Vec<String> = self.causes.iter().take(2).cloned().chain(wrote).collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
+    }
+}
+
 /// The reasons of the newest task of `definition` that ended, and of the targets that do not get well. As much as can be
 /// found out; that something cannot be asked is no reason to stop waiting.
-pub(super) async fn why(cx: &Cx, cluster: &str, service: &sdk::Service, definition: &str) -> Vec<String> {
+pub(super) async fn why(cx: &Cx, cluster: &str, service: &sdk::Service, definition: &str) -> Why {
     let tasks = async { stopped(cx, cluster, service, definition).await.unwrap_or_default() };
     let targets = async { unwell(cx, service).await.unwrap_or_default() };
-    let (mut reasons, targets) = tokio::join!(tasks, targets);
-    reasons.extend(targets);
-    reasons
+    let (mut why, targets) = tokio::join!(tasks, targets);
+    why.causes.extend(targets);
+    why
 }
 
 /// What the newest task that ended says.
-async fn stopped(cx: &Cx, cluster: &str, service: &sdk::Service, definition: &str) -> Result<Vec<String>> {
+async fn stopped(cx: &Cx, cluster: &str, service: &sdk::Service, definition: &str) -> Result<Why> {
     let name = service.service_name().unwrap_or_default();
     let call = cx.cloud.ecs.list_tasks().cluster(cluster).service_name(name).desired_status(DesiredStatus::Stopped);
     let arns = call.max_results(100).send().await.map_err(failed("ecs:ListTasks"))?.task_arns.unwrap_or_default();
     if arns.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Why::default());
     }
     let call = cx.cloud.ecs.describe_tasks().cluster(cluster).set_tasks(Some(arns));
     let tasks = call.send().await.map_err(failed("ecs:DescribeTasks"))?.tasks.unwrap_or_default();
@@ -39,22 +57,23 @@ async fn stopped(cx: &Cx, cluster: &str, service: &sdk::Service, definition: &st
         t.task_definition_arn() == Some(definition)
             && t.stopped_reason().is_some_and(|reason| !reason.starts_with("Scaling activity initiated"))
     });
-    let Some(task) = failures.max_by_key(|t| t.stopped_at().map_or(0, |at| at.secs())) else { return Ok(Vec::new()) };
+    let Some(task) = failures.max_by_key(|t| t.stopped_at().map_or(0, |at| at.secs())) else { return Ok(Why::default()) };
     let id = name_in(task.task_arn().unwrap_or_default());
-    let mut reasons = vec![format!("task {}: {}", id.get(..8).unwrap_or(id), task.stopped_reason().unwrap_or_default())];
+    let mut causes = Vec::new();
     let ended = task.containers().iter().filter(|c| c.reason().is_some() || c.exit_code().is_some_and(|code| code != 0));
     for container in ended {
         let name = container.name().unwrap_or_default();
         let code = container.exit_code().map_or(String::new(), |code| format!(" exited with {code}"));
         let reason = container.reason().map_or(String::new(), |reason| format!(": {reason}"));
-        reasons.push(format!("`{name}`{code}{reason}"));
+        causes.push(format!("`{name}`{code}{reason}"));
     }
-    reasons.extend(last_lines(cx, definition, id).await?);
-    Ok(reasons)
+    // Of what a container did it says the least, and of what did not come to that (no image, no secret, no address) everything.
+    causes.push(format!("task {}: {}", id.get(..8).unwrap_or(id), task.stopped_reason().unwrap_or_default()));
+    Ok(Why { causes, logs: last_lines(cx, definition, id).await? })
 }
 
 /// The last lines of the logs of a task's containers.
-async fn last_lines(cx: &Cx, definition: &str, task: &str) -> Result<Vec<String>> {
+async fn last_lines(cx: &Cx, definition: &str, task: &str) -> Result<Vec<(String, Vec<String>)>> {
     let answer = cx.cloud.ecs.describe_task_definition().task_definition(definition).send().await;
     let definition = answer.map_err(failed("ecs:DescribeTaskDefinition"))?.task_definition;
     let containers = definition.as_ref().map_or(&[][..], |d| d.container_definitions());
@@ -68,7 +87,7 @@ async fn last_lines(cx: &Cx, definition: &str, task: &str) -> Result<Vec<String>
             let answer = call.limit(LINES).start_from_head(false).send().await.ok()?;
             let lines: Vec<String> =
                 answer.events().iter().filter_map(|e| e.message()).map(|m| m.trim().chars().take(CHARACTERS).collect()).collect();
-            (!lines.is_empty()).then(|| format!("`{name}` wrote last: {}", lines.join(" / ")))
+            (!lines.is_empty()).then(|| (name.to_owned(), lines))
         })
     });
     Ok(join_all(asked).await.into_iter().flatten().collect())

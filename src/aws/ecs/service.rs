@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::deployment::{began, fails, gave_up, judge, primary, under_way};
-use super::failing::why;
+use super::failing::{Why, why};
 use super::{Cluster, NAME, TaskDefinition, name_in, resource_id, retag, service_claim, services, tags_of, to_sdk};
 use crate::aws::ec2::{SecurityGroup, Subnet};
 use crate::aws::elbv2::TargetGroup;
@@ -392,7 +392,7 @@ impl Resource for Service {
         Rule::order_only("after"),
         Rule::owned("tags"),
     ];
-    const USUAL: Usual = Usual::secs(160, 90);
+    const USUAL: Usual = Usual::secs(160, 90).at_most_hours(3);
     type Cloud = Clients;
     type Live = Live;
 
@@ -493,8 +493,8 @@ impl Resource for Service {
     async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
         let wanted = self.task_definition.id()?;
         let service = look(cx, live.cluster(), &live.name).await?;
-        let Some(service) = service else { return Ok(Readiness::waiting("not visible yet")) };
-        let judged = judge(&service, wanted, live.deployed, &[]);
+        let Some(service) = service else { return Ok(Readiness::Gone) };
+        let judged = judge(&service, wanted, live.deployed, &Why::default());
         // Of a deployment that was rolled back only its tasks tell, for about an hour.
         if !fails(&service, wanted) && !matches!(judged, Readiness::Failed(_)) {
             return Ok(judged);

@@ -213,7 +213,7 @@ impl Resource for Cluster {
         Rule::when_ready("transit_encryption"),
         Rule::when_ready("tags"),
     ];
-    const USUAL: Usual = Usual::secs(300, 240);
+    const USUAL: Usual = Usual::secs(300, 240).at_most_hours(5);
     const HOLDS_DATA: bool = true;
     const STEPWISE: bool = true;
     type Cloud = Clients;
@@ -293,7 +293,7 @@ impl Resource for Cluster {
 
     async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
         let cluster = look(cx, &live.id).await?;
-        Ok(cluster.map_or(Readiness::waiting("not visible yet"), |c| status::cluster(&c)))
+        Ok(cluster.map_or(Readiness::Gone, |c| status::cluster(&c)))
     }
 
     async fn settle(cx: &Cx, live: &Live) -> Result<Live> {

@@ -308,7 +308,7 @@ impl Resource for ReplicationGroup {
         Rule::when_ready("kms_key"),
         Rule::when_ready("tags"),
     ];
-    const USUAL: Usual = Usual::secs(600, 360);
+    const USUAL: Usual = Usual::secs(600, 360).at_most_hours(24);
     const HOLDS_DATA: bool = true;
     const STEPWISE: bool = true;
     type Cloud = Clients;
@@ -473,7 +473,7 @@ impl Resource for ReplicationGroup {
 
     async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
         let group = look(cx, &live.id).await?;
-        Ok(group.map_or(Readiness::waiting("not visible yet"), |g| status::group(&g)))
+        Ok(group.map_or(Readiness::Gone, |g| status::group(&g)))
     }
 
     async fn settle(cx: &Cx, live: &Live) -> Result<Live> {

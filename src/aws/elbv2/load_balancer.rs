@@ -211,7 +211,7 @@ impl Resource for LoadBalancer {
     }
 
     async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
-        Ok(look(cx, &live.arn).await?.map_or(Readiness::waiting("not visible yet"), |b| state(&b)))
+        Ok(look(cx, &live.arn).await?.map_or(Readiness::Gone, |b| state(&b)))
     }
 
     async fn poll_gone(cx: &Cx, live: &Live) -> Result<Readiness> {

@@ -285,7 +285,7 @@ impl Resource for Key {
 
     async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
         let answer = cx.cloud.kms.describe_key().key_id(&live.id).send().await.map_err(failed("kms:DescribeKey"))?;
-        Ok(answer.key_metadata.as_ref().map_or(Readiness::waiting("not visible yet"), state_of))
+        Ok(answer.key_metadata.as_ref().map_or(Readiness::Gone, state_of))
     }
 
     /// KMS deletes nothing at once: until the window has passed, the key can be taken back.

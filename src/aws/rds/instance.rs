@@ -573,7 +573,7 @@ impl Resource for Instance {
         Rule::when_ready("backup_days"),
         Rule::owned("tags"),
     ];
-    const USUAL: Usual = Usual::secs(480, 300);
+    const USUAL: Usual = Usual::secs(480, 300).at_most_hours(36);
     const HOLDS_DATA: bool = true;
     const STEPWISE: bool = true;
     type Cloud = Clients;
@@ -731,7 +731,7 @@ impl Resource for Instance {
     }
 
     async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
-        let Some(now) = look(cx, &live.id).await? else { return Ok(Readiness::waiting("not visible yet")) };
+        let Some(now) = look(cx, &live.id).await? else { return Ok(Readiness::Gone) };
         Ok(match state_of(&now) {
             // The password follows the database.
             Readiness::Ready if self.managed_password == Some(true) && now.master_user_secret().is_none() => {

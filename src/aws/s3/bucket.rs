@@ -114,14 +114,14 @@ fn set<T>(answer: Result<T>) -> Result<Option<T>> {
 
 /// What the bucket is like; nothing when it has gone in the meantime.
 async fn read(cx: &Cx, candidate: &Candidate) -> Result<Option<Bucket>> {
-    let (s3, name) = (&cx.cloud.s3, &candidate.name);
+    let (s3, name, owner) = (&cx.cloud.s3, &candidate.name, &cx.scope.account);
     let (versioning, public, ownership, encryption, lifecycle, website) = tokio::join!(
-        s3.get_bucket_versioning().bucket(name).send(),
-        s3.get_public_access_block().bucket(name).send(),
-        s3.get_bucket_ownership_controls().bucket(name).send(),
-        s3.get_bucket_encryption().bucket(name).send(),
-        s3.get_bucket_lifecycle_configuration().bucket(name).send(),
-        s3.get_bucket_website().bucket(name).send(),
+        s3.get_bucket_versioning().bucket(name).expected_bucket_owner(owner).send(),
+        s3.get_public_access_block().bucket(name).expected_bucket_owner(owner).send(),
+        s3.get_bucket_ownership_controls().bucket(name).expected_bucket_owner(owner).send(),
+        s3.get_bucket_encryption().bucket(name).expected_bucket_owner(owner).send(),
+        s3.get_bucket_lifecycle_configuration().bucket(name).expected_bucket_owner(owner).send(),
+        s3.get_bucket_website().bucket(name).expected_bucket_owner(owner).send(),
     );
     // The one of these questions that every bucket answers.
     let Some(versioning) = set(versioning.map_err(failed("s3:GetBucketVersioning")))? else { return Ok(None) };
@@ -246,45 +246,50 @@ impl Resource for Bucket {
     }
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
-        let (s3, name) = (&cx.cloud.s3, &live.name);
+        let (s3, name, owner) = (&cx.cloud.s3, &live.name, &cx.scope.account);
         if let (true, Some(block)) = (diff.touches("block_public_access"), self.block_public_access) {
             let all = PublicAccessBlockConfiguration::builder().block_public_acls(block).ignore_public_acls(block);
             let all = all.block_public_policy(block).restrict_public_buckets(block).build();
-            let call = s3.put_public_access_block().bucket(name).public_access_block_configuration(all);
+            let call =
+                s3.put_public_access_block().bucket(name).expected_bucket_owner(owner).public_access_block_configuration(all);
             call.send().await.map_err(failed("s3:PutPublicAccessBlock"))?;
         }
         if let (true, Some(ownership)) = (diff.touches("ownership"), &self.ownership) {
             let rule = OwnershipControlsRule::builder().object_ownership(ObjectOwnership::from(ownership.as_str()));
             let controls = built(OwnershipControls::builder().rules(built(rule.build())?).build())?;
-            let call = s3.put_bucket_ownership_controls().bucket(name).ownership_controls(controls);
+            let call = s3.put_bucket_ownership_controls().bucket(name).expected_bucket_owner(owner).ownership_controls(controls);
             call.send().await.map_err(failed("s3:PutBucketOwnershipControls"))?;
         }
         if let (true, Some(encryption)) = (diff.touches("encryption"), self.encryption()?) {
-            let call = s3.put_bucket_encryption().bucket(name).server_side_encryption_configuration(encryption);
+            let call = s3
+                .put_bucket_encryption()
+                .bucket(name)
+                .expected_bucket_owner(owner)
+                .server_side_encryption_configuration(encryption);
             call.send().await.map_err(failed("s3:PutBucketEncryption"))?;
         }
         if let (true, Some(on)) = (diff.touches("versioning"), self.versioning) {
             let status = if on { BucketVersioningStatus::Enabled } else { BucketVersioningStatus::Suspended };
-            let call = s3.put_bucket_versioning().bucket(name);
+            let call = s3.put_bucket_versioning().bucket(name).expected_bucket_owner(owner);
             let call = call.versioning_configuration(VersioningConfiguration::builder().status(status).build());
             call.send().await.map_err(failed("s3:PutBucketVersioning"))?;
         }
         if diff.touches("lifecycle") && self.lifecycle.is_empty() {
-            let call = s3.delete_bucket_lifecycle().bucket(name);
+            let call = s3.delete_bucket_lifecycle().bucket(name).expected_bucket_owner(owner);
             call.send().await.map_err(failed("s3:DeleteBucketLifecycle"))?;
         } else if diff.touches("lifecycle") {
-            let call = s3.put_bucket_lifecycle_configuration().bucket(name);
+            let call = s3.put_bucket_lifecycle_configuration().bucket(name).expected_bucket_owner(owner);
             let call = call.lifecycle_configuration(configuration(&self.lifecycle)?);
             call.send().await.map_err(failed("s3:PutBucketLifecycleConfiguration"))?;
         }
         if diff.touches("website") {
             match self.website()? {
                 Some(website) => {
-                    let call = s3.put_bucket_website().bucket(name).website_configuration(website);
+                    let call = s3.put_bucket_website().bucket(name).expected_bucket_owner(owner).website_configuration(website);
                     call.send().await.map_err(failed("s3:PutBucketWebsite"))?;
                 }
                 None => {
-                    let call = s3.delete_bucket_website().bucket(name);
+                    let call = s3.delete_bucket_website().bucket(name).expected_bucket_owner(owner);
                     call.send().await.map_err(failed("s3:DeleteBucketWebsite"))?;
                 }
             }
@@ -295,7 +300,13 @@ impl Resource for Bucket {
             all.retain(|key, _| !edit.remove.contains(key));
             all.extend(edit.write);
             let tagging: sdk::Tagging = built(Tagging::builder().set_tag_set(Some(to_sdk(&all)?)).build())?;
-            s3.put_bucket_tagging().bucket(name).tagging(tagging).send().await.map_err(failed("s3:PutBucketTagging"))?;
+            s3.put_bucket_tagging()
+                .bucket(name)
+                .expected_bucket_owner(owner)
+                .tagging(tagging)
+                .send()
+                .await
+                .map_err(failed("s3:PutBucketTagging"))?;
         }
         Ok(live.clone())
     }

@@ -48,7 +48,7 @@ impl Resource for BucketPolicy {
         let candidates = candidates(cx).await?;
         let ours = candidates.iter().filter(|c| c.claim.name().is_some());
         let found = try_join_all(ours.map(|candidate| async move {
-            let call = cx.cloud.s3.get_bucket_policy().bucket(&candidate.name);
+            let call = cx.cloud.s3.get_bucket_policy().bucket(&candidate.name).expected_bucket_owner(&cx.scope.account);
             let text = match call.send().await.map_err(failed("s3:GetBucketPolicy")) {
                 Ok(answer) => answer.policy.unwrap_or_default(),
                 Err(e) if e.class == Class::NotFound => return Ok(None),
@@ -69,7 +69,13 @@ impl Resource for BucketPolicy {
 
     async fn create(&self, cx: &Cx) -> Result<Live> {
         let bucket = self.bucket.id()?;
-        let call = cx.cloud.s3.put_bucket_policy().bucket(bucket).policy(self.policy.to_string());
+        let call = cx
+            .cloud
+            .s3
+            .put_bucket_policy()
+            .bucket(bucket)
+            .expected_bucket_owner(&cx.scope.account)
+            .policy(self.policy.to_string());
         call.send().await.map_err(failed("s3:PutBucketPolicy"))?;
         Ok(Live { id: bucket.to_owned() })
     }
@@ -82,7 +88,14 @@ impl Resource for BucketPolicy {
     }
 
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
-        cx.cloud.s3.delete_bucket_policy().bucket(&live.id).send().await.map_err(failed("s3:DeleteBucketPolicy"))?;
+        cx.cloud
+            .s3
+            .delete_bucket_policy()
+            .bucket(&live.id)
+            .expected_bucket_owner(&cx.scope.account)
+            .send()
+            .await
+            .map_err(failed("s3:DeleteBucketPolicy"))?;
         Ok(())
     }
 }

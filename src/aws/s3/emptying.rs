@@ -16,7 +16,14 @@ const LISTS: usize = 10;
 
 /// Asks for the end of a bucket.
 pub async fn delete(cx: &Cx, bucket: &str) -> Result<()> {
-    cx.cloud.s3.delete_bucket().bucket(bucket).send().await.map_err(failed("s3:DeleteBucket"))?;
+    cx.cloud
+        .s3
+        .delete_bucket()
+        .bucket(bucket)
+        .expected_bucket_owner(&cx.scope.account)
+        .send()
+        .await
+        .map_err(failed("s3:DeleteBucket"))?;
     Ok(())
 }
 
@@ -51,7 +58,15 @@ pub async fn step(cx: &Cx, bucket: &str) -> Result<Readiness> {
 
 /// Deletes the first thousand versions and marks. How many there were.
 async fn delete_list(cx: &Cx, bucket: &str) -> Result<usize> {
-    let answer = cx.cloud.s3.list_object_versions().bucket(bucket).send().await.map_err(failed("s3:ListObjectVersions"))?;
+    let answer = cx
+        .cloud
+        .s3
+        .list_object_versions()
+        .bucket(bucket)
+        .expected_bucket_owner(&cx.scope.account)
+        .send()
+        .await
+        .map_err(failed("s3:ListObjectVersions"))?;
     let versions = answer.versions().iter().map(|v| (v.key(), v.version_id()));
     let markers = answer.delete_markers().iter().map(|m| (m.key(), m.version_id()));
     let objects = versions
@@ -64,18 +79,19 @@ async fn delete_list(cx: &Cx, bucket: &str) -> Result<usize> {
     }
     let count = objects.len();
     let all = built(Delete::builder().set_objects(Some(objects)).quiet(true).build())?;
-    let call = cx.cloud.s3.delete_objects().bucket(bucket).delete(all);
+    let call = cx.cloud.s3.delete_objects().bucket(bucket).expected_bucket_owner(&cx.scope.account).delete(all);
     let answer = call.send().await.map_err(failed("s3:DeleteObjects"))?;
     Ok(count.saturating_sub(already_gone(answer.errors())?))
 }
 
 /// Ends the first thousand uploads that never ended. How many there were.
 async fn abort_uploads(cx: &Cx, bucket: &str) -> Result<usize> {
-    let call = cx.cloud.s3.list_multipart_uploads().bucket(bucket);
+    let call = cx.cloud.s3.list_multipart_uploads().bucket(bucket).expected_bucket_owner(&cx.scope.account);
     let answer = call.send().await.map_err(failed("s3:ListMultipartUploads"))?;
     let uploads = answer.uploads().iter().filter_map(|u| Some((u.key()?, u.upload_id()?)));
     let ended = try_join_all(uploads.map(|(key, id)| async move {
-        let call = cx.cloud.s3.abort_multipart_upload().bucket(bucket).key(key).upload_id(id);
+        let call =
+            cx.cloud.s3.abort_multipart_upload().bucket(bucket).expected_bucket_owner(&cx.scope.account).key(key).upload_id(id);
         crate::aws::present(call.send().await.map_err(failed("s3:AbortMultipartUpload")).map(|_| ()))
     }))
     .await?;

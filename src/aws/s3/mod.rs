@@ -122,7 +122,15 @@ async fn tags_of(cx: &Cx, bucket: &str) -> Result<Tags> {
 
 /// The tags as the bucket itself tells them.
 async fn tags_now(cx: &Cx, bucket: &str) -> Result<Tags> {
-    let answer = cx.cloud.s3.get_bucket_tagging().bucket(bucket).send().await.map_err(failed("s3:GetBucketTagging"));
+    let answer = cx
+        .cloud
+        .s3
+        .get_bucket_tagging()
+        .bucket(bucket)
+        .expected_bucket_owner(&cx.scope.account)
+        .send()
+        .await
+        .map_err(failed("s3:GetBucketTagging"));
     match answer {
         Ok(answer) => Ok(from_pairs(answer.tag_set().iter().map(|t| (Some(t.key()), Some(t.value()))))),
         // Without tags, or gone in the meantime.

@@ -60,7 +60,7 @@ pub struct Upload<'a> {
 /// # Errors
 /// What S3 says.
 pub async fn list(cx: &Cx, bucket: &str) -> Result<BTreeMap<String, Listed>> {
-    let mut pages = cx.cloud.s3.list_objects_v2().bucket(bucket).into_paginator().send();
+    let mut pages = cx.cloud.s3.list_objects_v2().bucket(bucket).expected_bucket_owner(&cx.scope.account).into_paginator().send();
     let mut out = BTreeMap::new();
     while let Some(page) = pages.next().await {
         for object in page.map_err(failed("s3:ListObjectsV2"))?.contents.unwrap_or_default() {
@@ -80,6 +80,7 @@ pub async fn list(cx: &Cx, bucket: &str) -> Result<BTreeMap<String, Listed>> {
 /// What S3 says.
 pub async fn look(cx: &Cx, bucket: &str, key: &str) -> Result<Option<Told>> {
     let call = cx.cloud.s3.head_object().bucket(bucket).key(key).checksum_mode(ChecksumMode::Enabled);
+    let call = call.expected_bucket_owner(&cx.scope.account);
     match call.send().await.map_err(failed("s3:HeadObject")) {
         Ok(o) => Ok(Some(Told { sha256: o.checksum_sha256, content_type: o.content_type, cache_control: o.cache_control })),
         Err(e) if e.class == Class::NotFound => Ok(None),
@@ -99,7 +100,7 @@ pub async fn put(cx: &Cx, bucket: &str, upload: &Upload<'_>) -> Result<()> {
     let patience = TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(attempt * 4).build();
     let Told { sha256, content_type, cache_control } = upload.told.clone();
     let call = cx.cloud.s3.put_object().bucket(bucket).key(upload.key).body(body).set_checksum_sha256(sha256);
-    let call = call.set_content_type(content_type).set_cache_control(cache_control);
+    let call = call.set_content_type(content_type).set_cache_control(cache_control).expected_bucket_owner(&cx.scope.account);
     let call = call.customize().config_override(aws_sdk_s3::config::Builder::new().timeout_config(patience));
     call.send().await.map_err(failed("s3:PutObject"))?;
     Ok(())
@@ -110,7 +111,10 @@ pub async fn put(cx: &Cx, bucket: &str, upload: &Upload<'_>) -> Result<()> {
 /// # Errors
 /// What S3 says, and when the answer breaks off.
 pub async fn bytes(cx: &Cx, bucket: &str, key: &str) -> Result<Vec<u8>> {
-    let ask = || async { cx.cloud.s3.get_object().bucket(bucket).key(key).send().await.map_err(failed("s3:GetObject")) };
+    let ask = || async {
+        let call = cx.cloud.s3.get_object().bucket(bucket).key(key).expected_bucket_owner(&cx.scope.account);
+        call.send().await.map_err(failed("s3:GetObject"))
+    };
     Ok(whole(key, ask).await?.map(|(_, bytes)| bytes).unwrap_or_default())
 }
 
@@ -146,7 +150,8 @@ pub async fn delete(cx: &Cx, bucket: &str, keys: &[String]) -> Result<()> {
     for some in keys.chunks(AT_ONCE) {
         let some = some.iter().map(|key| built(ObjectIdentifier::builder().key(key).build())).collect::<Result<Vec<_>>>()?;
         let some = built(Delete::builder().set_objects(Some(some)).quiet(true).build())?;
-        let answer = cx.cloud.s3.delete_objects().bucket(bucket).delete(some).send().await;
+        let call = cx.cloud.s3.delete_objects().bucket(bucket).expected_bucket_owner(&cx.scope.account);
+        let answer = call.delete(some).send().await;
         let answer = answer.map_err(failed("s3:DeleteObjects"))?;
         already_gone(answer.errors())?;
     }

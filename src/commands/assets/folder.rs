@@ -72,7 +72,13 @@ pub fn read(folder: &Path, prefix: &str, immutable: &[String]) -> Result<(Vec<Fi
             continue;
         }
         let path = within(&root, entry.path(), entry.path_is_symlink())?;
-        let size = std::fs::metadata(&path)?.len();
+        let there = std::fs::metadata(&path)?;
+        // A pipe would be read for ever, a device too.
+        if !there.is_file() {
+            let what = format!("`{}` is a pipe, a socket or a device", entry.path().display());
+            return Err(Stop::message(what, "take it out of the folder: only files can be delivered"));
+        }
+        let size = there.len();
         if size > LARGEST {
             let what = format!("`{}` is larger than the 5 GiB that S3 takes in one piece", entry.path().display());
             return Err(Stop::message(what, "bring it there by other means"));
@@ -91,6 +97,37 @@ pub fn read(folder: &Path, prefix: &str, immutable: &[String]) -> Result<(Vec<Fi
         files.push(File { path, key: format!("{prefix}{relative}"), size, turn, content_type, cache_control });
     }
     Ok((files, hidden))
+}
+
+/// Whether a file of this name is hardly meant for the world: keys, dumps, settings with passwords.
+pub fn is_confidential(key: &str) -> bool {
+    let name = key.rsplit('/').next().unwrap_or(key).to_ascii_lowercase();
+    let ends = [
+        ".pem",
+        ".key",
+        ".p12",
+        ".pfx",
+        ".jks",
+        ".keystore",
+        ".kdbx",
+        ".ppk",
+        ".sql",
+        ".sql.gz",
+        ".dump",
+        ".bak",
+        ".sqlite",
+        ".sqlite3",
+        ".env",
+        ".tfstate",
+        ".tfvars",
+        ".htpasswd",
+        ".pgpass",
+        ".netrc",
+    ];
+    let begins = ["id_rsa", "id_dsa", "id_ecdsa", "id_ed25519"];
+    let whole = ["credentials", "credentials.json", "secrets.yaml", "secrets.yml", "secrets.json", "wp-config.php", "htpasswd"];
+    let key = begins.iter().any(|begin| name.starts_with(begin)) && !name.ends_with(".pub");
+    key || ends.iter().any(|end| name.ends_with(end)) || whole.contains(&name.as_str())
 }
 
 /// The file itself. A link must not lead out of the folder: what lies there was not meant to be seen by the world.
@@ -176,6 +213,30 @@ pub fn fits(pattern: &str, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_hardly_meant_for_the_world_is_known_by_its_name() {
+        for name in
+            ["id_rsa", "a/id_ed25519", "tls/server.pem", "server.KEY", "backup.sql", "dump.sql.gz", "prod.env", "a/credentials"]
+        {
+            assert!(is_confidential(name), "{name}");
+        }
+        for name in
+            ["index.html", "id_rsa.pub", "keys.html", "app.3f2a9c1b.js", "monkey.png", "environment.json", "sql/index.html"]
+        {
+            assert!(!is_confidential(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_pipe_is_refused_and_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("index.html"), "x").unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let Err(Stop::Message(_, what, _)) = read(folder.path(), "", &[]) else { panic!("it was taken") };
+        assert!(what.contains("pipe` is a pipe, a socket or a device"), "{what}");
+    }
 
     #[test]
     fn digests_in_names() {

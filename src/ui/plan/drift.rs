@@ -128,7 +128,8 @@ fn summary(plan: &Plan) -> String {
 pub fn drift_text(plan: &Plan, since: &Since, view: &View) -> String {
     let (look, said) = (&view.look, summary(plan));
     let plan = told(plan);
-    let mut out: Vec<String> = wrap(&about(&plan.scope, look), look.width).iter().map(|line| look.paint(STRONG, line)).collect();
+    let mut out: Vec<String> =
+        wrap(&about(&plan.scope, view.via, look), look.width).iter().map(|line| look.paint(STRONG, line)).collect();
     out.extend(wrap(&compared(since), look.width));
     for section in sections(&plan).into_iter().map(renamed) {
         out.push(String::new());
@@ -143,7 +144,8 @@ pub fn drift_text(plan: &Plan, since: &Since, view: &View) -> String {
 /// The same as Markdown, for an issue or a message.
 pub fn drift_markdown(plan: &Plan, since: &Since, view: &View) -> String {
     let view = &View { look: Look::plain(100), ..*view };
-    let mut out = vec![format!("### {}", about(&plan.scope, &view.look)), String::new(), format!("**{}**", summary(plan))];
+    let mut out =
+        vec![format!("### {}", about(&plan.scope, view.via, &view.look)), String::new(), format!("**{}**", summary(plan))];
     out.extend([String::new(), compared(since)]);
     let plan = told(plan);
     for section in sections(&plan).into_iter().map(renamed) {

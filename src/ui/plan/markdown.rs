@@ -16,7 +16,7 @@ pub fn plan_markdown(plan: &Plan, view: &View, problems: &[Problem]) -> String {
     let (summary, note) = summary(plan, "the file");
     let mut out = vec![
         format!("<!-- stack:{} -->", comment(&plan.environment())),
-        format!("### {}", escaped(&about(&plan.scope, &view.look))),
+        format!("### {}", escaped(&about(&plan.scope, view.via, &view.look))),
         String::new(),
         format!("**{summary}**"),
     ];

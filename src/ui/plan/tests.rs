@@ -162,11 +162,11 @@ pub(crate) fn everything() -> Plan {
     waiting.before = Some(Before { live: json!({}), fields: json!({}), state: Readiness::waiting("backing-up") });
     items.push(waiting);
     items.extend((0..96).map(|n| item(&format!("ec2.route/r{n}"), Action::Keep)));
-    Plan { version: 1, scope: scope(), destroy: false, hints: Vec::new(), items }
+    Plan { version: 1, scope: scope(), destroy: false, hints: Vec::new(), kept_in: None, items }
 }
 
 fn view(look: Look) -> View<'static> {
-    View { look, file: "stacks/webapp.yaml", verbose: false, consent: &NONE, rules: &|_| SECRET }
+    View { look, file: "stacks/webapp.yaml", verbose: false, consent: &NONE, via: None, rules: &|_| SECRET }
 }
 
 fn check(text: &str, columns: usize) {
@@ -212,8 +212,14 @@ fn verbose_lists_the_fields_of_what_is_created() {
 
 #[test]
 fn no_changes() {
-    let plan =
-        Plan { version: 1, scope: scope(), destroy: false, hints: Vec::new(), items: vec![item("ec2.vpc/main", Action::Keep)] };
+    let plan = Plan {
+        version: 1,
+        scope: scope(),
+        destroy: false,
+        hints: Vec::new(),
+        kept_in: None,
+        items: vec![item("ec2.vpc/main", Action::Keep)],
+    };
     insta::assert_snapshot!(plan_text(&plan, &view(Look::plain(80))));
     let gone = Plan { destroy: true, items: Vec::new(), ..plan };
     assert!(plan_text(&gone, &view(Look::plain(80))).contains("Nothing to destroy"));
@@ -245,7 +251,7 @@ fn hostile_text_stays_text() {
     named.desired = Some(json!({"na\u{1b}me": "x\u{7}"}));
     let mut scope = scope();
     scope.stack = "we\u{1b}b*_`<b>".into();
-    let plan = Plan { version: 1, scope, destroy: false, hints: Vec::new(), items: vec![hostile, named] };
+    let plan = Plan { version: 1, scope, destroy: false, hints: Vec::new(), kept_in: None, items: vec![hostile, named] };
     let text = plan_text(&plan, &View { verbose: true, ..view(Look::plain(80)) });
     let markdown = plan_markdown(&plan, &view(Look::plain(80)), &[]);
     for out in [&text, &markdown] {

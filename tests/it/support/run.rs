@@ -153,6 +153,8 @@ impl Place {
         }
         // No colour, no terminal, no profile: what is printed depends on nothing but the test.
         command.env("HOME", self.path().join("home")).env("LANG", "C.UTF-8").env("NO_COLOR", "1").env("TERM", "dumb");
+        // Files are taken as they stand, unless a test chooses an environment or wants none to be chosen.
+        command.env("STACK_ENV", "default");
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
     }
 

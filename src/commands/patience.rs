@@ -1,0 +1,97 @@
+//! Waits of a command, outside of a run: they say whom they wait for, and end.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use super::{Result, Stop};
+use crate::engine::{self, Class, Error, Reach};
+use crate::ui::{self, Look};
+
+/// How often it is looked whether there is something to say.
+const TICK: Duration = Duration::from_millis(250);
+/// So long after it was said first, it is said again; longer each time.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// How a wait speaks, and how long it is.
+pub struct Patience<'a> {
+    /// Who answers: `AWS at http://127.0.0.1:4566`, `S3, which keeps the lease and the history`.
+    pub of: &'a str,
+    /// After how long it is said that there is no answer yet.
+    pub speak: Duration,
+    /// After how long without any answer the wait ends.
+    pub end: Duration,
+}
+
+impl Patience<'_> {
+    /// What comes of `call`, unless nobody answers. A call that goes on with others' answers is silent: it is at work.
+    pub async fn hear<T, E>(&self, reach: &Reach, look: &Look, call: impl Future<Output = engine::Result<T, E>>) -> Result<T>
+    where
+        Stop: From<E>,
+    {
+        let (mut call, began) = (pin!(call), Instant::now());
+        let mut next = self.speak;
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut call => return Ok(answer?),
+                () = tokio::time::sleep(TICK) => {}
+            }
+            let Some(silence) = reach.silence() else { continue };
+            // What was silent before this call is not its fault.
+            let time = silence.time.min(began.elapsed());
+            if time >= self.end {
+                let error = Error::new(Class::Unreachable, silence.to_string());
+                let step = format!("this waited for {}; check the network and the service's health, then run it again", self.of);
+                return Err(error.hint(step).into());
+            }
+            if time >= next {
+                let why = silence
+                    .why
+                    .map_or_else(String::new, |why| format!(" ({}: {why}, tried {} times)", silence.of, silence.tries));
+                // A wait that nobody can be told of goes on.
+                let _ = ui::err(&ui::note(&format!("Still waiting for {} after {} s{why}.", self.of, time.as_secs()), look));
+                next = (next * 2).max(AGAIN);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(future)
+    }
+
+    const SHORT: Patience<'_> = Patience { of: "S3", speak: Duration::from_secs(9), end: Duration::from_millis(600) };
+
+    #[test]
+    fn a_wait_without_any_answer_ends_and_says_why() {
+        let reach = Reach::default();
+        let silent = async {
+            reach.asks("S3").failed("connection refused");
+            let _asked = reach.asks("S3");
+            std::future::pending::<engine::Result<()>>().await
+        };
+        let Err(Stop::Errors(errors)) = run(SHORT.hear(&reach, &Look::plain(80), silent)) else { panic!() };
+        let error = &errors[0];
+        assert_eq!(error.class, Class::Unreachable);
+        assert!(error.message.starts_with("S3 cannot be asked: connection refused, tried once"), "{error}");
+    }
+
+    #[test]
+    fn a_wait_that_is_answered_now_and_then_goes_on() {
+        let reach = Reach::default();
+        let busy = async {
+            for _ in 0..10 {
+                let asked = reach.asks("EC2");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                asked.answered();
+            }
+            engine::Result::<i32>::Ok(7)
+        };
+        assert_eq!(run(SHORT.hear(&reach, &Look::plain(80), busy)).unwrap(), 7);
+    }
+}
