@@ -49,6 +49,13 @@
 //!    carry it over ([`engine::Resource::carry_over`]); and it does not go while something that stays uses it.
 //! 9. **Every wait speaks**: kinds look once ([`engine::Resource::poll`]), the engine owns the clock, AWS's words are passed on.
 //! 10. **Errors name** the operation, the object, AWS's code and request id, and the next step.
+//! 11. **What goes, goes last** ([`engine::schedule`]): when everything that is made and changed serves, and after its own users;
+//!     what others work with ([`engine::What::Enables`]: rules of their group, routes of their network) after those. So a step
+//!     that fails leaves the old half of everything in place. Only what cannot be there twice goes earlier, as late as that
+//!     permits; where one of a kind leaves the file and one that is the same but for its name comes, it goes on as that one.
+//! 12. **Requests are led to what serves** ([`engine::What::LeadsTo`]). What can only come up behind a rule or a listener finds
+//!     that prepared ([`engine::Resource::PREPARES`]): there, and leading nobody to it yet. What several objects share is written
+//!     by one call for all of them ([`engine::Resource::JOINT`]).
 //!
 //! Calls leave no faster than AWS takes them ([`aws::pace`]). What AWS would refuse in the middle of a run is asked before it ([`aws::preflight`]); what keeps something from being
 //! deleted is named ([`engine::Resource::blocked_by`]) and not waited for when it does not go away by itself.

@@ -48,6 +48,14 @@ class Balancers(Case):
         self.ec2.detach_internet_gateway(**detach)
         self.ec2.delete_security_group(GroupId=b.group)
 
+    def test_a_target_group_has_one_balancer(self):
+        one, other = Balancer(self, "one"), Balancer(self, "other", listener=False)
+        forward = [{"Type": "forward", "TargetGroupArn": one.target}]
+        listen = dict(LoadBalancerArn=other.arn, Protocol="HTTP", Port=80, DefaultActions=forward)
+        self.refused("TargetGroupAssociationLimit", self.elbv2.create_listener, **listen)
+        self.elbv2.delete_listener(ListenerArn=one.listener)
+        self.elbv2.create_listener(**listen)
+
     def test_the_same_name(self):
         b = Balancer(self, "twice")
         again = self.elbv2.create_load_balancer(**b.arguments)["LoadBalancers"][0]

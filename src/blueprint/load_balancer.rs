@@ -122,6 +122,7 @@ pub fn expand(
                 codes: Some(health.codes),
                 protocol: None,
             },
+            load_balancer: Some(balancer.clone()),
             attributes: BTreeMap::from([("deregistration_delay.timeout_seconds".to_owned(), delay.to_string())]),
             tags: Tags::new(),
         };

@@ -98,7 +98,7 @@ pub async fn apply<C: Send + Sync + 'static>(
         if !outcome.stopped && end.is_none() {
             while let Some(id) = state.next(plan) {
                 state.started.insert(id, began.elapsed());
-                running.push(Box::pin(run.operation(id, schedule.ops[&id].usual, tx.clone())));
+                running.push(Box::pin(run.operation(&schedule.ops[&id], tx.clone())));
             }
         }
         if running.is_empty() {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::diff::{Diff, diff_with_notes};
 use super::graph::Node;
 use super::key::Key;
-use super::plan::{Action, Before, Item, NEVER_SERVED, NOTICED, Order};
+use super::plan::{Action, Before, GUARDED, Item, NEVER_SERVED, NOTICED, Order};
 use super::reference::Ids;
 use super::resource::{Claim, Impairment, Kind, Readiness, Scope, TAG_GENERATION, TAG_PROTECT, TAG_STACK};
 use super::rules::{self, What};
@@ -37,6 +37,11 @@ pub(super) fn and(reason: Option<String>, more: &str) -> String {
 /// Whether something would be lost with it.
 pub(super) fn holds_data<C>(kind: &dyn Kind<C>, seen: &Seen) -> bool {
     kind.holds_data() && seen.live.get(NEVER_SERVED) != Some(&Value::Bool(true))
+}
+
+/// Whether somebody protected it in the cloud itself.
+pub(super) fn is_guarded(seen: &Seen) -> bool {
+    seen.live.get(GUARDED) == Some(&Value::Bool(true))
 }
 
 /// Whether the user said that it goes only when it is named.
@@ -153,6 +158,7 @@ pub(super) fn compare<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, ids: &Ids
     let desired = item.desired.clone().unwrap_or(Value::Null);
     let (changes, notes) = diff_with_notes(kind.rules(), &desired, &seen.fields, ids);
     item.changes = changes;
+    let renamed = seen.key().filter(|key| *key != node.key);
     if !seen.state.tells_all() {
         item.changes = item.changes.known(kind.rules());
     }
@@ -169,7 +175,9 @@ pub(super) fn compare<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, ids: &Ids
         // What grows by too little needs another number and nothing else.
         let number = |value: &Option<Value>| value.as_ref().and_then(Value::as_f64);
         let grows = item.changes.changes.iter().filter(|c| c.impossible.is_some()).all(|c| number(&c.after) > number(&c.before));
-        let remedy = if grows { "" } else { "; make a new one under another name, move the data there, then remove this one" };
+        let advised = kind.rules().iter().any(|rule| matches!(rule.what, What::Fixed(_)) && item.changes.touches(rule.field));
+        let remedy =
+            if grows || advised { "" } else { "; make a new one under another name, move the data there, then remove this one" };
         item.reason = Some(format!("{why}{remedy}"));
     } else if let Some(why) = impairment.and_then(|it| locked(kind, it, &desired, &item.changes)) {
         item.action = Action::Refuse;
@@ -180,7 +188,10 @@ pub(super) fn compare<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, ids: &Ids
         let order = kind.replace_order(&item.changes);
         item.order = Some(order);
         item.holds_data = holds_data(kind, seen);
-        item.needs_consent = item.holds_data || is_protected(&seen.fields) || is_protected(&desired);
+        item.needs_consent = item.holds_data || is_guarded(seen) || is_protected(&seen.fields) || is_protected(&desired);
+        if item.reason.is_none() && is_guarded(seen) {
+            item.reason = Some("its deletion protection is on".into());
+        }
         if order == Order::CreateFirst {
             item.carries_data = failed.is_none() && kind.carries_data(&desired, &item.changes);
             item.generation += 1;
@@ -193,6 +204,9 @@ pub(super) fn compare<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, ids: &Ids
         item.effects = kind.effects(&desired, &seen.fields, &item.changes);
     } else if let Readiness::Waiting { status, .. } = &seen.state {
         item.reason = Some(format!("AWS is still at it: {}", status.replace('\n', ": ")));
+    }
+    if let (Action::Update, Some(was)) = (item.action, renamed) {
+        item.reason = Some(format!("it was `{was}`"));
     }
     if let (Action::Keep | Action::Update, Some(Impairment { status, advice, mended_by })) = (item.action, impairment) {
         let mended = mended_by.iter().flatten().any(|field| item.changes.touches(field));

@@ -122,6 +122,10 @@ impl Diff {
     }
 }
 
+fn is_something(value: &Value) -> bool {
+    !value.is_null() && !is_empty(value)
+}
+
 fn is_empty(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.is_empty(),
@@ -200,7 +204,8 @@ impl Walk<'_> {
             before: before.filter(|v| !v.is_null()).map(|v| self.ids.symbolic(v)),
             after: after.map(|v| self.ids.symbolic(v)),
             unknown,
-            forces_replacement: rules::is_within(self.rules, &self.path, What::Immutable),
+            forces_replacement: rules::is_within(self.rules, &self.path, What::Immutable)
+                || self.is(What::Once) && before.is_some_and(is_something) && after.is_some_and(is_something),
             impossible: None,
             secret: rules::is_within(self.rules, &self.path, What::Secret),
         });
@@ -208,6 +213,9 @@ impl Walk<'_> {
 
     fn compare(&mut self, desired: &Value, observed: Option<&Value>) {
         if desired.is_null() || self.is(What::CreateOnly) || self.is(What::OrderOnly) {
+            return;
+        }
+        if self.is(What::IfTold) && observed.is_none_or(Value::is_null) {
             return;
         }
         if self.is(What::Set) {
@@ -313,6 +321,10 @@ impl Walk<'_> {
             && !steps.contains(&(o.as_str(), d.as_str()))
         {
             impossible = Some(format!("it is {o} and cannot become {d}"));
+        }
+        if let (false, None, Some(instead)) = (same, &impossible, rules::fixed(self.rules, &self.path)) {
+            let plainly = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            impossible = Some(format!("it is {} and cannot become {}: {instead}", plainly(&plain), plainly(&resolved)));
         }
         if !same {
             self.push(observed, Some(desired), None);

@@ -76,7 +76,7 @@ impl<'a> Matching<'a> {
         Ok(Matching { seen: &snapshot.seen, graph, current, taken: BTreeSet::new() })
     }
 
-    pub(super) fn find<C>(&mut self, kind: &dyn Kind<C>, node: &Node, ids: &Ids) -> Found {
+    pub(super) fn find<C>(&mut self, kind: &dyn Kind<C>, node: &Node, graph: &Graph, ids: &Ids) -> Found {
         if let Some(at) = self.current.get(&node.key) {
             self.taken.insert(*at);
             return Found::At(*at);
@@ -94,6 +94,21 @@ impl<'a> Matching<'a> {
                 (fits && identity(kind, &seen.fields, ids).as_ref() == Some(&wanted)).then_some(at)
             })
         };
+        // Only one can be so: what leaves the file under another name is it, and goes on as this one.
+        let leaving =
+            |seen: &Seen| matches!(&seen.claim, Claim::Ours(_)) && seen.key().is_some_and(|key| graph.get(&key).is_none());
+        let left = self.current.values().copied().find(|at| {
+            let seen = &self.seen[*at];
+            seen.kind == node.key.kind
+                && !self.taken.contains(at)
+                && leaving(seen)
+                && !matches!(seen.state, Readiness::Failed(_))
+                && identity(kind, &seen.fields, ids).as_ref() == Some(&wanted)
+        });
+        if let Some(at) = left {
+            self.taken.insert(at);
+            return Found::At(at);
+        }
         if let Some(at) = alike(|c| matches!(c, Claim::Stray | Claim::Adoptable), self) {
             self.taken.insert(at);
             return Found::At(at);

@@ -3,7 +3,7 @@
 //! The cloud refuses what a real one refuses (to create what refers to nothing, to delete what is in use), counts its
 //! calls, and can lose an answer or die at any of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
@@ -45,6 +45,12 @@ struct State {
     late: usize,
     /// What was made in the meantime, and is not seen for so many readings.
     unseen: BTreeMap<String, usize>,
+    /// What was made or changed and does not serve yet.
+    idle: BTreeSet<String>,
+    /// What went while something did not serve yet.
+    early: Vec<String>,
+    /// Deletions that are told that something is not there, and it is something else.
+    misled: usize,
     /// At which call the credentials expire.
     expires: Option<usize>,
     dead: bool,
@@ -148,6 +154,7 @@ impl Resource for Thing {
             let id = format!("thing-{}", state.next);
             state.next += 1;
             state.things.insert(id.clone(), Stored { fields: bare });
+            state.idle.insert(id.clone());
             if state.late > 0 {
                 let late = state.late;
                 state.unseen.insert(id.clone(), late);
@@ -165,6 +172,7 @@ impl Resource for Thing {
                 }
             }
             let stored = state.things.get_mut(&live.id).ok_or_else(|| Error::new(Class::NotFound, "gone"))?;
+            state.idle.insert(live.id.clone());
             if diff.touches("late") {
                 stored.fields.late = self.late;
             }
@@ -188,9 +196,26 @@ impl Resource for Thing {
             if let Some((user, _)) = used {
                 return Err(Error::new(Class::Invalid, format!("{} is in use by {user}", live.id)));
             }
+            if state.misled > 0 {
+                state.misled -= 1;
+                return Err(Error::new(Class::NotFound, "what it stands on is not there"));
+            }
+            if !state.idle.is_empty() {
+                let early = format!("{} went before {:?}", live.id, state.idle);
+                state.early.push(early);
+            }
             state.things.remove(&live.id).map(|_| ()).ok_or_else(|| Error::new(Class::NotFound, "gone"))
         });
         call.await
+    }
+
+    /// Others get their turns before it serves.
+    async fn poll(&self, cx: &Cx<Cloud>, live: &Live) -> Result<Readiness> {
+        for _ in 0..6 {
+            tokio::task::yield_now().await;
+        }
+        cx.cloud.state.lock().unwrap().idle.remove(&live.id);
+        Ok(Readiness::Ready)
     }
 }
 
@@ -305,6 +330,52 @@ proptest! {
                 let again = world.plan(file).await;
                 prop_assert!(again.is_empty(), "{:?}", again.changes().collect::<Vec<_>>());
             }
+            Ok(())
+        })?;
+    }
+
+    /// What goes may be in use in ways that no reference tells: it goes when everything that is made and changed serves.
+    #[test]
+    fn nothing_goes_before_everything_serves(a in file(), b in file()) {
+        run(async {
+            let world = World::new();
+            world.apply(Some(&a)).await;
+            let (_, outcome) = world.apply(Some(&b)).await;
+            prop_assert!(outcome.is_complete(), "{:?}", outcome.failed);
+            let early = world.cloud.state.lock().unwrap().early.clone();
+            prop_assert!(early.is_empty(), "{early:?}");
+            Ok(())
+        })?;
+    }
+
+    /// As long as one of them does not move, all that was there is there.
+    #[test]
+    fn nothing_goes_when_something_that_is_to_come_or_to_move_fails(
+        a in file(), b in file(), pick in any::<prop::sample::Index>(),
+    ) {
+        run(async {
+            let world = World::new();
+            world.apply(Some(&a)).await;
+            let plan = world.plan(Some(&b)).await;
+            let moving = |item: &&Item| matches!(item.action, Action::Create | Action::Update | Action::Replace);
+            let moving: Vec<String> = plan.changes().filter(moving).map(|item| item.key.name.clone()).collect();
+            prop_assume!(!moving.is_empty());
+            let before: Vec<String> = world.cloud.state.lock().unwrap().things.keys().cloned().collect();
+            world.cloud.state.lock().unwrap().refuse_names = vec![pick.get(&moving).clone()];
+            let (_, outcome) = world.apply(Some(&b)).await;
+            prop_assert_eq!(outcome.failed.len(), 1);
+            let failed = &outcome.failed[0].0;
+            let goes = |item: &&Item| matches!(item.action, Action::Delete | Action::Replace);
+            let kept = outcome.skipped.iter().filter(|(_, verb, because)| *verb == Verb::Delete && because.as_ref() == Some(failed));
+            prop_assert_eq!(kept.count(), plan.changes().filter(goes).count(), "the report names what was kept, and why");
+            {
+                let mut state = world.cloud.state.lock().unwrap();
+                prop_assert!(before.iter().all(|id| state.things.contains_key(id)));
+                state.refuse_names.clear();
+            }
+            let (_, outcome) = world.apply(Some(&b)).await;
+            prop_assert!(outcome.is_complete(), "{:?}", outcome.failed);
+            world.assert_is(&b);
             Ok(())
         })?;
     }
@@ -430,6 +501,19 @@ fn a_lost_answer_makes_no_duplicate_though_the_object_is_seen_late() {
             world.assert_is(&file);
         });
     }
+}
+
+/// "Not found" can be about something that the object refers to.
+#[test]
+fn what_is_still_there_is_not_deleted_whatever_is_not_found() {
+    run(async {
+        let world = World::new();
+        world.apply(Some(&File(BTreeMap::from([(0, (vec![], 1, 0))])))).await;
+        world.cloud.state.lock().unwrap().misled = 2;
+        let (_, outcome) = world.apply(None).await;
+        assert!(outcome.is_complete(), "{:?}", outcome.failed);
+        assert_eq!(world.keys(), Vec::<String>::new());
+    });
 }
 
 #[test]

@@ -51,6 +51,8 @@ pub mod snapshot;
 mod stepwise;
 pub mod tags;
 #[cfg(test)]
+mod traffic;
+#[cfg(test)]
 mod waits;
 
 pub use apply::{Outcome, apply};

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -18,9 +18,9 @@ use super::pace::{Crowds, Pace, again};
 use super::plan::{Action, Before, Item, Plan};
 use super::reads::Looks;
 use super::reference::{self, Ids, Token};
-use super::resource::{Blocker, Claim, Cx, Impairment, Kind, RawObserved, Readiness, Registry};
+use super::resource::{Blocker, Claim, Cx, Impairment, Kind, Peers, RawObserved, Readiness, Registry};
 use super::rules::{self, What};
-use super::schedule::{OpId, Verb};
+use super::schedule::{Op, OpId, Verb};
 use super::snapshot::Seen;
 
 /// How long something that was just made may stay invisible to its users.
@@ -91,6 +91,8 @@ pub(super) struct Run<'a, C> {
     ids: Mutex<Ids>,
     crowds: Crowds,
     looks: Looks,
+    /// One at a time, by kind.
+    turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// What AWS said last about each operation.
     said: Mutex<HashMap<(Key, Verb), String>>,
 }
@@ -107,6 +109,8 @@ struct Job<'a, C> {
     tx: &'a mpsc::UnboundedSender<Progress>,
     /// Whether it, or something that it refers to, was made in this run: AWS may not know it everywhere yet.
     new: bool,
+    /// It was prepared: what is left is what differs now.
+    prepared: bool,
 }
 
 impl<C> Job<'_, C> {
@@ -143,6 +147,7 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
             ids,
             crowds: Crowds::default(),
             looks: Looks::default(),
+            turns: Mutex::default(),
             said: Mutex::default(),
         }
     }
@@ -153,16 +158,36 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
     }
 
     /// Does it, to its end.
-    pub(super) async fn operation(&self, id: OpId, usual: Duration, tx: mpsc::UnboundedSender<Progress>) -> Ended {
-        let began = Instant::now();
+    pub(super) async fn operation(&self, op: &Op, tx: mpsc::UnboundedSender<Progress>) -> Ended {
+        let (id, usual, began) = (op.id, op.usual, Instant::now());
         let item = &self.plan.items[id.0];
         self.reporter.event(&Event::Started { key: item.key.clone(), verb: id.1, usual });
         let predecessor = item.before.as_ref().filter(|_| item.carries_data && id.1 == Verb::Create).map(|b| b.live.clone());
         let fresh = self.cx.fresh().at(&item.key, item.generation);
-        let cx = Cx { last_copy: item.last_copy.is_some(), loses_data: item.loses_data, predecessor, ..fresh };
+        let (last_copy, prepare) = (item.last_copy.is_some(), id.1 == Verb::Prepare);
+        let (loses_data, peers) = (item.loses_data, self.peers(&item.key.kind));
+        let cx = Cx { last_copy, loses_data, predecessor, prepare, peers, ..fresh };
         let new = id.1 == Verb::Create || self.refers_to_new(item);
-        let result = self.work(&Job { id, cx: &cx, usual, began, tx: &tx, new }, item).await;
+        let result = self.work(&Job { id, cx: &cx, usual, began, tx: &tx, prepared: op.prepared, new }, item).await;
         (id, began.elapsed(), result)
+    }
+
+    /// The objects of a kind of which several are written by one call.
+    fn peers(&self, kind: &str) -> Arc<Peers> {
+        if !self.registry.find(kind).is_some_and(|kind| kind.joint()) {
+            return Arc::default();
+        }
+        let all = |ids: &mut Ids| {
+            let known = |item: &Item| {
+                let live = ids.live(&item.key)?;
+                // The old half of a replacement is none of them any more.
+                let old = item.action == Action::Replace && item.before.as_ref().is_some_and(|b| b.live == *live);
+                (!old).then_some((live.clone(), ids.resolve(item.desired.as_ref()?).ok()?))
+            };
+            self.plan.items.iter().filter(|item| item.key.kind == kind).filter_map(known).collect()
+        };
+        let turn = self.turns.lock().unwrap_or_else(PoisonError::into_inner).entry(kind.to_owned()).or_default().clone();
+        Arc::new(Peers { all: self.with_ids(all), turn })
     }
 
     /// Whether it refers to anything that this run makes.
@@ -187,12 +212,14 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
                 let made = Before { live, fields: Value::Null, state: Readiness::waiting("its data is there soon") };
                 self.step_by_step(kind, job, &made, desired, &resolved).await?
             }
+            Verb::Create if job.prepared => self.finish(kind, job, desired, &resolved).await?,
             Verb::Create => self.create(kind, job, &resolved).await?,
+            Verb::Prepare if item.action != Action::Update => self.create(kind, job, &resolved).await?,
             Verb::Update if kind.stepwise() => {
                 let before = item.before.as_ref().ok_or_else(|| Error::internal("there is nothing to change"))?;
                 self.step_by_step(kind, job, before, desired, &resolved).await?
             }
-            Verb::Update => {
+            Verb::Update | Verb::Prepare => {
                 let observed = item.before.as_ref().map(|b| b.fields.clone()).unwrap_or(Value::Null);
                 let todo = self.with_ids(|ids| diff(kind.rules(), desired, &observed, ids));
                 if todo.is_empty() { live } else { self.update(kind, job, &resolved, &live, &todo).await? }
@@ -200,6 +227,9 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
             _ => live,
         };
         self.with_ids(|ids| ids.insert(&item.key, live.clone()));
+        if job.id.1 == Verb::Prepare {
+            return Ok(());
+        }
         job.tell(Progress::Exists(job.id));
         job.tell(Progress::Idle(job.id));
         let was = item.before.as_ref().map_or(&Readiness::Gone, |before| &before.state);
@@ -211,6 +241,14 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
 
     fn with_ids<T>(&self, f: impl FnOnce(&mut Ids) -> T) -> T {
         f(&mut self.ids.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What is left to do for an object that was prepared.
+    async fn finish(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, desired: &Value, resolved: &Value) -> Result<Value, Halt> {
+        let gone = || Error::new(Class::Failed, "it went away while what serves behind it came up");
+        let seen = self.look_for(OLD, kind, job, resolved).await?.ok_or_else(gone)?;
+        let todo = self.with_ids(|ids| diff(kind.rules(), desired, &seen.fields, ids));
+        if todo.is_empty() { Ok(seen.live) } else { self.update(kind, job, resolved, &seen.live, &todo).await }
     }
 
     async fn create(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, desired: &Value) -> Result<Value, Halt> {
@@ -388,10 +426,23 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
             }
         };
         // What AWS is deleting already is only waited for.
-        if !self.plan.items[job.id.0].is_leaving() {
-            match self.surely(job, delete).await {
-                Err(Halt::Failed(e)) if e.class == Class::NotFound => return Ok(()),
-                other => other?,
+        let since = Instant::now();
+        while !self.plan.items[job.id.0].is_leaving() {
+            match self.surely(job, &delete).await {
+                // Something that it refers to can be missing as well.
+                Err(Halt::Failed(e)) if e.class == Class::NotFound => {
+                    if !self.is_there(kind, job, live).await? {
+                        return Ok(());
+                    }
+                    if since.elapsed() > OLD {
+                        let said = Error { class: Class::Failed, ..e };
+                        return Err(said.hint("it is still there: what is missing is something else that it needs").into());
+                    }
+                    self.retrying(job, &e);
+                    self.sleep(again(since.elapsed())).await?;
+                }
+                Ok(()) => break,
+                Err(other) => return Err(other),
             }
         }
         job.tell(Progress::Idle(job.id));
@@ -407,6 +458,19 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
                 Err(e) => pace.forgive(e)?,
             }
             self.pause(job, &pace).await?;
+        }
+    }
+
+    /// Whether the cloud still tells of it.
+    async fn is_there(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, live: &Value) -> Result<bool, Halt> {
+        let mut pace = self.pace(kind, job);
+        loop {
+            let fresh = job.cx.fresh();
+            match self.looks.since_now(kind.name(), kind.observe(&fresh)).await {
+                Ok(seen) => return Ok(seen.iter().any(|o| o.state != Readiness::Gone && o.live.get("id") == live.get("id"))),
+                Err(e) => pace.forgive(e)?,
+            }
+            self.sleep(again(pace.since.elapsed())).await?;
         }
     }
 

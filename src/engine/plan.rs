@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::compare::{
-    IMPOSTOR, UNMARKED, and, before, compare, compare_nothing, holds_data, is_protected, leaves, refuse_clash, stray_name, tag,
-    write_generation,
+    IMPOSTOR, UNMARKED, and, before, compare, compare_nothing, holds_data, is_guarded, is_protected, leaves, refuse_clash,
+    stray_name, tag, write_generation,
 };
 use super::diff::{Change, Diff};
 use super::effect::Effect;
@@ -139,6 +139,10 @@ impl Item {
 /// The attribute of a live object that names what it leaves behind when it is deleted.
 pub const LAST_COPY: &str = "last_snapshot";
 
+/// The attribute of a live object that is true when somebody protected it against deletion in the cloud itself: it goes only
+/// when it is named.
+pub const GUARDED: &str = "guarded";
+
 /// The attribute of a live object of a kind that holds data which is true when AWS never got it to serve: there is nothing in it.
 pub const NEVER_SERVED: &str = "never_served";
 
@@ -207,7 +211,7 @@ impl Plan {
         for key in &order {
             let Some(node) = graph.get(key) else { continue };
             let kind = registry.kind(&key.kind)?;
-            let found = matching.find(kind.as_ref(), node, &ids);
+            let found = matching.find(kind.as_ref(), node, graph, &ids);
             let mut item = match found {
                 Found::Nothing => compare_nothing(node, snapshot.seen.iter().find(|seen| leaves(seen, node))),
                 Found::At(at) => {
@@ -248,6 +252,7 @@ impl Plan {
             };
             let kind = registry.kind(&seen.kind)?;
             let leaving = matches!(seen.state, Readiness::Leaving(_));
+            let guarded = is_guarded(seen).then(|| "its deletion protection is on".to_owned());
             let leftover = seen.key().is_some() && by_key.contains_key(&key);
             let tagged = matches!(seen.claim, Claim::Tagged(_));
             // Consent names a key: it must not be taken for one to what is really ours.
@@ -268,9 +273,11 @@ impl Plan {
                 } else if matches!(seen.claim, Claim::Stray) && desired.is_some() {
                     Some("not in the file, in a parent that is this stack's own".into())
                 } else {
-                    None
+                    guarded
                 },
-                needs_consent: !leaving && !impostor && (holds_data(kind.as_ref(), seen) || is_protected(&seen.fields)),
+                needs_consent: !leaving
+                    && !impostor
+                    && (holds_data(kind.as_ref(), seen) || is_protected(&seen.fields) || is_guarded(seen)),
                 holds_data: !leaving && holds_data(kind.as_ref(), seen),
                 loses_data: false,
                 unmarked: false,

@@ -21,6 +21,7 @@ use super::plan::Order;
 use super::reach::Reach;
 use super::reads::Reads;
 use super::rules::Rule;
+use super::schedule::Verb;
 
 /// The tag that carries the stack's name.
 pub const TAG_STACK: &str = "stack:name";
@@ -245,6 +246,19 @@ pub struct Cx<C> {
     pub predecessor: Option<Value>,
     /// Whether the cloud answers.
     pub reach: Reach,
+    /// What is made or changed must not lead anybody to what does not serve yet ([`Resource::PREPARES`]).
+    pub prepare: bool,
+    /// For kinds that write several objects with one call ([`Resource::JOINT`]).
+    pub peers: Arc<Peers>,
+}
+
+/// The objects of one kind in a run, for a kind of which several are written by one call.
+#[derive(Debug, Default)]
+pub struct Peers {
+    /// What others may refer to of each that is there, and what it is to be.
+    pub all: Vec<(Value, Value)>,
+    /// Held while what they share is read and written.
+    pub turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl<C> Clone for Cx<C> {
@@ -259,6 +273,8 @@ impl<C> Clone for Cx<C> {
             loses_data: self.loses_data,
             predecessor: self.predecessor.clone(),
             reach: self.reach.clone(),
+            prepare: self.prepare,
+            peers: self.peers.clone(),
         }
     }
 }
@@ -277,6 +293,8 @@ impl<C> Cx<C> {
             loses_data: true,
             predecessor: None,
             reach: Reach::default(),
+            prepare: false,
+            peers: Arc::default(),
         }
     }
 
@@ -340,6 +358,10 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     /// Whether `create` called twice makes one object, because AWS knows it by a name or by a token. Where not, and an answer
     /// was lost, the engine looks for as long as readings may be behind before it calls again.
     const REPEATABLE: bool = true;
+    /// What is done in two steps where others only come up behind it: [`Cx::prepare`] first, and the rest when they serve.
+    const PREPARES: &'static [Verb] = &[];
+    /// Whether what one of them is depends on the others, so that one call writes it for all ([`Cx::peers`]).
+    const JOINT: bool = false;
     /// The clients that this kind talks to.
     type Cloud: Send + Sync + 'static;
     /// What others may refer to. Serializes to an object of texts with at least `id`. Its schema is what a file may refer to
@@ -479,6 +501,10 @@ pub trait Kind<C>: Send + Sync {
     fn stepwise(&self) -> bool;
     /// See [`Resource::REPEATABLE`].
     fn repeatable(&self) -> bool;
+    /// See [`Resource::PREPARES`].
+    fn prepares(&self) -> &'static [Verb];
+    /// See [`Resource::JOINT`].
+    fn joint(&self) -> bool;
     /// See [`Resource::replace_order`].
     fn replace_order(&self, diff: &Diff) -> Order;
     /// See [`Resource::effects`].
@@ -564,6 +590,12 @@ impl<R: Resource> Kind<R::Cloud> for Erased<R> {
     }
     fn repeatable(&self) -> bool {
         R::REPEATABLE
+    }
+    fn prepares(&self) -> &'static [Verb] {
+        R::PREPARES
+    }
+    fn joint(&self) -> bool {
+        R::JOINT
     }
     fn replace_order(&self, diff: &Diff) -> Order {
         R::replace_order(diff)

@@ -14,6 +14,10 @@ pub struct Rule {
 pub enum What {
     /// AWS cannot change it: a difference means a replacement.
     Immutable,
+    /// AWS cannot change it once something is set: another value means a replacement, the first one or none a change.
+    Once,
+    /// AWS cannot change it and nothing may take its place while it is in use: refused, with what to do instead.
+    Fixed(&'static str),
     /// An array whose order means nothing.
     Set,
     /// An array of objects, matched by this field of theirs; their order means nothing.
@@ -58,6 +62,12 @@ pub enum What {
     /// Which attribute of which kinds a reference in this field stands for, when that is not the identifier of a typed
     /// [`Ref`](super::Ref): pairs of kind and attribute.
     Takes(&'static [(&'static str, &'static str)]),
+    /// A live reference to what works only with this object: what uses that goes before this does.
+    Enables,
+    /// Says where requests are led: it is changed when what is there serves, and what no longer serves goes when it was changed.
+    LeadsTo,
+    /// Compared only with what AWS tells: as long as it tells nothing, nothing is to be done about it.
+    IfTold,
     /// AWS tells it only while the object is ready: until then nothing is known about it, and nothing is compared.
     WhenReady,
 }
@@ -73,6 +83,8 @@ macro_rules! constructors {
 constructors! {
     /// See [`What::Immutable`].
     immutable => Immutable,
+    /// See [`What::Once`].
+    once => Once,
     /// See [`What::Set`].
     set => Set,
     /// See [`What::Exact`].
@@ -97,6 +109,12 @@ constructors! {
     secret => Secret,
     /// See [`What::Loose`].
     loose => Loose,
+    /// See [`What::Enables`].
+    enables => Enables,
+    /// See [`What::LeadsTo`].
+    leads_to => LeadsTo,
+    /// See [`What::IfTold`].
+    if_told => IfTold,
     /// See [`What::WhenReady`].
     when_ready => WhenReady,
 }
@@ -105,6 +123,11 @@ impl Rule {
     /// See [`What::Keyed`].
     pub const fn keyed(field: &'static str, by: &'static str) -> Rule {
         Rule { field, what: What::Keyed(by) }
+    }
+
+    /// See [`What::Fixed`].
+    pub const fn fixed(field: &'static str, instead: &'static str) -> Rule {
+        Rule { field, what: What::Fixed(instead) }
     }
 
     /// See [`What::Becomes`].
@@ -157,6 +180,14 @@ pub fn is_within(rules: &[Rule], path: &[String], what: What) -> bool {
 pub fn keyed_by(rules: &[Rule], path: &[String]) -> Option<&'static str> {
     rules.iter().find_map(|rule| match rule.what {
         What::Keyed(by) if rule.covers(path) => Some(by),
+        _ => None,
+    })
+}
+
+/// What to do instead of changing the field at `path`, when that is refused.
+pub fn fixed(rules: &[Rule], path: &[String]) -> Option<&'static str> {
+    rules.iter().find_map(|rule| match rule.what {
+        What::Fixed(instead) if rule.covers(path) => Some(instead),
         _ => None,
     })
 }

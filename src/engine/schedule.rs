@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::error::Result;
 use super::key::Key;
 use super::plan::{Action, Item, Order, Plan};
 use super::reference::{self, Ids, Need};
-use super::resource::Registry;
+use super::resource::{Readiness, Registry};
 use super::rules::{self, What};
 
 /// What an operation does to its object.
@@ -18,6 +20,8 @@ pub enum Verb {
     Create,
     /// Change it, and wait until it serves.
     Update,
+    /// Make it, or change it, so far that what will serve behind it can come up, while it leads nobody there yet.
+    Prepare,
     /// AWS is at it already: wait until it serves.
     Wait,
     /// Delete it, and wait until it is gone.
@@ -34,6 +38,8 @@ pub struct Op {
     pub id: OpId,
     /// Operations that must have come that far.
     pub after: BTreeMap<OpId, Need>,
+    /// [`Verb::Prepare`] has come before: what is left is what differs then.
+    pub prepared: bool,
     /// How long AWS usually takes.
     pub usual: Duration,
     /// The usual time from its start to the end of everything that waits for it: the longest first.
@@ -50,91 +56,24 @@ pub struct Schedule {
 impl Schedule {
     /// The operations of `plan`.
     ///
+    /// What an object needs comes before it, and everything that goes comes last: after all that is made and changed serves, and
+    /// after its own users. What must go before something can be made (a name, a place that only one can have) goes as late as
+    /// that permits.
+    ///
     /// # Errors
     /// When an item is of an unknown kind.
     pub fn of<C: Send + Sync + 'static>(plan: &Plan, registry: &Registry<C>) -> Result<Schedule> {
-        let mut ops: BTreeMap<OpId, Op> = BTreeMap::new();
-        let mut make: BTreeMap<usize, OpId> = BTreeMap::new();
-        let mut delete: BTreeMap<usize, OpId> = BTreeMap::new();
-        for (i, item) in plan.items.iter().enumerate() {
-            let usual = registry.kind(&item.key.kind)?.usual();
-            let mut add = |verb: Verb| {
-                let id = (i, verb);
-                let usual = if verb == Verb::Delete { usual.delete } else { usual.create };
-                ops.insert(id, Op { id, after: BTreeMap::new(), usual, rest: Duration::ZERO });
-                if verb == Verb::Delete {
-                    delete.insert(i, id)
-                } else {
-                    make.insert(i, id)
-                };
-            };
-            match item.action {
-                Action::Create => add(Verb::Create),
-                Action::Update => add(Verb::Update),
-                Action::Keep
-                    if item.before.as_ref().is_some_and(|b| matches!(b.state, super::resource::Readiness::Waiting { .. })) =>
-                {
-                    add(Verb::Wait);
-                }
-                Action::Replace => {
-                    add(Verb::Create);
-                    add(Verb::Delete);
-                }
-                Action::Delete => add(Verb::Delete),
-                Action::Keep | Action::Refuse => {}
-            }
+        let mut draft = Draft::new(plan, registry)?;
+        let leads = leading(plan, registry, &draft)?;
+        for lead in leads.values().filter(|lead| lead.staged) {
+            draft.stage(lead.item, registry)?;
         }
-
-        let mut after: Vec<(OpId, OpId, Need)> = Vec::new();
-        for (i, item) in plan.items.iter().enumerate() {
-            if let Some(&op) = make.get(&i) {
-                let ahead = goes_ahead(plan, item, registry)?;
-                for (to, need) in &item.needs {
-                    if let Some(&other) = make.get(to) {
-                        if ahead == Some(*to) {
-                            after.push((other, op, Need::Ready));
-                            continue;
-                        }
-                        after.push((op, other, *need));
-                        // Who uses the old half lets go of it before it goes.
-                        if let Some(&old) = delete.get(to)
-                            && plan.items[*to].order == Some(Order::CreateFirst)
-                        {
-                            after.push((old, op, Need::Ready));
-                        }
-                    }
-                }
-                if let Some(&old) = delete.get(&i) {
-                    match item.order {
-                        Some(Order::DeleteFirst) => after.push((op, old, Need::Ready)),
-                        _ => after.push((old, op, Need::Ready)),
-                    }
-                }
-            }
-            for to in &item.was_using {
-                let Some(&gone) = delete.get(to).filter(|_| !plan.items[*to].is_leaving()) else { continue };
-                match (delete.get(&i), make.get(&i)) {
-                    (Some(&mine), _) => after.push((gone, mine, Need::Ready)),
-                    (None, Some(&mine)) => after.push((gone, mine, Need::Ready)),
-                    (None, None) => {}
-                }
-            }
-        }
-        for (created, deleted) in same_identity(plan, registry)? {
-            after.push(((created, Verb::Create), (deleted, Verb::Delete), Need::Ready));
-        }
-        // What AWS is deleting already has the name that its successor is to get.
-        for (d, going) in plan.items.iter().enumerate().filter(|(_, item)| item.action == Action::Delete && item.is_leaving()) {
-            let coming = plan.items.iter().position(|item| item.action == Action::Create && item.key == going.key);
-            after.extend(coming.map(|c| ((c, Verb::Create), (d, Verb::Delete), Need::Ready)));
-        }
-        for (op, other, need) in after {
-            if let Some(op) = ops.get_mut(&op) {
-                let entry = op.after.entry(other).or_insert(need);
-                *entry = (*entry).max(need);
-            }
-        }
-        let mut schedule = Schedule { ops };
+        draft.link_what_is_needed(&leads, registry)?;
+        draft.link_what_is_led_to(&leads, registry)?;
+        draft.link_what_makes_others_work(registry)?;
+        draft.link_what_is_named_in_text();
+        draft.link_the_end();
+        let mut schedule = Schedule { ops: draft.ops };
         schedule.measure();
         Ok(schedule)
     }
@@ -163,6 +102,291 @@ impl Schedule {
     }
 }
 
+/// A schedule that is being made.
+struct Draft<'a> {
+    plan: &'a Plan,
+    ops: BTreeMap<OpId, Op>,
+    /// By item: what makes or changes it, to the end.
+    make: BTreeMap<usize, OpId>,
+    delete: BTreeMap<usize, OpId>,
+    /// Which item has, as it is, this attribute of this kind.
+    live: BTreeMap<(&'a str, &'a str), usize>,
+}
+
+/// What leads requests to others.
+struct Lead {
+    item: usize,
+    /// What must serve before it leads there.
+    providers: BTreeSet<usize>,
+    /// They can only come up when it is there: so it is prepared for them, and leads there when they serve.
+    staged: bool,
+}
+
+impl<'a> Draft<'a> {
+    fn new<C: Send + Sync + 'static>(plan: &'a Plan, registry: &Registry<C>) -> Result<Self> {
+        let mut draft =
+            Draft { plan, ops: BTreeMap::new(), make: BTreeMap::new(), delete: BTreeMap::new(), live: BTreeMap::new() };
+        for (i, item) in plan.items.iter().enumerate() {
+            let usual = registry.kind(&item.key.kind)?.usual();
+            for value in item.before.iter().flat_map(|b| b.live.as_object()).flat_map(|m| m.values()).filter_map(Value::as_str) {
+                draft.live.insert((item.key.kind.as_str(), value), i);
+            }
+            let waits = item.before.as_ref().is_some_and(|b| matches!(b.state, Readiness::Waiting { .. }));
+            let verbs: &[Verb] = match item.action {
+                Action::Create => &[Verb::Create],
+                Action::Update => &[Verb::Update],
+                Action::Keep if waits => &[Verb::Wait],
+                Action::Replace => &[Verb::Create, Verb::Delete],
+                Action::Delete => &[Verb::Delete],
+                Action::Keep | Action::Refuse => &[],
+            };
+            for &verb in verbs {
+                let id = (i, verb);
+                let usual = if verb == Verb::Delete { usual.delete } else { usual.create };
+                draft.ops.insert(id, Op { id, after: BTreeMap::new(), prepared: false, usual, rest: Duration::ZERO });
+                if verb == Verb::Delete { &mut draft.delete } else { &mut draft.make }.insert(i, id);
+            }
+        }
+        Ok(draft)
+    }
+
+    /// Puts a preparation before an item's operation.
+    fn stage<C: Send + Sync + 'static>(&mut self, item: usize, registry: &Registry<C>) -> Result<()> {
+        let id = (item, Verb::Prepare);
+        let usual = registry.kind(&self.plan.items[item].key.kind)?.usual().create;
+        self.ops.insert(id, Op { id, after: BTreeMap::new(), prepared: false, usual, rest: Duration::ZERO });
+        if let Some(make) = self.make.get(&item).copied()
+            && let Some(op) = self.ops.get_mut(&make)
+        {
+            op.prepared = true;
+            op.after.insert(id, Need::Ready);
+        }
+        Ok(())
+    }
+
+    /// The first thing that happens to an item which is made or changed.
+    fn first(&self, item: usize) -> Option<OpId> {
+        let prepare = (item, Verb::Prepare);
+        if self.ops.contains_key(&prepare) { Some(prepare) } else { self.make.get(&item).copied() }
+    }
+
+    /// The end of an item as it was: its deletion, or the change of it.
+    fn end(&self, item: usize) -> Option<OpId> {
+        self.delete.get(&item).or_else(|| self.make.get(&item)).copied()
+    }
+
+    fn must(&mut self, op: OpId, other: OpId, need: Need) {
+        if let Some(op) = self.ops.get_mut(&op) {
+            let entry = op.after.entry(other).or_insert(need);
+            *entry = (*entry).max(need);
+        }
+    }
+
+    /// The same where no circle comes of it.
+    fn may(&mut self, op: OpId, other: OpId) {
+        if op != other && self.ops.contains_key(&other) && !self.reaches(other, op) {
+            self.must(op, other, Need::Ready);
+        }
+    }
+
+    /// Whether `op` waits, through whatever lies between, for `other`.
+    fn reaches(&self, op: OpId, other: OpId) -> bool {
+        let (mut seen, mut queue) = (BTreeSet::from([op]), vec![op]);
+        while let Some(at) = queue.pop() {
+            if at == other {
+                return true;
+            }
+            queue.extend(self.ops.get(&at).into_iter().flat_map(|op| op.after.keys()).filter(|next| seen.insert(**next)));
+        }
+        false
+    }
+
+    /// Everything that waits, through whatever lies between, for `op`.
+    fn waiting_for(&self, op: OpId) -> BTreeSet<OpId> {
+        let mut users: BTreeMap<OpId, Vec<OpId>> = BTreeMap::new();
+        for op in self.ops.values() {
+            for other in op.after.keys() {
+                users.entry(*other).or_default().push(op.id);
+            }
+        }
+        let (mut seen, mut queue) = (BTreeSet::new(), vec![op]);
+        while let Some(at) = queue.pop() {
+            queue.extend(users.get(&at).into_iter().flatten().filter(|user| seen.insert(**user)));
+        }
+        seen
+    }
+
+    fn link_what_is_needed<C: Send + Sync + 'static>(
+        &mut self,
+        leads: &BTreeMap<usize, Lead>,
+        registry: &Registry<C>,
+    ) -> Result<()> {
+        let plan = self.plan;
+        for (i, item) in plan.items.iter().enumerate() {
+            if let (Some(first), Some(&make)) = (self.first(i), self.make.get(&i)) {
+                let ahead = goes_ahead(plan, item, registry)?;
+                for (to, need) in &item.needs {
+                    if let (true, Some(&other)) = (ahead == Some(*to), self.make.get(to)) {
+                        self.must(other, make, Need::Ready);
+                        continue;
+                    }
+                    // What is to serve behind it needs no more than that it is prepared.
+                    let behind = leads.get(to).is_some_and(|lead| lead.staged && lead.providers.contains(&i));
+                    let other = if behind { self.first(*to) } else { self.make.get(to).copied() };
+                    if let Some(other) = other {
+                        self.must(first, other, *need);
+                        // Who uses the old half lets go of it before it goes.
+                        if let Some(&old) = self.delete.get(to)
+                            && plan.items[*to].order == Some(Order::CreateFirst)
+                        {
+                            self.must(old, make, Need::Ready);
+                        }
+                    }
+                }
+                if let Some(&old) = self.delete.get(&i) {
+                    match item.order {
+                        Some(Order::DeleteFirst) => self.must(first, old, Need::Ready),
+                        _ => self.must(old, make, Need::Ready),
+                    }
+                }
+            }
+            for to in &item.was_using {
+                let gone = self.delete.get(to).filter(|_| !plan.items[*to].is_leaving());
+                if let (Some(&gone), Some(end)) = (gone, self.end(i)) {
+                    self.must(gone, end, Need::Ready);
+                }
+            }
+        }
+        for (created, deleted) in same_identity(plan, registry)? {
+            if let Some(first) = self.first(created) {
+                self.must(first, (deleted, Verb::Delete), Need::Ready);
+            }
+        }
+        // What AWS is deleting already has the name that its successor is to get.
+        for (d, going) in plan.items.iter().enumerate().filter(|(_, item)| item.action == Action::Delete && item.is_leaving()) {
+            let coming = plan.items.iter().position(|item| item.action == Action::Create && item.key == going.key);
+            if let Some(first) = coming.and_then(|c| self.first(c)) {
+                self.must(first, (d, Verb::Delete), Need::Ready);
+            }
+        }
+        Ok(())
+    }
+
+    /// Requests are led to what serves: who leads there waits for that, and who no longer serves waits until nobody is led there.
+    fn link_what_is_led_to<C: Send + Sync + 'static>(
+        &mut self,
+        leads: &BTreeMap<usize, Lead>,
+        registry: &Registry<C>,
+    ) -> Result<()> {
+        for lead in leads.values() {
+            let Some(make) = self.make.get(&lead.item).copied() else { continue };
+            for provider in &lead.providers {
+                if let Some(other) = self.make.get(provider).copied() {
+                    self.may(make, other);
+                }
+            }
+        }
+        let plan = self.plan;
+        let mut led: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        for (i, item) in plan.items.iter().enumerate() {
+            for to in self.referred(item, registry, What::LeadsTo)? {
+                led.entry(to).or_default().insert(i);
+            }
+        }
+        for (to, leaders) in led {
+            let goes = self.delete.contains_key(&to);
+            let stays = |item: &Item| !goes && item.needs.iter().any(|(needed, _)| *needed == to);
+            let leaving: Vec<usize> = (0..plan.items.len())
+                .filter(|i| !leaders.contains(i) && plan.items[*i].was_using.contains(&to) && !stays(&plan.items[*i]))
+                .collect();
+            for leader in &leaders {
+                let Some(end) = self.end(*leader).filter(|_| !stays(&plan.items[*leader])) else { continue };
+                for i in &leaving {
+                    // A replacement serves on until its old half goes; a change in place does not.
+                    if let Some(leaves) = self.end(*i) {
+                        self.may(leaves, end);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What others work with (rules of their group, routes of their network) goes after them, not only after what it names.
+    fn link_what_makes_others_work<C: Send + Sync + 'static>(&mut self, registry: &Registry<C>) -> Result<()> {
+        let plan = self.plan;
+        let mut enablers: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        for (i, item) in plan.items.iter().enumerate() {
+            for to in self.referred(item, registry, What::Enables)? {
+                enablers.entry(to).or_default().insert(i);
+            }
+        }
+        for (to, parts) in &enablers {
+            let users = (0..plan.items.len()).filter(|i| !parts.contains(i) && plan.items[*i].was_using.contains(to));
+            for user in users.collect::<Vec<_>>() {
+                let Some(end) = self.end(user) else { continue };
+                for part in parts {
+                    if let Some(gone) = self.delete.get(part).copied() {
+                        self.may(gone, end);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// An address or an ARN that somebody was given as plain text is a use of what has it.
+    fn link_what_is_named_in_text(&mut self) {
+        let plan = self.plan;
+        let mut texts: BTreeMap<&str, usize> = BTreeMap::new();
+        for item in self.delete.keys() {
+            let live = plan.items[*item].before.iter().flat_map(|b| b.live.as_object()).flat_map(|m| m.values());
+            // Nothing short: a name may be anybody's.
+            texts.extend(live.filter_map(Value::as_str).filter(|t| t.len() > 8 && t.contains(['.', ':'])).map(|t| (t, *item)));
+        }
+        let mut found: Vec<(usize, usize)> = Vec::new();
+        for (i, item) in plan.items.iter().enumerate() {
+            let fields = item.before.iter().map(|b| &b.fields);
+            fields.for_each(|fields| named_in(fields, &texts, &mut |to| found.push((to, i))));
+        }
+        for (to, user) in found {
+            if let (Some(gone), Some(end)) = (self.delete.get(&to).copied(), self.end(user)) {
+                self.may(gone, end);
+            }
+        }
+    }
+
+    /// What goes, goes when everything serves: as when a step fails, the old half of everything is still there.
+    fn link_the_end(&mut self) {
+        let makes: BTreeSet<OpId> = self.make.values().filter(|op| op.1 != Verb::Wait).copied().collect();
+        if makes.is_empty() {
+            return;
+        }
+        // What AWS is deleting already waits for nobody.
+        let waits = |op: &&OpId| !self.plan.items[op.0].is_leaving();
+        for gone in self.delete.values().filter(waits).copied().collect::<Vec<_>>() {
+            let before = self.waiting_for(gone);
+            for make in makes.difference(&before) {
+                self.must(gone, *make, Need::Ready);
+            }
+        }
+    }
+
+    /// The items that the live object of `item` refers to in its fields that are `what`.
+    fn referred<C: Send + Sync + 'static>(&self, item: &Item, registry: &Registry<C>, what: What) -> Result<BTreeSet<usize>> {
+        let mut out = BTreeSet::new();
+        let Some(before) = &item.before else { return Ok(out) };
+        for field in rules::fields(registry.kind(&item.key.kind)?.rules(), what) {
+            reference::visit(before.fields.get(field).unwrap_or(&Value::Null), &mut |token| {
+                if let reference::Token::Physical { kind, value, .. } = token {
+                    out.extend(self.live.get(&(kind, value)));
+                }
+            });
+        }
+        Ok(out)
+    }
+}
+
 /// The item that this one is changed ahead of, when both are changed so.
 fn goes_ahead<C: Send + Sync + 'static>(plan: &Plan, item: &Item, registry: &Registry<C>) -> Result<Option<usize>> {
     let (Action::Update, Some(desired)) = (item.action, &item.desired) else { return Ok(None) };
@@ -170,6 +394,71 @@ fn goes_ahead<C: Send + Sync + 'static>(plan: &Plan, item: &Item, registry: &Reg
     let named = desired.get(field).map(reference::named).unwrap_or_default();
     let place = |key: &Key| plan.items.iter().position(|other| other.key == *key && other.action == Action::Update);
     Ok(named.iter().find_map(|(key, _)| place(key)))
+}
+
+/// Calls `found` for every text in `value` that is one of `texts`.
+fn named_in(value: &Value, texts: &BTreeMap<&str, usize>, found: &mut dyn FnMut(usize)) {
+    match value {
+        Value::String(text) => {
+            if let Some(item) = texts.get(text.as_str()) {
+                found(*item);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|v| named_in(v, texts, found)),
+        Value::Object(map) => map.values().for_each(|v| named_in(v, texts, found)),
+        _ => {}
+    }
+}
+
+/// Everything that is about to lead requests elsewhere, with what must serve there first.
+fn leading<C: Send + Sync + 'static>(plan: &Plan, registry: &Registry<C>, draft: &Draft<'_>) -> Result<BTreeMap<usize, Lead>> {
+    let mut by_key: BTreeMap<&Key, usize> = BTreeMap::new();
+    let mut users: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (i, item) in plan.items.iter().enumerate().filter(|(_, item)| item.desired.is_some()) {
+        by_key.insert(&item.key, i);
+        for (to, _) in &item.needs {
+            users.entry(*to).or_default().push(i);
+        }
+    }
+    // Where each item leads.
+    let mut to: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    for (i, item) in plan.items.iter().enumerate() {
+        let Some(desired) = &item.desired else { continue };
+        for field in rules::fields(registry.kind(&item.key.kind)?.rules(), What::LeadsTo) {
+            let named = reference::named(desired.get(field).unwrap_or(&Value::Null));
+            to.entry(i).or_default().extend(named.keys().filter_map(|key| by_key.get(key)));
+        }
+    }
+    let new = |i: usize| matches!(plan.items[i].action, Action::Create | Action::Replace);
+    let mut out = BTreeMap::new();
+    for (&i, targets) in &to {
+        let (item, Some(make)) = (&plan.items[i], draft.make.get(&i)) else { continue };
+        let kind = registry.kind(&item.key.kind)?;
+        let prepares = kind.prepares().contains(&make.1);
+        let turns = match make.1 {
+            Verb::Update => rules::fields(kind.rules(), What::LeadsTo).any(|field| item.changes.touches(field)),
+            // Nobody comes through what is new itself.
+            Verb::Create => prepares && item.needs.iter().any(|(needed, _)| !targets.contains(needed) && !new(*needed)),
+            _ => false,
+        };
+        if !turns {
+            continue;
+        }
+        let mut providers = BTreeSet::new();
+        let mut queue: Vec<usize> = targets.iter().copied().collect();
+        while let Some(at) = queue.pop() {
+            for &user in users.get(&at).into_iter().flatten() {
+                let leads_there_too = to.get(&user).is_some_and(|other| !other.is_disjoint(targets));
+                if user != i && !leads_there_too && providers.insert(user) {
+                    queue.push(user);
+                }
+            }
+        }
+        providers.retain(|user| draft.make.contains_key(user));
+        let staged = prepares && !providers.is_empty();
+        out.insert(i, Lead { item: i, providers, staged });
+    }
+    Ok(out)
 }
 
 /// Pairs of an object to create and one to delete that cannot both exist: the same rule under another name, say.
@@ -190,7 +479,7 @@ fn same_identity<C: Send + Sync + 'static>(plan: &Plan, registry: &Registry<C>) 
             if coming.action == Action::Create
                 && coming.key.kind == going.key.kind
                 && fields.iter().all(|f| {
-                    let side = |v: &serde_json::Value| ids.resolve(v.get(*f).unwrap_or(&serde_json::Value::Null)).ok();
+                    let side = |v: &Value| ids.resolve(v.get(*f).unwrap_or(&Value::Null)).ok();
                     side(desired).is_some() && side(desired) == side(&before.fields)
                 })
             {

@@ -22,6 +22,7 @@ pub(crate) fn doing(verb: Verb) -> &'static str {
     match verb {
         Verb::Create => "creating",
         Verb::Update => "updating",
+        Verb::Prepare => "preparing",
         Verb::Wait => "waiting",
         Verb::Delete => "deleting",
     }
@@ -32,6 +33,7 @@ pub(crate) fn done(verb: Verb) -> &'static str {
     match verb {
         Verb::Create => "created",
         Verb::Update => "updated",
+        Verb::Prepare => "prepared",
         Verb::Wait => "ready",
         Verb::Delete => "deleted",
     }

@@ -186,6 +186,17 @@ fn one(look: &Look, change: &Change, path: &str, column: usize, room: usize, all
         && (before.len() + after.len() > 0)
     {
         let (plain, shown, mut rows) = set(look, before, after, room);
+        let names = |list: &[Value]| {
+            let mut names: Vec<String> = list.iter().map(short).collect();
+            names.sort();
+            names
+        };
+        if known.is_some() && names(before) == names(after) {
+            // The same names for other objects.
+            let before = short(&Value::Array(before.clone()));
+            let text = format!("{before} {} the new ones", look.arrow());
+            return line(&text, text.clone()).unwrap_or_else(|| under(wrapped(Sign::Changed, &text)));
+        }
         if let Some(known) = &known {
             rows.push(Row::new(look, Sign::Same, look.paint(QUIET, known)));
         } else if let Some(rows) = line(&plain, shown) {
@@ -196,14 +207,18 @@ fn one(look: &Look, change: &Change, path: &str, column: usize, room: usize, all
     let arrow = look.arrow();
     match (&change.before, &change.after, &known) {
         // The same name on both sides would say nothing.
-        (Some(before), _, Some(known)) if change.unknown.as_ref().is_none_or(|key| short(before) != key.to_string()) => {
+        (Some(before), _, Some(_)) if change.unknown.as_ref().is_some_and(|key| short(before) == key.to_string()) => {
+            let text = format!("{} {arrow} the new one", short(before));
+            line(&text, text.clone()).unwrap_or_else(|| under(wrapped(Sign::Changed, &text)))
+        }
+        (Some(before), _, Some(known)) => {
             let before = short(before);
             let shown = format!("{} {arrow} {}", look.paint(BAD, &before), look.paint(QUIET, known));
             line(&format!("{before} {arrow} {known}"), shown).unwrap_or_else(|| {
                 under([wrapped(Sign::Removed, &before), wrapped(Sign::Added, known)].into_iter().flatten().collect())
             })
         }
-        (_, _, Some(known)) => line(known, look.paint(QUIET, known)).unwrap_or_else(|| under(wrapped(Sign::Added, known))),
+        (None, _, Some(known)) => line(known, look.paint(QUIET, known)).unwrap_or_else(|| under(wrapped(Sign::Added, known))),
         (Some(before), Some(after), None) => {
             let (old, new) = (comparable(before), comparable(after));
             if old.len() <= 1 && new.len() <= 1 {

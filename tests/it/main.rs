@@ -31,6 +31,7 @@ mod local;
 mod matrix;
 mod models;
 mod names;
+mod order;
 mod ownership;
 mod pages;
 mod passwords;

@@ -112,7 +112,14 @@ def rules_of(state: State, balancer_arn: str) -> list[dict]:
 
 
 def check_groups_of(state: State, balancer: dict, actions: list[dict], instead_of: dict | None = None) -> None:
-    """Refuses actions that would lead the balancer to more target groups than it may have."""
+    """Refuses actions that would lead the balancer to more target groups than it may have, or to another balancer's.
+
+    A target group has one balancer: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html
+    ("Load balancers per target group: 1, not adjustable").
+    """
+    for group in forwarded(actions):
+        if any(other != balancer["LoadBalancerArn"] for other in balancers_of(state, group)):
+            raise fault("TargetGroupAssociationLimit", f"The following target groups cannot be associated with more than one load balancer: {group}")
     every = set(forwarded(actions))
     for rule in rules_of(state, balancer["LoadBalancerArn"]):
         if rule is not instead_of:

@@ -351,6 +351,7 @@ impl Resource for Distribution {
         Rule::takes("origins.*.domain", &[("s3.bucket", "domain"), ("elbv2.load_balancer", "dns_name")]),
         Rule::takes("logs.bucket", &[("s3.bucket", "global_domain")]),
         Rule::exact("origins"),
+        Rule::leads_to("origins"),
         Rule::exact("origins.*"),
         Rule::exact("default"),
         Rule::set("default.methods"),

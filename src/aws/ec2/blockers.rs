@@ -58,7 +58,7 @@ fn named(group: &SecurityGroup) -> String {
     format!("{} (`{}`)", group.group_id().unwrap_or_default(), group.group_name().unwrap_or_default())
 }
 
-/// What is in a VPC besides network interfaces: subnets and security groups that are not this stack's.
+/// What is in a VPC besides network interfaces: subnets, security groups, route tables, endpoints and gateways.
 pub(super) async fn inside(cx: &Cx, vpc: &str) -> Result<Vec<Blocker>> {
     let here = || filter("vpc-id", [vpc]);
     let subnets = async {
@@ -69,7 +69,35 @@ pub(super) async fn inside(cx: &Cx, vpc: &str) -> Result<Vec<Blocker>> {
         let pages = cx.cloud.ec2.describe_security_groups().filters(here()).into_paginator().items().send();
         pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ec2:DescribeSecurityGroups"))
     };
-    let (subnets, groups) = tokio::try_join!(subnets, groups)?;
+    let tables = async {
+        let pages = cx.cloud.ec2.describe_route_tables().filters(here()).into_paginator().items().send();
+        pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ec2:DescribeRouteTables"))
+    };
+    let endpoints = async {
+        let pages = cx.cloud.ec2.describe_vpc_endpoints().filters(here()).into_paginator().items().send();
+        pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ec2:DescribeVpcEndpoints"))
+    };
+    let gateways = async {
+        let attached = filter("attachment.vpc-id", [vpc]);
+        let pages = cx.cloud.ec2.describe_internet_gateways().filters(attached).into_paginator().items().send();
+        pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ec2:DescribeInternetGateways"))
+    };
+    let (subnets, groups, tables, endpoints, gateways) = tokio::try_join!(subnets, groups, tables, endpoints, gateways)?;
+    let of = |what: &str, id: Option<&str>, tags| Blocker {
+        what: format!("{what} {}", id.unwrap_or_default()),
+        passing: cx.scope.owns(&tags_of(tags)),
+    };
+    // The main one goes with the VPC.
+    let is_main = |t: &&aws_sdk_ec2::types::RouteTable| t.associations().iter().any(|a| a.main() == Some(true));
+    let tables: Vec<Blocker> =
+        tables.iter().filter(|t| !is_main(t)).map(|t| of("route table", t.route_table_id(), t.tags())).collect();
+    let endpoints = endpoints.iter().map(|e| {
+        let mut blocker = of("VPC endpoint", e.vpc_endpoint_id(), e.tags());
+        blocker.passing |= e.state().is_some_and(|state| state.as_str().eq_ignore_ascii_case("deleting"));
+        blocker
+    });
+    let gateways = gateways.iter().map(|g| of("internet gateway", g.internet_gateway_id(), g.tags()));
+    let more: Vec<Blocker> = tables.into_iter().chain(endpoints).chain(gateways).collect();
     let subnets = subnets.iter().map(|s| Blocker {
         what: format!("subnet {}", s.subnet_id().unwrap_or_default()),
         passing: cx.scope.owns(&tags_of(s.tags())),
@@ -78,5 +106,5 @@ pub(super) async fn inside(cx: &Cx, vpc: &str) -> Result<Vec<Blocker>> {
         .iter()
         .filter(|g| g.group_name() != Some("default"))
         .map(|g| Blocker { what: format!("security group {}", named(g)), passing: cx.scope.owns(&tags_of(g.tags())) });
-    Ok(subnets.chain(groups).collect())
+    Ok(subnets.chain(groups).chain(more).collect())
 }

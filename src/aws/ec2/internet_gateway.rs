@@ -39,7 +39,8 @@ impl InternetGateway {
 impl Resource for InternetGateway {
     const KIND: &'static str = "ec2.internet_gateway";
     const REPEATABLE: bool = false;
-    const RULES: &'static [Rule] = &[Rule::after_create("vpc"), Rule::owned("tags")];
+    // Another VPC gets another gateway: this one stays while anything in its VPC has a public address.
+    const RULES: &'static [Rule] = &[Rule::once("vpc"), Rule::after_create("vpc"), Rule::enables("vpc"), Rule::owned("tags")];
     const USUAL: Usual = Usual::secs(1, 2);
     type Cloud = Clients;
     type Live = Id;

@@ -59,6 +59,7 @@ impl Resource for Route {
         Rule::immutable("destination"),
         Rule::identity("table"),
         Rule::identity("destination"),
+        Rule::enables("table"),
         // A gateway may go while routes lead to it: they lead nowhere then.
         Rule::loose("gateway"),
         Rule::loose("nat"),

@@ -18,7 +18,7 @@ pub struct RouteTableAssociation {
 
 impl Resource for RouteTableAssociation {
     const KIND: &'static str = "ec2.route_table_association";
-    const RULES: &'static [Rule] = &[Rule::immutable("subnet"), Rule::identity("subnet")];
+    const RULES: &'static [Rule] = &[Rule::immutable("subnet"), Rule::identity("subnet"), Rule::enables("subnet")];
     const TAGGED: bool = false;
     type Cloud = Clients;
     type Live = Id;

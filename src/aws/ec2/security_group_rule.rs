@@ -93,6 +93,8 @@ impl Resource for SecurityGroupRule {
         Rule::identity("to_port"),
         Rule::identity("cidr"),
         Rule::identity("peer"),
+        Rule::enables("group"),
+        Rule::enables("peer"),
         Rule::owned("tags"),
     ];
     type Cloud = Clients;

@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::{Id, Vpc, blockers, in_our_vpcs, retag, tagged, tags_of};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Blocker, Diff, Observed, Order, Readiness, Ref, Resource, Result, Rule};
+use crate::engine::{Blocker, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
+
+const INSTEAD: &str =
+    "a subnet stays where it is. Add one under another name, move what stands in this one there, then remove it";
 
 /// A part of a VPC's addresses in one availability zone.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -29,8 +32,8 @@ impl Resource for Subnet {
     const KIND: &'static str = "ec2.subnet";
     const RULES: &'static [Rule] = &[
         Rule::immutable("vpc"),
-        Rule::immutable("zone"),
-        Rule::immutable("cidr"),
+        Rule::fixed("zone", INSTEAD),
+        Rule::fixed("cidr", INSTEAD),
         Rule::identity("vpc"),
         Rule::identity("cidr"),
         Rule::after_create("map_public_ip"),
@@ -89,10 +92,5 @@ impl Resource for Subnet {
 
     async fn blocked_by(cx: &Cx, live: &Id) -> Result<Vec<Blocker>> {
         blockers::interfaces(cx, "subnet-id", &live.id).await
-    }
-
-    /// Two subnets of one VPC cannot have the same addresses.
-    fn replace_order(diff: &Diff) -> Order {
-        if diff.touches("vpc") { Order::CreateFirst } else { Order::DeleteFirst }
     }
 }

@@ -50,7 +50,10 @@ impl Resource for Vpc {
     const KIND: &'static str = "ec2.vpc";
     const REPEATABLE: bool = false;
     const RULES: &'static [Rule] = &[
-        Rule::immutable("cidr"),
+        Rule::fixed(
+            "cidr",
+            "everything in the network would have to be made again elsewhere while it is in use. Make a second environment or stack with the new addresses, move the data and the traffic there, then destroy this one",
+        ),
         Rule::identity("cidr"),
         Rule::after_create("dns_hostnames"),
         Rule::exact("network_acl"),

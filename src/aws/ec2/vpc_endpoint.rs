@@ -84,6 +84,7 @@ impl Resource for VpcEndpoint {
         Rule::identity("vpc"),
         Rule::identity("service"),
         Rule::set("route_tables"),
+        Rule::enables("route_tables"),
         Rule::policy("policy"),
         Rule::owned("tags"),
     ];

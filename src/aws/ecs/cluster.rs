@@ -1,13 +1,13 @@
-use aws_sdk_ecs::types::{self as sdk, ClusterSetting, ClusterSettingName};
+use aws_sdk_ecs::types::{self as sdk, ClusterSetting, ClusterSettingName, ServiceField};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{NAME, claim_of, clusters, retag, tags_of, to_sdk};
+use super::{NAME, claim_of, clusters, name_in, retag, tags_of, to_sdk};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::logs::left_behind;
 use crate::aws::states::{Means, States};
 use crate::aws::{Clients, Cx, Tags, names};
-use crate::engine::{Class, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
+use crate::engine::{Blocker, Class, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
 
 /// A cluster: what services run in.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -153,6 +153,39 @@ impl Resource for Cluster {
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
         cx.cloud.ecs.delete_cluster().cluster(&live.name).send().await.map_err(failed("ecs:DeleteCluster"))?;
         Ok(())
+    }
+
+    /// Services and tasks in it: this stack's go with the rest of it, others' stay until somebody takes them away.
+    async fn blocked_by(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
+        let services = async {
+            let pages = cx.cloud.ecs.list_services().cluster(&live.name).into_paginator().items().send();
+            pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ecs:ListServices"))
+        };
+        let tasks = async {
+            let pages = cx.cloud.ecs.list_tasks().cluster(&live.name).into_paginator().items().send();
+            pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ecs:ListTasks"))
+        };
+        let (services, tasks) = tokio::try_join!(services, tasks)?;
+        let mut out = Vec::new();
+        for arns in services.chunks(10) {
+            let call = cx.cloud.ecs.describe_services().cluster(&live.name).set_services(Some(arns.to_vec()));
+            let answer = call.include(ServiceField::Tags).send().await.map_err(failed("ecs:DescribeServices"))?;
+            out.extend(answer.services().iter().filter(|s| s.status() != Some("INACTIVE")).map(|service| Blocker {
+                what: format!("the service `{}`", service.service_name().unwrap_or_default()),
+                passing: cx.scope.owns(&tags_of(service.tags())) || service.status() == Some("DRAINING"),
+            }));
+        }
+        for arns in tasks.chunks(100) {
+            let call = cx.cloud.ecs.describe_tasks().cluster(&live.name).set_tasks(Some(arns.to_vec()));
+            let answer = call.send().await.map_err(failed("ecs:DescribeTasks"))?;
+            // Those of a service go with it.
+            let alone = answer.tasks().iter().filter(|task| !task.group().unwrap_or_default().starts_with("service:"));
+            out.extend(alone.map(|task| Blocker {
+                what: format!("the task {} ({})", name_in(task.task_arn().unwrap_or_default()), task.group().unwrap_or_default()),
+                passing: task.desired_status() == Some("STOPPED"),
+            }));
+        }
+        Ok(out)
     }
 
     async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {

@@ -389,6 +389,9 @@ impl Resource for Service {
         Rule::set("load_balancers"),
         Rule::keyed("connect.offers", "port_name"),
         Rule::takes("connect.namespace", &[("servicediscovery.namespace", "arn")]),
+        // ECS takes the old tasks out of their target group as the new ones come up in theirs: nobody could lead the requests
+        // from one to the other at the right moment.
+        Rule::once("load_balancers"),
         Rule::order_only("after"),
         Rule::owned("tags"),
     ];

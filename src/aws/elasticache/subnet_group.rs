@@ -1,11 +1,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Live, NAME, retag, subnet_groups, to_sdk};
+use super::{Live, NAME, retag, subnet_groups, tags_of, to_sdk};
 use crate::aws::ec2::{Subnet, Vpc};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags, ids, names};
-use crate::engine::{Diff, Observed, Readiness, Ref, Resource, Result, Rule};
+use crate::engine::{Blocker, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 
 /// The subnets that caches may stand in.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -70,5 +70,25 @@ impl Resource for SubnetGroup {
         let call = cx.cloud.elasticache.delete_cache_subnet_group().cache_subnet_group_name(&live.id);
         call.send().await.map_err(failed("elasticache:DeleteCacheSubnetGroup"))?;
         Ok(())
+    }
+
+    async fn blocked_by(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
+        let pages = cx.cloud.elasticache.describe_cache_clusters().into_paginator().items().send();
+        let all = pages.collect::<std::result::Result<Vec<_>, _>>().await;
+        let all = all.map_err(failed("elasticache:DescribeCacheClusters"))?;
+        let inside = all.iter().filter(|c| c.cache_subnet_group_name() == Some(&live.id));
+        let mut out = Vec::new();
+        for cluster in inside {
+            let tags = match cluster.arn() {
+                Some(arn) => tags_of(cx, arn).await?.unwrap_or_default(),
+                None => Tags::new(),
+            };
+            let (id, status) = (cluster.cache_cluster_id().unwrap_or_default(), cluster.cache_cluster_status());
+            out.push(Blocker {
+                what: format!("the cache `{id}` ({})", status.unwrap_or("unknown")),
+                passing: cx.scope.owns(&tags) || status == Some("deleting"),
+            });
+        }
+        Ok(out)
     }
 }

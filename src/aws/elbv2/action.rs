@@ -75,6 +75,33 @@ impl Action {
         })
     }
 
+    /// What AWS does `now`, with the target group of this action beside it, which gets nothing yet: its targets are only checked
+    /// when a balancer knows it. None when that is so already.
+    pub(super) fn beside(&self, now: &[sdk::Action]) -> Result<Option<Vec<sdk::Action>>> {
+        let Some(group) = self.target_group.as_ref() else { return Ok(None) };
+        let group = group.id()?;
+        let Some(at) = now.iter().position(|a| a.r#type() == Some(&sdk::ActionTypeEnum::Forward)) else {
+            // Nobody is forwarded anywhere: nothing that serves is lost.
+            return Ok(Some(vec![self.to_sdk()?]));
+        };
+        let config = now[at].forward_config();
+        let mut groups = config.map(|c| c.target_groups().to_vec()).unwrap_or_default();
+        if groups.is_empty() {
+            groups.extend(now[at].target_group_arn().map(|arn| of_group(arn, 1)));
+        }
+        if groups.iter().any(|g| g.target_group_arn() == Some(group)) {
+            return Ok(None);
+        }
+        groups.push(of_group(group, 0));
+        let stickiness = config.and_then(|c| c.target_group_stickiness_config().cloned());
+        let config = sdk::ForwardActionConfig::builder().set_target_groups(Some(groups));
+        let config = config.set_target_group_stickiness_config(stickiness).build();
+        let mut actions = now.to_vec();
+        let action = sdk::Action::builder().r#type(sdk::ActionTypeEnum::Forward).set_order(now[at].order());
+        actions[at] = action.forward_config(config).build();
+        Ok(Some(actions))
+    }
+
     /// What AWS answers: the last of the actions decides, those before it only authenticate.
     pub(super) fn from_sdk(actions: &[sdk::Action]) -> Action {
         let Some(action) = actions.iter().max_by_key(|a| a.order().unwrap_or(0)) else {
@@ -107,9 +134,27 @@ impl Action {
     }
 }
 
+fn of_group(arn: &str, weight: i32) -> sdk::TargetGroupTuple {
+    sdk::TargetGroupTuple::builder().target_group_arn(arn).weight(weight).build()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_group_that_does_not_serve_yet_is_put_beside_the_one_that_does() {
+        let forward =
+            |arn: &str| Action { kind: "forward".into(), target_group: Some(Ref::physical(arn)), redirect: None, fixed: None };
+        let now = [forward("arn:old").to_sdk().unwrap()];
+        let beside = forward("arn:new").beside(&now).unwrap().unwrap();
+        let groups = beside[0].forward_config().unwrap().target_groups();
+        let told: Vec<_> = groups.iter().map(|g| (g.target_group_arn().unwrap(), g.weight().unwrap())).collect();
+        assert_eq!(told, [("arn:old", 1), ("arn:new", 0)]);
+        assert!(beside[0].target_group_arn().is_none(), "AWS takes one of the two forms");
+        assert!(forward("arn:new").beside(&beside).unwrap().is_none(), "once is enough");
+        assert!(Action::from_sdk(&beside).target_group.is_none(), "it is not done before the second step");
+    }
 
     fn there_and_back(action: &Action) -> serde_json::Value {
         serde_json::to_value(Action::from_sdk(&[action.to_sdk().unwrap()])).unwrap()

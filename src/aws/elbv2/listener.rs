@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Action, Arn, LoadBalancer, claim_inside, inner_tags, listeners, marked_balancers, retag, to_sdk};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags, acm};
+use crate::engine::schedule::Verb;
 use crate::engine::{Diff, Observed, Order, Readiness, Ref, Resource, Result, Rule};
 
 /// A port of a load balancer, and what happens to requests that no rule is for.
@@ -43,8 +44,10 @@ impl Resource for Listener {
         Rule::identity("load_balancer"),
         Rule::identity("port"),
         Rule::takes("certificate", &[("acm.certificate", "arn")]),
+        Rule::leads_to("default_action"),
         Rule::owned("tags"),
     ];
+    const PREPARES: &'static [Verb] = &[Verb::Update];
     type Cloud = Clients;
     type Live = Arn;
 
@@ -88,6 +91,16 @@ impl Resource for Listener {
     }
 
     async fn update(&self, cx: &Cx, live: &Arn, diff: &Diff) -> Result<Arn> {
+        if cx.prepare {
+            let call = cx.cloud.elbv2.describe_listeners().listener_arns(&live.arn);
+            let answer = call.send().await.map_err(failed("elbv2:DescribeListeners"))?;
+            let now = answer.listeners().first().map(|l| l.default_actions()).unwrap_or_default();
+            if let Some(actions) = self.default_action.beside(now)? {
+                let call = cx.cloud.elbv2.modify_listener().listener_arn(&live.arn).set_default_actions(Some(actions));
+                call.send().await.map_err(failed("elbv2:ModifyListener"))?;
+            }
+            return Ok(live.clone());
+        }
         if diff.touches_other_than(&["tags"]) {
             let mut call = cx.cloud.elbv2.modify_listener().listener_arn(&live.arn);
             if diff.touches("port") {

@@ -55,6 +55,9 @@ pub struct Live {
     pub name: String,
     /// `app/NAME/ID`: how metrics and scaling call it.
     pub full_name: String,
+    /// Its deletion protection is on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub guarded: bool,
 }
 
 impl Live {
@@ -66,6 +69,7 @@ impl Live {
             zone_id: balancer.canonical_hosted_zone_id.clone().unwrap_or_default(),
             name: balancer.load_balancer_name.clone().unwrap_or_default(),
             full_name: end_of(&arn, ":loadbalancer/"),
+            guarded: false,
             arn,
         })
     }
@@ -133,10 +137,12 @@ impl Resource for LoadBalancer {
         let (balancers, all_tags) = (load_balancers(cx).await?, outer_tags(cx).await?);
         let mut out = Vec::new();
         for balancer in balancers.iter() {
-            let Some(live) = Live::of(balancer) else { continue };
+            let Some(mut live) = Live::of(balancer) else { continue };
             let Some(tags) = all_tags.get(&live.arn) else { continue };
             let claim = balancer_claim(cx, balancer, tags);
             let ours = claim.name().is_some();
+            let attributes = if ours { attributes(cx, &live.arn).await? } else { BTreeMap::new() };
+            live.guarded = attributes.get(PROTECTION).is_some_and(|on| on == "true");
             let scheme = balancer.scheme().map_or("", |s| s.as_str()).to_owned();
             let gateway = match balancer.vpc_id() {
                 Some(vpc) if scheme == INTERNET_FACING => gateway_of(cx, vpc).await?,
@@ -153,7 +159,7 @@ impl Resource for LoadBalancer {
                         .filter_map(|zone| zone.subnet_id.clone().map(Ref::physical))
                         .collect(),
                     security_groups: balancer.security_groups().iter().map(Ref::physical).collect(),
-                    attributes: if ours { attributes(cx, &live.arn).await? } else { BTreeMap::new() },
+                    attributes,
                     after: gateway.into_iter().map(|id| Ref::<InternetGateway>::physical(id).into()).collect(),
                     tags: tags.clone(),
                 },
@@ -201,8 +207,8 @@ impl Resource for LoadBalancer {
     }
 
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
-        // Whoever got this far was asked; protection is for other hands.
-        if attributes(cx, &live.arn).await?.get(PROTECTION).is_some_and(|on| on == "true") {
+        // Whoever got this far was asked for this one by name.
+        if live.guarded && attributes(cx, &live.arn).await?.get(PROTECTION).is_some_and(|on| on == "true") {
             set_attributes(cx, &live.arn, &BTreeMap::from([(PROTECTION.to_owned(), "false".to_owned())])).await?;
         }
         let call = cx.cloud.elbv2.delete_load_balancer().load_balancer_arn(&live.arn);

@@ -1,3 +1,5 @@
+use std::collections::{BTreeMap, BTreeSet};
+
 use aws_sdk_elasticloadbalancingv2::types::{
     HostHeaderConditionConfig, PathPatternConditionConfig, Rule as SdkRule, RuleCondition, RulePriorityPair,
 };
@@ -7,7 +9,15 @@ use serde::{Deserialize, Serialize};
 use super::{Action, Arn, Listener, claim_inside, describe_tags, inner_tags, marked_balancers, retag, rules, rules_of, to_sdk};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
+use crate::engine::schedule::Verb;
+use crate::engine::{Claim, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule};
+
+/// The last priority that a rule can have.
+const LAST: i32 = 50_000;
+
+/// The host of a rule that is prepared: names that end so belong to nobody (RFC 2606).
+const PREPARED: &str = "prepared-";
+const NOBODY: &str = ".invalid";
 
 /// What a listener does with the requests for some paths or hosts.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -44,27 +54,51 @@ impl ListenerRule {
         out
     }
 
-    /// Gives the rule its priority. Whichever rule has that now gets this one's in the same call: AWS lets nobody wait in
-    /// between, and what the other one should have its own update will say.
-    async fn set_priority(&self, cx: &Cx, arn: &str) -> Result<()> {
-        let rules = rules_of(cx, self.listener.id()?).await?;
-        let wanted = self.priority.to_string();
-        let Some(now) = rules.iter().find(|r| r.rule_arn() == Some(arn)).and_then(SdkRule::priority) else { return Ok(()) };
-        if now == wanted {
+    /// What nobody asks for.
+    fn nobody(cx: &Cx) -> Vec<RuleCondition> {
+        let host = format!("{PREPARED}{}{NOBODY}", &cx.token("nobody")[..16]);
+        let config = HostHeaderConditionConfig::builder().values(host).build();
+        vec![RuleCondition::builder().field("host-header").host_header_config(config).build()]
+    }
+
+    /// Gives every rule of the listener its priority with one call, this one among them: written one by one, each would have
+    /// to find its number free. Rules that have a number which another is to get, and are to have none themselves, get one
+    /// that is free.
+    async fn set_priorities(&self, cx: &Cx, arn: &str) -> Result<()> {
+        let _turn = cx.peers.turn.lock().await;
+        self.write_priorities(cx, arn).await
+    }
+
+    /// The same by who has the turn.
+    async fn write_priorities(&self, cx: &Cx, arn: &str) -> Result<()> {
+        let listener = self.listener.id()?;
+        let mut wanted: BTreeMap<String, i32> = BTreeMap::new();
+        for (live, desired) in &cx.peers.all {
+            let peer: (Arn, ListenerRule) = (peer(live)?, peer(desired)?);
+            if peer.1.listener.id()? == listener {
+                wanted.insert(peer.0.arn, peer.1.priority);
+            }
+        }
+        wanted.insert(arn.to_owned(), self.priority);
+        let rules = rules_of(cx, listener).await?;
+        let now: BTreeMap<&str, i32> = rules.iter().filter_map(|r| Some((r.rule_arn()?, r.priority()?.parse().ok()?))).collect();
+        let pairs = exchange(&now, &wanted);
+        if pairs.is_empty() {
             return Ok(());
         }
-        let pair = |arn: &str, priority: i32| RulePriorityPair::builder().rule_arn(arn).priority(priority).build();
-        let holder = rules.iter().find(|r| r.priority() == Some(&wanted)).and_then(SdkRule::rule_arn);
-        let mut call = cx.cloud.elbv2.set_rule_priorities().rule_priorities(pair(arn, self.priority));
-        if let (Some(holder), Ok(now)) = (holder, now.parse()) {
-            call = call.rule_priorities(pair(holder, now));
-        }
+        let pair = |(arn, priority): (String, i32)| RulePriorityPair::builder().rule_arn(arn).priority(priority).build();
+        let call = cx.cloud.elbv2.set_rule_priorities().set_rule_priorities(Some(pairs.into_iter().map(pair).collect()));
         call.send().await.map_err(failed("elbv2:SetRulePriorities"))?;
         Ok(())
     }
-}
 
-impl ListenerRule {
+    /// A priority that no rule of the listener has, far behind all others.
+    async fn free_priority(&self, cx: &Cx) -> Result<i32> {
+        let rules = rules_of(cx, self.listener.id()?).await?;
+        let taken: BTreeSet<i32> = rules.iter().filter_map(|r| r.priority()?.parse().ok()).collect();
+        Ok((1..=LAST).rev().find(|n| !taken.contains(n)).unwrap_or(LAST))
+    }
+
     /// The rule that has this one's priority, when it has its name too.
     async fn made_before(&self, cx: &Cx) -> Result<Option<String>> {
         let rules = rules_of(cx, self.listener.id()?).await?;
@@ -74,6 +108,27 @@ impl ListenerRule {
         let ours = claim_inside(cx, Self::KIND, &tags, true) == Claim::Ours(cx.key.name.clone());
         Ok(ours.then(|| holder.to_owned()))
     }
+}
+
+fn peer<T: serde::de::DeserializeOwned>(value: &serde_json::Value) -> Result<T> {
+    T::deserialize(value).map_err(|e| Error::internal(format!("another rule of the listener cannot be read: {e}")))
+}
+
+/// What must be written so that the rules which are `now` there have the priorities that are `wanted`.
+fn exchange(now: &BTreeMap<&str, i32>, wanted: &BTreeMap<String, i32>) -> Vec<(String, i32)> {
+    let known = wanted.iter().filter(|(arn, _)| now.contains_key(arn.as_str()));
+    let mut pairs: BTreeMap<&str, i32> =
+        known.filter(|(arn, n)| now[arn.as_str()] != **n).map(|(arn, n)| (arn.as_str(), *n)).collect();
+    let mut taken: BTreeSet<i32> = now.values().chain(wanted.values()).copied().collect();
+    let given: BTreeSet<i32> = pairs.values().copied().collect();
+    for (arn, n) in now {
+        if given.contains(n) && !pairs.contains_key(arn) {
+            let free = (1..=LAST).rev().find(|n| !taken.contains(n)).unwrap_or(LAST);
+            taken.insert(free);
+            pairs.insert(arn, free);
+        }
+    }
+    pairs.into_iter().map(|(arn, n)| (arn.to_owned(), n)).collect()
 }
 
 /// The values of a rule's conditions on `field`, in either of the forms that AWS has for them.
@@ -86,6 +141,8 @@ fn values(rule: &SdkRule, field: &str) -> Vec<String> {
             let host = c.host_header_config().map(|h| h.values()).unwrap_or_default();
             [path, host].into_iter().find(|v| !v.is_empty()).unwrap_or(c.values()).to_vec()
         })
+        // A rule that is only prepared has no conditions of its own yet.
+        .filter(|value| !(value.starts_with(PREPARED) && value.ends_with(NOBODY)))
         .collect()
 }
 
@@ -97,8 +154,16 @@ impl Resource for ListenerRule {
         Rule::identity("priority"),
         Rule::set("paths"),
         Rule::set("hosts"),
+        // Changed in place, a rule would leave its old requests to nobody before another has taken them.
+        Rule::once("paths"),
+        Rule::once("hosts"),
+        Rule::leads_to("action"),
+        Rule::leads_to("paths"),
+        Rule::leads_to("hosts"),
         Rule::owned("tags"),
     ];
+    const PREPARES: &'static [Verb] = &[Verb::Create, Verb::Update];
+    const JOINT: bool = true;
     type Cloud = Clients;
     type Live = Arn;
 
@@ -134,11 +199,25 @@ impl Resource for ListenerRule {
 
     async fn create(&self, cx: &Cx) -> Result<Arn> {
         const OP: &str = "elbv2:CreateRule";
-        let call = cx.cloud.elbv2.create_rule().listener_arn(self.listener.id()?).priority(self.priority);
-        let call = call.set_conditions(Some(self.conditions())).actions(self.action.to_sdk()?);
-        let answer = match call.set_tags(Some(to_sdk(&self.tags))).send().await.map_err(failed(OP)) {
+        // Two that look for a free number at once would find the same one.
+        let _turn = cx.peers.turn.lock().await;
+        let conditions = if cx.prepare { Self::nobody(cx) } else { self.conditions() };
+        let call = cx.cloud.elbv2.create_rule().listener_arn(self.listener.id()?).actions(self.action.to_sdk()?);
+        let call = call.set_conditions(Some(conditions)).set_tags(Some(to_sdk(&self.tags)));
+        let first = if cx.prepare { self.free_priority(cx).await? } else { self.priority };
+        let answer = match call.clone().priority(first).send().await.map_err(failed(OP)) {
             // Whose rule has that priority? Perhaps it is this one, and the answer to an earlier try was lost.
-            Err(e) if e.is("PriorityInUse") => return self.made_before(cx).await?.map(Arn::new).ok_or(e),
+            Err(e) if e.is("PriorityInUse") && !cx.prepare => {
+                if let Some(arn) = self.made_before(cx).await? {
+                    return Ok(Arn::new(arn));
+                }
+                // One that is about to move or to go: behind all others there is room until that is written.
+                let answer = call.priority(self.free_priority(cx).await?).send().await.map_err(failed(OP))?;
+                let arn = answer.rules().first().and_then(|r| r.rule_arn.clone());
+                let arn = arn.ok_or_else(|| incomplete(OP, "the rule's ARN"))?;
+                self.write_priorities(cx, &arn).await?;
+                return Ok(Arn::new(arn));
+            }
             other => other?,
         };
         let arn = answer.rules().first().and_then(|r| r.rule_arn.clone());
@@ -146,6 +225,16 @@ impl Resource for ListenerRule {
     }
 
     async fn update(&self, cx: &Cx, live: &Arn, diff: &Diff) -> Result<Arn> {
+        if cx.prepare {
+            let answer = cx.cloud.elbv2.describe_rules().rule_arns(&live.arn).send().await;
+            let answer = answer.map_err(failed("elbv2:DescribeRules"))?;
+            let now = answer.rules().first().map(|r| r.actions()).unwrap_or_default();
+            if let Some(actions) = self.action.beside(now)? {
+                let call = cx.cloud.elbv2.modify_rule().rule_arn(&live.arn).set_actions(Some(actions));
+                call.send().await.map_err(failed("elbv2:ModifyRule"))?;
+            }
+            return Ok(live.clone());
+        }
         if diff.touches_other_than(&["tags", "priority"]) {
             let mut call = cx.cloud.elbv2.modify_rule().rule_arn(&live.arn);
             if diff.touches("paths") || diff.touches("hosts") {
@@ -157,7 +246,7 @@ impl Resource for ListenerRule {
             call.send().await.map_err(failed("elbv2:ModifyRule"))?;
         }
         if diff.touches("priority") {
-            self.set_priority(cx, &live.arn).await?;
+            self.set_priorities(cx, &live.arn).await?;
         }
         retag(cx, &live.arn, &self.tags, diff).await?;
         Ok(live.clone())
@@ -166,5 +255,33 @@ impl Resource for ListenerRule {
     async fn delete(cx: &Cx, live: &Arn) -> Result<()> {
         cx.cloud.elbv2.delete_rule().rule_arn(&live.arn).send().await.map_err(failed("elbv2:DeleteRule"))?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(now: &[(&str, i32)], wanted: &[(&str, i32)]) -> Vec<(String, i32)> {
+        let wanted = wanted.iter().map(|(arn, n)| ((*arn).to_owned(), *n)).collect();
+        exchange(&now.iter().copied().collect(), &wanted)
+    }
+
+    fn told(list: &[(&str, i32)]) -> Vec<(String, i32)> {
+        list.iter().map(|(arn, n)| ((*arn).to_owned(), *n)).collect()
+    }
+
+    #[test]
+    fn all_that_move_are_written_together() {
+        let now = [("a", 10), ("b", 20), ("c", 30)];
+        assert_eq!(pairs(&now, &[("a", 20), ("b", 30), ("c", 40)]), told(&[("a", 20), ("b", 30), ("c", 40)]));
+        assert_eq!(pairs(&now, &[("a", 20), ("b", 10), ("c", 30)]), told(&[("a", 20), ("b", 10)]));
+        assert_eq!(pairs(&now, &[("a", 10), ("b", 20), ("c", 30)]), told(&[]));
+    }
+
+    #[test]
+    fn who_goes_makes_room() {
+        assert_eq!(pairs(&[("a", 10), ("b", 20)], &[("b", 10)]), told(&[("a", LAST), ("b", 10)]));
+        assert_eq!(pairs(&[("a", 10), ("b", LAST), ("c", 5)], &[("c", 10)]), told(&[("a", LAST - 1), ("c", 10)]));
     }
 }

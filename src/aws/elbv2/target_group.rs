@@ -5,7 +5,7 @@ use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{NAME, outer_tags, retag, target_groups, to_sdk};
+use super::{LoadBalancer, NAME, outer_tags, retag, target_groups, to_sdk};
 use crate::aws::ec2::Vpc;
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags, names, written};
@@ -26,6 +26,9 @@ pub struct TargetGroup {
     /// When a target counts as healthy.
     #[serde(default)]
     pub health: HealthCheck,
+    /// The load balancer that sends it requests. AWS lets it have one, so another one gets a target group of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_balancer: Option<Ref<LoadBalancer>>,
     /// Attributes in AWS's words: `deregistration_delay.timeout_seconds: "30"`.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
@@ -121,6 +124,9 @@ impl Resource for TargetGroup {
         Rule::immutable("port"),
         Rule::immutable("protocol"),
         Rule::immutable("target_type"),
+        Rule::once("load_balancer"),
+        Rule::if_told("load_balancer"),
+        Rule::loose("load_balancer"),
         Rule::after_create("attributes"),
         Rule::owned("tags"),
     ];
@@ -146,6 +152,7 @@ impl Resource for TargetGroup {
                     protocol: group.protocol().map_or("", |p| p.as_str()).to_owned(),
                     target_type: group.target_type().map_or("", |t| t.as_str()).to_owned(),
                     health: HealthCheck::of(group),
+                    load_balancer: group.load_balancer_arns().first().map(Ref::physical),
                     attributes: if ours { attributes(cx, &live.arn).await? } else { BTreeMap::new() },
                     tags,
                 },

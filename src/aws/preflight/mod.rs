@@ -12,6 +12,7 @@ mod fargate;
 mod images;
 mod names;
 mod permissions;
+mod placement;
 mod quotas;
 mod records;
 mod roles;
@@ -109,6 +110,12 @@ pub async fn check(cx: &Cx, who: &str, plan: &Plan) -> Vec<Finding> {
                     checks.push(("node types", Box::pin(caches::node_type(cx, item))));
                 }
             }
+            "rds.subnet_group" if loses_subnets(item) => {
+                checks.push(("where databases stand", Box::pin(placement::databases(cx, plan, item))));
+            }
+            "elasticache.subnet_group" if loses_subnets(item) => {
+                checks.push(("where caches stand", Box::pin(placement::caches(cx, plan, item))));
+            }
             "ecs.task_definition" if is_new(item, &["containers"]) => {
                 checks.push(("images", Box::pin(images::check(cx, item))));
                 checks.push(("secrets", Box::pin(secrets::check(cx, item))));
@@ -164,6 +171,11 @@ fn is_made(item: &Item) -> bool {
 /// Whether the plan makes it anew, or changes one of these fields.
 fn is_new(item: &Item, fields: &[&str]) -> bool {
     is_made(item) || item.action == Action::Update && fields.iter().any(|field| item.changes.touches(field))
+}
+
+/// Whether a group of subnets is changed in place: it may be to lose one.
+fn loses_subnets(item: &Item) -> bool {
+    item.action == Action::Update && item.changes.touches("subnets")
 }
 
 /// What the plan makes anew.

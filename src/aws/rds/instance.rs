@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use super::carry;
 use super::status::{STOPPED, leaves_snapshot, pending, state_of};
-use super::{NAME, ParameterGroup, SubnetGroup, from_sdk, instances, retag, to_sdk};
+use super::{NAME, ParameterGroup, SubnetGroup, from_sdk, instances, of_instance, retag, to_sdk};
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::error::{failed, incomplete};
 use crate::aws::logs::left_behind;
 use crate::aws::secretsmanager::{self, Password, Secret};
 use crate::aws::{Clients, Cx, Tags, ids, names, some_ids};
 use crate::engine::diff::same_major;
-use crate::engine::{Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::{Blocker, Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// Which version of its secret's password the database was told, as [`secretsmanager::version`] writes it: RDS itself tells
 /// nobody what password it has.
@@ -728,6 +728,24 @@ impl Resource for Instance {
         let call = call.set_delete_automated_backups(Some(true));
         call.send().await.map_err(failed("rds:DeleteDBInstance"))?;
         Ok(())
+    }
+
+    /// Copies of it, and what RDS is at.
+    async fn blocked_by(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
+        let Some(now) = look(cx, &live.id).await? else { return Ok(Vec::new()) };
+        let mut out = Vec::new();
+        // One in another region is named by its ARN, and is asked there.
+        for replica in now.read_replica_db_instance_identifiers() {
+            out.push(match look(cx, replica).await {
+                Ok(Some(copy)) => of_instance(cx, "its replica", &copy),
+                _ => Blocker { what: format!("its replica `{replica}`"), passing: false },
+            });
+        }
+        let status = now.db_instance_status().unwrap_or("unknown");
+        if status != "available" {
+            out.push(Blocker { what: format!("what RDS is doing with it: {status}"), passing: true });
+        }
+        Ok(out)
     }
 
     async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {

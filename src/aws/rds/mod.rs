@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::error::failed;
 use super::tags::{self, TagEdit, Tags};
 use super::{Cx, index, names, present};
-use crate::engine::{Diff, Result};
+use crate::engine::{Blocker, Diff, Result};
 
 /// How long the names of instances may be. Those of the groups may be longer, and are kept to the same.
 pub const NAME: usize = 63;
@@ -70,6 +70,15 @@ pub(super) async fn passwords(cx: &Cx) -> Result<Vec<String>> {
     let all = instances(cx).await?;
     let ours = all.iter().filter(|i| cx.scope.owns(&from_sdk(i.tag_list())));
     Ok(ours.filter_map(|i| instance::told(i)).map(|(arn, _)| arn).collect())
+}
+
+/// An instance as what keeps something else from being deleted.
+fn of_instance(cx: &Cx, what: &str, instance: &sdk::DbInstance) -> Blocker {
+    let (id, status) = (instance.db_instance_identifier().unwrap_or_default(), instance.db_instance_status());
+    Blocker {
+        what: format!("{what} `{id}` ({})", status.unwrap_or("unknown")),
+        passing: cx.scope.owns(&from_sdk(instance.tag_list())) || status == Some("deleting"),
+    }
 }
 
 /// The instances whose names are like ours; their tags come with them.

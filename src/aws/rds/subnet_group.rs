@@ -2,11 +2,11 @@ use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Live, NAME, retag, tags_of, to_sdk};
+use super::{Live, NAME, of_instance, retag, tags_of, to_sdk};
 use crate::aws::ec2::{Subnet, Vpc};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags, ids, index, names};
-use crate::engine::{Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule};
+use crate::engine::{Blocker, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule};
 
 /// The subnets that databases may stand in.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -82,5 +82,12 @@ impl Resource for SubnetGroup {
         let call = cx.cloud.rds.delete_db_subnet_group().db_subnet_group_name(&live.id);
         call.send().await.map_err(failed("rds:DeleteDBSubnetGroup"))?;
         Ok(())
+    }
+
+    async fn blocked_by(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
+        let pages = cx.cloud.rds.describe_db_instances().into_paginator().items().send();
+        let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("rds:DescribeDBInstances"))?;
+        let inside = all.iter().filter(|db| db.db_subnet_group().and_then(|g| g.db_subnet_group_name()) == Some(&live.id));
+        Ok(inside.map(|db| of_instance(cx, "the database", db)).collect())
     }
 }

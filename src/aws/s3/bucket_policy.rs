@@ -39,7 +39,8 @@ fn linked(value: Value) -> Value {
 
 impl Resource for BucketPolicy {
     const KIND: &'static str = "s3.bucket_policy";
-    const RULES: &'static [Rule] = &[Rule::immutable("bucket"), Rule::identity("bucket"), Rule::policy("policy")];
+    const RULES: &'static [Rule] =
+        &[Rule::immutable("bucket"), Rule::identity("bucket"), Rule::enables("bucket"), Rule::policy("policy")];
     const TAGGED: bool = false;
     type Cloud = Clients;
     type Live = Live;
