@@ -116,7 +116,7 @@ mod tests {
     use crate::engine::{Graph, Scope};
 
     fn expanded(text: &str, env: Option<&str>) -> Result<Graph, Vec<Problem>> {
-        let schema = crate::commands::stack_schema();
+        let schema = crate::blueprint::tests::schema();
         let loaded = crate::config::load("stack.yaml", text, env, &schema);
         let loaded = loaded.unwrap_or_else(|report| panic!("{}", report.render(100, false, true)));
         let text = |text: &str| text.to_owned();

@@ -180,7 +180,7 @@ mod tests {
     const EVERY_KIND: &str = include_str!("testdata/every-kind.yaml");
 
     fn load(text: &str) -> Loaded {
-        let schema = crate::commands::stack_schema();
+        let schema = crate::blueprint::tests::schema();
         config::load("stack.yaml", text, None, &schema).unwrap_or_else(|report| panic!("{}", report.render(100, false, true)))
     }
 
@@ -350,7 +350,7 @@ mod tests {
     #[test]
     fn the_sections_give_every_field_what_it_takes() {
         let registry = crate::aws::registry();
-        let schema = crate::commands::stack_schema();
+        let schema = crate::blueprint::tests::schema();
         for text in [
             include_str!("../../stacks/shop.yaml"),
             include_str!("../../stacks/webapp.yaml"),

@@ -73,7 +73,7 @@ pub fn load_text(file: &StackFile, text: &str, color: Color) -> Result<Loaded> {
 
 /// Says aloud, beside what was asked for, what is meant so but is worth knowing.
 pub fn notes(loaded: &Loaded, color: Color) -> Result<()> {
-    for note in config::validate::notes(&loaded.stack) {
+    for note in config::validate::notes(&loaded.stack, loaded.at("network").is_some()) {
         ui::err(&ui::note(&note, &Look::stderr(color)))?;
     }
     Ok(())

@@ -20,7 +20,7 @@ use super::diagnostic::{Diagnostic, MOST, Severity, short};
 use super::environment;
 use super::regions;
 use super::suggest;
-use super::types::{Nat, Network, Stack, Zones};
+use super::types::{Nat, Stack, Zones};
 use super::values::{Duration, arn};
 use super::yaml::Node;
 
@@ -269,12 +269,12 @@ fn is_shared(address: std::net::Ipv4Addr) -> bool {
     a == 100 && (64..128).contains(&b)
 }
 
-/// What is meant so, most likely, and worth saying aloud all the same: once, in a line.
-pub fn notes(stack: &Stack) -> Vec<String> {
+/// What is meant so, most likely, and worth saying aloud all the same: once, in a line. `has_network`: the file has that section.
+pub fn notes(stack: &Stack, has_network: bool) -> Vec<String> {
     let plain = stack.load_balancer.as_ref().is_none_or(|b| b.certificate.is_none() && !b.internal);
     let mut out = Vec::new();
     let private = stack.services.values().any(|service| !service.public);
-    if private && stack.network == Network::default() && stack.existing.network.is_none() {
+    if private && !has_network && stack.existing.network.is_none() {
         out.push(
             "The network has three zones with a NAT gateway each, which cost more than small services do: `network: { nat: single }` \
              has one, and `public: true` in the services needs none."
