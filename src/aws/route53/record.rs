@@ -54,6 +54,7 @@ pub struct Live {
     pub target: String,
     /// The change that is on its way to Route 53's servers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
     pub change: Option<String>,
 }
 
