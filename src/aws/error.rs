@@ -375,6 +375,8 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
         || code.contains("QuotaForCustomerExceeded")
         || code.starts_with("TooMany")
         || code.starts_with("Insufficient")
+        // "The specified subnet is out of available addresses" (API reference of Elastic Load Balancing, errors).
+        || operation.starts_with("elbv2:") && code == "InvalidSubnet"
     {
         return Class::Limit;
     }
@@ -400,6 +402,7 @@ mod tests {
         assert_eq!(class("ec2:DeleteSubnet", "DependencyViolation"), Class::InUse);
         assert_eq!(class("elbv2:CreateLoadBalancer", "DuplicateLoadBalancerName"), Class::Exists);
         assert_eq!(class("ec2:CreateVpc", "VpcLimitExceeded"), Class::Limit);
+        assert_eq!(class("elbv2:CreateLoadBalancer", "InvalidSubnet"), Class::Limit);
     }
 
     #[test]

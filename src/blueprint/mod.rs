@@ -234,15 +234,3 @@ fn slug(text: &str) -> String {
     }
     out.trim_end_matches('-').to_owned()
 }
-
-#[cfg(test)]
-mod tests {
-    /// The schema of the stack file, with every kind.
-    pub fn schema() -> serde_json::Value {
-        let registry = crate::aws::registry();
-        crate::config::schema(registry.kinds().map(|kind| {
-            let kind = kind.clone();
-            (kind.name(), move |generator: &mut schemars::SchemaGenerator| kind.schema(generator))
-        }))
-    }
-}

@@ -6,6 +6,15 @@ use crate::config::Stack;
 use crate::engine::rules::{self, Rule, What};
 use crate::engine::{Graph, Key, Scope};
 
+/// The schema of the stack file, with every kind.
+pub fn schema() -> Value {
+    let registry = registry();
+    crate::config::schema(registry.kinds().map(|kind| {
+        let kind = kind.clone();
+        (kind.name(), move |generator: &mut schemars::SchemaGenerator| kind.schema(generator))
+    }))
+}
+
 fn graph(stack: &Value) -> Graph {
     let stack: Stack = serde_json::from_value(stack.clone()).unwrap();
     let scope = Scope {
@@ -34,6 +43,10 @@ fn with(section: &Value, more: &Value) -> Value {
 fn unsaid(rules: &[Rule], path: &mut Vec<String>, with: &Value, without: &Value, found: &mut Vec<String>) {
     let is = |path: &[String], what: What| rules::is(rules, path, what);
     match (with, without) {
+        // One thing or another, of which the other is said: it is written as a whole.
+        (Value::Object(with), Value::Object(without))
+            if matches!(path.join(".").as_str(), "default_action" | "connect")
+                && ["kind", "enabled"].iter().any(|said| with.get(*said) != without.get(*said)) => {}
         (Value::Object(with), Value::Object(without)) => {
             for (key, value) in with.iter().filter(|(_, value)| !value.is_null()) {
                 let exact = !path.is_empty() && is(path, What::Exact);

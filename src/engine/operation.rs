@@ -184,7 +184,10 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
                 let old = item.action == Action::Replace && item.before.as_ref().is_some_and(|b| b.live == *live);
                 (!old).then_some((live.clone(), ids.resolve(item.desired.as_ref()?).ok()?))
             };
-            self.plan.items.iter().filter(|item| item.key.kind == kind).filter_map(known).collect()
+            let peers = || self.plan.items.iter().filter(|item| item.key.kind == kind);
+            // Where none has anything that another is to get, nobody asks.
+            let moves = |item: &Item| matches!(item.action, Action::Update | Action::Replace | Action::Delete);
+            if peers().any(moves) { peers().filter_map(known).collect() } else { Vec::new() }
         };
         let turn = self.turns.lock().unwrap_or_else(PoisonError::into_inner).entry(kind.to_owned()).or_default().clone();
         Arc::new(Peers { all: self.with_ids(all), turn })

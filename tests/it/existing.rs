@@ -109,7 +109,7 @@ result = {p: iam.get_role_policy(RoleName=name, PolicyName=p)["PolicyDocument"][
     // A group of ours in their network is found again when it is all that is left to do.
     s.account.boto3(
         r#"ec2 = client("ec2")
-ec2.create_tags(Resources=[g["GroupId"] for g in ec2.describe_security_groups(Filters=[{"Name": "tag:stack:key", "Values": ["ec2.security_group/web"]}])["SecurityGroups"]], Tags=[{"Key": "owner", "Value": "x"}])"#,
+ec2.create_tags(Resources=[g["GroupId"] for g in ec2.describe_security_groups(Filters=[{"Name": "tag:stack:key", "Values": ["ec2.security_group/web"]}])["SecurityGroups"]], Tags=[{"Key": "Name", "Value": "x"}])"#,
         &Value::Null,
     );
     assert_eq!(s.changes(), ["update ec2.security_group/web"]);
@@ -149,7 +149,7 @@ s3.create_bucket(Bucket=args, CreateBucketConfiguration={"LocationConstraint": "
         &Value::Null,
     );
     assert_eq!(origin, format!("{bucket}.s3.eu-west-1.amazonaws.com"));
-    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", crate::support::run::EVERYTHING]).ok();
 }
 
 #[test]
@@ -164,5 +164,5 @@ client("kms").create_key(Policy=json.dumps({"Version": "2012-10-17", "Statement"
     s.account.boto3(closed, &Value::Null);
     s.apply();
     s.assert_in_step();
-    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", crate::support::run::EVERYTHING]).ok();
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::lifecycle::{Subject, edit, mutating};
+use crate::support::run::EVERYTHING;
 
 const SITE: &str = r#"
 stack: named
@@ -86,13 +87,13 @@ for r in api.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]:
     let text = std::fs::read_to_string(s.place.path().join("s.yaml")).unwrap();
     let text: String = text.lines().filter(|line| !line.starts_with("cdn:")).map(|line| format!("{line}\n")).collect();
     s.place.file("s.yaml", &text);
-    let applied = s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    let applied = s.place.stack(&["apply", "s.yaml", "--yes", EVERYTHING]).ok();
     assert!(applied.stderr.trim_end().ends_with("\nhttps://named.example"), "{}", applied.stderr);
     s.assert_in_step();
     let dns =
         s.account.boto3(r#"result = client("elbv2").describe_load_balancers()["LoadBalancers"][0]["DNSName"]"#, &json!(null));
     assert_eq!(records()["named.example. A"], dns);
-    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
     assert_eq!(records(), json!({"mail.named.example. A": "192.0.2.1", "www.named.example. A": "192.0.2.2"}));
     assert_eq!(s.account.inventory("named", "default"), json!({}));
 }

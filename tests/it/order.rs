@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::lifecycle::{STACK, Subject, mutating};
+use crate::support::run::EVERYTHING;
 
 const APPLY: &[&str] = &["apply", "s.yaml", "--yes", "--allow-replace", "*", "--allow-delete", "*"];
 
@@ -39,7 +40,7 @@ fn in_order(calls: &[String], ends: &[&str]) {
 }
 
 fn gone(s: &Subject, stack: &str) {
-    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*", "--no-final-snapshot", "*"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING, "--no-final-snapshot", "*"]).ok();
     assert_eq!(s.account.inventory(stack, "default"), json!({}));
 }
 
@@ -229,7 +230,7 @@ ecs.create_service(cluster="shop", serviceName="theirs", desiredCount=0, taskDef
     networkConfiguration={"awsvpcConfiguration": {"subnets": [client("ec2").describe_subnets()["Subnets"][0]["SubnetId"]]}})
 "#;
     s.account.boto3(foreign, &Value::Null);
-    let failed = s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).exits(3);
+    let failed = s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).exits(3);
     assert!(failed.words().contains("the service `theirs`"), "{}", failed.stderr);
     assert!(failed.took.as_secs() < 60, "{:?}", failed.took);
     s.account.boto3(r#"client("ecs").delete_service(cluster="shop", service="theirs", force=True)"#, &Value::Null);

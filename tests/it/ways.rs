@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::lifecycle::{STACK, Subject, mutating};
 use crate::support::proxy::Fault;
+use crate::support::run::EVERYTHING;
 use crate::support::run::Place;
 
 const SMALL: &str = "stack: shop\nregion: us-east-1\nnetwork: { zones: 2, nat: none }\n";
@@ -252,7 +253,7 @@ fn the_bucket_of_the_history_is_protected_and_mended_at_every_lease() {
     s.place.file("s.yaml", SMALL);
     s.apply();
     assert_eq!(bucket(&s, "", "read"), expected(3));
-    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
 }
 
 #[test]
@@ -277,7 +278,7 @@ fn the_bucket_of_the_history_can_be_chosen_and_keeps_what_is_others() {
     assert!(said.contains(&name) && said.contains("another-one"), "{said}");
     s.place.set("STACK_HISTORY_BUCKET", &name);
     s.place.file("s.yaml", SMALL);
-    s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
     assert_eq!(bucket(&s, &name, "read")["keys"].as_array().map(Vec::len), Some(3));
 }
 

@@ -56,6 +56,7 @@ pub struct Live {
     /// `app/NAME/ID`: how metrics and scaling call it.
     pub full_name: String,
     /// Its deletion protection is on.
+    #[schemars(skip)]
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub guarded: bool,
 }

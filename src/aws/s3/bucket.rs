@@ -14,7 +14,7 @@ use super::lifecycle::{LifecycleRule, configuration};
 use super::{Candidate, built, candidates, emptying, global_domain, name, regional_domain, tags_now, to_sdk};
 use crate::aws::error::failed;
 use crate::aws::tags::TagEdit;
-use crate::aws::{Clients, Cx, Tags};
+use crate::aws::{Clients, Cx, Tags, index};
 use crate::engine::{Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Scope, Usual};
 
 /// The only region whose name `CreateBucket` does not take.
@@ -115,13 +115,17 @@ fn set<T>(answer: Result<T>) -> Result<Option<T>> {
 /// What the bucket is like; nothing when it has gone in the meantime.
 async fn read(cx: &Cx, candidate: &Candidate) -> Result<Option<Bucket>> {
     let (s3, name, owner) = (&cx.cloud.s3, &candidate.name, &cx.scope.account);
+    // A bucket that serves a website has to be asked about it alone: a quick plan leaves that out, as it does users' keys.
+    let quick = index::of(cx, "s3").await.is_some();
+    let website =
+        async { if quick { None } else { Some(s3.get_bucket_website().bucket(name).expected_bucket_owner(owner).send().await) } };
     let (versioning, public, ownership, encryption, lifecycle, website) = tokio::join!(
         s3.get_bucket_versioning().bucket(name).expected_bucket_owner(owner).send(),
         s3.get_public_access_block().bucket(name).expected_bucket_owner(owner).send(),
         s3.get_bucket_ownership_controls().bucket(name).expected_bucket_owner(owner).send(),
         s3.get_bucket_encryption().bucket(name).expected_bucket_owner(owner).send(),
         s3.get_bucket_lifecycle_configuration().bucket(name).expected_bucket_owner(owner).send(),
-        s3.get_bucket_website().bucket(name).expected_bucket_owner(owner).send(),
+        website,
     );
     // The one of these questions that every bucket answers.
     let Some(versioning) = set(versioning.map_err(failed("s3:GetBucketVersioning")))? else { return Ok(None) };
@@ -129,7 +133,7 @@ async fn read(cx: &Cx, candidate: &Candidate) -> Result<Option<Bucket>> {
     let ownership = set(ownership.map_err(failed("s3:GetBucketOwnershipControls")))?.and_then(|a| a.ownership_controls);
     let encryption = set(encryption.map_err(failed("s3:GetBucketEncryption")))?;
     let lifecycle = set(lifecycle.map_err(failed("s3:GetBucketLifecycleConfiguration")))?;
-    let website = set(website.map_err(failed("s3:GetBucketWebsite")))?;
+    let website = website.map(|answer| set(answer.map_err(failed("s3:GetBucketWebsite")))).transpose()?.flatten();
     let yes = |value: Option<bool>| value == Some(true);
     Ok(Some(Bucket {
         versioning: Some(versioning.status == Some(BucketVersioningStatus::Enabled)),

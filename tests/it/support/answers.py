@@ -93,7 +93,7 @@ ROWS = [
         less=("registeredAt",),
     ),
     Row("ecs:DescribeTaskDefinition", "taskDefinition.containerDefinitions[]", f"{REFERENCE} ContainerDefinition", more={"systemControls": [], "volumesFrom": [], "mountPoints": [], "environment": [], "cpu": 0, "environmentFiles": [], "secrets": []}),
-    Row("ecs:DescribeTaskDefinition", "taskDefinition.containerDefinitions[].portMappings[]", f"{REFERENCE} PortMapping: awsvpc has the container's port", more={"hostPort": 80, "name": "web-80-tcp", "appProtocol": "http"}),
+    Row("ecs:DescribeTaskDefinition", "taskDefinition.containerDefinitions[].portMappings[]", f"{REFERENCE} PortMapping: awsvpc has the container's port", more={"hostPort": 80}),
     Row("ecs:DescribeClusters", "clusters[]", f"{REFERENCE} Cluster", more={"statistics": [], "attachments": [], "registeredContainerInstancesCount": 0}, less=("runningTasksCount", "pendingTasksCount", "activeServicesCount")),
     # Load balancers
     Row("elbv2:DescribeLoadBalancers", "LoadBalancers[]", f"{REFERENCE} LoadBalancer; {C7N}", more={"IpAddressType": "ipv4", "CanonicalHostedZoneId": "Z35SXDOTRQ7X7K", "EnablePrefixForIpv6SourceNat": "off"}, less=("CreatedTime",)),
