@@ -162,6 +162,11 @@ pub(super) fn compare<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, ids: &Ids
     if !seen.state.tells_all() {
         item.changes = item.changes.known(kind.rules());
     }
+    if item.changes.forcing().next().is_some() && kind.changes_in_place(&seen.fields, &item.changes) {
+        for change in &mut item.changes.changes {
+            change.forces_replacement = false;
+        }
+    }
     let failed = match &seen.state {
         Readiness::Failed(why) => Some(format!("AWS says that it failed: {why}")),
         _ => None,

@@ -102,13 +102,16 @@ impl Consent {
     }
 
     fn agrees(&self, plan: &Plan, item: &Item, ask: Ask) -> bool {
-        // What only its tags call ours is no part of a section or of an environment: it is named by its own key.
+        // Who ends an environment by its name saw everything that goes with it.
+        if plan.destroy && matches!(ask, Ask::Delete(_)) && self.environment.as_ref() == Some(&plan.environment()) {
+            return true;
+        }
+        // What only its tags call ours is no part of a section: it is named by its own key.
         if item.unmarked {
             let named = if matches!(ask, Ask::Replace(_)) { &self.replace } else { &self.delete };
             return named.contains(&item.key.to_string());
         }
         let patterns = match ask {
-            Ask::Delete(_) if plan.destroy && self.environment.as_ref() == Some(&plan.environment()) => return true,
             Ask::Delete(_) => &self.delete,
             Ask::Replace(_) => &self.replace,
             Ask::Upgrade => &self.upgrade,

@@ -450,6 +450,12 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
         async { Ok(false) }
     }
 
+    /// Whether an object is changed in place all the same when it differs so, though that means a replacement otherwise: because
+    /// of what it is, a second one cannot be beside it, and AWS can change it.
+    fn changes_in_place(_observed: &Value, _diff: &Diff) -> bool {
+        false
+    }
+
     /// Which half of a replacement comes first. The new one, unless both cannot exist at once.
     fn replace_order(_diff: &Diff) -> Order {
         Order::CreateFirst
@@ -507,6 +513,8 @@ pub trait Kind<C>: Send + Sync {
     fn joint(&self) -> bool;
     /// See [`Resource::replace_order`].
     fn replace_order(&self, diff: &Diff) -> Order;
+    /// See [`Resource::changes_in_place`].
+    fn changes_in_place(&self, observed: &Value, diff: &Diff) -> bool;
     /// See [`Resource::effects`].
     fn effects(&self, desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect>;
     /// See [`Resource::carries_data`].
@@ -599,6 +607,9 @@ impl<R: Resource> Kind<R::Cloud> for Erased<R> {
     }
     fn replace_order(&self, diff: &Diff) -> Order {
         R::replace_order(diff)
+    }
+    fn changes_in_place(&self, observed: &Value, diff: &Diff) -> bool {
+        R::changes_in_place(observed, diff)
     }
     fn effects(&self, desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
         R::effects(desired, observed, diff)

@@ -34,12 +34,12 @@ fn what_blocks_a_deletion_is_named_and_not_waited_for() {
     assert!(said.contains(&format!("a rule of the security group {group} (`legacy`)")), "{said}");
     assert!(said.contains(&format!("network interface {interface} (Bob's printer)")), "{said}");
     assert!(said.contains("remove what is named"), "{said}");
-    // All that is not in the way of these is gone.
+    // All that is not in the way of these is gone; the gateway of a network goes after what is in it.
     let left = s.account.inventory("shop", "default");
     let kinds = json!(crate::kills::kinds(&left));
     assert_eq!(
         kinds,
-        json!({ "ec2.network-interface": 1, "ec2.security-group": 2, "ec2.security-group-rule": 2, "ec2.subnet": 1, "ec2.vpc": 1 }),
+        json!({ "ec2.internet-gateway": 1, "ec2.network-interface": 1, "ec2.security-group": 2, "ec2.security-group-rule": 2, "ec2.subnet": 1, "ec2.vpc": 1 }),
         "{left:#}"
     );
     s.account.boto3(

@@ -5,6 +5,7 @@ use aws_sdk_ecs::types::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::deployment::{began, fails, gave_up, judge, primary, under_way};
 use super::failing::{Why, why};
@@ -16,7 +17,7 @@ use crate::aws::logs::LogGroup;
 use crate::aws::servicediscovery::{Namespace, Seen, namespaces};
 use crate::aws::states::{Means, States};
 use crate::aws::{Clients, Cx, Tags, ids, names, present};
-use crate::engine::{AnyRef, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::{AnyRef, Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// Behind the ARN of a task definition that ECS gave up on, so that the next run tries again.
 const GAVE_UP: &str = " (deployment failed)";
@@ -378,6 +379,13 @@ pub const STATES: States = States {
     words: &[("ACTIVE", Means::Serves), ("DRAINING", Means::Leaving), ("INACTIVE", Means::Gone)],
 };
 
+impl Service {
+    /// Whether a load balancer leads to a service as it was read.
+    fn is_behind(observed: &Value) -> bool {
+        observed.get("load_balancers").and_then(Value::as_array).is_some_and(|all| !all.is_empty())
+    }
+}
+
 impl Resource for Service {
     const KIND: &'static str = "ecs.service";
     const RULES: &'static [Rule] = &[
@@ -398,6 +406,20 @@ impl Resource for Service {
     const USUAL: Usual = Usual::secs(160, 90).at_most_hours(3);
     type Cloud = Clients;
     type Live = Live;
+
+    /// In a namespace only one service can have a name at a time, so one that others find by its name has no second beside it.
+    fn changes_in_place(observed: &Value, diff: &Diff) -> bool {
+        let offers = observed.pointer("/connect/offers").and_then(Value::as_array).is_some_and(|offers| !offers.is_empty());
+        offers && diff.forcing().all(|change| change.path.split('.').next() == Some("load_balancers"))
+    }
+
+    fn effects(_desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
+        if !(diff.touches("load_balancers") && Self::is_behind(observed)) {
+            return Vec::new();
+        }
+        let words = "the load balancer answers with errors from when its tasks leave their target group until the new ones are healthy in theirs";
+        vec![Effect::new(Impact::Interrupts, words).lasting(30, 180)]
+    }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let (services, namespaces) = tokio::try_join!(services(cx), namespaces(cx))?;
