@@ -110,7 +110,20 @@ fn a_database_goes_when_its_services_run_on_the_new_one() {
     const FILE: &str = "stack: data\nregion: us-east-1\nnetwork: { zones: 2, nat: none }\nservices:\n  web: { image: \"nginx:1.27\", port: 80, public: true, uses: [databases.main] }\ndatabases:\n  main: { engine: postgres, version: \"16\", class: db.t4g.micro, storage: 20GiB, backups: 7d, database: one }\n";
     let s = Subject::new(FILE);
     s.apply();
-    let replace = [APPLY, &["--allow-replace", "databases.main", "--without-data", "*", "--no-final-snapshot", "*"]].concat();
+    let replace = [
+        APPLY,
+        &[
+            "--allow-replace",
+            "databases.main",
+            "--allow-delete",
+            "databases.main",
+            "--without-data",
+            "*",
+            "--no-final-snapshot",
+            "*",
+        ],
+    ]
+    .concat();
     // The new task does not come up: ECS brings the old one back, whose database is there.
     let path = s.place.path().join("s.yaml");
     std::fs::write(&path, FILE.replace("database: one", "database: two").replace("nginx:1.27", "busybox:crash")).unwrap();

@@ -150,7 +150,9 @@ fn the_first_errors_say_what_to_do() {
     };
     let keys = [("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "x")];
     let none = [("AWS_EC2_METADATA_DISABLED", "true")];
-    let cases: [(&[(&str, &str)], &[&str], i32, &str); 7] = [
+    /// The environment, the arguments, the exit code, and what is said.
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str], i32, &'a str);
+    let cases: [Case; 7] = [
         (&none, &[], 6, "no AWS credentials were found: not in the environment, not in a profile, and this machine has no role"),
         (&none, &["--profile", "nope"], 6, "there is no profile `nope`"),
         (&keys, &["--endpoint-url", "http://127.0.0.1:9"], 1, "AWS cannot be reached at http://127.0.0.1:9: connection refused"),

@@ -663,7 +663,7 @@ impl Resource for Instance {
         }
         if let Some(change) = diff.changes.iter().find(|change| change.path == "backup_days") {
             // Between none and some AWS restarts it.
-            if [&change.before, &change.after].into_iter().flatten().any(|days| *days == Value::from(0)) {
+            if [&change.before, &change.after].into_iter().flatten().any(|days| days.as_u64() == Some(0)) {
                 out.push(Effect::new(Impact::Restarts, "it restarts where backups begin or end").lasting(30, 300));
             }
         }

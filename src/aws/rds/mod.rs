@@ -69,7 +69,7 @@ async fn retag(cx: &Cx, arn: &str, desired: &Tags, diff: &Diff) -> Result<()> {
 pub(super) async fn passwords(cx: &Cx) -> Result<Vec<String>> {
     let all = instances(cx).await?;
     let ours = all.iter().filter(|i| cx.scope.owns(&from_sdk(i.tag_list())));
-    Ok(ours.filter_map(|i| instance::told(i)).map(|(arn, _)| arn).collect())
+    Ok(ours.filter_map(instance::told).map(|(arn, _)| arn).collect())
 }
 
 /// An instance as what keeps something else from being deleted.
