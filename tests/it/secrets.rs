@@ -148,8 +148,8 @@ result = [json.loads(text)["password"] for text in kept]
         );
         Fault::Answer(400, "text/xml".into(), body)
     });
-    run(&["apply", "s.yaml", "--yes", "--verbose"], 3);
-    run(&["apply", "s.yaml", "--yes", "--json"], 3);
+    run(&["apply", "s.yaml", "--yes", "--verbose"], 1);
+    run(&["apply", "s.yaml", "--yes", "--json"], 1);
     s.proxy.pass();
     run(&["apply", "s.yaml", "--yes", "--verbose"], 0);
     for command in [

@@ -10,7 +10,7 @@ fn settles(text: &str, stack: &str) {
     let s = Subject::new(text);
     s.apply();
     s.assert_in_step();
-    s.place.stack(&["destroy", "s.yaml", "--yes", "--confirm", &format!("{stack}/default")]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes", "--confirm", &format!("{stack}/default"), "--no-final-snapshot", "*"]).ok();
     assert_eq!(s.account.inventory(stack, "default"), json!({}));
 }
 
