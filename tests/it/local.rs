@@ -13,6 +13,8 @@ fn place() -> Place {
     std::os::unix::fs::symlink(installed, cache.join("python")).unwrap();
     let cache = cache.display().to_string();
     place.set("STACK_CACHE_DIR", &cache);
+    // Several servers one after another, each of which loads its services when they are first asked for.
+    place.timeout = std::time::Duration::from_secs(600);
     place
 }
 
