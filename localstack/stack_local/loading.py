@@ -4,6 +4,8 @@ LocalStack calls a service loaded before its operations are known, so that whoev
 such operation.
 """
 
+import functools
+
 from localstack.aws.handlers.service_plugin import ServiceLoader
 
 _stock = ServiceLoader.require_service
@@ -21,3 +23,7 @@ def _require_service(self, chain, context, response) -> None:
 
 def load_whole() -> None:
     ServiceLoader.require_service = _require_service
+    # moto looks through its own methods anew for every call.
+    from moto.core import responses
+
+    responses.method_names_from_class = functools.cache(responses.method_names_from_class)
