@@ -2,6 +2,7 @@
 
 import json
 import re
+import uuid
 
 from moto.rds.models import MasterUserSecret, rds_backends
 
@@ -73,7 +74,7 @@ def _settle(account: str, region: str) -> None:
         if status == "deleting":
             database = backend.databases.get(name)
             if database is not None:
-                interfaces.release(account, region, database.arn)
+                interfaces.release(account, region, _holder(database))
                 database.deletion_protection = False
                 backend.delete_db_instance(name, skip_final_snapshot=True)
             state.pending.pop(name, None)
@@ -93,6 +94,11 @@ def _shown(call: Call, view: dict) -> dict:
     return view
 
 
+def _holder(database) -> str:
+    """Whose its interfaces are: a database keeps them under another name."""
+    return database.__dict__.setdefault("stack_holder", f"rds:{uuid.uuid4()}")
+
+
 def _place(call: Call, name: str) -> None:
     """An interface in the first zone of the subnet group, and one in the second for the standby."""
     database = _instance(call, name)
@@ -101,7 +107,7 @@ def _place(call: Call, name: str) -> None:
         return
     subnets = sorted(group._subnets, key=lambda subnet: subnet.availability_zone)[: 2 if database.multi_az else 1]
     wanted = [interfaces.Wanted(subnet.id, tuple(database.vpc_security_group_ids)) for subnet in subnets]
-    interfaces.hold(call.account, call.region, database.arn, wanted, "RDSNetworkInterface", "amazon-rds")
+    interfaces.hold(call.account, call.region, _holder(database), wanted, "RDSNetworkInterface", "amazon-rds")
 
 
 def _check_version(engine: str, version: str | None) -> None:
@@ -144,6 +150,11 @@ def create_db_instance(call: Call) -> dict:
         answer["DBInstance"].pop("MasterUserSecret", None)
     if operation == "RestoreDBInstanceFromDBSnapshot":
         rds_snapshots.part(call, database)
+    if renamed := call.get("NewDBInstanceIdentifier"):
+        for kept in (state.pending, state.failed, state.told):
+            if name in kept:
+                kept[renamed] = kept.pop(name)
+        name = renamed
     _complete_secret(database)
     _stripe(call, database)
     answer["DBInstance"].update(_volume(database))
@@ -313,6 +324,11 @@ def modify_db_instance(call: Call) -> dict:
             else:
                 waiting[field] = value
     answer = call.moto(request)
+    if renamed := call.get("NewDBInstanceIdentifier"):
+        for kept in (state.pending, state.failed, state.told):
+            if name in kept:
+                kept[renamed] = kept.pop(name)
+        name = renamed
     _complete_secret(database)
     _stripe(call, database)
     answer["DBInstance"].update(_volume(database))
