@@ -1,29 +1,49 @@
 //! Another client of the local AWS: boto3, which shares no code with `stack`. It says what is there and changes things
 //! behind `stack`'s back.
 
-use std::io::Write;
-use std::process::Stdio;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Stdio};
+use std::sync::OnceLock;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use stack::local::Environment;
 
 use super::aws::Account;
+use super::helper::script_of;
 
 const INVENTORY: &str = include_str!("inventory.py");
 
-/// Reads `{script, args}` from stdin. The script has `client(service)` and `args`, and leaves its answer in `result`.
-const RUNNER: &str = r#"
-import boto3, botocore.config, functools, json, os, sys
-task = json.load(sys.stdin)
-settings = botocore.config.Config(retries={"total_max_attempts": 2}, proxies={}, s3={"addressing_style": "path"})
+/// The process that runs scripts, one for all tests of this process. It goes when this one does: its stdin ends then.
+struct Runner {
+    socket: PathBuf,
+    _child: Child,
+    _folder: tempfile::TempDir,
+}
 
-@functools.cache
-def client(service):
-    return boto3.client(service, endpoint_url=os.environ["AWS_ENDPOINT_URL"], region_name=os.environ["AWS_REGION"], config=settings)
+impl Runner {
+    fn of(python: &Environment) -> &'static Runner {
+        static RUNNER: OnceLock<Runner> = OnceLock::new();
+        RUNNER.get_or_init(|| {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let socket = folder.path().join("client");
+            let mut command = python.command().into_std();
+            command.arg("-B").arg(script_of("client.py")).arg(&socket).stdin(Stdio::piped()).stdout(Stdio::piped());
+            let mut child = command.spawn().expect("Python");
+            let mut ready = String::new();
+            BufReader::new(child.stdout.take().expect("its stdout")).read_line(&mut ready).expect("its first words");
+            assert_eq!(ready.trim(), "ready", "client.py did not start");
+            Runner { socket, _child: child, _folder: folder }
+        })
+    }
 
-scope = {"client": client, "args": task["args"], "result": None}
-exec(compile(task["script"], "<script>", "exec"), scope)
-json.dump(scope["result"], sys.stdout, default=str)
-"#;
+    fn run(&self, task: &Value) -> std::io::Result<Value> {
+        let mut stream = UnixStream::connect(&self.socket)?;
+        stream.write_all(format!("{task}\n").as_bytes())?;
+        Ok(serde_json::from_reader(stream)?)
+    }
+}
 
 impl Account {
     /// Runs Python with `client("ec2")` and `args`; what it leaves in `result` is given back. Panics with Python's
@@ -38,25 +58,12 @@ impl Account {
 
     /// The same, with a failure as Python wrote it.
     pub fn try_boto3(&self, script: &str, args: &Value) -> Result<Value, String> {
-        let mut child = self
-            .python
-            .command()
-            .into_std()
-            .args(["-c", RUNNER])
-            .envs(self.environment())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| error.to_string())?;
-        if let Some(mut stdin) = child.stdin.take() {
-            let task = json!({ "script": script, "args": args }).to_string();
-            stdin.write_all(task.as_bytes()).map_err(|error| error.to_string())?;
-        }
-        let output = child.wait_with_output().map_err(|error| error.to_string())?;
-        match output.status.success() {
-            true => serde_json::from_slice(&output.stdout).map_err(|error| error.to_string()),
-            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        let environment: Map<String, Value> = self.environment().into_iter().map(|(k, v)| (k, v.into())).collect();
+        let task = json!({ "script": script, "args": args, "environment": environment });
+        let mut said = Runner::of(&self.python).run(&task).map_err(|error| error.to_string())?;
+        match said["error"].take() {
+            Value::String(traceback) => Err(traceback),
+            _ => Ok(said["result"].take()),
         }
     }
 
