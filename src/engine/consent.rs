@@ -102,14 +102,14 @@ impl Consent {
     }
 
     fn agrees(&self, plan: &Plan, item: &Item, ask: Ask) -> bool {
-        // Who ends an environment by its name saw everything that goes with it.
-        if plan.destroy && matches!(ask, Ask::Delete(_)) && self.environment.as_ref() == Some(&plan.environment()) {
-            return true;
-        }
-        // What only its tags call ours is no part of a section: it is named by its own key.
+        // What only its tags call ours is no part of a section or of an environment: whoever may write tags could have put it
+        // there. It is named by its own key.
         if item.unmarked {
             let named = if matches!(ask, Ask::Replace(_)) { &self.replace } else { &self.delete };
             return named.contains(&item.key.to_string());
+        }
+        if plan.destroy && matches!(ask, Ask::Delete(_)) && self.environment.as_ref() == Some(&plan.environment()) {
+            return true;
         }
         let patterns = match ask {
             Ask::Delete(_) => &self.delete,

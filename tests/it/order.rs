@@ -91,18 +91,25 @@ fn a_renamed_service_that_does_not_come_up_costs_the_old_one_nothing() {
 
 #[test]
 fn a_new_target_group_gets_requests_when_its_targets_are_healthy() {
-    let s = Subject::new(STACK);
-    s.apply();
-    write(&s, "port: 8080", "port: 8081");
-    s.proxy.take();
-    s.place.stack(APPLY).ok();
-    let calls = calls(&s);
-    let rules: Vec<usize> = (0..calls.len()).filter(|i| calls[*i].ends_with("ModifyRule")).collect();
-    let created = first(&calls, "CreateService");
-    assert!(rules.len() == 2 && rules[0] < created && created < rules[1], "{calls:#?}");
-    in_order(&calls, &["ModifyRule", "DeleteService", "DeleteTargetGroup"]);
-    s.assert_in_step();
-    gone(&s, "shop");
+    // A service that nobody finds by its name is replaced beside the old one; one that others find is changed in place, since its
+    // name can be had once.
+    for (uses, comes, goes) in
+        [("uses: []", "CreateService", "DeleteService"), ("uses: [services.api]", "UpdateService", "UpdateService")]
+    {
+        let s = Subject::new(&STACK.replace("uses: [services.api]", uses));
+        s.apply();
+        write(&s, "port: 8080", "port: 8081");
+        s.proxy.take();
+        s.place.stack(APPLY).ok();
+        let calls = calls(&s);
+        let rules: Vec<usize> = (0..calls.len()).filter(|i| calls[*i].ends_with("ModifyRule")).collect();
+        let serves = first(&calls, comes);
+        assert!(rules.len() == 2 && rules[0] < serves && serves < rules[1], "{calls:#?}");
+        assert!(first(&calls, "CreateTargetGroup") < rules[0] && rules[1] < first(&calls, "DeleteTargetGroup"), "{calls:#?}");
+        assert!(last(&calls, goes) < first(&calls, "DeleteTargetGroup"), "{calls:#?}");
+        s.assert_in_step();
+        gone(&s, "shop");
+    }
 }
 
 #[test]
