@@ -11,12 +11,21 @@ import subprocess
 import sys
 import uuid
 
+from localstack.services.lambda_.invocation.execution_environment import ExecutionEnvironment
 from localstack.services.lambda_.invocation.lambda_models import InvocationResult
 from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
 from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecutor
 
 FUNCTIONS = "STACK_LOCAL_FUNCTIONS"
 _CHILD = pathlib.Path(__file__).with_name("lambda_child.py")
+
+
+def _log_group(environment: ExecutionEnvironment) -> str:
+    """The one that the function was given (API reference, LoggingConfig), which LocalStack leaves empty."""
+    return environment.function_version.config.logging_config["LogGroup"]
+
+
+ExecutionEnvironment.get_log_group_name = _log_group
 
 
 class LocalRuntimeExecutor(RuntimeExecutor):

@@ -8,7 +8,7 @@ import importlib
 
 from localstack.services.plugins import Service, aws_provider
 
-WRAPPED = ("acm", "ec2", "iam", "kms", "logs", "resourcegroupstaggingapi", "s3")
+WRAPPED = ("acm", "ec2", "iam", "kms", "logs", "resourcegroupstaggingapi", "s3", "secretsmanager")
 
 
 def _operations(module: str):
@@ -51,4 +51,5 @@ iam = _wrapping("iam", "iam")
 kms = _wrapping("kms", "kms")
 logs = _wrapping("logs", "logs")
 s3 = _wrapping("s3", "s3")
+secretsmanager = _wrapping("secretsmanager", "secretsmanager")
 tagging = _wrapping("resourcegroupstaggingapi", "tagging")

@@ -6,7 +6,7 @@ import uuid
 
 from moto.rds.models import MasterUserSecret, rds_backends
 
-from stack_local import interfaces, rds_clusters, rds_snapshots, service_roles, states  # noqa: F401: clusters only have to be there
+from stack_local import interfaces, rds_clusters, rds_secrets, rds_snapshots, service_roles, states  # noqa: F401: clusters only have to be there
 from stack_local.clock import clock
 from stack_local.core import Call, fault
 from stack_local.outcomes import outcomes
@@ -262,16 +262,8 @@ def _part(call: Call, replica) -> None:
 
 
 def _complete_secret(database) -> None:
-    """moto writes the same user into every secret, and what LocalStack lists of a secret lacks."""
-    if getattr(database, "master_user_secret", None) is None:
-        return
-    secret = database.master_user_secret.secret
-    content = json.dumps({"username": database.master_username, "password": "local-" + secret.arn[-6:]})
-    secret.secret_string = content
-    for kept in secret.versions.values():
-        kept["secret_string"] = content
-    if not hasattr(secret, "last_accessed_date"):
-        secret.last_accessed_date = None
+    if _is_managed(database):
+        rds_secrets.complete(database.master_user_secret.secret, database.master_username)
 
 
 @operations.on("DescribeDBInstances")

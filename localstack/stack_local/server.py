@@ -10,6 +10,7 @@ import socket
 import socketserver
 import sys
 import threading
+from email.utils import formatdate
 from urllib.parse import unquote_to_bytes
 
 import h11
@@ -60,6 +61,8 @@ class Connection(socketserver.BaseRequestHandler):
 
     def _write(self, request, status, headers, written) -> None:
         code, _, reason = status.partition(" ")
+        if not any(name.lower() == "date" for name, _ in headers):
+            headers = [*headers, ("Date", formatdate(usegmt=True))]
         # Without a length h11 sends in chunks, or closes the connection for who does not know these.
         out = self.http.send(h11.Response(status_code=int(code), reason=reason, headers=headers))
         bodiless = request.method == b"HEAD" or int(code) in BODILESS

@@ -1,6 +1,8 @@
 """The tagging API: what has tags, whoever keeps it here. On AWS it follows a change within a minute or so, here at once."""
 
+from localstack.services.events.models import events_stores
 from localstack.services.kms.models import kms_stores
+from localstack.services.lambda_.invocation.models import lambda_stores
 from localstack.services.logs.models import logs_stores
 from localstack.services.s3.models import s3_stores
 from moto.logs.models import logs_backends
@@ -52,12 +54,26 @@ def _rds_groups(account: str, region: str) -> Tagged:
     return {group.arn: pairs(group.tags) for group in groups}
 
 
+def _functions(account: str, region: str) -> Tagged:
+    store = lambda_stores[account][region]
+    arns = [f"arn:aws:lambda:{region}:{account}:function:{name}" for name in store.functions]
+    return {arn: _kept(store, arn) for arn in arns}
+
+
+def _rules(account: str, region: str) -> Tagged:
+    store = events_stores[account][region]
+    arns = [rule.arn for bus in store.event_buses.values() for rule in bus.rules.values()]
+    return {arn: store.TAGS.tags.get(arn, {}) for arn in arns}
+
+
 _KEEPERS = (
     _moto,
     _buckets,
     _keys,
     _log_groups,
     _rds_groups,
+    _functions,
+    _rules,
     ecs.all_tags,
     elbv2.all_tags,
     elasticache.all_tags,

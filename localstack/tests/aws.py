@@ -108,7 +108,7 @@ class Case(unittest.TestCase):
 
     def __getattr__(self, name: str):
         # self.ec2, self.ecs, …: a client each, made when first used.
-        if name in ("acm", "kms", "route53", "ec2", "elbv2", "ecs", "iam", "rds", "elasticache", "cloudfront", "budgets", "logs", "ecr", "secretsmanager", "resourcegroupstaggingapi", "s3", "servicediscovery"):
+        if name in ("acm", "kms", "route53", "ec2", "elbv2", "ecs", "iam", "rds", "elasticache", "cloudfront", "budgets", "logs", "ecr", "secretsmanager", "resourcegroupstaggingapi", "s3", "events", "servicediscovery"):
             return _client(name)
         if name == "autoscaling":
             return _client("application-autoscaling")

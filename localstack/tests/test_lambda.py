@@ -17,7 +17,7 @@ class Functions(Case):
     def test_a_python_function_runs_as_a_process(self):
         role = self.iam.create_role(RoleName="function", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
         arguments = {"FunctionName": "local", "Runtime": "python3.12", "Role": role, "Handler": "handler.run", "Code": {"ZipFile": zipped(handler=CODE)}}
-        self.lambda_.create_function(**arguments, Environment={"Variables": {"GREETING": "hello"}})
+        self.lambda_.create_function(**arguments, Environment={"Variables": {"GREETING": "hello"}}, LoggingConfig={"LogGroup": "/of/its/own"})
         self.until(lambda: self.lambda_.get_function_configuration(FunctionName="local")["State"] == "Active", "active", 20)
         invoke = lambda event: self.lambda_.invoke(FunctionName="local", Payload=json.dumps(event))  # noqa: E731
         answer = invoke({"a": 1})
@@ -26,6 +26,9 @@ class Functions(Case):
         failed = invoke({"fail": True})
         self.assertIn("FunctionError", failed)
         self.assertEqual(json.loads(failed["Payload"].read())["errorMessage"], "as asked")
+
+        self.until(lambda: self.logs.describe_log_groups(logGroupNamePrefix="/of/its/own")["logGroups"], "its log group", 20)
+        self.assertEqual(self.logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/local")["logGroups"], [])
 
     def test_nothing_runs_unless_it_was_asked_for(self):
         server = Server()

@@ -1,5 +1,8 @@
+import contextlib
+import http.client
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import tempfile
@@ -64,6 +67,35 @@ class Starting(unittest.TestCase):
             server.client("s3").create_bucket(Bucket="some-bucket")
             server.client("logs").create_log_group(logGroupName="some")
             self.assertEqual(os.listdir(home), [])
+
+
+class Http(unittest.TestCase):
+    def test_what_clients_do_with_a_connection(self):
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", shared().port, timeout=20)) as connection:
+            for method, path, body in [
+                ("PUT", "/a-bucket-of-http", None),
+                ("PUT", "/a-bucket-of-http/chunked", iter([b"one ", b"two"])),
+                ("HEAD", "/a-bucket-of-http/chunked", None),
+                ("GET", "/a-bucket-of-http/chunked", None),
+                ("DELETE", "/a-bucket-of-http/chunked", None),
+                ("GET", "/a-bucket-of-http/chunked", None),
+            ]:
+                # One connection for all of them: each answer ends where it says.
+                headers = {"Authorization": "AWS4-HMAC-SHA256 Credential=222222222222/20261126/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"}
+                connection.request(method, path, body=body, headers=headers, encode_chunked=body is not None)
+                answer = connection.getresponse()
+                said = answer.read()
+                self.assertIsNotNone(answer.getheader("Date"))
+                if method == "GET":
+                    self.assertIn((answer.status, said) if answer.status == 200 else answer.status, [(200, b"one two"), 404])
+                else:
+                    self.assertIn(answer.status, (200, 204))
+                    self.assertEqual(said, b"")
+
+    def test_no_http_is_refused(self):
+        with socket.create_connection(("127.0.0.1", shared().port), timeout=20) as connection:
+            connection.sendall(b"HELO there\r\n\r\n")
+            self.assertTrue(connection.makefile("rb").read().startswith(b"HTTP/1.1 400 "))
 
 
 class Speed(unittest.TestCase):

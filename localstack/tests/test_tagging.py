@@ -1,4 +1,4 @@
-from tests.aws import Case
+from tests.aws import Case, zipped
 
 
 class Tagging(Case):
@@ -29,6 +29,12 @@ class Tagging(Case):
         group = "arn:aws:logs:us-east-1:000000000000:log-group:/tagging/kept"
         self.assertEqual(find(), sorted(["arn:aws:s3:::tagging-kept", key, group, parameters]))
 
+        rule = self.events.put_rule(Name="tagging-kept", EventPattern='{"source": ["x"]}', Tags=listed)["RuleArn"]
+        role = "arn:aws:iam::000000000000:role/nobody"
+        function = self.lambda_.create_function(FunctionName="tagging-kept", Runtime="python3.13", Role=role, Handler="index.run", Code={"ZipFile": zipped(index="")}, Tags=tags)["FunctionArn"]
+        self.assertTrue({rule, function} <= set(find()), find())
+        self.events.delete_rule(Name="tagging-kept")
+        self.lambda_.delete_function(FunctionName="tagging-kept")
         self.s3.put_bucket_tagging(Bucket="tagging-kept", Tagging={"TagSet": [{"Key": "stack:name", "Value": "other"}]})
         self.logs.delete_log_group(logGroupName="/tagging/kept")
         self.rds.delete_db_parameter_group(DBParameterGroupName="tagging-kept")

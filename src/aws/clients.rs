@@ -75,6 +75,10 @@ pub struct Clients {
     pub servicediscovery: aws_sdk_servicediscovery::Client,
     /// Elastic Container Registry.
     pub ecr: aws_sdk_ecr::Client,
+    /// EventBridge.
+    pub events: aws_sdk_eventbridge::Client,
+    /// Lambda.
+    pub lambda: aws_sdk_lambda::Client,
     /// Secrets Manager.
     pub secrets: aws_sdk_secretsmanager::Client,
     /// Service Quotas.
@@ -246,6 +250,8 @@ impl Clients {
             route53: fenced!(aws_sdk_route53, config, guard),
             servicediscovery: fenced!(aws_sdk_servicediscovery, config, guard),
             ecr: fenced!(aws_sdk_ecr, config, guard),
+            events: fenced!(aws_sdk_eventbridge, config, guard),
+            lambda: fenced!(aws_sdk_lambda, config, guard),
             secrets: fenced!(aws_sdk_secretsmanager, config, guard),
             quotas: fenced!(aws_sdk_servicequotas, config, guard),
             sts: fenced!(aws_sdk_sts, config, guard),

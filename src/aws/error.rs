@@ -266,6 +266,9 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
         "secretsmanager:CreateSecret" | "secretsmanager:UpdateSecret" => {
             message.contains("scheduled for deletion") || any(&["EncryptionFailure"])
         }
+        // A role that was just made.
+        "lambda:CreateFunction" | "lambda:UpdateFunctionConfiguration" => message.contains("cannot be assumed by Lambda"),
+        "lambda:AddPermission" | "events:PutTargets" => any(&["ResourceNotFoundException"]),
         "iam:CreateRole" | "iam:UpdateAssumeRolePolicy" => message.contains("nvalid principal"),
         "iam:PutRolePolicy"
         | "iam:AttachRolePolicy"
@@ -325,6 +328,7 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
         "InvalidDBInstanceStateFault",
         "InvalidDBSubnetGroupStateFault",
     ]) || code.ends_with("InUse") && !matches!(code, "SubnetInUse" | "SubnetAlreadyInUse")
+        || matches!(operation, "lambda:UpdateFunctionCode" | "lambda:UpdateFunctionConfiguration") && code == "ResourceConflictException"
         || operation == "elasticache:DeleteCacheParameterGroup" && code.starts_with("InvalidCacheParameterGroupState")
         || operation == "rds:DeleteDBParameterGroup" && code.starts_with("InvalidDBParameterGroupState")
         // A snapshot that is still being copied or restored.
@@ -360,6 +364,7 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
         || code.contains("AlreadyExists")
         || operation == "ecs:CreateService" && message.contains("not idempotent")
         || operation == "route53:ChangeResourceRecordSets" && code == "InvalidChangeBatch" && message.contains("already exists")
+        || matches!(operation, "lambda:CreateFunction" | "lambda:AddPermission") && code == "ResourceConflictException"
         || any(&[
             "EntityAlreadyExists",
             "InvalidSubnet.Conflict",

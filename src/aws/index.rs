@@ -20,7 +20,7 @@ use crate::engine::resource::{TAG_ENV, TAG_STACK};
 use crate::engine::{Class, Result};
 
 /// What the kinds ask it about: without this it would also tell what their lists tell with the objects.
-const TYPES: [&str; 13] = [
+const TYPES: [&str; 15] = [
     "acm",
     "cloudfront",
     "ec2:security-group",
@@ -28,7 +28,9 @@ const TYPES: [&str; 13] = [
     "ecs:service",
     "elasticache",
     "elasticloadbalancing",
+    "events",
     "kms",
+    "lambda",
     "logs",
     "rds",
     "s3",

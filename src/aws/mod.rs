@@ -13,12 +13,14 @@ pub mod ecs;
 pub mod elasticache;
 pub mod elbv2;
 pub mod error;
+pub mod events;
 pub mod existing;
 pub mod fence;
 pub mod history;
 pub mod iam;
 pub mod index;
 pub mod kms;
+pub mod lambda;
 pub mod lease;
 pub mod logs;
 pub mod names;
@@ -140,6 +142,10 @@ pub fn registry() -> engine::Registry<Clients> {
         .with::<rds::ParameterGroup>()
         .with::<rds::Instance>()
         .with::<secretsmanager::Secret>()
+        .with::<secretsmanager::Rotation>()
+        .with::<lambda::Function>()
+        .with::<lambda::Permission>()
+        .with::<events::EventRule>()
         .with::<elasticache::SubnetGroup>()
         .with::<elasticache::ParameterGroup>()
         .with::<elasticache::ReplicationGroup>()

@@ -63,11 +63,14 @@ const MARKS: &[(&str, Mark)] = &[
     ("elbv2.load_balancer", Mark::Name),
     ("elbv2.rule", Mark::Parent),
     ("elbv2.target_group", Mark::Name),
+    ("events.rule", Mark::Name),
     ("iam.group", Mark::Path),
     ("iam.role", Mark::Path),
     ("iam.user", Mark::Path),
     ("kms.alias", Mark::Name),
     ("kms.key", Mark::History),
+    ("lambda.function", Mark::Name),
+    ("lambda.permission", Mark::Parent),
     ("logs.log_group", Mark::Name),
     ("rds.instance", Mark::Name),
     ("rds.parameter_group", Mark::Name),
@@ -75,6 +78,7 @@ const MARKS: &[(&str, Mark)] = &[
     ("route53.record", Mark::Parent),
     ("s3.bucket", Mark::Name),
     ("s3.bucket_policy", Mark::Parent),
+    ("secretsmanager.rotation", Mark::Parent),
     ("secretsmanager.secret", Mark::Name),
     ("servicediscovery.namespace", Mark::Name),
 ];
@@ -85,17 +89,18 @@ pub fn mark(kind: &str) -> Option<Mark> {
 }
 
 /// What goes and is ours by nothing in AWS but its tags must be named, unless the history knows that this stack made it; and so
-/// must what lies in such a thing.
+/// must what lies in such a thing. That is so for kinds without a mark in AWS, and for what has another name than its key gets
+/// since its section was moved in the file.
 ///
 /// # Errors
 /// When the history cannot be read for a passing reason.
 pub async fn doubt(plan: &mut Plan, store: &Store) -> Result<()> {
-    let goes = |item: &Item| matches!(item.action, Action::Delete | Action::Replace) && !item.unmarked;
+    let goes = |item: &Item| matches!(item.action, Action::Delete | Action::Replace);
     let nameless: Vec<(usize, Made)> = plan
         .items
         .iter()
         .enumerate()
-        .filter(|(_, item)| goes(item) && mark(&item.key.kind) == Some(Mark::History))
+        .filter(|(_, item)| goes(item) && (item.unmarked || mark(&item.key.kind) == Some(Mark::History)))
         .filter_map(|(at, item)| {
             let id = item.before.as_ref()?.live.get("id")?.as_str()?.to_owned();
             Some((at, Made { key: item.key.to_string(), id }))
@@ -110,22 +115,30 @@ pub async fn doubt(plan: &mut Plan, store: &Store) -> Result<()> {
         Err(_) => nameless.iter().map(|(_, made)| made.clone()).collect(),
         Ok(unknown) => unknown,
     };
-    let mut doubted: BTreeSet<usize> = nameless.iter().filter(|(_, made)| unknown.contains(made)).map(|(at, _)| *at).collect();
+    let (doubted, known): (Vec<_>, Vec<_>) = nameless.iter().partition(|(_, made)| unknown.contains(made));
+    for (at, _) in known {
+        plan.items[*at].vouch();
+    }
+    let mut doubted: BTreeSet<usize> = doubted.into_iter().map(|(at, _)| *at).collect();
+    for at in &doubted {
+        plan.items[*at].doubt();
+    }
     loop {
-        let inside =
-            |item: &Item| mark(&item.key.kind) == Some(Mark::Parent) && item.was_using.iter().any(|u| doubted.contains(u));
-        let more: Vec<usize> = (0..plan.items.len())
-            .filter(|at| !doubted.contains(at) && goes(&plan.items[*at]) && inside(&plan.items[*at]))
-            .collect();
+        let inside = |item: &Item| {
+            let may = goes(item) && !item.unmarked && mark(&item.key.kind) == Some(Mark::Parent);
+            may.then(|| item.was_using.iter().find(|at| doubted.contains(at)).copied()).flatten()
+        };
+        let more: Vec<(usize, usize)> =
+            plan.items.iter().enumerate().filter_map(|(at, item)| Some((at, inside(item)?))).collect();
         if more.is_empty() {
-            break;
+            return Ok(());
         }
-        doubted.extend(more);
+        for (at, outer) in more {
+            let key = plan.items[outer].key.clone();
+            plan.items[at].doubt_within(outer, &key);
+            doubted.insert(at);
+        }
     }
-    for at in doubted {
-        plan.items[at].doubt();
-    }
-    Ok(())
 }
 
 /// An object that a run may have made.
@@ -160,7 +173,15 @@ fn tells(record: &Record, made: &Made) -> bool {
     let list = |of: &'_ Value, name: &str| of.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
     let is = |entry: &Value, field: &str, value: &str| entry.get(field).and_then(Value::as_str) == Some(value);
     let created = |entry: &Value| is(entry, "verb", "create");
-    if list(&record.outcome, "done").iter().any(|done| created(done) && is(done, "id", &made.id)) {
+    // Each change of a task definition is a revision of its own: `…:2`.
+    let whole = |id: &str| match id.rsplit_once(':') {
+        Some((family, revision)) if revision.parse::<u32>().is_ok() => family.to_owned(),
+        _ => id.to_owned(),
+    };
+    let has_id = |entry: &Value| entry.get("id").and_then(Value::as_str).is_some_and(|id| whole(id) == whole(&made.id));
+    let kind = |key: &str| key.split('/').next().unwrap_or_default().to_owned();
+    let like = |entry: &Value| entry.get("key").and_then(Value::as_str).is_some_and(|key| kind(key) == kind(&made.key));
+    if list(&record.outcome, "done").iter().any(|done| created(done) && like(done) && has_id(done)) {
         return true;
     }
     let open = ["failed", "under_way"].into_iter().flat_map(|name| list(&record.outcome, name));
@@ -227,6 +248,13 @@ mod tests {
         );
         assert!(tells(&whole, &made("ec2.vpc/renamed", "vpc-1")));
         assert!(!tells(&whole, &made("ec2.vpc/main", "vpc-9")));
+        assert!(!tells(&whole, &made("rds.instance/main", "vpc-1")), "names are had once in each kind");
+        let family = record(
+            Ending::Partly,
+            json!({"done": [{"key": "ecs.task_definition/a", "verb": "create", "id": "arn:x:task-definition/shop-a:1"}]}),
+        );
+        assert!(tells(&family, &made("ecs.task_definition/b", "arn:x:task-definition/shop-a:7")));
+        assert!(!tells(&family, &made("ecs.task_definition/b", "arn:x:task-definition/shop-b:1")));
         assert!(!tells(&whole, &made("ec2.vpc/b", "vpc-2")), "what was only changed was not made");
         assert!(tells(&whole, &made("ec2.address/a", "eipalloc-1")));
         assert!(!tells(&whole, &made("ec2.address/b", "eipalloc-2")));

@@ -212,9 +212,11 @@ fn listeners(
             if !names.insert(rule_name.clone()) {
                 rule_name = format!("{rule_name}-{:04x}", digest(&text) & 0xffff);
             }
+            // Under another name a service keeps the numbers that it had.
+            let numbered = rule_name.replacen(name.as_str(), stack.first_name(name.as_str()), 1);
             let rule = ListenerRule {
                 listener: main.clone(),
-                priority: route.priority.map_or_else(|| priority(route, &rule_name, &mut taken), i32::from),
+                priority: route.priority.map_or_else(|| priority(route, &numbered, &mut taken), i32::from),
                 paths: if route.path == "/*" { Vec::new() } else { vec![route.path.clone()] },
                 hosts: route.host.iter().cloned().collect(),
                 action: forward(target),

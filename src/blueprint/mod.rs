@@ -15,6 +15,7 @@ mod names;
 mod network;
 mod references;
 mod resources;
+mod rotation;
 mod services;
 #[cfg(test)]
 mod tests;
@@ -125,6 +126,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
                 offers.extend(caches::expand(&mut graph, stack, &network, &keys)?);
                 offers.extend(uses::existing(facts));
                 services::expand(&mut graph, stack, &network, balancer.as_ref(), &keys, &offers, facts)?;
+                rotation::expand(&mut graph, stack, facts)?;
             }
             Err(problem) => problems.push(problem),
         }

@@ -85,6 +85,7 @@ fn server<'a>(stack: &'a Stack, used: &str) -> Option<(&'a str, u16)> {
 /// How services find each other: by ECS Service Connect, in a namespace of this stack. Those that neither use nor are used
 /// have no part in it.
 struct Links<'a> {
+    stack: &'a Stack,
     namespace: Option<Ref<Namespace>>,
     used: BTreeSet<&'a str>,
     idle: i32,
@@ -101,7 +102,7 @@ impl<'a> Links<'a> {
             Some(graph.add("main", "services", &Namespace { description, tags: Tags::new() })?)
         };
         let idle = stack.load_balancer.as_ref().and_then(|b| b.idle_timeout).map_or(IDLE_SECONDS, |d| d.as_secs());
-        Ok(Links { namespace, used, idle: i32::try_from(idle).unwrap_or(i32::MAX) })
+        Ok(Links { stack, namespace, used, idle: i32::try_from(idle).unwrap_or(i32::MAX) })
     }
 
     /// The port under a name, when others use the service.
@@ -236,11 +237,11 @@ fn merged(first: &BTreeMap<String, String>, second: &BTreeMap<String, String>) -
     first.iter().chain(second).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
-fn policy(statements: Vec<Value>) -> Value {
+pub(super) fn policy(statements: Vec<Value>) -> Value {
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
-fn allow(actions: &[&str], resources: Vec<String>) -> Value {
+pub(super) fn allow(actions: &[&str], resources: Vec<String>) -> Value {
     json!({"Effect": "Allow", "Action": actions, "Resource": resources})
 }
 
@@ -416,8 +417,10 @@ fn one(
     let execution_role = role("exec", execution_policies(section, &image, used, &logs, scope))?.attr("arn");
     let task_role = role("task", task_policies(section))?.attr("arn");
 
+    // A service whose targets are of another container is another service.
+    let called = links.stack.first_name(name);
     let container = Container {
-        name: name.to_owned(),
+        name: called.to_owned(),
         image: image.clone(),
         essential: Some(true),
         command: section.command.clone().unwrap_or_default(),
@@ -427,7 +430,7 @@ fn one(
         environment: merged(&unescaped(&section.environment), &used.environment),
         secrets: merged(&section.secrets, &used.secrets),
         log_group: Some(logs.clone()),
-        log_prefix: Some(name.to_owned()),
+        log_prefix: Some(called.to_owned()),
         stop_timeout: Some(section.stop_timeout.as_ref().map_or(STOP_TIMEOUT, |d| d.as_secs() as i32)),
         readonly_root: None,
         init: Some(true),
@@ -478,7 +481,7 @@ fn one(
             .iter()
             .map(|((target, _), port)| LoadBalancerTarget {
                 target_group: (*target).clone(),
-                container: name.to_owned(),
+                container: called.to_owned(),
                 port: i32::from(*port),
             })
             .collect(),

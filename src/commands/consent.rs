@@ -71,10 +71,10 @@ pub fn check(plan: &Plan, consent: &Consent, yes: bool) -> Result<()> {
     if missing.is_empty() || plan.destroy && of_it && !yes && std::io::stdin().is_terminal() {
         return Ok(());
     }
-    let objects = count(missing.len(), "object");
+    let (objects, are) = (count(missing.len(), "object"), if missing.len() == 1 { "is" } else { "are" });
     Err(Stop::refused(
         format!(
-            "nothing was done: {objects} would lose data, are protected or cannot be changed back, and nobody agreed to that"
+            "nothing was done: {objects} would lose data, {are} protected or cannot be changed back, and nobody agreed to that"
         ),
         "add what is named above when that is what you want",
     ))

@@ -57,6 +57,7 @@ pub fn of(snapshot: &Snapshot) -> BTreeMap<String, String> {
             .filter(|(name, _)| name != A_NAME)
             .map(|(name, target)| (format!("dns.{name}"), format!("CNAME {target}"))),
     );
+    let is_service = |name: &str| snapshot.seen.iter().any(|seen| seen.key() == Some(Key::new("ecs.service", name)));
     for seen in &snapshot.seen {
         let Some(Key { kind, name }) = seen.key() else { continue };
         let text = |field: &str| seen.live.get(field).and_then(Value::as_str).map(str::to_owned);
@@ -91,7 +92,7 @@ pub fn of(snapshot: &Snapshot) -> BTreeMap<String, String> {
                 put(format!("databases.{name}.port"), text("port"));
                 put(format!("databases.{name}.secret_arn"), text("secret_arn"));
             }
-            "logs.log_group" => put(format!("services.{name}.logs"), text("name")),
+            "logs.log_group" if is_service(&name) => put(format!("services.{name}.logs"), text("name")),
             "elasticache.replication_group" | "elasticache.cluster" => {
                 put(format!("caches.{name}.endpoint"), text("endpoint"));
                 put(format!("caches.{name}.reader"), text("reader"));

@@ -131,7 +131,8 @@ impl Database {
 #[serde(deny_unknown_fields, default)]
 pub struct Password {
     /// How often it is made anew. `never` leaves it as it is until somebody puts another one into its secret. With a time RDS
-    /// keeps it and makes it anew that often, which goes with no replicas.
+    /// keeps it and makes it anew that often, which goes with no replicas; services that use the database are deployed anew each
+    /// time.
     pub rotate: Rotation,
 }
 

@@ -107,6 +107,19 @@ impl Stack {
         out
     }
 
+    /// What a service was called at first, by `moved`: the name of its container, which AWS cannot change without another service.
+    pub fn first_name<'a>(&'a self, service: &'a str) -> &'a str {
+        let mut name = service;
+        for _ in &self.moved {
+            let before = self.moved.iter().find(|(_, to)| to.strip_prefix("services.") == Some(name));
+            match before.and_then(|(from, _)| from.strip_prefix("services.")) {
+                Some(from) => name = from,
+                None => break,
+            }
+        }
+        name
+    }
+
     /// Whether anything in it needs a network.
     pub fn needs_network(&self) -> bool {
         !(self.services.is_empty() && self.databases.is_empty() && self.caches.is_empty())

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::diff::{Diff, diff_with_notes};
-use super::graph::Node;
+use super::graph::{Graph, Node};
 use super::key::Key;
 use super::plan::{Action, Before, GUARDED, Item, NEVER_SERVED, NOTICED, Order};
 use super::reference::Ids;
@@ -83,6 +83,7 @@ fn blank(node: &Node, action: Action) -> Item {
         holds_data: false,
         loses_data: false,
         unmarked: false,
+        within: None,
         last_copy: None,
         carries_data: false,
         effects: Vec::new(),
@@ -146,14 +147,15 @@ pub(super) fn refuse_clash<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, scop
     item
 }
 
-pub(super) fn compare<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, ids: &Ids, ignored_tags: &[String]) -> Item {
+pub(super) fn compare<C>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, seen: &Seen, ids: &Ids) -> Item {
+    let node = &graph.as_named(node, seen, kind.rules());
     let mut item = blank(node, Action::Keep);
     item.before = Some(before(seen));
     item.generation = seen.generation();
     if let Some(desired) = &mut item.desired {
         // A saved plan's may carry another one.
         write_generation(desired, item.generation);
-        super::tags::ignore(ignored_tags, desired, &seen.fields);
+        super::tags::ignore(graph.ignored_tags(), desired, &seen.fields);
     }
     let desired = item.desired.clone().unwrap_or(Value::Null);
     let (changes, notes) = diff_with_notes(kind.rules(), &desired, &seen.fields, ids);
@@ -226,7 +228,8 @@ pub(super) fn compare<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, ids: &Ids
     }
     if let Claim::Tagged(_) = seen.claim {
         match item.action {
-            Action::Update => item.reason = Some(and(item.reason.take(), TAKEN_OVER)),
+            // What was called otherwise has the name that it had.
+            Action::Update if !graph.was_moved(&node.origin) => item.reason = Some(and(item.reason.take(), TAKEN_OVER)),
             Action::Replace => item.doubt(),
             _ => {}
         }

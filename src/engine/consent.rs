@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::effect::Effect;
-use super::key::Key;
 use super::plan::{Action, Item, Plan};
 
 /// What an object takes with it when it goes.
@@ -47,7 +45,7 @@ impl Item {
         if self.action == Action::Update && self.effects.iter().any(|effect| effect.needs_consent) {
             return Some(Ask::Upgrade);
         }
-        let loss = match (self.needs_consent, self.holds_data) {
+        let loss = match (self.needs_consent || self.unmarked, self.holds_data) {
             (false, _) => return None,
             (true, false) => Loss::Protected,
             (true, true) if self.action == Action::Replace && self.carries_data => Loss::GoesOver,
@@ -106,7 +104,7 @@ impl Consent {
         // there. It is named by its own key.
         if item.unmarked {
             let named = if matches!(ask, Ask::Replace(_)) { &self.replace } else { &self.delete };
-            return named.contains(&item.key.to_string());
+            return plan.doubted_with(item).any(|item| named.contains(&item.key.to_string()));
         }
         if plan.destroy && matches!(ask, Ask::Delete(_)) && self.environment.as_ref() == Some(&plan.environment()) {
             return true;
@@ -130,6 +128,11 @@ impl Plan {
     /// What the whole is called where somebody agrees to its end: `webapp/staging`.
     pub fn environment(&self) -> String {
         format!("{}/{}", self.scope.stack, self.scope.env)
+    }
+
+    /// An item that is not surely ours, what it lies in for which the same is true, and so on.
+    pub fn doubted_with<'a>(&'a self, item: &'a Item) -> impl Iterator<Item = &'a Item> {
+        std::iter::successors(Some(item), |item| self.items.get(item.within?))
     }
 
     /// Writes into the plan what was agreed to about data and copies of it.
@@ -183,11 +186,16 @@ fn matches(pattern: &str, text: &str) -> bool {
 }
 
 /// What lets these items go: a flag each, and one for all that come from one place in the file.
-pub fn flags(items: &[&Item]) -> Vec<(&'static str, String)> {
+pub fn flags(plan: &Plan, items: &[&Item]) -> Vec<(&'static str, String)> {
     let section = |item: &Item| sections(&item.origin).next().map(str::to_owned);
     let mut out: Vec<(&'static str, String)> = Vec::new();
     for item in items {
         let Some(ask) = item.ask() else { continue };
+        if let Some(outermost) = plan.doubted_with(item).skip(1).last() {
+            // It is deleted in any case; what is inside of it may be replaced.
+            out.push((ask.flag(), outermost.key.to_string()));
+            continue;
+        }
         let of_it = |other: &&&Item| {
             !other.unmarked && section(other) == section(item) && other.ask().is_some_and(|a| a.flag() == ask.flag())
         };
@@ -202,16 +210,11 @@ pub fn flags(items: &[&Item]) -> Vec<(&'static str, String)> {
     out
 }
 
-/// The effects of the items that need consent and the keys they are about, for messages.
-pub fn upgrades(plan: &Plan) -> impl Iterator<Item = (&Key, &Effect)> {
-    plan.items.iter().flat_map(|item| item.effects.iter().filter(|e| e.needs_consent).map(move |effect| (&item.key, effect)))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
-    use super::super::effect::Impact;
+    use super::super::effect::{Effect, Impact};
     use super::*;
 
     fn item(key: &str, action: Action, origin: &str) -> Item {
@@ -295,6 +298,26 @@ mod tests {
     }
 
     #[test]
+    fn what_only_its_tags_call_ours_is_covered_by_its_own_key_alone() {
+        let mut doubtful = item("ec2.vpc/theirs", Action::Delete, "services.web");
+        doubtful.unmarked = true;
+        let confirmed = Consent { environment: Some("web/staging".into()), ..Consent::default() };
+        for (consent, covers) in [
+            (confirmed, false),
+            (allow(&["*"]), false),
+            (allow(&["ec2.*"]), false),
+            (allow(&["services.web"]), false),
+            (allow(&["ec2.vpc/theirs"]), true),
+        ] {
+            let all = plan(true, vec![doubtful.clone()]);
+            assert_eq!(consent.covers(&all, &all.items[0]), covers, "{consent:?}");
+        }
+        // That it holds no data makes no difference.
+        (doubtful.needs_consent, doubtful.holds_data) = (false, false);
+        assert_eq!(doubtful.ask(), Some(Ask::Delete(Loss::Protected)));
+    }
+
+    #[test]
     fn the_parts_of_a_section_are_named_by_one_flag() {
         let all = plan(
             false,
@@ -306,7 +329,7 @@ mod tests {
             ],
         );
         let (_, missing) = Consent::default().sort(&all);
-        let flags: Vec<String> = flags(&missing).into_iter().map(|(flag, what)| format!("{flag} {what}")).collect();
+        let flags: Vec<String> = flags(&all, &missing).into_iter().map(|(flag, what)| format!("{flag} {what}")).collect();
         assert_eq!(
             flags,
             ["--allow-delete logs.log_group/old", "--allow-delete services.api", "--allow-replace rds.instance/main"]

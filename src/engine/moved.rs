@@ -58,6 +58,11 @@ impl Graph {
         nodes.next().is_none().then(|| node.key.clone())
     }
 
+    /// Whether what comes from this place in the file was called otherwise.
+    pub(super) fn was_moved(&self, origin: &str) -> bool {
+        self.moved.iter().any(|moved| moved.covers(origin))
+    }
+
     /// The desired object, under the name that the live one was given where AWS cannot change that and only the section's name
     /// makes the difference.
     pub(super) fn as_named(&self, node: &Node, seen: &Seen, rules: &[Rule]) -> Node {

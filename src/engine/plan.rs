@@ -89,9 +89,12 @@ pub struct Item {
     /// It was agreed that whatever is in it goes with it, also what was put there since.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub loses_data: bool,
-    /// It goes, and only its tags say that it is ours: it must be named by its own key to be let go.
+    /// It goes, and only tags, its own or those of what it lies in, say that it is ours: it must be named by key to be let go.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unmarked: bool,
+    /// The item that it lies in, when that is why it is not surely ours: who names that lets this go with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<usize>,
     /// What is left behind of it when it goes, by AWS's name: a final snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_copy: Option<String>,
@@ -130,8 +133,25 @@ impl Item {
     pub fn doubt(&mut self) {
         if !self.unmarked {
             self.unmarked = true;
-            self.needs_consent = true;
             self.reason = Some(and(self.reason.take(), UNMARKED));
+        }
+    }
+
+    /// It lies in another item that is not surely ours, of that key.
+    pub fn doubt_within(&mut self, at: usize, key: &Key) {
+        if !self.unmarked {
+            (self.unmarked, self.within) = (true, Some(at));
+            let why =
+                format!("it lies in `{key}`, of which only its tags say that it is this stack's, and goes when that is named");
+            self.reason = Some(and(self.reason.take(), &why));
+        }
+    }
+
+    /// More than its tags says that it is ours after all.
+    pub fn vouch(&mut self) {
+        if std::mem::take(&mut self.unmarked) {
+            let reason = self.reason.take().unwrap_or_default();
+            self.reason = Some(reason.replace(UNMARKED, "").trim_end_matches("; ").to_owned()).filter(|rest| !rest.is_empty());
         }
     }
 }
@@ -218,7 +238,7 @@ impl Plan {
                     by_seen.insert(at, items.len());
                     ids.insert(key, snapshot.seen[at].live.clone());
                     let seen = &snapshot.seen[at];
-                    compare(kind.as_ref(), &graph.as_named(node, seen, kind.rules()), seen, &ids, graph.ignored_tags())
+                    compare(kind.as_ref(), graph, node, seen, &ids)
                 }
                 Found::Clash(at) => refuse_clash(kind.as_ref(), node, &snapshot.seen[at], scope),
             };
@@ -227,6 +247,10 @@ impl Plan {
                 || (item.action == Action::Update && kind.revisioned())
             {
                 ids.forget(key);
+            } else if item.action == Action::Update {
+                for (_, attr) in rules::renewed(kind.rules()).filter(|(field, _)| item.changes.touches(field)) {
+                    ids.forget_attr(key, attr);
+                }
             }
             item.needs =
                 reference::named(&node.desired).into_iter().filter_map(|(to, need)| Some((*by_key.get(&to)?, need))).collect();
@@ -281,6 +305,7 @@ impl Plan {
                 holds_data: !leaving && holds_data(kind.as_ref(), seen),
                 loses_data: false,
                 unmarked: false,
+                within: None,
                 last_copy: None,
                 carries_data: false,
                 effects: Vec::new(),

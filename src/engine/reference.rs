@@ -379,6 +379,13 @@ impl Ids {
         self.live.remove(key);
     }
 
+    /// Forgets one attribute: it is about to be another one.
+    pub fn forget_attr(&mut self, key: &Key, attr: &str) {
+        if let Some(Value::Object(live)) = self.live.get_mut(key) {
+            live.remove(attr);
+        }
+    }
+
     /// An object's `Live`.
     pub fn live(&self, key: &Key) -> Option<&Value> {
         self.live.get(key)

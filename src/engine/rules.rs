@@ -62,6 +62,8 @@ pub enum What {
     /// Which attribute of which kinds a reference in this field stands for, when that is not the identifier of a typed
     /// [`Ref`](super::Ref): pairs of kind and attribute.
     Takes(&'static [(&'static str, &'static str)]),
+    /// An attribute that others refer to is another one when this field was changed: what names it changes with it.
+    Renews(&'static str),
     /// A live reference to what works only with this object: what uses that goes before this does.
     Enables,
     /// Says where requests are led: it is changed when what is there serves, and what no longer serves goes when it was changed.
@@ -133,6 +135,11 @@ impl Rule {
     /// See [`What::Becomes`].
     pub const fn becomes(field: &'static str, steps: &'static [(&'static str, &'static str)]) -> Rule {
         Rule { field, what: What::Becomes(steps) }
+    }
+
+    /// See [`What::Renews`].
+    pub const fn renews(field: &'static str, attr: &'static str) -> Rule {
+        Rule { field, what: What::Renews(attr) }
     }
 
     /// See [`What::Takes`].
@@ -236,6 +243,14 @@ pub fn version_of(rules: &[Rule], path: &str) -> Option<&'static str> {
 pub fn minor_by_itself(rules: &[Rule], path: &str) -> Option<(&'static str, &'static [&'static str])> {
     rules.iter().find_map(|rule| match rule.what {
         What::MinorByItself { allowed_by, two_numbers } if rule.field == path => Some((allowed_by, two_numbers)),
+        _ => None,
+    })
+}
+
+/// The fields that make attributes others, each with the attribute.
+pub fn renewed(rules: &[Rule]) -> impl Iterator<Item = (&'static str, &'static str)> {
+    rules.iter().filter_map(|rule| match rule.what {
+        What::Renews(attr) => Some((rule.field, attr)),
         _ => None,
     })
 }

@@ -82,16 +82,17 @@ pub(super) fn missing_flags(plan: &Plan, consent: &Consent) -> Vec<String> {
     if missing.is_empty() {
         return Vec::new();
     }
-    if plan.destroy {
-        return vec![format!("--confirm {}", clean(&plan.environment()))];
-    }
-    consent::flags(&missing).into_iter().map(|(flag, what)| format!("{flag} {}", clean(&what))).collect()
+    // The name of an environment stands for all that is surely in it.
+    let (sure, named): (Vec<&Item>, Vec<&Item>) = missing.into_iter().partition(|item| plan.destroy && !item.unmarked);
+    let whole = (!sure.is_empty()).then(|| format!("--confirm {}", clean(&plan.environment())));
+    let flags = consent::flags(plan, &named).into_iter().map(|(flag, what)| format!("{flag} {}", clean(&what)));
+    whole.into_iter().chain(flags).collect()
 }
 
 /// What stands above [`missing_flags`].
 pub(super) fn needs_consent(plan: &Plan) -> &'static str {
     if plan.destroy {
-        "Data is lost or protected objects go. To agree to the end of the whole environment, add:"
+        "Data is lost, or what is protected or perhaps not this stack's goes. To agree to the end of the whole environment, add:"
     } else {
         "What loses data, is protected or cannot be undone is done only when it is named. To agree, add:"
     }
@@ -331,10 +332,11 @@ fn consent_note(item: &Item, view: &View, plan: &Plan) -> Option<String> {
     };
     Some(if view.consent.covers(plan, item) {
         format!("{what}; you agreed to it")
-    } else if plan.destroy {
+    } else if plan.destroy && !item.unmarked {
         format!("{what}: needs `--confirm\u{a0}{}`", clean(&plan.environment()))
     } else {
-        format!("{what}: needs `{}\u{a0}{}`", ask.flag(), clean_key(&item.key))
+        let named = plan.doubted_with(item).last().unwrap_or(item);
+        format!("{what}: needs `{}\u{a0}{}`", ask.flag(), clean_key(&named.key))
     })
 }
 

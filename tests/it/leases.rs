@@ -321,8 +321,15 @@ s3.delete_bucket(Bucket=bucket)
         &json!(null),
     );
     s.assert_in_step();
-    // Without the history only the tags say whose the network is: it goes with the environment's name.
-    s.place.stack(&["destroy", "s.yaml", "--yes", crate::support::run::EVERYTHING]).ok();
+    // Without the history only the tags say whose the network is: what has no other mark is named, and takes along what lies in it.
+    let everything = crate::support::run::EVERYTHING;
+    let refused = s.place.stack(&["destroy", "s.yaml", "--yes", everything]).exits(4);
+    let flags: Vec<&str> = refused.stderr.lines().filter_map(|line| line.trim().strip_prefix("--allow-delete ")).collect();
+    assert_eq!(flags, ["ec2.address/nat-a", "ec2.internet_gateway/main", "ec2.vpc/main"], "{}", refused.stderr);
+    let named: Vec<String> = flags.iter().map(|key| format!("--allow-delete={key}")).collect();
+    let mut arguments = vec!["destroy", "s.yaml", "--yes", everything];
+    arguments.extend(named.iter().map(String::as_str));
+    s.place.stack(&arguments).ok();
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
     let runs = history(&s);
     assert_eq!((runs.len(), &runs[0]["command"]), (1, &json!("stack destroy s.yaml")));

@@ -30,6 +30,7 @@ mod lifecycle;
 mod local;
 mod matrix;
 mod models;
+mod moved;
 mod names;
 mod order;
 mod ownership;

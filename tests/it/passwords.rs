@@ -241,3 +241,92 @@ sm.delete_secret(SecretId=result, RecoveryWindowInDays=7)
     assert_eq!(policy[1]["Condition"]["StringLike"]["kms:EncryptionContext:SecretARN"], policy[0]["Resource"]);
     s.place.stack(GONE).ok();
 }
+
+/// RDS keeps and rotates the password, and whoever uses the database is deployed anew each time: from the event to the deployment.
+#[test]
+fn a_rotated_password_reaches_those_who_use_it() {
+    let rotated = STACK.replace("deletion_protection: false }", "deletion_protection: false, password: { rotate: 30d } }");
+    let rotated = rotated.replace("databases:\n", "  idle: { image: \"nginx:1.27\", port: 80, public: true }\ndatabases:\n");
+    let s = Subject::new(&rotated);
+    s.apply();
+    s.assert_in_step();
+    s.proxy.take();
+    s.apply();
+    assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
+    assert_eq!(secrets(&s), Vec::<Value>::new());
+    let secret = s.account.boto3(
+        r#"result = client("rds").describe_db_instances(DBInstanceIdentifier="keep")["DBInstances"][0]["MasterUserSecret"]["SecretArn"]"#,
+        &Value::Null,
+    );
+    let days = || {
+        s.account.boto3(
+            r#"result = client("secretsmanager").describe_secret(SecretId=args)["RotationRules"]["AutomaticallyAfterDays"]"#,
+            &secret,
+        )
+    };
+    assert_eq!(days(), 30);
+
+    let rotate = r#"
+import time
+ecs, sm = client("ecs"), client("secretsmanager")
+def deployments():
+    found = ecs.describe_services(cluster="keep", services=["keep-web", "keep-idle"])["services"]
+    return {s["serviceName"]: [d["id"] for d in s["deployments"] if d["status"] == "PRIMARY"][0] for s in found}
+before = deployments()
+sm.rotate_secret(SecretId=args)
+until = time.monotonic() + 60
+while deployments()["keep-web"] == before["keep-web"] and time.monotonic() < until:
+    time.sleep(0.2)
+after = deployments()
+result = {name: after[name] != before[name] for name in before}
+"#;
+    assert_eq!(s.account.boto3(rotate, &secret), json!({"keep-web": true, "keep-idle": false}));
+    assert!(lets_in(&s, "keep", secret.as_str().unwrap()));
+    s.assert_in_step();
+
+    // What somebody changes of it is seen and mended.
+    let function = r#"f = client("lambda").list_functions()["Functions"][0]["FunctionName"]
+"#;
+    for (script, expected) in [
+        (
+            "client('secretsmanager').rotate_secret(SecretId=args, RotationRules={'AutomaticallyAfterDays': 7}, RotateImmediately=False)",
+            "update secretsmanager.rotation/main",
+        ),
+        ("client('secretsmanager').cancel_rotate_secret(SecretId=args)", "update secretsmanager.rotation/main"),
+        ("client('events').disable_rule(Name='keep-rotated-main')", "update events.rule/rotated-main"),
+        ("client('events').remove_targets(Rule='keep-rotated-main', Ids=['restart'])", "update events.rule/rotated-main"),
+        ("client('lambda').update_function_configuration(FunctionName=f, Timeout=3)", "update lambda.function/restart_services"),
+        (
+            "import io, zipfile\nb = io.BytesIO()\nz = zipfile.ZipFile(b, 'w')\nz.writestr('index.py', 'x')\nz.close()\nclient('lambda').update_function_code(FunctionName=f, ZipFile=b.getvalue())",
+            "update lambda.function/restart_services",
+        ),
+        (
+            "import json\nclient('lambda').remove_permission(FunctionName=f, StatementId=json.loads(client('lambda').get_policy(FunctionName=f)['Policy'])['Statement'][0]['Sid'])",
+            "create lambda.permission/rotated-main",
+        ),
+    ] {
+        s.account.boto3(&format!("{function}{script}"), &secret);
+        assert_eq!(s.changes(), [expected], "{script}");
+        s.apply();
+        s.assert_in_step();
+    }
+    assert_eq!(days(), 30);
+
+    // To a password of the stack's own: in place, and what rotated it goes.
+    s.place.file("s.yaml", STACK);
+    s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", "logs.log_group/*"]).ok();
+    s.assert_in_step();
+    fits(&s);
+    let gone = s.account.boto3(
+        r#"result = [client("lambda").list_functions()["Functions"], client("events").list_rules()["Rules"]]"#,
+        &Value::Null,
+    );
+    assert_eq!(gone, json!([[], []]));
+    // And back.
+    s.place.file("s.yaml", &rotated);
+    s.apply();
+    s.assert_in_step();
+    assert_eq!(secrets(&s), Vec::<Value>::new());
+    s.place.stack(GONE).ok();
+    assert_eq!(s.account.inventory("keep", "default"), json!({}));
+}

@@ -238,6 +238,12 @@ const NEEDS: &[Needs] = &[
         &["elasticloadbalancing:DeleteTargetGroup"],
     ),
     needs(
+        "events.rule",
+        &["events:PutRule", "events:PutTargets", "events:TagResource"],
+        &["events:PutRule", "events:PutTargets", "events:RemoveTargets", "events:TagResource", "events:UntagResource"],
+        &["events:DeleteRule", "events:RemoveTargets"],
+    ),
+    needs(
         "iam.group",
         &["iam:CreateGroup", "iam:PutGroupPolicy", "iam:AttachGroupPolicy"],
         &[
@@ -309,6 +315,19 @@ const NEEDS: &[Needs] = &[
         &["kms:ScheduleKeyDeletion"],
     ),
     needs(
+        "lambda.function",
+        &["lambda:CreateFunction", "lambda:TagResource", "iam:PassRole"],
+        &[
+            "lambda:UpdateFunctionCode",
+            "lambda:UpdateFunctionConfiguration",
+            "lambda:TagResource",
+            "lambda:UntagResource",
+            "iam:PassRole",
+        ],
+        &["lambda:DeleteFunction"],
+    ),
+    needs("lambda.permission", &["lambda:AddPermission"], &["lambda:AddPermission"], &["lambda:RemovePermission"]),
+    needs(
         "logs.log_group",
         &["logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:TagResource"],
         &[
@@ -369,6 +388,12 @@ const NEEDS: &[Needs] = &[
         &["s3:DeleteBucket", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"],
     ),
     needs("s3.bucket_policy", &["s3:PutBucketPolicy"], &["s3:PutBucketPolicy"], &["s3:DeleteBucketPolicy"]),
+    needs(
+        "secretsmanager.rotation",
+        &["secretsmanager:RotateSecret"],
+        &["secretsmanager:RotateSecret"],
+        &["secretsmanager:CancelRotateSecret"],
+    ),
     needs(
         "secretsmanager.secret",
         &["secretsmanager:CreateSecret", "secretsmanager:GetRandomPassword", "secretsmanager:TagResource"],

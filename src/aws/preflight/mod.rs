@@ -17,6 +17,7 @@ mod quotas;
 mod records;
 mod roles;
 mod secrets;
+mod trails;
 mod zones;
 
 use std::time::Duration;
@@ -96,6 +97,7 @@ pub async fn check(cx: &Cx, who: &str, plan: &Plan) -> Vec<Finding> {
         ("aliases", Box::pin(names::aliases(cx, plan))),
         ("certificates", Box::pin(certificates::check(cx, plan))),
         ("names in DNS", Box::pin(records::check(cx, plan))),
+        ("trails", Box::pin(trails::check(cx, plan))),
     ];
     for item in &plan.items {
         match item.key.kind.as_str() {

@@ -566,7 +566,10 @@ impl Resource for Instance {
         Rule::takes("kms_key", &[("kms.key", "arn")]),
         Rule::set("logs"),
         Rule::when_ready("port"),
+        Rule::renews("port", "port"),
         Rule::when_ready("managed_password"),
+        // The one that RDS keeps, or the stack's.
+        Rule::renews("managed_password", "secret_arn"),
         Rule::when_ready("multi_az"),
         Rule::when_ready("logs"),
         Rule::when_ready("engine_version"),

@@ -81,6 +81,13 @@ fn of_instance(cx: &Cx, what: &str, instance: &sdk::DbInstance) -> Blocker {
     }
 }
 
+/// The secrets that RDS keeps the passwords of our databases in: their ARNs.
+pub(super) async fn managed_secrets(cx: &Cx) -> Result<Vec<String>> {
+    let all = instances(cx).await?;
+    let ours = all.iter().filter(|i| cx.scope.owns(&from_sdk(i.tag_list())));
+    Ok(ours.filter_map(|i| i.master_user_secret()?.secret_arn.clone()).collect())
+}
+
 /// The instances whose names are like ours; their tags come with them.
 async fn instances(cx: &Cx) -> Result<Arc<Vec<sdk::DbInstance>>> {
     cx.reads

@@ -3,8 +3,10 @@
 //! A secret's value is never kept, shown or logged here. It is made by Secrets Manager and goes from there into the one call
 //! that needs it ([`password`]); plans, history and output know the version's identifier only.
 
+mod rotation;
 mod secret;
 
+pub use rotation::Rotation;
 pub use secret::Secret;
 
 use crate::aws::Cx;

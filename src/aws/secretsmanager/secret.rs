@@ -70,7 +70,7 @@ fn to_sdk(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(k, v)| Tag::builder().key(k).value(v).build()).collect()
 }
 
-async fn describe(cx: &Cx, id: &str) -> Result<Option<DescribeSecretOutput>> {
+pub(super) async fn describe(cx: &Cx, id: &str) -> Result<Option<DescribeSecretOutput>> {
     let answer = cx.cloud.secrets.describe_secret().secret_id(id).send().await;
     present(answer.map(Some).map_err(failed("secretsmanager:DescribeSecret")))
 }

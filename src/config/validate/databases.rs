@@ -30,12 +30,6 @@ pub(super) fn databases(checks: &mut Checks<'_>) {
         words(checks, &path, database);
         key(checks, &path, database);
         password(checks, &path, database);
-        let used = stack.services.values().any(|service| service.uses.contains(&path));
-        if used && database.password.rotate.days().is_some() {
-            let message = format!("`{path}` is used by services, whose tasks would go on with the password before the rotation");
-            let help = "write `rotate: never`, and put another password into its secret when it is to change".into();
-            error(checks, &format!("{path}.password.rotate"), "rotated by RDS", "rotation-and-services", message, help);
-        }
     }
 }
 

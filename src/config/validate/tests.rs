@@ -150,6 +150,18 @@ fn a_balancer_without_a_certificate_is_told_aloud_and_is_no_problem() {
 }
 
 #[test]
+fn what_rds_rotates_has_no_copies() {
+    let text = |password: &str| {
+        format!(
+            "stack: a\nregion: us-east-1\ndatabases:\n  main:\n    engine: postgres\n    version: 16\n    password: {password}\n    replicas: {{ r: {{}} }}\n"
+        )
+    };
+    insta::assert_snapshot!(refused(&text("{ rotate: 30d }"), None));
+    assert!(loaded(&text("{ rotate: never }")).warnings.is_empty());
+    assert!(loaded(&text("{}")).warnings.is_empty());
+}
+
+#[test]
 fn databases_that_cannot_be() {
     insta::assert_snapshot!(refused(include_str!("../testdata/senseless_databases.yaml"), None));
     let text =

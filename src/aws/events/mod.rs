@@ -1,0 +1,5 @@
+//! Events, in Amazon EventBridge.
+
+mod rule;
+
+pub use rule::{EventRule, Target};

@@ -1,0 +1,218 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_eventbridge::types::{RuleState, Tag, Target as SdkTarget};
+use aws_smithy_types::error::operation::BuildError;
+use futures::future::try_join_all;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::aws::error::{failed, incomplete};
+use crate::aws::lambda::Function;
+use crate::aws::tags::{TagEdit, Tags, from_pairs};
+use crate::aws::{Clients, Cx, index, names, present};
+use crate::engine::{Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+
+/// How long a rule's name may be.
+const NAME: usize = 64;
+
+/// What is done when something happens: a rule on the account's own event bus.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EventRule {
+    /// Which events: a pattern of EventBridge.
+    pub pattern: Value,
+    /// Whether it is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled: Option<bool>,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Who is told, by a name of one's own.
+    #[serde(default)]
+    pub targets: BTreeMap<String, Target>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// Who is told of an event.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// A function: its ARN.
+    pub function: Ref<Function>,
+    /// What it is told. Left out: the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
+}
+
+/// What others refer to.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Live {
+    /// The name.
+    pub id: String,
+    /// The ARN.
+    pub arn: String,
+}
+
+fn to_sdk(tags: &Tags) -> Result<Vec<Tag>> {
+    tags.iter().map(|(k, v)| Tag::builder().key(k).value(v).build().map_err(invalid)).collect()
+}
+
+fn invalid(error: BuildError) -> Error {
+    Error::new(Class::Invalid, error.to_string())
+}
+
+/// JSON in a text, or the text.
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
+}
+
+async fn candidates(cx: &Cx) -> Result<BTreeSet<String>> {
+    if let Some(known) = index::of(cx, "events").await {
+        return Ok(known.keys().filter_map(|arn| arn.split_once(":rule/").map(|(_, name)| name.to_owned())).collect());
+    }
+    let (prefix, mut found, mut next) = (cx.scope.prefix(), BTreeSet::new(), None);
+    loop {
+        let call = cx.cloud.events.list_rules().name_prefix(&prefix).limit(100).set_next_token(next);
+        let page = call.send().await.map_err(failed("events:ListRules"))?;
+        found.extend(page.rules.into_iter().flatten().filter_map(|rule| rule.name).filter(|n| names::begins(&prefix, n, NAME)));
+        next = page.next_token;
+        if next.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+async fn targets(cx: &Cx, rule: &str) -> Result<Vec<SdkTarget>> {
+    let (mut found, mut next) = (Vec::new(), None);
+    loop {
+        let call = cx.cloud.events.list_targets_by_rule().rule(rule).set_next_token(next);
+        let page = call.send().await.map_err(failed("events:ListTargetsByRule"))?;
+        found.extend(page.targets.into_iter().flatten());
+        next = page.next_token;
+        if next.is_none() {
+            return Ok(found);
+        }
+    }
+}
+
+async fn observed(cx: &Cx, name: &str) -> Result<Option<Observed<EventRule>>> {
+    let answer = cx.cloud.events.describe_rule().name(name).send().await.map_err(failed("events:DescribeRule"));
+    let Some((found, arn)) = present(answer.map(Some))?.and_then(|rule| Some((rule.clone(), rule.arn?))) else { return Ok(None) };
+    let tags = async {
+        let answer = cx.cloud.events.list_tags_for_resource().resource_arn(&arn).send().await;
+        present(answer.map(|a| a.tags.unwrap_or_default()).map_err(failed("events:ListTagsForResource")))
+    };
+    let (tags, targets) = tokio::try_join!(tags, async { present(targets(cx, name).await) })?;
+    let tags = from_pairs(tags.iter().map(|t| (Some(t.key()), Some(t.value()))));
+    let target =
+        |t: SdkTarget| (t.id, Target { function: Ref::physical(t.arn).attr("arn"), input: t.input.as_deref().map(parsed) });
+    Ok(Some(Observed {
+        claim: names::claim(cx, cx.scope.claim(EventRule::KIND, &tags, false), &tags, name, NAME),
+        live: Live { id: name.to_owned(), arn },
+        fields: EventRule {
+            pattern: found.event_pattern().map(parsed).unwrap_or_default(),
+            enabled: Some(found.state() != Some(&RuleState::Disabled)),
+            description: found.description.clone(),
+            targets: targets.into_iter().map(target).collect(),
+            tags,
+        },
+        state: Readiness::Ready,
+    }))
+}
+
+impl EventRule {
+    /// The rule itself. Its tags count only when it is new.
+    async fn put(&self, cx: &Cx, name: &str, tags: Option<Vec<Tag>>) -> Result<Option<String>> {
+        let state = if self.enabled == Some(false) { RuleState::Disabled } else { RuleState::Enabled };
+        let call = cx.cloud.events.put_rule().name(name).event_pattern(self.pattern.to_string()).state(state);
+        let call = call.set_description(self.description.clone()).set_tags(tags);
+        Ok(call.send().await.map_err(failed("events:PutRule"))?.rule_arn)
+    }
+
+    async fn tell(&self, cx: &Cx, name: &str) -> Result<()> {
+        const OP: &str = "events:PutTargets";
+        let stale: Vec<String> = present(targets(cx, name).await)?.into_iter().map(|t| t.id).collect();
+        let stale: Vec<String> = stale.into_iter().filter(|id| !self.targets.contains_key(id)).collect();
+        if !stale.is_empty() {
+            let call = cx.cloud.events.remove_targets().rule(name).set_ids(Some(stale));
+            call.send().await.map_err(failed("events:RemoveTargets"))?;
+        }
+        if self.targets.is_empty() {
+            return Ok(());
+        }
+        let one = |(id, target): (&String, &Target)| {
+            let input = target.input.as_ref().map(Value::to_string);
+            SdkTarget::builder().id(id).arn(target.function.id()?).set_input(input).build().map_err(invalid)
+        };
+        let all = self.targets.iter().map(one).collect::<Result<Vec<_>>>()?;
+        let answer = cx.cloud.events.put_targets().rule(name).set_targets(Some(all)).send().await.map_err(failed(OP))?;
+        // It is told of here, under HTTP 200.
+        match answer.failed_entries().first() {
+            Some(entry) => {
+                let (code, why) = (entry.error_code().unwrap_or_default(), entry.error_message().unwrap_or("no reason given"));
+                let mut error = Error::new(Class::Other, why);
+                (error.operation, error.code) = (Some(OP.to_owned()), Some(code.to_owned()));
+                Err(error)
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Resource for EventRule {
+    const KIND: &'static str = "events.rule";
+    const RULES: &'static [Rule] = &[
+        Rule::exact("targets"),
+        Rule::after_create("targets"),
+        Rule::takes("targets.*.function", &[("lambda.function", "arn")]),
+        Rule::owned("tags"),
+    ];
+    const USUAL: Usual = Usual::secs(1, 1);
+    type Cloud = Clients;
+    type Live = Live;
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let names = candidates(cx).await?;
+        let all = try_join_all(names.iter().map(|name| observed(cx, name))).await?;
+        Ok(all.into_iter().flatten().collect())
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        let name = names::name(cx, NAME);
+        let arn = self.put(cx, &name, Some(to_sdk(&self.tags)?)).await?;
+        Ok(Live { id: name, arn: arn.ok_or_else(|| incomplete("events:PutRule", "the rule's ARN"))? })
+    }
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        if diff.touches_other_than(&["tags", "targets"]) {
+            self.put(cx, &live.id, None).await?;
+        }
+        if diff.touches("targets") {
+            self.tell(cx, &live.id).await?;
+        }
+        if let Some(edit) = TagEdit::of(diff, &self.tags) {
+            if !edit.write.is_empty() {
+                let call = cx.cloud.events.tag_resource().resource_arn(&live.arn).set_tags(Some(to_sdk(&edit.write)?));
+                call.send().await.map_err(failed("events:TagResource"))?;
+            }
+            if !edit.remove.is_empty() {
+                let call = cx.cloud.events.untag_resource().resource_arn(&live.arn).set_tag_keys(Some(edit.remove));
+                call.send().await.map_err(failed("events:UntagResource"))?;
+            }
+        }
+        Ok(live.clone())
+    }
+
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        let ids: Vec<String> = present(targets(cx, &live.id).await)?.into_iter().map(|t| t.id).collect();
+        if !ids.is_empty() {
+            let call = cx.cloud.events.remove_targets().rule(&live.id).set_ids(Some(ids));
+            call.send().await.map_err(failed("events:RemoveTargets"))?;
+        }
+        cx.cloud.events.delete_rule().name(&live.id).send().await.map_err(failed("events:DeleteRule"))?;
+        Ok(())
+    }
+}

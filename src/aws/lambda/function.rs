@@ -1,0 +1,171 @@
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{
+    Architecture, FunctionCode, FunctionConfiguration, LastUpdateStatus, LogFormat, LoggingConfig, Runtime, State,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::package::package;
+use super::{Found, NAME, functions};
+use crate::aws::error::{failed, incomplete};
+use crate::aws::iam::Role;
+use crate::aws::logs::LogGroup;
+use crate::aws::tags::{TagEdit, Tags};
+use crate::aws::{Clients, Cx, names, present};
+use crate::engine::{Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+
+/// A function of one Python file, `index.py`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Function {
+    /// The role that the program has: an ARN.
+    pub role: Ref<Role>,
+    /// The text of `index.py`. Written when the function is created and when `code_sha256` differs.
+    pub code: String,
+    /// The digest of the package with that text, as Lambda says it. Left out: whatever is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_sha256: Option<String>,
+    /// `python3.13`.
+    pub runtime: String,
+    /// What is called: `index.run`.
+    pub handler: String,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// After how many seconds it is stopped, 1 to 900.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<i32>,
+    /// MiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<i32>,
+    /// `arm64` or `x86_64`. It cannot be changed here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<String>,
+    /// Where its output goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_group: Option<Ref<LogGroup>>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// What others refer to.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Live {
+    /// The name.
+    pub id: String,
+    /// The ARN.
+    pub arn: String,
+}
+
+fn live_of(configuration: &FunctionConfiguration) -> Option<Live> {
+    Some(Live { id: configuration.function_name.clone()?, arn: configuration.function_arn.clone()? })
+}
+
+fn state_of(configuration: &FunctionConfiguration) -> Readiness {
+    let reason = |text: Option<&str>| text.unwrap_or("Lambda does not say why").to_owned();
+    match (configuration.state(), configuration.last_update_status()) {
+        (Some(State::Failed), _) => Readiness::Failed(reason(configuration.state_reason())),
+        (Some(State::Pending), _) => Readiness::waiting("Pending"),
+        (_, Some(LastUpdateStatus::InProgress)) => Readiness::waiting("its update is in progress"),
+        // Also `Inactive`: the next event wakes it.
+        _ => Readiness::Ready,
+    }
+}
+
+impl Function {
+    fn from_sdk(found: &Found) -> Function {
+        let it = &found.configuration;
+        Function {
+            role: Ref::physical(it.role().unwrap_or_default()).attr("arn"),
+            code: String::new(),
+            code_sha256: it.code_sha256.clone(),
+            runtime: it.runtime().map(|r| r.as_str().to_owned()).unwrap_or_default(),
+            handler: it.handler.clone().unwrap_or_default(),
+            description: it.description.clone(),
+            timeout: it.timeout,
+            memory: it.memory_size,
+            architecture: it.architectures().first().map(|a| a.as_str().to_owned()),
+            log_group: it.logging_config().and_then(|l| l.log_group()).map(Ref::physical),
+            tags: found.tags.clone(),
+        }
+    }
+
+    fn logging(&self) -> Result<Option<LoggingConfig>> {
+        let Some(group) = &self.log_group else { return Ok(None) };
+        Ok(Some(LoggingConfig::builder().log_format(LogFormat::Text).log_group(group.id()?).build()))
+    }
+}
+
+impl Resource for Function {
+    const KIND: &'static str = "lambda.function";
+    const RULES: &'static [Rule] = &[
+        Rule::takes("role", &[("iam.role", "arn")]),
+        Rule::create_only("code"),
+        Rule::immutable("architecture"),
+        Rule::owned("tags"),
+    ];
+    const USUAL: Usual = Usual::secs(5, 1);
+    // While one change is under way, Lambda refuses the next.
+    const STEPWISE: bool = true;
+    type Cloud = Clients;
+    type Live = Live;
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let of = |found: &Found| {
+            let live = live_of(&found.configuration)?;
+            let claim = names::claim(cx, cx.scope.claim(Self::KIND, &found.tags, false), &found.tags, &live.id, NAME);
+            Some(Observed { claim, live, fields: Function::from_sdk(found), state: state_of(&found.configuration) })
+        };
+        Ok(functions(cx).await?.iter().filter_map(of).collect())
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        const OP: &str = "lambda:CreateFunction";
+        let code = FunctionCode::builder().zip_file(Blob::new(package(&self.code))).build();
+        let call = cx.cloud.lambda.create_function().function_name(names::name(cx, NAME)).code(code);
+        let call = call.role(self.role.id()?).runtime(Runtime::from(self.runtime.as_str())).handler(&self.handler);
+        let call = call.set_description(self.description.clone()).set_timeout(self.timeout).set_memory_size(self.memory);
+        let architecture = self.architecture.as_deref().map(|name| vec![Architecture::from(name)]);
+        let call = call.set_architectures(architecture).set_logging_config(self.logging()?);
+        let made = call.set_tags(Some(self.tags.clone().into_iter().collect())).send().await.map_err(failed(OP))?;
+        let (id, arn) = made.function_name.zip(made.function_arn).ok_or_else(|| incomplete(OP, "the name and ARN"))?;
+        Ok(Live { id, arn })
+    }
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        let lambda = &cx.cloud.lambda;
+        if let Some(edit) = TagEdit::of(diff, &self.tags) {
+            if !edit.write.is_empty() {
+                let call = lambda.tag_resource().resource(&live.arn).set_tags(Some(edit.write.into_iter().collect()));
+                call.send().await.map_err(failed("lambda:TagResource"))?;
+            }
+            if !edit.remove.is_empty() {
+                let call = lambda.untag_resource().resource(&live.arn).set_tag_keys(Some(edit.remove));
+                call.send().await.map_err(failed("lambda:UntagResource"))?;
+            }
+        }
+        if diff.touches("code_sha256") {
+            let call = lambda.update_function_code().function_name(&live.id).zip_file(Blob::new(package(&self.code)));
+            call.send().await.map_err(failed("lambda:UpdateFunctionCode"))?;
+        } else if diff.touches_other_than(&["tags"]) {
+            let call = lambda.update_function_configuration().function_name(&live.id).role(self.role.id()?);
+            let call = call.runtime(Runtime::from(self.runtime.as_str())).handler(&self.handler);
+            let call = call.set_description(self.description.clone()).set_timeout(self.timeout).set_memory_size(self.memory);
+            let call = call.set_logging_config(self.logging()?);
+            call.send().await.map_err(failed("lambda:UpdateFunctionConfiguration"))?;
+        }
+        Ok(live.clone())
+    }
+
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        cx.cloud.lambda.delete_function().function_name(&live.id).send().await.map_err(failed("lambda:DeleteFunction"))?;
+        Ok(())
+    }
+
+    async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
+        let answer = cx.cloud.lambda.get_function().function_name(&live.id).send().await.map_err(failed("lambda:GetFunction"));
+        let found = present(answer.map(|a| a.configuration))?;
+        Ok(found.map_or(Readiness::Gone, |configuration| state_of(&configuration)))
+    }
+}

@@ -1,0 +1,56 @@
+//! Small functions, in AWS Lambda.
+
+mod function;
+mod package;
+mod permission;
+
+pub use function::Function;
+pub use package::digest;
+pub use permission::Permission;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures::future::try_join_all;
+
+use crate::aws::error::failed;
+use crate::aws::tags::{Tags, from_pairs};
+use crate::aws::{Cx, index, names, present};
+use crate::engine::Result;
+
+/// How long the name of a function may be.
+const NAME: usize = 64;
+
+/// A function as Lambda tells it.
+struct Found {
+    configuration: aws_sdk_lambda::types::FunctionConfiguration,
+    tags: Tags,
+}
+
+/// What is called like ours, or carries our tags as far as the index of tags may be asked.
+async fn functions(cx: &Cx) -> Result<Arc<Vec<Found>>> {
+    let ask = async {
+        let names: BTreeSet<String> = match index::of(cx, "lambda").await {
+            Some(known) => {
+                let named = known.keys().filter_map(|arn| arn.split_once(":function:").map(|(_, name)| name.to_owned()));
+                named.collect()
+            }
+            None => {
+                let pages = cx.cloud.lambda.list_functions().into_paginator().items().send();
+                let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("lambda:ListFunctions"))?;
+                let prefix = cx.scope.prefix();
+                all.into_iter().filter_map(|f| f.function_name).filter(|name| names::begins(&prefix, name, NAME)).collect()
+            }
+        };
+        let all = try_join_all(names.iter().map(|name| async move {
+            let answer = cx.cloud.lambda.get_function().function_name(name).send().await.map_err(failed("lambda:GetFunction"));
+            let answer = present(answer.map(Some))?;
+            Ok::<_, crate::engine::Error>(answer.and_then(|a| {
+                let tags = a.tags.iter().flatten().map(|(k, v)| (Some(k.as_str()), Some(v.as_str())));
+                Some(Found { tags: from_pairs(tags), configuration: a.configuration? })
+            }))
+        }));
+        Ok(all.await?.into_iter().flatten().collect::<Vec<_>>())
+    };
+    cx.reads.once("lambda.functions", ask).await
+}

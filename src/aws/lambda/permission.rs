@@ -1,0 +1,114 @@
+use futures::future::try_join_all;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Function, functions};
+use crate::aws::error::failed;
+use crate::aws::events::EventRule;
+use crate::aws::{Clients, Cx, present};
+use crate::engine::{Claim, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule};
+
+/// Lets a rule call a function.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Permission {
+    /// The function. It cannot be changed.
+    pub function: Ref<Function>,
+    /// The rule that calls it: an ARN. It cannot be changed.
+    pub rule: Ref<EventRule>,
+}
+
+/// What others refer to.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Live {
+    /// `FUNCTION/STATEMENT`
+    pub id: String,
+    /// The name of the function.
+    pub function: String,
+    /// What the statement is called in the function's policy.
+    pub statement: String,
+}
+
+fn live(function: &str, statement: &str) -> Live {
+    Live { id: format!("{function}/{statement}"), function: function.to_owned(), statement: statement.to_owned() }
+}
+
+/// The rules that a function's policy lets call it: by statement.
+fn callers(policy: &str) -> Vec<(String, String)> {
+    let policy: Value = serde_json::from_str(policy).unwrap_or_default();
+    let statements = policy["Statement"].as_array().into_iter().flatten();
+    let one = |statement: &Value| {
+        let conditions = statement["Condition"].as_object()?;
+        let source = conditions.values().find_map(|c| c.get("AWS:SourceArn").or(c.get("aws:SourceArn"))?.as_str())?;
+        source.contains(":rule/").then(|| (statement["Sid"].as_str().unwrap_or_default().to_owned(), source.to_owned()))
+    };
+    statements.filter_map(one).collect()
+}
+
+impl Resource for Permission {
+    const KIND: &'static str = "lambda.permission";
+    const RULES: &'static [Rule] = &[
+        Rule::immutable("function"),
+        Rule::identity("function"),
+        Rule::takes("rule", &[("events.rule", "arn")]),
+        Rule::immutable("rule"),
+        Rule::identity("rule"),
+    ];
+    const TAGGED: bool = false;
+    type Cloud = Clients;
+    type Live = Live;
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let all = functions(cx).await?;
+        let ours = all.iter().filter(|f| matches!(cx.scope.claim(Function::KIND, &f.tags, false), Claim::Ours(_)));
+        let names: Vec<&str> = ours.filter_map(|f| f.configuration.function_name()).collect();
+        let found = try_join_all(names.into_iter().map(|name| async move {
+            let answer = cx.cloud.lambda.get_policy().function_name(name).send().await.map_err(failed("lambda:GetPolicy"));
+            let policy = present(answer.map(|a| a.policy))?.unwrap_or_default();
+            let of = |(statement, rule): (String, String)| Observed {
+                claim: Claim::Stray,
+                live: live(name, &statement),
+                fields: Permission { function: Ref::physical(name), rule: Ref::physical(rule).attr("arn") },
+                state: Readiness::Ready,
+            };
+            Ok::<_, Error>(callers(&policy).into_iter().map(of).collect::<Vec<_>>())
+        }));
+        Ok(found.await?.into_iter().flatten().collect())
+    }
+
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        let (function, statement) = (self.function.id()?, cx.token("permission"));
+        let call = cx.cloud.lambda.add_permission().function_name(function).statement_id(&statement);
+        let call = call.action("lambda:InvokeFunction").principal("events.amazonaws.com").source_arn(self.rule.id()?);
+        call.send().await.map_err(failed("lambda:AddPermission"))?;
+        Ok(live(function, &statement))
+    }
+
+    async fn update(&self, _: &Cx, live: &Live, _: &Diff) -> Result<Live> {
+        Ok(live.clone())
+    }
+
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        let call = cx.cloud.lambda.remove_permission().function_name(&live.function).statement_id(&live.statement);
+        call.send().await.map_err(failed("lambda:RemovePermission"))?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_says_which_rules_may_call() {
+        let rule = "arn:aws:events:r:1:rule/x";
+        let policy = serde_json::json!({"Version": "2012-10-17", "Statement": [
+            {"Sid": "a", "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "lambda:InvokeFunction",
+             "Resource": "f", "Condition": {"ArnLike": {"AWS:SourceArn": rule}}},
+            {"Sid": "b", "Effect": "Allow", "Principal": {"AWS": "1"}, "Action": "lambda:InvokeFunction", "Resource": "f"},
+        ]});
+        assert_eq!(callers(&policy.to_string()), [("a".to_owned(), rule.to_owned())]);
+        assert_eq!(callers("no JSON"), []);
+    }
+}

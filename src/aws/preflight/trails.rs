@@ -1,0 +1,55 @@
+//! Whether the events that rules wait for come at all.
+
+use futures::future::try_join_all;
+
+use super::{Certainty, Finding, fields, is_made, of_kind};
+use crate::aws::Cx;
+use crate::aws::error::failed;
+use crate::engine::{Item, Plan, Result};
+
+/// What EventBridge knows from CloudTrail only.
+const BY_TRAIL: &str = "via CloudTrail";
+
+/// Whether a rule waits for such events.
+fn waits(item: &Item) -> bool {
+    let pattern = fields(item).and_then(|f| f.get("pattern")?.get("detail-type"));
+    pattern.is_some_and(|kinds| kinds.to_string().contains(BY_TRAIL))
+}
+
+/// What CloudTrail is to tell EventBridge, it tells only where a trail is being written
+/// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html>).
+pub(super) async fn check(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
+    let Some(item) = of_kind(plan, "events.rule").find(|item| is_made(item) && waits(item)) else { return Ok(Vec::new()) };
+    let answer = cx.cloud.trail.describe_trails().include_shadow_trails(true).send().await;
+    let trails = answer.map_err(failed("cloudtrail:DescribeTrails"))?.trail_list.unwrap_or_default();
+    let statuses = try_join_all(trails.into_iter().filter_map(|trail| trail.trail_arn).map(|arn| async move {
+        let answer = cx.cloud.trail.get_trail_status().name(arn).send().await.map_err(failed("cloudtrail:GetTrailStatus"));
+        answer.map(|a| a.is_logging == Some(true))
+    }));
+    if statuses.await?.contains(&true) {
+        return Ok(Vec::new());
+    }
+    let region = &cx.scope.region;
+    let said =
+        format!("no trail of CloudTrail is written in {region}, and without one nobody is told that a password was rotated");
+    let help = "make a trail for management events (`aws cloudtrail create-trail`, `start-logging`), or write `rotate: never`";
+    Ok(vec![Finding::new(Certainty::Doubtful, said).about(&item.key).help(help)])
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn only_what_cloudtrail_tells_needs_a_trail() {
+        let rule = |kind: &str| -> Item {
+            let desired = json!({"pattern": {"source": ["aws.x"], "detail-type": [kind]}});
+            serde_json::from_value(json!({"key": "events.rule/a", "action": "create", "generation": 1, "desired": desired}))
+                .unwrap()
+        };
+        assert!(waits(&rule("AWS Service Event via CloudTrail")) && waits(&rule("AWS API Call via CloudTrail")));
+        assert!(!waits(&rule("RDS DB Instance Event")));
+    }
+}
