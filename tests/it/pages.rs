@@ -59,10 +59,12 @@ fn one_a_page(text: &str) -> BTreeMap<String, usize> {
     paged
 }
 
+/// The file with the most in it, and people; `STACK_PAGES=all` takes every published file.
 #[test]
 fn a_stack_is_the_same_one_item_a_page() {
     let mut all: BTreeMap<String, usize> = BTreeMap::new();
-    let texts = FILES.iter().map(|file| std::fs::read_to_string(published(file)).unwrap());
+    let files = if std::env::var_os("STACK_PAGES").is_some() { FILES } else { &["stacks/shop.yaml"] };
+    let texts = files.iter().map(|file| std::fs::read_to_string(published(file)).unwrap());
     for text in texts.chain([PEOPLE.to_owned()]) {
         for (operation, pages) in one_a_page(&text) {
             *all.entry(operation).or_default() += pages;
