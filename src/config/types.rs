@@ -84,7 +84,8 @@ pub struct Stack {
     #[schemars(example = &["services.web"])]
     pub protect: Vec<String>,
     /// What was called otherwise: from the old place in the file to the new one. What it is made of stays, with the names that
-    /// AWS gave it then: only tags are written anew. An entry may stay in the file for good.
+    /// AWS gave it then: only tags are written anew. An entry stays in the file as long as the section does: without it, names that
+    /// AWS cannot change differ from what the file says, and what has them is replaced.
     #[serde(default)]
     #[schemars(example = &BTreeMap::from([("services.api", "services.backend")]))]
     pub moved: BTreeMap<String, String>,

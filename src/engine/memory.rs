@@ -106,6 +106,9 @@ struct Thing {
     value: i64,
     fixed: i64,
     late: Option<i64>,
+    /// The labels of what it needs, which change with their values.
+    #[serde(default)]
+    labels: Vec<String>,
     #[serde(default)]
     tags: BTreeMap<String, String>,
 }
@@ -113,12 +116,24 @@ struct Thing {
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 struct Live {
     id: String,
+    label: String,
+}
+
+impl Thing {
+    fn live(&self, id: &str) -> Live {
+        Live { id: id.to_owned(), label: format!("label-{}", self.value) }
+    }
 }
 
 impl Resource for Thing {
     const KIND: &'static str = "mem.thing";
-    const RULES: &'static [Rule] =
-        &[Rule::set("needs"), Rule::immutable("fixed"), Rule::after_create("late"), Rule::owned("tags")];
+    const RULES: &'static [Rule] = &[
+        Rule::set("needs"),
+        Rule::immutable("fixed"),
+        Rule::after_create("late"),
+        Rule::renews("value", "label"),
+        Rule::owned("tags"),
+    ];
     const REPEATABLE: bool = false;
     type Cloud = Cloud;
     type Live = Live;
@@ -137,7 +152,7 @@ impl Resource for Thing {
                 fields.tags = tags.clone();
             }
             let claim = cx.scope.claim(Self::KIND, &fields.tags, false);
-            Observed { claim, live: Live { id: id.clone() }, fields, state: Readiness::Ready }
+            Observed { claim, live: fields.live(id), fields, state: Readiness::Ready }
         };
         Ok(state.things.iter().filter(|(id, _)| !unseen.contains_key(*id)).map(seen).collect())
     }
@@ -153,13 +168,14 @@ impl Resource for Thing {
             }
             let id = format!("thing-{}", state.next);
             state.next += 1;
+            let live = bare.live(&id);
             state.things.insert(id.clone(), Stored { fields: bare });
             state.idle.insert(id.clone());
             if state.late > 0 {
                 let late = state.late;
                 state.unseen.insert(id.clone(), late);
             }
-            Ok(Live { id })
+            Ok(live)
         });
         call.await
     }
@@ -182,10 +198,13 @@ impl Resource for Thing {
             if diff.touches("needs") {
                 stored.fields.needs = self.needs.clone();
             }
+            if diff.touches("labels") {
+                stored.fields.labels = self.labels.clone();
+            }
             if diff.touches("tags") {
                 stored.fields.tags = self.tags.clone();
             }
-            Ok(live.clone())
+            Ok(stored.fields.live(&live.id))
         });
         call.await
     }
@@ -249,8 +268,10 @@ fn registry() -> Registry<Cloud> {
 fn graph(file: &File) -> Graph {
     let mut graph = Graph::default();
     for (name, (needs, value, fixed)) in &file.0 {
+        let label = |n: &usize| Ref::<Thing>::to(format!("t{n}")).attr("label").to_string();
+        let labels = needs.iter().map(label).collect();
         let needs = needs.iter().map(|n| Ref::to(format!("t{n}"))).collect();
-        let thing = Thing { needs, value: *value, fixed: *fixed, late: Some(*value), tags: BTreeMap::new() };
+        let thing = Thing { needs, value: *value, fixed: *fixed, late: Some(*value), labels, tags: BTreeMap::new() };
         graph.add(format!("t{name}"), "things", &thing).unwrap();
     }
     graph.own(&registry(), &scope(), &BTreeMap::new()).unwrap();
