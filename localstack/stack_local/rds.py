@@ -15,7 +15,7 @@ from stack_local.rds_state import state as _state
 from stack_local.settling import settles
 
 # What AWS puts off to the maintenance window unless told to apply it at once.
-_PUT_OFF = ("AllocatedStorage", "DBInstanceClass", "EngineVersion", "Iops", "MultiAZ", "StorageThroughput", "StorageType", "DBPortNumber", "CACertificateIdentifier", "LicenseModel")
+_PUT_OFF = ("AllocatedStorage", "DBInstanceClass", "EngineVersion", "Iops", "MultiAZ", "StorageThroughput", "StorageType", "CACertificateIdentifier", "LicenseModel")
 
 _ENGINES = {
     "postgres": {"13": "13.20", "14": "14.17", "15": "15.12", "16": "16.8", "17": "17.4"},
@@ -150,11 +150,6 @@ def create_db_instance(call: Call) -> dict:
         answer["DBInstance"].pop("MasterUserSecret", None)
     if operation == "RestoreDBInstanceFromDBSnapshot":
         rds_snapshots.part(call, database)
-    if renamed := call.get("NewDBInstanceIdentifier"):
-        for kept in (state.pending, state.failed, state.told):
-            if name in kept:
-                kept[renamed] = kept.pop(name)
-        name = renamed
     _complete_secret(database)
     _stripe(call, database)
     answer["DBInstance"].update(_volume(database))
@@ -321,6 +316,9 @@ def modify_db_instance(call: Call) -> dict:
             if name in kept:
                 kept[renamed] = kept.pop(name)
         name = renamed
+    if port := call.get("DBPortNumber"):
+        # "your database restarts regardless of the value of the ApplyImmediately parameter" (API reference ModifyDBInstance).
+        database.port = answer["DBInstance"]["Endpoint"]["Port"] = port
     _complete_secret(database)
     _stripe(call, database)
     answer["DBInstance"].update(_volume(database))
@@ -328,7 +326,7 @@ def modify_db_instance(call: Call) -> dict:
         _upgrade_replicas(call, database)
     _place(call, name)
     # Deletion protection and the like change at once; what touches the instance takes its time.
-    if any(field in request for field in (*_PUT_OFF, "MasterUserPassword", "ManageMasterUserPassword", "DBParameterGroupName", "VpcSecurityGroupIds", "BackupRetentionPeriod")):
+    if any(field in request for field in (*_PUT_OFF, "DBPortNumber", "MasterUserPassword", "ManageMasterUserPassword", "DBParameterGroupName", "VpcSecurityGroupIds", "BackupRetentionPeriod")):
         state.under_way[name] = ("modifying", clock.timer("rds.modify"))
     _shown(call, answer["DBInstance"])
     return answer

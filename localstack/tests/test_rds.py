@@ -294,6 +294,12 @@ class Databases(Case):
         self.rds.delete_db_instance(DBInstanceIdentifier="grouped", SkipFinalSnapshot=True)
         self.rds.delete_db_parameter_group(DBParameterGroupName="own")
 
+    def test_another_port_is_never_put_off(self):
+        self.database("another-port")
+        self.rds.modify_db_instance(DBInstanceIdentifier="another-port", DBPortNumber=6000)
+        found = self.look("another-port")
+        self.assertEqual((found["Endpoint"]["Port"], found["PendingModifiedValues"]), (6000, {}))
+
 
 class Snapshots(Case):
     database, look = Databases.database, Databases.look

@@ -29,6 +29,7 @@ pub use vpc::Vpc;
 pub use vpc_endpoint::{STATES as VPC_ENDPOINT_STATES, VpcEndpoint};
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use serde::{Deserialize, Serialize};
@@ -90,6 +91,21 @@ async fn retag(cx: &Cx, id: &str, desired: &Tags, diff: &Diff) -> Result<()> {
 }
 
 /// The stack's VPCs: one, or two while one replaces the other. Everything else in the network is found by lying in them.
+/// For how many seconds a reading may not tell yet what was made, in steps.
+const BEHIND: [u64; 6] = [0, 1, 2, 4, 6, 7];
+
+/// Whether what a creation answered is there. EC2 answers a client token with what it made under it for as long as it knows the
+/// token, also when that has been deleted since (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>).
+async fn is_alive<F: Future<Output = Result<bool>> + Send>(ask: impl Fn() -> F + Send) -> Result<bool> {
+    for seconds in BEHIND {
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        if ask().await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 async fn vpcs(cx: &Cx) -> Result<Arc<Vec<aws_sdk_ec2::types::Vpc>>> {
     cx.reads
         .once("ec2.vpcs", async {

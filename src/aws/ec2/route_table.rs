@@ -2,9 +2,9 @@ use aws_sdk_ec2::types::ResourceType;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Id, Vpc, retag, route_tables, tagged, tags_of};
+use super::{Id, Vpc, is_alive, retag, route_tables, tagged, tags_of};
 use crate::aws::error::{failed, incomplete};
-use crate::aws::{Clients, Cx, Tags};
+use crate::aws::{Clients, Cx, Tags, present};
 use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 
 /// A route table. Its routes and associations are kinds of their own.
@@ -16,6 +16,12 @@ pub struct RouteTable {
     /// Tags.
     #[serde(default)]
     pub tags: Tags,
+}
+
+async fn is_there(cx: &Cx, id: &str) -> Result<bool> {
+    let answer = cx.cloud.ec2.describe_route_tables().route_table_ids(id).send().await;
+    Ok(present(answer.map_err(failed("ec2:DescribeRouteTables")).map(|a| a.route_tables))?
+        .is_some_and(|tables| !tables.is_empty()))
 }
 
 impl Resource for RouteTable {
@@ -44,10 +50,17 @@ impl Resource for RouteTable {
 
     async fn create(&self, cx: &Cx) -> Result<Id> {
         const OP: &str = "ec2:CreateRouteTable";
-        let call = cx.cloud.ec2.create_route_table().vpc_id(self.vpc.id()?).client_token(cx.token_for_now(self.vpc.id()?));
-        let call = call.tag_specifications(tagged(ResourceType::RouteTable, &self.tags));
-        let table = call.send().await.map_err(failed(OP))?.route_table;
-        Ok(Id { id: table.and_then(|t| t.route_table_id).ok_or_else(|| incomplete(OP, "the route table's id"))? })
+        let mut what = self.vpc.id()?.to_owned();
+        loop {
+            let call = cx.cloud.ec2.create_route_table().vpc_id(self.vpc.id()?).client_token(cx.token_for_now(&what));
+            let call = call.tag_specifications(tagged(ResourceType::RouteTable, &self.tags));
+            let table = call.send().await.map_err(failed(OP))?.route_table;
+            let id = table.and_then(|t| t.route_table_id).ok_or_else(|| incomplete(OP, "the route table's id"))?;
+            if is_alive(|| is_there(cx, &id)).await? {
+                return Ok(Id { id });
+            }
+            what = format!("{what} after {id}");
+        }
     }
 
     async fn update(&self, cx: &Cx, live: &Id, diff: &Diff) -> Result<Id> {

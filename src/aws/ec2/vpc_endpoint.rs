@@ -3,10 +3,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Id, RouteTable, Vpc, in_our_vpcs, retag, tagged, tags_of};
+use super::{Id, RouteTable, Vpc, in_our_vpcs, is_alive, retag, tagged, tags_of};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::states::{Means, States};
-use crate::aws::{Clients, Cx, Tags};
+use crate::aws::{Clients, Cx, Tags, present};
 use crate::engine::{Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// A gateway endpoint: a free way to S3 that does not leave AWS's network.
@@ -120,12 +120,23 @@ impl Resource for VpcEndpoint {
     async fn create(&self, cx: &Cx) -> Result<Id> {
         const OP: &str = "ec2:CreateVpcEndpoint";
         let tables = ids(&self.route_tables)?;
-        let call = cx.cloud.ec2.create_vpc_endpoint().vpc_id(self.vpc.id()?).service_name(&self.service);
-        let call = call.vpc_endpoint_type(VpcEndpointType::Gateway).client_token(cx.token_for_now(&tables.join(" ")));
-        let call = call.set_route_table_ids(Some(tables)).tag_specifications(tagged(ResourceType::VpcEndpoint, &self.tags));
-        let policy = (self.policy != everything()).then(|| self.policy.to_string());
-        let endpoint = call.set_policy_document(policy).send().await.map_err(failed(OP))?.vpc_endpoint;
-        Ok(Id { id: endpoint.and_then(|e| e.vpc_endpoint_id).ok_or_else(|| incomplete(OP, "the endpoint's id"))? })
+        let mut what = tables.join(" ");
+        loop {
+            let call = cx.cloud.ec2.create_vpc_endpoint().vpc_id(self.vpc.id()?).service_name(&self.service);
+            let call = call.vpc_endpoint_type(VpcEndpointType::Gateway).client_token(cx.token_for_now(&what));
+            let call = call.set_route_table_ids(Some(tables.clone()));
+            let call = call.tag_specifications(tagged(ResourceType::VpcEndpoint, &self.tags));
+            let policy = (self.policy != everything()).then(|| self.policy.to_string());
+            let endpoint = call.set_policy_document(policy).send().await.map_err(failed(OP))?.vpc_endpoint;
+            let id = endpoint.and_then(|e| e.vpc_endpoint_id).ok_or_else(|| incomplete(OP, "the endpoint's id"))?;
+            let is_there = || async {
+                Ok(present(look(cx, &id).await)?.is_some_and(|e| !matches!(state(&e), Readiness::Gone | Readiness::Leaving(_))))
+            };
+            if is_alive(is_there).await? {
+                return Ok(Id { id });
+            }
+            what = format!("{what} after {id}");
+        }
     }
 
     async fn update(&self, cx: &Cx, live: &Id, diff: &Diff) -> Result<Id> {
