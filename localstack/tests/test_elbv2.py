@@ -49,7 +49,7 @@ class Balancers(Case):
         self.ec2.delete_security_group(GroupId=b.group)
 
     def test_a_target_group_has_one_balancer(self):
-        one, other = Balancer(self, "first"), Balancer(self, "other", listener=False)
+        one, other = Balancer(self, "a-sole-balancer"), Balancer(self, "another-balancer", listener=False)
         forward = [{"Type": "forward", "TargetGroupArn": one.target}]
         listen = dict(LoadBalancerArn=other.arn, Protocol="HTTP", Port=80, DefaultActions=forward)
         self.refused("TargetGroupAssociationLimit", self.elbv2.create_listener, **listen)
