@@ -618,3 +618,18 @@ fn a_saved_plan_gives_back_its_graph() {
         assert_eq!(again, plan);
     });
 }
+
+/// What names an attribute that a change makes another one is changed in the same run, not in the next.
+#[test]
+fn what_an_update_makes_another_is_written_wherever_it_is_named() {
+    run(async {
+        let world = World::new();
+        let file = |value: i64| File([(0, (vec![], value, 0)), (1, (vec![0], 0, 0))].into());
+        world.apply(Some(&file(0))).await;
+        let (plan, outcome) = world.apply(Some(&file(1))).await;
+        assert!(outcome.is_complete(), "{:?}", outcome.failed);
+        let actions: Vec<(String, Action)> = plan.items.iter().map(|item| (item.key.name.clone(), item.action)).collect();
+        assert_eq!(actions, [("t0".to_owned(), Action::Update), ("t1".to_owned(), Action::Update)]);
+        assert!(world.plan(Some(&file(1))).await.items.iter().all(|item| item.action == Action::Keep));
+    });
+}
