@@ -90,7 +90,6 @@ async fn retag(cx: &Cx, id: &str, desired: &Tags, diff: &Diff) -> Result<()> {
     Ok(())
 }
 
-/// The stack's VPCs: one, or two while one replaces the other. Everything else in the network is found by lying in them.
 /// For how many seconds a reading may not tell yet what was made, in steps.
 const BEHIND: [u64; 6] = [0, 1, 2, 4, 6, 7];
 
@@ -106,6 +105,7 @@ async fn is_alive<F: Future<Output = Result<bool>> + Send>(ask: impl Fn() -> F +
     Ok(false)
 }
 
+/// The stack's VPCs: one, or two while one replaces the other. Everything else in the network is found by lying in them.
 async fn vpcs(cx: &Cx) -> Result<Arc<Vec<aws_sdk_ec2::types::Vpc>>> {
     cx.reads
         .once("ec2.vpcs", async {

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, Tag};
-use futures::future::join_all;
+use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::aws::error::{failed, incomplete};
 use crate::aws::kms::Key;
 use crate::aws::tags::{TagEdit, Tags, from_pairs};
-use crate::aws::{Clients, Cx, answered, index, names, present, rds};
+use crate::aws::{Clients, Cx, index, names, present, rds};
 use crate::engine::resource::{TAG_GENERATION, TAG_STACK};
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
 
@@ -215,8 +215,7 @@ impl Resource for Secret {
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let found = candidates(cx).await?;
         // Neither the list nor the index tells the version that counts now.
-        let asked = join_all(found.iter().map(|arn| async move { (arn, describe(cx, arn).await) })).await;
-        let all: Vec<_> = answered(asked)?.into_iter().map(|(_, secret)| secret).collect();
+        let all = try_join_all(found.iter().map(|arn| describe(cx, arn))).await?;
         let ours = |secret: &DescribeSecretOutput| cx.scope.owns(&tags_of(secret));
         Ok(all.iter().flatten().filter(|secret| ours(secret)).filter_map(|secret| observed(cx, secret)).collect())
     }
