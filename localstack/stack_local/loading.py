@@ -1,10 +1,13 @@
 """Services are loaded when they are first asked for, and answer once they are loaded.
 
 LocalStack calls a service loaded before its operations are known, so that whoever asks at that moment is told that there is no
-such operation.
+such operation. And Python gives up with a deadlock where one thread imports a package and another one a module in it, as
+happens when two services of moto that use each other are first asked at the same time.
 """
 
 import functools
+import importlib._bootstrap as bootstrap
+import threading
 
 from localstack.aws.handlers.service_plugin import ServiceLoader
 
@@ -35,7 +38,20 @@ def _without_instances() -> None:
     utils.load_resource = load_resource
 
 
+def imports_one_at_a_time() -> None:
+    """The interpreter asks for this function by its name for each module that is not there yet, and only for those."""
+    stock = bootstrap._find_and_load
+    one_at_a_time = threading.RLock()
+
+    def find_and_load(*args):
+        with one_at_a_time:
+            return stock(*args)
+
+    bootstrap._find_and_load = find_and_load
+
+
 def load_whole() -> None:
+    imports_one_at_a_time()
     ServiceLoader.require_service = _require_service
     _without_instances()
     # moto looks through its own methods anew for every call.
