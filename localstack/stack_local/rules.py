@@ -799,7 +799,6 @@ def _(ask: Ask, answer: dict) -> None:
     *("elbv2:CreateListener", "elbv2:ModifyListener", "elbv2:CreateRule", "elbv2:ModifyRule"),
     code="TargetGroupAssociationLimit",
     source="AWS's refusal, hashicorp/terraform-provider-aws#22005, aws/aws-cdk#33224",
-    pending="a balancer is replaced together with its target groups",
 )
 def _group_of_another_balancer(ask: Ask) -> str | None:
     own = _balancer_of(ask.get("RuleArn") or ask.get("ListenerArn") or ask["LoadBalancerArn"])

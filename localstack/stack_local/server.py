@@ -4,6 +4,7 @@ LocalStack's own takes the port from GATEWAY_LISTEN and forgets the address, and
 back, which costs as much of the interpreter lock as the answer itself does.
 """
 
+import contextlib
 import io
 import os
 import socket
@@ -27,14 +28,14 @@ class Connection(socketserver.BaseRequestHandler):
         self.http = h11.Connection(h11.SERVER)
 
     def handle(self):
-        try:
-            while self._answer():
-                self.http.start_next_cycle()
-        except h11.RemoteProtocolError as error:
-            if self.http.our_state is h11.IDLE:
-                self.request.sendall(self.http.send(h11.Response(status_code=error.error_status_hint, headers=[("Content-Length", "0")])))
-        except (ConnectionError, TimeoutError):
-            pass  # whoever hung up does not want to hear of it
+        # Whoever hung up does not want to hear of it.
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            try:
+                while self._answer():
+                    self.http.start_next_cycle()
+            except h11.RemoteProtocolError as error:
+                if self.http.our_state is h11.IDLE:
+                    self.request.sendall(self.http.send(h11.Response(status_code=error.error_status_hint, headers=[("Content-Length", "0")])))
 
     def _event(self):
         while (event := self.http.next_event()) is h11.NEED_DATA:

@@ -258,7 +258,7 @@ class Table(unittest.TestCase):
 class Refusals(Case):
     """The same table over HTTP, in an account of its own: what was made before is made, or not to be had here."""
 
-    NEEDS_MORE = {"R1", "R2", "R3", "R4", "R5", "R24", "R37", "R21", "R22", "R25", "R26", "R34"}  # below
+    NEEDS_MORE = {"R1", "R2", "R3", "R4", "R5", "R24", "R37", "R21", "R22", "R25", "R26", "R34", "R35"}  # below
 
     def client(self, service: str):
         # No look at the parameters: the refusal is the server's.
@@ -293,7 +293,13 @@ class Refusals(Case):
         gateway = self.send("ec2:CreateInternetGateway", {})["InternetGateway"]["InternetGatewayId"]
         self.send("ec2:AttachInternetGateway", {"VpcId": vpc, "InternetGatewayId": gateway})
         self.check("R34", "elbv2:CreateLoadBalancer", {"Name": "zones", "Subnets": subnets[:2]})
-        self.send("elbv2:CreateLoadBalancer", {"Name": "zones", "Subnets": subnets[1:]})
+        one, two = (self.send("elbv2:CreateLoadBalancer", {"Name": name, "Subnets": subnets[1:]})["LoadBalancers"][0]["LoadBalancerArn"] for name in ("zones", "zones-2"))
+        group = self.send("elbv2:CreateTargetGroup", {"Name": "of-one", "Protocol": "HTTP", "Port": 80, "VpcId": vpc, "TargetType": "ip"})["TargetGroups"][0]["TargetGroupArn"]
+        listener = {"Protocol": "HTTP", "Port": 80, "DefaultActions": [{"Type": "forward", "TargetGroupArn": group}]}
+        made = self.send("elbv2:CreateListener", {"LoadBalancerArn": one} | listener)["Listeners"][0]["ListenerArn"]
+        self.check("R35", "elbv2:CreateListener", {"LoadBalancerArn": two} | listener)
+        self.send("elbv2:DeleteListener", {"ListenerArn": made})
+        self.send("elbv2:CreateListener", {"LoadBalancerArn": two} | listener)
         self.send("iam:CreateGroup", {"GroupName": "much"})
         half = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["s3:GetObject"] * 180, "Resource": "*"}]})
         self.send("iam:PutGroupPolicy", {"GroupName": "much", "PolicyName": "a", "PolicyDocument": half})

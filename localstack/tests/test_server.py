@@ -3,6 +3,7 @@ import http.client
 import os
 import pathlib
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -50,6 +51,18 @@ class Starting(unittest.TestCase):
         one.client("ecs").create_cluster(clusterName="only-here")
         self.assertEqual(len(one.client("ecs").list_clusters()["clusterArns"]), 1)
         self.assertEqual(two.client("ecs").list_clusters()["clusterArns"], [])
+
+    def test_who_hangs_up_in_the_middle_is_not_written_about(self):
+        server = Server()
+        for said in (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf", b"GET / HT", b"", b"no request\r\n\r\n"):
+            client = socket.create_connection(("127.0.0.1", server.port))
+            # With a reset, so that an answer cannot be written.
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.sendall(said)
+            client.close()
+        urllib.request.urlopen(f"{server.url}/_localstack/health").close()
+        server.stop()
+        self.assertNotIn("Traceback", server.said)
 
     def test_it_ends_quickly_and_keeps_nothing(self):
         server = Server()
