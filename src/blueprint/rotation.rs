@@ -124,6 +124,7 @@ fn function(graph: &mut Graph, users: &BTreeSet<&str>, facts: &Facts<'_>) -> Res
             memory: Some(128),
             architecture: Some("arm64".into()),
             log_group: Some(logs),
+            extras: Vec::new(),
             tags: Tags::new(),
         },
     )

@@ -206,6 +206,7 @@ pub(super) fn compare<C>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, seen: &
                 write_generation(desired, item.generation);
             }
         }
+        item.effects = kind.effects(&desired, &seen.fields, &item.changes);
     } else if !item.changes.is_empty() {
         item.action = Action::Update;
         item.effects = kind.effects(&desired, &seen.fields, &item.changes);

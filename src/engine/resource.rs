@@ -439,7 +439,8 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     }
 
     /// What an update that the diff names does besides: restarts, failovers, interruptions, what cannot be undone. `observed` is
-    /// the struct as it was read.
+    /// the struct as it was read. Where something forces a replacement: what that does besides the loss of data, which the plan
+    /// knows by itself.
     fn effects(_desired: &Value, _observed: &Value, _diff: &Diff) -> Vec<Effect> {
         Vec::new()
     }

@@ -297,6 +297,14 @@ result = {name: after[name] != before[name] for name in before}
         ("client('events').remove_targets(Rule='keep-rotated-main', Ids=['restart'])", "update events.rule/rotated-main"),
         ("client('lambda').update_function_configuration(FunctionName=f, Timeout=3)", "update lambda.function/restart_services"),
         (
+            "client('lambda').update_function_configuration(FunctionName=f, Environment={'Variables': {'PYTHONPATH': '/tmp'}})",
+            "update lambda.function/restart_services",
+        ),
+        (
+            "client('lambda').put_function_concurrency(FunctionName=f, ReservedConcurrentExecutions=0)",
+            "update lambda.function/restart_services",
+        ),
+        (
             "import io, zipfile\nb = io.BytesIO()\nz = zipfile.ZipFile(b, 'w')\nz.writestr('index.py', 'x')\nz.close()\nclient('lambda').update_function_code(FunctionName=f, ZipFile=b.getvalue())",
             "update lambda.function/restart_services",
         ),

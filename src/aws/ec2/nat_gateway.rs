@@ -1,12 +1,13 @@
 use aws_sdk_ec2::types::{NatGatewayState, ResourceType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Address, Id, InternetGateway, Subnet, gateway_of, in_our_vpcs, retag, tagged, tags_of};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::states::{Means, States};
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{AnyRef, Diff, Observed, Order, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::{AnyRef, Diff, Effect, Impact, Observed, Order, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// How many tokens of gateways that are dead and forgotten are passed over.
 const TOKENS: u32 = 4;
@@ -138,6 +139,19 @@ impl Resource for NatGateway {
             }
             _ => Readiness::Gone,
         })
+    }
+
+    fn effects(_desired: &Value, _observed: &Value, diff: &Diff) -> Vec<Effect> {
+        let mut out = Vec::new();
+        if diff.touches("address") {
+            out.push(Effect::new(
+                Impact::CannotBeUndone,
+                "what goes out has another address: who lets in the old one does not know it",
+            ));
+        } else if diff.forcing().next().is_some() {
+            out.push(Effect::new(Impact::Interrupts, "nothing goes out while the new one is made").lasting(60, 300));
+        }
+        out
     }
 
     /// The address can serve only one of the two.

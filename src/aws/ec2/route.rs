@@ -1,11 +1,12 @@
 use aws_sdk_ec2::types::RouteOrigin;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{InternetGateway, NatGateway, RouteTable, route_tables, tags_of};
 use crate::aws::error::failed;
 use crate::aws::{Clients, Cx};
-use crate::engine::{Claim, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule};
+use crate::engine::{Claim, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule};
 
 /// Where a route table sends the packets for some addresses.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -67,6 +68,14 @@ impl Resource for Route {
     const TAGGED: bool = false;
     type Cloud = Clients;
     type Live = Live;
+
+    /// Another gateway knows nothing of the connections that go through this one
+    /// (<https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html>).
+    fn effects(_desired: &Value, observed: &Value, _diff: &Diff) -> Vec<Effect> {
+        let leads = ["gateway", "nat"].iter().any(|field| observed.get(field).is_some_and(|value| !value.is_null()));
+        let words = "open connections that go out by the old way break off";
+        if leads { vec![Effect::new(Impact::FailsOver, words).lasting(1, 60)] } else { Vec::new() }
+    }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let mut out = Vec::new();

@@ -7,7 +7,7 @@ use super::{Id, RouteTable, Vpc, in_our_vpcs, is_alive, retag, tagged, tags_of};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::states::{Means, States};
 use crate::aws::{Clients, Cx, Tags, present};
-use crate::engine::{Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::{Diff, Effect, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// A gateway endpoint: a free way to S3 that does not leave AWS's network.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -91,6 +91,14 @@ impl Resource for VpcEndpoint {
     const USUAL: Usual = Usual::secs(5, 10);
     type Cloud = Clients;
     type Live = Id;
+
+    /// What AWS says of the routes of gateway endpoints
+    /// (<https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html>).
+    fn effects(_desired: &Value, _observed: &Value, diff: &Diff) -> Vec<Effect> {
+        let words = "open connections to the service break off where the way to it changes";
+        let felt = diff.touches("route_tables").then(|| Effect::new(Impact::FailsOver, words).lasting(1, 60));
+        felt.into_iter().collect()
+    }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let Some(filter) = in_our_vpcs(cx, "vpc-id").await? else { return Ok(Vec::new()) };

@@ -414,7 +414,7 @@ impl Resource for Service {
     }
 
     fn effects(_desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
-        if !(diff.touches("load_balancers") && Self::is_behind(observed)) {
+        if diff.forcing().next().is_some() || !(diff.touches("load_balancers") && Self::is_behind(observed)) {
             return Vec::new();
         }
         let words = "the load balancer answers with errors from when its tasks leave their target group until the new ones are healthy in theirs";

@@ -258,6 +258,9 @@ impl Resource for Cluster {
     /// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/VersionManagement.HowTo.html>).
     fn effects(_desired: &serde_json::Value, _observed: &serde_json::Value, diff: &Diff) -> Vec<Effect> {
         let mut out = Vec::new();
+        if diff.forcing().next().is_some() {
+            return out;
+        }
         if diff.touches("engine_version") {
             out.push(Effect::new(Impact::LosesData, "its nodes restart with the new version, and are empty").lasting(60, 600));
         }

@@ -413,6 +413,9 @@ impl Resource for ReplicationGroup {
     /// <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/redis-cluster-vertical-scaling.html>).
     fn effects(desired: &serde_json::Value, observed: &serde_json::Value, diff: &Diff) -> Vec<Effect> {
         let mut out = Vec::new();
+        if diff.forcing().next().is_some() {
+            return out;
+        }
         let alone = observed["replicas"].as_i64().unwrap_or_default() == 0;
         let felt = |words: &str| {
             if alone {
@@ -434,8 +437,15 @@ impl Resource for ReplicationGroup {
         if diff.touches("parameter_group") && !diff.touches("engine_version") {
             out.push(Effect::new(Impact::Waits, "parameters that are read at the start wait for the next reboot"));
         }
-        if let (true, Some(0)) = (diff.touches("snapshot_days"), desired["snapshot_days"].as_i64()) {
-            out.push(Effect::new(Impact::LosesData, "its daily snapshots are deleted, and no new ones are made"));
+        if let (true, Some(to)) = (diff.touches("snapshot_days"), desired["snapshot_days"].as_i64()) {
+            if to == 0 {
+                out.push(Effect::new(Impact::LosesData, "its daily snapshots are deleted, and no new ones are made"));
+            } else if observed["snapshot_days"].as_i64().is_some_and(|from| to < from) {
+                out.push(Effect::new(
+                    Impact::LosesData,
+                    format!("its daily snapshots that are older than {to} days are deleted"),
+                ));
+            }
         }
         out
     }

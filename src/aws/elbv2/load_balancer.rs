@@ -5,13 +5,14 @@ use aws_sdk_elasticloadbalancingv2::types::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{NAME, balancer_claim, end_of, load_balancers, outer_tags, retag, to_sdk};
 use crate::aws::ec2::{InternetGateway, SecurityGroup, Subnet, Vpc, gateway_of};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::states::{Means, States};
 use crate::aws::{Clients, Cx, Tags, ids, names, some_ids, written};
-use crate::engine::{AnyRef, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::{AnyRef, Class, Diff, Effect, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 const PROTECTION: &str = "deletion_protection.enabled";
 const INTERNET_FACING: &str = "internet-facing";
@@ -133,6 +134,21 @@ impl Resource for LoadBalancer {
     const USUAL: Usual = Usual::secs(150, 30);
     type Cloud = Clients;
     type Live = Live;
+
+    /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-subnets.html>.)
+    fn effects(desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
+        if diff.forcing().next().is_some() {
+            let words =
+                "it gets another address: who does not go by a name that follows it reaches nobody when the old one has gone";
+            return vec![Effect::new(Impact::Interrupts, words)];
+        }
+        let number = |value: &Value| value["subnets"].as_array().map_or(0, Vec::len);
+        if diff.touches("subnets") && number(desired) < number(observed) {
+            let words = "connections through its nodes in the zones that go break off";
+            return vec![Effect::new(Impact::FailsOver, words).lasting(1, 60)];
+        }
+        Vec::new()
+    }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let (balancers, all_tags) = (load_balancers(cx).await?, outer_tags(cx).await?);

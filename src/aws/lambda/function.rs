@@ -1,6 +1,9 @@
+use std::collections::HashMap;
+
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
-    Architecture, FunctionCode, FunctionConfiguration, LastUpdateStatus, LogFormat, LoggingConfig, Runtime, State,
+    Architecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, LogFormat, LoggingConfig, Runtime, State,
+    VpcConfig,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -44,9 +47,41 @@ pub struct Function {
     /// Where its output goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_group: Option<Ref<LogGroup>>,
+    /// What was put on it besides, by name: a function here has none of it. Values are never read: they may be secret.
+    #[serde(default)]
+    pub extras: Vec<Extra>,
     /// Tags.
     #[serde(default)]
     pub tags: Tags,
+}
+
+/// What a function may have that none here has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Extra {
+    /// Variables, which Python and its libraries read too.
+    Environment,
+    /// Code of others that is put beside its own.
+    Layers,
+    /// A network, from which AWS is not reached without more.
+    Network,
+    /// How many may run at once; with 0 it never does.
+    Concurrency,
+}
+
+impl Extra {
+    fn of(found: &Found) -> Vec<Extra> {
+        let it = &found.configuration;
+        let network = it.vpc_config().is_some_and(|v| !v.subnet_ids().is_empty() || !v.security_group_ids().is_empty());
+        let variables = it.environment().and_then(|e| e.variables()).is_some_and(|v| !v.is_empty());
+        let all = [
+            (Extra::Environment, variables),
+            (Extra::Layers, !it.layers().is_empty()),
+            (Extra::Network, network),
+            (Extra::Concurrency, found.concurrency.is_some()),
+        ];
+        all.into_iter().filter_map(|(extra, there)| there.then_some(extra)).collect()
+    }
 }
 
 /// What others refer to.
@@ -87,6 +122,7 @@ impl Function {
             memory: it.memory_size,
             architecture: it.architectures().first().map(|a| a.as_str().to_owned()),
             log_group: it.logging_config().and_then(|l| l.log_group()).map(Ref::physical),
+            extras: Extra::of(found),
             tags: found.tags.clone(),
         }
     }
@@ -97,12 +133,24 @@ impl Function {
     }
 }
 
+/// What was put on it and goes.
+fn extras_of(diff: &Diff) -> Vec<Extra> {
+    let changes = diff.changes.iter().filter(|change| change.path == "extras" || change.path.starts_with("extras."));
+    let before = changes.filter_map(|change| change.before.clone());
+    let each = before.flat_map(|value| match value {
+        serde_json::Value::Array(all) => all,
+        one => vec![one],
+    });
+    each.filter_map(|value| serde_json::from_value(value).ok()).collect()
+}
+
 impl Resource for Function {
     const KIND: &'static str = "lambda.function";
     const RULES: &'static [Rule] = &[
         Rule::takes("role", &[("iam.role", "arn")]),
         Rule::create_only("code"),
         Rule::immutable("architecture"),
+        Rule::set("extras"),
         Rule::owned("tags"),
     ];
     const USUAL: Usual = Usual::secs(5, 1);
@@ -145,6 +193,10 @@ impl Resource for Function {
                 call.send().await.map_err(failed("lambda:UntagResource"))?;
             }
         }
+        if extras_of(diff).contains(&Extra::Concurrency) {
+            let call = lambda.delete_function_concurrency().function_name(&live.id);
+            call.send().await.map_err(failed("lambda:DeleteFunctionConcurrency"))?;
+        }
         if diff.touches("code_sha256") {
             let call = lambda.update_function_code().function_name(&live.id).zip_file(Blob::new(package(&self.code)));
             call.send().await.map_err(failed("lambda:UpdateFunctionCode"))?;
@@ -152,7 +204,19 @@ impl Resource for Function {
             let call = lambda.update_function_configuration().function_name(&live.id).role(self.role.id()?);
             let call = call.runtime(Runtime::from(self.runtime.as_str())).handler(&self.handler);
             let call = call.set_description(self.description.clone()).set_timeout(self.timeout).set_memory_size(self.memory);
-            let call = call.set_logging_config(self.logging()?);
+            let mut call = call.set_logging_config(self.logging()?);
+            for extra in extras_of(diff) {
+                // Nothing given is left as it is; what is empty is taken away.
+                call = match extra {
+                    Extra::Environment => call.environment(Environment::builder().set_variables(Some(HashMap::new())).build()),
+                    Extra::Layers => call.set_layers(Some(Vec::new())),
+                    Extra::Network => {
+                        let none = VpcConfig::builder().set_subnet_ids(Some(Vec::new())).set_security_group_ids(Some(Vec::new()));
+                        call.vpc_config(none.build())
+                    }
+                    Extra::Concurrency => call,
+                };
+            }
             call.send().await.map_err(failed("lambda:UpdateFunctionConfiguration"))?;
         }
         Ok(live.clone())

@@ -24,6 +24,8 @@ const NAME: usize = 64;
 /// A function as Lambda tells it.
 struct Found {
     configuration: aws_sdk_lambda::types::FunctionConfiguration,
+    /// How many may run at once, when that is said of this one.
+    concurrency: Option<i32>,
     tags: Tags,
 }
 
@@ -47,7 +49,8 @@ async fn functions(cx: &Cx) -> Result<Arc<Vec<Found>>> {
             let answer = present(answer.map(Some))?;
             Ok::<_, crate::engine::Error>(answer.and_then(|a| {
                 let tags = a.tags.iter().flatten().map(|(k, v)| (Some(k.as_str()), Some(v.as_str())));
-                Some(Found { tags: from_pairs(tags), configuration: a.configuration? })
+                let concurrency = a.concurrency.and_then(|c| c.reserved_concurrent_executions);
+                Some(Found { tags: from_pairs(tags), concurrency, configuration: a.configuration? })
             }))
         }));
         Ok(all.await?.into_iter().flatten().collect::<Vec<_>>())

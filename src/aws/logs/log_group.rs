@@ -4,12 +4,13 @@ use aws_sdk_cloudwatchlogs::types as sdk;
 use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::aws::error::failed;
 use crate::aws::kms::Key;
 use crate::aws::tags::{TagEdit, Tags, from_pairs};
 use crate::aws::{Clients, Cx, index, present};
-use crate::engine::{Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
+use crate::engine::{Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
 
 /// A log group: where the output of programs goes.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -79,6 +80,15 @@ impl Resource for LogGroup {
     const HOLDS_DATA: bool = true;
     type Cloud = Clients;
     type Live = Live;
+
+    /// (<https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>.)
+    fn effects(desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
+        let days = |value: &Value| value["retention_days"].as_i64().filter(|days| *days > 0).unwrap_or(i64::MAX);
+        let (to, from) = (days(desired), days(observed));
+        let less = (diff.touches("retention_days") && to < from)
+            .then(|| Effect::new(Impact::LosesData, format!("lines that are older than {to} days are deleted")));
+        less.into_iter().collect()
+    }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let call = cx.cloud.logs.describe_log_groups().log_group_name_prefix(prefix(&cx.scope));

@@ -320,6 +320,7 @@ const NEEDS: &[Needs] = &[
         &[
             "lambda:UpdateFunctionCode",
             "lambda:UpdateFunctionConfiguration",
+            "lambda:DeleteFunctionConcurrency",
             "lambda:TagResource",
             "lambda:UntagResource",
             "iam:PassRole",

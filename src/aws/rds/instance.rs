@@ -638,6 +638,9 @@ impl Resource for Instance {
     /// usual; a major upgrade takes longer the more objects a database has.
     fn effects(desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
         let mut out = Vec::new();
+        if diff.forcing().next().is_some() {
+            return out;
+        }
         let standby = observed["multi_az"] == Value::Bool(true);
         if diff.touches("running") {
             out.push(Effect::new(Impact::Waits, "it is started first; what else changes comes after that").lasting(300, 900));
@@ -669,6 +672,22 @@ impl Resource for Instance {
             if [&change.before, &change.after].into_iter().flatten().any(|days| days.as_u64() == Some(0)) {
                 out.push(Effect::new(Impact::Restarts, "it restarts where backups begin or end").lasting(30, 300));
             }
+        }
+        if let (true, Some(to)) = (diff.touches("backup_days"), desired["backup_days"].as_u64()) {
+            if to == 0 {
+                out.push(Effect::new(Impact::LosesData, "all its automatic backups are deleted, and no new ones are made"));
+            } else if observed["backup_days"].as_u64().is_some_and(|from| to < from) {
+                out.push(Effect::new(
+                    Impact::LosesData,
+                    format!("its automatic backups that are older than {to} days are deleted"),
+                ));
+            }
+        }
+        let kept =
+            desired["managed_password"] == Value::Bool(true) || desired["password"].as_str().is_some_and(|p| !p.is_empty());
+        if kept && (diff.touches("managed_password") || diff.touches("password")) {
+            let words = "it gets another password: new connections fail until those that use it are deployed anew";
+            out.push(Effect::new(Impact::Interrupts, words).lasting(60, 600));
         }
         if diff.touches("parameter_group") && upgrade(diff).is_none() {
             out.push(Effect::new(Impact::Waits, "parameters that the engine reads at its start wait for its next reboot"));

@@ -9,13 +9,14 @@ use aws_sdk_s3::types::{
 use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::lifecycle::{LifecycleRule, configuration};
 use super::{Candidate, built, candidates, emptying, global_domain, name, regional_domain, tags_now, to_sdk};
 use crate::aws::error::failed;
 use crate::aws::tags::TagEdit;
 use crate::aws::{Clients, Cx, Tags, index};
-use crate::engine::{Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Scope, Usual};
+use crate::engine::{Class, Diff, Effect, Error, Impact, Observed, Readiness, Resource, Result, Rule, Scope, Usual};
 
 /// The only region whose name `CreateBucket` does not take.
 const FIRST_REGION: &str = "us-east-1";
@@ -210,6 +211,28 @@ impl Resource for Bucket {
     const HOLDS_DATA: bool = true;
     type Cloud = Clients;
     type Live = Live;
+
+    /// Rules count for what is there too
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-expire-general-considerations.html>).
+    fn effects(desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
+        let mut out = Vec::new();
+        for (name, rule) in desired["lifecycle"].as_object().into_iter().flatten() {
+            if !diff.touches(&format!("lifecycle.{name}")) {
+                continue;
+            }
+            for (field, what) in [("expire_after", "objects"), ("expire_versions_after", "old versions of objects")] {
+                let days = |rule: &Value| rule[field].as_i64();
+                let Some(to) = days(rule) else { continue };
+                if days(&observed["lifecycle"][name])
+                    .is_none_or(|from| to < from || rule["prefix"] != observed["lifecycle"][name]["prefix"])
+                {
+                    let below = rule["prefix"].as_str().map(|prefix| format!(" below `{prefix}`")).unwrap_or_default();
+                    out.push(Effect::new(Impact::LosesData, format!("{what}{below} that are older than {to} days are deleted")));
+                }
+            }
+        }
+        out
+    }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let candidates = candidates(cx).await?;
