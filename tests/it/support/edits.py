@@ -5,7 +5,7 @@
 AWS_ENDPOINT_URL names a local AWS. Of every edit, made of the file as it stands in AWS:
   refused  `plan` refuses it (65), or `apply` with every consent does (4 or 65): then nothing was touched, and the file as it was has no plan
   done     `apply` does exactly what `plan` said (the same objects), and the next plan is empty
-  BROKEN   anything else, with what was said
+  BROKEN   anything else, with what was said; also a plan that is silent about what `felt.py` knows to be felt
 Exit code 1 with anything BROKEN.
 """
 
@@ -23,6 +23,7 @@ import sys
 import tempfile
 import time
 
+import felt
 import yaml
 
 # With everything agreed to, what is lost for good included, only what AWS cannot do is refused.
@@ -315,7 +316,10 @@ class Stack:
             return self.refused(code)
         if code not in (0, 2):
             return "BROKEN", f"plan ends with {code}: {said[-800:]}"
-        planned = {change["key"] for change in json.loads(self.out)["changes"] if change["action"] != "keep"}
+        changes = json.loads(self.out)["changes"]
+        if unsaid := next(filter(None, map(felt.wrong, changes)), None):
+            return "BROKEN", f"the plan does not say what is felt: {unsaid}"
+        planned = {change["key"] for change in changes if change["action"] != "keep"}
         code, said = self.run("apply", "--yes", "--json", *CONSENT)
         if code in (4, 65):
             return self.refused(code)
@@ -346,6 +350,7 @@ def main() -> int:
     parser.add_argument("--list", action="store_true", help="only what would be tried")
     parser.add_argument("--seconds", type=int, default=120, help="how long a command may take")
     arguments = parser.parse_args()
+    felt.control()
     schema = json.loads(arguments.schema.read_text())
     everything, left_out = [], set()
     for file in arguments.files:
