@@ -2,7 +2,7 @@ use clap::Args;
 
 use super::session::{self, Session};
 use super::{Aws, Exit, Result, StackFile, Stop};
-use crate::aws::history::{self, Record};
+use crate::aws::history::{self, Ending, Record};
 use crate::aws::store::Store;
 use crate::aws::trail;
 use crate::engine::{Consent, Plan};
@@ -31,26 +31,54 @@ pub struct Arguments {
     verbose: bool,
 }
 
+/// What a run is to who looks for drift.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Past {
+    /// AWS is compared with it.
+    Applied,
+    /// The same, though it did not do all of it.
+    Begun,
+    /// Nothing of the stack was left.
+    Destroyed,
+    /// It took away a part, of what an earlier one had applied.
+    Dismantled,
+    /// It changed nothing.
+    Nothing,
+}
+
+fn past(ending: Ending, destroys: bool) -> Past {
+    match (ending, destroys) {
+        (Ending::Failed, _) => Past::Nothing,
+        (Ending::Complete, true) => Past::Destroyed,
+        (_, true) => Past::Dismantled,
+        (Ending::Complete, false) => Past::Applied,
+        (_, false) => Past::Begun,
+    }
+}
+
 /// The last run that made AWS as a file or a saved plan describes it.
 async fn applied(session: &Session, color: Color) -> Result<Record> {
     let store = Store::of(&session.cx);
-    for number in history::numbers(&store).await?.into_iter().rev() {
-        let Some(record) = history::read(&store, number).await? else { continue };
-        let destroyed = record.plan.get("destroy").and_then(serde_json::Value::as_bool) == Some(true);
-        match (record.ending, destroyed) {
-            // It changed nothing.
-            (history::Ending::Failed, _) => continue,
-            (_, true) => {
+    let say = |text: &str| ui::err(&ui::note(text, &Look::stderr(color)));
+    for number in session.kept(history::numbers(&store)).await?.into_iter().rev() {
+        let Some(record) = session.kept(history::read(&store, number)).await? else { continue };
+        let (ending, destroys) = (record.ending, record.plan.get("destroy").and_then(serde_json::Value::as_bool) == Some(true));
+        match past(ending, destroys) {
+            Past::Nothing => continue,
+            Past::Destroyed => {
                 return Err(Stop::message(
                     format!("there is nothing to compare with: run {number} destroyed the stack"),
                     "`stack plan` compares with the file",
                 ));
             }
-            (history::Ending::Complete, false) => {}
-            (ending, false) => ui::err(&ui::note(
-                &format!("Run {number} did not come to its end ({ending}): what it left undone is shown as drift."),
-                &Look::stderr(color),
-            ))?,
+            Past::Dismantled => {
+                say(&format!("Run {number} destroyed a part of the stack ({ending}): what it removed is shown as gone."))?;
+                continue;
+            }
+            Past::Begun => {
+                say(&format!("Run {number} did not come to its end ({ending}): what it left undone is shown as drift."))?;
+            }
+            Past::Applied => {}
         }
         return Ok(record);
     }
@@ -65,7 +93,8 @@ async fn mending(session: &Session, arguments: &Arguments, record: &Record, colo
     let graph = match &record.text {
         Some(text) => {
             let then = StackFile { file: format!("{} of run {}", record.file, record.number), env: arguments.file.env.clone() };
-            session.graph(&session::load_text(&then, text, color)?).await?
+            let loaded = session::load_text(&then, text, color)?;
+            session.hear(session.graph(&loaded)).await?
         }
         None => record.graph()?.ok_or_else(|| {
             Stop::message(
@@ -79,7 +108,7 @@ async fn mending(session: &Session, arguments: &Arguments, record: &Record, colo
 
 /// Who did what to the objects of the plan, and why not more is known.
 pub async fn who(session: &Session, plan: &Plan, color: Color) -> Result<Vec<Deed>> {
-    let known = trail::who(&session.cx, plan).await;
+    let known = session.hear(async { Result::<_>::Ok(trail::who(&session.cx, plan).await) }).await?;
     if let Some(note) = &known.note {
         ui::err(&ui::note(note, &Look::stderr(color)))?;
     }
@@ -106,5 +135,21 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         _ => ui::drift_text(&plan, &since, &view) + &ui::who_text(&deeds, &look),
     };
     ui::out(&text)?;
-    Ok(if plan.is_empty() { Exit::Ok } else { Exit::Changes })
+    Ok(if ui::has_drifted(&plan) { Exit::Changes } else { Exit::Ok })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_destroy_that_is_complete_leaves_nothing_to_compare_with() {
+        assert_eq!(past(Ending::Complete, true), Past::Destroyed);
+        for ending in [Ending::Open, Ending::Partly, Ending::Interrupted, Ending::Late] {
+            assert_eq!((past(ending, true), past(ending, false)), (Past::Dismantled, Past::Begun), "{ending}");
+        }
+        assert_eq!(past(Ending::Failed, true), Past::Nothing);
+        assert_eq!(past(Ending::Failed, false), Past::Nothing);
+        assert_eq!(past(Ending::Complete, false), Past::Applied);
+    }
 }

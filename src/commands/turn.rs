@@ -130,13 +130,7 @@ async fn recorded(
     let mut outcome = outcome?;
     outcome.late = outcome.stopped && rang.load(Ordering::Relaxed);
     record.ended = Some(history::now());
-    record.ending = match exit(&outcome) {
-        Exit::Ok => Ending::Complete,
-        Exit::Interrupted => Ending::Interrupted,
-        _ if outcome.late => Ending::Late,
-        _ if outcome.done.is_empty() => Ending::Failed,
-        _ => Ending::Partly,
-    };
+    record.ending = ending(&outcome);
     record.outcome = value(&ui::outcome_json(&outcome))?;
     // What was done was done; that nobody wrote it down is worth a word, not a failure. Who was interrupted has little time.
     let patience = if outcome.stopped { Duration::from_millis(500) + outcome.spare } else { Duration::from_secs(20) };
@@ -146,6 +140,17 @@ async fn recorded(
         Err(_) => aside("The end of this run is not in the history: S3 did not answer.", run),
     }
     Ok(outcome)
+}
+
+/// How a run ended, for its record: as its exit code says it. `Failed` means that nothing was changed.
+fn ending(outcome: &Outcome) -> Ending {
+    match exit(outcome) {
+        Exit::Ok => Ending::Complete,
+        Exit::Interrupted => Ending::Interrupted,
+        _ if outcome.late => Ending::Late,
+        Exit::Partly => Ending::Partly,
+        _ => Ending::Failed,
+    }
 }
 
 /// A word after something was changed: that it cannot be written changes nothing any more.
@@ -204,6 +209,22 @@ fn git(folder: &std::path::Path) -> std::process::Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::schedule::Verb;
+    use crate::engine::{Class, Error, Key};
+
+    #[test]
+    fn a_run_that_changed_anything_is_not_recorded_as_failed() {
+        let failed = |class| vec![(Key::new("rds.instance", "main"), Verb::Create, Error::new(class, "no"))];
+        let ended = |class| Outcome { failed: failed(class), ..Outcome::default() };
+        // AWS made it, and it came to nothing, or is not there yet.
+        assert_eq!(ending(&ended(Class::Late)), Ending::Partly);
+        assert_eq!(ending(&ended(Class::Failed)), Ending::Partly);
+        assert_eq!(ending(&ended(Class::Denied)), Ending::Failed);
+        assert_eq!(ending(&ended(Class::Invalid)), Ending::Failed);
+        assert_eq!(ending(&Outcome { stopped: true, ..ended(Class::Late) }), Ending::Interrupted);
+        assert_eq!(ending(&Outcome { stopped: true, late: true, ..ended(Class::Late) }), Ending::Late);
+        assert_eq!(ending(&Outcome::default()), Ending::Complete);
+    }
 
     /// A folder that came with a `.git` of somebody else's.
     #[test]

@@ -3,7 +3,7 @@
 mod drift;
 mod markdown;
 
-pub use drift::{Deed, DriftJson, Since, drift_json, drift_markdown, drift_text, who_text};
+pub use drift::{Deed, DriftJson, Since, drift_json, drift_markdown, drift_text, has_drifted, who_text};
 pub use markdown::plan_markdown;
 
 use std::collections::BTreeMap;

@@ -4,7 +4,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::engine::{Action, Key, Plan};
+use crate::engine::plan::NOTICED;
+use crate::engine::{Action, Item, Key, Plan};
 use crate::ui::plan_json::{ChangeJson, NoteJson, change_json, notes};
 
 use super::{BAD, CHANGED, Look, STRONG, Section, View, about, body, clean, clean_key, finish, objects, sections, title, wrap};
@@ -78,6 +79,25 @@ fn what(action: Action) -> &'static str {
     }
 }
 
+/// What somebody did to an object, in words, when it is nothing that a plan would mend: an access key of a user, say, or our tags
+/// on something else. What AWS does by itself, as the file lets it, is not of that kind.
+fn noticed(item: &Item) -> Option<&str> {
+    let words = item.before.as_ref().and_then(|before| before.live.get(NOTICED)?.as_str());
+    // Who only bears our tags is left alone, and told of.
+    let impostor = item.reason.as_deref().filter(|_| item.action == Action::Keep && item.desired.is_none());
+    words.or(impostor)
+}
+
+/// How many objects stay as they are and somebody did something to all the same.
+fn noticed_alone(plan: &Plan) -> usize {
+    plan.items.iter().filter(|item| item.action == Action::Keep && noticed(item).is_some()).count()
+}
+
+/// Whether AWS is otherwise than it was left, in anything that a plan would mend or that is only told of.
+pub fn has_drifted(plan: &Plan) -> bool {
+    !plan.is_empty() || noticed_alone(plan) > 0
+}
+
 /// The plan that would mend the drift, read as the drift: before is what was applied, after is what is there.
 fn told(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
@@ -88,7 +108,7 @@ fn told(plan: &Plan) -> Plan {
             item.action = Action::Update;
         }
         if matches!(item.action, Action::Update | Action::Delete) {
-            item.reason = None;
+            item.reason = noticed(item).map(str::to_owned);
         }
         for change in &mut item.changes.changes {
             std::mem::swap(&mut change.before, &mut change.after);
@@ -115,11 +135,17 @@ fn compared(since: &Since) -> String {
 
 fn summary(plan: &Plan) -> String {
     let counts = plan.counts();
-    if plan.is_empty() {
+    if !has_drifted(plan) {
         return format!("No drift: AWS is as it was applied ({}).", objects(counts.keep));
     }
-    let changed = counts.update + counts.replace + counts.refuse;
-    let parts = [(changed, "changed"), (counts.create, "gone"), (counts.delete, "added"), (counts.keep, "as they were")];
+    let (changed, noticed) = (counts.update + counts.replace + counts.refuse, noticed_alone(plan));
+    let parts = [
+        (changed, "changed"),
+        (counts.create, "gone"),
+        (counts.delete, "added"),
+        (noticed, "noticed above, which an apply leaves alone"),
+        (counts.keep - noticed, "as they were"),
+    ];
     let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     format!("Drift: {}.", parts.join(", "))
 }
