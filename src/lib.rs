@@ -24,7 +24,8 @@
 //!
 //! ## What must always be true
 //!
-//! 1. **AWS is the only truth.** Nothing that `stack` stores is needed to plan, apply or destroy.
+//! 1. **AWS is the only truth.** Nothing that `stack` stores is needed to plan, apply or destroy. Without its history, what only
+//!    that vouches for goes when it is named ([`aws::ownership`]).
 //! 2. **Ours, or not ours, is never in doubt.** An object belongs to a stack by the tags `stack:name`, `stack:env` and
 //!    `stack:key`, set in the call that creates it, or, where AWS has no tags, by what it is in a parent that is ours
 //!    ([`engine::Claim`]). Who may write tags may not thereby delete: every kind has a second mark ([`aws::ownership`]), and what has

@@ -1,5 +1,6 @@
 //! What was done, by whom, when, from which file and with what result: a text for each run in the
-//! [`store`](super::store). Losing it loses nothing else.
+//! [`store`](super::store). Losing it loses the word for what nothing else vouches for
+//! ([`ownership`](super::ownership)): that goes only when it is named then. Nothing else needs it.
 
 use futures::stream::{StreamExt, TryStreamExt, iter};
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,6 @@
-//! The bucket that outlives runs: leases and history, for all stacks of an account and region. Nothing in it is needed to
-//! plan, apply or destroy; when it is lost, it is made again.
+//! The bucket that outlives runs: leases and history, for all stacks of an account and region. When it is lost, it is made again,
+//! and with the records goes what they vouch for ([`ownership`](super::ownership)): kinds that have nothing else which says that
+//! they are ours then go only when they are named. So no record is ever thrown away here.
 //!
 //! Written by compare-and-swap: S3's conditional writes
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>).
@@ -51,8 +52,8 @@ const ALLOWED: &[&str] = &[
 ];
 /// What our lifecycle rules are called.
 const RULES: [&str; 2] = ["stack-old-records", "stack-old-markers"];
-/// For how many days a record stays, and a version that was overwritten: a lease is written anew every few seconds.
-const RECORDS: i32 = 730;
+/// For how many days a version stays that was written over: a lease is written anew every few seconds. What was not written over
+/// stays for good: the record of the run that made a VPC or a key vouches for it as long as that lives.
 const VERSIONS: i32 = 30;
 
 /// How the bucket was found.
@@ -73,8 +74,7 @@ fn unset<T>(answer: Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// What becomes of the bucket's objects in time. A marker that nothing is behind any more goes by a rule of its own: S3 takes
-/// it in none that counts days.
+/// What becomes of the bucket's old versions in time. A marker that nothing is behind any more goes by a rule of its own.
 fn rules() -> Result<[LifecycleRule; 2]> {
     let everything = || LifecycleRuleFilter::builder().prefix("").build();
     let [records, markers] = RULES;
@@ -82,7 +82,6 @@ fn rules() -> Result<[LifecycleRule; 2]> {
         .id(records)
         .status(ExpirationStatus::Enabled)
         .filter(everything())
-        .expiration(LifecycleExpiration::builder().days(RECORDS).build())
         .noncurrent_version_expiration(NoncurrentVersionExpiration::builder().noncurrent_days(VERSIONS).build())
         .abort_incomplete_multipart_upload(AbortIncompleteMultipartUpload::builder().days_after_initiation(7).build());
     let markers = LifecycleRule::builder()
@@ -94,6 +93,33 @@ fn rules() -> Result<[LifecycleRule; 2]> {
         rule.build().map_err(|e| Error::internal(format!("the bucket's lifecycle: {e}")))
     };
     Ok([built(records)?, built(markers)?])
+}
+
+/// Whether a rule that was found does what ours does. S3 spells some of it in more than one way.
+fn is_as(found: &LifecycleRule, ours: &LifecycleRule) -> bool {
+    let does = |rule: &LifecycleRule| {
+        let expires = rule.expiration();
+        (
+            rule.id().map(str::to_owned),
+            rule.status().clone(),
+            rule.filter().and_then(LifecycleRuleFilter::prefix).unwrap_or_default().to_owned(),
+            expires.and_then(LifecycleExpiration::days),
+            expires.and_then(LifecycleExpiration::date).copied(),
+            expires.and_then(LifecycleExpiration::expired_object_delete_marker).unwrap_or_default(),
+            rule.noncurrent_version_expiration().and_then(NoncurrentVersionExpiration::noncurrent_days),
+        )
+    };
+    does(found) == does(ours)
+}
+
+/// The lifecycle as it has to be, when it is not: what others wrote there, and our rules, switched on and as they are today.
+fn lifecycle(found: &[LifecycleRule]) -> Result<Option<Vec<LifecycleRule>>> {
+    let ours = rules()?;
+    if ours.iter().all(|own| found.iter().any(|rule| is_as(rule, own))) {
+        return Ok(None);
+    }
+    let theirs = found.iter().filter(|rule| !rule.id().is_some_and(|id| RULES.contains(&id))).cloned();
+    Ok(Some(theirs.chain(ours).collect()))
 }
 
 /// A stored text.
@@ -322,9 +348,7 @@ impl Store {
             })
             .await?;
         }
-        if !RULES.iter().all(|name| found.lifecycle.iter().any(|rule| rule.id() == Some(name))) {
-            let theirs = found.lifecycle.iter().filter(|rule| !rule.id().is_some_and(|id| RULES.contains(&id))).cloned();
-            let rules = theirs.chain(rules()?).collect();
+        if let Some(rules) = lifecycle(&found.lifecycle)? {
             let all = BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build();
             let all = all.map_err(|e| Error::internal(format!("the bucket's lifecycle: {e}")))?;
             self.written("s3:PutBucketLifecycleConfiguration", || async {
@@ -427,5 +451,31 @@ impl Intercept for Clock {
         let date = context.response().headers().get("date").and_then(|text| DateTime::from_str(text, Format::HttpDate).ok());
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = date;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_record_is_thrown_away_and_our_rules_are_mended() {
+        let ours = rules().unwrap();
+        // Neither in a number of days nor on a day.
+        assert!(ours.iter().filter_map(LifecycleRule::expiration).all(|e| e.days().is_none() && e.date().is_none()));
+        assert_eq!(lifecycle(&ours).unwrap(), None);
+        let [records, markers] = ours.clone();
+        let changed = |change: fn(&mut LifecycleRule)| {
+            let mut rule = records.clone();
+            change(&mut rule);
+            rule
+        };
+        let written = |rule: &LifecycleRule| lifecycle(&[rule.clone(), markers.clone()]).unwrap();
+        assert_eq!(written(&changed(|rule| rule.status = ExpirationStatus::Disabled)), Some(ours.to_vec()));
+        // As it was written before: it threw records away.
+        let two_years = |rule: &mut LifecycleRule| rule.expiration = Some(LifecycleExpiration::builder().days(730).build());
+        assert_eq!(written(&changed(two_years)), Some(ours.to_vec()));
+        let theirs = changed(|rule| rule.id = Some("theirs".into()));
+        assert_eq!(written(&theirs), Some([vec![theirs], ours.to_vec()].concat()));
     }
 }

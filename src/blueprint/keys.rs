@@ -1,4 +1,5 @@
-//! `keys`: what encrypts everything at rest.
+//! `keys`: what encrypts databases, Valkey and Redis caches, secrets and logs at rest. Buckets and the disks of Fargate have AWS's own
+//! keys, Memcached has none.
 
 use std::collections::BTreeMap;
 

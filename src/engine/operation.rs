@@ -615,7 +615,7 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
             };
             let wait = again(since.elapsed());
             if since.elapsed() + wait > end {
-                return Err(error.hint(format!("tried again for {} s", since.elapsed().as_secs())).into());
+                return Err(given_up(error, since.elapsed()).into());
             }
             self.retrying(job, &error);
             // Who waits for something else does not keep others from their calls.
@@ -645,6 +645,18 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
         let key = self.plan.items[id.0].key.clone();
         self.said.lock().unwrap_or_else(PoisonError::into_inner).get(&(key, id.1)).cloned()
     }
+}
+
+/// The error of a call that was tried for so long. What is not known yet is known by then, so it may be named wrongly.
+fn given_up(error: Error, time: Duration) -> Error {
+    let seconds = time.as_secs();
+    let hint = match &error.code {
+        Some(code) if error.class == Class::NotYet => {
+            format!("AWS refused it with {code} for {seconds} s, to the end: check what it names")
+        }
+        _ => format!("tried again for {seconds} s"),
+    };
+    error.hint(hint)
 }
 
 /// The same error with what is in the way by name; another class, when that does not go away by itself.
@@ -699,4 +711,17 @@ fn unresolved(ids: &Ids, desired: &Value, key: &Key) -> Error {
     });
     let message = format!("`{key}` has no `{}`: AWS tells none of it", lacking.unwrap_or_default());
     Error::new(Class::Invalid, message).hint("refer to another of its attributes, or describe it so that it gets this one")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_refused_to_the_end_is_to_be_looked_at() {
+        let refused = |class| Error { code: Some("MalformedPolicyDocument".into()), ..Error::new(class, "Invalid principal") };
+        let hints = |class| given_up(refused(class), Duration::from_secs(150)).hints;
+        assert_eq!(hints(Class::NotYet), ["AWS refused it with MalformedPolicyDocument for 150 s, to the end: check what it names"]);
+        assert_eq!(hints(Class::InUse), ["tried again for 150 s"]);
+    }
 }

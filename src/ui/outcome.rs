@@ -106,7 +106,11 @@ pub fn outcome(outcome: &Outcome, look: &Look, verbose: bool) -> String {
 /// What to do after a run that is not complete: the same again helps only where the cause passes, or is mended.
 fn next(outcome: &Outcome) -> Vec<&'static str> {
     const AGAIN: &str = "Run the same command again: it goes on from here.";
-    let step = |class: Class| match class {
+    let step = |error: &Error| match error.class {
+        // What is only new is known everywhere before this is given up.
+        Class::NotYet if error.code.is_some() => {
+            "What was refused to the end may name something wrong, or something that is not there: mend it. Only if it is right, run the same command again."
+        }
         Class::Ambiguous | Class::Throttled | Class::NotYet | Class::InUse | Class::Late => AGAIN,
         Class::Unreachable => "When AWS can be reached again, run the same command: it goes on from here.",
         Class::Credentials => "With credentials that are valid, run the same command again: it goes on from here.",
@@ -123,7 +127,7 @@ fn next(outcome: &Outcome) -> Vec<&'static str> {
         Class::Internal => "This is a defect of stack: the same command will not help.",
     };
     let mut steps: Vec<&'static str> = Vec::new();
-    for said in outcome.failed.iter().map(|(_, _, error)| step(error.class)) {
+    for said in outcome.failed.iter().map(|(_, _, error)| step(error)) {
         if !steps.contains(&said) {
             steps.push(said);
         }
@@ -510,6 +514,11 @@ mod tests {
             assert!(!text.contains(again), "{text}");
         }
         assert!(ended(&[Class::Denied]).contains("When that is allowed, run"));
+        // A key that nobody has, a principal that is misspelled: refused until patience was over.
+        let refused = Error { code: Some("KMSKeyNotAccessibleFault".into()), ..Error::new(Class::NotYet, "no") };
+        let failed = vec![(key("rds.instance/main"), Verb::Create, refused)];
+        let text = outcome(&Outcome { failed, ..Outcome::default() }, &Look::plain(200), false);
+        assert!(!text.contains(again) && text.contains("was refused to the end"), "{text}");
         let stopped = Outcome { stopped: true, ..Outcome::default() };
         assert!(outcome(&stopped, &Look::plain(80), false).contains(again));
         assert!(outcome(&Outcome { late: true, ..stopped }, &Look::plain(80), false).contains("as `--timeout` says"));
