@@ -5,7 +5,7 @@ use tokio::sync::watch;
 
 use super::consent::{self, Allow};
 use super::session::{self, Session, Target};
-use super::{Aws, Exit, Result, StackFile, Stop, outputs, preflight, saved, turn};
+use super::{Aws, Exit, Result, StackFile, Stop, outputs, preflight, saved, time, turn};
 use crate::config;
 use crate::engine::plan::Action;
 use crate::engine::{self, Class, Key, Outcome, Plan, Reporter};
@@ -86,10 +86,6 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     }
 }
 
-fn time(text: &str) -> Result<config::Duration, String> {
-    text.parse().map_err(|wrong: config::values::Wrong| format!("{wrong}"))
-}
-
 /// The same plan as AWS says it now. It and not the saved one is done: what needs consent, which order, which ids, no file can
 /// say otherwise. Stops when AWS is no longer as the saved plan found it in anything that it touches.
 async fn unchanged(session: &Session, plan: &Plan) -> Result<Plan> {
@@ -111,7 +107,7 @@ async fn unchanged(session: &Session, plan: &Plan) -> Result<Plan> {
     };
     let (then, now) = (touched(plan), touched(&fresh));
     if then == now {
-        return session.told(fresh).await;
+        return session.hear(session.told(fresh)).await;
     }
     let mut names: Vec<String> = then
         .iter()
@@ -190,7 +186,7 @@ pub async fn carry_out(
 pub fn tell(outcome: &Outcome, plan: &Plan, run: &Run<'_>) {
     if run.consent.json {
         if let Ok(line) = serde_json::to_string(&ui::outcome_json(outcome)) {
-            let _ = ui::out(&(line + "\n"));
+            let _ = ui::out(&format!("{}\n", ui::safe_json(&line)));
         }
         return;
     }

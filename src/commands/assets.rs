@@ -1,6 +1,7 @@
 mod folder;
 mod prune;
 
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -13,8 +14,9 @@ use sha2::{Digest, Sha256};
 
 use self::folder::{File, Turn};
 use super::invalidate;
+use super::patience::Patience;
 use super::session::{self, Session};
-use super::{Aws, Exit, Result, StackFile, Stop};
+use super::{Aws, Exit, Result, StackFile, Stop, time};
 use crate::aws::Cx;
 use crate::aws::cloudfront::invalidation::encoded;
 use crate::aws::s3::objects::{self, Listed, Told, Upload};
@@ -68,10 +70,6 @@ pub struct Push {
     json: bool,
 }
 
-fn time(text: &str) -> Result<config::Duration, String> {
-    text.parse().map_err(|wrong: config::values::Wrong| wrong.to_string())
-}
-
 /// What was done.
 #[derive(Debug, Default, Serialize)]
 struct Done {
@@ -115,11 +113,11 @@ pub async fn run(command: Command, color: Color) -> Result {
     let bucket = bucket(&session).await?;
     let root = loaded.stack.cdn.as_ref().and_then(|cdn| cdn.default_root.as_deref()).unwrap_or("index.html");
 
-    let there = objects::list(&session.cx, &bucket).await?;
-    let (changed, unchanged) = compare(&session.cx, &bucket, &found, &there, &look).await?;
+    let there = session.hear(objects::list(&session.cx, &bucket)).await?;
+    let (changed, unchanged) = session.hear(compare(&session.cx, &bucket, &found, &there, &look)).await?;
     // Before anything changes: what the pages refer to that people have open.
     let removed = if arguments.prune {
-        unreferenced(&session.cx, &bucket, &prefix, &found, &there, arguments.older_than).await?
+        session.hear(unreferenced(&session.cx, &bucket, &prefix, &found, &there, arguments.older_than)).await?
     } else {
         Vec::new()
     };
@@ -134,15 +132,42 @@ pub async fn run(command: Command, color: Color) -> Result {
         invalidation: None,
     };
     if !arguments.dry_run {
-        upload(&session.cx, &done.bucket, &changed, &look).await?;
-        objects::delete(&session.cx, &done.bucket, &done.removed).await?;
-        if !done.invalidated.is_empty() {
-            let distribution = invalidate::distribution(&session).await?;
-            done.invalidation = Some(invalidate::start(&session.cx, &distribution, &done.invalidated).await?.id);
-        }
+        let begun = Cell::new(false);
+        bring(&session, &mut done, &changed, &begun, &look).await.map_err(|stop| {
+            if !begun.get() {
+                return stop;
+            }
+            // The same command takes what is there by now for unchanged.
+            let forget = format!("`stack invalidate {}` has CloudFront forget what was overwritten", arguments.file.file);
+            if done.invalidated.is_empty() { stop.midway() } else { stop.midway().hint(&forget) }
+        })?;
     }
-    ui::out(&if arguments.json { super::json(&done)? } else { summary(&done) })?;
+    let shown = ui::out(&if arguments.json { super::json(&done)? } else { summary(&done) });
+    // What was done was done, whoever can read of it.
+    if arguments.dry_run {
+        shown?;
+    }
     Ok(Exit::Ok)
+}
+
+/// Does it. `begun` says whether the bucket was changed.
+async fn bring(session: &Session, done: &mut Done, changed: &[Changed<'_>], begun: &Cell<bool>, look: &Look) -> Result<()> {
+    let cx = &session.cx;
+    let distribution = match done.invalidated.as_slice() {
+        [] => None,
+        _ => Some(invalidate::distribution(session).await?),
+    };
+    // A large file on a slow line takes its time, and its call has an end of its own.
+    let patience = Patience { of: "S3", speak: Duration::from_secs(4), end: Duration::MAX };
+    patience.hear(&cx.reach, look, upload(cx, &done.bucket, changed, begun, look)).await?;
+    if !done.removed.is_empty() {
+        session.hear(objects::delete(cx, &done.bucket, &done.removed)).await?;
+        begun.set(true);
+    }
+    if let Some(distribution) = distribution {
+        done.invalidation = Some(session.hear(invalidate::start(cx, &distribution, &done.invalidated)).await?.id);
+    }
+    Ok(())
 }
 
 /// The section of the file, when the bucket is the stack's own.
@@ -243,20 +268,45 @@ fn in_turn<'c, 'a>(changed: &'c [Changed<'a>]) -> impl Iterator<Item = &'c Chang
     [Turn::Hashed, Turn::Other, Turn::Html].into_iter().flat_map(|turn| changed.iter().filter(move |(file, _)| file.turn == turn))
 }
 
-async fn upload(cx: &Cx, bucket: &str, changed: &[Changed<'_>], look: &Look) -> Result<()> {
+async fn upload(cx: &Cx, bucket: &str, changed: &[Changed<'_>], begun: &Cell<bool>, look: &Look) -> Result<(), Error> {
     let tally = Tally::new("uploaded", changed.len(), look);
+    let wrong = RefCell::new(None);
     for turn in [Turn::Hashed, Turn::Other, Turn::Html] {
         let puts = changed.iter().filter(|(file, _)| file.turn == turn).map(|(file, told)| async {
+            // What is on its way ends; nothing more is begun.
+            if wrong.borrow().is_some() {
+                return;
+            }
             let upload = Upload { key: &file.key, path: &file.path, size: file.size, told: told.clone() };
-            objects::put(cx, bucket, &upload).await?;
-            tally.one();
-            Ok::<_, Error>(())
+            match objects::put(cx, bucket, &upload).await {
+                Ok(()) => {
+                    begun.set(true);
+                    tally.one();
+                }
+                Err(e) => {
+                    // It may have arrived without an answer.
+                    begun.set(begun.get() || e.class == Class::Ambiguous);
+                    wrong.borrow_mut().get_or_insert(e);
+                }
+            }
         });
         // Nothing of the next turn before all of this one are there.
-        let result: Result<(), Error> = stream::iter(puts.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).try_collect().await;
-        result.map_err(|e| e.hint("what was uploaded stays: the same command goes on from here"))?;
+        stream::iter(puts.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+        if let Some(error) = wrong.take() {
+            return Err(rest(error));
+        }
     }
     Ok(())
+}
+
+/// The error with what becomes of the rest: the same command helps where the cause passes by itself.
+fn rest(error: Error) -> Error {
+    let passes = matches!(error.class, Class::Throttled | Class::Ambiguous | Class::NotYet | Class::InUse | Class::Unreachable);
+    error.hint(if passes {
+        "what was uploaded stays: the same command goes on from here"
+    } else {
+        "what was uploaded stays; when the cause is mended, the same command goes on from here"
+    })
 }
 
 /// The paths of what was overwritten and may be kept somewhere. What was not there before nobody keeps.
@@ -323,4 +373,26 @@ fn summary(done: &Done) -> String {
         None => {}
     }
     out + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_command_is_advised_alone_only_where_the_cause_passes() {
+        let hint = |class| rest(Error::new(class, "no")).hints.concat();
+        assert!(hint(Class::Throttled).ends_with("stays: the same command goes on from here"));
+        for class in [Class::Denied, Class::Invalid, Class::Limit, Class::NotFound] {
+            assert!(hint(class).contains("when the cause is mended"), "{class:?}");
+        }
+    }
+
+    #[test]
+    fn what_stops_after_a_change_is_no_failure_that_changed_nothing() {
+        let stop = || Stop::Errors(vec![Error::new(Class::Denied, "no")]);
+        assert_eq!((stop().exit(), stop().midway().exit()), (Exit::Denied, Exit::Partly));
+        assert_eq!(stop().midway().to_json()["error"]["exit"], 3);
+        assert_eq!(Stop::message("late", "wait").midway().exit(), Exit::Partly);
+    }
 }

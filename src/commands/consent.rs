@@ -33,6 +33,19 @@ pub struct Allow {
 }
 
 impl Allow {
+    /// The same as it was typed: each flag with its value.
+    pub fn flags(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let lists = [
+            ("--allow-delete", &self.allow_delete),
+            ("--allow-replace", &self.allow_replace),
+            ("--allow-upgrade", &self.allow_upgrade),
+            ("--no-final-snapshot", &self.no_final_snapshot),
+            ("--without-data", &self.without_data),
+        ];
+        let lists = lists.into_iter().flat_map(|(flag, values)| values.iter().map(move |value| (flag, value.clone())));
+        lists.chain(self.confirm.iter().map(|value| ("--confirm", value.clone())))
+    }
+
     /// The same, as the engine knows it.
     pub fn consent(&self) -> Consent {
         Consent {

@@ -9,7 +9,13 @@ use crate::ui::Color;
 ///
 /// What loses data or is protected goes only when it was agreed to: by typing the environment's name, `webapp/staging`, at the
 /// question or with `--confirm`.
+// Nothing is replaced or upgraded here: what agrees to that is accepted, as in a script for both, and not offered.
 #[derive(Args, Debug)]
+#[command(
+    mut_arg("allow_replace", |arg| arg.hide(true)),
+    mut_arg("allow_upgrade", |arg| arg.hide(true)),
+    mut_arg("without_data", |arg| arg.hide(true))
+)]
 pub struct Arguments {
     #[command(flatten)]
     file: StackFile,

@@ -51,9 +51,9 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let session = Session::of(&loaded, &arguments.aws, color).await?;
     let distribution = distribution(&session).await?;
     let look = Look::stderr(color);
-    let mut done = start(&session.cx, &distribution, &paths).await?;
+    let mut done = session.hear(start(&session.cx, &distribution, &paths)).await?;
     if arguments.wait {
-        done = wait(&session.cx, &distribution, done, &look).await?;
+        done = wait(&session, &distribution, done, &look).await.map_err(Stop::midway)?;
     }
     let text = if arguments.json {
         let Invalidation { id, status } = &done;
@@ -61,7 +61,8 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     } else {
         format!("{} of {distribution}: {}\n", done.id, words(&done))
     };
-    ui::out(&text)?;
+    // What was begun was begun, whoever can read of it.
+    let _ = ui::out(&text);
     Ok(Exit::Ok)
 }
 
@@ -102,10 +103,10 @@ pub async fn start(cx: &Cx, distribution: &str, paths: &[String]) -> Result<Inva
     Ok(invalidation::create(cx, distribution, paths, &format!("stack-{now}-{digest}")).await?)
 }
 
-async fn wait(cx: &Cx, distribution: &str, begun: Invalidation, look: &Look) -> Result<Invalidation> {
+async fn wait(session: &Session, distribution: &str, begun: Invalidation, look: &Look) -> Result<Invalidation> {
     let since = Instant::now();
     let mut now = begun;
-    ui::err(&ui::note(&format!("{}: {}, usually for a few minutes", now.id, now.status), look))?;
+    let _ = ui::err(&ui::note(&format!("{}: {}, usually for a few minutes", now.id, now.status), look));
     while !now.is_complete() {
         if since.elapsed() > LONGEST {
             return Err(Stop::message(
@@ -114,7 +115,7 @@ async fn wait(cx: &Cx, distribution: &str, begun: Invalidation, look: &Look) -> 
             ));
         }
         tokio::time::sleep((since.elapsed() / 6).clamp(Duration::from_millis(200), Duration::from_secs(5))).await;
-        now = invalidation::look(cx, distribution, &now.id).await?;
+        now = session.hear(invalidation::look(&session.cx, distribution, &now.id)).await?;
     }
     Ok(now)
 }

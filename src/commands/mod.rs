@@ -84,6 +84,8 @@ enum Stop {
     Errors(Vec<Error>),
     /// The local AWS did.
     Local(Box<LocalError>),
+    /// AWS or the engine said no, after something was changed.
+    Partly(Vec<Error>),
     /// Anything else, in a sentence, with what to do.
     Message(Exit, String, Option<String>),
 }
@@ -101,8 +103,28 @@ impl Stop {
         Stop::Message(Exit::BadFile, text.into(), Some(help.into()))
     }
 
+    /// The same after something was changed.
+    fn midway(self) -> Self {
+        match self {
+            Stop::Errors(errors) => Stop::Partly(errors),
+            Stop::Message(Exit::Failed, text, help) => Stop::Message(Exit::Partly, text, help),
+            Stop::Report(_) | Stop::Local(_) | Stop::Partly(_) | Stop::Message(..) => self,
+        }
+    }
+
+    /// The same with one more thing to know.
+    fn hint(mut self, hint: &str) -> Self {
+        if let Stop::Errors(errors) | Stop::Partly(errors) = &mut self
+            && let Some(first) = errors.first_mut()
+        {
+            first.hints.push(hint.to_owned());
+        }
+        self
+    }
+
     fn exit(&self) -> Exit {
         match self {
+            Stop::Partly(_) => Exit::Partly,
             Stop::Report(_) => Exit::BadFile,
             Stop::Errors(errors) => Exit::of(errors),
             Stop::Local(_) => Exit::Failed,
@@ -114,7 +136,7 @@ impl Stop {
     fn to_json(&self) -> serde_json::Value {
         let mut error = match self {
             Stop::Report(report) => serde_json::json!({ "message": "the file is wrong", "problems": report.to_json() }),
-            Stop::Errors(errors) => {
+            Stop::Errors(errors) | Stop::Partly(errors) => {
                 let first = errors.first().map(ToString::to_string).unwrap_or_default();
                 serde_json::json!({ "message": first, "errors": errors })
             }
@@ -132,7 +154,7 @@ impl Stop {
     fn show(&self, look: &Look) -> String {
         match self {
             Stop::Report(report) => report.render(look.width, look.color, look.unicode),
-            Stop::Errors(errors) => ui::errors(errors, look),
+            Stop::Errors(errors) | Stop::Partly(errors) => ui::errors(errors, look),
             Stop::Local(error) => {
                 let mut out = ui::problem(&error.message, error.hints.first().map(String::as_str), look);
                 for line in error.details.iter().chain(error.hints.iter().skip(1)) {
@@ -306,7 +328,7 @@ fn end(result: Result, color: ui::Color) -> ExitCode {
         let _ = ui::err(&stop.show(&Look::stderr(color)));
         // Who reads JSON gets a last line of it, whichever command it was.
         if std::env::args_os().any(|argument| argument == "--json") {
-            let _ = ui::out(&format!("{}\n", stop.to_json()));
+            let _ = ui::out(&format!("{}\n", ui::safe_json(&stop.to_json().to_string())));
         }
         stop.exit()
     });
@@ -358,10 +380,15 @@ fn steps(look: Look) -> impl Fn(&str) {
     }
 }
 
+/// A time of the command line.
+fn time(text: &str) -> Result<crate::config::Duration, String> {
+    text.parse().map_err(|wrong: crate::config::values::Wrong| wrong.to_string())
+}
+
 /// Pretty JSON with a newline at its end.
 fn json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string_pretty(value)
-        .map(|text| text + "\n")
+        .map(|text| format!("{}\n", ui::safe_json(&text)))
         .map_err(|e| Stop::from(Error::internal(format!("it cannot be written as JSON: {e}"))))
 }
 
@@ -372,5 +399,16 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         super::Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_destroy_offers_only_what_it_does() {
+        let mut all = super::Cli::command();
+        let mut help = |command: &str| all.find_subcommand_mut(command).unwrap().render_long_help().to_string();
+        let (apply, destroy) = (help("apply"), help("destroy"));
+        for flag in ["--allow-replace", "--allow-upgrade", "--without-data"] {
+            assert!(apply.contains(flag) && !destroy.contains(flag), "{flag}");
+        }
+        assert!(destroy.contains("--allow-delete") && destroy.contains("--confirm"), "{destroy}");
     }
 }

@@ -57,7 +57,10 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let agreed = arguments.allow.consent();
     let plan = consent::with(&plan, &agreed)?;
     let found = if arguments.no_preflight { Vec::new() } else { preflight::look(&session, &plan).await? };
-    let problems = preflight::problems(&found);
+    let mut problems = preflight::problems(&found);
+    if !arguments.destroy {
+        problems.extend(session::problems(&loaded));
+    }
     let rules = |kind: &str| session.registry.find(kind).map_or(&[][..], |k| k.rules());
     let view = ui::View {
         look: Look::stdout(color),
@@ -70,7 +73,11 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let deeds = if arguments.who { super::drift::who(&session, &plan, color).await? } else { Vec::new() };
     let shown = match (arguments.json, arguments.markdown) {
         (true, _) => super::json(&ui::PlanJson { who: deeds, ..ui::plan_json(&plan, &agreed, problems) })?,
-        (_, true) => ui::plan_markdown(&plan, &view, &problems) + &ui::who_text(&deeds, &Look::plain(100)),
+        (_, true) => {
+            let (commit, command) = (turn::commit(&arguments.file.file), typed(&arguments));
+            let footer = ui::Footer { commit: commit.as_deref(), command: &command };
+            ui::plan_markdown(&plan, &view, &problems, &footer) + &ui::who_text(&deeds, &Look::plain(100))
+        }
         _ => ui::plan_text(&plan, &view) + &ui::who_text(&deeds, &view.look),
     };
     ui::out(&shown)?;
@@ -92,4 +99,51 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         (true, false) => Exit::Changes,
         _ => Exit::Ok,
     })
+}
+
+/// The command that does what the plan says, to be copied.
+fn typed(arguments: &Arguments) -> String {
+    let Arguments { file, aws, allow, .. } = arguments;
+    let mut words = match (&arguments.out, arguments.destroy) {
+        // What was agreed to is in it.
+        (Some(out), _) => return format!("stack apply {}", quoted(&out.display().to_string())),
+        (None, true) => vec!["stack".to_owned(), "destroy".to_owned()],
+        (None, false) => vec!["stack".to_owned(), "apply".to_owned()],
+    };
+    words.push(quoted(&file.file));
+    let options = [("--env", file.env()), ("--region", aws.region.as_deref())];
+    let options = options.into_iter().filter_map(|(flag, value)| Some((flag, value?.to_owned())));
+    words.extend(options.chain(allow.flags()).map(|(flag, value)| format!("{flag} {}", quoted(&value))));
+    words.join(" ")
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=+@%,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    #[test]
+    fn the_command_that_does_it_can_be_copied() {
+        let said = |words: &[&str]| typed(&Line::parse_from([&["plan"], words].concat()).arguments);
+        assert_eq!(said(&["s.yaml", "--env", "staging"]), "stack apply s.yaml --env staging");
+        assert_eq!(
+            said(&["my stack.yaml", "--env=prod", "--region=eu-west-1", "--allow-delete=*", "--without-data=databases.main"]),
+            "stack apply 'my stack.yaml' --env prod --region eu-west-1 --allow-delete '*' --without-data databases.main"
+        );
+        assert_eq!(said(&["s.yaml", "--env=prod", "--destroy"]), "stack destroy s.yaml --env prod");
+        assert_eq!(said(&["s.yaml", "--env=prod", "--out", "s.plan"]), "stack apply s.plan");
+    }
 }

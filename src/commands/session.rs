@@ -71,12 +71,30 @@ pub fn load_text(file: &StackFile, text: &str, color: Color) -> Result<Loaded> {
     Ok(loaded)
 }
 
-/// Says aloud, beside what was asked for, what is meant so but is worth knowing.
+/// What is meant so but is worth knowing.
+fn noted(loaded: &Loaded) -> Vec<String> {
+    config::validate::notes(&loaded.stack, loaded.at("network").is_some())
+}
+
+/// Says it aloud, beside what was asked for.
 pub fn notes(loaded: &Loaded, color: Color) -> Result<()> {
-    for note in config::validate::notes(&loaded.stack, loaded.at("network").is_some()) {
+    for note in noted(loaded) {
         ui::err(&ui::note(&note, &Look::stderr(color)))?;
     }
     Ok(())
+}
+
+/// What the file warns of, and what is worth knowing about it, for who reads a plan and not the screen that it was made on.
+pub fn problems(loaded: &Loaded) -> Vec<ui::Problem> {
+    let file = &loaded.warnings;
+    let warned = file.diagnostics.iter().map(|warning| ui::Problem {
+        severity: "warning",
+        key: None,
+        message: format!("line {}: {}", file.position(warning.span().start).0, warning.message),
+        help: warning.help.clone(),
+    });
+    let noted = noted(loaded).into_iter().map(|message| ui::Problem { severity: "note", key: None, message, help: None });
+    warned.chain(noted).collect()
 }
 
 /// The file's objects as they would be in an account that nobody has asked about yet.
@@ -240,7 +258,7 @@ impl Session {
     /// What is there of one kind.
     pub async fn read(&self, kind: &str) -> Result<Vec<Seen>> {
         let cx = self.cx.fresh().at(&Key::new(kind, ""), 1);
-        let seen = self.registry.kind(kind)?.observe(&cx).await?.into_iter();
+        let seen = self.hear(self.registry.kind(kind)?.observe(&cx)).await?.into_iter();
         let kind = kind.to_owned();
         Ok(seen.map(|o| Seen { kind: kind.clone(), claim: o.claim, live: o.live, fields: o.fields, state: o.state }).collect())
     }
@@ -267,7 +285,8 @@ impl Session {
 
     /// What is to be done so that nothing is left.
     pub async fn plan_destroy(&self) -> Result<Plan> {
-        self.told(Plan::make(&self.registry, &self.cx.scope, None, &self.snapshot().await?)?).await
+        let plan = Plan::make(&self.registry, &self.cx.scope, None, &self.snapshot().await?)?;
+        self.hear(self.told(plan)).await
     }
 
     /// The plan, with what goes with each object that is deleted, with doubts about what only its tags call ours, and with where
@@ -310,6 +329,16 @@ fn via(arn: &str, profile: Option<&str>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_plan_for_others_has_what_the_file_warns_of() {
+        let text = "stack: shop\nregion: us-east-1\nservices:\n  web: { image: nginx:1.27, port: 80, routes: [\"/*\"] }\n";
+        let mut loaded = config::load("s.yaml", text, None, &stack_schema()).unwrap();
+        loaded.warnings.diagnostics = vec![config::Diagnostic::warning("open", "everybody may").label(12..18, "here").help("no")];
+        let problems = problems(&loaded);
+        let told: Vec<(&str, &str)> = problems.iter().map(|p| (p.severity, p.message.get(..14).unwrap())).collect();
+        assert_eq!(told, [("warning", "line 2: everyb"), ("note", "The network ha"), ("note", "The load balan")]);
+    }
 
     #[test]
     fn who_we_are_is_said_by_profile_role_and_user() {

@@ -63,15 +63,19 @@ struct Object {
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     let loaded = session::load(&arguments.file, color)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?;
-    let (snapshot, services) = tokio::join!(session.snapshot(), running(&session.cx));
-    let snapshot = snapshot?;
+    let (snapshot, services) = session
+        .hear(async {
+            let (snapshot, services) = tokio::join!(Snapshot::read(&session.registry, &session.cx), running(&session.cx));
+            Result::<_>::Ok((snapshot?, services?))
+        })
+        .await?;
     let scope = session.cx.scope.as_ref().clone();
     let shown = Shown {
         stack: scope.stack,
         env: scope.env,
         account: scope.account,
         region: scope.region,
-        services: services?,
+        services,
         distributions: distributions(&snapshot),
         databases: of(&snapshot, Database::of),
         caches: of(&snapshot, Cache::of),

@@ -44,12 +44,13 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         // The command goes on, whether this is seen or not.
         let _ = ui::err(&ui::note(&text, &look));
     };
-    if !lease::unlock(&store, &found, &own, waiting).await? {
+    if !session.kept(lease::unlock(&store, &found, &own, waiting)).await? {
         return Err(Stop::refused(
             "nothing was done: the lease was renewed or given back at this moment, so its holder is alive",
             "wait for it, or run this again",
         ));
     }
-    ui::err(&ui::note("The lease is free.", &look))?;
+    // It is free, whoever hears of it.
+    let _ = ui::err(&ui::note("The lease is free.", &look));
     Ok(Exit::Ok)
 }

@@ -2,9 +2,10 @@
 
 mod drift;
 mod markdown;
+mod rights;
 
 pub use drift::{Deed, DriftJson, Since, drift_json, drift_markdown, drift_text, has_drifted, who_text};
-pub use markdown::plan_markdown;
+pub use markdown::{Footer, plan_markdown};
 
 use std::collections::BTreeMap;
 
@@ -63,6 +64,12 @@ pub fn plan_text(plan: &Plan, view: &View) -> String {
         out.push(String::new());
         out.extend(wrap(&clean(hint), view.look.width));
     }
+    let rights = rights::added(plan, view.verbose);
+    if !rights.is_empty() {
+        out.extend([String::new(), view.look.paint(STRONG, RIGHTS)]);
+        let indented = |line: &String| wrap(line, view.look.width.saturating_sub(6)).join("\n      ");
+        out.extend(rights.iter().map(|line| format!("    {}", indented(line))));
+    }
     let flags = missing_flags(plan, view.consent);
     if !flags.is_empty() {
         out.push(String::new());
@@ -75,6 +82,9 @@ pub fn plan_text(plan: &Plan, view: &View) -> String {
     out.extend(note.iter().flat_map(|note| wrap(note, view.look.width)));
     finish(out)
 }
+
+/// What stands above what [`rights::added`] tells.
+const RIGHTS: &str = "Rights and openings that are new:";
 
 /// What has to be agreed to and is not yet, as the flags that do: one for all of a section, one for a whole environment.
 pub(super) fn missing_flags(plan: &Plan, consent: &Consent) -> Vec<String> {

@@ -27,7 +27,7 @@ pub struct PlanJson {
     pub destroy: bool,
     /// How many objects get which action.
     pub counts: Counts,
-    /// What AWS would refuse on the way, and what else was found out beforehand.
+    /// What AWS would refuse on the way, what the file warns of, and what else was found out beforehand.
     pub problems: Vec<Problem>,
     /// What may have been meant otherwise: a section that was renamed, for example.
     pub hints: Vec<String>,
@@ -56,8 +56,8 @@ pub struct NoteJson {
 /// Something that was found out before anything is done.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Problem {
-    /// `refused`: AWS would refuse it, and nothing is done. `doubtful`: it may. `unknown`: it could not be asked. `note`: worth
-    /// knowing.
+    /// `refused`: AWS would refuse it, and nothing is done. `doubtful`: it may. `unknown`: it could not be asked. `warning`: the
+    /// file says it, and it is seldom meant. `note`: worth knowing.
     pub severity: &'static str,
     /// The object that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -15,7 +15,7 @@ use crate::engine::{Error, Event, Key, Reporter};
 
 use super::outcome::{block, doing, done, not_done, reason};
 use super::painter::Painter;
-use super::style::{CHANGED, GOOD, Look, QUIET, clean, duration, fit, fit_end, pad, roughly, width, wrap};
+use super::style::{CHANGED, GOOD, Look, QUIET, clean, duration, fit, fit_end, pad, roughly, safe_json, width, wrap};
 
 /// How often live lines are drawn.
 const FRAME: Duration = Duration::from_millis(100);
@@ -422,7 +422,7 @@ impl Reporter for Json {
             let mut line = Map::new();
             line.insert("time".into(), now().into());
             line.extend(fields);
-            write_lines(&mut *locked(&self.to), &[Value::Object(line).to_string()]);
+            write_lines(&mut *locked(&self.to), &[safe_json(&Value::Object(line).to_string()).into_owned()]);
         }
     }
 }

@@ -165,6 +165,24 @@ pub fn lines_of(text: &str) -> String {
         .collect()
 }
 
+/// JSON with everything that a terminal would obey, and all that reorders text, written as `\u`: such characters stand only inside
+/// of its strings, where that means the same.
+pub fn safe_json(json: &str) -> Cow<'_, str> {
+    let stays = |c: char| c == '\n' || !is_unsafe(c);
+    if json.chars().all(stays) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len() + 8);
+    for c in json.chars() {
+        if stays(c) {
+            out.push(c);
+        } else {
+            out.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    Cow::Owned(out)
+}
+
 /// How many columns `text` takes; colours take none.
 pub(crate) fn width(text: &str) -> usize {
     if text.contains('\u{1b}') { textwrap::core::display_width(text) } else { text.width() }
@@ -282,6 +300,26 @@ mod tests {
         assert_eq!(clean("plain ✓ Ünï"), "plain ✓ Ünï");
         assert_eq!(clean("a\u{1b}[31mred\u{7}\r\nb\tc"), "a\\u{1b}[31mred\\u{7}\\r\\nb\\tc");
         assert_eq!(clean("abc\u{202e}def\u{2066}\u{9b}2J"), "abc\\u{202e}def\\u{2066}\\u{9b}2J");
+    }
+
+    #[test]
+    fn a_text_of_many_lines_stays_one_and_obeys_nothing() {
+        let text = "stack: a\n# \u{1b}]0;owned\u{7}\u{1b}[2J\n# \u{202e}lmay\u{2066}.kcats\nlast\u{e0041}";
+        let shown = lines_of(text);
+        assert_eq!(shown, "stack: a\n# \\u{1b}]0;owned\\u{7}\\u{1b}[2J\n# \\u{202e}lmay\\u{2066}.kcats\nlast\\u{e0041}");
+        assert!(shown.chars().all(|c| c == '\n' || !is_unsafe(c)));
+        assert_eq!(lines_of("a\r\nb\tc\n"), "a\\r\nb\\tc\n");
+    }
+
+    #[test]
+    fn json_obeys_nothing_and_means_the_same() {
+        let value = serde_json::json!({"a\u{202e}": ["\u{1b}[2J\u{7f}\u{9b}", "x\u{2066}\u{feff}\u{e0041}", "Ünï ✓"]});
+        for text in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
+            let safe = safe_json(&text);
+            assert!(safe.chars().all(|c| c == '\n' || !is_unsafe(c)), "{safe}");
+            assert!(safe.contains("\\u202e") && safe.contains("Ünï ✓"), "{safe}");
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).unwrap(), value);
+        }
     }
 
     #[test]

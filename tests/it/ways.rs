@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::lifecycle::{STACK, Subject, mutating};
-use crate::support::proxy::Fault;
+use crate::support::proxy::{Call, Fault};
 use crate::support::run::EVERYTHING;
 use crate::support::run::Place;
 
@@ -333,16 +333,56 @@ for key, body in args.items():
     s.apply();
 }
 
+/// The exit code of a run whose standard output is a full disk.
+fn on_a_full_disk(s: &Subject, arguments: &[&str]) -> Option<i32> {
+    let full = Stdio::from(File::options().write(true).open("/dev/full").unwrap());
+    let mut command = s.place.command(arguments);
+    command.stdin(Stdio::null()).stdout(full).stderr(Stdio::null()).status().unwrap().code()
+}
+
 /// A full disk, after everything was done.
 #[test]
 fn what_was_done_is_done_when_nobody_can_be_told() {
     let s = Subject::new(SMALL);
-    let full = || Stdio::from(File::options().write(true).open("/dev/full").unwrap());
-    let mut command = s.place.command(&["apply", "s.yaml", "--yes", "--json"]);
-    let status = command.stdin(Stdio::null()).stdout(full()).stderr(Stdio::null()).status().unwrap();
-    assert_eq!(status.code(), Some(0));
+    assert_eq!(on_a_full_disk(&s, &["apply", "s.yaml", "--yes", "--json"]), Some(0));
     assert_eq!(s.place.stack(&["history", "s.yaml", "--json"]).ok().json()[0]["ending"], "complete");
     s.assert_in_step();
+}
+
+/// Static files: what an exit code says of them is so, and who hangs is told of.
+#[test]
+fn a_push_says_by_its_exit_code_whether_anything_was_changed() {
+    let s = Subject::new("stack: shop\nregion: us-east-1\ncdn:\n  static: { paths: [\"/*\"] }\n");
+    s.apply();
+    let push = ["assets", "push", "s.yaml", "site"];
+    let page = |text: &str| drop(s.place.file("site/index.html", text));
+    page("one");
+    s.place.file("site/a.css", "a {}");
+    assert_eq!(on_a_full_disk(&s, &push), Some(0));
+    assert!(s.place.stack(&push).ok().stdout.starts_with("0 uploaded"), "all of it is there");
+    assert_eq!(on_a_full_disk(&s, &["invalidate", "s.yaml", "--json"]), Some(0));
+    page("two");
+    // Nothing was done, and nobody was told.
+    assert_eq!(on_a_full_disk(&s, &["assets", "push", "s.yaml", "site", "--dry-run"]), Some(1));
+
+    let denied = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+    let refuse = |what: &'static str| {
+        s.proxy.on_call(move |call| {
+            let put = call.operation.starts_with("PUT /shop-assets-") && call.operation.contains(what);
+            if put { Fault::Answer(403, "application/xml".into(), denied.into()) } else { Fault::Pass }
+        });
+    };
+    // The style comes before the page.
+    s.place.file("site/a.css", "a { color: red }");
+    refuse("/");
+    s.place.stack(&push).exits(6);
+    refuse("index.html");
+    let said = s.place.stack(&push).exits(3).words();
+    assert!(said.contains("when the cause is mended") && said.contains("`stack invalidate s.yaml`"), "{said}");
+    let slow = |call: &Call| call.operation.starts_with("GET /shop-assets-") && call.operation.contains("list-type=2");
+    s.proxy.on_call(move |call| if slow(call) { Fault::Delay(Duration::from_secs(6)) } else { Fault::Pass });
+    let said = s.place.stack(&push).ok().words();
+    assert!(said.contains("Still waiting for AWS after 4 s"), "{said}");
 }
 
 #[test]

@@ -4,14 +4,27 @@ use crate::engine::{Action, Item, Plan};
 
 use super::super::Problem;
 use super::super::style::clean;
-use super::{Look, Section, Sign, View, about, body, explained, finish, missing_flags, needs_consent, rows, sections, summary};
+use super::{
+    Look, RIGHTS, Section, Sign, View, about, body, explained, finish, missing_flags, needs_consent, rights, rows, sections,
+    summary, wrap,
+};
 
 /// The most characters that a comment may have on GitHub (65,536), with room for what a pipeline puts around it.
 pub(super) const LARGEST: usize = 60_000;
 
+/// What a plan is of, and how it is done.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Footer<'a> {
+    /// The commit that the file is of, when that is known.
+    pub commit: Option<&'a str>,
+    /// The command that does exactly this.
+    pub command: &'a str,
+}
+
 /// The same plan as Markdown, for a comment on a pull request: what is refused, lost and interrupted first, the long lists
-/// folded, the changes as diffs. The first line is a mark by which a pipeline finds its comment again.
-pub fn plan_markdown(plan: &Plan, view: &View, problems: &[Problem]) -> String {
+/// folded, the changes as diffs. The first line is a mark by which a pipeline finds its comment again, the last says of which
+/// commit it is and what does it.
+pub fn plan_markdown(plan: &Plan, view: &View, problems: &[Problem], footer: &Footer) -> String {
     let view = &View { look: Look::plain(100), ..*view };
     let (summary, note) = summary(plan, "the file");
     let mut out = vec![
@@ -21,6 +34,13 @@ pub fn plan_markdown(plan: &Plan, view: &View, problems: &[Problem]) -> String {
         format!("**{summary}**"),
     ];
     out.extend(warning(plan, view, problems, note));
+    let rights: Vec<String> = rights::added(plan, false).iter().flat_map(|line| wrap(line, 100)).collect();
+    if !rights.is_empty() {
+        let fence = fence(&rights);
+        out.extend([String::new(), RIGHTS.into(), String::new(), fence.clone()]);
+        out.extend(rights);
+        out.push(fence);
+    }
     let flags = missing_flags(plan, view.consent);
     if !flags.is_empty() {
         out.extend([String::new(), needs_consent(plan).into(), String::new(), "```".into()]);
@@ -49,7 +69,16 @@ pub fn plan_markdown(plan: &Plan, view: &View, problems: &[Problem]) -> String {
             out.extend(lines);
         }
     }
+    out.extend(closing(plan, footer));
     finish(out)
+}
+
+/// The last line.
+fn closing(plan: &Plan, footer: &Footer) -> Vec<String> {
+    let commit = footer.commit.map(|commit| format!("Of commit `{}`.", code(commit)));
+    let command = (!plan.is_empty() && !footer.command.is_empty()).then(|| format!("To do it: `{}`", code(footer.command)));
+    let line: Vec<String> = commit.into_iter().chain(command).collect();
+    if line.is_empty() { Vec::new() } else { vec![String::new(), line.join(" ")] }
 }
 
 /// What somebody has to know before anything else.

@@ -253,7 +253,7 @@ fn hostile_text_stays_text() {
     scope.stack = "we\u{1b}b*_`<b>".into();
     let plan = Plan { version: 1, scope, destroy: false, hints: Vec::new(), kept_in: None, items: vec![hostile, named] };
     let text = plan_text(&plan, &View { verbose: true, ..view(Look::plain(80)) });
-    let markdown = plan_markdown(&plan, &view(Look::plain(80)), &[]);
+    let markdown = plan_markdown(&plan, &view(Look::plain(80)), &[], &Footer::default());
     for out in [&text, &markdown] {
         assert!(out.chars().all(|c| c == '\n' || clean(&c.to_string()) == c.to_string()), "{out:?}");
     }
@@ -268,7 +268,65 @@ fn markdown() {
         message: "us-east-1 has no postgres 99".into(),
         help: Some("take one of 16.8, 17.4".into()),
     };
-    insta::assert_snapshot!(plan_markdown(&everything(), &view(Look::plain(80)), &[problem]));
+    let warned = Problem {
+        severity: "warning",
+        key: Some("databases.main".into()),
+        message: "everybody reaches it".into(),
+        help: Some("leave `public` out".into()),
+    };
+    let footer = Footer { commit: Some("0123abc"), command: "stack apply s.yaml --env staging" };
+    let text = plan_markdown(&everything(), &view(Look::plain(80)), &[problem, warned], &footer);
+    assert!(text.ends_with("\nOf commit `0123abc`. To do it: `stack apply s.yaml --env staging`\n"), "{text}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn rights_that_are_new_stand_in_the_plan_of_what_is_created() {
+    let mut plan = everything();
+    let role = plan.items.iter_mut().find(|item| item.key.to_string() == "iam.role/web").unwrap();
+    role.desired = Some(json!({"policies": {"own": policy(&["s3:*"], "a")}}));
+    for columns in [60, 100] {
+        let text = plan_text(&plan, &view(Look::plain(columns)));
+        check(&text, columns);
+        assert!(text.contains("\n    iam.role/web: may s3:*, logs:PutLogEvents on *\n"), "{text}");
+    }
+    let text = plan_markdown(&plan, &view(Look::plain(80)), &[], &Footer::default());
+    assert!(text.contains("\niam.role/web: may s3:*, logs:PutLogEvents on *\n"), "{text}");
+}
+
+/// A plan that would mend nothing, of an object with this beside it.
+fn kept(live: Value, reason: &str) -> Plan {
+    let mut user = item("iam.user/alice", Action::Keep);
+    user.desired = Some(json!({}));
+    user.reason = Some(reason.into());
+    user.before = Some(Before { live, fields: json!({}), state: Readiness::Ready });
+    let items = vec![user, item("ec2.vpc/main", Action::Keep)];
+    Plan { version: 1, scope: scope(), destroy: false, hints: Vec::new(), kept_in: None, items }
+}
+
+#[test]
+fn what_somebody_did_is_drift_though_no_apply_mends_it() {
+    let since = Since { run: 1, began: "then".into(), who: "me".into(), command: "stack apply".into() };
+    let text = |plan: &Plan| drift_text(plan, &since, &view(Look::plain(80)));
+    let key = kept(json!({"noticed": "has an access key"}), "has an access key");
+    assert!(has_drifted(&key));
+    assert!(text(&key).contains("\nDrift: 1 noticed above, which an apply leaves alone, 1 as they were.\n"), "{}", text(&key));
+    // What AWS does by itself, as the file lets it.
+    let version = kept(json!({}), "`version`: it is 16.6 by now, which `automatic` lets AWS do; 16.4 is older");
+    assert!(!has_drifted(&version) && text(&version).contains("No drift"), "{}", text(&version));
+    // Somebody's object under our tags.
+    let mut impostor = kept(json!({}), "it carries the same tags");
+    impostor.items[0].desired = None;
+    assert!(has_drifted(&impostor));
+    // Beside a change it is told too.
+    let mut changed = key;
+    changed.items[0].action = Action::Update;
+    changed.items[0].changes = Diff { changes: vec![change("groups", json!(["a"]), json!(["b"]))] };
+    assert!(
+        text(&changed).contains("has an access key") && text(&changed).contains("Drift: 1 changed, 1 as"),
+        "{}",
+        text(&changed)
+    );
 }
 
 #[test]
@@ -280,7 +338,7 @@ fn markdown_fits_into_a_comment() {
         changed.key.name = format!("cache-{n}");
         plan.items.push(changed.clone());
     }
-    let text = plan_markdown(&plan, &view(Look::plain(80)), &[]);
+    let text = plan_markdown(&plan, &view(Look::plain(80)), &[], &Footer::default());
     assert!(text.chars().count() <= markdown::LARGEST, "{}", text.len());
     // What is dangerous and what has to be agreed to stands before what is cut.
     assert!(text.contains("--allow-replace rds.instance/main") && text.contains("too long for a comment"), "{text}");
