@@ -721,7 +721,10 @@ mod tests {
     fn what_is_refused_to_the_end_is_to_be_looked_at() {
         let refused = |class| Error { code: Some("MalformedPolicyDocument".into()), ..Error::new(class, "Invalid principal") };
         let hints = |class| given_up(refused(class), Duration::from_secs(150)).hints;
-        assert_eq!(hints(Class::NotYet), ["AWS refused it with MalformedPolicyDocument for 150 s, to the end: check what it names"]);
+        assert_eq!(
+            hints(Class::NotYet),
+            ["AWS refused it with MalformedPolicyDocument for 150 s, to the end: check what it names"]
+        );
         assert_eq!(hints(Class::InUse), ["tried again for 150 s"]);
     }
 }

@@ -384,3 +384,32 @@ pub(crate) fn redacted(value: &Value, path: &mut Vec<String>, secret: &dyn Fn(&[
         other => other.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::Key;
+
+    /// One line about a list that changes.
+    fn shown(before: Value, after: Value, unknown: Option<Key>) -> String {
+        let (before, after) = (Some(before), Some(after));
+        let change =
+            Change { path: "subnets".into(), before, after, unknown, forces_replacement: false, impossible: None, secret: false };
+        let rows = changes(&Look::plain(120), &[&change], 110, false);
+        rows.iter().map(|row| row.text.as_str()).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn two_exchanged_members_are_another_order_and_two_replaced_ones_are_not() {
+        let (a, b) = ("ec2.subnet/app-a", "ec2.subnet/app-b");
+        let exchanged = shown(json!([a, b]), json!([b, a]), None);
+        assert_eq!(exchanged, format!("subnets   [{a}, {b}] → [{b}, {a}]   (only the order)"));
+        // The same names for other objects, in whichever order.
+        for after in [json!([a, b]), json!([b, a])] {
+            let replaced = shown(json!([a, b]), after, Some(Key::new("ec2.subnet", "app-a")));
+            assert_eq!(replaced, format!("subnets   [{a}, {b}] → the new ones"));
+        }
+    }
+}
