@@ -263,9 +263,17 @@ def _complete_secret(database) -> None:
 
 @operations.on("DescribeDBInstances")
 def describe_db_instances(call: Call) -> dict:
-    answer = call.stock()
+    answer, state = call.stock(), _state.of(call)
     for view in answer.get("DBInstances", []):
         _shown(call, view)
+        name = view["DBInstanceIdentifier"]
+        if (values := state.not_begun.pop(name, None)) is not None and state.under_way.get(name, ("modifying",))[0] == "modifying":
+            # For some seconds after the call AWS says `available` (hashicorp/terraform-provider-aws#1761), with what it has not begun
+            # with in PendingModifiedValues, a password among it (API reference, ModifyDBInstance, MasterUserPassword).
+            view["DBInstanceStatus"] = "available"
+            view["PendingModifiedValues"] |= {field: value for field, value in values.items() if field != "ManageMasterUserPassword"}
+            if values.get("ManageMasterUserPassword") and view.get("MasterUserSecret"):
+                view["MasterUserSecret"] = view["MasterUserSecret"] | {"SecretStatus": "creating"}
     return answer
 
 
@@ -277,6 +285,9 @@ def modify_db_instance(call: Call) -> dict:
         return call.stock()  # which says what AWS says
     only_protection = not set(call.request) - {"DBInstanceIdentifier", "ApplyImmediately", "DeletionProtection"}
     if name in state.under_way or name in state.failed and not only_protection:
+        raise _bad_state(name)
+    if state.told.get(name) == "stopped":
+        # "You can't modify a stopped DB instance" (RDS user guide, USER_StopInstance, limitations): not even its protection.
         raise _bad_state(name)
     storage = call.get("AllocatedStorage")
     if name in state.told and not only_protection:
@@ -328,8 +339,19 @@ def modify_db_instance(call: Call) -> dict:
     # Deletion protection and the like change at once; what touches the instance takes its time.
     if any(field in request for field in (*_PUT_OFF, "DBPortNumber", "MasterUserPassword", "ManageMasterUserPassword", "DBParameterGroupName", "VpcSecurityGroupIds", "BackupRetentionPeriod")):
         state.under_way[name] = ("modifying", clock.timer("rds.modify"))
+        state.not_begun[name] = _not_begun(request, before)
     _shown(call, answer["DBInstance"])
     return answer
+
+
+def _not_begun(request: dict, before: dict) -> dict:
+    """What a change asks for, as AWS tells it before it begins with that."""
+    values = {field: request[field] for field in (*_PUT_OFF, "ManageMasterUserPassword") if field in request and request[field] != before.get(field)}
+    if "DBPortNumber" in request:
+        values["Port"] = request["DBPortNumber"]
+    if "MasterUserPassword" in request:
+        values["MasterUserPassword"] = "****"
+    return values
 
 
 def _family(engine: str, version: str) -> list[int]:

@@ -697,15 +697,24 @@ def _alias_without_certificate(ask: Ask) -> str | None:
 # ElastiCache
 
 
+@learns("elasticache:CreateReplicationGroup", "elasticache:ModifyReplicationGroup")
+def _(ask: Ask, answer: dict) -> None:
+    known = ask.here["elasticache.group"].setdefault(ask["ReplicationGroupId"].lower(), {"engine": "redis", "version": ""})
+    known["engine"] = ask.get("Engine", known["engine"])
+    known["version"] = ask.get("EngineVersion", known["version"])
+
+
 @rule(
     "R28",
-    "elasticache:CreateReplicationGroup",
+    *("elasticache:CreateReplicationGroup", "elasticache:ModifyReplicationGroup"),
     code="InvalidParameterCombination",
-    source="AWS's refusal, cloudposse/terraform-aws-elasticache-redis#231, #238",
+    source="AWS's refusal, cloudposse/terraform-aws-elasticache-redis#231, #238; ElastiCache user guide, in-transit-encryption-enable: since 7.0.5",
 )
 def _mode_of_old_redis(ask: Ask) -> str | None:
-    version = ask.get("EngineVersion", "")
-    if ask.get("Engine", "redis") == "redis" and ask.get("TransitEncryptionMode") and version and _numbers(version) < [7]:
+    """Before a mode of a group counts the version that it has: one that comes with the same call is not there yet."""
+    known = ask.here["elasticache.group"].get(ask["ReplicationGroupId"].lower(), {}) if ask.operation == "ModifyReplicationGroup" else {}
+    version = known.get("version") or ask.get("EngineVersion", "")
+    if known.get("engine", ask.get("Engine", "redis")) == "redis" and ask.get("TransitEncryptionMode") and version and _numbers(version) < [7]:
         return f"Transit encryption mode is not supported for engine version {version}. Please use engine version 7.0.5 or higher"
     return None
 

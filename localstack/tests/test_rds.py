@@ -35,6 +35,8 @@ class Databases(Case):
         self.until(lambda: self.look("states")["DBInstanceStatus"] == "available", "available")
         self.assertEqual(self.look("states")["Endpoint"]["Port"], 5432)
         self.rds.modify_db_instance(DBInstanceIdentifier="states", DBInstanceClass="db.t4g.small", ApplyImmediately=True)
+        first = self.look("states")
+        self.assertEqual((first["DBInstanceStatus"], first["PendingModifiedValues"]), ("available", {"DBInstanceClass": "db.t4g.small"}))
         self.assertEqual(self.look("states")["DBInstanceStatus"], "modifying")
         self.until(lambda: self.look("states")["DBInstanceStatus"] == "available", "available")
         self.assertEqual(self.look("states")["DBInstanceClass"], "db.t4g.small")
@@ -54,6 +56,7 @@ class Databases(Case):
         now = self.look("pending")
         self.assertEqual((now["AllocatedStorage"], now["PendingModifiedValues"], now["BackupRetentionPeriod"]), (50, {"AllocatedStorage": 100}, 9))
         modify(AllocatedStorage=100, ApplyImmediately=True)
+        self.assertEqual(self.look("pending")["PendingModifiedValues"], {"AllocatedStorage": 100}, "not begun")
         now = self.look("pending")
         self.assertEqual((now["AllocatedStorage"], now["PendingModifiedValues"]), (100, {}))
         self.refused("InvalidParameterCombination", modify, 400, AllocatedStorage=60, ApplyImmediately=True)
@@ -66,6 +69,7 @@ class Databases(Case):
         self.assertEqual(self.rds.stop_db_instance(DBInstanceIdentifier="asleep")["DBInstance"]["DBInstanceStatus"], "stopping")
         self.assertEqual(self.look("asleep")["DBInstanceStatus"], "stopped")
         self.refused("InvalidDBInstanceState", change, 400, DBInstanceClass="db.t4g.small")
+        self.refused("InvalidDBInstanceState", change, 400, DeletionProtection=False)
         self.refused("InvalidDBInstanceState", self.rds.create_db_snapshot, 400, DBInstanceIdentifier="asleep", DBSnapshotIdentifier="s")
         self.assertEqual(self.rds.start_db_instance(DBInstanceIdentifier="asleep")["DBInstance"]["DBInstanceStatus"], "starting")
         self.assertEqual(self.look("asleep")["DBInstanceStatus"], "available")
@@ -184,6 +188,7 @@ class Databases(Case):
         modify = lambda **more: self.rds.modify_db_instance(DBInstanceIdentifier="own", ApplyImmediately=True, **more)  # noqa: E731
         modify(MasterUserPassword="p4ssw0rd-2")
         self.assertTrue(self.welcome("own", "p4ssw0rd-2"))
+        self.assertEqual(self.look("own")["PendingModifiedValues"], {"MasterUserPassword": "****"})
         self.refused("InvalidParameterCombination", modify, 400, "You can't specify MasterUserPassword", ManageMasterUserPassword=True, MasterUserPassword="p4ssw0rd-3")
         modify(ManageMasterUserPassword=True)
         secret = self.look("own")["MasterUserSecret"]["SecretArn"]
@@ -251,6 +256,7 @@ class Databases(Case):
         modify(DeletionProtection=False)
         self.assertEqual(self.look("waiting")["AllocatedStorage"], 50)
         modify(BackupRetentionPeriod=3, ApplyImmediately=True)
+        self.look("waiting")
         now = self.look("waiting")
         self.assertEqual((now["AllocatedStorage"], now["BackupRetentionPeriod"], now["PendingModifiedValues"]), (80, 3, {}))
 
@@ -298,7 +304,8 @@ class Databases(Case):
         self.database("another-port")
         self.rds.modify_db_instance(DBInstanceIdentifier="another-port", DBPortNumber=6000)
         found = self.look("another-port")
-        self.assertEqual((found["Endpoint"]["Port"], found["PendingModifiedValues"]), (6000, {}))
+        self.assertEqual((found["Endpoint"]["Port"], found["PendingModifiedValues"]), (6000, {"Port": 6000}), "not begun")
+        self.assertEqual(self.look("another-port")["PendingModifiedValues"], {})
 
 
 class Snapshots(Case):

@@ -178,6 +178,17 @@ ROWS = [
         {"ReplicationGroupId": "a", "ReplicationGroupDescription": "a", "EngineVersion": "7.0", "TransitEncryptionMode": "required"},
     ),
     Row(
+        "R28",
+        "elasticache:ModifyReplicationGroup",
+        {"ReplicationGroupId": "old", "TransitEncryptionEnabled": True, "TransitEncryptionMode": "preferred"},
+        {"ReplicationGroupId": "new", "TransitEncryptionEnabled": True, "TransitEncryptionMode": "preferred"},
+        [
+            ("elasticache:CreateReplicationGroup", {"ReplicationGroupId": "old", "ReplicationGroupDescription": "a", "EngineVersion": "6.2"}, {}),
+            ("elasticache:CreateReplicationGroup", {"ReplicationGroupId": "new", "ReplicationGroupDescription": "a", "EngineVersion": "6.2"}, {}),
+            ("elasticache:ModifyReplicationGroup", {"ReplicationGroupId": "new", "EngineVersion": "7.1"}, {}),
+        ],
+    ),
+    Row(
         "R29",
         "iam:CreateRole",
         {"RoleName": "r", "AssumeRolePolicyDocument": SMALL, "Tags": [{"Key": "Team", "Value": "a"}, {"Key": "team", "Value": "b"}]},
