@@ -192,8 +192,12 @@ fn what_is_stopped_is_started_and_what_is_full_gets_room() {
     let plan = s.place.stack(&["plan", "s.yaml"]).ok();
     assert!(words(&plan.stdout).contains("AWS says `stopped`; this mends it"), "{}", plan.stdout);
     assert!(!plan.stdout.contains("replace"), "{}", plan.stdout);
-    // Started first, then changed.
-    edit(&s, "db.t4g.micro", "db.t4g.small", &["update rds.instance/main"]);
+    // Started first, then changed; and AWS says `available` before it begins with that.
+    s.place.file("s.yaml", &STACK.replace("db.t4g.micro", "db.t4g.small"));
+    let applied = s.place.stack(&["apply", "s.yaml", "--yes"]).ok();
+    let said = format!("{}{}", applied.stdout, applied.stderr);
+    assert!(words(&said).contains("AWS is still to change: class"), "{said}");
+    s.assert_in_step();
     let now = database(&s, "data");
     assert_eq!(json!([now["DBInstanceStatus"], now["DBInstanceClass"]]), json!(["available", "db.t4g.small"]));
 
@@ -217,6 +221,8 @@ fn what_is_stopped_is_started_and_what_is_full_gets_room() {
     assert!(refused.words().contains("AWS changes nothing of it while it is `incompatible-parameters`"), "{}", refused.stderr);
     assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
     say(&s, "data", "available");
+    // AWS switches the protection of nothing off that is stopped.
+    s.account.boto3(r#"client("rds").stop_db_instance(DBInstanceIdentifier=args)"#, &json!("data"));
     s.place.stack(GONE).ok();
     assert_eq!(left(&s), json!({}));
 }

@@ -461,6 +461,15 @@ fn beyond(item: &Item) -> Vec<&'static str> {
         out.extend(item.changes.touches("running").then_some("rds:StartDBInstance"));
         out.extend(item.changes.touches("engine_version").then_some("rds:CreateDBSnapshot"));
     }
+    // What is stopped and protected is started first.
+    let stopped = |item: &Item| item.before.as_ref().is_some_and(|before| before.state.word() == Some("stopped"));
+    if item.key.kind == "rds.instance" && item.action == Action::Delete && stopped(item) {
+        out.push("rds:StartDBInstance");
+    }
+    if item.key.kind == "elasticache.replication_group" && item.action == Action::Update {
+        let upgraded = item.changes.touches("engine") || item.changes.touches("engine_version");
+        out.extend(upgraded.then_some("elasticache:CreateSnapshot"));
+    }
     if item.key.kind == "elasticache.replication_group" && item.carries_data {
         out.extend(["elasticache:CreateSnapshot", "elasticache:DeleteSnapshot"]);
     }

@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use aws_sdk_rds::primitives::{DateTime, DateTimeFormat};
@@ -7,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::carry;
-use super::status::{STOPPED, leaves_snapshot, pending, state_of};
+use super::status::{STOPPED, leaves_snapshot, not_begun, pending, put_off, state_of};
 use super::{NAME, ParameterGroup, SubnetGroup, from_sdk, instances, of_instance, retag, to_sdk};
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::error::{failed, incomplete};
@@ -146,6 +148,10 @@ pub struct Live {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub pending: Option<String>,
+    /// What somebody put off to the maintenance window, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub noticed: Option<String>,
 }
 
 fn source_of(instance: &DbInstance) -> Option<&str> {
@@ -178,6 +184,7 @@ impl Live {
             // AWS tells when it was created once that is done.
             never_served: failed && born.is_none() && endpoint.is_none(),
             pending: pending(instance),
+            noticed: put_off(instance),
             id,
         })
     }
@@ -310,7 +317,8 @@ impl Instance {
         Ok(answer.map_err(|e| hidden(e, password.as_ref()))?.db_instance)
     }
 
-    /// Everything that one call changes, now and not in the next maintenance window. Whether that was all.
+    /// Everything that one call changes, now and not in the next maintenance window, and with it what somebody put off to that.
+    /// Whether that was all.
     async fn modify(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<bool> {
         const OP: &str = "rds:ModifyDBInstance";
         let is = |field: &str| diff.touches(field);
@@ -335,6 +343,7 @@ impl Instance {
             if now.db_instance_status() == Some("storage-full") {
                 // Until it has room AWS changes nothing else.
                 call.send().await.map_err(failed(OP))?;
+                note_asked(cx, diff).await?;
                 return Ok(false);
             }
         }
@@ -386,6 +395,7 @@ impl Instance {
             call = call.cloudwatch_logs_export_configuration(change);
         }
         call.send().await.map_err(failed(OP)).map_err(|e| hidden(e, password.as_ref()))?;
+        note_asked(cx, diff).await?;
         Ok(true)
     }
 
@@ -404,6 +414,17 @@ impl Instance {
         }
         Ok(())
     }
+}
+
+/// The fields whose change AWS was asked for in this operation: what somebody else put off to the window is not waited for.
+async fn asked(cx: &Cx) -> Result<Arc<Mutex<BTreeSet<String>>>> {
+    cx.reads.once("rds.asked", async { Ok(Mutex::default()) }).await
+}
+
+async fn note_asked(cx: &Cx, diff: &Diff) -> Result<()> {
+    let fields = diff.changes.iter().filter_map(|change| change.path.split('.').next()).map(str::to_owned);
+    asked(cx).await?.lock().unwrap_or_else(PoisonError::into_inner).extend(fields);
+    Ok(())
 }
 
 fn hidden(error: Error, password: Option<&Password>) -> Error {
@@ -530,19 +551,22 @@ async fn is_leaving(cx: &Cx, id: &str) -> bool {
     matches!(look(cx, id).await, Ok(Some(now)) if state_of(&now).is_gone())
 }
 
-impl Instance {
-    /// AWS refuses to start what runs or starts: then an earlier try had done it, and its answer was lost.
-    async fn start(&self, cx: &Cx, live: &Live) -> Result<()> {
-        let call = cx.cloud.rds.start_db_instance().db_instance_identifier(&live.id);
-        match call.send().await.map_err(failed("rds:StartDBInstance")) {
-            Err(e) if e.class == Class::InUse => {
-                let now = look(cx, &live.id).await?;
-                let status = now.as_ref().and_then(|now| now.db_instance_status()).unwrap_or("unknown");
-                if STOPPED.contains(&status) { Err(e) } else { Ok(()) }
-            }
-            other => other.map(drop),
+/// AWS refuses to start what runs or starts: then an earlier try had done it, and its answer was lost.
+async fn start(cx: &Cx, id: &str) -> Result<()> {
+    match cx.cloud.rds.start_db_instance().db_instance_identifier(id).send().await.map_err(failed("rds:StartDBInstance")) {
+        Err(e) if e.class == Class::InUse => {
+            let now = look(cx, id).await?;
+            let status = now.as_ref().and_then(|now| now.db_instance_status()).unwrap_or("unknown");
+            if STOPPED.contains(&status) { Err(e) } else { Ok(()) }
         }
+        other => other.map(drop),
     }
+}
+
+/// Whether it has to be started before it can be deleted: AWS modifies nothing that is stopped
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_StopInstance.html>, limitations), not even its protection.
+fn starts_to_go(instance: &DbInstance) -> bool {
+    instance.deletion_protection() == Some(true) && instance.db_instance_status() == Some("stopped")
 }
 
 impl Resource for Instance {
@@ -675,7 +699,10 @@ impl Resource for Instance {
         }
         if let (true, Some(to)) = (diff.touches("backup_days"), desired["backup_days"].as_u64()) {
             if to == 0 {
-                out.push(Effect::new(Impact::LosesData, "all its automatic backups are deleted, and no new ones are made"));
+                let words = "all its automatic backups are deleted, and no new ones are made";
+                let lost = Effect::new(Impact::LosesData, words);
+                // A copy's are its source's, too.
+                out.push(if observed.get("source").is_some() { lost } else { lost.with_consent() });
             } else if observed["backup_days"].as_u64().is_some_and(|from| to < from) {
                 out.push(Effect::new(
                     Impact::LosesData,
@@ -689,8 +716,14 @@ impl Resource for Instance {
             let words = "it gets another password: new connections fail until those that use it are deployed anew";
             out.push(Effect::new(Impact::Interrupts, words).lasting(60, 600));
         }
-        if diff.touches("parameter_group") && upgrade(diff).is_none() {
-            out.push(Effect::new(Impact::Waits, "parameters that the engine reads at its start wait for its next reboot"));
+        // An upgrade restarts it with them, but a copy that AWS upgrades with its database gets them afterwards.
+        let follows =
+            |(from, to)| observed.get("source").is_some() && observed["engine"] == "postgres" && is_major("postgres", from, to);
+        if diff.touches("parameter_group") && upgrade(diff).is_none_or(follows) {
+            out.push(Effect::new(
+                Impact::Waits,
+                "all that differs in the other parameter group waits for its next reboot (`aws rds reboot-db-instance`)",
+            ));
         }
         if ["storage", "storage_type", "iops", "throughput"].iter().any(|field| diff.touches(field)) {
             let words = "it serves meanwhile; AWS changes its storage again only after 6 hours, or when it is done with this";
@@ -709,7 +742,7 @@ impl Resource for Instance {
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
         if diff.touches("running") {
             // Nothing else can be changed before it runs.
-            self.start(cx, live).await?;
+            start(cx, &live.id).await?;
             return Ok(live.clone());
         }
         let mut diff = diff.clone();
@@ -738,6 +771,10 @@ impl Resource for Instance {
         if now.db_instance_status() == Some("deleting") {
             return Ok(());
         }
+        if starts_to_go(&now) {
+            // That takes minutes, or hours: it is deleted while the engine looks on.
+            return start(cx, &live.id).await;
+        }
         // Consent to the deletion by name has been given, or nobody would be here.
         if now.deletion_protection() == Some(true) {
             let call = cx.cloud.rds.modify_db_instance().db_instance_identifier(&live.id).apply_immediately(true);
@@ -763,9 +800,13 @@ impl Resource for Instance {
                 _ => Blocker { what: format!("its replica `{replica}`"), passing: false },
             });
         }
-        let status = now.db_instance_status().unwrap_or("unknown");
-        if status != "available" {
-            out.push(Blocker { what: format!("what RDS is doing with it: {status}"), passing: true });
+        match now.db_instance_status().unwrap_or("unknown") {
+            "available" => {}
+            "stopped" => {
+                let what = format!("it is stopped (`aws rds start-db-instance --db-instance-identifier {}` starts it)", live.id);
+                out.push(Blocker { what, passing: false });
+            }
+            status => out.push(Blocker { what: format!("what RDS is doing with it: {status}"), passing: true }),
         }
         Ok(out)
     }
@@ -780,6 +821,11 @@ impl Resource for Instance {
             Readiness::Ready if now.engine_version().is_some_and(|is| self.follows(is)) => Readiness::waiting(
                 "AWS upgrades it after the database that it is a copy of\nif it does not, replication has ended: take the copy out of the file, apply, and add it again",
             ),
+            state if state.tells_all() => {
+                let asked = asked(cx).await?;
+                let asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+                not_begun(&now, &asked).map_or(state, Readiness::waiting)
+            }
             state => state,
         })
     }
@@ -794,10 +840,21 @@ impl Resource for Instance {
     }
 
     async fn poll_gone(cx: &Cx, live: &Live) -> Result<Readiness> {
-        Ok(match look(cx, &live.id).await? {
-            None => Readiness::Gone,
-            Some(now) => Readiness::waiting(now.db_instance_status().unwrap_or("deleting")),
-        })
+        let Some(now) = look(cx, &live.id).await? else { return Ok(Readiness::Gone) };
+        let status = now.db_instance_status().unwrap_or("deleting");
+        if now.deletion_protection() != Some(true) || status == "deleting" {
+            return Ok(Readiness::waiting(status));
+        }
+        // `delete` began by starting it.
+        if state_of(&now) == Readiness::Ready || status == "stopped" {
+            match Self::delete(cx, live).await {
+                Err(e) if e.class == Class::InUse => {}
+                other => other?,
+            }
+        }
+        Ok(Readiness::waiting(format!(
+            "{status}: it was stopped, and its deletion protection can be switched off only while it runs"
+        )))
     }
 }
 
@@ -971,9 +1028,40 @@ mod tests {
         assert_eq!(told(false, json!({}), class()), [(Impact::Interrupts, false)]);
         assert_eq!(told(false, json!({"backup_days": 0}), json!({"backup_days": 7})), [(Impact::Restarts, false)]);
         assert_eq!(told(false, json!({"backup_days": 3}), json!({"backup_days": 7})), []);
+        let off = told(false, json!({"backup_days": 7}), json!({"backup_days": 0}));
+        assert_eq!(off, [(Impact::Restarts, false), (Impact::LosesData, true)]);
+        assert_eq!(told(false, json!({"backup_days": 7}), json!({"backup_days": 3})), [(Impact::LosesData, false)]);
         assert_eq!(told(false, json!({"port": 5432}), json!({"port": 5433})), [(Impact::Restarts, false)]);
         assert_eq!(told(false, json!({"storage": 20}), json!({"storage": 40})), [(Impact::Waits, false)]);
         assert_eq!(told(false, json!({"deletion_protection": true}), json!({"deletion_protection": false})), []);
+    }
+
+    #[test]
+    fn another_parameter_group_waits_as_a_whole_unless_an_upgrade_restarts_it() {
+        let waits = |copy: bool, from: &str, to: &str| {
+            let of = |version: &str, group: &str| {
+                let source = if copy { json!("shop-main") } else { Value::Null };
+                json!({"source": source, "engine": "postgres", "engine_version": version, "parameter_group": group, "class": "c"})
+            };
+            let (mut is, mut wanted) = (of(from, "a"), of(to, "b"));
+            for value in [&mut is, &mut wanted].into_iter().filter(|_| !copy) {
+                value.as_object_mut().unwrap().remove("source");
+            }
+            let diff = diff(Instance::RULES, &wanted, &is, &Ids::default());
+            Instance::effects(&wanted, &is, &diff)
+                .iter()
+                .any(|e| e.impact == Impact::Waits && e.words.contains("all that differs"))
+        };
+        assert!(waits(false, "16.8", "16.8"));
+        assert!(!waits(false, "16.8", "17") && !waits(false, "16.4", "16.8") && !waits(true, "16.4", "16.8"));
+        assert!(waits(true, "16.8", "17"), "AWS upgrades it, and it gets the group afterwards");
+    }
+
+    #[test]
+    fn what_is_stopped_and_protected_is_started_to_go() {
+        let of = |status: &str, on: bool| DbInstance::builder().db_instance_status(status).deletion_protection(on).build();
+        assert!(starts_to_go(&of("stopped", true)));
+        assert!(!starts_to_go(&of("stopped", false)) && !starts_to_go(&of("available", true)));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! How databases do, in AWS's words.
 
-use aws_sdk_rds::types::DbInstance;
+use std::collections::BTreeSet;
+
+use aws_sdk_rds::types::{DbInstance, PendingModifiedValues};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -109,7 +111,9 @@ pub const STATES: States = States {
 /// The states in which it does not run and can be started.
 pub(super) const STOPPED: &[&str] = &["inaccessible-encryption-credentials-recoverable", "stopped", "stopping"];
 
-/// What AWS says of an instance.
+/// What AWS says of an instance. A password is taken up after the answer to the call that told it, whatever the window
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBInstance.html>, MasterUserPassword), and its secret
+/// is made so; meanwhile AWS says `available`.
 pub(super) fn state_of(instance: &DbInstance) -> Readiness {
     // AWS tells when it was created, and where it answers, once that is done.
     let served = instance.instance_create_time().is_some() || instance.endpoint().is_some();
@@ -117,6 +121,12 @@ pub(super) fn state_of(instance: &DbInstance) -> Readiness {
         Readiness::Waiting { status, .. } => {
             let progress = instance.percent_progress().and_then(|p| p.parse::<f32>().ok()).map(|p| p / 100.0);
             Readiness::Waiting { status, progress }
+        }
+        state if state.tells_all() && not_done(instance).any(|(field, _)| field == "password") => {
+            Readiness::waiting("its new password is taken up")
+        }
+        Readiness::Ready if instance.master_user_secret().is_some_and(|secret| secret.secret_status() == Some("creating")) => {
+            Readiness::waiting("the password's secret is being made")
         }
         state => state,
     }
@@ -129,21 +139,54 @@ pub(super) fn leaves_snapshot(instance: &DbInstance) -> bool {
     !["failed", "incompatible-create", "incompatible-network", "incompatible-restore"].contains(&status)
 }
 
+/// What AWS has accepted and not done yet: each field, and what that is called.
+pub(super) fn not_done(instance: &DbInstance) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let pending = instance.pending_modified_values();
+    let is = |of: fn(&PendingModifiedValues) -> bool| pending.is_some_and(of);
+    let all = [
+        ("class", "class", is(|p| p.db_instance_class().is_some())),
+        ("storage", "storage", is(|p| p.allocated_storage().is_some())),
+        ("storage_type", "storage type", is(|p| p.storage_type().is_some())),
+        ("multi_az", "multi-az", is(|p| p.multi_az().is_some())),
+        ("iops", "iops", is(|p| p.iops().is_some())),
+        ("throughput", "throughput", is(|p| p.storage_throughput().is_some())),
+        ("engine_version", "version", is(|p| p.engine_version().is_some())),
+        ("port", "port", is(|p| p.port().is_some())),
+        ("backup_days", "backups", is(|p| p.backup_retention_period().is_some())),
+        ("password", "password", is(|p| p.master_user_password().is_some())),
+    ];
+    all.into_iter().filter(|(.., is)| *is).map(|(field, name, _)| (field, name))
+}
+
 /// What AWS has accepted and not done yet, in words.
 pub(super) fn pending(instance: &DbInstance) -> Option<String> {
-    let pending = instance.pending_modified_values();
     let reboot = instance.db_parameter_groups().iter().any(|g| g.parameter_apply_status() == Some("pending-reboot"));
-    let named = [
-        ("class", pending.is_some_and(|p| p.db_instance_class().is_some())),
-        ("storage", pending.is_some_and(|p| p.allocated_storage().is_some())),
-        ("multi-az", pending.is_some_and(|p| p.multi_az().is_some())),
-        ("iops", pending.is_some_and(|p| p.iops().is_some() || p.storage_throughput().is_some())),
-        ("version", pending.is_some_and(|p| p.engine_version().is_some())),
-        ("backups", pending.is_some_and(|p| p.backup_retention_period().is_some())),
-        ("parameters (reboot)", reboot),
-    ];
-    let named: Vec<&str> = named.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect();
+    let named: Vec<&str> = not_done(instance).map(|(_, name)| name).chain(reboot.then_some("parameters (reboot)")).collect();
     (!named.is_empty()).then(|| named.join(", "))
+}
+
+/// What waits for the maintenance window because somebody put it off: every change of ours is done at once, and AWS does these
+/// along with it (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ModifyInstance.ApplyImmediately.html>).
+pub(super) fn put_off(instance: &DbInstance) -> Option<String> {
+    let named: Vec<&str> = not_done(instance).map(|(_, name)| name).filter(|name| *name != "password").collect();
+    (!named.is_empty() && state_of(instance) == Readiness::Ready).then(|| {
+        format!(
+            "somebody put off a change of its {} to its maintenance window; any other change does it at once",
+            named.join(", ")
+        )
+    })
+}
+
+/// What keeps a change of these fields from being done, though AWS says `available`: for some seconds, or a minute, it says so
+/// of what it has not begun with. (So do AWS's own resource handlers:
+/// <https://github.com/aws-cloudformation/aws-cloudformation-resource-providers-rds>, `isDBInstanceStabilizedAfterMutate`.)
+pub(super) fn not_begun(instance: &DbInstance, asked: &BTreeSet<String>) -> Option<String> {
+    let named: Vec<&str> = not_done(instance).filter(|(field, _)| asked.contains(*field)).map(|(_, name)| name).collect();
+    if !named.is_empty() {
+        return Some(format!("AWS is still to change: {}", named.join(", ")));
+    }
+    let applying = instance.db_parameter_groups().iter().any(|g| g.parameter_apply_status() == Some("applying"));
+    (applying && !asked.is_empty()).then(|| "its parameters are being applied".into())
 }
 
 /// A database as it runs.
@@ -185,5 +228,54 @@ impl Database {
             endpoint: text(live, "host").zip(text(live, "port")).map(|(host, port)| format!("{host}:{port}")),
             pending: text(live, "pending"),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_rds::primitives::DateTime;
+    use aws_sdk_rds::types::{DbParameterGroupStatus, MasterUserSecret};
+
+    use super::*;
+
+    fn available() -> aws_sdk_rds::types::builders::DbInstanceBuilder {
+        DbInstance::builder().db_instance_status("available").instance_create_time(DateTime::from_secs(1))
+    }
+
+    #[test]
+    fn a_change_is_waited_for_that_aws_has_not_begun_with_and_nobody_elses() {
+        let pending = PendingModifiedValues::builder().db_instance_class("db.m7g.large").engine_version("17.4").build();
+        let instance = available().pending_modified_values(pending).build();
+        let of = |fields: &[&str]| not_begun(&instance, &fields.iter().map(|&field| field.to_owned()).collect());
+        assert_eq!(of(&["class", "tags"]).as_deref(), Some("AWS is still to change: class"));
+        assert_eq!(of(&["class", "engine_version"]).as_deref(), Some("AWS is still to change: class, version"));
+        assert_eq!(of(&["storage"]), None);
+        assert_eq!(of(&[]), None);
+        assert_eq!(state_of(&instance), Readiness::Ready, "that somebody put something off is no reason to wait");
+        let said = put_off(&instance).unwrap();
+        assert!(said.starts_with("somebody put off a change of its class, version to its maintenance window"), "{said}");
+        assert_eq!(put_off(&available().build()), None);
+
+        let applying = DbParameterGroupStatus::builder().parameter_apply_status("applying").build();
+        let instance = available().db_parameter_groups(applying).build();
+        assert!(not_begun(&instance, &BTreeSet::from(["parameter_group".to_owned()])).is_some());
+        assert_eq!(not_begun(&instance, &BTreeSet::new()), None);
+    }
+
+    /// What uses it is deployed when it serves with the new password, not before, also by a run that begins meanwhile.
+    #[test]
+    fn a_password_on_its_way_and_a_secret_that_is_being_made_are_waited_for() {
+        let pending = PendingModifiedValues::builder().master_user_password("****").build();
+        let instance = available().pending_modified_values(pending).build();
+        assert_eq!(state_of(&instance), Readiness::waiting("its new password is taken up"));
+        assert_eq!(put_off(&instance), None);
+        let kept = |status: &str| {
+            let secret = MasterUserSecret::builder().secret_arn("arn").secret_status(status).build();
+            state_of(&available().master_user_secret(secret).build())
+        };
+        assert_eq!(kept("creating"), Readiness::waiting("the password's secret is being made"));
+        for fine in ["active", "rotating", "impaired"] {
+            assert_eq!(kept(fine), Readiness::Ready, "{fine}");
+        }
     }
 }
