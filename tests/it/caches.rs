@@ -43,10 +43,19 @@ fn write(s: &Subject, from: &str, to: &str) {
 /// Edits the file, and holds that plan and apply do exactly that, with exactly these calls of ElastiCache.
 #[track_caller]
 fn edit(s: &Subject, from: &str, to: &str, expected: &[&str], calls: &[&str]) {
+    edit_agreed(s, from, to, expected, calls, &[]);
+}
+
+/// The same where it has to be agreed to.
+#[track_caller]
+fn edit_agreed(s: &Subject, from: &str, to: &str, expected: &[&str], calls: &[&str], agreed: &[&str]) {
     write(s, from, to);
     assert_eq!(s.changes(), expected, "{from} → {to}");
+    if !agreed.is_empty() {
+        s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
+    }
     s.proxy.take();
-    s.apply();
+    s.place.stack(&[&["apply", "s.yaml", "--yes"], agreed].concat()).ok();
     assert_eq!(mutating(s), calls, "{from} → {to}");
     s.assert_in_step();
 }
@@ -179,14 +188,24 @@ fn every_edit_of_valkey_and_redis_is_made_in_place() {
     assert_eq!(set, &json!({"timeout": "60"}));
 
     // From Redis to Valkey: the parameters are those of another family, and change hands in the same call.
+    // There is no way back, but for the snapshot before it.
     write(&s, "engine: redis", "engine: valkey");
-    edit(
+    edit_agreed(
         &s,
         "version: \"7.1\"",
         "version: \"8.0\"",
         &["replace elasticache.parameter_group/sessions", "update elasticache.replication_group/sessions"],
-        &["CreateCacheParameterGroup", "ModifyCacheParameterGroup", "ModifyReplicationGroup", "DeleteCacheParameterGroup"],
+        &[
+            "CreateCacheParameterGroup",
+            "ModifyCacheParameterGroup",
+            "CreateSnapshot",
+            "ModifyReplicationGroup",
+            "DeleteCacheParameterGroup",
+        ],
+        &["--allow-upgrade", "caches.sessions"],
     );
+    let kept = snapshots(&s);
+    assert!(kept.len() == 1 && kept[0].starts_with("shop-sessions-before-8-0-"), "{kept:?}");
     let valkey = group(&s);
     assert_eq!((&valkey["Engine"], &valkey["Member"]["EngineVersion"]), (&json!("valkey"), &json!("8.0.0")));
     assert_eq!(valkey["Member"]["CacheParameterGroup"]["CacheParameterGroupName"], "shop-sessions-2");

@@ -10,7 +10,7 @@ use super::naming::{self, GROUP_ID, SNAPSHOT};
 use super::replication_group::{Live, ReplicationGroup, look as look_at_group};
 use super::{tags_of, to_sdk};
 use crate::aws::error::failed;
-use crate::aws::{Cx, begun, names, or_gone, present};
+use crate::aws::{Cx, Tags, begun, names, or_gone, present};
 use crate::engine::{Class, Error, Readiness, Result};
 
 /// What the snapshot of this operation is called.
@@ -31,23 +31,27 @@ async fn member(cx: &Cx, group: &str) -> Result<String> {
     chosen.ok_or_else(|| Error::new(Class::Failed, format!("{group} has no member of which a snapshot could be made")))
 }
 
+/// One look at the snapshot of this name of a group, beginning it when there is none.
+pub(super) async fn snapshot(cx: &Cx, group: &str, name: &str, tags: &Tags) -> Result<Readiness> {
+    let Some(snapshot) = look(cx, name).await? else {
+        // A group of one shard is copied by one of its members.
+        let call = cx.cloud.elasticache.create_snapshot().cache_cluster_id(member(cx, group).await?);
+        let answer = call.snapshot_name(name).set_tags(Some(to_sdk(tags))).send().await;
+        begun(answer.map_err(failed("elasticache:CreateSnapshot")))?;
+        return Ok(Readiness::waiting(format!("a snapshot of {group} begins")));
+    };
+    Ok(match snapshot.snapshot_status().unwrap_or("unknown") {
+        "available" => Readiness::Ready,
+        "failed" => Readiness::Failed(format!("the snapshot of {group} failed")),
+        status => Readiness::waiting(format!("snapshot of {group}: {status}")),
+    })
+}
+
 impl ReplicationGroup {
     /// One look at the snapshot; see [`crate::engine::Resource::carry_over`].
     pub(super) async fn look_at_copy(&self, cx: &Cx) -> Result<Readiness> {
         let Some(from) = cx.replaces::<Live>()? else { return Ok(Readiness::Ready) };
-        let name = name(cx).await?;
-        let Some(snapshot) = look(cx, &name).await? else {
-            // A group of one shard is copied by one of its members.
-            let call = cx.cloud.elasticache.create_snapshot().cache_cluster_id(member(cx, &from.id).await?);
-            let answer = call.snapshot_name(&name).set_tags(Some(to_sdk(&self.tags))).send().await;
-            begun(answer.map_err(failed("elasticache:CreateSnapshot")))?;
-            return Ok(Readiness::waiting(format!("a snapshot of {} begins", from.id)));
-        };
-        Ok(match snapshot.snapshot_status().unwrap_or("unknown") {
-            "available" => Readiness::Ready,
-            "failed" => Readiness::Failed(format!("the snapshot of {} failed", from.id)),
-            status => Readiness::waiting(format!("snapshot of {}: {status}", from.id)),
-        })
+        snapshot(cx, &from.id, &name(cx).await?, &self.tags).await
     }
 
     /// With what it is created, when it carries on with the data of another.

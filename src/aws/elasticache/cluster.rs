@@ -72,6 +72,10 @@ pub struct Live {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schemars(skip)]
     pub never_served: bool,
+    /// What somebody put off to the maintenance window, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub noticed: Option<String>,
 }
 
 impl Live {
@@ -83,6 +87,7 @@ impl Live {
             endpoint: endpoint.and_then(|e| e.address.clone()),
             port: endpoint.and_then(|e| e.port).map(|port| port.to_string()),
             never_served: endpoint.is_none() && cluster.cache_cluster_status() == Some("incompatible-network"),
+            noticed: status::put_off(&status::pending_of(cluster)).filter(|_| status::cluster(cluster) == Readiness::Ready),
         })
     }
 }
@@ -118,7 +123,7 @@ impl Cluster {
         Some(if across { AzMode::CrossAz } else { AzMode::SingleAz })
     }
 
-    /// Everything that one call changes.
+    /// Everything that one call changes, and with it what somebody put off to the maintenance window.
     async fn modify(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<()> {
         let now = look(cx, &live.id).await?.ok_or_else(|| incomplete("elasticache:DescribeCacheClusters", "the cluster"))?;
         let mut call = cx.cloud.elasticache.modify_cache_cluster().cache_cluster_id(&live.id).apply_immediately(true);
@@ -269,8 +274,8 @@ impl Resource for Cluster {
         if nodes.is_some_and(|change| number(&change.after) < number(&change.before)) {
             out.push(Effect::new(Impact::LosesData, "what the nodes hold that go is gone"));
         }
-        if diff.touches("parameter_group") {
-            out.push(Effect::new(Impact::Waits, "parameters that are read at the start wait for the next reboot"));
+        if diff.touches("parameter_group") && !diff.touches("engine_version") {
+            out.push(Effect::new(Impact::Waits, "its parameters wait for the next reboot of its nodes, which empties them"));
         }
         out
     }

@@ -4,11 +4,12 @@ use aws_sdk_elasticache::types::ParameterNameValue;
 use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Live, NAME, retag, tags_of, to_sdk};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags, index, names, present, written};
-use crate::engine::{Claim, Diff, Error, Observed, Readiness, Resource, Result, Rule};
+use crate::engine::{Claim, Diff, Effect, Error, Impact, Observed, Readiness, Resource, Result, Rule};
 
 /// How many parameters one call writes.
 const AT_ONCE: usize = 20;
@@ -79,6 +80,17 @@ impl Resource for ParameterGroup {
         live.ok_or_else(|| incomplete(OP, "the group's name and ARN"))
     }
 
+    /// All of Memcached's are read at the start of a node, and some of Redis's and Valkey's
+    /// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/ParameterGroups.Engine.html>, "Changes take effect").
+    fn effects(desired: &Value, _observed: &Value, diff: &Diff) -> Vec<Effect> {
+        let memcached = desired["family"].as_str().is_some_and(|family| family.starts_with("memcached"));
+        let words = match memcached {
+            true => "they wait for the next reboot of the caches that have it, which empties them",
+            false => "those that the engine reads at its start wait for the next reboot of the caches that have it",
+        };
+        diff.touches("parameters").then(|| Effect::new(Impact::Waits, words)).into_iter().collect()
+    }
+
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
         let pair = |(name, value): (&String, Option<&String>)| {
             ParameterNameValue::builder().parameter_name(name).set_parameter_value(value.cloned()).build()
@@ -104,5 +116,25 @@ impl Resource for ParameterGroup {
         let call = cx.cloud.elasticache.delete_cache_parameter_group().cache_parameter_group_name(&live.id);
         call.send().await.map_err(failed("elasticache:DeleteCacheParameterGroup"))?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::{Ids, diff};
+
+    #[test]
+    fn parameters_that_wait_for_a_reboot_are_told() {
+        let told = |family: &str| {
+            let of = |value: &str| json!({"family": family, "parameters": {"timeout": value}});
+            let (is, wanted) = (of("1"), of("2"));
+            let diff = diff(ParameterGroup::RULES, &wanted, &is, &Ids::default());
+            ParameterGroup::effects(&wanted, &is, &diff).into_iter().map(|e| e.words).collect::<Vec<_>>()
+        };
+        assert!(told("memcached1.6")[0].contains("which empties them"));
+        assert!(told("valkey8")[0].starts_with("those that the engine reads at its start"));
     }
 }

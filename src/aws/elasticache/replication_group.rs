@@ -1,7 +1,11 @@
+use std::time::SystemTime;
+
+use aws_sdk_elasticache::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_elasticache::types::{self as sdk, AutomaticFailoverStatus, MultiAzStatus, TransitEncryptionMode};
 use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::carry;
 use super::naming::{self, GROUP_ID, SNAPSHOT};
@@ -13,7 +17,8 @@ use super::{
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags, ids, names, some_ids};
-use crate::engine::{Claim, Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::diff::same_major;
+use crate::engine::{Change, Claim, Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// No encryption in transit, or a choice of both: the words of `transit_encryption` that are not AWS's mode.
 const NO_TLS: &str = "disabled";
@@ -99,6 +104,10 @@ pub struct Live {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schemars(skip)]
     pub never_served: bool,
+    /// What somebody put off to the maintenance window, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub noticed: Option<String>,
 }
 
 impl Live {
@@ -117,6 +126,7 @@ impl Live {
             reader: shard.and_then(|s| s.reader_endpoint()).filter(|_| replicas).and_then(|e| e.address.clone()),
             port: primary.and_then(|e| e.port).map(|port| port.to_string()),
             never_served,
+            noticed: None,
             last_snapshot: can.then(|| names::ending(&id, &format!("-final-{}", born.unwrap_or_default()), SNAPSHOT)),
             id,
         })
@@ -138,11 +148,32 @@ fn key_arn(cx: &Cx, key: &str) -> String {
     format!("${{=kms.key.arn:{arn}}}")
 }
 
-fn transit(group: &sdk::ReplicationGroup) -> String {
+fn transit(group: &sdk::ReplicationGroup) -> Option<String> {
     let pending = group.pending_modified_values();
-    let on = pending.and_then(|p| p.transit_encryption_enabled).or(group.transit_encryption_enabled).unwrap_or_default();
+    let on = pending.and_then(|p| p.transit_encryption_enabled).or(group.transit_encryption_enabled)?;
     let mode = pending.and_then(|p| p.transit_encryption_mode.as_ref()).or(group.transit_encryption_mode.as_ref());
-    if on { mode.map_or("required", TransitEncryptionMode::as_str).to_owned() } else { NO_TLS.to_owned() }
+    Some(if on { mode.map_or("required", TransitEncryptionMode::as_str).to_owned() } else { NO_TLS.to_owned() })
+}
+
+/// The snapshot that is made before an upgrade from which there is no way back; by the day, as that of a database.
+fn snapshot_before(id: &str, desired: &ReplicationGroup, diff: &Diff) -> Option<String> {
+    if !leaves_its_major(diff) || !has_snapshots(&desired.node_type) {
+        return None;
+    }
+    let to = desired.engine_version.as_ref().unwrap_or(&desired.engine).replace('.', "-");
+    let today = DateTime::from(SystemTime::now()).fmt(DateTimeFormat::DateTime).ok()?;
+    let today: String = today.chars().take(10).filter(char::is_ascii_digit).collect();
+    Some(names::ending(id, &format!("-before-{to}-{today}"), SNAPSHOT))
+}
+
+/// Whether a change leads to another engine or to another major version of it: AWS has no way back from there
+/// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/VersionManagement.HowTo.html>).
+fn leaves_its_major(diff: &Diff) -> bool {
+    let major = |change: &&Change| {
+        let (from, to) = (change.before.as_ref().and_then(Value::as_str), change.after.as_ref().and_then(Value::as_str));
+        change.path == "engine_version" && from.zip(to).is_some_and(|(from, to)| !same_major(from, to, 1))
+    };
+    diff.touches("engine") || diff.changes.iter().any(|change| major(&change))
 }
 
 impl ReplicationGroup {
@@ -169,7 +200,7 @@ impl ReplicationGroup {
             security_groups: member.map(security_groups_of).unwrap_or_default(),
             parameter_group: member.and_then(parameter_group_of),
             port: shard.and_then(|s| s.primary_endpoint()).and_then(|e| e.port),
-            transit_encryption: Some(transit(group)),
+            transit_encryption: transit(group),
             at_rest_encryption: group.at_rest_encryption_enabled,
             kms_key: group.kms_key_id().map(|key| key_arn(cx, key)),
             snapshot_days: group.snapshot_retention_limit,
@@ -186,7 +217,7 @@ impl ReplicationGroup {
         Ok(Some(group.id()?.to_owned()).filter(|name| name != DEFAULT_PARAMETERS))
     }
 
-    /// Everything that one call changes.
+    /// Everything that one call changes, and with it what somebody put off to the maintenance window.
     async fn modify(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<()> {
         let any = |fields: &[&str]| fields.iter().any(|field| diff.touches(field));
         let mut call = cx.cloud.elasticache.modify_replication_group().replication_group_id(&live.id).apply_immediately(true);
@@ -299,6 +330,13 @@ impl Resource for ReplicationGroup {
         Rule::immutable("port"),
         Rule::immutable("at_rest_encryption"),
         Rule::immutable("kms_key"),
+        // In place where the engine knows modes; otherwise it is as it was made.
+        Rule::immutable("transit_encryption"),
+        Rule::if_told("transit_encryption"),
+        // Names of hosts that speak TLS are others
+        // (<https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/enable-python-best-practices.html>).
+        Rule::renews("transit_encryption", "endpoint"),
+        Rule::renews("transit_encryption", "reader"),
         Rule::takes("kms_key", &[("kms.key", "arn")]),
         Rule::owned("tags"),
         // A wrong guess at these would be a replacement: while it is created AWS does not tell them all.
@@ -327,7 +365,7 @@ impl Resource for ReplicationGroup {
         let found = try_join_all(groups.iter().map(|group| {
             let members = members.clone();
             async move {
-                let Some(live) = Live::of(group) else { return Ok(None) };
+                let Some(mut live) = Live::of(group) else { return Ok(None) };
                 let (word, mut state) = (group.status().unwrap_or("unknown"), status::group(group));
                 let told = if word == "available" { tags_of(cx, &live.arn).await? } else { None };
                 let tags = told.clone().unwrap_or_else(|| naming::marked(group.description().unwrap_or_default()));
@@ -344,6 +382,9 @@ impl Resource for ReplicationGroup {
                 };
                 let member = group.member_clusters().first();
                 let member = members.iter().find(|m| m.cache_cluster_id() == member.map(String::as_str));
+                if state == Readiness::Ready {
+                    live.noticed = status::put_off(&status::pending_of_group(group, member));
+                }
                 let fields = ReplicationGroup::from_sdk(cx, group, member, tags);
                 Ok::<_, Error>(Some(Observed { claim, live, fields, state }))
             }
@@ -398,8 +439,8 @@ impl Resource for ReplicationGroup {
     }
 
     /// A snapshot is of its engine and is never decrypted; whether it fits into nodes of another type only AWS knows.
-    fn carries_data(desired: &serde_json::Value, diff: &Diff) -> bool {
-        let decrypted = diff.touches("at_rest_encryption") && desired["at_rest_encryption"] != serde_json::Value::Bool(true);
+    fn carries_data(desired: &Value, diff: &Diff) -> bool {
+        let decrypted = diff.touches("at_rest_encryption") && desired["at_rest_encryption"] != Value::Bool(true);
         let can = desired["node_type"].as_str().is_some_and(has_snapshots);
         can && !decrypted && !diff.touches("engine") && !diff.touches("node_type")
     }
@@ -408,10 +449,24 @@ impl Resource for ReplicationGroup {
         self.look_at_copy(cx).await
     }
 
+    fn changes_in_place(observed: &Value, diff: &Diff) -> bool {
+        let engine = observed["engine"].as_str().unwrap_or_default();
+        versions::has_modes(engine, observed["engine_version"].as_str())
+            && diff.forcing().all(|change| change.path == "transit_encryption")
+    }
+
+    /// A snapshot, before an upgrade from which there is no way back: AWS takes none of its own.
+    async fn prepare(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Readiness> {
+        match snapshot_before(&live.id, self, diff) {
+            Some(name) => carry::snapshot(cx, &live.id, &name, &self.tags).await,
+            None => Ok(Readiness::Ready),
+        }
+    }
+
     /// What AWS says of upgrades and of scaling
     /// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/VersionManagement.HowTo.html>,
     /// <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/redis-cluster-vertical-scaling.html>).
-    fn effects(desired: &serde_json::Value, observed: &serde_json::Value, diff: &Diff) -> Vec<Effect> {
+    fn effects(desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
         let mut out = Vec::new();
         if diff.forcing().next().is_some() {
             return out;
@@ -426,13 +481,30 @@ impl Resource for ReplicationGroup {
         };
         if diff.touches("engine") || diff.touches("engine_version") {
             out.push(felt("it is upgraded"));
-            out.push(Effect::new(Impact::CannotBeUndone, "there is no way back to the old version but a new cache"));
+            let back = "there is no way back to the old version but a new cache";
+            out.push(if leaves_its_major(diff) {
+                let can = desired["node_type"].as_str().is_some_and(has_snapshots);
+                let snapshot = if can { ": a snapshot is made first, which stays until somebody deletes it" } else { "" };
+                Effect::new(Impact::CannotBeUndone, format!("{back}{snapshot}")).with_consent()
+            } else {
+                Effect::new(Impact::CannotBeUndone, back)
+            });
         }
         if diff.touches("node_type") {
             out.push(felt("its nodes are exchanged"));
         }
         if diff.touches("transit_encryption") {
             out.push(Effect::new(Impact::FailsOver, "connections break off while its nodes take up encryption").lasting(5, 60));
+            let to = desired["transit_encryption"].as_str();
+            let others = match to {
+                Some("preferred") => None,
+                Some(NO_TLS) => Some("clients that speak TLS are refused, and its hosts have other names"),
+                _ => Some("clients without TLS are refused, and its hosts have other names"),
+            };
+            out.extend(others.map(|words| {
+                let words = format!("{words}: those that use it are cut off until they are deployed anew");
+                Effect::new(Impact::Interrupts, words).lasting(60, 600)
+            }));
         }
         if diff.touches("parameter_group") && !diff.touches("engine_version") {
             out.push(Effect::new(Impact::Waits, "parameters that are read at the start wait for the next reboot"));
@@ -493,5 +565,94 @@ impl Resource for ReplicationGroup {
     async fn poll_gone(cx: &Cx, live: &Live) -> Result<Readiness> {
         let group = look(cx, &live.id).await?;
         Ok(group.map_or(Readiness::Gone, |g| Readiness::waiting(g.status().unwrap_or("deleting"))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::{Ids, diff};
+
+    fn group(fields: Value) -> Value {
+        let mut all = json!({"engine": "redis", "engine_version": "7.1.0", "node_type": "cache.t4g.small", "replicas": 1,
+                             "subnet_group": "g", "transit_encryption": "required"});
+        all.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        all
+    }
+
+    fn change(is: Value, wanted: Value) -> (Value, Value, Diff) {
+        let (is, wanted) = (group(is), group(wanted));
+        let changes = diff(ReplicationGroup::RULES, &wanted, &is, &Ids::default());
+        (wanted, is, changes)
+    }
+
+    fn told(is: Value, wanted: Value) -> Vec<(Impact, bool)> {
+        let (wanted, is, mut diff) = change(is, wanted);
+        if ReplicationGroup::changes_in_place(&is, &diff) {
+            diff.changes.iter_mut().for_each(|change| change.forces_replacement = false);
+        }
+        ReplicationGroup::effects(&wanted, &is, &diff).into_iter().map(|e| (e.impact, e.needs_consent)).collect()
+    }
+
+    #[test]
+    fn there_is_no_quiet_way_to_another_engine_or_major_version() {
+        let valkey = || json!({"engine": "valkey", "engine_version": "8.0"});
+        for (is, wanted) in [(json!({"engine_version": "6.2.6"}), json!({"engine_version": "7.1"})), (json!({}), valkey())] {
+            assert_eq!(
+                told(is.clone(), wanted.clone()),
+                [(Impact::FailsOver, false), (Impact::CannotBeUndone, true)],
+                "{wanted}"
+            );
+            let (wanted, _, diff) = change(is, wanted);
+            let wanted: ReplicationGroup = serde_json::from_value(wanted).unwrap();
+            let name = snapshot_before("shop-sessions", &wanted, &diff).unwrap();
+            assert!(name.starts_with("shop-sessions-before-") && name.len() <= SNAPSHOT, "{name}");
+            let old = ReplicationGroup { node_type: "cache.t1.micro".into(), ..wanted };
+            assert_eq!(snapshot_before("shop-sessions", &old, &diff), None);
+        }
+        let minor =
+            || (json!({"engine": "valkey", "engine_version": "8.0.0"}), json!({"engine": "valkey", "engine_version": "8.1"}));
+        assert_eq!(told(minor().0, minor().1), [(Impact::FailsOver, false), (Impact::CannotBeUndone, false)]);
+        let (wanted, _, diff) = change(minor().0, minor().1);
+        assert_eq!(snapshot_before("shop-sessions", &serde_json::from_value(wanted).unwrap(), &diff), None);
+    }
+
+    #[test]
+    fn encryption_on_the_way_is_changed_in_place_where_the_engine_knows_modes_and_others_learn_of_it() {
+        let in_place = |version: &str, more: Value| {
+            let mut wanted = json!({"transit_encryption": "required"});
+            wanted.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let (_, is, diff) = change(json!({"engine_version": version, "transit_encryption": NO_TLS, "port": 6379}), wanted);
+            assert!(diff.forcing().next().is_some());
+            ReplicationGroup::changes_in_place(&is, &diff)
+        };
+        assert!(in_place("7.1.0", json!({"port": 6379})));
+        assert!(!in_place("6.2.6", json!({"port": 6379})), "AWS takes no mode");
+        assert!(!in_place("7.1.0", json!({"port": 6380})), "something else forces a replacement");
+        let renewed: Vec<_> = crate::engine::rules::renewed(ReplicationGroup::RULES).collect();
+        for attr in ["endpoint", "reader"] {
+            assert!(renewed.contains(&("transit_encryption", attr)), "{attr}");
+        }
+        let cut = |to: &str, from: &str| {
+            told(json!({"transit_encryption": from}), json!({"transit_encryption": to})).contains(&(Impact::Interrupts, false))
+        };
+        assert!(cut("required", NO_TLS) && cut("required", "preferred") && cut(NO_TLS, "required"));
+        assert!(!cut("preferred", NO_TLS));
+        // What AWS does not tell while it makes one is no difference.
+        let (_, _, diff) = change(json!({"transit_encryption": null}), json!({}));
+        assert!(!diff.touches("transit_encryption"));
+    }
+
+    #[test]
+    fn what_somebody_put_off_is_told() {
+        let pending = sdk::PendingModifiedValues::builder().engine_version("7.1").cache_node_type("cache.m7g.large").build();
+        let member = sdk::CacheCluster::builder().pending_modified_values(pending).build();
+        let named = status::pending_of_group(&sdk::ReplicationGroup::builder().build(), Some(&member));
+        let said = status::put_off(&named).unwrap();
+        assert!(said.starts_with("somebody put off a change of its version, node type to its maintenance window"), "{said}");
+        let none = sdk::CacheCluster::builder().build();
+        assert_eq!(status::put_off(&status::pending_of(&none)), None);
     }
 }

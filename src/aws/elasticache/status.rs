@@ -61,6 +61,40 @@ pub(super) fn cluster(cluster: &sdk::CacheCluster) -> Readiness {
     CLUSTERS.read(cluster.cache_cluster_status().unwrap_or("unknown"), cluster.cache_cluster_create_time().is_some())
 }
 
+/// What of a cluster is still to be changed, in words.
+pub(super) fn pending_of(cluster: &sdk::CacheCluster) -> Vec<&'static str> {
+    let Some(pending) = cluster.pending_modified_values() else { return Vec::new() };
+    let all = [
+        ("version", pending.engine_version().is_some()),
+        ("node type", pending.cache_node_type().is_some()),
+        ("nodes", pending.num_cache_nodes().is_some()),
+        ("encryption on the way", pending.transit_encryption_enabled().is_some() || pending.transit_encryption_mode().is_some()),
+    ];
+    all.into_iter().filter_map(|(name, is)| is.then_some(name)).collect()
+}
+
+/// The same of a group and of one of its members, which know what their group does not tell.
+pub(super) fn pending_of_group(group: &sdk::ReplicationGroup, member: Option<&sdk::CacheCluster>) -> Vec<&'static str> {
+    let mut out = member.map(pending_of).unwrap_or_default();
+    if let Some(pending) = group.pending_modified_values() {
+        out.extend(pending.automatic_failover_status().map(|_| "failover"));
+        let transit = pending.transit_encryption_enabled().is_some() || pending.transit_encryption_mode().is_some();
+        out.extend((transit && !out.contains(&"encryption on the way")).then_some("encryption on the way"));
+    }
+    out
+}
+
+/// That somebody put off these changes: every change of ours is done at once, and AWS does these along with it
+/// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_ModifyReplicationGroup.html>, ApplyImmediately).
+pub(super) fn put_off(named: &[&str]) -> Option<String> {
+    (!named.is_empty()).then(|| {
+        format!(
+            "somebody put off a change of its {} to its maintenance window; any other change does it at once",
+            named.join(", ")
+        )
+    })
+}
+
 /// A cache as it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Cache {
