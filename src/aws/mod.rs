@@ -26,6 +26,7 @@ pub mod logs;
 pub mod names;
 pub mod ownership;
 pub mod pace;
+mod policy;
 pub mod preflight;
 pub mod profiles;
 pub mod rds;

@@ -135,6 +135,12 @@ fn a_secret_that_went_is_made_anew_or_taken_back() {
         s.assert_in_step();
     }
     s.place.stack(GONE).ok();
+    // What `stack` deletes can be had back for some days.
+    let gone = s.account.boto3(
+        r#"result = client("secretsmanager").describe_secret(SecretId="stack/keep/default/main").get("DeletedDate") is not None"#,
+        &Value::Null,
+    );
+    assert_eq!(gone, true);
 }
 
 #[test]

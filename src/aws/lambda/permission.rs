@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{Function, functions};
 use crate::aws::error::failed;
 use crate::aws::events::EventRule;
+use crate::aws::policy::principals;
 use crate::aws::{Clients, Cx, present};
 use crate::engine::{Claim, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule};
 
@@ -34,16 +35,23 @@ fn live(function: &str, statement: &str) -> Live {
     Live { id: format!("{function}/{statement}"), function: function.to_owned(), statement: statement.to_owned() }
 }
 
-/// The rules that a function's policy lets call it: by statement.
+/// Who may call a function by its policy, by statement: rules by their ARNs, everybody else with the statement's name, so that
+/// nobody is taken for a rule.
 fn callers(policy: &str) -> Vec<(String, String)> {
     let policy: Value = serde_json::from_str(policy).unwrap_or_default();
     let statements = policy["Statement"].as_array().into_iter().flatten();
     let one = |statement: &Value| {
-        let conditions = statement["Condition"].as_object()?;
-        let source = conditions.values().find_map(|c| c.get("AWS:SourceArn").or(c.get("aws:SourceArn"))?.as_str())?;
-        source.contains(":rule/").then(|| (statement["Sid"].as_str().unwrap_or_default().to_owned(), source.to_owned()))
+        let sid = statement["Sid"].as_str().unwrap_or_default().to_owned();
+        let mut conditions = statement["Condition"].as_object().into_iter().flat_map(|all| all.values());
+        let source = conditions.find_map(|c| c.get("AWS:SourceArn").or(c.get("aws:SourceArn"))?.as_str());
+        let who = match source {
+            Some(rule) if rule.contains(":rule/") => rule.to_owned(),
+            Some(source) => format!("{source}/{sid}"),
+            None => format!("{}/{sid}", principals(&statement["Principal"]).join("+")),
+        };
+        (sid, who)
     };
-    statements.filter_map(one).collect()
+    statements.map(one).collect()
 }
 
 impl Resource for Permission {
@@ -108,7 +116,8 @@ mod tests {
              "Resource": "f", "Condition": {"ArnLike": {"AWS:SourceArn": rule}}},
             {"Sid": "b", "Effect": "Allow", "Principal": {"AWS": "1"}, "Action": "lambda:InvokeFunction", "Resource": "f"},
         ]});
-        assert_eq!(callers(&policy.to_string()), [("a".to_owned(), rule.to_owned())]);
+        let two = [("a".to_owned(), rule.to_owned()), ("b".to_owned(), "1/b".to_owned())];
+        assert_eq!(callers(&policy.to_string()), two, "and who else may");
         assert_eq!(callers("no JSON"), []);
     }
 }

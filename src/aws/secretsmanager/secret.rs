@@ -1,14 +1,15 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
-use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, Tag};
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry, Tag};
 use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::aws::error::{failed, incomplete};
 use crate::aws::kms::Key;
+use crate::aws::policy::principals;
 use crate::aws::tags::{TagEdit, Tags, from_pairs};
 use crate::aws::{Clients, Cx, index, names, present, rds};
 use crate::engine::resource::{TAG_GENERATION, TAG_STACK};
@@ -22,6 +23,8 @@ const TAG_USER: &str = "stack:username";
 const CURRENT: &str = "AWSCURRENT";
 /// Letters and digits only, so that it stands in a URL as it is and no engine of RDS refuses it; RDS takes 41 for MySQL.
 const LENGTH: i64 = 32;
+/// For how many days a secret that was deleted can be had back: as short as AWS lets it.
+const KEPT: i64 = 7;
 
 /// A password that Secrets Manager makes and keeps: a JSON object with `username` and `password`, as RDS writes it. Nobody sees
 /// it. It changes when somebody puts another version into the secret.
@@ -53,6 +56,10 @@ pub struct Live {
     pub name: String,
     /// The version that counts: its identifier.
     pub version: String,
+    /// Whom else a policy of its own lets in, in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub noticed: Option<String>,
 }
 
 /// `stack/STACK/ENVIRONMENT/NAME`. AWS advises against names that end with a hyphen and six characters; these end with the
@@ -75,6 +82,14 @@ pub(super) async fn describe(cx: &Cx, id: &str) -> Result<Option<DescribeSecretO
     present(answer.map(Some).map_err(failed("secretsmanager:DescribeSecret")))
 }
 
+/// Whether a secret of the list can be ours: AWS matches the beginnings of tags, so those of other environments and of stacks
+/// that are called like this one and more are in it, and who deploys here may not look at them.
+fn may_be_ours(scope: &Scope, listed: &SecretListEntry) -> bool {
+    let tags = from_pairs(listed.tags().iter().map(|t| (t.key(), t.value())));
+    let ours = format!("stack/{}/{}/", scope.stack, scope.env);
+    scope.owns(&tags) || listed.name().is_some_and(|name| name.starts_with(&ours))
+}
+
 /// The ARNs of what can be ours. Secrets Manager's list may be five minutes behind
 /// (<https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecrets.html>), so what our databases were told the
 /// password of counts too.
@@ -89,7 +104,8 @@ async fn candidates(cx: &Cx) -> Result<BTreeSet<String>> {
         let call = call.filters(filter(FilterNameStringType::TagValue, &cx.scope.stack));
         let pages = call.into_paginator().send().collect::<std::result::Result<Vec<_>, _>>().await;
         let pages = pages.map_err(failed("secretsmanager:ListSecrets"))?;
-        Ok(pages.into_iter().flat_map(|page| page.secret_list.unwrap_or_default()).filter_map(|secret| secret.arn).collect())
+        let listed = pages.into_iter().flat_map(|page| page.secret_list.unwrap_or_default());
+        Ok(listed.filter(|secret| may_be_ours(&cx.scope, secret)).filter_map(|secret| secret.arn).collect())
     };
     let (mut listed, told) = tokio::try_join!(listed, rds::passwords(cx))?;
     listed.extend(told);
@@ -104,7 +120,33 @@ fn live_of(secret: &DescribeSecretOutput) -> Option<Live> {
     let version = secret.version_ids_to_stages().into_iter().flatten();
     let current = version.filter(|(_, stages)| stages.iter().any(|stage| stage == CURRENT)).map(|(id, _)| id.clone()).next();
     let arn = secret.arn.clone()?;
-    Some(Live { id: arn.clone(), arn, name: secret.name.clone().unwrap_or_default(), version: current.unwrap_or_default() })
+    let (name, version) = (secret.name.clone().unwrap_or_default(), current.unwrap_or_default());
+    Some(Live { id: arn.clone(), arn, name, version, noticed: None })
+}
+
+/// Whom a policy lets in, in words. None of ours has one: who may read it has that by a policy of its own.
+fn let_in(arn: &str, policy: &str) -> Option<String> {
+    let policy: Value = serde_json::from_str(policy).unwrap_or_default();
+    let statements = policy["Statement"].as_array().map_or(std::slice::from_ref(&policy["Statement"]), Vec::as_slice);
+    let allowing = statements.iter().filter(|statement| statement["Effect"] == "Allow");
+    let whom: BTreeSet<&str> = allowing.flat_map(|statement| principals(&statement["Principal"])).collect();
+    (!whom.is_empty()).then(|| {
+        let whom = whom.into_iter().collect::<Vec<_>>().join(", ");
+        format!("somebody put a policy on it, which lets in: {whom}; `aws secretsmanager delete-resource-policy --secret-id {arn}` ends that")
+    })
+}
+
+async fn policy_noticed(cx: &Cx, arn: &str) -> Result<Option<String>> {
+    // A question of which nothing is to be done: who only looks by the index goes without.
+    if cx.reads.may_ask_index() {
+        return Ok(None);
+    }
+    let answer = cx.cloud.secrets.get_resource_policy().secret_id(arn).send().await;
+    match answer.map(|a| a.resource_policy).map_err(failed("secretsmanager:GetResourcePolicy")) {
+        // Who may not ask is told nothing.
+        Err(e) if e.class == Class::Denied => Ok(None),
+        other => Ok(present(other)?.and_then(|policy| let_in(arn, &policy))),
+    }
 }
 
 fn observed(cx: &Cx, secret: &DescribeSecretOutput) -> Option<Observed<Secret>> {
@@ -216,8 +258,14 @@ impl Resource for Secret {
         let found = candidates(cx).await?;
         // Neither the list nor the index tells the version that counts now.
         let all = try_join_all(found.iter().map(|arn| describe(cx, arn))).await?;
-        let ours = |secret: &DescribeSecretOutput| cx.scope.owns(&tags_of(secret));
-        Ok(all.iter().flatten().filter(|secret| ours(secret)).filter_map(|secret| observed(cx, secret)).collect())
+        let ours = all.iter().flatten().filter(|secret| cx.scope.owns(&tags_of(secret)));
+        try_join_all(ours.filter_map(|secret| observed(cx, secret)).map(|mut it| async {
+            if it.state == Readiness::Ready {
+                it.live.noticed = policy_noticed(cx, &it.live.arn).await?;
+            }
+            Ok(it)
+        }))
+        .await
     }
 
     /// Every call makes a password of its own, and the SDK's token with it: the same token for the same object would give a
@@ -232,7 +280,7 @@ impl Resource for Secret {
             Ok(made) => {
                 let (arn, version) =
                     made.arn.zip(made.version_id).ok_or_else(|| incomplete(OP, "the secret's ARN and version"))?;
-                Ok(Live { id: arn.clone(), arn, name, version })
+                Ok(Live { id: arn.clone(), arn, name, version, noticed: None })
             }
             Err(e) if matches!(e.class, Class::Exists | Class::NotYet) => self.there(cx, &name, e).await,
             Err(e) => Err(e),
@@ -260,17 +308,57 @@ impl Resource for Secret {
         Ok(live.clone())
     }
 
-    /// At once and for good: what it opened is gone by now, or has another password.
+    /// What it opened is gone by now, or has another password; what somebody put into it by hand is nowhere else. So it can be
+    /// had back for some days, and one that is made anew under its name takes its place ([`Secret::there`]).
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
-        let call = cx.cloud.secrets.delete_secret().secret_id(&live.arn).force_delete_without_recovery(true);
-        call.send().await.map_err(failed("secretsmanager:DeleteSecret"))?;
-        Ok(())
+        let call = cx.cloud.secrets.delete_secret().secret_id(&live.arn).recovery_window_in_days(KEPT);
+        match call.send().await.map_err(failed("secretsmanager:DeleteSecret")) {
+            // An earlier try had done it, and its answer was lost.
+            Err(e) if e.class == Class::Invalid => match describe(cx, &live.arn).await? {
+                Some(found) if found.deleted_date().is_none() => Err(e),
+                _ => Ok(()),
+            },
+            other => other.map(drop),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_what_is_listed_only_ours_is_looked_at() {
+        let scope = Scope {
+            stack: "shop".into(),
+            env: "staging".into(),
+            region: "us-east-1".into(),
+            account: "1".into(),
+            partition: "aws".into(),
+        };
+        let listed = |name: &str, stack: &str, env: &str| {
+            let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
+            let tags = [tag(TAG_STACK, stack), tag(crate::engine::resource::TAG_ENV, env)];
+            may_be_ours(&scope, &SecretListEntry::builder().name(name).set_tags(Some(tags.into())).build())
+        };
+        assert!(listed("stack/shop/staging/main", "shop", "staging"));
+        assert!(listed("by-hand", "shop", "staging"));
+        assert!(listed("stack/shop/staging/main", "other", "staging"), "it has our name");
+        assert!(!listed("stack/shop/prod/main", "shop", "prod"));
+        assert!(!listed("stack/shopping/staging/main", "shopping", "staging"));
+    }
+
+    #[test]
+    fn whom_a_policy_of_somebody_s_lets_in_is_told() {
+        let statement = |effect: &str| json!({"Statement": {"Effect": effect, "Principal": {"AWS": "arn:aws:iam::2:root"}}});
+        let said = let_in("ARN", &statement("Allow").to_string()).unwrap();
+        assert!(
+            said.contains("lets in: arn:aws:iam::2:root; `aws secretsmanager delete-resource-policy --secret-id ARN`"),
+            "{said}"
+        );
+        assert_eq!(let_in("ARN", &statement("Deny").to_string()), None);
+        assert_eq!(let_in("ARN", "no JSON"), None);
+    }
 
     #[test]
     fn of_the_versions_the_current_one_counts() {
