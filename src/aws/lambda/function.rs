@@ -15,7 +15,7 @@ use crate::aws::iam::Role;
 use crate::aws::logs::LogGroup;
 use crate::aws::tags::{TagEdit, Tags};
 use crate::aws::{Clients, Cx, names, present};
-use crate::engine::{Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::{Diff, Impairment, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// A function of one Python file, `index.py`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -97,12 +97,22 @@ fn live_of(configuration: &FunctionConfiguration) -> Option<Live> {
     Some(Live { id: configuration.function_name.clone()?, arn: configuration.function_arn.clone()? })
 }
 
+/// The fields that an update of the function writes.
+const UPDATED: &[&str] =
+    &["role", "code_sha256", "runtime", "handler", "description", "timeout", "memory", "log_group", "extras"];
+
 fn state_of(configuration: &FunctionConfiguration) -> Readiness {
     let reason = |text: Option<&str>| text.unwrap_or("Lambda does not say why").to_owned();
     match (configuration.state(), configuration.last_update_status()) {
         (Some(State::Failed), _) => Readiness::Failed(reason(configuration.state_reason())),
         (Some(State::Pending), _) => Readiness::waiting("Pending"),
         (_, Some(LastUpdateStatus::InProgress)) => Readiness::waiting("its update is in progress"),
+        // It runs as it was before (<https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html>); another update ends that.
+        (_, Some(LastUpdateStatus::Failed)) => Readiness::Impaired(Impairment {
+            status: "update failed".into(),
+            advice: format!("it runs as it was before: {}", reason(configuration.last_update_status_reason())),
+            mended_by: Some(UPDATED.iter().map(|&field| field.to_owned()).collect()),
+        }),
         // Also `Inactive`: the next event wakes it.
         _ => Readiness::Ready,
     }
@@ -231,5 +241,22 @@ impl Resource for Function {
         let answer = cx.cloud.lambda.get_function().function_name(&live.id).send().await.map_err(failed("lambda:GetFunction"));
         let found = present(answer.map(|a| a.configuration))?;
         Ok(found.map_or(Readiness::Gone, |configuration| state_of(&configuration)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_update_that_failed_is_told_with_its_reason_and_mended_by_another() {
+        let of = |status| {
+            let it = FunctionConfiguration::builder().state(State::Active).last_update_status(status);
+            state_of(&it.last_update_status_reason("the role cannot be assumed").build())
+        };
+        assert_eq!(of(LastUpdateStatus::Successful), Readiness::Ready);
+        let Readiness::Impaired(it) = of(LastUpdateStatus::Failed) else { panic!("it serves as if nothing were wrong") };
+        assert_eq!(it.advice, "it runs as it was before: the role cannot be assumed");
+        assert!(it.mended_by.unwrap().contains(&"role".to_owned()));
     }
 }
