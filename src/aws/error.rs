@@ -63,6 +63,16 @@ where
     }
 }
 
+/// What an operation says under HTTP 200 that it did not do of what it was asked for: an entry's code and reason.
+pub fn entry(operation: &'static str, code: Option<&str>, why: Option<&str>) -> Error {
+    let why = why.unwrap_or("no reason given");
+    // The same codes as in an answer that is an error from the start; "internal" ones are the service's own.
+    let status = if code.is_some_and(|code| code.starts_with("Internal")) { 500 } else { 400 };
+    let mut error = Error::new(classify(operation, code, why, Some(status)), redact(why));
+    (error.operation, error.code) = (Some(operation.to_owned()), code.map(str::to_owned));
+    error
+}
+
 /// A failure of our own making around an operation: an answer without what it must contain.
 pub fn incomplete(operation: &'static str, what: &str) -> Error {
     let mut error = Error::new(Class::Other, format!("AWS answered without {what}"));
@@ -331,6 +341,10 @@ fn classify(operation: &str, code: Option<&str>, message: &str, status: Option<u
         || matches!(operation, "lambda:UpdateFunctionCode" | "lambda:UpdateFunctionConfiguration") && code == "ResourceConflictException"
         || operation == "elasticache:DeleteCacheParameterGroup" && code.starts_with("InvalidCacheParameterGroupState")
         || operation == "rds:DeleteDBParameterGroup" && code.starts_with("InvalidDBParameterGroupState")
+        // Of the change before, until the caches or databases have taken that up (hashicorp/terraform-provider-aws#1821, #1891).
+        || matches!(operation, "elasticache:ModifyCacheParameterGroup" | "elasticache:ResetCacheParameterGroup")
+            && message.contains("pending changes")
+        || matches!(operation, "rds:ModifyDBParameterGroup" | "rds:ResetDBParameterGroup") && message.contains("pending changes")
         // A snapshot that is still being copied or restored.
         || operation == "rds:DeleteDBSnapshot" && code.starts_with("InvalidDBSnapshotState")
         || operation == "elasticache:DeleteSnapshot" && code.starts_with("InvalidSnapshotState")
@@ -446,6 +460,13 @@ mod tests {
         assert_eq!(class("rds:CopyDBSnapshot", "InvalidDBSnapshotState"), Class::Invalid);
         assert_eq!(class("elasticache:DeleteCacheParameterGroup", "InvalidCacheParameterGroupState"), Class::InUse);
         assert_eq!(class("elasticache:ModifyCacheParameterGroup", "InvalidCacheParameterGroupState"), Class::Invalid);
+        let busy = |op, code| classify(op, Some(code), "The parameter group shop-sessions has pending changes.", Some(400));
+        for op in ["elasticache:ModifyCacheParameterGroup", "elasticache:ResetCacheParameterGroup"] {
+            assert_eq!(busy(op, "InvalidCacheParameterGroupState"), Class::InUse);
+        }
+        for op in ["rds:ModifyDBParameterGroup", "rds:ResetDBParameterGroup"] {
+            assert_eq!(busy(op, "InvalidDBParameterGroupState"), Class::InUse);
+        }
         assert_eq!(class("elasticache:ModifyCacheSubnetGroup", "SubnetInUse"), Class::Invalid);
         assert_eq!(class("rds:ModifyDBSubnetGroup", "SubnetAlreadyInUse"), Class::Invalid);
         assert_eq!(class("elasticache:CreateReplicationGroup", "CacheSubnetGroupNotFoundFault"), Class::NotYet);
@@ -482,6 +503,16 @@ mod tests {
         assert!(!shown.contains("FwoGZXIvYXdzEBY") && !shown.contains("abc123"), "{shown}");
         assert!(shown.starts_with("The Canonical String") && shown.ends_with(", end"), "{shown}");
         assert_eq!(redact("The parameter is not valid: ÄÖ"), "The parameter is not valid: ÄÖ");
+    }
+
+    #[test]
+    fn an_entry_that_failed_is_tried_again_when_that_helps() {
+        let class = |code| entry("events:PutTargets", Some(code), Some("why")).class;
+        assert_eq!(class("ThrottlingException"), Class::Throttled);
+        assert_eq!(class("ConcurrentModificationException"), Class::NotYet);
+        assert_eq!(class("InternalException"), Class::Ambiguous);
+        assert_eq!(class("ValidationException"), Class::Invalid);
+        assert_eq!(entry("events:RemoveTargets", None, None).to_string(), "events:RemoveTargets: no reason given");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::aws::error::{failed, incomplete};
+use crate::aws::error::{entry, failed, incomplete};
 use crate::aws::lambda::Function;
 use crate::aws::tags::{TagEdit, Tags, from_pairs};
 use crate::aws::{Clients, Cx, index, names, present};
@@ -98,6 +98,19 @@ async fn targets(cx: &Cx, rule: &str) -> Result<Vec<SdkTarget>> {
     }
 }
 
+/// Takes these targets away.
+async fn untell(cx: &Cx, rule: &str, ids: Vec<String>) -> Result<()> {
+    const OP: &str = "events:RemoveTargets";
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let answer = cx.cloud.events.remove_targets().rule(rule).set_ids(Some(ids)).send().await.map_err(failed(OP))?;
+    match answer.failed_entries().first() {
+        Some(one) => Err(entry(OP, one.error_code(), one.error_message())),
+        None => Ok(()),
+    }
+}
+
 async fn observed(cx: &Cx, name: &str) -> Result<Option<Observed<EventRule>>> {
     let answer = cx.cloud.events.describe_rule().name(name).send().await.map_err(failed("events:DescribeRule"));
     let Some((found, arn)) = present(answer.map(Some))?.and_then(|rule| Some((rule.clone(), rule.arn?))) else { return Ok(None) };
@@ -136,10 +149,7 @@ impl EventRule {
         const OP: &str = "events:PutTargets";
         let stale: Vec<String> = present(targets(cx, name).await)?.into_iter().map(|t| t.id).collect();
         let stale: Vec<String> = stale.into_iter().filter(|id| !self.targets.contains_key(id)).collect();
-        if !stale.is_empty() {
-            let call = cx.cloud.events.remove_targets().rule(name).set_ids(Some(stale));
-            call.send().await.map_err(failed("events:RemoveTargets"))?;
-        }
+        untell(cx, name, stale).await?;
         if self.targets.is_empty() {
             return Ok(());
         }
@@ -149,14 +159,8 @@ impl EventRule {
         };
         let all = self.targets.iter().map(one).collect::<Result<Vec<_>>>()?;
         let answer = cx.cloud.events.put_targets().rule(name).set_targets(Some(all)).send().await.map_err(failed(OP))?;
-        // It is told of here, under HTTP 200.
         match answer.failed_entries().first() {
-            Some(entry) => {
-                let (code, why) = (entry.error_code().unwrap_or_default(), entry.error_message().unwrap_or("no reason given"));
-                let mut error = Error::new(Class::Other, why);
-                (error.operation, error.code) = (Some(OP.to_owned()), Some(code.to_owned()));
-                Err(error)
-            }
+            Some(one) => Err(entry(OP, one.error_code(), one.error_message())),
             None => Ok(()),
         }
     }
@@ -208,10 +212,7 @@ impl Resource for EventRule {
 
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
         let ids: Vec<String> = present(targets(cx, &live.id).await)?.into_iter().map(|t| t.id).collect();
-        if !ids.is_empty() {
-            let call = cx.cloud.events.remove_targets().rule(&live.id).set_ids(Some(ids));
-            call.send().await.map_err(failed("events:RemoveTargets"))?;
-        }
+        untell(cx, &live.id, ids).await?;
         cx.cloud.events.delete_rule().name(&live.id).send().await.map_err(failed("events:DeleteRule"))?;
         Ok(())
     }
