@@ -126,6 +126,32 @@ result = [b["Name"] for b in s3.list_buckets()["Buckets"] if "files" in b["Name"
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
 }
 
+/// A task may write its first line while it is stopped.
+#[test]
+fn a_log_group_that_was_written_to_since_the_plan_was_made_stays() {
+    let s = Subject::new(STACK);
+    s.apply();
+    let (kept, _) = STACK.split_once("  worker:\n").unwrap();
+    s.place.file("s.yaml", kept);
+    let account = s.account.clone();
+    s.proxy.on_call(move |call| {
+        if call.operation == "DeleteService" {
+            let line = r#"client("logs").create_log_stream(logGroupName="/stack/shop/default/worker", logStreamName="last")"#;
+            account.boto3(line, &Value::Null);
+        }
+        crate::support::proxy::Fault::Pass
+    });
+    let failed = s.place.stack(&["apply", "s.yaml", "--yes"]);
+    assert_ne!(failed.code, Some(0), "{}", failed.stderr);
+    assert!(failed.words().contains("something has written to /stack/shop/default/worker meanwhile"), "{}", failed.stderr);
+    s.proxy.pass();
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
+    assert!(refused.stderr.contains("--allow-delete logs.log_group/worker"), "{}", refused.stderr);
+    s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", "logs.log_group/worker"]).ok();
+    s.assert_in_step();
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
+}
+
 /// What stands in a review is what makes the plan fail, too.
 #[test]
 fn a_review_says_what_aws_would_refuse() {

@@ -168,6 +168,12 @@ impl Resource for LogGroup {
     }
 
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        if !cx.loses_data && !Self::is_empty(cx, live).await? {
+            let error = Error::new(Class::Blocked, format!("something has written to {} meanwhile", live.name));
+            return Err(error.hint(
+                "it was empty when the plan was made, and nobody agreed to lose what is in it now: look at it, then plan again",
+            ));
+        }
         let call = cx.cloud.logs.delete_log_group().log_group_name(&live.name);
         call.send().await.map_err(failed("logs:DeleteLogGroup"))?;
         Ok(())
