@@ -1,6 +1,9 @@
 //! `resources`: objects of any registered kind, as they are in AWS.
 
+use serde_json::Value;
+
 use super::Problem;
+use super::services::unescaped;
 use crate::aws::Clients;
 use crate::config::Stack;
 use crate::engine::graph::Node;
@@ -22,7 +25,12 @@ pub fn expand(graph: &mut Graph, stack: &Stack, registry: &Registry<Clients>, pr
                 continue;
             }
             match known.canonical(value.clone()) {
-                Ok(desired) => graph.insert(Node { key, desired, origin })?,
+                Ok(mut desired) => {
+                    if kind == "ecs.task_definition" {
+                        containers(&mut desired);
+                    }
+                    graph.insert(Node { key, desired, origin })?;
+                }
                 Err((path, message)) => problems.push(Problem {
                     at: if path == "." { origin } else { format!("{origin}.{path}") },
                     code: "wrong-field",
@@ -35,9 +43,36 @@ pub fn expand(graph: &mut Graph, stack: &Stack, registry: &Registry<Clients>, pr
     Ok(())
 }
 
+/// What stands for itself in the variables and commands of containers, as in those of services.
+fn containers(definition: &mut Value) {
+    let containers = definition.get_mut("containers").and_then(Value::as_array_mut);
+    for container in containers.into_iter().flatten() {
+        for field in ["environment", "command", "entrypoint"] {
+            let texts: Vec<&mut Value> = match container.get_mut(field) {
+                Some(Value::Object(map)) => map.values_mut().collect(),
+                Some(Value::Array(items)) => items.iter_mut().collect(),
+                _ => Vec::new(),
+            };
+            for value in texts {
+                if let Value::String(text) = value {
+                    *text = unescaped(text);
+                }
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+
+    #[test]
+    fn what_stands_for_itself_in_a_container_is_written_as_in_a_service() {
+        let mut definition = json!({"containers": [{"image": "i", "environment": {"A": "$${HOME}", "B": "${kms.key/k.arn}"}, "command": ["$${X}"]}]});
+        super::containers(&mut definition);
+        let expected = json!({"image": "i", "environment": {"A": "${HOME}", "B": "${kms.key/k.arn}"}, "command": ["${X}"]});
+        assert_eq!(definition["containers"][0], expected);
+    }
 
     #[test]
     fn what_is_wrong_is_found_at_its_field() {

@@ -1,4 +1,5 @@
-//! `databases.NAME.password.rotate`: how often RDS makes a password anew, and that those who use it are deployed anew each time.
+//! `databases.NAME.password.rotate`: how often RDS makes a password anew, and that those who use it are deployed anew each time,
+//! whosever the database is.
 //!
 //! A container has its secrets from when it started, and the password before is wrong at once
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html>). So a rule waits for the
@@ -9,7 +10,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::Facts;
-use super::services::{allow, policy};
+use super::services::{allow, bare, policy};
 use crate::aws::Tags;
 use crate::aws::ecs::{Cluster, Service};
 use crate::aws::events::{EventRule, Target};
@@ -18,8 +19,8 @@ use crate::aws::lambda::{Function, Permission, digest};
 use crate::aws::logs::LogGroup;
 use crate::aws::rds::Instance;
 use crate::aws::secretsmanager::Rotation;
-use crate::config::Stack;
-use crate::engine::{Error, Graph, Ref};
+use crate::config::{Service as Section, Stack};
+use crate::engine::{Error, Graph, Key, Ref, Resource, reference};
 
 /// What deploys services anew.
 const CODE: &str = include_str!("restart.py");
@@ -28,43 +29,100 @@ const NAME: &str = "restart_services";
 /// For how long its output is kept.
 const DAYS: i32 = 30;
 
-/// The services that use a database.
-fn users<'a>(stack: &'a Stack, database: &str) -> Vec<&'a str> {
-    let used = format!("databases.{database}");
-    stack.services.iter().filter(|(_, service)| service.uses.contains(&used)).map(|(name, _)| name.as_str()).collect()
+/// A password that RDS makes anew from time to time.
+struct Rotated<'a> {
+    /// What its rule is called.
+    rule: String,
+    origin: String,
+    /// The secret that RDS keeps it in.
+    secret: String,
+    /// In words: `the database main`.
+    what: String,
+    /// The services whose containers have it.
+    users: Vec<&'a str>,
+}
+
+/// The services whose containers have a password: those that use what it is of, and those that read it by `secrets` alone.
+fn users<'a>(stack: &'a Stack, used: &str, is_it: impl Fn(&str) -> bool) -> Vec<&'a str> {
+    let has = |service: &Section| service.uses.iter().any(|u| u == used) || service.secrets.values().any(|secret| is_it(secret));
+    stack.services.iter().filter(|(_, service)| has(service)).map(|(name, _)| name.as_str()).collect()
+}
+
+/// Of the file's databases, of those under `resources`, and of somebody else's: RDS rotates every week what it is not told of
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html>).
+fn rotated<'a>(stack: &'a Stack, facts: &Facts<'_>) -> Vec<Rotated<'a>> {
+    let ours = stack.databases.iter().filter(|(_, database)| database.password.rotate.days().is_some());
+    let ours = ours.map(|(name, _)| (name.as_str(), format!("databases.{name}")));
+    let managed = |fields: &Value| fields.get("managed_password") == Some(&Value::Bool(true));
+    let raw = stack.resources.get(Instance::KIND).into_iter().flatten();
+    // Two of one name are refused with what `resources` expand into.
+    let raw = raw.filter(|(name, fields)| managed(fields) && !stack.databases.contains_key(*name));
+    let raw = raw.map(|(name, _)| (name.as_str(), format!("resources.{}.{name}", Instance::KIND)));
+    let instance = |(name, origin): (&str, String)| {
+        let key = Key::new(Instance::KIND, name);
+        let refers = |secret: &str| reference::named(&Value::from(secret)).contains_key(&key);
+        Rotated {
+            rule: format!("rotated-{name}"),
+            secret: Ref::<Instance>::to(name).ready().attr("secret_arn").to_string(),
+            what: format!("the database {name}"),
+            users: users(stack, &origin, refers),
+            origin,
+        }
+    };
+    let theirs = facts.existing.databases.iter().filter_map(|(name, database)| {
+        let (secret, used) = (database.secret_arn.clone()?, format!("existing.databases.{name}"));
+        Some(Rotated {
+            // No name of a database has an underscore.
+            rule: format!("rotated-existing_{name}"),
+            what: format!("the existing database {name}"),
+            users: users(stack, &used, |text| bare(text) == secret),
+            origin: used,
+            secret,
+        })
+    });
+    let mut all: Vec<Rotated<'_>> = ours.chain(raw).map(instance).chain(theirs).collect();
+    // Of a cluster, or of a database that only its secret names: RDS calls its secrets so.
+    let here = |arn: &String| arn.contains(&format!(":secretsmanager:{}:", facts.scope.region)) && arn.contains(":secret:rds!");
+    let named = stack.services.values().flat_map(|service| service.secrets.values()).map(|secret| bare(secret)).filter(here);
+    for secret in named.collect::<BTreeSet<String>>() {
+        if all.iter().any(|one| one.secret == secret) {
+            continue;
+        }
+        let users = users(stack, "", |text| bare(text) == secret);
+        let (Some(first), Some((_, name))) = (users.first(), secret.rsplit_once('!')) else { continue };
+        let origin = format!("services.{first}.secrets");
+        all.push(Rotated { rule: format!("rotated-rds_{name}"), what: format!("the secret {name}"), origin, secret, users });
+    }
+    all
 }
 
 pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<(), Error> {
-    let rotated = stack.databases.iter().filter_map(|(name, d)| Some((name.as_str(), d.password.rotate.days()?)));
-    let rotated: Vec<(&str, u16)> = rotated.collect();
-    for (name, days) in &rotated {
-        let secret = Ref::<Instance>::to(*name).ready().attr("secret_arn");
-        graph.add(*name, &format!("databases.{name}"), &Rotation { secret, days: i64::from(*days) })?;
+    for (name, database) in &stack.databases {
+        let Some(days) = database.password.rotate.days() else { continue };
+        let secret = Ref::<Instance>::to(name.as_str()).ready().attr("secret_arn");
+        graph.add(name.as_str(), &format!("databases.{name}"), &Rotation { secret, days: i64::from(days) })?;
     }
-    let all: BTreeSet<&str> = rotated.iter().flat_map(|(name, _)| users(stack, name)).collect();
+    let mut rotated = rotated(stack, facts);
+    rotated.retain(|one| !one.users.is_empty());
+    let all: BTreeSet<&str> = rotated.iter().flat_map(|one| one.users.iter().copied()).collect();
     if all.is_empty() {
         return Ok(());
     }
     let function = function(graph, &all, facts)?;
-    for (name, _) in rotated {
-        let users = users(stack, name);
-        if users.is_empty() {
-            continue;
-        }
-        let origin = format!("databases.{name}");
-        let names: Vec<String> = users.iter().map(|user| Ref::<Service>::to(*user).attr("name").to_string()).collect();
+    for one in rotated {
+        let names: Vec<String> = one.users.iter().map(|user| Ref::<Service>::to(*user).attr("name").to_string()).collect();
         let input = json!({"cluster": Ref::<Cluster>::to("main").attr("name"), "services": names});
         let target = Target { function: function.clone().attr("arn"), input: Some(input) };
         let rule = EventRule {
-            pattern: pattern(&Ref::<Instance>::to(name).ready().attr("secret_arn").to_string()),
+            pattern: pattern(&one.secret),
             enabled: Some(true),
-            description: Some(format!("The password of the database {name} was made anew")),
+            description: Some(format!("The password of {} was made anew", one.what)),
             targets: [("restart".to_owned(), target)].into(),
             tags: Tags::new(),
         };
-        let rule = graph.add(format!("rotated-{name}"), &origin, &rule)?;
+        let rule = graph.add(one.rule.as_str(), &one.origin, &rule)?;
         let permission = Permission { function: function.clone(), rule: rule.attr("arn") };
-        graph.add(format!("rotated-{name}"), &origin, &permission)?;
+        graph.add(one.rule.as_str(), &one.origin, &permission)?;
     }
     Ok(())
 }

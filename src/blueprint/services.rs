@@ -229,8 +229,8 @@ fn trust(facts: &Facts<'_>) -> Value {
 }
 
 /// `$${…}` in the file is `${…}` in the container: a text, and no reference.
-fn unescaped(environment: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    environment.iter().map(|(name, value)| (name.clone(), value.replace("$${", "${"))).collect()
+pub(super) fn unescaped(text: &str) -> String {
+    text.replace("$${", "${")
 }
 
 fn merged(first: &BTreeMap<String, String>, second: &BTreeMap<String, String>) -> BTreeMap<String, String> {
@@ -275,10 +275,24 @@ fn execution_policies(
 }
 
 /// The ARN of a secret or parameter, written or referred to, without the JSON key, stage and version that may follow it.
-fn bare(secret: &str) -> String {
+pub(super) fn bare(secret: &str) -> String {
     match secret.split_once('}') {
         Some((reference, _)) if reference.starts_with("${") => format!("{reference}}}"),
         _ => secret.split(':').take(7).collect::<Vec<_>>().join(":"),
+    }
+}
+
+/// A secret as the file names it; the password of a database that RDS does not rotate in the version that the database was told, as
+/// those who use the database have it: another password then means other tasks.
+fn pinned(stack: &Stack, secret: &str) -> String {
+    let Some((reference, rest)) = secret.split_once('}') else { return secret.to_owned() };
+    let of = reference.strip_prefix("${rds.instance/").and_then(|rest| rest.trim_end_matches('!').strip_suffix(".secret_arn"));
+    let own = of.filter(|of| stack.databases.iter().any(|(name, d)| name.as_str() == *of && d.password.rotate.days().is_none()));
+    // Behind an ARN there are a key of its JSON, a stage and a version.
+    match (own, rest.strip_suffix("::")) {
+        (Some(name), Some(key)) => format!("{reference}}}{key}::${{secretsmanager.secret/{name}.version}}"),
+        (Some(name), None) if rest.is_empty() => format!("{reference}}}:::${{secretsmanager.secret/{name}.version}}"),
+        _ => secret.to_owned(),
     }
 }
 
@@ -419,16 +433,19 @@ fn one(
 
     // A service whose targets are of another container is another service.
     let called = links.stack.first_name(name);
+    let environment = section.environment.iter().map(|(name, value)| (name.clone(), unescaped(value))).collect();
+    let secrets = section.secrets.iter().map(|(name, secret)| (name.clone(), pinned(links.stack, secret))).collect();
+    let texts = |texts: &Option<Vec<String>>| texts.iter().flatten().map(|text| unescaped(text)).collect::<Vec<String>>();
     let container = Container {
         name: called.to_owned(),
         image: image.clone(),
         essential: Some(true),
-        command: section.command.clone().unwrap_or_default(),
-        entrypoint: section.entrypoint.clone().unwrap_or_default(),
+        command: texts(&section.command),
+        entrypoint: texts(&section.entrypoint),
         ports: section.port.iter().map(|p| i32::from(*p)).collect(),
         port_names: links.port_names(name, section),
-        environment: merged(&unescaped(&section.environment), &used.environment),
-        secrets: merged(&section.secrets, &used.secrets),
+        environment: merged(&environment, &used.environment),
+        secrets: merged(&secrets, &used.secrets),
         log_group: Some(logs.clone()),
         log_prefix: Some(called.to_owned()),
         stop_timeout: Some(section.stop_timeout.as_ref().map_or(STOP_TIMEOUT, |d| d.as_secs() as i32)),

@@ -16,7 +16,16 @@ pub fn schema() -> Value {
 }
 
 fn graph(stack: &Value) -> Graph {
-    let stack: Stack = serde_json::from_value(stack.clone()).unwrap();
+    graph_with(stack, |_| {})
+}
+
+/// The graph, when more is known than is assumed without AWS.
+fn graph_with(stack: &Value, know: impl FnOnce(&mut Facts<'_>)) -> Graph {
+    expanded(stack, know).unwrap_or_else(|why| panic!("{why}"))
+}
+
+fn expanded(stack: &Value, know: impl FnOnce(&mut Facts<'_>)) -> Result<Graph, String> {
+    let stack: Stack = serde_json::from_value(stack.clone()).map_err(|error| error.to_string())?;
     let scope = Scope {
         stack: stack.stack.to_string(),
         env: "default".into(),
@@ -24,7 +33,9 @@ fn graph(stack: &Value) -> Graph {
         account: "123456789012".into(),
         partition: "aws".into(),
     };
-    expand(&stack, &Facts::assumed(&scope, true, &stack), &registry()).unwrap_or_else(|failure| panic!("{failure:?}"))
+    let mut facts = Facts::assumed(&scope, true, &stack);
+    know(&mut facts);
+    expand(&stack, &facts, &registry()).map_err(|failure| format!("{failure:?}"))
 }
 
 fn desired(graph: &Graph, kind: &str, name: &str) -> Value {
@@ -102,20 +113,111 @@ fn what_is_taken_out_of_a_service_is_as_if_it_had_never_been_said() {
             "api": {"image": "i", "port": 8080},
         }})
     };
-    let registry = registry();
     let mut changes: Vec<(Value, Value)> = keys.iter().map(|key| (with(&base, key), base.clone())).collect();
     changes.push((base.clone(), json!({"image": "nginx:1.27", "port": 80, "uses": ["services.api"]})));
     changes.push((base.clone(), json!({"image": "nginx:1.27", "port": 80, "routes": ["/*"]})));
     for (before, after) in changes {
-        let (before, after) = (graph(&whole(&before)), graph(&whole(&after)));
-        for node in before.nodes() {
-            let Some(left) = after.get(&node.key) else { continue };
-            let rules = registry.find(&node.key.kind).map_or(&[][..], |kind| kind.rules());
-            let mut found = Vec::new();
-            unsaid(rules, &mut Vec::new(), &node.desired, &left.desired, &mut found);
-            assert_eq!(found, Vec::<String>::new(), "{}", node.key);
-        }
+        assert_eq!(forgotten(&graph(&whole(&before)), &graph(&whole(&after))), Vec::<String>::new());
     }
+}
+
+/// What objects of both graphs are said to be in the first one and left to be in the second.
+fn forgotten(before: &Graph, after: &Graph) -> Vec<String> {
+    let registry = registry();
+    let mut out = Vec::new();
+    for node in before.nodes() {
+        let Some(left) = after.get(&node.key) else { continue };
+        let rules = registry.find(&node.key.kind).map_or(&[][..], |kind| kind.rules());
+        let mut found = Vec::new();
+        unsaid(rules, &mut Vec::new(), &node.desired, &left.desired, &mut found);
+        out.extend(found.into_iter().map(|field| format!("{} {field}", node.key)));
+    }
+    out
+}
+
+/// Every key of the file, and of its maps, by its path.
+fn keys(value: &Value, path: &mut Vec<String>, out: &mut Vec<Vec<String>>) {
+    for (key, value) in value.as_object().into_iter().flatten() {
+        path.push(key.clone());
+        out.push(path.clone());
+        keys(value, path, out);
+        path.pop();
+    }
+}
+
+/// The tables in `docs/file.md` say the same.
+#[test]
+fn what_is_taken_out_of_any_section_is_forgotten_or_known_to_stay() {
+    let full = json!({
+        "stack": "a", "region": "us-east-1", "tags": {"team": "x"}, "protect": ["services.web"],
+        "existing": {"zones": {"z": "example.com"}},
+        "keys": {"main": {"rotation": false, "rotation_period": "180d", "deletion_window": "7d", "description": "x"}},
+        "certificates": {"main": {"domain": "example.com", "names": ["www.example.com"], "zone": "existing.zones.z"}},
+        "network": {"cidr": "10.1.0.0/16", "zones": 2, "nat": "single"},
+        "load_balancer": {
+            "certificate": "certificates.main", "dns": false, "internal": true, "idle_timeout": "90s", "deletion_protection": true,
+            "allow": ["10.0.0.0/8"], "ssl_policy": "x", "attributes": {"routing.http.drop_invalid_header_fields.enabled": "true"},
+        },
+        "services": {
+            "web": {
+                "image": "i", "port": 80, "routes": ["/*"], "uses": ["services.api", "databases.main", "caches.sessions"],
+                "cpu": 512, "memory": 1024, "architecture": "arm64", "command": ["a"], "entrypoint": ["a"],
+                "environment": {"A": "b"}, "health": {"path": "/up", "interval": "20s"}, "count": 2, "grace": "90s",
+                "stop_timeout": "60s", "deregistration_delay": "10s", "exec": true, "spot": true, "public": true,
+                "logs": {"retention": "7d"}, "policies": [{"actions": ["s3:GetObject"], "resources": ["arn:aws:s3:::a/*"]}],
+            },
+            "api": {"image": "i", "port": 8080},
+        },
+        "databases": {
+            "main": {
+                "engine": "postgres", "version": "16", "class": "db.t4g.large", "storage": "400GiB", "max_storage": "800GiB",
+                "iops": 13000, "throughput": 600, "multi_az": true, "backups": "14d", "backup_window": "03:00-03:30",
+                "maintenance_window": "sun:04:00-sun:04:30", "deletion_protection": false, "database": "shop", "user": "owner",
+                "port": 5555, "parameters": {"log_min_duration_statement": "500"}, "logs": ["postgresql"], "minor_upgrades": false,
+                "key": "arn:aws:kms:us-east-1:123456789012:key/1", "replicas": {"r": {"class": "db.t4g.small", "multi_az": true}},
+            },
+            "rotated": {"engine": "postgres", "version": "16", "password": {"rotate": "30d"}},
+        },
+        "caches": {
+            "sessions": {
+                "engine": "valkey", "version": "8", "node": "cache.t4g.small", "replicas": 1, "snapshots": "3d",
+                "snapshot_window": "03:00-04:00", "maintenance_window": "sun:05:00-sun:06:00", "port": 7000,
+                "parameters": {"maxmemory-policy": "allkeys-lru"}, "key": "arn:aws:kms:us-east-1:123456789012:key/1",
+            },
+            "pages": {
+                "engine": "memcached", "version": "1.6", "node": "cache.t4g.small", "nodes": 2, "port": 7001,
+                "maintenance_window": "sun:05:00-sun:06:00", "parameters": {"idle_timeout": "60"},
+            },
+        },
+        "cdn": {
+            "static": {"paths": ["/static/*"]}, "aliases": ["www.example.com"], "certificate": "certificates.main", "dns": false,
+            "minimum_tls": "TLSv1.2_2025", "price_class": "north-america-europe", "logs": true, "default_root": "x.html",
+        },
+        "access": {
+            "groups": {"dev": {
+                "policies": ["ReadOnlyAccess"], "may": ["view", "deploy"],
+                "statements": [{"actions": ["s3:GetObject"], "resources": ["arn:aws:s3:::a/*"]}],
+            }},
+            "users": {"alice": ["dev"]},
+        },
+    });
+    let before = graph(&full);
+    let (mut paths, mut stays) = (Vec::new(), std::collections::BTreeSet::new());
+    keys(&full, &mut Vec::new(), &mut paths);
+    let mut tried = 0;
+    for path in paths {
+        let mut without = full.clone();
+        let (last, above) = path.split_last().unwrap();
+        let section = above.iter().fold(&mut without, |value, key| &mut value[key.as_str()]);
+        section.as_object_mut().unwrap().remove(last);
+        // What must be there is not taken out by itself.
+        let Ok(after) = expanded(&without, |_| {}) else { continue };
+        tried += 1;
+        stays.extend(forgotten(&before, &after).into_iter().map(|what| format!("{}: {what}", path.join("."))));
+    }
+    assert!(tried > 80, "{tried}");
+    let known: &[&str] = &[];
+    assert_eq!(stays.iter().map(String::as_str).collect::<Vec<_>>(), known);
 }
 
 #[test]
@@ -144,6 +246,47 @@ fn who_uses_a_service_is_told_its_address_and_comes_after_it() {
     assert_eq!(service("worker")["connect"], json!({"enabled": false, "offers": []}));
     let alone = json!({"stack": "a", "region": "us-east-1", "services": {"api": {"image": "i", "port": 8080}}});
     assert!(self::graph(&alone).get(&Key::new("servicediscovery.namespace", "main")).is_none());
+}
+
+#[test]
+fn whoever_reads_a_password_that_rds_rotates_is_deployed_anew() {
+    let theirs = "arn:aws:secretsmanager:us-east-1:123456789012:secret:rds!db-1-AbCdEf";
+    let password = |of: &str| json!({"P": format!("{of}:password::")});
+    let stack = json!({"stack": "a", "region": "us-east-1", "existing": {"databases": {"old": "legacy"}},
+    "databases": {
+        "main": {"engine": "postgres", "version": "16", "password": {"rotate": "30d"}},
+        "own": {"engine": "postgres", "version": "16"},
+    },
+    "resources": {"rds.instance": {"raw": {"engine": "postgres", "class": "db.t4g.micro", "managed_password": true}}},
+    "services": {
+        "user": {"image": "i", "uses": ["databases.main"]},
+        "reader": {"image": "i", "secrets": password("${rds.instance/main.secret_arn}")},
+        "raw": {"image": "i", "secrets": password("${rds.instance/raw.secret_arn}")},
+        "guest": {"image": "i", "uses": ["existing.databases.old"]},
+        "by-arn": {"image": "i", "secrets": password(theirs)},
+        "cluster": {"image": "i", "secrets": password(&theirs.replace("db-1", "cluster-1"))},
+        "idle": {"image": "i", "uses": ["databases.own"], "secrets": password("${rds.instance/own.secret_arn}")},
+    }});
+    let graph = graph_with(&stack, |facts| {
+        facts.existing.databases.get_mut("old").unwrap().secret_arn = Some(theirs.into());
+    });
+    let restarted = |rule: &str| desired(&graph, "events.rule", rule)["targets"]["restart"]["input"]["services"].clone();
+    assert_eq!(restarted("rotated-main"), json!(["${ecs.service/reader.name}", "${ecs.service/user.name}"]));
+    assert_eq!(restarted("rotated-raw"), json!(["${ecs.service/raw.name}"]));
+    assert_eq!(restarted("rotated-existing_old"), json!(["${ecs.service/by-arn.name}", "${ecs.service/guest.name}"]));
+    assert_eq!(restarted("rotated-rds_cluster-1-AbCdEf"), json!(["${ecs.service/cluster.name}"]));
+    let pattern = &desired(&graph, "events.rule", "rotated-existing_old")["pattern"];
+    assert_eq!(pattern["detail"]["additionalEventData"]["SecretId"], json!([theirs]));
+    let allowed = &desired(&graph, "iam.role", "restart_services")["policies"]["restart"]["Statement"][0]["Resource"];
+    let services =
+        ["by-arn", "cluster", "guest", "raw", "reader", "user"].map(|name| json!(format!("${{ecs.service/{name}.arn}}")));
+    assert_eq!(*allowed, json!(services));
+    assert_eq!(graph.nodes().filter(|node| node.key.kind == "lambda.permission").count(), 4);
+    // A new password of the stack's own is another version, so another task definition.
+    let own = &desired(&graph, "ecs.task_definition", "idle")["containers"][0]["secrets"]["P"];
+    assert_eq!(*own, "${rds.instance/own.secret_arn!}:password::${secretsmanager.secret/own.version}");
+    let main = &desired(&graph, "ecs.task_definition", "reader")["containers"][0]["secrets"]["P"];
+    assert_eq!(*main, "${rds.instance/main.secret_arn!}:password::");
 }
 
 #[test]

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+
 use super::Checks;
 use crate::config::diagnostic::{Diagnostic, short};
 use crate::config::limits::{IMAGE, TASK_DEFINITION};
 use crate::engine::reference;
 
+/// What reads a command and fills in variables.
+const SHELLS: [&str; 6] = ["sh", "bash", "ash", "dash", "ksh", "zsh"];
 /// What a variable costs in a task definition beside its name and value.
 const AROUND: usize = 24;
 
@@ -15,23 +19,87 @@ pub(super) fn images(checks: &mut Checks<'_>) {
     for (name, service) in &stack.services {
         let path = format!("services.{name}");
         image(checks, &format!("{path}.image"), &service.image);
-        variables(checks, &path, &service.environment);
-        let texts = |texts: &Option<Vec<String>>| texts.iter().flatten().map(|t| t.len() + 3).sum::<usize>();
-        let pairs = service.environment.iter().chain(&service.secrets).map(|(k, v)| k.len() + v.len() + AROUND).sum::<usize>();
-        let bytes = pairs + texts(&service.command) + texts(&service.entrypoint);
-        if bytes > TASK_DEFINITION.most {
-            let message =
-                format!("`{path}` has {bytes} bytes of variables and command, and ECS takes {} in all", TASK_DEFINITION.most);
-            let help = "put what is large into a file of the image, a bucket or a parameter";
-            checks.at_key(&format!("{path}.environment"), "too large", Diagnostic::error("too-large", message).help(help));
-        }
+        let texts = Texts {
+            environment: service.environment.clone(),
+            secrets: service.secrets.clone(),
+            command: service.command.clone().unwrap_or_default(),
+            entrypoint: service.entrypoint.clone().unwrap_or_default(),
+        };
+        filled_in(checks, &path, &texts);
+        size(checks, &path, texts.bytes());
     }
     for (name, definition) in stack.resources.get("ecs.task_definition").into_iter().flatten() {
+        let path = format!("resources.ecs.task_definition.{name}");
         let containers = definition.get("containers").and_then(|c| c.as_array());
+        let mut bytes = 0;
         for (at, container) in containers.into_iter().flatten().enumerate() {
+            let path = format!("{path}.containers[{at}]");
             if let Some(text) = container.get("image").and_then(|image| image.as_str()) {
-                image(checks, &format!("resources.ecs.task_definition.{name}.containers[{at}].image"), text);
+                image(checks, &format!("{path}.image"), text);
             }
+            // What has not this shape is told where the object is made of it.
+            let texts = Texts::deserialize(container).unwrap_or_default();
+            filled_in(checks, &path, &texts);
+            bytes += texts.bytes();
+        }
+        size(checks, &path, bytes);
+    }
+}
+
+/// What of a container is text.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Texts {
+    environment: BTreeMap<String, String>,
+    secrets: BTreeMap<String, String>,
+    command: Vec<String>,
+    entrypoint: Vec<String>,
+}
+
+impl Texts {
+    fn bytes(&self) -> usize {
+        let texts = self.command.iter().chain(&self.entrypoint).map(|text| text.len() + 3).sum::<usize>();
+        texts + self.environment.iter().chain(&self.secrets).map(|(k, v)| k.len() + v.len() + AROUND).sum::<usize>()
+    }
+
+    /// Whether a shell reads the command, which fills in what it knows.
+    fn is_for_a_shell(&self) -> bool {
+        let name = |text: &String| text.rsplit('/').next().is_some_and(|name| SHELLS.contains(&name));
+        self.entrypoint.iter().chain(&self.command).any(name)
+    }
+}
+
+fn size(checks: &mut Checks<'_>, path: &str, bytes: usize) {
+    if bytes > TASK_DEFINITION.most {
+        let message =
+            format!("`{path}` has {bytes} bytes of variables and command, and ECS takes {} in all", TASK_DEFINITION.most);
+        let help = "put what is large into a file of the image, a bucket or a parameter";
+        checks.at(path, "too large", Diagnostic::error("too-large", message).help(help));
+    }
+}
+
+/// Everything in a container that somebody may have meant to be filled in.
+fn filled_in(checks: &mut Checks<'_>, path: &str, texts: &Texts) {
+    variables(checks, path, &texts.environment);
+    for (name, arn) in &texts.secrets {
+        if let Some(open) = unresolved(arn) {
+            let message = format!("the secret `{}` has `{}`, which nothing here fills in", short(name), short(&open));
+            let help = "write the ARN itself, or refer to one: `${KIND/NAME.ATTRIBUTE}`";
+            let at = format!("{path}.secrets.{name}");
+            checks.at(&at, "as it stands", Diagnostic::error("unresolved", message).help(help));
+        }
+    }
+    for (field, parts) in [("command", &texts.command), ("entrypoint", &texts.entrypoint)] {
+        for (at, part) in parts.iter().enumerate().filter(|_| !texts.is_for_a_shell()) {
+            let Some(open) = unresolved(part) else { continue };
+            let at = format!("{path}.{field}[{at}]");
+            let message = format!("`{at}` has `{}`, which nothing here fills in", short(&open));
+            let help = format!(
+                "write the value itself, or have a shell run it, `[\"sh\", \"-c\", …]`; where the program is to see `{}` write `${}`",
+                short(&open),
+                short(&open)
+            );
+            checks.at(&at, "as it stands", Diagnostic::error("unresolved", message).help(help));
         }
     }
 }
