@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::config::Region;
 use serde_json::Value;
 
 use super::{Certainty, Finding};
@@ -10,23 +12,38 @@ use crate::aws::error::failed;
 use crate::aws::secretsmanager::Secret;
 use crate::engine::{Claim, Class, Item, Resource, Result};
 
-/// The ARNs of the secrets of Secrets Manager in the stack's own region that containers get, less what follows an ARN. What is
-/// only referred to is the stack's own.
-fn named<'a>(item: &'a Item, region: &str) -> BTreeSet<String> {
+/// The secrets of Secrets Manager that containers get: region and ARN, less what follows an ARN. And the parameters of Systems
+/// Manager. What is only referred to is the stack's own.
+fn named(item: &Item) -> (BTreeSet<(String, String)>, BTreeSet<String>) {
+    let (mut secrets, mut parameters) = (BTreeSet::new(), BTreeSet::new());
     let containers = item.desired.as_ref().and_then(|d| d.get("containers")).and_then(Value::as_array);
-    let secrets = containers.into_iter().flatten().filter_map(|c| c.get("secrets")?.as_object());
-    let arns = secrets.flat_map(|map| map.values().filter_map(Value::as_str)).map(|arn| arn.split(':').collect::<Vec<&'a str>>());
-    let ours = |arn: &Vec<&str>| arn.len() >= 7 && arn[0] == "arn" && arn[2] == "secretsmanager" && arn[3] == region;
-    arns.filter(ours).map(|arn| arn[..7].join(":")).collect()
+    let maps = containers.into_iter().flatten().filter_map(|c| c.get("secrets")?.as_object());
+    for text in maps.flat_map(|map| map.values().filter_map(Value::as_str)) {
+        let arn: Vec<&str> = text.split(':').collect();
+        match arn.as_slice() {
+            ["arn", _, "secretsmanager", region, _, _, _, ..] => drop(secrets.insert(((*region).to_owned(), arn[..7].join(":")))),
+            ["arn", _, "ssm", ..] => drop(parameters.insert(text.to_owned())),
+            _ => {}
+        }
+    }
+    (secrets, parameters)
 }
 
 /// Whether the secrets are there, and can be read by the ARN as it is written
 /// (<https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html>): ECS would find out when a task
 /// starts, again and again.
 pub(super) async fn check(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
-    let mut found = Vec::new();
-    for arn in named(item, &cx.scope.region) {
-        let answer = cx.cloud.secrets.describe_secret().secret_id(&arn).send().await;
+    let (secrets, parameters) = named(item);
+    let unasked = |arn: &String| {
+        let said = format!("whether there is a parameter `{arn}` was not asked: `stack` does not speak to Parameter Store");
+        let help = format!("`aws ssm get-parameter --name {arn}` tells it; without it no task starts");
+        Finding::new(Certainty::Unknown, said).about(&item.key).help(help)
+    };
+    let mut found: Vec<Finding> = parameters.iter().map(unasked).collect();
+    for (region, arn) in secrets {
+        // Each region knows its own.
+        let there = cx.cloud.secrets.config().to_builder().region(Region::new(region)).build();
+        let answer = Client::from_conf(there).describe_secret().secret_id(&arn).send().await;
         let finding = match answer.map_err(failed("secretsmanager:DescribeSecret")) {
             Ok(there) if there.deleted_date().is_some() => {
                 let help = "restore it (`aws secretsmanager restore-secret`), or name another one";
@@ -84,6 +101,8 @@ mod tests {
         });
         let item = json!({"key": "ecs.task_definition/web", "action": Action::Create, "generation": 1, "desired": {"containers": [{"secrets": secrets}]}});
         let item: Item = serde_json::from_value(item).unwrap();
-        assert_eq!(named(&item, "us-east-1"), BTreeSet::from([of("a-AbCdEf")]));
+        let far = "arn:aws:secretsmanager:eu-west-1:1:secret:far-AbCdEf";
+        let secrets = [("eu-west-1".to_owned(), far.to_owned()), ("us-east-1".to_owned(), of("a-AbCdEf"))];
+        assert_eq!(named(&item), (secrets.into(), ["arn:aws:ssm:us-east-1:1:parameter/x".to_owned()].into()));
     }
 }
