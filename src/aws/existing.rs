@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_rds::types::DbInstance;
 use futures::future::try_join_all;
 
 use super::Clients;
@@ -291,27 +292,44 @@ async fn bucket_region(cloud: &Clients, name: &str, bucket: &str) -> Result<Resu
 }
 
 async fn database_instance(cloud: &Clients, name: &str, database: &str) -> Result<Result<Database, Missing>> {
-    let at = format!("existing.databases.{name}");
     let call = cloud.rds.describe_db_instances().db_instance_identifier(database).send().await;
     let found = or_nothing(call.map_err(failed("rds:DescribeDBInstances")))?.and_then(|a| a.db_instances?.into_iter().next());
-    let Some(found) = found else {
-        let message = format!("there is no database instance `{database}` in `{}`", cloud.region);
-        return Ok(Err(missing(at, message, "check the identifier, the region and the account")));
-    };
+    Ok(match found {
+        Some(found) => usable(name, database, &found),
+        None => {
+            let message = format!("there is no database instance `{database}` in `{}`", cloud.region);
+            Err(missing(format!("existing.databases.{name}"), message, "check the identifier, the region and the account"))
+        }
+    })
+}
+
+/// What services need to know of an instance. Of a cluster (of Aurora, say) it is refused: after a failover another instance writes
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Overview.Endpoints.html>).
+fn usable(name: &str, database: &str, found: &DbInstance) -> Result<Database, Missing> {
+    let at = format!("existing.databases.{name}");
+    if let Some(cluster) = found.db_cluster_identifier() {
+        let message = format!(
+            "the database instance `{database}` is one of the cluster `{cluster}`: after a failover another one writes, and services \
+             would go on with this one"
+        );
+        let help = "take it out of `existing`: write the cluster's address (`aws rds describe-db-clusters`) into the `environment` of \
+                    the services, and the ARN of its secret into their `secrets`";
+        return Err(missing(at, message, help));
+    }
     let (Some(host), Some(port)) =
         (found.endpoint().and_then(|e| e.address()), found.endpoint().and_then(|e| e.port()).and_then(|p| u16::try_from(p).ok()))
     else {
         let status = found.db_instance_status().unwrap_or("unknown");
         let message = format!("the database instance `{database}` has no address yet: it is `{status}`");
-        return Ok(Err(missing(at, message, "try again when it is available")));
+        return Err(missing(at, message, "try again when it is available"));
     };
-    Ok(Ok(Database {
+    Ok(Database {
         host: host.to_owned(),
         port,
         database: found.db_name.clone(),
         user: found.master_username().unwrap_or_default().to_owned(),
         secret_arn: found.master_user_secret().and_then(|s| s.secret_arn.clone()),
-    }))
+    })
 }
 
 async fn address(cloud: &Clients, name: &str, repository: &str) -> Result<Result<String, Missing>> {
@@ -321,4 +339,19 @@ async fn address(cloud: &Clients, name: &str, repository: &str) -> Result<Result
         let message = format!("there is no repository `{repository}` in `{}`", cloud.region);
         missing(format!("existing.repositories.{name}"), message, "check the name, the region and the account")
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_rds::types::Endpoint;
+
+    use super::*;
+
+    #[test]
+    fn an_instance_of_a_cluster_is_no_database_to_rely_on() {
+        let found = DbInstance::builder().endpoint(Endpoint::builder().address("h").port(5432).build());
+        assert_eq!(usable("old", "legacy", &found.clone().build()).unwrap().port, 5432);
+        let refused = usable("old", "legacy", &found.db_cluster_identifier("c").build()).unwrap_err();
+        assert!(refused.at == "existing.databases.old" && refused.message.contains("cluster `c`"), "{refused:?}");
+    }
 }
