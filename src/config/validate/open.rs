@@ -83,8 +83,10 @@ fn raw(checks: &mut Checks<'_>, kind: &str, path: &str, object: &Value) {
     let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
     let number = |key: &str| object.get(key).and_then(Value::as_i64).unwrap_or_default();
     match kind {
-        "ec2.security_group_rule" if text("direction") == "ingress" && ["0.0.0.0/0", "::/0"].contains(&text("cidr")) => {
-            let everything = text("protocol") == "-1" || number("from_port") <= 1 && number("to_port") >= 65_535;
+        "ec2.security_group_rule" if text("direction") == "ingress" && is_everywhere(text("cidr")) => {
+            // As AWS understands it: the spelling comes later.
+            let every_protocol = ["-1", "all", "any"].contains(&text("protocol").to_ascii_lowercase().as_str());
+            let everything = every_protocol || number("from_port") <= 1 && number("to_port") >= 65_535;
             if everything {
                 let message = format!("`{path}` opens every port to everybody");
                 warn(checks, &format!("{path}.cidr"), "everybody", message, "name the ports, or the networks that may come in");
@@ -98,7 +100,9 @@ fn raw(checks: &mut Checks<'_>, kind: &str, path: &str, object: &Value) {
         }
         "iam.role" | "iam.group" | "iam.user" => {
             for (name, policy) in object.get("policies").and_then(Value::as_object).into_iter().flatten() {
-                if allowed(policy).any(|s| has(s, "Action", is_almighty) && has(s, "Resource", |r| r == "*")) {
+                if allowed(policy)
+                    .any(|s| does_anything(s) && (has(s, "Resource", |r| r == "*") || s.get("NotResource").is_some()))
+                {
                     let message = format!("`{path}` may do everything in the account, or take the right to");
                     let help = "name the actions and the ARNs that are needed";
                     warn(checks, &format!("{path}.policies.{name}"), "everything", message, help);
@@ -125,6 +129,11 @@ fn raw(checks: &mut Checks<'_>, kind: &str, path: &str, object: &Value) {
         "s3.bucket_policy" | "kms.key" if object.get("policy").is_some_and(|policy| allowed(policy).any(is_anybody)) => {
             let message = format!("`{path}` lets everybody in");
             warn(checks, &format!("{path}.policy"), "anybody", message, "name who may, or add a `Condition`");
+        }
+        "rds.instance" if object.get("publicly_accessible") == Some(&Value::Bool(true)) => {
+            let message = format!("`{path}` has an address in the internet, and only its security groups keep anybody out");
+            let help = "leave it out: services reach it from within the network";
+            warn(checks, &format!("{path}.publicly_accessible"), "public", message, help);
         }
         "s3.bucket" if object.get("block_public_access") == Some(&Value::Bool(false)) => {
             let message = format!("`{path}` may be made public by a policy or an ACL");
@@ -158,9 +167,20 @@ fn has(statement: &Value, key: &str, what: impl Fn(&str) -> bool) -> bool {
     }
 }
 
-/// A statement for everybody, under no condition.
+/// Whether a network is all addresses, however it is written: `10.0.0.0/0` is `0.0.0.0/0`.
+fn is_everywhere(cidr: &str) -> bool {
+    cidr.parse::<ipnet::IpNet>().is_ok_and(|net| net.prefix_len() == 0)
+}
+
+/// Whether a statement is about every action, or about all but some.
+fn does_anything(statement: &Value) -> bool {
+    has(statement, "Action", is_almighty) || statement.get("NotAction").is_some()
+}
+
+/// A statement for everybody, or for all but some, under no condition.
 fn is_anybody(statement: &Value) -> bool {
-    let everybody = has(statement, "Principal", |p| p == "*")
+    let everybody = statement.get("NotPrincipal").is_some()
+        || has(statement, "Principal", |p| p == "*")
         || statement.get("Principal").is_some_and(|principal| has(principal, "AWS", |p| p == "*"));
     everybody && statement.get("Condition").is_none()
 }
@@ -188,6 +208,8 @@ mod tests {
         for (kind, object, warned) in [
             ("ec2.security_group_rule", rule("0.0.0.0/0", "-1", -1, -1), true),
             ("ec2.security_group_rule", rule("::/0", "tcp", 0, 65_535), true),
+            ("ec2.security_group_rule", rule("0.0.0.0/0", "ALL", 0, 0), true),
+            ("ec2.security_group_rule", rule("10.0.0.0/0", "all", -1, -1), true),
             ("ec2.security_group_rule", rule("0.0.0.0/0", "tcp", 443, 443), false),
             ("ec2.security_group_rule", rule("10.0.0.0/8", "-1", -1, -1), false),
             ("iam.role", json!({"trust": anybody}), true),
@@ -195,6 +217,24 @@ mod tests {
             ("iam.role", json!({"managed": ["arn:aws:iam::aws:policy/AdministratorAccess"]}), true),
             ("iam.group", json!({"policies": {"x": {"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}}}), true),
             ("iam.group", json!({"policies": {"x": {"Statement": [{"Effect": "Deny", "Action": "*", "Resource": "*"}]}}}), false),
+            (
+                "iam.role",
+                json!({"policies": {"x": {"Statement": {"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}}}}),
+                true,
+            ),
+            ("iam.role", json!({"policies": {"x": {"Statement": {"Effect": "Allow", "Action": "*", "NotResource": "a"}}}}), true),
+            (
+                "iam.role",
+                json!({"policies": {"x": {"Statement": {"Effect": "Deny", "NotAction": "iam:*", "Resource": "*"}}}}),
+                false,
+            ),
+            (
+                "iam.role",
+                json!({"trust": {"Statement": {"Effect": "Allow", "NotPrincipal": {"AWS": "1"}, "Action": "sts:AssumeRole"}}}),
+                true,
+            ),
+            ("rds.instance", json!({"publicly_accessible": true}), true),
+            ("rds.instance", json!({"publicly_accessible": false}), false),
             ("s3.bucket_policy", json!({"policy": anybody}), true),
             ("kms.key", json!({"policy": narrow}), false),
             ("s3.bucket", json!({"block_public_access": false}), true),
