@@ -39,7 +39,10 @@ fn place(scope: &Scope) -> String {
 pub fn check(graph: &Graph, scope: &Scope, problems: &mut Vec<Problem>) {
     for node in graph.nodes() {
         match node.key.kind.as_str() {
-            "rds.instance" => words(node, problems),
+            "rds.instance" => {
+                words(node, problems);
+                copied(graph, node, problems);
+            }
             "iam.role" => inline(node, &ROLE_INLINE, problems),
             "iam.group" => inline(node, &GROUP_INLINE, problems),
             "s3.bucket_policy" => document(node, &BUCKET_POLICY, problems),
@@ -68,6 +71,25 @@ fn words(node: &Node, problems: &mut Vec<Problem>) {
             message,
             format!("choose another with `{field}:`, as in `{field}: {example}`"),
         ));
+    }
+}
+
+/// Whether RDS makes copies of what a database is to be a copy of: of none without backups
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ReadRepl.html>), and of none whose password it keeps
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html>, limitations).
+fn copied(graph: &Graph, node: &Node, problems: &mut Vec<Problem>) {
+    let source = node.desired.get("source").and_then(|source| reference::named(source).into_keys().next());
+    let Some(source) = source.and_then(|key| graph.get(&key)) else { return };
+    let is = |field: &str, value: Value| source.desired.get(field) == Some(&value);
+    let mut refuse = |code: &'static str, why: &str, help: &str| {
+        problems.push(problem(node, "source", code, format!("AWS makes no copy of `{}`, {why}", source.key), help.into()));
+    };
+    if is("managed_password", true.into()) {
+        let help = "give it a password of the stack's own, `password: \"${secretsmanager.secret/NAME.arn}:::${secretsmanager.secret/NAME.version}\"`, or make no copy";
+        refuse("rotation-and-replicas", "whose password RDS keeps", help);
+    }
+    if is("backup_days", 0.into()) {
+        refuse("needs-backups", "which has no backups to make it from", "write `backup_days: 1` or more there");
     }
 }
 
@@ -178,6 +200,25 @@ mod tests {
             refused("stack: user\nregion: us-east-1\ndatabases: {main: {engine: postgres, version: '16', database: shop}}\n")
                 .is_empty()
         );
+    }
+
+    #[test]
+    fn what_rds_makes_no_copy_of_is_told_at_the_copy() {
+        let text = |source: &str| {
+            format!(
+                "stack: a\nregion: us-east-1\nresources:\n  rds.instance:\n    a: {{class: db.t4g.micro, {source}}}\n    b: {{class: db.t4g.micro, source: rds.instance/a}}\n"
+            )
+        };
+        for (source, says) in [
+            ("engine: postgres, managed_password: true", "whose password RDS keeps"),
+            ("engine: postgres, backup_days: 0", "which has no backups"),
+        ] {
+            let found = refused(&text(source));
+            let told =
+                matches!(found.as_slice(), [(at, message)] if at == "resources.rds.instance.b.source" && message.contains(says));
+            assert!(told, "{source}: {found:?}");
+        }
+        assert!(refused(&text("engine: postgres, backup_days: 7")).is_empty());
     }
 
     #[test]
