@@ -14,12 +14,14 @@ use crate::aws::iam::{Group, User, user_object};
 use crate::aws::{Tags, names};
 use crate::config::Stack;
 use crate::config::access::{Group as Section, Permission, managed_arn};
+use crate::config::limits::GROUP_INLINE;
+use crate::engine::reference::{self, Token};
 use crate::engine::{Class, Error, Graph, Key, Ref, Scope};
 
 /// The bucket of static files, as `cdn` calls it.
 const ASSETS: &str = "s3.bucket/assets";
-/// How many characters the names of the families may take.
-const FAMILIES: usize = 480;
+/// The inline policy of `may: [deploy]`.
+const DEPLOY: &str = "deploy";
 
 fn policy(statements: Vec<Value>) -> Value {
     json!({"Version": "2012-10-17", "Statement": statements})
@@ -86,22 +88,42 @@ fn view(scope: &Scope) -> Value {
     ])
 }
 
-/// The families of the stack's services. Where all their names would not fit into what a group may have of policies of its own
-/// (5,120 characters), everything that begins like them.
-fn families<'a>(scope: &Scope, names: impl Iterator<Item = &'a str>) -> Vec<String> {
-    let family = |name: &str| arn(scope, "ecs", &format!("task-definition/{name}:*"));
-    let all: Vec<String> = names.map(|name| family(&names::fit(&scope.prefix(), name, 1, 255))).collect();
-    let fits = all.iter().map(String::len).sum::<usize>() <= FAMILIES;
-    if fits { all } else { vec![family(&format!("{}-*", scope.prefix()))] }
+/// The families of the stack's services.
+fn families(scope: &Scope, graph: &Graph) -> Vec<String> {
+    let services = graph.nodes().filter(|node| node.key.kind == "ecs.task_definition");
+    services.map(|node| names::fit(&scope.prefix(), &node.key.name, 1, 255)).collect()
+}
+
+/// What all families of the stack begin with, and those of a stack that is called like it and more: where IAM takes no more.
+fn any_family(scope: &Scope) -> String {
+    format!("{}-*", scope.prefix())
+}
+
+/// How many characters policies have at most as IAM counts them, without white space, when their references are filled in.
+fn longest<'a>(policies: impl Iterator<Item = &'a Value>) -> usize {
+    let one = |policy: &Value| {
+        let literals: usize = reference::literals(&policy.to_string())
+            .iter()
+            .map(|text| text.split_whitespace().map(|word| word.chars().count()).sum::<usize>())
+            .sum();
+        let mut filled_in = 0;
+        reference::visit(policy, &mut |token| {
+            filled_in += match token {
+                Token::Named { key, .. } if key.kind == "ec2.subnet" => "subnet-0123456789abcdef0".len(),
+                // The ARN of a bucket, of 63 characters at most.
+                _ => "arn:aws-us-gov:s3:::".len() + 63,
+            };
+        });
+        literals + filled_in
+    };
+    policies.map(one).sum()
 }
 
 /// To release new versions of the services, to change how many tasks run, and to push static files. With the AWS CLI or
 /// a pipeline, that is: `stack` itself reads the whole account, so who deploys with it has `ReadOnlyAccess` too.
-fn deploy(scope: &Scope, graph: &Graph) -> Value {
-    let nodes = |kind: &'static str| graph.nodes().filter(move |node| node.key.kind == kind);
-    let families = families(scope, nodes("ecs.task_definition").map(|node| node.key.name.as_str()));
-    let mut subnets: Vec<&Value> =
-        nodes("ecs.service").filter_map(|node| node.desired.get("subnets")?.as_array()).flatten().collect();
+fn deploy(scope: &Scope, graph: &Graph, families: &[String]) -> Value {
+    let services = graph.nodes().filter(|node| node.key.kind == "ecs.service");
+    let mut subnets: Vec<&Value> = services.filter_map(|node| node.desired.get("subnets")?.as_array()).flatten().collect();
     subnets.sort_by_key(|subnet| subnet.to_string());
     subnets.dedup();
     let mut statements = Vec::new();
@@ -109,7 +131,10 @@ fn deploy(scope: &Scope, graph: &Graph) -> Value {
         // What is said of a service is only what this stack says of its services too: its families, its subnets, no public
         // address, no shell. What a call does not mention stays as it is.
         let mut update = of_stack(scope, "ResourceTag");
-        update["ArnLikeIfExists"] = json!({"ecs:task-definition": families});
+        // In short, part by part (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>):
+        // a service takes revisions of its own account and region only.
+        let short: Vec<String> = families.iter().map(|family| format!("arn:*:ecs:*:*:task-definition/{family}:*")).collect();
+        update["ArnLikeIfExists"] = json!({"ecs:task-definition": short});
         update["StringEqualsIfExists"] =
             json!({"ecs:auto-assign-public-ip": ["DISABLED", "false"], "ecs:enable-execute-command": "false"});
         update["ForAllValues:StringEquals"] = json!({"ecs:subnet": subnets});
@@ -134,7 +159,7 @@ fn deploy(scope: &Scope, graph: &Graph) -> Value {
                 "Sid": "Revisions",
                 "Effect": "Allow",
                 "Action": "ecs:RegisterTaskDefinition",
-                "Resource": families,
+                "Resource": families.iter().map(|family| arn(scope, "ecs", &format!("task-definition/{family}:*"))).collect::<Vec<_>>(),
                 "Condition": of_stack(scope, "RequestTag"),
             }),
             json!({
@@ -202,19 +227,41 @@ fn exec(scope: &Scope) -> Value {
 }
 
 fn policies(section: &Section, scope: &Scope, graph: &Graph) -> BTreeMap<String, Value> {
+    let families = families(scope, graph);
     let mut out: BTreeMap<String, Value> = section
         .may
         .iter()
         .map(|permission| match permission {
             Permission::View => ("view".to_owned(), view(scope)),
-            Permission::Deploy => ("deploy".to_owned(), deploy(scope, graph)),
+            Permission::Deploy => (DEPLOY.to_owned(), deploy(scope, graph, &families)),
             Permission::Exec => ("exec".to_owned(), exec(scope)),
         })
         .collect();
     if !section.statements.is_empty() {
         out.insert("statements".into(), policy(section.statements.iter().map(statement).collect()));
     }
+    if section.may.contains(&Permission::Deploy) && !families.is_empty() && longest(out.values()) > GROUP_INLINE.most {
+        out.insert(DEPLOY.into(), deploy(scope, graph, &[any_family(scope)]));
+    }
     out
+}
+
+/// What is said aloud of groups: whose rights reach further than their words, because IAM takes no more of them.
+pub fn notes(graph: &Graph, scope: &Scope) -> Vec<String> {
+    let any = any_family(scope);
+    let reaches_far =
+        |policies: &Value| policies.get(DEPLOY).is_some_and(|deploy| deploy.to_string().contains(&format!("/{any}:*")));
+    let groups =
+        graph.nodes().filter(|node| node.key.kind == "iam.group" && node.desired.get("policies").is_some_and(reaches_far));
+    let one = |group: &str| {
+        format!(
+            "The names of all services do not fit into what IAM takes of the policies of `{group}`, so it may deploy whatever is \
+             called `{any}`: services of a stack `{}-…` of this account and region, too, if there is one. Give such a stack another \
+             name, or give `deploy` to a group that has nothing else.",
+            scope.prefix()
+        )
+    };
+    groups.map(|node| one(&node.origin)).collect()
 }
 
 pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<(), Error> {
@@ -278,24 +325,49 @@ mod tests {
         graph
     }
 
+    fn deployed() -> Value {
+        deploy(&scope(), &graph(), &families(&scope(), &graph()))
+    }
+
     #[test]
     fn revisions_are_of_the_files_families_and_services_get_no_others() {
-        let deploy = deploy(&scope(), &graph());
+        let deploy = deployed();
         let of = |sid: &str| deploy["Statement"].as_array().unwrap().iter().find(|s| s["Sid"] == sid).unwrap().clone();
         let family = json!(["arn:aws:ecs:eu-central-1:123456789012:task-definition/webapp-production-web:*"]);
         assert_eq!(of("Revisions")["Resource"], family);
         let condition = &of("Releases")["Condition"];
+        let family = json!(["arn:*:ecs:*:*:task-definition/webapp-production-web:*"]);
         assert_eq!(condition["ArnLikeIfExists"]["ecs:task-definition"], family);
         assert_eq!(condition["ForAllValues:StringEquals"]["ecs:subnet"][0], "${ec2.subnet/app-a}");
         assert_eq!(condition["StringEqualsIfExists"]["ecs:enable-execute-command"], "false");
-        // More than a policy holds are not named.
-        let many: Vec<String> = (0..40).map(|n| format!("service-{n}")).collect();
-        let all = families(&scope(), many.iter().map(String::as_str));
-        assert_eq!(all, ["arn:aws:ecs:eu-central-1:123456789012:task-definition/webapp-production-*:*"]);
+    }
+
+    /// More than a group's policies hold are not named, and that is said.
+    #[test]
+    fn families_are_named_as_long_as_iam_takes_it() {
+        let with = |services: usize, may: Value| {
+            let mut graph = graph();
+            for n in 0..services {
+                let key = format!("ecs.task_definition/service-{n}").parse().unwrap();
+                graph.insert(crate::engine::Node { key, desired: json!({}), origin: String::new() }).unwrap();
+            }
+            let section: Section = serde_json::from_value(json!({"may": may})).unwrap();
+            let policies = policies(&section, &scope(), &graph);
+            let long = longest(policies.values());
+            assert!(long <= GROUP_INLINE.most, "{services} {may}: {long}");
+            let desired = json!({"policies": policies});
+            let group = crate::engine::Node { key: "iam.group/g".parse().unwrap(), desired, origin: "access.groups.g".into() };
+            graph.insert(group).unwrap();
+            notes(&graph, &scope())
+        };
+        assert_eq!(with(6, json!(["view", "deploy"])), Vec::<String>::new());
+        assert_eq!(with(15, json!(["deploy"])), Vec::<String>::new());
+        let said = with(40, json!(["view", "deploy", "exec"]));
+        assert!(said.len() == 1 && said[0].contains("access.groups.g") && said[0].contains("`webapp-production-*`"), "{said:?}");
     }
 
     fn documents() -> [(&'static str, Value); 3] {
-        [("view", view(&scope())), ("deploy", deploy(&scope(), &graph())), ("exec", exec(&scope()))]
+        [("view", view(&scope())), ("deploy", deployed()), ("exec", exec(&scope()))]
     }
 
     #[test]
@@ -353,16 +425,17 @@ mod tests {
 
     #[test]
     fn static_files_are_named_only_where_there_are_any() {
-        let without = deploy(&scope(), &Graph::default()).to_string();
+        let without = deploy(&scope(), &Graph::default(), &[]).to_string();
         assert!(!without.contains("s3:") && !without.contains("cloudfront:"), "{without}");
-        assert!(deploy(&scope(), &graph()).to_string().contains("s3:PutObject"));
+        assert!(deployed().to_string().contains("s3:PutObject"));
     }
 
     /// IAM counts the characters of all policies that a group has of its own, without white space.
     #[test]
     fn everything_together_fits_into_one_group() {
         let long = Scope { stack: "a".repeat(32), env: "e".repeat(32), region: "ap-southeast-3".into(), ..scope() };
-        let all = [view(&long), deploy(&long, &graph()), exec(&long)].map(|document| document.to_string().len());
+        let all = [view(&long), deploy(&long, &graph(), &families(&long, &graph())), exec(&long)]
+            .map(|document| document.to_string().len());
         assert!(all.iter().sum::<usize>() < 5120 - 32, "{all:?}");
     }
 }

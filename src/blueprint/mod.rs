@@ -96,6 +96,11 @@ impl From<Error> for Failure {
     }
 }
 
+/// What is meant so, most likely, and worth saying aloud all the same: what shows only when the sections are put together.
+pub fn notes(graph: &Graph, scope: &Scope) -> Vec<String> {
+    access::notes(graph, scope)
+}
+
 /// Expands a stack into the graph of its objects, with ownership tags in all of them.
 ///
 /// # Errors

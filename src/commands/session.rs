@@ -73,7 +73,10 @@ pub fn load_text(file: &StackFile, text: &str, color: Color) -> Result<Loaded> {
 
 /// What is meant so but is worth knowing.
 fn noted(loaded: &Loaded) -> Vec<String> {
-    config::validate::notes(&loaded.stack, loaded.at("network").is_some())
+    let mut notes = config::validate::notes(&loaded.stack, loaded.at("network").is_some());
+    // What cannot be expanded is told by whoever wants it expanded.
+    notes.extend(offline(loaded).iter().flat_map(|graph| blueprint::notes(graph, &unasked(loaded))));
+    notes
 }
 
 /// Says it aloud, beside what was asked for.
@@ -97,15 +100,20 @@ pub fn problems(loaded: &Loaded) -> Vec<ui::Problem> {
     warned.chain(noted).collect()
 }
 
-/// The file's objects as they would be in an account that nobody has asked about yet.
-pub fn offline(loaded: &Loaded) -> Result<Graph> {
-    let scope = Scope {
+/// Whose the file's objects would be in an account that nobody has asked about yet.
+fn unasked(loaded: &Loaded) -> Scope {
+    Scope {
         stack: loaded.stack.stack.to_string(),
         env: loaded.env.clone(),
         region: loaded.stack.region.clone(),
         account: "000000000000".into(),
         partition: "aws".into(),
-    };
+    }
+}
+
+/// The file's objects as they would be in an account that nobody has asked about yet.
+pub fn offline(loaded: &Loaded) -> Result<Graph> {
+    let scope = unasked(loaded);
     let facts = Facts::assumed(&scope, loaded.at("network").is_some(), &loaded.stack);
     expand(loaded, &facts, &aws::registry())
 }
