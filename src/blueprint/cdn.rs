@@ -150,6 +150,7 @@ fn assets(
     let access_control = Some(graph.add(ASSETS, AT, &control)?);
     if let Some(text) = &files.bucket {
         let scope = facts.scope;
+        // The check of the file has seen to it that it is one of `existing.buckets`.
         let region = text.strip_prefix("existing.buckets.").and_then(|name| facts.existing.buckets.get(name));
         let region = region.unwrap_or(&scope.region);
         let domain = regional_domain(&scope.partition, region, existing_bucket(stack, text));

@@ -99,12 +99,14 @@ fn paths(checks: &mut Checks<'_>, files: &StaticFiles) {
 }
 
 fn bucket(checks: &mut Checks<'_>, files: &StaticFiles) {
-    let Some(text) = files.bucket.as_deref().filter(|text| text.starts_with("existing.")) else { return };
+    let Some(text) = files.bucket.as_deref() else { return };
     let known: Vec<String> = checks.stack.existing.buckets.keys().map(|name| format!("existing.buckets.{name}")).collect();
     if !known.iter().any(|name| name == text) {
-        let diagnostic = Diagnostic::error("unknown-reference", format!("there is no `{}` in this file", short(text)));
-        let help = suggest::help(text, known.iter().map(String::as_str), "there are")
-            .unwrap_or_else(|| "name the bucket under `existing: { buckets: { NAME: what-S3-calls-it } }`".into());
+        let diagnostic = Diagnostic::error("unknown-reference", format!("there is no bucket `{}` in this file", short(text)));
+        let help = suggest::help(text, known.iter().map(String::as_str), "there are").unwrap_or_else(|| {
+            let called = if text.starts_with("existing.") { "what-S3-calls-it" } else { text };
+            format!("write `existing: {{ buckets: {{ NAME: {} }} }}`, and here `existing.buckets.NAME`", short(called))
+        });
         checks.at("cdn.static.bucket", "not in this file", diagnostic.help(help));
     }
 }

@@ -17,6 +17,51 @@ fn names_that_would_be_too_long() {
 }
 
 #[test]
+fn what_nothing_fills_in_is_refused_wherever_a_container_has_it() {
+    let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:a-${NAME}";
+    let text = format!(
+        "stack: a\nregion: us-east-1\nnetwork: {{zones: 2}}\nservices:\n  web:\n    image: i\n    command: [run, \"${{TAG}}\"]\n    secrets: {{X: \"{arn}\"}}\n  shell: {{image: i, command: [sh, -c, \"echo ${{HOME}}\"]}}\n  itself: {{image: i, command: [run, \"$${{TAG}}\"]}}\n"
+    );
+    insta::assert_snapshot!(refused(&text, None));
+}
+
+/// The same containers under `resources`, whose kinds this check does not know.
+#[test]
+fn containers_under_resources_are_looked_at_as_those_of_services_are() {
+    use serde_json::json;
+    let text = "stack: a\nregion: us-east-1\n";
+    let found = |container: serde_json::Value| -> Vec<(&'static str, String)> {
+        let mut stack = loaded(text).stack;
+        let definition = json!({"containers": [container]});
+        stack.resources.insert("ecs.task_definition".into(), [("t".parse().unwrap(), definition)].into());
+        let found = super::validate(&stack, &crate::config::yaml::parse(text).unwrap(), "default");
+        found.into_iter().map(|d| (d.code, d.message)).collect()
+    };
+    let at = "resources.ecs.task_definition.t";
+    for (container, code, says) in [
+        (json!({"image": "i", "environment": {"X": "${TAG}"}}), "unresolved", "the variable `X` has `${TAG}`".to_owned()),
+        (json!({"image": "i", "environment": {"A B": "x"}}), "invalid-name", "`A B` cannot be".to_owned()),
+        (json!({"image": "i", "environment": {"A": "x".repeat(100_000)}}), "too-large", format!("`{at}` has 100025 bytes")),
+        (json!({"image": "i", "entrypoint": ["${X}"]}), "unresolved", format!("`{at}.containers[0].entrypoint[0]` has")),
+        (json!({"image": "i", "secrets": {"S": "arn:${X}"}}), "unresolved", "the secret `S` has".to_owned()),
+    ] {
+        let found = found(container);
+        assert!(matches!(found.as_slice(), [(c, message)] if *c == code && message.contains(&says)), "{says}: {found:?}");
+    }
+    assert_eq!(
+        found(json!({"image": "i", "environment": {"A": "$${X}", "B": "${kms.key/k.arn}"}, "command": ["sh", "-c", "${X}"]})),
+        []
+    );
+}
+
+#[test]
+fn what_is_too_large_is_told_at_its_service() {
+    let text = format!("stack: a\nregion: us-east-1\nservices: {{web: {{image: i, command: [\"{}\"]}}}}\n", "x".repeat(70_000));
+    let refused = refused(&text, None);
+    assert!(refused.contains("too-large") && refused.contains(":3:12"), "{refused}");
+}
+
+#[test]
 fn sizes_of_networks() {
     for (name, cidr) in [("too_large", "10.0.0.0/8"), ("too_small", "10.0.0.0/24")] {
         insta::assert_snapshot!(name, refused(&format!("stack: a\nregion: us-east-1\nnetwork: {{cidr: {cidr}}}\n"), None));
@@ -100,6 +145,14 @@ fn a_cdn_that_makes_no_sense() {
     let served = format!("{head}services: {{web: {{image: i, port: 80, routes: [/*]}}}}\n");
     let internal = format!("{served}load_balancer: {{internal: true}}\ncdn: {{}}\n");
     insta::assert_snapshot!("an_internal_origin", refused(&internal, None));
+    insta::assert_snapshot!(
+        "logs_in_a_region_that_is_switched_on",
+        refused("stack: a\nregion: me-south-1\ncdn: {static: {paths: [/*]}}\n", None)
+    );
+    insta::assert_snapshot!(
+        "a_bucket_by_its_own_name",
+        refused(&format!("{head}cdn: {{static: {{paths: [/*], bucket: our-bucket}}}}\n"), None)
+    );
     let circles = format!(
         "{served}load_balancer: {{certificate: arn:aws:acm:us-east-1:123456789012:certificate/1}}\ncdn: {{default_root: x.html, certificate: arn:aws:acm:us-east-1:123456789012:certificate/1}}\n"
     );
