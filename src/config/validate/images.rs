@@ -89,8 +89,11 @@ fn filled_in(checks: &mut Checks<'_>, path: &str, texts: &Texts) {
             checks.at(&at, "as it stands", Diagnostic::error("unresolved", message).help(help));
         }
     }
+    if texts.is_for_a_shell() {
+        return;
+    }
     for (field, parts) in [("command", &texts.command), ("entrypoint", &texts.entrypoint)] {
-        for (at, part) in parts.iter().enumerate().filter(|_| !texts.is_for_a_shell()) {
+        for (at, part) in parts.iter().enumerate() {
             let Some(open) = unresolved(part) else { continue };
             let at = format!("{path}.{field}[{at}]");
             let message = format!("`{at}` has `{}`, which nothing here fills in", short(&open));
