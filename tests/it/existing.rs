@@ -106,6 +106,10 @@ result = {p: iam.get_role_policy(RoleName=name, PolicyName=p)["PolicyDocument"][
     });
     assert_eq!(policy["secrets"], json!([read, decrypt]), "{policy:#}");
 
+    // RDS rotates their password, and this service has it.
+    let rules = s.account.boto3(r#"result = [r["Name"] for r in client("events").list_rules()["Rules"]]"#, &Value::Null);
+    assert_eq!(rules, json!(["guest-rotated-existing_legacy"]));
+
     // A group of ours in their network is found again when it is all that is left to do.
     s.account.boto3(
         r#"ec2 = client("ec2")
