@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use crate::aws::Clients;
 use crate::aws::existing::{Found, Wanted};
 use crate::config::{Name, Stack};
-use crate::engine::{Error, Graph, Moved, Registry, Scope};
+use crate::engine::{Error, Graph, Moved, Registry, Scope, lies_in};
 
 /// What the expansion must know and the file does not say.
 pub struct Facts<'a> {
@@ -191,19 +191,17 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
 /// Notes what the file calls otherwise than before.
 fn moved(graph: &mut Graph, stack: &Stack) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let within =
-        |origin: &str, path: &str| origin.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
     for (from, to) in &stack.moved {
         let mut wrong = |message: String, help: String| {
             problems.push(Problem { at: format!("moved.{from}"), code: "moved", message, help });
         };
         let section = |path: &str| path.rsplit_once('.').map(|(section, _)| section.to_owned());
-        if graph.nodes().any(|node| within(&node.origin, from)) {
+        if graph.nodes().any(|node| lies_in(&node.origin, from)) {
             wrong(
                 format!("`{from}` is in the file: it cannot be `{to}` now"),
                 "name what is not in the file any more, and what took its place".into(),
             );
-        } else if !graph.nodes().any(|node| within(&node.origin, to)) {
+        } else if !graph.nodes().any(|node| lies_in(&node.origin, to)) {
             let near = nearest(to, graph.nodes().map(|node| node.origin.clone()));
             wrong(
                 format!("nothing comes from `{to}`"),

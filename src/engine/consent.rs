@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::plan::{Action, Item, Plan};
+use super::tags::is_like;
 
 /// What an object takes with it when it goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -160,7 +161,7 @@ impl Plan {
 
 /// Whether a pattern names an item: by its key, or by the place in the file that it or what it is a part of comes from.
 pub fn names(pattern: &str, item: &Item) -> bool {
-    matches(pattern, &item.key.to_string()) || sections(&item.origin).any(|section| matches(pattern, section))
+    is_like(pattern, &item.key.to_string()) || sections(&item.origin).any(|section| is_like(pattern, section))
 }
 
 /// The places that a place lies in, itself included, except the list of all sections of a kind: of `databases.main.replicas.r`,
@@ -234,12 +235,12 @@ mod tests {
 
     #[test]
     fn a_star_stands_for_anything() {
-        assert!(matches("logs.log_group/web", "logs.log_group/web"));
-        assert!(!matches("logs.log_group/web", "logs.log_group/web2"));
-        assert!(matches("logs.log_group/*", "logs.log_group/web"));
-        assert!(matches("*", "rds.instance/main"));
-        assert!(matches("*group*b", "logs.log_group/web"));
-        assert!(!matches("rds.*", "logs.log_group/web"));
+        assert!(is_like("logs.log_group/web", "logs.log_group/web"));
+        assert!(!is_like("logs.log_group/web", "logs.log_group/web2"));
+        assert!(is_like("logs.log_group/*", "logs.log_group/web"));
+        assert!(is_like("*", "rds.instance/main"));
+        assert!(is_like("*group*b", "logs.log_group/web"));
+        assert!(!is_like("rds.*", "logs.log_group/web"));
     }
 
     #[test]

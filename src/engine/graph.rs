@@ -117,9 +117,8 @@ impl Graph {
     /// Protects what comes from a place in the file, as a path: `services.web`, `load_balancer`. What has no tags goes with
     /// what it is a part of. How many objects that are.
     pub fn protect<C: Send + Sync + 'static>(&mut self, registry: &Registry<C>, path: &str) -> usize {
-        let from = |origin: &str| origin.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
         let tagged = |node: &&mut Node| registry.find(&node.key.kind).is_some_and(|kind| kind.tagged());
-        let nodes = self.nodes.values_mut().filter(|node| from(&node.origin)).filter(tagged);
+        let nodes = self.nodes.values_mut().filter(|node| lies_in(&node.origin, path)).filter(tagged);
         nodes
             .filter_map(|node| {
                 let tags = node.desired.as_object_mut()?.entry("tags").or_insert_with(|| serde_json::json!({}));
@@ -161,6 +160,11 @@ impl Graph {
         }
         Ok(())
     }
+}
+
+/// Whether a place in the file is `path` or lies in it: `services.web.ports` lies in `services.web`, `services.web2` does not.
+pub fn lies_in(origin: &str, path: &str) -> bool {
+    origin.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// Sorts keys so that each comes after those it points to; edges to unknown keys do not count.

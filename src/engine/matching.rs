@@ -76,7 +76,7 @@ impl<'a> Matching<'a> {
         Ok(Matching { seen: &snapshot.seen, graph, current, taken: BTreeSet::new() })
     }
 
-    pub(super) fn find<C>(&mut self, kind: &dyn Kind<C>, node: &Node, graph: &Graph, ids: &Ids) -> Found {
+    pub(super) fn find<C>(&mut self, kind: &dyn Kind<C>, node: &Node, ids: &Ids) -> Found {
         if let Some(at) = self.current.get(&node.key) {
             self.taken.insert(*at);
             return Found::At(*at);
@@ -94,32 +94,20 @@ impl<'a> Matching<'a> {
                 (fits && identity(kind, &seen.fields, ids).as_ref() == Some(&wanted)).then_some(at)
             })
         };
+        // What is ours under a name that nobody wants any more.
+        let leaving = |fits: fn(&Seen) -> bool, this: &Self| {
+            this.current.iter().find_map(|(key, at)| {
+                let seen = &this.seen[*at];
+                let free = key.kind == node.key.kind && this.graph.get(key).is_none() && !this.taken.contains(at) && fits(seen);
+                (free && identity(kind, &seen.fields, ids).as_ref() == Some(&wanted)).then_some(*at)
+            })
+        };
+        let works = |seen: &Seen| matches!(seen.claim, Claim::Ours(_)) && !matches!(seen.state, Readiness::Failed(_));
         // Only one can be so: what leaves the file under another name is it, and goes on as this one.
-        let leaving =
-            |seen: &Seen| matches!(&seen.claim, Claim::Ours(_)) && seen.key().is_some_and(|key| graph.get(&key).is_none());
-        let left = self.current.values().copied().find(|at| {
-            let seen = &self.seen[*at];
-            seen.kind == node.key.kind
-                && !self.taken.contains(at)
-                && leaving(seen)
-                && !matches!(seen.state, Readiness::Failed(_))
-                && identity(kind, &seen.fields, ids).as_ref() == Some(&wanted)
-        });
-        if let Some(at) = left {
-            self.taken.insert(at);
-            return Found::At(at);
-        }
-        if let Some(at) = alike(|c| matches!(c, Claim::Stray | Claim::Adoptable), self) {
-            self.taken.insert(at);
-            return Found::At(at);
-        }
-        // Ours under a name that nobody wants any more: both cannot be there, so it is this one.
-        let renamed = self.current.iter().find(|(key, at)| {
-            let free = key.kind == node.key.kind && self.graph.get(key).is_none() && !self.taken.contains(at);
-            free && identity(kind, &self.seen[**at].fields, ids).as_ref() == Some(&wanted)
-        });
-        if let Some((_, at)) = renamed {
-            let at = *at;
+        let found = leaving(works, self)
+            .or_else(|| alike(|c| matches!(c, Claim::Stray | Claim::Adoptable), self))
+            .or_else(|| leaving(|_| true, self));
+        if let Some(at) = found {
             self.taken.insert(at);
             return Found::At(at);
         }

@@ -62,7 +62,7 @@ pub use diff::{Change, Diff, diff};
 pub use effect::{Effect, Impact};
 pub use error::{Class, Error, Result};
 pub use events::{Event, Reporter};
-pub use graph::{Graph, Node};
+pub use graph::{Graph, Node, lies_in};
 pub use key::Key;
 pub use moved::Moved;
 pub use plan::{Action, Item, Order, Plan};

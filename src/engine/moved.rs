@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::graph::{Graph, Node};
+use super::graph::{Graph, Node, lies_in};
 use super::key::Key;
 use super::plan::{Action, Item};
 use super::rules::{self, Rule, What};
@@ -26,8 +26,7 @@ impl Moved {
 
     /// Where a place is now.
     fn origin(&self, origin: &str) -> Option<String> {
-        let rest = origin.strip_prefix(&self.from)?;
-        (rest.is_empty() || rest.starts_with('.')).then(|| format!("{}{rest}", self.to))
+        lies_in(origin, &self.from).then(|| format!("{}{}", self.to, &origin[self.from.len()..]))
     }
 
     /// Whether a place is one of those that were moved, or lies in one.
@@ -60,14 +59,14 @@ impl Graph {
 
     /// Whether what comes from this place in the file was called otherwise.
     pub(super) fn was_moved(&self, origin: &str) -> bool {
-        self.moved.iter().any(|moved| moved.covers(origin))
+        self.moved.iter().any(|moved| lies_in(origin, &moved.to))
     }
 
     /// The desired object, under the name that the live one was given where AWS cannot change that and only the section's name
     /// makes the difference.
     pub(super) fn as_named(&self, node: &Node, seen: &Seen, rules: &[Rule]) -> Node {
         let mut node = node.clone();
-        let Some(moved) = self.moved.iter().find(|moved| moved.covers(&node.origin)) else { return node };
+        let Some(moved) = self.moved.iter().find(|moved| lies_in(&node.origin, &moved.to)) else { return node };
         for field in rules::fields(rules, What::Immutable) {
             let (Some(Value::String(new)), Some(Value::String(old))) = (node.desired.get(field), seen.fields.get(field)) else {
                 continue;

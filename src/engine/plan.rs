@@ -231,7 +231,7 @@ impl Plan {
         for key in &order {
             let Some(node) = graph.get(key) else { continue };
             let kind = registry.kind(&key.kind)?;
-            let found = matching.find(kind.as_ref(), node, graph, &ids);
+            let found = matching.find(kind.as_ref(), node, &ids);
             let mut item = match found {
                 Found::Nothing => compare_nothing(node, snapshot.seen.iter().find(|seen| leaves(seen, node))),
                 Found::At(at) => {

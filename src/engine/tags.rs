@@ -63,7 +63,7 @@ fn is_ignored(patterns: &[String], key: &str) -> bool {
 }
 
 /// Whether `text` is like `pattern`, in which `*` stands for any characters.
-fn is_like(pattern: &str, text: &str) -> bool {
+pub(super) fn is_like(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
         Some((head, tail)) => text
