@@ -4,7 +4,7 @@ use super::{Facts, expand};
 use crate::aws::registry;
 use crate::config::Stack;
 use crate::engine::rules::{self, Rule, What};
-use crate::engine::{Graph, Key, Scope};
+use crate::engine::{Action, Claim, Graph, Item, Key, Plan, Readiness, Scope, Seen, Snapshot, lies_in};
 
 /// The schema of the stack file, with every kind.
 pub fn schema() -> Value {
@@ -13,6 +13,16 @@ pub fn schema() -> Value {
         let kind = kind.clone();
         (kind.name(), move |generator: &mut schemars::SchemaGenerator| kind.schema(generator))
     }))
+}
+
+fn scope(stack: &Stack) -> Scope {
+    Scope {
+        stack: stack.stack.to_string(),
+        env: "default".into(),
+        region: stack.region.clone(),
+        account: "123456789012".into(),
+        partition: "aws".into(),
+    }
 }
 
 fn graph(stack: &Value) -> Graph {
@@ -26,13 +36,7 @@ fn graph_with(stack: &Value, know: impl FnOnce(&mut Facts<'_>)) -> Graph {
 
 fn expanded(stack: &Value, know: impl FnOnce(&mut Facts<'_>)) -> Result<Graph, String> {
     let stack: Stack = serde_json::from_value(stack.clone()).map_err(|error| error.to_string())?;
-    let scope = Scope {
-        stack: stack.stack.to_string(),
-        env: "default".into(),
-        region: stack.region.clone(),
-        account: "123456789012".into(),
-        partition: "aws".into(),
-    };
+    let scope = scope(&stack);
     let mut facts = Facts::assumed(&scope, true, &stack);
     know(&mut facts);
     expand(&stack, &facts, &registry()).map_err(|failure| format!("{failure:?}"))
@@ -329,4 +333,54 @@ fn names_lead_to_what_answers_when_the_zone_of_their_certificate_is_known() {
     assert_eq!(records(with(&cdn, &json!({"dns": false})), balancer.clone(), zoned.clone()), []);
     assert_eq!(records(Value::Null, with(&balancer, &json!({"dns": false})), zoned), []);
     assert_eq!(records(cdn, balancer, json!({"domain": "example.com", "names": ["*.example.com"]})), []);
+}
+
+/// The plan says what would keep it, and with `moved:` all of it that has tags answers to its other name.
+#[test]
+fn a_section_of_any_kind_is_found_under_its_other_name() {
+    let file = json!({"stack": "a", "region": "us-east-1", "network": {"zones": 2, "nat": "none"},
+        "keys": {"files": {}},
+        "services": {"api": {"image": "i", "port": 8080}, "web": {"image": "i", "port": 80, "public": true}},
+        "databases": {"orders": {"engine": "postgres", "class": "db.t4g.micro", "storage": "20GiB", "replicas": {"reports": {}}}},
+        "caches": {"sessions": {"engine": "redis", "node": "cache.t4g.small"}, "pages": {"engine": "memcached", "node": "cache.t4g.small"}},
+        "resources": {"ec2.vpc": {"lab": {"cidr": "10.9.0.0/16"}}}});
+    let registry = registry();
+    let seen = |node: &crate::engine::Node| Seen {
+        kind: node.key.kind.clone(),
+        claim: Claim::Ours(node.key.name.clone()),
+        live: json!({"id": node.key.to_string()}),
+        fields: node.desired.clone(),
+        state: Readiness::Ready,
+    };
+    let snapshot = Snapshot { seen: graph(&file).nodes().map(seen).collect(), ..Snapshot::default() };
+    let scope = scope(&serde_json::from_value(file.clone()).unwrap());
+    let plan = |file: &Value| Plan::make(&registry, &scope, Some(&graph(file)), &snapshot).unwrap();
+    for (from, to) in [
+        ("services.api", "services.backend"),
+        ("services.web", "services.front"),
+        ("databases.orders", "databases.sales"),
+        ("caches.sessions", "caches.store"),
+        ("caches.pages", "caches.fragments"),
+        ("keys.files", "keys.documents"),
+        ("resources.ec2.vpc.lab", "resources.ec2.vpc.trial"),
+    ] {
+        let name = |path: &str| format!("\"{}\":", path.rsplit('.').next().unwrap());
+        let mut renamed: Value = serde_json::from_str(&file.to_string().replacen(&name(from), &name(to), 1)).unwrap();
+        let hints = plan(&renamed).hints;
+        assert_eq!(hints.len(), 1, "{from}: {hints:?}");
+        assert!(hints[0].ends_with(&format!("`moved: {{ {from}: {to} }}`")), "{hints:?}");
+        renamed["moved"] = json!({from: to});
+        let all = plan(&renamed);
+        let of_it = |item: &&Item| lies_in(&item.origin, from) || lies_in(&item.origin, to);
+        let tagged = |item: &&Item| registry.find(&item.key.kind).is_some_and(|kind| kind.tagged());
+        let lost: Vec<String> = all
+            .items
+            .iter()
+            .filter(of_it)
+            .filter(tagged)
+            .filter(|item| matches!(item.action, Action::Create | Action::Delete))
+            .map(|item| format!("{:?} {}", item.action, item.key))
+            .collect();
+        assert_eq!(lost, Vec::<String>::new(), "{from}");
+    }
 }

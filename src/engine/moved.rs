@@ -8,6 +8,7 @@ use super::graph::{Graph, Node, lies_in};
 use super::key::Key;
 use super::plan::{Action, Item};
 use super::rules::{self, Rule, What};
+use super::reference::named;
 use super::snapshot::Seen;
 
 /// A place in the file that was called otherwise: `services.api` is `services.backend` now.
@@ -29,9 +30,14 @@ impl Moved {
         lies_in(origin, &self.from).then(|| format!("{}{}", self.to, &origin[self.from.len()..]))
     }
 
-    /// Whether a place is one of those that were moved, or lies in one.
-    fn covers(&self, origin: &str) -> bool {
-        origin.strip_prefix(&self.to).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    /// Whether what goes is like what comes, as far as that is known without what they refer to.
+    fn is_alike(&self, gone: &Item, come: &Item) -> bool {
+        let (Some(Value::Object(wanted)), Some(before)) = (&come.desired, &gone.before) else { return false };
+        let told = wanted.iter().filter(|(field, value)| *field != "tags" && !value.is_null() && named(value).is_empty());
+        told.into_iter().all(|(field, value)| match (value, before.fields.get(field)) {
+            (Value::String(new), Some(Value::String(old))) => new == old || self.old_names(new).contains(old),
+            (value, there) => there == Some(value),
+        })
     }
 
     /// `name` with the old name of the section at one of the places where it has the new one.
@@ -47,12 +53,15 @@ impl Graph {
         if self.get(key).is_some() {
             return None;
         }
-        let moved = self.moved.iter().find_map(|moved| Some((moved, moved.origin(seen.section()?)?)));
-        let (moved, origin) = moved?;
-        let is_it = |node: &&Node| {
-            node.key.kind == key.kind && node.origin == origin && moved.old_names(&node.key.name).contains(&key.name)
+        let was = |moved: &Moved, node: &Node| {
+            let place = match seen.section() {
+                Some(section) => moved.origin(section).as_ref() == Some(&node.origin),
+                // Not every service tells all tags of what it is at.
+                None => seen.fields.get("tags").is_some() && lies_in(&node.origin, &moved.to),
+            };
+            place && node.key.kind == key.kind && moved.old_names(&node.key.name).contains(&key.name)
         };
-        let mut nodes = self.nodes().filter(is_it);
+        let mut nodes = self.nodes().filter(|node| self.moved.iter().any(|moved| was(moved, node)));
         let node = nodes.next()?;
         nodes.next().is_none().then(|| node.key.clone())
     }
@@ -84,11 +93,15 @@ impl Graph {
 pub(super) fn suggestions(items: &[Item]) -> Vec<Moved> {
     let section = |item: &Item| {
         let mut parts = item.origin.splitn(3, '.');
+        // What stands in the file by itself is a section of its own.
+        if lies_in(&item.origin, "resources") {
+            return Some(item.origin.clone());
+        }
         Some(format!("{}.{}", parts.next()?, parts.next()?))
     };
     let mut sections: BTreeMap<String, Vec<&Item>> = BTreeMap::new();
     for item in items {
-        if let Some(section) = section(item).filter(|section| !section.starts_with("resources.")) {
+        if let Some(section) = section(item) {
             sections.entry(section).or_default().push(item);
         }
     }
@@ -102,11 +115,13 @@ pub(super) fn suggestions(items: &[Item]) -> Vec<Moved> {
     for (from, old) in &gone {
         let like = |(to, new): &&(&String, &Vec<&Item>)| {
             let moved = Moved { from: (*from).clone(), to: (*to).clone() };
-            let kind = |path: &str| path.split('.').next().map(str::to_owned);
-            kind(from) == kind(to)
-                && old
-                    .iter()
-                    .all(|o| new.iter().any(|n| n.key.kind == o.key.kind && moved.old_names(&n.key.name).contains(&o.key.name)))
+            let kind = |path: &str| path.rsplit_once('.').map(|(kind, _)| kind.to_owned());
+            let is_it = |o: &Item, n: &Item| {
+                let named = n.key.kind == o.key.kind && moved.old_names(&n.key.name).contains(&o.key.name);
+                // Of what stands by itself the name says little.
+                named && (!lies_in(to, "resources") || moved.is_alike(o, n))
+            };
+            kind(from) == kind(to) && old.iter().all(|o| new.iter().any(|n| is_it(o, n)))
         };
         if let Some((to, _)) = come.iter().find(like) {
             out.push(Moved { from: (*from).clone(), to: (*to).clone() });
@@ -120,6 +135,7 @@ mod tests {
     use serde_json::json;
 
     use super::super::resource::{Claim, Readiness};
+    use super::super::plan::Before;
     use super::*;
 
     fn item(key: &str, action: Action, origin: &str) -> Item {
@@ -161,6 +177,18 @@ mod tests {
         // What is there under its new name already.
         assert_eq!(to("logs.log_group/backend", "services.api"), None);
     }
+        // While AWS is at it, its section may not be told; then its kind and its name must do.
+        let untold = |key: &str, tags: Value| {
+            let mut seen = seen(key, "");
+            seen.fields = json!({"tags": tags});
+            graph.moved_to(&seen, &key.parse().unwrap()).map(|k| k.to_string())
+        };
+        assert_eq!(untold("iam.role/api-exec", json!({})).as_deref(), Some("iam.role/backend-exec"));
+        assert_eq!(untold("iam.role/api-events", json!({})), None);
+        // What has no tags at all is found in other ways.
+        let mut bare = seen("iam.role/api-exec", "");
+        bare.fields = json!({});
+        assert_eq!(graph.moved_to(&bare, &"iam.role/api-exec".parse().unwrap()), None);
 
     #[test]
     fn a_name_that_cannot_be_changed_stays() {
@@ -189,3 +217,22 @@ mod tests {
         assert_eq!(suggestions(&items), []);
     }
 }
+
+    #[test]
+    fn what_stands_in_the_file_by_itself_is_suggested_when_it_is_alike() {
+        let suggested = |fields: Value, desired: Value| {
+            let mut gone = item("ec2.vpc/main", Action::Delete, "resources.ec2.vpc.main");
+            gone.before = Some(Before { live: json!({"id": "vpc-1"}), fields, state: Readiness::Ready });
+            let mut come = item("ec2.vpc/core", Action::Create, "resources.ec2.vpc.core");
+            come.desired = Some(desired);
+            suggestions(&[gone, come])
+        };
+        let there = json!({"cidr": "10.0.0.0/16", "label": "the main one", "zone": "${=a.zone:z-1}", "dns": true, "tags": {}});
+        let like =
+            json!({"cidr": "10.0.0.0/16", "label": "the core one", "zone": "${a.zone/x}", "dns": null, "tags": {"a": "b"}});
+        let moved = Moved { from: "resources.ec2.vpc.main".into(), to: "resources.ec2.vpc.core".into() };
+        assert_eq!(suggested(there.clone(), like.clone()), [moved]);
+        let mut other = like;
+        other["cidr"] = json!("10.1.0.0/16");
+        assert_eq!(suggested(there, other), []);
+    }
