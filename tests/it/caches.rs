@@ -450,6 +450,24 @@ fn several_changes_are_made_one_after_the_other() {
     assert_eq!(s.changes(), Vec::<String>::new());
     let shown = s.place.stack(&["show", "s.yaml"]).ok().stdout;
     assert!(shown.contains("snapshotting"), "{shown}");
+    // Under another name in the file it is found too, though nobody tells which section it was made for.
+    write(&s, "  sessions:", "  store:");
+    write(&s, "tags:", "moved: { caches.sessions: caches.store }\ntags:");
+    let of_groups = |s: &Subject| -> Vec<String> {
+        s.changes().into_iter().filter(|change| change.contains("elasticache.replication_group/")).collect()
+    };
+    assert_eq!(of_groups(&s), Vec::<String>::new());
+    aws.time_scale(0.0);
+    s.apply();
+    s.assert_in_step();
+    // And when the file does not say any more what it was called: its description has its name by now.
+    write(&s, "moved: { caches.sessions: caches.store }\n", "");
+    aws.time_scale(1.0);
+    s.account.boto3(
+        r#"client("elasticache").create_snapshot(ReplicationGroupId="shop-sessions", SnapshotName="again")"#,
+        &json!(null),
+    );
+    assert_eq!(of_groups(&s), Vec::<String>::new());
     aws.time_scale(0.0);
     destroy(&s);
 }

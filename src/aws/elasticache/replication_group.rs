@@ -522,6 +522,22 @@ impl Resource for ReplicationGroup {
         out
     }
 
+    /// While AWS is at a group it tells its description and not its tags: what says whose it is is written there first.
+    async fn prepare(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Readiness> {
+        if !diff.touches("tags") {
+            return Ok(Readiness::Ready);
+        }
+        let Some(group) = look(cx, &live.id).await? else { return Ok(Readiness::Gone) };
+        let marker = naming::marker(&self.tags);
+        if group.description() == Some(&marker) {
+            let state = status::group(&group);
+            return Ok(if matches!(state, Readiness::Waiting { .. }) { state } else { Readiness::Ready });
+        }
+        let call = cx.cloud.elasticache.modify_replication_group().replication_group_id(&live.id).apply_immediately(true);
+        call.replication_group_description(marker).send().await.map_err(failed("elasticache:ModifyReplicationGroup"))?;
+        Ok(Readiness::waiting("its description is written"))
+    }
+
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
         let replicas = diff.changes.iter().find(|c| c.path == "replicas");
         let more = replicas.is_some_and(|c| c.before.as_ref().and_then(|v| v.as_i64()).unwrap_or(0) < i64::from(self.replicas));
