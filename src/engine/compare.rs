@@ -147,7 +147,8 @@ pub(super) fn refuse_clash<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, scop
     item
 }
 
-pub(super) fn compare<C>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, seen: &Seen, ids: &Ids) -> Item {
+/// `newest` is the highest generation that there is of it: what failed has its name still.
+pub(super) fn compare<C>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, seen: &Seen, newest: u32, ids: &Ids) -> Item {
     let node = &graph.as_named(node, seen, kind.rules());
     let mut item = blank(node, Action::Keep);
     item.before = Some(before(seen));
@@ -201,7 +202,7 @@ pub(super) fn compare<C>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, seen: &
         }
         if order == Order::CreateFirst {
             item.carries_data = failed.is_none() && kind.carries_data(&desired, &item.changes);
-            item.generation += 1;
+            item.generation = newest.max(item.generation).saturating_add(1);
             if let Some(desired) = &mut item.desired {
                 write_generation(desired, item.generation);
             }

@@ -20,7 +20,7 @@ use super::moved::{self, Moved};
 use super::reference::{self, Ids, Need};
 use super::resource::{Claim, Cx, Readiness, Registry, Scope, TAG_PROTECT, TAG_SECTION};
 use super::rules::{self, What};
-use super::snapshot::Snapshot;
+use super::snapshot::{Seen, Snapshot, generation};
 
 /// The version of a plan's JSON form. It grows with every change that a reader could notice.
 pub const VERSION: u32 = 3;
@@ -238,7 +238,12 @@ impl Plan {
                     by_seen.insert(at, items.len());
                     ids.insert(key, snapshot.seen[at].live.clone());
                     let seen = &snapshot.seen[at];
-                    compare(kind.as_ref(), graph, node, seen, &ids)
+                    let same = |other: &&Seen| {
+                        let key = other.key();
+                        other.kind == seen.kind && key.is_some() && (key.as_ref() == Some(&node.key) || key == seen.key())
+                    };
+                    let newest = snapshot.seen.iter().filter(same).map(Seen::generation).max().unwrap_or(1);
+                    compare(kind.as_ref(), graph, node, seen, newest, &ids)
                 }
                 Found::Clash(at) => refuse_clash(kind.as_ref(), node, &snapshot.seen[at], scope),
             };
@@ -451,7 +456,7 @@ impl Plan {
                 let item = &mut self.items[i];
                 item.order = Some(Order::DeleteFirst);
                 item.carries_data = false;
-                item.generation = item.before.as_ref().map_or(1, |_| item.generation.saturating_sub(1).max(1));
+                item.generation = item.before.as_ref().map_or(1, |before| generation(&before.fields));
                 if let Some(desired) = &mut item.desired {
                     write_generation(desired, item.generation);
                 }

@@ -38,7 +38,7 @@ impl Seen {
 
     /// 1, or what its tag says.
     pub fn generation(&self) -> u32 {
-        self.fields.get("tags").and_then(|tags| tags.get(TAG_GENERATION)?.as_str()?.parse().ok()).unwrap_or(1)
+        generation(&self.fields)
     }
 
     /// The place in the file that it was made for.
@@ -50,6 +50,11 @@ impl Seen {
     pub fn id(&self) -> &str {
         self.live.get("arn").or_else(|| self.live.get("id")).and_then(Value::as_str).unwrap_or("")
     }
+}
+
+/// 1, or what the tag of an object with these fields says.
+pub(super) fn generation(fields: &Value) -> u32 {
+    fields.get("tags").and_then(|tags| tags.get(TAG_GENERATION)?.as_str()?.parse().ok()).unwrap_or(1)
 }
 
 /// Everything of a stack that was there at one time.
