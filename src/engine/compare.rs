@@ -7,7 +7,7 @@ use super::graph::{Graph, Node};
 use super::key::Key;
 use super::plan::{Action, Before, GUARDED, Item, NEVER_SERVED, NOTICED, Order};
 use super::reference::Ids;
-use super::resource::{Claim, Impairment, Kind, Readiness, Scope, TAG_GENERATION, TAG_PROTECT, TAG_STACK};
+use super::resource::{Claim, Impairment, Kind, Readiness, Scope, TAG_ENV, TAG_GENERATION, TAG_PROTECT, TAG_STACK};
 use super::rules::{self, What};
 use super::snapshot::Seen;
 
@@ -40,8 +40,8 @@ pub(super) fn holds_data<C>(kind: &dyn Kind<C>, seen: &Seen) -> bool {
 }
 
 /// Whether somebody protected it in the cloud itself.
-pub(super) fn is_guarded(seen: &Seen) -> bool {
-    seen.live.get(GUARDED) == Some(&Value::Bool(true))
+pub(super) fn is_guarded(live: &Value) -> bool {
+    live.get(GUARDED) == Some(&Value::Bool(true))
 }
 
 /// Whether the user said that it goes only when it is named.
@@ -127,8 +127,12 @@ fn locked<C>(kind: &dyn Kind<C>, impairment: &Impairment, desired: &Value, chang
 }
 
 pub(super) fn refuse_clash<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, scope: &Scope) -> Item {
-    let owner = match seen.fields.get("tags").and_then(|t| t.get(TAG_STACK)).and_then(Value::as_str) {
-        Some(other) => format!("it belongs to the stack `{other}`"),
+    let owner = match tag(&seen.fields, TAG_STACK) {
+        // Often it is the same stack's in another environment.
+        Some(other) => {
+            let env = tag(&seen.fields, TAG_ENV).map_or_else(String::new, |env| format!(", environment `{env}`"));
+            format!("it belongs to the stack `{other}`{env}")
+        }
         None if !kind.tagged() => format!("it is not of stack `{}`, environment `{}`", scope.stack, scope.env),
         None => format!("it does not carry the tags of stack `{}`, environment `{}`", scope.stack, scope.env),
     };
@@ -178,6 +182,11 @@ pub(super) fn compare<C>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, seen: &
         Readiness::Impaired(impairment) => Some(impairment),
         _ => None,
     };
+    let forced = item.changes.forcing().next().is_some() && !kind.revisioned();
+    // What begins empty may be as small as it likes.
+    if failed.is_some() || forced && !kind.carries_data(&desired, &item.changes) {
+        item.changes.let_shrink(kind.rules());
+    }
     if let Some(why) = item.changes.impossible() {
         item.action = Action::Refuse;
         // What grows by too little needs another number and nothing else.
@@ -190,14 +199,14 @@ pub(super) fn compare<C>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, seen: &
     } else if let Some(why) = impairment.and_then(|it| locked(kind, it, &desired, &item.changes)) {
         item.action = Action::Refuse;
         item.reason = Some(why);
-    } else if failed.is_some() || (item.changes.forcing().next().is_some() && !kind.revisioned()) {
+    } else if failed.is_some() || forced {
         item.action = Action::Replace;
         item.reason.clone_from(&failed);
         let order = kind.replace_order(&item.changes);
         item.order = Some(order);
         item.holds_data = holds_data(kind, seen);
-        item.needs_consent = item.holds_data || is_guarded(seen) || is_protected(&seen.fields) || is_protected(&desired);
-        if item.reason.is_none() && is_guarded(seen) {
+        item.needs_consent = item.holds_data || is_guarded(&seen.live) || is_protected(&seen.fields) || is_protected(&desired);
+        if item.reason.is_none() && is_guarded(&seen.live) {
             item.reason = Some("its deletion protection is on".into());
         }
         if order == Order::CreateFirst {
@@ -237,4 +246,126 @@ pub(super) fn compare<C>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, seen: &
         }
     }
     item
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use schemars::JsonSchema;
+    use serde::{Deserialize, Serialize};
+    use serde_json::json;
+
+    use super::super::error::Result;
+    use super::super::plan::Plan;
+    use super::super::resource::{Cx, Observed, Registry, Resource};
+    use super::super::rules::Rule;
+    use super::super::snapshot::Snapshot;
+    use super::*;
+
+    /// Its data goes over into the next one, unless that is of another engine.
+    #[derive(Clone, Serialize, Deserialize, JsonSchema)]
+    struct Disk {
+        engine: String,
+        place: String,
+        size: i64,
+        tags: std::collections::BTreeMap<String, String>,
+    }
+
+    #[derive(Clone, Serialize, Deserialize, JsonSchema)]
+    struct Live {
+        id: String,
+    }
+
+    impl Resource for Disk {
+        const KIND: &'static str = "mem.disk";
+        const RULES: &'static [Rule] =
+            &[Rule::immutable("engine"), Rule::immutable("place"), Rule::grows("size"), Rule::owned("tags")];
+        const HOLDS_DATA: bool = true;
+        type Cloud = ();
+        type Live = Live;
+
+        async fn observe(_: &Cx<()>) -> Result<Vec<Observed<Self>>> {
+            Ok(Vec::new())
+        }
+
+        async fn create(&self, _: &Cx<()>) -> Result<Live> {
+            Ok(Live { id: "it".into() })
+        }
+
+        async fn update(&self, _: &Cx<()>, live: &Live, _: &Diff) -> Result<Live> {
+            Ok(live.clone())
+        }
+
+        async fn delete(_: &Cx<()>, _: &Live) -> Result<()> {
+            Ok(())
+        }
+
+        async fn is_empty(_: &Cx<()>, _: &Live) -> Result<bool> {
+            Ok(true)
+        }
+
+        fn carries_data(_: &Value, diff: &Diff) -> bool {
+            !diff.touches("engine")
+        }
+    }
+
+    fn scope() -> Scope {
+        Scope { stack: "s".into(), env: "e".into(), region: "r".into(), account: "1".into(), partition: "aws".into() }
+    }
+
+    /// What is planned for a disk that is to be of 20.
+    fn plan(engine: &str, place: &str, seen: Seen) -> Plan {
+        let registry = Registry::default().with::<Disk>();
+        let mut graph = Graph::default();
+        let disk = Disk { engine: engine.into(), place: place.into(), size: 20, tags: Default::default() };
+        graph.add("main", "disks.main", &disk).unwrap();
+        graph.own(&registry, &scope(), &Default::default()).unwrap();
+        Plan::make(&registry, &scope(), Some(&graph), &Snapshot { seen: vec![seen], ..Snapshot::default() }).unwrap()
+    }
+
+    /// One of 50.
+    fn seen(claim: Claim, tags: Value, state: Readiness) -> Seen {
+        let fields = json!({"engine": "a", "place": "x", "size": 50, "tags": tags});
+        Seen { kind: Disk::KIND.into(), claim, live: json!({"id": "it"}), fields, state }
+    }
+
+    #[test]
+    fn what_begins_empty_may_be_smaller() {
+        let planned = |engine: &str, place: &str, state: Readiness| {
+            let mut plan = plan(engine, place, seen(Claim::Ours("main".into()), json!({}), state));
+            let item = plan.items.remove(0);
+            (item.action, item.carries_data)
+        };
+        let failed = || Readiness::Failed("no room".into());
+        assert_eq!(planned("a", "x", Readiness::Ready), (Action::Refuse, false));
+        assert_eq!(planned("a", "y", Readiness::Ready), (Action::Refuse, false), "its data does not fit");
+        assert_eq!(planned("b", "x", Readiness::Ready), (Action::Replace, false));
+        assert_eq!(planned("a", "x", failed()), (Action::Replace, false));
+    }
+
+    #[test]
+    fn a_clash_names_the_stack_and_the_environment_that_it_is_of() {
+        let reason = |tags: Value| {
+            let taken = seen(Claim::Taken("main".into()), tags, Readiness::Ready);
+            plan("a", "x", taken).items[0].reason.clone().unwrap()
+        };
+        let theirs = reason(json!({"stack:name": "s", "stack:env": "staging"}));
+        assert!(theirs.contains("it belongs to the stack `s`, environment `staging`; rename"), "{theirs}");
+        assert!(reason(json!({"stack:name": "other"})).contains("it belongs to the stack `other`; rename"));
+    }
+
+    #[tokio::test]
+    async fn what_is_protected_in_the_cloud_is_named_though_it_is_empty() {
+        let registry = Registry::default().with::<Disk>();
+        for guarded in [true, false] {
+            let mut disk = seen(Claim::Ours("main".into()), json!({}), Readiness::Ready);
+            disk.live = json!({"id": "it", "guarded": guarded});
+            let snapshot = Snapshot { seen: vec![disk], ..Snapshot::default() };
+            let mut plan = Plan::make(&registry, &scope(), None, &snapshot).unwrap();
+            assert!(plan.items[0].needs_consent && plan.items[0].holds_data);
+            plan.tell_what_goes(&registry, &Cx::new(Arc::new(()), Arc::new(scope()))).await.unwrap();
+            assert_eq!((plan.items[0].needs_consent, plan.items[0].holds_data), (guarded, false));
+        }
+    }
 }

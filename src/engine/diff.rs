@@ -109,6 +109,16 @@ impl Diff {
         self
     }
 
+    /// Nothing of it is too small any more: for what begins without the data of what is there.
+    pub fn let_shrink(&mut self, rules: &[Rule]) {
+        for change in &mut self.changes {
+            let path: Vec<String> = change.path.split('.').map(str::to_owned).collect();
+            if rules::is(rules, &path, What::Grows) {
+                change.impossible = None;
+            }
+        }
+    }
+
     /// What nothing can make so, in words.
     pub fn impossible(&self) -> Option<String> {
         let told: Vec<String> =

@@ -281,7 +281,7 @@ impl Plan {
             };
             let kind = registry.kind(&seen.kind)?;
             let leaving = matches!(seen.state, Readiness::Leaving(_));
-            let guarded = is_guarded(seen).then(|| "its deletion protection is on".to_owned());
+            let guarded = is_guarded(&seen.live).then(|| "its deletion protection is on".to_owned());
             let leftover = seen.key().is_some() && by_key.contains_key(&key);
             let tagged = matches!(seen.claim, Claim::Tagged(_));
             // Consent names a key: it must not be taken for one to what is really ours.
@@ -306,7 +306,7 @@ impl Plan {
                 },
                 needs_consent: !leaving
                     && !impostor
-                    && (holds_data(kind.as_ref(), seen) || is_protected(&seen.fields) || is_guarded(seen)),
+                    && (holds_data(kind.as_ref(), seen) || is_protected(&seen.fields) || is_guarded(&seen.live)),
                 holds_data: !leaving && holds_data(kind.as_ref(), seen),
                 loses_data: false,
                 unmarked: false,
@@ -387,7 +387,8 @@ impl Plan {
             };
             if item.holds_data && empty {
                 item.holds_data = false;
-                item.needs_consent = is_protected(&before.fields) || item.desired.as_ref().is_some_and(is_protected);
+                let protected = is_protected(&before.fields) || item.desired.as_ref().is_some_and(is_protected);
+                item.needs_consent = protected || is_guarded(&before.live);
             }
             if let Some(words) = words {
                 item.reason = Some(item.reason.take().map_or(words.clone(), |reason| format!("{reason}; {words}")));
