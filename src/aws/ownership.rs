@@ -90,20 +90,20 @@ pub fn mark(kind: &str) -> Option<Mark> {
 
 /// What goes and is ours by nothing in AWS but its tags must be named, unless the history knows that this stack made it; and so
 /// must what lies in such a thing. That is so for kinds without a mark in AWS, and for what has another name than its key gets
-/// since its section was moved in the file.
+/// since its section was moved in the file. Of what has the key of something that is surely ours, the history alone tells the old
+/// half of a replacement from what somebody else made.
 ///
 /// # Errors
 /// When the history cannot be read for a passing reason.
 pub async fn doubt(plan: &mut Plan, store: &Store) -> Result<()> {
-    let goes = |item: &Item| matches!(item.action, Action::Delete | Action::Replace);
     let nameless: Vec<(usize, Made)> = plan
         .items
         .iter()
         .enumerate()
-        .filter(|(_, item)| goes(item) && (item.unmarked || mark(&item.key.kind) == Some(Mark::History)))
+        .filter(|(_, item)| goes(item) && (item.unmarked || mark(&item.key.kind) == Some(Mark::History)) || item.is_impostor())
         .filter_map(|(at, item)| {
             let id = item.before.as_ref()?.live.get("id")?.as_str()?.to_owned();
-            Some((at, Made { key: item.key.to_string(), id }))
+            Some((at, Made { key: item.key.to_string(), id, is_second: item.is_impostor() }))
         })
         .collect();
     if nameless.is_empty() {
@@ -115,11 +115,21 @@ pub async fn doubt(plan: &mut Plan, store: &Store) -> Result<()> {
         Err(_) => nameless.iter().map(|(_, made)| made.clone()).collect(),
         Ok(unknown) => unknown,
     };
+    judge(plan, &nameless, &unknown);
+    Ok(())
+}
+
+fn goes(item: &Item) -> bool {
+    matches!(item.action, Action::Delete | Action::Replace)
+}
+
+/// Writes into the plan what the history knows, and what it does not.
+fn judge(plan: &mut Plan, nameless: &[(usize, Made)], unknown: &BTreeSet<Made>) {
     let (doubted, known): (Vec<_>, Vec<_>) = nameless.iter().partition(|(_, made)| unknown.contains(made));
     for (at, _) in known {
         plan.items[*at].vouch();
     }
-    let mut doubted: BTreeSet<usize> = doubted.into_iter().map(|(at, _)| *at).collect();
+    let mut doubted: BTreeSet<usize> = doubted.into_iter().filter(|(_, made)| !made.is_second).map(|(at, _)| *at).collect();
     for at in &doubted {
         plan.items[*at].doubt();
     }
@@ -131,7 +141,7 @@ pub async fn doubt(plan: &mut Plan, store: &Store) -> Result<()> {
         let more: Vec<(usize, usize)> =
             plan.items.iter().enumerate().filter_map(|(at, item)| Some((at, inside(item)?))).collect();
         if more.is_empty() {
-            return Ok(());
+            return;
         }
         for (at, outer) in more {
             let key = plan.items[outer].key.clone();
@@ -146,6 +156,8 @@ pub async fn doubt(plan: &mut Plan, store: &Store) -> Result<()> {
 struct Made {
     key: String,
     id: String,
+    /// Something else has its key: that a run made something of that key says nothing of this.
+    is_second: bool,
 }
 
 /// Those of `wanted` that no run of the history made. The oldest runs are read first: they made what everything else lies in.
@@ -184,13 +196,29 @@ fn tells(record: &Record, made: &Made) -> bool {
     if list(&record.outcome, "done").iter().any(|done| created(done) && like(done) && has_id(done)) {
         return true;
     }
+    if made.is_second {
+        return false;
+    }
     let open = ["failed", "under_way"].into_iter().flat_map(|name| list(&record.outcome, name));
-    if open.into_iter().any(|entry| created(&entry) && is(&entry, "key", &made.key)) {
+    if open.into_iter().any(|entry| created(&entry) && is(&entry, "key", &made.key) && !made_nothing(&entry)) {
         return true;
     }
     let planned = || list(&record.plan, "changes");
     let makes = |item: &Value| is(item, "key", &made.key) && (is(item, "action", "create") || is(item, "action", "replace"));
     record.ending == Ending::Open && planned().iter().any(makes)
+}
+
+/// Whether AWS refused the very call that makes the object. What failed after that call has made it.
+fn made_nothing(entry: &Value) -> bool {
+    const REFUSED: [&str; 4] = ["denied", "credentials", "limit", "invalid"];
+    const MAKING: [&str; 3] = ["Allocate", "Create", "Request"];
+    let text = |field: &str| entry.get("error").and_then(|error| error.get(field)).and_then(Value::as_str);
+    // Without an operation it did not come to a call.
+    let making = text("operation").is_none_or(|operation| {
+        let name = operation.split(':').next_back().unwrap_or_default();
+        MAKING.iter().any(|verb| name.starts_with(verb))
+    });
+    text("class").is_some_and(|class| REFUSED.contains(&class)) && making
 }
 
 #[cfg(test)]
@@ -240,7 +268,7 @@ mod tests {
 
     #[test]
     fn the_history_tells_what_a_run_made() {
-        let made = |key: &str, id: &str| Made { key: key.into(), id: id.into() };
+        let made = |key: &str, id: &str| Made { key: key.into(), id: id.into(), is_second: false };
         let whole = record(
             Ending::Partly,
             json!({"done": [{"key": "ec2.vpc/main", "verb": "create", "id": "vpc-1"}, {"key": "ec2.vpc/b", "verb": "update", "id": "vpc-2"}],
@@ -259,7 +287,56 @@ mod tests {
         assert!(tells(&whole, &made("ec2.address/a", "eipalloc-1")));
         assert!(!tells(&whole, &made("ec2.address/b", "eipalloc-2")));
         let killed = record(Ending::Open, Value::Null);
+        // Of what has somebody's key only its identifier says anything.
+        let second = |key: &str, id: &str| Made { is_second: true, ..made(key, id) };
+        assert!(tells(&whole, &second("ec2.vpc/renamed", "vpc-1")));
+        assert!(!tells(&whole, &second("ec2.address/a", "eipalloc-1")));
+        assert!(!tells(&killed, &second("ec2.vpc/main", "vpc-9")));
         assert!(tells(&killed, &made("ec2.vpc/main", "vpc-9")));
         assert!(!tells(&killed, &made("ec2.vpc/other", "vpc-9")));
+    }
+
+    #[test]
+    fn a_create_that_was_refused_made_nothing_and_one_that_failed_later_did() {
+        let vouches = |class: &str, operation: Value| {
+            let error = json!({"class": class, "operation": operation});
+            let failed = json!({"failed": [{"key": "ec2.vpc/a", "verb": "create", "error": error}]});
+            tells(&record(Ending::Failed, failed), &Made { key: "ec2.vpc/a".into(), id: "vpc-7".into(), is_second: false })
+        };
+        for class in ["denied", "limit", "invalid", "credentials"] {
+            assert!(!vouches(class, json!("ec2:CreateVpc")), "{class}");
+            assert!(!vouches(class, Value::Null), "{class}");
+            assert!(vouches(class, json!("ec2:ModifyVpcAttribute")), "{class}");
+        }
+        for class in ["ambiguous", "late", "failed", "unreachable"] {
+            assert!(vouches(class, json!("ec2:CreateVpc")), "{class}");
+        }
+    }
+
+    fn item(value: Value) -> Item {
+        serde_json::from_value(value).unwrap()
+    }
+
+    /// The old half of a moved service, the new half of which is there: after a run that was killed between the two.
+    #[test]
+    fn what_has_the_key_of_another_goes_when_the_history_made_it_and_stays_otherwise() {
+        let second = item(json!({
+            "key": "ecs.service/backend", "action": "keep", "generation": 1, "reason": "the same tags", "holds_data": true,
+            "before": {"live": {"id": "shop-api", "last_snapshot": "copy"}, "fields": {}, "state": "ready"},
+        }));
+        let scope = json!({"stack": "shop", "env": "default", "region": "us-east-1", "account": "1", "partition": "aws"});
+        let plan = json!({"version": 1, "scope": scope, "destroy": false, "items": [second]});
+        let made = Made { key: "ecs.service/backend".into(), id: "shop-api".into(), is_second: true };
+        let judged = |unknown: BTreeSet<Made>| {
+            let mut plan: Plan = serde_json::from_value(plan.clone()).unwrap();
+            judge(&mut plan, &[(0, made.clone())], &unknown);
+            plan.items.remove(0)
+        };
+        let known = judged(BTreeSet::new());
+        assert_eq!((known.action, known.unmarked, known.needs_consent), (Action::Delete, false, true));
+        assert_eq!((known.reason.as_deref(), known.last_copy.as_deref()), (Some("left over from a replacement"), Some("copy")));
+        let other = judged(BTreeSet::from([made.clone()]));
+        assert_eq!((other.action, other.unmarked, other.needs_consent), (Action::Keep, false, false));
+        assert_eq!(other.reason.as_deref(), Some("the same tags"));
     }
 }

@@ -97,6 +97,8 @@ async fn unchanged(session: &Session, plan: &Plan) -> Result<Plan> {
         ));
     }
     let fresh = Plan::make(&session.registry, scope, plan.graph()?.as_ref(), &session.snapshot().await?)?;
+    // As the saved one was told: of the old half of what was moved only the history says that it goes.
+    let fresh = session.hear(session.told(fresh)).await?;
     let touched = |plan: &Plan| -> Vec<(Key, Action, String)> {
         let mut list: Vec<_> = plan
             .changes()
@@ -107,7 +109,7 @@ async fn unchanged(session: &Session, plan: &Plan) -> Result<Plan> {
     };
     let (then, now) = (touched(plan), touched(&fresh));
     if then == now {
-        return session.hear(session.told(fresh)).await;
+        return Ok(fresh);
     }
     let mut names: Vec<String> = then
         .iter()

@@ -129,6 +129,21 @@ impl Item {
         self.before.as_ref().is_some_and(|before| matches!(before.state, Readiness::Leaving(_)))
     }
 
+    /// It is left alone, because its tags say the same as those of what is surely ours.
+    pub fn is_impostor(&self) -> bool {
+        self.action == Action::Keep && self.desired.is_none()
+    }
+
+    /// What seemed to be an impostor was made by this stack: it is the old half of a replacement, under the name that AWS gave it
+    /// before its section was called otherwise.
+    fn leave_over(&mut self) {
+        (self.action, self.reason) = (Action::Delete, Some(LEFT_OVER.to_owned()));
+        let Some(before) = &self.before else { return };
+        self.last_copy = last_copy(before);
+        let named = self.holds_data || is_protected(&before.fields) || is_guarded(&before.live);
+        self.needs_consent = named && !self.is_leaving();
+    }
+
     /// Only its tags say that it is ours: it goes only when it is named.
     pub fn doubt(&mut self) {
         if !self.unmarked {
@@ -149,12 +164,18 @@ impl Item {
 
     /// More than its tags says that it is ours after all.
     pub fn vouch(&mut self) {
+        if self.is_impostor() {
+            return self.leave_over();
+        }
         if std::mem::take(&mut self.unmarked) {
             let reason = self.reason.take().unwrap_or_default();
             self.reason = Some(reason.replace(UNMARKED, "").trim_end_matches("; ").to_owned()).filter(|rest| !rest.is_empty());
         }
     }
 }
+
+/// Why the old half of a replacement goes that an earlier run did not get to.
+const LEFT_OVER: &str = "left over from a replacement";
 
 /// The attribute of a live object that names what it leaves behind when it is deleted.
 pub const LAST_COPY: &str = "last_snapshot";
@@ -286,9 +307,7 @@ impl Plan {
             let tagged = matches!(seen.claim, Claim::Tagged(_));
             // Consent names a key: it must not be taken for one to what is really ours.
             let impostor = tagged && (leftover || matching.current.get(&key) != Some(&at));
-            if !impostor {
-                by_seen.insert(at, items.len());
-            }
+            by_seen.insert(at, items.len());
             items.push(Item {
                 action: if impostor { Action::Keep } else { Action::Delete },
                 order: None,
@@ -298,7 +317,7 @@ impl Plan {
                 } else if let Readiness::Leaving(word) = &seen.state {
                     Some(format!("AWS is deleting it already (`{word}`): this waits until it has gone"))
                 } else if leftover {
-                    Some("left over from a replacement".into())
+                    Some(LEFT_OVER.to_owned())
                 } else if matches!(seen.claim, Claim::Stray) && desired.is_some() {
                     Some("not in the file, in a parent that is this stack's own".into())
                 } else {
@@ -338,8 +357,7 @@ impl Plan {
         plan.settle_orders(registry)?;
         for item in &mut plan.items {
             if matches!(item.action, Action::Delete | Action::Replace) && !item.is_leaving() {
-                let live = item.before.as_ref().and_then(|before| before.live.get(LAST_COPY));
-                item.last_copy = live.and_then(Value::as_str).map(str::to_owned);
+                item.last_copy = item.before.as_ref().and_then(last_copy);
             }
         }
         Ok(plan)
@@ -501,6 +519,11 @@ fn cycle_error(cycle: &[Key]) -> Error {
 /// Finds which live object refers to which, by the physical references in what was read.
 fn link_live<C: Send + Sync + 'static>(
     registry: &Registry<C>,
+/// What it leaves behind when it is deleted.
+fn last_copy(before: &Before) -> Option<String> {
+    before.live.get(LAST_COPY).and_then(Value::as_str).map(str::to_owned)
+}
+
     items: &mut [Item],
     snapshot: &Snapshot,
     by_seen: &BTreeMap<usize, usize>,
@@ -509,7 +532,11 @@ fn link_live<C: Send + Sync + 'static>(
     for (at, item) in by_seen {
         let seen = &snapshot.seen[*at];
         for value in seen.live.as_object().into_iter().flat_map(|m| m.values()).filter_map(Value::as_str) {
-            index.insert((seen.kind.as_str(), value), *item);
+            let known = index.entry((seen.kind.as_str(), value)).or_insert(*item);
+            // What is surely ours comes first.
+            if !items[*item].is_impostor() {
+                *known = *item;
+            }
         }
     }
     for (at, item) in by_seen {
@@ -537,7 +564,8 @@ fn link_live<C: Send + Sync + 'static>(
 /// What holds data and goes, while something that stays goes on using it: nobody could read that any more.
 fn refuse_what_stays_in_use<C: Send + Sync + 'static>(registry: &Registry<C>, items: &mut [Item]) -> Result<()> {
     let mut refused: Vec<(usize, String)> = Vec::new();
-    for item in items.iter().filter(|item| matches!(item.action, Action::Keep | Action::Update)) {
+    let stays = |item: &&Item| matches!(item.action, Action::Keep | Action::Update) && !item.is_impostor();
+    for item in items.iter().filter(stays) {
         let Some(before) = &item.before else { continue };
         let rules = registry.kind(&item.key.kind)?.rules();
         for &used in &item.was_using {
