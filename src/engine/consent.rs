@@ -225,7 +225,16 @@ mod tests {
 
     fn plan(destroy: bool, items: Vec<Item>) -> Plan {
         let scope = json!({"stack": "web", "env": "staging", "region": "us-east-1", "account": "1", "partition": "aws"});
-        Plan { version: 1, scope: serde_json::from_value(scope).unwrap(), destroy, hints: Vec::new(), kept_in: None, items }
+        Plan {
+            version: 1,
+            scope: serde_json::from_value(scope).unwrap(),
+            destroy,
+            hints: Vec::new(),
+            kept_in: None,
+            moved: Vec::new(),
+            ignored_tags: Vec::new(),
+            items,
+        }
     }
 
     fn allow(patterns: &[&str]) -> Consent {

@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::graph::{Graph, Node, lies_in};
 use super::key::Key;
 use super::plan::{Action, Item};
-use super::rules::{self, Rule, What};
 use super::reference::named;
+use super::rules::{self, Rule, What};
 use super::snapshot::Seen;
 
 /// A place in the file that was called otherwise: `services.api` is `services.backend` now.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moved {
     /// What it was called.
     pub from: String,
@@ -92,11 +93,11 @@ impl Graph {
 /// A section that goes where one like it comes: perhaps the same under another name.
 pub(super) fn suggestions(items: &[Item]) -> Vec<Moved> {
     let section = |item: &Item| {
-        let mut parts = item.origin.splitn(3, '.');
         // What stands in the file by itself is a section of its own.
         if lies_in(&item.origin, "resources") {
             return Some(item.origin.clone());
         }
+        let mut parts = item.origin.splitn(3, '.');
         Some(format!("{}.{}", parts.next()?, parts.next()?))
     };
     let mut sections: BTreeMap<String, Vec<&Item>> = BTreeMap::new();
@@ -134,8 +135,8 @@ pub(super) fn suggestions(items: &[Item]) -> Vec<Moved> {
 mod tests {
     use serde_json::json;
 
-    use super::super::resource::{Claim, Readiness};
     use super::super::plan::Before;
+    use super::super::resource::{Claim, Readiness};
     use super::*;
 
     fn item(key: &str, action: Action, origin: &str) -> Item {
@@ -176,7 +177,6 @@ mod tests {
         assert_eq!(to("iam.role/api-events", "services.api"), None);
         // What is there under its new name already.
         assert_eq!(to("logs.log_group/backend", "services.api"), None);
-    }
         // While AWS is at it, its section may not be told; then its kind and its name must do.
         let untold = |key: &str, tags: Value| {
             let mut seen = seen(key, "");
@@ -189,6 +189,7 @@ mod tests {
         let mut bare = seen("iam.role/api-exec", "");
         bare.fields = json!({});
         assert_eq!(graph.moved_to(&bare, &"iam.role/api-exec".parse().unwrap()), None);
+    }
 
     #[test]
     fn a_name_that_cannot_be_changed_stays() {
@@ -216,7 +217,6 @@ mod tests {
         items[0].key = "elasticache.cluster/api".parse().unwrap();
         assert_eq!(suggestions(&items), []);
     }
-}
 
     #[test]
     fn what_stands_in_the_file_by_itself_is_suggested_when_it_is_alike() {
@@ -236,3 +236,4 @@ mod tests {
         other["cidr"] = json!("10.1.0.0/16");
         assert_eq!(suggested(there, other), []);
     }
+}

@@ -23,7 +23,7 @@ use super::rules::{self, What};
 use super::snapshot::{Seen, Snapshot, generation};
 
 /// The version of a plan's JSON form. It grows with every change that a reader could notice.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// What is to happen to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -205,6 +205,12 @@ pub struct Plan {
     /// Where the leases and the history of its runs are kept, when that was chosen: who applies it must take the same lease.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_in: Option<String>,
+    /// Places in the file that were called otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moved: Vec<Moved>,
+    /// The patterns of tags that are written at creation and never after.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored_tags: Vec<String>,
     /// One for each object that is desired or there.
     pub items: Vec<Item>,
 }
@@ -348,12 +354,21 @@ impl Plan {
 
         link_live(registry, &mut items, snapshot, &by_seen)?;
         refuse_what_stays_in_use(registry, &mut items)?;
-        let moved = if desired.is_some() { moved::suggestions(&items) } else { Vec::new() };
-        let hints = moved.into_iter().map(|Moved { from, to }| {
+        let like = if desired.is_some() { moved::suggestions(&items) } else { Vec::new() };
+        let hints = like.into_iter().map(|Moved { from, to }| {
             format!("`{from}` goes and `{to}`, which is like it, comes. When it is the same under a new name, say so in the file, and nothing of it is replaced: `moved: {{ {from}: {to} }}`")
         });
         let hints = hints.collect();
-        let mut plan = Plan { version: VERSION, scope: scope.clone(), destroy: desired.is_none(), hints, kept_in: None, items };
+        let mut plan = Plan {
+            version: VERSION,
+            scope: scope.clone(),
+            destroy: desired.is_none(),
+            hints,
+            kept_in: None,
+            moved: graph.moved.clone(),
+            ignored_tags: graph.ignored_tags().to_vec(),
+            items,
+        };
         plan.settle_orders(registry)?;
         for item in &mut plan.items {
             if matches!(item.action, Action::Delete | Action::Replace) && !item.is_leaving() {
@@ -450,6 +465,8 @@ impl Plan {
             return Ok(None);
         }
         let mut graph = Graph::default();
+        graph.moved.clone_from(&self.moved);
+        graph.ignore_tags(&self.ignored_tags);
         for item in &self.items {
             if let Some(desired) = &item.desired {
                 graph.insert(Node { key: item.key.clone(), desired: desired.clone(), origin: item.origin.clone() })?;
@@ -502,6 +519,11 @@ impl Plan {
     }
 }
 
+/// What it leaves behind when it is deleted.
+fn last_copy(before: &Before) -> Option<String> {
+    before.live.get(LAST_COPY).and_then(Value::as_str).map(str::to_owned)
+}
+
 /// The answer about an object, unless it is not there (any more).
 fn present<T>(answer: Result<T>) -> Result<Option<T>> {
     match answer {
@@ -519,11 +541,6 @@ fn cycle_error(cycle: &[Key]) -> Error {
 /// Finds which live object refers to which, by the physical references in what was read.
 fn link_live<C: Send + Sync + 'static>(
     registry: &Registry<C>,
-/// What it leaves behind when it is deleted.
-fn last_copy(before: &Before) -> Option<String> {
-    before.live.get(LAST_COPY).and_then(Value::as_str).map(str::to_owned)
-}
-
     items: &mut [Item],
     snapshot: &Snapshot,
     by_seen: &BTreeMap<usize, usize>,

@@ -162,7 +162,16 @@ pub(crate) fn everything() -> Plan {
     waiting.before = Some(Before { live: json!({}), fields: json!({}), state: Readiness::waiting("backing-up") });
     items.push(waiting);
     items.extend((0..96).map(|n| item(&format!("ec2.route/r{n}"), Action::Keep)));
-    Plan { version: 1, scope: scope(), destroy: false, hints: Vec::new(), kept_in: None, items }
+    Plan {
+        version: 1,
+        scope: scope(),
+        destroy: false,
+        hints: Vec::new(),
+        kept_in: None,
+        moved: Vec::new(),
+        ignored_tags: Vec::new(),
+        items,
+    }
 }
 
 fn view(look: Look) -> View<'static> {
@@ -218,6 +227,8 @@ fn no_changes() {
         destroy: false,
         hints: Vec::new(),
         kept_in: None,
+        moved: Vec::new(),
+        ignored_tags: Vec::new(),
         items: vec![item("ec2.vpc/main", Action::Keep)],
     };
     insta::assert_snapshot!(plan_text(&plan, &view(Look::plain(80))));
@@ -251,7 +262,16 @@ fn hostile_text_stays_text() {
     named.desired = Some(json!({"na\u{1b}me": "x\u{7}"}));
     let mut scope = scope();
     scope.stack = "we\u{1b}b*_`<b>".into();
-    let plan = Plan { version: 1, scope, destroy: false, hints: Vec::new(), kept_in: None, items: vec![hostile, named] };
+    let plan = Plan {
+        version: 1,
+        scope,
+        destroy: false,
+        hints: Vec::new(),
+        kept_in: None,
+        moved: Vec::new(),
+        ignored_tags: Vec::new(),
+        items: vec![hostile, named],
+    };
     let text = plan_text(&plan, &View { verbose: true, ..view(Look::plain(80)) });
     let markdown = plan_markdown(&plan, &view(Look::plain(80)), &[], &Footer::default());
     for out in [&text, &markdown] {
