@@ -115,8 +115,10 @@ impl Consent {
             Ask::Replace(_) => &self.replace,
             Ask::Upgrade => &self.upgrade,
         };
+        // Who agreed to a replacement agreed to the end of its old half, also when a run died between the two.
+        let also: &[String] = if plan.is_old_half(item) { &self.replace } else { &[] };
         let for_good = matches!(ask, Ask::Delete(Loss::ForGood) | Ask::Replace(Loss::ForGood));
-        patterns.iter().any(|pattern| names(pattern, item) && !(for_good && is_bare(pattern)))
+        patterns.iter().chain(also).any(|pattern| names(pattern, item) && !(for_good && is_bare(pattern)))
     }
 
     /// The items that were agreed to, and those that were not.
@@ -129,6 +131,11 @@ impl Plan {
     /// What the whole is called where somebody agrees to its end: `webapp/staging`.
     pub fn environment(&self) -> String {
         format!("{}/{}", self.scope.stack, self.scope.env)
+    }
+
+    /// Whether it goes because something else has its key: what an earlier run began to replace.
+    fn is_old_half(&self, item: &Item) -> bool {
+        item.action == Action::Delete && self.items.iter().any(|other| other.desired.is_some() && other.key == item.key)
     }
 
     /// An item that is not surely ours, what it lies in for which the same is true, and so on.
@@ -174,16 +181,6 @@ fn sections(origin: &str) -> impl Iterator<Item = &str> {
 /// A pattern that names nothing.
 fn is_bare(pattern: &str) -> bool {
     !pattern.contains(|c: char| c.is_ascii_alphanumeric())
-}
-
-/// Whether `text` is like `pattern`, in which `*` stands for any characters.
-fn matches(pattern: &str, text: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == text,
-        Some((head, tail)) => text
-            .strip_prefix(head)
-            .is_some_and(|rest| (0..=rest.len()).any(|at| rest.is_char_boundary(at) && matches(tail, &rest[at..]))),
-    }
 }
 
 /// What lets these items go: a flag each, and one for all that come from one place in the file.
@@ -284,6 +281,25 @@ mod tests {
             assert_eq!(covered(allow(&[bare])), [true, false, false], "{bare}");
         }
         assert_eq!(covered(allow(&["s3.*", "databases.other"])), [false, true, true]);
+    }
+
+    /// A run died when the new one was made and the old one was not deleted yet.
+    #[test]
+    fn who_agreed_to_a_replacement_agreed_to_the_end_of_its_old_half() {
+        let made = Item { desired: Some(json!({})), ..item("rds.instance/main", Action::Keep, "databases.main") };
+        let old = item("rds.instance/main", Action::Delete, "databases.main");
+        let copied = Item { last_copy: Some("s".into()), ..old.clone() };
+        let doubted = Item { unmarked: true, ..old.clone() };
+        let other = item("rds.instance/other", Action::Delete, "databases.other");
+        let all = plan(false, vec![made, old, copied, doubted, other]);
+        let covered = |pattern: &str| {
+            let consent = Consent { replace: vec![pattern.to_owned()], ..Consent::default() };
+            all.items[1..].iter().map(|item| consent.covers(&all, item)).collect::<Vec<_>>()
+        };
+        assert_eq!(covered("rds.instance/main"), [true, true, false, false]);
+        assert_eq!(covered("databases.main"), [true, true, false, false]);
+        assert_eq!(covered("databases.other"), [false, false, false, false], "nothing takes its place");
+        assert_eq!(covered("*"), [false, true, false, false], "what is lost for good is named");
     }
 
     #[test]
