@@ -94,6 +94,15 @@ pub async fn apply<C: Send + Sync + 'static>(
     let mut deadline: Option<tokio::time::Instant> = None;
     // What nothing else would fare better after.
     let mut end: Option<Key> = None;
+    let stopping = |outcome: &mut Outcome, deadline: &mut Option<tokio::time::Instant>| {
+        outcome.stopped = true;
+        *deadline = Some(tokio::time::Instant::now() + GRACE);
+        reporter.event(&Event::Stopping);
+    };
+    // Since the plan was agreed to, say.
+    if *stop.borrow_and_update() {
+        stopping(&mut outcome, &mut deadline);
+    }
     loop {
         if !outcome.stopped && end.is_none() {
             while let Some(id) = state.next(plan) {
@@ -110,9 +119,7 @@ pub async fn apply<C: Send + Sync + 'static>(
             changed = stop.changed(), if can_stop && !outcome.stopped => {
                 can_stop = changed.is_ok(); // an error means that nobody can stop it any more
                 if *stop.borrow() {
-                    outcome.stopped = true;
-                    deadline = Some(tokio::time::Instant::now() + GRACE);
-                    reporter.event(&Event::Stopping);
+                    stopping(&mut outcome, &mut deadline);
                 }
             }
             Some(progress) = rx.recv() => match progress {
@@ -135,9 +142,7 @@ pub async fn apply<C: Send + Sync + 'static>(
                         state.ended.remove(&id);
                         // It may have heard of it before the run did, and be the last one.
                         if !outcome.stopped {
-                            outcome.stopped = true;
-                            deadline = Some(tokio::time::Instant::now() + GRACE);
-                            reporter.event(&Event::Stopping);
+                            stopping(&mut outcome, &mut deadline);
                         }
                     }
                     Err(Halt::Failed(error)) => {

@@ -358,10 +358,8 @@ impl<'a> Draft<'a> {
 
     /// What goes, goes when everything serves: as when a step fails, the old half of everything is still there.
     fn link_the_end(&mut self) {
-        let makes: BTreeSet<OpId> = self.make.values().filter(|op| op.1 != Verb::Wait).copied().collect();
-        if makes.is_empty() {
-            return;
-        }
+        // Also what an earlier run began.
+        let makes: BTreeSet<OpId> = self.make.values().copied().collect();
         // What AWS is deleting already waits for nobody.
         let waits = |op: &&OpId| !self.plan.items[op.0].is_leaving();
         for gone in self.delete.values().filter(waits).copied().collect::<Vec<_>>() {
