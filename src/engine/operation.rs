@@ -356,7 +356,7 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
                 let accept = if step == 0 { Accept::Impaired } else { Accept::AsBefore(&before.state) };
                 self.await_ready(kind, job, resolved, &live, accept).await?;
                 let gone = || Error::new(Class::Failed, "it went away while it was waited for");
-                let seen = self.look(kind, job.cx, resolved).await?.ok_or_else(gone)?;
+                let seen = self.look_at(kind, job.cx, &live).await?.ok_or_else(gone)?;
                 (live, fields, state) = (seen.live, seen.fields, seen.state);
             }
             let mut todo = self.with_ids(|ids| diff(kind.rules(), desired, &fields, ids));
@@ -372,6 +372,13 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
             last = todo;
         }
         Ok(live)
+    }
+
+    /// The object at hand: by its identifier, for what it was called before its tags may say still.
+    async fn look_at(&self, kind: &dyn Kind<C>, cx: &Cx<C>, live: &Value) -> Result<Option<Seen>> {
+        let seen = self.looks.since_now(kind.name(), kind.observe(&cx.fresh())).await?;
+        let is_it = |o: &&RawObserved| !o.state.is_gone() && o.live.get("id") == live.get("id");
+        Ok(seen.iter().find(is_it).map(|o| Seen::of(kind.name(), o.clone())))
     }
 
     /// The object at hand, when it is there by now: by its name, or by what it is where AWS has no names.

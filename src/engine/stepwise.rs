@@ -90,10 +90,16 @@ fn scope() -> Scope {
 
 /// The plan for a thing, and what it came to.
 async fn apply_to(cloud: &Arc<Cloud>, one: i64, two: i64, team: &str) -> (Plan, Vec<String>) {
+    apply_as("it", cloud, one, two, team).await
+}
+
+/// The same for one of another name, which was `it` before.
+async fn apply_as(name: &str, cloud: &Arc<Cloud>, one: i64, two: i64, team: &str) -> (Plan, Vec<String>) {
     let registry = Registry::default().with::<Thing>();
     let cx = Cx::new(cloud.clone(), Arc::new(scope()));
     let mut graph = Graph::default();
-    graph.add("it", "file", &Thing { one, two, tags: BTreeMap::new() }).unwrap();
+    graph.add(name, &format!("things.{name}"), &Thing { one, two, tags: BTreeMap::new() }).unwrap();
+    graph.moved = vec![Moved { from: "things.it".into(), to: format!("things.{name}") }];
     graph.own(&registry, &scope(), &BTreeMap::from([("team".to_owned(), team.to_owned())])).unwrap();
     let snapshot = Snapshot::read(&registry, &cx).await.unwrap();
     let plan = Plan::make(&registry, &scope(), Some(&graph), &snapshot).unwrap();
@@ -129,6 +135,17 @@ async fn what_is_busy_is_waited_for_and_what_it_does_not_tell_is_no_difference()
     cloud.state.lock().unwrap().1 = 3;
     let (_, changed) = apply_to(&cloud, 6, 1, "b").await;
     assert_eq!(changed, ["one", "tags"]);
+}
+
+/// Its tags say its old name until they are written, which is last.
+#[tokio::test]
+async fn what_has_another_name_in_the_file_is_changed_step_by_step_too() {
+    let cloud = Arc::new(Cloud::default());
+    apply_to(&cloud, 1, 1, "a").await;
+    let (_, changed) = apply_as("other", &cloud, 2, 2, "a").await;
+    assert_eq!(changed, ["one", "two", "tags"]);
+    let (plan, _) = apply_as("other", &cloud, 2, 2, "a").await;
+    assert!(plan.is_empty(), "{:?}", plan.items);
 }
 
 #[tokio::test]
