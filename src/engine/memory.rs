@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::events::Silent;
-use super::resource::{TAG_KEY, TAG_STACK};
+use super::resource::{TAG_GENERATION, TAG_KEY, TAG_STACK};
 use super::schedule::Verb;
 use super::*;
 
@@ -49,6 +49,12 @@ struct State {
     idle: BTreeSet<String>,
     /// What went while something did not serve yet.
     early: Vec<String>,
+    /// Of these names nothing comes up.
+    fails: BTreeSet<String>,
+    /// What did not, by id.
+    failed: BTreeSet<String>,
+    /// What only its tags call ours, by id.
+    tagged: BTreeSet<String>,
     /// Deletions that are told that something is not there, and it is something else.
     misled: usize,
     /// At which call the credentials expire.
@@ -152,7 +158,13 @@ impl Resource for Thing {
                 fields.tags = tags.clone();
             }
             let claim = cx.scope.claim(Self::KIND, &fields.tags, false);
-            Observed { claim, live: fields.live(id), fields, state: Readiness::Ready }
+            let claim = if state.tagged.contains(id) { claim.unmarked() } else { claim };
+            let readiness = match () {
+                () if state.failed.contains(id) => Readiness::Failed("it crashes".into()),
+                () if state.idle.contains(id) => Readiness::waiting("it comes up"),
+                () => Readiness::Ready,
+            };
+            Observed { claim, live: fields.live(id), fields, state: readiness }
         };
         Ok(state.things.iter().filter(|(id, _)| !unseen.contains_key(*id)).map(seen).collect())
     }
@@ -165,6 +177,10 @@ impl Resource for Thing {
                 if !state.things.contains_key(need.id()?) {
                     return Err(Error::new(Class::Invalid, format!("{need} is not there")));
                 }
+            }
+            let name = |thing: &Thing| [TAG_KEY, TAG_GENERATION].map(|tag| thing.tags.get(tag).cloned());
+            if state.things.values().any(|other| name(&other.fields) == name(&bare)) {
+                return Err(Error::new(Class::Exists, "its name is taken"));
             }
             let id = format!("thing-{}", state.next);
             state.next += 1;
@@ -219,10 +235,12 @@ impl Resource for Thing {
                 state.misled -= 1;
                 return Err(Error::new(Class::NotFound, "what it stands on is not there"));
             }
-            if !state.idle.is_empty() {
-                let early = format!("{} went before {:?}", live.id, state.idle);
+            let idle: Vec<&String> = state.idle.iter().filter(|id| **id != live.id).collect();
+            if !idle.is_empty() {
+                let early = format!("{} went before {idle:?}", live.id);
                 state.early.push(early);
             }
+            state.idle.remove(&live.id);
             state.things.remove(&live.id).map(|_| ()).ok_or_else(|| Error::new(Class::NotFound, "gone"))
         });
         call.await
@@ -233,7 +251,12 @@ impl Resource for Thing {
         for _ in 0..6 {
             tokio::task::yield_now().await;
         }
-        cx.cloud.state.lock().unwrap().idle.remove(&live.id);
+        let mut state = cx.cloud.state.lock().unwrap();
+        state.idle.remove(&live.id);
+        if state.fails.contains(&cx.key.name) {
+            state.failed.insert(live.id.clone());
+            return Ok(Readiness::Failed("it crashes".into()));
+        }
         Ok(Readiness::Ready)
     }
 }
@@ -483,11 +506,99 @@ proptest! {
             let (_, outcome) = world.apply(Some(&b)).await;
             prop_assert!(outcome.is_complete(), "{:?}", outcome.failed);
             world.assert_is(&b);
+            let early = world.cloud.state.lock().unwrap().early.clone();
+            prop_assert!(early.is_empty(), "{early:?}");
             let again = world.plan(Some(&b)).await;
             prop_assert!(again.is_empty(), "{:?}", again.changes().collect::<Vec<_>>());
             Ok(())
         })?;
     }
+}
+
+/// What comes has been begun by a run that died; all that is left is to wait for it, and then what it follows goes.
+#[test]
+fn nothing_goes_before_what_an_earlier_run_began_serves() {
+    run(async {
+        let world = World::new();
+        world.apply(Some(&File([(0, (vec![], 0, 0))].into()))).await;
+        {
+            let mut state = world.cloud.state.lock().unwrap();
+            let call = state.mutating + 1; // that after the creation: a label comes late
+            state.faults.insert(call, Fault::DieAfter);
+        }
+        let other = File([(1, (vec![], 0, 0))].into());
+        world.apply_until_death(Some(&other)).await;
+        assert_eq!(world.cloud.state.lock().unwrap().idle.len(), 1);
+        let (plan, outcome) = world.apply(Some(&other)).await;
+        assert!(outcome.is_complete(), "{:?}", outcome.failed);
+        assert_eq!(plan.changes().map(|item| item.action).collect::<Vec<_>>(), [Action::Delete]);
+        world.assert_is(&other);
+        assert_eq!(world.cloud.state.lock().unwrap().early, Vec::<String>::new());
+    });
+}
+
+/// The name of the new half that failed is taken as long as it is there.
+#[test]
+fn a_replacement_that_failed_is_made_again_under_another_name() {
+    run(async {
+        let world = World::new();
+        let file = |fixed: i64| File([(0, (vec![], 0, fixed))].into());
+        world.apply(Some(&file(0))).await;
+        world.cloud.state.lock().unwrap().fails = BTreeSet::from(["t0".to_owned()]);
+        for times in 1..3 {
+            let (_, outcome) = world.apply(Some(&file(1))).await;
+            let failed: Vec<&str> = outcome.failed.iter().map(|(_, _, error)| error.message.as_str()).collect();
+            assert_eq!(failed, ["it crashes"]);
+            let state = world.cloud.state.lock().unwrap();
+            assert!(state.things.contains_key("thing-0"), "what serves stays");
+            assert_eq!(state.failed.len(), times);
+        }
+        world.cloud.state.lock().unwrap().fails.clear();
+        let (plan, outcome) = world.apply(Some(&file(1))).await;
+        assert!(outcome.is_complete(), "{:?}", outcome.failed);
+        assert_eq!(plan.items[0].generation, 4);
+        world.assert_is(&file(1));
+        assert!(world.plan(Some(&file(1))).await.is_empty());
+    });
+}
+
+/// A run died between the two halves, and the old one has, since its section got another name, its tags alone.
+#[test]
+fn the_old_half_of_what_was_moved_goes_when_something_vouches_for_it() {
+    run(async {
+        let world = World::new();
+        let file = |fixed: i64| File([(0, (vec![], 0, fixed)), (1, (vec![0], 0, fixed))].into());
+        world.apply(Some(&file(0))).await;
+        {
+            let mut state = world.cloud.state.lock().unwrap();
+            let deletions = state.mutating + 4; // each of the two is made and gets its label
+            state.faults.insert(deletions, Fault::DieBefore);
+        }
+        world.apply_until_death(Some(&file(1))).await;
+        world.cloud.state.lock().unwrap().tagged = BTreeSet::from(["thing-0".to_owned(), "thing-1".to_owned()]);
+        let mut plan = world.plan(Some(&file(1))).await;
+        assert!(plan.is_empty(), "by itself neither is touched");
+        assert_eq!(plan.items.iter().filter(|item| item.is_impostor()).count(), 2);
+        plan.items.iter_mut().for_each(Item::vouch);
+        let (_keep, stop) = watch::channel(false);
+        let outcome = apply(&registry(), &world.cx(), &plan, &Silent, stop).await.unwrap();
+        assert!(outcome.is_complete(), "{:?}", outcome.failed);
+        world.assert_is(&file(1));
+    });
+}
+
+#[test]
+fn a_run_that_is_stopped_before_it_begins_does_nothing() {
+    run(async {
+        let world = World::new();
+        let plan = world.plan(Some(&File([(0, (vec![], 0, 0)), (1, (vec![], 0, 0))].into()))).await;
+        let (stop, mut stopped) = watch::channel(false);
+        stop.send(true).unwrap();
+        stopped.mark_unchanged();
+        let outcome = apply(&registry(), &world.cx(), &plan, &Silent, stopped).await.unwrap();
+        assert!(outcome.stopped && outcome.done.is_empty() && outcome.skipped.len() == 2);
+        assert_eq!(world.cloud.state.lock().unwrap().mutating, 0);
+    });
 }
 
 /// The waits in between are real seconds, so few cases: every call of one stack loses its answer once.
@@ -616,6 +727,42 @@ fn a_saved_plan_gives_back_its_graph() {
         let snapshot = Snapshot::read(&registry(), &world.cx()).await.unwrap();
         let again = Plan::make(&registry(), &scope(), read.graph().unwrap().as_ref(), &snapshot).unwrap();
         assert_eq!(again, plan);
+    });
+}
+
+#[test]
+fn a_saved_plan_knows_what_was_moved_and_whose_tags_are_ignored() {
+    run(async {
+        let world = World::new();
+        let desired = |number: usize, name: &str| {
+            let mut graph = Graph::default();
+            let tags = BTreeMap::from([("cost".to_owned(), "1".to_owned())]);
+            let thing = Thing { needs: vec![], value: 0, fixed: 0, late: Some(0), labels: vec![], tags };
+            graph.add(format!("t{number}"), &format!("things.{name}"), &thing).unwrap();
+            graph.own(&registry(), &scope(), &BTreeMap::new()).unwrap();
+            graph.ignore_tags(&["cost".to_owned()]);
+            graph
+        };
+        let make = async |graph: &Graph| {
+            let snapshot = Snapshot::read(&registry(), &world.cx()).await.unwrap();
+            Plan::make(&registry(), &scope(), Some(graph), &snapshot).unwrap()
+        };
+        let (_keep, stop) = watch::channel(false);
+        let first = make(&desired(0, "t0")).await;
+        apply(&registry(), &world.cx(), &first, &Silent, stop.clone()).await.unwrap();
+        world.cloud.state.lock().unwrap().things.values_mut().for_each(|thing| {
+            thing.fields.tags.insert("cost".into(), "9".into());
+        });
+        let mut graph = desired(1, "t1");
+        graph.moved = vec![Moved { from: "things.t0".into(), to: "things.t1".into() }];
+        let plan = make(&graph).await;
+        assert_eq!(plan.items.iter().map(|item| item.action).collect::<Vec<_>>(), [Action::Update]);
+        assert!(!plan.items[0].changes.touches("tags.cost"), "{:?}", plan.items[0].changes);
+        let read: Plan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
+        assert_eq!(make(&read.graph().unwrap().unwrap()).await, plan);
+        let outcome = apply(&registry(), &world.cx(), &plan, &Silent, stop).await.unwrap();
+        assert!(outcome.is_complete(), "{:?}", outcome.failed);
+        assert!(make(&graph).await.is_empty());
     });
 }
 
