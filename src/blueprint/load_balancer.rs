@@ -81,7 +81,7 @@ pub fn expand(
     graph.add("alb-to-services", ORIGIN, &to_services)?;
 
     let mut attributes: BTreeMap<String, String> =
-        SAFE.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        SAFE.iter().chain(&USUAL).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     // What is taken out of the file is AWS's own choice again.
     let idle = section.idle_timeout.map_or(IDLE_SECONDS, |timeout| timeout.as_secs());
     attributes.insert("idle_timeout.timeout_seconds".into(), idle.to_string());
@@ -144,12 +144,22 @@ const SAFE: [(&str, &str); 5] = [
     ("waf.fail_open.enabled", "false"),
 ];
 
+/// What AWS has where nothing is said
+/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerAttribute.html>). Not among them is what
+/// an account's own rules may set: logs, protection from deletion, zonal shift.
+const USUAL: [(&str, &str); 4] = [
+    ("client_keep_alive.seconds", "3600"),
+    ("routing.http.x_amzn_tls_version_and_cipher_suite.enabled", "false"),
+    ("routing.http.xff_client_port.enabled", "false"),
+    ("routing.http2.enabled", "true"),
+];
+
 fn seconds(n: u64) -> i32 {
     i32::try_from(n).unwrap_or(i32::MAX)
 }
 
 fn forward(target: &Ref<TargetGroup>) -> Action {
-    Action { kind: "forward".into(), target_group: Some(target.clone()), redirect: None, fixed: None }
+    Action::forward(target.clone())
 }
 
 fn listeners(
@@ -166,9 +176,8 @@ fn listeners(
         Some((target, _)) => forward(target),
         None => Action {
             kind: "fixed-response".into(),
-            target_group: None,
-            redirect: None,
             fixed: Some(FixedResponse { status_code: "404".into(), content_type: "text/plain".into(), body: "not found".into() }),
+            ..Action::default()
         },
     };
     let listener = |port: i32, protocol: &str, action: Action| Listener {
@@ -183,12 +192,8 @@ fn listeners(
     let main = match certificate {
         None => graph.add("http", ORIGIN, &listener(80, "HTTP", default_action))?,
         Some(certificate) => {
-            let to_https = Action {
-                kind: "redirect".into(),
-                target_group: None,
-                redirect: Some(Redirect { protocol: "HTTPS".into(), port: "443".into(), status_code: "HTTP_301".into() }),
-                fixed: None,
-            };
+            let to_https =
+                Action { kind: "redirect".into(), redirect: Some(Redirect::to("HTTPS", "443", "HTTP_301")), ..Action::default() };
             graph.add("http", ORIGIN, &listener(80, "HTTP", to_https))?;
             let mut https = listener(443, "HTTPS", default_action);
             https.certificate = Some(certificate);
@@ -219,6 +224,7 @@ fn listeners(
                 priority: route.priority.map_or_else(|| priority(route, &numbered, &mut taken), i32::from),
                 paths: if route.path == "/*" { Vec::new() } else { vec![route.path.clone()] },
                 hosts: route.host.iter().cloned().collect(),
+                others: Vec::new(),
                 action: forward(target),
                 tags: Tags::new(),
             };

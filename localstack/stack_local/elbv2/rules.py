@@ -94,6 +94,10 @@ def modify_rule(call: Call) -> dict:
     balancer = state.balancers[state.listeners[listener_of(rule["RuleArn"])]["LoadBalancerArn"]]
     check_groups_of(state, balancer, actions, instead_of=rule)
     rule["Conditions"], rule["Actions"] = conditions, actions
+    if call.get("ResetTransforms"):
+        rule.pop("Transforms", None)
+    if call.get("Transforms"):
+        rule["Transforms"] = call["Transforms"]
     return {"Rules": [shown(rule)]}
 
 

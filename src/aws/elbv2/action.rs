@@ -6,7 +6,7 @@ use super::TargetGroup;
 use crate::engine::{Class, Error, Ref, Result};
 
 /// What a listener or a rule does with a request: exactly one of the three, named by `kind`.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Action {
     /// `forward`, `redirect` or `fixed-response`.
@@ -20,9 +20,13 @@ pub struct Action {
     /// What `fixed-response` answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fixed: Option<FixedResponse>,
+    /// What somebody has done first with a request, in AWS's words: `authenticate-oidc`. Nothing is here.
+    #[serde(default)]
+    #[schemars(skip)]
+    pub first: Vec<String>,
 }
 
-/// Another address for the same host and path.
+/// Another address. What is left out is as it came.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Redirect {
@@ -32,6 +36,55 @@ pub struct Redirect {
     pub port: String,
     /// `HTTP_301` or `HTTP_302`.
     pub status_code: String,
+    /// The host: `www.example.com`, or `#{host}` for the one that it came to.
+    #[serde(default = "Redirect::same_host")]
+    pub host: String,
+    /// The path: `/new`, or `/#{path}` for the one that it came to.
+    #[serde(default = "Redirect::same_path")]
+    pub path: String,
+    /// What stands behind the question mark, or `#{query}` for what it came with.
+    #[serde(default = "Redirect::same_query")]
+    pub query: String,
+}
+
+/// What AWS takes for what is left out
+/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_RedirectActionConfig.html>).
+impl Redirect {
+    fn same_host() -> String {
+        "#{host}".into()
+    }
+
+    fn same_path() -> String {
+        "/#{path}".into()
+    }
+
+    fn same_query() -> String {
+        "#{query}".into()
+    }
+
+    /// To the same place over another protocol and port.
+    pub fn to(protocol: &str, port: &str, status_code: &str) -> Redirect {
+        Redirect {
+            protocol: protocol.into(),
+            port: port.into(),
+            status_code: status_code.into(),
+            host: Redirect::same_host(),
+            path: Redirect::same_path(),
+            query: Redirect::same_query(),
+        }
+    }
+
+    fn from_sdk(from: &sdk::RedirectActionConfig) -> Redirect {
+        let or = |told: Option<&str>, default: String| told.map_or(default, str::to_owned);
+        Redirect {
+            protocol: or(from.protocol(), "#{protocol}".into()),
+            port: or(from.port(), "#{port}".into()),
+            status_code: from.status_code().map_or("", |c| c.as_str()).to_owned(),
+            host: or(from.host(), Redirect::same_host()),
+            path: or(from.path(), Redirect::same_path()),
+            query: or(from.query(), Redirect::same_query()),
+        }
+    }
 }
 
 /// An answer without asking anybody.
@@ -59,6 +112,7 @@ impl Action {
             "redirect" => {
                 let to = self.redirect.as_ref().ok_or_else(|| missing("redirect"))?;
                 let config = sdk::RedirectActionConfig::builder().protocol(&to.protocol).port(&to.port);
+                let config = config.host(&to.host).path(&to.path).query(&to.query);
                 let config = config.status_code(sdk::RedirectActionStatusCodeEnum::from(to.status_code.as_str())).build();
                 action.redirect_config(config).build()
             }
@@ -102,11 +156,18 @@ impl Action {
         Ok(Some(actions))
     }
 
+    /// Sends everything to a target group.
+    pub fn forward(target_group: Ref<TargetGroup>) -> Action {
+        Action { kind: "forward".into(), target_group: Some(target_group), ..Action::default() }
+    }
+
     /// What AWS answers: the last of the actions decides, those before it only authenticate.
     pub(super) fn from_sdk(actions: &[sdk::Action]) -> Action {
         let Some(action) = actions.iter().max_by_key(|a| a.order().unwrap_or(0)) else {
-            return Action { kind: String::new(), target_group: None, redirect: None, fixed: None };
+            return Action::default();
         };
+        let mut first: Vec<&sdk::Action> = actions.iter().filter(|other| !std::ptr::eq(*other, action)).collect();
+        first.sort_by_key(|a| a.order().unwrap_or(0));
         let groups: Vec<&str> = action
             .forward_config()
             .map(|f| f.target_groups().iter().filter_map(|g| g.target_group_arn()).collect())
@@ -120,16 +181,13 @@ impl Action {
         Action {
             kind: action.r#type().map_or("", |t| t.as_str()).to_owned(),
             target_group: group.map(Ref::physical),
-            redirect: action.redirect_config().map(|r| Redirect {
-                protocol: r.protocol().unwrap_or("#{protocol}").to_owned(),
-                port: r.port().unwrap_or("#{port}").to_owned(),
-                status_code: r.status_code().map_or("", |c| c.as_str()).to_owned(),
-            }),
+            redirect: action.redirect_config().map(Redirect::from_sdk),
             fixed: action.fixed_response_config().map(|f| FixedResponse {
                 status_code: f.status_code().unwrap_or_default().to_owned(),
                 content_type: f.content_type().unwrap_or_default().to_owned(),
                 body: f.message_body().unwrap_or_default().to_owned(),
             }),
+            first: first.into_iter().map(|a| a.r#type().map_or("", |t| t.as_str()).to_owned()).collect(),
         }
     }
 }
@@ -141,11 +199,11 @@ fn of_group(arn: &str, weight: i32) -> sdk::TargetGroupTuple {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Resource;
 
     #[test]
     fn a_group_that_does_not_serve_yet_is_put_beside_the_one_that_does() {
-        let forward =
-            |arn: &str| Action { kind: "forward".into(), target_group: Some(Ref::physical(arn)), redirect: None, fixed: None };
+        let forward = |arn: &str| Action::forward(Ref::physical(arn));
         let now = [forward("arn:old").to_sdk().unwrap()];
         let beside = forward("arn:new").beside(&now).unwrap().unwrap();
         let groups = beside[0].forward_config().unwrap().target_groups();
@@ -162,17 +220,51 @@ mod tests {
 
     #[test]
     fn every_action_reads_back_as_it_was_written() {
-        let none = Action { kind: String::new(), target_group: None, redirect: None, fixed: None };
-        let redirect = Redirect { protocol: "HTTPS".into(), port: "443".into(), status_code: "HTTP_301".into() };
+        let none = Action::default();
+        let redirect = Redirect { host: "www.example.com".into(), ..Redirect::to("HTTPS", "443", "HTTP_301") };
         let fixed = FixedResponse { status_code: "404".into(), content_type: "text/plain".into(), body: "no".into() };
         for action in [
-            Action { kind: "forward".into(), target_group: Some(Ref::physical("arn:tg")), ..none.clone() },
+            Action::forward(Ref::physical("arn:tg")),
             Action { kind: "redirect".into(), redirect: Some(redirect), ..none.clone() },
             Action { kind: "fixed-response".into(), fixed: Some(fixed), ..none.clone() },
         ] {
             assert_eq!(there_and_back(&action), serde_json::to_value(&action).unwrap());
         }
         assert!(Action { kind: "forward".into(), ..none }.to_sdk().is_err());
+    }
+
+    /// What somebody changed shows, field by field.
+    fn changed(wanted: &Action, now: &[sdk::Action]) -> Vec<String> {
+        let value = |action: &Action| serde_json::json!({"default_action": serde_json::to_value(action).unwrap()});
+        let (wanted, now) = (value(wanted), value(&Action::from_sdk(now)));
+        let found = crate::engine::diff(super::super::Listener::RULES, &wanted, &now, &Default::default());
+        found.changes.into_iter().map(|change| change.path).collect()
+    }
+
+    #[test]
+    fn a_redirect_elsewhere_is_a_difference() {
+        let redirect = |to: Redirect| Action { kind: "redirect".into(), redirect: Some(to), ..Action::default() };
+        let wanted = redirect(Redirect::to("HTTPS", "443", "HTTP_301"));
+        assert_eq!(changed(&wanted, &[wanted.to_sdk().unwrap()]), Vec::<String>::new());
+        let config = sdk::RedirectActionConfig::builder().protocol("HTTPS").port("443");
+        let untold = config.status_code(sdk::RedirectActionStatusCodeEnum::Http301).build();
+        let untold = sdk::Action::builder().r#type(sdk::ActionTypeEnum::Redirect).redirect_config(untold).build();
+        assert_eq!(changed(&wanted, &[untold]), Vec::<String>::new(), "AWS's defaults");
+        for (field, value) in [("host", "evil.example"), ("path", "/there"), ("query", "a=b")] {
+            let mut other = serde_json::to_value(Redirect::to("HTTPS", "443", "HTTP_301")).unwrap();
+            other[field] = value.into();
+            let other = redirect(serde_json::from_value(other).unwrap()).to_sdk().unwrap();
+            assert_eq!(changed(&wanted, &[other]), [format!("default_action.redirect.{field}")]);
+        }
+    }
+
+    #[test]
+    fn what_is_done_before_an_action_is_a_difference() {
+        let wanted = Action::forward(Ref::physical("arn:tg"));
+        let login = sdk::Action::builder().r#type(sdk::ActionTypeEnum::AuthenticateOidc).order(1).build();
+        let mut last = wanted.to_sdk().unwrap();
+        last.order = Some(2);
+        assert_eq!(changed(&wanted, &[login, last]), ["default_action.first"]);
     }
 
     #[test]

@@ -241,3 +241,24 @@ impl Resource for LoadBalancer {
         Ok(look(cx, &live.arn).await?.map_or(Readiness::Gone, |_| Readiness::waiting("deleting")))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::diff;
+
+    #[test]
+    fn another_address_or_a_zone_less_is_told() {
+        let told = |desired: Value| {
+            let observed = json!({"scheme": "internal", "subnets": ["a", "b"], "security_groups": ["a"]});
+            let diff = diff(LoadBalancer::RULES, &desired, &observed, &Default::default());
+            LoadBalancer::effects(&desired, &observed, &diff).into_iter().map(|e| e.impact).collect::<Vec<_>>()
+        };
+        assert_eq!(told(json!({"scheme": INTERNET_FACING})), [Impact::Interrupts]);
+        assert_eq!(told(json!({"subnets": ["a"]})), [Impact::FailsOver]);
+        assert_eq!(told(json!({"subnets": ["a", "b", "c"]})), []);
+        assert_eq!(told(json!({"security_groups": ["b"]})), []);
+    }
+}

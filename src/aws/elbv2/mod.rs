@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use super::error::failed;
 use super::tags::{self, TagEdit, Tags};
 use super::{Cx, index, names, present};
-use crate::engine::{Claim, Class, Diff, Resource, Result};
+use crate::engine::{Blocker, Claim, Class, Diff, Resource, Result};
 
 /// How long a name of a load balancer or a target group may be.
 const NAME: usize = 32;
@@ -176,6 +176,12 @@ async fn outer_tags(cx: &Cx) -> Result<Arc<HashMap<String, Tags>>> {
             describe_tags(cx, &arns).await
         })
         .await
+}
+
+/// A balancer by its ARN, as what keeps something from being deleted. One with a name like ours is on its way out.
+pub fn blocking(cx: &Cx, arn: &str) -> Option<Blocker> {
+    let name = arn.split_once(":loadbalancer/")?.1.split('/').nth(1)?;
+    Some(Blocker { what: format!("the load balancer `{name}`"), passing: names::begins(&cx.scope.prefix(), name, NAME) })
 }
 
 /// The names in DNS of our load balancers.

@@ -33,6 +33,10 @@ pub struct ListenerRule {
     /// The hosts that it is for: `*.example.com`. None: all.
     #[serde(default)]
     pub hosts: Vec<String>,
+    /// What somebody narrowed or changed it by, in AWS's words: `source-ip 10.0.0.0/8`. Nothing is here.
+    #[serde(default)]
+    #[schemars(skip)]
+    pub others: Vec<String>,
     /// What happens.
     pub action: Action,
     /// Tags.
@@ -146,6 +150,34 @@ fn values(rule: &SdkRule, field: &str) -> Vec<String> {
         .collect()
 }
 
+/// The conditions that no rule here has, and what is written anew in a request, in AWS's words.
+fn others(rule: &SdkRule) -> Vec<String> {
+    let condition = |c: &RuleCondition| {
+        let field = c.field().unwrap_or("condition");
+        let header = c.http_header_config();
+        let queries = c.query_string_config().map(|q| q.values()).unwrap_or_default().iter();
+        let pair = |key: Option<&str>, value: Option<&str>| match key {
+            Some(key) => format!("{key}={}", value.unwrap_or_default()),
+            None => value.unwrap_or_default().to_owned(),
+        };
+        let mut texts: Vec<String> = queries.map(|q| pair(q.key(), q.value())).collect();
+        let lists = [
+            header.map(|h| h.values()),
+            header.map(|h| h.regex_values()),
+            c.source_ip_config().map(|s| s.values()),
+            c.http_request_method_config().map(|m| m.values()),
+            c.path_pattern_config().map(|p| p.regex_values()),
+            c.host_header_config().map(|h| h.regex_values()),
+        ];
+        texts.extend(lists.into_iter().flatten().flatten().cloned());
+        let known = matches!(field, "path-pattern" | "host-header");
+        let name = header.and_then(|h| h.http_header_name()).map(|name| format!(" {name}")).unwrap_or_default();
+        (!known || !texts.is_empty()).then(|| format!("{field}{name} {}", texts.join(", ")))
+    };
+    let transforms = rule.transforms().iter().map(|t| t.r#type().map_or("transform", |t| t.as_str()).to_owned());
+    rule.conditions().iter().filter_map(condition).chain(transforms).collect()
+}
+
 impl Resource for ListenerRule {
     const KIND: &'static str = "elbv2.rule";
     const RULES: &'static [Rule] = &[
@@ -154,6 +186,7 @@ impl Resource for ListenerRule {
         Rule::identity("priority"),
         Rule::set("paths"),
         Rule::set("hosts"),
+        Rule::set("others"),
         // Changed in place, a rule would leave its old requests to nobody before another has taken them.
         Rule::once("paths"),
         Rule::once("hosts"),
@@ -187,6 +220,7 @@ impl Resource for ListenerRule {
                         priority: rule.priority()?.parse().ok()?,
                         paths: values(rule, "path-pattern"),
                         hosts: values(rule, "host-header"),
+                        others: others(rule),
                         action: Action::from_sdk(rule.actions()),
                         tags,
                     },
@@ -237,8 +271,11 @@ impl Resource for ListenerRule {
         }
         if diff.touches_other_than(&["tags", "priority"]) {
             let mut call = cx.cloud.elbv2.modify_rule().rule_arn(&live.arn);
-            if diff.touches("paths") || diff.touches("hosts") {
+            if ["paths", "hosts", "others"].iter().any(|field| diff.touches(field)) {
                 call = call.set_conditions(Some(self.conditions()));
+            }
+            if diff.touches("others") {
+                call = call.reset_transforms(true);
             }
             if diff.touches("action") {
                 call = call.actions(self.action.to_sdk()?);
@@ -283,5 +320,25 @@ mod tests {
     fn who_goes_makes_room() {
         assert_eq!(pairs(&[("a", 10), ("b", 20)], &[("b", 10)]), told(&[("a", LAST), ("b", 10)]));
         assert_eq!(pairs(&[("a", 10), ("b", LAST), ("c", 5)], &[("c", 10)]), told(&[("a", LAST - 1), ("c", 10)]));
+    }
+
+    #[test]
+    fn conditions_that_somebody_added_are_seen() {
+        use aws_sdk_elasticloadbalancingv2::types::{HttpHeaderConditionConfig, SourceIpConditionConfig};
+        let paths = PathPatternConditionConfig::builder().values("/a/*").build();
+        let path = RuleCondition::builder().field("path-pattern").values("/a/*").path_pattern_config(paths).build();
+        let ours = SdkRule::builder().conditions(path);
+        assert_eq!(others(&ours.clone().build()), Vec::<String>::new());
+        let from = SourceIpConditionConfig::builder().values("10.0.0.0/8").build();
+        let from = RuleCondition::builder().field("source-ip").source_ip_config(from).build();
+        let header = HttpHeaderConditionConfig::builder().http_header_name("X-A").values("b").build();
+        let header = RuleCondition::builder().field("http-header").http_header_config(header).build();
+        let pattern = PathPatternConditionConfig::builder().regex_values("^/x").build();
+        let pattern = RuleCondition::builder().field("path-pattern").path_pattern_config(pattern).build();
+        let found = others(&ours.conditions(from).conditions(header).conditions(pattern).build());
+        assert_eq!(found, ["source-ip 10.0.0.0/8", "http-header X-A b", "path-pattern ^/x"]);
+        let (wanted, now) = (serde_json::json!({"others": []}), serde_json::json!({"others": found}));
+        let diff = crate::engine::diff(ListenerRule::RULES, &wanted, &now, &Default::default());
+        assert!(diff.touches("others") && diff.forcing().next().is_none());
     }
 }

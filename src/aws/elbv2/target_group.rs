@@ -5,11 +5,11 @@ use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{LoadBalancer, NAME, outer_tags, retag, target_groups, to_sdk};
+use super::{LoadBalancer, NAME, blocking, outer_tags, retag, target_groups, to_sdk};
 use crate::aws::ec2::Vpc;
 use crate::aws::error::{failed, incomplete};
-use crate::aws::{Clients, Cx, Tags, names, written};
-use crate::engine::{Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::aws::{Clients, Cx, Tags, names, present, written};
+use crate::engine::{Blocker, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// The tasks of a service as a load balancer sees them.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -218,5 +218,11 @@ impl Resource for TargetGroup {
         let call = cx.cloud.elbv2.delete_target_group().target_group_arn(&live.arn);
         call.send().await.map_err(failed("elbv2:DeleteTargetGroup"))?;
         Ok(())
+    }
+
+    async fn blocked_by(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
+        let answer = cx.cloud.elbv2.describe_target_groups().target_group_arns(&live.arn).send().await;
+        let groups = present(answer.map_err(failed("elbv2:DescribeTargetGroups")).map(|a| a.target_groups.unwrap_or_default()))?;
+        Ok(groups.iter().flat_map(|group| group.load_balancer_arns()).filter_map(|arn| blocking(cx, arn)).collect())
     }
 }

@@ -169,6 +169,12 @@ impl EventRule {
 impl Resource for EventRule {
     const KIND: &'static str = "events.rule";
     const RULES: &'static [Rule] = &[
+        // A key more in a pattern is an event less.
+        Rule::exact("pattern"),
+        Rule::exact("pattern.*"),
+        Rule::exact("pattern.*.*"),
+        Rule::exact("pattern.*.*.*"),
+        Rule::exact("pattern.*.*.*.*"),
         Rule::exact("targets"),
         Rule::after_create("targets"),
         Rule::takes("targets.*.function", &[("lambda.function", "arn")]),
@@ -215,5 +221,34 @@ impl Resource for EventRule {
         untell(cx, &live.id, ids).await?;
         cx.cloud.events.delete_rule().name(&live.id).send().await.map_err(failed("events:DeleteRule"))?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::diff;
+    use crate::engine::reference::Ids;
+
+    #[test]
+    fn a_pattern_is_as_it_was_written_and_no_narrower() {
+        let wanted = json!({"pattern": {"source": ["aws.rds"], "detail": {"name": {"of": ["a"]}}}});
+        let paths = |pattern: Value| -> Vec<String> {
+            let found = diff(EventRule::RULES, &wanted, &json!({"pattern": pattern}), &Ids::default());
+            found.changes.into_iter().map(|change| change.path).collect()
+        };
+        assert_eq!(paths(wanted["pattern"].clone()), Vec::<String>::new());
+        let with = |path: &str, value: Value| {
+            let mut pattern = wanted["pattern"].clone();
+            let (outer, name) = path.rsplit_once('/').unwrap();
+            pattern.pointer_mut(outer).unwrap()[name] = value;
+            pattern
+        };
+        assert_eq!(paths(with("/account", json!(["1"]))), ["pattern.account"]);
+        assert_eq!(paths(with("/detail/more", json!(["1"]))), ["pattern.detail.more"]);
+        assert_eq!(paths(with("/detail/name/more", json!(["1"]))), ["pattern.detail.name.more"]);
+        assert_eq!(paths(with("/source", json!(["aws.rds", "aws.ec2"]))), ["pattern.source"]);
     }
 }
