@@ -8,13 +8,14 @@ use aws_sdk_cloudfront::types::{
 use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{Behavior, Origin, built, count, mark, marked, to_sdk};
+use super::{Behavior, Origin, built, count, mark, marked, policies, to_sdk};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::states::{Means, States};
 use crate::aws::tags::{TagEdit, from_pairs};
 use crate::aws::{Clients, Cx, Tags, index, names, present};
-use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};
+use crate::engine::{Claim, Class, Diff, Effect, Error, Impact, Observed, Readiness, Resource, Result, Rule, Usual};
 
 /// The hosted zone of all distributions, for alias records.
 pub const ZONE: &str = "Z2FDTNDATAQYW2";
@@ -96,11 +97,15 @@ pub struct Live {
     pub domain: String,
     /// The hosted zone for alias records.
     pub zone_id: String,
+    /// What nobody of ours did and nothing mends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub noticed: Option<String>,
 }
 
 impl Live {
     fn new(id: &str, arn: &str, domain: &str) -> Live {
-        Live { id: id.to_owned(), arn: arn.to_owned(), domain: domain.to_owned(), zone_id: ZONE.to_owned() }
+        Live { id: id.to_owned(), arn: arn.to_owned(), domain: domain.to_owned(), zone_id: ZONE.to_owned(), noticed: None }
     }
 }
 
@@ -149,6 +154,23 @@ pub async fn delivered(cx: &Cx) -> Result<Vec<(String, Vec<String>)>> {
     let ours = all.iter().filter(|summary| marked(&cx.scope, summary.comment()).is_some());
     let aliases = |summary: &sdk::DistributionSummary| summary.aliases().map(|a| a.items().to_vec()).unwrap_or_default();
     Ok(ours.map(|summary| (summary.domain_name().to_owned(), aliases(summary))).collect())
+}
+
+/// Whether a distribution is ours by our mark, or gone.
+pub async fn is_ours_or_gone(cx: &Cx, id: &str) -> Result<bool> {
+    let found = look(cx, id).await?.and_then(|found| found.distribution_config);
+    Ok(found.is_none_or(|config| marked(&cx.scope, config.comment()).is_some()))
+}
+
+/// The distributions that get something from an origin by this control: the identifier of each, and whether it is ours.
+pub(super) async fn controlled_by(cx: &Cx, control: &str) -> Result<Vec<(String, bool)>> {
+    let uses = |summary: &&sdk::DistributionSummary| {
+        let origins = summary.origins().map_or(&[][..], |o| o.items());
+        origins.iter().any(|origin| origin.origin_access_control_id() == Some(control))
+    };
+    let all = summaries(&cx.fresh()).await?;
+    let told = |s: &sdk::DistributionSummary| (s.id().to_owned(), marked(&cx.scope, s.comment()).is_some());
+    Ok(all.iter().filter(uses).map(told).collect())
 }
 
 /// Whether it can be ours, by what the list tells: our mark, or, should somebody have written over that, an origin in our
@@ -231,6 +253,20 @@ fn read(config: &DistributionConfig, tags: Tags) -> Distribution {
         ipv6: config.is_ipv6_enabled(),
         tags,
     }
+}
+
+/// What the file has no words for and somebody put on it, in words. Values of headers are not told: they may be secret.
+fn put_on(config: &DistributionConfig) -> Option<String> {
+    let groups = config.origin_groups().map_or(&[][..], |g| g.items()).iter().map(|g| format!("the origin group `{}`", g.id()));
+    let errors = config.custom_error_responses().map_or(&[][..], |e| e.items()).iter();
+    let errors = errors.map(|e| format!("an answer of its own to the error {}", e.error_code()));
+    let origins = config.origins().map_or(&[][..], |o| o.items()).iter();
+    let headers = origins.flat_map(|origin| {
+        let headers = origin.custom_headers().map_or(&[][..], |h| h.items()).iter();
+        headers.map(|h| format!("the header `{}` for the origin `{}`", h.header_name(), origin.id()))
+    });
+    let all: Vec<String> = groups.chain(errors).chain(headers).collect();
+    (!all.is_empty()).then(|| format!("somebody gave it what the file does not know of, which stays: {}", all.join(", ")))
 }
 
 /// The behaviour of a distribution that told none.
@@ -336,6 +372,35 @@ impl ViewerCertificate {
     }
 }
 
+/// The sets of TLS versions, the one that lets in the oldest first
+/// (<https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/secure-connections-supported-viewer-protocols-ciphers.html>).
+const TLS: [&str; 9] = [
+    "SSLv3",
+    "TLSv1",
+    "TLSv1_2016",
+    "TLSv1.1_2016",
+    "TLSv1.2_2018",
+    "TLSv1.2_2019",
+    "TLSv1.2_2021",
+    "TLSv1.2_2025",
+    "TLSv1.3_2025",
+];
+
+/// Whether something that was kept of an origin's answers is delivered on, though it would come from elsewhere now.
+fn delivers_what_was(desired: &Value, observed: &Value, diff: &Diff) -> bool {
+    let behaviors = |of: &Value| -> Vec<Value> {
+        std::iter::once(&of["default"]).chain(of["behaviors"].as_array().into_iter().flatten()).cloned().collect()
+    };
+    let now = behaviors(desired);
+    let keeps = |b: &&Value| b["cache_policy"] != policies::CACHING_DISABLED;
+    behaviors(observed).iter().filter(keeps).any(|was| {
+        let Some(is) = now.iter().find(|b| b["path"] == was["path"]) else { return false };
+        let origin = was["origin"].as_str().unwrap_or_default();
+        let moved = ["domain", "path"].iter().any(|field| diff.touches(&format!("origins.{origin}.{field}")));
+        moved || is["origin"] != was["origin"] || is["cache_policy"] != was["cache_policy"]
+    })
+}
+
 /// The distribution that a caller reference was used for before: `… Already exists: E1A2B3C4D5E6F7`.
 fn earlier(error: &Error) -> Option<&str> {
     let (_, id) = error.message.rsplit_once("Already exists: ")?;
@@ -369,6 +434,24 @@ impl Resource for Distribution {
     type Cloud = Clients;
     type Live = Live;
 
+    /// What is kept is delivered until its time is over
+    /// (<https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/DownloadDistS3AndCustomOrigins.html>).
+    fn effects(desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
+        let mut out = Vec::new();
+        if diff.touches("enabled") && desired["enabled"] == false {
+            out.push(Effect::new(Impact::Interrupts, "it answers nobody any more"));
+        }
+        let oldest = |of: &Value| TLS.iter().position(|set| of["certificate"]["minimum_tls"] == *set);
+        if oldest(desired).zip(oldest(observed)).is_some_and(|(to, from)| to > from) {
+            out.push(Effect::new(Impact::Interrupts, "viewers that speak only an older TLS do not reach it any more"));
+        }
+        if delivers_what_was(desired, observed, diff) {
+            let words = "what its places keep by now is delivered until its time is over: `stack invalidate` has them forget it";
+            out.push(Effect::new(Impact::Waits, words));
+        }
+        out
+    }
+
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let all = summaries(cx).await?;
         let candidates = all.iter().filter(|summary| may_be_ours(cx, summary));
@@ -381,7 +464,7 @@ impl Resource for Distribution {
             };
             Ok(Some(Observed {
                 claim,
-                live: Live::new(summary.id(), summary.arn(), summary.domain_name()),
+                live: Live { noticed: put_on(&config), ..Live::new(summary.id(), summary.arn(), summary.domain_name()) },
                 fields: read(&config, tags),
                 state: state(summary.status()),
             }))
@@ -485,6 +568,8 @@ async fn look(cx: &Cx, id: &str) -> Result<Option<sdk::Distribution>> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -493,5 +578,49 @@ mod tests {
         let aws = "The caller reference that you are using to create a distribution is associated with another distribution. Already exists: E1A2B3C4D5E6F7";
         assert_eq!(said(aws), Some("E1A2B3C4D5E6F7".into()));
         assert_eq!(said("something else"), None);
+    }
+
+    fn files() -> Value {
+        json!({"enabled": true, "certificate": {"minimum_tls": "TLSv1.2_2019"},
+            "origins": {"app": {"domain": "a"}, "files": {"domain": "b", "path": "/v1"}},
+            "default": {"origin": "app", "cache_policy": policies::CACHING_DISABLED},
+            "behaviors": [{"path": "/static/*", "origin": "files", "cache_policy": policies::CACHING_OPTIMIZED}]})
+    }
+
+    /// What is told of a change from the one above, by its impact.
+    fn told(path: &str, value: Value) -> Vec<Impact> {
+        let (observed, mut desired) = (files(), files());
+        *desired.pointer_mut(path).unwrap() = value;
+        let diff = crate::engine::diff(Distribution::RULES, &desired, &observed, &Default::default());
+        assert!(!diff.is_empty(), "{path}");
+        Distribution::effects(&desired, &observed, &diff).into_iter().map(|effect| effect.impact).collect()
+    }
+
+    #[test]
+    fn what_a_change_does_besides_is_told() {
+        assert_eq!(told("/enabled", json!(false)), [Impact::Interrupts]);
+        assert_eq!(told("/certificate/minimum_tls", json!("TLSv1.2_2021")), [Impact::Interrupts]);
+        assert_eq!(told("/certificate/minimum_tls", json!("TLSv1.2_2018")), []);
+        // Nothing is kept of what the application answers.
+        assert_eq!(told("/origins/app/domain", json!("c")), []);
+        assert_eq!(told("/origins/files/domain", json!("c")), [Impact::Waits]);
+        assert_eq!(told("/origins/files/path", json!("/v2")), [Impact::Waits]);
+        assert_eq!(told("/behaviors/0/cache_policy", json!(policies::CACHING_DISABLED)), [Impact::Waits]);
+        assert_eq!(told("/behaviors/0/origin", json!("app")), [Impact::Waits]);
+    }
+
+    #[test]
+    fn what_somebody_put_on_it_is_told_and_no_header_s_value() {
+        let bare = || DistributionConfig::builder().caller_reference("r").comment("c").enabled(true);
+        assert_eq!(put_on(&bare().build().unwrap()), None);
+        let header = sdk::OriginCustomHeader::builder().header_name("X-Key").header_value("s3cret").build().unwrap();
+        let headers = sdk::CustomHeaders::builder().quantity(1).items(header).build().unwrap();
+        let origin = sdk::Origin::builder().id("app").domain_name("a").custom_headers(headers).build().unwrap();
+        let error = sdk::CustomErrorResponse::builder().error_code(404).build().unwrap();
+        let errors = sdk::CustomErrorResponses::builder().quantity(1).items(error).build().unwrap();
+        let origins = Origins::builder().quantity(1).items(origin).build().unwrap();
+        let told = put_on(&bare().origins(origins).custom_error_responses(errors).build().unwrap()).unwrap();
+        assert!(told.contains("`X-Key` for the origin `app`") && told.contains("the error 404"), "{told}");
+        assert!(!told.contains("s3cret"), "{told}");
     }
 }

@@ -7,7 +7,7 @@ mod origin;
 mod origin_access_control;
 
 pub use behavior::{Behavior, policies};
-pub use distribution::{Distribution, Logs, STATES, ViewerCertificate, ZONE, delivered};
+pub use distribution::{Distribution, Logs, STATES, ViewerCertificate, ZONE, delivered, is_ours_or_gone};
 pub use origin::Origin;
 pub use origin_access_control::OriginAccessControl;
 

@@ -159,3 +159,23 @@ impl Resource for NatGateway {
         if diff.touches("address") { Order::CreateFirst } else { Order::DeleteFirst }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::diff;
+
+    #[test]
+    fn another_address_or_place_is_told() {
+        let told = |desired: Value| {
+            let observed = json!({"subnet": "a", "address": "a", "tags": {}});
+            let diff = diff(NatGateway::RULES, &desired, &observed, &Default::default());
+            NatGateway::effects(&desired, &observed, &diff).into_iter().map(|e| e.impact).collect::<Vec<_>>()
+        };
+        assert_eq!(told(json!({"address": "b"})), [Impact::CannotBeUndone]);
+        assert_eq!(told(json!({"subnet": "b"})), [Impact::Interrupts]);
+        assert_eq!(told(json!({"tags": {"a": "b"}})), []);
+    }
+}

@@ -357,3 +357,31 @@ impl Resource for Bucket {
         emptying::step(cx, &live.name).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::diff;
+
+    #[test]
+    fn a_rule_that_deletes_sooner_or_more_is_told() {
+        let told = |rule: Value| {
+            let observed = json!({"lifecycle": {"r": {"expire_after": 30, "prefix": "a/"}}});
+            let desired = json!({"lifecycle": {"r": rule}});
+            let diff = diff(Bucket::RULES, &desired, &observed, &Default::default());
+            Bucket::effects(&desired, &observed, &diff).into_iter().map(|e| (e.impact, e.words)).collect::<Vec<_>>()
+        };
+        let loses = |words: &str| vec![(Impact::LosesData, words.to_owned())];
+        assert_eq!(
+            told(json!({"expire_after": 7, "prefix": "a/"})),
+            loses("objects below `a/` that are older than 7 days are deleted")
+        );
+        assert_eq!(told(json!({"expire_after": 30})), loses("objects that are older than 30 days are deleted"));
+        let versions = json!({"expire_after": 30, "prefix": "a/", "expire_versions_after": 5});
+        assert_eq!(told(versions), loses("old versions of objects below `a/` that are older than 5 days are deleted"));
+        assert_eq!(told(json!({"expire_after": 60, "prefix": "a/"})), []);
+        assert_eq!(told(json!({"expire_after": 30, "prefix": "a/"})), []);
+    }
+}
