@@ -3,6 +3,8 @@
 
 use serde_json::{Map, Value};
 
+use super::ec2;
+
 /// How a field is spelled.
 #[derive(Clone, Copy)]
 enum How {
@@ -25,13 +27,15 @@ enum How {
     Memory,
     /// A map whose keys AWS keeps in lower case.
     Keys,
+    /// A map of the rules of a network access list ([`ec2::access_rule`]).
+    AccessList,
     /// No slash at its end.
     NoSlash,
     /// Left out is what an empty text means.
     Empty,
 }
 
-use How::{Cpu, Domain, Empty, Keys, Lower, Memory, Network, NoSlash, Protocol, Word};
+use How::{AccessList, Cpu, Domain, Empty, Keys, Lower, Memory, Network, NoSlash, Protocol, Word};
 
 const HTTP: How = Word(&["HTTP", "HTTPS"]);
 const ACTION: How = Word(&["forward", "redirect", "fixed-response"]);
@@ -68,6 +72,7 @@ const SPELLINGS: &[(&str, &str, How)] = &[
     ("ec2.subnet", "cidr", Network),
     ("ec2.subnet", "zone", Lower),
     ("ec2.vpc", "cidr", Network),
+    ("ec2.vpc", "network_acl", AccessList),
     ("ecs.service", "propagate_tags", Word(&["SERVICE", "TASK_DEFINITION", "NONE"])),
     ("ecs.task_definition", "architecture", Word(&["X86_64", "ARM64"])),
     ("ecs.task_definition", "cpu", Cpu),
@@ -91,12 +96,16 @@ const SPELLINGS: &[(&str, &str, How)] = &[
     ("elbv2.target_group", "health.protocol", HTTP),
     ("elbv2.target_group", "protocol", HTTP),
     ("elbv2.target_group", "target_type", Word(&["instance", "ip", "lambda", "alb"])),
+    ("lambda.function", "architecture", Word(&["x86_64", "arm64"])),
+    ("lambda.function", "runtime", Lower),
     ("rds.instance", "class", Lower),
     ("rds.instance", "engine", Word(&["postgres", "mysql", "mariadb"])),
     ("rds.instance", "maintenance_window", Lower),
     ("rds.instance", "storage_type", Word(&["gp2", "gp3", "io1", "io2", "standard"])),
     ("rds.parameter_group", "family", Lower),
     ("rds.parameter_group", "parameters", Keys),
+    ("route53.record", "name", Domain),
+    ("route53.record", "type", Word(&["A", "AAAA"])),
     ("s3.bucket", "encryption.algorithm", Word(&["AES256", "aws:kms", "aws:kms:dsse"])),
     ("s3.bucket", "lifecycle.*.prefix", Empty),
     ("s3.bucket", "ownership", Word(&["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"])),
@@ -121,6 +130,7 @@ pub fn spell(kind: &str, object: &mut Value) -> Result<(), Vec<Wrong>> {
     }
     match kind {
         RULE => ports(object, &mut wrong),
+        "ec2.route" => without_ipv6(object, "destination", "routes", &mut wrong),
         "s3.bucket" => lifecycle(object, &mut wrong),
         _ => {}
     }
@@ -152,6 +162,16 @@ fn at(value: &mut Value, path: &[&str], shown: String, how: How, wrong: &mut Vec
 fn one(value: &mut Value, path: String, how: How, wrong: &mut Vec<Wrong>) {
     let result = match (value, how) {
         (Value::Object(map), Keys) => keys(map),
+        (Value::Object(map), AccessList) => {
+            for (key, rule) in map.iter_mut() {
+                match rule.as_str().filter(|text| !text.contains("${")).map(|text| ec2::access_rule(key, text)) {
+                    Some(Ok(new)) => *rule = new.into(),
+                    Some(Err(why)) => wrong.push((format!("{path}.{key}"), why)),
+                    None => {}
+                }
+            }
+            return;
+        }
         (Value::String(text), _) if !text.contains("${") => spelled(text, how).map(|new| *text = new),
         _ => Ok(()),
     };
@@ -168,7 +188,7 @@ fn spelled(text: &str, how: How) -> Result<String, String> {
         Cpu => amount(text, &["vcpu"]),
         Memory => amount(text, &["gb"]),
         NoSlash => Ok(text.trim_end_matches('/').to_owned()),
-        Keys | Empty => Ok(text.to_owned()),
+        Keys | AccessList | Empty => Ok(text.to_owned()),
     }
 }
 
@@ -270,8 +290,12 @@ fn ports(rule: &mut Value, wrong: &mut Vec<Wrong>) {
     if has("cidr") == has("peer") {
         wrong.push(("cidr".into(), "a rule has exactly one of `cidr` and `peer`".into()));
     }
-    if rule.get("cidr").and_then(Value::as_str).is_some_and(|cidr| cidr.contains(':')) {
-        wrong.push(("cidr".into(), "rules for IPv6 cannot be made yet".into()));
+    without_ipv6(rule, "cidr", "rules", wrong);
+}
+
+fn without_ipv6(object: &Value, field: &str, what: &str, wrong: &mut Vec<Wrong>) {
+    if object.get(field).and_then(Value::as_str).is_some_and(|text| !text.contains("${") && text.contains(':')) {
+        wrong.push((field.into(), format!("{what} for IPv6 cannot be made yet")));
     }
 }
 
@@ -359,7 +383,24 @@ mod tests {
             ("ec2.security_group_rule", "protocol", &["-1", "all", "ALL"], "-1"),
             ("ec2.security_group_rule", "protocol", &["50"], "50"),
             ("ec2.security_group_rule", "cidr", &["10.0.0.0/8", "10.1.2.3/8"], "10.0.0.0/8"),
-            ("ec2.route", "destination", &["2001:DB8::/32", "2001:0db8:0::1/32", "2001:db8::/32"], "2001:db8::/32"),
+            ("ec2.route", "destination", &["10.1.2.3/8"], "10.0.0.0/8"),
+            ("route53.record", "name", &["WWW.Example.com.", "www.example.com"], "www.example.com"),
+            ("route53.record", "type", &["aaaa", "AAAA"], "AAAA"),
+            ("lambda.function", "architecture", &["ARM64", "arm64"], "arm64"),
+            ("lambda.function", "architecture", &["X86_64", "x86-64"], "x86_64"),
+            ("lambda.function", "runtime", &["Python3.13"], "python3.13"),
+            (
+                "ec2.vpc",
+                "network_acl.ingress 100",
+                &["allow TCP 10.1.2.3/8 443", "Allow 6 10.0.0.0/8 443-443", "allow  tcp 10.0.0.0/8 443-443"],
+                "allow tcp 10.0.0.0/8 443-443",
+            ),
+            (
+                "ec2.vpc",
+                "network_acl.egress 7",
+                &["deny all 2001:0db8:0::1/32", "DENY -1 2001:DB8::/32"],
+                "deny all 2001:db8::/32",
+            ),
             ("ec2.vpc", "cidr", &["10.0.0.1/16"], "10.0.0.0/16"),
             ("ec2.subnet", "zone", &["us-east-1A"], "us-east-1a"),
             ("acm.certificate", "domain", &["WWW.Example.com.", "www.example.com"], "www.example.com"),
@@ -388,13 +429,31 @@ mod tests {
     }
 
     #[test]
+    fn networks_of_ipv6_are_spelled_too() {
+        for text in ["2001:DB8::/32", "2001:0db8:0::1/32", "2001:db8::/32"] {
+            assert_eq!(network(text), Ok("2001:db8::/32".into()));
+        }
+    }
+
+    #[test]
     fn what_aws_takes_in_no_spelling_is_refused_at_its_field() {
         for (kind, path, text) in [
             ("ec2.security_group_rule", "protocol", "tpc"),
             ("ec2.security_group_rule", "protocol", "256"),
             ("ec2.security_group_rule", "cidr", "10.0.0.1"),
             ("ec2.security_group_rule", "cidr", "everybody"),
+            ("ec2.route", "destination", "::/0"),
             ("ec2.vpc", "cidr", "10.0.0.0/33"),
+            ("ec2.vpc", "network_acl.inward 100", "allow all 0.0.0.0/0"),
+            ("ec2.vpc", "network_acl.ingress 32767", "allow all 0.0.0.0/0"),
+            ("ec2.vpc", "network_acl.ingress 1", "permit all 0.0.0.0/0"),
+            ("ec2.vpc", "network_acl.ingress 1", "allow tcp 0.0.0.0/0"),
+            ("ec2.vpc", "network_acl.ingress 1", "allow all 0.0.0.0/0 443"),
+            ("ec2.vpc", "network_acl.ingress 1", "allow icmp 0.0.0.0/0"),
+            ("ec2.vpc", "network_acl.ingress 1", "allow tcp 10.0.0.1 443"),
+            ("ec2.vpc", "network_acl.ingress 1", "allow tcp 10.0.0.0/8 443-80"),
+            ("lambda.function", "architecture", "mips"),
+            ("route53.record", "type", "TXT"),
             ("ecs.task_definition", "cpu", "much"),
             ("elbv2.listener", "protocol", "TLSX"),
             ("rds.instance", "engine", "oracle"),

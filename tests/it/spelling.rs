@@ -23,7 +23,7 @@ const SPELLINGS: &str = r#"
 stack: spelled
 region: us-east-1
 resources:
-  ec2.vpc: { v: { cidr: 10.0.0.9/16 } }
+  ec2.vpc: { v: { cidr: 10.0.0.9/16, network_acl: { ingress 100: ALLOW TCP 10.1.2.3/8 443, ingress 200: deny 17 0.0.0.0/0 0-65535, egress 100: allow any 0.0.0.0/0 } } }
   ec2.subnet:
     a: { vpc: ec2.vpc/v, zone: us-east-1A, cidr: 10.0.0.7/24 }
     b: { vpc: ec2.vpc/v, zone: us-east-1b, cidr: 10.0.1.0/24 }
@@ -40,11 +40,13 @@ resources:
         Statement: { Effect: Allow, Principal: { AWS: "000000000000" }, Action: ["STS:assumerole"], Sid: "" }
       policies:
         p: { Version: "2012-10-17", Statement: [{ Effect: Allow, Action: ["s3:GetObject", "s3:GetObject"], Resource: "*", Condition: { Bool: { "aws:SecureTransport": "true" } } }] }
+    l: { trust: { Version: "2012-10-17", Statement: { Effect: Allow, Principal: { Service: lambda.amazonaws.com }, Action: "sts:AssumeRole" } } }
   kms.key:
     k:
       policy:
         Version: "2012-10-17"
         Statement: [{ Effect: Allow, Principal: { AWS: "000000000000" }, Action: "kms:*", Resource: "*" }]
+  lambda.function: { f: { role: "${iam.role/l.arn}", code: "def run(event, context): pass", runtime: Python3.13, architecture: ARM64, handler: index.run } }
   s3.bucket: { b: { encryption: { algorithm: aes256 }, lifecycle: { old: { prefix: "", expire_after: 90, move_after: { glacier: 30 } } } } }
   s3.bucket_policy:
     b:
@@ -79,8 +81,10 @@ fn a_field_that_aws_takes_in_no_spelling_is_refused_at_its_line() {
     let s = Subject::new(
         &SPELLINGS
             .replace("protocol: UDP", "protocol: UPD")
+            .replace("deny 17", "deny 17x")
             .replace("execution_role: iam.role/r", "execution_role: \"${iam.role/r.id}\", task_role: \"${iam.role/r.name}\""),
     );
     let said = s.place.stack(&["validate", "s.yaml"]).exits(65).words();
+    assert!(said.contains("`17x` is not a protocol"), "{said}");
     assert!(said.contains("UPD") && said.contains("protocol: UPD") && said.contains("write `.arn`"), "{said}");
 }

@@ -19,6 +19,7 @@ pub use address::Address;
 pub use default_security_group::DefaultSecurityGroup;
 pub use internet_gateway::InternetGateway;
 pub use nat_gateway::{NatGateway, STATES as NAT_GATEWAY_STATES};
+pub(super) use network_acl::spelled as access_rule;
 pub use route::Route;
 pub use route_table::RouteTable;
 pub use route_table_association::RouteTableAssociation;

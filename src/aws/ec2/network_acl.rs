@@ -104,6 +104,53 @@ fn entry<'a>(key: &str, text: &'a str) -> Result<Entry<'a>> {
     })
 }
 
+/// A rule as it is read back, or why it is none: `ingress 100: Allow TCP 10.1.2.3/8 443` is `allow tcp 10.0.0.0/8 443-443`
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateNetworkAclEntry.html>).
+pub fn spelled(key: &str, text: &str) -> std::result::Result<String, String> {
+    let number = key.strip_prefix("ingress ").or_else(|| key.strip_prefix("egress "));
+    let numbered = number.and_then(|text| Some((text, text.parse::<i32>().ok()?)));
+    if !numbered.is_some_and(|(text, n)| (1..LAST).contains(&n) && n.to_string() == text) {
+        return Err(format!("`{key}` is no place in a list: write `ingress` or `egress` and a number from 1 to 32766"));
+    }
+    let lower = text.to_ascii_lowercase();
+    let words: Vec<&str> = lower.split_whitespace().collect();
+    let (action, protocol, from, ports) = match words[..] {
+        [action, protocol, from] => (action, protocol, from, None),
+        [action, protocol, from, ports] => (action, protocol, from, Some(ports)),
+        _ => return Err(format!("`{text}` is no rule of a network access list: `allow tcp 10.0.0.0/8 443-443` is one")),
+    };
+    if !matches!(action, "allow" | "deny") {
+        return Err(format!("a rule begins with `allow` or `deny`, and not with `{action}`"));
+    }
+    let protocol = match protocol {
+        "all" | "any" | "-1" => "all",
+        "tcp" | "6" => "tcp",
+        "udp" | "17" => "udp",
+        "icmp" | "1" | "icmpv6" | "58" => return Err("rules for ICMP alone cannot be made yet: `all` lets it through too".into()),
+        number if number.parse::<u8>().is_ok_and(|n| n.to_string() == number) => number,
+        other => return Err(format!("`{other}` is not a protocol: there are `tcp`, `udp`, `all`, and numbers")),
+    };
+    let from =
+        from.parse::<ipnet::IpNet>().map_err(|_| format!("`{from}` is not a network: it looks like `10.0.0.0/16`"))?.trunc();
+    let ports = match (protocol, ports) {
+        ("tcp" | "udp", Some(ports)) => {
+            let (low, high) = ports.split_once('-').unwrap_or((ports, ports));
+            match (low.parse::<u16>(), high.parse::<u16>()) {
+                (Ok(low), Ok(high)) if low <= high => format!(" {low}-{high}"),
+                _ => return Err(format!("`{ports}` are no ports: write the first and the last, as in `1024-65535`")),
+            }
+        }
+        ("tcp" | "udp", None) => return Err(format!("a rule for `{protocol}` says for which ports: `0-65535` are all")),
+        (_, Some(ports)) => return Err(format!("only rules for `tcp` and `udp` have ports, and this has `{ports}`")),
+        (_, None) => String::new(),
+    };
+    let rule = format!("{action} {protocol} {from}{ports}");
+    if numbered.is_some_and(|(_, n)| (n, rule.as_str()) == IPV6) {
+        return Err("AWS puts this one into the list of every VPC with IPv6 by itself: leave it out".into());
+    }
+    Ok(rule)
+}
+
 /// Makes the list of the VPC as desired, as far as the diff says that it differs.
 pub(super) async fn write(cx: &Cx, vpc: &str, desired: &BTreeMap<String, String>, diff: &Diff) -> Result<()> {
     const OP: &str = "ec2:DescribeNetworkAcls";

@@ -1,4 +1,4 @@
-use aws_sdk_ec2::types::RouteOrigin;
+use aws_sdk_ec2::types::{Route as RouteSdk, RouteOrigin, RouteTable as RouteTableSdk};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -53,6 +53,29 @@ impl Route {
     }
 }
 
+/// The routes that somebody put into a table. Those that come with the table, an endpoint or a virtual private gateway are theirs.
+fn put_into(table: &RouteTableSdk) -> Vec<Observed<Route>> {
+    let id = table.route_table_id().unwrap_or_default();
+    let of = |route: &RouteSdk| {
+        let endpoint = route.gateway_id().is_some_and(|g| g == "local" || g.starts_with("vpce-"));
+        // Those for IPv6 and for lists of networks are never ours: no file has them.
+        let destination = route.destination_cidr_block().or(route.destination_ipv6_cidr_block());
+        let destination = destination.or(route.destination_prefix_list_id())?;
+        (route.origin() == Some(&RouteOrigin::CreateRoute) && !endpoint).then(|| Observed {
+            claim: Claim::Stray,
+            live: Live::new(id, destination),
+            fields: Route {
+                table: Ref::physical(id),
+                destination: destination.to_owned(),
+                gateway: route.gateway_id().map(Ref::physical),
+                nat: route.nat_gateway_id().map(Ref::physical),
+            },
+            state: Readiness::Ready,
+        })
+    };
+    table.routes().iter().filter_map(of).collect()
+}
+
 impl Resource for Route {
     const KIND: &'static str = "ec2.route";
     const RULES: &'static [Rule] = &[
@@ -78,31 +101,8 @@ impl Resource for Route {
     }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
-        let mut out = Vec::new();
-        for table in route_tables(cx).await?.iter().filter(|t| cx.scope.owns(&tags_of(t.tags()))) {
-            let id = table.route_table_id().unwrap_or_default();
-            for route in table.routes() {
-                let endpoint = route.gateway_id().is_some_and(|g| g == "local" || g.starts_with("vpce-"));
-                // Routes that come with the table, an endpoint or a virtual private gateway are theirs.
-                let (Some(destination), Some(RouteOrigin::CreateRoute), false) =
-                    (route.destination_cidr_block(), route.origin(), endpoint)
-                else {
-                    continue;
-                };
-                out.push(Observed {
-                    claim: Claim::Stray,
-                    live: Live::new(id, destination),
-                    fields: Route {
-                        table: Ref::physical(id),
-                        destination: destination.to_owned(),
-                        gateway: route.gateway_id().map(Ref::physical),
-                        nat: route.nat_gateway_id().map(Ref::physical),
-                    },
-                    state: Readiness::Ready,
-                });
-            }
-        }
-        Ok(out)
+        let tables = route_tables(cx).await?;
+        Ok(tables.iter().filter(|t| cx.scope.owns(&tags_of(t.tags()))).flat_map(put_into).collect())
     }
 
     async fn create(&self, cx: &Cx) -> Result<Live> {
@@ -120,8 +120,49 @@ impl Resource for Route {
     }
 
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
-        let call = cx.cloud.ec2.delete_route().route_table_id(&live.table).destination_cidr_block(&live.destination);
+        let call = cx.cloud.ec2.delete_route().route_table_id(&live.table);
+        let call = match &live.destination {
+            list if list.starts_with("pl-") => call.destination_prefix_list_id(list),
+            v6 if v6.contains(':') => call.destination_ipv6_cidr_block(v6),
+            v4 => call.destination_cidr_block(v4),
+        };
         call.send().await.map_err(failed("ec2:DeleteRoute"))?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::diff;
+
+    #[test]
+    fn another_way_out_breaks_connections_and_a_new_one_does_not() {
+        let told = |observed: Value| {
+            let desired = json!({"table": "t", "destination": "0.0.0.0/0", "nat": "nat-2"});
+            let diff = diff(Route::RULES, &desired, &observed, &Default::default());
+            assert!(diff.touches("nat"));
+            Route::effects(&desired, &observed, &diff).into_iter().map(|e| e.impact).collect::<Vec<_>>()
+        };
+        assert_eq!(told(json!({"table": "t", "destination": "0.0.0.0/0", "nat": "nat-1"})), [Impact::FailsOver]);
+        assert_eq!(told(json!({"table": "t", "destination": "0.0.0.0/0", "gateway": "igw-1"})), [Impact::FailsOver]);
+        assert_eq!(told(json!({"table": "t", "destination": "0.0.0.0/0"})), [], "it led nowhere");
+    }
+
+    #[test]
+    fn routes_that_somebody_put_into_a_table_are_seen_whatever_they_are_for() {
+        let made = || RouteSdk::builder().origin(RouteOrigin::CreateRoute);
+        let routes = [
+            made().destination_cidr_block("0.0.0.0/0").nat_gateway_id("nat-1").build(),
+            made().destination_ipv6_cidr_block("::/0").gateway_id("igw-1").build(),
+            made().destination_prefix_list_id("pl-1").transit_gateway_id("tgw-1").build(),
+            made().destination_prefix_list_id("pl-2").gateway_id("vpce-1").build(),
+            RouteSdk::builder().origin(RouteOrigin::CreateRouteTable).destination_cidr_block("10.0.0.0/16").build(),
+        ];
+        let table = RouteTableSdk::builder().route_table_id("rtb-1").set_routes(Some(routes.into())).build();
+        let seen: Vec<String> = put_into(&table).into_iter().map(|route| route.live.destination).collect();
+        assert_eq!(seen, ["0.0.0.0/0", "::/0", "pl-1"]);
     }
 }

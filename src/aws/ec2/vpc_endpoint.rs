@@ -27,6 +27,10 @@ pub struct VpcEndpoint {
     pub tags: Tags,
 }
 
+/// What has gateway endpoints
+/// (<https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html>).
+const GATEWAYS: [&str; 3] = [".s3", ".dynamodb", ".s3express"];
+
 /// What AWS's words for an endpoint's state mean, in small letters.
 pub const STATES: States = States {
     kind: VpcEndpoint::KIND,
@@ -91,6 +95,14 @@ impl Resource for VpcEndpoint {
     const USUAL: Usual = Usual::secs(5, 10);
     type Cloud = Clients;
     type Live = Id;
+
+    fn refused(&self) -> Option<(&'static str, String)> {
+        let known = GATEWAYS.iter().any(|end| self.service.ends_with(end)) || self.service.contains("${");
+        (!known).then(|| {
+            let why = "gateway endpoints are only for S3 and DynamoDB (`com.amazonaws.us-east-1.s3`): others stand in subnets, and `stack` does not make them";
+            ("service", why.to_owned())
+        })
+    }
 
     /// What AWS says of the routes of gateway endpoints
     /// (<https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html>).
@@ -190,5 +202,31 @@ impl Resource for VpcEndpoint {
             Some(e) if !e.state().is_some_and(|s| s.as_str().eq_ignore_ascii_case("deleted")) => Readiness::waiting("deleting"),
             _ => Readiness::Gone,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::diff;
+
+    #[test]
+    fn only_services_with_gateways_have_gateway_endpoints() {
+        let refused = |service: &str| VpcEndpoint::gateway(Ref::physical("vpc-1"), service.into(), Vec::new()).refused();
+        for service in ["com.amazonaws.us-east-1.s3", "cn.com.amazonaws.cn-north-1.dynamodb", "com.amazonaws.${a.b/c.d}"] {
+            assert_eq!(refused(service), None, "{service}");
+        }
+        assert_eq!(refused("com.amazonaws.us-east-1.ecr.api").unwrap().0, "service");
+    }
+
+    #[test]
+    fn another_way_to_the_service_breaks_connections() {
+        let told = |desired: Value| {
+            let observed = json!({"route_tables": ["a"], "tags": {}});
+            let diff = diff(VpcEndpoint::RULES, &desired, &observed, &Default::default());
+            VpcEndpoint::effects(&desired, &observed, &diff).into_iter().map(|e| e.impact).collect::<Vec<_>>()
+        };
+        assert_eq!(told(json!({"route_tables": ["a", "b"]})), [Impact::FailsOver]);
+        assert_eq!(told(json!({"tags": {"a": "b"}})), []);
     }
 }
