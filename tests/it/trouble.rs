@@ -54,6 +54,80 @@ ec2.delete_security_group(GroupId=args[0])
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
 }
 
+/// Objects that somebody else's can use, and where one stands in another's way, each alone.
+const USED: &str = r#"
+stack: used
+region: us-east-1
+existing: { zones: { z: used.example } }
+certificates: { main: { domain: used.example, zone: existing.zones.z } }
+resources:
+  ec2.vpc: { v: { cidr: 10.0.0.0/16 }, w: { cidr: 10.1.0.0/16 } }
+  ec2.internet_gateway: { g: { vpc: ec2.vpc/v } }
+  ec2.address: { a: {} }
+  elbv2.target_group: { t: { vpc: ec2.vpc/w, port: 80, protocol: HTTP, target_type: ip } }
+  iam.role:
+    r: { trust: { Version: "2012-10-17", Statement: { Effect: Allow, Principal: { Service: ec2.amazonaws.com }, Action: "sts:AssumeRole" } } }
+  cloudfront.origin_access_control: { o: { origin_type: s3, signing: always } }
+  rds.parameter_group: { p: { family: postgres16 } }
+  elasticache.parameter_group: { p: { family: memcached1.6 } }
+"#;
+
+/// Something of somebody else's that uses each of them: gives the ids of the interface and of the distribution.
+const USERS: &str = r#"
+ec2, elbv2, iam, cf = client("ec2"), client("elbv2"), client("iam"), client("cloudfront")
+ours = [{"Name": "tag:stack:name", "Values": ["used"]}]
+def subnet(name, zone, block):
+    vpc = ec2.describe_vpcs(Filters=[*ours, {"Name": "tag:stack:key", "Values": [f"ec2.vpc/{name}"]}])["Vpcs"][0]["VpcId"]
+    return ec2.create_subnet(VpcId=vpc, AvailabilityZone=zone, CidrBlock=block)["Subnet"]["SubnetId"]
+interface = ec2.create_network_interface(SubnetId=subnet("v", "us-east-1a", "10.0.0.0/24"), Description="Bob's printer")["NetworkInterface"]["NetworkInterfaceId"]
+ec2.associate_address(AllocationId=ec2.describe_addresses(Filters=ours)["Addresses"][0]["AllocationId"], NetworkInterfaceId=interface)
+subnets = [subnet("w", "us-east-1a", "10.1.0.0/24"), subnet("w", "us-east-1b", "10.1.1.0/24")]
+balancer = elbv2.create_load_balancer(Name="theirs", Scheme="internal", Subnets=subnets)["LoadBalancers"][0]["LoadBalancerArn"]
+group = elbv2.describe_target_groups(Names=["used-t"])["TargetGroups"][0]["TargetGroupArn"]
+elbv2.create_listener(LoadBalancerArn=balancer, Port=80, Protocol="HTTP", DefaultActions=[{"Type": "forward", "TargetGroupArn": group}])
+certificate = client("acm").list_certificates()["CertificateSummaryList"][0]["CertificateArn"]
+elbv2.create_listener(LoadBalancerArn=balancer, Port=443, Protocol="HTTPS", Certificates=[{"CertificateArn": certificate}],
+    DefaultActions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}])
+iam.create_instance_profile(InstanceProfileName="theirs")
+role = [r["RoleName"] for r in iam.list_roles(PathPrefix="/stack/used/")["Roles"]][0]
+iam.add_role_to_instance_profile(InstanceProfileName="theirs", RoleName=role)
+client("rds").create_db_instance(DBInstanceIdentifier="theirs", Engine="postgres", EngineVersion="16", DBInstanceClass="db.t4g.micro", AllocatedStorage=20,
+    MasterUsername="app", MasterUserPassword="secret-of-theirs", DBParameterGroupName="used-p")
+client("elasticache").create_cache_cluster(CacheClusterId="theirs", Engine="memcached", CacheNodeType="cache.t4g.small", NumCacheNodes=1, CacheParameterGroupName="used-p")
+control = cf.list_origin_access_controls()["OriginAccessControlList"]["Items"][0]["Id"]
+origin = {"Id": "o", "DomainName": "theirs.s3.us-east-1.amazonaws.com", "S3OriginConfig": {"OriginAccessIdentity": ""}, "OriginAccessControlId": control}
+behavior = {"TargetOriginId": "o", "ViewerProtocolPolicy": "https-only", "CachePolicyId": "658327ea-f89d-4fab-a63d-7e88639e58f6"}
+distribution = cf.create_distribution(DistributionConfig={"CallerReference": "theirs", "Comment": "", "Enabled": True,
+    "Origins": {"Quantity": 1, "Items": [origin]}, "DefaultCacheBehavior": behavior})["Distribution"]["Id"]
+result = [interface, distribution]
+"#;
+
+#[test]
+fn what_others_use_is_named_with_who_uses_it() {
+    let s = Subject::new(USED);
+    let zone = r#"client("route53").create_hosted_zone(Name="used.example", CallerReference="1")"#;
+    s.account.boto3(zone, &json!(null));
+    s.apply();
+    let ids = s.account.boto3(USERS, &json!(null));
+    let (interface, distribution) = (ids[0].as_str().unwrap(), ids[1].as_str().unwrap());
+    let blocked = s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).exits(3);
+    assert!(blocked.took < Duration::from_secs(60), "{:?}", blocked.took);
+    let interface = format!("network interface {interface} (Bob's printer)");
+    for (key, what) in [
+        ("ec2.address/a", interface.as_str()),
+        ("ec2.internet_gateway/g", interface.as_str()),
+        ("elbv2.target_group/t", "the load balancer `theirs`"),
+        ("acm.certificate/main", "the load balancer `theirs`"),
+        ("iam.role/r", "the instance profile `theirs`"),
+        ("rds.parameter_group/p", "the database `theirs`"),
+        ("elasticache.parameter_group/p", "the cache `theirs`"),
+        ("cloudfront.origin_access_control/o", &format!("the distribution {distribution}")),
+    ] {
+        let told = blocked.words().split("delete ").any(|part| part.starts_with(key) && part.contains(what));
+        assert!(told, "{key}: {what}\n{}", blocked.stderr);
+    }
+}
+
 #[test]
 fn a_service_that_does_not_stay_up_says_why() {
     let s = Subject::new(STACK);

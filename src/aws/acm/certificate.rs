@@ -6,8 +6,8 @@ use super::{Seen, TAG_REGION, TAG_ZONE, certificates, client, client_of, describ
 use crate::aws::error::{failed, incomplete};
 use crate::aws::states::{Means, States};
 use crate::aws::tags::{TagEdit, Tags};
-use crate::aws::{Clients, Cx};
-use crate::engine::{Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};
+use crate::aws::{Clients, Cx, cloudfront, elbv2};
+use crate::engine::{Blocker, Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};
 
 /// A certificate that ACM issues once somebody has proven by DNS that the names are theirs.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -167,6 +167,22 @@ impl Resource for Certificate {
         let call = client_of(cx, &live.arn).delete_certificate().certificate_arn(&live.arn);
         call.send().await.map_err(failed("acm:DeleteCertificate"))?;
         Ok(())
+    }
+
+    async fn blocked_by(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
+        let mut out = Vec::new();
+        for arn in describe(cx, &live.arn).await?.in_use_by() {
+            out.push(match (elbv2::blocking(cx, arn), arn.split_once(":distribution/")) {
+                (Some(balancer), _) => balancer,
+                (None, Some((_, id))) => Blocker {
+                    what: format!("the distribution {id}"),
+                    // Of another account's nothing can be asked.
+                    passing: cloudfront::is_ours_or_gone(cx, id).await.unwrap_or(false),
+                },
+                (None, None) => Blocker { what: arn.clone(), passing: false },
+            });
+        }
+        Ok(out)
     }
 
     async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {

@@ -5,10 +5,10 @@ use aws_sdk_cloudfront::types::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{built, mark, marked};
+use super::{built, distribution, mark, marked};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, names};
-use crate::engine::{Claim, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
+use crate::engine::{Blocker, Claim, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
 
 /// How long its name may be.
 const NAME: usize = 64;
@@ -119,5 +119,12 @@ impl Resource for OriginAccessControl {
         let call = cx.cloud.cloudfront.delete_origin_access_control().id(&live.id).if_match(version);
         call.send().await.map_err(failed("cloudfront:DeleteOriginAccessControl"))?;
         Ok(())
+    }
+
+    async fn blocked_by(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
+        let users = distribution::controlled_by(cx, &live.id).await?;
+        let of =
+            |(id, passing): (String, bool)| Blocker { what: format!("the distribution {id}, which shows itself by it"), passing };
+        Ok(users.into_iter().map(of).collect())
     }
 }

@@ -2,10 +2,10 @@ use aws_sdk_ec2::types::{DomainType, ResourceType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{ours, retag, tagged, tags_of};
+use super::{blockers, ours, retag, tagged, tags_of};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Diff, Observed, Readiness, Resource, Result, Rule};
+use crate::engine::{Blocker, Diff, Observed, Readiness, Resource, Result, Rule};
 
 /// An Elastic IP address.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -68,5 +68,15 @@ impl Resource for Address {
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
         cx.cloud.ec2.release_address().allocation_id(&live.id).send().await.map_err(failed("ec2:ReleaseAddress"))?;
         Ok(())
+    }
+
+    /// What has the address.
+    async fn blocked_by(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
+        let answer = cx.cloud.ec2.describe_addresses().allocation_ids(&live.id).send().await;
+        let answer = answer.map_err(failed("ec2:DescribeAddresses"))?;
+        match answer.addresses().first().and_then(|a| a.network_interface_id()) {
+            Some(interface) => blockers::interfaces(cx, "network-interface-id", interface).await,
+            None => Ok(Vec::new()),
+        }
     }
 }

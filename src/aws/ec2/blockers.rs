@@ -14,6 +14,27 @@ pub(super) async fn interfaces(cx: &Cx, name: &str, value: &str) -> Result<Vec<B
     Ok(all.iter().map(|interface| of_interface(cx, interface)).collect())
 }
 
+/// The network interfaces of a VPC that have public addresses: its internet gateway stays while there are such.
+pub(super) async fn public(cx: &Cx, vpc: &str) -> Result<Vec<Blocker>> {
+    let here = filter("vpc-id", [vpc]);
+    let pages = cx.cloud.ec2.describe_network_interfaces().filters(here).into_paginator().items().send();
+    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ec2:DescribeNetworkInterfaces"))?;
+    let public = |interface: &&NetworkInterface| interface.association().is_some_and(|a| a.public_ip().is_some());
+    Ok(all.iter().filter(public).map(|interface| of_interface(cx, interface)).collect())
+}
+
+/// What goes by a route table: subnets, doors of the VPC, and the VPC itself when somebody made it the main one. Subnets that
+/// go by a table of ours are led elsewhere, whoever put them there.
+pub(super) fn going_by(table: &aws_sdk_ec2::types::RouteTable) -> Vec<Blocker> {
+    let of = |association: &aws_sdk_ec2::types::RouteTableAssociation| match (association.subnet_id(), association.gateway_id()) {
+        _ if association.main() == Some(true) => Blocker { what: "the VPC, whose main route table it is".into(), passing: false },
+        (Some(subnet), _) => Blocker { what: format!("subnet {subnet}"), passing: true },
+        (None, Some(gateway)) => Blocker { what: format!("the gateway {gateway}"), passing: false },
+        (None, None) => Blocker { what: "something that AWS does not name".into(), passing: true },
+    };
+    table.associations().iter().map(of).collect()
+}
+
 fn of_interface(cx: &Cx, interface: &NetworkInterface) -> Blocker {
     let said = interface.description().filter(|d| !d.is_empty());
     let instance = interface.attachment().and_then(|a| a.instance_id());
@@ -107,4 +128,22 @@ pub(super) async fn inside(cx: &Cx, vpc: &str) -> Result<Vec<Blocker>> {
         .filter(|g| g.group_name() != Some("default"))
         .map(|g| Blocker { what: format!("security group {}", named(g)), passing: cx.scope.owns(&tags_of(g.tags())) });
     Ok(subnets.chain(groups).chain(more).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ec2::types::{RouteTable, RouteTableAssociation};
+
+    use super::*;
+
+    #[test]
+    fn what_goes_by_a_route_table_is_named() {
+        let of = RouteTableAssociation::builder;
+        let table = RouteTable::builder().associations(of().subnet_id("subnet-1").build());
+        let table = table.associations(of().gateway_id("igw-1").build()).associations(of().main(true).build());
+        let told: Vec<(String, bool)> = going_by(&table.build()).into_iter().map(|b| (b.what, b.passing)).collect();
+        let expected =
+            [("subnet subnet-1", true), ("the gateway igw-1", false), ("the VPC, whose main route table it is", false)];
+        assert_eq!(told, expected.map(|(what, passing)| (what.to_owned(), passing)));
+    }
 }

@@ -2,10 +2,10 @@ use aws_sdk_ec2::types::ResourceType;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Id, Vpc, internet_gateways, retag, tagged, tags_of};
+use super::{Id, Vpc, blockers, internet_gateways, retag, tagged, tags_of};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::{Blocker, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// The door between a VPC and the internet.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -102,5 +102,12 @@ impl Resource for InternetGateway {
         let call = cx.cloud.ec2.delete_internet_gateway().internet_gateway_id(&live.id);
         call.send().await.map_err(failed("ec2:DeleteInternetGateway"))?;
         Ok(())
+    }
+
+    async fn blocked_by(cx: &Cx, live: &Id) -> Result<Vec<Blocker>> {
+        match Self::attached_to(cx, &live.id).await? {
+            Some(vpc) => blockers::public(cx, &vpc).await,
+            None => Ok(Vec::new()),
+        }
     }
 }

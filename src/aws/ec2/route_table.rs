@@ -2,10 +2,10 @@ use aws_sdk_ec2::types::ResourceType;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Id, Vpc, is_alive, retag, route_tables, tagged, tags_of};
+use super::{Id, Vpc, blockers, is_alive, retag, route_tables, tagged, tags_of};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags, present};
-use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
+use crate::engine::{Blocker, Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 
 /// A route table. Its routes and associations are kinds of their own.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -71,5 +71,11 @@ impl Resource for RouteTable {
     async fn delete(cx: &Cx, live: &Id) -> Result<()> {
         cx.cloud.ec2.delete_route_table().route_table_id(&live.id).send().await.map_err(failed("ec2:DeleteRouteTable"))?;
         Ok(())
+    }
+
+    async fn blocked_by(cx: &Cx, live: &Id) -> Result<Vec<Blocker>> {
+        let answer = cx.cloud.ec2.describe_route_tables().route_table_ids(&live.id).send().await;
+        let answer = answer.map_err(failed("ec2:DescribeRouteTables"))?;
+        Ok(answer.route_tables().iter().flat_map(blockers::going_by).collect())
     }
 }

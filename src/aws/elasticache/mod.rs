@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 use super::error::failed;
 use super::tags::{self, TagEdit, Tags};
 use super::{Cx, index, names};
-use crate::engine::{Class, Diff, Ref, Result};
+use crate::engine::{Blocker, Class, Diff, Ref, Result};
 
 /// How long the name of a subnet group or a parameter group may be.
 const NAME: usize = 255;
@@ -58,6 +58,23 @@ async fn tags_of(cx: &Cx, arn: &str) -> Result<Option<Tags>> {
         Err(e) if matches!(e.class, Class::InUse | Class::NotFound) => Ok(None),
         Err(e) => Err(e),
     }
+}
+
+/// Caches that keep something from being deleted.
+async fn blockers<'a>(cx: &Cx, caches: impl Iterator<Item = &'a sdk::CacheCluster> + Send) -> Result<Vec<Blocker>> {
+    let mut out = Vec::new();
+    for cache in caches {
+        let tags = match cache.arn() {
+            Some(arn) => tags_of(cx, arn).await?.unwrap_or_default(),
+            None => Tags::new(),
+        };
+        let (id, status) = (cache.cache_cluster_id().unwrap_or_default(), cache.cache_cluster_status());
+        out.push(Blocker {
+            what: format!("the cache `{id}` ({})", status.unwrap_or("unknown")),
+            passing: cx.scope.owns(&tags) || status == Some("deleting"),
+        });
+    }
+    Ok(out)
 }
 
 /// Writes what the diff says about the tags of `arn`.

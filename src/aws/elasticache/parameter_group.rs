@@ -1,15 +1,15 @@
 use std::collections::BTreeMap;
 
-use aws_sdk_elasticache::types::ParameterNameValue;
+use aws_sdk_elasticache::types::{CacheCluster, ParameterNameValue};
 use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Live, NAME, retag, tags_of, to_sdk};
+use super::{Live, NAME, blockers, retag, tags_of, to_sdk};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags, index, names, present, written};
-use crate::engine::{Claim, Diff, Effect, Error, Impact, Observed, Readiness, Resource, Result, Rule};
+use crate::engine::{Blocker, Claim, Diff, Effect, Error, Impact, Observed, Readiness, Resource, Result, Rule};
 
 /// How many parameters one call writes.
 const AT_ONCE: usize = 20;
@@ -116,6 +116,14 @@ impl Resource for ParameterGroup {
         let call = cx.cloud.elasticache.delete_cache_parameter_group().cache_parameter_group_name(&live.id);
         call.send().await.map_err(failed("elasticache:DeleteCacheParameterGroup"))?;
         Ok(())
+    }
+
+    async fn blocked_by(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
+        let pages = cx.cloud.elasticache.describe_cache_clusters().into_paginator().items().send();
+        let all = pages.collect::<std::result::Result<Vec<_>, _>>().await;
+        let all = all.map_err(failed("elasticache:DescribeCacheClusters"))?;
+        let group = |c: &CacheCluster| c.cache_parameter_group().and_then(|g| g.cache_parameter_group_name.clone());
+        blockers(cx, all.iter().filter(|c| group(c).as_ref() == Some(&live.id))).await
     }
 }
 

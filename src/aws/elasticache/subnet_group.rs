@@ -1,7 +1,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Live, NAME, retag, subnet_groups, tags_of, to_sdk};
+use super::{Live, NAME, blockers, retag, subnet_groups, to_sdk};
 use crate::aws::ec2::{Subnet, Vpc};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags, ids, names};
@@ -77,18 +77,6 @@ impl Resource for SubnetGroup {
         let all = pages.collect::<std::result::Result<Vec<_>, _>>().await;
         let all = all.map_err(failed("elasticache:DescribeCacheClusters"))?;
         let inside = all.iter().filter(|c| c.cache_subnet_group_name() == Some(&live.id));
-        let mut out = Vec::new();
-        for cluster in inside {
-            let tags = match cluster.arn() {
-                Some(arn) => tags_of(cx, arn).await?.unwrap_or_default(),
-                None => Tags::new(),
-            };
-            let (id, status) = (cluster.cache_cluster_id().unwrap_or_default(), cluster.cache_cluster_status());
-            out.push(Blocker {
-                what: format!("the cache `{id}` ({})", status.unwrap_or("unknown")),
-                passing: cx.scope.owns(&tags) || status == Some("deleting"),
-            });
-        }
-        Ok(out)
+        blockers(cx, inside).await
     }
 }

@@ -9,7 +9,7 @@ use super::{account, document, inline, or_gone, path, to_sdk};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::tags::{TagEdit, from_pairs};
 use crate::aws::{Clients, Cx, Tags, names, written};
-use crate::engine::{Claim, Class, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
+use crate::engine::{Blocker, Claim, Class, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
 
 /// How long a role's name may be.
 const NAME: usize = 64;
@@ -190,5 +190,13 @@ impl Resource for Role {
         }
         cx.cloud.iam.delete_role().role_name(&live.name).send().await.map_err(failed("iam:DeleteRole"))?;
         Ok(())
+    }
+
+    async fn blocked_by(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
+        let pages = cx.cloud.iam.list_instance_profiles_for_role().role_name(&live.name).into_paginator().items().send();
+        let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListInstanceProfilesForRole"))?;
+        // Nobody of ours makes one.
+        let of = |name: &str| Blocker { what: format!("the instance profile `{name}`, which it is in"), passing: false };
+        Ok(all.iter().map(|profile| of(profile.instance_profile_name())).collect())
     }
 }

@@ -6,10 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Live, NAME, retag, tags_of, to_sdk};
+use super::{Live, NAME, of_instance, retag, tags_of, to_sdk};
 use crate::aws::error::{failed, incomplete};
 use crate::aws::{Clients, Cx, Tags, index, names, present, written};
-use crate::engine::{Claim, Diff, Effect, Error, Impact, Observed, Readiness, Resource, Result, Rule};
+use crate::engine::{Blocker, Claim, Diff, Effect, Error, Impact, Observed, Readiness, Resource, Result, Rule};
 
 /// How many parameters one call writes.
 const AT_ONCE: usize = 20;
@@ -129,5 +129,13 @@ impl Resource for ParameterGroup {
         let call = cx.cloud.rds.delete_db_parameter_group().db_parameter_group_name(&live.id);
         call.send().await.map_err(failed("rds:DeleteDBParameterGroup"))?;
         Ok(())
+    }
+
+    async fn blocked_by(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
+        let pages = cx.cloud.rds.describe_db_instances().into_paginator().items().send();
+        let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("rds:DescribeDBInstances"))?;
+        let has = |group: &aws_sdk_rds::types::DbParameterGroupStatus| group.db_parameter_group_name() == Some(&live.id);
+        let users = all.iter().filter(|db| db.db_parameter_groups().iter().any(has));
+        Ok(users.map(|db| of_instance(cx, "the database", db)).collect())
     }
 }
