@@ -75,7 +75,7 @@ const MARKS: &[(&str, Mark)] = &[
     ("rds.instance", Mark::Name),
     ("rds.parameter_group", Mark::Name),
     ("rds.subnet_group", Mark::Name),
-    ("route53.record", Mark::Parent),
+    ("route53.record", Mark::History),
     ("s3.bucket", Mark::Name),
     ("s3.bucket_policy", Mark::Parent),
     ("secretsmanager.rotation", Mark::Parent),
@@ -88,10 +88,17 @@ pub fn mark(kind: &str) -> Option<Mark> {
     MARKS.iter().find(|(of, _)| *of == kind).map(|(_, mark)| *mark)
 }
 
+/// Why what has no tags and was made by nobody of ours stays.
+const NOT_MADE: &str =
+    "it leads to this stack and no run of the stack made it, so it is left alone: delete it yourself when nobody needs it";
+/// The same of one that another would take the place of.
+const NOT_MADE_REPLACED: &str = "no run of the stack made it: it goes only when it is named";
+
 /// What goes and is ours by nothing in AWS but its tags must be named, unless the history knows that this stack made it; and so
 /// must what lies in such a thing. That is so for kinds without a mark in AWS, and for what has another name than its key gets
-/// since its section was moved in the file. Of what has the key of something that is surely ours, the history alone tells the old
-/// half of a replacement from what somebody else made.
+/// since its section was moved in the file. What has no tags either, and so nothing that somebody could take away to keep it, stays.
+/// Of what has the key of something that is surely ours, the history alone tells the old half of a replacement from what somebody
+/// else made.
 ///
 /// # Errors
 /// When the history cannot be read for a passing reason.
@@ -129,10 +136,21 @@ fn judge(plan: &mut Plan, nameless: &[(usize, Made)], unknown: &BTreeSet<Made>) 
     for (at, _) in known {
         plan.items[*at].vouch();
     }
+    let registry = super::registry();
     let mut doubted: BTreeSet<usize> = doubted.into_iter().filter(|(_, made)| !made.is_second).map(|(at, _)| *at).collect();
-    for at in &doubted {
-        plan.items[*at].doubt();
-    }
+    doubted.retain(|at| {
+        let item = &mut plan.items[*at];
+        let tagged = registry.kind(&item.key.kind).is_ok_and(|kind| kind.tagged());
+        match item.action {
+            _ if tagged => item.doubt(),
+            Action::Delete => (item.action, item.reason) = (Action::Keep, Some(NOT_MADE.into())),
+            _ => {
+                let more = item.reason.take().map(|reason| format!("{reason}; ")).unwrap_or_default();
+                (item.unmarked, item.reason) = (true, Some(format!("{more}{NOT_MADE_REPLACED}")));
+            }
+        }
+        tagged
+    });
     loop {
         let inside = |item: &Item| {
             let may = goes(item) && !item.unmarked && mark(&item.key.kind) == Some(Mark::Parent);

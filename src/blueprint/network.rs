@@ -102,7 +102,8 @@ pub fn expand(graph: &mut Graph, section: &Section, facts: &Facts<'_>) -> Result
             nats.push(graph.add(letter.clone(), ORIGIN, &NatGateway { subnet: public, address, after, tags: Tags::new() })?);
         }
         if let Some(nat) = nats.last() {
-            let route = Route { table: app_table.clone(), destination: ANYWHERE.into(), gateway: None, nat: Some(nat.clone()) };
+            let route =
+                Route { table: app_table.clone(), destination: ANYWHERE.into(), gateway: None, nat: Some(nat.clone().ready()) };
             network.egress.push(graph.add(format!("app-{letter}-internet"), ORIGIN, &route)?.into());
         }
         tables.push(app_table);

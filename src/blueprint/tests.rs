@@ -4,6 +4,7 @@ use super::{Facts, expand};
 use crate::aws::registry;
 use crate::config::Stack;
 use crate::engine::rules::{self, Rule, What};
+use crate::engine::schedule::{Schedule, Verb};
 use crate::engine::{Action, Claim, Graph, Item, Key, Plan, Readiness, Scope, Seen, Snapshot, lies_in};
 
 /// The schema of the stack file, with every kind.
@@ -40,6 +41,33 @@ fn expanded(stack: &Value, know: impl FnOnce(&mut Facts<'_>)) -> Result<Graph, S
     let mut facts = Facts::assumed(&scope, true, &stack);
     know(&mut facts);
     expand(&stack, &facts, &registry()).map_err(|failure| format!("{failure:?}"))
+}
+
+/// What is there when this has been applied: every object with attributes of its own, by which the others refer to it.
+fn applied(graph: &Graph) -> Snapshot {
+    let registry = registry();
+    let mut snapshot = Snapshot::default();
+    let attributes = |key: &Key| registry.kind(&key.kind).unwrap().attributes().into_iter().map(|a| a.name);
+    for node in graph.nodes() {
+        let mut fields = node.desired.to_string();
+        for (key, attr) in graph.nodes().flat_map(|of| attributes(&of.key).map(|attr| (of.key.clone(), attr))) {
+            let (named, value) =
+                if attr == "id" { (String::new(), String::new()) } else { (format!(".{attr}"), format!(".{attr}")) };
+            let physical = format!("${{={}{named}:{key}{value}}}", key.kind);
+            for end in ["}", "!}"] {
+                fields = fields.replace(&format!("${{{key}{named}{end}"), &physical);
+            }
+        }
+        let value = |attr: &str| if attr == "id" { node.key.to_string() } else { format!("{}.{attr}", node.key) };
+        snapshot.seen.push(Seen {
+            kind: node.key.kind.clone(),
+            claim: Claim::Ours(node.key.name.clone()),
+            live: attributes(&node.key).map(|attr| (attr.clone(), Value::from(value(&attr)))).collect(),
+            fields: serde_json::from_str(&fields).unwrap(),
+            state: Readiness::Ready,
+        });
+    }
+    snapshot
 }
 
 fn desired(graph: &Graph, kind: &str, name: &str) -> Value {
@@ -383,4 +411,50 @@ fn a_section_of_any_kind_is_found_under_its_other_name() {
             .collect();
         assert_eq!(lost, Vec::<String>::new(), "{from}");
     }
+}
+
+/// The names of a stack lead to its new balancer when what stands behind that serves.
+#[test]
+fn names_move_when_what_is_behind_the_new_balancer_serves() {
+    let stack = |internal: bool| {
+        json!({"stack": "a", "region": "eu-west-1", "existing": {"zones": {"z": "example.com"}},
+            "certificates": {"main": {"domain": "example.com", "zone": "existing.zones.z"}},
+            "load_balancer": {"certificate": "certificates.main", "internal": internal},
+            "services": {"web": {"image": "i", "port": 80, "routes": ["/*"]}}})
+    };
+    let (registry, after) = (registry(), graph(&stack(true)));
+    let scope = scope(&serde_json::from_value(stack(true)).unwrap());
+    let before = applied(&graph(&stack(false)));
+    let same = Plan::make(&registry, &scope, Some(&graph(&stack(false))), &before).unwrap();
+    assert!(same.is_empty(), "{:?}", same.changes().map(|item| (&item.key, &item.changes)).collect::<Vec<_>>());
+    let plan = Plan::make(&registry, &scope, Some(&after), &before).unwrap();
+    let schedule = Schedule::of(&plan, &registry).unwrap();
+    let at = |key: &str| plan.items.iter().position(|item| item.key.to_string() == key).unwrap();
+    let record = &schedule.ops[&(at("route53.record/example_com-a"), Verb::Update)];
+    let service = at("ecs.service/web");
+    assert!(record.after.keys().any(|(item, verb)| *item == service && *verb != Verb::Delete), "{:?}", record.after);
+}
+
+/// A route leads to a gateway that serves, not only to one that is there.
+#[test]
+fn a_subnet_is_led_to_a_gateway_that_serves() {
+    let stack = json!({"stack": "a", "region": "eu-west-1", "network": {"zones": 2, "nat": "per-zone"}});
+    let graph = graph(&stack);
+    assert_eq!(desired(&graph, "ec2.route", "app-b-internet")["nat"], "${ec2.nat_gateway/b!}");
+}
+
+/// What is taken out of `load_balancer.attributes` is AWS's default again, where that is known and nobody else's business.
+#[test]
+fn attributes_of_the_balancer_that_are_taken_out_are_as_aws_has_them() {
+    let attributes = |section: Value| {
+        let stack = json!({"stack": "a", "region": "eu-west-1", "load_balancer": section,
+            "services": {"web": {"image": "i", "port": 80, "routes": ["/*"]}}});
+        desired(&graph(&stack), "elbv2.load_balancer", "main")["attributes"].clone()
+    };
+    let said = attributes(json!({"attributes": {"routing.http2.enabled": "false", "access_logs.s3.enabled": "true"}}));
+    assert_eq!((&said["routing.http2.enabled"], &said["access_logs.s3.enabled"]), (&json!("false"), &json!("true")));
+    let unsaid = attributes(json!({}));
+    assert_eq!((&unsaid["routing.http2.enabled"], &unsaid["access_logs.s3.enabled"]), (&json!("true"), &Value::Null));
+    assert_eq!(unsaid["client_keep_alive.seconds"], "3600");
+    assert_eq!(unsaid["deletion_protection.enabled"], Value::Null);
 }

@@ -12,7 +12,7 @@ network: { zones: 2, nat: single }
 services: { web: { image: "nginx:1.27", port: 80, routes: ["/*"] } }
 load_balancer: { certificate: certificates.main }
 cdn: { aliases: [www.named.example, named.example], certificate: certificates.main }
-certificates: { main: { domain: named.example, names: ["*.named.example"], zone: existing.zones.main } }
+certificates: { main: { domain: named.example, names: ["*.named.example", origin.named.example], zone: existing.zones.main } }
 existing: { zones: { main: named.example } }
 "#;
 const ZONE: &str =
@@ -60,6 +60,22 @@ fn names_lead_to_the_distribution_and_the_address_answers() {
     }
     assert_eq!(records(), all);
 
+    // An alias that somebody wrote leads here too: it is theirs, whatever becomes of ours.
+    let script = r#"
+balancer = client("elbv2").describe_load_balancers()["LoadBalancers"][0]
+alias = {"HostedZoneId": balancer["CanonicalHostedZoneId"], "DNSName": balancer["DNSName"], "EvaluateTargetHealth": True}
+client("route53").change_resource_record_sets(HostedZoneId=args, ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet":
+    {"Name": "origin.named.example", "Type": "A", "AliasTarget": alias}}]})
+result = balancer["DNSName"]
+"#;
+    let dns = s.account.boto3(script, &zone);
+    let theirs = |s: &Subject| s.account.boto3(RECORDS, &zone)["origin.named.example. A"].clone();
+    let plan = s.place.stack(&["plan", "s.yaml", "--json"]).ok().json();
+    assert_eq!(plan["changes"], json!([]), "{plan:#}");
+    assert!(plan["notes"].to_string().contains("no run of the stack made it"), "{plan:#}");
+    s.apply();
+    assert_eq!(theirs(&s), dns);
+
     // A record that is gone comes back; one that leads elsewhere by now is somebody else's.
     let gone = format!(
         r#"api, zone = client("route53"), {zone}
@@ -79,6 +95,7 @@ for r in api.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]:
     assert_eq!(records()["www.named.example. A"], "192.0.2.2");
     let without = ["delete route53.record/named_example-a", "delete route53.record/named_example-aaaa"];
     edit(&s, "cdn: { ", "cdn: { dns: false, ", &without);
+    assert_eq!(theirs(&s), dns);
     let outputs = s.place.stack(&["outputs", "s.yaml", "--json"]).ok().json();
     assert_eq!(outputs["url"], format!("https://{domain}"));
     assert_eq!(outputs["dns.named.example"], format!("CNAME {domain}"));
@@ -90,10 +107,9 @@ for r in api.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]:
     let applied = s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", "cdn"]).ok();
     assert!(applied.stderr.trim_end().ends_with("\nhttps://named.example"), "{}", applied.stderr);
     s.assert_in_step();
-    let dns =
-        s.account.boto3(r#"result = client("elbv2").describe_load_balancers()["LoadBalancers"][0]["DNSName"]"#, &json!(null));
     assert_eq!(records()["named.example. A"], dns);
     s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
-    assert_eq!(records(), json!({"mail.named.example. A": "192.0.2.1", "www.named.example. A": "192.0.2.2"}));
+    let left = json!({"mail.named.example. A": "192.0.2.1", "www.named.example. A": "192.0.2.2", "origin.named.example. A": dns});
+    assert_eq!(records(), left);
     assert_eq!(s.account.inventory("named", "default"), json!({}));
 }

@@ -20,7 +20,8 @@ const AT_ONCE: usize = 3;
 ///
 /// Records have no tags, and the zone is not ours. A record is ours when it leads to something of ours under a name of a
 /// certificate of ours whose tag names the zone: whatever else has the name is somebody else's, and stays. It is made by a
-/// call that fails when the name is taken, and deleted only as long as it still leads to us.
+/// call that fails when the name is taken, and deleted only as long as it still leads to us. People write such records too: one
+/// that no run of ours made stays ([`crate::aws::ownership`]).
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
@@ -124,6 +125,7 @@ impl Resource for Record {
         Rule::immutable("name"),
         Rule::immutable("type"),
         Rule::order_only("certificates"),
+        Rule::leads_to("target"),
         Rule::takes("certificates.*", &[("acm.certificate", "arn")]),
         Rule::takes("target", &[("cloudfront.distribution", "domain"), ("elbv2.load_balancer", "dns_name")]),
         Rule::takes("target_zone", &[("cloudfront.distribution", "zone_id"), ("elbv2.load_balancer", "zone_id")]),

@@ -150,7 +150,16 @@ mod tests {
 
     fn said(items: Vec<Item>) -> Vec<String> {
         added(
-            &Plan { version: 1, scope: super::super::tests::scope(), destroy: false, hints: Vec::new(), kept_in: None, ignored_tags: Vec::new(), moved: Vec::new(), items },
+            &Plan {
+                version: 1,
+                scope: super::super::tests::scope(),
+                destroy: false,
+                hints: Vec::new(),
+                kept_in: None,
+                ignored_tags: Vec::new(),
+                moved: Vec::new(),
+                items,
+            },
             false,
         )
     }

@@ -321,7 +321,16 @@ fn kept(live: Value, reason: &str) -> Plan {
     user.reason = Some(reason.into());
     user.before = Some(Before { live, fields: json!({}), state: Readiness::Ready });
     let items = vec![user, item("ec2.vpc/main", Action::Keep)];
-    Plan { version: 1, scope: scope(), destroy: false, hints: Vec::new(), kept_in: None, ignored_tags: Vec::new(), moved: Vec::new(), items }
+    Plan {
+        version: 1,
+        scope: scope(),
+        destroy: false,
+        hints: Vec::new(),
+        kept_in: None,
+        ignored_tags: Vec::new(),
+        moved: Vec::new(),
+        items,
+    }
 }
 
 #[test]
