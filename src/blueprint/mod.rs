@@ -26,6 +26,7 @@ use std::collections::BTreeMap;
 use crate::aws::Clients;
 use crate::aws::existing::{Found, Wanted};
 use crate::config::{Name, Stack};
+use crate::engine::graph::Clash;
 use crate::engine::{Error, Graph, Moved, Registry, Scope, lies_in};
 
 /// What the expansion must know and the file does not say.
@@ -130,6 +131,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
                 let mut offers = databases::expand(&mut graph, stack, &network, &keys)?;
                 offers.extend(caches::expand(&mut graph, stack, &network, &keys)?);
                 offers.extend(uses::existing(facts));
+                problems.extend(uses::ambiguous(stack, &offers));
                 services::expand(&mut graph, stack, &network, balancer.as_ref(), &keys, &offers, facts)?;
                 rotation::expand(&mut graph, stack, facts)?;
             }
@@ -140,6 +142,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     dns::expand(&mut graph, stack, &certificates, balancer.as_ref(), distribution.as_ref(), facts)?;
     access::expand(&mut graph, stack, facts)?;
     resources::expand(&mut graph, stack, registry, &mut problems)?;
+    problems.extend(graph.clashes().iter().map(clash));
     references::settle(&mut graph, registry, &mut problems);
     limits::complete(&mut graph, facts.scope, &mut problems);
     names::check(&graph, facts.scope, &mut problems);
@@ -169,7 +172,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     for (at, path) in stack.protect.iter().enumerate() {
         if graph.protect(registry, path) == 0 {
             problems.push(Problem {
-                at: format!("protect.{at}"),
+                at: format!("protect[{at}]"),
                 code: "protects-nothing",
                 message: format!("nothing that can be protected comes from `{path}`"),
                 help: nearest(path, graph.nodes().map(|n| n.origin.clone())).map_or_else(
@@ -186,6 +189,17 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     graph.own(registry, facts.scope, &tags)?;
     graph.ignore_tags(&stack.ignore_tags);
     Ok(graph)
+}
+
+/// Two names in the file that come to one name of an object.
+fn clash(Clash { key, first, second }: &Clash) -> Problem {
+    let (message, help) = if first == second {
+        let help = "two names in it, or in what it uses, come to the same: rename one of them".to_owned();
+        (format!("`{second}` makes `{key}` twice"), help)
+    } else {
+        (format!("`{first}` and `{second}` both make `{key}`"), format!("rename it: `{second}` must be called otherwise"))
+    };
+    Problem { at: second.clone(), code: "taken", message, help }
 }
 
 /// Notes what the file calls otherwise than before.

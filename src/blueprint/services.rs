@@ -148,10 +148,17 @@ struct Used {
 impl Used {
     fn of(stack: &Stack, section: &Section, offers: &Offers) -> Used {
         let mut out = Used::default();
+        // What the file itself says of a variable counts.
+        let said = |name: &String| section.environment.contains_key(name) || section.secrets.contains_key(name);
         for offer in section.uses.iter().filter_map(|used| offers.get(used)) {
             out.environment.extend(offer.environment.clone());
-            out.secrets.extend(offer.secrets.clone());
-            out.secret_arns.extend(offer.secret_arns.clone());
+            let secrets = offer.secrets.iter().filter(|(name, _)| !said(name)).map(|(name, arn)| (name.clone(), arn.clone()));
+            let secrets: BTreeMap<String, String> = secrets.collect();
+            // What nobody gets nobody need read.
+            if !secrets.is_empty() {
+                out.secret_arns.extend(offer.secret_arns.clone());
+            }
+            out.secrets.extend(secrets);
         }
         for (name, port) in section.uses.iter().filter_map(|used| server(stack, used)) {
             let variable = |field: &str| variable("service", name, field);
@@ -161,10 +168,7 @@ impl Used {
                 (variable("url"), format!("http://{name}:{port}")),
             ]);
         }
-        // What the file itself says of a variable counts.
-        let said = |name: &String| section.environment.contains_key(name) || section.secrets.contains_key(name);
         out.environment.retain(|name, _| !said(name));
-        out.secrets.retain(|name, _| !said(name));
         out
     }
 }

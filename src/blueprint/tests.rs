@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{Facts, expand};
+use super::{Facts, Failure, expand};
 use crate::aws::registry;
 use crate::config::Stack;
 use crate::engine::rules::{self, Rule, What};
@@ -457,4 +457,66 @@ fn attributes_of_the_balancer_that_are_taken_out_are_as_aws_has_them() {
     assert_eq!((&unsaid["routing.http2.enabled"], &unsaid["access_logs.s3.enabled"]), (&json!("true"), &Value::Null));
     assert_eq!(unsaid["client_keep_alive.seconds"], "3600");
     assert_eq!(unsaid["deletion_protection.enabled"], Value::Null);
+}
+
+/// What is wrong with a stack, each with its place and its code.
+fn problems(stack: &Value) -> Vec<(String, &'static str)> {
+    let stack: Stack = serde_json::from_value(stack.clone()).unwrap();
+    let scope = scope(&stack);
+    match expand(&stack, &Facts::assumed(&scope, true, &stack), &registry()) {
+        Err(Failure::Problems(found)) => found.into_iter().map(|problem| (problem.at, problem.code)).collect(),
+        other => panic!("{:?}", other.map(|graph| graph.len())),
+    }
+}
+
+#[test]
+fn names_that_come_to_one_name_of_an_object_are_problems_of_the_file() {
+    let stack = |services: Value, databases: Value| json!({"stack": "a", "region": "us-east-1", "services": services, "databases": databases});
+    let worker = json!({"image": "i"});
+    let served = json!({"image": "i", "port": 80, "routes": ["/*"]});
+    let main = json!({"main": {"engine": "postgres", "version": "16"}});
+    let balancer = stack(json!({"web": served, "alb": worker}), json!({}));
+    assert_eq!(problems(&balancer)[0], ("services.alb".to_owned(), "taken"));
+    let database = stack(json!({"db-main": worker}), main.clone());
+    assert_eq!(problems(&database), [("services.db-main".to_owned(), "taken")]);
+    let uses = json!({"image": "i", "uses": ["databases.main", "services.databases-main"]});
+    let used = stack(json!({"web": uses, "databases-main": {"image": "i", "port": 80}}), main);
+    assert_eq!(problems(&used), [("services.web".to_owned(), "taken")]);
+}
+
+#[test]
+fn two_that_a_service_uses_do_not_set_one_variable() {
+    let stack = |web: Value| {
+        json!({"stack": "a", "region": "us-east-1", "services": {"web": web},
+            "databases": {"main": {"engine": "postgres", "version": "16"}},
+            "caches": {"a": {"engine": "valkey", "replicas": 1}, "a-reader": {"engine": "valkey"}},
+            "existing": {"databases": {"main": "old"}}})
+    };
+    for uses in [["databases.main", "existing.databases.main"], ["caches.a", "caches.a-reader"]] {
+        let wrong = problems(&stack(json!({"image": "i", "uses": uses})));
+        assert_eq!(wrong, [("services.web.uses[1]".to_owned(), "duplicate-variable")]);
+    }
+    let said = json!({"image": "i", "uses": ["caches.a", "caches.a-reader"], "environment": {"CACHE_A_READER_HOST": "x"}});
+    graph(&stack(said));
+    graph(&stack(json!({"image": "i", "uses": ["caches.a", "caches.a", "databases.main"]})));
+}
+
+#[test]
+fn a_password_that_the_file_says_itself_gives_no_right_to_the_other() {
+    let secret = "arn:aws:secretsmanager:us-east-1:123456789012:secret:mine-AbCdEf";
+    let policies = |secrets: Value| {
+        let stack = json!({"stack": "a", "region": "us-east-1", "databases": {"main": {"engine": "postgres", "version": "16"}},
+            "services": {"web": {"image": "i", "uses": ["databases.main"], "secrets": secrets}}});
+        desired(&graph(&stack), "iam.role", "web-exec")["policies"]["secrets"].to_string()
+    };
+    assert!(policies(json!({})).contains("secretsmanager.secret/main"));
+    let mine = policies(json!({"DATABASE_MAIN_PASSWORD": secret}));
+    assert!(mine.contains(secret) && !mine.contains("secretsmanager.secret/main"), "{mine}");
+}
+
+#[test]
+fn what_protects_nothing_is_said_at_its_own_place() {
+    let stack = json!({"stack": "a", "region": "us-east-1", "services": {"web": {"image": "i"}},
+        "protect": ["services.web", "services.nope"]});
+    assert_eq!(problems(&stack), [("protect[1]".to_owned(), "protects-nothing")]);
 }

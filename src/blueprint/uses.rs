@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::Facts;
+use super::{Facts, Problem};
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::existing::Database;
+use crate::config::Stack;
 use crate::engine::Ref;
 
 /// By how it is written in `uses`: `databases.main`.
@@ -27,6 +28,32 @@ pub struct Offer {
 /// The name of an environment variable: `DATABASE_MAIN_HOST`.
 pub fn variable(what: &str, name: &str, field: &str) -> String {
     format!("{what}_{name}_{field}").to_ascii_uppercase().replace('-', "_")
+}
+
+/// Services that would get one variable from two that they use, and do not say themselves what it is.
+pub fn ambiguous(stack: &Stack, offers: &Offers) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (name, service) in &stack.services {
+        let mut by: BTreeMap<&str, &str> = BTreeMap::new();
+        let said = |variable: &str| service.environment.contains_key(variable) || service.secrets.contains_key(variable);
+        for (at, used) in service.uses.iter().enumerate() {
+            let Some(offer) = offers.get(used) else { continue };
+            let variables = offer.environment.keys().chain(offer.secrets.keys()).map(String::as_str);
+            let twice = variables.filter(|variable| !said(variable));
+            let twice = twice.filter_map(|variable| Some((variable, by.insert(variable, used)?)));
+            // Of all that they share one is enough to say.
+            let twice: Vec<(&str, &str)> = twice.filter(|(_, other)| other != used).collect();
+            if let Some((variable, other)) = twice.first() {
+                problems.push(Problem {
+                    at: format!("services.{name}.uses[{at}]"),
+                    code: "duplicate-variable",
+                    message: format!("`services.{name}` gets the variable `{variable}` twice: from `{other}` and from `{used}`"),
+                    help: "rename one of the two, or use only one of them".into(),
+                });
+            }
+        }
+    }
+    problems
 }
 
 /// What databases of somebody else's have to offer. Their owner lets the service in.

@@ -21,25 +21,47 @@ pub struct Node {
     pub origin: String,
 }
 
+/// Two places in the file that make one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Clash {
+    /// Its address.
+    pub key: Key,
+    /// Where the one that is in the graph comes from.
+    pub first: String,
+    /// Where the other does.
+    pub second: String,
+}
+
 /// The desired objects of a stack, by key.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
     nodes: BTreeMap<Key, Node>,
+    clashes: Vec<Clash>,
     /// Places in the file that were called otherwise.
     pub moved: Vec<Moved>,
     ignored_tags: Vec<String>,
 }
 
 impl Graph {
-    /// Adds an object and gives the reference to it.
+    /// Adds an object and gives the reference to it. One whose key is taken is noted ([`Graph::clashes`]) and left out, so that
+    /// everything else is looked at too; nothing can be done with such a graph.
     ///
     /// # Errors
-    /// When the key is taken, or the struct cannot be written as a value.
+    /// When the struct cannot be written as a value.
     pub fn add<R: Resource>(&mut self, name: impl Into<String>, origin: &str, resource: &R) -> Result<Ref<R>> {
         let name = name.into();
         let desired = serde_json::to_value(resource).map_err(|e| Error::internal(format!("`{}`: {e}", R::KIND)))?;
-        self.insert(Node { key: Key::new(R::KIND, name.clone()), desired, origin: origin.to_owned() })?;
+        let key = Key::new(R::KIND, name.clone());
+        match self.nodes.get(&key) {
+            Some(first) => self.clashes.push(Clash { key, first: first.origin.clone(), second: origin.to_owned() }),
+            None => self.insert(Node { key, desired, origin: origin.to_owned() })?,
+        }
         Ok(Ref::to(name))
+    }
+
+    /// What was to be added under a key that was taken.
+    pub fn clashes(&self) -> &[Clash] {
+        &self.clashes
     }
 
     /// Adds an object whose type is erased already.
@@ -138,6 +160,9 @@ impl Graph {
         scope: &Scope,
         tags: &BTreeMap<String, String>,
     ) -> Result<()> {
+        if let Some(clash) = self.clashes.first() {
+            return Err(Error::internal(format!("`{}` is described twice", clash.key)));
+        }
         for node in self.nodes.values_mut() {
             if !registry.kind(&node.key.kind)?.tagged() {
                 continue;
