@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::diagnostic::{Diagnostic, Severity};
 use super::types::Stack;
 use super::validate;
-use super::yaml::{Node, NodeValue};
+use super::yaml::{MapKey, Node, NodeValue};
 
 /// Every error of sense that has nothing to do with what is misshapen. `problems`: what is wrong with the shape.
 pub(super) fn senseless(file: &Node, problems: &[Diagnostic], env: &str) -> Vec<Diagnostic> {
@@ -15,26 +15,43 @@ pub(super) fn senseless(file: &Node, problems: &[Diagnostic], env: &str) -> Vec<
     let gone = prune(&mut rest, &spans, 0);
     let Ok(stack) = serde_json::from_value::<Stack>(rest.to_json()) else { return Vec::new() };
     let broken = parts(file, &spans);
-    let touches = |d: &Diagnostic| d.labels.iter().any(|(span, _)| broken.iter().any(|part| part.contains(&span.start)));
+    let touches = |d: &Diagnostic| d.labels.iter().any(|(span, _)| broken.iter().any(|part| has(part, span.start)));
+    let is_broken = |name: &str| file.entries().iter().any(|section| section.0.text == name && has_any(section, &spans));
     let mut found = validate::validate(&stack, &rest, env);
-    // What refers to a part that is missing here is right, perhaps.
-    let perhaps = |d: &Diagnostic| gone && d.code == "unknown-reference" || d.labels.is_empty() || touches(d);
-    found.retain(|d| d.severity == Severity::Error && !perhaps(d));
+    // What misses something in a part that is missing here is right, perhaps.
+    let perhaps = |d: &Diagnostic| match d.code {
+        "unknown-reference" => gone,
+        "nothing-to-deliver" => is_broken("services"),
+        "not-in-certificate" | "needs-certificate" => is_broken("certificates"),
+        _ => false,
+    };
+    found.retain(|d| d.severity == Severity::Error && !d.labels.is_empty() && !perhaps(d) && !touches(d));
     found
 }
 
-fn whole(entry: &(super::yaml::MapKey, Node)) -> Range<usize> {
-    entry.0.span.start..entry.1.span.end.max(entry.0.span.end)
+type Entry = (MapKey, Node);
+
+/// Whether a place is in an entry. Looked for in all that it holds: what an environment gives stands elsewhere in the file than
+/// what it is laid over.
+fn has((key, value): &Entry, at: usize) -> bool {
+    key.span.contains(&at)
+        || match &value.value {
+            NodeValue::Map(entries) => entries.iter().any(|entry| has(entry, at)),
+            _ => value.span.contains(&at),
+        }
+}
+
+fn has_any(entry: &Entry, spans: &[Range<usize>]) -> bool {
+    spans.iter().any(|span| has(entry, span.start))
 }
 
 /// The sections of the file and the parts of sections in which something is misshapen.
-fn parts(file: &Node, spans: &[Range<usize>]) -> Vec<Range<usize>> {
-    let within = |range: &Range<usize>| spans.iter().any(|span| range.contains(&span.start));
+fn parts<'a>(file: &'a Node, spans: &[Range<usize>]) -> Vec<&'a Entry> {
     let mut out = Vec::new();
-    for section in file.entries().iter().filter(|entry| within(&whole(entry))) {
+    for section in file.entries().iter().filter(|section| has_any(section, spans)) {
         let named = section.1.entries().iter().filter(|(_, part)| matches!(part.value, NodeValue::Map(_)));
-        let broken: Vec<Range<usize>> = named.map(whole).filter(|range| within(range)).collect();
-        if broken.is_empty() { out.push(whole(section)) } else { out.extend(broken) }
+        let broken: Vec<&Entry> = named.filter(|part| has_any(part, spans)).collect();
+        if broken.is_empty() { out.push(section) } else { out.extend(broken) }
     }
     out
 }
@@ -43,15 +60,13 @@ fn parts(file: &Node, spans: &[Range<usize>]) -> Vec<Range<usize>> {
 fn prune(node: &mut Node, spans: &[Range<usize>], depth: usize) -> bool {
     let NodeValue::Map(entries) = &mut node.value else { return false };
     let mut gone = false;
-    entries.retain_mut(|(key, value)| {
-        let range = key.span.start..value.span.end.max(key.span.end);
-        let inside: Vec<Range<usize>> = spans.iter().filter(|span| range.contains(&span.start)).cloned().collect();
-        if inside.is_empty() {
+    entries.retain_mut(|entry| {
+        if !has_any(entry, spans) {
             return true;
         }
-        let deeper = matches!(value.value, NodeValue::Map(_)) && inside.iter().all(|span| span.start > key.span.start);
-        if deeper {
-            gone |= prune(value, &inside, depth + 1);
+        let (key, value) = entry;
+        if matches!(value.value, NodeValue::Map(_)) && !spans.iter().any(|span| key.span.contains(&span.start)) {
+            gone |= prune(value, spans, depth + 1);
             return true;
         }
         gone |= depth < 2;
@@ -79,5 +94,17 @@ mod tests {
         }
         // `databases.nope` may be in what is not read, and `web` is wrong as it stands.
         assert_eq!(found.len(), 5, "{found:?}\n{}", refused(text, None));
+    }
+
+    #[test]
+    fn what_is_missing_only_because_it_is_misshapen_is_not_said_to_be_missing() {
+        let head = "stack: a\nregion: us-east-1\n";
+        let routes = "services: {web: {image: i, port: 80, routes: api}}\ncdn: {}\n";
+        assert_eq!(said(&format!("{head}{routes}")), ["wrong-type api"]);
+        let certificate = "certificates: {site: {domain: example.com, names: www.example.com}}\ncdn: {static: {paths: [/*]}, aliases: [www.example.com], certificate: certificates.site}\n";
+        assert_eq!(said(&format!("{head}{certificate}")), ["wrong-type www.example.com"]);
+        let overlay = "services: {web: {image: i}}\nenvironments:\n  test: {services: {web: {cpu: 300}}}\n";
+        let report = crate::config::validate_all("f", &format!("{head}{overlay}"), &crate::config::tests::schema());
+        assert_eq!(report.diagnostics.iter().map(|d| d.code).collect::<Vec<_>>(), ["not-a-choice"]);
     }
 }

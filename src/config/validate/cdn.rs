@@ -229,6 +229,20 @@ fn balancer(checks: &mut Checks<'_>, cdn: &Cdn) {
             .help("remove `internal`, or remove `cdn`"),
         );
     }
+    // CloudFront passes on the name that it was asked for, and wants it in the certificate
+    // (<https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-https-cloudfront-to-custom-origin.html>).
+    let own = section.certificate.as_deref().filter(|text| cdn.certificate.as_deref() != Some(text));
+    let own = own.and_then(|text| checks.stack.certificates.get_key_value(text.strip_prefix("certificates.")?));
+    for (i, alias) in cdn.aliases.iter().enumerate() {
+        let Some((name, certificate)) = own.filter(|_| host(alias).is_ok()) else { continue };
+        if !std::iter::once(&certificate.domain).chain(&certificate.names).any(|name| covers(name, alias)) {
+            let message =
+                format!("`certificates.{name}`, which the load balancer shows CloudFront, is not for `{}`", short(alias));
+            let help = format!("add it to `certificates.{name}.names`, or remove `certificate` from `load_balancer`");
+            let diagnostic = Diagnostic::error("not-in-certificate", message).help(help);
+            checks.at(&format!("cdn.aliases[{i}]"), "not in the load balancer's certificate", diagnostic);
+        }
+    }
     if section.certificate.is_some() && cdn.aliases.is_empty() {
         checks.at(
             "load_balancer.certificate",

@@ -118,11 +118,33 @@ fn certificate(checks: &mut Checks<'_>, path: &str, section: &CertificateSection
     }
     if let Some(zone) = &section.zone {
         self::zone(checks, &format!("{path}.zone"), zone);
+        outside(checks, zone, &all);
+    }
+}
+
+fn is_zone_id(zone: &str) -> bool {
+    zone.starts_with('Z') && zone.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+}
+
+/// Their proofs, and the records that lead somewhere, are written in the zone: the names must lie in it. Of a zone that the file
+/// knows by its id AWS alone knows the domain.
+fn outside(checks: &mut Checks<'_>, zone: &str, names: &[(String, &String)]) {
+    let known = zone.strip_prefix("existing.zones.").and_then(|name| checks.stack.existing.zones.get(name));
+    let Some(domain) = known.filter(|zone| !is_zone_id(zone)) else { return };
+    let domain = domain.trim_end_matches('.').to_ascii_lowercase();
+    for (place, name) in names.iter().filter(|(_, name)| wrong_domain(name).is_none()) {
+        let bare = name.strip_prefix("*.").unwrap_or(name);
+        if bare != domain && !bare.strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.')) {
+            let message =
+                format!("`{}` does not lie in the zone `{}`, where its proof would be written", short(name), short(&domain));
+            let help = "give it a certificate of its own with its own zone; or leave `zone` out, and write the proofs yourself";
+            checks.at(place, "elsewhere", Diagnostic::error("outside-zone", message).help(help));
+        }
     }
 }
 
 fn zone(checks: &mut Checks<'_>, path: &str, zone: &str) {
-    let is_id = zone.starts_with('Z') && zone.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+    let is_id = is_zone_id(zone);
     let stack = checks.stack;
     let known = || stack.existing.zones.keys().map(|name| name.as_str());
     match zone.strip_prefix("existing.zones.") {

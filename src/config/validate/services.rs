@@ -1,25 +1,32 @@
 //! Each service by itself, what it uses, and who gets which requests.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Checks;
 use super::limits;
 use crate::config::diagnostic::Diagnostic;
 use crate::config::route::Route;
-use crate::config::service::Service;
+use crate::config::service::{PolicyStatement, Service};
 use crate::config::types::Stack;
 use crate::config::values::Name;
 
 pub(super) fn services(checks: &mut Checks<'_>) {
     let stack = checks.stack;
+    let circles = circles(stack);
+    for (name, group) in &stack.access.groups {
+        sids(checks, &format!("access.groups.{name}.statements"), &group.statements);
+    }
     for (name, service) in &stack.services {
         let path = format!("services.{name}");
+        sids(checks, &format!("{path}.policies"), &service.policies);
         size(checks, &path, service);
         tasks(checks, &path, service);
         port(checks, &path, service);
         times(checks, &path, service);
         uses(checks, &path, name, service);
-        circle(checks, &path, name, service);
+        for (at, round) in circles.get(name).into_iter().flatten() {
+            circle(checks, &format!("{path}.uses[{at}]"), round);
+        }
         for key in service.secrets.keys().filter(|key| service.environment.contains_key(*key)) {
             checks.at_key(
                 &format!("{path}.secrets.{key}"),
@@ -201,41 +208,70 @@ fn uses(checks: &mut Checks<'_>, path: &str, name: &Name, service: &Service) {
     }
 }
 
-/// From one service by `uses` to another: the way, ends included.
-fn way<'a>(stack: &'a Stack, from: &'a Name, to: &Name) -> Option<Vec<&'a Name>> {
-    let mut ways: Vec<Vec<&Name>> = vec![vec![from]];
-    let mut seen: BTreeSet<&Name> = BTreeSet::new();
-    while let Some(way) = ways.pop() {
-        let Some(last) = way.last().copied().filter(|last| seen.insert(last)) else { continue };
-        if last == to {
-            return Some(way);
-        }
-        let next = stack.services.get(last).into_iter().flat_map(|s| &s.uses).filter_map(|used| used.strip_prefix("services."));
-        for (next, _) in next.filter_map(|next| stack.services.get_key_value(next)) {
-            ways.push(way.iter().copied().chain([next]).collect());
+/// IAM takes no two statements of one name in one policy
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_sid.html>).
+fn sids(checks: &mut Checks<'_>, path: &str, statements: &[PolicyStatement]) {
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for (i, sid) in statements.iter().enumerate().filter_map(|(i, statement)| Some((i, statement.sid.as_deref()?))) {
+        if let Some(first) = seen.insert(sid, i) {
+            let message = format!("two statements have the `sid` `{}`", crate::config::diagnostic::short(sid));
+            let diagnostic = Diagnostic::error("duplicate-name", message).help("give each its own, or leave it out");
+            checks.at(&format!("{path}[{i}].sid"), "again here", diagnostic);
+            second_place(checks, &format!("{path}[{first}].sid"), "first here");
         }
     }
-    None
 }
 
-/// Services that use each other, told once: at the first of them.
-fn circle(checks: &mut Checks<'_>, path: &str, name: &Name, service: &Service) {
-    let stack = checks.stack;
-    for (i, used) in service.uses.iter().enumerate() {
-        let other = used.strip_prefix("services.").and_then(|n| stack.services.get_key_value(n)).map(|(other, _)| other);
-        let Some(back) = other.filter(|other| *other != name).and_then(|other| way(stack, other, name)) else { continue };
-        if back.iter().any(|between| *between < name) {
-            continue;
+/// A way on from a service: where in its `uses`, and to which.
+fn ways<'a>(stack: &'a Stack, from: &Name) -> Vec<(usize, &'a Name)> {
+    let uses = stack.services.get(from).into_iter().flat_map(|service| service.uses.iter().enumerate());
+    let other = |(at, used): (usize, &String)| Some((at, stack.services.get_key_value(used.strip_prefix("services.")?)?.0));
+    uses.filter_map(other).filter(|(_, other)| *other != from).collect()
+}
+
+/// By the first service of each, where its `uses` begins the circle, and who is in it, that service at both ends.
+type Circles<'a> = BTreeMap<&'a Name, Vec<(usize, Vec<&'a Name>)>>;
+
+/// Services that use each other. One search through all of them, depth first: a use that leads back to where the search comes from
+/// closes a circle.
+fn circles(stack: &Stack) -> Circles<'_> {
+    let mut out = Circles::new();
+    let mut seen: BTreeSet<&Name> = BTreeSet::new();
+    for start in stack.services.keys() {
+        // Each with the ways on from it that are still to be gone, the last one first, and the one that is being gone.
+        let mut trail: Vec<(&Name, Vec<(usize, &Name)>, usize)> = Vec::new();
+        let step = |name| (name, ways(stack, name).into_iter().rev().collect(), 0);
+        if seen.insert(start) {
+            trail.push(step(start));
         }
-        let round: Vec<String> = std::iter::once(&name).chain(&back).map(|n| format!("`{n}`")).collect();
-        checks.at(
-            &format!("{path}.uses[{i}]"),
-            "in a circle",
-            Diagnostic::error("circle", format!("services use each other in a circle: {}", round.join(" → "))).help(
-                "a task finds only what ran when it started, so one of them must be first: let that one reach the others by the load balancer",
-            ),
-        );
+        while let Some((_, left, gone)) = trail.last_mut() {
+            let Some((at, next)) = left.pop() else {
+                trail.pop();
+                continue;
+            };
+            *gone = at;
+            if let Some(begin) = trail.iter().position(|(name, ..)| *name == next) {
+                let round = &trail[begin..];
+                let first = (0..round.len()).min_by_key(|at| round[*at].0).unwrap_or(0);
+                let names = (0..=round.len()).map(|at| round[(first + at) % round.len()].0).collect();
+                out.entry(round[first].0).or_default().push((round[first].2, names));
+            } else if seen.insert(next) {
+                trail.push(step(next));
+            }
+        }
     }
+    out
+}
+
+fn circle(checks: &mut Checks<'_>, at: &str, round: &[&Name]) {
+    let round: Vec<String> = round.iter().map(|name| format!("`{name}`")).collect();
+    checks.at(
+        at,
+        "in a circle",
+        Diagnostic::error("circle", format!("services use each other in a circle: {}", round.join(" → "))).help(
+            "a task finds only what ran when it started, so one of them must be first: let that one reach the others by the load balancer",
+        ),
+    );
 }
 
 /// How many rules a load balancer has unless AWS allows an account more.
@@ -273,7 +309,7 @@ pub(super) fn routes(checks: &mut Checks<'_>) {
         if route.path == "/*" && route.host.is_none() {
             let message = format!("the route `{route}` gets what no other route takes, so its priority does nothing");
             let help = "remove `priority`: this route is always asked last";
-            checks.at(&format!("{path}.priority"), "does nothing", Diagnostic::error("unused-priority", message).help(help));
+            checks.at(&format!("{path}.priority"), "does nothing", Diagnostic::warning("unused-priority", message).help(help));
             continue;
         }
         if let Some((first, _, _)) = before.iter().find(|(_, _, r)| r.priority == Some(priority)) {

@@ -1,6 +1,6 @@
 //! Tags: what every service takes that gets them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Checks;
 use crate::config::diagnostic::{Diagnostic, Severity, short};
@@ -70,7 +70,7 @@ pub(super) fn tags(checks: &mut Checks<'_>) {
                 tags.iter().filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect();
             let path = format!("resources.{kind}.{name}.tags");
             if kind.starts_with("ec2.") {
-                count(checks, &path, tags.len() + stack.tags.len());
+                count(checks, &path, &tags);
             } else {
                 all(checks, &path, &tags);
             }
@@ -97,11 +97,12 @@ fn all(checks: &mut Checks<'_>, path: &str, tags: &BTreeMap<String, String>) {
             at(checks, path, key, Diagnostic::error("duplicate-tag", message).help(help));
         }
     }
-    let whole = if path == "tags" { tags.len() } else { tags.len() + checks.stack.tags.len() };
-    count(checks, path, whole);
+    count(checks, path, tags);
 }
 
-fn count(checks: &mut Checks<'_>, path: &str, count: usize) {
+/// An object has its own tags and the stack's; a key that both have is one.
+fn count(checks: &mut Checks<'_>, path: &str, tags: &BTreeMap<String, String>) {
+    let count = tags.keys().chain(checks.stack.tags.keys()).collect::<BTreeSet<_>>().len();
     if count > TAGS.most - OURS {
         let message =
             format!("there are {count} tags; an object in AWS has at most {}, of which `stack` keeps {OURS}", TAGS.most);

@@ -85,6 +85,18 @@ fn services_that_use_each_other_are_told_once() {
 }
 
 #[test]
+fn very_many_services_that_use_each_other_are_looked_at_once() {
+    let uses = |n: usize| (n + 1..150).map(|other| format!("services.s{other}")).collect::<Vec<_>>().join(", ");
+    let services: String = (0..150).map(|n| format!("  s{n}: {{image: i, port: 1, uses: [{}]}}\n", uses(n))).collect();
+    let text = format!("stack: a\nregion: us-east-1\nservices:\n{services}");
+    let before = std::time::Instant::now();
+    assert!(loaded(&text).warnings.is_empty());
+    assert!(before.elapsed() < std::time::Duration::from_secs(30), "{:?}", before.elapsed());
+    let round = text.replace("s149: {image: i, port: 1, uses: []", "s149: {image: i, port: 1, uses: [services.s148]");
+    assert!(refused(&round, None).contains("circle: `s148` → `s149` → `s148`"));
+}
+
+#[test]
 fn tags_and_zones_have_limits() {
     let tags: String = (0..46).map(|n| format!("  t{n}: x\n")).collect();
     let long = "k".repeat(130);
@@ -119,8 +131,51 @@ fn a_balancer_has_a_hundred_rules_at_first() {
 fn what_catches_everything_has_no_priority() {
     let text =
         |route: &str| format!("stack: a\nregion: us-east-1\nservices: {{web: {{image: i, port: 80, routes: [{route}]}}}}\n");
-    insta::assert_snapshot!(refused(&text("{path: /*, priority: 7}"), None));
+    insta::assert_snapshot!(loaded(&text("{path: /*, priority: 7}")).warnings.render(100, false, true));
     assert!(loaded(&text("{path: /*, host: a.example.com, priority: 7}")).warnings.is_empty());
+}
+
+#[test]
+fn a_key_that_an_object_and_the_stack_have_counts_once() {
+    let tags = |n: usize| (0..n).map(|n| format!("t{n}: x")).collect::<Vec<_>>().join(", ");
+    let text = |n: usize| {
+        format!(
+            "stack: a\nregion: us-east-1\ntags: {{{}}}\nresources: {{demo.thing: {{a: {{size: 1, tags: {{{}}}}}}}}}\n",
+            tags(30),
+            tags(n)
+        )
+    };
+    let checked = |n: usize| {
+        let file = crate::config::yaml::parse(&text(n)).unwrap();
+        let stack = serde_json::from_value(file.to_json()).unwrap();
+        super::validate(&stack, &file, "default").iter().map(|d| d.code).collect::<Vec<_>>()
+    };
+    assert_eq!((checked(40), checked(41)), (vec![], vec!["too-many-tags"]));
+}
+
+#[test]
+fn certificates_are_for_names_of_their_zone() {
+    let text = |zone: &str| {
+        format!(
+            "stack: a\nregion: us-east-1\nexisting: {{zones: {{z: {zone}}}}}\ncertificates: {{m: {{domain: example.com, names: ['*.example.com', www.example.org, badexample.com], zone: existing.zones.z}}}}\n"
+        )
+    };
+    let said = refused(&text("Example.com."), None);
+    assert!(said.contains("`www.example.org` does not lie in") && said.contains("`badexample.com` does not"), "{said}");
+    assert!(said.contains("2 errors"), "{said}");
+    assert!(loaded(&text("Z0123456789ABC")).warnings.is_empty());
+}
+
+#[test]
+fn the_balancers_certificate_is_for_every_name_that_cloudfront_passes_on() {
+    let text = |names: &str| {
+        format!(
+            "stack: a\nregion: us-east-1\nnetwork: {{nat: single}}\nservices: {{web: {{image: i, port: 80, routes: [/*]}}}}\nload_balancer: {{certificate: certificates.lb}}\ncertificates: {{lb: {{domain: www.example.com{names}}}, cdn: {{domain: www.example.com, names: [shop.example.org]}}}}\ncdn: {{aliases: [www.example.com, shop.example.org], certificate: certificates.cdn}}\n"
+        )
+    };
+    let said = refused(&text(""), None);
+    assert!(said.contains("not-in-certificate") && said.contains("`shop.example.org`") && said.contains("1 error\n"), "{said}");
+    assert!(loaded(&text(", names: [shop.example.org]")).warnings.is_empty());
 }
 
 #[test]
