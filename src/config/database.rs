@@ -32,13 +32,11 @@ pub struct Database {
     /// Up to how much storage AWS may add by itself. Left out: none.
     #[serde(default)]
     pub max_storage: Option<Size>,
-    /// How many reads and writes a second the storage takes, from 400GiB on. Left out: 12000, and 3000 below 400GiB.
+    /// How many reads and writes a second the storage takes, from 400GiB on: 12000 to 64000. Left out: 12000, and 3000 below 400GiB.
     #[serde(default)]
-    #[schemars(range(min = 12_000, max = 64_000))]
     pub iops: Option<u32>,
-    /// How many MiB a second the storage takes, from 400GiB on. Left out: 500, and 125 below 400GiB.
+    /// How many MiB a second the storage takes, from 400GiB on: 500 to 4000. Left out: 500, and 125 below 400GiB.
     #[serde(default)]
-    #[schemars(range(min = 500, max = 4_000))]
     pub throughput: Option<u32>,
     /// Whether a standby in another zone takes over when this one fails.
     #[serde(default)]

@@ -1,7 +1,6 @@
 //! AWS's regions.
 
-/// Every region that an account of AWS, AWS GovCloud, AWS China or the European Sovereign Cloud can have, and whether it must be
-/// switched on in the account first
+/// Every region that an account of AWS, AWS GovCloud or AWS China can have, and whether it must be switched on in the account first
 /// (<https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html>, November 2026).
 const REGIONS: &[(&str, bool)] = &[
     ("af-south-1", true),
@@ -31,7 +30,6 @@ const REGIONS: &[(&str, bool)] = &[
     ("eu-west-1", false),
     ("eu-west-2", false),
     ("eu-west-3", false),
-    ("eusc-de-east-1", false),
     ("il-central-1", true),
     ("me-central-1", true),
     ("me-south-1", true),
@@ -44,6 +42,10 @@ const REGIONS: &[(&str, bool)] = &[
     ("us-west-1", false),
     ("us-west-2", false),
 ];
+
+/// What the regions of the European Sovereign Cloud begin with: a partition whose domain names end otherwise, and that is not known
+/// here.
+pub(super) const SOVEREIGN: &str = "eusc-";
 
 /// How the name of a region is written, those that AWS opens tomorrow too: an area, a direction and a number.
 pub const PATTERN: &str =

@@ -12,6 +12,11 @@ use super::values::{Duration, Retention};
 /// An image as a regular expression: no spaces, and no `${…}` but references. Its whole shape is checked for sense.
 const IMAGE: &str = r"^([^\s$]|\$\{[a-z0-9-]+\.[a-z0-9_-]+/[^}]+\})+$";
 
+/// An action and a resource of a policy as regular expressions
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>).
+const ACTION: &str = r"^(\*|[A-Za-z0-9-]+:[A-Za-z0-9*?_.-]+)$";
+const RESOURCE: &str = r"^(\*|arn:.+|\$\{.+)$";
+
 /// Containers on Fargate. With a `port` it serves; without one it is a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -192,13 +197,14 @@ pub struct PolicyStatement {
     #[serde(default)]
     pub effect: Effect,
     /// What: `s3:GetObject`.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), extend("items" = {"type": "string", "pattern": ACTION, "examples": ["s3:GetObject"]}))]
     pub actions: Vec<String>,
     /// On what: ARNs, which may hold `*`.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), extend("items" = {"type": "string", "pattern": RESOURCE, "examples": ["arn:aws:s3:::NAME/*"]}))]
     pub resources: Vec<String>,
     /// A name for the statement: letters and digits.
     #[serde(default)]
+    #[schemars(extend("pattern" = "^[A-Za-z0-9]*$"), example = &"ReadFiles")]
     pub sid: Option<String>,
 }
 

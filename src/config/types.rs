@@ -36,7 +36,8 @@ pub struct Stack {
     pub account: Option<Account>,
     /// The bucket that keeps leases and history, instead of `stack-history-ACCOUNT-REGION`. One that is not there is made.
     #[serde(default)]
-    #[schemars(length(min = 3, max = 63), regex(pattern = r"^[a-z0-9][a-z0-9.-]*[a-z0-9]$"), example = &"example-stack-history")]
+    #[schemars(length(min = 3, max = 63), regex(pattern = r"^[a-z0-9](\.?[a-z0-9-])*\.?[a-z0-9]$"))]
+    #[schemars(extend("format" = "stack-bucket"), example = &"example-stack-history")]
     pub history_bucket: Option<String>,
     /// Tags that every object gets, beside those that `stack` needs itself.
     #[serde(default)]

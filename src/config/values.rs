@@ -434,6 +434,12 @@ text_value!(
 /// A region's name. One that is written like a region and not known passes: AWS opens new ones ([`super::validate`] warns).
 pub(super) fn region(text: &str) -> Result<(), Wrong> {
     let looks = |text: &str| regex_lite::Regex::new(regions::PATTERN).is_ok_and(|pattern| pattern.is_match(text));
+    if text.starts_with(regions::SOVEREIGN) {
+        return Err(Wrong::new(
+            format!("`{}` is a region of the European Sovereign Cloud", super::diagnostic::short(text)),
+            "its addresses and its services' names end otherwise than elsewhere, which this version does not know",
+        ));
+    }
     if looks(text) {
         return Ok(());
     }
@@ -478,8 +484,12 @@ pub(super) fn certificate(text: &str) -> Result<(), Wrong> {
 
 /// The ARN of a secret of Secrets Manager or a parameter of SSM.
 pub(super) fn secret(text: &str) -> Result<(), Wrong> {
+    let named = |text: &str, kind: &str| text.strip_prefix(kind).is_some_and(|name| !name.is_empty() && !name.starts_with(':'));
+    // A JSON key, a stage and a version: all three or none of them
+    // (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html>).
+    let whole = [7, 10].contains(&text.split(':').count());
     let fits = arn(text).is_some_and(|a| {
-        (a[2] == "secretsmanager" && a[5].starts_with("secret:")) || (a[2] == "ssm" && a[5].starts_with("parameter/"))
+        (a[2] == "secretsmanager" && named(a[5], "secret:") && whole) || (a[2] == "ssm" && named(a[5], "parameter/"))
     });
     // A JSON key, a stage and a version may follow the ARN of a secret, written or referred to.
     let referred = text.split_once('}').is_some_and(|(reference, rest)| {
@@ -494,6 +504,47 @@ pub(super) fn secret(text: &str) -> Result<(), Wrong> {
         "a secret's value never stands in this file; put it into Secrets Manager and write its ARN, \
          `arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME`, or that of an SSM parameter, `arn:aws:ssm:REGION:ACCOUNT:parameter/NAME`",
     ))
+}
+
+/// A version of a secret, `ARN:::VERSION`, written or referred to; or nothing.
+pub(super) fn secret_version(text: &str) -> Result<(), Wrong> {
+    let is_secret = |text: &str| secret(text).is_ok() && text.contains(":secretsmanager:") && text.split(':').count() == 7;
+    let written = text.split_once(":::").is_some_and(|(arn, version)| is_secret(arn) && !version.is_empty());
+    if text.is_empty() || written || text.starts_with("${") && text.contains('}') {
+        return Ok(());
+    }
+    // The text may be the password itself: it is not repeated.
+    Err(Wrong::new(
+        "this is not a version of a secret",
+        "a password never stands in this file; refer to a secret that this file makes, \
+         `${secretsmanager.secret/NAME.arn}:::${secretsmanager.secret/NAME.version}`, or write the ARN of another and which \
+         version of it, `arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME:::VERSION`",
+    ))
+}
+
+/// A bucket's name (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>).
+pub(super) fn bucket(text: &str) -> Result<(), Wrong> {
+    let count = text.chars().count();
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    let ends = |b: Option<&u8>| b.is_some_and(|b| plain(*b));
+    let help = if text.is_empty() {
+        "write a name, or leave it out".to_owned()
+    } else if count < 3 {
+        format!("it has {count} characters, fewer than the 3 that S3 wants")
+    } else if count > 63 {
+        format!("it has {count} characters, more than the 63 that S3 takes")
+    } else if text.parse::<std::net::Ipv4Addr>().is_ok() {
+        "a bucket cannot be called like an IP address".to_owned()
+    } else if text.contains("..") {
+        "no two dots stand side by side in the name of a bucket".to_owned()
+    } else if !text.bytes().all(|b| plain(b) || b == b'.' || b == b'-') {
+        "a bucket's name has lower-case letters, digits, hyphens and dots".to_owned()
+    } else if !ends(text.as_bytes().first()) || !ends(text.as_bytes().last()) {
+        "a bucket's name begins and ends with a letter or a digit".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Wrong::new(format!("`{}` is not the name of a bucket", super::diagnostic::short(text)), help))
 }
 
 /// What a `format` of the schema wants of a text; `None` for formats that are not ours.
@@ -517,6 +568,8 @@ pub(super) fn check_format(format: &str, text: &str) -> Option<Result<(), Wrong>
         "stack-region" => region(text),
         "stack-certificate" => certificate(text),
         "stack-secret" => secret(text),
+        "stack-secret-version" => secret_version(text),
+        "stack-bucket" => bucket(text),
         _ => return None,
     })
 }
@@ -593,11 +646,23 @@ mod tests {
         for good in ["us-east-1", "eu-central-1", "us-gov-west-1", "cn-north-1", "ap-southeast-3"] {
             assert_eq!(region(good), Ok(()));
         }
+        assert!(region("eusc-de-east-1").unwrap_err().message.contains("European Sovereign Cloud"));
         let wrong: String = ["us-east-1a", "US_EAST_1", "us-est-1", "virginia", ""]
             .iter()
             .map(|t| format!("{}\n", region(t).unwrap_err()))
             .collect();
         insta::assert_snapshot!(wrong);
+    }
+
+    #[test]
+    fn buckets() {
+        for good in ["abc", "a.b", "example-stack-history", &"a".repeat(63), "1.2.3"] {
+            assert_eq!(bucket(good), Ok(()), "{good}");
+        }
+        for bad in ["", "a", "ab", &"a".repeat(64), "my..bucket", "192.168.1.1", "-ab", "ab.", "A-bucket", "a_b", "ä-bucket"] {
+            assert!(bucket(bad).is_err(), "{bad}");
+        }
+        assert!(bucket("a").unwrap_err().help.contains("1 characters, fewer than the 3"));
     }
 
     #[test]
@@ -616,7 +681,20 @@ mod tests {
         {
             assert!(secret(bad).is_err(), "{bad}");
         }
-        assert!(secret("arn:aws:ssm:us-east-1:1:parameter/a/b").is_ok());
+        assert!(secret("arn:aws:ssm:us-east-1:1:parameter/a/b").is_ok() && secret("arn:aws:ssm:us-east-1:1:parameter/").is_err());
+        let arn = "arn:aws:secretsmanager:us-east-1:1:secret:";
+        assert!(secret(&format!("{arn}db-AbCdEf")).is_ok());
+        for bad in ["", ":::", "db:password", "db:password:", "db:password:::", ":password::"] {
+            assert!(secret(&format!("{arn}{bad}")).is_err(), "{bad}");
+        }
+        for good in ["", "${secretsmanager.secret/a.arn}:::${secretsmanager.secret/a.version}", &format!("{arn}a:::v1")] {
+            assert_eq!(secret_version(good), Ok(()), "{good}");
+        }
+        for bad in
+            ["hunter2", "${", &format!("{arn}a"), &format!("{arn}a:::"), ":::v1", "arn:aws:ssm:us-east-1:1:parameter/a:::1"]
+        {
+            assert!(!secret_version(bad).unwrap_err().to_string().contains("hunter2"), "{bad}");
+        }
         assert!(!secret("hunter2").unwrap_err().to_string().contains("hunter2"));
     }
 }

@@ -87,6 +87,7 @@ pub struct Instance {
     /// `${secretsmanager.secret/main.arn}:::${secretsmanager.secret/main.version}`. Empty when there is none. The password is read
     /// from there when the database is told it, and is kept nowhere else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "stack-secret-version", "pattern" = r"^(|\$\{.+|arn:[^:]+:secretsmanager:([^:]*:){2}secret:[^:]+:::[^:]+)$"))]
     pub password: Option<String>,
     /// Whether it is encrypted. It cannot be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -40,7 +40,9 @@ impl Password {
 /// When it cannot be read, or there is no password in it.
 pub async fn password(cx: &Cx, told: &str) -> Result<Password> {
     const OP: &str = "secretsmanager:GetSecretValue";
-    let (arn, id) = version(told).ok_or_else(|| Error::internal(format!("`{told}` is not a version of a secret")))?;
+    // What was told may be the password itself.
+    let not_one = || Error::internal("the password of a database is not a version of a secret, `ARN:::VERSION`");
+    let (arn, id) = version(told).ok_or_else(not_one)?;
     let answer = cx.cloud.secrets.get_secret_value().secret_id(arn).version_id(id).send().await.map_err(failed(OP))?;
     let text = answer.secret_string.ok_or_else(|| incomplete(OP, "the secret's text"))?;
     // What serde says of a text that is no JSON may quote it.
