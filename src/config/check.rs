@@ -12,9 +12,10 @@ use super::suggest;
 use super::values::check_format;
 use super::yaml::{MapKey, Node, NodeValue};
 
-/// Checks the whole file. `partial` when it will be completed by an environment: then nothing is missing yet.
-pub fn check(file: &Node, schema: &Value, partial: bool) -> Vec<Diagnostic> {
-    let mut checker = Checker { root: schema, partial, found: Vec::new() };
+/// Checks the whole file. `partial` when it will be completed by an environment: then nothing is missing yet. `hidden`: the
+/// places whose values are not quoted.
+pub fn check(file: &Node, schema: &Value, partial: bool, hidden: &[Range<usize>]) -> Vec<Diagnostic> {
+    let mut checker = Checker { root: schema, partial, hidden, found: Vec::new() };
     checker.value(file, schema, &Place { path: String::new(), key: None });
     checker.found
 }
@@ -22,8 +23,12 @@ pub fn check(file: &Node, schema: &Value, partial: bool) -> Vec<Diagnostic> {
 struct Checker<'a> {
     root: &'a Value,
     partial: bool,
+    hidden: &'a [Range<usize>],
     found: Vec<Diagnostic>,
 }
+
+/// What is said instead of a value that nobody should read.
+const NOT_SHOWN: &str = "(not shown)";
 
 /// What a text should look like, when it does not look like its pattern. A reference is known only later.
 fn misshapen(text: &str, schema: &Value) -> Option<String> {
@@ -83,7 +88,8 @@ impl<'a> Checker<'a> {
                 // The branch with the fewest complaints is the one that was meant.
                 many => {
                     let complaints = many.iter().map(|branch| {
-                        let mut attempt = Checker { root: self.root, partial: self.partial, found: Vec::new() };
+                        let mut attempt =
+                            Checker { root: self.root, partial: self.partial, hidden: self.hidden, found: Vec::new() };
                         attempt.value(node, branch, place);
                         attempt.found
                     });
@@ -223,19 +229,45 @@ impl<'a> Checker<'a> {
         });
     }
 
+    /// Whether the value must not be quoted.
+    fn is_hidden(&self, node: &Node) -> bool {
+        self.hidden.iter().any(|place| place.start <= node.span.start && node.span.end <= place.end)
+    }
+
     fn text(&mut self, node: &Node, text: &str, schema: &Value, place: &Place<'_>) {
         let format = schema["format"].as_str().unwrap_or_default();
-        if let Some(Err(wrong)) = check_format(format, text) {
-            let message = format!("{}: {}", place.named(), wrong.message);
-            self.found.push(Diagnostic::error("invalid-value", message).label(node.span.clone(), "").help(wrong.help));
-        } else if schema["minLength"].as_u64().is_some_and(|least| (text.chars().count() as u64) < least) {
-            self.found.push(
-                Diagnostic::error("invalid-value", format!("{} is empty", place.named())).label(node.span.clone(), "empty text"),
-            );
-        } else if let Some(help) = misshapen(text, schema).filter(|_| check_format(format, text).is_none()) {
-            let message = format!("{} cannot be `{}`", place.named(), short(text));
-            self.found.push(Diagnostic::error("invalid-value", message).label(node.span.clone(), "").help(help));
-        }
+        let count = text.chars().count() as u64;
+        let least = schema["minLength"].as_u64().filter(|least| count < *least);
+        // What a reference becomes has another length.
+        let most = schema["maxLength"].as_u64().filter(|most| count > *most && !text.contains("${"));
+        let wrong = match (check_format(format, text), least.or(most)) {
+            (Some(Err(wrong)), _) => {
+                let quotes = [&wrong.message, &wrong.help].iter().any(|said| said.contains(text));
+                let message = match quotes && self.is_hidden(node) {
+                    true => format!("{} cannot be what stands there {NOT_SHOWN}", place.named()),
+                    false => format!("{}: {}", place.named(), wrong.message),
+                };
+                let diagnostic = Diagnostic::error("invalid-value", message).label(node.span.clone(), "");
+                if quotes && self.is_hidden(node) { diagnostic } else { diagnostic.help(wrong.help) }
+            }
+            (_, Some(_)) if count == 0 => {
+                Diagnostic::error("invalid-value", format!("{} is empty", place.named())).label(node.span.clone(), "empty text")
+            }
+            (_, Some(bound)) => {
+                let word = if least.is_some() { "fewer" } else { "more" };
+                let message = format!("{} has {count} characters, {word} than {bound}", place.named());
+                let label = if least.is_some() { format!("at least {bound}") } else { format!("at most {bound}") };
+                Diagnostic::error("invalid-value", message).label(node.span.clone(), label)
+            }
+            (Some(Ok(())), None) => return,
+            (None, None) => {
+                let Some(help) = misshapen(text, schema) else { return };
+                let said = if self.is_hidden(node) { NOT_SHOWN.to_owned() } else { short(text) };
+                let message = format!("{} cannot be `{said}`", place.named());
+                Diagnostic::error("invalid-value", message).label(node.span.clone(), "").help(help)
+            }
+        };
+        self.found.push(wrong);
     }
 
     /// A value that is none of the few that there are.
@@ -251,6 +283,7 @@ impl<'a> Checker<'a> {
         let message = match &node.value {
             NodeValue::Map(_) | NodeValue::List(_) => format!("{} must be one value, but is {}", place.named(), found(node)),
             NodeValue::Null => format!("{} has no value", place.named()),
+            _ if self.is_hidden(node) => format!("{} cannot be what stands there {NOT_SHOWN}", place.named()),
             _ => format!("{} cannot be `{}`", place.named(), short(&said(&value))),
         };
         let list = all.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", ");
@@ -298,12 +331,15 @@ impl<'a> Checker<'a> {
         let json = node.to_json();
         // `timeout: 30`: what the type says about the text "30" is better than that it is no text.
         let format = schemas.iter().find_map(|s| s["format"].as_str()).unwrap_or_default();
-        if let (true, Some(Err(wrong))) = (json.is_number(), check_format(format, &json.to_string())) {
+        let hidden = self.is_hidden(node);
+        if let (true, Some(Err(wrong))) = (json.is_number() && !hidden, check_format(format, &json.to_string())) {
             let message = format!("{}: {}", place.named(), wrong.message);
             self.found.push(Diagnostic::error("invalid-value", message).label(node.span.clone(), "").help(wrong.help));
             return;
         }
         let help = match &node.value {
+            NodeValue::Text(_) if hidden && is("array") => Some("write a list: `[\"…\", \"…\"]`".into()),
+            NodeValue::Text(_) | NodeValue::Number(_) | NodeValue::Bool(_) if hidden => None,
             NodeValue::Text(text) if is("integer") || is("number") => {
                 text.parse::<f64>().ok().map(|_| format!("remove the quotes: `{text}`")).or_else(|| {
                     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
@@ -330,7 +366,12 @@ impl<'a> Checker<'a> {
             NodeValue::List(_) if is("object") => Some("write a map: `name: …` on lines of their own, without the dashes".into()),
             _ => None,
         };
-        let diagnostic = Diagnostic::error("wrong-type", format!("{} must be {wanted}, but is {}", place.named(), found(node)))
+        let found = match &node.value {
+            NodeValue::Text(_) if hidden => format!("a text {NOT_SHOWN}"),
+            NodeValue::Number(_) if hidden => format!("a number {NOT_SHOWN}"),
+            _ => found(node),
+        };
+        let diagnostic = Diagnostic::error("wrong-type", format!("{} must be {wanted}, but is {found}", place.named()))
             .label(place.span(node), format!("expected {wanted}"));
         self.found.push(match help {
             Some(help) => diagnostic.help(help),

@@ -116,7 +116,7 @@ pub fn load(path_shown: &str, text: &str, env: Option<&str>, schema: &Value) -> 
     let chosen = env.is_some();
     let env = env.unwrap_or(environment::DEFAULT);
     let mut environments = Vec::new();
-    let places = match yaml::parse(text) {
+    let hidden = match yaml::parse(text) {
         Ok(file) => {
             environments.extend(environment::names(&file).into_iter().map(str::to_owned));
             let (problems, places) = secrets::find(&file);
@@ -125,9 +125,9 @@ pub fn load(path_shown: &str, text: &str, env: Option<&str>, schema: &Value) -> 
         }
         Err(_) => secrets::places_in(text),
     };
-    let loaded = read(text, env, schema, &mut report.diagnostics);
+    let loaded = read(text, env, schema, &hidden, &mut report.diagnostics);
     // What is wrong is shown with the lines around it.
-    report.text = secrets::hide(text, &places);
+    report.text = secrets::hide(text, &hidden);
     report.sort();
     match loaded {
         Some((stack, file)) if !report.has_errors() => {
@@ -141,7 +141,8 @@ pub fn load(path_shown: &str, text: &str, env: Option<&str>, schema: &Value) -> 
 pub fn validate_all(path_shown: &str, text: &str, schema: &Value) -> Report {
     let problems = |env: Option<&str>| load(path_shown, text, env, schema).map_or_else(|report| report, |loaded| loaded.warnings);
     let mut all = problems(None);
-    let Ok(file) = yaml::parse(&all.text) else { return all };
+    // Not the report's text: what is hidden there may be no YAML any more.
+    let Ok(file) = yaml::parse(text.strip_prefix('\u{feff}').unwrap_or(text)) else { return all };
     let names = environment::names(&file);
     // Of too many none is looked at; that there are too many has been said.
     for env in names.iter().copied().filter(|_| names.len() <= environment::MOST) {
@@ -160,8 +161,9 @@ pub fn validate_all(path_shown: &str, text: &str, schema: &Value) -> Report {
     all
 }
 
-/// The stack and the tree that its places are in, unless there is a reason against it among the diagnostics.
-fn read(text: &str, env: &str, schema: &Value, found: &mut Vec<Diagnostic>) -> Option<(Stack, Node)> {
+/// The stack and the tree that its places are in, unless there is a reason against it among the diagnostics. `hidden`: the places
+/// that no diagnostic may quote.
+fn read(text: &str, env: &str, schema: &Value, hidden: &[Range<usize>], found: &mut Vec<Diagnostic>) -> Option<(Stack, Node)> {
     let mut file = match yaml::parse(text) {
         Ok(file) => file,
         Err(problems) => {
@@ -180,7 +182,7 @@ fn read(text: &str, env: &str, schema: &Value, found: &mut Vec<Diagnostic>) -> O
     }
     scalar::as_text(&mut file, schema, schema, text);
     // By itself the file may lack what the environments give; what an environment replaces must be right all the same.
-    add(found, check::check(&file, schema, true));
+    add(found, check::check(&file, schema, true, hidden));
     if let Some((key, _)) =
         file.get("environments").and_then(|e| e.entries().iter().find(|(k, _)| k.text == environment::DEFAULT))
     {
@@ -197,7 +199,7 @@ fn read(text: &str, env: &str, schema: &Value, found: &mut Vec<Diagnostic>) -> O
             return None;
         }
     };
-    add(found, check::check(&merged, schema, false));
+    add(found, check::check(&merged, schema, false, hidden));
     add(found, references::check(&merged, schema));
     if found.iter().any(|d| d.severity == Severity::Error) {
         let more = partly::senseless(&merged, found, env);

@@ -2,7 +2,8 @@
 //! would know them. They are refused, and not shown in the refusal.
 //!
 //! Found by what they are called and how random they are, where containers get their variables and their command, and by what
-//! they look like, everywhere. What is called like a secret is never shown, even where its value is accepted.
+//! they look like, everywhere. What is called like a secret is never shown, even where its value is accepted; and nothing is shown
+//! that stands in another shape than it should where variables, secrets and passwords are.
 
 mod words;
 
@@ -16,20 +17,94 @@ use words::{Called, is_called_one, is_one};
 /// The problems, and the places that must not be shown.
 pub(super) fn find(file: &Node) -> (Vec<Diagnostic>, Vec<Range<usize>>) {
     let mut found = Found::default();
-    found.walk(file, None, Where::Elsewhere);
+    found.walk(file, "this", Where::Elsewhere);
     (found.problems, found.places)
 }
 
-/// What a text is for.
+/// What a value is for.
 #[derive(Clone, Copy, PartialEq)]
 enum Where {
-    /// One of a container's variables.
+    /// A container's variables.
+    Variables,
+    /// One of them.
     Variable,
+    /// A container's secrets.
+    Secrets,
     /// The ARN of a secret; or the secret, by mistake.
     Secret,
-    /// A part of a command.
+    /// What is said of a password; or the password, by mistake.
+    Password,
+    /// Something in a shape that it should not have, below one of these.
+    Misshapen,
+    /// A command, or a part of it.
     Command,
+    /// A section whose keys are names that somebody chose.
+    Named,
     Elsewhere,
+}
+
+/// Sections whose keys say nothing of their values.
+const NAMED: &[&str] = &[
+    "attributes",
+    "buckets",
+    "caches",
+    "certificates",
+    "databases",
+    "environments",
+    "groups",
+    "keys",
+    "moved",
+    "parameters",
+    "replicas",
+    "repositories",
+    "services",
+    "tags",
+    "users",
+    "zones",
+];
+
+impl Where {
+    /// What the value at a key of such a map is for.
+    fn at(self, key: &str) -> Where {
+        match (self, key) {
+            (Where::Variables, _) => Where::Variable,
+            (Where::Secrets, _) => Where::Secret,
+            (Where::Password, "rotate") | (Where::Named, _) => Where::Elsewhere,
+            (Where::Variable | Where::Secret | Where::Password | Where::Misshapen, _) => Where::Misshapen,
+            (_, "environment") => Where::Variables,
+            (_, "secrets") => Where::Secrets,
+            (_, "password") => Where::Password,
+            (_, "command" | "entrypoint") => Where::Command,
+            // The kinds of `resources` have a dot.
+            (_, key) if NAMED.contains(&key) || key.contains('.') => Where::Named,
+            _ => Where::Elsewhere,
+        }
+    }
+
+    /// What the entries of such a list are for.
+    fn each(self) -> Where {
+        match self {
+            Where::Command | Where::Elsewhere => self,
+            Where::Named => Where::Elsewhere,
+            _ => Where::Misshapen,
+        }
+    }
+}
+
+/// The option whose value is the next part of a command: `--password`, and not `--no-password` or `--password=…`.
+fn option(part: &str) -> Option<&str> {
+    part.strip_prefix("--").filter(|option| !option.contains('=') && !option.starts_with("no-"))
+}
+
+/// Whether a whole command in one text gives a secret to an option.
+fn gives_one(text: &str) -> bool {
+    let parts: Vec<&str> = text.split(|c: char| c.is_whitespace() || "[]{},\"'".contains(c)).filter(|p| !p.is_empty()).collect();
+    parts.windows(2).any(|pair| is_given(pair[0], pair[1]))
+}
+
+/// Whether the second of two parts of a command is a secret because of the first.
+fn is_given(part: &str, next: &str) -> bool {
+    !next.starts_with('-') && option(part).is_some_and(|option| is_called_one(option, next))
 }
 
 /// The same places in a text that is no YAML, line by line: too many rather than too few.
@@ -39,7 +114,8 @@ pub(super) fn places_in(text: &str) -> Vec<Range<usize>> {
     for line in text.split_inclusive('\n') {
         if let Some((name, value)) = line.split_once([':', '=']) {
             let name = name.trim().trim_matches(['"', '\'', '-', '{', ',', ' ']);
-            if Called::of(name) != Called::Otherwise && !value.trim().is_empty() || is_one(line.trim()) {
+            let called = Called::of(name) != Called::Otherwise && !value.trim().is_empty();
+            if called || is_one(line.trim()) || words::has_assignment(&line.replace('[', " ")) || gives_one(line) {
                 let from = at + line.len() - value.len();
                 places.push(from..from + value.trim_end().len());
             }
@@ -78,39 +154,32 @@ struct Found {
 
 impl Found {
     /// `name`: the key that it stands at.
-    fn walk(&mut self, node: &Node, name: Option<&str>, place: Where) {
+    fn walk(&mut self, node: &Node, name: &str, place: Where) {
         match &node.value {
             NodeValue::Map(entries) => {
-                let place = match name {
-                    Some("environment") => Where::Variable,
-                    Some("secrets") => Where::Secret,
-                    _ => Where::Elsewhere,
-                };
-                for (key, value) in entries {
-                    self.walk(value, Some(&key.text), place);
-                }
+                entries.iter().for_each(|(key, value)| self.walk(value, &key.text, place.at(&key.text)));
             }
             NodeValue::List(list) => {
-                let place = if matches!(name, Some("command" | "entrypoint")) { Where::Command } else { Where::Elsewhere };
-                let mut before = None;
+                let mut before: Option<&str> = None;
                 for item in list {
-                    // `--password` and then the password.
-                    match (&item.value, before) {
-                        (NodeValue::Text(text), Some(option)) if place == Where::Command && is_called_one(option, text) => {
-                            self.problem(item, option);
-                        }
-                        _ => self.walk(item, name, place),
-                    }
-                    before = match &item.value {
-                        NodeValue::Text(text) => text.strip_prefix("--").filter(|option| !option.contains('=')),
+                    let text = match &item.value {
+                        NodeValue::Text(text) => Some(text.as_str()),
                         _ => None,
                     };
+                    // `--password` and then the password.
+                    match (before, text) {
+                        (Some(part), Some(next)) if place == Where::Command && is_given(part, next) => {
+                            self.problem(item, option(part).unwrap_or(name));
+                        }
+                        _ => self.walk(item, name, place.each()),
+                    }
+                    before = text;
                 }
             }
-            NodeValue::Text(text) => self.text(node, text, name.unwrap_or("this"), place),
+            NodeValue::Text(text) => self.text(node, text, name, place),
             // `DB_PASSWORD: 12345678`
-            NodeValue::Number(number) if place == Where::Variable => {
-                self.text(node, &number.to_string(), name.unwrap_or("this"), place);
+            NodeValue::Number(number) if !matches!(place, Where::Elsewhere | Where::Named | Where::Command) => {
+                self.text(node, &number.to_string(), name, place);
             }
             _ => {}
         }
@@ -119,15 +188,16 @@ impl Found {
     fn text(&mut self, node: &Node, text: &str, name: &str, place: Where) {
         let called = place == Where::Variable && is_called_one(name, text);
         let bare = place == Where::Variable && words::is_bare_key(text);
-        let assigned = matches!(place, Where::Variable | Where::Command) && words::has_assignment(text);
-        if called || bare || assigned || is_one(text) {
+        let assigned = !matches!(place, Where::Secret | Where::Named | Where::Elsewhere) && words::has_assignment(text);
+        let given = place == Where::Command && gives_one(text);
+        if called || bare || assigned || given || is_one(text) {
             return self.problem(node, name);
         }
         let hidden = match place {
             Where::Variable => Called::of(name) != Called::Otherwise,
+            Where::Command | Where::Named | Where::Elsewhere => false,
             // What is no ARN here is a secret by mistake.
-            Where::Secret => !text.starts_with("arn:") && !text.starts_with("${"),
-            Where::Command | Where::Elsewhere => false,
+            _ => !text.starts_with("arn:") && !text.starts_with("${"),
         };
         if hidden && !text.is_empty() {
             self.places.push(node.span.clone());
@@ -170,6 +240,13 @@ mod tests {
         assert_eq!(hide("abcdefgh", &[5..6, 1..4, 2..3]), "a***e*gh");
         let found = places_in("x: [\nDB_PASSWORD: hunter2hunter2\nb: c");
         assert_eq!((found.len(), found.first()), (1, Some(&(17..32))));
+        for line in [
+            "command: \"serve --db-password hunter2",
+            "environment: [DB_PASSWORD=hunter2",
+            "command: [serve, --token, \"hunter2\"",
+        ] {
+            assert!(!hide(line, &places_in(line)).contains("hunter2"), "{line}");
+        }
     }
 
     /// What the report of a file with this service says, where the file is wrong elsewhere too.
@@ -186,6 +263,17 @@ mod tests {
             ("environment: {DB_PASSWORD: 12345678}", "12345678", true),
             ("command: [serve, --password=hunter2]", "hunter2", true),
             ("command: [serve, --db-password, hunter2]", "hunter2", true),
+            ("command: serve --db-password hunter2", "hunter2", true),
+            ("command: [sh, -c, serve --db-password hunter2]", "hunter2", true),
+            ("environment: DB_PASSWORD=hunter2", "hunter2", true),
+            ("environment: [DB_PASSWORD=hunter2]", "hunter2", true),
+            ("environment: [{name: DB_PASSWORD, value: hunter2}]", "hunter2", false),
+            ("environment: {DB_PASSWORD: [hunter2]}", "hunter2", false),
+            ("environment: {A: {B: hunter2}}", "hunter2", false),
+            ("secrets: hunter2", "hunter2", false),
+            ("secrets: [hunter2]", "hunter2", false),
+            ("secrets: 1234567", "1234567", false),
+            ("secrets: {API: 1234567}", "1234567", false),
             ("secrets: {API: hunter2}", "hunter2", false),
             ("environment: {STRIPE_KEY: abc}", "abc", false),
             ("environment: {TOKEN_TTL: '3600'}", "none of it", false),
@@ -195,5 +283,20 @@ mod tests {
             assert_eq!(said.contains("plain-secret"), refused, "{service}: {said}");
         }
         assert!(said("environment: {LOG_LEVEL: debug}").contains("debug"), "what is innocent is shown");
+        assert!(said("command: [pg_dump, --no-password, --token, --host, db.internal]").contains("db.internal"));
+        assert!(said("command: serve it").contains("must be a list, but is the text `serve it`"));
+        for section in [
+            "databases: {main: {engine: postgres, version: 16, password: hunter2}}",
+            "services: {a: {image: i, secrets: {A: [hunter2]}}}",
+        ] {
+            let said = crate::config::tests::refused(&format!("stack: a\nregion: us-east-1\n{section}\n"), None);
+            assert!(said.contains("wrong-type") && !said.contains("hunter2"), "{said}");
+        }
+        let rotated =
+            "stack: a\nregion: us-east-1\ndatabases: {main: {engine: postgres, version: 16, password: {rotate: 36h}}}\n";
+        assert!(crate::config::tests::refused(rotated, None).contains("`36h`"), "how often is no secret");
+        let names =
+            "stack: a\nregion: us-east-1\nservices: {secrets: {image: the-image, cpu: 300}, environment: {image: the-image}}\n";
+        assert!(crate::config::tests::refused(names, None).contains("the-image"), "a name says nothing of what has it");
     }
 }

@@ -3,8 +3,20 @@
 use std::collections::BTreeMap;
 
 /// Words for secrets: a name that ends so holds one.
-const SECRETS: &[&str] =
-    &["PASSWORD", "PASSWD", "PWD", "PASSPHRASE", "PASSCODE", "SECRET", "TOKEN", "CREDENTIAL", "CREDENTIALS", "APIKEY"];
+const SECRETS: &[&str] = &[
+    "PASSWORD",
+    "PASSWD",
+    "PSWD",
+    "PWD",
+    "PW",
+    "PASSPHRASE",
+    "PASSCODE",
+    "SECRET",
+    "TOKEN",
+    "CREDENTIAL",
+    "CREDENTIALS",
+    "APIKEY",
+];
 /// Words that end in `PASS` and are about something else.
 const NO_PASS: &[&str] = &["BYPASS", "COMPASS", "ENCOMPASS", "OVERPASS", "SURPASS", "TRESPASS", "UNDERPASS"];
 /// What makes a secret of a `KEY`.
@@ -37,6 +49,7 @@ const PUBLIC: &[&str] = &["PUBLIC", "PUBLISHABLE", "SITEKEY"];
 /// A name that ends so is about a secret and does not hold it.
 const ABOUT: &[&str] = &[
     "AGE",
+    "ALG",
     "ALGORITHM",
     "ALIAS",
     "ARN",
@@ -44,6 +57,7 @@ const ABOUT: &[&str] = &[
     "BACKEND",
     "BITS",
     "BUCKET",
+    "CAPACITY",
     "CLASS",
     "COLUMN",
     "COOKIE",
@@ -55,8 +69,11 @@ const ABOUT: &[&str] = &[
     "DRIVER",
     "EMAIL",
     "ENABLED",
+    "ENCODER",
     "ENCODING",
     "ENDPOINT",
+    "ENGINE",
+    "EXCHANGE",
     "EXPIRATION",
     "EXPIRES",
     "EXPIRY",
@@ -64,12 +81,16 @@ const ABOUT: &[&str] = &[
     "FILE",
     "FORMAT",
     "GROUP",
+    "HASH",
+    "HASHER",
+    "HASHING",
     "HEADER",
     "HOST",
     "HOSTNAME",
     "HOURS",
     "ID",
     "IDS",
+    "IN",
     "INTERVAL",
     "ISSUER",
     "LABEL",
@@ -91,26 +112,36 @@ const ABOUT: &[&str] = &[
     "PARAM",
     "PATH",
     "PATTERN",
+    "PERIOD",
     "POLICY",
     "PORT",
     "PREFIX",
     "PROVIDER",
+    "REGEX",
     "REGION",
     "REQUIRED",
     "RETRIES",
     "ROLE",
     "ROTATION",
     "ROUNDS",
+    "RULES",
     "SCOPE",
+    "SCOPES",
     "SECONDS",
     "SEPARATOR",
+    "SERVER",
+    "SERVERS",
     "SERVICE",
     "SIZE",
+    "SOURCE",
     "SPACE",
+    "STDIN",
     "STORE",
     "STRATEGY",
+    "SUBJECT",
     "SUFFIX",
     "TABLE",
+    "TEMPLATE",
     "TIMEOUT",
     "TOPIC",
     "TTL",
@@ -259,15 +290,19 @@ pub(super) fn is_called_one(name: &str, value: &str) -> bool {
     let number = value.bytes().all(|b| b.is_ascii_digit());
     let harmless = value.chars().count() < 3
         || value.starts_with("arn:")
-        || value.starts_with("${") && value.ends_with('}')
-        || value.starts_with(['$', '<', '%'])
-        || value.starts_with("{{")
+        || is_placeholder(value)
         || WORDS.contains(&value.to_ascii_lowercase().as_str())
         || is_path(value)
         || is_address(value)
         || is_uuid(value) && !matches!(Called::of(name), Called::Secret);
     if harmless {
         return false;
+    }
+    // `BASIC_AUTH: admin:hunter2`
+    let basic = words(name).windows(2).any(|pair| pair == ["BASIC", "AUTH"]);
+    let login = value.split_once(':').is_some_and(|(user, password)| !user.is_empty() && !password.is_empty());
+    if basic && login {
+        return true;
     }
     match Called::of(name) {
         // A lifetime, most likely: `REFRESH_TOKEN: 3600`.
@@ -276,6 +311,27 @@ pub(super) fn is_called_one(name: &str, value: &str) -> bool {
         Called::Perhaps => is_random(value),
         Called::Otherwise => false,
     }
+}
+
+/// Whether a text as a whole stands for a value and is none: `${…}`, `$NAME`, `$(…`, `%NAME%`, `%(name)s`, `{name}`, `{{…}}`,
+/// `<your password>`.
+fn is_placeholder(text: &str) -> bool {
+    let within = |begin: &str, end: &str| text.strip_prefix(begin).and_then(|rest| rest.strip_suffix(end));
+    let made_of = |text: &str, fits: fn(u8) -> bool| !text.is_empty() && text.bytes().all(fits);
+    let variable = |name: &str| {
+        made_of(name, |b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+            || made_of(name, |b| b.is_ascii_lowercase() || b == b'_')
+    };
+    let words = |text: &str| made_of(text, |b| b.is_ascii_alphabetic() || b" _-.".contains(&b));
+    text.starts_with("$(")
+        || text.trim_start_matches('$').starts_with('{') && text.starts_with('$') && text.contains('}')
+        || text.strip_prefix('$').is_some_and(variable)
+        || within("{{", "}}").is_some()
+        || within("{", "}").is_some_and(words)
+        || within("%(", ")s").is_some_and(words)
+        || within("%", "%").is_some_and(variable)
+        || text == "%s"
+        || text.strip_prefix('<').is_some_and(|rest| words(rest.strip_suffix('>').unwrap_or(rest)))
 }
 
 /// More than letters: digits among them, or what stands in no word.
@@ -340,12 +396,25 @@ pub(super) fn is_bare_key(text: &str) -> bool {
 fn has_password(text: &str) -> bool {
     text.match_indices("://").any(|(at, found)| {
         let rest = &text[at + found.len()..];
-        let authority = rest.split(['/', '?', '#', ' ']).next().unwrap_or_default();
-        let login = authority.rsplit_once('@').map(|(login, _)| login);
+        let rest = rest.split(|c: char| c.is_whitespace() || c == '"').next().unwrap_or_default();
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let login = match authority.rsplit_once('@') {
+            Some((login, _)) => Some(login),
+            // `anna:se/cret@host`, which should be written `%2F`.
+            None => rest.rsplit_once('@').map(|(login, _)| login).filter(|login| !is_host(login)),
+        };
         login
             .and_then(|login| login.split_once(':'))
-            .is_some_and(|(_, password)| !password.is_empty() && !password.starts_with(['$', '<', '{', '%']))
+            .is_some_and(|(_, password)| !password.is_empty() && !is_placeholder(password))
     })
+}
+
+/// Whether a host and perhaps a port are what a text begins with, and no user and password: `example.com:8080/a`.
+fn is_host(text: &str) -> bool {
+    let Some((before, after)) = text.split_once(':') else { return true };
+    let rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
+    let port = rest.len() < after.len() && (rest.is_empty() || rest.starts_with(['/', '?', '#', ',', ';', '&']));
+    port || before.starts_with('[') || before.contains(['/', '?', '#'])
 }
 
 /// Whether a value or a command says `password=…` somewhere, in an option, a query or a connection string.
@@ -369,7 +438,7 @@ pub(super) fn is_random(text: &str) -> bool {
     if length < 16 || text.contains(char::is_whitespace) && !text.bytes().any(|b| b.is_ascii_punctuation()) || is_uuid(text) {
         return false;
     }
-    let words = text.split(|c: char| "-_./:,".contains(c)).all(|part| {
+    let words = text.split(|c: char| "-_./:,{}".contains(c)).all(|part| {
         part.len() <= 3
             || part.bytes().all(|b| b.is_ascii_digit())
             || part.bytes().all(|b| b.is_ascii_alphabetic()) && entropy(part) < 3.6
@@ -390,7 +459,7 @@ fn is_uuid(text: &str) -> bool {
     parts.iter().map(|p| p.len()).eq([8, 4, 4, 4, 12]) && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
 }
 
-/// A path of a file: parts that are words.
+/// A path of a file: parts that are words. With one slash, or none at its beginning, only when it ends as files do: `.json`.
 fn is_path(text: &str) -> bool {
     let begins = ["/", "./", "../", "~/"].iter().any(|begin| text.starts_with(begin));
     let part = |part: &str| {
@@ -398,7 +467,11 @@ fn is_path(text: &str) -> bool {
         let odd = part.bytes().any(|b| b.is_ascii_digit()) && part.bytes().any(|b| b.is_ascii_uppercase());
         plain && !odd && !is_random(part)
     };
-    begins && text.matches('/').count() >= 2 && text.split('/').all(part)
+    let ends = text.rsplit('/').next().and_then(|last| last.rsplit_once('.')).is_some_and(|(stem, end)| {
+        !stem.is_empty() && (2..=8).contains(&end.len()) && end.bytes().all(|b| b.is_ascii_lowercase())
+    });
+    let slashes = text.matches('/').count();
+    (begins && slashes >= 2 || ends && slashes >= 1) && text.split('/').all(part)
 }
 
 /// An address on the web; one with a password has been seen by its looks.
@@ -471,6 +544,19 @@ mod tests {
             ("ODBC", "Server=db;Uid=app;Pwd=hunter2;"),
             ("X", "serve --password=hunter2"),
             ("X", "--api-key=abcdefgh123"),
+            ("DB_PASSWORD", "$uperS3cret!"),
+            ("API_TOKEN", "<hunter2hunter2>"),
+            ("JWT_SECRET", "%aB3dE5gH7jK9"),
+            ("DB_PASSWORD", "{{hunter2"),
+            ("DB_PASSWORD", "$2b$12$KIXQaB3dE5gH7jK9mN1pQ"),
+            ("DB_PW", "hunter2hunter2"),
+            ("DB_PSWD", "hunter2"),
+            ("BASIC_AUTH", "admin:hunter2"),
+            ("DATABASE_URL", "postgres://app:p/ss@db/x"),
+            ("DATABASE_URL", "postgres://app:p#ss@db:5432/x"),
+            ("DATABASE_URL", "postgres://app:$uperS3cret!@db:5432/x"),
+            ("DB_PASSWORD", "/hunter2"),
+            ("DB_PASSWORD", "hunter2/hunter2"),
         ]
         .map(|(name, value)| (name, value.to_owned()))
         .into_iter()
@@ -555,6 +641,41 @@ mod tests {
             ("FEATURE_FLAGS", "checkout-v2,search-v3,dark-mode"),
             ("USE_PASSWORD", "true"),
             ("API_KEY", "${ssm.parameter/key.arn}"),
+            ("PASSWORD_HASHER", "argon2"),
+            ("TOKEN_HASH", "sha256"),
+            ("PASSWORD_ENCODER", "pbkdf2"),
+            ("REFRESH_TOKEN_EXPIRES_IN", "30days"),
+            ("ACCESS_TOKEN_EXPIRES_IN", "15 minutes"),
+            ("GOOGLE_APPLICATION_CREDENTIALS", "/gcp.json"),
+            ("AUTH_SERVER", "auth01.internal.example.com"),
+            ("SSL_CERT", "certs/prod/server1.pem"),
+            ("STATE_KEY", "terraform/prod1/state.tfstate"),
+            ("SESSION_SERVERS", "redis1.prod.internal:6379"),
+            ("CREDENTIALS_SOURCE", "Ec2InstanceMetadata"),
+            ("SIGNATURE_ALG", "ecdsa-p256-sha256"),
+            ("SECRET_ENGINE", "kv-v2/apps"),
+            ("API_TOKEN_SOURCE", "header-x1"),
+            ("PASSWORD_RULES", "min8,max64"),
+            ("PASSWORD_REGEX", "^.{8,64}$"),
+            ("REDIS_KEY", "session:v1:{userId}"),
+            ("GITHUB_TOKEN_SCOPES", "repo,read:org2"),
+            ("PASSWORD_RESET_TEMPLATE", "reset-v2"),
+            ("EMAIL_PASSWORD_RESET_SUBJECT", "Reset your password!"),
+            ("OAUTH_TOKEN_EXCHANGE", "rfc8693"),
+            ("TOKEN_BUCKET_CAPACITY", "100req"),
+            ("VAULT_TOKEN_PERIOD", "24h30m"),
+            ("BASIC_AUTH", "enabled"),
+            ("DB_PASSWORD", "$DB_PASSWORD"),
+            ("DB_PASSWORD", "$${DB_PASSWORD}"),
+            ("DB_PASSWORD", "%DB_PASSWORD%"),
+            ("DB_PASSWORD", "<your password>"),
+            ("DB_PASSWORD", "{{ .Values.db1.password }}"),
+            ("DATABASE_URL", "postgres://app:%s@db:5432/shop"),
+            ("X", "psql --password=$(cat /run/secrets/db)"),
+            ("SITE", "https://example.com:8080/@anna/a:b@c"),
+            ("SITE", "https://example.com/a:b@c"),
+            ("IMAGE", "docker://docker.io/library/nginx:1.27@sha256:5891"),
+            ("JSON", "{\"site\":\"http://web:8080\",\"mail\":\"anna@example.com\"}"),
         ];
         assert!(table.len() >= 40);
         let wrong: Vec<_> = table.iter().filter(|(name, value)| is_refused(name, value)).collect();
