@@ -1,7 +1,8 @@
 use clap::Args;
+use serde_json::Value;
 
 use super::{Exit, Result, StackFile, Stop, session, stack_schema};
-use crate::config::{self, Diagnostic};
+use crate::config::{self, Diagnostic, Report};
 use crate::ui::{self, Color, Look};
 
 /// Check a stack file, without AWS.
@@ -24,26 +25,7 @@ pub fn run(arguments: Arguments, color: Color) -> Result {
         None => config::validate_all(&file.file, &text, &schema),
         env => config::load(&file.file, &text, env, &schema).map_or_else(|report| report, |loaded| loaded.warnings),
     };
-    // What shows only when the sections are put together.
-    let mut objects = 0;
-    if !report.has_errors() {
-        let mut envs: Vec<Option<String>> = vec![file.env().map(str::to_owned)];
-        if file.env().is_none() {
-            let loaded = config::load(&file.file, &text, None, &schema)?;
-            envs.extend(loaded.stack.environments.keys().map(|name| Some(name.to_string())));
-        }
-        for env in envs {
-            match session::offline(&config::load(&file.file, &text, env.as_deref(), &schema)?) {
-                Ok(graph) => objects = objects.max(graph.len()),
-                Err(Stop::Report(found)) => {
-                    let new = |d: &Diagnostic| !report.diagnostics.iter().any(|k| k.code == d.code && k.message == d.message);
-                    let found: Vec<Diagnostic> = found.diagnostics.into_iter().filter(new).collect();
-                    report.diagnostics.extend(found);
-                }
-                Err(other) => return Err(other),
-            }
-        }
-    }
+    let objects = if report.has_errors() { 0 } else { put_together(file.env(), &text, &schema, &mut report)? };
     if arguments.json {
         ui::out(&super::json(&report.to_json())?)?;
     } else if !report.is_empty() {
@@ -58,4 +40,88 @@ pub fn run(arguments: Arguments, color: Color) -> Result {
         session::notes(&config::load(&file.file, &text, file.env(), &schema)?, color)?;
     }
     Ok(Exit::Ok)
+}
+
+/// Adds to the report what shows only when the sections are put together: in the environment that was chosen, or without one in
+/// the file as it stands and in each that it has. How many objects the largest of them is.
+fn put_together(env: Option<&str>, text: &str, schema: &Value, report: &mut Report) -> Result<usize> {
+    let first = config::load(&report.file, text, env, schema)?;
+    let others = if env.is_none() { first.environments.clone() } else { Vec::new() };
+    let mut objects = 0;
+    for env in std::iter::once(None).chain(others.iter().map(Some)) {
+        let loaded = match env {
+            None => first.clone(),
+            Some(env) => config::load(&report.file, text, Some(env), schema)?,
+        };
+        match session::offline(&loaded) {
+            Ok(graph) => objects = objects.max(graph.len()),
+            Err(Stop::Report(found)) => {
+                for mut diagnostic in found.diagnostics {
+                    // What has been said of another environment has its name behind it.
+                    let same = |d: &Diagnostic| {
+                        d.code == diagnostic.code && d.labels == diagnostic.labels && d.message.starts_with(&diagnostic.message)
+                    };
+                    if report.diagnostics.iter().any(same) {
+                        continue;
+                    }
+                    if let Some(env) = env {
+                        diagnostic.message += &format!(" (in the environment `{env}`)");
+                    }
+                    report.diagnostics.push(diagnostic);
+                }
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(objects)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_environment_is_put_together() {
+        let text = "stack: shop\nregion: us-east-1\nservices: {web: {image: i}}\nenvironments:\n  \
+                    prod: {protect: [services.nope]}\n  test: {services: {alb: {image: i}, web: {port: 80, routes: [/*]}}}\n";
+        let said = |env: Option<&str>| {
+            let mut report = Report::new("f", text);
+            let objects = put_together(env, text, &stack_schema(), &mut report).unwrap();
+            let said = report.diagnostics.iter().map(|d| (d.code, d.message.clone(), text[d.span()].to_owned()));
+            (objects, said.collect::<Vec<_>>())
+        };
+        let (objects, all) = said(None);
+        assert!(objects > 0);
+        assert_eq!(
+            all,
+            [
+                (
+                    "protects-nothing",
+                    "nothing that can be protected comes from `services.nope` (in the environment `prod`)".to_owned(),
+                    "services.nope".to_owned()
+                ),
+                (
+                    "taken",
+                    "`load_balancer` and `services.alb` both make `ec2.security_group/alb` (in the environment `test`)"
+                        .to_owned(),
+                    "alb".to_owned()
+                ),
+            ]
+        );
+        assert_eq!((said(Some("default")).1.len(), said(Some("prod")).1.len()), (0, 1));
+    }
+
+    #[test]
+    fn a_plain_password_of_an_instance_is_refused_and_not_shown() {
+        let text = |password: &str| {
+            format!(
+                "stack: a\nregion: us-east-1\nresources:\n  rds.instance:\n    d: {{engine: postgres, class: db.t4g.micro, \
+                 storage: 20, user: app, password: '{password}'}}\n"
+            )
+        };
+        let report = config::load("f", &text("hunter2hunter2"), None, &stack_schema()).unwrap_err();
+        let said = report.render(100, false, true);
+        assert!(said.contains("not a version of a secret") && !said.contains("hunter2"), "{said}");
+        config::load("f", &text("arn:aws:secretsmanager:us-east-1:1:secret:a:::v1"), None, &stack_schema()).unwrap();
+    }
 }
