@@ -455,14 +455,6 @@ impl Resource for ReplicationGroup {
             && diff.forcing().all(|change| change.path == "transit_encryption")
     }
 
-    /// A snapshot, before an upgrade from which there is no way back: AWS takes none of its own.
-    async fn prepare(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Readiness> {
-        match snapshot_before(&live.id, self, diff) {
-            Some(name) => carry::snapshot(cx, &live.id, &name, &self.tags).await,
-            None => Ok(Readiness::Ready),
-        }
-    }
-
     /// What AWS says of upgrades and of scaling
     /// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/VersionManagement.HowTo.html>,
     /// <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/redis-cluster-vertical-scaling.html>).
@@ -522,8 +514,15 @@ impl Resource for ReplicationGroup {
         out
     }
 
-    /// While AWS is at a group it tells its description and not its tags: what says whose it is is written there first.
+    /// A snapshot, before an upgrade from which there is no way back: AWS takes none of its own. And while AWS is at a group it
+    /// tells its description and not its tags: what says whose it is is written there first.
     async fn prepare(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Readiness> {
+        if let Some(name) = snapshot_before(&live.id, self, diff) {
+            let copy = carry::snapshot(cx, &live.id, &name, &self.tags).await?;
+            if !matches!(copy, Readiness::Ready) {
+                return Ok(copy);
+            }
+        }
         if !diff.touches("tags") {
             return Ok(Readiness::Ready);
         }
