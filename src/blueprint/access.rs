@@ -88,10 +88,10 @@ fn view(scope: &Scope) -> Value {
     ])
 }
 
-/// The families of the stack's services.
-fn families(scope: &Scope, graph: &Graph) -> Vec<String> {
+/// The families of the stack's services. What was renamed in the file keeps its family: `called` says how it was called at first.
+fn families<'a>(scope: &Scope, graph: &'a Graph, called: impl Fn(&'a str) -> &'a str) -> Vec<String> {
     let services = graph.nodes().filter(|node| node.key.kind == "ecs.task_definition");
-    services.map(|node| names::fit(&scope.prefix(), &node.key.name, 1, 255)).collect()
+    services.map(|node| names::fit(&scope.prefix(), called(&node.key.name), 1, 255)).collect()
 }
 
 /// What all families of the stack begin with, and those of a stack that is called like it and more: where IAM takes no more.
@@ -226,14 +226,13 @@ fn exec(scope: &Scope) -> Value {
     ])
 }
 
-fn policies(section: &Section, scope: &Scope, graph: &Graph) -> BTreeMap<String, Value> {
-    let families = families(scope, graph);
+fn policies(section: &Section, scope: &Scope, graph: &Graph, families: &[String]) -> BTreeMap<String, Value> {
     let mut out: BTreeMap<String, Value> = section
         .may
         .iter()
         .map(|permission| match permission {
             Permission::View => ("view".to_owned(), view(scope)),
-            Permission::Deploy => (DEPLOY.to_owned(), deploy(scope, graph, &families)),
+            Permission::Deploy => (DEPLOY.to_owned(), deploy(scope, graph, families)),
             Permission::Exec => ("exec".to_owned(), exec(scope)),
         })
         .collect();
@@ -266,6 +265,7 @@ pub fn notes(graph: &Graph, scope: &Scope) -> Vec<String> {
 
 pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<(), Error> {
     let mut groups: BTreeMap<&str, Ref<Group>> = BTreeMap::new();
+    let families = families(facts.scope, graph, |name| stack.first_name(name));
     for (name, section) in &stack.access.groups {
         let managed = section.policies.iter().map(|policy| {
             let unknown = || Error::new(Class::Invalid, format!("AWS has no managed policy `{policy}` that is known here"));
@@ -273,7 +273,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<(),
         });
         let group = Group {
             managed: managed.collect::<Result<_, _>>()?,
-            policies: policies(section, facts.scope, graph),
+            policies: policies(section, facts.scope, graph, &families),
             others: Vec::new(),
         };
         groups.insert(name.as_str(), graph.add(name.as_str(), &format!("access.groups.{name}"), &group)?);
@@ -326,7 +326,7 @@ mod tests {
     }
 
     fn deployed() -> Value {
-        deploy(&scope(), &graph(), &families(&scope(), &graph()))
+        deploy(&scope(), &graph(), &families(&scope(), &graph(), |name| name))
     }
 
     #[test]
@@ -352,7 +352,7 @@ mod tests {
                 graph.insert(crate::engine::Node { key, desired: json!({}), origin: String::new() }).unwrap();
             }
             let section: Section = serde_json::from_value(json!({"may": may})).unwrap();
-            let policies = policies(&section, &scope(), &graph);
+            let policies = policies(&section, &scope(), &graph, &families(&scope(), &graph, |name| name));
             let long = longest(policies.values());
             assert!(long <= GROUP_INLINE.most, "{services} {may}: {long}");
             let desired = json!({"policies": policies});
@@ -434,7 +434,7 @@ mod tests {
     #[test]
     fn everything_together_fits_into_one_group() {
         let long = Scope { stack: "a".repeat(32), env: "e".repeat(32), region: "ap-southeast-3".into(), ..scope() };
-        let all = [view(&long), deploy(&long, &graph(), &families(&long, &graph())), exec(&long)]
+        let all = [view(&long), deploy(&long, &graph(), &families(&long, &graph(), |name| name)), exec(&long)]
             .map(|document| document.to_string().len());
         assert!(all.iter().sum::<usize>() < 5120 - 32, "{all:?}");
     }

@@ -369,7 +369,7 @@ fn a_section_of_any_kind_is_found_under_its_other_name() {
     let file = json!({"stack": "a", "region": "us-east-1", "network": {"zones": 2, "nat": "none"},
         "keys": {"files": {}},
         "services": {"api": {"image": "i", "port": 8080}, "web": {"image": "i", "port": 80, "public": true}},
-        "databases": {"orders": {"engine": "postgres", "class": "db.t4g.micro", "storage": "20GiB", "replicas": {"reports": {}}}},
+        "databases": {"orders": {"engine": "postgres", "version": "16", "class": "db.t4g.micro", "storage": "20GiB", "replicas": {"reports": {}}}},
         "caches": {"sessions": {"engine": "redis", "node": "cache.t4g.small"}, "pages": {"engine": "memcached", "node": "cache.t4g.small"}},
         "resources": {"ec2.vpc": {"lab": {"cidr": "10.9.0.0/16"}}}});
     let registry = registry();

@@ -131,7 +131,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let view = ui::View { look, file: &arguments.file.file, verbose: arguments.verbose, consent: &consent, via, rules: &rules };
     let text = match (arguments.json, arguments.markdown) {
         (true, _) => super::json(&ui::drift_json(&plan, &since, deeds))?,
-        (_, true) => ui::drift_markdown(&plan, &since, &view) + &ui::who_text(&deeds, &Look::plain(100)),
+        (_, true) => ui::drift_markdown(&plan, &since, &view) + &ui::who_markdown(&deeds),
         _ => ui::drift_text(&plan, &since, &view) + &ui::who_text(&deeds, &look),
     };
     ui::out(&text)?;

@@ -76,7 +76,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         (_, true) => {
             let (commit, command) = (turn::commit(&arguments.file.file), typed(&arguments));
             let footer = ui::Footer { commit: commit.as_deref(), command: &command };
-            ui::plan_markdown(&plan, &view, &problems, &footer) + &ui::who_text(&deeds, &Look::plain(100))
+            ui::plan_markdown(&plan, &view, &problems, &footer) + &ui::who_markdown(&deeds)
         }
         _ => ui::plan_text(&plan, &view) + &ui::who_text(&deeds, &view.look),
     };

@@ -4,7 +4,7 @@ mod drift;
 mod markdown;
 mod rights;
 
-pub use drift::{Deed, DriftJson, Since, drift_json, drift_markdown, drift_text, has_drifted, who_text};
+pub use drift::{Deed, DriftJson, Since, drift_json, drift_markdown, drift_text, has_drifted, who_markdown, who_text};
 pub use markdown::{Footer, plan_markdown};
 
 use std::collections::BTreeMap;

@@ -38,6 +38,13 @@ pub(super) fn cdn(checks: &mut Checks<'_>) {
         let wrong = format!("CloudFront has no `minimum_tls: {}`", short(&cdn.minimum_tls));
         let diagnostic = Diagnostic::error("invalid-value", wrong);
         checks.at("cdn.minimum_tls", "not known", with_help(diagnostic, suggest::help(&cdn.minimum_tls, TLS, "it has")));
+    } else if cdn.aliases.is_empty() && checks.file.node("cdn.minimum_tls").is_some() {
+        // <https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_ViewerCertificate.html>, MinimumProtocolVersion.
+        let warning = Diagnostic::warning(
+            "unused-minimum-tls",
+            "without aliases CloudFront has its own certificate and its own versions of TLS, and `minimum_tls` does nothing",
+        );
+        checks.at("cdn.minimum_tls", "does nothing", warning.help("add `aliases` and a `certificate`, or remove `minimum_tls`"));
     }
     default_root(checks, cdn);
     balancer(checks, cdn);

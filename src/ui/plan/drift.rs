@@ -8,7 +8,12 @@ use crate::engine::plan::NOTICED;
 use crate::engine::{Action, Item, Key, Plan};
 use crate::ui::plan_json::{ChangeJson, NoteJson, change_json, notes};
 
+use super::markdown::{LARGEST, escaped, fence};
 use super::{BAD, CHANGED, Look, STRONG, Section, View, about, body, clean, clean_key, finish, objects, sections, title, wrap};
+
+const WHO: &str = "Who changed it, as CloudTrail tells:";
+/// How many lines of that a comment gets.
+const MOST: usize = 40;
 
 /// The run that it is compared with.
 pub struct Since {
@@ -104,6 +109,8 @@ fn told(plan: &Plan) -> Plan {
     plan.destroy = false;
     for item in &mut plan.items {
         (item.order, item.last_copy, item.needs_consent, item.carries_data) = (None, None, false, false);
+        // They are those of mending it.
+        item.effects.clear();
         if matches!(item.action, Action::Update | Action::Replace | Action::Refuse) {
             item.action = Action::Update;
         }
@@ -170,18 +177,33 @@ pub fn drift_text(plan: &Plan, since: &Since, view: &View) -> String {
 /// The same as Markdown, for an issue or a message.
 pub fn drift_markdown(plan: &Plan, since: &Since, view: &View) -> String {
     let view = &View { look: Look::plain(100), ..*view };
-    let mut out =
-        vec![format!("### {}", about(&plan.scope, view.via, &view.look)), String::new(), format!("**{}**", summary(plan))];
-    out.extend([String::new(), compared(since)]);
+    let mut out = vec![
+        format!("### {}", escaped(&about(&plan.scope, view.via, &view.look))),
+        String::new(),
+        format!("**{}**", summary(plan)),
+    ];
+    out.extend([String::new(), escaped(&compared(since))]);
     let plan = told(plan);
+    let mut left = LARGEST;
     for section in sections(&plan).into_iter().map(renamed) {
-        let lines = body(&plan, &section, view);
-        let fence = super::markdown::fence(&lines);
-        out.extend([String::new(), format!("**{} {}**", section.word, section.items.len()), String::new(), fence.clone()]);
-        out.extend(lines);
-        out.push(fence);
+        let title = format!("**{} {}**", section.word, section.items.len());
+        let lines = fenced(body(&plan, &section, view));
+        let size = finish(lines.clone()).chars().count();
+        if size > left {
+            out.extend([String::new(), format!("{title}: too long for a comment, see `stack drift`")]);
+        } else {
+            left -= size;
+            out.extend([String::new(), title]);
+            out.extend(lines);
+        }
     }
     finish(out)
+}
+
+/// Lines as they are, below an empty one.
+fn fenced(lines: Vec<String>) -> Vec<String> {
+    let fence = fence(&lines);
+    [String::new(), fence.clone()].into_iter().chain(lines).chain([fence]).collect()
 }
 
 /// The same as JSON.
@@ -215,11 +237,28 @@ pub fn who_text(deeds: &[Deed], look: &Look) -> String {
     if deeds.is_empty() {
         return String::new();
     }
-    let mut out = vec![String::new(), "Who changed it, as CloudTrail tells:".to_owned()];
+    finish([String::new(), WHO.to_owned()].into_iter().chain(who_lines(deeds, look)).collect())
+}
+
+/// The same as Markdown: as it is, since everybody who can sign in chooses the name of a session.
+pub fn who_markdown(deeds: &[Deed]) -> String {
+    if deeds.is_empty() {
+        return String::new();
+    }
+    let mut lines = who_lines(deeds, &Look::plain(100));
+    if lines.len() > MOST {
+        lines.truncate(MOST);
+        lines.push("    … and more, see `--who` without `--markdown`".into());
+    }
+    finish([String::new(), WHO.to_owned()].into_iter().chain(fenced(lines)).collect())
+}
+
+fn who_lines(deeds: &[Deed], look: &Look) -> Vec<String> {
+    let mut out = Vec::new();
     for deed in deeds {
         let key = deed.key.parse::<Key>().map_or_else(|_| clean(&deed.key).into_owned(), |key| clean_key(&key));
         let text = format!("{key}: {} by {}, {}", clean(&deed.event), clean(&deed.by), clean(&deed.at));
         out.extend(wrap(&text, look.width.saturating_sub(4)).into_iter().map(|line| format!("    {line}")));
     }
-    finish(out)
+    out
 }

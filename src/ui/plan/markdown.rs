@@ -100,7 +100,7 @@ fn warning(plan: &Plan, view: &View, problems: &[Problem], note: Option<String>)
             lines.push(format!("{}{}", about(Some(&item.key.to_string())), escaped(&clean(&effect.sentence()))));
         }
     }
-    lines.extend(plan.hints.iter().map(|hint| clean(hint).into_owned()));
+    lines.extend(plan.hints.iter().map(|hint| escaped(&clean(hint))));
     for problem in problems {
         let help = problem.help.as_ref().map_or(String::new(), |help| format!("; {help}"));
         let mark = if problem.severity == "refused" { "**AWS would refuse this:** " } else { "" };
@@ -188,7 +188,7 @@ fn capital(word: &str) -> String {
 }
 
 /// Text that Markdown takes literally.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let special = |c: char| c.is_ascii_punctuation() && !matches!(c, '-' | '.' | ',' | ':' | ';' | '/' | '(' | ')');
     text.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
 }
