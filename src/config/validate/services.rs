@@ -229,6 +229,9 @@ fn ways<'a>(stack: &'a Stack, from: &Name) -> Vec<(usize, &'a Name)> {
     uses.filter_map(other).filter(|(_, other)| *other != from).collect()
 }
 
+/// A service on the way, with the ways on from it that are still to be gone, the last one first, and the one that is being gone.
+type Step<'a> = (&'a Name, Vec<(usize, &'a Name)>, usize);
+
 /// By the first service of each, where its `uses` begins the circle, and who is in it, that service at both ends.
 type Circles<'a> = BTreeMap<&'a Name, Vec<(usize, Vec<&'a Name>)>>;
 
@@ -238,8 +241,7 @@ fn circles(stack: &Stack) -> Circles<'_> {
     let mut out = Circles::new();
     let mut seen: BTreeSet<&Name> = BTreeSet::new();
     for start in stack.services.keys() {
-        // Each with the ways on from it that are still to be gone, the last one first, and the one that is being gone.
-        let mut trail: Vec<(&Name, Vec<(usize, &Name)>, usize)> = Vec::new();
+        let mut trail: Vec<Step<'_>> = Vec::new();
         let step = |name| (name, ways(stack, name).into_iter().rev().collect(), 0);
         if seen.insert(start) {
             trail.push(step(start));
