@@ -34,8 +34,8 @@ impl Moved {
     /// Whether what goes is like what comes, as far as that is known without what they refer to.
     fn is_alike(&self, gone: &Item, come: &Item) -> bool {
         let (Some(Value::Object(wanted)), Some(before)) = (&come.desired, &gone.before) else { return false };
-        let told = wanted.iter().filter(|(field, value)| *field != "tags" && !value.is_null() && named(value).is_empty());
-        told.into_iter().all(|(field, value)| match (value, before.fields.get(field)) {
+        let mut told = wanted.iter().filter(|(field, value)| *field != "tags" && !value.is_null() && named(value).is_empty());
+        told.all(|(field, value)| match (value, before.fields.get(field)) {
             (Value::String(new), Some(Value::String(old))) => new == old || self.old_names(new).contains(old),
             (value, there) => there == Some(value),
         })
