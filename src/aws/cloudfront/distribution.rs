@@ -263,7 +263,7 @@ fn put_on(config: &DistributionConfig) -> Option<String> {
     let origins = config.origins().map_or(&[][..], |o| o.items()).iter();
     let headers = origins.flat_map(|origin| {
         let headers = origin.custom_headers().map_or(&[][..], |h| h.items()).iter();
-        headers.map(|h| format!("the header `{}` for the origin `{}`", h.header_name(), origin.id()))
+        headers.map(move |h| format!("the header `{}` for the origin `{}`", h.header_name(), origin.id()))
     });
     let all: Vec<String> = groups.chain(errors).chain(headers).collect();
     (!all.is_empty()).then(|| format!("somebody gave it what the file does not know of, which stays: {}", all.join(", ")))
