@@ -371,7 +371,7 @@ fn a_section_of_any_kind_is_found_under_its_other_name() {
         "services": {"api": {"image": "i", "port": 8080}, "web": {"image": "i", "port": 80, "public": true}},
         "databases": {"orders": {"engine": "postgres", "version": "16", "class": "db.t4g.micro", "storage": "20GiB", "replicas": {"reports": {}}}},
         "caches": {"sessions": {"engine": "redis", "node": "cache.t4g.small"}, "pages": {"engine": "memcached", "node": "cache.t4g.small"}},
-        "resources": {"ec2.vpc": {"lab": {"cidr": "10.9.0.0/16"}}}});
+        "resources": {"ecs.cluster": {"lab": {"container_insights": true}}}});
     let registry = registry();
     let seen = |node: &crate::engine::Node| Seen {
         kind: node.key.kind.clone(),
@@ -390,7 +390,7 @@ fn a_section_of_any_kind_is_found_under_its_other_name() {
         ("caches.sessions", "caches.store"),
         ("caches.pages", "caches.fragments"),
         ("keys.files", "keys.documents"),
-        ("resources.ec2.vpc.lab", "resources.ec2.vpc.trial"),
+        ("resources.ecs.cluster.lab", "resources.ecs.cluster.trial"),
     ] {
         let name = |path: &str| format!("\"{}\":", path.rsplit('.').next().unwrap());
         let mut renamed: Value = serde_json::from_str(&file.to_string().replacen(&name(from), &name(to), 1)).unwrap();

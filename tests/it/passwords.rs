@@ -103,8 +103,8 @@ fn a_database_follows_its_secret_and_those_who_use_it_too() {
     s.assert_in_step();
 
     // RDS was told to keep it: it is told to stop, and the password is the secret's again.
-    let modify =
-        r#"client("rds").modify_db_instance(DBInstanceIdentifier="keep", ManageMasterUserPassword=True, ApplyImmediately=True)"#;
+    let modify = r#"client("rds").modify_db_instance(DBInstanceIdentifier="keep", ManageMasterUserPassword=True, ApplyImmediately=True)
+client("rds").describe_db_instances()  # before which it has not begun"#;
     s.account.boto3(modify, &Value::Null);
     assert_eq!(s.changes(), ["update rds.instance/main"]);
     s.apply();
@@ -307,7 +307,7 @@ result = {name: after[name] != before[name] for name in before}
             "update lambda.function/restart_services",
         ),
         (
-            "client('lambda').put_function_concurrency(FunctionName=f, ReservedConcurrentExecutions=0)",
+            "client('lambda').put_function_concurrency(FunctionName=f, ReservedConcurrentExecutions=1)",
             "update lambda.function/restart_services",
         ),
         (

@@ -75,7 +75,8 @@ fn sizes_of_networks() {
 fn warnings_do_not_stop() {
     let text = "stack: a\nregion: us-east-1\nnetwork: {cidr: 20.0.0.0/16, nat: none, zones: 1}\nload_balancer: {ssl_policy: x, allow: []}\nservices:\n  a: {image: i, port: 1, uses: [services.b, services.b]}\n  b: {image: i, port: 1}\n";
     insta::assert_snapshot!(loaded(text).warnings.render(100, false, true));
-    let text = "stack: a\nregion: us-east-1\nservices:\n  a: {image: i, port: 1, routes: [/*]}\ncdn: {minimum_tls: TLSv1.2_2019}\n";
+    let text =
+        "stack: a\nregion: us-east-1\nservices:\n  a: {image: i, port: 1, routes: [/*]}\ncdn: {minimum_tls: TLSv1.2_2019}\n";
     let told = loaded(text).warnings;
     assert_eq!(told.diagnostics.iter().map(|d| d.code).collect::<Vec<_>>(), ["unused-minimum-tls"]);
 }
