@@ -86,8 +86,12 @@ balancer = elbv2.create_load_balancer(Name="theirs", Scheme="internal", Subnets=
 group = elbv2.describe_target_groups(Names=["used-t"])["TargetGroups"][0]["TargetGroupArn"]
 elbv2.create_listener(LoadBalancerArn=balancer, Port=80, Protocol="HTTP", DefaultActions=[{"Type": "forward", "TargetGroupArn": group}])
 certificate = client("acm").list_certificates()["CertificateSummaryList"][0]["CertificateArn"]
-elbv2.create_listener(LoadBalancerArn=balancer, Port=443, Protocol="HTTPS", Certificates=[{"CertificateArn": certificate}],
+https = lambda: elbv2.create_listener(LoadBalancerArn=balancer, Port=443, Protocol="HTTPS", Certificates=[{"CertificateArn": certificate}],
     DefaultActions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}])
+try:
+    https()
+except elbv2.exceptions.CertificateNotFoundException:
+    https()  # it was just issued
 iam.create_instance_profile(InstanceProfileName="theirs")
 role = [r["RoleName"] for r in iam.list_roles(PathPrefix="/stack/used/")["Roles"]][0]
 iam.add_role_to_instance_profile(InstanceProfileName="theirs", RoleName=role)
@@ -208,7 +212,17 @@ fn expired(call: &Call) -> Fault {
             ),
         ),
         "s3" => xml(400, format!("<Error><Code>ExpiredToken</Code><Message>{SAID}</Message></Error>")),
-        "ecs" | "logs" | "kms" | "acm" | "application-autoscaling" | "ecr" | "servicequotas" => Fault::Answer(
+        "ecs"
+        | "logs"
+        | "kms"
+        | "acm"
+        | "application-autoscaling"
+        | "ecr"
+        | "servicequotas"
+        | "servicediscovery"
+        | "secretsmanager"
+        | "events"
+        | "tagging" => Fault::Answer(
             400,
             "application/x-amz-json-1.1".into(),
             json!({ "__type": "ExpiredTokenException", "message": SAID }).to_string(),
