@@ -20,7 +20,8 @@ ITEMS, MORE = "X-Stack-Page-Items", "X-Stack-Page-More"
 # These list what changes while it is listed, by the name of the last item: a number would skip some. They know sizes themselves.
 _BY_NAME = ("s3", "route53")
 
-_TOKEN = re.compile(r"page-(\d+)-(.*)", re.DOTALL)
+# Of letters that every service's model allows in a token.
+_TOKEN = re.compile(r"page/(\d+)/(.*)", re.DOTALL)
 
 
 @functools.cache
@@ -54,9 +55,9 @@ def _cut(answer: dict, page: dict, start: int, size: int, before: str) -> bool:
     if "Quantity" in holder:
         holder["Quantity"] = len(holder[name])
     if start + size < len(everything):
-        following = f"page-{start + size}-{before}"
+        following = f"page/{start + size}/{before}"
     else:
-        following = f"page-0-{native}" if native else ""
+        following = f"page/0/{native}" if native else ""
     if following:
         tokens[token] = following
     else:
@@ -110,7 +111,7 @@ def _dispatch(self, serializer, context, request):
     elif not _simple(page):
         return _whole(self, serializer, context, request)
     else:
-        came = _TOKEN.fullmatch(request.pop(page["input_token"], None) or "page-0-")
+        came = _TOKEN.fullmatch(request.pop(page["input_token"], None) or "page/0/")
         start, native = (int(came[1]), came[2]) if came else (0, "")
         if native:
             request[page["input_token"]] = native
