@@ -309,7 +309,7 @@ impl Resource for Secret {
     }
 
     /// What it opened is gone by now, or has another password; what somebody put into it by hand is nowhere else. So it can be
-    /// had back for some days, and one that is made anew under its name takes its place ([`Secret::there`]).
+    /// had back for some days, and one that is made anew under its name takes its place (`there`).
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
         let call = cx.cloud.secrets.delete_secret().secret_id(&live.arn).recovery_window_in_days(KEPT);
         match call.send().await.map_err(failed("secretsmanager:DeleteSecret")) {
