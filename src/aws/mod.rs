@@ -83,6 +83,15 @@ fn or_gone<T>(answer: engine::Result<T>) -> engine::Result<()> {
     present(answer.map(drop))
 }
 
+/// That somebody put off these changes to the maintenance window, in words: every change of ours is done at once, and AWS does
+/// these along with it
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ModifyInstance.ApplyImmediately.html>,
+/// <https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_ModifyReplicationGroup.html>, ApplyImmediately).
+fn put_off(named: &[&str]) -> Option<String> {
+    let named = (!named.is_empty()).then(|| named.join(", "))?;
+    Some(format!("somebody put off a change of its {named} to its maintenance window; any other change does it at once"))
+}
+
 /// What is there already, under a name of this operation alone, was made by the call whose answer was lost.
 fn begun<T>(answer: engine::Result<T>) -> engine::Result<()> {
     match answer {

@@ -46,6 +46,13 @@ pub fn ending(name: &str, end: &str, max: usize) -> String {
     shortened(name.to_owned(), max.saturating_sub(end.len())) + end
 }
 
+/// What the snapshot of `id` is called that is made before an upgrade to `to` from which there is no way back: by the day, so that
+/// a run that begins again does not make a second one.
+pub fn before_upgrade(id: &str, to: &str, max: usize) -> String {
+    let today = jiff::Timestamp::now().strftime("%Y%m%d");
+    ending(id, &format!("-before-{}-{today}", to.replace('.', "-")), max)
+}
+
 fn shortened(full: String, max: usize) -> String {
     if full.len() <= max {
         return full;

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::error::{failed, incomplete};
-use crate::aws::{Clients, Cx, Tags, ids, names, some_ids};
+use crate::aws::{Clients, Cx, Tags, ids, names, put_off, some_ids};
 use crate::engine::{Claim, Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 const ENGINE: &str = "memcached";
@@ -87,7 +87,7 @@ impl Live {
             endpoint: endpoint.and_then(|e| e.address.clone()),
             port: endpoint.and_then(|e| e.port).map(|port| port.to_string()),
             never_served: endpoint.is_none() && cluster.cache_cluster_status() == Some("incompatible-network"),
-            noticed: status::put_off(&status::pending_of(cluster)).filter(|_| status::cluster(cluster) == Readiness::Ready),
+            noticed: put_off(&status::pending_of(cluster)).filter(|_| status::cluster(cluster) == Readiness::Ready),
         })
     }
 }

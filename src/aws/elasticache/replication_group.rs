@@ -1,6 +1,3 @@
-use std::time::SystemTime;
-
-use aws_sdk_elasticache::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_elasticache::types::{self as sdk, AutomaticFailoverStatus, MultiAzStatus, TransitEncryptionMode};
 use futures::future::try_join_all;
 use schemars::JsonSchema;
@@ -16,7 +13,7 @@ use super::{
 };
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::error::{failed, incomplete};
-use crate::aws::{Clients, Cx, Tags, ids, names, some_ids};
+use crate::aws::{Clients, Cx, Tags, ids, names, put_off, some_ids};
 use crate::engine::diff::same_major;
 use crate::engine::{Change, Claim, Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
@@ -155,15 +152,10 @@ fn transit(group: &sdk::ReplicationGroup) -> Option<String> {
     Some(if on { mode.map_or("required", TransitEncryptionMode::as_str).to_owned() } else { NO_TLS.to_owned() })
 }
 
-/// The snapshot that is made before an upgrade from which there is no way back; by the day, as that of a database.
+/// The snapshot that is made before an upgrade from which there is no way back.
 fn snapshot_before(id: &str, desired: &ReplicationGroup, diff: &Diff) -> Option<String> {
-    if !leaves_its_major(diff) || !has_snapshots(&desired.node_type) {
-        return None;
-    }
-    let to = desired.engine_version.as_ref().unwrap_or(&desired.engine).replace('.', "-");
-    let today = DateTime::from(SystemTime::now()).fmt(DateTimeFormat::DateTime).ok()?;
-    let today: String = today.chars().take(10).filter(char::is_ascii_digit).collect();
-    Some(names::ending(id, &format!("-before-{to}-{today}"), SNAPSHOT))
+    let to = desired.engine_version.as_ref().unwrap_or(&desired.engine);
+    (leaves_its_major(diff) && has_snapshots(&desired.node_type)).then(|| names::before_upgrade(id, to, SNAPSHOT))
 }
 
 /// Whether a change leads to another engine or to another major version of it: AWS has no way back from there
@@ -383,7 +375,7 @@ impl Resource for ReplicationGroup {
                 let member = group.member_clusters().first();
                 let member = members.iter().find(|m| m.cache_cluster_id() == member.map(String::as_str));
                 if state == Readiness::Ready {
-                    live.noticed = status::put_off(&status::pending_of_group(group, member));
+                    live.noticed = put_off(&status::pending_of_group(group, member));
                 }
                 let fields = ReplicationGroup::from_sdk(cx, group, member, tags);
                 Ok::<_, Error>(Some(Observed { claim, live, fields, state }))
@@ -665,9 +657,9 @@ mod tests {
         let pending = sdk::PendingModifiedValues::builder().engine_version("7.1").cache_node_type("cache.m7g.large").build();
         let member = sdk::CacheCluster::builder().pending_modified_values(pending).build();
         let named = status::pending_of_group(&sdk::ReplicationGroup::builder().build(), Some(&member));
-        let said = status::put_off(&named).unwrap();
+        let said = put_off(&named).unwrap();
         assert!(said.starts_with("somebody put off a change of its version, node type to its maintenance window"), "{said}");
         let none = sdk::CacheCluster::builder().build();
-        assert_eq!(status::put_off(&status::pending_of(&none)), None);
+        assert_eq!(put_off(&status::pending_of(&none)), None);
     }
 }

@@ -84,17 +84,6 @@ pub(super) fn pending_of_group(group: &sdk::ReplicationGroup, member: Option<&sd
     out
 }
 
-/// That somebody put off these changes: every change of ours is done at once, and AWS does these along with it
-/// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_ModifyReplicationGroup.html>, ApplyImmediately).
-pub(super) fn put_off(named: &[&str]) -> Option<String> {
-    (!named.is_empty()).then(|| {
-        format!(
-            "somebody put off a change of its {} to its maintenance window; any other change does it at once",
-            named.join(", ")
-        )
-    })
-}
-
 /// A cache as it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Cache {

@@ -1,8 +1,6 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 
-use aws_sdk_rds::primitives::{DateTime, DateTimeFormat};
 use aws_sdk_rds::types::{CloudwatchLogsExportConfiguration, DbInstance, Tag};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -519,16 +517,13 @@ impl Instance {
             && self.engine_version.as_deref().is_some_and(|to| is_major("postgres", from, to))
     }
 
-    /// The snapshot that is made before an upgrade from which there is no way back: by the day, so that a run that begins again
-    /// does not make a second one.
+    /// The snapshot that is made before an upgrade from which there is no way back.
     fn snapshot_before(&self, id: &str, diff: &Diff) -> Option<String> {
         let (from, to) = upgrade(diff)?;
         if self.source.is_some() || !is_major(self.engine.as_deref()?, from, to) {
             return None;
         }
-        let today = DateTime::from(SystemTime::now()).fmt(DateTimeFormat::DateTime).ok()?;
-        let today: String = today.chars().take(10).filter(char::is_ascii_digit).collect();
-        Some(names::ending(id, &format!("-before-{}-{today}", to.replace('.', "-")), 255))
+        Some(names::before_upgrade(id, to, 255))
     }
 }
 

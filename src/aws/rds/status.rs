@@ -165,16 +165,10 @@ pub(super) fn pending(instance: &DbInstance) -> Option<String> {
     (!named.is_empty()).then(|| named.join(", "))
 }
 
-/// What waits for the maintenance window because somebody put it off: every change of ours is done at once, and AWS does these
-/// along with it (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ModifyInstance.ApplyImmediately.html>).
+/// What waits for the maintenance window because somebody put it off ([`crate::aws::put_off`]).
 pub(super) fn put_off(instance: &DbInstance) -> Option<String> {
     let named: Vec<&str> = not_done(instance).map(|(_, name)| name).filter(|name| *name != "password").collect();
-    (!named.is_empty() && state_of(instance) == Readiness::Ready).then(|| {
-        format!(
-            "somebody put off a change of its {} to its maintenance window; any other change does it at once",
-            named.join(", ")
-        )
-    })
+    crate::aws::put_off(&named).filter(|_| state_of(instance) == Readiness::Ready)
 }
 
 /// What keeps a change of these fields from being done, though AWS says `available`: for some seconds, or a minute, it says so

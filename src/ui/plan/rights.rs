@@ -149,19 +149,7 @@ mod tests {
     }
 
     fn said(items: Vec<Item>) -> Vec<String> {
-        added(
-            &Plan {
-                version: 1,
-                scope: super::super::tests::scope(),
-                destroy: false,
-                hints: Vec::new(),
-                kept_in: None,
-                ignored_tags: Vec::new(),
-                moved: Vec::new(),
-                items,
-            },
-            false,
-        )
+        added(&super::super::tests::plan_of(items), false)
     }
 
     fn role(actions: &[&str], resource: &str) -> Value {

@@ -52,6 +52,20 @@ fn policy(actions: &[&str], bucket: &str) -> Value {
     ]})
 }
 
+/// A plan of these.
+pub(super) fn plan_of(items: Vec<Item>) -> Plan {
+    Plan {
+        version: 1,
+        scope: scope(),
+        destroy: false,
+        hints: Vec::new(),
+        kept_in: None,
+        moved: Vec::new(),
+        ignored_tags: Vec::new(),
+        items,
+    }
+}
+
 /// Something of everything.
 pub(crate) fn everything() -> Plan {
     let mut items = Vec::new();
@@ -162,16 +176,7 @@ pub(crate) fn everything() -> Plan {
     waiting.before = Some(Before { live: json!({}), fields: json!({}), state: Readiness::waiting("backing-up") });
     items.push(waiting);
     items.extend((0..96).map(|n| item(&format!("ec2.route/r{n}"), Action::Keep)));
-    Plan {
-        version: 1,
-        scope: scope(),
-        destroy: false,
-        hints: Vec::new(),
-        kept_in: None,
-        moved: Vec::new(),
-        ignored_tags: Vec::new(),
-        items,
-    }
+    plan_of(items)
 }
 
 fn view(look: Look) -> View<'static> {
@@ -221,16 +226,7 @@ fn verbose_lists_the_fields_of_what_is_created() {
 
 #[test]
 fn no_changes() {
-    let plan = Plan {
-        version: 1,
-        scope: scope(),
-        destroy: false,
-        hints: Vec::new(),
-        kept_in: None,
-        moved: Vec::new(),
-        ignored_tags: Vec::new(),
-        items: vec![item("ec2.vpc/main", Action::Keep)],
-    };
+    let plan = plan_of(vec![item("ec2.vpc/main", Action::Keep)]);
     insta::assert_snapshot!(plan_text(&plan, &view(Look::plain(80))));
     let gone = Plan { destroy: true, items: Vec::new(), ..plan };
     assert!(plan_text(&gone, &view(Look::plain(80))).contains("Nothing to destroy"));
@@ -262,16 +258,7 @@ fn hostile_text_stays_text() {
     named.desired = Some(json!({"na\u{1b}me": "x\u{7}"}));
     let mut scope = scope();
     scope.stack = "we\u{1b}b*_`<b>".into();
-    let plan = Plan {
-        version: 1,
-        scope,
-        destroy: false,
-        hints: Vec::new(),
-        kept_in: None,
-        moved: Vec::new(),
-        ignored_tags: Vec::new(),
-        items: vec![hostile, named],
-    };
+    let plan = Plan { scope, ..plan_of(vec![hostile, named]) };
     let text = plan_text(&plan, &View { verbose: true, ..view(Look::plain(80)) });
     let markdown = plan_markdown(&plan, &view(Look::plain(80)), &[], &Footer::default());
     for out in [&text, &markdown] {
@@ -321,16 +308,7 @@ fn kept(live: Value, reason: &str) -> Plan {
     user.reason = Some(reason.into());
     user.before = Some(Before { live, fields: json!({}), state: Readiness::Ready });
     let items = vec![user, item("ec2.vpc/main", Action::Keep)];
-    Plan {
-        version: 1,
-        scope: scope(),
-        destroy: false,
-        hints: Vec::new(),
-        kept_in: None,
-        ignored_tags: Vec::new(),
-        moved: Vec::new(),
-        items,
-    }
+    plan_of(items)
 }
 
 #[test]
