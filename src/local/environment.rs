@@ -85,7 +85,7 @@ async fn packages_into(folder: &Path, base: &Python, requirements: &str, lock: &
     let mut pip = pip(&folder.join("bin/python"));
     let count = requirements.lines().filter(|line| line.contains("==")).count();
     let installing = format!("installing {count} Python packages");
-    run(pip.args(["--no-deps", "-r"]).arg(&list), &installing, &log, lock, say).await.map_err(|error| {
+    run(pip.args(["--no-deps", "--require-hashes", "-r"]).arg(&list), &installing, &log, lock, say).await.map_err(|error| {
         error.hint(
             "it needs PyPI, or a mirror of it that `pip` is configured for; what was downloaded is kept for the next attempt",
         )
@@ -213,7 +213,7 @@ pub(super) fn write(path: &Path, text: &str) -> Result<()> {
 }
 
 fn pinned<'a>(requirements: &'a str, package: &str) -> Option<&'a str> {
-    requirements.lines().find_map(|line| line.strip_prefix(package)?.strip_prefix("==")).map(str::trim)
+    requirements.lines().find_map(|line| line.strip_prefix(package)?.strip_prefix("==")?.split_whitespace().next())
 }
 
 fn digest(parts: &[&str]) -> String {
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn pins() {
-        assert_eq!(pinned("a==1\nlocalstack-core==4.14.0\n", "localstack-core"), Some("4.14.0"));
+        assert_eq!(pinned("a==1\nlocalstack-core==4.14.0 \\\n    --hash=sha256:0\n", "localstack-core"), Some("4.14.0"));
         assert_eq!(pinned("localstack-core-ext==1\n", "localstack-core"), None);
     }
 
