@@ -1,5 +1,7 @@
 //! AWS's errors as ours: the operation, the code, the request id, and what may be done about it.
 
+use std::time::Duration;
+
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ec2::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -45,6 +47,7 @@ where
         out.operation = Some(operation.to_owned());
         out.code = code.or_else(|| status.filter(|_| matches!(error, SdkError::ServiceError(_))).map(|s| format!("HTTP {s}")));
         out.request_id = error.request_id().map(str::to_owned);
+        out.lag = out.code.as_deref().and_then(lag);
         match class {
             Class::Credentials if out.code.as_deref().is_some_and(|code| code.contains("Expired")) => {
                 out.hint("log in again (`aws sso login`), or get a new token: `aws sts get-caller-identity` must answer with the same credentials")
@@ -60,6 +63,17 @@ where
             Class::Limit => out.hint("see the Service Quotas console for the limit, ask for a higher one, or delete what is not needed"),
             _ => out,
         }
+    }
+}
+
+/// How long a refusal with this code may pass by itself, where that is longer or surer than what is usual: Terraform's provider
+/// tries listeners for five minutes, and distributions for one, after a certificate was issued (hashicorp/terraform-provider-aws,
+/// `internal/service/elbv2/listener.go`, `internal/service/cloudfront/distribution.go`).
+fn lag(code: &str) -> Option<Duration> {
+    match code {
+        "CertificateNotFound" => Some(Duration::from_secs(300)),
+        "InvalidViewerCertificate" => Some(Duration::from_secs(150)),
+        _ => None,
     }
 }
 
@@ -439,6 +453,7 @@ mod tests {
     #[test]
     fn a_certificate_that_was_just_issued_is_tried_again_and_a_wrong_one_is_not() {
         let class = |op, code, message| classify(op, Some(code), message, Some(400));
+        assert_eq!(lag("CertificateNotFound"), Some(Duration::from_secs(300)));
         for op in ["elbv2:CreateListener", "elbv2:ModifyListener"] {
             assert_eq!(class(op, "CertificateNotFound", "Certificate 'arn:aws:acm:x' not found"), Class::NotYet);
         }

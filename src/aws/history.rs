@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::store::{Over, Store};
-use crate::engine::{Class, Error, Graph, Key, Node, Plan, Result};
+use crate::engine::{Class, Error, Graph, Key, Moved, Node, Plan, Result};
 
 /// How many texts are read at once.
 const AT_ONCE: usize = 16;
@@ -78,6 +78,12 @@ pub struct Record {
     /// What was wanted, object by object, when a saved plan was applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wanted: Vec<Wanted>,
+    /// Places in the file that were called otherwise, when a saved plan was applied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moved: Vec<Moved>,
+    /// The patterns of tags that are written at creation only, when a saved plan was applied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored_tags: Vec<String>,
     /// What was planned, as `stack plan --json` writes it.
     pub plan: Value,
     /// How it ended.
@@ -109,6 +115,8 @@ impl Record {
     /// When one is there twice.
     pub fn graph(&self) -> Result<Option<Graph>> {
         let mut graph = Graph::default();
+        graph.moved.clone_from(&self.moved);
+        graph.ignore_tags(&self.ignored_tags);
         for Wanted { key, desired } in &self.wanted {
             graph.insert(Node { key: key.clone(), desired: desired.clone(), origin: String::new() })?;
         }

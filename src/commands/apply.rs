@@ -201,8 +201,8 @@ pub fn tell(outcome: &Outcome, plan: &Plan, run: &Run<'_>) {
 
 /// What a run's end is to scripts.
 pub fn exit(outcome: &Outcome) -> Exit {
-    // What AWS accepted and then could not make, or is still at, is there all the same.
-    let there = |class: Class| matches!(class, Class::Failed | Class::Late);
+    // What AWS accepted and then could not make, or is still at, is there all the same; what nobody knows the end of may be.
+    let there = |class: Class| matches!(class, Class::Failed | Class::Late | Class::Ambiguous | Class::Unreachable);
     let nothing =
         outcome.done.is_empty() && outcome.under_way.is_empty() && outcome.failed.iter().all(|(_, _, error)| !there(error.class));
     match (outcome.stopped && !outcome.late, outcome.is_complete()) {
@@ -229,5 +229,34 @@ pub async fn listen(stop: watch::Sender<bool>, reporter: Arc<dyn Reporter>) {
             std::process::exit(i32::from(Exit::Interrupted as u8));
         }
         stop.send_replace(true);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::engine::{Error, Ids, Key, schedule::Verb};
+
+    #[test]
+    fn a_run_of_which_nobody_knows_the_end_may_have_changed_something() {
+        let after = |class| Outcome {
+            done: Vec::new(),
+            failed: vec![(Key::new("ec2.vpc", "main"), Verb::Create, Error::new(class, ""))],
+            under_way: Vec::new(),
+            skipped: Vec::new(),
+            stopped: false,
+            late: false,
+            spare: Duration::ZERO,
+            elapsed: Duration::ZERO,
+            chain: Vec::new(),
+            ids: Ids::default(),
+        };
+        for class in [Class::Failed, Class::Late, Class::Ambiguous, Class::Unreachable] {
+            assert_eq!(exit(&after(class)), Exit::Partly, "{class:?}");
+        }
+        assert_eq!(exit(&after(Class::Denied)), Exit::of([&Error::new(Class::Denied, "")]));
+        assert_ne!(exit(&after(Class::Denied)), Exit::Partly);
     }
 }

@@ -25,7 +25,7 @@ pub struct Arguments {
     #[arg(long, short)]
     verbose: bool,
     /// Save the plan, to be applied with `stack apply FILE`
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE")]
     out: Option<std::path::PathBuf>,
     /// Do not ask AWS what it would refuse: permissions, quotas, classes, versions, images
     #[arg(long)]

@@ -9,10 +9,10 @@ use crate::ui::{self, Color, Look};
 
 /// What is found about a plan that does something.
 pub async fn look(session: &Session, plan: &Plan) -> Result<Vec<Finding>> {
-    if plan.is_empty() || plan.destroy {
+    if plan.is_empty() {
         return Ok(Vec::new());
     }
-    session.hear(async { Result::<Vec<_>>::Ok(preflight::check(&session.cx, &session.who, plan).await) }).await
+    session.hear(async { Result::<Vec<_>>::Ok(preflight::check(&session.cx, &session.registry, &session.who, plan).await) }).await
 }
 
 /// The same, for machines.

@@ -104,6 +104,8 @@ async fn recorded(
     (stop, stopped): (watch::Sender<bool>, watch::Receiver<bool>),
     reporter: &dyn Reporter,
 ) -> Result<Outcome> {
+    // A file says all of it again.
+    let saved = run.text.is_none().then_some(plan);
     let mut record = Record {
         number: 0,
         command: own.command.clone(),
@@ -115,7 +117,9 @@ async fn recorded(
         commit: run.commit.clone().or_else(|| commit(&run.file.file)),
         file: run.file.file.clone(),
         text: run.text.map(str::to_owned),
-        wanted: if run.text.is_none() { history::wanted(plan) } else { Vec::new() },
+        wanted: saved.map(history::wanted).unwrap_or_default(),
+        moved: saved.map(|plan| plan.moved.clone()).unwrap_or_default(),
+        ignored_tags: saved.map(|plan| plan.ignored_tags.clone()).unwrap_or_default(),
         plan: value(&ui::plan_json(plan, run.agreed, Vec::new()))?,
         ending: Ending::Open,
         outcome: serde_json::Value::Null,

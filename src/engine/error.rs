@@ -1,5 +1,7 @@
 //! What went wrong, to what, and what to do about it.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::key::Key;
@@ -69,12 +71,24 @@ pub struct Error {
     /// What to do next.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hints: Vec<String>,
+    /// How long the cloud may take to know what was just made, where that is longer than usual ([`Class::NotYet`]).
+    #[serde(skip)]
+    pub lag: Option<Duration>,
 }
 
 impl Error {
     /// A failure of this class.
     pub fn new(class: Class, message: impl Into<String>) -> Self {
-        Error { class, operation: None, key: None, code: None, message: message.into(), request_id: None, hints: Vec::new() }
+        Error {
+            class,
+            operation: None,
+            key: None,
+            code: None,
+            message: message.into(),
+            request_id: None,
+            hints: Vec::new(),
+            lag: None,
+        }
     }
 
     /// A defect of ours.

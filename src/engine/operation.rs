@@ -41,8 +41,6 @@ const STEPS: u32 = 12;
 const AMBIGUOUS: u32 = 4;
 /// How long it is taken to be known what keeps an object from being deleted.
 const BLOCKERS: Duration = Duration::from_secs(4);
-/// How many of those are named.
-const NAMED: usize = 4;
 
 /// Why an operation did not get to its end.
 pub(super) enum Halt {
@@ -614,12 +612,7 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            let end = match error.class {
-                Class::NotYet if !job.new => NOT_YET_OLD,
-                Class::NotYet | Class::Throttled => NOT_YET,
-                Class::InUse => IN_USE,
-                _ => return Err(error.into()),
-            };
+            let Some(end) = borne(&error, job.new) else { return Err(error.into()) };
             let wait = again(since.elapsed());
             if since.elapsed() + wait > end {
                 return Err(given_up(error, since.elapsed()).into());
@@ -651,6 +644,16 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
     pub(super) fn last_words(&self, id: OpId) -> Option<String> {
         let key = self.plan.items[id.0].key.clone();
         self.said.lock().unwrap_or_else(PoisonError::into_inner).get(&(key, id.1)).cloned()
+    }
+}
+
+/// For how long a call is tried again that failed so; not at all when it fails for good. `new`: what it names is of this run.
+fn borne(error: &Error, new: bool) -> Option<Duration> {
+    match error.class {
+        Class::NotYet => Some(error.lag.unwrap_or(if new { NOT_YET } else { NOT_YET_OLD })),
+        Class::Throttled => Some(NOT_YET),
+        Class::InUse => Some(IN_USE),
+        _ => None,
     }
 }
 
@@ -696,9 +699,7 @@ async fn named<C>(
         error.class = Class::Blocked;
         error = error.hint("remove what is named, or take it out of there; then run this again");
     }
-    let shown = told.iter().take(NAMED).map(|b| b.what.as_str()).collect::<Vec<_>>().join(", ");
-    let more = if told.len() > NAMED { format!(" and {} more", told.len() - NAMED) } else { String::new() };
-    error.message = format!("{}: in the way: {shown}{more}", error.message.trim_end_matches('.'));
+    error.message = format!("{}: in the way: {}", error.message.trim_end_matches('.'), Blocker::listed(&told));
     error
 }
 
@@ -723,6 +724,16 @@ fn unresolved(ids: &Ids, desired: &Value, key: &Key) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_takes_longer_to_be_known_is_borne_longer() {
+        let minutes = Duration::from_secs(300);
+        let slow = Error { lag: Some(minutes), ..Error::new(Class::NotYet, "") };
+        assert_eq!([true, false].map(|new| borne(&slow, new)), [Some(minutes); 2]);
+        let usual = Error::new(Class::NotYet, "");
+        assert_eq!([true, false].map(|new| borne(&usual, new)), [Some(NOT_YET), Some(NOT_YET_OLD)]);
+        assert_eq!(borne(&Error { class: Class::Invalid, ..slow }, true), None);
+    }
 
     #[test]
     fn what_is_refused_to_the_end_is_to_be_looked_at() {

@@ -201,6 +201,18 @@ pub struct Blocker {
     pub passing: bool,
 }
 
+impl Blocker {
+    /// Some by name, and how many more.
+    pub fn listed(blockers: &[&Blocker]) -> String {
+        const NAMED: usize = 4;
+        let shown = blockers.iter().take(NAMED).map(|b| b.what.as_str()).collect::<Vec<_>>().join(", ");
+        match blockers.len().saturating_sub(NAMED) {
+            0 => shown,
+            more => format!("{shown} and {more} more"),
+        }
+    }
+}
+
 /// How long AWS usually takes, for what is shown and for what is started first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usual {

@@ -258,8 +258,15 @@ fn tags_of_others_stay_and_are_no_drift() {
     // What others write into the file's own keys is drift, unless the file says otherwise.
     s.account.boto3(TAGGER, &json!({"team": "somebody"}));
     assert!(s.changes().contains(&"update s3.bucket/files".to_owned()));
-    s.place.file("s.yaml", &TAGGED.replace("{ team: web, cost: \"1\" }", "{ team: shop }\nignore_tags: [\"te*\"]"));
+    let ignoring = TAGGED.replace("{ team: web, cost: \"1\" }", "{ team: shop }\nignore_tags: [\"te*\"]");
+    s.place.file("s.yaml", &ignoring);
     s.assert_in_step();
+    // A saved plan that was applied knows it too.
+    s.place.file("s.yaml", &ignoring.replace("files: {}", "files: {}\n    more: {}"));
+    s.place.stack(&["plan", "s.yaml", "-o", "p.json"]).ok();
+    s.place.stack(&["apply", "p.json", "--yes"]).ok();
+    s.account.boto3(TAGGER, &json!({"team": "another"}));
+    s.place.stack(&["drift", "s.yaml"]).ok();
     s.place.stack(&["destroy", "s.yaml", "--yes", "--confirm", "shop/default"]).ok();
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
 }

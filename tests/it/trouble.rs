@@ -34,6 +34,10 @@ fn what_blocks_a_deletion_is_named_and_not_waited_for() {
     assert!(said.contains(&format!("a rule of the security group {group} (`legacy`)")), "{said}");
     assert!(said.contains(&format!("network interface {interface} (Bob's printer)")), "{said}");
     assert!(said.contains("remove what is named"), "{said}");
+    // The plan knew it.
+    let before = "AWS does not delete it while this is there";
+    assert!(said.contains(&format!("{before}: a rule of the security group {group}")), "{said}");
+    assert!(said.contains(&format!("{before}: network interface {interface}")), "{said}");
     // All that is not in the way of these is gone; the gateway of a network goes after what is in it.
     let left = s.account.inventory("shop", "default");
     let kinds = json!(crate::kills::kinds(&left));
@@ -50,7 +54,8 @@ ec2.delete_security_group(GroupId=args[0])
 "#,
         &intruders,
     );
-    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
+    let calm = s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
+    assert!(!calm.words().contains(before), "{}", calm.words());
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
 }
 

@@ -1,10 +1,11 @@
 //! What AWS would refuse in the middle of a plan, asked before it begins: permissions, quotas, classes, versions, names,
 //! certificates, images, service-linked roles.
 //!
-//! Every check asks about what the plan makes and nothing else, all of them at once, and none for long. What cannot be found
+//! Every check asks about what the plan makes or deletes and nothing else, all of them at once, and none for long. What cannot be found
 //! out is said to be unknown; it never stops anybody.
 
 pub mod actions;
+mod blocked;
 mod caches;
 mod certificates;
 mod databases;
@@ -25,8 +26,8 @@ use std::time::Duration;
 use futures::future::{BoxFuture, join_all};
 use serde_json::Value;
 
-use super::Cx;
-use crate::engine::{Action, Item, Key, Plan, Result, reference};
+use super::{Clients, Cx};
+use crate::engine::{Action, Item, Key, Plan, Registry, Result, reference};
 
 /// How long one check may take.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -79,10 +80,20 @@ impl Finding {
 
 type Check<'a> = BoxFuture<'a, Result<Vec<Finding>>>;
 
-/// Asks about everything that a plan makes. `who` is the identity that will do it.
-pub async fn check(cx: &Cx, who: &str, plan: &Plan) -> Vec<Finding> {
+/// Asks about everything that a plan makes and deletes. `who` is the identity that will do it.
+pub async fn check(cx: &Cx, registry: &Registry<Clients>, who: &str, plan: &Plan) -> Vec<Finding> {
     // What several checks need is asked once, and anew for every plan.
     let cx = &cx.fresh();
+    let mut checks = if plan.destroy { Vec::new() } else { about_what_is_made(cx, who, plan) };
+    for item in blocked::leaving(plan) {
+        if let Some(kind) = registry.find(&item.key.kind) {
+            checks.push(("what is in the way of deletions", Box::pin(blocked::check(cx, &**kind, item))));
+        }
+    }
+    answers(checks).await
+}
+
+fn about_what_is_made<'a>(cx: &'a Cx, who: &'a str, plan: &'a Plan) -> Vec<(&'static str, Check<'a>)> {
     let mut checks: Vec<(&str, Check<'_>)> = vec![
         ("permissions", Box::pin(permissions::check(cx, who, plan))),
         ("service-linked roles", Box::pin(roles::check(cx, who, plan))),
@@ -127,6 +138,11 @@ pub async fn check(cx: &Cx, who: &str, plan: &Plan) -> Vec<Finding> {
             _ => {}
         }
     }
+    checks
+}
+
+/// What comes of the checks, all at once, the surest first.
+async fn answers(checks: Vec<(&str, Check<'_>)>) -> Vec<Finding> {
     let answers = join_all(checks.into_iter().map(|(what, check)| async move {
         match tokio::time::timeout(PATIENCE, check).await {
             Ok(Ok(found)) => Ok(found),
