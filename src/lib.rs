@@ -25,16 +25,16 @@
 //! ## What must always be true
 //!
 //! 1. **AWS is the only truth.** Nothing that `stack` stores is needed to plan, apply or destroy. Without its history, what only
-//!    that vouches for goes when it is named ([`aws::ownership`]).
+//!    that vouches for goes when it is named ([`aws::ownership::marks`]).
 //! 2. **Ours, or not ours, is never in doubt.** An object belongs to a stack by the tags `stack:name`, `stack:env` and
 //!    `stack:key`, set in the call that creates it, or, where AWS has no tags, by what it is in a parent that is ours
-//!    ([`engine::Claim`]). Who may write tags may not thereby delete: every kind has a second mark ([`aws::ownership`]), and what has
+//!    ([`engine::Claim`]). Who may write tags may not thereby delete: every kind has a second mark ([`aws::ownership::marks`]), and what has
 //!    only the tags goes only when it is named. Of an object's tags ours are those that the file has and had, which its tag
 //!    `stack:tags` says ([`engine::tags`]); all others stay. The two halves of a replacement carry different
 //!    `stack:generation`s; two objects with one key and one generation stop the run. Never "take the first".
 //! 3. **One question per kind, not per object.** Kinds that need the same answer share it ([`engine::reads`]); children
 //!    wait for the one answer about their parents, so there are no stages. Tags that services tell only object by object
-//!    `plan` asks of AWS's index of tags ([`aws::index`]), which can be a minute behind: it may say that nothing is to be
+//!    `plan` asks of AWS's index of tags ([`aws::ownership::tag_index`]), which can be a minute behind: it may say that nothing is to be
 //!    done. Whatever is to be done is read again without it ([`engine::Plan::make_by_index`]). Every reading asks it what else to
 //!    look at, what carries our tags under a name that is not ours; whose that is, its own service says.
 //! 4. **One comparison**, [`fn@engine::diff`], with per-field rules as data ([`engine::rules`]). `None` is "don't care".
@@ -44,8 +44,8 @@
 //! 6. **A run can die anywhere.** Creates carry their tags and deterministic tokens; those without a token are never sent
 //!    twice by the SDK: the engine looks first. `create` makes the bare object, the same `update` that mends drift finishes it.
 //! 7. **Twice is nothing.** After an apply the next plan is empty.
-//!    Two runs at once are kept apart by a lease ([`aws::lease`], compare-and-swap in S3, told by S3's clock), and every call
-//!    that changes anything asks a fence first ([`aws::fence`]): who lost the lease changes nothing more. `plan` takes none.
+//!    Two runs at once are kept apart by a lease ([`aws::runs::lease`], compare-and-swap in S3, told by S3's clock), and every call
+//!    that changes anything asks a fence first ([`aws::call::fence`]): who lost the lease changes nothing more. `plan` takes none.
 //! 8. **Nothing that holds data goes quietly**: it must be named; what takes its place begins with its data where the cloud can
 //!    carry it over ([`engine::Resource::carry_over`]); and it does not go while something that stays uses it.
 //! 9. **Every wait speaks**: kinds look once ([`engine::Resource::poll`]), the engine owns the clock, AWS's words are passed on.
@@ -58,7 +58,7 @@
 //!     that prepared ([`engine::Resource::PREPARES`]): there, and leading nobody to it yet. What several objects share is written
 //!     by one call for all of them ([`engine::Resource::JOINT`]).
 //!
-//! Calls leave no faster than AWS takes them ([`aws::pace`]). What AWS would refuse in the middle of a run is asked before it ([`aws::preflight`]); what keeps something from being
+//! Calls leave no faster than AWS takes them ([`aws::call::rate_limit`]). What AWS would refuse in the middle of a run is asked before it ([`aws::preflight`]); what keeps something from being
 //! deleted is named ([`engine::Resource::blocked_by`]) and not waited for when it does not go away by itself.
 //!
 //! ## What is deliberately absent

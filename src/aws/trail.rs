@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Cx;
-use super::error::failed;
+use crate::aws::call::error::failed;
 use crate::engine::plan::NOTICED;
 use crate::engine::{Action, Class, Item, Key, Plan, Result};
 

@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 
 use super::Facts;
 use super::services::statement;
+use crate::aws::Tags;
 use crate::aws::iam::{Group, User, user_object};
-use crate::aws::{Tags, names};
+use crate::aws::ownership::names;
 use crate::config::Stack;
 use crate::config::access::{Group as Section, Permission, managed_arn};
 use crate::config::limits::GROUP_INLINE;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Facts, Problem};
 use crate::aws::Tags;
 use crate::aws::acm::{Certificate, Validation, bare, validation_name};
-use crate::aws::clients::CLOUDFRONT_REGION;
+use crate::aws::call::clients::CLOUDFRONT_REGION;
 use crate::config::Stack;
 use crate::config::encryption::CertificateSection;
 use crate::engine::{Error, Graph, Ref};

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Problem;
-use crate::aws::names::fit;
+use crate::aws::ownership::names::fit;
 use crate::engine::{Graph, Node, Scope};
 
 /// What AWS asks of a name beyond its length.

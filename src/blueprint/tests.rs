@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{Facts, Failure, expand};
-use crate::aws::registry;
+use crate::aws::registry::registry;
 use crate::config::Stack;
 use crate::engine::rules::{self, Rule, What};
 use crate::engine::schedule::{Schedule, Verb};

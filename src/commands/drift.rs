@@ -2,8 +2,9 @@ use clap::Args;
 
 use super::session::{self, Session};
 use super::{Aws, Exit, Result, StackFile, Stop};
-use crate::aws::history::{self, Ending, Record};
-use crate::aws::store::Store;
+use crate::aws::runs::history;
+use crate::aws::runs::history::{Ending, Record};
+use crate::aws::runs::store::Store;
 use crate::aws::trail;
 use crate::engine::{Consent, Plan};
 use crate::ui::{self, Color, Deed, Look, Since};

@@ -3,8 +3,9 @@ use serde_json::Value;
 
 use super::session::{self, Session};
 use super::{Aws, Exit, Result, StackFile, Stop};
-use crate::aws::history::{self, Record};
-use crate::aws::store::Store;
+use crate::aws::runs::history;
+use crate::aws::runs::history::Record;
+use crate::aws::runs::store::Store;
 use crate::ui::{self, Color, Look};
 
 /// Show who applied what, when, and how it ended: the last runs, the newest first.

@@ -256,7 +256,7 @@ impl StackFile {
 }
 
 fn endpoint(url: &str) -> Result<String, String> {
-    aws::clients::endpoint(url).map(|()| url.to_owned())
+    aws::call::clients::endpoint(url).map(|()| url.to_owned())
 }
 
 #[derive(Debug, Subcommand)]

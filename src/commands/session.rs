@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::patience::Patience;
 use super::{Aws, Exit, Result, StackFile, Stop, stack_schema};
 use crate::aws::existing::Found;
-use crate::aws::store::Store;
-use crate::aws::{self, Clients, ownership};
+use crate::aws::ownership::marks;
+use crate::aws::runs::store::Store;
+use crate::aws::{self, Clients};
 use crate::blueprint::{self, Facts, Failure};
 use crate::config::{self, Loaded, Report};
 use crate::engine::{self, Cx, Graph, Key, Plan, Registry, Scope, Seen, Snapshot};
@@ -281,7 +282,7 @@ impl Session {
         .await
     }
 
-    /// The same for somebody who only looks: "nothing to do" may rest on AWS's tag index ([`aws::index`]), which is a minute
+    /// The same for somebody who only looks: "nothing to do" may rest on AWS's tag index ([`aws::ownership::tag_index`]), which is a minute
     /// behind at times and saves a question for each object.
     pub async fn plan_by_index(&self, loaded: &Loaded) -> Result<Plan> {
         self.hear(async {
@@ -301,7 +302,7 @@ impl Session {
     /// its runs are kept.
     pub async fn told(&self, mut plan: Plan) -> Result<Plan> {
         plan.kept_in = self.cx.cloud.history_bucket.clone();
-        ownership::doubt(&mut plan, &Store::of(&self.cx)).await?;
+        marks::doubt(&mut plan, &Store::of(&self.cx)).await?;
         plan.tell_what_goes(&self.registry, &self.cx).await?;
         Ok(plan)
     }

@@ -2,8 +2,8 @@ use clap::Args;
 
 use super::session::{self, Session};
 use super::{Aws, Exit, Result, StackFile, Stop};
-use crate::aws::lease;
-use crate::aws::store::Store;
+use crate::aws::runs::lease;
+use crate::aws::runs::store::Store;
 use crate::ui::{self, Color, Look};
 
 /// Take the lease away from a run that is surely dead. Hardly ever needed: a lease that is not renewed expires after a

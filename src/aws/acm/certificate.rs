@@ -3,9 +3,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Seen, TAG_REGION, TAG_ZONE, certificates, client, client_of, describe, proofs};
-use crate::aws::error::{failed, incomplete};
+use crate::aws::call::error::{failed, incomplete};
+use crate::aws::ownership::tags::{TagEdit, Tags};
 use crate::aws::states::{Means, States};
-use crate::aws::tags::{TagEdit, Tags};
 use crate::aws::{Clients, Cx, cloudfront, elbv2};
 use crate::engine::{Blocker, Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};
 

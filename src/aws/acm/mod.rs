@@ -13,10 +13,12 @@ use aws_sdk_acm::Client;
 use aws_sdk_acm::types::{CertificateDetail, CertificateStatus, CertificateSummary, CertificateType, Filters, KeyAlgorithm};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
-use crate::aws::clients::CLOUDFRONT_REGION;
-use crate::aws::error::{failed, incomplete};
-use crate::aws::tags::{Tags, from_pairs};
-use crate::aws::{Cx, answered, index, present};
+use crate::aws::Cx;
+use crate::aws::call::answers::{answered, present};
+use crate::aws::call::clients::CLOUDFRONT_REGION;
+use crate::aws::call::error::{failed, incomplete};
+use crate::aws::ownership::tag_index;
+use crate::aws::ownership::tags::{Tags, from_pairs};
 use crate::engine::{Error, Result};
 
 /// The tag with the zone where a certificate is proven: without it nobody could tell afterwards.
@@ -76,7 +78,7 @@ async fn listed(client: &Client) -> Result<Vec<CertificateSummary>> {
 
 /// The ARNs of what can be ours in one region, each with its tags where they are known.
 async fn candidates(cx: &Cx, region: &str) -> Result<Vec<(String, Option<Tags>)>> {
-    if let Some(known) = index::asked(cx, "acm", region).await {
+    if let Some(known) = tag_index::asked(cx, "acm", region).await {
         let ours = known.iter().filter(|(arn, _)| arn.split(':').nth(2) == Some("acm"));
         return Ok(ours.map(|(arn, tags)| (arn.clone(), Some(tags.clone()))).collect());
     }

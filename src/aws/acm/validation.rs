@@ -3,8 +3,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Certificate, Proof, TAG_ZONE, bare, certificates, client, describe, is_alive, listed, proofs, regions, tags_of};
-use crate::aws::error::failed;
-use crate::aws::{Clients, Cx, ids};
+use crate::aws::call::arguments::ids;
+use crate::aws::route53::errors::failed;
+use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// For how long resolvers keep the record.

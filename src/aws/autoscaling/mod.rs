@@ -1,5 +1,6 @@
 //! Scaling of services, in Application Auto Scaling.
 
+pub(in crate::aws) mod errors;
 mod scalable_target;
 mod scaling_policy;
 

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{DIMENSION, NAMESPACE};
+use crate::aws::autoscaling::errors::failed;
 use crate::aws::ecs::{self, Service};
-use crate::aws::error::failed;
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 

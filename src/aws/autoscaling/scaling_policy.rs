@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{DIMENSION, NAMESPACE, ScalableTarget};
-use crate::aws::error::failed;
+use crate::aws::autoscaling::errors::failed;
 use crate::aws::{Clients, Cx, ecs};
 use crate::engine::key::is_name;
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Scope};

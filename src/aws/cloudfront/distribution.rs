@@ -11,10 +11,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Behavior, Origin, built, count, mark, marked, policies, to_sdk};
-use crate::aws::error::{failed, incomplete};
+use crate::aws::call::answers::present;
+use crate::aws::call::error::incomplete;
+use crate::aws::cloudfront::errors::failed;
+use crate::aws::ownership::tags::{TagEdit, from_pairs};
+use crate::aws::ownership::{names, tag_index};
 use crate::aws::states::{Means, States};
-use crate::aws::tags::{TagEdit, from_pairs};
-use crate::aws::{Clients, Cx, Tags, index, names, present};
+use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Claim, Class, Diff, Effect, Error, Impact, Observed, Readiness, Resource, Result, Rule, Usual};
 
 /// The hosted zone of all distributions, for alias records.
@@ -201,7 +204,7 @@ fn claim(cx: &Cx, summary: &sdk::DistributionSummary, tags: &Tags) -> Option<Cla
 }
 
 async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
-    if let Some(known) = index::global_tags(cx, "cloudfront", arn).await {
+    if let Some(known) = tag_index::global_tags(cx, "cloudfront", arn).await {
         return Ok(known);
     }
     let answer = cx.cloud.cloudfront.list_tags_for_resource().resource(arn).send().await;

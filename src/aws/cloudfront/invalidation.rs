@@ -4,7 +4,8 @@ use aws_sdk_cloudfront::types::{self as sdk, InvalidationBatch, Paths};
 
 use super::{built, count};
 use crate::aws::Cx;
-use crate::aws::error::{failed, incomplete};
+use crate::aws::call::error::incomplete;
+use crate::aws::cloudfront::errors::failed;
 use crate::engine::{Class, Result};
 
 /// How many paths one invalidation takes.

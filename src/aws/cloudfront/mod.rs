@@ -2,6 +2,7 @@
 
 mod behavior;
 mod distribution;
+pub(in crate::aws) mod errors;
 pub mod invalidation;
 mod origin;
 mod origin_access_control;

@@ -6,8 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{built, distribution, mark, marked};
-use crate::aws::error::{failed, incomplete};
-use crate::aws::{Clients, Cx, names};
+use crate::aws::call::error::incomplete;
+use crate::aws::cloudfront::errors::failed;
+use crate::aws::ownership::names;
+use crate::aws::{Clients, Cx};
 use crate::engine::{Blocker, Claim, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
 
 /// How long its name may be.

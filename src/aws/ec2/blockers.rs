@@ -4,7 +4,7 @@ use aws_sdk_ec2::types::{NetworkInterface, SecurityGroup};
 
 use super::{filter, tags_of};
 use crate::aws::Cx;
-use crate::aws::error::failed;
+use crate::aws::ec2::errors::failed;
 use crate::engine::{Blocker, Result};
 
 /// The network interfaces for which a filter of DescribeNetworkInterfaces holds.
@@ -46,7 +46,7 @@ fn of_interface(cx: &Cx, interface: &NetworkInterface) -> Blocker {
     };
     // `ELB app/NAME/ID`: somebody else's balancer stays, ours is on its way out.
     let balancer = said.and_then(|d| d.strip_prefix("ELB ")).and_then(|d| d.split('/').nth(1));
-    let foreign = balancer.is_some_and(|name| !crate::aws::names::begins(&cx.scope.prefix(), name, 32));
+    let foreign = balancer.is_some_and(|name| !crate::aws::ownership::names::begins(&cx.scope.prefix(), name, 32));
     let managed = interface.requester_managed() == Some(true);
     Blocker {
         what: format!("network interface {} ({whose})", interface.network_interface_id().unwrap_or_default()),

@@ -2,7 +2,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Id, Vpc, is_default, security_group_rules, security_groups, tags_of, vpcs};
-use crate::aws::error::{failed, incomplete};
+use crate::aws::call::error::incomplete;
+use crate::aws::ec2::errors::failed;
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Scope};
 

@@ -3,6 +3,7 @@
 mod address;
 mod blockers;
 mod default_security_group;
+pub(in crate::aws) mod errors;
 mod internet_gateway;
 mod nat_gateway;
 mod network_acl;
@@ -35,9 +36,11 @@ use std::time::Duration;
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use serde::{Deserialize, Serialize};
 
-use super::error::failed;
-use super::tags::{self, TagEdit, Tags};
-use super::{Cx, index, names};
+use super::Cx;
+use crate::aws::ec2::errors::failed;
+use crate::aws::ownership::tags;
+use crate::aws::ownership::tags::{TagEdit, Tags};
+use crate::aws::ownership::{names, tag_index};
 use crate::engine::resource::{TAG_ENV, TAG_STACK};
 use crate::engine::{Claim, Diff, Resource, Result};
 
@@ -148,7 +151,7 @@ pub(super) async fn security_groups(cx: &Cx) -> Result<Arc<Vec<aws_sdk_ec2::type
                 }
             };
             // Of groups elsewhere the index knows, where it may be asked: mostly that there are none.
-            let (mut groups, tagged) = match index::of(cx, "ec2").await {
+            let (mut groups, tagged) = match tag_index::of(cx, "ec2").await {
                 None => tokio::try_join!(inside, with(ours(cx)))?,
                 Some(known) => {
                     let groups = inside.await?;

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Address, Id, InternetGateway, Subnet, gateway_of, in_our_vpcs, retag, tagged, tags_of};
-use crate::aws::error::{failed, incomplete};
+use crate::aws::call::error::incomplete;
+use crate::aws::ec2::errors::failed;
 use crate::aws::states::{Means, States};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{AnyRef, Diff, Effect, Impact, Observed, Order, Readiness, Ref, Resource, Result, Rule, Usual};

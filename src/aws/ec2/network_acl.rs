@@ -6,8 +6,10 @@ use std::sync::Arc;
 use aws_sdk_ec2::types::{self as sdk, PortRange, RuleAction};
 
 use super::{filter, in_our_vpcs};
-use crate::aws::error::{failed, incomplete};
-use crate::aws::{Cx, or_gone};
+use crate::aws::Cx;
+use crate::aws::call::answers::or_gone;
+use crate::aws::call::error::incomplete;
+use crate::aws::ec2::errors::failed;
 use crate::engine::{Class, Diff, Error, Result};
 
 /// The rule that every list ends with and nobody can change.
@@ -159,7 +161,7 @@ pub(super) async fn write(cx: &Cx, vpc: &str, desired: &BTreeMap<String, String>
     let list = answer.network_acls().first().ok_or_else(|| incomplete(OP, "the VPC's own list"))?;
     let id = list.network_acl_id().unwrap_or_default();
     let there = rules(list);
-    for (key, text) in crate::aws::written(diff, "network_acl", desired) {
+    for (key, text) in crate::aws::call::arguments::written(diff, "network_acl", desired) {
         let Entry { number, egress, action, protocol, from, ports } = entry(&key, &text)?;
         let (v4, v6) = if from.contains(':') { (None, Some(from.to_owned())) } else { (Some(from.to_owned()), None) };
         if there.contains_key(&key) {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{InternetGateway, NatGateway, RouteTable, route_tables, tags_of};
-use crate::aws::error::failed;
+use crate::aws::ec2::errors::failed;
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule};
 

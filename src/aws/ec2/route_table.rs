@@ -3,8 +3,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Id, Vpc, blockers, is_alive, retag, route_tables, tagged, tags_of};
-use crate::aws::error::{failed, incomplete};
-use crate::aws::{Clients, Cx, Tags, present};
+use crate::aws::call::answers::present;
+use crate::aws::call::error::incomplete;
+use crate::aws::ec2::errors::failed;
+use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 
 /// A route table. Its routes and associations are kinds of their own.

@@ -3,8 +3,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{GROUP_NAME, Id, Vpc, blockers, group_claim, is_default, retag, security_groups, tagged, tags_of};
-use crate::aws::error::{failed, incomplete};
-use crate::aws::names;
+use crate::aws::call::error::incomplete;
+use crate::aws::ec2::errors::failed;
+use crate::aws::ownership::names;
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule};
 

@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{SecurityGroup, group_claim, is_default, retag, security_group_rules, security_groups, tagged, tags_of};
-use crate::aws::error::{failed, incomplete};
+use crate::aws::call::error::incomplete;
+use crate::aws::ec2::errors::failed;
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 

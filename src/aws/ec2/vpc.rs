@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::network_acl::{self, network_acls};
 use super::{blockers, retag, tagged, tags_of, vpcs};
-use crate::aws::error::{failed, incomplete};
+use crate::aws::call::error::incomplete;
+use crate::aws::ec2::errors::failed;
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Diff, Observed, Readiness, Resource, Result, Rule};
 

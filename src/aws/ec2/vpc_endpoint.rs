@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Id, RouteTable, Vpc, in_our_vpcs, is_alive, retag, tagged, tags_of};
-use crate::aws::error::{failed, incomplete};
+use crate::aws::call::answers::present;
+use crate::aws::call::error::incomplete;
+use crate::aws::ec2::errors::failed;
 use crate::aws::states::{Means, States};
-use crate::aws::{Clients, Cx, Tags, present};
+use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Diff, Effect, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// A gateway endpoint: a free way to S3 that does not leave AWS's network.

@@ -6,7 +6,8 @@ use futures::future::join_all;
 
 use super::name_in;
 use crate::aws::Cx;
-use crate::aws::error::failed;
+use crate::aws::ecs::errors::failed;
+
 use crate::engine::Result;
 
 /// How many of the last lines of a log are told.
@@ -98,7 +99,7 @@ async fn unwell(cx: &Cx, service: &sdk::Service) -> Result<Vec<String>> {
     let mut reasons = Vec::new();
     for group in service.load_balancers().iter().filter_map(|l| l.target_group_arn()) {
         let answer = cx.cloud.elbv2.describe_target_health().target_group_arn(group).send().await;
-        let answer = answer.map_err(failed("elbv2:DescribeTargetHealth"))?;
+        let answer = answer.map_err(crate::aws::elbv2::errors::failed("elbv2:DescribeTargetHealth"))?;
         let unwell = answer.target_health_descriptions().iter().filter_map(|d| d.target_health());
         let mut unwell = unwell.filter(|h| h.state() == Some(&TargetHealthStateEnum::Unhealthy));
         if let Some(health) = unwell.next() {

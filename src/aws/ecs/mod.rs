@@ -2,6 +2,7 @@
 
 mod cluster;
 mod deployment;
+pub(in crate::aws) mod errors;
 mod failing;
 mod service;
 mod status;
@@ -18,9 +19,12 @@ use std::sync::Arc;
 use aws_sdk_ecs::types::{self as sdk, ClusterField, ServiceField, Tag};
 use futures::future::try_join_all;
 
-use super::error::failed;
-use super::tags::{self, TagEdit, Tags};
-use super::{Cx, index, names, present};
+use super::Cx;
+use crate::aws::call::answers::present;
+use crate::aws::ecs::errors::failed;
+use crate::aws::ownership::tags;
+use crate::aws::ownership::tags::{TagEdit, Tags};
+use crate::aws::ownership::{names, tag_index};
 use crate::engine::resource::TAG_GENERATION;
 use crate::engine::{Claim, Diff, Resource, Result};
 
@@ -63,12 +67,12 @@ fn resource_id(cluster: &str, service: &str) -> String {
 async fn clusters(cx: &Cx) -> Result<Arc<Vec<sdk::Cluster>>> {
     cx.reads
         .once("ecs.clusters", async {
-            let arns = match index::of(cx, "ecs").await {
+            let arns = match tag_index::of(cx, "ecs").await {
                 Some(known) => known.keys().filter(|arn| arn.contains(":cluster/")).cloned().collect(),
                 None => {
                     let pages = cx.cloud.ecs.list_clusters().into_paginator().items().send();
                     let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ecs:ListClusters"))?;
-                    let (prefix, known) = (cx.scope.prefix(), index::candidates(cx).await?);
+                    let (prefix, known) = (cx.scope.prefix(), tag_index::candidates(cx).await?);
                     let may_be_ours = |arn: &String| names::begins(&prefix, name_in(arn), NAME) || known.contains_key(arn);
                     all.into_iter().filter(may_be_ours).collect::<Vec<String>>()
                 }
@@ -110,7 +114,7 @@ async fn service_arns(cx: &Cx) -> Result<Arc<Vec<(String, String)>>> {
                 .filter(|c| c.status() == Some("ACTIVE") && cx.scope.owns(&tags_of(c.tags())))
                 .filter_map(|c| c.cluster_name.clone())
                 .collect();
-            if let Some(known) = index::of(cx, "ecs").await {
+            if let Some(known) = tag_index::of(cx, "ecs").await {
                 let services = known.keys().filter_map(|arn| {
                     let cluster = arn.split_once(":service/")?.1.split('/').next()?;
                     active.iter().any(|c| c == cluster).then(|| (cluster.to_owned(), arn.clone()))
@@ -154,7 +158,7 @@ async fn services(cx: &Cx) -> Result<Arc<Vec<sdk::Service>>> {
 /// What autoscaling calls each service in the stack's clusters.
 pub(super) async fn resource_ids(cx: &Cx) -> Result<Vec<String>> {
     // Which services there are was perhaps taken from the index, and what hangs on them with it.
-    if index::of(cx, "ecs").await.is_some() {
+    if tag_index::of(cx, "ecs").await.is_some() {
         cx.reads.trusted_index("application-autoscaling");
     }
     Ok(service_arns(cx).await?.iter().map(|(cluster, arn)| resource_id(cluster, name_in(arn))).collect())

@@ -10,13 +10,17 @@ use serde_json::Value;
 use super::deployment::{began, fails, gave_up, judge, primary, under_way};
 use super::failing::{Why, why};
 use super::{Cluster, NAME, TaskDefinition, name_in, resource_id, retag, service_claim, services, tags_of, to_sdk};
+use crate::aws::call::answers::present;
+use crate::aws::call::arguments::ids;
+use crate::aws::call::error::incomplete;
 use crate::aws::ec2::{SecurityGroup, Subnet};
+use crate::aws::ecs::errors::failed;
 use crate::aws::elbv2::TargetGroup;
-use crate::aws::error::{failed, incomplete};
 use crate::aws::logs::LogGroup;
+use crate::aws::ownership::names;
 use crate::aws::servicediscovery::{Namespace, Seen, namespaces};
 use crate::aws::states::{Means, States};
-use crate::aws::{Clients, Cx, Tags, ids, names, present};
+use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{AnyRef, Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// Behind the ARN of a task definition that ECS gave up on, so that the next run tries again.

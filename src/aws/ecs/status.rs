@@ -3,8 +3,9 @@
 use aws_sdk_ecs::types::ServiceField;
 use serde::Serialize;
 
-use crate::aws::error::failed;
-use crate::aws::{Cx, names};
+use crate::aws::Cx;
+use crate::aws::ecs::errors::failed;
+use crate::aws::ownership::names;
 use crate::engine::{Class, Resource, Result};
 
 /// One service and its newest deployment.
@@ -42,7 +43,7 @@ pub async fn running(cx: &Cx) -> Result<Vec<Running>> {
         let call = cx.cloud.ecs.describe_services().cluster(&cluster).set_services(Some(batch.to_vec()));
         let answer = call.include(ServiceField::Tags).send().await.map_err(failed("ecs:DescribeServices"))?;
         for service in answer.services() {
-            let tags = super::super::tags::from_pairs(service.tags().iter().map(|t| (t.key(), t.value())));
+            let tags = crate::aws::ownership::tags::from_pairs(service.tags().iter().map(|t| (t.key(), t.value())));
             let crate::engine::Claim::Ours(name) = cx.scope.claim(super::Service::KIND, &tags, true) else { continue };
             let deployment = service.deployments().iter().find(|d| d.status() == Some("PRIMARY"));
             let definition = service.task_definition().unwrap_or_default();

@@ -11,10 +11,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{NAME, retag, tags_of, to_sdk};
-use crate::aws::error::{failed, incomplete};
+use crate::aws::call::answers::present;
+use crate::aws::call::error::incomplete;
+use crate::aws::ecs::errors::failed;
 use crate::aws::iam::Role;
 use crate::aws::logs::LogGroup;
-use crate::aws::{Clients, Cx, Tags, names, present};
+use crate::aws::ownership::names;
+use crate::aws::{Clients, Cx, Tags};
 use crate::engine::resource::TAG_STACK;
 use crate::engine::{Claim, Class, Diff, Error, Ids, Observed, Readiness, Ref, Resource, Result, Rule, Usual, diff as compare};
 

@@ -9,8 +9,10 @@ use aws_sdk_elasticache::types::Snapshot;
 use super::naming::{self, GROUP_ID, SNAPSHOT};
 use super::replication_group::{Live, ReplicationGroup, look as look_at_group};
 use super::{tags_of, to_sdk};
-use crate::aws::error::failed;
-use crate::aws::{Cx, Tags, begun, names, or_gone, present};
+use crate::aws::call::answers::{begun, or_gone, present};
+use crate::aws::elasticache::errors::failed;
+use crate::aws::ownership::names;
+use crate::aws::{Cx, Tags};
 use crate::engine::{Class, Error, Readiness, Result};
 
 /// What the snapshot of this operation is called.

@@ -5,6 +5,7 @@
 
 mod carry;
 mod cluster;
+pub(in crate::aws) mod errors;
 mod naming;
 mod parameter_group;
 mod replication_group;
@@ -24,9 +25,11 @@ use aws_sdk_elasticache::types::{self as sdk, Tag};
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::error::failed;
-use super::tags::{self, TagEdit, Tags};
-use super::{Cx, index, names};
+use super::Cx;
+use crate::aws::elasticache::errors::failed;
+use crate::aws::ownership::tags;
+use crate::aws::ownership::tags::{TagEdit, Tags};
+use crate::aws::ownership::{names, tag_index};
 use crate::engine::{Blocker, Class, Diff, Ref, Result};
 
 /// How long the name of a subnet group or a parameter group may be.
@@ -49,7 +52,7 @@ fn to_sdk(tags: &Tags) -> Vec<Tag> {
 
 /// The tags of what has this ARN; nothing when AWS does not tell them at the moment, or when it has just gone.
 async fn tags_of(cx: &Cx, arn: &str) -> Result<Option<Tags>> {
-    if let Some(known) = index::tags(cx, "elasticache", arn).await {
+    if let Some(known) = tag_index::tags(cx, "elasticache", arn).await {
         return Ok(Some(known));
     }
     let answer = cx.cloud.elasticache.list_tags_for_resource().resource_name(arn).send().await;
@@ -98,7 +101,7 @@ async fn replication_groups(cx: &Cx) -> Result<Arc<Vec<sdk::ReplicationGroup>>> 
             let pages = cx.cloud.elasticache.describe_replication_groups().into_paginator().items().send();
             let all = pages.collect::<std::result::Result<Vec<_>, _>>().await;
             let all = all.map_err(failed("elasticache:DescribeReplicationGroups"))?;
-            let known = index::candidates(cx).await?;
+            let known = tag_index::candidates(cx).await?;
             let ours = |g: &sdk::ReplicationGroup| {
                 g.replication_group_id().is_some_and(|id| naming::like_ours(cx, id))
                     || g.arn().is_some_and(|arn| known.contains_key(arn))
@@ -118,7 +121,7 @@ async fn clusters(cx: &Cx) -> Result<Arc<Vec<sdk::CacheCluster>>> {
             let all = all.map_err(failed("elasticache:DescribeCacheClusters"))?;
             // Members are called like their group and carry its tags.
             let groups = replication_groups(cx).await?;
-            let known = index::candidates(cx).await?;
+            let known = tag_index::candidates(cx).await?;
             let ours = |c: &sdk::CacheCluster| {
                 c.cache_cluster_id().is_some_and(|id| naming::like_ours(cx, id))
                     || c.arn().is_some_and(|arn| known.contains_key(arn))
@@ -138,7 +141,7 @@ async fn subnet_groups(cx: &Cx) -> Result<Arc<Vec<(sdk::CacheSubnetGroup, Tags)>
             let pages = cx.cloud.elasticache.describe_cache_subnet_groups().into_paginator().items().send();
             let all = pages.collect::<std::result::Result<Vec<_>, _>>().await;
             let all = all.map_err(failed("elasticache:DescribeCacheSubnetGroups"))?;
-            let (prefix, known) = (cx.scope.prefix(), index::candidates(cx).await?);
+            let (prefix, known) = (cx.scope.prefix(), tag_index::candidates(cx).await?);
             let like_ours = all.into_iter().filter(|g| {
                 g.cache_subnet_group_name().is_some_and(|name| names::begins(&prefix, name, NAME))
                     || g.arn().is_some_and(|arn| known.contains_key(arn))

@@ -7,8 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Live, NAME, blockers, retag, tags_of, to_sdk};
-use crate::aws::error::{failed, incomplete};
-use crate::aws::{Clients, Cx, Tags, index, names, present, written};
+use crate::aws::call::answers::present;
+use crate::aws::call::arguments::written;
+use crate::aws::call::error::incomplete;
+use crate::aws::elasticache::errors::failed;
+use crate::aws::ownership::{names, tag_index};
+use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Claim, Diff, Effect, Error, Impact, Observed, Readiness, Resource, Result, Rule};
 
 /// How many parameters one call writes.
@@ -46,13 +50,13 @@ impl Resource for ParameterGroup {
     type Live = Live;
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
-        if index::of(cx, "elasticache").await.is_some_and(|known| !known.keys().any(|arn| arn.contains(":parametergroup:"))) {
+        if tag_index::of(cx, "elasticache").await.is_some_and(|known| !known.keys().any(|arn| arn.contains(":parametergroup:"))) {
             return Ok(Vec::new());
         }
         let pages = cx.cloud.elasticache.describe_cache_parameter_groups().into_paginator().items().send();
         let all = pages.collect::<std::result::Result<Vec<_>, _>>().await;
         let all = all.map_err(failed("elasticache:DescribeCacheParameterGroups"))?;
-        let (prefix, known) = (cx.scope.prefix(), index::candidates(cx).await?);
+        let (prefix, known) = (cx.scope.prefix(), tag_index::candidates(cx).await?);
         let like_ours = all.into_iter().filter_map(|group| {
             let live = Live { id: group.cache_parameter_group_name?, arn: group.arn? };
             let may_be_ours = names::begins(&prefix, &live.id, NAME) || known.contains_key(&live.arn);

@@ -11,9 +11,13 @@ use super::{
     DEFAULT_PARAMETERS, ParameterGroup, SubnetGroup, clusters, parameter_group_of, replication_groups, retag, security_groups_of,
     tags_of, to_sdk, versions,
 };
+use crate::aws::call::arguments::{ids, some_ids};
+use crate::aws::call::error::incomplete;
 use crate::aws::ec2::SecurityGroup;
-use crate::aws::error::{failed, incomplete};
-use crate::aws::{Clients, Cx, Tags, ids, names, put_off, some_ids};
+use crate::aws::elasticache::errors::failed;
+use crate::aws::ownership::names;
+use crate::aws::states::put_off;
+use crate::aws::{Clients, Cx, Tags};
 use crate::engine::diff::same_major;
 use crate::engine::{Change, Claim, Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 

@@ -2,9 +2,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Live, NAME, blockers, retag, subnet_groups, to_sdk};
+use crate::aws::call::arguments::ids;
+use crate::aws::call::error::incomplete;
 use crate::aws::ec2::{Subnet, Vpc};
-use crate::aws::error::{failed, incomplete};
-use crate::aws::{Clients, Cx, Tags, ids, names};
+use crate::aws::elasticache::errors::failed;
+use crate::aws::ownership::names;
+use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 
 /// The subnets that caches may stand in.

@@ -3,7 +3,7 @@
 use aws_sdk_elasticache::types::CacheEngineVersion;
 
 use crate::aws::Cx;
-use crate::aws::error::failed;
+use crate::aws::elasticache::errors::failed;
 use crate::engine::{Class, Error, Result};
 
 /// A version as numbers, to compare by.

@@ -3,7 +3,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Action, Arn, LoadBalancer, claim_inside, inner_tags, listeners, marked_balancers, retag, to_sdk};
-use crate::aws::error::{failed, incomplete};
+use crate::aws::call::error::incomplete;
+use crate::aws::elbv2::errors::failed;
 use crate::aws::{Clients, Cx, Tags, acm};
 use crate::engine::schedule::Verb;
 use crate::engine::{Diff, Observed, Order, Readiness, Ref, Resource, Result, Rule};

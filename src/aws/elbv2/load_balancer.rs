@@ -8,10 +8,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{NAME, balancer_claim, end_of, load_balancers, outer_tags, retag, to_sdk};
+use crate::aws::call::arguments::{ids, some_ids, written};
+use crate::aws::call::error::incomplete;
 use crate::aws::ec2::{InternetGateway, SecurityGroup, Subnet, Vpc, gateway_of};
-use crate::aws::error::{failed, incomplete};
+use crate::aws::elbv2::errors::failed;
+use crate::aws::ownership::names;
 use crate::aws::states::{Means, States};
-use crate::aws::{Clients, Cx, Tags, ids, names, some_ids, written};
+use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{AnyRef, Class, Diff, Effect, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 const PROTECTION: &str = "deletion_protection.enabled";

@@ -1,6 +1,7 @@
 //! Load balancing, in Elastic Load Balancing v2.
 
 mod action;
+pub(in crate::aws) mod errors;
 mod listener;
 mod load_balancer;
 mod rule;
@@ -19,9 +20,12 @@ use aws_sdk_elasticloadbalancingv2::types::{self as sdk, Tag};
 use futures::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::error::failed;
-use super::tags::{self, TagEdit, Tags};
-use super::{Cx, index, names, present};
+use super::Cx;
+use crate::aws::call::answers::present;
+use crate::aws::elbv2::errors::failed;
+use crate::aws::ownership::tags;
+use crate::aws::ownership::tags::{TagEdit, Tags};
+use crate::aws::ownership::{names, tag_index};
 use crate::engine::{Blocker, Claim, Class, Diff, Resource, Result};
 
 /// How long a name of a load balancer or a target group may be.
@@ -100,7 +104,7 @@ async fn load_balancers(cx: &Cx) -> Result<Arc<Vec<sdk::LoadBalancer>>> {
         .once("elbv2.load_balancers", async {
             let pages = cx.cloud.elbv2.describe_load_balancers().into_paginator().items().send();
             let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("elbv2:DescribeLoadBalancers"))?;
-            let (prefix, known) = (cx.scope.prefix(), index::candidates(cx).await?);
+            let (prefix, known) = (cx.scope.prefix(), tag_index::candidates(cx).await?);
             let may_be_ours = |b: &sdk::LoadBalancer| {
                 b.load_balancer_name().is_some_and(|name| names::begins(&prefix, name, NAME))
                     || b.load_balancer_arn().is_some_and(|arn| known.contains_key(arn))
@@ -116,7 +120,7 @@ async fn target_groups(cx: &Cx) -> Result<Arc<Vec<sdk::TargetGroup>>> {
         .once("elbv2.target_groups", async {
             let pages = cx.cloud.elbv2.describe_target_groups().into_paginator().items().send();
             let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("elbv2:DescribeTargetGroups"))?;
-            let (prefix, known) = (cx.scope.prefix(), index::candidates(cx).await?);
+            let (prefix, known) = (cx.scope.prefix(), tag_index::candidates(cx).await?);
             let may_be_ours = |g: &sdk::TargetGroup| {
                 g.target_group_name().is_some_and(|name| names::begins(&prefix, name, NAME))
                     || g.target_group_arn().is_some_and(|arn| known.contains_key(arn))
@@ -206,7 +210,7 @@ async fn inner_tags(cx: &Cx) -> Result<Arc<HashMap<String, Tags>>> {
 
 async fn describe_tags(cx: &Cx, arns: &[String]) -> Result<HashMap<String, Tags>> {
     let mut found: HashMap<String, Tags> = HashMap::new();
-    if let Some(known) = index::of(cx, "elbv2").await {
+    if let Some(known) = tag_index::of(cx, "elbv2").await {
         found.extend(arns.iter().filter_map(|arn| Some((arn.clone(), known.get(arn)?.clone()))));
     }
     let arns: Vec<String> = arns.iter().filter(|arn| !found.contains_key(*arn)).cloned().collect();

@@ -6,9 +6,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{LoadBalancer, NAME, blocking, outer_tags, retag, target_groups, to_sdk};
+use crate::aws::call::answers::present;
+use crate::aws::call::arguments::written;
+use crate::aws::call::error::incomplete;
 use crate::aws::ec2::Vpc;
-use crate::aws::error::{failed, incomplete};
-use crate::aws::{Clients, Cx, Tags, names, present, written};
+use crate::aws::elbv2::errors::failed;
+use crate::aws::ownership::names;
+use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// The tasks of a service as a load balancer sees them.

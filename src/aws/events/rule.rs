@@ -7,10 +7,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::aws::error::{entry, failed, incomplete};
+use crate::aws::call::answers::present;
+use crate::aws::call::error::{entry, incomplete};
+use crate::aws::events::errors::{ERRORS, failed};
 use crate::aws::lambda::Function;
-use crate::aws::tags::{TagEdit, Tags, from_pairs};
-use crate::aws::{Clients, Cx, index, names, present};
+use crate::aws::ownership::tags::{TagEdit, Tags, from_pairs};
+use crate::aws::ownership::{names, tag_index};
+use crate::aws::{Clients, Cx};
 use crate::engine::{Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// How long a rule's name may be.
@@ -70,7 +73,7 @@ fn parsed(text: &str) -> Value {
 }
 
 async fn candidates(cx: &Cx) -> Result<BTreeSet<String>> {
-    if let Some(known) = index::of(cx, "events").await {
+    if let Some(known) = tag_index::of(cx, "events").await {
         return Ok(known.keys().filter_map(|arn| arn.split_once(":rule/").map(|(_, name)| name.to_owned())).collect());
     }
     let (prefix, mut found, mut next) = (cx.scope.prefix(), BTreeSet::new(), None);
@@ -106,7 +109,7 @@ async fn untell(cx: &Cx, rule: &str, ids: Vec<String>) -> Result<()> {
     }
     let answer = cx.cloud.events.remove_targets().rule(rule).set_ids(Some(ids)).send().await.map_err(failed(OP))?;
     match answer.failed_entries().first() {
-        Some(one) => Err(entry(OP, one.error_code(), one.error_message())),
+        Some(one) => Err(entry(ERRORS, OP, one.error_code(), one.error_message())),
         None => Ok(()),
     }
 }
@@ -160,7 +163,7 @@ impl EventRule {
         let all = self.targets.iter().map(one).collect::<Result<Vec<_>>>()?;
         let answer = cx.cloud.events.put_targets().rule(name).set_targets(Some(all)).send().await.map_err(failed(OP))?;
         match answer.failed_entries().first() {
-            Some(one) => Err(entry(OP, one.error_code(), one.error_message())),
+            Some(one) => Err(entry(ERRORS, OP, one.error_code(), one.error_message())),
             None => Ok(()),
         }
     }

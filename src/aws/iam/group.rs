@@ -6,9 +6,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{account, inline, or_gone, path};
-use crate::aws::error::{failed, incomplete};
-use crate::aws::tags::from_pairs;
-use crate::aws::{Clients, Cx, names, present, written};
+use crate::aws::call::answers::present;
+use crate::aws::call::arguments::written;
+use crate::aws::call::error::incomplete;
+use crate::aws::iam::errors::failed;
+use crate::aws::ownership::names;
+use crate::aws::ownership::tags::from_pairs;
+use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
 
 /// How long a group's name may be.

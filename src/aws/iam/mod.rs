@@ -1,5 +1,6 @@
 //! Permissions and people, in AWS IAM.
 
+pub(in crate::aws) mod errors;
 mod group;
 mod role;
 mod user;
@@ -13,8 +14,9 @@ use std::sync::Arc;
 use aws_sdk_iam::types::{EntityType, GroupDetail, PolicyDetail, RoleDetail, Tag, UserDetail};
 use serde_json::Value;
 
-use crate::aws::error::failed;
-use crate::aws::{Cx, Tags, or_gone};
+use crate::aws::call::answers::or_gone;
+use crate::aws::iam::errors::failed;
+use crate::aws::{Cx, Tags};
 use crate::engine::{Error, Result, Scope};
 
 /// Where our roles, groups and users lie: IAM lists everybody's, and this is how ours are known. IAM has no regions, so a

@@ -6,9 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{account, document, inline, or_gone, path, to_sdk};
-use crate::aws::error::{failed, incomplete};
-use crate::aws::tags::{TagEdit, from_pairs};
-use crate::aws::{Clients, Cx, Tags, names, written};
+use crate::aws::call::arguments::written;
+use crate::aws::call::error::incomplete;
+use crate::aws::iam::errors::failed;
+use crate::aws::ownership::names;
+use crate::aws::ownership::tags::{TagEdit, from_pairs};
+use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Claim, Class, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
 
 /// How long a role's name may be.

@@ -8,9 +8,12 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::{Group, account, inline, or_gone, path, to_sdk};
-use crate::aws::error::{failed, incomplete};
-use crate::aws::tags::{TagEdit, from_pairs};
-use crate::aws::{Clients, Cx, Tags, ids, present, written};
+use crate::aws::call::answers::present;
+use crate::aws::call::arguments::{ids, written};
+use crate::aws::call::error::incomplete;
+use crate::aws::iam::errors::failed;
+use crate::aws::ownership::tags::{TagEdit, from_pairs};
+use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// A person, or a program that has keys of its own. We make no keys and no passwords: whoever has one made it, and it

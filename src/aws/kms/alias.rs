@@ -2,8 +2,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{ALIAS, Key, NAME, candidates};
-use crate::aws::error::failed;
-use crate::aws::{Clients, Cx, names};
+use crate::aws::kms::errors::failed;
+use crate::aws::ownership::names;
+use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// A name for a key, which people and programs use instead of its id. It has no tags: it is ours when it has our prefix

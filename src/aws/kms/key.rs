@@ -5,10 +5,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::candidates;
-use crate::aws::error::{failed, incomplete};
+use crate::aws::call::answers::present;
+use crate::aws::call::error::incomplete;
+use crate::aws::kms::errors::failed;
+use crate::aws::ownership::tags::{TagEdit, Tags};
 use crate::aws::states::{Means, States};
-use crate::aws::tags::{TagEdit, Tags};
-use crate::aws::{Clients, Cx, present};
+use crate::aws::{Clients, Cx};
 use crate::engine::resource::{TAG_GENERATION, TAG_TAGS};
 use crate::engine::tags::is_ours;
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};

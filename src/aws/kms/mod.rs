@@ -3,9 +3,10 @@
 //! KMS lists keys without their tags. So ours are found by what can be ours: keys behind an alias with our prefix, and
 //! keys without any alias (a run that died between `CreateKey` and `CreateAlias`, an alias deleted or moved by somebody,
 //! a key waiting for its deletion). Only those are asked for their tags. An account without such keys costs two calls. A
-//! reading that may ask the index of tags ([`crate::aws::index`]) finds those without an alias there.
+//! reading that may ask the index of tags ([`crate::aws::ownership::tag_index`]) finds those without an alias there.
 
 mod alias;
+pub(in crate::aws) mod errors;
 mod key;
 
 pub use alias::Alias;
@@ -16,9 +17,11 @@ use std::sync::Arc;
 
 use futures::stream::{self, StreamExt};
 
-use crate::aws::error::failed;
-use crate::aws::tags::{Tags, from_pairs};
-use crate::aws::{Cx, answered, index, names, present};
+use crate::aws::Cx;
+use crate::aws::call::answers::{answered, present};
+use crate::aws::kms::errors::failed;
+use crate::aws::ownership::tags::{Tags, from_pairs};
+use crate::aws::ownership::{names, tag_index};
 use crate::engine::{Result, Scope};
 
 /// How long the name of an alias may be.
@@ -52,7 +55,7 @@ impl Candidates {
 
 async fn tags_of(cx: &Cx, key: &str) -> Result<Tags> {
     let Scope { partition, region, account, .. } = &*cx.scope;
-    if let Some(known) = index::tags(cx, "kms", &format!("arn:{partition}:kms:{region}:{account}:key/{key}")).await {
+    if let Some(known) = tag_index::tags(cx, "kms", &format!("arn:{partition}:kms:{region}:{account}:key/{key}")).await {
         return Ok(known);
     }
     let pages = cx.cloud.kms.list_resource_tags().key_id(key).into_paginator().items().send();
@@ -68,7 +71,7 @@ async fn candidates(cx: &Cx) -> Result<Arc<Candidates>> {
             pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("kms:ListAliases"))
         };
         let keys = async {
-            if let Some(known) = index::of(cx, "kms").await {
+            if let Some(known) = tag_index::of(cx, "kms").await {
                 return Ok(known.keys().filter_map(|arn| arn.split_once(":key/")).map(|(_, id)| id.to_owned()).collect());
             }
             let pages = cx.cloud.kms.list_keys().limit(1000).into_paginator().items().send();
@@ -87,7 +90,7 @@ async fn candidates(cx: &Cx) -> Result<Arc<Candidates>> {
         let mut asked: BTreeSet<String> = all.iter().filter(begins).map(|a| a.key.clone()).collect();
         asked.extend(bare);
         // Whatever its alias is called.
-        let tagged = index::candidates(cx).await?;
+        let tagged = tag_index::candidates(cx).await?;
         asked.extend(tagged.keys().filter_map(|arn| arn.split_once(":key/")).map(|(_, id)| id.to_owned()));
         let asked = stream::iter(asked.into_iter().map(|key| async move {
             let tags = tags_of(cx, &key).await;

@@ -10,11 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use super::package::package;
 use super::{Found, NAME, functions};
-use crate::aws::error::{failed, incomplete};
+use crate::aws::call::answers::present;
+use crate::aws::call::error::incomplete;
 use crate::aws::iam::Role;
+use crate::aws::lambda::errors::failed;
 use crate::aws::logs::LogGroup;
-use crate::aws::tags::{TagEdit, Tags};
-use crate::aws::{Clients, Cx, names, present};
+use crate::aws::ownership::names;
+use crate::aws::ownership::tags::{TagEdit, Tags};
+use crate::aws::{Clients, Cx};
 use crate::engine::{Diff, Impairment, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// A function of one Python file, `index.py`.

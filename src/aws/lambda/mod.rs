@@ -1,5 +1,6 @@
 //! Small functions, in AWS Lambda.
 
+pub(in crate::aws) mod errors;
 mod function;
 mod package;
 mod permission;
@@ -13,9 +14,11 @@ use std::sync::Arc;
 
 use futures::future::try_join_all;
 
-use crate::aws::error::failed;
-use crate::aws::tags::{Tags, from_pairs};
-use crate::aws::{Cx, index, names, present};
+use crate::aws::Cx;
+use crate::aws::call::answers::present;
+use crate::aws::lambda::errors::failed;
+use crate::aws::ownership::tags::{Tags, from_pairs};
+use crate::aws::ownership::{names, tag_index};
 use crate::engine::Result;
 
 /// How long the name of a function may be.
@@ -32,7 +35,7 @@ struct Found {
 /// What is called like ours, or carries our tags as far as the index of tags may be asked.
 async fn functions(cx: &Cx) -> Result<Arc<Vec<Found>>> {
     let ask = async {
-        let names: BTreeSet<String> = match index::of(cx, "lambda").await {
+        let names: BTreeSet<String> = match tag_index::of(cx, "lambda").await {
             Some(known) => {
                 let named = known.keys().filter_map(|arn| arn.split_once(":function:").map(|(_, name)| name.to_owned()));
                 named.collect()

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Function, functions};
-use crate::aws::error::failed;
+use crate::aws::call::answers::present;
 use crate::aws::events::EventRule;
+use crate::aws::lambda::errors::failed;
 use crate::aws::policy::principals;
-use crate::aws::{Clients, Cx, present};
+use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule};
 
 /// Lets a rule call a function.

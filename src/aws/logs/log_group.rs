@@ -6,10 +6,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::aws::error::failed;
+use crate::aws::call::answers::present;
 use crate::aws::kms::Key;
-use crate::aws::tags::{TagEdit, Tags, from_pairs};
-use crate::aws::{Clients, Cx, index, present};
+use crate::aws::logs::errors::failed;
+use crate::aws::ownership::tag_index;
+use crate::aws::ownership::tags::{TagEdit, Tags, from_pairs};
+use crate::aws::{Clients, Cx};
 use crate::engine::{Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
 
 /// A log group: where the output of programs goes.
@@ -59,7 +61,7 @@ impl Live {
 }
 
 async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
-    if let Some(known) = index::tags(cx, "logs", arn).await {
+    if let Some(known) = tag_index::tags(cx, "logs", arn).await {
         return Ok(known);
     }
     let answer = cx.cloud.logs.list_tags_for_resource().resource_arn(arn).send().await;

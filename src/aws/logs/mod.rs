@@ -1,11 +1,12 @@
 //! Logs, in Amazon CloudWatch Logs.
 
+pub(in crate::aws) mod errors;
 mod log_group;
 
 pub use log_group::LogGroup;
 
 use super::Cx;
-use super::error::failed;
+use crate::aws::logs::errors::failed;
 use crate::engine::{Class, Result};
 
 /// Log groups that AWS made by itself, by what their names begin with, in words: they stay when what writes to them goes.

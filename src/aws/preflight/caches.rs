@@ -2,7 +2,7 @@
 
 use super::{Certainty, Finding, field, is_of};
 use crate::aws::Cx;
-use crate::aws::error::failed;
+use crate::aws::elasticache::errors::failed;
 use crate::engine::{Action, Item, Result};
 
 /// Whether ElastiCache has an engine of that version

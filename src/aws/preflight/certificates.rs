@@ -9,8 +9,8 @@ use futures::future::try_join_all;
 use serde_json::Value;
 
 use super::{Certainty, Finding, fields, is_new, listed, physical, referred};
-use crate::aws::clients::CLOUDFRONT_REGION;
-use crate::aws::error::{failed, incomplete};
+use crate::aws::call::clients::CLOUDFRONT_REGION;
+use crate::aws::call::error::{failed, incomplete};
 use crate::aws::{Cx, acm};
 use crate::engine::{Class, Item, Key, Plan, Result};
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Certainty, Finding, field, fields, is_of, listed, referred, zones};
 use crate::aws::Cx;
-use crate::aws::error::failed;
+use crate::aws::rds::errors::failed;
 use crate::engine::{Item, Plan, Result};
 
 /// Whether RDS has an engine of that version on that class in the zones of the subnets, over two of them where that is

@@ -6,7 +6,7 @@ use aws_sdk_ecr::types::ImageIdentifier;
 use serde_json::Value;
 
 use super::Finding;
-use crate::aws::error::failed;
+use crate::aws::call::error::failed;
 use crate::aws::{Cx, ecr};
 use crate::engine::{Class, Item, Result};
 

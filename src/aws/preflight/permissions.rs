@@ -7,7 +7,7 @@ use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecis
 
 use super::{Certainty, Finding, actions};
 use crate::aws::Cx;
-use crate::aws::error::failed;
+use crate::aws::iam::errors::failed;
 use crate::engine::{Class, Error, Plan, Result};
 
 /// How many actions one simulation is asked about.

@@ -6,7 +6,7 @@ use futures::future::try_join_all;
 use super::permissions::may_make_role;
 use super::{Certainty, Finding, listed, made};
 use crate::aws::Cx;
-use crate::aws::error::failed;
+use crate::aws::iam::errors::failed;
 use crate::engine::{Class, Key, Plan, Result};
 
 /// Which kinds need the role of which service, and what it is called:

@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use super::{Certainty, Finding};
 use crate::aws::Cx;
-use crate::aws::error::failed;
 use crate::aws::secretsmanager::Secret;
+use crate::aws::secretsmanager::errors::failed;
 use crate::engine::{Claim, Class, Item, Resource, Result};
 
 /// The secrets of Secrets Manager that containers get: region and ARN, less what follows an ARN. And the parameters of Systems

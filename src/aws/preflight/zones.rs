@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{field, fields, physical, referred};
 use crate::aws::Cx;
-use crate::aws::error::failed;
+use crate::aws::ec2::errors::failed;
 use crate::engine::{Plan, Result};
 
 /// The zones of the subnets that a list names: the plan knows its own, and EC2 those of others

@@ -9,8 +9,11 @@ use aws_sdk_rds::types::{DbInstance, DbSnapshot};
 
 use super::instance::{Instance, Live};
 use super::{NAME, to_sdk};
-use crate::aws::error::failed;
-use crate::aws::{Cx, Tags, begun, names, or_gone, present, some_ids};
+use crate::aws::call::answers::{begun, or_gone, present};
+use crate::aws::call::arguments::some_ids;
+use crate::aws::ownership::names;
+use crate::aws::rds::errors::failed;
+use crate::aws::{Cx, Tags};
 use crate::engine::{Readiness, Result};
 
 /// The key of AWS's own that encrypts when none is named.

@@ -9,11 +9,14 @@ use serde_json::Value;
 use super::carry;
 use super::status::{STOPPED, leaves_snapshot, not_begun, pending, put_off, state_of};
 use super::{NAME, ParameterGroup, SubnetGroup, from_sdk, instances, of_instance, retag, to_sdk};
+use crate::aws::call::arguments::{ids, some_ids};
+use crate::aws::call::error::incomplete;
 use crate::aws::ec2::SecurityGroup;
-use crate::aws::error::{failed, incomplete};
 use crate::aws::logs::left_behind;
+use crate::aws::ownership::names;
+use crate::aws::rds::errors::failed;
 use crate::aws::secretsmanager::{self, Password, Secret};
-use crate::aws::{Clients, Cx, Tags, ids, names, some_ids};
+use crate::aws::{Clients, Cx, Tags};
 use crate::engine::diff::same_major;
 use crate::engine::{Blocker, Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 

@@ -1,6 +1,7 @@
 //! Databases, in Amazon RDS.
 
 mod carry;
+pub(in crate::aws) mod errors;
 mod instance;
 mod parameter_group;
 mod status;
@@ -16,9 +17,12 @@ use std::sync::Arc;
 use aws_sdk_rds::types::{self as sdk, Tag};
 use serde::{Deserialize, Serialize};
 
-use super::error::failed;
-use super::tags::{self, TagEdit, Tags};
-use super::{Cx, index, names, present};
+use super::Cx;
+use crate::aws::call::answers::present;
+use crate::aws::ownership::tags;
+use crate::aws::ownership::tags::{TagEdit, Tags};
+use crate::aws::ownership::{names, tag_index};
+use crate::aws::rds::errors::failed;
 use crate::engine::{Blocker, Diff, Result};
 
 /// How long the names of instances may be. Those of the groups may be longer, and are kept to the same.
@@ -43,7 +47,7 @@ fn from_sdk(tags: &[Tag]) -> Tags {
 
 /// The tags of what has this ARN; none when it has just gone.
 async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
-    if let Some(known) = index::tags(cx, "rds", arn).await {
+    if let Some(known) = tag_index::tags(cx, "rds", arn).await {
         return Ok(known);
     }
     let answer = cx.cloud.rds.list_tags_for_resource().resource_name(arn).send().await;

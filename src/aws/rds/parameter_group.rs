@@ -7,8 +7,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Live, NAME, of_instance, retag, tags_of, to_sdk};
-use crate::aws::error::{failed, incomplete};
-use crate::aws::{Clients, Cx, Tags, index, names, present, written};
+use crate::aws::call::answers::present;
+use crate::aws::call::arguments::written;
+use crate::aws::call::error::incomplete;
+use crate::aws::ownership::{names, tag_index};
+use crate::aws::rds::errors::failed;
+use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Claim, Diff, Effect, Error, Impact, Observed, Readiness, Resource, Result, Rule};
 
 /// How many parameters one call writes.
@@ -66,7 +70,7 @@ impl Resource for ParameterGroup {
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let pages = cx.cloud.rds.describe_db_parameter_groups().into_paginator().items().send();
         let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("rds:DescribeDBParameterGroups"))?;
-        let (prefix, known) = (cx.scope.prefix(), index::candidates(cx).await?);
+        let (prefix, known) = (cx.scope.prefix(), tag_index::candidates(cx).await?);
         let like_ours = all.into_iter().filter_map(|group| {
             let live = Live { id: group.db_parameter_group_name?, arn: group.db_parameter_group_arn? };
             let may_be_ours = names::begins(&prefix, &live.id, NAME) || known.contains_key(&live.arn);

@@ -165,10 +165,10 @@ pub(super) fn pending(instance: &DbInstance) -> Option<String> {
     (!named.is_empty()).then(|| named.join(", "))
 }
 
-/// What waits for the maintenance window because somebody put it off ([`crate::aws::put_off`]).
+/// What waits for the maintenance window because somebody put it off ([`crate::aws::states::put_off`]).
 pub(super) fn put_off(instance: &DbInstance) -> Option<String> {
     let named: Vec<&str> = not_done(instance).map(|(_, name)| name).filter(|name| *name != "password").collect();
-    crate::aws::put_off(&named).filter(|_| state_of(instance) == Readiness::Ready)
+    crate::aws::states::put_off(&named).filter(|_| state_of(instance) == Readiness::Ready)
 }
 
 /// What keeps a change of these fields from being done, though AWS says `available`: for some seconds, or a minute, it says so

@@ -3,9 +3,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Live, NAME, of_instance, retag, tags_of, to_sdk};
+use crate::aws::call::arguments::ids;
+use crate::aws::call::error::incomplete;
 use crate::aws::ec2::{Subnet, Vpc};
-use crate::aws::error::{failed, incomplete};
-use crate::aws::{Clients, Cx, Tags, ids, index, names};
+use crate::aws::ownership::{names, tag_index};
+use crate::aws::rds::errors::failed;
+use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule};
 
 /// The subnets that databases may stand in.
@@ -30,7 +33,7 @@ impl Resource for SubnetGroup {
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let pages = cx.cloud.rds.describe_db_subnet_groups().into_paginator().items().send();
         let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("rds:DescribeDBSubnetGroups"))?;
-        let (prefix, known) = (cx.scope.prefix(), index::candidates(cx).await?);
+        let (prefix, known) = (cx.scope.prefix(), tag_index::candidates(cx).await?);
         let like_ours = all.into_iter().filter_map(|group| {
             let live = Live { id: group.db_subnet_group_name.clone()?, arn: group.db_subnet_group_arn.clone()? };
             let may_be_ours = names::begins(&prefix, &live.id, NAME) || known.contains_key(&live.arn);

@@ -1,5 +1,6 @@
 //! Names, in Amazon Route 53. The zones are somebody else's, and so is every record in them that does not lead to us.
 
+pub(in crate::aws) mod errors;
 mod record;
 
 pub use record::{Record, name_of as record_name};
@@ -7,7 +8,7 @@ pub use record::{Record, name_of as record_name};
 use aws_sdk_route53::types::{ResourceRecordSet, RrType};
 
 use super::Cx;
-use super::error::failed;
+use crate::aws::route53::errors::failed;
 use crate::engine::Result;
 
 /// How many record sets of one name are looked at: more are weighted or located ones, all of a kind.

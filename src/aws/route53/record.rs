@@ -9,7 +9,7 @@ use super::{bare, leads, said};
 use crate::aws::acm::{Certificate, covers, in_zones};
 use crate::aws::cloudfront::{Distribution, delivered};
 use crate::aws::elbv2::{LoadBalancer, addresses};
-use crate::aws::error::failed;
+use crate::aws::route53::errors::failed;
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
@@ -21,7 +21,7 @@ const AT_ONCE: usize = 3;
 /// Records have no tags, and the zone is not ours. A record is ours when it leads to something of ours under a name of a
 /// certificate of ours whose tag names the zone: whatever else has the name is somebody else's, and stays. It is made by a
 /// call that fails when the name is taken, and deleted only as long as it still leads to us. People write such records too: one
-/// that no run of ours made stays ([`crate::aws::ownership`]).
+/// that no run of ours made stays.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Record {

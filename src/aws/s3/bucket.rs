@@ -13,9 +13,10 @@ use serde_json::Value;
 
 use super::lifecycle::{LifecycleRule, configuration};
 use super::{Candidate, built, candidates, emptying, global_domain, name, regional_domain, tags_now, to_sdk};
-use crate::aws::error::failed;
-use crate::aws::tags::TagEdit;
-use crate::aws::{Clients, Cx, Tags, index};
+use crate::aws::ownership::tag_index;
+use crate::aws::ownership::tags::TagEdit;
+use crate::aws::s3::errors::failed;
+use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Class, Diff, Effect, Error, Impact, Observed, Readiness, Resource, Result, Rule, Scope, Usual};
 
 /// The only region whose name `CreateBucket` does not take.
@@ -117,7 +118,7 @@ fn set<T>(answer: Result<T>) -> Result<Option<T>> {
 async fn read(cx: &Cx, candidate: &Candidate) -> Result<Option<Bucket>> {
     let (s3, name, owner) = (&cx.cloud.s3, &candidate.name, &cx.scope.account);
     // A bucket that serves a website has to be asked about it alone: a quick plan leaves that out, as it does users' keys.
-    let quick = index::of(cx, "s3").await.is_some();
+    let quick = tag_index::of(cx, "s3").await.is_some();
     let website =
         async { if quick { None } else { Some(s3.get_bucket_website().bucket(name).expected_bucket_owner(owner).send().await) } };
     let (versioning, public, ownership, encryption, lifecycle, website) = tokio::join!(

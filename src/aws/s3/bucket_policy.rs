@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Bucket, candidates};
-use crate::aws::error::failed;
+use crate::aws::s3::errors::failed;
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 

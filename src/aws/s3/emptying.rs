@@ -6,7 +6,7 @@ use futures::future::try_join_all;
 use super::built;
 use super::objects::already_gone;
 use crate::aws::Cx;
-use crate::aws::error::failed;
+use crate::aws::s3::errors::failed;
 use crate::engine::{Class, Readiness, Result};
 
 /// What S3 says to the deletion of a bucket that is not empty.
@@ -92,7 +92,7 @@ async fn abort_uploads(cx: &Cx, bucket: &str) -> Result<usize> {
     let ended = try_join_all(uploads.map(|(key, id)| async move {
         let call =
             cx.cloud.s3.abort_multipart_upload().bucket(bucket).expected_bucket_owner(&cx.scope.account).key(key).upload_id(id);
-        crate::aws::present(call.send().await.map_err(failed("s3:AbortMultipartUpload")).map(|_| ()))
+        crate::aws::call::answers::present(call.send().await.map_err(failed("s3:AbortMultipartUpload")).map(|_| ()))
     }))
     .await?;
     Ok(ended.len())

@@ -3,6 +3,7 @@
 mod bucket;
 mod bucket_policy;
 mod emptying;
+pub(in crate::aws) mod errors;
 mod lifecycle;
 pub mod objects;
 
@@ -18,9 +19,10 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::operation::BuildError;
 use futures::future::try_join_all;
 
-use super::error::failed;
-use super::tags::from_pairs;
-use super::{Cx, Tags, index, names};
+use super::{Cx, Tags};
+use crate::aws::ownership::tags::from_pairs;
+use crate::aws::ownership::{names, tag_index};
+use crate::aws::s3::errors::failed;
 use crate::engine::{Claim, Class, Error, Resource, Result, Scope};
 
 /// How long a bucket's name may be.
@@ -72,7 +74,7 @@ async fn candidates(cx: &Cx) -> Result<Arc<Vec<Candidate>>> {
     cx.reads
         .once("s3.buckets", async {
             let prefix = cx.scope.prefix();
-            let known = index::candidates(cx).await?;
+            let known = tag_index::candidates(cx).await?;
             let like_ours = |name: &String| names::begins(&prefix, name, NAME);
             let tagged = known.keys().filter_map(|arn| arn.split_once(":s3:::")).map(|(_, name)| name.to_owned());
             // What the index knows under another name may be gone: then it tells no tags, and is nobody's.
@@ -93,7 +95,7 @@ async fn candidates(cx: &Cx) -> Result<Arc<Vec<Candidate>>> {
 
 /// The names of the region's buckets that begin like `prefix`; from the index of tags, where it may be asked, those of ours.
 async fn names_like(cx: &Cx, prefix: &str) -> Result<Vec<String>> {
-    if let Some(known) = index::of(cx, "s3").await {
+    if let Some(known) = tag_index::of(cx, "s3").await {
         return Ok(known.keys().filter_map(|arn| arn.split_once(":s3:::")).map(|(_, name)| name.to_owned()).collect());
     }
     let begin: String = prefix.chars().take(NAME - 7).collect();
@@ -110,7 +112,7 @@ pub fn told_region<E>(refusal: &SdkError<E, HttpResponse>) -> Option<String> {
 }
 
 async fn tags_of(cx: &Cx, bucket: &str) -> Result<Tags> {
-    if let Some(known) = index::tags(cx, "s3", &format!("arn:{}:s3:::{bucket}", cx.scope.partition)).await {
+    if let Some(known) = tag_index::tags(cx, "s3", &format!("arn:{}:s3:::{bucket}", cx.scope.partition)).await {
         return Ok(known);
     }
     match tags_now(cx, bucket).await {

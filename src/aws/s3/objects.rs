@@ -11,7 +11,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 
 use super::built;
 use crate::aws::Cx;
-use crate::aws::error::failed;
+use crate::aws::s3::errors::failed;
 use crate::engine::{Class, Error, Result};
 
 /// How slow a connection may be before an upload counts as stuck, in bytes a second.

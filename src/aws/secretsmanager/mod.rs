@@ -3,6 +3,7 @@
 //! A secret's value is never kept, shown or logged here. It is made by Secrets Manager and goes from there into the one call
 //! that needs it ([`password`]); plans, history and output know the version's identifier only.
 
+pub(in crate::aws) mod errors;
 mod rotation;
 mod secret;
 
@@ -10,7 +11,8 @@ pub use rotation::Rotation;
 pub use secret::Secret;
 
 use crate::aws::Cx;
-use crate::aws::error::{failed, incomplete};
+use crate::aws::call::error::incomplete;
+use crate::aws::secretsmanager::errors::failed;
 use crate::engine::{Class, Error, Result};
 
 /// Parts a version of a secret, written as task definitions write it: `ARN:::VERSION`.

@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::secret::describe;
-use crate::aws::error::failed;
 use crate::aws::rds::{self, Instance};
+use crate::aws::secretsmanager::errors::failed;
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 

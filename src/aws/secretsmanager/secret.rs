@@ -7,11 +7,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::aws::error::{failed, incomplete};
+use crate::aws::call::answers::present;
+use crate::aws::call::error::incomplete;
 use crate::aws::kms::Key;
+use crate::aws::ownership::tags::{TagEdit, Tags, from_pairs};
+use crate::aws::ownership::{names, tag_index};
 use crate::aws::policy::principals;
-use crate::aws::tags::{TagEdit, Tags, from_pairs};
-use crate::aws::{Clients, Cx, index, names, present, rds};
+use crate::aws::secretsmanager::errors::failed;
+use crate::aws::{Clients, Cx, rds};
 use crate::engine::resource::{TAG_GENERATION, TAG_STACK};
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
 
@@ -95,7 +98,7 @@ fn may_be_ours(scope: &Scope, listed: &SecretListEntry) -> bool {
 /// password of counts too.
 async fn candidates(cx: &Cx) -> Result<BTreeSet<String>> {
     let listed = async {
-        if let Some(known) = index::of(cx, "secretsmanager").await {
+        if let Some(known) = tag_index::of(cx, "secretsmanager").await {
             return Ok(known.keys().filter(|arn| arn.contains(":secretsmanager:")).cloned().collect::<BTreeSet<_>>());
         }
         let filter = |key, value: &str| Filter::builder().key(key).values(value).build();

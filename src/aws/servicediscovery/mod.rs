@@ -1,5 +1,6 @@
 //! Names of services, in AWS Cloud Map: what ECS Service Connect keeps them in.
 
+pub(in crate::aws) mod errors;
 mod namespace;
 
 pub use namespace::Namespace;
@@ -11,9 +12,11 @@ use aws_sdk_servicediscovery::types::{
 };
 use futures::future::join_all;
 
-use super::error::failed;
-use super::tags::{Tags, from_pairs};
-use super::{Cx, answered, index, names, present};
+use super::Cx;
+use crate::aws::call::answers::{answered, present};
+use crate::aws::ownership::tags::{Tags, from_pairs};
+use crate::aws::ownership::{names, tag_index};
+use crate::aws::servicediscovery::errors::failed;
 use crate::engine::{Error, Result};
 
 /// What ARNs, and AWS's index of tags, call the service.
@@ -45,7 +48,7 @@ fn to_sdk(tags: &Tags) -> Result<Vec<Tag>> {
 }
 
 async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
-    if let Some(known) = index::tags(cx, INDEX, arn).await {
+    if let Some(known) = tag_index::tags(cx, INDEX, arn).await {
         return Ok(known);
     }
     let answer = cx.cloud.servicediscovery.list_tags_for_resource().resource_arn(arn).send().await;
@@ -57,7 +60,7 @@ async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
 pub async fn namespaces(cx: &Cx) -> Result<Arc<Vec<Seen>>> {
     let ask = async {
         // A plan of a stack without any asks nothing.
-        if let Some(known) = index::of(cx, INDEX).await
+        if let Some(known) = tag_index::of(cx, INDEX).await
             && !known.keys().any(|arn| arn.split(':').nth(2) == Some(INDEX))
         {
             return Ok(Vec::new());

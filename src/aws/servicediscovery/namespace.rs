@@ -5,9 +5,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{NAME, namespaces, to_sdk};
-use crate::aws::error::{failed, incomplete};
-use crate::aws::tags::TagEdit;
-use crate::aws::{Clients, Cx, Tags, names, or_gone};
+use crate::aws::call::answers::or_gone;
+use crate::aws::call::error::incomplete;
+use crate::aws::ownership::names;
+use crate::aws::ownership::tags::TagEdit;
+use crate::aws::servicediscovery::errors::failed;
+use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};
 
 /// A space of names in which services find each other, by HTTP and not by DNS: what ECS Service Connect asks for.

@@ -1,5 +1,5 @@
 //! The bucket that outlives runs: leases and history, for all stacks of an account and region. When it is lost, it is made again,
-//! and with the records goes what they vouch for ([`ownership`](super::ownership)): kinds that have nothing else which says that
+//! and with the records goes what they vouch for ([`ownership`](crate::aws::ownership::marks)): kinds that have nothing else which says that
 //! they are ours then go only when they are named. So no record is ever thrown away here.
 //!
 //! Written by compare-and-swap: S3's conditional writes
@@ -21,9 +21,9 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::date_time::{DateTime, Format};
 
-use super::Cx;
-use super::error::failed;
-use super::s3::objects::whole;
+use crate::aws::Cx;
+use crate::aws::s3::errors::failed;
+use crate::aws::s3::objects::whole;
 use crate::engine::{Class, Error, Result};
 
 /// The only region whose name `CreateBucket` does not take.

@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 
-use super::pace::Named;
+use crate::aws::call::rate_limit::Named;
 
 /// How old the last renewal may be when a call leaves. One attempt of a call takes at most 30 s more.
 pub const FRESH: Duration = Duration::from_secs(25);
@@ -25,7 +25,7 @@ pub const FRESH: Duration = Duration::from_secs(25);
 const ASKING: &[&str] = &["Describe", "List", "Get", "Head", "BatchGet", "Simulate", "Lookup", "Select", "Filter", "Assume"];
 
 /// Whether an operation of this name only asks.
-pub(super) fn asks(operation: &str) -> bool {
+pub(in crate::aws) fn asks(operation: &str) -> bool {
     ASKING.iter().any(|verb| operation.starts_with(verb))
 }
 
@@ -118,7 +118,7 @@ impl Fence {
 
 /// The fence, where the SDK asks it: before every attempt of every call.
 #[derive(Clone, Debug)]
-pub(super) struct Guard(pub(super) Arc<Fence>);
+pub(in crate::aws) struct Guard(pub(in crate::aws) Arc<Fence>);
 
 #[aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint]
 impl Intercept for Guard {

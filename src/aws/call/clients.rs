@@ -11,10 +11,10 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_http_client::tls;
 
-use super::error::{NO_HOST, REFUSED, failed, incomplete};
-use super::fence::{Fence, Guard};
-use super::pace::{Way, paced};
-use super::profiles::Profiles;
+use crate::aws::call::error::{NO_HOST, REFUSED, failed, incomplete};
+use crate::aws::call::fence::{Fence, Guard};
+use crate::aws::call::profiles::Profiles;
+use crate::aws::call::rate_limit::{Way, paced};
 use crate::engine::{Class, Error, Reach, Result};
 
 /// Where CloudFront looks for certificates.
@@ -334,10 +334,10 @@ impl Clients {
         let answer = self
             .ec2
             .describe_availability_zones()
-            .filters(super::ec2::filter("zone-type", ["availability-zone"]))
+            .filters(crate::aws::ec2::filter("zone-type", ["availability-zone"]))
             .send()
             .await
-            .map_err(failed("ec2:DescribeAvailabilityZones"))?;
+            .map_err(crate::aws::ec2::errors::failed("ec2:DescribeAvailabilityZones"))?;
         let mut zones: Vec<String> = answer.availability_zones().iter().filter_map(|z| z.zone_name.clone()).collect();
         zones.sort();
         if zones.is_empty() {

@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use sha2::{Digest, Sha256};
 
-use super::{Cx, Tags};
+use crate::aws::{Cx, Tags};
 use crate::engine::resource::TAG_GENERATION;
 use crate::engine::{Claim, Result};
 

@@ -12,10 +12,10 @@ use std::sync::Arc;
 use aws_sdk_resourcegroupstagging::Client;
 use aws_sdk_resourcegroupstagging::types::TagFilter;
 
-use super::Cx;
-use super::clients::CLOUDFRONT_REGION;
-use super::error::failed;
-use super::tags::{Tags, from_pairs};
+use crate::aws::Cx;
+use crate::aws::call::clients::CLOUDFRONT_REGION;
+use crate::aws::call::error::failed;
+use crate::aws::ownership::tags::{Tags, from_pairs};
 use crate::engine::resource::{TAG_ENV, TAG_STACK};
 use crate::engine::{Class, Result};
 

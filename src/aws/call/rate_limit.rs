@@ -26,8 +26,8 @@ use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
-use super::error::cause;
-use super::fence::{Fence, Moment, asks};
+use crate::aws::call::error::cause;
+use crate::aws::call::fence::{Fence, Moment, asks};
 use crate::engine::Reach;
 
 /// How long one call may be on its way until its answer begins.
@@ -61,9 +61,9 @@ fn allowed(service: &str, asking: bool) -> Rate {
 
 /// The call that a request is: told to the connector by an interceptor, which is where the SDK says it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Named {
-    pub(super) service: String,
-    pub(super) operation: String,
+pub(in crate::aws) struct Named {
+    pub(in crate::aws) service: String,
+    pub(in crate::aws) operation: String,
 }
 
 #[derive(Debug)]
@@ -98,13 +98,13 @@ struct Paced {
 
 /// What a call passes on its way out.
 #[derive(Clone, Debug)]
-pub(super) struct Way {
+pub(in crate::aws) struct Way {
     /// Whether it may leave.
-    pub(super) fence: Arc<Fence>,
+    pub(in crate::aws) fence: Arc<Fence>,
     /// Who is told whether it is answered.
-    pub(super) reach: Reach,
+    pub(in crate::aws) reach: Reach,
     /// Where calls to STS go, when everything goes to another place than AWS: those that get credentials know nothing of it.
-    pub(super) endpoint: Option<String>,
+    pub(in crate::aws) endpoint: Option<String>,
 }
 
 impl Way {
@@ -211,7 +211,7 @@ impl Body for InTime {
 }
 
 /// The same client at AWS's pace.
-pub(super) fn paced(inner: SharedHttpClient, way: Way) -> SharedHttpClient {
+pub(in crate::aws) fn paced(inner: SharedHttpClient, way: Way) -> SharedHttpClient {
     let buckets: Arc<Buckets> = Arc::default();
     http_client_fn(move |settings, components| {
         let inner = inner.http_connector(settings, components);

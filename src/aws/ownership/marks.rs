@@ -9,8 +9,9 @@ use std::collections::BTreeSet;
 use futures::stream::{StreamExt, iter};
 use serde_json::Value;
 
-use super::history::{self, Ending, Record};
-use super::store::Store;
+use crate::aws::runs::history;
+use crate::aws::runs::history::{Ending, Record};
+use crate::aws::runs::store::Store;
 use crate::engine::plan::{Action, Item};
 use crate::engine::{Class, Plan, Result};
 
@@ -136,7 +137,7 @@ fn judge(plan: &mut Plan, nameless: &[(usize, Made)], unknown: &BTreeSet<Made>) 
     for (at, _) in known {
         plan.items[*at].vouch();
     }
-    let registry = super::registry();
+    let registry = crate::aws::registry::registry();
     let mut doubted: BTreeSet<usize> = doubted.into_iter().filter(|(_, made)| !made.is_second).map(|(at, _)| *at).collect();
     doubted.retain(|at| {
         let item = &mut plan.items[*at];
@@ -247,7 +248,7 @@ mod tests {
 
     #[test]
     fn every_kind_has_a_second_mark() {
-        let registered: Vec<String> = crate::aws::registry().kinds().map(|kind| kind.name().to_owned()).collect();
+        let registered: Vec<String> = crate::aws::registry::registry().kinds().map(|kind| kind.name().to_owned()).collect();
         let told: Vec<&str> = MARKS.iter().map(|(kind, _)| *kind).collect();
         let missing: Vec<&String> = registered.iter().filter(|kind| !told.contains(&kind.as_str())).collect();
         assert!(
@@ -259,7 +260,7 @@ mod tests {
 
     #[test]
     fn the_documents_have_the_same_table() {
-        let page = include_str!("../../docs/ownership.md");
+        let page = include_str!("../../../docs/ownership.md");
         for (kind, mark) in MARKS {
             let mark = format!("{mark:?}").to_lowercase();
             let row = page.lines().find(|line| line.starts_with(&format!("| `{kind}` |")));
@@ -270,7 +271,7 @@ mod tests {
     #[test]
     fn what_a_kind_tells_of_tags_leaves_those_of_others() {
         use crate::engine::{What, rules};
-        for kind in crate::aws::registry().kinds().filter(|kind| kind.tagged()) {
+        for kind in crate::aws::registry::registry().kinds().filter(|kind| kind.tagged()) {
             let owned = rules::fields(kind.rules(), What::Owned).any(|field| field == "tags");
             assert!(owned, "`{}` has no `Rule::owned(\"tags\")`", kind.name());
         }

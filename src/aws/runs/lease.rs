@@ -1,9 +1,9 @@
 //! The lease: who may change a stack and environment at this moment.
 //!
-//! It is one small text in the [`store`](super::store), changed only by compare-and-swap, so that of two who want it one
+//! It is one small text in the [`store`](crate::aws::runs::store), changed only by compare-and-swap, so that of two who want it one
 //! gets it. Its holder writes it anew every few seconds; when it has not been for [`EXPIRES`], whoever comes next may take
 //! it. How long ago it was written is told by S3's clock alone: nobody's clock has to be right. What its former holder
-//! still has in mind to do is held back by its [`fence`](super::fence), which closes long before.
+//! still has in mind to do is held back by its [`fence`](crate::aws::call::fence), which closes long before.
 //!
 //! It is given back, not deleted: as its version changes with every holder, who takes it over exactly the version that was
 //! there before the plan was made knows that nobody else has changed anything since.
@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
-use super::Cx;
-use super::fence::{Fence, Moment};
-use super::store::{Over, Store};
+use crate::aws::Cx;
+use crate::aws::call::fence::{Fence, Moment};
+use crate::aws::runs::store::{Over, Store};
 use crate::engine::{Class, Error, Result};
 
 /// A lease that was not renewed for this long may be taken over.
@@ -113,7 +113,7 @@ impl Holder {
             who: who.to_owned(),
             host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
             command: command.to_owned(),
-            since: super::history::now(),
+            since: crate::aws::runs::history::now(),
             run: format!("{:016x}{:016x}", number(), number()),
             process: Process::own(),
         }

@@ -1,12 +1,12 @@
 //! What was done, by whom, when, from which file and with what result: a text for each run in the
-//! [`store`](super::store). Losing it loses the word for what nothing else vouches for
-//! ([`ownership`](super::ownership)): that goes only when it is named then. Nothing else needs it.
+//! [`store`](crate::aws::runs::store). Losing it loses the word for what nothing else vouches for
+//! ([`ownership`](crate::aws::ownership::marks)): that goes only when it is named then. Nothing else needs it.
 
 use futures::stream::{StreamExt, TryStreamExt, iter};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::store::{Over, Store};
+use crate::aws::runs::store::{Over, Store};
 use crate::engine::{Class, Error, Graph, Key, Moved, Node, Plan, Result};
 
 /// How many texts are read at once.

@@ -101,7 +101,7 @@ mod tests {
             .map(|operation| (operation, actions(operation)))
             .filter(|(_, actions)| !actions.iter().all(|action| known.contains(action)))
             .collect();
-        assert!(wrong.is_empty(), "IAM knows no such action; see src/aws/iam_actions.txt: {wrong:#?}");
+        assert!(wrong.is_empty(), "IAM knows no such action; see src/aws/call/iam_actions.txt: {wrong:#?}");
     }
 
     #[test]

@@ -1,0 +1,50 @@
+//! What EC2's error codes mean.
+
+use crate::aws::call::error::{Row, table};
+use crate::engine::Class;
+
+pub(in crate::aws) const ERRORS: &[Row] = &[
+    // The address of a NAT gateway, until that is gone: AWS has no better word for it.
+    Row::codes(&["ec2:ReleaseAddress"], &["AuthFailure"], Class::InUse),
+    // A gateway that is being deleted holds its address to the end.
+    Row::codes(&["ec2:CreateNatGateway"], &["Resource.AlreadyAssociated"], Class::NotYet),
+    // What only asks, or takes away, means it when it does not find something; what makes something finds it a moment later.
+    Row::codes(ASKS_OR_TAKES_AWAY, &["*NotFound"], Class::NotFound),
+    Row::codes(&["ec2:*"], &["*NotFound"], Class::NotYet),
+    Row::codes(&["ec2:*"], &["DependencyViolation", "InvalidIPAddress.InUse"], Class::InUse),
+    Row::codes(&["ec2:*"], &["Gateway.NotAttached"], Class::NotFound),
+    Row::codes(&["ec2:*"], &["InvalidSubnet.Conflict", "Resource.AlreadyAssociated"], Class::Exists),
+];
+
+const ASKS_OR_TAKES_AWAY: &[&str] = &[
+    "ec2:Describe*",
+    "ec2:List*",
+    "ec2:Get*",
+    "ec2:Delete*",
+    "ec2:Detach*",
+    "ec2:Disassociate*",
+    "ec2:Release*",
+    "ec2:Revoke*",
+    "ec2:Deregister*",
+    "ec2:Remove*",
+];
+
+table!(ERRORS, "EC2");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::call::error::means;
+
+    #[test]
+    fn not_found_means_different_things_to_different_calls() {
+        let class = |op, code| means(ERRORS, op, code, "");
+        assert_eq!(class("ec2:CreateSubnet", "InvalidVpcID.NotFound"), Class::NotYet);
+        assert_eq!(class("ec2:DeleteSubnet", "InvalidSubnetID.NotFound"), Class::NotFound);
+        assert_eq!(class("ec2:DescribeSubnets", "InvalidSubnetID.NotFound"), Class::NotFound);
+        assert_eq!(class("ec2:DeleteSubnet", "DependencyViolation"), Class::InUse);
+        assert_eq!(class("ec2:ReleaseAddress", "AuthFailure"), Class::InUse);
+        assert_eq!(class("ec2:CreateNatGateway", "Resource.AlreadyAssociated"), Class::NotYet);
+        assert_eq!(class("ec2:AssociateRouteTable", "Resource.AlreadyAssociated"), Class::Exists);
+    }
+}

@@ -1,0 +1,45 @@
+//! What RDS's error codes mean.
+
+use crate::aws::call::error::{Row, table};
+use crate::engine::Class;
+
+pub(in crate::aws) const ERRORS: &[Row] = &[
+    Row::codes(
+        &["rds:CreateDBInstance", "rds:CreateDBInstanceReadReplica", "rds:ModifyDBInstance"],
+        &["DBSubnetGroupNotFoundFault", "DBParameterGroupNotFound", "DBParameterGroupNotFoundFault", "KMSKeyNotAccessibleFault"],
+        Class::NotYet,
+    ),
+    // A database that AWS is at, or a group that one still uses.
+    Row::codes(
+        &["rds:*"],
+        &["InvalidDBInstanceState", "InvalidDBInstanceStateFault", "InvalidDBSubnetGroupStateFault"],
+        Class::InUse,
+    ),
+    Row::codes(&["rds:DeleteDBParameterGroup"], &["InvalidDBParameterGroupState*"], Class::InUse),
+    // Of the change before, until the databases have taken that up (hashicorp/terraform-provider-aws#1821, #1891).
+    Row::says(&["rds:ModifyDBParameterGroup", "rds:ResetDBParameterGroup"], "pending changes", Class::InUse),
+    // A snapshot that is still being copied or restored.
+    Row::codes(&["rds:DeleteDBSnapshot"], &["InvalidDBSnapshotState*"], Class::InUse),
+];
+
+table!(ERRORS, "RDS");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::call::error::means;
+
+    #[test]
+    fn a_database_that_is_busy_is_waited_for() {
+        let class = |op, code| means(ERRORS, op, code, "");
+        assert_eq!(class("rds:ModifyDBInstance", "InvalidDBInstanceState"), Class::InUse);
+        assert_eq!(class("rds:DeleteDBSnapshot", "InvalidDBSnapshotState"), Class::InUse);
+        assert_eq!(class("rds:CopyDBSnapshot", "InvalidDBSnapshotState"), Class::Invalid);
+        for op in ["rds:ModifyDBParameterGroup", "rds:ResetDBParameterGroup"] {
+            let busy = "The parameter group shop-main has pending changes.";
+            assert_eq!(means(ERRORS, op, "InvalidDBParameterGroupState", busy), Class::InUse);
+        }
+        assert_eq!(class("rds:ModifyDBSubnetGroup", "SubnetAlreadyInUse"), Class::Invalid);
+        assert_eq!(class("rds:CreateDBInstance", "KMSKeyNotAccessibleFault"), Class::NotYet);
+    }
+}

@@ -1,0 +1,5 @@
+//! Runs: where their texts are kept, who may change something now, and what was done.
+
+pub mod history;
+pub mod lease;
+pub mod store;
