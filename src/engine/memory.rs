@@ -57,6 +57,8 @@ struct State {
     tagged: BTreeSet<String>,
     /// Deletions that are told that something is not there, and it is something else.
     misled: usize,
+    /// Readings that list something which questions about it do not know.
+    torn: usize,
     /// At which call the credentials expire.
     expires: Option<usize>,
     dead: bool,
@@ -146,6 +148,10 @@ impl Resource for Thing {
 
     async fn observe(cx: &Cx<Cloud>) -> Result<Vec<Observed<Self>>> {
         let mut state = cx.cloud.state.lock().unwrap();
+        if state.torn > 0 {
+            state.torn -= 1;
+            return Err(Error::new(Class::NotFound, "the thing that was listed does not exist"));
+        }
         let unseen = state.unseen.clone();
         state.unseen = unseen.iter().filter(|(_, left)| **left > 1).map(|(id, left)| (id.clone(), left - 1)).collect();
         let by_index = cx.reads.may_ask_index();
@@ -645,6 +651,19 @@ fn what_is_still_there_is_not_deleted_whatever_is_not_found() {
         let (_, outcome) = world.apply(None).await;
         assert!(outcome.is_complete(), "{:?}", outcome.failed);
         assert_eq!(world.keys(), Vec::<String>::new());
+    });
+}
+
+/// The cloud's answers are of different times: what a list names, a question about it may not know yet, or no more.
+#[test]
+fn what_a_list_names_and_a_question_does_not_know_is_read_again() {
+    run(async {
+        let world = World::new();
+        let file = File(BTreeMap::from([(0, (vec![], 1, 0))]));
+        world.apply(Some(&file)).await;
+        world.cloud.state.lock().unwrap().torn = 2;
+        assert!(world.plan(Some(&file)).await.is_empty());
+        assert_eq!(world.cloud.state.lock().unwrap().torn, 0);
     });
 }
 

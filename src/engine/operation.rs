@@ -14,14 +14,14 @@ use super::error::{Class, Error, Result};
 use super::events::{Event, Reporter};
 use super::key::Key;
 use super::matching::identity;
-use super::pace::{Crowds, Pace, again};
+use super::pace::{Crowds, OLD, Pace, again};
 use super::plan::{Action, Before, Item, Plan};
 use super::reads::Looks;
 use super::reference::{self, Ids, Token};
 use super::resource::{Blocker, Claim, Cx, Impairment, Kind, Peers, RawObserved, Readiness, Registry};
 use super::rules::{self, What};
 use super::schedule::{Op, OpId, Verb};
-use super::snapshot::Seen;
+use super::snapshot::{Seen, observed};
 
 /// How long something that was just made may stay invisible to its users.
 const NOT_YET: Duration = Duration::from_secs(150);
@@ -29,8 +29,6 @@ const NOT_YET: Duration = Duration::from_secs(150);
 const NOT_YET_OLD: Duration = Duration::from_secs(45);
 /// How long something may stay in use by what is going away, or busy with an earlier change.
 const IN_USE: Duration = Duration::from_secs(15 * 60);
-/// How old an answer may be: so long, something that was just made may still seem to be the dead one before it.
-const OLD: Duration = Duration::from_secs(20);
 /// A call that has not been answered for this part of what is borne is told of, and again as often: every four seconds.
 const SILENT: u32 = 30;
 /// How often it is looked whether a call is answered.
@@ -374,7 +372,7 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
 
     /// The object at hand: by its identifier, for what it was called before its tags may say still.
     async fn look_at(&self, kind: &dyn Kind<C>, cx: &Cx<C>, live: &Value) -> Result<Option<Seen>> {
-        let seen = self.looks.since_now(kind.name(), kind.observe(&cx.fresh())).await?;
+        let seen = self.looks.since_now(kind.name(), observed(kind, &cx.fresh())).await?;
         let is_it = |o: &&RawObserved| !o.state.is_gone() && o.live.get("id") == live.get("id");
         Ok(seen.iter().find(is_it).map(|o| Seen::of(kind.name(), o.clone())))
     }
@@ -383,7 +381,7 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
     async fn look(&self, kind: &dyn Kind<C>, cx: &Cx<C>, desired: &Value) -> Result<Option<Seen>> {
         let fresh = cx.fresh();
         let wanted = self.with_ids(|ids| identity(kind, desired, ids));
-        let seen = self.looks.since_now(kind.name(), kind.observe(&fresh)).await?;
+        let seen = self.looks.since_now(kind.name(), observed(kind, &fresh)).await?;
         let named = |o: &RawObserved| o.claim.name() == Some(&cx.key.name);
         let alike = |o: &RawObserved| {
             o.claim == Claim::Stray && wanted.is_some() && self.with_ids(|ids| identity(kind, &o.fields, ids)) == wanted
@@ -474,7 +472,7 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
         let mut pace = self.pace(kind, job);
         loop {
             let fresh = job.cx.fresh();
-            match self.looks.since_now(kind.name(), kind.observe(&fresh)).await {
+            match self.looks.since_now(kind.name(), observed(kind, &fresh)).await {
                 Ok(seen) => return Ok(seen.iter().any(|o| o.state != Readiness::Gone && o.live.get("id") == live.get("id"))),
                 Err(e) => pace.forgive(e)?,
             }

@@ -94,6 +94,9 @@ fn interval(elapsed: Duration, usual: Duration, crowd: usize) -> Duration {
     (elapsed / LATE).clamp(SOON, longest).max(turn)
 }
 
+/// How old an answer may be: so long, something that was just made may still seem to be the dead one before it.
+pub(super) const OLD: Duration = Duration::from_secs(20);
+
 /// How long until something that failed for a passing reason is tried again: the same idea for calls that change things.
 pub(super) fn again(elapsed: Duration) -> Duration {
     (elapsed / 8).clamp(Duration::from_millis(200), Duration::from_secs(5))

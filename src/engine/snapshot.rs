@@ -1,14 +1,16 @@
 //! What is there.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Instant;
 
 use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::error::Error;
+use super::error::{Class, Error};
 use super::key::Key;
-use super::resource::{Claim, Cx, RawObserved, Readiness, Registry, TAG_GENERATION, TAG_SECTION};
+use super::pace::{OLD, again};
+use super::resource::{Claim, Cx, Kind, RawObserved, Readiness, Registry, TAG_GENERATION, TAG_SECTION};
 
 /// One object as it was read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -107,6 +109,21 @@ impl Snapshot {
     }
 }
 
+/// Everything of a kind. What a list names and a question about it does not know is just made, or just gone: the cloud's answers
+/// are of different times, and the kind is read again until they agree.
+///
+/// # Errors
+/// What the cloud says, at last about what it does not find.
+pub(super) async fn observed<C: Send + Sync>(kind: &dyn Kind<C>, cx: &Cx<C>) -> Result<Vec<RawObserved>, Error> {
+    let since = Instant::now();
+    let mut answer = kind.observe(cx).await;
+    while answer.as_ref().is_err_and(|e| e.class == Class::NotFound) && since.elapsed() < OLD {
+        tokio::time::sleep(again(since.elapsed())).await;
+        answer = kind.observe(&cx.fresh()).await;
+    }
+    answer
+}
+
 /// Everything of the kinds that `wanted` knows by name, with the one reading of `cx`.
 async fn read_kinds<C: Send + Sync + 'static>(
     registry: &Registry<C>,
@@ -115,7 +132,7 @@ async fn read_kinds<C: Send + Sync + 'static>(
 ) -> Result<Vec<Seen>, Vec<Error>> {
     let reads = registry.kinds().filter(|kind| wanted(kind.name())).map(|kind| {
         let cx = cx.at(&Key::new(kind.name(), ""), 1);
-        async move { (kind.name(), kind.observe(&cx).await) }
+        async move { (kind.name(), observed(&**kind, &cx).await) }
     });
     let mut seen = Vec::new();
     let mut errors: Vec<Error> = Vec::new();

@@ -84,8 +84,13 @@ fn throttled(call: &Call) -> Fault {
             "<Response><Errors><Error><Code>RequestLimitExceeded</Code><Message>Request limit exceeded.</Message></Error></Errors><RequestID>f-1</RequestID></Response>".into(),
         ),
         "s3" => xml(503, "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>".into()),
-        "ecs" | "logs" | "kms" | "acm" | "application-autoscaling" | "secretsmanager" | "ecr" | "servicequotas" | "tagging" | "budgets" => {
-            let code = if call.service == "tagging" { "ThrottledException" } else { "ThrottlingException" };
+        "ecs" | "logs" | "kms" | "acm" | "application-autoscaling" | "secretsmanager" | "ecr" | "servicequotas" | "tagging" | "budgets" | "events"
+        | "servicediscovery" | "lambda" | "cloudtrail" => {
+            let code = match call.service.as_str() {
+                "tagging" => "ThrottledException",
+                "lambda" => "TooManyRequestsException",
+                _ => "ThrottlingException",
+            };
             let body = json!({ "__type": code, "message": "Rate exceeded" }).to_string();
             Fault::Answer(400, "application/x-amz-json-1.1".into(), body)
         }
