@@ -34,7 +34,7 @@ use crate::engine::{Class, Error};
 use crate::local::LocalError;
 use crate::ui::{self, Look};
 
-/// How a command ended, for scripts. `README.md` has the table.
+/// How a command ended, for scripts. `docs/ci.md` has the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
