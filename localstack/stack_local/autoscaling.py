@@ -35,7 +35,7 @@ def _missing(what: str, key: tuple, name: str | None = None):
 
 
 def _service_exists(call: Call, resource: str) -> bool:
-    _, cluster, service = (resource.split("/") + ["", ""])[:3]
+    _, cluster, service = [*resource.split("/"), "", ""][:3]
     return ecs.service_is_active(call.account, call.region, cluster, service)
 
 

@@ -168,7 +168,7 @@ def create_subscriber(call: Call) -> dict:
     subscribers = budget.notifications[_notification(call, budget)][1]
     if call["Subscriber"] in subscribers:
         raise fault("DuplicateRecordException", "Error creating subscriber: the subscriber already exists.")
-    _check_subscribers(subscribers + [call["Subscriber"]])
+    _check_subscribers([*subscribers, call["Subscriber"]])
     subscribers.append(dict(call["Subscriber"]))
     return {}
 

@@ -79,7 +79,7 @@ class Clock:
 class Timer:
     """One transition under way."""
 
-    __slots__ = ("_clock", "_begun", "_ends")
+    __slots__ = ("_begun", "_clock", "_ends")
 
     def __init__(self, clock, begun: float, ends: float):
         self._clock, self._begun, self._ends = clock, begun, ends

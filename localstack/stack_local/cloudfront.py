@@ -170,7 +170,7 @@ def list_conflicting_aliases(call: Call) -> dict:
         raise fault("NoSuchDistribution", "The specified distribution does not exist.", status=404)
     if not (kept.config.get("ViewerCertificate") or {}).get("ACMCertificateArn"):
         raise fault("InvalidArgument", "The distribution has no certificate that covers the alias.")
-    hidden = lambda text: "*" * (len(text) - 6) + text[-6:]  # noqa: E731
+    hidden = lambda text: "*" * (len(text) - 6) + text[-6:]
     items = [
         {"Alias": name, "DistributionId": hidden(other.id), "AccountId": hidden(account)}
         for (account, _), state in _state.places()
@@ -182,7 +182,7 @@ def list_conflicting_aliases(call: Call) -> dict:
 
 
 def _overlap(one: str, other: str) -> bool:
-    wild = lambda a, b: a.startswith("*.") and b.partition(".")[2] == a[2:]  # noqa: E731
+    wild = lambda a, b: a.startswith("*.") and b.partition(".")[2] == a[2:]
     return wild(one, other) or wild(other, one)
 
 

@@ -1,6 +1,12 @@
 """ElastiCache: replication groups, Memcached clusters, the groups they need, snapshots and tags. Users and single Redis clusters are moto's."""
 
-from stack_local import elasticache_clusters, elasticache_groups, elasticache_nodes, elasticache_replication, elasticache_snapshots  # noqa: F401: they register their operations
+from stack_local import (  # noqa: F401  they register their operations
+    elasticache_clusters,
+    elasticache_groups,
+    elasticache_nodes,
+    elasticache_replication,
+    elasticache_snapshots,
+)
 from stack_local.core import Call, fault, listed, pairs
 from stack_local.elasticache_state import Cache, operations, store
 

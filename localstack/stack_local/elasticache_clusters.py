@@ -9,7 +9,18 @@ from stack_local import service_roles
 from stack_local.core import Call, fault, hex_id, now, pairs
 from stack_local.elasticache_groups import check_family, family_of, numbers, subnet_group, version_of
 from stack_local.elasticache_replication import member
-from stack_local.elasticache_state import Cache, check_security_groups, check_windows, clash, operations, paged, place, store, wrong, zone_of
+from stack_local.elasticache_state import (
+    Cache,
+    check_security_groups,
+    check_windows,
+    clash,
+    operations,
+    paged,
+    place,
+    store,
+    wrong,
+    zone_of,
+)
 from stack_local.outcomes import outcomes
 
 _TLS_SINCE = [1, 6, 12]

@@ -7,7 +7,18 @@ from stack_local import service_roles
 from stack_local.core import Call, fault, hex_id, now, pairs
 from stack_local.elasticache_groups import check_family, family_of, numbers, subnet_group, version_of
 from stack_local.elasticache_snapshots import restorable, take
-from stack_local.elasticache_state import Cache, check_security_groups, check_windows, clash, operations, paged, place, store, wrong, zone_of
+from stack_local.elasticache_state import (
+    Cache,
+    check_security_groups,
+    check_windows,
+    clash,
+    operations,
+    paged,
+    place,
+    store,
+    wrong,
+    zone_of,
+)
 from stack_local.outcomes import outcomes
 
 
@@ -228,7 +239,7 @@ def change_replica_count(call: Call) -> dict:
     more = call.context.operation.name == "IncreaseReplicaCount"
     if not call.get("ApplyImmediately"):
         raise wrong("ApplyImmediately must be true.")
-    if more and wanted <= group.nodes or not more and wanted >= group.nodes:
+    if (more and wanted <= group.nodes) or (not more and wanted >= group.nodes):
         raise wrong(f"The new replica count {wanted - 1} must be {'greater' if more else 'less'} than the current one, {group.nodes - 1}.")
     if wanted < 2 and group.view["AutomaticFailover"] == "enabled":
         raise wrong("A replication group with automatic failover needs at least one replica.")

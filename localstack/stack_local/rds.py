@@ -6,7 +6,7 @@ import uuid
 
 from moto.rds.models import MasterUserSecret, rds_backends
 
-from stack_local import interfaces, rds_clusters, rds_secrets, rds_snapshots, service_roles, states  # noqa: F401: clusters only have to be there
+from stack_local import interfaces, rds_clusters, rds_secrets, rds_snapshots, service_roles, states  # noqa: F401  clusters only have to be there
 from stack_local.clock import clock
 from stack_local.core import Call, fault
 from stack_local.outcomes import outcomes
@@ -284,7 +284,7 @@ def modify_db_instance(call: Call) -> dict:
     if database is None:
         return call.stock()  # which says what AWS says
     only_protection = not set(call.request) - {"DBInstanceIdentifier", "ApplyImmediately", "DeletionProtection"}
-    if name in state.under_way or name in state.failed and not only_protection:
+    if name in state.under_way or (name in state.failed and not only_protection):
         raise _bad_state(name)
     if state.told.get(name) == "stopped":
         # "You can't modify a stopped DB instance" (RDS user guide, USER_StopInstance, limitations): not even its protection.

@@ -428,7 +428,7 @@ _RESERVED = {
 )
 def _reserved_user(ask: Ask) -> str | None:
     engine, user = ask.get("Engine", ""), ask.get("MasterUsername", "").lower()
-    if user in _RESERVED.get(engine, ()) or engine == "postgres" and user.startswith("pg_"):
+    if user in _RESERVED.get(engine, ()) or (engine == "postgres" and user.startswith("pg_")):
         return f"MasterUsername {ask['MasterUsername']} cannot be used as it is a reserved word used by the engine"
     return None
 
@@ -747,7 +747,7 @@ def _certificate_is_an_arn(ask: Ask) -> str | None:
 )
 def _key_is_a_key(ask: Ask) -> str | None:
     key = ask.get("KmsKeyId") or ask.get("kmsKeyId")
-    if key is None or _KEY.fullmatch(key) and (ask.service != "logs" or key.startswith("arn:")):
+    if key is None or (_KEY.fullmatch(key) and (ask.service != "logs" or key.startswith("arn:"))):
         return None
     if ask.service == "logs":
         return f"The specified KMS key does not exist or is not allowed to be used with LogGroup 'arn:aws:logs:{ask.region}:{ask.account}:log-group:{ask.get('logGroupName', '')}'"
@@ -799,7 +799,7 @@ def _(ask: Ask, answer: dict) -> None:
     gone = ask.get("RuleArn") or ask.get("ListenerArn") or ask["LoadBalancerArn"]
     listener = gone.replace(":listener/", ":listener-rule/") + "/"
     for arn, facts in list(ask.here["elbv2.forward"].items()):
-        if arn == gone or arn.startswith(listener) or ask.operation == "DeleteLoadBalancer" and facts["balancer"] == _balancer_of(gone):
+        if arn == gone or arn.startswith(listener) or (ask.operation == "DeleteLoadBalancer" and facts["balancer"] == _balancer_of(gone)):
             del ask.here["elbv2.forward"][arn]
 
 

@@ -39,7 +39,7 @@ def whose(call: Call) -> None:
         asked.append((source.lstrip("/").split("/")[0], call.get("ExpectedSourceBucketOwner")))
     for bucket, expected in asked:
         owner = _owner(call, bucket) if bucket else None
-        if owner is None or expected in (None, owner) and (owner == call.account or _lets_in(call, owner, bucket)):
+        if owner is None or (expected in (None, owner) and (owner == call.account or _lets_in(call, owner, bucket))):
             continue
         # An answer to HEAD has no body: the status is all that is told.
         if call.context.operation.name.startswith("Head"):

@@ -18,8 +18,7 @@ _log = logging.getLogger(__name__)
 
 def _managed(call: Call):
     """The secret, when a service keeps it."""
-    secrets = secretsmanager_backends[call.account][call.region].secrets
-    secret = secrets[call["SecretId"]] if call["SecretId"] in secrets else None
+    secret = secretsmanager_backends[call.account][call.region].secrets.get(call["SecretId"])
     return secret if secret is not None and secret.owning_service else None
 
 

@@ -36,7 +36,7 @@ class Server:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.folder = tempfile.mkdtemp(prefix="stack-local-")
-        self.log = open(os.path.join(self.folder, "log"), "w+")
+        self.log = open(os.path.join(self.folder, "log"), "w+")  # noqa: SIM115  `stop` closes it
         command = [sys.executable, "-m", "stack_local", "--port", str(self.port), "--state-dir", os.path.join(self.folder, "state"), *arguments]
         started = time.monotonic()
         self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.log, stderr=subprocess.STDOUT, env=os.environ | (environment or {}))

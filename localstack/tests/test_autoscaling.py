@@ -49,7 +49,7 @@ class Targets(Case):
         names = [alarm["AlarmName"] for alarm in made["Alarms"]]
         self.assertEqual(len(names), 2)
         cloudwatch = self.server.client("cloudwatch")
-        thresholds = lambda: sorted(alarm["Threshold"] for alarm in cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"])  # noqa: E731
+        thresholds = lambda: sorted(alarm["Threshold"] for alarm in cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"])
         self.assertEqual(thresholds(), [54, 60])
         self.assertEqual(self.policy(target, value=50)["PolicyARN"], made["PolicyARN"])
         self.assertEqual(thresholds(), [45, 50])

@@ -16,7 +16,7 @@ class Distributions(Case):
         self.slowly(0.002)
         made = self.create("life")
         name, old = made["Distribution"]["Id"], made["ETag"]
-        status = lambda: self.cloudfront.get_distribution(Id=name)["Distribution"]["Status"]  # noqa: E731
+        status = lambda: self.cloudfront.get_distribution(Id=name)["Distribution"]["Status"]
         self.assertEqual((made["Distribution"]["Status"], status()), ("InProgress", "InProgress"))
         self.until(lambda: status() == "Deployed", "deployed")
         self.refused("DistributionNotDisabled", self.cloudfront.delete_distribution, 409, Id=name, IfMatch=old)
@@ -68,10 +68,10 @@ class Distributions(Case):
 
     def test_aliases_of_others_are_told_to_who_has_a_certificate(self):
         served = {"ACMCertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/c", "SSLSupportMethod": "sni-only"}
-        named = lambda *names: {"Aliases": {"Quantity": len(names), "Items": list(names)}, "ViewerCertificate": served}  # noqa: E731
+        named = lambda *names: {"Aliases": {"Quantity": len(names), "Items": list(names)}, "ViewerCertificate": served}
         taken = self.create("taken", **named("www.taken.example"))["Distribution"]["Id"]
         mine = self.create("mine", **named("*.taken.example"))["Distribution"]["Id"]
-        listed = lambda alias, of: [(item["Alias"], item["DistributionId"][-6:]) for item in self.cloudfront.list_conflicting_aliases(DistributionId=of, Alias=alias)["ConflictingAliasesList"].get("Items", [])]  # noqa: E731
+        listed = lambda alias, of: [(item["Alias"], item["DistributionId"][-6:]) for item in self.cloudfront.list_conflicting_aliases(DistributionId=of, Alias=alias)["ConflictingAliasesList"].get("Items", [])]
         self.assertEqual(listed("www.taken.example", mine), [("www.taken.example", taken[-6:])])
         self.assertEqual(listed("*.taken.example", taken), [("*.taken.example", mine[-6:])])
         self.assertEqual(listed("www.free.example", mine), [])
@@ -80,7 +80,7 @@ class Distributions(Case):
 
     def test_logs_go_to_a_bucket_with_access_lists(self):
         s3 = self.server.client("s3")
-        logging = lambda bucket: {"Enabled": True, "IncludeCookies": False, "Bucket": bucket, "Prefix": "x/"}  # noqa: E731
+        logging = lambda bucket: {"Enabled": True, "IncludeCookies": False, "Bucket": bucket, "Prefix": "x/"}
         self.refused("InvalidArgument", self.create, 400, name="logs-nowhere", Logging=logging("nowhere.s3.amazonaws.com"))
         s3.create_bucket(Bucket="cf-logs-enforced")
         self.refused("InvalidArgument", self.create, 400, says="does not enable ACL access", name="logs-enforced", Logging=logging("cf-logs-enforced.s3.amazonaws.com"))
@@ -150,7 +150,7 @@ class Distributions(Case):
 
     def test_invalidations_are_asked_for_once(self):
         name = self.create("once")["Distribution"]["Id"]
-        ask = lambda paths, reference="r": self.cloudfront.create_invalidation(DistributionId=name, InvalidationBatch={"CallerReference": reference, "Paths": {"Quantity": len(paths), "Items": paths}})  # noqa: E731
+        ask = lambda paths, reference="r": self.cloudfront.create_invalidation(DistributionId=name, InvalidationBatch={"CallerReference": reference, "Paths": {"Quantity": len(paths), "Items": paths}})
         first = ask(["/a"])["Invalidation"]["Id"]
         self.assertEqual(ask(["/a"])["Invalidation"]["Id"], first)
         self.refused("InvalidArgument", ask, 400, paths=["/b"])

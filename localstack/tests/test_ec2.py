@@ -56,7 +56,7 @@ class Refusals(Case):
     def test_a_network_until_it_is_empty(self):
         net = Network(self)
         group = net.group("last")
-        gone = lambda: self.refused("DependencyViolation", self.ec2.delete_vpc, VpcId=net.vpc)  # noqa: E731
+        gone = lambda: self.refused("DependencyViolation", self.ec2.delete_vpc, VpcId=net.vpc)
         gone()
         for subnet in net.public + net.private:
             self.ec2.delete_subnet(SubnetId=subnet)
@@ -70,7 +70,7 @@ class Refusals(Case):
         self.refused("InvalidVpcID.NotFound", self.ec2.describe_vpcs, VpcIds=[net.vpc])
 
     def test_a_dry_run_creates_nothing(self):
-        count = lambda: len(self.ec2.describe_vpcs()["Vpcs"])  # noqa: E731
+        count = lambda: len(self.ec2.describe_vpcs()["Vpcs"])
         before = count()
         self.refused("DryRunOperation", self.ec2.create_vpc, 412, CidrBlock="10.9.0.0/16", DryRun=True)
         self.assertEqual(count(), before)
@@ -149,7 +149,7 @@ class Endpoints(Case):
         arguments = {"VpcId": net.vpc, "ServiceName": "com.amazonaws.us-east-1.logs", "VpcEndpointType": "Interface", "SubnetIds": [net.private[0]], "SecurityGroupIds": [group], "ClientToken": f"endpoint-{net.vpc}"}
         made = self.ec2.create_vpc_endpoint(**arguments)["VpcEndpoint"]
         endpoint = made["VpcEndpointId"]
-        state = lambda: self.ec2.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"][0]["State"]  # noqa: E731
+        state = lambda: self.ec2.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"][0]["State"]
         self.assertEqual((made["State"], state()), ("pending", "pending"))
         self.until(lambda: state() == "available", "available")
         self.assertEqual(self.ec2.create_vpc_endpoint(**arguments)["VpcEndpoint"]["VpcEndpointId"], endpoint)
@@ -166,7 +166,7 @@ class Endpoints(Case):
     def test_a_gateway_endpoint_comes_and_goes_with_its_route(self):
         net = Network(self)
         table = self.ec2.create_route_table(VpcId=net.vpc)["RouteTable"]["RouteTableId"]
-        routes = lambda: self.ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]["Routes"]  # noqa: E731
+        routes = lambda: self.ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]["Routes"]
         made = self.ec2.create_vpc_endpoint(VpcId=net.vpc, ServiceName="com.amazonaws.us-east-1.s3", RouteTableIds=[table])["VpcEndpoint"]
         self.assertEqual((made["State"], len(routes())), ("available", 2))
         self.ec2.delete_vpc_endpoints(VpcEndpointIds=[made["VpcEndpointId"]])

@@ -1,3 +1,5 @@
+from typing import ClassVar
+
 from tests.aws import Case
 from tests.test_elbv2 import Balancer
 
@@ -101,7 +103,7 @@ class TaskDefinitions(Case):
     def test_only_inactive_ones_are_deleted(self):
         c = Cluster(self, "delete")
         arn = c.register()
-        listed = lambda status: self.ecs.list_task_definitions(familyPrefix="delete", status=status)["taskDefinitionArns"]  # noqa: E731
+        listed = lambda status: self.ecs.list_task_definitions(familyPrefix="delete", status=status)["taskDefinitionArns"]
         failures = self.ecs.delete_task_definitions(taskDefinitions=[arn])["failures"]
         self.assertIn("still in ACTIVE status", failures[0]["reason"])
         self.assertEqual(listed("ACTIVE"), [arn])
@@ -141,7 +143,7 @@ class Services(Case):
     def test_what_else_it_refuses(self):
         c = Cluster(self, "refuses")
         c.register()
-        network = lambda **changed: {"awsvpcConfiguration": {"subnets": c.net.private, "securityGroups": [c.group]} | changed}  # noqa: E731
+        network = lambda **changed: {"awsvpcConfiguration": {"subnets": c.net.private, "securityGroups": [c.group]} | changed}
         self.refused("ClientException", c.create, taskDefinition="no-such")
         for wrong in (
             {"networkConfiguration": {}},
@@ -174,7 +176,7 @@ class Services(Case):
         self.assertEqual(made["deployments"][0]["rolloutState"], "IN_PROGRESS")
         self.assertNotEqual(c.look()["deployments"][0]["rolloutState"], "COMPLETED")
         self.until(lambda: c.look()["runningCount"] == 2, "running")
-        health = lambda: [t["TargetHealth"]["State"] for t in self.elbv2.describe_target_health(TargetGroupArn=c.balancer.target)["TargetHealthDescriptions"]]  # noqa: E731
+        health = lambda: [t["TargetHealth"]["State"] for t in self.elbv2.describe_target_health(TargetGroupArn=c.balancer.target)["TargetHealthDescriptions"]]
         self.assertEqual(health(), ["initial", "initial"])
         self.assertEqual(c.look()["deployments"][0]["rolloutState"], "IN_PROGRESS")
         self.until(lambda: c.look()["deployments"][0]["rolloutState"] == "COMPLETED", "rolled out")
@@ -197,7 +199,7 @@ class Services(Case):
         c = Cluster(self, "replace")
         first = c.register()
         c.create()
-        done = lambda: [d["rolloutState"] for d in c.look()["deployments"]] == ["COMPLETED"]  # noqa: E731
+        done = lambda: [d["rolloutState"] for d in c.look()["deployments"]] == ["COMPLETED"]
         self.until(done, "rolled out")
         second = c.register("nginx:2")
         updated = c.update(taskDefinition=second)
@@ -270,7 +272,7 @@ class Services(Case):
 
 
 class Failures(Case):
-    breaker = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
+    breaker: ClassVar = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
 
     def test_an_image_that_is_not_there_rolls_back(self):
         c = Cluster(self, "rollback")
@@ -325,7 +327,7 @@ class Failures(Case):
         c = Cluster(self, "trying")
         c.register("app:does-not-exist")
         c.create()
-        failed = lambda: c.look()["deployments"][0]["failedTasks"]  # noqa: E731
+        failed = lambda: c.look()["deployments"][0]["failedTasks"]
         self.until(lambda: failed() > 4, "failing")
         self.assertEqual(c.look()["deployments"][0]["rolloutState"], "IN_PROGRESS")
         c.update(taskDefinition=c.register("app:good"))

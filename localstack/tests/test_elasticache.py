@@ -38,7 +38,7 @@ class Caches(Case):
         self.assertEqual(self.look("states")["Status"], "deleting")
         self.refused("CacheSubnetGroupInUse", self.elasticache.delete_cache_subnet_group, 400, CacheSubnetGroupName="states-subnets")
         self.refused("DependencyViolation", self.ec2.delete_security_group, GroupId=d["group"])
-        gone = lambda: not [g for g in self.elasticache.describe_replication_groups()["ReplicationGroups"] if g["ReplicationGroupId"] == "states"]  # noqa: E731
+        gone = lambda: not [g for g in self.elasticache.describe_replication_groups()["ReplicationGroups"] if g["ReplicationGroupId"] == "states"]
         self.until(gone, "gone")
         self.refused("ReplicationGroupNotFoundFault", self.elasticache.describe_replication_groups, 404, ReplicationGroupId="states")
         self.elasticache.delete_cache_subnet_group(CacheSubnetGroupName="states-subnets")
@@ -58,7 +58,7 @@ class Caches(Case):
 
     def test_modifying(self):
         self.cache("modify", Engine="redis", EngineVersion="7.0")
-        modify = lambda **more: self.elasticache.modify_replication_group(ReplicationGroupId="modify", ApplyImmediately=True, **more)  # noqa: E731
+        modify = lambda **more: self.elasticache.modify_replication_group(ReplicationGroupId="modify", ApplyImmediately=True, **more)
         modify(CacheNodeType="cache.t4g.medium", SnapshotRetentionLimit=5)
         now = self.look("modify")
         self.assertEqual((now["CacheNodeType"], now["SnapshotRetentionLimit"], now["Engine"]), ("cache.t4g.medium", 5, "redis"))
@@ -68,7 +68,7 @@ class Caches(Case):
         self.refused("InvalidParameterCombination", modify, Engine="redis")
 
     def test_parameter_groups(self):
-        create = lambda family: self.elasticache.create_cache_parameter_group(CacheParameterGroupName="own", CacheParameterGroupFamily=family, Description="d")  # noqa: E731
+        create = lambda family: self.elasticache.create_cache_parameter_group(CacheParameterGroupName="own", CacheParameterGroupFamily=family, Description="d")
         self.refused("InvalidParameterValue", create, family="redis99")
         create("valkey8")
         self.elasticache.modify_cache_parameter_group(CacheParameterGroupName="own", ParameterNameValues=[{"ParameterName": "maxmemory-policy", "ParameterValue": "allkeys-lru"}])
@@ -86,7 +86,7 @@ class Caches(Case):
         self.assertEqual({version["CacheParameterGroupFamily"] for version in found}, {"valkey8"})
 
     def test_node_types_are_what_can_be_reserved_and_what_a_cache_can_become(self):
-        offered = lambda **more: {o["CacheNodeType"] for o in self.elasticache.describe_reserved_cache_nodes_offerings(**more)["ReservedCacheNodesOfferings"]}  # noqa: E731
+        offered = lambda **more: {o["CacheNodeType"] for o in self.elasticache.describe_reserved_cache_nodes_offerings(**more)["ReservedCacheNodesOfferings"]}
         self.assertEqual(offered(CacheNodeType="cache.t4g.small"), {"cache.t4g.small"})
         self.assertEqual(offered(CacheNodeType="cache.t9.huge"), set())
         self.assertIn("cache.r7g.large", offered(ProductDescription="valkey", Duration="1"))
@@ -101,7 +101,7 @@ class Caches(Case):
         self.cache("slow", Engine="valkey", EngineVersion="8.0")
         self.look("slow")
         self.slowly(0.001)
-        modify = lambda **more: self.elasticache.modify_replication_group(ReplicationGroupId="slow", ApplyImmediately=True, **more)  # noqa: E731
+        modify = lambda **more: self.elasticache.modify_replication_group(ReplicationGroupId="slow", ApplyImmediately=True, **more)
         modify(CacheNodeType="cache.t4g.medium", EngineVersion="8.1")
         now = self.look("slow")
         self.assertEqual((now["Status"], now["CacheNodeType"]), ("modifying", "cache.t4g.small"))
@@ -131,7 +131,7 @@ class Caches(Case):
 
     def test_failover_needs_a_replica(self):
         self.cache("single", NumCacheClusters=1, AutomaticFailoverEnabled=False, MultiAZEnabled=False)
-        modify = lambda **more: self.elasticache.modify_replication_group(ReplicationGroupId="single", ApplyImmediately=True, **more)  # noqa: E731
+        modify = lambda **more: self.elasticache.modify_replication_group(ReplicationGroupId="single", ApplyImmediately=True, **more)
         self.refused("InvalidParameterValue", modify, AutomaticFailoverEnabled=True)
         self.elasticache.increase_replica_count(ReplicationGroupId="single", NewReplicaCount=1, ApplyImmediately=True)
         self.refused("InvalidParameterValue", modify, MultiAZEnabled=True)
@@ -140,7 +140,7 @@ class Caches(Case):
 
     def test_encryption_in_transit_goes_by_way_of_preferred(self):
         self.cache("tls", TransitEncryptionEnabled=False)
-        modify = lambda **more: self.elasticache.modify_replication_group(ReplicationGroupId="tls", ApplyImmediately=True, **more)  # noqa: E731
+        modify = lambda **more: self.elasticache.modify_replication_group(ReplicationGroupId="tls", ApplyImmediately=True, **more)
         self.refused("InvalidParameterCombination", modify, TransitEncryptionEnabled=True, TransitEncryptionMode="required")
         modify(TransitEncryptionEnabled=True, TransitEncryptionMode="preferred")
         modify(TransitEncryptionMode="required")
@@ -153,7 +153,7 @@ class Caches(Case):
         self.refused("SnapshotAlreadyExistsFault", self.elasticache.delete_replication_group, ReplicationGroupId="last", FinalSnapshotIdentifier="taken")
         self.slowly(0.001)
         self.elasticache.delete_replication_group(ReplicationGroupId="last", FinalSnapshotIdentifier="last-final")
-        shot = lambda: self.elasticache.describe_snapshots(SnapshotName="last-final")["Snapshots"][0]  # noqa: E731
+        shot = lambda: self.elasticache.describe_snapshots(SnapshotName="last-final")["Snapshots"][0]
         self.assertEqual(shot()["SnapshotStatus"], "creating")
         self.until(lambda: shot()["SnapshotStatus"] == "available", "available")
         self.refused("ReplicationGroupNotFoundFault", self.elasticache.describe_replication_groups, ReplicationGroupId="last")
@@ -180,8 +180,8 @@ class Caches(Case):
 
     def test_parameters_have_a_source(self):
         self.elasticache.create_cache_parameter_group(CacheParameterGroupName="source", CacheParameterGroupFamily="valkey8", Description="d")
-        write = lambda name, value: self.elasticache.modify_cache_parameter_group(CacheParameterGroupName="source", ParameterNameValues=[{"ParameterName": name, "ParameterValue": value}])  # noqa: E731
-        read = lambda **more: {p["ParameterName"]: p for p in self.elasticache.describe_cache_parameters(CacheParameterGroupName="source", **more)["Parameters"]}  # noqa: E731
+        write = lambda name, value: self.elasticache.modify_cache_parameter_group(CacheParameterGroupName="source", ParameterNameValues=[{"ParameterName": name, "ParameterValue": value}])
+        read = lambda **more: {p["ParameterName"]: p for p in self.elasticache.describe_cache_parameters(CacheParameterGroupName="source", **more)["Parameters"]}
         self.refused("InvalidParameterValue", write, name="no-such", value="1")
         self.refused("InvalidParameterValue", write, name="maxmemory-policy", value="all")
         self.refused("InvalidParameterValue", write, name="timeout", value="5")
@@ -190,13 +190,13 @@ class Caches(Case):
         self.assertEqual((list(read(Source="user")), read()["timeout"]["Source"], read()["maxmemory-policy"]["Source"]), (["timeout"], "user", "system"))
         self.elasticache.reset_cache_parameter_group(CacheParameterGroupName="source", ParameterNameValues=[{"ParameterName": "timeout"}])
         self.assertEqual((read(Source="user"), read()["timeout"]["ParameterValue"]), ({}, "0"))
-        change = lambda name: self.elasticache.modify_cache_parameter_group(CacheParameterGroupName=name, ParameterNameValues=[{"ParameterName": "timeout", "ParameterValue": "30"}])  # noqa: E731
+        change = lambda name: self.elasticache.modify_cache_parameter_group(CacheParameterGroupName=name, ParameterNameValues=[{"ParameterName": "timeout", "ParameterValue": "30"}])
         self.refused("InvalidCacheParameterGroupState", change, name="default.valkey8")
         self.refused("InvalidCacheParameterGroupState", self.elasticache.delete_cache_parameter_group, CacheParameterGroupName="default.valkey8")
 
     def test_subnets_of_a_group(self):
         d = self.cache("placed")
-        change = lambda subnets: self.elasticache.modify_cache_subnet_group(CacheSubnetGroupName="placed-subnets", SubnetIds=subnets)  # noqa: E731
+        change = lambda subnets: self.elasticache.modify_cache_subnet_group(CacheSubnetGroupName="placed-subnets", SubnetIds=subnets)
         self.refused("SubnetInUse", change, subnets=d["net"].private[:1])
         self.refused("SubnetInUse", change, subnets=Network(self).private)
         change(d["net"].private + d["net"].public)
@@ -252,7 +252,7 @@ class Memcached(Case):
 
     def test_nodes_come_and_go(self):
         self.cluster("nodes", EngineVersion="1.6.12")
-        modify = lambda **more: self.elasticache.modify_cache_cluster(CacheClusterId="nodes", ApplyImmediately=True, **more)  # noqa: E731
+        modify = lambda **more: self.elasticache.modify_cache_cluster(CacheClusterId="nodes", ApplyImmediately=True, **more)
         self.slowly(0.001)
         self.look("nodes")
         self.until(lambda: self.look("nodes")["CacheClusterStatus"] == "available", "available")

@@ -30,7 +30,7 @@ class Balancers(Case):
     def test_provisioning_then_active_and_what_it_holds(self):
         self.slowly(0.005)
         b = Balancer(self, "slow")
-        state = lambda: self.elbv2.describe_load_balancers(Names=["slow"])["LoadBalancers"][0]["State"]["Code"]  # noqa: E731
+        state = lambda: self.elbv2.describe_load_balancers(Names=["slow"])["LoadBalancers"][0]["State"]["Code"]
         self.assertEqual((b.made["State"]["Code"], state()), ("provisioning", "provisioning"))
         self.until(lambda: state() == "active", "active")
         mine = [{"Name": "group-id", "Values": [b.group]}]
@@ -51,7 +51,7 @@ class Balancers(Case):
     def test_a_target_group_has_one_balancer(self):
         one, other = Balancer(self, "a-sole-balancer"), Balancer(self, "another-balancer", listener=False)
         forward = [{"Type": "forward", "TargetGroupArn": one.target}]
-        listen = dict(LoadBalancerArn=other.arn, Protocol="HTTP", Port=80, DefaultActions=forward)
+        listen = {"LoadBalancerArn": other.arn, "Protocol": "HTTP", "Port": 80, "DefaultActions": forward}
         self.refused("TargetGroupAssociationLimit", self.elbv2.create_listener, **listen)
         self.elbv2.delete_listener(ListenerArn=one.listener)
         self.elbv2.create_listener(**listen)
@@ -64,7 +64,7 @@ class Balancers(Case):
 
     def test_names(self):
         net = Network(self)
-        create = lambda name: dict(Name=name, Subnets=net.public)  # noqa: E731
+        create = lambda name: {"Name": name, "Subnets": net.public}
         for name in ("n" * 33, "-start", "end-", "under_score"):
             self.refused("ValidationError", self.elbv2.create_load_balancer, 400, **create(name))
             self.refused("ValidationError", self.elbv2.create_target_group, 400, Name=name, Protocol="HTTP", Port=80, VpcId=net.vpc)
@@ -80,7 +80,7 @@ class Balancers(Case):
 
     def test_deletion_protection(self):
         b = Balancer(self, "protected")
-        protect = lambda value: self.elbv2.modify_load_balancer_attributes(LoadBalancerArn=b.arn, Attributes=[{"Key": "deletion_protection.enabled", "Value": value}])  # noqa: E731
+        protect = lambda value: self.elbv2.modify_load_balancer_attributes(LoadBalancerArn=b.arn, Attributes=[{"Key": "deletion_protection.enabled", "Value": value}])
         protect("true")
         self.refused("OperationNotPermitted", self.elbv2.delete_load_balancer, 400, LoadBalancerArn=b.arn)
         protect("false")
@@ -88,7 +88,7 @@ class Balancers(Case):
 
     def test_attributes_are_answered_whole(self):
         b = Balancer(self, "attributes")
-        read = lambda: {a["Key"]: a["Value"] for a in self.elbv2.describe_load_balancer_attributes(LoadBalancerArn=b.arn)["Attributes"]}  # noqa: E731
+        read = lambda: {a["Key"]: a["Value"] for a in self.elbv2.describe_load_balancer_attributes(LoadBalancerArn=b.arn)["Attributes"]}
         before = read()
         self.assertGreaterEqual(len(before), 20)
         change = [{"Key": "idle_timeout.timeout_seconds", "Value": "75"}]
@@ -129,11 +129,11 @@ class TargetGroups(Case):
 
     def test_attributes(self):
         b = Balancer(self, "tgattr")
-        read = lambda: {a["Key"]: a["Value"] for a in self.elbv2.describe_target_group_attributes(TargetGroupArn=b.target)["Attributes"]}  # noqa: E731
+        read = lambda: {a["Key"]: a["Value"] for a in self.elbv2.describe_target_group_attributes(TargetGroupArn=b.target)["Attributes"]}
         before = read()
         self.assertEqual(before["deregistration_delay.timeout_seconds"], "300")
         self.assertEqual(len(before), 14)
-        modify = lambda key, value: self.elbv2.modify_target_group_attributes(TargetGroupArn=b.target, Attributes=[{"Key": key, "Value": value}])  # noqa: E731
+        modify = lambda key, value: self.elbv2.modify_target_group_attributes(TargetGroupArn=b.target, Attributes=[{"Key": key, "Value": value}])
         modify("deregistration_delay.timeout_seconds", "10")
         self.assertEqual(read(), before | {"deregistration_delay.timeout_seconds": "10"})
         with self.subTest("what is refused"):
@@ -152,7 +152,7 @@ class TargetGroups(Case):
         self.slowly(0.005)
         b = Balancer(self, "targets")
         self.elbv2.register_targets(TargetGroupArn=b.target, Targets=[{"Id": "10.0.0.9", "Port": 80}, {"Id": "10.0.0.9", "Port": 81}])
-        health = lambda: [t["TargetHealth"]["State"] for t in self.elbv2.describe_target_health(TargetGroupArn=b.target)["TargetHealthDescriptions"]]  # noqa: E731
+        health = lambda: [t["TargetHealth"]["State"] for t in self.elbv2.describe_target_health(TargetGroupArn=b.target)["TargetHealthDescriptions"]]
         self.assertEqual(health(), ["initial", "initial"])
         self.until(lambda: health() == ["healthy", "healthy"], "healthy")
         self.elbv2.deregister_targets(TargetGroupArn=b.target, Targets=[{"Id": "10.0.0.9", "Port": 81}])
@@ -182,7 +182,7 @@ class Listeners(Case):
 
     def test_attributes(self):
         b = Balancer(self, "lattr")
-        read = lambda: {a["Key"]: a["Value"] for a in self.elbv2.describe_listener_attributes(ListenerArn=b.listener)["Attributes"]}  # noqa: E731
+        read = lambda: {a["Key"]: a["Value"] for a in self.elbv2.describe_listener_attributes(ListenerArn=b.listener)["Attributes"]}
         self.assertEqual(read()["routing.http.response.server.enabled"], "true")
         self.elbv2.modify_listener_attributes(ListenerArn=b.listener, Attributes=[{"Key": "routing.http.response.server.enabled", "Value": "false"}])
         self.assertEqual(read()["routing.http.response.server.enabled"], "false")
@@ -233,7 +233,7 @@ class Tags(Case):
         rule = b.rule("/t", 1, Tags=[{"Key": "at", "Value": "birth"}])
         arns = [b.arn, b.target, b.listener, rule]
         self.elbv2.add_tags(ResourceArns=arns, Tags=[{"Key": "stack:key", "Value": "x"}])
-        read = lambda: {d["ResourceArn"]: {t["Key"]: t["Value"] for t in d["Tags"]} for d in self.elbv2.describe_tags(ResourceArns=arns)["TagDescriptions"]}  # noqa: E731
+        read = lambda: {d["ResourceArn"]: {t["Key"]: t["Value"] for t in d["Tags"]} for d in self.elbv2.describe_tags(ResourceArns=arns)["TagDescriptions"]}
         self.assertEqual(read(), {b.arn: {"a": "b", "stack:key": "x"}, b.target: {"stack:key": "x"}, b.listener: {"stack:key": "x"}, rule: {"at": "birth", "stack:key": "x"}})
         self.elbv2.remove_tags(ResourceArns=[rule], TagKeys=["at"])
         self.assertEqual(read()[rule], {"stack:key": "x"})

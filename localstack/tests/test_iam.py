@@ -15,7 +15,7 @@ class Groups(Case):
         self.iam.add_user_to_group(GroupName="developers", UserName="alice")
         self.iam.attach_group_policy(GroupName="developers", PolicyArn=MANAGED)
         self.iam.put_group_policy(GroupName="developers", PolicyName="inline", PolicyDocument=POLICY)
-        refused = lambda: self.refused("DeleteConflict", self.iam.delete_group, 409, GroupName="developers")  # noqa: E731
+        refused = lambda: self.refused("DeleteConflict", self.iam.delete_group, 409, GroupName="developers")
         refused()
         self.iam.remove_user_from_group(GroupName="developers", UserName="alice")
         refused()
@@ -54,7 +54,8 @@ class Roles(Case):
         self.iam.create_role(RoleName="told", Path="/stack/a/b/", AssumeRolePolicyDocument=TRUST, Tags=[{"Key": "stack:key", "Value": "r"}], Description="d", MaxSessionDuration=7200)
         self.iam.put_role_policy(RoleName="told", PolicyName="inline", PolicyDocument=POLICY)
         self.iam.attach_role_policy(RoleName="told", PolicyArn=MANAGED)
-        told = [role for role in self.iam.get_account_authorization_details(Filter=["Role"])["RoleDetailList"] if role["RoleName"] == "told"][0]
+        details = self.iam.get_account_authorization_details(Filter=["Role"])["RoleDetailList"]
+        told = next(role for role in details if role["RoleName"] == "told")
         self.assertEqual((told["Path"], told["Tags"]), ("/stack/a/b/", [{"Key": "stack:key", "Value": "r"}]))
         self.assertEqual(told["RolePolicyList"][0]["PolicyName"], "inline")
         self.assertEqual(told["RolePolicyList"][0]["PolicyDocument"], json.loads(POLICY))
@@ -70,8 +71,8 @@ class Roles(Case):
         self.iam.add_user_to_group(GroupName="told-group", UserName="told-user")
         self.iam.attach_group_policy(GroupName="told-group", PolicyArn=MANAGED)
         answer = self.iam.get_account_authorization_details(Filter=["Group", "User"])
-        user = [u for u in answer["UserDetailList"] if u["UserName"] == "told-user"][0]
-        group = [g for g in answer["GroupDetailList"] if g["GroupName"] == "told-group"][0]
+        user = next(u for u in answer["UserDetailList"] if u["UserName"] == "told-user")
+        group = next(g for g in answer["GroupDetailList"] if g["GroupName"] == "told-group")
         self.assertEqual((user["GroupList"], user["Tags"], user["Path"]), (["told-group"], [{"Key": "stack:key", "Value": "u"}], "/stack/a/b/"))
         self.assertEqual(group["AttachedManagedPolicies"][0]["PolicyArn"], MANAGED)
 

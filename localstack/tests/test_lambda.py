@@ -19,7 +19,7 @@ class Functions(Case):
         arguments = {"FunctionName": "local", "Runtime": "python3.12", "Role": role, "Handler": "handler.run", "Code": {"ZipFile": zipped(handler=CODE)}}
         self.lambda_.create_function(**arguments, Environment={"Variables": {"GREETING": "hello"}}, LoggingConfig={"LogGroup": "/of/its/own"})
         self.until(lambda: self.lambda_.get_function_configuration(FunctionName="local")["State"] == "Active", "active", 20)
-        invoke = lambda event: self.lambda_.invoke(FunctionName="local", Payload=json.dumps(event))  # noqa: E731
+        invoke = lambda event: self.lambda_.invoke(FunctionName="local", Payload=json.dumps(event))
         answer = invoke({"a": 1})
         self.assertEqual(json.loads(answer["Payload"].read()), {"got": {"a": 1}, "env": "hello", "id": True})
         self.assertNotIn("FunctionError", answer)

@@ -17,7 +17,7 @@ class LogGroups(Case):
 
     def test_a_key_comes_and_goes(self):
         self.logs.create_log_group(logGroupName="/stack/k/web")
-        key = lambda: self.logs.describe_log_groups(logGroupNamePrefix="/stack/k/")["logGroups"][0].get("kmsKeyId")  # noqa: E731
+        key = lambda: self.logs.describe_log_groups(logGroupNamePrefix="/stack/k/")["logGroups"][0].get("kmsKeyId")
         arn = "arn:aws:kms:us-east-1:000000000000:key/1"
         self.logs.associate_kms_key(logGroupName="/stack/k/web", kmsKeyId=arn)
         self.assertEqual(key(), arn)

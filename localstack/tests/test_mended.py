@@ -7,6 +7,7 @@ import unittest
 from unittest import mock
 
 from botocore.exceptions import ClientError
+
 from tests.aws import Case, Network
 
 
@@ -32,7 +33,7 @@ class Rules(Case):
     def test_the_same_rule_with_other_words_is_the_same(self):
         net = Network(self)
         one, two = net.group("one"), net.group("two")
-        rule = lambda words: [{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "UserIdGroupPairs": [{"GroupId": two, "Description": words}]}]  # noqa: E731
+        rule = lambda words: [{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "UserIdGroupPairs": [{"GroupId": two, "Description": words}]}]
         self.ec2.authorize_security_group_ingress(GroupId=one, IpPermissions=rule("a"))
         self.refused("InvalidPermission.Duplicate", self.ec2.authorize_security_group_ingress, GroupId=one, IpPermissions=rule("b"))
         self.ec2.revoke_security_group_ingress(GroupId=one, IpPermissions=rule("b"))
@@ -83,7 +84,7 @@ class FlowLogs(Case):
     def test_to_a_bucket_they_answer_and_everybody_else_is_answered(self):
         net = Network(self)
         self.s3.create_bucket(Bucket="flow-logs-bucket")
-        logs = lambda bucket: self.ec2.create_flow_logs(ResourceIds=[net.vpc], ResourceType="VPC", TrafficType="ALL", LogDestinationType="s3", LogDestination=f"arn:aws:s3:::{bucket}")  # noqa: E731
+        logs = lambda bucket: self.ec2.create_flow_logs(ResourceIds=[net.vpc], ResourceType="VPC", TrafficType="ALL", LogDestinationType="s3", LogDestination=f"arn:aws:s3:::{bucket}")
         self.assertEqual(len(logs("flow-logs-bucket")["FlowLogIds"]), 1)
         self.assertEqual(len(logs("no-such-flow-logs-bucket")["Unsuccessful"]), 1)
         self.ec2.describe_vpcs()
@@ -122,6 +123,7 @@ class Loading(unittest.TestCase):
     def test_who_asks_while_a_service_loads_waits_for_all_of_it(self):
         from localstack.aws.handlers.service_plugin import ServiceLoader
         from localstack.services.plugins import Service
+
         from stack_local import loading
 
         there = threading.Event()

@@ -47,11 +47,11 @@ class Outcomes(Case):
         net = Network(self)
         self.rds.create_db_subnet_group(DBSubnetGroupName="whole", DBSubnetGroupDescription="d", SubnetIds=net.private)
         self.rds.create_db_instance(DBInstanceIdentifier="whole", Engine="postgres", DBInstanceClass="db.t4g.micro", AllocatedStorage=20, MasterUsername="owner", ManageMasterUserPassword=True, DBSubnetGroupName="whole")
-        database = lambda: self.rds.describe_db_instances(DBInstanceIdentifier="whole")["DBInstances"][0]["DBInstanceStatus"]  # noqa: E731
+        database = lambda: self.rds.describe_db_instances(DBInstanceIdentifier="whole")["DBInstances"][0]["DBInstanceStatus"]
         self.until(lambda: database() == "available", "available")
         self.server.outcomes(rds__snapshot="failed")
         self.rds.create_db_snapshot(DBInstanceIdentifier="whole", DBSnapshotIdentifier="doomed")
-        snapshot = lambda: self.rds.describe_db_snapshots(DBSnapshotIdentifier="doomed")["DBSnapshots"][0]["Status"]  # noqa: E731
+        snapshot = lambda: self.rds.describe_db_snapshots(DBSnapshotIdentifier="doomed")["DBSnapshots"][0]["Status"]
         self.until(lambda: snapshot() != "creating", "an end")
         self.assertEqual(snapshot(), "failed")
         self.refused("InvalidDBSnapshotState", self.rds.copy_db_snapshot, SourceDBSnapshotIdentifier="doomed", TargetDBSnapshotIdentifier="copy")
@@ -68,7 +68,7 @@ class Outcomes(Case):
         arguments = {"DBInstanceIdentifier": "doomed", "Engine": "postgres", "EngineVersion": "16", "DBInstanceClass": "db.t4g.micro", "AllocatedStorage": 20, "MasterUsername": "owner", "ManageMasterUserPassword": True, "DBSubnetGroupName": "doomed"}
         self.server.outcomes(rds__instance="incompatible-network")
         self.rds.create_db_instance(**arguments)
-        look = lambda: self.rds.describe_db_instances(DBInstanceIdentifier="doomed")["DBInstances"][0]  # noqa: E731
+        look = lambda: self.rds.describe_db_instances(DBInstanceIdentifier="doomed")["DBInstances"][0]
         failed = look()
         self.assertEqual(failed["DBInstanceStatus"], "incompatible-network")
         self.assertFalse({"Endpoint", "InstanceCreateTime"} & set(failed))
@@ -100,7 +100,7 @@ class Outcomes(Case):
         self.server.outcomes(elasticache__replication_group="create-failed", elasticache__cluster="incompatible-network")
         group = {"ReplicationGroupId": "doomed", "ReplicationGroupDescription": "d", "CacheNodeType": "cache.t4g.small", "NumCacheClusters": 1}
         self.elasticache.create_replication_group(**group)
-        look = lambda: self.elasticache.describe_replication_groups(ReplicationGroupId="doomed")["ReplicationGroups"][0]  # noqa: E731
+        look = lambda: self.elasticache.describe_replication_groups(ReplicationGroupId="doomed")["ReplicationGroups"][0]
         self.assertEqual((look()["Status"], look().get("NodeGroups", [])), ("create-failed", []))
         self.refused("InvalidReplicationGroupState", self.elasticache.delete_replication_group, ReplicationGroupId="doomed", FinalSnapshotIdentifier="last")
         self.elasticache.delete_replication_group(ReplicationGroupId="doomed")
@@ -124,7 +124,7 @@ class Outcomes(Case):
     def test_a_certificate_is_refused(self):
         self.server.outcomes(acm__certificate="CAA_ERROR")
         arn = self.acm.request_certificate(DomainName="doomed.example", ValidationMethod="DNS")["CertificateArn"]
-        look = lambda: self.acm.describe_certificate(CertificateArn=arn)["Certificate"]  # noqa: E731
+        look = lambda: self.acm.describe_certificate(CertificateArn=arn)["Certificate"]
         self.until(lambda: look()["Status"] == "FAILED", "failed")
         self.assertEqual(look()["FailureReason"], "CAA_ERROR")
         self.acm.delete_certificate(CertificateArn=arn)

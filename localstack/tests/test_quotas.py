@@ -12,7 +12,7 @@ class Quotas(Case):
         self.addCleanup(self.server.quotas, "none")
 
     def test_none_is_in_force_until_asked_for_and_mistakes_are_told(self):
-        look = lambda: json.load(urllib.request.urlopen(f"{self.server.url}/_stack/quotas"))  # noqa: E731
+        look = lambda: json.load(urllib.request.urlopen(f"{self.server.url}/_stack/quotas"))
         self.assertEqual(set(look().values()), {None})
         self.server.quotas("aws")
         self.assertEqual((look()["rules-per-balancer"], look()["networks"]), (100, 5))
@@ -37,7 +37,7 @@ class Quotas(Case):
         b = Balancer(self, "quota-values")
         arn = b.rule("/a", 1)
         self.server.quotas("aws")
-        paths = lambda count: [{"Field": "path-pattern", "Values": [f"/{n}" for n in range(count)]}]  # noqa: E731
+        paths = lambda count: [{"Field": "path-pattern", "Values": [f"/{n}" for n in range(count)]}]
         self.elbv2.modify_rule(RuleArn=arn, Conditions=paths(5))
         says = "A rule can only have '5' condition values"
         self.refused("ValidationError", self.elbv2.modify_rule, says=says, RuleArn=arn, Conditions=paths(6))
@@ -82,9 +82,9 @@ class Quotas(Case):
         gateway = self.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
         self.refused("InternetGatewayLimitExceeded", self.ec2.create_internet_gateway)
         self.ec2.delete_internet_gateway(InternetGatewayId=gateway)
-        nat = lambda subnet: self.ec2.create_nat_gateway(SubnetId=subnet, AllocationId=self.ec2.allocate_address(Domain="vpc")["AllocationId"])["NatGateway"]["NatGatewayId"]  # noqa: E731
+        nat = lambda subnet: self.ec2.create_nat_gateway(SubnetId=subnet, AllocationId=self.ec2.allocate_address(Domain="vpc")["AllocationId"])["NatGateway"]["NatGatewayId"]
         # Other tests' gateways count too: as many as there are, and one more.
-        zone = lambda subnet: self.ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["AvailabilityZone"]  # noqa: E731
+        zone = lambda subnet: self.ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["AvailabilityZone"]
         there = [g for g in self.ec2.describe_nat_gateways(Filters=[{"Name": "state", "Values": ["pending", "available", "deleting"]}])["NatGateways"] if zone(g["SubnetId"]) == zone(net.public[0])]
         self.server.quotas({"nat-gateways-per-zone": len(there) + 1})
         first = nat(net.public[0])
@@ -95,6 +95,6 @@ class Quotas(Case):
 
     def test_the_sixty_first_rule_of_a_security_group_is_refused_always(self):
         group = Network(self).group("quota-sixty")
-        permit = lambda first, count: [{"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "IpRanges": [{"CidrIp": f"10.0.{n}.0/24"} for n in range(first, first + count)]}]  # noqa: E731
+        permit = lambda first, count: [{"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "IpRanges": [{"CidrIp": f"10.0.{n}.0/24"} for n in range(first, first + count)]}]
         self.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=permit(0, 60))
         self.refused("RulesPerSecurityGroupLimitExceeded", self.ec2.authorize_security_group_ingress, GroupId=group, IpPermissions=permit(60, 1))

@@ -51,7 +51,7 @@ class Databases(Case):
 
     def test_what_waits_for_the_window(self):
         self.database("pending")
-        modify = lambda **more: self.rds.modify_db_instance(DBInstanceIdentifier="pending", **more)  # noqa: E731
+        modify = lambda **more: self.rds.modify_db_instance(DBInstanceIdentifier="pending", **more)
         modify(AllocatedStorage=100, BackupRetentionPeriod=9)
         now = self.look("pending")
         self.assertEqual((now["AllocatedStorage"], now["PendingModifiedValues"], now["BackupRetentionPeriod"]), (50, {"AllocatedStorage": 100}, 9))
@@ -64,7 +64,7 @@ class Databases(Case):
 
     def test_stopped_and_started(self):
         self.database("asleep")
-        change = lambda **more: self.rds.modify_db_instance(DBInstanceIdentifier="asleep", ApplyImmediately=True, **more)  # noqa: E731
+        change = lambda **more: self.rds.modify_db_instance(DBInstanceIdentifier="asleep", ApplyImmediately=True, **more)
         self.refused("InvalidDBInstanceState", self.rds.start_db_instance, 400, DBInstanceIdentifier="asleep")
         self.assertEqual(self.rds.stop_db_instance(DBInstanceIdentifier="asleep")["DBInstance"]["DBInstanceStatus"], "stopping")
         self.assertEqual(self.look("asleep")["DBInstanceStatus"], "stopped")
@@ -85,7 +85,7 @@ class Databases(Case):
     def test_a_state_that_is_said_lasts_until_it_is_mended(self):
         self.database("full")
         self.look("full")
-        change = lambda **more: self.rds.modify_db_instance(DBInstanceIdentifier="full", ApplyImmediately=True, **more)  # noqa: E731
+        change = lambda **more: self.rds.modify_db_instance(DBInstanceIdentifier="full", ApplyImmediately=True, **more)
         self.server.states(rds__instance={"full": "storage-full"})
         self.assertEqual(self.look("full")["DBInstanceStatus"], "storage-full")
         self.refused("InvalidDBInstanceState", change, 400, DBInstanceClass="db.t4g.small")
@@ -101,9 +101,9 @@ class Databases(Case):
             self.assertEqual(caught.exception.code, 400)
 
     def test_storage_and_what_it_can(self):
-        volume = lambda name: tuple(self.look(name).get(field) for field in ("AllocatedStorage", "Iops", "StorageThroughput"))  # noqa: E731
+        volume = lambda name: tuple(self.look(name).get(field) for field in ("AllocatedStorage", "Iops", "StorageThroughput"))
         self.database("volume", StorageType="gp3", AllocatedStorage=100)
-        change = lambda **more: self.rds.modify_db_instance(DBInstanceIdentifier="volume", ApplyImmediately=True, **more)  # noqa: E731
+        change = lambda **more: self.rds.modify_db_instance(DBInstanceIdentifier="volume", ApplyImmediately=True, **more)
         self.assertEqual(volume("volume"), (100, 3000, 125))
         self.refused("InvalidParameterCombination", change, 400, "a storage size less than 400", Iops=6000)
         change(AllocatedStorage=105)
@@ -119,7 +119,7 @@ class Databases(Case):
         self.look("major")
         self.rds.create_db_instance_read_replica(DBInstanceIdentifier="minor", SourceDBInstanceIdentifier="major")
         self.look("minor")
-        upgrade = lambda name, version: self.rds.modify_db_instance(DBInstanceIdentifier=name, EngineVersion=version, ApplyImmediately=True, AllowMajorVersionUpgrade=True)  # noqa: E731
+        upgrade = lambda name, version: self.rds.modify_db_instance(DBInstanceIdentifier=name, EngineVersion=version, ApplyImmediately=True, AllowMajorVersionUpgrade=True)
         self.refused("DBUpgradeDependencyFailure", upgrade, 400, name="major", version="16.8")
         upgrade("minor", "16.8")
         self.look("minor")
@@ -141,7 +141,7 @@ class Databases(Case):
 
     def test_deletion_protection_and_the_final_snapshot(self):
         self.database("protected", DeletionProtection=True)
-        delete = lambda **more: self.rds.delete_db_instance(DBInstanceIdentifier="protected", **more)  # noqa: E731
+        delete = lambda **more: self.rds.delete_db_instance(DBInstanceIdentifier="protected", **more)
         self.refused("InvalidParameterCombination", delete, 400, "protected", SkipFinalSnapshot=True)
         self.rds.modify_db_instance(DBInstanceIdentifier="protected", DeletionProtection=False)
         self.refused("InvalidParameterCombination", delete, 400, "FinalDBSnapshotIdentifier is required")
@@ -185,7 +185,7 @@ class Databases(Case):
         self.assertNotIn("MasterUserSecret", self.look("own"))
         self.assertTrue(self.welcome("own", "p4ssw0rd-1"))
         self.assertFalse(self.welcome("own", "p4ssw0rd-1", user="another") or self.welcome("own", "p4ssw0rd-2") or self.welcome("none", "p4ssw0rd-1"))
-        modify = lambda **more: self.rds.modify_db_instance(DBInstanceIdentifier="own", ApplyImmediately=True, **more)  # noqa: E731
+        modify = lambda **more: self.rds.modify_db_instance(DBInstanceIdentifier="own", ApplyImmediately=True, **more)
         modify(MasterUserPassword="p4ssw0rd-2")
         self.assertTrue(self.welcome("own", "p4ssw0rd-2"))
         self.assertEqual(self.look("own")["PendingModifiedValues"], {"MasterUserPassword": "****"})
@@ -203,10 +203,10 @@ class Databases(Case):
 
     def test_what_is_refused_with_a_managed_password(self):
         self.database("managed", BackupRetentionPeriod=1)
-        replica = lambda source, **more: self.rds.create_db_instance_read_replica(DBInstanceIdentifier=f"{source}-copy", SourceDBInstanceIdentifier=source, **more)  # noqa: E731
+        replica = lambda source, **more: self.rds.create_db_instance_read_replica(DBInstanceIdentifier=f"{source}-copy", SourceDBInstanceIdentifier=source, **more)
         self.refused("InvalidParameterValue", replica, 400, "where ManageMasterUserPassword is enabled is not supported", source="managed")
         self.rds.create_db_snapshot(DBInstanceIdentifier="managed", DBSnapshotIdentifier="of-managed")
-        restore = lambda **more: self.rds.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="of-managed", DBSnapshotIdentifier="of-managed", **more)  # noqa: E731
+        restore = lambda **more: self.rds.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="of-managed", DBSnapshotIdentifier="of-managed", **more)
         self.refused("InvalidParameterCombination", restore, 400, "when restoring a DB instance", ManageMasterUserPassword=True)
         secrets = len(self.secretsmanager.list_secrets()["SecretList"])
         restore()
@@ -216,7 +216,7 @@ class Databases(Case):
         self.refused("InvalidParameterCombination", replica, 400, "A parameter group can't be specified during Read Replica creation for the following DB engine: postgres", source="unmanaged", DBParameterGroupName="default.postgres16")
         replica("unmanaged")
         self.assertTrue(self.welcome("unmanaged-copy", "p4ssw0rd-1"))
-        modify = lambda name, **more: self.rds.modify_db_instance(DBInstanceIdentifier=name, ApplyImmediately=True, **more)  # noqa: E731
+        modify = lambda name, **more: self.rds.modify_db_instance(DBInstanceIdentifier=name, ApplyImmediately=True, **more)
         self.refused("InvalidParameterCombination", modify, 400, "with read replicas", name="unmanaged", ManageMasterUserPassword=True)
         self.refused("InvalidParameterCombination", modify, 400, "of a read replica", name="unmanaged-copy", MasterUserPassword="p4ssw0rd-2")
         modify("unmanaged", MasterUserPassword="p4ssw0rd-2")
@@ -240,13 +240,13 @@ class Databases(Case):
 
     def test_a_replica_wants_a_source_with_backups(self):
         self.database("unsaved", BackupRetentionPeriod=0, ManageMasterUserPassword=False, MasterUserPassword="p4ssw0rd-1")
-        make = lambda source: self.rds.create_db_instance_read_replica(DBInstanceIdentifier="never", SourceDBInstanceIdentifier=source)  # noqa: E731
+        make = lambda source: self.rds.create_db_instance_read_replica(DBInstanceIdentifier="never", SourceDBInstanceIdentifier=source)
         self.refused("InvalidDBInstanceState", make, 400, "Automated backups are not enabled", source="unsaved")
         self.refused("DBInstanceNotFound", make, 404, source="nowhere")
 
     def test_what_waits_can_be_taken_back_and_is_done_with_the_next_that_is_not_put_off(self):
         self.database("waiting")
-        modify = lambda **more: self.rds.modify_db_instance(DBInstanceIdentifier="waiting", **more)  # noqa: E731
+        modify = lambda **more: self.rds.modify_db_instance(DBInstanceIdentifier="waiting", **more)
         modify(DBInstanceClass="db.t4g.small", AllocatedStorage=80, DBPortNumber=5433)
         waiting = self.look("waiting")["PendingModifiedValues"]
         self.assertEqual((waiting["DBInstanceClass"], waiting["AllocatedStorage"]), ("db.t4g.small", 80))
@@ -262,8 +262,8 @@ class Databases(Case):
 
     def test_parameters_that_wait_for_a_restart(self):
         self.rds.create_db_parameter_group(DBParameterGroupName="static", DBParameterGroupFamily="postgres16", Description="d")
-        parameter = lambda **more: [{"ParameterName": "max_connections", "ParameterValue": "200", **more}]  # noqa: E731
-        modify = lambda **more: self.rds.modify_db_parameter_group(DBParameterGroupName="static", Parameters=parameter(**more))  # noqa: E731
+        parameter = lambda **more: [{"ParameterName": "max_connections", "ParameterValue": "200", **more}]
+        modify = lambda **more: self.rds.modify_db_parameter_group(DBParameterGroupName="static", Parameters=parameter(**more))
         self.refused("InvalidParameterCombination", modify, 400, "immediate apply method for static parameter", ApplyMethod="immediate")
         modify(ApplyMethod="pending-reboot")
         told = {p["ParameterName"]: p for p in self.rds.describe_db_parameters(DBParameterGroupName="static", Source="user")["Parameters"]}
@@ -275,7 +275,7 @@ class Databases(Case):
         values = {"max_connections": "200", "work_mem": "8192", "rds.force_ssl": "1"}
         parameters = [{"ParameterName": name, "ParameterValue": value, "ApplyMethod": "pending-reboot"} for name, value in values.items()]
         self.rds.modify_db_parameter_group(DBParameterGroupName="reset", Parameters=parameters)
-        mine = lambda: {p["ParameterName"] for p in self.rds.describe_db_parameters(DBParameterGroupName="reset", Source="user")["Parameters"]}  # noqa: E731
+        mine = lambda: {p["ParameterName"] for p in self.rds.describe_db_parameters(DBParameterGroupName="reset", Source="user")["Parameters"]}
         self.assertEqual(mine(), set(values))
         self.rds.reset_db_parameter_group(DBParameterGroupName="reset", ResetAllParameters=False, Parameters=[{"ParameterName": "work_mem", "ApplyMethod": "pending-reboot"}])
         self.assertEqual(mine(), {"max_connections", "rds.force_ssl"})
@@ -284,7 +284,7 @@ class Databases(Case):
         self.refused("DBParameterGroupNotFound", self.rds.reset_db_parameter_group, 404, DBParameterGroupName="nowhere", ResetAllParameters=True)
 
     def test_where_a_class_can_be_ordered(self):
-        zones = lambda name, **more: [[zone["Name"][-1] for zone in option["AvailabilityZones"]] for option in self.rds.describe_orderable_db_instance_options(Engine="postgres", DBInstanceClass=name, **more)["OrderableDBInstanceOptions"]]  # noqa: E731
+        zones = lambda name, **more: [[zone["Name"][-1] for zone in option["AvailabilityZones"]] for option in self.rds.describe_orderable_db_instance_options(Engine="postgres", DBInstanceClass=name, **more)["OrderableDBInstanceOptions"]]
         self.assertEqual(zones("db.t4g.micro", EngineVersion="16.8"), [["a", "b", "c"]])
         self.assertEqual(zones("db.r8g.large", EngineVersion="16.8"), [["a", "c"]])
         self.assertEqual(zones("db.r8g.large", EngineVersion="14.17"), [])
@@ -314,19 +314,19 @@ class Snapshots(Case):
     def test_a_copy_with_another_key_is_restored(self):
         self.slowly(0.001)
         self.database("original")
-        create = lambda name: self.rds.create_db_snapshot(DBInstanceIdentifier="original", DBSnapshotIdentifier=name)  # noqa: E731
+        create = lambda name: self.rds.create_db_snapshot(DBInstanceIdentifier="original", DBSnapshotIdentifier=name)
         self.refused("InvalidDBInstanceState", self.rds.create_db_snapshot, DBInstanceIdentifier="original", DBSnapshotIdentifier="early")
         self.until(lambda: self.look("original")["DBInstanceStatus"] == "available", "available")
         self.assertEqual(create("one")["DBSnapshot"]["Status"], "creating")
         self.assertEqual(self.look("original")["DBInstanceStatus"], "backing-up")
-        copy = lambda: self.rds.copy_db_snapshot(SourceDBSnapshotIdentifier="one", TargetDBSnapshotIdentifier="two", KmsKeyId="arn:aws:kms:us-east-1:1:key/k")  # noqa: E731
+        copy = lambda: self.rds.copy_db_snapshot(SourceDBSnapshotIdentifier="one", TargetDBSnapshotIdentifier="two", KmsKeyId="arn:aws:kms:us-east-1:1:key/k")
         self.refused("InvalidDBSnapshotState", copy)
-        snapshot = lambda name: self.rds.describe_db_snapshots(DBSnapshotIdentifier=name)["DBSnapshots"][0]  # noqa: E731
+        snapshot = lambda name: self.rds.describe_db_snapshots(DBSnapshotIdentifier=name)["DBSnapshots"][0]
         self.until(lambda: snapshot("one")["Status"] == "available", "available")
         copy()
         self.until(lambda: snapshot("two")["Status"] == "available", "available")
         self.assertEqual((snapshot("one")["Encrypted"], snapshot("two")["Encrypted"], snapshot("two")["KmsKeyId"]), (False, True, "arn:aws:kms:us-east-1:1:key/k"))
-        restore = dict(DBInstanceIdentifier="restored", DBSnapshotIdentifier="two", Tags=[{"Key": "a", "Value": "b"}])
+        restore = {"DBInstanceIdentifier": "restored", "DBSnapshotIdentifier": "two", "Tags": [{"Key": "a", "Value": "b"}]}
         self.rds.restore_db_instance_from_db_snapshot(**restore)
         self.until(lambda: self.look("restored")["DBInstanceStatus"] == "available", "available")
         now, before = self.look("restored"), self.look("original")

@@ -3,6 +3,7 @@ import json
 
 import boto3
 from botocore.config import Config
+
 from tests.aws import Case
 
 

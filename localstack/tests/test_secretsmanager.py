@@ -24,7 +24,7 @@ class Secrets(Case):
         told = self.secretsmanager.describe_secret(SecretId=secret)
         self.assertEqual((told["OwningService"], told["RotationEnabled"], told["RotationRules"]), ("rds", True, {"AutomaticallyAfterDays": 7}))
         before = self.password(secret)
-        rotate = lambda **more: self.secretsmanager.rotate_secret(SecretId=secret, **more)  # noqa: E731
+        rotate = lambda **more: self.secretsmanager.rotate_secret(SecretId=secret, **more)
         rotate(RotationRules={"AutomaticallyAfterDays": 30}, RotateImmediately=False)
         self.assertEqual(self.secretsmanager.describe_secret(SecretId=secret)["RotationRules"], {"AutomaticallyAfterDays": 30})
         self.assertEqual(self.password(secret), before)
@@ -54,5 +54,5 @@ class Secrets(Case):
             self.events.put_rule(Name=name, EventPattern=json.dumps(pattern))
             self.events.put_targets(Rule=name, Targets=[{"Id": "f", "Arn": function, "Input": json.dumps({"database": name})}])
         self.secretsmanager.rotate_secret(SecretId=secret)
-        keys = lambda: [o["Key"] for o in self.s3.list_objects_v2(Bucket="told").get("Contents", [])]  # noqa: E731
+        keys = lambda: [o["Key"] for o in self.s3.list_objects_v2(Bucket="told").get("Contents", [])]
         self.assertEqual(self.until(keys, "told", 30), ["watched"])

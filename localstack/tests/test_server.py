@@ -115,7 +115,7 @@ class Speed(unittest.TestCase):
     def test_the_time_scale(self):
         server = Server("--time-scale", "0.5")
         self.addCleanup(server.stop)
-        read = lambda: urllib.request.urlopen(f"{server.url}/_stack/time-scale").read()  # noqa: E731
+        read = lambda: urllib.request.urlopen(f"{server.url}/_stack/time-scale").read()
         self.assertEqual(read(), b'{"scale": 0.5}')
         with self.assertRaises(urllib.error.HTTPError) as caught:
             server.scale(-1)
@@ -126,7 +126,7 @@ class Speed(unittest.TestCase):
         rds = server.client("rds")
         arguments = {"DBInstanceIdentifier": "d", "Engine": "postgres", "DBInstanceClass": "db.t4g.micro", "AllocatedStorage": 20, "MasterUsername": "owner", "MasterUserPassword": "p4ssw0rd!"}
         rds.create_db_instance(**arguments)
-        status = lambda: rds.describe_db_instances()["DBInstances"][0]["DBInstanceStatus"]  # noqa: E731
+        status = lambda: rds.describe_db_instances()["DBInstances"][0]["DBInstanceStatus"]
         self.assertEqual(status(), "creating")
         server.scale(0)  # ends what is under way
         self.assertEqual(status(), "available")

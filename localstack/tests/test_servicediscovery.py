@@ -1,4 +1,3 @@
-import json
 
 from tests.aws import Case, Network
 

@@ -8,7 +8,7 @@ class Tagging(Case):
         cluster = self.ecs.create_cluster(clusterName="tagging-test", tags=[{"key": tag["Key"], "value": tag["Value"]}])["cluster"]["clusterArn"]
         group = self.elbv2.create_target_group(Name="tagging-test", Protocol="HTTP", Port=80, VpcId=vpc, Tags=[tag])["TargetGroups"][0]["TargetGroupArn"]
         self.elbv2.create_target_group(Name="tagging-other", Protocol="HTTP", Port=80, VpcId=vpc)
-        find = lambda **more: {m["ResourceARN"] for m in self.resourcegroupstaggingapi.get_resources(TagFilters=[{"Key": tag["Key"], "Values": [tag["Value"]]}], **more)["ResourceTagMappingList"]}  # noqa: E731
+        find = lambda **more: {m["ResourceARN"] for m in self.resourcegroupstaggingapi.get_resources(TagFilters=[{"Key": tag["Key"], "Values": [tag["Value"]]}], **more)["ResourceTagMappingList"]}
         self.assertEqual(find(), {cluster, group, f"arn:aws:ec2:us-east-1:000000000000:vpc/{vpc}"})
         self.assertEqual(find(ResourceTypeFilters=["ecs"]), {cluster})
         operation = self.servicediscovery.create_http_namespace(Name="tagging-test", Tags=[tag])["OperationId"]
@@ -19,7 +19,7 @@ class Tagging(Case):
     def test_it_knows_what_localstack_and_moto_keep_and_forgets_what_is_gone(self):
         tags = {"stack:name": "tagging-kept"}
         listed = [{"Key": key, "Value": value} for key, value in tags.items()]
-        find = lambda: [m["ResourceARN"] for m in self.resourcegroupstaggingapi.get_resources(TagFilters=[{"Key": "stack:name", "Values": ["tagging-kept"]}])["ResourceTagMappingList"]]  # noqa: E731
+        find = lambda: [m["ResourceARN"] for m in self.resourcegroupstaggingapi.get_resources(TagFilters=[{"Key": "stack:name", "Values": ["tagging-kept"]}])["ResourceTagMappingList"]]
         self.s3.create_bucket(Bucket="tagging-kept")
         self.assertEqual(find(), [])  # what has no tags is not told
         self.s3.put_bucket_tagging(Bucket="tagging-kept", Tagging={"TagSet": listed})
@@ -44,7 +44,7 @@ class Tagging(Case):
     def test_it_tells_a_hundred_at_most_and_then_more(self):
         for n in range(3):
             self.logs.create_log_group(logGroupName=f"/tagging/pages/{n}", tags={"stack:name": "tagging-pages"})
-        ask = lambda **more: self.resourcegroupstaggingapi.get_resources(TagFilters=[{"Key": "stack:name", "Values": ["tagging-pages"]}], **more)  # noqa: E731
+        ask = lambda **more: self.resourcegroupstaggingapi.get_resources(TagFilters=[{"Key": "stack:name", "Values": ["tagging-pages"]}], **more)
         first = ask(ResourcesPerPage=2)
         second = ask(ResourcesPerPage=2, PaginationToken=first["PaginationToken"])
         names = [m["ResourceARN"].rsplit("/")[-1] for m in first["ResourceTagMappingList"] + second["ResourceTagMappingList"]]

@@ -114,7 +114,8 @@ mod tests {
         let mut found = BTreeSet::from(["README.md".to_owned(), "pyproject.toml".to_owned()]);
         for entry in std::fs::read_dir(&root).unwrap() {
             let name = entry.unwrap().file_name().to_string_lossy().into_owned();
-            if name.starts_with("requirements") && name.ends_with(".txt") {
+            // The linters' are the gate's, not the plug-in's.
+            if name.starts_with("requirements") && name.ends_with(".txt") && name != "requirements-dev.txt" {
                 found.insert(name);
             }
         }

@@ -4,7 +4,17 @@ import copy
 import re
 
 from stack_local.core import Call, now
-from stack_local.ecs.state import client_error, find_definition, operations, paged, read_tags, short_name, store, tags_shown, wrong
+from stack_local.ecs.state import (
+    client_error,
+    find_definition,
+    operations,
+    paged,
+    read_tags,
+    short_name,
+    store,
+    tags_shown,
+    wrong,
+)
 
 # Which memory goes with which CPU on Fargate, in MiB.
 _FARGATE_MEMORY = {

@@ -217,11 +217,15 @@ def describe_services(call: Call) -> dict:
 
 @operations.on("ListServices")
 def list_services(call: Call) -> dict:
-    cluster, found = find_cluster(call, call.get("cluster")), []
-    for (in_cluster, _), service in store.of(call).services.items():
-        if in_cluster == cluster["clusterName"] and service.status != "INACTIVE":
-            if call.get("launchType") in (None, service.view.get("launchType")) and call.get("schedulingStrategy") in (None, service.view["schedulingStrategy"]):
-                found.append(service.view["serviceArn"])
+    cluster = find_cluster(call, call.get("cluster"))
+    found = [
+        service.view["serviceArn"]
+        for (in_cluster, _), service in store.of(call).services.items()
+        if in_cluster == cluster["clusterName"]
+        and service.status != "INACTIVE"
+        and call.get("launchType") in (None, service.view.get("launchType"))
+        and call.get("schedulingStrategy") in (None, service.view["schedulingStrategy"])
+    ]
     items, token = page(found, call.get("nextToken"), call.get("maxResults", 10), 100)
     return {"serviceArns": items} | ({"nextToken": token} if token else {})
 

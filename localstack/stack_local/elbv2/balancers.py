@@ -145,7 +145,7 @@ def delete_load_balancer(call: Call) -> dict:
         return {}  # AWS does not mind
     if state.attributes[arn]["deletion_protection.enabled"] == "true":
         raise fault("OperationNotPermitted", f"Load balancer '{arn}' cannot be deleted because deletion protection is enabled")
-    for listener in [l for l in state.listeners.values() if l["LoadBalancerArn"] == arn]:
+    for listener in [each for each in state.listeners.values() if each["LoadBalancerArn"] == arn]:
         drop_listener(state, listener["ListenerArn"])
     for kept in (state.balancers, state.attributes, state.tags, state.created_as, state.timers):
         kept.pop(arn, None)

@@ -5,7 +5,20 @@ import copy
 from stack_local import interfaces
 from stack_local.core import Call, fault, hex_id
 from stack_local.elbv2.attributes import HTTP_GROUP_ATTRIBUTES, TCP_GROUP_ATTRIBUTES
-from stack_local.elbv2.state import State, balancers_of, check_name, check_tags, find, invalid, no_balancer, no_group, operations, paged, shown, store
+from stack_local.elbv2.state import (
+    State,
+    balancers_of,
+    check_name,
+    check_tags,
+    find,
+    invalid,
+    no_balancer,
+    no_group,
+    operations,
+    paged,
+    shown,
+    store,
+)
 
 
 @operations.on("CreateTargetGroup")

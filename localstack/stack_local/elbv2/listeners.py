@@ -6,7 +6,20 @@ from stack_local import certificates as issued
 from stack_local.core import Call, fault, hex_id
 from stack_local.elbv2.actions import read_actions
 from stack_local.elbv2.attributes import LISTENER_ATTRIBUTES, LISTENER_HEADERS, MTLS_HEADERS
-from stack_local.elbv2.state import State, check_groups_of, check_tags, find, invalid, listener_of, no_balancer, no_listener, operations, paged, shown, store
+from stack_local.elbv2.state import (
+    State,
+    check_groups_of,
+    check_tags,
+    find,
+    invalid,
+    listener_of,
+    no_balancer,
+    no_listener,
+    operations,
+    paged,
+    shown,
+    store,
+)
 from stack_local.quotas import quotas
 
 

@@ -4,7 +4,21 @@ import copy
 
 from stack_local.core import Call, fault, hex_id
 from stack_local.elbv2.actions import read_actions
-from stack_local.elbv2.state import State, check_groups_of, check_tags, find, invalid, listener_of, no_listener, no_rule, operations, paged, rules_of, shown, store
+from stack_local.elbv2.state import (
+    State,
+    check_groups_of,
+    check_tags,
+    find,
+    invalid,
+    listener_of,
+    no_listener,
+    no_rule,
+    operations,
+    paged,
+    rules_of,
+    shown,
+    store,
+)
 from stack_local.quotas import quotas
 
 _CONDITIONS = {"path-pattern": "PathPatternConfig", "host-header": "HostHeaderConfig", "http-request-method": "HttpRequestMethodConfig", "source-ip": "SourceIpConfig", "http-header": "HttpHeaderConfig", "query-string": "QueryStringConfig"}

@@ -1,7 +1,18 @@
 """Tags of balancers, target groups, listeners and rules."""
 
 from stack_local.core import Call, fault, listed
-from stack_local.elbv2.state import State, check_tags, find, invalid, no_balancer, no_group, no_listener, no_rule, operations, store
+from stack_local.elbv2.state import (
+    State,
+    check_tags,
+    find,
+    invalid,
+    no_balancer,
+    no_group,
+    no_listener,
+    no_rule,
+    operations,
+    store,
+)
 
 
 def _check_arn(state: State, arn: str) -> None:
