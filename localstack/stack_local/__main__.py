@@ -12,7 +12,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, required=True, help="the port that AWS will answer on")
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address (default 127.0.0.1)")
     parser.add_argument("--state-dir", required=True, type=pathlib.Path, help="everything written goes below this directory")
-    parser.add_argument("--functions", action="store_true", help="run Lambda functions, as processes of this machine with all that you may do")
+    parser.add_argument(
+        "--functions", action="store_true", help="run Lambda functions, as processes of this machine with all that you may do"
+    )
     parser.add_argument("--time-scale", help="1 takes as long as AWS, 0.01 a hundredth, 0 (default) no time")
     arguments = parser.parse_args()
     # Only literal addresses: a name could resolve to anything.

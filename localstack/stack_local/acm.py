@@ -34,7 +34,12 @@ def _written(account: str, name: str, value: str) -> bool:
             continue
         covering = True
         for record in zone.rrsets:
-            if record.type_ == "CNAME" and _rooted(record.name) == _rooted(name) and _rooted(value) in {_rooted(said if isinstance(said, str) else said.get("Value", "")) for said in record.records}:
+            if (
+                record.type_ == "CNAME"
+                and _rooted(record.name) == _rooted(name)
+                and _rooted(value)
+                in {_rooted(said if isinstance(said, str) else said.get("Value", "")) for said in record.records}
+            ):
                 return True
     return not covering
 

@@ -93,7 +93,11 @@ def register_scalable_target(call: Call) -> dict:
             "ScalableDimension": key[2],
             "RoleARN": call.get("RoleARN", role),
             "CreationTime": now(),
-            "SuspendedState": {"DynamicScalingInSuspended": False, "DynamicScalingOutSuspended": False, "ScheduledScalingSuspended": False},
+            "SuspendedState": {
+                "DynamicScalingInSuspended": False,
+                "DynamicScalingOutSuspended": False,
+                "ScheduledScalingSuspended": False,
+            },
             "ScalableTargetARN": arn,
         }
         state.tags[arn] = dict(call.get("Tags", {}))
@@ -112,7 +116,9 @@ def describe_scalable_targets(call: Call) -> dict:
     found = [
         target
         for (namespace, resource, dimension), target in _state.of(call).targets.items()
-        if namespace == call["ServiceNamespace"] and resource in call.get("ResourceIds", [resource]) and dimension == call.get("ScalableDimension", dimension)
+        if namespace == call["ServiceNamespace"]
+        and resource in call.get("ResourceIds", [resource])
+        and dimension == call.get("ScalableDimension", dimension)
     ]
     return _paged(call, "ScalableTargets", found)
 

@@ -46,7 +46,10 @@ def _budget(call: Call, action: str) -> _Budget:
 def _complete(given: dict) -> dict:
     view = copy.deepcopy(given)
     if not view.get("BudgetLimit") and not view.get("PlannedBudgetLimits") and not view.get("AutoAdjustData"):
-        raise fault("InvalidParameterException", "Unable to create/update budget - please provide one of the followings: Budget Limit/ Planned Budget Limit/ Auto Adjust Data")
+        raise fault(
+            "InvalidParameterException",
+            "Unable to create/update budget - please provide one of the followings: Budget Limit/ Planned Budget Limit/ Auto Adjust Data",
+        )
     start = now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     view["TimePeriod"] = {"Start": start, "End": datetime.datetime(2087, 6, 15, tzinfo=datetime.UTC)} | view.get("TimePeriod", {})
     if view["BudgetType"] == "COST" and not view.get("FilterExpression"):

@@ -27,7 +27,11 @@ class _Kept:
         if not etag:
             raise fault("InvalidIfMatchVersion", "The If-Match version is missing or not valid for the resource.")
         if etag != self.etag:
-            raise fault("PreconditionFailed", "The request failed because it didn't meet the preconditions in one or more request-header fields.", status=412)
+            raise fault(
+                "PreconditionFailed",
+                "The request failed because it didn't meet the preconditions in one or more request-header fields.",
+                status=412,
+            )
 
 
 class _State:
@@ -40,10 +44,22 @@ class _State:
 
 # Everything that is a name with a configuration: how it is called, and its own words.
 _KINDS = {
-    "OriginAccessControl": {"exists": "OriginAccessControlAlreadyExists", "missing": "NoSuchOriginAccessControl", "in_use": "OriginAccessControlInUse"},
+    "OriginAccessControl": {
+        "exists": "OriginAccessControlAlreadyExists",
+        "missing": "NoSuchOriginAccessControl",
+        "in_use": "OriginAccessControlInUse",
+    },
     "CachePolicy": {"exists": "CachePolicyAlreadyExists", "missing": "NoSuchCachePolicy", "in_use": "CachePolicyInUse"},
-    "OriginRequestPolicy": {"exists": "OriginRequestPolicyAlreadyExists", "missing": "NoSuchOriginRequestPolicy", "in_use": "OriginRequestPolicyInUse"},
-    "ResponseHeadersPolicy": {"exists": "ResponseHeadersPolicyAlreadyExists", "missing": "NoSuchResponseHeadersPolicy", "in_use": "ResponseHeadersPolicyInUse"},
+    "OriginRequestPolicy": {
+        "exists": "OriginRequestPolicyAlreadyExists",
+        "missing": "NoSuchOriginRequestPolicy",
+        "in_use": "OriginRequestPolicyInUse",
+    },
+    "ResponseHeadersPolicy": {
+        "exists": "ResponseHeadersPolicyAlreadyExists",
+        "missing": "NoSuchResponseHeadersPolicy",
+        "in_use": "ResponseHeadersPolicyInUse",
+    },
 }
 
 # An account has these without a region.
@@ -67,7 +83,11 @@ def _distribution(call: Call) -> _Kept:
 def _check_aliases(call: Call, config: dict, mine: _Kept | None) -> None:
     for other in _of(call).distributions.values():
         if other is not mine and aliases_of(other.config) & aliases_of(config):
-            raise fault("CNAMEAlreadyExists", "One or more of the CNAMEs you provided are already associated with a different resource.", status=409)
+            raise fault(
+                "CNAMEAlreadyExists",
+                "One or more of the CNAMEs you provided are already associated with a different resource.",
+                status=409,
+            )
 
 
 def _distribution_shown(call: Call, kept: _Kept) -> dict:
@@ -91,7 +111,11 @@ def create_distribution(call: Call) -> dict:
     given = tagged["DistributionConfig"] if tagged else call["DistributionConfig"]
     used = _of(call).references.get(given["CallerReference"])
     if used:
-        raise fault("DistributionAlreadyExists", f"The caller reference that you are using to create a distribution is associated with another distribution. Already exists: {used}", status=409)
+        raise fault(
+            "DistributionAlreadyExists",
+            f"The caller reference that you are using to create a distribution is associated with another distribution. Already exists: {used}",
+            status=409,
+        )
     config = _checked(call, given)
     _check_aliases(call, config, None)
     kept = _Kept(config)
@@ -158,7 +182,15 @@ def list_distributions(call: Call) -> dict:
         config = view.pop("DistributionConfig")
         # Nobody knows why this is in capitals here.
         config["HttpVersion"] = config["HttpVersion"].upper()
-        items.append(view | {field: value for field, value in config.items() if field not in ("CallerReference", "Logging", "DefaultRootObject")} | {"ETag": kept.etag})
+        items.append(
+            view
+            | {
+                field: value
+                for field, value in config.items()
+                if field not in ("CallerReference", "Logging", "DefaultRootObject")
+            }
+            | {"ETag": kept.etag}
+        )
     return {"DistributionList": _page(call, items)}
 
 
@@ -189,7 +221,13 @@ def _overlap(one: str, other: str) -> bool:
 def _page(call: Call, items: list) -> dict:
     size = int(call.get("MaxItems", 100))
     some, after = page(items, call.get("Marker"), size, 100)
-    shown = {"Marker": call.get("Marker", ""), "MaxItems": size, "IsTruncated": after is not None, "Quantity": len(some), "Items": some}
+    shown = {
+        "Marker": call.get("Marker", ""),
+        "MaxItems": size,
+        "IsTruncated": after is not None,
+        "Quantity": len(some),
+        "Items": some,
+    }
     return shown | {"NextMarker": after} if after else shown
 
 
@@ -210,7 +248,10 @@ def create_invalidation(call: Call) -> dict:
     for view, timer in kept.invalidations.values():
         if view["InvalidationBatch"]["CallerReference"] == batch["CallerReference"]:
             if view["InvalidationBatch"] != batch:
-                raise fault("InvalidArgument", "Your request contains a caller reference that was used for a previous invalidation batch for the same distribution.")
+                raise fault(
+                    "InvalidArgument",
+                    "Your request contains a caller reference that was used for a previous invalidation batch for the same distribution.",
+                )
             return _invalidation_answer(kept, view, "Completed" if timer.done() else "InProgress")
     view = {"Id": f"I{hex_id(13).upper()}", "CreateTime": now(), "InvalidationBatch": batch}
     kept.invalidations[view["Id"]] = (view, clock.timer("cloudfront.invalidate"))
@@ -234,7 +275,10 @@ def get_invalidation(call: Call) -> dict:
 @operations.on("ListInvalidations")
 def list_invalidations(call: Call) -> dict:
     kept = _of(call).distributions.get(call["DistributionId"])
-    views = [{"Id": v["Id"], "CreateTime": v["CreateTime"], "Status": "Completed" if t.done() else "InProgress"} for v, t in (kept.invalidations.values() if kept else [])]
+    views = [
+        {"Id": v["Id"], "CreateTime": v["CreateTime"], "Status": "Completed" if t.done() else "InProgress"}
+        for v, t in (kept.invalidations.values() if kept else [])
+    ]
     return {"InvalidationList": {"Marker": "", "MaxItems": 100, "IsTruncated": False, "Quantity": len(views), "Items": views}}
 
 
@@ -275,7 +319,11 @@ def _serve(kind: str) -> None:
         check_name(call, call[config_name], None)
         kept = _Kept(copy.deepcopy(call[config_name]))
         _of(call).policies[kind][kept.id] = kept
-        return {kind: _policy_shown(kind, kept), "ETag": kept.etag, "Location": f"https://cloudfront.amazonaws.com/2020-05-31/{kept.id}"}
+        return {
+            kind: _policy_shown(kind, kept),
+            "ETag": kept.etag,
+            "Location": f"https://cloudfront.amazonaws.com/2020-05-31/{kept.id}",
+        }
 
     @operations.on(f"Get{kind}")
     def get(call: Call) -> dict:
@@ -300,11 +348,18 @@ def _serve(kind: str) -> None:
         kept = find(call, to_change=True)
         kept.match(call.get("IfMatch"))
         if any(uses(distribution.config, kind, kept.id) for distribution in _of(call).distributions.values()):
-            raise fault(words["in_use"], f"Cannot delete the {kind} because it is attached to one or more distributions.", status=409)
+            raise fault(
+                words["in_use"], f"Cannot delete the {kind} because it is attached to one or more distributions.", status=409
+            )
         del _of(call).policies[kind][kept.id]
         return {}
 
-    list_name = {"OriginAccessControl": "ListOriginAccessControls", "CachePolicy": "ListCachePolicies", "OriginRequestPolicy": "ListOriginRequestPolicies", "ResponseHeadersPolicy": "ListResponseHeadersPolicies"}[kind]
+    list_name = {
+        "OriginAccessControl": "ListOriginAccessControls",
+        "CachePolicy": "ListCachePolicies",
+        "OriginRequestPolicy": "ListOriginRequestPolicies",
+        "ResponseHeadersPolicy": "ListResponseHeadersPolicies",
+    }[kind]
 
     @operations.on(list_name)
     def every(call: Call) -> dict:
@@ -312,7 +367,12 @@ def _serve(kind: str) -> None:
         if kind == "OriginAccessControl":
             return {plural: _page(call, [{"Id": k.id, "Description": ""} | copy.deepcopy(k.config) for k in kept])}
         both = {"managed": list(managed.values()), "custom": kept}
-        items = [{"Type": which, kind: _policy_shown(kind, k)} for which, some in both.items() if call.get("Type", which) == which for k in some]
+        items = [
+            {"Type": which, kind: _policy_shown(kind, k)}
+            for which, some in both.items()
+            if call.get("Type", which) == which
+            for k in some
+        ]
         return {plural: {"MaxItems": 100, "Quantity": len(items), "Items": items}}
 
 
@@ -358,7 +418,10 @@ def change_tags(call: Call) -> dict:
 def all_tags(account: str, region: str) -> dict[str, dict[str, str]]:
     if region != "us-east-1":
         return {}
-    return {f"arn:aws:cloudfront::{account}:distribution/{kept.id}": kept.tags for kept in _state.at(account, "").distributions.values()}
+    return {
+        f"arn:aws:cloudfront::{account}:distribution/{kept.id}": kept.tags
+        for kept in _state.at(account, "").distributions.values()
+    }
 
 
 def uses_certificate(account: str, arn: str) -> list[str]:

@@ -29,7 +29,12 @@ MANAGED = {
         "e61eb60c-9c35-4d20-a928-2b84e02af89c": "Managed-CORS-and-SecurityHeadersPolicy",
     },
 }
-OWN_CERTIFICATE = {"CloudFrontDefaultCertificate": True, "SSLSupportMethod": "vip", "MinimumProtocolVersion": "TLSv1", "CertificateSource": "cloudfront"}
+OWN_CERTIFICATE = {
+    "CloudFrontDefaultCertificate": True,
+    "SSLSupportMethod": "vip",
+    "MinimumProtocolVersion": "TLSv1",
+    "CertificateSource": "cloudfront",
+}
 
 
 def complete(given: dict) -> dict:
@@ -78,7 +83,11 @@ def _complete_origin(origin: dict) -> None:
     origin.setdefault("OriginShield", {"Enabled": False})
     origin.setdefault("OriginAccessControlId", "")
     if "CustomOriginConfig" in origin:
-        defaults = {"OriginReadTimeout": 30, "OriginKeepaliveTimeout": 5, "OriginSslProtocols": {"Quantity": 1, "Items": ["TLSv1.2"]}}
+        defaults = {
+            "OriginReadTimeout": 30,
+            "OriginKeepaliveTimeout": 5,
+            "OriginSslProtocols": {"Quantity": 1, "Items": ["TLSv1.2"]},
+        }
         origin["CustomOriginConfig"] = defaults | origin["CustomOriginConfig"]
 
 
@@ -103,7 +112,12 @@ def _complete_certificate(given: dict) -> dict:
     arn = given.get("ACMCertificateArn")
     if not arn:
         return given if given.get("IAMCertificateId") else OWN_CERTIFICATE
-    return {"CloudFrontDefaultCertificate": False, "MinimumProtocolVersion": "TLSv1", "Certificate": arn, "CertificateSource": "acm"} | given
+    return {
+        "CloudFrontDefaultCertificate": False,
+        "MinimumProtocolVersion": "TLSv1",
+        "Certificate": arn,
+        "CertificateSource": "acm",
+    } | given
 
 
 def _count(given) -> None:
@@ -150,9 +164,15 @@ def check(config: dict, account: str, policies: dict[str, dict]) -> None:
             raise fault("InvalidOriginAccessControl", "The origin access control is not valid.")
     certificate = config["ViewerCertificate"].get("ACMCertificateArn", "")
     if certificate and not (certificate.startswith("arn:aws:acm:us-east-1:") and certificates.is_seen("cloudfront", certificate)):
-        raise fault("InvalidViewerCertificate", "The specified SSL certificate doesn't exist, isn't in us-east-1 region, isn't valid, or doesn't include a valid certificate chain.")
+        raise fault(
+            "InvalidViewerCertificate",
+            "The specified SSL certificate doesn't exist, isn't in us-east-1 region, isn't valid, or doesn't include a valid certificate chain.",
+        )
     if aliases_of(config) and not certificate and not config["ViewerCertificate"].get("IAMCertificateId"):
-        raise fault("InvalidViewerCertificate", "To add an alternate domain name (CNAME) to a CloudFront distribution, you must attach a trusted certificate that validates your authorization to use the domain name.")
+        raise fault(
+            "InvalidViewerCertificate",
+            "To add an alternate domain name (CNAME) to a CloudFront distribution, you must attach a trusted certificate that validates your authorization to use the domain name.",
+        )
     if config["Logging"]["Enabled"]:
         _check_logs(config["Logging"]["Bucket"], account)
 
@@ -162,6 +182,9 @@ def _check_logs(domain: str, account: str) -> None:
     for store in dict(s3_stores.get(account, {})).values():
         if bucket := store.buckets.get(name):
             if bucket.object_ownership == "BucketOwnerEnforced":
-                raise fault("InvalidArgument", f"The S3 bucket that you specified for CloudFront logs does not enable ACL access: {domain}")
+                raise fault(
+                    "InvalidArgument",
+                    f"The S3 bucket that you specified for CloudFront logs does not enable ACL access: {domain}",
+                )
             return
     raise fault("InvalidArgument", f"The S3 bucket that you specified for CloudFront logs doesn't exist: {domain}")

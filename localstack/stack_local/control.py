@@ -20,7 +20,9 @@ def time_scale(request: Request, **_) -> Response:
         try:
             clock.set_scale(parse_scale(json.loads(request.get_data())["scale"]))
         except (ValueError, TypeError, KeyError) as error:
-            return Response(json.dumps({"message": f'expected {{"scale": 0.01}}: {error}'}), status=400, mimetype="application/json")
+            return Response(
+                json.dumps({"message": f'expected {{"scale": 0.01}}: {error}'}), status=400, mimetype="application/json"
+            )
     return Response(json.dumps({"scale": clock.scale}), mimetype="application/json")
 
 
@@ -29,7 +31,11 @@ def quotas_in_force(request: Request, **_) -> Response:
         try:
             quotas.change(json.loads(request.get_data()))
         except (ValueError, TypeError) as error:
-            return Response(json.dumps({"message": f'expected "aws", "none" or {{"rules-per-balancer": 1000}}: {error}'}), status=400, mimetype="application/json")
+            return Response(
+                json.dumps({"message": f'expected "aws", "none" or {{"rules-per-balancer": 1000}}: {error}'}),
+                status=400,
+                mimetype="application/json",
+            )
     return Response(json.dumps(quotas.most), mimetype="application/json")
 
 

@@ -179,4 +179,3 @@ def page(items: list, token: str | None, size: int | None, most: int) -> tuple[l
     start = int(token) if token and token.isdigit() else 0
     end = start + min(size or most, most)
     return items[start:end], str(end) if end < len(items) else None
-

@@ -105,7 +105,9 @@ def _referenced(call: Call, group_id: str) -> bool:
         for other in groups.values():
             if other.id == group_id:
                 continue
-            if any(rule.source_group.get("GroupId") == group_id for rule in itertools.chain(other.ingress_rules, other.egress_rules)):
+            if any(
+                rule.source_group.get("GroupId") == group_id for rule in itertools.chain(other.ingress_rules, other.egress_rules)
+            ):
                 return True
     return False
 
@@ -158,7 +160,9 @@ def create_internet_gateway(call: Call) -> dict:
 def detach_internet_gateway(call: Call) -> dict:
     vpc = call["VpcId"]
     if any(eni.public_ip for eni in _interfaces_in(call, vpc=vpc)):
-        raise _in_use(f"Network {vpc} has some mapped public address(es). Please unmap those public address(es) before detaching the gateway.")
+        raise _in_use(
+            f"Network {vpc} has some mapped public address(es). Please unmap those public address(es) before detaching the gateway."
+        )
     return call.stock()
 
 
@@ -189,7 +193,9 @@ def delete_vpc(call: Call) -> dict:
 @operations.on("CreateNetworkInterface", "ModifyNetworkInterfaceAttribute")
 def check_interface_groups(call: Call) -> dict:
     if quotas.exceeded("groups-per-interface", len(call.get("Groups", []))):
-        raise fault("SecurityGroupsPerInterfaceLimitExceeded", "The maximum number of security groups per interface has been reached.")
+        raise fault(
+            "SecurityGroupsPerInterfaceLimitExceeded", "The maximum number of security groups per interface has been reached."
+        )
     return call.stock()
 
 
@@ -291,12 +297,17 @@ def create_nat_gateway(call: Call) -> dict:
     if subnet is None:
         raise fault("InvalidSubnet", f"The subnet ID '{call['SubnetId']}' does not exist")
     if quotas.exceeded("nat-gateways-per-zone", 1 + _gateways_in(call, subnet.availability_zone)):
-        raise fault("NatGatewayLimitExceeded", f"The maximum number of NAT gateways has been reached in {subnet.availability_zone}.")
+        raise fault(
+            "NatGatewayLimitExceeded", f"The maximum number of NAT gateways has been reached in {subnet.availability_zone}."
+        )
     allocation = call.get("AllocationId")
     public = call.get("ConnectivityType", "public") == "public"
     address = next((a for a in ec2.addresses if a.allocation_id == allocation), None) if allocation else None
     if public and not allocation:
-        raise fault("MissingParameter", "The request must include the AllocationId parameter. Add the required parameter and retry the request.")
+        raise fault(
+            "MissingParameter",
+            "The request must include the AllocationId parameter. Add the required parameter and retry the request.",
+        )
     if public and address is None:
         raise fault("InvalidAllocationID.NotFound", f"The allocation ID '{allocation}' does not exist")
     if public and address.association_id:
@@ -312,18 +323,28 @@ def create_nat_gateway(call: Call) -> dict:
     eni.requester_managed, eni._group_set = True, []
     made = _Gateway("pending", clock.timer("nat.create"))
     if public and not any(g.vpc and g.vpc.id == subnet.vpc_id for g in ec2.internet_gateways.values()):
-        made = _Gateway("pending", clock.timer("nat.create"), ("Gateway.NotAttached", f"Network {subnet.vpc_id} has no Internet gateway attached"))
+        made = _Gateway(
+            "pending",
+            clock.timer("nat.create"),
+            ("Gateway.NotAttached", f"Network {subnet.vpc_id} has no Internet gateway attached"),
+        )
     if code := outcomes.take(call.account, "ec2.nat_gateway"):
         made.failure = (code, _WHY_GATEWAYS_FAIL[code].format(subnet=subnet.id))
     state.gateways[gateway_id] = made
     gateway.state = "pending"
     state.tokens.remember("CreateNatGateway", call.request, "ClientToken", gateway_id)
-    return {"NatGateway": _gateway_view(call, gateway_id)} | ({"ClientToken": call["ClientToken"]} if call.get("ClientToken") else {})
+    return {"NatGateway": _gateway_view(call, gateway_id)} | (
+        {"ClientToken": call["ClientToken"]} if call.get("ClientToken") else {}
+    )
 
 
 def _gateways_in(call: Call, zone: str) -> int:
     """Those that count: until they are gone, failed ones not."""
-    there = [gateway for known, gateway in _ec2(call).nat_gateways.items() if _state.of(call).gateways[known].state in ("pending", "available", "deleting")]
+    there = [
+        gateway
+        for known, gateway in _ec2(call).nat_gateways.items()
+        if _state.of(call).gateways[known].state in ("pending", "available", "deleting")
+    ]
     subnets = [interfaces.subnet(call.account, call.region, gateway.subnet_id) for gateway in there]
     return sum(subnet is not None and subnet.availability_zone == zone for subnet in subnets)
 
@@ -479,7 +500,13 @@ def describe_vpc_endpoints(call: Call) -> dict:
     if not wanted:
         return call.stock()
     known = _ec2(call).vpc_end_points.values()
-    fields = {"vpc-endpoint-id": "id", "vpc-id": "vpc_id", "service-name": "service_name", "vpc-endpoint-type": "vpc_endpoint_type", "vpc-endpoint-state": "state"}
+    fields = {
+        "vpc-endpoint-id": "id",
+        "vpc-id": "vpc_id",
+        "service-name": "service_name",
+        "vpc-endpoint-type": "vpc_endpoint_type",
+        "vpc-endpoint-state": "state",
+    }
     chosen = []
     for endpoint in known:
         view = {"Tags": [{"Key": tag["key"], "Value": tag["value"]} for tag in endpoint.get_tags()]}

@@ -62,7 +62,11 @@ def _shown(call: Call, cluster: Cluster, with_nodes: bool = True) -> dict:
         "PreferredMaintenanceWindow": settings["window"],
         "PendingModifiedValues": dict(cluster.pending),
         "SecurityGroups": [{"SecurityGroupId": group_id, "Status": "active"} for group_id in settings["groups"]],
-        "CacheParameterGroup": {"CacheParameterGroupName": settings["parameters"], "ParameterApplyStatus": "in-sync", "CacheNodeIdsToReboot": []},
+        "CacheParameterGroup": {
+            "CacheParameterGroupName": settings["parameters"],
+            "ParameterApplyStatus": "in-sync",
+            "CacheNodeIdsToReboot": [],
+        },
         "CacheSubnetGroupName": settings["subnets"] or "default",
     }
     dns = f"{cluster.name}.{settings['suffix']}"
@@ -98,7 +102,9 @@ def create_cache_cluster(call: Call) -> dict:
         return call.stock()
     state, name, nodes = store.of(call), call["CacheClusterId"].lower(), call.get("NumCacheNodes", 1)
     if not re.fullmatch(r"[a-z](?!.*--)[a-z0-9-]{0,49}", name) or name.endswith("-"):
-        raise wrong("The parameter CacheClusterIdentifier is not a valid identifier: at most 50 letters, digits and single hyphens, beginning with a letter.")
+        raise wrong(
+            "The parameter CacheClusterIdentifier is not a valid identifier: at most 50 letters, digits and single hyphens, beginning with a letter."
+        )
     if name in state.clusters or any(name in group.members for group in state.groups.values()):
         raise fault("CacheClusterAlreadyExists", f"Cache cluster already exists: {name}")
     if not 1 <= nodes <= 40:
@@ -149,7 +155,11 @@ def create_cache_cluster(call: Call) -> dict:
 @operations.on("DescribeCacheClusters")
 def describe_cache_clusters(call: Call) -> dict:
     state, name, details = store.of(call), call.get("CacheClusterId"), bool(call.get("ShowCacheNodeInfo"))
-    members = [] if call.get("ShowCacheClustersNotInReplicationGroups") else [member(call, group, node) for group in state.groups.values() for node in group.members if name in (None, node)]
+    members = (
+        []
+        if call.get("ShowCacheClustersNotInReplicationGroups")
+        else [member(call, group, node) for group in state.groups.values() for node in group.members if name in (None, node)]
+    )
     own = [_shown(call, cluster, details) for cluster in state.clusters.values() if name in (None, cluster.name)]
     if name and not members + own:
         return call.stock()
@@ -163,7 +173,9 @@ def modify_cache_cluster(call: Call) -> dict:
     if cluster is None:
         return call.stock()
     if cluster.status != "available":
-        raise fault("InvalidCacheClusterState", f"Cache cluster {cluster.name} is not available for modification, it is {cluster.status}.")
+        raise fault(
+            "InvalidCacheClusterState", f"Cache cluster {cluster.name} is not available for modification, it is {cluster.status}."
+        )
     settings, view = cluster.settings, cluster.view
     version = version_of("memcached", call["EngineVersion"]) if call.get("EngineVersion") else settings["version"]
     if numbers(version) < numbers(settings["version"]):
@@ -224,7 +236,10 @@ def delete_cache_cluster(call: Call) -> dict:
     if cluster is None:
         return call.stock()
     if cluster.status != "available" and not cluster.failed:
-        raise fault("InvalidCacheClusterState", f"Cache cluster {cluster.name} is not in a valid state to be deleted, it is {cluster.status}.")
+        raise fault(
+            "InvalidCacheClusterState",
+            f"Cache cluster {cluster.name} is not in a valid state to be deleted, it is {cluster.status}.",
+        )
     if call.get("FinalSnapshotIdentifier"):
         raise clash("Snapshots are not supported by Memcached.")
     cluster.begin("deleting", "elasticache.delete")

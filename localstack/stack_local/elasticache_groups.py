@@ -28,7 +28,9 @@ def family_of(engine: str, version: str) -> str:
 def version_of(engine: str, asked: str | None) -> str:
     """A version in full: AWS takes `7` for the newest of 7."""
     every = [version for versions in VERSIONS.get(engine, {}).values() for version in versions]
-    fitting = [version for version in every if not asked or version == asked or version.startswith(asked.removesuffix(".x") + ".")]
+    fitting = [
+        version for version in every if not asked or version == asked or version.startswith(asked.removesuffix(".x") + ".")
+    ]
     if not fitting:
         raise clash(f"Cannot find version {asked} for {engine}")
     return fitting[-1]
@@ -46,7 +48,10 @@ def _subnets(call: Call, subnet_ids: list[str]) -> tuple[str, list[dict]]:
         found.append(subnet)
     if len({subnet.vpc_id for subnet in found}) > 1:
         raise fault("InvalidSubnet", "The subnets of a cache subnet group must lie in one VPC.")
-    views = [{"SubnetIdentifier": s.id, "SubnetAvailabilityZone": {"Name": s.availability_zone}, "SupportedNetworkTypes": ["ipv4"]} for s in found]
+    views = [
+        {"SubnetIdentifier": s.id, "SubnetAvailabilityZone": {"Name": s.availability_zone}, "SupportedNetworkTypes": ["ipv4"]}
+        for s in found
+    ]
     return found[0].vpc_id, views
 
 
@@ -64,7 +69,14 @@ def create_cache_subnet_group(call: Call) -> dict:
         raise fault("CacheSubnetGroupAlreadyExists", f"Cache subnet group {name} already exists.")
     vpc, subnets = _subnets(call, call["SubnetIds"])
     arn = call.arn("elasticache", f"subnetgroup:{name}")
-    state.subnet_groups[name] = {"CacheSubnetGroupName": name, "CacheSubnetGroupDescription": call["CacheSubnetGroupDescription"], "VpcId": vpc, "Subnets": subnets, "ARN": arn, "SupportedNetworkTypes": ["ipv4"]}
+    state.subnet_groups[name] = {
+        "CacheSubnetGroupName": name,
+        "CacheSubnetGroupDescription": call["CacheSubnetGroupDescription"],
+        "VpcId": vpc,
+        "Subnets": subnets,
+        "ARN": arn,
+        "SupportedNetworkTypes": ["ipv4"],
+    }
     state.tags[arn] = pairs(call.get("Tags"))
     return {"CacheSubnetGroup": copy.deepcopy(state.subnet_groups[name])}
 
@@ -79,7 +91,12 @@ def describe_cache_subnet_groups(call: Call) -> dict:
 def modify_cache_subnet_group(call: Call) -> dict:
     group = subnet_group(call, call["CacheSubnetGroupName"])
     if call.get("SubnetIds"):
-        used = {subnet for cache in store.of(call).caches if cache.settings["subnets"] == group["CacheSubnetGroupName"] for subnet in cache.settings["placed"]}
+        used = {
+            subnet
+            for cache in store.of(call).caches
+            if cache.settings["subnets"] == group["CacheSubnetGroupName"]
+            for subnet in cache.settings["placed"]
+        }
         if used - set(call["SubnetIds"]):
             raise fault("SubnetInUse", f"The subnet ID {sorted(used - set(call['SubnetIds']))[0]} is in use.")
         vpc, subnets = _subnets(call, call["SubnetIds"])
@@ -94,7 +111,9 @@ def modify_cache_subnet_group(call: Call) -> dict:
 def delete_cache_subnet_group(call: Call) -> dict:
     state, group = store.of(call), subnet_group(call, call["CacheSubnetGroupName"])
     if any(cache.settings["subnets"] == group["CacheSubnetGroupName"] for cache in state.caches):
-        raise fault("CacheSubnetGroupInUse", f"Cache subnet group {group['CacheSubnetGroupName']} is currently in use by a cache cluster.")
+        raise fault(
+            "CacheSubnetGroupInUse", f"Cache subnet group {group['CacheSubnetGroupName']} is currently in use by a cache cluster."
+        )
     del state.subnet_groups[group["CacheSubnetGroupName"]]
     state.tags.pop(group["ARN"], None)
     return {}
@@ -104,7 +123,12 @@ def delete_cache_subnet_group(call: Call) -> dict:
 
 
 def _default_group(family: str) -> dict:
-    return {"CacheParameterGroupName": f"default.{family}", "CacheParameterGroupFamily": family, "Description": f"Default parameter group for {family}", "IsGlobal": False}
+    return {
+        "CacheParameterGroupName": f"default.{family}",
+        "CacheParameterGroupFamily": family,
+        "Description": f"Default parameter group for {family}",
+        "IsGlobal": False,
+    }
 
 
 def parameter_group(call: Call, name: str) -> dict:
@@ -126,7 +150,10 @@ def check_family(call: Call, name: str, engine: str, version: str) -> None:
 def _own(call: Call) -> dict:
     group = parameter_group(call, call["CacheParameterGroupName"])
     if "ARN" not in group:
-        raise fault("InvalidCacheParameterGroupState", f"The default parameter group {group['CacheParameterGroupName']} cannot be changed.")
+        raise fault(
+            "InvalidCacheParameterGroupState",
+            f"The default parameter group {group['CacheParameterGroupName']} cannot be changed.",
+        )
     return group
 
 
@@ -140,7 +167,13 @@ def create_cache_parameter_group(call: Call) -> dict:
     if name in state.parameter_groups:
         raise fault("CacheParameterGroupAlreadyExists", f"Parameter group {name} already exists")
     arn = call.arn("elasticache", f"parametergroup:{name}")
-    state.parameter_groups[name] = {"CacheParameterGroupName": name, "CacheParameterGroupFamily": family, "Description": call["Description"], "IsGlobal": False, "ARN": arn}
+    state.parameter_groups[name] = {
+        "CacheParameterGroupName": name,
+        "CacheParameterGroupFamily": family,
+        "Description": call["Description"],
+        "IsGlobal": False,
+        "ARN": arn,
+    }
     state.parameters[name], state.tags[arn] = {}, pairs(call.get("Tags"))
     return {"CacheParameterGroup": dict(state.parameter_groups[name])}
 
@@ -149,7 +182,11 @@ def create_cache_parameter_group(call: Call) -> dict:
 def describe_cache_parameter_groups(call: Call) -> dict:
     name = call.get("CacheParameterGroupName")
     defaults = [_default_group(family) for families in VERSIONS.values() for family in families]
-    return paged(call, "CacheParameterGroups", [parameter_group(call, name)] if name else [*defaults, *store.of(call).parameter_groups.values()])
+    return paged(
+        call,
+        "CacheParameterGroups",
+        [parameter_group(call, name)] if name else [*defaults, *store.of(call).parameter_groups.values()],
+    )
 
 
 def _parameters(family: str) -> dict[str, dict]:
@@ -164,7 +201,15 @@ def describe_cache_parameters(call: Call) -> dict:
     for key, known in sorted(_parameters(family).items()):
         source = "user" if key in own else "system"
         if call.get("Source", source) == source:
-            shown.append(known | {"ParameterName": key, "ParameterValue": own.get(key, known["ParameterValue"]), "Source": source, "MinimumEngineVersion": "1.4.5" if family.startswith("memcached") else "2.8.6"})
+            shown.append(
+                known
+                | {
+                    "ParameterName": key,
+                    "ParameterValue": own.get(key, known["ParameterValue"]),
+                    "Source": source,
+                    "MinimumEngineVersion": "1.4.5" if family.startswith("memcached") else "2.8.6",
+                }
+            )
     return paged(call, "Parameters", shown)
 
 
@@ -177,19 +222,28 @@ def modify_cache_parameter_group(call: Call) -> dict:
     for item in given:
         name, value = item["ParameterName"], item.get("ParameterValue", "")
         if name not in known:
-            raise wrong(f"Parameter {name} does not exist or is not a valid parameter for family {group['CacheParameterGroupFamily']}.")
+            raise wrong(
+                f"Parameter {name} does not exist or is not a valid parameter for family {group['CacheParameterGroupFamily']}."
+            )
         if not known[name]["IsModifiable"]:
             raise wrong(f"The parameter {name} cannot be modified.")
         if not allowed(known[name], value):
-            raise wrong(f"Invalid parameter value: {value} for parameter {name}. Allowed values: {known[name].get('AllowedValues')}")
-    store.of(call).parameters[group["CacheParameterGroupName"]].update({item["ParameterName"]: item.get("ParameterValue", "") for item in given})
+            raise wrong(
+                f"Invalid parameter value: {value} for parameter {name}. Allowed values: {known[name].get('AllowedValues')}"
+            )
+    store.of(call).parameters[group["CacheParameterGroupName"]].update(
+        {item["ParameterName"]: item.get("ParameterValue", "") for item in given}
+    )
     return {"CacheParameterGroupName": group["CacheParameterGroupName"]}
 
 
 @operations.on("ResetCacheParameterGroup")
 def reset_cache_parameter_group(call: Call) -> dict:
     name = _own(call)["CacheParameterGroupName"]
-    values, given = store.of(call).parameters.get(name, {}), [item["ParameterName"] for item in call.get("ParameterNameValues", [])]
+    values, given = (
+        store.of(call).parameters.get(name, {}),
+        [item["ParameterName"] for item in call.get("ParameterNameValues", [])],
+    )
     if bool(call.get("ResetAllParameters")) == bool(given):
         raise clash("Either ResetAllParameters or a list of parameters is needed, not both.")
     for key in given or list(values):
@@ -202,7 +256,10 @@ def delete_cache_parameter_group(call: Call) -> dict:
     state, group = store.of(call), _own(call)
     name = group["CacheParameterGroupName"]
     if any(name in (cache.settings["parameters"], cache.settings.get("parameters before")) for cache in state.caches):
-        raise fault("InvalidCacheParameterGroupState", f"One or more cache clusters are still members of the parameter group {name}, so the group cannot be deleted.")
+        raise fault(
+            "InvalidCacheParameterGroupState",
+            f"One or more cache clusters are still members of the parameter group {name}, so the group cannot be deleted.",
+        )
     del state.parameter_groups[name], state.parameters[name]
     state.tags.pop(group["ARN"], None)
     return {}
@@ -211,11 +268,19 @@ def delete_cache_parameter_group(call: Call) -> dict:
 @operations.on("DescribeCacheEngineVersions")
 def describe_cache_engine_versions(call: Call) -> dict:
     found = [
-        {"Engine": engine, "EngineVersion": version, "CacheParameterGroupFamily": family, "CacheEngineDescription": engine, "CacheEngineVersionDescription": f"{engine} version {version}"}
+        {
+            "Engine": engine,
+            "EngineVersion": version,
+            "CacheParameterGroupFamily": family,
+            "CacheEngineDescription": engine,
+            "CacheEngineVersionDescription": f"{engine} version {version}",
+        }
         for engine, families in VERSIONS.items()
         for family, versions in families.items()
         for version in versions
-        if call.get("Engine", engine) == engine and call.get("CacheParameterGroupFamily", family) == family and call.get("EngineVersion", version) in (version, family.removeprefix(engine))
+        if call.get("Engine", engine) == engine
+        and call.get("CacheParameterGroupFamily", family) == family
+        and call.get("EngineVersion", version) in (version, family.removeprefix(engine))
     ]
     if call.get("DefaultOnly"):
         found = list({entry["Engine"]: entry for entry in found}.values())

@@ -36,7 +36,9 @@ def describe_reserved_cache_nodes_offerings(call: Call) -> dict:
         for name in _TYPES
         for engine in ("memcached", "redis", "valkey")
         for years in (1, 3)
-        if name == call.get("CacheNodeType", name) and engine == call.get("ProductDescription", engine) and str(duration) in ("None", str(years * _YEAR))
+        if name == call.get("CacheNodeType", name)
+        and engine == call.get("ProductDescription", engine)
+        and str(duration) in ("None", str(years * _YEAR))
     ]
     return paged(call, "ReservedCacheNodesOfferings", found)
 

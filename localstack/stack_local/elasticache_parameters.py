@@ -18,7 +18,16 @@ def _switch(value: str = "no", **more) -> dict:
     return _choice(value, "yes", "no", **more)
 
 
-_POLICIES = ("volatile-lru", "allkeys-lru", "volatile-lfu", "allkeys-lfu", "volatile-random", "allkeys-random", "volatile-ttl", "noeviction")
+_POLICIES = (
+    "volatile-lru",
+    "allkeys-lru",
+    "volatile-lfu",
+    "allkeys-lfu",
+    "volatile-random",
+    "allkeys-random",
+    "volatile-ttl",
+    "noeviction",
+)
 
 PARAMETERS = {
     "redis": {

@@ -46,22 +46,42 @@ def _group(call: Call, name: str, must_be_available: bool = False) -> Group:
     if found is None:
         raise fault("ReplicationGroupNotFoundFault", f"ReplicationGroup {name} not found.", status=404)
     if must_be_available and found.status != "available":
-        raise fault("InvalidReplicationGroupState", f"Replication group {name} must be in available state to modify, it is {found.status}.")
+        raise fault(
+            "InvalidReplicationGroupState",
+            f"Replication group {name} must be in available state to modify, it is {found.status}.",
+        )
     return found
 
 
 def _shown(group: Group) -> dict:
     view, settings = copy.deepcopy(group.view), group.settings
-    view |= {"Status": group.status, "MemberClusters": group.members, "CacheNodeType": settings["node"], "Engine": settings["engine"], "SnapshottingClusterId": group.members[-1]}
+    view |= {
+        "Status": group.status,
+        "MemberClusters": group.members,
+        "CacheNodeType": settings["node"],
+        "Engine": settings["engine"],
+        "SnapshottingClusterId": group.members[-1],
+    }
     view["PendingModifiedValues"] = {}
     if group.status != "creating" and not group.failed:
         port, dns = settings["port"], f"{group.name}.{settings['suffix']}.ng.0001.use1.cache.amazonaws.com"
         tls = "master." if view["TransitEncryptionEnabled"] else ""
         nodes = [
-            {"CacheClusterId": member, "CacheNodeId": "0001", "CurrentRole": "primary" if number == 0 else "replica", "ReadEndpoint": {"Address": f"{member}.{dns}", "Port": port}}
+            {
+                "CacheClusterId": member,
+                "CacheNodeId": "0001",
+                "CurrentRole": "primary" if number == 0 else "replica",
+                "ReadEndpoint": {"Address": f"{member}.{dns}", "Port": port},
+            }
             for number, member in enumerate(group.members)
         ]
-        shard = {"NodeGroupId": "0001", "Status": group.status, "PrimaryEndpoint": {"Address": f"{tls}{dns}", "Port": port}, "ReaderEndpoint": {"Address": f"replica.{dns}", "Port": port}, "NodeGroupMembers": nodes}
+        shard = {
+            "NodeGroupId": "0001",
+            "Status": group.status,
+            "PrimaryEndpoint": {"Address": f"{tls}{dns}", "Port": port},
+            "ReaderEndpoint": {"Address": f"replica.{dns}", "Port": port},
+            "NodeGroupMembers": nodes,
+        }
         view["NodeGroups"] = [shard]
     return view
 
@@ -84,7 +104,9 @@ def create_replication_group(call: Call) -> dict:
     service_roles.need(call, "elasticache.amazonaws.com")
     state, name = store.of(call), call["ReplicationGroupId"].lower()
     if not re.fullmatch(r"[a-z](?!.*--)[a-z0-9-]{0,39}", name) or name.endswith("-"):
-        raise wrong("The parameter ReplicationGroupId is not a valid identifier: at most 40 letters, digits and single hyphens, beginning with a letter.")
+        raise wrong(
+            "The parameter ReplicationGroupId is not a valid identifier: at most 40 letters, digits and single hyphens, beginning with a letter."
+        )
     if name in state.groups:
         raise fault("ReplicationGroupAlreadyExists", f"Replication group with specified ID already exists: {name}")
     engine = call.get("Engine", "redis")
@@ -165,7 +187,9 @@ def create_replication_group(call: Call) -> dict:
 @operations.on("DescribeReplicationGroups")
 def describe_replication_groups(call: Call) -> dict:
     name = call.get("ReplicationGroupId")
-    return paged(call, "ReplicationGroups", [_shown(group) for group in ([_group(call, name)] if name else store.of(call).groups.values())])
+    return paged(
+        call, "ReplicationGroups", [_shown(group) for group in ([_group(call, name)] if name else store.of(call).groups.values())]
+    )
 
 
 def _transit(call: Call, view: dict) -> dict:
@@ -186,7 +210,13 @@ def modify_replication_group(call: Call) -> dict:
     engine = call.get("Engine", settings["engine"])
     if settings["engine"] == "valkey" and engine == "redis":
         raise clash("Cannot change the engine from valkey to redis.")
-    version = version_of(engine, call["EngineVersion"]) if call.get("EngineVersion") else settings["version"] if engine == settings["engine"] else version_of(engine, None)
+    version = (
+        version_of(engine, call["EngineVersion"])
+        if call.get("EngineVersion")
+        else settings["version"]
+        if engine == settings["engine"]
+        else version_of(engine, None)
+    )
     if engine == settings["engine"] and numbers(version) < numbers(settings["version"]):
         raise clash(f"Cannot downgrade {engine} from {settings['version']} to {version}.")
     parameters = call.get("CacheParameterGroupName", settings["parameters"])
@@ -224,7 +254,12 @@ def modify_replication_group(call: Call) -> dict:
     settings["groups"] = list(call.get("SecurityGroupIds", settings["groups"]))
     settings["window"] = call.get("PreferredMaintenanceWindow", settings["window"])
     view["AutomaticFailover"], view["MultiAZ"] = _on(failover), _on(multi_az)
-    for field, shown in (("ReplicationGroupDescription", "Description"), ("SnapshotRetentionLimit",) * 2, ("SnapshotWindow",) * 2, ("AutoMinorVersionUpgrade",) * 2):
+    for field, shown in (
+        ("ReplicationGroupDescription", "Description"),
+        ("SnapshotRetentionLimit",) * 2,
+        ("SnapshotWindow",) * 2,
+        ("AutoMinorVersionUpgrade",) * 2,
+    ):
         if call.get(field) is not None:
             view[shown] = call[field]
     place(call, group)
@@ -240,7 +275,9 @@ def change_replica_count(call: Call) -> dict:
     if not call.get("ApplyImmediately"):
         raise wrong("ApplyImmediately must be true.")
     if (more and wanted <= group.nodes) or (not more and wanted >= group.nodes):
-        raise wrong(f"The new replica count {wanted - 1} must be {'greater' if more else 'less'} than the current one, {group.nodes - 1}.")
+        raise wrong(
+            f"The new replica count {wanted - 1} must be {'greater' if more else 'less'} than the current one, {group.nodes - 1}."
+        )
     if wanted < 2 and group.view["AutomaticFailover"] == "enabled":
         raise wrong("A replication group with automatic failover needs at least one replica.")
     if wanted > 6:
@@ -260,9 +297,15 @@ def change_replica_count(call: Call) -> dict:
 def delete_replication_group(call: Call) -> dict:
     group = _group(call, call["ReplicationGroupId"])
     if group.status not in ("available", "create-failed"):
-        raise fault("InvalidReplicationGroupState", f"Replication group {group.name} has status {group.status} which is not valid for deletion.")
+        raise fault(
+            "InvalidReplicationGroupState",
+            f"Replication group {group.name} has status {group.status} which is not valid for deletion.",
+        )
     if call.get("FinalSnapshotIdentifier") and group.failed:
-        raise fault("InvalidReplicationGroupState", f"Replication group {group.name} has status {group.status} which is not valid for a final snapshot.")
+        raise fault(
+            "InvalidReplicationGroupState",
+            f"Replication group {group.name} has status {group.status} which is not valid for a final snapshot.",
+        )
     if call.get("FinalSnapshotIdentifier"):
         take(call, group, call["FinalSnapshotIdentifier"], "manual")
     group.begin("deleting", "elasticache.delete")
@@ -285,7 +328,11 @@ def member(call: Call, group: Group, name: str) -> dict:
         "PreferredMaintenanceWindow": settings["window"],
         "PendingModifiedValues": dict(group.pending),
         "SecurityGroups": [{"SecurityGroupId": group_id, "Status": "active"} for group_id in settings["groups"]],
-        "CacheParameterGroup": {"CacheParameterGroupName": settings["parameters"], "ParameterApplyStatus": "in-sync", "CacheNodeIdsToReboot": []},
+        "CacheParameterGroup": {
+            "CacheParameterGroupName": settings["parameters"],
+            "ParameterApplyStatus": "in-sync",
+            "CacheNodeIdsToReboot": [],
+        },
         "CacheSubnetGroupName": settings["subnets"] or "default",
         "AutoMinorVersionUpgrade": group.view["AutoMinorVersionUpgrade"],
         "ReplicationGroupId": group.name,

@@ -12,7 +12,9 @@ def take(call: Call, group: Cache, name: str, source: str) -> dict:
     if name in state.snapshots:
         raise fault("SnapshotAlreadyExistsFault", f"Snapshot with specified name already exists: {name}")
     if not re.fullmatch(r"[A-Za-z](?!.*--)[A-Za-z0-9-]{0,39}", name) or name.endswith("-"):
-        raise wrong("The parameter SnapshotName is not a valid identifier: at most 40 letters, digits and single hyphens, beginning with a letter.")
+        raise wrong(
+            "The parameter SnapshotName is not a valid identifier: at most 40 letters, digits and single hyphens, beginning with a letter."
+        )
     if settings["node"].startswith("cache.t1."):
         raise fault("SnapshotFeatureNotSupportedFault", "Snapshots are not supported for T1 cache node types.")
     arn = call.arn("elasticache", f"snapshot:{name}")
@@ -48,7 +50,9 @@ def restorable(call: Call, name: str, engine: str, version: str) -> dict:
     if snapshot["SnapshotStatus"] != "available":
         raise fault("InvalidParameterValue", f"The snapshot {name} is {snapshot['SnapshotStatus']}.")
     number = [tuple(int(part) for part in text.split(".")[:2]) for text in (snapshot["EngineVersion"], version)]
-    if (snapshot["Engine"], engine) not in {(engine, engine), ("redis", "valkey")} or (snapshot["Engine"] == engine and number[1] < number[0]):
+    if (snapshot["Engine"], engine) not in {(engine, engine), ("redis", "valkey")} or (
+        snapshot["Engine"] == engine and number[1] < number[0]
+    ):
         raise clash(f"A snapshot of {snapshot['Engine']} {snapshot['EngineVersion']} cannot be restored to {engine} {version}.")
     return snapshot
 

@@ -16,10 +16,34 @@ def _iam(call: Call):
 
 @operations.on(
     "GetAccountAuthorizationDetails",
-    *("CreateRole", "DeleteRole", "PutRolePolicy", "DeleteRolePolicy", "AttachRolePolicy", "DetachRolePolicy", "TagRole", "UntagRole"),
-    *("CreateUser", "PutUserPolicy", "DeleteUserPolicy", "AttachUserPolicy", "DetachUserPolicy", "AddUserToGroup", "RemoveUserFromGroup"),
+    *(
+        "CreateRole",
+        "DeleteRole",
+        "PutRolePolicy",
+        "DeleteRolePolicy",
+        "AttachRolePolicy",
+        "DetachRolePolicy",
+        "TagRole",
+        "UntagRole",
+    ),
+    *(
+        "CreateUser",
+        "PutUserPolicy",
+        "DeleteUserPolicy",
+        "AttachUserPolicy",
+        "DetachUserPolicy",
+        "AddUserToGroup",
+        "RemoveUserFromGroup",
+    ),
     *("CreateGroup", "PutGroupPolicy", "DeleteGroupPolicy", "AttachGroupPolicy", "DetachGroupPolicy"),
-    *("CreatePolicy", "DeletePolicy", "CreatePolicyVersion", "DeletePolicyVersion", "CreateInstanceProfile", "DeleteInstanceProfile"),
+    *(
+        "CreatePolicy",
+        "DeletePolicy",
+        "CreatePolicyVersion",
+        "DeletePolicyVersion",
+        "CreateInstanceProfile",
+        "DeleteInstanceProfile",
+    ),
 )
 def one_at_a_time(call: Call) -> dict:
     """moto goes through everything while it tells everything, and fails when somebody changes it meanwhile."""
@@ -73,7 +97,9 @@ def list_service_specific_credentials(call: Call) -> dict:
     if call.get("ServiceName") or user is None:
         return call.stock()
     # Of every service, which LocalStack takes for a service called None.
-    kept = [{key: value for key, value in known.items() if key != "ServicePassword"} for known in user.service_specific_credentials]
+    kept = [
+        {key: value for key, value in known.items() if key != "ServicePassword"} for known in user.service_specific_credentials
+    ]
     return {"ServiceSpecificCredentials": kept}
 
 
@@ -89,7 +115,9 @@ def _statements(call: Call, arn: str):
     if not holders:
         raise fault("NoSuchEntity", f"Entity {arn} does not exist.", status=404)
     for holder in holders:
-        documents = list(holder.policies.values()) + [policy.default_version.document for policy in holder.managed_policies.values()]
+        documents = list(holder.policies.values()) + [
+            policy.default_version.document for policy in holder.managed_policies.values()
+        ]
         for document in documents:
             document = json.loads(document) if isinstance(document, str) else document
             statements = document["Statement"]
@@ -113,5 +141,13 @@ def simulate_principal_policy(call: Call) -> dict:
     for action in call["ActionNames"]:
         said = {statement["Effect"] for statement in statements if everywhere(statement) and names(statement, action)}
         decision = "explicitDeny" if "Deny" in said else "allowed" if "Allow" in said else "implicitDeny"
-        results.append({"EvalActionName": action, "EvalResourceName": "*", "EvalDecision": decision, "MatchedStatements": [], "MissingContextValues": []})
+        results.append(
+            {
+                "EvalActionName": action,
+                "EvalResourceName": "*",
+                "EvalDecision": decision,
+                "MatchedStatements": [],
+                "MissingContextValues": [],
+            }
+        )
     return {"EvaluationResults": results, "IsTruncated": False}

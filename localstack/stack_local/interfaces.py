@@ -43,7 +43,12 @@ def subnet(account: str, region: str, subnet_id: str):
 
 def free_address(subnet) -> str:
     """The lowest private address of a subnet that nothing has, leaving out the five that AWS keeps."""
-    taken = {address["PrivateIpAddress"] for eni in subnet.ec2_backend.enis.values() if eni.subnet is subnet for address in eni.private_ip_addresses}
+    taken = {
+        address["PrivateIpAddress"]
+        for eni in subnet.ec2_backend.enis.values()
+        if eni.subnet is subnet
+        for address in eni.private_ip_addresses
+    }
     network = ipaddress.ip_network(subnet.cidr_block)
     for offset in range(4, network.num_addresses - 1):
         address = str(network[offset])
@@ -52,7 +57,9 @@ def free_address(subnet) -> str:
     raise fault("InsufficientFreeAddressesInSubnet", f"The specified subnet {subnet.id} does not have enough free addresses.")
 
 
-def hold(account: str, region: str, owner: str, wanted: list[Wanted], description: str, requester: str, kind: str = "interface") -> list:
+def hold(
+    account: str, region: str, owner: str, wanted: list[Wanted], description: str, requester: str, kind: str = "interface"
+) -> list:
     """Makes the owner's interfaces those wanted, keeping the ones it has where they fit."""
     ec2, held = backend(account, region), _held.at(account, region)
     spare = list(held.of.get(owner, []))

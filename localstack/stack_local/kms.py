@@ -35,4 +35,7 @@ def _denied(call: Call) -> None:
         actions = _listed(statement.get("Action", []))
         if statement.get("Effect") == "Deny" and everybody and {f"kms:{operation}", "kms:*"} & set(actions):
             who, arn = f"arn:aws:iam::{call.account}:root", key.metadata["Arn"]
-            raise fault("AccessDeniedException", f"User: {who} is not authorized to perform: kms:{operation} on resource: {arn} with an explicit deny in a resource-based policy")
+            raise fault(
+                "AccessDeniedException",
+                f"User: {who} is not authorized to perform: kms:{operation} on resource: {arn} with an explicit deny in a resource-based policy",
+            )

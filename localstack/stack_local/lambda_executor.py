@@ -52,7 +52,12 @@ class LocalRuntimeExecutor(RuntimeExecutor):
         config = self.function_version.config
         request_id = payload.get("invoke-id") or str(uuid.uuid4())
         if os.environ.get(FUNCTIONS) != "1":
-            return self._failed(request_id, "Runtime.Disabled", "no function runs here: start the local AWS with --functions to run them as processes of this machine", "")
+            return self._failed(
+                request_id,
+                "Runtime.Disabled",
+                "no function runs here: start the local AWS with --functions to run them as processes of this machine",
+                "",
+            )
         if not (config.runtime or "").startswith("python"):
             return self._failed(request_id, "Runtime.Unsupported", f"only Python runs here, not {config.runtime}", "")
         code = str(config.code.get_unzipped_code_location())
@@ -61,7 +66,15 @@ class LocalRuntimeExecutor(RuntimeExecutor):
         seconds = config.timeout or 3
         try:
             child = subprocess.run(
-                [sys.executable, str(_CHILD), config.handler, request_id, str(answer), self.function_version.qualified_arn, str(config.memory_size)],
+                [
+                    sys.executable,
+                    str(_CHILD),
+                    config.handler,
+                    request_id,
+                    str(answer),
+                    self.function_version.qualified_arn,
+                    str(config.memory_size),
+                ],
                 input=payload.get("payload") or "{}",
                 capture_output=True,
                 text=True,
@@ -72,12 +85,21 @@ class LocalRuntimeExecutor(RuntimeExecutor):
             log = child.stdout + child.stderr
             result = json.loads(answer.read_text()) if answer.exists() else None
         except subprocess.TimeoutExpired:
-            return self._failed(request_id, "Sandbox.Timedout", f"RequestId: {request_id} Error: Task timed out after {seconds:.2f} seconds", "")
+            return self._failed(
+                request_id, "Sandbox.Timedout", f"RequestId: {request_id} Error: Task timed out after {seconds:.2f} seconds", ""
+            )
         finally:
             answer.unlink(missing_ok=True)
         if result is None:
-            return self._failed(request_id, "Runtime.ExitError", f"RequestId: {request_id} Error: Runtime exited with error: exit status {child.returncode}", log)
-        return InvocationResult(request_id=request_id, payload=json.dumps(result["payload"]).encode(), is_error=not result["ok"], logs=log)
+            return self._failed(
+                request_id,
+                "Runtime.ExitError",
+                f"RequestId: {request_id} Error: Runtime exited with error: exit status {child.returncode}",
+                log,
+            )
+        return InvocationResult(
+            request_id=request_id, payload=json.dumps(result["payload"]).encode(), is_error=not result["ok"], logs=log
+        )
 
     @staticmethod
     def _failed(request_id: str, kind: str, message: str, log: str) -> InvocationResult:

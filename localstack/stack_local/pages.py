@@ -77,7 +77,13 @@ def _simple(page: dict) -> bool:
 @contextlib.contextmanager
 def _as_if_asked(context, request: dict):
     """moto reads the request as it came over the wire: here, as if it had been `request`."""
-    made = create_aws_request_context(service_name=context.service.service_name, action=context.operation.name, parameters=request, region=context.region, protocol=context.protocol)
+    made = create_aws_request_context(
+        service_name=context.service.service_name,
+        action=context.operation.name,
+        parameters=request,
+        region=context.region,
+        protocol=context.protocol,
+    )
     headers = copy.deepcopy(context.request.headers)
     headers.update(made.request.headers)
     made.request.headers = headers

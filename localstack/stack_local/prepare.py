@@ -15,7 +15,9 @@ FOLDER = pathlib.Path(sys.prefix) / "share" / "stack-local-aws"
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
-        os.environ.update({"FILESYSTEM_ROOT": scratch, "XDG_CACHE_HOME": scratch, "OVERRIDE_IN_DOCKER": "0", "DISABLE_EVENTS": "1"})
+        os.environ.update(
+            {"FILESYSTEM_ROOT": scratch, "XDG_CACHE_HOME": scratch, "OVERRIDE_IN_DOCKER": "0", "DISABLE_EVENTS": "1"}
+        )
         from localstack.aws import spec
 
         FOLDER.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,17 @@ from stack_local.rds_state import state as _state
 from stack_local.settling import settles
 
 # What AWS puts off to the maintenance window unless told to apply it at once.
-_PUT_OFF = ("AllocatedStorage", "DBInstanceClass", "EngineVersion", "Iops", "MultiAZ", "StorageThroughput", "StorageType", "CACertificateIdentifier", "LicenseModel")
+_PUT_OFF = (
+    "AllocatedStorage",
+    "DBInstanceClass",
+    "EngineVersion",
+    "Iops",
+    "MultiAZ",
+    "StorageThroughput",
+    "StorageType",
+    "CACertificateIdentifier",
+    "LicenseModel",
+)
 
 _ENGINES = {
     "postgres": {"13": "13.20", "14": "14.17", "15": "15.12", "16": "16.8", "17": "17.4"},
@@ -113,12 +123,18 @@ def _place(call: Call, name: str) -> None:
 def _check_version(engine: str, version: str | None) -> None:
     if engine not in _ENGINES or not version:
         return
-    known = set(_ENGINES[engine]) | set(_ENGINES[engine].values()) | {v for versions in _OLDER.get(engine, {}).values() for v in versions}
+    known = (
+        set(_ENGINES[engine])
+        | set(_ENGINES[engine].values())
+        | {v for versions in _OLDER.get(engine, {}).values() for v in versions}
+    )
     if version not in known:
         raise fault("InvalidParameterCombination", f"Cannot find version {version} for {engine}")
 
 
-@operations.on("CreateDBInstance", "CreateDBInstanceReadReplica", "RestoreDBInstanceFromDBSnapshot", "RestoreDBInstanceToPointInTime")
+@operations.on(
+    "CreateDBInstance", "CreateDBInstanceReadReplica", "RestoreDBInstanceFromDBSnapshot", "RestoreDBInstanceToPointInTime"
+)
 def create_db_instance(call: Call) -> dict:
     service_roles.need(call, "rds.amazonaws.com")
     operation, engine = call.context.operation.name, call.get("Engine", "")
@@ -129,10 +145,21 @@ def create_db_instance(call: Call) -> dict:
         if not any(call.get(name) for name in ("ManageMasterUserPassword", "MasterUserPassword", "DBClusterIdentifier")):
             raise fault("InvalidParameterValue", "The parameter MasterUserPassword must be provided and must not be blank.")
         if engine == "postgres" and call.get("MasterUsername") == "admin":
-            raise fault("InvalidParameterValue", "MasterUsername admin cannot be used as it is a reserved word used by the engine")
+            raise fault(
+                "InvalidParameterValue", "MasterUsername admin cannot be used as it is a reserved word used by the engine"
+            )
         if engine in _ENGINES and not 20 <= call.get("AllocatedStorage", 0) <= 65536:
-            raise fault("InvalidParameterValue", f"Invalid storage size for engine name {engine} and storage type {call.get('StorageType', 'gp2')}: {call.get('AllocatedStorage')}")
-        _check_volume(engine, call.get("StorageType", "gp2"), call.get("AllocatedStorage", 0), call.get("Iops"), call.get("StorageThroughput"))
+            raise fault(
+                "InvalidParameterValue",
+                f"Invalid storage size for engine name {engine} and storage type {call.get('StorageType', 'gp2')}: {call.get('AllocatedStorage')}",
+            )
+        _check_volume(
+            engine,
+            call.get("StorageType", "gp2"),
+            call.get("AllocatedStorage", 0),
+            call.get("Iops"),
+            call.get("StorageThroughput"),
+        )
     for group in call.get("VpcSecurityGroupIds", []):
         if interfaces.backend(call.account, call.region).get_security_group_from_id(group) is None:
             raise fault("InvalidParameterValue", f"Invalid security group , groupId= {group}, groupName=.")
@@ -142,7 +169,11 @@ def create_db_instance(call: Call) -> dict:
         rds_snapshots.check(call)
     version = call.get("EngineVersion")
     full = _ENGINES.get(engine, {}).get(version)
-    answer = call.moto({field: value for field, value in call.request.items() if value is not None} | {"EngineVersion": full}) if full else call.stock()
+    answer = (
+        call.moto({field: value for field, value in call.request.items() if value is not None} | {"EngineVersion": full})
+        if full
+        else call.stock()
+    )
     name = answer["DBInstance"]["DBInstanceIdentifier"]
     database = _instance(call, name)
     if operation == "CreateDBInstanceReadReplica":
@@ -171,11 +202,20 @@ def _check_password(call: Call) -> None:
     if password is None:
         return
     if call.get("ManageMasterUserPassword"):
-        raise fault("InvalidParameterCombination", "You can't specify MasterUserPassword for an instance with ManageMasterUserPassword enabled.")
+        raise fault(
+            "InvalidParameterCombination",
+            "You can't specify MasterUserPassword for an instance with ManageMasterUserPassword enabled.",
+        )
     if len(password) < 8:
-        raise fault("InvalidParameterValue", "The parameter MasterUserPassword is not a valid password because it is shorter than 8 characters.")
-    if set(password) & set("/@\" ") or not password.isascii() or not password.isprintable():
-        raise fault("InvalidParameterValue", "The parameter MasterUserPassword is not a valid password. Only printable ASCII characters besides '/', '@', '\"', ' ' may be used.")
+        raise fault(
+            "InvalidParameterValue",
+            "The parameter MasterUserPassword is not a valid password because it is shorter than 8 characters.",
+        )
+    if set(password) & set('/@" ') or not password.isascii() or not password.isprintable():
+        raise fault(
+            "InvalidParameterValue",
+            "The parameter MasterUserPassword is not a valid password. Only printable ASCII characters besides '/', '@', '\"', ' ' may be used.",
+        )
 
 
 def _check_new_password(call: Call, database) -> None:
@@ -183,13 +223,21 @@ def _check_new_password(call: Call, database) -> None:
     _check_password(call)
     wanted, managed, password = call.get("ManageMasterUserPassword"), _is_managed(database), call.get("MasterUserPassword")
     if managed and wanted is None and password:
-        raise fault("InvalidParameterCombination", "You can't specify MasterUserPassword for an instance with ManageMasterUserPassword enabled.")
+        raise fault(
+            "InvalidParameterCombination",
+            "You can't specify MasterUserPassword for an instance with ManageMasterUserPassword enabled.",
+        )
     if managed and wanted is False and not password:
         # "If you turn off … you must specify MasterUserPassword"; the words are ours.
-        raise fault("InvalidParameterCombination", "You must specify MasterUserPassword when you disable ManageMasterUserPassword.")
+        raise fault(
+            "InvalidParameterCombination", "You must specify MasterUserPassword when you disable ManageMasterUserPassword."
+        )
     if wanted and not managed and database.replicas:
         # The same limitation from the other side; the words are ours.
-        raise fault("InvalidParameterCombination", f"ManageMasterUserPassword is not supported for an instance with read replicas and engine {database.engine}.")
+        raise fault(
+            "InvalidParameterCombination",
+            f"ManageMasterUserPassword is not supported for an instance with read replicas and engine {database.engine}.",
+        )
     if database.is_replica and (password or wanted):
         # "The password of a read replica is that of its source"; the words are ours.
         raise fault("InvalidParameterCombination", "You can't change the master user password of a read replica.")
@@ -203,7 +251,11 @@ def admits(account: str, region: str, name: str, user: str, password: str) -> bo
         database = databases.get(database.source_db_instance_identifier.split(":")[-1])
     if database is None:
         return False
-    kept = json.loads(database.master_user_secret.secret.secret_string)["password"] if _is_managed(database) else database._master_user_password
+    kept = (
+        json.loads(database.master_user_secret.secret.secret_string)["password"]
+        if _is_managed(database)
+        else database._master_user_password
+    )
     return user == database.master_username and bool(kept) and password == kept
 
 
@@ -215,11 +267,24 @@ def _check_volume(engine: str, kind: str, size: int, iops: int | None, throughpu
     if engine not in _ENGINES:
         return
     if kind == "gp3" and size < _STRIPED and (iops or throughput):
-        raise fault("InvalidParameterCombination", f"You can't specify IOPS or storage throughput for engine {engine} and a storage size less than {_STRIPED}.")
+        raise fault(
+            "InvalidParameterCombination",
+            f"You can't specify IOPS or storage throughput for engine {engine} and a storage size less than {_STRIPED}.",
+        )
     if kind == "gp3" and not (12000 <= (iops or 12000) <= 64000 and 500 <= (throughput or 500) <= 4000):
-        raise fault("InvalidParameterCombination", f"Invalid iops or storage throughput for engine name {engine} and storage type gp3: {iops}, {throughput}")
-    if kind in ("io1", "io2") and iops and not (1000 <= iops <= 256000 and size / 2 <= iops <= size * (50 if kind == "io1" else 1000)):
-        raise fault("InvalidParameterCombination", f"Invalid iops to storage ratio for engine name {engine} and storage type {kind}: {iops}/{size}")
+        raise fault(
+            "InvalidParameterCombination",
+            f"Invalid iops or storage throughput for engine name {engine} and storage type gp3: {iops}, {throughput}",
+        )
+    if (
+        kind in ("io1", "io2")
+        and iops
+        and not (1000 <= iops <= 256000 and size / 2 <= iops <= size * (50 if kind == "io1" else 1000))
+    ):
+        raise fault(
+            "InvalidParameterCombination",
+            f"Invalid iops to storage ratio for engine name {engine} and storage type {kind}: {iops}/{size}",
+        )
 
 
 def _stripe(call: Call, database) -> None:
@@ -232,7 +297,11 @@ def _stripe(call: Call, database) -> None:
 
 
 def _volume(database) -> dict:
-    return {"Iops": database.iops, "StorageThroughput": database.storage_throughput} if database.storage_type == "gp3" and database.iops else {}
+    return (
+        {"Iops": database.iops, "StorageThroughput": database.storage_throughput}
+        if database.storage_type == "gp3" and database.iops
+        else {}
+    )
 
 
 def _check_source(call: Call) -> None:
@@ -243,7 +312,10 @@ def _check_source(call: Call) -> None:
     if name in _state.of(call).under_way or name in _state.of(call).failed or name in _state.of(call).told:
         raise _bad_state(name)
     if not source.backup_retention_period:
-        raise fault("InvalidDBInstanceState", "Automated backups are not enabled for this database instance. To enable automated backups, use ModifyDBInstance to set the backup retention period to a non-zero value.")
+        raise fault(
+            "InvalidDBInstanceState",
+            "Automated backups are not enabled for this database instance. To enable automated backups, use ModifyDBInstance to set the backup retention period to a non-zero value.",
+        )
 
 
 def _part(call: Call, replica) -> None:
@@ -267,11 +339,15 @@ def describe_db_instances(call: Call) -> dict:
     for view in answer.get("DBInstances", []):
         _shown(call, view)
         name = view["DBInstanceIdentifier"]
-        if (values := state.not_begun.pop(name, None)) is not None and state.under_way.get(name, ("modifying",))[0] == "modifying":
+        if (values := state.not_begun.pop(name, None)) is not None and state.under_way.get(name, ("modifying",))[
+            0
+        ] == "modifying":
             # For some seconds after the call AWS says `available` (hashicorp/terraform-provider-aws#1761), with what it has not begun
             # with in PendingModifiedValues, a password among it (API reference, ModifyDBInstance, MasterUserPassword).
             view["DBInstanceStatus"] = "available"
-            view["PendingModifiedValues"] |= {field: value for field, value in values.items() if field != "ManageMasterUserPassword"}
+            view["PendingModifiedValues"] |= {
+                field: value for field, value in values.items() if field != "ManageMasterUserPassword"
+            }
             if values.get("ManageMasterUserPassword") and view.get("MasterUserSecret"):
                 view["MasterUserSecret"] = view["MasterUserSecret"] | {"SecretStatus": "creating"}
     return answer
@@ -295,22 +371,43 @@ def modify_db_instance(call: Call) -> dict:
             raise _bad_state(name)
         del state.told[name]
     if storage is not None and storage < database.allocated_storage:
-        raise fault("InvalidParameterCombination", f"Invalid storage size for engine name {database.engine}: the allocated storage of a DB instance cannot be reduced.")
+        raise fault(
+            "InvalidParameterCombination",
+            f"Invalid storage size for engine name {database.engine}: the allocated storage of a DB instance cannot be reduced.",
+        )
     _check_version(database.engine, call.get("EngineVersion"))
     if (version := call.get("EngineVersion")) and _numbers(version) < _numbers(database.engine_version)[: len(_numbers(version))]:
-        raise fault("InvalidParameterCombination", f"Cannot upgrade {database.engine} from {database.engine_version} to {version}")
+        raise fault(
+            "InvalidParameterCombination", f"Cannot upgrade {database.engine} from {database.engine_version} to {version}"
+        )
     _check_new_password(call, database)
-    _check_volume(database.engine, call.get("StorageType") or database.storage_type, storage or database.allocated_storage, call.get("Iops"), call.get("StorageThroughput"))
+    _check_volume(
+        database.engine,
+        call.get("StorageType") or database.storage_type,
+        storage or database.allocated_storage,
+        call.get("Iops"),
+        call.get("StorageThroughput"),
+    )
     upgraded = version and _family(database.engine, version) != _family(database.engine, database.engine_version)
     if upgraded and database.is_replica and database.engine == "postgres":
-        raise fault("InvalidParameterCombination", f"A read replica of engine postgres is upgraded to a new major version together with its source: {name}")
+        raise fault(
+            "InvalidParameterCombination",
+            f"A read replica of engine postgres is upgraded to a new major version together with its source: {name}",
+        )
     request = {field: value for field, value in call.request.items() if value is not None}
     if storage and storage > database.allocated_storage:
         # API reference ModifyDBInstance, AllocatedStorage: less than 10 % more is rounded up to that.
         request["AllocatedStorage"] = max(storage, -(-database.allocated_storage * 11 // 10))
     if "EngineVersion" in request:
         request["EngineVersion"] = _ENGINES.get(database.engine, {}).get(version, version)
-    before = {"AllocatedStorage": database.allocated_storage, "DBInstanceClass": database.db_instance_class, "EngineVersion": database.engine_version, "MultiAZ": bool(database.multi_az), "Iops": database.iops, "StorageType": database.storage_type}
+    before = {
+        "AllocatedStorage": database.allocated_storage,
+        "DBInstanceClass": database.db_instance_class,
+        "EngineVersion": database.engine_version,
+        "MultiAZ": bool(database.multi_az),
+        "Iops": database.iops,
+        "StorageType": database.storage_type,
+    }
     if call.get("ApplyImmediately"):
         request = {k: v for k, v in state.pending.pop(name, {}).items() if k in _PUT_OFF} | request
     else:
@@ -337,7 +434,18 @@ def modify_db_instance(call: Call) -> dict:
         _upgrade_replicas(call, database)
     _place(call, name)
     # Deletion protection and the like change at once; what touches the instance takes its time.
-    if any(field in request for field in (*_PUT_OFF, "DBPortNumber", "MasterUserPassword", "ManageMasterUserPassword", "DBParameterGroupName", "VpcSecurityGroupIds", "BackupRetentionPeriod")):
+    if any(
+        field in request
+        for field in (
+            *_PUT_OFF,
+            "DBPortNumber",
+            "MasterUserPassword",
+            "ManageMasterUserPassword",
+            "DBParameterGroupName",
+            "VpcSecurityGroupIds",
+            "BackupRetentionPeriod",
+        )
+    ):
         state.under_way[name] = ("modifying", clock.timer("rds.modify"))
         state.not_begun[name] = _not_begun(request, before)
     _shown(call, answer["DBInstance"])
@@ -346,7 +454,11 @@ def modify_db_instance(call: Call) -> dict:
 
 def _not_begun(request: dict, before: dict) -> dict:
     """What a change asks for, as AWS tells it before it begins with that."""
-    values = {field: request[field] for field in (*_PUT_OFF, "ManageMasterUserPassword") if field in request and request[field] != before.get(field)}
+    values = {
+        field: request[field]
+        for field in (*_PUT_OFF, "ManageMasterUserPassword")
+        if field in request and request[field] != before.get(field)
+    }
     if "DBPortNumber" in request:
         values["Port"] = request["DBPortNumber"]
     if "MasterUserPassword" in request:
@@ -375,9 +487,15 @@ def stop_db_instance(call: Call) -> dict:
         return call.stock()
     if name in state.under_way or name in state.failed or name in state.told:
         raise _bad_state(name)
-    replicas = [o for o in _rds(call.account, call.region).databases.values() if o.is_replica and (o.source_db_instance_identifier or "").split(":")[-1] == name]
+    replicas = [
+        o
+        for o in _rds(call.account, call.region).databases.values()
+        if o.is_replica and (o.source_db_instance_identifier or "").split(":")[-1] == name
+    ]
     if database.is_replica or replicas:
-        raise fault("InvalidDBInstanceState", f"Cannot stop {name}: it is a read replica or the source of one.")  # the words are ours
+        raise fault(
+            "InvalidDBInstanceState", f"Cannot stop {name}: it is a read replica or the source of one."
+        )  # the words are ours
     state.under_way[name] = ("stopping", clock.timer("rds.stop"))
     return _view(call, name)
 
@@ -396,7 +514,13 @@ def start_db_instance(call: Call) -> dict:
 
 def _view(call: Call, name: str) -> dict:
     state = _state.of(call)
-    return {"DBInstance": {"DBInstanceIdentifier": name, "DBInstanceStatus": state.under_way[name][0], "DBInstanceArn": _instance(call, name).arn}}
+    return {
+        "DBInstance": {
+            "DBInstanceIdentifier": name,
+            "DBInstanceStatus": state.under_way[name][0],
+            "DBInstanceArn": _instance(call, name).arn,
+        }
+    }
 
 
 @states.of("rds.instance")
@@ -423,24 +547,44 @@ def delete_db_instance(call: Call) -> dict:
     if state.under_way.get(name, ("",))[0] == "deleting":
         raise _bad_state(name, "is already being deleted.")
     if database.deletion_protection:
-        raise fault("InvalidParameterCombination", "Cannot delete protected DB Instance, please disable deletion protection and try again.")
+        raise fault(
+            "InvalidParameterCombination",
+            "Cannot delete protected DB Instance, please disable deletion protection and try again.",
+        )
     final, skip = call.get("FinalDBSnapshotIdentifier"), bool(call.get("SkipFinalSnapshot"))
     if not final and not skip:
         raise fault("InvalidParameterCombination", "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.")
     if final and skip:
-        raise fault("InvalidParameterCombination", "FinalDBSnapshotIdentifier can not be specified when deleting with SkipFinalSnapshot.")
+        raise fault(
+            "InvalidParameterCombination", "FinalDBSnapshotIdentifier can not be specified when deleting with SkipFinalSnapshot."
+        )
     if final and database.is_replica:
-        raise fault("InvalidParameterCombination", "FinalDBSnapshotIdentifier can not be specified when deleting a replica instance.")
+        raise fault(
+            "InvalidParameterCombination", "FinalDBSnapshotIdentifier can not be specified when deleting a replica instance."
+        )
     if final and name in state.failed:
         raise _bad_state(name, "cannot be snapshotted in its current state; it can only be deleted with SkipFinalSnapshot.")
     if final:
         if final in backend.database_snapshots:
-            raise fault("DBSnapshotAlreadyExists", f"Cannot create the snapshot because a snapshot with the identifier {final} already exists.")
-        backend.create_db_snapshot(name, final, snapshot_type="manual", tags=list(database.tags) if database.copy_tags_to_snapshot else None)
+            raise fault(
+                "DBSnapshotAlreadyExists",
+                f"Cannot create the snapshot because a snapshot with the identifier {final} already exists.",
+            )
+        backend.create_db_snapshot(
+            name, final, snapshot_type="manual", tags=list(database.tags) if database.copy_tags_to_snapshot else None
+        )
     state.fates.pop(name, None)
     state.told.pop(name, None)
     state.under_way[name] = ("deleting", clock.timer("rds.delete"))
-    return {"DBInstance": {"DBInstanceIdentifier": name, "DBInstanceStatus": "deleting", "DBInstanceArn": database.arn, "Engine": database.engine, "DeletionProtection": False}}
+    return {
+        "DBInstance": {
+            "DBInstanceIdentifier": name,
+            "DBInstanceStatus": "deleting",
+            "DBInstanceArn": database.arn,
+            "Engine": database.engine,
+            "DeletionProtection": False,
+        }
+    }
 
 
 @operations.on("ModifyDBSubnetGroup")
@@ -465,7 +609,10 @@ def delete_db_subnet_group(call: Call) -> dict:
     name = call["DBSubnetGroupName"]
     for database in _rds(call.account, call.region).databases.values():
         if _subnet_group_of(database) == name.lower():
-            raise fault("InvalidDBSubnetGroupStateFault", f"Cannot delete the subnet group '{name}' because at least one database instance: {database.db_instance_identifier} is still using it.")
+            raise fault(
+                "InvalidDBSubnetGroupStateFault",
+                f"Cannot delete the subnet group '{name}' because at least one database instance: {database.db_instance_identifier} is still using it.",
+            )
     return call.stock()
 
 
@@ -476,12 +623,24 @@ def delete_db_parameter_group(call: Call) -> dict:
         raise fault("InvalidDBParameterGroupState", f"Cannot delete the default parameter group {name}.")
     for database in _rds(call.account, call.region).databases.values():
         if database.db_parameter_group_name == name:
-            raise fault("InvalidDBParameterGroupState", f"One or more database instances are still members of this parameter group {name}, so the group cannot be deleted")
+            raise fault(
+                "InvalidDBParameterGroupState",
+                f"One or more database instances are still members of this parameter group {name}, so the group cannot be deleted",
+            )
     return call.stock()
 
 
 # What an engine reads only when it starts.
-_STATIC = ("max_connections", "shared_buffers", "shared_preload_libraries", "max_wal_senders", "wal_buffers", "huge_pages", "innodb_buffer_pool_instances", "performance_schema")
+_STATIC = (
+    "max_connections",
+    "shared_buffers",
+    "shared_preload_libraries",
+    "max_wal_senders",
+    "wal_buffers",
+    "huge_pages",
+    "innodb_buffer_pool_instances",
+    "performance_schema",
+)
 
 
 @operations.on("ModifyDBParameterGroup")
@@ -511,7 +670,11 @@ def describe_db_parameters(call: Call) -> dict:
     """What was set, and of the hundreds of defaults those that are read only at the start."""
     answer = call.stock()
     known = {parameter["ParameterName"] for parameter in answer.get("Parameters", [])}
-    defaults = [{"ParameterName": name, "Source": "engine-default", "ApplyMethod": "pending-reboot", "IsModifiable": True} for name in _STATIC if name not in known]
+    defaults = [
+        {"ParameterName": name, "Source": "engine-default", "ApplyMethod": "pending-reboot", "IsModifiable": True}
+        for name in _STATIC
+        if name not in known
+    ]
     answer["Parameters"] = answer.get("Parameters", []) + defaults
     for parameter in answer.get("Parameters", []):
         parameter.setdefault("Source", "user")
@@ -530,11 +693,25 @@ def describe_db_engine_versions(call: Call) -> dict:
             for version in [*_OLDER.get(engine, {}).get(major, []), latest]:
                 family = f"{engine}{major}"
                 asked = call.get("EngineVersion")
-                if call.get("Engine") not in (None, engine) or asked not in (None, version, major) or call.get("DBParameterGroupFamily") not in (None, family):
+                if (
+                    call.get("Engine") not in (None, engine)
+                    or asked not in (None, version, major)
+                    or call.get("DBParameterGroupFamily") not in (None, family)
+                ):
                     continue
                 if call.get("DefaultOnly") and version != (latest if asked else list(majors.values())[-1]):
                     continue
-                found.append({"Engine": engine, "EngineVersion": version, "MajorEngineVersion": major, "DBParameterGroupFamily": family, "DBEngineDescription": engine, "DBEngineVersionDescription": f"{engine} {version}", "Status": "available"})
+                found.append(
+                    {
+                        "Engine": engine,
+                        "EngineVersion": version,
+                        "MajorEngineVersion": major,
+                        "DBParameterGroupFamily": family,
+                        "DBEngineDescription": engine,
+                        "DBEngineVersionDescription": f"{engine} {version}",
+                        "Status": "available",
+                    }
+                )
     return {"DBEngineVersions": found}
 
 

@@ -41,7 +41,10 @@ def _begun(call: Call, answer: dict) -> dict:
 def create_db_snapshot(call: Call) -> dict:
     name = call["DBInstanceIdentifier"]
     if name in state.of(call).under_way or name in state.of(call).told:
-        raise fault("InvalidDBInstanceState", f"Cannot create a snapshot because the database instance {name} is not currently in the available state.")
+        raise fault(
+            "InvalidDBInstanceState",
+            f"Cannot create a snapshot because the database instance {name} is not currently in the available state.",
+        )
     answer = _begun(call, call.stock())
     # The database is at it as long as that takes.
     state.of(call).under_way[name] = ("backing-up", clock.timer("rds.snapshot"))
@@ -54,7 +57,9 @@ def copy_db_snapshot(call: Call) -> dict:
     if source is None:
         raise fault("DBSnapshotNotFound", f"DBSnapshot {call['SourceDBSnapshotIdentifier']} not found.", 404)
     if _status(call, source.db_snapshot_identifier) != "available":
-        raise fault("InvalidDBSnapshotState", f"Cannot copy the snapshot because {source.db_snapshot_identifier} is not available.")
+        raise fault(
+            "InvalidDBSnapshotState", f"Cannot copy the snapshot because {source.db_snapshot_identifier} is not available."
+        )
     # moto looks the key up among its own, but KMS here is LocalStack's.
     answer = call.moto({field: value for field, value in call.request.items() if value is not None and field != "KmsKeyId"})
     if key := call.get("KmsKeyId"):
@@ -76,7 +81,9 @@ def describe_db_snapshots(call: Call) -> dict:
 def delete_db_snapshot(call: Call) -> dict:
     name = call["DBSnapshotIdentifier"]
     if _snapshot(call, name) and _status(call, name) == "creating":
-        raise fault("InvalidDBSnapshotState", f"Cannot delete the snapshot because it is not currently in the available state: {name}")
+        raise fault(
+            "InvalidDBSnapshotState", f"Cannot delete the snapshot because it is not currently in the available state: {name}"
+        )
     _under_way.of(call).pop(name, None)
     _failed.of(call).discard(name)
     return call.stock()

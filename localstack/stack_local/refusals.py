@@ -11,7 +11,14 @@ _memory = Memory()
 def _ask(context) -> Ask | None:
     if not context.service or not context.operation or context.is_internal_call:
         return None
-    return Ask(context.service.service_name, context.operation.name, context.service_request or {}, context.account_id, context.region, _memory)
+    return Ask(
+        context.service.service_name,
+        context.operation.name,
+        context.service_request or {},
+        context.account_id,
+        context.region,
+        _memory,
+    )
 
 
 def _refuse(_chain, context, _response) -> None:

@@ -101,10 +101,24 @@ def start_task(world: World, cluster: str, definition: dict, config: dict, group
         held = interfaces.hold(world.account, world.region, arn, [wanted], description, "amazon-ecs")
         if held:
             eni = held[0]
-            task.address, task.subnet, task.view["availabilityZone"] = eni.private_ip_address, subnet, eni.subnet.availability_zone
-            details = {"subnetId": subnet, "networkInterfaceId": eni.id, "macAddress": eni.mac_address, "privateIPv4Address": eni.private_ip_address}
+            task.address, task.subnet, task.view["availabilityZone"] = (
+                eni.private_ip_address,
+                subnet,
+                eni.subnet.availability_zone,
+            )
+            details = {
+                "subnetId": subnet,
+                "networkInterfaceId": eni.id,
+                "macAddress": eni.mac_address,
+                "privateIPv4Address": eni.private_ip_address,
+            }
             task.view["attachments"] = [
-                {"id": attachment, "type": "ElasticNetworkInterface", "status": "ATTACHED", "details": [{"name": n, "value": v} for n, v in details.items()]}
+                {
+                    "id": attachment,
+                    "type": "ElasticNetworkInterface",
+                    "status": "ATTACHED",
+                    "details": [{"name": n, "value": v} for n, v in details.items()],
+                }
             ]
             for container in task.view["containers"]:
                 container["networkInterfaces"] = [{"attachmentId": attachment, "privateIpv4Address": eni.private_ip_address}]
@@ -139,7 +153,12 @@ def _settle_task(world: World, task: Task) -> bool:
     if task.status == "PENDING":
         unpulled = next((image for image in task.images if "does-not-exist" in image), None)
         if unpulled:
-            _stopped(world, task, "TaskFailedToStart", f"CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref {unpulled}: not found")
+            _stopped(
+                world,
+                task,
+                "TaskFailedToStart",
+                f"CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref {unpulled}: not found",
+            )
             return True
         task.status, task.view["startedAt"] = "RUNNING", now()
         task.timer = clock.timer("ecs.crash")
@@ -216,11 +235,25 @@ class Deployment:
         if self.reason:
             view["statusReason"] = self.reason
         if self.rolled_back_by:
-            view["rollback"] = {"reason": self.reason, "startedAt": self.rolled_back_by.created, "serviceRevisionArn": self.rolled_back_by.revision_arn}
+            view["rollback"] = {
+                "reason": self.reason,
+                "startedAt": self.rolled_back_by.created,
+                "serviceRevisionArn": self.rolled_back_by.revision_arn,
+            }
         return view
 
     def service_revision(self) -> dict:
-        fields = ("serviceArn", "clusterArn", "taskDefinition", "capacityProviderStrategy", "launchType", "platformVersion", "platformFamily", "loadBalancers", "networkConfiguration")
+        fields = (
+            "serviceArn",
+            "clusterArn",
+            "taskDefinition",
+            "capacityProviderStrategy",
+            "launchType",
+            "platformVersion",
+            "platformFamily",
+            "loadBalancers",
+            "networkConfiguration",
+        )
         view = {field: copy.deepcopy(self.config[field]) for field in fields if field in self.config}
         return view | {"serviceRevisionArn": self.revision_arn, "createdAt": self.created}
 
@@ -265,7 +298,9 @@ class Service:
 
     def tasks(self, every: Iterable[Task]) -> list[Task]:
         group = f"service:{self.name}"
-        return [task for task in every if task.group == group and task.cluster == self.view["clusterArn"] and task.status != "STOPPED"]
+        return [
+            task for task in every if task.group == group and task.cluster == self.view["clusterArn"] and task.status != "STOPPED"
+        ]
 
     def shown(self, every: Iterable[Task]) -> dict:
         tasks, view = self.tasks(every), copy.deepcopy(self.view)
@@ -288,7 +323,14 @@ class Service:
                 "rolloutState": deployment.rollout,
                 "rolloutStateReason": deployment.reason,
             }
-            for field in ("networkConfiguration", "launchType", "capacityProviderStrategy", "platformFamily", "serviceConnectConfiguration", "serviceConnectResources"):
+            for field in (
+                "networkConfiguration",
+                "launchType",
+                "capacityProviderStrategy",
+                "platformFamily",
+                "serviceConnectConfiguration",
+                "serviceConnectResources",
+            ):
                 if config.get(field):
                     part[field] = copy.deepcopy(config[field])
             if "platformVersion" in config:
@@ -339,7 +381,9 @@ def _write_logs(world: World, task: Task) -> None:
     for container in (world.definition(task.definition) or {}).get("containerDefinitions", []):
         logs = container.get("logConfiguration") or {}
         options = logs.get("options") or {}
-        group = logs_backends[world.account][options.get("awslogs-region") or world.region].groups.get(options.get("awslogs-group"))
+        group = logs_backends[world.account][options.get("awslogs-region") or world.region].groups.get(
+            options.get("awslogs-group")
+        )
         if group is None or logs.get("logDriver") != "awslogs" or "crash" not in container["image"]:
             continue
         stream = f"{options.get('awslogs-stream-prefix', 'ecs')}/{container['name']}/{task.arn.rsplit('/', 1)[1]}"
@@ -372,7 +416,9 @@ def _replace(world: World, service: Service, primary: Deployment, tasks: list[Ta
         definition = world.definition(primary.definition)
         if count > 0 and outcomes.take(world.account, "ecs.task"):
             primary.retry = clock.timer("ecs.crash")
-            service.say("was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone.")
+            service.say(
+                "was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone."
+            )
             return False
         for _ in range(max(count, 0) if definition else 0):
             start_task(world, service.view["clusterArn"], definition, primary.config, f"service:{service.name}", primary.id)
@@ -422,7 +468,14 @@ def _broken(service: Service) -> bool:
     good = next((d for d in reversed(service.history) if d.rollout == "COMPLETED"), None)
     if not breaker.get("rollback") or good is None:
         return True
-    for field in ("taskDefinition", "networkConfiguration", "capacityProviderStrategy", "platformVersion", "loadBalancers", "serviceConnectConfiguration"):
+    for field in (
+        "taskDefinition",
+        "networkConfiguration",
+        "capacityProviderStrategy",
+        "platformVersion",
+        "loadBalancers",
+        "serviceConnectConfiguration",
+    ):
         if field in good.config:
             service.view[field] = copy.deepcopy(good.config[field])
     back = service.deploy()

@@ -151,7 +151,10 @@ def _iops(engine: str, kind: str, storage: int, asked: int | None) -> int:
 @learns("rds:CreateDBInstanceReadReplica")
 def _(ask: Ask, answer: dict) -> None:
     source = ask.here["rds.instance"].get(_name(ask["SourceDBInstanceIdentifier"]), {})
-    inherited = {key: source.get(key, default) for key, default in (("engine", ""), ("version", ""), ("storage", 0), ("type", ""), ("iops", 0), ("group", ""))}
+    inherited = {
+        key: source.get(key, default)
+        for key, default in (("engine", ""), ("version", ""), ("storage", 0), ("type", ""), ("iops", 0), ("group", ""))
+    }
     ask.here["rds.instance"][ask["DBInstanceIdentifier"].lower()] = inherited | {
         "managed": False,
         "backups": 0,
@@ -178,7 +181,10 @@ def _(ask: Ask, answer: dict) -> None:
 def _(ask: Ask, answer: dict) -> None:
     source = ask.here["rds.snapshot"].get(_name(ask.get("DBSnapshotIdentifier", "")))
     if source:
-        ask.here["rds.instance"][ask["DBInstanceIdentifier"].lower()] = source | {"group": ask.get("DBParameterGroupName", ""), "managed": bool(ask.get("ManageMasterUserPassword"))}
+        ask.here["rds.instance"][ask["DBInstanceIdentifier"].lower()] = source | {
+            "group": ask.get("DBParameterGroupName", ""),
+            "managed": bool(ask.get("ManageMasterUserPassword")),
+        }
 
 
 @learns("rds:ModifyDBInstance")
@@ -186,7 +192,11 @@ def _(ask: Ask, answer: dict) -> None:
     instance = ask.here["rds.instance"].get(_name(ask["DBInstanceIdentifier"]))
     if instance is None:
         return
-    for field, fact in (("BackupRetentionPeriod", "backups"), ("DBParameterGroupName", "group"), ("ManageMasterUserPassword", "managed")):
+    for field, fact in (
+        ("BackupRetentionPeriod", "backups"),
+        ("DBParameterGroupName", "group"),
+        ("ManageMasterUserPassword", "managed"),
+    ):
         if ask.get(field) is not None:
             instance[fact] = ask[field]
     if ask.get("ApplyImmediately"):
@@ -240,13 +250,20 @@ def _replica_of_managed(ask: Ask) -> str | None:
 def _replica_with_parameter_group(ask: Ask) -> str | None:
     # Db2 and Oracle may, and MySQL from another region, whose source is named by its ARN.
     engine = _source_of(ask).get("engine", "")
-    elsewhere = ask["SourceDBInstanceIdentifier"].startswith("arn:") and f":{ask.region}:" not in ask["SourceDBInstanceIdentifier"]
+    elsewhere = (
+        ask["SourceDBInstanceIdentifier"].startswith("arn:") and f":{ask.region}:" not in ask["SourceDBInstanceIdentifier"]
+    )
     if ask.get("DBParameterGroupName") and not engine.startswith(("db2", "oracle")) and not elsewhere:
         return f"A parameter group can't be specified during Read Replica creation for the following DB engine: {engine or 'postgres'}"
     return None
 
 
-@rule("R3", "rds:CreateDBInstanceReadReplica", code="InvalidDBInstanceState", source="AWS's refusal, as quoted in hashicorp/terraform-provider-aws#1946")
+@rule(
+    "R3",
+    "rds:CreateDBInstanceReadReplica",
+    code="InvalidDBInstanceState",
+    source="AWS's refusal, as quoted in hashicorp/terraform-provider-aws#1946",
+)
 def _replica_without_backups(ask: Ask) -> str | None:
     if _source_of(ask).get("backups") == 0:
         return "Automated backups are not enabled for this database instance. To enable automated backups, use ModifyDBInstance to set the backup retention period to a non-zero value."
@@ -309,8 +326,19 @@ _IDENTIFIERS = (
 
 @rule(
     "R7",
-    *("rds:CreateDBInstance", "rds:CreateDBInstanceReadReplica", "rds:CreateDBParameterGroup", "rds:CreateDBSnapshot", "rds:CopyDBSnapshot"),
-    *("rds:RestoreDBInstanceFromDBSnapshot", "rds:DeleteDBInstance", "elasticache:CreateReplicationGroup", "elasticache:CreateCacheCluster"),
+    *(
+        "rds:CreateDBInstance",
+        "rds:CreateDBInstanceReadReplica",
+        "rds:CreateDBParameterGroup",
+        "rds:CreateDBSnapshot",
+        "rds:CopyDBSnapshot",
+    ),
+    *(
+        "rds:RestoreDBInstanceFromDBSnapshot",
+        "rds:DeleteDBInstance",
+        "elasticache:CreateReplicationGroup",
+        "elasticache:CreateCacheCluster",
+    ),
     code="InvalidParameterValue",
     source="API reference, identifiers: cannot end with a hyphen or contain two consecutive hyphens",
 )
@@ -354,7 +382,13 @@ def _is_tag_text(text: str) -> bool:
 @rule(
     "R8",
     *("rds:*", "elbv2:*", "elasticache:*", "iam:*", "acm:*", "logs:*", "ecs:*"),
-    code={"": "InvalidParameterValue", "iam": "ValidationError", "acm": "ValidationException", "logs": "InvalidParameterException", "ecs": "InvalidParameterException"},
+    code={
+        "": "InvalidParameterValue",
+        "iam": "ValidationError",
+        "acm": "ValidationException",
+        "logs": "InvalidParameterException",
+        "ecs": "InvalidParameterException",
+    },
     source=r"API reference, type Tag of each: ^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$",
 )
 def _tag_characters(ask: Ask) -> str | None:
@@ -370,7 +404,15 @@ def _tag_characters(ask: Ask) -> str | None:
 
 @rule(
     "R29",
-    *("iam:CreateRole", "iam:CreateUser", "iam:CreatePolicy", "iam:TagRole", "iam:TagUser", "iam:TagPolicy", "iam:CreateInstanceProfile"),
+    *(
+        "iam:CreateRole",
+        "iam:CreateUser",
+        "iam:CreatePolicy",
+        "iam:TagRole",
+        "iam:TagUser",
+        "iam:TagPolicy",
+        "iam:CreateInstanceProfile",
+    ),
     code="InvalidInput",
     source="IAM user guide, tagging: keys are not case sensitive; AWS's refusal",
 )
@@ -384,7 +426,12 @@ def _tags_that_differ_in_case(ask: Ask) -> str | None:
 # Security groups
 
 
-@rule("R9", "ec2:CreateSecurityGroup", code="InvalidParameterValue", source="API reference CreateSecurityGroup, GroupName: cannot start with sg-")
+@rule(
+    "R9",
+    "ec2:CreateSecurityGroup",
+    code="InvalidParameterValue",
+    source="API reference CreateSecurityGroup, GroupName: cannot start with sg-",
+)
 def _group_name(ask: Ask) -> str | None:
     if ask.get("GroupName", "").startswith("sg-"):
         return f"Value ({ask['GroupName']}) for parameter GroupName is invalid. Group names may not be in the format sg-*."
@@ -394,7 +441,12 @@ def _group_name(ask: Ask) -> str | None:
 _GROUP_TEXT = re.compile(r"[a-zA-Z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{0,255}")
 
 
-@rule("R10", "ec2:CreateSecurityGroup", code="InvalidParameterValue", source="API reference CreateSecurityGroup, GroupName and Description")
+@rule(
+    "R10",
+    "ec2:CreateSecurityGroup",
+    code="InvalidParameterValue",
+    source="API reference CreateSecurityGroup, GroupName and Description",
+)
 def _group_text(ask: Ask) -> str | None:
     for field, what in (("GroupName", "name"), ("Description", "description")):
         if not _GROUP_TEXT.fullmatch(ask.get(field, "")):
@@ -402,7 +454,12 @@ def _group_text(ask: Ask) -> str | None:
     return None
 
 
-@rule("R11", "rds:CreateDBSubnetGroup", code="InvalidParameterValue", source="API reference CreateDBSubnetGroup: must not be default (the words are ours)")
+@rule(
+    "R11",
+    "rds:CreateDBSubnetGroup",
+    code="InvalidParameterValue",
+    source="API reference CreateDBSubnetGroup: must not be default (the words are ours)",
+)
 def _default_subnet_group(ask: Ask) -> str | None:
     if ask.get("DBSubnetGroupName", "").lower() == "default":
         return "The DB subnet group name default is reserved and cannot be used."
@@ -412,7 +469,21 @@ def _default_subnet_group(ask: Ask) -> str | None:
 # Words that the engines keep for themselves. Of PostgreSQL's a sample, not the engine's whole list.
 _RESERVED = {
     "postgres": {
-        *("admin", "rdsadmin", "rdsrepladmin", "rdstopmgr", "rds_superuser", "public", "user", "all", "select", "table", "order", "group", "default"),
+        *(
+            "admin",
+            "rdsadmin",
+            "rdsrepladmin",
+            "rdstopmgr",
+            "rds_superuser",
+            "public",
+            "user",
+            "all",
+            "select",
+            "table",
+            "order",
+            "group",
+            "default",
+        ),
         *("session_user", "current_user", "db"),
     },
     "mysql": {"rdsadmin", "rdsrepladmin", "root", "mysql"},
@@ -433,7 +504,12 @@ def _reserved_user(ask: Ask) -> str | None:
     return None
 
 
-@rule("R13", "rds:CreateDBInstance", code="InvalidParameterValue", source="API reference CreateDBInstance, DBName: cannot be a word reserved by the specified database engine")
+@rule(
+    "R13",
+    "rds:CreateDBInstance",
+    code="InvalidParameterValue",
+    source="API reference CreateDBInstance, DBName: cannot be a word reserved by the specified database engine",
+)
 def _reserved_database(ask: Ask) -> str | None:
     if ask.get("DBName", "").lower() in _RESERVED.get(ask.get("Engine", ""), ()):
         return f"DBName {ask['DBName']} cannot be used. It is a reserved word for this engine"
@@ -456,10 +532,20 @@ def _last(arn: str) -> str:
     return arn.rsplit("/", 1)[-1]
 
 
-@rule("R14", "ecs:CreateService", "ecs:UpdateService", code="InvalidParameterException", source="ECS developer guide, service-rebalancing: maximumPercent must be more than 100 (the words are ours)")
+@rule(
+    "R14",
+    "ecs:CreateService",
+    "ecs:UpdateService",
+    code="InvalidParameterException",
+    source="ECS developer guide, service-rebalancing: maximumPercent must be more than 100 (the words are ours)",
+)
 def _rebalancing(ask: Ask) -> str | None:
     name = _last(ask.get("serviceName") or ask.get("service", ""))
-    facts = ask.here["ecs.service"].get(f"{_last(ask.get('cluster', 'default'))}/{name}", {}) if ask.operation == "UpdateService" else {}
+    facts = (
+        ask.here["ecs.service"].get(f"{_last(ask.get('cluster', 'default'))}/{name}", {})
+        if ask.operation == "UpdateService"
+        else {}
+    )
     rebalancing = ask.get("availabilityZoneRebalancing", facts.get("rebalancing", "DISABLED"))
     maximum = ask.get("deploymentConfiguration", {}).get("maximumPercent", facts.get("maximum", 200))
     if rebalancing == "ENABLED" and maximum <= 100:
@@ -467,7 +553,13 @@ def _rebalancing(ask: Ask) -> str | None:
     return None
 
 
-@rule("R15", "ecs:CreateService", "ecs:UpdateService", code="InvalidParameterException", source="AWS's refusal, hashicorp/terraform-provider-aws#11351")
+@rule(
+    "R15",
+    "ecs:CreateService",
+    "ecs:UpdateService",
+    code="InvalidParameterException",
+    source="AWS's refusal, hashicorp/terraform-provider-aws#11351",
+)
 def _launch_type_and_strategy(ask: Ask) -> str | None:
     if ask.get("launchType") and ask.get("capacityProviderStrategy"):
         return "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again."
@@ -501,7 +593,13 @@ def _balancer_subnets(ask: Ask) -> list[str]:
     return ask.get("Subnets", []) or [mapping.get("SubnetId") for mapping in ask.get("SubnetMappings", [])]
 
 
-@rule("R17", "elbv2:CreateLoadBalancer", "elbv2:SetSubnets", code="ValidationError", source="API reference CreateLoadBalancer, Subnets; AWS's refusal")
+@rule(
+    "R17",
+    "elbv2:CreateLoadBalancer",
+    "elbv2:SetSubnets",
+    code="ValidationError",
+    source="API reference CreateLoadBalancer, Subnets; AWS's refusal",
+)
 def _two_zones(ask: Ask) -> str | None:
     if ask.get("Type", "application") != "application" or "/net/" in ask.get("LoadBalancerArn", ""):
         return None
@@ -510,7 +608,13 @@ def _two_zones(ask: Ask) -> str | None:
     return None
 
 
-@rule("R34", "elbv2:CreateLoadBalancer", "elbv2:SetSubnets", code="InvalidConfigurationRequest", source="API reference CreateLoadBalancer, Subnets; AWS's refusal")
+@rule(
+    "R34",
+    "elbv2:CreateLoadBalancer",
+    "elbv2:SetSubnets",
+    code="InvalidConfigurationRequest",
+    source="API reference CreateLoadBalancer, Subnets; AWS's refusal",
+)
 def _one_subnet_a_zone(ask: Ask) -> str | None:
     zones = [ask.here["ec2.subnet"].get(subnet, {}).get("zone") for subnet in _balancer_subnets(ask)]
     known = [zone for zone in zones if zone]
@@ -519,7 +623,12 @@ def _one_subnet_a_zone(ask: Ask) -> str | None:
     return None
 
 
-@rule("R18", "elbv2:CreateTargetGroup", code="ValidationError", source="AWS's refusal; API reference CreateTargetGroup, HealthCheckTimeoutSeconds")
+@rule(
+    "R18",
+    "elbv2:CreateTargetGroup",
+    code="ValidationError",
+    source="AWS's refusal; API reference CreateTargetGroup, HealthCheckTimeoutSeconds",
+)
 def _timeout_below_interval(ask: Ask) -> str | None:
     timeout, interval = ask.get("HealthCheckTimeoutSeconds", 5), ask.get("HealthCheckIntervalSeconds", 30)
     if ask.get("Protocol") in ("HTTP", "HTTPS") and timeout >= interval:
@@ -533,7 +642,9 @@ def _timeout_below_interval(ask: Ask) -> str | None:
 @rule("R19", "s3:CreateBucket", code="InvalidBucketName", source="S3 user guide, bucket naming rules")
 def _bucket_name(ask: Ask) -> str | None:
     name = ask["Bucket"]
-    if name.startswith(("xn--", "sthree-", "amzn-s3-demo-")) or name.endswith(("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")):
+    if name.startswith(("xn--", "sthree-", "amzn-s3-demo-")) or name.endswith(
+        ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+    ):
         return "The specified bucket is not valid."
     return None
 
@@ -577,7 +688,12 @@ def _group_policies(ask: Ask) -> str | None:
 # RDS: deletion and upgrades
 
 
-@rule("R22", "rds:DeleteDBInstance", code="InvalidParameterCombination", source="API reference DeleteDBInstance, FinalDBSnapshotIdentifier")
+@rule(
+    "R22",
+    "rds:DeleteDBInstance",
+    code="InvalidParameterCombination",
+    source="API reference DeleteDBInstance, FinalDBSnapshotIdentifier",
+)
 def _final_snapshot_of_replica(ask: Ask) -> str | None:
     instance = ask.here["rds.instance"].get(_name(ask["DBInstanceIdentifier"]), {})
     if ask.get("FinalDBSnapshotIdentifier") and instance.get("source"):
@@ -611,7 +727,11 @@ def _source_before_replicas(ask: Ask) -> str | None:
         return None
     if engine == "postgres" and _major(engine, wanted) != _major(engine, instance["version"]):
         return None  # AWS upgrades its replicas with it
-    behind = [other for other, facts in ask.here["rds.instance"].items() if facts.get("source") == name and _older(facts["version"], wanted)]
+    behind = [
+        other
+        for other, facts in ask.here["rds.instance"].items()
+        if facts.get("source") == name and _older(facts["version"], wanted)
+    ]
     if behind:
         return f"One or more of the DB Instance's read replicas need to be upgraded: {', '.join(sorted(behind))}"
     return None
@@ -623,12 +743,23 @@ def _older(version: str, wanted: str) -> bool:
     return is_[:length] < to[:length]
 
 
-@rule("R25", "rds:ModifyDBInstance", code="InvalidParameterCombination", source="API reference ModifyDBInstance, EngineVersion; AWS's refusal")
+@rule(
+    "R25",
+    "rds:ModifyDBInstance",
+    code="InvalidParameterCombination",
+    source="API reference ModifyDBInstance, EngineVersion; AWS's refusal",
+)
 def _upgrade_without_group(ask: Ask) -> str | None:
     instance = ask.here["rds.instance"].get(_name(ask["DBInstanceIdentifier"]), {})
     wanted, engine, group = ask.get("EngineVersion"), instance.get("engine", ""), instance.get("group", "")
     own = group and not group.startswith("default.")
-    if wanted and own and instance["version"] and _major(engine, wanted) != _major(engine, instance["version"]) and not ask.get("DBParameterGroupName"):
+    if (
+        wanted
+        and own
+        and instance["version"]
+        and _major(engine, wanted) != _major(engine, instance["version"])
+        and not ask.get("DBParameterGroupName")
+    ):
         return f"Current Parameter Group ({group}) is non-default. You need to explicitly specify a new Parameter Group in this case (default or custom)"
     return None
 
@@ -662,7 +793,13 @@ def _services(policy: str) -> set[str]:
     return found
 
 
-@rule("R26", "logs:CreateLogGroup", "logs:AssociateKmsKey", code="InvalidParameterException", source="CloudWatch Logs user guide, encrypt-log-data-kms; AWS's refusal")
+@rule(
+    "R26",
+    "logs:CreateLogGroup",
+    "logs:AssociateKmsKey",
+    code="InvalidParameterException",
+    source="CloudWatch Logs user guide, encrypt-log-data-kms; AWS's refusal",
+)
 def _key_of_log_group(ask: Ask) -> str | None:
     key = ask.here["kms.key"].get(ask.get("kmsKeyId", ""))
     if key is None:
@@ -686,7 +823,9 @@ def _key_of_log_group(ask: Ask) -> str | None:
 def _alias_without_certificate(ask: Ask) -> str | None:
     config = ask.get("DistributionConfig") or ask.get("DistributionConfigWithTags", {}).get("DistributionConfig", {})
     certificate = config.get("ViewerCertificate") or {}
-    if (config.get("Aliases") or {}).get("Items") and not (certificate.get("ACMCertificateArn") or certificate.get("IAMCertificateId")):
+    if (config.get("Aliases") or {}).get("Items") and not (
+        certificate.get("ACMCertificateArn") or certificate.get("IAMCertificateId")
+    ):
         return (
             "To add an alternate domain name (CNAME) to a CloudFront distribution, you must attach a trusted certificate that validates your "
             "authorization to use the domain name."
@@ -712,9 +851,18 @@ def _(ask: Ask, answer: dict) -> None:
 )
 def _mode_of_old_redis(ask: Ask) -> str | None:
     """Before a mode of a group counts the version that it has: one that comes with the same call is not there yet."""
-    known = ask.here["elasticache.group"].get(ask["ReplicationGroupId"].lower(), {}) if ask.operation == "ModifyReplicationGroup" else {}
+    known = (
+        ask.here["elasticache.group"].get(ask["ReplicationGroupId"].lower(), {})
+        if ask.operation == "ModifyReplicationGroup"
+        else {}
+    )
     version = known.get("version") or ask.get("EngineVersion", "")
-    if known.get("engine", ask.get("Engine", "redis")) == "redis" and ask.get("TransitEncryptionMode") and version and _numbers(version) < [7]:
+    if (
+        known.get("engine", ask.get("Engine", "redis")) == "redis"
+        and ask.get("TransitEncryptionMode")
+        and version
+        and _numbers(version) < [7]
+    ):
         return f"Transit encryption mode is not supported for engine version {version}. Please use engine version 7.0.5 or higher"
     return None
 
@@ -726,10 +874,19 @@ def _numbers(version: str) -> list[int]:
 # References that are no ARNs, and endpoints
 
 
-_KEY = re.compile(r"arn:aws[\w-]*:kms:[\w-]+:\d+:(key|alias)/.+|alias/.+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32}")
+_KEY = re.compile(
+    r"arn:aws[\w-]*:kms:[\w-]+:\d+:(key|alias)/.+|alias/.+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32}"
+)
 
 
-@rule("R30", "elbv2:CreateListener", "elbv2:ModifyListener", "elbv2:AddListenerCertificates", code="ValidationError", source="API reference Certificate, CertificateArn; AWS's refusal")
+@rule(
+    "R30",
+    "elbv2:CreateListener",
+    "elbv2:ModifyListener",
+    "elbv2:AddListenerCertificates",
+    code="ValidationError",
+    source="API reference Certificate, CertificateArn; AWS's refusal",
+)
 def _certificate_is_an_arn(ask: Ask) -> str | None:
     for certificate in ask.get("Certificates", []):
         arn = certificate.get("CertificateArn", "")
@@ -754,7 +911,12 @@ def _key_is_a_key(ask: Ask) -> str | None:
     return f"The specified KMS key [{key}] does not exist, is not enabled or you do not have permissions to access it."
 
 
-@rule("R32", "s3:PutBucketEncryption", code="InvalidArgument", source="API reference ServerSideEncryptionByDefault, KMSMasterKeyID: key ID, key ARN or alias (the words are ours)")
+@rule(
+    "R32",
+    "s3:PutBucketEncryption",
+    code="InvalidArgument",
+    source="API reference ServerSideEncryptionByDefault, KMSMasterKeyID: key ID, key ARN or alias (the words are ours)",
+)
 def _key_of_bucket(ask: Ask) -> str | None:
     for entry in ask.get("ServerSideEncryptionConfiguration", {}).get("Rules", []):
         key = (entry.get("ApplyServerSideEncryptionByDefault") or {}).get("KMSMasterKeyID")
@@ -763,7 +925,12 @@ def _key_of_bucket(ask: Ask) -> str | None:
     return None
 
 
-@rule("R33", "ec2:CreateVpcEndpoint", code="InvalidParameter", source="VPC user guide, gateway endpoints are for Amazon S3 and DynamoDB; AWS's refusal")
+@rule(
+    "R33",
+    "ec2:CreateVpcEndpoint",
+    code="InvalidParameter",
+    source="VPC user guide, gateway endpoints are for Amazon S3 and DynamoDB; AWS's refusal",
+)
 def _gateway_endpoint(ask: Ask) -> str | None:
     service = ask.get("ServiceName", "")
     if ask.get("VpcEndpointType", "Gateway") == "Gateway" and not re.search(r"\.(s3|dynamodb)$", service):
@@ -783,7 +950,11 @@ def _forwards_to(request: dict) -> set[str]:
     found: set[str] = set()
     for action in [*(request.get("DefaultActions") or []), *(request.get("Actions") or [])]:
         found |= {action["TargetGroupArn"]} if action.get("TargetGroupArn") else set()
-        found |= {group["TargetGroupArn"] for group in (action.get("ForwardConfig") or {}).get("TargetGroups") or [] if group.get("TargetGroupArn")}
+        found |= {
+            group["TargetGroupArn"]
+            for group in (action.get("ForwardConfig") or {}).get("TargetGroups") or []
+            if group.get("TargetGroupArn")
+        }
     return found
 
 
@@ -791,7 +962,10 @@ def _forwards_to(request: dict) -> set[str]:
 def _(ask: Ask, answer: dict) -> None:
     for made in [*(answer.get("Listeners") or []), *(answer.get("Rules") or [])]:
         arn = made.get("RuleArn") or made.get("ListenerArn")
-        ask.here["elbv2.forward"][arn] = {"balancer": _balancer_of(arn), "groups": _forwards_to(made) | _forwards_to({"Actions": made.get("DefaultActions")})}
+        ask.here["elbv2.forward"][arn] = {
+            "balancer": _balancer_of(arn),
+            "groups": _forwards_to(made) | _forwards_to({"Actions": made.get("DefaultActions")}),
+        }
 
 
 @learns("elbv2:DeleteListener", "elbv2:DeleteRule", "elbv2:DeleteLoadBalancer")
@@ -799,7 +973,11 @@ def _(ask: Ask, answer: dict) -> None:
     gone = ask.get("RuleArn") or ask.get("ListenerArn") or ask["LoadBalancerArn"]
     listener = gone.replace(":listener/", ":listener-rule/") + "/"
     for arn, facts in list(ask.here["elbv2.forward"].items()):
-        if arn == gone or arn.startswith(listener) or (ask.operation == "DeleteLoadBalancer" and facts["balancer"] == _balancer_of(gone)):
+        if (
+            arn == gone
+            or arn.startswith(listener)
+            or (ask.operation == "DeleteLoadBalancer" and facts["balancer"] == _balancer_of(gone))
+        ):
             del ask.here["elbv2.forward"][arn]
 
 
@@ -839,14 +1017,27 @@ def _iops_of_small_gp3(ask: Ask) -> str | None:
 
 # Regions that an account has to opt in to, in which CloudFront's standard logging (v1) has no buckets.
 _OPT_IN = {
-    *("af-south-1", "ap-east-1", "ap-east-2", "ap-south-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-7", "ca-west-1", "eu-central-2"),
+    *(
+        "af-south-1",
+        "ap-east-1",
+        "ap-east-2",
+        "ap-south-2",
+        "ap-southeast-3",
+        "ap-southeast-4",
+        "ap-southeast-5",
+        "ap-southeast-7",
+        "ca-west-1",
+        "eu-central-2",
+    ),
     *("eu-south-1", "eu-south-2", "il-central-1", "me-central-1", "me-south-1", "mx-central-1"),
 }
 
 
 @learns("s3:CreateBucket")
 def _(ask: Ask, answer: dict) -> None:
-    ask.account_wide["s3.bucket"][ask["Bucket"]] = {"region": (ask.get("CreateBucketConfiguration") or {}).get("LocationConstraint") or "us-east-1"}
+    ask.account_wide["s3.bucket"][ask["Bucket"]] = {
+        "region": (ask.get("CreateBucketConfiguration") or {}).get("LocationConstraint") or "us-east-1"
+    }
 
 
 @rule(

@@ -35,7 +35,9 @@ class Connection(socketserver.BaseRequestHandler):
                     self.http.start_next_cycle()
             except h11.RemoteProtocolError as error:
                 if self.http.our_state is h11.IDLE:
-                    self.request.sendall(self.http.send(h11.Response(status_code=error.error_status_hint, headers=[("Content-Length", "0")])))
+                    self.request.sendall(
+                        self.http.send(h11.Response(status_code=error.error_status_hint, headers=[("Content-Length", "0")]))
+                    )
 
     def _event(self):
         while (event := self.http.next_event()) is h11.NEED_DATA:
@@ -52,7 +54,9 @@ class Connection(socketserver.BaseRequestHandler):
         while isinstance(event := self._event(), h11.Data):
             body += event.data
         begun: list = []
-        written = self.server.gateway(self._environ(request, bytes(body)), lambda status, headers, _=None: begun.extend((status, headers)))
+        written = self.server.gateway(
+            self._environ(request, bytes(body)), lambda status, headers, _=None: begun.extend((status, headers))
+        )
         try:
             self._write(request, *begun, written)
         finally:

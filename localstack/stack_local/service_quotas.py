@@ -20,12 +20,19 @@ _IN_FORCE = {
     ("fargate", "L-36FBB829"): "fargate-spot-vcpus",
 }
 
-_SERVICES = {"vpc": "Amazon Virtual Private Cloud (Amazon VPC)", "ec2": "Amazon Elastic Compute Cloud (Amazon EC2)", "fargate": "AWS Fargate"}
+_SERVICES = {
+    "vpc": "Amazon Virtual Private Cloud (Amazon VPC)",
+    "ec2": "Amazon Elastic Compute Cloud (Amazon EC2)",
+    "fargate": "AWS Fargate",
+}
 
 _DEFAULTS = {
     "vpc": {quota["QuotaCode"]: (quota["QuotaName"], quota["Value"]) for quota in VPC_DEFAULT_QUOTAS},
     "ec2": {"L-0263D0A3": ("EC2-VPC Elastic IPs", 5.0)},
-    "fargate": {"L-3032A538": ("Fargate On-Demand vCPU resource count", 6.0), "L-36FBB829": ("Fargate Spot vCPU resource count", 6.0)},
+    "fargate": {
+        "L-3032A538": ("Fargate On-Demand vCPU resource count", 6.0),
+        "L-36FBB829": ("Fargate Spot vCPU resource count", 6.0),
+    },
 }
 
 
@@ -50,7 +57,9 @@ def _view(call: Call, service: str, code: str, granted: bool) -> dict:
 
 def _codes(call: Call) -> list[str]:
     if call["ServiceCode"] not in _DEFAULTS:
-        raise fault("NoSuchResourceException", f"The request failed because the specified service does not exist: {call['ServiceCode']}")
+        raise fault(
+            "NoSuchResourceException", f"The request failed because the specified service does not exist: {call['ServiceCode']}"
+        )
     return list(_DEFAULTS[call["ServiceCode"]])
 
 
@@ -63,7 +72,9 @@ def _one(call: Call, granted: bool) -> dict:
 
 def _every(call: Call, granted: bool) -> dict:
     codes, after = page(_codes(call), call.get("NextToken"), call.get("MaxResults"), 100)
-    return {"Quotas": [_view(call, call["ServiceCode"], code, granted) for code in codes]} | ({"NextToken": after} if after else {})
+    return {"Quotas": [_view(call, call["ServiceCode"], code, granted) for code in codes]} | (
+        {"NextToken": after} if after else {}
+    )
 
 
 @operations.on("GetServiceQuota")

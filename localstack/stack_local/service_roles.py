@@ -19,5 +19,17 @@ def need(call: Call, service: str) -> None:
     iam, name = iam_backends[call.account]["aws"], _NAMES[service]
     if any(role.name == name for role in iam.roles.values()):
         return
-    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}]}
-    iam.create_role(name, json.dumps(trust), f"/aws-service-role/{service}/", permissions_boundary=None, description="", tags=[], max_session_duration="3600", linked_service=service)
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}],
+    }
+    iam.create_role(
+        name,
+        json.dumps(trust),
+        f"/aws-service-role/{service}/",
+        permissions_boundary=None,
+        description="",
+        tags=[],
+        max_session_duration="3600",
+        linked_service=service,
+    )

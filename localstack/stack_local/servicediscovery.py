@@ -49,7 +49,10 @@ def create_http_namespace(call: Call) -> dict:
     for known in backend.namespaces.values():
         if known.type == "HTTP" and known.name == call["Name"]:
             if known.id in state.coming and token and known.creator_request_id == token:
-                raise fault("DuplicateRequest", "Another operation of type CREATE_NAMESPACE is in progress with the same creator request id.")
+                raise fault(
+                    "DuplicateRequest",
+                    "Another operation of type CREATE_NAMESPACE is in progress with the same creator request id.",
+                )
             raise fault("NamespaceAlreadyExists", f"Namespace with name {known.name} already exists.")
     operation = backend.create_http_namespace(call["Name"], token, call.get("Description"), call.get("Tags"))
     namespace = backend.operations[operation].targets["NAMESPACE"]
@@ -112,7 +115,11 @@ def list_services(call: Call) -> dict:
         if wanted["Name"] == "NAMESPACE_ID":
             found = [service for service in found if service.namespace_id in wanted["Values"]]
     fields = ("Id", "Arn", "Name", "Type", "Description", "DnsConfig", "CreateDate")
-    shown = [{field: value for field, value in s.to_json().items() if field in fields and value is not None} | {"InstanceCount": len(s.instances)} for s in found]
+    shown = [
+        {field: value for field, value in s.to_json().items() if field in fields and value is not None}
+        | {"InstanceCount": len(s.instances)}
+        for s in found
+    ]
     items, token = page(shown, call.get("NextToken"), call.get("MaxResults"), 100)
     return {"Services": items} | ({"NextToken": token} if token else {})
 

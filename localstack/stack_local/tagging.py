@@ -91,7 +91,9 @@ def get_resources(call: Call) -> dict:
     found: Tagged = {}
     for keeper in _KEEPERS:
         found |= keeper(call.account, call.region)
-    wanted = [{"ResourceARN": arn, "Tags": listed(tags)} for arn, tags in sorted(found.items()) if tags and _wanted(call, arn, tags)]
+    wanted = [
+        {"ResourceARN": arn, "Tags": listed(tags)} for arn, tags in sorted(found.items()) if tags and _wanted(call, arn, tags)
+    ]
     mappings, token = page(wanted, call.get("PaginationToken"), size, _MOST)
     return {"ResourceTagMappingList": mappings, "PaginationToken": token or ""}
 

@@ -37,9 +37,20 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
         self.folder = tempfile.mkdtemp(prefix="stack-local-")
         self.log = open(os.path.join(self.folder, "log"), "w+")  # noqa: SIM115  `stop` closes it
-        command = [sys.executable, "-m", "stack_local", "--port", str(self.port), "--state-dir", os.path.join(self.folder, "state"), *arguments]
+        command = [
+            sys.executable,
+            "-m",
+            "stack_local",
+            "--port",
+            str(self.port),
+            "--state-dir",
+            os.path.join(self.folder, "state"),
+            *arguments,
+        ]
         started = time.monotonic()
-        self.process = subprocess.Popen(command, cwd=ROOT, stdout=self.log, stderr=subprocess.STDOUT, env=os.environ | (environment or {}))
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, stdout=self.log, stderr=subprocess.STDOUT, env=os.environ | (environment or {})
+        )
         while True:
             try:
                 urllib.request.urlopen(f"{self.url}/_localstack/health", timeout=1).close()
@@ -70,7 +81,9 @@ class Server:
         urllib.request.urlopen(urllib.request.Request(f"{self.url}/_stack/outcomes", data=body, method="POST")).close()
 
     def states(self, account: str = "000000000000", region: str = "us-east-1", **more) -> None:
-        body = json.dumps({"account": account, "region": region} | {kind.replace("__", "."): how for kind, how in more.items()}).encode()
+        body = json.dumps(
+            {"account": account, "region": region} | {kind.replace("__", "."): how for kind, how in more.items()}
+        ).encode()
         urllib.request.urlopen(urllib.request.Request(f"{self.url}/_stack/states", data=body, method="POST")).close()
 
     def quotas(self, quotas) -> None:
@@ -108,7 +121,26 @@ class Case(unittest.TestCase):
 
     def __getattr__(self, name: str):
         # self.ec2, self.ecs, …: a client each, made when first used.
-        if name in ("acm", "kms", "route53", "ec2", "elbv2", "ecs", "iam", "rds", "elasticache", "cloudfront", "budgets", "logs", "ecr", "secretsmanager", "resourcegroupstaggingapi", "s3", "events", "servicediscovery"):
+        if name in (
+            "acm",
+            "kms",
+            "route53",
+            "ec2",
+            "elbv2",
+            "ecs",
+            "iam",
+            "rds",
+            "elasticache",
+            "cloudfront",
+            "budgets",
+            "logs",
+            "ecr",
+            "secretsmanager",
+            "resourcegroupstaggingapi",
+            "s3",
+            "events",
+            "servicediscovery",
+        ):
             return _client(name)
         if name == "autoscaling":
             return _client("application-autoscaling")

@@ -6,7 +6,11 @@ from tests.test_ecs import Cluster
 
 class Targets(Case):
     def target(self, cluster: str) -> dict:
-        return {"ServiceNamespace": "ecs", "ResourceId": f"service/{cluster}/web", "ScalableDimension": "ecs:service:DesiredCount"}
+        return {
+            "ServiceNamespace": "ecs",
+            "ResourceId": f"service/{cluster}/web",
+            "ScalableDimension": "ecs:service:DesiredCount",
+        }
 
     def service(self, name: str) -> tuple[Cluster, dict]:
         c = Cluster(self, name)
@@ -15,17 +19,33 @@ class Targets(Case):
         return c, self.target(name)
 
     def policy(self, target: dict, name: str = "cpu", value: float = 60) -> dict:
-        tracked = {"TargetValue": value, "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"}, "ScaleInCooldown": 60}
-        return self.autoscaling.put_scaling_policy(**target, PolicyName=name, PolicyType="TargetTrackingScaling", TargetTrackingScalingPolicyConfiguration=tracked)
+        tracked = {
+            "TargetValue": value,
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"},
+            "ScaleInCooldown": 60,
+        }
+        return self.autoscaling.put_scaling_policy(
+            **target, PolicyName=name, PolicyType="TargetTrackingScaling", TargetTrackingScalingPolicyConfiguration=tracked
+        )
 
     def targets(self, target: dict) -> list:
-        return self.autoscaling.describe_scalable_targets(ServiceNamespace="ecs", ResourceIds=[target["ResourceId"]])["ScalableTargets"]
+        return self.autoscaling.describe_scalable_targets(ServiceNamespace="ecs", ResourceIds=[target["ResourceId"]])[
+            "ScalableTargets"
+        ]
 
     def policies(self, target: dict) -> list:
         return self.autoscaling.describe_scaling_policies(**target)["ScalingPolicies"]
 
     def test_it_wants_the_service(self):
-        self.refused("ValidationException", self.autoscaling.register_scalable_target, 400, "ECS service doesn't exist: service/none/web", **self.target("none"), MinCapacity=1, MaxCapacity=2)
+        self.refused(
+            "ValidationException",
+            self.autoscaling.register_scalable_target,
+            400,
+            "ECS service doesn't exist: service/none/web",
+            **self.target("none"),
+            MinCapacity=1,
+            MaxCapacity=2,
+        )
         _, target = self.service("wants")
         self.autoscaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=2)
         self.assertEqual([(t["MinCapacity"], t["MaxCapacity"]) for t in self.targets(target)], [(1, 2)])
@@ -75,7 +95,9 @@ class Targets(Case):
 
     def test_tags(self):
         _, target = self.service("astags")
-        arn = self.autoscaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=2, Tags={"at": "birth"})["ScalableTargetARN"]
+        arn = self.autoscaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=2, Tags={"at": "birth"})[
+            "ScalableTargetARN"
+        ]
         self.assertEqual(self.targets(target)[0]["ScalableTargetARN"], arn)
         self.autoscaling.tag_resource(ResourceARN=arn, Tags={"more": "x"})
         self.autoscaling.untag_resource(ResourceARN=arn, TagKeys=["at"])

@@ -7,9 +7,19 @@ AT_80 = {"NotificationType": "ACTUAL", "ComparisonOperator": "GREATER_THAN", "Th
 
 class Budgets(Case):
     def create(self, name: str) -> dict:
-        budget = {"BudgetName": name, "BudgetLimit": {"Amount": "100", "Unit": "USD"}, "TimeUnit": "MONTHLY", "BudgetType": "COST"}
+        budget = {
+            "BudgetName": name,
+            "BudgetLimit": {"Amount": "100", "Unit": "USD"},
+            "TimeUnit": "MONTHLY",
+            "BudgetType": "COST",
+        }
         notifications = [{"Notification": AT_80, "Subscribers": [ALICE]}]
-        self.budgets.create_budget(AccountId=ACCOUNT, Budget=budget, NotificationsWithSubscribers=notifications, ResourceTags=[{"Key": "stack:key", "Value": "b"}])
+        self.budgets.create_budget(
+            AccountId=ACCOUNT,
+            Budget=budget,
+            NotificationsWithSubscribers=notifications,
+            ResourceTags=[{"Key": "stack:key", "Value": "b"}],
+        )
         return budget
 
     def test_once_updated_and_gone(self):
@@ -32,7 +42,9 @@ class Budgets(Case):
         self.refused("DuplicateRecordException", self.budgets.create_subscriber, **which, Notification=AT_80, Subscriber=BOB)
         self.budgets.create_notification(**which, Notification=AT_80 | {"Threshold": 100.0}, Subscribers=[ALICE])
         self.assertEqual(notifications(), [80, 100])
-        self.refused("DuplicateRecordException", self.budgets.create_notification, **which, Notification=AT_80, Subscribers=[ALICE])
+        self.refused(
+            "DuplicateRecordException", self.budgets.create_notification, **which, Notification=AT_80, Subscribers=[ALICE]
+        )
         self.budgets.delete_subscriber(**which, Notification=AT_80, Subscriber=ALICE)
         self.budgets.delete_subscriber(**which, Notification=AT_80, Subscriber=BOB)
         self.assertEqual(notifications(), [100])

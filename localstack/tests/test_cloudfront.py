@@ -2,15 +2,31 @@ from tests.aws import Case
 
 
 def config(name: str, **more) -> dict:
-    origin = {"Id": "app", "DomainName": "app.example.com", "CustomOriginConfig": {"HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": "https-only"}}
-    behavior = {"TargetOriginId": "app", "ViewerProtocolPolicy": "redirect-to-https", "CachePolicyId": "658327ea-f89d-4fab-a63d-7e88639e58f6"}
-    return {"CallerReference": name, "Comment": name, "Enabled": True, "Origins": {"Quantity": 1, "Items": [origin]}, "DefaultCacheBehavior": behavior} | more
+    origin = {
+        "Id": "app",
+        "DomainName": "app.example.com",
+        "CustomOriginConfig": {"HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": "https-only"},
+    }
+    behavior = {
+        "TargetOriginId": "app",
+        "ViewerProtocolPolicy": "redirect-to-https",
+        "CachePolicyId": "658327ea-f89d-4fab-a63d-7e88639e58f6",
+    }
+    return {
+        "CallerReference": name,
+        "Comment": name,
+        "Enabled": True,
+        "Origins": {"Quantity": 1, "Items": [origin]},
+        "DefaultCacheBehavior": behavior,
+    } | more
 
 
 class Distributions(Case):
     def create(self, name: str, **more) -> dict:
         tags = {"Items": [{"Key": "stack:key", "Value": name}]}
-        return self.cloudfront.create_distribution_with_tags(DistributionConfigWithTags={"DistributionConfig": config(name, **more), "Tags": tags})
+        return self.cloudfront.create_distribution_with_tags(
+            DistributionConfigWithTags={"DistributionConfig": config(name, **more), "Tags": tags}
+        )
 
     def test_update_and_delete_want_the_right_version_and_a_disabled_distribution(self):
         self.slowly(0.002)
@@ -22,11 +38,15 @@ class Distributions(Case):
         self.refused("DistributionNotDisabled", self.cloudfront.delete_distribution, 409, Id=name, IfMatch=old)
         read = self.cloudfront.get_distribution_config(Id=name)
         off = read["DistributionConfig"] | {"Enabled": False}
-        self.refused("PreconditionFailed", self.cloudfront.update_distribution, 412, Id=name, IfMatch="EWRONG", DistributionConfig=off)
+        self.refused(
+            "PreconditionFailed", self.cloudfront.update_distribution, 412, Id=name, IfMatch="EWRONG", DistributionConfig=off
+        )
         self.refused("InvalidIfMatchVersion", self.cloudfront.update_distribution, 400, Id=name, DistributionConfig=off)
         new = self.cloudfront.update_distribution(Id=name, IfMatch=read["ETag"], DistributionConfig=off)["ETag"]
         self.assertNotEqual(new, old)
-        self.refused("DistributionNotDisabled", self.cloudfront.delete_distribution, 409, Id=name, IfMatch=new)  # not everywhere yet
+        self.refused(
+            "DistributionNotDisabled", self.cloudfront.delete_distribution, 409, Id=name, IfMatch=new
+        )  # not everywhere yet
         self.until(lambda: status() == "Deployed", "deployed")
         self.refused("PreconditionFailed", self.cloudfront.delete_distribution, 412, Id=name, IfMatch=old)
         self.cloudfront.delete_distribution(Id=name, IfMatch=new)
@@ -34,7 +54,9 @@ class Distributions(Case):
 
     def end(self, name: str) -> None:
         read = self.cloudfront.get_distribution_config(Id=name)
-        off = self.cloudfront.update_distribution(Id=name, IfMatch=read["ETag"], DistributionConfig=read["DistributionConfig"] | {"Enabled": False})
+        off = self.cloudfront.update_distribution(
+            Id=name, IfMatch=read["ETag"], DistributionConfig=read["DistributionConfig"] | {"Enabled": False}
+        )
         self.cloudfront.delete_distribution(Id=name, IfMatch=off["ETag"])
 
     def test_a_caller_reference_is_used_up_for_ever(self):
@@ -50,7 +72,13 @@ class Distributions(Case):
         for kind in ("CachePolicy", "OriginRequestPolicy", "ResponseHeadersPolicy"):
             self.refused(f"NoSuch{kind}", self.create, 404, name=kind, DefaultCacheBehavior=behavior | {f"{kind}Id": nobodys})
         self.refused("NoSuchOrigin", self.create, 404, name="origin", DefaultCacheBehavior=behavior | {"TargetOriginId": "other"})
-        self.refused("InvalidArgument", self.create, 400, name="none", DefaultCacheBehavior={k: v for k, v in behavior.items() if k != "CachePolicyId"})
+        self.refused(
+            "InvalidArgument",
+            self.create,
+            400,
+            name="none",
+            DefaultCacheBehavior={k: v for k, v in behavior.items() if k != "CachePolicyId"},
+        )
         self.refused("InconsistentQuantities", self.create, 400, name="count", Aliases={"Quantity": 1})
         origins = config("x")["Origins"]
         origins["Items"][0]["OriginAccessControlId"] = "ENOBODYS"
@@ -71,19 +99,39 @@ class Distributions(Case):
         named = lambda *names: {"Aliases": {"Quantity": len(names), "Items": list(names)}, "ViewerCertificate": served}
         taken = self.create("taken", **named("www.taken.example"))["Distribution"]["Id"]
         mine = self.create("mine", **named("*.taken.example"))["Distribution"]["Id"]
-        listed = lambda alias, of: [(item["Alias"], item["DistributionId"][-6:]) for item in self.cloudfront.list_conflicting_aliases(DistributionId=of, Alias=alias)["ConflictingAliasesList"].get("Items", [])]
+        listed = lambda alias, of: [
+            (item["Alias"], item["DistributionId"][-6:])
+            for item in self.cloudfront.list_conflicting_aliases(DistributionId=of, Alias=alias)["ConflictingAliasesList"].get(
+                "Items", []
+            )
+        ]
         self.assertEqual(listed("www.taken.example", mine), [("www.taken.example", taken[-6:])])
         self.assertEqual(listed("*.taken.example", taken), [("*.taken.example", mine[-6:])])
         self.assertEqual(listed("www.free.example", mine), [])
-        self.refused("InvalidArgument", self.cloudfront.list_conflicting_aliases, 400, DistributionId=self.create("no-names")["Distribution"]["Id"], Alias="www.taken.example")
-        self.refused("NoSuchDistribution", self.cloudfront.list_conflicting_aliases, 404, DistributionId="E0", Alias="www.taken.example")
+        self.refused(
+            "InvalidArgument",
+            self.cloudfront.list_conflicting_aliases,
+            400,
+            DistributionId=self.create("no-names")["Distribution"]["Id"],
+            Alias="www.taken.example",
+        )
+        self.refused(
+            "NoSuchDistribution", self.cloudfront.list_conflicting_aliases, 404, DistributionId="E0", Alias="www.taken.example"
+        )
 
     def test_logs_go_to_a_bucket_with_access_lists(self):
         s3 = self.server.client("s3")
         logging = lambda bucket: {"Enabled": True, "IncludeCookies": False, "Bucket": bucket, "Prefix": "x/"}
         self.refused("InvalidArgument", self.create, 400, name="logs-nowhere", Logging=logging("nowhere.s3.amazonaws.com"))
         s3.create_bucket(Bucket="cf-logs-enforced")
-        self.refused("InvalidArgument", self.create, 400, says="does not enable ACL access", name="logs-enforced", Logging=logging("cf-logs-enforced.s3.amazonaws.com"))
+        self.refused(
+            "InvalidArgument",
+            self.create,
+            400,
+            says="does not enable ACL access",
+            name="logs-enforced",
+            Logging=logging("cf-logs-enforced.s3.amazonaws.com"),
+        )
         s3.create_bucket(Bucket="cf-logs", ObjectOwnership="BucketOwnerPreferred")
         made = self.create("logs", Logging=logging("cf-logs"))["Distribution"]
         self.assertEqual(made["DistributionConfig"]["Logging"]["Bucket"], "cf-logs.s3.amazonaws.com")
@@ -97,9 +145,23 @@ class Distributions(Case):
         self.assertEqual(len(seen), len(set(seen)))
 
     def test_it_reads_back_as_written(self):
-        certificate = {"ACMCertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/c", "SSLSupportMethod": "sni-only", "MinimumProtocolVersion": "TLSv1.2_2021"}
-        static = {"PathPattern": "/static/*", "TargetOriginId": "app", "ViewerProtocolPolicy": "https-only", "CachePolicyId": "658327ea-f89d-4fab-a63d-7e88639e58f6"}
-        made = self.create("written", Aliases={"Quantity": 1, "Items": ["www.example.com"]}, ViewerCertificate=certificate, CacheBehaviors={"Quantity": 1, "Items": [static]})
+        certificate = {
+            "ACMCertificateArn": "arn:aws:acm:us-east-1:000000000000:certificate/c",
+            "SSLSupportMethod": "sni-only",
+            "MinimumProtocolVersion": "TLSv1.2_2021",
+        }
+        static = {
+            "PathPattern": "/static/*",
+            "TargetOriginId": "app",
+            "ViewerProtocolPolicy": "https-only",
+            "CachePolicyId": "658327ea-f89d-4fab-a63d-7e88639e58f6",
+        }
+        made = self.create(
+            "written",
+            Aliases={"Quantity": 1, "Items": ["www.example.com"]},
+            ViewerCertificate=certificate,
+            CacheBehaviors={"Quantity": 1, "Items": [static]},
+        )
         read = self.cloudfront.get_distribution_config(Id=made["Distribution"]["Id"])["DistributionConfig"]
         self.assertEqual(read["Aliases"]["Items"], ["www.example.com"])
         self.assertEqual({field: read["ViewerCertificate"][field] for field in certificate}, certificate)
@@ -107,9 +169,19 @@ class Distributions(Case):
         self.assertNotIn("ForwardedValues", read["DefaultCacheBehavior"])
         listed = self.cloudfront.list_distributions()["DistributionList"]["Items"]
         self.assertIn(made["Distribution"]["Id"], [item["Id"] for item in listed])
-        self.refused("CNAMEAlreadyExists", self.create, 409, name="other", Aliases={"Quantity": 1, "Items": ["www.example.com"]}, ViewerCertificate=certificate)
+        self.refused(
+            "CNAMEAlreadyExists",
+            self.create,
+            409,
+            name="other",
+            Aliases={"Quantity": 1, "Items": ["www.example.com"]},
+            ViewerCertificate=certificate,
+        )
         plain = self.create("plain")["Distribution"]["DistributionConfig"]
-        self.assertEqual((plain["ViewerCertificate"]["CloudFrontDefaultCertificate"], plain["ViewerCertificate"]["MinimumProtocolVersion"]), (True, "TLSv1"))
+        self.assertEqual(
+            (plain["ViewerCertificate"]["CloudFrontDefaultCertificate"], plain["ViewerCertificate"]["MinimumProtocolVersion"]),
+            (True, "TLSv1"),
+        )
 
     def test_tags(self):
         arn = self.create("tags")["Distribution"]["ARN"]
@@ -121,7 +193,12 @@ class Distributions(Case):
         wanted = {"Name": "own", "SigningProtocol": "sigv4", "SigningBehavior": "always", "OriginAccessControlOriginType": "s3"}
         made = self.cloudfront.create_origin_access_control(OriginAccessControlConfig=wanted)
         oac = made["OriginAccessControl"]["Id"]
-        self.refused("OriginAccessControlAlreadyExists", self.cloudfront.create_origin_access_control, 409, OriginAccessControlConfig=wanted)
+        self.refused(
+            "OriginAccessControlAlreadyExists",
+            self.cloudfront.create_origin_access_control,
+            409,
+            OriginAccessControlConfig=wanted,
+        )
         self.assertEqual(self.cloudfront.get_origin_access_control_config(Id=oac)["OriginAccessControlConfig"], wanted)
         origins = config("oac")["Origins"]
         origins["Items"][0]["OriginAccessControlId"] = oac
@@ -133,8 +210,15 @@ class Distributions(Case):
         self.cloudfront.delete_origin_access_control(Id=oac, IfMatch=made["ETag"])
 
     def test_a_cache_policy(self):
-        keys = {"EnableAcceptEncodingGzip": True, "HeadersConfig": {"HeaderBehavior": "none"}, "CookiesConfig": {"CookieBehavior": "none"}, "QueryStringsConfig": {"QueryStringBehavior": "none"}}
-        made = self.cloudfront.create_cache_policy(CachePolicyConfig={"Name": "own", "MinTTL": 1, "ParametersInCacheKeyAndForwardedToOrigin": keys})
+        keys = {
+            "EnableAcceptEncodingGzip": True,
+            "HeadersConfig": {"HeaderBehavior": "none"},
+            "CookiesConfig": {"CookieBehavior": "none"},
+            "QueryStringsConfig": {"QueryStringBehavior": "none"},
+        }
+        made = self.cloudfront.create_cache_policy(
+            CachePolicyConfig={"Name": "own", "MinTTL": 1, "ParametersInCacheKeyAndForwardedToOrigin": keys}
+        )
         listed = self.cloudfront.list_cache_policies(Type="custom")["CachePolicyList"]["Items"]
         self.assertEqual([item["CachePolicy"]["CachePolicyConfig"]["Name"] for item in listed], ["own"])
         self.cloudfront.delete_cache_policy(Id=made["CachePolicy"]["Id"], IfMatch=made["ETag"])
@@ -150,7 +234,10 @@ class Distributions(Case):
 
     def test_invalidations_are_asked_for_once(self):
         name = self.create("once")["Distribution"]["Id"]
-        ask = lambda paths, reference="r": self.cloudfront.create_invalidation(DistributionId=name, InvalidationBatch={"CallerReference": reference, "Paths": {"Quantity": len(paths), "Items": paths}})
+        ask = lambda paths, reference="r": self.cloudfront.create_invalidation(
+            DistributionId=name,
+            InvalidationBatch={"CallerReference": reference, "Paths": {"Quantity": len(paths), "Items": paths}},
+        )
         first = ask(["/a"])["Invalidation"]["Id"]
         self.assertEqual(ask(["/a"])["Invalidation"]["Id"], first)
         self.refused("InvalidArgument", ask, 400, paths=["/b"])
@@ -161,6 +248,11 @@ class Distributions(Case):
     def test_an_invalidation(self):
         self.slowly(0.002)
         name = self.create("invalid")["Distribution"]["Id"]
-        made = self.cloudfront.create_invalidation(DistributionId=name, InvalidationBatch={"CallerReference": "i", "Paths": {"Quantity": 1, "Items": ["/*"]}})["Invalidation"]
+        made = self.cloudfront.create_invalidation(
+            DistributionId=name, InvalidationBatch={"CallerReference": "i", "Paths": {"Quantity": 1, "Items": ["/*"]}}
+        )["Invalidation"]
         self.assertEqual(made["Status"], "InProgress")
-        self.until(lambda: self.cloudfront.get_invalidation(DistributionId=name, Id=made["Id"])["Invalidation"]["Status"] == "Completed", "completed")
+        self.until(
+            lambda: self.cloudfront.get_invalidation(DistributionId=name, Id=made["Id"])["Invalidation"]["Status"] == "Completed",
+            "completed",
+        )

@@ -8,7 +8,9 @@ class Refusals(Case):
         net = Network(self)
         group = net.group("held")
         eni = self.ec2.create_network_interface(SubnetId=net.private[0], Groups=[group])["NetworkInterface"]["NetworkInterfaceId"]
-        self.refused("DependencyViolation", self.ec2.delete_security_group, 400, f"resource {group} has a dependent object", GroupId=group)
+        self.refused(
+            "DependencyViolation", self.ec2.delete_security_group, 400, f"resource {group} has a dependent object", GroupId=group
+        )
         self.ec2.delete_network_interface(NetworkInterfaceId=eni)
         self.ec2.delete_security_group(GroupId=group)
         self.refused("InvalidGroup.NotFound", self.ec2.describe_security_groups, GroupIds=[group])
@@ -100,7 +102,14 @@ class NatGateways(Case):
         self.until(lambda: self.state(gateway) == "available", "available")
         self.refused("DependencyViolation", self.ec2.delete_subnet, 400, SubnetId=net.public[0])
         self.refused("AuthFailure", self.ec2.release_address, 400, AllocationId=address)
-        self.refused("DependencyViolation", self.ec2.detach_internet_gateway, 400, "mapped public address", InternetGatewayId=net.gateway, VpcId=net.vpc)
+        self.refused(
+            "DependencyViolation",
+            self.ec2.detach_internet_gateway,
+            400,
+            "mapped public address",
+            InternetGatewayId=net.gateway,
+            VpcId=net.vpc,
+        )
         self.ec2.delete_nat_gateway(NatGatewayId=gateway)
         self.assertEqual(self.state(gateway), "deleting")
         self.refused("AuthFailure", self.ec2.release_address, AllocationId=address)
@@ -125,12 +134,19 @@ class NatGateways(Case):
         net, other = Network(self), Network(self)
         mine, _ = self.gateway(net)
         self.gateway(other)
-        filters = [{"Name": "vpc-id", "Values": [net.vpc]}, {"Name": "tag:stack:key", "Values": ["nat/a"]}, {"Name": "state", "Values": ["available"]}]
+        filters = [
+            {"Name": "vpc-id", "Values": [net.vpc]},
+            {"Name": "tag:stack:key", "Values": ["nat/a"]},
+            {"Name": "state", "Values": ["available"]},
+        ]
         found = self.ec2.describe_nat_gateways(Filters=filters)["NatGateways"]
         self.assertEqual([gateway["NatGatewayId"] for gateway in found], [mine["NatGatewayId"]])
         self.assertEqual(found[0]["Tags"], [{"Key": "stack:key", "Value": "nat/a"}])
         address = found[0]["NatGatewayAddresses"][0]
-        self.assertIn(ipaddress.ip_address(address["PrivateIp"]), ipaddress.ip_network(self.ec2.describe_subnets(SubnetIds=[net.public[0]])["Subnets"][0]["CidrBlock"]))
+        self.assertIn(
+            ipaddress.ip_address(address["PrivateIp"]),
+            ipaddress.ip_network(self.ec2.describe_subnets(SubnetIds=[net.public[0]])["Subnets"][0]["CidrBlock"]),
+        )
         self.refused("NatGatewayNotFound", self.ec2.describe_nat_gateways, NatGatewayIds=["nat-0123456789abcdef0"])
 
     def test_without_an_internet_gateway_it_fails(self):
@@ -146,7 +162,14 @@ class Endpoints(Case):
         self.slowly(0.01)
         net = Network(self)
         group = net.group("endpoint")
-        arguments = {"VpcId": net.vpc, "ServiceName": "com.amazonaws.us-east-1.logs", "VpcEndpointType": "Interface", "SubnetIds": [net.private[0]], "SecurityGroupIds": [group], "ClientToken": f"endpoint-{net.vpc}"}
+        arguments = {
+            "VpcId": net.vpc,
+            "ServiceName": "com.amazonaws.us-east-1.logs",
+            "VpcEndpointType": "Interface",
+            "SubnetIds": [net.private[0]],
+            "SecurityGroupIds": [group],
+            "ClientToken": f"endpoint-{net.vpc}",
+        }
         made = self.ec2.create_vpc_endpoint(**arguments)["VpcEndpoint"]
         endpoint = made["VpcEndpointId"]
         state = lambda: self.ec2.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"][0]["State"]
@@ -167,7 +190,9 @@ class Endpoints(Case):
         net = Network(self)
         table = self.ec2.create_route_table(VpcId=net.vpc)["RouteTable"]["RouteTableId"]
         routes = lambda: self.ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]["Routes"]
-        made = self.ec2.create_vpc_endpoint(VpcId=net.vpc, ServiceName="com.amazonaws.us-east-1.s3", RouteTableIds=[table])["VpcEndpoint"]
+        made = self.ec2.create_vpc_endpoint(VpcId=net.vpc, ServiceName="com.amazonaws.us-east-1.s3", RouteTableIds=[table])[
+            "VpcEndpoint"
+        ]
         self.assertEqual((made["State"], len(routes())), ("available", 2))
         self.ec2.delete_vpc_endpoints(VpcEndpointIds=[made["VpcEndpointId"]])
         self.assertEqual(len(routes()), 1)

@@ -11,18 +11,30 @@ class Cluster:
 
     def __init__(self, case: Case, name: str):
         self.case, self.name, self.ecs = case, name, case.ecs
-        self.ecs.create_cluster(clusterName=name, capacityProviders=["FARGATE", "FARGATE_SPOT"], tags=[{"key": "a", "value": "b"}])
+        self.ecs.create_cluster(
+            clusterName=name, capacityProviders=["FARGATE", "FARGATE_SPOT"], tags=[{"key": "a", "value": "b"}]
+        )
         self.balancer = Balancer(case, name)
         self.net = self.balancer.net
         self.group = self.net.group("service")
 
     def register(self, image: str = "nginx:1", family: str | None = None, **more) -> str:
         container = {"name": "web", "image": image, "portMappings": [{"containerPort": 8080}]}
-        arguments = {"family": family or self.name, "cpu": "256", "memory": "512", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"]}
-        return self.ecs.register_task_definition(**arguments | {"containerDefinitions": [container]} | more)["taskDefinition"]["taskDefinitionArn"]
+        arguments = {
+            "family": family or self.name,
+            "cpu": "256",
+            "memory": "512",
+            "networkMode": "awsvpc",
+            "requiresCompatibilities": ["FARGATE"],
+        }
+        return self.ecs.register_task_definition(**arguments | {"containerDefinitions": [container]} | more)["taskDefinition"][
+            "taskDefinitionArn"
+        ]
 
     def arguments(self, service: str = "web", **more) -> dict:
-        network = {"awsvpcConfiguration": {"subnets": self.net.private, "securityGroups": [self.group], "assignPublicIp": "DISABLED"}}
+        network = {
+            "awsvpcConfiguration": {"subnets": self.net.private, "securityGroups": [self.group], "assignPublicIp": "DISABLED"}
+        }
         return {
             "cluster": self.name,
             "serviceName": service,
@@ -64,13 +76,23 @@ class Clusters(Case):
         self.assertEqual(self.ecs.create_cluster(clusterName=name)["cluster"]["clusterArn"], first["clusterArn"])
         self.ecs.update_cluster_settings(cluster=name, settings=[{"name": "containerInsights", "value": "enhanced"}])
         strategy = [{"capacityProvider": "FARGATE", "weight": 1, "base": 1}]
-        self.ecs.put_cluster_capacity_providers(cluster=name, capacityProviders=["FARGATE", "FARGATE_SPOT"], defaultCapacityProviderStrategy=strategy)
+        self.ecs.put_cluster_capacity_providers(
+            cluster=name, capacityProviders=["FARGATE", "FARGATE_SPOT"], defaultCapacityProviderStrategy=strategy
+        )
         self.ecs.tag_resource(resourceArn=first["clusterArn"], tags=[{"key": "stack:key", "value": "c"}])
         now = self.ecs.describe_clusters(clusters=[name], include=["SETTINGS", "TAGS"])["clusters"][0]
         self.assertEqual(now["settings"], [{"name": "containerInsights", "value": "enhanced"}])
-        self.assertEqual((now["capacityProviders"], now["defaultCapacityProviderStrategy"]), (["FARGATE", "FARGATE_SPOT"], strategy))
+        self.assertEqual(
+            (now["capacityProviders"], now["defaultCapacityProviderStrategy"]), (["FARGATE", "FARGATE_SPOT"], strategy)
+        )
         self.assertEqual(now["tags"], [{"key": "stack:key", "value": "c"}])
-        self.refused("InvalidParameterException", self.ecs.put_cluster_capacity_providers, cluster=name, capacityProviders=["NONE"], defaultCapacityProviderStrategy=[])
+        self.refused(
+            "InvalidParameterException",
+            self.ecs.put_cluster_capacity_providers,
+            cluster=name,
+            capacityProviders=["NONE"],
+            defaultCapacityProviderStrategy=[],
+        )
         self.assertEqual(self.ecs.describe_clusters(clusters=["no-such"])["failures"][0]["reason"], "MISSING")
 
     def test_a_provider_in_use_stays(self):
@@ -96,7 +118,9 @@ class TaskDefinitions(Case):
         self.assertEqual(container["portMappings"], [{"containerPort": 8080, "hostPort": 8080, "protocol": "tcp"}])
         self.assertEqual((container["cpu"], container["essential"], container["environment"]), (0, True, []))
         self.ecs.deregister_task_definition(taskDefinition=two)
-        self.assertEqual(self.ecs.describe_task_definition(taskDefinition="revisions")["taskDefinition"]["taskDefinitionArn"], one)
+        self.assertEqual(
+            self.ecs.describe_task_definition(taskDefinition="revisions")["taskDefinition"]["taskDefinitionArn"], one
+        )
         self.assertEqual(self.ecs.describe_task_definition(taskDefinition=two)["taskDefinition"]["status"], "INACTIVE")
         self.refused("ClientException", self.ecs.describe_task_definition, taskDefinition="revisions:9")
 
@@ -115,16 +139,28 @@ class TaskDefinitions(Case):
 
     def test_sizes_that_fargate_has(self):
         c = Cluster(self, "sizes")
-        for cpu, memory in (("256", "512"), ("256", "1024"), ("256", "2048"), ("512", "4096"), (".5 vCPU", "1 GB"), ("4096", "30720"), ("16384", "122880")):
+        for cpu, memory in (
+            ("256", "512"),
+            ("256", "1024"),
+            ("256", "2048"),
+            ("512", "4096"),
+            (".5 vCPU", "1 GB"),
+            ("4096", "30720"),
+            ("16384", "122880"),
+        ):
             c.register(cpu=cpu, memory=memory)
         for cpu, memory in (("256", "4096"), ("512", "512"), ("300", "512"), ("1024", "2500"), ("16384", "36864")):
-            self.refused("ClientException", c.register, 400, "No Fargate configuration exists for given values", cpu=cpu, memory=memory)
+            self.refused(
+                "ClientException", c.register, 400, "No Fargate configuration exists for given values", cpu=cpu, memory=memory
+            )
         self.refused("ClientException", c.register, networkMode="bridge")
 
     def test_tags(self):
         c = Cluster(self, "tdtags")
         arn = c.register(tags=[{"key": "at", "value": "birth"}])
-        self.assertEqual(self.ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])["tags"], [{"key": "at", "value": "birth"}])
+        self.assertEqual(
+            self.ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])["tags"], [{"key": "at", "value": "birth"}]
+        )
         self.ecs.untag_resource(resourceArn=arn, tagKeys=["at"])
         self.assertEqual(self.ecs.list_tags_for_resource(resourceArn=arn)["tags"], [])
         self.refused("InvalidParameterException", self.ecs.list_tags_for_resource, resourceArn=arn + "0")
@@ -136,8 +172,15 @@ class Services(Case):
         c.register()
         loose = c.balancer.target_group("attached-loose")
         balancers = [{"targetGroupArn": loose, "containerName": "web", "containerPort": 8080}]
-        self.refused("InvalidParameterException", c.create, 400, "does not have an associated load balancer", loadBalancers=balancers)
-        self.elbv2.create_rule(ListenerArn=c.balancer.listener, Priority=1, Conditions=[{"Field": "path-pattern", "Values": ["/a"]}], Actions=[{"Type": "forward", "TargetGroupArn": loose}])
+        self.refused(
+            "InvalidParameterException", c.create, 400, "does not have an associated load balancer", loadBalancers=balancers
+        )
+        self.elbv2.create_rule(
+            ListenerArn=c.balancer.listener,
+            Priority=1,
+            Conditions=[{"Field": "path-pattern", "Values": ["/a"]}],
+            Actions=[{"Type": "forward", "TargetGroupArn": loose}],
+        )
         self.assertEqual(c.create(loadBalancers=balancers)["status"], "ACTIVE")
 
     def test_what_else_it_refuses(self):
@@ -176,7 +219,10 @@ class Services(Case):
         self.assertEqual(made["deployments"][0]["rolloutState"], "IN_PROGRESS")
         self.assertNotEqual(c.look()["deployments"][0]["rolloutState"], "COMPLETED")
         self.until(lambda: c.look()["runningCount"] == 2, "running")
-        health = lambda: [t["TargetHealth"]["State"] for t in self.elbv2.describe_target_health(TargetGroupArn=c.balancer.target)["TargetHealthDescriptions"]]
+        health = lambda: [
+            t["TargetHealth"]["State"]
+            for t in self.elbv2.describe_target_health(TargetGroupArn=c.balancer.target)["TargetHealthDescriptions"]
+        ]
         self.assertEqual(health(), ["initial", "initial"])
         self.assertEqual(c.look()["deployments"][0]["rolloutState"], "IN_PROGRESS")
         self.until(lambda: c.look()["deployments"][0]["rolloutState"] == "COMPLETED", "rolled out")
@@ -189,7 +235,9 @@ class Services(Case):
         self.assertEqual([task["lastStatus"] for task in tasks], ["RUNNING", "RUNNING"])
         details = [{d["name"]: d["value"] for d in task["attachments"][0]["details"]} for task in tasks]
         self.assertEqual(sorted(d["subnetId"] for d in details), sorted(c.net.private))  # one in each zone
-        held = self.ec2.describe_network_interfaces(NetworkInterfaceIds=[d["networkInterfaceId"] for d in details])["NetworkInterfaces"]
+        held = self.ec2.describe_network_interfaces(NetworkInterfaceIds=[d["networkInterfaceId"] for d in details])[
+            "NetworkInterfaces"
+        ]
         self.assertEqual({eni["PrivateIpAddress"] for eni in held}, {d["privateIPv4Address"] for d in details})
         self.refused("DependencyViolation", self.ec2.delete_security_group, GroupId=c.group)
         self.refused("DependencyViolation", self.ec2.delete_subnet, SubnetId=c.net.private[0])
@@ -203,7 +251,9 @@ class Services(Case):
         self.until(done, "rolled out")
         second = c.register("nginx:2")
         updated = c.update(taskDefinition=second)
-        self.assertEqual([(d["status"], d["taskDefinition"]) for d in updated["deployments"]], [("PRIMARY", second), ("ACTIVE", first)])
+        self.assertEqual(
+            [(d["status"], d["taskDefinition"]) for d in updated["deployments"]], [("PRIMARY", second), ("ACTIVE", first)]
+        )
         counts = []
         self.until(lambda: counts.append(c.look()["runningCount"]) or done(), "rolled out")
         self.assertGreaterEqual(min(counts), 2)  # minimumHealthyPercent is 100
@@ -227,18 +277,26 @@ class Services(Case):
         }
         breaker = {"enable": True, "rollback": True}
         network = {"awsvpcConfiguration": {"subnets": c.net.public, "securityGroups": [c.group], "assignPublicIp": "ENABLED"}}
-        c.update(**wanted, deploymentConfiguration={"deploymentCircuitBreaker": breaker, "minimumHealthyPercent": 50}, networkConfiguration=network)
+        c.update(
+            **wanted,
+            deploymentConfiguration={"deploymentCircuitBreaker": breaker, "minimumHealthyPercent": 50},
+            networkConfiguration=network,
+        )
         now = c.look()
         self.assertEqual({field: now[field] for field in wanted}, wanted)
         self.assertEqual(now["deploymentConfiguration"]["deploymentCircuitBreaker"], breaker)
-        self.assertEqual((now["deploymentConfiguration"]["minimumHealthyPercent"], now["deploymentConfiguration"]["maximumPercent"]), (50, 200))
+        self.assertEqual(
+            (now["deploymentConfiguration"]["minimumHealthyPercent"], now["deploymentConfiguration"]["maximumPercent"]), (50, 200)
+        )
         self.assertEqual((now["networkConfiguration"], now["runningCount"]), (network, 3))
         deployment = now["deployments"][0]["id"]
         self.assertNotEqual(deployment, before["deployments"][0]["id"])  # the network changed
         self.assertEqual(c.update(desiredCount=1)["deployments"][0]["id"], deployment)  # a count starts no deployment
         self.assertEqual(c.look()["runningCount"], 1)
         self.assertNotEqual(c.update(forceNewDeployment=True)["deployments"][0]["id"], deployment)
-        self.refused("InvalidParameterException", c.update, capacityProviderStrategy=[{"capacityProvider": "FARGATE_SPOT", "weight": 1}])
+        self.refused(
+            "InvalidParameterException", c.update, capacityProviderStrategy=[{"capacityProvider": "FARGATE_SPOT", "weight": 1}]
+        )
         c.update(capacityProviderStrategy=[{"capacityProvider": "FARGATE_SPOT", "weight": 1}], forceNewDeployment=True)
         self.assertEqual(c.look()["capacityProviderStrategy"][0]["capacityProvider"], "FARGATE_SPOT")
         self.assertNotIn("launchType", c.look())
@@ -250,7 +308,9 @@ class Services(Case):
         c.register()
         c.create()
         self.until(lambda: c.look()["runningCount"] == 2, "running")
-        self.refused("InvalidParameterException", self.ecs.delete_service, 400, "scaled above 0", cluster="draining", service="web")
+        self.refused(
+            "InvalidParameterException", self.ecs.delete_service, 400, "scaled above 0", cluster="draining", service="web"
+        )
         c.update(desiredCount=0)
         self.until(lambda: c.look()["runningCount"] == 0, "stopped")
         self.assertEqual(self.ecs.delete_service(cluster="draining", service="web")["service"]["status"], "DRAINING")
@@ -286,14 +346,23 @@ class Failures(Case):
         self.assertIn("rollback", now["deployments"][0]["rolloutStateReason"])
         self.assertTrue(any("deployment failed" in event["message"] for event in now["events"]))
         stopped = self.ecs.list_tasks(cluster="rollback", desiredStatus="STOPPED")["taskArns"]
-        reasons = [task["stoppedReason"] for task in self.ecs.describe_tasks(cluster="rollback", tasks=stopped)["tasks"] if task["stopCode"] == "TaskFailedToStart"]
+        reasons = [
+            task["stoppedReason"]
+            for task in self.ecs.describe_tasks(cluster="rollback", tasks=stopped)["tasks"]
+            if task["stopCode"] == "TaskFailedToStart"
+        ]
         self.assertGreaterEqual(len(reasons), 3)
         self.assertTrue(all(reason.startswith("CannotPullContainerError") for reason in reasons))
-        arns = [d["serviceDeploymentArn"] for d in self.ecs.list_service_deployments(service="web", cluster="rollback")["serviceDeployments"]]
+        arns = [
+            d["serviceDeploymentArn"]
+            for d in self.ecs.list_service_deployments(service="web", cluster="rollback")["serviceDeployments"]
+        ]
         deployments = self.ecs.describe_service_deployments(serviceDeploymentArns=arns)["serviceDeployments"]
         self.assertEqual([d["status"] for d in deployments], ["SUCCESSFUL", "ROLLBACK_SUCCESSFUL", "SUCCESSFUL"])
         revision = deployments[1]["targetServiceRevision"]["arn"]
-        self.assertEqual(self.ecs.describe_service_revisions(serviceRevisionArns=[revision])["serviceRevisions"][0]["taskDefinition"], bad)
+        self.assertEqual(
+            self.ecs.describe_service_revisions(serviceRevisionArns=[revision])["serviceRevisions"][0]["taskDefinition"], bad
+        )
 
     def test_a_first_deployment_has_nothing_to_roll_back_to(self):
         c = Cluster(self, "first")
@@ -314,7 +383,11 @@ class Failures(Case):
         options = {"awslogs-group": "/crashes", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "web"}
         container = {"name": "web", "image": "app:crash", "portMappings": [{"containerPort": 8080}]}
         role = "arn:aws:iam::000000000000:role/crashes"
-        c.register("", executionRoleArn=role, containerDefinitions=[container | {"logConfiguration": {"logDriver": "awslogs", "options": options}}])
+        c.register(
+            "",
+            executionRoleArn=role,
+            containerDefinitions=[container | {"logConfiguration": {"logDriver": "awslogs", "options": options}}],
+        )
         c.create(deploymentConfiguration=self.breaker)
         c.look()
         stopped = self.ecs.list_tasks(cluster="crashes", desiredStatus="STOPPED")["taskArns"]

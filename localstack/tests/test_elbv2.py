@@ -5,14 +5,21 @@ class Balancer:
     def __init__(self, case: Case, name: str, listener: bool = True):
         self.case, self.net = case, Network(case)
         self.group = self.net.group("balancer")
-        self.arguments = {"Name": name, "Subnets": self.net.public, "SecurityGroups": [self.group], "Tags": [{"Key": "a", "Value": "b"}]}
+        self.arguments = {
+            "Name": name,
+            "Subnets": self.net.public,
+            "SecurityGroups": [self.group],
+            "Tags": [{"Key": "a", "Value": "b"}],
+        }
         self.made = case.elbv2.create_load_balancer(**self.arguments)["LoadBalancers"][0]
         self.arn = self.made["LoadBalancerArn"]
         self.target = self.target_group(f"{name}-tg")
         self.listener = self.listen(80) if listener else None
 
     def target_group(self, name: str, **more) -> str:
-        made = self.case.elbv2.create_target_group(Name=name, Protocol="HTTP", Port=80, VpcId=self.net.vpc, TargetType="ip", **more)
+        made = self.case.elbv2.create_target_group(
+            Name=name, Protocol="HTTP", Port=80, VpcId=self.net.vpc, TargetType="ip", **more
+        )
         return made["TargetGroups"][0]["TargetGroupArn"]
 
     def listen(self, port: int) -> str:
@@ -23,7 +30,9 @@ class Balancer:
     def rule(self, path: str, priority: int, **more) -> str:
         condition = [{"Field": "path-pattern", "PathPatternConfig": {"Values": [path]}}]
         actions = [{"Type": "forward", "TargetGroupArn": self.target}]
-        return self.case.elbv2.create_rule(ListenerArn=self.listener, Priority=priority, Conditions=condition, Actions=actions, **more)["Rules"][0]["RuleArn"]
+        return self.case.elbv2.create_rule(
+            ListenerArn=self.listener, Priority=priority, Conditions=condition, Actions=actions, **more
+        )["Rules"][0]["RuleArn"]
 
 
 class Balancers(Case):
@@ -67,20 +76,28 @@ class Balancers(Case):
         create = lambda name: {"Name": name, "Subnets": net.public}
         for name in ("n" * 33, "-start", "end-", "under_score"):
             self.refused("ValidationError", self.elbv2.create_load_balancer, 400, **create(name))
-            self.refused("ValidationError", self.elbv2.create_target_group, 400, Name=name, Protocol="HTTP", Port=80, VpcId=net.vpc)
+            self.refused(
+                "ValidationError", self.elbv2.create_target_group, 400, Name=name, Protocol="HTTP", Port=80, VpcId=net.vpc
+            )
         self.elbv2.create_load_balancer(**create("n" * 32))
 
     def test_where_it_cannot_be(self):
         net, closed = Network(self), Network(self, gateway=False)
         self.refused("ValidationError", self.elbv2.create_load_balancer, Name="one", Subnets=net.public[:1])
-        self.refused("InvalidConfigurationRequest", self.elbv2.create_load_balancer, Name="one", Subnets=[net.public[0], net.private[0]])
-        self.refused("SubnetNotFound", self.elbv2.create_load_balancer, Name="one", Subnets=["subnet-0123456789abcdef0", net.public[0]])
+        self.refused(
+            "InvalidConfigurationRequest", self.elbv2.create_load_balancer, Name="one", Subnets=[net.public[0], net.private[0]]
+        )
+        self.refused(
+            "SubnetNotFound", self.elbv2.create_load_balancer, Name="one", Subnets=["subnet-0123456789abcdef0", net.public[0]]
+        )
         self.refused("InvalidSubnet", self.elbv2.create_load_balancer, Name="one", Subnets=closed.public)
         self.elbv2.create_load_balancer(Name="one", Subnets=closed.public, Scheme="internal")
 
     def test_deletion_protection(self):
         b = Balancer(self, "protected")
-        protect = lambda value: self.elbv2.modify_load_balancer_attributes(LoadBalancerArn=b.arn, Attributes=[{"Key": "deletion_protection.enabled", "Value": value}])
+        protect = lambda value: self.elbv2.modify_load_balancer_attributes(
+            LoadBalancerArn=b.arn, Attributes=[{"Key": "deletion_protection.enabled", "Value": value}]
+        )
         protect("true")
         self.refused("OperationNotPermitted", self.elbv2.delete_load_balancer, 400, LoadBalancerArn=b.arn)
         protect("false")
@@ -88,13 +105,20 @@ class Balancers(Case):
 
     def test_attributes_are_answered_whole(self):
         b = Balancer(self, "attributes")
-        read = lambda: {a["Key"]: a["Value"] for a in self.elbv2.describe_load_balancer_attributes(LoadBalancerArn=b.arn)["Attributes"]}
+        read = lambda: {
+            a["Key"]: a["Value"] for a in self.elbv2.describe_load_balancer_attributes(LoadBalancerArn=b.arn)["Attributes"]
+        }
         before = read()
         self.assertGreaterEqual(len(before), 20)
         change = [{"Key": "idle_timeout.timeout_seconds", "Value": "75"}]
         self.elbv2.modify_load_balancer_attributes(LoadBalancerArn=b.arn, Attributes=change)
         self.assertEqual(read(), before | {"idle_timeout.timeout_seconds": "75"})
-        self.refused("ValidationError", self.elbv2.modify_load_balancer_attributes, LoadBalancerArn=b.arn, Attributes=[{"Key": "no.such.key", "Value": "1"}])
+        self.refused(
+            "ValidationError",
+            self.elbv2.modify_load_balancer_attributes,
+            LoadBalancerArn=b.arn,
+            Attributes=[{"Key": "no.such.key", "Value": "1"}],
+        )
 
     def test_moving_it(self):
         b = Balancer(self, "moving")
@@ -107,7 +131,9 @@ class Balancers(Case):
         self.ec2.delete_subnet(SubnetId=b.net.public[0])
         self.ec2.delete_security_group(GroupId=b.group)
         self.refused("DependencyViolation", self.ec2.delete_security_group, GroupId=other)
-        self.refused("InvalidSecurityGroup", self.elbv2.set_security_groups, LoadBalancerArn=b.arn, SecurityGroups=["sg-0123456789abcdef0"])
+        self.refused(
+            "InvalidSecurityGroup", self.elbv2.set_security_groups, LoadBalancerArn=b.arn, SecurityGroups=["sg-0123456789abcdef0"]
+        )
 
 
 class TargetGroups(Case):
@@ -129,11 +155,15 @@ class TargetGroups(Case):
 
     def test_attributes(self):
         b = Balancer(self, "tgattr")
-        read = lambda: {a["Key"]: a["Value"] for a in self.elbv2.describe_target_group_attributes(TargetGroupArn=b.target)["Attributes"]}
+        read = lambda: {
+            a["Key"]: a["Value"] for a in self.elbv2.describe_target_group_attributes(TargetGroupArn=b.target)["Attributes"]
+        }
         before = read()
         self.assertEqual(before["deregistration_delay.timeout_seconds"], "300")
         self.assertEqual(len(before), 14)
-        modify = lambda key, value: self.elbv2.modify_target_group_attributes(TargetGroupArn=b.target, Attributes=[{"Key": key, "Value": value}])
+        modify = lambda key, value: self.elbv2.modify_target_group_attributes(
+            TargetGroupArn=b.target, Attributes=[{"Key": key, "Value": value}]
+        )
         modify("deregistration_delay.timeout_seconds", "10")
         self.assertEqual(read(), before | {"deregistration_delay.timeout_seconds": "10"})
         with self.subTest("what is refused"):
@@ -142,24 +172,43 @@ class TargetGroups(Case):
 
     def test_health_checks_read_back(self):
         b = Balancer(self, "checks")
-        self.elbv2.modify_target_group(TargetGroupArn=b.target, HealthCheckPath="/up", HealthCheckIntervalSeconds=10, HealthyThresholdCount=2, Matcher={"HttpCode": "200-299"})
+        self.elbv2.modify_target_group(
+            TargetGroupArn=b.target,
+            HealthCheckPath="/up",
+            HealthCheckIntervalSeconds=10,
+            HealthyThresholdCount=2,
+            Matcher={"HttpCode": "200-299"},
+        )
         now = self.elbv2.describe_target_groups(TargetGroupArns=[b.target])["TargetGroups"][0]
-        self.assertEqual((now["HealthCheckPath"], now["HealthCheckIntervalSeconds"], now["HealthyThresholdCount"], now["Matcher"]), ("/up", 10, 2, {"HttpCode": "200-299"}))
-        self.assertEqual((now["HealthCheckTimeoutSeconds"], now["UnhealthyThresholdCount"], now["LoadBalancerArns"]), (5, 2, [b.arn]))
+        self.assertEqual(
+            (now["HealthCheckPath"], now["HealthCheckIntervalSeconds"], now["HealthyThresholdCount"], now["Matcher"]),
+            ("/up", 10, 2, {"HttpCode": "200-299"}),
+        )
+        self.assertEqual(
+            (now["HealthCheckTimeoutSeconds"], now["UnhealthyThresholdCount"], now["LoadBalancerArns"]), (5, 2, [b.arn])
+        )
         self.refused("ValidationError", self.elbv2.modify_target_group, TargetGroupArn=b.target, HealthCheckTimeoutSeconds=10)
 
     def test_targets_become_healthy(self):
         self.slowly(0.005)
         b = Balancer(self, "targets")
-        self.elbv2.register_targets(TargetGroupArn=b.target, Targets=[{"Id": "10.0.0.9", "Port": 80}, {"Id": "10.0.0.9", "Port": 81}])
-        health = lambda: [t["TargetHealth"]["State"] for t in self.elbv2.describe_target_health(TargetGroupArn=b.target)["TargetHealthDescriptions"]]
+        self.elbv2.register_targets(
+            TargetGroupArn=b.target, Targets=[{"Id": "10.0.0.9", "Port": 80}, {"Id": "10.0.0.9", "Port": 81}]
+        )
+        health = lambda: [
+            t["TargetHealth"]["State"]
+            for t in self.elbv2.describe_target_health(TargetGroupArn=b.target)["TargetHealthDescriptions"]
+        ]
         self.assertEqual(health(), ["initial", "initial"])
         self.until(lambda: health() == ["healthy", "healthy"], "healthy")
         self.elbv2.deregister_targets(TargetGroupArn=b.target, Targets=[{"Id": "10.0.0.9", "Port": 81}])
         self.assertEqual(health(), ["healthy"])
         unused = b.target_group("targets-unused")
         self.elbv2.register_targets(TargetGroupArn=unused, Targets=[{"Id": "10.0.0.9"}])
-        self.assertEqual(self.elbv2.describe_target_health(TargetGroupArn=unused)["TargetHealthDescriptions"][0]["TargetHealth"]["Reason"], "Target.NotInUse")
+        self.assertEqual(
+            self.elbv2.describe_target_health(TargetGroupArn=unused)["TargetHealthDescriptions"][0]["TargetHealth"]["Reason"],
+            "Target.NotInUse",
+        )
 
 
 class Listeners(Case):
@@ -177,14 +226,22 @@ class Listeners(Case):
         arguments = {"LoadBalancerArn": b.arn, "Protocol": "HTTPS", "Port": 443, "DefaultActions": forward}
         self.refused("ValidationError", self.elbv2.create_listener, **arguments)
         certificate = "arn:aws:acm:us-east-1:000000000000:certificate/one"
-        made = self.elbv2.create_listener(**arguments, Certificates=[{"CertificateArn": certificate}], SslPolicy="ELBSecurityPolicy-TLS13-1-2-2021-06")["Listeners"][0]
-        self.assertEqual((made["SslPolicy"], made["Certificates"]), ("ELBSecurityPolicy-TLS13-1-2-2021-06", [{"CertificateArn": certificate}]))
+        made = self.elbv2.create_listener(
+            **arguments, Certificates=[{"CertificateArn": certificate}], SslPolicy="ELBSecurityPolicy-TLS13-1-2-2021-06"
+        )["Listeners"][0]
+        self.assertEqual(
+            (made["SslPolicy"], made["Certificates"]), ("ELBSecurityPolicy-TLS13-1-2-2021-06", [{"CertificateArn": certificate}])
+        )
 
     def test_attributes(self):
         b = Balancer(self, "lattr")
-        read = lambda: {a["Key"]: a["Value"] for a in self.elbv2.describe_listener_attributes(ListenerArn=b.listener)["Attributes"]}
+        read = lambda: {
+            a["Key"]: a["Value"] for a in self.elbv2.describe_listener_attributes(ListenerArn=b.listener)["Attributes"]
+        }
         self.assertEqual(read()["routing.http.response.server.enabled"], "true")
-        self.elbv2.modify_listener_attributes(ListenerArn=b.listener, Attributes=[{"Key": "routing.http.response.server.enabled", "Value": "false"}])
+        self.elbv2.modify_listener_attributes(
+            ListenerArn=b.listener, Attributes=[{"Key": "routing.http.response.server.enabled", "Value": "false"}]
+        )
         self.assertEqual(read()["routing.http.response.server.enabled"], "false")
 
     def test_a_redirect_reads_back_whole(self):
@@ -192,7 +249,14 @@ class Listeners(Case):
         redirect = [{"Type": "redirect", "RedirectConfig": {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"}}]
         self.elbv2.modify_listener(ListenerArn=b.listener, DefaultActions=redirect)
         action = self.elbv2.describe_listeners(ListenerArns=[b.listener])["Listeners"][0]["DefaultActions"][0]
-        whole = {"Protocol": "HTTPS", "Port": "443", "Host": "#{host}", "Path": "/#{path}", "Query": "#{query}", "StatusCode": "HTTP_301"}
+        whole = {
+            "Protocol": "HTTPS",
+            "Port": "443",
+            "Host": "#{host}",
+            "Path": "/#{path}",
+            "Query": "#{query}",
+            "StatusCode": "HTTP_301",
+        }
         self.assertEqual(action["RedirectConfig"], whole)
         self.elbv2.delete_target_group(TargetGroupArn=b.target)  # no longer used
 
@@ -206,19 +270,32 @@ class Rules(Case):
         order = [(r["RuleArn"], r["Priority"]) for r in self.elbv2.describe_rules(ListenerArn=b.listener)["Rules"][:2]]
         self.assertEqual(order, [(two, "1"), (one, "2")])
         three = b.rule("/three", 3)
-        self.refused("PriorityInUse", self.elbv2.set_rule_priorities, RulePriorities=[{"RuleArn": one, "Priority": 9}, {"RuleArn": three, "Priority": 1}])
+        self.refused(
+            "PriorityInUse",
+            self.elbv2.set_rule_priorities,
+            RulePriorities=[{"RuleArn": one, "Priority": 9}, {"RuleArn": three, "Priority": 1}],
+        )
         self.assertEqual(self.elbv2.describe_rules(RuleArns=[one])["Rules"][0]["Priority"], "2")  # nothing half done
 
     def test_weights_and_modification(self):
         b = Balancer(self, "weights")
         other, rule = b.target_group("weights-b"), b.rule("/w", 1)
         split = [{"TargetGroupArn": b.target, "Weight": 90}, {"TargetGroupArn": other, "Weight": 10}]
-        self.elbv2.modify_rule(RuleArn=rule, Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": split}}], Conditions=[{"Field": "host-header", "HostHeaderConfig": {"Values": ["a.example"]}}])
+        self.elbv2.modify_rule(
+            RuleArn=rule,
+            Actions=[{"Type": "forward", "ForwardConfig": {"TargetGroups": split}}],
+            Conditions=[{"Field": "host-header", "HostHeaderConfig": {"Values": ["a.example"]}}],
+        )
         now = self.elbv2.describe_rules(RuleArns=[rule])["Rules"][0]
         self.assertEqual(now["Actions"][0]["ForwardConfig"]["TargetGroups"], split)
         self.assertEqual((now["Conditions"][0]["Field"], now["Conditions"][0]["Values"]), ("host-header", ["a.example"]))
         self.refused("ResourceInUse", self.elbv2.delete_target_group, TargetGroupArn=other)
-        self.refused("TargetGroupNotFound", self.elbv2.modify_rule, RuleArn=rule, Actions=[{"Type": "forward", "TargetGroupArn": b.target + "0"}])
+        self.refused(
+            "TargetGroupNotFound",
+            self.elbv2.modify_rule,
+            RuleArn=rule,
+            Actions=[{"Type": "forward", "TargetGroupArn": b.target + "0"}],
+        )
 
     def test_the_default_rule_stays(self):
         b = Balancer(self, "default")
@@ -233,8 +310,19 @@ class Tags(Case):
         rule = b.rule("/t", 1, Tags=[{"Key": "at", "Value": "birth"}])
         arns = [b.arn, b.target, b.listener, rule]
         self.elbv2.add_tags(ResourceArns=arns, Tags=[{"Key": "stack:key", "Value": "x"}])
-        read = lambda: {d["ResourceArn"]: {t["Key"]: t["Value"] for t in d["Tags"]} for d in self.elbv2.describe_tags(ResourceArns=arns)["TagDescriptions"]}
-        self.assertEqual(read(), {b.arn: {"a": "b", "stack:key": "x"}, b.target: {"stack:key": "x"}, b.listener: {"stack:key": "x"}, rule: {"at": "birth", "stack:key": "x"}})
+        read = lambda: {
+            d["ResourceArn"]: {t["Key"]: t["Value"] for t in d["Tags"]}
+            for d in self.elbv2.describe_tags(ResourceArns=arns)["TagDescriptions"]
+        }
+        self.assertEqual(
+            read(),
+            {
+                b.arn: {"a": "b", "stack:key": "x"},
+                b.target: {"stack:key": "x"},
+                b.listener: {"stack:key": "x"},
+                rule: {"at": "birth", "stack:key": "x"},
+            },
+        )
         self.elbv2.remove_tags(ResourceArns=[rule], TagKeys=["at"])
         self.assertEqual(read()[rule], {"stack:key": "x"})
         self.refused("LoadBalancerNotFound", self.elbv2.describe_tags, ResourceArns=[b.arn + "0"])

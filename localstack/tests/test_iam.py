@@ -3,7 +3,12 @@ import json
 
 from tests.aws import Case
 
-TRUST = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}]})
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    }
+)
 POLICY = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]})
 MANAGED = "arn:aws:iam::aws:policy/ReadOnlyAccess"
 
@@ -47,11 +52,20 @@ class Roles(Case):
 
     def test_a_policy_that_does_not_exist(self):
         self.iam.create_role(RoleName="attach", AssumeRolePolicyDocument=TRUST)
-        self.refused("NoSuchEntity", self.iam.attach_role_policy, 404, RoleName="attach", PolicyArn="arn:aws:iam::aws:policy/NoSuchPolicy")
+        self.refused(
+            "NoSuchEntity", self.iam.attach_role_policy, 404, RoleName="attach", PolicyArn="arn:aws:iam::aws:policy/NoSuchPolicy"
+        )
         self.assertEqual(self.iam.list_attached_role_policies(RoleName="attach")["AttachedPolicies"], [])
 
     def test_the_whole_account_in_one_answer(self):
-        self.iam.create_role(RoleName="told", Path="/stack/a/b/", AssumeRolePolicyDocument=TRUST, Tags=[{"Key": "stack:key", "Value": "r"}], Description="d", MaxSessionDuration=7200)
+        self.iam.create_role(
+            RoleName="told",
+            Path="/stack/a/b/",
+            AssumeRolePolicyDocument=TRUST,
+            Tags=[{"Key": "stack:key", "Value": "r"}],
+            Description="d",
+            MaxSessionDuration=7200,
+        )
         self.iam.put_role_policy(RoleName="told", PolicyName="inline", PolicyDocument=POLICY)
         self.iam.attach_role_policy(RoleName="told", PolicyArn=MANAGED)
         details = self.iam.get_account_authorization_details(Filter=["Role"])["RoleDetailList"]
@@ -73,7 +87,9 @@ class Roles(Case):
         answer = self.iam.get_account_authorization_details(Filter=["Group", "User"])
         user = next(u for u in answer["UserDetailList"] if u["UserName"] == "told-user")
         group = next(g for g in answer["GroupDetailList"] if g["GroupName"] == "told-group")
-        self.assertEqual((user["GroupList"], user["Tags"], user["Path"]), (["told-group"], [{"Key": "stack:key", "Value": "u"}], "/stack/a/b/"))
+        self.assertEqual(
+            (user["GroupList"], user["Tags"], user["Path"]), (["told-group"], [{"Key": "stack:key", "Value": "u"}], "/stack/a/b/")
+        )
         self.assertEqual(group["AttachedManagedPolicies"][0]["PolicyArn"], MANAGED)
 
 
@@ -84,7 +100,9 @@ class Users(Case):
         key = self.iam.create_access_key(UserName="bob")["AccessKey"]["AccessKeyId"]
         self.iam.create_login_profile(UserName="bob", Password="a-long-Passw0rd!")
         serial = self.iam.create_virtual_mfa_device(VirtualMFADeviceName="bob")["VirtualMFADevice"]["SerialNumber"]
-        self.iam.enable_mfa_device(UserName="bob", SerialNumber=serial, AuthenticationCode1="123456", AuthenticationCode2="654321")
+        self.iam.enable_mfa_device(
+            UserName="bob", SerialNumber=serial, AuthenticationCode1="123456", AuthenticationCode2="654321"
+        )
         self.iam.add_user_to_group(GroupName="bobs", UserName="bob")
         self.iam.put_user_policy(UserName="bob", PolicyName="inline", PolicyDocument=POLICY)
         for undo in (
@@ -103,7 +121,9 @@ class Users(Case):
     def test_an_mfa_device_that_somebody_has(self):
         self.iam.create_user(UserName="carol")
         serial = self.iam.create_virtual_mfa_device(VirtualMFADeviceName="carol")["VirtualMFADevice"]["SerialNumber"]
-        self.iam.enable_mfa_device(UserName="carol", SerialNumber=serial, AuthenticationCode1="123456", AuthenticationCode2="654321")
+        self.iam.enable_mfa_device(
+            UserName="carol", SerialNumber=serial, AuthenticationCode1="123456", AuthenticationCode2="654321"
+        )
         self.refused("DeleteConflict", self.iam.delete_virtual_mfa_device, 409, SerialNumber=serial)
 
 

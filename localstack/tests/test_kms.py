@@ -5,10 +5,19 @@ from tests.aws import Case
 
 class Keys(Case):
     def test_a_key_that_may_not_be_asked_about(self):
-        everything = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::000000000000:root"}, "Action": "kms:*", "Resource": "*"}
+        everything = {
+            "Effect": "Allow",
+            "Principal": {"AWS": "arn:aws:iam::000000000000:root"},
+            "Action": "kms:*",
+            "Resource": "*",
+        }
         nothing = {"Effect": "Deny", "Principal": "*", "Action": ["kms:ListResourceTags", "kms:DescribeKey"], "Resource": "*"}
-        open_key = self.kms.create_key(Policy=json.dumps({"Version": "2012-10-17", "Statement": [everything]}))["KeyMetadata"]["KeyId"]
-        closed = self.kms.create_key(Policy=json.dumps({"Version": "2012-10-17", "Statement": [everything, nothing]}))["KeyMetadata"]["KeyId"]
+        open_key = self.kms.create_key(Policy=json.dumps({"Version": "2012-10-17", "Statement": [everything]}))["KeyMetadata"][
+            "KeyId"
+        ]
+        closed = self.kms.create_key(Policy=json.dumps({"Version": "2012-10-17", "Statement": [everything, nothing]}))[
+            "KeyMetadata"
+        ]["KeyId"]
         self.assertEqual(self.kms.list_resource_tags(KeyId=open_key)["Tags"], [])
         self.refused("AccessDeniedException", self.kms.list_resource_tags, 400, "kms:ListResourceTags", KeyId=closed)
         self.refused("AccessDeniedException", self.kms.describe_key, 400, KeyId=closed)

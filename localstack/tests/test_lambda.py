@@ -10,14 +10,27 @@ def run(event, context):
         raise ValueError("as asked")
     return {"got": event, "env": os.environ.get("GREETING"), "id": bool(context.aws_request_id)}
 """
-TRUST = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]})
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    }
+)
 
 
 class Functions(Case):
     def test_a_python_function_runs_as_a_process(self):
         role = self.iam.create_role(RoleName="function", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
-        arguments = {"FunctionName": "local", "Runtime": "python3.12", "Role": role, "Handler": "handler.run", "Code": {"ZipFile": zipped(handler=CODE)}}
-        self.lambda_.create_function(**arguments, Environment={"Variables": {"GREETING": "hello"}}, LoggingConfig={"LogGroup": "/of/its/own"})
+        arguments = {
+            "FunctionName": "local",
+            "Runtime": "python3.12",
+            "Role": role,
+            "Handler": "handler.run",
+            "Code": {"ZipFile": zipped(handler=CODE)},
+        }
+        self.lambda_.create_function(
+            **arguments, Environment={"Variables": {"GREETING": "hello"}}, LoggingConfig={"LogGroup": "/of/its/own"}
+        )
         self.until(lambda: self.lambda_.get_function_configuration(FunctionName="local")["State"] == "Active", "active", 20)
         invoke = lambda event: self.lambda_.invoke(FunctionName="local", Payload=json.dumps(event))
         answer = invoke({"a": 1})
@@ -33,8 +46,13 @@ class Functions(Case):
     def test_nothing_runs_unless_it_was_asked_for(self):
         server = Server()
         self.addCleanup(server.stop)
-        functions, role = server.client("lambda"), server.client("iam").create_role(RoleName="function", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
-        functions.create_function(FunctionName="quiet", Runtime="python3.12", Role=role, Handler="handler.run", Code={"ZipFile": zipped(handler=CODE)})
+        functions, role = (
+            server.client("lambda"),
+            server.client("iam").create_role(RoleName="function", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"],
+        )
+        functions.create_function(
+            FunctionName="quiet", Runtime="python3.12", Role=role, Handler="handler.run", Code={"ZipFile": zipped(handler=CODE)}
+        )
         self.until(lambda: functions.get_function_configuration(FunctionName="quiet")["State"] == "Active", "active", 20)
         answer = functions.invoke(FunctionName="quiet", Payload=b"{}")
         self.assertIn("FunctionError", answer)

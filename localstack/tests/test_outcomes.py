@@ -11,7 +11,13 @@ class Outcomes(Case):
         return json.load(urllib.request.urlopen(f"{self.server.url}/_stack/outcomes"))
 
     def test_mistakes_are_told_and_what_was_asked_for_can_be_taken_back(self):
-        wrong = ({}, {"account": "7"}, {"rds.instance": "sad"}, {"rds.instant": "failed"}, {"rds.instance": "failed", "times": "2"})
+        wrong = (
+            {},
+            {"account": "7"},
+            {"rds.instance": "sad"},
+            {"rds.instant": "failed"},
+            {"rds.instance": "failed", "times": "2"},
+        )
         for raw in wrong:
             with self.assertRaises(urllib.error.HTTPError) as caught:
                 self.server.outcomes(**raw)
@@ -46,7 +52,15 @@ class Outcomes(Case):
     def test_a_snapshot_fails_and_can_only_be_deleted(self):
         net = Network(self)
         self.rds.create_db_subnet_group(DBSubnetGroupName="whole", DBSubnetGroupDescription="d", SubnetIds=net.private)
-        self.rds.create_db_instance(DBInstanceIdentifier="whole", Engine="postgres", DBInstanceClass="db.t4g.micro", AllocatedStorage=20, MasterUsername="owner", ManageMasterUserPassword=True, DBSubnetGroupName="whole")
+        self.rds.create_db_instance(
+            DBInstanceIdentifier="whole",
+            Engine="postgres",
+            DBInstanceClass="db.t4g.micro",
+            AllocatedStorage=20,
+            MasterUsername="owner",
+            ManageMasterUserPassword=True,
+            DBSubnetGroupName="whole",
+        )
         database = lambda: self.rds.describe_db_instances(DBInstanceIdentifier="whole")["DBInstances"][0]["DBInstanceStatus"]
         self.until(lambda: database() == "available", "available")
         self.server.outcomes(rds__snapshot="failed")
@@ -54,8 +68,18 @@ class Outcomes(Case):
         snapshot = lambda: self.rds.describe_db_snapshots(DBSnapshotIdentifier="doomed")["DBSnapshots"][0]["Status"]
         self.until(lambda: snapshot() != "creating", "an end")
         self.assertEqual(snapshot(), "failed")
-        self.refused("InvalidDBSnapshotState", self.rds.copy_db_snapshot, SourceDBSnapshotIdentifier="doomed", TargetDBSnapshotIdentifier="copy")
-        self.refused("InvalidDBSnapshotState", self.rds.restore_db_instance_from_db_snapshot, DBInstanceIdentifier="other", DBSnapshotIdentifier="doomed")
+        self.refused(
+            "InvalidDBSnapshotState",
+            self.rds.copy_db_snapshot,
+            SourceDBSnapshotIdentifier="doomed",
+            TargetDBSnapshotIdentifier="copy",
+        )
+        self.refused(
+            "InvalidDBSnapshotState",
+            self.rds.restore_db_instance_from_db_snapshot,
+            DBInstanceIdentifier="other",
+            DBSnapshotIdentifier="doomed",
+        )
         self.rds.delete_db_snapshot(DBSnapshotIdentifier="doomed")
         # The next of that name is another one.
         self.until(lambda: database() == "available", "available")
@@ -65,16 +89,29 @@ class Outcomes(Case):
     def test_a_database_fails_before_it_held_anything(self):
         net = Network(self)
         self.rds.create_db_subnet_group(DBSubnetGroupName="doomed", DBSubnetGroupDescription="d", SubnetIds=net.private)
-        arguments = {"DBInstanceIdentifier": "doomed", "Engine": "postgres", "EngineVersion": "16", "DBInstanceClass": "db.t4g.micro", "AllocatedStorage": 20, "MasterUsername": "owner", "ManageMasterUserPassword": True, "DBSubnetGroupName": "doomed"}
+        arguments = {
+            "DBInstanceIdentifier": "doomed",
+            "Engine": "postgres",
+            "EngineVersion": "16",
+            "DBInstanceClass": "db.t4g.micro",
+            "AllocatedStorage": 20,
+            "MasterUsername": "owner",
+            "ManageMasterUserPassword": True,
+            "DBSubnetGroupName": "doomed",
+        }
         self.server.outcomes(rds__instance="incompatible-network")
         self.rds.create_db_instance(**arguments)
         look = lambda: self.rds.describe_db_instances(DBInstanceIdentifier="doomed")["DBInstances"][0]
         failed = look()
         self.assertEqual(failed["DBInstanceStatus"], "incompatible-network")
         self.assertFalse({"Endpoint", "InstanceCreateTime"} & set(failed))
-        self.refused("InvalidDBInstanceState", self.rds.modify_db_instance, DBInstanceIdentifier="doomed", BackupRetentionPeriod=3)
+        self.refused(
+            "InvalidDBInstanceState", self.rds.modify_db_instance, DBInstanceIdentifier="doomed", BackupRetentionPeriod=3
+        )
         # What holds nothing leaves no snapshot.
-        self.refused("InvalidDBInstanceState", self.rds.delete_db_instance, DBInstanceIdentifier="doomed", FinalDBSnapshotIdentifier="last")
+        self.refused(
+            "InvalidDBInstanceState", self.rds.delete_db_instance, DBInstanceIdentifier="doomed", FinalDBSnapshotIdentifier="last"
+        )
         self.rds.delete_db_instance(DBInstanceIdentifier="doomed", SkipFinalSnapshot=True)
         self.refused("DBInstanceNotFound", look)
         self.rds.create_db_instance(**arguments)
@@ -83,7 +120,15 @@ class Outcomes(Case):
 
     def test_a_database_goes_through_its_states_in_order(self):
         self.slowly(0.005)
-        self.rds.create_db_instance(DBInstanceIdentifier="ordered", Engine="postgres", DBInstanceClass="db.t4g.micro", AllocatedStorage=20, MasterUsername="owner", ManageMasterUserPassword=True, BackupRetentionPeriod=3)
+        self.rds.create_db_instance(
+            DBInstanceIdentifier="ordered",
+            Engine="postgres",
+            DBInstanceClass="db.t4g.micro",
+            AllocatedStorage=20,
+            MasterUsername="owner",
+            ManageMasterUserPassword=True,
+            BackupRetentionPeriod=3,
+        )
         seen = []
 
         def look():
@@ -98,18 +143,30 @@ class Outcomes(Case):
 
     def test_caches_fail(self):
         self.server.outcomes(elasticache__replication_group="create-failed", elasticache__cluster="incompatible-network")
-        group = {"ReplicationGroupId": "doomed", "ReplicationGroupDescription": "d", "CacheNodeType": "cache.t4g.small", "NumCacheClusters": 1}
+        group = {
+            "ReplicationGroupId": "doomed",
+            "ReplicationGroupDescription": "d",
+            "CacheNodeType": "cache.t4g.small",
+            "NumCacheClusters": 1,
+        }
         self.elasticache.create_replication_group(**group)
         look = lambda: self.elasticache.describe_replication_groups(ReplicationGroupId="doomed")["ReplicationGroups"][0]
         self.assertEqual((look()["Status"], look().get("NodeGroups", [])), ("create-failed", []))
-        self.refused("InvalidReplicationGroupState", self.elasticache.delete_replication_group, ReplicationGroupId="doomed", FinalSnapshotIdentifier="last")
+        self.refused(
+            "InvalidReplicationGroupState",
+            self.elasticache.delete_replication_group,
+            ReplicationGroupId="doomed",
+            FinalSnapshotIdentifier="last",
+        )
         self.elasticache.delete_replication_group(ReplicationGroupId="doomed")
         self.refused("ReplicationGroupNotFoundFault", look)
         self.elasticache.create_replication_group(**group)
         self.assertEqual(look()["Status"], "available")
         self.elasticache.delete_replication_group(ReplicationGroupId="doomed")
 
-        self.elasticache.create_cache_cluster(CacheClusterId="doomed-too", Engine="memcached", CacheNodeType="cache.t4g.small", NumCacheNodes=1)
+        self.elasticache.create_cache_cluster(
+            CacheClusterId="doomed-too", Engine="memcached", CacheNodeType="cache.t4g.small", NumCacheNodes=1
+        )
         cluster = self.elasticache.describe_cache_clusters(CacheClusterId="doomed-too")["CacheClusters"][0]
         self.assertEqual((cluster["CacheClusterStatus"], "ConfigurationEndpoint" in cluster), ("incompatible-network", False))
         self.elasticache.delete_cache_cluster(CacheClusterId="doomed-too")

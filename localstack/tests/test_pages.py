@@ -40,9 +40,13 @@ class Pages(Case):
             self.rds.create_db_subnet_group(DBSubnetGroupName=f"pages-{n}", DBSubnetGroupDescription="d", SubnetIds=net.private)
             self.elbv2.create_target_group(Name=f"pages-{n}", Protocol="HTTP", Port=80, VpcId=net.vpc, TargetType="ip")
             self.ecs.create_cluster(clusterName=f"pages-{n}")
-            self.iam.create_role(RoleName=f"pages-{n}", Path="/pages/", AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}')
+            self.iam.create_role(
+                RoleName=f"pages-{n}", Path="/pages/", AssumeRolePolicyDocument='{"Version": "2012-10-17", "Statement": []}'
+            )
             self.logs.create_log_group(logGroupName=f"pages-{n}")
-            self.elasticache.create_cache_cluster(CacheClusterId=f"pages-{n}", Engine="redis", CacheNodeType="cache.t4g.small", NumCacheNodes=1)
+            self.elasticache.create_cache_cluster(
+                CacheClusterId=f"pages-{n}", Engine="redis", CacheNodeType="cache.t4g.small", NumCacheNodes=1
+            )
         self.all_of(self.rds, "describe_db_subnet_groups", "DBSubnetGroups")  # query, Marker
         self.all_of(self.elbv2, "describe_target_groups", "TargetGroups")  # query, NextMarker
         self.all_of(self.ecs, "list_clusters", "clusterArns")  # JSON

@@ -82,19 +82,41 @@ class Quotas(Case):
         gateway = self.ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
         self.refused("InternetGatewayLimitExceeded", self.ec2.create_internet_gateway)
         self.ec2.delete_internet_gateway(InternetGatewayId=gateway)
-        nat = lambda subnet: self.ec2.create_nat_gateway(SubnetId=subnet, AllocationId=self.ec2.allocate_address(Domain="vpc")["AllocationId"])["NatGateway"]["NatGatewayId"]
+        nat = lambda subnet: self.ec2.create_nat_gateway(
+            SubnetId=subnet, AllocationId=self.ec2.allocate_address(Domain="vpc")["AllocationId"]
+        )["NatGateway"]["NatGatewayId"]
         # Other tests' gateways count too: as many as there are, and one more.
         zone = lambda subnet: self.ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["AvailabilityZone"]
-        there = [g for g in self.ec2.describe_nat_gateways(Filters=[{"Name": "state", "Values": ["pending", "available", "deleting"]}])["NatGateways"] if zone(g["SubnetId"]) == zone(net.public[0])]
+        there = [
+            g
+            for g in self.ec2.describe_nat_gateways(Filters=[{"Name": "state", "Values": ["pending", "available", "deleting"]}])[
+                "NatGateways"
+            ]
+            if zone(g["SubnetId"]) == zone(net.public[0])
+        ]
         self.server.quotas({"nat-gateways-per-zone": len(there) + 1})
         first = nat(net.public[0])
         self.refused("NatGatewayLimitExceeded", nat, subnet=net.public[0])
         self.ec2.delete_nat_gateway(NatGatewayId=first)
-        self.until(lambda: self.ec2.describe_nat_gateways(NatGatewayIds=[first])["NatGateways"][0]["State"] == "deleted", "deleted")
+        self.until(
+            lambda: self.ec2.describe_nat_gateways(NatGatewayIds=[first])["NatGateways"][0]["State"] == "deleted", "deleted"
+        )
         nat(net.public[0])
 
     def test_the_sixty_first_rule_of_a_security_group_is_refused_always(self):
         group = Network(self).group("quota-sixty")
-        permit = lambda first, count: [{"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "IpRanges": [{"CidrIp": f"10.0.{n}.0/24"} for n in range(first, first + count)]}]
+        permit = lambda first, count: [
+            {
+                "IpProtocol": "tcp",
+                "FromPort": 1,
+                "ToPort": 1,
+                "IpRanges": [{"CidrIp": f"10.0.{n}.0/24"} for n in range(first, first + count)],
+            }
+        ]
         self.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=permit(0, 60))
-        self.refused("RulesPerSecurityGroupLimitExceeded", self.ec2.authorize_security_group_ingress, GroupId=group, IpPermissions=permit(60, 1))
+        self.refused(
+            "RulesPerSecurityGroupLimitExceeded",
+            self.ec2.authorize_security_group_ingress,
+            GroupId=group,
+            IpPermissions=permit(60, 1),
+        )

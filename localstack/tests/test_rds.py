@@ -31,12 +31,16 @@ class Databases(Case):
         d = self.database("states")
         self.assertEqual((d["made"]["DBInstanceStatus"], self.look("states")["DBInstanceStatus"]), ("creating", "creating"))
         self.assertNotIn("Endpoint", self.look("states"))
-        self.refused("InvalidDBInstanceState", self.rds.modify_db_instance, 400, DBInstanceIdentifier="states", BackupRetentionPeriod=3)
+        self.refused(
+            "InvalidDBInstanceState", self.rds.modify_db_instance, 400, DBInstanceIdentifier="states", BackupRetentionPeriod=3
+        )
         self.until(lambda: self.look("states")["DBInstanceStatus"] == "available", "available")
         self.assertEqual(self.look("states")["Endpoint"]["Port"], 5432)
         self.rds.modify_db_instance(DBInstanceIdentifier="states", DBInstanceClass="db.t4g.small", ApplyImmediately=True)
         first = self.look("states")
-        self.assertEqual((first["DBInstanceStatus"], first["PendingModifiedValues"]), ("available", {"DBInstanceClass": "db.t4g.small"}))
+        self.assertEqual(
+            (first["DBInstanceStatus"], first["PendingModifiedValues"]), ("available", {"DBInstanceClass": "db.t4g.small"})
+        )
         self.assertEqual(self.look("states")["DBInstanceStatus"], "modifying")
         self.until(lambda: self.look("states")["DBInstanceStatus"] == "available", "available")
         self.assertEqual(self.look("states")["DBInstanceClass"], "db.t4g.small")
@@ -44,7 +48,10 @@ class Databases(Case):
         self.assertEqual(self.look("states")["DBInstanceStatus"], "deleting")
         self.refused("DependencyViolation", self.ec2.delete_security_group, GroupId=d["group"])
         self.refused("InvalidDBSubnetGroupStateFault", self.rds.delete_db_subnet_group, 400, DBSubnetGroupName="states-subnets")
-        self.until(lambda: not [i for i in self.rds.describe_db_instances()["DBInstances"] if i["DBInstanceIdentifier"] == "states"], "gone")
+        self.until(
+            lambda: not [i for i in self.rds.describe_db_instances()["DBInstances"] if i["DBInstanceIdentifier"] == "states"],
+            "gone",
+        )
         self.refused("DBInstanceNotFound", self.rds.describe_db_instances, DBInstanceIdentifier="states")
         self.ec2.delete_security_group(GroupId=d["group"])
         self.rds.delete_db_subnet_group(DBSubnetGroupName="states-subnets")
@@ -54,7 +61,10 @@ class Databases(Case):
         modify = lambda **more: self.rds.modify_db_instance(DBInstanceIdentifier="pending", **more)
         modify(AllocatedStorage=100, BackupRetentionPeriod=9)
         now = self.look("pending")
-        self.assertEqual((now["AllocatedStorage"], now["PendingModifiedValues"], now["BackupRetentionPeriod"]), (50, {"AllocatedStorage": 100}, 9))
+        self.assertEqual(
+            (now["AllocatedStorage"], now["PendingModifiedValues"], now["BackupRetentionPeriod"]),
+            (50, {"AllocatedStorage": 100}, 9),
+        )
         modify(AllocatedStorage=100, ApplyImmediately=True)
         self.assertEqual(self.look("pending")["PendingModifiedValues"], {"AllocatedStorage": 100}, "not begun")
         now = self.look("pending")
@@ -70,7 +80,9 @@ class Databases(Case):
         self.assertEqual(self.look("asleep")["DBInstanceStatus"], "stopped")
         self.refused("InvalidDBInstanceState", change, 400, DBInstanceClass="db.t4g.small")
         self.refused("InvalidDBInstanceState", change, 400, DeletionProtection=False)
-        self.refused("InvalidDBInstanceState", self.rds.create_db_snapshot, 400, DBInstanceIdentifier="asleep", DBSnapshotIdentifier="s")
+        self.refused(
+            "InvalidDBInstanceState", self.rds.create_db_snapshot, 400, DBInstanceIdentifier="asleep", DBSnapshotIdentifier="s"
+        )
         self.assertEqual(self.rds.start_db_instance(DBInstanceIdentifier="asleep")["DBInstance"]["DBInstanceStatus"], "starting")
         self.assertEqual(self.look("asleep")["DBInstanceStatus"], "available")
         change(DBInstanceClass="db.t4g.small")
@@ -115,11 +127,15 @@ class Databases(Case):
         self.assertEqual(volume("volume"), (500, 20000, 1000))
 
     def test_copies_of_postgresql_go_to_a_new_major_version_with_their_source(self):
-        self.database("major", EngineVersion="16.4", BackupRetentionPeriod=1, ManageMasterUserPassword=False, MasterUserPassword="p4ssw0rd!")
+        self.database(
+            "major", EngineVersion="16.4", BackupRetentionPeriod=1, ManageMasterUserPassword=False, MasterUserPassword="p4ssw0rd!"
+        )
         self.look("major")
         self.rds.create_db_instance_read_replica(DBInstanceIdentifier="minor", SourceDBInstanceIdentifier="major")
         self.look("minor")
-        upgrade = lambda name, version: self.rds.modify_db_instance(DBInstanceIdentifier=name, EngineVersion=version, ApplyImmediately=True, AllowMajorVersionUpgrade=True)
+        upgrade = lambda name, version: self.rds.modify_db_instance(
+            DBInstanceIdentifier=name, EngineVersion=version, ApplyImmediately=True, AllowMajorVersionUpgrade=True
+        )
         self.refused("DBUpgradeDependencyFailure", upgrade, 400, name="major", version="16.8")
         upgrade("minor", "16.8")
         self.look("minor")
@@ -133,8 +149,24 @@ class Databases(Case):
     def test_versions(self):
         self.database("versions")
         self.assertEqual(self.look("versions")["EngineVersion"], "16.8")
-        self.refused("InvalidParameterCombination", self.rds.create_db_instance, DBInstanceIdentifier="none", Engine="postgres", EngineVersion="16.99", DBInstanceClass="db.t4g.micro", AllocatedStorage=20, MasterUsername="owner", MasterUserPassword="p4ssw0rd!")
-        self.refused("InvalidParameterCombination", self.rds.modify_db_instance, DBInstanceIdentifier="versions", EngineVersion="15", ApplyImmediately=True)
+        self.refused(
+            "InvalidParameterCombination",
+            self.rds.create_db_instance,
+            DBInstanceIdentifier="none",
+            Engine="postgres",
+            EngineVersion="16.99",
+            DBInstanceClass="db.t4g.micro",
+            AllocatedStorage=20,
+            MasterUsername="owner",
+            MasterUserPassword="p4ssw0rd!",
+        )
+        self.refused(
+            "InvalidParameterCombination",
+            self.rds.modify_db_instance,
+            DBInstanceIdentifier="versions",
+            EngineVersion="15",
+            ApplyImmediately=True,
+        )
         found = self.rds.describe_db_engine_versions(Engine="postgres", EngineVersion="16")["DBEngineVersions"]
         self.assertEqual({version["DBParameterGroupFamily"] for version in found}, {"postgres16"})
         self.assertEqual(found[-1]["EngineVersion"], "16.8")
@@ -149,7 +181,12 @@ class Databases(Case):
         snapshot = self.rds.describe_db_snapshots(DBSnapshotIdentifier="protected-final")["DBSnapshots"][0]
         self.assertEqual((snapshot["SnapshotType"], snapshot["DBInstanceIdentifier"]), ("manual", "protected"))
         self.database("protected-2")
-        self.refused("DBSnapshotAlreadyExists", self.rds.delete_db_instance, DBInstanceIdentifier="protected-2", FinalDBSnapshotIdentifier="protected-final")
+        self.refused(
+            "DBSnapshotAlreadyExists",
+            self.rds.delete_db_instance,
+            DBInstanceIdentifier="protected-2",
+            FinalDBSnapshotIdentifier="protected-final",
+        )
 
     def test_the_managed_secret_names_the_right_user_and_key(self):
         made = self.database("secret")["made"]["MasterUserSecret"]
@@ -169,33 +206,80 @@ class Databases(Case):
         self.assertIn(told["SecretArn"], listed)
 
     def test_both_kinds_of_password_at_once_are_refused(self):
-        arguments = {"DBInstanceIdentifier": "both", "Engine": "postgres", "DBInstanceClass": "db.t4g.micro", "AllocatedStorage": 20, "MasterUsername": "owner"}
-        self.refused("InvalidParameterCombination", self.rds.create_db_instance, 400, ManageMasterUserPassword=True, MasterUserPassword="p4ssw0rd!", **arguments)
+        arguments = {
+            "DBInstanceIdentifier": "both",
+            "Engine": "postgres",
+            "DBInstanceClass": "db.t4g.micro",
+            "AllocatedStorage": 20,
+            "MasterUsername": "owner",
+        }
+        self.refused(
+            "InvalidParameterCombination",
+            self.rds.create_db_instance,
+            400,
+            ManageMasterUserPassword=True,
+            MasterUserPassword="p4ssw0rd!",
+            **arguments,
+        )
 
     def welcome(self, name: str, password: str, user: str = "owner") -> bool:
-        body = json.dumps({"account": "000000000000", "region": "us-east-1", "database": name, "user": user, "password": password}).encode()
-        with urllib.request.urlopen(urllib.request.Request(f"{self.server.url}/_stack/login", data=body, method="POST")) as answer:
+        body = json.dumps(
+            {"account": "000000000000", "region": "us-east-1", "database": name, "user": user, "password": password}
+        ).encode()
+        with urllib.request.urlopen(
+            urllib.request.Request(f"{self.server.url}/_stack/login", data=body, method="POST")
+        ) as answer:
             return json.load(answer)["welcome"]
 
     def test_who_keeps_the_password(self):
-        self.refused("InvalidParameterValue", self.database, 400, "must be provided", name="nobody", ManageMasterUserPassword=False)
-        for wrong, says in [("short", "shorter than 8"), ("with/slash", "Only printable"), ("with space", "Only printable"), ("with@at-sign", "Only printable")]:
-            self.refused("InvalidParameterValue", self.database, 400, says, name=f"wrong-{len(wrong)}-{says[:2].lower()}", ManageMasterUserPassword=False, MasterUserPassword=wrong)
+        self.refused(
+            "InvalidParameterValue", self.database, 400, "must be provided", name="nobody", ManageMasterUserPassword=False
+        )
+        for wrong, says in [
+            ("short", "shorter than 8"),
+            ("with/slash", "Only printable"),
+            ("with space", "Only printable"),
+            ("with@at-sign", "Only printable"),
+        ]:
+            self.refused(
+                "InvalidParameterValue",
+                self.database,
+                400,
+                says,
+                name=f"wrong-{len(wrong)}-{says[:2].lower()}",
+                ManageMasterUserPassword=False,
+                MasterUserPassword=wrong,
+            )
         self.database("own", ManageMasterUserPassword=False, MasterUserPassword="p4ssw0rd-1")
         self.assertNotIn("MasterUserSecret", self.look("own"))
         self.assertTrue(self.welcome("own", "p4ssw0rd-1"))
-        self.assertFalse(self.welcome("own", "p4ssw0rd-1", user="another") or self.welcome("own", "p4ssw0rd-2") or self.welcome("none", "p4ssw0rd-1"))
+        self.assertFalse(
+            self.welcome("own", "p4ssw0rd-1", user="another")
+            or self.welcome("own", "p4ssw0rd-2")
+            or self.welcome("none", "p4ssw0rd-1")
+        )
         modify = lambda **more: self.rds.modify_db_instance(DBInstanceIdentifier="own", ApplyImmediately=True, **more)
         modify(MasterUserPassword="p4ssw0rd-2")
         self.assertTrue(self.welcome("own", "p4ssw0rd-2"))
         self.assertEqual(self.look("own")["PendingModifiedValues"], {"MasterUserPassword": "****"})
-        self.refused("InvalidParameterCombination", modify, 400, "You can't specify MasterUserPassword", ManageMasterUserPassword=True, MasterUserPassword="p4ssw0rd-3")
+        self.refused(
+            "InvalidParameterCombination",
+            modify,
+            400,
+            "You can't specify MasterUserPassword",
+            ManageMasterUserPassword=True,
+            MasterUserPassword="p4ssw0rd-3",
+        )
         modify(ManageMasterUserPassword=True)
         secret = self.look("own")["MasterUserSecret"]["SecretArn"]
         managed = json.loads(self.secretsmanager.get_secret_value(SecretId=secret)["SecretString"])["password"]
         self.assertTrue(self.welcome("own", managed))
-        self.refused("InvalidParameterCombination", modify, 400, "You can't specify MasterUserPassword", MasterUserPassword="p4ssw0rd-3")
-        self.refused("InvalidParameterCombination", modify, 400, "You must specify MasterUserPassword", ManageMasterUserPassword=False)
+        self.refused(
+            "InvalidParameterCombination", modify, 400, "You can't specify MasterUserPassword", MasterUserPassword="p4ssw0rd-3"
+        )
+        self.refused(
+            "InvalidParameterCombination", modify, 400, "You must specify MasterUserPassword", ManageMasterUserPassword=False
+        )
         modify(ManageMasterUserPassword=False, MasterUserPassword="p4ssw0rd-3")
         self.assertNotIn("MasterUserSecret", self.look("own"))
         self.assertTrue(self.welcome("own", "p4ssw0rd-3"))
@@ -203,44 +287,90 @@ class Databases(Case):
 
     def test_what_is_refused_with_a_managed_password(self):
         self.database("managed", BackupRetentionPeriod=1)
-        replica = lambda source, **more: self.rds.create_db_instance_read_replica(DBInstanceIdentifier=f"{source}-copy", SourceDBInstanceIdentifier=source, **more)
-        self.refused("InvalidParameterValue", replica, 400, "where ManageMasterUserPassword is enabled is not supported", source="managed")
+        replica = lambda source, **more: self.rds.create_db_instance_read_replica(
+            DBInstanceIdentifier=f"{source}-copy", SourceDBInstanceIdentifier=source, **more
+        )
+        self.refused(
+            "InvalidParameterValue", replica, 400, "where ManageMasterUserPassword is enabled is not supported", source="managed"
+        )
         self.rds.create_db_snapshot(DBInstanceIdentifier="managed", DBSnapshotIdentifier="of-managed")
-        restore = lambda **more: self.rds.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="of-managed", DBSnapshotIdentifier="of-managed", **more)
+        restore = lambda **more: self.rds.restore_db_instance_from_db_snapshot(
+            DBInstanceIdentifier="of-managed", DBSnapshotIdentifier="of-managed", **more
+        )
         self.refused("InvalidParameterCombination", restore, 400, "when restoring a DB instance", ManageMasterUserPassword=True)
         secrets = len(self.secretsmanager.list_secrets()["SecretList"])
         restore()
         self.assertNotIn("MasterUserSecret", self.look("of-managed"))
         self.assertEqual(len(self.secretsmanager.list_secrets()["SecretList"]), secrets)
         self.database("unmanaged", BackupRetentionPeriod=1, ManageMasterUserPassword=False, MasterUserPassword="p4ssw0rd-1")
-        self.refused("InvalidParameterCombination", replica, 400, "A parameter group can't be specified during Read Replica creation for the following DB engine: postgres", source="unmanaged", DBParameterGroupName="default.postgres16")
+        self.refused(
+            "InvalidParameterCombination",
+            replica,
+            400,
+            "A parameter group can't be specified during Read Replica creation for the following DB engine: postgres",
+            source="unmanaged",
+            DBParameterGroupName="default.postgres16",
+        )
         replica("unmanaged")
         self.assertTrue(self.welcome("unmanaged-copy", "p4ssw0rd-1"))
         modify = lambda name, **more: self.rds.modify_db_instance(DBInstanceIdentifier=name, ApplyImmediately=True, **more)
-        self.refused("InvalidParameterCombination", modify, 400, "with read replicas", name="unmanaged", ManageMasterUserPassword=True)
-        self.refused("InvalidParameterCombination", modify, 400, "of a read replica", name="unmanaged-copy", MasterUserPassword="p4ssw0rd-2")
+        self.refused(
+            "InvalidParameterCombination", modify, 400, "with read replicas", name="unmanaged", ManageMasterUserPassword=True
+        )
+        self.refused(
+            "InvalidParameterCombination",
+            modify,
+            400,
+            "of a read replica",
+            name="unmanaged-copy",
+            MasterUserPassword="p4ssw0rd-2",
+        )
         modify("unmanaged", MasterUserPassword="p4ssw0rd-2")
         self.assertTrue(self.welcome("unmanaged-copy", "p4ssw0rd-2"))
         self.rds.delete_db_instance(DBInstanceIdentifier="unmanaged-copy", SkipFinalSnapshot=True)
 
     def test_a_replica_has_tags_of_its_own_and_no_secret(self):
-        self.database("copied", BackupRetentionPeriod=1, DeletionProtection=True, ManageMasterUserPassword=False, MasterUserPassword="p4ssw0rd-1", Tags=[{"Key": "of", "Value": "the source"}])
+        self.database(
+            "copied",
+            BackupRetentionPeriod=1,
+            DeletionProtection=True,
+            ManageMasterUserPassword=False,
+            MasterUserPassword="p4ssw0rd-1",
+            Tags=[{"Key": "of", "Value": "the source"}],
+        )
         source = self.look("copied")["DBInstanceIdentifier"]
-        made = self.rds.create_db_instance_read_replica(DBInstanceIdentifier="copy", SourceDBInstanceIdentifier=source, DBInstanceClass="db.t4g.small", Tags=[{"Key": "of", "Value": "the copy"}])["DBInstance"]
+        made = self.rds.create_db_instance_read_replica(
+            DBInstanceIdentifier="copy",
+            SourceDBInstanceIdentifier=source,
+            DBInstanceClass="db.t4g.small",
+            Tags=[{"Key": "of", "Value": "the copy"}],
+        )["DBInstance"]
         self.assertNotIn("MasterUserSecret", made)
         copy = self.look("copy")
-        self.assertEqual((copy["TagList"], copy["ReadReplicaSourceDBInstanceIdentifier"]), ([{"Key": "of", "Value": "the copy"}], "copied"))
+        self.assertEqual(
+            (copy["TagList"], copy["ReadReplicaSourceDBInstanceIdentifier"]), ([{"Key": "of", "Value": "the copy"}], "copied")
+        )
         self.assertNotIn("MasterUserSecret", copy)
-        self.assertEqual((copy["DeletionProtection"], copy["BackupRetentionPeriod"], copy["DBInstanceClass"]), (False, 0, "db.t4g.small"))
+        self.assertEqual(
+            (copy["DeletionProtection"], copy["BackupRetentionPeriod"], copy["DBInstanceClass"]), (False, 0, "db.t4g.small")
+        )
         self.assertEqual(self.look("copied")["TagList"], [{"Key": "of", "Value": "the source"}])
         self.rds.add_tags_to_resource(ResourceName=copy["DBInstanceArn"], Tags=[{"Key": "more", "Value": "1"}])
         self.assertEqual(self.look("copied")["TagList"], [{"Key": "of", "Value": "the source"}])
-        self.refused("InvalidParameterCombination", self.rds.delete_db_instance, 400, DBInstanceIdentifier="copy", FinalDBSnapshotIdentifier="copy-final")
+        self.refused(
+            "InvalidParameterCombination",
+            self.rds.delete_db_instance,
+            400,
+            DBInstanceIdentifier="copy",
+            FinalDBSnapshotIdentifier="copy-final",
+        )
         self.rds.delete_db_instance(DBInstanceIdentifier="copy", SkipFinalSnapshot=True)
 
     def test_a_replica_wants_a_source_with_backups(self):
         self.database("unsaved", BackupRetentionPeriod=0, ManageMasterUserPassword=False, MasterUserPassword="p4ssw0rd-1")
-        make = lambda source: self.rds.create_db_instance_read_replica(DBInstanceIdentifier="never", SourceDBInstanceIdentifier=source)
+        make = lambda source: self.rds.create_db_instance_read_replica(
+            DBInstanceIdentifier="never", SourceDBInstanceIdentifier=source
+        )
         self.refused("InvalidDBInstanceState", make, 400, "Automated backups are not enabled", source="unsaved")
         self.refused("DBInstanceNotFound", make, 404, source="nowhere")
 
@@ -264,27 +394,59 @@ class Databases(Case):
         self.rds.create_db_parameter_group(DBParameterGroupName="static", DBParameterGroupFamily="postgres16", Description="d")
         parameter = lambda **more: [{"ParameterName": "max_connections", "ParameterValue": "200", **more}]
         modify = lambda **more: self.rds.modify_db_parameter_group(DBParameterGroupName="static", Parameters=parameter(**more))
-        self.refused("InvalidParameterCombination", modify, 400, "immediate apply method for static parameter", ApplyMethod="immediate")
+        self.refused(
+            "InvalidParameterCombination", modify, 400, "immediate apply method for static parameter", ApplyMethod="immediate"
+        )
         modify(ApplyMethod="pending-reboot")
-        told = {p["ParameterName"]: p for p in self.rds.describe_db_parameters(DBParameterGroupName="static", Source="user")["Parameters"]}
-        self.assertEqual((told["max_connections"]["ApplyType"], told["max_connections"]["ApplyMethod"]), ("static", "pending-reboot"))
-        self.refused("InvalidDBParameterGroupState", self.rds.modify_db_parameter_group, 400, DBParameterGroupName="default.postgres16", Parameters=parameter(ApplyMethod="pending-reboot"))
+        told = {
+            p["ParameterName"]: p
+            for p in self.rds.describe_db_parameters(DBParameterGroupName="static", Source="user")["Parameters"]
+        }
+        self.assertEqual(
+            (told["max_connections"]["ApplyType"], told["max_connections"]["ApplyMethod"]), ("static", "pending-reboot")
+        )
+        self.refused(
+            "InvalidDBParameterGroupState",
+            self.rds.modify_db_parameter_group,
+            400,
+            DBParameterGroupName="default.postgres16",
+            Parameters=parameter(ApplyMethod="pending-reboot"),
+        )
 
     def test_parameters_are_reset_one_by_one_and_all_together(self):
         self.rds.create_db_parameter_group(DBParameterGroupName="reset", DBParameterGroupFamily="postgres16", Description="d")
         values = {"max_connections": "200", "work_mem": "8192", "rds.force_ssl": "1"}
-        parameters = [{"ParameterName": name, "ParameterValue": value, "ApplyMethod": "pending-reboot"} for name, value in values.items()]
+        parameters = [
+            {"ParameterName": name, "ParameterValue": value, "ApplyMethod": "pending-reboot"} for name, value in values.items()
+        ]
         self.rds.modify_db_parameter_group(DBParameterGroupName="reset", Parameters=parameters)
-        mine = lambda: {p["ParameterName"] for p in self.rds.describe_db_parameters(DBParameterGroupName="reset", Source="user")["Parameters"]}
+        mine = lambda: {
+            p["ParameterName"] for p in self.rds.describe_db_parameters(DBParameterGroupName="reset", Source="user")["Parameters"]
+        }
         self.assertEqual(mine(), set(values))
-        self.rds.reset_db_parameter_group(DBParameterGroupName="reset", ResetAllParameters=False, Parameters=[{"ParameterName": "work_mem", "ApplyMethod": "pending-reboot"}])
+        self.rds.reset_db_parameter_group(
+            DBParameterGroupName="reset",
+            ResetAllParameters=False,
+            Parameters=[{"ParameterName": "work_mem", "ApplyMethod": "pending-reboot"}],
+        )
         self.assertEqual(mine(), {"max_connections", "rds.force_ssl"})
         self.rds.reset_db_parameter_group(DBParameterGroupName="reset", ResetAllParameters=True)
         self.assertEqual(mine(), set())
-        self.refused("DBParameterGroupNotFound", self.rds.reset_db_parameter_group, 404, DBParameterGroupName="nowhere", ResetAllParameters=True)
+        self.refused(
+            "DBParameterGroupNotFound",
+            self.rds.reset_db_parameter_group,
+            404,
+            DBParameterGroupName="nowhere",
+            ResetAllParameters=True,
+        )
 
     def test_where_a_class_can_be_ordered(self):
-        zones = lambda name, **more: [[zone["Name"][-1] for zone in option["AvailabilityZones"]] for option in self.rds.describe_orderable_db_instance_options(Engine="postgres", DBInstanceClass=name, **more)["OrderableDBInstanceOptions"]]
+        zones = lambda name, **more: [
+            [zone["Name"][-1] for zone in option["AvailabilityZones"]]
+            for option in self.rds.describe_orderable_db_instance_options(Engine="postgres", DBInstanceClass=name, **more)[
+                "OrderableDBInstanceOptions"
+            ]
+        ]
         self.assertEqual(zones("db.t4g.micro", EngineVersion="16.8"), [["a", "b", "c"]])
         self.assertEqual(zones("db.r8g.large", EngineVersion="16.8"), [["a", "c"]])
         self.assertEqual(zones("db.r8g.large", EngineVersion="14.17"), [])
@@ -292,9 +454,14 @@ class Databases(Case):
 
     def test_a_parameter_group_in_use(self):
         self.rds.create_db_parameter_group(DBParameterGroupName="own", DBParameterGroupFamily="postgres16", Description="d")
-        self.rds.modify_db_parameter_group(DBParameterGroupName="own", Parameters=[{"ParameterName": "rds.force_ssl", "ParameterValue": "1", "ApplyMethod": "immediate"}])
+        self.rds.modify_db_parameter_group(
+            DBParameterGroupName="own",
+            Parameters=[{"ParameterName": "rds.force_ssl", "ParameterValue": "1", "ApplyMethod": "immediate"}],
+        )
         parameters = self.rds.describe_db_parameters(DBParameterGroupName="own", Source="user")["Parameters"]
-        self.assertEqual([(p["ParameterName"], p["ParameterValue"], p["Source"]) for p in parameters], [("rds.force_ssl", "1", "user")])
+        self.assertEqual(
+            [(p["ParameterName"], p["ParameterValue"], p["Source"]) for p in parameters], [("rds.force_ssl", "1", "user")]
+        )
         self.database("grouped", DBParameterGroupName="own")
         self.refused("InvalidDBParameterGroupState", self.rds.delete_db_parameter_group, 400, DBParameterGroupName="own")
         self.rds.delete_db_instance(DBInstanceIdentifier="grouped", SkipFinalSnapshot=True)
@@ -315,24 +482,41 @@ class Snapshots(Case):
         self.slowly(0.001)
         self.database("original")
         create = lambda name: self.rds.create_db_snapshot(DBInstanceIdentifier="original", DBSnapshotIdentifier=name)
-        self.refused("InvalidDBInstanceState", self.rds.create_db_snapshot, DBInstanceIdentifier="original", DBSnapshotIdentifier="early")
+        self.refused(
+            "InvalidDBInstanceState", self.rds.create_db_snapshot, DBInstanceIdentifier="original", DBSnapshotIdentifier="early"
+        )
         self.until(lambda: self.look("original")["DBInstanceStatus"] == "available", "available")
         self.assertEqual(create("one")["DBSnapshot"]["Status"], "creating")
         self.assertEqual(self.look("original")["DBInstanceStatus"], "backing-up")
-        copy = lambda: self.rds.copy_db_snapshot(SourceDBSnapshotIdentifier="one", TargetDBSnapshotIdentifier="two", KmsKeyId="arn:aws:kms:us-east-1:1:key/k")
+        copy = lambda: self.rds.copy_db_snapshot(
+            SourceDBSnapshotIdentifier="one", TargetDBSnapshotIdentifier="two", KmsKeyId="arn:aws:kms:us-east-1:1:key/k"
+        )
         self.refused("InvalidDBSnapshotState", copy)
         snapshot = lambda name: self.rds.describe_db_snapshots(DBSnapshotIdentifier=name)["DBSnapshots"][0]
         self.until(lambda: snapshot("one")["Status"] == "available", "available")
         copy()
         self.until(lambda: snapshot("two")["Status"] == "available", "available")
-        self.assertEqual((snapshot("one")["Encrypted"], snapshot("two")["Encrypted"], snapshot("two")["KmsKeyId"]), (False, True, "arn:aws:kms:us-east-1:1:key/k"))
+        self.assertEqual(
+            (snapshot("one")["Encrypted"], snapshot("two")["Encrypted"], snapshot("two")["KmsKeyId"]),
+            (False, True, "arn:aws:kms:us-east-1:1:key/k"),
+        )
         restore = {"DBInstanceIdentifier": "restored", "DBSnapshotIdentifier": "two", "Tags": [{"Key": "a", "Value": "b"}]}
         self.rds.restore_db_instance_from_db_snapshot(**restore)
         self.until(lambda: self.look("restored")["DBInstanceStatus"] == "available", "available")
         now, before = self.look("restored"), self.look("original")
-        self.assertEqual((now["KmsKeyId"], now["StorageEncrypted"], now["TagList"]), ("arn:aws:kms:us-east-1:1:key/k", True, restore["Tags"]))
-        self.assertEqual((now["AllocatedStorage"], now["MasterUsername"], now["EngineVersion"]), (before["AllocatedStorage"], "owner", before["EngineVersion"]))
+        self.assertEqual(
+            (now["KmsKeyId"], now["StorageEncrypted"], now["TagList"]), ("arn:aws:kms:us-east-1:1:key/k", True, restore["Tags"])
+        )
+        self.assertEqual(
+            (now["AllocatedStorage"], now["MasterUsername"], now["EngineVersion"]),
+            (before["AllocatedStorage"], "owner", before["EngineVersion"]),
+        )
         self.assertNotIn("MasterUserSecret", now)
         self.rds.modify_db_instance(DBInstanceIdentifier="restored", ManageMasterUserPassword=True, ApplyImmediately=True)
         self.assertNotEqual(self.look("restored")["MasterUserSecret"]["SecretArn"], before["MasterUserSecret"]["SecretArn"])
-        self.refused("DBSnapshotNotFound", self.rds.restore_db_instance_from_db_snapshot, DBInstanceIdentifier="other", DBSnapshotIdentifier="none")
+        self.refused(
+            "DBSnapshotNotFound",
+            self.rds.restore_db_instance_from_db_snapshot,
+            DBInstanceIdentifier="other",
+            DBSnapshotIdentifier="none",
+        )

@@ -10,7 +10,14 @@ from tests.aws import Case
 class Buckets(Case):
     def client(self, account: str, region: str = "us-east-1"):
         settings = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
-        return boto3.client("s3", endpoint_url=self.server.url, region_name=region, aws_access_key_id=account, aws_secret_access_key="test", config=settings)
+        return boto3.client(
+            "s3",
+            endpoint_url=self.server.url,
+            region_name=region,
+            aws_access_key_id=account,
+            aws_secret_access_key="test",
+            config=settings,
+        )
 
     def test_whose_a_bucket_is(self):
         mine, theirs = self.client("111122223333"), self.client("444455556666")
@@ -41,10 +48,18 @@ class Buckets(Case):
         self.refused("403", theirs.head_object, 403, Bucket="owned-bucket", Key="k")
         self.assertEqual(mine.get_object(Bucket="owned-bucket", Key="k")["Body"].read(), b"mine")
         self.refused("NoSuchBucket", theirs.list_objects_v2, 404, Bucket="nobodys-bucket", ExpectedBucketOwner="444455556666")
-        policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::444455556666:root"}, "Action": "s3:*", "Resource": "*"}]}
+        policy = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::444455556666:root"}, "Action": "s3:*", "Resource": "*"}
+            ],
+        }
         mine.put_bucket_policy(Bucket="owned-bucket", Policy=json.dumps(policy))
         theirs.put_object(Bucket="owned-bucket", Key="theirs", Body=b"x")
-        self.refused("AccessDenied", theirs.put_object, 403, Bucket="owned-bucket", Key="k", Body=b"x", ExpectedBucketOwner="444455556666")
+        self.refused(
+            "AccessDenied", theirs.put_object, 403, Bucket="owned-bucket", Key="k", Body=b"x", ExpectedBucketOwner="444455556666"
+        )
+
     def test_another_regions_endpoint_says_where_a_bucket_is(self):
         there = self.client("111122223333", "eu-west-1")
         there.create_bucket(Bucket="bucket-elsewhere", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
@@ -52,7 +67,10 @@ class Buckets(Case):
         # Without botocore, which would ask again in the right region.
         connection = http.client.HTTPConnection("127.0.0.1", self.server.port)
         scope = "111122223333/20261125/us-east-1/s3/aws4_request"
-        signed = {"Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0", "X-Amz-Date": "20261125T000000Z"}
+        signed = {
+            "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0",
+            "X-Amz-Date": "20261125T000000Z",
+        }
         connection.request("HEAD", "/bucket-elsewhere", headers=signed)
         answer = connection.getresponse()
         self.assertEqual((answer.status, answer.getheader("x-amz-bucket-region")), (301, "eu-west-1"))

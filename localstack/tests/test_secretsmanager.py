@@ -8,12 +8,24 @@ import boto3, json
 def run(event, context):
     boto3.client("s3").put_object(Bucket="told", Key=event["database"], Body=json.dumps(event).encode())
 """
-TRUST = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]})
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    }
+)
 
 
 class Secrets(Case):
     def managed(self, name: str) -> str:
-        self.rds.create_db_instance(DBInstanceIdentifier=name, Engine="postgres", DBInstanceClass="db.t4g.micro", AllocatedStorage=20, MasterUsername="owner", ManageMasterUserPassword=True)
+        self.rds.create_db_instance(
+            DBInstanceIdentifier=name,
+            Engine="postgres",
+            DBInstanceClass="db.t4g.micro",
+            AllocatedStorage=20,
+            MasterUsername="owner",
+            ManageMasterUserPassword=True,
+        )
         return self.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]["MasterUserSecret"]["SecretArn"]
 
     def password(self, secret: str) -> str:
@@ -22,7 +34,9 @@ class Secrets(Case):
     def test_what_rds_keeps_it_rotates(self):
         secret = self.managed("rotated")
         told = self.secretsmanager.describe_secret(SecretId=secret)
-        self.assertEqual((told["OwningService"], told["RotationEnabled"], told["RotationRules"]), ("rds", True, {"AutomaticallyAfterDays": 7}))
+        self.assertEqual(
+            (told["OwningService"], told["RotationEnabled"], told["RotationRules"]), ("rds", True, {"AutomaticallyAfterDays": 7})
+        )
         before = self.password(secret)
         rotate = lambda **more: self.secretsmanager.rotate_secret(SecretId=secret, **more)
         rotate(RotationRules={"AutomaticallyAfterDays": 30}, RotateImmediately=False)
@@ -33,11 +47,19 @@ class Secrets(Case):
         self.assertEqual(self.password(secret), before)
         rotate()
         self.assertNotEqual(self.password(secret), before)
-        self.assertEqual(json.loads(self.secretsmanager.get_secret_value(SecretId=secret, VersionStage="AWSPREVIOUS")["SecretString"])["password"], before)
+        self.assertEqual(
+            json.loads(self.secretsmanager.get_secret_value(SecretId=secret, VersionStage="AWSPREVIOUS")["SecretString"])[
+                "password"
+            ],
+            before,
+        )
         self.assertEqual(self.secretsmanager.describe_secret(SecretId=secret)["RotationRules"], {"AutomaticallyAfterDays": 30})
         self.refused("InvalidRequestException", rotate, 400, RotationLambdaARN="arn:aws:lambda:us-east-1:000000000000:function:x")
         self.refused("InvalidParameterException", rotate, 400, RotationRules={"AutomaticallyAfterDays": 1001})
-        for change, more in ((self.secretsmanager.put_secret_value, {"SecretString": "x"}), (self.secretsmanager.delete_secret, {})):
+        for change, more in (
+            (self.secretsmanager.put_secret_value, {"SecretString": "x"}),
+            (self.secretsmanager.delete_secret, {}),
+        ):
             self.refused("InvalidRequestException", change, 400, "managed by another service", SecretId=secret, **more)
         self.rds.delete_db_instance(DBInstanceIdentifier="rotated", SkipFinalSnapshot=True)
         self.rds.describe_db_instances()
@@ -47,10 +69,15 @@ class Secrets(Case):
         secret = self.managed("watched")
         self.s3.create_bucket(Bucket="told")
         role = self.iam.create_role(RoleName="watcher", AssumeRolePolicyDocument=TRUST)["Role"]["Arn"]
-        function = self.lambda_.create_function(FunctionName="watcher", Runtime="python3.13", Role=role, Handler="index.run", Code={"ZipFile": zipped(index=CODE)})["FunctionArn"]
+        function = self.lambda_.create_function(
+            FunctionName="watcher", Runtime="python3.13", Role=role, Handler="index.run", Code={"ZipFile": zipped(index=CODE)}
+        )["FunctionArn"]
         self.until(lambda: self.lambda_.get_function(FunctionName="watcher")["Configuration"]["State"] == "Active", "active", 20)
         for name, of in (("watched", secret), ("another", secret + "x")):
-            pattern = {"source": ["aws.secretsmanager"], "detail": {"eventName": ["RotationSucceeded"], "additionalEventData": {"SecretId": [of]}}}
+            pattern = {
+                "source": ["aws.secretsmanager"],
+                "detail": {"eventName": ["RotationSucceeded"], "additionalEventData": {"SecretId": [of]}},
+            }
             self.events.put_rule(Name=name, EventPattern=json.dumps(pattern))
             self.events.put_targets(Rule=name, Targets=[{"Id": "f", "Arn": function, "Input": json.dumps({"database": name})}])
         self.secretsmanager.rotate_secret(SecretId=secret)

@@ -17,7 +17,9 @@ from tests.aws import ROOT, Server, shared
 
 class Starting(unittest.TestCase):
     def run_with(self, *arguments: str) -> subprocess.CompletedProcess:
-        return subprocess.run([sys.executable, "-m", "stack_local", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=30)
+        return subprocess.run(
+            [sys.executable, "-m", "stack_local", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=30
+        )
 
     def test_only_loopback(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -35,7 +37,11 @@ class Starting(unittest.TestCase):
     def test_it_listens_on_loopback_only_and_on_nothing_else(self):
         server = shared()
         server.client("ec2").describe_vpcs()
-        sockets = {os.readlink(fd) for fd in pathlib.Path(f"/proc/{server.process.pid}/fd").iterdir() if fd.is_symlink() and os.readlink(fd).startswith("socket:")}
+        sockets = {
+            os.readlink(fd)
+            for fd in pathlib.Path(f"/proc/{server.process.pid}/fd").iterdir()
+            if fd.is_symlink() and os.readlink(fd).startswith("socket:")
+        }
         listening = []
         for table in ("tcp", "tcp6", "udp", "udp6"):
             for line in pathlib.Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
@@ -94,7 +100,9 @@ class Http(unittest.TestCase):
                 ("GET", "/a-bucket-of-http/chunked", None),
             ]:
                 # One connection for all of them: each answer ends where it says.
-                headers = {"Authorization": "AWS4-HMAC-SHA256 Credential=222222222222/20261126/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"}
+                headers = {
+                    "Authorization": "AWS4-HMAC-SHA256 Credential=222222222222/20261126/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+                }
                 connection.request(method, path, body=body, headers=headers, encode_chunked=body is not None)
                 answer = connection.getresponse()
                 said = answer.read()
@@ -124,7 +132,14 @@ class Speed(unittest.TestCase):
         server.scale(1)
         self.assertEqual(read(), b'{"scale": 1.0}')
         rds = server.client("rds")
-        arguments = {"DBInstanceIdentifier": "d", "Engine": "postgres", "DBInstanceClass": "db.t4g.micro", "AllocatedStorage": 20, "MasterUsername": "owner", "MasterUserPassword": "p4ssw0rd!"}
+        arguments = {
+            "DBInstanceIdentifier": "d",
+            "Engine": "postgres",
+            "DBInstanceClass": "db.t4g.micro",
+            "AllocatedStorage": 20,
+            "MasterUsername": "owner",
+            "MasterUserPassword": "p4ssw0rd!",
+        }
         rds.create_db_instance(**arguments)
         status = lambda: rds.describe_db_instances()["DBInstances"][0]["DBInstanceStatus"]
         self.assertEqual(status(), "creating")

@@ -21,7 +21,9 @@ class ServiceQuotas(Case):
 
     def test_a_list_has_every_quota_of_the_service_by_pages(self):
         self.server.quotas("aws")
-        pages = list(self.servicequotas.get_paginator("list_service_quotas").paginate(ServiceCode="vpc", PaginationConfig={"PageSize": 10}))
+        pages = list(
+            self.servicequotas.get_paginator("list_service_quotas").paginate(ServiceCode="vpc", PaginationConfig={"PageSize": 10})
+        )
         self.assertGreater(len(pages), 1)
         values = {quota["QuotaCode"]: quota["Value"] for page in pages for quota in page["Quotas"]}
         self.assertEqual({values[code] for code in ("L-F678F1CE", "L-A4707A72", "L-FE5A380F")}, {5})

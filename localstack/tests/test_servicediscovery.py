@@ -1,4 +1,3 @@
-
 from tests.aws import Case, Network
 
 
@@ -64,18 +63,32 @@ class Connected(Case):
     def define(self, family: str, **more) -> str:
         container = {"name": "c", "image": "nginx", "essential": True} | more
         return self.ecs.register_task_definition(
-            family=family, cpu="256", memory="512", networkMode="awsvpc", requiresCompatibilities=["FARGATE"], containerDefinitions=[container]
+            family=family,
+            cpu="256",
+            memory="512",
+            networkMode="awsvpc",
+            requiresCompatibilities=["FARGATE"],
+            containerDefinitions=[container],
         )["taskDefinition"]["taskDefinitionArn"]
 
     def service(self, name: str, connect: dict, task: str | None = None) -> dict:
         network = {"awsvpcConfiguration": {"subnets": self.network.private}}
         return self.ecs.create_service(
-            cluster=self.cluster, serviceName=name, taskDefinition=task or self.task, desiredCount=1, launchType="FARGATE",
-            networkConfiguration=network, serviceConnectConfiguration=connect,
+            cluster=self.cluster,
+            serviceName=name,
+            taskDefinition=task or self.task,
+            desiredCount=1,
+            launchType="FARGATE",
+            networkConfiguration=network,
+            serviceConnectConfiguration=connect,
         )["service"]
 
     def offer(self, **more) -> dict:
-        offered = {"portName": "server", "clientAliases": [{"port": 80, "dnsName": "server"}], "timeout": {"perRequestTimeoutSeconds": 0}} | more
+        offered = {
+            "portName": "server",
+            "clientAliases": [{"port": 80, "dnsName": "server"}],
+            "timeout": {"perRequestTimeoutSeconds": 0},
+        } | more
         return {"enabled": True, "namespace": self.arn, "services": [offered]}
 
     def test_what_a_deployment_tells(self):
@@ -87,7 +100,9 @@ class Connected(Case):
         client = self.service("client", {"enabled": True, "namespace": self.arn}, self.define("client"))
         self.assertEqual(client["deployments"][0]["serviceConnectConfiguration"]["namespace"], self.arn)
         self.refused("ResourceInUse", self.servicediscovery.delete_namespace, 400, Id=self.namespace)
-        off = self.ecs.update_service(cluster=self.cluster, service="server", serviceConnectConfiguration={"enabled": False})["service"]
+        off = self.ecs.update_service(cluster=self.cluster, service="server", serviceConnectConfiguration={"enabled": False})[
+            "service"
+        ]
         self.assertEqual(len(off["deployments"]), 2, "a change of it starts new tasks")
         self.assertEqual(off["deployments"][0]["serviceConnectConfiguration"], {"enabled": False})
 
@@ -100,6 +115,8 @@ class Connected(Case):
         refused(self.offer(portName="other"), "portName other")
         refused(self.offer(clientAliases=[]), "one client alias")
         plain = self.define("plain", portMappings=[{"containerPort": 80, "name": "server"}])
-        self.refused("InvalidParameterException", lambda **_: self.service("refused", self.offer(), plain), 400, "perRequestTimeout")
+        self.refused(
+            "InvalidParameterException", lambda **_: self.service("refused", self.offer(), plain), 400, "perRequestTimeout"
+        )
         self.service("first", self.offer())
         refused(self.offer(discoveryName="again"), "client alias")

@@ -15,10 +15,14 @@ def check_service(call: Call, view: dict, definition: dict) -> None:
         raise wrong("Network Configuration must be provided when networkMode 'awsvpc' is specified.")
     for subnet in (network or {}).get("subnets", []):
         if interfaces.subnet(call.account, call.region, subnet) is None:
-            raise wrong(f"Error retrieving subnet information for [{subnet}]: The subnet ID '{subnet}' does not exist (ErrorCode: InvalidSubnetID.NotFound)")
+            raise wrong(
+                f"Error retrieving subnet information for [{subnet}]: The subnet ID '{subnet}' does not exist (ErrorCode: InvalidSubnetID.NotFound)"
+            )
     for group in (network or {}).get("securityGroups", []):
         if interfaces.backend(call.account, call.region).get_security_group_from_id(group) is None:
-            raise wrong(f"Error retrieving security group information for [{group}]: The security group '{group}' does not exist (ErrorCode: InvalidGroup.NotFound)")
+            raise wrong(
+                f"Error retrieving security group information for [{group}]: The security group '{group}' does not exist (ErrorCode: InvalidGroup.NotFound)"
+            )
     for balancer in view.get("loadBalancers", []):
         _check_balancer(call, balancer, definition)
     if view.get("healthCheckGracePeriodSeconds") and not view.get("loadBalancers"):
@@ -58,7 +62,9 @@ def _check_balancer(call: Call, balancer: dict, definition: dict) -> None:
         if kind is None:
             raise wrong(f"The specified target group does not exist: {group}")
         if definition["networkMode"] == "awsvpc" and kind != "ip":
-            raise wrong(f"The provided target group {group} has target type {kind}, which is incompatible with the awsvpc network mode specified in the task definition.")
+            raise wrong(
+                f"The provided target group {group} has target type {kind}, which is incompatible with the awsvpc network mode specified in the task definition."
+            )
         if not elbv2.attached(call.account, call.region, group):
             raise wrong(f"The target group with targetGroupArn {group} does not have an associated load balancer.")
 
@@ -68,7 +74,9 @@ def check_strategy(cluster: dict, strategy: list[dict]) -> None:
         item.setdefault("weight", 0)
         item.setdefault("base", 0)
         if item["capacityProvider"] not in cluster["capacityProviders"]:
-            raise wrong("The specified capacity provider strategy contains a capacity provider that is not associated with the cluster. Associate it with the cluster and try again.")
+            raise wrong(
+                "The specified capacity provider strategy contains a capacity provider that is not associated with the cluster. Associate it with the cluster and try again."
+            )
 
 
 def normalize_network(view: dict) -> None:

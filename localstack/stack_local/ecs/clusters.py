@@ -121,9 +121,16 @@ def put_cluster_capacity_providers(call: Call) -> dict:
             raise wrong("The default capacity provider strategy can only name capacity providers of the cluster.")
     for (in_cluster, _), service in store.of(call).services.items():
         for item in service.view.get("capacityProviderStrategy", []):
-            if in_cluster == cluster["clusterName"] and service.status != "INACTIVE" and item["capacityProvider"] not in call["capacityProviders"]:
+            if (
+                in_cluster == cluster["clusterName"]
+                and service.status != "INACTIVE"
+                and item["capacityProvider"] not in call["capacityProviders"]
+            ):
                 raise fault("ResourceInUseException", "The specified capacity provider is in use and cannot be removed.")
-    cluster["capacityProviders"], cluster["defaultCapacityProviderStrategy"] = list(call["capacityProviders"]), copy.deepcopy(strategy)
+    cluster["capacityProviders"], cluster["defaultCapacityProviderStrategy"] = (
+        list(call["capacityProviders"]),
+        copy.deepcopy(strategy),
+    )
     return {"cluster": _cluster_shown(call, cluster, _EVERYTHING)}
 
 
@@ -135,7 +142,9 @@ def describe_capacity_providers(call: Call) -> dict:
         for name in asked
         if name in PROVIDERS
     ]
-    failures = [{"arn": call.arn("ecs", f"capacity-provider/{name}"), "reason": "MISSING"} for name in asked if name not in PROVIDERS]
+    failures = [
+        {"arn": call.arn("ecs", f"capacity-provider/{name}"), "reason": "MISSING"} for name in asked if name not in PROVIDERS
+    ]
     return {"capacityProviders": shown, "failures": failures}
 
 

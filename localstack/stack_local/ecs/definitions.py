@@ -46,7 +46,9 @@ def _check_fargate(call: Call, cpu: int | None, memory: int | None) -> None:
     if memory is None:
         raise client_error("Fargate requires that 'memory' be defined at the task level.")
     if memory not in _FARGATE_MEMORY.get(cpu, ()):
-        raise client_error(f"No Fargate configuration exists for given values: {cpu} CPU, {memory} memory. See the Amazon ECS documentation for the valid values.")
+        raise client_error(
+            f"No Fargate configuration exists for given values: {cpu} CPU, {memory} memory. See the Amazon ECS documentation for the valid values."
+        )
     if not call.get("executionRoleArn"):
         if any((c.get("logConfiguration") or {}).get("logDriver") == "awslogs" for c in call["containerDefinitions"]):
             raise client_error("Fargate requires task definition to have execution role ARN to support log driver awslogs.")
@@ -55,7 +57,15 @@ def _check_fargate(call: Call, cpu: int | None, memory: int | None) -> None:
 
 
 def _container(given: dict, network_mode: str) -> dict:
-    container = {"cpu": 0, "portMappings": [], "essential": True, "environment": [], "mountPoints": [], "volumesFrom": [], "systemControls": []}
+    container = {
+        "cpu": 0,
+        "portMappings": [],
+        "essential": True,
+        "environment": [],
+        "mountPoints": [],
+        "volumesFrom": [],
+        "systemControls": [],
+    }
     container |= {field: copy.deepcopy(value) for field, value in given.items() if value is not None}
     for mapping in container["portMappings"]:
         mapping.setdefault("protocol", "tcp")
@@ -102,7 +112,20 @@ def register_task_definition(call: Call) -> dict:
         "registeredAt": now(),
         "registeredBy": f"arn:aws:iam::{call.account}:root",
     }
-    for field in ("taskRoleArn", "executionRoleArn", "volumes", "placementConstraints", "requiresCompatibilities", "pidMode", "ipcMode", "proxyConfiguration", "inferenceAccelerators", "ephemeralStorage", "runtimePlatform", "enableFaultInjection"):
+    for field in (
+        "taskRoleArn",
+        "executionRoleArn",
+        "volumes",
+        "placementConstraints",
+        "requiresCompatibilities",
+        "pidMode",
+        "ipcMode",
+        "proxyConfiguration",
+        "inferenceAccelerators",
+        "ephemeralStorage",
+        "runtimePlatform",
+        "enableFaultInjection",
+    ):
         if call.get(field) is not None:
             definition[field] = copy.deepcopy(call[field])
     if cpu is not None:
@@ -131,7 +154,9 @@ def describe_task_definition(call: Call) -> dict:
 @operations.on("ListTaskDefinitions")
 def list_task_definitions(call: Call) -> dict:
     family, status = call.get("familyPrefix"), call.get("status", "ACTIVE")
-    found = [d for name, ds in sorted(store.of(call).families.items()) if family in (None, name) for d in ds if d["status"] == status]
+    found = [
+        d for name, ds in sorted(store.of(call).families.items()) if family in (None, name) for d in ds if d["status"] == status
+    ]
     if call.get("sort") == "DESC":
         found.reverse()
     return paged(call, "taskDefinitionArns", [definition["taskDefinitionArn"] for definition in found])
@@ -152,7 +177,11 @@ def deregister_task_definition(call: Call) -> dict:
     reference = call["taskDefinition"]
     definition = find_definition(store.of(call), reference) if ":" in short_name(reference) else None
     if definition is None:
-        raise client_error("The specified task definition does not exist." if ":" in short_name(reference) else "Invalid revision number. Number: null")
+        raise client_error(
+            "The specified task definition does not exist."
+            if ":" in short_name(reference)
+            else "Invalid revision number. Number: null"
+        )
     if definition["status"] == "ACTIVE":
         definition["status"], definition["deregisteredAt"] = "INACTIVE", now()
     return {"taskDefinition": copy.deepcopy(definition)}
@@ -166,16 +195,28 @@ def delete_task_definitions(call: Call) -> dict:
     for reference in call["taskDefinitions"]:
         definition = find_definition(state, reference) if ":" in short_name(reference) else None
         if definition is None:
-            failures.append({"arn": reference, "reason": "The specified task definition does not exist. Specify a valid account, family, revision and try again."})
+            failures.append(
+                {
+                    "arn": reference,
+                    "reason": "The specified task definition does not exist. Specify a valid account, family, revision and try again.",
+                }
+            )
         elif definition["status"] == "ACTIVE":
-            failures.append({"arn": definition["taskDefinitionArn"], "reason": "The specified task definition is still in ACTIVE status. Please deregister the target and try again."})
+            failures.append(
+                {
+                    "arn": definition["taskDefinitionArn"],
+                    "reason": "The specified task definition is still in ACTIVE status. Please deregister the target and try again.",
+                }
+            )
         else:
             # AWS keeps those in use as DELETE_IN_PROGRESS until nothing runs from them; a describe by ARN still finds them.
             definition["status"] = "DELETE_IN_PROGRESS"
             definition["deleteRequestedAt"] = now()
             gone.append(copy.deepcopy(definition))
             arn = definition["taskDefinitionArn"]
-            if not any(s.uses(arn) for s in state.services.values()) and not any(t.definition == arn and t.status != "STOPPED" for t in state.tasks.values()):
+            if not any(s.uses(arn) for s in state.services.values()) and not any(
+                t.definition == arn and t.status != "STOPPED" for t in state.tasks.values()
+            ):
                 state.families[definition["family"]].remove(definition)
                 state.tags.pop(arn, None)
     return {"taskDefinitions": gone, "failures": failures}

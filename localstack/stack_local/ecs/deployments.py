@@ -10,7 +10,16 @@ from stack_local.ecs.state import operations, paged, store
 def list_service_deployments(call: Call) -> dict:
     service = find_service(call, call["service"], find_cluster(call, call.get("cluster")))
     wanted = call.get("status", [])
-    fields = ("serviceDeploymentArn", "serviceArn", "clusterArn", "startedAt", "createdAt", "finishedAt", "status", "statusReason")
+    fields = (
+        "serviceDeploymentArn",
+        "serviceArn",
+        "clusterArn",
+        "startedAt",
+        "createdAt",
+        "finishedAt",
+        "status",
+        "statusReason",
+    )
     found = []
     for made in reversed(service.history):
         view = made.service_deployment() | {"targetServiceRevisionArn": made.revision_arn}

@@ -27,7 +27,15 @@ _SERVICE_FIELDS = (
     "volumeConfigurations",
 )
 # A change to one of these starts new tasks; the others only change the service.
-_DEPLOYED_FIELDS = ("networkConfiguration", "capacityProviderStrategy", "platformVersion", "loadBalancers", "serviceRegistries", "serviceConnectConfiguration", "volumeConfigurations")
+_DEPLOYED_FIELDS = (
+    "networkConfiguration",
+    "capacityProviderStrategy",
+    "platformVersion",
+    "loadBalancers",
+    "serviceRegistries",
+    "serviceConnectConfiguration",
+    "volumeConfigurations",
+)
 
 
 def _deployment_configuration(given: dict | None, before: dict | None = None) -> dict:
@@ -99,7 +107,9 @@ def create_service(call: Call) -> dict:
             view[field] = copy.deepcopy(call[field])
     if view["loadBalancers"]:
         view.setdefault("healthCheckGracePeriodSeconds", 0)
-    strategy = view.get("capacityProviderStrategy") or ([] if call.get("launchType") else cluster["defaultCapacityProviderStrategy"])
+    strategy = view.get("capacityProviderStrategy") or (
+        [] if call.get("launchType") else cluster["defaultCapacityProviderStrategy"]
+    )
     if strategy:
         check_strategy(cluster, strategy)
         view["capacityProviderStrategy"] = copy.deepcopy(strategy)
@@ -123,11 +133,16 @@ def create_service(call: Call) -> dict:
 
 def _check_aliases(call: Call, view: dict) -> None:
     """Each name and port is one service's in a namespace."""
+
     def aliases(view: dict) -> set:
         connect = view.get("serviceConnectConfiguration") or {}
         if not connect.get("enabled"):
             return set()
-        return {(connect["namespace"], a.get("dnsName"), a["port"]) for s in connect.get("services", []) for a in s.get("clientAliases", [])}
+        return {
+            (connect["namespace"], a.get("dnsName"), a["port"])
+            for s in connect.get("services", [])
+            for a in s.get("clientAliases", [])
+        }
 
     for other in store.of(call).services.values():
         if other.status == "ACTIVE" and other.view["serviceArn"] != view["serviceArn"] and aliases(view) & aliases(other.view):
@@ -141,12 +156,16 @@ def _offer(call: Call, service: rollout.Service) -> None:
         namespace = servicediscovery.namespace_of(call.account, call.region, connect["namespace"])
         for offered in connect.get("services", []):
             name = offered.get("discoveryName", offered["portName"])
-            resources.append({"discoveryName": name, "discoveryArn": servicediscovery.offer(call.account, call.region, namespace, name)})
+            resources.append(
+                {"discoveryName": name, "discoveryArn": servicediscovery.offer(call.account, call.region, namespace, name)}
+            )
     service.view["serviceConnectResources"] = resources
 
 
 def _create_request(call: Call) -> dict:
-    return copy.deepcopy({field: value for field, value in call.request.items() if field not in ("clientToken", "tags") and value is not None})
+    return copy.deepcopy(
+        {field: value for field, value in call.request.items() if field not in ("clientToken", "tags") and value is not None}
+    )
 
 
 def _service_shown(state: State, service: rollout.Service, tags: bool = False) -> dict:
@@ -171,7 +190,9 @@ def update_service(call: Call) -> dict:
     if call.get("desiredCount") is not None:
         view["desiredCount"] = call["desiredCount"]
     if call.get("deploymentConfiguration"):
-        view["deploymentConfiguration"] = _deployment_configuration(call["deploymentConfiguration"], view["deploymentConfiguration"])
+        view["deploymentConfiguration"] = _deployment_configuration(
+            call["deploymentConfiguration"], view["deploymentConfiguration"]
+        )
     for field in _SERVICE_FIELDS:
         if call.get(field) is not None:
             view[field] = copy.deepcopy(call[field])
@@ -184,7 +205,11 @@ def update_service(call: Call) -> dict:
         view.setdefault("healthCheckGracePeriodSeconds", 0)
     normalize_network(view)
     force = bool(call.get("forceNewDeployment"))
-    if view.get("capacityProviderStrategy") != service.view.get("capacityProviderStrategy") and "launchType" in service.view and not force:
+    if (
+        view.get("capacityProviderStrategy") != service.view.get("capacityProviderStrategy")
+        and "launchType" in service.view
+        and not force
+    ):
         raise wrong("To change from a launch type to a capacity provider strategy, force a new deployment.")
     definition = find_definition(state, view["taskDefinition"]) or {}
     check_service(call, view, definition)

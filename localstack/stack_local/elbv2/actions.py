@@ -14,7 +14,9 @@ def read_actions(call: Call, actions: list[dict]) -> list[dict]:
         action = {field: copy.deepcopy(value) for field, value in given.items() if value is not None}
         if action["Type"] == "forward":
             config = action.get("ForwardConfig") or {}
-            groups = config.get("TargetGroups") or ([{"TargetGroupArn": action["TargetGroupArn"]}] if action.get("TargetGroupArn") else [])
+            groups = config.get("TargetGroups") or (
+                [{"TargetGroupArn": action["TargetGroupArn"]}] if action.get("TargetGroupArn") else []
+            )
             if not groups:
                 raise invalid("A target group ARN must be specified")
             for group in groups:
@@ -34,7 +36,13 @@ def read_actions(call: Call, actions: list[dict]) -> list[dict]:
             config = action.get("RedirectConfig") or {}
             if config.get("StatusCode") not in ("HTTP_301", "HTTP_302"):
                 raise invalid("A redirect must have the status code HTTP_301 or HTTP_302")
-            action["RedirectConfig"] = {"Protocol": "#{protocol}", "Port": "#{port}", "Host": "#{host}", "Path": "/#{path}", "Query": "#{query}"} | config
+            action["RedirectConfig"] = {
+                "Protocol": "#{protocol}",
+                "Port": "#{port}",
+                "Host": "#{host}",
+                "Path": "/#{path}",
+                "Query": "#{query}",
+            } | config
         elif action["Type"] == "fixed-response":
             if not re.fullmatch(r"[245]\d\d", (action.get("FixedResponseConfig") or {}).get("StatusCode", "")):
                 raise invalid(f"The status code of the fixed response in action {number} must be 2XX, 4XX or 5XX")

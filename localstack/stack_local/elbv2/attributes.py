@@ -114,7 +114,9 @@ def describe_load_balancer_attributes(call: Call) -> dict:
 def modify_load_balancer_attributes(call: Call) -> dict:
     attributes = _attributes(call, store.of(call).balancers, call["LoadBalancerArn"], no_balancer)
     wanted = pairs(call["Attributes"])
-    if wanted.get("access_logs.s3.enabled") == "true" and not (wanted.get("access_logs.s3.bucket") or attributes["access_logs.s3.bucket"]):
+    if wanted.get("access_logs.s3.enabled") == "true" and not (
+        wanted.get("access_logs.s3.bucket") or attributes["access_logs.s3.bucket"]
+    ):
         raise fault("InvalidConfigurationRequest", "The value of 'access_logs.s3.bucket' cannot be empty")
     return _change(attributes, call["Attributes"], "Load balancer")
 

@@ -22,7 +22,9 @@ def _zones(call: Call, subnet_ids: list[str]) -> tuple[list[dict], str]:
         raise fault("InvalidConfigurationRequest", "All subnets must belong to the same VPC")
     zones = [subnet.availability_zone for subnet in subnets]
     if len(set(zones)) != len(zones):
-        raise fault("InvalidConfigurationRequest", "A load balancer cannot be attached to multiple subnets in the same Availability Zone")
+        raise fault(
+            "InvalidConfigurationRequest", "A load balancer cannot be attached to multiple subnets in the same Availability Zone"
+        )
     views = [{"ZoneName": s.availability_zone, "SubnetId": s.id, "LoadBalancerAddresses": []} for s in subnets]
     return sorted(views, key=lambda view: view["ZoneName"]), subnets[0].vpc_id if subnets else ""
 
@@ -65,7 +67,10 @@ def create_load_balancer(call: Call) -> dict:
     for balancer in state.balancers.values():
         if balancer["LoadBalancerName"] == name:
             if state.created_as[balancer["LoadBalancerArn"]] != asked:
-                raise fault("DuplicateLoadBalancerName", f"A load balancer with the same name '{name}' exists, but with different settings")
+                raise fault(
+                    "DuplicateLoadBalancerName",
+                    f"A load balancer with the same name '{name}' exists, but with different settings",
+                )
             return {"LoadBalancers": [shown(balancer)]}
     if kind not in BALANCER_ATTRIBUTES:
         raise invalid(f"Load balancers of type '{kind}' are not served here")
@@ -120,7 +125,10 @@ def _settle(account: str, region: str) -> None:
         if timer.done():
             state.balancers[arn]["State"] = {"Code": "active"}
             if arn in state.doomed:
-                state.balancers[arn]["State"] = {"Code": "failed", "Reason": "The load balancer could not be set up: not enough free IP addresses in the subnets"}
+                state.balancers[arn]["State"] = {
+                    "Code": "failed",
+                    "Reason": "The load balancer could not be set up: not enough free IP addresses in the subnets",
+                }
                 state.doomed.discard(arn)
             del state.timers[arn]
 

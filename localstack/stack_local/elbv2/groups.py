@@ -30,7 +30,9 @@ def create_target_group(call: Call) -> dict:
     for group in state.groups.values():
         if group["TargetGroupName"] == name:
             if state.created_as[group["TargetGroupArn"]] != asked:
-                raise fault("DuplicateTargetGroupName", f"A target group with the same name '{name}' exists, but with different settings")
+                raise fault(
+                    "DuplicateTargetGroupName", f"A target group with the same name '{name}' exists, but with different settings"
+                )
             return {"TargetGroups": [_group_shown(state, group)]}
     kind, protocol = call.get("TargetType", "instance"), call.get("Protocol")
     if kind != "lambda":
@@ -56,7 +58,13 @@ def create_target_group(call: Call) -> dict:
     }
     if kind != "lambda":
         check = call.get("HealthCheckProtocol", protocol if http else "TCP")
-        group |= {"Protocol": protocol, "Port": call["Port"], "VpcId": call["VpcId"], "HealthCheckProtocol": check, "HealthCheckPort": call.get("HealthCheckPort", "traffic-port")}
+        group |= {
+            "Protocol": protocol,
+            "Port": call["Port"],
+            "VpcId": call["VpcId"],
+            "HealthCheckProtocol": check,
+            "HealthCheckPort": call.get("HealthCheckPort", "traffic-port"),
+        }
         if http:
             group["ProtocolVersion"] = call.get("ProtocolVersion", "HTTP1")
         if check in ("HTTP", "HTTPS"):

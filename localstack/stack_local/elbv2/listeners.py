@@ -36,7 +36,11 @@ def _check_listener(balancer: dict, protocol: str | None, port: int | None, cert
     if protocol not in allowed:
         raise invalid(f"Protocol '{protocol}' must be one of '{', '.join(allowed)}'")
     if protocol in ("HTTPS", "TLS") and not certificates:
-        raise invalid("A certificate must be specified for HTTPS listeners" if protocol == "HTTPS" else "A certificate must be specified for TLS listeners")
+        raise invalid(
+            "A certificate must be specified for HTTPS listeners"
+            if protocol == "HTTPS"
+            else "A certificate must be specified for TLS listeners"
+        )
     if protocol in ("HTTP", "TCP") and certificates:
         raise invalid(f"Certificates cannot be specified for {protocol} listeners")
     for certificate in certificates or []:
@@ -52,14 +56,26 @@ def create_listener(call: Call) -> dict:
     _check_listener(balancer, protocol, port, call.get("Certificates"))
     for other in state.listeners.values():
         if other["LoadBalancerArn"] == balancer["LoadBalancerArn"] and other["Port"] == port:
-            raise fault("DuplicateListener", f"A listener already exists on this port for this load balancer '{balancer['LoadBalancerArn']}'")
+            raise fault(
+                "DuplicateListener",
+                f"A listener already exists on this port for this load balancer '{balancer['LoadBalancerArn']}'",
+            )
     tags, actions = check_tags(call.get("Tags")), read_actions(call, call["DefaultActions"])
     listeners = [other for other in state.listeners.values() if other["LoadBalancerArn"] == balancer["LoadBalancerArn"]]
     if quotas.exceeded("listeners-per-balancer", len(listeners) + 1):
-        raise fault("TooManyListeners", f"The maximum number of listeners has been reached on load balancer '{balancer['LoadBalancerArn']}'")
+        raise fault(
+            "TooManyListeners",
+            f"The maximum number of listeners has been reached on load balancer '{balancer['LoadBalancerArn']}'",
+        )
     check_groups_of(state, balancer, actions)
     arn = f"{balancer['LoadBalancerArn'].replace(':loadbalancer/', ':listener/')}/{hex_id(16)}"
-    listener = {"ListenerArn": arn, "LoadBalancerArn": balancer["LoadBalancerArn"], "Port": port, "Protocol": protocol, "DefaultActions": actions}
+    listener = {
+        "ListenerArn": arn,
+        "LoadBalancerArn": balancer["LoadBalancerArn"],
+        "Port": port,
+        "Protocol": protocol,
+        "DefaultActions": actions,
+    }
     if protocol in ("HTTPS", "TLS"):
         listener["Certificates"] = [{"CertificateArn": call["Certificates"][0]["CertificateArn"]}]
         listener["SslPolicy"] = call.get("SslPolicy", "ELBSecurityPolicy-2016-08")
@@ -67,11 +83,19 @@ def create_listener(call: Call) -> dict:
         listener["MutualAuthentication"] = call.get("MutualAuthentication", {"Mode": "off"})
     if call.get("AlpnPolicy"):
         listener["AlpnPolicy"] = call["AlpnPolicy"]
-    rule = {"RuleArn": f"{arn.replace(':listener/', ':listener-rule/')}/{hex_id(16)}", "Priority": "default", "Conditions": [], "Actions": actions, "IsDefault": True}
+    rule = {
+        "RuleArn": f"{arn.replace(':listener/', ':listener-rule/')}/{hex_id(16)}",
+        "Priority": "default",
+        "Conditions": [],
+        "Actions": actions,
+        "IsDefault": True,
+    }
     state.listeners[arn], state.tags[arn], state.certificates[arn] = listener, tags, []
     state.rules[rule["RuleArn"]], state.tags[rule["RuleArn"]] = rule, {}
     if protocol in ("HTTP", "HTTPS"):
-        state.attributes[arn] = LISTENER_ATTRIBUTES["HTTP"] | dict.fromkeys(LISTENER_HEADERS + (MTLS_HEADERS if protocol == "HTTPS" else []), "")
+        state.attributes[arn] = LISTENER_ATTRIBUTES["HTTP"] | dict.fromkeys(
+            LISTENER_HEADERS + (MTLS_HEADERS if protocol == "HTTPS" else []), ""
+        )
     else:
         state.attributes[arn] = dict(LISTENER_ATTRIBUTES["TCP"] if protocol == "TCP" else {})
     return {"Listeners": [shown(listener)]}
@@ -105,10 +129,15 @@ def modify_listener(call: Call) -> dict:
             changed.pop(field, None)
     else:
         changed.setdefault("SslPolicy", "ELBSecurityPolicy-2016-08")
-    _check_listener(state.balancers[listener["LoadBalancerArn"]], changed["Protocol"], changed["Port"], changed.get("Certificates"))
+    _check_listener(
+        state.balancers[listener["LoadBalancerArn"]], changed["Protocol"], changed["Port"], changed.get("Certificates")
+    )
     for other in state.listeners.values():
         if other is not listener and other["LoadBalancerArn"] == listener["LoadBalancerArn"] and other["Port"] == changed["Port"]:
-            raise fault("DuplicateListener", f"A listener already exists on this port for this load balancer '{listener['LoadBalancerArn']}'")
+            raise fault(
+                "DuplicateListener",
+                f"A listener already exists on this port for this load balancer '{listener['LoadBalancerArn']}'",
+            )
     if call.get("DefaultActions"):
         changed["DefaultActions"] = read_actions(call, call["DefaultActions"])
         rule = _default_rule(state, listener["ListenerArn"])
@@ -140,7 +169,9 @@ def describe_listener_certificates(call: Call) -> dict:
     state = store.of(call)
     listener = find(state.listeners, call["ListenerArn"], no_listener)
     default = [{"CertificateArn": c["CertificateArn"], "IsDefault": True} for c in listener.get("Certificates", [])]
-    return {"Certificates": default + [{"CertificateArn": arn, "IsDefault": False} for arn in state.certificates[call["ListenerArn"]]]}
+    return {
+        "Certificates": default + [{"CertificateArn": arn, "IsDefault": False} for arn in state.certificates[call["ListenerArn"]]]
+    }
 
 
 @operations.on("AddListenerCertificates")
@@ -166,8 +197,12 @@ def remove_listener_certificates(call: Call) -> dict:
 def uses_certificate(account: str, region: str, arn: str) -> list[str]:
     """The load balancers with a listener that serves with this certificate."""
     state = store.at(account, region)
-    return sorted({
-        listener["LoadBalancerArn"]
-        for listener in state.listeners.values()
-        if arn in [c["CertificateArn"] for c in listener.get("Certificates", [])] + state.certificates.get(listener["ListenerArn"], [])
-    })
+    return sorted(
+        {
+            listener["LoadBalancerArn"]
+            for listener in state.listeners.values()
+            if arn
+            in [c["CertificateArn"] for c in listener.get("Certificates", [])]
+            + state.certificates.get(listener["ListenerArn"], [])
+        }
+    )

@@ -21,7 +21,14 @@ from stack_local.elbv2.state import (
 )
 from stack_local.quotas import quotas
 
-_CONDITIONS = {"path-pattern": "PathPatternConfig", "host-header": "HostHeaderConfig", "http-request-method": "HttpRequestMethodConfig", "source-ip": "SourceIpConfig", "http-header": "HttpHeaderConfig", "query-string": "QueryStringConfig"}
+_CONDITIONS = {
+    "path-pattern": "PathPatternConfig",
+    "host-header": "HostHeaderConfig",
+    "http-request-method": "HttpRequestMethodConfig",
+    "source-ip": "SourceIpConfig",
+    "http-header": "HttpHeaderConfig",
+    "query-string": "QueryStringConfig",
+}
 
 
 def _conditions(conditions: list[dict]) -> list[dict]:
@@ -51,7 +58,9 @@ def _conditions(conditions: list[dict]) -> list[dict]:
 
 def _check_priority(state: State, listener_arn: str, priority: int) -> None:
     if not 1 <= priority <= 50000:
-        raise invalid(f"1 validation error detected: Value '{priority}' at 'priority' failed to satisfy constraint: Member must be between 1 and 50000")
+        raise invalid(
+            f"1 validation error detected: Value '{priority}' at 'priority' failed to satisfy constraint: Member must be between 1 and 50000"
+        )
     for rule in state.rules.values():
         if listener_of(rule["RuleArn"]) == listener_arn and rule["Priority"] == str(priority):
             raise fault("PriorityInUse", f"Priority '{priority}' is currently in use")
@@ -70,8 +79,12 @@ def create_rule(call: Call) -> dict:
         "Actions": read_actions(call, call["Actions"]),
         "IsDefault": False,
     }
-    if quotas.exceeded("rules-per-balancer", 1 + sum(not known["IsDefault"] for known in rules_of(state, balancer["LoadBalancerArn"]))):
-        raise fault("TooManyRules", f"The maximum number of rules on load balancer {balancer['LoadBalancerArn']} has been reached")
+    if quotas.exceeded(
+        "rules-per-balancer", 1 + sum(not known["IsDefault"] for known in rules_of(state, balancer["LoadBalancerArn"]))
+    ):
+        raise fault(
+            "TooManyRules", f"The maximum number of rules on load balancer {balancer['LoadBalancerArn']} has been reached"
+        )
     check_groups_of(state, balancer, rule["Actions"])
     if call.get("Transforms"):
         rule["Transforms"] = call["Transforms"]

@@ -108,7 +108,9 @@ def forwarded(actions: list[dict]) -> list[str]:
 
 
 def rules_of(state: State, balancer_arn: str) -> list[dict]:
-    return [rule for rule in state.rules.values() if state.listeners[listener_of(rule["RuleArn"])]["LoadBalancerArn"] == balancer_arn]
+    return [
+        rule for rule in state.rules.values() if state.listeners[listener_of(rule["RuleArn"])]["LoadBalancerArn"] == balancer_arn
+    ]
 
 
 def check_groups_of(state: State, balancer: dict, actions: list[dict], instead_of: dict | None = None) -> None:
@@ -119,7 +121,10 @@ def check_groups_of(state: State, balancer: dict, actions: list[dict], instead_o
     """
     for group in forwarded(actions):
         if any(other != balancer["LoadBalancerArn"] for other in balancers_of(state, group)):
-            raise fault("TargetGroupAssociationLimit", f"The following target groups cannot be associated with more than one load balancer: {group}")
+            raise fault(
+                "TargetGroupAssociationLimit",
+                f"The following target groups cannot be associated with more than one load balancer: {group}",
+            )
     every = set(forwarded(actions))
     for rule in rules_of(state, balancer["LoadBalancerArn"]):
         if rule is not instead_of:

@@ -44,16 +44,34 @@ def describe_target_health(call: Call) -> dict:
     for key in keys:
         target = registered.get(key)
         if target is None:
-            health = {"State": "unused", "Reason": "Target.NotRegistered", "Description": "Target is not registered to the target group"}
+            health = {
+                "State": "unused",
+                "Reason": "Target.NotRegistered",
+                "Description": "Target is not registered to the target group",
+            }
             answers.append({"Target": {"Id": key[0], "Port": key[1]}, "TargetHealth": health})
             continue
         if not used:
-            health = {"State": "unused", "Reason": "Target.NotInUse", "Description": "Target group is not configured to receive traffic from the load balancer"}
+            health = {
+                "State": "unused",
+                "Reason": "Target.NotInUse",
+                "Description": "Target group is not configured to receive traffic from the load balancer",
+            }
         elif not target.timer.done():
-            health = {"State": "initial", "Reason": "Elb.RegistrationInProgress", "Description": "Target registration is in progress"}
+            health = {
+                "State": "initial",
+                "Reason": "Elb.RegistrationInProgress",
+                "Description": "Target registration is in progress",
+            }
         else:
             health = {"State": "healthy"}
-        answers.append({"Target": dict(target.description), "HealthCheckPort": str(key[1]) if check_port == "traffic-port" else check_port, "TargetHealth": health})
+        answers.append(
+            {
+                "Target": dict(target.description),
+                "HealthCheckPort": str(key[1]) if check_port == "traffic-port" else check_port,
+                "TargetHealth": health,
+            }
+        )
     return {"TargetHealthDescriptions": answers}
 
 
