@@ -339,9 +339,8 @@ def describe_db_instances(call: Call) -> dict:
     for view in answer.get("DBInstances", []):
         _shown(call, view)
         name = view["DBInstanceIdentifier"]
-        if (values := state.not_begun.pop(name, None)) is not None and state.under_way.get(name, ("modifying",))[
-            0
-        ] == "modifying":
+        values, (doing, *_) = state.not_begun.pop(name, None), state.under_way.get(name, ("modifying",))
+        if values is not None and doing == "modifying":
             # For some seconds after the call AWS says `available` (hashicorp/terraform-provider-aws#1761), with what it has not begun
             # with in PendingModifiedValues, a password among it (API reference, ModifyDBInstance, MasterUserPassword).
             view["DBInstanceStatus"] = "available"
@@ -493,9 +492,8 @@ def stop_db_instance(call: Call) -> dict:
         if o.is_replica and (o.source_db_instance_identifier or "").split(":")[-1] == name
     ]
     if database.is_replica or replicas:
-        raise fault(
-            "InvalidDBInstanceState", f"Cannot stop {name}: it is a read replica or the source of one."
-        )  # the words are ours
+        # The words are ours.
+        raise fault("InvalidDBInstanceState", f"Cannot stop {name}: it is a read replica or the source of one.")
     state.under_way[name] = ("stopping", clock.timer("rds.stop"))
     return _view(call, name)
 

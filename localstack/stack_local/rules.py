@@ -469,22 +469,8 @@ def _default_subnet_group(ask: Ask) -> str | None:
 # Words that the engines keep for themselves. Of PostgreSQL's a sample, not the engine's whole list.
 _RESERVED = {
     "postgres": {
-        *(
-            "admin",
-            "rdsadmin",
-            "rdsrepladmin",
-            "rdstopmgr",
-            "rds_superuser",
-            "public",
-            "user",
-            "all",
-            "select",
-            "table",
-            "order",
-            "group",
-            "default",
-        ),
-        *("session_user", "current_user", "db"),
+        *("admin", "rdsadmin", "rdsrepladmin", "rdstopmgr", "rds_superuser", "public", "user", "all", "select", "table"),
+        *("order", "group", "default", "session_user", "current_user", "db"),
     },
     "mysql": {"rdsadmin", "rdsrepladmin", "root", "mysql"},
     "mariadb": {"rdsadmin", "rdsrepladmin", "root", "mysql"},

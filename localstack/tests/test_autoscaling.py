@@ -29,9 +29,8 @@ class Targets(Case):
         )
 
     def targets(self, target: dict) -> list:
-        return self.autoscaling.describe_scalable_targets(ServiceNamespace="ecs", ResourceIds=[target["ResourceId"]])[
-            "ScalableTargets"
-        ]
+        answer = self.autoscaling.describe_scalable_targets(ServiceNamespace="ecs", ResourceIds=[target["ResourceId"]])
+        return answer["ScalableTargets"]
 
     def policies(self, target: dict) -> list:
         return self.autoscaling.describe_scaling_policies(**target)["ScalingPolicies"]
@@ -95,9 +94,8 @@ class Targets(Case):
 
     def test_tags(self):
         _, target = self.service("astags")
-        arn = self.autoscaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=2, Tags={"at": "birth"})[
-            "ScalableTargetARN"
-        ]
+        answer = self.autoscaling.register_scalable_target(**target, MinCapacity=1, MaxCapacity=2, Tags={"at": "birth"})
+        arn = answer["ScalableTargetARN"]
         self.assertEqual(self.targets(target)[0]["ScalableTargetARN"], arn)
         self.autoscaling.tag_resource(ResourceARN=arn, Tags={"more": "x"})
         self.autoscaling.untag_resource(ResourceARN=arn, TagKeys=["at"])

@@ -44,9 +44,8 @@ class Distributions(Case):
         self.refused("InvalidIfMatchVersion", self.cloudfront.update_distribution, 400, Id=name, DistributionConfig=off)
         new = self.cloudfront.update_distribution(Id=name, IfMatch=read["ETag"], DistributionConfig=off)["ETag"]
         self.assertNotEqual(new, old)
-        self.refused(
-            "DistributionNotDisabled", self.cloudfront.delete_distribution, 409, Id=name, IfMatch=new
-        )  # not everywhere yet
+        # Not everywhere yet.
+        self.refused("DistributionNotDisabled", self.cloudfront.delete_distribution, 409, Id=name, IfMatch=new)
         self.until(lambda: status() == "Deployed", "deployed")
         self.refused("PreconditionFailed", self.cloudfront.delete_distribution, 412, Id=name, IfMatch=old)
         self.cloudfront.delete_distribution(Id=name, IfMatch=new)

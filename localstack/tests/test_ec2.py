@@ -190,9 +190,8 @@ class Endpoints(Case):
         net = Network(self)
         table = self.ec2.create_route_table(VpcId=net.vpc)["RouteTable"]["RouteTableId"]
         routes = lambda: self.ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]["Routes"]
-        made = self.ec2.create_vpc_endpoint(VpcId=net.vpc, ServiceName="com.amazonaws.us-east-1.s3", RouteTableIds=[table])[
-            "VpcEndpoint"
-        ]
+        answer = self.ec2.create_vpc_endpoint(VpcId=net.vpc, ServiceName="com.amazonaws.us-east-1.s3", RouteTableIds=[table])
+        made = answer["VpcEndpoint"]
         self.assertEqual((made["State"], len(routes())), ("available", 2))
         self.ec2.delete_vpc_endpoints(VpcEndpointIds=[made["VpcEndpointId"]])
         self.assertEqual(len(routes()), 1)

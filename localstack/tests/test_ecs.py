@@ -27,9 +27,8 @@ class Cluster:
             "networkMode": "awsvpc",
             "requiresCompatibilities": ["FARGATE"],
         }
-        return self.ecs.register_task_definition(**arguments | {"containerDefinitions": [container]} | more)["taskDefinition"][
-            "taskDefinitionArn"
-        ]
+        answer = self.ecs.register_task_definition(**arguments | {"containerDefinitions": [container]} | more)
+        return answer["taskDefinition"]["taskDefinitionArn"]
 
     def arguments(self, service: str = "web", **more) -> dict:
         network = {
@@ -235,9 +234,8 @@ class Services(Case):
         self.assertEqual([task["lastStatus"] for task in tasks], ["RUNNING", "RUNNING"])
         details = [{d["name"]: d["value"] for d in task["attachments"][0]["details"]} for task in tasks]
         self.assertEqual(sorted(d["subnetId"] for d in details), sorted(c.net.private))  # one in each zone
-        held = self.ec2.describe_network_interfaces(NetworkInterfaceIds=[d["networkInterfaceId"] for d in details])[
-            "NetworkInterfaces"
-        ]
+        answer = self.ec2.describe_network_interfaces(NetworkInterfaceIds=[d["networkInterfaceId"] for d in details])
+        held = answer["NetworkInterfaces"]
         self.assertEqual({eni["PrivateIpAddress"] for eni in held}, {d["privateIPv4Address"] for d in details})
         self.refused("DependencyViolation", self.ec2.delete_security_group, GroupId=c.group)
         self.refused("DependencyViolation", self.ec2.delete_subnet, SubnetId=c.net.private[0])

@@ -300,9 +300,8 @@ class Caches(Case):
         self.refused("SubnetInUse", change, subnets=d["net"].private[:1])
         self.refused("SubnetInUse", change, subnets=Network(self).private)
         change(d["net"].private + d["net"].public)
-        seen = self.elasticache.describe_cache_subnet_groups(CacheSubnetGroupName="placed-subnets")["CacheSubnetGroups"][0][
-            "Subnets"
-        ]
+        answer = self.elasticache.describe_cache_subnet_groups(CacheSubnetGroupName="placed-subnets")
+        seen = answer["CacheSubnetGroups"][0]["Subnets"]
         self.assertEqual(len(seen), 4)
 
     def test_default_versions_are_one_for_each_engine(self):

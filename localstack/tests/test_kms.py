@@ -12,12 +12,10 @@ class Keys(Case):
             "Resource": "*",
         }
         nothing = {"Effect": "Deny", "Principal": "*", "Action": ["kms:ListResourceTags", "kms:DescribeKey"], "Resource": "*"}
-        open_key = self.kms.create_key(Policy=json.dumps({"Version": "2012-10-17", "Statement": [everything]}))["KeyMetadata"][
-            "KeyId"
-        ]
-        closed = self.kms.create_key(Policy=json.dumps({"Version": "2012-10-17", "Statement": [everything, nothing]}))[
-            "KeyMetadata"
-        ]["KeyId"]
+        answer = self.kms.create_key(Policy=json.dumps({"Version": "2012-10-17", "Statement": [everything]}))
+        open_key = answer["KeyMetadata"]["KeyId"]
+        answer = self.kms.create_key(Policy=json.dumps({"Version": "2012-10-17", "Statement": [everything, nothing]}))
+        closed = answer["KeyMetadata"]["KeyId"]
         self.assertEqual(self.kms.list_resource_tags(KeyId=open_key)["Tags"], [])
         self.refused("AccessDeniedException", self.kms.list_resource_tags, 400, "kms:ListResourceTags", KeyId=closed)
         self.refused("AccessDeniedException", self.kms.describe_key, 400, KeyId=closed)

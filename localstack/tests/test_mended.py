@@ -15,9 +15,8 @@ class Rules(Case):
     def test_every_rule_keeps_its_description(self):
         net = Network(self)
         one, two = net.group("one"), net.group("two")
-        prefix_list = self.ec2.create_managed_prefix_list(PrefixListName="p", MaxEntries=1, AddressFamily="IPv4")["PrefixList"][
-            "PrefixListId"
-        ]
+        answer = self.ec2.create_managed_prefix_list(PrefixListName="p", MaxEntries=1, AddressFamily="IPv4")
+        prefix_list = answer["PrefixList"]["PrefixListId"]
         peers = [
             {"UserIdGroupPairs": [{"GroupId": two, "Description": "by group"}]},
             {"IpRanges": [{"CidrIp": "10.9.0.0/16", "Description": "by range"}]},
@@ -26,9 +25,8 @@ class Rules(Case):
         ]
         for direction in (self.ec2.authorize_security_group_ingress, self.ec2.authorize_security_group_egress):
             for peer in peers:
-                made = direction(GroupId=one, IpPermissions=[{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80} | peer])[
-                    "SecurityGroupRules"
-                ]
+                answer = direction(GroupId=one, IpPermissions=[{"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80} | peer])
+                made = answer["SecurityGroupRules"]
                 self.assertTrue(made[0]["Description"].startswith("by "), made)
         rules = self.ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [one]}])["SecurityGroupRules"]
         said = sorted((rule["IsEgress"], rule["Description"]) for rule in rules if rule.get("Description"))
@@ -102,9 +100,8 @@ class Endpoints(Case):
     def test_a_table_that_came_later_goes_with_the_endpoint(self):
         net = Network(self)
         first, later = (self.ec2.create_route_table(VpcId=net.vpc)["RouteTable"]["RouteTableId"] for _ in range(2))
-        endpoint = self.ec2.create_vpc_endpoint(VpcId=net.vpc, ServiceName="com.amazonaws.us-east-1.s3", RouteTableIds=[first])[
-            "VpcEndpoint"
-        ]["VpcEndpointId"]
+        answer = self.ec2.create_vpc_endpoint(VpcId=net.vpc, ServiceName="com.amazonaws.us-east-1.s3", RouteTableIds=[first])
+        endpoint = answer["VpcEndpoint"]["VpcEndpointId"]
         self.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, AddRouteTableIds=[later])
         self.assertEqual((self.routes(first), self.routes(later)), ([endpoint], [endpoint]))
         self.ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, RemoveRouteTableIds=[first])

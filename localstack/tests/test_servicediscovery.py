@@ -100,9 +100,8 @@ class Connected(Case):
         client = self.service("client", {"enabled": True, "namespace": self.arn}, self.define("client"))
         self.assertEqual(client["deployments"][0]["serviceConnectConfiguration"]["namespace"], self.arn)
         self.refused("ResourceInUse", self.servicediscovery.delete_namespace, 400, Id=self.namespace)
-        off = self.ecs.update_service(cluster=self.cluster, service="server", serviceConnectConfiguration={"enabled": False})[
-            "service"
-        ]
+        answer = self.ecs.update_service(cluster=self.cluster, service="server", serviceConnectConfiguration={"enabled": False})
+        off = answer["service"]
         self.assertEqual(len(off["deployments"]), 2, "a change of it starts new tasks")
         self.assertEqual(off["deployments"][0]["serviceConnectConfiguration"], {"enabled": False})
 

@@ -4,15 +4,12 @@ from tests.aws import Case, zipped
 class Tagging(Case):
     def test_it_knows_what_this_package_keeps(self):
         tag = {"Key": "stack:name", "Value": "tagging-test"}
-        vpc = self.ec2.create_vpc(CidrBlock="10.8.0.0/16", TagSpecifications=[{"ResourceType": "vpc", "Tags": [tag]}])["Vpc"][
-            "VpcId"
-        ]
-        cluster = self.ecs.create_cluster(clusterName="tagging-test", tags=[{"key": tag["Key"], "value": tag["Value"]}])[
-            "cluster"
-        ]["clusterArn"]
-        group = self.elbv2.create_target_group(Name="tagging-test", Protocol="HTTP", Port=80, VpcId=vpc, Tags=[tag])[
-            "TargetGroups"
-        ][0]["TargetGroupArn"]
+        answer = self.ec2.create_vpc(CidrBlock="10.8.0.0/16", TagSpecifications=[{"ResourceType": "vpc", "Tags": [tag]}])
+        vpc = answer["Vpc"]["VpcId"]
+        answer = self.ecs.create_cluster(clusterName="tagging-test", tags=[{"key": tag["Key"], "value": tag["Value"]}])
+        cluster = answer["cluster"]["clusterArn"]
+        answer = self.elbv2.create_target_group(Name="tagging-test", Protocol="HTTP", Port=80, VpcId=vpc, Tags=[tag])
+        group = answer["TargetGroups"][0]["TargetGroupArn"]
         self.elbv2.create_target_group(Name="tagging-other", Protocol="HTTP", Port=80, VpcId=vpc)
         find = lambda **more: {
             m["ResourceARN"]
