@@ -94,7 +94,7 @@ def main() -> None:
     if not hasattr(warnings, "deprecated"):
         import typing_extensions
 
-        warnings.deprecated = typing_extensions.deprecated
+        warnings.deprecated = typing_extensions.deprecated  # type: ignore[attr-defined]
     if sys.version_info < (3, 12):
         _name_by_bytes()
 
@@ -105,4 +105,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

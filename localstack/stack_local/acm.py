@@ -10,14 +10,14 @@ from moto.acm.models import acm_backends
 from moto.route53.models import route53_backends
 
 from stack_local import certificates, cloudfront, elbv2
-from stack_local.clock import clock
+from stack_local.clock import Timer, clock
 from stack_local.core import Call, Operations, fault
 from stack_local.outcomes import outcomes
 
 operations = Operations("acm")
 
 # When the proof was first seen, by certificate.
-_proven: dict[str, object] = {}
+_proven: dict[str, Timer] = {}
 # Why those that are still looked at will not be issued, and why those that were not were not.
 _fates: dict[str, str] = {}
 _refused: dict[str, str] = {}

@@ -3,7 +3,7 @@
 import copy
 from xml.etree import ElementTree
 
-from stack_local.clock import clock
+from stack_local.clock import Timer, clock
 from stack_local.cloudfront_config import MANAGED, aliases_of, check, complete, uses
 from stack_local.core import Call, Operations, Store, fault, hex_id, listed, now, page, pairs
 
@@ -15,9 +15,6 @@ class _Kept:
 
     def __init__(self, config: dict):
         self.id, self.etag, self.config, self.modified = f"E{hex_id(13).upper()}", "", config, now()
-        self.timer = None
-        self.tags: dict[str, str] = {}
-        self.invalidations: dict[str, tuple[dict, object]] = {}
         self.change(config)
 
     def change(self, config: dict) -> None:
@@ -34,9 +31,17 @@ class _Kept:
             )
 
 
+class _Distribution(_Kept):
+    def __init__(self, config: dict):
+        super().__init__(config)
+        self.timer = clock.timer("cloudfront.deploy")
+        self.tags: dict[str, str] = {}
+        self.invalidations: dict[str, tuple[dict, Timer]] = {}
+
+
 class _State:
     def __init__(self):
-        self.distributions: dict[str, _Kept] = {}
+        self.distributions: dict[str, _Distribution] = {}
         # A caller reference is used up for ever: by which distribution, though that may be long gone.
         self.references: dict[str, str] = {}
         self.policies: dict[str, dict[str, _Kept]] = {kind: {} for kind in _KINDS}
@@ -73,7 +78,7 @@ def _of(call: Call) -> _State:
 # Distributions
 
 
-def _distribution(call: Call) -> _Kept:
+def _distribution(call: Call) -> _Distribution:
     found = _of(call).distributions.get(call["Id"])
     if found is None:
         raise fault("NoSuchDistribution", "The specified distribution does not exist.", status=404)
@@ -90,7 +95,7 @@ def _check_aliases(call: Call, config: dict, mine: _Kept | None) -> None:
             )
 
 
-def _distribution_shown(call: Call, kept: _Kept) -> dict:
+def _distribution_shown(call: Call, kept: _Distribution) -> dict:
     return {
         "Id": kept.id,
         "ARN": f"arn:aws:cloudfront::{call.account}:distribution/{kept.id}",
@@ -118,8 +123,7 @@ def create_distribution(call: Call) -> dict:
         )
     config = _checked(call, given)
     _check_aliases(call, config, None)
-    kept = _Kept(config)
-    kept.timer = clock.timer("cloudfront.deploy")
+    kept = _Distribution(config)
     if tagged:
         kept.tags = pairs(tagged["Tags"].get("Items"))
     _of(call).distributions[kept.id] = kept
@@ -133,7 +137,7 @@ def _checked(call: Call, given: dict) -> dict:
     return config
 
 
-def _answer(call: Call, kept: _Kept) -> dict:
+def _answer(call: Call, kept: _Distribution) -> dict:
     location = f"https://cloudfront.amazonaws.com/2020-05-31/distribution/{kept.id}"
     return {"Distribution": _distribution_shown(call, kept), "ETag": kept.etag, "Location": location}
 
@@ -258,7 +262,7 @@ def create_invalidation(call: Call) -> dict:
     return _invalidation_answer(kept, view, "InProgress")
 
 
-def _invalidation_answer(kept: _Kept, view: dict, status: str) -> dict:
+def _invalidation_answer(kept: _Distribution, view: dict, status: str) -> dict:
     location = f"https://cloudfront.amazonaws.com/2020-05-31/distribution/{kept.id}/invalidation/{view['Id']}"
     return {"Location": location, "Invalidation": view | {"Status": status}}
 
@@ -389,7 +393,7 @@ for _kind in _KINDS:
 # Tags
 
 
-def _tagged(call: Call) -> _Kept:
+def _tagged(call: Call) -> _Distribution:
     found = _of(call).distributions.get(call["Resource"].rsplit("/", 1)[-1])
     if found is None:
         raise fault("NoSuchResource", "The specified resource does not exist.", status=404)
@@ -409,7 +413,7 @@ def change_tags(call: Call) -> dict:
         body = ElementTree.fromstring(call.context.request.get_data())
         for element in body.iter():
             if element.tag.rpartition("}")[2] == "Key":
-                tags.pop(element.text, None)
+                tags.pop(element.text or "", None)
     else:
         tags.update(pairs(call["Tags"].get("Items")))
     return {}

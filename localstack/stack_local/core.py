@@ -38,7 +38,7 @@ def hex_id(digits: int) -> str:
 class Call:
     """One request: what was asked, by whom, and how to get the answer this package would replace."""
 
-    def __init__(self, context: RequestContext, request: dict, stock: Callable | None = None):
+    def __init__(self, context: RequestContext, request: dict, stock: Callable):
         self.context = context
         self.request = request
         self._stock = stock

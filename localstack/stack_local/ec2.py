@@ -310,7 +310,7 @@ def create_nat_gateway(call: Call) -> dict:
         )
     if public and address is None:
         raise fault("InvalidAllocationID.NotFound", f"The allocation ID '{allocation}' does not exist")
-    if public and address.association_id:
+    if public and address and address.association_id:
         # AWS accepts such a gateway and lets it fail; refusing is simpler and comes to the same.
         raise fault("Resource.AlreadyAssociated", f"Elastic IP address [{allocation}] is already associated")
     answer = call.stock()

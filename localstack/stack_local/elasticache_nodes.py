@@ -22,7 +22,7 @@ _YEAR = 31_536_000
 @operations.on("DescribeReservedCacheNodesOfferings")
 def describe_reserved_cache_nodes_offerings(call: Call) -> dict:
     duration = {"1": _YEAR, "3": 3 * _YEAR}.get(call.get("Duration"), call.get("Duration"))
-    found = [
+    found: list[dict] = [
         {
             "ReservedCacheNodesOfferingId": f"{engine}-{name}-{years}",
             "CacheNodeType": name,

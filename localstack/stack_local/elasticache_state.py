@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 
 from stack_local import interfaces
-from stack_local.clock import clock
+from stack_local.clock import Timer, clock
 from stack_local.core import Call, Operations, Store, fault, page
 from stack_local.settling import settles
 
@@ -20,7 +20,8 @@ class Cache:
 
     def __init__(self, view: dict, settings: dict):
         self.view, self.settings = view, settings
-        self.status, self.timer = "creating", clock.timer("elasticache.create")
+        self.status = "creating"
+        self.timer: Timer | None = clock.timer("elasticache.create")
         self.nodes = 1
         self.fate: str | None = None  # how its creation ends, when not well
         self.restored: dict | None = None  # the snapshot that its data comes from

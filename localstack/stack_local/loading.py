@@ -40,14 +40,14 @@ def _without_instances() -> None:
 
 def imports_one_at_a_time() -> None:
     """The interpreter asks for this function by its name for each module that is not there yet, and only for those."""
-    stock = bootstrap._find_and_load
+    stock = bootstrap._find_and_load  # type: ignore[attr-defined]
     one_at_a_time = threading.RLock()
 
     def find_and_load(*args):
         with one_at_a_time:
             return stock(*args)
 
-    bootstrap._find_and_load = find_and_load
+    bootstrap._find_and_load = find_and_load  # type: ignore[attr-defined]
 
 
 def load_whole() -> None:

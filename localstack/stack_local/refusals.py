@@ -23,8 +23,7 @@ def _ask(context) -> Ask | None:
 
 def _refuse(_chain, context, _response) -> None:
     ask = _ask(context)
-    rules = rules_for(ask) if ask else ()
-    if not rules:
+    if ask is None or not (rules := rules_for(ask)):
         return
     with world:
         for rule in rules:

@@ -5,6 +5,7 @@ then exits with 1.
 """
 
 import copy
+import datetime
 import math
 import time
 from collections.abc import Callable, Iterable
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from moto.logs.models import logs_backends
 
 from stack_local import elbv2, interfaces
-from stack_local.clock import LISTED_AFTERWARDS, clock
+from stack_local.clock import LISTED_AFTERWARDS, Timer, clock
 from stack_local.core import hex_id, now
 from stack_local.outcomes import outcomes
 
@@ -35,8 +36,9 @@ class Task:
         self.timer = clock.timer("ecs.pull")
         self.registered: list[tuple[str, str, int]] = []  # target group, address, port
         self.targets = copy.deepcopy(config.get("loadBalancers", []))
-        self.address = self.subnet = None
-        self.after = None  # when a stopped task is forgotten
+        self.address: str | None = None
+        self.subnet: str | None = None
+        self.after: Timer | None = None  # when a stopped task is forgotten
         strategy = config.get("capacityProviderStrategy")
         self.view = {
             "taskArn": arn,
@@ -192,8 +194,8 @@ class Deployment:
         self.status, self.rollout = "PRIMARY", "IN_PROGRESS"
         self.failed = 0
         self.created = self.updated = now()
-        self.finished = None
-        self.retry = None
+        self.finished: datetime.datetime | None = None
+        self.retry: Timer | None = None
         self.source = source
         self.rolled_back_from: Deployment | None = None
         self.rolled_back_by: Deployment | None = None
@@ -209,8 +211,8 @@ class Deployment:
         return self.config["taskDefinition"]
 
     def finish(self, rollout: str, reason: str) -> None:
-        self.rollout, self.reason, self.finished = rollout, reason, now()
-        self.updated = self.finished
+        self.rollout, self.reason = rollout, reason
+        self.finished = self.updated = now()
 
     def service_deployment(self) -> dict:
         status = {"IN_PROGRESS": "IN_PROGRESS", "COMPLETED": "SUCCESSFUL", "FAILED": "STOPPED"}[self.rollout]
@@ -266,7 +268,8 @@ class Service:
         self.history: list[Deployment] = []
         self.events: list[dict] = []
         self.steady = False
-        self.timer = self.forgotten = None
+        self.timer: Timer | None = None
+        self.forgotten: Timer | None = None
 
     @property
     def name(self) -> str:
@@ -363,7 +366,7 @@ def _step(world: World, service: Service) -> bool:
     if service.status == "DRAINING":
         for task in tasks:
             task.tell_to_stop("ServiceSchedulerInitiated", f"Scaling activity initiated by (deployment {task.started_by})")
-        if not tasks and service.timer.done():
+        if not tasks and service.timer and service.timer.done():
             service.status, service.deployments = "INACTIVE", []
             service.forgotten = clock.real_timer(LISTED_AFTERWARDS)
             return False
@@ -420,9 +423,10 @@ def _replace(world: World, service: Service, primary: Deployment, tasks: list[Ta
                 "was unable to place a task. Reason: Capacity is unavailable at this time. Please try again later or in a different availability zone."
             )
             return False
-        for _ in range(max(count, 0) if definition else 0):
-            start_task(world, service.view["clusterArn"], definition, primary.config, f"service:{service.name}", primary.id)
-            acted = True
+        if definition:
+            for _ in range(count):
+                start_task(world, service.view["clusterArn"], definition, primary.config, f"service:{service.name}", primary.id)
+                acted = True
         if acted:
             service.say(f"has started {count} tasks.")
     least = math.ceil(desired * config["minimumHealthyPercent"] / 100)

@@ -23,6 +23,8 @@ BODILESS = {204, 304}
 class Connection(socketserver.BaseRequestHandler):
     """One client: a WSGI call for each of its requests, bodies read whole before and written as they come."""
 
+    server: "_Listener"
+
     def setup(self):
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.http = h11.Connection(h11.SERVER)
@@ -58,7 +60,8 @@ class Connection(socketserver.BaseRequestHandler):
             self._environ(request, bytes(body)), lambda status, headers, _=None: begun.extend((status, headers))
         )
         try:
-            self._write(request, *begun, written)
+            status, headers = begun
+            self._write(request, status, headers, written)
         finally:
             if close := getattr(written, "close", None):
                 close()

@@ -34,7 +34,7 @@ class Budgets(Case):
 
     def test_notifications_and_subscribers(self):
         self.create("notify")
-        which = {"AccountId": ACCOUNT, "BudgetName": "notify"}
+        which: dict = {"AccountId": ACCOUNT, "BudgetName": "notify"}
         subscribers = lambda: self.budgets.describe_subscribers_for_notification(**which, Notification=AT_80)["Subscribers"]
         notifications = lambda: [n["Threshold"] for n in self.budgets.describe_notifications_for_budget(**which)["Notifications"]]
         self.budgets.create_subscriber(**which, Notification=AT_80, Subscriber=BOB)

@@ -100,7 +100,7 @@ class Clusters(Case):
         arguments = c.arguments(capacityProviderStrategy=[{"capacityProvider": "FARGATE_SPOT", "weight": 1}])
         del arguments["launchType"]
         self.ecs.create_service(**arguments)
-        drop = {"cluster": "provider", "capacityProviders": ["FARGATE"], "defaultCapacityProviderStrategy": []}
+        drop: dict = {"cluster": "provider", "capacityProviders": ["FARGATE"], "defaultCapacityProviderStrategy": []}
         self.refused("ResourceInUseException", self.ecs.put_cluster_capacity_providers, **drop)
         c.delete()
         self.ecs.put_cluster_capacity_providers(**drop)
@@ -187,14 +187,15 @@ class Services(Case):
         c.register()
         network = lambda **changed: {"awsvpcConfiguration": {"subnets": c.net.private, "securityGroups": [c.group]} | changed}
         self.refused("ClientException", c.create, taskDefinition="no-such")
-        for wrong in (
+        mistakes: list[dict] = [
             {"networkConfiguration": {}},
             {"networkConfiguration": network(subnets=["subnet-0123456789abcdef0"])},
             {"networkConfiguration": network(securityGroups=["sg-0123456789abcdef0"])},
             {"loadBalancers": [{"targetGroupArn": c.balancer.target, "containerName": "other", "containerPort": 8080}]},
             {"loadBalancers": [{"targetGroupArn": c.balancer.target, "containerName": "web", "containerPort": 81}]},
             {"loadBalancers": [{"targetGroupArn": c.balancer.target + "0", "containerName": "web", "containerPort": 8080}]},
-        ):
+        ]
+        for wrong in mistakes:
             with self.subTest(wrong):
                 self.refused("InvalidParameterException", c.create, 400, **wrong)
         self.assertEqual(self.ecs.list_services(cluster="refuses")["serviceArns"], [])
@@ -253,7 +254,12 @@ class Services(Case):
             [(d["status"], d["taskDefinition"]) for d in updated["deployments"]], [("PRIMARY", second), ("ACTIVE", first)]
         )
         counts = []
-        self.until(lambda: counts.append(c.look()["runningCount"]) or done(), "rolled out")
+
+        def rolled_out():
+            counts.append(c.look()["runningCount"])
+            return done()
+
+        self.until(rolled_out, "rolled out")
         self.assertGreaterEqual(min(counts), 2)  # minimumHealthyPercent is 100
         self.assertGreater(max(counts), 2)
         tasks = self.ecs.describe_tasks(cluster="replace", tasks=self.ecs.list_tasks(cluster="replace")["taskArns"])["tasks"]
@@ -265,7 +271,7 @@ class Services(Case):
         c.create()
         before = c.look()
         self.assertEqual(before["deploymentConfiguration"]["maximumPercent"], 200)
-        wanted = {
+        wanted: dict = {
             "desiredCount": 3,
             "healthCheckGracePeriodSeconds": 77,
             "enableExecuteCommand": True,

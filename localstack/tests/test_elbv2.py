@@ -5,7 +5,7 @@ class Balancer:
     def __init__(self, case: Case, name: str, listener: bool = True):
         self.case, self.net = case, Network(case)
         self.group = self.net.group("balancer")
-        self.arguments = {
+        self.arguments: dict = {
             "Name": name,
             "Subnets": self.net.public,
             "SecurityGroups": [self.group],
@@ -60,7 +60,7 @@ class Balancers(Case):
     def test_a_target_group_has_one_balancer(self):
         one, other = Balancer(self, "a-sole-balancer"), Balancer(self, "another-balancer", listener=False)
         forward = [{"Type": "forward", "TargetGroupArn": one.target}]
-        listen = {"LoadBalancerArn": other.arn, "Protocol": "HTTP", "Port": 80, "DefaultActions": forward}
+        listen: dict = {"LoadBalancerArn": other.arn, "Protocol": "HTTP", "Port": 80, "DefaultActions": forward}
         self.refused("TargetGroupAssociationLimit", self.elbv2.create_listener, **listen)
         self.elbv2.delete_listener(ListenerArn=one.listener)
         self.elbv2.create_listener(**listen)

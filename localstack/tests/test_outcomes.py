@@ -11,7 +11,7 @@ class Outcomes(Case):
         return json.load(urllib.request.urlopen(f"{self.server.url}/_stack/outcomes"))
 
     def test_mistakes_are_told_and_what_was_asked_for_can_be_taken_back(self):
-        wrong = (
+        wrong: tuple[dict, ...] = (
             {},
             {"account": "7"},
             {"rds.instance": "sad"},
@@ -129,7 +129,7 @@ class Outcomes(Case):
             ManageMasterUserPassword=True,
             BackupRetentionPeriod=3,
         )
-        seen = []
+        seen: list[str] = []
 
         def look():
             state = self.rds.describe_db_instances(DBInstanceIdentifier="ordered")["DBInstances"][0]["DBInstanceStatus"]

@@ -5,7 +5,7 @@ import urllib.request
 from tests.aws import Case, Network
 
 
-class Databases(Case):
+class _Databases(Case):
     def database(self, name: str, **more) -> dict:
         net = Network(self)
         group = net.group("database")
@@ -26,6 +26,8 @@ class Databases(Case):
     def look(self, name: str) -> dict:
         return self.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
 
+
+class Databases(_Databases):
     def test_from_creating_to_gone(self):
         self.slowly(0.001)
         d = self.database("states")
@@ -107,7 +109,8 @@ class Databases(Case):
         self.refused("InvalidDBInstanceState", change, 400, AllocatedStorage=120)
         self.server.states(rds__instance={"full": "available"})
         change(AllocatedStorage=120)
-        for wrong in ({"rds__instance": {"nobody": "stopped"}}, {"rds__instant": {}}, {"rds__instance": "stopped"}):
+        mistakes: list[dict] = [{"rds__instance": {"nobody": "stopped"}}, {"rds__instant": {}}, {"rds__instance": "stopped"}]
+        for wrong in mistakes:
             with self.assertRaises(urllib.error.HTTPError) as caught:
                 self.server.states(**wrong)
             self.assertEqual(caught.exception.code, 400)
@@ -206,7 +209,7 @@ class Databases(Case):
         self.assertIn(told["SecretArn"], listed)
 
     def test_both_kinds_of_password_at_once_are_refused(self):
-        arguments = {
+        arguments: dict = {
             "DBInstanceIdentifier": "both",
             "Engine": "postgres",
             "DBInstanceClass": "db.t4g.micro",
@@ -475,9 +478,7 @@ class Databases(Case):
         self.assertEqual(self.look("another-port")["PendingModifiedValues"], {})
 
 
-class Snapshots(Case):
-    database, look = Databases.database, Databases.look
-
+class Snapshots(_Databases):
     def test_a_copy_with_another_key_is_restored(self):
         self.slowly(0.001)
         self.database("original")

@@ -530,6 +530,7 @@ class Refusals(Case):
             if rule.pending or row.before:
                 continue
             words = rule.refuses(ask(memory, row.call, row.bad))
+            assert words, row
             send = functools.partial(self.send, row.call, row.bad)
             self.refused(rule.code(row.call.split(":")[0]), send, rule.status, says=words.split("arn:")[0][:60])
             seen.add(row.id)

@@ -14,7 +14,7 @@ class Namespaces(Case):
 
     def test_one_takes_its_time_and_its_name(self):
         self.slowly(0.05)
-        wanted = {"Name": "slow", "CreatorRequestId": "t1", "Tags": [{"Key": "a", "Value": "b"}]}
+        wanted: dict = {"Name": "slow", "CreatorRequestId": "t1", "Tags": [{"Key": "a", "Value": "b"}]}
         operation = self.servicediscovery.create_http_namespace(**wanted)["OperationId"]
         self.refused("DuplicateRequest", self.servicediscovery.create_http_namespace, 400, **wanted)
         self.assertNotIn("slow", self.listed())

@@ -57,7 +57,7 @@ def _check_fargate(call: Call, cpu: int | None, memory: int | None) -> None:
 
 
 def _container(given: dict, network_mode: str) -> dict:
-    container = {
+    container: dict = {
         "cpu": 0,
         "portMappings": [],
         "essential": True,
@@ -145,7 +145,7 @@ def describe_task_definition(call: Call) -> dict:
     definition = find_definition(state, call["taskDefinition"])
     if definition is None:
         raise client_error("Unable to describe task definition.")
-    answer = {"taskDefinition": copy.deepcopy(definition)}
+    answer: dict = {"taskDefinition": copy.deepcopy(definition)}
     if "TAGS" in call.get("include", []):
         answer["tags"] = tags_shown(state.tags.get(definition["taskDefinitionArn"], {}))
     return answer

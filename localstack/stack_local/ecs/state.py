@@ -57,7 +57,7 @@ def settle(account: str, region: str) -> None:
     world = rollout.World(account, region, state.tasks, lambda arn: find_definition(state, arn))
     for key, service in list(state.services.items()):
         rollout.settle(world, service)
-        if service.status == "INACTIVE" and service.forgotten.done():
+        if service.forgotten and service.forgotten.done():
             del state.services[key]
     rollout.settle_tasks(world)
 

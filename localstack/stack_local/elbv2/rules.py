@@ -72,7 +72,7 @@ def create_rule(call: Call) -> dict:
     listener = find(state.listeners, listener_arn, no_listener)
     balancer = state.balancers[listener["LoadBalancerArn"]]
     _check_priority(state, listener_arn, call["Priority"])
-    rule = {
+    rule: dict = {
         "RuleArn": f"{listener_arn.replace(':listener/', ':listener-rule/')}/{hex_id(16)}",
         "Priority": str(call["Priority"]),
         "Conditions": _conditions(call["Conditions"]),

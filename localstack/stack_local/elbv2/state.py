@@ -2,9 +2,12 @@
 
 import copy
 import re
+from typing import TypeVar
 
 from stack_local.core import Call, Operations, Store, fault, page, pairs
 from stack_local.quotas import quotas
+
+_Shape = TypeVar("_Shape")
 
 operations = Operations("elbv2")
 
@@ -76,7 +79,7 @@ def check_tags(tags) -> dict[str, str]:
     return pairs(tags)
 
 
-def shown(kept: dict) -> dict:
+def shown(kept: _Shape) -> _Shape:
     return copy.deepcopy(kept)
 
 

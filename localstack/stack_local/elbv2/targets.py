@@ -38,7 +38,7 @@ def describe_target_health(call: Call) -> dict:
     group = find(state.groups, arn, no_group)
     used, registered = bool(balancers_of(state, arn)), state.targets[arn]
     check_port = group.get("HealthCheckPort", "traffic-port")
-    answers = []
+    answers: list[dict] = []
     asked = call.get("Targets")
     keys = [(t["Id"], t.get("Port") or group.get("Port") or 0) for t in asked] if asked else list(registered)
     for key in keys:
