@@ -3,6 +3,7 @@
 from stack_local.clock import clock
 from stack_local.core import Call
 from stack_local.elbv2.state import Target, balancers_of, find, no_group, operations, store
+from stack_local.settling import settle_all
 
 
 @operations.on("RegisterTargets")
@@ -31,9 +32,8 @@ def deregister_targets(call: Call) -> dict:
 
 @operations.on("DescribeTargetHealth")
 def describe_target_health(call: Call) -> dict:
-    from stack_local import ecs
-
-    ecs.settle(call.account, call.region)
+    # ECS registers its tasks while it is brought up to date.
+    settle_all(call.account, call.region)
     state, arn = store.of(call), call["TargetGroupArn"]
     group = find(state.groups, arn, no_group)
     used, registered = bool(balancers_of(state, arn)), state.targets[arn]
