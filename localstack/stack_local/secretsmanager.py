@@ -8,7 +8,7 @@ import uuid
 from localstack.aws.connect import connect_to
 from moto.secretsmanager import secretsmanager_backends
 
-from stack_local import rds_secrets
+from stack_local import managed_secrets
 from stack_local.core import Call, Operations, fault, now
 
 operations = Operations("secretsmanager")
@@ -39,7 +39,7 @@ def rotate_secret(call: Call) -> dict:
         secret.auto_rotate_after_days = days
     # "If you don't specify … by default, the secret is rotated immediately" (API reference, RotateImmediately).
     if call.get("RotateImmediately", True):
-        rds_secrets.renew(secret, call.get("ClientRequestToken") or str(uuid.uuid4()))
+        managed_secrets.renew(secret, call.get("ClientRequestToken") or str(uuid.uuid4()))
         threading.Thread(target=_tell, args=(call.account, call.region, secret.arn), daemon=True).start()
     return {"ARN": secret.arn, "Name": secret.name, "VersionId": secret.default_version_id}
 

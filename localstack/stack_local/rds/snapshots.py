@@ -1,18 +1,16 @@
 """Snapshots of databases: they take their time, a copy can be encrypted with another key, and what is restored stands alone."""
 
-from moto.rds.models import rds_backends
-
 from stack_local.clock import clock
 from stack_local.core import Call, Store, fault
 from stack_local.outcomes import outcomes
-from stack_local.rds_state import operations, state
+from stack_local.rds.state import moto_backend, operations, state
 
 _under_way = Store(dict)  # snapshot: timer
 _failed = Store(set)  # what ends so
 
 
 def _snapshot(call: Call, name: str):
-    return rds_backends[call.account][call.region].database_snapshots.get(name)
+    return moto_backend(call.account, call.region).database_snapshots.get(name)
 
 
 def _shown(call: Call, view: dict) -> dict:

@@ -3,7 +3,7 @@
 import re
 
 from stack_local.core import Call, fault, now, pairs
-from stack_local.elasticache_state import Cache, clash, operations, paged, store, wrong
+from stack_local.elasticache.state import Cache, clash, operations, paged, store, wrong
 
 
 def take(call: Call, group: Cache, name: str, source: str) -> dict:

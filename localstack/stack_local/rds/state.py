@@ -1,5 +1,7 @@
 """What RDS keeps beside moto: who is busy, and what waits for the maintenance window."""
 
+from moto.rds.models import rds_backends
+
 from stack_local.core import Operations, Store
 
 operations = Operations("rds")
@@ -16,3 +18,7 @@ class _State:
 
 
 state = Store(_State)
+
+
+def moto_backend(account: str, region: str):
+    return rds_backends[account][region]

@@ -5,9 +5,9 @@ import re
 
 from stack_local import service_roles
 from stack_local.core import Call, fault, hex_id, now, pairs
-from stack_local.elasticache_groups import check_family, family_of, numbers, subnet_group, version_of
-from stack_local.elasticache_snapshots import restorable, take
-from stack_local.elasticache_state import (
+from stack_local.elasticache.groups import check_family, family_of, numbers, subnet_group, version_of
+from stack_local.elasticache.snapshots import restorable, take
+from stack_local.elasticache.state import (
     Cache,
     check_security_groups,
     check_windows,

@@ -4,8 +4,8 @@ import copy
 
 from stack_local import interfaces
 from stack_local.core import Call, fault, pairs
-from stack_local.elasticache_parameters import PARAMETERS, allowed
-from stack_local.elasticache_state import clash, operations, paged, store, wrong
+from stack_local.elasticache.parameters import PARAMETERS, allowed
+from stack_local.elasticache.state import clash, operations, paged, store, wrong
 
 VERSIONS = {
     "redis": {"redis5.0": ["5.0.6"], "redis6.x": ["6.0", "6.2"], "redis7": ["7.0", "7.1"]},

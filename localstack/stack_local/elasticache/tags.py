@@ -1,14 +1,7 @@
-"""ElastiCache: replication groups, Memcached clusters, the groups they need, snapshots and tags. Users and single Redis clusters are moto's."""
+"""Tags of what ElastiCache keeps, which are told and changed only while it is `available`."""
 
-from stack_local import (  # noqa: F401  they register their operations
-    elasticache_clusters,
-    elasticache_groups,
-    elasticache_nodes,
-    elasticache_replication,
-    elasticache_snapshots,
-)
 from stack_local.core import Call, fault, listed, pairs
-from stack_local.elasticache_state import Cache, operations, store
+from stack_local.elasticache.state import Cache, operations, store
 
 
 def _tagged(call: Call) -> tuple[dict[str, str] | None, Cache | None]:

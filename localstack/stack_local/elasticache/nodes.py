@@ -1,7 +1,7 @@
 """ElastiCache: which node types there are. AWS lists none: it says what can be reserved, and what a cache can become."""
 
 from stack_local.core import Call, fault
-from stack_local.elasticache_state import operations, paged, store, wrong
+from stack_local.elasticache.state import operations, paged, store, wrong
 
 # A part of what AWS offers: general, memory and burstable types, as they are today.
 _TYPES = [

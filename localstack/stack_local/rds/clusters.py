@@ -1,17 +1,16 @@
 """Aurora clusters: plain moto, which loses them when it refuses a change or is asked for the same one twice."""
 
-from moto.rds.models import rds_backends
 from moto.secretsmanager.models import FakeSecret
 
 from stack_local.core import Call, fault
-from stack_local.rds_state import operations
+from stack_local.rds.state import moto_backend, operations
 
 # moto makes the secret of a cluster without it, and LocalStack lists it.
 FakeSecret.last_accessed_date = None
 
 
 def _backend(call: Call):
-    return rds_backends[call.account][call.region]
+    return moto_backend(call.account, call.region)
 
 
 def _missing(name: str):

@@ -1,17 +1,19 @@
-"""RDS: moto's, with the states, the refusals and the pending changes that it lacks."""
+"""Database instances: moto's, with the states, the refusals and the pending changes that it lacks."""
 
 import json
-import re
 import uuid
 
-from moto.rds.models import MasterUserSecret, rds_backends
+from moto.rds.models import MasterUserSecret
 
-from stack_local import interfaces, rds_clusters, rds_secrets, rds_snapshots, service_roles, states  # noqa: F401  clusters only have to be there
+from stack_local import interfaces, managed_secrets, service_roles, states
 from stack_local.clock import clock
 from stack_local.core import Call, fault
 from stack_local.outcomes import outcomes
-from stack_local.rds_state import operations
-from stack_local.rds_state import state as _state
+from stack_local.rds import snapshots
+from stack_local.rds.engines import ENGINES, check_version, family_of, numbers
+from stack_local.rds.groups import subnet_group_of
+from stack_local.rds.state import moto_backend, operations
+from stack_local.rds.state import state as _state
 from stack_local.settling import settles
 
 # What AWS puts off to the maintenance window unless told to apply it at once.
@@ -27,24 +29,9 @@ _PUT_OFF = (
     "LicenseModel",
 )
 
-_ENGINES = {
-    "postgres": {"13": "13.20", "14": "14.17", "15": "15.12", "16": "16.8", "17": "17.4"},
-    "mysql": {"8.0": "8.0.41", "8.4": "8.4.4"},
-    "mariadb": {"10.6": "10.6.21", "10.11": "10.11.11", "11.4": "11.4.5"},
-}
-_OLDER = {"postgres": {"14": ["14.12"], "15": ["15.7"], "16": ["16.3", "16.4"], "17": ["17.2"]}, "mysql": {"8.0": ["8.0.35"]}}
-
-
-def _rds(account: str, region: str):
-    return rds_backends[account][region]
-
-
-def _subnet_group_of(database) -> str:
-    return (getattr(database, "_db_subnet_group_name", None) or "").lower()
-
 
 def _instance(call: Call, name: str):
-    return _rds(call.account, call.region).databases.get(name)
+    return moto_backend(call.account, call.region).databases.get(name)
 
 
 def _key_arn(secret: MasterUserSecret) -> str:
@@ -67,7 +54,7 @@ def _first(call: Call) -> None:
 
 @settles
 def _settle(account: str, region: str) -> None:
-    state, backend = _state.at(account, region), _rds(account, region)
+    state, backend = _state.at(account, region), moto_backend(account, region)
     for name, (status, timer) in list(state.under_way.items()):
         if not timer.done():
             continue
@@ -112,24 +99,12 @@ def _holder(database) -> str:
 def _place(call: Call, name: str) -> None:
     """An interface in the first zone of the subnet group, and one in the second for the standby."""
     database = _instance(call, name)
-    group = _rds(call.account, call.region).subnet_groups.get(_subnet_group_of(database))
+    group = moto_backend(call.account, call.region).subnet_groups.get(subnet_group_of(database))
     if group is None:
         return
     subnets = sorted(group._subnets, key=lambda subnet: subnet.availability_zone)[: 2 if database.multi_az else 1]
     wanted = [interfaces.Wanted(subnet.id, tuple(database.vpc_security_group_ids)) for subnet in subnets]
     interfaces.hold(call.account, call.region, _holder(database), wanted, "RDSNetworkInterface", "amazon-rds")
-
-
-def _check_version(engine: str, version: str | None) -> None:
-    if engine not in _ENGINES or not version:
-        return
-    known = (
-        set(_ENGINES[engine])
-        | set(_ENGINES[engine].values())
-        | {v for versions in _OLDER.get(engine, {}).values() for v in versions}
-    )
-    if version not in known:
-        raise fault("InvalidParameterCombination", f"Cannot find version {version} for {engine}")
 
 
 @operations.on(
@@ -139,7 +114,7 @@ def create_db_instance(call: Call) -> dict:
     service_roles.need(call, "rds.amazonaws.com")
     operation, engine = call.context.operation.name, call.get("Engine", "")
     if operation == "CreateDBInstance":
-        _check_version(engine, call.get("EngineVersion"))
+        check_version(engine, call.get("EngineVersion"))
         _check_password(call)
         # A member has its cluster's.
         if not any(call.get(name) for name in ("ManageMasterUserPassword", "MasterUserPassword", "DBClusterIdentifier")):
@@ -148,7 +123,7 @@ def create_db_instance(call: Call) -> dict:
             raise fault(
                 "InvalidParameterValue", "MasterUsername admin cannot be used as it is a reserved word used by the engine"
             )
-        if engine in _ENGINES and not 20 <= call.get("AllocatedStorage", 0) <= 65536:
+        if engine in ENGINES and not 20 <= call.get("AllocatedStorage", 0) <= 65536:
             raise fault(
                 "InvalidParameterValue",
                 f"Invalid storage size for engine name {engine} and storage type {call.get('StorageType', 'gp2')}: {call.get('AllocatedStorage')}",
@@ -166,9 +141,9 @@ def create_db_instance(call: Call) -> dict:
     if operation == "CreateDBInstanceReadReplica":
         _check_source(call)
     if operation == "RestoreDBInstanceFromDBSnapshot":
-        rds_snapshots.check(call)
+        snapshots.check(call)
     version = call.get("EngineVersion")
-    full = _ENGINES.get(engine, {}).get(version)
+    full = ENGINES.get(engine, {}).get(version)
     answer = (
         call.moto({field: value for field, value in call.request.items() if value is not None} | {"EngineVersion": full})
         if full
@@ -180,7 +155,7 @@ def create_db_instance(call: Call) -> dict:
         _part(call, database)
         answer["DBInstance"].pop("MasterUserSecret", None)
     if operation == "RestoreDBInstanceFromDBSnapshot":
-        rds_snapshots.part(call, database)
+        snapshots.part(call, database)
     _complete_secret(database)
     _stripe(call, database)
     answer["DBInstance"].update(_volume(database))
@@ -245,7 +220,7 @@ def _check_new_password(call: Call, database) -> None:
 
 def admits(account: str, region: str, name: str, user: str, password: str) -> bool:
     """Whether a database would let its master user in; a replica's is its source's."""
-    databases = _rds(account, region).databases
+    databases = moto_backend(account, region).databases
     database = databases.get(name)
     while database is not None and database.is_replica:
         database = databases.get(database.source_db_instance_identifier.split(":")[-1])
@@ -264,7 +239,7 @@ _STRIPED = 400
 
 
 def _check_volume(engine: str, kind: str, size: int, iops: int | None, throughput: int | None) -> None:
-    if engine not in _ENGINES:
+    if engine not in ENGINES:
         return
     if kind == "gp3" and size < _STRIPED and (iops or throughput):
         raise fault(
@@ -289,7 +264,7 @@ def _check_volume(engine: str, kind: str, size: int, iops: int | None, throughpu
 
 def _stripe(call: Call, database) -> None:
     """AWS tells the IOPS and the throughput of gp3 also where nobody asked for any."""
-    if database.storage_type != "gp3" or database.engine not in _ENGINES:
+    if database.storage_type != "gp3" or database.engine not in ENGINES:
         return
     baseline = (12000, 500) if database.allocated_storage >= _STRIPED else (3000, 125)
     database.iops = call.get("Iops") or max(database.iops or 0, baseline[0])
@@ -330,7 +305,7 @@ def _part(call: Call, replica) -> None:
 
 def _complete_secret(database) -> None:
     if _is_managed(database):
-        rds_secrets.complete(database.master_user_secret.secret, database.master_username)
+        managed_secrets.complete(database.master_user_secret.secret, database.master_username)
 
 
 @operations.on("DescribeDBInstances")
@@ -374,8 +349,8 @@ def modify_db_instance(call: Call) -> dict:
             "InvalidParameterCombination",
             f"Invalid storage size for engine name {database.engine}: the allocated storage of a DB instance cannot be reduced.",
         )
-    _check_version(database.engine, call.get("EngineVersion"))
-    if (version := call.get("EngineVersion")) and _numbers(version) < _numbers(database.engine_version)[: len(_numbers(version))]:
+    check_version(database.engine, call.get("EngineVersion"))
+    if (version := call.get("EngineVersion")) and numbers(version) < numbers(database.engine_version)[: len(numbers(version))]:
         raise fault(
             "InvalidParameterCombination", f"Cannot upgrade {database.engine} from {database.engine_version} to {version}"
         )
@@ -387,7 +362,7 @@ def modify_db_instance(call: Call) -> dict:
         call.get("Iops"),
         call.get("StorageThroughput"),
     )
-    upgraded = version and _family(database.engine, version) != _family(database.engine, database.engine_version)
+    upgraded = version and family_of(database.engine, version) != family_of(database.engine, database.engine_version)
     if upgraded and database.is_replica and database.engine == "postgres":
         raise fault(
             "InvalidParameterCombination",
@@ -398,7 +373,7 @@ def modify_db_instance(call: Call) -> dict:
         # API reference ModifyDBInstance, AllocatedStorage: less than 10 % more is rounded up to that.
         request["AllocatedStorage"] = max(storage, -(-database.allocated_storage * 11 // 10))
     if "EngineVersion" in request:
-        request["EngineVersion"] = _ENGINES.get(database.engine, {}).get(version, version)
+        request["EngineVersion"] = ENGINES.get(database.engine, {}).get(version, version)
     before = {
         "AllocatedStorage": database.allocated_storage,
         "DBInstanceClass": database.db_instance_class,
@@ -465,16 +440,12 @@ def _not_begun(request: dict, before: dict) -> dict:
     return values
 
 
-def _family(engine: str, version: str) -> list[int]:
-    return _numbers(version)[: 1 if engine == "postgres" else 2]
-
-
 def _upgrade_replicas(call: Call, source) -> None:
     """Those of PostgreSQL go with their source, with AWS's parameters of the new version."""
-    for name, other in _rds(call.account, call.region).databases.items():
+    for name, other in moto_backend(call.account, call.region).databases.items():
         if other.is_replica and (other.source_db_instance_identifier or "").split(":")[-1] == source.db_instance_identifier:
             other.engine_version = source.engine_version
-            other.db_parameter_group_name = f"default.postgres{_family('postgres', source.engine_version)[0]}"
+            other.db_parameter_group_name = f"default.postgres{family_of('postgres', source.engine_version)[0]}"
             _state.of(call).under_way[name] = ("upgrading", clock.timer("rds.modify"))
 
 
@@ -488,7 +459,7 @@ def stop_db_instance(call: Call) -> dict:
         raise _bad_state(name)
     replicas = [
         o
-        for o in _rds(call.account, call.region).databases.values()
+        for o in moto_backend(call.account, call.region).databases.values()
         if o.is_replica and (o.source_db_instance_identifier or "").split(":")[-1] == name
     ]
     if database.is_replica or replicas:
@@ -525,20 +496,16 @@ def _view(call: Call, name: str) -> dict:
 def _say(account: str, region: str, name: str, status: str) -> None:
     """Has an instance be in this state until somebody ends it as on AWS, or says `available`."""
     state = _state.at(account, region)
-    if name not in _rds(account, region).databases:
+    if name not in moto_backend(account, region).databases:
         raise ValueError(f"there is no database {name} in {account}, {region}")
     state.told.pop(name, None)
     if status != "available":
         state.told[name] = status
 
 
-def _numbers(version: str) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", version or "")]
-
-
 @operations.on("DeleteDBInstance")
 def delete_db_instance(call: Call) -> dict:
-    state, name, backend = _state.of(call), call["DBInstanceIdentifier"], _rds(call.account, call.region)
+    state, name, backend = _state.of(call), call["DBInstanceIdentifier"], moto_backend(call.account, call.region)
     database = _instance(call, name)
     if database is None:
         return call.stock()
@@ -585,178 +552,7 @@ def delete_db_instance(call: Call) -> dict:
     }
 
 
-@operations.on("ModifyDBSubnetGroup")
-def modify_db_subnet_group(call: Call) -> dict:
-    name, groups = call["DBSubnetGroupName"], _rds(call.account, call.region).subnet_groups
-    group = groups.get(name)
-    if group is None:
-        raise fault("DBSubnetGroupNotFoundFault", f"DBSubnetGroup '{name}' not found.", 404)
-    # Where a database of the group stands: https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBSubnetGroup.html
-    going = {subnet.id for subnet in group._subnets} - set(call["SubnetIds"])
-    for eni in interfaces.backend(call.account, call.region).enis.values():
-        if eni.subnet.id in going and eni.description == "RDSNetworkInterface":
-            raise fault("SubnetAlreadyInUse", f"The DB subnet is already in use in the Availability Zone: {eni.subnet.id}.")
-    try:
-        return call.stock()
-    finally:
-        groups[name] = group  # moto takes it away
-
-
-@operations.on("DeleteDBSubnetGroup")
-def delete_db_subnet_group(call: Call) -> dict:
-    name = call["DBSubnetGroupName"]
-    for database in _rds(call.account, call.region).databases.values():
-        if _subnet_group_of(database) == name.lower():
-            raise fault(
-                "InvalidDBSubnetGroupStateFault",
-                f"Cannot delete the subnet group '{name}' because at least one database instance: {database.db_instance_identifier} is still using it.",
-            )
-    return call.stock()
-
-
-@operations.on("DeleteDBParameterGroup")
-def delete_db_parameter_group(call: Call) -> dict:
-    name = call["DBParameterGroupName"]
-    if name.startswith("default."):
-        raise fault("InvalidDBParameterGroupState", f"Cannot delete the default parameter group {name}.")
-    for database in _rds(call.account, call.region).databases.values():
-        if database.db_parameter_group_name == name:
-            raise fault(
-                "InvalidDBParameterGroupState",
-                f"One or more database instances are still members of this parameter group {name}, so the group cannot be deleted",
-            )
-    return call.stock()
-
-
-# What an engine reads only when it starts.
-_STATIC = (
-    "max_connections",
-    "shared_buffers",
-    "shared_preload_libraries",
-    "max_wal_senders",
-    "wal_buffers",
-    "huge_pages",
-    "innodb_buffer_pool_instances",
-    "performance_schema",
-)
-
-
-@operations.on("ModifyDBParameterGroup")
-def modify_db_parameter_group(call: Call) -> dict:
-    name = call["DBParameterGroupName"]
-    if name.startswith("default."):
-        raise fault("InvalidDBParameterGroupState", f"The parameter group {name} is a default one and cannot be modified.")
-    for parameter in call.get("Parameters", []):
-        if parameter["ParameterName"] in _STATIC and parameter.get("ApplyMethod") == "immediate":
-            raise fault("InvalidParameterCombination", "cannot use immediate apply method for static parameter")
-    return call.stock()
-
-
-@operations.on("ResetDBParameterGroup")
-def reset_db_parameter_group(call: Call) -> dict:
-    group = _rds(call.account, call.region).db_parameter_groups.get(call["DBParameterGroupName"])
-    if group is None:
-        raise fault("DBParameterGroupNotFound", f"DBParameterGroup not found: {call['DBParameterGroupName']}", 404)
-    everything = call.get("ResetAllParameters", True) and not call.get("Parameters")
-    for name in list(group.parameters) if everything else [p["ParameterName"] for p in call.get("Parameters", [])]:
-        group.parameters.pop(name, None)
-    return {"DBParameterGroupName": group.name}
-
-
-@operations.on("DescribeDBParameters")
-def describe_db_parameters(call: Call) -> dict:
-    """What was set, and of the hundreds of defaults those that are read only at the start."""
-    answer = call.stock()
-    known = {parameter["ParameterName"] for parameter in answer.get("Parameters", [])}
-    defaults = [
-        {"ParameterName": name, "Source": "engine-default", "ApplyMethod": "pending-reboot", "IsModifiable": True}
-        for name in _STATIC
-        if name not in known
-    ]
-    answer["Parameters"] = answer.get("Parameters", []) + defaults
-    for parameter in answer.get("Parameters", []):
-        parameter.setdefault("Source", "user")
-        parameter.setdefault("ApplyMethod", "immediate")
-        parameter["ApplyType"] = "static" if parameter["ParameterName"] in _STATIC else "dynamic"
-    if call.get("Source"):
-        answer["Parameters"] = [parameter for parameter in answer.get("Parameters", []) if parameter["Source"] == call["Source"]]
-    return answer
-
-
-@operations.on("DescribeDBEngineVersions")
-def describe_db_engine_versions(call: Call) -> dict:
-    found = []
-    for engine, majors in _ENGINES.items():
-        for major, latest in majors.items():
-            for version in [*_OLDER.get(engine, {}).get(major, []), latest]:
-                family = f"{engine}{major}"
-                asked = call.get("EngineVersion")
-                if (
-                    call.get("Engine") not in (None, engine)
-                    or asked not in (None, version, major)
-                    or call.get("DBParameterGroupFamily") not in (None, family)
-                ):
-                    continue
-                if call.get("DefaultOnly") and version != (latest if asked else list(majors.values())[-1]):
-                    continue
-                found.append(
-                    {
-                        "Engine": engine,
-                        "EngineVersion": version,
-                        "MajorEngineVersion": major,
-                        "DBParameterGroupFamily": family,
-                        "DBEngineDescription": engine,
-                        "DBEngineVersionDescription": f"{engine} {version}",
-                        "Status": "available",
-                    }
-                )
-    return {"DBEngineVersions": found}
-
-
-# A part of what AWS offers: general, memory and burstable classes, as they are today. Old majors do not run on the newest.
-_CLASSES = {
-    family: [f"db.{family}.{size}" for size in sizes]
-    for family, sizes in {
-        "t3": ["micro", "small", "medium", "large", "xlarge", "2xlarge"],
-        "t4g": ["micro", "small", "medium", "large", "xlarge", "2xlarge"],
-        "m6g": ["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge"],
-        "m7g": ["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge"],
-        "r6g": ["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge"],
-        "r7g": ["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge"],
-        "r8g": ["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge"],
-    }.items()
-}
-# The newest family is never in every zone at first.
-_NOT_IN = {"r8g": "b"}
-_TOO_OLD = {("r8g", "13"), ("r8g", "14"), ("r8g", "8.0"), ("r8g", "10.6")}
-
-
-@operations.on("DescribeOrderableDBInstanceOptions")
-def describe_orderable_db_instance_options(call: Call) -> dict:
-    engine, asked = call["Engine"], call.get("EngineVersion")
-    found = [
-        {
-            "Engine": engine,
-            "EngineVersion": version,
-            "DBInstanceClass": name,
-            "LicenseModel": "postgresql-license" if engine == "postgres" else "general-public-license",
-            "AvailabilityZones": [{"Name": f"{call.region}{letter}"} for letter in "abc" if letter != _NOT_IN.get(family)],
-            "MultiAZCapable": True,
-            "ReadReplicaCapable": True,
-            "Vpc": True,
-            "SupportsStorageEncryption": True,
-            "StorageType": "gp3",
-        }
-        for major, latest in _ENGINES.get(engine, {}).items()
-        for version in [*_OLDER.get(engine, {}).get(major, []), latest]
-        for family, names in _CLASSES.items()
-        for name in names
-        if (family, major) not in _TOO_OLD and name == call.get("DBInstanceClass", name) and asked in (None, version)
-    ]
-    return {"OrderableDBInstanceOptions": found}
-
-
 @operations.on("DescribeAccountAttributes")
 def describe_account_attributes(call: Call) -> dict:
-    used = len(_rds(call.account, call.region).databases)
+    used = len(moto_backend(call.account, call.region).databases)
     return {"AccountQuotas": [{"AccountQuotaName": "DBInstances", "Used": used, "Max": 40}]}
