@@ -207,10 +207,10 @@ mod tests {
             "create (AWS is still deleting the one before it (`deleting`): it is made when that has gone) and delete (AWS is deleting it already (`deleting`): this waits until it has gone)"
         );
         assert!(plan.items.iter().all(|item| !item.needs_consent && item.last_copy.is_none()));
-        let schedule = crate::engine::schedule::Schedule::of(&plan, &crate::aws::registry::registry()).unwrap();
+        let schedule = crate::engine::schedule::Schedule::of(&plan.items, &crate::aws::registry::registry()).unwrap();
         let edges: Vec<_> =
             schedule.edges().into_iter().map(|(op, after)| (op.1, after.into_iter().map(|o| o.1).collect::<Vec<_>>())).collect();
-        use crate::engine::schedule::Verb;
+        use crate::engine::action::Verb;
         assert_eq!(edges, [(Verb::Create, vec![Verb::Delete]), (Verb::Delete, vec![])]);
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::Cx;
 use crate::aws::call::error::failed;
-use crate::engine::plan::NOTICED;
+use crate::engine::item::NOTICED;
 use crate::engine::{Action, Class, Item, Key, Plan, Result};
 
 /// About how many objects it is asked at most.

@@ -16,7 +16,8 @@ use crate::aws::ownership::names;
 use crate::config::Stack;
 use crate::config::access::{Group as Section, Permission, managed_arn};
 use crate::config::limits::GROUP_INLINE;
-use crate::engine::reference::{self, Token};
+use crate::engine::token;
+use crate::engine::token::Token;
 use crate::engine::{Class, Error, Graph, Key, Ref, Scope};
 
 /// The bucket of static files, as `cdn` calls it.
@@ -103,12 +104,12 @@ fn any_family(scope: &Scope) -> String {
 /// How many characters policies have at most as IAM counts them, without white space, when their references are filled in.
 fn longest<'a>(policies: impl Iterator<Item = &'a Value>) -> usize {
     let one = |policy: &Value| {
-        let literals: usize = reference::literals(&policy.to_string())
+        let literals: usize = token::literals(&policy.to_string())
             .iter()
             .map(|text| text.split_whitespace().map(|word| word.chars().count()).sum::<usize>())
             .sum();
         let mut filled_in = 0;
-        reference::visit(policy, &mut |token| {
+        token::visit(policy, &mut |token| {
             filled_in += match token {
                 Token::Named { key, .. } if key.kind == "ec2.subnet" => "subnet-0123456789abcdef0".len(),
                 // The ARN of a bucket, of 63 characters at most.

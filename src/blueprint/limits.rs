@@ -7,7 +7,8 @@ use super::Problem;
 use crate::aws::spelling::spell;
 use crate::config::limits::{BUCKET_POLICY, GROUP_INLINE, KEY_POLICY, Limit, ROLE_INLINE};
 use crate::config::reserved::is_reserved;
-use crate::engine::{Graph, Node, Scope, reference};
+use crate::engine::token;
+use crate::engine::{Graph, Node, Scope};
 
 /// As many characters stand at least in place of a reference: no identifier of AWS is shorter.
 const REFERENCE: &str = "sg-12345678";
@@ -78,7 +79,7 @@ fn words(node: &Node, problems: &mut Vec<Problem>) {
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ReadRepl.html>), and of none whose password it keeps
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html>, limitations).
 fn copied(graph: &Graph, node: &Node, problems: &mut Vec<Problem>) {
-    let source = node.desired.get("source").and_then(|source| reference::named(source).into_keys().next());
+    let source = node.desired.get("source").and_then(|source| token::named(source).into_keys().next());
     let Some(source) = source.and_then(|key| graph.get(&key)) else { return };
     let is = |field: &str, value: Value| source.desired.get(field) == Some(&value);
     let mut refuse = |code: &'static str, why: &str, help: &str| {
@@ -95,7 +96,7 @@ fn copied(graph: &Graph, node: &Node, problems: &mut Vec<Problem>) {
 
 /// The length of a policy as AWS counts it: without white space. A reference counts for less than what it will be.
 fn length(policy: &Value) -> usize {
-    let text = reference::literals(&policy.to_string()).join(REFERENCE);
+    let text = token::literals(&policy.to_string()).join(REFERENCE);
     text.chars().filter(|c| !c.is_whitespace()).count()
 }
 

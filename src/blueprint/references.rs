@@ -7,7 +7,9 @@ use serde_json::Value;
 use super::Problem;
 use crate::aws::Clients;
 use crate::config::references::{bare, literal};
-use crate::engine::reference::{self, Need, REFERS, Token};
+use crate::engine::reference::REFERS;
+use crate::engine::token;
+use crate::engine::token::{Need, Token};
 use crate::engine::{Attribute, Graph, Kind, Registry, Rule, rules};
 
 /// What is known of each kind: made once, for graphs may be large.
@@ -90,18 +92,18 @@ impl Field<'_> {
             return None;
         }
         let typed = refers(self.schema, self.schema, &self.path);
-        if typed == Some("*") && reference::whole(text).is_none() {
+        if typed == Some("*") && token::whole(text).is_none() {
             let message = format!("`{text}` is no object of this stack");
             self.problem("not-a-reference", message, "write `KIND/NAME`".into());
         }
         if !text.contains("${") {
             return None;
         }
-        let alone = reference::whole(text).is_some();
+        let alone = token::whole(text).is_some();
         let takes = rules::takes(self.rules, &self.path).filter(|_| alone);
         let typed = alone && typed.is_some_and(|kind| kind != "*");
         let mut wrong = Vec::new();
-        let new = reference::rewritten(text, &mut |token| {
+        let new = token::rewritten(text, &mut |token| {
             let (kind, attr): (String, &mut &str) = match token {
                 Token::Named { key, attr, .. } => (key.kind.clone(), attr),
                 Token::Physical { kind, attr, .. } => ((*kind).to_owned(), attr),

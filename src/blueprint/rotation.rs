@@ -20,7 +20,8 @@ use crate::aws::logs::LogGroup;
 use crate::aws::rds::Instance;
 use crate::aws::secretsmanager::Rotation;
 use crate::config::{Service as Section, Stack};
-use crate::engine::{Error, Graph, Key, Ref, Resource, reference};
+use crate::engine::token;
+use crate::engine::{Error, Graph, Key, Ref, Resource};
 
 /// What deploys services anew.
 const CODE: &str = include_str!("restart.py");
@@ -60,7 +61,7 @@ fn rotated<'a>(stack: &'a Stack, facts: &Facts<'_>) -> Vec<Rotated<'a>> {
     let raw = raw.map(|(name, _)| (name.as_str(), format!("resources.{}.{name}", Instance::KIND)));
     let instance = |(name, origin): (&str, String)| {
         let key = Key::new(Instance::KIND, name);
-        let refers = |secret: &str| reference::named(&Value::from(secret)).contains_key(&key);
+        let refers = |secret: &str| token::named(&Value::from(secret)).contains_key(&key);
         Rotated {
             rule: format!("rotated-{name}"),
             secret: Ref::<Instance>::to(name).ready().attr("secret_arn").to_string(),

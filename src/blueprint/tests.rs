@@ -3,8 +3,9 @@ use serde_json::{Value, json};
 use super::{Facts, Failure, expand};
 use crate::aws::registry::registry;
 use crate::config::Stack;
+use crate::engine::action::Verb;
 use crate::engine::rules::{self, Rule, What};
-use crate::engine::schedule::{Schedule, Verb};
+use crate::engine::schedule::Schedule;
 use crate::engine::{Action, Claim, Graph, Item, Key, Plan, Readiness, Scope, Seen, Snapshot, lies_in};
 
 /// The schema of the stack file, with every kind.
@@ -428,7 +429,7 @@ fn names_move_when_what_is_behind_the_new_balancer_serves() {
     let same = Plan::make(&registry, &scope, Some(&graph(&stack(false))), &before).unwrap();
     assert!(same.is_empty(), "{:?}", same.changes().map(|item| (&item.key, &item.changes)).collect::<Vec<_>>());
     let plan = Plan::make(&registry, &scope, Some(&after), &before).unwrap();
-    let schedule = Schedule::of(&plan, &registry).unwrap();
+    let schedule = Schedule::of(&plan.items, &registry).unwrap();
     let at = |key: &str| plan.items.iter().position(|item| item.key.to_string() == key).unwrap();
     let record = &schedule.ops[&(at("route53.record/example_com-a"), Verb::Update)];
     let service = at("ecs.service/web");

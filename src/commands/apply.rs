@@ -7,7 +7,7 @@ use super::consent::{self, Allow};
 use super::session::{self, Session, Target};
 use super::{Aws, Exit, Result, StackFile, Stop, outputs, preflight, saved, time, turn};
 use crate::config;
-use crate::engine::plan::Action;
+use crate::engine::action::Action;
 use crate::engine::{self, Class, Key, Outcome, Plan, Reporter};
 use crate::ui::{self, Color, Look};
 
@@ -237,7 +237,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::engine::{Error, Ids, Key, schedule::Verb};
+    use crate::engine::action::Verb;
+    use crate::engine::{Error, Ids, Key};
 
     #[test]
     fn a_run_of_which_nobody_knows_the_end_may_have_changed_something() {

@@ -5,7 +5,8 @@ use serde_json::Value;
 
 use super::session::{self, Session};
 use super::{Aws, Exit, Result, StackFile, Stop};
-use crate::engine::{Ids, Key, Plan, Seen, Snapshot, reference};
+use crate::engine::token;
+use crate::engine::{Ids, Key, Plan, Seen, Snapshot};
 use crate::ui::{self, Color, Look};
 
 /// Print the address, endpoints and identifiers of what is running.
@@ -213,7 +214,7 @@ impl Ways {
             }
         }
         if let (Some(https), Some((_, certificate))) = (desired(&Key::new("elbv2.listener", "https")), &mut ways.balancer) {
-            let own = https.get("certificate").and_then(|text| reference::named(text).into_keys().next());
+            let own = https.get("certificate").and_then(|text| token::named(text).into_keys().next());
             *certificate = Some(own.and_then(|key| desired(&key)).map(names).unwrap_or_default());
         }
         ways

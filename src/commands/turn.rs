@@ -215,7 +215,7 @@ fn git(folder: &std::path::Path) -> std::process::Command {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::schedule::Verb;
+    use crate::engine::action::Verb;
     use crate::engine::{Class, Error, Key};
 
     #[test]

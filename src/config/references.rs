@@ -9,8 +9,9 @@ use super::diagnostic::{Diagnostic, MOST, short};
 use super::suggest;
 use super::yaml::{Node, NodeValue};
 use crate::engine::Key;
-use crate::engine::reference::{self, Token};
 use crate::engine::resource::ATTRIBUTES;
+use crate::engine::token;
+use crate::engine::token::Token;
 
 /// Every reference in the file that can be none.
 pub(super) fn check(file: &Node, schema: &Value) -> Vec<Diagnostic> {
@@ -47,7 +48,7 @@ impl Checker<'_> {
             return;
         }
         let mut wrong = Vec::new();
-        reference::visit(&Value::String(text.to_owned()), &mut |token| {
+        token::visit(&Value::String(text.to_owned()), &mut |token| {
             if let Token::Named { key, attr, .. } = token {
                 wrong.extend(self.wrong(&key, attr));
             }

@@ -6,15 +6,16 @@ use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, watch};
 
+use super::action::Verb;
 use super::dataflow::Dataflow;
 use super::error::{Class, Error, Result};
 use super::events::{Event, Reporter};
 use super::key::Key;
 use super::operation::{Ended, Halt, Progress, Run};
 use super::plan::Plan;
-use super::reference::{Ids, Need};
 use super::resource::{Cx, Registry};
-use super::schedule::{OpId, Schedule, Verb};
+use super::schedule::{OpId, Schedule};
+use super::token::{Ids, Need};
 
 /// How long the calls that are under way may take to end once the user has asked to stop.
 const GRACE: Duration = Duration::from_secs(5);
@@ -78,7 +79,7 @@ pub async fn apply<C: Send + Sync + 'static>(
     reporter: &dyn Reporter,
     mut stop: watch::Receiver<bool>,
 ) -> Result<Outcome> {
-    let schedule = Schedule::of(plan, registry)?;
+    let schedule = Schedule::of(&plan.items, registry)?;
     let run = Run::new(registry, cx, plan, reporter, stop.clone());
     let began = Instant::now();
     let mut outcome = Outcome::default();

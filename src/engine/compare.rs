@@ -2,14 +2,17 @@
 
 use serde_json::Value;
 
+use super::action::{Action, Order};
 use super::diff::{Diff, diff_with_notes};
 use super::graph::{Graph, Node};
+use super::item::{Before, Item, NEVER_SERVED, NOTICED, and, is_guarded, is_protected};
 use super::key::Key;
-use super::plan::{Action, Before, GUARDED, Item, NEVER_SERVED, NOTICED, Order};
-use super::reference::Ids;
-use super::resource::{Claim, Impairment, Kind, Readiness, Scope, TAG_ENV, TAG_GENERATION, TAG_PROTECT, TAG_STACK};
+use super::resource::{Claim, Impairment, Kind, Readiness, Scope};
 use super::rules::{self, What};
 use super::snapshot::Seen;
+use super::tags::tag;
+use super::tags::{TAG_ENV, TAG_GENERATION, TAG_STACK};
+use super::token::Ids;
 
 /// Has the desired object carry the tag of `generation`; of the first one, none.
 pub(super) fn write_generation(desired: &mut Value, generation: u32) {
@@ -22,36 +25,14 @@ pub(super) fn write_generation(desired: &mut Value, generation: u32) {
     }
 }
 
-/// Why what only its tags call ours is not simply deleted.
-pub(super) const UNMARKED: &str = "it carries this stack's tags, but nothing else says that it is this stack's, and whoever may write tags could have written them: it goes only when it is named; to keep it, take its tags `stack:name`, `stack:env` and `stack:key` away";
 /// Why what only its tags call ours is left alone beside the one that is.
 pub(super) const IMPOSTOR: &str = "it carries the same tags as this stack's own and is not it, so it is left alone: take its tags `stack:name`, `stack:env` and `stack:key` away";
 /// That what only its tags call ours is taken over.
 const TAKEN_OVER: &str = "it is taken over, because the file names it and its tags say so: it was not made by this stack";
 
-/// `reason` with one more.
-pub(super) fn and(reason: Option<String>, more: &str) -> String {
-    reason.map_or_else(|| more.to_owned(), |reason| format!("{reason}; {more}"))
-}
-
 /// Whether something would be lost with it.
 pub(super) fn holds_data<C>(kind: &dyn Kind<C>, seen: &Seen) -> bool {
     kind.holds_data() && seen.live.get(NEVER_SERVED) != Some(&Value::Bool(true))
-}
-
-/// Whether somebody protected it in the cloud itself.
-pub(super) fn is_guarded(live: &Value) -> bool {
-    live.get(GUARDED) == Some(&Value::Bool(true))
-}
-
-/// Whether the user said that it goes only when it is named.
-pub(super) fn is_protected(fields: &Value) -> bool {
-    tag(fields, TAG_PROTECT) == Some("true")
-}
-
-/// A tag of an object.
-pub(super) fn tag<'a>(fields: &'a Value, name: &str) -> Option<&'a str> {
-    fields.get("tags")?.get(name)?.as_str()
 }
 
 pub(super) fn before(seen: &Seen) -> Before {

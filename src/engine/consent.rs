@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::plan::{Action, Item, Plan};
+use super::action::Action;
+use super::item::Item;
+use super::plan::Plan;
 use super::tags::is_like;
 
 /// What an object takes with it when it goes.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::plan::Plan;
-use super::reference::Need;
 use super::schedule::{OpId, Schedule};
+use super::token::Need;
 
 /// How many calls of one kind may be under way: AWS counts by operation, so kinds do not wait for each other. Waiting for AWS
 /// does not count.

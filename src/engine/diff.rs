@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::key::Key;
-use super::reference::Ids;
 use super::rules::{self, Rule, What};
 use super::tags;
+use super::token::Ids;
 
 /// One field that is not as it should be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::error::{Class, Error, Result};
 use super::key::Key;
-use super::moved::Moved;
-use super::reference::{self, Need, Ref};
-use super::resource::{Registry, Resource, Scope, TAG_ENV, TAG_KEY, TAG_PROTECT, TAG_SECTION, TAG_STACK, TAG_TAGS};
+use super::reference::Ref;
+use super::resource::{Registry, Resource, Scope};
+use super::tags::{TAG_ENV, TAG_KEY, TAG_PROTECT, TAG_SECTION, TAG_STACK, TAG_TAGS};
+use super::token;
+use super::token::Need;
 
 /// One desired object.
 #[derive(Clone, Debug)]
@@ -30,6 +33,32 @@ pub struct Clash {
     pub first: String,
     /// Where the other does.
     pub second: String,
+}
+
+/// A place in the file that was called otherwise: `services.api` is `services.backend` now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    /// What it was called.
+    pub from: String,
+    /// What it is called.
+    pub to: String,
+}
+
+impl Moved {
+    fn last(path: &str) -> &str {
+        path.rsplit('.').next().unwrap_or(path)
+    }
+
+    /// Where a place is now.
+    pub(super) fn origin(&self, origin: &str) -> Option<String> {
+        lies_in(origin, &self.from).then(|| format!("{}{}", self.to, &origin[self.from.len()..]))
+    }
+
+    /// `name` with the old name of the section at one of the places where it has the new one.
+    pub(super) fn old_names(&self, name: &str) -> BTreeSet<String> {
+        let (from, to) = (Self::last(&self.from), Self::last(&self.to));
+        name.match_indices(to).map(|(at, _)| format!("{}{from}{}", &name[..at], &name[at + to.len()..])).collect()
+    }
 }
 
 /// The desired objects of a stack, by key.
@@ -116,14 +145,14 @@ impl Graph {
 
     /// What each object refers to.
     pub fn edges(&self) -> BTreeMap<&Key, BTreeMap<Key, Need>> {
-        self.nodes.iter().map(|(key, node)| (key, reference::named(&node.desired))).collect()
+        self.nodes.iter().map(|(key, node)| (key, token::named(&node.desired))).collect()
     }
 
     /// References to objects that the stack does not have: who refers, and to what.
     pub fn dangling(&self) -> Vec<(&Node, Key)> {
         self.nodes
             .values()
-            .flat_map(|node| reference::named(&node.desired).into_keys().map(move |to| (node, to)))
+            .flat_map(|node| token::named(&node.desired).into_keys().map(move |to| (node, to)))
             .filter(|(_, to)| !self.nodes.contains_key(to))
             .collect()
     }

@@ -7,10 +7,10 @@ use serde_json::Value;
 use super::error::{Class, Error, Result};
 use super::graph::{Graph, Node};
 use super::key::Key;
-use super::reference::Ids;
 use super::resource::{Claim, Kind, Readiness};
 use super::rules::{self, What};
 use super::snapshot::{Seen, Snapshot};
+use super::token::Ids;
 
 /// What answers to a desired object.
 pub(super) enum Found {

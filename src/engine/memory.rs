@@ -11,9 +11,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use super::action::Verb;
 use super::events::Silent;
-use super::resource::{TAG_GENERATION, TAG_KEY, TAG_STACK};
-use super::schedule::Verb;
+use super::tags::{TAG_GENERATION, TAG_KEY, TAG_STACK};
 use super::*;
 
 /// What happens at one call.

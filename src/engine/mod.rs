@@ -6,14 +6,15 @@
 //! | module | answers |
 //! | --- | --- |
 //! | [`key`] | what an object is called |
-//! | [`mod@reference`] | what refers to what, and what a reference resolves to |
+//! | [`token`], [`mod@reference`] | what refers to what, and what a reference resolves to |
 //! | [`rules`], [`mod@diff`] | is it as it should be? the only comparison there is |
 //! | [`resource`] | what a kind can do; types are erased here, once |
 //! | [`graph`] | what is desired, and in which order |
 //! | [`moved`] | what has another name in the file than in the cloud |
 //! | [`tags`] | whose a tag is |
 //! | [`snapshot`] | what is there |
-//! | [`plan`] | what to do about the difference |
+//! | [`action`], [`item`], [`plan`] | what to do about the difference |
+//! | [`schedule`] | in which order |
 //! | [`saved`] | a plan that is kept: is it still the one that was shown? |
 //! | [`mod@apply`] | doing it, as a dataflow |
 //! | [`consent`] | what has to be agreed to, and whether it was |
@@ -22,6 +23,7 @@
 //! | [`reach`] | does the cloud answer? |
 //! | [`error`] | what went wrong, to what, and what to do |
 
+pub mod action;
 pub mod apply;
 mod compare;
 pub mod consent;
@@ -31,7 +33,9 @@ pub mod effect;
 pub mod error;
 pub mod events;
 pub mod graph;
+pub mod item;
 pub mod key;
+mod looks;
 mod matching;
 #[cfg(test)]
 mod memory;
@@ -50,6 +54,7 @@ pub mod snapshot;
 #[cfg(test)]
 mod stepwise;
 pub mod tags;
+pub mod token;
 #[cfg(test)]
 mod traffic;
 #[cfg(test)]
@@ -62,12 +67,15 @@ pub use diff::{Change, Diff, diff};
 pub use effect::{Effect, Impact};
 pub use error::{Class, Error, Result};
 pub use events::{Event, Reporter};
-pub use graph::{Graph, Node, lies_in};
+pub use graph::{Graph, Moved, Node, lies_in};
 pub use key::Key;
-pub use moved::Moved;
-pub use plan::{Action, Item, Order, Plan};
+
+pub use action::{Action, Order};
+pub use item::Item;
+pub use plan::Plan;
 pub use reach::{Reach, Silence};
-pub use reference::{AnyRef, Ids, Need, Ref};
+pub use reference::{AnyRef, Ref};
 pub use resource::{Attribute, Blocker, Claim, Cx, Impairment, Kind, Observed, Readiness, Registry, Resource, Scope, Usual};
 pub use rules::{Rule, What};
 pub use snapshot::{Seen, Snapshot};
+pub use token::{Ids, Need};

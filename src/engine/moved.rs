@@ -1,52 +1,16 @@
 //! Sections that have another name in the file than in AWS: what they are made of stays.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::graph::{Graph, Node, lies_in};
+use super::action::Action;
+use super::graph::{Graph, Moved, Node, lies_in};
+use super::item::Item;
 use super::key::Key;
-use super::plan::{Action, Item};
-use super::reference::named;
 use super::rules::{self, Rule, What};
 use super::snapshot::Seen;
-
-/// A place in the file that was called otherwise: `services.api` is `services.backend` now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Moved {
-    /// What it was called.
-    pub from: String,
-    /// What it is called.
-    pub to: String,
-}
-
-impl Moved {
-    fn last(path: &str) -> &str {
-        path.rsplit('.').next().unwrap_or(path)
-    }
-
-    /// Where a place is now.
-    fn origin(&self, origin: &str) -> Option<String> {
-        lies_in(origin, &self.from).then(|| format!("{}{}", self.to, &origin[self.from.len()..]))
-    }
-
-    /// Whether what goes is like what comes, as far as that is known without what they refer to.
-    fn is_alike(&self, gone: &Item, come: &Item) -> bool {
-        let (Some(Value::Object(wanted)), Some(before)) = (&come.desired, &gone.before) else { return false };
-        let mut told = wanted.iter().filter(|(field, value)| *field != "tags" && !value.is_null() && named(value).is_empty());
-        told.all(|(field, value)| match (value, before.fields.get(field)) {
-            (Value::String(new), Some(Value::String(old))) => new == old || self.old_names(new).contains(old),
-            (value, there) => there == Some(value),
-        })
-    }
-
-    /// `name` with the old name of the section at one of the places where it has the new one.
-    fn old_names(&self, name: &str) -> BTreeSet<String> {
-        let (from, to) = (Self::last(&self.from), Self::last(&self.to));
-        name.match_indices(to).map(|(at, _)| format!("{}{from}{}", &name[..at], &name[at + to.len()..])).collect()
-    }
-}
+use super::token::named;
 
 impl Graph {
     /// What a live object is called now that sections were moved.
@@ -90,6 +54,16 @@ impl Graph {
     }
 }
 
+/// Whether what goes is like what comes, as far as that is known without what they refer to.
+fn is_alike(moved: &Moved, gone: &Item, come: &Item) -> bool {
+    let (Some(Value::Object(wanted)), Some(before)) = (&come.desired, &gone.before) else { return false };
+    let mut told = wanted.iter().filter(|(field, value)| *field != "tags" && !value.is_null() && named(value).is_empty());
+    told.all(|(field, value)| match (value, before.fields.get(field)) {
+        (Value::String(new), Some(Value::String(old))) => new == old || moved.old_names(new).contains(old),
+        (value, there) => there == Some(value),
+    })
+}
+
 /// A section that goes where one like it comes: perhaps the same under another name.
 pub(super) fn suggestions(items: &[Item]) -> Vec<Moved> {
     let section = |item: &Item| {
@@ -120,7 +94,7 @@ pub(super) fn suggestions(items: &[Item]) -> Vec<Moved> {
             let is_it = |o: &Item, n: &Item| {
                 let named = n.key.kind == o.key.kind && moved.old_names(&n.key.name).contains(&o.key.name);
                 // Of what stands by itself the name says little.
-                named && (!lies_in(to, "resources") || moved.is_alike(o, n))
+                named && (!lies_in(to, "resources") || is_alike(&moved, o, n))
             };
             kind(from) == kind(to) && old.iter().all(|o| new.iter().any(|n| is_it(o, n)))
         };
@@ -135,9 +109,9 @@ pub(super) fn suggestions(items: &[Item]) -> Vec<Moved> {
 mod tests {
     use serde_json::json;
 
-    use super::super::plan::Before;
     use super::super::resource::{Claim, Readiness};
     use super::*;
+    use crate::engine::item::Before;
 
     fn item(key: &str, action: Action, origin: &str) -> Item {
         serde_json::from_value(json!({"key": key, "action": action, "generation": 1, "origin": origin})).unwrap()

@@ -9,19 +9,23 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
+use super::action::Action;
+use super::action::Verb;
 use super::diff::{Diff, diff};
 use super::error::{Class, Error, Result};
 use super::events::{Event, Reporter};
+use super::item::{Before, Item};
 use super::key::Key;
+use super::looks::Looks;
 use super::matching::identity;
 use super::pace::{Crowds, OLD, Pace, again};
-use super::plan::{Action, Before, Item, Plan};
-use super::reads::Looks;
-use super::reference::{self, Ids, Token};
+use super::plan::Plan;
 use super::resource::{Blocker, Claim, Cx, Impairment, Kind, Peers, RawObserved, Readiness, Registry};
 use super::rules::{self, What};
-use super::schedule::{Op, OpId, Verb};
+use super::schedule::{Op, OpId};
 use super::snapshot::{Seen, observed};
+use super::token;
+use super::token::{Ids, Token};
 
 /// How long something that was just made may stay invisible to its users.
 const NOT_YET: Duration = Duration::from_secs(150);
@@ -191,7 +195,7 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
 
     /// Whether it refers to anything that this run makes.
     fn refers_to_new(&self, item: &Item) -> bool {
-        let named = item.desired.as_ref().map(reference::named).unwrap_or_default();
+        let named = item.desired.as_ref().map(token::named).unwrap_or_default();
         self.plan.items.iter().any(|i| matches!(i.action, Action::Create | Action::Replace) && named.contains_key(&i.key))
     }
 
@@ -707,7 +711,7 @@ fn unresolved(ids: &Ids, desired: &Value, key: &Key) -> Error {
         return Error::internal(format!("`{key}` is not known yet"));
     }
     let mut lacking = None;
-    reference::visit(desired, &mut |token| {
+    token::visit(desired, &mut |token| {
         if let Token::Named { key: of, attr, .. } = token
             && of == *key
             && ids.attr(key, attr).is_none()

@@ -6,189 +6,29 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::action::{Action, Order};
 use super::compare::{
-    IMPOSTOR, UNMARKED, and, before, compare, compare_nothing, holds_data, is_guarded, is_protected, leaves, refuse_clash,
-    stray_name, tag, write_generation,
+    IMPOSTOR, before, compare, compare_nothing, holds_data, leaves, refuse_clash, stray_name, write_generation,
 };
 use super::diff::{Change, Diff};
-use super::effect::Effect;
 use super::error::{Class, Error, Result};
+use super::graph::Moved;
 use super::graph::{Graph, Node};
+use super::item::{Item, LEFT_OVER, last_copy};
+use super::item::{is_guarded, is_protected};
 use super::key::Key;
 use super::matching::{Found, Matching};
-use super::moved::{self, Moved};
-use super::reference::{self, Ids, Need};
-use super::resource::{Claim, Cx, Readiness, Registry, Scope, TAG_PROTECT, TAG_SECTION};
+use super::moved;
+use super::resource::{Claim, Cx, Readiness, Registry, Scope};
 use super::rules::{self, What};
 use super::snapshot::{Seen, Snapshot, generation};
+use super::tags::tag;
+use super::tags::{TAG_PROTECT, TAG_SECTION};
+use super::token;
+use super::token::Ids;
 
 /// The version of a plan's JSON form. It grows with every change that a reader could notice.
 pub const VERSION: u32 = 4;
-
-/// What is to happen to an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Action {
-    /// It is as it should be.
-    Keep,
-    /// It is not there.
-    Create,
-    /// It differs in fields that AWS can change.
-    Update,
-    /// It differs in a field that AWS cannot change, or it failed.
-    Replace,
-    /// It is ours and not in the file.
-    Delete,
-    /// It cannot be done; nothing is done while there is one of these.
-    Refuse,
-}
-
-/// Which half of a replacement comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Order {
-    /// The new one is good before the old one goes.
-    CreateFirst,
-    /// Both cannot exist at once.
-    DeleteFirst,
-}
-
-/// An object as the plan found it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Before {
-    /// Ids, ARNs, endpoints.
-    pub live: Value,
-    /// The struct as a value.
-    pub fields: Value,
-    /// Whether it was finished.
-    pub state: Readiness,
-}
-
-/// What is to happen to one object, and why.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Item {
-    /// The object.
-    pub key: Key,
-    /// What is to happen.
-    pub action: Action,
-    /// Which half of a replacement comes first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub order: Option<Order>,
-    /// Field by field.
-    #[serde(default, skip_serializing_if = "Diff::is_empty")]
-    pub changes: Diff,
-    /// What the fields do not say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// It goes and takes something with it, or is protected: it must be named to be let go.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub needs_consent: bool,
-    /// Something is kept in it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub holds_data: bool,
-    /// It was agreed that whatever is in it goes with it, also what was put there since.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub loses_data: bool,
-    /// It goes, and only tags, its own or those of what it lies in, say that it is ours: it must be named by key to be let go.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub unmarked: bool,
-    /// The item that it lies in, when that is why it is not surely ours: who names that lets this go with it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub within: Option<usize>,
-    /// What is left behind of it when it goes, by AWS's name: a final snapshot.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_copy: Option<String>,
-    /// The new half of a replacement begins with a copy of the old one's data.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub carries_data: bool,
-    /// What the change does besides: restarts, failovers, interruptions, what cannot be undone.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub effects: Vec<Effect>,
-    /// Counts the replacements of this object.
-    pub generation: u32,
-    /// What it is to be, references open.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub desired: Option<Value>,
-    /// What it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<Before>,
-    /// Items that the desired object refers to.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub needs: Vec<(usize, Need)>,
-    /// Items whose live object this one's live object refers to.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub was_using: Vec<usize>,
-    /// The place in the file that it comes from, or came from.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub origin: String,
-}
-
-impl Item {
-    /// Whether AWS is deleting it already: all that is left to do is to wait.
-    pub fn is_leaving(&self) -> bool {
-        self.before.as_ref().is_some_and(|before| matches!(before.state, Readiness::Leaving(_)))
-    }
-
-    /// It is left alone, because its tags say the same as those of what is surely ours.
-    pub fn is_impostor(&self) -> bool {
-        self.action == Action::Keep && self.desired.is_none()
-    }
-
-    /// What seemed to be an impostor was made by this stack: it is the old half of a replacement, under the name that AWS gave it
-    /// before its section was called otherwise.
-    fn leave_over(&mut self) {
-        (self.action, self.reason) = (Action::Delete, Some(LEFT_OVER.to_owned()));
-        let Some(before) = &self.before else { return };
-        self.last_copy = last_copy(before);
-        let named = self.holds_data || is_protected(&before.fields) || is_guarded(&before.live);
-        self.needs_consent = named && !self.is_leaving();
-    }
-
-    /// Only its tags say that it is ours: it goes only when it is named.
-    pub fn doubt(&mut self) {
-        if !self.unmarked {
-            self.unmarked = true;
-            self.reason = Some(and(self.reason.take(), UNMARKED));
-        }
-    }
-
-    /// It lies in another item that is not surely ours, of that key.
-    pub fn doubt_within(&mut self, at: usize, key: &Key) {
-        if !self.unmarked {
-            (self.unmarked, self.within) = (true, Some(at));
-            let why =
-                format!("it lies in `{key}`, of which only its tags say that it is this stack's, and goes when that is named");
-            self.reason = Some(and(self.reason.take(), &why));
-        }
-    }
-
-    /// More than its tags says that it is ours after all.
-    pub fn vouch(&mut self) {
-        if self.is_impostor() {
-            return self.leave_over();
-        }
-        if std::mem::take(&mut self.unmarked) {
-            let reason = self.reason.take().unwrap_or_default();
-            self.reason = Some(reason.replace(UNMARKED, "").trim_end_matches("; ").to_owned()).filter(|rest| !rest.is_empty());
-        }
-    }
-}
-
-/// Why the old half of a replacement goes that an earlier run did not get to.
-const LEFT_OVER: &str = "left over from a replacement";
-
-/// The attribute of a live object that names what it leaves behind when it is deleted.
-pub const LAST_COPY: &str = "last_snapshot";
-
-/// The attribute of a live object that is true when somebody protected it against deletion in the cloud itself: it goes only
-/// when it is named.
-pub const GUARDED: &str = "guarded";
-
-/// The attribute of a live object of a kind that holds data which is true when AWS never got it to serve: there is nothing in it.
-pub const NEVER_SERVED: &str = "never_served";
-
-/// The attribute of a live object that tells, in words, what nobody of ours did and nothing mends: somebody's access key.
-pub const NOTICED: &str = "noticed";
 
 /// Everything that is to happen, in no particular order: the edges are the order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -285,7 +125,7 @@ impl Plan {
                 }
             }
             item.needs =
-                reference::named(&node.desired).into_iter().filter_map(|(to, need)| Some((*by_key.get(&to)?, need))).collect();
+                token::named(&node.desired).into_iter().filter_map(|(to, need)| Some((*by_key.get(&to)?, need))).collect();
             by_key.insert(key.clone(), items.len());
             items.push(item);
         }
@@ -498,7 +338,7 @@ impl Plan {
                 }
             }
         }
-        let edges = super::schedule::Schedule::of(self, registry)?.edges();
+        let edges = super::schedule::Schedule::of(&self.items, registry)?.edges();
         if let Err(cycle) = super::graph::order(edges) {
             let mut involved: Vec<usize> = cycle.iter().map(|(item, _)| *item).collect();
             involved.sort_unstable();
@@ -517,11 +357,6 @@ impl Plan {
         }
         Ok(())
     }
-}
-
-/// What it leaves behind when it is deleted.
-fn last_copy(before: &Before) -> Option<String> {
-    before.live.get(LAST_COPY).and_then(Value::as_str).map(str::to_owned)
 }
 
 /// The answer about an object, unless it is not there (any more).
@@ -564,8 +399,8 @@ fn link_live<C: Send + Sync + 'static>(
             if rules::fields(rules, What::Loose).any(|loose| loose == field) {
                 continue;
             }
-            reference::visit(value, &mut |token| {
-                if let reference::Token::Physical { kind, value, .. } = token
+            token::visit(value, &mut |token| {
+                if let token::Token::Physical { kind, value, .. } = token
                     && let Some(to) = index.get(&(kind, value))
                     && to != item
                 {
@@ -594,8 +429,8 @@ fn refuse_what_stays_in_use<C: Send + Sync + 'static>(registry: &Registry<C>, it
                 going.before.iter().flat_map(|b| b.live.as_object()).flat_map(|m| m.values()).filter_map(Value::as_str).collect();
             let stays = before.fields.as_object().into_iter().flatten().any(|(field, value)| {
                 let mut uses = false;
-                reference::visit(value, &mut |token| {
-                    uses |= matches!(token, reference::Token::Physical { kind, value, .. } if kind == going.key.kind && lives.contains(&value));
+                token::visit(value, &mut |token| {
+                    uses |= matches!(token, token::Token::Physical { kind, value, .. } if kind == going.key.kind && lives.contains(&value));
                 });
                 uses && !item.changes.touches(field) && rules::fields(rules, What::Loose).all(|loose| loose != field)
             });

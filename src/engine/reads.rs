@@ -4,13 +4,11 @@ use std::any::Any;
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use futures::future::BoxFuture;
 use tokio::sync::OnceCell;
 
 use super::error::{Error, Result};
-use super::resource::RawObserved;
 
 type Slot = Arc<OnceCell<Result<Arc<dyn Any + Send + Sync>>>>;
 
@@ -71,87 +69,5 @@ impl Reads {
                 .clone()?;
             answer.downcast::<T>().map_err(|_| Error::internal(format!("the reading `{question}` has two types")))
         })
-    }
-}
-
-type Look = Arc<tokio::sync::Mutex<Option<(Instant, Arc<Vec<RawObserved>>)>>>;
-
-/// Readings of whole kinds that many operations want at once, each to see what became of its own call.
-///
-/// Three hundred lost answers are two readings, not three hundred.
-#[derive(Default)]
-pub(super) struct Looks {
-    kinds: Mutex<HashMap<&'static str, Look>>,
-}
-
-impl Looks {
-    /// Every object of `kind` in a reading that began after this was asked; `read` makes one when there is none.
-    ///
-    /// # Errors
-    /// What `read` failed with. Whoever waited for it reads for themselves.
-    pub(super) async fn since_now<F>(&self, kind: &'static str, read: F) -> Result<Arc<Vec<RawObserved>>>
-    where
-        F: Future<Output = Result<Vec<RawObserved>>>,
-    {
-        let asked = Instant::now();
-        let look = self.kinds.lock().unwrap_or_else(PoisonError::into_inner).entry(kind).or_default().clone();
-        let mut last = look.lock().await;
-        if let Some((began, seen)) = &*last
-            && *began >= asked
-        {
-            return Ok(seen.clone());
-        }
-        let began = Instant::now();
-        let seen = Arc::new(read.await?);
-        *last = Some((began, seen.clone()));
-        Ok(seen)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
-
-    use futures::future::join_all;
-
-    use super::*;
-    use crate::engine::{Claim, Class, Readiness};
-
-    /// A reading that takes a while; what it sees is how many had begun.
-    async fn read(begun: &AtomicUsize) -> Result<Vec<RawObserved>> {
-        let nth = begun.fetch_add(1, Ordering::Relaxed) + 1;
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        Ok(vec![RawObserved { claim: Claim::Stray, live: nth.into(), fields: ().into(), state: Readiness::Ready }])
-    }
-
-    #[tokio::test]
-    async fn many_share_a_reading_and_none_gets_one_from_before_it_asked() {
-        let (looks, begun) = (Looks::default(), AtomicUsize::new(0));
-        let ask = |after: u64| {
-            let (looks, begun) = (&looks, &begun);
-            async move {
-                tokio::time::sleep(Duration::from_millis(after)).await;
-                looks.since_now("thing", read(begun)).await.unwrap()[0].live.clone()
-            }
-        };
-        // The first reads; who comes while it does shares the next one.
-        let answers = join_all([0, 5, 6, 7, 8].map(ask)).await;
-        assert_eq!(answers, [1, 2, 2, 2, 2]);
-        // Nothing is kept for who asks later.
-        assert_eq!(ask(0).await, 3);
-        // Another kind is another matter.
-        assert_eq!(looks.since_now("other", read(&begun)).await.unwrap()[0].live, 4);
-    }
-
-    #[tokio::test]
-    async fn a_reading_that_fails_is_nobody_else_s() {
-        let (looks, begun) = (Looks::default(), AtomicUsize::new(0));
-        let fails = looks.since_now("thing", async {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            Err(Error::new(Class::Ambiguous, "no answer"))
-        });
-        let (failed, read) = tokio::join!(fails, looks.since_now("thing", read(&begun)));
-        assert_eq!((failed.unwrap_err().class, read.unwrap()[0].live.clone()), (Class::Ambiguous, 1.into()));
     }
 }

@@ -13,31 +13,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::action::Order;
+use super::action::Verb;
 use super::diff::Diff;
 use super::effect::Effect;
 use super::error::{Error, Result};
 use super::key::Key;
-use super::plan::Order;
 use super::reach::Reach;
 use super::reads::Reads;
 use super::rules::Rule;
-use super::schedule::Verb;
-
-/// The tag that carries the stack's name.
-pub const TAG_STACK: &str = "stack:name";
-/// The tag that carries the environment.
-pub const TAG_ENV: &str = "stack:env";
-/// The tag that carries the object's key.
-pub const TAG_KEY: &str = "stack:key";
-/// The tag that carries the place in the file that the object comes from: `services.web`.
-pub const TAG_SECTION: &str = "stack:section";
-/// The tag of what the user protects: it goes only when it is named, like what holds data.
-pub const TAG_PROTECT: &str = "stack:protect";
-/// The tag that tells the new half of a replacement from the old one.
-pub const TAG_GENERATION: &str = "stack:generation";
-
-/// The tag that tells which of the others the file set ([`super::tags`]).
-pub const TAG_TAGS: &str = "stack:tags";
+use super::tags::{TAG_ENV, TAG_KEY, TAG_STACK};
 
 /// Which stack it is about: whose objects are ours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

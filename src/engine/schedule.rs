@@ -5,28 +5,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::action::{Action, Order, Verb};
 use super::error::Result;
+use super::item::Item;
 use super::key::Key;
-use super::plan::{Action, Item, Order, Plan};
-use super::reference::{self, Ids, Need};
 use super::resource::{Readiness, Registry};
 use super::rules::{self, What};
-
-/// What an operation does to its object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verb {
-    /// Make it, and wait until it serves.
-    Create,
-    /// Change it, and wait until it serves.
-    Update,
-    /// Make it, or change it, so far that what will serve behind it can come up, while it leads nobody there yet.
-    Prepare,
-    /// AWS is at it already: wait until it serves.
-    Wait,
-    /// Delete it, and wait until it is gone.
-    Delete,
-}
+use super::token;
+use super::token::{Ids, Need};
 
 /// One operation: an item of the plan and what happens to it. A replacement is two.
 pub type OpId = (usize, Verb);
@@ -54,7 +40,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The operations of `plan`.
+    /// The operations of a plan's items.
     ///
     /// What an object needs comes before it, and everything that goes comes last: after all that is made and changed serves, and
     /// after its own users. What must go before something can be made (a name, a place that only one can have) goes as late as
@@ -62,9 +48,9 @@ impl Schedule {
     ///
     /// # Errors
     /// When an item is of an unknown kind.
-    pub fn of<C: Send + Sync + 'static>(plan: &Plan, registry: &Registry<C>) -> Result<Schedule> {
-        let mut draft = Draft::new(plan, registry)?;
-        let leads = leading(plan, registry, &draft)?;
+    pub fn of<C: Send + Sync + 'static>(items: &[Item], registry: &Registry<C>) -> Result<Schedule> {
+        let mut draft = Draft::new(items, registry)?;
+        let leads = leading(items, registry, &draft)?;
         for lead in leads.values().filter(|lead| lead.staged) {
             draft.stage(lead.item, registry)?;
         }
@@ -104,7 +90,7 @@ impl Schedule {
 
 /// A schedule that is being made.
 struct Draft<'a> {
-    plan: &'a Plan,
+    items: &'a [Item],
     ops: BTreeMap<OpId, Op>,
     /// By item: what makes or changes it, to the end.
     make: BTreeMap<usize, OpId>,
@@ -123,10 +109,10 @@ struct Lead {
 }
 
 impl<'a> Draft<'a> {
-    fn new<C: Send + Sync + 'static>(plan: &'a Plan, registry: &Registry<C>) -> Result<Self> {
+    fn new<C: Send + Sync + 'static>(items: &'a [Item], registry: &Registry<C>) -> Result<Self> {
         let mut draft =
-            Draft { plan, ops: BTreeMap::new(), make: BTreeMap::new(), delete: BTreeMap::new(), live: BTreeMap::new() };
-        for (i, item) in plan.items.iter().enumerate() {
+            Draft { items, ops: BTreeMap::new(), make: BTreeMap::new(), delete: BTreeMap::new(), live: BTreeMap::new() };
+        for (i, item) in items.iter().enumerate() {
             let usual = registry.kind(&item.key.kind)?.usual();
             for value in item.before.iter().flat_map(|b| b.live.as_object()).flat_map(|m| m.values()).filter_map(Value::as_str) {
                 draft.live.insert((item.key.kind.as_str(), value), i);
@@ -153,7 +139,7 @@ impl<'a> Draft<'a> {
     /// Puts a preparation before an item's operation.
     fn stage<C: Send + Sync + 'static>(&mut self, item: usize, registry: &Registry<C>) -> Result<()> {
         let id = (item, Verb::Prepare);
-        let usual = registry.kind(&self.plan.items[item].key.kind)?.usual().create;
+        let usual = registry.kind(&self.items[item].key.kind)?.usual().create;
         self.ops.insert(id, Op { id, after: BTreeMap::new(), prepared: false, usual, rest: Duration::ZERO });
         if let Some(make) = self.make.get(&item).copied()
             && let Some(op) = self.ops.get_mut(&make)
@@ -221,10 +207,10 @@ impl<'a> Draft<'a> {
         leads: &BTreeMap<usize, Lead>,
         registry: &Registry<C>,
     ) -> Result<()> {
-        let plan = self.plan;
-        for (i, item) in plan.items.iter().enumerate() {
+        let items = self.items;
+        for (i, item) in items.iter().enumerate() {
             if let (Some(first), Some(&make)) = (self.first(i), self.make.get(&i)) {
-                let ahead = goes_ahead(plan, item, registry)?;
+                let ahead = goes_ahead(items, item, registry)?;
                 for (to, need) in &item.needs {
                     if let (true, Some(&other)) = (ahead == Some(*to), self.make.get(to)) {
                         self.must(other, make, Need::Ready);
@@ -237,7 +223,7 @@ impl<'a> Draft<'a> {
                         self.must(first, other, *need);
                         // Who uses the old half lets go of it before it goes.
                         if let Some(&old) = self.delete.get(to)
-                            && plan.items[*to].order == Some(Order::CreateFirst)
+                            && items[*to].order == Some(Order::CreateFirst)
                         {
                             self.must(old, make, Need::Ready);
                         }
@@ -251,20 +237,20 @@ impl<'a> Draft<'a> {
                 }
             }
             for to in &item.was_using {
-                let gone = self.delete.get(to).filter(|_| !plan.items[*to].is_leaving());
+                let gone = self.delete.get(to).filter(|_| !items[*to].is_leaving());
                 if let (Some(&gone), Some(end)) = (gone, self.end(i)) {
                     self.must(gone, end, Need::Ready);
                 }
             }
         }
-        for (created, deleted) in same_identity(plan, registry)? {
+        for (created, deleted) in same_identity(items, registry)? {
             if let Some(first) = self.first(created) {
                 self.must(first, (deleted, Verb::Delete), Need::Ready);
             }
         }
         // What AWS is deleting already has the name that its successor is to get.
-        for (d, going) in plan.items.iter().enumerate().filter(|(_, item)| item.action == Action::Delete && item.is_leaving()) {
-            let coming = plan.items.iter().position(|item| item.action == Action::Create && item.key == going.key);
+        for (d, going) in items.iter().enumerate().filter(|(_, item)| item.action == Action::Delete && item.is_leaving()) {
+            let coming = items.iter().position(|item| item.action == Action::Create && item.key == going.key);
             if let Some(first) = coming.and_then(|c| self.first(c)) {
                 self.must(first, (d, Verb::Delete), Need::Ready);
             }
@@ -286,9 +272,9 @@ impl<'a> Draft<'a> {
                 }
             }
         }
-        let plan = self.plan;
+        let items = self.items;
         let mut led: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-        for (i, item) in plan.items.iter().enumerate() {
+        for (i, item) in items.iter().enumerate() {
             for to in self.referred(item, registry, What::LeadsTo)? {
                 led.entry(to).or_default().insert(i);
             }
@@ -296,11 +282,11 @@ impl<'a> Draft<'a> {
         for (to, leaders) in led {
             let goes = self.delete.contains_key(&to);
             let stays = |item: &Item| !goes && item.needs.iter().any(|(needed, _)| *needed == to);
-            let leaving: Vec<usize> = (0..plan.items.len())
-                .filter(|i| !leaders.contains(i) && plan.items[*i].was_using.contains(&to) && !stays(&plan.items[*i]))
+            let leaving: Vec<usize> = (0..items.len())
+                .filter(|i| !leaders.contains(i) && items[*i].was_using.contains(&to) && !stays(&items[*i]))
                 .collect();
             for leader in &leaders {
-                let Some(end) = self.end(*leader).filter(|_| !stays(&plan.items[*leader])) else { continue };
+                let Some(end) = self.end(*leader).filter(|_| !stays(&items[*leader])) else { continue };
                 for i in &leaving {
                     // A replacement serves on until its old half goes; a change in place does not.
                     if let Some(leaves) = self.end(*i) {
@@ -314,15 +300,15 @@ impl<'a> Draft<'a> {
 
     /// What others work with (rules of their group, routes of their network) goes after them, not only after what it names.
     fn link_what_makes_others_work<C: Send + Sync + 'static>(&mut self, registry: &Registry<C>) -> Result<()> {
-        let plan = self.plan;
+        let items = self.items;
         let mut enablers: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-        for (i, item) in plan.items.iter().enumerate() {
+        for (i, item) in items.iter().enumerate() {
             for to in self.referred(item, registry, What::Enables)? {
                 enablers.entry(to).or_default().insert(i);
             }
         }
         for (to, parts) in &enablers {
-            let users = (0..plan.items.len()).filter(|i| !parts.contains(i) && plan.items[*i].was_using.contains(to));
+            let users = (0..items.len()).filter(|i| !parts.contains(i) && items[*i].was_using.contains(to));
             for user in users.collect::<Vec<_>>() {
                 let Some(end) = self.end(user) else { continue };
                 for part in parts {
@@ -337,15 +323,15 @@ impl<'a> Draft<'a> {
 
     /// An address or an ARN that somebody was given as plain text is a use of what has it.
     fn link_what_is_named_in_text(&mut self) {
-        let plan = self.plan;
+        let items = self.items;
         let mut texts: BTreeMap<&str, usize> = BTreeMap::new();
         for item in self.delete.keys() {
-            let live = plan.items[*item].before.iter().flat_map(|b| b.live.as_object()).flat_map(|m| m.values());
+            let live = items[*item].before.iter().flat_map(|b| b.live.as_object()).flat_map(|m| m.values());
             // Nothing short: a name may be anybody's.
             texts.extend(live.filter_map(Value::as_str).filter(|t| t.len() > 8 && t.contains(['.', ':'])).map(|t| (t, *item)));
         }
         let mut found: Vec<(usize, usize)> = Vec::new();
-        for (i, item) in plan.items.iter().enumerate() {
+        for (i, item) in items.iter().enumerate() {
             let fields = item.before.iter().map(|b| &b.fields);
             fields.for_each(|fields| named_in(fields, &texts, &mut |to| found.push((to, i))));
         }
@@ -361,7 +347,7 @@ impl<'a> Draft<'a> {
         // Also what an earlier run began.
         let makes: BTreeSet<OpId> = self.make.values().copied().collect();
         // What AWS is deleting already waits for nobody.
-        let waits = |op: &&OpId| !self.plan.items[op.0].is_leaving();
+        let waits = |op: &&OpId| !self.items[op.0].is_leaving();
         for gone in self.delete.values().filter(waits).copied().collect::<Vec<_>>() {
             let before = self.waiting_for(gone);
             for make in makes.difference(&before) {
@@ -375,8 +361,8 @@ impl<'a> Draft<'a> {
         let mut out = BTreeSet::new();
         let Some(before) = &item.before else { return Ok(out) };
         for field in rules::fields(registry.kind(&item.key.kind)?.rules(), what) {
-            reference::visit(before.fields.get(field).unwrap_or(&Value::Null), &mut |token| {
-                if let reference::Token::Physical { kind, value, .. } = token {
+            token::visit(before.fields.get(field).unwrap_or(&Value::Null), &mut |token| {
+                if let token::Token::Physical { kind, value, .. } = token {
                     out.extend(self.live.get(&(kind, value)));
                 }
             });
@@ -386,11 +372,11 @@ impl<'a> Draft<'a> {
 }
 
 /// The item that this one is changed ahead of, when both are changed so.
-fn goes_ahead<C: Send + Sync + 'static>(plan: &Plan, item: &Item, registry: &Registry<C>) -> Result<Option<usize>> {
+fn goes_ahead<C: Send + Sync + 'static>(items: &[Item], item: &Item, registry: &Registry<C>) -> Result<Option<usize>> {
     let (Action::Update, Some(desired)) = (item.action, &item.desired) else { return Ok(None) };
     let Some(field) = registry.kind(&item.key.kind)?.goes_ahead(desired, &item.changes) else { return Ok(None) };
-    let named = desired.get(field).map(reference::named).unwrap_or_default();
-    let place = |key: &Key| plan.items.iter().position(|other| other.key == *key && other.action == Action::Update);
+    let named = desired.get(field).map(token::named).unwrap_or_default();
+    let place = |key: &Key| items.iter().position(|other| other.key == *key && other.action == Action::Update);
     Ok(named.iter().find_map(|(key, _)| place(key)))
 }
 
@@ -409,10 +395,10 @@ fn named_in(value: &Value, texts: &BTreeMap<&str, usize>, found: &mut dyn FnMut(
 }
 
 /// Everything that is about to lead requests elsewhere, with what must serve there first.
-fn leading<C: Send + Sync + 'static>(plan: &Plan, registry: &Registry<C>, draft: &Draft<'_>) -> Result<BTreeMap<usize, Lead>> {
+fn leading<C: Send + Sync + 'static>(items: &[Item], registry: &Registry<C>, draft: &Draft<'_>) -> Result<BTreeMap<usize, Lead>> {
     let mut by_key: BTreeMap<&Key, usize> = BTreeMap::new();
     let mut users: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (i, item) in plan.items.iter().enumerate().filter(|(_, item)| item.desired.is_some()) {
+    for (i, item) in items.iter().enumerate().filter(|(_, item)| item.desired.is_some()) {
         by_key.insert(&item.key, i);
         for (to, _) in &item.needs {
             users.entry(*to).or_default().push(i);
@@ -420,17 +406,17 @@ fn leading<C: Send + Sync + 'static>(plan: &Plan, registry: &Registry<C>, draft:
     }
     // Where each item leads.
     let mut to: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-    for (i, item) in plan.items.iter().enumerate() {
+    for (i, item) in items.iter().enumerate() {
         let Some(desired) = &item.desired else { continue };
         for field in rules::fields(registry.kind(&item.key.kind)?.rules(), What::LeadsTo) {
-            let named = reference::named(desired.get(field).unwrap_or(&Value::Null));
+            let named = token::named(desired.get(field).unwrap_or(&Value::Null));
             to.entry(i).or_default().extend(named.keys().filter_map(|key| by_key.get(key)));
         }
     }
-    let new = |i: usize| matches!(plan.items[i].action, Action::Create | Action::Replace);
+    let new = |i: usize| matches!(items[i].action, Action::Create | Action::Replace);
     let mut out = BTreeMap::new();
     for (&i, targets) in &to {
-        let (item, Some(make)) = (&plan.items[i], draft.make.get(&i)) else { continue };
+        let (item, Some(make)) = (&items[i], draft.make.get(&i)) else { continue };
         let kind = registry.kind(&item.key.kind)?;
         let prepares = kind.prepares().contains(&make.1);
         let turns = match make.1 {
@@ -460,19 +446,19 @@ fn leading<C: Send + Sync + 'static>(plan: &Plan, registry: &Registry<C>, draft:
 }
 
 /// Pairs of an object to create and one to delete that cannot both exist: the same rule under another name, say.
-fn same_identity<C: Send + Sync + 'static>(plan: &Plan, registry: &Registry<C>) -> Result<Vec<(usize, usize)>> {
+fn same_identity<C: Send + Sync + 'static>(items: &[Item], registry: &Registry<C>) -> Result<Vec<(usize, usize)>> {
     let mut ids = Ids::default();
-    for item in &plan.items {
+    for item in items {
         if let (Action::Keep | Action::Update, Some(before)) = (item.action, &item.before) {
             ids.insert(&item.key, before.live.clone());
         }
     }
     let mut out = Vec::new();
-    for (d, going) in plan.items.iter().enumerate().filter(|(_, item)| item.action == Action::Delete) {
+    for (d, going) in items.iter().enumerate().filter(|(_, item)| item.action == Action::Delete) {
         let kind = registry.kind(&going.key.kind)?;
         let fields: Vec<&str> = rules::fields(kind.rules(), What::Identity).collect();
         let Some(before) = going.before.as_ref().filter(|_| !fields.is_empty()) else { continue };
-        for (c, coming) in plan.items.iter().enumerate() {
+        for (c, coming) in items.iter().enumerate() {
             let Some(desired) = coming.desired.as_ref() else { continue };
             if coming.action == Action::Create
                 && coming.key.kind == going.key.kind

@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::error::{Class, Error};
 use super::key::Key;
 use super::pace::{OLD, again};
-use super::resource::{Claim, Cx, Kind, RawObserved, Readiness, Registry, TAG_GENERATION, TAG_SECTION};
+use super::resource::{Claim, Cx, Kind, RawObserved, Readiness, Registry};
+use super::tags::{TAG_GENERATION, TAG_SECTION};
 
 /// One object as it was read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -8,7 +8,21 @@
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::resource::{TAG_ENV, TAG_GENERATION, TAG_KEY, TAG_PROTECT, TAG_SECTION, TAG_STACK, TAG_TAGS};
+/// The tag that carries the stack's name.
+pub const TAG_STACK: &str = "stack:name";
+/// The tag that carries the environment.
+pub const TAG_ENV: &str = "stack:env";
+/// The tag that carries the object's key.
+pub const TAG_KEY: &str = "stack:key";
+/// The tag that carries the place in the file that the object comes from: `services.web`.
+pub const TAG_SECTION: &str = "stack:section";
+/// The tag of what the user protects: it goes only when it is named, like what holds data.
+pub const TAG_PROTECT: &str = "stack:protect";
+/// The tag that tells the new half of a replacement from the old one.
+pub const TAG_GENERATION: &str = "stack:generation";
+
+/// The tag that tells which of the others the file set (this module).
+pub const TAG_TAGS: &str = "stack:tags";
 
 /// The tags that the engine writes, beside [`NAME`].
 const OWN: [&str; 7] = [TAG_STACK, TAG_ENV, TAG_KEY, TAG_GENERATION, TAG_PROTECT, TAG_SECTION, TAG_TAGS];
@@ -30,6 +44,11 @@ pub(super) fn marks<'a>(keys: impl Iterator<Item = &'a String>) -> Option<String
     let mut marks: Vec<String> = keys.filter(|key| *key != NAME && !key.starts_with(PREFIX)).map(|key| mark(key)).collect();
     marks.sort();
     (!marks.is_empty()).then(|| marks.concat())
+}
+
+/// A tag of an object.
+pub(super) fn tag<'a>(fields: &'a Value, name: &str) -> Option<&'a str> {
+    fields.get("tags")?.get(name)?.as_str()
 }
 
 /// Whether the tag `key` of an object, whose tag [`TAG_TAGS`] says `marked`, was written by us.

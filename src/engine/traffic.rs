@@ -11,8 +11,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use super::action::Verb;
 use super::events::Silent;
-use super::schedule::Verb;
 use super::*;
 
 type Tags = BTreeMap<String, String>;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::engine::action::Verb;
 use crate::engine::apply::Link;
-use crate::engine::schedule::Verb;
 use crate::engine::{Class, Error, Key, Outcome};
 
 use super::plan::finish;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
-use crate::engine::schedule::Verb;
+use crate::engine::action::Verb;
 use crate::engine::{Error, Event, Key, Reporter};
 
 use super::outcome::{block, doing, done, not_done, reason};

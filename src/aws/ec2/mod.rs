@@ -41,7 +41,7 @@ use crate::aws::ec2::errors::failed;
 use crate::aws::ownership::tags;
 use crate::aws::ownership::tags::{TagEdit, Tags};
 use crate::aws::ownership::{names, tag_index};
-use crate::engine::resource::{TAG_ENV, TAG_STACK};
+use crate::engine::tags::{TAG_ENV, TAG_STACK};
 use crate::engine::{Claim, Diff, Resource, Result};
 
 /// How long the name of a security group may be.

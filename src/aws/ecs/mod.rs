@@ -25,7 +25,7 @@ use crate::aws::ecs::errors::failed;
 use crate::aws::ownership::tags;
 use crate::aws::ownership::tags::{TagEdit, Tags};
 use crate::aws::ownership::{names, tag_index};
-use crate::engine::resource::TAG_GENERATION;
+use crate::engine::tags::TAG_GENERATION;
 use crate::engine::{Claim, Diff, Resource, Result};
 
 /// How long a name of a cluster, a service or a task definition may be.

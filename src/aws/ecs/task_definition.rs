@@ -18,7 +18,7 @@ use crate::aws::iam::Role;
 use crate::aws::logs::LogGroup;
 use crate::aws::ownership::names;
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::resource::TAG_STACK;
+use crate::engine::tags::TAG_STACK;
 use crate::engine::{Claim, Class, Diff, Error, Ids, Observed, Readiness, Ref, Resource, Result, Rule, Usual, diff as compare};
 
 /// How long Fargate lets a container stop when nothing is said, in seconds

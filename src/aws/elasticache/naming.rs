@@ -1,7 +1,7 @@
 //! What caches are called, and whose they are while AWS does not tell their tags.
 
 use crate::aws::{Cx, Tags};
-use crate::engine::resource::{TAG_ENV, TAG_GENERATION, TAG_KEY, TAG_STACK};
+use crate::engine::tags::{TAG_ENV, TAG_GENERATION, TAG_KEY, TAG_STACK};
 use crate::engine::{Class, Error, Result};
 
 /// How long the id of a replication group may be.

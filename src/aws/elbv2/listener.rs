@@ -6,7 +6,7 @@ use super::{Action, Arn, LoadBalancer, claim_inside, inner_tags, listeners, mark
 use crate::aws::call::error::incomplete;
 use crate::aws::elbv2::errors::failed;
 use crate::aws::{Clients, Cx, Tags, acm};
-use crate::engine::schedule::Verb;
+use crate::engine::action::Verb;
 use crate::engine::{Diff, Observed, Order, Readiness, Ref, Resource, Result, Rule};
 
 /// A port of a load balancer, and what happens to requests that no rule is for.

@@ -10,7 +10,7 @@ use super::{Action, Arn, Listener, claim_inside, describe_tags, inner_tags, mark
 use crate::aws::call::error::incomplete;
 use crate::aws::elbv2::errors::failed;
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::schedule::Verb;
+use crate::engine::action::Verb;
 use crate::engine::{Claim, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule};
 
 /// The last priority that a rule can have.

@@ -233,7 +233,7 @@ mod tests {
 
     use super::*;
     use crate::engine::diff;
-    use crate::engine::reference::Ids;
+    use crate::engine::token::Ids;
 
     #[test]
     fn a_pattern_is_as_it_was_written_and_no_narrower() {

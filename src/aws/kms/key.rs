@@ -11,8 +11,8 @@ use crate::aws::kms::errors::failed;
 use crate::aws::ownership::tags::{TagEdit, Tags};
 use crate::aws::states::{Means, States};
 use crate::aws::{Clients, Cx};
-use crate::engine::resource::{TAG_GENERATION, TAG_TAGS};
 use crate::engine::tags::is_ours;
+use crate::engine::tags::{TAG_GENERATION, TAG_TAGS};
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};
 
 /// The only policy that a key has.

@@ -12,7 +12,8 @@ use serde_json::Value;
 use crate::aws::runs::history;
 use crate::aws::runs::history::{Ending, Record};
 use crate::aws::runs::store::Store;
-use crate::engine::plan::{Action, Item};
+use crate::engine::action::Action;
+use crate::engine::item::Item;
 use crate::engine::{Class, Plan, Result};
 
 /// How many records of the history are read at once.

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use sha2::{Digest, Sha256};
 
 use crate::aws::{Cx, Tags};
-use crate::engine::resource::TAG_GENERATION;
+use crate::engine::tags::TAG_GENERATION;
 use crate::engine::{Claim, Result};
 
 /// What the names of snapshots that carry data into a successor have before the time.

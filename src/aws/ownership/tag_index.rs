@@ -16,7 +16,7 @@ use crate::aws::Cx;
 use crate::aws::call::clients::CLOUDFRONT_REGION;
 use crate::aws::call::error::failed;
 use crate::aws::ownership::tags::{Tags, from_pairs};
-use crate::engine::resource::{TAG_ENV, TAG_STACK};
+use crate::engine::tags::{TAG_ENV, TAG_STACK};
 use crate::engine::{Class, Result};
 
 /// What the kinds ask it about: without this it would also tell what their lists tell with the objects.

@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::quotas::{Quota, values};
 use super::{Certainty, Finding, referred};
 use crate::aws::Cx;
-use crate::engine::{Action, Item, Plan, Result, reference};
+use crate::engine::token;
+use crate::engine::{Action, Item, Plan, Result};
 
 // <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html>.
 const ON_DEMAND: Quota = Quota { service: "fargate", code: "L-3032A538", what: "Fargate On-Demand vCPUs" };
@@ -43,7 +44,7 @@ fn tasks(plan: &Plan, item: &Item, side: Side) -> f64 {
     let scaled =
         plan.items.iter().filter(|other| other.key.kind == "application-autoscaling.scalable_target").find_map(|other| {
             let target = at(other, side)?;
-            let of = reference::named(target.get("service")?);
+            let of = token::named(target.get("service")?);
             of.contains_key(&item.key).then_some(target)
         });
     let least = scaled.and_then(|target| number(target, "min")).or(number(service, "initial_count")).unwrap_or(1.0);

@@ -27,7 +27,8 @@ use futures::future::{BoxFuture, join_all};
 use serde_json::Value;
 
 use super::{Clients, Cx};
-use crate::engine::{Action, Item, Key, Plan, Registry, Result, reference};
+use crate::engine::token;
+use crate::engine::{Action, Item, Key, Plan, Registry, Result};
 
 /// How long one check may take.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -216,15 +217,15 @@ fn field<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
 
 /// The object of the plan that a field refers to.
 fn referred<'a>(plan: &'a Plan, value: Option<&Value>) -> Option<&'a Item> {
-    let key = reference::named(value?).into_keys().next()?;
+    let key = token::named(value?).into_keys().next()?;
     plan.items.iter().find(|item| item.key == key)
 }
 
 /// The identifiers of AWS that a field refers to.
 fn physical(value: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    reference::visit(value, &mut |token| {
-        if let reference::Token::Physical { value, .. } = token {
+    token::visit(value, &mut |token| {
+        if let token::Token::Physical { value, .. } = token {
             found.push(value.to_owned());
         }
     });

@@ -15,7 +15,7 @@ use crate::aws::ownership::{names, tag_index};
 use crate::aws::policy::principals;
 use crate::aws::secretsmanager::errors::failed;
 use crate::aws::{Clients, Cx, rds};
-use crate::engine::resource::{TAG_GENERATION, TAG_STACK};
+use crate::engine::tags::{TAG_GENERATION, TAG_STACK};
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
 
 /// How long our names are at most: a database keeps the ARN in a tag, which has 256 characters.
@@ -341,7 +341,7 @@ mod tests {
         };
         let listed = |name: &str, stack: &str, env: &str| {
             let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
-            let tags = [tag(TAG_STACK, stack), tag(crate::engine::resource::TAG_ENV, env)];
+            let tags = [tag(TAG_STACK, stack), tag(crate::engine::tags::TAG_ENV, env)];
             may_be_ours(&scope, &SecretListEntry::builder().name(name).set_tags(Some(tags.into())).build())
         };
         assert!(listed("stack/shop/staging/main", "shop", "staging"));

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::Checks;
 use crate::config::diagnostic::{Diagnostic, short};
 use crate::config::limits::{IMAGE, TASK_DEFINITION};
-use crate::engine::reference;
+use crate::engine::token;
 
 /// What reads a command and fills in variables.
 const SHELLS: [&str; 6] = ["sh", "bash", "ash", "dash", "ksh", "zsh"];
@@ -122,7 +122,7 @@ fn image(checks: &mut Checks<'_>, path: &str, text: &str) {
         return refuse("too long", "invalid-value", message, format!("ECS takes {}", IMAGE.most));
     }
     // What is referred to is text of AWS's.
-    let plain = reference::literals(text).join("x");
+    let plain = token::literals(text).join("x");
     if let Some(help) = misshapen(&plain) {
         let message = format!("`{}` is not an image", short(text));
         refuse("not an image", "invalid-value", message, help);
@@ -206,7 +206,7 @@ fn variables(checks: &mut Checks<'_>, path: &str, environment: &BTreeMap<String,
 
 /// The first `${…}` that is no reference. `$${…}` stands for the text itself.
 fn unresolved(text: &str) -> Option<String> {
-    reference::literals(text).into_iter().find_map(|literal| between(&literal.replace("$${", ""), "${", "}"))
+    token::literals(text).into_iter().find_map(|literal| between(&literal.replace("$${", ""), "${", "}"))
 }
 
 fn between(text: &str, open: &str, close: &str) -> Option<String> {

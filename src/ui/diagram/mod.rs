@@ -6,7 +6,7 @@ mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::engine::reference::{Token, visit};
+use crate::engine::token::{Token, visit};
 use crate::engine::{Graph, Key, graph};
 
 use super::kinds;

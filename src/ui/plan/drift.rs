@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::engine::plan::NOTICED;
+use crate::engine::item::NOTICED;
 use crate::engine::{Action, Item, Key, Plan};
 use crate::ui::plan_json::{ChangeJson, NoteJson, change_json, notes};
 

@@ -1,7 +1,8 @@
 //! Whole plans as people see them.
 
 use super::*;
-use crate::engine::{Diff, Effect, Impact, Need, plan::Before};
+use crate::engine::item::Before;
+use crate::engine::{Diff, Effect, Impact, Need};
 use crate::ui::Problem;
 use serde_json::{Value, json};
 

@@ -1,0 +1,172 @@
+//! What is to happen to one object, and why.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::action::{Action, Order};
+use super::diff::Diff;
+use super::effect::Effect;
+use super::key::Key;
+use super::resource::Readiness;
+use super::tags::{TAG_PROTECT, tag};
+use super::token::Need;
+
+/// An object as the plan found it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Before {
+    /// Ids, ARNs, endpoints.
+    pub live: Value,
+    /// The struct as a value.
+    pub fields: Value,
+    /// Whether it was finished.
+    pub state: Readiness,
+}
+
+/// What is to happen to one object, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    /// The object.
+    pub key: Key,
+    /// What is to happen.
+    pub action: Action,
+    /// Which half of a replacement comes first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<Order>,
+    /// Field by field.
+    #[serde(default, skip_serializing_if = "Diff::is_empty")]
+    pub changes: Diff,
+    /// What the fields do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// It goes and takes something with it, or is protected: it must be named to be let go.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub needs_consent: bool,
+    /// Something is kept in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub holds_data: bool,
+    /// It was agreed that whatever is in it goes with it, also what was put there since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub loses_data: bool,
+    /// It goes, and only tags, its own or those of what it lies in, say that it is ours: it must be named by key to be let go.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unmarked: bool,
+    /// The item that it lies in, when that is why it is not surely ours: who names that lets this go with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<usize>,
+    /// What is left behind of it when it goes, by AWS's name: a final snapshot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_copy: Option<String>,
+    /// The new half of a replacement begins with a copy of the old one's data.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub carries_data: bool,
+    /// What the change does besides: restarts, failovers, interruptions, what cannot be undone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<Effect>,
+    /// Counts the replacements of this object.
+    pub generation: u32,
+    /// What it is to be, references open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desired: Option<Value>,
+    /// What it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Before>,
+    /// Items that the desired object refers to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<(usize, Need)>,
+    /// Items whose live object this one's live object refers to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub was_using: Vec<usize>,
+    /// The place in the file that it comes from, or came from.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub origin: String,
+}
+
+impl Item {
+    /// Whether AWS is deleting it already: all that is left to do is to wait.
+    pub fn is_leaving(&self) -> bool {
+        self.before.as_ref().is_some_and(|before| matches!(before.state, Readiness::Leaving(_)))
+    }
+
+    /// It is left alone, because its tags say the same as those of what is surely ours.
+    pub fn is_impostor(&self) -> bool {
+        self.action == Action::Keep && self.desired.is_none()
+    }
+
+    /// What seemed to be an impostor was made by this stack: it is the old half of a replacement, under the name that AWS gave it
+    /// before its section was called otherwise.
+    fn leave_over(&mut self) {
+        (self.action, self.reason) = (Action::Delete, Some(LEFT_OVER.to_owned()));
+        let Some(before) = &self.before else { return };
+        self.last_copy = last_copy(before);
+        let named = self.holds_data || is_protected(&before.fields) || is_guarded(&before.live);
+        self.needs_consent = named && !self.is_leaving();
+    }
+
+    /// Only its tags say that it is ours: it goes only when it is named.
+    pub fn doubt(&mut self) {
+        if !self.unmarked {
+            self.unmarked = true;
+            self.reason = Some(and(self.reason.take(), UNMARKED));
+        }
+    }
+
+    /// It lies in another item that is not surely ours, of that key.
+    pub fn doubt_within(&mut self, at: usize, key: &Key) {
+        if !self.unmarked {
+            (self.unmarked, self.within) = (true, Some(at));
+            let why =
+                format!("it lies in `{key}`, of which only its tags say that it is this stack's, and goes when that is named");
+            self.reason = Some(and(self.reason.take(), &why));
+        }
+    }
+
+    /// More than its tags says that it is ours after all.
+    pub fn vouch(&mut self) {
+        if self.is_impostor() {
+            return self.leave_over();
+        }
+        if std::mem::take(&mut self.unmarked) {
+            let reason = self.reason.take().unwrap_or_default();
+            self.reason = Some(reason.replace(UNMARKED, "").trim_end_matches("; ").to_owned()).filter(|rest| !rest.is_empty());
+        }
+    }
+}
+
+/// Why the old half of a replacement goes that an earlier run did not get to.
+pub(super) const LEFT_OVER: &str = "left over from a replacement";
+
+/// The attribute of a live object that names what it leaves behind when it is deleted.
+pub const LAST_COPY: &str = "last_snapshot";
+
+/// The attribute of a live object that is true when somebody protected it against deletion in the cloud itself: it goes only
+/// when it is named.
+pub const GUARDED: &str = "guarded";
+
+/// The attribute of a live object of a kind that holds data which is true when AWS never got it to serve: there is nothing in it.
+pub const NEVER_SERVED: &str = "never_served";
+
+/// The attribute of a live object that tells, in words, what nobody of ours did and nothing mends: somebody's access key.
+pub const NOTICED: &str = "noticed";
+
+/// Why what only its tags call ours is not simply deleted.
+pub(super) const UNMARKED: &str = "it carries this stack's tags, but nothing else says that it is this stack's, and whoever may write tags could have written them: it goes only when it is named; to keep it, take its tags `stack:name`, `stack:env` and `stack:key` away";
+
+/// `reason` with one more.
+pub(super) fn and(reason: Option<String>, more: &str) -> String {
+    reason.map_or_else(|| more.to_owned(), |reason| format!("{reason}; {more}"))
+}
+
+/// Whether somebody protected it in the cloud itself.
+pub(super) fn is_guarded(live: &Value) -> bool {
+    live.get(GUARDED) == Some(&Value::Bool(true))
+}
+
+/// Whether the user said that it goes only when it is named.
+pub(super) fn is_protected(fields: &Value) -> bool {
+    tag(fields, TAG_PROTECT) == Some("true")
+}
+
+/// What it leaves behind when it is deleted.
+pub(super) fn last_copy(before: &Before) -> Option<String> {
+    before.live.get(LAST_COPY).and_then(Value::as_str).map(str::to_owned)
+}
