@@ -18,8 +18,8 @@
 //! Events ──▶ ui    progress on a terminal, a line each elsewhere, JSON lines on request
 //! ```
 //!
-//! Arrows go one way: [`commands`] → [`config`], [`blueprint`], [`ui`] → [`engine`] ← [`aws`]. The engine knows no AWS,
-//! no YAML and no terminal; a test holds it to that. [`local`] runs an AWS on this machine and is known only to
+//! Arrows go one way: [`commands`] → [`blueprint`] → [`config`], [`aws`] → [`engine`] ← [`ui`]. The engine knows no AWS,
+//! no YAML and no terminal; a test holds it to that, and another one counts the files that import each other. [`local`] runs an AWS on this machine and is known only to
 //! [`commands`]: to everything else it is an endpoint URL.
 //!
 //! ## What must always be true

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::Facts;
+use super::facts::Facts;
 use super::services::statement;
 use crate::aws::Tags;
 use crate::aws::iam::{Group, User, user_object};

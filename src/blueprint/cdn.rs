@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::Facts;
 use super::certificates::Certificates;
+use super::facts::Facts;
 use super::keys::Keys;
 use super::load_balancer::Balancer;
 use crate::aws::Tags;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Facts, Problem};
+use super::facts::{Facts, Problem};
 use crate::aws::Tags;
 use crate::aws::acm::{Certificate, Validation, bare, validation_name};
 use crate::aws::call::clients::CLOUDFRONT_REGION;

@@ -31,7 +31,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys) 
         // A new major version comes with a group of its own, which is there before the old one goes.
         let family = database.family();
         let parameters = ParameterGroup { family: family.clone(), parameters: parameters(database), tags: Tags::new() };
-        let parameters = graph.add(format!("{name}-{}", super::slug(&family)), &origin, &parameters)?;
+        let parameters = graph.add(format!("{name}-{}", super::facts::slug(&family)), &origin, &parameters)?;
         let secret = match database.password.rotate.days() {
             Some(_) => None,
             None => {

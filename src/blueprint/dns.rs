@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::Facts;
 use super::certificates::Certificates;
+use super::facts::Facts;
 use super::load_balancer::Balancer;
 use crate::aws::acm::Certificate;
 use crate::aws::cloudfront::{Distribution, ZONE};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::Facts;
+use super::facts::Facts;
 use crate::aws::Tags;
 use crate::aws::kms::{Alias, Key};
 use crate::config::Stack;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use super::certificates::Certificates;
+use super::facts::slug;
 use super::network::Network;
-use super::slug;
 use crate::aws::Tags;
 use crate::aws::ec2::{Direction, SecurityGroup, SecurityGroupRule};
 use crate::aws::elbv2::{Action, FixedResponse, HealthCheck, Listener, ListenerRule, LoadBalancer, Redirect, TargetGroup};

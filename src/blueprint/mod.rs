@@ -8,6 +8,7 @@ mod cdn;
 mod certificates;
 mod databases;
 mod dns;
+mod facts;
 mod keys;
 mod limits;
 mod load_balancer;
@@ -21,66 +22,14 @@ mod services;
 mod tests;
 mod uses;
 
+pub use facts::{Facts, Problem, wanted};
+
 use std::collections::BTreeMap;
 
 use crate::aws::Clients;
-use crate::aws::existing::{Found, Wanted};
-use crate::config::{Name, Stack};
+use crate::config::Stack;
 use crate::engine::graph::Clash;
 use crate::engine::{Error, Graph, Moved, Registry, Scope, lies_in};
-
-/// What the expansion must know and the file does not say.
-pub struct Facts<'a> {
-    /// Whose objects they will be.
-    pub scope: &'a Scope,
-    /// The region's availability zones, sorted.
-    pub zones: Vec<String>,
-    /// Whether the file has the section `network`. Without it a network is made only for services.
-    pub has_network: bool,
-    /// What the section `existing` refers to.
-    pub existing: Found,
-}
-
-impl<'a> Facts<'a> {
-    /// For what works without AWS: the zones that most regions have.
-    pub fn assumed(scope: &'a Scope, has_network: bool, stack: &Stack) -> Self {
-        let zones = ('a'..='f').map(|letter| format!("{}{letter}", scope.region)).collect();
-        Facts { scope, zones, has_network, existing: Found::assumed(&wanted(stack), &scope.region) }
-    }
-}
-
-/// What the file refers to and somebody else owns: to be looked for before it is expanded.
-pub fn wanted(stack: &Stack) -> Wanted {
-    let section = &stack.existing;
-    let texts = |map: &BTreeMap<Name, String>| map.iter().map(|(k, v)| (k.to_string(), v.clone())).collect();
-    Wanted {
-        network: section.network.as_ref().map(|network| {
-            let mut subnets: Vec<String> =
-                [&network.public, &network.app, &network.data].into_iter().flatten().cloned().collect();
-            subnets.sort();
-            subnets.dedup();
-            (network.vpc.clone(), subnets)
-        }),
-        zones: texts(&section.zones),
-        certificates: texts(&section.certificates),
-        buckets: texts(&section.buckets),
-        databases: texts(&section.databases),
-        repositories: texts(&section.repositories),
-    }
-}
-
-/// Something in the file that cannot be expanded, and where.
-#[derive(Debug)]
-pub struct Problem {
-    /// The path in the file: `network.zones`.
-    pub at: String,
-    /// A stable word for it: `no-such-zone`.
-    pub code: &'static str,
-    /// What is wrong.
-    pub message: String,
-    /// What to do.
-    pub help: String,
-}
 
 /// Why a stack cannot be expanded.
 #[derive(Debug)]
@@ -239,17 +188,4 @@ fn nearest(text: &str, among: impl Iterator<Item = String>) -> Option<String> {
         .filter(|(distance, _)| *distance <= 4)
         .min()
         .map(|(_, other)| other)
-}
-
-/// Text as a part of an object's name: letters, digits and single hyphens.
-fn slug(text: &str) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        if c.is_ascii_alphanumeric() {
-            out.push(c.to_ascii_lowercase());
-        } else if !out.is_empty() && !out.ends_with('-') {
-            out.push('-');
-        }
-    }
-    out.trim_end_matches('-').to_owned()
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Problem;
+use super::facts::Problem;
 use crate::aws::ownership::names::fit;
 use crate::engine::{Graph, Node, Scope};
 

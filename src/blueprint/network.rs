@@ -5,7 +5,7 @@
 
 use ipnet::Ipv4Net;
 
-use super::{Facts, Problem};
+use super::facts::{Facts, Problem};
 use crate::aws::Tags;
 use crate::aws::ec2::{
     Address, DefaultSecurityGroup, InternetGateway, NatGateway, Route, RouteTable, RouteTableAssociation, Subnet, Vpc,
@@ -153,7 +153,7 @@ fn zones(section: &Section, facts: &Facts<'_>) -> Result<Vec<Zone>, Problem> {
         .into_iter()
         .map(|name| {
             let at = known.iter().position(|z| z == name).ok_or_else(|| no_such(format!("there is no zone `{name}`")))?;
-            let letter = super::slug(name.strip_prefix(region.as_str()).unwrap_or(name));
+            let letter = super::facts::slug(name.strip_prefix(region.as_str()).unwrap_or(name));
             Ok(Zone { letter, name: name.clone(), at })
         })
         .collect()

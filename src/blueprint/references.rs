@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::Problem;
+use super::facts::Problem;
 use crate::aws::Clients;
 use crate::config::references::{bare, literal};
 use crate::engine::reference::REFERS;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::Problem;
+use super::facts::Problem;
 use super::services::unescaped;
 use crate::aws::Clients;
 use crate::config::Stack;

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::Facts;
+use super::facts::Facts;
 use super::services::{allow, bare, policy};
 use crate::aws::Tags;
 use crate::aws::ecs::{Cluster, Service};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::Facts;
+use super::facts::Facts;
 use super::keys::Keys;
 use super::load_balancer::{Balancer, IDLE_SECONDS};
 use super::network::Network;
@@ -21,7 +21,8 @@ use crate::aws::iam::Role;
 use crate::aws::logs::LogGroup;
 use crate::aws::servicediscovery::Namespace;
 use crate::config::Stack;
-use crate::config::service::{Architecture, Effect, PolicyStatement, Service as Section};
+use crate::config::policy::{Effect, PolicyStatement};
+use crate::config::service::{Architecture, Service as Section};
 use crate::engine::{Error, Graph, Ref, Scope};
 
 /// How long a new task may fail its health checks.
@@ -207,7 +208,7 @@ fn security(
     for (used, offer) in section.uses.iter().filter_map(|used| Some((used, offers.get(used)?))) {
         if let Some(to) = offer.security_group.as_ref().filter(|_| opened.insert(used)) {
             let open = rule(to, Direction::Ingress, i32::from(offer.port), group);
-            graph.add(format!("{}-from-{name}", super::slug(used)), origin, &open)?;
+            graph.add(format!("{}-from-{name}", super::facts::slug(used)), origin, &open)?;
         }
     }
     for (used, port) in section.uses.iter().filter_map(|used| server(stack, used)) {

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
-use super::{Facts, Failure, expand};
+use super::facts::Facts;
+use super::{Failure, expand};
 use crate::aws::registry::registry;
 use crate::config::Stack;
 use crate::engine::action::Verb;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Facts, Problem};
+use super::facts::{Facts, Problem};
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::existing::Database;
 use crate::config::Stack;

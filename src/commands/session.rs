@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::patience::Patience;
 use super::{Aws, Exit, Result, StackFile, Stop, stack_schema};
+use crate::aws::ec2;
 use crate::aws::existing::Found;
 use crate::aws::ownership::marks;
 use crate::aws::runs::store::Store;
@@ -254,7 +255,7 @@ impl Session {
     /// The file's objects.
     pub async fn graph(&self, loaded: &Loaded) -> Result<Graph> {
         let wanted = blueprint::wanted(&loaded.stack);
-        let (zones, existing) = tokio::try_join!(self.cx.cloud.zones(), Found::look(&self.cx.cloud, &wanted))?;
+        let (zones, existing) = tokio::try_join!(ec2::zones(&self.cx.cloud), Found::look(&self.cx.cloud, &wanted))?;
         let facts = Facts { scope: &self.cx.scope, zones, has_network: loaded.at("network").is_some(), existing };
         expand(loaded, &facts, &self.registry)
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::service::PolicyStatement;
+use super::policy::PolicyStatement;
 use super::values::Name;
 
 /// Who may do what with this stack.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::types::Scalar;
+use super::scalar::Scalar;
 use super::values::Duration;
 
 /// A cache on ElastiCache: Valkey and Redis with replicas and failover, or Memcached.

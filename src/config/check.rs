@@ -8,8 +8,9 @@ use std::ops::Range;
 use serde_json::Value;
 
 use super::diagnostic::{Diagnostic, MOST, short};
+use super::route::{self, Route};
 use super::suggest;
-use super::values::check_format;
+use super::values::{self, Account, Cidr, Duration, Name, Retention, Rotation, Size, Wrong};
 use super::yaml::{MapKey, Node, NodeValue};
 
 /// Checks the whole file. `partial` when it will be completed by an environment: then nothing is missing yet. `hidden`: the
@@ -489,4 +490,30 @@ fn found(node: &Node) -> String {
         NodeValue::List(_) => "a list".into(),
         NodeValue::Map(_) => "a map".into(),
     }
+}
+
+/// What a `format` of the schema wants of a text; `None` for formats that are not ours.
+fn check_format(format: &str, text: &str) -> Option<Result<(), Wrong>> {
+    Some(match format {
+        "stack-name" => text.parse::<Name>().map(drop),
+        "stack-account" => text.parse::<Account>().map(drop),
+        "stack-cidr" => text.parse::<Cidr>().map(drop),
+        "stack-duration" => text.parse::<Duration>().map(drop),
+        "stack-size" => text.parse::<Size>().map(drop),
+        "stack-retention" => text.parse::<Retention>().map(drop),
+        "stack-rotation" => text.parse::<Rotation>().map(drop),
+        "stack-route" => text.parse::<Route>().map(drop),
+        "stack-route-path" => route::path(text),
+        "stack-health-path" if text.starts_with('/') => Ok(()),
+        "stack-health-path" => {
+            Err(Wrong::new(format!("the path `{}` does not begin with a slash", short(text)), format!("write `/{text}`")))
+        }
+        "stack-route-host" => route::host(text),
+        "stack-region" => values::region(text),
+        "stack-certificate" => values::certificate(text),
+        "stack-secret" => values::secret(text),
+        "stack-secret-version" => values::secret_version(text),
+        "stack-bucket" => values::bucket(text),
+        _ => return None,
+    })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::types::Scalar;
+use super::scalar::Scalar;
 use super::values::{Duration, Name, Rotation, Size};
 
 /// From how many GiB on `gp3` storage is made of several volumes.

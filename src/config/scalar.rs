@@ -1,11 +1,14 @@
 //! Numbers and booleans where only text makes sense: they are taken as they are written, so `1.10` stays `1.10`.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
 use super::yaml::{Node, NodeValue};
 
 /// Turns them into the text that stands in the file, wherever the schema says that text, a number and a boolean are all
-/// welcome ([`super::types::Scalar`]).
+/// welcome ([`Scalar`]).
 pub fn as_text(node: &mut Node, schema: &Value, root: &Value, text: &str) {
     let referred = schema["$ref"].as_str().and_then(|to| root.pointer(to.strip_prefix('#')?));
     if let Some(referred) = referred {
@@ -41,4 +44,40 @@ pub fn as_text(node: &mut Node, schema: &Value, root: &Value, text: &str) {
 fn is_scalar(schema: &Value) -> bool {
     let types = schema["type"].as_array().map(Vec::as_slice).unwrap_or_default();
     ["string", "number", "boolean"].into_iter().all(|t| types.iter().any(|found| found == t))
+}
+
+/// Text; a number or a boolean is taken as it is written.
+///
+/// Only its schema is used: [`super::load`] turns numbers and booleans into the text that stands in the file.
+pub(super) struct Scalar;
+
+impl JsonSchema for Scalar {
+    fn schema_name() -> Cow<'static, str> {
+        "Scalar".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": ["string", "number", "boolean"]})
+    }
+}
+
+/// The ARN of a secret; only its schema is used.
+pub(super) struct SecretArn;
+
+impl JsonSchema for SecretArn {
+    fn schema_name() -> Cow<'static, str> {
+        "SecretArn".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "format": "stack-secret",
+            "description": "The ARN of a secret in Secrets Manager or of a parameter of SSM.",
+            "examples": ["arn:aws:secretsmanager:us-east-1:123456789012:secret:api-key-AbCdEf"],
+        })
+    }
 }

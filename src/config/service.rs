@@ -5,17 +5,13 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::policy::PolicyStatement;
 use super::route::Route;
-use super::types::{Scalar, SecretArn};
+use super::scalar::{Scalar, SecretArn};
 use super::values::{Duration, Retention};
 
 /// An image as a regular expression: no spaces, and no `${…}` but references. Its whole shape is checked for sense.
 const IMAGE: &str = r"^([^\s$]|\$\{[a-z0-9-]+\.[a-z0-9_-]+/[^}]+\})+$";
-
-/// An action and a resource of a policy as regular expressions
-/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html>).
-const ACTION: &str = r"^(\*|[A-Za-z0-9-]+:[A-Za-z0-9*?_.-]+)$";
-const RESOURCE: &str = r"^(\*|arn:.+|\$\{.+)$";
 
 /// Containers on Fargate. With a `port` it serves; without one it is a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -187,36 +183,6 @@ impl Scale {
     pub fn cpu_target(&self) -> Option<u8> {
         self.cpu.or((self.memory.is_none() && self.requests.is_none()).then_some(60))
     }
-}
-
-/// What the containers may do in AWS.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PolicyStatement {
-    /// Whether it is allowed or denied.
-    #[serde(default)]
-    pub effect: Effect,
-    /// What: `s3:GetObject`.
-    #[schemars(length(min = 1), extend("items" = {"type": "string", "pattern": ACTION, "examples": ["s3:GetObject"]}))]
-    pub actions: Vec<String>,
-    /// On what: ARNs, which may hold `*`.
-    #[schemars(length(min = 1), extend("items" = {"type": "string", "pattern": RESOURCE, "examples": ["arn:aws:s3:::NAME/*"]}))]
-    pub resources: Vec<String>,
-    /// A name for the statement: letters and digits.
-    #[serde(default)]
-    #[schemars(extend("pattern" = "^[A-Za-z0-9]*$"), example = &"ReadFiles")]
-    pub sid: Option<String>,
-}
-
-/// Whether something is allowed or denied.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Effect {
-    /// It may.
-    #[default]
-    Allow,
-    /// It may not, whatever else says that it may.
-    Deny,
 }
 
 /// Where the containers' output goes: a log group in CloudWatch Logs.

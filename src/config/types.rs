@@ -16,6 +16,7 @@ use super::database::Database;
 use super::encryption::{CertificateSection, KeySection};
 use super::existing::Existing;
 use super::regions;
+use super::scalar::Scalar;
 use super::service::Service;
 use super::values::{Account, Cidr, Duration, Name};
 
@@ -271,41 +272,5 @@ impl Default for LoadBalancer {
             ssl_policy: None,
             attributes: BTreeMap::new(),
         }
-    }
-}
-
-/// Text; a number or a boolean is taken as it is written.
-///
-/// Only its schema is used: [`super::load`] turns numbers and booleans into the text that stands in the file.
-pub(super) struct Scalar;
-
-impl JsonSchema for Scalar {
-    fn schema_name() -> Cow<'static, str> {
-        "Scalar".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": ["string", "number", "boolean"]})
-    }
-}
-
-/// The ARN of a secret; only its schema is used.
-pub(super) struct SecretArn;
-
-impl JsonSchema for SecretArn {
-    fn schema_name() -> Cow<'static, str> {
-        "SecretArn".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string", "format": "stack-secret",
-            "description": "The ARN of a secret in Secrets Manager or of a parameter of SSM.",
-            "examples": ["arn:aws:secretsmanager:us-east-1:123456789012:secret:api-key-AbCdEf"],
-        })
     }
 }

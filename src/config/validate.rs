@@ -3,6 +3,7 @@
 mod access;
 mod caches;
 mod cdn;
+mod checks;
 mod databases;
 mod encryption;
 mod existing;
@@ -16,12 +17,14 @@ mod tests;
 
 pub(super) use limits::reserved_environment;
 
-use super::diagnostic::{Diagnostic, MOST, Severity, short};
+use checks::Checks;
+
+use super::diagnostic::{Diagnostic, short};
 use super::environment;
 use super::regions;
 use super::suggest;
 use super::types::{Nat, Stack, Zones};
-use super::values::{Duration, arn};
+use super::values::arn;
 use super::yaml::Node;
 
 /// Checks one environment's file. `file` is the tree that `stack` was read from; the places come from it.
@@ -50,62 +53,7 @@ pub fn prefix(stack: &Stack, env: &str) -> String {
     if env == environment::DEFAULT { stack.stack.to_string() } else { format!("{}-{env}", stack.stack) }
 }
 
-struct Checks<'a> {
-    stack: &'a Stack,
-    file: &'a Node,
-    prefix: String,
-    found: Vec<Diagnostic>,
-    /// The last problem was one too many.
-    left_out: bool,
-}
-
 impl Checks<'_> {
-    /// Whether nobody would read one more.
-    fn is_enough(&mut self, severity: Severity) -> bool {
-        self.left_out = self.found.iter().filter(|d| d.severity == severity).count() >= MOST;
-        self.left_out
-    }
-
-    /// Adds a problem with the value at a path.
-    fn at(&mut self, path: &str, label: &str, diagnostic: Diagnostic) {
-        if self.is_enough(diagnostic.severity) {
-            return;
-        }
-        self.found.push(match self.file.find(path).span {
-            Some(span) => diagnostic.label(span, label),
-            None => diagnostic,
-        });
-    }
-
-    /// Adds a problem with the key at a path.
-    fn at_key(&mut self, path: &str, label: &str, diagnostic: Diagnostic) {
-        if self.is_enough(diagnostic.severity) {
-            return;
-        }
-        let (parent, name) = path.rsplit_once('.').unwrap_or(("", path));
-        let parent = if parent.is_empty() { Some(self.file) } else { self.file.node(parent) };
-        let key = parent.and_then(|p| p.entries().iter().find(|(k, _)| k.text == name)).map(|(k, _)| k.span.clone());
-        self.found.push(match key {
-            Some(span) => diagnostic.label(span, label),
-            None => diagnostic,
-        });
-    }
-
-    /// A time that AWS accepts only between two bounds, both in seconds.
-    fn within(&mut self, path: &str, time: Option<Duration>, least: u64, most: u64) {
-        let Some(time) = time else { return };
-        if !(least..=most).contains(&time.as_secs()) {
-            let bounds = format!("{least}s to {most}s");
-            let nearest = Duration::secs(time.as_secs().clamp(least, most));
-            self.at(
-                path,
-                &bounds,
-                Diagnostic::error("out-of-range", format!("`{path}` must be from {bounds}, but is {time}"))
-                    .help(format!("the nearest is `{nearest}`")),
-            );
-        }
-    }
-
     fn region(&mut self) {
         let region = &self.stack.region;
         if regions::names().any(|known| known == region) {
@@ -251,15 +199,6 @@ impl Checks<'_> {
                     .help("leave `allow` out to let everybody in, or name networks"),
             );
         }
-    }
-
-    /// `did you mean …?` for a reference such as `databases.main`.
-    fn references(&self, text: &str) -> Option<String> {
-        let known = self.stack.usable();
-        if let Some(whole) = known.iter().find(|k| k.rsplit('.').next() == Some(text)) {
-            return Some(format!("write `{whole}`"));
-        }
-        suggest::help(text, known.iter().map(String::as_str), "it can use")
     }
 }
 

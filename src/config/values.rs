@@ -547,33 +547,6 @@ pub(super) fn bucket(text: &str) -> Result<(), Wrong> {
     Err(Wrong::new(format!("`{}` is not the name of a bucket", super::diagnostic::short(text)), help))
 }
 
-/// What a `format` of the schema wants of a text; `None` for formats that are not ours.
-pub(super) fn check_format(format: &str, text: &str) -> Option<Result<(), Wrong>> {
-    Some(match format {
-        "stack-name" => text.parse::<Name>().map(drop),
-        "stack-account" => text.parse::<Account>().map(drop),
-        "stack-cidr" => text.parse::<Cidr>().map(drop),
-        "stack-duration" => text.parse::<Duration>().map(drop),
-        "stack-size" => text.parse::<Size>().map(drop),
-        "stack-retention" => text.parse::<Retention>().map(drop),
-        "stack-rotation" => text.parse::<Rotation>().map(drop),
-        "stack-route" => text.parse::<super::route::Route>().map(drop),
-        "stack-route-path" => super::route::path(text),
-        "stack-health-path" if text.starts_with('/') => Ok(()),
-        "stack-health-path" => Err(Wrong::new(
-            format!("the path `{}` does not begin with a slash", super::diagnostic::short(text)),
-            format!("write `/{text}`"),
-        )),
-        "stack-route-host" => super::route::host(text),
-        "stack-region" => region(text),
-        "stack-certificate" => certificate(text),
-        "stack-secret" => secret(text),
-        "stack-secret-version" => secret_version(text),
-        "stack-bucket" => bucket(text),
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -33,10 +33,10 @@ pub use diagram::Diagram;
 pub use note::{address, note, problem};
 pub use outcome::{errors, outcome, outcome_json};
 pub use plan::{
-    Deed, Footer, Since, View, about, drift_json, drift_markdown, drift_text, has_drifted, plan_markdown, plan_text,
-    who_markdown, who_text,
+    Footer, Since, View, about, drift_json, drift_markdown, drift_text, has_drifted, plan_markdown, plan_text, who_markdown,
+    who_text,
 };
-pub use plan_json::{PlanJson, Problem, plan_json, plan_schema};
+pub use plan_json::{Deed, PlanJson, Problem, plan_json, plan_schema};
 pub use progress::{Show, reporter};
 pub use style::{Color, Look, lines_of, safe_json};
 pub use table::table;

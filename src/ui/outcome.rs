@@ -10,7 +10,7 @@ use crate::engine::apply::Link;
 use crate::engine::{Class, Error, Key, Outcome};
 
 use super::plan::finish;
-use super::style::{BAD, CHANGED, GOOD, Look, QUIET, STRONG, clean, duration, fit, fit_end, pad, width, wrap};
+use super::style::{BAD, CHANGED, GOOD, Look, QUIET, STRONG, clean, duration, fit, fit_end, now, pad, width, wrap};
 
 /// A run that took longer than this is explained by its longest chain.
 const EXPLAIN: Duration = Duration::from_secs(5);
@@ -378,7 +378,7 @@ pub fn outcome_json(outcome: &Outcome) -> OutcomeJson {
     };
     OutcomeJson {
         event: "outcome",
-        time: super::progress::now(),
+        time: now(),
         complete: outcome.is_complete(),
         stopped: outcome.stopped,
         elapsed: seconds(outcome.elapsed),

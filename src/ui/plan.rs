@@ -4,7 +4,7 @@ mod drift;
 mod markdown;
 mod rights;
 
-pub use drift::{Deed, DriftJson, Since, drift_json, drift_markdown, drift_text, has_drifted, who_markdown, who_text};
+pub use drift::{DriftJson, Since, drift_json, drift_markdown, drift_text, has_drifted, who_markdown, who_text};
 pub use markdown::{Footer, plan_markdown};
 
 use std::collections::BTreeMap;
@@ -14,10 +14,10 @@ use anstyle::Style;
 use crate::engine::consent::{self, Ask, Loss};
 use crate::engine::plan::{Counts, is_ownership};
 use crate::engine::resource::Scope;
-use crate::engine::{Action, Change, Consent, Item, Key, Order, Plan, Readiness, Rule, What, rules};
+use crate::engine::{Action, Change, Consent, Item, Order, Plan, Readiness, Rule, What, rules};
 
 use super::kinds;
-use super::style::{BAD, CHANGED, GOOD, LOST, Look, QUIET, STRONG, clean, pad, width, wrap};
+use super::style::{BAD, CHANGED, GOOD, LOST, Look, QUIET, STRONG, clean, clean_key, pad, width, wrap};
 use super::value::{self, Row, Sign};
 
 /// How a plan is to be shown.
@@ -348,10 +348,6 @@ fn consent_note(item: &Item, view: &View, plan: &Plan) -> Option<String> {
         let named = plan.doubted_with(item).last().unwrap_or(item);
         format!("{what}: needs `{}\u{a0}{}`", ask.flag(), clean_key(&named.key))
     })
-}
-
-fn clean_key(key: &Key) -> String {
-    clean(&key.to_string()).into_owned()
 }
 
 /// What is to be created, with its fields.

@@ -7,8 +7,6 @@ use serde_json::Value;
 use crate::engine::plan::{self, Counts};
 use crate::engine::{Action, Ask, Change, Consent, Effect, Loss, Order, Plan};
 
-use super::plan::Deed;
-
 /// What an `apply` of this plan would do.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(title = "Plan")]
@@ -67,6 +65,19 @@ pub struct Problem {
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
+}
+
+/// Something that somebody did to an object.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Deed {
+    /// The object: `rds.instance/main`.
+    pub key: String,
+    /// The operation: `ModifyDBInstance`.
+    pub event: String,
+    /// Who: a user's name, or a role's session.
+    pub by: String,
+    /// When, by AWS's clock: RFC 3339.
+    pub at: String,
 }
 
 /// What is to happen to one object.

@@ -15,7 +15,7 @@ use crate::engine::{Error, Event, Key, Reporter};
 
 use super::outcome::{block, doing, done, not_done, reason};
 use super::painter::Painter;
-use super::style::{CHANGED, GOOD, Look, QUIET, clean, duration, fit, fit_end, pad, roughly, safe_json, width, wrap};
+use super::style::{CHANGED, GOOD, Look, QUIET, clean, duration, fit, fit_end, now, pad, roughly, safe_json, width, wrap};
 
 /// How often live lines are drawn.
 const FRAME: Duration = Duration::from_millis(100);
@@ -40,11 +40,6 @@ pub fn reporter(show: Show, look: Look) -> Box<dyn Reporter> {
         Show::Text if look.terminal => Box::new(Live::new(look, Look::resized, Box::new(std::io::stderr()))),
         Show::Text => Box::new(Log::new(look, Box::new(std::io::stderr()), HEARTBEAT)),
     }
-}
-
-/// The time as RFC 3339, in milliseconds.
-pub(crate) fn now() -> String {
-    format!("{:.3}", jiff::Timestamp::now())
 }
 
 /// An operation that is under way.

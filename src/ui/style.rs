@@ -257,6 +257,16 @@ pub fn roughly(duration: Duration) -> String {
     }
 }
 
+/// The time as RFC 3339, in milliseconds.
+pub(crate) fn now() -> String {
+    format!("{:.3}", jiff::Timestamp::now())
+}
+
+/// A key, as [`clean`] writes it.
+pub fn clean_key(key: &crate::engine::Key) -> String {
+    clean(&key.to_string()).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,6 +24,7 @@ mod failing;
 mod faults;
 mod hostile;
 mod hosts;
+mod imports;
 mod kills;
 mod leases;
 mod lifecycle;

@@ -12,7 +12,8 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_http_client::tls;
 
 use crate::aws::call::error::{NO_HOST, REFUSED, failed, incomplete};
-use crate::aws::call::fence::{Fence, Guard};
+use crate::aws::call::fence::Fence;
+use crate::aws::call::guard::Guard;
 use crate::aws::call::profiles::Profiles;
 use crate::aws::call::rate_limit::{Way, paced};
 use crate::engine::{Class, Error, Reach, Result};
@@ -324,29 +325,6 @@ impl Clients {
             "get a session first: eval \"$(aws configure export-credentials --profile {name} --format env)\"; then run this without `--profile`"
         );
         Error { message: said, hints: vec![step], ..error }
-    }
-
-    /// The region's availability zones by name, whatever their state: a zone in trouble is still ours.
-    ///
-    /// # Errors
-    /// When EC2 cannot be asked.
-    pub async fn zones(&self) -> Result<Vec<String>> {
-        let answer = self
-            .ec2
-            .describe_availability_zones()
-            .filters(crate::aws::ec2::filter("zone-type", ["availability-zone"]))
-            .send()
-            .await
-            .map_err(crate::aws::ec2::errors::failed("ec2:DescribeAvailabilityZones"))?;
-        let mut zones: Vec<String> = answer.availability_zones().iter().filter_map(|z| z.zone_name.clone()).collect();
-        zones.sort();
-        if zones.is_empty() {
-            return Err(Error::new(
-                Class::Other,
-                format!("the region `{}` has no availability zones for this account", self.region),
-            ));
-        }
-        Ok(zones)
     }
 }
 

@@ -4,19 +4,8 @@
 //! minute to arrive, so the fence closes that much earlier than others may take the lease over. Whether a call changes
 //! anything is told by its name, as AWS names its operations; an unknown verb is taken to change something.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
-
-use aws_smithy_runtime_api::box_error::BoxError;
-use aws_smithy_runtime_api::client::interceptors::Intercept;
-use aws_smithy_runtime_api::client::interceptors::context::{
-    BeforeTransmitInterceptorContextMut, BeforeTransmitInterceptorContextRef,
-};
-use aws_smithy_runtime_api::client::orchestrator::Metadata;
-use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use aws_smithy_types::config_bag::ConfigBag;
-
-use crate::aws::call::rate_limit::Named;
 
 /// How old the last renewal may be when a call leaves. One attempt of a call takes at most 30 s more.
 pub const FRESH: Duration = Duration::from_secs(25);
@@ -113,41 +102,6 @@ impl Fence {
             State::Held(at) if at.elapsed() < FRESH => Ok(()),
             State::Held(_) => Err(Closed::Stale),
         }
-    }
-}
-
-/// The fence, where the SDK asks it: before every attempt of every call.
-#[derive(Clone, Debug)]
-pub(in crate::aws) struct Guard(pub(in crate::aws) Arc<Fence>);
-
-#[aws_smithy_runtime_api::client::interceptors::dyn_dispatch_hint]
-impl Intercept for Guard {
-    fn name(&self) -> &'static str {
-        "Guard"
-    }
-
-    fn read_before_transmit(
-        &self,
-        _context: &BeforeTransmitInterceptorContextRef<'_>,
-        _components: &RuntimeComponents,
-        cfg: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let operation = cfg.load::<Metadata>().map_or("", Metadata::name);
-        Ok(self.0.check(operation)?)
-    }
-
-    /// Tells the connector which call it is.
-    fn modify_before_transmit(
-        &self,
-        context: &mut BeforeTransmitInterceptorContextMut<'_>,
-        _components: &RuntimeComponents,
-        cfg: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        if let Some(call) = cfg.load::<Metadata>() {
-            let named = Named { service: call.service().to_owned(), operation: call.name().to_owned() };
-            context.request_mut().add_extension(named);
-        }
-        Ok(())
     }
 }
 

@@ -6,5 +6,6 @@ pub(in crate::aws) mod arguments;
 pub mod clients;
 pub mod error;
 pub mod fence;
+pub(in crate::aws) mod guard;
 pub mod profiles;
 pub mod rate_limit;

@@ -28,6 +28,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::aws::call::error::cause;
 use crate::aws::call::fence::{Fence, Moment, asks};
+use crate::aws::call::guard::Named;
 use crate::engine::Reach;
 
 /// How long one call may be on its way until its answer begins.
@@ -57,13 +58,6 @@ fn allowed(service: &str, asking: bool) -> Rate {
         (_, true) => rate(50, 20),
         (_, false) => rate(50, 10),
     }
-}
-
-/// The call that a request is: told to the connector by an interceptor, which is where the SDK says it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::aws) struct Named {
-    pub(in crate::aws) service: String,
-    pub(in crate::aws) operation: String,
 }
 
 #[derive(Debug)]

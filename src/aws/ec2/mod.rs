@@ -15,6 +15,7 @@ mod security_group_rule;
 mod subnet;
 mod vpc;
 mod vpc_endpoint;
+mod zones;
 
 pub use address::Address;
 pub use default_security_group::DefaultSecurityGroup;
@@ -29,6 +30,7 @@ pub use security_group_rule::{Direction, SecurityGroupRule};
 pub use subnet::Subnet;
 pub use vpc::Vpc;
 pub use vpc_endpoint::{STATES as VPC_ENDPOINT_STATES, VpcEndpoint};
+pub use zones::zones;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{fields, is_made, is_new};
+use super::finding::{fields, is_made, is_new};
 use crate::engine::{Action, Item, Plan};
 
 /// What the objects of a kind take.

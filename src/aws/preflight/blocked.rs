@@ -1,6 +1,6 @@
 //! What AWS does not delete while somebody else's is in it or uses it.
 
-use super::{Certainty, Finding};
+use super::finding::{Certainty, Finding};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Action, Blocker, Item, Kind, Plan, Result};
 

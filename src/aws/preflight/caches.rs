@@ -1,6 +1,6 @@
 //! Whether ElastiCache has such a cache.
 
-use super::{Certainty, Finding, field, is_of};
+use super::finding::{Certainty, Finding, field, is_of};
 use crate::aws::Cx;
 use crate::aws::elasticache::errors::failed;
 use crate::engine::{Action, Item, Result};

@@ -8,7 +8,7 @@ use aws_smithy_types::date_time::Format;
 use futures::future::try_join_all;
 use serde_json::Value;
 
-use super::{Certainty, Finding, fields, is_new, listed, physical, referred};
+use super::finding::{Certainty, Finding, fields, is_new, listed, physical, referred};
 use crate::aws::call::clients::CLOUDFRONT_REGION;
 use crate::aws::call::error::{failed, incomplete};
 use crate::aws::{Cx, acm};

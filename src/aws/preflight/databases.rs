@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use aws_sdk_rds::types::OrderableDbInstanceOption;
 use serde_json::Value;
 
-use super::{Certainty, Finding, field, fields, is_of, listed, referred, zones};
+use super::finding::{Certainty, Finding, field, fields, is_of, listed, referred};
+use super::zones;
 use crate::aws::Cx;
 use crate::aws::rds::errors::failed;
 use crate::engine::{Item, Plan, Result};

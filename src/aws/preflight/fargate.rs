@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::finding::{Certainty, Finding, referred};
 use super::quotas::{Quota, values};
-use super::{Certainty, Finding, referred};
 use crate::aws::Cx;
 use crate::engine::token;
 use crate::engine::{Action, Item, Plan, Result};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws_sdk_ecr::types::ImageIdentifier;
 use serde_json::Value;
 
-use super::Finding;
+use super::finding::Finding;
 use crate::aws::call::error::failed;
 use crate::aws::{Cx, ecr};
 use crate::engine::{Class, Item, Result};

@@ -10,6 +10,7 @@ mod caches;
 mod certificates;
 mod databases;
 mod fargate;
+mod finding;
 mod images;
 mod names;
 mod permissions;
@@ -24,60 +25,16 @@ mod zones;
 use std::time::Duration;
 
 use futures::future::{BoxFuture, join_all};
-use serde_json::Value;
+
+pub use finding::{Certainty, Finding};
+
+use finding::{is_made, is_new, listed, loses_subnets};
 
 use super::{Clients, Cx};
-use crate::engine::token;
-use crate::engine::{Action, Item, Key, Plan, Registry, Result};
+use crate::engine::{Plan, Registry, Result};
 
 /// How long one check may take.
 const PATIENCE: Duration = Duration::from_secs(8);
-
-/// How sure it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Certainty {
-    /// AWS will refuse it.
-    Refused,
-    /// AWS may refuse it.
-    Doubtful,
-    /// It could not be found out.
-    Unknown,
-    /// AWS will do it, and it is worth knowing.
-    Told,
-}
-
-/// What was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// How sure it is.
-    pub certainty: Certainty,
-    /// The object.
-    pub key: Option<Key>,
-    /// What it is, in a sentence.
-    pub message: String,
-    /// What to do.
-    pub help: Option<String>,
-}
-
-impl Finding {
-    fn new(certainty: Certainty, message: impl Into<String>) -> Finding {
-        Finding { certainty, key: None, message: message.into(), help: None }
-    }
-
-    fn refused(key: &Key, message: impl Into<String>, help: impl Into<String>) -> Finding {
-        Finding::new(Certainty::Refused, message).about(key).help(help)
-    }
-
-    fn about(mut self, key: &Key) -> Finding {
-        self.key = Some(key.clone());
-        self
-    }
-
-    fn help(mut self, help: impl Into<String>) -> Finding {
-        self.help = Some(help.into());
-        self
-    }
-}
 
 type Check<'a> = BoxFuture<'a, Result<Vec<Finding>>>;
 
@@ -170,85 +127,4 @@ async fn answers(checks: Vec<(&str, Check<'_>)>) -> Vec<Finding> {
     found.sort_by(|a, b| (a.certainty, &a.key, &a.message).cmp(&(b.certainty, &b.key, &b.message)));
     found.dedup();
     found
-}
-
-/// `a, b and c`.
-fn listed<T: AsRef<str>>(words: &[T]) -> String {
-    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
-    match words.split_last() {
-        Some((last, [])) => (*last).to_owned(),
-        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
-        None => String::new(),
-    }
-}
-
-/// Whether the plan makes it anew.
-fn is_made(item: &Item) -> bool {
-    matches!(item.action, Action::Create | Action::Replace)
-}
-
-/// Whether the plan makes it anew, or changes one of these fields.
-fn is_new(item: &Item, fields: &[&str]) -> bool {
-    is_made(item) || item.action == Action::Update && fields.iter().any(|field| item.changes.touches(field))
-}
-
-/// Whether a group of subnets is changed in place: it may be to lose one.
-fn loses_subnets(item: &Item) -> bool {
-    item.action == Action::Update && item.changes.touches("subnets")
-}
-
-/// What the plan makes anew.
-fn made(plan: &Plan) -> impl Iterator<Item = &Item> {
-    plan.items.iter().filter(|item| is_made(item))
-}
-
-fn of_kind<'a>(plan: &'a Plan, kind: &'a str) -> impl Iterator<Item = &'a Item> {
-    plan.items.iter().filter(move |item| item.key.kind == kind)
-}
-
-/// What it is to be; where the plan leaves it alone, what it is.
-fn fields(item: &Item) -> Option<&Value> {
-    item.desired.as_ref().or(item.before.as_ref().map(|before| &before.fields))
-}
-
-fn field<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
-    fields(item)?.get(name)?.as_str()
-}
-
-/// The object of the plan that a field refers to.
-fn referred<'a>(plan: &'a Plan, value: Option<&Value>) -> Option<&'a Item> {
-    let key = token::named(value?).into_keys().next()?;
-    plan.items.iter().find(|item| item.key == key)
-}
-
-/// The identifiers of AWS that a field refers to.
-fn physical(value: &Value) -> Vec<String> {
-    let mut found = Vec::new();
-    token::visit(value, &mut |token| {
-        if let token::Token::Physical { value, .. } = token {
-            found.push(value.to_owned());
-        }
-    });
-    found
-}
-
-/// Whether `version` is `wanted` or one of it: `16.4` is a `16`.
-fn is_of(version: &str, wanted: &str) -> bool {
-    version.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_version_is_of_its_prefix() {
-        assert!(is_of("16.4", "16") && is_of("16.4", "16.4") && !is_of("160.1", "16") && !is_of("16", "16.4"));
-    }
-
-    #[test]
-    fn words_are_listed_as_people_do() {
-        assert_eq!(listed(&["a"]), "a");
-        assert_eq!(listed(&["a", "b", "c"]), "a, b and c");
-    }
 }

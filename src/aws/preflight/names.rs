@@ -6,7 +6,7 @@
 use futures::future::try_join_all;
 use serde_json::Value;
 
-use super::{Certainty, Finding, field, fields, is_new, made, of_kind};
+use super::finding::{Certainty, Finding, field, fields, is_new, made, of_kind};
 
 use crate::aws::{Cx, s3};
 use crate::engine::{Class, Item, Plan, Result};
@@ -100,7 +100,7 @@ pub(super) async fn aliases(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
             if !open.is_empty() {
                 let message = format!(
                     "whether another account has {} as an alias, CloudFront tells only to who has a distribution with a certificate for it",
-                    super::listed(&open)
+                    super::finding::listed(&open)
                 );
                 found.push(Finding::new(Certainty::Unknown, message).about(&item.key));
             }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use aws_sdk_iam::types::{ContextEntry, ContextKeyTypeEnum, PolicyEvaluationDecisionType as Decision};
 
-use super::{Certainty, Finding, actions};
+use super::actions;
+use super::finding::{Certainty, Finding};
 use crate::aws::Cx;
 use crate::aws::iam::errors::failed;
 use crate::engine::{Class, Error, Plan, Result};

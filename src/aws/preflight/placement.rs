@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{Finding, fields, listed, zones};
+use super::finding::{Finding, fields, listed};
+use super::zones;
 use crate::aws::Cx;
 
 use crate::engine::{Item, Plan, Result};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use aws_sdk_ec2::types::NatGatewayState;
 
-use super::{Certainty, Finding, fields, is_made, of_kind, physical, referred};
+use super::finding::{Certainty, Finding, fields, is_made, of_kind, physical, referred};
 use crate::aws::Cx;
 use crate::aws::call::error::failed;
 use crate::aws::ec2::filter;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures::future::try_join_all;
 
-use super::{Finding, field, made, of_kind};
+use super::finding::{Finding, field, made, of_kind};
 use crate::aws::{Cx, route53};
 use crate::engine::{Key, Plan, Result};
 

@@ -6,7 +6,7 @@ use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::Region;
 use serde_json::Value;
 
-use super::{Certainty, Finding};
+use super::finding::{Certainty, Finding};
 use crate::aws::Cx;
 use crate::aws::secretsmanager::Secret;
 use crate::aws::secretsmanager::errors::failed;

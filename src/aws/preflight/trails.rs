@@ -2,7 +2,7 @@
 
 use futures::future::try_join_all;
 
-use super::{Certainty, Finding, fields, is_made, of_kind};
+use super::finding::{Certainty, Finding, fields, is_made, of_kind};
 use crate::aws::Cx;
 use crate::aws::call::error::failed;
 use crate::engine::{Item, Plan, Result};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{field, fields, physical, referred};
+use super::finding::{field, fields, physical, referred};
 use crate::aws::Cx;
 use crate::aws::ec2::errors::failed;
 use crate::engine::{Plan, Result};

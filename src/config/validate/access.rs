@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Checks;
+use super::checks::Checks;
 use crate::config::access::{Group, Permission, managed_policies};
 use crate::config::diagnostic::{Diagnostic, short};
 use crate::config::limits;

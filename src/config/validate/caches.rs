@@ -1,6 +1,6 @@
 //! Caches: what each engine has, and what it has not.
 
-use super::Checks;
+use super::checks::Checks;
 use super::limits::too_long;
 use super::services::second_place;
 use crate::config::cache::{Cache, CacheEngine};

@@ -1,6 +1,6 @@
 //! What CloudFront delivers, from where, and under which names.
 
-use super::Checks;
+use super::checks::Checks;
 use crate::config::cdn::{Cdn, StaticFiles, covers};
 use crate::config::diagnostic::{Diagnostic, short};
 use crate::config::limits;

@@ -1,6 +1,6 @@
 //! Databases: what RDS would refuse, said before it is asked.
 
-use super::Checks;
+use super::checks::Checks;
 use crate::config::database::{Database, DatabaseEngine, STRIPED};
 use crate::config::diagnostic::{Diagnostic, short};
 use crate::config::reserved::is_reserved;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Checks;
+use super::checks::Checks;
 use crate::config::diagnostic::{Diagnostic, short};
 use crate::config::encryption::CertificateSection;
 use crate::config::limits;

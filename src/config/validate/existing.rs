@@ -1,6 +1,6 @@
 //! What refers to something that somebody else owns.
 
-use super::Checks;
+use super::checks::Checks;
 use crate::config::diagnostic::{Diagnostic, short};
 use crate::config::suggest;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::Checks;
+use super::checks::Checks;
 use crate::config::diagnostic::{Diagnostic, short};
 use crate::config::limits::{IMAGE, TASK_DEFINITION};
 use crate::engine::token;

@@ -1,6 +1,6 @@
 //! Names that AWS would find too long, and what Fargate has.
 
-use super::Checks;
+use super::checks::Checks;
 use crate::config::diagnostic::Diagnostic;
 
 /// The names of the objects in AWS, made as the blueprint makes them.

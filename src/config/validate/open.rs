@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::Checks;
+use super::checks::Checks;
 use crate::config::diagnostic::{Diagnostic, short};
-use crate::config::service::{Effect, PolicyStatement};
+use crate::config::policy::{Effect, PolicyStatement};
 
 /// Managed policies with which one may do everything, or make oneself do it.
 const ALMIGHTY: [&str; 3] = ["AdministratorAccess", "IAMFullAccess", "PowerUserAccess"];

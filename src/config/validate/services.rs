@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Checks;
+use super::checks::Checks;
 use super::limits;
 use crate::config::diagnostic::Diagnostic;
+use crate::config::policy::PolicyStatement;
 use crate::config::route::Route;
-use crate::config::service::{PolicyStatement, Service};
+use crate::config::service::Service;
 use crate::config::types::Stack;
 use crate::config::values::Name;
 

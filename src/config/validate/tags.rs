@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Checks;
+use super::checks::Checks;
 use crate::config::diagnostic::{Diagnostic, Severity, short};
 use crate::config::limits::{TAG_KEY, TAG_VALUE, TAGS};
 

@@ -1,12 +1,11 @@
 //! What AWS differs in from what was applied last, and who made it so. The plan that would mend it says the same the other way
 //! round.
 
-use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::engine::item::NOTICED;
 use crate::engine::{Action, Item, Key, Plan};
-use crate::ui::plan_json::{ChangeJson, NoteJson, change_json, notes};
+use crate::ui::plan_json::{ChangeJson, Deed, NoteJson, change_json, notes};
 
 use super::markdown::{LARGEST, escaped, fence};
 use super::{BAD, CHANGED, Look, STRONG, Section, View, about, body, clean, clean_key, finish, objects, sections, title, wrap};
@@ -25,19 +24,6 @@ pub struct Since {
     pub who: String,
     /// What was typed.
     pub command: String,
-}
-
-/// Something that somebody did to an object.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Deed {
-    /// The object: `rds.instance/main`.
-    pub key: String,
-    /// The operation: `ModifyDBInstance`.
-    pub event: String,
-    /// Who: a user's name, or a role's session.
-    pub by: String,
-    /// When, by AWS's clock: RFC 3339.
-    pub at: String,
 }
 
 /// Drift, as `--json` writes it.

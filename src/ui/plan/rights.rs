@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::engine::{Action, Item, Plan};
 
-use super::{clean, clean_key};
+use crate::ui::style::{clean, clean_key};
 
 /// So many actions of one object are named unless everything is asked for.
 const ACTIONS: usize = 12;

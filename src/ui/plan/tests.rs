@@ -93,7 +93,7 @@ pub(crate) fn everything() -> Plan {
 
     let mut service = item("ecs.service/web", Action::Update);
     let mut waits = change("task_definition", json!("ecs.task_definition/web"), json!("ecs.task_definition/web"));
-    waits.unknown = Some(Key::new("ecs.task_definition", "web"));
+    waits.unknown = Some(crate::engine::Key::new("ecs.task_definition", "web"));
     service.changes = Diff {
         changes: vec![
             change("desired_count", json!(3), json!(5)),

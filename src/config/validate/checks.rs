@@ -1,0 +1,74 @@
+//! What is checked, and what was found.
+
+use crate::config::diagnostic::{Diagnostic, MOST, Severity};
+use crate::config::suggest;
+use crate::config::types::Stack;
+use crate::config::values::Duration;
+use crate::config::yaml::Node;
+
+/// One file that is checked.
+pub(super) struct Checks<'a> {
+    pub(super) stack: &'a Stack,
+    pub(super) file: &'a Node,
+    pub(super) prefix: String,
+    pub(super) found: Vec<Diagnostic>,
+    /// The last problem was one too many.
+    pub(super) left_out: bool,
+}
+
+impl Checks<'_> {
+    /// Whether nobody would read one more.
+    pub(super) fn is_enough(&mut self, severity: Severity) -> bool {
+        self.left_out = self.found.iter().filter(|d| d.severity == severity).count() >= MOST;
+        self.left_out
+    }
+
+    /// Adds a problem with the value at a path.
+    pub(super) fn at(&mut self, path: &str, label: &str, diagnostic: Diagnostic) {
+        if self.is_enough(diagnostic.severity) {
+            return;
+        }
+        self.found.push(match self.file.find(path).span {
+            Some(span) => diagnostic.label(span, label),
+            None => diagnostic,
+        });
+    }
+
+    /// Adds a problem with the key at a path.
+    pub(super) fn at_key(&mut self, path: &str, label: &str, diagnostic: Diagnostic) {
+        if self.is_enough(diagnostic.severity) {
+            return;
+        }
+        let (parent, name) = path.rsplit_once('.').unwrap_or(("", path));
+        let parent = if parent.is_empty() { Some(self.file) } else { self.file.node(parent) };
+        let key = parent.and_then(|p| p.entries().iter().find(|(k, _)| k.text == name)).map(|(k, _)| k.span.clone());
+        self.found.push(match key {
+            Some(span) => diagnostic.label(span, label),
+            None => diagnostic,
+        });
+    }
+
+    /// A time that AWS accepts only between two bounds, both in seconds.
+    pub(super) fn within(&mut self, path: &str, time: Option<Duration>, least: u64, most: u64) {
+        let Some(time) = time else { return };
+        if !(least..=most).contains(&time.as_secs()) {
+            let bounds = format!("{least}s to {most}s");
+            let nearest = Duration::secs(time.as_secs().clamp(least, most));
+            self.at(
+                path,
+                &bounds,
+                Diagnostic::error("out-of-range", format!("`{path}` must be from {bounds}, but is {time}"))
+                    .help(format!("the nearest is `{nearest}`")),
+            );
+        }
+    }
+
+    /// `did you mean …?` for a reference such as `databases.main`.
+    pub(super) fn references(&self, text: &str) -> Option<String> {
+        let known = self.stack.usable();
+        if let Some(whole) = known.iter().find(|k| k.rsplit('.').next() == Some(text)) {
+            return Some(format!("write `{whole}`"));
+        }
+        suggest::help(text, known.iter().map(String::as_str), "it can use")
+    }
+}

@@ -1,0 +1,165 @@
+//! Which file of `src` imports which, read from their `use` lines: no circles beside those that are listed here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::architecture::{root, sources};
+
+/// A module: the path of its file below `src`, without what makes a file of it.
+type Module = Vec<String>;
+
+/// The modules of `src`, each with its text without comments and tests.
+fn modules() -> BTreeMap<Module, String> {
+    let src = root().join("src");
+    let name = |path: &Path| {
+        let below = path.strip_prefix(&src).unwrap().with_extension("");
+        let mut parts: Module = below.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+        if parts.last().is_some_and(|last| last == "mod" || last == "lib") {
+            parts.pop();
+        }
+        parts
+    };
+    let code = |path: &Path| {
+        let text = std::fs::read_to_string(path).unwrap();
+        let text = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    };
+    sources(&src).iter().map(|path| (name(path), code(path))).collect()
+}
+
+/// `a::{b, c::{d, e}}` as its paths.
+fn paths(tree: &str) -> Vec<String> {
+    let tree = tree.trim();
+    let Some((before, rest)) = tree.split_once('{') else {
+        return vec![tree.split(" as ").next().unwrap_or_default().trim().to_owned()];
+    };
+    let inner = rest.trim_end().strip_suffix('}').unwrap_or(rest);
+    let (mut depth, mut parts) = (0, vec![String::new()]);
+    for c in inner.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if c == ',' && depth == 0 {
+            parts.push(String::new());
+        } else {
+            parts.last_mut().unwrap().push(c);
+        }
+    }
+    let parts = parts.iter().filter(|part| !part.trim().is_empty());
+    parts.flat_map(|part| paths(part)).map(|path| format!("{before}{path}")).collect()
+}
+
+/// The `use` trees of a text, each with whether it hands on what it names.
+fn uses(text: &str) -> Vec<(bool, String)> {
+    let mut out = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("use ") {
+        let line = rest[..at].rsplit('\n').next().unwrap_or_default().trim();
+        let Some(end) = rest[at..].find(';') else { break };
+        if line.is_empty() || line.starts_with("pub") {
+            out.push((line.starts_with("pub"), rest[at + 4..at + end].replace('\n', " ")));
+        }
+        rest = &rest[at + 4..];
+    }
+    out
+}
+
+/// The path from the root of the crate, when it is of this crate.
+fn absolute(module: &Module, path: &str, known: &BTreeMap<Module, String>) -> Option<Module> {
+    let mut parts: Vec<String> = path.split("::").map(|part| part.trim().to_owned()).collect();
+    if parts.last().is_some_and(|last| last == "self") {
+        parts.pop();
+    }
+    let mut base = module.clone();
+    match parts.first()?.as_str() {
+        "crate" => base.clear(),
+        "self" => {}
+        "super" => {
+            while parts.first().is_some_and(|part| part == "super") {
+                base.pop();
+                parts.remove(0);
+            }
+            return Some([base, parts].concat());
+        }
+        first => {
+            base.push(first.to_owned());
+            return known.contains_key(&base).then(|| [base, parts[1..].to_vec()].concat());
+        }
+    }
+    Some([base, parts[1..].to_vec()].concat())
+}
+
+/// What each module imports, followed through what others hand on.
+fn imports() -> BTreeMap<Module, BTreeSet<Module>> {
+    let known = modules();
+    let mut handed_on: BTreeMap<Module, Module> = BTreeMap::new();
+    for (module, text) in &known {
+        for (_, tree) in uses(text).into_iter().filter(|(on, _)| *on) {
+            for path in paths(&tree).iter().filter_map(|path| absolute(module, path, &known)) {
+                let name = path.last().cloned().unwrap_or_default();
+                handed_on.insert([module.clone(), vec![name]].concat(), path);
+            }
+        }
+    }
+    let home = |path: &Module| {
+        let mut path = path.clone();
+        for _ in 0..8 {
+            let Some(next) = (1..=path.len()).find_map(|n| Some((n, handed_on.get(&path[..n])?))) else { break };
+            path = [next.1.clone(), path[next.0..].to_vec()].concat();
+        }
+        (0..=path.len()).rev().find_map(|n| known.get_key_value(&path[..n])).map(|(module, _)| module.clone())
+    };
+    let of = |module: &Module, text: &String| {
+        let trees = uses(text).into_iter().filter(|(on, _)| !on).flat_map(|(_, tree)| paths(&tree));
+        let used = trees.filter_map(|path| home(&absolute(module, &path, &known)?));
+        used.filter(|used| used != module).collect()
+    };
+    known.iter().map(|(module, text)| (module.clone(), of(module, text))).collect()
+}
+
+/// Groups of modules that import one another, each by the names of its members.
+fn circles(imports: &BTreeMap<Module, BTreeSet<Module>>) -> Vec<Vec<String>> {
+    let reached = |from: &Module| {
+        let (mut seen, mut next) = (BTreeSet::new(), vec![from.clone()]);
+        while let Some(module) = next.pop() {
+            for used in &imports[&module] {
+                if seen.insert(used.clone()) {
+                    next.push(used.clone());
+                }
+            }
+        }
+        seen
+    };
+    let reach: BTreeMap<&Module, BTreeSet<Module>> = imports.keys().map(|module| (module, reached(module))).collect();
+    let mut out: BTreeSet<Vec<String>> = BTreeSet::new();
+    for (module, seen) in &reach {
+        if seen.contains(*module) {
+            let members = seen.iter().filter(|other| reach[*other].contains(*module));
+            out.insert(members.map(|m| if m.is_empty() { "lib".to_owned() } else { m.join("/") }).collect());
+        }
+    }
+    out.into_iter().collect()
+}
+
+#[test]
+fn circles_are_found() {
+    let module = |name: &str| vec![name.to_owned()];
+    let of = |pairs: &[(&str, &[&str])]| {
+        pairs.iter().map(|(from, to)| (module(from), to.iter().map(|name| module(name)).collect())).collect()
+    };
+    assert!(circles(&of(&[("a", &["b"]), ("b", &["c"]), ("c", &[])])).is_empty());
+    assert_eq!(circles(&of(&[("a", &["b"]), ("b", &["c"]), ("c", &["b"])])), [["b", "c"]]);
+    let paths = paths("super::{a::{B, self}, c as d}");
+    assert_eq!(paths, ["super::a::B", "super::a::self", "super::c"]);
+}
+
+/// The engine, the blueprint and what stands below AWS's kinds can be read in an order. What is listed cannot, yet.
+#[test]
+fn no_file_imports_what_imports_it() {
+    let imports = imports();
+    assert!(imports.len() > 200 && imports.values().map(BTreeSet::len).sum::<usize>() > 1000, "{}", imports.len());
+    let found: Vec<String> = circles(&imports).iter().map(|members| members.join(" ")).collect();
+    insta::assert_snapshot!(found.join("\n"));
+}
