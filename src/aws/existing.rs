@@ -9,6 +9,7 @@ use super::Clients;
 use super::s3::told_region;
 use crate::aws::call::clients::CLOUDFRONT_REGION;
 use crate::aws::call::error::failed;
+use crate::aws::{ec2, rds, route53, s3};
 use crate::engine::{Class, Result};
 
 /// What a file refers to, by its names for them.
@@ -187,9 +188,7 @@ async fn network(cloud: &Clients, wanted: &Wanted) -> Result<Option<Result<Vpc, 
     let Some((vpc, subnets)) = &wanted.network else { return Ok(None) };
     let (vpcs, all) = tokio::try_join!(
         async {
-            or_nothing(
-                cloud.ec2.describe_vpcs().vpc_ids(vpc).send().await.map_err(crate::aws::ec2::errors::failed("ec2:DescribeVpcs")),
-            )
+            or_nothing(cloud.ec2.describe_vpcs().vpc_ids(vpc).send().await.map_err(ec2::errors::failed("ec2:DescribeVpcs")))
         },
         async {
             let call = cloud.ec2.describe_subnets().filters(super::ec2::filter("vpc-id", [vpc]));
@@ -198,7 +197,7 @@ async fn network(cloud: &Clients, wanted: &Wanted) -> Result<Option<Result<Vpc, 
                 .send()
                 .collect::<Result<Vec<_>, _>>()
                 .await
-                .map_err(crate::aws::ec2::errors::failed("ec2:DescribeSubnets"))
+                .map_err(ec2::errors::failed("ec2:DescribeSubnets"))
         }
     )?;
     let Some(cidr) = vpcs.and_then(|a| a.vpcs?.into_iter().next()).and_then(|v| v.cidr_block) else {
@@ -221,13 +220,8 @@ async fn hosted_zone(cloud: &Clients, name: &str, zone: &str) -> Result<Result<S
     let at = format!("existing.zones.{name}");
     let bare = |id: &str| id.trim_start_matches("/hostedzone/").to_owned();
     if !zone.contains('.') {
-        let answer = cloud
-            .route53
-            .get_hosted_zone()
-            .id(zone)
-            .send()
-            .await
-            .map_err(crate::aws::route53::errors::failed("route53:GetHostedZone"));
+        let answer =
+            cloud.route53.get_hosted_zone().id(zone).send().await.map_err(route53::errors::failed("route53:GetHostedZone"));
         return Ok(match or_nothing(answer)?.and_then(|a| a.hosted_zone) {
             Some(found) => Ok(bare(&found.id)),
             None => Err(missing(at, format!("there is no hosted zone `{zone}`"), "check the id, or write the domain")),
@@ -235,7 +229,7 @@ async fn hosted_zone(cloud: &Clients, name: &str, zone: &str) -> Result<Result<S
     }
     let domain = format!("{}.", zone.trim_end_matches('.'));
     let call = cloud.route53.list_hosted_zones_by_name().dns_name(&domain).send().await;
-    let zones = call.map_err(crate::aws::route53::errors::failed("route53:ListHostedZonesByName"))?.hosted_zones;
+    let zones = call.map_err(route53::errors::failed("route53:ListHostedZonesByName"))?.hosted_zones;
     let public = |z: &aws_sdk_route53::types::HostedZone| !z.config().is_some_and(|c| c.private_zone());
     let ids: Vec<String> = zones.iter().filter(|z| z.name() == domain && public(z)).map(|z| bare(z.id())).collect();
     Ok(match ids.as_slice() {
@@ -297,7 +291,7 @@ async fn bucket_region(cloud: &Clients, name: &str, bucket: &str) -> Result<Resu
     if let Some(region) = answer.as_ref().err().and_then(told_region) {
         return Ok(Ok(region));
     }
-    Ok(match or_nothing(answer.map_err(crate::aws::s3::errors::failed("s3:HeadBucket")))? {
+    Ok(match or_nothing(answer.map_err(s3::errors::failed("s3:HeadBucket")))? {
         Some(found) => Ok(found.bucket_region.unwrap_or_else(|| cloud.region.clone())),
         None => {
             let at = format!("existing.buckets.{name}");
@@ -308,7 +302,7 @@ async fn bucket_region(cloud: &Clients, name: &str, bucket: &str) -> Result<Resu
 
 async fn database_instance(cloud: &Clients, name: &str, database: &str) -> Result<Result<Database, Missing>> {
     let call = cloud.rds.describe_db_instances().db_instance_identifier(database).send().await;
-    let found = or_nothing(call.map_err(crate::aws::rds::errors::failed("rds:DescribeDBInstances")))?
+    let found = or_nothing(call.map_err(rds::errors::failed("rds:DescribeDBInstances")))?
         .and_then(|a| a.db_instances?.into_iter().next());
     Ok(match found {
         Some(found) => usable(name, database, &found),

@@ -72,7 +72,7 @@ mod tests {
         };
         let written: Vec<(String, u64)> =
             table.lines().filter(|line| line.starts_with("| `")).map(|line| row(line).unwrap()).collect();
-        let mut known: Vec<(String, u64)> = crate::aws::registry::registry()
+        let mut known: Vec<(String, u64)> = crate::aws::registry()
             .kinds()
             .map(|kind| (kind.name().to_owned(), kind.usual().longest.as_secs()))
             .filter(|(_, longest)| *longest > 1800)

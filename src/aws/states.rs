@@ -110,7 +110,7 @@ mod tests {
         let live = json!({"id": "it", "arn": "it"});
         let seen = Seen { kind: kind.into(), claim: Claim::Ours("main".into()), live, fields, state };
         let snapshot = Snapshot { seen: vec![seen], ..Snapshot::default() };
-        Plan::make(&crate::aws::registry::registry(), &scope, Some(&graph), &snapshot).unwrap()
+        Plan::make(&crate::aws::registry(), &scope, Some(&graph), &snapshot).unwrap()
     }
 
     fn said(plan: &Plan) -> String {
@@ -207,7 +207,7 @@ mod tests {
             "create (AWS is still deleting the one before it (`deleting`): it is made when that has gone) and delete (AWS is deleting it already (`deleting`): this waits until it has gone)"
         );
         assert!(plan.items.iter().all(|item| !item.needs_consent && item.last_copy.is_none()));
-        let schedule = crate::engine::schedule::Schedule::of(&plan.items, &crate::aws::registry::registry()).unwrap();
+        let schedule = crate::engine::schedule::Schedule::of(&plan.items, &crate::aws::registry()).unwrap();
         let edges: Vec<_> =
             schedule.edges().into_iter().map(|(op, after)| (op.1, after.into_iter().map(|o| o.1).collect::<Vec<_>>())).collect();
         use crate::engine::action::Verb;

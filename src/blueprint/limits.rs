@@ -150,7 +150,7 @@ mod tests {
             account: text("000000000000"),
             partition: text("aws"),
         };
-        match expand(&loaded.stack, &Facts::assumed(&scope, false, &loaded.stack), &crate::aws::registry::registry()) {
+        match expand(&loaded.stack, &Facts::assumed(&scope, false, &loaded.stack), &crate::aws::registry()) {
             Ok(graph) => Ok(graph),
             Err(Failure::Problems(problems)) => Err(problems),
             Err(Failure::Error(error)) => panic!("{error}"),

@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn the_file_of_every_kind_has_every_kind() {
-        let registry = crate::aws::registry::registry();
+        let registry = crate::aws::registry();
         let loaded = load(EVERY_KIND);
         assert!(loaded.warnings.is_empty(), "{}", loaded.warnings.render(100, false, true));
         let graph = expanded(&loaded.stack, &registry).unwrap();
@@ -273,7 +273,7 @@ mod tests {
     /// its place, or the shape refuses the file before.
     #[test]
     fn every_text_of_every_kind_refuses_a_wrong_reference_at_its_place() {
-        let registry = crate::aws::registry::registry();
+        let registry = crate::aws::registry();
         let loaded = load(EVERY_KIND);
         let mut tried = 0;
         for kind in registry.kinds() {
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn a_reference_gets_the_attribute_that_its_field_takes() {
-        let registry = crate::aws::registry::registry();
+        let registry = crate::aws::registry();
         let text = EVERY_KIND
             .replace("subnet_group: rds.subnet_group/g\n", "subnet_group: rds.subnet_group/g\n      kms_key: \"${kms.key/k}\"\n");
         let graph = expanded(&load(&text).stack, &registry).unwrap();
@@ -338,7 +338,7 @@ mod tests {
     /// What is known only when the object serves is waited for, whoever refers to it.
     #[test]
     fn what_is_known_later_is_waited_for() {
-        let registry = crate::aws::registry::registry();
+        let registry = crate::aws::registry();
         let text = EVERY_KIND.replace(
             "image: \"nginx:1.27\"",
             "image: \"nginx:1.27\", environment: {H: \"x ${rds.instance/d.host} ${rds.instance/d.arn}\"}",
@@ -351,7 +351,7 @@ mod tests {
     /// Whatever the sections make, every reference is what its field takes: else `takes` lacks a rule.
     #[test]
     fn the_sections_give_every_field_what_it_takes() {
-        let registry = crate::aws::registry::registry();
+        let registry = crate::aws::registry();
         let schema = crate::blueprint::tests::schema();
         for text in [
             include_str!("../../stacks/shop.yaml"),
@@ -366,7 +366,7 @@ mod tests {
 
     #[test]
     fn every_attribute_is_described() {
-        for kind in crate::aws::registry::registry().kinds() {
+        for kind in crate::aws::registry().kinds() {
             let all = kind.attributes();
             assert_eq!(all[0].name, "id", "{}", kind.name());
             assert!(all.iter().all(|attribute| !attribute.says.is_empty()), "{}: {all:?}", kind.name());
@@ -377,7 +377,7 @@ mod tests {
     #[test]
     fn the_docs_list_every_attribute() {
         let mut table = String::from("\n| kind | attributes |\n| --- | --- |\n");
-        for kind in crate::aws::registry::registry().kinds() {
+        for kind in crate::aws::registry().kinds() {
             let of = |a: Attribute| format!("`{}`{}", a.name, if a.later { "!" } else { "" });
             let all: Vec<String> = kind.attributes().into_iter().map(of).collect();
             table.push_str(&format!("| `{}` | {} |\n", kind.name(), all.join(", ")));

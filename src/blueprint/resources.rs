@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_found_at_its_field() {
-        let kinds = crate::aws::registry::registry();
+        let kinds = crate::aws::registry();
         let rule = kinds.kind("ec2.security_group_rule").unwrap();
         let value = |group: &str, port: &str| {
             let value = json!({"group": group, "direction": "ingress", "protocol": "tcp", "from_port": port, "to_port": 22});

@@ -12,7 +12,7 @@ use crate::aws::call::allow;
 use crate::aws::call::fence::Closed;
 use crate::engine::{Class, Error};
 
-/// Makes `failed` and `entry` of a service's table.
+/// Makes a service's `failed` of its table.
 macro_rules! table {
     ($rows:expr, $what:literal) => {
         #[doc = concat!("Turns what a call failed with into our error: ", $what, ".")]

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{NAME, claim_of, clusters, name_in, retag, tags_of, to_sdk};
 use crate::aws::call::error::incomplete;
 use crate::aws::ecs::errors::failed;
+use crate::aws::iam;
 use crate::aws::logs::left_behind;
 use crate::aws::ownership::names;
 use crate::aws::states::{Means, States};
@@ -79,7 +80,7 @@ async fn look(cx: &Cx, name: &str) -> Result<Option<sdk::Cluster>> {
 /// Makes the role that ECS itself works with: the first cluster of an account can come before it.
 async fn make_service_role(cx: &Cx) -> Result<()> {
     let call = cx.cloud.iam.create_service_linked_role().aws_service_name("ecs.amazonaws.com");
-    match call.send().await.map_err(crate::aws::iam::errors::failed("iam:CreateServiceLinkedRole")) {
+    match call.send().await.map_err(iam::errors::failed("iam:CreateServiceLinkedRole")) {
         // It is there and not visible everywhere yet.
         Err(e) if e.class == Class::Exists || e.message.contains("has been taken") => Ok(()),
         other => other.map(|_| ()),

@@ -7,6 +7,7 @@ use futures::future::join_all;
 use super::name_in;
 use crate::aws::Cx;
 use crate::aws::ecs::errors::failed;
+use crate::aws::elbv2;
 
 use crate::engine::Result;
 
@@ -99,7 +100,7 @@ async fn unwell(cx: &Cx, service: &sdk::Service) -> Result<Vec<String>> {
     let mut reasons = Vec::new();
     for group in service.load_balancers().iter().filter_map(|l| l.target_group_arn()) {
         let answer = cx.cloud.elbv2.describe_target_health().target_group_arn(group).send().await;
-        let answer = answer.map_err(crate::aws::elbv2::errors::failed("elbv2:DescribeTargetHealth"))?;
+        let answer = answer.map_err(elbv2::errors::failed("elbv2:DescribeTargetHealth"))?;
         let unwell = answer.target_health_descriptions().iter().filter_map(|d| d.target_health());
         let mut unwell = unwell.filter(|h| h.state() == Some(&TargetHealthStateEnum::Unhealthy));
         if let Some(health) = unwell.next() {

@@ -138,7 +138,7 @@ fn judge(plan: &mut Plan, nameless: &[(usize, Made)], unknown: &BTreeSet<Made>) 
     for (at, _) in known {
         plan.items[*at].vouch();
     }
-    let registry = crate::aws::registry::registry();
+    let registry = crate::aws::registry();
     let mut doubted: BTreeSet<usize> = doubted.into_iter().filter(|(_, made)| !made.is_second).map(|(at, _)| *at).collect();
     doubted.retain(|at| {
         let item = &mut plan.items[*at];
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn every_kind_has_a_second_mark() {
-        let registered: Vec<String> = crate::aws::registry::registry().kinds().map(|kind| kind.name().to_owned()).collect();
+        let registered: Vec<String> = crate::aws::registry().kinds().map(|kind| kind.name().to_owned()).collect();
         let told: Vec<&str> = MARKS.iter().map(|(kind, _)| *kind).collect();
         let missing: Vec<&String> = registered.iter().filter(|kind| !told.contains(&kind.as_str())).collect();
         assert!(
@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn what_a_kind_tells_of_tags_leaves_those_of_others() {
         use crate::engine::{What, rules};
-        for kind in crate::aws::registry::registry().kinds().filter(|kind| kind.tagged()) {
+        for kind in crate::aws::registry().kinds().filter(|kind| kind.tagged()) {
             let owned = rules::fields(kind.rules(), What::Owned).any(|field| field == "tags");
             assert!(owned, "`{}` has no `Rule::owned(\"tags\")`", kind.name());
         }

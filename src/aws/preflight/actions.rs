@@ -495,7 +495,7 @@ mod tests {
 
     #[test]
     fn every_kind_is_listed_once_with_what_makes_changes_and_deletes_it() {
-        let registry = crate::aws::registry::registry();
+        let registry = crate::aws::registry();
         let kinds: Vec<&str> = registry.kinds().map(|kind| kind.name()).collect();
         let listed: Vec<&str> = NEEDS.iter().map(|needs| needs.kind).collect();
         assert_eq!(listed, kinds);

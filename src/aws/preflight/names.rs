@@ -7,6 +7,7 @@ use futures::future::try_join_all;
 use serde_json::Value;
 
 use super::finding::{Certainty, Finding, field, fields, is_new, made, of_kind};
+use crate::aws::{cloudfront, iam};
 
 use crate::aws::{Cx, s3};
 use crate::engine::{Class, Item, Plan, Result};
@@ -22,7 +23,7 @@ pub(super) async fn bucket(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
     if answer.as_ref().err().and_then(s3::told_region).is_some_and(|region| region != cx.scope.region) {
         return Ok(elsewhere());
     }
-    match answer.map_err(crate::aws::s3::errors::failed("s3:HeadBucket")) {
+    match answer.map_err(s3::errors::failed("s3:HeadBucket")) {
         Ok(answer) if answer.bucket_region().is_some_and(|region| region != cx.scope.region) => Ok(elsewhere()),
         // Ours: the plan knows it, or it is on its way out.
         Ok(_) => Ok(Vec::new()),
@@ -46,8 +47,7 @@ pub(super) async fn users(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
         return Ok(Vec::new());
     }
     let pages = cx.cloud.iam.list_users().max_items(1000).into_paginator().items().send();
-    let there =
-        pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(crate::aws::iam::errors::failed("iam:ListUsers"))?;
+    let there = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(iam::errors::failed("iam:ListUsers"))?;
     let found = wanted.into_iter().filter_map(|(item, name)| {
         let other = there.iter().find(|u| u.user_name.eq_ignore_ascii_case(name) && u.user_name != name)?;
         let message = format!("the account has a user `{}`, and to IAM that is the same name", other.user_name);
@@ -116,9 +116,7 @@ async fn in_account(cx: &Cx) -> Result<Vec<(String, Vec<String>)>> {
     let mut marker = None;
     loop {
         let answer = cx.cloud.cloudfront.list_distributions().max_items(100).set_marker(marker).send().await;
-        let Some(list) =
-            answer.map_err(crate::aws::cloudfront::errors::failed("cloudfront:ListDistributions"))?.distribution_list
-        else {
+        let Some(list) = answer.map_err(cloudfront::errors::failed("cloudfront:ListDistributions"))?.distribution_list else {
             return Ok(out);
         };
         marker = list.next_marker.filter(|next| list.is_truncated && !next.is_empty());
@@ -132,7 +130,7 @@ async fn in_account(cx: &Cx) -> Result<Vec<(String, Vec<String>)>> {
 
 async fn in_other_accounts(cx: &Cx, item: &Item, id: &str, alias: &str) -> Result<Option<Finding>> {
     let call = cx.cloud.cloudfront.list_conflicting_aliases().distribution_id(id).alias(alias);
-    let answer = call.send().await.map_err(crate::aws::cloudfront::errors::failed("cloudfront:ListConflictingAliases"))?;
+    let answer = call.send().await.map_err(cloudfront::errors::failed("cloudfront:ListConflictingAliases"))?;
     let all = answer.conflicting_aliases_list.and_then(|list| list.items).unwrap_or_default();
     // It tells of what overlaps too, which is no clash.
     let other = all.into_iter().find(|c| c.alias() == Some(alias) && c.distribution_id() != Some(id));

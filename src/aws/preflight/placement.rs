@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::finding::{Finding, fields, listed};
 use super::zones;
 use crate::aws::Cx;
+use crate::aws::{elasticache, rds};
 
 use crate::engine::{Item, Plan, Result};
 
@@ -37,10 +38,7 @@ pub(super) async fn databases(cx: &Cx, plan: &Plan, item: &Item) -> Result<Vec<F
     let lost = lost(cx, plan, item).await?;
     let Some(group) = id(item).filter(|_| !lost.is_empty()) else { return Ok(Vec::new()) };
     let pages = cx.cloud.rds.describe_db_instances().into_paginator().items().send();
-    let all = pages
-        .collect::<std::result::Result<Vec<_>, _>>()
-        .await
-        .map_err(crate::aws::rds::errors::failed("rds:DescribeDBInstances"))?;
+    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(rds::errors::failed("rds:DescribeDBInstances"))?;
     let ours = all.iter().filter(|db| db.db_subnet_group().and_then(|g| g.db_subnet_group_name()) == Some(group));
     let ours: Vec<_> = ours.collect();
     let found = lost.iter().filter_map(|zone| {
@@ -64,7 +62,7 @@ pub(super) async fn caches(cx: &Cx, plan: &Plan, item: &Item) -> Result<Vec<Find
     let all = pages
         .collect::<std::result::Result<Vec<_>, _>>()
         .await
-        .map_err(crate::aws::elasticache::errors::failed("elasticache:DescribeCacheClusters"))?;
+        .map_err(elasticache::errors::failed("elasticache:DescribeCacheClusters"))?;
     let ours: Vec<_> = all.iter().filter(|c| c.cache_subnet_group_name() == Some(group)).collect();
     let found = lost.iter().filter_map(|zone| {
         let stands = |c: &&&aws_sdk_elasticache::types::CacheCluster| {

@@ -9,6 +9,7 @@ use super::finding::{Certainty, Finding, fields, is_made, of_kind, physical, ref
 use crate::aws::Cx;
 use crate::aws::call::error::failed;
 use crate::aws::ec2::filter;
+use crate::aws::{ec2, elbv2, rds};
 use crate::engine::{Action, Class, Error, Item, Order, Plan, Result};
 
 /// A quota, as Service Quotas knows it.
@@ -115,7 +116,7 @@ pub(super) async fn networks(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
     }
     let used = async {
         let pages = cx.cloud.ec2.describe_vpcs().into_paginator().items().send();
-        pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(crate::aws::ec2::errors::failed("ec2:DescribeVpcs"))
+        pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(ec2::errors::failed("ec2:DescribeVpcs"))
     };
     let (most, used) = tokio::try_join!(of_vpc(cx, VPCS), used)?;
     Ok(over(VPCS, HERE, most, used.len(), &change))
@@ -128,10 +129,7 @@ pub(super) async fn internet_gateways(cx: &Cx, plan: &Plan) -> Result<Vec<Findin
     }
     let used = async {
         let pages = cx.cloud.ec2.describe_internet_gateways().into_paginator().items().send();
-        pages
-            .collect::<std::result::Result<Vec<_>, _>>()
-            .await
-            .map_err(crate::aws::ec2::errors::failed("ec2:DescribeInternetGateways"))
+        pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(ec2::errors::failed("ec2:DescribeInternetGateways"))
     };
     let (most, used) = tokio::try_join!(of_vpc(cx, INTERNET_GATEWAYS), used)?;
     Ok(over(INTERNET_GATEWAYS, HERE, most, used.len(), &change))
@@ -148,14 +146,11 @@ pub(super) async fn nat_gateways(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
         let states = [NatGatewayState::Pending, NatGatewayState::Available, NatGatewayState::Deleting];
         let states = filter("state", states.iter().map(|s| s.as_str()));
         let pages = cx.cloud.ec2.describe_nat_gateways().filter(states).into_paginator().items().send();
-        pages
-            .collect::<std::result::Result<Vec<_>, _>>()
-            .await
-            .map_err(crate::aws::ec2::errors::failed("ec2:DescribeNatGateways"))
+        pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(ec2::errors::failed("ec2:DescribeNatGateways"))
     };
     let subnets = async {
         let pages = cx.cloud.ec2.describe_subnets().into_paginator().items().send();
-        pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(crate::aws::ec2::errors::failed("ec2:DescribeSubnets"))
+        pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(ec2::errors::failed("ec2:DescribeSubnets"))
     };
     let (most, there, subnets) = tokio::try_join!(of_vpc(cx, NAT_GATEWAYS), there, subnets)?;
     let zone_of = |id: &str| subnets.iter().find(|s| s.subnet_id() == Some(id))?.availability_zone();
@@ -189,11 +184,9 @@ pub(super) async fn addresses(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
     }
     let quota = async {
         let call = cx.cloud.ec2.describe_account_attributes().attribute_names(ATTRIBUTE.into());
-        call.send().await.map_err(crate::aws::ec2::errors::failed("ec2:DescribeAccountAttributes"))
+        call.send().await.map_err(ec2::errors::failed("ec2:DescribeAccountAttributes"))
     };
-    let used = async {
-        cx.cloud.ec2.describe_addresses().send().await.map_err(crate::aws::ec2::errors::failed("ec2:DescribeAddresses"))
-    };
+    let used = async { cx.cloud.ec2.describe_addresses().send().await.map_err(ec2::errors::failed("ec2:DescribeAddresses")) };
     let (quota, used) = tokio::try_join!(quota, used)?;
     let told = quota.account_attributes().iter().find(|a| a.attribute_name() == Some(ATTRIBUTE));
     let most = told.and_then(|a| a.attribute_values().first()?.attribute_value()?.parse().ok()).ok_or_else(untold)?;
@@ -206,19 +199,11 @@ pub(super) async fn balancers(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
         return Ok(Vec::new());
     }
     let limits = async {
-        cx.cloud
-            .elbv2
-            .describe_account_limits()
-            .send()
-            .await
-            .map_err(crate::aws::elbv2::errors::failed("elbv2:DescribeAccountLimits"))
+        cx.cloud.elbv2.describe_account_limits().send().await.map_err(elbv2::errors::failed("elbv2:DescribeAccountLimits"))
     };
     let used = async {
         let pages = cx.cloud.elbv2.describe_load_balancers().into_paginator().items().send();
-        pages
-            .collect::<std::result::Result<Vec<_>, _>>()
-            .await
-            .map_err(crate::aws::elbv2::errors::failed("elbv2:DescribeLoadBalancers"))
+        pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(elbv2::errors::failed("elbv2:DescribeLoadBalancers"))
     };
     let (limits, used) = tokio::try_join!(limits, used)?;
     let told = limits.limits().iter().find(|l| l.name() == Some("application-load-balancers"));
@@ -232,13 +217,8 @@ pub(super) async fn databases(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
     if change.more == 0 {
         return Ok(Vec::new());
     }
-    let answer = cx
-        .cloud
-        .rds
-        .describe_account_attributes()
-        .send()
-        .await
-        .map_err(crate::aws::rds::errors::failed("rds:DescribeAccountAttributes"))?;
+    let answer =
+        cx.cloud.rds.describe_account_attributes().send().await.map_err(rds::errors::failed("rds:DescribeAccountAttributes"))?;
     let quota = answer.account_quotas().iter().find(|q| q.account_quota_name() == Some("DBInstances")).ok_or_else(untold)?;
     let used = usize::try_from(quota.used().unwrap_or_default()).unwrap_or_default();
     let most = quota.max().and_then(|max| u32::try_from(max).ok()).map_or(f64::INFINITY, f64::from);
