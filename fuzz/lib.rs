@@ -1,7 +1,4 @@
-//! The two modules that are fuzzed, by their files: they import nothing else of the crate, and depending on it would
-//! mean to build the AWS SDKs with instrumentation, for hours.
+//! The two crates that are fuzzed, under the names that they have in `stack`.
 
-#[path = "../src/config/mod.rs"]
-pub mod config;
-#[path = "../src/engine/mod.rs"]
-pub mod engine;
+pub use stack_config as config;
+pub use stack_engine as engine;

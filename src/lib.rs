@@ -18,9 +18,10 @@
 //! Events ──▶ ui    progress on a terminal, a line each elsewhere, JSON lines on request
 //! ```
 //!
-//! Arrows go one way: [`commands`] → [`blueprint`] → [`config`], [`aws`] → [`engine`] ← [`ui`]. The engine knows no AWS,
-//! no YAML and no terminal; a test holds it to that, and another one counts the files that import each other. [`local`] runs an AWS on this machine and is known only to
-//! [`commands`]: to everything else it is an endpoint URL.
+//! Arrows go one way: [`commands`] → [`blueprint`] → [`config`], [`aws`] → [`engine`] ← [`ui`], and [`config`] → [`engine`] for how a
+//! reference is written. `engine` and `config` are crates in `src/`, so cargo holds them to that; a test holds the rest, and another
+//! counts the files that import each other. The engine knows no AWS, no YAML and no terminal. [`local`] runs an AWS on this machine
+//! and is known only to [`commands`]: to everything else it is an endpoint URL.
 //!
 //! ## What must always be true
 //!
@@ -69,7 +70,8 @@
 pub mod aws;
 pub mod blueprint;
 pub mod commands;
-pub mod config;
-pub mod engine;
 pub mod local;
 pub mod ui;
+
+pub use stack_config as config;
+pub use stack_engine as engine;

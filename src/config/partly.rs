@@ -77,11 +77,11 @@ fn prune(node: &mut Node, spans: &[Range<usize>], depth: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::tests::refused;
+    use crate::tests::refused;
 
     /// Codes with what they point at.
     fn said(text: &str) -> Vec<String> {
-        let report = crate::config::load("f", text, None, &crate::config::tests::schema()).unwrap_err();
+        let report = crate::load("f", text, None, &crate::tests::schema()).unwrap_err();
         report.diagnostics.iter().map(|d| format!("{} {}", d.code, &text[d.span()])).collect()
     }
 
@@ -104,7 +104,7 @@ mod tests {
         let certificate = "certificates: {site: {domain: example.com, names: www.example.com}}\ncdn: {static: {paths: [/*]}, aliases: [www.example.com], certificate: certificates.site}\n";
         assert_eq!(said(&format!("{head}{certificate}")), ["wrong-type www.example.com"]);
         let overlay = "services: {web: {image: i}}\nenvironments:\n  test: {services: {web: {cpu: 300}}}\n";
-        let report = crate::config::validate_all("f", &format!("{head}{overlay}"), &crate::config::tests::schema());
+        let report = crate::validate_all("f", &format!("{head}{overlay}"), &crate::tests::schema());
         assert_eq!(report.diagnostics.iter().map(|d| d.code).collect::<Vec<_>>(), ["not-a-choice"]);
     }
 }

@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::diagnostic::{Diagnostic, MOST, short};
 use super::suggest;
 use super::yaml::{Node, NodeValue};
-use crate::engine::Key;
-use crate::engine::resource::ATTRIBUTES;
-use crate::engine::token;
-use crate::engine::token::Token;
+use stack_engine::Key;
+use stack_engine::resource::ATTRIBUTES;
+use stack_engine::token;
+use stack_engine::token::Token;
 
 /// Every reference in the file that can be none.
 pub(super) fn check(file: &Node, schema: &Value) -> Vec<Diagnostic> {

@@ -252,7 +252,7 @@ mod tests {
     /// What the report of a file with this service says, where the file is wrong elsewhere too.
     fn said(service: &str) -> String {
         let text = format!("stack: a\nregion: us-east-1\nservices:\n  web: {{image: i, cpu: 300, {service}}}\n");
-        crate::config::tests::refused(&text, None)
+        crate::tests::refused(&text, None)
     }
 
     #[test]
@@ -289,14 +289,14 @@ mod tests {
             "databases: {main: {engine: postgres, version: 16, password: hunter2}}",
             "services: {a: {image: i, secrets: {A: [hunter2]}}}",
         ] {
-            let said = crate::config::tests::refused(&format!("stack: a\nregion: us-east-1\n{section}\n"), None);
+            let said = crate::tests::refused(&format!("stack: a\nregion: us-east-1\n{section}\n"), None);
             assert!(said.contains("wrong-type") && !said.contains("hunter2"), "{said}");
         }
         let rotated =
             "stack: a\nregion: us-east-1\ndatabases: {main: {engine: postgres, version: 16, password: {rotate: 36h}}}\n";
-        assert!(crate::config::tests::refused(rotated, None).contains("`36h`"), "how often is no secret");
+        assert!(crate::tests::refused(rotated, None).contains("`36h`"), "how often is no secret");
         let names =
             "stack: a\nregion: us-east-1\nservices: {secrets: {image: the-image, cpu: 300}, environment: {image: the-image}}\n";
-        assert!(crate::config::tests::refused(names, None).contains("the-image"), "a name says nothing of what has it");
+        assert!(crate::tests::refused(names, None).contains("the-image"), "a name says nothing of what has it");
     }
 }

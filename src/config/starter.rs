@@ -52,9 +52,9 @@ mod tests {
 
     #[test]
     fn the_starter_is_valid_in_every_environment() {
-        let schema = crate::config::tests::schema();
+        let schema = crate::tests::schema();
         let text = starter("webapp", "eu-central-1");
-        let report = crate::config::validate_all("stack.yaml", &text, &schema);
+        let report = crate::validate_all("stack.yaml", &text, &schema);
         assert!(report.is_empty(), "{}", report.render(100, false, true));
         // What is commented out is valid, too.
         let all: String = text
@@ -72,7 +72,7 @@ mod tests {
                 }
             })
             .collect();
-        let report = crate::config::validate_all("stack.yaml", &all, &schema);
+        let report = crate::validate_all("stack.yaml", &all, &schema);
         assert!(
             report.is_empty() && all.matches('#').count() < text.matches('#').count(),
             "{all}\n{}",

@@ -50,7 +50,7 @@ mod tests {
     use futures::future::join_all;
 
     use super::*;
-    use crate::engine::{Claim, Class, Error, Readiness};
+    use crate::{Claim, Class, Error, Readiness};
 
     /// A reading that takes a while; what it sees is how many had begun.
     async fn read(begun: &AtomicUsize) -> Result<Vec<RawObserved>> {

@@ -111,7 +111,7 @@ mod tests {
 
     use super::super::resource::{Claim, Readiness};
     use super::*;
-    use crate::engine::item::Before;
+    use crate::item::Before;
 
     fn item(key: &str, action: Action, origin: &str) -> Item {
         serde_json::from_value(json!({"key": key, "action": action, "generation": 1, "origin": origin})).unwrap()

@@ -37,12 +37,10 @@ fn mentions(folder: &str, words: &[&str]) -> Vec<String> {
 
 #[test]
 fn arrows_go_one_way() {
+    // Those of `engine` and `config` are held by cargo: they are crates.
     let none: Vec<String> = Vec::new();
-    let others = ["crate::aws", "crate::blueprint", "crate::commands", "crate::config", "crate::ui", "crate::local"];
-    assert_eq!(mentions("engine", &others), none);
     assert_eq!(mentions("engine", &["aws_sdk", "aws_config", "serde_saphyr", "indicatif"]), none);
     assert_eq!(mentions("aws", &["crate::blueprint", "crate::commands", "crate::config", "crate::ui", "crate::local"]), none);
-    assert_eq!(mentions("config", &["crate::aws", "crate::blueprint", "crate::commands", "crate::ui", "crate::local"]), none);
     assert_eq!(mentions("blueprint", &["crate::commands", "crate::ui", "crate::local"]), none);
     assert_eq!(mentions("ui", &["crate::aws", "crate::blueprint", "crate::commands", "crate::config", "crate::local"]), none);
 }

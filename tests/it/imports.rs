@@ -74,7 +74,10 @@ fn absolute(module: &Module, path: &str, known: &BTreeMap<Module, String>) -> Op
     }
     let mut base = module.clone();
     match parts.first()?.as_str() {
-        "crate" => base.clear(),
+        // `engine` and `config` are crates of their own.
+        "crate" => base.truncate(usize::from(matches!(module.first().map(String::as_str), Some("engine" | "config")))),
+        "stack_engine" => base = vec!["engine".to_owned()],
+        "stack_config" => base = vec!["config".to_owned()],
         "self" => {}
         "super" => {
             while parts.first().is_some_and(|part| part == "super") {

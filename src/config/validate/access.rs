@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::checks::Checks;
-use crate::config::access::{Group, Permission, managed_policies};
-use crate::config::diagnostic::{Diagnostic, short};
-use crate::config::limits;
-use crate::config::suggest;
-use crate::config::values::arn;
+use crate::access::{Group, Permission, managed_policies};
+use crate::diagnostic::{Diagnostic, short};
+use crate::limits;
+use crate::suggest;
+use crate::values::arn;
 
 /// In so many groups a user can be, and so many managed policies a group can have. The former AWS never raises.
 const GROUPS: usize = limits::GROUPS_OF_USER.most;

@@ -3,10 +3,10 @@
 use super::checks::Checks;
 use super::limits::too_long;
 use super::services::second_place;
-use crate::config::cache::{Cache, CacheEngine};
-use crate::config::diagnostic::{Diagnostic, short};
-use crate::config::suggest;
-use crate::config::values::Duration;
+use crate::cache::{Cache, CacheEngine};
+use crate::diagnostic::{Diagnostic, short};
+use crate::suggest;
+use crate::values::Duration;
 
 const DAY: u64 = 86_400;
 const WEEK: u32 = 7 * 24 * 60;

@@ -1,12 +1,12 @@
 //! What CloudFront delivers, from where, and under which names.
 
 use super::checks::Checks;
-use crate::config::cdn::{Cdn, StaticFiles, covers};
-use crate::config::diagnostic::{Diagnostic, short};
-use crate::config::limits;
-use crate::config::regions;
-use crate::config::suggest;
-use crate::config::values::arn;
+use crate::cdn::{Cdn, StaticFiles, covers};
+use crate::diagnostic::{Diagnostic, short};
+use crate::limits;
+use crate::regions;
+use crate::suggest;
+use crate::values::arn;
 
 /// Where CloudFront looks for certificates.
 const REGION: &str = "us-east-1";

@@ -1,10 +1,10 @@
 //! What is checked, and what was found.
 
-use crate::config::diagnostic::{Diagnostic, MOST, Severity};
-use crate::config::suggest;
-use crate::config::types::Stack;
-use crate::config::values::Duration;
-use crate::config::yaml::Node;
+use crate::diagnostic::{Diagnostic, MOST, Severity};
+use crate::suggest;
+use crate::types::Stack;
+use crate::values::Duration;
+use crate::yaml::Node;
 
 /// One file that is checked.
 pub(super) struct Checks<'a> {

@@ -1,10 +1,10 @@
 //! Databases: what RDS would refuse, said before it is asked.
 
 use super::checks::Checks;
-use crate::config::database::{Database, DatabaseEngine, STRIPED};
-use crate::config::diagnostic::{Diagnostic, short};
-use crate::config::reserved::is_reserved;
-use crate::config::suggest;
+use crate::database::{Database, DatabaseEngine, STRIPED};
+use crate::diagnostic::{Diagnostic, short};
+use crate::reserved::is_reserved;
+use crate::suggest;
 
 const DAY: u64 = 86_400;
 const WEEK: u32 = 7 * 24 * 60;
@@ -85,7 +85,7 @@ fn storage(checks: &mut Checks<'_>, path: &str, database: &Database) {
         let Some(size) = size else { continue };
         if !(least..=most).contains(&size.as_gib()) {
             let message = format!("`{path}.{field}` must be from 20GiB to 64TiB, but is {size}");
-            let near = crate::config::values::Size::gib(size.as_gib().clamp(least, most));
+            let near = crate::values::Size::gib(size.as_gib().clamp(least, most));
             error(
                 checks,
                 &format!("{path}.{field}"),
@@ -259,7 +259,7 @@ fn password(checks: &mut Checks<'_>, path: &str, database: &Database) {
 fn key(checks: &mut Checks<'_>, path: &str, database: &Database) {
     let Some(key) = &database.key else { return };
     let known: Vec<String> = checks.stack.keys.keys().map(|name| format!("keys.{name}")).collect();
-    if known.contains(key) || crate::config::values::arn(key).is_some() {
+    if known.contains(key) || crate::values::arn(key).is_some() {
         return;
     }
     let help = suggest::help(key, known.iter().map(String::as_str), "there are")

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::checks::Checks;
-use crate::config::diagnostic::{Diagnostic, short};
-use crate::config::encryption::CertificateSection;
-use crate::config::limits;
-use crate::config::suggest;
-use crate::config::values::Duration;
+use crate::diagnostic::{Diagnostic, short};
+use crate::encryption::CertificateSection;
+use crate::limits;
+use crate::suggest;
+use crate::values::Duration;
 
 const DAY: u64 = 86_400;
 /// How many names a certificate has before AWS must be asked for more, and how many it can have at all.

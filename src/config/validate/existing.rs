@@ -1,8 +1,8 @@
 //! What refers to something that somebody else owns.
 
 use super::checks::Checks;
-use crate::config::diagnostic::{Diagnostic, short};
-use crate::config::suggest;
+use crate::diagnostic::{Diagnostic, short};
+use crate::suggest;
 
 pub(super) fn existing(checks: &mut Checks<'_>) {
     network(checks);

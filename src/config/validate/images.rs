@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::checks::Checks;
-use crate::config::diagnostic::{Diagnostic, short};
-use crate::config::limits::{IMAGE, TASK_DEFINITION};
-use crate::engine::token;
+use crate::diagnostic::{Diagnostic, short};
+use crate::limits::{IMAGE, TASK_DEFINITION};
+use stack_engine::token;
 
 /// What reads a command and fills in variables.
 const SHELLS: [&str; 6] = ["sh", "bash", "ash", "dash", "ksh", "zsh"];

@@ -1,7 +1,7 @@
 //! Names that AWS would find too long, and what Fargate has.
 
 use super::checks::Checks;
-use crate::config::diagnostic::Diagnostic;
+use crate::diagnostic::Diagnostic;
 
 /// The names of the objects in AWS, made as the blueprint makes them.
 pub(super) fn names(checks: &mut Checks<'_>) {

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::checks::Checks;
-use crate::config::diagnostic::{Diagnostic, short};
-use crate::config::policy::{Effect, PolicyStatement};
+use crate::diagnostic::{Diagnostic, short};
+use crate::policy::{Effect, PolicyStatement};
 
 /// Managed policies with which one may do everything, or make oneself do it.
 const ALMIGHTY: [&str; 3] = ["AdministratorAccess", "IAMFullAccess", "PowerUserAccess"];
@@ -187,7 +187,7 @@ fn is_anybody(statement: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::tests::loaded;
+    use crate::tests::loaded;
 
     #[test]
     fn what_opens_everything_is_said_and_what_is_narrow_is_not() {
@@ -245,7 +245,7 @@ mod tests {
             let loaded = loaded(text);
             let mut stack = loaded.stack.clone();
             stack.resources.insert(kind.into(), [("x".parse().unwrap(), object.clone())].into());
-            let found = super::super::validate(&stack, &crate::config::yaml::parse(text).unwrap(), "default");
+            let found = super::super::validate(&stack, &crate::yaml::parse(text).unwrap(), "default");
             assert_eq!(found.iter().any(|d| d.code == "opens-everything"), warned, "{kind} {object}");
         }
     }

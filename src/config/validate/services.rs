@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::checks::Checks;
 use super::limits;
-use crate::config::diagnostic::Diagnostic;
-use crate::config::policy::PolicyStatement;
-use crate::config::route::Route;
-use crate::config::service::Service;
-use crate::config::types::Stack;
-use crate::config::values::Name;
+use crate::diagnostic::Diagnostic;
+use crate::policy::PolicyStatement;
+use crate::route::Route;
+use crate::service::Service;
+use crate::types::Stack;
+use crate::values::Name;
 
 pub(super) fn services(checks: &mut Checks<'_>) {
     let stack = checks.stack;
@@ -147,7 +147,7 @@ fn times(checks: &mut Checks<'_>, path: &str, service: &Service) {
         );
     }
     if !codes(&health.codes) {
-        let message = format!("`{}` are not HTTP codes from 200 to 499", crate::config::diagnostic::short(&health.codes));
+        let message = format!("`{}` are not HTTP codes from 200 to 499", crate::diagnostic::short(&health.codes));
         checks.at(
             &format!("{path}.health.codes"),
             "not codes",
@@ -174,7 +174,7 @@ fn uses(checks: &mut Checks<'_>, path: &str, name: &Name, service: &Service) {
             None if !again => {
                 let diagnostic = Diagnostic::error(
                     "unknown-reference",
-                    format!("`{path}` uses `{}`, which there is not", crate::config::diagnostic::short(used)),
+                    format!("`{path}` uses `{}`, which there is not", crate::diagnostic::short(used)),
                 );
                 let diagnostic = match checks.references(used) {
                     Some(help) => diagnostic.help(help),
@@ -215,7 +215,7 @@ fn sids(checks: &mut Checks<'_>, path: &str, statements: &[PolicyStatement]) {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     for (i, sid) in statements.iter().enumerate().filter_map(|(i, statement)| Some((i, statement.sid.as_deref()?))) {
         if let Some(first) = seen.insert(sid, i) {
-            let message = format!("two statements have the `sid` `{}`", crate::config::diagnostic::short(sid));
+            let message = format!("two statements have the `sid` `{}`", crate::diagnostic::short(sid));
             let diagnostic = Diagnostic::error("duplicate-name", message).help("give each its own, or leave it out");
             checks.at(&format!("{path}[{i}].sid"), "again here", diagnostic);
             second_place(checks, &format!("{path}[{first}].sid"), "first here");
@@ -278,7 +278,7 @@ fn circle(checks: &mut Checks<'_>, at: &str, round: &[&Name]) {
 }
 
 /// How many rules a load balancer has unless AWS allows an account more.
-const RULES: usize = crate::config::limits::BALANCER_RULES.most;
+const RULES: usize = crate::limits::BALANCER_RULES.most;
 
 /// No two services may want the same requests, nor two rules the same place.
 pub(super) fn routes(checks: &mut Checks<'_>) {

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::checks::Checks;
-use crate::config::diagnostic::{Diagnostic, Severity, short};
-use crate::config::limits::{TAG_KEY, TAG_VALUE, TAGS};
+use crate::diagnostic::{Diagnostic, Severity, short};
+use crate::limits::{TAG_KEY, TAG_VALUE, TAGS};
 
 /// How many of them `stack` keeps for its own: eight, and what a kind remembers in two.
 const OURS: usize = 10;

@@ -1,4 +1,4 @@
-use crate::config::tests::{loaded, refused};
+use crate::tests::{loaded, refused};
 
 #[test]
 fn everything_that_makes_no_sense_at_once() {
@@ -34,7 +34,7 @@ fn containers_under_resources_are_looked_at_as_those_of_services_are() {
         let mut stack = loaded(text).stack;
         let definition = json!({"containers": [container]});
         stack.resources.insert("ecs.task_definition".into(), [("t".parse().unwrap(), definition)].into());
-        let found = super::validate(&stack, &crate::config::yaml::parse(text).unwrap(), "default");
+        let found = super::validate(&stack, &crate::yaml::parse(text).unwrap(), "default");
         found.into_iter().map(|d| (d.code, d.message)).collect()
     };
     let at = "resources.ecs.task_definition.t";
@@ -148,7 +148,7 @@ fn a_key_that_an_object_and_the_stack_have_counts_once() {
         )
     };
     let checked = |n: usize| {
-        let file = crate::config::yaml::parse(&text(n)).unwrap();
+        let file = crate::yaml::parse(&text(n)).unwrap();
         let stack = serde_json::from_value(file.to_json()).unwrap();
         super::validate(&stack, &file, "default").iter().map(|d| d.code).collect::<Vec<_>>()
     };
