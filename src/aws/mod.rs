@@ -37,10 +37,11 @@ pub mod servicediscovery;
 pub mod spelling;
 pub mod states;
 pub mod trail;
+pub mod wing;
 
 pub use call::clients::{Clients, Options};
 pub use ownership::tags::Tags;
-pub use registry::registry;
+pub use registry::{kind, registry};
 
 use crate::engine;
 

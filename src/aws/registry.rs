@@ -1,65 +1,90 @@
-//! Every kind that there is: one line each.
+//! Every service that there is, a line each, and what is known of their kinds.
+
+use serde_json::Value;
 
 use super::{
     Clients, acm, autoscaling, cloudfront, ec2, ecs, elasticache, elbv2, events, iam, kms, lambda, logs, rds, route53, s3,
-    secretsmanager, servicediscovery,
+    secretsmanager, servicediscovery, spelling,
 };
+use crate::aws::call::clients::Services;
+use crate::aws::ownership::doubt::Known;
+use crate::aws::spelling::Wrong;
+use crate::aws::wing::{KindRow, Wing};
 use crate::engine;
 
-/// Every kind that there is.
+/// Every service. Their order is that of plans.
+const WINGS: &[&Wing] = &[
+    &ec2::WING,
+    &elbv2::WING,
+    &iam::WING,
+    &kms::WING,
+    &acm::WING,
+    &logs::WING,
+    &ecs::WING,
+    &autoscaling::WING,
+    &route53::WING,
+    &s3::WING,
+    &servicediscovery::WING,
+    &cloudfront::WING,
+    &rds::WING,
+    &secretsmanager::WING,
+    &lambda::WING,
+    &events::WING,
+    &elasticache::WING,
+];
+
+/// Returns every service.
+pub(super) fn wings() -> impl Iterator<Item = &'static Wing> {
+    WINGS.iter().copied()
+}
+
+/// Returns every kind.
+pub(super) fn kinds() -> impl Iterator<Item = &'static KindRow> {
+    wings().flat_map(|wing| wing.kinds)
+}
+
+/// Returns what is known about a kind, or `None` for a name that is no kind's.
+pub fn kind(name: &str) -> Option<&'static KindRow> {
+    kinds().find(|row| row.name == name)
+}
+
+/// Returns every kind, for the engine.
 pub fn registry() -> engine::Registry<Clients> {
-    engine::Registry::default()
-        .with::<ec2::Vpc>()
-        .with::<ec2::Subnet>()
-        .with::<ec2::InternetGateway>()
-        .with::<ec2::Address>()
-        .with::<ec2::NatGateway>()
-        .with::<ec2::RouteTable>()
-        .with::<ec2::Route>()
-        .with::<ec2::RouteTableAssociation>()
-        .with::<ec2::VpcEndpoint>()
-        .with::<ec2::DefaultSecurityGroup>()
-        .with::<ec2::SecurityGroup>()
-        .with::<ec2::SecurityGroupRule>()
-        .with::<elbv2::LoadBalancer>()
-        .with::<elbv2::TargetGroup>()
-        .with::<elbv2::Listener>()
-        .with::<elbv2::ListenerRule>()
-        .with::<iam::Role>()
-        .with::<iam::Group>()
-        .with::<iam::User>()
-        .with::<kms::Key>()
-        .with::<kms::Alias>()
-        .with::<acm::Certificate>()
-        .with::<acm::Validation>()
-        .with::<logs::LogGroup>()
-        .with::<ecs::Cluster>()
-        .with::<ecs::TaskDefinition>()
-        .with::<ecs::Service>()
-        .with::<autoscaling::ScalableTarget>()
-        .with::<autoscaling::ScalingPolicy>()
-        .with::<route53::Record>()
-        .with::<s3::Bucket>()
-        .with::<s3::BucketPolicy>()
-        .with::<servicediscovery::Namespace>()
-        .with::<cloudfront::OriginAccessControl>()
-        .with::<cloudfront::Distribution>()
-        .with::<rds::SubnetGroup>()
-        .with::<rds::ParameterGroup>()
-        .with::<rds::Instance>()
-        .with::<secretsmanager::Secret>()
-        .with::<secretsmanager::Rotation>()
-        .with::<lambda::Function>()
-        .with::<lambda::Permission>()
-        .with::<events::EventRule>()
-        .with::<elasticache::SubnetGroup>()
-        .with::<elasticache::ParameterGroup>()
-        .with::<elasticache::ReplicationGroup>()
-        .with::<elasticache::Cluster>()
+    kinds().fold(engine::Registry::default(), |registry, row| (row.register)(registry))
+}
+
+/// Returns what calls have to know of the services.
+pub fn services() -> Services {
+    Services {
+        indexed: wings().flat_map(|wing| wing.indexed).map(|name| (*name).to_owned()).collect(),
+        rates: wings().filter_map(|wing| wing.rates).collect(),
+    }
+}
+
+/// Returns what is known about kinds, for [`doubt`](crate::aws::ownership::doubt).
+pub fn known() -> Known {
+    Known { mark: |name| kind(name).map(|row| row.mark), tagged: |name| kind(name).is_some_and(|row| row.tagged) }
+}
+
+/// Brings an object as the file has it into AWS's spelling.
+///
+/// # Errors
+/// Every field that AWS takes in no spelling.
+pub fn spell(name: &str, object: &mut Value) -> Result<(), Vec<Wrong>> {
+    let mut wrong = Vec::new();
+    if let Some(row) = kind(name) {
+        spelling::spell(row.spelling, object, &mut wrong);
+        (row.spell)(object, &mut wrong);
+    }
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
+    use super::*;
+
     /// The longest waits that are not the usual half hour stand in docs/file.md, and no others.
     #[test]
     fn the_longest_waits_are_written_down() {
@@ -80,5 +105,179 @@ mod tests {
             .collect();
         known.sort();
         assert_eq!(written, known);
+    }
+
+    #[test]
+    fn the_documents_have_the_same_table() {
+        let page = include_str!("../../docs/ownership.md");
+        for row in kinds() {
+            let (kind, mark) = (row.name, format!("{:?}", row.mark).to_lowercase());
+            let row = page.lines().find(|line| line.starts_with(&format!("| `{kind}` |")));
+            assert!(row.is_some_and(|row| row.contains(&format!("| {mark} |"))), "`{kind}`, {mark}: {row:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_kind_tells_of_tags_leaves_those_of_others() {
+        use crate::engine::{What, rules};
+        for kind in crate::aws::registry().kinds().filter(|kind| kind.tagged()) {
+            let owned = rules::fields(kind.rules(), What::Owned).any(|field| field == "tags");
+            assert!(owned, "`{}` has no `Rule::owned(\"tags\")`", kind.name());
+        }
+    }
+
+    fn field(kind: &str, path: &str, text: &str) -> Result<String, Vec<Wrong>> {
+        let mut object = path.rsplit('.').fold(json!(text), |inner, step| match step {
+            "*" if path.contains("origins") => json!({"x": inner}),
+            "*" => json!([inner]),
+            step => json!({step: inner}),
+        });
+        if kind == "ec2.security_group_rule" {
+            let more = json!({"protocol": "tcp", "from_port": 1, "to_port": 2, "cidr": "10.0.0.0/8"});
+            for (key, value) in more.as_object().unwrap() {
+                object.as_object_mut().unwrap().entry(key.clone()).or_insert(value.clone());
+            }
+        }
+        spell(kind, &mut object)?;
+        let pointer = path.replace('.', "/").replace('*', if path.contains("origins") { "x" } else { "0" });
+        Ok(object.pointer(&format!("/{pointer}")).unwrap().as_str().unwrap().to_owned())
+    }
+
+    /// Every spelling is the one that AWS tells, and that one stays.
+    #[test]
+    fn what_aws_spells_otherwise_is_spelled_as_aws_does() {
+        for (kind, path, spellings, aws) in [
+            ("ec2.security_group_rule", "protocol", &["tcp", "TCP", "6", "Tcp"][..], "tcp"),
+            ("ec2.security_group_rule", "protocol", &["udp", "UDP", "17"], "udp"),
+            ("ec2.security_group_rule", "protocol", &["icmp", "1"], "icmp"),
+            ("ec2.security_group_rule", "protocol", &["icmpv6", "58", "ICMPv6"], "icmpv6"),
+            ("ec2.security_group_rule", "protocol", &["-1", "all", "ALL"], "-1"),
+            ("ec2.security_group_rule", "protocol", &["50"], "50"),
+            ("ec2.security_group_rule", "cidr", &["10.0.0.0/8", "10.1.2.3/8"], "10.0.0.0/8"),
+            ("ec2.route", "destination", &["10.1.2.3/8"], "10.0.0.0/8"),
+            ("route53.record", "name", &["WWW.Example.com.", "www.example.com"], "www.example.com"),
+            ("route53.record", "type", &["aaaa", "AAAA"], "AAAA"),
+            ("lambda.function", "architecture", &["ARM64", "arm64"], "arm64"),
+            ("lambda.function", "architecture", &["X86_64", "x86-64"], "x86_64"),
+            ("lambda.function", "runtime", &["Python3.13"], "python3.13"),
+            (
+                "ec2.vpc",
+                "network_acl.ingress 100",
+                &["allow TCP 10.1.2.3/8 443", "Allow 6 10.0.0.0/8 443-443", "allow  tcp 10.0.0.0/8 443-443"],
+                "allow tcp 10.0.0.0/8 443-443",
+            ),
+            (
+                "ec2.vpc",
+                "network_acl.egress 7",
+                &["deny all 2001:0db8:0::1/32", "DENY -1 2001:DB8::/32"],
+                "deny all 2001:db8::/32",
+            ),
+            ("ec2.vpc", "cidr", &["10.0.0.1/16"], "10.0.0.0/16"),
+            ("ec2.subnet", "zone", &["us-east-1A"], "us-east-1a"),
+            ("acm.certificate", "domain", &["WWW.Example.com.", "www.example.com"], "www.example.com"),
+            ("acm.certificate", "names.*", &["*.Example.com"], "*.example.com"),
+            ("cloudfront.distribution", "aliases.*", &["Www.example.com", "www.example.com."], "www.example.com"),
+            ("cloudfront.distribution", "origins.*.path", &["/static/", "/static"], "/static"),
+            ("cloudfront.distribution", "default.methods.*", &["get", "GET"], "GET"),
+            ("cloudfront.distribution", "price_class", &["priceclass_100", "PriceClass100"], "PriceClass_100"),
+            ("ecs.task_definition", "cpu", &["1024", "1 vCPU", "1vcpu", "1.0 vCPU"], "1024"),
+            ("ecs.task_definition", "cpu", &[".5 vCPU", "0.5vcpu", "512"], "512"),
+            ("ecs.task_definition", "memory", &["2048", "2GB", "2 gb"], "2048"),
+            ("ecs.task_definition", "architecture", &["arm64", "ARM64"], "ARM64"),
+            ("ecs.task_definition", "architecture", &["x86_64", "x86-64"], "X86_64"),
+            ("elbv2.listener", "protocol", &["http", "HTTP"], "HTTP"),
+            ("elbv2.load_balancer", "scheme", &["Internet-Facing", "internet_facing"], "internet-facing"),
+            ("elasticache.replication_group", "engine", &["Redis", "redis"], "redis"),
+            ("rds.instance", "engine", &["Postgres", "postgres"], "postgres"),
+            ("rds.instance", "maintenance_window", &["Sun:04:00-Sun:04:30"], "sun:04:00-sun:04:30"),
+            ("rds.instance", "class", &["db.T4G.micro"], "db.t4g.micro"),
+            ("s3.bucket", "encryption.algorithm", &["aes256", "AES256"], "AES256"),
+        ] {
+            for text in spellings {
+                assert_eq!(field(kind, path, text), Ok(aws.to_owned()), "{kind} {path} {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_aws_takes_in_no_spelling_is_refused_at_its_field() {
+        for (kind, path, text) in [
+            ("ec2.security_group_rule", "protocol", "tpc"),
+            ("ec2.security_group_rule", "protocol", "256"),
+            ("ec2.security_group_rule", "cidr", "10.0.0.1"),
+            ("ec2.security_group_rule", "cidr", "everybody"),
+            ("ec2.route", "destination", "::/0"),
+            ("ec2.vpc", "cidr", "10.0.0.0/33"),
+            ("ec2.vpc", "network_acl.inward 100", "allow all 0.0.0.0/0"),
+            ("ec2.vpc", "network_acl.ingress 32767", "allow all 0.0.0.0/0"),
+            ("ec2.vpc", "network_acl.ingress 1", "permit all 0.0.0.0/0"),
+            ("ec2.vpc", "network_acl.ingress 1", "allow tcp 0.0.0.0/0"),
+            ("ec2.vpc", "network_acl.ingress 1", "allow all 0.0.0.0/0 443"),
+            ("ec2.vpc", "network_acl.ingress 1", "allow icmp 0.0.0.0/0"),
+            ("ec2.vpc", "network_acl.ingress 1", "allow tcp 10.0.0.1 443"),
+            ("ec2.vpc", "network_acl.ingress 1", "allow tcp 10.0.0.0/8 443-80"),
+            ("lambda.function", "architecture", "mips"),
+            ("route53.record", "type", "TXT"),
+            ("ecs.task_definition", "cpu", "much"),
+            ("elbv2.listener", "protocol", "TLSX"),
+            ("rds.instance", "engine", "oracle"),
+            ("s3.bucket", "ownership", "mine"),
+        ] {
+            let found = field(kind, path, text).unwrap_err();
+            assert!(found.len() == 1 && found[0].0 == path, "{kind} {path} {text}: {found:?}");
+        }
+        assert_eq!(field("ec2.vpc", "cidr", "${ec2.vpc/other.cidr}"), Ok("${ec2.vpc/other.cidr}".into()), "known later");
+    }
+
+    #[test]
+    fn ports_go_with_their_protocol() {
+        let rule = |protocol: &str, from: i64, to: i64| {
+            let mut rule = json!({"protocol": protocol, "from_port": from, "to_port": to, "cidr": "10.0.0.0/8"});
+            spell("ec2.security_group_rule", &mut rule)
+                .map(|()| (rule["from_port"].as_i64().unwrap(), rule["to_port"].as_i64().unwrap()))
+        };
+        assert_eq!(rule("-1", 0, 0), Ok((-1, -1)));
+        assert_eq!(rule("all", 0, 65_535), Ok((-1, -1)));
+        assert_eq!(rule("50", 3, 4), Ok((-1, -1)));
+        assert_eq!(rule("icmp", 8, -1), Ok((8, -1)));
+        assert_eq!(rule("tcp", 80, 443), Ok((80, 443)));
+        for (protocol, from, to) in [("tcp", -1, -1), ("udp", 5, 4), ("tcp", 0, 65_536), ("icmp", 300, 0)] {
+            assert!(rule(protocol, from, to).is_err(), "{protocol} {from} {to}");
+        }
+        for sides in [json!({}), json!({"cidr": "10.0.0.0/8", "peer": "sg-1"}), json!({"cidr": "::/0"})] {
+            let mut rule = json!({"protocol": "tcp", "from_port": 1, "to_port": 1});
+            rule.as_object_mut().unwrap().extend(sides.as_object().unwrap().clone());
+            assert!(spell("ec2.security_group_rule", &mut rule).is_err(), "{sides}");
+        }
+    }
+
+    #[test]
+    fn lifecycle_rules_are_such_as_aws_takes_and_tells() {
+        let rule = |rule: Value| {
+            let mut bucket = json!({"lifecycle": {"r": rule}});
+            spell("s3.bucket", &mut bucket).map(|()| bucket["lifecycle"]["r"].clone())
+        };
+        assert_eq!(rule(json!({"prefix": "", "expire_after": 5})), Ok(json!({"expire_after": 5})));
+        assert_eq!(rule(json!({"move_after": {"glacier": 3}})), Ok(json!({"move_after": {"GLACIER": 3}})));
+        for wrong in [
+            json!({}),
+            json!({"prefix": "x"}),
+            json!({"expire_after": 0}),
+            json!({"expire_after": 5, "drop_delete_markers": true}),
+            json!({"expire_after": 30, "move_after": {"GLACIER": 30}}),
+            json!({"move_after": {"STANDARD_IA": 29}}),
+            json!({"move_after": {"FREEZER": 29}}),
+        ] {
+            assert!(rule(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_in_lower_case() {
+        let mut group = json!({"family": "MySQL8.4", "parameters": {"Max_Connections": "100"}});
+        spell("rds.parameter_group", &mut group).unwrap();
+        assert_eq!(group, json!({"family": "mysql8.4", "parameters": {"max_connections": "100"}}));
+        let mut twice = json!({"parameters": {"A": "1", "a": "2"}});
+        assert!(spell("rds.parameter_group", &mut twice).is_err());
     }
 }

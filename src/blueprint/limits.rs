@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::facts::Problem;
-use crate::aws::spelling::spell;
+use crate::aws::registry::spell;
 use crate::config::limits::{BUCKET_POLICY, GROUP_INLINE, KEY_POLICY, Limit, ROLE_INLINE};
 use crate::config::reserved::is_reserved;
 use crate::engine::token;

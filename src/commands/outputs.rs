@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::session::{self, Session};
 use super::{Aws, Exit, Result, StackFile, Stop};
+use crate::aws;
 use crate::engine::token;
 use crate::engine::{Ids, Key, Plan, Seen, Snapshot};
 use crate::ui::{self, Color, Look};
@@ -67,12 +68,10 @@ pub fn of(snapshot: &Snapshot) -> BTreeMap<String, String> {
                 out.insert(what, value);
             }
         };
+        for (output, field) in aws::kind(&kind).map(|row| row.outputs).unwrap_or_default() {
+            put(output.replace("{name}", &name), text(field));
+        }
         match kind.as_str() {
-            "elbv2.load_balancer" => {
-                put("load_balancer.arn".into(), text("arn"));
-                put("load_balancer.dns_name".into(), text("dns_name"));
-                put("load_balancer.zone_id".into(), text("zone_id"));
-            }
             "cloudfront.distribution" if name == CDN => {
                 put("cdn.url".into(), url.clone());
                 put("cdn.domain".into(), text("domain"));
@@ -80,29 +79,9 @@ pub fn of(snapshot: &Snapshot) -> BTreeMap<String, String> {
                 put("cdn.distribution_id".into(), text("id"));
             }
             "s3.bucket" if name == "assets" => put("cdn.bucket".into(), text("name")),
-            "kms.key" => put(format!("keys.{name}.arn"), text("arn")),
-            "kms.alias" => put(format!("keys.{name}.alias"), text("id")),
-            "acm.certificate" => put(format!("certificates.{name}.arn"), text("arn")),
-            "iam.group" => put(format!("access.groups.{name}"), text("arn")),
             // By what they are called, which the object's own name need not be.
             "iam.user" => put(format!("access.users.{}", text("id").unwrap_or(name)), text("arn")),
-            "ecs.cluster" => put("cluster".into(), text("name")),
-            "ecs.service" => put(format!("services.{name}.arn"), text("arn")),
-            "rds.instance" => {
-                put(format!("databases.{name}.endpoint"), text("host"));
-                put(format!("databases.{name}.port"), text("port"));
-                put(format!("databases.{name}.secret_arn"), text("secret_arn"));
-            }
             "logs.log_group" if is_service(&name) => put(format!("services.{name}.logs"), text("name")),
-            "elasticache.replication_group" | "elasticache.cluster" => {
-                put(format!("caches.{name}.endpoint"), text("endpoint"));
-                put(format!("caches.{name}.reader"), text("reader"));
-                put(format!("caches.{name}.port"), text("port"));
-            }
-            "ec2.vpc" => put("network.vpc".into(), text("id")),
-            "ec2.subnet" => put(format!("network.subnets.{name}"), text("id")),
-            "ec2.address" => put(format!("network.addresses.{name}"), text("public_ip")),
-            "ec2.security_group" => put(format!("network.security_groups.{name}"), text("id")),
             _ => {}
         }
     }

@@ -8,7 +8,7 @@ use super::patience::Patience;
 use super::{Aws, Exit, Result, StackFile, Stop, stack_schema};
 use crate::aws::ec2;
 use crate::aws::existing::Found;
-use crate::aws::ownership::marks;
+use crate::aws::ownership::doubt;
 use crate::aws::runs::store::Store;
 use crate::aws::{self, Clients};
 use crate::blueprint::{self, Facts, Failure};
@@ -180,7 +180,7 @@ impl Session {
             // There every account is whoever names it as the key.
             options.credentials = Some((target.account.unwrap_or("test").to_owned(), "test".into()));
         }
-        let clients = Clients::connect(&options, region).await?;
+        let clients = Clients::connect(&options, aws::registry::services(), region).await?;
         let of = format!("AWS at {}", clients.place());
         // In a log nobody wonders so soon.
         let speak = Duration::from_secs(if look.terminal { 1 } else { 3 });
@@ -303,7 +303,7 @@ impl Session {
     /// its runs are kept.
     pub async fn told(&self, mut plan: Plan) -> Result<Plan> {
         plan.kept_in = self.cx.cloud.history_bucket.clone();
-        marks::doubt(&mut plan, &Store::of(&self.cx)).await?;
+        doubt::doubt(&mut plan, &Store::of(&self.cx), aws::registry::known()).await?;
         plan.tell_what_goes(&self.registry, &self.cx).await?;
         Ok(plan)
     }

@@ -4,8 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Seen, TAG_REGION, TAG_ZONE, certificates, client, client_of, describe, proofs};
 use crate::aws::call::error::{failed, incomplete};
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::tags::{TagEdit, Tags};
+use crate::aws::spelling::{How, Spelling};
 use crate::aws::states::{Means, States};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, cloudfront, elbv2};
 use crate::engine::{Blocker, Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};
 
@@ -188,4 +191,15 @@ impl Resource for Certificate {
     async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
         Ok(state(&describe(cx, &live.arn).await?, self.zone.as_deref()))
     }
+}
+
+impl AwsKind for Certificate {
+    const MARK: Mark = Mark::History;
+    const ACTIONS: Actions = Actions {
+        create: &["acm:RequestCertificate", "acm:AddTagsToCertificate"],
+        update: &["acm:AddTagsToCertificate", "acm:RemoveTagsFromCertificate"],
+        delete: &["acm:DeleteCertificate"],
+    };
+    const SPELLING: &'static [Spelling] = &[("domain", How::Domain), ("names.*", How::Domain), ("region", How::Lower)];
+    const OUTPUTS: &'static [(&'static str, &'static str)] = &[("certificates.{name}.arn", "arn")];
 }

@@ -1,6 +1,7 @@
 //! Certificates, in AWS Certificate Manager, and what proves them in Route 53.
 
 mod certificate;
+mod checks;
 mod validation;
 
 pub use certificate::{Certificate, STATES};
@@ -19,7 +20,12 @@ use crate::aws::call::clients::CLOUDFRONT_REGION;
 use crate::aws::call::error::{failed, incomplete};
 use crate::aws::ownership::tag_index;
 use crate::aws::ownership::tags::{Tags, from_pairs};
+use crate::aws::wing::{KindRow, Wing};
 use crate::engine::{Error, Result};
+
+/// The service.
+pub(super) static WING: Wing =
+    Wing { indexed: &["acm"], checks: checks::of, ..Wing::of(&[KindRow::of::<Certificate>(), KindRow::of::<Validation>()]) };
 
 /// The tag with the zone where a certificate is proven: without it nobody could tell afterwards.
 const TAG_ZONE: &str = "stack:zone";

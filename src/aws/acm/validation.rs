@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Certificate, Proof, TAG_ZONE, bare, certificates, client, describe, is_alive, listed, proofs, regions, tags_of};
 use crate::aws::call::arguments::ids;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::route53::errors::failed;
+use crate::aws::spelling::{How, Spelling};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
@@ -197,4 +200,14 @@ impl Resource for Validation {
         let Some(exactly) = written(cx, &live.zone, &proof).await? else { return Ok(()) };
         change(cx, &live.zone, ChangeAction::Delete, exactly).await
     }
+}
+
+impl AwsKind for Validation {
+    const MARK: Mark = Mark::Parent;
+    const ACTIONS: Actions = Actions {
+        create: &["route53:ChangeResourceRecordSets"],
+        update: &["route53:ChangeResourceRecordSets"],
+        delete: &["route53:ChangeResourceRecordSets"],
+    };
+    const SPELLING: &'static [Spelling] = &[("domain", How::Domain)];
 }

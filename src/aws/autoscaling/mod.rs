@@ -9,6 +9,19 @@ pub use scaling_policy::ScalingPolicy;
 
 use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace};
 
+use crate::aws::wing::{KindRow, ServiceRole, Wing};
+
+/// The service.
+pub(super) static WING: Wing = Wing {
+    // <https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-service-linked-roles.html>
+    role: Some(ServiceRole {
+        principal: "ecs.application-autoscaling.amazonaws.com",
+        name: "AWSServiceRoleForApplicationAutoScaling_ECSService",
+        kinds: &["application-autoscaling.scalable_target"],
+    }),
+    ..Wing::of(&[KindRow::of::<ScalableTarget>(), KindRow::of::<ScalingPolicy>()])
+};
+
 /// All that we scale are services of ECS,
 const NAMESPACE: ServiceNamespace = ServiceNamespace::Ecs;
 /// by the number of their tasks.

@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::{DIMENSION, NAMESPACE};
 use crate::aws::autoscaling::errors::failed;
 use crate::aws::ecs::{self, Service};
+use crate::aws::ownership::mark::Mark;
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 
@@ -99,4 +101,13 @@ impl Resource for ScalableTarget {
         call.send().await.map_err(failed("application-autoscaling:DeregisterScalableTarget"))?;
         Ok(())
     }
+}
+
+impl AwsKind for ScalableTarget {
+    const MARK: Mark = Mark::Parent;
+    const ACTIONS: Actions = Actions {
+        create: &["application-autoscaling:RegisterScalableTarget"],
+        update: &["application-autoscaling:RegisterScalableTarget"],
+        delete: &["application-autoscaling:DeregisterScalableTarget"],
+    };
 }

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{DIMENSION, NAMESPACE, ScalableTarget};
 use crate::aws::autoscaling::errors::failed;
+use crate::aws::ownership::mark::Mark;
+use crate::aws::spelling::{How, Spelling};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, ecs};
 use crate::engine::key::is_name;
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Scope};
@@ -151,6 +154,19 @@ impl Resource for ScalingPolicy {
         call.send().await.map_err(failed("application-autoscaling:DeleteScalingPolicy"))?;
         Ok(())
     }
+}
+
+impl AwsKind for ScalingPolicy {
+    const MARK: Mark = Mark::Parent;
+    const ACTIONS: Actions = Actions {
+        create: &["application-autoscaling:PutScalingPolicy"],
+        update: &["application-autoscaling:PutScalingPolicy"],
+        delete: &["application-autoscaling:DeleteScalingPolicy"],
+    };
+    const SPELLING: &'static [Spelling] = &[(
+        "metric",
+        How::Word(&["ECSServiceAverageCPUUtilization", "ECSServiceAverageMemoryUtilization", "ALBRequestCountPerTarget"]),
+    )];
 }
 
 #[cfg(test)]

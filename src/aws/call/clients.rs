@@ -15,7 +15,7 @@ use crate::aws::call::error::{NO_HOST, REFUSED, failed, incomplete};
 use crate::aws::call::fence::Fence;
 use crate::aws::call::guard::Guard;
 use crate::aws::call::profiles::Profiles;
-use crate::aws::call::rate_limit::{Way, paced};
+use crate::aws::call::rate_limit::{Rates, Way, paced};
 use crate::engine::{Class, Error, Reach, Result};
 
 /// Where CloudFront looks for certificates.
@@ -32,6 +32,15 @@ pub struct Options {
     pub credentials: Option<(String, String)>,
     /// The bucket that keeps leases and history; a name of ours when none is chosen.
     pub history_bucket: Option<String>,
+}
+
+/// What calls have to know of the services.
+#[derive(Clone, Debug, Default)]
+pub struct Services {
+    /// The resource types that AWS's index of tags is asked for.
+    pub indexed: Vec<String>,
+    /// The services with rates of their own.
+    pub rates: Vec<Rates>,
 }
 
 /// A client for each service.
@@ -94,6 +103,8 @@ pub struct Clients {
     pub trail: aws_sdk_cloudtrail::Client,
     /// CloudTrail in us-east-1, which knows of IAM and CloudFront.
     pub trail_global: aws_sdk_cloudtrail::Client,
+    /// The resource types that the index of tags is asked for.
+    pub indexed: Vec<String>,
     /// The region that all of them talk to.
     pub region: String,
     /// What every one of them asks before it changes anything.
@@ -162,7 +173,7 @@ impl Clients {
     ///
     /// # Errors
     /// When the profile is not there, or the address of AWS is none.
-    pub async fn connect(options: &Options, region: &str) -> Result<Clients> {
+    pub async fn connect(options: &Options, services: Services, region: &str) -> Result<Clients> {
         let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let profiles = Profiles::read(&env);
         // Keys in the environment come before a profile that the environment names, and after one that the command line names.
@@ -184,7 +195,11 @@ impl Clients {
             .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
             .build_https();
         let (fence, reach) = (Arc::new(Fence::default()), Reach::default());
-        let http = paced(http, Way { fence: fence.clone(), reach: reach.clone(), endpoint: options.endpoint_url.clone() });
+        let http = paced(
+            http,
+            Way { fence: fence.clone(), reach: reach.clone(), endpoint: options.endpoint_url.clone() },
+            services.rates,
+        );
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .http_client(http.clone())
             .region(Region::new(region.to_owned()))
@@ -221,7 +236,8 @@ impl Clients {
         }
         let wants_mfa = profile.as_ref().is_some_and(|name| profiles.wants_mfa(name));
         let clients = Clients::from_config(&config, region, fence);
-        Ok(Clients { reach, profile, history_bucket: options.history_bucket.clone(), wants_mfa, ..clients })
+        let indexed = services.indexed;
+        Ok(Clients { reach, indexed, profile, history_bucket: options.history_bucket.clone(), wants_mfa, ..clients })
     }
 
     fn from_config(config: &SdkConfig, region: &str, fence: Arc<Fence>) -> Clients {
@@ -260,6 +276,7 @@ impl Clients {
             tagging_global: fenced!(aws_sdk_resourcegroupstagging, &global, guard),
             trail: fenced!(aws_sdk_cloudtrail, config, guard),
             trail_global: fenced!(aws_sdk_cloudtrail, &global, guard),
+            indexed: Vec::new(),
             region: region.to_owned(),
             fence,
             reach: Reach::default(),

@@ -36,29 +36,31 @@ pub const ON_ITS_WAY: Duration = Duration::from_secs(30);
 
 const LATE: &str = "it was on its way for too long";
 
-/// A bucket's size, and how many tokens it gets back a second.
+/// How fast AWS takes the calls of one operation: the size of its bucket, and how many tokens it gets back in a second.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Rate {
+pub struct Rate {
     burst: f64,
     per_second: f64,
 }
 
-const fn rate(burst: u32, per_second: u32) -> Rate {
+/// A rate of so many calls at once, and so many a second.
+pub const fn rate(burst: u32, per_second: u32) -> Rate {
     Rate { burst: burst as f64, per_second: per_second as f64 }
 }
 
-/// What AWS takes of one operation. EC2's figures are AWS's; for most services it publishes none, and these are below what
-/// users were refused at.
-fn allowed(service: &str, asking: bool) -> Rate {
-    match (service, asking) {
-        ("EC2", true) => rate(100, 20),
-        ("EC2", false) => rate(50, 5),
-        // S3 takes thousands, and its answers are what deploying static files is made of.
-        ("S3", _) => rate(1000, 500),
-        (_, true) => rate(50, 20),
-        (_, false) => rate(50, 10),
-    }
+/// The rates of a service.
+#[derive(Clone, Copy, Debug)]
+pub struct Rates {
+    /// The service, as its SDK names it: `EC2`.
+    pub service: &'static str,
+    /// Of an operation that reads.
+    pub asking: Rate,
+    /// Of one that changes something.
+    pub changing: Rate,
 }
+
+/// Most services publish no figures: these are below what users were refused at.
+const USUAL: Rates = Rates { service: "", asking: rate(50, 20), changing: rate(50, 10) };
 
 #[derive(Debug)]
 struct Bucket {
@@ -68,13 +70,22 @@ struct Bucket {
 
 /// The buckets of every operation.
 #[derive(Debug, Default)]
-struct Buckets(Mutex<HashMap<Named, Bucket>>);
+struct Buckets {
+    /// Services with rates of their own.
+    rates: Vec<Rates>,
+    of: Mutex<HashMap<Named, Bucket>>,
+}
 
 impl Buckets {
+    fn rate(&self, call: &Named) -> Rate {
+        let rates = self.rates.iter().find(|rates| rates.service == call.service).unwrap_or(&USUAL);
+        if asks(&call.operation) { rates.asking } else { rates.changing }
+    }
+
     /// Takes a token, in debt if need be: how long until it is there. Who comes later waits longer.
     fn take(&self, call: &Named, now: Instant) -> Duration {
-        let rate = allowed(&call.service, asks(&call.operation));
-        let mut buckets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let rate = self.rate(call);
+        let mut buckets = self.of.lock().unwrap_or_else(PoisonError::into_inner);
         let bucket = buckets.entry(call.clone()).or_insert(Bucket { tokens: rate.burst, at: now });
         let since = now.saturating_duration_since(bucket.at).as_secs_f64();
         bucket.tokens = (bucket.tokens + since * rate.per_second).min(rate.burst) - 1.0;
@@ -205,8 +216,8 @@ impl Body for InTime {
 }
 
 /// The same client at AWS's pace.
-pub(in crate::aws) fn paced(inner: SharedHttpClient, way: Way) -> SharedHttpClient {
-    let buckets: Arc<Buckets> = Arc::default();
+pub(in crate::aws) fn paced(inner: SharedHttpClient, way: Way, rates: Vec<Rates>) -> SharedHttpClient {
+    let buckets = Arc::new(Buckets { rates, ..Buckets::default() });
     http_client_fn(move |settings, components| {
         let inner = inner.http_connector(settings, components);
         SharedHttpConnector::new(Paced { inner, buckets: buckets.clone(), way: way.clone() })
@@ -310,7 +321,7 @@ mod tests {
     fn what_leaves_is_never_more_than_allowed() {
         let (buckets, now) = (Buckets::default(), Instant::now());
         let ask = named("Elastic Load Balancing v2", "DescribeTargetGroupAttributes");
-        let rate = allowed(&ask.service, true);
+        let rate = buckets.rate(&ask);
         let mut leaves: Vec<f64> = (0..300).map(|_| buckets.take(&ask, now).as_secs_f64()).collect();
         leaves.sort_by(f64::total_cmp);
         for second in [0.0, 1.0, 5.0, 12.0] {

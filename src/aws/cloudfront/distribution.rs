@@ -14,9 +14,12 @@ use super::{Behavior, Origin, built, count, mark, marked, policies, to_sdk};
 use crate::aws::call::answers::present;
 use crate::aws::call::error::incomplete;
 use crate::aws::cloudfront::errors::failed;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::tags::{TagEdit, from_pairs};
 use crate::aws::ownership::{names, tag_index};
+use crate::aws::spelling::{How, Spelling};
 use crate::aws::states::{Means, States};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Claim, Class, Diff, Effect, Error, Impact, Observed, Readiness, Resource, Result, Rule, Usual};
 
@@ -561,6 +564,27 @@ impl Resource for Distribution {
             Err(e) => Err(e),
         }
     }
+}
+
+impl AwsKind for Distribution {
+    const MARK: Mark = Mark::Text;
+    const ACTIONS: Actions = Actions {
+        create: &["cloudfront:CreateDistribution", "cloudfront:TagResource"],
+        update: &["cloudfront:UpdateDistribution", "cloudfront:TagResource", "cloudfront:UntagResource"],
+        delete: &["cloudfront:UpdateDistribution", "cloudfront:DeleteDistribution"],
+    };
+    const SPELLING: &'static [Spelling] = &[
+        ("aliases.*", How::Domain),
+        ("behaviors.*.methods.*", How::Word(&["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"])),
+        ("behaviors.*.viewer_protocol", How::Word(&["allow-all", "https-only", "redirect-to-https"])),
+        ("default.methods.*", How::Word(&["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"])),
+        ("default.viewer_protocol", How::Word(&["allow-all", "https-only", "redirect-to-https"])),
+        ("http_version", How::Word(&["http1.1", "http2", "http3", "http2and3"])),
+        ("origins.*.domain", How::Domain),
+        ("origins.*.path", How::NoSlash),
+        ("origins.*.protocol", How::Word(&["http-only", "https-only", "match-viewer"])),
+        ("price_class", How::Word(&["PriceClass_100", "PriceClass_200", "PriceClass_All"])),
+    ];
 }
 
 /// The distribution of that identifier, if there is one.

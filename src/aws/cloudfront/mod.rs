@@ -1,6 +1,7 @@
 //! Delivery, in Amazon CloudFront.
 
 mod behavior;
+mod checks;
 mod distribution;
 pub(in crate::aws) mod errors;
 pub mod invalidation;
@@ -16,7 +17,15 @@ use aws_sdk_cloudfront::types as sdk;
 use aws_smithy_types::error::operation::BuildError;
 
 use super::Tags;
+use crate::aws::wing::{KindRow, Wing};
 use crate::engine::{Error, Result, Scope};
+
+/// The service.
+pub(super) static WING: Wing = Wing {
+    indexed: &["cloudfront"],
+    checks: checks::of,
+    ..Wing::of(&[KindRow::of::<OriginAccessControl>(), KindRow::of::<Distribution>()])
+};
 
 /// CloudFront is the same in all regions, so what is ours in one of them says so: `webapp/staging/main in eu-west-1`. It
 /// stands where CloudFront has room for words, and is seen in lists that do not tell tags.

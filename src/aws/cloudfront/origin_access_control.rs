@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::{built, distribution, mark, marked};
 use crate::aws::call::error::incomplete;
 use crate::aws::cloudfront::errors::failed;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
+use crate::aws::spelling::{How, Spelling};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Blocker, Claim, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
 
@@ -129,4 +132,17 @@ impl Resource for OriginAccessControl {
             |(id, passing): (String, bool)| Blocker { what: format!("the distribution {id}, which shows itself by it"), passing };
         Ok(users.into_iter().map(of).collect())
     }
+}
+
+impl AwsKind for OriginAccessControl {
+    const MARK: Mark = Mark::Text;
+    const ACTIONS: Actions = Actions {
+        create: &["cloudfront:CreateOriginAccessControl"],
+        update: &["cloudfront:UpdateOriginAccessControl"],
+        delete: &["cloudfront:DeleteOriginAccessControl"],
+    };
+    const SPELLING: &'static [Spelling] = &[
+        ("origin_type", How::Word(&["s3", "mediastore", "mediapackagev2", "lambda"])),
+        ("signing", How::Word(&["always", "never", "no-override"])),
+    ];
 }

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{blockers, ours, retag, tagged, tags_of};
 use crate::aws::call::error::incomplete;
 use crate::aws::ec2::errors::failed;
+use crate::aws::ownership::mark::Mark;
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Diff, Observed, Readiness, Resource, Result, Rule};
 
@@ -80,4 +82,14 @@ impl Resource for Address {
             None => Ok(Vec::new()),
         }
     }
+}
+
+impl AwsKind for Address {
+    const MARK: Mark = Mark::History;
+    const ACTIONS: Actions = Actions {
+        create: &["ec2:AllocateAddress", "ec2:CreateTags"],
+        update: &["ec2:CreateTags", "ec2:DeleteTags"],
+        delete: &["ec2:ReleaseAddress"],
+    };
+    const OUTPUTS: &'static [(&'static str, &'static str)] = &[("network.addresses.{name}", "public_ip")];
 }

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use super::{Id, Vpc, is_default, security_group_rules, security_groups, tags_of, vpcs};
 use crate::aws::call::error::incomplete;
 use crate::aws::ec2::errors::failed;
+use crate::aws::ownership::mark::Mark;
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Scope};
 
@@ -94,4 +96,13 @@ impl Resource for DefaultSecurityGroup {
     async fn delete(_: &Cx, _: &Id) -> Result<()> {
         Ok(()) // it goes with the VPC
     }
+}
+
+impl AwsKind for DefaultSecurityGroup {
+    const MARK: Mark = Mark::Parent;
+    const ACTIONS: Actions = Actions {
+        create: &["ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"],
+        update: &["ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"],
+        delete: &[],
+    };
 }

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{Id, Vpc, blockers, internet_gateways, retag, tagged, tags_of};
 use crate::aws::call::error::incomplete;
 use crate::aws::ec2::errors::failed;
+use crate::aws::ownership::mark::Mark;
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
@@ -111,4 +113,13 @@ impl Resource for InternetGateway {
             None => Ok(Vec::new()),
         }
     }
+}
+
+impl AwsKind for InternetGateway {
+    const MARK: Mark = Mark::History;
+    const ACTIONS: Actions = Actions {
+        create: &["ec2:CreateInternetGateway", "ec2:AttachInternetGateway", "ec2:CreateTags"],
+        update: &["ec2:AttachInternetGateway", "ec2:DetachInternetGateway", "ec2:CreateTags", "ec2:DeleteTags"],
+        delete: &["ec2:DetachInternetGateway", "ec2:DeleteInternetGateway"],
+    };
 }

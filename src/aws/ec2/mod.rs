@@ -2,6 +2,7 @@
 
 mod address;
 mod blockers;
+mod checks;
 mod default_security_group;
 pub(in crate::aws) mod errors;
 mod internet_gateway;
@@ -13,6 +14,7 @@ mod route_table_association;
 mod security_group;
 mod security_group_rule;
 mod subnet;
+pub(in crate::aws) mod subnet_zones;
 mod vpc;
 mod vpc_endpoint;
 mod zones;
@@ -21,7 +23,6 @@ pub use address::Address;
 pub use default_security_group::DefaultSecurityGroup;
 pub use internet_gateway::InternetGateway;
 pub use nat_gateway::{NatGateway, STATES as NAT_GATEWAY_STATES};
-pub(super) use network_acl::spelled as access_rule;
 pub use route::Route;
 pub use route_table::RouteTable;
 pub use route_table_association::RouteTableAssociation;
@@ -39,12 +40,36 @@ use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use serde::{Deserialize, Serialize};
 
 use super::Cx;
+use crate::aws::call::rate_limit::{Rates, rate};
 use crate::aws::ec2::errors::failed;
 use crate::aws::ownership::tags;
 use crate::aws::ownership::tags::{TagEdit, Tags};
 use crate::aws::ownership::{names, tag_index};
+use crate::aws::wing::{KindRow, Wing};
 use crate::engine::tags::{TAG_ENV, TAG_STACK};
 use crate::engine::{Claim, Diff, Resource, Result};
+
+/// The service.
+pub(super) static WING: Wing = Wing {
+    indexed: &["ec2:security-group"],
+    // <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>
+    rates: Some(Rates { service: "EC2", asking: rate(100, 20), changing: rate(50, 5) }),
+    checks: checks::of,
+    ..Wing::of(&[
+        KindRow::of::<Vpc>(),
+        KindRow::of::<Subnet>(),
+        KindRow::of::<InternetGateway>(),
+        KindRow::of::<Address>(),
+        KindRow::of::<NatGateway>(),
+        KindRow::of::<RouteTable>(),
+        KindRow::of::<Route>(),
+        KindRow::of::<RouteTableAssociation>(),
+        KindRow::of::<VpcEndpoint>(),
+        KindRow::of::<DefaultSecurityGroup>(),
+        KindRow::of::<SecurityGroup>(),
+        KindRow::of::<SecurityGroupRule>(),
+    ])
+};
 
 /// How long the name of a security group may be.
 const GROUP_NAME: usize = 255;

@@ -6,7 +6,9 @@ use serde_json::Value;
 use super::{Address, Id, InternetGateway, Subnet, gateway_of, in_our_vpcs, retag, tagged, tags_of};
 use crate::aws::call::error::incomplete;
 use crate::aws::ec2::errors::failed;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::states::{Means, States};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{AnyRef, Diff, Effect, Impact, Observed, Order, Readiness, Ref, Resource, Result, Rule, Usual};
 
@@ -159,6 +161,15 @@ impl Resource for NatGateway {
     fn replace_order(diff: &Diff) -> Order {
         if diff.touches("address") { Order::CreateFirst } else { Order::DeleteFirst }
     }
+}
+
+impl AwsKind for NatGateway {
+    const MARK: Mark = Mark::Parent;
+    const ACTIONS: Actions = Actions {
+        create: &["ec2:CreateNatGateway", "ec2:CreateTags"],
+        update: &["ec2:CreateTags", "ec2:DeleteTags"],
+        delete: &["ec2:DeleteNatGateway"],
+    };
 }
 
 #[cfg(test)]

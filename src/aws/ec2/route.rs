@@ -5,6 +5,9 @@ use serde_json::Value;
 
 use super::{InternetGateway, NatGateway, RouteTable, route_tables, tags_of};
 use crate::aws::ec2::errors::failed;
+use crate::aws::ownership::mark::Mark;
+use crate::aws::spelling::{How, Spelling, Wrong, without_ipv6};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule};
 
@@ -128,6 +131,17 @@ impl Resource for Route {
         };
         call.send().await.map_err(failed("ec2:DeleteRoute"))?;
         Ok(())
+    }
+}
+
+impl AwsKind for Route {
+    const MARK: Mark = Mark::Parent;
+    const ACTIONS: Actions =
+        Actions { create: &["ec2:CreateRoute"], update: &["ec2:ReplaceRoute"], delete: &["ec2:DeleteRoute"] };
+    const SPELLING: &'static [Spelling] = &[("destination", How::Network)];
+
+    fn spell(object: &mut Value, wrong: &mut Vec<Wrong>) {
+        without_ipv6(object, "destination", "routes", wrong);
     }
 }
 

@@ -6,6 +6,8 @@ use super::{Id, Vpc, blockers, is_alive, retag, route_tables, tagged, tags_of};
 use crate::aws::call::answers::present;
 use crate::aws::call::error::incomplete;
 use crate::aws::ec2::errors::failed;
+use crate::aws::ownership::mark::Mark;
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 
@@ -80,4 +82,13 @@ impl Resource for RouteTable {
         let answer = answer.map_err(failed("ec2:DescribeRouteTables"))?;
         Ok(answer.route_tables().iter().flat_map(blockers::going_by).collect())
     }
+}
+
+impl AwsKind for RouteTable {
+    const MARK: Mark = Mark::Parent;
+    const ACTIONS: Actions = Actions {
+        create: &["ec2:CreateRouteTable", "ec2:CreateTags"],
+        update: &["ec2:CreateTags", "ec2:DeleteTags"],
+        delete: &["ec2:DeleteRouteTable"],
+    };
 }

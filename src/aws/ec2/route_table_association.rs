@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use super::{Id, RouteTable, Subnet, route_tables, tags_of};
 use crate::aws::call::error::incomplete;
 use crate::aws::ec2::errors::failed;
+use crate::aws::ownership::mark::Mark;
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 
@@ -66,4 +68,13 @@ impl Resource for RouteTableAssociation {
         call.send().await.map_err(failed("ec2:DisassociateRouteTable"))?;
         Ok(())
     }
+}
+
+impl AwsKind for RouteTableAssociation {
+    const MARK: Mark = Mark::Parent;
+    const ACTIONS: Actions = Actions {
+        create: &["ec2:AssociateRouteTable"],
+        update: &["ec2:ReplaceRouteTableAssociation"],
+        delete: &["ec2:DisassociateRouteTable"],
+    };
 }

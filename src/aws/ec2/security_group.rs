@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::{GROUP_NAME, Id, Vpc, blockers, group_claim, is_default, retag, security_groups, tagged, tags_of};
 use crate::aws::call::error::incomplete;
 use crate::aws::ec2::errors::failed;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule};
 
@@ -88,4 +90,14 @@ impl Resource for SecurityGroup {
             tokio::try_join!(blockers::interfaces(cx, "group-id", &live.id), blockers::referring(cx, &live.id))?;
         Ok([interfaces, rules].concat())
     }
+}
+
+impl AwsKind for SecurityGroup {
+    const MARK: Mark = Mark::Name;
+    const ACTIONS: Actions = Actions {
+        create: &["ec2:CreateSecurityGroup", "ec2:RevokeSecurityGroupEgress", "ec2:CreateTags"],
+        update: &["ec2:CreateTags", "ec2:DeleteTags"],
+        delete: &["ec2:DeleteSecurityGroup"],
+    };
+    const OUTPUTS: &'static [(&'static str, &'static str)] = &[("network.security_groups.{name}", "id")];
 }

@@ -3,10 +3,14 @@ use aws_sdk_ec2::types::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{SecurityGroup, group_claim, is_default, retag, security_group_rules, security_groups, tagged, tags_of};
 use crate::aws::call::error::incomplete;
 use crate::aws::ec2::errors::failed;
+use crate::aws::ownership::mark::Mark;
+use crate::aws::spelling::{How, Spelling, Wrong, without_ipv6};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 
@@ -189,4 +193,57 @@ impl Resource for SecurityGroupRule {
         }
         Ok(())
     }
+}
+
+impl AwsKind for SecurityGroupRule {
+    const MARK: Mark = Mark::Parent;
+    const ACTIONS: Actions = Actions {
+        create: &["ec2:AuthorizeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupEgress", "ec2:CreateTags"],
+        update: &["ec2:ModifySecurityGroupRules", "ec2:CreateTags", "ec2:DeleteTags"],
+        delete: &["ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"],
+    };
+    const SPELLING: &'static [Spelling] = &[("cidr", How::Network), ("description", How::Empty), ("protocol", How::Protocol)];
+
+    fn spell(object: &mut Value, wrong: &mut Vec<Wrong>) {
+        ports(object, wrong);
+    }
+}
+
+/// Ports and protocol of a rule that go together: of every protocol all ports
+/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpPermission.html>).
+fn ports(rule: &mut Value, wrong: &mut Vec<Wrong>) {
+    let number = |field: &str| rule.get(field).and_then(Value::as_i64).unwrap_or(-1);
+    let (from, to) = (number("from_port"), number("to_port"));
+    let protocol = rule.get("protocol").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let mut refuse = |field: &str, why: String| wrong.push((field.into(), why));
+    match protocol.as_str() {
+        "tcp" | "udp" => {
+            for (field, port) in [("from_port", from), ("to_port", to)] {
+                if !(0..=65_535).contains(&port) {
+                    refuse(field, format!("{port} is not a port of `{protocol}`: ports go from 0 to 65535"));
+                }
+            }
+            if from > to {
+                refuse("from_port", format!("the first port, {from}, is above the last, {to}"));
+            }
+        }
+        "icmp" | "icmpv6" => {
+            if !(-1..=255).contains(&from) || !(-1..=255).contains(&to) {
+                refuse("from_port", format!("`{protocol}` has a type and a code here, from -1 for all to 255"));
+            }
+        }
+        // AWS has no ports there, whatever it was given.
+        _ => {
+            if let Some(fields) = rule.as_object_mut() {
+                for field in ["from_port", "to_port"] {
+                    fields.insert(field.into(), (-1).into());
+                }
+            }
+        }
+    }
+    let has = |field: &str| rule.get(field).is_some_and(|value| !value.is_null());
+    if has("cidr") == has("peer") {
+        wrong.push(("cidr".into(), "a rule has exactly one of `cidr` and `peer`".into()));
+    }
+    without_ipv6(rule, "cidr", "rules", wrong);
 }

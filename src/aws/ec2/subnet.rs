@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::{Id, Vpc, blockers, in_our_vpcs, retag, tagged, tags_of};
 use crate::aws::call::error::incomplete;
 use crate::aws::ec2::errors::failed;
+use crate::aws::ownership::mark::Mark;
+use crate::aws::spelling::{How, Spelling};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 
@@ -94,4 +97,15 @@ impl Resource for Subnet {
     async fn blocked_by(cx: &Cx, live: &Id) -> Result<Vec<Blocker>> {
         blockers::interfaces(cx, "subnet-id", &live.id).await
     }
+}
+
+impl AwsKind for Subnet {
+    const MARK: Mark = Mark::Parent;
+    const ACTIONS: Actions = Actions {
+        create: &["ec2:CreateSubnet", "ec2:CreateTags"],
+        update: &["ec2:ModifySubnetAttribute", "ec2:CreateTags", "ec2:DeleteTags"],
+        delete: &["ec2:DeleteSubnet"],
+    };
+    const SPELLING: &'static [Spelling] = &[("cidr", How::Network), ("zone", How::Lower)];
+    const OUTPUTS: &'static [(&'static str, &'static str)] = &[("network.subnets.{name}", "id")];
 }

@@ -3,11 +3,15 @@ use std::collections::BTreeMap;
 use aws_sdk_ec2::types::{AttributeBooleanValue, ResourceType, VpcAttributeName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::network_acl::{self, network_acls};
 use super::{blockers, retag, tagged, tags_of, vpcs};
 use crate::aws::call::error::incomplete;
 use crate::aws::ec2::errors::failed;
+use crate::aws::ownership::mark::Mark;
+use crate::aws::spelling::{How, Spelling, Wrong};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Diff, Observed, Readiness, Resource, Result, Rule};
 
@@ -120,5 +124,35 @@ impl Resource for Vpc {
         let (interfaces, inside) =
             tokio::try_join!(blockers::interfaces(cx, "vpc-id", &live.id), blockers::inside(cx, &live.id))?;
         Ok([interfaces, inside].concat())
+    }
+}
+
+impl AwsKind for Vpc {
+    const MARK: Mark = Mark::History;
+    const ACTIONS: Actions = Actions {
+        create: &["ec2:CreateVpc", "ec2:ModifyVpcAttribute", "ec2:CreateTags"],
+        update: &[
+            "ec2:ModifyVpcAttribute",
+            "ec2:CreateNetworkAclEntry",
+            "ec2:ReplaceNetworkAclEntry",
+            "ec2:DeleteNetworkAclEntry",
+            "ec2:CreateTags",
+            "ec2:DeleteTags",
+        ],
+        delete: &["ec2:DeleteVpc"],
+    };
+    const SPELLING: &'static [Spelling] = &[("cidr", How::Network)];
+    const OUTPUTS: &'static [(&'static str, &'static str)] = &[("network.vpc", "id")];
+
+    /// The rules of the network access list.
+    fn spell(object: &mut Value, wrong: &mut Vec<Wrong>) {
+        let rules = object.get_mut("network_acl").and_then(Value::as_object_mut);
+        for (key, rule) in rules.into_iter().flatten() {
+            match rule.as_str().filter(|text| !text.contains("${")).map(|text| network_acl::spelled(key, text)) {
+                Some(Ok(new)) => *rule = new.into(),
+                Some(Err(why)) => wrong.push((format!("network_acl.{key}"), why)),
+                None => {}
+            }
+        }
     }
 }

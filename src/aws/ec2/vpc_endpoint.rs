@@ -7,7 +7,9 @@ use super::{Id, RouteTable, Vpc, in_our_vpcs, is_alive, retag, tagged, tags_of};
 use crate::aws::call::answers::present;
 use crate::aws::call::error::incomplete;
 use crate::aws::ec2::errors::failed;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::states::{Means, States};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Diff, Effect, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
@@ -205,6 +207,15 @@ impl Resource for VpcEndpoint {
             _ => Readiness::Gone,
         })
     }
+}
+
+impl AwsKind for VpcEndpoint {
+    const MARK: Mark = Mark::Parent;
+    const ACTIONS: Actions = Actions {
+        create: &["ec2:CreateVpcEndpoint", "ec2:CreateTags"],
+        update: &["ec2:ModifyVpcEndpoint", "ec2:CreateTags", "ec2:DeleteTags"],
+        delete: &["ec2:DeleteVpcEndpoints"],
+    };
 }
 
 #[cfg(test)]

@@ -7,8 +7,10 @@ use crate::aws::call::error::incomplete;
 use crate::aws::ecs::errors::failed;
 use crate::aws::iam;
 use crate::aws::logs::left_behind;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
 use crate::aws::states::{Means, States};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Class, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
 
@@ -206,4 +208,14 @@ impl Resource for Cluster {
             _ => Readiness::Gone,
         })
     }
+}
+
+impl AwsKind for Cluster {
+    const MARK: Mark = Mark::Name;
+    const ACTIONS: Actions = Actions {
+        create: &["ecs:CreateCluster", "ecs:TagResource"],
+        update: &["ecs:PutClusterCapacityProviders", "ecs:UpdateClusterSettings", "ecs:TagResource", "ecs:UntagResource"],
+        delete: &["ecs:DeleteCluster"],
+    };
+    const OUTPUTS: &'static [(&'static str, &'static str)] = &[("cluster", "name")];
 }

@@ -1,9 +1,12 @@
 //! Containers, in Amazon ECS on Fargate.
 
+mod checks;
 mod cluster;
 mod deployment;
 pub(in crate::aws) mod errors;
 mod failing;
+mod fargate;
+mod images;
 mod service;
 mod status;
 mod task_definition;
@@ -25,8 +28,22 @@ use crate::aws::ecs::errors::failed;
 use crate::aws::ownership::tags;
 use crate::aws::ownership::tags::{TagEdit, Tags};
 use crate::aws::ownership::{names, tag_index};
+use crate::aws::wing::{KindRow, ServiceRole, Wing};
 use crate::engine::tags::TAG_GENERATION;
 use crate::engine::{Claim, Diff, Resource, Result};
+
+/// The service.
+pub(super) static WING: Wing = Wing {
+    indexed: &["ecs:cluster", "ecs:service"],
+    // <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using-service-linked-roles.html>
+    role: Some(ServiceRole {
+        principal: "ecs.amazonaws.com",
+        name: "AWSServiceRoleForECS",
+        kinds: &["ecs.cluster", "ecs.service"],
+    }),
+    checks: checks::of,
+    ..Wing::of(&[KindRow::of::<Cluster>(), KindRow::of::<TaskDefinition>(), KindRow::of::<Service>()])
+};
 
 /// How long a name of a cluster, a service or a task definition may be.
 const NAME: usize = 255;

@@ -17,9 +17,12 @@ use crate::aws::ec2::{SecurityGroup, Subnet};
 use crate::aws::ecs::errors::failed;
 use crate::aws::elbv2::TargetGroup;
 use crate::aws::logs::LogGroup;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
 use crate::aws::servicediscovery::{Namespace, Seen, namespaces};
+use crate::aws::spelling::{How, Spelling};
 use crate::aws::states::{Means, States};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{AnyRef, Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
@@ -539,6 +542,17 @@ impl Resource for Service {
             _ => Readiness::Gone,
         })
     }
+}
+
+impl AwsKind for Service {
+    const MARK: Mark = Mark::Name;
+    const ACTIONS: Actions = Actions {
+        create: &["ecs:CreateService", "ecs:TagResource"],
+        update: &["ecs:UpdateService", "ecs:TagResource", "ecs:UntagResource"],
+        delete: &["ecs:DeleteService"],
+    };
+    const SPELLING: &'static [Spelling] = &[("propagate_tags", How::Word(&["SERVICE", "TASK_DEFINITION", "NONE"]))];
+    const OUTPUTS: &'static [(&'static str, &'static str)] = &[("services.{name}.arn", "arn")];
 }
 
 #[cfg(test)]

@@ -16,7 +16,10 @@ use crate::aws::call::error::incomplete;
 use crate::aws::ecs::errors::failed;
 use crate::aws::iam::Role;
 use crate::aws::logs::LogGroup;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
+use crate::aws::spelling::{How, Spelling};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::tags::TAG_STACK;
 use crate::engine::{Claim, Class, Diff, Error, Ids, Observed, Readiness, Ref, Resource, Result, Rule, Usual, diff as compare};
@@ -414,6 +417,24 @@ impl Resource for TaskDefinition {
             left => Readiness::waiting(format!("{left} revisions left")),
         })
     }
+}
+
+impl AwsKind for TaskDefinition {
+    const MARK: Mark = Mark::Name;
+    const ACTIONS: Actions = Actions {
+        create: &["ecs:RegisterTaskDefinition", "ecs:TagResource", "iam:PassRole"],
+        update: &[
+            "ecs:RegisterTaskDefinition",
+            "ecs:TagResource",
+            "ecs:UntagResource",
+            "iam:PassRole",
+            "ecs:DeregisterTaskDefinition",
+            "ecs:DeleteTaskDefinitions",
+        ],
+        delete: &["ecs:DeregisterTaskDefinition", "ecs:DeleteTaskDefinitions"],
+    };
+    const SPELLING: &'static [Spelling] =
+        &[("architecture", How::Word(&["X86_64", "ARM64"])), ("cpu", How::Cpu), ("memory", How::Memory)];
 }
 
 #[cfg(test)]

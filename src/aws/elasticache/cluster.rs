@@ -13,8 +13,11 @@ use crate::aws::call::arguments::{ids, some_ids};
 use crate::aws::call::error::incomplete;
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::elasticache::errors::failed;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
+use crate::aws::spelling::{How, Spelling};
 use crate::aws::states::put_off;
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Claim, Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
@@ -319,4 +322,16 @@ impl Resource for Cluster {
             Some(status) => Readiness::waiting(status),
         })
     }
+}
+
+impl AwsKind for Cluster {
+    const MARK: Mark = Mark::Name;
+    const ACTIONS: Actions = Actions {
+        create: &["elasticache:CreateCacheCluster", "elasticache:AddTagsToResource"],
+        update: &["elasticache:ModifyCacheCluster", "elasticache:AddTagsToResource", "elasticache:RemoveTagsFromResource"],
+        delete: &["elasticache:DeleteCacheCluster"],
+    };
+    const SPELLING: &'static [Spelling] = &[("maintenance_window", How::Lower), ("node_type", How::Lower)];
+    const OUTPUTS: &'static [(&'static str, &'static str)] =
+        &[("caches.{name}.endpoint", "endpoint"), ("caches.{name}.reader", "reader"), ("caches.{name}.port", "port")];
 }

@@ -4,9 +4,11 @@
 //! their creation and can be read at any time: a replication group's description, a cluster's subnet group and id.
 
 mod carry;
+mod checks;
 mod cluster;
 pub(in crate::aws) mod errors;
 mod naming;
+mod node_types;
 mod parameter_group;
 mod replication_group;
 mod status;
@@ -30,7 +32,26 @@ use crate::aws::elasticache::errors::failed;
 use crate::aws::ownership::tags;
 use crate::aws::ownership::tags::{TagEdit, Tags};
 use crate::aws::ownership::{names, tag_index};
+use crate::aws::wing::{KindRow, ServiceRole, Wing};
 use crate::engine::{Blocker, Class, Diff, Ref, Result};
+
+/// The service.
+pub(super) static WING: Wing = Wing {
+    indexed: &["elasticache"],
+    // <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/using-service-linked-roles.html>
+    role: Some(ServiceRole {
+        principal: "elasticache.amazonaws.com",
+        name: "AWSServiceRoleForElastiCache",
+        kinds: &["elasticache.replication_group", "elasticache.cluster"],
+    }),
+    checks: checks::of,
+    ..Wing::of(&[
+        KindRow::of::<SubnetGroup>(),
+        KindRow::of::<ParameterGroup>(),
+        KindRow::of::<ReplicationGroup>(),
+        KindRow::of::<Cluster>(),
+    ])
+};
 
 /// How long the name of a subnet group or a parameter group may be.
 const NAME: usize = 255;

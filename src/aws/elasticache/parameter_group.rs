@@ -11,7 +11,10 @@ use crate::aws::call::answers::present;
 use crate::aws::call::arguments::written;
 use crate::aws::call::error::incomplete;
 use crate::aws::elasticache::errors::failed;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::{names, tag_index};
+use crate::aws::spelling::{How, Spelling};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Claim, Diff, Effect, Error, Impact, Observed, Readiness, Resource, Result, Rule};
 
@@ -129,6 +132,25 @@ impl Resource for ParameterGroup {
         let group = |c: &CacheCluster| c.cache_parameter_group().and_then(|g| g.cache_parameter_group_name.clone());
         blockers(cx, all.iter().filter(|c| group(c).as_ref() == Some(&live.id))).await
     }
+}
+
+impl AwsKind for ParameterGroup {
+    const MARK: Mark = Mark::Name;
+    const ACTIONS: Actions = Actions {
+        create: &[
+            "elasticache:CreateCacheParameterGroup",
+            "elasticache:ModifyCacheParameterGroup",
+            "elasticache:AddTagsToResource",
+        ],
+        update: &[
+            "elasticache:ModifyCacheParameterGroup",
+            "elasticache:ResetCacheParameterGroup",
+            "elasticache:AddTagsToResource",
+            "elasticache:RemoveTagsFromResource",
+        ],
+        delete: &["elasticache:DeleteCacheParameterGroup"],
+    };
+    const SPELLING: &'static [Spelling] = &[("family", How::Lower), ("parameters", How::Keys)];
 }
 
 #[cfg(test)]

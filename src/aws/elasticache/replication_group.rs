@@ -15,11 +15,17 @@ use crate::aws::call::arguments::{ids, some_ids};
 use crate::aws::call::error::incomplete;
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::elasticache::errors::failed;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
+use crate::aws::preflight::finding::{is_given, is_made};
+use crate::aws::spelling::{How, Spelling};
 use crate::aws::states::put_off;
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::diff::same_major;
-use crate::engine::{Change, Claim, Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::{
+    Action, Change, Claim, Class, Diff, Effect, Error, Impact, Item, Observed, Readiness, Ref, Resource, Result, Rule, Usual,
+};
 
 /// No encryption in transit, or a choice of both: the words of `transit_encryption` that are not AWS's mode.
 const NO_TLS: &str = "disabled";
@@ -576,6 +582,44 @@ impl Resource for ReplicationGroup {
     async fn poll_gone(cx: &Cx, live: &Live) -> Result<Readiness> {
         let group = look(cx, &live.id).await?;
         Ok(group.map_or(Readiness::Gone, |g| Readiness::waiting(g.status().unwrap_or("deleting"))))
+    }
+}
+
+impl AwsKind for ReplicationGroup {
+    const MARK: Mark = Mark::Name;
+    const ACTIONS: Actions = Actions {
+        create: &["elasticache:CreateReplicationGroup", "elasticache:AddTagsToResource"],
+        update: &[
+            "elasticache:ModifyReplicationGroup",
+            "elasticache:IncreaseReplicaCount",
+            "elasticache:DecreaseReplicaCount",
+            "elasticache:AddTagsToResource",
+            "elasticache:RemoveTagsFromResource",
+        ],
+        delete: &["elasticache:DeleteReplicationGroup", "elasticache:CreateSnapshot"],
+    };
+    const SPELLING: &'static [Spelling] = &[
+        ("engine", How::Word(&["valkey", "redis"])),
+        ("maintenance_window", How::Lower),
+        ("node_type", How::Lower),
+        ("transit_encryption", How::Word(&["required", "preferred", "disabled"])),
+    ];
+    const OUTPUTS: &'static [(&'static str, &'static str)] =
+        &[("caches.{name}.endpoint", "endpoint"), ("caches.{name}.reader", "reader"), ("caches.{name}.port", "port")];
+
+    fn further_actions(item: &Item) -> Vec<&'static str> {
+        let mut out = Vec::new();
+        if item.action == Action::Update {
+            let upgraded = item.changes.touches("engine") || item.changes.touches("engine_version");
+            out.extend(upgraded.then_some("elasticache:CreateSnapshot"));
+        }
+        if is_made(item) {
+            let copied = item.carries_data.then_some(["elasticache:CreateSnapshot", "elasticache:DeleteSnapshot"]);
+            // ElastiCache uses the key with a grant that the caller gives.
+            let keyed = is_given(item, "kms_key").then_some(["kms:CreateGrant", "kms:DescribeKey"]);
+            out.extend(copied.into_iter().chain(keyed).flatten());
+        }
+        out
     }
 }
 

@@ -6,7 +6,9 @@ use crate::aws::call::arguments::ids;
 use crate::aws::call::error::incomplete;
 use crate::aws::ec2::{Subnet, Vpc};
 use crate::aws::elasticache::errors::failed;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 
@@ -82,4 +84,13 @@ impl Resource for SubnetGroup {
         let inside = all.iter().filter(|c| c.cache_subnet_group_name() == Some(&live.id));
         blockers(cx, inside).await
     }
+}
+
+impl AwsKind for SubnetGroup {
+    const MARK: Mark = Mark::Name;
+    const ACTIONS: Actions = Actions {
+        create: &["elasticache:CreateCacheSubnetGroup", "elasticache:AddTagsToResource"],
+        update: &["elasticache:ModifyCacheSubnetGroup", "elasticache:AddTagsToResource", "elasticache:RemoveTagsFromResource"],
+        delete: &["elasticache:DeleteCacheSubnetGroup"],
+    };
 }

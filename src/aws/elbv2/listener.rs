@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::{Action, Arn, LoadBalancer, claim_inside, inner_tags, listeners, marked_balancers, retag, to_sdk};
 use crate::aws::call::error::incomplete;
 use crate::aws::elbv2::errors::failed;
+use crate::aws::ownership::mark::Mark;
+use crate::aws::spelling::{How, Spelling};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags, acm};
 use crate::engine::action::Verb;
 use crate::engine::{Diff, Observed, Order, Readiness, Ref, Resource, Result, Rule};
@@ -136,4 +139,19 @@ impl Resource for Listener {
     fn replace_order(diff: &Diff) -> Order {
         if diff.touches("load_balancer") { Order::CreateFirst } else { Order::DeleteFirst }
     }
+}
+
+impl AwsKind for Listener {
+    const MARK: Mark = Mark::Parent;
+    const ACTIONS: Actions = Actions {
+        create: &["elasticloadbalancing:CreateListener", "elasticloadbalancing:AddTags"],
+        update: &["elasticloadbalancing:ModifyListener", "elasticloadbalancing:AddTags", "elasticloadbalancing:RemoveTags"],
+        delete: &["elasticloadbalancing:DeleteListener"],
+    };
+    const SPELLING: &'static [Spelling] = &[
+        ("default_action.kind", How::Word(&["forward", "redirect", "fixed-response"])),
+        ("default_action.redirect.protocol", How::Word(&["HTTP", "HTTPS", "#{protocol}"])),
+        ("default_action.redirect.status_code", How::Word(&["HTTP_301", "HTTP_302"])),
+        ("protocol", How::Word(&["HTTP", "HTTPS"])),
+    ];
 }

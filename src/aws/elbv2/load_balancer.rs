@@ -12,8 +12,11 @@ use crate::aws::call::arguments::{ids, some_ids, written};
 use crate::aws::call::error::incomplete;
 use crate::aws::ec2::{InternetGateway, SecurityGroup, Subnet, Vpc, gateway_of};
 use crate::aws::elbv2::errors::failed;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
+use crate::aws::spelling::{How, Spelling};
 use crate::aws::states::{Means, States};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{AnyRef, Class, Diff, Effect, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
@@ -243,6 +246,28 @@ impl Resource for LoadBalancer {
     async fn poll_gone(cx: &Cx, live: &Live) -> Result<Readiness> {
         Ok(look(cx, &live.arn).await?.map_or(Readiness::Gone, |_| Readiness::waiting("deleting")))
     }
+}
+
+impl AwsKind for LoadBalancer {
+    const MARK: Mark = Mark::Name;
+    const ACTIONS: Actions = Actions {
+        create: &[
+            "elasticloadbalancing:CreateLoadBalancer",
+            "elasticloadbalancing:ModifyLoadBalancerAttributes",
+            "elasticloadbalancing:AddTags",
+        ],
+        update: &[
+            "elasticloadbalancing:ModifyLoadBalancerAttributes",
+            "elasticloadbalancing:SetSecurityGroups",
+            "elasticloadbalancing:SetSubnets",
+            "elasticloadbalancing:AddTags",
+            "elasticloadbalancing:RemoveTags",
+        ],
+        delete: &["elasticloadbalancing:DeleteLoadBalancer", "elasticloadbalancing:ModifyLoadBalancerAttributes"],
+    };
+    const SPELLING: &'static [Spelling] = &[("scheme", How::Word(&["internet-facing", "internal"]))];
+    const OUTPUTS: &'static [(&'static str, &'static str)] =
+        &[("load_balancer.arn", "arn"), ("load_balancer.dns_name", "dns_name"), ("load_balancer.zone_id", "zone_id")];
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Load balancing, in Elastic Load Balancing v2.
 
 mod action;
+mod checks;
 pub(in crate::aws) mod errors;
 mod listener;
 mod load_balancer;
@@ -26,7 +27,26 @@ use crate::aws::elbv2::errors::failed;
 use crate::aws::ownership::tags;
 use crate::aws::ownership::tags::{TagEdit, Tags};
 use crate::aws::ownership::{names, tag_index};
+use crate::aws::wing::{KindRow, ServiceRole, Wing};
 use crate::engine::{Blocker, Claim, Class, Diff, Resource, Result};
+
+/// The service.
+pub(super) static WING: Wing = Wing {
+    indexed: &["elasticloadbalancing"],
+    // <https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-service-linked-roles.html>
+    role: Some(ServiceRole {
+        principal: "elasticloadbalancing.amazonaws.com",
+        name: "AWSServiceRoleForElasticLoadBalancing",
+        kinds: &["elbv2.load_balancer"],
+    }),
+    checks: checks::of,
+    ..Wing::of(&[
+        KindRow::of::<LoadBalancer>(),
+        KindRow::of::<TargetGroup>(),
+        KindRow::of::<Listener>(),
+        KindRow::of::<ListenerRule>(),
+    ])
+};
 
 /// How long a name of a load balancer or a target group may be.
 const NAME: usize = 32;

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::{Action, Arn, Listener, claim_inside, describe_tags, inner_tags, marked_balancers, retag, rules, rules_of, to_sdk};
 use crate::aws::call::error::incomplete;
 use crate::aws::elbv2::errors::failed;
+use crate::aws::ownership::mark::Mark;
+use crate::aws::spelling::{How, Spelling};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::action::Verb;
 use crate::engine::{Claim, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule};
@@ -294,6 +297,25 @@ impl Resource for ListenerRule {
         cx.cloud.elbv2.delete_rule().rule_arn(&live.arn).send().await.map_err(failed("elbv2:DeleteRule"))?;
         Ok(())
     }
+}
+
+impl AwsKind for ListenerRule {
+    const MARK: Mark = Mark::Parent;
+    const ACTIONS: Actions = Actions {
+        create: &["elasticloadbalancing:CreateRule", "elasticloadbalancing:AddTags"],
+        update: &[
+            "elasticloadbalancing:ModifyRule",
+            "elasticloadbalancing:SetRulePriorities",
+            "elasticloadbalancing:AddTags",
+            "elasticloadbalancing:RemoveTags",
+        ],
+        delete: &["elasticloadbalancing:DeleteRule"],
+    };
+    const SPELLING: &'static [Spelling] = &[
+        ("action.kind", How::Word(&["forward", "redirect", "fixed-response"])),
+        ("action.redirect.protocol", How::Word(&["HTTP", "HTTPS", "#{protocol}"])),
+        ("action.redirect.status_code", How::Word(&["HTTP_301", "HTTP_302"])),
+    ];
 }
 
 #[cfg(test)]

@@ -11,7 +11,10 @@ use crate::aws::call::arguments::written;
 use crate::aws::call::error::incomplete;
 use crate::aws::ec2::Vpc;
 use crate::aws::elbv2::errors::failed;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
+use crate::aws::spelling::{How, Spelling};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
@@ -229,4 +232,27 @@ impl Resource for TargetGroup {
         let groups = present(answer.map_err(failed("elbv2:DescribeTargetGroups")).map(|a| a.target_groups.unwrap_or_default()))?;
         Ok(groups.iter().flat_map(|group| group.load_balancer_arns()).filter_map(|arn| blocking(cx, arn)).collect())
     }
+}
+
+impl AwsKind for TargetGroup {
+    const MARK: Mark = Mark::Name;
+    const ACTIONS: Actions = Actions {
+        create: &[
+            "elasticloadbalancing:CreateTargetGroup",
+            "elasticloadbalancing:ModifyTargetGroupAttributes",
+            "elasticloadbalancing:AddTags",
+        ],
+        update: &[
+            "elasticloadbalancing:ModifyTargetGroup",
+            "elasticloadbalancing:ModifyTargetGroupAttributes",
+            "elasticloadbalancing:AddTags",
+            "elasticloadbalancing:RemoveTags",
+        ],
+        delete: &["elasticloadbalancing:DeleteTargetGroup"],
+    };
+    const SPELLING: &'static [Spelling] = &[
+        ("health.protocol", How::Word(&["HTTP", "HTTPS"])),
+        ("protocol", How::Word(&["HTTP", "HTTPS"])),
+        ("target_type", How::Word(&["instance", "ip", "lambda", "alb"])),
+    ];
 }

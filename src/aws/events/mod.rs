@@ -1,6 +1,12 @@
 //! Events, in Amazon EventBridge.
 
+mod checks;
 pub(in crate::aws) mod errors;
 mod rule;
 
 pub use rule::{EventRule, Target};
+
+use crate::aws::wing::{KindRow, Wing};
+
+/// The service.
+pub(super) static WING: Wing = Wing { indexed: &["events"], checks: checks::of, ..Wing::of(&[KindRow::of::<EventRule>()]) };

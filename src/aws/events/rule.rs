@@ -11,8 +11,10 @@ use crate::aws::call::answers::present;
 use crate::aws::call::error::{entry, incomplete};
 use crate::aws::events::errors::{ERRORS, failed};
 use crate::aws::lambda::Function;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::tags::{TagEdit, Tags, from_pairs};
 use crate::aws::ownership::{names, tag_index};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
@@ -225,6 +227,15 @@ impl Resource for EventRule {
         cx.cloud.events.delete_rule().name(&live.id).send().await.map_err(failed("events:DeleteRule"))?;
         Ok(())
     }
+}
+
+impl AwsKind for EventRule {
+    const MARK: Mark = Mark::Name;
+    const ACTIONS: Actions = Actions {
+        create: &["events:PutRule", "events:PutTargets", "events:TagResource"],
+        update: &["events:PutRule", "events:PutTargets", "events:RemoveTargets", "events:TagResource", "events:UntagResource"],
+        delete: &["events:DeleteRule", "events:RemoveTargets"],
+    };
 }
 
 #[cfg(test)]

@@ -10,8 +10,10 @@ use crate::aws::call::answers::present;
 use crate::aws::call::arguments::written;
 use crate::aws::call::error::incomplete;
 use crate::aws::iam::errors::failed;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
 use crate::aws::ownership::tags::from_pairs;
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
 
@@ -188,4 +190,20 @@ impl Resource for Group {
         let names: Vec<String> = others.map(|user| format!("`{}`", user.user_name)).collect();
         Ok((!names.is_empty()).then(|| format!("users that are not this stack's are in it: {}", names.join(", "))))
     }
+}
+
+impl AwsKind for Group {
+    const MARK: Mark = Mark::Path;
+    const ACTIONS: Actions = Actions {
+        create: &["iam:CreateGroup", "iam:PutGroupPolicy", "iam:AttachGroupPolicy"],
+        update: &[
+            "iam:PutGroupPolicy",
+            "iam:DeleteGroupPolicy",
+            "iam:AttachGroupPolicy",
+            "iam:DetachGroupPolicy",
+            "iam:RemoveUserFromGroup",
+        ],
+        delete: &["iam:DeleteGroup", "iam:DeleteGroupPolicy", "iam:DetachGroupPolicy", "iam:RemoveUserFromGroup"],
+    };
+    const OUTPUTS: &'static [(&'static str, &'static str)] = &[("access.groups.{name}", "arn")];
 }

@@ -1,5 +1,6 @@
 //! Permissions and people, in AWS IAM.
 
+mod checks;
 pub(in crate::aws) mod errors;
 mod group;
 mod role;
@@ -16,8 +17,13 @@ use serde_json::Value;
 
 use crate::aws::call::answers::or_gone;
 use crate::aws::iam::errors::failed;
+use crate::aws::wing::{KindRow, Wing};
 use crate::aws::{Cx, Tags};
 use crate::engine::{Error, Result, Scope};
+
+/// The service.
+pub(super) static WING: Wing =
+    Wing { checks: checks::of, ..Wing::of(&[KindRow::of::<Role>(), KindRow::of::<Group>(), KindRow::of::<User>()]) };
 
 /// Where our roles, groups and users lie: IAM lists everybody's, and this is how ours are known. IAM has no regions, so a
 /// stack that lives in two of them keeps its objects apart by the path, and by the name where the name is ours to choose.

@@ -9,8 +9,10 @@ use super::{account, document, inline, or_gone, path, to_sdk};
 use crate::aws::call::arguments::written;
 use crate::aws::call::error::incomplete;
 use crate::aws::iam::errors::failed;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
 use crate::aws::ownership::tags::{TagEdit, from_pairs};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Claim, Class, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
 
@@ -202,4 +204,21 @@ impl Resource for Role {
         let of = |name: &str| Blocker { what: format!("the instance profile `{name}`, which it is in"), passing: false };
         Ok(all.iter().map(|profile| of(profile.instance_profile_name())).collect())
     }
+}
+
+impl AwsKind for Role {
+    const MARK: Mark = Mark::Path;
+    const ACTIONS: Actions = Actions {
+        create: &["iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:TagRole"],
+        update: &[
+            "iam:UpdateAssumeRolePolicy",
+            "iam:PutRolePolicy",
+            "iam:DeleteRolePolicy",
+            "iam:AttachRolePolicy",
+            "iam:DetachRolePolicy",
+            "iam:TagRole",
+            "iam:UntagRole",
+        ],
+        delete: &["iam:DeleteRole", "iam:DeleteRolePolicy", "iam:DetachRolePolicy"],
+    };
 }

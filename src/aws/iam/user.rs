@@ -12,7 +12,9 @@ use crate::aws::call::answers::present;
 use crate::aws::call::arguments::{ids, written};
 use crate::aws::call::error::incomplete;
 use crate::aws::iam::errors::failed;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::tags::{TagEdit, from_pairs};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
@@ -337,6 +339,37 @@ impl Resource for User {
         let (keys, login, devices) = tokio::try_join!(access_keys(cx, user), has_login(cx, user), mfa_devices(cx, user))?;
         Ok(words(keys.len(), login, devices.len()))
     }
+}
+
+impl AwsKind for User {
+    const MARK: Mark = Mark::Path;
+    const ACTIONS: Actions = Actions {
+        create: &["iam:CreateUser", "iam:AddUserToGroup", "iam:TagUser"],
+        update: &[
+            "iam:AddUserToGroup",
+            "iam:RemoveUserFromGroup",
+            "iam:PutUserPolicy",
+            "iam:DeleteUserPolicy",
+            "iam:AttachUserPolicy",
+            "iam:DetachUserPolicy",
+            "iam:TagUser",
+            "iam:UntagUser",
+        ],
+        delete: &[
+            "iam:DeleteUser",
+            "iam:RemoveUserFromGroup",
+            "iam:DeleteAccessKey",
+            "iam:DeleteLoginProfile",
+            "iam:DeactivateMFADevice",
+            "iam:DeleteVirtualMFADevice",
+            "iam:DeleteSigningCertificate",
+            "iam:DeleteSSHPublicKey",
+            "iam:DeleteServiceSpecificCredential",
+            "iam:DeleteUserPolicy",
+            "iam:DetachUserPolicy",
+            "iam:DeleteUserPermissionsBoundary",
+        ],
+    };
 }
 
 #[cfg(test)]

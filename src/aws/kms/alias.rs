@@ -3,7 +3,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{ALIAS, Key, NAME, candidates};
 use crate::aws::kms::errors::failed;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
@@ -71,4 +73,10 @@ impl Resource for Alias {
         cx.cloud.kms.delete_alias().alias_name(&live.id).send().await.map_err(failed("kms:DeleteAlias"))?;
         Ok(())
     }
+}
+
+impl AwsKind for Alias {
+    const MARK: Mark = Mark::Name;
+    const ACTIONS: Actions = Actions { create: &["kms:CreateAlias"], update: &["kms:UpdateAlias"], delete: &["kms:DeleteAlias"] };
+    const OUTPUTS: &'static [(&'static str, &'static str)] = &[("keys.{name}.alias", "id")];
 }

@@ -8,8 +8,10 @@ use super::candidates;
 use crate::aws::call::answers::present;
 use crate::aws::call::error::incomplete;
 use crate::aws::kms::errors::failed;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::tags::{TagEdit, Tags};
 use crate::aws::states::{Means, States};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::tags::is_ours;
 use crate::engine::tags::{TAG_GENERATION, TAG_TAGS};
@@ -300,4 +302,24 @@ impl Resource for Key {
             other => other.map(drop),
         }
     }
+}
+
+impl AwsKind for Key {
+    const MARK: Mark = Mark::History;
+    const ACTIONS: Actions = Actions {
+        create: &["kms:CreateKey", "kms:TagResource", "kms:EnableKeyRotation"],
+        update: &[
+            "kms:PutKeyPolicy",
+            "kms:UpdateKeyDescription",
+            "kms:EnableKeyRotation",
+            "kms:DisableKeyRotation",
+            "kms:EnableKey",
+            "kms:DisableKey",
+            "kms:CancelKeyDeletion",
+            "kms:TagResource",
+            "kms:UntagResource",
+        ],
+        delete: &["kms:ScheduleKeyDeletion"],
+    };
+    const OUTPUTS: &'static [(&'static str, &'static str)] = &[("keys.{name}.arn", "arn")];
 }

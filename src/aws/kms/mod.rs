@@ -22,7 +22,11 @@ use crate::aws::call::answers::{answered, present};
 use crate::aws::kms::errors::failed;
 use crate::aws::ownership::tags::{Tags, from_pairs};
 use crate::aws::ownership::{names, tag_index};
+use crate::aws::wing::{KindRow, Wing};
 use crate::engine::{Result, Scope};
+
+/// The service.
+pub(super) static WING: Wing = Wing { indexed: &["kms"], ..Wing::of(&[KindRow::of::<Key>(), KindRow::of::<Alias>()]) };
 
 /// How long the name of an alias may be.
 const NAME: usize = 250;

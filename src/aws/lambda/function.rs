@@ -15,8 +15,11 @@ use crate::aws::call::error::incomplete;
 use crate::aws::iam::Role;
 use crate::aws::lambda::errors::failed;
 use crate::aws::logs::LogGroup;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
 use crate::aws::ownership::tags::{TagEdit, Tags};
+use crate::aws::spelling::{How, Spelling};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Diff, Impairment, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
@@ -245,6 +248,23 @@ impl Resource for Function {
         let found = present(answer.map(|a| a.configuration))?;
         Ok(found.map_or(Readiness::Gone, |configuration| state_of(&configuration)))
     }
+}
+
+impl AwsKind for Function {
+    const MARK: Mark = Mark::Name;
+    const ACTIONS: Actions = Actions {
+        create: &["lambda:CreateFunction", "lambda:TagResource", "iam:PassRole"],
+        update: &[
+            "lambda:UpdateFunctionCode",
+            "lambda:UpdateFunctionConfiguration",
+            "lambda:DeleteFunctionConcurrency",
+            "lambda:TagResource",
+            "lambda:UntagResource",
+            "iam:PassRole",
+        ],
+        delete: &["lambda:DeleteFunction"],
+    };
+    const SPELLING: &'static [Spelling] = &[("architecture", How::Word(&["x86_64", "arm64"])), ("runtime", How::Lower)];
 }
 
 #[cfg(test)]

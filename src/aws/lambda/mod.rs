@@ -19,7 +19,12 @@ use crate::aws::call::answers::present;
 use crate::aws::lambda::errors::failed;
 use crate::aws::ownership::tags::{Tags, from_pairs};
 use crate::aws::ownership::{names, tag_index};
+use crate::aws::wing::{KindRow, Wing};
 use crate::engine::Result;
+
+/// The service.
+pub(super) static WING: Wing =
+    Wing { indexed: &["lambda"], ..Wing::of(&[KindRow::of::<Function>(), KindRow::of::<Permission>()]) };
 
 /// How long the name of a function may be.
 const NAME: usize = 64;

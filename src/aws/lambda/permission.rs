@@ -7,7 +7,9 @@ use super::{Function, functions};
 use crate::aws::call::answers::present;
 use crate::aws::events::EventRule;
 use crate::aws::lambda::errors::failed;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::policy::principals;
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule};
 
@@ -103,6 +105,12 @@ impl Resource for Permission {
         call.send().await.map_err(failed("lambda:RemovePermission"))?;
         Ok(())
     }
+}
+
+impl AwsKind for Permission {
+    const MARK: Mark = Mark::Parent;
+    const ACTIONS: Actions =
+        Actions { create: &["lambda:AddPermission"], update: &["lambda:AddPermission"], delete: &["lambda:RemovePermission"] };
 }
 
 #[cfg(test)]

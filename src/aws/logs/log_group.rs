@@ -9,8 +9,10 @@ use serde_json::Value;
 use crate::aws::call::answers::present;
 use crate::aws::kms::Key;
 use crate::aws::logs::errors::failed;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::tag_index;
 use crate::aws::ownership::tags::{TagEdit, Tags, from_pairs};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
 
@@ -180,4 +182,20 @@ impl Resource for LogGroup {
         call.send().await.map_err(failed("logs:DeleteLogGroup"))?;
         Ok(())
     }
+}
+
+impl AwsKind for LogGroup {
+    const MARK: Mark = Mark::Name;
+    const ACTIONS: Actions = Actions {
+        create: &["logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:TagResource"],
+        update: &[
+            "logs:PutRetentionPolicy",
+            "logs:DeleteRetentionPolicy",
+            "logs:AssociateKmsKey",
+            "logs:DisassociateKmsKey",
+            "logs:TagResource",
+            "logs:UntagResource",
+        ],
+        delete: &["logs:DeleteLogGroup"],
+    };
 }

@@ -7,7 +7,11 @@ pub use log_group::LogGroup;
 
 use super::Cx;
 use crate::aws::logs::errors::failed;
+use crate::aws::wing::{KindRow, Wing};
 use crate::engine::{Class, Result};
+
+/// The service.
+pub(super) static WING: Wing = Wing { indexed: &["logs"], ..Wing::of(&[KindRow::of::<LogGroup>()]) };
 
 /// Log groups that AWS made by itself, by what their names begin with, in words: they stay when what writes to them goes.
 pub async fn left_behind(cx: &Cx, prefix: &str) -> Result<Option<String>> {

@@ -19,25 +19,6 @@ use crate::aws::ownership::tags::{Tags, from_pairs};
 use crate::engine::tags::{TAG_ENV, TAG_STACK};
 use crate::engine::{Class, Result};
 
-/// What the kinds ask it about: without this it would also tell what their lists tell with the objects.
-const TYPES: [&str; 15] = [
-    "acm",
-    "cloudfront",
-    "ec2:security-group",
-    "ecs:cluster",
-    "ecs:service",
-    "elasticache",
-    "elasticloadbalancing",
-    "events",
-    "kms",
-    "lambda",
-    "logs",
-    "rds",
-    "s3",
-    "secretsmanager",
-    "servicediscovery",
-];
-
 /// The tags of everything of ours in one region, by ARN.
 pub type Index = HashMap<String, Tags>;
 
@@ -87,7 +68,8 @@ pub async fn global_tags(cx: &Cx, service: &'static str, arn: &str) -> Option<Ta
 async fn read(cx: &Cx, client: &Client) -> Result<Index> {
     let of = |key: &str, value: &str| TagFilter::builder().key(key).values(value).build();
     let call = client.get_resources().tag_filters(of(TAG_STACK, &cx.scope.stack)).tag_filters(of(TAG_ENV, &cx.scope.env));
-    let call = call.set_resource_type_filters(Some(TYPES.map(str::to_owned).into())).resources_per_page(100);
+    // Without this it would also tell what their lists tell with the objects.
+    let call = call.set_resource_type_filters(Some(cx.cloud.indexed.clone())).resources_per_page(100);
     let pages = call.into_paginator().items().send().collect::<std::result::Result<Vec<_>, _>>().await;
     let found = pages.map_err(failed("tag:GetResources"))?;
     let tags =

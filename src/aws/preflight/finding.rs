@@ -31,27 +31,27 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn new(certainty: Certainty, message: impl Into<String>) -> Finding {
+    pub(in crate::aws) fn new(certainty: Certainty, message: impl Into<String>) -> Finding {
         Finding { certainty, key: None, message: message.into(), help: None }
     }
 
-    pub(super) fn refused(key: &Key, message: impl Into<String>, help: impl Into<String>) -> Finding {
+    pub(in crate::aws) fn refused(key: &Key, message: impl Into<String>, help: impl Into<String>) -> Finding {
         Finding::new(Certainty::Refused, message).about(key).help(help)
     }
 
-    pub(super) fn about(mut self, key: &Key) -> Finding {
+    pub(in crate::aws) fn about(mut self, key: &Key) -> Finding {
         self.key = Some(key.clone());
         self
     }
 
-    pub(super) fn help(mut self, help: impl Into<String>) -> Finding {
+    pub(in crate::aws) fn help(mut self, help: impl Into<String>) -> Finding {
         self.help = Some(help.into());
         self
     }
 }
 
 /// `a, b and c`.
-pub(super) fn listed<T: AsRef<str>>(words: &[T]) -> String {
+pub(in crate::aws) fn listed<T: AsRef<str>>(words: &[T]) -> String {
     let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
     match words.split_last() {
         Some((last, [])) => (*last).to_owned(),
@@ -61,46 +61,52 @@ pub(super) fn listed<T: AsRef<str>>(words: &[T]) -> String {
 }
 
 /// Whether the plan makes it anew.
-pub(super) fn is_made(item: &Item) -> bool {
+pub(in crate::aws) fn is_made(item: &Item) -> bool {
     matches!(item.action, Action::Create | Action::Replace)
 }
 
 /// Whether the plan makes it anew, or changes one of these fields.
-pub(super) fn is_new(item: &Item, fields: &[&str]) -> bool {
+pub(in crate::aws) fn is_new(item: &Item, fields: &[&str]) -> bool {
     is_made(item) || item.action == Action::Update && fields.iter().any(|field| item.changes.touches(field))
 }
 
 /// Whether a group of subnets is changed in place: it may be to lose one.
-pub(super) fn loses_subnets(item: &Item) -> bool {
+pub(in crate::aws) fn loses_subnets(item: &Item) -> bool {
     item.action == Action::Update && item.changes.touches("subnets")
 }
 
 /// What the plan makes anew.
-pub(super) fn made(plan: &Plan) -> impl Iterator<Item = &Item> {
+pub(in crate::aws) fn made(plan: &Plan) -> impl Iterator<Item = &Item> {
     plan.items.iter().filter(|item| is_made(item))
 }
 
-pub(super) fn of_kind<'a>(plan: &'a Plan, kind: &'a str) -> impl Iterator<Item = &'a Item> {
+pub(in crate::aws) fn of_kind<'a>(plan: &'a Plan, kind: &'a str) -> impl Iterator<Item = &'a Item> {
     plan.items.iter().filter(move |item| item.key.kind == kind)
 }
 
 /// What it is to be; where the plan leaves it alone, what it is.
-pub(super) fn fields(item: &Item) -> Option<&Value> {
+pub(in crate::aws) fn fields(item: &Item) -> Option<&Value> {
     item.desired.as_ref().or(item.before.as_ref().map(|before| &before.fields))
 }
 
-pub(super) fn field<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+pub(in crate::aws) fn field<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     fields(item)?.get(name)?.as_str()
 }
 
+/// Whether a field has a text that is not empty, or is on.
+pub(in crate::aws) fn is_given(item: &Item, name: &str) -> bool {
+    let given = |v: &Value| v.as_str().is_some_and(|text| !text.is_empty()) || *v == Value::Bool(true);
+    fields(item).and_then(|f| f.get(name)).is_some_and(given)
+}
+
 /// The object of the plan that a field refers to.
-pub(super) fn referred<'a>(plan: &'a Plan, value: Option<&Value>) -> Option<&'a Item> {
+pub(in crate::aws) fn referred<'a>(plan: &'a Plan, value: Option<&Value>) -> Option<&'a Item> {
     let key = token::named(value?).into_keys().next()?;
     plan.items.iter().find(|item| item.key == key)
 }
 
 /// The identifiers of AWS that a field refers to.
-pub(super) fn physical(value: &Value) -> Vec<String> {
+pub(in crate::aws) fn physical(value: &Value) -> Vec<String> {
     let mut found = Vec::new();
     token::visit(value, &mut |token| {
         if let token::Token::Physical { value, .. } = token {
@@ -111,7 +117,7 @@ pub(super) fn physical(value: &Value) -> Vec<String> {
 }
 
 /// Whether `version` is `wanted` or one of it: `16.4` is a `16`.
-pub(super) fn is_of(version: &str, wanted: &str) -> bool {
+pub(in crate::aws) fn is_of(version: &str, wanted: &str) -> bool {
     version.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 

@@ -5,27 +5,9 @@ use futures::future::try_join_all;
 
 use super::finding::{Certainty, Finding, listed, made};
 use super::permissions::may_make_role;
-use crate::aws::Cx;
 use crate::aws::iam::errors::failed;
+use crate::aws::{Cx, registry};
 use crate::engine::{Class, Key, Plan, Result};
-
-/// Which kinds need the role of which service, and what it is called:
-/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using-service-linked-roles.html>,
-/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-service-linked-roles.html>,
-/// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAM.ServiceLinkedRoles.html>,
-/// <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/using-service-linked-roles.html>,
-/// <https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-service-linked-roles.html>.
-const ROLES: &[(&[&str], &str, &str)] = &[
-    (&["ecs.cluster", "ecs.service"], "ecs.amazonaws.com", "AWSServiceRoleForECS"),
-    (&["elbv2.load_balancer"], "elasticloadbalancing.amazonaws.com", "AWSServiceRoleForElasticLoadBalancing"),
-    (&["rds.instance"], "rds.amazonaws.com", "AWSServiceRoleForRDS"),
-    (&["elasticache.replication_group", "elasticache.cluster"], "elasticache.amazonaws.com", "AWSServiceRoleForElastiCache"),
-    (
-        &["application-autoscaling.scalable_target"],
-        "ecs.application-autoscaling.amazonaws.com",
-        "AWSServiceRoleForApplicationAutoScaling_ECSService",
-    ),
-];
 
 /// A role that is not there: whose, what it is called, for which object first, and whether it may be made.
 type Missing<'a> = (&'a str, &'a str, &'a Key, Decision);
@@ -33,9 +15,9 @@ type Missing<'a> = (&'a str, &'a str, &'a Key, Decision);
 /// Whether the services' own roles are there (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html>). AWS
 /// makes one with the first call that needs it, when whoever calls may have it made.
 pub(super) async fn check(cx: &Cx, who: &str, plan: &Plan) -> Result<Vec<Finding>> {
-    let needed = ROLES.iter().filter_map(|(kinds, service, role)| {
-        let first = made(plan).find(|item| kinds.contains(&item.key.kind.as_str()))?;
-        Some((*service, *role, &first.key))
+    let needed = registry::wings().filter_map(|wing| wing.role).filter_map(|role| {
+        let first = made(plan).find(|item| role.kinds.contains(&item.key.kind.as_str()))?;
+        Some((role.principal, role.name, &first.key))
     });
     let missing = try_join_all(needed.map(|(service, role, first)| async move {
         match cx.cloud.iam.get_role().role_name(role).send().await.map_err(failed("iam:GetRole")) {

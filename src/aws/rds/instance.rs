@@ -13,12 +13,18 @@ use crate::aws::call::arguments::{ids, some_ids};
 use crate::aws::call::error::incomplete;
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::logs::left_behind;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
+use crate::aws::preflight::finding::{is_given, is_made, is_new};
 use crate::aws::rds::errors::failed;
 use crate::aws::secretsmanager::{self, Password, Secret};
+use crate::aws::spelling::{How, Spelling};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::diff::same_major;
-use crate::engine::{Blocker, Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::{
+    Action, Blocker, Class, Diff, Effect, Error, Impact, Item, Observed, Readiness, Ref, Resource, Result, Rule, Usual,
+};
 
 /// Which version of its secret's password the database was told, as [`secretsmanager::version`] writes it: RDS itself tells
 /// nobody what password it has.
@@ -854,6 +860,64 @@ impl Resource for Instance {
         Ok(Readiness::waiting(format!(
             "{status}: it was stopped, and its deletion protection can be switched off only while it runs"
         )))
+    }
+}
+
+impl AwsKind for Instance {
+    const MARK: Mark = Mark::Name;
+    const ACTIONS: Actions = Actions {
+        create: &["rds:CreateDBInstance", "rds:AddTagsToResource"],
+        update: &["rds:ModifyDBInstance", "rds:AddTagsToResource", "rds:RemoveTagsFromResource"],
+        delete: &["rds:DeleteDBInstance", "rds:CreateDBSnapshot", "rds:ModifyDBInstance"],
+    };
+    const SPELLING: &'static [Spelling] = &[
+        ("class", How::Lower),
+        ("engine", How::Word(&["postgres", "mysql", "mariadb"])),
+        ("maintenance_window", How::Lower),
+        ("storage_type", How::Word(&["gp2", "gp3", "io1", "io2", "standard"])),
+    ];
+    const OUTPUTS: &'static [(&'static str, &'static str)] = &[
+        ("databases.{name}.endpoint", "host"),
+        ("databases.{name}.port", "port"),
+        ("databases.{name}.secret_arn", "secret_arn"),
+    ];
+
+    fn further_actions(item: &Item) -> Vec<&'static str> {
+        let keyed = is_given(item, "kms_key");
+        let mut out = Vec::new();
+        // Whoever tells a database its password reads it first.
+        if is_given(item, "password") && is_new(item, &["password"]) {
+            out.extend(["secretsmanager:GetSecretValue", "rds:AddTagsToResource"]);
+            out.extend(keyed.then_some("kms:Decrypt"));
+        }
+        // <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html>
+        if is_given(item, "managed_password") && is_new(item, &["managed_password"]) {
+            out.extend(["secretsmanager:CreateSecret", "secretsmanager:TagResource", "kms:DescribeKey"]);
+            out.extend(keyed.then_some(["kms:Decrypt", "kms:GenerateDataKey", "kms:CreateGrant"]).into_iter().flatten());
+        }
+        if item.action == Action::Update {
+            out.extend(item.changes.touches("running").then_some("rds:StartDBInstance"));
+            out.extend(item.changes.touches("engine_version").then_some("rds:CreateDBSnapshot"));
+        }
+        // A stopped and protected database is started first.
+        let stopped = item.before.as_ref().is_some_and(|before| before.state.word() == Some("stopped"));
+        out.extend((item.action == Action::Delete && stopped).then_some("rds:StartDBInstance"));
+        if !is_made(item) {
+            return out;
+        }
+        out.extend(is_given(item, "source").then_some("rds:CreateDBInstanceReadReplica"));
+        if item.carries_data {
+            out.extend([
+                "rds:CreateDBSnapshot",
+                "rds:CopyDBSnapshot",
+                "rds:RestoreDBInstanceFromDBSnapshot",
+                "rds:ModifyDBInstance",
+                "rds:DeleteDBSnapshot",
+            ]);
+        }
+        // RDS uses the key with a grant that the caller gives.
+        out.extend(keyed.then_some(["kms:CreateGrant", "kms:DescribeKey"]).into_iter().flatten());
+        out
     }
 }
 

@@ -1,6 +1,8 @@
 //! Databases, in Amazon RDS.
 
 mod carry;
+mod checks;
+mod classes;
 pub(in crate::aws) mod errors;
 mod instance;
 mod parameter_group;
@@ -23,7 +25,17 @@ use crate::aws::ownership::tags;
 use crate::aws::ownership::tags::{TagEdit, Tags};
 use crate::aws::ownership::{names, tag_index};
 use crate::aws::rds::errors::failed;
+use crate::aws::wing::{KindRow, ServiceRole, Wing};
 use crate::engine::{Blocker, Diff, Result};
+
+/// The service.
+pub(super) static WING: Wing = Wing {
+    indexed: &["rds"],
+    // <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAM.ServiceLinkedRoles.html>
+    role: Some(ServiceRole { principal: "rds.amazonaws.com", name: "AWSServiceRoleForRDS", kinds: &["rds.instance"] }),
+    checks: checks::of,
+    ..Wing::of(&[KindRow::of::<SubnetGroup>(), KindRow::of::<ParameterGroup>(), KindRow::of::<Instance>()])
+};
 
 /// How long the names of instances may be. Those of the groups may be longer, and are kept to the same.
 pub const NAME: usize = 63;

@@ -10,8 +10,11 @@ use super::{Live, NAME, of_instance, retag, tags_of, to_sdk};
 use crate::aws::call::answers::present;
 use crate::aws::call::arguments::written;
 use crate::aws::call::error::incomplete;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::{names, tag_index};
 use crate::aws::rds::errors::failed;
+use crate::aws::spelling::{How, Spelling};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Claim, Diff, Effect, Error, Impact, Observed, Readiness, Resource, Result, Rule};
 
@@ -142,4 +145,19 @@ impl Resource for ParameterGroup {
         let users = all.iter().filter(|db| db.db_parameter_groups().iter().any(has));
         Ok(users.map(|db| of_instance(cx, "the database", db)).collect())
     }
+}
+
+impl AwsKind for ParameterGroup {
+    const MARK: Mark = Mark::Name;
+    const ACTIONS: Actions = Actions {
+        create: &["rds:CreateDBParameterGroup", "rds:ModifyDBParameterGroup", "rds:AddTagsToResource"],
+        update: &[
+            "rds:ModifyDBParameterGroup",
+            "rds:ResetDBParameterGroup",
+            "rds:AddTagsToResource",
+            "rds:RemoveTagsFromResource",
+        ],
+        delete: &["rds:DeleteDBParameterGroup"],
+    };
+    const SPELLING: &'static [Spelling] = &[("family", How::Lower), ("parameters", How::Keys)];
 }

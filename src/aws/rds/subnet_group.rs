@@ -6,8 +6,10 @@ use super::{Live, NAME, of_instance, retag, tags_of, to_sdk};
 use crate::aws::call::arguments::ids;
 use crate::aws::call::error::incomplete;
 use crate::aws::ec2::{Subnet, Vpc};
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::{names, tag_index};
 use crate::aws::rds::errors::failed;
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule};
 
@@ -93,4 +95,13 @@ impl Resource for SubnetGroup {
         let inside = all.iter().filter(|db| db.db_subnet_group().and_then(|g| g.db_subnet_group_name()) == Some(&live.id));
         Ok(inside.map(|db| of_instance(cx, "the database", db)).collect())
     }
+}
+
+impl AwsKind for SubnetGroup {
+    const MARK: Mark = Mark::Name;
+    const ACTIONS: Actions = Actions {
+        create: &["rds:CreateDBSubnetGroup", "rds:AddTagsToResource"],
+        update: &["rds:ModifyDBSubnetGroup", "rds:AddTagsToResource", "rds:RemoveTagsFromResource"],
+        delete: &["rds:DeleteDBSubnetGroup"],
+    };
 }

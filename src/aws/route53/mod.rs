@@ -1,5 +1,6 @@
 //! Names, in Amazon Route 53. The zones are somebody else's, and so is every record in them that does not lead to us.
 
+mod checks;
 pub(in crate::aws) mod errors;
 mod record;
 
@@ -9,7 +10,11 @@ use aws_sdk_route53::types::{ResourceRecordSet, RrType};
 
 use super::Cx;
 use crate::aws::route53::errors::failed;
+use crate::aws::wing::{KindRow, Wing};
 use crate::engine::Result;
+
+/// The service.
+pub(super) static WING: Wing = Wing { checks: checks::of, ..Wing::of(&[KindRow::of::<Record>()]) };
 
 /// How many record sets of one name are looked at: more are weighted or located ones, all of a kind.
 const OF_ONE_NAME: i32 = 20;

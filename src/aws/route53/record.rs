@@ -9,7 +9,10 @@ use super::{bare, leads, said};
 use crate::aws::acm::{Certificate, covers, in_zones};
 use crate::aws::cloudfront::{Distribution, delivered};
 use crate::aws::elbv2::{LoadBalancer, addresses};
+use crate::aws::ownership::mark::Mark;
 use crate::aws::route53::errors::failed;
+use crate::aws::spelling::{How, Spelling};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
@@ -223,6 +226,16 @@ impl Resource for Record {
             _ => Readiness::Ready,
         })
     }
+}
+
+impl AwsKind for Record {
+    const MARK: Mark = Mark::History;
+    const ACTIONS: Actions = Actions {
+        create: &["route53:ChangeResourceRecordSets"],
+        update: &["route53:ChangeResourceRecordSets"],
+        delete: &["route53:ChangeResourceRecordSets"],
+    };
+    const SPELLING: &'static [Spelling] = &[("name", How::Domain), ("type", How::Word(&["A", "AAAA"]))];
 }
 
 #[cfg(test)]

@@ -13,9 +13,12 @@ use serde_json::Value;
 
 use super::lifecycle::{LifecycleRule, configuration};
 use super::{Candidate, built, candidates, emptying, global_domain, name, regional_domain, tags_now, to_sdk};
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::tag_index;
 use crate::aws::ownership::tags::TagEdit;
 use crate::aws::s3::errors::failed;
+use crate::aws::spelling::{How, Spelling, Wrong};
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Class, Diff, Effect, Error, Impact, Observed, Readiness, Resource, Result, Rule, Scope, Usual};
 
@@ -356,6 +359,41 @@ impl Resource for Bucket {
 
     async fn poll_gone(cx: &Cx, live: &Live) -> Result<Readiness> {
         emptying::step(cx, &live.name).await
+    }
+}
+
+impl AwsKind for Bucket {
+    const MARK: Mark = Mark::Name;
+    const ACTIONS: Actions = Actions {
+        create: &[
+            "s3:CreateBucket",
+            "s3:TagResource",
+            "s3:PutBucketOwnershipControls",
+            "s3:PutBucketVersioning",
+            "s3:PutBucketPublicAccessBlock",
+            "s3:PutEncryptionConfiguration",
+            "s3:PutLifecycleConfiguration",
+        ],
+        update: &[
+            "s3:PutBucketTagging",
+            "s3:PutBucketOwnershipControls",
+            "s3:PutBucketVersioning",
+            "s3:PutBucketPublicAccessBlock",
+            "s3:PutEncryptionConfiguration",
+            "s3:PutBucketWebsite",
+            "s3:DeleteBucketWebsite",
+            "s3:PutLifecycleConfiguration",
+        ],
+        delete: &["s3:DeleteBucket", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:AbortMultipartUpload"],
+    };
+    const SPELLING: &'static [Spelling] = &[
+        ("encryption.algorithm", How::Word(&["AES256", "aws:kms", "aws:kms:dsse"])),
+        ("lifecycle.*.prefix", How::Empty),
+        ("ownership", How::Word(&["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"])),
+    ];
+
+    fn spell(object: &mut Value, wrong: &mut Vec<Wrong>) {
+        super::lifecycle::spell(object, wrong);
     }
 }
 

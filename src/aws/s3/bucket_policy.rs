@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Bucket, candidates};
+use crate::aws::ownership::mark::Mark;
 use crate::aws::s3::errors::failed;
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 
@@ -99,4 +101,10 @@ impl Resource for BucketPolicy {
             .map_err(failed("s3:DeleteBucketPolicy"))?;
         Ok(())
     }
+}
+
+impl AwsKind for BucketPolicy {
+    const MARK: Mark = Mark::Parent;
+    const ACTIONS: Actions =
+        Actions { create: &["s3:PutBucketPolicy"], update: &["s3:PutBucketPolicy"], delete: &["s3:DeleteBucketPolicy"] };
 }

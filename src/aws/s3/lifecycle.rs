@@ -6,8 +6,10 @@ use aws_sdk_s3::types::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::built;
+use crate::aws::spelling::{Wrong, word};
 use crate::engine::Result;
 
 /// What becomes of a bucket's objects in time.
@@ -85,4 +87,57 @@ impl LifecycleRule {
 pub(super) fn configuration(rules: &BTreeMap<String, LifecycleRule>) -> Result<BucketLifecycleConfiguration> {
     let rules = rules.iter().map(|(id, rule)| rule.write(id)).collect::<Result<Vec<_>>>()?;
     built(BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build())
+}
+
+/// Where objects of a bucket move to in time (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_Transition.html>).
+const CLASSES: &[&str] = &["GLACIER", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "DEEP_ARCHIVE", "GLACIER_IR"];
+
+/// What AWS asks of lifecycle rules (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html>).
+pub(super) fn spell(bucket: &mut Value, wrong: &mut Vec<Wrong>) {
+    let rules = bucket.get_mut("lifecycle").and_then(Value::as_object_mut);
+    for (name, rule) in rules.into_iter().flatten() {
+        let mut refuse = |field: &str, why: &str| {
+            let dot = if field.is_empty() { "" } else { "." };
+            wrong.push((format!("lifecycle.{name}{dot}{field}"), why.to_owned()));
+        };
+        if name.len() > 255 {
+            refuse("", "a rule's name has at most 255 characters");
+        }
+        let Some(fields) = rule.as_object_mut() else { continue };
+        let mut moves = Map::new();
+        for (class, days) in fields.get("move_after").and_then(Value::as_object).into_iter().flatten() {
+            match word(class, CLASSES) {
+                Ok(class) => drop(moves.insert(class, days.clone())),
+                Err(why) => refuse(&format!("move_after.{class}"), &why),
+            }
+        }
+        for (class, days) in &moves {
+            if class.ends_with("_IA") && days.as_i64().is_some_and(|days| days < 30) {
+                refuse(&format!("move_after.{class}"), "AWS moves objects there after 30 days at the earliest");
+            }
+        }
+        let days = |field: &str| fields.get(field).and_then(Value::as_i64);
+        for field in ["expire_after", "expire_versions_after", "abort_uploads_after"] {
+            if days(field).is_some_and(|days| days < 1) {
+                refuse(field, "days are counted from 1");
+            }
+        }
+        if let (Some(expire), Some(last)) = (days("expire_after"), moves.values().filter_map(Value::as_i64).max())
+            && expire <= last
+        {
+            refuse("expire_after", "an object must move before it is deleted, and this is not later");
+        }
+        let drops = fields.get("drop_delete_markers") == Some(&Value::Bool(true));
+        if drops && fields.contains_key("expire_after") {
+            refuse("drop_delete_markers", "AWS takes either `expire_after` or `drop_delete_markers` in one rule: make two of it");
+        }
+        let acts =
+            ["expire_after", "expire_versions_after", "abort_uploads_after"].iter().any(|field| fields.contains_key(*field));
+        if !acts && !drops && moves.is_empty() {
+            refuse("", "the rule does nothing, which AWS refuses");
+        }
+        if fields.contains_key("move_after") {
+            fields.insert("move_after".into(), Value::Object(moves));
+        }
+    }
 }

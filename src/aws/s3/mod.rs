@@ -2,6 +2,7 @@
 
 mod bucket;
 mod bucket_policy;
+mod checks;
 mod emptying;
 pub(in crate::aws) mod errors;
 mod lifecycle;
@@ -20,10 +21,21 @@ use aws_smithy_types::error::operation::BuildError;
 use futures::future::try_join_all;
 
 use super::{Cx, Tags};
+use crate::aws::call::rate_limit::{Rates, rate};
 use crate::aws::ownership::tags::from_pairs;
 use crate::aws::ownership::{names, tag_index};
 use crate::aws::s3::errors::failed;
+use crate::aws::wing::{KindRow, Wing};
 use crate::engine::{Claim, Class, Error, Resource, Result, Scope};
+
+/// The service.
+pub(super) static WING: Wing = Wing {
+    indexed: &["s3"],
+    // S3 takes thousands, and its answers are what deploying static files is made of.
+    rates: Some(Rates { service: "S3", asking: rate(1000, 500), changing: rate(1000, 500) }),
+    checks: checks::of,
+    ..Wing::of(&[KindRow::of::<Bucket>(), KindRow::of::<BucketPolicy>()])
+};
 
 /// How long a bucket's name may be.
 const NAME: usize = 63;

@@ -3,6 +3,7 @@
 //! A secret's value is never kept, shown or logged here. It is made by Secrets Manager and goes from there into the one call
 //! that needs it ([`password`]); plans, history and output know the version's identifier only.
 
+mod checks;
 pub(in crate::aws) mod errors;
 mod rotation;
 mod secret;
@@ -13,7 +14,12 @@ pub use secret::Secret;
 use crate::aws::Cx;
 use crate::aws::call::error::incomplete;
 use crate::aws::secretsmanager::errors::failed;
+use crate::aws::wing::{KindRow, Wing};
 use crate::engine::{Class, Error, Result};
+
+/// The service.
+pub(super) static WING: Wing =
+    Wing { indexed: &["secretsmanager"], checks: checks::of, ..Wing::of(&[KindRow::of::<Secret>(), KindRow::of::<Rotation>()]) };
 
 /// Parts a version of a secret, written as task definitions write it: `ARN:::VERSION`.
 pub fn version(text: &str) -> Option<(&str, &str)> {

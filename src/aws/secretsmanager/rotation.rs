@@ -4,8 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::secret::describe;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::rds::{self, Instance};
 use crate::aws::secretsmanager::errors::failed;
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 
@@ -80,4 +82,13 @@ impl Resource for Rotation {
         call.send().await.map_err(failed("secretsmanager:CancelRotateSecret"))?;
         Ok(())
     }
+}
+
+impl AwsKind for Rotation {
+    const MARK: Mark = Mark::Parent;
+    const ACTIONS: Actions = Actions {
+        create: &["secretsmanager:RotateSecret"],
+        update: &["secretsmanager:RotateSecret"],
+        delete: &["secretsmanager:CancelRotateSecret"],
+    };
 }

@@ -10,13 +10,16 @@ use serde_json::{Value, json};
 use crate::aws::call::answers::present;
 use crate::aws::call::error::incomplete;
 use crate::aws::kms::Key;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::tags::{TagEdit, Tags, from_pairs};
 use crate::aws::ownership::{names, tag_index};
 use crate::aws::policy::principals;
+use crate::aws::preflight::finding::{is_given, is_made};
 use crate::aws::secretsmanager::errors::failed;
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, rds};
 use crate::engine::tags::{TAG_GENERATION, TAG_STACK};
-use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
+use crate::engine::{Claim, Class, Diff, Error, Item, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
 
 /// How long our names are at most: a database keeps the ARN in a tag, which has 256 characters.
 const NAME: usize = 120;
@@ -323,6 +326,21 @@ impl Resource for Secret {
             },
             other => other.map(drop),
         }
+    }
+}
+
+impl AwsKind for Secret {
+    const MARK: Mark = Mark::Name;
+    const ACTIONS: Actions = Actions {
+        create: &["secretsmanager:CreateSecret", "secretsmanager:GetRandomPassword", "secretsmanager:TagResource"],
+        update: &["secretsmanager:UpdateSecret", "secretsmanager:TagResource", "secretsmanager:UntagResource"],
+        delete: &["secretsmanager:DeleteSecret"],
+    };
+
+    fn further_actions(item: &Item) -> Vec<&'static str> {
+        // <https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html>
+        let keyed = (is_made(item) && is_given(item, "kms_key")).then_some(["kms:GenerateDataKey", "kms:Decrypt"]);
+        keyed.into_iter().flatten().collect()
     }
 }
 

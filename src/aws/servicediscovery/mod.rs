@@ -17,7 +17,11 @@ use crate::aws::call::answers::{answered, present};
 use crate::aws::ownership::tags::{Tags, from_pairs};
 use crate::aws::ownership::{names, tag_index};
 use crate::aws::servicediscovery::errors::failed;
+use crate::aws::wing::{KindRow, Wing};
 use crate::engine::{Error, Result};
+
+/// The service.
+pub(super) static WING: Wing = Wing { indexed: &["servicediscovery"], ..Wing::of(&[KindRow::of::<Namespace>()]) };
 
 /// What ARNs, and AWS's index of tags, call the service.
 const INDEX: &str = "servicediscovery";

@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 use super::{NAME, namespaces, to_sdk};
 use crate::aws::call::answers::or_gone;
 use crate::aws::call::error::incomplete;
+use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
 use crate::aws::ownership::tags::TagEdit;
 use crate::aws::servicediscovery::errors::failed;
+use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};
 
@@ -146,4 +148,13 @@ impl Resource for Namespace {
         };
         Ok(services(cx, &live.id).await?.into_iter().map(told).collect())
     }
+}
+
+impl AwsKind for Namespace {
+    const MARK: Mark = Mark::Name;
+    const ACTIONS: Actions = Actions {
+        create: &["servicediscovery:CreateHttpNamespace", "servicediscovery:TagResource"],
+        update: &["servicediscovery:UpdateHttpNamespace", "servicediscovery:TagResource", "servicediscovery:UntagResource"],
+        delete: &["servicediscovery:DeleteNamespace", "servicediscovery:DeleteService"],
+    };
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use aws_sdk_rds::types::OrderableDbInstanceOption;
 use serde_json::Value;
 
-use super::finding::{Certainty, Finding, field, fields, is_of, listed, referred};
-use super::zones;
 use crate::aws::Cx;
+use crate::aws::ec2::subnet_zones;
+use crate::aws::preflight::finding::{Certainty, Finding, field, fields, is_of, listed, referred};
 use crate::aws::rds::errors::failed;
 use crate::engine::{Item, Plan, Result};
 
@@ -27,7 +27,7 @@ pub(super) async fn check(cx: &Cx, plan: &Plan, item: &Item) -> Result<Vec<Findi
         options.map_err(failed("rds:DescribeOrderableDBInstanceOptions"))
     };
     let group = fields(model).and_then(|f| f.get("subnet_group"));
-    let (options, stands) = tokio::try_join!(options, zones::of_group(cx, plan, group))?;
+    let (options, stands) = tokio::try_join!(options, subnet_zones::of_group(cx, plan, group))?;
     let asked = Asked {
         region: &cx.scope.region,
         engine,

@@ -1,14 +1,11 @@
-//! What says that an object is ours, beside its tags.
-//!
-//! Who may write tags could write ours. So nothing goes by its tags alone: every kind has a second mark, which is set at
-//! creation and which the right to write tags does not change. An object without it is used when the file names it, and goes only
-//! when it is named (`--allow-delete KEY`). `docs/ownership.md` has the same table for people, and a test holds the two together.
+//! Doubt about objects that only their tags call the stack's: the history is asked which of them its runs made.
 
 use std::collections::BTreeSet;
 
 use futures::stream::{StreamExt, iter};
 use serde_json::Value;
 
+use crate::aws::ownership::mark::Mark;
 use crate::aws::runs::history;
 use crate::aws::runs::history::{Ending, Record};
 use crate::aws::runs::store::Store;
@@ -19,75 +16,13 @@ use crate::engine::{Class, Plan, Result};
 /// How many records of the history are read at once.
 const AT_ONCE: usize = 16;
 
-/// The second mark.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
-    /// Its name in AWS is the one that its key gets, and nobody can change a name.
-    Name,
-    /// Its path in IAM.
-    Path,
-    /// It lies in an object of ours, or hangs on one.
-    Parent,
-    /// A text that is written when it is created.
-    Text,
-    /// It has nothing of the kind: the history of this stack knows that it made it.
-    History,
-}
-
-/// The mark of every kind.
-const MARKS: &[(&str, Mark)] = &[
-    ("acm.certificate", Mark::History),
-    ("acm.validation", Mark::Parent),
-    ("application-autoscaling.scalable_target", Mark::Parent),
-    ("application-autoscaling.scaling_policy", Mark::Parent),
-    ("cloudfront.distribution", Mark::Text),
-    ("cloudfront.origin_access_control", Mark::Text),
-    ("ec2.address", Mark::History),
-    ("ec2.default_security_group", Mark::Parent),
-    ("ec2.internet_gateway", Mark::History),
-    ("ec2.nat_gateway", Mark::Parent),
-    ("ec2.route", Mark::Parent),
-    ("ec2.route_table", Mark::Parent),
-    ("ec2.route_table_association", Mark::Parent),
-    ("ec2.security_group", Mark::Name),
-    ("ec2.security_group_rule", Mark::Parent),
-    ("ec2.subnet", Mark::Parent),
-    ("ec2.vpc", Mark::History),
-    ("ec2.vpc_endpoint", Mark::Parent),
-    ("ecs.cluster", Mark::Name),
-    ("ecs.service", Mark::Name),
-    ("ecs.task_definition", Mark::Name),
-    ("elasticache.cluster", Mark::Name),
-    ("elasticache.parameter_group", Mark::Name),
-    ("elasticache.replication_group", Mark::Name),
-    ("elasticache.subnet_group", Mark::Name),
-    ("elbv2.listener", Mark::Parent),
-    ("elbv2.load_balancer", Mark::Name),
-    ("elbv2.rule", Mark::Parent),
-    ("elbv2.target_group", Mark::Name),
-    ("events.rule", Mark::Name),
-    ("iam.group", Mark::Path),
-    ("iam.role", Mark::Path),
-    ("iam.user", Mark::Path),
-    ("kms.alias", Mark::Name),
-    ("kms.key", Mark::History),
-    ("lambda.function", Mark::Name),
-    ("lambda.permission", Mark::Parent),
-    ("logs.log_group", Mark::Name),
-    ("rds.instance", Mark::Name),
-    ("rds.parameter_group", Mark::Name),
-    ("rds.subnet_group", Mark::Name),
-    ("route53.record", Mark::History),
-    ("s3.bucket", Mark::Name),
-    ("s3.bucket_policy", Mark::Parent),
-    ("secretsmanager.rotation", Mark::Parent),
-    ("secretsmanager.secret", Mark::Name),
-    ("servicediscovery.namespace", Mark::Name),
-];
-
-/// The mark of a kind.
-pub fn mark(kind: &str) -> Option<Mark> {
-    MARKS.iter().find(|(of, _)| *of == kind).map(|(_, mark)| *mark)
+/// What is known about kinds.
+#[derive(Clone, Copy, Debug)]
+pub struct Known {
+    /// The second mark of a kind.
+    pub mark: fn(&str) -> Option<Mark>,
+    /// Whether a kind has tags.
+    pub tagged: fn(&str) -> bool,
 }
 
 /// Why what has no tags and was made by nobody of ours stays.
@@ -104,12 +39,14 @@ const NOT_MADE_REPLACED: &str = "no run of the stack made it: it goes only when 
 ///
 /// # Errors
 /// When the history cannot be read for a passing reason.
-pub async fn doubt(plan: &mut Plan, store: &Store) -> Result<()> {
+pub async fn doubt(plan: &mut Plan, store: &Store, known: Known) -> Result<()> {
     let nameless: Vec<(usize, Made)> = plan
         .items
         .iter()
         .enumerate()
-        .filter(|(_, item)| goes(item) && (item.unmarked || mark(&item.key.kind) == Some(Mark::History)) || item.is_impostor())
+        .filter(|(_, item)| {
+            goes(item) && (item.unmarked || (known.mark)(&item.key.kind) == Some(Mark::History)) || item.is_impostor()
+        })
         .filter_map(|(at, item)| {
             let id = item.before.as_ref()?.live.get("id")?.as_str()?.to_owned();
             Some((at, Made { key: item.key.to_string(), id, is_second: item.is_impostor() }))
@@ -124,7 +61,7 @@ pub async fn doubt(plan: &mut Plan, store: &Store) -> Result<()> {
         Err(_) => nameless.iter().map(|(_, made)| made.clone()).collect(),
         Ok(unknown) => unknown,
     };
-    judge(plan, &nameless, &unknown);
+    judge(plan, &nameless, &unknown, known);
     Ok(())
 }
 
@@ -133,16 +70,15 @@ fn goes(item: &Item) -> bool {
 }
 
 /// Writes into the plan what the history knows, and what it does not.
-fn judge(plan: &mut Plan, nameless: &[(usize, Made)], unknown: &BTreeSet<Made>) {
+fn judge(plan: &mut Plan, nameless: &[(usize, Made)], unknown: &BTreeSet<Made>, kinds: Known) {
     let (doubted, known): (Vec<_>, Vec<_>) = nameless.iter().partition(|(_, made)| unknown.contains(made));
     for (at, _) in known {
         plan.items[*at].vouch();
     }
-    let registry = crate::aws::registry();
     let mut doubted: BTreeSet<usize> = doubted.into_iter().filter(|(_, made)| !made.is_second).map(|(at, _)| *at).collect();
     doubted.retain(|at| {
         let item = &mut plan.items[*at];
-        let tagged = registry.kind(&item.key.kind).is_ok_and(|kind| kind.tagged());
+        let tagged = (kinds.tagged)(&item.key.kind);
         match item.action {
             _ if tagged => item.doubt(),
             Action::Delete => (item.action, item.reason) = (Action::Keep, Some(NOT_MADE.into())),
@@ -155,7 +91,7 @@ fn judge(plan: &mut Plan, nameless: &[(usize, Made)], unknown: &BTreeSet<Made>) 
     });
     loop {
         let inside = |item: &Item| {
-            let may = goes(item) && !item.unmarked && mark(&item.key.kind) == Some(Mark::Parent);
+            let may = goes(item) && !item.unmarked && (kinds.mark)(&item.key.kind) == Some(Mark::Parent);
             may.then(|| item.was_using.iter().find(|at| doubted.contains(at)).copied()).flatten()
         };
         let more: Vec<(usize, usize)> =
@@ -247,37 +183,6 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn every_kind_has_a_second_mark() {
-        let registered: Vec<String> = crate::aws::registry().kinds().map(|kind| kind.name().to_owned()).collect();
-        let told: Vec<&str> = MARKS.iter().map(|(kind, _)| *kind).collect();
-        let missing: Vec<&String> = registered.iter().filter(|kind| !told.contains(&kind.as_str())).collect();
-        assert!(
-            missing.is_empty(),
-            "say in `MARKS` and in docs/ownership.md what marks these as ours beside their tags: {missing:?}"
-        );
-        assert!(told.iter().all(|kind| registered.iter().any(|r| r == kind)), "{told:?}");
-    }
-
-    #[test]
-    fn the_documents_have_the_same_table() {
-        let page = include_str!("../../../docs/ownership.md");
-        for (kind, mark) in MARKS {
-            let mark = format!("{mark:?}").to_lowercase();
-            let row = page.lines().find(|line| line.starts_with(&format!("| `{kind}` |")));
-            assert!(row.is_some_and(|row| row.contains(&format!("| {mark} |"))), "`{kind}`, {mark}: {row:?}");
-        }
-    }
-
-    #[test]
-    fn what_a_kind_tells_of_tags_leaves_those_of_others() {
-        use crate::engine::{What, rules};
-        for kind in crate::aws::registry().kinds().filter(|kind| kind.tagged()) {
-            let owned = rules::fields(kind.rules(), What::Owned).any(|field| field == "tags");
-            assert!(owned, "`{}` has no `Rule::owned(\"tags\")`", kind.name());
-        }
-    }
-
     fn record(ending: Ending, outcome: Value) -> Record {
         serde_json::from_value(json!({
             "command": "stack apply", "who": "", "host": "", "began": "", "version": "", "file": "", "ending": ending, "outcome": outcome,
@@ -349,7 +254,7 @@ mod tests {
         let made = Made { key: "ecs.service/backend".into(), id: "shop-api".into(), is_second: true };
         let judged = |unknown: BTreeSet<Made>| {
             let mut plan: Plan = serde_json::from_value(plan.clone()).unwrap();
-            judge(&mut plan, &[(0, made.clone())], &unknown);
+            judge(&mut plan, &[(0, made.clone())], &unknown, Known { mark: |_| Some(Mark::Name), tagged: |_| true });
             plan.items.remove(0)
         };
         let known = judged(BTreeSet::new());

@@ -1,59 +1,17 @@
-//! Names that somebody has already, as far as looking at what is ours does not tell.
-//!
-//! Names of load balancers, target groups, clusters, databases, caches, groups of subnets and parameters, aliases of keys,
-//! roles, groups and users are compared when the plan is made, which refuses what is taken ([`crate::engine::Claim::Taken`]).
+//! Names that another distribution answers to.
 
 use futures::future::try_join_all;
 use serde_json::Value;
 
-use super::finding::{Certainty, Finding, field, fields, is_new, made, of_kind};
-use crate::aws::{cloudfront, iam};
+use crate::aws::Cx;
+use crate::aws::cloudfront::errors::failed;
+use crate::aws::preflight::finding::{Certainty, Finding, fields, is_new, listed, of_kind};
+use crate::aws::wing::{Asked, Check};
+use crate::engine::{Item, Plan, Result};
 
-use crate::aws::{Cx, s3};
-use crate::engine::{Class, Item, Plan, Result};
-
-/// Whether the name of a bucket is somebody else's: such names are one for the whole world
-/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>).
-pub(super) async fn bucket(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
-    let name = s3::name(&cx.at(&item.key, item.generation));
-    let call = cx.cloud.s3.head_bucket().bucket(&name).expected_bucket_owner(&cx.scope.account);
-    let help = "call the stack or the bucket otherwise";
-    let elsewhere = || vec![Finding::refused(&item.key, format!("the bucket `{name}` exists already, in another region"), help)];
-    let answer = call.send().await;
-    if answer.as_ref().err().and_then(s3::told_region).is_some_and(|region| region != cx.scope.region) {
-        return Ok(elsewhere());
-    }
-    match answer.map_err(s3::errors::failed("s3:HeadBucket")) {
-        Ok(answer) if answer.bucket_region().is_some_and(|region| region != cx.scope.region) => Ok(elsewhere()),
-        // Ours: the plan knows it, or it is on its way out.
-        Ok(_) => Ok(Vec::new()),
-        Err(e) if e.class == Class::NotFound => Ok(Vec::new()),
-        // S3 says the same of a bucket of somebody else's and of a question that is not allowed.
-        Err(e) if e.class == Class::Denied => {
-            let message =
-                format!("the name `{name}` is taken: S3 says that it belongs to another account, or does not let us ask");
-            Ok(vec![Finding::new(Certainty::Doubtful, message).about(&item.key).help(help)])
-        }
-        Err(e) => Err(e),
-    }
-}
-
-/// Whether a user's name differs from another's only in capitals, which is one name to IAM
-/// (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListUsers.html>).
-pub(super) async fn users(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
-    let wanted: Vec<(&Item, &str)> =
-        made(plan).filter(|i| i.key.kind == "iam.user").filter_map(|item| Some((item, field(item, "name")?))).collect();
-    if wanted.is_empty() {
-        return Ok(Vec::new());
-    }
-    let pages = cx.cloud.iam.list_users().max_items(1000).into_paginator().items().send();
-    let there = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(iam::errors::failed("iam:ListUsers"))?;
-    let found = wanted.into_iter().filter_map(|(item, name)| {
-        let other = there.iter().find(|u| u.user_name.eq_ignore_ascii_case(name) && u.user_name != name)?;
-        let message = format!("the account has a user `{}`, and to IAM that is the same name", other.user_name);
-        Some(Finding::refused(&item.key, message, "take another name, or leave that user out of the file"))
-    });
-    Ok(found.collect())
+/// Returns what is asked about a plan.
+pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
+    vec![("aliases", Box::pin(aliases(asked.cx, asked.plan)))]
 }
 
 fn aliases_of(fields: &Value) -> Vec<&str> {
@@ -65,7 +23,7 @@ fn aliases_of(fields: &Value) -> Vec<&str> {
 /// (<https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_ListDistributions.html>); those of others CloudFront tells
 /// only to who has a distribution with a certificate for the name
 /// (<https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_ListConflictingAliases.html>).
-pub(super) async fn aliases(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
+async fn aliases(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
     let wanted: Vec<(&Item, Vec<&str>)> = of_kind(plan, "cloudfront.distribution")
         .filter(|item| is_new(item, &["aliases"]))
         .map(|item| {
@@ -100,7 +58,7 @@ pub(super) async fn aliases(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
             if !open.is_empty() {
                 let message = format!(
                     "whether another account has {} as an alias, CloudFront tells only to who has a distribution with a certificate for it",
-                    super::finding::listed(&open)
+                    listed(&open)
                 );
                 found.push(Finding::new(Certainty::Unknown, message).about(&item.key));
             }
@@ -116,7 +74,7 @@ async fn in_account(cx: &Cx) -> Result<Vec<(String, Vec<String>)>> {
     let mut marker = None;
     loop {
         let answer = cx.cloud.cloudfront.list_distributions().max_items(100).set_marker(marker).send().await;
-        let Some(list) = answer.map_err(cloudfront::errors::failed("cloudfront:ListDistributions"))?.distribution_list else {
+        let Some(list) = answer.map_err(failed("cloudfront:ListDistributions"))?.distribution_list else {
             return Ok(out);
         };
         marker = list.next_marker.filter(|next| list.is_truncated && !next.is_empty());
@@ -130,7 +88,7 @@ async fn in_account(cx: &Cx) -> Result<Vec<(String, Vec<String>)>> {
 
 async fn in_other_accounts(cx: &Cx, item: &Item, id: &str, alias: &str) -> Result<Option<Finding>> {
     let call = cx.cloud.cloudfront.list_conflicting_aliases().distribution_id(id).alias(alias);
-    let answer = call.send().await.map_err(cloudfront::errors::failed("cloudfront:ListConflictingAliases"))?;
+    let answer = call.send().await.map_err(failed("cloudfront:ListConflictingAliases"))?;
     let all = answer.conflicting_aliases_list.and_then(|list| list.items).unwrap_or_default();
     // It tells of what overlaps too, which is no clash.
     let other = all.into_iter().find(|c| c.alias() == Some(alias) && c.distribution_id() != Some(id));

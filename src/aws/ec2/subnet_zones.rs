@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::finding::{field, fields, physical, referred};
 use crate::aws::Cx;
 use crate::aws::ec2::errors::failed;
+use crate::aws::preflight::finding::{field, fields, physical, referred};
 use crate::engine::{Plan, Result};
 
 /// The zones of the subnets that a list names: the plan knows its own, and EC2 those of others
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html>).
-pub(super) async fn of_subnets(cx: &Cx, plan: &Plan, subnets: &[&Value]) -> Result<BTreeSet<String>> {
+pub(in crate::aws) async fn of_subnets(cx: &Cx, plan: &Plan, subnets: &[&Value]) -> Result<BTreeSet<String>> {
     let own = subnets.iter().filter_map(|subnet| field(referred(plan, Some(subnet))?, "zone"));
     let mut zones: BTreeSet<String> = own.map(str::to_owned).collect();
     let others: Vec<String> = subnets.iter().flat_map(|subnet| physical(subnet)).collect();
@@ -24,7 +24,7 @@ pub(super) async fn of_subnets(cx: &Cx, plan: &Plan, subnets: &[&Value]) -> Resu
 }
 
 /// The zones of a subnet group of this stack; nothing for one of somebody else's.
-pub(super) async fn of_group(cx: &Cx, plan: &Plan, group: Option<&Value>) -> Result<Option<BTreeSet<String>>> {
+pub(in crate::aws) async fn of_group(cx: &Cx, plan: &Plan, group: Option<&Value>) -> Result<Option<BTreeSet<String>>> {
     let Some(group) = referred(plan, group) else { return Ok(None) };
     let subnets = fields(group).and_then(|f| f.get("subnets")).and_then(Value::as_array);
     let subnets: Vec<&Value> = subnets.into_iter().flatten().collect();

@@ -8,11 +8,17 @@ use aws_smithy_types::date_time::Format;
 use futures::future::try_join_all;
 use serde_json::Value;
 
-use super::finding::{Certainty, Finding, fields, is_new, listed, physical, referred};
 use crate::aws::call::clients::CLOUDFRONT_REGION;
 use crate::aws::call::error::{failed, incomplete};
+use crate::aws::preflight::finding::{Certainty, Finding, fields, is_new, listed, physical, referred};
+use crate::aws::wing::{Asked, Check};
 use crate::aws::{Cx, acm};
 use crate::engine::{Class, Item, Key, Plan, Result};
+
+/// Returns what is asked about a plan.
+pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
+    vec![("certificates", Box::pin(check(asked.cx, asked.plan)))]
+}
 
 /// One that ends within this time is worth a word.
 const SOON: Duration = Duration::from_secs(30 * 86_400);
@@ -35,7 +41,7 @@ fn arns(value: &Value) -> Vec<String> {
 /// Looks at the certificates of the listeners and distributions that the plan makes or gives another one
 /// (<https://docs.aws.amazon.com/acm/latest/APIReference/API_DescribeCertificate.html>). Of ours the plan knows the names,
 /// and whether they are issued is waited for.
-pub(super) async fn check(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
+async fn check(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
     let mut found = Vec::new();
     let mut others: BTreeMap<String, Vec<Use<'_>>> = BTreeMap::new();
     for item in &plan.items {

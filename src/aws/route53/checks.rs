@@ -4,13 +4,19 @@ use std::collections::BTreeMap;
 
 use futures::future::try_join_all;
 
-use super::finding::{Finding, field, made, of_kind};
+use crate::aws::preflight::finding::{Finding, field, made, of_kind};
+use crate::aws::wing::{Asked, Check};
 use crate::aws::{Cx, route53};
 use crate::engine::{Key, Plan, Result};
 
+/// Returns what is asked about a plan.
+pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
+    vec![("names in DNS", Box::pin(check(asked.cx, asked.plan)))]
+}
+
 /// Whether somebody else has a record for a name that is to lead here. It is not touched, so ours could not be made
 /// (<https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html>).
-pub(super) async fn check(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
+async fn check(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
     let ours: Vec<&str> =
         of_kind(plan, "route53.record").filter(|i| i.before.is_some()).filter_map(|i| field(i, "name")).collect();
     let mut names: BTreeMap<(&str, &str), &Key> = BTreeMap::new();

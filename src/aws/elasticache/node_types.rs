@@ -1,8 +1,8 @@
 //! Whether ElastiCache has such a cache.
 
-use super::finding::{Certainty, Finding, field, is_of};
 use crate::aws::Cx;
 use crate::aws::elasticache::errors::failed;
+use crate::aws::preflight::finding::{Certainty, Finding, field, is_of};
 use crate::engine::{Action, Item, Result};
 
 /// Whether ElastiCache has an engine of that version

@@ -2,10 +2,16 @@
 
 use futures::future::try_join_all;
 
-use super::finding::{Certainty, Finding, fields, is_made, of_kind};
 use crate::aws::Cx;
 use crate::aws::call::error::failed;
+use crate::aws::preflight::finding::{Certainty, Finding, fields, is_made, of_kind};
+use crate::aws::wing::{Asked, Check};
 use crate::engine::{Item, Plan, Result};
+
+/// Returns what is asked about a plan.
+pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
+    vec![("trails", Box::pin(check(asked.cx, asked.plan)))]
+}
 
 /// What EventBridge knows from CloudTrail only.
 const BY_TRAIL: &str = "via CloudTrail";
@@ -18,7 +24,7 @@ fn waits(item: &Item) -> bool {
 
 /// What CloudTrail is to tell EventBridge, it tells only where a trail is being written
 /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html>).
-pub(super) async fn check(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
+async fn check(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
     let Some(item) = of_kind(plan, "events.rule").find(|item| is_made(item) && waits(item)) else { return Ok(Vec::new()) };
     let answer = cx.cloud.trail.describe_trails().include_shadow_trails(true).send().await;
     let trails = answer.map_err(failed("cloudtrail:DescribeTrails"))?.trail_list.unwrap_or_default();

@@ -6,11 +6,22 @@ use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::Region;
 use serde_json::Value;
 
-use super::finding::{Certainty, Finding};
 use crate::aws::Cx;
+use crate::aws::preflight::finding::{Certainty, Finding, is_made, is_new, of_kind};
 use crate::aws::secretsmanager::Secret;
 use crate::aws::secretsmanager::errors::failed;
+use crate::aws::wing::{Asked, Check};
 use crate::engine::{Claim, Class, Item, Resource, Result};
+
+/// Returns what is asked about a plan.
+pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
+    let definitions = of_kind(asked.plan, "ecs.task_definition").filter(|item| is_new(item, &["containers"]));
+    let secrets = of_kind(asked.plan, Secret::KIND).filter(|item| is_made(item));
+    let mut checks: Vec<Check<'_>> = Vec::new();
+    checks.extend(definitions.map(|item| -> Check<'_> { ("secrets", Box::pin(check(asked.cx, item))) }));
+    checks.extend(secrets.map(|item| -> Check<'_> { ("names of secrets", Box::pin(name(asked.cx, item))) }));
+    checks
+}
 
 /// The secrets of Secrets Manager that containers get: region and ARN, less what follows an ARN. And the parameters of Systems
 /// Manager. What is only referred to is the stack's own.
@@ -32,7 +43,7 @@ fn named(item: &Item) -> (BTreeSet<(String, String)>, BTreeSet<String>) {
 /// Whether the secrets are there, and can be read by the ARN as it is written
 /// (<https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html>): ECS would find out when a task
 /// starts, again and again.
-pub(super) async fn check(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
+async fn check(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
     let (secrets, parameters) = named(item);
     let unasked = |arn: &String| {
         let said = format!("whether there is a parameter `{arn}` was not asked: `stack` does not speak to Parameter Store");
@@ -72,7 +83,7 @@ pub(super) async fn check(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
 }
 
 /// Whether the name of a secret that is to be made is somebody else's.
-pub(super) async fn name(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
+async fn name(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
     let Some(there) = Secret::named(&cx.at(&item.key, item.generation)).await? else { return Ok(Vec::new()) };
     // What is ours and waits for its deletion is taken back.
     if cx.scope.claim(Secret::KIND, &there.tags, false) == Claim::Ours(item.key.name.clone()) {

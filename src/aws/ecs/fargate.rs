@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::finding::{Certainty, Finding, referred};
-use super::quotas::{Quota, values};
 use crate::aws::Cx;
+use crate::aws::preflight::finding::{Certainty, Finding, referred};
+use crate::aws::preflight::quotas::{Quota, values};
 use crate::engine::token;
 use crate::engine::{Action, Item, Plan, Result};
 

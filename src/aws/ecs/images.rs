@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use aws_sdk_ecr::types::ImageIdentifier;
 use serde_json::Value;
 
-use super::finding::Finding;
 use crate::aws::call::error::failed;
+use crate::aws::preflight::finding::Finding;
 use crate::aws::{Cx, ecr};
 use crate::engine::{Class, Item, Result};
 

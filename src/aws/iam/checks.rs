@@ -1,0 +1,30 @@
+//! Names of users that IAM takes for one.
+
+use crate::aws::Cx;
+use crate::aws::iam::errors::failed;
+use crate::aws::preflight::finding::{Finding, field, made};
+use crate::aws::wing::{Asked, Check};
+use crate::engine::{Item, Plan, Result};
+
+/// Returns what is asked about a plan.
+pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
+    vec![("names of users", Box::pin(users(asked.cx, asked.plan)))]
+}
+
+/// Whether a user's name differs from another's only in capitals, which is one name to IAM
+/// (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListUsers.html>).
+async fn users(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
+    let wanted: Vec<(&Item, &str)> =
+        made(plan).filter(|i| i.key.kind == "iam.user").filter_map(|item| Some((item, field(item, "name")?))).collect();
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let pages = cx.cloud.iam.list_users().max_items(1000).into_paginator().items().send();
+    let there = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListUsers"))?;
+    let found = wanted.into_iter().filter_map(|(item, name)| {
+        let other = there.iter().find(|u| u.user_name.eq_ignore_ascii_case(name) && u.user_name != name)?;
+        let message = format!("the account has a user `{}`, and to IAM that is the same name", other.user_name);
+        Some(Finding::refused(&item.key, message, "take another name, or leave that user out of the file"))
+    });
+    Ok(found.collect())
+}

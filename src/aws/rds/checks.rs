@@ -1,0 +1,57 @@
+//! What RDS would refuse: classes and versions that it does not have, zones that are in use, and too many databases.
+
+use super::{Instance, SubnetGroup, classes};
+use crate::aws::Cx;
+use crate::aws::preflight::finding::{Finding, is_new, loses_subnets, of_kind};
+use crate::aws::preflight::placement;
+use crate::aws::preflight::quotas::{Change, HERE, Quota, over, untold};
+use crate::aws::rds::errors::failed;
+use crate::aws::wing::{Asked, Check};
+use crate::engine::{Item, Plan, Resource, Result};
+
+// <https://docs.aws.amazon.com/general/latest/gr/rds-service.html>.
+const DATABASES: Quota = Quota { service: "rds", code: "L-7B6409FD", what: "databases" };
+
+/// Returns what is asked about a plan.
+pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
+    let Asked { cx, plan, .. } = asked;
+    let new = of_kind(plan, Instance::KIND).filter(|item| is_new(item, &["class", "engine_version", "multi_az"]));
+    let groups = of_kind(plan, SubnetGroup::KIND).filter(|item| loses_subnets(item));
+    let mut checks: Vec<Check<'_>> = vec![("the quota of databases", Box::pin(quota(cx, plan)))];
+    checks.extend(new.map(|item| -> Check<'_> { ("database classes", Box::pin(classes::check(cx, plan, item))) }));
+    checks.extend(groups.map(|item| -> Check<'_> { ("where databases stand", Box::pin(zones(cx, plan, item))) }));
+    checks
+}
+
+async fn quota(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
+    let change = Change::of(of_kind(plan, "rds.instance"));
+    if change.more == 0 {
+        return Ok(Vec::new());
+    }
+    let answer = cx.cloud.rds.describe_account_attributes().send().await.map_err(failed("rds:DescribeAccountAttributes"))?;
+    let quota = answer.account_quotas().iter().find(|q| q.account_quota_name() == Some("DBInstances")).ok_or_else(untold)?;
+    let used = usize::try_from(quota.used().unwrap_or_default()).unwrap_or_default();
+    let most = quota.max().and_then(|max| u32::try_from(max).ok()).map_or(f64::INFINITY, f64::from);
+    Ok(over(DATABASES, HERE, most, used, &change))
+}
+
+/// RDS takes no subnet from a group in whose zone a database of the group stands
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBSubnetGroup.html>).
+async fn zones(cx: &Cx, plan: &Plan, item: &Item) -> Result<Vec<Finding>> {
+    let lost = placement::lost(cx, plan, item).await?;
+    let Some(group) = placement::id(item).filter(|_| !lost.is_empty()) else { return Ok(Vec::new()) };
+    let pages = cx.cloud.rds.describe_db_instances().into_paginator().items().send();
+    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("rds:DescribeDBInstances"))?;
+    let ours = all.iter().filter(|db| db.db_subnet_group().and_then(|g| g.db_subnet_group_name()) == Some(group));
+    let ours: Vec<_> = ours.collect();
+    let found = lost.iter().filter_map(|zone| {
+        let here = ours.iter().filter(|db| [db.availability_zone(), db.secondary_availability_zone()].contains(&Some(zone)));
+        let names: Vec<String> =
+            here.filter_map(|db| db.db_instance_identifier()).map(|name| format!("`{name}`")).collect();
+        (!names.is_empty()).then(|| {
+            let way = "keep the zone; or begin the database anew in another one from a snapshot, under another name, and remove this one first";
+            placement::refused(item, "the database", &names, zone, way)
+        })
+    });
+    Ok(found.collect())
+}

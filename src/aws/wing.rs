@@ -1,0 +1,135 @@
+//! What a service brings, and what is known about each of its kinds beyond what the engine asks.
+
+use futures::future::BoxFuture;
+use serde_json::Value;
+
+use super::{Clients, Cx};
+use crate::aws::call::rate_limit::Rates;
+use crate::aws::ownership::mark::Mark;
+use crate::aws::preflight::finding::Finding;
+use crate::aws::spelling::{Spelling, Wrong};
+use crate::engine::{Item, Plan, Registry, Resource, Result};
+
+/// What IAM must allow for the objects of a kind, in IAM's words
+/// (<https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>).
+/// Reading is not listed: a plan has been made by it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Actions {
+    /// For creating one, with its tags.
+    pub create: &'static [&'static str],
+    /// For changing whatever can be changed.
+    pub update: &'static [&'static str],
+    /// For deleting it, and first what keeps it.
+    pub delete: &'static [&'static str],
+}
+
+/// What is known about a kind of AWS's.
+pub trait AwsKind: Resource<Cloud = Clients> {
+    /// What proves, beside its tags, that an object is the stack's.
+    const MARK: Mark;
+    /// What IAM must allow.
+    const ACTIONS: Actions;
+    /// The fields that AWS spells otherwise than a person may.
+    const SPELLING: &'static [Spelling] = &[];
+    /// What `stack outputs` shows of an object: the name of the output, with `{name}` for the object's, and the live value's field.
+    const OUTPUTS: &'static [(&'static str, &'static str)] = &[];
+
+    /// What IAM must allow beyond the kind's own actions, by what a plan says of an object.
+    fn further_actions(_item: &Item) -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    /// Brings fields that depend on one another into AWS's spelling, and names those that AWS takes in none.
+    fn spell(_object: &mut Value, _wrong: &mut Vec<Wrong>) {}
+}
+
+/// An [`AwsKind`] as a value.
+#[derive(Debug)]
+pub struct KindRow {
+    /// What it is called: `ec2.vpc`.
+    pub name: &'static str,
+    /// Whether it has tags.
+    pub tagged: bool,
+    /// See [`AwsKind::MARK`].
+    pub mark: Mark,
+    /// See [`AwsKind::ACTIONS`].
+    pub actions: Actions,
+    /// See [`AwsKind::SPELLING`].
+    pub spelling: &'static [Spelling],
+    /// See [`AwsKind::OUTPUTS`].
+    pub outputs: &'static [(&'static str, &'static str)],
+    /// See [`AwsKind::further_actions`].
+    pub further_actions: fn(&Item) -> Vec<&'static str>,
+    /// See [`AwsKind::spell`].
+    pub spell: fn(&mut Value, &mut Vec<Wrong>),
+    /// Registers it with the engine.
+    pub register: fn(Registry<Clients>) -> Registry<Clients>,
+}
+
+impl KindRow {
+    /// Returns the row of a kind.
+    pub const fn of<K: AwsKind>() -> KindRow {
+        KindRow {
+            name: K::KIND,
+            tagged: K::TAGGED,
+            mark: K::MARK,
+            actions: K::ACTIONS,
+            spelling: K::SPELLING,
+            outputs: K::OUTPUTS,
+            further_actions: K::further_actions,
+            spell: K::spell,
+            register: Registry::with::<K>,
+        }
+    }
+}
+
+/// What a check is asked about.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// Where to ask. What several checks need is asked once.
+    pub cx: &'a Cx,
+    /// The identity that will apply the plan: its ARN.
+    pub who: &'a str,
+    /// What is to be done.
+    pub plan: &'a Plan,
+}
+
+/// A question to AWS before a plan is applied: what it is about, in a few words, and the answer to come.
+pub type Check<'a> = (&'static str, BoxFuture<'a, Result<Vec<Finding>>>);
+
+/// A role with which a service does its part, and which AWS creates for the first who needs it.
+#[derive(Clone, Copy, Debug)]
+pub struct ServiceRole {
+    /// The service, as IAM names it: `rds.amazonaws.com`.
+    pub principal: &'static str,
+    /// The role's name.
+    pub name: &'static str,
+    /// The kinds that need it.
+    pub kinds: &'static [&'static str],
+}
+
+/// A service: everything that the rest of `stack` knows about it.
+pub struct Wing {
+    /// Its kinds, in the order of plans.
+    pub kinds: &'static [KindRow],
+    /// The resource types that AWS's index of tags is asked for.
+    pub indexed: &'static [&'static str],
+    /// The role with which it does its part.
+    pub role: Option<ServiceRole>,
+    /// How fast it takes calls, when not as fast as most.
+    pub rates: Option<Rates>,
+    /// What AWS would refuse of a plan.
+    pub checks: for<'a> fn(Asked<'a>) -> Vec<Check<'a>>,
+}
+
+/// No checks.
+pub fn unchecked(_: Asked<'_>) -> Vec<Check<'_>> {
+    Vec::new()
+}
+
+impl Wing {
+    /// A service with these kinds and nothing else.
+    pub const fn of(kinds: &'static [KindRow]) -> Wing {
+        Wing { kinds, indexed: &[], role: None, rates: None, checks: unchecked }
+    }
+}
