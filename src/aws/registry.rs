@@ -280,4 +280,81 @@ mod tests {
         let mut twice = json!({"parameters": {"A": "1", "a": "2"}});
         assert!(spell("rds.parameter_group", &mut twice).is_err());
     }
+
+    /// Whether a path leads to a field in a schema; `*` is any key or index.
+    fn leads(schema: &Value, definitions: &Value, path: &[&str]) -> bool {
+        if let Some(name) = schema.get("$ref").and_then(Value::as_str).and_then(|to| to.rsplit('/').next()) {
+            return leads(&definitions[name], definitions, path);
+        }
+        let Some((step, rest)) = path.split_first() else { return true };
+        let branches = ["anyOf", "oneOf", "allOf"].into_iter().filter_map(|of| schema.get(of)?.as_array()).flatten();
+        if branches.into_iter().any(|branch| leads(branch, definitions, path)) {
+            return true;
+        }
+        // A value of any shape.
+        if schema == &Value::Bool(true) || schema.as_object().is_some_and(|s| !s.contains_key("type") && !s.contains_key("anyOf"))
+        {
+            return true;
+        }
+        let field = schema.get("properties").and_then(|fields| fields.get(*step));
+        let any =
+            ["items", "additionalProperties"].into_iter().filter_map(|of| schema.get(of).filter(|of| **of != Value::Bool(false)));
+        let patterns = schema.get("patternProperties").and_then(Value::as_object).into_iter().flat_map(|of| of.values());
+        let inner = field.into_iter().chain(any.chain(patterns).filter(|_| *step == "*" || field.is_none()));
+        inner.into_iter().any(|inner| leads(inner, definitions, rest))
+    }
+
+    /// The schema of a kind and what it refers to.
+    fn schema(kind: &dyn engine::Kind<Clients>) -> (Value, Value) {
+        let mut generator = schemars::SchemaGenerator::default();
+        let schema = kind.schema(&mut generator).to_value();
+        (schema, Value::Object(generator.take_definitions(true)))
+    }
+
+    #[test]
+    fn rules_and_spellings_name_fields() {
+        for kind in registry().kinds() {
+            let (schema, definitions) = schema(&**kind);
+            let row = super::kind(kind.name()).unwrap();
+            let named = kind.rules().iter().map(|rule| rule.field).chain(row.spelling.iter().map(|(field, _)| *field));
+            for field in named {
+                let path: Vec<&str> = field.split('.').collect();
+                assert!(leads(&schema, &definitions, &path), "`{}` has no field `{field}`", kind.name());
+            }
+            assert!(!leads(&schema, &definitions, &["no_such_field"]), "{}: the check finds everything", kind.name());
+        }
+    }
+
+    /// What code asks of a difference by name is a field of a kind of the same service.
+    #[test]
+    fn changes_are_asked_for_by_names_of_fields() {
+        let all: Vec<(Value, Value)> = registry().kinds().map(|kind| schema(&**kind)).collect();
+        let by_service = |service: &str| -> Vec<usize> {
+            let mine = |name: &str| name.split('.').next().is_some_and(|of| of.trim_start_matches("application-") == service);
+            registry().kinds().enumerate().filter(|(_, kind)| mine(kind.name())).map(|(at, _)| at).collect()
+        };
+        let mut asked = 0;
+        for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/aws")).unwrap() {
+            let folder = entry.unwrap().path();
+            let kinds = by_service(folder.file_name().unwrap().to_str().unwrap());
+            for file in
+                std::fs::read_dir(&folder).into_iter().flatten().map(|file| file.unwrap().path()).filter(|_| !kinds.is_empty())
+            {
+                let text = std::fs::read_to_string(&file).unwrap();
+                let calls = ["touches(\"", "touches_other_than(&[", "is_new(item, &["];
+                for call in calls.iter().flat_map(|call| text.split(call).skip(1).map(move |rest| (call, rest))) {
+                    let (call, rest) = call;
+                    let end = if call.ends_with('"') { '"' } else { ']' };
+                    for field in rest.split(end).next().unwrap().split(',').map(|field| field.trim().trim_matches('"')) {
+                        let path: Vec<&str> = field.split('.').collect();
+                        let known = |at: &usize| leads(&all[*at].0, &all[*at].1, &path);
+                        // Checks look at the definitions of containers too.
+                        assert!(kinds.iter().any(known) || field == "containers", "{}: `{field}`", file.display());
+                        asked += 1;
+                    }
+                }
+            }
+        }
+        assert!(asked > 80, "only {asked} names were found");
+    }
 }

@@ -55,3 +55,11 @@ fn only_config_reads_yaml_and_only_local_knows_localstack() {
         assert_eq!(mentions(folder, &["localstack", "LocalStack", "4566"]), none);
     }
 }
+
+#[test]
+fn references_are_never_spelled_by_hand() {
+    let code =
+        |path: &PathBuf| std::fs::read_to_string(path).unwrap().split("#[cfg(test)]").next().unwrap_or_default().to_owned();
+    let spelled = sources(&root().join("src/aws")).into_iter().filter(|path| code(path).contains("${{="));
+    assert_eq!(spelled.collect::<Vec<_>>(), Vec::<PathBuf>::new(), "`Ref::physical(…).attr(…)` writes them");
+}

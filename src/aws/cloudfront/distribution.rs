@@ -11,17 +11,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Behavior, Origin, built, count, mark, marked, policies, to_sdk};
+use crate::aws::acm::Certificate;
 use crate::aws::call::answers::present;
 use crate::aws::call::error::incomplete;
 use crate::aws::cloudfront::errors::failed;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::tags::{TagEdit, from_pairs};
 use crate::aws::ownership::{names, tag_index};
+use crate::aws::s3::Bucket;
 use crate::aws::spelling::{How, Spelling};
 use crate::aws::states::{Means, States};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Claim, Class, Diff, Effect, Error, Impact, Observed, Readiness, Resource, Result, Rule, Usual};
+use crate::engine::{Claim, Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// The hosted zone of all distributions, for alias records.
 pub const ZONE: &str = "Z2FDTNDATAQYW2";
@@ -237,7 +239,9 @@ fn read(config: &DistributionConfig, tags: Tags) -> Distribution {
         enabled: config.enabled,
         aliases: config.aliases().map_or(&[][..], |a| a.items()).to_vec(),
         certificate: ViewerCertificate {
-            arn: certificate.and_then(|c| c.acm_certificate_arn()).map(|arn| format!("${{=acm.certificate.arn:{arn}}}")),
+            arn: certificate
+                .and_then(|c| c.acm_certificate_arn())
+                .map(|arn| Ref::<Certificate>::physical(arn).attr("arn").to_string()),
             minimum_tls: certificate.and_then(|c| c.minimum_protocol_version()).map(|v| v.as_str().to_owned()),
         },
         origins: config.origins().map_or(&[][..], |o| o.items()).iter().map(|o| (o.id().to_owned(), Origin::read(o))).collect(),
@@ -250,7 +254,7 @@ fn read(config: &DistributionConfig, tags: Tags) -> Distribution {
             .collect(),
         default_root: config.default_root_object().unwrap_or_default().to_owned(),
         logs: Logs {
-            bucket: logging.map(|l| format!("${{=s3.bucket.global_domain:{}}}", l.bucket())),
+            bucket: logging.map(|l| Ref::<Bucket>::physical(l.bucket()).attr("global_domain").to_string()),
             prefix: logging.and_then(|l| some(l.prefix())),
         },
         price_class: config.price_class().map(|p| p.as_str().to_owned()),

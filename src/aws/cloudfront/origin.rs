@@ -5,6 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{OriginAccessControl, built};
+use crate::aws::elbv2::LoadBalancer;
+use crate::aws::s3::Bucket;
 use crate::engine::{Ref, Result};
 
 /// Where CloudFront gets what it delivers.
@@ -28,9 +30,9 @@ pub struct Origin {
 fn linked(domain: &str) -> String {
     let amazon = domain.contains(".amazonaws.com");
     if amazon && domain.contains(".elb.") {
-        format!("${{=elbv2.load_balancer.dns_name:{domain}}}")
+        Ref::<LoadBalancer>::physical(domain).attr("dns_name").to_string()
     } else if amazon && domain.contains(".s3.") {
-        format!("${{=s3.bucket.domain:{domain}}}")
+        Ref::<Bucket>::physical(domain).attr("domain").to_string()
     } else {
         domain.to_owned()
     }

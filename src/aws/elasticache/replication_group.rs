@@ -15,6 +15,7 @@ use crate::aws::call::arguments::{ids, some_ids};
 use crate::aws::call::error::incomplete;
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::elasticache::errors::failed;
+use crate::aws::kms::Key;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
 use crate::aws::preflight::finding::{is_given, is_made};
@@ -152,7 +153,7 @@ fn key_arn(cx: &Cx, key: &str) -> String {
         true => key.to_owned(),
         false => format!("arn:{}:kms:{}:{}:key/{key}", scope.partition, scope.region, scope.account),
     };
-    format!("${{=kms.key.arn:{arn}}}")
+    Ref::<Key>::physical(arn).attr("arn").to_string()
 }
 
 fn transit(group: &sdk::ReplicationGroup) -> Option<String> {

@@ -12,6 +12,7 @@ use super::{NAME, ParameterGroup, SubnetGroup, from_sdk, instances, of_instance,
 use crate::aws::call::arguments::{ids, some_ids};
 use crate::aws::call::error::incomplete;
 use crate::aws::ec2::SecurityGroup;
+use crate::aws::kms::Key;
 use crate::aws::logs::left_behind;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
@@ -249,7 +250,7 @@ impl Instance {
                 }),
             ),
             encrypted: instance.storage_encrypted,
-            kms_key: instance.kms_key_id().map(|key| format!("${{=kms.key.arn:{key}}}")),
+            kms_key: instance.kms_key_id().map(|key| Ref::<Key>::physical(key).attr("arn").to_string()),
             backup_days: pending.and_then(|p| p.backup_retention_period).or(instance.backup_retention_period),
             backup_window: instance.preferred_backup_window.clone(),
             maintenance_window: instance.preferred_maintenance_window.clone(),

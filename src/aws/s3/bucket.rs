@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::lifecycle::{LifecycleRule, configuration};
 use super::{Candidate, built, candidates, emptying, global_domain, name, regional_domain, tags_now, to_sdk};
+use crate::aws::kms::Key;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::tag_index;
 use crate::aws::ownership::tags::TagEdit;
@@ -20,7 +21,7 @@ use crate::aws::s3::errors::failed;
 use crate::aws::spelling::{How, Spelling, Wrong};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Class, Diff, Effect, Error, Impact, Observed, Readiness, Resource, Result, Rule, Scope, Usual};
+use crate::engine::{Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
 
 /// The only region whose name `CreateBucket` does not take.
 const FIRST_REGION: &str = "us-east-1";
@@ -151,7 +152,7 @@ async fn read(cx: &Cx, candidate: &Candidate) -> Result<Option<Bucket>> {
             let by_default = rule.apply_server_side_encryption_by_default?;
             Some(Encryption {
                 algorithm: by_default.sse_algorithm.as_str().to_owned(),
-                key: by_default.kms_master_key_id.map(|arn| format!("${{=kms.key.arn:{arn}}}")),
+                key: by_default.kms_master_key_id.map(|arn| Ref::<Key>::physical(arn).attr("arn").to_string()),
                 bucket_key: rule.bucket_key_enabled,
             })
         }),

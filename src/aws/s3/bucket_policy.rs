@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Bucket, candidates};
+use crate::aws::cloudfront::Distribution;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::s3::errors::failed;
 use crate::aws::wing::{Actions, AwsKind};
@@ -31,7 +32,7 @@ pub struct Live {
 fn linked(value: Value) -> Value {
     match value {
         Value::String(text) if text.contains(":cloudfront::") && text.contains(":distribution/") => {
-            Value::String(format!("${{=cloudfront.distribution.arn:{text}}}"))
+            Value::String(Ref::<Distribution>::physical(text).attr("arn").to_string())
         }
         Value::Array(items) => Value::Array(items.into_iter().map(linked).collect()),
         Value::Object(map) => Value::Object(map.into_iter().map(|(key, value)| (key, linked(value))).collect()),
