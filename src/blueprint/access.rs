@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::facts::Facts;
-use super::services::statement;
+use super::policies::{policy, statement};
 use crate::aws::Tags;
 use crate::aws::iam::{Group, User, user_object};
 use crate::aws::ownership::names;
@@ -24,10 +24,6 @@ use crate::engine::{Class, Error, Graph, Key, Ref, Scope};
 const ASSETS: &str = "s3.bucket/assets";
 /// The inline policy of `may: [deploy]`.
 const DEPLOY: &str = "deploy";
-
-fn policy(statements: Vec<Value>) -> Value {
-    json!({"Version": "2012-10-17", "Statement": statements})
-}
 
 fn arn(scope: &Scope, service: &str, resource: &str) -> String {
     format!("arn:{}:{service}:{}:{}:{resource}", scope.partition, scope.region, scope.account)

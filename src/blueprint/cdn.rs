@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use super::certificates::Certificates;
 use super::facts::Facts;
-use super::keys::Keys;
 use super::load_balancer::Balancer;
 use crate::aws::Tags;
 use crate::aws::cloudfront::{Behavior, Distribution, Logs, Origin, OriginAccessControl, ViewerCertificate, policies};
@@ -32,7 +31,6 @@ pub fn expand(
     stack: &Stack,
     balancer: Option<&Balancer>,
     certificates: &Certificates,
-    _keys: &Keys,
     facts: &Facts<'_>,
 ) -> Result<Option<Ref<Distribution>>, Error> {
     let Some(cdn) = &stack.cdn else { return Ok(None) };

@@ -44,7 +44,8 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys) 
                 Some(graph.add(name.as_str(), &origin, &secret)?)
             }
         };
-        let primary = primary(stack, database, &subnets, &group, &parameters, secret.as_ref(), keys);
+        let parts = Parts { subnets: &subnets, group: &group, parameters: &parameters, secret: secret.as_ref() };
+        let primary = primary(stack, database, &parts, keys);
         let main = graph.add(name.as_str(), &origin, &primary)?;
 
         let ready = main.clone().ready();
@@ -113,15 +114,16 @@ fn user(database: &Database) -> String {
     database.user.clone().unwrap_or_else(|| USER.into())
 }
 
-fn primary(
-    stack: &Stack,
-    database: &Database,
-    subnets: &Ref<SubnetGroup>,
-    group: &Ref<SecurityGroup>,
-    parameters: &Ref<ParameterGroup>,
-    secret: Option<&Ref<Secret>>,
-    keys: &Keys,
-) -> Instance {
+/// The objects that a database is made of besides its instance.
+struct Parts<'a> {
+    subnets: &'a Ref<SubnetGroup>,
+    group: &'a Ref<SecurityGroup>,
+    parameters: &'a Ref<ParameterGroup>,
+    /// The secret with its password; none when RDS keeps that itself.
+    secret: Option<&'a Ref<Secret>>,
+}
+
+fn primary(stack: &Stack, database: &Database, parts: &Parts<'_>, keys: &Keys) -> Instance {
     let logs = database.logs.clone().unwrap_or_else(|| {
         let logs: &[&str] = match database.engine {
             DatabaseEngine::Postgres => &["postgresql", "upgrade"],
@@ -142,16 +144,16 @@ fn primary(
         throughput: database.throughput().and_then(|throughput| i32::try_from(throughput).ok()),
         storage_type: Some("gp3".into()),
         multi_az: Some(database.multi_az),
-        subnet_group: Some(subnets.clone()),
-        security_groups: vec![group.clone()],
-        parameter_group: Some(parameters.clone()),
+        subnet_group: Some(parts.subnets.clone()),
+        security_groups: vec![parts.group.clone()],
+        parameter_group: Some(parts.parameters.clone()),
         publicly_accessible: false,
         port: Some(i32::from(port(database))),
         database: Some(database.database.clone().unwrap_or_else(|| stack.stack.as_str().replace('-', "_"))),
         user: Some(user(database)),
-        managed_password: Some(secret.is_none()),
+        managed_password: Some(parts.secret.is_none()),
         password: Some(
-            secret.map_or_else(String::new, |secret| {
+            parts.secret.map_or_else(String::new, |secret| {
                 format!("{}:::{}", secret.clone().attr("arn"), secret.clone().attr("version"))
             }),
         ),

@@ -9,6 +9,7 @@ use crate::aws::acm::Certificate;
 use crate::aws::cloudfront::{Distribution, ZONE};
 use crate::aws::route53::{Record, record_name};
 use crate::config::Stack;
+use crate::config::encryption::CertificateSection;
 use crate::engine::{Error, Graph, Ref};
 
 /// What names lead to.
@@ -17,6 +18,8 @@ struct Target {
     zone: String,
     types: &'static [&'static str],
     origin: &'static str,
+    /// What proves the names: records lead only to what has them.
+    certificates: Vec<Ref<Certificate>>,
 }
 
 /// Only a certificate of this stack names a zone; whose certificate is somebody else's has DNS somewhere else.
@@ -28,19 +31,20 @@ pub fn expand(
     distribution: Option<&Ref<Distribution>>,
     facts: &Facts<'_>,
 ) -> Result<(), Error> {
+    let section_of = |certificate: &str| certificate.strip_prefix("certificates.").and_then(|name| stack.certificates.get(name));
     match (&stack.cdn, distribution, balancer) {
         (Some(cdn), Some(distribution), _) => {
             let Some(certificate) = cdn.certificate.as_deref().filter(|_| cdn.dns) else { return Ok(()) };
             // It has IPv6, and answers only once it is deployed.
             let domain = distribution.clone().attr("domain").ready().to_string();
-            let target = Target { domain, zone: ZONE.into(), types: &["A", "AAAA"], origin: "cdn.aliases" };
-            records(graph, stack, certificates.global_objects(certificate), certificate, &cdn.aliases, &target, facts)
+            let certificates = certificates.global_objects(certificate);
+            let target = Target { domain, zone: ZONE.into(), types: &["A", "AAAA"], origin: "cdn.aliases", certificates };
+            records(graph, section_of(certificate), &cdn.aliases, &target, facts)
         }
         (None, _, Some(balancer)) => {
             let section = stack.load_balancer.clone().unwrap_or_default();
             let Some(certificate) = section.certificate.as_deref().filter(|_| section.dns) else { return Ok(()) };
-            let own = certificate.strip_prefix("certificates.").and_then(|name| stack.certificates.get(name));
-            let Some(own) = own else { return Ok(()) };
+            let Some(own) = section_of(certificate) else { return Ok(()) };
             let names: Vec<String> = std::iter::once(&own.domain).chain(&own.names).cloned().collect();
             let attr = |attr| balancer.balancer.clone().attr(attr);
             // It has IPv4 alone.
@@ -49,8 +53,9 @@ pub fn expand(
                 zone: attr("zone_id").to_string(),
                 types: &["A"],
                 origin: "load_balancer.certificate",
+                certificates: certificates.regional_objects(certificate),
             };
-            records(graph, stack, certificates.regional_objects(certificate), certificate, &names, &target, facts)
+            records(graph, Some(own), &names, &target, facts)
         }
         _ => Ok(()),
     }
@@ -58,15 +63,12 @@ pub fn expand(
 
 fn records(
     graph: &mut Graph,
-    stack: &Stack,
-    objects: Vec<Ref<Certificate>>,
-    certificate: &str,
+    certificate: Option<&CertificateSection>,
     names: &[String],
     target: &Target,
     facts: &Facts<'_>,
 ) -> Result<(), Error> {
-    let own = certificate.strip_prefix("certificates.").and_then(|name| stack.certificates.get(name));
-    let Some(zone) = own.and_then(|section| super::certificates::zone(facts, section)) else { return Ok(()) };
+    let Some(zone) = certificate.and_then(|section| super::certificates::zone(facts, section)) else { return Ok(()) };
     // A pattern is for whoever asks, not for somebody to be led there.
     let names: BTreeSet<String> =
         names.iter().filter(|name| !name.starts_with('*')).map(|name| name.to_ascii_lowercase()).collect();
@@ -78,7 +80,7 @@ fn records(
                 r#type: (*kind).to_owned(),
                 target: target.domain.clone(),
                 target_zone: target.zone.clone(),
-                certificates: objects.clone(),
+                certificates: target.certificates.clone(),
             };
             graph.add(record_name(&name, kind), target.origin, &record)?;
         }

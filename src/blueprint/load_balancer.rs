@@ -12,6 +12,7 @@ use crate::aws::ec2::{Direction, SecurityGroup, SecurityGroupRule};
 use crate::aws::elbv2::{Action, FixedResponse, HealthCheck, Listener, ListenerRule, LoadBalancer, Redirect, TargetGroup};
 use crate::config::Stack;
 use crate::config::route::Route;
+use crate::config::types::LoadBalancer as Section;
 use crate::engine::{AnyRef, Error, Graph, Ref};
 
 const ORIGIN: &str = "load_balancer";
@@ -28,8 +29,16 @@ pub struct Balancer {
     pub balancer: Ref<LoadBalancer>,
     /// The group of the balancer: who talks to the services.
     pub security_group: Ref<SecurityGroup>,
-    /// For each service with routes, its target group and what attaches that to the balancer.
-    pub targets: BTreeMap<String, (Ref<TargetGroup>, Vec<AnyRef>)>,
+    /// The targets of each service with routes.
+    pub targets: BTreeMap<String, Attached>,
+}
+
+/// The targets of a service.
+pub struct Attached {
+    /// Their group.
+    pub group: Ref<TargetGroup>,
+    /// The listeners and rules that attach it to the balancer.
+    pub by: Vec<AnyRef>,
 }
 
 pub fn expand(
@@ -42,44 +51,48 @@ pub fn expand(
         return Ok(None);
     }
     let section = stack.load_balancer.clone().unwrap_or_default();
-    let https = section.certificate.is_some();
-    let group = graph.add(
-        "alb",
-        ORIGIN,
-        &SecurityGroup { vpc: network.vpc.clone(), description: "Load balancer".into(), tags: Tags::new() },
-    )?;
-    let ports: &[(&str, i32)] = if https { &[("http", 80), ("https", 443)] } else { &[("http", 80)] };
-    for (protocol, port) in ports {
-        for cidr in &section.allow {
-            let rule = SecurityGroupRule {
-                group: group.clone(),
-                direction: Direction::Ingress,
-                protocol: "tcp".into(),
-                from_port: *port,
-                to_port: *port,
-                cidr: Some(cidr.to_string()),
-                peer: None,
-                description: None,
-                tags: Tags::new(),
-            };
-            graph.add(format!("alb-{protocol}-from-{}", slug(&cidr.to_string())), ORIGIN, &rule)?;
-        }
-    }
+    let security_group = security_group(graph, &section, network)?;
+    let balancer = balancer(graph, &section, network, &security_group)?;
+    let targets = targets(graph, stack, network, &balancer)?;
+    let mut out = Balancer { balancer, security_group, targets };
+    let main = listeners(graph, stack, &section, certificates, &mut out)?;
+    rules(graph, stack, &main, &mut out)?;
+    Ok(Some(out))
+}
 
-    // One rule for all services: a group has at most 60, and each service's own group says who may come in.
-    let to_services = SecurityGroupRule {
+/// The balancer's group: who may talk to it, and that it may talk to the services.
+fn security_group(graph: &mut Graph, section: &Section, network: &Network) -> Result<Ref<SecurityGroup>, Error> {
+    let group = SecurityGroup { vpc: network.vpc.clone(), description: "Load balancer".into(), tags: Tags::new() };
+    let group = graph.add("alb", ORIGIN, &group)?;
+    let rule = |direction: Direction, from_port: i32, to_port: i32, cidr: String| SecurityGroupRule {
         group: group.clone(),
-        direction: Direction::Egress,
+        direction,
         protocol: "tcp".into(),
-        from_port: 0,
-        to_port: 65535,
-        cidr: Some(network.cidr.clone()),
+        from_port,
+        to_port,
+        cidr: Some(cidr),
         peer: None,
         description: None,
         tags: Tags::new(),
     };
-    graph.add("alb-to-services", ORIGIN, &to_services)?;
+    let ports: &[(&str, i32)] = if section.certificate.is_some() { &[("http", 80), ("https", 443)] } else { &[("http", 80)] };
+    for (protocol, port) in ports {
+        for cidr in &section.allow {
+            let rule = rule(Direction::Ingress, *port, *port, cidr.to_string());
+            graph.add(format!("alb-{protocol}-from-{}", slug(&cidr.to_string())), ORIGIN, &rule)?;
+        }
+    }
+    // One rule for all services: a group has at most 60, and each service's own group says who may come in.
+    graph.add("alb-to-services", ORIGIN, &rule(Direction::Egress, 0, 65535, network.cidr.clone()))?;
+    Ok(group)
+}
 
+fn balancer(
+    graph: &mut Graph,
+    section: &Section,
+    network: &Network,
+    group: &Ref<SecurityGroup>,
+) -> Result<Ref<LoadBalancer>, Error> {
     let mut attributes: BTreeMap<String, String> =
         SAFE.iter().chain(&USUAL).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     // What is taken out of the file is AWS's own choice again.
@@ -89,26 +102,31 @@ pub fn expand(
         attributes.insert("deletion_protection.enabled".into(), protect.to_string());
     }
     attributes.extend(section.attributes.clone());
-    let balancer = graph.add(
-        "main",
-        ORIGIN,
-        &LoadBalancer {
-            vpc: network.vpc.clone(),
-            scheme: if section.internal { "internal" } else { "internet-facing" }.into(),
-            subnets: if section.internal { network.app.clone() } else { network.public.clone() },
-            security_groups: vec![group.clone()],
-            attributes,
-            after: network.gateway.iter().filter(|_| !section.internal).map(|gateway| gateway.clone().into()).collect(),
-            tags: Tags::new(),
-        },
-    )?;
+    let balancer = LoadBalancer {
+        vpc: network.vpc.clone(),
+        scheme: if section.internal { "internal" } else { "internet-facing" }.into(),
+        subnets: if section.internal { network.app.clone() } else { network.public.clone() },
+        security_groups: vec![group.clone()],
+        attributes,
+        after: network.gateway.iter().filter(|_| !section.internal).map(|gateway| gateway.clone().into()).collect(),
+        tags: Tags::new(),
+    };
+    graph.add("main", ORIGIN, &balancer)
+}
 
+/// A target group for each service with routes.
+fn targets(
+    graph: &mut Graph,
+    stack: &Stack,
+    network: &Network,
+    balancer: &Ref<LoadBalancer>,
+) -> Result<BTreeMap<String, Attached>, Error> {
     let mut targets = BTreeMap::new();
     for (name, service) in &stack.services {
         let (Some(port), false) = (service.port, service.routes.is_empty()) else { continue };
         let health = service.health.clone().unwrap_or_default();
         let delay = service.deregistration_delay.as_ref().map_or(DEREGISTRATION_SECONDS, |d| d.as_secs());
-        let target = TargetGroup {
+        let group = TargetGroup {
             vpc: network.vpc.clone(),
             port: i32::from(port),
             protocol: "HTTP".into(),
@@ -126,13 +144,10 @@ pub fn expand(
             attributes: BTreeMap::from([("deregistration_delay.timeout_seconds".to_owned(), delay.to_string())]),
             tags: Tags::new(),
         };
-        let target = graph.add(name.as_str(), &format!("services.{name}"), &target)?;
-        targets.insert(name.to_string(), (target, Vec::new()));
+        let group = graph.add(name.as_str(), &format!("services.{name}"), &group)?;
+        targets.insert(name.to_string(), Attached { group, by: Vec::new() });
     }
-    let mut out = Balancer { balancer, security_group: group, targets };
-    let certificate = section.certificate.as_deref().map(|name| certificates.regional(name));
-    listeners(graph, stack, &mut out, certificate, section.ssl_policy)?;
-    Ok(Some(out))
+    Ok(targets)
 }
 
 /// Attributes on which safety depends. All but the first are as AWS has them; here they are held.
@@ -158,22 +173,23 @@ fn seconds(n: u64) -> i32 {
     i32::try_from(n).unwrap_or(i32::MAX)
 }
 
-fn forward(target: &Ref<TargetGroup>) -> Action {
-    Action::forward(target.clone())
+/// The route that takes everything which no other takes.
+fn is_catch_all(route: &Route) -> bool {
+    route.path == "/*" && route.host.is_none()
 }
 
+/// The listeners; the one that rules are added to is returned.
 fn listeners(
     graph: &mut Graph,
     stack: &Stack,
+    section: &Section,
+    certificates: &Certificates,
     out: &mut Balancer,
-    certificate: Option<String>,
-    ssl_policy: Option<String>,
-) -> Result<(), Error> {
+) -> Result<Ref<Listener>, Error> {
     // The service that takes everything else is the listener's default; without one, everything else is not found.
-    let catch_all = |r: &Route| r.path == "/*" && r.host.is_none();
-    let default = stack.services.iter().find(|(_, s)| s.routes.iter().any(catch_all)).map(|(name, _)| name.to_string());
+    let default = stack.services.iter().find(|(_, s)| s.routes.iter().any(is_catch_all)).map(|(name, _)| name.to_string());
     let default_action = match default.as_ref().and_then(|name| out.targets.get(name)) {
-        Some((target, _)) => forward(target),
+        Some(attached) => Action::forward(attached.group.clone()),
         None => Action {
             kind: "fixed-response".into(),
             fixed: Some(FixedResponse { status_code: "404".into(), content_type: "text/plain".into(), body: "not found".into() }),
@@ -189,7 +205,7 @@ fn listeners(
         default_action: action,
         tags: Tags::new(),
     };
-    let main = match certificate {
+    let main = match section.certificate.as_deref().map(|name| certificates.regional(name)) {
         None => graph.add("http", ORIGIN, &listener(80, "HTTP", default_action))?,
         Some(certificate) => {
             let to_https =
@@ -197,20 +213,24 @@ fn listeners(
             graph.add("http", ORIGIN, &listener(80, "HTTP", to_https))?;
             let mut https = listener(443, "HTTPS", default_action);
             https.certificate = Some(certificate);
-            https.ssl_policy = Some(ssl_policy.unwrap_or_else(|| SSL_POLICY.into()));
+            https.ssl_policy = Some(section.ssl_policy.clone().unwrap_or_else(|| SSL_POLICY.into()));
             graph.add("https", ORIGIN, &https)?
         }
     };
-    if let Some((_, attached)) = default.as_ref().and_then(|name| out.targets.get_mut(name)) {
-        attached.push(main.clone().into());
+    if let Some(attached) = default.as_ref().and_then(|name| out.targets.get_mut(name)) {
+        attached.by.push(main.clone().into());
     }
+    Ok(main)
+}
 
+/// A rule for each route but the one that takes everything.
+fn rules(graph: &mut Graph, stack: &Stack, main: &Ref<Listener>, out: &mut Balancer) -> Result<(), Error> {
     let mut taken: BTreeSet<i32> =
         stack.services.values().flat_map(|s| &s.routes).filter_map(|r| r.priority).map(i32::from).collect();
     for (name, service) in &stack.services {
         let mut names: BTreeSet<String> = BTreeSet::new();
-        for route in service.routes.iter().filter(|r| !catch_all(r)) {
-            let Some((target, attached)) = out.targets.get_mut(name.as_str()) else { continue };
+        for route in service.routes.iter().filter(|r| !is_catch_all(r)) {
+            let Some(attached) = out.targets.get_mut(name.as_str()) else { continue };
             let text = route.to_string();
             let slug = slug(&text);
             let mut rule_name = if slug.is_empty() { format!("{name}-root") } else { format!("{name}-{slug}") };
@@ -225,10 +245,10 @@ fn listeners(
                 paths: if route.path == "/*" { Vec::new() } else { vec![route.path.clone()] },
                 hosts: route.host.iter().cloned().collect(),
                 others: Vec::new(),
-                action: forward(target),
+                action: Action::forward(attached.group.clone()),
                 tags: Tags::new(),
             };
-            attached.push(graph.add(rule_name, &format!("services.{name}.routes"), &rule)?.into());
+            attached.by.push(graph.add(rule_name, &format!("services.{name}.routes"), &rule)?.into());
         }
     }
     Ok(())

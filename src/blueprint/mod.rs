@@ -6,6 +6,7 @@ mod access;
 mod caches;
 mod cdn;
 mod certificates;
+mod connect;
 mod databases;
 mod dns;
 mod facts;
@@ -14,6 +15,7 @@ mod limits;
 mod load_balancer;
 mod names;
 mod network;
+mod policies;
 mod references;
 mod resources;
 mod rotation;
@@ -81,13 +83,21 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
                 offers.extend(caches::expand(&mut graph, stack, &network, &keys)?);
                 offers.extend(uses::existing(facts));
                 problems.extend(uses::ambiguous(stack, &offers));
-                services::expand(&mut graph, stack, &network, balancer.as_ref(), &keys, &offers, facts)?;
+                let inputs = services::Inputs {
+                    stack,
+                    network: &network,
+                    balancer: balancer.as_ref(),
+                    keys: &keys,
+                    offers: &offers,
+                    facts,
+                };
+                services::expand(&mut graph, &inputs)?;
                 rotation::expand(&mut graph, stack, facts)?;
             }
             Err(problem) => problems.push(problem),
         }
     }
-    let distribution = cdn::expand(&mut graph, stack, balancer.as_ref(), &certificates, &keys, facts)?;
+    let distribution = cdn::expand(&mut graph, stack, balancer.as_ref(), &certificates, facts)?;
     dns::expand(&mut graph, stack, &certificates, balancer.as_ref(), distribution.as_ref(), facts)?;
     access::expand(&mut graph, stack, facts)?;
     resources::expand(&mut graph, stack, registry, &mut problems)?;

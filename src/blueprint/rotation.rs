@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::facts::Facts;
-use super::services::{allow, bare, policy};
+use super::policies::{allow, bare, policy};
 use crate::aws::Tags;
 use crate::aws::ecs::{Cluster, Service};
 use crate::aws::events::{EventRule, Target};
