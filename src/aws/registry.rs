@@ -99,7 +99,7 @@ mod tests {
             table.lines().filter(|line| line.starts_with("| `")).map(|line| row(line).unwrap()).collect();
         let mut known: Vec<(String, u64)> = crate::aws::registry()
             .kinds()
-            .map(|kind| (kind.name().to_owned(), kind.usual().longest.as_secs()))
+            .map(|kind| (kind.info().name.to_owned(), kind.info().usual.longest.as_secs()))
             .filter(|(_, longest)| *longest > 1800)
             .map(|(name, longest)| (name, longest / 3600))
             .collect();
@@ -120,9 +120,9 @@ mod tests {
     #[test]
     fn what_a_kind_tells_of_tags_leaves_those_of_others() {
         use crate::engine::{What, rules};
-        for kind in crate::aws::registry().kinds().filter(|kind| kind.tagged()) {
-            let owned = rules::fields(kind.rules(), What::Owned).any(|field| field == "tags");
-            assert!(owned, "`{}` has no `Rule::owned(\"tags\")`", kind.name());
+        for kind in crate::aws::registry().kinds().filter(|kind| kind.info().tagged) {
+            let owned = rules::fields(kind.info().rules, What::Owned).any(|field| field == "tags");
+            assert!(owned, "`{}` has no `Rule::owned(\"tags\")`", kind.info().name);
         }
     }
 
@@ -315,13 +315,13 @@ mod tests {
     fn rules_and_spellings_name_fields() {
         for kind in registry().kinds() {
             let (schema, definitions) = schema(&**kind);
-            let row = super::kind(kind.name()).unwrap();
-            let named = kind.rules().iter().map(|rule| rule.field).chain(row.spelling.iter().map(|(field, _)| *field));
+            let row = super::kind(kind.info().name).unwrap();
+            let named = kind.info().rules.iter().map(|rule| rule.field).chain(row.spelling.iter().map(|(field, _)| *field));
             for field in named {
                 let path: Vec<&str> = field.split('.').collect();
-                assert!(leads(&schema, &definitions, &path), "`{}` has no field `{field}`", kind.name());
+                assert!(leads(&schema, &definitions, &path), "`{}` has no field `{field}`", kind.info().name);
             }
-            assert!(!leads(&schema, &definitions, &["no_such_field"]), "{}: the check finds everything", kind.name());
+            assert!(!leads(&schema, &definitions, &["no_such_field"]), "{}: the check finds everything", kind.info().name);
         }
     }
 
@@ -331,7 +331,7 @@ mod tests {
         let all: Vec<(Value, Value)> = registry().kinds().map(|kind| schema(&**kind)).collect();
         let by_service = |service: &str| -> Vec<usize> {
             let mine = |name: &str| name.split('.').next().is_some_and(|of| of.trim_start_matches("application-") == service);
-            registry().kinds().enumerate().filter(|(_, kind)| mine(kind.name())).map(|(at, _)| at).collect()
+            registry().kinds().enumerate().filter(|(_, kind)| mine(kind.info().name)).map(|(at, _)| at).collect()
         };
         let mut asked = 0;
         for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/aws")).unwrap() {

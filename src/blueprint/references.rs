@@ -20,7 +20,7 @@ struct Known<'a> {
 
 /// Gives every reference the attribute that its field takes, and has those wait that refer to what is known only later.
 pub fn settle(graph: &mut Graph, registry: &Registry<Clients>, problems: &mut Vec<Problem>) {
-    let attributes = registry.kinds().map(|kind| (kind.name(), kind.attributes())).collect();
+    let attributes = registry.kinds().map(|kind| (kind.info().name, kind.attributes())).collect();
     let mut schemas: BTreeMap<String, Value> = BTreeMap::new();
     for node in graph.nodes() {
         if let (Some(kind), false) = (registry.find(&node.key.kind), schemas.contains_key(&node.key.kind)) {
@@ -30,7 +30,7 @@ pub fn settle(graph: &mut Graph, registry: &Registry<Clients>, problems: &mut Ve
     let known = Known { registry, attributes };
     for node in graph.nodes_mut() {
         let (Some(kind), Some(schema)) = (registry.find(&node.key.kind), schemas.get(&node.key.kind)) else { continue };
-        let mut field = Field { known: &known, rules: kind.rules(), schema, path: Vec::new(), found: Vec::new() };
+        let mut field = Field { known: &known, rules: kind.info().rules, schema, path: Vec::new(), found: Vec::new() };
         field.walk(&mut node.desired);
         // What a section expands into has no fields in the file: its texts have been looked at there.
         let found = std::mem::take(&mut field.found);
@@ -265,7 +265,7 @@ mod tests {
         assert!(loaded.warnings.is_empty(), "{}", loaded.warnings.render(100, false, true));
         let graph = expanded(&loaded.stack, &registry).unwrap();
         let missing: Vec<&str> =
-            registry.kinds().map(|k| k.name()).filter(|k| !graph.nodes().any(|n| n.key.kind == *k)).collect();
+            registry.kinds().map(|k| k.info().name).filter(|k| !graph.nodes().any(|n| n.key.kind == *k)).collect();
         assert_eq!(missing, ["acm.certificate", "acm.validation", "ec2.default_security_group", "route53.record"]);
     }
 
@@ -280,7 +280,7 @@ mod tests {
             let schema = super::schema(kind.as_ref());
             let mut all = Vec::new();
             texts(&schema, &schema, &mut Vec::new(), &mut all);
-            let Some(objects) = loaded.stack.resources.get(kind.name()) else { continue };
+            let Some(objects) = loaded.stack.resources.get(kind.info().name) else { continue };
             let (name, object) = objects.iter().next().unwrap();
             for (path, refers) in all {
                 let free =
@@ -291,10 +291,10 @@ mod tests {
                     // What lies around a text in a list has fields that it must have.
                     kind.canonical(object.clone()).ok()?;
                     let mut stack = loaded.stack.clone();
-                    stack.resources.get_mut(kind.name())?.insert(name.clone(), object);
+                    stack.resources.get_mut(kind.info().name)?.insert(name.clone(), object);
                     Some(expanded(&stack, &registry))
                 };
-                let shown = || format!("{} {}", kind.name(), path.join("."));
+                let shown = || format!("{} {}", kind.info().name, path.join("."));
                 let at_its_place = |found: &[(String, &str, String)], code: &str| {
                     let last = path.iter().rev().find(|step| step.parse::<usize>().is_err()).unwrap();
                     found.iter().any(|(at, c, help)| *c == code && at.contains(last.as_str()) && !help.is_empty())
@@ -305,11 +305,11 @@ mod tests {
                     tried += 1;
                 }
                 // One that refers to itself is a circle.
-                if let Some(of) = refers.filter(|of| of != "*" && of != kind.name()) {
+                if let Some(of) = refers.filter(|of| of != "*" && of != kind.info().name) {
                     let other = loaded.stack.resources[&of].keys().next().unwrap();
                     for attr in registry.kind(&of).unwrap().attributes() {
                         let Some(result) = try_with(&format!("${{{of}/{other}.{}}}", attr.name)) else { continue };
-                        let takes = rules::takes(kind.rules(), &path).and_then(|all| all.iter().find(|(k, _)| *k == of));
+                        let takes = rules::takes(kind.info().rules, &path).and_then(|all| all.iter().find(|(k, _)| *k == of));
                         let wanted = takes.map_or("id", |(_, attr)| attr);
                         let found = result.err().unwrap_or_default();
                         let is_wrong = attr.name != wanted && attr.name != "id";
@@ -368,8 +368,8 @@ mod tests {
     fn every_attribute_is_described() {
         for kind in crate::aws::registry().kinds() {
             let all = kind.attributes();
-            assert_eq!(all[0].name, "id", "{}", kind.name());
-            assert!(all.iter().all(|attribute| !attribute.says.is_empty()), "{}: {all:?}", kind.name());
+            assert_eq!(all[0].name, "id", "{}", kind.info().name);
+            assert!(all.iter().all(|attribute| !attribute.says.is_empty()), "{}: {all:?}", kind.info().name);
         }
     }
 
@@ -380,7 +380,7 @@ mod tests {
         for kind in crate::aws::registry().kinds() {
             let of = |a: Attribute| format!("`{}`{}", a.name, if a.later { "!" } else { "" });
             let all: Vec<String> = kind.attributes().into_iter().map(of).collect();
-            table.push_str(&format!("| `{}` | {} |\n", kind.name(), all.join(", ")));
+            table.push_str(&format!("| `{}` | {} |\n", kind.info().name, all.join(", ")));
         }
         let docs = include_str!("../../docs/file.md");
         let there = docs.split_once("<!-- attributes -->\n").and_then(|(_, rest)| rest.split_once("\n<!-- /attributes -->"));

@@ -14,7 +14,7 @@ pub fn schema() -> Value {
     let registry = registry();
     crate::config::schema(registry.kinds().map(|kind| {
         let kind = kind.clone();
-        (kind.name(), move |generator: &mut schemars::SchemaGenerator| kind.schema(generator))
+        (kind.info().name, move |generator: &mut schemars::SchemaGenerator| kind.schema(generator))
     }))
 }
 
@@ -161,7 +161,7 @@ fn forgotten(before: &Graph, after: &Graph) -> Vec<String> {
     let mut out = Vec::new();
     for node in before.nodes() {
         let Some(left) = after.get(&node.key) else { continue };
-        let rules = registry.find(&node.key.kind).map_or(&[][..], |kind| kind.rules());
+        let rules = registry.find(&node.key.kind).map_or(&[][..], |kind| kind.info().rules);
         let mut found = Vec::new();
         unsaid(rules, &mut Vec::new(), &node.desired, &left.desired, &mut found);
         out.extend(found.into_iter().map(|field| format!("{} {field}", node.key)));
@@ -402,7 +402,7 @@ fn a_section_of_any_kind_is_found_under_its_other_name() {
         renamed["moved"] = json!({from: to});
         let all = plan(&renamed);
         let of_it = |item: &&Item| lies_in(&item.origin, from) || lies_in(&item.origin, to);
-        let tagged = |item: &&Item| registry.find(&item.key.kind).is_some_and(|kind| kind.tagged());
+        let tagged = |item: &&Item| registry.find(&item.key.kind).is_some_and(|kind| kind.info().tagged);
         let lost: Vec<String> = all
             .items
             .iter()

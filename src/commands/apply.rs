@@ -149,7 +149,7 @@ pub struct Run<'a> {
 pub async fn agreed(session: &Session, plan: &Plan, run: &Run<'_>) -> Result<Option<Plan>> {
     let (consent, look) = (run.consent, Look::stderr(run.color));
     let plan = consent::with(plan, run.agreed)?;
-    let rules = |kind: &str| session.registry.find(kind).map_or(&[][..], |k| k.rules());
+    let rules = |kind: &str| session.registry.find(kind).map_or(&[][..], |k| k.info().rules);
     let via = session.via.as_deref();
     let view = ui::View { look, file: &run.file.file, verbose: run.verbose, consent: run.agreed, via, rules: &rules };
     ui::err(&ui::plan_text(&plan, &view))?;

@@ -362,7 +362,7 @@ pub fn stack_schema() -> serde_json::Value {
     let registry = aws::registry();
     crate::config::schema(registry.kinds().map(|kind| {
         let kind = kind.clone();
-        (kind.name(), move |generator: &mut schemars::SchemaGenerator| kind.schema(generator))
+        (kind.info().name, move |generator: &mut schemars::SchemaGenerator| kind.schema(generator))
     }))
 }
 

@@ -61,7 +61,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     if !arguments.destroy {
         problems.extend(session::problems(&loaded));
     }
-    let rules = |kind: &str| session.registry.find(kind).map_or(&[][..], |k| k.rules());
+    let rules = |kind: &str| session.registry.find(kind).map_or(&[][..], |k| k.info().rules);
     let view = ui::View {
         look: Look::stdout(color),
         file: &arguments.file.file,

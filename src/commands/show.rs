@@ -134,9 +134,11 @@ fn objects(snapshot: &Snapshot, registry: &Registry<Clients>) -> Vec<Object> {
                 (_, Some(key)) => key,
                 // It came with a VPC of ours and is the stack's as much as that: the plan counts it.
                 (Claim::Adoptable, None) if seen.kind == DefaultSecurityGroup::KIND => {
-                    Key::new(seen.kind.clone(), stray_name(registry.find(&seen.kind)?.rules(), seen, &ids))
+                    Key::new(seen.kind.clone(), stray_name(registry.find(&seen.kind)?.info().rules, seen, &ids))
                 }
-                (Claim::Stray, None) => Key::new(seen.kind.clone(), stray_name(registry.find(&seen.kind)?.rules(), seen, &ids)),
+                (Claim::Stray, None) => {
+                    Key::new(seen.kind.clone(), stray_name(registry.find(&seen.kind)?.info().rules, seen, &ids))
+                }
                 _ => return None,
             };
             let state = match &seen.state {

@@ -9,7 +9,7 @@ use super::diagnostic::{Diagnostic, MOST, short};
 use super::suggest;
 use super::yaml::{Node, NodeValue};
 use stack_engine::Key;
-use stack_engine::resource::ATTRIBUTES;
+use stack_engine::kind::ATTRIBUTES;
 use stack_engine::token;
 use stack_engine::token::Token;
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::types::Stack;
 use super::values::NAME_PATTERN;
-use stack_engine::resource::ATTRIBUTES;
+use stack_engine::kind::ATTRIBUTES;
 
 /// The schema of the whole file. `kinds` are the kinds that may stand under `resources`, each with what writes its schema.
 pub fn schema<'a, F>(kinds: impl IntoIterator<Item = (&'a str, F)>) -> Value

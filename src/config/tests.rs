@@ -25,7 +25,7 @@ enum Color {
 pub(super) fn schema() -> Value {
     super::schema([("demo.thing", |g: &mut SchemaGenerator| {
         let mut thing = g.subschema_for::<Thing>();
-        thing.insert(stack_engine::resource::ATTRIBUTES.into(), json!({"arn": "The ARN.", "id": "The name."}));
+        thing.insert(stack_engine::kind::ATTRIBUTES.into(), json!({"arn": "The ARN.", "id": "The name."}));
         thing
     })])
 }

@@ -7,13 +7,14 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::{mpsc, watch};
 
 use super::action::Verb;
+use super::context::Cx;
 use super::dataflow::Dataflow;
 use super::error::{Class, Error, Result};
 use super::events::{Event, Reporter};
 use super::key::Key;
+use super::kind::Registry;
 use super::operation::{Ended, Halt, Progress, Run};
 use super::plan::Plan;
-use super::resource::{Cx, Registry};
 use super::schedule::{OpId, Schedule};
 use super::token::{Ids, Need};
 

@@ -7,8 +7,10 @@ use super::diff::{Diff, diff_with_notes};
 use super::graph::{Graph, Node};
 use super::item::{Before, Item, NEVER_SERVED, NOTICED, and, is_guarded, is_protected};
 use super::key::Key;
-use super::resource::{Claim, Impairment, Kind, Readiness, Scope};
+use super::kind::Kind;
+use super::readiness::{Impairment, Readiness};
 use super::rules::{self, What};
+use super::scope::{Claim, Scope};
 use super::snapshot::Seen;
 use super::tags::tag;
 use super::tags::{TAG_ENV, TAG_GENERATION, TAG_STACK};
@@ -32,7 +34,7 @@ const TAKEN_OVER: &str = "it is taken over, because the file names it and its ta
 
 /// Whether something would be lost with it.
 pub(super) fn holds_data<C>(kind: &dyn Kind<C>, seen: &Seen) -> bool {
-    kind.holds_data() && seen.live.get(NEVER_SERVED) != Some(&Value::Bool(true))
+    kind.info().holds_data && seen.live.get(NEVER_SERVED) != Some(&Value::Bool(true))
 }
 
 pub(super) fn before(seen: &Seen) -> Before {
@@ -114,11 +116,11 @@ pub(super) fn refuse_clash<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, scop
             let env = tag(&seen.fields, TAG_ENV).map_or_else(String::new, |env| format!(", environment `{env}`"));
             format!("it belongs to the stack `{other}`{env}")
         }
-        None if !kind.tagged() => format!("it is not of stack `{}`, environment `{}`", scope.stack, scope.env),
+        None if !kind.info().tagged => format!("it is not of stack `{}`, environment `{}`", scope.stack, scope.env),
         None => format!("it does not carry the tags of stack `{}`, environment `{}`", scope.stack, scope.env),
     };
     let mut item = blank(node, Action::Refuse);
-    if !kind.tagged() {
+    if !kind.info().tagged {
         item.reason = Some(format!("{} is there already and {owner}; rename this one, or remove that one", seen.id()));
         return item;
     }
@@ -134,7 +136,7 @@ pub(super) fn refuse_clash<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, scop
 
 /// `newest` is the highest generation that there is of it: what failed has its name still.
 pub(super) fn compare<C>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, seen: &Seen, newest: u32, ids: &Ids) -> Item {
-    let node = &graph.as_named(node, seen, kind.rules());
+    let node = &graph.as_named(node, seen, kind.info().rules);
     let mut item = blank(node, Action::Keep);
     item.before = Some(before(seen));
     item.generation = seen.generation();
@@ -144,11 +146,11 @@ pub(super) fn compare<C>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, seen: &
         super::tags::ignore(graph.ignored_tags(), desired, &seen.fields);
     }
     let desired = item.desired.clone().unwrap_or(Value::Null);
-    let (changes, notes) = diff_with_notes(kind.rules(), &desired, &seen.fields, ids);
+    let (changes, notes) = diff_with_notes(kind.info().rules, &desired, &seen.fields, ids);
     item.changes = changes;
     let renamed = seen.key().filter(|key| *key != node.key);
     if !seen.state.tells_all() {
-        item.changes = item.changes.known(kind.rules());
+        item.changes = item.changes.known(kind.info().rules);
     }
     if item.changes.forcing().next().is_some() && kind.changes_in_place(&seen.fields, &item.changes) {
         for change in &mut item.changes.changes {
@@ -163,17 +165,18 @@ pub(super) fn compare<C>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, seen: &
         Readiness::Impaired(impairment) => Some(impairment),
         _ => None,
     };
-    let forced = item.changes.forcing().next().is_some() && !kind.revisioned();
+    let forced = item.changes.forcing().next().is_some() && !kind.info().revisioned;
     // What begins empty may be as small as it likes.
     if failed.is_some() || forced && !kind.carries_data(&desired, &item.changes) {
-        item.changes.let_shrink(kind.rules());
+        item.changes.let_shrink(kind.info().rules);
     }
     if let Some(why) = item.changes.impossible() {
         item.action = Action::Refuse;
         // What grows by too little needs another number and nothing else.
         let number = |value: &Option<Value>| value.as_ref().and_then(Value::as_f64);
         let grows = item.changes.changes.iter().filter(|c| c.impossible.is_some()).all(|c| number(&c.after) > number(&c.before));
-        let advised = kind.rules().iter().any(|rule| matches!(rule.what, What::Fixed(_)) && item.changes.touches(rule.field));
+        let advised =
+            kind.info().rules.iter().any(|rule| matches!(rule.what, What::Fixed(_)) && item.changes.touches(rule.field));
         let remedy =
             if grows || advised { "" } else { "; make a new one under another name, move the data there, then remove this one" };
         item.reason = Some(format!("{why}{remedy}"));
@@ -237,9 +240,11 @@ mod tests {
     use serde::{Deserialize, Serialize};
     use serde_json::json;
 
+    use super::super::context::Cx;
     use super::super::error::Result;
+    use super::super::kind::Registry;
     use super::super::plan::Plan;
-    use super::super::resource::{Cx, Observed, Registry, Resource};
+    use super::super::resource::{Observed, Resource};
     use super::super::rules::Rule;
     use super::super::snapshot::Snapshot;
     use super::*;

@@ -7,8 +7,10 @@ use serde_json::Value;
 
 use super::error::{Class, Error, Result};
 use super::key::Key;
+use super::kind::Registry;
 use super::reference::Ref;
-use super::resource::{Registry, Resource, Scope};
+use super::resource::Resource;
+use super::scope::Scope;
 use super::tags::{TAG_ENV, TAG_KEY, TAG_PROTECT, TAG_SECTION, TAG_STACK, TAG_TAGS};
 use super::token;
 use super::token::Need;
@@ -168,7 +170,7 @@ impl Graph {
     /// Protects what comes from a place in the file, as a path: `services.web`, `load_balancer`. What has no tags goes with
     /// what it is a part of. How many objects that are.
     pub fn protect<C: Send + Sync + 'static>(&mut self, registry: &Registry<C>, path: &str) -> usize {
-        let tagged = |node: &&mut Node| registry.find(&node.key.kind).is_some_and(|kind| kind.tagged());
+        let tagged = |node: &&mut Node| registry.find(&node.key.kind).is_some_and(|kind| kind.info().tagged);
         let nodes = self.nodes.values_mut().filter(|node| lies_in(&node.origin, path)).filter(tagged);
         nodes
             .filter_map(|node| {
@@ -193,7 +195,7 @@ impl Graph {
             return Err(Error::internal(format!("`{}` is described twice", clash.key)));
         }
         for node in self.nodes.values_mut() {
-            if !registry.kind(&node.key.kind)?.tagged() {
+            if !registry.kind(&node.key.kind)?.info().tagged {
                 continue;
             }
             let Value::Object(fields) = &mut node.desired else { continue };

@@ -7,7 +7,7 @@ use super::action::{Action, Order};
 use super::diff::Diff;
 use super::effect::Effect;
 use super::key::Key;
-use super::resource::Readiness;
+use super::readiness::Readiness;
 use super::tags::{TAG_PROTECT, tag};
 use super::token::Need;
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::error::Result;
-use super::resource::RawObserved;
+use super::kind::RawObserved;
 
 type Look = Arc<tokio::sync::Mutex<Option<(Instant, Arc<Vec<RawObserved>>)>>>;
 

@@ -7,8 +7,10 @@ use serde_json::Value;
 use super::error::{Class, Error, Result};
 use super::graph::{Graph, Node};
 use super::key::Key;
-use super::resource::{Claim, Kind, Readiness};
+use super::kind::Kind;
+use super::readiness::Readiness;
 use super::rules::{self, What};
+use super::scope::Claim;
 use super::snapshot::{Seen, Snapshot};
 use super::token::Ids;
 
@@ -117,7 +119,7 @@ impl<'a> Matching<'a> {
 
 /// What tells an object from its siblings, when its kind says so and all of it is known.
 pub(super) fn identity<C>(kind: &dyn Kind<C>, value: &Value, ids: &Ids) -> Option<Vec<Value>> {
-    let fields: Vec<Value> = rules::fields(kind.rules(), What::Identity)
+    let fields: Vec<Value> = rules::fields(kind.info().rules, What::Identity)
         .map(|field| ids.resolve(value.get(field).unwrap_or(&Value::Null)))
         .collect::<Result<_, _>>()
         .ok()?;

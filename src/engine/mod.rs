@@ -8,7 +8,9 @@
 //! | [`key`] | what an object is called |
 //! | [`token`], [`mod@reference`] | what refers to what, and what a reference resolves to |
 //! | [`rules`], [`mod@diff`] | is it as it should be? the only comparison there is |
-//! | [`resource`] | what a kind can do; types are erased here, once |
+//! | [`scope`] | which stack it is about, and whose an object is |
+//! | [`resource`], [`context`], [`readiness`] | what a kind can do, what it is given, whether its objects serve |
+//! | [`kind`] | a kind without its type, and the registry |
 //! | [`graph`] | what is desired, and in which order |
 //! | [`moved`] | what has another name in the file than in the cloud |
 //! | [`tags`] | whose a tag is |
@@ -27,6 +29,7 @@ pub mod action;
 pub mod apply;
 mod compare;
 pub mod consent;
+pub mod context;
 mod dataflow;
 pub mod diff;
 pub mod effect;
@@ -35,6 +38,7 @@ pub mod events;
 pub mod graph;
 pub mod item;
 pub mod key;
+pub mod kind;
 mod looks;
 mod matching;
 #[cfg(test)]
@@ -44,12 +48,14 @@ mod operation;
 mod pace;
 pub mod plan;
 pub mod reach;
+pub mod readiness;
 pub mod reads;
 pub mod reference;
 pub mod resource;
 pub mod rules;
 pub mod saved;
 pub mod schedule;
+pub mod scope;
 pub mod snapshot;
 #[cfg(test)]
 mod stepwise;
@@ -63,19 +69,23 @@ mod waits;
 pub use apply::{Outcome, apply};
 pub use compare::stray_name;
 pub use consent::{Ask, Consent, Loss};
+pub use context::Cx;
 pub use diff::{Change, Diff, diff};
 pub use effect::{Effect, Impact};
 pub use error::{Class, Error, Result};
 pub use events::{Event, Reporter};
 pub use graph::{Graph, Moved, Node, lies_in};
 pub use key::Key;
+pub use kind::{Attribute, Kind, KindInfo, Registry};
 
 pub use action::{Action, Order};
 pub use item::Item;
 pub use plan::Plan;
 pub use reach::{Reach, Silence};
+pub use readiness::{Impairment, Readiness};
 pub use reference::{AnyRef, Ref};
-pub use resource::{Attribute, Blocker, Claim, Cx, Impairment, Kind, Observed, Readiness, Registry, Resource, Scope, Usual};
+pub use resource::{Blocker, Observed, Resource, Usual};
 pub use rules::{Rule, What};
+pub use scope::{Claim, Scope};
 pub use snapshot::{Seen, Snapshot};
 pub use token::{Ids, Need};

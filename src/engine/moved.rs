@@ -109,7 +109,8 @@ pub(super) fn suggestions(items: &[Item]) -> Vec<Moved> {
 mod tests {
     use serde_json::json;
 
-    use super::super::resource::{Claim, Readiness};
+    use super::super::readiness::Readiness;
+    use super::super::scope::Claim;
     use super::*;
     use crate::item::Before;
 

@@ -11,18 +11,22 @@ use tokio::sync::{mpsc, watch};
 
 use super::action::Action;
 use super::action::Verb;
+use super::context::{Cx, Peers};
 use super::diff::{Diff, diff};
 use super::error::{Class, Error, Result};
 use super::events::{Event, Reporter};
 use super::item::{Before, Item};
 use super::key::Key;
+use super::kind::{Kind, RawObserved, Registry};
 use super::looks::Looks;
 use super::matching::identity;
 use super::pace::{Crowds, OLD, Pace, again};
 use super::plan::Plan;
-use super::resource::{Blocker, Claim, Cx, Impairment, Kind, Peers, RawObserved, Readiness, Registry};
+use super::readiness::{Impairment, Readiness};
+use super::resource::Blocker;
 use super::rules::{self, What};
 use super::schedule::{Op, OpId};
+use super::scope::Claim;
 use super::snapshot::{Seen, observed};
 use super::token;
 use super::token::{Ids, Token};
@@ -174,7 +178,7 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
 
     /// The objects of a kind of which several are written by one call.
     fn peers(&self, kind: &str) -> Arc<Peers> {
-        if !self.registry.find(kind).is_some_and(|kind| kind.joint()) {
+        if !self.registry.find(kind).is_some_and(|kind| kind.info().joint) {
             return Arc::default();
         }
         let all = |ids: &mut Ids| {
@@ -218,13 +222,13 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
             Verb::Create if job.prepared => self.finish(kind, job, desired, &resolved).await?,
             Verb::Create => self.create(kind, job, &resolved).await?,
             Verb::Prepare if item.action != Action::Update => self.create(kind, job, &resolved).await?,
-            Verb::Update if kind.stepwise() => {
+            Verb::Update if kind.info().stepwise => {
                 let before = item.before.as_ref().ok_or_else(|| Error::internal("there is nothing to change"))?;
                 self.step_by_step(kind, job, before, desired, &resolved).await?
             }
             Verb::Update | Verb::Prepare => {
                 let observed = item.before.as_ref().map(|b| b.fields.clone()).unwrap_or(Value::Null);
-                let todo = self.with_ids(|ids| diff(kind.rules(), desired, &observed, ids));
+                let todo = self.with_ids(|ids| diff(kind.info().rules, desired, &observed, ids));
                 if todo.is_empty() { live } else { self.update(kind, job, &resolved, &live, &todo).await? }
             }
             _ => live,
@@ -250,12 +254,12 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
     async fn finish(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, desired: &Value, resolved: &Value) -> Result<Value, Halt> {
         let gone = || Error::new(Class::Failed, "it went away while what serves behind it came up");
         let seen = self.look_for(OLD, kind, job, resolved).await?.ok_or_else(gone)?;
-        let todo = self.with_ids(|ids| diff(kind.rules(), desired, &seen.fields, ids));
+        let todo = self.with_ids(|ids| diff(kind.info().rules, desired, &seen.fields, ids));
         if todo.is_empty() { Ok(seen.live) } else { self.update(kind, job, resolved, &seen.live, &todo).await }
     }
 
     async fn create(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, desired: &Value) -> Result<Value, Halt> {
-        let after_create = || Diff::of_fields(desired, rules::fields(kind.rules(), What::AfterCreate));
+        let after_create = || Diff::of_fields(desired, rules::fields(kind.info().rules, What::AfterCreate));
         let mut ambiguous = 0;
         let (live, later) = loop {
             match self.patiently(job, || kind.create(job.cx, desired)).await {
@@ -263,12 +267,12 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
                 // to the SDK's own second try.
                 Err(Halt::Failed(e)) if matches!(e.class, Class::Ambiguous | Class::Exists) => {
                     // What a second call would make once more may have been made and not be seen yet.
-                    let twice = e.class == Class::Ambiguous && !kind.repeatable();
+                    let twice = e.class == Class::Ambiguous && !kind.info().repeatable;
                     if let Some(seen) = self.look_for(if twice { OLD } else { Duration::ZERO }, kind, job, desired).await? {
                         self.surely(job, || async { kind.finish(job.cx, &seen.live).await.map_err(Error::of_new) }).await?;
                         // What came by itself, or carries no name, need not be as it should.
                         let differs = match seen.claim {
-                            Claim::Stray => self.with_ids(|ids| diff(kind.rules(), desired, &seen.fields, ids)),
+                            Claim::Stray => self.with_ids(|ids| diff(kind.info().rules, desired, &seen.fields, ids)),
                             _ => after_create(),
                         };
                         break (seen.live, differs);
@@ -359,9 +363,9 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
                 let seen = self.look_at(kind, job.cx, &live).await?.ok_or_else(gone)?;
                 (live, fields, state) = (seen.live, seen.fields, seen.state);
             }
-            let mut todo = self.with_ids(|ids| diff(kind.rules(), desired, &fields, ids));
+            let mut todo = self.with_ids(|ids| diff(kind.info().rules, desired, &fields, ids));
             if !state.tells_all() {
-                todo = todo.known(kind.rules());
+                todo = todo.known(kind.info().rules);
             }
             // What AWS did not do when told is not told again: the next plan shows it.
             if todo.is_empty() || todo == last {
@@ -376,22 +380,22 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
 
     /// The object at hand: by its identifier, for what it was called before its tags may say still.
     async fn look_at(&self, kind: &dyn Kind<C>, cx: &Cx<C>, live: &Value) -> Result<Option<Seen>> {
-        let seen = self.looks.since_now(kind.name(), observed(kind, &cx.fresh())).await?;
+        let seen = self.looks.since_now(kind.info().name, observed(kind, &cx.fresh())).await?;
         let is_it = |o: &&RawObserved| !o.state.is_gone() && o.live.get("id") == live.get("id");
-        Ok(seen.iter().find(is_it).map(|o| Seen::of(kind.name(), o.clone())))
+        Ok(seen.iter().find(is_it).map(|o| Seen::of(kind.info().name, o.clone())))
     }
 
     /// The object at hand, when it is there by now: by its name, or by what it is where AWS has no names.
     async fn look(&self, kind: &dyn Kind<C>, cx: &Cx<C>, desired: &Value) -> Result<Option<Seen>> {
         let fresh = cx.fresh();
         let wanted = self.with_ids(|ids| identity(kind, desired, ids));
-        let seen = self.looks.since_now(kind.name(), observed(kind, &fresh)).await?;
+        let seen = self.looks.since_now(kind.info().name, observed(kind, &fresh)).await?;
         let named = |o: &RawObserved| o.claim.name() == Some(&cx.key.name);
         let alike = |o: &RawObserved| {
             o.claim == Claim::Stray && wanted.is_some() && self.with_ids(|ids| identity(kind, &o.fields, ids)) == wanted
         };
         let there = |o: &&RawObserved| !o.state.is_gone() && !matches!(o.state, Readiness::Failed(_)) && (named(o) || alike(o));
-        let mut found = seen.iter().filter(there).map(|o| (named(o), Seen::of(kind.name(), o.clone())));
+        let mut found = seen.iter().filter(there).map(|o| (named(o), Seen::of(kind.info().name, o.clone())));
         let ours = found.find(|(named, seen)| !named || seen.generation() == cx.generation);
         Ok(ours.map(|(_, seen)| seen))
     }
@@ -476,7 +480,7 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
         let mut pace = self.pace(kind, job);
         loop {
             let fresh = job.cx.fresh();
-            match self.looks.since_now(kind.name(), observed(kind, &fresh)).await {
+            match self.looks.since_now(kind.info().name, observed(kind, &fresh)).await {
                 Ok(seen) => return Ok(seen.iter().any(|o| o.state != Readiness::Gone && o.live.get("id") == live.get("id"))),
                 Err(e) => pace.forgive(e)?,
             }
@@ -527,7 +531,7 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
     }
 
     fn pace(&self, kind: &dyn Kind<C>, job: &Job<'_, C>) -> Pace {
-        self.crowds.pace(job.cx.key.service(), job.usual, kind.usual().longest)
+        self.crowds.pace(job.cx.key.service(), job.usual, kind.info().usual.longest)
     }
 
     /// One look of a wait.

@@ -10,6 +10,7 @@ use super::action::{Action, Order};
 use super::compare::{
     IMPOSTOR, before, compare, compare_nothing, holds_data, leaves, refuse_clash, stray_name, write_generation,
 };
+use super::context::Cx;
 use super::diff::{Change, Diff};
 use super::error::{Class, Error, Result};
 use super::graph::Moved;
@@ -17,10 +18,12 @@ use super::graph::{Graph, Node};
 use super::item::{Item, LEFT_OVER, last_copy};
 use super::item::{is_guarded, is_protected};
 use super::key::Key;
+use super::kind::Registry;
 use super::matching::{Found, Matching};
 use super::moved;
-use super::resource::{Claim, Cx, Readiness, Registry, Scope};
+use super::readiness::Readiness;
 use super::rules::{self, What};
+use super::scope::{Claim, Scope};
 use super::snapshot::{Seen, Snapshot, generation};
 use super::tags::tag;
 use super::tags::{TAG_PROTECT, TAG_SECTION};
@@ -116,11 +119,11 @@ impl Plan {
             };
             if item.action == Action::Create
                 || item.action == Action::Replace
-                || (item.action == Action::Update && kind.revisioned())
+                || (item.action == Action::Update && kind.info().revisioned)
             {
                 ids.forget(key);
             } else if item.action == Action::Update {
-                for (_, attr) in rules::renewed(kind.rules()).filter(|(field, _)| item.changes.touches(field)) {
+                for (_, attr) in rules::renewed(kind.info().rules).filter(|(field, _)| item.changes.touches(field)) {
                     ids.forget_attr(key, attr);
                 }
             }
@@ -137,13 +140,15 @@ impl Plan {
         }
         for (at, seen) in snapshot.seen.iter().enumerate() {
             // What is gone may have left revisions, and a destroy leaves nothing.
-            let remains = desired.is_none() && registry.kind(&seen.kind)?.revisioned();
+            let remains = desired.is_none() && registry.kind(&seen.kind)?.info().revisioned;
             if matching.taken.contains(&at) || seen.state == Readiness::Gone && !remains {
                 continue;
             }
             let key = match (&seen.claim, seen.key()) {
                 (_, Some(key)) => key,
-                (Claim::Stray, None) => Key::new(seen.kind.clone(), stray_name(registry.kind(&seen.kind)?.rules(), seen, &ids)),
+                (Claim::Stray, None) => {
+                    Key::new(seen.kind.clone(), stray_name(registry.kind(&seen.kind)?.info().rules, seen, &ids))
+                }
                 _ => continue,
             };
             let kind = registry.kind(&seen.kind)?;
@@ -393,7 +398,7 @@ fn link_live<C: Send + Sync + 'static>(
     }
     for (at, item) in by_seen {
         let seen = &snapshot.seen[*at];
-        let rules = registry.kind(&seen.kind)?.rules();
+        let rules = registry.kind(&seen.kind)?.info().rules;
         let mut using = BTreeSet::new();
         for (field, value) in seen.fields.as_object().into_iter().flatten() {
             if rules::fields(rules, What::Loose).any(|loose| loose == field) {
@@ -419,10 +424,10 @@ fn refuse_what_stays_in_use<C: Send + Sync + 'static>(registry: &Registry<C>, it
     let stays = |item: &&Item| matches!(item.action, Action::Keep | Action::Update) && !item.is_impostor();
     for item in items.iter().filter(stays) {
         let Some(before) = &item.before else { continue };
-        let rules = registry.kind(&item.key.kind)?.rules();
+        let rules = registry.kind(&item.key.kind)?.info().rules;
         for &used in &item.was_using {
             let going = &items[used];
-            if going.action != Action::Delete || going.is_leaving() || !registry.kind(&going.key.kind)?.holds_data() {
+            if going.action != Action::Delete || going.is_leaving() || !registry.kind(&going.key.kind)?.info().holds_data {
                 continue;
             }
             let lives: Vec<&str> =

@@ -9,7 +9,8 @@ use super::action::{Action, Order, Verb};
 use super::error::Result;
 use super::item::Item;
 use super::key::Key;
-use super::resource::{Readiness, Registry};
+use super::kind::Registry;
+use super::readiness::Readiness;
 use super::rules::{self, What};
 use super::token;
 use super::token::{Ids, Need};
@@ -113,7 +114,7 @@ impl<'a> Draft<'a> {
         let mut draft =
             Draft { items, ops: BTreeMap::new(), make: BTreeMap::new(), delete: BTreeMap::new(), live: BTreeMap::new() };
         for (i, item) in items.iter().enumerate() {
-            let usual = registry.kind(&item.key.kind)?.usual();
+            let usual = registry.kind(&item.key.kind)?.info().usual;
             for value in item.before.iter().flat_map(|b| b.live.as_object()).flat_map(|m| m.values()).filter_map(Value::as_str) {
                 draft.live.insert((item.key.kind.as_str(), value), i);
             }
@@ -139,7 +140,7 @@ impl<'a> Draft<'a> {
     /// Puts a preparation before an item's operation.
     fn stage<C: Send + Sync + 'static>(&mut self, item: usize, registry: &Registry<C>) -> Result<()> {
         let id = (item, Verb::Prepare);
-        let usual = registry.kind(&self.items[item].key.kind)?.usual().create;
+        let usual = registry.kind(&self.items[item].key.kind)?.info().usual.create;
         self.ops.insert(id, Op { id, after: BTreeMap::new(), prepared: false, usual, rest: Duration::ZERO });
         if let Some(make) = self.make.get(&item).copied()
             && let Some(op) = self.ops.get_mut(&make)
@@ -360,7 +361,7 @@ impl<'a> Draft<'a> {
     fn referred<C: Send + Sync + 'static>(&self, item: &Item, registry: &Registry<C>, what: What) -> Result<BTreeSet<usize>> {
         let mut out = BTreeSet::new();
         let Some(before) = &item.before else { return Ok(out) };
-        for field in rules::fields(registry.kind(&item.key.kind)?.rules(), what) {
+        for field in rules::fields(registry.kind(&item.key.kind)?.info().rules, what) {
             token::visit(before.fields.get(field).unwrap_or(&Value::Null), &mut |token| {
                 if let token::Token::Physical { kind, value, .. } = token {
                     out.extend(self.live.get(&(kind, value)));
@@ -408,7 +409,7 @@ fn leading<C: Send + Sync + 'static>(items: &[Item], registry: &Registry<C>, dra
     let mut to: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
     for (i, item) in items.iter().enumerate() {
         let Some(desired) = &item.desired else { continue };
-        for field in rules::fields(registry.kind(&item.key.kind)?.rules(), What::LeadsTo) {
+        for field in rules::fields(registry.kind(&item.key.kind)?.info().rules, What::LeadsTo) {
             let named = token::named(desired.get(field).unwrap_or(&Value::Null));
             to.entry(i).or_default().extend(named.keys().filter_map(|key| by_key.get(key)));
         }
@@ -418,9 +419,9 @@ fn leading<C: Send + Sync + 'static>(items: &[Item], registry: &Registry<C>, dra
     for (&i, targets) in &to {
         let (item, Some(make)) = (&items[i], draft.make.get(&i)) else { continue };
         let kind = registry.kind(&item.key.kind)?;
-        let prepares = kind.prepares().contains(&make.1);
+        let prepares = kind.info().prepares.contains(&make.1);
         let turns = match make.1 {
-            Verb::Update => rules::fields(kind.rules(), What::LeadsTo).any(|field| item.changes.touches(field)),
+            Verb::Update => rules::fields(kind.info().rules, What::LeadsTo).any(|field| item.changes.touches(field)),
             // Nobody comes through what is new itself.
             Verb::Create => prepares && item.needs.iter().any(|(needed, _)| !targets.contains(needed) && !new(*needed)),
             _ => false,
@@ -456,7 +457,7 @@ fn same_identity<C: Send + Sync + 'static>(items: &[Item], registry: &Registry<C
     let mut out = Vec::new();
     for (d, going) in items.iter().enumerate().filter(|(_, item)| item.action == Action::Delete) {
         let kind = registry.kind(&going.key.kind)?;
-        let fields: Vec<&str> = rules::fields(kind.rules(), What::Identity).collect();
+        let fields: Vec<&str> = rules::fields(kind.info().rules, What::Identity).collect();
         let Some(before) = going.before.as_ref().filter(|_| !fields.is_empty()) else { continue };
         for (c, coming) in items.iter().enumerate() {
             let Some(desired) = coming.desired.as_ref() else { continue };

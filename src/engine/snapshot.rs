@@ -7,10 +7,13 @@ use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::context::Cx;
 use super::error::{Class, Error};
 use super::key::Key;
+use super::kind::{Kind, RawObserved, Registry};
 use super::pace::{OLD, again};
-use super::resource::{Claim, Cx, Kind, RawObserved, Readiness, Registry};
+use super::readiness::Readiness;
+use super::scope::Claim;
 use super::tags::{TAG_GENERATION, TAG_SECTION};
 
 /// One object as it was read.
@@ -103,7 +106,7 @@ impl Snapshot {
         let again = read_kinds(registry, &cx.fresh(), of).await?;
         self.seen.retain(|seen| !of(&seen.kind));
         self.seen.extend(again);
-        let order: HashMap<&str, usize> = registry.kinds().enumerate().map(|(at, kind)| (kind.name(), at)).collect();
+        let order: HashMap<&str, usize> = registry.kinds().enumerate().map(|(at, kind)| (kind.info().name, at)).collect();
         self.seen.sort_by_key(|seen| order.get(seen.kind.as_str()).copied());
         self.by_index.retain(|service| !services.contains(service));
         Ok(())
@@ -131,9 +134,9 @@ async fn read_kinds<C: Send + Sync + 'static>(
     cx: &Cx<C>,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<Vec<Seen>, Vec<Error>> {
-    let reads = registry.kinds().filter(|kind| wanted(kind.name())).map(|kind| {
-        let cx = cx.at(&Key::new(kind.name(), ""), 1);
-        async move { (kind.name(), observed(&**kind, &cx).await) }
+    let reads = registry.kinds().filter(|kind| wanted(kind.info().name)).map(|kind| {
+        let cx = cx.at(&Key::new(kind.info().name, ""), 1);
+        async move { (kind.info().name, observed(&**kind, &cx).await) }
     });
     let mut seen = Vec::new();
     let mut errors: Vec<Error> = Vec::new();

@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 
 use anstyle::Style;
 
+use crate::engine::Scope;
 use crate::engine::consent::{self, Ask, Loss};
 use crate::engine::plan::{Counts, is_ownership};
-use crate::engine::resource::Scope;
 use crate::engine::{Action, Change, Consent, Item, Order, Plan, Readiness, Rule, What, rules};
 
 use super::kinds;
@@ -33,7 +33,7 @@ pub struct View<'a> {
     pub consent: &'a Consent,
     /// By what the user is who they are: `profile prod, role Deploy`.
     pub via: Option<&'a str>,
-    /// The rules of a kind, which say what is secret: `registry.find(kind).map_or(&[], |k| k.rules())`.
+    /// The rules of a kind, which say what is secret: `registry.find(kind).map_or(&[], |k| k.info().rules)`.
     pub rules: &'a dyn Fn(&str) -> &'static [Rule],
 }
 

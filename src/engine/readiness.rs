@@ -1,0 +1,66 @@
+//! Whether an object serves.
+
+use serde::{Deserialize, Serialize};
+
+/// Whether an object is as it was asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Readiness {
+    /// It serves.
+    Ready,
+    /// AWS is at it; in AWS's own words.
+    Waiting {
+        /// AWS's status, and what else it says. After a line break: what somebody must do, without which it goes on for ever.
+        status: String,
+        /// From 0 to 1, when AWS tells.
+        progress: Option<f32>,
+    },
+    /// It is there with what is in it, and needs somebody: AWS does not mend it by itself.
+    Impaired(Impairment),
+    /// AWS gave up, and there is nothing in it that could be saved; in AWS's own words.
+    Failed(String),
+    /// AWS is deleting it; in AWS's own words. What takes its place is made when it has gone.
+    Leaving(String),
+    /// It is not there (any more).
+    Gone,
+}
+
+/// What is wrong with an object that is there, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Impairment {
+    /// AWS's word for it.
+    pub status: String,
+    /// What it means, and what mends it.
+    pub advice: String,
+    /// The fields whose change mends it: nothing else of it can be changed before. Absent when it serves all the same, and
+    /// can be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mended_by: Option<Vec<String>>,
+}
+
+impl Readiness {
+    /// AWS is at it.
+    pub fn waiting(status: impl Into<String>) -> Self {
+        Readiness::Waiting { status: status.into(), progress: None }
+    }
+
+    /// Whether nothing can be done with it any more.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Readiness::Gone | Readiness::Leaving(_))
+    }
+
+    /// Whether AWS tells of it what it tells only of what is ready ([`What::WhenReady`](super::rules::What::WhenReady)).
+    pub fn tells_all(&self) -> bool {
+        matches!(self, Readiness::Ready | Readiness::Impaired(Impairment { mended_by: None, .. }))
+    }
+
+    /// AWS's word for it, where there is one.
+    pub fn word(&self) -> Option<&str> {
+        match self {
+            Readiness::Ready | Readiness::Gone => None,
+            Readiness::Waiting { status, .. } => Some(status),
+            Readiness::Impaired(impairment) => Some(&impairment.status),
+            Readiness::Failed(word) | Readiness::Leaving(word) => Some(word),
+        }
+    }
+}
