@@ -47,6 +47,7 @@ pub mod moved;
 mod operation;
 mod pace;
 pub mod plan;
+mod policy;
 pub mod reach;
 pub mod readiness;
 pub mod reads;

@@ -2,15 +2,13 @@
 //! and what is waited for.
 
 use std::collections::HashMap;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
-use super::action::Action;
-use super::action::Verb;
+use super::action::{Action, Verb};
 use super::context::{Cx, Peers};
 use super::diff::{Diff, diff};
 use super::error::{Class, Error, Result};
@@ -23,7 +21,6 @@ use super::matching::identity;
 use super::pace::{Crowds, OLD, Pace, again};
 use super::plan::Plan;
 use super::readiness::{Impairment, Readiness};
-use super::resource::Blocker;
 use super::rules::{self, What};
 use super::schedule::{Op, OpId};
 use super::scope::Claim;
@@ -31,22 +28,17 @@ use super::snapshot::{Seen, observed};
 use super::token;
 use super::token::{Ids, Token};
 
+mod deletion;
+mod retry;
+
 /// How long something that was just made may stay invisible to its users.
 const NOT_YET: Duration = Duration::from_secs(150);
-/// The same where nothing of it was made in this run: then that it is not there is hardly a delay.
-const NOT_YET_OLD: Duration = Duration::from_secs(45);
 /// How long something may stay in use by what is going away, or busy with an earlier change.
 const IN_USE: Duration = Duration::from_secs(15 * 60);
-/// A call that has not been answered for this part of what is borne is told of, and again as often: every four seconds.
-const SILENT: u32 = 30;
-/// How often it is looked whether a call is answered.
-const TICK: Duration = Duration::from_millis(250);
 /// How many changes, one after the other, one object may need.
 const STEPS: u32 = 12;
 /// How many lost answers in a row are looked into.
 const AMBIGUOUS: u32 = 4;
-/// How long it is taken to be known what keeps an object from being deleted.
-const BLOCKERS: Duration = Duration::from_secs(4);
 
 /// Why an operation did not get to its end.
 pub(super) enum Halt {
@@ -430,64 +422,6 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
         self.surely(job, || kind.update(job.cx, desired, live, todo)).await
     }
 
-    async fn delete(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, live: &Value) -> Result<(), Halt> {
-        // Asked anew now and then: what blocks changes while it is waited for.
-        let blockers: Mutex<Option<(Instant, Vec<Blocker>)>> = Mutex::default();
-        let delete = || async {
-            match kind.delete(job.cx, live).await {
-                Err(e) if e.class == Class::InUse => Err(named(kind, job.cx, live, &blockers, e).await),
-                other => other,
-            }
-        };
-        // What AWS is deleting already is only waited for.
-        let since = Instant::now();
-        while !self.plan.items[job.id.0].is_leaving() {
-            match self.surely(job, &delete).await {
-                // Something that it refers to can be missing as well.
-                Err(Halt::Failed(e)) if e.class == Class::NotFound => {
-                    if !self.is_there(kind, job, live).await? {
-                        return Ok(());
-                    }
-                    if since.elapsed() > OLD {
-                        let said = Error { class: Class::Failed, ..e };
-                        return Err(said.hint("it is still there: what is missing is something else that it needs").into());
-                    }
-                    self.retrying(job, &e);
-                    self.sleep(again(since.elapsed())).await?;
-                }
-                Ok(()) => break,
-                Err(other) => return Err(other),
-            }
-        }
-        job.tell(Progress::Idle(job.id));
-        let mut pace = self.pace(kind, job);
-        loop {
-            match self.look_once(job, &mut pace, kind.poll_gone(job.cx, live)).await {
-                Ok(Readiness::Gone) => return Ok(()),
-                Ok(Readiness::Failed(why)) => return Err(Error::new(Class::Failed, why).into()),
-                Ok(Readiness::Ready) => self.status(job, "still there"),
-                Ok(Readiness::Waiting { status, .. } | Readiness::Leaving(status)) => self.status(job, &status),
-                Ok(Readiness::Impaired(it)) => self.status(job, &it.status),
-                Err(e) if e.class == Class::NotFound => return Ok(()),
-                Err(e) => pace.forgive(e)?,
-            }
-            self.pause(job, &pace).await?;
-        }
-    }
-
-    /// Whether the cloud still tells of it.
-    async fn is_there(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, live: &Value) -> Result<bool, Halt> {
-        let mut pace = self.pace(kind, job);
-        loop {
-            let fresh = job.cx.fresh();
-            match self.looks.since_now(kind.info().name, observed(kind, &fresh)).await {
-                Ok(seen) => return Ok(seen.iter().any(|o| o.state != Readiness::Gone && o.live.get("id") == live.get("id"))),
-                Err(e) => pace.forgive(e)?,
-            }
-            self.sleep(again(pace.since.elapsed())).await?;
-        }
-    }
-
     /// Waits until it serves.
     async fn await_ready(
         &self,
@@ -534,102 +468,6 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
         self.crowds.pace(job.cx.key.service(), job.usual, kind.info().usual.longest)
     }
 
-    /// One look of a wait.
-    async fn look_once<T>(&self, job: &Job<'_, C>, pace: &mut Pace, look: impl Future<Output = Result<T>>) -> Result<T> {
-        let answer = self.asked(job, look).await;
-        if answer.is_ok() {
-            pace.answered();
-        }
-        answer
-    }
-
-    /// What comes of a call. While no answer comes, that is said; for ever it is not waited for.
-    async fn asked<T>(&self, job: &Job<'_, C>, call: impl Future<Output = Result<T>>) -> Result<T> {
-        let (mut call, since) = (pin!(call), Instant::now());
-        let patience = self.cx.reach.patience();
-        let mut said: Option<Instant> = None;
-        loop {
-            tokio::select! {
-                biased;
-                answer = &mut call => return answer,
-                () = tokio::time::sleep(TICK) => {}
-            }
-            let Some(silence) = self.cx.reach.silence().filter(|s| s.time >= patience / SILENT) else { continue };
-            // The call goes under as if the process had died: the next run looks whether it was done.
-            if silence.time.min(since.elapsed()) >= patience {
-                return Err(Error::new(Class::Unreachable, silence.to_string()));
-            }
-            if said.is_none_or(|at| at.elapsed() >= patience / SILENT) {
-                self.status(job, &silence.to_string());
-                said = Some(Instant::now());
-            }
-        }
-    }
-
-    /// Until the next look, when there may be one.
-    async fn pause(&self, job: &Job<'_, C>, pace: &Pace) -> Result<(), Halt> {
-        if pace.is_over() {
-            let last = self.last_words(job.id).filter(|words| !words.is_empty());
-            let last = last.map_or_else(String::new, |words| format!(", and the last that was said of it is: {words}"));
-            let minutes = pace.since.elapsed().as_secs() / 60;
-            let error = Error::new(Class::Late, format!("it has not come to an end in {minutes} minutes{last}"));
-            let usual = job.usual.as_secs().div_ceil(60);
-            return Err(error.hint(format!("AWS usually takes {usual} min: look at it in AWS's console")).into());
-        }
-        self.sleep(pace.next()).await
-    }
-
-    /// Waits, or ends when the user stops the run.
-    async fn sleep(&self, time: Duration) -> Result<(), Halt> {
-        let mut stop = self.stop.clone();
-        tokio::select! {
-            () = tokio::time::sleep(time) => Ok(()),
-            // An error means that nobody can stop it any more.
-            Ok(_) = stop.wait_for(|stop| *stop) => Err(Halt::Stopped),
-        }
-    }
-
-    /// Repeats what may be repeated when nobody knows whether it was done.
-    async fn surely<T, F>(&self, job: &Job<'_, C>, mut call: impl FnMut() -> F) -> Result<T, Halt>
-    where
-        F: Future<Output = Result<T>>,
-    {
-        let mut ambiguous = 0;
-        loop {
-            match self.patiently(job, &mut call).await {
-                Err(Halt::Failed(e)) if e.class == Class::Ambiguous && ambiguous < AMBIGUOUS => {
-                    ambiguous += 1;
-                    self.retrying(job, &e);
-                    self.sleep(Duration::from_millis(500 * u64::from(ambiguous))).await?;
-                }
-                other => return other,
-            }
-        }
-    }
-
-    /// Repeats what failed for a reason that passes by itself, dense at first, and not for ever.
-    async fn patiently<T, F>(&self, job: &Job<'_, C>, mut call: impl FnMut() -> F) -> Result<T, Halt>
-    where
-        F: Future<Output = Result<T>>,
-    {
-        let since = Instant::now();
-        loop {
-            let error = match self.asked(job, call()).await {
-                Ok(value) => return Ok(value),
-                Err(error) => error,
-            };
-            let Some(end) = borne(&error, job.new) else { return Err(error.into()) };
-            let wait = again(since.elapsed());
-            if since.elapsed() + wait > end {
-                return Err(given_up(error, since.elapsed()).into());
-            }
-            self.retrying(job, &error);
-            // Who waits for something else does not keep others from their calls.
-            job.tell(Progress::Idle(job.id));
-            self.sleep(wait).await?;
-        }
-    }
-
     fn status(&self, job: &Job<'_, C>, status: &str) {
         let (key, verb) = (job.cx.key.clone(), job.id.1);
         self.note(&key, verb, status);
@@ -653,62 +491,6 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
     }
 }
 
-/// For how long a call is tried again that failed so; not at all when it fails for good. `new`: what it names is of this run.
-fn borne(error: &Error, new: bool) -> Option<Duration> {
-    match error.class {
-        Class::NotYet => Some(error.lag.unwrap_or(if new { NOT_YET } else { NOT_YET_OLD })),
-        Class::Throttled => Some(NOT_YET),
-        Class::InUse => Some(IN_USE),
-        _ => None,
-    }
-}
-
-/// The error of a call that was tried for so long. What is not known yet is known by then, so it may be named wrongly.
-fn given_up(error: Error, time: Duration) -> Error {
-    let seconds = time.as_secs();
-    let hint = match &error.code {
-        Some(code) if error.class == Class::NotYet => {
-            format!("AWS refused it with {code} for {seconds} s, to the end: check what it names")
-        }
-        _ => format!("tried again for {seconds} s"),
-    };
-    error.hint(hint)
-}
-
-/// The same error with what is in the way by name; another class, when that does not go away by itself.
-async fn named<C>(
-    kind: &dyn Kind<C>,
-    cx: &Cx<C>,
-    live: &Value,
-    known: &Mutex<Option<(Instant, Vec<Blocker>)>>,
-    mut error: Error,
-) -> Error {
-    let recent = known.lock().unwrap_or_else(PoisonError::into_inner).clone().filter(|(at, _)| at.elapsed() < BLOCKERS);
-    let blockers = match recent {
-        Some((_, blockers)) => blockers,
-        // Who it is remains unknown; that it is in use is the error.
-        None => match kind.blocked_by(cx, live).await {
-            Err(_) => return error,
-            Ok(blockers) => {
-                *known.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), blockers.clone()));
-                blockers
-            }
-        },
-    };
-    if blockers.is_empty() {
-        return error;
-    }
-    let mut told: Vec<&Blocker> = blockers.iter().filter(|b| !b.passing).collect();
-    if told.is_empty() {
-        told = blockers.iter().collect();
-    } else {
-        error.class = Class::Blocked;
-        error = error.hint("remove what is named, or take it out of there; then run this again");
-    }
-    error.message = format!("{}: in the way: {}", error.message.trim_end_matches('.'), Blocker::listed(&told));
-    error
-}
-
 /// Why a value cannot be resolved. An object that is there and lacks what is asked for is a matter of the file, not a defect.
 fn unresolved(ids: &Ids, desired: &Value, key: &Key) -> Error {
     if ids.live(key).is_none() {
@@ -725,30 +507,4 @@ fn unresolved(ids: &Ids, desired: &Value, key: &Key) -> Error {
     });
     let message = format!("`{key}` has no `{}`: AWS tells none of it", lacking.unwrap_or_default());
     Error::new(Class::Invalid, message).hint("refer to another of its attributes, or describe it so that it gets this one")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_takes_longer_to_be_known_is_borne_longer() {
-        let minutes = Duration::from_secs(300);
-        let slow = Error { lag: Some(minutes), ..Error::new(Class::NotYet, "") };
-        assert_eq!([true, false].map(|new| borne(&slow, new)), [Some(minutes); 2]);
-        let usual = Error::new(Class::NotYet, "");
-        assert_eq!([true, false].map(|new| borne(&usual, new)), [Some(NOT_YET), Some(NOT_YET_OLD)]);
-        assert_eq!(borne(&Error { class: Class::Invalid, ..slow }, true), None);
-    }
-
-    #[test]
-    fn what_is_refused_to_the_end_is_to_be_looked_at() {
-        let refused = |class| Error { code: Some("MalformedPolicyDocument".into()), ..Error::new(class, "Invalid principal") };
-        let hints = |class| given_up(refused(class), Duration::from_secs(150)).hints;
-        assert_eq!(
-            hints(Class::NotYet),
-            ["AWS refused it with MalformedPolicyDocument for 150 s, to the end: check what it names"]
-        );
-        assert_eq!(hints(Class::InUse), ["tried again for 150 s"]);
-    }
 }

@@ -1,0 +1,166 @@
+//! Calls that are sent again, and for how long: what fails for a passing reason, what is not answered, and what the user stops.
+
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use super::{AMBIGUOUS, Halt, IN_USE, Job, NOT_YET, Progress, Run};
+use crate::error::{Class, Error, Result};
+use crate::pace::{Pace, again};
+
+/// The same where nothing of it was made in this run: then that it is not there is hardly a delay.
+const NOT_YET_OLD: Duration = Duration::from_secs(45);
+/// A call that has not been answered for this part of what is borne is told of, and again as often: every four seconds.
+const SILENT: u32 = 30;
+/// How often it is looked whether a call is answered.
+const TICK: Duration = Duration::from_millis(250);
+
+impl<C: Send + Sync + 'static> Run<'_, C> {
+    /// One look of a wait.
+    pub(super) async fn look_once<T>(
+        &self,
+        job: &Job<'_, C>,
+        pace: &mut Pace,
+        look: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let answer = self.asked(job, look).await;
+        if answer.is_ok() {
+            pace.answered();
+        }
+        answer
+    }
+
+    /// What comes of a call. While no answer comes, that is said; for ever it is not waited for.
+    pub(super) async fn asked<T>(&self, job: &Job<'_, C>, call: impl Future<Output = Result<T>>) -> Result<T> {
+        let (mut call, since) = (pin!(call), Instant::now());
+        let patience = self.cx.reach.patience();
+        let mut said: Option<Instant> = None;
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut call => return answer,
+                () = tokio::time::sleep(TICK) => {}
+            }
+            let Some(silence) = self.cx.reach.silence().filter(|s| s.time >= patience / SILENT) else { continue };
+            // The call goes under as if the process had died: the next run looks whether it was done.
+            if silence.time.min(since.elapsed()) >= patience {
+                return Err(Error::new(Class::Unreachable, silence.to_string()));
+            }
+            if said.is_none_or(|at| at.elapsed() >= patience / SILENT) {
+                self.status(job, &silence.to_string());
+                said = Some(Instant::now());
+            }
+        }
+    }
+
+    /// Until the next look, when there may be one.
+    pub(super) async fn pause(&self, job: &Job<'_, C>, pace: &Pace) -> Result<(), Halt> {
+        if pace.is_over() {
+            let last = self.last_words(job.id).filter(|words| !words.is_empty());
+            let last = last.map_or_else(String::new, |words| format!(", and the last that was said of it is: {words}"));
+            let minutes = pace.since.elapsed().as_secs() / 60;
+            let error = Error::new(Class::Late, format!("it has not come to an end in {minutes} minutes{last}"));
+            let usual = job.usual.as_secs().div_ceil(60);
+            return Err(error.hint(format!("AWS usually takes {usual} min: look at it in AWS's console")).into());
+        }
+        self.sleep(pace.next()).await
+    }
+
+    /// Waits, or ends when the user stops the run.
+    pub(super) async fn sleep(&self, time: Duration) -> Result<(), Halt> {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            () = tokio::time::sleep(time) => Ok(()),
+            // An error means that nobody can stop it any more.
+            Ok(_) = stop.wait_for(|stop| *stop) => Err(Halt::Stopped),
+        }
+    }
+
+    /// Repeats what may be repeated when nobody knows whether it was done.
+    pub(super) async fn surely<T, F>(&self, job: &Job<'_, C>, mut call: impl FnMut() -> F) -> Result<T, Halt>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let mut ambiguous = 0;
+        loop {
+            match self.patiently(job, &mut call).await {
+                Err(Halt::Failed(e)) if e.class == Class::Ambiguous && ambiguous < AMBIGUOUS => {
+                    ambiguous += 1;
+                    self.retrying(job, &e);
+                    self.sleep(Duration::from_millis(500 * u64::from(ambiguous))).await?;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    /// Repeats what failed for a reason that passes by itself, dense at first, and not for ever.
+    pub(super) async fn patiently<T, F>(&self, job: &Job<'_, C>, mut call: impl FnMut() -> F) -> Result<T, Halt>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let since = Instant::now();
+        loop {
+            let error = match self.asked(job, call()).await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            };
+            let Some(end) = borne(&error, job.new) else { return Err(error.into()) };
+            let wait = again(since.elapsed());
+            if since.elapsed() + wait > end {
+                return Err(given_up(error, since.elapsed()).into());
+            }
+            self.retrying(job, &error);
+            // Who waits for something else does not keep others from their calls.
+            job.tell(Progress::Idle(job.id));
+            self.sleep(wait).await?;
+        }
+    }
+}
+
+/// For how long a call is tried again that failed so; not at all when it fails for good. `new`: what it names is of this run.
+fn borne(error: &Error, new: bool) -> Option<Duration> {
+    match error.class {
+        Class::NotYet => Some(error.lag.unwrap_or(if new { NOT_YET } else { NOT_YET_OLD })),
+        Class::Throttled => Some(NOT_YET),
+        Class::InUse => Some(IN_USE),
+        _ => None,
+    }
+}
+
+/// The error of a call that was tried for so long. What is not known yet is known by then, so it may be named wrongly.
+fn given_up(error: Error, time: Duration) -> Error {
+    let seconds = time.as_secs();
+    let hint = match &error.code {
+        Some(code) if error.class == Class::NotYet => {
+            format!("AWS refused it with {code} for {seconds} s, to the end: check what it names")
+        }
+        _ => format!("tried again for {seconds} s"),
+    };
+    error.hint(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_longer_to_be_known_is_borne_longer() {
+        let minutes = Duration::from_secs(300);
+        let slow = Error { lag: Some(minutes), ..Error::new(Class::NotYet, "") };
+        assert_eq!([true, false].map(|new| borne(&slow, new)), [Some(minutes); 2]);
+        let usual = Error::new(Class::NotYet, "");
+        assert_eq!([true, false].map(|new| borne(&usual, new)), [Some(NOT_YET), Some(NOT_YET_OLD)]);
+        assert_eq!(borne(&Error { class: Class::Invalid, ..slow }, true), None);
+    }
+
+    #[test]
+    fn what_is_refused_to_the_end_is_to_be_looked_at() {
+        let refused = |class| Error { code: Some("MalformedPolicyDocument".into()), ..Error::new(class, "Invalid principal") };
+        let hints = |class| given_up(refused(class), Duration::from_secs(150)).hints;
+        assert_eq!(
+            hints(Class::NotYet),
+            ["AWS refused it with MalformedPolicyDocument for 150 s, to the end: check what it names"]
+        );
+        assert_eq!(hints(Class::InUse), ["tried again for 150 s"]);
+    }
+}
