@@ -184,14 +184,14 @@ mod tests {
             wanted.as_object_mut().unwrap().extend(desired.as_object().unwrap().clone());
             said(&plan("rds.instance", rds.read(word, true), fields, wanted))
         };
-        assert_eq!(said_of("storage-full", json!({"storage": 40})), "update (AWS says `storage-full`; this mends it)");
-        assert_eq!(said_of("stopped", json!({"running": true})), "update (AWS says `stopped`; this mends it)");
+        assert_eq!(said_of("storage-full", json!({"storage": 40})), "update (AWS reports `storage-full`; this change fixes it)");
+        assert_eq!(said_of("stopped", json!({"running": true})), "update (AWS reports `stopped`; this change fixes it)");
         let both = json!({"running": true, "class": "db.t4g.small"});
-        assert_eq!(said_of("stopped", both), "update (AWS says `stopped`; this mends it)");
+        assert_eq!(said_of("stopped", both), "update (AWS reports `stopped`; this change fixes it)");
         let other = said_of("storage-full", json!({"class": "db.t4g.small"}));
-        assert!(other.starts_with("refuse (AWS changes nothing of it while it is `storage-full`"), "{other}");
+        assert!(other.starts_with("refuse (AWS cannot change it while it is `storage-full`"), "{other}");
         let tags = said_of("incompatible-parameters", json!({"tags": {"team": "a"}}));
-        assert!(tags.starts_with("update (AWS says `incompatible-parameters`: "), "{tags}");
+        assert!(tags.starts_with("update (AWS reports `incompatible-parameters`: "), "{tags}");
         // What must be replaced begins with a copy, which only one that serves gives.
         let moved = said_of("stopped", json!({"running": true, "kms_key": "b"}));
         assert!(moved.starts_with("refuse (a new one must take its place"), "{moved}");
@@ -204,7 +204,7 @@ mod tests {
         let plan = plan("rds.instance", leaving(), fields.clone(), fields);
         assert_eq!(
             said(&plan),
-            "create (AWS is still deleting the one before it (`deleting`): it is made when that has gone) and delete (AWS is deleting it already (`deleting`): this waits until it has gone)"
+            "create (the previous object is still being deleted (`deleting`); this one is created when it is gone) and delete (it is already being deleted (`deleting`); this waits until it is gone)"
         );
         assert!(plan.items.iter().all(|item| !item.needs_consent && item.last_copy.is_none()));
         let schedule = crate::engine::schedule::Schedule::of(&plan.items, &crate::aws::registry()).unwrap();

@@ -15,6 +15,7 @@ use super::key::Key;
 use super::kind::Registry;
 use super::operation::{Ended, Halt, Progress, Run};
 use super::plan::Plan;
+use super::resource::Cloud;
 use super::schedule::{OpId, Schedule};
 use super::token::{Ids, Need};
 
@@ -73,7 +74,7 @@ impl Outcome {
 ///
 /// # Errors
 /// When the plan cannot be scheduled. What fails on the way is in the [`Outcome`].
-pub async fn apply<C: Send + Sync + 'static>(
+pub async fn apply<C: Cloud>(
     registry: &Registry<C>,
     cx: &Cx<C>,
     plan: &Plan,

@@ -9,6 +9,7 @@ use super::item::{Before, Item, NEVER_SERVED, NOTICED, and, is_guarded, is_prote
 use super::key::Key;
 use super::kind::Kind;
 use super::readiness::{Impairment, Readiness};
+use super::resource::Cloud;
 use super::rules::{self, What};
 use super::scope::{Claim, Scope};
 use super::snapshot::Seen;
@@ -89,24 +90,27 @@ pub(super) fn leaves(seen: &Seen, node: &Node) -> bool {
 pub(super) fn compare_nothing(node: &Node, leaving: Option<&Seen>) -> Item {
     let mut item = blank(node, Action::Create);
     if let Some(word) = leaving.and_then(|seen| seen.state.word()) {
-        item.reason = Some(format!("AWS is still deleting the one before it (`{word}`): it is made when that has gone"));
+        item.reason = Some(format!("the previous object is still being deleted (`{word}`); this one is created when it is gone"));
     }
     item
 }
 
 /// Why what is wrong with an object keeps it from being changed so, when it does.
-fn locked<C>(kind: &dyn Kind<C>, impairment: &Impairment, desired: &Value, changes: &Diff) -> Option<String> {
+fn locked<C: Cloud>(kind: &dyn Kind<C>, impairment: &Impairment, desired: &Value, changes: &Diff) -> Option<String> {
     let mended_by = impairment.mended_by.as_ref()?;
     let Impairment { status, advice, .. } = impairment;
     if changes.forcing().next().is_some() {
         // Its data could go over only out of one that serves.
         return kind.carries_data(desired, changes).then(|| {
-            format!("a new one must take its place and begins with a copy of its data, but AWS says `{status}`: {advice}; do that first, without this change")
+            format!(
+                "it must be replaced, and the new one starts with a copy of its data, but {} reports `{status}`: {advice}; do that first, without this change",
+                C::NAME
+            )
         });
     }
     let mends = mended_by.iter().any(|field| changes.touches(field));
     (!mends && changes.touches_other_than(&["tags"]))
-        .then(|| format!("AWS changes nothing of it while it is `{status}`: {advice}"))
+        .then(|| format!("{} cannot change it while it is `{status}`: {advice}", C::NAME))
 }
 
 pub(super) fn refuse_clash<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, scope: &Scope) -> Item {
@@ -135,7 +139,7 @@ pub(super) fn refuse_clash<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, scop
 }
 
 /// `newest` is the highest generation that there is of it: what failed has its name still.
-pub(super) fn compare<C>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, seen: &Seen, newest: u32, ids: &Ids) -> Item {
+pub(super) fn compare<C: Cloud>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, seen: &Seen, newest: u32, ids: &Ids) -> Item {
     let node = &graph.as_named(node, seen, kind.info().rules);
     let mut item = blank(node, Action::Keep);
     item.before = Some(before(seen));
@@ -158,7 +162,7 @@ pub(super) fn compare<C>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, seen: &
         }
     }
     let failed = match &seen.state {
-        Readiness::Failed(why) => Some(format!("AWS says that it failed: {why}")),
+        Readiness::Failed(why) => Some(format!("{} reports that it failed: {why}", C::NAME)),
         _ => None,
     };
     let impairment = match &seen.state {
@@ -205,15 +209,15 @@ pub(super) fn compare<C>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, seen: &
         item.action = Action::Update;
         item.effects = kind.effects(&desired, &seen.fields, &item.changes);
     } else if let Readiness::Waiting { status, .. } = &seen.state {
-        item.reason = Some(format!("AWS is still at it: {}", status.replace('\n', ": ")));
+        item.reason = Some(format!("{} is still working on it: {}", C::NAME, status.replace('\n', ": ")));
     }
     if let (Action::Update, Some(was)) = (item.action, renamed) {
         item.reason = Some(format!("it was `{was}`"));
     }
     if let (Action::Keep | Action::Update, Some(Impairment { status, advice, mended_by })) = (item.action, impairment) {
         let mended = mended_by.iter().flatten().any(|field| item.changes.touches(field));
-        let what = if mended { "; this mends it".to_owned() } else { format!(": {advice}") };
-        item.reason = Some(format!("AWS says `{status}`{what}"));
+        let what = if mended { "; this change fixes it".to_owned() } else { format!(": {advice}") };
+        item.reason = Some(format!("{} reports `{status}`{what}", C::NAME));
     }
     for note in notes {
         item.reason = Some(and(item.reason.take(), &note));
@@ -261,6 +265,10 @@ mod tests {
     #[derive(Clone, Serialize, Deserialize, JsonSchema)]
     struct Live {
         id: String,
+    }
+
+    impl Cloud for () {
+        const NAME: &'static str = "the cloud";
     }
 
     impl Resource for Disk {

@@ -9,7 +9,7 @@ use super::error::{Class, Error, Result};
 use super::key::Key;
 use super::kind::Registry;
 use super::reference::Ref;
-use super::resource::Resource;
+use super::resource::{Cloud, Resource};
 use super::scope::Scope;
 use super::tags::{TAG_ENV, TAG_KEY, TAG_PROTECT, TAG_SECTION, TAG_STACK, TAG_TAGS};
 use super::token;
@@ -169,7 +169,7 @@ impl Graph {
 
     /// Protects what comes from a place in the file, as a path: `services.web`, `load_balancer`. What has no tags goes with
     /// what it is a part of. How many objects that are.
-    pub fn protect<C: Send + Sync + 'static>(&mut self, registry: &Registry<C>, path: &str) -> usize {
+    pub fn protect<C: Cloud>(&mut self, registry: &Registry<C>, path: &str) -> usize {
         let tagged = |node: &&mut Node| registry.find(&node.key.kind).is_some_and(|kind| kind.info().tagged);
         let nodes = self.nodes.values_mut().filter(|node| lies_in(&node.origin, path)).filter(tagged);
         nodes
@@ -185,12 +185,7 @@ impl Graph {
     ///
     /// # Errors
     /// When an object is of a kind that is not registered.
-    pub fn own<C: Send + Sync + 'static>(
-        &mut self,
-        registry: &Registry<C>,
-        scope: &Scope,
-        tags: &BTreeMap<String, String>,
-    ) -> Result<()> {
+    pub fn own<C: Cloud>(&mut self, registry: &Registry<C>, scope: &Scope, tags: &BTreeMap<String, String>) -> Result<()> {
         if let Some(clash) = self.clashes.first() {
             return Err(Error::internal(format!("`{}` is described twice", clash.key)));
         }

@@ -15,7 +15,7 @@ use super::diff::Diff;
 use super::effect::Effect;
 use super::error::{Error, Result};
 use super::readiness::Readiness;
-use super::resource::{Blocker, Resource, Usual};
+use super::resource::{Blocker, Cloud, Resource, Usual};
 use super::rules::Rule;
 use super::scope::Claim;
 
@@ -287,7 +287,7 @@ impl<C> Default for Registry<C> {
     }
 }
 
-impl<C: Send + Sync + 'static> Registry<C> {
+impl<C: Cloud> Registry<C> {
     /// Adds a kind.
     pub fn with<R: Resource<Cloud = C>>(mut self) -> Self {
         self.kinds.insert(R::KIND, Arc::new(Erased::<R> { info: KindInfo::of::<R>(), resource: PhantomData }));

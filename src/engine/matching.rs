@@ -58,7 +58,7 @@ impl<'a> Matching<'a> {
                 let (one, other) = (snapshot.seen[one].id(), snapshot.seen[other].id());
                 return Err(Error::new(Class::Exists, format!("two live objects are `{key}`: {one} and {other}"))
                     .about(&key)
-                    .hint("find out which of the two is in use, delete the other one in AWS or take its `stack:key` tag away, and run this again"));
+                    .hint("find out which of the two is in use, then delete the other one or remove its tag `stack:key`, and run the command again"));
             }
             if let Some(at) = first.first() {
                 current.insert(key, *at);

@@ -85,7 +85,7 @@ pub use plan::Plan;
 pub use reach::{Reach, Silence};
 pub use readiness::{Impairment, Readiness};
 pub use reference::{AnyRef, Ref};
-pub use resource::{Blocker, Observed, Resource, Usual};
+pub use resource::{Blocker, Cloud, Observed, Resource, Usual};
 pub use rules::{Rule, What};
 pub use scope::{Claim, Scope};
 pub use snapshot::{Seen, Snapshot};

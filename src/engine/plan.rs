@@ -22,6 +22,7 @@ use super::kind::Registry;
 use super::matching::{Found, Matching};
 use super::moved;
 use super::readiness::Readiness;
+use super::resource::Cloud;
 use super::rules::{self, What};
 use super::scope::{Claim, Scope};
 use super::snapshot::{Seen, Snapshot, generation};
@@ -80,12 +81,7 @@ impl Plan {
     ///
     /// # Errors
     /// When two objects have one key, when the graph has a cycle, or when a kind is unknown.
-    pub fn make<C: Send + Sync + 'static>(
-        registry: &Registry<C>,
-        scope: &Scope,
-        desired: Option<&Graph>,
-        snapshot: &Snapshot,
-    ) -> Result<Plan> {
+    pub fn make<C: Cloud>(registry: &Registry<C>, scope: &Scope, desired: Option<&Graph>, snapshot: &Snapshot) -> Result<Plan> {
         let empty = Graph::default();
         let graph = desired.unwrap_or(&empty);
         let mut matching = Matching::new(snapshot, graph)?;
@@ -166,7 +162,7 @@ impl Plan {
                 reason: if impostor {
                     Some(format!("{}: {IMPOSTOR}", seen.id()))
                 } else if let Readiness::Leaving(word) = &seen.state {
-                    Some(format!("AWS is deleting it already (`{word}`): this waits until it has gone"))
+                    Some(format!("it is already being deleted (`{word}`); this waits until it is gone"))
                 } else if leftover {
                     Some(LEFT_OVER.to_owned())
                 } else if matches!(seen.claim, Claim::Stray) && desired.is_some() {
@@ -228,7 +224,7 @@ impl Plan {
     ///
     /// # Errors
     /// As [`Plan::make`], and what could not be read again.
-    pub async fn make_by_index<C: Send + Sync + 'static>(
+    pub async fn make_by_index<C: Cloud>(
         registry: &Registry<C>,
         cx: &Cx<C>,
         desired: &Graph,
@@ -251,7 +247,7 @@ impl Plan {
     ///
     /// # Errors
     /// When the cloud cannot be asked.
-    pub async fn tell_what_goes<C: Send + Sync + 'static>(&mut self, registry: &Registry<C>, cx: &Cx<C>) -> Result<()> {
+    pub async fn tell_what_goes<C: Cloud>(&mut self, registry: &Registry<C>, cx: &Cx<C>) -> Result<()> {
         for item in self.items.iter_mut().filter(|item| matches!(item.action, Action::Delete | Action::Replace)) {
             let Some(before) = &item.before else { continue };
             let cx = cx.fresh().at(&item.key, item.generation);
@@ -321,7 +317,7 @@ impl Plan {
     }
 
     /// Makes the halves of dependent replacements agree, and refuses what no order can do.
-    fn settle_orders<C: Send + Sync + 'static>(&mut self, registry: &Registry<C>) -> Result<()> {
+    fn settle_orders<C: Cloud>(&mut self, registry: &Registry<C>) -> Result<()> {
         // Where an object must go before its successor comes, its users must go before it does.
         loop {
             let first: BTreeSet<usize> =
@@ -379,7 +375,7 @@ fn cycle_error(cycle: &[Key]) -> Error {
 }
 
 /// Finds which live object refers to which, by the physical references in what was read.
-fn link_live<C: Send + Sync + 'static>(
+fn link_live<C: Cloud>(
     registry: &Registry<C>,
     items: &mut [Item],
     snapshot: &Snapshot,
@@ -419,7 +415,7 @@ fn link_live<C: Send + Sync + 'static>(
 }
 
 /// What holds data and goes, while something that stays goes on using it: nobody could read that any more.
-fn refuse_what_stays_in_use<C: Send + Sync + 'static>(registry: &Registry<C>, items: &mut [Item]) -> Result<()> {
+fn refuse_what_stays_in_use<C: Cloud>(registry: &Registry<C>, items: &mut [Item]) -> Result<()> {
     let mut refused: Vec<(usize, String)> = Vec::new();
     let stays = |item: &&Item| matches!(item.action, Action::Keep | Action::Update) && !item.is_impostor();
     for item in items.iter().filter(stays) {

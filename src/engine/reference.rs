@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Result};
 use super::key::Key;
-use super::resource::Resource;
+use super::resource::{Cloud, Resource};
 use super::token::{Need, Token, whole};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,7 +147,7 @@ impl<R: Resource> JsonSchema for Ref<R> {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         schemars::json_schema!({
             "type": "string",
-            "description": format!("An object of kind `{0}`: `{0}/NAME` for one of this stack, or the identifier that AWS gave it.", R::KIND),
+            "description": format!("An object of kind `{0}`: `{0}/NAME` for one of this stack, or the identifier that {1} gave it.", R::KIND, R::Cloud::NAME),
             (REFERS): R::KIND,
         })
     }

@@ -17,6 +17,12 @@ use super::readiness::Readiness;
 use super::rules::Rule;
 use super::scope::Claim;
 
+/// A cloud, by the clients that its kinds talk to.
+pub trait Cloud: Send + Sync + 'static {
+    /// What people call it: `AWS`. Messages name it, and the engine knows no other word for it.
+    const NAME: &'static str;
+}
+
 /// One kind of object. The struct is what the user wants; a `None` field is "whatever it is now".
 pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync + 'static {
     /// `service.object` in the AWS CLI's words: `ec2.subnet`.
@@ -42,7 +48,7 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     /// Whether what one of them is depends on the others, so that one call writes it for all ([`Cx::peers`]).
     const JOINT: bool = false;
     /// The clients that this kind talks to.
-    type Cloud: Send + Sync + 'static;
+    type Cloud: Cloud;
     /// What others may refer to. Serializes to an object of texts with at least `id`. Its schema is what a file may refer to
     /// ([`Kind::attributes`](super::Kind::attributes)): what is for `stack` alone is skipped there, and what is optional is known once the object serves.
     type Live: Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync;

@@ -11,6 +11,7 @@ use super::item::Item;
 use super::key::Key;
 use super::kind::Registry;
 use super::readiness::Readiness;
+use super::resource::Cloud;
 use super::rules::{self, What};
 use super::token;
 use super::token::{Ids, Need};
@@ -49,7 +50,7 @@ impl Schedule {
     ///
     /// # Errors
     /// When an item is of an unknown kind.
-    pub fn of<C: Send + Sync + 'static>(items: &[Item], registry: &Registry<C>) -> Result<Schedule> {
+    pub fn of<C: Cloud>(items: &[Item], registry: &Registry<C>) -> Result<Schedule> {
         let mut draft = Draft::new(items, registry)?;
         let leads = leading(items, registry, &draft)?;
         for lead in leads.values().filter(|lead| lead.staged) {
@@ -110,7 +111,7 @@ struct Lead {
 }
 
 impl<'a> Draft<'a> {
-    fn new<C: Send + Sync + 'static>(items: &'a [Item], registry: &Registry<C>) -> Result<Self> {
+    fn new<C: Cloud>(items: &'a [Item], registry: &Registry<C>) -> Result<Self> {
         let mut draft =
             Draft { items, ops: BTreeMap::new(), make: BTreeMap::new(), delete: BTreeMap::new(), live: BTreeMap::new() };
         for (i, item) in items.iter().enumerate() {
@@ -138,7 +139,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Puts a preparation before an item's operation.
-    fn stage<C: Send + Sync + 'static>(&mut self, item: usize, registry: &Registry<C>) -> Result<()> {
+    fn stage<C: Cloud>(&mut self, item: usize, registry: &Registry<C>) -> Result<()> {
         let id = (item, Verb::Prepare);
         let usual = registry.kind(&self.items[item].key.kind)?.info().usual.create;
         self.ops.insert(id, Op { id, after: BTreeMap::new(), prepared: false, usual, rest: Duration::ZERO });
@@ -203,11 +204,7 @@ impl<'a> Draft<'a> {
         seen
     }
 
-    fn link_what_is_needed<C: Send + Sync + 'static>(
-        &mut self,
-        leads: &BTreeMap<usize, Lead>,
-        registry: &Registry<C>,
-    ) -> Result<()> {
+    fn link_what_is_needed<C: Cloud>(&mut self, leads: &BTreeMap<usize, Lead>, registry: &Registry<C>) -> Result<()> {
         let items = self.items;
         for (i, item) in items.iter().enumerate() {
             if let (Some(first), Some(&make)) = (self.first(i), self.make.get(&i)) {
@@ -260,11 +257,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Requests are led to what serves: who leads there waits for that, and who no longer serves waits until nobody is led there.
-    fn link_what_is_led_to<C: Send + Sync + 'static>(
-        &mut self,
-        leads: &BTreeMap<usize, Lead>,
-        registry: &Registry<C>,
-    ) -> Result<()> {
+    fn link_what_is_led_to<C: Cloud>(&mut self, leads: &BTreeMap<usize, Lead>, registry: &Registry<C>) -> Result<()> {
         for lead in leads.values() {
             let Some(make) = self.make.get(&lead.item).copied() else { continue };
             for provider in &lead.providers {
@@ -300,7 +293,7 @@ impl<'a> Draft<'a> {
     }
 
     /// What others work with (rules of their group, routes of their network) goes after them, not only after what it names.
-    fn link_what_makes_others_work<C: Send + Sync + 'static>(&mut self, registry: &Registry<C>) -> Result<()> {
+    fn link_what_makes_others_work<C: Cloud>(&mut self, registry: &Registry<C>) -> Result<()> {
         let items = self.items;
         let mut enablers: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
         for (i, item) in items.iter().enumerate() {
@@ -358,7 +351,7 @@ impl<'a> Draft<'a> {
     }
 
     /// The items that the live object of `item` refers to in its fields that are `what`.
-    fn referred<C: Send + Sync + 'static>(&self, item: &Item, registry: &Registry<C>, what: What) -> Result<BTreeSet<usize>> {
+    fn referred<C: Cloud>(&self, item: &Item, registry: &Registry<C>, what: What) -> Result<BTreeSet<usize>> {
         let mut out = BTreeSet::new();
         let Some(before) = &item.before else { return Ok(out) };
         for field in rules::fields(registry.kind(&item.key.kind)?.info().rules, what) {
@@ -373,7 +366,7 @@ impl<'a> Draft<'a> {
 }
 
 /// The item that this one is changed ahead of, when both are changed so.
-fn goes_ahead<C: Send + Sync + 'static>(items: &[Item], item: &Item, registry: &Registry<C>) -> Result<Option<usize>> {
+fn goes_ahead<C: Cloud>(items: &[Item], item: &Item, registry: &Registry<C>) -> Result<Option<usize>> {
     let (Action::Update, Some(desired)) = (item.action, &item.desired) else { return Ok(None) };
     let Some(field) = registry.kind(&item.key.kind)?.goes_ahead(desired, &item.changes) else { return Ok(None) };
     let named = desired.get(field).map(token::named).unwrap_or_default();
@@ -396,7 +389,7 @@ fn named_in(value: &Value, texts: &BTreeMap<&str, usize>, found: &mut dyn FnMut(
 }
 
 /// Everything that is about to lead requests elsewhere, with what must serve there first.
-fn leading<C: Send + Sync + 'static>(items: &[Item], registry: &Registry<C>, draft: &Draft<'_>) -> Result<BTreeMap<usize, Lead>> {
+fn leading<C: Cloud>(items: &[Item], registry: &Registry<C>, draft: &Draft<'_>) -> Result<BTreeMap<usize, Lead>> {
     let mut by_key: BTreeMap<&Key, usize> = BTreeMap::new();
     let mut users: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (i, item) in items.iter().enumerate().filter(|(_, item)| item.desired.is_some()) {
@@ -447,7 +440,7 @@ fn leading<C: Send + Sync + 'static>(items: &[Item], registry: &Registry<C>, dra
 }
 
 /// Pairs of an object to create and one to delete that cannot both exist: the same rule under another name, say.
-fn same_identity<C: Send + Sync + 'static>(items: &[Item], registry: &Registry<C>) -> Result<Vec<(usize, usize)>> {
+fn same_identity<C: Cloud>(items: &[Item], registry: &Registry<C>) -> Result<Vec<(usize, usize)>> {
     let mut ids = Ids::default();
     for item in items {
         if let (Action::Keep | Action::Update, Some(before)) = (item.action, &item.before) {

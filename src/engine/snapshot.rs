@@ -13,6 +13,7 @@ use super::key::Key;
 use super::kind::{Kind, RawObserved, Registry};
 use super::pace::{OLD, again};
 use super::readiness::Readiness;
+use super::resource::Cloud;
 use super::scope::Claim;
 use super::tags::{TAG_GENERATION, TAG_SECTION};
 
@@ -77,7 +78,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// Every kind that could not be read, each with the operation that failed.
-    pub async fn read<C: Send + Sync + 'static>(registry: &Registry<C>, cx: &Cx<C>) -> Result<Snapshot, Vec<Error>> {
+    pub async fn read<C: Cloud>(registry: &Registry<C>, cx: &Cx<C>) -> Result<Snapshot, Vec<Error>> {
         let seen = read_kinds(registry, &cx.fresh(), |_| true).await?;
         Ok(Snapshot { seen, by_index: BTreeSet::new() })
     }
@@ -86,7 +87,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// As [`Snapshot::read`].
-    pub async fn read_by_index<C: Send + Sync + 'static>(registry: &Registry<C>, cx: &Cx<C>) -> Result<Snapshot, Vec<Error>> {
+    pub async fn read_by_index<C: Cloud>(registry: &Registry<C>, cx: &Cx<C>) -> Result<Snapshot, Vec<Error>> {
         let cx = cx.by_index();
         let seen = read_kinds(registry, &cx, |_| true).await?;
         Ok(Snapshot { seen, by_index: cx.reads.trusting() })
@@ -96,7 +97,7 @@ impl Snapshot {
     ///
     /// # Errors
     /// As [`Snapshot::read`].
-    pub(super) async fn read_again<C: Send + Sync + 'static>(
+    pub(super) async fn read_again<C: Cloud>(
         &mut self,
         registry: &Registry<C>,
         cx: &Cx<C>,
@@ -118,7 +119,7 @@ impl Snapshot {
 ///
 /// # Errors
 /// What the cloud says, at last about what it does not find.
-pub(super) async fn observed<C: Send + Sync>(kind: &dyn Kind<C>, cx: &Cx<C>) -> Result<Vec<RawObserved>, Error> {
+pub(super) async fn observed<C: Cloud>(kind: &dyn Kind<C>, cx: &Cx<C>) -> Result<Vec<RawObserved>, Error> {
     let since = Instant::now();
     let mut answer = kind.observe(cx).await;
     while answer.as_ref().is_err_and(|e| e.class == Class::NotFound) && since.elapsed() < OLD {
@@ -129,7 +130,7 @@ pub(super) async fn observed<C: Send + Sync>(kind: &dyn Kind<C>, cx: &Cx<C>) -> 
 }
 
 /// Everything of the kinds that `wanted` knows by name, with the one reading of `cx`.
-async fn read_kinds<C: Send + Sync + 'static>(
+async fn read_kinds<C: Cloud>(
     registry: &Registry<C>,
     cx: &Cx<C>,
     wanted: impl Fn(&str) -> bool,

@@ -31,6 +31,10 @@ struct Live {
     id: String,
 }
 
+impl super::Cloud for Cloud {
+    const NAME: &'static str = "the cloud";
+}
+
 impl Resource for Thing {
     const KIND: &'static str = "mem.slow";
     const RULES: &'static [Rule] = &[Rule::owned("tags"), Rule::when_ready("tags")];

@@ -89,6 +89,10 @@ impl State {
 #[derive(Default)]
 struct Cloud(Mutex<State>);
 
+impl super::Cloud for Cloud {
+    const NAME: &'static str = "the cloud";
+}
+
 impl Cloud {
     async fn call<T>(&self, what: String, effect: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {
         tokio::task::yield_now().await;

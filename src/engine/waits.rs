@@ -44,6 +44,10 @@ struct Live {
 
 const LONGEST: Duration = Duration::from_millis(700);
 
+impl super::Cloud for Cloud {
+    const NAME: &'static str = "the cloud";
+}
+
 impl Resource for Thing {
     const KIND: &'static str = "mem.endless";
     const USUAL: Usual = Usual { create: Duration::from_millis(1), delete: Duration::from_millis(1), longest: LONGEST };

@@ -62,4 +62,23 @@ fn references_are_never_spelled_by_hand() {
         |path: &PathBuf| std::fs::read_to_string(path).unwrap().split("#[cfg(test)]").next().unwrap_or_default().to_owned();
     let spelled = sources(&root().join("src/aws")).into_iter().filter(|path| code(path).contains("${{="));
     assert_eq!(spelled.collect::<Vec<_>>(), Vec::<PathBuf>::new(), "`Ref::physical(…).attr(…)` writes them");
+
+/// A message takes the cloud's name from who implements it. `AWS` alone is a key of IAM's policies.
+#[test]
+fn the_engine_names_no_cloud() {
+    let only_tests = ["memory/", "stepwise.rs", "traffic.rs", "waits.rs"];
+    let engine = root().join("src/engine");
+    for file in sources(&engine) {
+        let name = file.strip_prefix(&engine).unwrap().to_str().unwrap().to_owned();
+        if only_tests.iter().any(|test| name.starts_with(test)) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            let mut literals = line.split('"').skip(1).step_by(2);
+            let found = literals.find(|literal| literal.contains("AWS") && *literal != "AWS");
+            assert_eq!(found, None, "{name}: {}", line.trim());
+        }
+    }
 }

@@ -219,7 +219,11 @@ fn every_edit_of_valkey_and_redis_is_made_in_place() {
     write(&s, "version: \"8.1\"", "version: \"8.0\"");
     s.proxy.take();
     let back = s.place.stack(&["apply", "s.yaml", "--yes"]).ok();
-    assert!(back.words().contains("it is 8.1.0 by now, which `auto_minor_upgrade` lets AWS do; 8.0 is older"), "{}", back.stderr);
+    assert!(
+        back.words().contains("now 8.1.0, upgraded automatically as `auto_minor_upgrade` allows; 8.0 is older"),
+        "{}",
+        back.stderr
+    );
     assert_eq!(mutating(&s), Vec::<String>::new());
     // A major version back is nothing that AWS would do.
     write(&s, "version: \"8.0\"", "version: \"7.2\"");
@@ -272,7 +276,7 @@ fn a_cache_goes_only_by_name_and_leaves_its_last_snapshot() {
     write(&s, "replicas: 1", "replicas: 1\n    port: 6380");
     assert_eq!(s.changes(), ["replace elasticache.replication_group/sessions"]);
     let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
-    assert!(refused.words().contains("begins with a copy of its data"), "{}", refused.stderr);
+    assert!(refused.words().contains("starts with a copy of its data"), "{}", refused.stderr);
     s.proxy.take();
     s.place.stack(&["apply", "s.yaml", "--yes", "--allow-replace", SESSIONS]).ok();
     assert_eq!(mutating(&s), ["CreateSnapshot", "CreateReplicationGroup", "DeleteSnapshot", "DeleteReplicationGroup"]);

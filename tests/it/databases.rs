@@ -190,7 +190,7 @@ fn what_is_stopped_is_started_and_what_is_full_gets_room() {
         &json!("data"),
     );
     let plan = s.place.stack(&["plan", "s.yaml"]).ok();
-    assert!(words(&plan.stdout).contains("AWS says `stopped`; this mends it"), "{}", plan.stdout);
+    assert!(words(&plan.stdout).contains("AWS reports `stopped`; this change fixes it"), "{}", plan.stdout);
     assert!(!plan.stdout.contains("replace"), "{}", plan.stdout);
     // Started first, then changed; and AWS says `available` before it begins with that.
     s.place.file("s.yaml", &STACK.replace("db.t4g.micro", "db.t4g.small"));
@@ -203,7 +203,7 @@ fn what_is_stopped_is_started_and_what_is_full_gets_room() {
     say(&s, "data", "storage-full");
     let plan = s.place.stack(&["plan", "s.yaml"]).ok();
     assert!(
-        words(&plan.stdout).contains("AWS says `storage-full`: it takes nothing more: give it more `storage`"),
+        words(&plan.stdout).contains("AWS reports `storage-full`: it takes nothing more: give it more `storage`"),
         "{}",
         plan.stdout
     );
@@ -217,7 +217,7 @@ fn what_is_stopped_is_started_and_what_is_full_gets_room() {
     s.place.file("s.yaml", &STACK.replace("20GiB", "40GiB").replace("db.t4g.micro", "db.t4g.medium"));
     s.proxy.take();
     let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
-    assert!(refused.words().contains("AWS changes nothing of it while it is `incompatible-parameters`"), "{}", refused.stderr);
+    assert!(refused.words().contains("AWS cannot change it while it is `incompatible-parameters`"), "{}", refused.stderr);
     assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
     say(&s, "data", "available");
     // AWS switches the protection of nothing off that is stopped.
@@ -366,7 +366,7 @@ fn what_is_replaced_hands_its_data_on() {
     s.place.file("s.yaml", &format!("{STACK}keys: {{ main: {{}} }}\n"));
     let replace = ["apply", "s.yaml", "--yes", "--allow-replace", "rds.instance/main"];
     let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
-    assert!(refused.words().contains("begins with a copy of its data"), "{}", refused.stderr);
+    assert!(refused.words().contains("starts with a copy of its data"), "{}", refused.stderr);
     s.proxy.take();
     s.place.stack(&replace).ok();
     let calls = counts(&s.proxy.take());

@@ -168,6 +168,10 @@ pub struct Identity {
     pub arn: String,
 }
 
+impl crate::engine::Cloud for Clients {
+    const NAME: &'static str = "AWS";
+}
+
 impl Clients {
     /// Reads the configuration (environment, profile, SSO, container, instance) and makes the clients. No call is made.
     ///

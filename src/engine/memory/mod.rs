@@ -71,6 +71,10 @@ struct Cloud {
     state: Mutex<State>,
 }
 
+impl super::Cloud for Cloud {
+    const NAME: &'static str = "the cloud";
+}
+
 impl Cloud {
     /// One mutating call: `effect` is what it does to the cloud.
     async fn call<T>(&self, what: (Verb, &str), effect: impl FnOnce(&mut State) -> Result<T>) -> Result<T> {

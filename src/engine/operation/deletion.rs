@@ -11,13 +11,13 @@ use crate::error::{Class, Error};
 use crate::kind::Kind;
 use crate::pace::{OLD, again};
 use crate::readiness::Readiness;
-use crate::resource::Blocker;
+use crate::resource::{Blocker, Cloud};
 use crate::snapshot::observed;
 
 /// How long it is taken to be known what keeps an object from being deleted.
 const BLOCKERS: Duration = Duration::from_secs(4);
 
-impl<C: Send + Sync + 'static> Run<'_, C> {
+impl<C: Cloud> Run<'_, C> {
     pub(super) async fn delete(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, live: &Value) -> Result<(), Halt> {
         // Asked anew now and then: what blocks changes while it is waited for.
         let blockers: Mutex<Option<(Instant, Vec<Blocker>)>> = Mutex::default();

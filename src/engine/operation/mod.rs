@@ -21,6 +21,7 @@ use super::matching::identity;
 use super::pace::{Crowds, OLD, Pace, again};
 use super::plan::Plan;
 use super::readiness::{Impairment, Readiness};
+use super::resource::Cloud;
 use super::rules::{self, What};
 use super::schedule::{Op, OpId};
 use super::scope::Claim;
@@ -116,7 +117,7 @@ impl<C> Job<'_, C> {
     }
 }
 
-impl<'a, C: Send + Sync + 'static> Run<'a, C> {
+impl<'a, C: Cloud> Run<'a, C> {
     /// A run in which nothing has begun.
     pub(super) fn new(
         registry: &'a Registry<C>,
@@ -444,7 +445,7 @@ impl<'a, C: Send + Sync + 'static> Run<'a, C> {
                 Ok(Readiness::Impaired(it)) if pace.since.elapsed() < OLD => self.status(job, &it.status),
                 Ok(Readiness::Impaired(it)) if accept.was(&it) => return Ok(()),
                 Ok(Readiness::Impaired(Impairment { status, advice, .. })) => {
-                    return Err(Error::new(Class::Failed, format!("AWS says `{status}`")).hint(advice).into());
+                    return Err(Error::new(Class::Failed, format!("{} reports `{status}`", C::NAME)).hint(advice).into());
                 }
                 Ok(Readiness::Gone | Readiness::Leaving(_)) if pace.unseen() < patience => {
                     self.status(job, "not visible yet");
@@ -505,6 +506,6 @@ fn unresolved(ids: &Ids, desired: &Value, key: &Key) -> Error {
             lacking.get_or_insert_with(|| attr.to_owned());
         }
     });
-    let message = format!("`{key}` has no `{}`: AWS tells none of it", lacking.unwrap_or_default());
-    Error::new(Class::Invalid, message).hint("refer to another of its attributes, or describe it so that it gets this one")
+    let message = format!("`{key}` has no attribute `{}`", lacking.unwrap_or_default());
+    Error::new(Class::Invalid, message).hint("refer to another of its attributes, or configure it so that it has this one")
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::{AMBIGUOUS, Halt, IN_USE, Job, NOT_YET, Progress, Run};
 use crate::error::{Class, Error, Result};
 use crate::pace::{Pace, again};
+use crate::resource::Cloud;
 
 /// The same where nothing of it was made in this run: then that it is not there is hardly a delay.
 const NOT_YET_OLD: Duration = Duration::from_secs(45);
@@ -14,7 +15,7 @@ const SILENT: u32 = 30;
 /// How often it is looked whether a call is answered.
 const TICK: Duration = Duration::from_millis(250);
 
-impl<C: Send + Sync + 'static> Run<'_, C> {
+impl<C: Cloud> Run<'_, C> {
     /// One look of a wait.
     pub(super) async fn look_once<T>(
         &self,
@@ -60,7 +61,9 @@ impl<C: Send + Sync + 'static> Run<'_, C> {
             let minutes = pace.since.elapsed().as_secs() / 60;
             let error = Error::new(Class::Late, format!("it has not come to an end in {minutes} minutes{last}"));
             let usual = job.usual.as_secs().div_ceil(60);
-            return Err(error.hint(format!("AWS usually takes {usual} min: look at it in AWS's console")).into());
+            return Err(error
+                .hint(format!("this usually takes {usual} min; check the object in the console of {}", C::NAME))
+                .into());
         }
         self.sleep(pace.next()).await
     }
@@ -132,7 +135,7 @@ fn given_up(error: Error, time: Duration) -> Error {
     let seconds = time.as_secs();
     let hint = match &error.code {
         Some(code) if error.class == Class::NotYet => {
-            format!("AWS refused it with {code} for {seconds} s, to the end: check what it names")
+            format!("refused with {code} for {seconds} s; check what the request refers to")
         }
         _ => format!("tried again for {seconds} s"),
     };
@@ -157,10 +160,7 @@ mod tests {
     fn what_is_refused_to_the_end_is_to_be_looked_at() {
         let refused = |class| Error { code: Some("MalformedPolicyDocument".into()), ..Error::new(class, "Invalid principal") };
         let hints = |class| given_up(refused(class), Duration::from_secs(150)).hints;
-        assert_eq!(
-            hints(Class::NotYet),
-            ["AWS refused it with MalformedPolicyDocument for 150 s, to the end: check what it names"]
-        );
+        assert_eq!(hints(Class::NotYet), ["refused with MalformedPolicyDocument for 150 s; check what the request refers to"]);
         assert_eq!(hints(Class::InUse), ["tried again for 150 s"]);
     }
 }

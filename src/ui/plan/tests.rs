@@ -154,7 +154,7 @@ pub(crate) fn everything() -> Plan {
     let mut db = item("rds.instance/main", Action::Replace);
     db.order = Some(Order::DeleteFirst);
     (db.needs_consent, db.holds_data) = (true, true);
-    db.reason = Some("AWS says that it failed: incompatible-parameters".into());
+    db.reason = Some("AWS reports that it failed: incompatible-parameters".into());
     items.push(db);
 
     let mut logs = item("logs.log_group/old", Action::Delete);
@@ -173,7 +173,7 @@ pub(crate) fn everything() -> Plan {
     refused.reason = Some("arn:aws:s3:::webapp-staging-assets is there already and it belongs to the stack `other`; rename this one, or tag that one with `stack:name`, `stack:env` and `stack:key` to hand it over".into());
     items.push(refused);
     let mut waiting = item("rds.instance/replica", Action::Keep);
-    waiting.reason = Some("AWS is still at it: backing-up".into());
+    waiting.reason = Some("AWS is still working on it: backing-up".into());
     waiting.before = Some(Before { live: json!({}), fields: json!({}), state: Readiness::waiting("backing-up") });
     items.push(waiting);
     items.extend((0..96).map(|n| item(&format!("ec2.route/r{n}"), Action::Keep)));
@@ -320,7 +320,7 @@ fn what_somebody_did_is_drift_though_no_apply_mends_it() {
     assert!(has_drifted(&key));
     assert!(text(&key).contains("\nDrift: 1 noticed above, which an apply leaves alone, 1 as they were.\n"), "{}", text(&key));
     // What AWS does by itself, as the file lets it.
-    let version = kept(json!({}), "`version`: it is 16.6 by now, which `automatic` lets AWS do; 16.4 is older");
+    let version = kept(json!({}), "`version`: now 16.6, upgraded automatically as `automatic` allows; 16.4 is older");
     assert!(!has_drifted(&version) && text(&version).contains("No drift"), "{}", text(&version));
     // Somebody's object under our tags.
     let mut impostor = kept(json!({}), "it carries the same tags");
