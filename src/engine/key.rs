@@ -22,7 +22,7 @@ impl Key {
         Key { kind: kind.into(), name: name.into() }
     }
 
-    /// The part of the kind before the dot: `ec2`. Looks at what AWS is at are paced per service.
+    /// The part of the kind before the dot: `ec2`. FreshReads at what AWS is at are paced per service.
     pub fn service(&self) -> &str {
         self.kind.split('.').next().unwrap_or(&self.kind)
     }

@@ -35,11 +35,11 @@ pub mod diff;
 pub mod effect;
 pub mod error;
 pub mod events;
+mod fresh_reads;
 pub mod graph;
 pub mod item;
 pub mod key;
 pub mod kind;
-mod looks;
 mod matching;
 #[cfg(test)]
 mod memory;

@@ -68,7 +68,7 @@ impl<C: Cloud> Run<'_, C> {
         let mut pace = self.pace(kind, job);
         loop {
             let fresh = job.cx.fresh();
-            match self.looks.since_now(kind.info().name, observed(kind, &fresh)).await {
+            match self.reads.since_now(kind.info().name, observed(kind, &fresh)).await {
                 Ok(seen) => return Ok(seen.iter().any(|o| o.state != Readiness::Gone && o.live.get("id") == live.get("id"))),
                 Err(e) => pace.forgive(e)?,
             }

@@ -13,10 +13,10 @@ use super::context::{Cx, Peers};
 use super::diff::{Diff, diff};
 use super::error::{Class, Error, Result};
 use super::events::{Event, Reporter};
+use super::fresh_reads::FreshReads;
 use super::item::{Before, Item};
 use super::key::Key;
 use super::kind::{Kind, RawObserved, Registry};
-use super::looks::Looks;
 use super::matching::identity;
 use super::pace::{Crowds, OLD, Pace, again};
 use super::plan::Plan;
@@ -87,7 +87,7 @@ pub(super) struct Run<'a, C> {
     stop: watch::Receiver<bool>,
     ids: Mutex<Ids>,
     crowds: Crowds,
-    looks: Looks,
+    reads: FreshReads,
     /// One at a time, by kind.
     turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// What AWS said last about each operation.
@@ -143,7 +143,7 @@ impl<'a, C: Cloud> Run<'a, C> {
             stop,
             ids,
             crowds: Crowds::default(),
-            looks: Looks::default(),
+            reads: FreshReads::default(),
             turns: Mutex::default(),
             said: Mutex::default(),
         }
@@ -373,7 +373,7 @@ impl<'a, C: Cloud> Run<'a, C> {
 
     /// The object at hand: by its identifier, for what it was called before its tags may say still.
     async fn look_at(&self, kind: &dyn Kind<C>, cx: &Cx<C>, live: &Value) -> Result<Option<Seen>> {
-        let seen = self.looks.since_now(kind.info().name, observed(kind, &cx.fresh())).await?;
+        let seen = self.reads.since_now(kind.info().name, observed(kind, &cx.fresh())).await?;
         let is_it = |o: &&RawObserved| !o.state.is_gone() && o.live.get("id") == live.get("id");
         Ok(seen.iter().find(is_it).map(|o| Seen::of(kind.info().name, o.clone())))
     }
@@ -382,7 +382,7 @@ impl<'a, C: Cloud> Run<'a, C> {
     async fn look(&self, kind: &dyn Kind<C>, cx: &Cx<C>, desired: &Value) -> Result<Option<Seen>> {
         let fresh = cx.fresh();
         let wanted = self.with_ids(|ids| identity(kind, desired, ids));
-        let seen = self.looks.since_now(kind.info().name, observed(kind, &fresh)).await?;
+        let seen = self.reads.since_now(kind.info().name, observed(kind, &fresh)).await?;
         let named = |o: &RawObserved| o.claim.name() == Some(&cx.key.name);
         let alike = |o: &RawObserved| {
             o.claim == Claim::Stray && wanted.is_some() && self.with_ids(|ids| identity(kind, &o.fields, ids)) == wanted

@@ -8,17 +8,17 @@ use std::time::Instant;
 use super::error::Result;
 use super::kind::RawObserved;
 
-type Look = Arc<tokio::sync::Mutex<Option<(Instant, Arc<Vec<RawObserved>>)>>>;
+type LastRead = Arc<tokio::sync::Mutex<Option<(Instant, Arc<Vec<RawObserved>>)>>>;
 
 /// Readings of whole kinds that many operations want at once, each to see what became of its own call.
 ///
 /// Three hundred lost answers are two readings, not three hundred.
 #[derive(Default)]
-pub(super) struct Looks {
-    kinds: Mutex<HashMap<&'static str, Look>>,
+pub(super) struct FreshReads {
+    kinds: Mutex<HashMap<&'static str, LastRead>>,
 }
 
-impl Looks {
+impl FreshReads {
     /// Every object of `kind` in a reading that began after this was asked; `read` makes one when there is none.
     ///
     /// # Errors
@@ -28,8 +28,8 @@ impl Looks {
         F: Future<Output = Result<Vec<RawObserved>>>,
     {
         let asked = Instant::now();
-        let look = self.kinds.lock().unwrap_or_else(PoisonError::into_inner).entry(kind).or_default().clone();
-        let mut last = look.lock().await;
+        let last_read = self.kinds.lock().unwrap_or_else(PoisonError::into_inner).entry(kind).or_default().clone();
+        let mut last = last_read.lock().await;
         if let Some((began, seen)) = &*last
             && *began >= asked
         {
@@ -61,7 +61,7 @@ mod tests {
 
     #[tokio::test]
     async fn many_share_a_reading_and_none_gets_one_from_before_it_asked() {
-        let (looks, begun) = (Looks::default(), AtomicUsize::new(0));
+        let (looks, begun) = (FreshReads::default(), AtomicUsize::new(0));
         let ask = |after: u64| {
             let (looks, begun) = (&looks, &begun);
             async move {
@@ -80,7 +80,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reading_that_fails_is_nobody_else_s() {
-        let (looks, begun) = (Looks::default(), AtomicUsize::new(0));
+        let (looks, begun) = (FreshReads::default(), AtomicUsize::new(0));
         let fails = looks.since_now("thing", async {
             tokio::time::sleep(Duration::from_millis(20)).await;
             Err(Error::new(Class::Ambiguous, "no answer"))
