@@ -11,7 +11,7 @@ use super::context::Cx;
 use super::error::{Class, Error};
 use super::key::Key;
 use super::kind::{Kind, RawObserved, Registry};
-use super::pace::{OLD, again};
+use super::poll_interval::{STALE, retry_interval};
 use super::readiness::Readiness;
 use super::resource::Cloud;
 use super::scope::Claim;
@@ -122,8 +122,8 @@ impl Snapshot {
 pub(super) async fn observed<C: Cloud>(kind: &dyn Kind<C>, cx: &Cx<C>) -> Result<Vec<RawObserved>, Error> {
     let since = Instant::now();
     let mut answer = kind.observe(cx).await;
-    while answer.as_ref().is_err_and(|e| e.class == Class::NotFound) && since.elapsed() < OLD {
-        tokio::time::sleep(again(since.elapsed())).await;
+    while answer.as_ref().is_err_and(|e| e.class == Class::NotFound) && since.elapsed() < STALE {
+        tokio::time::sleep(retry_interval(since.elapsed())).await;
         answer = kind.observe(&cx.fresh()).await;
     }
     answer

@@ -9,7 +9,7 @@ use super::{Halt, Job, Progress, Run};
 use crate::context::Cx;
 use crate::error::{Class, Error};
 use crate::kind::Kind;
-use crate::pace::{OLD, again};
+use crate::poll_interval::{STALE, retry_interval};
 use crate::readiness::Readiness;
 use crate::resource::{Blocker, Cloud};
 use crate::snapshot::observed;
@@ -36,43 +36,43 @@ impl<C: Cloud> Run<'_, C> {
                     if !self.is_there(kind, job, live).await? {
                         return Ok(());
                     }
-                    if since.elapsed() > OLD {
+                    if since.elapsed() > STALE {
                         let said = Error { class: Class::Failed, ..e };
                         return Err(said.hint("it is still there: what is missing is something else that it needs").into());
                     }
                     self.retrying(job, &e);
-                    self.sleep(again(since.elapsed())).await?;
+                    self.sleep(retry_interval(since.elapsed())).await?;
                 }
                 Ok(()) => break,
                 Err(other) => return Err(other),
             }
         }
         job.tell(Progress::Idle(job.id));
-        let mut pace = self.pace(kind, job);
+        let mut wait = self.begin_wait(kind, job);
         loop {
-            match self.look_once(job, &mut pace, kind.poll_gone(job.cx, live)).await {
+            match self.look_once(job, &mut wait, kind.poll_gone(job.cx, live)).await {
                 Ok(Readiness::Gone) => return Ok(()),
                 Ok(Readiness::Failed(why)) => return Err(Error::new(Class::Failed, why).into()),
                 Ok(Readiness::Ready) => self.status(job, "still there"),
                 Ok(Readiness::Waiting { status, .. } | Readiness::Leaving(status)) => self.status(job, &status),
                 Ok(Readiness::Impaired(it)) => self.status(job, &it.status),
                 Err(e) if e.class == Class::NotFound => return Ok(()),
-                Err(e) => pace.forgive(e)?,
+                Err(e) => wait.forgive(e)?,
             }
-            self.pause(job, &pace).await?;
+            self.pause(job, &wait).await?;
         }
     }
 
     /// Whether the cloud still tells of it.
     async fn is_there(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, live: &Value) -> Result<bool, Halt> {
-        let mut pace = self.pace(kind, job);
+        let mut wait = self.begin_wait(kind, job);
         loop {
             let fresh = job.cx.fresh();
             match self.reads.since_now(kind.info().name, observed(kind, &fresh)).await {
                 Ok(seen) => return Ok(seen.iter().any(|o| o.state != Readiness::Gone && o.live.get("id") == live.get("id"))),
-                Err(e) => pace.forgive(e)?,
+                Err(e) => wait.forgive(e)?,
             }
-            self.sleep(again(pace.since.elapsed())).await?;
+            self.sleep(retry_interval(wait.since.elapsed())).await?;
         }
     }
 }

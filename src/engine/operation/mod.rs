@@ -18,8 +18,8 @@ use super::item::{Before, Item};
 use super::key::Key;
 use super::kind::{Kind, RawObserved, Registry};
 use super::matching::identity;
-use super::pace::{Crowds, OLD, Pace, again};
 use super::plan::Plan;
+use super::poll_interval::{STALE, Wait, Waiting, retry_interval};
 use super::readiness::{Impairment, Readiness};
 use super::resource::Cloud;
 use super::rules::{self, What};
@@ -86,7 +86,7 @@ pub(super) struct Run<'a, C> {
     reporter: &'a dyn Reporter,
     stop: watch::Receiver<bool>,
     ids: Mutex<Ids>,
-    crowds: Crowds,
+    waiting: Waiting,
     reads: FreshReads,
     /// One at a time, by kind.
     turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
@@ -142,7 +142,7 @@ impl<'a, C: Cloud> Run<'a, C> {
             reporter,
             stop,
             ids,
-            crowds: Crowds::default(),
+            waiting: Waiting::default(),
             reads: FreshReads::default(),
             turns: Mutex::default(),
             said: Mutex::default(),
@@ -246,7 +246,7 @@ impl<'a, C: Cloud> Run<'a, C> {
     /// What is left to do for an object that was prepared.
     async fn finish(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, desired: &Value, resolved: &Value) -> Result<Value, Halt> {
         let gone = || Error::new(Class::Failed, "it went away while what serves behind it came up");
-        let seen = self.look_for(OLD, kind, job, resolved).await?.ok_or_else(gone)?;
+        let seen = self.look_for(STALE, kind, job, resolved).await?.ok_or_else(gone)?;
         let todo = self.with_ids(|ids| diff(kind.info().rules, desired, &seen.fields, ids));
         if todo.is_empty() { Ok(seen.live) } else { self.update(kind, job, resolved, &seen.live, &todo).await }
     }
@@ -261,7 +261,7 @@ impl<'a, C: Cloud> Run<'a, C> {
                 Err(Halt::Failed(e)) if matches!(e.class, Class::Ambiguous | Class::Exists) => {
                     // What a second call would make once more may have been made and not be seen yet.
                     let twice = e.class == Class::Ambiguous && !kind.info().repeatable;
-                    if let Some(seen) = self.look_for(if twice { OLD } else { Duration::ZERO }, kind, job, desired).await? {
+                    if let Some(seen) = self.look_for(if twice { STALE } else { Duration::ZERO }, kind, job, desired).await? {
                         self.surely(job, || async { kind.finish(job.cx, &seen.live).await.map_err(Error::of_new) }).await?;
                         // What came by itself, or carries no name, need not be as it should.
                         let differs = match seen.claim {
@@ -288,11 +288,11 @@ impl<'a, C: Cloud> Run<'a, C> {
 
     /// Waits until the data of what is replaced can go over.
     async fn carry_over(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, desired: &Value) -> Result<(), Halt> {
-        let mut pace = self.pace(kind, job);
+        let mut wait = self.begin_wait(kind, job);
         let key = &job.cx.key;
         let explained = |e: Error| e.hint(format!("`--without-data {key}` begins with an empty one instead"));
         loop {
-            match self.look_once(job, &mut pace, kind.carry_over(job.cx, desired)).await {
+            match self.look_once(job, &mut wait, kind.carry_over(job.cx, desired)).await {
                 Ok(Readiness::Ready) => return Ok(()),
                 Ok(Readiness::Failed(why)) => return Err(explained(Error::new(Class::Failed, why)).into()),
                 Ok(Readiness::Impaired(it)) => return Err(explained(Error::new(Class::Failed, it.advice)).into()),
@@ -301,11 +301,11 @@ impl<'a, C: Cloud> Run<'a, C> {
                 }
                 Ok(Readiness::Waiting { status, .. }) => self.status(job, &status),
                 // AWS is at the original: a backup, a change.
-                Err(e) if e.class == Class::InUse && pace.since.elapsed() < IN_USE => self.retrying(job, &e),
-                Err(e) => pace.forgive(e).map_err(explained)?,
+                Err(e) if e.class == Class::InUse && wait.since.elapsed() < IN_USE => self.retrying(job, &e),
+                Err(e) => wait.forgive(e).map_err(explained)?,
             }
             job.tell(Progress::Idle(job.id));
-            self.pause(job, &pace).await?;
+            self.pause(job, &wait).await?;
         }
     }
 
@@ -318,20 +318,20 @@ impl<'a, C: Cloud> Run<'a, C> {
         live: &Value,
         todo: &Diff,
     ) -> Result<(), Halt> {
-        let mut pace = self.pace(kind, job);
+        let mut wait = self.begin_wait(kind, job);
         loop {
-            match self.look_once(job, &mut pace, kind.prepare(job.cx, desired, live, todo)).await {
+            match self.look_once(job, &mut wait, kind.prepare(job.cx, desired, live, todo)).await {
                 Ok(Readiness::Ready) => return Ok(()),
                 Ok(Readiness::Waiting { status, .. }) => self.status(job, &status),
                 Ok(other) => {
                     let word = other.word().unwrap_or("it went away");
                     return Err(Error::new(Class::Failed, format!("the change was not begun: {word}")).into());
                 }
-                Err(e) if e.class == Class::InUse && pace.since.elapsed() < IN_USE => self.retrying(job, &e),
-                Err(e) => pace.forgive(e)?,
+                Err(e) if e.class == Class::InUse && wait.since.elapsed() < IN_USE => self.retrying(job, &e),
+                Err(e) => wait.forgive(e)?,
             }
             job.tell(Progress::Idle(job.id));
-            self.pause(job, &pace).await?;
+            self.pause(job, &wait).await?;
         }
     }
 
@@ -401,14 +401,14 @@ impl<'a, C: Cloud> Run<'a, C> {
         job: &Job<'_, C>,
         desired: &Value,
     ) -> Result<Option<Seen>, Halt> {
-        let mut pace = self.pace(kind, job);
+        let mut wait = self.begin_wait(kind, job);
         loop {
             match self.asked(job, self.look(kind, job.cx, desired)).await {
-                Ok(seen) if seen.is_some() || pace.since.elapsed() >= patience => return Ok(seen),
-                Ok(_) => pace.answered(),
-                Err(e) => pace.forgive(e)?,
+                Ok(seen) if seen.is_some() || wait.since.elapsed() >= patience => return Ok(seen),
+                Ok(_) => wait.answered(),
+                Err(e) => wait.forgive(e)?,
             }
-            self.sleep(again(pace.since.elapsed())).await?;
+            self.sleep(retry_interval(wait.since.elapsed())).await?;
         }
     }
 
@@ -432,22 +432,22 @@ impl<'a, C: Cloud> Run<'a, C> {
         live: &Value,
         accept: Accept<'_>,
     ) -> Result<(), Halt> {
-        let mut pace = self.pace(kind, job);
+        let mut wait = self.begin_wait(kind, job);
         let mut seen = job.id.1 != Verb::Create;
         loop {
             // What was seen once and is not any more has gone, but for an answer that is old.
-            let patience = if seen { OLD } else { NOT_YET };
-            match self.look_once(job, &mut pace, kind.poll(job.cx, desired, live)).await {
+            let patience = if seen { STALE } else { NOT_YET };
+            match self.look_once(job, &mut wait, kind.poll(job.cx, desired, live)).await {
                 Ok(Readiness::Ready) => return Ok(()),
                 Ok(Readiness::Failed(why)) => return Err(Error::new(Class::Failed, why).into()),
                 Ok(Readiness::Impaired(it)) if it.mended_by.is_none() || matches!(accept, Accept::Impaired) => return Ok(()),
                 // It may be an answer from before the call that mends it.
-                Ok(Readiness::Impaired(it)) if pace.since.elapsed() < OLD => self.status(job, &it.status),
+                Ok(Readiness::Impaired(it)) if wait.since.elapsed() < STALE => self.status(job, &it.status),
                 Ok(Readiness::Impaired(it)) if accept.was(&it) => return Ok(()),
                 Ok(Readiness::Impaired(Impairment { status, advice, .. })) => {
                     return Err(Error::new(Class::Failed, format!("{} reports `{status}`", C::NAME)).hint(advice).into());
                 }
-                Ok(Readiness::Gone | Readiness::Leaving(_)) if pace.unseen() < patience => {
+                Ok(Readiness::Gone | Readiness::Leaving(_)) if wait.unseen() < patience => {
                     self.status(job, "not visible yet");
                 }
                 Ok(Readiness::Gone | Readiness::Leaving(_)) => {
@@ -455,18 +455,18 @@ impl<'a, C: Cloud> Run<'a, C> {
                 }
                 Ok(Readiness::Waiting { status, .. }) => {
                     seen = true;
-                    pace.seen();
+                    wait.seen();
                     self.status(job, &status);
                 }
-                Err(e) if e.class == Class::NotFound && pace.unseen() < patience => self.status(job, "not visible yet"),
-                Err(e) => pace.forgive(e)?,
+                Err(e) if e.class == Class::NotFound && wait.unseen() < patience => self.status(job, "not visible yet"),
+                Err(e) => wait.forgive(e)?,
             }
-            self.pause(job, &pace).await?;
+            self.pause(job, &wait).await?;
         }
     }
 
-    fn pace(&self, kind: &dyn Kind<C>, job: &Job<'_, C>) -> Pace {
-        self.crowds.pace(job.cx.key.service(), job.usual, kind.info().usual.longest)
+    fn begin_wait(&self, kind: &dyn Kind<C>, job: &Job<'_, C>) -> Wait {
+        self.waiting.begin(job.cx.key.service(), job.usual, kind.info().usual.longest)
     }
 
     fn status(&self, job: &Job<'_, C>, status: &str) {

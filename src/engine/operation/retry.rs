@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::{AMBIGUOUS, Halt, IN_USE, Job, NOT_YET, Progress, Run};
 use crate::error::{Class, Error, Result};
-use crate::pace::{Pace, again};
+use crate::poll_interval::{Wait, retry_interval};
 use crate::resource::Cloud;
 
 /// The same where nothing of it was made in this run: then that it is not there is hardly a delay.
@@ -20,12 +20,12 @@ impl<C: Cloud> Run<'_, C> {
     pub(super) async fn look_once<T>(
         &self,
         job: &Job<'_, C>,
-        pace: &mut Pace,
+        wait: &mut Wait,
         look: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         let answer = self.asked(job, look).await;
         if answer.is_ok() {
-            pace.answered();
+            wait.answered();
         }
         answer
     }
@@ -54,18 +54,18 @@ impl<C: Cloud> Run<'_, C> {
     }
 
     /// Until the next look, when there may be one.
-    pub(super) async fn pause(&self, job: &Job<'_, C>, pace: &Pace) -> Result<(), Halt> {
-        if pace.is_over() {
+    pub(super) async fn pause(&self, job: &Job<'_, C>, wait: &Wait) -> Result<(), Halt> {
+        if wait.is_over() {
             let last = self.last_words(job.id).filter(|words| !words.is_empty());
             let last = last.map_or_else(String::new, |words| format!(", and the last that was said of it is: {words}"));
-            let minutes = pace.since.elapsed().as_secs() / 60;
+            let minutes = wait.since.elapsed().as_secs() / 60;
             let error = Error::new(Class::Late, format!("it has not come to an end in {minutes} minutes{last}"));
             let usual = job.usual.as_secs().div_ceil(60);
             return Err(error
                 .hint(format!("this usually takes {usual} min; check the object in the console of {}", C::NAME))
                 .into());
         }
-        self.sleep(pace.next()).await
+        self.sleep(wait.next()).await
     }
 
     /// Waits, or ends when the user stops the run.
@@ -108,7 +108,7 @@ impl<C: Cloud> Run<'_, C> {
                 Err(error) => error,
             };
             let Some(end) = borne(&error, job.new) else { return Err(error.into()) };
-            let wait = again(since.elapsed());
+            let wait = retry_interval(since.elapsed());
             if since.elapsed() + wait > end {
                 return Err(given_up(error, since.elapsed()).into());
             }
