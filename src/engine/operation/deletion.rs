@@ -50,7 +50,7 @@ impl<C: Cloud> Run<'_, C> {
         job.tell(Progress::Idle(job.id));
         let mut wait = self.begin_wait(kind, job);
         loop {
-            match self.look_once(job, &mut wait, kind.poll_gone(job.cx, live)).await {
+            match self.poll_once(job, &mut wait, kind.poll_gone(job.cx, live)).await {
                 Ok(Readiness::Gone) => return Ok(()),
                 Ok(Readiness::Failed(why)) => return Err(Error::new(Class::Failed, why).into()),
                 Ok(Readiness::Ready) => self.status(job, "still there"),

@@ -246,7 +246,7 @@ impl<'a, C: Cloud> Run<'a, C> {
     /// What is left to do for an object that was prepared.
     async fn finish(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, desired: &Value, resolved: &Value) -> Result<Value, Halt> {
         let gone = || Error::new(Class::Failed, "it went away while what serves behind it came up");
-        let seen = self.look_for(STALE, kind, job, resolved).await?.ok_or_else(gone)?;
+        let seen = self.find_within(STALE, kind, job, resolved).await?.ok_or_else(gone)?;
         let todo = self.with_ids(|ids| diff(kind.info().rules, desired, &seen.fields, ids));
         if todo.is_empty() { Ok(seen.live) } else { self.update(kind, job, resolved, &seen.live, &todo).await }
     }
@@ -261,7 +261,7 @@ impl<'a, C: Cloud> Run<'a, C> {
                 Err(Halt::Failed(e)) if matches!(e.class, Class::Ambiguous | Class::Exists) => {
                     // What a second call would make once more may have been made and not be seen yet.
                     let twice = e.class == Class::Ambiguous && !kind.info().repeatable;
-                    if let Some(seen) = self.look_for(if twice { STALE } else { Duration::ZERO }, kind, job, desired).await? {
+                    if let Some(seen) = self.find_within(if twice { STALE } else { Duration::ZERO }, kind, job, desired).await? {
                         self.surely(job, || async { kind.finish(job.cx, &seen.live).await.map_err(Error::of_new) }).await?;
                         // What came by itself, or carries no name, need not be as it should.
                         let differs = match seen.claim {
@@ -292,7 +292,7 @@ impl<'a, C: Cloud> Run<'a, C> {
         let key = &job.cx.key;
         let explained = |e: Error| e.hint(format!("`--without-data {key}` begins with an empty one instead"));
         loop {
-            match self.look_once(job, &mut wait, kind.carry_over(job.cx, desired)).await {
+            match self.poll_once(job, &mut wait, kind.carry_over(job.cx, desired)).await {
                 Ok(Readiness::Ready) => return Ok(()),
                 Ok(Readiness::Failed(why)) => return Err(explained(Error::new(Class::Failed, why)).into()),
                 Ok(Readiness::Impaired(it)) => return Err(explained(Error::new(Class::Failed, it.advice)).into()),
@@ -320,7 +320,7 @@ impl<'a, C: Cloud> Run<'a, C> {
     ) -> Result<(), Halt> {
         let mut wait = self.begin_wait(kind, job);
         loop {
-            match self.look_once(job, &mut wait, kind.prepare(job.cx, desired, live, todo)).await {
+            match self.poll_once(job, &mut wait, kind.prepare(job.cx, desired, live, todo)).await {
                 Ok(Readiness::Ready) => return Ok(()),
                 Ok(Readiness::Waiting { status, .. }) => self.status(job, &status),
                 Ok(other) => {
@@ -353,7 +353,7 @@ impl<'a, C: Cloud> Run<'a, C> {
                 let accept = if step == 0 { Accept::Impaired } else { Accept::AsBefore(&before.state) };
                 self.await_ready(kind, job, resolved, &live, accept).await?;
                 let gone = || Error::new(Class::Failed, "it went away while it was waited for");
-                let seen = self.look_at(kind, job.cx, &live).await?.ok_or_else(gone)?;
+                let seen = self.find_by_id(kind, job.cx, &live).await?.ok_or_else(gone)?;
                 (live, fields, state) = (seen.live, seen.fields, seen.state);
             }
             let mut todo = self.with_ids(|ids| diff(kind.info().rules, desired, &fields, ids));
@@ -372,14 +372,14 @@ impl<'a, C: Cloud> Run<'a, C> {
     }
 
     /// The object at hand: by its identifier, for what it was called before its tags may say still.
-    async fn look_at(&self, kind: &dyn Kind<C>, cx: &Cx<C>, live: &Value) -> Result<Option<Seen>> {
+    async fn find_by_id(&self, kind: &dyn Kind<C>, cx: &Cx<C>, live: &Value) -> Result<Option<Seen>> {
         let seen = self.reads.since_now(kind.info().name, observed(kind, &cx.fresh())).await?;
         let is_it = |o: &&RawObserved| !o.state.is_gone() && o.live.get("id") == live.get("id");
         Ok(seen.iter().find(is_it).map(|o| Seen::of(kind.info().name, o.clone())))
     }
 
     /// The object at hand, when it is there by now: by its name, or by what it is where AWS has no names.
-    async fn look(&self, kind: &dyn Kind<C>, cx: &Cx<C>, desired: &Value) -> Result<Option<Seen>> {
+    async fn find(&self, kind: &dyn Kind<C>, cx: &Cx<C>, desired: &Value) -> Result<Option<Seen>> {
         let fresh = cx.fresh();
         let wanted = self.with_ids(|ids| identity(kind, desired, ids));
         let seen = self.reads.since_now(kind.info().name, observed(kind, &fresh)).await?;
@@ -394,7 +394,7 @@ impl<'a, C: Cloud> Run<'a, C> {
     }
 
     /// The same, again and again for so long while it is not there. A look that failed for a passing reason was none.
-    async fn look_for(
+    async fn find_within(
         &self,
         patience: Duration,
         kind: &dyn Kind<C>,
@@ -403,7 +403,7 @@ impl<'a, C: Cloud> Run<'a, C> {
     ) -> Result<Option<Seen>, Halt> {
         let mut wait = self.begin_wait(kind, job);
         loop {
-            match self.asked(job, self.look(kind, job.cx, desired)).await {
+            match self.asked(job, self.find(kind, job.cx, desired)).await {
                 Ok(seen) if seen.is_some() || wait.since.elapsed() >= patience => return Ok(seen),
                 Ok(_) => wait.answered(),
                 Err(e) => wait.forgive(e)?,
@@ -437,7 +437,7 @@ impl<'a, C: Cloud> Run<'a, C> {
         loop {
             // What was seen once and is not any more has gone, but for an answer that is old.
             let patience = if seen { STALE } else { NOT_YET };
-            match self.look_once(job, &mut wait, kind.poll(job.cx, desired, live)).await {
+            match self.poll_once(job, &mut wait, kind.poll(job.cx, desired, live)).await {
                 Ok(Readiness::Ready) => return Ok(()),
                 Ok(Readiness::Failed(why)) => return Err(Error::new(Class::Failed, why).into()),
                 Ok(Readiness::Impaired(it)) if it.mended_by.is_none() || matches!(accept, Accept::Impaired) => return Ok(()),

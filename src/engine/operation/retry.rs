@@ -17,13 +17,13 @@ const TICK: Duration = Duration::from_millis(250);
 
 impl<C: Cloud> Run<'_, C> {
     /// One look of a wait.
-    pub(super) async fn look_once<T>(
+    pub(super) async fn poll_once<T>(
         &self,
         job: &Job<'_, C>,
         wait: &mut Wait,
-        look: impl Future<Output = Result<T>>,
+        poll: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let answer = self.asked(job, look).await;
+        let answer = self.asked(job, poll).await;
         if answer.is_ok() {
             wait.answered();
         }
