@@ -15,7 +15,7 @@ use super::snapshot::{Seen, Snapshot};
 use super::token::Ids;
 
 /// What answers to a desired object.
-pub(super) enum Found {
+pub(super) enum Match {
     /// Nothing.
     Nothing,
     /// This one, by its place in the snapshot.
@@ -78,17 +78,17 @@ impl<'a> Matching<'a> {
         Ok(Matching { seen: &snapshot.seen, graph, current, taken: BTreeSet::new() })
     }
 
-    pub(super) fn find<C>(&mut self, kind: &dyn Kind<C>, node: &Node, ids: &Ids) -> Found {
+    pub(super) fn find<C>(&mut self, kind: &dyn Kind<C>, node: &Node, ids: &Ids) -> Match {
         if let Some(at) = self.current.get(&node.key) {
             self.taken.insert(*at);
-            return Found::At(*at);
+            return Match::At(*at);
         }
         let taken = Claim::Taken(node.key.name.clone());
         let namesake = |seen: &Seen| seen.kind == node.key.kind && seen.claim == taken && !seen.state.is_gone();
         if let Some(at) = self.seen.iter().position(namesake) {
-            return Found::Clash(at);
+            return Match::Clash(at);
         }
-        let Some(wanted) = identity(kind, &node.desired, ids) else { return Found::Nothing };
+        let Some(wanted) = identity(kind, &node.desired, ids) else { return Match::Nothing };
         let alike = |claims: fn(&Claim) -> bool, this: &Self| {
             this.seen.iter().enumerate().find_map(|(at, seen)| {
                 let fits =
@@ -111,9 +111,9 @@ impl<'a> Matching<'a> {
             .or_else(|| leaving(|_| true, self));
         if let Some(at) = found {
             self.taken.insert(at);
-            return Found::At(at);
+            return Match::At(at);
         }
-        alike(|c| matches!(c, Claim::Foreign), self).map_or(Found::Nothing, Found::Clash)
+        alike(|c| matches!(c, Claim::Foreign), self).map_or(Match::Nothing, Match::Clash)
     }
 }
 

@@ -19,7 +19,7 @@ use super::item::{Item, LEFT_OVER, last_copy};
 use super::item::{is_guarded, is_protected};
 use super::key::Key;
 use super::kind::Registry;
-use super::matching::{Found, Matching};
+use super::matching::{Match, Matching};
 use super::moved;
 use super::readiness::Readiness;
 use super::resource::Cloud;
@@ -99,8 +99,8 @@ impl Plan {
             let kind = registry.kind(&key.kind)?;
             let found = matching.find(kind.as_ref(), node, &ids);
             let mut item = match found {
-                Found::Nothing => compare_nothing(node, snapshot.seen.iter().find(|seen| leaves(seen, node))),
-                Found::At(at) => {
+                Match::Nothing => compare_nothing(node, snapshot.seen.iter().find(|seen| leaves(seen, node))),
+                Match::At(at) => {
                     by_seen.insert(at, items.len());
                     ids.insert(key, snapshot.seen[at].live.clone());
                     let seen = &snapshot.seen[at];
@@ -111,7 +111,7 @@ impl Plan {
                     let newest = snapshot.seen.iter().filter(same).map(Seen::generation).max().unwrap_or(1);
                     compare(kind.as_ref(), graph, node, seen, newest, &ids)
                 }
-                Found::Clash(at) => refuse_clash(kind.as_ref(), node, &snapshot.seen[at], scope),
+                Match::Clash(at) => refuse_clash(kind.as_ref(), node, &snapshot.seen[at], scope),
             };
             if item.action == Action::Create
                 || item.action == Action::Replace
