@@ -207,7 +207,7 @@ mod tests {
             "create (the previous object is still being deleted (`deleting`); this one is created when it is gone) and delete (it is already being deleted (`deleting`); this waits until it is gone)"
         );
         assert!(plan.items.iter().all(|item| !item.needs_consent && item.last_copy.is_none()));
-        let schedule = crate::engine::schedule::Schedule::of(&plan.items, &crate::aws::registry()).unwrap();
+        let schedule = crate::engine::schedule::Schedule::new(&plan.items, &crate::aws::registry()).unwrap();
         let edges: Vec<_> =
             schedule.edges().into_iter().map(|(op, after)| (op.1, after.into_iter().map(|o| o.1).collect::<Vec<_>>())).collect();
         use crate::engine::action::Verb;

@@ -90,7 +90,7 @@ struct Used {
 }
 
 impl Used {
-    fn of(stack: &Stack, section: &Section, offers: &Offers) -> Used {
+    fn new(stack: &Stack, section: &Section, offers: &Offers) -> Used {
         let mut out = Used::default();
         // What the file itself says of a variable counts.
         let said = |name: &String| section.environment.contains_key(name) || section.secrets.contains_key(name);
@@ -202,7 +202,7 @@ impl<'a> Services<'a> {
         let Entry { name, section, origin } = entry;
         let Inputs { stack, facts, offers, .. } = self.inputs;
         let image = image(&section.image, facts);
-        let used = Used::of(stack, section, offers);
+        let used = Used::new(stack, section, offers);
         let secrets = section.secrets.values().chain(&used.secret_arns);
         let execution_role = self.role(entry, "exec", policies::execution(&image, secrets, logs, facts.scope))?;
         let task_role = self.role(entry, "task", policies::task(section))?;

@@ -430,7 +430,7 @@ fn names_move_when_what_is_behind_the_new_balancer_serves() {
     let same = Plan::make(&registry, &scope, Some(&graph(&stack(false))), &before).unwrap();
     assert!(same.is_empty(), "{:?}", same.changes().map(|item| (&item.key, &item.changes)).collect::<Vec<_>>());
     let plan = Plan::make(&registry, &scope, Some(&after), &before).unwrap();
-    let schedule = Schedule::of(&plan.items, &registry).unwrap();
+    let schedule = Schedule::new(&plan.items, &registry).unwrap();
     let at = |key: &str| plan.items.iter().position(|item| item.key.to_string() == key).unwrap();
     let record = &schedule.ops[&(at("route53.record/example_com-a"), Verb::Update)];
     let service = at("ecs.service/web");

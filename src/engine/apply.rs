@@ -81,7 +81,7 @@ pub async fn apply<C: Cloud>(
     reporter: &dyn Reporter,
     mut stop: watch::Receiver<bool>,
 ) -> Result<Outcome> {
-    let schedule = Schedule::of(&plan.items, registry)?;
+    let schedule = Schedule::new(&plan.items, registry)?;
     let run = Run::new(registry, cx, plan, reporter, stop.clone());
     let began = Instant::now();
     let mut outcome = Outcome::default();

@@ -339,7 +339,7 @@ impl Plan {
                 }
             }
         }
-        let edges = super::schedule::Schedule::of(&self.items, registry)?.edges();
+        let edges = super::schedule::Schedule::new(&self.items, registry)?.edges();
         if let Err(cycle) = super::graph::order(edges) {
             let mut involved: Vec<usize> = cycle.iter().map(|(item, _)| *item).collect();
             involved.sort_unstable();

@@ -50,7 +50,7 @@ impl Schedule {
     ///
     /// # Errors
     /// When an item is of an unknown kind.
-    pub fn of<C: Cloud>(items: &[Item], registry: &Registry<C>) -> Result<Schedule> {
+    pub fn new<C: Cloud>(items: &[Item], registry: &Registry<C>) -> Result<Schedule> {
         let mut draft = Draft::new(items, registry)?;
         let leads = leading(items, registry, &draft)?;
         for lead in leads.values().filter(|lead| lead.staged) {

@@ -33,7 +33,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    pub(super) fn of(kind: &str, observed: RawObserved) -> Seen {
+    pub(super) fn new(kind: &str, observed: RawObserved) -> Seen {
         let RawObserved { claim, live, fields, state } = observed;
         Seen { kind: kind.to_owned(), claim, live, fields, state }
     }
@@ -143,7 +143,7 @@ async fn read_kinds<C: Cloud>(
     let mut errors: Vec<Error> = Vec::new();
     for (kind, result) in join_all(reads).await {
         match result {
-            Ok(list) => seen.extend(list.into_iter().map(|o| Seen::of(kind, o))),
+            Ok(list) => seen.extend(list.into_iter().map(|o| Seen::new(kind, o))),
             // Kinds share their readings, so one failure may come back several times.
             Err(e) if errors.iter().any(|other| other.to_string() == e.to_string()) => {}
             Err(e) => errors.push(e),

@@ -105,7 +105,7 @@ pub async fn start(options: &Options, say: &dyn Fn(&str)) -> Result<Server> {
         return Err(LocalError::new(format!("the time scale goes from 0 to 1000, not {scale}")));
     }
     if options.port != 0 {
-        let place = Place::of(&options.places, options.port);
+        let place = Place::new(&options.places, options.port);
         let _lock = lock(&place.folder, say).await?;
         return start_locked(&place, options, say).await;
     }
@@ -113,7 +113,7 @@ pub async fn start(options: &Options, say: &dyn Fn(&str)) -> Result<Server> {
     let mut attempt = 0;
     loop {
         attempt += 1;
-        let place = Place::of(&options.places, free_port()?);
+        let place = Place::new(&options.places, free_port()?);
         let lock = lock(&place.folder, say).await?;
         match start_locked(&place, options, say).await {
             Err(_) if attempt < 3 && who_has(place.port).await.is_some() => drop(lock),
@@ -124,14 +124,14 @@ pub async fn start(options: &Options, say: &dyn Fn(&str)) -> Result<Server> {
 
 /// Ends the server on this port and gives what it was; `None` when none ran.
 pub async fn stop(places: &Places, port: u16, say: &dyn Fn(&str)) -> Result<Option<Server>> {
-    let place = Place::of(places, port);
+    let place = Place::new(places, port);
     let _lock = lock(&place.folder, say).await?;
     stop_locked(&place).await
 }
 
 /// Empties the server on this port, by starting it anew as it was started.
 pub async fn reset(options: &Options, say: &dyn Fn(&str)) -> Result<Server> {
-    let place = Place::of(&options.places, options.port);
+    let place = Place::new(&options.places, options.port);
     let _lock = lock(&place.folder, say).await?;
     let before = stop_locked(&place).await?;
     let time_scale = options.time_scale.or(before.as_ref().and_then(|server| server.time_scale));
@@ -141,7 +141,7 @@ pub async fn reset(options: &Options, say: &dyn Fn(&str)) -> Result<Server> {
 
 /// What is on this port.
 pub async fn status(places: &Places, port: u16) -> Status {
-    let place = Place::of(places, port);
+    let place = Place::new(places, port);
     let mut status =
         Status { running: false, server: None, memory: None, time_scale: None, services: BTreeMap::new(), taken_by: None };
     let Some(server) = place.ours().await else {
@@ -169,7 +169,7 @@ pub async fn servers(places: &Places) -> Vec<Server> {
     ports.sort();
     let mut servers = Vec::new();
     for port in ports {
-        servers.extend(Place::of(places, port).ours().await);
+        servers.extend(Place::new(places, port).ours().await);
     }
     servers
 }
@@ -315,7 +315,7 @@ struct Place {
 }
 
 impl Place {
-    fn of(places: &Places, port: u16) -> Self {
+    fn new(places: &Places, port: u16) -> Self {
         let folder = places.servers.join(port.to_string());
         Place { port, record: folder.join("server.json"), log: folder.join("log"), state: folder.join("state"), folder }
     }
@@ -417,7 +417,7 @@ mod tests {
     async fn another_process_with_the_recorded_number_is_let_live() {
         let (_folder, places) = places();
         let mut other = tokio::process::Command::new("sleep").arg("30").process_group(0).kill_on_drop(true).spawn().unwrap();
-        let place = Place::of(&places, 4599);
+        let place = Place::new(&places, 4599);
         record(&place, other.id().unwrap());
         assert_eq!(stop(&places, 4599, &|_| {}).await.unwrap(), None);
         assert!(other.try_wait().unwrap().is_none(), "it was killed");
@@ -427,7 +427,7 @@ mod tests {
     #[tokio::test]
     async fn one_that_does_not_listen_to_sigterm_is_killed() {
         let (_folder, places) = places();
-        let place = Place::of(&places, 4598);
+        let place = Place::new(&places, 4598);
         let script = "trap '' TERM; while :; do sleep 0.1; done";
         let words = ["-c", script, "-m", "stack_local", "--port", "4598", "--state-dir", &place.state.to_string_lossy()]
             .map(str::to_owned);

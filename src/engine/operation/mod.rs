@@ -375,7 +375,7 @@ impl<'a, C: Cloud> Run<'a, C> {
     async fn find_by_id(&self, kind: &dyn Kind<C>, cx: &Cx<C>, live: &Value) -> Result<Option<Seen>> {
         let seen = self.reads.since_now(kind.info().name, observed(kind, &cx.fresh())).await?;
         let is_it = |o: &&RawObserved| !o.state.is_gone() && o.live.get("id") == live.get("id");
-        Ok(seen.iter().find(is_it).map(|o| Seen::of(kind.info().name, o.clone())))
+        Ok(seen.iter().find(is_it).map(|o| Seen::new(kind.info().name, o.clone())))
     }
 
     /// The object at hand, when it is there by now: by its name, or by what it is where AWS has no names.
@@ -388,7 +388,7 @@ impl<'a, C: Cloud> Run<'a, C> {
             o.claim == Claim::Stray && wanted.is_some() && self.with_ids(|ids| identity(kind, &o.fields, ids)) == wanted
         };
         let there = |o: &&RawObserved| !o.state.is_gone() && !matches!(o.state, Readiness::Failed(_)) && (named(o) || alike(o));
-        let mut found = seen.iter().filter(there).map(|o| (named(o), Seen::of(kind.info().name, o.clone())));
+        let mut found = seen.iter().filter(there).map(|o| (named(o), Seen::new(kind.info().name, o.clone())));
         let ours = found.find(|(named, seen)| !named || seen.generation() == cx.generation);
         Ok(ours.map(|(_, seen)| seen))
     }
