@@ -304,7 +304,7 @@ impl Session {
     pub async fn told(&self, mut plan: Plan) -> Result<Plan> {
         plan.kept_in = self.cx.cloud.history_bucket.clone();
         doubt::doubt(&mut plan, &Store::of(&self.cx), aws::registry::known()).await?;
-        plan.tell_what_goes(&self.registry, &self.cx).await?;
+        plan.ask_what_is_lost(&self.registry, &self.cx).await?;
         Ok(plan)
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn write_generation(desired: &mut Value, generation: u32) {
 /// Why what only its tags call ours is left alone beside the one that is.
 pub(super) const IMPOSTOR: &str = "it carries the same tags as this stack's own and is not it, so it is left alone: take its tags `stack:name`, `stack:env` and `stack:key` away";
 /// That what only its tags call ours is taken over.
-const TAKEN_OVER: &str = "it is taken over, because the file names it and its tags say so: it was not made by this stack";
+const ADOPTED: &str = "it is taken over, because the file names it and its tags say so: it was not made by this stack";
 
 /// Whether something would be lost with it.
 pub(super) fn holds_data<C>(kind: &dyn Kind<C>, seen: &Seen) -> bool {
@@ -228,7 +228,7 @@ pub(super) fn compare<C: Cloud>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, 
     if let Claim::Tagged(_) = seen.claim {
         match item.action {
             // What was called otherwise has the name that it had.
-            Action::Update if !graph.was_moved(&node.origin) => item.reason = Some(and(item.reason.take(), TAKEN_OVER)),
+            Action::Update if !graph.was_moved(&node.origin) => item.reason = Some(and(item.reason.take(), ADOPTED)),
             Action::Replace => item.doubt(),
             _ => {}
         }
@@ -358,7 +358,7 @@ mod tests {
             let snapshot = Snapshot { seen: vec![disk], ..Snapshot::default() };
             let mut plan = Plan::make(&registry, &scope(), None, &snapshot).unwrap();
             assert!(plan.items[0].needs_consent && plan.items[0].holds_data);
-            plan.tell_what_goes(&registry, &Cx::new(Arc::new(()), Arc::new(scope()))).await.unwrap();
+            plan.ask_what_is_lost(&registry, &Cx::new(Arc::new(()), Arc::new(scope()))).await.unwrap();
             assert_eq!((plan.items[0].needs_consent, plan.items[0].holds_data), (guarded, false));
         }
     }

@@ -247,7 +247,7 @@ impl Plan {
     ///
     /// # Errors
     /// When the cloud cannot be asked.
-    pub async fn tell_what_goes<C: Cloud>(&mut self, registry: &Registry<C>, cx: &Cx<C>) -> Result<()> {
+    pub async fn ask_what_is_lost<C: Cloud>(&mut self, registry: &Registry<C>, cx: &Cx<C>) -> Result<()> {
         for item in self.items.iter_mut().filter(|item| matches!(item.action, Action::Delete | Action::Replace)) {
             let Some(before) = &item.before else { continue };
             let cx = cx.fresh().at(&item.key, item.generation);

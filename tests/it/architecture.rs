@@ -62,6 +62,7 @@ fn references_are_never_spelled_by_hand() {
         |path: &PathBuf| std::fs::read_to_string(path).unwrap().split("#[cfg(test)]").next().unwrap_or_default().to_owned();
     let spelled = sources(&root().join("src/aws")).into_iter().filter(|path| code(path).contains("${{="));
     assert_eq!(spelled.collect::<Vec<_>>(), Vec::<PathBuf>::new(), "`Ref::physical(…).attr(…)` writes them");
+}
 
 /// A message takes the cloud's name from who implements it. `AWS` alone is a key of IAM's policies.
 #[test]

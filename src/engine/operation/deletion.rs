@@ -30,7 +30,7 @@ impl<C: Cloud> Run<'_, C> {
         // What AWS is deleting already is only waited for.
         let since = Instant::now();
         while !self.plan.items[job.id.0].is_leaving() {
-            match self.surely(job, &delete).await {
+            match self.retry_ambiguous(job, &delete).await {
                 // Something that it refers to can be missing as well.
                 Err(Halt::Failed(e)) if e.class == Class::NotFound => {
                     if !self.is_there(kind, job, live).await? {
@@ -47,7 +47,7 @@ impl<C: Cloud> Run<'_, C> {
                 Err(other) => return Err(other),
             }
         }
-        job.tell(Progress::Idle(job.id));
+        job.send(Progress::Idle(job.id));
         let mut wait = self.begin_wait(kind, job);
         loop {
             match self.poll_once(job, &mut wait, kind.poll_gone(job.cx, live)).await {

@@ -111,7 +111,7 @@ struct Job<'a, C> {
 }
 
 impl<C> Job<'_, C> {
-    fn tell(&self, progress: Progress) {
+    fn send(&self, progress: Progress) {
         // The receiver lives as long as the run; a closed channel means that nobody cares any more.
         let _ = self.tx.send(progress);
     }
@@ -230,8 +230,8 @@ impl<'a, C: Cloud> Run<'a, C> {
         if job.id.1 == Verb::Prepare {
             return Ok(());
         }
-        job.tell(Progress::Exists(job.id));
-        job.tell(Progress::Idle(job.id));
+        job.send(Progress::Exists(job.id));
+        job.send(Progress::Idle(job.id));
         let was = item.before.as_ref().map_or(&Readiness::Gone, |before| &before.state);
         self.await_ready(kind, job, &resolved, &live, Accept::AsBefore(was)).await?;
         let settled = kind.settle(job.cx, &live).await?;
@@ -255,14 +255,15 @@ impl<'a, C: Cloud> Run<'a, C> {
         let after_create = || Diff::of_fields(desired, rules::fields(kind.info().rules, What::AfterCreate));
         let mut ambiguous = 0;
         let (live, later) = loop {
-            match self.patiently(job, || kind.create(job.cx, desired)).await {
+            match self.retry(job, || kind.create(job.cx, desired)).await {
                 // Whether it was done is to be seen, never to be guessed. It may be seen late, and "it exists" may be the answer
                 // to the SDK's own second try.
                 Err(Halt::Failed(e)) if matches!(e.class, Class::Ambiguous | Class::Exists) => {
                     // What a second call would make once more may have been made and not be seen yet.
                     let twice = e.class == Class::Ambiguous && !kind.info().repeatable;
                     if let Some(seen) = self.find_within(if twice { STALE } else { Duration::ZERO }, kind, job, desired).await? {
-                        self.surely(job, || async { kind.finish(job.cx, &seen.live).await.map_err(Error::of_new) }).await?;
+                        self.retry_ambiguous(job, || async { kind.finish(job.cx, &seen.live).await.map_err(Error::of_new) })
+                            .await?;
                         // What came by itself, or carries no name, need not be as it should.
                         let differs = match seen.claim {
                             Claim::Stray => self.with_ids(|ids| diff(kind.info().rules, desired, &seen.fields, ids)),
@@ -283,7 +284,7 @@ impl<'a, C: Cloud> Run<'a, C> {
         if later.is_empty() {
             return Ok(live);
         }
-        self.surely(job, || async { kind.update(job.cx, desired, &live, &later).await.map_err(Error::of_new) }).await
+        self.retry_ambiguous(job, || async { kind.update(job.cx, desired, &live, &later).await.map_err(Error::of_new) }).await
     }
 
     /// Waits until the data of what is replaced can go over.
@@ -304,7 +305,7 @@ impl<'a, C: Cloud> Run<'a, C> {
                 Err(e) if e.class == Class::InUse && wait.since.elapsed() < IN_USE => self.retrying(job, &e),
                 Err(e) => wait.forgive(e).map_err(explained)?,
             }
-            job.tell(Progress::Idle(job.id));
+            job.send(Progress::Idle(job.id));
             self.pause(job, &wait).await?;
         }
     }
@@ -330,7 +331,7 @@ impl<'a, C: Cloud> Run<'a, C> {
                 Err(e) if e.class == Class::InUse && wait.since.elapsed() < IN_USE => self.retrying(job, &e),
                 Err(e) => wait.forgive(e)?,
             }
-            job.tell(Progress::Idle(job.id));
+            job.send(Progress::Idle(job.id));
             self.pause(job, &wait).await?;
         }
     }
@@ -349,7 +350,7 @@ impl<'a, C: Cloud> Run<'a, C> {
         for step in 0..STEPS {
             // What somebody must mend is not waited for: perhaps this is what mends it.
             if step > 0 || !matches!(state, Readiness::Ready | Readiness::Impaired(_)) {
-                job.tell(Progress::Idle(job.id));
+                job.send(Progress::Idle(job.id));
                 let accept = if step == 0 { Accept::Impaired } else { Accept::AsBefore(&before.state) };
                 self.await_ready(kind, job, resolved, &live, accept).await?;
                 let gone = || Error::new(Class::Failed, "it went away while it was waited for");
@@ -403,7 +404,7 @@ impl<'a, C: Cloud> Run<'a, C> {
     ) -> Result<Option<Seen>, Halt> {
         let mut wait = self.begin_wait(kind, job);
         loop {
-            match self.asked(job, self.find(kind, job.cx, desired)).await {
+            match self.answer_of(job, self.find(kind, job.cx, desired)).await {
                 Ok(seen) if seen.is_some() || wait.since.elapsed() >= patience => return Ok(seen),
                 Ok(_) => wait.answered(),
                 Err(e) => wait.forgive(e)?,
@@ -420,7 +421,7 @@ impl<'a, C: Cloud> Run<'a, C> {
         live: &Value,
         todo: &Diff,
     ) -> Result<Value, Halt> {
-        self.surely(job, || kind.update(job.cx, desired, live, todo)).await
+        self.retry_ambiguous(job, || kind.update(job.cx, desired, live, todo)).await
     }
 
     /// Waits until it serves.

@@ -23,7 +23,7 @@ impl<C: Cloud> Run<'_, C> {
         wait: &mut Wait,
         poll: impl Future<Output = Result<T>>,
     ) -> Result<T> {
-        let answer = self.asked(job, poll).await;
+        let answer = self.answer_of(job, poll).await;
         if answer.is_ok() {
             wait.answered();
         }
@@ -31,7 +31,7 @@ impl<C: Cloud> Run<'_, C> {
     }
 
     /// What comes of a call. While no answer comes, that is said; for ever it is not waited for.
-    pub(super) async fn asked<T>(&self, job: &Job<'_, C>, call: impl Future<Output = Result<T>>) -> Result<T> {
+    pub(super) async fn answer_of<T>(&self, job: &Job<'_, C>, call: impl Future<Output = Result<T>>) -> Result<T> {
         let (mut call, since) = (pin!(call), Instant::now());
         let patience = self.cx.reach.patience();
         let mut said: Option<Instant> = None;
@@ -79,13 +79,13 @@ impl<C: Cloud> Run<'_, C> {
     }
 
     /// Repeats what may be repeated when nobody knows whether it was done.
-    pub(super) async fn surely<T, F>(&self, job: &Job<'_, C>, mut call: impl FnMut() -> F) -> Result<T, Halt>
+    pub(super) async fn retry_ambiguous<T, F>(&self, job: &Job<'_, C>, mut call: impl FnMut() -> F) -> Result<T, Halt>
     where
         F: Future<Output = Result<T>>,
     {
         let mut ambiguous = 0;
         loop {
-            match self.patiently(job, &mut call).await {
+            match self.retry(job, &mut call).await {
                 Err(Halt::Failed(e)) if e.class == Class::Ambiguous && ambiguous < AMBIGUOUS => {
                     ambiguous += 1;
                     self.retrying(job, &e);
@@ -97,31 +97,31 @@ impl<C: Cloud> Run<'_, C> {
     }
 
     /// Repeats what failed for a reason that passes by itself, dense at first, and not for ever.
-    pub(super) async fn patiently<T, F>(&self, job: &Job<'_, C>, mut call: impl FnMut() -> F) -> Result<T, Halt>
+    pub(super) async fn retry<T, F>(&self, job: &Job<'_, C>, mut call: impl FnMut() -> F) -> Result<T, Halt>
     where
         F: Future<Output = Result<T>>,
     {
         let since = Instant::now();
         loop {
-            let error = match self.asked(job, call()).await {
+            let error = match self.answer_of(job, call()).await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            let Some(end) = borne(&error, job.new) else { return Err(error.into()) };
+            let Some(end) = patience(&error, job.new) else { return Err(error.into()) };
             let wait = retry_interval(since.elapsed());
             if since.elapsed() + wait > end {
                 return Err(given_up(error, since.elapsed()).into());
             }
             self.retrying(job, &error);
             // Who waits for something else does not keep others from their calls.
-            job.tell(Progress::Idle(job.id));
+            job.send(Progress::Idle(job.id));
             self.sleep(wait).await?;
         }
     }
 }
 
 /// For how long a call is tried again that failed so; not at all when it fails for good. `new`: what it names is of this run.
-fn borne(error: &Error, new: bool) -> Option<Duration> {
+fn patience(error: &Error, new: bool) -> Option<Duration> {
     match error.class {
         Class::NotYet => Some(error.lag.unwrap_or(if new { NOT_YET } else { NOT_YET_OLD })),
         Class::Throttled => Some(NOT_YET),
@@ -150,10 +150,10 @@ mod tests {
     fn what_takes_longer_to_be_known_is_borne_longer() {
         let minutes = Duration::from_secs(300);
         let slow = Error { lag: Some(minutes), ..Error::new(Class::NotYet, "") };
-        assert_eq!([true, false].map(|new| borne(&slow, new)), [Some(minutes); 2]);
+        assert_eq!([true, false].map(|new| patience(&slow, new)), [Some(minutes); 2]);
         let usual = Error::new(Class::NotYet, "");
-        assert_eq!([true, false].map(|new| borne(&usual, new)), [Some(NOT_YET), Some(NOT_YET_OLD)]);
-        assert_eq!(borne(&Error { class: Class::Invalid, ..slow }, true), None);
+        assert_eq!([true, false].map(|new| patience(&usual, new)), [Some(NOT_YET), Some(NOT_YET_OLD)]);
+        assert_eq!(patience(&Error { class: Class::Invalid, ..slow }, true), None);
     }
 
     #[test]
