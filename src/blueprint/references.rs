@@ -369,7 +369,7 @@ mod tests {
         for kind in crate::aws::registry().kinds() {
             let all = kind.attributes();
             assert_eq!(all[0].name, "id", "{}", kind.info().name);
-            assert!(all.iter().all(|attribute| !attribute.says.is_empty()), "{}: {all:?}", kind.info().name);
+            assert!(all.iter().all(|attribute| !attribute.description.is_empty()), "{}: {all:?}", kind.info().name);
         }
     }
 

@@ -80,7 +80,7 @@ pub struct Attribute {
     /// The field's name in the kind's `Live`.
     pub name: String,
     /// What it is, in a sentence.
-    pub says: String,
+    pub description: String,
     /// It is known only once the object serves.
     pub later: bool,
 }
@@ -182,7 +182,7 @@ impl<R: Resource> Kind<R::Cloud> for Erased<R> {
             .as_object()
             .into_iter()
             .flatten()
-            .map(|(name, of)| Attribute { name: name.clone(), says: text(of, "description"), later: !required(name) })
+            .map(|(name, of)| Attribute { name: name.clone(), description: text(of, "description"), later: !required(name) })
             .collect();
         out.sort_by_key(|attribute| (attribute.name != "id", attribute.name.clone()));
         out
@@ -190,7 +190,7 @@ impl<R: Resource> Kind<R::Cloud> for Erased<R> {
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
         let mut schema = generator.subschema_for::<R>();
         let attributes = Kind::<R::Cloud>::attributes(self).into_iter();
-        let attributes: serde_json::Map<String, Value> = attributes.map(|a| (a.name, a.says.into())).collect();
+        let attributes: serde_json::Map<String, Value> = attributes.map(|a| (a.name, a.description.into())).collect();
         schema.insert(ATTRIBUTES.into(), attributes.into());
         schema
     }
