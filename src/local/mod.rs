@@ -16,7 +16,7 @@ mod server;
 pub use environment::{Environment, install};
 pub use error::{LocalError, Result};
 pub use files::FILES;
-pub use python::{Found, Python, find};
+pub use python::{Candidate, Python, find};
 pub use server::{Options, Server, Status, reset, servers, start, status, stop, time_scale};
 
 use std::path::PathBuf;

@@ -44,7 +44,7 @@ impl Python {
 
 /// What became of one candidate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct Candidate {
     /// Where it was looked for.
     pub path: PathBuf,
     /// The interpreter, or why it will not do.
@@ -92,7 +92,7 @@ fn candidates(path: Option<OsString>, home: Option<&Path>) -> Vec<(PathBuf, Opti
 
 /// Asks as few candidates as it takes: most are settled by the first that is what its name says.
 async fn best(candidates: Vec<(PathBuf, Option<u32>)>) -> Result<Python> {
-    let mut looked_at: Vec<Found> = Vec::new();
+    let mut looked_at: Vec<Candidate> = Vec::new();
     for wanted in PREFERRED {
         // Those that promise this version, then those that promise nothing.
         for (path, _) in candidates
@@ -116,7 +116,7 @@ async fn best(candidates: Vec<(PathBuf, Option<u32>)>) -> Result<Python> {
     Err(none_fits(looked_at))
 }
 
-fn none_fits(looked_at: Vec<Found>) -> LocalError {
+fn none_fits(looked_at: Vec<Candidate>) -> LocalError {
     let seen = looked_at.iter().map(|found| match &found.python {
         Ok(python) => format!("{}: {}", found.path.display(), python.version),
         Err(reason) => format!("{}: {reason}", found.path.display()),
@@ -130,7 +130,7 @@ fn none_fits(looked_at: Vec<Found>) -> LocalError {
 }
 
 /// Runs the candidate and has it say what it is.
-async fn ask(path: PathBuf) -> Found {
+async fn ask(path: PathBuf) -> Candidate {
     let mut command = Command::new(&path);
     command.args(["-I", "-c", QUESTION]).stdin(Stdio::null()).kill_on_drop(true);
     let python = match tokio::time::timeout(Duration::from_secs(10), command.output()).await {
@@ -142,7 +142,7 @@ async fn ask(path: PathBuf) -> Found {
             String::from_utf8_lossy(&output.stderr).trim().lines().last().unwrap_or_default(),
         ),
     };
-    Found { path, python }
+    Candidate { path, python }
 }
 
 fn judge(succeeded: bool, answer: &str, complaint: &str) -> std::result::Result<Python, String> {
