@@ -266,7 +266,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<(),
     let families = families(facts.scope, graph, |name| stack.first_name(name));
     for (name, section) in &stack.access.groups {
         let managed = section.policies.iter().map(|policy| {
-            let unknown = || Error::new(Class::Invalid, format!("AWS has no managed policy `{policy}` that is known here"));
+            let unknown = || Error::new(Class::Invalid, format!("AWS has no known managed policy `{policy}`"));
             managed_arn(policy, &facts.scope.partition).ok_or_else(unknown)
         });
         let group = Group {

@@ -67,7 +67,7 @@ pub fn misplaced(certificates: &Certificates, stack: &Stack, facts: &Facts<'_>) 
             Some(Problem {
                 at: at.into(),
                 code: "wrong-region",
-                message: format!("`{text}` is not in `{region}`, and {who} uses only certificates from there"),
+                message: format!("`{text}` is not in `{region}`, and {who} can only use certificates from there"),
                 help: format!("request or import one in `{region}`, or let `certificates` request it"),
             })
         })

@@ -19,7 +19,7 @@ pub fn complete(graph: &mut Graph, scope: &Scope, problems: &mut Vec<Problem>) {
     for node in graph.nodes_mut() {
         let wrong = spell(&node.key.kind, &mut node.desired).err();
         problems.extend(wrong.into_iter().flatten().map(|(field, why)| {
-            let help = "`stack schema` has the fields of every kind".to_owned();
+            let help = "`stack schema` lists the fields of every kind".to_owned();
             problem(node, &field, "wrong-field", why, help)
         }));
         if node.key.kind == "logs.log_group"
@@ -64,14 +64,8 @@ fn words(node: &Node, problems: &mut Vec<Problem>) {
     let Some(engine) = text("engine") else { return };
     for (field, what, example) in [("database", "the database in it", "shop"), ("user", "the master user", "owner")] {
         let Some(word) = text(field).filter(|word| is_reserved(engine, word)) else { continue };
-        let message = format!("{what} would be called `{word}`, a word that {engine} keeps for itself");
-        problems.push(problem(
-            node,
-            field,
-            "reserved-name",
-            message,
-            format!("choose another with `{field}:`, as in `{field}: {example}`"),
-        ));
+        let message = format!("{what} would be called `{word}`, which {engine} reserves");
+        problems.push(problem(node, field, "reserved-name", message, format!("choose another name: `{field}: {example}`")));
     }
 }
 
@@ -83,14 +77,14 @@ fn copied(graph: &Graph, node: &Node, problems: &mut Vec<Problem>) {
     let Some(source) = source.and_then(|key| graph.get(&key)) else { return };
     let is = |field: &str, value: Value| source.desired.get(field) == Some(&value);
     let mut refuse = |code: &'static str, why: &str, help: &str| {
-        problems.push(problem(node, "source", code, format!("AWS makes no copy of `{}`, {why}", source.key), help.into()));
+        problems.push(problem(node, "source", code, format!("AWS cannot replicate `{}`, {why}", source.key), help.into()));
     };
     if is("managed_password", true.into()) {
-        let help = "give it a password of the stack's own, `password: \"${secretsmanager.secret/NAME.arn}:::${secretsmanager.secret/NAME.version}\"`, or make no copy";
-        refuse("rotation-and-replicas", "whose password RDS keeps", help);
+        let help = "give it a password that the stack manages, `password: \"${secretsmanager.secret/NAME.arn}:::${secretsmanager.secret/NAME.version}\"`, or remove the replica";
+        refuse("rotation-and-replicas", "whose password RDS manages", help);
     }
     if is("backup_days", 0.into()) {
-        refuse("needs-backups", "which has no backups to make it from", "write `backup_days: 1` or more there");
+        refuse("needs-backups", "which has no backups", "set its `backup_days` to 1 or more");
     }
 }
 
@@ -103,8 +97,8 @@ fn length(policy: &Value) -> usize {
 fn inline(node: &Node, limit: &Limit, problems: &mut Vec<Problem>) {
     let all: usize = node.desired.get("policies").and_then(Value::as_object).into_iter().flatten().map(|(_, p)| length(p)).sum();
     if all > limit.most {
-        let message = format!("its policies have {all} characters at least, and IAM takes {} in all", limit.most);
-        let help = "say the same with fewer statements and wild cards, or make a managed policy of it";
+        let message = format!("its policies have at least {all} characters, and IAM accepts {} in total", limit.most);
+        let help = "shorten them with fewer statements or with wildcards, or use a managed policy";
         problems.push(problem(node, "policies", "too-large", message, help.into()));
     }
 }
@@ -112,8 +106,8 @@ fn inline(node: &Node, limit: &Limit, problems: &mut Vec<Problem>) {
 fn document(node: &Node, limit: &Limit, problems: &mut Vec<Problem>) {
     let length = node.desired.get("policy").map_or(0, length);
     if length > limit.most {
-        let message = format!("its policy has {length} bytes at least, and AWS takes {}", limit.most);
-        problems.push(problem(node, "policy", "too-large", message, "say the same with fewer statements and wild cards".into()));
+        let message = format!("its policy has at least {length} bytes, and AWS accepts {}", limit.most);
+        problems.push(problem(node, "policy", "too-large", message, "shorten it with fewer statements or with wildcards".into()));
     }
 }
 
@@ -122,7 +116,7 @@ fn log_group(node: &Node, scope: &Scope, problems: &mut Vec<Problem>) {
     if name.strip_prefix(&place).is_some_and(|rest| !rest.is_empty()) || name.contains("${") {
         return;
     }
-    let message = format!("the log group `{name}` would not be found again: this stack's lie under `{place}`");
+    let message = format!("the log group `{name}` would not be recognised as this stack's, whose log groups are under `{place}`");
     let last = name.rsplit('/').find(|part| !part.is_empty()).unwrap_or("NAME");
     problems.push(problem(
         node,
@@ -191,7 +185,7 @@ mod tests {
         for stack in ["user", "order", "db"] {
             let found = expanded(&format!("stack: {stack}\n{DATABASE}"), None).err().unwrap_or_default();
             let told =
-                found.iter().any(|p| p.at == "databases.main.database" && p.help.contains("choose another with `database:`"));
+                found.iter().any(|p| p.at == "databases.main.database" && p.help.contains("choose another name: `database: "));
             assert!(told, "{stack}: {found:?}");
         }
         let raw = "stack: a\nregion: us-east-1\nresources: {rds.instance: {d: {engine: postgres, class: db.t4g.micro, user: pg_app}}}\n";
@@ -211,7 +205,7 @@ mod tests {
             )
         };
         for (source, says) in [
-            ("engine: postgres, managed_password: true", "whose password RDS keeps"),
+            ("engine: postgres, managed_password: true", "whose password RDS manages"),
             ("engine: postgres, backup_days: 0", "which has no backups"),
         ] {
             let found = refused(&text(source));

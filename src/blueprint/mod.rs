@@ -112,8 +112,10 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
                 at: node.origin.clone(),
                 code: "unknown-reference",
                 message: format!("`{}` refers to `{missing}`, which this stack does not have", node.key),
-                help: nearest(&missing.to_string(), graph.nodes().map(|n| n.key.to_string()))
-                    .map_or_else(|| "`stack graph` shows what there is".into(), |near| format!("there is `{near}`")),
+                help: nearest(&missing.to_string(), graph.nodes().map(|n| n.key.to_string())).map_or_else(
+                    || "`stack graph` shows the objects of the stack".into(),
+                    |near| format!("did you mean `{near}`?"),
+                ),
             });
         }
     }
@@ -123,8 +125,8 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
         problems.push(Problem {
             at,
             code: "circle",
-            message: format!("these refer to each other in a circle: {}", names.join(" → ")),
-            help: "take one of the references away".into(),
+            message: format!("these objects refer to each other in a cycle: {}", names.join(" → ")),
+            help: "remove one of the references".into(),
         });
     }
     problems.extend(moved(&mut graph, stack));
@@ -135,8 +137,8 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
                 code: "protects-nothing",
                 message: format!("nothing that can be protected comes from `{path}`"),
                 help: nearest(path, graph.nodes().map(|n| n.origin.clone())).map_or_else(
-                    || "name a section or a part of one: `services.web`".into(),
-                    |near| format!("there is `{near}`"),
+                    || "name a section or a part of it, such as `services.web`".into(),
+                    |near| format!("did you mean `{near}`?"),
                 ),
             });
         }
@@ -153,10 +155,10 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
 /// Two names in the file that come to one name of an object.
 fn clash(Clash { key, first, second }: &Clash) -> Problem {
     let (message, help) = if first == second {
-        let help = "two names in it, or in what it uses, come to the same: rename one of them".to_owned();
-        (format!("`{second}` makes `{key}` twice"), help)
+        let help = "two names in it, or in what it uses, become the same name: rename one of them".to_owned();
+        (format!("`{second}` defines `{key}` twice"), help)
     } else {
-        (format!("`{first}` and `{second}` both make `{key}`"), format!("rename it: `{second}` must be called otherwise"))
+        (format!("`{first}` and `{second}` both define `{key}`"), format!("give `{second}` another name"))
     };
     Problem { at: second.clone(), code: "taken", message, help }
 }
@@ -171,18 +173,21 @@ fn moved(graph: &mut Graph, stack: &Stack) -> Vec<Problem> {
         let section = |path: &str| path.rsplit_once('.').map(|(section, _)| section.to_owned());
         if graph.nodes().any(|node| lies_in(&node.origin, from)) {
             wrong(
-                format!("`{from}` is in the file: it cannot be `{to}` now"),
-                "name what is not in the file any more, and what took its place".into(),
+                format!("`{from}` is still in the file, so it cannot have become `{to}`"),
+                "name what is no longer in the file, and what it is called now".into(),
             );
         } else if !graph.nodes().any(|node| lies_in(&node.origin, to)) {
             let near = nearest(to, graph.nodes().map(|node| node.origin.clone()));
             wrong(
                 format!("nothing comes from `{to}`"),
-                near.map_or_else(|| "name a section: `services.backend`".into(), |near| format!("there is `{near}`")),
+                near.map_or_else(
+                    || "name a section, such as `services.backend`".into(),
+                    |near| format!("did you mean `{near}`?"),
+                ),
             );
         } else if section(from).is_none() || section(from) != section(to) {
             wrong(
-                format!("`{from}` cannot become `{to}`: that is another kind of section"),
+                format!("`{from}` cannot become `{to}`, which is another kind of section"),
                 "both must be names in the same section: `services.api: services.backend`".into(),
             );
         } else {

@@ -124,18 +124,20 @@ fn refused(ask: &Ask, service: &str, name: &str) -> Option<String> {
     match ask {
         Ask::NotBegins(with) => {
             let with = with.iter().find(|with| lower.starts_with(*with))?;
-            Some(format!("{service} keeps names that begin with `{with}` for itself"))
+            Some(format!("{service} reserves names that begin with `{with}`"))
         }
         Ask::NotEnds(with) => {
             let with = with.iter().find(|with| lower.ends_with(*with))?;
-            Some(format!("{service} keeps names that end with `{with}` for itself"))
+            Some(format!("{service} reserves names that end with `{with}`"))
         }
-        Ask::IsNot(words) => words.contains(&lower.as_str()).then(|| format!("{service} has one of that name of its own")),
-        Ask::SingleHyphens if name.contains("--") => Some(format!("{service} accepts no two hyphens in a row")),
-        Ask::SingleHyphens => name.ends_with('-').then(|| format!("{service} accepts no hyphen at the end")),
-        Ask::Letter => (!name.starts_with(|c: char| c.is_ascii_alphabetic())).then(|| format!("{service} wants a letter first")),
+        Ask::IsNot(words) => words.contains(&lower.as_str()).then(|| format!("{service} reserves that name")),
+        Ask::SingleHyphens if name.contains("--") => Some(format!("{service} does not accept two hyphens in a row")),
+        Ask::SingleHyphens => name.ends_with('-').then(|| format!("{service} does not accept a hyphen at the end")),
+        Ask::Letter => {
+            (!name.starts_with(|c: char| c.is_ascii_alphabetic())).then(|| format!("{service} requires a letter at the start"))
+        }
         Ask::Most(most) => {
-            (name.len() > *most).then(|| format!("{service} accepts {most} characters, and it has {}", name.len()))
+            (name.len() > *most).then(|| format!("{service} accepts at most {most} characters, and it has {}", name.len()))
         }
         Ask::Only(signs) => {
             let wrong = name.chars().find(|c| !c.is_ascii_alphanumeric() && !signs.contains(*c))?;

@@ -142,17 +142,17 @@ fn zones(section: &Section, facts: &Facts<'_>) -> Result<Vec<Zone>, Problem> {
         at: "network.zones".into(),
         code: "no-such-zone",
         message,
-        help: format!("this account has in `{region}`: {}", facts.zones.join(", ")),
+        help: format!("zones of this account in `{region}`: {}", facts.zones.join(", ")),
     };
     let wanted: Vec<&String> = match &section.zones {
         Zones::Count(n) if usize::from(*n) <= known.len() => known.iter().take(usize::from(*n)).collect(),
-        Zones::Count(n) => return Err(no_such(format!("{n} zones are wanted and there are {}", known.len()))),
+        Zones::Count(n) => return Err(no_such(format!("{n} zones are requested, but only {} are available", known.len()))),
         Zones::Names(names) => names.iter().collect(),
     };
     wanted
         .into_iter()
         .map(|name| {
-            let at = known.iter().position(|z| z == name).ok_or_else(|| no_such(format!("there is no zone `{name}`")))?;
+            let at = known.iter().position(|z| z == name).ok_or_else(|| no_such(format!("zone `{name}` does not exist")))?;
             let letter = super::facts::slug(name.strip_prefix(region.as_str()).unwrap_or(name));
             Ok(Zone { letter, name: name.clone(), at })
         })

@@ -93,7 +93,7 @@ impl Field<'_> {
         }
         let typed = refers(self.schema, self.schema, &self.path);
         if typed == Some("*") && token::whole(text).is_none() {
-            let message = format!("`{text}` is no object of this stack");
+            let message = format!("`{text}` is not an object of this stack");
             self.problem("not-a-reference", message, "write `KIND/NAME`".into());
         }
         if !text.contains("${") {
@@ -117,7 +117,7 @@ impl Field<'_> {
                 (Some(_), Some((_, wanted))) => Some(format!("write `.{wanted}`")),
                 (Some(all), None) => {
                     let all: Vec<String> = all.iter().map(|(of, attr)| format!("`${{{of}/NAME.{attr}}}`")).collect();
-                    Some(format!("it takes {}", all.join(" or ")))
+                    Some(format!("expected {}", all.join(" or ")))
                 }
                 (None, _) if typed && *attr != "id" => Some(format!("write `{kind}/NAME`, without an attribute")),
                 (None, _) => None,
@@ -129,7 +129,7 @@ impl Field<'_> {
             }
         });
         for (kind, attr, help) in wrong {
-            self.problem("wrong-attribute", format!("a reference to `.{attr}` of a `{kind}` is not what this field takes"), help);
+            self.problem("wrong-attribute", format!("this field does not take a reference to `.{attr}` of a `{kind}`"), help);
         }
         new
     }

@@ -19,7 +19,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, registry: &Registry<Clients>, pr
                 problems.push(Problem {
                     at: origin,
                     code: "taken",
-                    message: format!("`{key}` is already made by `{}`", other.origin),
+                    message: format!("`{key}` is already defined by `{}`", other.origin),
                     help: "give this one another name".into(),
                 });
                 continue;
@@ -35,7 +35,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, registry: &Registry<Clients>, pr
                     at: if path == "." { origin } else { format!("{origin}.{path}") },
                     code: "wrong-field",
                     message: format!("`{key}`: {message}"),
-                    help: "`stack schema` has the fields of every kind".into(),
+                    help: "`stack schema` lists the fields of every kind".into(),
                 }),
             }
         }

@@ -117,7 +117,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<(),
         let rule = EventRule {
             pattern: pattern(&one.secret),
             enabled: Some(true),
-            description: Some(format!("The password of {} was made anew", one.what)),
+            description: Some(format!("The password of {} was rotated", one.what)),
             targets: [("restart".to_owned(), target)].into(),
             tags: Tags::new(),
         };
@@ -165,7 +165,7 @@ fn function(graph: &mut Graph, users: &BTreeSet<&str>, facts: &Facts<'_>) -> Res
         ]
         .into(),
         managed: Vec::new(),
-        description: Some("Deploys services anew when the password that they use was made anew".into()),
+        description: Some("Redeploys services when a password that they use is rotated".into()),
         tags: Tags::new(),
     };
     let role = graph.add(NAME, ORIGIN, &role)?;
@@ -178,7 +178,7 @@ fn function(graph: &mut Graph, users: &BTreeSet<&str>, facts: &Facts<'_>) -> Res
             code_sha256: Some(digest(CODE)),
             runtime: "python3.13".into(),
             handler: "index.run".into(),
-            description: Some("Deploys services anew when the password that they use was made anew".into()),
+            description: Some("Redeploys services when a password that they use is rotated".into()),
             timeout: Some(60),
             memory: Some(128),
             architecture: Some("arm64".into()),

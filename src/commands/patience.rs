@@ -78,7 +78,7 @@ mod tests {
         let Err(Stop::Errors(errors)) = run(SHORT.hear(&reach, &Look::plain(80), silent)) else { panic!() };
         let error = &errors[0];
         assert_eq!(error.class, Class::Unreachable);
-        assert!(error.message.starts_with("S3 cannot be asked: connection refused, tried once"), "{error}");
+        assert!(error.message.starts_with("S3 cannot be reached: connection refused, tried once"), "{error}");
     }
 
     #[test]

@@ -102,7 +102,7 @@ mod tests {
                 ),
                 (
                     "taken",
-                    "`load_balancer` and `services.alb` both make `ec2.security_group/alb` (in the environment `test`)"
+                    "`load_balancer` and `services.alb` both define `ec2.security_group/alb` (in the environment `test`)"
                         .to_owned(),
                     "alb".to_owned()
                 ),

@@ -29,9 +29,9 @@ pub(super) fn write_generation(desired: &mut Value, generation: u32) {
 }
 
 /// Why what only its tags call ours is left alone beside the one that is.
-pub(super) const IMPOSTOR: &str = "it carries the same tags as this stack's own and is not it, so it is left alone: take its tags `stack:name`, `stack:env` and `stack:key` away";
+pub(super) const IMPOSTOR: &str = "it has the same tags as this stack's own object but is another one, so it is left alone; remove its tags `stack:name`, `stack:env` and `stack:key`";
 /// That what only its tags call ours is taken over.
-const ADOPTED: &str = "it is taken over, because the file names it and its tags say so: it was not made by this stack";
+const ADOPTED: &str = "it is adopted, because the file names it and its tags match: this stack did not create it";
 
 /// Whether something would be lost with it.
 pub(super) fn holds_data<C>(kind: &dyn Kind<C>, seen: &Seen) -> bool {
@@ -118,18 +118,18 @@ pub(super) fn refuse_clash<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, scop
         // Often it is the same stack's in another environment.
         Some(other) => {
             let env = tag(&seen.fields, TAG_ENV).map_or_else(String::new, |env| format!(", environment `{env}`"));
-            format!("it belongs to the stack `{other}`{env}")
+            format!("belongs to the stack `{other}`{env}")
         }
-        None if !kind.info().tagged => format!("it is not of stack `{}`, environment `{}`", scope.stack, scope.env),
-        None => format!("it does not carry the tags of stack `{}`, environment `{}`", scope.stack, scope.env),
+        None if !kind.info().tagged => format!("does not belong to stack `{}`, environment `{}`", scope.stack, scope.env),
+        None => format!("does not have the tags of stack `{}`, environment `{}`", scope.stack, scope.env),
     };
     let mut item = blank(node, Action::Refuse);
     if !kind.info().tagged {
-        item.reason = Some(format!("{} is there already and {owner}; rename this one, or remove that one", seen.id()));
+        item.reason = Some(format!("{} already exists and {owner}; rename this one or delete that one", seen.id()));
         return item;
     }
     item.reason = Some(format!(
-        "{} is there already and {owner}; rename this one, or hand that one over by its tags: stack:name={}, stack:env={}, stack:key={}",
+        "{} already exists and {owner}; rename this one, or let this stack adopt that one by its tags: stack:name={}, stack:env={}, stack:key={}",
         seen.id(),
         scope.stack,
         scope.env,
@@ -181,8 +181,11 @@ pub(super) fn compare<C: Cloud>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, 
         let grows = item.changes.changes.iter().filter(|c| c.impossible.is_some()).all(|c| number(&c.after) > number(&c.before));
         let advised =
             kind.info().rules.iter().any(|rule| matches!(rule.what, What::Fixed(_)) && item.changes.touches(rule.field));
-        let remedy =
-            if grows || advised { "" } else { "; make a new one under another name, move the data there, then remove this one" };
+        let remedy = if grows || advised {
+            ""
+        } else {
+            "; create a new one under another name, move the data there, then remove this one"
+        };
         item.reason = Some(format!("{why}{remedy}"));
     } else if let Some(why) = impairment.and_then(|it| locked(kind, it, &desired, &item.changes)) {
         item.action = Action::Refuse;

@@ -318,8 +318,9 @@ impl Walk<'_> {
                 impossible = rules::grows_by(self.rules, &self.path).and_then(|percent| {
                     let (d, o) = (d.as_u64()?, o.as_u64()?);
                     let least = (o * (100 + u64::from(percent))).div_ceil(100);
-                    (d > o && d < least)
-                        .then(|| format!("it is {o} and grows by {percent} % at least: write {least} or more instead of {d}"))
+                    (d > o && d < least).then(|| {
+                        format!("it is {o} and can only grow by at least {percent} %: set {least} or more instead of {d}")
+                    })
                 });
                 d == o || d.as_f64() == o.as_f64()
             }
@@ -487,7 +488,7 @@ mod tests {
         assert_eq!(size(json!({"size": 5}), 7).unwrap(), "`size`: it is 7 and cannot shrink to 5");
         assert_eq!(size(json!({"size": 5, "most": 10}), 7), None);
         assert!(size(json!({"size": 5, "most": 6}), 7).is_some());
-        let little = "`size`: it is 100 and grows by 10 % at least: write 110 or more instead of 109";
+        let little = "`size`: it is 100 and can only grow by at least 10 %: set 110 or more instead of 109";
         assert_eq!(size(json!({"size": 109}), 100).unwrap(), little);
         assert_eq!(size(json!({"size": 110}), 100), None);
         assert_eq!(size(json!({"size": 44}), 40), None);

@@ -93,7 +93,7 @@ impl Error {
 
     /// A defect of ours.
     pub fn internal(message: impl Into<String>) -> Self {
-        Error::new(Class::Internal, message).hint("this is a defect of stack: please report it with the command and the file")
+        Error::new(Class::Internal, message).hint("this is a bug in `stack`: please report it with the command and the file")
     }
 
     /// Adds a next step.

@@ -103,7 +103,7 @@ impl Graph {
         if let Some(other) = self.nodes.get(&node.key) {
             return Err(Error::new(
                 Class::Invalid,
-                format!("`{}` is described twice: by `{}` and by `{}`", node.key, other.origin, node.origin),
+                format!("`{}` is defined twice: by `{}` and by `{}`", node.key, other.origin, node.origin),
             ));
         }
         self.nodes.insert(node.key.clone(), node);
@@ -187,7 +187,7 @@ impl Graph {
     /// When an object is of a kind that is not registered.
     pub fn own<C: Cloud>(&mut self, registry: &Registry<C>, scope: &Scope, tags: &BTreeMap<String, String>) -> Result<()> {
         if let Some(clash) = self.clashes.first() {
-            return Err(Error::internal(format!("`{}` is described twice", clash.key)));
+            return Err(Error::internal(format!("`{}` is defined twice", clash.key)));
         }
         for node in self.nodes.values_mut() {
             if !registry.kind(&node.key.kind)?.info().tagged {

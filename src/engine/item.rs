@@ -114,8 +114,9 @@ impl Item {
     pub fn doubt_within(&mut self, at: usize, key: &Key) {
         if !self.unmarked {
             (self.unmarked, self.within) = (true, Some(at));
-            let why =
-                format!("it lies in `{key}`, of which only its tags say that it is this stack's, and goes when that is named");
+            let why = format!(
+                "it is inside `{key}`, of which only the tags say that it belongs to this stack, and needs the consent for that one"
+            );
             self.reason = Some(and(self.reason.take(), &why));
         }
     }
@@ -149,7 +150,7 @@ pub const NEVER_SERVED: &str = "never_served";
 pub const NOTICED: &str = "noticed";
 
 /// Why what only its tags call ours is not simply deleted.
-pub(super) const UNMARKED: &str = "it carries this stack's tags, but nothing else says that it is this stack's, and whoever may write tags could have written them: it goes only when it is named; to keep it, take its tags `stack:name`, `stack:env` and `stack:key` away";
+pub(super) const UNMARKED: &str = "only its tags say that it belongs to this stack, and anyone who may write tags could have set them, so it is deleted only with consent; to keep it, remove its tags `stack:name`, `stack:env` and `stack:key`";
 
 /// `reason` with one more.
 pub(super) fn and(reason: Option<String>, more: &str) -> String {

@@ -56,7 +56,7 @@ impl<'a> Matching<'a> {
                 && best.is_some_and(|(works, _)| works)
             {
                 let (one, other) = (snapshot.seen[one].id(), snapshot.seen[other].id());
-                return Err(Error::new(Class::Exists, format!("two live objects are `{key}`: {one} and {other}"))
+                return Err(Error::new(Class::Exists, format!("two objects have the key `{key}`: {one} and {other}"))
                     .about(&key)
                     .hint("find out which of the two is in use, then delete the other one or remove its tag `stack:key`, and run the command again"));
             }

@@ -166,7 +166,7 @@ impl Plan {
                 } else if leftover {
                     Some(LEFT_OVER.to_owned())
                 } else if matches!(seen.claim, Claim::Stray) && desired.is_some() {
-                    Some("not in the file, in a parent that is this stack's own".into())
+                    Some("not in the file, but inside an object of this stack".into())
                 } else {
                     guarded
                 },
@@ -197,7 +197,7 @@ impl Plan {
         refuse_what_stays_in_use(registry, &mut items)?;
         let like = if desired.is_some() { moved::suggestions(&items) } else { Vec::new() };
         let hints = like.into_iter().map(|Moved { from, to }| {
-            format!("`{from}` goes and `{to}`, which is like it, comes. When it is the same under a new name, say so in the file, and nothing of it is replaced: `moved: {{ {from}: {to} }}`")
+            format!("`{from}` is deleted and `{to}`, which is like it, is created. If it is the same under a new name, add this to the file, and nothing of it is replaced: `moved: {{ {from}: {to} }}`")
         });
         let hints = hints.collect();
         let mut plan = Plan {
@@ -351,7 +351,7 @@ impl Plan {
                     item.action = Action::Refuse;
                     item.order = None;
                     item.reason = Some(format!(
-                        "it must be deleted before its successor can be made, but what uses it can only be moved to the successor ({names}); make the new one under another name first, then remove this one"
+                        "it must be deleted before its replacement can be created, but what uses it can only be moved to the replacement ({names}); create the new one under another name first, then remove this one"
                     ));
                 }
             }
@@ -371,7 +371,7 @@ fn present<T>(answer: Result<T>) -> Result<Option<T>> {
 fn cycle_error(cycle: &[Key]) -> Error {
     let mut names: Vec<String> = cycle.iter().map(Key::to_string).collect();
     names.extend(names.first().cloned());
-    Error::new(Class::Invalid, format!("these refer to each other in a circle: {}", names.join(" → ")))
+    Error::new(Class::Invalid, format!("these objects refer to each other in a cycle: {}", names.join(" → ")))
 }
 
 /// Finds which live object refers to which, by the physical references in what was read.
@@ -436,7 +436,7 @@ fn refuse_what_stays_in_use<C: Cloud>(registry: &Registry<C>, items: &mut [Item]
                 uses && !item.changes.touches(field) && rules::fields(rules, What::Loose).all(|loose| loose != field)
             });
             if stays {
-                refused.push((used, format!("`{}` stays and uses it", item.key)));
+                refused.push((used, format!("`{}` is kept and uses it", item.key)));
             }
         }
     }
@@ -444,7 +444,7 @@ fn refuse_what_stays_in_use<C: Cloud>(registry: &Registry<C>, items: &mut [Item]
         items[at].action = Action::Refuse;
         items[at].reason = Some(match items[at].reason.take() {
             Some(reason) => format!("{reason}; {why}"),
-            None => format!("{why}: let that go, or change it, first"),
+            None => format!("{why}; delete or change that first"),
         });
     }
     Ok(())

@@ -54,8 +54,8 @@ impl std::fmt::Display for Silence {
         let Silence { of, time, tries, why } = self;
         let times = if *tries == 1 { "once" } else { "times" };
         match why {
-            Some(why) if *tries == 1 => write!(f, "{of} cannot be asked: {why}, tried {times} in {} s", time.as_secs()),
-            Some(why) => write!(f, "{of} cannot be asked: {why}, tried {tries} {times} in {} s", time.as_secs()),
+            Some(why) if *tries == 1 => write!(f, "{of} cannot be reached: {why}, tried {times} in {} s", time.as_secs()),
+            Some(why) => write!(f, "{of} cannot be reached: {why}, tried {tries} {times} in {} s", time.as_secs()),
             None => write!(f, "{of} has not answered for {} s", time.as_secs()),
         }
     }
@@ -158,7 +158,7 @@ mod tests {
         first.failed("connection refused");
         reach.asks("EC2").failed("connection refused");
         let said = reach.silence().map(|silence| silence.to_string());
-        assert_eq!(said.as_deref(), Some("EC2 cannot be asked: connection refused, tried 2 times in 0 s"));
+        assert_eq!(said.as_deref(), Some("EC2 cannot be reached: connection refused, tried 2 times in 0 s"));
         reach.asks("RDS").answered();
         assert!(reach.silence().is_some_and(|silence| silence.of == "EC2"));
         assert_eq!(reach.silence_of(|of| of == "RDS"), None);

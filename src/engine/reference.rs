@@ -182,7 +182,7 @@ impl JsonSchema for AnyRef {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         schemars::json_schema!({
             "type": "string",
-            "description": "An object of this stack, `KIND/NAME`: this one is made after it and goes before it.",
+            "description": "An object of this stack, `KIND/NAME`: this one is created after it and deleted before it.",
             (REFERS): "*",
         })
     }

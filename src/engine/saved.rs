@@ -81,7 +81,7 @@ pub fn parse(text: &str) -> Result<Saved, String> {
     }
     let version: Version = serde_json::from_str(text).map_err(|e| not_one(&e))?;
     if version.stack_plan != VERSION {
-        return Err(format!("was saved in form {}, this is `stack` for form {VERSION}", version.stack_plan));
+        return Err(format!("was saved in format {}, and this `stack` reads format {VERSION}", version.stack_plan));
     }
     let Envelope { digest, plan, consent, source, .. } = serde_json::from_str(text).map_err(|e| not_one(&e))?;
     let saved = Saved { plan, consent, source };
@@ -92,7 +92,9 @@ pub fn parse(text: &str) -> Result<Saved, String> {
     let known = |at: &usize| *at < items.len();
     let lost = items.iter().find(|item| !item.needs.iter().all(|(at, _)| known(at)) || !item.was_using.iter().all(known));
     match lost {
-        Some(item) => Err(format!("is not a saved plan: `{}` refers to what is not in it", shown(&item.key.to_string()))),
+        Some(item) => {
+            Err(format!("is not a saved plan: `{}` refers to an object that is not in it", shown(&item.key.to_string())))
+        }
         None => Ok(saved),
     }
 }
@@ -171,7 +173,7 @@ mod tests {
         for (field, value) in [("needs", json!([[2, "ready"]])), ("was_using", json!([u64::MAX]))] {
             let plan = plan(|plan| plan["items"][1][field] = value.clone());
             let error = parse(&text(&plan).unwrap()).unwrap_err();
-            assert_eq!(error, "is not a saved plan: `ec2.subnet/app` refers to what is not in it");
+            assert_eq!(error, "is not a saved plan: `ec2.subnet/app` refers to an object that is not in it");
         }
     }
 

@@ -142,7 +142,7 @@ fn what_vanishes_is_not_waited_for_for_ever() {
 #[test]
 fn a_cloud_that_does_not_answer_is_told_of_and_ends_the_run() {
     let (says, outcome, took) = run(Mood::Silent);
-    assert!(says.iter().any(|said| said.starts_with("mem cannot be asked: connection refused, tried once")), "{says:?}");
+    assert!(says.iter().any(|said| said.starts_with("mem cannot be reached: connection refused, tried once")), "{says:?}");
     let error = &outcome.failed[0].2;
     assert_eq!(error.class, Class::Unreachable);
     assert!(error.message.contains("connection refused"), "{error}");

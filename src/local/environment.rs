@@ -18,6 +18,8 @@ use super::files::FILES;
 use super::python::{self, Python};
 
 const COMPLETE: &str = "complete";
+/// What holds the lock of an installation.
+const INSTALLING: &str = "installing";
 
 /// An installed LocalStack with our plug-in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,14 +46,13 @@ impl Environment {
 /// Finds a Python (see [`python::find`]) and installs what is missing. `say` hears of what takes long.
 pub async fn install(places: &Places, chosen: Option<&Path>, say: &dyn Fn(&str)) -> Result<Environment> {
     let base = python::find(chosen).await?;
-    let requirements =
-        base.requirements().ok_or_else(|| LocalError::new(format!("nothing is known to work on Python {}", base.version)))?;
+    let requirements = base.requirements().ok_or_else(|| LocalError::new(format!("Python {} is not supported", base.version)))?;
     let localstack = pinned(requirements, "localstack-core").unwrap_or("of an unknown version").to_owned();
     let packages = places.installed.join(digest(&[&base.version, &base.path.to_string_lossy(), requirements]));
     let python = packages.join("bin/python");
 
     // A base interpreter that was removed leaves a dangling link.
-    let lock = (!done(&packages) || !python.exists()).then(|| lock(&packages, say));
+    let lock = (!done(&packages) || !python.exists()).then(|| lock(&packages, INSTALLING, say));
     if let Some(lock) = lock {
         let lock = lock.await?;
         if !done(&packages) || !python.exists() {
@@ -63,7 +64,7 @@ pub async fn install(places: &Places, chosen: Option<&Path>, say: &dyn Fn(&str))
     let sources: Vec<&str> = FILES.iter().flat_map(|(path, text)| [*path, *text]).collect();
     let plugin = places.installed.join(format!("plugin-{}", digest(&[&[base.version.as_str()], sources.as_slice()].concat())));
     if !done(&plugin) {
-        let lock = self::lock(&plugin, say).await?;
+        let lock = self::lock(&plugin, INSTALLING, say).await?;
         if !done(&plugin) {
             say("installing the plug-in");
             plugin_into(&plugin, &python, &lock, say).await?;
@@ -79,7 +80,7 @@ async fn packages_into(folder: &Path, base: &Python, requirements: &str, lock: &
     let list = folder.join("requirements.txt");
     write(&list, requirements)?;
     let log = folder.with_extension("log");
-    let venv = run(bare(&base.path).args(["-m", "venv"]).arg(folder), "making a Python environment", &log, lock, say).await;
+    let venv = run(bare(&base.path).args(["-m", "venv"]).arg(folder), "creating a Python environment", &log, lock, say).await;
     venv.map_err(|error| error.hint("on Debian and Ubuntu: `sudo apt install python3-venv`"))?;
     // Every package is pinned, those that others need included: there is nothing to resolve.
     let mut pip = pip(&folder.join("bin/python"));
@@ -87,7 +88,7 @@ async fn packages_into(folder: &Path, base: &Python, requirements: &str, lock: &
     let installing = format!("installing {count} Python packages");
     run(pip.args(["--no-deps", "--require-hashes", "-r"]).arg(&list), &installing, &log, lock, say).await.map_err(|error| {
         error.hint(
-            "it needs PyPI, or a mirror of it that `pip` is configured for; what was downloaded is kept for the next attempt",
+            "this needs access to PyPI or to a mirror that `pip` is configured for; downloads are kept for the next attempt",
         )
     })?;
     write(&folder.join(COMPLETE), "")
@@ -154,7 +155,7 @@ async fn run(command: &mut Command, doing: &str, log: &Path, lock: &File, say: &
     let status = loop {
         match tokio::time::timeout(Duration::from_secs(10), child.wait()).await {
             Ok(status) => break status,
-            Err(_) => say(&format!("{doing}, for {} s now: {}", begun.elapsed().as_secs(), last_line(log))),
+            Err(_) => say(&format!("{doing} ({} s): {}", begun.elapsed().as_secs(), last_line(log))),
         }
     };
     match status {
@@ -169,12 +170,12 @@ fn last_line(log: &Path) -> String {
     text.lines().last().unwrap_or_default().trim().chars().take(70).collect()
 }
 
-/// Takes the lock beside `path`, which whoever has it holds until the value is dropped.
-pub(super) async fn lock(path: &Path, say: &dyn Fn(&str)) -> Result<File> {
+/// Takes the lock beside `path`, which is held until the value is dropped. `doing` says what whoever has it does: `installing`.
+pub(super) async fn lock(path: &Path, doing: &str, say: &dyn Fn(&str)) -> Result<File> {
     let path = path.with_extension("lock");
     let cannot = |error: &std::io::Error| LocalError::file("lock", &path, error);
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|error| LocalError::file("make", folder, &error))?;
+        std::fs::create_dir_all(folder).map_err(|error| LocalError::file("create", folder, &error))?;
     }
     let file = File::options().create(true).truncate(false).read(true).write(true).open(&path).map_err(|error| cannot(&error))?;
     let mut waiting = false;
@@ -185,7 +186,7 @@ pub(super) async fn lock(path: &Path, say: &dyn Fn(&str)) -> Result<File> {
             Err(TryLockError::Error(error)) => return Err(cannot(&error)),
         }
         if !waiting {
-            say("waiting for another `stack` that is at the same");
+            say(&format!("waiting for another `stack` that is {doing} it"));
             waiting = true;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -203,7 +204,7 @@ fn fresh(folder: &Path) -> Result<()> {
         _ => {}
     }
     let _ = std::fs::remove_file(folder.with_extension("log"));
-    std::fs::create_dir_all(folder).map_err(|error| LocalError::file("make", folder, &error))
+    std::fs::create_dir_all(folder).map_err(|error| LocalError::file("create", folder, &error))
 }
 
 /// Writes a file and the folders that lead to it.
@@ -246,12 +247,12 @@ mod tests {
     async fn a_lock_is_held_until_it_is_dropped_and_by_children_too() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x");
-        let first = lock(&path, &|_| {}).await.unwrap();
+        let first = lock(&path, "testing", &|_| {}).await.unwrap();
         let mut child = Command::new("sleep").arg("0.4").stdin(first.try_clone().unwrap()).spawn().unwrap();
         drop(first);
         let said = std::cell::Cell::new(0);
         let begun = Instant::now();
-        drop(lock(&path, &|_| said.set(said.get() + 1)).await.unwrap());
+        drop(lock(&path, "testing", &|_| said.set(said.get() + 1)).await.unwrap());
         assert!(begun.elapsed() > Duration::from_millis(200), "the child held it");
         assert_eq!(said.get(), 1);
         child.wait().await.unwrap();
@@ -260,7 +261,7 @@ mod tests {
     #[tokio::test]
     async fn a_failed_step_shows_the_end_of_its_log() {
         let folder = tempfile::tempdir().unwrap();
-        let lock = lock(&folder.path().join("x"), &|_| {}).await.unwrap();
+        let lock = lock(&folder.path().join("x"), "testing", &|_| {}).await.unwrap();
         let mut command = Command::new("sh");
         command.args(["-c", "echo no such package >&2; exit 3"]);
         let error = run(&mut command, "installing", &folder.path().join("x.log"), &lock, &|_| {}).await.unwrap_err();

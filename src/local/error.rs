@@ -44,7 +44,7 @@ impl LocalError {
         let text = std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
         let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
         let last = lines[lines.len().saturating_sub(12)..].iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
-        self.details(last).hint(format!("everything it said is in {}", path.display()))
+        self.details(last).hint(format!("the full output is in {}", path.display()))
     }
 
     /// The failure to do something with a file.

@@ -56,9 +56,8 @@ fn cache_folder(variable: impl Fn(&str) -> Option<PathBuf>) -> Result<PathBuf> {
     if let Some(folder) = variable("XDG_CACHE_HOME").filter(|folder| folder.is_absolute()) {
         return Ok(folder.join("stack"));
     }
-    let home = variable("HOME").ok_or_else(|| {
-        LocalError::new("there is no cache folder: neither `STACK_CACHE_DIR`, `XDG_CACHE_HOME` nor `HOME` is set")
-    })?;
+    let home = variable("HOME")
+        .ok_or_else(|| LocalError::new("no cache folder: none of `STACK_CACHE_DIR`, `XDG_CACHE_HOME` and `HOME` is set"))?;
     Ok(home.join(if cfg!(target_os = "macos") { "Library/Caches/stack" } else { ".cache/stack" }))
 }
 

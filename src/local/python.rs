@@ -57,8 +57,8 @@ pub async fn find(chosen: Option<&Path>) -> Result<Python> {
     if let Some(path) = chosen.map(Path::to_owned).or(from_environment) {
         let found = ask(path.clone()).await;
         return found.python.map_err(|reason| {
-            LocalError::new(format!("the Python that was asked for, {}, will not do: {reason}", path.display()))
-                .hint("name another with `--python` or `STACK_PYTHON`, or neither to let one be found")
+            LocalError::new(format!("cannot use the Python {}: {reason}", path.display()))
+                .hint("choose another with `--python` or `STACK_PYTHON`, or set neither to have one found")
         });
     }
     let home = std::env::var_os("HOME").map(PathBuf::from);
@@ -121,12 +121,12 @@ fn none_fits(looked_at: Vec<Candidate>) -> LocalError {
         Ok(python) => format!("{}: {}", found.path.display(), python.version),
         Err(reason) => format!("{}: {reason}", found.path.display()),
     });
-    LocalError::new("no fitting Python was found: the local AWS needs 3.12 or 3.13 (or 3.11) with `venv` and `pip`")
+    LocalError::new("no suitable Python found: the local AWS needs 3.12 or 3.13 (or 3.11) with `venv` and `pip`")
         .details(seen)
         .hint("on Debian and Ubuntu: `sudo apt install python3 python3-venv`")
         .hint("on macOS: `brew install python@3.12`")
         .hint("anywhere: `uv python install 3.12` or `pyenv install 3.12`")
-        .hint("or name one with `--python` or `STACK_PYTHON`")
+        .hint("or choose one with `--python` or `STACK_PYTHON`")
 }
 
 /// Runs the candidate and has it say what it is.
@@ -134,7 +134,7 @@ async fn ask(path: PathBuf) -> Candidate {
     let mut command = Command::new(&path);
     command.args(["-I", "-c", QUESTION]).stdin(Stdio::null()).kill_on_drop(true);
     let python = match tokio::time::timeout(Duration::from_secs(10), command.output()).await {
-        Err(_) => Err("gave no answer within 10 s".to_owned()),
+        Err(_) => Err("did not answer within 10 s".to_owned()),
         Ok(Err(error)) => Err(error.to_string()),
         Ok(Ok(output)) => judge(
             output.status.success(),
@@ -148,7 +148,7 @@ async fn ask(path: PathBuf) -> Candidate {
 fn judge(succeeded: bool, answer: &str, complaint: &str) -> std::result::Result<Python, String> {
     let mut lines = answer.lines().map(str::trim);
     let (Some(version), Some(path)) = (lines.next(), lines.next()) else {
-        return Err(if complaint.is_empty() { "is no Python 3".to_owned() } else { complaint.to_owned() });
+        return Err(if complaint.is_empty() { "is not Python 3".to_owned() } else { complaint.to_owned() });
     };
     let python = Python { path: PathBuf::from(path), version: version.to_owned() };
     if !minor(version).is_some_and(|minor| PREFERRED.contains(&minor)) || python.requirements().is_none() {

@@ -17,6 +17,8 @@ use super::{Places, REGION, http, process};
 
 /// A start takes one to three seconds; a busy machine several times that.
 const START: Duration = Duration::from_secs(90);
+/// What holds the lock of a server.
+const USING: &str = "starting or stopping";
 /// How long a server may take to end by itself. It has nothing to save.
 const END: Duration = Duration::from_secs(3);
 
@@ -102,11 +104,11 @@ pub struct Status {
 /// with its contents, and takes over the time scale if one is given.
 pub async fn start(options: &Options, say: &dyn Fn(&str)) -> Result<Server> {
     if let Some(scale) = options.time_scale.filter(|scale| !(0.0..=1000.0).contains(scale)) {
-        return Err(LocalError::new(format!("the time scale goes from 0 to 1000, not {scale}")));
+        return Err(LocalError::new(format!("the time scale must be between 0 and 1000, not {scale}")));
     }
     if options.port != 0 {
         let place = Place::new(&options.places, options.port);
-        let _lock = lock(&place.folder, say).await?;
+        let _lock = lock(&place.folder, USING, say).await?;
         return start_locked(&place, options, say).await;
     }
     // A free port can be lost to somebody else before the server has it.
@@ -114,7 +116,7 @@ pub async fn start(options: &Options, say: &dyn Fn(&str)) -> Result<Server> {
     loop {
         attempt += 1;
         let place = Place::new(&options.places, free_port()?);
-        let lock = lock(&place.folder, say).await?;
+        let lock = lock(&place.folder, USING, say).await?;
         match start_locked(&place, options, say).await {
             Err(_) if attempt < 3 && who_has(place.port).await.is_some() => drop(lock),
             result => return result,
@@ -125,14 +127,14 @@ pub async fn start(options: &Options, say: &dyn Fn(&str)) -> Result<Server> {
 /// Ends the server on this port and gives what it was; `None` when none ran.
 pub async fn stop(places: &Places, port: u16, say: &dyn Fn(&str)) -> Result<Option<Server>> {
     let place = Place::new(places, port);
-    let _lock = lock(&place.folder, say).await?;
+    let _lock = lock(&place.folder, USING, say).await?;
     stop_locked(&place).await
 }
 
 /// Empties the server on this port, by starting it anew as it was started.
 pub async fn reset(options: &Options, say: &dyn Fn(&str)) -> Result<Server> {
     let place = Place::new(&options.places, options.port);
-    let _lock = lock(&place.folder, say).await?;
+    let _lock = lock(&place.folder, USING, say).await?;
     let before = stop_locked(&place).await?;
     let time_scale = options.time_scale.or(before.as_ref().and_then(|server| server.time_scale));
     let functions = options.functions || before.is_some_and(|server| server.functions);
@@ -179,7 +181,7 @@ pub async fn time_scale(port: u16, scale: f64) -> Result<()> {
     let body = serde_json::json!({ "scale": scale }).to_string();
     match http::request("POST", port, "/_stack/time-scale", &body).await {
         Ok((200, _)) => Ok(()),
-        Ok((status, answer)) => Err(LocalError::new(format!("the server refuses the time scale {scale} ({status}): {answer}"))),
+        Ok((status, answer)) => Err(LocalError::new(format!("the server rejected the time scale {scale} ({status}): {answer}"))),
         Err(error) => Err(LocalError::new(format!("no local AWS answers on port {port}: {error}"))),
     }
 }
@@ -189,8 +191,8 @@ async fn start_locked(place: &Place, options: &Options, say: &dyn Fn(&str)) -> R
         // One that was just started by a `stack` that was then killed may still be on its way.
         wait(place, &server, None).await?;
         if options.functions && !server.functions {
-            return Err(LocalError::new(format!("the local AWS on port {} runs already, and runs no functions", place.port))
-                .hint(format!("`stack local reset --functions --port {}` starts it anew, empty", place.port)));
+            return Err(LocalError::new(format!("the local AWS on port {} is already running, without functions", place.port))
+                .hint(format!("`stack local reset --functions --port {}` restarts it, empty", place.port)));
         }
         if let Some(scale) = options.time_scale {
             time_scale(place.port, scale).await?;
@@ -198,15 +200,15 @@ async fn start_locked(place: &Place, options: &Options, say: &dyn Fn(&str)) -> R
         return Ok(Server { reused: true, ..server });
     }
     if let Some(other) = who_has(place.port).await {
-        return Err(LocalError::new(format!("port {} is taken by {other}", place.port))
-            .hint("take another with `--port` (beside `--local` it is `--local-port`), or end what has it"));
+        return Err(LocalError::new(format!("port {} is in use by {other}", place.port))
+            .hint("choose another with `--port` (with `--local`: `--local-port`), or stop the process that uses it"));
     }
     let environment = environment::install(&options.places, options.python.as_deref(), say).await?;
     say(&format!("starting LocalStack {} on port {}", environment.localstack, place.port));
 
     // Nothing of an earlier server is of use to this one.
     let _ = std::fs::remove_dir_all(&place.state);
-    std::fs::create_dir_all(&place.state).map_err(|error| LocalError::file("make", &place.state, &error))?;
+    std::fs::create_dir_all(&place.state).map_err(|error| LocalError::file("create", &place.state, &error))?;
     let cannot = |error: std::io::Error| LocalError::file("write", &place.log, &error);
     let log = File::create(&place.log).map_err(cannot)?;
     let mut command = environment.command();
@@ -259,10 +261,10 @@ async fn wait(place: &Place, server: &Server, mut child: Option<&mut tokio::proc
             return Ok(());
         }
         if let Some(Ok(Some(status))) = child.as_mut().map(|child| child.try_wait()) {
-            return Err(LocalError::new(format!("the server ended before it answered ({status})")).log(&place.log));
+            return Err(LocalError::new(format!("the server exited before it answered ({status})")).log(&place.log));
         }
         if child.is_none() && place.ours().await.is_none() {
-            return Err(LocalError::new("the server ended before it answered").log(&place.log));
+            return Err(LocalError::new("the server exited before it answered").log(&place.log));
         }
         if Instant::now() > deadline {
             let error = LocalError::new(format!(
@@ -271,7 +273,7 @@ async fn wait(place: &Place, server: &Server, mut child: Option<&mut tokio::proc
                 place.port,
                 START.as_secs()
             ));
-            return Err(error.log(&place.log).hint(format!("end it with `stack local stop --port {}`", place.port)));
+            return Err(error.log(&place.log).hint(format!("stop it with `stack local stop --port {}`", place.port)));
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -302,7 +304,7 @@ async fn stop_locked(place: &Place) -> Result<Option<Server>> {
             tokio::time::sleep(Duration::from_millis(25)).await;
         }
     }
-    Err(LocalError::new(format!("process {} does not end", server.pid)).log(&place.log))
+    Err(LocalError::new(format!("process {} does not exit", server.pid)).log(&place.log))
 }
 
 /// The files of the server on one port.
@@ -452,7 +454,7 @@ mod tests {
         let error = start(&Options { port, time_scale: None, functions: false, python: None, places: places.clone() }, &|_| {})
             .await
             .unwrap_err();
-        assert!(error.message.starts_with(&format!("port {port} is taken by process {}", std::process::id())), "{error}");
+        assert!(error.message.starts_with(&format!("port {port} is in use by process {}", std::process::id())), "{error}");
         let status = status(&places, port).await;
         assert!(!status.running && status.taken_by.is_some());
     }

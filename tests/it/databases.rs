@@ -389,7 +389,7 @@ fn what_is_replaced_hands_its_data_on() {
     s.place.file("s.yaml", STACK);
     s.proxy.take();
     let refused = s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", "*"]).exits(4);
-    assert!(refused.words().contains("`rds.instance/main` stays and uses it"), "{}", refused.stderr);
+    assert!(refused.words().contains("`rds.instance/main` is kept and uses it"), "{}", refused.stderr);
     assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
     s.place.stack(GONE).ok();
     assert_eq!(left(&s), json!({}));
@@ -415,7 +415,7 @@ fn a_copy_that_fails_costs_nothing() {
     let replace = ["apply", "s.yaml", "--yes", "--allow-replace", "rds.instance/main"];
     s.account.will(json!({ "rds.snapshot": "failed" }));
     let failed = s.place.stack(&replace).exits(3);
-    for said in ["the snapshot of data failed", "`--without-data rds.instance/main` begins with an empty one instead"] {
+    for said in ["the snapshot of data failed", "to start with an empty one instead, add `--without-data rds.instance/main`"] {
         assert!(failed.words().contains(said), "{said}: {}", failed.stderr);
     }
     assert_eq!(databases(&s), ["data"]);

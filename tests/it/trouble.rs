@@ -264,5 +264,5 @@ fn what_is_protected_goes_only_by_name() {
 
     s.place.file("s.yaml", &format!("{STACK}protect: [services.wep]\n"));
     let wrong = s.place.stack(&["plan", "s.yaml"]).exits(65);
-    assert!(wrong.stderr.contains("there is `services.web`"), "{}", wrong.stderr);
+    assert!(wrong.stderr.contains("did you mean `services.web`"), "{}", wrong.stderr);
 }

@@ -38,7 +38,7 @@ impl<C: Cloud> Run<'_, C> {
                     }
                     if since.elapsed() > STALE {
                         let said = Error { class: Class::Failed, ..e };
-                        return Err(said.hint("it is still there: what is missing is something else that it needs").into());
+                        return Err(said.hint("it still exists; what was not found is something else that it refers to").into());
                     }
                     self.retrying(job, &e);
                     self.sleep(retry_interval(since.elapsed())).await?;
@@ -53,7 +53,7 @@ impl<C: Cloud> Run<'_, C> {
             match self.poll_once(job, &mut wait, kind.poll_gone(job.cx, live)).await {
                 Ok(Readiness::Gone) => return Ok(()),
                 Ok(Readiness::Failed(why)) => return Err(Error::new(Class::Failed, why).into()),
-                Ok(Readiness::Ready) => self.status(job, "still there"),
+                Ok(Readiness::Ready) => self.status(job, "still exists"),
                 Ok(Readiness::Waiting { status, .. } | Readiness::Leaving(status)) => self.status(job, &status),
                 Ok(Readiness::Impaired(it)) => self.status(job, &it.status),
                 Err(e) if e.class == Class::NotFound => return Ok(()),
@@ -105,8 +105,8 @@ async fn named<C>(
         told = blockers.iter().collect();
     } else {
         error.class = Class::Blocked;
-        error = error.hint("remove what is named, or take it out of there; then run this again");
+        error = error.hint("delete or detach what is named, then run the command again");
     }
-    error.message = format!("{}: in the way: {}", error.message.trim_end_matches('.'), Blocker::listed(&told));
+    error.message = format!("{}: blocked by {}", error.message.trim_end_matches('.'), Blocker::listed(&told));
     error
 }

@@ -209,7 +209,7 @@ impl<'a, C: Cloud> Run<'a, C> {
                 self.carry_over(kind, job, &resolved).await?;
                 let live = self.create(kind, job, &resolved).await?;
                 // A copy brings what its original was: the rest is a change like any other.
-                let made = Before { live, fields: Value::Null, state: Readiness::waiting("its data is there soon") };
+                let made = Before { live, fields: Value::Null, state: Readiness::waiting("copying its data") };
                 self.step_by_step(kind, job, &made, desired, &resolved).await?
             }
             Verb::Create if job.prepared => self.finish(kind, job, desired, &resolved).await?,
@@ -245,7 +245,7 @@ impl<'a, C: Cloud> Run<'a, C> {
 
     /// What is left to do for an object that was prepared.
     async fn finish(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, desired: &Value, resolved: &Value) -> Result<Value, Halt> {
-        let gone = || Error::new(Class::Failed, "it went away while what serves behind it came up");
+        let gone = || Error::new(Class::Failed, "it disappeared while the objects behind it were starting");
         let seen = self.find_within(STALE, kind, job, resolved).await?.ok_or_else(gone)?;
         let todo = self.with_ids(|ids| diff(kind.info().rules, desired, &seen.fields, ids));
         if todo.is_empty() { Ok(seen.live) } else { self.update(kind, job, resolved, &seen.live, &todo).await }
@@ -291,14 +291,14 @@ impl<'a, C: Cloud> Run<'a, C> {
     async fn carry_over(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, desired: &Value) -> Result<(), Halt> {
         let mut wait = self.begin_wait(kind, job);
         let key = &job.cx.key;
-        let explained = |e: Error| e.hint(format!("`--without-data {key}` begins with an empty one instead"));
+        let explained = |e: Error| e.hint(format!("to start with an empty one instead, add `--without-data {key}`"));
         loop {
             match self.poll_once(job, &mut wait, kind.carry_over(job.cx, desired)).await {
                 Ok(Readiness::Ready) => return Ok(()),
                 Ok(Readiness::Failed(why)) => return Err(explained(Error::new(Class::Failed, why)).into()),
                 Ok(Readiness::Impaired(it)) => return Err(explained(Error::new(Class::Failed, it.advice)).into()),
                 Ok(Readiness::Gone | Readiness::Leaving(_)) => {
-                    return Err(explained(Error::new(Class::Failed, "the copy of its data went away")).into());
+                    return Err(explained(Error::new(Class::Failed, "the copy of its data disappeared")).into());
                 }
                 Ok(Readiness::Waiting { status, .. }) => self.status(job, &status),
                 // AWS is at the original: a backup, a change.
@@ -325,8 +325,8 @@ impl<'a, C: Cloud> Run<'a, C> {
                 Ok(Readiness::Ready) => return Ok(()),
                 Ok(Readiness::Waiting { status, .. }) => self.status(job, &status),
                 Ok(other) => {
-                    let word = other.word().unwrap_or("it went away");
-                    return Err(Error::new(Class::Failed, format!("the change was not begun: {word}")).into());
+                    let word = other.word().unwrap_or("it disappeared");
+                    return Err(Error::new(Class::Failed, format!("the change was not started: {word}")).into());
                 }
                 Err(e) if e.class == Class::InUse && wait.since.elapsed() < IN_USE => self.retrying(job, &e),
                 Err(e) => wait.forgive(e)?,
@@ -353,7 +353,7 @@ impl<'a, C: Cloud> Run<'a, C> {
                 job.send(Progress::Idle(job.id));
                 let accept = if step == 0 { Accept::Impaired } else { Accept::AsBefore(&before.state) };
                 self.await_ready(kind, job, resolved, &live, accept).await?;
-                let gone = || Error::new(Class::Failed, "it went away while it was waited for");
+                let gone = || Error::new(Class::Failed, "it disappeared during the wait for it");
                 let seen = self.find_by_id(kind, job.cx, &live).await?.ok_or_else(gone)?;
                 (live, fields, state) = (seen.live, seen.fields, seen.state);
             }
@@ -452,7 +452,7 @@ impl<'a, C: Cloud> Run<'a, C> {
                     self.status(job, "not visible yet");
                 }
                 Ok(Readiness::Gone | Readiness::Leaving(_)) => {
-                    return Err(Error::new(Class::Failed, "it went away while it was waited for").into());
+                    return Err(Error::new(Class::Failed, "it disappeared during the wait for it").into());
                 }
                 Ok(Readiness::Waiting { status, .. }) => {
                     seen = true;

@@ -57,9 +57,9 @@ impl<C: Cloud> Run<'_, C> {
     pub(super) async fn pause(&self, job: &Job<'_, C>, wait: &Wait) -> Result<(), Halt> {
         if wait.is_over() {
             let last = self.last_words(job.id).filter(|words| !words.is_empty());
-            let last = last.map_or_else(String::new, |words| format!(", and the last that was said of it is: {words}"));
+            let last = last.map_or_else(String::new, |words| format!("; last status: {words}"));
             let minutes = wait.since.elapsed().as_secs() / 60;
-            let error = Error::new(Class::Late, format!("it has not come to an end in {minutes} minutes{last}"));
+            let error = Error::new(Class::Late, format!("not finished after {minutes} min{last}"));
             let usual = job.usual.as_secs().div_ceil(60);
             return Err(error
                 .hint(format!("this usually takes {usual} min; check the object in the console of {}", C::NAME))
@@ -137,7 +137,7 @@ fn given_up(error: Error, time: Duration) -> Error {
         Some(code) if error.class == Class::NotYet => {
             format!("refused with {code} for {seconds} s; check what the request refers to")
         }
-        _ => format!("tried again for {seconds} s"),
+        _ => format!("retried for {seconds} s"),
     };
     error.hint(hint)
 }
@@ -161,6 +161,6 @@ mod tests {
         let refused = |class| Error { code: Some("MalformedPolicyDocument".into()), ..Error::new(class, "Invalid principal") };
         let hints = |class| given_up(refused(class), Duration::from_secs(150)).hints;
         assert_eq!(hints(Class::NotYet), ["refused with MalformedPolicyDocument for 150 s; check what the request refers to"]);
-        assert_eq!(hints(Class::InUse), ["tried again for 150 s"]);
+        assert_eq!(hints(Class::InUse), ["retried for 150 s"]);
     }
 }

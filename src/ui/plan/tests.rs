@@ -170,7 +170,7 @@ pub(crate) fn everything() -> Plan {
     items.push(left);
 
     let mut refused = item("s3.bucket/assets", Action::Refuse);
-    refused.reason = Some("arn:aws:s3:::webapp-staging-assets is there already and it belongs to the stack `other`; rename this one, or tag that one with `stack:name`, `stack:env` and `stack:key` to hand it over".into());
+    refused.reason = Some("arn:aws:s3:::webapp-staging-assets already exists and belongs to the stack `other`; rename this one, or tag that one with `stack:name`, `stack:env` and `stack:key` to hand it over".into());
     items.push(refused);
     let mut waiting = item("rds.instance/replica", Action::Keep);
     waiting.reason = Some("AWS is still working on it: backing-up".into());
