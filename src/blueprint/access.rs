@@ -29,7 +29,7 @@ fn arn(scope: &Scope, service: &str, resource: &str) -> String {
     format!("arn:{}:{service}:{}:{}:{resource}", scope.partition, scope.region, scope.account)
 }
 
-/// The object belongs to this stack and environment.
+/// Returns the condition that the object belongs to this stack and environment.
 fn of_stack(scope: &Scope, key: &str) -> Value {
     json!({"StringEquals": {
         format!("aws:{key}/stack:name"): scope.stack,
@@ -41,7 +41,7 @@ fn cluster(scope: &Scope) -> String {
     arn(scope, "ecs", &format!("cluster/{}", names::fit(&scope.prefix(), "main", 1, 255)))
 }
 
-/// To see what is running and to read its logs.
+/// Returns the statements for seeing what is running and reading its logs.
 fn view(scope: &Scope) -> Value {
     policy(vec![
         json!({
@@ -86,18 +86,18 @@ fn view(scope: &Scope) -> Value {
     ])
 }
 
-/// The families of the stack's services. What was renamed in the file keeps its family: `called` says how it was called at first.
+/// Returns the families of the stack's services. What was renamed in the file keeps its family: `called` returns its first name.
 fn families<'a>(scope: &Scope, graph: &'a Graph, called: impl Fn(&'a str) -> &'a str) -> Vec<String> {
     let services = graph.nodes().filter(|node| node.key.kind == "ecs.task_definition");
     services.map(|node| names::fit(&scope.prefix(), called(&node.key.name), 1, 255)).collect()
 }
 
-/// What all families of the stack begin with, and those of a stack that is called like it and more: where IAM takes no more.
+/// Returns a pattern for all families of the stack, and those of a stack whose name begins like it: used where IAM takes no more.
 fn any_family(scope: &Scope) -> String {
     format!("{}-*", scope.prefix())
 }
 
-/// How many characters policies have at most as IAM counts them, without white space, when their references are filled in.
+/// Returns the greatest length of policies as IAM counts it, without white space, when their references are filled in.
 fn longest<'a>(policies: impl Iterator<Item = &'a Value>) -> usize {
     let one = |policy: &Value| {
         let literals: usize = token::literals(&policy.to_string())
@@ -117,8 +117,8 @@ fn longest<'a>(policies: impl Iterator<Item = &'a Value>) -> usize {
     policies.map(one).sum()
 }
 
-/// To release new versions of the services, to change how many tasks run, and to push static files. With the AWS CLI or
-/// a pipeline, that is: `stack` itself reads the whole account, so who deploys with it has `ReadOnlyAccess` too.
+/// Returns the statements for releasing new versions of the services, changing how many tasks run, and pushing static files. With
+/// the AWS CLI or a pipeline, that is: `stack` itself reads the whole account, so deploying with it needs `ReadOnlyAccess` too.
 fn deploy(scope: &Scope, graph: &Graph, families: &[String]) -> Value {
     let services = graph.nodes().filter(|node| node.key.kind == "ecs.service");
     let mut subnets: Vec<&Value> = services.filter_map(|node| node.desired.get("subnets")?.as_array()).flatten().collect();
@@ -204,7 +204,7 @@ fn deploy(scope: &Scope, graph: &Graph, families: &[String]) -> Value {
     policy(statements)
 }
 
-/// To open a shell in a running container. (Which containers have one, the services say.)
+/// Returns the statements for opening a shell in a running container. (The services say which containers have one.)
 fn exec(scope: &Scope) -> Value {
     policy(vec![
         json!({
@@ -243,7 +243,7 @@ fn policies(section: &Section, scope: &Scope, graph: &Graph, families: &[String]
     out
 }
 
-/// What is said aloud of groups: whose rights reach further than their words, because IAM takes no more of them.
+/// Returns notes about groups whose rights reach further than their words, because IAM takes no more of them.
 pub fn notes(graph: &Graph, scope: &Scope) -> Vec<String> {
     let any = any_family(scope);
     let reaches_far =

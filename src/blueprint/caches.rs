@@ -65,7 +65,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys) 
     Ok(offers)
 }
 
-/// A group of its own when the file sets any parameter, else AWS's.
+/// Returns a parameter group of the cache's own when the file sets any parameter, else AWS's.
 fn parameters(graph: &mut Graph, name: &str, origin: &str, cache: &Cache) -> Result<Ref<ParameterGroup>, Error> {
     match cache.family() {
         Some(family) if !cache.parameters.is_empty() => {
@@ -75,7 +75,7 @@ fn parameters(graph: &mut Graph, name: &str, origin: &str, cache: &Cache) -> Res
     }
 }
 
-/// Whether clients of a Memcached cache speak TLS: it can since 1.6.12.
+/// Checks whether clients of a Memcached cache use TLS: it can since 1.6.12.
 fn encrypts(cache: &Cache) -> bool {
     cache.version.as_deref().is_none_or(|version| {
         let numbers: Vec<u32> = version.split('.').map_while(|n| n.parse().ok()).collect();

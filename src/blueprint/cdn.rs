@@ -87,9 +87,9 @@ pub fn expand(
     Ok(Some(distribution))
 }
 
-/// Whether CloudFront can speak HTTPS to the balancer. It then wants a certificate for the host that the viewer asked for
-/// (which it passes on), so there must be an alias, and the balancer's certificate must be for it. The balancer's own name in
-/// DNS is in nobody's certificate. Of a certificate that is not in this file the names are not known; it is believed.
+/// Checks whether CloudFront can use HTTPS to the balancer. It then requires a certificate for the host that the viewer asked for
+/// (which it passes on), so there must be an alias, and the balancer's certificate must be for it. No certificate covers the
+/// balancer's own DNS name. The names of a certificate that is not in this file are unknown; it is trusted.
 fn reaches_by_https(stack: &Stack, cdn: &Cdn) -> bool {
     let Some(certificate) = stack.load_balancer.as_ref().and_then(|b| b.certificate.as_deref()) else { return false };
     let section = certificate
@@ -104,7 +104,8 @@ fn reaches_by_https(stack: &Stack, cdn: &Cdn) -> bool {
     })
 }
 
-/// Everything goes to the application, and nothing is kept: it knows best what may be.
+/// Returns the behaviour that sends everything to the application and caches nothing: the application knows best what may be
+/// cached.
 fn app() -> Behavior {
     Behavior {
         path: None,
@@ -120,7 +121,7 @@ fn app() -> Behavior {
     }
 }
 
-/// Files are kept as long as they say themselves (`stack assets push` has them say it).
+/// Returns the behaviour that caches files as long as they say themselves (`stack assets push` sets that).
 fn files(path: Option<&String>) -> Behavior {
     Behavior {
         path: path.cloned(),
@@ -136,7 +137,7 @@ fn files(path: Option<&String>) -> Behavior {
     }
 }
 
-/// The origin of static files, and the bucket, when it is ours.
+/// Returns the origin of static files, and the bucket, when it is the stack's.
 fn assets(
     graph: &mut Graph,
     stack: &Stack,
@@ -179,7 +180,7 @@ fn assets(
     Ok((Origin { domain, protocol: None, access_control, path: None }, Some(bucket)))
 }
 
-/// What S3 calls a bucket that somebody else owns. What is not `existing.buckets.NAME` is its name already.
+/// Returns S3's name of a bucket that someone else owns. What is not `existing.buckets.NAME` is its name already.
 pub fn existing_bucket<'a>(stack: &'a Stack, text: &'a str) -> &'a str {
     let known = text
         .strip_prefix("existing.buckets.")
@@ -214,7 +215,7 @@ fn s3_keys() -> Encryption {
     Encryption { algorithm: "AES256".into(), key: None, bucket_key: None }
 }
 
-/// Nobody without TLS; and the distribution, if there is one, may read.
+/// Returns the bucket's policy: TLS only, and the distribution, if there is one, may read.
 fn policy(bucket: &Ref<Bucket>, facts: &Facts<'_>, distribution: Option<&Ref<Distribution>>) -> Value {
     let arn = bucket.clone().attr("arn").to_string();
     let objects = format!("{arn}/*");

@@ -24,35 +24,35 @@ pub struct Certificates {
 }
 
 impl Certificates {
-    /// The certificate for a load balancer: `certificates.NAME` becomes a reference to its ARN, an ARN stays.
+    /// Returns the certificate for a load balancer: `certificates.NAME` becomes a reference to its ARN, an ARN stays.
     pub fn regional(&self, text: &str) -> String {
         self.regional.get(text).cloned().unwrap_or_else(|| text.to_owned())
     }
 
-    /// The object of this stack for a load balancer, when it is one.
+    /// Returns the object of this stack for a load balancer, when it is one.
     pub fn regional_objects(&self, text: &str) -> Vec<Ref<Certificate>> {
         self.regional_own.get(text).map(|it| it.clone().attr("arn")).into_iter().collect()
     }
 
-    /// The object of this stack for CloudFront.
+    /// Returns the object of this stack for CloudFront.
     pub fn global_objects(&self, text: &str) -> Vec<Ref<Certificate>> {
         self.global_own.get(text).map(|it| it.clone().attr("arn")).into_iter().collect()
     }
 
-    /// The same for CloudFront.
+    /// Returns the same for CloudFront.
     pub fn global(&self, text: &str) -> String {
         self.global.get(text).cloned().unwrap_or_else(|| text.to_owned())
     }
 }
 
-/// The id of the zone: of `existing.zones.NAME` as it was found, or as it is written.
+/// Returns the id of the zone: of `existing.zones.NAME` as it was found, or as it is written.
 pub(super) fn zone(facts: &Facts<'_>, section: &CertificateSection) -> Option<String> {
     let text = section.zone.as_deref()?;
     let found = text.strip_prefix("existing.zones.").and_then(|name| facts.existing.zones.get(name));
     Some(found.map_or(text, String::as_str).to_owned())
 }
 
-/// Certificates of somebody else's that are not where they are needed: a load balancer uses only those of its region,
+/// Returns other owners' certificates that are not where they are needed: a load balancer uses only those of its region,
 /// CloudFront only those of us-east-1.
 pub fn misplaced(certificates: &Certificates, stack: &Stack, facts: &Facts<'_>) -> Vec<Problem> {
     let balancer = stack.load_balancer.as_ref().and_then(|section| section.certificate.as_ref());

@@ -11,7 +11,7 @@ use crate::config::Stack;
 use crate::config::service::Service as Section;
 use crate::engine::{Error, Graph, Ref, Scope};
 
-/// The service that `uses` names, when it is one that can be talked to.
+/// Returns the service that `uses` names, when it has a port.
 pub fn server<'a>(stack: &'a Stack, used: &str) -> Option<(&'a str, u16)> {
     let (name, section) = stack.services.get_key_value(used.strip_prefix("services.")?)?;
     Some((name.as_str(), section.port?))
@@ -25,7 +25,7 @@ pub struct Links<'a> {
 }
 
 impl<'a> Links<'a> {
-    /// Makes the namespace, when a service uses another.
+    /// Creates the namespace, when a service uses another.
     pub fn expand(graph: &mut Graph, stack: &'a Stack, scope: &Scope) -> Result<Links<'a>, Error> {
         let used: BTreeSet<&str> =
             stack.services.values().flat_map(|s| &s.uses).filter_map(|used| Some(server(stack, used)?.0)).collect();
@@ -39,13 +39,14 @@ impl<'a> Links<'a> {
         Ok(Links { namespace, used, idle: i32::try_from(idle).unwrap_or(i32::MAX) })
     }
 
-    /// The port under a name, when others use the service.
+    /// Returns the port under a name, when others use the service.
     pub fn port_names(&self, name: &str, section: &Section) -> BTreeMap<String, i32> {
         let port = section.port.filter(|_| self.used.contains(name));
         port.map(|port| (name.to_owned(), i32::from(port))).into_iter().collect()
     }
 
-    /// What the service offers and whether it looks for others. Off says so: AWS keeps what it is not told.
+    /// Returns what the service offers and whether it looks for others. Off is written explicitly: AWS keeps what a request
+    /// leaves out.
     pub fn connect(&self, name: &str, section: &Section, logs: &Ref<LogGroup>, scope: &Scope) -> Connect {
         let uses = section.uses.iter().any(|used| used.starts_with("services."));
         let Some(namespace) = self.namespace.as_ref().filter(|_| uses || self.used.contains(name)) else {

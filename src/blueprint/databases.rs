@@ -102,7 +102,7 @@ fn port(database: &Database) -> u16 {
     database.port.unwrap_or(database.engine.port())
 }
 
-/// What the file sets, and that nobody speaks to the database in plain text.
+/// Returns the parameters that the file sets, with TLS enforced.
 fn parameters(database: &Database) -> BTreeMap<String, String> {
     let (tls, on) = database.forced_tls();
     let mut all = database.parameters.clone();

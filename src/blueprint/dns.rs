@@ -22,7 +22,7 @@ struct Target {
     certificates: Vec<Ref<Certificate>>,
 }
 
-/// Only a certificate of this stack names a zone; whose certificate is somebody else's has DNS somewhere else.
+/// Adds the records. Only a certificate of this stack names a zone; with another owner's certificate DNS is elsewhere.
 pub fn expand(
     graph: &mut Graph,
     stack: &Stack,

@@ -19,14 +19,14 @@ pub struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    /// For what works without AWS: the zones that most regions have.
+    /// Returns facts for what works without AWS: the zones that most regions have.
     pub fn assumed(scope: &'a Scope, has_network: bool, stack: &Stack) -> Self {
         let zones = ('a'..='f').map(|letter| format!("{}{letter}", scope.region)).collect();
         Facts { scope, zones, has_network, existing: Found::assumed(&wanted(stack), &scope.region) }
     }
 }
 
-/// What the file refers to and somebody else owns: to be looked for before it is expanded.
+/// Returns what the file refers to and someone else owns: to be looked up before the file is expanded.
 pub fn wanted(stack: &Stack) -> Wanted {
     let section = &stack.existing;
     let texts = |map: &BTreeMap<Name, String>| map.iter().map(|(k, v)| (k.to_string(), v.clone())).collect();
@@ -59,7 +59,7 @@ pub struct Problem {
     pub help: String,
 }
 
-/// Text as a part of an object's name: letters, digits and single hyphens.
+/// Returns text as a part of an object's name: letters, digits and single hyphens.
 pub(super) fn slug(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {

@@ -23,8 +23,8 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// What encrypts something that says `key`: the key of that name (`keys.NAME`), the ARN that it is, or `keys.main`
-    /// when it says nothing and there is one. A reference to its ARN.
+    /// Returns a reference to the ARN of what encrypts something with this `key`: the key of that name (`keys.NAME`), the ARN
+    /// that it is, or `keys.main` when there is no `key` and the stack has one.
     pub fn arn(&self, key: Option<&str>) -> Option<String> {
         match key {
             None => self.arns.get("main").cloned(),
@@ -36,7 +36,7 @@ impl Keys {
     }
 }
 
-/// Who may do what with a key of this stack.
+/// Returns the policy of a key of this stack.
 ///
 /// The account itself may do everything, so that its IAM policies decide (and AWS refuses a policy that locks everybody
 /// out). CloudWatch Logs may use it for this stack's log groups and for no others. Databases, caches and secrets are

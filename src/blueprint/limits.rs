@@ -13,8 +13,8 @@ use crate::engine::{Graph, Node, Scope};
 /// As many characters stand at least in place of a reference: no identifier of AWS is shorter.
 const REFERENCE: &str = "sg-12345678";
 
-/// Completes what the file says shortly, the name of a log group, which lies at the stack's place; and brings what AWS spells
-/// otherwise into AWS's spelling.
+/// Completes what the file abbreviates, the name of a log group, which is at the stack's place; and brings what AWS spells
+/// differently into AWS's spelling.
 pub fn complete(graph: &mut Graph, scope: &Scope, problems: &mut Vec<Problem>) {
     for node in graph.nodes_mut() {
         let wrong = spell(&node.key.kind, &mut node.desired).err();
@@ -36,7 +36,7 @@ fn place(scope: &Scope) -> String {
     format!("/stack/{}/{}/", scope.stack, scope.env)
 }
 
-/// Every one of these that AWS would refuse, at what it comes from.
+/// Reports everything that AWS would refuse, at the place that it comes from.
 pub fn check(graph: &Graph, scope: &Scope, problems: &mut Vec<Problem>) {
     for node in graph.nodes() {
         match node.key.kind.as_str() {
@@ -54,7 +54,7 @@ pub fn check(graph: &Graph, scope: &Scope, problems: &mut Vec<Problem>) {
     }
 }
 
-/// At a field of an object, or of the section that it comes from, which calls it the same.
+/// Returns a problem at a field of an object, or of the section that it comes from, which has the same name for it.
 fn problem(node: &Node, field: &str, code: &'static str, message: String, help: String) -> Problem {
     Problem { at: format!("{}.{field}", node.origin), code, message: format!("`{}`: {message}", node.key), help }
 }
@@ -69,8 +69,8 @@ fn words(node: &Node, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Whether RDS makes copies of what a database is to be a copy of: of none without backups
-/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ReadRepl.html>), and of none whose password it keeps
+/// Checks that RDS can replicate the source of a replica: none without backups
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ReadRepl.html>), and none whose password it manages
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html>, limitations).
 fn copied(graph: &Graph, node: &Node, problems: &mut Vec<Problem>) {
     let source = node.desired.get("source").and_then(|source| token::named(source).into_keys().next());
@@ -88,7 +88,7 @@ fn copied(graph: &Graph, node: &Node, problems: &mut Vec<Problem>) {
     }
 }
 
-/// The length of a policy as AWS counts it: without white space. A reference counts for less than what it will be.
+/// Returns the length of a policy as AWS counts it: without white space. A reference counts for less than what it will be.
 fn length(policy: &Value) -> usize {
     let text = token::literals(&policy.to_string()).join(REFERENCE);
     text.chars().filter(|c| !c.is_whitespace()).count()

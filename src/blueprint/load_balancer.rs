@@ -60,7 +60,7 @@ pub fn expand(
     Ok(Some(out))
 }
 
-/// The balancer's group: who may talk to it, and that it may talk to the services.
+/// Adds the balancer's group: who may talk to it, and that it may talk to the services.
 fn security_group(graph: &mut Graph, section: &Section, network: &Network) -> Result<Ref<SecurityGroup>, Error> {
     let group = SecurityGroup { vpc: network.vpc.clone(), description: "Load balancer".into(), tags: Tags::new() };
     let group = graph.add("alb", ORIGIN, &group)?;
@@ -114,7 +114,7 @@ fn balancer(
     graph.add("main", ORIGIN, &balancer)
 }
 
-/// A target group for each service with routes.
+/// Adds a target group for each service with routes.
 fn targets(
     graph: &mut Graph,
     stack: &Stack,
@@ -173,12 +173,12 @@ fn seconds(n: u64) -> i32 {
     i32::try_from(n).unwrap_or(i32::MAX)
 }
 
-/// The route that takes everything which no other takes.
+/// Checks whether the route takes everything that no other takes.
 fn is_catch_all(route: &Route) -> bool {
     route.path == "/*" && route.host.is_none()
 }
 
-/// The listeners; the one that rules are added to is returned.
+/// Adds the listeners, and returns the one that rules are added to.
 fn listeners(
     graph: &mut Graph,
     stack: &Stack,
@@ -223,7 +223,7 @@ fn listeners(
     Ok(main)
 }
 
-/// A rule for each route but the one that takes everything.
+/// Adds a rule for each route but the one that takes everything.
 fn rules(graph: &mut Graph, stack: &Stack, main: &Ref<Listener>, out: &mut Balancer) -> Result<(), Error> {
     let mut taken: BTreeSet<i32> =
         stack.services.values().flat_map(|s| &s.routes).filter_map(|r| r.priority).map(i32::from).collect();
@@ -258,7 +258,7 @@ fn digest(text: &str) -> u32 {
     Sha256::digest(text.as_bytes()).iter().take(4).fold(0, |n, b| (n << 8) | u32::from(*b))
 }
 
-/// A priority for a route without one: the more exact a route, the earlier it is asked, and a route keeps its number
+/// Returns a priority for a route without one: the more exact a route, the earlier it is asked, and a route keeps its number
 /// whatever other routes come and go. 1 to 999 are left to the user.
 fn priority(route: &Route, name: &str, taken: &mut BTreeSet<i32>) -> i32 {
     const BAND: u32 = 180;

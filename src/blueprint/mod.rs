@@ -48,7 +48,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// What is meant so, most likely, and worth saying aloud all the same: what shows only when the sections are put together.
+/// Returns what is most likely intended and worth a note: what shows only when the sections are put together.
 pub fn notes(graph: &Graph, scope: &Scope) -> Vec<String> {
     access::notes(graph, scope)
 }
@@ -152,7 +152,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     Ok(graph)
 }
 
-/// Two names in the file that come to one name of an object.
+/// Returns the problem of two names in the file that become one name of an object.
 fn clash(Clash { key, first, second }: &Clash) -> Problem {
     let (message, help) = if first == second {
         let help = "two names in it, or in what it uses, become the same name: rename one of them".to_owned();
@@ -163,7 +163,7 @@ fn clash(Clash { key, first, second }: &Clash) -> Problem {
     Problem { at: second.clone(), code: "taken", message, help }
 }
 
-/// Notes what the file calls otherwise than before.
+/// Notes what the file has renamed.
 fn moved(graph: &mut Graph, stack: &Stack) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (from, to) in &stack.moved {

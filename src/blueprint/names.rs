@@ -96,8 +96,8 @@ const RULES: &[Rule] = &[
     rule("ecs.cluster", "the cluster", "ECS", Ask::Only("-_"), ECS),
 ];
 
-/// What an object is called in AWS, as its kind makes it; of kinds whose names have no rules that a name of ours could break,
-/// nothing.
+/// Returns the name of an object in AWS, as its kind makes it; nothing for kinds whose names have no rules that a name of the
+/// stack could break.
 fn physical(scope: &Scope, node: &Node) -> Option<String> {
     let (prefix, name) = (scope.prefix(), node.key.name.as_str());
     let field = || node.desired.get("name").and_then(Value::as_str).map(str::to_owned);
@@ -118,7 +118,7 @@ fn physical(scope: &Scope, node: &Node) -> Option<String> {
     }
 }
 
-/// Why the service does not take the name; nothing when it does.
+/// Returns why the service does not accept the name; nothing when it does.
 fn refused(ask: &Ask, service: &str, name: &str) -> Option<String> {
     let lower = name.to_lowercase();
     match ask {
@@ -147,7 +147,7 @@ fn refused(ask: &Ask, service: &str, name: &str) -> Option<String> {
     }
 }
 
-/// Every name that a service would refuse, at what it comes from: the stack's own name once for all that begins with it.
+/// Reports every name that a service would refuse, at what it comes from: the stack's own name once for all that begins with it.
 pub fn check(graph: &Graph, scope: &Scope, problems: &mut Vec<Problem>) {
     let prefix = scope.prefix();
     let mut by_prefix: Vec<String> = Vec::new();

@@ -115,7 +115,7 @@ pub fn expand(graph: &mut Graph, section: &Section, facts: &Facts<'_>) -> Result
     Ok(Ok(network))
 }
 
-/// A network of somebody else's: nothing in it is made, and nothing of it changed.
+/// Returns a network that someone else owns: nothing in it is created or changed.
 pub fn existing(section: &ExistingNetwork, facts: &Facts<'_>) -> Network {
     let subnets = |ids: &[String]| ids.iter().map(Ref::physical).collect::<Vec<_>>();
     Network {
@@ -130,7 +130,7 @@ pub fn existing(section: &ExistingNetwork, facts: &Facts<'_>) -> Network {
     }
 }
 
-/// The `n`th of the blocks that are `by` bits smaller than the VPC.
+/// Returns the `n`th of the blocks that are `by` bits smaller than the VPC.
 fn block(cidr: Ipv4Net, by: u8, n: usize) -> Option<Ipv4Net> {
     cidr.subnets(cidr.prefix_len() + by).ok()?.nth(n)
 }

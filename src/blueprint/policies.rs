@@ -10,7 +10,7 @@ use crate::config::policy::{Effect, PolicyStatement};
 use crate::config::service::Service as Section;
 use crate::engine::{Ref, Scope};
 
-/// Who may take the role: tasks of ECS, and only for this account.
+/// Returns who may assume the role: tasks of ECS, and only for this account.
 pub fn trust(scope: &Scope) -> Value {
     json!({
         "Version": "2012-10-17",
@@ -23,17 +23,17 @@ pub fn trust(scope: &Scope) -> Value {
     })
 }
 
-/// A policy document of these statements.
+/// Returns a policy document of these statements.
 pub fn policy(statements: Vec<Value>) -> Value {
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
-/// The statement that allows `actions` on `resources`.
+/// Returns the statement that allows `actions` on `resources`.
 pub fn allow(actions: &[&str], resources: Vec<String>) -> Value {
     json!({"Effect": "Allow", "Action": actions, "Resource": resources})
 }
 
-/// What ECS itself needs to start the tasks: to write to this log group, and to read this image and these secrets.
+/// Returns what ECS itself needs to start the tasks: to write to this log group, and to read this image and these secrets.
 pub fn execution<'a>(
     image: &str,
     secrets: impl Iterator<Item = &'a String>,
@@ -61,7 +61,7 @@ pub fn execution<'a>(
     out
 }
 
-/// A statement of the file as IAM writes it.
+/// Returns a statement of the file as IAM writes it.
 pub fn statement(p: &PolicyStatement) -> Value {
     let effect = match p.effect {
         Effect::Allow => "Allow",
@@ -74,7 +74,7 @@ pub fn statement(p: &PolicyStatement) -> Value {
     statement
 }
 
-/// What the program itself may do: what the file says, and to take part in `stack exec` where it is allowed.
+/// Returns what the program itself may do: what the file says, and to serve `stack exec` where that is allowed.
 pub fn task(section: &Section) -> BTreeMap<String, Value> {
     let mut out = BTreeMap::new();
     if !section.policies.is_empty() {
@@ -92,7 +92,7 @@ pub fn task(section: &Section) -> BTreeMap<String, Value> {
     out
 }
 
-/// The ARN of a secret or parameter, written or referred to, without the JSON key, stage and version that may follow it.
+/// Returns the ARN of a secret or parameter, written or referred to, without the JSON key, stage and version that may follow it.
 pub fn bare(secret: &str) -> String {
     match secret.split_once('}') {
         Some((reference, _)) if reference.starts_with("${") => format!("{reference}}}"),
@@ -100,8 +100,8 @@ pub fn bare(secret: &str) -> String {
     }
 }
 
-/// The rights to read exactly these secrets and parameters, and to decrypt exactly them, whichever key they are under: it may be
-/// somebody else's, and it may change. Both services name what they decrypt in the encryption context
+/// Returns the rights to read exactly these secrets and parameters, and to decrypt exactly them, whichever key they are under: it
+/// may belong to someone else, and it may change. Both services name what they decrypt in the encryption context
 /// (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/security-encryption.html>,
 /// <https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html>).
 fn secret_statements<'a>(secrets: impl Iterator<Item = &'a String>, scope: &Scope) -> Vec<Value> {
@@ -137,7 +137,7 @@ fn secret_statements<'a>(secrets: impl Iterator<Item = &'a String>, scope: &Scop
     found.into_iter().flat_map(one).collect()
 }
 
-/// The ARN, and what IAM knows it by when the six characters that Secrets Manager puts behind a name are left out.
+/// Returns the ARN as IAM knows it when the six characters that Secrets Manager adds to a name are left out.
 fn with_suffix(arn: String) -> Vec<String> {
     let whole = |name: &str| {
         let end = name.rsplit_once('-').map(|(_, end)| end);
@@ -149,7 +149,7 @@ fn with_suffix(arn: String) -> Vec<String> {
     }
 }
 
-/// The ARN of the repository, when the image lies in a private one of ECR.
+/// Returns the ARN of the repository, when the image is in a private one of ECR.
 fn ecr_repository(image: &str) -> Option<String> {
     let (account, region, path) = ecr::registry(image)?;
     let partition = match region {

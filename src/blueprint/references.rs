@@ -18,7 +18,7 @@ struct Known<'a> {
     attributes: BTreeMap<&'static str, Vec<Attribute>>,
 }
 
-/// Gives every reference the attribute that its field takes, and has those wait that refer to what is known only later.
+/// Gives every reference the attribute that its field takes, and lets those wait that refer to what is known only later.
 pub fn settle(graph: &mut Graph, registry: &Registry<Clients>, problems: &mut Vec<Problem>) {
     let attributes = registry.kinds().map(|kind| (kind.info().name, kind.attributes())).collect();
     let mut schemas: BTreeMap<String, Value> = BTreeMap::new();
@@ -80,7 +80,7 @@ impl Field<'_> {
         self.path.pop();
     }
 
-    /// What the text has to be instead, when it is right and yet to be completed.
+    /// Returns what the text has to become, when it is right and yet to be completed.
     fn text(&mut self, text: &str) -> Option<String> {
         let known = self.known;
         let free = self.path.first().is_some_and(|first| first == "tags") || self.path.last().is_some_and(|l| l == "description");
@@ -153,7 +153,7 @@ impl Known<'_> {
     }
 }
 
-/// The kind that the field at `path` refers to by its type.
+/// Returns the kind that the field at `path` refers to by its type.
 fn refers<'a>(root: &'a Value, schema: &'a Value, path: &[String]) -> Option<&'a str> {
     if let Some(to) = schema["$ref"].as_str() {
         return refers(root, root.pointer(to.trim_start_matches('#'))?, path);

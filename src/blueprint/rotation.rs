@@ -43,14 +43,15 @@ struct Rotated<'a> {
     users: Vec<&'a str>,
 }
 
-/// The services whose containers have a password: those that use what it is of, and those that read it by `secrets` alone.
+/// Returns the services whose containers have a password: those that use what it is of, and those that read it by `secrets`
+/// alone.
 fn users<'a>(stack: &'a Stack, used: &str, is_it: impl Fn(&str) -> bool) -> Vec<&'a str> {
     let has = |service: &Section| service.uses.iter().any(|u| u == used) || service.secrets.values().any(|secret| is_it(secret));
     stack.services.iter().filter(|(_, service)| has(service)).map(|(name, _)| name.as_str()).collect()
 }
 
-/// Of the file's databases, of those under `resources`, and of somebody else's: RDS rotates every week what it is not told of
-/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html>).
+/// Returns the rotated passwords of the file's databases, of those under `resources`, and of other owners' databases: RDS rotates
+/// every week where no interval is set (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html>).
 fn rotated<'a>(stack: &'a Stack, facts: &Facts<'_>) -> Vec<Rotated<'a>> {
     let ours = stack.databases.iter().filter(|(_, database)| database.password.rotate.days().is_some());
     let ours = ours.map(|(name, _)| (name.as_str(), format!("databases.{name}")));
@@ -128,7 +129,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<(),
     Ok(())
 }
 
-/// The event of a rotation that succeeded
+/// Returns the pattern of the event of a rotation that succeeded
 /// (<https://docs.aws.amazon.com/secretsmanager/latest/userguide/monitoring-eventbridge.html>).
 fn pattern(secret: &str) -> Value {
     json!({

@@ -142,7 +142,7 @@ impl<'a> Services<'a> {
         self.scaling(entry, &service)
     }
 
-    /// Who may talk to the service: the balancer, when it has routes, and those who use it; and with whom it may talk.
+    /// Adds who may talk to the service (the balancer, when it has routes, and those who use it) and whom it may talk to.
     fn security_groups(&mut self, entry: &Entry<'_>) -> Result<(), Error> {
         let Entry { name, section, origin } = entry;
         let Inputs { stack, balancer, offers, .. } = self.inputs;
@@ -197,7 +197,7 @@ impl<'a> Services<'a> {
         Ok(self.graph.add(format!("{}-{suffix}", entry.name), &entry.origin, &role)?.attr("arn"))
     }
 
-    /// The task definition, with the roles that it needs.
+    /// Adds the task definition, with the roles that it needs.
     fn task(&mut self, entry: &Entry<'_>, logs: &Ref<LogGroup>) -> Result<Ref<TaskDefinition>, Error> {
         let Entry { name, section, origin } = entry;
         let Inputs { stack, facts, offers, .. } = self.inputs;
@@ -247,7 +247,7 @@ impl<'a> Services<'a> {
         }
     }
 
-    /// Its targets at the balancer, and its port, when it has routes.
+    /// Returns its targets at the balancer, and its port, when it has routes.
     fn attached(&self, entry: &Entry<'_>) -> Option<(&'a Attached, u16)> {
         self.inputs.balancer.and_then(|balancer| balancer.targets.get(entry.name)).zip(entry.section.port)
     }
@@ -304,7 +304,7 @@ impl<'a> Services<'a> {
         self.graph.add(*name, origin, &service)
     }
 
-    /// The number of tasks by their load, when the file asks for that.
+    /// Adds what scales the number of tasks with their load, when the file asks for that.
     fn scaling(&mut self, entry: &Entry<'_>, service: &Ref<Service>) -> Result<(), Error> {
         let Entry { name, section, origin } = entry;
         let Some(scale) = section.scale.as_ref() else { return Ok(()) };
@@ -341,7 +341,7 @@ impl<'a> Services<'a> {
     }
 }
 
-/// `$${…}` in the file is `${…}` in the container: a text, and no reference.
+/// Returns `$${…}` of the file as `${…}` for the container: a text, and no reference.
 pub(super) fn unescaped(text: &str) -> String {
     text.replace("$${", "${")
 }
@@ -350,8 +350,8 @@ fn merged(first: &BTreeMap<String, String>, second: &BTreeMap<String, String>) -
     first.iter().chain(second).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
-/// A secret as the file names it; the password of a database that RDS does not rotate in the version that the database was told, as
-/// those who use the database have it: another password then means other tasks.
+/// Returns a secret as the file names it. The password of a database that RDS does not rotate is pinned to the version that the
+/// database was given, as for those who use the database: another password then means other tasks.
 fn pinned(stack: &Stack, secret: &str) -> String {
     let Some((reference, rest)) = secret.split_once('}') else { return secret.to_owned() };
     let of = reference.strip_prefix("${rds.instance/").and_then(|rest| rest.trim_end_matches('!').strip_suffix(".secret_arn"));
@@ -364,7 +364,7 @@ fn pinned(stack: &Stack, secret: &str) -> String {
     }
 }
 
-/// The image, with the address of the repository when that is somebody else's.
+/// Returns the image, with the address of the repository when someone else owns that.
 fn image(text: &str, facts: &Facts<'_>) -> String {
     let theirs = text.strip_prefix("existing.repositories.").and_then(|rest| {
         let end = rest.find([':', '@']).unwrap_or(rest.len());

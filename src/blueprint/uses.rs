@@ -25,12 +25,12 @@ pub struct Offer {
     pub secret_arns: Vec<String>,
 }
 
-/// The name of an environment variable: `DATABASE_MAIN_HOST`.
+/// Returns the name of an environment variable: `DATABASE_MAIN_HOST`.
 pub fn variable(what: &str, name: &str, field: &str) -> String {
     format!("{what}_{name}_{field}").to_ascii_uppercase().replace('-', "_")
 }
 
-/// Services that would get one variable from two that they use, and do not say themselves what it is.
+/// Reports services that would get one variable from two objects that they use, and do not set it themselves.
 pub fn ambiguous(stack: &Stack, offers: &Offers) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (name, service) in &stack.services {
@@ -56,7 +56,7 @@ pub fn ambiguous(stack: &Stack, offers: &Offers) -> Vec<Problem> {
     problems
 }
 
-/// What databases of somebody else's have to offer. Their owner lets the service in.
+/// Returns what databases of other owners have to offer. Their owner lets the service in.
 pub fn existing(facts: &Facts<'_>) -> Offers {
     let one = |(name, database): (&String, &Database)| {
         let variable = |field: &str| variable("database", name, field);

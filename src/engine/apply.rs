@@ -63,14 +63,14 @@ pub struct Link {
 }
 
 impl Outcome {
-    /// Everything was done.
+    /// Checks whether everything was done.
     pub fn is_complete(&self) -> bool {
         self.failed.is_empty() && self.skipped.is_empty() && !self.stopped
     }
 }
 
-/// Applies a plan. `stop` turning true ends it politely: calls that are under way end, nothing new begins, and what AWS
-/// is at is left to it.
+/// Applies a plan. When `stop` turns true it ends in good order: it waits for the calls in flight, starts nothing new, and leaves
+/// to the cloud what the cloud has accepted.
 ///
 /// # Errors
 /// When the plan cannot be scheduled. What fails on the way is in the [`Outcome`].

@@ -17,7 +17,7 @@ use super::tags::tag;
 use super::tags::{TAG_ENV, TAG_GENERATION, TAG_STACK};
 use super::token::Ids;
 
-/// Has the desired object carry the tag of `generation`; of the first one, none.
+/// Gives the desired object the tag of `generation`; the first generation has none.
 pub(super) fn write_generation(desired: &mut Value, generation: u32) {
     if let Some(Value::Object(tags)) = desired.get_mut("tags") {
         if generation > 1 {
@@ -33,7 +33,7 @@ pub(super) const IMPOSTOR: &str = "it has the same tags as this stack's own obje
 /// That what only its tags call ours is taken over.
 const ADOPTED: &str = "it is adopted, because the file names it and its tags match: this stack did not create it";
 
-/// Whether something would be lost with it.
+/// Checks whether something would be lost with it.
 pub(super) fn holds_data<C>(kind: &dyn Kind<C>, seen: &Seen) -> bool {
     kind.info().holds_data && seen.live.get(NEVER_SERVED) != Some(&Value::Bool(true))
 }
@@ -42,7 +42,7 @@ pub(super) fn before(seen: &Seen) -> Before {
     Before { live: seen.live.clone(), fields: seen.fields.clone(), state: seen.state.clone() }
 }
 
-/// What to call an object that has no name of ours: by what tells it from its siblings, else by its identifier.
+/// Returns what to call an object that has no name in the stack: what distinguishes it from its siblings, else its identifier.
 pub fn stray_name(rules: &[rules::Rule], seen: &Seen, ids: &Ids) -> String {
     let texts = rules::fields(rules, What::Identity).filter_map(|field| match ids.symbolic(seen.fields.get(field)?) {
         Value::String(text) => Some(text.parse::<Key>().map(|key| key.name).unwrap_or(text)),
@@ -80,7 +80,7 @@ fn blank(node: &Node, action: Action) -> Item {
     }
 }
 
-/// Whether AWS is deleting this one, which has the name that `node` is to get.
+/// Checks whether the cloud is deleting this one, which has the name that `node` is to get.
 pub(super) fn leaves(seen: &Seen, node: &Node) -> bool {
     let named =
         seen.key().as_ref() == Some(&node.key) || seen.kind == node.key.kind && seen.claim == Claim::Taken(node.key.name.clone());
@@ -95,7 +95,7 @@ pub(super) fn compare_nothing(node: &Node, leaving: Option<&Seen>) -> Item {
     item
 }
 
-/// Why what is wrong with an object keeps it from being changed so, when it does.
+/// Returns why an impaired object cannot be changed so; `None` when it can.
 fn locked<C: Cloud>(kind: &dyn Kind<C>, impairment: &Impairment, desired: &Value, changes: &Diff) -> Option<String> {
     let mended_by = impairment.mended_by.as_ref()?;
     let Impairment { status, advice, .. } = impairment;
@@ -138,7 +138,8 @@ pub(super) fn refuse_clash<C>(kind: &dyn Kind<C>, node: &Node, seen: &Seen, scop
     item
 }
 
-/// `newest` is the highest generation that there is of it: what failed has its name still.
+/// Returns what is to happen to an object that exists. `newest` is its highest generation in the cloud: a failed one still has
+/// its name.
 pub(super) fn compare<C: Cloud>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, seen: &Seen, newest: u32, ids: &Ids) -> Item {
     let node = &graph.as_named(node, seen, kind.info().rules);
     let mut item = blank(node, Action::Keep);

@@ -32,7 +32,7 @@ pub enum Ask {
 }
 
 impl Ask {
-    /// The flag that agrees to it.
+    /// Returns the flag that gives this consent.
     pub fn flag(self) -> &'static str {
         match self {
             Ask::Delete(_) => "--allow-delete",
@@ -43,7 +43,7 @@ impl Ask {
 }
 
 impl Item {
-    /// What has to be agreed to before this is done.
+    /// Returns the consent that is needed before this is done.
     pub fn ask(&self) -> Option<Ask> {
         if self.action == Action::Update && self.effects.iter().any(|effect| effect.needs_consent) {
             return Some(Ask::Upgrade);
@@ -85,7 +85,7 @@ pub struct Consent {
 }
 
 impl Consent {
-    /// Both.
+    /// Combines both.
     #[must_use]
     pub fn and(mut self, other: Consent) -> Consent {
         self.delete.extend(other.delete);
@@ -97,7 +97,7 @@ impl Consent {
         self
     }
 
-    /// Whether this item may be done. `*` alone stands for everything except what is lost for good.
+    /// Checks whether this item may be done. `*` alone stands for everything except what is lost for good.
     pub fn covers(&self, plan: &Plan, item: &Item) -> bool {
         item.ask().is_none_or(|ask| self.agrees(plan, item, ask))
     }
@@ -123,29 +123,29 @@ impl Consent {
         patterns.iter().chain(also).any(|pattern| names(pattern, item) && !(for_good && is_bare(pattern)))
     }
 
-    /// The items that were agreed to, and those that were not.
+    /// Returns the items with consent, and those without.
     pub fn sort<'a>(&self, plan: &'a Plan) -> (Vec<&'a Item>, Vec<&'a Item>) {
         plan.items.iter().filter(|item| item.ask().is_some()).partition(|item| self.covers(plan, item))
     }
 }
 
 impl Plan {
-    /// What the whole is called where somebody agrees to its end: `webapp/staging`.
+    /// Returns the name of the whole, as consent to its end gives it: `webapp/staging`.
     pub fn environment(&self) -> String {
         format!("{}/{}", self.scope.stack, self.scope.env)
     }
 
-    /// Whether it goes because something else has its key: what an earlier run began to replace.
+    /// Checks whether it is deleted because something else has its key: what an earlier run began to replace.
     fn is_old_half(&self, item: &Item) -> bool {
         item.action == Action::Delete && self.items.iter().any(|other| other.desired.is_some() && other.key == item.key)
     }
 
-    /// An item that is not surely ours, what it lies in for which the same is true, and so on.
+    /// Returns an item that only its tags attribute to this stack, what it is inside for which the same is true, and so on.
     pub fn doubted_with<'a>(&'a self, item: &'a Item) -> impl Iterator<Item = &'a Item> {
         std::iter::successors(Some(item), |item| self.items.get(item.within?))
     }
 
-    /// Writes into the plan what was agreed to about data and copies of it.
+    /// Writes the consent about data and copies of it into the plan.
     pub fn agree(&mut self, consent: &Consent) {
         let any = |patterns: &[String], item: &Item| patterns.iter().any(|pattern| names(pattern, item));
         let whatever = |item: &Item| match item.action {
@@ -168,24 +168,24 @@ impl Plan {
     }
 }
 
-/// Whether a pattern names an item: by its key, or by the place in the file that it or what it is a part of comes from.
+/// Checks whether a pattern names an item: by its key, or by the place in the file that it, or what it is a part of, comes from.
 pub fn names(pattern: &str, item: &Item) -> bool {
     is_like(pattern, &item.key.to_string()) || sections(&item.origin).any(|section| is_like(pattern, section))
 }
 
-/// The places that a place lies in, itself included, except the list of all sections of a kind: of `databases.main.replicas.r`,
-/// `databases.main` too, and not `databases`.
+/// Returns the places that a place is inside, itself included, except the list of all sections of a kind: for
+/// `databases.main.replicas.r` also `databases.main`, and not `databases`.
 fn sections(origin: &str) -> impl Iterator<Item = &str> {
     let ends = origin.match_indices('.').map(|(at, _)| at).skip(1).chain((!origin.is_empty()).then_some(origin.len()));
     ends.map(move |end| &origin[..end])
 }
 
-/// A pattern that names nothing.
+/// Checks whether a pattern names nothing.
 fn is_bare(pattern: &str) -> bool {
     !pattern.contains(|c: char| c.is_ascii_alphanumeric())
 }
 
-/// What lets these items go: a flag each, and one for all that come from one place in the file.
+/// Returns the flags that give consent for these items: one each, and one for all that come from one place in the file.
 pub fn flags(plan: &Plan, items: &[&Item]) -> Vec<(&'static str, String)> {
     let section = |item: &Item| sections(&item.origin).next().map(str::to_owned);
     let mut out: Vec<(&'static str, String)> = Vec::new();

@@ -67,7 +67,7 @@ impl<C> Clone for Cx<C> {
 }
 
 impl<C> Cx<C> {
-    /// A context for a new reading.
+    /// Returns a context for a new reading.
     pub fn new(cloud: Arc<C>, scope: Arc<Scope>) -> Self {
         let key = Key::new("", "");
         Cx {
@@ -85,22 +85,22 @@ impl<C> Cx<C> {
         }
     }
 
-    /// The same, about one object.
+    /// Returns the same about one object.
     pub fn at(&self, key: &Key, generation: u32) -> Self {
         Cx { key: key.clone(), generation, ..self.clone() }
     }
 
-    /// The same, with nothing read yet.
+    /// Returns the same with nothing read yet.
     pub fn fresh(&self) -> Self {
         Cx { reads: Arc::default(), ..self.clone() }
     }
 
-    /// The same, with nothing read yet, for a reading that may ask the cloud's index ([`Reads::by_index`]).
+    /// Returns the same with nothing read yet, for a reading that may ask the cloud's index ([`Reads::by_index`]).
     pub fn by_index(&self) -> Self {
         Cx { reads: Arc::new(Reads::by_index()), ..self.clone() }
     }
 
-    /// [`Cx::predecessor`] with its type.
+    /// Returns [`Cx::predecessor`] with its type.
     ///
     /// # Errors
     /// When it is of another type, which is a defect.
@@ -108,7 +108,8 @@ impl<C> Cx<C> {
         self.predecessor.as_ref().map(|live| typed(&self.key.kind, "what is replaced", live)).transpose()
     }
 
-    /// An idempotency token: the same for the same object, generation and `what`, whichever process asks. 32 characters.
+    /// Returns an idempotency token of 32 characters: the same for the same object, generation and `what`, whichever process
+    /// asks.
     pub fn token(&self, what: &str) -> String {
         let s = &self.scope;
         let text =
@@ -116,9 +117,9 @@ impl<C> Cx<C> {
         Sha256::digest(text.as_bytes()).iter().take(16).map(|b| format!("{b:02x}")).collect()
     }
 
-    /// The same, and for five minutes only: for calls that answer a token for hours with an object that has been deleted
-    /// since, where nothing tells the new life of an object from the old one. Within these minutes a run that died and
-    /// begins again makes no second one, and afterwards it sees the first.
+    /// Returns the same, valid for five minutes only: for calls that answer a token for hours with an object that has been
+    /// deleted since, where nothing distinguishes the new object from the deleted one. Within these minutes a run that died and
+    /// begins again creates no second one, and afterwards it sees the first.
     pub fn token_for_now(&self, what: &str) -> String {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs() / 300);
         self.token(&format!("{what} {now}"))

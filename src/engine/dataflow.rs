@@ -50,7 +50,7 @@ impl<'a> Dataflow<'a> {
         }
     }
 
-    /// The next operation to start: the one with the longest way to go, of a kind that has room.
+    /// Returns the next operation to start: the one with the longest way to go, of a kind that has room.
     pub(super) fn next(&mut self, plan: &Plan) -> Option<OpId> {
         let found = *self
             .free
@@ -71,7 +71,7 @@ impl<'a> Dataflow<'a> {
         }
     }
 
-    /// `id` has come as far as `stage`: those who need no more than that of it may go on.
+    /// Notes that `id` has come as far as `stage`: those who need no more than that of it may start.
     pub(super) fn reached(&mut self, id: OpId, stage: Need) {
         for user in self.users.get(&id).into_iter().flatten() {
             let Some(waits) = self.waits.get_mut(user) else { continue };
@@ -99,7 +99,7 @@ impl<'a> Dataflow<'a> {
         }
     }
 
-    /// What never started, and because of which failure.
+    /// Returns what never started, and because of which failure.
     pub(super) fn left(&self) -> Vec<(OpId, Option<OpId>)> {
         self.schedule
             .ops
@@ -109,13 +109,13 @@ impl<'a> Dataflow<'a> {
             .collect()
     }
 
-    /// What began and did not end.
+    /// Returns what began and did not end.
     pub(super) fn under_way(&self) -> Vec<OpId> {
         self.started.keys().filter(|id| !self.ended.contains_key(id)).copied().collect()
     }
 
-    /// From the operation that ended last, back along what each waited for last: with when each began, and until when
-    /// the next one waited for it.
+    /// Returns the chain from the operation that ended last, back along what each waited for last: when each began, and until
+    /// when the next one waited for it.
     pub(super) fn chain(&self) -> Vec<(OpId, Duration, Duration)> {
         let mut out: Vec<(OpId, Duration, Duration)> = Vec::new();
         let mut at = self.ended.iter().max_by_key(|(_, end)| **end).map(|(id, _)| *id);

@@ -43,7 +43,7 @@ pub struct Diff {
 }
 
 impl Diff {
-    /// A diff that names whole fields, as `update` gets it for what `create` leaves to it.
+    /// Returns a diff that names whole fields, as `update` gets it for what `create` leaves to it.
     pub fn of_fields(desired: &Value, fields: impl IntoIterator<Item = &'static str>) -> Self {
         let changes = fields
             .into_iter()
@@ -63,24 +63,24 @@ impl Diff {
         Diff { changes }
     }
 
-    /// Nothing differs.
+    /// Checks whether nothing differs.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
     }
 
-    /// Whether the field `path`, or something inside it, differs.
+    /// Checks whether the field `path`, or something inside it, differs.
     pub fn touches(&self, path: &str) -> bool {
         self.changes.iter().any(|c| c.path == path || c.path.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
     }
 
-    /// Whether anything but `path` differs.
+    /// Checks whether anything but `paths` differs.
     pub fn touches_other_than(&self, paths: &[&str]) -> bool {
         self.changes
             .iter()
             .any(|c| !paths.iter().any(|p| c.path == *p || c.path.strip_prefix(p).is_some_and(|rest| rest.starts_with('.'))))
     }
 
-    /// The keys of the map `path` that are to go.
+    /// Returns the keys of the map `path` that are to be removed.
     pub fn removed_keys(&self, path: &str) -> Vec<String> {
         self.changes
             .iter()
@@ -89,7 +89,7 @@ impl Diff {
             .collect()
     }
 
-    /// The keys of the map `path` that are to be written.
+    /// Returns the keys of the map `path` that are to be written.
     pub fn written_keys(&self, path: &str) -> Vec<String> {
         self.changes
             .iter()
@@ -98,7 +98,7 @@ impl Diff {
             .collect()
     }
 
-    /// Without the fields that AWS tells only of an object that is ready: for one that is not.
+    /// Returns the diff without the fields that AWS reports only for an object that is ready: for one that is not.
     #[must_use]
     pub fn known(mut self, rules: &[Rule]) -> Self {
         self.changes.retain(|change| {
@@ -108,7 +108,7 @@ impl Diff {
         self
     }
 
-    /// Nothing of it is too small any more: for what begins without the data of what is there.
+    /// Allows every size: for what begins without the data of what exists.
     pub fn let_shrink(&mut self, rules: &[Rule]) {
         for change in &mut self.changes {
             let path: Vec<String> = change.path.split('.').map(str::to_owned).collect();
@@ -118,14 +118,14 @@ impl Diff {
         }
     }
 
-    /// What nothing can make so, in words.
+    /// Returns, in words, the differences that no call can remove.
     pub fn impossible(&self) -> Option<String> {
         let told: Vec<String> =
             self.changes.iter().filter_map(|c| Some(format!("`{}`: {}", c.path, c.impossible.as_ref()?))).collect();
         (!told.is_empty()).then(|| told.join("; "))
     }
 
-    /// The fields that AWS cannot change.
+    /// Returns the fields that AWS cannot change.
     pub fn forcing(&self) -> impl Iterator<Item = &Change> {
         self.changes.iter().filter(|c| c.forces_replacement)
     }
@@ -143,7 +143,7 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// What of `desired` is not so in `observed`. Pure, and the only comparison there is.
+/// Returns how `observed` differs from `desired`. Pure, and the only comparison there is.
 ///
 /// A `null` or absent field of `desired` is "don't care". References are compared by what they resolve to in
 /// `ids`; one that does not resolve yet is a change whose value becomes known later.
@@ -151,7 +151,7 @@ pub fn diff(rules: &[Rule], desired: &Value, observed: &Value, ids: &Ids) -> Dif
     diff_with_notes(rules, desired, observed, ids).0
 }
 
-/// The same, and in words what the cloud did by itself because it was let: that is no difference.
+/// Returns the same, and in words what the cloud changed by itself because it was allowed to: that is no difference.
 pub(super) fn diff_with_notes(rules: &[Rule], desired: &Value, observed: &Value, ids: &Ids) -> (Diff, Vec<String>) {
     let mut notes = Vec::new();
     let mut walk = Walk { rules, ids, path: Vec::new(), changes: Vec::new() };
@@ -189,7 +189,7 @@ pub(super) fn diff_with_notes(rules: &[Rule], desired: &Value, observed: &Value,
     (Diff { changes }, notes)
 }
 
-/// Whether the first numbers of two versions are the same, so many of them.
+/// Checks whether the first `length` numbers of two versions are the same.
 pub fn same_major(one: &str, other: &str, length: usize) -> bool {
     let major = |version: &str| version.split('.').take(length).map(str::to_owned).collect::<Vec<_>>();
     major(one) == major(other)
@@ -345,7 +345,7 @@ impl Walk<'_> {
     }
 }
 
-/// Equal, where a desired `null` inside is "don't care" and 1 equals 1.0.
+/// Checks whether they are equal, where a desired `null` inside is "don't care" and 1 equals 1.0.
 fn same(desired: &Value, observed: &Value) -> bool {
     match (desired, observed) {
         (Value::Null, _) => true,
@@ -356,12 +356,12 @@ fn same(desired: &Value, observed: &Value) -> bool {
     }
 }
 
-/// Whether version `observed` is `desired` or a more exact one: `16` is satisfied by `16.4`, not by `160`.
+/// Checks whether version `observed` is `desired` or a more exact one: `16` is satisfied by `16.4`, not by `160`.
 fn satisfies(desired: &str, observed: &str) -> bool {
     observed.strip_prefix(desired).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// Whether every version that begins like `desired` is older than `observed`.
+/// Checks whether every version that begins like `desired` is older than `observed`.
 fn older(desired: &str, observed: &str) -> bool {
     let numbers = |text: &str| text.split('.').map_while(|n| n.parse::<u64>().ok()).collect::<Vec<_>>();
     let (desired, observed) = (numbers(desired), numbers(observed));

@@ -37,24 +37,24 @@ pub struct Effect {
 }
 
 impl Effect {
-    /// An effect that the user is told of.
+    /// Returns an effect that the user is told about.
     pub fn new(impact: Impact, words: impl Into<String>) -> Self {
         Effect { impact, words: words.into(), lasts: None, needs_consent: false }
     }
 
-    /// The same, which usually lasts from `from` to `to` seconds.
+    /// Returns the same, which usually lasts from `from` to `to` seconds.
     #[must_use]
     pub fn lasting(self, from: u64, to: u64) -> Self {
         Effect { lasts: Some((from, to)), ..self }
     }
 
-    /// The same, done only when it was agreed to by name.
+    /// Returns the same, done only with consent.
     #[must_use]
     pub fn with_consent(self) -> Self {
         Effect { needs_consent: true, ..self }
     }
 
-    /// What happens and for how long: `the instance restarts (usually 5 to 20 min)`.
+    /// Returns what happens and for how long: `the instance restarts (usually 5 to 20 min)`.
     pub fn sentence(&self) -> String {
         match self.lasts {
             None => self.words.clone(),
@@ -63,7 +63,7 @@ impl Effect {
     }
 }
 
-/// `30 to 60 s`, `5 to 20 min`, `1 min`.
+/// Returns a range of time: `30 to 60 s`, `5 to 20 min`, `1 min`.
 fn span(from: u64, to: u64) -> String {
     let (unit, size) = match to {
         0..120 => ("s", 1),

@@ -77,7 +77,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// A failure of this class.
+    /// Returns a failure of this class.
     pub fn new(class: Class, message: impl Into<String>) -> Self {
         Error {
             class,
@@ -91,7 +91,7 @@ impl Error {
         }
     }
 
-    /// A defect of ours.
+    /// Returns a defect of `stack` itself.
     pub fn internal(message: impl Into<String>) -> Self {
         Error::new(Class::Internal, message).hint("this is a bug in `stack`: please report it with the command and the file")
     }
@@ -102,18 +102,18 @@ impl Error {
         self
     }
 
-    /// Says which object it was about, unless that is known.
+    /// Notes which object it was about, unless that is known.
     pub fn about(mut self, key: &Key) -> Self {
         self.key.get_or_insert_with(|| key.clone());
         self
     }
 
-    /// The same about something that was just made: when it is not found, it is not known everywhere yet.
+    /// Returns the same about something that was just created: when it is not found, it is not visible everywhere yet.
     pub fn of_new(self) -> Self {
         Error { class: if self.class == Class::NotFound { Class::NotYet } else { self.class }, ..self }
     }
 
-    /// Whether AWS answered with this code.
+    /// Checks whether AWS answered with this code.
     pub fn is(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)
     }

@@ -104,10 +104,10 @@ pub enum Event {
 
 /// Somebody who wants to know. Called from the run itself, so it must not block for long.
 pub trait Reporter: Send + Sync {
-    /// Something happened.
+    /// Shows that something happened.
     fn event(&self, event: &Event);
 
-    /// Nothing more will happen, perhaps because the process ends here and now: what is shown for the moment goes away.
+    /// Removes what is shown for the moment: nothing more will happen, perhaps because the process ends here.
     fn end(&self) {}
 }
 

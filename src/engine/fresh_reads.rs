@@ -19,7 +19,7 @@ pub(super) struct FreshReads {
 }
 
 impl FreshReads {
-    /// Every object of `kind` in a reading that began after this was asked; `read` makes one when there is none.
+    /// Returns every object of `kind` from a reading that began after this call; `read` makes one when none did.
     ///
     /// # Errors
     /// What `read` failed with. Whoever waited for it reads for themselves.

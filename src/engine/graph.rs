@@ -51,12 +51,12 @@ impl Moved {
         path.rsplit('.').next().unwrap_or(path)
     }
 
-    /// Where a place is now.
+    /// Returns where a place is now.
     pub(super) fn origin(&self, origin: &str) -> Option<String> {
         lies_in(origin, &self.from).then(|| format!("{}{}", self.to, &origin[self.from.len()..]))
     }
 
-    /// `name` with the old name of the section at one of the places where it has the new one.
+    /// Returns `name` with the old name of the section at one of the places where it has the new one.
     pub(super) fn old_names(&self, name: &str) -> BTreeSet<String> {
         let (from, to) = (Self::last(&self.from), Self::last(&self.to));
         name.match_indices(to).map(|(at, _)| format!("{}{from}{}", &name[..at], &name[at + to.len()..])).collect()
@@ -74,8 +74,8 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// Adds an object and gives the reference to it. One whose key is taken is noted ([`Graph::clashes`]) and left out, so that
-    /// everything else is looked at too; nothing can be done with such a graph.
+    /// Adds an object and returns the reference to it. One whose key is taken is noted ([`Graph::clashes`]) and left out, so that
+    /// everything else is checked too; nothing can be done with such a graph.
     ///
     /// # Errors
     /// When the struct cannot be written as a value.
@@ -90,7 +90,7 @@ impl Graph {
         Ok(Ref::to(name))
     }
 
-    /// What was to be added under a key that was taken.
+    /// Returns what was to be added under a key that was taken.
     pub fn clashes(&self) -> &[Clash] {
         &self.clashes
     }
@@ -110,47 +110,47 @@ impl Graph {
         Ok(())
     }
 
-    /// The object with that key.
+    /// Returns the object with that key.
     pub fn get(&self, key: &Key) -> Option<&Node> {
         self.nodes.get(key)
     }
 
-    /// Has tags that are like one of these patterns written at creation and never after.
+    /// Marks tags that match one of these patterns as written at creation and never after.
     pub fn ignore_tags(&mut self, patterns: &[String]) {
         self.ignored_tags = patterns.to_vec();
     }
 
-    /// The patterns of tags that are written at creation and never after.
+    /// Returns the patterns of tags that are written at creation and never after.
     pub fn ignored_tags(&self) -> &[String] {
         &self.ignored_tags
     }
 
-    /// The objects by key.
+    /// Returns the objects by key.
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
         self.nodes.values()
     }
 
-    /// The same, to be changed: not in what their keys are.
+    /// Returns the same for changing everything but their keys.
     pub fn nodes_mut(&mut self) -> impl Iterator<Item = &mut Node> {
         self.nodes.values_mut()
     }
 
-    /// How many objects there are.
+    /// Returns the number of objects.
     pub fn len(&self) -> usize {
         self.nodes.len()
     }
 
-    /// There is none.
+    /// Checks whether there is none.
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
     }
 
-    /// What each object refers to.
+    /// Returns what each object refers to.
     pub fn edges(&self) -> BTreeMap<&Key, BTreeMap<Key, Need>> {
         self.nodes.iter().map(|(key, node)| (key, token::named(&node.desired))).collect()
     }
 
-    /// References to objects that the stack does not have: who refers, and to what.
+    /// Returns references to objects that the stack does not have: who refers, and to what.
     pub fn dangling(&self) -> Vec<(&Node, Key)> {
         self.nodes
             .values()
@@ -159,7 +159,7 @@ impl Graph {
             .collect()
     }
 
-    /// The keys so that everything comes after what it refers to.
+    /// Returns the keys so that everything comes after what it refers to.
     ///
     /// # Errors
     /// The keys of a cycle, in order, when there is one.
@@ -167,8 +167,8 @@ impl Graph {
         order(self.edges().into_iter().map(|(key, to)| (key.clone(), to.into_keys().collect())).collect())
     }
 
-    /// Protects what comes from a place in the file, as a path: `services.web`, `load_balancer`. What has no tags goes with
-    /// what it is a part of. How many objects that are.
+    /// Protects what comes from a place in the file, given as a path: `services.web`, `load_balancer`. What has no tags is
+    /// deleted with what it is a part of. Returns the number of protected objects.
     pub fn protect<C: Cloud>(&mut self, registry: &Registry<C>, path: &str) -> usize {
         let tagged = |node: &&mut Node| registry.find(&node.key.kind).is_some_and(|kind| kind.info().tagged);
         let nodes = self.nodes.values_mut().filter(|node| lies_in(&node.origin, path)).filter(tagged);
@@ -213,7 +213,8 @@ impl Graph {
     }
 }
 
-/// Whether a place in the file is `path` or lies in it: `services.web.ports` lies in `services.web`, `services.web2` does not.
+/// Checks whether a place in the file is `path` or inside it: `services.web.ports` is inside `services.web`, `services.web2` is
+/// not.
 pub fn lies_in(origin: &str, path: &str) -> bool {
     origin.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

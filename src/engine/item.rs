@@ -82,18 +82,18 @@ pub struct Item {
 }
 
 impl Item {
-    /// Whether AWS is deleting it already: all that is left to do is to wait.
+    /// Checks whether AWS is deleting it already: all that is left to do is to wait.
     pub fn is_leaving(&self) -> bool {
         self.before.as_ref().is_some_and(|before| matches!(before.state, Readiness::Leaving(_)))
     }
 
-    /// It is left alone, because its tags say the same as those of what is surely ours.
+    /// Checks whether it is left alone because it has the same tags as an object that certainly belongs to the stack.
     pub fn is_impostor(&self) -> bool {
         self.action == Action::Keep && self.desired.is_none()
     }
 
-    /// What seemed to be an impostor was made by this stack: it is the old half of a replacement, under the name that AWS gave it
-    /// before its section was called otherwise.
+    /// Turns what seemed to be an impostor into the old half of a replacement: this stack created it, under the name that AWS
+    /// gave it before its section was renamed.
     fn leave_over(&mut self) {
         (self.action, self.reason) = (Action::Delete, Some(LEFT_OVER.to_owned()));
         let Some(before) = &self.before else { return };
@@ -102,7 +102,7 @@ impl Item {
         self.needs_consent = named && !self.is_leaving();
     }
 
-    /// Only its tags say that it is ours: it goes only when it is named.
+    /// Notes that only its tags attribute it to the stack: it is deleted only with consent.
     pub fn doubt(&mut self) {
         if !self.unmarked {
             self.unmarked = true;
@@ -110,7 +110,7 @@ impl Item {
         }
     }
 
-    /// It lies in another item that is not surely ours, of that key.
+    /// Notes that it is inside another item, of that key, that only its tags attribute to the stack.
     pub fn doubt_within(&mut self, at: usize, key: &Key) {
         if !self.unmarked {
             (self.unmarked, self.within) = (true, Some(at));
@@ -121,7 +121,7 @@ impl Item {
         }
     }
 
-    /// More than its tags says that it is ours after all.
+    /// Notes that more than its tags says that it belongs to the stack.
     pub fn vouch(&mut self) {
         if self.is_impostor() {
             return self.leave_over();
@@ -152,22 +152,22 @@ pub const NOTICED: &str = "noticed";
 /// Why what only its tags call ours is not simply deleted.
 pub(super) const UNMARKED: &str = "only its tags say that it belongs to this stack, and anyone who may write tags could have set them, so it is deleted only with consent; to keep it, remove its tags `stack:name`, `stack:env` and `stack:key`";
 
-/// `reason` with one more.
+/// Adds one more to `reason`.
 pub(super) fn and(reason: Option<String>, more: &str) -> String {
     reason.map_or_else(|| more.to_owned(), |reason| format!("{reason}; {more}"))
 }
 
-/// Whether somebody protected it in the cloud itself.
+/// Checks whether someone protected it in the cloud itself.
 pub(super) fn is_guarded(live: &Value) -> bool {
     live.get(GUARDED) == Some(&Value::Bool(true))
 }
 
-/// Whether the user said that it goes only when it is named.
+/// Checks whether the user protected it, so that it is deleted only with consent.
 pub(super) fn is_protected(fields: &Value) -> bool {
     tag(fields, TAG_PROTECT) == Some("true")
 }
 
-/// What it leaves behind when it is deleted.
+/// Returns what it leaves behind when it is deleted.
 pub(super) fn last_copy(before: &Before) -> Option<String> {
     before.live.get(LAST_COPY).and_then(Value::as_str).map(str::to_owned)
 }

@@ -17,23 +17,23 @@ pub struct Key {
 }
 
 impl Key {
-    /// A key from its two halves, which are taken as they are.
+    /// Returns a key of its two halves, which are taken as they are.
     pub fn new(kind: impl Into<String>, name: impl Into<String>) -> Self {
         Key { kind: kind.into(), name: name.into() }
     }
 
-    /// The part of the kind before the dot: `ec2`. FreshReads at what AWS is at are paced per service.
+    /// Returns the part of the kind before the dot: `ec2`. Polls are limited per service.
     pub fn service(&self) -> &str {
         self.kind.split('.').next().unwrap_or(&self.kind)
     }
 }
 
-/// Whether `name` can be an object's name: 1 to 128 letters, digits, `-` and `_`.
+/// Checks whether `name` can be an object's name: 1 to 128 letters, digits, `-` and `_`.
 pub fn is_name(name: &str) -> bool {
     (1..=128).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-/// Whether `kind` is written like a kind: two words of lower-case letters, digits, `-`, `_` with a dot between.
+/// Checks whether `kind` is written like a kind: two words of lower-case letters, digits, `-`, `_` with a dot between.
 pub fn is_kind(kind: &str) -> bool {
     let word =
         |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_');

@@ -90,7 +90,7 @@ pub const ATTRIBUTES: &str = "x-attributes";
 
 /// A kind without its type: what the engine works with.
 pub trait Kind<C>: Send + Sync {
-    /// What is the same for all objects of the kind.
+    /// Returns what is the same for all objects of the kind.
     fn info(&self) -> &KindInfo;
     /// See [`Resource::replace_order`].
     fn replace_order(&self, diff: &Diff) -> Order;
@@ -102,11 +102,11 @@ pub trait Kind<C>: Send + Sync {
     fn carries_data(&self, desired: &Value, diff: &Diff) -> bool;
     /// See [`Resource::carry_over`].
     fn carry_over<'a>(&'a self, cx: &'a Cx<C>, desired: &'a Value) -> BoxFuture<'a, Result<Readiness>>;
-    /// What a file may refer to of an object of this kind, `id` first.
+    /// Returns what a file may refer to in an object of this kind, `id` first.
     fn attributes(&self) -> Vec<Attribute>;
-    /// The JSON Schema of the struct.
+    /// Returns the JSON Schema of the struct.
     fn schema(&self, generator: &mut SchemaGenerator) -> Schema;
-    /// The value as the struct writes it, or what is wrong with it.
+    /// Returns the value as the struct writes it, or what is wrong with it.
     ///
     /// # Errors
     /// The path of the field at which reading stopped, and what serde says, or what AWS refuses.
@@ -294,7 +294,7 @@ impl<C: Cloud> Registry<C> {
         self
     }
 
-    /// The kind of that name.
+    /// Returns the kind of that name.
     ///
     /// # Errors
     /// A defect: names from files are checked before.
@@ -302,12 +302,12 @@ impl<C: Cloud> Registry<C> {
         self.kinds.get(name).ok_or_else(|| Error::internal(format!("there is no kind `{name}`")))
     }
 
-    /// The kind of that name, if there is one.
+    /// Returns the kind of that name, if it exists.
     pub fn find(&self, name: &str) -> Option<&Arc<dyn Kind<C>>> {
         self.kinds.get(name)
     }
 
-    /// Every kind, by name.
+    /// Returns every kind, by name.
     pub fn kinds(&self) -> impl Iterator<Item = &Arc<dyn Kind<C>>> {
         self.kinds.values()
     }

@@ -117,7 +117,7 @@ impl<'a> Matching<'a> {
     }
 }
 
-/// What tells an object from its siblings, when its kind says so and all of it is known.
+/// Returns what distinguishes an object from its siblings, when its kind names that and all of it is known.
 pub(super) fn identity<C>(kind: &dyn Kind<C>, value: &Value, ids: &Ids) -> Option<Vec<Value>> {
     let fields: Vec<Value> = rules::fields(kind.info().rules, What::Identity)
         .map(|field| ids.resolve(value.get(field).unwrap_or(&Value::Null)))

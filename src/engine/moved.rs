@@ -13,7 +13,7 @@ use super::snapshot::Seen;
 use super::token::named;
 
 impl Graph {
-    /// What a live object is called now that sections were moved.
+    /// Returns the present name of a live object whose section was renamed.
     pub(super) fn moved_to(&self, seen: &Seen, key: &Key) -> Option<Key> {
         if self.get(key).is_some() {
             return None;
@@ -31,13 +31,13 @@ impl Graph {
         nodes.next().is_none().then(|| node.key.clone())
     }
 
-    /// Whether what comes from this place in the file was called otherwise.
+    /// Checks whether what comes from this place in the file had another name.
     pub(super) fn was_moved(&self, origin: &str) -> bool {
         self.moved.iter().any(|moved| lies_in(origin, &moved.to))
     }
 
-    /// The desired object, under the name that the live one was given where AWS cannot change that and only the section's name
-    /// makes the difference.
+    /// Returns the desired object under the name that the live one was given, where AWS cannot change that and only the section's
+    /// name makes the difference.
     pub(super) fn as_named(&self, node: &Node, seen: &Seen, rules: &[Rule]) -> Node {
         let mut node = node.clone();
         let Some(moved) = self.moved.iter().find(|moved| lies_in(&node.origin, &moved.to)) else { return node };
@@ -54,7 +54,7 @@ impl Graph {
     }
 }
 
-/// Whether what goes is like what comes, as far as that is known without what they refer to.
+/// Checks whether what is deleted is like what is created, as far as that is known without what they refer to.
 fn is_alike(moved: &Moved, gone: &Item, come: &Item) -> bool {
     let (Some(Value::Object(wanted)), Some(before)) = (&come.desired, &gone.before) else { return false };
     let mut told = wanted.iter().filter(|(field, value)| *field != "tags" && !value.is_null() && named(value).is_empty());
@@ -64,7 +64,7 @@ fn is_alike(moved: &Moved, gone: &Item, come: &Item) -> bool {
     })
 }
 
-/// A section that goes where one like it comes: perhaps the same under another name.
+/// Returns the sections that leave where one like them arrives: perhaps the same under another name.
 pub(super) fn suggestions(items: &[Item]) -> Vec<Moved> {
     let section = |item: &Item| {
         // What stands in the file by itself is a section of its own.

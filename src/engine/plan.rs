@@ -77,7 +77,7 @@ pub struct Counts {
 }
 
 impl Plan {
-    /// Compares what is desired with what is there. `None` desires nothing: the plan of a destroy.
+    /// Compares what is desired with what exists. `None` desires nothing: the plan of a destroy.
     ///
     /// # Errors
     /// When two objects have one key, when the graph has a cycle, or when a kind is unknown.
@@ -219,8 +219,8 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The same from a snapshot that may have trusted the cloud's index: that nothing is to be done may be said from the index,
-    /// what is to be done never. So services that something is to be done about are read again, without it.
+    /// Makes the same from a snapshot that may have trusted the cloud's index. "Nothing to do" may rest on the index, but nothing
+    /// is done because of it: services with something to do are read again without it.
     ///
     /// # Errors
     /// As [`Plan::make`], and what could not be read again.
@@ -243,7 +243,7 @@ impl Plan {
         }
     }
 
-    /// Says of everything that is deleted what goes with it, where its kind has something to say.
+    /// Asks about everything that is deleted what else is lost with it, and whether it is empty.
     ///
     /// # Errors
     /// When the cloud cannot be asked.
@@ -271,7 +271,7 @@ impl Plan {
         Ok(())
     }
 
-    /// How many objects get which action.
+    /// Returns how many objects get which action.
     pub fn counts(&self) -> Counts {
         let mut counts = Counts::default();
         for item in &self.items {
@@ -287,17 +287,17 @@ impl Plan {
         counts
     }
 
-    /// The items that say that something happens.
+    /// Returns the items with which something happens.
     pub fn changes(&self) -> impl Iterator<Item = &Item> {
         self.items.iter().filter(|item| item.action != Action::Keep)
     }
 
-    /// Nothing is to happen.
+    /// Checks whether nothing is to happen.
     pub fn is_empty(&self) -> bool {
         self.changes().next().is_none()
     }
 
-    /// The desired objects, as they were when the plan was made.
+    /// Returns the desired objects, as they were when the plan was made.
     ///
     /// # Errors
     /// When the plan names an object twice.
@@ -360,7 +360,7 @@ impl Plan {
     }
 }
 
-/// The answer about an object, unless it is not there (any more).
+/// Returns the answer about an object; `None` when it does not exist (any more).
 fn present<T>(answer: Result<T>) -> Result<Option<T>> {
     match answer {
         Err(e) if e.class == Class::NotFound => Ok(None),
@@ -414,7 +414,7 @@ fn link_live<C: Cloud>(
     Ok(())
 }
 
-/// What holds data and goes, while something that stays goes on using it: nobody could read that any more.
+/// Refuses to delete what holds data while something that stays uses it: its data could not be read any more.
 fn refuse_what_stays_in_use<C: Cloud>(registry: &Registry<C>, items: &mut [Item]) -> Result<()> {
     let mut refused: Vec<(usize, String)> = Vec::new();
     let stays = |item: &&Item| matches!(item.action, Action::Keep | Action::Update) && !item.is_impostor();
@@ -450,7 +450,7 @@ fn refuse_what_stays_in_use<C: Cloud>(registry: &Registry<C>, items: &mut [Item]
     Ok(())
 }
 
-/// What a person needs to see of a change, when it is one of the tags that the engine writes itself.
+/// Checks whether a change is of a tag that the engine writes itself and that a person need not see.
 pub fn is_ownership(change: &Change) -> bool {
     change.path.starts_with("tags.stack:") && change.path.strip_prefix("tags.") != Some(TAG_PROTECT)
 }

@@ -85,8 +85,8 @@ impl Drop for Wait {
     }
 }
 
-/// In proportion to how long it has taken, because nobody knows how fast this AWS is (a local one may take a hundredth of
-/// the usual time); never longer than about a fiftieth of the usual time, until it takes unusually long.
+/// Returns a time in proportion to how long it has taken, because the speed of the cloud is unknown (a local one may take a
+/// hundredth of the usual time); never longer than about a fiftieth of the usual time, until it takes unusually long.
 fn interval(elapsed: Duration, usual: Duration, waiting: usize) -> Duration {
     let dense = (usual / 50).clamp(Duration::from_secs(2), Duration::from_secs(8));
     let longest = if elapsed > usual * 2 { Duration::from_secs(10) } else { dense };

@@ -62,17 +62,17 @@ impl std::fmt::Display for Silence {
 }
 
 impl Reach {
-    /// Nobody was asked yet, and silence is borne for so long.
+    /// Returns a reach for which nothing was asked yet, and which tolerates silence for so long.
     pub fn bearing(patience: Duration) -> Self {
         Reach { states: Arc::default(), patience }
     }
 
-    /// How long it is borne that nobody answers.
+    /// Returns how long silence is tolerated.
     pub fn patience(&self) -> Duration {
         self.patience
     }
 
-    /// A question leaves for this part of the cloud.
+    /// Notes that a question leaves for this part of the cloud.
     pub fn asks(&self, of: &str) -> Asked {
         let now = Instant::now();
         let mut states = self.locked();
@@ -85,12 +85,12 @@ impl Reach {
         Asked { reach: self.clone(), of: of.to_owned() }
     }
 
-    /// Who has been silent the longest, when anybody is asked at the moment and is silent.
+    /// Returns who has been silent the longest, when someone is asked at the moment and is silent.
     pub fn silence(&self) -> Option<Silence> {
         self.silence_of(|_| true)
     }
 
-    /// The same of some parts only.
+    /// Returns the same of some parts only.
     pub fn silence_of(&self, which: impl Fn(&str) -> bool) -> Option<Silence> {
         let now = Instant::now();
         let states = self.locked();
@@ -121,12 +121,12 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// It was answered, whatever the answer.
+    /// Notes that it was answered, whatever the answer.
     pub fn answered(self) {
         self.reach.locked().remove(&self.of);
     }
 
-    /// No answer came, for this reason.
+    /// Notes that no answer came, for this reason.
     pub fn failed(self, why: impl Into<String>) {
         if let Some(state) = self.reach.locked().get_mut(&self.of) {
             state.tries += 1;

@@ -39,22 +39,22 @@ pub struct Impairment {
 }
 
 impl Readiness {
-    /// AWS is at it.
+    /// Returns that AWS is working on it.
     pub fn waiting(status: impl Into<String>) -> Self {
         Readiness::Waiting { status: status.into(), progress: None }
     }
 
-    /// Whether nothing can be done with it any more.
+    /// Checks whether nothing can be done with it any more.
     pub fn is_gone(&self) -> bool {
         matches!(self, Readiness::Gone | Readiness::Leaving(_))
     }
 
-    /// Whether AWS tells of it what it tells only of what is ready ([`What::WhenReady`](super::rules::What::WhenReady)).
+    /// Checks whether AWS reports what it reports only for what is ready ([`What::WhenReady`](super::rules::What::WhenReady)).
     pub fn tells_all(&self) -> bool {
         matches!(self, Readiness::Ready | Readiness::Impaired(Impairment { mended_by: None, .. }))
     }
 
-    /// AWS's word for it, where there is one.
+    /// Returns AWS's word for it, where there is one.
     pub fn word(&self) -> Option<&str> {
         match self {
             Readiness::Ready | Readiness::Gone => None,

@@ -24,12 +24,12 @@ pub struct Reads {
 }
 
 impl Reads {
-    /// A reading that may take the cloud's own index at its word, which can be behind the objects themselves.
+    /// Returns a reading that may trust the cloud's own index, which can lag behind the objects themselves.
     pub fn by_index() -> Reads {
         Reads { by_index: Some(Mutex::default()), ..Reads::default() }
     }
 
-    /// Whether this reading may ask the index.
+    /// Checks whether this reading may ask the index.
     pub fn may_ask_index(&self) -> bool {
         self.by_index.is_some()
     }
@@ -41,13 +41,13 @@ impl Reads {
         }
     }
 
-    /// The services that the index was trusted for.
+    /// Returns the services for which the index was trusted.
     pub(super) fn trusting(&self) -> BTreeSet<&'static str> {
         let services = self.by_index.as_ref().map(|s| s.lock().unwrap_or_else(PoisonError::into_inner).clone());
         services.unwrap_or_default()
     }
 
-    /// The answer to `question`, asking it with `ask` unless somebody already has.
+    /// Returns the answer to `question`, asking it with `ask` unless it was asked before.
     ///
     /// # Errors
     /// What `ask` failed with, the same for everybody; or a defect when one question has two types.

@@ -26,23 +26,23 @@ pub struct Ref<R> {
 }
 
 impl<R: Resource> Ref<R> {
-    /// The object of this stack with that name.
+    /// Returns a reference to the object of this stack with that name.
     pub fn to(name: impl Into<String>) -> Self {
         Ref { target: Target::Named { name: name.into(), need: Need::Exists }, attr: "id".into(), kind: PhantomData }
     }
 
-    /// An object by the identifier that AWS gave it.
+    /// Returns a reference to an object by the identifier that AWS gave it.
     pub fn physical(id: impl Into<String>) -> Self {
         Ref { target: Target::Physical(id.into()), attr: "id".into(), kind: PhantomData }
     }
 
-    /// Another attribute than the identifier: a field of the kind's `Live`.
+    /// Refers to another attribute than the identifier: a field of the kind's `Live`.
     pub fn attr(mut self, attr: &'static str) -> Self {
         self.attr = attr.into();
         self
     }
 
-    /// Wait until the object serves, not only until it exists.
+    /// Waits until the object serves, not only until it exists.
     pub fn ready(mut self) -> Self {
         if let Target::Named { need, .. } = &mut self.target {
             *need = Need::Ready;
@@ -50,7 +50,7 @@ impl<R: Resource> Ref<R> {
         self
     }
 
-    /// AWS's identifier. Only a reference that the engine has resolved has one.
+    /// Returns AWS's identifier. Only a reference that the engine has resolved has one.
     ///
     /// # Errors
     /// When the reference still names an object of the file, which is a defect of the engine.
@@ -61,7 +61,7 @@ impl<R: Resource> Ref<R> {
         }
     }
 
-    /// The key that it names, when it names one.
+    /// Returns the key that it names, when it names one.
     pub fn key(&self) -> Option<Key> {
         match &self.target {
             Target::Named { name, .. } => Some(Key::new(R::KIND, name.clone())),

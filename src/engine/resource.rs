@@ -53,96 +53,97 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     /// ([`Kind::attributes`](super::Kind::attributes)): what is for `stack` alone is skipped there, and what is optional is known once the object serves.
     type Live: Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync;
 
-    /// What AWS refuses of it whatever else there is: the field, and why. For what the file gives as it is.
+    /// Returns what AWS refuses in it regardless of everything else: the field, and why. For what the file gives as it is.
     fn refused(&self) -> Option<(&'static str, String)> {
         None
     }
 
     /// Reads every object of this kind that belongs to the stack, in as few calls as the cloud allows.
     fn observe(cx: &Cx<Self::Cloud>) -> impl Future<Output = Result<Vec<Observed<Self>>>> + Send;
-    /// Makes the bare object, with its tags, in one call.
+    /// Creates the bare object, with its tags, in one call.
     fn create(&self, cx: &Cx<Self::Cloud>) -> impl Future<Output = Result<Self::Live>> + Send;
     /// Writes what the diff names and nothing else.
     fn update(&self, cx: &Cx<Self::Cloud>, live: &Self::Live, diff: &Diff) -> impl Future<Output = Result<Self::Live>> + Send;
-    /// Asks for the object's end.
+    /// Sends the call that deletes the object.
     fn delete(cx: &Cx<Self::Cloud>, live: &Self::Live) -> impl Future<Output = Result<()>> + Send;
 
-    /// What `create` does after the call that makes the object, for kinds that do more: the object was found to be there after
-    /// the answer to that call was lost.
+    /// Does what `create` does after the call that creates the object, for kinds that do more: the object was found after the
+    /// answer to that call was lost.
     fn finish(_cx: &Cx<Self::Cloud>, _live: &Self::Live) -> impl Future<Output = Result<()>> + Send {
         async { Ok(()) }
     }
 
-    /// One look; the engine owns the clock.
+    /// Asks once whether it serves; the engine owns the clock.
     fn poll(&self, _cx: &Cx<Self::Cloud>, _live: &Self::Live) -> impl Future<Output = Result<Readiness>> + Send {
         async { Ok(Readiness::Ready) }
     }
 
-    /// What others may refer to, once it serves: for kinds of which AWS tells some of that only then (an endpoint, say).
-    /// Those who need it refer to the object as ready.
+    /// Returns what others may refer to, once it serves: for kinds of which AWS reports some of that only then (an endpoint,
+    /// say). Those who need it refer to the object as ready.
     fn settle(_cx: &Cx<Self::Cloud>, live: &Self::Live) -> impl Future<Output = Result<Self::Live>> + Send {
         let live = live.clone();
         async { Ok(live) }
     }
 
-    /// One look at an object that is being deleted.
+    /// Asks once whether an object that is being deleted still exists.
     fn poll_gone(_cx: &Cx<Self::Cloud>, _live: &Self::Live) -> impl Future<Output = Result<Readiness>> + Send {
         async { Ok(Readiness::Gone) }
     }
 
-    /// Whether the data of an object that differs so can go over into the new one that replaces it.
+    /// Checks whether the data of an object that differs so can be copied into its replacement.
     fn carries_data(_desired: &Value, _diff: &Diff) -> bool {
         false
     }
 
-    /// One look at a copy of the data of [`Cx::replaces`], beginning it when there is none: `create` begins with it as soon
-    /// as it is ready. `cx` is the same at every look and for `create`, and its [`Reads`](super::reads::Reads) with it.
+    /// Asks once for a copy of the data of [`Cx::replaces`], and starts it when it does not exist: `create` starts with it as
+    /// soon as it is ready. `cx` is the same at every poll and for `create`, and its [`Reads`](super::reads::Reads) with it.
     fn carry_over(&self, _cx: &Cx<Self::Cloud>) -> impl Future<Output = Result<Readiness>> + Send {
         async { Ok(Readiness::Ready) }
     }
 
-    /// The field with the reference to what this object is changed ahead of, when both change so: otherwise what is referred to
-    /// is changed first.
+    /// Returns the field with the reference to what this object is changed ahead of, when both change so: otherwise what is
+    /// referred to is changed first.
     fn goes_ahead(_desired: &Value, _diff: &Diff) -> Option<&'static str> {
         None
     }
 
-    /// One look at what must be there before such a change, beginning it when it is not: a last copy of what was, say. For kinds
-    /// that are changed step by step.
+    /// Asks once for what must exist before such a change, and starts it when it does not: a last copy of the former state, say.
+    /// For kinds that are changed step by step.
     fn prepare(&self, _cx: &Cx<Self::Cloud>, _live: &Self::Live, _diff: &Diff) -> impl Future<Output = Result<Readiness>> + Send {
         async { Ok(Readiness::Ready) }
     }
 
-    /// What keeps an object from being deleted, asked when the cloud says that something does: in what words a person finds it.
+    /// Returns what keeps an object from being deleted, in words with which a person finds it. Asked when the cloud says that
+    /// something does.
     fn blocked_by(_cx: &Cx<Self::Cloud>, _live: &Self::Live) -> impl Future<Output = Result<Vec<Blocker>>> + Send {
         async { Ok(Vec::new()) }
     }
 
-    /// What else goes with it, in words for the plan: `with 2 access keys`. Asked only about what the plan deletes.
+    /// Returns what else is deleted with it, in words for the plan: `with 2 access keys`. Asked only about what the plan deletes.
     fn goes_with(_cx: &Cx<Self::Cloud>, _live: &Self::Live) -> impl Future<Output = Result<Option<String>>> + Send {
         async { Ok(None) }
     }
 
-    /// What an update that the diff names does besides: restarts, failovers, interruptions, what cannot be undone. `observed` is
-    /// the struct as it was read. Where something forces a replacement: what that does besides the loss of data, which the plan
-    /// knows by itself.
+    /// Returns what an update of these fields does besides: restarts, failovers, interruptions, what cannot be undone. `observed`
+    /// is the struct as it was read. Where something forces a replacement: what that does besides the loss of data, which the
+    /// plan knows by itself.
     fn effects(_desired: &Value, _observed: &Value, _diff: &Diff) -> Vec<Effect> {
         Vec::new()
     }
 
-    /// Whether nothing is kept in it, for kinds that hold data: then nothing is lost when it goes. Asked only about what the plan
-    /// deletes or replaces.
+    /// Checks whether nothing is kept in it, for kinds that hold data: then nothing is lost when it is deleted. Asked only about
+    /// what the plan deletes or replaces.
     fn is_empty(_cx: &Cx<Self::Cloud>, _live: &Self::Live) -> impl Future<Output = Result<bool>> + Send {
         async { Ok(false) }
     }
 
-    /// Whether an object is changed in place all the same when it differs so, though that means a replacement otherwise: because
-    /// of what it is, a second one cannot be beside it, and AWS can change it.
+    /// Checks whether an object is changed in place although such a change usually means a replacement: a second one cannot exist
+    /// beside it, and AWS can change it.
     fn changes_in_place(_observed: &Value, _diff: &Diff) -> bool {
         false
     }
 
-    /// Which half of a replacement comes first. The new one, unless both cannot exist at once.
+    /// Returns which half of a replacement comes first: the new one, unless both cannot exist at once.
     fn replace_order(_diff: &Diff) -> Order {
         Order::CreateFirst
     }
@@ -170,7 +171,7 @@ pub struct Blocker {
 }
 
 impl Blocker {
-    /// Some by name, and how many more.
+    /// Lists some by name, and how many more there are.
     pub fn listed(blockers: &[&Blocker]) -> String {
         const NAMED: usize = 4;
         let shown = blockers.iter().take(NAMED).map(|b| b.what.as_str()).collect::<Vec<_>>().join(", ");
@@ -193,14 +194,14 @@ pub struct Usual {
 }
 
 impl Usual {
-    /// Both in seconds. The longest wait is ten times that, and half an hour at least.
+    /// Returns both times, given in seconds. The longest wait is ten times that, and half an hour at least.
     pub const fn secs(create: u64, delete: u64) -> Self {
         let longer = if create > delete { create } else { delete };
         let longest = if longer * 10 > 1800 { longer * 10 } else { 1800 };
         Usual { create: Duration::from_secs(create), delete: Duration::from_secs(delete), longest: Duration::from_secs(longest) }
     }
 
-    /// The same with another longest wait, for kinds of which AWS knows worse cases.
+    /// Returns the same with another longest wait, for kinds of which AWS knows worse cases.
     pub const fn at_most_hours(self, hours: u64) -> Self {
         Usual { longest: Duration::from_secs(hours * 3600), ..self }
     }

@@ -173,17 +173,17 @@ impl Rule {
     }
 }
 
-/// Whether the field at `path` is `what`.
+/// Checks whether the field at `path` is `what`.
 pub fn is(rules: &[Rule], path: &[String], what: What) -> bool {
     rules.iter().any(|rule| rule.what == what && rule.covers(path))
 }
 
-/// Whether the field at `path`, or one that it lies in, is `what`.
+/// Checks whether the field at `path`, or one that it is inside, is `what`.
 pub fn is_within(rules: &[Rule], path: &[String], what: What) -> bool {
     (1..=path.len()).any(|n| is(rules, &path[..n], what))
 }
 
-/// By which field the objects of the array at `path` are matched.
+/// Returns the field by which the objects of the array at `path` are matched.
 pub fn keyed_by(rules: &[Rule], path: &[String]) -> Option<&'static str> {
     rules.iter().find_map(|rule| match rule.what {
         What::Keyed(by) if rule.covers(path) => Some(by),
@@ -191,7 +191,7 @@ pub fn keyed_by(rules: &[Rule], path: &[String]) -> Option<&'static str> {
     })
 }
 
-/// What to do instead of changing the field at `path`, when that is refused.
+/// Returns what to do instead of changing the field at `path`, when that is refused.
 pub fn fixed(rules: &[Rule], path: &[String]) -> Option<&'static str> {
     rules.iter().find_map(|rule| match rule.what {
         What::Fixed(instead) if rule.covers(path) => Some(instead),
@@ -199,7 +199,7 @@ pub fn fixed(rules: &[Rule], path: &[String]) -> Option<&'static str> {
     })
 }
 
-/// What the text at `path` may become, when not everything.
+/// Returns what the text at `path` may become, when not everything.
 pub fn becomes(rules: &[Rule], path: &[String]) -> Option<&'static [(&'static str, &'static str)]> {
     rules.iter().find_map(|rule| match rule.what {
         What::Becomes(steps) if rule.covers(path) => Some(steps),
@@ -207,7 +207,7 @@ pub fn becomes(rules: &[Rule], path: &[String]) -> Option<&'static [(&'static st
     })
 }
 
-/// Which attribute of which kinds a reference at `path` stands for, when that is said.
+/// Returns which attribute of which kinds a reference at `path` stands for, when a rule says so.
 pub fn takes(rules: &[Rule], path: &[String]) -> Option<&'static [(&'static str, &'static str)]> {
     rules.iter().find_map(|rule| match rule.what {
         What::Takes(what) if rule.covers(path) => Some(what),
@@ -215,7 +215,7 @@ pub fn takes(rules: &[Rule], path: &[String]) -> Option<&'static [(&'static str,
     })
 }
 
-/// The field that says up to where the field `path` (top level) may grow by itself.
+/// Returns the field that limits how far the field `path` (top level) may grow by itself.
 pub fn grows_to(rules: &[Rule], path: &str) -> Option<&'static str> {
     rules.iter().find_map(|rule| match rule.what {
         What::GrowsTo(limit) if rule.field == path => Some(limit),
@@ -223,7 +223,7 @@ pub fn grows_to(rules: &[Rule], path: &str) -> Option<&'static str> {
     })
 }
 
-/// By how many percent at least the number at `path` grows.
+/// Returns by how many percent the number at `path` grows at least.
 pub fn grows_by(rules: &[Rule], path: &[String]) -> Option<u32> {
     rules.iter().find_map(|rule| match rule.what {
         What::GrowsBy(percent) if rule.covers(path) => Some(percent),
@@ -231,7 +231,7 @@ pub fn grows_by(rules: &[Rule], path: &[String]) -> Option<u32> {
     })
 }
 
-/// The field that says whose version the field `path` (top level) is.
+/// Returns the field that says whose version the field `path` (top level) is.
 pub fn version_of(rules: &[Rule], path: &str) -> Option<&'static str> {
     rules.iter().find_map(|rule| match rule.what {
         What::VersionOf(whose) if rule.field == path => Some(whose),
@@ -239,7 +239,8 @@ pub fn version_of(rules: &[Rule], path: &str) -> Option<&'static str> {
     })
 }
 
-/// The field that lets AWS change the minor version in the field `path` (top level), and whose major version has two numbers.
+/// Returns the field that lets AWS change the minor version in the field `path` (top level), and whose major version has two
+/// numbers.
 pub fn minor_by_itself(rules: &[Rule], path: &str) -> Option<(&'static str, &'static [&'static str])> {
     rules.iter().find_map(|rule| match rule.what {
         What::MinorByItself { allowed_by, two_numbers } if rule.field == path => Some((allowed_by, two_numbers)),
@@ -247,7 +248,7 @@ pub fn minor_by_itself(rules: &[Rule], path: &str) -> Option<(&'static str, &'st
     })
 }
 
-/// The fields that make attributes others, each with the attribute.
+/// Returns the fields whose change renews attributes, each with the attribute.
 pub fn renewed(rules: &[Rule]) -> impl Iterator<Item = (&'static str, &'static str)> {
     rules.iter().filter_map(|rule| match rule.what {
         What::Renews(attr) => Some((rule.field, attr)),
@@ -255,7 +256,7 @@ pub fn renewed(rules: &[Rule]) -> impl Iterator<Item = (&'static str, &'static s
     })
 }
 
-/// The fields (top level) that are `what`.
+/// Returns the fields (top level) that are `what`.
 pub fn fields(rules: &[Rule], what: What) -> impl Iterator<Item = &'static str> {
     rules.iter().filter(move |rule| rule.what == what).map(|rule| rule.field)
 }

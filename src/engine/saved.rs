@@ -34,7 +34,7 @@ pub struct Source {
 }
 
 impl Saved {
-    /// A fingerprint of everything in it.
+    /// Returns a fingerprint of everything in it.
     ///
     /// # Errors
     /// When it cannot be written as JSON, which is a defect.
@@ -55,7 +55,7 @@ struct Envelope {
     source: Option<Source>,
 }
 
-/// The text of a plan that is kept, with its digest.
+/// Returns the text of a plan that is kept, with its digest.
 ///
 /// # Errors
 /// When the plan cannot be written as JSON, which is a defect.
@@ -65,12 +65,12 @@ pub fn text(saved: &Saved) -> Result<String> {
     serde_json::to_string(&envelope).map(|text| text + "\n").map_err(|e| Error::internal(e.to_string()))
 }
 
-/// Whether the text is a saved plan rather than a stack file.
+/// Checks whether the text is a saved plan rather than a stack file.
 pub fn is_one(text: &str) -> bool {
     text.trim_start().starts_with("{\"stack_plan\"")
 }
 
-/// What was kept, when the text is whole and of this version.
+/// Returns what was kept, when the text is whole and of this version.
 ///
 /// # Errors
 /// What the text is instead of that, as the end of a sentence that begins with the file's name.
@@ -108,7 +108,7 @@ fn not_one(error: &serde_json::Error) -> String {
     }
 }
 
-/// Words of a text that nobody vouches for: short, and nothing in them that a terminal would act on.
+/// Returns words of a text from an unknown source: short, and nothing in them that a terminal would act on.
 fn shown(words: &str) -> String {
     const LONGEST: usize = 200;
     let mut out: String = words.chars().take(LONGEST).flat_map(escaped).collect();

@@ -42,7 +42,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The operations of a plan's items.
+    /// Returns the operations of a plan's items.
     ///
     /// What an object needs comes before it, and everything that goes comes last: after all that is made and changed serves, and
     /// after its own users. What must go before something can be made (a name, a place that only one can have) goes as late as
@@ -66,12 +66,12 @@ impl Schedule {
         Ok(schedule)
     }
 
-    /// The operations as a graph.
+    /// Returns the operations as a graph.
     pub fn edges(&self) -> BTreeMap<OpId, BTreeSet<OpId>> {
         self.ops.iter().map(|(id, op)| (*id, op.after.keys().copied().collect())).collect()
     }
 
-    /// How much work hangs on each operation.
+    /// Measures how much work depends on each operation.
     fn measure(&mut self) {
         let Ok(order) = super::graph::order(self.edges()) else { return };
         for id in order.into_iter().rev() {
@@ -152,13 +152,13 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// The first thing that happens to an item which is made or changed.
+    /// Returns the first thing that happens to an item which is created or changed.
     fn first(&self, item: usize) -> Option<OpId> {
         let prepare = (item, Verb::Prepare);
         if self.ops.contains_key(&prepare) { Some(prepare) } else { self.make.get(&item).copied() }
     }
 
-    /// The end of an item as it was: its deletion, or the change of it.
+    /// Returns the end of an item as it was: its deletion, or the change of it.
     fn end(&self, item: usize) -> Option<OpId> {
         self.delete.get(&item).or_else(|| self.make.get(&item)).copied()
     }
@@ -170,7 +170,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The same where no circle comes of it.
+    /// Adds the same edge where it closes no circle.
     fn may(&mut self, op: OpId, other: OpId) {
         if op != other && self.ops.contains_key(&other) && !self.reaches(other, op) {
             self.must(op, other, Need::Ready);
@@ -292,7 +292,7 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// What others work with (rules of their group, routes of their network) goes after them, not only after what it names.
+    /// Puts what others work with (rules of their group, routes of their network) after them, not only after what it names.
     fn link_what_makes_others_work<C: Cloud>(&mut self, registry: &Registry<C>) -> Result<()> {
         let items = self.items;
         let mut enablers: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
@@ -315,7 +315,7 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// An address or an ARN that somebody was given as plain text is a use of what has it.
+    /// Treats an address or an ARN that someone was given as plain text as a use of the object that has it.
     fn link_what_is_named_in_text(&mut self) {
         let items = self.items;
         let mut texts: BTreeMap<&str, usize> = BTreeMap::new();
@@ -336,7 +336,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// What goes, goes when everything serves: as when a step fails, the old half of everything is still there.
+    /// Puts deletions after everything serves: when a step fails, the old half of everything still exists.
     fn link_the_end(&mut self) {
         // Also what an earlier run began.
         let makes: BTreeSet<OpId> = self.make.values().copied().collect();
@@ -350,7 +350,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The items that the live object of `item` refers to in its fields that are `what`.
+    /// Returns the items that the live object of `item` refers to in its fields that are `what`.
     fn referred<C: Cloud>(&self, item: &Item, registry: &Registry<C>, what: What) -> Result<BTreeSet<usize>> {
         let mut out = BTreeSet::new();
         let Some(before) = &item.before else { return Ok(out) };
@@ -365,7 +365,7 @@ impl<'a> Draft<'a> {
     }
 }
 
-/// The item that this one is changed ahead of, when both are changed so.
+/// Returns the item that this one is changed ahead of, when both are changed so.
 fn goes_ahead<C: Cloud>(items: &[Item], item: &Item, registry: &Registry<C>) -> Result<Option<usize>> {
     let (Action::Update, Some(desired)) = (item.action, &item.desired) else { return Ok(None) };
     let Some(field) = registry.kind(&item.key.kind)?.goes_ahead(desired, &item.changes) else { return Ok(None) };
@@ -388,7 +388,7 @@ fn named_in(value: &Value, texts: &BTreeMap<&str, usize>, found: &mut dyn FnMut(
     }
 }
 
-/// Everything that is about to lead requests elsewhere, with what must serve there first.
+/// Returns everything that is about to lead requests elsewhere, with what must serve there first.
 fn leading<C: Cloud>(items: &[Item], registry: &Registry<C>, draft: &Draft<'_>) -> Result<BTreeMap<usize, Lead>> {
     let mut by_key: BTreeMap<&Key, usize> = BTreeMap::new();
     let mut users: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -439,7 +439,7 @@ fn leading<C: Cloud>(items: &[Item], registry: &Registry<C>, draft: &Draft<'_>) 
     Ok(out)
 }
 
-/// Pairs of an object to create and one to delete that cannot both exist: the same rule under another name, say.
+/// Returns pairs of an object to create and one to delete that cannot both exist: the same rule under another name, say.
 fn same_identity<C: Cloud>(items: &[Item], registry: &Registry<C>) -> Result<Vec<(usize, usize)>> {
     let mut ids = Ids::default();
     for item in items {

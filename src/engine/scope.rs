@@ -23,17 +23,17 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// What the names of this stack's objects begin with: `webapp-staging`, or `webapp` without an environment.
+    /// Returns the prefix of the names of this stack's objects: `webapp-staging`, or `webapp` without an environment.
     pub fn prefix(&self) -> String {
         if self.env == "default" { self.stack.clone() } else { format!("{}-{}", self.stack, self.env) }
     }
 
-    /// Whether an object with these tags belongs to this stack and environment.
+    /// Checks whether an object with these tags belongs to this stack and environment.
     pub fn owns(&self, tags: &BTreeMap<String, String>) -> bool {
         tags.get(TAG_STACK) == Some(&self.stack) && tags.get(TAG_ENV) == Some(&self.env)
     }
 
-    /// Whose an object of kind `kind` with these tags is, when it lies inside something of ours (`inside`) or not.
+    /// Returns who owns an object of kind `kind` with these tags, which is inside an object of this stack (`inside`) or not.
     pub fn claim(&self, kind: &str, tags: &BTreeMap<String, String>, inside: bool) -> Claim {
         if !self.owns(tags) {
             // Another stack's object is never adopted, wherever it lies.
@@ -65,7 +65,7 @@ pub enum Claim {
 }
 
 impl Claim {
-    /// The name that it has by its tags or by what it is.
+    /// Returns the name that it has by its tags or by what it is.
     pub fn name(&self) -> Option<&str> {
         match self {
             Claim::Ours(name) | Claim::Tagged(name) => Some(name),
@@ -73,7 +73,7 @@ impl Claim {
         }
     }
 
-    /// The same when there is no second mark that it is ours.
+    /// Returns the same for an object without a second mark that the stack owns it.
     #[must_use]
     pub fn unmarked(self) -> Claim {
         match self {

@@ -38,28 +38,28 @@ impl Seen {
         Seen { kind: kind.to_owned(), claim, live, fields, state }
     }
 
-    /// Its key, when it is ours by name or by its tags.
+    /// Returns its key, when it belongs to the stack by name or by its tags.
     pub fn key(&self) -> Option<Key> {
         self.claim.name().map(|name| Key::new(self.kind.clone(), name))
     }
 
-    /// 1, or what its tag says.
+    /// Returns its generation: 1, or what its tag says.
     pub fn generation(&self) -> u32 {
         generation(&self.fields)
     }
 
-    /// The place in the file that it was made for.
+    /// Returns the place in the file that it was created for.
     pub fn section(&self) -> Option<&str> {
         self.fields.get("tags")?.get(TAG_SECTION)?.as_str()
     }
 
-    /// What AWS calls it.
+    /// Returns AWS's identifier of it.
     pub fn id(&self) -> &str {
         self.live.get("arn").or_else(|| self.live.get("id")).and_then(Value::as_str).unwrap_or("")
     }
 }
 
-/// 1, or what the tag of an object with these fields says.
+/// Returns the generation of an object with these fields: 1, or what the tag says.
 pub(super) fn generation(fields: &Value) -> u32 {
     fields.get("tags").and_then(|tags| tags.get(TAG_GENERATION)?.as_str()?.parse().ok()).unwrap_or(1)
 }
@@ -83,7 +83,7 @@ impl Snapshot {
         Ok(Snapshot { seen, by_index: BTreeSet::new() })
     }
 
-    /// The same, where the cloud's index may be taken at its word.
+    /// Reads the same, trusting the cloud's index where that may be asked.
     ///
     /// # Errors
     /// As [`Snapshot::read`].
@@ -114,8 +114,8 @@ impl Snapshot {
     }
 }
 
-/// Everything of a kind. What a list names and a question about it does not know is just made, or just gone: the cloud's answers
-/// are of different times, and the kind is read again until they agree.
+/// Reads every object of a kind. What a list names and a question about it does not find is just created or just deleted: the
+/// cloud's answers are of different times, and the kind is read again until they agree.
 ///
 /// # Errors
 /// What the cloud says, at last about what it does not find.
@@ -129,7 +129,7 @@ pub(super) async fn observed<C: Cloud>(kind: &dyn Kind<C>, cx: &Cx<C>) -> Result
     answer
 }
 
-/// Everything of the kinds that `wanted` knows by name, with the one reading of `cx`.
+/// Reads the kinds for which `wanted` is true, with the one reading of `cx`.
 async fn read_kinds<C: Cloud>(
     registry: &Registry<C>,
     cx: &Cx<C>,

@@ -39,32 +39,32 @@ fn mark(key: &str) -> String {
     digest.iter().take(MARK).map(|byte| char::from(SYMBOLS[usize::from(byte % 64)])).collect()
 }
 
-/// The value of [`TAG_TAGS`] for an object with these tags; none when none of them is the user's.
+/// Returns the value of [`TAG_TAGS`] for an object with these tags; none when none of them is the user's.
 pub(super) fn marks<'a>(keys: impl Iterator<Item = &'a String>) -> Option<String> {
     let mut marks: Vec<String> = keys.filter(|key| *key != NAME && !key.starts_with(PREFIX)).map(|key| mark(key)).collect();
     marks.sort();
     (!marks.is_empty()).then(|| marks.concat())
 }
 
-/// A tag of an object.
+/// Returns a tag of an object.
 pub(super) fn tag<'a>(fields: &'a Value, name: &str) -> Option<&'a str> {
     fields.get("tags")?.get(name)?.as_str()
 }
 
-/// Whether the tag `key` of an object, whose tag [`TAG_TAGS`] says `marked`, was written by us.
+/// Checks whether the stack wrote the tag `key` of an object whose tag [`TAG_TAGS`] is `marked`.
 pub fn is_ours(marked: Option<&str>, key: &str) -> bool {
     let wanted = mark(key);
     OWN.contains(&key) || marked.is_some_and(|marks| marks.as_bytes().chunks(MARK).any(|mark| mark == wanted.as_bytes()))
 }
 
-/// The tags of an object that concern us: those that are desired, and those that we wrote.
+/// Returns the tags of an object that concern the stack: those that are desired, and those that it wrote.
 pub(super) fn concerning(desired: &Map<String, Value>, observed: &Map<String, Value>) -> Map<String, Value> {
     let marked = observed.get(TAG_TAGS).and_then(Value::as_str);
     let concerns = |key: &String| desired.contains_key(key) || is_ours(marked, key);
     observed.iter().filter(|(key, _)| concerns(key)).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
-/// Lets what others wrote into the file's own keys stand, where the file says so (`ignore_tags`): such a tag is written when the
+/// Keeps what others wrote into the file's own keys, where the file says so (`ignore_tags`): such a tag is written when the
 /// object is created and never after.
 pub(super) fn ignore(patterns: &[String], desired: &mut Value, observed: &Value) {
     let Some(Value::Object(tags)) = desired.get_mut("tags") else { return };
@@ -81,7 +81,7 @@ fn is_ignored(patterns: &[String], key: &str) -> bool {
     !key.starts_with(PREFIX) && patterns.iter().any(|pattern| is_like(pattern, key))
 }
 
-/// Whether `text` is like `pattern`, in which `*` stands for any characters.
+/// Checks whether `text` matches `pattern`, in which `*` stands for any characters.
 pub(super) fn is_like(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,

@@ -60,7 +60,7 @@ impl fmt::Display for Token<'_> {
     }
 }
 
-/// The reference that a text is, and nothing beside it.
+/// Returns the reference that a text consists of, if it is one and nothing beside it.
 pub fn whole(text: &str) -> Option<Token<'_>> {
     let inner = text.strip_prefix("${")?.strip_suffix('}')?;
     token(inner)
@@ -84,7 +84,7 @@ fn token(inner: &str) -> Option<Token<'_>> {
     (is_kind(kind) && is_name(name) && is_name(attr)).then(|| Token::Named { key: Key::new(kind, name), attr, need })
 }
 
-/// Text cut into what is literal and what refers.
+/// Cuts text into what is literal and what refers.
 fn pieces(text: &str) -> Vec<std::result::Result<Token<'_>, &str>> {
     let mut out = Vec::new();
     let mut rest = text;
@@ -111,7 +111,7 @@ fn pieces(text: &str) -> Vec<std::result::Result<Token<'_>, &str>> {
     out
 }
 
-/// What of a text is no reference, piece by piece.
+/// Returns the parts of a text that are not references, piece by piece.
 pub fn literals(text: &str) -> Vec<&str> {
     let mut out = vec![""];
     for piece in pieces(text) {
@@ -138,7 +138,7 @@ pub fn visit(value: &Value, found: &mut dyn FnMut(Token<'_>)) {
     }
 }
 
-/// The text with its references as `change` wants them, when it changes any.
+/// Returns the text with its references changed by `change`, when it changes any.
 pub fn rewritten(text: &str, change: &mut dyn FnMut(&mut Token<'_>)) -> Option<String> {
     if !text.contains("${") {
         return None;
@@ -156,7 +156,7 @@ pub fn rewritten(text: &str, change: &mut dyn FnMut(&mut Token<'_>)) -> Option<S
     (out != text).then_some(out)
 }
 
-/// The objects of this stack that `value` names, with the strongest need for each.
+/// Returns the objects of this stack that `value` names, with the strongest need for each.
 pub fn named(value: &Value) -> BTreeMap<Key, Need> {
     let mut out = BTreeMap::new();
     visit(value, &mut |token| {
@@ -198,17 +198,17 @@ impl Ids {
         }
     }
 
-    /// An object's `Live`.
+    /// Returns an object's `Live`.
     pub fn live(&self, key: &Key) -> Option<&Value> {
         self.live.get(key)
     }
 
-    /// Which object of the stack has this identifier, ARN or name.
+    /// Returns the object of the stack that has this identifier, ARN or name.
     pub fn owner(&self, kind: &str, value: &str) -> Option<&Key> {
         self.by_value.get(&(kind.to_owned(), value.to_owned()))
     }
 
-    /// One attribute of an object, as text.
+    /// Returns one attribute of an object, as text.
     pub fn attr(&self, key: &Key, attr: &str) -> Option<String> {
         match self.live.get(key)?.get(attr)? {
             Value::String(text) => Some(text.clone()),
@@ -217,7 +217,7 @@ impl Ids {
         }
     }
 
-    /// The text with every reference replaced, or the first key that is not known yet.
+    /// Returns the text with every reference replaced, or the first key that is not known yet.
     pub fn text(&self, text: &str) -> std::result::Result<String, Key> {
         let mut out = String::new();
         for piece in pieces(text) {
@@ -233,7 +233,7 @@ impl Ids {
         Ok(out)
     }
 
-    /// The value with every reference replaced, or the first key that is not known yet.
+    /// Returns the value with every reference replaced, or the first key that is not known yet.
     pub fn resolve(&self, value: &Value) -> std::result::Result<Value, Key> {
         Ok(match value {
             Value::String(text) if text.contains("${") => Value::String(self.text(text)?),
@@ -245,7 +245,7 @@ impl Ids {
         })
     }
 
-    /// For people: every identifier that is ours by the name that the user knows, the rest as it is.
+    /// Returns the value for people: every identifier of the stack's objects as the name that the user knows, the rest as it is.
     pub fn symbolic(&self, value: &Value) -> Value {
         match value {
             Value::String(text) if text.contains("${") => Value::String(

@@ -35,7 +35,7 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The interpreter, ready to run with the plug-in and without what the user's shell says about Python or AWS.
+    /// Returns the interpreter, ready to run with the plug-in and without what the user's shell sets for Python or AWS.
     pub fn command(&self) -> Command {
         let mut command = bare(&self.python);
         command.env("PYTHONPATH", &self.plugin);
@@ -43,7 +43,7 @@ impl Environment {
     }
 }
 
-/// Finds a Python (see [`python::find`]) and installs what is missing. `say` hears of what takes long.
+/// Finds a Python (see [`python::find`]) and installs what is missing. `say` is called about what takes long.
 pub async fn install(places: &Places, chosen: Option<&Path>, say: &dyn Fn(&str)) -> Result<Environment> {
     let base = python::find(chosen).await?;
     let requirements = base.requirements().ok_or_else(|| LocalError::new(format!("Python {} is not supported", base.version)))?;
@@ -109,7 +109,7 @@ async fn plugin_into(folder: &Path, python: &Path, lock: &File, say: &dyn Fn(&st
     Ok(())
 }
 
-/// Has the plug-in compute what every server would otherwise compute for itself; it keeps that with the packages.
+/// Lets the plug-in compute what every server would otherwise compute for itself; it keeps that with the packages.
 async fn prepare(packages: &Path, plugin: &Path, python: &Path, lock: &File, say: &dyn Fn(&str)) -> Result<()> {
     let prepared = packages.join("prepared");
     if !prepared.exists() {
@@ -127,8 +127,8 @@ fn pip(python: &Path) -> Command {
     command
 }
 
-/// An interpreter without what would lead it elsewhere: another Python's variables, an AWS profile, a proxy that cannot
-/// reach this machine's own ports. pip's settings stay.
+/// Returns an interpreter without what would mislead it: another Python's variables, an AWS profile, a proxy that cannot reach
+/// this machine's own ports. pip's settings stay.
 fn bare(python: &Path) -> Command {
     let mut command = Command::new(python);
     for (name, _) in std::env::vars_os() {
@@ -142,8 +142,8 @@ fn bare(python: &Path) -> Command {
     command
 }
 
-/// Runs one step of an installation. The lock is the child's stdin: should we be killed, it stays locked until the child
-/// has ended too, and nobody starts over while it still writes.
+/// Runs one step of an installation. The lock is the child's stdin: if this process is killed, it stays locked until the child
+/// has ended too, and no other process starts over while the child still writes.
 async fn run(command: &mut Command, doing: &str, log: &Path, lock: &File, say: &dyn Fn(&str)) -> Result<()> {
     let cannot = |error| LocalError::file("write", log, &error);
     let output = File::options().create(true).append(true).open(log).map_err(cannot)?;
@@ -197,7 +197,7 @@ fn done(folder: &Path) -> bool {
     folder.join(COMPLETE).exists()
 }
 
-/// An empty folder, whatever a killed installation has left there.
+/// Creates an empty folder, whatever a killed installation has left there.
 fn fresh(folder: &Path) -> Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(LocalError::file("remove", folder, &error)),

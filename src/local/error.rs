@@ -22,7 +22,7 @@ pub struct LocalError {
 }
 
 impl LocalError {
-    /// A failure without details.
+    /// Returns a failure without details.
     pub fn new(message: impl Into<String>) -> Self {
         LocalError { message: message.into(), details: Vec::new(), hints: Vec::new() }
     }
@@ -47,7 +47,7 @@ impl LocalError {
         self.details(last).hint(format!("the full output is in {}", path.display()))
     }
 
-    /// The failure to do something with a file.
+    /// Returns the failure to do something with a file.
     pub(super) fn file(doing: &str, path: &Path, error: &std::io::Error) -> Self {
         LocalError::new(format!("cannot {doing} {}: {error}", path.display()))
     }

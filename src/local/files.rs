@@ -93,7 +93,7 @@ pub const FILES: &[(&str, &str)] = files![
     "stack_local/tagging.py",
 ];
 
-/// The text of one of [`FILES`].
+/// Returns the text of one of [`FILES`].
 pub(super) fn file(path: &str) -> Option<&'static str> {
     FILES.iter().find(|(name, _)| *name == path).map(|(_, text)| *text)
 }

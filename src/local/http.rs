@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Sends a request to a port of this machine and gives the status and the body.
+/// Sends a request to a port of this machine and returns the status and the body.
 pub(super) async fn request(method: &str, port: u16, path: &str, body: &str) -> std::io::Result<(u16, String)> {
     tokio::time::timeout(Duration::from_secs(5), exchange(method, port, path, body)).await?
 }

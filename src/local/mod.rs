@@ -37,12 +37,12 @@ pub struct Places {
 }
 
 impl Places {
-    /// Both below the user's cache folder: `$STACK_CACHE_DIR`, or `stack` in the one that the system names.
+    /// Returns both below the user's cache folder: `$STACK_CACHE_DIR`, or `stack` in the one that the system names.
     pub fn of_user() -> Result<Self> {
         Ok(Places::below(cache_folder(|name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from))?))
     }
 
-    /// Both below one folder.
+    /// Returns both below one folder.
     pub fn below(folder: PathBuf) -> Self {
         Places { installed: folder.join("python"), servers: folder.join("local") }
     }

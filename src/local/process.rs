@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-/// The command line of a running process; `None` when there is none, or it has ended and waits to be reaped.
+/// Returns the command line of a running process; `None` when it does not exist, or has ended and waits to be reaped.
 pub(super) async fn command_line(pid: u32) -> Option<String> {
     if Path::new("/proc/self/cmdline").exists() {
         let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
@@ -15,7 +15,7 @@ pub(super) async fn command_line(pid: u32) -> Option<String> {
     ask("ps", &["-ww", "-o", "command=", "-p", &pid.to_string()]).await
 }
 
-/// How many bytes of memory a process takes.
+/// Returns how many bytes of memory a process takes.
 pub(super) async fn memory(pid: u32) -> Option<u64> {
     let kibibytes = match std::fs::read_to_string(format!("/proc/{pid}/status")) {
         Ok(status) => status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().trim_end_matches(" kB").to_owned(),
@@ -24,7 +24,7 @@ pub(super) async fn memory(pid: u32) -> Option<u64> {
     kibibytes.trim().parse::<u64>().ok().map(|kibibytes| kibibytes * 1024)
 }
 
-/// The process that listens on a TCP port, in words, where that can be found out.
+/// Returns the process that listens on a TCP port, in words, where that can be found out.
 pub(super) async fn listener(port: u16) -> Option<String> {
     let pid = match std::fs::read_to_string("/proc/net/tcp") {
         Ok(table) => owner(&[table, std::fs::read_to_string("/proc/net/tcp6").unwrap_or_default()].concat(), port)?,
@@ -37,7 +37,7 @@ pub(super) async fn listener(port: u16) -> Option<String> {
     Some(format!("process {pid} (`{command}`)"))
 }
 
-/// Linux: from the kernel's table to a socket's inode to the process that has it open.
+/// Returns the process that listens, on Linux: from the kernel's table to a socket's inode to the process that has it open.
 fn owner(table: &str, port: u16) -> Option<u32> {
     let inode = listening_inode(table, port)?;
     let socket = format!("socket:[{inode}]");
@@ -56,7 +56,7 @@ fn listening_inode(table: &str, port: u16) -> Option<&str> {
     })
 }
 
-/// Signals a process and those it started. Only for a process that is known to be ours and to lead its group.
+/// Signals a process and those it started. Only for a process that is known to be the stack's server and to lead its group.
 pub(super) fn signal(pid: u32, signal: Signal) {
     // That it is gone already is what was wanted.
     if let Some(group) = i32::try_from(pid).ok().filter(|pid| *pid > 1).and_then(Pid::from_raw) {

@@ -32,7 +32,7 @@ pub struct Python {
 }
 
 impl Python {
-    /// The requirements file for this version.
+    /// Returns the requirements file for this version.
     pub(super) fn requirements(&self) -> Option<&'static str> {
         match minor(&self.version)? {
             11 => file("requirements-py311.txt"),
@@ -51,7 +51,7 @@ pub struct Candidate {
     pub python: std::result::Result<Python, String>,
 }
 
-/// Finds the best fitting Python: `chosen`, or what `$STACK_PYTHON` names, or the first in order of preference.
+/// Finds the most suitable Python: `chosen`, or what `$STACK_PYTHON` names, or the first in order of preference.
 pub async fn find(chosen: Option<&Path>) -> Result<Python> {
     let from_environment = std::env::var_os("STACK_PYTHON").filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some(path) = chosen.map(Path::to_owned).or(from_environment) {
@@ -65,7 +65,7 @@ pub async fn find(chosen: Option<&Path>) -> Result<Python> {
     best(candidates(std::env::var_os("PATH"), home.as_deref())).await
 }
 
-/// Where a Python may be, each with the minor version that its name promises.
+/// Returns where a Python may be, each with the minor version that its name promises.
 fn candidates(path: Option<OsString>, home: Option<&Path>) -> Vec<(PathBuf, Option<u32>)> {
     let mut folders: Vec<PathBuf> = path.iter().flat_map(std::env::split_paths).collect();
     folders.extend(["/opt/homebrew/bin", "/usr/local/bin", "/usr/bin"].map(PathBuf::from));
@@ -90,7 +90,7 @@ fn candidates(path: Option<OsString>, home: Option<&Path>) -> Vec<(PathBuf, Opti
     paths
 }
 
-/// Asks as few candidates as it takes: most are settled by the first that is what its name says.
+/// Asks as few candidates as possible: most searches end with the first that is what its name says.
 async fn best(candidates: Vec<(PathBuf, Option<u32>)>) -> Result<Python> {
     let mut looked_at: Vec<Candidate> = Vec::new();
     for wanted in PREFERRED {
@@ -129,7 +129,7 @@ fn none_fits(looked_at: Vec<Candidate>) -> LocalError {
         .hint("or choose one with `--python` or `STACK_PYTHON`")
 }
 
-/// Runs the candidate and has it say what it is.
+/// Runs the candidate and asks it what it is.
 async fn ask(path: PathBuf) -> Candidate {
     let mut command = Command::new(&path);
     command.args(["-I", "-c", QUESTION]).stdin(Stdio::null()).kill_on_drop(true);
@@ -160,7 +160,7 @@ fn judge(succeeded: bool, answer: &str, complaint: &str) -> std::result::Result<
     Ok(python)
 }
 
-/// The `12` of `3.12` or `3.12.1`.
+/// Returns the `12` of `3.12` or `3.12.1`.
 fn minor(version: &str) -> Option<u32> {
     let mut parts = version.split(['.', '-']);
     (parts.next()? == "3").then_some(())?;

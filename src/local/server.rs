@@ -67,7 +67,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// What a program needs in its environment to talk to this server instead of AWS.
+    /// Returns what a program needs in its environment to talk to this server instead of AWS.
     pub fn environment(&self) -> [(&'static str, String); 4] {
         [
             ("AWS_ENDPOINT_URL", self.url.clone()),
@@ -100,8 +100,8 @@ pub struct Status {
     pub taken_by: Option<String>,
 }
 
-/// Starts a server and waits until it answers; installs what that needs the first time. One that runs already is kept,
-/// with its contents, and takes over the time scale if one is given.
+/// Starts a server and waits until it answers; installs what that needs the first time. One that is already running is kept, with
+/// its contents, and gets the time scale if one is given.
 pub async fn start(options: &Options, say: &dyn Fn(&str)) -> Result<Server> {
     if let Some(scale) = options.time_scale.filter(|scale| !(0.0..=1000.0).contains(scale)) {
         return Err(LocalError::new(format!("the time scale must be between 0 and 1000, not {scale}")));
@@ -124,14 +124,14 @@ pub async fn start(options: &Options, say: &dyn Fn(&str)) -> Result<Server> {
     }
 }
 
-/// Ends the server on this port and gives what it was; `None` when none ran.
+/// Stops the server on this port and returns what it was; `None` when none was running.
 pub async fn stop(places: &Places, port: u16, say: &dyn Fn(&str)) -> Result<Option<Server>> {
     let place = Place::new(places, port);
     let _lock = lock(&place.folder, USING, say).await?;
     stop_locked(&place).await
 }
 
-/// Empties the server on this port, by starting it anew as it was started.
+/// Empties the server on this port, by restarting it as it was started.
 pub async fn reset(options: &Options, say: &dyn Fn(&str)) -> Result<Server> {
     let place = Place::new(&options.places, options.port);
     let _lock = lock(&place.folder, USING, say).await?;
@@ -141,7 +141,7 @@ pub async fn reset(options: &Options, say: &dyn Fn(&str)) -> Result<Server> {
     start_locked(&place, &Options { time_scale, functions, ..options.clone() }, say).await
 }
 
-/// What is on this port.
+/// Returns what is on this port.
 pub async fn status(places: &Places, port: u16) -> Status {
     let place = Place::new(places, port);
     let mut status =
@@ -160,7 +160,7 @@ pub async fn status(places: &Places, port: u16) -> Status {
     status
 }
 
-/// Every server of ours whose process exists.
+/// Returns every local server whose process exists.
 pub async fn servers(places: &Places) -> Vec<Server> {
     let mut ports: Vec<u16> = std::fs::read_dir(&places.servers)
         .into_iter()
@@ -176,7 +176,7 @@ pub async fn servers(places: &Places) -> Vec<Server> {
     servers
 }
 
-/// Sets how long AWS takes from now on; 0 also ends what is under way.
+/// Sets how long AWS takes from now on; 0 also ends what is in flight.
 pub async fn time_scale(port: u16, scale: f64) -> Result<()> {
     let body = serde_json::json!({ "scale": scale }).to_string();
     match http::request("POST", port, "/_stack/time-scale", &body).await {
@@ -322,13 +322,14 @@ impl Place {
         Place { port, record: folder.join("server.json"), log: folder.join("log"), state: folder.join("state"), folder }
     }
 
-    /// The recorded server, when its process is still that one.
+    /// Returns the recorded server, when its process is still that one.
     async fn ours(&self) -> Option<Server> {
         let server: Server = serde_json::from_str(&std::fs::read_to_string(&self.record).ok()?).ok()?;
         self.is(server.pid).await.then_some(server)
     }
 
-    /// Whether a process is the server of this place. Numbers are given out again, but nobody else has our state directory.
+    /// Checks whether a process is the server of this place. Process numbers are reused, but no other process has this state
+    /// directory.
     async fn is(&self, pid: u32) -> bool {
         process::command_line(pid).await.is_some_and(|line| is_server(&line, self.port, &self.state))
     }
@@ -355,7 +356,7 @@ fn scale_of(answer: std::io::Result<(u16, String)>) -> Option<f64> {
     serde_json::from_str::<serde_json::Value>(&body).ok()?.get("scale")?.as_f64()
 }
 
-/// Who holds a port, in words; `None` when it is free.
+/// Returns who holds a port, in words; `None` when it is free.
 async fn who_has(port: u16) -> Option<String> {
     if is_free(port) {
         return None;

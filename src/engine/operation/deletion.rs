@@ -63,7 +63,7 @@ impl<C: Cloud> Run<'_, C> {
         }
     }
 
-    /// Whether the cloud still tells of it.
+    /// Checks whether the cloud still reports it.
     async fn is_there(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, live: &Value) -> Result<bool, Halt> {
         let mut wait = self.begin_wait(kind, job);
         loop {
@@ -77,7 +77,7 @@ impl<C: Cloud> Run<'_, C> {
     }
 }
 
-/// The same error with what is in the way by name; another class, when that does not go away by itself.
+/// Returns the same error with the name of what blocks it; of another class, when that does not go away by itself.
 async fn named<C>(
     kind: &dyn Kind<C>,
     cx: &Cx<C>,

@@ -118,7 +118,7 @@ impl<C> Job<'_, C> {
 }
 
 impl<'a, C: Cloud> Run<'a, C> {
-    /// A run in which nothing has begun.
+    /// Returns a run in which nothing has begun.
     pub(super) fn new(
         registry: &'a Registry<C>,
         cx: &'a Cx<C>,
@@ -149,12 +149,12 @@ impl<'a, C: Cloud> Run<'a, C> {
         }
     }
 
-    /// What the objects are called in AWS now.
+    /// Returns the identifiers of the objects now.
     pub(super) fn into_ids(self) -> Ids {
         self.ids.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does it, to its end.
+    /// Runs an operation to its end.
     pub(super) async fn operation(&self, op: &Op, tx: mpsc::UnboundedSender<Progress>) -> Ended {
         let (id, usual, began) = (op.id, op.usual, Instant::now());
         let item = &self.plan.items[id.0];
@@ -169,7 +169,7 @@ impl<'a, C: Cloud> Run<'a, C> {
         (id, began.elapsed(), result)
     }
 
-    /// The objects of a kind of which several are written by one call.
+    /// Returns the objects of a kind of which several are written by one call.
     fn peers(&self, kind: &str) -> Arc<Peers> {
         if !self.registry.find(kind).is_some_and(|kind| kind.info().joint) {
             return Arc::default();
@@ -190,7 +190,7 @@ impl<'a, C: Cloud> Run<'a, C> {
         Arc::new(Peers { all: self.with_ids(all), turn })
     }
 
-    /// Whether it refers to anything that this run makes.
+    /// Checks whether it refers to anything that this run creates.
     fn refers_to_new(&self, item: &Item) -> bool {
         let named = item.desired.as_ref().map(token::named).unwrap_or_default();
         self.plan.items.iter().any(|i| matches!(i.action, Action::Create | Action::Replace) && named.contains_key(&i.key))
@@ -243,7 +243,7 @@ impl<'a, C: Cloud> Run<'a, C> {
         f(&mut self.ids.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What is left to do for an object that was prepared.
+    /// Does what is left to do for an object that was prepared.
     async fn finish(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, desired: &Value, resolved: &Value) -> Result<Value, Halt> {
         let gone = || Error::new(Class::Failed, "it disappeared while the objects behind it were starting");
         let seen = self.find_within(STALE, kind, job, resolved).await?.ok_or_else(gone)?;
@@ -287,7 +287,7 @@ impl<'a, C: Cloud> Run<'a, C> {
         self.retry_ambiguous(job, || async { kind.update(job.cx, desired, &live, &later).await.map_err(Error::of_new) }).await
     }
 
-    /// Waits until the data of what is replaced can go over.
+    /// Waits until the data of what is replaced can be copied over.
     async fn carry_over(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, desired: &Value) -> Result<(), Halt> {
         let mut wait = self.begin_wait(kind, job);
         let key = &job.cx.key;
@@ -336,7 +336,7 @@ impl<'a, C: Cloud> Run<'a, C> {
         }
     }
 
-    /// One change after the other, each begun when AWS is done with the one before, until nothing is left.
+    /// Makes one change after the other, each when AWS has finished the one before, until nothing is left.
     async fn step_by_step(
         &self,
         kind: &dyn Kind<C>,
@@ -372,14 +372,14 @@ impl<'a, C: Cloud> Run<'a, C> {
         Ok(live)
     }
 
-    /// The object at hand: by its identifier, for what it was called before its tags may say still.
+    /// Finds the object at hand by its identifier, because its tags may still have its former name.
     async fn find_by_id(&self, kind: &dyn Kind<C>, cx: &Cx<C>, live: &Value) -> Result<Option<Seen>> {
         let seen = self.reads.since_now(kind.info().name, observed(kind, &cx.fresh())).await?;
         let is_it = |o: &&RawObserved| !o.state.is_gone() && o.live.get("id") == live.get("id");
         Ok(seen.iter().find(is_it).map(|o| Seen::new(kind.info().name, o.clone())))
     }
 
-    /// The object at hand, when it is there by now: by its name, or by what it is where AWS has no names.
+    /// Finds the object at hand, if it exists by now: by its name, or by what identifies it where AWS has no names.
     async fn find(&self, kind: &dyn Kind<C>, cx: &Cx<C>, desired: &Value) -> Result<Option<Seen>> {
         let fresh = cx.fresh();
         let wanted = self.with_ids(|ids| identity(kind, desired, ids));
@@ -394,7 +394,7 @@ impl<'a, C: Cloud> Run<'a, C> {
         Ok(ours.map(|(_, seen)| seen))
     }
 
-    /// The same, again and again for so long while it is not there. A look that failed for a passing reason was none.
+    /// Finds it within `patience`, polling. A poll that failed for a transient reason does not count.
     async fn find_within(
         &self,
         patience: Duration,
@@ -486,14 +486,15 @@ impl<'a, C: Cloud> Run<'a, C> {
         self.said.lock().unwrap_or_else(PoisonError::into_inner).insert((key.clone(), verb), words.to_owned());
     }
 
-    /// What AWS said last about it.
+    /// Returns what AWS said last about it.
     pub(super) fn last_words(&self, id: OpId) -> Option<String> {
         let key = self.plan.items[id.0].key.clone();
         self.said.lock().unwrap_or_else(PoisonError::into_inner).get(&(key, id.1)).cloned()
     }
 }
 
-/// Why a value cannot be resolved. An object that is there and lacks what is asked for is a matter of the file, not a defect.
+/// Returns why a value cannot be resolved. When the object exists and lacks the attribute, the file is wrong; otherwise it is a
+/// defect.
 fn unresolved(ids: &Ids, desired: &Value, key: &Key) -> Error {
     if ids.live(key).is_none() {
         return Error::internal(format!("`{key}` is not known yet"));

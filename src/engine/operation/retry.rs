@@ -16,7 +16,7 @@ const SILENT: u32 = 30;
 const TICK: Duration = Duration::from_millis(250);
 
 impl<C: Cloud> Run<'_, C> {
-    /// One look of a wait.
+    /// Polls once during a wait.
     pub(super) async fn poll_once<T>(
         &self,
         job: &Job<'_, C>,
@@ -30,7 +30,7 @@ impl<C: Cloud> Run<'_, C> {
         answer
     }
 
-    /// What comes of a call. While no answer comes, that is said; for ever it is not waited for.
+    /// Returns the answer to a call. As long as none comes, that is shown; the wait for it has an end.
     pub(super) async fn answer_of<T>(&self, job: &Job<'_, C>, call: impl Future<Output = Result<T>>) -> Result<T> {
         let (mut call, since) = (pin!(call), Instant::now());
         let patience = self.cx.reach.patience();
@@ -53,7 +53,7 @@ impl<C: Cloud> Run<'_, C> {
         }
     }
 
-    /// Until the next look, when there may be one.
+    /// Waits until the next poll, if the wait is not over.
     pub(super) async fn pause(&self, job: &Job<'_, C>, wait: &Wait) -> Result<(), Halt> {
         if wait.is_over() {
             let last = self.last_words(job.id).filter(|words| !words.is_empty());
@@ -78,7 +78,7 @@ impl<C: Cloud> Run<'_, C> {
         }
     }
 
-    /// Repeats what may be repeated when nobody knows whether it was done.
+    /// Repeats what may be repeated when it is unknown whether it was done.
     pub(super) async fn retry_ambiguous<T, F>(&self, job: &Job<'_, C>, mut call: impl FnMut() -> F) -> Result<T, Halt>
     where
         F: Future<Output = Result<T>>,
@@ -96,7 +96,7 @@ impl<C: Cloud> Run<'_, C> {
         }
     }
 
-    /// Repeats what failed for a reason that passes by itself, dense at first, and not for ever.
+    /// Repeats what failed for a transient reason, at short intervals at first, and not for ever.
     pub(super) async fn retry<T, F>(&self, job: &Job<'_, C>, mut call: impl FnMut() -> F) -> Result<T, Halt>
     where
         F: Future<Output = Result<T>>,
@@ -120,7 +120,7 @@ impl<C: Cloud> Run<'_, C> {
     }
 }
 
-/// For how long a call is tried again that failed so; not at all when it fails for good. `new`: what it names is of this run.
+/// Returns how long a call that failed so is retried; `None` when it fails for good. `new`: this run created what it names.
 fn patience(error: &Error, new: bool) -> Option<Duration> {
     match error.class {
         Class::NotYet => Some(error.lag.unwrap_or(if new { NOT_YET } else { NOT_YET_OLD })),
@@ -130,7 +130,7 @@ fn patience(error: &Error, new: bool) -> Option<Duration> {
     }
 }
 
-/// The error of a call that was tried for so long. What is not known yet is known by then, so it may be named wrongly.
+/// Returns the error of a call that was retried for so long. What is still unknown by then may be named wrongly.
 fn given_up(error: Error, time: Duration) -> Error {
     let seconds = time.as_secs();
     let hint = match &error.code {
