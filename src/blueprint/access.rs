@@ -1,7 +1,7 @@
 //! `access`: IAM groups and users.
 //!
-//! What a group `may` do is said by ARNs of this stack's account, region and paths, and by the tags `stack:name` and
-//! `stack:env` that every object of the stack carries. Where AWS knows neither for an action, it stands in a statement of
+//! What a group `may` do is expressed by ARNs of this stack's account, region and paths, and by the tags `stack:name` and
+//! `stack:env` that every object of the stack carries. Where AWS knows neither for an action, it is in a statement of
 //! its own, on `*`, and only reads.
 
 use std::collections::BTreeMap;
@@ -69,7 +69,7 @@ fn view(scope: &Scope) -> Value {
             "Action": ["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents", "logs:StartLiveTail", "logs:StartQuery"],
             "Resource": arn(scope, "logs", &format!("log-group:/stack/{}/{}/*", scope.stack, scope.env)),
         }),
-        // AWS allows these on everything or not at all. They tell how things are, not what is in them.
+        // AWS allows these on everything or not at all. They show states, not contents.
         json!({
             "Sid": "Everywhere",
             "Effect": "Allow",

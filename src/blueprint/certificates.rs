@@ -1,4 +1,4 @@
-//! `certificates`: what encrypts on the way.
+//! `certificates`: what encrypts in transit.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -28,7 +28,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys) 
         let origin = format!("databases.{name}");
         let group = SecurityGroup { vpc: network.vpc.clone(), description: format!("Database {name}"), tags: Tags::new() };
         let group = graph.add(format!("db-{name}"), &origin, &group)?;
-        // A new major version comes with a group of its own, which is there before the old one goes.
+        // A new major version has a group of its own, which exists before the old one is deleted.
         let family = database.family();
         let parameters = ParameterGroup { family: family.clone(), parameters: parameters(database), tags: Tags::new() };
         let parameters = graph.add(format!("{name}-{}", super::facts::slug(&family)), &origin, &parameters)?;
@@ -82,7 +82,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys) 
             environment.insert(variable(&format!("{replica}_host")), copy.attr("host").to_string());
         }
         let (secret, version) = match secret {
-            // Exactly the version that the database was told: tasks that start in between have a password that is right.
+            // Exactly the version that the database was given: tasks that start in between have the right password.
             Some(secret) => (secret.clone().attr("arn").to_string(), secret.attr("version").to_string()),
             None => (ready.attr("secret_arn").to_string(), String::new()),
         };

@@ -1,4 +1,4 @@
-//! Records for the names under which the application answers, in the zone that their certificate is proven in.
+//! Records for the names under which the application answers, in the zone in which their certificate is validated.
 
 use std::collections::BTreeSet;
 
@@ -69,7 +69,7 @@ fn records(
     facts: &Facts<'_>,
 ) -> Result<(), Error> {
     let Some(zone) = certificate.and_then(|section| super::certificates::zone(facts, section)) else { return Ok(()) };
-    // A pattern is for whoever asks, not for somebody to be led there.
+    // A pattern matches whatever is asked for; no record can lead there.
     let names: BTreeSet<String> =
         names.iter().filter(|name| !name.starts_with('*')).map(|name| name.to_ascii_lowercase()).collect();
     for name in names {

@@ -1,5 +1,5 @@
-//! What AWS refuses of the objects that the file makes, apart from their names: sizes of policies, words that engines reserve,
-//! where log groups must lie.
+//! What AWS refuses in the objects that the file defines, apart from their names: sizes of policies, words that engines reserve,
+//! where log groups must be.
 
 use serde_json::Value;
 

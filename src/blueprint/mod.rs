@@ -1,6 +1,6 @@
 //! What the sections of a stack file expand into: typed objects with references between them.
 //!
-//! One file per section. Nothing is asked here: what depends on the account comes in as [`Facts`].
+//! One file per section. Nothing is asked of AWS here: what depends on the account comes in as [`Facts`].
 
 mod access;
 mod caches;

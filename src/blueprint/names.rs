@@ -1,4 +1,4 @@
-//! What AWS takes as a name, service by service, held against all that the file makes: before anything is touched.
+//! What AWS accepts as a name, service by service, checked for everything that the file creates before anything is touched.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ enum Ask {
     NotBegins(&'static [&'static str]),
     /// It has no such end.
     NotEnds(&'static [&'static str]),
-    /// It is none of these.
+    /// It is not one of these.
     IsNot(&'static [&'static str]),
     /// It has no two hyphens in a row, and none at its end.
     SingleHyphens,

@@ -1,7 +1,7 @@
 //! `network`: a VPC with public, application and data subnets in every zone.
 //!
 //! The addresses: the first half of the VPC is for applications, the third quarter is public, the fourth is for data;
-//! each is cut into eight, one for each zone that a region can have. So a zone that comes or goes moves no other.
+//! each is cut into eight, one for each zone that a region can have. So adding or removing a zone moves no other.
 
 use ipnet::Ipv4Net;
 
@@ -30,7 +30,7 @@ pub struct Network {
     pub data: Vec<Ref<Subnet>>,
     /// The VPC's addresses.
     pub cidr: String,
-    /// What has a public address comes after this. None in a network of somebody else's.
+    /// What has a public address comes after this. None in a network that someone else owns.
     pub gateway: Option<Ref<InternetGateway>>,
     /// What reaches the internet from a public subnet comes after these.
     pub internet: Vec<AnyRef>,

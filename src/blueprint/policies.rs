@@ -106,7 +106,7 @@ pub fn bare(secret: &str) -> String {
 /// <https://docs.aws.amazon.com/kms/latest/developerguide/services-parameter-store.html>).
 fn secret_statements<'a>(secrets: impl Iterator<Item = &'a String>, scope: &Scope) -> Vec<Value> {
     let suffix = if scope.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
-    // By service and region; what is only referred to lies in the stack's own.
+    // By service and region; what is only referred to is in the stack's own.
     let mut found: BTreeMap<(&str, &str), BTreeSet<String>> = BTreeMap::new();
     for secret in secrets {
         let parts: Vec<&str> = secret.split(':').collect();

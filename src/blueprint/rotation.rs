@@ -1,9 +1,9 @@
-//! `databases.NAME.password.rotate`: how often RDS makes a password anew, and that those who use it are deployed anew each time,
-//! whosever the database is.
+//! `databases.NAME.password.rotate`: how often RDS rotates a password, and that those who use it are redeployed each time,
+//! whoever owns the database.
 //!
 //! A container has its secrets from when it started, and the password before is wrong at once
 //! (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html>). So a rule waits for the
-//! event of the rotation, and a function deploys exactly these services anew.
+//! event of the rotation, and a function redeploys exactly these services.
 
 use std::collections::BTreeSet;
 
@@ -23,14 +23,14 @@ use crate::config::{Service as Section, Stack};
 use crate::engine::token;
 use crate::engine::{Error, Graph, Key, Ref, Resource};
 
-/// What deploys services anew.
+/// What redeploys services.
 const CODE: &str = include_str!("restart.py");
 /// What its parts are called: no service can be called so.
 const NAME: &str = "restart_services";
 /// For how long its output is kept.
 const DAYS: i32 = 30;
 
-/// A password that RDS makes anew from time to time.
+/// A password that RDS rotates.
 struct Rotated<'a> {
     /// What its rule is called.
     rule: String,

@@ -98,7 +98,7 @@ impl Used {
             out.environment.extend(offer.environment.clone());
             let secrets = offer.secrets.iter().filter(|(name, _)| !said(name)).map(|(name, arn)| (name.clone(), arn.clone()));
             let secrets: BTreeMap<String, String> = secrets.collect();
-            // What nobody gets nobody need read.
+            // What no container gets, no role needs to read.
             if !secrets.is_empty() {
                 out.secret_arns.extend(offer.secret_arns.clone());
             }
@@ -289,7 +289,7 @@ impl<'a> Services<'a> {
             security_groups: vec![self.groups[name].clone()],
             assign_public_ip: section.public,
             load_balancers: attached.map(target).into_iter().collect(),
-            // Without routes there is nothing to wait with, which AWS wants to be told.
+            // Without routes there is no grace period, and AWS requires that to be written.
             grace: Some(attached.map_or(0, |_| section.grace.as_ref().map_or(GRACE_SECONDS, |d| d.as_secs() as i32))),
             circuit_breaker: Some(CircuitBreaker { enable: true, rollback: true }),
             minimum_healthy_percent: Some(100),

@@ -13,7 +13,7 @@ pub type Offers = BTreeMap<String, Offer>;
 
 /// What one database or cache has for those who use it.
 pub struct Offer {
-    /// The group that guards it: a rule in it lets the service in. None when it is somebody else's, who opens it.
+    /// The group that guards it: a rule in it lets the service in. None when someone else owns it, who opens it.
     pub security_group: Option<Ref<SecurityGroup>>,
     /// The port that is opened.
     pub port: u16,

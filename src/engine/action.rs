@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 pub enum Action {
     /// It is as it should be.
     Keep,
-    /// It is not there.
+    /// It does not exist.
     Create,
     /// It differs in fields that AWS can change.
     Update,
     /// It differs in a field that AWS cannot change, or it failed.
     Replace,
-    /// It is ours and not in the file.
+    /// It belongs to the stack and is not in the file.
     Delete,
     /// It cannot be done; nothing is done while there is one of these.
     Refuse,
@@ -25,7 +25,7 @@ pub enum Action {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Order {
-    /// The new one is good before the old one goes.
+    /// The new one serves before the old one is deleted.
     CreateFirst,
     /// Both cannot exist at once.
     DeleteFirst,
@@ -35,13 +35,13 @@ pub enum Order {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verb {
-    /// Make it, and wait until it serves.
+    /// Create it, and wait until it serves.
     Create,
     /// Change it, and wait until it serves.
     Update,
-    /// Make it, or change it, so far that what will serve behind it can come up, while it leads nobody there yet.
+    /// Create it, or change it, so far that what will serve behind it can start, while it sends no requests there yet.
     Prepare,
-    /// AWS is at it already: wait until it serves.
+    /// AWS is already working on it: wait until it serves.
     Wait,
     /// Delete it, and wait until it is gone.
     Delete,

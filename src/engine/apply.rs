@@ -1,4 +1,4 @@
-//! Doing it, as a dataflow: every operation starts the moment what it waits for permits.
+//! Applying a plan as a dataflow: every operation starts as soon as what it waits for permits.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use super::resource::Cloud;
 use super::schedule::{OpId, Schedule};
 use super::token::{Ids, Need};
 
-/// How long the calls that are under way may take to end once the user has asked to stop.
+/// How long the calls in flight may take to end once the user has asked to stop.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// How a run ended.
@@ -120,7 +120,7 @@ pub async fn apply<C: Cloud>(
             biased;
             // First, or the operations that heed it would be over before the run knows why.
             changed = stop.changed(), if can_stop && !outcome.stopped => {
-                can_stop = changed.is_ok(); // an error means that nobody can stop it any more
+                can_stop = changed.is_ok(); // an error means that no one can stop it any more
                 if *stop.borrow() {
                     stopping(&mut outcome, &mut deadline);
                 }
@@ -159,7 +159,7 @@ pub async fn apply<C: Cloud>(
                     }
                 }
             }
-            // A call that hangs is dropped, as if the process had died: the next run looks whether it was done.
+            // A call that hangs is dropped, as if the process had died: the next run checks whether it was done.
             () = until(deadline) => break,
         }
     }

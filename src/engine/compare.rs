@@ -1,4 +1,4 @@
-//! One object as it is desired next to the same object as it is.
+//! Compares one object as it is desired with the same object as it is.
 
 use serde_json::Value;
 
@@ -28,9 +28,9 @@ pub(super) fn write_generation(desired: &mut Value, generation: u32) {
     }
 }
 
-/// Why what only its tags call ours is left alone beside the one that is.
+/// Why what only its tags attribute to the stack is left alone beside the one that certainly belongs to it.
 pub(super) const IMPOSTOR: &str = "it has the same tags as this stack's own object but is another one, so it is left alone; remove its tags `stack:name`, `stack:env` and `stack:key`";
-/// That what only its tags call ours is taken over.
+/// That what only its tags attribute to the stack is adopted.
 const ADOPTED: &str = "it is adopted, because the file names it and its tags match: this stack did not create it";
 
 /// Checks whether something would be lost with it.
@@ -257,7 +257,7 @@ mod tests {
     use super::super::snapshot::Snapshot;
     use super::*;
 
-    /// Its data goes over into the next one, unless that is of another engine.
+    /// Its data is copied into the next one, unless that is of another engine.
     #[derive(Clone, Serialize, Deserialize, JsonSchema)]
     struct Disk {
         engine: String,

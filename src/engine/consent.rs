@@ -1,4 +1,4 @@
-//! What has to be agreed to before a plan is done, and whether it was.
+//! What needs consent before a plan is applied, and whether it has that.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use super::item::Item;
 use super::plan::Plan;
 use super::tags::is_like;
 
-/// What an object takes with it when it goes.
+/// What is lost with an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Loss {
     /// Nothing that is kept in it: the user protects it.
@@ -20,14 +20,14 @@ pub enum Loss {
     ForGood,
 }
 
-/// What is agreed to.
+/// What consent is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ask {
     /// That the object is deleted.
     Delete(Loss),
     /// That the object is replaced.
     Replace(Loss),
-    /// That the object is changed in a way that cannot be taken back.
+    /// That the object is changed in a way that cannot be undone.
     Upgrade,
 }
 
@@ -59,7 +59,7 @@ impl Item {
     }
 }
 
-/// What somebody agreed to, in the words that they used: keys (`rds.instance/main`), places in the file (`databases.main`,
+/// What the user gave consent to, in their words: keys (`rds.instance/main`), places in the file (`databases.main`,
 /// which stands for all of its parts), either with `*` for any characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -70,7 +70,7 @@ pub struct Consent {
     /// What may be replaced.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub replace: Vec<String>,
-    /// What may be changed in a way that cannot be taken back.
+    /// What may be changed in a way that cannot be undone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub upgrade: Vec<String>,
     /// What leaves no last copy.
@@ -103,8 +103,8 @@ impl Consent {
     }
 
     fn agrees(&self, plan: &Plan, item: &Item, ask: Ask) -> bool {
-        // What only its tags call ours is no part of a section or of an environment: whoever may write tags could have put it
-        // there. It is named by its own key.
+        // What only its tags attribute to the stack is no part of a section or of an environment: anyone who may write tags could
+        // have put it there. It is named by its own key.
         if item.unmarked {
             let named = if matches!(ask, Ask::Replace(_)) { &self.replace } else { &self.delete };
             return plan.doubted_with(item).any(|item| named.contains(&item.key.to_string()));

@@ -17,7 +17,7 @@ use super::scope::Scope;
 pub struct Cx<C> {
     /// The clients.
     pub cloud: Arc<C>,
-    /// Whose objects are ours.
+    /// The stack that it is about.
     pub scope: Arc<Scope>,
     /// This reading's shared answers.
     pub reads: Arc<Reads>,
@@ -29,11 +29,12 @@ pub struct Cx<C> {
     pub last_copy: bool,
     /// Whether it was agreed that what is deleted takes its data with it.
     pub loses_data: bool,
-    /// What others may refer to of the object that this one replaces, when its data goes over.
+    /// What others may refer to in the object that this one replaces, when its data is copied over.
     pub predecessor: Option<Value>,
     /// Whether the cloud answers.
     pub reach: Reach,
-    /// What is made or changed must not lead anybody to what does not serve yet ([`Resource::PREPARES`](super::Resource::PREPARES)).
+    /// What is created or changed must not send requests to what does not serve yet
+    /// ([`Resource::PREPARES`](super::Resource::PREPARES)).
     pub prepare: bool,
     /// For kinds that write several objects with one call ([`Resource::JOINT`](super::Resource::JOINT)).
     pub peers: Arc<Peers>,

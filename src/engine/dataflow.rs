@@ -1,4 +1,4 @@
-//! Who waits for whom while a plan is applied.
+//! Which operation waits for which while a plan is applied.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::plan::Plan;
 use super::schedule::{OpId, Schedule};
 use super::token::Need;
 
-/// How many calls of one kind may be under way: AWS counts by operation, so kinds do not wait for each other. Waiting for AWS
+/// How many calls of one kind may be in flight: AWS counts by operation, so kinds do not wait for each other. Waiting for AWS
 /// does not count.
 const CALLS_PER_KIND: usize = 12;
 

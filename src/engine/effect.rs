@@ -9,13 +9,13 @@ use serde::{Deserialize, Serialize};
 pub enum Impact {
     /// It does not take effect before something else happens: a restart, a maintenance window.
     Waits,
-    /// It restarts: what is under way breaks off, and is served again afterwards.
+    /// It restarts: requests in flight break off, and are served again afterwards.
     Restarts,
     /// Another node takes over: connections break off for seconds.
     FailsOver,
     /// It does not serve for as long as that takes.
     Interrupts,
-    /// It cannot be taken back.
+    /// It cannot be undone.
     CannotBeUndone,
     /// Data is lost.
     LosesData,

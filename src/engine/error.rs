@@ -17,15 +17,15 @@ pub enum Class {
     Throttled,
     /// The answer was lost or the server failed: it may or may not have been done.
     Ambiguous,
-    /// Something that was just made is not visible everywhere yet. Worth trying again.
+    /// Something that was just created is not visible everywhere yet. Worth trying again.
     NotYet,
     /// Still in use by something else.
     InUse,
     /// In use by something that does not go away by itself.
     Blocked,
-    /// It is not there.
+    /// It does not exist.
     NotFound,
-    /// It is there already.
+    /// It exists already.
     Exists,
     /// Not allowed.
     Denied,
@@ -35,15 +35,15 @@ pub enum Class {
     Limit,
     /// Refused as wrong.
     Invalid,
-    /// The run's lease is somebody else's now: nothing more may be changed.
+    /// Another run has the lease now: nothing more may be changed.
     Lost,
     /// The object was made and then failed.
     Failed,
-    /// It took longer than it may. The cloud goes on with it.
+    /// It took longer than it may. The cloud continues with it.
     Late,
     /// The cloud could not be asked, for longer than it is worth to wait.
     Unreachable,
-    /// Ours to mend.
+    /// A defect of `stack`.
     Internal,
     /// Anything else.
     Other,

@@ -98,7 +98,7 @@ pub enum Event {
         /// The object that it waited for; none when the run was stopped.
         because: Option<Key>,
     },
-    /// The user asked to stop: calls that are under way end, nothing new begins.
+    /// The user asked to stop: calls in flight end, nothing new begins.
     Stopping,
 }
 

@@ -38,22 +38,22 @@ pub struct Item {
     /// What the fields do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// It goes and takes something with it, or is protected: it must be named to be let go.
+    /// Something is lost with it, or it is protected: deleting or replacing it needs consent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub needs_consent: bool,
     /// Something is kept in it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub holds_data: bool,
-    /// It was agreed that whatever is in it goes with it, also what was put there since.
+    /// There is consent to losing whatever is in it, also what was put there since.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub loses_data: bool,
-    /// It goes, and only tags, its own or those of what it lies in, say that it is ours: it must be named by key to be let go.
+    /// Only tags, its own or those of what it is inside, attribute it to the stack: deleting it needs consent by key.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unmarked: bool,
-    /// The item that it lies in, when that is why it is not surely ours: who names that lets this go with it.
+    /// The item that it is inside, when the doubt comes from that: consent to that one covers this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<usize>,
-    /// What is left behind of it when it goes, by AWS's name: a final snapshot.
+    /// What is left of it when it is deleted, by AWS's name: a final snapshot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_copy: Option<String>,
     /// The new half of a replacement begins with a copy of the old one's data.
@@ -133,23 +133,23 @@ impl Item {
     }
 }
 
-/// Why the old half of a replacement goes that an earlier run did not get to.
+/// Why the old half of a replacement is deleted that an earlier run did not get to.
 pub(super) const LEFT_OVER: &str = "left over from a replacement";
 
 /// The attribute of a live object that names what it leaves behind when it is deleted.
 pub const LAST_COPY: &str = "last_snapshot";
 
-/// The attribute of a live object that is true when somebody protected it against deletion in the cloud itself: it goes only
-/// when it is named.
+/// The attribute of a live object that is true when someone protected it against deletion in the cloud itself: it is deleted only
+/// with consent.
 pub const GUARDED: &str = "guarded";
 
 /// The attribute of a live object of a kind that holds data which is true when AWS never got it to serve: there is nothing in it.
 pub const NEVER_SERVED: &str = "never_served";
 
-/// The attribute of a live object that tells, in words, what nobody of ours did and nothing mends: somebody's access key.
+/// The attribute of a live object that says, in words, what neither the stack did nor a change fixes: someone's access key.
 pub const NOTICED: &str = "noticed";
 
-/// Why what only its tags call ours is not simply deleted.
+/// Why what only its tags attribute to the stack is not simply deleted.
 pub(super) const UNMARKED: &str = "only its tags say that it belongs to this stack, and anyone who may write tags could have set them, so it is deleted only with consent; to keep it, remove its tags `stack:name`, `stack:env` and `stack:key`";
 
 /// Adds one more to `reason`.

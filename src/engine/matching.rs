@@ -1,4 +1,4 @@
-//! Which live object answers to which key.
+//! Which live object has which key.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,23 +14,23 @@ use super::scope::Claim;
 use super::snapshot::{Seen, Snapshot};
 use super::token::Ids;
 
-/// What answers to a desired object.
+/// The live object for a desired one.
 pub(super) enum Match {
     /// Nothing.
     Nothing,
     /// This one, by its place in the snapshot.
     At(usize),
-    /// This one, which is somebody else's.
+    /// This one, which belongs to someone else.
     Clash(usize),
 }
 
-/// Which live object answers to which key.
+/// Which live object has which key.
 pub(super) struct Matching<'a> {
     seen: &'a [Seen],
     graph: &'a Graph,
     /// By key.
     pub(super) current: BTreeMap<Key, usize>,
-    /// What answers to something desired.
+    /// The live objects that are something desired.
     pub(super) taken: BTreeSet<usize>,
 }
 
@@ -44,7 +44,7 @@ impl<'a> Matching<'a> {
         }
         let mut current = BTreeMap::new();
         for (key, mut list) in all {
-            // What only its tags call ours never takes the place of what is ours.
+            // What only its tags attribute to the stack never takes the place of what certainly belongs to it.
             if list.iter().any(|at| matches!(snapshot.seen[*at].claim, Claim::Ours(_))) {
                 list.retain(|at| matches!(snapshot.seen[*at].claim, Claim::Ours(_)));
             }
@@ -96,7 +96,7 @@ impl<'a> Matching<'a> {
                 (fits && identity(kind, &seen.fields, ids).as_ref() == Some(&wanted)).then_some(at)
             })
         };
-        // What is ours under a name that nobody wants any more.
+        // The stack's own under a name that is no longer in the file.
         let leaving = |fits: fn(&Seen) -> bool, this: &Self| {
             this.current.iter().find_map(|(key, at)| {
                 let seen = &this.seen[*at];
@@ -105,7 +105,7 @@ impl<'a> Matching<'a> {
             })
         };
         let works = |seen: &Seen| matches!(seen.claim, Claim::Ours(_)) && !matches!(seen.state, Readiness::Failed(_));
-        // Only one can be so: what leaves the file under another name is it, and goes on as this one.
+        // Only one such object can exist: what leaves the file under another name is it, and continues as this one.
         let found = leaving(works, self)
             .or_else(|| alike(|c| matches!(c, Claim::Stray | Claim::Adoptable), self))
             .or_else(|| leaving(|_| true, self));

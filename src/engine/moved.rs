@@ -21,7 +21,7 @@ impl Graph {
         let was = |moved: &Moved, node: &Node| {
             let place = match seen.section() {
                 Some(section) => moved.origin(section).as_ref() == Some(&node.origin),
-                // Not every service tells all tags of what it is at.
+                // Not every service reports all tags of what it is working on.
                 None => seen.fields.get("tags").is_some() && lies_in(&node.origin, &moved.to),
             };
             place && node.key.kind == key.kind && moved.old_names(&node.key.name).contains(&key.name)
@@ -80,7 +80,7 @@ pub(super) fn suggestions(items: &[Item]) -> Vec<Moved> {
             sections.entry(section).or_default().push(item);
         }
     }
-    // Without tags nobody knows which section something was made for; a replacement under the same name is no new section.
+    // Without tags it is unknown which section something was created for; a replacement under the same name is no new section.
     let all = |action: Action| {
         let whole = move |list: &&Vec<&Item>| list.iter().all(|item| item.action == action);
         sections.iter().filter(move |(_, list)| whole(list)).collect::<Vec<_>>()
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(to("iam.role/api-events", "services.api"), None);
         // What is there under its new name already.
         assert_eq!(to("logs.log_group/backend", "services.api"), None);
-        // While AWS is at it, its section may not be told; then its kind and its name must do.
+        // While AWS is working on it, its section may be unknown; then its kind and its name must do.
         let untold = |key: &str, tags: Value| {
             let mut seen = seen(key, "");
             seen.fields = json!({"tags": tags});

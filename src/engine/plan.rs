@@ -152,7 +152,7 @@ impl Plan {
             let guarded = is_guarded(&seen.live).then(|| "its deletion protection is on".to_owned());
             let leftover = seen.key().is_some() && by_key.contains_key(&key);
             let tagged = matches!(seen.claim, Claim::Tagged(_));
-            // Consent names a key: it must not be taken for one to what is really ours.
+            // Consent names a key: it must not be mistaken for consent about the stack's own object.
             let impostor = tagged && (leftover || matching.current.get(&key) != Some(&at));
             by_seen.insert(at, items.len());
             items.push(Item {
@@ -386,7 +386,7 @@ fn link_live<C: Cloud>(
         let seen = &snapshot.seen[*at];
         for value in seen.live.as_object().into_iter().flat_map(|m| m.values()).filter_map(Value::as_str) {
             let known = index.entry((seen.kind.as_str(), value)).or_insert(*item);
-            // What is surely ours comes first.
+            // What certainly belongs to the stack comes first.
             if !items[*item].is_impostor() {
                 *known = *item;
             }

@@ -78,7 +78,7 @@ fn canonical_statement(statement: &Value) -> Value {
     let Value::Object(map) = statement else { return statement.clone() };
     let map: BTreeMap<_, _> = map
         .iter()
-        // An empty name is none.
+        // An empty name counts as none.
         .filter(|(key, value)| key.as_str() != "Sid" || value.as_str() != Some(""))
         .map(|(key, value)| {
             let value = match key.as_str() {

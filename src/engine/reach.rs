@@ -1,7 +1,7 @@
-//! Whether the cloud answers: told by whoever talks to it, asked by whoever waits for it.
+//! Whether the cloud answers: reported by the code that sends calls, read by the code that waits.
 //!
-//! A call that fails is tried again below the engine, for minutes at times. Without this, who waits would hear of the cable that
-//! was pulled when all that is over.
+//! A call that fails is retried below the engine, for minutes at times. Without this, a wait would learn of an unplugged cable
+//! only after all that.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 /// Nothing was asked for so long, so nothing is known: longer than any pause between two tries of one call.
 const FORGOTTEN: Duration = Duration::from_secs(30);
 
-/// How long it is borne that nobody answers.
+/// How long silence is tolerated.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The parts of the cloud that were asked and have not answered since.
@@ -29,7 +29,7 @@ impl Default for Reach {
 #[derive(Debug)]
 struct State {
     since: Instant,
-    /// When a question was last under way.
+    /// When a question was last in flight.
     last: Instant,
     under_way: usize,
     tries: u32,

@@ -2,37 +2,37 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Whether an object is as it was asked for.
+/// Whether an object is as it was requested.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Readiness {
     /// It serves.
     Ready,
-    /// AWS is at it; in AWS's own words.
+    /// AWS is working on it; in AWS's own words.
     Waiting {
-        /// AWS's status, and what else it says. After a line break: what somebody must do, without which it goes on for ever.
+        /// AWS's status, and what else it says. After a line break: what a person must do, without which it never ends.
         status: String,
-        /// From 0 to 1, when AWS tells.
+        /// From 0 to 1, when AWS reports it.
         progress: Option<f32>,
     },
-    /// It is there with what is in it, and needs somebody: AWS does not mend it by itself.
+    /// It exists with what is in it, and needs a person: AWS does not fix it by itself.
     Impaired(Impairment),
     /// AWS gave up, and there is nothing in it that could be saved; in AWS's own words.
     Failed(String),
-    /// AWS is deleting it; in AWS's own words. What takes its place is made when it has gone.
+    /// AWS is deleting it; in AWS's own words. What takes its place is created when it is gone.
     Leaving(String),
-    /// It is not there (any more).
+    /// It does not exist (any more).
     Gone,
 }
 
-/// What is wrong with an object that is there, and what to do about it.
+/// What is wrong with an object that exists, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Impairment {
     /// AWS's word for it.
     pub status: String,
-    /// What it means, and what mends it.
+    /// What it means, and what fixes it.
     pub advice: String,
-    /// The fields whose change mends it: nothing else of it can be changed before. Absent when it serves all the same, and
+    /// The fields whose change fixes it: nothing else of it can be changed before. Absent when it serves all the same, and
     /// can be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mended_by: Option<Vec<String>>,

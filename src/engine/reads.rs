@@ -12,7 +12,7 @@ use super::error::{Error, Result};
 
 type Slot = Arc<OnceCell<Result<Arc<dyn Any + Send + Sync>>>>;
 
-/// One reading of the cloud: every question is asked once, whoever asks first.
+/// One reading of the cloud: every question is asked once, by the first who needs it.
 ///
 /// Route tables, routes and associations come from one call; whoever needs the VPC's id waits for the
 /// one call that finds it. So children follow parents without stages.

@@ -50,7 +50,8 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     /// The clients that this kind talks to.
     type Cloud: Cloud;
     /// What others may refer to. Serializes to an object of texts with at least `id`. Its schema is what a file may refer to
-    /// ([`Kind::attributes`](super::Kind::attributes)): what is for `stack` alone is skipped there, and what is optional is known once the object serves.
+    /// ([`Kind::attributes`](super::Kind::attributes)): what is for `stack` alone is skipped there, and what is optional is known
+    /// once the object serves.
     type Live: Serialize + DeserializeOwned + JsonSchema + Clone + Send + Sync;
 
     /// Returns what AWS refuses in it regardless of everything else: the field, and why. For what the file gives as it is.

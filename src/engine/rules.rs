@@ -16,7 +16,7 @@ pub enum What {
     Immutable,
     /// AWS cannot change it once something is set: another value means a replacement, the first one or none a change.
     Once,
-    /// AWS cannot change it and nothing may take its place while it is in use: refused, with what to do instead.
+    /// AWS cannot change it and nothing may replace it while it is in use: refused, with what to do instead.
     Fixed(&'static str),
     /// An array whose order means nothing.
     Set,
@@ -24,7 +24,7 @@ pub enum What {
     Keyed(&'static str),
     /// A map that is the user's alone: a key that is there and not desired is removed.
     Exact,
-    /// The tags: those that the file or we set are exact, those of others stay ([`super::tags`]).
+    /// The tags: those that the file or `stack` sets are exact, those of others stay ([`super::tags`]).
     Owned,
     /// An IAM policy document, compared by meaning.
     Policy,
@@ -53,7 +53,7 @@ pub enum What {
     GrowsBy(u32),
     /// Not set by `create`: `update` sets it right afterwards, as it does when finishing a half-made object.
     AfterCreate,
-    /// Part of what tells an object from its siblings where AWS has no tags.
+    /// Part of what distinguishes an object from its siblings where AWS has no tags.
     Identity,
     /// Never shown and never stored.
     Secret,
@@ -64,13 +64,13 @@ pub enum What {
     Takes(&'static [(&'static str, &'static str)]),
     /// An attribute that others refer to is another one when this field was changed: what names it changes with it.
     Renews(&'static str),
-    /// A live reference to what works only with this object: what uses that goes before this does.
+    /// A live reference to what works only with this object: what uses that is deleted before this is.
     Enables,
-    /// Says where requests are led: it is changed when what is there serves, and what no longer serves goes when it was changed.
+    /// Where requests are sent: changed when the destination serves, and the former destination is deleted after that.
     LeadsTo,
-    /// Compared only with what AWS tells: as long as it tells nothing, nothing is to be done about it.
+    /// Compared only with what AWS reports: as long as it reports nothing, there is nothing to do about it.
     IfTold,
-    /// AWS tells it only while the object is ready: until then nothing is known about it, and nothing is compared.
+    /// AWS reports it only while the object is ready: until then nothing is known about it, and nothing is compared.
     WhenReady,
 }
 

@@ -44,9 +44,9 @@ pub struct Schedule {
 impl Schedule {
     /// Returns the operations of a plan's items.
     ///
-    /// What an object needs comes before it, and everything that goes comes last: after all that is made and changed serves, and
-    /// after its own users. What must go before something can be made (a name, a place that only one can have) goes as late as
-    /// that permits.
+    /// What an object needs comes before it, and deletions come last: after everything that is created and changed serves, and
+    /// after the users of what is deleted. What must be deleted before something can be created (a name, a place that only one
+    /// can have) is deleted as late as that permits.
     ///
     /// # Errors
     /// When an item is of an unknown kind.
@@ -219,7 +219,7 @@ impl<'a> Draft<'a> {
                     let other = if behind { self.first(*to) } else { self.make.get(to).copied() };
                     if let Some(other) = other {
                         self.must(first, other, *need);
-                        // Who uses the old half lets go of it before it goes.
+                        // The users of the old half let go of it before it is deleted.
                         if let Some(&old) = self.delete.get(to)
                             && items[*to].order == Some(Order::CreateFirst)
                         {
@@ -282,7 +282,7 @@ impl<'a> Draft<'a> {
             for leader in &leaders {
                 let Some(end) = self.end(*leader).filter(|_| !stays(&items[*leader])) else { continue };
                 for i in &leaving {
-                    // A replacement serves on until its old half goes; a change in place does not.
+                    // A replacement serves until its old half is deleted; a change in place does not.
                     if let Some(leaves) = self.end(*i) {
                         self.may(leaves, end);
                     }

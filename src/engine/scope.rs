@@ -1,4 +1,4 @@
-//! Which stack it is about, and whose an object is.
+//! The stack that a run is about, and who owns an object.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::key::Key;
 use super::tags::{TAG_ENV, TAG_KEY, TAG_STACK};
 
-/// Which stack it is about: whose objects are ours.
+/// The stack that a run is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scope {
     /// The stack's name.
@@ -36,7 +36,7 @@ impl Scope {
     /// Returns who owns an object of kind `kind` with these tags, which is inside an object of this stack (`inside`) or not.
     pub fn claim(&self, kind: &str, tags: &BTreeMap<String, String>, inside: bool) -> Claim {
         if !self.owns(tags) {
-            // Another stack's object is never adopted, wherever it lies.
+            // Another stack's object is never adopted, wherever it is.
             return if inside && !tags.contains_key(TAG_STACK) { Claim::Adoptable } else { Claim::Foreign };
         }
         match tags.get(TAG_KEY).map(|key| key.parse::<Key>()) {
@@ -46,21 +46,21 @@ impl Scope {
     }
 }
 
-/// Whose an observed object is.
+/// Who owns an observed object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Claim {
-    /// Ours, with this name.
+    /// The stack, under this name.
     Ours(String),
-    /// It carries our tags with this name, and nothing else says that it is ours. Who may write tags could have made it so:
-    /// it is used when the file wants it, and goes only when it is named.
+    /// Its tags attribute it to the stack under this name, and nothing else does. Anyone who may write tags could have set them:
+    /// it is used when the file wants it, and deleted only with consent.
     Tagged(String),
-    /// In a parent that is ours alone: taken over when the file wants one like it, deleted when not.
+    /// It is in a parent that is the stack's alone: adopted when the file wants one like it, otherwise deleted.
     Stray,
-    /// Inside something of ours without a name: taken over when the file wants one like it, otherwise left alone.
+    /// It is inside an object of the stack and has no name: adopted when the file wants one like it, otherwise left alone.
     Adoptable,
-    /// Somebody else's. Known only so that a clash can be explained.
+    /// Someone else. Known only so that a clash can be explained.
     Foreign,
-    /// Somebody else's, under the physical name that our object of this name gets.
+    /// Someone else, and it has the physical name that the stack's object of this name gets.
     Taken(String),
 }
 
@@ -78,7 +78,7 @@ impl Claim {
     pub fn unmarked(self) -> Claim {
         match self {
             Claim::Ours(name) => Claim::Tagged(name),
-            // What lies in something that may be somebody else's may be somebody else's too.
+            // What is inside something that someone else may own may be theirs too.
             Claim::Stray => Claim::Adoptable,
             other => other,
         }

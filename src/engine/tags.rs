@@ -1,9 +1,9 @@
-//! Whose a tag is. Cost tools and auto-taggers write their tags beside ours, and those are neither drift nor ours to remove.
+//! Who owns a tag. Cost tools and auto-taggers write their tags beside the stack's, and those are neither drift nor removed.
 //!
-//! Ours are the keys that the file has, and those that it had when the object was last written. The latter an object says of
-//! itself: its tag [`TAG_TAGS`] holds a mark of five characters for each of the file's keys, so there is no need to remember
-//! anything elsewhere, 42 keys fit into the 256 characters of a tag, and every service takes the characters. It is set in the
-//! call that creates the object, and there is none where the file has no tags.
+//! The stack owns the keys that the file has, and those that it had when the object was last written. The latter an object
+//! records itself: its tag [`TAG_TAGS`] holds a mark of five characters for each of the file's keys, so there is no need to
+//! remember anything elsewhere, 42 keys fit into the 256 characters of a tag, and every service takes the characters. It is set
+//! in the call that creates the object, and does not exist where the file has no tags.
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -16,12 +16,12 @@ pub const TAG_ENV: &str = "stack:env";
 pub const TAG_KEY: &str = "stack:key";
 /// The tag that carries the place in the file that the object comes from: `services.web`.
 pub const TAG_SECTION: &str = "stack:section";
-/// The tag of what the user protects: it goes only when it is named, like what holds data.
+/// The tag of what the user protects: it is deleted only with consent, like what holds data.
 pub const TAG_PROTECT: &str = "stack:protect";
-/// The tag that tells the new half of a replacement from the old one.
+/// The tag that distinguishes the new half of a replacement from the old one.
 pub const TAG_GENERATION: &str = "stack:generation";
 
-/// The tag that tells which of the others the file set (this module).
+/// The tag that says which of the others the file set (this module).
 pub const TAG_TAGS: &str = "stack:tags";
 
 /// The tags that the engine writes, beside [`NAME`].

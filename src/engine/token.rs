@@ -101,7 +101,7 @@ fn pieces(text: &str) -> Vec<std::result::Result<Token<'_>, &str>> {
                 at += start + end + 1;
                 literal_from = at;
             }
-            None => at += start + 2, // not ours: `${HOME}` stays as it is
+            None => at += start + 2, // no reference: `${HOME}` stays as it is
         }
         rest = &text[at..];
     }

@@ -1,8 +1,8 @@
-//! LocalStack with our plug-in, installed once into a folder of its own.
+//! LocalStack with this project's plug-in, installed once into a folder of its own.
 //!
 //! Two folders, so that a change of the plug-in costs two seconds rather than a minute: `<requirements and Python>/` is
 //! a virtual environment with everything that comes from PyPI, `plugin-<sources>/` is the plug-in, put in front by
-//! `PYTHONPATH`. A folder counts from the moment that a file called `complete` lies in it.
+//! `PYTHONPATH`. A folder counts as soon as it contains a file called `complete`.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ const COMPLETE: &str = "complete";
 /// What holds the lock of an installation.
 const INSTALLING: &str = "installing";
 
-/// An installed LocalStack with our plug-in.
+/// An installed LocalStack with the plug-in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Environment {
     /// The interpreter that has LocalStack, and with it boto3.
@@ -170,7 +170,7 @@ fn last_line(log: &Path) -> String {
     text.lines().last().unwrap_or_default().trim().chars().take(70).collect()
 }
 
-/// Takes the lock beside `path`, which is held until the value is dropped. `doing` says what whoever has it does: `installing`.
+/// Takes the lock beside `path`, which is held until the value is dropped. `doing` says what the holder does: `installing`.
 pub(super) async fn lock(path: &Path, doing: &str, say: &dyn Fn(&str)) -> Result<File> {
     let path = path.with_extension("lock");
     let cannot = |error: &std::io::Error| LocalError::file("lock", &path, error);

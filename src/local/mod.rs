@@ -1,9 +1,9 @@
-//! AWS on this machine: finds a Python, installs LocalStack and our plug-in for it once, and starts, stops and asks
-//! after servers.
+//! AWS on this machine: finds a Python, installs LocalStack and the plug-in for it once, and starts, stops and queries
+//! servers.
 //!
 //! The rest of `stack` knows nothing of this: a server is an endpoint URL with credentials, see [`Server::environment`].
 //! A server's state is in its memory, so a restart is a reset. Everything on disk is below [`Places`] and may be
-//! deleted at any time; what is missing is made again.
+//! deleted at any time; what is missing is created again.
 
 mod environment;
 mod error;

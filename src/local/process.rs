@@ -1,4 +1,4 @@
-//! Processes of this machine: whether one is ours, how much memory it takes, who holds a port.
+//! Processes of this machine: their command lines, how much memory they take, which of them holds a port.
 
 use std::path::Path;
 use std::process::Stdio;

@@ -57,7 +57,7 @@ pub struct Server {
     /// Whether Lambda functions run in it.
     #[serde(default)]
     pub functions: bool,
-    /// What it writes goes here; it is emptied by a start.
+    /// The folder that it writes to; a start empties it.
     pub state_dir: PathBuf,
     /// What it said.
     pub log: PathBuf,
@@ -81,7 +81,7 @@ impl Server {
 /// What is known of a port.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Status {
-    /// Whether our server answers.
+    /// Whether the server answers.
     pub running: bool,
     /// The server, when there is such a process, answering or not.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,7 +95,7 @@ pub struct Status {
     /// Its services: `available`, or `running` after first use.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub services: BTreeMap<String, String>,
-    /// Who holds the port, when it is somebody else.
+    /// Who holds the port, when it is another process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub taken_by: Option<String>,
 }
@@ -111,7 +111,7 @@ pub async fn start(options: &Options, say: &dyn Fn(&str)) -> Result<Server> {
         let _lock = lock(&place.folder, USING, say).await?;
         return start_locked(&place, options, say).await;
     }
-    // A free port can be lost to somebody else before the server has it.
+    // Another process can take a free port before the server has it.
     let mut attempt = 0;
     loop {
         attempt += 1;
@@ -239,7 +239,7 @@ async fn start_locked(place: &Place, options: &Options, say: &dyn Fn(&str)) -> R
         log: place.log.clone(),
         reused: false,
     };
-    // Before waiting: a server that nobody has a record of could not be stopped.
+    // Before waiting: a server without a record could not be stopped.
     let recorded = serde_json::to_string_pretty(&server).map_err(|error| LocalError::new(error.to_string()));
     let started = match recorded.and_then(|record| write(&place.record, &record)) {
         Ok(()) => wait(place, &server, Some(&mut child)).await,
@@ -437,7 +437,7 @@ mod tests {
         let mut server = tokio::process::Command::new("sh").args(words).process_group(0).kill_on_drop(true).spawn().unwrap();
         let pid = server.id().unwrap();
         record(&place, pid);
-        // A process that has just been started has no command line for a moment, and is nobody's then.
+        // A process that has just been started has no command line for a moment, and belongs to no server then.
         while !place.is(pid).await {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

@@ -1,4 +1,4 @@
-//! Deletions: what is in the way is named, and that an object is gone is looked into.
+//! Deletions: what blocks them is named, and whether an object is gone is checked.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,12 +14,12 @@ use crate::readiness::Readiness;
 use crate::resource::{Blocker, Cloud};
 use crate::snapshot::observed;
 
-/// How long it is taken to be known what keeps an object from being deleted.
+/// How long the list of what blocks a deletion counts as known.
 const BLOCKERS: Duration = Duration::from_secs(4);
 
 impl<C: Cloud> Run<'_, C> {
     pub(super) async fn delete(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, live: &Value) -> Result<(), Halt> {
-        // Asked anew now and then: what blocks changes while it is waited for.
+        // Asked again now and then: what blocks it changes during the wait.
         let blockers: Mutex<Option<(Instant, Vec<Blocker>)>> = Mutex::default();
         let delete = || async {
             match kind.delete(job.cx, live).await {

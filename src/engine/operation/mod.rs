@@ -1,5 +1,4 @@
-//! One operation, from its call until its object serves or is gone: what is tried again and for how long, what is looked into,
-//! and what is waited for.
+//! One operation, from its call until its object serves or is gone: which answers are checked, and what is waited for.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,20 +31,20 @@ use super::token::{Ids, Token};
 mod deletion;
 mod retry;
 
-/// How long something that was just made may stay invisible to its users.
+/// How long something that was just created may stay invisible to its users.
 const NOT_YET: Duration = Duration::from_secs(150);
 /// How long something may stay in use by what is going away, or busy with an earlier change.
 const IN_USE: Duration = Duration::from_secs(15 * 60);
 /// How many changes, one after the other, one object may need.
 const STEPS: u32 = 12;
-/// How many lost answers in a row are looked into.
+/// How many lost answers in a row are followed up.
 const AMBIGUOUS: u32 = 4;
 
 /// Why an operation did not get to its end.
 pub(super) enum Halt {
     /// It failed.
     Failed(Error),
-    /// The user stopped the run while AWS was at it.
+    /// The user stopped the run while AWS was working on it.
     Stopped,
 }
 
@@ -58,7 +57,7 @@ impl From<Error> for Halt {
 /// What is waited for.
 #[derive(Clone, Copy)]
 enum Accept<'a> {
-    /// That it serves, or that AWS waits for somebody to mend it.
+    /// That it serves, or that AWS waits for a person to fix it.
     Impaired,
     /// That it serves, or that it is no worse than it was.
     AsBefore(&'a Readiness),
@@ -104,7 +103,7 @@ struct Job<'a, C> {
     usual: Duration,
     began: Instant,
     tx: &'a mpsc::UnboundedSender<Progress>,
-    /// Whether it, or something that it refers to, was made in this run: AWS may not know it everywhere yet.
+    /// Whether it, or something that it refers to, was created in this run: AWS may not know it everywhere yet.
     new: bool,
     /// It was prepared: what is left is what differs now.
     prepared: bool,
@@ -112,7 +111,7 @@ struct Job<'a, C> {
 
 impl<C> Job<'_, C> {
     fn send(&self, progress: Progress) {
-        // The receiver lives as long as the run; a closed channel means that nobody cares any more.
+        // The receiver lives as long as the run; a closed channel means that no one waits for this any more.
         let _ = self.tx.send(progress);
     }
 }
@@ -301,7 +300,7 @@ impl<'a, C: Cloud> Run<'a, C> {
                     return Err(explained(Error::new(Class::Failed, "the copy of its data disappeared")).into());
                 }
                 Ok(Readiness::Waiting { status, .. }) => self.status(job, &status),
-                // AWS is at the original: a backup, a change.
+                // AWS is working on the original: a backup, a change.
                 Err(e) if e.class == Class::InUse && wait.since.elapsed() < IN_USE => self.retrying(job, &e),
                 Err(e) => wait.forgive(e).map_err(explained)?,
             }
@@ -348,7 +347,7 @@ impl<'a, C: Cloud> Run<'a, C> {
         let (mut live, mut fields, mut state) = (before.live.clone(), before.fields.clone(), before.state.clone());
         let mut last = Diff::default();
         for step in 0..STEPS {
-            // What somebody must mend is not waited for: perhaps this is what mends it.
+            // What needs a person is not waited for: perhaps this change is what fixes it.
             if step > 0 || !matches!(state, Readiness::Ready | Readiness::Impaired(_)) {
                 job.send(Progress::Idle(job.id));
                 let accept = if step == 0 { Accept::Impaired } else { Accept::AsBefore(&before.state) };
@@ -361,7 +360,7 @@ impl<'a, C: Cloud> Run<'a, C> {
             if !state.tells_all() {
                 todo = todo.known(kind.info().rules);
             }
-            // What AWS did not do when told is not told again: the next plan shows it.
+            // What AWS accepted and did not do is not sent again: the next plan shows it.
             if todo.is_empty() || todo == last {
                 break;
             }
@@ -442,7 +441,7 @@ impl<'a, C: Cloud> Run<'a, C> {
                 Ok(Readiness::Ready) => return Ok(()),
                 Ok(Readiness::Failed(why)) => return Err(Error::new(Class::Failed, why).into()),
                 Ok(Readiness::Impaired(it)) if it.mended_by.is_none() || matches!(accept, Accept::Impaired) => return Ok(()),
-                // It may be an answer from before the call that mends it.
+                // It may be an answer from before the call that fixes it.
                 Ok(Readiness::Impaired(it)) if wait.since.elapsed() < STALE => self.status(job, &it.status),
                 Ok(Readiness::Impaired(it)) if accept.was(&it) => return Ok(()),
                 Ok(Readiness::Impaired(Impairment { status, advice, .. })) => {

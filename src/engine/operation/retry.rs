@@ -1,4 +1,4 @@
-//! Calls that are sent again, and for how long: what fails for a passing reason, what is not answered, and what the user stops.
+//! Which calls are retried, and for how long: those that fail for a transient reason or are not answered, until the user stops.
 
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -8,11 +8,11 @@ use crate::error::{Class, Error, Result};
 use crate::poll_interval::{Wait, retry_interval};
 use crate::resource::Cloud;
 
-/// The same where nothing of it was made in this run: then that it is not there is hardly a delay.
+/// The same as [`NOT_YET`] where nothing of it was created in this run: then a missing object is hardly a delay.
 const NOT_YET_OLD: Duration = Duration::from_secs(45);
-/// A call that has not been answered for this part of what is borne is told of, and again as often: every four seconds.
+/// A call without an answer for this part of the patience is reported, and again after each such part: every four seconds.
 const SILENT: u32 = 30;
-/// How often it is looked whether a call is answered.
+/// How often a call is checked for an answer.
 const TICK: Duration = Duration::from_millis(250);
 
 impl<C: Cloud> Run<'_, C> {
@@ -42,7 +42,7 @@ impl<C: Cloud> Run<'_, C> {
                 () = tokio::time::sleep(TICK) => {}
             }
             let Some(silence) = self.cx.reach.silence().filter(|s| s.time >= patience / SILENT) else { continue };
-            // The call goes under as if the process had died: the next run looks whether it was done.
+            // The call is abandoned as if the process had died: the next run checks whether it was done.
             if silence.time.min(since.elapsed()) >= patience {
                 return Err(Error::new(Class::Unreachable, silence.to_string()));
             }
@@ -73,7 +73,7 @@ impl<C: Cloud> Run<'_, C> {
         let mut stop = self.stop.clone();
         tokio::select! {
             () = tokio::time::sleep(time) => Ok(()),
-            // An error means that nobody can stop it any more.
+            // An error means that no one can stop it any more.
             Ok(_) = stop.wait_for(|stop| *stop) => Err(Halt::Stopped),
         }
     }
