@@ -2,39 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::lifecycle::Subject;
 use crate::support::proxy::Call;
+use crate::support::stacks::PEOPLE;
+use crate::support::subject::{Subject, behind, edit};
 
-pub const PEOPLE: &str = r#"
-stack: team
-region: us-east-1
-access:
-  groups:
-    developers: { policies: [ReadOnlyAccess], may: [view, deploy] }
-    auditors: { policies: [ViewOnlyAccess, SecurityAudit] }
-  users:
-    alice@example.com: [developers]
-    bob: [developers, auditors]
-"#;
-
-#[track_caller]
-fn becomes(s: &Subject, from: &str, to: &str, expected: &[&str]) {
-    let path = s.place.path().join("s.yaml");
-    let text = std::fs::read_to_string(&path).unwrap();
-    assert!(text.contains(from), "{from}");
-    std::fs::write(&path, text.replace(from, to)).unwrap();
-    assert_eq!(s.changes(), expected, "{from} → {to}");
-    s.apply();
-    s.assert_in_step();
-}
-
-#[track_caller]
-fn behind(s: &Subject, script: &str, expected: &[&str]) {
-    s.account.boto3(&format!("iam, developers = client('iam'), 'team-developers-us-east-1'\n{script}"), &json!(null));
-    assert_eq!(s.changes(), expected, "{script}");
-    s.apply();
-    s.assert_in_step();
-}
+/// What the scripts below begin with.
+const FIND: &str = "iam, developers = client('iam'), 'team-developers-us-east-1'";
 
 /// Every group with its members and rights.
 const GROUPS: &str = r#"
@@ -51,6 +24,7 @@ for group in iam.list_groups()["Groups"]:
 #[test]
 fn groups_and_users_come_change_are_mended_and_go() {
     let s = Subject::new(PEOPLE);
+    let behind = |script: &str, expected: &[&str]| behind(&s, &format!("{FIND}\n{script}"), expected);
     s.apply();
     s.assert_in_step();
     s.proxy.take();
@@ -77,34 +51,31 @@ fn groups_and_users_come_change_are_mended_and_go() {
     let arn = outputs["access.users.alice@example.com"].as_str().unwrap();
     assert!(arn.ends_with(":user/stack/team/default/us-east-1/alice@example.com"), "{arn}");
 
-    becomes(&s, "[view, deploy]", "[view]", &["update iam.group/developers"]);
-    becomes(
+    edit(&s, "[view, deploy]", "[view]", &["update iam.group/developers"]);
+    edit(
         &s,
         "may: [view]",
         "may: [view], statements: [{ actions: [\"s3:ListBucket\"], resources: [\"*\"] }]",
         &["update iam.group/developers"],
     );
-    becomes(&s, "bob: [developers, auditors]", "bob: [auditors]", &["update iam.user/bob"]);
-    becomes(&s, "bob: [auditors]", "bob: [auditors]\n    carol: [auditors]", &["create iam.user/carol"]);
+    edit(&s, "bob: [developers, auditors]", "bob: [auditors]", &["update iam.user/bob"]);
+    edit(&s, "bob: [auditors]", "bob: [auditors]\n    carol: [auditors]", &["create iam.user/carol"]);
 
     // Out of a group and into another one, by hand.
-    behind(&s, "iam.remove_user_from_group(GroupName='team-auditors-us-east-1', UserName='bob')", &["update iam.user/bob"]);
+    behind("iam.remove_user_from_group(GroupName='team-auditors-us-east-1', UserName='bob')", &["update iam.user/bob"]);
     behind(
-        &s,
         "iam.create_group(GroupName='admins')\niam.add_user_to_group(GroupName='admins', UserName='bob')",
         &["update iam.user/bob"],
     );
     behind(
-        &s,
         "iam.attach_group_policy(GroupName=developers, PolicyArn='arn:aws:iam::aws:policy/AdministratorAccess')",
         &["update iam.group/developers"],
     );
     behind(
-        &s,
         r#"iam.put_group_policy(GroupName=developers, PolicyName="more", PolicyDocument='{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListAllMyBuckets", "Resource": "*"}]}')"#,
         &["update iam.group/developers"],
     );
-    behind(&s, "iam.untag_user(UserName='carol', TagKeys=['Name'])", &["update iam.user/carol"]);
+    behind("iam.untag_user(UserName='carol', TagKeys=['Name'])", &["update iam.user/carol"]);
     assert_eq!(s.account.boto3(GROUPS, &json!(null))["admins"]["members"], json!([]));
 
     // A group goes with whoever is in it still; who is not ours is named.

@@ -4,10 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::cli::published;
 use crate::support::aws::LocalAws;
 use crate::support::helper::Helper;
 use crate::support::run::Place;
+use crate::support::stacks::published;
 
 #[test]
 fn what_aws_adds_and_leaves_out_makes_no_difference() {

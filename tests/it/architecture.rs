@@ -1,23 +1,8 @@
 //! What the code promises about itself.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-pub fn sources(folder: &Path) -> Vec<PathBuf> {
-    let mut out = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            out.extend(sources(&path));
-        } else if path.extension().is_some_and(|e| e == "rs") {
-            out.push(path);
-        }
-    }
-    out
-}
-
-pub fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
+use crate::support::stacks::{root, sources};
 
 /// Which files of `folder` mention one of the words.
 fn mentions(folder: &str, words: &[&str]) -> Vec<String> {
@@ -81,5 +66,35 @@ fn the_engine_names_no_cloud() {
             let found = literals.find(|literal| literal.contains("AWS") && *literal != "AWS");
             assert_eq!(found, None, "{name}: {}", line.trim());
         }
+    }
+}
+
+/// Every Rust file of `tests/it` with its text.
+fn tests() -> Vec<(PathBuf, String)> {
+    let read = |path: PathBuf| (path.clone(), std::fs::read_to_string(path).unwrap());
+    sources(&root().join("tests/it")).into_iter().map(read).collect()
+}
+
+#[test]
+fn what_tests_share_is_in_support() {
+    for (path, text) in tests() {
+        let imports = text.lines().filter_map(|line| line.trim_start().strip_prefix("use crate::"));
+        let other: Vec<&str> = imports.filter(|import| !import.starts_with("support::")).collect();
+        assert!(other.is_empty(), "{} imports from another test file: {other:?}", path.display());
+    }
+}
+
+#[test]
+fn every_test_file_has_a_mod_line() {
+    for (path, _) in tests() {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let parent = match name {
+            "main" | "mod" => continue,
+            _ if path.parent().unwrap().ends_with("support") => "tests/it/support/mod.rs",
+            _ => "tests/it/main.rs",
+        };
+        let text = std::fs::read_to_string(root().join(parent)).unwrap();
+        let found = text.lines().any(|line| line.trim_start_matches("pub ") == format!("mod {name};"));
+        assert!(found, "{} is not compiled: {parent} has no `mod {name};`", path.display());
     }
 }

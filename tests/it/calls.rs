@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::cli::published;
-use crate::lifecycle::Subject;
 use crate::support::aws::LocalAws;
 use crate::support::proxy::{Fault, counts};
+use crate::support::stacks::published;
+use crate::support::subject::Subject;
 
 fn generated(services: usize) -> String {
     let mut text = "stack: many\nregion: us-east-1\nnetwork: { zones: 3 }\nservices:\n".to_owned();

@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::drift::behind;
-use crate::lifecycle::{Subject, edit, mutating};
 use crate::support::aws::LocalAws;
+use crate::support::kinds::certificate;
 use crate::support::proxy::{Call, Fault, counts};
 use crate::support::run::EVERYTHING;
+use crate::support::subject::{Subject, behind, edit, mutating};
 
 /// A site with an application behind it.
 const STACK: &str = r#"
@@ -24,20 +24,6 @@ cdn:
 
 /// A site of files alone: no network, no application.
 const SITE: &str = "stack: shop\nregion: us-east-1\ncdn:\n  static: { paths: [\"/*\"] }\n  logs: true\n";
-
-/// A certificate of somebody's for these names, issued.
-#[track_caller]
-pub fn certificate(s: &Subject, names: &[&str]) -> String {
-    let arn = s.account.boto3(
-        r#"
-acm = client("acm")
-result = acm.request_certificate(DomainName=args[0], SubjectAlternativeNames=args, ValidationMethod="DNS")["CertificateArn"]
-while acm.describe_certificate(CertificateArn=result)["Certificate"]["Status"] != "ISSUED": pass
-"#,
-        &json!(names),
-    );
-    arn.as_str().unwrap().to_owned()
-}
 
 /// Finds ours in Python.
 const FIND: &str = r#"

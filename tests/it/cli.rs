@@ -4,19 +4,7 @@ use insta::assert_snapshot;
 
 use crate::support::aws::LocalAws;
 use crate::support::run::Place;
-
-/// Every stack file that is published, with the environments to try it in.
-pub const FILES: &[(&str, &[&str])] = &[
-    ("stacks/webapp.yaml", &[""]),
-    ("stacks/small.yaml", &["", "production"]),
-    ("stacks/shop.yaml", &["", "load-test"]),
-    ("examples/smallest.yaml", &[""]),
-    ("examples/resources.yaml", &[""]),
-];
-
-pub fn published(file: &str) -> String {
-    format!("{}/{file}", env!("CARGO_MANIFEST_DIR"))
-}
+use crate::support::stacks::{FILES, published};
 
 #[test]
 fn every_stack_file_is_in_the_tests() {

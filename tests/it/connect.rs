@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::lifecycle::{STACK, Subject, edit, mutating};
+use crate::support::stacks::STACK;
+use crate::support::subject::{Subject, edit, mutating};
 
 /// What the running tasks of the service `args` have: its newest deployment's connections, and the container.
 const RUNS: &str = r#"

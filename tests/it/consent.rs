@@ -2,18 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::lifecycle::{STACK, Subject, mutating};
+use crate::support::kinds::written;
 use crate::support::run::EVERYTHING;
-
-/// Somebody's tasks have written something.
-pub fn written(s: &Subject, services: &[&str]) {
-    let script = r#"
-logs = client("logs")
-for name in args: logs.create_log_stream(logGroupName=f"/stack/shop/default/{name}", logStreamName="task")
-result = None
-"#;
-    s.account.boto3(script, &json!(services));
-}
+use crate::support::stacks::STACK;
+use crate::support::subject::{Subject, mutating};
 
 #[test]
 fn what_is_empty_goes_without_being_named_and_what_is_not_by_key_or_section() {

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::lifecycle::{Subject, edit, edit_agreed, mutating};
-use crate::passwords::{lets_in, secrets};
+use crate::support::kinds::{lets_in, secrets};
 use crate::support::proxy::counts;
-use crate::support::run::EVERYTHING;
+use crate::support::run::{EVERYTHING, words};
+use crate::support::subject::{Subject, edit, edit_agreed, mutating, run_and_kill_when};
 
 const STACK: &str = r#"
 stack: data
@@ -169,11 +169,6 @@ fn every_edit_is_made_in_place() {
     // The only way back from the new version stays.
     let kept = snapshots(&s);
     assert!(kept.len() == 1 && kept[0].starts_with("data-before-17-"), "{kept:?}");
-}
-
-/// Text on one line: words that a narrow terminal breaks are found.
-fn words(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Has a database be in a state to which it comes by itself on AWS.
@@ -440,7 +435,7 @@ fn a_run_may_die_while_data_goes_over() {
             let s = Subject::new(STACK);
             s.apply();
             s.place.file("s.yaml", &keyed);
-            assert!(crate::kills::run_and_kill_when(&s, &replace, reaches, move |call| call.operation == victim), "{victim}");
+            assert!(run_and_kill_when(&s, &replace, reaches, move |call| call.operation == victim), "{victim}");
             s.place.stack(&replace).ok();
             s.assert_in_step();
             let databases = databases(&s);

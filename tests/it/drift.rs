@@ -2,18 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::lifecycle::{STACK, Subject};
 use crate::support::proxy::{Fault, counts};
 use crate::support::run::EVERYTHING;
-
-/// Lets boto3 change something, and holds that the plan is exactly what mends it.
-#[track_caller]
-pub fn behind(s: &Subject, script: &str, expected: &[&str]) {
-    s.account.boto3(script, &json!(null));
-    assert_eq!(s.changes(), expected, "{script}");
-    s.apply();
-    s.assert_in_step();
-}
+use crate::support::stacks::STACK;
+use crate::support::subject::{Subject, behind};
 
 const FIND: &str = r#"
 def ours(kind, name):

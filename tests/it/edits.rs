@@ -4,9 +4,9 @@
 
 use std::process::Stdio;
 
-use crate::cli::published;
 use crate::support::aws::LocalAws;
 use crate::support::helper::script_of;
+use crate::support::stacks::published;
 
 /// Runs the script with these arguments, and gives what it said.
 #[track_caller]

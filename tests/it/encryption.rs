@@ -2,26 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::lifecycle::{Subject, mutating};
 use crate::support::run::EVERYTHING;
-
-/// Writes the file anew, holds that the plan is exactly that, and applies it.
-#[track_caller]
-fn becomes(s: &Subject, text: &str, expected: &[&str]) {
-    s.place.file("s.yaml", text);
-    assert_eq!(s.changes(), expected);
-    s.place.stack(&["apply", "s.yaml", "--yes"]).ok();
-    s.assert_in_step();
-}
-
-/// Lets boto3 change something, and holds that the plan is exactly what mends it.
-#[track_caller]
-fn behind(s: &Subject, script: &str, expected: &[&str]) {
-    s.account.boto3(script, &json!(null));
-    assert_eq!(s.changes(), expected, "{script}");
-    s.apply();
-    s.assert_in_step();
-}
+use crate::support::subject::{Subject, becomes, behind, mutating};
 
 #[track_caller]
 fn second_apply_is_silent(s: &Subject) {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::lifecycle::Subject;
 use crate::support::client::count;
+use crate::support::subject::Subject;
 
 /// A network with everything in it that a platform team hands out.
 const THEIRS: &str = r#"

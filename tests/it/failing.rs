@@ -7,12 +7,10 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::faults::told;
-use crate::kills::{DESTROY, kinds};
-use crate::lifecycle::Subject;
+use crate::support::kinds::kinds;
 use crate::support::proxy::Fault;
-
-const APPLY: &[&str] = &["apply", "s.yaml", "--yes"];
+use crate::support::run::words;
+use crate::support::subject::{APPLY, DESTROY, Subject};
 
 /// A network with a gateway, and one of everything whose creation AWS can fail at.
 const STACK: &str = r#"
@@ -27,10 +25,6 @@ caches:
   sessions: { engine: valkey, node: cache.t4g.small, replicas: 1 }
   pages: { engine: memcached, node: cache.t4g.small }
 "#;
-
-fn words(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
 
 /// What the stack is when nothing fails.
 fn whole() -> BTreeMap<String, usize> {
@@ -156,7 +150,7 @@ fn where_aws_has_no_room_the_run_ends_and_goes_on_when_there_is() {
 fn tasks_without_capacity_are_waited_for_in_ecs_s_words() {
     let s = Subject::new(STACK);
     s.account.will(json!({ "ecs.task": "no-capacity", "times": 12 }));
-    let (states, _) = told(&s.place.stack(&["apply", "s.yaml", "--yes", "--json"]).ok().stdout);
+    let (states, _) = s.place.stack(&["apply", "s.yaml", "--yes", "--json"]).ok().states();
     let said = &states[&("ecs.service/web".to_owned(), "create".to_owned())];
     let why = "was unable to place a task. Reason: Capacity is unavailable at this time.";
     assert!(said.iter().any(|status| status.contains(why)), "{said:?}");

@@ -6,19 +6,19 @@
 //! `cargo test --test it faults` does a little of it. `STACK_FAULTS=20 cargo test --test it faults -- --nocapture` has that
 //! many percent of all calls of the reference stacks go wrong; `STACK_SEED=N` repeats a run's choices.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::cli::published;
-use crate::kills::{DESTROY, FILES, kinds};
-use crate::lifecycle::{STACK, Subject};
 use crate::support::aws::LocalAws;
 use crate::support::faults::{Rough, Seen, seed};
+use crate::support::kinds::kinds;
 use crate::support::proxy::{Fault, counts};
 use crate::support::run::EVERYTHING;
+use crate::support::stacks::{STACK, TYPICAL, published};
+use crate::support::subject::{DESTROY, Subject};
 
 /// How often a command is run until it is through. The end says "run the same command again", and that is tested too.
 const RUNS: usize = 4;
@@ -87,7 +87,7 @@ fn a_stack_comes_up_changes_and_goes_while_calls_go_wrong() {
         Ok(percent) => {
             let percent = percent.parse().expect("STACK_FAULTS is a number of percent");
             let mut seen = Seen::new();
-            for file in FILES {
+            for file in TYPICAL {
                 let text = std::fs::read_to_string(published(file)).unwrap();
                 let name = text.lines().find_map(|line| line.strip_prefix("stack: ")).unwrap().trim().to_owned();
                 for (what, n) in endures(aws, 0.0, &text, &name, percent, Duration::from_secs(5)) {
@@ -130,28 +130,6 @@ const STATES: &[(&str, &str, &[&str])] = &[
     ("cloudfront.distribution/main", "delete", &["switching off"]),
 ];
 
-/// What AWS said of each object while something was done to it.
-pub type States = BTreeMap<(String, String), Vec<String>>;
-
-/// What AWS said of each object, each word once until another came; and why something was tried again.
-pub fn told(lines: &str) -> (States, Vec<String>) {
-    let (mut states, mut again) = (States::new(), Vec::new());
-    for event in lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
-        let text = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
-        match event["event"].as_str() {
-            Some("status") => {
-                let said: &mut Vec<String> = states.entry((text("key"), text("verb"))).or_default();
-                if said.last() != Some(&text("status")) {
-                    said.push(text("status"));
-                }
-            }
-            Some("retrying") => again.push(format!("{} {}", text("key"), text("why"))),
-            _ => {}
-        }
-    }
-    (states, again)
-}
-
 /// On a server of its own, whose time is this test's.
 #[test]
 fn aws_takes_its_time_and_goes_through_its_states_and_calls_go_wrong() {
@@ -162,7 +140,7 @@ fn aws_takes_its_time_and_goes_through_its_states_and_calls_go_wrong() {
     let mut arguments = DESTROY.to_vec();
     arguments.push("--json");
     let down = s.place.stack(&arguments).ok();
-    let ((mut states, _), (more, again)) = (told(&up.stdout), told(&down.stdout));
+    let ((mut states, _), (more, again)) = (up.states(), down.states());
     states.extend(more);
     for (key, verb, order) in STATES {
         let said = states.get(&((*key).to_owned(), (*verb).to_owned())).unwrap_or_else(|| panic!("{key} {verb}: {states:#?}"));

@@ -8,14 +8,13 @@ use std::time::{Duration, Instant};
 use stack::commands::stack_schema;
 use stack::config;
 
+use crate::support::faults::Choices;
+use crate::support::run::Place;
+use crate::support::stacks::{STACK, published};
+
 // Loaded by path: the fuzz targets hold the same to be true.
 #[path = "../../fuzz/checks.rs"]
 mod checks;
-
-use crate::cli::published;
-use crate::lifecycle::STACK;
-use crate::support::faults::Choices;
-use crate::support::run::Place;
 
 /// What breaks parsers.
 const PIECES: &[&str] = &[

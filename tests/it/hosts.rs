@@ -9,9 +9,9 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::models::hold;
 use crate::support::aws::{Account, LocalAws};
 use crate::support::helper::{Helper, script_of};
+use crate::support::record::hold;
 use crate::support::run::{EVERYTHING, Place};
 
 const STACK: &str = r#"

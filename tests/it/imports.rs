@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use crate::architecture::{root, sources};
+use crate::support::stacks::{root, sources};
 
 /// A module: the path of its file below `src`, without what makes a file of it.
 type Module = Vec<String>;

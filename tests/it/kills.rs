@@ -6,24 +6,14 @@
 //! either, for who has more than one processor; `STACK_TEST_BINARY` names another build, a release for example.
 
 use std::collections::BTreeMap;
-use std::process::Stdio;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::cli::published;
-use crate::lifecycle::Subject;
 use crate::support::faults::Choices;
-use crate::support::proxy::{Call, Fault};
-use crate::support::run::EVERYTHING;
-
-/// The stacks, the reference first.
-pub const FILES: &[&str] = &["stacks/webapp.yaml", "stacks/small.yaml", "stacks/shop.yaml"];
-const APPLY: &[&str] = &["apply", "s.yaml", "--yes"];
-pub const DESTROY: &[&str] = &["destroy", "s.yaml", "--yes", EVERYTHING, "--no-final-snapshot", "*"];
+use crate::support::kinds::kinds;
+use crate::support::stacks::{TYPICAL, published};
+use crate::support::subject::{APPLY, DESTROY, Subject, run_and_kill_when};
 
 /// One kill of a command.
 #[derive(Clone, Copy, Debug)]
@@ -79,57 +69,10 @@ impl Whole {
     }
 }
 
-/// How many objects of each kind another client sees.
-pub fn kinds(inventory: &Value) -> BTreeMap<String, usize> {
-    let kinds = inventory.as_object().unwrap().iter();
-    kinds.map(|(kind, objects)| (kind.clone(), objects.as_object().map_or(0, serde_json::Map::len))).collect()
-}
-
 /// Starts a command and sends it SIGKILL when it makes its call number `at`; whether it got as far as that.
 fn run_and_kill(s: &Subject, command: &[&str], at: usize, reaches: bool) -> bool {
     let count = AtomicUsize::new(0);
     run_and_kill_when(s, command, reaches, move |_| count.fetch_add(1, Ordering::SeqCst) == at)
-}
-
-/// Starts a command and sends it SIGKILL at the first call that `is_it`, which still `reaches` AWS or not; whether there was one.
-pub fn run_and_kill_when(
-    s: &Subject,
-    command: &[&str],
-    reaches: bool,
-    is_it: impl Fn(&Call) -> bool + Send + Sync + 'static,
-) -> bool {
-    s.proxy.take();
-    let process = Arc::new(AtomicU32::new(0));
-    let begun = Arc::new(AtomicUsize::new(0));
-    let (victim, count) = (process.clone(), begun.clone());
-    s.proxy.on_call(move |call| {
-        count.fetch_add(1, Ordering::SeqCst);
-        if !is_it(call) {
-            return Fault::Pass;
-        }
-        let id = loop {
-            match victim.load(Ordering::SeqCst) {
-                0 => std::thread::yield_now(), // it is faster than whoever started it
-                id => break id,
-            }
-        };
-        kill_process(Pid::from_raw(i32::try_from(id).unwrap()).unwrap(), Signal::KILL).unwrap();
-        if reaches { Fault::DropAfter } else { Fault::DropBefore }
-    });
-    let mut child = s.place.command(command).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    process.store(child.id(), Ordering::SeqCst);
-    let status = child.wait().unwrap();
-    // What was on its way to AWS arrives before anybody types the command again.
-    let since = Instant::now();
-    let mut answered = 0;
-    while answered < begun.load(Ordering::SeqCst) {
-        assert!(since.elapsed() < Duration::from_secs(60), "calls that never end");
-        std::thread::sleep(Duration::from_millis(10));
-        answered += s.proxy.take_all().len();
-    }
-    s.proxy.pass();
-    assert!(status.code().is_none() || status.success(), "{status}");
-    status.code().is_none()
 }
 
 /// Which part of the work this process does, and of how many.
@@ -146,7 +89,7 @@ fn a_run_that_is_killed_anywhere_is_simply_run_again() {
     let (part, parts) = part();
     let mut killed = 0;
     if wanted == "every" {
-        let whole = Whole::of(FILES[0]);
+        let whole = Whole::of(TYPICAL[0]);
         println!("{} calls of an apply, {} of a destroy", whole.apply, whole.destroy);
         // After the first round every position has been hit once, after the second in both ways.
         for round in 0..2 {
@@ -169,7 +112,7 @@ fn a_run_that_is_killed_anywhere_is_simply_run_again() {
             if killed >= wanted {
                 break;
             }
-            let file = FILES[turn % FILES.len()];
+            let file = TYPICAL[turn % TYPICAL.len()];
             let whole = wholes.entry(file).or_insert_with(|| Whole::of(file));
             let mut some = |calls| {
                 let kill = |choices: &mut Choices| Kill { at: choices.below(calls), reaches: choices.below(2) == 1 };

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::lifecycle::{STACK, Subject, mutating};
+use crate::support::kinds::kinds;
 use crate::support::proxy::Fault;
 use crate::support::run::Place;
+use crate::support::stacks::STACK;
+use crate::support::subject::{APPLY, Subject, mutating};
 
-const APPLY: &[&str] = &["apply", "s.yaml", "--yes"];
 const WAITING: &[&str] = &["apply", "s.yaml", "--yes", "--wait-for-lease"];
 const LEASE: &str = r#"
 import json
@@ -85,7 +86,7 @@ fn history(s: &Subject) -> Vec<Value> {
 fn two_at_once_make_nothing_twice() {
     let alone = Subject::new(STACK);
     alone.apply();
-    let whole = crate::kills::kinds(&alone.account.inventory("shop", "default"));
+    let whole = kinds(&alone.account.inventory("shop", "default"));
     alone.destroy();
 
     let s = Subject::new(STACK);
@@ -99,12 +100,12 @@ fn two_at_once_make_nothing_twice() {
     codes.sort();
     assert!(codes == [Some(0), Some(5)] || codes == [Some(0), Some(0)], "{outputs:?}");
     s.place.stack(WAITING).ok();
-    assert_eq!(crate::kills::kinds(&s.account.inventory("shop", "default")), whole);
+    assert_eq!(kinds(&s.account.inventory("shop", "default")), whole);
     s.destroy();
     let outputs = [start(WAITING), start(WAITING), start(WAITING)].map(|child| child.wait_with_output().unwrap());
     assert!(outputs.iter().all(|o| o.status.success()), "{outputs:?}");
     s.assert_in_step();
-    assert_eq!(crate::kills::kinds(&s.account.inventory("shop", "default")), whole);
+    assert_eq!(kinds(&s.account.inventory("shop", "default")), whole);
     assert_eq!(s.account.boto3(LEASE, &json!(null))["holder"], Value::Null);
     s.destroy();
 }
@@ -164,7 +165,7 @@ fn a_holder_that_wakes_up_after_it_was_taken_over_changes_nothing() {
     assert!(said.contains("lease was taken over: by "), "{said}");
     assert_eq!(woken.status.code(), Some(3), "{said}");
     assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
-    assert_eq!(crate::kills::kinds(&s.account.inventory("shop", "default")), crate::kills::kinds(&whole));
+    assert_eq!(kinds(&s.account.inventory("shop", "default")), kinds(&whole));
     s.assert_in_step();
     s.destroy();
     assert_eq!(s.account.inventory("shop", "default"), json!({}));

@@ -2,98 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::{FILES, published};
-use crate::support::aws::{Account, LocalAws};
 use crate::support::client::count;
-use crate::support::proxy::{Call, Proxy};
-use crate::support::run::{EVERYTHING, Output, Place};
-
-/// A stack file of which the tests change one thing at a time.
-pub const STACK: &str = r#"
-stack: shop
-region: us-east-1
-tags: { team: web }
-network: { zones: 2, nat: single }
-services:
-  web:
-    image: nginx:1.27
-    port: 80
-    scale: { min: 2, max: 6, cpu: 60 }
-    routes: ["/*"]
-    uses: [services.api]
-    environment: { LEVEL: info }
-  api:
-    image: nginx:1.27
-    port: 8080
-    count: 2
-    routes: ["/api/*"]
-  worker:
-    image: busybox:1.37
-    count: 1
-"#;
-
-/// A stack under test: its file, its account, and a proxy that counts.
-pub struct Subject {
-    pub place: Place,
-    pub account: Account,
-    pub proxy: Proxy,
-}
-
-impl Subject {
-    pub fn new(text: &str) -> Subject {
-        Subject::on(LocalAws::shared(), text)
-    }
-
-    pub fn on(aws: &LocalAws, text: &str) -> Subject {
-        let account = aws.account();
-        let proxy = Proxy::for_stack(&account.url);
-        let mut place = Place::through(&account, &proxy);
-        place.timeout = std::time::Duration::from_secs(900);
-        place.file("s.yaml", text);
-        Subject { place, account, proxy }
-    }
-
-    #[track_caller]
-    pub fn apply(&self) -> Output {
-        self.place.stack(&["apply", "s.yaml", "--yes"]).ok()
-    }
-
-    /// What the plan says: key and action, sorted.
-    #[track_caller]
-    pub fn changes(&self) -> Vec<String> {
-        self.changes_with(&[])
-    }
-
-    #[track_caller]
-    fn changes_with(&self, more: &[&str]) -> Vec<String> {
-        let plan = self.place.stack(&[&["plan", "s.yaml", "--json"], more].concat()).ok().json();
-        let mut out: Vec<String> = plan["changes"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|c| format!("{} {}", c["action"].as_str().unwrap(), c["key"].as_str().unwrap()))
-            .collect();
-        out.sort();
-        out
-    }
-
-    /// Nothing is to be done, whoever is asked.
-    #[track_caller]
-    pub fn assert_in_step(&self) {
-        assert_eq!(self.changes(), Vec::<String>::new());
-        assert_eq!(self.changes_with(&["--exact"]), Vec::<String>::new());
-    }
-
-    #[track_caller]
-    pub fn destroy(&self) {
-        self.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "logs.log_group/*"]).ok();
-    }
-}
-
-/// What changes anything of the stack. The lease and the history of a run that does are beside that.
-pub fn mutating(calls: &[Call]) -> Vec<String> {
-    calls.iter().filter(|c| c.mutating && !c.is_of_history()).map(Call::name).collect()
-}
+use crate::support::kinds::written;
+use crate::support::run::{EVERYTHING, Output};
+use crate::support::stacks::{FILES, STACK, published};
+use crate::support::subject::{Subject, edit, mutating};
 
 #[test]
 fn every_published_file_comes_up_stays_and_goes() {
@@ -123,27 +36,6 @@ fn every_published_file_comes_up_stays_and_goes() {
             assert_eq!(subject.account.inventory(&stack, env_name), json!({}), "{file} {env}");
         }
     }
-}
-
-/// Edits the file, and holds that plan and apply do exactly that.
-#[track_caller]
-pub fn edit(subject: &Subject, from: &str, to: &str, expected: &[&str]) {
-    edit_agreed(subject, from, to, expected, &[]);
-}
-
-/// The same with what has to be agreed to.
-#[track_caller]
-pub fn edit_agreed(subject: &Subject, from: &str, to: &str, expected: &[&str], agreed: &[&str]) {
-    let path = subject.place.path().join("s.yaml");
-    let text = std::fs::read_to_string(&path).unwrap();
-    assert!(text.contains(from), "{from}");
-    std::fs::write(&path, text.replace(from, to)).unwrap();
-    assert_eq!(subject.changes(), expected, "{from} → {to}");
-    if !agreed.is_empty() {
-        subject.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
-    }
-    subject.place.stack(&[&["apply", "s.yaml", "--yes"], agreed].concat()).ok();
-    subject.assert_in_step();
 }
 
 #[test]
@@ -282,7 +174,7 @@ fn services_come_and_go_and_their_logs_only_with_consent() {
     let gone: Vec<String> = expected.iter().map(|c| c.replace("create", "delete")).collect();
     assert_eq!(s.changes(), gone);
     // Without consent nothing at all is done.
-    crate::consent::written(&s, &["extra"]);
+    written(&s, &["extra"]);
     s.proxy.take();
     let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
     assert!(refused.stderr.contains("--allow-delete logs.log_group/extra"), "{}", refused.stderr);

@@ -2,6 +2,7 @@
 
 use crate::support::aws::LocalAws;
 use crate::support::run::{EVERYTHING, Place};
+use crate::support::stacks::published;
 
 /// A place with records of its own and the installation of everybody.
 fn place() -> Place {
@@ -25,7 +26,7 @@ fn two_at_once_do_not_disturb_each_other() {
     let (one, two) = (start(&place), start(&place));
     let port = |server: &serde_json::Value| server["port"].to_string();
     assert_ne!(port(&one), port(&two));
-    let text = std::fs::read_to_string(crate::cli::published("examples/smallest.yaml")).unwrap();
+    let text = std::fs::read_to_string(published("examples/smallest.yaml")).unwrap();
     place.file("s.yaml", &text);
     let at = |server: &serde_json::Value, arguments: &[&str]| {
         let port = port(server);
@@ -52,7 +53,7 @@ fn two_at_once_do_not_disturb_each_other() {
 fn the_flag_starts_it_when_it_is_not_running() {
     let place = place();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
-    let text = std::fs::read_to_string(crate::cli::published("examples/smallest.yaml")).unwrap();
+    let text = std::fs::read_to_string(published("examples/smallest.yaml")).unwrap();
     place.file("s.yaml", &text);
     place.stack(&["apply", "s.yaml", "--yes", "--local", "--local-port", &port]).ok();
     place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING, "--local", "--local-port", &port]).ok();

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::published;
-use crate::lifecycle::Subject;
+use crate::support::stacks::published;
+use crate::support::subject::Subject;
 
 /// A change by another client.
 struct Change {

@@ -2,12 +2,13 @@
 //!
 //! `cargo test` records the life of the published files. `tests/record` records everything that the suite sends.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::cli::{FILES, published};
 use crate::support::aws::LocalAws;
 use crate::support::proxy::Proxy;
+use crate::support::record::hold;
 use crate::support::run::{EVERYTHING, Place};
+use crate::support::stacks::{FILES, published};
 
 /// What is changed in each published file once it is there.
 const EDITS: &[(&str, &[(&str, &str)])] = &[
@@ -40,17 +41,6 @@ const EDITS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
 ];
-
-/// Holds the recordings in `folder`, and prints what was seen.
-#[track_caller]
-pub fn hold(folder: &Path) {
-    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/models.py");
-    let mut command = LocalAws::shared().python.command().into_std();
-    let output = command.arg("-B").arg(script).arg(folder).arg("--control").output().unwrap();
-    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{said}");
-    println!("{said}");
-}
 
 #[test]
 fn every_request_is_one_that_aws_takes() {

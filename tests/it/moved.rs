@@ -2,10 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::lifecycle::{STACK, Subject, mutating};
-use crate::support::run::EVERYTHING;
-
-const GONE: &[&str] = &["destroy", "s.yaml", "--yes", EVERYTHING, "--no-final-snapshot", "*"];
+use crate::support::stacks::STACK;
+use crate::support::subject::{DESTROY, Subject, mutating};
 
 /// What there is, by what AWS knows it by.
 fn identities(s: &Subject) -> Value {
@@ -62,7 +60,7 @@ fn a_service_gets_another_name_and_stays() {
         s.proxy.take();
         s.apply();
         assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
-        s.place.stack(GONE).ok();
+        s.place.stack(DESTROY).ok();
         assert_eq!(s.account.inventory("shop", "default"), json!({}));
     }
 }
@@ -81,6 +79,6 @@ fn a_database_gets_another_name_and_keeps_its_data() {
     s.apply();
     assert_eq!(identities(&s), before, "{said}");
     s.assert_in_step();
-    s.place.stack(&[GONE, &["--allow-delete", "databases.core"]].concat()).ok();
+    s.place.stack(&[DESTROY, &["--allow-delete", "databases.core"]].concat()).ok();
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
 }

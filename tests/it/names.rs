@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::lifecycle::{Subject, edit, mutating};
 use crate::support::run::EVERYTHING;
+use crate::support::subject::{Subject, edit, mutating};
 
 const SITE: &str = r#"
 stack: named

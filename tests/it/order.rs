@@ -2,19 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::lifecycle::{STACK, Subject, mutating};
 use crate::support::run::EVERYTHING;
+use crate::support::stacks::STACK;
+use crate::support::subject::{Subject, mutating};
 
 const APPLY: &[&str] = &["apply", "s.yaml", "--yes", "--allow-replace", "*", "--allow-delete", "*"];
-
-/// The file of a subject, with one text for another.
-#[track_caller]
-fn write(s: &Subject, from: &str, to: &str) {
-    let path = s.place.path().join("s.yaml");
-    let text = std::fs::read_to_string(&path).unwrap();
-    assert!(text.contains(from), "{from}");
-    std::fs::write(&path, text.replace(from, to)).unwrap();
-}
 
 /// The names of the calls that change something, in order.
 fn calls(s: &Subject) -> Vec<String> {
@@ -49,7 +41,7 @@ fn a_service_is_renamed_without_an_interruption() {
     for priority in ["[\"/api/*\"]", "[{ path: \"/api/*\", priority: 7 }]"] {
         let s = Subject::new(&STACK.replace("[\"/api/*\"]", priority).replace("uses: [services.api]", "uses: []"));
         s.apply();
-        write(&s, "  api:", "  backend:");
+        s.write("  api:", "  backend:");
         s.proxy.take();
         s.place.stack(APPLY).ok();
         let calls = calls(&s);
@@ -98,7 +90,7 @@ fn a_new_target_group_gets_requests_when_its_targets_are_healthy() {
     {
         let s = Subject::new(&STACK.replace("uses: [services.api]", uses));
         s.apply();
-        write(&s, "port: 8080", "port: 8081");
+        s.write("port: 8080", "port: 8081");
         s.proxy.take();
         s.place.stack(APPLY).ok();
         let calls = calls(&s);
@@ -150,7 +142,7 @@ fn a_database_goes_when_its_services_run_on_the_new_one() {
 fn the_addresses_of_a_network_are_refused_before_anything_is_touched() {
     let s = Subject::new(STACK);
     s.apply();
-    write(&s, "network: { zones: 2, nat: single }", "network: { zones: 2, nat: single, cidr: 10.9.0.0/16 }");
+    s.write("network: { zones: 2, nat: single }", "network: { zones: 2, nat: single, cidr: 10.9.0.0/16 }");
     s.proxy.take();
     let refused = s.place.stack(APPLY).exits(4);
     let said = refused.words();
@@ -158,7 +150,7 @@ fn the_addresses_of_a_network_are_refused_before_anything_is_touched() {
         assert!(said.contains(part), "{part}: {said}");
     }
     assert_eq!(calls(&s), Vec::<String>::new());
-    write(&s, ", cidr: 10.9.0.0/16", "");
+    s.write(", cidr: 10.9.0.0/16", "");
     s.assert_in_step();
     gone(&s, "shop");
 }
@@ -167,7 +159,7 @@ fn the_addresses_of_a_network_are_refused_before_anything_is_touched() {
 fn a_balancer_is_replaced_with_its_target_groups() {
     let s = Subject::new(&format!("{STACK}load_balancer: {{ internal: false }}\n"));
     s.apply();
-    write(&s, "internal: false", "internal: true");
+    s.write("internal: false", "internal: true");
     s.proxy.take();
     s.place.stack(APPLY).ok();
     in_order(&calls(&s), &["CreateLoadBalancer", "CreateService", "DeleteListener", "DeleteLoadBalancer"]);
@@ -231,7 +223,7 @@ fn a_zone_in_which_a_cache_stands_is_not_taken_away() {
     let text = STACK.replace("zones: 2", "zones: 3").replace("uses: [services.api]", "uses: []");
     let s = Subject::new(&format!("{text}caches:\n  pages: {{ engine: valkey, node: cache.t4g.small, replicas: 2 }}\n"));
     s.apply();
-    write(&s, "zones: 3", "zones: 2");
+    s.write("zones: 3", "zones: 2");
     s.proxy.take();
     let refused = s.place.stack(APPLY).exits(4);
     let said = refused.words();

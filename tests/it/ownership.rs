@@ -3,9 +3,9 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::published;
-use crate::lifecycle::Subject;
 use crate::support::proxy::Fault;
+use crate::support::stacks::published;
+use crate::support::subject::Subject;
 
 fn small() -> String {
     std::fs::read_to_string(published("stacks/small.yaml")).unwrap()

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::access::PEOPLE;
-use crate::cli::published;
-use crate::kills::{DESTROY, FILES, kinds};
-use crate::lifecycle::{Subject, mutating};
+use crate::support::kinds::kinds;
+use crate::support::stacks::{PEOPLE, TYPICAL, published};
+use crate::support::subject::{DESTROY, Subject, mutating};
 
 /// Three objects in every bucket that is not the history's, and an older version of each.
 const FILL: &str = r#"
@@ -63,7 +62,7 @@ fn one_a_page(text: &str) -> BTreeMap<String, usize> {
 #[test]
 fn a_stack_is_the_same_one_item_a_page() {
     let mut all: BTreeMap<String, usize> = BTreeMap::new();
-    let files = if std::env::var_os("STACK_PAGES").is_some() { FILES } else { &["stacks/shop.yaml"] };
+    let files = if std::env::var_os("STACK_PAGES").is_some() { TYPICAL } else { &["stacks/shop.yaml"] };
     let texts = files.iter().map(|file| std::fs::read_to_string(published(file)).unwrap());
     for text in texts.chain([PEOPLE.to_owned()]) {
         for (operation, pages) in one_a_page(&text) {

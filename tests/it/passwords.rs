@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::kills::run_and_kill_when;
-use crate::lifecycle::{Subject, mutating};
+use crate::support::kinds::{lets_in, secrets};
 use crate::support::proxy::counts;
-use crate::support::run::EVERYTHING;
+use crate::support::subject::{DESTROY, Subject, mutating, run_and_kill_when};
 
 const STACK: &str = r#"
 stack: keep
@@ -17,34 +16,8 @@ databases:
   main: { engine: postgres, version: "16", class: db.t4g.micro, deletion_protection: false }
 "#;
 
-const GONE: &[&str] = &["destroy", "s.yaml", "--yes", EVERYTHING, "--no-final-snapshot", "*"];
-
 /// What a new version of a password does: the database is told, and tasks that read it are started in place of those that did not.
 const NEW_VERSION: &[&str] = &["update ecs.service/web", "update ecs.task_definition/web", "update rds.instance/main"];
-
-/// The stack's secrets: name, ARN, and the version that counts.
-pub fn secrets(s: &Subject) -> Vec<Value> {
-    let script = r#"
-sm = client("secretsmanager")
-found = [x for x in sm.list_secrets()["SecretList"] if x["Name"].startswith("stack/")]
-result = [{"Name": x["Name"], "ARN": x["ARN"], "Version": sm.get_secret_value(SecretId=x["ARN"])["VersionId"]} for x in found]
-"#;
-    serde_json::from_value(s.account.boto3(script, &Value::Null)).unwrap()
-}
-
-/// Whether a database lets its master user in with what a secret holds now.
-#[track_caller]
-pub fn lets_in(s: &Subject, database: &str, secret: &str) -> bool {
-    let script = r#"
-import json, os, urllib.request
-kept = json.loads(client("secretsmanager").get_secret_value(SecretId=args["secret"])["SecretString"])
-asked = {"account": args["account"], "region": "us-east-1", "database": args["database"], "user": kept["username"], "password": kept["password"]}
-request = urllib.request.Request(os.environ["AWS_ENDPOINT_URL"] + "/_stack/login", data=json.dumps(asked).encode(), method="POST")
-result = json.load(urllib.request.urlopen(request))["welcome"]
-"#;
-    let asked = json!({"account": s.account.id, "database": database, "secret": secret});
-    s.account.boto3(script, &asked).as_bool().unwrap()
-}
 
 /// Everything fits: one secret, the database has its password, and tasks start with exactly this version of it.
 #[track_caller]
@@ -110,7 +83,7 @@ client("rds").describe_db_instances()  # before which it has not begun"#;
     s.apply();
     fits(&s);
     s.assert_in_step();
-    s.place.stack(GONE).ok();
+    s.place.stack(DESTROY).ok();
     assert_eq!(secrets(&s), Vec::<Value>::new());
     assert_eq!(s.account.inventory("keep", "default"), json!({}));
 }
@@ -134,7 +107,7 @@ fn a_secret_that_went_is_made_anew_or_taken_back() {
         assert_ne!(now["Version"], first["Version"], "{how}");
         s.assert_in_step();
     }
-    s.place.stack(GONE).ok();
+    s.place.stack(DESTROY).ok();
     // What `stack` deletes can be had back for some days.
     let gone = s.account.boto3(
         r#"result = client("secretsmanager").describe_secret(SecretId="stack/keep/default/main").get("DeletedDate") is not None"#,
@@ -173,7 +146,7 @@ fn a_run_may_die_while_the_password_goes_over() {
             s.apply();
             fits(&s);
             s.assert_in_step();
-            s.place.stack(GONE).ok();
+            s.place.stack(DESTROY).ok();
             assert_eq!(s.account.inventory("keep", "default"), json!({}), "{victim}");
         }
     }
@@ -190,7 +163,7 @@ fn a_copy_has_its_sources_password() {
     let secret = fits(&s);
     assert!(lets_in(&s, "keep-main-reports", secret["ARN"].as_str().unwrap()));
     s.assert_in_step();
-    s.place.stack(GONE).ok();
+    s.place.stack(DESTROY).ok();
     assert_eq!(s.account.inventory("keep", "default"), json!({}));
 }
 
@@ -245,7 +218,7 @@ sm.delete_secret(SecretId=result, RecoveryWindowInDays=7)
     assert_eq!(readable, expected, "{policy:#}");
     assert_eq!(policy[1]["Action"], json!(["kms:Decrypt"]));
     assert_eq!(policy[1]["Condition"]["StringLike"]["kms:EncryptionContext:SecretARN"], policy[0]["Resource"]);
-    s.place.stack(GONE).ok();
+    s.place.stack(DESTROY).ok();
 }
 
 /// RDS keeps and rotates the password, and whoever uses the database is deployed anew each time: from the event to the deployment.
@@ -341,6 +314,6 @@ result = {name: after[name] != before[name] for name in before}
     s.apply();
     s.assert_in_step();
     assert_eq!(secrets(&s), Vec::<Value>::new());
-    s.place.stack(GONE).ok();
+    s.place.stack(DESTROY).ok();
     assert_eq!(s.account.inventory("keep", "default"), json!({}));
 }

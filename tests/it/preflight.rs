@@ -6,21 +6,17 @@ use serde_json::json;
 use stack::aws::preflight::actions;
 use stack::engine::Plan;
 
-use crate::cdn::certificate;
-use crate::cli::published;
-use crate::lifecycle::{STACK, Subject};
 use crate::support::aws::LocalAws;
+use crate::support::kinds::certificate;
 use crate::support::proxy::{Call, Fault};
-use crate::support::run::EVERYTHING;
+use crate::support::run::{EVERYTHING, words};
+use crate::support::stacks::{STACK, published};
+use crate::support::subject::Subject;
 
 const DATABASE: &str = r#"
 databases:
   main: { engine: postgres, version: "16", class: CLASS, multi_az: true }
 "#;
-
-fn words(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
 
 #[test]
 fn a_class_a_version_or_an_image_that_is_not_there_stops_the_run_before_it_begins() {

@@ -2,8 +2,10 @@
 
 use serde_json::json;
 
-use crate::lifecycle::{STACK, Subject};
+use crate::support::kinds::written;
 use crate::support::proxy::Fault;
+use crate::support::stacks::STACK;
+use crate::support::subject::Subject;
 
 #[test]
 fn a_saved_plan_is_applied_as_it_is() {
@@ -54,7 +56,7 @@ fn a_saved_plan_that_was_edited_is_refused() {
 fn a_plan_that_was_edited_and_signed_again_lets_nothing_go_without_consent() {
     let s = Subject::new(STACK);
     s.apply();
-    crate::consent::written(&s, &["web"]);
+    written(&s, &["web"]);
     s.place.stack(&["plan", "s.yaml", "--destroy", "--out", "plan.json"]).ok();
     let path = s.place.path().join("plan.json");
     let mut saved: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
@@ -84,7 +86,7 @@ fn exit_codes_and_consent() {
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
     s.apply();
     s.place.stack(&["plan", "s.yaml", "--detailed-exitcode"]).ok();
-    crate::consent::written(&s, &["web"]);
+    written(&s, &["web"]);
     let refused = s.place.stack(&["destroy", "s.yaml", "--yes"]).exits(4);
     assert!(refused.stderr.contains("    --confirm shop/default\n"), "{}", refused.stderr);
     s.assert_in_step();

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::lifecycle::{STACK, Subject};
 use crate::support::proxy::Fault;
 use crate::support::run::EVERYTHING;
+use crate::support::stacks::STACK;
+use crate::support::subject::Subject;
 
 /// What every planted secret contains.
 const MARK: &str = "hunter2";

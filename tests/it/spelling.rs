@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::lifecycle::Subject;
+use crate::support::subject::Subject;
 
 /// Applied once, nothing is to be done; destroyed, nothing is left.
 #[track_caller]

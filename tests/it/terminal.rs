@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::lifecycle::Subject;
 use crate::support::aws::LocalAws;
 use crate::support::proxy::Fault;
 use crate::support::run::EVERYTHING;
+use crate::support::subject::Subject;
 
 const STACK: &str = r#"
 stack: terminal

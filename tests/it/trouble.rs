@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::lifecycle::{STACK, Subject};
+use crate::support::kinds::kinds;
 use crate::support::proxy::{Call, Fault};
 use crate::support::run::EVERYTHING;
+use crate::support::stacks::STACK;
+use crate::support::subject::Subject;
 
 /// A network interface and a security group of somebody else's in the stack's network: gives their ids.
 const INTRUDERS: &str = r#"
@@ -40,7 +42,7 @@ fn what_blocks_a_deletion_is_named_and_not_waited_for() {
     assert!(said.contains(&format!("{before}: network interface {interface}")), "{said}");
     // All that is not in the way of these is gone; the gateway of a network goes after what is in it.
     let left = s.account.inventory("shop", "default");
-    let kinds = json!(crate::kills::kinds(&left));
+    let kinds = json!(kinds(&left));
     assert_eq!(
         kinds,
         json!({ "ec2.internet-gateway": 1, "ec2.network-interface": 1, "ec2.security-group": 2, "ec2.security-group-rule": 2, "ec2.subnet": 1, "ec2.vpc": 1 }),

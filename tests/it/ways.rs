@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::lifecycle::{STACK, Subject, mutating};
 use crate::support::proxy::{Call, Fault};
-use crate::support::run::EVERYTHING;
-use crate::support::run::Place;
+use crate::support::run::{EVERYTHING, Place};
+use crate::support::stacks::STACK;
+use crate::support::subject::{Subject, mutating};
 
 const SMALL: &str = "stack: shop\nregion: us-east-1\nnetwork: { zones: 2, nat: none }\n";
 const ENVIRONMENTS: &str =

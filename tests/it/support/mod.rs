@@ -8,9 +8,12 @@ pub mod client;
 pub mod faults;
 pub mod helper;
 mod http;
+pub mod kinds;
 pub mod proxy;
 pub mod record;
 pub mod run;
+pub mod stacks;
+pub mod subject;
 
 /// Runs async code from anywhere, a test inside a runtime included.
 pub fn block_on<T: Send>(make: impl AsyncFnOnce() -> T + Send) -> T {

@@ -9,6 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::json;
 
+use super::aws::LocalAws;
+use super::helper::script_of;
 use super::http::Head;
 
 /// One file, a line for each request.
@@ -56,4 +58,14 @@ impl Recorder {
 /// The bytes, each as the character of its number.
 fn text(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| char::from(*byte)).collect()
+}
+
+/// Holds the recordings in `folder` against AWS's API models, and prints what was seen.
+#[track_caller]
+pub fn hold(folder: &Path) {
+    let mut command = LocalAws::shared().python.command().into_std();
+    let output = command.arg("-B").arg(script_of("models.py")).arg(folder).arg("--control").output().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}");
+    println!("{said}");
 }

@@ -1,5 +1,6 @@
 //! The real binary, run the way a user runs it, away from the user's settings.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,9 @@ pub struct Place {
 
 /// Among arguments: the flag that agrees to the end of the file's whole environment.
 pub const EVERYTHING: &str = "<--confirm>";
+
+/// What AWS said of each object while something was done to it.
+pub type States = BTreeMap<(String, String), Vec<String>>;
 
 /// How a run ended.
 #[derive(Clone, Debug)]
@@ -62,7 +66,26 @@ impl Output {
 
     /// What it wrote to stderr, on one line: words that a narrow terminal breaks are found.
     pub fn words(&self) -> String {
-        self.stderr.split_whitespace().collect::<Vec<_>>().join(" ")
+        words(&self.stderr)
+    }
+
+    /// Of the events of `apply --json`: what AWS said of each object, repetitions left out; and why something was retried.
+    pub fn states(&self) -> (States, Vec<String>) {
+        let (mut states, mut again) = (States::new(), Vec::new());
+        for event in self.stdout.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok()) {
+            let text = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
+            match event["event"].as_str() {
+                Some("status") => {
+                    let said: &mut Vec<String> = states.entry((text("key"), text("verb"))).or_default();
+                    if said.last() != Some(&text("status")) {
+                        said.push(text("status"));
+                    }
+                }
+                Some("retrying") => again.push(format!("{} {}", text("key"), text("why"))),
+                _ => {}
+            }
+        }
+        (states, again)
     }
 
     /// Its stdout as JSON.
@@ -71,6 +94,11 @@ impl Output {
         serde_json::from_str(&self.stdout)
             .unwrap_or_else(|error| panic!("{error}\n--- stdout\n{}\n--- stderr\n{}", self.stdout, self.stderr))
     }
+}
+
+/// A text on one line: words that a narrow terminal breaks are found.
+pub fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 impl Place {

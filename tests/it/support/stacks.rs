@@ -1,0 +1,76 @@
+//! The stack files that several tests work with, and where the repository's files are.
+
+use std::path::{Path, PathBuf};
+
+/// Every stack file that is published, with the environments to try it in.
+pub const FILES: &[(&str, &[&str])] = &[
+    ("stacks/webapp.yaml", &[""]),
+    ("stacks/small.yaml", &["", "production"]),
+    ("stacks/shop.yaml", &["", "load-test"]),
+    ("examples/smallest.yaml", &[""]),
+    ("examples/resources.yaml", &[""]),
+];
+
+/// The typical ones of these, the reference first.
+pub const TYPICAL: &[&str] = &["stacks/webapp.yaml", "stacks/small.yaml", "stacks/shop.yaml"];
+
+/// A stack file of which the tests change one thing at a time.
+pub const STACK: &str = r#"
+stack: shop
+region: us-east-1
+tags: { team: web }
+network: { zones: 2, nat: single }
+services:
+  web:
+    image: nginx:1.27
+    port: 80
+    scale: { min: 2, max: 6, cpu: 60 }
+    routes: ["/*"]
+    uses: [services.api]
+    environment: { LEVEL: info }
+  api:
+    image: nginx:1.27
+    port: 8080
+    count: 2
+    routes: ["/api/*"]
+  worker:
+    image: busybox:1.37
+    count: 1
+"#;
+
+/// A stack of people alone.
+pub const PEOPLE: &str = r#"
+stack: team
+region: us-east-1
+access:
+  groups:
+    developers: { policies: [ReadOnlyAccess], may: [view, deploy] }
+    auditors: { policies: [ViewOnlyAccess, SecurityAudit] }
+  users:
+    alice@example.com: [developers]
+    bob: [developers, auditors]
+"#;
+
+/// The repository's folder.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The path of a file of the repository.
+pub fn published(file: &str) -> String {
+    root().join(file).display().to_string()
+}
+
+/// Every Rust file in a folder and the folders below it.
+pub fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut out = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            out.extend(sources(&path));
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            out.push(path);
+        }
+    }
+    out
+}
