@@ -104,7 +104,7 @@ fn groups_and_users_come_change_are_mended_and_go() {
 }
 
 #[test]
-fn a_user_goes_with_everything_and_the_plan_says_with_what() {
+fn deleted_user_loses_everything_and_the_plan_says_so() {
     let s = Subject::new(PEOPLE);
     s.apply();
     s.account.boto3(
@@ -145,7 +145,7 @@ result = [[u["UserName"] for u in iam.list_users()["Users"]], [d["SerialNumber"]
 }
 
 #[test]
-fn somebody_elses_user_or_group_is_refused_with_its_arn() {
+fn foreign_user_or_group_is_refused_with_its_arn() {
     let s = Subject::new(PEOPLE);
     let arns = s.account.boto3(
         r#"
@@ -182,7 +182,7 @@ iam.tag_user(UserName="bob", Tags=[{"Key": key, "Value": value} for key, value i
 }
 
 #[test]
-fn the_same_stack_in_two_regions_has_groups_of_its_own_and_shares_no_user() {
+fn same_stack_in_two_regions_shares_no_group_or_user() {
     let text = "stack: team\nregion: REGION\naccess: { groups: { developers: { may: [exec] } }, users: { USER: [developers] } }\nservices: {}\n";
     let of = |region: &str, user: &str| text.replace("REGION", region).replace("USER", user);
     let s = Subject::new(&of("us-east-1", "alice"));

@@ -31,7 +31,7 @@ fn arrows_go_one_way() {
 }
 
 #[test]
-fn only_config_reads_yaml_and_only_local_knows_localstack() {
+fn only_config_knows_yaml_only_local_localstack() {
     let none: Vec<String> = Vec::new();
     for folder in ["aws", "blueprint", "commands", "engine", "local", "ui"] {
         assert_eq!(mentions(folder, &["serde_saphyr"]), none);
@@ -96,5 +96,17 @@ fn every_test_file_has_a_mod_line() {
         let text = std::fs::read_to_string(root().join(parent)).unwrap();
         let found = text.lines().any(|line| line.trim_start_matches("pub ") == format!("mod {name};"));
         assert!(found, "{} is not compiled: {parent} has no `mod {name};`", path.display());
+    }
+}
+
+#[test]
+fn names_of_tests_are_short() {
+    for (path, text) in tests() {
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        for (n, _) in lines.iter().enumerate().filter(|(_, line)| **line == "#[test]") {
+            let function = lines[n..].iter().find_map(|line| line.strip_prefix("fn ")).unwrap();
+            let name = function.split('(').next().unwrap();
+            assert!(name.len() <= 50, "{}: `{name}` has {} characters, and at most 50 are read", path.display(), name.len());
+        }
     }
 }

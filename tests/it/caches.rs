@@ -224,7 +224,7 @@ fn every_edit_of_valkey_and_redis_is_made_in_place() {
 }
 
 #[test]
-fn memcached_gets_and_loses_nodes_in_place_and_another_node_type_by_replacement() {
+fn memcached_count_changes_in_place_type_replaces() {
     let s = Subject::new(CACHES);
     s.apply();
     let update: &[&str] = &["update elasticache.cluster/pages"];
@@ -256,7 +256,7 @@ fn memcached_gets_and_loses_nodes_in_place_and_another_node_type_by_replacement(
 }
 
 #[test]
-fn a_cache_goes_only_by_name_and_leaves_its_last_snapshot() {
+fn cache_deletion_needs_consent_and_keeps_a_snapshot() {
     let s = Subject::new(CACHES);
     s.apply();
     let file = s.place.path().join("s.yaml");
@@ -293,7 +293,7 @@ fn a_cache_goes_only_by_name_and_leaves_its_last_snapshot() {
 /// Encryption at rest with a key of the stack's own is another cache, with the same sessions in it: nobody has to log in
 /// again. A run that dies while they are on their way is simply run again.
 #[test]
-fn what_is_replaced_hands_its_sessions_on_though_a_run_dies() {
+fn replaced_cache_keeps_its_data_when_a_run_dies() {
     let keyed = format!("{}keys: {{ main: {{}} }}\n", CACHES.trim_start());
     let replace = ["apply", "s.yaml", "--yes", "--allow-replace", SESSIONS];
     let again = [&replace[..], &["--allow-delete", SESSIONS]].concat();
@@ -463,7 +463,7 @@ fn several_changes_are_made_one_after_the_other() {
 
 /// On a server of its own, whose time is this test's.
 #[test]
-fn a_run_that_is_killed_while_a_cache_is_created_ends_with_one_cache() {
+fn run_killed_while_creating_leaves_one_cache() {
     let aws = LocalAws::start();
     let s = Subject::on(&aws, CACHES);
     aws.time_scale(0.05); // half a minute for a cache

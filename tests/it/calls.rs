@@ -45,7 +45,7 @@ fn a_plan_of_many_services_stays_within_its_calls() {
 
 /// In the region of CloudFront's own objects, and in another one.
 #[test]
-fn a_plan_of_the_unchanged_reference_stack_makes_at_most_sixty_calls() {
+fn plan_of_the_reference_stack_is_at_most_sixty_calls() {
     let text = std::fs::read_to_string(published("stacks/webapp.yaml")).unwrap();
     for region in ["us-east-1", "eu-central-1"] {
         let s = Subject::new(&text.replace("region: us-east-1", &format!("region: {region}")));

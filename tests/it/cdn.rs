@@ -129,7 +129,7 @@ fn it_is_as_it_should_be() {
 }
 
 #[test]
-fn it_is_edited_in_place_and_every_change_shows_what_it_changes() {
+fn cdn_edits_are_in_place_and_described() {
     let s = Subject::new(STACK);
     s.apply();
     let id = python(&s, "result = distribution()");
@@ -197,7 +197,7 @@ fn it_is_edited_in_place_and_every_change_shows_what_it_changes() {
 }
 
 #[test]
-fn static_files_come_and_go_while_the_application_stays() {
+fn static_files_come_and_go_beside_the_application() {
     let s = Subject::new(&STACK.replace("  static: { paths: [\"/static/*\"] }\n", ""));
     s.apply();
     s.assert_in_step();
@@ -301,7 +301,7 @@ cf.update_origin_access_control(Id=control['Id'], IfMatch=read['ETag'], OriginAc
 }
 
 #[test]
-fn a_bucket_that_holds_something_goes_only_with_consent_and_then_with_all_of_it() {
+fn bucket_with_objects_is_deleted_only_with_consent() {
     let s = Subject::new(SITE);
     s.apply();
     python(
@@ -478,7 +478,7 @@ fn uploads(calls: &[Call]) -> Vec<String> {
 }
 
 #[test]
-fn a_folder_is_brought_there_in_order_and_only_what_changed() {
+fn push_uploads_only_what_changed_in_order() {
     let s = Subject::new(SITE);
     s.place.file("site/index.html", r#"<script src="/js/app.1a2b3c4d.js"></script><link href="/site.css">"#);
     s.place.file("site/about/index.html", "about");
@@ -550,7 +550,7 @@ result = cf.get_invalidation(DistributionId=distribution(), Id=batch)["Invalidat
 }
 
 #[test]
-fn a_folder_goes_below_a_prefix_and_never_out_of_itself() {
+fn push_goes_below_a_prefix_and_stays_in_its_folder() {
     let s = Subject::new(STACK);
     s.apply();
     s.place.file("site/app.js", "x");

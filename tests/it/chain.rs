@@ -33,7 +33,7 @@ fn takes(what: &str) -> f64 {
 }
 
 #[test]
-fn a_run_takes_as_long_as_its_longest_chain_and_prints_it() {
+fn run_takes_as_long_as_its_longest_chain() {
     let aws = LocalAws::start();
     // Loads what a new server loads when it is first asked.
     Subject::on(&aws, STACK).apply();

@@ -96,7 +96,7 @@ fn a_plan_narrow_wide_and_in_colour() {
 }
 
 #[test]
-fn a_file_with_many_problems_says_all_of_them_and_nothing_is_asked() {
+fn file_with_many_problems_reports_all_of_them() {
     let place = Place::new(); // no AWS to be asked
     place.file(
         "bad.yaml",
@@ -110,7 +110,7 @@ fn a_file_with_many_problems_says_all_of_them_and_nothing_is_asked() {
 }
 
 #[test]
-fn problems_that_show_only_when_the_sections_are_put_together_have_a_line_too() {
+fn problems_between_sections_have_a_line() {
     let place = Place::new();
     place.file(
         "circle.yaml",
@@ -132,7 +132,7 @@ fn the_command_line_is_refused_with_its_own_code() {
 }
 
 #[test]
-fn init_writes_a_file_that_is_valid_and_never_over_another() {
+fn init_writes_a_valid_file_and_overwrites_none() {
     let place = Place::new();
     place.stack(&["init", "--name", "shop"]).ok();
     let text = std::fs::read_to_string(place.path().join("stack.yaml")).unwrap();

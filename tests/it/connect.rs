@@ -125,7 +125,7 @@ result = groups[0].get("retentionInDays")"#;
 }
 
 #[test]
-fn a_revision_of_a_pipeline_is_seen_and_set_back_and_a_strangers_family_is_refused() {
+fn revision_of_a_pipeline_is_set_back() {
     let s = Subject::new(STACK);
     s.apply();
     let ours = runs(&s, "worker")["definition"].clone();

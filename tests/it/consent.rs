@@ -8,7 +8,7 @@ use crate::support::stacks::STACK;
 use crate::support::subject::{Subject, mutating};
 
 #[test]
-fn what_is_empty_goes_without_being_named_and_what_is_not_by_key_or_section() {
+fn only_what_is_not_empty_needs_consent() {
     let s = Subject::new(STACK);
     s.apply();
     written(&s, &["worker"]);
@@ -61,7 +61,7 @@ fn a_whole_environment_goes_by_its_name() {
 }
 
 #[test]
-fn a_saved_plan_carries_what_was_agreed_to_and_the_file_that_it_was_made_from() {
+fn saved_plan_carries_consent_and_its_file() {
     let s = Subject::new(STACK);
     s.apply();
     written(&s, &["worker"]);
@@ -85,7 +85,7 @@ fn a_saved_plan_carries_what_was_agreed_to_and_the_file_that_it_was_made_from() 
 }
 
 #[test]
-fn a_bucket_that_was_filled_since_the_plan_was_made_stays() {
+fn bucket_filled_since_the_plan_stays() {
     let both = "stack: shop\nregion: us-east-1\nresources:\n  s3.bucket: { files: {}, other: {} }\n";
     let s = Subject::new(both);
     s.apply();
@@ -120,7 +120,7 @@ result = [b["Name"] for b in s3.list_buckets()["Buckets"] if "files" in b["Name"
 
 /// A task may write its first line while it is stopped.
 #[test]
-fn a_log_group_that_was_written_to_since_the_plan_was_made_stays() {
+fn log_group_written_to_since_the_plan_stays() {
     let s = Subject::new(STACK);
     s.apply();
     let (kept, _) = STACK.split_once("  worker:\n").unwrap();

@@ -66,7 +66,7 @@ fn parameters(s: &Subject, group: &str) -> Value {
 }
 
 #[test]
-fn a_database_comes_up_encrypted_and_its_user_gets_what_it_needs() {
+fn database_is_encrypted_and_its_user_can_connect() {
     let s = Subject::new(STACK);
     s.apply();
     s.proxy.take();
@@ -177,7 +177,7 @@ fn say(s: &Subject, id: &str, state: &str) {
 }
 
 #[test]
-fn what_is_stopped_is_started_and_what_is_full_gets_room() {
+fn stopped_database_starts_and_full_one_grows() {
     let s = Subject::new(STACK);
     s.apply();
     s.account.boto3(
@@ -223,7 +223,7 @@ fn what_is_stopped_is_started_and_what_is_full_gets_room() {
 
 /// AWS refuses the wrong order, so that it is done at all shows the right one.
 #[test]
-fn copies_are_upgraded_with_their_database_in_aws_s_order() {
+fn replicas_are_upgraded_in_the_order_of_aws() {
     let copies = STACK.replace("    parameters: { log_min_duration_statement: 500 }", "    replicas: { reports: {} }");
     let version = |s: &Subject, id: &str| database(s, id)["EngineVersion"].as_str().unwrap().to_owned();
     // The copy first.
@@ -248,7 +248,7 @@ fn copies_are_upgraded_with_their_database_in_aws_s_order() {
 }
 
 #[test]
-fn storage_with_iops_grows_and_a_limit_that_is_taken_out_is_gone() {
+fn storage_with_iops_grows_and_its_limit_can_go() {
     let s = Subject::new(&STACK.replace("    storage: 20GiB", "    storage: 500GiB\n    max_storage: 1TiB"));
     s.apply();
     let volume = || {
@@ -272,7 +272,7 @@ fn storage_with_iops_grows_and_a_limit_that_is_taken_out_is_gone() {
 }
 
 #[test]
-fn what_aws_cannot_do_is_refused_before_anything_is_touched() {
+fn impossible_database_changes_are_refused() {
     let s = Subject::new(&STACK.replace("20GiB", "40GiB"));
     s.apply();
     for (from, to, said) in [

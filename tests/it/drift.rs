@@ -17,7 +17,7 @@ def table(name): return ec2.describe_route_tables(Filters=ours("ec2.route_table"
 "#;
 
 #[test]
-fn what_was_changed_behind_our_back_is_found_and_mended() {
+fn drift_is_found_and_fixed() {
     let s = Subject::new(STACK);
     s.apply();
     let behind = |script: &str, expected: &[&str]| behind(&s, &format!("{FIND}{script}"), expected);
@@ -113,7 +113,7 @@ fn index_says(s: &Subject, known: &Value) {
 
 /// The index goes on telling of what is gone for a while.
 #[test]
-fn a_bucket_that_is_gone_is_made_again_though_the_index_of_tags_still_knows_it() {
+fn bucket_still_in_the_tag_index_is_created_again() {
     let s = Subject::new("stack: shop\nregion: us-east-1\nresources:\n  s3.bucket:\n    files: {}\n");
     s.apply();
     s.assert_in_step();
@@ -133,7 +133,7 @@ fn a_bucket_that_is_gone_is_made_again_though_the_index_of_tags_still_knows_it()
 /// AWS's index of tags follows a change within seconds or a minute. Until then a plan can miss a tag that somebody else wrote;
 /// what is to be done it never tells from the index, and an apply does not ask it.
 #[test]
-fn what_the_index_of_tags_has_not_heard_of_yet_is_found_once_anything_is_to_be_done() {
+fn drift_unknown_to_the_tag_index_is_found_later() {
     let s = Subject::new(STACK);
     s.apply();
     let before = index(&s);
@@ -181,7 +181,7 @@ client("logs").tag_resource(resourceArn=group, tags={"team": "other"})"#,
 }
 
 #[test]
-fn a_target_group_that_is_gone_comes_back_with_everything_that_needs_it() {
+fn deleted_target_group_comes_back_with_its_users() {
     let s = Subject::new(STACK);
     s.apply();
     s.account.boto3(
@@ -212,7 +212,7 @@ elbv2.delete_target_group(TargetGroupArn=elbv2.describe_target_groups(Names=["sh
 }
 
 #[test]
-fn somebody_elses_object_with_our_name_is_refused_with_its_arn() {
+fn foreign_object_with_the_name_is_refused() {
     let s = Subject::new(STACK);
     let arns = s.account.boto3(
         r#"result = [
@@ -233,7 +233,7 @@ fn somebody_elses_object_with_our_name_is_refused_with_its_arn() {
 }
 
 #[test]
-fn two_objects_with_one_key_stop_the_run_and_are_named() {
+fn two_objects_with_one_key_stop_the_run() {
     let s = Subject::new(STACK);
     s.apply();
     let twin = s.account.boto3(

@@ -32,7 +32,7 @@ result = {"id": key["KeyId"], "state": key["KeyState"], "description": key["Desc
 "#;
 
 #[test]
-fn a_key_is_edited_mended_scheduled_for_deletion_and_taken_back() {
+fn key_is_edited_fixed_deleted_and_restored() {
     let with = |key: &str| format!("{WORKER}keys: {{ main: {{ {key} }} }}\n");
     let s = Subject::new(&with("rotation_period: 180d, deletion_window: 7d"));
     s.apply();
@@ -97,7 +97,7 @@ result = {"state": key["KeyState"], "days": round(left.total_seconds() / 86400),
 }
 
 #[test]
-fn another_environments_alias_is_not_ours_and_a_taken_one_is_refused() {
+fn alias_of_another_environment_is_not_the_stacks() {
     let s = Subject::new(
         "stack: keyed\nregion: us-east-1\nkeys: { main: {}, blue: {} }\nenvironments: { blue: { keys: { blue: ~ } } }\n",
     );
@@ -128,7 +128,7 @@ result = sorted(s["Name"].split(".", 1)[1] for s in sets if s["Type"] == "CNAME"
 "#;
 
 #[test]
-fn https_with_a_certificate_that_is_proven_in_our_zone() {
+fn https_serves_with_a_certificate_of_the_zone() {
     let s = Subject::new(&site("\"*.www.site.example\""));
     let zone = s.account.boto3(ZONE, &json!(null));
     let proofs = || s.account.boto3(PROOFS, &zone);
@@ -206,7 +206,7 @@ for record in api.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSe
 }
 
 #[test]
-fn without_a_zone_the_apply_says_what_to_write_and_waits_for_it() {
+fn certificate_without_a_zone_waits_for_its_record() {
     let s = Subject::new(&site("").replace(", zone: existing.zones.main", ""));
     let zone = s.account.boto3(ZONE, &json!(null));
     let account = s.account.clone();
@@ -245,7 +245,7 @@ result = record["Name"] + " CNAME " + record["ResourceRecords"][0]["Value"]
 }
 
 #[test]
-fn cloudfront_gets_a_certificate_in_its_own_region_which_the_same_stack_there_leaves_alone() {
+fn certificate_for_cloudfront_is_in_its_own_region() {
     let text = "stack: twice\nregion: REGION\ncertificates: { web: { domain: www.twice.example } }\ncdn: { certificate: certificates.web, aliases: [www.twice.example], static: { paths: [\"/*\"] } }\n";
     let s = Subject::new(&text.replace("REGION", "eu-west-1"));
     s.apply();

@@ -52,7 +52,7 @@ fn fails(s: &Subject, key: &str, said: &[&str]) {
 }
 
 #[test]
-fn what_aws_cannot_make_fails_soon_and_is_made_by_the_same_command() {
+fn failed_create_ends_soon_and_is_retried() {
     let whole = whole();
     let cases: &[(&str, &str, &str, &[&str])] = &[
         ("ec2.nat_gateway", "InsufficientFreeAddressesInSubnet", "ec2.nat_gateway/a", &["insufficient free addresses"]),
@@ -121,7 +121,7 @@ const NO_ROOM: &[(&str, &str, &str, &str, &str)] = &[
 ];
 
 #[test]
-fn where_aws_has_no_room_the_run_ends_and_goes_on_when_there_is() {
+fn run_without_capacity_ends_and_continues_later() {
     let whole = whole();
     for (call, key, code, message, envelope) in NO_ROOM {
         println!("{call} answers {code}");
@@ -147,7 +147,7 @@ fn where_aws_has_no_room_the_run_ends_and_goes_on_when_there_is() {
 
 /// No room for tasks is no failure on AWS: the service goes on trying. The run waits with it, in its words, and ends well.
 #[test]
-fn tasks_without_capacity_are_waited_for_in_ecs_s_words() {
+fn tasks_without_capacity_are_waited_for() {
     let s = Subject::new(STACK);
     s.account.will(json!({ "ecs.task": "no-capacity", "times": 12 }));
     let (states, _) = s.place.stack(&["apply", "s.yaml", "--yes", "--json"]).ok().states();

@@ -81,7 +81,7 @@ fn endures(aws: &LocalAws, scale: f64, text: &str, name: &str, percent: usize, o
 }
 
 #[test]
-fn a_stack_comes_up_changes_and_goes_while_calls_go_wrong() {
+fn stack_survives_failing_calls() {
     let aws = LocalAws::shared();
     let seen = match std::env::var("STACK_FAULTS") {
         Ok(percent) => {
@@ -132,7 +132,7 @@ const STATES: &[(&str, &str, &[&str])] = &[
 
 /// On a server of its own, whose time is this test's.
 #[test]
-fn aws_takes_its_time_and_goes_through_its_states_and_calls_go_wrong() {
+fn stack_survives_slow_aws_and_failing_calls() {
     let aws = LocalAws::start();
     let s = Subject::on(&aws, SLOW);
     aws.time_scale(0.02);
@@ -169,7 +169,7 @@ fn aws_takes_its_time_and_goes_through_its_states_and_calls_go_wrong() {
 /// Nobody knows these by a name or a token: a second call makes a second one. Their answers are lost, and for three seconds
 /// no reading tells of what they made.
 #[test]
-fn what_was_made_unheard_and_is_seen_late_is_not_made_again() {
+fn create_with_a_lost_answer_is_not_repeated() {
     const BLIND: [&str; 4] = ["CreateVpc", "CreateInternetGateway", "AllocateAddress", "CreateKey"];
     const READ: [&str; 5] = ["DescribeVpcs", "DescribeInternetGateways", "DescribeAddresses", "ListKeys", "ListAliases"];
     let s = Subject::new(&format!("{STACK}keys: {{ main: {{}} }}\n"));

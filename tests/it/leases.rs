@@ -111,7 +111,7 @@ fn two_at_once_make_nothing_twice() {
 }
 
 #[test]
-fn a_lease_names_its_holder_and_does_not_outlive_it_here() {
+fn lease_names_its_holder_and_ends_with_it() {
     let s = Subject::new(STACK);
     // A run that died on this machine holds nobody up.
     struck(&s, Signal::KILL).wait().unwrap();
@@ -147,7 +147,7 @@ fn a_lease_names_its_holder_and_does_not_outlive_it_here() {
 }
 
 #[test]
-fn a_holder_that_wakes_up_after_it_was_taken_over_changes_nothing() {
+fn holder_that_lost_the_lease_changes_nothing() {
     let s = Subject::new(STACK);
     let frozen = struck(&s, Signal::STOP);
     s.proxy.pass();
@@ -174,7 +174,7 @@ fn a_holder_that_wakes_up_after_it_was_taken_over_changes_nothing() {
 /// Four minutes off: far more than a lease lasts, and less than AWS refuses.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_run_whose_clock_is_off_takes_no_lease_and_loses_none() {
+fn wrong_clock_neither_takes_nor_loses_a_lease() {
     let folder = tempfile::tempdir().unwrap();
     let (source, library) = (folder.path().join("clock.c"), folder.path().join("clock.so"));
     std::fs::write(&source, CLOCK).unwrap();
@@ -232,7 +232,7 @@ fn a_run_whose_clock_is_off_takes_no_lease_and_loses_none() {
 
 /// The answer to the call that takes the lease is lost, and the look that follows sees the lease as it was before.
 #[test]
-fn a_lease_that_was_taken_without_an_answer_is_known_as_ones_own() {
+fn lease_taken_without_an_answer_is_recognised() {
     let s = Subject::new(STACK);
     s.apply();
     s.place.file("s.yaml", &STACK.replace("count: 2", "count: 3"));
@@ -256,7 +256,7 @@ fn a_lease_that_was_taken_without_an_answer_is_known_as_ones_own() {
 
 /// The SDK tries again what fails before an answer's text begins; what breaks off in it is read again by us.
 #[test]
-fn a_lease_that_breaks_off_while_it_is_read_is_read_again() {
+fn lease_read_that_breaks_off_is_repeated() {
     let s = Subject::new(STACK);
     s.apply();
     // So long that what is missing of an answer is missing of the text.
@@ -337,7 +337,7 @@ s3.delete_bucket(Bucket=bucket)
 }
 
 #[test]
-fn who_is_interrupted_gives_the_lease_back_and_says_so_in_the_history() {
+fn interrupted_run_releases_the_lease() {
     let s = Subject::new(STACK);
     let since = Instant::now();
     let output = struck(&s, Signal::TERM).wait_with_output().unwrap();

@@ -145,7 +145,7 @@ fn a_zone_comes_and_goes() {
 }
 
 #[test]
-fn services_come_and_go_and_their_logs_only_with_consent() {
+fn logs_of_deleted_services_need_consent() {
     let s = Subject::new(STACK);
     s.apply();
     let path = s.place.path().join("s.yaml");
@@ -186,7 +186,7 @@ fn services_come_and_go_and_their_logs_only_with_consent() {
 }
 
 #[test]
-fn a_port_is_changed_by_a_new_target_group_that_takes_over() {
+fn port_change_creates_a_new_target_group() {
     let s = Subject::new(STACK);
     s.apply();
     let path = s.place.path().join("s.yaml");
@@ -207,7 +207,7 @@ fn a_port_is_changed_by_a_new_target_group_that_takes_over() {
 }
 
 #[test]
-fn two_environments_of_one_file_do_not_know_each_other() {
+fn environments_of_one_file_are_independent() {
     let text = format!("{STACK}environments:\n  blue: {{}}\n  green: {{ network: {{ cidr: 10.1.0.0/16 }} }}\n");
     let s = Subject::new(&text);
     s.place.stack(&["apply", "s.yaml", "--env", "blue", "--yes"]).ok();

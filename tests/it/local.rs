@@ -62,7 +62,7 @@ fn the_flag_starts_it_when_it_is_not_running() {
 }
 
 #[test]
-fn without_a_fitting_python_the_message_says_what_to_install() {
+fn unusable_python_says_what_to_install() {
     let mut place = Place::new();
     let cache = place.path().join("cache").display().to_string();
     place.set("STACK_CACHE_DIR", &cache);

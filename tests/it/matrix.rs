@@ -304,7 +304,7 @@ fn named(said: &Value) -> Vec<String> {
 }
 
 #[test]
-fn every_change_that_weakens_the_reference_stack_is_seen() {
+fn every_weakening_of_the_reference_stack_is_seen() {
     let s = Subject::new(&std::fs::read_to_string(published("stacks/webapp.yaml")).unwrap());
     s.apply();
     let run = |script: &str| s.account.boto3(&format!("{FIND}{script}"), &json!(null));

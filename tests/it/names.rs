@@ -32,7 +32,7 @@ fn record(zone: &Value, action: &str, name: &str, kind: &str, value: &str) -> St
 }
 
 #[test]
-fn names_lead_to_the_distribution_and_the_address_answers() {
+fn names_lead_to_the_distribution() {
     let s = Subject::new(SITE);
     let zone = s.account.boto3(ZONE, &json!(null));
     let records = || s.account.boto3(RECORDS, &zone);

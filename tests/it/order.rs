@@ -59,7 +59,7 @@ fn a_service_is_renamed_without_an_interruption() {
 }
 
 #[test]
-fn a_renamed_service_that_does_not_come_up_costs_the_old_one_nothing() {
+fn renamed_service_that_fails_leaves_the_old_one() {
     let s = Subject::new(&STACK.replace("uses: [services.api]", "uses: []"));
     s.apply();
     let path = s.place.path().join("s.yaml");
@@ -82,7 +82,7 @@ fn a_renamed_service_that_does_not_come_up_costs_the_old_one_nothing() {
 }
 
 #[test]
-fn a_new_target_group_gets_requests_when_its_targets_are_healthy() {
+fn new_target_group_serves_once_healthy() {
     // A service that nobody finds by its name is replaced beside the old one; one that others find is changed in place, since its
     // name can be had once.
     for (uses, comes, goes) in
@@ -105,7 +105,7 @@ fn a_new_target_group_gets_requests_when_its_targets_are_healthy() {
 }
 
 #[test]
-fn a_database_goes_when_its_services_run_on_the_new_one() {
+fn replaced_database_goes_once_services_moved() {
     const FILE: &str = "stack: data\nregion: us-east-1\nnetwork: { zones: 2, nat: none }\nservices:\n  web: { image: \"nginx:1.27\", port: 80, public: true, uses: [databases.main] }\ndatabases:\n  main: { engine: postgres, version: \"16\", class: db.t4g.micro, storage: 20GiB, backups: 7d, database: one }\n";
     let s = Subject::new(FILE);
     s.apply();
@@ -139,7 +139,7 @@ fn a_database_goes_when_its_services_run_on_the_new_one() {
 }
 
 #[test]
-fn the_addresses_of_a_network_are_refused_before_anything_is_touched() {
+fn changed_network_addresses_are_refused() {
     let s = Subject::new(STACK);
     s.apply();
     s.write("network: { zones: 2, nat: single }", "network: { zones: 2, nat: single, cidr: 10.9.0.0/16 }");
@@ -174,7 +174,7 @@ fn routes(list: &[(&str, i64)]) -> String {
 
 /// Ten at a time, with room for others to come between.
 #[test]
-fn priorities_are_exchanged_by_one_call_whatever_moves_where() {
+fn priorities_are_exchanged_by_one_call() {
     let file = |list: &[(&str, i64)]| {
         format!(
             "stack: shop\nregion: us-east-1\nnetwork: {{ zones: 2, nat: none }}\nservices:\n  web: {{ image: \"nginx:1.27\", port: 80, public: true, routes: {} }}\n",
@@ -233,7 +233,7 @@ fn a_zone_in_which_a_cache_stands_is_not_taken_away() {
 }
 
 #[test]
-fn what_others_put_into_the_cluster_is_named_and_not_waited_for() {
+fn foreign_objects_in_the_cluster_are_named() {
     let s = Subject::new(STACK);
     s.apply();
     let foreign = r#"

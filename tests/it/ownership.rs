@@ -109,7 +109,7 @@ fn who_may_write_tags_may_not_thereby_delete() {
 
 /// A second object under a key of the stack's: the one that is really the stack's is used, the other is left alone.
 #[test]
-fn an_object_with_the_tags_of_ours_does_not_take_its_place() {
+fn object_with_copied_tags_does_not_take_its_place() {
     let s = Subject::new(&small());
     s.apply();
     let twin = s.account.boto3(
@@ -136,7 +136,7 @@ databases:
 
 /// What its tags hand over is found by them when its name is not ours: it is not made a second time.
 #[test]
-fn what_is_handed_over_under_another_name_is_taken_over() {
+fn object_with_another_name_can_be_adopted() {
     let s = Subject::new(ADOPTING);
     s.apply();
     // The same database under a name that is not ours, as one is that was made by hand.
@@ -169,7 +169,7 @@ services:
 
 /// The refusal says how to hand something over, and that works: for a log group, and for a role of another path.
 #[test]
-fn what_is_refused_can_be_handed_over_as_the_refusal_says() {
+fn refused_object_can_be_adopted_as_the_error_says() {
     let s = Subject::new(SERVICE);
     s.account.boto3(
         r#"trust = '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}'
@@ -272,7 +272,7 @@ fn tags_of_others_stay_and_are_no_drift() {
 }
 
 #[test]
-fn drift_is_told_apart_from_what_the_file_wants_by_now() {
+fn drift_is_distinguished_from_edits() {
     let s = Subject::new(SERVICE);
     assert!(s.place.stack(&["drift", "s.yaml"]).exits(1).stderr.contains("the history"));
     s.apply();

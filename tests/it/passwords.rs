@@ -49,7 +49,7 @@ result = client("secretsmanager").put_secret_value(SecretId="stack/keep/default/
 }
 
 #[test]
-fn a_database_follows_its_secret_and_those_who_use_it_too() {
+fn database_and_its_users_follow_its_secret() {
     let s = Subject::new(STACK);
     s.apply();
     let first = fits(&s);
@@ -170,7 +170,7 @@ fn a_copy_has_its_sources_password() {
 /// `secrets` of a service: what is not there is said before anything is made, and what a database's own secret holds can be had
 /// under any name, by exactly the role that starts the tasks.
 #[test]
-fn secrets_of_containers_are_looked_for_before_and_can_be_read_after() {
+fn secrets_of_containers_are_checked_and_readable() {
     let s = Subject::new("");
     let service = |value: &str| {
         STACK.replace("uses: [databases.main]", &format!("secrets: {{ TOKEN: \"{value}\" }}, uses: [databases.main]"))

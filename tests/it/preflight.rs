@@ -19,7 +19,7 @@ databases:
 "#;
 
 #[test]
-fn a_class_a_version_or_an_image_that_is_not_there_stops_the_run_before_it_begins() {
+fn missing_class_version_or_image_stops_the_run() {
     let s = Subject::new("");
     let refused = |text: &str, said: &str| {
         s.place.file("s.yaml", text);
@@ -141,7 +141,7 @@ fn asked(s: &Subject) -> Vec<String> {
 
 /// On a server of its own: its quotas are everybody's.
 #[test]
-fn quotas_are_compared_with_what_is_there_and_what_comes() {
+fn quotas_count_what_exists_and_what_is_created() {
     let aws = LocalAws::start();
     let s = Subject::on(&aws, STACK);
     quotas(&s, r#"{"networks": 1, "internet-gateways": 0, "nat-gateways-per-zone": 0, "fargate-vcpus": 1, "addresses": 0}"#);
@@ -232,7 +232,7 @@ fn what_service_quotas_does_not_tell_is_unknown() {
 }
 
 #[test]
-fn the_roles_of_services_are_there_or_made_or_asked_for() {
+fn service_linked_roles_exist_or_are_created() {
     let text = STACK.to_owned() + &DATABASE.replace("CLASS", "db.t4g.micro") + "caches:\n  sessions: { engine: valkey }\n";
     let mut s = Subject::new(&text);
     let made = said(&s);
@@ -312,7 +312,7 @@ fn a_class_must_be_in_the_zones_of_the_subnets() {
 }
 
 #[test]
-fn node_types_are_known_as_far_as_they_can_be_reserved() {
+fn node_types_that_can_be_reserved_are_checked() {
     let text = |node: &str| {
         format!(
             "stack: shop\nregion: us-east-1\nnetwork: {{ zones: 2 }}\ncaches: {{ main: {{ engine: valkey, node: {node} }} }}\n"

@@ -22,7 +22,7 @@ fn a_saved_plan_is_applied_as_it_is() {
 }
 
 #[test]
-fn a_saved_plan_is_refused_when_aws_has_changed_in_what_it_touches_and_only_then() {
+fn saved_plan_when_its_objects_changed_is_refused() {
     let s = Subject::new(STACK);
     s.apply();
     s.place.file("s.yaml", &STACK.replace("count: 2", "count: 3"));
@@ -53,7 +53,7 @@ fn a_saved_plan_that_was_edited_is_refused() {
 
 /// A digest can be made anew by whoever edits. What needs consent is not the file's to say.
 #[test]
-fn a_plan_that_was_edited_and_signed_again_lets_nothing_go_without_consent() {
+fn forged_plan_deletes_nothing_without_consent() {
     let s = Subject::new(STACK);
     s.apply();
     written(&s, &["web"]);

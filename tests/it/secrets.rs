@@ -26,7 +26,7 @@ fn contents(folder: &Path, out: &mut Vec<(String, String)>) {
 }
 
 #[test]
-fn what_looks_like_a_secret_in_the_file_is_refused_and_not_shown() {
+fn secret_in_the_file_is_refused_and_not_shown() {
     let s = Subject::new("");
     for (line, at) in [
         ("DB_PASSWORD: hunter2hunter2", "DB_PASSWORD"),
@@ -116,7 +116,7 @@ databases:
 
 /// The password of a database goes from Secrets Manager to RDS and nowhere else, also when it is changed and when RDS gives it back.
 #[test]
-fn the_password_of_a_database_is_in_nothing_that_leaves() {
+fn database_password_is_in_no_output() {
     let s = Subject::new(DATABASE);
     let mut left = Vec::new();
     let mut run = |arguments: &[&str], code: i32| {

@@ -77,7 +77,7 @@ fn what_aws_spells_otherwise_is_no_difference() {
 }
 
 #[test]
-fn a_field_that_aws_takes_in_no_spelling_is_refused_at_its_line() {
+fn misspelled_field_is_refused_at_its_line() {
     let s = Subject::new(
         &SPELLINGS
             .replace("protocol: UDP", "protocol: UPD")

@@ -172,7 +172,7 @@ fn a_service_that_does_not_stay_up_says_why() {
 
 /// A session ends in the middle of a run: nothing more is begun, what to do is said, and the same command goes on.
 #[test]
-fn credentials_that_expire_end_the_run_with_what_to_do() {
+fn expired_credentials_end_the_run_with_a_hint() {
     let s = Subject::new(STACK);
     let calls = AtomicUsize::new(0);
     s.proxy.on_call(move |call| {

@@ -29,7 +29,7 @@ fn with_profiles(text: &str) -> Subject {
 }
 
 #[test]
-fn a_profile_that_is_named_counts_and_one_that_is_not_there_is_an_error() {
+fn profile_is_used_and_a_missing_one_is_an_error() {
     let s = with_profiles(SMALL);
     let head = |arguments: &[&str]| {
         s.place.stack(&[&["plan", "s.yaml"], arguments].concat()).ok().stdout.lines().next().unwrap().to_owned()
@@ -60,7 +60,7 @@ fn an_endpoint_is_also_where_a_role_is_assumed() {
 }
 
 #[test]
-fn a_file_for_another_account_is_refused_before_anything_is_asked() {
+fn file_for_another_account_is_refused() {
     let s = Subject::new(&format!("account: \"{OTHER}\"\n{SMALL}"));
     let asked = |arguments: &[&str]| {
         s.proxy.take();
@@ -227,7 +227,7 @@ fn bucket(s: &Subject, name: &str, what: &str) -> Value {
 }
 
 #[test]
-fn the_bucket_of_the_history_is_protected_and_mended_at_every_lease() {
+fn history_bucket_is_protected_at_every_lease() {
     let whole = |keys: &[&str], statements: &[&str], rules: &[&str], tags: &[&str]| json!({ "private": true, "statements": statements, "versions": "Enabled", "rules": rules, "tags": tags, "keys": keys });
     let s = Subject::new(SMALL);
     s.apply();
@@ -259,7 +259,7 @@ fn the_bucket_of_the_history_is_protected_and_mended_at_every_lease() {
 }
 
 #[test]
-fn the_bucket_of_the_history_can_be_chosen_and_keeps_what_is_others() {
+fn history_bucket_can_be_chosen() {
     let mut s = Subject::new(SMALL);
     let name = format!("history-of-{}", s.account.id);
     bucket(&s, &name, "make");
@@ -285,7 +285,7 @@ fn the_bucket_of_the_history_can_be_chosen_and_keeps_what_is_others() {
 }
 
 #[test]
-fn who_may_not_protect_the_bucket_is_told_of_every_permission_each_time() {
+fn missing_permissions_of_the_history_are_all_named() {
     let s = Subject::new(SMALL);
     let denied = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
     s.proxy.on_call(move |call| {
@@ -351,7 +351,7 @@ fn what_was_done_is_done_when_nobody_can_be_told() {
 
 /// Static files: what an exit code says of them is so, and who hangs is told of.
 #[test]
-fn a_push_says_by_its_exit_code_whether_anything_was_changed() {
+fn push_exit_code_says_whether_anything_changed() {
     let s = Subject::new("stack: shop\nregion: us-east-1\ncdn:\n  static: { paths: [\"/*\"] }\n");
     s.apply();
     let push = ["assets", "push", "s.yaml", "site"];
