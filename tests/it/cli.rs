@@ -126,7 +126,10 @@ fn the_command_line_is_refused_with_its_own_code() {
     place.stack(&["plan"]).exits(64);
     place.stack(&["paln", "x"]).exits(64);
     let output = place.stack(&["plan", "no-such.yaml"]).exits(65);
-    assert_snapshot!("no_such_file", output.stderr);
+    assert_snapshot!(output.stderr, @"
+    error: `no-such.yaml` cannot be read: No such file or directory (os error 2)
+      help: `stack init` writes one to start from
+    ");
     let output = place.stack(&["--version"]).ok();
     assert_eq!(output.stdout, format!("stack {}\n", env!("CARGO_PKG_VERSION")));
 }

@@ -164,5 +164,10 @@ fn no_file_imports_what_imports_it() {
     let imports = imports();
     assert!(imports.len() > 200 && imports.values().map(BTreeSet::len).sum::<usize>() > 1000, "{}", imports.len());
     let found: Vec<String> = circles(&imports).iter().map(|members| members.join(" ")).collect();
-    insta::assert_snapshot!(found.join("\n"));
+    insta::assert_snapshot!(found.join("\n"), @"
+    aws/cloudfront/distribution aws/cloudfront/origin aws/cloudfront/origin_access_control
+    aws/elasticache/carry aws/elasticache/cluster aws/elasticache/replication_group aws/elasticache/status
+    aws/rds/carry aws/rds/instance aws/rds/status
+    commands/apply commands/preflight commands/turn
+    ");
 }
