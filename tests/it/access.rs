@@ -1,4 +1,4 @@
-//! People: groups and users, what they may, and what goes with them.
+//! People: groups and users, their permissions, and what is deleted with them.
 
 use serde_json::{Value, json};
 
@@ -78,7 +78,7 @@ fn groups_and_users_come_change_are_mended_and_go() {
     behind("iam.untag_user(UserName='carol', TagKeys=['Name'])", &["update iam.user/carol"]);
     assert_eq!(s.account.boto3(GROUPS, &json!(null))["admins"]["members"], json!([]));
 
-    // A group goes with whoever is in it still; who is not ours is named.
+    // A group is deleted with its members; foreign ones are named.
     s.account.boto3(
         "iam = client('iam')\niam.create_user(UserName='guest')\niam.add_user_to_group(GroupName='team-auditors-us-east-1', UserName='guest')",
         &json!(null),

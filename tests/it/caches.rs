@@ -157,7 +157,7 @@ fn every_edit_of_valkey_and_redis_is_made_in_place() {
     edit_calls(&s, "02:00-03:00", "02:00-03:00\n    maintenance_window: sun:04:00-sun:05:00", update, modify);
     assert_eq!(group(&s)["Member"]["PreferredMaintenanceWindow"], "sun:04:00-sun:05:00");
 
-    // Parameters: a group comes with the first and goes with the last.
+    // Parameters: a group is created with the first and deleted with the last.
     let with = "snapshots: 0d\n    parameters: { maxmemory-policy: allkeys-lru }";
     let both = ["create elasticache.parameter_group/sessions", "update elasticache.replication_group/sessions"];
     edit_calls(
@@ -261,7 +261,7 @@ fn cache_deletion_needs_consent_and_keeps_a_snapshot() {
     s.apply();
     let file = s.place.path().join("s.yaml");
 
-    // Another port is another cache: the new one first, then the old one goes.
+    // Another port is another cache: the new one is created first, then the old one is deleted.
     s.write("replicas: 1", "replicas: 1\n    port: 6380");
     assert_eq!(s.changes(), ["replace elasticache.replication_group/sessions"]);
     let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
@@ -291,7 +291,7 @@ fn cache_deletion_needs_consent_and_keeps_a_snapshot() {
 }
 
 /// Encryption at rest with a key of the stack's own is another cache, with the same sessions in it: nobody has to log in
-/// again. A run that dies while they are on their way is simply run again.
+/// again. A run that dies while they are copied is simply run again.
 #[test]
 fn replaced_cache_keeps_its_data_when_a_run_dies() {
     let keyed = format!("{}keys: {{ main: {{}} }}\n", CACHES.trim_start());
@@ -395,7 +395,7 @@ fn somebody_elses_cache_with_our_name_is_refused() {
     let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
     let said: String = refused.stderr.split_whitespace().collect();
     assert!(said.contains(arn.as_str().unwrap()), "{}", refused.stderr);
-    assert!(s.proxy.take().iter().all(|call| !call.mutating), "nothing was done");
+    assert!(s.proxy.take().iter().all(|call| !call.mutating), "a call changes something");
 }
 
 /// On a server of its own, whose time is this test's.
@@ -431,14 +431,14 @@ fn several_changes_are_made_one_after_the_other() {
     assert_eq!((&now["Tags"]["team"], &now["CacheNodeType"]), (&json!("shop"), &json!("cache.t4g.medium")));
     assert_eq!(now["MemberClusters"].as_array().unwrap().len(), 3);
 
-    // A snapshot under way keeps nothing from being read, and nothing is planned for what cannot be told.
+    // A snapshot in progress prevents no reading, and nothing is planned for what cannot be read meanwhile.
     aws.time_scale(1.0);
     s.account
         .boto3(r#"client("elasticache").create_snapshot(ReplicationGroupId="shop-sessions", SnapshotName="mine")"#, &json!(null));
     assert_eq!(s.changes(), Vec::<String>::new());
     let shown = s.place.stack(&["show", "s.yaml"]).ok().stdout;
     assert!(shown.contains("snapshotting"), "{shown}");
-    // Under another name in the file it is found too, though nobody tells which section it was made for.
+    // Under another name in the file it is found too, though AWS does not report which section it was made for.
     s.write("  sessions:", "  store:");
     s.write("tags:", "moved: { caches.sessions: caches.store }\ntags:");
     let of_groups = |s: &Subject| -> Vec<String> {
@@ -486,7 +486,7 @@ result = sorted([g["Status"] + " " + g["ReplicationGroupId"] for g in e.describe
     child.wait().unwrap();
     assert_eq!(made(&s), creating, "killed too late");
 
-    // AWS does not tell the tags of either, and both are ours all the same.
+    // AWS does not report the tags of either, and both are the stack's all the same.
     let plan = s.place.stack(&["plan", "s.yaml", "--json"]).ok().json();
     let changes: Vec<&str> = plan["changes"].as_array().unwrap().iter().map(|c| c["key"].as_str().unwrap()).collect();
     assert!(!changes.iter().any(|key| [SESSIONS, PAGES].contains(key)), "{changes:?}");

@@ -29,7 +29,7 @@ fn of_plan(aws: &LocalAws, services: usize) -> usize {
     calls.len()
 }
 
-/// On a server of its own: thousands of objects would slow everybody else's down. `STACK_SERVICES=300` asks for so many, which
+/// On a server of its own: thousands of objects would slow the other tests down. `STACK_SERVICES=300` asks for so many, which
 /// takes minutes.
 #[test]
 fn a_plan_of_many_services_stays_within_its_calls() {
@@ -72,7 +72,7 @@ fn a_plan_reads_at_most_four_answers_in_a_row() {
     s.place.stack(&["plan", "s.yaml", "--detailed-exitcode"]).ok();
     let mut calls = s.proxy.take();
     calls.sort_by_key(|call| call.when);
-    // Who we are comes first, and is no reading.
+    // The caller's identity comes first, and is no reading.
     assert_eq!(calls[0].name(), "sts:GetCallerIdentity");
     let reading = &calls[1..];
     assert!(reading[0].when - calls[0].when >= LATE && reading.len() > 20, "{reading:#?}");

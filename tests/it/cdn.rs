@@ -25,7 +25,7 @@ cdn:
 /// A site of files alone: no network, no application.
 const SITE: &str = "stack: shop\nregion: us-east-1\ncdn:\n  static: { paths: [\"/*\"] }\n  logs: true\n";
 
-/// Finds ours in Python.
+/// Finds the stack's objects in Python.
 const FIND: &str = r#"
 cf, s3 = client("cloudfront"), client("s3")
 def distribution(): return cf.list_distributions()["DistributionList"]["Items"][0]["Id"]
@@ -115,7 +115,7 @@ fn it_is_as_it_should_be() {
     };
     assert_eq!((ownership(&assets), ownership(&logs)), (json!("BucketOwnerEnforced"), json!("BucketOwnerPreferred")));
 
-    // And what people are told of it.
+    // And what the user is told about it.
     let domain = distribution["DomainName"].as_str().unwrap();
     let outputs = s.place.stack(&["outputs", "s.yaml", "--json"]).ok().json();
     assert_eq!(outputs["url"], format!("https://{domain}"));
@@ -149,7 +149,7 @@ fn cdn_edits_are_in_place_and_described() {
     assert_eq!(config["ViewerCertificate"]["ACMCertificateArn"], certificate);
     assert_eq!(config["ViewerCertificate"]["MinimumProtocolVersion"], "TLSv1.2_2021");
     assert_eq!(config["PriceClass"], "PriceClass_All");
-    // Nobody has said where the alias leads, so what answers is CloudFront's own name.
+    // The alias has no record, so what answers is CloudFront's own name.
     let outputs = s.place.stack(&["outputs", "s.yaml", "--json"]).ok().json();
     let domain = outputs["cdn.domain"].as_str().unwrap();
     assert_eq!(outputs["url"], format!("https://{domain}"));
@@ -161,7 +161,7 @@ fn cdn_edits_are_in_place_and_described() {
     edit(&s, &bare, "logs: true", distribution);
     assert_eq!(python(&s, "result = config()['ViewerCertificate']['CloudFrontDefaultCertificate']"), true);
 
-    // Without logs their bucket goes, with consent.
+    // Without logs their bucket is deleted, with consent.
     let path = s.place.path().join("s.yaml");
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replace("logs: true", "logs: false")).unwrap();
@@ -261,7 +261,7 @@ fn what_was_changed_behind_our_back_is_mended() {
         "cf.untag_resource(Resource=cf.list_distributions()['DistributionList']['Items'][0]['ARN'], TagKeys={'Items': ['stack:name', 'stack:env', 'stack:key']})",
         distribution,
     );
-    // What the file does not speak of is not ours to change, and our own changes leave it as it is.
+    // What the file does not mention is not changed, also when something else is.
     behind(
         "change(Comment='somebody was here', CustomErrorResponses={'Quantity': 1, 'Items': [{'ErrorCode': 404, 'ErrorCachingMinTTL': 5}]})",
         &[],
@@ -282,7 +282,7 @@ fn what_was_changed_behind_our_back_is_mended() {
         "s3.put_bucket_encryption(Bucket=bucket('assets'), ServerSideEncryptionConfiguration={'Rules': [{'ApplyServerSideEncryptionByDefault': {'SSEAlgorithm': 'aws:kms'}}]})",
         bucket,
     );
-    // A tag of somebody else's stays; one of ours is written again.
+    // A foreign tag stays; one of the stack's is written again.
     let tagged = "tags = s3.get_bucket_tagging(Bucket=bucket('assets'))['TagSet']\ns3.put_bucket_tagging(Bucket=bucket('assets'), Tagging={'TagSet': ";
     behind(&format!("{tagged}tags + [{{'Key': 'more', 'Value': 'x'}}]}})"), &[]);
     behind(&format!("{tagged}[t | {{'Value': 'x'}} if t['Key'] == 'Name' else t for t in tags]}})"), bucket);
@@ -376,7 +376,7 @@ cf.create_origin_access_control(OriginAccessControlConfig={{"Name": "shop-assets
     );
     s.proxy.take();
     s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
-    assert!(s.proxy.take().iter().all(|call| !call.mutating), "nothing was done");
+    assert!(s.proxy.take().iter().all(|call| !call.mutating), "a call changes something");
     let plan = s.place.stack(&["plan", "s.yaml", "--json"]).exits(4).json();
     let refused = plan["changes"].as_array().unwrap().iter().filter(|c| c["action"] == "refuse").map(|c| &c["key"]);
     assert_eq!(refused.collect::<Vec<_>>(), ["cloudfront.origin_access_control/assets", "s3.bucket/assets"]);
@@ -532,13 +532,13 @@ fn push_uploads_only_what_changed_in_order() {
     let second = push(&["--prune", "--older-than", "0s", "--json"]).ok().json();
     assert_eq!(second["uploaded"], json!(["js/app.3c4d5e6f.js", "logo.png", "site.css", "index.html"]));
     assert_eq!(second["invalidated"], json!(["/index.html", "/logo.png", "/site.css", "/"]));
-    // Somebody may have the old page open, and that refers to the old script.
+    // A user may have the old page open, and that refers to the old script.
     assert_eq!(second["removed"], json!([]));
     let paths = r#"batch = cf.list_invalidations(DistributionId=distribution())["InvalidationList"]["Items"][0]["Id"]
 result = cf.get_invalidation(DistributionId=distribution(), Id=batch)["Invalidation"]["InvalidationBatch"]["Paths"]["Items"]"#;
     assert_eq!(python(&s, paths), second["invalidated"]);
 
-    // Nothing goes that is young, that is not named by a digest, or that what stays refers to, at whatever distance.
+    // Nothing is deleted that is young, that is not named by a digest, or that what stays refers to, even indirectly.
     assert_eq!(push(&["--prune", "--json"]).ok().json()["removed"], json!([]));
     std::thread::sleep(std::time::Duration::from_millis(1100));
     let third = push(&["--prune", "--older-than", "1s", "--json"]).ok().json();

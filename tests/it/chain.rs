@@ -24,7 +24,7 @@ const SLACK: Duration = Duration::from_secs(8);
 /// With the suite's faults: what is tried again, up to some seconds later each time, is on the chain too.
 const ROUGH: Duration = Duration::from_secs(60);
 
-/// How long AWS takes over something, from the table of the local AWS.
+/// How long AWS takes for something, from the table of the local AWS.
 fn takes(what: &str) -> f64 {
     let table = include_str!("../../localstack/stack_local/clock.py");
     let line = table.lines().find_map(|line| line.trim().strip_prefix(&format!("\"{what}\": ")));

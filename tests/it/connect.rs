@@ -53,7 +53,7 @@ fn who_uses_a_service_finds_it_by_its_name() {
     assert_eq!(web["connect"]["services"], json!([]), "{web:#}");
     assert_eq!(web["connect"]["namespace"], api["connect"]["namespace"]);
     assert!(web["ports"][0].get("name").is_none(), "{web:#}");
-    assert!(runs(&s, "worker")["connect"].is_null(), "who takes no part has none of it");
+    assert!(runs(&s, "worker")["connect"].is_null(), "a service that takes no part has no connections");
 
     // Its connections changed by hand come back; a balancer that is more patient makes them so.
     let off = "client('ecs').update_service(cluster='shop', service='shop-api', serviceConnectConfiguration={'enabled': False})";
@@ -65,7 +65,7 @@ fn who_uses_a_service_finds_it_by_its_name() {
     edit(&s, "services:\n", "load_balancer: { idle_timeout: 120s }\nservices:\n", &patient);
     assert_eq!(runs(&s, "api")["connect"]["services"][0]["timeout"]["idleTimeoutSeconds"], 120);
 
-    // One that is used later: it serves under its name before who uses it starts anew.
+    // One that is used later: it serves under its name before its users are redeployed.
     s.proxy.take();
     edit(
         &s,
@@ -141,7 +141,7 @@ if args["alone"]:
     ecs.deregister_task_definition(taskDefinition=args["alone"])
 result = new.split("/")[-1]
 "#;
-    // Registered and not used, it is nobody's business.
+    // Registered and not used, it makes no difference.
     s.account.boto3(deploy, &json!({"deploys": false, "alone": null}));
     s.assert_in_step();
     let theirs = s.account.boto3(deploy, &json!({"deploys": true, "alone": null}));
@@ -152,7 +152,7 @@ result = new.split("/")[-1]
     s.assert_in_step();
     assert_eq!(runs(&s, "worker")["definition"], ours);
 
-    // With ours deregistered, the next is a new one of ours.
+    // With the stack's own deregistered, the next is a new one.
     s.account.boto3(deploy, &json!({"deploys": true, "alone": ours}));
     assert_eq!(s.changes(), ["update ecs.service/worker", "update ecs.task_definition/worker"]);
     s.apply();

@@ -352,7 +352,7 @@ fn drift_is_found_and_mended() {
     assert_eq!(s.changes(), Vec::<String>::new());
 }
 
-/// A key for everything at rest: AWS encrypts no database anew, so another takes its place, with its data.
+/// A key for everything at rest: AWS cannot encrypt an existing database, so another takes its place, with its data.
 #[test]
 fn what_is_replaced_hands_its_data_on() {
     let s = Subject::new(STACK);
@@ -423,7 +423,7 @@ fn a_copy_that_fails_costs_nothing() {
     assert!(kept.len() == 1 && kept[0].starts_with("data-final-"), "{kept:?}");
 }
 
-/// A run that dies while data is on its way is simply run again: one database, and nothing left of what carried it.
+/// A run that dies while data is copied is simply run again: one database, and nothing left of what carried it.
 #[test]
 fn a_run_may_die_while_data_goes_over() {
     let keyed = format!("{STACK}keys: {{ main: {{}} }}\n");

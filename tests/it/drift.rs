@@ -1,4 +1,4 @@
-//! Changes that are made behind our back are found, named, and mended.
+//! Drift is found, named and fixed.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ fn drift_is_found_and_fixed() {
     s.apply();
     let behind = |script: &str, expected: &[&str]| behind(&s, &format!("{FIND}{script}"), expected);
 
-    // A rule deleted, one added, one that replaces ours without our tags.
+    // A rule deleted, one added, and one that replaces the stack's without its tags.
     behind(
         r#"rule = ec2.describe_security_group_rules(Filters=ours("ec2.security_group_rule", "api-from-alb"))["SecurityGroupRules"][0]
 ec2.revoke_security_group_ingress(GroupId=rule["GroupId"], SecurityGroupRuleIds=[rule["SecurityGroupRuleId"]])"#,
@@ -111,7 +111,7 @@ fn index_says(s: &Subject, known: &Value) {
     });
 }
 
-/// The index goes on telling of what is gone for a while.
+/// The index reports what is deleted for a while.
 #[test]
 fn bucket_still_in_the_tag_index_is_created_again() {
     let s = Subject::new("stack: shop\nregion: us-east-1\nresources:\n  s3.bucket:\n    files: {}\n");
@@ -130,7 +130,7 @@ fn bucket_still_in_the_tag_index_is_created_again() {
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
 }
 
-/// AWS's index of tags follows a change within seconds or a minute. Until then a plan can miss a tag that somebody else wrote;
+/// AWS's index of tags follows a change within seconds or a minute. Until then a plan can miss a tag that another client wrote;
 /// what is to be done it never tells from the index, and an apply does not ask it.
 #[test]
 fn drift_unknown_to_the_tag_index_is_found_later() {
@@ -200,7 +200,7 @@ elbv2.delete_target_group(TargetGroupArn=elbv2.describe_target_groups(Names=["sh
     assert!(changes.contains(&"update ecs.service/api".to_owned()), "{changes:#?}");
     s.apply();
     s.assert_in_step();
-    // What AWS makes by itself for a cluster stays, and is told of before.
+    // What AWS creates by itself for a cluster stays, and the plan says so.
     const METRICS: &str = "/aws/ecs/containerinsights/shop/performance";
     s.account.boto3(r#"client("logs").create_log_group(logGroupName=args)"#, &json!(METRICS));
     let said = s.place.stack(&["plan", "s.yaml", "--destroy"]).ok().stdout;
@@ -229,7 +229,7 @@ fn foreign_object_with_the_name_is_refused() {
     for arn in arns.as_array().unwrap() {
         assert!(said.contains(arn.as_str().unwrap()), "{arn}\n{}", refused.stderr);
     }
-    assert!(s.proxy.take().iter().all(|call| !call.mutating), "nothing was done");
+    assert!(s.proxy.take().iter().all(|call| !call.mutating), "a call changes something");
 }
 
 #[test]
@@ -249,7 +249,7 @@ result = ec2.create_vpc(CidrBlock="10.9.0.0/16", TagSpecifications=[{"ResourceTy
     s.destroy();
 }
 
-/// What comes with a VPC that stands alone in the file is nobody's to delete: twice is nothing.
+/// What comes with a VPC that is alone in the file is never deleted: twice is nothing.
 #[test]
 fn a_vpc_alone_stays_as_it_is() {
     let s = Subject::new("stack: shop\nregion: us-east-1\nresources:\n  ec2.vpc:\n    main: { cidr: 10.0.0.0/16 }\n");

@@ -1,4 +1,4 @@
-//! Keys and certificates: made, edited, mended, replaced, taken back and gone.
+//! Keys and certificates: created, edited, fixed, replaced, restored and deleted.
 
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ fn destroyed(s: &Subject, stack: &str) {
 
 const WORKER: &str = "stack: keyed\nregion: us-east-1\nnetwork: { zones: 2, nat: single }\nservices: { worker: { image: \"busybox:1.37\", count: 1 } }\n";
 
-/// The key behind our alias: its state, its rotation, and what encrypts the log group.
+/// The key behind the stack's alias: its state, its rotation, and what encrypts the log group.
 const KEY: &str = r#"
 kms = client("kms")
 key = kms.describe_key(KeyId="alias/keyed")["KeyMetadata"]
@@ -161,7 +161,7 @@ for record in api.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSe
     behind(&s, &delete, &["create acm.validation/www_site_example"]);
     assert_eq!(proofs(), json!(["www.site.example."]));
 
-    // A further name is another certificate: requested, proven and served with before the old one goes.
+    // A further name is another certificate: requested, proven and served with before the old one is deleted.
     s.proxy.take();
     becomes(
         &s,
@@ -179,7 +179,7 @@ for record in api.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSe
     let at = |name: &str| calls.iter().position(|c| c.ends_with(name)).unwrap_or_else(|| panic!("{name}: {calls:?}"));
     assert!(at("RequestCertificate") < at("ModifyListener") && at("ModifyListener") < at("DeleteCertificate"), "{calls:?}");
 
-    // A name fewer: its record goes, the others stay.
+    // A name fewer: its record is deleted, the others stay.
     becomes(
         &s,
         &site(""),
@@ -193,7 +193,7 @@ for record in api.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSe
     );
     assert_eq!(proofs(), json!(["www.site.example."]));
 
-    // Somebody else's certificate for the same name is proven by the same record: it outlives us.
+    // A foreign certificate for the same name is proven by the same record, which therefore outlives the stack.
     let other =
         r#"result = client("acm").request_certificate(DomainName="www.site.example", ValidationMethod="DNS")["CertificateArn"]"#;
     let other = s.account.boto3(other, &json!(null));
@@ -211,7 +211,7 @@ fn certificate_without_a_zone_waits_for_its_record() {
     let zone = s.account.boto3(ZONE, &json!(null));
     let account = s.account.clone();
     let written = std::thread::spawn(move || {
-        // Somebody with hands, who reads what is to be written and writes it.
+        // A person, who reads what is to be written and writes it.
         account.boto3(
             r#"
 import time
@@ -238,7 +238,7 @@ result = record["Name"] + " CNAME " + record["ResourceRecords"][0]["Value"]
     assert!(last.starts_with("https://www.site.example answers once DNS has the record: www.site.example CNAME site-"), "{last}");
     assert!(!applied.stderr.contains("https://site-"), "{}", applied.stderr);
     s.assert_in_step();
-    // What we did not write we do not take away.
+    // What the stack did not write it does not delete.
     s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
     let left = s.account.inventory("site", "default");
     assert_eq!(left.as_object().unwrap().keys().collect::<Vec<_>>(), ["acm.validation"], "{left:#}");

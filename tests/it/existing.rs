@@ -1,4 +1,4 @@
-//! What somebody else owns is found, used, and neither changed nor taken down.
+//! What someone else owns is found, used, and neither changed nor deleted.
 
 use serde_json::{Value, json};
 
@@ -110,7 +110,7 @@ result = {p: iam.get_role_policy(RoleName=name, PolicyName=p)["PolicyDocument"][
     let rules = s.account.boto3(r#"result = [r["Name"] for r in client("events").list_rules()["Rules"]]"#, &Value::Null);
     assert_eq!(rules, json!(["guest-rotated-existing_legacy"]));
 
-    // A group of ours in their network is found again when it is all that is left to do.
+    // A group of the stack in their network is found again when it is all that is left to do.
     s.account.boto3(
         r#"ec2 = client("ec2")
 ec2.create_tags(Resources=[g["GroupId"] for g in ec2.describe_security_groups(Filters=[{"Name": "tag:stack:key", "Values": ["ec2.security_group/web"]}])["SecurityGroups"]], Tags=[{"Key": "Name", "Value": "x"}])"#,

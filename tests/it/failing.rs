@@ -145,7 +145,7 @@ fn run_without_capacity_ends_and_continues_later() {
     }
 }
 
-/// No room for tasks is no failure on AWS: the service goes on trying. The run waits with it, in its words, and ends well.
+/// No room for tasks is no failure on AWS: the service keeps trying. The run waits with it, passes its words on, and succeeds.
 #[test]
 fn tasks_without_capacity_are_waited_for() {
     let s = Subject::new(STACK);
@@ -156,7 +156,7 @@ fn tasks_without_capacity_are_waited_for() {
     assert!(said.iter().any(|status| status.contains(why)), "{said:?}");
     s.assert_in_step();
 
-    // Who does not want to wait ends it, and the next run goes on.
+    // A user who does not want to wait ends it, and the next run continues.
     s.account.will(json!({ "ecs.task": "no-capacity", "times": 1000 }));
     s.place.file("s.yaml", &STACK.replace("nginx:1.27", "nginx:1.28"));
     let (told, process) = (std::sync::Arc::new(AtomicBool::new(false)), s.place.command(APPLY));

@@ -1,7 +1,7 @@
 //! What goes wrong on the way to AWS on an ordinary day, by a seed: throttling in each service's own words, server errors
 //! with and without a body, connections that drop before the call, after it, and in the middle of the answer, slowness, and answers that are as old as
 //! AWS's can be: what was just made is not there, what was just changed is as it was. And what AWS says to exactly one call while
-//! something is on its way: a role that cannot be assumed yet, a subnet that still has dependents.
+//! something is in progress: a role that cannot be assumed yet, a subnet that still has dependents.
 //!
 //! `cargo test --test it faults` does a little of it. `STACK_FAULTS=20 cargo test --test it faults -- --nocapture` has that
 //! many percent of all calls of the reference stacks go wrong; `STACK_SEED=N` repeats a run's choices.
@@ -103,7 +103,7 @@ fn stack_survives_failing_calls() {
     assert!(all > 5, "{seen:?}");
 }
 
-/// What takes its time on AWS, and goes through states.
+/// Objects that take their time on AWS, and pass through states.
 const SLOW: &str = r#"
 stack: slow
 region: us-east-1
@@ -117,7 +117,7 @@ caches:
 cdn: {}
 "#;
 
-/// The order in which AWS goes through the states of each kind; what comes after a word has more words in it.
+/// The states of each kind in AWS's order; each is the beginning of what AWS says.
 const STATES: &[(&str, &str, &[&str])] = &[
     ("rds.instance/main", "create", &["creating", "backing-up"]),
     ("elasticache.replication_group/sessions", "create", &["creating"]),
@@ -166,7 +166,7 @@ fn stack_survives_slow_aws_and_failing_calls() {
     assert!(seen.values().sum::<usize>() > 5, "{seen:?}");
 }
 
-/// Nobody knows these by a name or a token: a second call makes a second one. Their answers are lost, and for three seconds
+/// These have neither a name nor a token: a second call creates a second one. Their answers are lost, and for three seconds
 /// no reading tells of what they made.
 #[test]
 fn create_with_a_lost_answer_is_not_repeated() {

@@ -1,4 +1,4 @@
-//! Files that nobody would write by hand: no panic, an end soon, and every problem at its place.
+//! Files that no user would write by hand: no panic, an end soon, and every problem at its place.
 //!
 //! `cargo test --test it hostile` tries a few hundred; `STACK_FUZZ=100000 cargo test --test it hostile -- --nocapture` as many
 //! as asked.

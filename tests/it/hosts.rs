@@ -1,7 +1,7 @@
 //! A whole life through AWS's own host names, with TLS and without `--endpoint-url`: the way that users go.
 //!
 //! A preloaded library answers for AWS's names with this machine; a proxy there has a certificate for each, computes every
-//! signature anew and passes the request on to the local AWS.
+//! signature again and passes the request on to the local AWS.
 #![cfg(target_os = "linux")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -103,7 +103,7 @@ fn a_life_through_awss_own_names_in_two_regions() {
             .collect();
         assert!(wrong.is_empty() && requests.len() > 300, "{} of {}: {wrong:#?}", wrong.len(), requests.len());
 
-        // Each is signed for the region that its host is in, and goes to a host of the service that it is signed for.
+        // Each is signed for the region that its host is in, and is sent to a host of the service that it is signed for.
         let mut regions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let mut hosts = BTreeSet::new();
         for request in &requests {

@@ -31,7 +31,7 @@ struct Kills {
     destroy: Vec<Kill>,
 }
 
-/// What a stack is when nobody kills anything, and how many calls that takes.
+/// What a stack is when no run is killed, and how many calls that takes.
 struct Whole {
     name: String,
     text: String,

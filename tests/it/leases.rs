@@ -113,7 +113,7 @@ fn two_at_once_make_nothing_twice() {
 #[test]
 fn lease_names_its_holder_and_ends_with_it() {
     let s = Subject::new(STACK);
-    // A run that died on this machine holds nobody up.
+    // A run that died on this machine blocks no other.
     struck(&s, Signal::KILL).wait().unwrap();
     s.proxy.pass();
     s.place.stack(&["unlock", "s.yaml", "--yes"]).ok();
@@ -139,7 +139,7 @@ fn lease_names_its_holder_and_ends_with_it() {
     assert!(waited.stderr.contains("Waiting: ") && waited.stderr.contains("waited 3s"), "{}", waited.stderr);
     assert!(s.proxy.take().iter().all(|c| !c.mutating));
     assert_eq!(s.place.stack(&["apply", "s.yaml", "--yes", "--wait-for-lease=soon"]).exits(64).stdout, "");
-    // Taken from one that may be alive, it is free when nothing of that run can be on its way any more.
+    // Taken from one that may be alive, it is free when no call of that run can still be in flight.
     let unlocked = s.place.stack(&["unlock", "s.yaml", "--yes"]).ok();
     assert!(unlocked.took > Duration::from_secs(30) && unlocked.stderr.contains("The lease is free"), "{unlocked:?}");
     s.apply();
@@ -154,7 +154,7 @@ fn holder_that_lost_the_lease_changes_nothing() {
     let other = elsewhere(&s);
     let held = other.stack(APPLY).exits(5);
     assert!(held.stderr.contains("is being changed by"), "{}", held.stderr);
-    // Its lease expires, and the other run goes on from what is there.
+    // Its lease expires, and the other run continues from what is there.
     let taken = other.stack(WAITING).ok();
     assert!(taken.took > Duration::from_secs(30), "{:?}", taken.took);
     let whole = s.account.inventory("shop", "default");
@@ -178,7 +178,7 @@ fn wrong_clock_neither_takes_nor_loses_a_lease() {
     let folder = tempfile::tempdir().unwrap();
     let (source, library) = (folder.path().join("clock.c"), folder.path().join("clock.so"));
     std::fs::write(&source, CLOCK).unwrap();
-    // Whoever links Rust has a C compiler.
+    // Linking Rust needs a C compiler.
     let cc = Command::new("cc").args(["-shared", "-fPIC", "-o"]).args([&library, &source]).arg("-ldl").output().unwrap();
     assert!(cc.status.success(), "{}", String::from_utf8_lossy(&cc.stderr));
     let start = |place: &Place, arguments: &[&str], minutes: i64| {
@@ -186,7 +186,7 @@ fn wrong_clock_neither_takes_nor_loses_a_lease() {
         command.env("LD_PRELOAD", &library).env("STACK_TEST_CLOCK", (minutes * 60).to_string());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
     };
-    // Whether the clock of who told this was as many minutes off. It was told a while ago.
+    // Whether the clock that wrote this was as many minutes off. It was written a while ago.
     let is_off = |told: &Value, minutes: i64| {
         let told: jiff::Timestamp = told.as_str().unwrap().parse().unwrap();
         let off = told.duration_since(jiff::Timestamp::now()).as_secs_f64() / 60.0;
@@ -254,7 +254,7 @@ fn lease_taken_without_an_answer_is_recognised() {
     s.assert_in_step();
 }
 
-/// The SDK tries again what fails before an answer's text begins; what breaks off in it is read again by us.
+/// The SDK tries again what fails before an answer's text begins; what breaks off in it, `stack` reads again.
 #[test]
 fn lease_read_that_breaks_off_is_repeated() {
     let s = Subject::new(STACK);

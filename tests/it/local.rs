@@ -4,7 +4,7 @@ use crate::support::aws::LocalAws;
 use crate::support::run::{EVERYTHING, Place};
 use crate::support::stacks::published;
 
-/// A place with records of its own and the installation of everybody.
+/// A place with records of its own and the shared installation.
 fn place() -> Place {
     let installed = stack::local::Places::of_user().unwrap().installed;
     LocalAws::shared(); // the installation is there now

@@ -2,7 +2,7 @@
 //!
 //! One binary, because each further one links the AWS SDKs again.
 
-// In a test a panic is the message, and what is printed is for whoever runs it.
+// In a test a panic is the message, and what is printed is for the developer.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
 mod access;

@@ -1,4 +1,4 @@
-//! What somebody can do to the reference stack behind its back that weakens it: all of it is seen.
+//! What other clients can do to the reference stack that weakens it: all of it is found.
 
 use serde_json::{Value, json};
 
@@ -322,7 +322,7 @@ fn every_weakening_of_the_reference_stack_is_seen() {
         if !seen.iter().any(|key| key == change.key) {
             unseen.push(format!("{}: {} expected, {seen:?} seen", change.what, change.key));
         }
-        // What a plan mends is drift to be sure; what is only told of is too.
+        // What a plan fixes is drift, and so is what it only reports.
         if json["changes"] == json!([]) {
             told.push(change.key);
             let drift = named(&s.place.stack(&["drift", "s.yaml", "--json"]).exits(2).json());
@@ -334,7 +334,7 @@ fn every_weakening_of_the_reference_stack_is_seen() {
     s.place.stack(&["drift", "s.yaml"]).ok();
     assert_eq!(plan(&["--exact"]), Vec::<String>::new(), "everything was taken back");
 
-    // All of it at once: an apply mends it, and what is only told of goes on being told.
+    // All of it at once: an apply fixes it, and what is only reported is reported again.
     for change in &CHANGES {
         run(change.make);
     }

@@ -38,12 +38,12 @@ fn a_service_gets_another_name_and_stays() {
         s.apply();
         let before = identities(&s);
         let renamed = file.replace("  api:", "  backend:").replace("services.api", "services.backend");
-        // Without a word of it, one comes and one goes; the plan says what would keep it.
+        // Without `moved`, one is created and one deleted; the plan says what would keep it.
         s.place.file("s.yaml", &renamed);
         let (changes, said) = told(&s);
         assert!(changes.contains(&"create ecs.service/backend".to_owned()), "{changes:?}");
         assert!(said.contains("services.api: services.backend"), "{said}");
-        // With it nothing comes, goes or is replaced.
+        // With it nothing is created, deleted or replaced.
         s.place.file("s.yaml", &format!("{renamed}moved: {{ services.api: services.backend }}\n"));
         let (changes, said) = told(&s);
         let other: Vec<&String> = changes.iter().filter(|c| !c.starts_with("update ")).collect();

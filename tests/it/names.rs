@@ -1,4 +1,4 @@
-//! Names of people's own: they lead to the stack by records that it writes, and nobody else's record is touched.
+//! Custom names lead to the stack by records that it writes, and no foreign record is touched.
 
 use serde_json::{Value, json};
 
@@ -36,7 +36,7 @@ fn names_lead_to_the_distribution() {
     let s = Subject::new(SITE);
     let zone = s.account.boto3(ZONE, &json!(null));
     let records = || s.account.boto3(RECORDS, &zone);
-    // A name that somebody has already: told before anything is made, and left as it is.
+    // A name that is taken: reported before anything is created, and left as it is.
     s.account.boto3(&record(&zone, "CREATE", "www.named.example", "CNAME", "old.example.net"), &json!(null));
     let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
     assert!(refused.words().contains("`www.named.example` has a record in the zone"), "{}", refused.stderr);
@@ -60,7 +60,7 @@ fn names_lead_to_the_distribution() {
     }
     assert_eq!(records(), all);
 
-    // An alias that somebody wrote leads here too: it is theirs, whatever becomes of ours.
+    // A foreign alias leads here too: it stays, whatever becomes of the stack's.
     let script = r#"
 balancer = client("elbv2").describe_load_balancers()["LoadBalancers"][0]
 alias = {"HostedZoneId": balancer["CanonicalHostedZoneId"], "DNSName": balancer["DNSName"], "EvaluateTargetHealth": True}
@@ -76,7 +76,7 @@ result = balancer["DNSName"]
     s.apply();
     assert_eq!(theirs(&s), dns);
 
-    // A record that is gone comes back; one that leads elsewhere by now is somebody else's.
+    // A deleted record is created again; one that leads elsewhere by now is foreign.
     let gone = format!(
         r#"api, zone = client("route53"), {zone}
 for r in api.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]:

@@ -1,4 +1,4 @@
-//! In which order things come and go: nothing that is in use goes before what used it has moved and serves.
+//! The order of a run: nothing that is in use is deleted before its users have moved and serve.
 
 use serde_json::{Value, json};
 
@@ -45,7 +45,7 @@ fn a_service_is_renamed_without_an_interruption() {
         s.proxy.take();
         s.place.stack(APPLY).ok();
         let calls = calls(&s);
-        // The rule leads to the new one when that serves, and only then the old one goes, its openings last.
+        // The rule leads to the new one when that serves, and only then the old one is deleted, its openings last.
         in_order(&calls, &["CreateTargetGroup", "CreateService", "ModifyRule", "DeleteService", "DeleteSecurityGroup"][..2]);
         assert!(last(&calls, "CreateService") < last(&calls, "ModifyRule"), "{calls:#?}");
         assert!(last(&calls, "ModifyRule") < first(&calls, "DeleteService"), "{calls:#?}");
@@ -83,8 +83,8 @@ fn renamed_service_that_fails_leaves_the_old_one() {
 
 #[test]
 fn new_target_group_serves_once_healthy() {
-    // A service that nobody finds by its name is replaced beside the old one; one that others find is changed in place, since its
-    // name can be had once.
+    // A service that no other finds by its name is replaced beside the old one; one that others find is changed in place, since
+    // its name can be used once.
     for (uses, comes, goes) in
         [("uses: []", "CreateService", "DeleteService"), ("uses: [services.api]", "UpdateService", "UpdateService")]
     {

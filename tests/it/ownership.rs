@@ -1,5 +1,5 @@
-//! Ours and not ours: the right to write tags is no right to delete, what others made is handed over and not taken, and what
-//! others tagged stays tagged.
+//! What is the stack's and what is not: the right to write tags is no right to delete, what others created is handed over and not
+//! taken, and what others tagged stays tagged.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ fn small() -> String {
     std::fs::read_to_string(published("stacks/small.yaml")).unwrap()
 }
 
-/// Objects of somebody else's, each tagged as the stack's with a key that the file does not have.
+/// Foreign objects, each tagged as the stack's with a key that the file does not have.
 const FOREIGN: &str = r#"
 import os
 ec2, iam, ecs, rds, elbv2 = client("ec2"), client("iam"), client("ecs"), client("rds"), client("elbv2")
@@ -81,7 +81,7 @@ fn who_may_write_tags_may_not_thereby_delete() {
     let theirs = s.account.boto3(FOREIGN, &json!(null));
     let whole = s.account.boto3(LEFT, &theirs);
 
-    // Nothing goes, whatever patterns say; and what there is to do is said for each.
+    // Nothing is deleted, whatever patterns say; and what to do is said for each.
     for consent in [&[][..], &["--allow-delete", "*"]] {
         let refused = s.place.stack(&[&["apply", "s.yaml", "--yes"], consent].concat()).exits(4);
         let said = refused.words();
@@ -134,12 +134,12 @@ databases:
   main: { engine: postgres, version: "16", class: db.t4g.micro, storage: 20GiB, deletion_protection: false }
 "#;
 
-/// What its tags hand over is found by them when its name is not ours: it is not made a second time.
+/// What its tags hand over is found by them when its name is not the stack's: it is not created a second time.
 #[test]
 fn object_with_another_name_can_be_adopted() {
     let s = Subject::new(ADOPTING);
     s.apply();
-    // The same database under a name that is not ours, as one is that was made by hand.
+    // The same database under a name that is not the stack's, as one that was created by hand.
     s.account.boto3(
         r#"rds = client("rds")
 ours = rds.describe_db_instances(DBInstanceIdentifier="shop")["DBInstances"][0]
@@ -151,7 +151,7 @@ rds.modify_db_instance(DBInstanceIdentifier="shop", NewDBInstanceIdentifier="leg
     assert!(!changes.iter().any(|c| c.starts_with("create rds.instance") || c.starts_with("delete")), "{changes:?}");
     s.apply();
     s.assert_in_step();
-    // It was not made by this stack under this name: it goes only when it is named.
+    // This stack did not create it under this name: it is deleted only when it is named.
     s.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "*", "--no-final-snapshot", "*"]).exits(4);
     let rest =
         ["destroy", "s.yaml", "--yes", "--allow-delete", "*", "--allow-delete", "rds.instance/main", "--no-final-snapshot", "*"];
@@ -247,7 +247,7 @@ fn tags_of_others_stay_and_are_no_drift() {
     }
     s.assert_in_step();
 
-    // A key taken out of the file goes, one that changes changes, and those of others stay.
+    // A key removed from the file is deleted, one that changes is updated, and those of others stay.
     s.place.file("s.yaml", &TAGGED.replace("{ team: web, cost: \"1\" }", "{ team: shop }"));
     s.apply();
     s.assert_in_step();
@@ -346,7 +346,7 @@ ec2.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": True}
     let asked = s.proxy.take().iter().filter(|call| call.operation == "LookupEvents").count();
     assert_eq!(asked, 4, "once for the one object, in each run");
 
-    // Who may not ask is told so once, and the plan is the same.
+    // Without the permission to ask the user is told once, and the plan is the same.
     answers(
         400,
         r#"{"__type": "AccessDeniedException", "Message": "User is not authorized to perform: cloudtrail:LookupEvents"}"#,

@@ -24,7 +24,7 @@ fn one_a_page(text: &str) -> BTreeMap<String, usize> {
     let mut paged = BTreeMap::new();
     let mut turn = |on: bool| {
         for (operation, pages) in s.proxy.paged() {
-            // Objects are listed by bucket, and nobody asks for many buckets' names.
+            // Objects are listed by bucket; the names of buckets are left out here.
             let operation = operation.split(['?', ' ']).take(1).collect::<String>()
                 + if operation.contains("versions") {
                     " versions"

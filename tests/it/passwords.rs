@@ -57,7 +57,7 @@ fn database_and_its_users_follow_its_secret() {
     s.apply();
     assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
 
-    // Changed by hand: nobody's password is wrong before the next apply, nor after it.
+    // Changed by hand: no user has a wrong password before the next apply, nor after it.
     put(&s, &json!({"username": "app", "password": "another-password-1"}));
     assert!(!lets_in(&s, "keep", first["ARN"].as_str().unwrap()));
     assert_eq!(s.changes(), NEW_VERSION);
@@ -98,7 +98,7 @@ fn a_secret_that_went_is_made_anew_or_taken_back() {
             &format!(r#"client("secretsmanager").delete_secret(SecretId="stack/keep/default/main", {how})"#),
             &Value::Null,
         );
-        // Its ARN is another one then, as far as anybody knows: the role that reads it follows.
+        // Its ARN may be another one then: the role that reads it follows.
         let mut expected = [&["create secretsmanager.secret/main", "update iam.role/web-exec"], NEW_VERSION].concat();
         expected.sort_unstable();
         assert_eq!(s.changes(), expected, "{how}");
@@ -221,7 +221,8 @@ sm.delete_secret(SecretId=result, RecoveryWindowInDays=7)
     s.place.stack(DESTROY).ok();
 }
 
-/// RDS keeps and rotates the password, and whoever uses the database is deployed anew each time: from the event to the deployment.
+/// RDS keeps and rotates the password, and the services that use the database are redeployed each time: from the event to the
+/// deployment.
 #[test]
 fn a_rotated_password_reaches_those_who_use_it() {
     let rotated = STACK.replace("deletion_protection: false }", "deletion_protection: false, password: { rotate: 30d } }");
@@ -263,7 +264,7 @@ result = {name: after[name] != before[name] for name in before}
     assert!(lets_in(&s, "keep", secret.as_str().unwrap()));
     s.assert_in_step();
 
-    // What somebody changes of it is seen and mended.
+    // What is changed of it by hand is found and fixed.
     let function = r#"f = client("lambda").list_functions()["Functions"][0]["FunctionName"]
 "#;
     for (script, expected) in [
@@ -299,7 +300,7 @@ result = {name: after[name] != before[name] for name in before}
     }
     assert_eq!(days(), 30);
 
-    // To a password of the stack's own: in place, and what rotated it goes.
+    // To a password of the stack's own: in place, and what rotated it is deleted.
     s.place.file("s.yaml", STACK);
     s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", "logs.log_group/*"]).ok();
     s.assert_in_step();

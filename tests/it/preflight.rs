@@ -40,7 +40,7 @@ fn missing_class_version_or_image_stops_the_run() {
     refused(&with_image, &format!("there is no repository `{image}`"));
     s.account.boto3(r#"client("ecr").create_repository(repositoryName="images/web")"#, &json!(null));
     refused(&with_image, &format!("there is no image `{image}`"));
-    // Who knows better goes on.
+    // Users who know better can continue.
     s.place.stack(&["apply", "s.yaml", "--yes", "--no-preflight"]).ok();
     s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
 }
@@ -139,7 +139,7 @@ fn asked(s: &Subject) -> Vec<String> {
     calls.iter().map(|c| c.name()).filter(|c| c.starts_with("servicequotas:")).collect()
 }
 
-/// On a server of its own: its quotas are everybody's.
+/// On a server of its own: all its accounts share its quotas.
 #[test]
 fn quotas_count_what_exists_and_what_is_created() {
     let aws = LocalAws::start();
@@ -221,7 +221,7 @@ fn what_service_quotas_does_not_tell_is_unknown() {
             "Unknown: AWS does not tell the quota of Fargate On-Demand vCPUs",
         ],
     );
-    // Nobody waits for an answer that does not come.
+    // The run does not wait for an answer that does not come.
     s.proxy.on_call(|call| match call.operation.as_str() {
         "ListServiceQuotas" => Fault::Delay(std::time::Duration::from_secs(60)),
         _ => Fault::Pass,
@@ -238,7 +238,7 @@ fn service_linked_roles_exist_or_are_created() {
     let made = said(&s);
     let expected = "AWS makes the service-linked roles `AWSServiceRoleForECS`, `AWSServiceRoleForElasticLoadBalancing`, `AWSServiceRoleForRDS`, `AWSServiceRoleForElastiCache` and `AWSServiceRoleForApplicationAutoScaling_ECSService` on the way.";
     assert!(made.contains(expected), "{made}");
-    // Who may not have them made is stopped, with what somebody else can do about it.
+    // Without the permission to create them the run stops, and says what someone else can do about it.
     let own: Vec<(String, String)> = s.account.environment();
     act_as(&mut s, "iam:CreateServiceLinkedRole");
     refused(
@@ -265,7 +265,7 @@ fn service_linked_roles_exist_or_are_created() {
     s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING, "--no-final-snapshot", "*"]).ok();
 }
 
-/// Somebody who may do everything but this.
+/// A user who may do everything but this.
 fn act_as(s: &mut Subject, denied: &str) {
     let policy = json!({ "Version": "2012-10-17", "Statement": [
         { "Effect": "Allow", "Action": "*", "Resource": "*" },
@@ -403,7 +403,7 @@ fn certificates_that_cannot_be_served_with_are_said() {
     let none = format!("arn:aws:acm:us-east-1:{}:certificate/none", s.account.id);
     s.place.file("s.yaml", &https(&none));
     refused(&s, &[&format!("elbv2.listener/https: there is no certificate `{none}`")]);
-    // One that waits for a proof that nobody writes.
+    // One that waits for a proof that is never written.
     let pending = s.account.boto3(
         r#"
 client("route53").create_hosted_zone(Name="pending.example", CallerReference="1")
@@ -429,7 +429,7 @@ result = client("acm").request_certificate(DomainName="www.pending.example", Val
             "cloudfront.distribution/main: the certificate `{other}` is for `*.two.example` and `www.one.example`, not for `www.three.example`"
         )],
     );
-    // What is written directly is looked at by nobody else.
+    // Nothing else checks what is written directly.
     let far = "arn:aws:acm:eu-west-1:123456789012:certificate/far";
     let listener = format!(
         "resources:\n  elbv2.listener:\n    far:\n      load_balancer: elbv2.load_balancer/main\n      port: 8443\n      protocol: HTTPS\n      certificate: {far}\n      default_action: {{ kind: fixed-response, fixed: {{ status_code: \"404\", content_type: text/plain, body: none }} }}\n"

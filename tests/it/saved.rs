@@ -51,7 +51,7 @@ fn a_saved_plan_that_was_edited_is_refused() {
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
 }
 
-/// A digest can be made anew by whoever edits. What needs consent is not the file's to say.
+/// An editor of the file can compute its digest again. What needs consent is not the file's to say.
 #[test]
 fn forged_plan_deletes_nothing_without_consent() {
     let s = Subject::new(STACK);

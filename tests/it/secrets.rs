@@ -99,7 +99,7 @@ result = {o["Key"]: s3.get_object(Bucket=bucket, Key=o["Key"])["Body"].read().de
     assert!(left.iter().any(|(what, text)| what.contains("--json") && text.contains("(not shown)")), "the echo was shown at all");
     let bytes: usize = left.iter().map(|(_, text)| text.len()).sum();
     println!("{bytes} bytes searched in {} places: no secret", left.len());
-    // A saved plan is nobody else's business.
+    // Only its owner can read a saved plan.
     let mode = std::fs::metadata(s.place.path().join("saved.plan")).unwrap().permissions().mode();
     assert_eq!(mode & 0o077, 0, "{mode:o}");
 }

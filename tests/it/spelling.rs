@@ -1,4 +1,4 @@
-//! What AWS spells otherwise, and what is left to AWS: after an apply the next plan is empty.
+//! What AWS spells differently, and what is left to AWS: after an apply the next plan is empty.
 
 use serde_json::json;
 

@@ -220,7 +220,7 @@ fn live_lines_fit_and_go_and_an_interrupt_is_heard() {
     assert!(settled.pieces.len() > 20);
     assert_fits(&settled);
 
-    // In colour, and stopped: what was asked of AWS goes on there, and the same command goes on.
+    // In colour, and stopped: operations that AWS has accepted continue there, and the same command continues.
     let interrupt = serde_json::json!([{"after": "DRAINING", "seconds": 0.1, "keys": "\u{3}"}]);
     let arguments = ["destroy", "s.yaml", "--yes", EVERYTHING];
     let ended = on_a_terminal(&s, &aws, (100, 20), true, interrupt, &arguments);
@@ -238,7 +238,7 @@ fn live_lines_fit_and_go_and_an_interrupt_is_heard() {
     s.assert_in_step();
 }
 
-/// A call that hangs keeps a run that is to stop for seconds, and one that is told twice not at all.
+/// A call that hangs keeps a run that is to stop for seconds, and one that is stopped twice not at all.
 #[test]
 fn an_interrupt_does_not_wait_for_calls_that_hang() {
     let aws = LocalAws::start();

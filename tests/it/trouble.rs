@@ -11,7 +11,7 @@ use crate::support::run::EVERYTHING;
 use crate::support::stacks::STACK;
 use crate::support::subject::Subject;
 
-/// A network interface and a security group of somebody else's in the stack's network: gives their ids.
+/// Creates a foreign network interface and security group in the stack's network: gives their ids.
 const INTRUDERS: &str = r#"
 ec2 = client("ec2")
 ours = [{"Name": "tag:stack:name", "Values": ["shop"]}]
@@ -40,7 +40,7 @@ fn what_blocks_a_deletion_is_named_and_not_waited_for() {
     let before = "AWS does not delete it while this is there";
     assert!(said.contains(&format!("{before}: a rule of the security group {group}")), "{said}");
     assert!(said.contains(&format!("{before}: network interface {interface}")), "{said}");
-    // All that is not in the way of these is gone; the gateway of a network goes after what is in it.
+    // Everything that these do not block is deleted; the gateway of a network goes after what is in it.
     let left = s.account.inventory("shop", "default");
     let kinds = json!(kinds(&left));
     assert_eq!(
@@ -61,7 +61,7 @@ ec2.delete_security_group(GroupId=args[0])
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
 }
 
-/// Objects that somebody else's can use, and where one stands in another's way, each alone.
+/// Objects that foreign ones can use; where one blocks another, each alone.
 const USED: &str = r#"
 stack: used
 region: us-east-1
@@ -79,7 +79,7 @@ resources:
   elasticache.parameter_group: { p: { family: memcached1.6 } }
 "#;
 
-/// Something of somebody else's that uses each of them: gives the ids of the interface and of the distribution.
+/// Creates foreign users of each of them: gives the ids of the interface and of the distribution.
 const USERS: &str = r#"
 ec2, elbv2, iam, cf = client("ec2"), client("elbv2"), client("iam"), client("cloudfront")
 ours = [{"Name": "tag:stack:name", "Values": ["used"]}]
@@ -170,7 +170,7 @@ fn a_service_that_does_not_stay_up_says_why() {
     s.destroy();
 }
 
-/// A session ends in the middle of a run: nothing more is begun, what to do is said, and the same command goes on.
+/// A session ends in the middle of a run: nothing more is started, the next step is said, and the same command continues.
 #[test]
 fn expired_credentials_end_the_run_with_a_hint() {
     let s = Subject::new(STACK);
@@ -192,7 +192,7 @@ fn expired_credentials_end_the_run_with_a_hint() {
     ] {
         assert!(said.contains(part), "{part}: {}", output.stderr);
     }
-    // Once while it happened and once at the end, however many calls were under way.
+    // Once while it happened and once at the end, however many calls were in flight.
     assert!(said.matches("`aws sts get-caller-identity`").count() <= 2, "{}", output.stderr);
     s.proxy.pass();
     s.proxy.take();

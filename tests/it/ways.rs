@@ -1,4 +1,4 @@
-//! The way to AWS: whose account it is, by which profile, whether anybody answers; where leases and history are kept; and runs
+//! The way to AWS: whose account it is, by which profile, whether it answers; where leases and history are kept; and runs
 //! whose end cannot be written down, or comes too early.
 
 use std::fs::File;
@@ -137,7 +137,7 @@ fn a_file_with_environments_wants_one_to_be_chosen() {
     assert!(head(&s, &[]).contains("environment default"));
 }
 
-/// What a new user meets first, each in a sentence of our own and soon.
+/// What a new user meets first, each said soon and in a sentence of `stack`'s own.
 #[test]
 fn the_first_errors_say_what_to_do() {
     let place = |variables: &[(&str, &str)]| {
@@ -250,7 +250,7 @@ fn history_bucket_is_protected_at_every_lease() {
     let puts: Vec<String> =
         s.proxy.take().iter().filter(|c| c.is_of_history() && c.mutating).map(|c| c.operation.clone()).collect();
     assert!(puts.iter().all(|put| put.contains("/shop/default/")), "{puts:?}");
-    // What a run left that died, or somebody took away.
+    // What a run left that died, or what was deleted by hand.
     bucket(&s, "", "strip");
     s.place.file("s.yaml", SMALL);
     s.apply();
@@ -349,7 +349,7 @@ fn what_was_done_is_done_when_nobody_can_be_told() {
     s.assert_in_step();
 }
 
-/// Static files: what an exit code says of them is so, and who hangs is told of.
+/// Static files: exit codes are true, and a hanging call is reported.
 #[test]
 fn push_exit_code_says_whether_anything_changed() {
     let s = Subject::new("stack: shop\nregion: us-east-1\ncdn:\n  static: { paths: [\"/*\"] }\n");
@@ -362,7 +362,7 @@ fn push_exit_code_says_whether_anything_changed() {
     assert!(s.place.stack(&push).ok().stdout.starts_with("0 uploaded"), "all of it is there");
     assert_eq!(on_a_full_disk(&s, &["invalidate", "s.yaml", "--json"]), Some(0));
     page("two");
-    // Nothing was done, and nobody was told.
+    // Nothing was done, and what would be done could not be written.
     assert_eq!(on_a_full_disk(&s, &["assets", "push", "s.yaml", "site", "--dry-run"]), Some(1));
 
     let denied = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";

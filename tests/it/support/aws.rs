@@ -71,7 +71,7 @@ impl LocalAws {
                 block_on(async || local::install(&Places::of_user()?, None, &|_| {}).await).expect("the Python of the local AWS");
             return LocalAws { url, port, python, guardian: None, _folder: None };
         }
-        // Records of one's own; the installation, which takes a minute, is everybody's.
+        // Records of its own; the installation, which takes a minute, is shared.
         let folder = tempfile::tempdir().expect("a temporary folder");
         let installed = Places::of_user().expect("a cache folder").installed;
         let places = Places { installed, servers: folder.path().join("local") };
@@ -99,13 +99,14 @@ impl LocalAws {
         Account { url: self.url.clone(), id: format!("{:012}", id % 1_000_000_000_000), python: self.python.clone() }
     }
 
-    /// Sets how long AWS takes; 0 is at once. For everybody who uses this server: start one of your own for it.
+    /// Sets how long AWS takes; 0 is at once. It holds for all who use this server: start one of your own for it.
     pub fn time_scale(&self, scale: f64) {
         block_on(async || local::time_scale(self.port, scale).await).expect("the time scale");
     }
 }
 
-/// Kills the server when this process ends, in whatever way: a shell that waits for the end of a pipe only we hold.
+/// Kills the server when this process ends, in whatever way: a shell that waits for the end of a pipe that only this process
+/// holds.
 struct Guardian {
     server: u32,
     shell: Child,
@@ -134,7 +135,7 @@ impl Drop for Guardian {
     fn drop(&mut self) {
         drop(self.pipe.take());
         let _ = self.shell.wait();
-        // The server is our child: until it is reaped, its port may still be open.
+        // The server is a child of this process: until it is reaped, its port may still be open.
         if let Some(server) = i32::try_from(self.server).ok().and_then(Pid::from_raw) {
             let _ = waitpid(Some(server), WaitOptions::empty());
         }
@@ -145,7 +146,7 @@ impl Drop for Guardian {
 fn a_server_ends_with_its_owner() {
     let aws = LocalAws::start();
     if aws.guardian.is_none() {
-        return; // STACK_TEST_AWS: not ours to end
+        return; // STACK_TEST_AWS: this process did not start it
     }
     let account = aws.account();
     let made = account.boto3("result = client('sts').get_caller_identity()['Account']", &serde_json::json!(null));
@@ -178,7 +179,7 @@ fn a_server_is_started_found_emptied_and_stopped() {
         let _guardian = Guardian::of(first.pid, folder.path().into());
         assert!(!first.reused && first.url.ends_with(&format!("127.0.0.1:{}", first.port)), "{first:?}");
 
-        // Again: the same one, which takes over the speed.
+        // Again: the same one, which gets the new speed.
         let options = Options { port: first.port, time_scale: Some(0.25), ..options };
         let again = local::start(&options, &say).await.unwrap();
         assert_eq!((again.pid, again.reused), (first.pid, true));
@@ -187,7 +188,7 @@ fn a_server_is_started_found_emptied_and_stopped() {
         assert_eq!(status.time_scale, Some(0.25));
         assert_eq!(local::servers(&places).await.len(), 1);
 
-        // From elsewhere it is somebody else's, and stays alone.
+        // From another cache folder it is foreign, and is left alone.
         let elsewhere = Places { servers: folder.path().join("elsewhere"), ..places.clone() };
         let error = local::start(&Options { places: elsewhere.clone(), ..options.clone() }, &say).await.unwrap_err();
         assert!(error.message.contains("taken by another LocalStack, 4."), "{error}");

@@ -15,7 +15,7 @@ use super::helper::script_of;
 
 const INVENTORY: &str = include_str!("inventory.py");
 
-/// The process that runs scripts, one for all tests of this process. It goes when this one does: its stdin ends then.
+/// The process that runs scripts, one for all tests of this process. It ends when this one does: its stdin ends then.
 struct Runner {
     socket: PathBuf,
     _child: Child,

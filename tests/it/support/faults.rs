@@ -101,7 +101,7 @@ fn throttled(call: &Call) -> Fault {
     }
 }
 
-/// What AWS answers to exactly this call while something else is on its way to be made or to be gone.
+/// What AWS answers to exactly this call while something else is being created or deleted.
 fn not_yet(call: &Call) -> Option<Fault> {
     let ec2 = |code: &str| {
         let body = format!(

@@ -1,7 +1,7 @@
 //! A proxy in front of a local AWS that writes down every call and, when asked, lets some go wrong.
 //!
 //! HTTP/1.1 on loopback, a thread of its own. Bodies are read whole; a client's connection is kept, the one to the server
-//! is made anew for each call.
+//! is created for each call.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -71,7 +71,7 @@ pub enum Fault {
     Answer(u16, String, String),
     /// Drop the connection without forwarding: it was not done.
     DropBefore,
-    /// Forward it, then drop the connection: it was done, and nobody knows.
+    /// Forward it, then drop the connection: it was done, and the caller does not know.
     DropAfter,
     /// Forward it, then drop the connection in the middle of the answer.
     Half,
@@ -94,7 +94,7 @@ struct Shared {
     begun: Instant,
     calls: Mutex<Vec<Call>>,
     hook: Mutex<Option<Hook>>,
-    /// The last answers to each question, while somebody decides about calls.
+    /// The last answers to each question, while a test decides about calls.
     answers: Mutex<HashMap<Vec<u8>, Vec<Known>>>,
     /// Since when the ids are known that AWS gave to what was made.
     born: Mutex<HashMap<String, Instant>>,
@@ -118,7 +118,7 @@ pub struct Proxy {
     _end: tokio::sync::oneshot::Sender<()>,
 }
 
-/// Lets the calls of a command that begins find AWS of one mind: whoever types the next command has waited those seconds.
+/// Lets the calls of a command that begins find AWS of one mind: a user who types the next command has waited those seconds.
 #[derive(Clone)]
 pub struct Settled(Arc<Shared>);
 
@@ -301,7 +301,7 @@ async fn client(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
                     stream.get_mut().write_all(&[head, body].concat()).await?;
                     continue;
                 }
-                // A create that is asked about by its new id while nobody knows that yet.
+                // A create that is asked about by its new id, which is not known yet.
                 None => {
                     let text = String::from_utf8_lossy(&body);
                     let by_id = call.service == "ec2" && call.operation.starts_with("Describe");
@@ -505,7 +505,7 @@ mod tests {
     fn chunks_are_joined_in_both_directions() {
         let (url, server) =
             upstream("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\nX: y\r\n\r\n");
-        // What nobody signed is nothing that AWS would take.
+        // AWS would not take what is not signed.
         let proxy = Proxy::with(&url, None, false, None);
         let mut client = std::net::TcpStream::connect(proxy.url.trim_start_matches("http://")).unwrap();
         let request =
@@ -538,7 +538,7 @@ mod tests {
         assert_eq!(calls.iter().filter(|call| call.mutating).count(), 3, "{calls:?}");
         assert!(calls.iter().all(|call| call.status == Some(200) && call.account == account.id), "{calls:?}");
 
-        // Done, and nobody knows: the answer is dropped, and boto3 tries a second time.
+        // Done, and boto3 does not know: the answer is dropped, and boto3 tries a second time.
         let dropped = std::sync::atomic::AtomicBool::new(false);
         proxy.on_call(move |call| match call.operation.as_str() {
             "DeleteVpc" if !dropped.swap(true, std::sync::atomic::Ordering::Relaxed) => Fault::DropAfter,

@@ -150,7 +150,7 @@ impl Place {
         self.run(self.command(arguments))
     }
 
-    /// `stack` as a command, to be started otherwise (and killed) by the test.
+    /// `stack` as a command, for the test to start (and kill) itself.
     pub fn command(&self, arguments: &[&str]) -> Command {
         if let Some(settled) = &self.settled {
             settled.now();
@@ -161,7 +161,7 @@ impl Place {
         command
     }
 
-    /// The arguments with [`EVERYTHING`] as somebody types it who means the file's own stack.
+    /// The arguments with [`EVERYTHING`] as a user types it who means the file's own stack.
     pub fn spelled(&self, arguments: &[&str]) -> Vec<String> {
         let environment = arguments.windows(2).find(|two| two[0] == "--env").map_or("default", |two| two[1]);
         let confirm = || {

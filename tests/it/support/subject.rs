@@ -150,7 +150,7 @@ pub fn run_and_kill_when(
         }
         let id = loop {
             match victim.load(Ordering::SeqCst) {
-                0 => std::thread::yield_now(), // it is faster than whoever started it
+                0 => std::thread::yield_now(), // it is faster than the one that started it
                 id => break id,
             }
         };
@@ -160,7 +160,7 @@ pub fn run_and_kill_when(
     let mut child = s.place.command(command).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     process.store(child.id(), Ordering::SeqCst);
     let status = child.wait().unwrap();
-    // What was on its way to AWS arrives before anybody types the command again.
+    // Calls in flight arrive before the command is typed again.
     let since = Instant::now();
     let mut answered = 0;
     while answered < begun.load(Ordering::SeqCst) {
