@@ -26,6 +26,7 @@ mod hostile;
 mod hosts;
 mod imports;
 mod kills;
+mod kinds;
 mod leases;
 mod lifecycle;
 mod local;
