@@ -281,6 +281,9 @@ mod tests {
         assert!(spell("rds.parameter_group", &mut twice).is_err());
     }
 
+    /// Read from AWS and never written in a file, so schemas leave it out.
+    const UNWRITTEN: &[(&str, &str)] = &[("elbv2.rule", "others")];
+
     /// Whether a path leads to a field in a schema; `*` is any key or index.
     fn leads(schema: &Value, definitions: &Value, path: &[&str]) -> bool {
         if let Some(name) = schema.get("$ref").and_then(Value::as_str).and_then(|to| to.rsplit('/').next()) {
@@ -317,7 +320,7 @@ mod tests {
             let (schema, definitions) = schema(&**kind);
             let row = super::kind(kind.info().name).unwrap();
             let named = kind.info().rules.iter().map(|rule| rule.field).chain(row.spelling.iter().map(|(field, _)| *field));
-            for field in named {
+            for field in named.filter(|field| !UNWRITTEN.contains(&(kind.info().name, field))) {
                 let path: Vec<&str> = field.split('.').collect();
                 assert!(leads(&schema, &definitions, &path), "`{}` has no field `{field}`", kind.info().name);
             }
@@ -346,10 +349,18 @@ mod tests {
                     let (call, rest) = call;
                     let end = if call.ends_with('"') { '"' } else { ']' };
                     for field in rest.split(end).next().unwrap().split(',').map(|field| field.trim().trim_matches('"')) {
+                        if UNWRITTEN.iter().any(|(_, unwritten)| *unwritten == field) {
+                            continue;
+                        }
                         let path: Vec<&str> = field.split('.').collect();
                         let known = |at: &usize| leads(&all[*at].0, &all[*at].1, &path);
-                        // Checks look at the definitions of containers too.
-                        assert!(kinds.iter().any(known) || field == "containers", "{}: `{field}`", file.display());
+                        // Checks look at the objects of other services too.
+                        let found = if file.ends_with("checks.rs") {
+                            (0..all.len()).any(|at| known(&at))
+                        } else {
+                            kinds.iter().any(known)
+                        };
+                        assert!(found, "{}: `{field}`", file.display());
                         asked += 1;
                     }
                 }

@@ -194,7 +194,7 @@ mod tests {
         assert!(tags.starts_with("update (AWS reports `incompatible-parameters`: "), "{tags}");
         // What must be replaced begins with a copy, which only one that serves gives.
         let moved = said_of("stopped", json!({"running": true, "kms_key": "b"}));
-        assert!(moved.starts_with("refuse (a new one must take its place"), "{moved}");
+        assert!(moved.starts_with("refuse (it must be replaced, and the new one starts with a copy of its data, but"), "{moved}");
     }
 
     #[test]

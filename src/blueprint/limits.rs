@@ -161,9 +161,9 @@ mod tests {
     #[test]
     fn names_that_a_service_refuses_are_told_at_their_section() {
         for (stack, at, says) in [
-            ("sg-truth", "stack", "keeps names that begin with `sg-`"),
+            ("sg-truth", "stack", "reserves names that begin with `sg-`"),
             ("a--b", "stack", "two hyphens in a row"),
-            ("default", "stack", "has one of that name"),
+            ("default", "stack", "reserves that name"),
         ] {
             let found = refused(&format!("stack: {stack}\n{DATABASE}"));
             assert!(found.iter().any(|(a, message)| a == at && message.contains(says)), "{stack}: {found:?}");
@@ -245,6 +245,9 @@ mod tests {
         };
         assert!(refused(&text(40)).is_empty());
         let found = refused(&text(80));
-        assert!(found.len() == 1 && found[0].0 == "services.web.policies" && found[0].1.contains("IAM takes 10240"), "{found:?}");
+        assert!(
+            found.len() == 1 && found[0].0 == "services.web.policies" && found[0].1.contains("IAM accepts 10240"),
+            "{found:?}"
+        );
     }
 }

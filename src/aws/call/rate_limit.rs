@@ -307,7 +307,8 @@ mod tests {
 
     #[test]
     fn tokens_come_back_up_to_the_bucket_s_size() {
-        let (buckets, now) = (Buckets::default(), Instant::now());
+        let rates = vec![Rates { service: "EC2", asking: rate(100, 20), changing: rate(50, 5) }];
+        let (buckets, now) = (Buckets { rates, ..Buckets::default() }, Instant::now());
         let create = named("EC2", "CreateSubnet");
         let waits = |at: Instant, n: u32| (0..n).map(|_| buckets.take(&create, at)).max().unwrap();
         assert_eq!(waits(now, 60), Duration::from_secs(2));
