@@ -11,6 +11,7 @@ mod history;
 mod init;
 mod invalidate;
 mod local;
+mod logging;
 mod outputs;
 mod patience;
 mod plan;
@@ -215,6 +216,8 @@ struct Global {
     /// When to colour: NO_COLOR and the terminal decide, unless this does
     #[arg(long, global = true, value_enum, default_value_t = ui::Color::Auto, value_name = "WHEN")]
     color: ui::Color,
+    #[command(flatten)]
+    logging: logging::Logging,
 }
 
 /// The way to AWS. What is not said comes the usual AWS ways: environment, profile, SSO, container, instance.
@@ -298,6 +301,13 @@ enum Command {
     Completions(completions::Arguments),
 }
 
+impl Command {
+    /// Whether it draws its progress, on a terminal.
+    fn is_live(&self) -> bool {
+        matches!(self, Command::Apply(_) | Command::Destroy(_) | Command::Rollback(_) | Command::Assets(_))
+    }
+}
+
 /// Runs the command line. Everything that the user sees has been written when it returns.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -312,6 +322,11 @@ pub fn main() -> ExitCode {
         }
     };
     let color = cli.global.color;
+    // Until the end of the process: then the trace is complete.
+    let _recording = match cli.global.logging.start(cli.command.is_live() && Look::stderr(color).terminal) {
+        Ok(recording) => recording,
+        Err(stop) => return end(Err(stop), color),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return end(Err(error.into()), color),

@@ -30,6 +30,7 @@ mod kinds;
 mod leases;
 mod lifecycle;
 mod local;
+mod logs;
 mod matrix;
 mod models;
 mod moved;

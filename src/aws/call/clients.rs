@@ -14,6 +14,7 @@ use aws_smithy_http_client::tls;
 use crate::aws::call::error::{NO_HOST, REFUSED, failed, incomplete};
 use crate::aws::call::fence::Fence;
 use crate::aws::call::guard::Guard;
+use crate::aws::call::log::CallLog;
 use crate::aws::call::profiles::Profiles;
 use crate::aws::call::rate_limit::{Rates, Way, paced};
 use crate::engine::{Class, Error, Reach, Result};
@@ -153,7 +154,7 @@ pub fn endpoint(url: &str) -> Result<(), String> {
 /// A client of one service that asks the fence.
 macro_rules! fenced {
     ($sdk:ident, $config:expr, $guard:expr) => {
-        $sdk::Client::from_conf($sdk::config::Builder::from($config).interceptor($guard.clone()).build())
+        $sdk::Client::from_conf($sdk::config::Builder::from($config).interceptor($guard.clone()).interceptor(CallLog).build())
     };
 }
 
@@ -244,11 +245,12 @@ impl Clients {
         Ok(Clients { reach, indexed, profile, history_bucket: options.history_bucket.clone(), wants_mfa, ..clients })
     }
 
-    fn from_config(config: &SdkConfig, region: &str, fence: Arc<Fence>) -> Clients {
+    /// Makes the clients of a configuration.
+    pub(super) fn from_config(config: &SdkConfig, region: &str, fence: Arc<Fence>) -> Clients {
         let once = config.to_builder().retry_config(RetryConfig::disabled()).build();
         let global = config.to_builder().region(Region::new(CLOUDFRONT_REGION)).build();
         // Names of hosts that do not resolve are of no use with another endpoint than AWS's own.
-        let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(config.endpoint_url().is_some());
+        let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(config.endpoint_url().is_some()).interceptor(CallLog);
         let guard = Guard(fence.clone());
         Clients {
             ec2: fenced!(aws_sdk_ec2, config, guard),

@@ -156,7 +156,7 @@ fn no_credentials(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 /// Why the fence did not let the call out, when it was that.
-fn closed<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Closed> {
+pub(super) fn closed<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Closed> {
     std::iter::successors(Some(error), |e| e.source()).find_map(|e| e.downcast_ref::<Closed>())
 }
 
@@ -258,6 +258,11 @@ fn classify(rows: &[Row], operation: &str, code: Option<&str>, message: &str, st
         (_, Some(row)) => (row.means, row.lag),
         (_, None) => (usual(code, status), None),
     }
+}
+
+/// The class of a code that means the same in every service.
+pub(super) fn shared_class(code: &str) -> Option<Class> {
+    first(code, "")
 }
 
 /// What needs no service to be understood: who asks, how often, and whether they may.

@@ -7,5 +7,6 @@ pub mod clients;
 pub mod error;
 pub mod fence;
 pub(in crate::aws) mod guard;
+pub mod log;
 pub mod profiles;
 pub mod rate_limit;

@@ -29,6 +29,7 @@ use http_body::{Body, Frame, SizeHint};
 use crate::aws::call::error::cause;
 use crate::aws::call::fence::{Fence, Moment, asks};
 use crate::aws::call::guard::Named;
+use crate::aws::call::log::{self, Waited};
 use crate::engine::Reach;
 
 /// How long one call may be on its way until its answer begins.
@@ -141,19 +142,27 @@ impl HttpConnector for Paced {
         let request = way.redirected(request);
         let call = request.extension::<Named>().cloned();
         let wait = call.as_ref().map_or(Duration::ZERO, |call| self.buckets.take(call, Instant::now()));
+        let waited = request.extension::<Waited>().cloned();
         HttpConnectorFuture::new(async move {
             if !wait.is_zero() {
                 tokio::time::sleep(wait).await;
             }
+            if let Some(waited) = &waited {
+                waited.set(wait);
+            }
+            let begun = Instant::now();
             // In this order: a process that is stopped before the fence is asked finds it closed, and one that is stopped after
             // that has been on its way for too long.
             let since = Moment::now();
             let open = call.as_ref().map_or(Ok(()), |call| way.fence.check(&call.operation));
             open.map_err(|closed| ConnectorError::other(closed.into(), None))?;
-            let asked = way.reach.asks(&call.map_or(host, |call| call.service));
+            let asked = way.reach.asks(call.as_ref().map_or(&host, |call| &call.service));
             let late = || Err(ConnectorError::timeout(LATE.into()));
             let call = inner.call(sent_in_time(request, since, ON_ITS_WAY));
             let answer = in_time(since, ON_ITS_WAY, call).await.unwrap_or_else(late);
+            if waited.is_none() {
+                log::credentials(&host, begun, &answer);
+            }
             match &answer {
                 Ok(_) => asked.answered(),
                 Err(error) => asked.failed(cause(error)),
