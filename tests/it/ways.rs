@@ -164,7 +164,7 @@ fn the_first_errors_say_what_to_do() {
         ),
         (&keys, &["--endpoint-url", ""], 64, "it is empty; is a variable not set?"),
         (&keys, &["--endpoint-url", "foo"], 64, "it must begin with `http://` or `https://`"),
-        (&[keys[0], keys[1], ("AWS_ENDPOINT_URL", "foo")], &[], 1, "`foo` of AWS_ENDPOINT_URL is no address of AWS"),
+        (&[keys[0], keys[1], ("AWS_ENDPOINT_URL", "foo")], &[], 1, "`foo` from AWS_ENDPOINT_URL is not an endpoint URL"),
     ];
     for (variables, arguments, exit, said) in cases {
         let output = place(variables).stack(&[&["plan", "s.yaml"], arguments].concat()).exits(exit);

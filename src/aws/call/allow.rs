@@ -1,9 +1,9 @@
-//! What a policy has to allow for an operation. Most operations are called like their action; some are not, and a hint that
-//! names an action which does not exist cannot be followed.
+//! The IAM actions that a policy must allow for an operation. Most operations have the name of their action; some do not, and a
+//! hint that names an action which does not exist cannot be followed.
 
-/// The operations whose actions are called otherwise, with those.
+/// The operations whose actions have other names, with these.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html>
-const OTHERWISE: &[(&str, &[&str])] = &[
+const RENAMED: &[(&str, &[&str])] = &[
     ("cloudfront:CreateDistributionWithTags", &["cloudfront:CreateDistribution", "cloudfront:TagResource"]),
     ("lambda:Invoke", &["lambda:InvokeFunction"]),
     ("s3:DeleteBucketLifecycle", &["s3:PutLifecycleConfiguration"]),
@@ -22,16 +22,16 @@ const OTHERWISE: &[(&str, &[&str])] = &[
     ("s3:PutPublicAccessBlock", &["s3:PutBucketPublicAccessBlock"]),
 ];
 
-/// The service names that IAM spells otherwise.
+/// The services that have another name in IAM.
 const SERVICES: &[(&str, &str)] = &[("elbv2", "elasticloadbalancing")];
 
-/// The actions of an operation, as a policy names them.
+/// Returns the actions of an operation, as a policy names them.
 pub fn actions(operation: &str) -> Vec<String> {
-    if let Some((_, actions)) = OTHERWISE.iter().find(|(named, _)| *named == operation) {
+    if let Some((_, actions)) = RENAMED.iter().find(|(named, _)| *named == operation) {
         return actions.iter().map(|action| (*action).to_owned()).collect();
     }
     let other = operation.split_once(':').and_then(|(service, name)| {
-        let (_, prefix) = SERVICES.iter().find(|(ours, _)| *ours == service)?;
+        let (_, prefix) = SERVICES.iter().find(|(name, _)| *name == service)?;
         Some(format!("{prefix}:{name}"))
     });
     vec![other.unwrap_or_else(|| operation.to_owned())]
@@ -44,7 +44,7 @@ mod tests {
 
     use super::*;
 
-    /// What IAM knows: `service:Action`.
+    /// Reads the actions that IAM has: `service:Action`.
     fn known() -> BTreeSet<String> {
         let mut service = "";
         let mut known = BTreeSet::new();
@@ -61,7 +61,7 @@ mod tests {
         known
     }
 
-    /// What stands in quotes in our sources and looks like an operation of a service in the list.
+    /// Collects what is quoted in the sources and looks like an operation of a service in the list.
     fn named(folder: &Path, services: &BTreeSet<String>, found: &mut BTreeSet<String>) {
         for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
             if entry.file_type().unwrap().is_dir() {
@@ -76,12 +76,12 @@ mod tests {
     fn is_operation(text: &str, services: &BTreeSet<String>) -> bool {
         let Some((service, name)) = text.split_once(':') else { return false };
         let camel = name.len() > 4 && name.chars().all(char::is_alphanumeric) && name.starts_with(char::is_uppercase);
-        camel && (services.contains(service) || SERVICES.iter().any(|(ours, _)| *ours == service))
+        camel && (services.contains(service) || SERVICES.iter().any(|(name, _)| *name == service))
     }
 
     #[test]
     fn every_operation_that_is_called_has_an_action_that_exists() {
-        // Keys of conditions look the same, and so do values of some.
+        // Condition keys look the same, and so do some of their values.
         const NONE: &[&str] = &[
             "ecs:CreateAction",
             "iam:AWSServiceName",
@@ -101,13 +101,13 @@ mod tests {
             .map(|operation| (operation, actions(operation)))
             .filter(|(_, actions)| !actions.iter().all(|action| known.contains(action)))
             .collect();
-        assert!(wrong.is_empty(), "IAM knows no such action; see src/aws/call/iam_actions.txt: {wrong:#?}");
+        assert!(wrong.is_empty(), "IAM has no such action; see src/aws/call/iam_actions.txt: {wrong:#?}");
     }
 
     #[test]
-    fn what_is_called_otherwise_is_no_action_itself() {
+    fn an_operation_with_another_action_is_not_an_action() {
         let known = known();
-        for (operation, actions) in OTHERWISE {
+        for (operation, actions) in RENAMED {
             assert!(!known.contains(*operation), "{operation} is an action");
             assert!(actions.iter().all(|action| known.contains(*action)), "{actions:?}");
         }

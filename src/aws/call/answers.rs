@@ -1,9 +1,9 @@
-//! What is made of an answer about an object that may have gone, or may be somebody else's.
+//! Reading an answer about an object that may have been deleted, or may belong to someone else.
 
 use crate::engine::{Class, Error, Result};
 
-/// What was asked about, or nothing of it when it has gone in the meantime: somebody else's object, say, between
-/// the list and the question.
+/// Returns the answer, or an empty one when the object was deleted in the meantime: someone else's object, say, between the
+/// list and the question.
 pub(in crate::aws) fn present<T: Default>(answer: Result<T>) -> Result<T> {
     match answer {
         Err(e) if e.class == Class::NotFound => Ok(T::default()),
@@ -11,12 +11,12 @@ pub(in crate::aws) fn present<T: Default>(answer: Result<T>) -> Result<T> {
     }
 }
 
-/// What is to go may have gone already.
+/// Accepts that an object to be deleted does not exist any more.
 pub(in crate::aws) fn or_gone<T>(answer: Result<T>) -> Result<()> {
     present(answer.map(drop))
 }
 
-/// What is there already, under a name of this operation alone, was made by the call whose answer was lost.
+/// Accepts that an object exists already. Its name is unique to this operation, so a call whose answer was lost created it.
 pub(in crate::aws) fn begun<T>(answer: Result<T>) -> Result<()> {
     match answer {
         Err(e) if e.class == Class::Exists => Ok(()),
@@ -24,9 +24,9 @@ pub(in crate::aws) fn begun<T>(answer: Result<T>) -> Result<()> {
     }
 }
 
-/// The answers about objects that may be anybody's. Whoever owns one may forbid that it is looked into (the policy of a key
-/// does, whatever IAM allows us), so a refusal is no answer about that one and no failure. When all are refused by our own
-/// policies, nothing is known about ours either: that stays an error.
+/// Returns the answers about objects of any owner. An owner may deny access to one (the policy of a key does, whatever IAM
+/// allows), so a denial leaves that object out and is not a failure. When the identity's own policies deny all of them, nothing
+/// is known about the stack's objects either, and that stays an error.
 pub(in crate::aws) fn answered<K, T>(answers: Vec<(K, Result<T>)>) -> Result<Vec<(K, T)>> {
     let any = answers.iter().any(|(_, answer)| answer.is_ok());
     let theirs = |e: &Error| e.class == Class::Denied && (any || e.message.contains("resource-based policy"));
@@ -40,7 +40,7 @@ mod tests {
     use crate::engine::{Class, Error};
 
     #[test]
-    fn what_nobody_lets_us_ask_about_is_left_out_unless_that_is_everything() {
+    fn denied_objects_are_left_out_unless_all_are_denied() {
         let denied =
             |by: &str| Err(Error::new(Class::Denied, format!("not authorized, because no {by} policy allows the action")));
         let some = answered(vec![("ours", Ok(1)), ("theirs", denied("identity-based"))]).unwrap();

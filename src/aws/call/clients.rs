@@ -19,23 +19,23 @@ use crate::aws::call::profiles::Profiles;
 use crate::aws::call::rate_limit::{Rates, Way, paced};
 use crate::engine::{Class, Error, Reach, Result};
 
-/// Where CloudFront looks for certificates.
+/// The region whose certificates CloudFront uses.
 pub const CLOUDFRONT_REGION: &str = "us-east-1";
 
-/// What the command line says about the way to AWS; what it leaves out comes the usual AWS ways.
+/// The command line's settings for connecting to AWS. The rest comes from where the AWS CLI takes it.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// A profile of `~/.aws/config`.
     pub profile: Option<String>,
-    /// Another endpoint for every service.
+    /// The endpoint for every service, instead of AWS's own.
     pub endpoint_url: Option<String>,
     /// Fixed credentials: access key and secret.
     pub credentials: Option<(String, String)>,
-    /// The bucket that keeps leases and history; a name of ours when none is chosen.
+    /// The bucket for leases and history; `stack`'s own when none is chosen.
     pub history_bucket: Option<String>,
 }
 
-/// What calls have to know of the services.
+/// The properties of services that calls depend on.
 #[derive(Clone, Debug, Default)]
 pub struct Services {
     /// The resource types that AWS's index of tags is asked for.
@@ -46,15 +46,15 @@ pub struct Services {
 
 /// A client for each service.
 pub struct Clients {
-    /// EC2, for everything that may be sent twice.
+    /// EC2, for calls that may be sent twice.
     pub ec2: aws_sdk_ec2::Client,
-    /// EC2, for creates without an idempotency token: never sent twice by the SDK, the engine looks before it tries again.
+    /// EC2, for creates without an idempotency token: the SDK never sends them twice, the engine reads before it repeats one.
     pub ec2_once: aws_sdk_ec2::Client,
     /// Elastic Load Balancing v2.
     pub elbv2: aws_sdk_elasticloadbalancingv2::Client,
     /// ECS.
     pub ecs: aws_sdk_ecs::Client,
-    /// ECS, for `RegisterTaskDefinition`: every call makes a new revision.
+    /// ECS, for `RegisterTaskDefinition`: every call creates a revision.
     pub ecs_once: aws_sdk_ecs::Client,
     /// IAM.
     pub iam: aws_sdk_iam::Client,
@@ -70,7 +70,7 @@ pub struct Clients {
     pub cloudfront: aws_sdk_cloudfront::Client,
     /// S3.
     pub s3: aws_sdk_s3::Client,
-    /// S3, outside of the fence: for the lease itself and for history.
+    /// S3 without the fence: for the lease itself and for the history.
     pub s3_free: aws_sdk_s3::Client,
     /// KMS.
     pub kms: aws_sdk_kms::Client,
@@ -96,39 +96,39 @@ pub struct Clients {
     pub quotas: aws_sdk_servicequotas::Client,
     /// STS.
     pub sts: aws_sdk_sts::Client,
-    /// The index of tags of the stack's region.
+    /// The tag index of the stack's region.
     pub tagging: aws_sdk_resourcegroupstagging::Client,
-    /// The index of tags of us-east-1, which knows of CloudFront's distributions.
+    /// The tag index of us-east-1, which contains CloudFront's distributions.
     pub tagging_global: aws_sdk_resourcegroupstagging::Client,
-    /// CloudTrail in the stack's region: who did what.
+    /// CloudTrail in the stack's region.
     pub trail: aws_sdk_cloudtrail::Client,
-    /// CloudTrail in us-east-1, which knows of IAM and CloudFront.
+    /// CloudTrail in us-east-1, which records IAM and CloudFront.
     pub trail_global: aws_sdk_cloudtrail::Client,
     /// The resource types that the index of tags is asked for.
     pub indexed: Vec<String>,
-    /// The region that all of them talk to.
+    /// The region of the stack.
     pub region: String,
-    /// What every one of them asks before it changes anything.
+    /// The fence that every client asks before it changes anything.
     pub fence: Arc<Fence>,
     /// Whether AWS answers.
     pub reach: Reach,
-    /// The profile that is used, when one was chosen.
+    /// The profile in use, when one was chosen.
     pub profile: Option<String>,
-    /// The bucket that keeps leases and history, when one was chosen.
+    /// The bucket for leases and history, when one was chosen.
     pub history_bucket: Option<String>,
-    /// Where all calls go, when not to AWS.
+    /// The endpoint that all calls go to, when it is not AWS's own.
     endpoint: Option<String>,
-    /// The profile asks for an MFA code, which only AWS's own command can ask for.
+    /// Whether the profile needs an MFA code, which only the AWS CLI can ask for.
     wants_mfa: bool,
 }
 
-/// Whether a text can be the address of AWS.
+/// Checks whether a text can be an endpoint URL.
 ///
 /// # Errors
-/// What is wrong with it, as the end of a sentence.
+/// Says what is wrong with it, as the end of a sentence.
 pub fn endpoint(url: &str) -> Result<(), String> {
     if url.is_empty() {
-        return Err("it is empty; is a variable not set?".into());
+        return Err("it is empty; is a variable unset?".into());
     }
     let Some(rest) = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")) else {
         return Err("it must begin with `http://` or `https://`".into());
@@ -143,29 +143,29 @@ pub fn endpoint(url: &str) -> Result<(), String> {
         return Err("it has no host".into());
     }
     if port.is_some_and(|port| port.parse::<u16>().is_err()) {
-        return Err("its port is no number from 0 to 65535".into());
+        return Err("its port is not a number from 0 to 65535".into());
     }
     if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err("it has blanks in it".into());
+        return Err("it contains spaces or control characters".into());
     }
     Ok(())
 }
 
-/// A client of one service that asks the fence.
+/// Makes a client of one service that asks the fence.
 macro_rules! fenced {
     ($sdk:ident, $config:expr, $guard:expr) => {
         $sdk::Client::from_conf($sdk::config::Builder::from($config).interceptor($guard.clone()).interceptor(CallLog).build())
     };
 }
 
-/// Who we are, as STS says it.
+/// The identity that runs this, as STS reports it.
 #[derive(Clone, Debug)]
 pub struct Identity {
     /// The account's number.
     pub account: String,
     /// `aws`, `aws-cn`, `aws-us-gov`.
     pub partition: String,
-    /// Who runs this.
+    /// The identity's ARN.
     pub arn: String,
 }
 
@@ -174,14 +174,14 @@ impl crate::engine::Cloud for Clients {
 }
 
 impl Clients {
-    /// Reads the configuration (environment, profile, SSO, container, instance) and makes the clients. No call is made.
+    /// Reads the configuration (environment, profile, SSO, container, instance) and makes the clients. Calls nothing.
     ///
     /// # Errors
-    /// When the profile is not there, or the address of AWS is none.
+    /// Fails when the profile does not exist, or the endpoint is not a URL.
     pub async fn connect(options: &Options, services: Services, region: &str) -> Result<Clients> {
         let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let profiles = Profiles::read(&env);
-        // Keys in the environment come before a profile that the environment names, and after one that the command line names.
+        // Keys in the environment win over AWS_PROFILE, and `--profile` wins over both.
         let by_env = || env("AWS_PROFILE").filter(|_| env("AWS_ACCESS_KEY_ID").is_none() && options.credentials.is_none());
         let profile = options.profile.clone().or_else(by_env);
         if let Some(name) =
@@ -193,7 +193,7 @@ impl Clients {
         for (url, whence) in [(&options.endpoint_url, "`--endpoint-url`"), (&env("AWS_ENDPOINT_URL"), "AWS_ENDPOINT_URL")] {
             if let Some(Err(why)) = url.as_deref().map(endpoint) {
                 let url = url.as_deref().unwrap_or_default();
-                return Err(Error::new(Class::Invalid, format!("`{url}` of {whence} is no address of AWS: {why}")));
+                return Err(Error::new(Class::Invalid, format!("`{url}` from {whence} is not an endpoint URL: {why}")));
             }
         }
         let http = aws_smithy_http_client::Builder::new()
@@ -208,19 +208,19 @@ impl Clients {
         let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
             .http_client(http.clone())
             .region(Region::new(region.to_owned()))
-            // A call that waits for its turn sends nothing, which is no stalled upload.
+            // A call that the rate limit delays sends nothing, which is not a stalled upload.
             .stalled_stream_protection(StalledStreamProtectionConfig::enabled().upload_enabled(false).build())
             .retry_config(RetryConfig::standard().with_max_attempts(8))
             .timeout_config(
                 TimeoutConfig::builder()
                     .connect_timeout(Duration::from_secs(5))
-                    // With its turn (`pace`) and the rest of an answer that has begun; the way there has 30 s of its own.
+                    // With the rate limit's delay and the rest of an answer that has begun; sending has 30 s of its own.
                     .operation_attempt_timeout(Duration::from_secs(90))
                     .operation_timeout(Duration::from_secs(300))
                     .build(),
             );
         if let Some(name) = &options.profile {
-            // By itself the SDK would ask the environment first.
+            // The SDK by itself would prefer the environment.
             let way = ProviderConfig::without_region().with_region(Some(Region::new(region.to_owned()))).with_http_client(http);
             let credentials = ProfileFileCredentialsProvider::builder().configure(&way).profile_name(name).build();
             loader = loader.profile_name(name).credentials_provider(credentials);
@@ -234,7 +234,7 @@ impl Clients {
         let config = loader.load().await;
         if let Some(url) = config.endpoint_url() {
             let wrong = |why| {
-                Error::new(Class::Invalid, format!("`{url}` is no address of AWS: {why}"))
+                Error::new(Class::Invalid, format!("`{url}` is not an endpoint URL: {why}"))
                     .hint("it comes from `endpoint_url` of the profile")
             };
             endpoint(url).map_err(wrong)?;
@@ -249,7 +249,7 @@ impl Clients {
     pub(super) fn from_config(config: &SdkConfig, region: &str, fence: Arc<Fence>) -> Clients {
         let once = config.to_builder().retry_config(RetryConfig::disabled()).build();
         let global = config.to_builder().region(Region::new(CLOUDFRONT_REGION)).build();
-        // Names of hosts that do not resolve are of no use with another endpoint than AWS's own.
+        // At another endpoint than AWS's own, the host names of buckets do not resolve.
         let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(config.endpoint_url().is_some()).interceptor(CallLog);
         let guard = Guard(fence.clone());
         Clients {
@@ -293,15 +293,15 @@ impl Clients {
         }
     }
 
-    /// Where AWS is asked who we are, for people.
+    /// Returns the place where STS is asked for the identity, for messages.
     pub fn place(&self) -> String {
         self.endpoint.clone().unwrap_or_else(|| format!("sts.{}.amazonaws.com", self.region))
     }
 
-    /// Asks STS who we are. The first call of every command, so it is also where bad credentials show.
+    /// Asks STS for the identity. It is the first call of every command, so bad credentials show here.
     ///
     /// # Errors
-    /// When STS cannot be asked, or refuses.
+    /// Fails when STS cannot be reached, or refuses.
     pub async fn identity(&self) -> Result<Identity> {
         const OP: &str = "sts:GetCallerIdentity";
         let asked = async { self.sts.get_caller_identity().send().await.map_err(failed(OP)) };
@@ -319,11 +319,11 @@ impl Clients {
         Ok(Identity { account, partition, arn })
     }
 
-    /// Why nobody will answer: who does not listen, or has no address, does not so a second later either.
+    /// Returns why nothing will answer, once that is certain: what refuses connections or has no address stays so.
     async fn hopeless(&self) -> String {
         loop {
             tokio::time::sleep(Duration::from_millis(100)).await;
-            // Not who was asked for credentials first: on most machines nobody has to be there.
+            // Not the hosts that were asked for credentials before: on most machines they do not exist.
             let sts = |of: &str| of == "STS" || of.starts_with("sts.");
             let silence = self.reach.silence_of(sts).filter(|silence| silence.tries >= 2);
             if let Some(why) = silence.and_then(|silence| silence.why).filter(|why| why == REFUSED || why == NO_HOST) {
@@ -335,17 +335,17 @@ impl Clients {
     fn unreachable(&self, why: &str) -> Error {
         let error = Error::new(Class::Unreachable, format!("AWS cannot be reached at {}: {why}", self.place()));
         match (&self.endpoint, why) {
-            (Some(_), _) => error.hint("is this the right address, and does anything listen there? It comes from `--endpoint-url`, AWS_ENDPOINT_URL or the profile; without one AWS itself is asked"),
-            (None, NO_HOST) => error.hint(format!("is there a region `{}`, and does this machine reach the internet?", self.region)),
+            (Some(_), _) => error.hint("check the address, and whether a server listens there. It comes from `--endpoint-url`, AWS_ENDPOINT_URL or the profile; without one, calls go to AWS"),
+            (None, NO_HOST) => error.hint(format!("check that the region `{}` exists and that this machine can reach the internet", self.region)),
             _ => error.hint("check the network, the proxy and the region; `--local` uses an AWS on this machine"),
         }
     }
 
     fn wants_code(&self, error: Error) -> Error {
         let name = self.profile.as_deref().unwrap_or("default");
-        let said = format!("the profile `{name}` wants an MFA code, for which `stack` does not ask: {}", error.message);
+        let said = format!("the profile `{name}` needs an MFA code, which `stack` cannot ask for: {}", error.message);
         let step = format!(
-            "get a session first: eval \"$(aws configure export-credentials --profile {name} --format env)\"; then run this without `--profile`"
+            "start a session first: eval \"$(aws configure export-credentials --profile {name} --format env)\"; then run this without `--profile`"
         );
         Error { message: said, hints: vec![step], ..error }
     }
@@ -356,7 +356,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_of_aws_has_a_scheme_a_host_and_perhaps_a_port() {
+    fn an_endpoint_has_a_scheme_a_host_and_perhaps_a_port() {
         for right in ["http://127.0.0.1:8080", "https://aws.example.com", "http://[::1]:8080/", "https://h/path?x"] {
             assert_eq!(endpoint(right), Ok(()), "{right}");
         }

@@ -1,4 +1,4 @@
-//! AWS's errors as ours: the operation, the code, the request id, and what may be done about it.
+//! AWS's errors as the engine's: the operation, the code, the request id, and what to do about it.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::aws::call::allow;
 use crate::aws::call::fence::Closed;
 use crate::engine::{Class, Error};
 
-/// Makes a service's `failed` of its table.
+/// Defines a service's `failed` from its table.
 macro_rules! table {
     ($rows:expr, $what:literal) => {
-        #[doc = concat!("Turns what a call failed with into our error: ", $what, ".")]
+        #[doc = concat!("Converts the SDK's error into the engine's: ", $what, ".")]
         pub(in crate::aws) fn failed<E>(
             operation: &'static str,
         ) -> impl Fn(
@@ -32,10 +32,10 @@ macro_rules! table {
 }
 pub(in crate::aws) use table;
 
-/// Turns what an SDK call failed with into our error. `operation` with its service: `ec2:CreateVpc`; `rows`: what that service's
-/// answers mean beyond what all services share.
+/// Returns a function that converts the SDK's error into the engine's. `operation` includes its service: `ec2:CreateVpc`; `rows`
+/// says what that service's codes mean beyond those that all services share.
 ///
-/// Each service has this with its own table as `failed` (`table!`), made for `map_err`:
+/// Each service has it with its own table as `failed` (`table!`), for `map_err`:
 /// `client.create_vpc().send().await.map_err(failed("ec2:CreateVpc"))`.
 pub fn failed_by<E>(rows: &'static [Row], operation: &'static str) -> impl Fn(SdkError<E, HttpResponse>) -> Error
 where
@@ -72,35 +72,35 @@ where
         out.lag = lag;
         match class {
             Class::Credentials if out.code.as_deref().is_some_and(|code| code.contains("Expired")) => {
-                out.hint("log in again (`aws sso login`), or get a new token: `aws sts get-caller-identity` must answer with the same credentials")
+                out.hint("log in again (`aws sso login`) or get a new token; `aws sts get-caller-identity` must succeed with the same credentials")
             }
             Class::Credentials => out
-                .hint("give some: `--profile NAME`, `aws sso login`, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `aws sts get-caller-identity` must answer with the same ones. `--local` needs none"),
-            Class::Lost => out.hint("the other run goes on from what is there; when it has ended, run this again"),
+                .hint("provide credentials: `--profile NAME`, `aws sso login`, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `aws sts get-caller-identity` must succeed with the same ones. `--local` needs none"),
+            Class::Lost => out.hint("the other run continues from here; run this again when it has finished"),
             Class::Denied => {
                 let actions = allow::actions(operation).iter().map(|action| format!("`{action}`")).collect::<Vec<_>>().join(" and ");
-                out.hint(format!("allow {actions} to the identity that runs stack"))
+                out.hint(format!("allow {actions} for the identity that runs `stack`"))
             }
-            Class::Throttled => out.hint("AWS's rate limit for this call is used up: run this again in a minute, or ask for a higher quota"),
-            Class::Limit => out.hint("see the Service Quotas console for the limit, ask for a higher one, or delete what is not needed"),
+            Class::Throttled => out.hint("AWS's rate limit for this call is exhausted: run this again in a minute, or request a higher quota"),
+            Class::Limit => out.hint("request a higher limit in the Service Quotas console, or delete what is not needed"),
             _ => out,
         }
     }
 }
 
-table!(&[], "a service whose codes are those that all have");
+table!(&[], "for a service with the common codes only");
 
-/// What an operation says under HTTP 200 that it did not do of what it was asked for: an entry's code and reason.
+/// Returns the error of one entry that an operation, under HTTP 200, reports as not done: its code and reason.
 pub fn entry(rows: &[Row], operation: &'static str, code: Option<&str>, why: Option<&str>) -> Error {
     let why = why.unwrap_or("no reason given");
-    // The same codes as in an answer that is an error from the start; "internal" ones are the service's own.
+    // The codes are those of answers that are errors altogether; "internal" ones are failures of the service.
     let status = if code.is_some_and(|code| code.starts_with("Internal")) { 500 } else { 400 };
     let mut error = Error::new(classify(rows, operation, code, why, Some(status)).0, redact(why));
     (error.operation, error.code) = (Some(operation.to_owned()), code.map(str::to_owned));
     error
 }
 
-/// A failure of our own making around an operation: an answer without what it must contain.
+/// Returns the error of an answer that lacks what it must contain.
 pub fn incomplete(operation: &'static str, what: &str) -> Error {
     let mut error = Error::new(Class::Other, format!("AWS answered without {what}"));
     error.operation = Some(operation.to_owned());
@@ -111,12 +111,12 @@ fn caused_by_credentials(error: &(dyn std::error::Error + 'static)) -> bool {
     std::iter::successors(Some(error), |e| e.source()).any(|e| e.is::<CredentialsError>())
 }
 
-/// Nobody listens there.
+/// The reason when no server listens there.
 pub const REFUSED: &str = "connection refused";
-/// Nothing has that name.
+/// The reason when the name does not resolve.
 pub const NO_HOST: &str = "no such host";
 
-/// Why no answer came, in a few words: the innermost reason, which is the one that says something.
+/// Returns why no answer came, in a few words: the innermost cause, which is the specific one.
 pub(in crate::aws) fn cause(error: &(dyn std::error::Error + 'static)) -> String {
     let chain = || std::iter::successors(Some(error), |e| e.source());
     let kind = chain().find_map(|e| e.downcast_ref::<std::io::Error>()).map(std::io::Error::kind);
@@ -133,8 +133,8 @@ pub(in crate::aws) fn cause(error: &(dyn std::error::Error + 'static)) -> String
     innermost
 }
 
-/// Why there are no credentials. The SDK tells of the last place that it looked into, which is an instance's role: on most
-/// machines there is none.
+/// Returns why there are no credentials. The SDK reports the last place that it tried, which is an instance's role: most machines
+/// have none.
 fn no_credentials(error: &(dyn std::error::Error + 'static)) -> String {
     let chain = || std::iter::successors(Some(error), |e| e.source());
     let nowhere = chain().any(|e| {
@@ -155,13 +155,13 @@ fn no_credentials(error: &(dyn std::error::Error + 'static)) -> String {
     }
 }
 
-/// Why the fence did not let the call out, when it was that.
+/// Returns why the fence stopped the call, if it did.
 pub(super) fn closed<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Closed> {
     std::iter::successors(Some(error), |e| e.source()).find_map(|e| e.downcast_ref::<Closed>())
 }
 
-/// What AWS echoes and nobody should see: session tokens and signatures, as a refused signature comes back with the whole
-/// request that it was made for.
+/// Removes the session tokens and signatures that AWS echoes: it answers a refused signature with the whole request that was
+/// signed.
 fn redact(text: &str) -> String {
     const BEFORE: &[&str] = &["x-amz-security-token", "signature", "authorization"];
     let mut out = String::with_capacity(text.len());
@@ -183,12 +183,12 @@ fn redact(text: &str) -> String {
     }
 }
 
-/// The whole chain of causes in one line: the SDK's own texts say little each.
+/// Returns the whole chain of causes on one line: each of the SDK's texts alone says little.
 fn explain(error: &dyn std::error::Error) -> String {
     let mut parts: Vec<String> = Vec::new();
     for cause in std::iter::successors(Some(error), |e| e.source()) {
         let text = cause.to_string();
-        // What shows a whole request is for nobody's eyes.
+        // A dump of the request may contain anything.
         let dump = text.contains("SdkBody") || text.contains("Request {");
         if !dump && !parts.last().is_some_and(|last| last.contains(&text)) {
             parts.push(text);
@@ -197,37 +197,37 @@ fn explain(error: &dyn std::error::Error) -> String {
     parts.join(": ")
 }
 
-/// What a service's answers mean beyond the codes that all services have: a row for what one code, or one text where AWS has one
-/// code for many things, means at some operations. The first row that fits counts.
+/// A row of a service's table: what a code, or a text where AWS has one code for many things, means at some operations. The first
+/// row that fits counts.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
     /// With the service: `ec2:CreateSubnet`. `*` at the end stands for any rest.
     operations: &'static [&'static str],
-    /// Exact, but for a `*` at either end; none: any code.
+    /// Exact, except for a `*` at either end; empty: any code.
     codes: &'static [&'static str],
-    /// What the message contains.
+    /// A text that the message contains.
     says: &'static str,
     means: Class,
     lag: Option<Duration>,
 }
 
 impl Row {
-    /// These codes at these operations.
+    /// Returns a row for these codes at these operations.
     pub const fn codes(operations: &'static [&'static str], codes: &'static [&'static str], means: Class) -> Row {
         Row { operations, codes, says: "", means, lag: None }
     }
 
-    /// This text at these operations.
+    /// Returns a row for this text at these operations.
     pub const fn says(operations: &'static [&'static str], says: &'static str, means: Class) -> Row {
         Row { operations, codes: &[], says, means, lag: None }
     }
 
-    /// Only with this text.
+    /// Restricts the row to messages with this text.
     pub const fn and_says(self, says: &'static str) -> Row {
         Row { says, ..self }
     }
 
-    /// It passes by itself after up to this many seconds, where that is longer or surer than what is usual.
+    /// Says that it passes by itself within this many seconds, where that is longer or more certain than usual.
     pub const fn within(self, seconds: u64) -> Row {
         Row { lag: Some(Duration::from_secs(seconds)), ..self }
     }
@@ -247,25 +247,25 @@ fn is_like(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// What an error code means: by the service's own table, then as all services use it.
+/// Returns the meaning of an error code: by the service's own table, then as all services use it.
 fn classify(rows: &[Row], operation: &str, code: Option<&str>, message: &str, status: Option<u16>) -> (Class, Option<Duration>) {
     let code = code.unwrap_or_default();
     let row = rows.iter().find(|row| row.fits(operation, code, message));
     let named = row.is_some_and(|row| !row.codes.is_empty());
     match (first(code, message), row) {
-        // A text is no match for a code that says what it is.
+        // A code that is unambiguous wins over a text.
         (Some(class), _) if class != Class::Denied || !named => (class, None),
         (_, Some(row)) => (row.means, row.lag),
         (_, None) => (usual(code, status), None),
     }
 }
 
-/// The class of a code that means the same in every service.
+/// Returns the class of a code that means the same in every service.
 pub(super) fn shared_class(code: &str) -> Option<Class> {
     first(code, "")
 }
 
-/// What needs no service to be understood: who asks, how often, and whether they may.
+/// Returns the class of codes that need no service to be understood: credentials, rates and permissions.
 fn first(code: &str, message: &str) -> Option<Class> {
     match code {
         "ExpiredToken"
@@ -296,7 +296,7 @@ fn first(code: &str, message: &str) -> Option<Class> {
     }
 }
 
-/// What codes mean in the words that services share.
+/// Returns the class of codes by the words that services share.
 fn usual(code: &str, status: Option<u16>) -> Class {
     let ends = |ends: &[&str]| ends.iter().any(|end| code.ends_with(end));
     let has = |parts: &[&str]| parts.iter().any(|part| code.contains(part));
@@ -327,7 +327,7 @@ fn usual(code: &str, status: Option<u16>) -> Class {
     }
 }
 
-/// What a code means, for the tests of tables.
+/// Returns the meaning of a code, for the tests of tables.
 #[cfg(test)]
 pub fn means(rows: &[Row], operation: &str, code: &str, message: &str) -> Class {
     classify(rows, operation, Some(code), message, Some(400)).0
@@ -338,7 +338,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_that_all_services_share_need_no_table() {
+    fn common_codes_need_no_table() {
         let class = |code, message| means(&[], "x:Create", code, message);
         assert_eq!(class("RequestLimitExceeded", ""), Class::Throttled);
         assert_eq!(class("ThrottlingException", "Rate exceeded"), Class::Throttled);
@@ -363,13 +363,13 @@ mod tests {
         assert_eq!(found("x:PutPolicy", "GoneAway", "no key"), (Class::Invalid, None));
         assert_eq!(found("x:GetPolicy", "GoneAway", "no bucket"), (Class::Invalid, None));
         assert_eq!(found("x:Create", "Other", "it is being made"), (Class::NotYet, None));
-        // Only a row that names the code knows better than what the code says everywhere.
+        // Only a row that names the code overrides its common meaning.
         assert_eq!(found("x:Create", "AccessDenied", "it is being made"), (Class::Denied, None));
         assert_eq!(found("x:Release", "AuthFailure", ""), (Class::InUse, None));
     }
 
     #[test]
-    fn what_a_refused_signature_echoes_is_not_shown() {
+    fn tokens_and_signatures_are_not_shown() {
         let echo = "The Canonical String should have been 'POST\\n/\\nhost:x\\nx-amz-security-token: FwoGZXIvYXdzEBY \\nhost;x' AWS4 Signature=abc123, end";
         let shown = redact(echo);
         assert!(!shown.contains("FwoGZXIvYXdzEBY") && !shown.contains("abc123"), "{shown}");

@@ -1,29 +1,29 @@
-//! The fence: while a run holds a lease, no call that changes anything leaves without a look at whether it still does.
+//! The fence: while a run holds a lease, every call that changes anything checks first that the run still holds it.
 //!
-//! The look costs nothing: the lease was renewed at a time that is known here. A call that is let through may take half a
-//! minute to arrive, so the fence closes that much earlier than others may take the lease over. Whether a call changes
-//! anything is told by its name, as AWS names its operations; an unknown verb is taken to change something.
+//! The check costs nothing: the time of the last renewal is known here. A call that passes may take half a minute to arrive, so
+//! the fence closes that much earlier than others may take over the lease. The name of an operation says whether it changes
+//! anything; an unknown verb counts as a change.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-/// How old the last renewal may be when a call leaves. One attempt of a call takes at most 30 s more.
+/// The greatest age of the last renewal at which a call is sent. One attempt takes at most 30 s more.
 pub const FRESH: Duration = Duration::from_secs(25);
 
-/// What operations that only ask begin with.
+/// The verbs of operations that change nothing.
 const ASKING: &[&str] = &["Describe", "List", "Get", "Head", "BatchGet", "Simulate", "Lookup", "Select", "Filter", "Assume"];
 
-/// Whether an operation of this name only asks.
+/// Checks whether an operation of this name changes nothing.
 pub(in crate::aws) fn asks(operation: &str) -> bool {
     ASKING.iter().any(|verb| operation.starts_with(verb))
 }
 
-/// Why a call was not made.
+/// The reason why a call was not sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Closed {
-    /// Nobody could be asked for a while: it opens again when the lease is renewed.
+    /// The lease was not renewed in time; the fence opens again when it is.
     Stale,
-    /// The lease is somebody else's now: who, in words.
+    /// Another run holds the lease now: which, in words.
     Lost(String),
 }
 
@@ -38,17 +38,17 @@ impl std::fmt::Display for Closed {
 
 impl std::error::Error for Closed {}
 
-/// When something was, by the clock that never jumps and by the one that goes on while the machine sleeps.
+/// A point in time by two clocks: one that never jumps, and one that continues while the machine sleeps.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment(Instant, SystemTime);
 
 impl Moment {
-    /// This one.
+    /// Returns the present one.
     pub fn now() -> Moment {
         Moment(Instant::now(), SystemTime::now())
     }
 
-    /// How long ago it was, by the clock that says more. The one that jumps may jump back: then it says nothing.
+    /// Returns how long ago it was, by the clock that says more. A clock that was set back does not count.
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed().max(self.1.elapsed().unwrap_or_default())
     }
@@ -56,21 +56,21 @@ impl Moment {
 
 #[derive(Debug, Default)]
 enum State {
-    /// This command needs no lease.
+    /// The command needs no lease.
     #[default]
     Open,
-    /// Renewed then.
+    /// The lease was renewed then.
     Held(Moment),
-    /// Somebody else has it.
+    /// Another run holds the lease.
     Lost(String),
 }
 
-/// Whether this process may change anything. One for all clients.
+/// Decides whether this process may change anything. All clients share one.
 #[derive(Debug, Default)]
 pub struct Fence(Mutex<State>);
 
 impl Fence {
-    /// The lease was renewed by a call that was begun then.
+    /// Records a renewal by a call that began then.
     pub fn renewed(&self, at: Moment) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !matches!(*state, State::Lost(_)) {
@@ -78,20 +78,20 @@ impl Fence {
         }
     }
 
-    /// The lease is somebody else's. It stays so.
+    /// Records that another run holds the lease. It cannot be renewed after that.
     pub fn lose(&self, who: impl Into<String>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = State::Lost(who.into());
     }
 
-    /// The run is over; what follows needs no lease.
+    /// Opens the fence after a run: the calls that follow need no lease.
     pub fn open(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = State::Open;
     }
 
-    /// Whether a call of this name may leave now.
+    /// Checks whether a call of this name may be sent now.
     ///
     /// # Errors
-    /// Why not.
+    /// Says why not.
     pub fn check(&self, operation: &str) -> Result<(), Closed> {
         if asks(operation) {
             return Ok(());
@@ -110,19 +110,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_fence_is_open_without_a_lease_and_for_questions() {
+    fn the_fence_is_open_without_a_lease_and_for_reads() {
         let fence = Fence::default();
         assert_eq!(fence.check("CreateVpc"), Ok(()));
-        fence.lose("somebody");
+        fence.lose("another run");
         assert_eq!(fence.check("DescribeVpcs"), Ok(()));
-        assert_eq!(fence.check("CreateVpc"), Err(Closed::Lost("somebody".into())));
-        // What is lost is not renewed.
+        assert_eq!(fence.check("CreateVpc"), Err(Closed::Lost("another run".into())));
+        // A lost lease is not renewed.
         fence.renewed(Moment::now());
-        assert_eq!(fence.check("PutObject"), Err(Closed::Lost("somebody".into())));
+        assert_eq!(fence.check("PutObject"), Err(Closed::Lost("another run".into())));
     }
 
     #[test]
-    fn a_lease_that_was_not_renewed_lets_nothing_out_whichever_clock_says_so() {
+    fn a_lease_that_is_not_renewed_closes_the_fence_by_either_clock() {
         let fence = Fence::default();
         let (now, wall) = (Instant::now(), SystemTime::now());
         fence.renewed(Moment(now, wall));
@@ -133,7 +133,7 @@ mod tests {
             fence.renewed(Moment(earlier, wall));
             assert_eq!(fence.check("RunTask"), Err(Closed::Stale));
         }
-        // A clock that was put back says nothing.
+        // A clock that was set back does not count.
         fence.renewed(Moment(now, wall + Duration::from_secs(3600)));
         assert_eq!(fence.check("RunTask"), Ok(()));
     }

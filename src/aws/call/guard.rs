@@ -1,4 +1,4 @@
-//! What stands before every attempt of every call: the fence is asked, and the connector is told which call it is.
+//! The interceptor before every attempt of every call: it asks the fence, and names the call for the connector.
 
 use std::sync::Arc;
 
@@ -13,14 +13,14 @@ use aws_smithy_types::config_bag::ConfigBag;
 
 use super::fence::Fence;
 
-/// The call that a request is: told to the connector by an interceptor, which is where the SDK says it.
+/// The call that a request belongs to. The SDK names it to interceptors only, so one hands it to the connector.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(in crate::aws) struct Named {
     pub(in crate::aws) service: String,
     pub(in crate::aws) operation: String,
 }
 
-/// The fence, where the SDK asks it: before every attempt of every call.
+/// Asks the fence before every attempt of every call.
 #[derive(Clone, Debug)]
 pub(in crate::aws) struct Guard(pub(in crate::aws) Arc<Fence>);
 
@@ -40,7 +40,7 @@ impl Intercept for Guard {
         Ok(self.0.check(operation)?)
     }
 
-    /// Tells the connector which call it is.
+    /// Names the call for the connector.
     fn modify_before_transmit(
         &self,
         context: &mut BeforeTransmitInterceptorContextMut<'_>,

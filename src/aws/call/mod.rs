@@ -1,4 +1,4 @@
-//! Calls to AWS: the clients, what they are sent with and at which rate, and how AWS's errors become ours.
+//! Calls to AWS: the clients, the fence and the rate limit that every call passes, the log of calls, and AWS's errors.
 
 pub mod allow;
 pub(in crate::aws) mod answers;

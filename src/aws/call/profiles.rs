@@ -1,5 +1,5 @@
-//! The profiles of AWS's shared files, as far as they have to be known by name before anything is asked: which there are,
-//! and which of them want an MFA code. Everything else about them the SDK reads itself.
+//! The profiles of AWS's shared files, as far as `stack` must know them before it calls AWS: which exist, and which need an MFA
+//! code. The SDK reads everything else itself.
 //!
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html>
 
@@ -13,12 +13,12 @@ type Settings = BTreeMap<String, String>;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profiles {
     found: BTreeMap<String, Settings>,
-    /// Where they were looked for.
+    /// The files that were read.
     places: Vec<PathBuf>,
 }
 
 impl Profiles {
-    /// Reads the files that this environment names. One that is not there has none.
+    /// Reads the files that this environment names. A file that does not exist has no profiles.
     pub fn read(env: &dyn Fn(&str) -> Option<String>) -> Profiles {
         let home = || env("HOME").map(PathBuf::from);
         let place = |variable: &str, name: &str| {
@@ -58,15 +58,15 @@ impl Profiles {
         }
     }
 
-    /// Whether there is one of this name.
+    /// Checks whether a profile of this name exists.
     pub fn has(&self, name: &str) -> bool {
         self.found.contains_key(name)
     }
 
-    /// Whether it asks for an MFA code, itself or where it gets its credentials from.
+    /// Checks whether it needs an MFA code, itself or through its `source_profile`.
     pub fn wants_mfa(&self, name: &str) -> bool {
         let mut next = Some(name);
-        // A circle has no more steps than there are profiles.
+        // A cycle has no more steps than there are profiles.
         for _ in 0..=self.found.len() {
             let Some(settings) = next.and_then(|name| self.found.get(name)) else { return false };
             if settings.contains_key("mfa_serial") {
@@ -77,23 +77,23 @@ impl Profiles {
         false
     }
 
-    /// The role that it assumes.
+    /// Returns the role that it assumes.
     pub fn role(&self, name: &str) -> Option<&str> {
         self.found.get(name)?.get("role_arn").map(String::as_str)
     }
 
-    /// What there is instead, as the beginning of a sentence's end: ``there are: `default`, `prod` ``.
+    /// Lists the profiles that exist, for a hint: ``profiles in `FILE`: `default`, `prod` ``.
     pub fn said(&self) -> String {
         let list = |items: Vec<String>| items.iter().map(|item| format!("`{item}`")).collect::<Vec<_>>().join(", ");
         let places = list(self.places.iter().map(|path| path.display().to_string()).collect());
         match self.found.is_empty() {
-            true => format!("there is none in {places}"),
-            false => format!("there are: {} (in {places})", list(self.found.keys().cloned().collect())),
+            true => format!("no profile exists in {places}"),
+            false => format!("profiles in {places}: {}", list(self.found.keys().cloned().collect())),
         }
     }
 }
 
-/// The name of the profile that a section is about. The file of credentials has nothing but profiles.
+/// Returns the name of the profile that a section describes. The credentials file has only profiles.
 fn profile(section: &str, config: bool) -> Option<String> {
     let named = section.strip_prefix("profile").filter(|rest| rest.starts_with([' ', '\t']));
     match named {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_is_one_of_either_file_and_nothing_else_is() {
+    fn profiles_of_both_files_are_found_and_no_other_sections() {
         let profiles = profiles();
         for name in ["default", "prod", "people", "with blank", "keys"] {
             assert!(profiles.has(name), "{name}");
@@ -130,19 +130,19 @@ mod tests {
         }
         assert_eq!(profiles.role("prod"), Some("arn:aws:iam::1:role/Deploy"));
         let said = profiles.said();
-        assert!(said.contains("`people`, `prod`") && said.ends_with("(in `/home/me/.aws/config`)"), "{said}");
-        assert_eq!(Profiles::default().said(), "there is none in ");
+        assert!(said.contains("`people`, `prod`") && said.starts_with("profiles in `/home/me/.aws/config`: "), "{said}");
+        assert_eq!(Profiles::default().said(), "no profile exists in ");
     }
 
     #[test]
-    fn an_mfa_code_is_wanted_where_the_credentials_come_from() {
+    fn an_mfa_code_may_be_needed_by_the_source_profile() {
         let profiles = profiles();
         assert!(profiles.wants_mfa("prod") && profiles.wants_mfa("people"));
         assert!(!profiles.wants_mfa("default") && !profiles.wants_mfa("circle") && !profiles.wants_mfa("nope"));
     }
 
     #[test]
-    fn the_environment_says_where_they_are() {
+    fn the_environment_names_the_files() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join(".aws")).unwrap();
         std::fs::write(folder.path().join(".aws/config"), "[profile usual]\n").unwrap();

@@ -1,13 +1,13 @@
-//! The client's own rate limit: calls leave no faster than AWS takes them, so that a large stack is not a storm of throttled
-//! calls that also takes the account's other users their turn.
+//! The client's own rate limit: calls are sent no faster than AWS accepts them. A large stack would otherwise be a storm of
+//! throttled calls, which also slows down the account's other users.
 //!
 //! AWS counts with token buckets, per account, region and operation
 //! (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>,
-//! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html>); so do we. A stack of ordinary size
-//! fits into the buckets and never waits. What AWS throttles all the same is tried again by the SDK's standard mode.
+//! <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html>), and so does this module. A stack of
+//! ordinary size fits into the buckets and never waits. What AWS throttles nevertheless is retried by the SDK's standard mode.
 //!
-//! The wait is in the connector, before the call leaves: no timeout of an attempt counts it, and the fence is asked again
-//! after it. Nor does a call leave late: what a process that was stopped had in mind is not sent when it wakes up.
+//! The delay is in the connector, before a call is sent, and the fence is asked again after it. Nor is a call sent late: what a
+//! process was about to send when it was suspended is not sent when it resumes.
 
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
@@ -32,10 +32,10 @@ use crate::aws::call::guard::Named;
 use crate::aws::call::log::{self, Waited};
 use crate::engine::Reach;
 
-/// How long one call may be on its way until its answer begins.
-pub const ON_ITS_WAY: Duration = Duration::from_secs(30);
+/// The longest time from sending a call until its answer begins.
+pub const IN_FLIGHT: Duration = Duration::from_secs(30);
 
-const LATE: &str = "it was on its way for too long";
+const LATE: &str = "the request was in flight for too long";
 
 /// How fast AWS takes the calls of one operation: the size of its bucket, and how many tokens it gets back in a second.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -102,20 +102,20 @@ struct Paced {
     way: Way,
 }
 
-/// What a call passes on its way out.
+/// What a call passes before it is sent.
 #[derive(Clone, Debug)]
 pub(in crate::aws) struct Way {
-    /// Whether it may leave.
+    /// Decides whether it may be sent.
     pub(in crate::aws) fence: Arc<Fence>,
-    /// Who is told whether it is answered.
+    /// Records whether it is answered.
     pub(in crate::aws) reach: Reach,
-    /// Where calls to STS go, when everything goes to another place than AWS: those that get credentials know nothing of it.
+    /// The endpoint of everything, when it is not AWS's own: the SDK's calls for a role's credentials ignore it.
     pub(in crate::aws) endpoint: Option<String>,
 }
 
 impl Way {
-    /// The same request, to the place where everything else goes when it is one for a role's credentials. Its signature is for
-    /// the host that it was made for, so that stays its `Host`.
+    /// Returns the request, redirected to the endpoint when it asks for a role's credentials. Its signature contains the
+    /// original host, so that stays its `Host`.
     fn redirected(&self, mut request: HttpRequest) -> HttpRequest {
         let for_a_role = request.body().bytes().is_some_and(|body| body.starts_with(b"Action=AssumeRole"));
         let Some(endpoint) = self.endpoint.as_ref().filter(|_| for_a_role) else { return request };
@@ -129,7 +129,7 @@ impl Way {
     }
 }
 
-/// What people call the other end of a request that no interceptor named: its host.
+/// Returns the host of a request.
 fn host(request: &HttpRequest) -> String {
     let rest = request.uri().split_once("://").map_or(request.uri(), |(_, rest)| rest);
     rest.split(['/', '?']).next().unwrap_or_default().to_owned()
@@ -151,15 +151,15 @@ impl HttpConnector for Paced {
                 waited.set(wait);
             }
             let begun = Instant::now();
-            // In this order: a process that is stopped before the fence is asked finds it closed, and one that is stopped after
-            // that has been on its way for too long.
+            // In this order: a process that is suspended before the fence is asked finds it closed, and for one that is suspended
+            // after that, the request has been in flight for too long.
             let since = Moment::now();
             let open = call.as_ref().map_or(Ok(()), |call| way.fence.check(&call.operation));
             open.map_err(|closed| ConnectorError::other(closed.into(), None))?;
             let asked = way.reach.asks(call.as_ref().map_or(&host, |call| &call.service));
             let late = || Err(ConnectorError::timeout(LATE.into()));
-            let call = inner.call(sent_in_time(request, since, ON_ITS_WAY));
-            let answer = in_time(since, ON_ITS_WAY, call).await.unwrap_or_else(late);
+            let call = inner.call(sent_in_time(request, since, IN_FLIGHT));
+            let answer = in_time(since, IN_FLIGHT, call).await.unwrap_or_else(late);
             if waited.is_none() {
                 log::credentials(&host, begun, &answer);
             }
@@ -172,8 +172,8 @@ impl HttpConnector for Paced {
     }
 }
 
-/// What comes of `call`, which began at `since`, when it takes no longer than `limit`. It is not touched any more once that has passed: a process that was
-/// stopped while it connected, or whose machine slept, sends nothing when it wakes up that nobody expects any more.
+/// Returns the result of `call`, which began at `since`, if it takes no longer than `limit`. It is not polled after that: a process
+/// that was suspended while it connected, or whose machine slept, sends nothing when it resumes.
 async fn in_time<T>(since: Moment, limit: Duration, call: impl Future<Output = T>) -> Option<T> {
     let mut call = pin!(call);
     let guarded = poll_fn(|cx| {
@@ -185,9 +185,8 @@ async fn in_time<T>(since: Moment, limit: Duration, call: impl Future<Output = T
     tokio::time::timeout(limit, guarded).await.ok().flatten()
 }
 
-/// The same request, which breaks off where it would be sent later than `limit` after `since`: what has been handed to the
-/// connection is sent by a task of the connection's own, which [`in_time`] does not reach. A request without a body does not
-/// break off: there is nothing in it that the connection would ask for.
+/// Returns the request with a body that ends in an error when it is read later than `limit` after `since`: the connection sends a
+/// request in a task of its own, which [`in_time`] does not stop. A request without a body cannot be stopped so.
 fn sent_in_time(mut request: HttpRequest, since: Moment, limit: Duration) -> HttpRequest {
     if request.body().content_length() != Some(0) {
         let inner = std::mem::replace(request.body_mut(), SdkBody::empty());
@@ -197,7 +196,7 @@ fn sent_in_time(mut request: HttpRequest, since: Moment, limit: Duration) -> Htt
     request
 }
 
-/// A body that is not told any more once it is late.
+/// A body that cannot be read any more once it is late.
 struct InTime {
     inner: SdkBody,
     since: Moment,
@@ -239,9 +238,9 @@ mod tests {
 
     use super::*;
 
-    /// Stopped while it connects, it wakes up too late to send anything.
+    /// Suspended while it connects, it resumes too late to send anything.
     #[tokio::test]
-    async fn what_was_stopped_on_its_way_is_not_sent_when_it_wakes_up() {
+    async fn a_call_that_was_suspended_is_not_sent_late() {
         let call = |stopped: Duration, sent: &'static AtomicBool| {
             let mut connected = false;
             poll_fn(move |cx| {
@@ -263,8 +262,8 @@ mod tests {
         assert_eq!((EARLY.load(Ordering::Relaxed), LATE.load(Ordering::Relaxed)), (true, false));
     }
 
-    /// What the connection asks for of a request when it comes to send it.
-    fn told(text: &'static str, limit: Duration) -> Result<Option<Bytes>, BoxError> {
+    /// Reads the body of a request as the connection does.
+    fn read(text: &'static str, limit: Duration) -> Result<Option<Bytes>, BoxError> {
         let mut request = sent_in_time(HttpRequest::new(SdkBody::from(text)), Moment::now(), limit);
         assert_eq!(request.body().content_length(), Some(text.len() as u64));
         let mut cx = Context::from_waker(std::task::Waker::noop());
@@ -275,13 +274,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_handed_to_the_connection_breaks_off_when_it_is_late() {
-        assert_eq!(told("Action=CreateVpc", ON_ITS_WAY).unwrap(), Some(Bytes::from("Action=CreateVpc")));
-        assert_eq!(told("Action=CreateVpc", Duration::ZERO).unwrap_err().to_string(), LATE);
+    fn the_body_of_a_late_request_is_an_error() {
+        assert_eq!(read("Action=CreateVpc", IN_FLIGHT).unwrap(), Some(Bytes::from("Action=CreateVpc")));
+        assert_eq!(read("Action=CreateVpc", Duration::ZERO).unwrap_err().to_string(), LATE);
     }
 
     #[test]
-    fn who_gets_credentials_asks_where_everything_goes() {
+    fn calls_for_a_roles_credentials_go_to_the_endpoint() {
         let sent = |endpoint: Option<&str>, body: &'static str| {
             let mut request = HttpRequest::new(SdkBody::from(body));
             request.set_uri("https://sts.eu-west-1.amazonaws.com/").unwrap();
@@ -302,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ordinary_stack_never_waits_and_a_large_one_takes_turns() {
+    fn calls_wait_only_beyond_the_bucket() {
         let (buckets, now) = (Buckets::default(), Instant::now());
         let create = named("ECS", "CreateService");
         for _ in 0..50 {
@@ -326,9 +325,9 @@ mod tests {
         assert_eq!(waits(later, 1), Duration::from_millis(200));
     }
 
-    /// In any second, no more calls leave than AWS allows: the bucket and what came back.
+    /// In any second no more calls are sent than AWS allows: the bucket and what it regained.
     #[test]
-    fn what_leaves_is_never_more_than_allowed() {
+    fn no_more_is_sent_than_allowed() {
         let (buckets, now) = (Buckets::default(), Instant::now());
         let ask = named("Elastic Load Balancing v2", "DescribeTargetGroupAttributes");
         let rate = buckets.rate(&ask);
