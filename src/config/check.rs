@@ -39,7 +39,7 @@ fn misshapen(text: &str, schema: &Value) -> Option<String> {
     }
     let example = schema["examples"].as_array().and_then(|all| all.first()).and_then(Value::as_str);
     Some(match example {
-        Some(example) => format!("it looks like `{example}`"),
+        Some(example) => format!("write it like `{example}`"),
         None => format!("it must match `{pattern}`"),
     })
 }
@@ -123,7 +123,7 @@ impl<'a> Checker<'a> {
                                 format!("{} must be {word} {limit}, but is {number}", place.named()),
                             )
                             .label(node.span.clone(), format!("{word} {limit}"))
-                            .help(format!("the nearest is `{limit}`")),
+                            .help(format!("the nearest valid value is `{limit}`")),
                         );
                     }
                 }
@@ -161,7 +161,7 @@ impl<'a> Checker<'a> {
             && !entries.iter().any(|(key, _)| suggest::nearest(&key.text, known.keys().map(String::as_str)).is_some())
         {
             let keys = entries.iter().take(3).map(|(key, _)| format!("`{}`", short(&key.text))).collect::<Vec<_>>().join(", ");
-            let message = format!("this is no stack file: it has {keys}, and none of the keys of one");
+            let message = format!("this is not a stack file: it has {keys} and none of the keys of a stack file");
             let diagnostic =
                 Diagnostic::error("not-a-stack-file", message).label(entries[0].0.span.clone(), "expected `stack: NAME`");
             self.found.push(diagnostic.help("`stack init` writes a file to start from"));
@@ -181,7 +181,9 @@ impl<'a> Checker<'a> {
                 let names = schema["propertyNames"]["format"].as_str().and_then(|format| check_format(format, &key.text));
                 if let Some(Err(wrong)) = names {
                     self.found.push(
-                        Diagnostic::error("invalid-name", wrong.message).label(key.span.clone(), "not a name").help(wrong.help),
+                        Diagnostic::error("invalid-name", wrong.message)
+                            .label(key.span.clone(), "not a valid name")
+                            .help(wrong.help),
                     );
                 }
                 self.value(value, other, &inside);
@@ -214,15 +216,15 @@ impl<'a> Checker<'a> {
         } else {
             format!("{} has no key `{}`", place.named(), short(&key.text))
         };
-        let diagnostic = Diagnostic::error("unknown-key", message).label(key.span.clone(), "not known");
+        let diagnostic = Diagnostic::error("unknown-key", message).label(key.span.clone(), "unknown");
         // The top of one environment's overlay.
         let overlay = place.path.strip_prefix("environments.").is_some_and(|env| !env.contains('.'));
         let help = match key.text.as_str() {
             "stack" | "environments" if overlay => {
-                Some(format!("`{}` is the same in every environment; it stands at the top of the file", key.text))
+                Some(format!("`{}` is the same in every environment; write it at the top level of the file", key.text))
             }
             text if kinds => kinds_like(text, &known),
-            text => suggest::help(text, known.iter().copied(), "the keys here are"),
+            text => suggest::help(text, known.iter().copied(), "valid keys are"),
         };
         self.found.push(match help {
             Some(help) => diagnostic.help(help),
@@ -245,7 +247,7 @@ impl<'a> Checker<'a> {
             (Some(Err(wrong)), _) => {
                 let quotes = [&wrong.message, &wrong.help].iter().any(|said| said.contains(text));
                 let message = match quotes && self.is_hidden(node) {
-                    true => format!("{} cannot be what stands there {NOT_SHOWN}", place.named()),
+                    true => format!("{} has an invalid value {NOT_SHOWN}", place.named()),
                     false => format!("{}: {}", place.named(), wrong.message),
                 };
                 let diagnostic = Diagnostic::error("invalid-value", message).label(node.span.clone(), "");
@@ -256,7 +258,8 @@ impl<'a> Checker<'a> {
             }
             (_, Some(bound)) => {
                 let word = if least.is_some() { "fewer" } else { "more" };
-                let message = format!("{} has {count} characters, {word} than {bound}", place.named());
+                let message =
+                    format!("{} has {}, {word} than {bound}", place.named(), super::diagnostic::count(count, "character"));
                 let label = if least.is_some() { format!("at least {bound}") } else { format!("at most {bound}") };
                 Diagnostic::error("invalid-value", message).label(node.span.clone(), label)
             }
@@ -282,9 +285,9 @@ impl<'a> Checker<'a> {
         let said = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
         let all: Vec<String> = words.iter().filter(|w| !w.is_null()).map(|w| said(w)).collect();
         let message = match &node.value {
-            NodeValue::Map(_) | NodeValue::List(_) => format!("{} must be one value, but is {}", place.named(), found(node)),
+            NodeValue::Map(_) | NodeValue::List(_) => format!("{} must be a single value, but is {}", place.named(), found(node)),
             NodeValue::Null => format!("{} has no value", place.named()),
-            _ if self.is_hidden(node) => format!("{} cannot be what stands there {NOT_SHOWN}", place.named()),
+            _ if self.is_hidden(node) => format!("{} has an invalid value {NOT_SHOWN}", place.named()),
             _ => format!("{} cannot be `{}`", place.named(), short(&said(&value))),
         };
         let list = all.iter().map(|w| format!("`{w}`")).collect::<Vec<_>>().join(", ");
@@ -293,10 +296,10 @@ impl<'a> Checker<'a> {
             _ => suggest::nearest(&said(&value), all.iter().map(String::as_str)).map(str::to_owned),
         };
         let help = match near {
-            Some(near) => format!("did you mean `{near}`? It can be {list}"),
-            None => format!("it can be {list}"),
+            Some(near) => format!("did you mean `{near}`? Valid values are {list}"),
+            None => format!("valid values are {list}"),
         };
-        self.found.push(Diagnostic::error("not-a-choice", message).label(place.span(node), "not one of the choices").help(help));
+        self.found.push(Diagnostic::error("not-a-choice", message).label(place.span(node), "not a valid value").help(help));
     }
 
     fn wrong_type(&mut self, node: &Node, schemas: &[&Value], place: &Place<'_>) {
@@ -318,13 +321,9 @@ impl<'a> Checker<'a> {
             let needed: Vec<String> = needed.map(|key| format!("`{key}: …`")).collect();
             let name = place.key.map_or("it", |key| key.text.as_str());
             self.found.push(if needed.is_empty() {
-                diagnostic.help(format!("write a value behind `{}:`, or remove the line", short(name)))
+                diagnostic.help(format!("write a value after `{}:`, or remove the line", short(name)))
             } else {
-                diagnostic.help(format!(
-                    "write what `{}` is on lines of its own below it, {} at least",
-                    short(name),
-                    needed.join(" and ")
-                ))
+                diagnostic.help(format!("write at least {} on lines below `{}:`", needed.join(" and "), short(name)))
             });
             return;
         }
@@ -344,7 +343,7 @@ impl<'a> Checker<'a> {
             NodeValue::Text(text) if is("integer") || is("number") => {
                 text.parse::<f64>().ok().map(|_| format!("remove the quotes: `{text}`")).or_else(|| {
                     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
-                    text.contains(['_', ',']).then(|| format!("write the digits alone: `{digits}`"))
+                    text.contains(['_', ',']).then(|| format!("write only the digits: `{digits}`"))
                 })
             }
             NodeValue::Text(text) if is("boolean") => match text.to_lowercase().as_str() {
@@ -359,12 +358,12 @@ impl<'a> Checker<'a> {
             NodeValue::Text(text) if is("array") => Some(format!("write a list: `[\"{}\"]`", short(text))),
             // `policies: [AmazonS3ReadOnlyAccess]` in a service.
             NodeValue::Text(_) if is("object") && place.path.starts_with("services.") && place.path.contains(".policies[") => Some(
-                "write what its tasks may: `{ actions: [\"s3:GetObject\"], resources: [\"arn:aws:s3:::NAME/*\"] }`; managed policies are \
-                 for groups, under `access`, and for roles, under `resources`"
+                "write what its tasks may do: `{ actions: [\"s3:GetObject\"], resources: [\"arn:aws:s3:::NAME/*\"] }`; managed policies are \
+                 possible for groups, under `access`, and for roles, under `resources`"
                     .into(),
             ),
             NodeValue::Number(_) if is("array") => Some(format!("write a list: `[{json}]`")),
-            NodeValue::List(_) if is("object") => Some("write a map: `name: …` on lines of their own, without the dashes".into()),
+            NodeValue::List(_) if is("object") => Some("write a map: `name: …` on separate lines, without dashes".into()),
             _ => None,
         };
         let found = match &node.value {
@@ -423,17 +422,16 @@ fn kinds_like(text: &str, known: &[&str]) -> Option<String> {
     let Some(meant) = meant else {
         let mut services = services;
         services.dedup();
-        return Some(format!(
-            "there are kinds of `{}`: their names are the keys of `resources` in `stack schema`",
-            services.join("`, `")
-        ));
+        return Some(format!("there are kinds for `{}`: `stack schema` lists them under `resources`", services.join("`, `")));
     };
     let of: Vec<&str> = known.iter().copied().filter(|kind| kind.split('.').next() == Some(meant)).collect();
     let object = text.split_once('.').map_or("", |(_, object)| object);
     let near = suggest::nearest(object, of.iter().filter_map(|kind| kind.split_once('.').map(|(_, object)| object)));
     Some(match near {
         Some(near) => format!("did you mean `{meant}.{near}`?"),
-        None => format!("of `{meant}` there are {}", of.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", ")),
+        None => {
+            format!("the kinds of `{meant}` are {}", of.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(", "))
+        }
     })
 }
 
@@ -506,7 +504,7 @@ fn check_format(format: &str, text: &str) -> Option<Result<(), Wrong>> {
         "stack-route-path" => route::path(text),
         "stack-health-path" if text.starts_with('/') => Ok(()),
         "stack-health-path" => {
-            Err(Wrong::new(format!("the path `{}` does not begin with a slash", short(text)), format!("write `/{text}`")))
+            Err(Wrong::new(format!("the path `{}` does not start with a slash", short(text)), format!("write `/{text}`")))
         }
         "stack-route-host" => route::host(text),
         "stack-region" => values::region(text),

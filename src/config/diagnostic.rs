@@ -99,13 +99,12 @@ impl Report {
 
     /// `2 errors, 1 warning`.
     pub fn summary(&self) -> String {
-        let count = |severity| self.diagnostics.iter().filter(|d| d.severity == severity).count();
-        let say = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
-        match (count(Severity::Error), count(Severity::Warning)) {
+        let of = |severity| self.diagnostics.iter().filter(|d| d.severity == severity).count();
+        match (of(Severity::Error), of(Severity::Warning)) {
             (0, 0) => "no problems".into(),
-            (errors, 0) => say(errors, "error"),
-            (0, warnings) => say(warnings, "warning"),
-            (errors, warnings) => format!("{}, {}", say(errors, "error"), say(warnings, "warning")),
+            (errors, 0) => count(errors, "error"),
+            (0, warnings) => count(warnings, "warning"),
+            (errors, warnings) => format!("{}, {}", count(errors, "error"), count(warnings, "warning")),
         }
     }
 
@@ -314,7 +313,13 @@ pub(crate) fn printable(text: &str) -> String {
     out
 }
 
-/// A value of the file as it is put into a message: short.
+/// Returns a number with its noun, which gets an `s` unless there is one: `1 error`, `2 errors`.
+pub(crate) fn count<N: fmt::Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+    let plural = if number == N::from(1) { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+/// Returns a value of the file as messages quote it: its first line, cut after 60 characters.
 pub(crate) fn short(text: &str) -> String {
     let line = text.split('\n').next().unwrap_or(text);
     if line.chars().count() > 60 || line.len() < text.len() {

@@ -32,20 +32,21 @@ pub fn overlaid(file: &Node, env: Option<&str>) -> Result<Node, Diagnostic> {
     let Some(env) = env.filter(|env| *env != DEFAULT) else { return Ok(node) };
     let Some(overlay) = file.get("environments").and_then(|e| e.get(env)) else {
         let names = names(file);
-        let diagnostic = Diagnostic::error("unknown-environment", format!("there is no environment `{env}`"));
+        let diagnostic = Diagnostic::error("unknown-environment", format!("the environment `{env}` does not exist"));
         let place = file.entries().iter().find(|(key, _)| key.text == "environments").map(|(key, _)| key.span.clone());
         let diagnostic = match place {
-            Some(span) => diagnostic.label(span, "the environments are these"),
+            Some(span) => diagnostic.label(span, "the environments are here"),
             None => diagnostic,
         };
-        return Err(match suggest::help(env, names.iter().copied(), "there are") {
+        return Err(match suggest::help(env, names.iter().copied(), "the file has") {
             Some(help) if help.starts_with("did") => {
                 let list = names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
-                diagnostic.help(format!("{help} There are: {list}"))
+                diagnostic.help(format!("{help} The file has: {list}"))
             }
             Some(help) => diagnostic.help(help),
-            None => diagnostic
-                .help(format!("this file has no environments; add `environments: {{ {env}: {{}} }}`, or leave the name out")),
+            None => {
+                diagnostic.help(format!("this file has no environments; add `environments: {{ {env}: {{}} }}`, or choose none"))
+            }
         });
     };
     overlay_onto(&mut node, overlay);
@@ -146,12 +147,12 @@ environments:
     fn an_unknown_environment_names_those_that_there_are() {
         let file = parse(FILE).unwrap();
         let help = |env| overlaid(&file, Some(env)).unwrap_err().help.unwrap();
-        assert_eq!(help("stagng"), "did you mean `staging`? There are: `production`, `staging`");
-        assert_eq!(help("qa"), "there are: `production`, `staging`");
+        assert_eq!(help("stagng"), "did you mean `staging`? The file has: `production`, `staging`");
+        assert_eq!(help("qa"), "the file has: `production`, `staging`");
         let none = parse("stack: web").unwrap();
         assert_eq!(
             overlaid(&none, Some("qa")).unwrap_err().help.unwrap(),
-            "this file has no environments; add `environments: { qa: {} }`, or leave the name out"
+            "this file has no environments; add `environments: { qa: {} }`, or choose none"
         );
     }
 }

@@ -188,7 +188,7 @@ fn read(text: &str, env: &str, schema: &Value, hidden: &[Range<usize>], found: &
     if let Some((key, _)) =
         file.get("environments").and_then(|e| e.entries().iter().find(|(k, _)| k.text == environment::DEFAULT))
     {
-        found.push(validate::reserved_environment().label(key.span.clone(), "taken"));
+        found.push(validate::reserved_environment().label(key.span.clone(), "reserved"));
     }
     if let Some((key, _)) = file.get("environments").and_then(|e| e.entries().get(environment::MOST)) {
         let message = format!("there are more than {} environments", environment::MOST);

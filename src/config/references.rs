@@ -44,7 +44,7 @@ impl Checker<'_> {
         let free = ["resources", "environments", "tags", "protect"].contains(&section) || key == "description";
         if !free && let Some((key, attr)) = bare(text, |kind| self.kinds.get(kind).is_some()) {
             let problem = literal(&key, attr, &names(self.attributes(&key.kind)));
-            self.found.push(problem.label(node.span.clone(), "taken as it stands"));
+            self.found.push(problem.label(node.span.clone(), "taken literally"));
             return;
         }
         let mut wrong = Vec::new();
@@ -59,10 +59,10 @@ impl Checker<'_> {
     fn wrong(&self, key: &Key, attr: &str) -> Option<Diagnostic> {
         let kinds = self.kinds.as_object()?;
         if !kinds.contains_key(&key.kind) {
-            let message = format!("`${{{key}}}` refers to an object of the kind `{}`, which there is not", short(&key.kind));
+            let message = format!("`${{{key}}}` refers to an object of kind `{}`, which does not exist", short(&key.kind));
             let near = suggest::nearest(&key.kind, kinds.keys().map(String::as_str));
             let help = near
-                .map_or_else(|| "the kinds are the keys that `resources` can have".into(), |k| format!("did you mean `{k}`?"));
+                .map_or_else(|| "`stack schema` lists the kinds under `resources`".into(), |k| format!("did you mean `{k}`?"));
             return Some(Diagnostic::error("unknown-kind", message).help(help));
         }
         let known = names(self.attributes(&key.kind));
@@ -101,7 +101,7 @@ pub fn bare(text: &str, known: impl Fn(&str) -> bool) -> Option<(Key, Option<&st
 
 /// The problem with an object's key where a text is meant: AWS would get the key itself. `known`: the attributes that there are.
 pub fn literal(key: &Key, attr: Option<&str>, known: &[&str]) -> Diagnostic {
-    let message = format!("`{}` is a text here, which AWS would get as it stands", short(&key.to_string()));
+    let message = format!("`{}` is plain text here, and AWS would get it literally", short(&key.to_string()));
     let usual = || ["arn", "dns_name", "host", "endpoint", "id"].into_iter().find(|usual| known.contains(usual)).unwrap_or("id");
     let attr = attr.filter(|attr| known.contains(attr)).unwrap_or_else(usual);
     let all = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");

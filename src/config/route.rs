@@ -61,7 +61,10 @@ impl fmt::Display for Route {
 pub(super) fn path(text: &str) -> Result<(), Wrong> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "_-.$/~\"'@:+&*?".contains(c);
     if !text.starts_with('/') {
-        return Err(Wrong::new(format!("the path `{text}` does not begin with a slash"), format!("write `/{text}`")));
+        return Err(Wrong::new(
+            format!("the path `{}` does not start with a slash", super::diagnostic::short(text)),
+            format!("write `/{text}`"),
+        ));
     }
     if text.len() > 128 {
         let over = text.len() - 128;
@@ -72,8 +75,8 @@ pub(super) fn path(text: &str) -> Result<(), Wrong> {
     }
     match text.chars().find(|c| !fits(*c)) {
         Some(c) => Err(Wrong::new(
-            format!("a path cannot have the character `{c}`"),
-            "a path has letters, digits, `_ - . $ / ~ \" ' @ : + &` and the wild cards `*` and `?`",
+            format!("a path cannot contain the character `{c}`"),
+            "a path consists of letters, digits, `_ - . $ / ~ \" ' @ : + &` and the wildcards `*` and `?`",
         )),
         None => Ok(()),
     }
@@ -84,8 +87,8 @@ pub(super) fn host(text: &str) -> Result<(), Wrong> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-.*?".contains(c);
     if text.is_empty() || text.len() > 128 || !text.chars().all(fits) || !text.contains('.') {
         return Err(Wrong::new(
-            format!("`{}` is not a host", super::diagnostic::short(text)),
-            "a host looks like `api.example.com` or `*.example.com`; a path begins with a slash: `/api/*`",
+            format!("`{}` is not a host name", super::diagnostic::short(text)),
+            "a host name looks like `api.example.com` or `*.example.com`; a path starts with a slash: `/api/*`",
         ));
     }
     Ok(())
@@ -97,20 +100,20 @@ impl FromStr for Route {
     fn from_str(text: &str) -> Result<Self, Wrong> {
         if let Some((scheme, rest)) = text.split_once("://") {
             return Err(Wrong::new(
-                format!("a route has no scheme, but `{}` begins with `{scheme}://`", super::diagnostic::short(text)),
+                format!("a route has no scheme, but `{}` starts with `{scheme}://`", super::diagnostic::short(text)),
                 format!("write `{rest}`"),
             ));
         }
         let slash = text.find('/').unwrap_or(text.len());
         let (host_part, path_part) = text.split_at(slash);
         if host_part.is_empty() && path_part.is_empty() {
-            return Err(Wrong::new("a route is empty", "for every request write `/*`"));
+            return Err(Wrong::new("the route is empty", "for all requests write `/*`"));
         }
         if !host_part.is_empty() {
             if !host_part.contains(['.', ' ']) {
                 return Err(Wrong::new(
-                    format!("`{}` is neither a path nor a host", super::diagnostic::short(text)),
-                    format!("for a path write `/{}`", text.trim_start_matches('/')),
+                    format!("`{}` is neither a path nor a host name", super::diagnostic::short(text)),
+                    format!("did you mean `/{text}`? A path starts with a slash"),
                 ));
             }
             host(host_part)?;

@@ -217,11 +217,11 @@ impl Found {
         self.problems.push(
             Diagnostic::error(
                 "plain-secret",
-                format!("`{name}` looks like a secret, which whoever reads this file or a plan would know"),
+                format!("`{name}` looks like a secret, which everyone who reads this file or a plan would see"),
             )
             .label(node.span.clone(), "not shown")
             .help(format!(
-                "keep it in Secrets Manager or Parameter Store and name it: `secrets: {{ {name}: arn:aws:secretsmanager:… }}`"
+                "store it in Secrets Manager or Parameter Store and write its ARN: `secrets: {{ {name}: arn:aws:secretsmanager:… }}`"
             )),
         );
     }

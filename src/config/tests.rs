@@ -131,8 +131,8 @@ fn what_is_hidden_keeps_no_environment_from_being_checked() {
 #[test]
 fn texts_have_their_lengths_and_shapes() {
     let wrong = |line: &str| refused(&format!("stack: a\nregion: us-east-1\n{line}\n"), None);
-    assert!(wrong("history_bucket: a").contains("it has 1 characters, fewer than the 3"));
-    assert!(wrong("history_bucket: 192.168.1.1").contains("like an IP address"));
+    assert!(wrong("history_bucket: a").contains("it has 1 character; S3 requires at least 3"));
+    assert!(wrong("history_bucket: 192.168.1.1").contains("look like an IP address"));
     let long = format!("certificates: {{a: {{domain: {}.example.com}}}}", "a".repeat(250));
     assert!(wrong(&long).contains("has 262 characters, more than 253"), "{}", wrong(&long));
     let policies = |statements: &str| wrong(&format!("services: {{web: {{image: i, policies: [{statements}]}}}}"));

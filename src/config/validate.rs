@@ -62,7 +62,7 @@ impl Checks<'_> {
         let message = format!("`{}` is not a region that this version knows", short(region));
         let near = suggest::nearest(region, regions::names()).map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
         let diagnostic = Diagnostic::warning("unknown-region", message);
-        self.at("region", "not known", diagnostic.help(format!("{near}If AWS has opened it since, all is well")));
+        self.at("region", "unknown", diagnostic.help(format!("{near}If AWS has opened it since, ignore this warning")));
     }
 
     fn network(&mut self) {
@@ -71,10 +71,10 @@ impl Checks<'_> {
         let address = network.cidr.0.network();
         if !(16..=23).contains(&bits) {
             let (why, use_this) = if bits < 16 {
-                ("a VPC has at most a /16".to_owned(), 16)
+                ("a VPC can be at most a /16".to_owned(), 16)
             } else {
                 // Half of it is cut into 8, and the smallest subnet that AWS has is a /28.
-                ("its subnets would be smaller than the /28 that AWS has at least".to_owned(), 23)
+                ("its subnets would be smaller than a /28, the smallest that AWS allows".to_owned(), 23)
             };
             let whole = ipnet::Ipv4Net::new(address, use_this).map(|net| net.trunc().to_string()).unwrap_or_default();
             self.at(
@@ -90,9 +90,12 @@ impl Checks<'_> {
                 "public addresses",
                 Diagnostic::warning(
                     "public-network",
-                    format!("`{}` are public addresses: what really has them cannot be reached", network.cidr),
+                    format!(
+                        "`{}` are public addresses: the hosts on the internet that use them could not be reached",
+                        network.cidr
+                    ),
                 )
-                .help("private networks lie in `10.0.0.0/8`, `172.16.0.0/12` and `192.168.0.0/16`"),
+                .help("private networks are in `10.0.0.0/8`, `172.16.0.0/12` and `192.168.0.0/16`"),
             );
         }
         if let Zones::Names(names) = &network.zones {
@@ -107,14 +110,15 @@ impl Checks<'_> {
                             "unknown-zone",
                             format!("`{zone}` is not a zone of the region `{}`", self.stack.region),
                         )
-                        .help(format!("its zones are called `{0}a`, `{0}b` and so on", self.stack.region)),
+                        .help(format!("its zones are `{0}a`, `{0}b` and so on", self.stack.region)),
                     );
                 }
                 if names[..i].contains(zone) {
                     self.at(
                         &path,
                         "again",
-                        Diagnostic::error("duplicate-zone", format!("the zone `{zone}` is there twice")).help("each zone once"),
+                        Diagnostic::error("duplicate-zone", format!("the zone `{zone}` is listed twice"))
+                            .help("list each zone once"),
                     );
                 }
             }
@@ -136,7 +140,7 @@ impl Checks<'_> {
                     "no-way-out",
                     "without a NAT gateway the services' tasks cannot pull their images or write their logs",
                 )
-                .help("write `nat: single`, or `public: true` in the services; endpoints for ECR and CloudWatch Logs, which would do as well, are none that `resources` can make"),
+                .help("write `nat: single`, or `public: true` in the services; interface endpoints for ECR and CloudWatch Logs would also do, but `resources` cannot create them"),
             );
         }
     }
@@ -146,7 +150,7 @@ impl Checks<'_> {
         if !self.stack.is_load_balanced() {
             self.at_key(
                 "load_balancer",
-                "not made",
+                "not created",
                 Diagnostic::warning("unused-load-balancer", "no service has routes, so there is no load balancer")
                     .help("give a service `routes: [\"/*\"]`, or remove this section"),
             );
@@ -173,7 +177,7 @@ impl Checks<'_> {
                 "no HTTPS",
                 Diagnostic::warning(
                     "unused-ssl-policy",
-                    "without a certificate there is no HTTPS, and `ssl_policy` does nothing",
+                    "without a certificate there is no HTTPS, so `ssl_policy` has no effect",
                 )
                 .help("add `certificate: certificates.NAME`, or remove `ssl_policy`"),
             );
@@ -182,21 +186,21 @@ impl Checks<'_> {
         let own = [("idle_timeout.timeout_seconds", "idle_timeout"), ("deletion_protection.enabled", "deletion_protection")];
         for (attribute, field) in own {
             if balancer.attributes.contains_key(attribute) {
-                let message = format!("the attribute `{attribute}` has a key of its own");
+                let message = format!("the attribute `{attribute}` has its own key");
                 let path = format!("load_balancer.attributes.{attribute}");
                 self.at(
                     &path,
                     "move this",
-                    Diagnostic::error("own-key", message).help(format!("write `{field}` in `load_balancer`")),
+                    Diagnostic::error("own-key", message).help(format!("write `{field}` in `load_balancer` instead")),
                 );
             }
         }
         if balancer.allow.is_empty() {
             self.at(
                 "load_balancer.allow",
-                "nobody",
-                Diagnostic::warning("nobody-allowed", "nobody may connect to the load balancer")
-                    .help("leave `allow` out to let everybody in, or name networks"),
+                "no networks",
+                Diagnostic::warning("nobody-allowed", "no network may connect to the load balancer")
+                    .help("leave out `allow` to allow all addresses, or list networks"),
             );
         }
     }
@@ -215,14 +219,14 @@ pub fn notes(stack: &Stack, has_network: bool) -> Vec<String> {
     let private = stack.services.values().any(|service| !service.public);
     if private && !has_network && stack.existing.network.is_none() {
         out.push(
-            "The network has three zones with a NAT gateway each, which cost more than small services do: `network: { nat: single }` \
-             has one, and `public: true` in the services needs none."
+            "The network has three zones with a NAT gateway each, which cost more than small services: `network: { nat: single }` \
+             has one for all zones, and services with `public: true` need none."
                 .to_owned(),
         );
     }
     if stack.is_load_balanced() && plain {
         out.push(
-            "The load balancer speaks HTTP only: nothing on the way to it is encrypted. For HTTPS give it a certificate, \
+            "The load balancer serves HTTP only, without encryption. For HTTPS, give it a certificate: \
              `load_balancer: { certificate: certificates.NAME }`."
                 .to_owned(),
         );

@@ -90,9 +90,9 @@ impl FromStr for Account {
         let fits = bare != text && bare.len() == 12 && bare.bytes().all(|b| b.is_ascii_digit());
         let help = match fits {
             true => format!("write `\"{bare}\"`"),
-            false => "the number has 12 digits; `aws sts get-caller-identity` tells it".to_owned(),
+            false => "the number has 12 digits; `aws sts get-caller-identity` shows it".to_owned(),
         };
-        Err(Wrong::new(format!("`{}` is not the number of an AWS account", super::diagnostic::short(text)), help))
+        Err(Wrong::new(format!("`{}` is not an AWS account number", super::diagnostic::short(text)), help))
     }
 }
 
@@ -135,22 +135,22 @@ impl FromStr for Name {
 
     fn from_str(text: &str) -> Result<Self, Wrong> {
         let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        let rule = "a name begins with a lower-case letter and goes on with lower-case letters, digits and hyphens";
+        let rule = "a name starts with a lower-case letter, followed by lower-case letters, digits and hyphens, and does not end with a hyphen";
         if text.is_empty() {
-            return Err(Wrong::new("a name is empty", rule));
+            return Err(Wrong::new("the name is empty", rule));
         }
         if text.len() > 32 {
             let over = text.len() - 32;
             return Err(Wrong::new(
                 format!("the name `{}` has {} characters, {over} too many", super::diagnostic::short(text), text.len()),
-                "a name has at most 32 characters, because load balancers have",
+                "a name has at most 32 characters, as the names of load balancers do",
             ));
         }
         if !text.starts_with(|c: char| c.is_ascii_lowercase()) || !text.chars().all(fits) || text.ends_with('-') {
-            let mended: String = text.to_ascii_lowercase().chars().map(|c| if fits(c) { c } else { '-' }).collect();
-            let mended = mended.trim_start_matches(|c: char| !c.is_ascii_lowercase()).trim_end_matches('-');
-            let try_this = if mended.is_empty() { String::new() } else { format!("; `{mended}` would do") };
-            return Err(Wrong::new(format!("`{text}` cannot be a name"), format!("{rule}{try_this}")));
+            let fixed: String = text.to_ascii_lowercase().chars().map(|c| if fits(c) { c } else { '-' }).collect();
+            let fixed = fixed.trim_start_matches(|c: char| !c.is_ascii_lowercase()).trim_end_matches('-');
+            let try_this = if fixed.is_empty() { String::new() } else { format!("; for example `{fixed}`") };
+            return Err(Wrong::new(format!("`{text}` is not a valid name"), format!("{rule}{try_this}")));
         }
         Ok(Name(text.to_owned()))
     }
@@ -181,9 +181,9 @@ impl FromStr for Cidr {
     fn from_str(text: &str) -> Result<Self, Wrong> {
         let net: Ipv4Net = text.parse().map_err(|_| {
             let help = match text.parse::<std::net::Ipv4Addr>() {
-                Ok(address) if address.is_unspecified() => "for every address write `0.0.0.0/0`".to_owned(),
-                Ok(_) => format!("for this one address write `{text}/32`"),
-                Err(_) => "write an IPv4 address, a slash and the number of leading bits: `10.0.0.0/16`".to_owned(),
+                Ok(address) if address.is_unspecified() => "for all addresses write `0.0.0.0/0`".to_owned(),
+                Ok(_) => format!("for this address alone write `{text}/32`"),
+                Err(_) => "write an IPv4 address, a slash and a prefix length: `10.0.0.0/16`".to_owned(),
             };
             Wrong::new(format!("`{text}` is not a network"), help)
         })?;
@@ -251,7 +251,7 @@ impl FromStr for Duration {
         }
         let size = UNITS.into_iter().find(|(name, _)| unit.len() == 1 && unit.starts_with(*name)).map(|(_, size)| size);
         let Some(size) = size else {
-            return Err(wrong("the units are `s`, `m`, `h` and `d`, one in each time: `90s`, `5m`".into()));
+            return Err(wrong("write exactly one unit, `s`, `m`, `h` or `d`: `90s`, `5m`".into()));
         };
         let seconds = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(size)).filter(|s| *s <= 100 * 365 * 86_400);
         seconds.map(Duration::secs).ok_or_else(|| wrong("it is longer than 100 years".into()))
@@ -300,7 +300,7 @@ impl FromStr for Size {
     fn from_str(text: &str) -> Result<Self, Wrong> {
         let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let (digits, unit) = text.split_at(split);
-        let wrong = |help: String| Wrong::new(format!("`{}` is not an amount of storage", super::diagnostic::short(text)), help);
+        let wrong = |help: String| Wrong::new(format!("`{}` is not a storage size", super::diagnostic::short(text)), help);
         if digits.is_empty() {
             return Err(wrong("write a whole number and a unit: `50GiB`, `2TiB`".into()));
         }
@@ -368,7 +368,7 @@ impl FromStr for Retention {
         let near = RETENTIONS.into_iter().find(|d| u64::from(*d) >= days).map(Retention).unwrap_or(Retention(0));
         Err(Wrong::new(
             format!("CloudWatch Logs cannot keep events for `{text}`"),
-            format!("the next longer time that it knows is `{near}`"),
+            format!("the next longer time that it offers is `{near}`"),
         ))
     }
 }
@@ -415,8 +415,8 @@ impl FromStr for Rotation {
         match u16::try_from(days) {
             Ok(days) if seconds == u64::from(days) * 86_400 => Ok(Rotation(days)),
             _ => Err(Wrong::new(
-                format!("a password is made anew every 1d to 1000d, in whole days, not every `{text}`"),
-                format!("the nearest is `{days}d`; `never` leaves it as it is"),
+                format!("a password is rotated every 1d to 1000d, in whole days, not every `{text}`"),
+                format!("the nearest valid time is `{days}d`; `never` turns rotation off"),
             )),
         }
     }
@@ -437,19 +437,19 @@ pub(super) fn region(text: &str) -> Result<(), Wrong> {
     if text.starts_with(regions::SOVEREIGN) {
         return Err(Wrong::new(
             format!("`{}` is a region of the European Sovereign Cloud", super::diagnostic::short(text)),
-            "its addresses and its services' names end otherwise than elsewhere, which this version does not know",
+            "its domain names differ from those of other regions, and this version does not support them",
         ));
     }
     if looks(text) {
         return Ok(());
     }
     let without_zone = text.trim_end_matches(|c: char| c.is_ascii_lowercase());
-    let mended = text.to_ascii_lowercase().replace('_', "-");
+    let fixed = text.to_ascii_lowercase().replace('_', "-");
     let help = if looks(without_zone) {
-        format!("`{text}` is a zone; its region is `{without_zone}`")
-    } else if looks(&mended) {
-        format!("write `{mended}`")
-    } else if let Some(near) = super::suggest::nearest(&mended, regions::names()) {
+        format!("`{text}` is an availability zone; its region is `{without_zone}`")
+    } else if looks(&fixed) {
+        format!("write `{fixed}`")
+    } else if let Some(near) = super::suggest::nearest(&fixed, regions::names()) {
         format!("did you mean `{near}`?")
     } else {
         "write the region's code, e.g. `us-east-1` or `eu-central-1`".to_owned()
@@ -477,7 +477,7 @@ pub(super) fn certificate(text: &str) -> Result<(), Wrong> {
     }
     Err(Wrong::new(
         format!("`{}` is not a certificate", super::diagnostic::short(text)),
-        "write `certificates.NAME` for one of this file, `existing.certificates.NAME`, or the ARN of one of ACM, \
+        "write `certificates.NAME` for one in this file, `existing.certificates.NAME`, or the ARN of an ACM certificate, \
          `arn:aws:acm:REGION:ACCOUNT:certificate/ID`",
     ))
 }
@@ -501,8 +501,8 @@ pub(super) fn secret(text: &str) -> Result<(), Wrong> {
     // The text may be the secret itself: it is not repeated.
     Err(Wrong::new(
         "this is not the ARN of a secret",
-        "a secret's value never stands in this file; put it into Secrets Manager and write its ARN, \
-         `arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME`, or that of an SSM parameter, `arn:aws:ssm:REGION:ACCOUNT:parameter/NAME`",
+        "a stack file contains no secret values: store it in Secrets Manager and write its ARN, \
+         `arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME`, or the ARN of an SSM parameter, `arn:aws:ssm:REGION:ACCOUNT:parameter/NAME`",
     ))
 }
 
@@ -516,9 +516,9 @@ pub(super) fn secret_version(text: &str) -> Result<(), Wrong> {
     // The text may be the password itself: it is not repeated.
     Err(Wrong::new(
         "this is not a version of a secret",
-        "a password never stands in this file; refer to a secret that this file makes, \
-         `${secretsmanager.secret/NAME.arn}:::${secretsmanager.secret/NAME.version}`, or write the ARN of another and which \
-         version of it, `arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME:::VERSION`",
+        "a stack file contains no passwords: refer to a secret that this file creates, \
+         `${secretsmanager.secret/NAME.arn}:::${secretsmanager.secret/NAME.version}`, or write the ARN of another secret with \
+         its version, `arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME:::VERSION`",
     ))
 }
 
@@ -530,21 +530,21 @@ pub(super) fn bucket(text: &str) -> Result<(), Wrong> {
     let help = if text.is_empty() {
         "write a name, or leave it out".to_owned()
     } else if count < 3 {
-        format!("it has {count} characters, fewer than the 3 that S3 wants")
+        format!("it has {}; S3 requires at least 3", super::diagnostic::count(count, "character"))
     } else if count > 63 {
-        format!("it has {count} characters, more than the 63 that S3 takes")
+        format!("it has {count} characters; S3 accepts at most 63")
     } else if text.parse::<std::net::Ipv4Addr>().is_ok() {
-        "a bucket cannot be called like an IP address".to_owned()
+        "a bucket name cannot look like an IP address".to_owned()
     } else if text.contains("..") {
-        "no two dots stand side by side in the name of a bucket".to_owned()
+        "a bucket name cannot have two dots in a row".to_owned()
     } else if !text.bytes().all(|b| plain(b) || b == b'.' || b == b'-') {
-        "a bucket's name has lower-case letters, digits, hyphens and dots".to_owned()
+        "a bucket name consists of lower-case letters, digits, hyphens and dots".to_owned()
     } else if !ends(text.as_bytes().first()) || !ends(text.as_bytes().last()) {
-        "a bucket's name begins and ends with a letter or a digit".to_owned()
+        "a bucket name starts and ends with a letter or a digit".to_owned()
     } else {
         return Ok(());
     };
-    Err(Wrong::new(format!("`{}` is not the name of a bucket", super::diagnostic::short(text)), help))
+    Err(Wrong::new(format!("`{}` is not a valid bucket name", super::diagnostic::short(text)), help))
 }
 
 #[cfg(test)]
@@ -567,8 +567,8 @@ mod tests {
     fn accounts() {
         assert_eq!("001234567890".parse::<Account>().unwrap().as_str(), "001234567890");
         let wrong = |text: &str| text.parse::<Account>().unwrap_err().to_string();
-        assert_eq!(wrong("1234-5678-9012"), "`1234-5678-9012` is not the number of an AWS account: write `\"123456789012\"`");
-        assert!(wrong("prod").ends_with("the number has 12 digits; `aws sts get-caller-identity` tells it"));
+        assert_eq!(wrong("1234-5678-9012"), "`1234-5678-9012` is not an AWS account number: write `\"123456789012\"`");
+        assert!(wrong("prod").ends_with("the number has 12 digits; `aws sts get-caller-identity` shows it"));
         assert!("1".parse::<Account>().is_err() && "١٢٣٤٥٦٧٨٩٠١٢".parse::<Account>().is_err());
     }
 
@@ -635,7 +635,7 @@ mod tests {
         for bad in ["", "a", "ab", &"a".repeat(64), "my..bucket", "192.168.1.1", "-ab", "ab.", "A-bucket", "a_b", "ä-bucket"] {
             assert!(bucket(bad).is_err(), "{bad}");
         }
-        assert!(bucket("a").unwrap_err().help.contains("1 characters, fewer than the 3"));
+        assert!(bucket("a").unwrap_err().help.contains("1 character; S3 requires at least 3"));
     }
 
     #[test]

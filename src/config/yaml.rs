@@ -171,13 +171,13 @@ fn syntax_error(text: &str, error: &serde_saphyr::Error) -> Diagnostic {
     let line = text.get(span.start.saturating_sub(line)..).and_then(|rest| rest.lines().next()).unwrap_or_default();
     let (message, help) = match error {
         Error::MultipleDocuments { .. } => {
-            ("the file has a second document".to_owned(), Some("one file is one stack: remove the `---`, or make two files"))
+            ("the file has a second document".to_owned(), Some("a file describes one stack: remove the `---`, or split the file"))
         }
         Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. } | Error::AliasReplayStackDepthExceeded { .. } => {
             let message = format!(
-                "the file has more than {MAX_NODES} values, lies deeper than {MAX_DEPTH} levels, or has more than {MAX_ALIASES} aliases"
+                "the file has more than {MAX_NODES} values, is nested deeper than {MAX_DEPTH} levels, or has more than {MAX_ALIASES} aliases"
             );
-            (message, Some("several stacks are easier to read and to run than one of this size"))
+            (message, Some("split it into several stacks"))
         }
         _ => {
             let message = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
@@ -207,10 +207,10 @@ fn duplicates(node: &Node, found: &mut Vec<Diagnostic>) {
                     }
                     Some(_) if found.len() >= MOST => return,
                     Some(before) => found.push(
-                        Diagnostic::error("duplicate-key", format!("`{}` is there twice", key.text))
+                        Diagnostic::error("duplicate-key", format!("`{}` is defined twice", key.text))
                             .label(key.span.clone(), "again here")
                             .label(before.span.clone(), "first here")
-                            .help("keep one of the two, or merge what they say"),
+                            .help("keep one of the two, or merge them"),
                     ),
                 }
                 duplicates(value, found);

@@ -49,7 +49,7 @@ fn every_published_file_is_valid() {
         let output = place.stack(&["validate", &published(file)]).ok();
         assert!(output.stdout.contains("is valid"), "{}", output.stdout);
         // A load balancer without a certificate is reported on stderr: no problem, and beside what was asked for.
-        let told = output.stderr.starts_with("The load balancer speaks HTTP only");
+        let told = output.stderr.starts_with("The load balancer serves HTTP only");
         assert!(output.stderr.is_empty() || told && output.stderr.lines().count() <= 2, "{file}: {}", output.stderr);
     }
 }

@@ -84,7 +84,7 @@ fn file_for_another_account_is_refused() {
     asked(&["plan", "s.yaml", "--env", "default"]);
     s.place.file("s.yaml", &format!("account: prod\n{SMALL}"));
     let wrong = s.place.stack(&["plan", "s.yaml"]).exits(65);
-    assert!(wrong.words().contains("`prod` is not the number of an AWS account"), "{}", wrong.stderr);
+    assert!(wrong.words().contains("`prod` is not an AWS account number"), "{}", wrong.stderr);
     // A saved plan knows its account too.
     s.place.file("s.yaml", SMALL);
     s.place.stack(&["plan", "s.yaml", "--out", "s.plan"]).ok();

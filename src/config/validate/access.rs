@@ -22,8 +22,8 @@ pub(super) fn access(checks: &mut Checks<'_>) {
     for (name, groups) in &stack.access.users {
         user(checks, name, groups);
         if let Some(other) = seen.insert(name.to_lowercase(), name) {
-            let message = format!("`{}` and `{}` are one user to AWS", short(other), short(name));
-            let help = "names of users are told apart by more than upper and lower case: keep one of them";
+            let message = format!("`{}` and `{}` are the same user to AWS", short(other), short(name));
+            let help = "user names must differ in more than case: keep one of them";
             at_user(checks, name, "again", Diagnostic::error("duplicate-user", message).help(help));
         }
     }
@@ -44,7 +44,7 @@ fn at_user(checks: &mut Checks<'_>, user: &str, label: &str, diagnostic: Diagnos
 
 fn group(checks: &mut Checks<'_>, path: &str, group: &Group) {
     if group.policies.is_empty() && group.may.is_empty() && group.statements.is_empty() {
-        let message = format!("`{path}` has no rights: whoever is in it may do nothing by it");
+        let message = format!("`{path}` has no rights, so its members get none from it");
         let help = "add `may: [view]`, or `policies: [ReadOnlyAccess]`";
         checks.at_key(path, "no rights", Diagnostic::warning("no-rights", message).help(help));
     }
@@ -58,7 +58,7 @@ fn group(checks: &mut Checks<'_>, path: &str, group: &Group) {
                 checks.at(&place, "not a policy", Diagnostic::error("wrong-arn", message).help(help));
             }
         } else if !managed_policies().any(|known| known == policy) {
-            let message = format!("`{}` is not a managed policy of AWS's that is known here", short(policy));
+            let message = format!("`{}` is not an AWS managed policy that this version knows", short(policy));
             let near = suggest::nearest(policy, managed_policies()).map(|near| format!("did you mean `{near}`? If not, "));
             let near = near.unwrap_or_default();
             let help = format!("{near}write its ARN: `aws iam list-policies --scope AWS` shows all of them");
@@ -67,43 +67,43 @@ fn group(checks: &mut Checks<'_>, path: &str, group: &Group) {
     }
     if group.policies.len() > POLICIES {
         let message = format!(
-            "`{path}` has {} managed policies, and AWS allows {POLICIES} unless it was asked for more",
+            "`{path}` has {} managed policies, and AWS allows {POLICIES} unless the quota was raised",
             group.policies.len()
         );
-        let help = "make two groups of it, or ask for the quota `Managed policies per group`";
-        checks.at(&format!("{path}.policies"), "many", Diagnostic::warning("many-policies", message).help(help));
+        let help = "split it into two groups, or request a higher quota `Managed policies per group`";
+        checks.at(&format!("{path}.policies"), "too many", Diagnostic::warning("many-policies", message).help(help));
     }
     if group.may.contains(&Permission::Exec) && !checks.stack.services.values().any(|service| service.exec) {
-        let message = format!("`{path}` may open shells, and no service lets anybody do so");
-        let help = "add `exec: true` to the services that are meant";
-        checks.at(&format!("{path}.may"), "where?", Diagnostic::warning("nothing-to-exec", message).help(help));
+        let message = format!("`{path}` may open shells, but no service allows it");
+        let help = "add `exec: true` to the services that should allow it";
+        checks.at(&format!("{path}.may"), "no service has `exec`", Diagnostic::warning("nothing-to-exec", message).help(help));
     }
 }
 
 fn user(checks: &mut Checks<'_>, name: &str, groups: &[String]) {
     let fits = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
     if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
-        let message = format!("`{}` cannot be a user's name", short(name));
-        let help = "IAM takes up to 64 letters and digits without accents, and `_+=,.@-`";
-        at_user(checks, name, "not possible", Diagnostic::error("wrong-name", message).help(help));
+        let message = format!("`{}` is not a valid user name", short(name));
+        let help = "a user name has up to 64 characters: unaccented letters, digits and `_+=,.@-`";
+        at_user(checks, name, "not a valid name", Diagnostic::error("wrong-name", message).help(help));
     }
     let stack = checks.stack;
     let known = || stack.access.groups.keys().map(|group| group.as_str());
     for (i, group) in groups.iter().enumerate() {
         let place = format!("access.users.{name}[{i}]");
         if !known().any(|k| k == group) {
-            let message = format!("`{}` is to be in the group `{}`, which there is not", short(name), short(group));
-            let help = suggest::help(group, known(), "there are");
+            let message = format!("`{}` is in the group `{}`, which does not exist", short(name), short(group));
+            let help = suggest::help(group, known(), "the groups are");
             let help = help.unwrap_or_else(|| format!("add `{}` to `access.groups`", short(group)));
             checks.at(&place, "not in this file", Diagnostic::error("unknown-reference", message).help(help));
         } else if groups[..i].contains(group) {
             let message = format!("`{}` is in the group `{group}` twice", short(name));
-            checks.at(&place, "again", Diagnostic::warning("duplicate-group", message).help("each group once"));
+            checks.at(&place, "again", Diagnostic::warning("duplicate-group", message).help("list each group once"));
         }
     }
     if groups.len() > GROUPS {
         let message = format!("`{}` is in {} groups, and IAM allows {GROUPS}", short(name), groups.len());
-        let help = "put what they may together into fewer groups";
+        let help = "combine their rights into fewer groups";
         at_user(checks, name, "too many", Diagnostic::error("too-many-groups", message).help(help));
     }
 }

@@ -4,7 +4,7 @@ use super::checks::Checks;
 use super::limits::too_long;
 use super::services::second_place;
 use crate::cache::{Cache, CacheEngine};
-use crate::diagnostic::{Diagnostic, short};
+use crate::diagnostic::{Diagnostic, count, short};
 use crate::suggest;
 use crate::values::Duration;
 
@@ -40,7 +40,7 @@ pub(super) fn caches(checks: &mut Checks<'_>) {
         key(checks, &path, cache);
         let replicas = cache.replicas.filter(|_| cache.engine != CacheEngine::Memcached).unwrap_or(0);
         if replicas > 0 && stack.network.zones.count() < 2 {
-            let message = format!("the replicas of `{path}` stand in the one zone that the network has, and are lost with it");
+            let message = format!("the replicas of `{path}` are in the only zone of the network, and would be lost with it");
             checks.at(
                 &format!("{path}.replicas"),
                 "in the same zone",
@@ -58,15 +58,15 @@ fn id(checks: &mut Checks<'_>, path: &str, name: &str, cache: &Cache) {
         CacheEngine::Valkey | CacheEngine::Redis => ("the replication group", GROUP_ID),
     };
     if full.contains("--") {
-        let message = format!("{what} would be called `{full}`, and ElastiCache accepts no two hyphens in a row");
+        let message = format!("{what} would be called `{full}`, but ElastiCache does not accept two hyphens in a row");
         let diagnostic = Diagnostic::error("reserved-name", message);
         checks.at_key(
             path,
-            "not possible",
-            diagnostic.help("take one hyphen out of the cache's, the stack's or the environment's name"),
+            "two hyphens",
+            diagnostic.help("remove a hyphen from the name of the cache, the stack or the environment"),
         );
     }
-    too_long(checks, path, what, &full, most, "the cache's, the stack's or the environment's name");
+    too_long(checks, path, what, &full, most, "the name of the cache, the stack or the environment");
 }
 
 /// What only one kind of engine has.
@@ -78,7 +78,7 @@ fn engine(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
     match cache.engine {
         CacheEngine::Memcached => {
             if let Some(replicas) = cache.replicas {
-                let help = format!("write `nodes: {}`; each key is on one of them", u32::from(replicas) + 1);
+                let help = format!("write `nodes: {}`; each key is stored on one of them", u32::from(replicas) + 1);
                 wrong("replicas", "Memcached has no replicas".into(), help);
             }
             let nothing = "Memcached keeps nothing on disk";
@@ -88,14 +88,14 @@ fn engine(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
                 ("key", cache.key.is_some()),
             ] {
                 if is {
-                    wrong(key, format!("{nothing}, so `{key}` does nothing"), format!("remove `{key}`, or use Valkey"));
+                    wrong(key, format!("{nothing}, so `{key}` has no effect"), format!("remove `{key}`, or use Valkey"));
                 }
             }
         }
         CacheEngine::Valkey | CacheEngine::Redis => {
             if let Some(nodes) = cache.nodes {
                 let engine = if cache.engine == CacheEngine::Valkey { "Valkey" } else { "Redis" };
-                let help = format!("write `replicas: {}`: those beside the primary", nodes.saturating_sub(1).min(5));
+                let help = format!("write `replicas: {}`, the nodes beside the primary", nodes.saturating_sub(1).min(5));
                 wrong("nodes", format!("`nodes` is for Memcached: {engine} has a primary and its replicas"), help);
             }
         }
@@ -114,7 +114,7 @@ fn version(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
         checks.at(&at, "no such version", Diagnostic::error("no-such-version", message).help(help));
     };
     if text.split('.').any(|part| part.parse::<u32>().is_err()) {
-        let help = format!("write its numbers, or the first of them: `{}`", example(cache.engine));
+        let help = format!("write a version number or its beginning: `{}`", example(cache.engine));
         return refuse(format!("`{}` is not a version of {name}", short(text)), &help);
     }
     // `7` may still become 7.2, and `1.6` the newest of 1.6.
@@ -122,25 +122,25 @@ fn version(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
     let starts = |with: &[u32]| numbers.iter().zip(with).all(|(a, b)| a == b);
     match cache.engine {
         CacheEngine::Valkey if less(&[7, 2]) => refuse(
-            format!("there is no Valkey {text}: it began with 7.2"),
-            "write `version: \"7.2\"`, or `engine: redis` for what was before",
+            format!("Valkey {text} does not exist: its first version is 7.2"),
+            "write `version: \"7.2\"`, or `engine: redis` for an earlier version",
         ),
         CacheEngine::Redis if !less(&[7, 2]) && numbers.as_slice() != [7] => refuse(
-            format!("ElastiCache has no Redis {text}: 7.1 is its last"),
-            "write `engine: valkey`, which goes on from there and can be taken in place",
+            format!("ElastiCache has no Redis {text}: its last version is 7.1"),
+            "write `engine: valkey`, its successor, to which a cache is upgraded in place",
         ),
         CacheEngine::Redis if less(&[5, 0, 6]) => refuse(
-            format!("Redis {text} is too old: what is encrypted on the way and at rest, as here, begins with 5.0.6"),
+            format!("Redis {text} is too old: encryption in transit and at rest, which every cache here has, needs 5.0.6"),
             "write `version: \"7.1\"`, or better `engine: valkey`",
         ),
         CacheEngine::Memcached if !starts(&[1, 6]) || less(&[1, 6, 6]) => {
-            let what = if less(&[1, 6, 6]) { "is too old" } else { "is none that ElastiCache has" };
-            refuse(format!("Memcached {text} {what}"), "write `version: \"1.6\"` for the newest of 1.6");
+            let what = if less(&[1, 6, 6]) { "is too old" } else { "is not available in ElastiCache" };
+            refuse(format!("Memcached {text} {what}"), "write `version: \"1.6\"` for the latest 1.6");
         }
         CacheEngine::Memcached if numbers.len() > 2 && less(&[1, 6, 12]) => {
-            let message = format!("Memcached {text} cannot encrypt on the way: that begins with 1.6.12");
-            let diagnostic = Diagnostic::warning("no-encryption", message).help("write `version: \"1.6\"` for the newest of 1.6");
-            checks.at(&at, "in plain text", diagnostic);
+            let message = format!("Memcached {text} cannot encrypt in transit, which needs 1.6.12");
+            let diagnostic = Diagnostic::warning("no-encryption", message).help("write `version: \"1.6\"` for the latest 1.6");
+            checks.at(&at, "not encrypted", diagnostic);
         }
         _ => {}
     }
@@ -165,26 +165,26 @@ fn node(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
     match family {
         "t1" | "m1" | "m2" | "c1" => refuse(
             "too old",
-            format!("`{}` is too old to encrypt on the way, which every cache here does", cache.node),
-            "the smallest of today is `cache.t4g.micro`".into(),
+            format!("`{}` is too old for encryption in transit, which every cache here has", cache.node),
+            "the smallest current node type is `cache.t4g.micro`".into(),
         ),
         "t2" | "t3" | "t4g" if !burst.contains(&size) => refuse(
             "no such size",
-            format!("there is no node type `{}`", cache.node),
+            format!("the node type `{}` does not exist", cache.node),
             format!(
-                "`cache.{family}` has `micro`, `small` and `medium`; larger ones are `cache.m7g.large`, `cache.r7g.large` and on"
+                "`cache.{family}` has `micro`, `small` and `medium`; larger ones are `cache.m7g.large`, `cache.r7g.large` and so on"
             ),
         ),
         "r6gd" if cache.engine == CacheEngine::Memcached => refuse(
             "has a disk",
-            format!("`{}` keeps data on its disk too, and Memcached cannot do that", cache.node),
+            format!("`{}` also keeps data on disk, which Memcached does not support", cache.node),
             format!("write `cache.r6g.{size}`"),
         ),
         "r6gd"
             if cache.engine == CacheEngine::Redis
                 && cache.numbers().is_some_and(|v| v.as_slice() < [6, 2].as_slice() && v != [6]) =>
         {
-            let message = format!("`{}` keeps data on its disk too, which Redis does from 6.2 on", cache.node);
+            let message = format!("`{}` also keeps data on disk, which Redis supports from 6.2", cache.node);
             refuse("has a disk", message, format!("write `version: \"7.1\"`, or `node: cache.r6g.{size}`"));
         }
         _ => {}
@@ -196,7 +196,7 @@ fn snapshots(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
     let (days, rest) = (kept.as_secs() / DAY, kept.as_secs() % DAY);
     let at = format!("{path}.snapshots");
     if days > 35 || (days == 35 && rest > 0) {
-        let message = format!("ElastiCache keeps snapshots for 35 days at most, not for {kept}");
+        let message = format!("ElastiCache keeps snapshots for at most 35 days, not for {kept}");
         checks.at(&at, "0d to 35d", Diagnostic::error("out-of-range", message).help("write `35d`"));
     } else if rest > 0 {
         // Rather longer than shorter: what was deleted does not come back.
@@ -208,9 +208,9 @@ fn snapshots(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
             Diagnostic::error("out-of-range", message).help(format!("write `{near}`, or `0d` for none")),
         );
     } else if days == 0 && cache.snapshot_window.is_some() {
-        let message = format!("`{path}` makes no snapshots, so `snapshot_window` does nothing");
-        let help = "remove it, or write for how long they are kept: `snapshots: 1d`";
-        checks.at(&format!("{path}.snapshot_window"), "of what?", Diagnostic::warning("unused-window", message).help(help));
+        let message = format!("`{path}` keeps no snapshots, so `snapshot_window` has no effect");
+        let help = "remove it, or keep snapshots with `snapshots: 1d`";
+        checks.at(&format!("{path}.snapshot_window"), "no snapshots", Diagnostic::warning("unused-window", message).help(help));
     }
 }
 
@@ -242,11 +242,11 @@ fn windows(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
         let found = window(text, parse, around);
         match found {
             None => {
-                let message = format!("`{}` is not a window of time", short(text));
+                let message = format!("`{}` is not a time window", short(text));
                 checks.at(&at, "not a time", Diagnostic::error("invalid-value", message).help(format!("write it like `{like}`")));
             }
             Some((_, length)) if length < 60 => {
-                let message = format!("`{text}` is {length} minutes long, and AWS wants an hour at least");
+                let message = format!("`{text}` is {} long, but AWS requires at least an hour", count(length, "minute"));
                 checks.at(&at, "too short", Diagnostic::error("out-of-range", message).help(format!("write it like `{like}`")));
             }
             Some(_) => {}
@@ -261,40 +261,40 @@ fn windows(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
             (start + WEEK - from) % WEEK < length || (from + WEEK - start) % WEEK < long
         })
     {
-        let message = format!("the two windows of `{path}` overlap, and AWS refuses that");
+        let message = format!("the two windows of `{path}` overlap, which AWS refuses");
         let diagnostic = Diagnostic::error("windows-overlap", message);
-        checks.at(&format!("{path}.snapshot_window"), "every day", diagnostic.help("move one of them"));
-        second_place(checks, &format!("{path}.maintenance_window"), "and then");
+        checks.at(&format!("{path}.snapshot_window"), "daily", diagnostic.help("move one of them"));
+        second_place(checks, &format!("{path}.maintenance_window"), "overlaps");
     }
 }
 
 fn parameters(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
     if !cache.parameters.is_empty() && cache.version.is_none() {
-        let message = format!("which parameters there are depends on the version, and `{path}` does not say which it has");
-        let help = format!("add `version: \"{}\"`, or the version that runs", example(cache.engine));
-        checks.at_key(&format!("{path}.parameters"), "of which version?", Diagnostic::error("needs-version", message).help(help));
+        let message = format!("the parameters depend on the version, but `{path}` has no `version`");
+        let help = format!("add `version: \"{}\"`, or the version that is running", example(cache.engine));
+        checks.at_key(&format!("{path}.parameters"), "needs `version`", Diagnostic::error("needs-version", message).help(help));
     }
     for (name, value) in &cache.parameters {
         let at = format!("{path}.parameters.{name}");
         let mut refuse = |message: String, help: &str| {
-            checks.at_key(&at, "not possible", Diagnostic::error("parameter", message).help(help));
+            checks.at_key(&at, "not allowed", Diagnostic::error("parameter", message).help(help));
         };
         match name.as_str() {
             _ if cache.engine == CacheEngine::Memcached => {}
             _ if name.starts_with("cluster-") => refuse(
-                format!("`{name}` is for caches in cluster mode, and these have one shard"),
-                "remove it; for more memory take a larger `node`, for more readers more `replicas`",
+                format!("`{name}` is for cluster mode, but caches here have a single shard"),
+                "remove it; use a larger `node` for more memory, or more `replicas` for more readers",
             ),
             "appendonly" | "appendfsync" => {
-                refuse(format!("ElastiCache has no `{name}`"), "remove it, and let `snapshots` and `replicas` keep the data");
+                refuse(format!("ElastiCache has no `{name}`"), "remove it; `snapshots` and `replicas` protect the data");
             }
             "maxclients" | "maxmemory" | "lua-time-limit" => {
-                refuse(format!("ElastiCache does not let `{name}` be changed"), "remove it; the node type decides");
+                refuse(format!("ElastiCache does not allow `{name}` to be changed"), "remove it; the node type determines it");
             }
             "maxmemory-policy" if !POLICIES.contains(&value.as_str()) => {
-                let message = format!("`{}` is not a policy for a full memory", short(value));
+                let message = format!("`{}` is not an eviction policy", short(value));
                 let diagnostic = Diagnostic::error("invalid-value", message);
-                let diagnostic = match suggest::help(value, POLICIES, "there are") {
+                let diagnostic = match suggest::help(value, POLICIES, "the policies are") {
                     Some(help) => diagnostic.help(help),
                     None => diagnostic,
                 };
@@ -312,12 +312,12 @@ fn key(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
         return;
     }
     let diagnostic =
-        Diagnostic::error("unknown-reference", format!("`{path}` is encrypted with `{}`, which there is not", short(key)));
+        Diagnostic::error("unknown-reference", format!("`{path}` is encrypted with `{}`, which does not exist", short(key)));
     let whole = keys.iter().find(|known| known.strip_prefix("keys.") == Some(key));
     let help = match whole {
         Some(whole) => Some(format!("write `{whole}`")),
-        None => suggest::help(key, keys.iter().map(String::as_str), "there are"),
+        None => suggest::help(key, keys.iter().map(String::as_str), "the keys are"),
     };
-    let help = help.unwrap_or_else(|| "add the key to `keys`, name one by its ARN, or leave `key` out for AWS's own".into());
+    let help = help.unwrap_or_else(|| "add the key to `keys`, write the ARN of one, or leave out `key` to use AWS's own".into());
     checks.at(&format!("{path}.key"), "not in this file", diagnostic.help(help));
 }

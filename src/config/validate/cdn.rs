@@ -37,14 +37,14 @@ pub(super) fn cdn(checks: &mut Checks<'_>) {
     if !TLS.contains(&cdn.minimum_tls.as_str()) {
         let wrong = format!("CloudFront has no `minimum_tls: {}`", short(&cdn.minimum_tls));
         let diagnostic = Diagnostic::error("invalid-value", wrong);
-        checks.at("cdn.minimum_tls", "not known", with_help(diagnostic, suggest::help(&cdn.minimum_tls, TLS, "it has")));
+        checks.at("cdn.minimum_tls", "unknown", with_help(diagnostic, suggest::help(&cdn.minimum_tls, TLS, "valid values are")));
     } else if cdn.aliases.is_empty() && checks.file.node("cdn.minimum_tls").is_some() {
         // <https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_ViewerCertificate.html>, MinimumProtocolVersion.
         let warning = Diagnostic::warning(
             "unused-minimum-tls",
-            "without aliases CloudFront has its own certificate and its own versions of TLS, and `minimum_tls` does nothing",
+            "without aliases CloudFront uses its own certificate and TLS versions, so `minimum_tls` has no effect",
         );
-        checks.at("cdn.minimum_tls", "does nothing", warning.help("add `aliases` and a `certificate`, or remove `minimum_tls`"));
+        checks.at("cdn.minimum_tls", "no effect", warning.help("add `aliases` and a `certificate`, or remove `minimum_tls`"));
     }
     default_root(checks, cdn);
     balancer(checks, cdn);
@@ -56,7 +56,7 @@ pub(super) fn cdn(checks: &mut Checks<'_>) {
 fn logs(checks: &mut Checks<'_>, cdn: &Cdn) {
     let region = &checks.stack.region;
     if cdn.logs && regions::is_opt_in(region) {
-        let message = format!("CloudFront delivers no logs to buckets in `{region}`");
+        let message = format!("CloudFront cannot deliver logs to buckets in `{region}`");
         let diagnostic = Diagnostic::error("wrong-region", message).help("write `logs: false` in `cdn`");
         let place = if checks.file.node("cdn.logs").is_some() { "cdn.logs" } else { "cdn" };
         checks.at(place, "with logs", diagnostic);
@@ -76,21 +76,25 @@ fn paths(checks: &mut Checks<'_>, files: &StaticFiles) {
         let at = format!("cdn.static.paths[{i}]");
         let said = short(path);
         if !path.starts_with('/') {
-            let wrong = format!("the path `{said}` does not begin with a slash");
+            let wrong = format!("the path `{said}` does not start with a slash");
             checks.at(&at, "", Diagnostic::error("invalid-value", wrong).help(format!("write `/{said}`")));
         } else if let Some(c) = path.chars().find(|c| !fits(*c)) {
-            let wrong = format!("a path cannot have the character `{c}`");
-            let help = "a path has letters, digits, `_ - . $ / ~ \" ' @ : + &` and the wild cards `*` and `?`";
+            let wrong = format!("a path cannot contain the character `{c}`");
+            let help = "a path consists of letters, digits, `_ - . $ / ~ \" ' @ : + &` and the wildcards `*` and `?`";
             checks.at(&at, "", Diagnostic::error("invalid-value", wrong).help(help));
         } else if path.len() > PATH {
             let wrong = format!("the path has {} characters, {} too many", path.len(), path.len() - PATH);
-            checks.at(&at, "too long", Diagnostic::error("invalid-value", wrong).help(format!("CloudFront accepts {PATH}")));
+            checks.at(
+                &at,
+                "too long",
+                Diagnostic::error("invalid-value", wrong).help(format!("CloudFront accepts at most {PATH}")),
+            );
         }
         if files.paths[..i].contains(path) {
             checks.at(
                 &at,
                 "again",
-                Diagnostic::error("duplicate-path", format!("the path `{said}` is there twice")).help("each path once"),
+                Diagnostic::error("duplicate-path", format!("the path `{said}` is listed twice")).help("list each path once"),
             );
         }
     }
@@ -100,7 +104,7 @@ fn paths(checks: &mut Checks<'_>, files: &StaticFiles) {
             "cdn.static.paths",
             "too many",
             Diagnostic::error("out-of-range", wrong)
-                .help(format!("a distribution has at most {PATHS}: put files under common paths such as `/static/*`")),
+                .help(format!("a distribution has at most {PATHS}: combine them into common paths such as `/static/*`")),
         );
     }
 }
@@ -110,9 +114,9 @@ fn bucket(checks: &mut Checks<'_>, files: &StaticFiles) {
     let known: Vec<String> = checks.stack.existing.buckets.keys().map(|name| format!("existing.buckets.{name}")).collect();
     if !known.iter().any(|name| name == text) {
         let diagnostic = Diagnostic::error("unknown-reference", format!("there is no bucket `{}` in this file", short(text)));
-        let help = suggest::help(text, known.iter().map(String::as_str), "there are").unwrap_or_else(|| {
-            let called = if text.starts_with("existing.") { "what-S3-calls-it" } else { text };
-            format!("write `existing: {{ buckets: {{ NAME: {} }} }}`, and here `existing.buckets.NAME`", short(called))
+        let help = suggest::help(text, known.iter().map(String::as_str), "the buckets are").unwrap_or_else(|| {
+            let called = if text.starts_with("existing.") { "BUCKET" } else { text };
+            format!("write `existing: {{ buckets: {{ NAME: {} }} }}`, and `existing.buckets.NAME` here", short(called))
         });
         checks.at("cdn.static.bucket", "not in this file", diagnostic.help(help));
     }
@@ -123,7 +127,7 @@ fn aliases(checks: &mut Checks<'_>, cdn: &Cdn) {
         checks.at_key(
             "cdn.aliases",
             "need a certificate",
-            Diagnostic::error("needs-certificate", "CloudFront answers under names of yours only with a certificate for them")
+            Diagnostic::error("needs-certificate", "CloudFront serves aliases only with a certificate that covers them")
                 .help("add `certificate: certificates.NAME`, or the ARN of one in us-east-1"),
         );
     }
@@ -137,8 +141,8 @@ fn aliases(checks: &mut Checks<'_>, cdn: &Cdn) {
             );
         }
         if cdn.aliases[..i].contains(alias) {
-            let wrong = format!("the alias `{}` is there twice", short(alias));
-            checks.at(&at, "again", Diagnostic::error("duplicate-alias", wrong).help("each name once"));
+            let wrong = format!("the alias `{}` is listed twice", short(alias));
+            checks.at(&at, "again", Diagnostic::error("duplicate-alias", wrong).help("list each name once"));
         }
     }
 }
@@ -177,16 +181,16 @@ fn certificate(checks: &mut Checks<'_>, cdn: &Cdn) {
             "another region",
             Diagnostic::error(
                 "wrong-region",
-                format!("the certificate is in `{}`, where CloudFront does not look", short(region)),
+                format!("the certificate is in `{}`, but CloudFront only uses those in `us-east-1`", short(region)),
             )
-            .help(format!("request or import one in `{REGION}`: CloudFront uses only certificates from there")),
+            .help(format!("request or import one in `{REGION}`")),
         );
     }
     if cdn.aliases.is_empty() {
         checks.at(
             AT,
-            "for which names?",
-            Diagnostic::warning("unused-certificate", "without aliases the certificate is for no name that anybody asks for")
+            "no aliases",
+            Diagnostic::warning("unused-certificate", "without aliases the certificate has no effect")
                 .help("add `aliases: [www.example.com]`, or remove it"),
         );
     }
@@ -198,7 +202,7 @@ fn certificate(checks: &mut Checks<'_>, cdn: &Cdn) {
             checks.at(
                 &format!("cdn.aliases[{i}]"),
                 "not in the certificate",
-                Diagnostic::error("not-in-certificate", format!("`certificates.{name}` is not for `{}`", short(alias)))
+                Diagnostic::error("not-in-certificate", format!("`certificates.{name}` does not cover `{}`", short(alias)))
                     .help(format!("add it to `certificates.{name}.names`")),
             );
         }
@@ -209,15 +213,18 @@ fn default_root(checks: &mut Checks<'_>, cdn: &Cdn) {
     const AT: &str = "cdn.default_root";
     let Some(root) = cdn.default_root.as_deref() else { return };
     if let Some(rest) = root.strip_prefix('/') {
-        let wrong = format!("`{AT}` is the name of a file, which begins with no slash");
+        let wrong = format!("`{AT}` is the name of a file and cannot start with a slash");
         checks.at(AT, "", Diagnostic::error("invalid-value", wrong).help(format!("write `{}`", short(rest))));
     }
     if checks.stack.is_load_balanced() {
         checks.at(
             AT,
-            "does nothing",
-            Diagnostic::warning("unused-default-root", "what `/` is, the services behind the load balancer decide")
-                .help("remove `default_root`"),
+            "no effect",
+            Diagnostic::warning(
+                "unused-default-root",
+                "the services behind the load balancer answer `/`, so `default_root` has no effect",
+            )
+            .help("remove `default_root`"),
         );
     }
 }
@@ -231,7 +238,7 @@ fn balancer(checks: &mut Checks<'_>, cdn: &Cdn) {
             "out of reach",
             Diagnostic::error(
                 "unreachable-origin",
-                "CloudFront reaches a load balancer that is internal only by a VPC origin, which `stack` does not make",
+                "CloudFront can reach an internal load balancer only through a VPC origin, which `stack` cannot create",
             )
             .help("remove `internal`, or remove `cdn`"),
         );
@@ -243,8 +250,10 @@ fn balancer(checks: &mut Checks<'_>, cdn: &Cdn) {
     for (i, alias) in cdn.aliases.iter().enumerate() {
         let Some((name, certificate)) = own.filter(|_| host(alias).is_ok()) else { continue };
         if !std::iter::once(&certificate.domain).chain(&certificate.names).any(|name| covers(name, alias)) {
-            let message =
-                format!("`certificates.{name}`, which the load balancer shows CloudFront, is not for `{}`", short(alias));
+            let message = format!(
+                "`certificates.{name}`, which the load balancer presents to CloudFront, does not cover `{}`",
+                short(alias)
+            );
             let help = format!("add it to `certificates.{name}.names`, or remove `certificate` from `load_balancer`");
             let diagnostic = Diagnostic::error("not-in-certificate", message).help(help);
             checks.at(&format!("cdn.aliases[{i}]"), "not in the load balancer's certificate", diagnostic);
@@ -253,12 +262,12 @@ fn balancer(checks: &mut Checks<'_>, cdn: &Cdn) {
     if section.certificate.is_some() && cdn.aliases.is_empty() {
         checks.at(
             "load_balancer.certificate",
-            "for names that CloudFront does not have",
+            "`cdn` has no aliases",
             Diagnostic::warning(
                 "unreachable-origin",
-                "the load balancer sends everything to HTTPS, and its certificate is not for CloudFront's own name: requests would go in circles",
+                "the load balancer redirects everything to HTTPS, but its certificate does not cover CloudFront's own name: requests would be redirected endlessly",
             )
-            .help("give `cdn` aliases that the certificate is for, or remove the certificate here: CloudFront then speaks HTTP to the load balancer, and HTTPS to everybody else"),
+            .help("give `cdn` aliases that the certificate covers, or remove the certificate here: CloudFront then uses HTTP to the load balancer and HTTPS to viewers"),
         );
     }
 }

@@ -58,7 +58,7 @@ impl Checks<'_> {
                 path,
                 &bounds,
                 Diagnostic::error("out-of-range", format!("`{path}` must be from {bounds}, but is {time}"))
-                    .help(format!("the nearest is `{nearest}`")),
+                    .help(format!("the nearest valid time is `{nearest}`")),
             );
         }
     }

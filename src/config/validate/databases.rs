@@ -2,7 +2,7 @@
 
 use super::checks::Checks;
 use crate::database::{Database, DatabaseEngine, STRIPED};
-use crate::diagnostic::{Diagnostic, short};
+use crate::diagnostic::{Diagnostic, count, short};
 use crate::reserved::is_reserved;
 use crate::suggest;
 
@@ -49,7 +49,8 @@ fn names(checks: &mut Checks<'_>, path: &str, name: &str, database: &Database) {
             checks.at_key(
                 &path,
                 "too long",
-                Diagnostic::error("name-too-long", message).help("RDS accepts 63, of which 3 are kept for a successor's number"),
+                Diagnostic::error("name-too-long", message)
+                    .help("RDS accepts 63, of which 3 are reserved for the number of a replacement"),
             );
         }
     }
@@ -58,7 +59,7 @@ fn names(checks: &mut Checks<'_>, path: &str, name: &str, database: &Database) {
         if checks.stack.databases.keys().any(|other| other.as_str() == full) {
             let path = format!("{path}.replicas.{replica}");
             let message = format!("this replica and the database `{full}` would have the same name in AWS");
-            checks.at_key(&path, "taken", Diagnostic::error("duplicate-name", message).help("rename one of the two"));
+            checks.at_key(&path, "same name", Diagnostic::error("duplicate-name", message).help("rename one of the two"));
         }
     }
 }
@@ -74,7 +75,7 @@ fn version(checks: &mut Checks<'_>, path: &str, database: &Database) {
     if !numbers || parts.len() < least {
         let engine = database.engine.as_str();
         let message = format!("`{}` is not a version of {engine}", short(&database.version));
-        let help = format!("write its major version, or a more exact one: `version: \"{example}\"`");
+        let help = format!("write its major version, or a more specific one: `version: \"{example}\"`");
         error(checks, &format!("{path}.version"), "no major version", "no-such-version", message, help);
     }
 }
@@ -92,7 +93,7 @@ fn storage(checks: &mut Checks<'_>, path: &str, database: &Database) {
                 "out of range",
                 "out-of-range",
                 message,
-                format!("the nearest is `{near}`"),
+                format!("the nearest valid size is `{near}`"),
             );
         }
     }
@@ -100,9 +101,10 @@ fn storage(checks: &mut Checks<'_>, path: &str, database: &Database) {
     if let Some(max) = database.max_storage
         && max.as_gib() < enough
     {
-        let message = format!("`{path}.max_storage` is {max}, less than a tenth above the {} it begins with", database.storage);
+        let message =
+            format!("`{path}.max_storage` is {max}, but must be at least 10 % more than `storage`, {}", database.storage);
         let help = format!("write `max_storage: {enough}GiB` or more, or leave it out");
-        error(checks, &format!("{path}.max_storage"), "too little", "storage-limit", message, help);
+        error(checks, &format!("{path}.max_storage"), "too small", "storage-limit", message, help);
     }
 }
 
@@ -113,12 +115,12 @@ fn speed(checks: &mut Checks<'_>, path: &str, database: &Database) {
         let Some(value) = value else { continue };
         let at = format!("{path}.{field}");
         if !database.is_striped() {
-            let message = format!("`{at}` cannot be chosen: storage of less than {STRIPED}GiB has what AWS gives it");
+            let message = format!("`{at}` cannot be set for storage below {STRIPED}GiB");
             let help = format!("leave it out, or write `storage: {STRIPED}GiB` or more");
-            error(checks, &at, "not for so little storage", "storage-speed", message, help);
+            error(checks, &at, "needs more storage", "storage-speed", message, help);
         } else if !(least..=most).contains(&value) {
             let message = format!("`{at}` must be from {least} to {most}, but is {value}");
-            let help = format!("the nearest is `{}`", value.clamp(least, most));
+            let help = format!("the nearest valid value is `{}`", value.clamp(least, most));
             error(checks, &at, "out of range", "out-of-range", message, help);
         }
     }
@@ -136,12 +138,19 @@ fn backups(checks: &mut Checks<'_>, path: &str, database: &Database) {
     if !seconds.is_multiple_of(DAY) || seconds > 35 * DAY {
         let message = format!("`{path}.backups` must be whole days from 0d to 35d, but is {}", database.backups);
         let near = seconds.div_ceil(DAY).min(35);
-        error(checks, &format!("{path}.backups"), "0d to 35d", "out-of-range", message, format!("the nearest is `{near}d`"));
+        error(
+            checks,
+            &format!("{path}.backups"),
+            "0d to 35d",
+            "out-of-range",
+            message,
+            format!("the nearest valid time is `{near}d`"),
+        );
     }
     if seconds == 0 && !database.replicas.is_empty() {
-        let message = format!("`{path}` has replicas but no backups, from which AWS makes them");
+        let message = format!("`{path}` has replicas but no backups, from which AWS creates them");
         let help = "write `backups: 1d` or more, or remove the replicas".into();
-        error(checks, &format!("{path}.backups"), "none", "needs-backups", message, help);
+        error(checks, &format!("{path}.backups"), "no backups", "needs-backups", message, help);
     }
 }
 
@@ -178,16 +187,16 @@ fn windows(checks: &mut Checks<'_>, path: &str, database: &Database) {
         let at = format!("{path}.{field}");
         match span(text, read, round) {
             None => {
-                let message = format!("`{}` is not a window of time", short(text));
-                error(checks, &at, "not a window", "invalid-value", message, format!("in UTC, as in `{example}`"));
+                let message = format!("`{}` is not a time window", short(text));
+                error(checks, &at, "not a window", "invalid-value", message, format!("write it in UTC, like `{example}`"));
             }
             Some((_, long)) if long < 30 => {
-                let message = format!("`{at}` is {long} minutes long; AWS wants 30 at least");
-                error(checks, &at, "too short", "window-too-short", message, format!("as in `{example}`"));
+                let message = format!("`{at}` is {} long, but AWS requires at least 30", count(long, "minute"));
+                error(checks, &at, "too short", "window-too-short", message, format!("write it like `{example}`"));
             }
             Some((_, long)) if field == "maintenance_window" && long > 24 * 60 => {
-                let message = format!("`{at}` is longer than the 24 hours that AWS accepts");
-                error(checks, &at, "too long", "window-too-long", message, format!("as in `{example}`"));
+                let message = format!("`{at}` is longer than 24 hours, the most that AWS accepts");
+                error(checks, &at, "too long", "window-too-long", message, format!("write it like `{example}`"));
             }
             window => *slot = window,
         }
@@ -208,18 +217,20 @@ fn windows(checks: &mut Checks<'_>, path: &str, database: &Database) {
 /// What the file calls the user and the database; what they are called without is checked with all that the file makes.
 fn user(checks: &mut Checks<'_>, path: &str, database: &Database) {
     let engine = database.engine.as_str();
-    let names =
-        [("user", &database.user, "be the master user", "owner"), ("database", &database.database, "be a database", "shop")];
+    let names = [
+        ("user", &database.user, "name of the master user", "owner"),
+        ("database", &database.database, "name of the database", "shop"),
+    ];
     for (field, name, what, example) in names {
         if let Some(name) = name.as_ref().filter(|name| is_reserved(engine, name)) {
-            let message = format!("`{name}` cannot {what} of {engine}: it is reserved");
+            let message = format!("`{name}` cannot be the {what}: {engine} reserves it");
             error(
                 checks,
                 &format!("{path}.{field}"),
                 "reserved",
                 "reserved-name",
                 message,
-                format!("as in `{field}: {example}`"),
+                format!("choose another, such as `{field}: {example}`"),
             );
         }
     }
@@ -235,13 +246,18 @@ fn words(checks: &mut Checks<'_>, path: &str, database: &Database) {
     for (i, log) in database.logs.iter().flatten().enumerate() {
         if !known.contains(&log.as_str()) {
             let message = format!("{} has no log `{}`", database.engine.as_str(), short(log));
-            let help = suggest::help(log, known.iter().copied(), "it has").unwrap_or_default();
+            let help = suggest::help(log, known.iter().copied(), "its logs are").unwrap_or_default();
             error(checks, &format!("{path}.logs[{i}]"), "no such log", "no-such-log", message, help);
         }
     }
     if database.parameters.contains_key(own) {
-        let diagnostic = Diagnostic::error("own-key", format!("`{own}` is not yours to set: connections are always encrypted"));
-        checks.at_key(&format!("{path}.parameters.{own}"), "remove this", diagnostic.help("remove it; for clients that cannot encrypt describe the group and the instance under `resources`: `rds.parameter_group`, `rds.instance`"));
+        let diagnostic = Diagnostic::error("own-key", format!("`{own}` cannot be set: connections are always encrypted"));
+        checks.at_key(
+            &format!("{path}.parameters.{own}"),
+            "remove this",
+            diagnostic
+                .help("remove it; for clients without TLS, describe `rds.parameter_group` and `rds.instance` under `resources`"),
+        );
     }
 }
 
@@ -249,10 +265,10 @@ fn words(checks: &mut Checks<'_>, path: &str, database: &Database) {
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html>, limitations).
 fn password(checks: &mut Checks<'_>, path: &str, database: &Database) {
     if database.password.rotate.days().is_some() && !database.replicas.is_empty() {
-        let message = format!("`{path}` has replicas, which AWS makes of no database whose password it rotates");
-        let help = "write `rotate: never`, and put another password into its secret when it is to change; or remove the replicas";
+        let message = format!("`{path}` has replicas, which RDS does not support for a database whose password it rotates");
+        let help = "write `rotate: never` and change the password in its secret when needed, or remove the replicas";
         error(checks, &format!("{path}.password.rotate"), "rotated by RDS", "rotation-and-replicas", message, help.into());
-        super::services::second_place(checks, &format!("{path}.replicas"), "and copied");
+        super::services::second_place(checks, &format!("{path}.replicas"), "and replicated");
     }
 }
 
@@ -262,8 +278,8 @@ fn key(checks: &mut Checks<'_>, path: &str, database: &Database) {
     if known.contains(key) || crate::values::arn(key).is_some() {
         return;
     }
-    let help = suggest::help(key, known.iter().map(String::as_str), "there are")
-        .unwrap_or_else(|| "describe it under `keys`, or write the ARN of one that exists".into());
-    let message = format!("`{path}` is encrypted with `{}`, which there is not", short(key));
+    let help = suggest::help(key, known.iter().map(String::as_str), "the keys are")
+        .unwrap_or_else(|| "add it to `keys`, or write the ARN of an existing key".into());
+    let message = format!("`{path}` is encrypted with `{}`, which does not exist", short(key));
     error(checks, &format!("{path}.key"), "not in this file", "unknown-reference", message, help);
 }

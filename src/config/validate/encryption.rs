@@ -38,7 +38,7 @@ fn days(checks: &mut Checks<'_>, path: &str, time: Duration, least: u64, most: u
     let nearest = seconds.div_ceil(DAY).clamp(least, most);
     let what = format!("{least}d to {most}d");
     let message = format!("`{path}` must be whole days from {what}, but is {time}");
-    checks.at(path, &what, Diagnostic::error("out-of-range", message).help(format!("the nearest is `{nearest}d`")));
+    checks.at(path, &what, Diagnostic::error("out-of-range", message).help(format!("the nearest valid time is `{nearest}d`")));
 }
 
 fn keys(checks: &mut Checks<'_>) {
@@ -49,8 +49,8 @@ fn keys(checks: &mut Checks<'_>) {
         let Some(period) = key.rotation_period else { continue };
         days(checks, &path, period, 90, 2560);
         if !key.rotation {
-            let message = format!("`keys.{name}` is never renewed, so `rotation_period` does nothing");
-            checks.at(&path, "no rotation", Diagnostic::warning("unused-period", message).help("remove the one or the other"));
+            let message = format!("`keys.{name}` has `rotation: false`, so `rotation_period` has no effect");
+            checks.at(&path, "no rotation", Diagnostic::warning("unused-period", message).help("remove one of the two"));
         }
     }
 }
@@ -63,17 +63,17 @@ fn wrong_domain(domain: &str) -> Option<&'static str> {
         (1..=63).contains(&label.len()) && label.bytes().all(fits) && !label.starts_with('-') && !label.ends_with('-')
     };
     if rest.contains('*') {
-        Some("a `*` stands for the whole first part and for nothing else: `*.example.com`")
+        Some("`*` can only stand for the whole first label: `*.example.com`")
     } else if rest.contains("://") || rest.contains('/') {
-        Some("write the name alone, without a scheme and a path: `www.example.com`")
+        Some("write only the name, without a scheme or path: `www.example.com`")
     } else if rest.bytes().any(|b| b.is_ascii_uppercase()) {
-        Some("write it in lower case, as DNS takes it")
+        Some("write it in lower case")
     } else if !rest.is_ascii() {
-        Some("write it as DNS has it, with `xn--`")
+        Some("write its ASCII form, with `xn--`")
     } else if !rest.contains('.') {
         Some("write the full name: `www.example.com`")
     } else if domain.len() > 253 || !rest.split('.').all(label) {
-        Some("a domain is made of parts with dots between, each of at most 63 letters, digits and hyphens")
+        Some("a domain consists of labels with dots between them, each of at most 63 letters, digits and hyphens")
     } else {
         None
     }
@@ -85,36 +85,37 @@ fn certificate(checks: &mut Checks<'_>, path: &str, section: &CertificateSection
     let mut seen: BTreeSet<&str> = BTreeSet::new();
     for (place, domain) in &all {
         if let Some(help) = wrong_domain(domain) {
-            let message = format!("`{}` is not a domain that a certificate can be for", short(domain));
+            let message = format!("`{}` is not a domain that a certificate can cover", short(domain));
             checks.at(place, "not a domain", Diagnostic::error("wrong-domain", message).help(help));
         } else if !seen.insert(domain) {
-            let message = format!("`{}` is in this certificate twice", short(domain));
+            let message = format!("`{}` is listed twice in this certificate", short(domain));
             checks.at(
                 place,
                 "again",
-                Diagnostic::warning("duplicate-name", message).help("each name once; `domain` is among them"),
+                Diagnostic::warning("duplicate-name", message).help("list each name once; `domain` is one of them"),
             );
         }
     }
     if section.domain.len() > DOMAIN && wrong_domain(&section.domain).is_none() {
         let message =
-            format!("the certificate's `domain` has {} characters, and ACM accepts {DOMAIN} there", section.domain.len());
+            format!("the certificate's `domain` has {} characters, but ACM accepts at most {DOMAIN} there", section.domain.len());
         checks.at(
             &format!("{path}.domain"),
             "too long",
-            Diagnostic::error("name-too-long", message).help("make a shorter one the `domain`, and put this one into `names`"),
+            Diagnostic::error("name-too-long", message).help("use a shorter name as `domain`, and add this one to `names`"),
         );
     }
     let (usual, most) = NAMES;
     let place = if all.len() > 1 { format!("{path}.names") } else { path.to_owned() };
     if seen.len() > most {
-        let message = format!("`{path}` has {} names, and a certificate has at most {most}", seen.len());
-        let help = "make several certificates, or use a wildcard";
+        let message = format!("`{path}` has {} names, but a certificate can have at most {most}", seen.len());
+        let help = "split it into several certificates, or use a wildcard";
         checks.at(&place, "too many", Diagnostic::error("too-many-names", message).help(help));
     } else if seen.len() > usual {
-        let message = format!("`{path}` has {} names, and AWS allows {usual} unless it was asked for more", seen.len());
-        let help = "use a wildcard, make several certificates, or ask for the quota `Domain names per ACM certificate`";
-        checks.at(&place, "many", Diagnostic::warning("many-names", message).help(help));
+        let message = format!("`{path}` has {} names, and AWS allows {usual} unless the quota was raised", seen.len());
+        let help =
+            "use a wildcard, split it into several certificates, or request a higher quota `Domain names per ACM certificate`";
+        checks.at(&place, "too many", Diagnostic::warning("many-names", message).help(help));
     }
     if let Some(zone) = &section.zone {
         self::zone(checks, &format!("{path}.zone"), zone);
@@ -135,10 +136,14 @@ fn outside(checks: &mut Checks<'_>, zone: &str, names: &[(String, &String)]) {
     for (place, name) in names.iter().filter(|(_, name)| wrong_domain(name).is_none()) {
         let bare = name.strip_prefix("*.").unwrap_or(name);
         if bare != domain && !bare.strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.')) {
-            let message =
-                format!("`{}` does not lie in the zone `{}`, where its proof would be written", short(name), short(&domain));
-            let help = "give it a certificate of its own with its own zone; or leave `zone` out, and write the proofs yourself";
-            checks.at(place, "elsewhere", Diagnostic::error("outside-zone", message).help(help));
+            let message = format!(
+                "`{}` is not in the zone `{}`, where its validation record would be written",
+                short(name),
+                short(&domain)
+            );
+            let help =
+                "give it its own certificate with its own zone, or leave out `zone` and create the validation records yourself";
+            checks.at(place, "not in the zone", Diagnostic::error("outside-zone", message).help(help));
         }
     }
 }
@@ -150,15 +155,15 @@ fn zone(checks: &mut Checks<'_>, path: &str, zone: &str) {
     match zone.strip_prefix("existing.zones.") {
         Some(name) if known().any(|k| k == name) => {}
         Some(name) => {
-            let message = format!("`{path}` is `existing.zones.{}`, which there is not", short(name));
-            let help = suggest::help(name, known(), "there are");
+            let message = format!("`{path}` is `existing.zones.{}`, which does not exist", short(name));
+            let help = suggest::help(name, known(), "the zones are");
             let help = help.unwrap_or_else(|| "add `existing: { zones: { NAME: example.com } }`".into());
             checks.at(path, "not in this file", Diagnostic::error("unknown-reference", message).help(help));
         }
         None if is_id => {}
         None => {
             let message = format!("`{}` is not a zone", short(zone));
-            let help = "write `existing.zones.NAME`, and there the zone's domain; or its id, `Z…`";
+            let help = "write `existing.zones.NAME` and define it there, or write the id of the zone, `Z…`";
             checks.at(path, "not a zone", Diagnostic::error("wrong-zone", message).help(help));
         }
     }
@@ -174,8 +179,8 @@ fn known(checks: &mut Checks<'_>, path: &str, text: &str) {
     if !named || all.iter().any(|known| known == text) {
         return;
     }
-    let message = format!("`{path}` is `{}`, which there is not", short(text));
-    let help = suggest::help(text, all.iter().map(String::as_str), "there are");
+    let message = format!("`{path}` is `{}`, which does not exist", short(text));
+    let help = suggest::help(text, all.iter().map(String::as_str), "the certificates are");
     let help = help.unwrap_or_else(|| "add `certificates: { NAME: { domain: www.example.com } }`".into());
     checks.at(path, "not in this file", Diagnostic::error("unknown-reference", message).help(help));
 }

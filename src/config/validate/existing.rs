@@ -14,25 +14,25 @@ fn network(checks: &mut Checks<'_>) {
     if checks.file.node("network").is_some() {
         checks.at_key(
             "network",
-            "one of its own",
-            Diagnostic::error("two-networks", "the file has both a network of its own and one of somebody else's")
-                .help("remove `network` to live in the existing one, or `existing.network` to make one"),
+            "a new network",
+            Diagnostic::error("two-networks", "the file has both `network` and `existing.network`")
+                .help("remove `network` to use the existing one, or `existing.network` to create one"),
         );
-        super::services::second_place(checks, "existing.network", "and somebody else's");
+        super::services::second_place(checks, "existing.network", "and an existing one");
     }
     if network.app.is_empty() {
         checks.at(
             "existing.network.app",
             "no subnets",
-            Diagnostic::error("no-subnets", "`existing.network.app` is empty, so containers have no place to run")
-                .help("name subnets in two zones or more"),
+            Diagnostic::error("no-subnets", "`existing.network.app` is empty, so containers have nowhere to run")
+                .help("list subnets in at least two zones"),
         );
     }
     for (name, _) in checks.stack.services.iter().filter(|(_, s)| s.public && network.public.is_empty()) {
-        let message = format!("`services.{name}` is to stand in public subnets, and `existing.network` names none");
+        let message = format!("`services.{name}` needs public subnets, but `existing.network` has none");
         checks.at_key(
             &format!("services.{name}.public"),
-            "where?",
+            "no public subnets",
             Diagnostic::error("no-subnets", message).help("add `public: [subnet-…]` to `existing.network`"),
         );
     }
@@ -48,7 +48,7 @@ fn network(checks: &mut Checks<'_>) {
         checks.at(
             &path,
             "fewer than two",
-            Diagnostic::error("one-zone", message).help("name one subnet in each of two zones or more"),
+            Diagnostic::error("one-zone", message).help("list one subnet in each of at least two zones"),
         );
     }
 }
@@ -60,10 +60,10 @@ fn images(checks: &mut Checks<'_>) {
         let (repository, tag) = rest.split_at(rest.find([':', '@']).unwrap_or(rest.len()));
         let path = format!("services.{name}.image");
         if !stack.existing.repositories.contains_key(repository) {
-            let message = format!("`{path}` is from `existing.repositories.{}`, which there is not", short(repository));
+            let message = format!("`{path}` is from `existing.repositories.{}`, which does not exist", short(repository));
             let known = stack.existing.repositories.keys().map(|name| name.as_str());
             let diagnostic = Diagnostic::error("unknown-reference", message);
-            let diagnostic = match suggest::help(repository, known, "there are") {
+            let diagnostic = match suggest::help(repository, known, "the repositories are") {
                 Some(help) => diagnostic.help(help),
                 None => diagnostic.help("add `existing: { repositories: { NAME: path/in/ecr } }`"),
             };
@@ -71,8 +71,8 @@ fn images(checks: &mut Checks<'_>) {
         } else if tag.len() < 2 {
             checks.at(
                 &path,
-                "which one?",
-                Diagnostic::warning("no-tag", format!("`{path}` names no tag, so it is `latest`, whatever that is on the day"))
+                "no tag",
+                Diagnostic::warning("no-tag", format!("`{path}` has no tag, so it means `latest`, which can change at any time"))
                     .help(format!("write `{}:TAG`", service.image)),
             );
         }

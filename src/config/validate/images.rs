@@ -72,8 +72,8 @@ impl Texts {
 fn size(checks: &mut Checks<'_>, path: &str, bytes: usize) {
     if bytes > TASK_DEFINITION.most {
         let message =
-            format!("`{path}` has {bytes} bytes of variables and command, and ECS takes {} in all", TASK_DEFINITION.most);
-        let help = "put what is large into a file of the image, a bucket or a parameter";
+            format!("`{path}` has {bytes} bytes of variables and command, but ECS accepts {} in total", TASK_DEFINITION.most);
+        let help = "move large values into a file in the image, a bucket or a parameter";
         checks.at(path, "too large", Diagnostic::error("too-large", message).help(help));
     }
 }
@@ -83,10 +83,10 @@ fn filled_in(checks: &mut Checks<'_>, path: &str, texts: &Texts) {
     variables(checks, path, &texts.environment);
     for (name, arn) in &texts.secrets {
         if let Some(open) = unresolved(arn) {
-            let message = format!("the secret `{}` has `{}`, which nothing here fills in", short(name), short(&open));
-            let help = "write the ARN itself, or refer to one: `${KIND/NAME.ATTRIBUTE}`";
+            let message = format!("the secret `{}` contains `{}`, which is not substituted", short(name), short(&open));
+            let help = "write the ARN, or refer to one: `${KIND/NAME.ATTRIBUTE}`";
             let at = format!("{path}.secrets.{name}");
-            checks.at(&at, "as it stands", Diagnostic::error("unresolved", message).help(help));
+            checks.at(&at, "not substituted", Diagnostic::error("unresolved", message).help(help));
         }
     }
     if texts.is_for_a_shell() {
@@ -96,13 +96,13 @@ fn filled_in(checks: &mut Checks<'_>, path: &str, texts: &Texts) {
         for (at, part) in parts.iter().enumerate() {
             let Some(open) = unresolved(part) else { continue };
             let at = format!("{path}.{field}[{at}]");
-            let message = format!("`{at}` has `{}`, which nothing here fills in", short(&open));
+            let message = format!("`{at}` contains `{}`, which is not substituted", short(&open));
             let help = format!(
-                "write the value itself, or have a shell run it, `[\"sh\", \"-c\", …]`; where the program is to see `{}` write `${}`",
+                "write the value, or run the command in a shell, `[\"sh\", \"-c\", …]`; to pass `{}` to the program, write `${}`",
                 short(&open),
                 short(&open)
             );
-            checks.at(&at, "as it stands", Diagnostic::error("unresolved", message).help(help));
+            checks.at(&at, "not substituted", Diagnostic::error("unresolved", message).help(help));
         }
     }
 }
@@ -112,14 +112,13 @@ fn image(checks: &mut Checks<'_>, path: &str, text: &str) {
         checks.at(path, label, Diagnostic::error(code, message).help(help));
     };
     if let Some(open) = unresolved(text).or_else(|| between(text, "{{", "}}")) {
-        let message = format!("`{path}` has `{}`, which nothing here fills in", short(&open));
-        let help =
-            "write the tag or the digest itself; a pipeline writes it into the file before `stack apply`, or pipes the file";
-        return refuse("as it stands", "unresolved", message, help.into());
+        let message = format!("`{path}` contains `{}`, which is not substituted", short(&open));
+        let help = "write the tag or digest; a pipeline can edit the file before `stack apply`, or pipe it in";
+        return refuse("not substituted", "unresolved", message, help.into());
     }
     if text.len() > IMAGE.most {
         let message = format!("the image has {} characters, {} too many", text.len(), text.len() - IMAGE.most);
-        return refuse("too long", "invalid-value", message, format!("ECS takes {}", IMAGE.most));
+        return refuse("too long", "invalid-value", message, format!("ECS accepts at most {}", IMAGE.most));
     }
     // What is referred to is text of AWS's.
     let plain = token::literals(text).join("x");
@@ -141,7 +140,7 @@ fn misshapen(image: &str) -> Option<String> {
         let known = [("sha256:", 64), ("sha512:", 128)];
         let sound = known.iter().any(|(name, length)| digest.strip_prefix(name).is_some_and(|d| hex(d) && d.len() == *length));
         if !sound {
-            return Some("a digest is `sha256:` and 64 digits from `0` to `f`".into());
+            return Some("a digest is `sha256:` followed by 64 hexadecimal digits".into());
         }
     }
     // A colon after the last slash is the tag's; one before is the port's.
@@ -150,7 +149,7 @@ fn misshapen(image: &str) -> Option<String> {
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let tagged = |tag: &str| tag.starts_with(word) && tag.len() <= 128 && tag.chars().all(|c| word(c) || c == '.' || c == '-');
     if tag.is_some_and(|tag| !tagged(tag)) {
-        return Some("a tag has up to 128 letters, digits, `_`, `.` and `-`".into());
+        return Some("a tag consists of up to 128 letters, digits, `_`, `.` and `-`".into());
     }
     let (host, path) = match name.split_once('/') {
         Some((host, path)) if host.contains(['.', ':']) || host == "localhost" => (Some(host), path),
@@ -162,7 +161,7 @@ fn misshapen(image: &str) -> Option<String> {
             !l.is_empty() && !l.starts_with('-') && !l.ends_with('-') && l.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
         });
         if !labels || port.is_empty() || !port.bytes().all(|b| b.is_ascii_digit()) {
-            return Some("the registry before the first slash is a host, with or without a port: `public.ecr.aws`".into());
+            return Some("the registry before the first slash is a host name, with or without a port: `public.ecr.aws`".into());
         }
     }
     let part = |part: &str| {
@@ -174,32 +173,32 @@ fn misshapen(image: &str) -> Option<String> {
     }
     let lower = path.to_ascii_lowercase();
     if lower != path && lower.split('/').all(part) {
-        return Some(format!("repositories are in lower case: `{}`", image.replacen(path, &lower, 1)));
+        return Some(format!("repository names are in lower case: `{}`", image.replacen(path, &lower, 1)));
     }
-    Some("it looks like `public.ecr.aws/nginx/nginx:1.27`: a registry, a repository and a tag, without spaces".into())
+    Some("write it like `public.ecr.aws/nginx/nginx:1.27`: a registry, a repository and a tag, without spaces".into())
 }
 
 fn variables(checks: &mut Checks<'_>, path: &str, environment: &BTreeMap<String, String>) {
     for (name, value) in environment {
         let at = format!("{path}.environment.{name}");
         if name.is_empty() || name.contains(['=', '\0']) || name.chars().any(char::is_whitespace) {
-            let message = format!("`{}` cannot be the name of a variable", short(name));
-            let help = "a name has no spaces and no `=`";
+            let message = format!("`{}` is not a valid variable name", short(name));
+            let help = "a variable name has no spaces and no `=`";
             checks.at_key(&at, "not a name", Diagnostic::error("invalid-name", message).help(help));
         }
         if value.contains('\0') {
-            let message = format!("the variable `{}` has a NUL, at which every program's environment ends", short(name));
-            checks.at(&at, "a NUL", Diagnostic::error("invalid-value", message).help("remove it"));
+            let message =
+                format!("the variable `{}` contains a NUL character, which an environment variable cannot hold", short(name));
+            checks.at(&at, "a NUL character", Diagnostic::error("invalid-value", message).help("remove it"));
         }
         if let Some(open) = unresolved(value) {
-            let message = format!("the variable `{}` has `{}`, which nothing here fills in", short(name), short(&open));
-            let help =
-                format!("write the value itself; where the program is to see `{}` write `${}`", short(&open), short(&open));
-            checks.at(&at, "as it stands", Diagnostic::error("unresolved", message).help(help));
+            let message = format!("the variable `{}` contains `{}`, which is not substituted", short(name), short(&open));
+            let help = format!("write the value; to pass `{}` to the program, write `${}`", short(&open), short(&open));
+            checks.at(&at, "not substituted", Diagnostic::error("unresolved", message).help(help));
         } else if let Some(open) = between(value, "{{", "}}") {
-            let message = format!("the variable `{}` has `{}`, which nothing here fills in", short(name), short(&open));
-            let help = "right when the program does it; otherwise write the value itself";
-            checks.at(&at, "as it stands", Diagnostic::warning("unresolved", message).help(help));
+            let message = format!("the variable `{}` contains `{}`, which is not substituted", short(name), short(&open));
+            let help = "ignore this if the program substitutes it; otherwise write the value";
+            checks.at(&at, "not substituted", Diagnostic::warning("unresolved", message).help(help));
         }
     }
 }

@@ -1,23 +1,23 @@
 //! Names that AWS would find too long, and what Fargate has.
 
 use super::checks::Checks;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, count};
 
 /// The names of the objects in AWS, made as the blueprint makes them.
 pub(super) fn names(checks: &mut Checks<'_>) {
     let prefix = checks.prefix.clone();
     let env = prefix.strip_prefix(checks.stack.stack.as_str()).is_some_and(|rest| !rest.is_empty());
-    let parts = if env { "the stack's or the environment's name" } else { "the stack's name" };
-    let more = if env { "the service's, the stack's or the environment's name" } else { "the service's or the stack's name" };
+    let parts = if env { "the name of the stack or the environment" } else { "the name of the stack" };
+    let more = if env { "the name of the service, the stack or the environment" } else { "the name of the service or the stack" };
     if checks.stack.is_load_balanced() {
         too_long(checks, "stack", "the load balancer", &prefix, 32, parts);
         if prefix.starts_with("internal-") {
             checks.at(
                 "stack",
-                "not possible",
+                "reserved",
                 Diagnostic::error(
                     "reserved-name",
-                    format!("the load balancer would be called `{prefix}`, and AWS keeps `internal-` for itself"),
+                    format!("the load balancer would be called `{prefix}`, but AWS reserves `internal-`"),
                 )
                 .help("choose another name for the stack"),
             );
@@ -36,26 +36,23 @@ pub(super) fn names(checks: &mut Checks<'_>) {
 
 /// `default` is what the file is called as it stands.
 pub(in super::super) fn reserved_environment() -> Diagnostic {
-    Diagnostic::error(
-        "reserved-name",
-        "an environment cannot be called `default`: that is the file as it stands, without `--env`",
-    )
-    .help("choose another name, or write its values into the file itself")
+    Diagnostic::error("reserved-name", "an environment cannot be called `default`: that means the file without an environment")
+        .help("choose another name, or move its values to the top level of the file")
 }
 
 pub(super) fn too_long(checks: &mut Checks<'_>, path: &str, what: &str, full: &str, limit: usize, parts: &str) {
     let length = full.len();
     if length > limit {
         let over = length - limit;
-        let characters = if over == 1 { "character" } else { "characters" };
+        let characters = count(over, "character");
         checks.at(
             path,
-            &format!("{over} {characters} too long"),
+            &format!("{characters} too long"),
             Diagnostic::error(
                 "name-too-long",
-                format!("{what} would be called `{full}`, which has {length} characters; at most {limit} are possible"),
+                format!("{what} would be called `{full}`, which has {length} characters; at most {limit} are allowed"),
             )
-            .help(format!("cut {over} {characters} from {parts}")),
+            .help(format!("shorten {parts} by {characters}")),
         );
     }
 }
@@ -101,11 +98,13 @@ pub(super) fn fargate(cpu: u32, memory: u32) -> Result<(), String> {
         help.push(format!("`cpu: {c}` with `memory: {memory}`"));
     }
     let range = match here.as_slice() {
-        [a, b, c] => format!("; {cpu} CPU units go with {a}, {b} or {c} MiB"),
-        [first, second, .., last] => format!("; {cpu} CPU units go with {first} to {last} MiB in steps of {}", second - first),
+        [a, b, c] => format!("; `cpu: {cpu}` allows `memory` of {a}, {b} or {c} MiB"),
+        [first, second, .., last] => {
+            format!("; `cpu: {cpu}` allows `memory` from {first} to {last} MiB in steps of {}", second - first)
+        }
         _ => String::new(),
     };
-    Err(format!("the nearest {} {}{range}", if help.len() > 1 { "are" } else { "is" }, help.join(" and ")))
+    Err(format!("the nearest valid {} {}{range}", if help.len() > 1 { "pairs are" } else { "pair is" }, help.join(" and ")))
 }
 
 #[cfg(test)]

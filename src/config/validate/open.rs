@@ -16,18 +16,19 @@ pub(super) fn open(checks: &mut Checks<'_>) {
     }
     for (name, group) in &stack.access.groups {
         let path = format!("access.groups.{name}");
-        statements(checks, &format!("{path}.statements"), &group.statements, "whoever is in it");
+        statements(checks, &format!("{path}.statements"), &group.statements, "its members");
         for (at, policy) in group.policies.iter().enumerate() {
             let last = policy.rsplit('/').next().unwrap_or(policy);
             if ALMIGHTY.contains(&last) {
-                let message =
-                    format!("with `{last}` whoever is in `{path}` may do everything in the account, or take the right to");
+                let message = format!(
+                    "`{last}` lets the members of `{path}` do everything in the account, or grant themselves the right to"
+                );
                 warn(
                     checks,
                     &format!("{path}.policies[{at}]"),
                     "everything",
                     message,
-                    "`may: [view, deploy]` is about this stack alone",
+                    "`may: [view, deploy]` covers this stack only",
                 );
             }
         }
@@ -53,13 +54,14 @@ fn statements(checks: &mut Checks<'_>, path: &str, statements: &[PolicyStatement
         let everywhere = statement.resources.iter().any(|r| r == "*");
         let all = statement.actions.iter().find(|action| is_almighty(action));
         if let (Effect::Allow, true, Some(action)) = (statement.effect, everywhere, all) {
-            let message = format!("`{}` on `*` lets {who} do everything in the account, or take the right to", short(action));
+            let message =
+                format!("`{}` on `*` lets {who} do everything in the account, or grant themselves the right to", short(action));
             warn(
                 checks,
                 &format!("{path}[{at}].actions"),
                 "everything",
                 message,
-                "name the actions and the ARNs that are needed",
+                "list the actions and the ARNs that are needed",
             );
         }
     }
@@ -71,11 +73,11 @@ fn is_almighty(action: &str) -> bool {
 
 fn weak_attribute(checks: &mut Checks<'_>, path: &str, attribute: &str, value: &str) {
     let what = match (attribute, value) {
-        ("routing.http.desync_mitigation_mode", "monitor") => "lets requests through that two servers read differently",
-        ("routing.http.drop_invalid_header_fields.enabled", "false") => "lets headers through that no HTTP server should get",
+        ("routing.http.desync_mitigation_mode", "monitor") => "lets requests through that servers may interpret differently",
+        ("routing.http.drop_invalid_header_fields.enabled", "false") => "lets headers with invalid names through",
         _ => return,
     };
-    let help = "leave it out unless what stands behind it needs that";
+    let help = "leave it out unless the services behind it need that";
     warn(checks, path, "weak", format!("`{attribute}: {value}` {what}"), help);
 }
 
@@ -88,8 +90,14 @@ fn raw(checks: &mut Checks<'_>, kind: &str, path: &str, object: &Value) {
             let every_protocol = ["-1", "all", "any"].contains(&text("protocol").to_ascii_lowercase().as_str());
             let everything = every_protocol || number("from_port") <= 1 && number("to_port") >= 65_535;
             if everything {
-                let message = format!("`{path}` opens every port to everybody");
-                warn(checks, &format!("{path}.cidr"), "everybody", message, "name the ports, or the networks that may come in");
+                let message = format!("`{path}` opens every port to all addresses");
+                warn(
+                    checks,
+                    &format!("{path}.cidr"),
+                    "all addresses",
+                    message,
+                    "list the ports, or the networks that may connect",
+                );
             }
         }
         "elbv2.load_balancer" => {
@@ -103,47 +111,42 @@ fn raw(checks: &mut Checks<'_>, kind: &str, path: &str, object: &Value) {
                 if allowed(policy)
                     .any(|s| does_anything(s) && (has(s, "Resource", |r| r == "*") || s.get("NotResource").is_some()))
                 {
-                    let message = format!("`{path}` may do everything in the account, or take the right to");
-                    let help = "name the actions and the ARNs that are needed";
+                    let message = format!("`{path}` may do everything in the account, or grant itself the right to");
+                    let help = "list the actions and the ARNs that are needed";
                     warn(checks, &format!("{path}.policies.{name}"), "everything", message, help);
                 }
             }
             for (at, policy) in object.get("managed").and_then(Value::as_array).into_iter().flatten().enumerate() {
                 let last = policy.as_str().and_then(|p| p.rsplit('/').next()).unwrap_or_default();
                 if ALMIGHTY.contains(&last) {
-                    let message = format!("with `{last}` `{path}` may do everything in the account, or take the right to");
-                    warn(checks, &format!("{path}.managed[{at}]"), "everything", message, "name what it needs in `policies`");
+                    let message =
+                        format!("with `{last}`, `{path}` may do everything in the account, or grant itself the right to");
+                    warn(checks, &format!("{path}.managed[{at}]"), "everything", message, "list what it needs in `policies`");
                 }
             }
             if object.get("trust").is_some_and(|trust| allowed(trust).any(is_anybody)) {
-                let message = format!("every account of AWS may take the role `{path}`");
+                let message = format!("every AWS account may assume the role `{path}`");
                 warn(
                     checks,
                     &format!("{path}.trust"),
-                    "anybody",
+                    "any account",
                     message,
-                    "name the account or the service that takes it, or add a `Condition`",
+                    "name the account or the service that assumes it, or add a `Condition`",
                 );
             }
         }
         "s3.bucket_policy" | "kms.key" if object.get("policy").is_some_and(|policy| allowed(policy).any(is_anybody)) => {
-            let message = format!("`{path}` lets everybody in");
-            warn(checks, &format!("{path}.policy"), "anybody", message, "name who may, or add a `Condition`");
+            let message = format!("`{path}` grants access to everyone");
+            warn(checks, &format!("{path}.policy"), "everyone", message, "name the principals, or add a `Condition`");
         }
         "rds.instance" if object.get("publicly_accessible") == Some(&Value::Bool(true)) => {
-            let message = format!("`{path}` has an address in the internet, and only its security groups keep anybody out");
-            let help = "leave it out: services reach it from within the network";
+            let message = format!("`{path}` has a public address, protected only by its security groups");
+            let help = "leave it out: services reach it inside the network";
             warn(checks, &format!("{path}.publicly_accessible"), "public", message, help);
         }
         "s3.bucket" if object.get("block_public_access") == Some(&Value::Bool(false)) => {
-            let message = format!("`{path}` may be made public by a policy or an ACL");
-            warn(
-                checks,
-                &format!("{path}.block_public_access"),
-                "open",
-                message,
-                "leave it out: access by everybody is blocked then",
-            );
+            let message = format!("`{path}` can be made public by a policy or an ACL");
+            warn(checks, &format!("{path}.block_public_access"), "open", message, "leave it out: public access is then blocked");
         }
         _ => {}
     }

@@ -36,7 +36,7 @@ pub(super) fn services(checks: &mut Checks<'_>) {
                     "duplicate-variable",
                     format!("`{name}` gets the variable `{key}` twice: from `environment` and from `secrets`"),
                 )
-                .help("keep the one that is meant"),
+                .help("keep one of the two"),
             );
             second_place(checks, &format!("{path}.environment.{key}"), "and plain text");
         }
@@ -56,11 +56,11 @@ pub(super) fn second_place(checks: &mut Checks<'_>, path: &str, label: &str) {
 
 fn size(checks: &mut Checks<'_>, path: &str, service: &Service) {
     if let Err(near) = limits::fargate(service.cpu, service.memory) {
-        let message = format!("Fargate has no task with `cpu: {}` and `memory: {}`", service.cpu, service.memory);
+        let message = format!("Fargate does not offer `cpu: {}` with `memory: {}`", service.cpu, service.memory);
         // Where neither is written the pair is the default, which exists.
         let (first, second) =
             if checks.file.node(&format!("{path}.memory")).is_some() { ("memory", "cpu") } else { ("cpu", "memory") };
-        checks.at(&format!("{path}.{first}"), "does not go", Diagnostic::error("no-such-size", message).help(near));
+        checks.at(&format!("{path}.{first}"), "not a valid pair", Diagnostic::error("no-such-size", message).help(near));
         if checks.file.node(&format!("{path}.{second}")).is_some() {
             second_place(checks, &format!("{path}.{second}"), "with this");
         }
@@ -83,8 +83,8 @@ fn tasks(checks: &mut Checks<'_>, path: &str, service: &Service) {
         let message = format!("`{path}.scale` has `min: {}` above `max: {}`", scale.min, scale.max);
         checks.at(
             &format!("{path}.scale.min"),
-            "more",
-            Diagnostic::error("min-above-max", message).help(format!("exchange the two, or write `max: {}`", scale.min)),
+            "greater",
+            Diagnostic::error("min-above-max", message).help(format!("swap the two, or write `max: {}`", scale.min)),
         );
         second_place(checks, &format!("{path}.scale.max"), "than this");
     }
@@ -92,7 +92,7 @@ fn tasks(checks: &mut Checks<'_>, path: &str, service: &Service) {
         let message = format!("`{path}` has no routes, so no requests are counted");
         checks.at(
             &format!("{path}.scale.requests"),
-            "requests of what?",
+            "no routes",
             Diagnostic::error("needs-routes", message).help("scale by `cpu` or `memory`, or give the service routes"),
         );
     }
@@ -103,9 +103,9 @@ fn port(checks: &mut Checks<'_>, path: &str, service: &Service) {
     if service.port.is_none() && !service.routes.is_empty() {
         checks.at_key(
             &format!("{path}.routes"),
-            "requests for a worker",
+            "needs a port",
             Diagnostic::error("needs-port", format!("`{path}` has routes but no port")).help(
-                "add `port: …`, the port that the container listens on; without one a service is a worker that nobody can reach",
+                "add `port: …`, the port that the container listens on; without one the service is a worker that cannot be reached",
             ),
         );
     }
@@ -119,7 +119,7 @@ fn port(checks: &mut Checks<'_>, path: &str, service: &Service) {
             checks.at_key(
                 &format!("{path}.{key}"),
                 "for the load balancer",
-                Diagnostic::error("needs-routes", format!("`{path}` has no routes, so `{key}` does nothing"))
+                Diagnostic::error("needs-routes", format!("`{path}` has no routes, so `{key}` has no effect"))
                     .help(format!("remove `{key}`, or give the service routes")),
             );
         }
@@ -143,11 +143,11 @@ fn times(checks: &mut Checks<'_>, path: &str, service: &Service) {
             &format!("{path}.health.{key}"),
             "not less than the interval",
             Diagnostic::error("timeout-above-interval", message)
-                .help("an answer must be due before the next question: make the interval longer"),
+                .help("a check must time out before the next one: make the interval longer"),
         );
     }
     if !codes(&health.codes) {
-        let message = format!("`{}` are not HTTP codes from 200 to 499", crate::diagnostic::short(&health.codes));
+        let message = format!("`{}` is not a list of HTTP codes from 200 to 499", crate::diagnostic::short(&health.codes));
         checks.at(
             &format!("{path}.health.codes"),
             "not codes",
@@ -174,7 +174,7 @@ fn uses(checks: &mut Checks<'_>, path: &str, name: &Name, service: &Service) {
             None if !again => {
                 let diagnostic = Diagnostic::error(
                     "unknown-reference",
-                    format!("`{path}` uses `{}`, which there is not", crate::diagnostic::short(used)),
+                    format!("`{path}` uses `{}`, which does not exist", crate::diagnostic::short(used)),
                 );
                 let diagnostic = match checks.references(used) {
                     Some(help) => diagnostic.help(help),
@@ -192,7 +192,7 @@ fn uses(checks: &mut Checks<'_>, path: &str, name: &Name, service: &Service) {
                 checks.at(
                     &at,
                     "a worker",
-                    Diagnostic::error("needs-port", format!("`{path}` uses `services.{other}`, which has no port to talk to"))
+                    Diagnostic::error("needs-port", format!("`{path}` uses `services.{other}`, which has no port"))
                         .help(format!("add `port: …` to `services.{other}`, or remove it from `uses`")),
                 );
                 second_place(checks, &format!("services.{other}"), "has no port");
@@ -201,7 +201,7 @@ fn uses(checks: &mut Checks<'_>, path: &str, name: &Name, service: &Service) {
                 checks.at(
                     &at,
                     "again",
-                    Diagnostic::warning("duplicate-reference", format!("`{path}` uses `{used}` twice")).help("once is enough"),
+                    Diagnostic::warning("duplicate-reference", format!("`{path}` uses `{used}` twice")).help("list it once"),
                 );
             }
             _ => {}
@@ -272,7 +272,7 @@ fn circle(checks: &mut Checks<'_>, at: &str, round: &[&Name]) {
         at,
         "in a circle",
         Diagnostic::error("circle", format!("services use each other in a circle: {}", round.join(" → "))).help(
-            "a task finds only what ran when it started, so one of them must be first: let that one reach the others by the load balancer",
+            "a task finds only services that ran when it started, so one of them must come first: let that one reach the others through the load balancer",
         ),
     );
 }
@@ -292,8 +292,11 @@ pub(super) fn routes(checks: &mut Checks<'_>) {
     // What gets everything else needs no rule: it is the listener's own.
     let ruled: Vec<&(String, &Name, &Route)> = routes.iter().filter(|(_, _, r)| r.path != "/*" || r.host.is_some()).collect();
     if let Some((path, _, _)) = ruled.get(RULES) {
-        let message = format!("{} routes need a rule each, and AWS gives a load balancer {RULES} at first", ruled.len());
-        let help = "ask AWS for more (quota `Rules per Application Load Balancer`), or let fewer, wider routes do";
+        let message = format!(
+            "{} routes need a rule each, and AWS allows {RULES} per load balancer unless the quota was raised",
+            ruled.len()
+        );
+        let help = "request a higher quota `Rules per Application Load Balancer`, or use fewer, broader routes";
         checks.at(path, "the first too many", Diagnostic::warning("too-many-routes", message).help(help));
     }
     for (i, (path, name, route)) in routes.iter().enumerate() {
@@ -302,7 +305,7 @@ pub(super) fn routes(checks: &mut Checks<'_>) {
             let message = if other == name {
                 format!("`services.{name}` has the route `{route}` twice")
             } else {
-                format!("`services.{other}` and `services.{name}` both want `{route}`")
+                format!("`services.{other}` and `services.{name}` both have the route `{route}`")
             };
             let help = "only one of them can get these requests: make one route more specific, or remove it";
             checks.at(path, "again here", Diagnostic::error("duplicate-route", message).help(help));
@@ -310,9 +313,9 @@ pub(super) fn routes(checks: &mut Checks<'_>) {
         }
         let Some(priority) = route.priority else { continue };
         if route.path == "/*" && route.host.is_none() {
-            let message = format!("the route `{route}` gets what no other route takes, so its priority does nothing");
-            let help = "remove `priority`: this route is always asked last";
-            checks.at(&format!("{path}.priority"), "does nothing", Diagnostic::warning("unused-priority", message).help(help));
+            let message = format!("the route `{route}` matches what no other route matches, so its priority has no effect");
+            let help = "remove `priority`: this route always comes last";
+            checks.at(&format!("{path}.priority"), "no effect", Diagnostic::warning("unused-priority", message).help(help));
             continue;
         }
         if let Some((first, _, _)) = before.iter().find(|(_, _, r)| r.priority == Some(priority)) {

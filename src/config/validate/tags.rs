@@ -10,11 +10,8 @@ use crate::limits::{TAG_KEY, TAG_VALUE, TAGS};
 const OURS: usize = 10;
 /// Beginnings that belong to somebody, and to whom (RDS refuses its own in values as well:
 /// <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_Tag.html>).
-const RESERVED: [(&str, &str); 3] = [
-    ("aws:", "AWS keeps it for itself"),
-    ("rds:", "RDS keeps it for itself"),
-    ("stack:", "by these tags `stack` knows what is its own"),
-];
+const RESERVED: [(&str, &str); 3] =
+    [("aws:", "AWS reserves it"), ("rds:", "RDS reserves it"), ("stack:", "`stack` recognises its own objects by these tags")];
 
 /// Whether every service takes the character in a tag: letters, digits, white space and a few signs. EC2 takes more; RDS, IAM,
 /// ElastiCache, load balancers, ACM, Logs and ECS do not
@@ -29,27 +26,27 @@ pub fn wrong(key: &str, value: &str) -> Vec<(bool, &'static str, String, String)
     let mut out = Vec::new();
     for (begins, whose) in RESERVED {
         if key.to_lowercase().starts_with(begins) {
-            let message = format!("the tag `{}` begins with `{begins}`, which is not yours to use", short(key));
+            let message = format!("the tag `{}` starts with `{begins}`, which is reserved", short(key));
             out.push((true, "reserved-tag", message, format!("{whose}; choose another key")));
         }
         if begins != "stack:" && value.to_lowercase().starts_with(begins) {
-            let message = format!("the value of the tag `{}` begins with `{begins}`, which RDS refuses", short(key));
-            out.push((false, "reserved-tag", message, "write it so that it begins otherwise".into()));
+            let message = format!("the value of the tag `{}` starts with `{begins}`, which RDS refuses", short(key));
+            out.push((false, "reserved-tag", message, "choose another value".into()));
         }
     }
     for (is_key, what, text, limit) in [(true, "key", key, TAG_KEY), (false, "value", value, TAG_VALUE)] {
         let count = text.chars().count();
         if count > limit.most {
             let message = format!("this tag's {what} has {count} characters, {} too many", count - limit.most);
-            out.push((is_key, "name-too-long", message, format!("AWS accepts {}", limit.most)));
+            out.push((is_key, "name-too-long", message, format!("AWS accepts at most {}", limit.most)));
         }
         if let Some(c) = text.chars().find(|c| !is_taken(*c)) {
             let shown = if c.is_control() { format!("U+{:04X}", u32::from(c)) } else { c.to_string() };
             let message = format!(
-                "the {what} of the tag `{}` has the character `{shown}`, which not every service of AWS takes",
+                "the {what} of the tag `{}` contains the character `{shown}`, which not every AWS service accepts",
                 short(key)
             );
-            out.push((is_key, "tag-character", message, "tags have letters, digits, spaces and `_ . : / = + - @`".into()));
+            out.push((is_key, "tag-character", message, "tags consist of letters, digits, spaces and `_ . : / = + - @`".into()));
         }
     }
     if key.is_empty() {
@@ -92,8 +89,8 @@ fn all(checks: &mut Checks<'_>, path: &str, tags: &BTreeMap<String, String>) {
         }
         if let Some(other) = seen.insert(key.to_lowercase(), key).filter(|other| *other != key.as_str()) {
             let message =
-                format!("the tags `{}` and `{}` differ only in capitals, which is one tag to IAM", short(other), short(key));
-            let help = if other == "Name" { "every object gets `Name`; write it so" } else { "keep one of them" };
+                format!("the tags `{}` and `{}` differ only in case, and IAM treats them as one", short(other), short(key));
+            let help = if other == "Name" { "every object gets `Name`; write it like that" } else { "keep one of them" };
             at(checks, path, key, Diagnostic::error("duplicate-tag", message).help(help));
         }
     }
@@ -105,8 +102,8 @@ fn count(checks: &mut Checks<'_>, path: &str, tags: &BTreeMap<String, String>) {
     let count = tags.keys().chain(checks.stack.tags.keys()).collect::<BTreeSet<_>>().len();
     if count > TAGS.most - OURS {
         let message =
-            format!("there are {count} tags; an object in AWS has at most {}, of which `stack` keeps {OURS}", TAGS.most);
-        checks.at_key(path, "too many", Diagnostic::error("too-many-tags", message));
+            format!("there are {count} tags; an object in AWS can have at most {}, of which `stack` needs {OURS}", TAGS.most);
+        checks.at_key(path, "too many", Diagnostic::error("too-many-tags", message).help("remove some"));
     }
 }
 

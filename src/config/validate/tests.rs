@@ -39,11 +39,11 @@ fn containers_under_resources_are_looked_at_as_those_of_services_are() {
     };
     let at = "resources.ecs.task_definition.t";
     for (container, code, says) in [
-        (json!({"image": "i", "environment": {"X": "${TAG}"}}), "unresolved", "the variable `X` has `${TAG}`".to_owned()),
-        (json!({"image": "i", "environment": {"A B": "x"}}), "invalid-name", "`A B` cannot be".to_owned()),
+        (json!({"image": "i", "environment": {"X": "${TAG}"}}), "unresolved", "the variable `X` contains `${TAG}`".to_owned()),
+        (json!({"image": "i", "environment": {"A B": "x"}}), "invalid-name", "`A B` is not a valid".to_owned()),
         (json!({"image": "i", "environment": {"A": "x".repeat(100_000)}}), "too-large", format!("`{at}` has 100025 bytes")),
-        (json!({"image": "i", "entrypoint": ["${X}"]}), "unresolved", format!("`{at}.containers[0].entrypoint[0]` has")),
-        (json!({"image": "i", "secrets": {"S": "arn:${X}"}}), "unresolved", "the secret `S` has".to_owned()),
+        (json!({"image": "i", "entrypoint": ["${X}"]}), "unresolved", format!("`{at}.containers[0].entrypoint[0]` contains")),
+        (json!({"image": "i", "secrets": {"S": "arn:${X}"}}), "unresolved", "the secret `S` contains".to_owned()),
     ] {
         let found = found(container);
         assert!(matches!(found.as_slice(), [(c, message)] if *c == code && message.contains(&says)), "{says}: {found:?}");
@@ -163,7 +163,7 @@ fn certificates_are_for_names_of_their_zone() {
         )
     };
     let said = refused(&text("Example.com."), None);
-    assert!(said.contains("`www.example.org` does not lie in") && said.contains("`badexample.com` does not"), "{said}");
+    assert!(said.contains("`www.example.org` is not in the zone") && said.contains("`badexample.com` is not"), "{said}");
     assert!(said.contains("2 errors"), "{said}");
     assert!(loaded(&text("Z0123456789ABC")).warnings.is_empty());
 }
