@@ -8,25 +8,26 @@ use serde::{Deserialize, Serialize};
 use super::policy::PolicyStatement;
 use super::values::Name;
 
-/// Who may do what with this stack.
+/// IAM groups and users.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Access {
-    /// Groups, by name.
+    /// IAM groups, by name. Default: none.
     pub groups: BTreeMap<Name, Group>,
-    /// Users and the groups that each is in. Removing one here removes the user with keys, login and MFA.
+    /// IAM users, by name, with the groups that each is in. Removing a user here deletes the user with access keys, password and
+    /// MFA devices. Default: none.
     pub users: BTreeMap<String, Vec<String>>,
 }
 
-/// A group of people who may do the same.
+/// An IAM group.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Group {
-    /// Managed policies: the names of AWS's own (`ReadOnlyAccess`), or ARNs.
+    /// Managed policies: the names of AWS's, such as `ReadOnlyAccess`, or ARNs. Default: none.
     pub policies: Vec<String>,
-    /// What the group may do with this stack, and with no other.
+    /// What the group may do with this stack, and with no other. Default: nothing.
     pub may: Vec<Permission>,
-    /// Further statements, word by word.
+    /// Further statements of an IAM policy. Default: none.
     pub statements: Vec<PolicyStatement>,
 }
 
@@ -34,9 +35,9 @@ pub struct Group {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Permission {
-    /// See what is running and read its logs.
+    /// See what is running, and read its logs.
     View,
-    /// Release new versions of its services, change how many tasks run, and push static files.
+    /// Deploy new versions of services, change their number of tasks, and upload static files.
     Deploy,
     /// Open a shell in a running container.
     Exec,

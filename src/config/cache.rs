@@ -12,9 +12,9 @@ use super::values::Duration;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cache {
-    /// Which cache.
+    /// The cache engine.
     pub engine: CacheEngine,
-    /// Its version, or the beginning of it. Left out: what AWS prefers.
+    /// The version, or its beginning. Default: the version that AWS prefers.
     #[serde(default)]
     #[schemars(with = "Option<Scalar>")]
     pub version: Option<String>,
@@ -22,34 +22,36 @@ pub struct Cache {
     #[serde(default = "node")]
     #[schemars(extend("pattern" = r"^cache\.[a-z0-9-]+\.[a-z0-9]+$"), example = &"cache.t4g.small")]
     pub node: String,
-    /// How many replicas the primary has; with one or more, a replica in another zone takes over when it fails. Not for Memcached.
+    /// The number of replicas, 0 to 5. With at least one, a replica in another zone takes over when the primary fails. Not for
+    /// Memcached. Default: 0.
     #[serde(default)]
     #[schemars(range(max = 5))]
     pub replicas: Option<u8>,
-    /// How many nodes, spread over the zones. For Memcached only.
+    /// The number of nodes, 1 to 40, spread over the zones. Only for Memcached. Default: 1.
     #[serde(default)]
     #[schemars(range(min = 1, max = 40))]
     pub nodes: Option<u8>,
-    /// For how long daily snapshots are kept, up to `35d`; `0d` turns them off. Not for Memcached.
+    /// How long daily snapshots are kept, in whole days up to `35d`; `0d` turns them off. Not for Memcached. Default: `1d`.
     #[serde(default)]
     pub snapshots: Option<Duration>,
-    /// When the daily snapshot begins, in UTC: `03:00-04:00`.
+    /// The time of the daily snapshot, in UTC, at least an hour. Not for Memcached. Default: AWS chooses one.
     #[serde(default)]
     #[schemars(extend("pattern" = r"^\d{2}:\d{2}-\d{2}:\d{2}$"), example = &"03:00-04:00")]
     pub snapshot_window: Option<String>,
-    /// When AWS may do maintenance, in UTC: `sun:04:00-sun:05:00`.
+    /// The time when AWS may do maintenance, in UTC, at least an hour. Default: AWS chooses one.
     #[serde(default)]
     #[schemars(extend("pattern" = r"^[a-z]{3}:\d{2}:\d{2}-[a-z]{3}:\d{2}:\d{2}$"), example = &"sun:04:00-sun:05:00")]
     pub maintenance_window: Option<String>,
-    /// The port, when it is not the engine's own.
+    /// The port. Default: 6379 for Valkey and Redis, 11211 for Memcached.
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub port: Option<u16>,
-    /// Parameters of the engine by their own names.
+    /// Parameters of the engine, by its own names. They need a `version`. Default: AWS's.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Scalar>")]
     pub parameters: BTreeMap<String, String>,
-    /// What encrypts it at rest: `keys.NAME`, or the ARN of a key. Left out: `keys.main` when there is one, else AWS's own key.
+    /// The key that encrypts the cache at rest: `keys.NAME`, or the ARN of a KMS key. Not for Memcached. Default: `keys.main` if
+    /// it exists, AWS's own key otherwise.
     #[serde(default)]
     pub key: Option<String>,
 }
@@ -67,7 +69,7 @@ pub enum CacheEngine {
 }
 
 impl CacheEngine {
-    /// In ElastiCache's words.
+    /// Returns ElastiCache's name for the engine.
     pub fn as_str(self) -> &'static str {
         match self {
             CacheEngine::Valkey => "valkey",
@@ -76,7 +78,7 @@ impl CacheEngine {
         }
     }
 
-    /// The port that it listens on when nothing is said.
+    /// Returns the default port of the engine.
     pub fn port(self) -> u16 {
         match self {
             CacheEngine::Valkey | CacheEngine::Redis => 6379,
@@ -86,12 +88,12 @@ impl CacheEngine {
 }
 
 impl Cache {
-    /// The version's numbers, as far as they are written.
+    /// Returns the numbers of the version, as far as they are written.
     pub fn numbers(&self) -> Option<Vec<u32>> {
         self.version.as_ref().map(|version| version.split('.').map_while(|number| number.parse().ok()).collect())
     }
 
-    /// What AWS calls the parameters that go with its engine and version: `valkey8`. Nothing without a version.
+    /// Returns the family of parameters for the engine and version, such as `valkey8`. None without a version.
     pub fn family(&self) -> Option<String> {
         let engine = self.engine.as_str();
         match (self.engine, self.numbers()?.as_slice()) {

@@ -3,28 +3,30 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// CloudFront in front of the load balancer, and of a bucket for static files.
+/// A CloudFront distribution in front of the load balancer, and of a bucket for static files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Cdn {
-    /// Static files: served from a bucket of this stack that only CloudFront reads. `stack assets push` fills it.
+    /// Static files, served from a bucket of the stack that only CloudFront reads. `stack assets push` uploads them. Default:
+    /// none.
     #[serde(rename = "static")]
     pub assets: Option<StaticFiles>,
-    /// The names under which it answers, beside its own. They need a certificate.
+    /// The host names of the distribution, in addition to its own. They need a `certificate`. Default: none.
     pub aliases: Vec<String>,
-    /// The certificate for the aliases, in us-east-1: `certificates.NAME`, `existing.certificates.NAME`, or an ARN.
+    /// The certificate for the aliases, in us-east-1: `certificates.NAME`, `existing.certificates.NAME`, or the ARN of an ACM
+    /// certificate. Default: none.
     #[schemars(extend("format" = "stack-certificate"))]
     pub certificate: Option<String>,
-    /// Whether the aliases lead here by records in the zone of their certificate, when that is `certificates.NAME` with a `zone`.
-    /// Records of somebody else's are not touched.
+    /// Whether DNS records point the aliases to the distribution. Needs a certificate `certificates.NAME` with a `zone`. Records
+    /// that others created are not changed.
     pub dns: bool,
-    /// The oldest TLS that it speaks, by CloudFront's name for the policy. Counts with a certificate of one's own.
+    /// The oldest version of TLS that viewers may use, by CloudFront's name for the policy. It has an effect only with `aliases`.
     pub minimum_tls: String,
-    /// From where in the world it answers: the more, the dearer.
+    /// The regions that CloudFront answers from. More regions cost more.
     pub price_class: PriceClass,
-    /// Whether requests are logged to a bucket of this stack.
+    /// Whether requests are logged to a bucket of the stack.
     pub logs: bool,
-    /// The file for requests to `/`, when no load balancer answers them.
+    /// The file for requests to `/`, when there is no load balancer to answer them. Default: none.
     pub default_root: Option<String>,
 }
 
@@ -47,29 +49,29 @@ impl Default for Cdn {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StaticFiles {
-    /// Which requests go to the bucket: `/static/*`.
+    /// The paths of requests that go to the bucket, with `*` and `?` as wildcards.
     #[schemars(length(min = 1))]
     pub paths: Vec<String>,
-    /// A bucket that is there already, `existing.buckets.NAME`; its policy must let the distribution read. Left out: one of this
-    /// stack's own.
+    /// An existing bucket, `existing.buckets.NAME`, whose policy must let the distribution read. Default: a new bucket of the
+    /// stack.
     #[serde(default)]
     pub bucket: Option<String>,
 }
 
-/// From where in the world CloudFront answers.
+/// The regions that CloudFront answers from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PriceClass {
     /// North America and Europe.
     NorthAmericaEurope,
-    /// Everywhere but South America and Oceania.
+    /// All regions except South America and Oceania.
     MostRegions,
-    /// Everywhere.
+    /// All regions.
     #[default]
     All,
 }
 
-/// Whether a name in a certificate, `*.example.com` perhaps, is for this host.
+/// Checks whether a name in a certificate, possibly a wildcard like `*.example.com`, covers a host.
 pub fn covers(name: &str, host: &str) -> bool {
     let (name, host) = (name.to_ascii_lowercase(), host.to_ascii_lowercase());
     name == host || name.strip_prefix("*.").is_some_and(|parent| host.split_once('.').is_some_and(|(_, rest)| rest == parent))

@@ -8,88 +8,92 @@ use serde::{Deserialize, Serialize};
 use super::scalar::Scalar;
 use super::values::{Duration, Name, Rotation, Size};
 
-/// From how many GiB on `gp3` storage is made of several volumes.
+/// The size in GiB from which `gp3` storage consists of several volumes.
 pub const STRIPED: u32 = 400;
-/// The IOPS and the throughput of such storage when nothing is said.
+/// The default IOPS and throughput of such storage.
 pub const BASELINE: (u32, u32) = (12_000, 500);
 
-/// A managed database on RDS. Its master password is made and kept by Secrets Manager; nobody sees it.
+/// A database on RDS. Secrets Manager generates and keeps its master password, which is never shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
-    /// Which database.
+    /// The database engine.
     pub engine: DatabaseEngine,
-    /// Its version, or the beginning of it: `"16"` is satisfied by any 16.x, and never downgraded.
+    /// The version, or its beginning: `"16"` means any 16.x. A newer minor version is never downgraded.
     #[schemars(with = "Scalar")]
     pub version: String,
     /// The instance class.
     #[serde(default = "class")]
     #[schemars(extend("pattern" = r"^db\.[a-z0-9-]+\.[a-z0-9]+$"), example = &"db.t4g.medium")]
     pub class: String,
-    /// How much storage it begins with. It can grow and never shrink.
+    /// The storage to start with, from `20GiB` to `64TiB`. It can grow, and never shrinks.
     #[serde(default = "storage")]
     pub storage: Size,
-    /// Up to how much storage AWS may add by itself. Left out: none.
+    /// The size up to which AWS increases the storage by itself, at least 10 % above `storage`. Default: none, and AWS does not
+    /// increase it.
     #[serde(default)]
     pub max_storage: Option<Size>,
-    /// How many reads and writes a second the storage takes, from 400GiB on: 12000 to 64000. Left out: 12000, and 3000 below 400GiB.
+    /// I/O operations per second of the storage, from 12000 to 64000, for storage of `400GiB` or more. Default: 12000, and 3000
+    /// for less storage.
     #[serde(default)]
     pub iops: Option<u32>,
-    /// How many MiB a second the storage takes, from 400GiB on: 500 to 4000. Left out: 500, and 125 below 400GiB.
+    /// The throughput of the storage in MiB per second, from 500 to 4000, for storage of `400GiB` or more. Default: 500, and 125
+    /// for less storage.
     #[serde(default)]
     pub throughput: Option<u32>,
-    /// Whether a standby in another zone takes over when this one fails.
+    /// Whether a standby in another zone takes over when the instance fails.
     #[serde(default)]
     pub multi_az: bool,
-    /// For how long daily backups are kept, `1d` to `35d`; `0d` turns them off.
+    /// How long daily backups are kept, in whole days from `1d` to `35d`; `0d` turns them off.
     #[serde(default = "backups")]
     pub backups: Duration,
-    /// When the daily backup begins, in UTC: `03:00-03:30`.
+    /// The time of the daily backup, in UTC, at least 30 minutes. Default: AWS chooses one.
     #[serde(default)]
     #[schemars(extend("pattern" = r"^\d{2}:\d{2}-\d{2}:\d{2}$"), example = &"03:00-03:30")]
     pub backup_window: Option<String>,
-    /// When AWS may do maintenance, in UTC: `sun:04:00-sun:04:30`.
+    /// The time when AWS may do maintenance, in UTC, from 30 minutes to 24 hours. Default: AWS chooses one.
     #[serde(default)]
     #[schemars(extend("pattern" = r"^[a-z]{3}:\d{2}:\d{2}-[a-z]{3}:\d{2}:\d{2}$"), example = &"sun:04:00-sun:04:30")]
     pub maintenance_window: Option<String>,
-    /// Whether AWS refuses to delete it. `stack` turns it off only with consent to the deletion by name.
+    /// Whether AWS refuses to delete the database. `stack` turns it off only with consent to the deletion.
     #[serde(default = "yes")]
     pub deletion_protection: bool,
-    /// The name of the database in it. Left out: the stack's name.
+    /// The name of the database in the instance. Default: the name of the stack, with `_` for `-`.
     #[serde(default)]
     #[schemars(extend("pattern" = "^[a-zA-Z][a-zA-Z0-9_]{0,62}$"))]
     pub database: Option<String>,
-    /// The master user's name. Left out: `app`.
+    /// The name of the master user. Default: `app`.
     #[serde(default)]
     #[schemars(extend("pattern" = "^[a-zA-Z][a-zA-Z0-9_]{0,15}$"))]
     pub user: Option<String>,
-    /// Its master password.
+    /// The master password.
     #[serde(default)]
     pub password: Password,
-    /// The port, when it is not the engine's own.
+    /// The port. Default: 5432 for PostgreSQL, 3306 for MySQL and MariaDB.
     #[serde(default)]
     #[schemars(range(min = 1150))]
     pub port: Option<u16>,
-    /// Parameters of the engine by their own names.
+    /// Parameters of the engine, by its own names. Default: AWS's, but connections need TLS.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Scalar>")]
     pub parameters: BTreeMap<String, String>,
-    /// Which logs go to CloudWatch Logs. Left out: what the engine writes about errors and upgrades.
+    /// The logs that go to CloudWatch Logs. Default: `postgresql` and `upgrade` for PostgreSQL, `error` for MySQL and MariaDB.
     #[serde(default)]
     pub logs: Option<Vec<String>>,
     /// Whether AWS installs new minor versions in the maintenance window.
     #[serde(default = "yes")]
     pub minor_upgrades: bool,
-    /// What encrypts it: `keys.NAME`, or the ARN of a key. Left out: `keys.main` when there is one, else AWS's own key.
+    /// The key that encrypts the database: `keys.NAME`, or the ARN of a KMS key. Default: `keys.main` if it exists, AWS's own key
+    /// otherwise.
     #[serde(default)]
     pub key: Option<String>,
-    /// Copies that can be read, by name.
+    /// Read replicas, by name. Default: none.
     #[serde(default)]
     pub replicas: BTreeMap<Name, Replica>,
 }
 
 impl Database {
-    /// What its parameters are for, in RDS's words: `postgres16`, `mysql8.4`, `mariadb11.4`.
+    /// Returns RDS's name for the family of its parameters: `postgres16`, `mysql8.4`, `mariadb11.4`.
     pub fn family(&self) -> String {
         let mut numbers = self.version.split('.');
         let major = numbers.next().unwrap_or_default();
@@ -99,23 +103,23 @@ impl Database {
         }
     }
 
-    /// Whether its storage has IOPS and throughput that can be chosen
+    /// Checks whether IOPS and throughput of its storage can be chosen
     /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html#gp3-storage>).
     pub fn is_striped(&self) -> bool {
         self.storage.as_gib() >= STRIPED
     }
 
-    /// Its IOPS, where they can be chosen.
+    /// Returns its IOPS, where they can be chosen.
     pub fn iops(&self) -> Option<u32> {
         self.is_striped().then(|| self.iops.unwrap_or(BASELINE.0))
     }
 
-    /// Its throughput in MiB a second, where it can be chosen.
+    /// Returns its throughput in MiB per second, where it can be chosen.
     pub fn throughput(&self) -> Option<u32> {
         self.is_striped().then(|| self.throughput.unwrap_or(BASELINE.1))
     }
 
-    /// The parameter that refuses connections in plain text, and its value.
+    /// Returns the parameter that refuses unencrypted connections, and its value.
     pub fn forced_tls(&self) -> (&'static str, &'static str) {
         match self.engine {
             DatabaseEngine::Postgres => ("rds.force_ssl", "1"),
@@ -128,20 +132,20 @@ impl Database {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Password {
-    /// How often it is made anew. `never` leaves it as it is until somebody puts another one into its secret. With a time RDS
-    /// keeps it and makes it anew that often, which goes with no replicas; services that use the database are deployed anew each
-    /// time.
+    /// How often the password is rotated. With `never`, it stays until someone writes another into its secret. With a time in
+    /// whole days, `1d` to `1000d`, RDS keeps and rotates it, services that use the database are deployed again each time, and
+    /// `replicas` are not possible.
     pub rotate: Rotation,
 }
 
-/// A copy of a database that can be read and not written.
+/// A read replica of a database.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Replica {
-    /// The instance class. Left out: that of the database.
+    /// The instance class. Default: that of the database.
     #[schemars(extend("pattern" = r"^db\.[a-z0-9-]+\.[a-z0-9]+$"))]
     pub class: Option<String>,
-    /// Whether it has a standby of its own in another zone.
+    /// Whether the replica has a standby in another zone.
     pub multi_az: bool,
 }
 
@@ -158,7 +162,7 @@ pub enum DatabaseEngine {
 }
 
 impl DatabaseEngine {
-    /// In RDS's words.
+    /// Returns RDS's name for the engine.
     pub fn as_str(self) -> &'static str {
         match self {
             DatabaseEngine::Postgres => "postgres",
@@ -167,7 +171,7 @@ impl DatabaseEngine {
         }
     }
 
-    /// The port that it listens on when nothing is said.
+    /// Returns the default port of the engine.
     pub fn port(self) -> u16 {
         match self {
             DatabaseEngine::Postgres => 5432,

@@ -5,17 +5,18 @@ use serde::{Deserialize, Serialize};
 
 use super::values::Duration;
 
-/// A KMS key with an alias. The one called `main` encrypts databases, Valkey and Redis caches, passwords and log groups that name no other.
+/// A KMS key with an alias. The key called `main` encrypts databases, Valkey and Redis caches, passwords and log groups that name
+/// no other key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct KeySection {
-    /// Whether AWS renews the key material.
+    /// Whether AWS rotates the key material.
     pub rotation: bool,
-    /// How often, `90d` to `2560d`. Left out: every year.
+    /// How often AWS rotates the key material, in whole days from `90d` to `2560d`. Default: `365d`.
     pub rotation_period: Option<Duration>,
-    /// For how long a deleted key can be had back, `7d` to `30d`.
+    /// How long a deleted key can be restored, in whole days from `7d` to `30d`.
     pub deletion_window: Duration,
-    /// What it is for.
+    /// The description of the key in AWS. Default: one that names the stack.
     pub description: Option<String>,
 }
 
@@ -25,18 +26,18 @@ impl Default for KeySection {
     }
 }
 
-/// A certificate of ACM, requested for this stack and proven by DNS.
+/// An ACM certificate that is requested for this stack and validated by DNS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CertificateSection {
-    /// The name that it is for: `www.example.com`.
+    /// The main name that the certificate covers, such as `www.example.com`. It has at most 64 characters.
     #[schemars(length(min = 1, max = 253))]
     pub domain: String,
-    /// Further names: `*.example.com`.
+    /// Further names that the certificate covers, such as `*.example.com`. Default: none.
     #[serde(default)]
     pub names: Vec<String>,
-    /// The zone of Route 53 where the proof is written: `existing.zones.NAME`. Left out: somebody writes it, and the apply waits
-    /// and says what to write where.
+    /// The Route 53 zone for the validation records: `existing.zones.NAME`, or the id of a zone. Default: none, and `stack apply`
+    /// prints the records and waits until someone creates them.
     #[serde(default)]
     pub zone: Option<String>,
 }

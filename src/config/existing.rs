@@ -7,37 +7,40 @@ use serde::{Deserialize, Serialize};
 
 use super::values::Name;
 
-/// Objects that somebody else owns. They are only read.
+/// Objects that are managed elsewhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Existing {
-    /// A network to live in, instead of one of this stack's own.
+    /// The network to use, instead of a new one. Default: none.
     pub network: Option<ExistingNetwork>,
-    /// Hosted zones of Route 53, by a name for this file: their domain (`example.com`) or their id.
+    /// Route 53 hosted zones, under a name for this file: their domain, such as `example.com`, or their id. Default: none.
     pub zones: BTreeMap<Name, String>,
-    /// Certificates, by a name for this file: their ARN, or the domain that they are for.
+    /// Certificates, under a name for this file: their ARN, or the domain that they cover. Default: none.
     pub certificates: BTreeMap<Name, String>,
-    /// Buckets, by a name for this file: what S3 calls them.
+    /// S3 buckets, under a name for this file: their names in S3. Default: none.
     pub buckets: BTreeMap<Name, String>,
-    /// Database instances, by a name for this file: what RDS calls them. Services use them as `existing.databases.NAME`.
+    /// RDS instances, under a name for this file: their identifiers in RDS. Services use them as `existing.databases.NAME`.
+    /// Default: none.
     pub databases: BTreeMap<Name, String>,
-    /// Image repositories of ECR, by a name for this file: what ECR calls them. An image is then `existing.repositories.NAME:TAG`.
+    /// ECR repositories, under a name for this file: their names in ECR. An image is then `existing.repositories.NAME:TAG`.
+    /// Default: none.
     pub repositories: BTreeMap<Name, String>,
 }
 
-/// A network of somebody else's.
+/// A network that is managed elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExistingNetwork {
-    /// The VPC's id.
+    /// The id of the VPC.
     #[schemars(extend("pattern" = "^vpc-[0-9a-f]+$"), example = &"vpc-0a1b2c3d4e5f67890")]
     pub vpc: String,
-    /// Subnets that face the internet, for the load balancer.
+    /// The ids of subnets with a route to the internet, for the load balancer and for services with `public: true`. Default:
+    /// none.
     #[serde(default)]
     pub public: Vec<String>,
-    /// Subnets for containers.
+    /// The ids of subnets for containers.
     pub app: Vec<String>,
-    /// Subnets for databases and caches. Left out: those for containers.
+    /// The ids of subnets for databases and caches. Default: those in `app`.
     #[serde(default)]
     pub data: Vec<String>,
 }

@@ -8,32 +8,32 @@ use serde::{Deserialize, Serialize};
 const ACTION: &str = r"^(\*|[A-Za-z0-9-]+:[A-Za-z0-9*?_.-]+)$";
 const RESOURCE: &str = r"^(\*|arn:.+|\$\{.+)$";
 
-/// What the containers may do in AWS.
+/// A statement of an IAM policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyStatement {
-    /// Whether it is allowed or denied.
+    /// Whether the statement allows or denies the actions.
     #[serde(default)]
     pub effect: Effect,
-    /// What: `s3:GetObject`.
+    /// The IAM actions, with `*` for any characters.
     #[schemars(length(min = 1), extend("items" = {"type": "string", "pattern": ACTION, "examples": ["s3:GetObject"]}))]
     pub actions: Vec<String>,
-    /// On what: ARNs, which may hold `*`.
+    /// The ARNs that the actions apply to, with `*` for any characters.
     #[schemars(length(min = 1), extend("items" = {"type": "string", "pattern": RESOURCE, "examples": ["arn:aws:s3:::NAME/*"]}))]
     pub resources: Vec<String>,
-    /// A name for the statement: letters and digits.
+    /// The name of the statement, of letters and digits. Default: none.
     #[serde(default)]
     #[schemars(extend("pattern" = "^[A-Za-z0-9]*$"), example = &"ReadFiles")]
     pub sid: Option<String>,
 }
 
-/// Whether something is allowed or denied.
+/// The effect of a statement.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Effect {
-    /// It may.
+    /// Allows the actions.
     #[default]
     Allow,
-    /// It may not, whatever else says that it may.
+    /// Denies the actions, even if another statement allows them.
     Deny,
 }

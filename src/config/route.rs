@@ -10,32 +10,33 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::values::Wrong;
 
-/// Requests by path, by host, or by both. In the file: text such as `/api/*` or `api.example.com/v1/*`, or a map.
+/// The requests for a service, by path, by host, or by both. In the file it is a text such as `/api/*` or `api.example.com/v1/*`,
+/// or a map.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Route {
-    /// A path with `*` and `?` as wild cards; `/*` is every path.
+    /// The path, with `*` and `?` as wildcards; `/*` is every path.
     pub path: String,
-    /// A host with `*` and `?` as wild cards; none is every host.
+    /// The host name, with `*` and `?` as wildcards. None: every host.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
-    /// The rule's priority, 1 first. None: more specific routes come before less specific ones.
+    /// The priority of the rule, 1 first. None: more specific routes come before less specific ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<u16>,
 }
 
-/// The map form.
+/// A route as a map.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "RouteMap")]
 struct Fields {
-    /// A path with `*` and `?` as wild cards.
+    /// The path, with `*` and `?` as wildcards.
     #[serde(default = "every_path")]
     #[schemars(extend("format" = "stack-route-path"))]
     path: String,
-    /// A host with `*` and `?` as wild cards; none is every host.
+    /// The host name, with `*` and `?` as wildcards. Default: every host.
     #[schemars(extend("format" = "stack-route-host"))]
     host: Option<String>,
-    /// The rule's priority, 1 first; without one, more specific routes come before less specific ones.
+    /// The priority of the rule, 1 first. Default: more specific routes come before less specific ones.
     #[schemars(range(min = 1, max = 50000))]
     priority: Option<u16>,
 }
@@ -45,7 +46,7 @@ fn every_path() -> String {
 }
 
 impl Route {
-    /// Whether both catch exactly the same requests.
+    /// Checks whether both match exactly the same requests.
     pub fn same(&self, other: &Route) -> bool {
         self.path == other.path && self.host == other.host
     }
@@ -57,7 +58,7 @@ impl fmt::Display for Route {
     }
 }
 
-/// The characters that a path condition may have.
+/// Checks a path against the characters that a path condition may have.
 pub(super) fn path(text: &str) -> Result<(), Wrong> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "_-.$/~\"'@:+&*?".contains(c);
     if !text.starts_with('/') {
@@ -82,7 +83,7 @@ pub(super) fn path(text: &str) -> Result<(), Wrong> {
     }
 }
 
-/// The characters that a host condition may have.
+/// Checks a host name against the characters that a host condition may have.
 pub(super) fn host(text: &str) -> Result<(), Wrong> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-.*?".contains(c);
     if text.is_empty() || text.len() > 128 || !text.chars().all(fits) || !text.contains('.') {
@@ -156,7 +157,7 @@ impl JsonSchema for Route {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "Which requests go to the service: `/api/*`, `api.example.com`, `api.example.com/v1/*`, or a map.",
+            "description": "The requests that go to the service: `/api/*`, `api.example.com`, `api.example.com/v1/*`, or a map.",
             "anyOf": [
                 {"type": "string", "format": "stack-route", "pattern": r"^(/\S*|[A-Za-z0-9*?-]*\.[A-Za-z0-9.*?-]*(/\S*)?)$", "examples": ["/*", "/api/*", "api.example.com/*"]},
                 generator.subschema_for::<Fields>(),

@@ -76,7 +76,7 @@ impl JsonSchema for SecretArn {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string", "format": "stack-secret",
-            "description": "The ARN of a secret in Secrets Manager or of a parameter of SSM.",
+            "description": "The ARN of a Secrets Manager secret or an SSM parameter.",
             "examples": ["arn:aws:secretsmanager:us-east-1:123456789012:secret:api-key-AbCdEf"],
         })
     }

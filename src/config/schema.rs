@@ -61,7 +61,7 @@ fn described(kind: &str, attributes: Option<&Value>) -> String {
         format!("\n- `${{{kind}/NAME{attr}}}`: {}", says.as_str().unwrap_or_default())
     };
     let all: String = attributes.and_then(Value::as_object).into_iter().flatten().map(of).collect();
-    let referred = if all.is_empty() { String::new() } else { format!(" In a text others refer to them so:\n{all}") };
+    let referred = if all.is_empty() { String::new() } else { format!(" References to them in texts:\n{all}") };
     format!("Objects of kind `{kind}`, by name.{referred}")
 }
 

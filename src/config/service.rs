@@ -13,82 +13,86 @@ use super::values::{Duration, Retention};
 /// An image as a regular expression: no spaces, and no `${…}` but references. Its whole shape is checked for sense.
 const IMAGE: &str = r"^([^\s$]|\$\{[a-z0-9-]+\.[a-z0-9_-]+/[^}]+\})+$";
 
-/// Containers on Fargate. With a `port` it serves; without one it is a worker.
+/// A service: containers on Fargate. With a `port` it accepts requests; without one it is a worker.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
-    /// The container image.
+    /// The container image: a registry, a repository and a tag or digest, or `existing.repositories.NAME:TAG`.
     #[schemars(extend("pattern" = IMAGE), example = &"public.ecr.aws/nginx/nginx:1.27", length(min = 1))]
     pub image: String,
-    /// CPU units of one task: 1024 are one vCPU. Which memory goes with it is Fargate's choice.
+    /// CPU units of one task; 1024 are one vCPU. They determine which `memory` is possible.
     #[serde(default = "cpu")]
     #[schemars(extend("enum" = [256, 512, 1024, 2048, 4096, 8192, 16384, 32768]))]
     pub cpu: u32,
-    /// Memory of one task in MiB.
+    /// Memory of one task, in MiB. `cpu` determines what is possible.
     #[serde(default = "memory")]
     #[schemars(range(min = 512, max = 249856))]
     pub memory: u32,
-    /// The processor that the image was built for.
+    /// The processor architecture that the image was built for.
     #[serde(default)]
     pub architecture: Architecture,
-    /// Instead of the image's command.
+    /// The command that the containers run, as a list. Default: the image's.
     #[serde(default)]
     pub command: Option<Vec<String>>,
-    /// Instead of the image's entry point.
+    /// The entry point of the containers, as a list. Default: the image's.
     #[serde(default)]
     pub entrypoint: Option<Vec<String>>,
-    /// The port that the container listens on. Open to the load balancer when there are routes, and to the services that use this one.
+    /// The port that the container listens on. It is opened to the load balancer if there are `routes`, and to services that use
+    /// this one. Default: none, and the service is a worker.
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub port: Option<u16>,
-    /// Environment variables.
+    /// Environment variables. Secret values belong in `secrets`. Default: none.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Scalar>")]
     pub environment: BTreeMap<String, String>,
-    /// Environment variables whose values are secrets: the ARNs of secrets in Secrets Manager or of SSM parameters.
+    /// Environment variables with secret values, which ECS reads when a task starts: the ARNs of Secrets Manager secrets or SSM
+    /// parameters. Default: none.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, SecretArn>")]
     pub secrets: BTreeMap<String, String>,
-    /// How the load balancer finds out whether a task is well. Needs routes.
+    /// The load balancer's health check. Needs `routes`. Default: `/` every `10s`.
     #[serde(default)]
     pub health: Option<Health>,
-    /// How many tasks. Without `count` and `scale`: one.
+    /// The number of tasks, when it is fixed. Default: 1, unless there is `scale`.
     #[serde(default)]
     #[schemars(range(max = 5000))]
     pub count: Option<u32>,
-    /// As many tasks as the load asks for. Instead of `count`.
+    /// Autoscaling of the number of tasks, instead of `count`. Default: none.
     #[serde(default)]
     pub scale: Option<Scale>,
-    /// Which requests of the load balancer come here.
+    /// The requests that the load balancer sends to this service. Needs a `port`. Default: none.
     #[serde(default)]
     pub routes: Vec<Route>,
-    /// What it talks to: `services.api`. Opens the ports and says where it is in environment variables: for a service
-    /// `SERVICE_API_HOST`, `SERVICE_API_PORT` and `SERVICE_API_URL`.
+    /// What the service connects to: `services.NAME`, `databases.NAME`, `caches.NAME` or `existing.databases.NAME`. It opens
+    /// their ports to this service, and sets environment variables such as `SERVICE_API_URL` or `DATABASE_MAIN_HOST`. Default:
+    /// nothing.
     #[serde(default)]
     pub uses: Vec<String>,
-    /// What the containers may do in AWS.
+    /// What the containers may do in AWS: statements of an IAM policy. Default: nothing.
     #[serde(default)]
     pub policies: Vec<PolicyStatement>,
-    /// Its logs.
+    /// The log group that the containers write to.
     #[serde(default)]
     pub logs: Logs,
-    /// How long the load balancer lets requests finish before a task is stopped, up to one hour.
+    /// How long the load balancer waits for requests in flight before a task is stopped, up to `3600s`. Needs `routes`. Default:
+    /// `30s`.
     #[serde(default)]
     pub deregistration_delay: Option<Duration>,
-    /// How long a container may take to stop after SIGTERM, 2 to 120 seconds.
+    /// How long a container may take to stop after SIGTERM, from `2s` to `120s`. Default: `30s`.
     #[serde(default)]
     pub stop_timeout: Option<Duration>,
-    /// How long after its start a task may fail health checks. Needs routes.
+    /// How long after its start a task may fail health checks. Needs `routes`. Default: `60s`.
     #[serde(default)]
     pub grace: Option<Duration>,
-    /// Whether it runs on Fargate Spot: cheaper, and stopped with two minutes' notice.
+    /// Whether tasks run on Fargate Spot, which costs less and stops tasks with two minutes' notice.
     #[serde(default)]
     pub spot: bool,
-    /// Whether its tasks have public addresses of their own and so need no NAT gateway. Nobody else gets in by them: what may
-    /// come in is the same.
+    /// Whether tasks run in public subnets with public addresses, and so need no NAT gateway. It does not change who may connect
+    /// to them.
     #[serde(default)]
     pub public: bool,
-    /// Whether `aws ecs execute-command` may open a shell in it.
+    /// Whether `aws ecs execute-command` may open a shell in the containers.
     #[serde(default)]
     pub exec: bool,
 }
@@ -102,13 +106,13 @@ fn memory() -> u32 {
 }
 
 impl Service {
-    /// How many tasks it starts with: `count`, or the least of `scale`, or one.
+    /// Returns the number of tasks that it starts with: `count`, the minimum of `scale`, or one.
     pub fn tasks(&self) -> u32 {
         self.count.or(self.scale.as_ref().map(|scale| scale.min)).unwrap_or(1)
     }
 }
 
-/// A processor's architecture.
+/// A processor architecture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Architecture {
@@ -116,28 +120,28 @@ pub enum Architecture {
     #[default]
     #[serde(rename = "x86_64")]
     X86_64,
-    /// Graviton.
+    /// AWS Graviton.
     Arm64,
 }
 
-/// How the load balancer finds out whether a task is well.
+/// The load balancer's health check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Health {
-    /// The path that is asked.
+    /// The path that is requested.
     #[schemars(extend("format" = "stack-health-path"))]
     pub path: String,
-    /// The time between two questions, 5 to 300 seconds.
+    /// The time between two checks, from `5s` to `300s`.
     pub interval: Duration,
-    /// How long an answer may take, 2 to 120 seconds; less than the interval.
+    /// The time that a response may take, from `2s` to `120s`, and less than `interval`.
     pub timeout: Duration,
-    /// After how many good answers a task is well.
+    /// The number of successful checks in a row after which a task is healthy, 2 to 10.
     #[schemars(range(min = 2, max = 10))]
     pub healthy: u8,
-    /// After how many bad answers a task is not well.
+    /// The number of failed checks in a row after which a task is unhealthy, 2 to 10.
     #[schemars(range(min = 2, max = 10))]
     pub unhealthy: u8,
-    /// Which HTTP codes are good answers: `200`, `200,302` or `200-299`.
+    /// The HTTP codes of a successful check: `200`, `200,302` or `200-299`.
     pub codes: String,
 }
 
@@ -154,42 +158,42 @@ impl Default for Health {
     }
 }
 
-/// As many tasks as the load asks for. Without any target: 60 % CPU.
+/// Autoscaling of the number of tasks. Without any target, the target is 60 % CPU.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scale {
-    /// The least number of tasks.
+    /// The minimum number of tasks.
     #[schemars(range(max = 5000))]
     pub min: u32,
-    /// The greatest number of tasks.
+    /// The maximum number of tasks.
     #[schemars(range(min = 1, max = 5000))]
     pub max: u32,
-    /// The average CPU in percent that is aimed at.
+    /// The target for average CPU usage, in percent. Default: 60 if there is no other target, none otherwise.
     #[serde(default)]
     #[schemars(range(min = 1, max = 100))]
     pub cpu: Option<u8>,
-    /// The average memory in percent that is aimed at.
+    /// The target for average memory usage, in percent. Default: none.
     #[serde(default)]
     #[schemars(range(min = 1, max = 100))]
     pub memory: Option<u8>,
-    /// The requests per task and minute that are aimed at. Needs routes.
+    /// The target for requests per task and minute. Needs `routes`. Default: none.
     #[serde(default)]
     #[schemars(range(min = 1))]
     pub requests: Option<u32>,
 }
 
 impl Scale {
-    /// The CPU target: as written, or 60 when there is no target at all.
+    /// Returns the CPU target in percent: as written, or 60 without any target.
     pub fn cpu_target(&self) -> Option<u8> {
         self.cpu.or((self.memory.is_none() && self.requests.is_none()).then_some(60))
     }
 }
 
-/// Where the containers' output goes: a log group in CloudWatch Logs.
+/// The log group in CloudWatch Logs that the containers write to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Logs {
-    /// For how long events are kept.
+    /// How long CloudWatch Logs keeps log events.
     pub retention: Retention,
 }
 

@@ -20,87 +20,90 @@ use super::scalar::Scalar;
 use super::service::Service;
 use super::values::{Account, Cidr, Duration, Name};
 
-/// A web application's whole AWS architecture.
+/// A web application's AWS architecture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(title = "Stack file")]
 pub struct Stack {
-    /// What the stack is called. The names of its objects in AWS begin with it.
+    /// The name of the stack. The names of its objects in AWS start with it.
     #[schemars(example = &"webapp")]
     pub stack: Name,
-    /// The AWS region that everything lives in.
+    /// The AWS region of the stack's objects.
     #[schemars(extend("format" = "stack-region", "pattern" = regions::PATTERN, "examples" = regions::names().collect::<Vec<_>>()))]
     pub region: String,
-    /// The number of the AWS account that this is for. With credentials of any other nothing is done: said once per environment,
-    /// no profile is ever the wrong one.
+    /// The number of the AWS account that the stack belongs to, in the file or in each environment. With credentials of another
+    /// account nothing is read or changed. Default: any account.
     #[serde(default)]
     pub account: Option<Account>,
-    /// The bucket that keeps leases and history, instead of `stack-history-ACCOUNT-REGION`. One that is not there is made.
+    /// The S3 bucket for leases and history. It is created if it does not exist. Default: `stack-history-ACCOUNT-REGION`.
     #[serde(default)]
     #[schemars(length(min = 3, max = 63), regex(pattern = r"^[a-z0-9](\.?[a-z0-9-])*\.?[a-z0-9]$"))]
     #[schemars(extend("format" = "stack-bucket"), example = &"example-stack-history")]
     pub history_bucket: Option<String>,
-    /// Tags that every object gets, beside those that `stack` needs itself.
+    /// Tags for every object, in addition to those that `stack` sets for itself. Default: none.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Scalar>")]
     pub tags: BTreeMap<String, String>,
-    /// Keys of `tags` that others may write over, `*` for any characters: such a tag is written when an object is created and
-    /// never after. Tags under keys that the file does not have always stay.
+    /// Keys of `tags` whose values others may overwrite, with `*` for any characters. Such a tag is written when an object is
+    /// created, and not afterwards. Tags under keys that are not in the file are never changed. Default: none.
     #[serde(default)]
     #[schemars(example = &["cost-*"])]
     pub ignore_tags: Vec<String>,
-    /// The network that everything runs in.
+    /// The network of the stack. Default: three zones with a NAT gateway each.
     #[serde(default)]
     pub network: Network,
-    /// The load balancer in front of the services that have routes. It exists as soon as one has; this says how it is.
+    /// Settings of the load balancer, which exists as soon as a service has `routes`. Default: an internet-facing load balancer
+    /// that serves HTTP only.
     #[serde(default)]
     pub load_balancer: Option<LoadBalancer>,
-    /// What runs: containers on Fargate, by name.
+    /// Services, by name: containers on ECS with Fargate. Default: none.
     #[serde(default)]
     pub services: BTreeMap<Name, Service>,
-    /// Databases on RDS, by name.
+    /// Databases on RDS, by name. Default: none.
     #[serde(default)]
     pub databases: BTreeMap<Name, Database>,
-    /// Caches on ElastiCache, by name.
+    /// Caches on ElastiCache, by name. Default: none.
     #[serde(default)]
     pub caches: BTreeMap<Name, Cache>,
-    /// CloudFront, in front of the load balancer and of static files.
+    /// A CloudFront distribution in front of the load balancer and of static files. Default: none.
     #[serde(default)]
     pub cdn: Option<Cdn>,
-    /// Who may do what with this stack: IAM groups and users.
+    /// IAM groups and users, and what they may do with this stack. Default: none.
     #[serde(default)]
     pub access: Access,
-    /// KMS keys, by name. The one called `main` encrypts databases, Valkey and Redis caches, passwords and log
-    /// groups that name no other.
+    /// KMS keys, by name. The key called `main` encrypts databases, Valkey and Redis caches, passwords and log groups that name
+    /// no other key. Default: none, and AWS's own keys encrypt them.
     #[serde(default)]
     pub keys: BTreeMap<Name, KeySection>,
-    /// Certificates of ACM, by name: `certificates.NAME` in `load_balancer` and `cdn`.
+    /// ACM certificates, by name. `load_balancer` and `cdn` refer to them as `certificates.NAME`. Default: none.
     #[serde(default)]
     pub certificates: BTreeMap<Name, CertificateSection>,
-    /// What somebody else owns: referred to, read, and never changed.
+    /// Objects that are managed elsewhere. They are read and referred to, and never changed. Default: none.
     #[serde(default)]
     pub existing: Existing,
-    /// What goes or is replaced only when it is named with `--allow-delete` or `--allow-replace`, as databases, caches, buckets,
-    /// keys, log groups and distributions always are: sections or parts of them, `services.web`, `load_balancer`.
+    /// Sections or entries of sections, such as `services.web` or `load_balancer`, whose objects are deleted or replaced only
+    /// with `--allow-delete` or `--allow-replace`. Databases, caches, buckets, keys, log groups and distributions always need
+    /// these. Default: nothing else.
     #[serde(default)]
     #[schemars(example = &["services.web"])]
     pub protect: Vec<String>,
-    /// What was called otherwise: from the old place in the file to the new one. What it is made of stays, with the names that
-    /// AWS gave it then: only tags are written anew. An entry stays in the file as long as the section does: without it, names that
-    /// AWS cannot change differ from what the file says, and what has them is replaced.
+    /// Renamed sections: the old path in the file and the new one. Their objects stay and keep the names that AWS has for them;
+    /// only tags are rewritten. Keep an entry as long as the section exists: without it, objects whose names AWS cannot change
+    /// are replaced. Default: none.
     #[serde(default)]
     #[schemars(example = &BTreeMap::from([("services.api", "services.backend")]))]
     pub moved: BTreeMap<String, String>,
-    /// Objects of any kind that `stack` knows, as they are in AWS: by kind, then by name.
+    /// Objects of any kind, as they are in AWS: by kind, then by name. Default: none.
     #[serde(default)]
     pub resources: BTreeMap<String, BTreeMap<Name, Value>>,
-    /// What differs in each environment, laid over the rest of the file: maps are merged, everything else is replaced, `null` removes.
+    /// Environments, by name, with what differs in them from the rest of the file: maps are merged, everything else is replaced,
+    /// `null` removes a key. `--env` or STACK_ENV chooses one. Default: none.
     #[serde(default)]
     pub environments: BTreeMap<Name, Value>,
 }
 
 impl Stack {
-    /// Everything that a service can name in `uses`.
+    /// Returns everything that a service can name in `uses`.
     pub fn usable(&self) -> Vec<String> {
         let names = |section: &str, names: Vec<&Name>| names.into_iter().map(|n| format!("{section}.{n}")).collect::<Vec<_>>();
         let mut out = names("services", self.services.keys().collect());
@@ -110,7 +113,8 @@ impl Stack {
         out
     }
 
-    /// What a service was called at first, by `moved`: the name of its container, which AWS cannot change without another service.
+    /// Returns the first name of a service, before all renames in `moved`. Its container has that name, which AWS cannot change
+    /// without another service.
     pub fn first_name<'a>(&'a self, service: &'a str) -> &'a str {
         let mut name = service;
         for _ in &self.moved {
@@ -123,24 +127,24 @@ impl Stack {
         name
     }
 
-    /// Whether anything in it needs a network.
+    /// Checks whether anything in the stack needs a network.
     pub fn needs_network(&self) -> bool {
         !(self.services.is_empty() && self.databases.is_empty() && self.caches.is_empty())
     }
 
-    /// Whether there is a load balancer: whether any service has routes.
+    /// Checks whether there is a load balancer, which is when any service has routes.
     pub fn is_load_balanced(&self) -> bool {
         self.services.values().any(|service| !service.routes.is_empty())
     }
 }
 
-/// The network: one VPC with public, application and data subnets in every zone.
+/// The network: a VPC with public, application and data subnets in every zone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Network {
-    /// The VPC's addresses, from a /16 to a /23. The subnets are carved from it.
+    /// The IPv4 addresses of the VPC, from a /16 to a /23. All subnets are parts of it.
     pub cidr: Cidr,
-    /// How many availability zones, or which.
+    /// The number of availability zones, 1 to 6, or a list of their names. A load balancer and databases need at least 2.
     pub zones: Zones,
     /// How private subnets reach the internet.
     pub nat: Nat,
@@ -160,25 +164,25 @@ impl Default for Network {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Nat {
-    /// A NAT gateway in every zone: no zone depends on another.
+    /// A NAT gateway in every zone, so that no zone depends on another.
     PerZone,
-    /// One NAT gateway for all zones: cheaper, and lost with its zone.
+    /// One NAT gateway for all zones. It costs less, and all zones lose it with its zone.
     Single,
-    /// No NAT gateway: what runs in private subnets reaches only the network itself.
+    /// No NAT gateway. Private subnets reach only the network itself.
     None,
 }
 
-/// How many availability zones, or which.
+/// The number of availability zones, or their names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Zones {
-    /// So many, chosen by AWS's order.
+    /// This many zones, in AWS's order.
     Count(u8),
-    /// These, by name.
+    /// The zones with these names.
     Names(Vec<String>),
 }
 
 impl Zones {
-    /// How many.
+    /// Returns the number of zones.
     pub fn count(&self) -> usize {
         match self {
             Zones::Count(n) => usize::from(*n),
@@ -225,7 +229,7 @@ impl JsonSchema for Zones {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "How many availability zones (1 to 6), or a list of their names.",
+            "description": "The number of availability zones, 1 to 6, or a list of their names.",
             "anyOf": [
                 {"type": "integer", "minimum": 1, "maximum": 6},
                 {"type": "array", "minItems": 1, "maxItems": 6, "items": {"type": "string"}, "examples": [["us-east-1a", "us-east-1b"]]},
@@ -234,28 +238,29 @@ impl JsonSchema for Zones {
     }
 }
 
-/// The load balancer in front of the services.
+/// Settings of the load balancer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LoadBalancer {
-    /// The certificate, in the stack's region: `certificates.NAME`, `existing.certificates.NAME`, or an ARN of ACM. With it:
-    /// HTTPS, and HTTP redirects there. Without: HTTP only.
+    /// The certificate for HTTPS, in the stack's region: `certificates.NAME`, `existing.certificates.NAME`, or the ARN of an ACM
+    /// certificate. With it, HTTP is redirected to HTTPS. Default: none, and the load balancer serves HTTP only.
     #[schemars(extend("format" = "stack-certificate"))]
     pub certificate: Option<String>,
-    /// Whether the names of its certificate lead here by records in the zone of that, when it is `certificates.NAME` with a
-    /// `zone` and there is no `cdn`. Records of somebody else's are not touched.
+    /// Whether DNS records point the names of the certificate to the load balancer. Needs a certificate `certificates.NAME` with
+    /// a `zone`, and no `cdn`. Records that others created are not changed.
     pub dns: bool,
-    /// Whether it is reachable only from inside the network.
+    /// Whether the load balancer is reachable only from inside the network.
     pub internal: bool,
-    /// After how long an idle connection is closed, 1 second to 4000 seconds.
+    /// The time after which an idle connection is closed, from `1s` to `4000s`. Default: `60s`.
     pub idle_timeout: Option<Duration>,
-    /// Whether AWS refuses to delete it.
+    /// Whether AWS refuses to delete the load balancer. Default: as it is in AWS, which is off for a new one.
     pub deletion_protection: Option<bool>,
-    /// The networks that may connect.
+    /// The IPv4 networks that may connect.
     pub allow: Vec<Cidr>,
-    /// The security policy of the HTTPS listener, e.g. `ELBSecurityPolicy-TLS13-1-2-2021-06`.
+    /// The security policy of the HTTPS listener, by AWS's name. Default: `ELBSecurityPolicy-TLS13-1-2-2021-06`.
     pub ssl_policy: Option<String>,
-    /// Further attributes by AWS's own names, e.g. `routing.http.drop_invalid_header_fields.enabled`.
+    /// Further attributes of the load balancer, by AWS's names. Default: AWS's, but
+    /// `routing.http.drop_invalid_header_fields.enabled` is `true`.
     #[schemars(with = "BTreeMap<String, Scalar>")]
     pub attributes: BTreeMap<String, String>,
 }

@@ -161,7 +161,7 @@ text_value!(
     "Name",
     json_schema!({
         "type": "string", "format": "stack-name", "pattern": NAME_PATTERN,
-        "description": "A name: a lower-case letter, then lower-case letters, digits and hyphens; at most 32 characters.",
+        "description": "A name: a lower-case letter, then lower-case letters, digits and hyphens, with no hyphen at the end; at most 32 characters.",
     })
 );
 
@@ -203,7 +203,7 @@ text_value!(
     "Cidr",
     json_schema!({
         "type": "string", "format": "stack-cidr", "pattern": r"^\d{1,3}(\.\d{1,3}){3}/([0-9]|[12][0-9]|3[0-2])$",
-        "description": "An IPv4 network in CIDR notation, e.g. `10.0.0.0/16`.", "examples": ["10.0.0.0/16"],
+        "description": "An IPv4 network in CIDR notation: `10.0.0.0/16`.", "examples": ["10.0.0.0/16"],
     })
 );
 
@@ -322,7 +322,7 @@ text_value!(
     "Size",
     json_schema!({
         "type": "string", "format": "stack-size", "pattern": "^[0-9]+(GiB|TiB)$",
-        "description": "An amount of storage with its unit: `50GiB`, `2TiB`.", "examples": ["50GiB", "2TiB"],
+        "description": "A storage size with its unit: `50GiB`, `2TiB`.", "examples": ["50GiB", "2TiB"],
     })
 );
 
@@ -379,7 +379,7 @@ text_value!(
     json_schema!({
         "type": "string", "format": "stack-retention",
         "enum": RETENTIONS.map(|d| Retention(d).to_string()),
-        "description": "For how long CloudWatch Logs keeps events: only these times exist.",
+        "description": "How long CloudWatch Logs keeps log events: one of the times that it offers.",
     })
 );
 
@@ -427,7 +427,7 @@ text_value!(
     "PasswordRotation",
     json_schema!({
         "type": "string", "format": "stack-rotation", "pattern": "^(never|[0-9]+[smhd])$", "examples": ["never", "30d"],
-        "description": "How often a password is made anew: `never`, or every `1d` to `1000d`.",
+        "description": "How often a password is rotated: `never`, or a time in whole days from `1d` to `1000d`.",
     })
 );
 
