@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::diagnostic::{Diagnostic, MOST, short};
 use super::route::{self, Route};
@@ -155,16 +155,10 @@ impl<'a> Checker<'a> {
 
     fn map(&mut self, node: &Node, entries: &[(MapKey, Node)], schema: &'a Value, place: &Place<'_>) {
         let known = schema["properties"].as_object();
-        // Any other file has the same to say of each of its lines.
-        if let (true, Some(known)) = (place.path.is_empty() && entries.len() > 2, known)
-            && !entries.iter().any(|(key, _)| known.contains_key(&key.text))
-            && !entries.iter().any(|(key, _)| suggest::nearest(&key.text, known.keys().map(String::as_str)).is_some())
+        if let (true, Some(known)) = (place.path.is_empty(), known)
+            && let Some(diagnostic) = not_a_stack_file(entries, known)
         {
-            let keys = entries.iter().take(3).map(|(key, _)| format!("`{}`", short(&key.text))).collect::<Vec<_>>().join(", ");
-            let message = format!("this is not a stack file: it has {keys} and none of the keys of a stack file");
-            let diagnostic =
-                Diagnostic::error("not-a-stack-file", message).label(entries[0].0.span.clone(), "expected `stack: NAME`");
-            self.found.push(diagnostic.help("`stack init` writes a file to start from"));
+            self.found.push(diagnostic);
             return;
         }
         let other = schema
@@ -402,6 +396,23 @@ impl<'a> Checker<'a> {
     fn description(&self, schema: &'a Value) -> Option<&'a str> {
         schema["description"].as_str().or_else(|| self.resolved(schema)["description"].as_str())
     }
+}
+
+/// The code of a file that is no stack file at all.
+pub const NOT_A_STACK_FILE: &str = "not-a-stack-file";
+
+/// Returns the only problem of a file that names no stack and has keys that no stack file has: one of another tool, whose every line
+/// would get an answer otherwise.
+fn not_a_stack_file(entries: &[(MapKey, Node)], known: &Map<String, Value>) -> Option<Diagnostic> {
+    let foreign = |key: &&MapKey| suggest::nearest(&key.text, known.keys().map(String::as_str)).is_none();
+    let keys = || entries.iter().map(|(key, _)| key);
+    if keys().any(|key| key.text == "stack") || !keys().any(|key| foreign(&key)) {
+        return None;
+    }
+    let foreign = keys().filter(foreign).take(3).map(|key| format!("`{}`", short(&key.text))).collect::<Vec<_>>().join(", ");
+    let message = format!("this is not a stack file: it has no key `stack`, and a stack file cannot have {foreign}");
+    let diagnostic = Diagnostic::error(NOT_A_STACK_FILE, message).label(entries[0].0.span.clone(), "expected `stack: NAME`");
+    Some(diagnostic.help("`stack init` writes a file to start from"))
 }
 
 /// A command as the list that it is: in words, or for a shell where it needs one.

@@ -128,6 +128,9 @@ pub fn load(path_shown: &str, text: &str, env: Option<&str>, schema: &Value) -> 
         Err(_) => secrets::places_in(text),
     };
     let loaded = read(text, env, schema, &hidden, &mut report.diagnostics);
+    if report.diagnostics.iter().any(|d| d.code == check::NOT_A_STACK_FILE) {
+        report.diagnostics.retain(|d| d.code == check::NOT_A_STACK_FILE);
+    }
     // What is wrong is shown with the lines around it.
     report.text = secrets::hide(text, &hidden);
     report.sort();
@@ -185,6 +188,9 @@ fn read(text: &str, env: &str, schema: &Value, hidden: &[Range<usize>], found: &
     scalar::as_text(&mut file, schema, schema, text);
     // By itself the file may lack what the environments give; what an environment replaces must be right all the same.
     add(found, check::check(&file, schema, true, hidden));
+    if found.iter().any(|d| d.code == check::NOT_A_STACK_FILE) {
+        return None;
+    }
     if let Some((key, _)) =
         file.get("environments").and_then(|e| e.entries().iter().find(|(k, _)| k.text == environment::DEFAULT))
     {

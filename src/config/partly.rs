@@ -1,5 +1,5 @@
-//! What makes no sense in the parts of a file that have the right shape, while others have not: so that it is said in one
-//! round with what is wrong with those.
+//! Checks for sense the parts of a file that have the right shape, while others do not, so that both kinds of problems are reported
+//! together.
 
 use std::ops::Range;
 
@@ -8,30 +8,120 @@ use super::types::Stack;
 use super::validate;
 use super::yaml::{MapKey, Node, NodeValue};
 
-/// Every error of sense that has nothing to do with what is misshapen. `problems`: what is wrong with the shape.
+/// Problems that depend on nothing but the values they point at. Only these are reported in a part that is misshapen elsewhere.
+const BY_THEMSELVES: &[&str] = &[
+    "circle",
+    "count-and-scale",
+    "duplicate-alias",
+    "duplicate-name",
+    "duplicate-path",
+    "duplicate-priority",
+    "duplicate-route",
+    "duplicate-tag",
+    "duplicate-user",
+    "duplicate-variable",
+    "duplicate-zone",
+    "invalid-name",
+    "invalid-value",
+    "min-above-max",
+    "name-too-long",
+    "needs-backups",
+    "network-size",
+    "no-such-log",
+    "no-such-version",
+    "node-type",
+    "out-of-range",
+    "outside-zone",
+    "own-key",
+    "parameter",
+    "reserved-name",
+    "reserved-tag",
+    "rotation-and-replicas",
+    "tag-character",
+    "too-many-groups",
+    "too-many-names",
+    "too-many-tags",
+    "unknown-policy",
+    "unknown-reference",
+    "unknown-zone",
+    "window-too-long",
+    "window-too-short",
+    "windows-overlap",
+    "wrong-arn",
+    "wrong-domain",
+    "wrong-engine",
+    "wrong-name",
+    "wrong-zone",
+];
+/// What stands in for the name and the region where they are wrong.
+const NAME: &str = "a";
+const REGION: &str = "us-east-1";
+
+/// Returns every error of sense that does not depend on what is misshapen. `problems` are those of shape.
 pub(super) fn senseless(file: &Node, problems: &[Diagnostic], env: &str) -> Vec<Diagnostic> {
     let spans: Vec<Range<usize>> = problems.iter().flat_map(|d| d.labels.iter().map(|(span, _)| span.clone())).collect();
     let mut rest = file.clone();
-    let gone = prune(&mut rest, &spans, 0);
-    let Ok(stack) = serde_json::from_value::<Stack>(rest.to_json()) else { return Vec::new() };
+    let mut gone = prune(&mut rest, &spans, 0);
+    let named = !stand_in(&mut rest, "stack", NAME);
+    let placed = !stand_in(&mut rest, "region", REGION);
+    // A part that lacks a required key cannot be read: the others can.
+    let stack = loop {
+        match serde_path_to_error::deserialize::<_, Stack>(rest.to_json()) {
+            Ok(stack) => break stack,
+            Err(error) if !remove(&mut rest, &error.path().to_string()) => return Vec::new(),
+            Err(_) => gone = true,
+        }
+    };
     let broken = parts(file, &spans);
     let touches = |d: &Diagnostic| d.labels.iter().any(|(span, _)| broken.iter().any(|part| has(part, span.start)));
     let is_broken = |name: &str| file.entries().iter().any(|section| section.0.text == name && has_any(section, &spans));
     let mut found = validate::validate(&stack, &rest, env);
-    // What misses something in a part that is missing here is right, perhaps.
+    // What is missing may be in a part that could not be read.
     let perhaps = |d: &Diagnostic| match d.code {
         "unknown-reference" => gone,
         "nothing-to-deliver" => is_broken("services"),
         "not-in-certificate" | "needs-certificate" => is_broken("certificates"),
+        "name-too-long" | "reserved-name" => !named,
+        "unknown-zone" | "wrong-region" => !placed,
         _ => false,
     };
-    found.retain(|d| d.severity == Severity::Error && !d.labels.is_empty() && !perhaps(d) && !touches(d));
+    let depends = |d: &Diagnostic| touches(d) && !BY_THEMSELVES.contains(&d.code);
+    found.retain(|d| d.severity == Severity::Error && !d.labels.is_empty() && !perhaps(d) && !depends(d));
     found
+}
+
+/// Gives the file a valid value for a key at its top that it lacks. Returns whether it did.
+fn stand_in(file: &mut Node, key: &str, value: &str) -> bool {
+    let NodeValue::Map(entries) = &mut file.value else { return false };
+    if entries.iter().any(|(known, _)| known.text == key) {
+        return false;
+    }
+    let nowhere = || 0..0;
+    let key = MapKey { text: key.to_owned(), span: nowhere() };
+    entries.push((key, Node { span: nowhere(), value: NodeValue::Text(value.to_owned()) }));
+    true
+}
+
+/// Removes the part of a section, or the section, that a path leads into. Returns whether there was any.
+fn remove(file: &mut Node, path: &str) -> bool {
+    let mut steps = path.splitn(3, '.');
+    let (Some(section), part) = (steps.next(), steps.next()) else { return false };
+    let NodeValue::Map(sections) = &mut file.value else { return false };
+    let Some(at) = sections.iter().position(|(key, _)| key.text == section) else { return false };
+    if let (Some(part), NodeValue::Map(parts)) = (part, &mut sections[at].1.value) {
+        let before = parts.len();
+        parts.retain(|(key, _)| key.text != part);
+        if parts.len() < before {
+            return true;
+        }
+    }
+    sections.remove(at);
+    true
 }
 
 type Entry = (MapKey, Node);
 
-/// Whether a place is in an entry. Looked for in all that it holds: what an environment gives stands elsewhere in the file than
+/// Checks whether a place is in an entry, or in anything inside it: what an environment gives has its place elsewhere in the file than
 /// what it is laid over.
 fn has((key, value): &Entry, at: usize) -> bool {
     key.span.contains(&at)
@@ -45,7 +135,7 @@ fn has_any(entry: &Entry, spans: &[Range<usize>]) -> bool {
     spans.iter().any(|span| has(entry, span.start))
 }
 
-/// The sections of the file and the parts of sections in which something is misshapen.
+/// Returns the parts of sections in which something is misshapen, or the sections where these have no parts.
 fn parts<'a>(file: &'a Node, spans: &[Range<usize>]) -> Vec<&'a Entry> {
     let mut out = Vec::new();
     for section in file.entries().iter().filter(|section| has_any(section, spans)) {
@@ -56,7 +146,7 @@ fn parts<'a>(file: &'a Node, spans: &[Range<usize>]) -> Vec<&'a Entry> {
     out
 }
 
-/// Takes out what is misshapen, as little as can be; whether a section or a part of one went with it.
+/// Removes what is misshapen, and as little else as possible. Returns whether a section or a part of one was removed.
 fn prune(node: &mut Node, spans: &[Range<usize>], depth: usize) -> bool {
     let NodeValue::Map(entries) = &mut node.value else { return false };
     let mut gone = false;
@@ -94,6 +184,32 @@ mod tests {
         }
         // `databases.nope` may be in what is not read, and `web` is wrong as it stands.
         assert_eq!(found.len(), 5, "{found:?}\n{}", refused(text, None));
+    }
+
+    /// In one round, not in two: what is wrong with a name, a region or a required key hides no other problem.
+    #[test]
+    fn a_misshapen_part_is_checked_for_sense() {
+        let text = "stack: My_App\nregion: us-est-1\nservices:\n  web: {image: nginx, cpu: 300, count: 1, scale: {min: 3, max: 2}}\n  api: {image: nginx, health: {path: /}}\ndatabases:\n  main: {engine: postgresql, version: '16'}\n  old: {engine: mysql, version: '8', backups: 40d, port: x}\n";
+        let found = said(text);
+        for one in [
+            "invalid-value My_App",
+            "invalid-value us-est-1",
+            "not-a-choice 300",
+            "count-and-scale 1",
+            "min-above-max 3",
+            "needs-routes health",
+            "not-a-choice postgresql",
+            "wrong-type x",
+            "no-such-version '8'",
+            "out-of-range 40d",
+        ] {
+            assert!(found.iter().any(|said| said == one), "{one}: {found:?}");
+        }
+        assert_eq!(found.len(), 10, "{}", refused(text, None));
+        // What depends on a misshapen key is not reported: the memory may go with the CPU that is meant, the routes with the port.
+        let text =
+            "stack: a\nregion: us-east-1\nservices:\n  web: {image: nginx, cpu: 300, memory: 4096, port: x, routes: [/*]}\n";
+        assert_eq!(said(text), ["not-a-choice 300", "wrong-type x"]);
     }
 
     #[test]
