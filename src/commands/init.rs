@@ -9,16 +9,16 @@ use crate::ui::{self, Color, Look};
 /// Write a commented stack file to start from.
 #[derive(Args, Debug)]
 pub struct Arguments {
-    /// Where to; `-` writes to standard output
+    /// The file to write; `-` is standard output
     #[arg(value_name = "FILE", default_value = "stack.yaml")]
     file: String,
-    /// What the stack is called; the folder's name when that will do
+    /// Name of the stack [default: the name of the folder, or `webapp`]
     #[arg(long)]
     name: Option<String>,
-    /// The region that it lives in
+    /// Region of the stack
     #[arg(long, default_value = "us-east-1", value_parser = crate::config::region)]
     region: String,
-    /// Write over a file that is there
+    /// Overwrite an existing file
     #[arg(long)]
     force: bool,
 }
@@ -40,13 +40,15 @@ pub fn run(arguments: Arguments, color: Color) -> Result {
     options.write(true).truncate(true).create(true).create_new(!arguments.force);
     let written = options.open(&arguments.file).and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|e| match e.kind() {
-        std::io::ErrorKind::AlreadyExists => Stop::message(
-            format!("`{}` is there already", arguments.file),
-            "choose another name, or add `--force` to write over it",
-        ),
-        _ => Stop::message(format!("`{}` cannot be written: {e}", arguments.file), "choose another place"),
+        std::io::ErrorKind::AlreadyExists => {
+            Stop::message(format!("`{}` already exists", arguments.file), "choose another name, or add `--force` to overwrite it")
+        }
+        _ => Stop::message(format!("`{}` cannot be written: {e}", arguments.file), "choose another file"),
     })?;
     let look = Look::stderr(color);
-    ui::err(&ui::note(&format!("{0} is written. Next: stack plan {0}", arguments.file), &look))?;
+    ui::err(&ui::note(
+        &format!("Wrote {0}. For completion in editors: stack schema > stack.schema.json. Next: stack plan {0}", arguments.file),
+        &look,
+    ))?;
     Ok(Exit::Ok)
 }

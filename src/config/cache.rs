@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::scalar::Scalar;
-use super::values::Duration;
+use super::values::{self, Duration};
 
 /// A cache on ElastiCache: Valkey and Redis with replicas and failover, or Memcached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -16,7 +16,7 @@ pub struct Cache {
     pub engine: CacheEngine,
     /// The version, or its beginning. Default: the version that AWS prefers.
     #[serde(default)]
-    #[schemars(with = "Option<Scalar>")]
+    #[schemars(with = "Option<Scalar>", example = &"8.0")]
     pub version: Option<String>,
     /// The node type.
     #[serde(default = "node")]
@@ -48,11 +48,12 @@ pub struct Cache {
     pub port: Option<u16>,
     /// Parameters of the engine, by its own names. They need a `version`. Default: AWS's.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, Scalar>")]
+    #[schemars(with = "BTreeMap<String, Scalar>", example = &BTreeMap::from([("maxmemory-policy", "allkeys-lru")]))]
     pub parameters: BTreeMap<String, String>,
     /// The key that encrypts the cache at rest: `keys.NAME`, or the ARN of a KMS key. Not for Memcached. Default: `keys.main` if
     /// it exists, AWS's own key otherwise.
     #[serde(default)]
+    #[schemars(extend("format" = "stack-sense", "pattern" = values::KEY, "patternErrorMessage" = values::KEY_MESSAGE, "examples" = ["keys.main"]))]
     pub key: Option<String>,
 }
 

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::scalar::Scalar;
-use super::values::{Duration, Name, Rotation, Size};
+use super::values::{self, Duration, Name, Rotation, Size};
 
 /// The size in GiB from which `gp3` storage consists of several volumes.
 pub const STRIPED: u32 = 400;
@@ -20,7 +20,7 @@ pub struct Database {
     /// The database engine.
     pub engine: DatabaseEngine,
     /// The version, or its beginning: `"16"` means any 16.x. A newer minor version is never downgraded.
-    #[schemars(with = "Scalar")]
+    #[schemars(with = "Scalar", example = &"16")]
     pub version: String,
     /// The instance class.
     #[serde(default = "class")]
@@ -60,11 +60,11 @@ pub struct Database {
     pub deletion_protection: bool,
     /// The name of the database in the instance. Default: the name of the stack, with `_` for `-`.
     #[serde(default)]
-    #[schemars(extend("pattern" = "^[a-zA-Z][a-zA-Z0-9_]{0,62}$"))]
+    #[schemars(extend("pattern" = "^[a-zA-Z][a-zA-Z0-9_]{0,62}$", "patternErrorMessage" = "a letter, then up to 62 letters, digits and `_`"), example = &"shop")]
     pub database: Option<String>,
     /// The name of the master user. Default: `app`.
     #[serde(default)]
-    #[schemars(extend("pattern" = "^[a-zA-Z][a-zA-Z0-9_]{0,15}$"))]
+    #[schemars(extend("pattern" = "^[a-zA-Z][a-zA-Z0-9_]{0,15}$", "patternErrorMessage" = "a letter, then up to 15 letters, digits and `_`"), example = &"owner")]
     pub user: Option<String>,
     /// The master password.
     #[serde(default)]
@@ -75,7 +75,7 @@ pub struct Database {
     pub port: Option<u16>,
     /// Parameters of the engine, by its own names. Default: AWS's, but connections need TLS.
     #[serde(default)]
-    #[schemars(with = "BTreeMap<String, Scalar>")]
+    #[schemars(with = "BTreeMap<String, Scalar>", example = &BTreeMap::from([("log_min_duration_statement", "500")]))]
     pub parameters: BTreeMap<String, String>,
     /// The logs that go to CloudWatch Logs. Default: `postgresql` and `upgrade` for PostgreSQL, `error` for MySQL and MariaDB.
     #[serde(default)]
@@ -86,6 +86,7 @@ pub struct Database {
     /// The key that encrypts the database: `keys.NAME`, or the ARN of a KMS key. Default: `keys.main` if it exists, AWS's own key
     /// otherwise.
     #[serde(default)]
+    #[schemars(extend("format" = "stack-sense", "pattern" = values::KEY, "patternErrorMessage" = values::KEY_MESSAGE, "examples" = ["keys.main"]))]
     pub key: Option<String>,
     /// Read replicas, by name. Default: none.
     #[serde(default)]
@@ -143,7 +144,7 @@ pub struct Password {
 #[serde(deny_unknown_fields, default)]
 pub struct Replica {
     /// The instance class. Default: that of the database.
-    #[schemars(extend("pattern" = r"^db\.[a-z0-9-]+\.[a-z0-9]+$"))]
+    #[schemars(extend("pattern" = r"^db\.[a-z0-9-]+\.[a-z0-9]+$"), example = &"db.t4g.medium")]
     pub class: Option<String>,
     /// Whether the replica has a standby in another zone.
     pub multi_az: bool,

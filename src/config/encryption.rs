@@ -31,13 +31,15 @@ impl Default for KeySection {
 #[serde(deny_unknown_fields)]
 pub struct CertificateSection {
     /// The main name that the certificate covers, such as `www.example.com`. It has at most 64 characters.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), example = &"www.example.com")]
     pub domain: String,
     /// Further names that the certificate covers, such as `*.example.com`. Default: none.
     #[serde(default)]
+    #[schemars(example = &["*.example.com"])]
     pub names: Vec<String>,
     /// The Route 53 zone for the validation records: `existing.zones.NAME`, or the id of a zone. Default: none, and `stack apply`
     /// prints the records and waits until someone creates them.
     #[serde(default)]
+    #[schemars(extend("format" = "stack-sense", "pattern" = r"^(existing\.zones\.[a-z][a-z0-9-]*|Z[A-Z0-9]+)$", "examples" = ["existing.zones.main"]))]
     pub zone: Option<String>,
 }

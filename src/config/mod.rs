@@ -22,6 +22,8 @@ pub mod cdn;
 pub mod check;
 pub mod database;
 pub mod diagnostic;
+#[cfg(test)]
+mod editor;
 pub mod encryption;
 pub mod environment;
 pub mod existing;

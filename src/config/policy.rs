@@ -23,7 +23,7 @@ pub struct PolicyStatement {
     pub resources: Vec<String>,
     /// The name of the statement, of letters and digits. Default: none.
     #[serde(default)]
-    #[schemars(extend("pattern" = "^[A-Za-z0-9]*$"), example = &"ReadFiles")]
+    #[schemars(extend("pattern" = "^[A-Za-z0-9]*$", "patternErrorMessage" = "a `sid` has only letters and digits"), example = &"ReadFiles")]
     pub sid: Option<String>,
 }
 

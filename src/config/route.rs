@@ -31,10 +31,10 @@ pub struct Route {
 struct Fields {
     /// The path, with `*` and `?` as wildcards.
     #[serde(default = "every_path")]
-    #[schemars(extend("format" = "stack-route-path"))]
+    #[schemars(extend("format" = "stack-route-path", "pattern" = "^/", "examples" = ["/api/*"], "patternErrorMessage" = "a path starts with a slash: `/api/*`"))]
     path: String,
     /// The host name, with `*` and `?` as wildcards. Default: every host.
-    #[schemars(extend("format" = "stack-route-host"))]
+    #[schemars(extend("format" = "stack-route-host", "pattern" = r"^[A-Za-z0-9.*?-]*\.[A-Za-z0-9.*?-]*$", "examples" = ["api.example.com"]))]
     host: Option<String>,
     /// The priority of the rule, 1 first. Default: more specific routes come before less specific ones.
     #[schemars(range(min = 1, max = 50000))]
@@ -159,7 +159,7 @@ impl JsonSchema for Route {
         json_schema!({
             "description": "The requests that go to the service: `/api/*`, `api.example.com`, `api.example.com/v1/*`, or a map.",
             "anyOf": [
-                {"type": "string", "format": "stack-route", "pattern": r"^(/\S*|[A-Za-z0-9*?-]*\.[A-Za-z0-9.*?-]*(/\S*)?)$", "examples": ["/*", "/api/*", "api.example.com/*"]},
+                {"type": "string", "format": "stack-route", "pattern": r"^(/\S*|[A-Za-z0-9*?-]*\.[A-Za-z0-9.*?-]*(/\S*)?)$", "patternErrorMessage": "write a path like `/api/*`, or a host name like `api.example.com`, or both: `api.example.com/v1/*`", "examples": ["/*", "/api/*", "api.example.com/*"]},
                 generator.subschema_for::<Fields>(),
             ],
         })

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
+use super::schema::PATTERN_MESSAGE;
 use super::yaml::{Node, NodeValue};
 
 /// Turns them into the text that stands in the file, wherever the schema says that text, a number and a boolean are all
@@ -76,6 +77,8 @@ impl JsonSchema for SecretArn {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string", "format": "stack-secret",
+            "pattern": r"^(arn:aws[a-z-]*:(secretsmanager:[^:]*:[^:]*:secret:|ssm:[^:]*:[^:]*:parameter/).+|\$\{.+)$",
+            PATTERN_MESSAGE: "write the ARN of a secret or of an SSM parameter, never the value itself",
             "description": "The ARN of a Secrets Manager secret or an SSM parameter.",
             "examples": ["arn:aws:secretsmanager:us-east-1:123456789012:secret:api-key-AbCdEf"],
         })

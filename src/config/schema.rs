@@ -3,17 +3,22 @@
 use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
+use super::service::{CPU, MEMORY};
 use super::types::Stack;
-use super::values::NAME_PATTERN;
+use super::validate::fargate;
+use super::values::{NAME_MESSAGE, NAME_PATTERN};
 use stack_engine::kind::ATTRIBUTES;
 
-/// The schema of the whole file. `kinds` are the kinds that may stand under `resources`, each with what writes its schema.
+/// What an editor shows instead of a regular expression that a text does not match: a key of yaml-language-server and VS Code.
+pub(super) const PATTERN_MESSAGE: &str = "patternErrorMessage";
+
+/// Returns the schema of the whole file. `kinds` are the kinds possible under `resources`, each with what writes its schema.
 pub fn schema<'a, F>(kinds: impl IntoIterator<Item = (&'a str, F)>) -> Value
 where
     F: Fn(&mut SchemaGenerator) -> Schema,
 {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
-    // Our own types come first, so that theirs are the plain names among the definitions.
+    // The file's own types come first, so that they get the plain names among the definitions.
     let mut root = generator.root_schema_for::<Stack>().to_value();
     let kinds: Map<String, Value> = kinds
         .into_iter()
@@ -31,8 +36,11 @@ where
     root["$id"] = json!("https://stack.invalid/stack.schema.json");
     root["properties"]["resources"]["additionalProperties"] = json!(false);
     root["properties"]["resources"]["properties"] = Value::Object(kinds);
+    for (section, body) in snippets() {
+        root["properties"][section]["defaultSnippets"] = json!([{"label": section, "body": body}]);
+    }
 
-    // What an environment may say: everything but what makes the stack this stack, and nothing is required.
+    // An environment may have everything but what makes the stack this stack, and nothing is required.
     let mut overlay = root.clone();
     if let Some(properties) = overlay["properties"].as_object_mut() {
         properties.retain(|key, _| key != "stack" && key != "environments");
@@ -44,17 +52,70 @@ where
     let overlays: Vec<(String, Value)> = definitions.iter().map(|(name, schema)| (overlay_name(name), relaxed(schema))).collect();
     definitions.extend(overlays);
     definitions.insert("Overlay".into(), relaxed(&overlay));
+    // Not in an environment, which may have one of the two keys while the file has the other.
+    if let Some(service) = definitions.get_mut("Service") {
+        service["allOf"] = Value::Array(of_services());
+    }
     let environments = named(nullable(json!({"$ref": "#/$defs/Overlay"})), "");
     for key in ["additionalProperties", "propertyNames"] {
         root["properties"]["environments"][key] = environments[key].clone();
     }
     root["properties"]["environments"].as_object_mut().and_then(|o| o.remove("patternProperties"));
     root["$defs"] = Value::Object(definitions);
-    by_name(&mut root);
+    for_editors(&mut root);
     root
 }
 
-/// What the objects of a kind are, and how others refer to them.
+/// Returns what editors insert for a section.
+fn snippets() -> [(&'static str, Value); 4] {
+    [
+        (
+            "services",
+            json!({"${1:web}": {"image": "${2:public.ecr.aws/nginx/nginx:1.27}", "port": 80, "routes": ["/*"], "scale": {"min": 1, "max": 4}}}),
+        ),
+        (
+            "databases",
+            json!({"${1:main}": {"engine": "${2:postgres}", "version": "${3:16}", "class": "db.t4g.micro", "storage": "20GiB"}}),
+        ),
+        ("caches", json!({"${1:main}": {"engine": "${2:valkey}", "node": "cache.t4g.micro"}})),
+        ("cdn", json!({"static": {"paths": ["${1:/static/*}"]}})),
+    ]
+}
+
+/// Returns which keys of a service go together, as far as a schema can say it.
+fn of_services() -> Vec<Value> {
+    let absent = |message: &str| json!({"type": "null", "errorMessage": message});
+    let mut rules = vec![
+        json!({
+            "if": {"properties": {"routes": {"minItems": 1}}, "required": ["routes"]},
+            "then": {"required": ["port"]},
+        }),
+        json!({
+            "if": {"properties": {"routes": {"maxItems": 0}}},
+            "then": {"properties": {
+                "health": absent("`health` needs `routes`"),
+                "grace": absent("`grace` needs `routes`"),
+                "deregistration_delay": absent("`deregistration_delay` needs `routes`"),
+            }},
+        }),
+        json!({
+            "if": {"properties": {"count": {"type": "integer"}}, "required": ["count"]},
+            "then": {"properties": {"scale": absent("write `count` or `scale`, not both")}},
+        }),
+    ];
+    for (cpu, memories) in fargate() {
+        // What is left out is the smallest of both.
+        let given: &[&str] = if cpu == CPU { &[] } else { &["cpu"] };
+        let needed: &[&str] = if memories.contains(&MEMORY) { &[] } else { &["memory"] };
+        rules.push(json!({
+            "if": {"properties": {"cpu": {"const": cpu}}, "required": given},
+            "then": {"properties": {"memory": {"enum": memories}}, "required": needed},
+        }));
+    }
+    rules
+}
+
+/// Describes the objects of a kind, and how others refer to them.
 fn described(kind: &str, attributes: Option<&Value>) -> String {
     let of = |(name, says): (&String, &Value)| {
         let attr = if name == "id" { String::new() } else { format!(".{name}") };
@@ -65,22 +126,40 @@ fn described(kind: &str, attributes: Option<&Value>) -> String {
     format!("Objects of kind `{kind}`, by name.{referred}")
 }
 
-/// A map from names to `object`.
+/// Returns the schema of a map from names to `object`.
 fn named(object: Value, description: &str) -> Value {
     json!({
         "type": "object", "description": description, "additionalProperties": object,
-        "propertyNames": {"type": "string", "format": "stack-name", "pattern": NAME_PATTERN},
+        "propertyNames": {"type": "string", "format": "stack-name", "pattern": NAME_PATTERN, PATTERN_MESSAGE: NAME_MESSAGE},
     })
 }
 
-/// Maps keyed by `Name`: schemars says `patternProperties`, we say `propertyNames`, for which a wrong key gets a better message.
-fn by_name(schema: &mut Value) {
+/// Finishes a schema for its readers, which are editors and [`super::check`].
+///
+/// - Defaults are no `null`, which editors would insert, and stand in the description, which is all that hovers show.
+/// - Patterns have messages.
+/// - Maps keyed by `Name` have `propertyNames`, for which wrong keys get a better message, where schemars writes `patternProperties`.
+fn for_editors(schema: &mut Value) {
     match schema {
-        Value::Array(items) => items.iter_mut().for_each(by_name),
+        Value::Array(items) => items.iter_mut().for_each(for_editors),
         Value::Object(map) => {
-            // An editor would write it into the file.
-            if map.get("default") == Some(&Value::Null) {
-                map.remove("default");
+            if let Some(default) = map.remove("default").and_then(without_nulls) {
+                if let (Some(Value::String(description)), Some(shown)) = (map.get_mut("description"), shown(&default))
+                    && !description.contains("Default:")
+                {
+                    description.push_str(&format!(" Default: {shown}."));
+                }
+                map.insert("default".into(), default);
+            }
+            if map.get("pattern").is_some_and(Value::is_string) {
+                let example =
+                    map.get("examples").and_then(|all| all[0].as_str()).map(|example| format!("write it like `{example}`"));
+                if let Some(message) = example.filter(|_| !map.contains_key(PATTERN_MESSAGE)) {
+                    map.insert(PATTERN_MESSAGE.into(), message.into());
+                }
+                if let Some(message) = map.get(PATTERN_MESSAGE).cloned() {
+                    map.insert("errorMessage".into(), message);
+                }
             }
             let object = map.get_mut("patternProperties").and_then(|p| p.as_object_mut()).and_then(|p| p.remove(NAME_PATTERN));
             if let Some(object) = object {
@@ -90,9 +169,31 @@ fn by_name(schema: &mut Value) {
                     map.insert(key.into(), names[key].clone());
                 }
             }
-            map.values_mut().for_each(by_name);
+            map.values_mut().for_each(for_editors);
         }
         _ => {}
+    }
+}
+
+/// Returns a default without what is not set in it; none when it is `null` itself.
+fn without_nulls(default: Value) -> Option<Value> {
+    match default {
+        Value::Null => None,
+        Value::Object(map) => {
+            Some(Value::Object(map.into_iter().filter_map(|(key, value)| Some((key, without_nulls(value)?))).collect()))
+        }
+        other => Some(other),
+    }
+}
+
+/// Returns a default in words; none for maps, whose keys have their own.
+fn shown(default: &Value) -> Option<String> {
+    let one = |value: &Value| format!("`{}`", value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+    match default {
+        Value::Object(_) => None,
+        Value::Array(items) if items.is_empty() => Some("none".into()),
+        Value::Array(items) => Some(items.iter().map(one).collect::<Vec<_>>().join(", ")),
+        value => Some(one(value)),
     }
 }
 
@@ -100,16 +201,14 @@ fn overlay_name(name: &str) -> String {
     format!("Overlay.{name}")
 }
 
-/// The schema with nothing required and everything removable, as maps are merged. Lists are replaced whole, so their
-/// items stay as they are.
+/// Returns the schema with nothing required and everything removable, as maps are merged. Lists are replaced whole, so their items stay
+/// as they are.
 fn relaxed(schema: &Value) -> Value {
     let Value::Object(map) = schema else { return schema.clone() };
     let mut out = Map::new();
     for (key, value) in map {
         let value = match (key.as_str(), value) {
             ("required", Value::Array(_)) => continue,
-            // What an environment leaves out stays as the file has it.
-            ("default", _) => continue,
             (ATTRIBUTES, _) => continue,
             ("properties" | "patternProperties", Value::Object(entries)) => {
                 Value::Object(entries.iter().map(|(k, v)| (k.clone(), nullable(relaxed(v)))).collect())
@@ -127,9 +226,15 @@ fn relaxed(schema: &Value) -> Value {
     Value::Object(out)
 }
 
-/// The schema or `null`.
+/// Returns the schema with `null` allowed. What editors show of a key they read beside the alternatives, not inside them.
 fn nullable(schema: Value) -> Value {
-    if schema.is_boolean() { schema } else { json!({"anyOf": [schema, {"type": "null"}]}) }
+    let Value::Object(mut inside) = schema else { return schema };
+    let mut out: Map<String, Value> = ["description", "default", "defaultSnippets"]
+        .into_iter()
+        .filter_map(|key| Some((key.to_owned(), inside.remove(key)?)))
+        .collect();
+    out.insert("anyOf".into(), json!([inside, {"type": "null"}]));
+    Value::Object(out)
 }
 
 #[cfg(test)]
@@ -153,6 +258,7 @@ mod tests {
                 && !path.contains("Overlay")
                 && !path.contains("resources")
                 && !path.contains("Thing")
+                && !path.contains("allOf")
             {
                 for (key, property) in properties {
                     assert!(property.get("description").is_some(), "{path}/{key} has no description");

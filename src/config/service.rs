@@ -18,7 +18,7 @@ const IMAGE: &str = r"^([^\s$]|\$\{[a-z0-9-]+\.[a-z0-9_-]+/[^}]+\})+$";
 #[serde(deny_unknown_fields)]
 pub struct Service {
     /// The container image: a registry, a repository and a tag or digest, or `existing.repositories.NAME:TAG`.
-    #[schemars(extend("pattern" = IMAGE), example = &"public.ecr.aws/nginx/nginx:1.27", length(min = 1))]
+    #[schemars(extend("pattern" = IMAGE, "patternErrorMessage" = "write an image like `public.ecr.aws/nginx/nginx:1.27`, without spaces and `$`"), example = &"public.ecr.aws/nginx/nginx:1.27", length(min = 1))]
     pub image: String,
     /// CPU units of one task; 1024 are one vCPU. They determine which `memory` is possible.
     #[serde(default = "cpu")]
@@ -68,6 +68,11 @@ pub struct Service {
     /// their ports to this service, and sets environment variables such as `SERVICE_API_URL` or `DATABASE_MAIN_HOST`. Default:
     /// nothing.
     #[serde(default)]
+    #[schemars(extend("items" = {
+        "type": "string", "format": "stack-sense", "pattern": r"^(services|databases|caches|existing\.databases)\.[a-z][a-z0-9-]*$",
+        "patternErrorMessage": "write `services.NAME`, `databases.NAME`, `caches.NAME` or `existing.databases.NAME`",
+        "examples": ["services.api", "databases.main", "caches.main", "existing.databases.main"],
+    }))]
     pub uses: Vec<String>,
     /// What the containers may do in AWS: statements of an IAM policy. Default: nothing.
     #[serde(default)]
@@ -97,12 +102,17 @@ pub struct Service {
     pub exec: bool,
 }
 
+/// The default CPU units of a task.
+pub const CPU: u32 = 256;
+/// The default memory of a task, in MiB.
+pub const MEMORY: u32 = 512;
+
 fn cpu() -> u32 {
-    256
+    CPU
 }
 
 fn memory() -> u32 {
-    512
+    MEMORY
 }
 
 impl Service {
@@ -129,7 +139,7 @@ pub enum Architecture {
 #[serde(deny_unknown_fields, default)]
 pub struct Health {
     /// The path that is requested.
-    #[schemars(extend("format" = "stack-health-path"))]
+    #[schemars(extend("format" = "stack-health-path", "pattern" = "^/", "examples" = ["/health"], "patternErrorMessage" = "a path starts with a slash: `/health`"))]
     pub path: String,
     /// The time between two checks, from `5s` to `300s`.
     pub interval: Duration,
@@ -142,6 +152,7 @@ pub struct Health {
     #[schemars(range(min = 2, max = 10))]
     pub unhealthy: u8,
     /// The HTTP codes of a successful check: `200`, `200,302` or `200-299`.
+    #[schemars(extend("format" = "stack-sense", "pattern" = r"^[2-4][0-9]{2}(-[2-4][0-9]{2})?(,[2-4][0-9]{2}(-[2-4][0-9]{2})?)*$", "examples" = ["200", "200,302", "200-299"], "patternErrorMessage" = "write codes from 200 to 499, like `200`, `200,302` or `200-299`"))]
     pub codes: String,
 }
 

@@ -1,40 +1,52 @@
 //! The file that `stack init` writes.
 
-/// A commented stack file that is valid as it is: one service behind a load balancer.
+/// Returns a commented stack file that is valid as it is: one service behind a load balancer.
 pub fn starter(name: &str, region: &str) -> String {
     format!(
-        r#"# What runs in AWS. `stack plan` shows what would change, `stack apply` makes it so.
-stack: {name} # the names of all objects in AWS begin with this
+        r#"# yaml-language-server: $schema=stack.schema.json
+# Editors complete and check this file with the schema beside it: stack schema > stack.schema.json
+#
+# `stack plan` shows what would change in AWS, `stack apply` changes it.
+stack: {name} # the names of all objects in AWS start with it
 region: {region}
 
 network:
-  zones: 2 # availability zones; the load balancer needs two
-  nat: single # one NAT gateway for all zones; `per-zone` survives the loss of a zone
+  zones: 2 # availability zones; a load balancer and databases need two
+  nat: single # one NAT gateway for all zones; with `per-zone` no zone depends on another
 
 services:
   web:
     image: public.ecr.aws/nginx/nginx:1.27
-    port: 80 # what the container listens on; a service without a port is a worker
+    port: 80 # the port that the container listens on; a service without a port is a worker
     # cpu: 256 # CPU units, 1024 are one vCPU
     # memory: 512 # MiB
-    routes: ["/*"] # which requests of the load balancer come here
+    routes: ["/*"] # the requests that the load balancer sends here
     health:
       path: / # must answer with a code from 200 to 299
+    # uses: [databases.main, caches.main] # opens their ports, and sets DATABASE_MAIN_HOST, CACHE_MAIN_HOST and so on
     # environment:
     #   LOG_LEVEL: info
-    # secrets: # ARNs, never the secrets themselves
+    # secrets: # ARNs, never the values themselves
     #   API_KEY: arn:aws:secretsmanager:{region}:123456789012:secret:api-key-AbCdEf
-    scale: {{ min: 1, max: 4, cpu: 60 }} # tasks, and the CPU in percent that is aimed at
+    scale: {{ min: 1, max: 4, cpu: 60 }} # tasks, and the target for average CPU usage in percent
 
-# With a certificate of ACM the load balancer speaks HTTPS and redirects HTTP there.
+# Databases on RDS. Secrets Manager generates and keeps the password.
+# databases:
+#   main: {{ engine: postgres, version: "16", class: db.t4g.micro, storage: 20GiB }}
+
+# Caches on ElastiCache.
+# caches:
+#   main: {{ engine: valkey, node: cache.t4g.micro }}
+
+# With an ACM certificate the load balancer serves HTTPS, and redirects HTTP to it.
 # load_balancer:
 #   certificate: arn:aws:acm:{region}:123456789012:certificate/00000000-0000-0000-0000-000000000000
 
-# The account that this is for: with credentials of another nothing is done.
+# The AWS account that the stack belongs to: with credentials of another nothing is changed.
 # account: "123456789012"
 
-# What differs per environment: maps are merged, the rest is replaced.
-# With these, every command that asks AWS wants one: `stack apply --env production`.
+# What differs in each environment: maps are merged, everything else is replaced.
+# With these, every command that reads AWS needs one: `stack apply --env production`.
 # environments:
 #   staging: {{ account: "210987654321" }}
 #   production:
@@ -62,7 +74,9 @@ mod tests {
             .map(|line| {
                 let indent = line.len() - line.trim_start().len();
                 match line.trim_start().strip_prefix("# ") {
-                    Some(rest) if !rest.starts_with(char::is_uppercase) => format!("{}{rest}\n", &line[..indent]),
+                    Some(rest) if !rest.starts_with(|c: char| c.is_uppercase() || c == '`') && !rest.contains("$schema") => {
+                        format!("{}{rest}\n", &line[..indent])
+                    }
                     Some(_) => "\n".to_owned(),
                     // `#   key: value`: a line inside a commented map.
                     None => match line.trim_start().strip_prefix("#  ") {

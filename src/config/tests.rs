@@ -234,17 +234,17 @@ fn whatever_the_text_nothing_panics() {
     });
 }
 
-/// What is wrong, the file's text, whether an editor finds it by the schema alone, and what `stack validate` says.
+/// What is wrong, the file's text, whether an editor finds it by the schema alone, and the code that `stack validate` reports.
 const BAD_FILES: [(&str, &str, bool, &str); 23] = [
     ("a key at the top", "servces: {web: {image: nginx}}", true, "unknown-key"),
     ("a region", "region: us-est-1", true, "invalid-value"),
-    ("a pair of CPU and memory", "services: {web: {image: nginx, cpu: 256, memory: 700}}", false, "no-such-size"),
+    ("a pair of CPU and memory", "services: {web: {image: nginx, cpu: 256, memory: 700}}", true, "no-such-size"),
     ("CPU units", "services: {web: {image: nginx, cpu: 300}}", true, "not-a-choice"),
     ("a route without a slash", "services: {web: {image: nginx, port: 80, routes: [api/*]}}", true, "invalid-value"),
     ("a time without a unit", "services: {web: {image: nginx, port: 80, routes: [/*], grace: 30}}", true, "invalid-value"),
     ("a size in GB", "databases: {main: {engine: postgres, version: '16', storage: 20GB}}", true, "invalid-value"),
     ("a database that there is not", "services: {web: {image: nginx, uses: [databases.nope]}}", false, "unknown-reference"),
-    ("count and scale", "services: {web: {image: nginx, count: 2, scale: {min: 1, max: 2}}}", false, "count-and-scale"),
+    ("count and scale", "services: {web: {image: nginx, count: 2, scale: {min: 1, max: 2}}}", true, "count-and-scale"),
     (
         "a certificate that there is not",
         "services: {web: {image: nginx, port: 80, routes: [/*]}}\nload_balancer: {certificate: certificates.nope}",
@@ -252,7 +252,7 @@ const BAD_FILES: [(&str, &str, bool, &str); 23] = [
         "unknown-reference",
     ),
     ("a password", "services: {web: {image: nginx, environment: {DB_PASSWORD: hunter2}}}", false, "plain-secret"),
-    ("health without routes", "services: {web: {image: nginx, health: {path: /}}}", false, "needs-routes"),
+    ("health without routes", "services: {web: {image: nginx, health: {path: /}}}", true, "needs-routes"),
     ("an engine", "databases: {main: {engine: postgresql, version: '16'}}", true, "not-a-choice"),
     ("a class", "databases: {main: {engine: postgres, version: '16', class: t4g.micro}}", true, "invalid-value"),
     ("a network", "network: {cidr: 10.0.0.0/33}", true, "invalid-value"),
@@ -266,29 +266,15 @@ const BAD_FILES: [(&str, &str, bool, &str); 23] = [
     ("an image to be filled in", "services: {web: {image: 'nginx:${TAG}'}}", true, "unresolved"),
 ];
 
-/// The schema as an editor sees it, which knows no formats of ours: of names the pattern says the same.
-fn without_formats(schema: &Value) -> Value {
-    match schema {
-        Value::Array(items) => items.iter().map(without_formats).collect(),
-        Value::Object(map) => {
-            let kept = |(key, value): &(&String, &Value)| *key != "format" || **value == json!("stack-name");
-            map.iter().filter(kept).map(|(k, v)| (k.clone(), without_formats(v))).collect()
-        }
-        other => other.clone(),
-    }
-}
-
 #[test]
 fn bad_files_are_found_by_the_schema_or_by_validate() {
-    let ours = schema();
-    let editors = without_formats(&ours);
+    let schema = schema();
     let mut wrong = Vec::new();
     for (what, line, by_schema, code) in BAD_FILES {
         let region = if line.starts_with("region") { "" } else { "region: us-east-1\n" };
         let text = format!("stack: a\n{region}{line}\n");
-        // A `${` makes our own check wait; to a pattern it is a `$` like any other.
-        let in_editor = !check::check(&yaml::parse(&text.replace("${", "$")).unwrap(), &editors, false, &[]).is_empty();
-        let report = validate_all("f", &text, &ours);
+        let in_editor = !editor::accepts(&schema, &schema, &yaml::parse(&text).unwrap().to_json());
+        let report = validate_all("f", &text, &schema);
         let errors: Vec<&Diagnostic> = report.diagnostics.iter().filter(|d| d.severity == Severity::Error).collect();
         let said = errors.iter().any(|d| d.code == code && d.help.is_some() && !d.labels.is_empty());
         if in_editor != by_schema || !said {
@@ -299,11 +285,75 @@ fn bad_files_are_found_by_the_schema_or_by_validate() {
 }
 
 #[test]
+fn editors_accept_what_validate_accepts() {
+    let schema = schema();
+    for text in [
+        include_str!("testdata/everything.yaml"),
+        include_str!("../../stacks/small.yaml"),
+        include_str!("../../stacks/shop.yaml"),
+        include_str!("../../stacks/webapp.yaml"),
+        include_str!("../../examples/smallest.yaml"),
+        &starter("webapp", "eu-central-1"),
+    ] {
+        let report = validate_all("f", text, &schema);
+        assert!(!report.has_errors(), "{}", report.render(100, false, true));
+        assert!(editor::accepts(&schema, &schema, &yaml::parse(text).unwrap().to_json()), "{text}");
+    }
+    for (cpu, memory, fits) in [("", "memory: 1024", true), ("cpu: 512", "", false), ("cpu: 32768", "memory: 61440", true)] {
+        let text = format!("{SMALL}    {cpu}\n    {memory}\n");
+        assert_eq!(editor::accepts(&schema, &schema, &yaml::parse(&text).unwrap().to_json()), fits, "{text}");
+        assert_eq!(validate_all("f", &text, &schema).has_errors(), !fits, "{text}");
+    }
+}
+
+#[test]
+fn what_editors_insert_for_a_section_is_valid() {
+    let schema = schema();
+    let placeholder = regex_lite::Regex::new(r"\$\{\d:([^}]*)\}").unwrap();
+    let sections = ["services", "databases", "caches", "cdn"];
+    for section in sections {
+        let snippet = &schema["properties"][section]["defaultSnippets"][0];
+        assert_eq!(snippet, &schema["$defs"]["Overlay"]["properties"][section]["defaultSnippets"][0]);
+        let body = placeholder.replace_all(&snippet["body"].to_string(), "$1").into_owned();
+        let text = format!("stack: a\nregion: us-east-1\n{section}: {body}\n");
+        assert!(loaded(&text).warnings.is_empty(), "{text}");
+    }
+}
+
+/// Editors show neither a regular expression nor a key without a word.
+#[test]
+fn editors_get_words_for_patterns_and_environments() {
+    fn walk(value: &Value, path: &str) {
+        match value {
+            Value::Object(map) => {
+                if map.get("pattern").is_some_and(Value::is_string) {
+                    assert!(map.contains_key(schema::PATTERN_MESSAGE) && map.contains_key("errorMessage"), "{path}");
+                }
+                map.iter().for_each(|(key, v)| walk(v, &format!("{path}/{key}")));
+            }
+            Value::Array(items) => items.iter().for_each(|v| walk(v, path)),
+            _ => {}
+        }
+    }
+    let schema = schema();
+    walk(&schema, "");
+    let defs = schema["$defs"].as_object().unwrap();
+    for (name, overlay) in defs.iter().filter_map(|(name, overlay)| Some((name.strip_prefix("Overlay.")?, overlay))) {
+        for (key, property) in overlay["properties"].as_object().into_iter().flatten() {
+            let base = &defs[name]["properties"][key];
+            for said in ["description", "default"] {
+                assert_eq!(property.get(said), base.get(said), "{name}.{key}");
+            }
+        }
+    }
+}
+
+#[test]
 fn no_default_is_null() {
     fn walk(value: &Value, path: &str) {
         match value {
             Value::Object(map) => {
-                assert_ne!(map.get("default"), Some(&Value::Null), "{path}");
+                assert!(!map.get("default").is_some_and(|default| default.to_string().contains("null")), "{path}");
                 map.iter().for_each(|(key, v)| walk(v, &format!("{path}/{key}")));
             }
             Value::Array(items) => items.iter().for_each(|v| walk(v, path)),

@@ -18,7 +18,7 @@ use super::existing::Existing;
 use super::regions;
 use super::scalar::Scalar;
 use super::service::Service;
-use super::values::{Account, Cidr, Duration, Name};
+use super::values::{self, Account, Cidr, Duration, Name};
 
 /// A web application's AWS architecture.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -29,7 +29,7 @@ pub struct Stack {
     #[schemars(example = &"webapp")]
     pub stack: Name,
     /// The AWS region of the stack's objects.
-    #[schemars(extend("format" = "stack-region", "pattern" = regions::PATTERN, "examples" = regions::names().collect::<Vec<_>>()))]
+    #[schemars(extend("format" = "stack-region", "pattern" = regions::PATTERN, "examples" = regions::names().collect::<Vec<_>>(), "patternErrorMessage" = "write the code of a region, like `us-east-1` or `eu-central-1`"))]
     pub region: String,
     /// The number of the AWS account that the stack belongs to, in the file or in each environment. With credentials of another
     /// account nothing is read or changed. Default: any account.
@@ -38,7 +38,7 @@ pub struct Stack {
     /// The S3 bucket for leases and history. It is created if it does not exist. Default: `stack-history-ACCOUNT-REGION`.
     #[serde(default)]
     #[schemars(length(min = 3, max = 63), regex(pattern = r"^[a-z0-9](\.?[a-z0-9-])*\.?[a-z0-9]$"))]
-    #[schemars(extend("format" = "stack-bucket"), example = &"example-stack-history")]
+    #[schemars(extend("format" = "stack-bucket", "patternErrorMessage" = "a bucket name has 3 to 63 lower-case letters, digits, hyphens and dots"), example = &"example-stack-history")]
     pub history_bucket: Option<String>,
     /// Tags for every object, in addition to those that `stack` sets for itself. Default: none.
     #[serde(default)]
@@ -244,7 +244,7 @@ impl JsonSchema for Zones {
 pub struct LoadBalancer {
     /// The certificate for HTTPS, in the stack's region: `certificates.NAME`, `existing.certificates.NAME`, or the ARN of an ACM
     /// certificate. With it, HTTP is redirected to HTTPS. Default: none, and the load balancer serves HTTP only.
-    #[schemars(extend("format" = "stack-certificate"))]
+    #[schemars(extend("format" = "stack-certificate", "pattern" = values::CERTIFICATE, "patternErrorMessage" = values::CERTIFICATE_MESSAGE, "examples" = values::CERTIFICATE_EXAMPLES))]
     pub certificate: Option<String>,
     /// Whether DNS records point the names of the certificate to the load balancer. Needs a certificate `certificates.NAME` with
     /// a `zone`, and no `cdn`. Records that others created are not changed.
@@ -258,10 +258,11 @@ pub struct LoadBalancer {
     /// The IPv4 networks that may connect.
     pub allow: Vec<Cidr>,
     /// The security policy of the HTTPS listener, by AWS's name. Default: `ELBSecurityPolicy-TLS13-1-2-2021-06`.
+    #[schemars(example = &"ELBSecurityPolicy-TLS13-1-2-Res-2021-06")]
     pub ssl_policy: Option<String>,
     /// Further attributes of the load balancer, by AWS's names. Default: AWS's, but
     /// `routing.http.drop_invalid_header_fields.enabled` is `true`.
-    #[schemars(with = "BTreeMap<String, Scalar>")]
+    #[schemars(with = "BTreeMap<String, Scalar>", example = &BTreeMap::from([("routing.http.drop_invalid_header_fields.enabled", "false")]))]
     pub attributes: BTreeMap<String, String>,
 }
 

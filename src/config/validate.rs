@@ -15,7 +15,7 @@ pub mod tags;
 #[cfg(test)]
 mod tests;
 
-pub(super) use limits::reserved_environment;
+pub(super) use limits::{fargate, reserved_environment};
 
 use checks::Checks;
 

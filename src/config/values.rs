@@ -9,6 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::regions;
+use super::schema::PATTERN_MESSAGE;
 
 /// Why a text is not such a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,7 +102,7 @@ text_value!(
     "Account",
     json_schema!({
         // Whatever YAML makes of a number, its text is taken.
-        "type": ["string", "number", "boolean"], "format": "stack-account", "pattern": "^[0-9]{12}$",
+        "type": ["string", "number", "boolean"], "format": "stack-account", "pattern": "^[0-9]{12}$", PATTERN_MESSAGE: "an account number has 12 digits",
         "description": "The number of an AWS account: 12 digits.",
         "examples": ["123456789012"],
     })
@@ -109,6 +110,17 @@ text_value!(
 
 /// [`Name`] as a regular expression.
 pub(super) const NAME_PATTERN: &str = "^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$";
+/// What editors say about a text that is no [`Name`].
+pub(super) const NAME_MESSAGE: &str = "a name has at most 32 lower-case letters, digits and hyphens, and starts with a letter";
+/// [`certificate`] as a regular expression, what editors say about other texts, and what they offer.
+pub(super) const CERTIFICATE: &str =
+    r"^((existing\.)?certificates\.[a-z][a-z0-9-]*|arn:aws[a-z-]*:acm:[^:]*:[^:]*:certificate/.+|\$\{.+\})$";
+pub(super) const CERTIFICATE_MESSAGE: &str =
+    "write `certificates.NAME`, `existing.certificates.NAME`, or the ARN of an ACM certificate";
+pub(super) const CERTIFICATE_EXAMPLES: [&str; 2] = ["certificates.main", "existing.certificates.main"];
+/// A KMS key of the file or any other as a regular expression, and what editors say about other texts.
+pub(super) const KEY: &str = r"^(keys\.[a-z][a-z0-9-]*|arn:.+)$";
+pub(super) const KEY_MESSAGE: &str = "write `keys.NAME`, or the ARN of a KMS key";
 
 impl Name {
     /// The name as text.
@@ -160,7 +172,7 @@ text_value!(
     Name,
     "Name",
     json_schema!({
-        "type": "string", "format": "stack-name", "pattern": NAME_PATTERN,
+        "type": "string", "format": "stack-name", "pattern": NAME_PATTERN, PATTERN_MESSAGE: NAME_MESSAGE,
         "description": "A name: a lower-case letter, then lower-case letters, digits and hyphens, with no hyphen at the end; at most 32 characters.",
     })
 );
@@ -203,6 +215,7 @@ text_value!(
     "Cidr",
     json_schema!({
         "type": "string", "format": "stack-cidr", "pattern": r"^\d{1,3}(\.\d{1,3}){3}/([0-9]|[12][0-9]|3[0-2])$",
+        PATTERN_MESSAGE: "write a network in CIDR notation, like `10.0.0.0/16`",
         "description": "An IPv4 network in CIDR notation: `10.0.0.0/16`.", "examples": ["10.0.0.0/16"],
     })
 );
@@ -262,7 +275,7 @@ text_value!(
     Duration,
     "Duration",
     json_schema!({
-        "type": "string", "format": "stack-duration", "pattern": "^[0-9]+[smhd]$",
+        "type": "string", "format": "stack-duration", "pattern": "^[0-9]+[smhd]$", PATTERN_MESSAGE: "write a time with its unit, like `30s`, `5m`, `1h` or `14d`",
         "description": "A time with its unit: `30s`, `5m`, `1h`, `14d`.", "examples": ["30s", "5m", "1h", "14d"],
     })
 );
@@ -321,7 +334,7 @@ text_value!(
     Size,
     "Size",
     json_schema!({
-        "type": "string", "format": "stack-size", "pattern": "^[0-9]+(GiB|TiB)$",
+        "type": "string", "format": "stack-size", "pattern": "^[0-9]+(GiB|TiB)$", PATTERN_MESSAGE: "write a size with its unit, like `50GiB` or `2TiB`",
         "description": "A storage size with its unit: `50GiB`, `2TiB`.", "examples": ["50GiB", "2TiB"],
     })
 );
@@ -426,7 +439,7 @@ text_value!(
     Rotation,
     "PasswordRotation",
     json_schema!({
-        "type": "string", "format": "stack-rotation", "pattern": "^(never|[0-9]+[smhd])$", "examples": ["never", "30d"],
+        "type": "string", "format": "stack-rotation", "pattern": "^(never|[0-9]+[smhd])$", PATTERN_MESSAGE: "write `never`, or a time in whole days, like `30d`", "examples": ["never", "30d"],
         "description": "How often a password is rotated: `never`, or a time in whole days from `1d` to `1000d`.",
     })
 );

@@ -1,7 +1,7 @@
 //! What CloudFront delivers, from where, and under which names.
 
 use super::checks::Checks;
-use crate::cdn::{Cdn, StaticFiles, covers};
+use crate::cdn::{Cdn, StaticFiles, TLS, covers};
 use crate::diagnostic::{Diagnostic, short};
 use crate::limits;
 use crate::regions;
@@ -14,9 +14,6 @@ const REGION: &str = "us-east-1";
 const PATHS: usize = limits::CACHE_BEHAVIORS.most;
 /// How long each may be.
 const PATH: usize = limits::PATH_PATTERN.most;
-/// AWS's names for sets of TLS versions and ciphers, the newest first.
-const TLS: [&str; 7] =
-    ["TLSv1.3_2025", "TLSv1.2_2025", "TLSv1.2_2021", "TLSv1.2_2019", "TLSv1.2_2018", "TLSv1.1_2016", "TLSv1_2016"];
 
 pub(super) fn cdn(checks: &mut Checks<'_>) {
     let Some(cdn) = &checks.stack.cdn else { return };

@@ -57,7 +57,7 @@ pub(super) fn too_long(checks: &mut Checks<'_>, path: &str, what: &str, full: &s
     }
 }
 
-/// The memory that Fargate has for so many CPU units: least, most and step, in MiB.
+/// The memory that Fargate offers for a number of CPU units: minimum, maximum and step, in MiB
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html>).
 const FARGATE: [(u32, u32, u32, u32); 8] = [
     (256, 512, 2048, 512),
@@ -70,7 +70,12 @@ const FARGATE: [(u32, u32, u32, u32); 8] = [
     (32_768, 61_440, 249_856, 1024),
 ];
 
-/// The memory sizes that exist for `cpu`; none when there is no such `cpu`.
+/// Returns every number of CPU units that Fargate offers, with the memory sizes that go with it, in MiB.
+pub(in super::super) fn fargate() -> impl Iterator<Item = (u32, Vec<u32>)> {
+    FARGATE.into_iter().map(|row| (row.0, memories(row.0)))
+}
+
+/// Returns the memory sizes for `cpu`; none when there is no such `cpu`.
 fn memories(cpu: u32) -> Vec<u32> {
     let Some((_, least, most, step)) = FARGATE.into_iter().find(|row| row.0 == cpu) else { return Vec::new() };
     match cpu {
@@ -81,8 +86,11 @@ fn memories(cpu: u32) -> Vec<u32> {
     }
 }
 
-/// Whether Fargate has this pair, and when not: what is near, in words.
-pub(super) fn fargate(cpu: u32, memory: u32) -> Result<(), String> {
+/// Checks whether Fargate offers this pair.
+///
+/// # Errors
+/// The nearest pairs, in words.
+pub(super) fn pair(cpu: u32, memory: u32) -> Result<(), String> {
     let here = memories(cpu);
     if here.contains(&memory) {
         return Ok(());
@@ -119,13 +127,13 @@ mod tests {
         assert_eq!(memories(8192).last(), Some(&61_440));
         assert_eq!(memories(16_384), (4..=15).map(|n| n * 8192).collect::<Vec<_>>());
         assert_eq!(memories(32_768), [61_440, 122_880, 249_856]);
-        assert_eq!(FARGATE.map(|row| fargate(row.0, row.2)), [const { Ok(()) }; 8]);
+        assert_eq!(FARGATE.map(|row| pair(row.0, row.2)), [const { Ok(()) }; 8]);
     }
 
     #[test]
     fn others_are_refused_with_what_is_near() {
         let said: Vec<String> =
-            [(256, 4096), (1024, 512), (512, 1500), (256, 1536), (16_384, 512)].map(|(c, m)| fargate(c, m).unwrap_err()).into();
+            [(256, 4096), (1024, 512), (512, 1500), (256, 1536), (16_384, 512)].map(|(c, m)| pair(c, m).unwrap_err()).into();
         insta::assert_snapshot!(said.join("\n"));
     }
 }

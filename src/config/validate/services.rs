@@ -55,7 +55,7 @@ pub(super) fn second_place(checks: &mut Checks<'_>, path: &str, label: &str) {
 }
 
 fn size(checks: &mut Checks<'_>, path: &str, service: &Service) {
-    if let Err(near) = limits::fargate(service.cpu, service.memory) {
+    if let Err(near) = limits::pair(service.cpu, service.memory) {
         let message = format!("Fargate does not offer `cpu: {}` with `memory: {}`", service.cpu, service.memory);
         // Where neither is written the pair is the default, which exists.
         let (first, second) =
