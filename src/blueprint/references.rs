@@ -373,7 +373,7 @@ mod tests {
         }
     }
 
-    /// The table in `docs/file.md`. What is known only once the object serves has a `!`.
+    /// The table in `docs/kinds.md`. What is known only once the object serves has a `!`.
     #[test]
     fn the_docs_list_every_attribute() {
         let mut table = String::from("\n| kind | attributes |\n| --- | --- |\n");
@@ -382,7 +382,7 @@ mod tests {
             let all: Vec<String> = kind.attributes().into_iter().map(of).collect();
             table.push_str(&format!("| `{}` | {} |\n", kind.info().name, all.join(", ")));
         }
-        let docs = include_str!("../../docs/file.md");
+        let docs = include_str!("../../docs/kinds.md");
         let there = docs.split_once("<!-- attributes -->\n").and_then(|(_, rest)| rest.split_once("\n<!-- /attributes -->"));
         assert_eq!(there.map(|(there, _)| there).unwrap_or_default(), table, "put this between the marks");
     }

@@ -179,7 +179,7 @@ fn keys(value: &Value, path: &mut Vec<String>, out: &mut Vec<Vec<String>>) {
     }
 }
 
-/// The tables in `docs/file.md` say the same.
+/// The tables in `docs/sections.md` say the same.
 #[test]
 fn what_is_taken_out_of_any_section_is_forgotten_or_known_to_stay() {
     let full = json!({

@@ -30,6 +30,8 @@ pub mod existing;
 pub mod limits;
 mod partly;
 pub mod policy;
+#[cfg(test)]
+mod reference;
 pub mod references;
 pub mod regions;
 pub mod reserved;

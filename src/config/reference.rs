@@ -1,0 +1,248 @@
+//! The page `docs/file.md`, written from the schema: every section with what it creates, and every key with its type and default.
+//!
+//! Only a test needs it. How sections work together, and the kinds under `resources`, have pages that are written by hand.
+
+use serde_json::Value;
+
+/// What AWS has because of a section. The schema does not know; the expansion in `src/blueprint` does.
+const CREATES: &[(&str, &str)] = &[
+    (
+        "history_bucket",
+        "a bucket with versions, without public access, whose policy requires TLS. It does not belong to the stack, and stays when the \
+         stack is destroyed",
+    ),
+    (
+        "network",
+        "a VPC; public, application and data subnets in every zone; an internet gateway; NAT gateways with their addresses; route \
+         tables, routes and associations; a gateway endpoint for S3. The default security group of the VPC is emptied",
+    ),
+    (
+        "load_balancer",
+        "an Application Load Balancer with its security group and rules; a listener for HTTP, and with a certificate one for HTTPS; \
+         listener rules for paths and hosts; alias records in the certificate's zone",
+    ),
+    (
+        "services",
+        "an ECS cluster; for each service a task definition, an ECS service with circuit breaker and rollback, a security group with \
+         rules, a log group, an execution role and a task role; a target group when it has routes; a scalable target and scaling \
+         policies when it has `scale`; a Cloud Map namespace when one service uses another",
+    ),
+    (
+        "databases",
+        "for each database an RDS instance with a security group and a parameter group; a secret when `rotate` is `never`; an instance for \
+         each replica; a subnet group for all. When RDS rotates a password: an EventBridge rule, a Lambda function with its role and log \
+         group, and permissions, which deploy the services again",
+    ),
+    (
+        "caches",
+        "for each cache a replication group (Valkey, Redis) or a cluster (Memcached), with a security group and a parameter group; a subnet \
+         group for all",
+    ),
+    (
+        "cdn",
+        "a CloudFront distribution; for `static` a bucket with its policy and an origin access control; for `logs` a bucket; alias \
+         records in the certificate's zone",
+    ),
+    ("access", "IAM groups with managed and inline policies, and IAM users without passwords and access keys"),
+    ("keys", "for each key a KMS key and an alias"),
+    (
+        "certificates",
+        "for each certificate an ACM certificate in the stack's region, or in us-east-1 when only `cdn` uses it, or in both; with a \
+         `zone` the validation records",
+    ),
+    ("resources", "exactly the objects that are written there"),
+];
+
+/// Writes the whole page.
+fn page(schema: &Value) -> String {
+    let mut out = String::from(HEAD);
+    let required = required(schema);
+    for (section, property) in entries(schema, "properties") {
+        out += &format!("\n## {section}\n\n{}\n", text(property));
+        let facts = [
+            ("Type", Some(type_of(schema, property))),
+            (
+                "Default",
+                default_of(property).or_else(|| required.contains(&section.as_str()).then(|| "none, it is required".into())),
+            ),
+            ("Example", example_of(property)),
+            ("Creates", CREATES.iter().find(|(name, _)| name == section).map(|(_, creates)| (*creates).to_owned())),
+        ];
+        let facts = facts.into_iter().filter_map(|(name, fact)| Some(format!("- {name}: {}\n", fact?)));
+        out += &format!("\n{}", facts.collect::<String>());
+        if !["resources", "environments"].contains(&section.as_str()) {
+            out += &keys(schema, property, section, 3);
+        }
+    }
+    out
+}
+
+const HEAD: &str = "# The stack file
+
+<!-- Written from the schema by a test in src/config/reference.rs: INSTA_UPDATE=always cargo test -p stack-config the_page -->
+
+Every section of the file and every key, with its type, its default and what it creates in AWS. `stack schema` prints the same for
+programs, and editors complete and check a file whose first line names it:
+
+```yaml
+# yaml-language-server: $schema=stack.schema.json
+```
+
+[How the sections work together](sections.md) is about what no single key says: deployments, passwords, encryption, rights, and what a
+key means that is removed. [Kinds](kinds.md) has the attributes and waits of what `resources` can create.
+";
+
+/// Writes the table of the keys inside a section, and after it those inside its keys.
+fn keys(schema: &Value, property: &Value, path: &str, depth: usize) -> String {
+    let (object, path) = inside(schema, property, path);
+    let required = required(object);
+    let mut out = String::new();
+    let mut below = String::new();
+    for (key, property) in entries(object, "properties") {
+        let default = if required.contains(&key.as_str()) { Some("required".into()) } else { default_of(property) };
+        let example = example_of(property).map(|example| format!(" Example: {example}.")).unwrap_or_default();
+        let cells = [
+            format!("`{key}`"),
+            type_of(schema, property),
+            default.unwrap_or_else(|| "see below".into()),
+            format!("{}{}{example}", text(property), choices(schema, property)),
+        ];
+        out += &format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | "));
+        below += &keys(schema, property, &format!("{path}.{key}"), depth + 1);
+    }
+    if out.is_empty() {
+        return below;
+    }
+    let heading = if depth > 3 { format!("\n### {path}\n") } else { String::new() };
+    format!("{heading}\n| key of `{path}` | type | default | what it does |\n| --- | --- | --- | --- |\n{out}{below}")
+}
+
+/// Returns the object that a property is or holds by name or in a list, and its path.
+fn inside<'a>(root: &'a Value, property: &'a Value, path: &str) -> (&'a Value, String) {
+    let schema = branches(root, property).into_iter().find(|s| !entries(s, "properties").is_empty() || holds(s).is_some());
+    match schema.and_then(|schema| Some((schema, holds(schema)?))) {
+        Some((_, (each, step))) => inside(root, each, &format!("{path}{step}")),
+        None => (schema.unwrap_or(&Value::Null), path.to_owned()),
+    }
+}
+
+/// Returns what a map or a list holds, and how a path goes on in it.
+fn holds(schema: &Value) -> Option<(&Value, &'static str)> {
+    let by_name = schema.get("additionalProperties").filter(|each| each.is_object()).map(|each| (each, ".NAME"));
+    by_name.or_else(|| schema.get("items").map(|each| (each, "[]")))
+}
+
+/// Returns the alternatives of a schema but `null`, with references followed.
+fn branches<'a>(root: &'a Value, schema: &'a Value) -> Vec<&'a Value> {
+    if let Some(to) = schema["$ref"].as_str().and_then(|to| root.pointer(to.trim_start_matches('#'))) {
+        return branches(root, to);
+    }
+    match schema.get("anyOf").and_then(Value::as_array) {
+        Some(all) => all.iter().filter(|one| one["type"] != "null").flat_map(|one| branches(root, one)).collect(),
+        None => vec![schema],
+    }
+}
+
+fn entries<'a>(schema: &'a Value, of: &str) -> Vec<(&'a String, &'a Value)> {
+    schema.get(of).and_then(Value::as_object).map(|map| map.iter().collect()).unwrap_or_default()
+}
+
+fn required(schema: &Value) -> Vec<&str> {
+    schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+/// Returns what a key does: its description on one line, without the default.
+fn text(property: &Value) -> String {
+    let text = property["description"].as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+    text.split(" Default: ").next().unwrap_or_default().to_owned()
+}
+
+/// Returns the default in words, as the description ends.
+fn default_of(property: &Value) -> Option<String> {
+    let text = property["description"].as_str()?.split_whitespace().collect::<Vec<_>>().join(" ");
+    text.split_once(" Default: ").map(|(_, default)| default.trim_end_matches('.').to_owned())
+}
+
+fn example_of(property: &Value) -> Option<String> {
+    let example = property["examples"].as_array()?.first()?;
+    Some(format!("`{}`", example.as_str().map_or_else(|| example.to_string(), str::to_owned)))
+}
+
+/// Returns the choices of an enumeration with what each means.
+fn choices(root: &Value, property: &Value) -> String {
+    let all = branches(root, property).into_iter().flat_map(|s| branches(root, s.get("items").unwrap_or(s)));
+    let all = all.flat_map(|s| s["oneOf"].as_array().into_iter().flatten());
+    all.map(|one| format!(" `{}`: {}", one["const"].as_str().unwrap_or_default(), text(one))).collect()
+}
+
+/// Returns the type in words.
+fn type_of(root: &Value, property: &Value) -> String {
+    let mut out: Vec<String> = Vec::new();
+    for schema in branches(root, property) {
+        let word = word(root, schema);
+        if !out.contains(&word) {
+            out.push(word);
+        }
+    }
+    out.join(" or ")
+}
+
+fn word(root: &Value, schema: &Value) -> String {
+    let list = |values: Vec<&Value>| {
+        let shown = |value: &&Value| format!("`{}`", value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        values.iter().map(shown).collect::<Vec<_>>().join(", ")
+    };
+    if let Some(all) = schema["oneOf"].as_array() {
+        return list(all.iter().map(|one| &one["const"]).collect());
+    }
+    if let Some(all) = schema["enum"].as_array() {
+        return list(all.iter().collect());
+    }
+    let kind = schema["type"].as_str().or_else(|| schema["type"][0].as_str()).unwrap_or_default();
+    let format = schema["format"].as_str().unwrap_or_default();
+    match (kind, format) {
+        ("integer", _) => match (schema["minimum"].as_u64(), schema["maximum"].as_u64()) {
+            (Some(least), Some(most)) => format!("number, {least} to {most}"),
+            (Some(least), None) if least > 0 => format!("number, at least {least}"),
+            _ => "number".into(),
+        },
+        ("boolean", _) => "`true` or `false`".into(),
+        ("array", _) => format!("list of {}", schema.get("items").map_or_else(|| "text".into(), |each| type_of(root, each))),
+        ("object", _) => match schema.get("additionalProperties").filter(|each| each.is_object()) {
+            Some(each) => format!("{} by name", type_of(root, each)),
+            None => "map".into(),
+        },
+        (_, "stack-duration" | "stack-rotation") => "time".into(),
+        (_, "stack-size") => "size".into(),
+        (_, "stack-cidr") => "network".into(),
+        (_, "stack-name") => "name".into(),
+        (_, "stack-secret") => "ARN".into(),
+        (_, "stack-route") => "route".into(),
+        _ => "text".into(),
+    }
+}
+
+/// `INSTA_UPDATE=always` writes the page, as it does snapshots.
+#[test]
+fn the_page_is_fresh() {
+    let now = page(&super::tests::schema());
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/file.md");
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        std::fs::write(path, &now).unwrap();
+    }
+    assert!(std::fs::read_to_string(path).unwrap() == now, "run: INSTA_UPDATE=always cargo test -p stack-config the_page");
+}
+
+#[test]
+fn the_page_has_every_section() {
+    let schema = super::tests::schema();
+    let page = page(&schema);
+    for (section, _) in entries(&schema, "properties") {
+        assert!(page.contains(&format!("\n## {section}\n")), "{section}");
+    }
+    assert!(CREATES.iter().all(|(section, _)| schema["properties"].get(section).is_some()));
+    for line in page.lines().filter(|line| line.starts_with("| `") && line.contains("| see below |")) {
+        let key = line.split('`').nth(1).unwrap();
+        assert!(page.contains(&format!(".{key}\n")), "{line}");
+    }
+}
