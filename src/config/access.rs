@@ -1,4 +1,4 @@
-//! People: IAM groups, and users that are in them.
+//! The section `access`: IAM groups and users.
 
 use std::collections::BTreeMap;
 
@@ -43,7 +43,7 @@ pub enum Permission {
     Exec,
 }
 
-/// Managed policies of AWS's own that lie where most do. Those that people give to groups; any other goes by its ARN.
+/// AWS's managed policies that are usual for groups of people and have no path. Any other is written as an ARN.
 const MANAGED: &[&str] = &[
     "AdministratorAccess",
     "AmazonCognitoPowerUser",
@@ -123,7 +123,7 @@ const MANAGED: &[&str] = &[
     "ServiceQuotasReadOnlyAccess",
 ];
 
-/// Those for what people are employed as, which lie at a path of their own.
+/// AWS's managed policies for job functions, which have a path.
 const JOB_FUNCTIONS: &[&str] = &[
     "Billing",
     "DatabaseAdministrator",
@@ -134,12 +134,12 @@ const JOB_FUNCTIONS: &[&str] = &[
     "ViewOnlyAccess",
 ];
 
-/// Every managed policy that can be given by its name.
+/// Returns every managed policy that can be written by name.
 pub fn managed_policies() -> impl Iterator<Item = &'static str> + Clone {
     MANAGED.iter().chain(JOB_FUNCTIONS).copied()
 }
 
-/// The ARN of a managed policy: an ARN is one already, a name is one of AWS's own.
+/// Returns the ARN of a managed policy, which is written as an ARN or as a name of AWS's.
 pub fn managed_arn(policy: &str, partition: &str) -> Option<String> {
     if policy.starts_with("arn:") {
         return Some(policy.to_owned());

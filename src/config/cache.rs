@@ -1,4 +1,4 @@
-//! A cache: what ElastiCache keeps in memory.
+//! The section `caches`: ElastiCache.
 
 use std::collections::BTreeMap;
 

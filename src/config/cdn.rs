@@ -1,4 +1,4 @@
-//! The content delivery network: what CloudFront serves.
+//! The section `cdn`: CloudFront.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

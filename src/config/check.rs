@@ -1,7 +1,7 @@
-//! The file's shape against its JSON Schema: every violation at once, each at its place and in words.
+//! The check of shape: every violation of the JSON Schema, each at its place and in words.
 //!
-//! This understands what schemars writes for our types and the kinds' structs, not all of JSON Schema. A text that has
-//! a `format` of ours is given to that type's own parser, which says more than a pattern could.
+//! It understands what schemars writes for the types of the file and of the kinds, not all of JSON Schema. A text with a `format`
+//! of this project (`stack-…`) is given to the parser of that type, which says more than a pattern could.
 
 use std::ops::Range;
 
@@ -14,8 +14,8 @@ use super::suggest;
 use super::values::{self, Account, Cidr, Duration, Name, Retention, Rotation, Size, Wrong};
 use super::yaml::{MapKey, Node, NodeValue};
 
-/// Checks the whole file. `partial` when it will be completed by an environment: then nothing is missing yet. `hidden`: the
-/// places whose values are not quoted.
+/// Checks the whole file. With `partial`, an environment will complete it, and no key is missing. `hidden` are the places whose
+/// values are not quoted.
 pub fn check(file: &Node, schema: &Value, partial: bool, hidden: &[Range<usize>]) -> Vec<Diagnostic> {
     let mut checker = Checker { root: schema, partial, hidden, found: Vec::new() };
     checker.value(file, schema, &Place { path: String::new(), key: None });
@@ -29,7 +29,7 @@ struct Checker<'a> {
     found: Vec<Diagnostic>,
 }
 
-/// What is said instead of a value that nobody should read.
+/// What replaces a value that may be a secret.
 const NOT_SHOWN: &str = "(not shown)";
 
 /// Returns what a text should look like, when it does not match its pattern. A reference is known only later.
@@ -41,7 +41,7 @@ fn misshapen<'s>(text: &str, schema: &'s Value) -> Option<&'s str> {
     schema[PATTERN_MESSAGE].as_str().or(Some(pattern))
 }
 
-/// Where the walk is.
+/// A place in the file: its path, and its key if it has one.
 struct Place<'a> {
     path: String,
     key: Option<&'a MapKey>,
@@ -52,7 +52,7 @@ impl Place<'_> {
         if self.path.is_empty() { "the stack file".into() } else { format!("`{}`", self.path) }
     }
 
-    /// What to point at: of a map its key, as its lines are many; of the whole file its beginning.
+    /// Returns the place to point at: for a map its key, because it has many lines; for the whole file its beginning.
     fn span(&self, node: &Node) -> Range<usize> {
         match (&node.value, self.key) {
             (NodeValue::Map(_) | NodeValue::List(_) | NodeValue::Null, Some(key)) => key.span.clone(),
@@ -83,7 +83,7 @@ impl<'a> Checker<'a> {
             return match fitting.as_slice() {
                 [] => self.wrong_type(node, &branches, place),
                 [one] => self.value(node, one, place),
-                // The branch with the fewest complaints is the one that was meant.
+                // The branch with the fewest problems is the one that was meant.
                 many => {
                     let complaints = many.iter().map(|branch| {
                         let mut attempt =
@@ -223,7 +223,7 @@ impl<'a> Checker<'a> {
         });
     }
 
-    /// Whether the value must not be quoted.
+    /// Checks whether the value must not be quoted.
     fn is_hidden(&self, node: &Node) -> bool {
         self.hidden.iter().any(|place| place.start <= node.span.start && node.span.end <= place.end)
     }
@@ -232,7 +232,7 @@ impl<'a> Checker<'a> {
         let format = schema["format"].as_str().unwrap_or_default();
         let count = text.chars().count() as u64;
         let least = schema["minLength"].as_u64().filter(|least| count < *least);
-        // What a reference becomes has another length.
+        // The value of a reference has another length.
         let most = schema["maxLength"].as_u64().filter(|most| count > *most && !text.contains("${"));
         let wrong = match (check_format(format, text), least.or(most)) {
             (Some(Err(wrong)), _) => {
@@ -265,7 +265,7 @@ impl<'a> Checker<'a> {
         self.found.push(wrong);
     }
 
-    /// A value that is none of the few that there are.
+    /// Checks a value against the few that are valid.
     fn choice(&mut self, node: &Node, words: &[&Value], branches: &[&Value], place: &Place<'_>) {
         let value = node.to_json();
         if words.contains(&&value)
@@ -381,7 +381,7 @@ impl<'a> Checker<'a> {
         schema
     }
 
-    /// The alternatives, those inside alternatives too.
+    /// Returns the alternatives, and those inside alternatives.
     fn branches(&self, schema: &'a Value) -> Vec<&'a Value> {
         let schema = self.resolved(schema);
         match schema["anyOf"].as_array().or_else(|| schema["oneOf"].as_array()) {
@@ -412,7 +412,7 @@ fn not_a_stack_file(entries: &[(MapKey, Node)], known: &Map<String, Value>) -> O
     Some(diagnostic.help("`stack init` writes a file to start from"))
 }
 
-/// A command as the list that it is: in words, or for a shell where it needs one.
+/// Returns a command as a list: of its words, or for a shell where it needs one.
 fn command(text: &str) -> String {
     let quoted = |part: &str| format!("\"{}\"", short(part).replace('"', "\\\""));
     if text.contains(['"', '\'', '$', '|', '&', ';', '<', '>', '*', '`', '(']) {
@@ -421,7 +421,7 @@ fn command(text: &str) -> String {
     format!("[{}]", text.split_whitespace().map(quoted).collect::<Vec<_>>().join(", "))
 }
 
-/// The kind that was meant, of the same service or of one whose name is nearly the same; or those that there are.
+/// Suggests a kind of the same service, or of one with nearly the same name; otherwise lists what exists.
 fn kinds_like(text: &str, known: &[&str]) -> Option<String> {
     let service = text.split('.').next().unwrap_or(text);
     let services: Vec<&str> = known.iter().filter_map(|kind| kind.split('.').next()).collect();
@@ -443,7 +443,7 @@ fn kinds_like(text: &str, known: &[&str]) -> Option<String> {
     })
 }
 
-/// The values of an enumeration.
+/// Returns the values of an enumeration.
 fn choices(schema: &Value) -> Vec<&Value> {
     match schema.get("const") {
         Some(one) => vec![one],
@@ -455,7 +455,7 @@ fn only_null(schema: &Value) -> bool {
     schema["type"] == "null"
 }
 
-/// The names of the JSON types that the schema allows; none when it does not say.
+/// Returns the JSON types that the schema allows; none if it names none.
 fn types(schema: &Value) -> Vec<&str> {
     match &schema["type"] {
         Value::String(one) => vec![one.as_str()],
@@ -498,7 +498,7 @@ fn found(node: &Node) -> String {
     }
 }
 
-/// What a `format` of the schema wants of a text; `None` for formats that are not ours.
+/// Checks a text against a `format` of this project; `None` for other formats.
 fn check_format(format: &str, text: &str) -> Option<Result<(), Wrong>> {
     Some(match format {
         "stack-name" => text.parse::<Name>().map(drop),

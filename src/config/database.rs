@@ -1,4 +1,4 @@
-//! A database: an RDS instance and its read replicas.
+//! The section `databases`: RDS instances and their read replicas.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What is wrong with a stack file, each problem at its place.
+//! The problems of a stack file, each at its place, as text and as JSON.
 
 use std::fmt;
 use std::ops::Range;
@@ -7,41 +7,41 @@ use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, T
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// No more problems of a file are told: nobody reads more, and each costs a look through the whole text.
+/// How many problems of a file are reported. Nobody reads more, and each costs a search through the whole text.
 pub const MOST: usize = 200;
 
-/// How bad it is.
+/// The severity of a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Nothing is done with such a file.
+    /// The file cannot be used.
     Error,
-    /// It can be meant so.
+    /// The file can be used, but may not say what is meant.
     Warning,
 }
 
 /// One problem.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Diagnostic {
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
-    /// What sort of problem it is, for programs: stable, e.g. `unknown-key`.
+    /// The sort of problem, for programs: stable, such as `unknown-key`.
     pub code: &'static str,
-    /// What is wrong, in one sentence without a full stop.
+    /// The problem, in one sentence without a full stop.
     pub message: String,
-    /// Where (byte offsets into the text), with a few words each. The first is the place to mend.
+    /// The places (byte offsets into the text), with a few words each. The first is the place to fix.
     pub labels: Vec<(Range<usize>, String)>,
-    /// What to do about it.
+    /// How to fix it.
     pub help: Option<String>,
 }
 
 impl Diagnostic {
-    /// An error without a place yet.
+    /// Returns an error without a place.
     pub fn error(code: &'static str, message: impl Into<String>) -> Self {
         Diagnostic { severity: Severity::Error, code, message: message.into(), labels: Vec::new(), help: None }
     }
 
-    /// A warning without a place yet.
+    /// Returns a warning without a place.
     pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
         Diagnostic { severity: Severity::Warning, ..Diagnostic::error(code, message) }
     }
@@ -52,13 +52,13 @@ impl Diagnostic {
         self
     }
 
-    /// Adds what to do.
+    /// Adds how to fix it.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// The place to mend.
+    /// Returns the place to fix.
     pub fn span(&self) -> Range<usize> {
         self.labels.first().map(|(span, _)| span.clone()).unwrap_or(0..0)
     }
@@ -67,7 +67,7 @@ impl Diagnostic {
 /// The problems of one file, with its text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    /// The file's name as it is shown.
+    /// The name of the file, as it is shown.
     pub file: String,
     /// The text that the labels point into.
     pub text: String,
@@ -76,28 +76,28 @@ pub struct Report {
 }
 
 impl Report {
-    /// A report without problems.
+    /// Returns a report without problems.
     pub fn new(file: impl Into<String>, text: impl Into<String>) -> Self {
         Report { file: file.into(), text: text.into(), diagnostics: Vec::new() }
     }
 
-    /// Whether there is anything that stops the run.
+    /// Checks whether there is any error.
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(|d| d.severity == Severity::Error)
     }
 
-    /// Whether there is nothing to say.
+    /// Checks whether there is no problem.
     pub fn is_empty(&self) -> bool {
         self.diagnostics.is_empty()
     }
 
-    /// Errors and warnings in the order of the file, each once.
+    /// Sorts errors and warnings in the order of the file, and removes those that occur twice.
     pub fn sort(&mut self) {
         self.diagnostics.sort_by_key(|d| (d.span().start, d.severity, d.span().end));
         self.diagnostics.dedup();
     }
 
-    /// `2 errors, 1 warning`.
+    /// Returns the number of problems: `2 errors, 1 warning`.
     pub fn summary(&self) -> String {
         let of = |severity| self.diagnostics.iter().filter(|d| d.severity == severity).count();
         match (of(Severity::Error), of(Severity::Warning)) {
@@ -108,7 +108,7 @@ impl Report {
         }
     }
 
-    /// Everything for people: each problem with its line, and how many there are. Of more than [`MOST`] the first ones.
+    /// Returns the report for people: each problem with its line, up to [`MOST`], and their number.
     pub fn render(&self, width: usize, color: bool, unicode: bool) -> String {
         let theme = GraphicalTheme {
             characters: if unicode { ThemeCharacters::unicode() } else { ThemeCharacters::ascii() },
@@ -118,14 +118,14 @@ impl Report {
             .with_width(width)
             .with_links(false)
             .with_context_lines(1)
-            // What stands in backquotes is copied: no line ends inside a word.
+            // Text in backticks is copied by users: no line ends inside a word.
             .with_word_separator(textwrap::WordSeparator::AsciiSpace)
             .with_word_splitter(textwrap::WordSplitter::NoHyphenation)
             .with_break_words(false)
             .without_syntax_highlighting();
         let source = NamedSource::new(printable(&self.file), harmless(&self.text));
         let mut out = String::new();
-        for diagnostic in self.told() {
+        for diagnostic in self.reported() {
             let shown = Shown { diagnostic, source: &source, report: self, instead: self.instead_of_excerpt(diagnostic) };
             if handler.render_report(&mut out, &shown).is_err() {
                 out.push_str(&printable(&diagnostic.message));
@@ -140,7 +140,7 @@ impl Report {
         out
     }
 
-    /// What is marked of a place: of very many lines the first.
+    /// Returns what is marked of a place: only the first of very many lines.
     fn shown(&self, span: &Range<usize>) -> Range<usize> {
         const LINES: usize = 12;
         // A span outside the text would cost the whole excerpt.
@@ -155,8 +155,8 @@ impl Report {
         }
     }
 
-    /// What is told of the problems: of very many errors rather than warnings.
-    fn told(&self) -> Vec<&Diagnostic> {
+    /// Returns the problems to report: of very many, errors before warnings.
+    fn reported(&self) -> Vec<&Diagnostic> {
         let mut all: Vec<&Diagnostic> = self.diagnostics.iter().collect();
         if all.len() > MOST {
             all.sort_by_key(|d| d.severity);
@@ -165,7 +165,7 @@ impl Report {
         all
     }
 
-    /// The place in words, where an excerpt would show a line that nobody can read: the whole file on one line, say.
+    /// Returns the place in words if an excerpt would show a line that is too long to read, such as a whole file on one line.
     fn instead_of_excerpt(&self, diagnostic: &Diagnostic) -> Option<String> {
         const LONGEST: usize = 500;
         let long = |offset: usize| {
@@ -181,10 +181,10 @@ impl Report {
         any.then(|| format!("{}:{line}:{column}", printable(&self.file)))
     }
 
-    /// Everything for programs. Lines and columns count from 1, columns in characters. Of more than [`MOST`] the first ones.
+    /// Returns the report for programs, with up to [`MOST`] problems. Lines and columns count from 1, columns in characters.
     pub fn to_json(&self) -> Value {
         let diagnostics: Vec<Value> = self
-            .told()
+            .reported()
             .into_iter()
             .map(|d| {
                 let labels: Vec<Value> = d
@@ -205,7 +205,7 @@ impl Report {
         json!({"file": self.file, "summary": self.summary(), "diagnostics": diagnostics})
     }
 
-    /// Line and column of a byte offset, both from 1.
+    /// Returns line and column of a byte offset, both from 1.
     pub fn position(&self, offset: usize) -> (usize, usize) {
         let before = self.text.get(..offset.min(self.text.len())).unwrap_or(&self.text);
         let line = before.matches('\n').count() + 1;
@@ -214,7 +214,7 @@ impl Report {
     }
 }
 
-/// One problem as miette wants it.
+/// One problem, as miette takes it.
 struct Shown<'a> {
     diagnostic: &'a Diagnostic,
     source: &'a NamedSource<String>,
@@ -275,12 +275,12 @@ impl miette::Diagnostic for Shown<'_> {
     }
 }
 
-/// Whether a terminal would act on a character instead of showing it.
+/// Checks whether a terminal would act on a character instead of showing it.
 fn acts(c: char) -> bool {
     c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
-/// The text with what a terminal would act on replaced by as many bytes, so that spans stay true.
+/// Returns the text with what a terminal would act on replaced by as many bytes, so that places stay the same.
 fn harmless(text: &str) -> String {
     text.chars()
         .map(|c| match c {
@@ -296,7 +296,7 @@ fn harmless(text: &str) -> String {
         .collect()
 }
 
-/// The text on one line with what a terminal would act on written out, and not without an end.
+/// Returns the text with what a terminal would act on written out, cut after 1000 characters.
 pub(crate) fn printable(text: &str) -> String {
     let mut out = String::new();
     for (n, c) in text.chars().enumerate() {

@@ -1,4 +1,4 @@
-//! Keys that encrypt at rest, and certificates that encrypt on the way.
+//! The sections `keys` and `certificates`: encryption at rest and in transit.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
-//! What differs in one environment, laid over the file.
+//! The differences of one environment, laid over the file.
 //!
 //! Maps are merged key by key, everything else is replaced, `null` removes a key. Places survive:
-//! a problem in a value that the environment gives is shown where the environment gives it.
+//! a problem in a value from an environment is shown in that environment.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,18 +9,18 @@ use super::diagnostic::Diagnostic;
 use super::suggest;
 use super::yaml::{Node, NodeValue};
 
-/// What an environment is called when none was chosen.
+/// The name of the environment when none was chosen.
 pub const DEFAULT: &str = "default";
 
-/// A file may have so many: each is a whole stack to look at.
+/// How many environments a file may have. Each is a whole stack to check.
 pub const MOST: usize = 100;
 
-/// The names of the file's environments, in its order.
+/// Returns the names of the file's environments, in its order.
 pub fn names(file: &Node) -> Vec<&str> {
     file.get("environments").map(|e| e.entries().iter().map(|(key, _)| key.text.as_str()).collect()).unwrap_or_default()
 }
 
-/// The file as it is in an environment, without `environments`. Without a name: as it stands.
+/// Returns the file as it is in an environment, without `environments`. Without a name, nothing is laid over it.
 ///
 /// # Errors
 /// When the file has no such environment.
@@ -58,7 +58,7 @@ fn overlay_onto(base: &mut Node, overlay: &Node) {
     let (NodeValue::Map(entries), NodeValue::Map(changes)) = (&mut base.value, &overlay.value) else { return };
     let known: HashMap<String, usize> = entries.iter().enumerate().map(|(at, (key, _))| (key.text.clone(), at)).collect();
     let mut removed = HashSet::new();
-    // No key is in one map twice, so each is looked up among those that were there before.
+    // No key occurs twice in a map, so each is looked up among those of the base.
     for (key, change) in changes {
         match (&change.value, known.get(&key.text).copied()) {
             (NodeValue::Null, Some(at)) => {
@@ -76,7 +76,7 @@ fn overlay_onto(base: &mut Node, overlay: &Node) {
     entries.retain(|_| at.next().is_none_or(|at| !removed.contains(&at)));
 }
 
-/// A `null` that removes something which was never there.
+/// Removes each `null`, which removes a key that did not exist.
 fn without_nulls(node: &Node) -> Node {
     let mut node = node.clone();
     if let NodeValue::Map(entries) = &mut node.value {

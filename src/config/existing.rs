@@ -1,4 +1,4 @@
-//! What somebody else owns: referred to, read, and never changed.
+//! The section `existing`: objects that are managed elsewhere, which are read and never changed.
 
 use std::collections::BTreeMap;
 

@@ -1,22 +1,22 @@
-//! AWS's limits that a file can be held against, each with where AWS says so.
+//! AWS's limits that a file is checked against, each with its source.
 
 /// One limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// Of what.
+    /// What is limited.
     pub what: &'static str,
-    /// How many, or how long.
+    /// The maximum number or length.
     pub most: usize,
-    /// Whether AWS gives an account more when it is asked.
+    /// Whether AWS raises the quota on request.
     pub raised: bool,
-    /// Where AWS says so.
+    /// The page of AWS that states it.
     pub source: &'static str,
 }
 
 macro_rules! limits {
     ($($(#[$doc:meta])* $name:ident = $most:literal, $what:literal, $raised:literal, $source:literal;)*) => {
         $($(#[$doc])* pub const $name: Limit = Limit { what: $what, most: $most, raised: $raised, source: $source };)*
-        /// All of them.
+        /// All limits.
         pub const ALL: &[Limit] = &[$($name),*];
     };
 }

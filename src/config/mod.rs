@@ -1,20 +1,21 @@
 //! The stack file: from text to [`Stack`], with every problem at its line.
 //!
-//! | module | answers |
+//! | module | holds |
 //! | --- | --- |
-//! | [`yaml`] | what stands where? the only user of the YAML crate |
-//! | [`environment`] | what differs in this environment? |
-//! | [`types`], one module per larger section, [`route`], [`values`] | what can be said, and what is meant when nothing is |
+//! | [`yaml`] | the text as a tree with positions; the only user of the YAML crate |
+//! | [`environment`] | the tree with the differences of one environment |
+//! | [`types`], one module per larger section, [`route`], [`values`] | the sections, their keys and their defaults |
 //! | [`mod@schema`] | the same as a JSON Schema, for editors and for [`check`] |
-//! | [`check`] | has the file this shape? |
-//! | [`references`] | do its texts refer to what there is? |
-//! | `secrets` | is there something that nobody should read? |
-//! | [`validate`] | do the values make sense together? |
-//! | [`diagnostic`] | what is wrong, for people and for programs |
-//! | [`mod@starter`] | what to begin with |
+//! | [`check`] | the check of shape: whether the tree follows the schema |
+//! | [`references`] | the check of references in texts |
+//! | `secrets` | the search for secrets, which do not belong in the file |
+//! | [`validate`] | the checks of sense: whether the values fit together |
+//! | `partly` | the checks of sense for a file that is misshapen elsewhere |
+//! | [`diagnostic`] | problems, for people and for programs |
+//! | [`mod@starter`] | the file that `stack init` writes |
 //!
-//! Shape first, sense second: only what has the right shape becomes types, and only those are checked for sense. Everything is
-//! reported at once: what makes no sense in the parts that have their shape is said with what has none elsewhere.
+//! Only what has the right shape becomes types, and only types are checked for sense. Both kinds of problems are reported together.
+//! AWS is not asked here.
 
 pub mod access;
 pub mod cache;
@@ -62,46 +63,47 @@ pub use values::{Account, Cidr, Duration, Name, Retention, Size};
 
 use yaml::{Node, NodeValue};
 
-/// A region that the command line names, when it can be one.
+/// Returns a region from the command line, if the text can be one.
 ///
 /// # Errors
-/// What is wrong with it, and what would be right.
+/// What is wrong with it, and how to fix it.
 pub fn region(text: &str) -> Result<String, String> {
     values::region(text).map(|()| text.to_owned()).map_err(|wrong| wrong.to_string())
 }
 
-/// A file that is right as far as it can be known without AWS.
+/// A file without errors, as far as that can be known without AWS.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// What it says, in this environment.
+    /// The stack, in this environment.
     pub stack: Stack,
     /// The environment; `default` when none was chosen.
     pub env: String,
     /// Whether one was chosen.
     pub chosen: bool,
-    /// Those that the file has.
+    /// The environments of the file.
     pub environments: Vec<String>,
-    /// What may not be meant so.
+    /// The warnings.
     pub warnings: Report,
     file: Node,
 }
 
 impl Loaded {
-    /// Where the value at a path such as `services.web.image` stands; of a map, its key. None when it is not in the file.
+    /// Returns the place of the value at a path such as `services.web.image`, or of its key if it is a map. None if it is not in the
+    /// file.
     pub fn at(&self, path: &str) -> Option<Range<usize>> {
         let found = self.file.find(path);
         found.span.filter(|_| found.rest.is_empty())
     }
 
-    /// A report of one problem that was found later, at a path. What is not in the file (a default, say) is shown at the
-    /// nearest key above it that is.
+    /// Returns a report of one problem that was found later, at a path. A value that is not in the file, such as a default, is shown at
+    /// the nearest key above it that is.
     pub fn report(&self, path: &str, code: &'static str, message: impl Into<String>, help: Option<String>) -> Report {
         let mut report = Report::new(self.warnings.file.clone(), self.warnings.text.clone());
         report.diagnostics.push(self.diagnostic(path, code, message, help));
         report
     }
 
-    /// The same problem by itself, to be put beside others.
+    /// Returns the same problem by itself, to add it to others.
     pub fn diagnostic(&self, path: &str, code: &'static str, message: impl Into<String>, help: Option<String>) -> Diagnostic {
         let diagnostic = Diagnostic { help, ..Diagnostic::error(code, message) };
         match self.file.find(path).span {
@@ -111,10 +113,10 @@ impl Loaded {
     }
 }
 
-/// Reads a file for one environment; without a name as it stands. `schema` is what [`schema()`] wrote.
+/// Reads a file for one environment, or without any. `schema` is what [`schema()`] returns.
 ///
 /// # Errors
-/// Every problem of the file at once, warnings too; of very many the first ones. With any error nothing is loaded.
+/// Every problem of the file, warnings too, up to [`diagnostic::MOST`]. A file with any error is not loaded.
 pub fn load(path_shown: &str, text: &str, env: Option<&str>, schema: &Value) -> Result<Loaded, Report> {
     // Byte offsets are those of the text without the mark that some editors put at its beginning.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -135,7 +137,7 @@ pub fn load(path_shown: &str, text: &str, env: Option<&str>, schema: &Value) -> 
     if report.diagnostics.iter().any(|d| d.code == check::NOT_A_STACK_FILE) {
         report.diagnostics.retain(|d| d.code == check::NOT_A_STACK_FILE);
     }
-    // What is wrong is shown with the lines around it.
+    // Problems are shown with the lines around them.
     report.text = secrets::hide(text, &hidden);
     report.sort();
     match loaded {
@@ -146,14 +148,14 @@ pub fn load(path_shown: &str, text: &str, env: Option<&str>, schema: &Value) -> 
     }
 }
 
-/// Every problem of the file as it stands and in each of its environments.
+/// Returns every problem of the file, without an environment and in each of them.
 pub fn validate_all(path_shown: &str, text: &str, schema: &Value) -> Report {
     let problems = |env: Option<&str>| load(path_shown, text, env, schema).map_or_else(|report| report, |loaded| loaded.warnings);
     let mut all = problems(None);
-    // Not the report's text: what is hidden there may be no YAML any more.
+    // Not the report's text, in which hidden values may break the YAML.
     let Ok(file) = yaml::parse(text.strip_prefix('\u{feff}').unwrap_or(text)) else { return all };
     let names = environment::names(&file);
-    // Of too many none is looked at; that there are too many has been said.
+    // Too many are reported already, and none of them is checked.
     for env in names.iter().copied().filter(|_| names.len() <= environment::MOST) {
         if all.diagnostics.iter().filter(|d| d.severity == Severity::Error).count() >= diagnostic::MOST {
             break;
@@ -170,8 +172,7 @@ pub fn validate_all(path_shown: &str, text: &str, schema: &Value) -> Report {
     all
 }
 
-/// The stack and the tree that its places are in, unless there is a reason against it among the diagnostics. `hidden`: the places
-/// that no diagnostic may quote.
+/// Returns the stack and its tree, unless an error is found. `hidden` are the places that no diagnostic may quote.
 fn read(text: &str, env: &str, schema: &Value, hidden: &[Range<usize>], found: &mut Vec<Diagnostic>) -> Option<(Stack, Node)> {
     let mut file = match yaml::parse(text) {
         Ok(file) => file,
@@ -190,7 +191,7 @@ fn read(text: &str, env: &str, schema: &Value, hidden: &[Range<usize>], found: &
         return None;
     }
     scalar::as_text(&mut file, schema, schema, text);
-    // By itself the file may lack what the environments give; what an environment replaces must be right all the same.
+    // The file alone may lack what its environments give, but what they replace must be right all the same.
     add(found, check::check(&file, schema, true, hidden));
     if found.iter().any(|d| d.code == check::NOT_A_STACK_FILE) {
         return None;
@@ -230,10 +231,10 @@ fn read(text: &str, env: &str, schema: &Value, hidden: &[Range<usize>], found: &
     }
 }
 
-/// Adds what is new: the same place is looked at in the file, as part of an environment, and wherever an alias brings it.
+/// Adds the diagnostics that are new: the same place is checked in the file, in an environment, and through aliases.
 fn add(found: &mut Vec<Diagnostic>, more: Vec<Diagnostic>) {
     for diagnostic in more {
-        // What is missing has no place of its own.
+        // Several missing keys have the same place.
         let same = |d: &Diagnostic| d.code == diagnostic.code && d.span() == diagnostic.span() && d.code != "missing-key";
         if !found.iter().any(same) {
             found.push(diagnostic);
@@ -241,7 +242,7 @@ fn add(found: &mut Vec<Diagnostic>, more: Vec<Diagnostic>) {
     }
 }
 
-/// What passed the check and still does not fit its type, at the place where the reading stopped.
+/// Returns the problem of a value that passed the check of shape and still does not fit its type.
 fn misfit(file: &Node, path: &str, message: &str) -> Diagnostic {
     let found = file.find(path);
     let said = if path == "." { "the stack file".to_owned() } else { format!("`{path}`") };

@@ -1,4 +1,4 @@
-//! What may be done in AWS.
+//! Statements of IAM policies.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

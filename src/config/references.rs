@@ -1,7 +1,7 @@
-//! References to objects in the file's texts: `${KIND/NAME.ATTRIBUTE}` must be of a kind and an attribute that there are, and
-//! what is written without the braces is no reference at all where a text is meant.
+//! The check of references in texts: `${KIND/NAME.ATTRIBUTE}` must have a kind and an attribute that exist, and a key without the
+//! braces is no reference where a text is expected.
 //!
-//! Which object a name is, and what the fields of `resources` take, shows only when the sections are put together.
+//! Whether the object exists, and which fields of `resources` take keys, is known only when the sections are expanded.
 
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ use stack_engine::kind::ATTRIBUTES;
 use stack_engine::token;
 use stack_engine::token::Token;
 
-/// Every reference in the file that can be none.
+/// Returns a problem for every reference in the file that cannot be one.
 pub(super) fn check(file: &Node, schema: &Value) -> Vec<Diagnostic> {
     let kinds = &schema["properties"]["resources"]["properties"];
     let mut checker = Checker { kinds, found: Vec::new() };
@@ -29,7 +29,7 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    /// `section`: the key at the top of the file; `key`: the one that it stands at.
+    /// `section` is the key at the top level of the file, `key` that of the value.
     fn walk(&mut self, node: &Node, section: &str, key: &str) {
         match &node.value {
             NodeValue::Map(entries) => entries.iter().for_each(|(key, value)| self.walk(value, section, &key.text)),
@@ -40,7 +40,7 @@ impl Checker<'_> {
     }
 
     fn text(&mut self, node: &Node, text: &str, section: &str, key: &str) {
-        // Under `resources` a typed field takes it so, and the expansion knows which fields those are.
+        // Under `resources` typed fields take keys, and the expansion knows which fields these are.
         let free = ["resources", "environments", "tags", "protect"].contains(&section) || key == "description";
         if !free && let Some((key, attr)) = bare(text, |kind| self.kinds.get(kind).is_some()) {
             let problem = literal(&key, attr, &names(self.attributes(&key.kind)));
@@ -82,7 +82,7 @@ fn names(attributes: &Value) -> Vec<&str> {
     attributes.as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect()
 }
 
-/// `did you mean …?`, and all that there are.
+/// Returns `did you mean …?` and all attributes.
 fn attributes(kind: &str, attr: &str, known: &[&str]) -> String {
     let all = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     match suggest::nearest(attr, known.iter().copied()) {
@@ -91,7 +91,7 @@ fn attributes(kind: &str, attr: &str, known: &[&str]) -> String {
     }
 }
 
-/// The object of a known kind that a text names without braces, and the attribute, when the text is that and nothing else.
+/// Returns the object of a known kind that a text names without braces, with the attribute, if the text is nothing else.
 pub fn bare(text: &str, known: impl Fn(&str) -> bool) -> Option<(Key, Option<&str>)> {
     let (kind, rest) = text.split_once('/')?;
     let (name, attr) = rest.split_once('.').map_or((rest, None), |(name, attr)| (name, Some(attr)));
@@ -99,7 +99,7 @@ pub fn bare(text: &str, known: impl Fn(&str) -> bool) -> Option<(Key, Option<&st
     known(kind).then_some((key, attr))
 }
 
-/// The problem with an object's key where a text is meant: AWS would get the key itself. `known`: the attributes that there are.
+/// Returns the problem of an object's key where a text is expected: AWS would get the key itself. `known` are its attributes.
 pub fn literal(key: &Key, attr: Option<&str>, known: &[&str]) -> Diagnostic {
     let message = format!("`{}` is plain text here, and AWS would get it literally", short(&key.to_string()));
     let usual = || ["arn", "dns_name", "host", "endpoint", "id"].into_iter().find(|usual| known.contains(usual)).unwrap_or("id");

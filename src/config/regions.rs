@@ -1,6 +1,6 @@
 //! AWS's regions.
 
-/// Every region that an account of AWS, AWS GovCloud or AWS China can have, and whether it must be switched on in the account first
+/// Every region that an account of AWS, AWS GovCloud or AWS China can have, and whether the account must enable it first
 /// (<https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html>, November 2026).
 const REGIONS: &[(&str, bool)] = &[
     ("af-south-1", true),
@@ -43,20 +43,19 @@ const REGIONS: &[(&str, bool)] = &[
     ("us-west-2", false),
 ];
 
-/// What the regions of the European Sovereign Cloud begin with: a partition whose domain names end otherwise, and that is not known
-/// here.
+/// How the regions of the European Sovereign Cloud start. Its domain names differ, and this version does not support it.
 pub(super) const SOVEREIGN: &str = "eusc-";
 
-/// How the name of a region is written, those that AWS opens tomorrow too: an area, a direction and a number.
+/// The pattern of regions, future ones too: an area, a direction and a number.
 pub const PATTERN: &str =
     "^[a-z]{2,4}(-[a-z]{2,4})?-(north|south|east|west|central|northeast|northwest|southeast|southwest)-[0-9]{1,2}$";
 
-/// Every region's name.
+/// Returns the names of all regions.
 pub fn names() -> impl Iterator<Item = &'static str> + Clone {
     REGIONS.iter().map(|(name, _)| *name)
 }
 
-/// Whether the region must be switched on in the account before it can be used.
+/// Checks whether an account must enable the region before it can be used.
 pub fn is_opt_in(region: &str) -> bool {
     REGIONS.contains(&(region, true))
 }

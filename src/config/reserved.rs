@@ -1,4 +1,4 @@
-//! Words that an engine keeps for itself: neither a database nor a master user can be called so.
+//! Words that an engine reserves, which cannot be the name of a database or of a master user.
 //!
 //! RDS: "can't be a word reserved by the specified database engine", and for users "cannot be used as it is a reserved word used by
 //! the engine" (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html>).
@@ -11,7 +11,7 @@ const POSTGRES: &str = "all analyse analyze and any array as asc asymmetric auth
     initially inner intersect into is isnull join lateral leading left like limit localtime localtimestamp natural not notnull null offset \
     on only or order outer overlaps placing primary references returning right select session_user similar some symmetric system_user \
     table tablesample then to trailing true union unique user using variadic verbose when where window with";
-/// What RDS keeps beside them, and what a new PostgreSQL has already.
+/// Further words that RDS reserves, and names that a new PostgreSQL already has.
 const POSTGRES_RDS: &str = "admin db public rdsadmin rdsrepladmin rdstopmgr rds_superuser rds_replication rds_password rds_iam rds_ad \
     template0 template1";
 /// The key words that MySQL 8.4 reserves (<https://dev.mysql.com/doc/refman/8.4/en/keywords.html>).
@@ -32,13 +32,13 @@ const MYSQL: &str = "accessible add all alter analyze and as asc asensitive befo
     straight_join system table tablesample terminated then tinyblob tinyint tinytext to trailing trigger true undo union unique unlock \
     unsigned update usage use using utc_date utc_time utc_timestamp values varbinary varchar varcharacter varying virtual when where while \
     window with write xor year_month zerofill";
-/// What MariaDB reserves beside those that it shares with MySQL (<https://mariadb.com/kb/en/reserved-words/>).
+/// Words that only MariaDB reserves (<https://mariadb.com/kb/en/reserved-words/>).
 const MARIADB: &str = "current_role delete_domain_id do_domain_ids general ignore_domain_ids ignore_server_ids master_heartbeat_period \
     offset page_checksum parse_vcol_expr ref_system_id returning slow stats_auto_recalc stats_persistent stats_sample_pages";
-/// What RDS keeps beside them, and what a new MySQL or MariaDB has already.
+/// Further words that RDS reserves, and names that a new MySQL or MariaDB already has.
 const MYSQL_RDS: &str = "rdsadmin rdsrepladmin root mysql sys innodb information_schema performance_schema";
 
-/// Whether the engine keeps the word for itself.
+/// Checks whether the engine reserves the word.
 pub fn is_reserved(engine: &str, word: &str) -> bool {
     let word = word.to_lowercase();
     let is = |words: &str| words.split_ascii_whitespace().any(|one| one == word);

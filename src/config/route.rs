@@ -1,4 +1,4 @@
-//! Which requests of the load balancer go to a service.
+//! Routes: the requests that the load balancer sends to a service.
 
 use std::borrow::Cow;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Numbers and booleans where only text makes sense: they are taken as they are written, so `1.10` stays `1.10`.
+//! Numbers and booleans where only text makes sense: they are read as they are written, so `1.10` stays `1.10`.
 
 use std::borrow::Cow;
 
@@ -8,8 +8,7 @@ use serde_json::Value;
 use super::schema::PATTERN_MESSAGE;
 use super::yaml::{Node, NodeValue};
 
-/// Turns them into the text that stands in the file, wherever the schema says that text, a number and a boolean are all
-/// welcome ([`Scalar`]).
+/// Turns them into the text in the file, wherever the schema allows text, numbers and booleans alike ([`Scalar`]).
 pub fn as_text(node: &mut Node, schema: &Value, root: &Value, text: &str) {
     let referred = schema["$ref"].as_str().and_then(|to| root.pointer(to.strip_prefix('#')?));
     if let Some(referred) = referred {
@@ -47,9 +46,9 @@ fn is_scalar(schema: &Value) -> bool {
     ["string", "number", "boolean"].into_iter().all(|t| types.iter().any(|found| found == t))
 }
 
-/// Text; a number or a boolean is taken as it is written.
+/// Text, where numbers and booleans are read as they are written.
 ///
-/// Only its schema is used: [`super::load`] turns numbers and booleans into the text that stands in the file.
+/// Only its schema is used: [`super::load`] turns numbers and booleans into the text in the file.
 pub(super) struct Scalar;
 
 impl JsonSchema for Scalar {

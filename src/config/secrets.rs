@@ -1,9 +1,8 @@
-//! Secrets that somebody wrote into the file. It is no place for them: whoever reads it, a plan, the history or the console
-//! would know them. They are refused, and not shown in the refusal.
+//! The search for secrets in the file, where everyone who reads it, a plan, the history or the console would see them. They are
+//! refused, and not shown in the refusal.
 //!
-//! Found by what they are called and how random they are, where containers get their variables and their command, and by what
-//! they look like, everywhere. What is called like a secret is never shown, even where its value is accepted; and nothing is shown
-//! that stands in another shape than it should where variables, secrets and passwords are.
+//! They are found by name and randomness in variables and commands of containers, and by their look everywhere. A value whose name
+//! sounds secret is never shown, even if it is accepted, and neither is anything misshapen in variables, secrets and passwords.
 
 mod words;
 
@@ -14,14 +13,14 @@ use super::diagnostic::{Diagnostic, MOST};
 use super::yaml::{Node, NodeValue};
 use words::{Called, is_called_one, is_one};
 
-/// The problems, and the places that must not be shown.
+/// Returns the problems, and the places that must not be shown.
 pub(super) fn find(file: &Node) -> (Vec<Diagnostic>, Vec<Range<usize>>) {
     let mut found = Found::default();
     found.walk(file, "this", Where::Elsewhere);
     (found.problems, found.places)
 }
 
-/// What a value is for.
+/// The purpose of a value.
 #[derive(Clone, Copy, PartialEq)]
 enum Where {
     /// A container's variables.
@@ -30,20 +29,20 @@ enum Where {
     Variable,
     /// A container's secrets.
     Secrets,
-    /// The ARN of a secret; or the secret, by mistake.
+    /// The ARN of a secret, or by mistake the secret.
     Secret,
-    /// What is said of a password; or the password, by mistake.
+    /// Settings of a password, or by mistake the password.
     Password,
-    /// Something in a shape that it should not have, below one of these.
+    /// Something misshapen below one of these.
     Misshapen,
     /// A command, or a part of it.
     Command,
-    /// A section whose keys are names that somebody chose.
+    /// A section whose keys are names that the user chose.
     Named,
     Elsewhere,
 }
 
-/// Sections whose keys say nothing of their values.
+/// Sections whose keys say nothing about their values.
 const NAMED: &[&str] = &[
     "attributes",
     "buckets",
@@ -64,7 +63,7 @@ const NAMED: &[&str] = &[
 ];
 
 impl Where {
-    /// What the value at a key of such a map is for.
+    /// Returns the purpose of the value at a key of such a map.
     fn at(self, key: &str) -> Where {
         match (self, key) {
             (Where::Variables, _) => Where::Variable,
@@ -81,7 +80,7 @@ impl Where {
         }
     }
 
-    /// What the entries of such a list are for.
+    /// Returns the purpose of the entries of such a list.
     fn each(self) -> Where {
         match self {
             Where::Command | Where::Elsewhere => self,
@@ -91,23 +90,23 @@ impl Where {
     }
 }
 
-/// The option whose value is the next part of a command: `--password`, and not `--no-password` or `--password=…`.
+/// Returns the option whose value is the next part of a command: `--password`, and not `--no-password` or `--password=…`.
 fn option(part: &str) -> Option<&str> {
     part.strip_prefix("--").filter(|option| !option.contains('=') && !option.starts_with("no-"))
 }
 
-/// Whether a whole command in one text gives a secret to an option.
+/// Checks whether a command in one text gives a secret to an option.
 fn gives_one(text: &str) -> bool {
     let parts: Vec<&str> = text.split(|c: char| c.is_whitespace() || "[]{},\"'".contains(c)).filter(|p| !p.is_empty()).collect();
     parts.windows(2).any(|pair| is_given(pair[0], pair[1]))
 }
 
-/// Whether the second of two parts of a command is a secret because of the first.
+/// Checks whether the second of two parts of a command is a secret because of the first.
 fn is_given(part: &str, next: &str) -> bool {
     !next.starts_with('-') && option(part).is_some_and(|option| is_called_one(option, next))
 }
 
-/// The same places in a text that is no YAML, line by line: too many rather than too few.
+/// Returns the same places in a text that is not YAML, line by line: too many rather than too few.
 pub(super) fn places_in(text: &str) -> Vec<Range<usize>> {
     let mut places = Vec::new();
     let mut at = 0;
@@ -125,7 +124,7 @@ pub(super) fn places_in(text: &str) -> Vec<Range<usize>> {
     places
 }
 
-/// The text with those places made unreadable, and not a byte longer or shorter.
+/// Returns the text with these places unreadable, and with the same length in bytes.
 pub(super) fn hide(text: &str, places: &[Range<usize>]) -> String {
     let mut places: Vec<&Range<usize>> = places.iter().collect();
     places.sort_by_key(|place| place.start);
@@ -153,7 +152,7 @@ struct Found {
 }
 
 impl Found {
-    /// `name`: the key that it stands at.
+    /// `name` is the key of the value.
     fn walk(&mut self, node: &Node, name: &str, place: Where) {
         match &node.value {
             NodeValue::Map(entries) => {

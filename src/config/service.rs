@@ -1,4 +1,4 @@
-//! A service: containers that run until they are told not to.
+//! The section `services`: containers on Fargate.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::route::Route;
 use super::scalar::{Scalar, SecretArn};
 use super::values::{Duration, Retention};
 
-/// An image as a regular expression: no spaces, and no `${…}` but references. Its whole shape is checked for sense.
+/// An image as a regular expression: no spaces, and no `$` but in references. Its whole syntax is checked for sense.
 const IMAGE: &str = r"^([^\s$]|\$\{[a-z0-9-]+\.[a-z0-9_-]+/[^}]+\})+$";
 
 /// A service: containers on Fargate. With a `port` it accepts requests; without one it is a worker.

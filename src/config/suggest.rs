@@ -1,6 +1,6 @@
-//! Did you mean …?
+//! Suggestions: did you mean …?
 
-/// The known word that was most likely meant, if one is near enough to say so.
+/// Returns the known word that was most likely meant, if one is near enough.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // No word that is known here is nearly as long, and the distance costs time and memory with the length.
     if word.len() > 200 {
@@ -21,7 +21,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, candidate)| candidate)
 }
 
-/// `did you mean …?` and what there is; for a list that is too long only the former.
+/// Returns `did you mean …?`, or the known words unless there are too many. `what` introduces the list.
 pub fn help<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone, what: &str) -> Option<String> {
     let all: Vec<&str> = known.clone().into_iter().collect();
     let list = || all.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");

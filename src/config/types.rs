@@ -1,4 +1,4 @@
-//! The stack file as types. The JSON Schema, the checks of shape and the defaults all come from here.
+//! The stack file as types, from which the JSON Schema, the check of shape and the defaults come.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

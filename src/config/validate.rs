@@ -1,4 +1,4 @@
-//! What the shape cannot say: whether the values make sense together. Asks AWS nothing.
+//! The checks of sense: whether the values fit together, which a schema cannot say. They ask AWS nothing.
 
 mod access;
 mod caches;
@@ -27,7 +27,7 @@ use super::types::{Nat, Stack, Zones};
 use super::values::arn;
 use super::yaml::Node;
 
-/// Checks one environment's file. `file` is the tree that `stack` was read from; the places come from it.
+/// Checks the stack of one environment. `file` is the tree that it was read from, for the places.
 pub fn validate(stack: &Stack, file: &Node, env: &str) -> Vec<Diagnostic> {
     let mut checks = Checks { stack, file, prefix: prefix(stack, env), found: Vec::new(), left_out: false };
     checks.region();
@@ -48,7 +48,7 @@ pub fn validate(stack: &Stack, file: &Node, env: &str) -> Vec<Diagnostic> {
     checks.found
 }
 
-/// What the names of this stack's objects in AWS begin with.
+/// Returns what the names of the stack's objects in AWS start with.
 pub fn prefix(stack: &Stack, env: &str) -> String {
     if env == environment::DEFAULT { stack.stack.to_string() } else { format!("{}-{env}", stack.stack) }
 }
@@ -73,7 +73,7 @@ impl Checks<'_> {
             let (why, use_this) = if bits < 16 {
                 ("a VPC can be at most a /16".to_owned(), 16)
             } else {
-                // Half of it is cut into 8, and the smallest subnet that AWS has is a /28.
+                // Half of it is divided by 8, and the smallest subnet in AWS is a /28.
                 ("its subnets would be smaller than a /28, the smallest that AWS allows".to_owned(), 23)
             };
             let whole = ipnet::Ipv4Net::new(address, use_this).map(|net| net.trunc().to_string()).unwrap_or_default();
@@ -206,13 +206,13 @@ impl Checks<'_> {
     }
 }
 
-/// Whether the address is of the range that carriers share, `100.64.0.0/10`, which VPCs may use as well.
+/// Checks whether the address is in the range shared by carriers, `100.64.0.0/10`, which VPCs may use as well.
 fn is_shared(address: std::net::Ipv4Addr) -> bool {
     let [a, b, ..] = address.octets();
     a == 100 && (64..128).contains(&b)
 }
 
-/// What is meant so, most likely, and worth saying aloud all the same: once, in a line. `has_network`: the file has that section.
+/// Returns notes on what is probably intended and worth a line all the same. `has_network` says whether the file has that section.
 pub fn notes(stack: &Stack, has_network: bool) -> Vec<String> {
     let plain = stack.load_balancer.as_ref().is_none_or(|b| b.certificate.is_none() && !b.internal);
     let mut out = Vec::new();

@@ -1,4 +1,4 @@
-//! Values that are more than text: each with one parser, which says what is wrong with a text and what would be right.
+//! Values with a syntax of their own. Each has one parser, which says what is wrong with a text and how to fix it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,12 +11,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::regions;
 use super::schema::PATTERN_MESSAGE;
 
-/// Why a text is not such a value.
+/// The reason why a text is not such a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wrong {
-    /// What is wrong, naming the text.
+    /// The problem, with the text.
     pub message: String,
-    /// What would be right.
+    /// How to fix it.
     pub help: String,
 }
 
@@ -32,7 +32,7 @@ impl fmt::Display for Wrong {
     }
 }
 
-/// Reading, writing and the schema of a type that is text in the file.
+/// Implements reading, writing and the schema of a type that is text in the file.
 macro_rules! text_value {
     ($type:ident, $name:literal, $schema:expr) => {
         impl Serialize for $type {
@@ -59,16 +59,16 @@ macro_rules! text_value {
     };
 }
 
-/// What the user calls something: it becomes part of the names of objects in AWS.
+/// A name from the user, which becomes part of names in AWS.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name(String);
 
-/// The number of an AWS account. Written without quotes it is read as it stands, leading zeros and all.
+/// The number of an AWS account. Without quotes it is read as it is written, with leading zeros.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account(String);
 
 impl Account {
-    /// The number as text.
+    /// Returns the number as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -123,7 +123,7 @@ pub(super) const KEY: &str = r"^(keys\.[a-z][a-z0-9-]*|arn:.+)$";
 pub(super) const KEY_MESSAGE: &str = "write `keys.NAME`, or the ARN of a KMS key";
 
 impl Name {
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -229,12 +229,12 @@ pub struct Duration {
 const UNITS: [(char, u64); 4] = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
 impl Duration {
-    /// So many seconds.
+    /// Returns a time of this many seconds.
     pub const fn secs(seconds: u64) -> Self {
         Duration { seconds }
     }
 
-    /// Its length in seconds.
+    /// Returns the length in seconds.
     pub const fn as_secs(self) -> u64 {
         self.seconds
     }
@@ -287,12 +287,12 @@ pub struct Size {
 }
 
 impl Size {
-    /// So many gibibytes.
+    /// Returns a size of this many gibibytes.
     pub const fn gib(gibibytes: u32) -> Self {
         Size { gibibytes }
     }
 
-    /// In gibibytes.
+    /// Returns the size in gibibytes.
     pub const fn as_gib(self) -> u32 {
         self.gibibytes
     }
@@ -339,16 +339,16 @@ text_value!(
     })
 );
 
-/// For how many days log events are kept: only what CloudWatch Logs knows.
+/// How many days log events are kept: one of the times that CloudWatch Logs offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Retention(u16);
 
-/// What CloudWatch Logs accepts, in days.
+/// The times that CloudWatch Logs accepts, in days; 0 is for ever.
 const RETENTIONS: [u16; 23] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653, 0];
 
 impl Retention {
-    /// Days; `None` is for ever.
+    /// Returns the number of days; `None` is for ever.
     pub fn days(self) -> Option<u16> {
         (self.0 != 0).then_some(self.0)
     }
@@ -377,7 +377,7 @@ impl FromStr for Retention {
         if let Some(exact) = RETENTIONS.into_iter().find(|d| *d != 0 && text == format!("{d}d")) {
             return Ok(Retention(exact));
         }
-        // Rather longer than shorter: what was deleted does not come back.
+        // Longer rather than shorter, because deleted events are lost.
         let near = RETENTIONS.into_iter().find(|d| u64::from(*d) >= days).map(Retention).unwrap_or(Retention(0));
         Err(Wrong::new(
             format!("CloudWatch Logs cannot keep events for `{text}`"),
@@ -396,12 +396,12 @@ text_value!(
     })
 );
 
-/// How often a database's password is made anew: never, or every so many days.
+/// How often a database's password is rotated: never, or after a number of days.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Rotation(u16);
 
 impl Rotation {
-    /// Days; `None` is never.
+    /// Returns the number of days; `None` is never.
     pub fn days(self) -> Option<u16> {
         (self.0 != 0).then_some(self.0)
     }
@@ -444,7 +444,8 @@ text_value!(
     })
 );
 
-/// A region's name. One that is written like a region and not known passes: AWS opens new ones ([`super::validate`] warns).
+/// Checks the name of a region. An unknown one that is written like a region passes, because AWS opens new ones
+/// ([`super::validate`] warns).
 pub(super) fn region(text: &str) -> Result<(), Wrong> {
     let looks = |text: &str| regex_lite::Regex::new(regions::PATTERN).is_ok_and(|pattern| pattern.is_match(text));
     if text.starts_with(regions::SOVEREIGN) {
@@ -470,18 +471,18 @@ pub(super) fn region(text: &str) -> Result<(), Wrong> {
     Err(Wrong::new(format!("`{}` is not a region", super::diagnostic::short(text)), help))
 }
 
-/// Whether the text is a reference to an object of the stack, such as `${acm.certificate/main.arn}`, which becomes an ARN later.
+/// Checks whether the text is a reference to an object of the stack, such as `${acm.certificate/main.arn}`, which becomes an ARN later.
 fn is_reference(text: &str) -> bool {
     text.starts_with("${") && text.ends_with('}')
 }
 
-/// The text as the six fields of an ARN, when it is one.
+/// Returns the six fields of an ARN, if the text is one.
 pub(super) fn arn(text: &str) -> Option<Vec<&str>> {
     let fields: Vec<&str> = text.splitn(6, ':').collect();
     (fields.len() == 6 && fields[0] == "arn" && fields[1].starts_with("aws") && !fields[5].is_empty()).then_some(fields)
 }
 
-/// A certificate of this file, or the ARN of one of ACM. Whether the file has it is a question of sense.
+/// Checks whether the text names a certificate in the file or the ARN of one of ACM. Whether the file has it is a question of sense.
 pub(super) fn certificate(text: &str) -> Result<(), Wrong> {
     let fits = arn(text).is_some_and(|a| a[2] == "acm" && a[5].starts_with("certificate/"));
     let named = ["certificates.", "existing.certificates."].iter().any(|section| text.starts_with(section));
@@ -495,7 +496,7 @@ pub(super) fn certificate(text: &str) -> Result<(), Wrong> {
     ))
 }
 
-/// The ARN of a secret of Secrets Manager or a parameter of SSM.
+/// Checks whether the text is the ARN of a Secrets Manager secret or an SSM parameter.
 pub(super) fn secret(text: &str) -> Result<(), Wrong> {
     let named = |text: &str, kind: &str| text.strip_prefix(kind).is_some_and(|name| !name.is_empty() && !name.starts_with(':'));
     // A JSON key, a stage and a version: all three or none of them
@@ -519,7 +520,7 @@ pub(super) fn secret(text: &str) -> Result<(), Wrong> {
     ))
 }
 
-/// A version of a secret, `ARN:::VERSION`, written or referred to; or nothing.
+/// Checks whether the text is a version of a secret, `ARN:::VERSION`, written or referred to, or empty.
 pub(super) fn secret_version(text: &str) -> Result<(), Wrong> {
     let is_secret = |text: &str| secret(text).is_ok() && text.contains(":secretsmanager:") && text.split(':').count() == 7;
     let written = text.split_once(":::").is_some_and(|(arn, version)| is_secret(arn) && !version.is_empty());
@@ -535,7 +536,7 @@ pub(super) fn secret_version(text: &str) -> Result<(), Wrong> {
     ))
 }
 
-/// A bucket's name (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>).
+/// Checks the name of a bucket (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>).
 pub(super) fn bucket(text: &str) -> Result<(), Wrong> {
     let count = text.chars().count();
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();

@@ -1,4 +1,4 @@
-//! YAML text as a tree in which every value knows where it stands. The only user of the YAML crate.
+//! YAML text as a tree in which every value has its place. The only user of the YAML crate.
 //!
 //! YAML 1.2's core rules hold: `no`, `off` and `yes` are text, `012` and `1_000` are text, and
 //! `"16"` stays text while `16` is a number.
@@ -14,11 +14,11 @@ use serde_saphyr::{Location, Spanned};
 
 use super::diagnostic::{Diagnostic, MOST};
 
-/// How deep maps and lists may lie in one another. The stack file's own types need about ten.
+/// How deep maps and lists may be nested. The stack file's own types need about ten.
 const MAX_DEPTH: usize = 40;
-/// How many values a file may have, aliases expanded.
+/// How many values a file may have, with aliases expanded.
 const MAX_NODES: usize = 30_000;
-/// No file refers so often to what it has said elsewhere.
+/// How many aliases a file may have.
 const MAX_ALIASES: usize = 1_000;
 
 /// A value and its place in the file.
@@ -26,11 +26,11 @@ const MAX_ALIASES: usize = 1_000;
 pub struct Node {
     /// Byte offsets into the text. For a map or a list: from its first to its last character.
     pub span: Range<usize>,
-    /// What stands there.
+    /// The value.
     pub value: NodeValue,
 }
 
-/// What YAML can say.
+/// A YAML value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NodeValue {
     /// Nothing, `null` or `~`.
@@ -43,7 +43,7 @@ pub enum NodeValue {
     Text(String),
     /// A list.
     List(Vec<Node>),
-    /// A map, in the order of the file. After [`parse`] no key is there twice.
+    /// A map, in the order of the file. After [`parse`] no key occurs twice.
     Map(Vec<(MapKey, Node)>),
 }
 
@@ -57,7 +57,7 @@ pub struct MapKey {
 }
 
 impl Node {
-    /// The entries, when it is a map.
+    /// Returns the entries of a map, and none of anything else.
     pub fn entries(&self) -> &[(MapKey, Node)] {
         match &self.value {
             NodeValue::Map(entries) => entries,
@@ -65,12 +65,12 @@ impl Node {
         }
     }
 
-    /// The value of one key, when it is a map that has it.
+    /// Returns the value of a key, if this is a map that has it.
     pub fn get(&self, key: &str) -> Option<&Node> {
         self.entries().iter().find(|(k, _)| k.text == key).map(|(_, node)| node)
     }
 
-    /// The same without positions.
+    /// Returns the value without positions.
     pub fn to_json(&self) -> Value {
         match &self.value {
             NodeValue::Null => Value::Null,
@@ -82,13 +82,13 @@ impl Node {
         }
     }
 
-    /// The value at a path, see [`Node::find`].
+    /// Returns the value at a path, see [`Node::find`].
     pub fn node(&self, path: &str) -> Option<&Node> {
         let found = self.find(path);
         found.rest.is_empty().then_some(found.node)
     }
 
-    /// Where a path such as `services.web.routes[0]` leads, and how far it could be followed.
+    /// Follows a path such as `services.web.routes[0]` as far as possible.
     ///
     /// For a map the place is its key (a map of many lines is no good place to point at), for
     /// everything else the value. Keys may contain dots, as the kinds under `resources` do.
@@ -132,7 +132,7 @@ pub struct Found<'a> {
 /// Reads a file's text.
 ///
 /// # Errors
-/// One diagnostic where the text stops being YAML, or one for each key that is there twice.
+/// One diagnostic where the text stops being YAML, or one for each key that occurs twice.
 pub fn parse(text: &str) -> Result<Node, Vec<Diagnostic>> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
@@ -236,7 +236,7 @@ trait IntoNode {
 
 impl IntoNode for Spanned<Raw> {
     fn into_node(self, text: &str) -> Node {
-        // Where an alias is used, the place of what it stands for: that is the text which wants mending.
+        // Where an alias is used, the place of what it stands for: that is the text to fix.
         let mut span = range(text, &self.defined);
         let value = match self.value {
             Raw::Null => NodeValue::Null,
@@ -262,7 +262,7 @@ impl IntoNode for Spanned<Raw> {
     }
 }
 
-/// A location as byte offsets, without the white space that block scalars have at their ends.
+/// Returns a location as byte offsets, without the white space at the end of block scalars.
 fn range(text: &str, location: &Location) -> Range<usize> {
     let number = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
     let start = match location.span().byte_offset() {

@@ -1,4 +1,4 @@
-//! People and their groups.
+//! The checks of `access`.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::limits;
 use crate::suggest;
 use crate::values::arn;
 
-/// In so many groups a user can be, and so many managed policies a group can have. The former AWS never raises.
+/// How many groups a user can be in, which AWS never raises, and how many managed policies a group can have.
 const GROUPS: usize = limits::GROUPS_OF_USER.most;
 const POLICIES: usize = limits::MANAGED_POLICIES.most;
 
@@ -29,7 +29,7 @@ pub(super) fn access(checks: &mut Checks<'_>) {
     }
 }
 
-/// Adds a problem with the name of a user, which may hold dots.
+/// Adds a problem with the name of a user, which may contain dots.
 fn at_user(checks: &mut Checks<'_>, user: &str, label: &str, diagnostic: Diagnostic) {
     if checks.is_enough(diagnostic.severity) {
         return;

@@ -1,4 +1,4 @@
-//! Caches: what each engine has, and what it has not.
+//! The checks of `caches`: what each engine supports.
 
 use super::checks::Checks;
 use super::limits::too_long;
@@ -11,10 +11,10 @@ use crate::values::Duration;
 const DAY: u64 = 86_400;
 const WEEK: u32 = 7 * 24 * 60;
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-/// How long the id may be: of a replication group, and of a cluster. A replacement puts a number into it: `-NN`.
+/// How long the id of a replication group and of a cluster may be. A replacement adds a number: `-NN`.
 const GROUP_ID: usize = 37;
 const CLUSTER_ID: usize = 47;
-/// What makes room when the memory is full.
+/// The eviction policies.
 const POLICIES: [&str; 8] = [
     "volatile-lru",
     "allkeys-lru",
@@ -69,7 +69,7 @@ fn id(checks: &mut Checks<'_>, path: &str, name: &str, cache: &Cache) {
     too_long(checks, path, what, &full, most, "the name of the cache, the stack or the environment");
 }
 
-/// What only one kind of engine has.
+/// Checks the keys that only some engines have.
 fn engine(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
     let mut wrong = |key: &str, message: String, help: String| {
         let diagnostic = Diagnostic::error("wrong-engine", message).help(help);
@@ -117,7 +117,7 @@ fn version(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
         let help = format!("write a version number or its beginning: `{}`", example(cache.engine));
         return refuse(format!("`{}` is not a version of {name}", short(text)), &help);
     }
-    // `7` may still become 7.2, and `1.6` the newest of 1.6.
+    // `7` can mean 7.2, and `1.6` the latest 1.6.
     let less = |than: &[u32]| numbers.as_slice() < &than[..numbers.len().min(than.len())];
     let starts = |with: &[u32]| numbers.iter().zip(with).all(|(a, b)| a == b);
     match cache.engine {
@@ -154,7 +154,7 @@ fn example(engine: CacheEngine) -> &'static str {
     }
 }
 
-/// What the node type cannot do. New ones appear, so those that are not known are AWS's to judge.
+/// Checks what the node type supports. AWS adds new ones, so it judges those that are unknown here.
 fn node(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
     let at = format!("{path}.node");
     let Some((family, size)) = cache.node.strip_prefix("cache.").and_then(|rest| rest.split_once('.')) else { return };
@@ -199,7 +199,7 @@ fn snapshots(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
         let message = format!("ElastiCache keeps snapshots for at most 35 days, not for {kept}");
         checks.at(&at, "0d to 35d", Diagnostic::error("out-of-range", message).help("write `35d`"));
     } else if rest > 0 {
-        // Rather longer than shorter: what was deleted does not come back.
+        // Longer rather than shorter, because deleted snapshots are lost.
         let near = Duration::secs((days + 1) * DAY);
         let message = format!("ElastiCache keeps snapshots for whole days, not for {kept}");
         checks.at(
@@ -214,21 +214,21 @@ fn snapshots(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
     }
 }
 
-/// A minute of the day.
+/// Returns the minute of the day.
 fn minute(text: &str) -> Option<u32> {
     let (hours, minutes) = text.split_once(':')?;
     let (hours, minutes) = (hours.parse::<u32>().ok()?, minutes.parse::<u32>().ok()?);
     (hours < 24 && minutes < 60).then_some(hours * 60 + minutes)
 }
 
-/// `sun:04:00`: a minute of the week.
+/// Returns the minute of the week: `sun:04:00`.
 fn weekly(text: &str) -> Option<u32> {
     let (day, time) = text.split_once(':')?;
     let day = DAYS.iter().position(|d| *d == day)?;
     Some(u32::try_from(day).ok()? * 24 * 60 + minute(time)?)
 }
 
-/// When a window begins and how long it is, in minutes of a day or a week.
+/// Returns the start and the length of a time window, in minutes of a day or a week.
 fn window(text: &str, parse: fn(&str) -> Option<u32>, around: u32) -> Option<(u32, u32)> {
     let (from, to) = text.split_once('-')?;
     let (from, to) = (parse(from)?, parse(to)?);

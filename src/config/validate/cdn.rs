@@ -1,4 +1,4 @@
-//! What CloudFront delivers, from where, and under which names.
+//! The checks of `cdn`.
 
 use super::checks::Checks;
 use crate::cdn::{Cdn, StaticFiles, TLS, covers};
@@ -8,9 +8,9 @@ use crate::regions;
 use crate::suggest;
 use crate::values::arn;
 
-/// Where CloudFront looks for certificates.
+/// The region of CloudFront's certificates.
 const REGION: &str = "us-east-1";
-/// How many cache behaviours a distribution has by AWS's quota, beside the default.
+/// How many cache behaviours AWS's quota allows a distribution, beside the default.
 const PATHS: usize = limits::CACHE_BEHAVIORS.most;
 /// How long each may be.
 const PATH: usize = limits::PATH_PATTERN.most;
@@ -48,7 +48,7 @@ pub(super) fn cdn(checks: &mut Checks<'_>) {
     logs(checks, cdn);
 }
 
-/// CloudFront delivers no standard logs to buckets of regions that must be switched on
+/// CloudFront delivers no standard logs to buckets in regions that must be enabled
 /// (<https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/AccessLogs.html>).
 fn logs(checks: &mut Checks<'_>, cdn: &Cdn) {
     let region = &checks.stack.region;
@@ -144,7 +144,7 @@ fn aliases(checks: &mut Checks<'_>, cdn: &Cdn) {
     }
 }
 
-/// Whether it is a name that CloudFront can answer under, with what would be right.
+/// Checks whether it is a host name that CloudFront can serve, and returns how to fix it.
 fn host(text: &str) -> Result<(), String> {
     if let Some((_, rest)) = text.split_once("://") {
         return Err(format!("write `{}`", short(rest.trim_end_matches('/'))));
@@ -169,7 +169,7 @@ fn certificate(checks: &mut Checks<'_>, cdn: &Cdn) {
     const AT: &str = "cdn.certificate";
     let Some(text) = cdn.certificate.as_deref() else { return };
     let stack = checks.stack;
-    // Whether there is one of that name is asked where all certificates are.
+    // Whether it exists is checked with all certificates.
     let existing = text.strip_prefix("existing.certificates.");
     let existing = existing.and_then(|name| stack.existing.certificates.iter().find(|(key, _)| key.as_str() == name));
     if let Some(region) = arn(existing.map_or(text, |(_, arn)| arn)).map(|fields| fields[3]).filter(|region| *region != REGION) {
@@ -226,7 +226,7 @@ fn default_root(checks: &mut Checks<'_>, cdn: &Cdn) {
     }
 }
 
-/// Whether CloudFront can reach the load balancer.
+/// Checks whether CloudFront can reach the load balancer.
 fn balancer(checks: &mut Checks<'_>, cdn: &Cdn) {
     let Some(section) = checks.stack.load_balancer.as_ref().filter(|_| checks.stack.is_load_balanced()) else { return };
     if section.internal {
@@ -240,7 +240,7 @@ fn balancer(checks: &mut Checks<'_>, cdn: &Cdn) {
             .help("remove `internal`, or remove `cdn`"),
         );
     }
-    // CloudFront passes on the name that it was asked for, and wants it in the certificate
+    // CloudFront passes on the name of the request, and requires it in the certificate
     // (<https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-https-cloudfront-to-custom-origin.html>).
     let own = section.certificate.as_deref().filter(|text| cdn.certificate.as_deref() != Some(text));
     let own = own.and_then(|text| checks.stack.certificates.get_key_value(text.strip_prefix("certificates.")?));

@@ -1,4 +1,4 @@
-//! What is checked, and what was found.
+//! The state of the checks: the file, and the problems found.
 
 use crate::diagnostic::{Diagnostic, MOST, Severity};
 use crate::suggest;
@@ -6,7 +6,7 @@ use crate::types::Stack;
 use crate::values::Duration;
 use crate::yaml::Node;
 
-/// One file that is checked.
+/// A file and the problems found in it.
 pub(super) struct Checks<'a> {
     pub(super) stack: &'a Stack,
     pub(super) file: &'a Node,
@@ -48,7 +48,7 @@ impl Checks<'_> {
         });
     }
 
-    /// A time that AWS accepts only between two bounds, both in seconds.
+    /// Checks a time that AWS accepts only between two bounds, both in seconds.
     pub(super) fn within(&mut self, path: &str, time: Option<Duration>, least: u64, most: u64) {
         let Some(time) = time else { return };
         if !(least..=most).contains(&time.as_secs()) {
@@ -63,7 +63,7 @@ impl Checks<'_> {
         }
     }
 
-    /// `did you mean …?` for a reference such as `databases.main`.
+    /// Returns `did you mean …?` for a reference such as `databases.main`.
     pub(super) fn references(&self, text: &str) -> Option<String> {
         let known = self.stack.usable();
         if let Some(whole) = known.iter().find(|k| k.rsplit('.').next() == Some(text)) {

@@ -1,4 +1,4 @@
-//! Databases: what RDS would refuse, said before it is asked.
+//! The checks of `databases`: what RDS would refuse.
 
 use super::checks::Checks;
 use crate::database::{Database, DatabaseEngine, STRIPED};
@@ -8,7 +8,7 @@ use crate::suggest;
 
 const DAY: u64 = 86_400;
 const WEEK: u32 = 7 * 24 * 60;
-/// What gp3 has in RDS, in GiB.
+/// The minimum and maximum of `gp3` storage in RDS, in GiB.
 const STORAGE: (u32, u32) = (20, 65_536);
 
 pub(super) fn databases(checks: &mut Checks<'_>) {
@@ -42,7 +42,7 @@ fn names(checks: &mut Checks<'_>, path: &str, name: &str, database: &Database) {
     let all = std::iter::once((path.to_owned(), name.to_owned()))
         .chain(database.replicas.keys().map(|r| (format!("{path}.replicas.{r}"), format!("{name}-{r}"))));
     for (path, name) in all {
-        // A replaced instance gets a number behind its name: `-NN`.
+        // A replacement gets a number after its name: `-NN`.
         let full = format!("{prefix}-{name}");
         if full.len() > 60 {
             let message = format!("the database would be called `{full}`, which has {} characters", full.len());
@@ -108,7 +108,7 @@ fn storage(checks: &mut Checks<'_>, path: &str, database: &Database) {
     }
 }
 
-/// What the storage takes: RDS wants nothing said below 400 GiB, and no more throughput than a quarter of the IOPS.
+/// Checks IOPS and throughput: RDS accepts neither below 400 GiB, and no more throughput than a quarter of the IOPS.
 fn speed(checks: &mut Checks<'_>, path: &str, database: &Database) {
     let fields = [("iops", database.iops, 12_000, 64_000), ("throughput", database.throughput, 500, 4_000)];
     for (field, value, least, most) in fields {
@@ -154,14 +154,14 @@ fn backups(checks: &mut Checks<'_>, path: &str, database: &Database) {
     }
 }
 
-/// Minutes of the day.
+/// Returns the minute of the day.
 fn time(text: &str) -> Option<u32> {
     let (hours, minutes) = text.split_once(':')?;
     let (hours, minutes) = (hours.parse::<u32>().ok()?, minutes.parse::<u32>().ok()?);
     (hours < 24 && minutes < 60).then_some(hours * 60 + minutes)
 }
 
-/// Minutes of the week.
+/// Returns the minute of the week.
 fn moment(text: &str) -> Option<u32> {
     const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
     let (day, rest) = text.split_once(':')?;
@@ -169,7 +169,7 @@ fn moment(text: &str) -> Option<u32> {
     Some(day * 24 * 60 + time(rest)?)
 }
 
-/// When a window begins and how long it is, in minutes.
+/// Returns the start and the length of a time window, in minutes.
 fn span(text: &str, read: fn(&str) -> Option<u32>, round: u32) -> Option<(u32, u32)> {
     let (from, to) = text.split_once('-')?;
     let (from, to) = (read(from)?, read(to)?);
@@ -202,7 +202,7 @@ fn windows(checks: &mut Checks<'_>, path: &str, database: &Database) {
         }
     }
     if let [Some((backup, long)), Some((maintenance, length))] = found {
-        // The daily window comes seven times in the week of the other one.
+        // The daily window occurs seven times in the week of the other one.
         let overlap = (0..7)
             .map(|day| day * 24 * 60 + backup)
             .any(|start| (maintenance + WEEK - start) % WEEK < long || (start + WEEK - maintenance) % WEEK < length);
@@ -214,7 +214,7 @@ fn windows(checks: &mut Checks<'_>, path: &str, database: &Database) {
     }
 }
 
-/// What the file calls the user and the database; what they are called without is checked with all that the file makes.
+/// Checks the names of user and database in the file. Their defaults are checked with all objects of the stack.
 fn user(checks: &mut Checks<'_>, path: &str, database: &Database) {
     let engine = database.engine.as_str();
     let names = [
@@ -261,7 +261,7 @@ fn words(checks: &mut Checks<'_>, path: &str, database: &Database) {
     }
 }
 
-/// RDS makes no copies of a database whose password it keeps
+/// RDS supports no replicas of a database whose password it keeps
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html>, limitations).
 fn password(checks: &mut Checks<'_>, path: &str, database: &Database) {
     if database.password.rotate.days().is_some() && !database.replicas.is_empty() {

@@ -1,4 +1,4 @@
-//! Keys, certificates, and what refers to them.
+//! The checks of `keys` and `certificates`, and of references to them.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::suggest;
 use crate::values::Duration;
 
 const DAY: u64 = 86_400;
-/// How many names a certificate has before AWS must be asked for more, and how many it can have at all.
+/// How many names a certificate can have without a raised quota, and with one.
 const NAMES: (usize, usize) = (limits::CERTIFICATE_NAMES.most, limits::CERTIFICATE_NAMES_EVER.most);
 const DOMAIN: usize = limits::CERTIFICATE_DOMAIN.most;
 
@@ -29,7 +29,7 @@ pub(super) fn encryption(checks: &mut Checks<'_>) {
     }
 }
 
-/// A time in whole days between two bounds.
+/// Checks a time in whole days between two bounds.
 fn days(checks: &mut Checks<'_>, path: &str, time: Duration, least: u64, most: u64) {
     let seconds = time.as_secs();
     if (least * DAY..=most * DAY).contains(&seconds) && seconds.is_multiple_of(DAY) {
@@ -55,7 +55,7 @@ fn keys(checks: &mut Checks<'_>) {
     }
 }
 
-/// What is wrong with a domain, in words.
+/// Returns what is wrong with a domain, in words.
 fn wrong_domain(domain: &str) -> Option<&'static str> {
     let rest = domain.strip_prefix("*.").unwrap_or(domain);
     let label = |label: &str| {
@@ -127,8 +127,8 @@ fn is_zone_id(zone: &str) -> bool {
     zone.starts_with('Z') && zone.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
-/// Their proofs, and the records that lead somewhere, are written in the zone: the names must lie in it. Of a zone that the file
-/// knows by its id AWS alone knows the domain.
+/// Checks that the names are in the zone, where validation and alias records are created. Only AWS knows the domain of a zone that
+/// the file names by id.
 fn outside(checks: &mut Checks<'_>, zone: &str, names: &[(String, &String)]) {
     let known = zone.strip_prefix("existing.zones.").and_then(|name| checks.stack.existing.zones.get(name));
     let Some(domain) = known.filter(|zone| !is_zone_id(zone)) else { return };
@@ -169,7 +169,7 @@ fn zone(checks: &mut Checks<'_>, path: &str, zone: &str) {
     }
 }
 
-/// A certificate that is named must be in the file.
+/// Checks that a named certificate is in the file.
 fn known(checks: &mut Checks<'_>, path: &str, text: &str) {
     let stack = checks.stack;
     let own = stack.certificates.keys().map(|name| format!("certificates.{name}"));

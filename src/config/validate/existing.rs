@@ -1,4 +1,4 @@
-//! What refers to something that somebody else owns.
+//! The checks of `existing`, and of references to it.
 
 use super::checks::Checks;
 use crate::diagnostic::{Diagnostic, short};

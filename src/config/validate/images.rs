@@ -1,4 +1,4 @@
-//! Images and variables: what ECS would refuse, and what somebody meant to be filled in.
+//! The checks of images and variables: what ECS would refuse, and placeholders that nothing substitutes.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,9 @@ use crate::diagnostic::{Diagnostic, short};
 use crate::limits::{IMAGE, TASK_DEFINITION};
 use stack_engine::token;
 
-/// What reads a command and fills in variables.
+/// Programs that read a command and substitute variables.
 const SHELLS: [&str; 6] = ["sh", "bash", "ash", "dash", "ksh", "zsh"];
-/// What a variable costs in a task definition beside its name and value.
+/// The bytes that a variable needs in a task definition beside its name and value.
 const AROUND: usize = 24;
 
 pub(super) fn images(checks: &mut Checks<'_>) {
@@ -37,7 +37,7 @@ pub(super) fn images(checks: &mut Checks<'_>) {
             if let Some(text) = container.get("image").and_then(|image| image.as_str()) {
                 image(checks, &format!("{path}.image"), text);
             }
-            // What has not this shape is told where the object is made of it.
+            // Another shape is reported where the object is created from it.
             let texts = Texts::deserialize(container).unwrap_or_default();
             filled_in(checks, &path, &texts);
             bytes += texts.bytes();
@@ -46,7 +46,7 @@ pub(super) fn images(checks: &mut Checks<'_>) {
     }
 }
 
-/// What of a container is text.
+/// The texts of a container.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Texts {
@@ -62,7 +62,7 @@ impl Texts {
         texts + self.environment.iter().chain(&self.secrets).map(|(k, v)| k.len() + v.len() + AROUND).sum::<usize>()
     }
 
-    /// Whether a shell reads the command, which fills in what it knows.
+    /// Checks whether a shell reads the command, and substitutes variables.
     fn is_for_a_shell(&self) -> bool {
         let name = |text: &String| text.rsplit('/').next().is_some_and(|name| SHELLS.contains(&name));
         self.entrypoint.iter().chain(&self.command).any(name)
@@ -78,7 +78,7 @@ fn size(checks: &mut Checks<'_>, path: &str, bytes: usize) {
     }
 }
 
-/// Everything in a container that somebody may have meant to be filled in.
+/// Checks everything in a container for placeholders.
 fn filled_in(checks: &mut Checks<'_>, path: &str, texts: &Texts) {
     variables(checks, path, &texts.environment);
     for (name, arn) in &texts.secrets {
@@ -120,7 +120,7 @@ fn image(checks: &mut Checks<'_>, path: &str, text: &str) {
         let message = format!("the image has {} characters, {} too many", text.len(), text.len() - IMAGE.most);
         return refuse("too long", "invalid-value", message, format!("ECS accepts at most {}", IMAGE.most));
     }
-    // What is referred to is text of AWS's.
+    // The value of a reference comes from AWS.
     let plain = token::literals(text).join("x");
     if let Some(help) = misshapen(&plain) {
         let message = format!("`{}` is not an image", short(text));
@@ -128,7 +128,7 @@ fn image(checks: &mut Checks<'_>, path: &str, text: &str) {
     }
 }
 
-/// What is wrong with the shape of `[HOST[:PORT]/]PATH[:TAG][@DIGEST]`
+/// Returns what is wrong with the syntax of `[HOST[:PORT]/]PATH[:TAG][@DIGEST]`
 /// (<https://github.com/distribution/reference/blob/main/reference.go>).
 fn misshapen(image: &str) -> Option<String> {
     if let Some(scheme) = image.find("://") {
@@ -203,7 +203,7 @@ fn variables(checks: &mut Checks<'_>, path: &str, environment: &BTreeMap<String,
     }
 }
 
-/// The first `${…}` that is no reference. `$${…}` stands for the text itself.
+/// Returns the first `${…}` that is no reference. `$${…}` stands for the text itself.
 fn unresolved(text: &str) -> Option<String> {
     token::literals(text).into_iter().find_map(|literal| between(&literal.replace("$${", ""), "${", "}"))
 }

@@ -1,9 +1,9 @@
-//! Names that AWS would find too long, and what Fargate has.
+//! The checks of the length of names in AWS, and of the sizes of Fargate.
 
 use super::checks::Checks;
 use crate::diagnostic::{Diagnostic, count};
 
-/// The names of the objects in AWS, made as the blueprint makes them.
+/// Checks the names of objects in AWS, built as the blueprint builds them.
 pub(super) fn names(checks: &mut Checks<'_>) {
     let prefix = checks.prefix.clone();
     let env = prefix.strip_prefix(checks.stack.stack.as_str()).is_some_and(|rest| !rest.is_empty());
@@ -27,14 +27,14 @@ pub(super) fn names(checks: &mut Checks<'_>) {
     for (name, service) in &stack.services {
         let path = format!("services.{name}");
         if !service.routes.is_empty() {
-            // A replaced target group gets a number behind its name: `-NN`.
+            // A replacement gets a number after its name: `-NN`.
             too_long(checks, &path, "the target group", &format!("{prefix}-{name}"), 29, more);
         }
         too_long(checks, &path, "the role", &format!("{prefix}-{name}-exec"), 64, more);
     }
 }
 
-/// `default` is what the file is called as it stands.
+/// Returns the problem of an environment called `default`, which is the name of the file without any.
 pub(in super::super) fn reserved_environment() -> Diagnostic {
     Diagnostic::error("reserved-name", "an environment cannot be called `default`: that means the file without an environment")
         .help("choose another name, or move its values to the top level of the file")
@@ -95,7 +95,7 @@ pub(super) fn pair(cpu: u32, memory: u32) -> Result<(), String> {
     if here.contains(&memory) {
         return Ok(());
     }
-    // Never less memory than was asked for, if there is any that is enough.
+    // No less memory than requested, where possible.
     let same = here.iter().copied().find(|m| *m >= memory).or(here.last().copied());
     let other = FARGATE.into_iter().map(|row| row.0).find(|c| *c != cpu && memories(*c).contains(&memory));
     let mut help: Vec<String> = Vec::new();

@@ -1,4 +1,4 @@
-//! What opens everything to everybody: meant so, perhaps, and said aloud.
+//! Warnings about what opens everything to everyone, which may be intended.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use super::checks::Checks;
 use crate::diagnostic::{Diagnostic, short};
 use crate::policy::{Effect, PolicyStatement};
 
-/// Managed policies with which one may do everything, or make oneself do it.
+/// Managed policies that allow everything, or to grant oneself everything.
 const ALMIGHTY: [&str; 3] = ["AdministratorAccess", "IAMFullAccess", "PowerUserAccess"];
 
 pub(super) fn open(checks: &mut Checks<'_>) {
@@ -86,7 +86,7 @@ fn raw(checks: &mut Checks<'_>, kind: &str, path: &str, object: &Value) {
     let number = |key: &str| object.get(key).and_then(Value::as_i64).unwrap_or_default();
     match kind {
         "ec2.security_group_rule" if text("direction") == "ingress" && is_everywhere(text("cidr")) => {
-            // As AWS understands it: the spelling comes later.
+            // As AWS reads it, in any spelling.
             let every_protocol = ["-1", "all", "any"].contains(&text("protocol").to_ascii_lowercase().as_str());
             let everything = every_protocol || number("from_port") <= 1 && number("to_port") >= 65_535;
             if everything {
@@ -152,7 +152,7 @@ fn raw(checks: &mut Checks<'_>, kind: &str, path: &str, object: &Value) {
     }
 }
 
-/// The statements of a policy document that allow something.
+/// Returns the statements of a policy document that allow something.
 fn allowed(policy: &Value) -> impl Iterator<Item = &Value> {
     let statements = match policy.get("Statement") {
         Some(Value::Array(all)) => all.as_slice(),
@@ -170,17 +170,17 @@ fn has(statement: &Value, key: &str, what: impl Fn(&str) -> bool) -> bool {
     }
 }
 
-/// Whether a network is all addresses, however it is written: `10.0.0.0/0` is `0.0.0.0/0`.
+/// Checks whether a network is all addresses, however it is written: `10.0.0.0/0` is `0.0.0.0/0`.
 fn is_everywhere(cidr: &str) -> bool {
     cidr.parse::<ipnet::IpNet>().is_ok_and(|net| net.prefix_len() == 0)
 }
 
-/// Whether a statement is about every action, or about all but some.
+/// Checks whether a statement covers every action, or all but some.
 fn does_anything(statement: &Value) -> bool {
     has(statement, "Action", is_almighty) || statement.get("NotAction").is_some()
 }
 
-/// A statement for everybody, or for all but some, under no condition.
+/// Checks whether a statement applies to everyone, or to all but some, without a condition.
 fn is_anybody(statement: &Value) -> bool {
     let everybody = statement.get("NotPrincipal").is_some()
         || has(statement, "Principal", |p| p == "*")

@@ -1,4 +1,4 @@
-//! Each service by itself, what it uses, and who gets which requests.
+//! The checks of `services`: each by itself, what it uses, and its routes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,7 +57,7 @@ pub(super) fn second_place(checks: &mut Checks<'_>, path: &str, label: &str) {
 fn size(checks: &mut Checks<'_>, path: &str, service: &Service) {
     if let Err(near) = limits::pair(service.cpu, service.memory) {
         let message = format!("Fargate does not offer `cpu: {}` with `memory: {}`", service.cpu, service.memory);
-        // Where neither is written the pair is the default, which exists.
+        // If neither is written, the pair is the default, which exists.
         let (first, second) =
             if checks.file.node(&format!("{path}.memory")).is_some() { ("memory", "cpu") } else { ("cpu", "memory") };
         checks.at(&format!("{path}.{first}"), "not a valid pair", Diagnostic::error("no-such-size", message).help(near));
@@ -98,7 +98,7 @@ fn tasks(checks: &mut Checks<'_>, path: &str, service: &Service) {
     }
 }
 
-/// What only makes sense for those that serve.
+/// Checks the keys that need a port or routes.
 fn port(checks: &mut Checks<'_>, path: &str, service: &Service) {
     if service.port.is_none() && !service.routes.is_empty() {
         checks.at_key(
@@ -209,7 +209,7 @@ fn uses(checks: &mut Checks<'_>, path: &str, name: &Name, service: &Service) {
     }
 }
 
-/// IAM takes no two statements of one name in one policy
+/// IAM accepts no two statements with the same name in a policy
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_sid.html>).
 fn sids(checks: &mut Checks<'_>, path: &str, statements: &[PolicyStatement]) {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
@@ -223,21 +223,20 @@ fn sids(checks: &mut Checks<'_>, path: &str, statements: &[PolicyStatement]) {
     }
 }
 
-/// A way on from a service: where in its `uses`, and to which.
+/// Returns the services that a service uses, each with its index in `uses`.
 fn ways<'a>(stack: &'a Stack, from: &Name) -> Vec<(usize, &'a Name)> {
     let uses = stack.services.get(from).into_iter().flat_map(|service| service.uses.iter().enumerate());
     let other = |(at, used): (usize, &String)| Some((at, stack.services.get_key_value(used.strip_prefix("services.")?)?.0));
     uses.filter_map(other).filter(|(_, other)| *other != from).collect()
 }
 
-/// A service on the way, with the ways on from it that are still to be gone, the last one first, and the one that is being gone.
+/// A service on the current path of the search: its uses that are still to be followed, in reverse, and the index of the current one.
 type Step<'a> = (&'a Name, Vec<(usize, &'a Name)>, usize);
 
-/// By the first service of each, where its `uses` begins the circle, and who is in it, that service at both ends.
+/// Circles by their first service: the index in its `uses`, and the services in the circle, with that service at both ends.
 type Circles<'a> = BTreeMap<&'a Name, Vec<(usize, Vec<&'a Name>)>>;
 
-/// Services that use each other. One search through all of them, depth first: a use that leads back to where the search comes from
-/// closes a circle.
+/// Finds services that use each other, by one depth-first search: a use that leads back to the current path closes a circle.
 fn circles(stack: &Stack) -> Circles<'_> {
     let mut out = Circles::new();
     let mut seen: BTreeSet<&Name> = BTreeSet::new();
@@ -277,19 +276,19 @@ fn circle(checks: &mut Checks<'_>, at: &str, round: &[&Name]) {
     );
 }
 
-/// How many rules a load balancer has unless AWS allows an account more.
+/// How many rules a load balancer can have without a raised quota.
 const RULES: usize = crate::limits::BALANCER_RULES.most;
 
-/// No two services may want the same requests, nor two rules the same place.
+/// Checks that no two services have the same route, and no two rules the same priority.
 pub(super) fn routes(checks: &mut Checks<'_>) {
     let stack = checks.stack;
     let routes = stack.services.iter().flat_map(|(name, service)| {
         service.routes.iter().enumerate().map(move |(i, route)| (format!("services.{name}.routes[{i}]"), name, route))
     });
     let mut routes: Vec<(String, &Name, &Route)> = routes.collect();
-    // In the order of the file, so that `first` and `again` are what the reader sees.
+    // In the order of the file, so that `first` and `again` match what the reader sees.
     routes.sort_by_cached_key(|(path, _, _)| checks.file.find(path).span.map_or(0, |span| span.start));
-    // What gets everything else needs no rule: it is the listener's own.
+    // The route for everything else needs no rule: it is the listener's default action.
     let ruled: Vec<&(String, &Name, &Route)> = routes.iter().filter(|(_, _, r)| r.path != "/*" || r.host.is_some()).collect();
     if let Some((path, _, _)) = ruled.get(RULES) {
         let message = format!(

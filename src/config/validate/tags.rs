@@ -1,4 +1,4 @@
-//! Tags: what every service takes that gets them.
+//! The checks of tags: what every AWS service accepts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,14 +6,14 @@ use super::checks::Checks;
 use crate::diagnostic::{Diagnostic, Severity, short};
 use crate::limits::{TAG_KEY, TAG_VALUE, TAGS};
 
-/// How many of them `stack` keeps for its own: eight, and what a kind remembers in two.
+/// How many tags `stack` needs for itself: eight, and two that some kinds use.
 const OURS: usize = 10;
-/// Beginnings that belong to somebody, and to whom (RDS refuses its own in values as well:
+/// Reserved prefixes, and by whom (RDS refuses its own in values as well:
 /// <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_Tag.html>).
 const RESERVED: [(&str, &str); 3] =
     [("aws:", "AWS reserves it"), ("rds:", "RDS reserves it"), ("stack:", "`stack` recognises its own objects by these tags")];
 
-/// Whether every service takes the character in a tag: letters, digits, white space and a few signs. EC2 takes more; RDS, IAM,
+/// Checks whether every service accepts the character in a tag: letters, digits, white space and a few signs. EC2 accepts more; RDS, IAM,
 /// ElastiCache, load balancers, ACM, Logs and ECS do not
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_Tag.html>,
 /// <https://docs.aws.amazon.com/IAM/latest/APIReference/API_Tag.html>).
@@ -21,7 +21,7 @@ fn is_taken(c: char) -> bool {
     c.is_alphanumeric() || c.is_whitespace() && !c.is_control() || "_.:/=+-@".contains(c)
 }
 
-/// What is wrong with a tag, each in words with what to do; of the key where `true` stands.
+/// Returns what is wrong with a tag: whether it is the key, the code, the problem, and how to fix it.
 pub fn wrong(key: &str, value: &str) -> Vec<(bool, &'static str, String, String)> {
     let mut out = Vec::new();
     for (begins, whose) in RESERVED {
@@ -61,7 +61,7 @@ pub(super) fn tags(checks: &mut Checks<'_>) {
     let stack = checks.stack;
     for (kind, objects) in &stack.resources {
         for (name, object) in objects {
-            // EC2 takes every character, and tells keys apart by their case.
+            // EC2 accepts every character, and distinguishes keys by case.
             let Some(tags) = object.get("tags").and_then(|tags| tags.as_object()) else { continue };
             let tags: BTreeMap<String, String> =
                 tags.iter().filter_map(|(k, v)| Some((k.clone(), v.as_str()?.to_owned()))).collect();
@@ -76,7 +76,7 @@ pub(super) fn tags(checks: &mut Checks<'_>) {
 }
 
 fn all(checks: &mut Checks<'_>, path: &str, tags: &BTreeMap<String, String>) {
-    // The tag that every object gets, by which the console shows it.
+    // Every object gets this tag, which the console shows.
     let mut seen: BTreeMap<String, &str> = BTreeMap::from([("name".to_owned(), "Name")]);
     let stack = checks.stack;
     if path != "tags" {
@@ -97,7 +97,7 @@ fn all(checks: &mut Checks<'_>, path: &str, tags: &BTreeMap<String, String>) {
     count(checks, path, tags);
 }
 
-/// An object has its own tags and the stack's; a key that both have is one.
+/// Checks the number of tags: an object has its own and the stack's, and a key in both counts once.
 fn count(checks: &mut Checks<'_>, path: &str, tags: &BTreeMap<String, String>) {
     let count = tags.keys().chain(checks.stack.tags.keys()).collect::<BTreeSet<_>>().len();
     if count > TAGS.most - OURS {
@@ -107,7 +107,7 @@ fn count(checks: &mut Checks<'_>, path: &str, tags: &BTreeMap<String, String>) {
     }
 }
 
-/// Adds a problem with a key, which may hold dots.
+/// Adds a problem with a key, which may contain dots.
 fn at(checks: &mut Checks<'_>, path: &str, key: &str, diagnostic: Diagnostic) {
     let span = checks.file.node(path).and_then(|n| n.entries().iter().find(|(k, _)| k.text == key)).map(|(k, _)| k.span.clone());
     place(checks, span, diagnostic);
