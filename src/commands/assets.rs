@@ -13,10 +13,11 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use self::folder::{File, Turn};
+use super::arguments::{Aws, StackFile, time};
 use super::invalidate;
 use super::patience::Patience;
 use super::session::{self, Session};
-use super::{Aws, Exit, Result, StackFile, Stop, time};
+use super::stop::{Exit, Result, Stop};
 use crate::aws::Cx;
 use crate::aws::cloudfront::invalidation::encoded;
 use crate::aws::s3::objects::{self, Listed, Told, Upload};
@@ -142,7 +143,7 @@ pub async fn run(command: Command, color: Color) -> Result {
             if done.invalidated.is_empty() { stop.midway() } else { stop.midway().hint(&forget) }
         })?;
     }
-    let shown = ui::out(&if arguments.json { super::json(&done)? } else { summary(&done) });
+    let shown = ui::out(&if arguments.json { session::json(&done)? } else { summary(&done) });
     // What was done was done, whoever can read of it.
     if arguments.dry_run {
         shown?;

@@ -1,7 +1,7 @@
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 
-use super::{Cli, Exit, Result};
+use super::stop::{Exit, Result};
 use crate::ui;
 
 /// Print the completions of a shell.
@@ -11,9 +11,9 @@ pub struct Arguments {
     shell: Shell,
 }
 
-pub fn run(arguments: Arguments) -> Result {
+pub fn run(arguments: Arguments, mut cli: clap::Command) -> Result {
     let mut bytes = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Cli::command(), "stack", &mut bytes);
+    clap_complete::generate(arguments.shell, &mut cli, "stack", &mut bytes);
     ui::out(&String::from_utf8_lossy(&bytes))?;
     Ok(Exit::Ok)
 }

@@ -4,9 +4,33 @@ use std::io::IsTerminal;
 
 use clap::Args;
 
-use super::{Result, Stop};
-use crate::engine::{Consent, Plan};
+use super::arguments::time;
+use super::stop::{Result, Stop};
+use crate::config;
+use crate::engine::{self, Plan};
 use crate::ui;
+
+/// What may be done without asking.
+#[derive(Args, Debug)]
+pub struct Consent {
+    /// Do not ask; for scripts
+    #[arg(long, short)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub allow: Allow,
+    /// Do not ask AWS beforehand what it would refuse: permissions, quotas, classes, versions, images
+    #[arg(long)]
+    pub no_preflight: bool,
+    /// When another run is changing this stack, wait for it: up to TIME, or 30m
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "30m", value_parser = time)]
+    pub wait_for_lease: Option<config::Duration>,
+    /// Stop politely when the run takes longer than this, as Ctrl-C does: nothing new begins, and the same command goes on later
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub timeout: Option<config::Duration>,
+    /// Print events and the result as JSON, a line each
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// What is agreed to beforehand.
 #[derive(Args, Clone, Debug, Default)]
@@ -47,8 +71,8 @@ impl Allow {
     }
 
     /// The same, as the engine knows it.
-    pub fn consent(&self) -> Consent {
-        Consent {
+    pub fn consent(&self) -> engine::Consent {
+        engine::Consent {
             delete: self.allow_delete.clone(),
             replace: self.allow_replace.clone(),
             upgrade: self.allow_upgrade.clone(),
@@ -63,7 +87,7 @@ impl Allow {
 ///
 /// # Errors
 /// When an environment was confirmed that it is not about.
-pub fn with(plan: &Plan, consent: &Consent) -> Result<Plan> {
+pub fn with(plan: &Plan, consent: &engine::Consent) -> Result<Plan> {
     match &consent.environment {
         Some(other) if *other != plan.environment() => Err(Stop::refused(
             format!("nothing was done: `--confirm` names `{other}`, and this is `{}`", plan.environment()),
@@ -78,7 +102,7 @@ pub fn with(plan: &Plan, consent: &Consent) -> Result<Plan> {
 }
 
 /// Refuses a plan that does what nobody agreed to, unless somebody is there to be asked about the whole of it.
-pub fn check(plan: &Plan, consent: &Consent, yes: bool) -> Result<()> {
+pub fn check(plan: &Plan, consent: &engine::Consent, yes: bool) -> Result<()> {
     let (_, missing) = consent.sort(plan);
     let of_it = missing.iter().all(|item| !item.unmarked);
     if missing.is_empty() || plan.destroy && of_it && !yes && std::io::stdin().is_terminal() {
@@ -94,7 +118,7 @@ pub fn check(plan: &Plan, consent: &Consent, yes: bool) -> Result<()> {
 }
 
 /// Asks whether to do it.
-pub fn ask(plan: &Plan, consent: &Consent) -> Result<bool> {
+pub fn ask(plan: &Plan, consent: &engine::Consent) -> Result<bool> {
     if !std::io::stdin().is_terminal() {
         return Err(Stop::refused(
             "nothing was done: standard input is not a terminal",

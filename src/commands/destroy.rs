@@ -1,8 +1,10 @@
 use clap::Args;
 
-use super::apply::{Consent, Run};
+use super::arguments::{Aws, StackFile};
+use super::consent::Consent;
+use super::run::Run;
 use super::session::{self, Session};
-use super::{Aws, Result, StackFile, turn};
+use super::stop::Result;
 use crate::ui::Color;
 
 /// Remove everything that belongs to the stack, in reverse order. Asks before it does anything.
@@ -41,5 +43,5 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         verbose: false,
         color,
     };
-    turn::take(&session, &run, async || session.plan_destroy().await).await
+    run.execute(&session, async || session.plan_destroy().await).await
 }

@@ -1,7 +1,8 @@
 use clap::Args;
 
+use super::arguments::{Aws, StackFile};
 use super::session::{self, Session};
-use super::{Aws, Exit, Result, StackFile, Stop};
+use super::stop::{Exit, Result, Stop};
 use crate::aws::runs::history;
 use crate::aws::runs::history::{Ending, Record};
 use crate::aws::runs::store::Store;
@@ -131,7 +132,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let via = session.via.as_deref();
     let view = ui::View { look, file: &arguments.file.file, verbose: arguments.verbose, consent: &consent, via, rules: &rules };
     let text = match (arguments.json, arguments.markdown) {
-        (true, _) => super::json(&ui::drift_json(&plan, &since, deeds))?,
+        (true, _) => session::json(&ui::drift_json(&plan, &since, deeds))?,
         (_, true) => ui::drift_markdown(&plan, &since, &view) + &ui::who_markdown(&deeds),
         _ => ui::drift_text(&plan, &since, &view) + &ui::who_text(&deeds, &look),
     };

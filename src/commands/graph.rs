@@ -2,7 +2,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Exit, Result, StackFile, Stop, session};
+use super::arguments::StackFile;
+use super::session;
+use super::stop::{Exit, Result, Stop};
 use crate::ui::{self, Color, Diagram};
 
 /// Draw the architecture that the file describes, without AWS.

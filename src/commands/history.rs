@@ -1,8 +1,9 @@
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
+use super::arguments::{Aws, StackFile};
 use super::session::{self, Session};
-use super::{Aws, Exit, Result, StackFile, Stop};
+use super::stop::{Exit, Result, Stop};
 use crate::aws::runs::history;
 use crate::aws::runs::history::Record;
 use crate::aws::runs::store::Store;
@@ -75,7 +76,7 @@ async fn list(arguments: List, color: Color) -> Result {
         ui::err(&ui::note(&error.to_string(), &Look::stderr(color)))?;
     }
     if arguments.json {
-        ui::out(&super::json(&records)?)?;
+        ui::out(&session::json(&records)?)?;
     } else if records.is_empty() {
         ui::err(&ui::note("There is no history yet: nothing was applied, or its bucket was deleted.", &Look::stderr(color)))?;
     } else {
@@ -111,7 +112,7 @@ async fn show(arguments: Show, color: Color) -> Result {
     let session = Session::of(&loaded, &arguments.aws, color).await?;
     let record = one(&session, arguments.number).await?;
     if arguments.json {
-        ui::out(&super::json(&record)?)?;
+        ui::out(&session::json(&record)?)?;
         return Ok(Exit::Ok);
     }
     if arguments.text {

@@ -2,7 +2,7 @@ use std::io::Write;
 
 use clap::Args;
 
-use super::{Exit, Result, Stop};
+use super::stop::{Exit, Result, Stop};
 use crate::config;
 use crate::ui::{self, Color, Look};
 

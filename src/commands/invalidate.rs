@@ -4,8 +4,9 @@ use clap::Args;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::arguments::{Aws, StackFile};
 use super::session::{self, Session};
-use super::{Aws, Exit, Result, StackFile, Stop};
+use super::stop::{Exit, Result, Stop};
 use crate::aws::Cx;
 use crate::aws::cloudfront::invalidation::{self, Invalidation};
 use crate::ui::{self, Color, Look};
@@ -57,7 +58,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     }
     let text = if arguments.json {
         let Invalidation { id, status } = &done;
-        super::json(&Done { distribution: &distribution, invalidation: id, status, paths: &paths })?
+        session::json(&Done { distribution: &distribution, invalidation: id, status, paths: &paths })?
     } else {
         format!("{} of {distribution}: {}\n", done.id, words(&done))
     };

@@ -1,6 +1,7 @@
 use clap::{Args, Subcommand};
 
-use super::{Exit, Result, Stop};
+use super::session;
+use super::stop::{Exit, Result, Stop};
 use crate::local::{self, DEFAULT_PORT, Options, Places, Server};
 use crate::ui::{self, Color, Look};
 
@@ -53,7 +54,7 @@ enum Command {
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     let places = Places::of_user()?;
-    let say = super::steps(Look::stderr(color));
+    let say = session::steps(Look::stderr(color));
     match arguments.command {
         Command::Start(start) => {
             let options = options(&start, places);
@@ -68,7 +69,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         Command::Stop(place) => {
             let stopped = local::stop(&places, place.port, &say).await?;
             if place.json {
-                ui::out(&super::json(&serde_json::json!({"stopped": stopped.is_some(), "port": place.port}))?)?;
+                ui::out(&session::json(&serde_json::json!({"stopped": stopped.is_some(), "port": place.port}))?)?;
             } else {
                 let text = if stopped.is_some() { "Stopped." } else { "It was not running." };
                 ui::out(&format!("{text}\n"))?;
@@ -78,7 +79,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         Command::Status(place) => {
             let status = local::status(&places, place.port).await;
             if place.json {
-                ui::out(&super::json(&status)?)?;
+                ui::out(&session::json(&status)?)?;
                 return Ok(if status.running { Exit::Ok } else { Exit::Failed });
             }
             match (&status.server, &status.taken_by) {
@@ -128,7 +129,7 @@ fn options(start: &Start, places: Places) -> Options {
 
 fn shown(server: &Server, json: bool, text: &str) -> Result {
     if json {
-        ui::out(&super::json(server)?)?;
+        ui::out(&session::json(server)?)?;
         return Ok(Exit::Ok);
     }
     let mut out = format!("{text}: {}\n\nFor other programs:\n", server.url);

@@ -1,11 +1,16 @@
-//! One command, one file: its arguments and one function. What they share is in `session`.
+//! The command line, and what each command is: one file each, with its arguments and one function.
+//!
+//! What commands share is below them: `arguments` and `consent` (flags), `session` (from a file to a plan), `run` (from a plan to
+//! its recorded outcome), `stop` (why a command stops).
 
 mod apply;
+mod arguments;
 mod assets;
 mod completions;
 mod consent;
 mod destroy;
 mod drift;
+mod git;
 mod graph;
 mod history;
 mod init;
@@ -17,188 +22,23 @@ mod patience;
 mod plan;
 mod preflight;
 mod rollback;
+mod run;
 mod saved;
 mod schema;
 mod session;
 mod show;
-mod turn;
+mod stop;
 mod unlock;
 mod validate;
 
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::aws;
-use crate::config::Report;
-use crate::engine::{Class, Error};
-use crate::local::LocalError;
-use crate::ui::{self, Look};
-
-/// How a command ended, for scripts. `docs/ci.md` has the table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Exit {
-    /// It worked.
-    Ok = 0,
-    /// It did not, and nothing was changed.
-    Failed = 1,
-    /// `plan --detailed-exitcode`: there are changes. `drift`: there is some.
-    Changes = 2,
-    /// Some of it was done and some not; the same command again goes on from there.
-    Partly = 3,
-    /// Nothing was done: the plan has what is refused, consent is missing, or a saved plan is no longer true.
-    Refused = 4,
-    /// Another run is changing this stack.
-    Held = 5,
-    /// AWS did not let us: credentials or permissions.
-    Denied = 6,
-    /// The command line is wrong.
-    Usage = 64,
-    /// The file is wrong, or cannot be read. As `EX_DATAERR` of `sysexits.h`.
-    BadFile = 65,
-    /// It was interrupted; what was under way has ended.
-    Interrupted = 130,
-}
-
-impl Exit {
-    /// What these errors are together, when nothing was done.
-    fn of<'a>(errors: impl IntoIterator<Item = &'a Error>) -> Exit {
-        let classes: Vec<Class> = errors.into_iter().map(|error| error.class).collect();
-        // One call that is not allowed is what there is to mend, whatever else went wrong.
-        if classes.iter().any(|class| matches!(class, Class::Denied | Class::Credentials)) {
-            Exit::Denied
-        } else if classes.contains(&Class::Lost) {
-            Exit::Held
-        } else {
-            Exit::Failed
-        }
-    }
-}
-
-/// Why a command stopped.
-#[derive(Debug)]
-enum Stop {
-    /// The file is wrong.
-    Report(Box<Report>),
-    /// AWS or the engine said no.
-    Errors(Vec<Error>),
-    /// The local AWS did.
-    Local(Box<LocalError>),
-    /// AWS or the engine said no, after something was changed.
-    Partly(Vec<Error>),
-    /// Anything else, in a sentence, with what to do.
-    Message(Exit, String, Option<String>),
-}
-
-impl Stop {
-    fn message(text: impl Into<String>, help: impl Into<String>) -> Self {
-        Stop::Message(Exit::Failed, text.into(), Some(help.into()))
-    }
-
-    fn refused(text: impl Into<String>, help: impl Into<String>) -> Self {
-        Stop::Message(Exit::Refused, text.into(), Some(help.into()))
-    }
-
-    fn bad_file(text: impl Into<String>, help: impl Into<String>) -> Self {
-        Stop::Message(Exit::BadFile, text.into(), Some(help.into()))
-    }
-
-    /// The same after something was changed.
-    fn midway(self) -> Self {
-        match self {
-            Stop::Errors(errors) => Stop::Partly(errors),
-            Stop::Message(Exit::Failed, text, help) => Stop::Message(Exit::Partly, text, help),
-            Stop::Report(_) | Stop::Local(_) | Stop::Partly(_) | Stop::Message(..) => self,
-        }
-    }
-
-    /// The same with one more thing to know.
-    fn hint(mut self, hint: &str) -> Self {
-        if let Stop::Errors(errors) | Stop::Partly(errors) = &mut self
-            && let Some(first) = errors.first_mut()
-        {
-            first.hints.push(hint.to_owned());
-        }
-        self
-    }
-
-    fn exit(&self) -> Exit {
-        match self {
-            Stop::Partly(_) => Exit::Partly,
-            Stop::Report(_) => Exit::BadFile,
-            Stop::Errors(errors) => Exit::of(errors),
-            Stop::Local(_) => Exit::Failed,
-            Stop::Message(exit, ..) => *exit,
-        }
-    }
-
-    /// The same for programs.
-    fn to_json(&self) -> serde_json::Value {
-        let mut error = match self {
-            Stop::Report(report) => serde_json::json!({ "message": "the file is wrong", "problems": report.to_json() }),
-            Stop::Errors(errors) | Stop::Partly(errors) => {
-                let first = errors.first().map(ToString::to_string).unwrap_or_default();
-                serde_json::json!({ "message": first, "errors": errors })
-            }
-            Stop::Local(error) => {
-                serde_json::json!({ "message": error.message, "hints": error.hints, "details": error.details })
-            }
-            Stop::Message(_, text, help) => {
-                serde_json::json!({ "message": text, "hints": help.iter().collect::<Vec<_>>() })
-            }
-        };
-        error["exit"] = (self.exit() as u8).into();
-        serde_json::json!({ "error": error })
-    }
-
-    fn show(&self, look: &Look) -> String {
-        match self {
-            Stop::Report(report) => report.render(look.width, look.color, look.unicode),
-            Stop::Errors(errors) | Stop::Partly(errors) => ui::errors(errors, look),
-            Stop::Local(error) => {
-                let mut out = ui::problem(&error.message, error.hints.first().map(String::as_str), look);
-                for line in error.details.iter().chain(error.hints.iter().skip(1)) {
-                    out += &ui::note(&format!("  {line}"), look);
-                }
-                out
-            }
-            Stop::Message(_, text, help) => ui::problem(text, help.as_deref(), look),
-        }
-    }
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Stop::Errors(vec![error])
-    }
-}
-
-impl From<Vec<Error>> for Stop {
-    fn from(errors: Vec<Error>) -> Self {
-        Stop::Errors(errors)
-    }
-}
-
-impl From<LocalError> for Stop {
-    fn from(error: LocalError) -> Self {
-        Stop::Local(Box::new(error))
-    }
-}
-
-impl From<Report> for Stop {
-    fn from(report: Report) -> Self {
-        Stop::Report(Box::new(report))
-    }
-}
-
-impl From<std::io::Error> for Stop {
-    fn from(error: std::io::Error) -> Self {
-        Stop::Message(Exit::Failed, error.to_string(), None)
-    }
-}
-
-type Result<T = Exit, E = Stop> = std::result::Result<T, E>;
+use self::arguments::Global;
+pub use self::session::stack_schema;
+use self::stop::{Exit, Result};
+use crate::ui::{self, Color, Look};
 
 /// Bring up, change and take down the whole AWS architecture of a web application: one file, one command, no state file.
 #[derive(Debug, Parser)]
@@ -208,58 +48,6 @@ struct Cli {
     global: Global,
     #[command(subcommand)]
     command: Command,
-}
-
-/// What every command understands.
-#[derive(Args, Debug)]
-struct Global {
-    /// When to colour: NO_COLOR and the terminal decide, unless this does
-    #[arg(long, global = true, value_enum, default_value_t = ui::Color::Auto, value_name = "WHEN")]
-    color: ui::Color,
-    #[command(flatten)]
-    logging: logging::Logging,
-}
-
-/// The way to AWS. What is not said comes the usual AWS ways: environment, profile, SSO, container, instance.
-#[derive(Args, Debug)]
-struct Aws {
-    /// Use this profile of the AWS configuration, whatever credentials the environment has
-    #[arg(long, value_name = "NAME", help_heading = "AWS")]
-    profile: Option<String>,
-    /// Use this region instead of the file's
-    #[arg(long, value_name = "REGION", help_heading = "AWS", value_parser = crate::config::region)]
-    region: Option<String>,
-    /// Send every request to this address, those for credentials too
-    #[arg(long, value_name = "URL", help_heading = "AWS", value_parser = endpoint)]
-    endpoint_url: Option<String>,
-    /// Use the AWS on this machine; start it when it is not running
-    #[arg(long, help_heading = "AWS", conflicts_with_all = ["endpoint_url", "profile"])]
-    local: bool,
-    /// The port of the AWS on this machine
-    #[arg(long, help_heading = "AWS", value_name = "PORT", default_value_t = crate::local::DEFAULT_PORT, requires = "local")]
-    local_port: u16,
-}
-
-/// Which stack.
-#[derive(Args, Debug)]
-struct StackFile {
-    /// The stack file; `-` reads standard input
-    #[arg(value_name = "FILE")]
-    file: String,
-    /// The environment; `default` is the file as it stands. A file that has environments needs one wherever AWS is asked
-    #[arg(long, short, value_name = "NAME", env = "STACK_ENV", hide_env_values = true)]
-    env: Option<String>,
-}
-
-impl StackFile {
-    /// The environment that was chosen. A variable that is set to nothing chooses none.
-    fn env(&self) -> Option<&str> {
-        self.env.as_deref().filter(|env| !env.is_empty())
-    }
-}
-
-fn endpoint(url: &str) -> Result<String, String> {
-    aws::call::clients::endpoint(url).map(|()| url.to_owned())
 }
 
 #[derive(Debug, Subcommand)]
@@ -331,13 +119,13 @@ pub fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return end(Err(error.into()), color),
     };
-    let result = runtime.block_on(run(cli.command, color));
+    let result = runtime.block_on(dispatch(cli.command, color));
     // A call that hangs does not keep a finished command.
     runtime.shutdown_background();
     end(result, color)
 }
 
-fn end(result: Result, color: ui::Color) -> ExitCode {
+fn end(result: Result, color: Color) -> ExitCode {
     let exit = result.unwrap_or_else(|stop| {
         // When even the error cannot be written, the exit code is all there is left.
         let _ = ui::err(&stop.show(&Look::stderr(color)));
@@ -350,7 +138,7 @@ fn end(result: Result, color: ui::Color) -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
-async fn run(command: Command, color: ui::Color) -> Result {
+async fn dispatch(command: Command, color: Color) -> Result {
     match command {
         Command::Validate(arguments) => validate::run(arguments, color),
         Command::Plan(arguments) => plan::run(arguments, color).await,
@@ -368,43 +156,8 @@ async fn run(command: Command, color: ui::Color) -> Result {
         Command::Schema(arguments) => schema::run(arguments),
         Command::Init(arguments) => init::run(arguments, color),
         Command::Local(arguments) => local::run(arguments, color).await,
-        Command::Completions(arguments) => completions::run(arguments),
+        Command::Completions(arguments) => completions::run(arguments, Cli::command()),
     }
-}
-
-/// The JSON Schema of stack files, with every registered kind.
-pub fn stack_schema() -> serde_json::Value {
-    let registry = aws::registry();
-    crate::config::schema(registry.kinds().map(|kind| {
-        let kind = kind.clone();
-        (kind.info().name, move |generator: &mut schemars::SchemaGenerator| kind.schema(generator))
-    }))
-}
-
-/// Says on standard error how an installation gets on: each step once, whatever its details.
-fn steps(look: Look) -> impl Fn(&str) {
-    let last = std::sync::Mutex::new(String::new());
-    move |text: &str| {
-        let step = text.split(':').next().unwrap_or(text);
-        let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if *last != step {
-            // A progress line that cannot be written is not missed.
-            let _ = ui::err(&ui::note(step, &look));
-            *last = step.to_owned();
-        }
-    }
-}
-
-/// A time of the command line.
-fn time(text: &str) -> Result<crate::config::Duration, String> {
-    text.parse().map_err(|wrong: crate::config::values::Wrong| wrong.to_string())
-}
-
-/// Pretty JSON with a newline at its end.
-fn json(value: &impl serde::Serialize) -> Result<String> {
-    serde_json::to_string_pretty(value)
-        .map(|text| format!("{}\n", ui::safe_json(&text)))
-        .map_err(|e| Stop::from(Error::internal(format!("it cannot be written as JSON: {e}"))))
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::Args;
 use serde_json::Value;
 
+use super::arguments::{Aws, StackFile};
 use super::session::{self, Session};
-use super::{Aws, Exit, Result, StackFile, Stop};
+use super::stop::{Exit, Result, Stop};
 use crate::aws;
 use crate::engine::token;
 use crate::engine::{Ids, Key, Plan, Seen, Snapshot};
@@ -34,9 +35,9 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
             let names: Vec<&str> = outputs.keys().map(String::as_str).collect();
             Stop::message(format!("there is no output `{name}`"), format!("there are: {}", names.join(", ")))
         })?;
-        ui::out(&if arguments.json { super::json(value)? } else { format!("{value}\n") })?;
+        ui::out(&if arguments.json { session::json(value)? } else { format!("{value}\n") })?;
     } else if arguments.json {
-        ui::out(&super::json(&outputs)?)?;
+        ui::out(&session::json(&outputs)?)?;
     } else {
         let rows: Vec<Vec<String>> = outputs.into_iter().map(|(k, v)| vec![k, v]).collect();
         if rows.is_empty() {

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use super::{Result, Stop};
+use super::stop::{Result, Stop};
 use crate::engine::{self, Class, Error, Reach};
 use crate::ui::{self, Look};
 

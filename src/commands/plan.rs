@@ -1,8 +1,10 @@
 use clap::Args;
 
+use super::arguments::{Aws, StackFile};
 use super::consent::{self, Allow};
 use super::session::{self, Session};
-use super::{Aws, Exit, Result, StackFile, preflight, saved, turn};
+use super::stop::{Exit, Result};
+use super::{git, preflight, saved};
 use crate::engine;
 use crate::ui::{self, Color, Look};
 
@@ -72,9 +74,9 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     };
     let deeds = if arguments.who { super::drift::who(&session, &plan, color).await? } else { Vec::new() };
     let shown = match (arguments.json, arguments.markdown) {
-        (true, _) => super::json(&ui::PlanJson { who: deeds, ..ui::plan_json(&plan, &agreed, problems) })?,
+        (true, _) => session::json(&ui::PlanJson { who: deeds, ..ui::plan_json(&plan, &agreed, problems) })?,
         (_, true) => {
-            let (commit, command) = (turn::commit(&arguments.file.file), typed(&arguments));
+            let (commit, command) = (git::commit(&arguments.file.file), typed(&arguments));
             let footer = ui::Footer { commit: commit.as_deref(), command: &command };
             ui::plan_markdown(&plan, &view, &problems, &footer) + &ui::who_markdown(&deeds)
         }
@@ -87,7 +89,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let refused = plan.counts().refuse > 0 || !preflight::tell(&found, color)?;
     let unasked = !agreed.sort(&plan).1.is_empty();
     if let Some(path) = &arguments.out {
-        let source = engine::saved::Source { text: Some(text), commit: turn::commit(&arguments.file.file) };
+        let source = engine::saved::Source { text: Some(text), commit: git::commit(&arguments.file.file) };
         saved::write(path, &engine::saved::Saved { plan: plan.clone(), consent: agreed, source: Some(source) })?;
         let look = Look::stderr(color);
         let shown = path.display();

@@ -1,8 +1,7 @@
 //! Asks beforehand what AWS would refuse later, and says it.
 
-use super::apply::Run;
 use super::session::Session;
-use super::{Result, Stop};
+use super::stop::{Result, Stop};
 use crate::aws::preflight::{self, Certainty, Finding};
 use crate::engine::Plan;
 use crate::ui::{self, Color, Look};
@@ -50,8 +49,8 @@ pub fn tell(found: &[Finding], color: Color) -> Result<bool> {
 }
 
 /// Stops a run that AWS would stop later.
-pub async fn pass(session: &Session, plan: &Plan, run: &Run<'_>) -> Result<()> {
-    if run.consent.no_preflight || tell(&look(session, plan).await?, run.color)? {
+pub async fn pass(session: &Session, plan: &Plan, skip: bool, color: Color) -> Result<()> {
+    if skip || tell(&look(session, plan).await?, color)? {
         return Ok(());
     }
     Err(Stop::refused(

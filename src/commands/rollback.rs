@@ -1,8 +1,11 @@
 use clap::Args;
 
-use super::apply::{Consent, Run};
+use super::arguments::{Aws, StackFile};
+use super::consent::Consent;
+use super::history;
+use super::run::Run;
 use super::session::{self, Session};
-use super::{Aws, Result, StackFile, Stop, history, turn};
+use super::stop::{Result, Stop};
 use crate::ui::{Color, Look};
 
 /// Make AWS as the file of an earlier run described it. Shows the plan and asks, as apply does.
@@ -56,7 +59,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         verbose,
         color,
     };
-    turn::take(&session, &run, async || {
+    run.execute(&session, async || {
         let plan = session.plan(&loaded).await?;
         session::notes(&loaded, color)?;
         Ok(plan)

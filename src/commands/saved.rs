@@ -4,7 +4,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::{Exit, Result, Stop};
+use super::stop::{Exit, Result, Stop};
 use crate::engine::Plan;
 use crate::engine::saved::{self, Saved};
 

@@ -1,6 +1,7 @@
 use clap::Args;
 
-use super::{Exit, Result, stack_schema};
+use super::session::{self, stack_schema};
+use super::stop::{Exit, Result};
 use crate::ui;
 
 /// Print the JSON Schema that editors complete and check stack files with.
@@ -12,7 +13,7 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: Arguments) -> Result {
-    ui::out(&super::json(&if arguments.plan { ui::plan_schema() } else { stack_schema() })?)?;
+    ui::out(&session::json(&if arguments.plan { ui::plan_schema() } else { stack_schema() })?)?;
     Ok(Exit::Ok)
 }
 

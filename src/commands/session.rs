@@ -4,8 +4,9 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::arguments::{Aws, StackFile};
 use super::patience::Patience;
-use super::{Aws, Exit, Result, StackFile, Stop, stack_schema};
+use super::stop::{Exit, Result, Stop};
 use crate::aws::ec2;
 use crate::aws::existing::Found;
 use crate::aws::ownership::doubt;
@@ -13,7 +14,7 @@ use crate::aws::runs::store::Store;
 use crate::aws::{self, Clients};
 use crate::blueprint::{self, Facts, Failure};
 use crate::config::{self, Loaded, Report};
-use crate::engine::{self, Cx, Graph, Key, Plan, Registry, Scope, Seen, Snapshot};
+use crate::engine::{self, Cx, Error, Graph, Key, Plan, Registry, Scope, Seen, Snapshot};
 use crate::ui::{self, Look};
 use crate::{local, ui::Color};
 
@@ -71,6 +72,15 @@ pub fn load_text(file: &StackFile, text: &str, color: Color) -> Result<Loaded> {
         ui::err(&loaded.warnings.render(look.width, look.color, look.unicode))?;
     }
     Ok(loaded)
+}
+
+/// The JSON Schema of stack files, with every registered kind.
+pub fn stack_schema() -> serde_json::Value {
+    let registry = aws::registry();
+    config::schema(registry.kinds().map(|kind| {
+        let kind = kind.clone();
+        (kind.info().name, move |generator: &mut schemars::SchemaGenerator| kind.schema(generator))
+    }))
 }
 
 /// What is meant so but is worth knowing.
@@ -172,7 +182,7 @@ impl Session {
             history_bucket: history_bucket(target)?,
         };
         if way.local {
-            let say = super::steps(look);
+            let say = steps(look);
             let places = local::Places::of_user()?;
             let start = local::Options { port: way.local_port, time_scale: None, functions: false, python: None, places };
             let server = local::start(&start, &say).await?;
@@ -334,6 +344,27 @@ fn via(arn: &str, profile: Option<&str>) -> Option<String> {
     };
     let parts: Vec<String> = profile.map(|name| format!("profile {name}")).into_iter().chain(who).collect();
     (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// Says on standard error how an installation gets on: each step once, whatever its details.
+pub fn steps(look: Look) -> impl Fn(&str) {
+    let last = std::sync::Mutex::new(String::new());
+    move |text: &str| {
+        let step = text.split(':').next().unwrap_or(text);
+        let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if *last != step {
+            // A progress line that cannot be written is not missed.
+            let _ = ui::err(&ui::note(step, &look));
+            *last = step.to_owned();
+        }
+    }
+}
+
+/// Pretty JSON with a newline at its end.
+pub fn json(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string_pretty(value)
+        .map(|text| format!("{}\n", ui::safe_json(&text)))
+        .map_err(|e| Stop::from(Error::internal(format!("it cannot be written as JSON: {e}"))))
 }
 
 #[cfg(test)]

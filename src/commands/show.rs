@@ -4,8 +4,10 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::arguments::{Aws, StackFile};
+use super::outputs;
 use super::session::{self, Session};
-use super::{Aws, Exit, Result, StackFile, outputs};
+use super::stop::{Exit, Result};
 use crate::aws::Clients;
 use crate::aws::ec2::DefaultSecurityGroup;
 use crate::aws::ecs::{Running, running};
@@ -84,7 +86,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     };
     let look = Look::stdout(color);
     let head = ui::about(&session.cx.scope, session.via.as_deref(), &look);
-    let text = if arguments.json { super::json(&shown)? } else { text(&head, &shown, arguments.all, &look) };
+    let text = if arguments.json { session::json(&shown)? } else { text(&head, &shown, arguments.all, &look) };
     ui::out(&text)?;
     Ok(Exit::Ok)
 }

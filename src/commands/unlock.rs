@@ -1,7 +1,8 @@
 use clap::Args;
 
+use super::arguments::{Aws, StackFile};
 use super::session::{self, Session};
-use super::{Aws, Exit, Result, StackFile, Stop};
+use super::stop::{Exit, Result, Stop};
 use crate::aws::runs::lease;
 use crate::aws::runs::store::Store;
 use crate::ui::{self, Color, Look};

@@ -1,7 +1,9 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::{Exit, Result, StackFile, Stop, session, stack_schema};
+use super::arguments::StackFile;
+use super::session::{self, stack_schema};
+use super::stop::{Exit, Result, Stop};
 use crate::config::{self, Diagnostic, Report};
 use crate::ui::{self, Color, Look};
 
@@ -27,7 +29,7 @@ pub fn run(arguments: Arguments, color: Color) -> Result {
     };
     let objects = if report.has_errors() { 0 } else { put_together(file.env(), &text, &schema, &mut report)? };
     if arguments.json {
-        ui::out(&super::json(&report.to_json())?)?;
+        ui::out(&session::json(&report.to_json())?)?;
     } else if !report.is_empty() {
         let look = Look::stderr(color);
         ui::err(&report.render(look.width, look.color, look.unicode))?;

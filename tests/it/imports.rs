@@ -168,6 +168,5 @@ fn no_file_imports_what_imports_it() {
     aws/cloudfront/distribution aws/cloudfront/origin aws/cloudfront/origin_access_control
     aws/elasticache/carry aws/elasticache/cluster aws/elasticache/replication_group aws/elasticache/status
     aws/rds/carry aws/rds/instance aws/rds/status
-    commands/apply commands/preflight commands/turn
     ");
 }

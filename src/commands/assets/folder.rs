@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use walkdir::WalkDir;
 
-use crate::commands::{Result, Stop};
+use crate::commands::stop::{Result, Stop};
 
 /// For files whose names change with what is in them.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";

@@ -1,0 +1,357 @@
+//! A run: from the plan, over the questions and the lease, to the outcome and its record. `apply`, `destroy` and `rollback` are
+//! runs; what they differ in is how their plan is made.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use super::arguments::StackFile;
+use super::consent::{self, Consent};
+use super::session::Session;
+use super::stop::{Exit, Result, Stop};
+use super::{git, outputs, preflight};
+use crate::aws::runs::history;
+use crate::aws::runs::history::{Ending, Record};
+use crate::aws::runs::lease;
+use crate::aws::runs::lease::{EXPIRES, Found, Holder, Lease};
+use crate::aws::runs::store::Store;
+use crate::config;
+use crate::engine::{self, Class, Error, Outcome, Plan, Reporter};
+use crate::ui::{self, Color, Look};
+
+/// How often somebody else's lease is looked at by who waits for it.
+const LOOK: Duration = Duration::from_secs(2);
+/// How often who waits is told.
+const SPEAK: Duration = Duration::from_secs(30);
+
+/// One use of a command that changes a stack.
+pub struct Run<'a> {
+    /// Its name: `apply`.
+    pub command: &'a str,
+    /// The file, as it was given.
+    pub file: &'a StackFile,
+    /// What it says; none for a saved plan.
+    pub text: Option<&'a str>,
+    /// The commit that it is of, for a saved plan; else it is found out.
+    pub commit: Option<String>,
+    /// What may be done without asking.
+    pub consent: &'a Consent,
+    /// What was agreed to, by flags and in a saved plan.
+    pub agreed: &'a engine::Consent,
+    /// Everything is to be told.
+    pub verbose: bool,
+    /// When to colour.
+    pub color: Color,
+}
+
+impl Run<'_> {
+    /// Plans, asks, takes the lease, applies the plan, and records how it ended. Plans again when another run had the lease since
+    /// the plan was made.
+    pub async fn execute(&self, session: &Session, plan: impl AsyncFn() -> Result<Plan>) -> Result {
+        let own = Holder::own(&session.who, &self.typed());
+        let execution = Execution { session, run: self, store: Store::of(&session.cx), own };
+        loop {
+            let found = execution.free().await?;
+            let plan = plan().await?;
+            let Some(plan) = execution.agreed(&plan).await? else {
+                ui::err("Nothing was done: only `yes` is a yes.\n")?;
+                return Ok(Exit::Refused);
+            };
+            let (stop, stopped) = watch::channel(false);
+            let show = if self.consent.json { ui::Show::Json } else { ui::Show::Text };
+            let reporter: Arc<dyn Reporter> = ui::reporter(show, self.look()).into();
+            if plan.is_empty() {
+                let outcome = carry_out(session, &plan, stopped, reporter.as_ref()).await?;
+                execution.tell(&outcome, &plan);
+                return Ok(exit(&outcome));
+            }
+            let signals = tokio::spawn(listen(stop.clone(), reporter.clone()));
+            let Some(lease) = session.kept(Lease::take(&session.cx, &execution.store, &found, &execution.own)).await? else {
+                signals.abort();
+                ui::err(&ui::note("Another run was faster: the plan is made again when it has ended.", &self.look()))?;
+                continue;
+            };
+            let result = execution.recorded(&plan, (stop, stopped), reporter.as_ref()).await;
+            lease.release().await;
+            signals.abort();
+            let outcome = result?;
+            execution.tell(&outcome, &plan);
+            return Ok(exit(&outcome));
+        }
+    }
+
+    /// How standard error is written to.
+    fn look(&self) -> Look {
+        Look::stderr(self.color)
+    }
+
+    /// What was typed, as far as it matters to others.
+    fn typed(&self) -> String {
+        let env = self.file.env().filter(|env| *env != config::environment::DEFAULT);
+        let env = env.map_or(String::new(), |env| format!(" --env {env}"));
+        format!("stack {} {}{env}", self.command, self.file.file)
+    }
+}
+
+/// A run with what it works with: the connection, where the lease and the record are kept, and what they say about who runs it.
+struct Execution<'a> {
+    session: &'a Session,
+    run: &'a Run<'a>,
+    store: Store,
+    own: Holder,
+}
+
+impl Execution<'_> {
+    /// The lease as it was found, when nobody holds it (any more).
+    async fn free(&self) -> Result<Found> {
+        let since = Instant::now();
+        let mut spoke: Option<Instant> = None;
+        let scope = &self.session.cx.scope;
+        loop {
+            let found = self.session.kept(lease::look(&self.store)).await?;
+            let Some(holder) = found.holder() else { return Ok(found) };
+            let what = format!(
+                "stack `{}`, environment `{}` is being changed by {holder} (renewed {} s ago)",
+                scope.stack,
+                scope.env,
+                found.age().as_secs()
+            );
+            match self.run.consent.wait_for_lease {
+                Some(time) if since.elapsed() < Duration::from_secs(time.as_secs()) => {
+                    if spoke.is_none_or(|at| at.elapsed() >= SPEAK) {
+                        ui::err(&ui::note(&format!("Waiting: {what}."), &self.run.look()))?;
+                        spoke = Some(Instant::now());
+                    }
+                    tokio::time::sleep(LOOK).await;
+                }
+                waited => {
+                    let waited = waited.map_or(String::new(), |time| format!("; waited {time}"));
+                    return Err(Stop::Message(
+                        Exit::Held,
+                        format!("nothing was done: {what}{waited}"),
+                        Some(format!(
+                            "wait for it with `--wait-for-lease`; when that run is dead, its lease expires {} s after it was renewed last",
+                            EXPIRES.as_secs()
+                        )),
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Shows a plan and asks. The plan as it is to be done, when it is.
+    async fn agreed(&self, plan: &Plan) -> Result<Option<Plan>> {
+        let consent = self.run.consent;
+        let plan = consent::with(plan, self.run.agreed)?;
+        let rules = |kind: &str| self.session.registry.find(kind).map_or(&[][..], |k| k.info().rules);
+        let via = self.session.via.as_deref();
+        let view = ui::View {
+            look: self.run.look(),
+            file: &self.run.file.file,
+            verbose: self.run.verbose,
+            consent: self.run.agreed,
+            via,
+            rules: &rules,
+        };
+        ui::err(&ui::plan_text(&plan, &view))?;
+        if plan.counts().refuse > 0 {
+            return Err(Stop::refused("nothing was done: the plan has objects that are refused", "see `refuse` above"));
+        }
+        consent::check(&plan, self.run.agreed, consent.yes)?;
+        preflight::pass(self.session, &plan, consent.no_preflight, self.run.color).await?;
+        if plan.is_empty() || consent.yes {
+            return Ok(Some(plan));
+        }
+        if !consent::ask(&plan, self.run.agreed)? {
+            return Ok(None);
+        }
+        if !plan.destroy {
+            return Ok(Some(plan));
+        }
+        // Who typed its name agreed to the end of everything in it.
+        let whole = engine::Consent { environment: Some(plan.environment()), ..self.run.agreed.clone() };
+        Ok(Some(consent::with(&plan, &whole)?))
+    }
+
+    /// Does it, between two writings of its record.
+    async fn recorded(
+        &self,
+        plan: &Plan,
+        (stop, stopped): (watch::Sender<bool>, watch::Receiver<bool>),
+        reporter: &dyn Reporter,
+    ) -> Result<Outcome> {
+        let (session, store) = (self.session, &self.store);
+        let mut record = self.record(plan)?;
+        session.kept(history::begin(store, &mut record)).await?;
+        let rang = Arc::new(AtomicBool::new(false));
+        let bell = self.run.consent.timeout.map(|time| tokio::spawn(ring(time, rang.clone(), stop)));
+        let outcome = carry_out(session, plan, stopped, reporter).await;
+        if let Some(bell) = bell {
+            bell.abort();
+        }
+        let mut outcome = outcome?;
+        outcome.late = outcome.stopped && rang.load(Ordering::Relaxed);
+        record.ended = Some(history::now());
+        record.ending = ending(&outcome);
+        record.outcome = value(&ui::outcome_json(&outcome))?;
+        // What was done was done; that nobody wrote it down is worth a word, not a failure. Who was interrupted has little time.
+        let patience = if outcome.stopped { Duration::from_millis(500) + outcome.spare } else { Duration::from_secs(20) };
+        match tokio::time::timeout(patience, history::end(store, &record)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(e)) => self.aside(&format!("The end of this run is not in the history: {e}")),
+            Err(_) => self.aside("The end of this run is not in the history: S3 did not answer."),
+        }
+        Ok(outcome)
+    }
+
+    /// The record of a run that begins.
+    fn record(&self, plan: &Plan) -> Result<Record> {
+        let (run, own) = (self.run, &self.own);
+        // A file says all of it again.
+        let saved = run.text.is_none().then_some(plan);
+        Ok(Record {
+            number: 0,
+            command: own.command.clone(),
+            who: own.who.clone(),
+            host: own.host.clone(),
+            began: history::now(),
+            ended: None,
+            version: env!("CARGO_PKG_VERSION").into(),
+            commit: run.commit.clone().or_else(|| git::commit(&run.file.file)),
+            file: run.file.file.clone(),
+            text: run.text.map(str::to_owned),
+            wanted: saved.map(history::wanted).unwrap_or_default(),
+            moved: saved.map(|plan| plan.moved.clone()).unwrap_or_default(),
+            ignored_tags: saved.map(|plan| plan.ignored_tags.clone()).unwrap_or_default(),
+            plan: value(&ui::plan_json(plan, run.agreed, Vec::new()))?,
+            ending: Ending::Open,
+            outcome: serde_json::Value::Null,
+        })
+    }
+
+    /// Says how it ended. What was done was done: that nobody can read of it, on a full disk, say, makes no failure of it.
+    fn tell(&self, outcome: &Outcome, plan: &Plan) {
+        if self.run.consent.json {
+            if let Ok(line) = serde_json::to_string(&ui::outcome_json(outcome)) {
+                let _ = ui::out(&format!("{}\n", ui::safe_json(&line)));
+            }
+            return;
+        }
+        let _ = ui::err(&ui::outcome(outcome, &self.run.look().resized(), self.run.verbose));
+        if outcome.is_complete() && !plan.destroy {
+            let outputs::Reached { url, missing } = outputs::after(&outcome.ids, plan);
+            let _ = ui::err(&ui::address(url.as_deref(), &missing));
+        }
+    }
+
+    /// A word after something was changed: that it cannot be written changes nothing any more.
+    fn aside(&self, text: &str) {
+        let _ = ui::err(&ui::note(text, &self.run.look()));
+    }
+}
+
+/// Does a plan.
+async fn carry_out(session: &Session, plan: &Plan, stopped: watch::Receiver<bool>, reporter: &dyn Reporter) -> Result<Outcome> {
+    let outcome = engine::apply(&session.registry, &session.cx, plan, reporter, stopped).await;
+    reporter.end();
+    Ok(outcome?)
+}
+
+/// What a run's end is to scripts.
+fn exit(outcome: &Outcome) -> Exit {
+    // What AWS accepted and then could not make, or is still at, is there all the same; what nobody knows the end of may be.
+    let there = |class: Class| matches!(class, Class::Failed | Class::Late | Class::Ambiguous | Class::Unreachable);
+    let nothing =
+        outcome.done.is_empty() && outcome.under_way.is_empty() && outcome.failed.iter().all(|(_, _, error)| !there(error.class));
+    match (outcome.stopped && !outcome.late, outcome.is_complete()) {
+        (true, _) => Exit::Interrupted,
+        (_, true) => Exit::Ok,
+        _ if nothing => Exit::of(outcome.failed.iter().map(|(_, _, error)| error)),
+        _ => Exit::Partly,
+    }
+}
+
+/// How a run ended, for its record: as its exit code says it. `Failed` means that nothing was changed.
+fn ending(outcome: &Outcome) -> Ending {
+    match exit(outcome) {
+        Exit::Ok => Ending::Complete,
+        Exit::Interrupted => Ending::Interrupted,
+        _ if outcome.late => Ending::Late,
+        Exit::Partly => Ending::Partly,
+        _ => Ending::Failed,
+    }
+}
+
+/// The first Ctrl-C, SIGTERM or SIGHUP asks the run to end politely, the second ends everything.
+async fn listen(stop: watch::Sender<bool>, reporter: Arc<dyn Reporter>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut hangup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else { return };
+    for _ in 0..2 {
+        tokio::select! {
+            result = tokio::signal::ctrl_c() => if result.is_err() { return },
+            _ = term.recv() => {}
+            // The terminal is gone: what is written from now on is lost, and nobody's loss.
+            _ = hangup.recv() => {}
+        }
+        if *stop.borrow() {
+            reporter.end();
+            std::process::exit(i32::from(Exit::Interrupted as u8));
+        }
+        stop.send_replace(true);
+    }
+}
+
+/// Asks the run to end politely when its time is over.
+async fn ring(time: config::Duration, rang: Arc<AtomicBool>, stop: watch::Sender<bool>) {
+    tokio::time::sleep(Duration::from_secs(time.as_secs())).await;
+    rang.store(true, Ordering::Relaxed);
+    stop.send_replace(true);
+}
+
+fn value(of: &impl serde::Serialize) -> Result<serde_json::Value> {
+    serde_json::to_value(of).map_err(|e| Stop::from(Error::internal(e.to_string())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::action::Verb;
+    use crate::engine::{Ids, Key};
+
+    #[test]
+    fn a_run_that_changed_anything_is_not_recorded_as_failed() {
+        let failed = |class| vec![(Key::new("rds.instance", "main"), Verb::Create, Error::new(class, "no"))];
+        let ended = |class| Outcome { failed: failed(class), ..Outcome::default() };
+        // AWS made it, and it came to nothing, or is not there yet.
+        assert_eq!(ending(&ended(Class::Late)), Ending::Partly);
+        assert_eq!(ending(&ended(Class::Failed)), Ending::Partly);
+        assert_eq!(ending(&ended(Class::Denied)), Ending::Failed);
+        assert_eq!(ending(&ended(Class::Invalid)), Ending::Failed);
+        assert_eq!(ending(&Outcome { stopped: true, ..ended(Class::Late) }), Ending::Interrupted);
+        assert_eq!(ending(&Outcome { stopped: true, late: true, ..ended(Class::Late) }), Ending::Late);
+        assert_eq!(ending(&Outcome::default()), Ending::Complete);
+    }
+
+    #[test]
+    fn a_run_of_which_nobody_knows_the_end_may_have_changed_something() {
+        let after = |class| Outcome {
+            done: Vec::new(),
+            failed: vec![(Key::new("ec2.vpc", "main"), Verb::Create, Error::new(class, ""))],
+            under_way: Vec::new(),
+            skipped: Vec::new(),
+            stopped: false,
+            late: false,
+            spare: Duration::ZERO,
+            elapsed: Duration::ZERO,
+            chain: Vec::new(),
+            ids: Ids::default(),
+        };
+        for class in [Class::Failed, Class::Late, Class::Ambiguous, Class::Unreachable] {
+            assert_eq!(exit(&after(class)), Exit::Partly, "{class:?}");
+        }
+        assert_eq!(exit(&after(Class::Denied)), Exit::of([&Error::new(Class::Denied, "")]));
+        assert_ne!(exit(&after(Class::Denied)), Exit::Partly);
+    }
+}
