@@ -10,10 +10,12 @@ use crate::engine::action::Action;
 use crate::engine::{self, Key, Plan};
 use crate::ui::Color;
 
-/// Make AWS as the file describes it. Asks before it does anything.
+/// Create, update and delete AWS objects to match the file
 ///
-/// FILE may also be a plan that was saved with `stack plan --out`: then exactly that is done, or nothing, when AWS has
-/// changed since.
+/// Shows the plan and asks for confirmation first.
+///
+/// FILE may be a plan that was saved with `stack plan --out`. Then exactly that plan is applied, with the consent that was given
+/// to it; it is refused if anything that it touches has changed in AWS.
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
@@ -63,19 +65,22 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     }
 }
 
-/// The same plan as AWS says it now. It and not the saved one is done: what needs consent, which order, which ids, no file can
-/// say otherwise. Stops when AWS is no longer as the saved plan found it in anything that it touches.
+/// Makes a saved plan again from what AWS says now. The new plan is applied, so that no file decides what needs consent, the
+/// order or the ids. Refuses when anything that the plan touches has changed in AWS.
 async fn unchanged(session: &Session, plan: &Plan) -> Result<Plan> {
     let scope = &session.cx.scope;
     if **scope != plan.scope {
         return Err(Stop::refused(
-            format!("the plan is for the partition `{}`, this is `{}`", plan.scope.partition, scope.partition),
+            format!(
+                "nothing was changed: the saved plan is for the partition `{}`, but these credentials are for `{}`",
+                plan.scope.partition, scope.partition
+            ),
             "use the credentials that the plan was made with",
         ));
     }
     let fresh = Plan::make(&session.registry, scope, plan.graph()?.as_ref(), &session.snapshot().await?)?;
-    // As the saved one was told: of the old half of what was moved only the history says that it goes.
-    let fresh = session.hear(session.told(fresh)).await?;
+    // As for the saved one: only the history says that the old half of what was moved is deleted.
+    let fresh = session.hear(session.completed(fresh)).await?;
     let touched = |plan: &Plan| -> Vec<(Key, Action, String)> {
         let mut list: Vec<_> = plan
             .changes()
@@ -97,7 +102,7 @@ async fn unchanged(session: &Session, plan: &Plan) -> Result<Plan> {
     names.sort();
     names.dedup();
     Err(Stop::refused(
-        format!("AWS has changed since the plan was saved, in: {}", names.join(", ")),
-        "nothing was done; make the plan again with `stack plan --out` and look at it",
+        format!("nothing was changed: AWS has changed since the plan was saved, in {}", names.join(", ")),
+        "make a new plan with `stack plan --out` and review it",
     ))
 }

@@ -1,62 +1,63 @@
-//! The arguments that several commands share.
+//! The arguments that several commands share, and how their values are read.
 
 use clap::Args;
 
 use crate::{aws, config, local, ui};
 
-/// What every command understands.
+/// The options of every command.
 #[derive(Args, Debug)]
 pub struct Global {
-    /// When to colour: NO_COLOR and the terminal decide, unless this does
-    #[arg(long, global = true, value_enum, default_value_t = ui::Color::Auto, value_name = "WHEN")]
+    /// When to use colour [default: on terminals, unless NO_COLOR is set]
+    #[arg(long, global = true, value_enum, default_value_t = ui::Color::Auto, hide_default_value = true, value_name = "WHEN")]
     pub color: ui::Color,
     #[command(flatten)]
     pub logging: super::logging::Logging,
 }
 
-/// The way to AWS. What is not said comes the usual AWS ways: environment, profile, SSO, container, instance.
+/// The connection to AWS. What is left out comes from where the AWS CLI takes it: environment, profile, SSO, container, instance.
 #[derive(Args, Debug)]
 pub struct Aws {
-    /// Use this profile of the AWS configuration, whatever credentials the environment has
+    /// Use this profile of the AWS configuration, even if the environment has credentials
     #[arg(long, value_name = "NAME", help_heading = "AWS")]
     pub profile: Option<String>,
     /// Use this region instead of the file's
     #[arg(long, value_name = "REGION", help_heading = "AWS", value_parser = config::region)]
     pub region: Option<String>,
-    /// Send every request to this address, those for credentials too
+    /// Send every request to this URL, including those for credentials
     #[arg(long, value_name = "URL", help_heading = "AWS", value_parser = endpoint)]
     pub endpoint_url: Option<String>,
-    /// Use the AWS on this machine; start it when it is not running
+    /// Use the local AWS on this machine; start it if it is not running
     #[arg(long, help_heading = "AWS", conflicts_with_all = ["endpoint_url", "profile"])]
     pub local: bool,
-    /// The port of the AWS on this machine
+    /// The port of the local AWS
     #[arg(long, help_heading = "AWS", value_name = "PORT", default_value_t = local::DEFAULT_PORT, requires = "local")]
     pub local_port: u16,
 }
 
-/// Which stack.
+/// The stack file and the environment in it.
 #[derive(Args, Debug)]
 pub struct StackFile {
     /// The stack file; `-` reads standard input
     #[arg(value_name = "FILE")]
     pub file: String,
-    /// The environment; `default` is the file as it stands. A file that has environments needs one wherever AWS is asked
+    /// The environment; `default` is the file as it stands. Required where AWS is asked, if the file has `environments`
     #[arg(long, short, value_name = "NAME", env = "STACK_ENV", hide_env_values = true)]
     pub env: Option<String>,
 }
 
 impl StackFile {
-    /// The environment that was chosen. A variable that is set to nothing chooses none.
+    /// Returns the environment that was chosen. An empty variable chooses none.
     pub fn env(&self) -> Option<&str> {
         self.env.as_deref().filter(|env| !env.is_empty())
     }
 }
 
+/// Checks the URL of `--endpoint-url`.
 fn endpoint(url: &str) -> Result<String, String> {
     aws::call::clients::endpoint(url).map(|()| url.to_owned())
 }
 
-/// A time of the command line.
+/// Reads a time, such as `30m`.
 pub fn time(text: &str) -> Result<config::Duration, String> {
     text.parse().map_err(|wrong: config::values::Wrong| wrong.to_string())
 }

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use self::folder::{File, Turn};
 use super::arguments::{Aws, StackFile, time};
+use super::consent::count;
 use super::invalidate;
 use super::patience::Patience;
 use super::session::{self, Session};
@@ -25,19 +26,19 @@ use crate::config::{self, Stack};
 use crate::engine::{Class, Error};
 use crate::ui::{self, Color, Look, Tally};
 
-/// How many calls are under way at once.
+/// The number of calls in flight at once.
 const AT_ONCE: usize = 12;
 /// More changed paths than this are invalidated by one pattern: AWS counts paths.
 const PATHS: usize = 30;
 
-/// Bring static files to where CloudFront delivers them from.
+/// Upload static files for CloudFront to serve.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Upload a folder: what is new or changed, each file with its type and how long it may be kept
+    /// Upload the new and changed files of a folder, each with its type and how long it may be cached
     ///
-    /// Files with a digest in their name (`app.3f2a9c1b.js`) come first and may be kept for ever; HTML comes last, so that
-    /// whoever gets a page also gets what it refers to. Then CloudFront forgets what was overwritten. What begins with a dot
-    /// is left out, and a link that leads out of the folder is refused.
+    /// Files with a digest in their name (`app.3f2a9c1b.js`) are uploaded first and may be cached for a year. HTML is uploaded
+    /// last, so that a page never refers to a file that does not exist yet. What was overwritten is invalidated in CloudFront's
+    /// cache. Files whose names begin with a dot are left out, and a link that leads out of the folder is refused.
     Push(Push),
 }
 
@@ -46,32 +47,32 @@ pub enum Command {
 pub struct Push {
     #[command(flatten)]
     file: StackFile,
-    /// The folder
+    /// The folder to upload
     #[arg(value_name = "FOLDER")]
     folder: PathBuf,
     #[command(flatten)]
     aws: Aws,
-    /// Put this before every key, `static` for paths like `/static/*`
+    /// Prefix every key with this: `static` for paths like `/static/*`
     #[arg(long, value_name = "PATH", default_value = "")]
     prefix: String,
-    /// Files that never change, beside those with a digest in their name: `assets/*`
+    /// Files that never change, besides those with a digest in their name: `assets/*` (can be repeated)
     #[arg(long, value_name = "PATTERN")]
     immutable: Vec<String>,
-    /// Also remove files with a digest in their name that nothing refers to, neither in the folder nor in the bucket as it was
+    /// Also delete files with a digest in their name that nothing refers to, neither in the folder nor in the bucket
     #[arg(long)]
     prune: bool,
-    /// Remove only what was uploaded longer ago than this
+    /// Delete only what was uploaded longer ago than this
     #[arg(long, value_name = "TIME", default_value = "7d", requires = "prune", value_parser = time)]
     older_than: config::Duration,
-    /// Only say what would be done
+    /// Only show what would be done
     #[arg(long)]
     dry_run: bool,
-    /// Print it as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
 
-/// What was done.
+/// The result of a push.
 #[derive(Debug, Default, Serialize)]
 struct Done {
     bucket: String,
@@ -97,16 +98,16 @@ pub async fn run(command: Command, color: Color) -> Result {
     let (found, hidden) = folder::read(&arguments.folder, &prefix, &arguments.immutable)?;
     if found.is_empty() {
         let what = format!("there are no files in `{}`", arguments.folder.display());
-        return Err(Stop::message(what, "give the folder that the build of your site makes"));
+        return Err(Stop::message(what, "name the folder that your site's build writes"));
     }
     if hidden > 0 {
-        ui::err(&ui::note(&format!("left out: {hidden} whose names begin with a dot"), &look))?;
+        ui::err(&ui::note(&format!("Left out: {hidden} whose names begin with a dot."), &look))?;
     }
     let confidential: Vec<&str> = found.iter().map(|file| file.key.as_str()).filter(|key| folder::is_confidential(key)).collect();
     if !confidential.is_empty() {
         let names = confidential.iter().take(5).map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
         let more = if confidential.len() > 5 { format!(" and {} more", confidential.len() - 5) } else { String::new() };
-        let text = format!("Warning: {names}{more} would be there for the whole world to read. Is that meant?");
+        let text = format!("Warning: {names}{more} will be public. Make sure that this is intended.");
         ui::err(&ui::note(&text, &look))?;
     }
     unreachable(&loaded.stack, files, &found, &look)?;
@@ -116,7 +117,7 @@ pub async fn run(command: Command, color: Color) -> Result {
 
     let there = session.hear(objects::list(&session.cx, &bucket)).await?;
     let (changed, unchanged) = session.hear(compare(&session.cx, &bucket, &found, &there, &look)).await?;
-    // Before anything changes: what the pages refer to that people have open.
+    // Before anything changes: pages that are open refer to the old files.
     let removed = if arguments.prune {
         session.hear(unreferenced(&session.cx, &bucket, &prefix, &found, &there, arguments.older_than)).await?
     } else {
@@ -138,27 +139,28 @@ pub async fn run(command: Command, color: Color) -> Result {
             if !begun.get() {
                 return stop;
             }
-            // The same command takes what is there by now for unchanged.
-            let forget = format!("`stack invalidate {}` has CloudFront forget what was overwritten", arguments.file.file);
+            // The same command will find these files unchanged, and not invalidate them.
+            let forget =
+                format!("`stack invalidate {}` invalidates what was overwritten in CloudFront's cache", arguments.file.file);
             if done.invalidated.is_empty() { stop.midway() } else { stop.midway().hint(&forget) }
         })?;
     }
     let shown = ui::out(&if arguments.json { session::json(&done)? } else { summary(&done) });
-    // What was done was done, whoever can read of it.
+    // The files have been uploaded: that this cannot be written is no failure.
     if arguments.dry_run {
         shown?;
     }
     Ok(Exit::Ok)
 }
 
-/// Does it. `begun` says whether the bucket was changed.
+/// Uploads, deletes and invalidates. `begun` says whether the bucket was changed.
 async fn bring(session: &Session, done: &mut Done, changed: &[Changed<'_>], begun: &Cell<bool>, look: &Look) -> Result<()> {
     let cx = &session.cx;
     let distribution = match done.invalidated.as_slice() {
         [] => None,
         _ => Some(invalidate::distribution(session).await?),
     };
-    // A large file on a slow line takes its time, and its call has an end of its own.
+    // A large file on a slow line takes long, and its call has a limit of its own.
     let patience = Patience { of: "S3", speak: Duration::from_secs(4), end: Duration::MAX };
     patience.hear(&cx.reach, look, upload(cx, &done.bucket, changed, begun, look)).await?;
     if !done.removed.is_empty() {
@@ -171,7 +173,7 @@ async fn bring(session: &Session, done: &mut Done, changed: &[Changed<'_>], begu
     Ok(())
 }
 
-/// The section of the file, when the bucket is the stack's own.
+/// Returns the section of the file, if the bucket is the stack's own.
 fn static_files(stack: &Stack) -> Result<&config::cdn::StaticFiles> {
     let Some(files) = stack.cdn.as_ref().and_then(|cdn| cdn.assets.as_ref()) else {
         return Err(Stop::message(
@@ -182,13 +184,13 @@ fn static_files(stack: &Stack) -> Result<&config::cdn::StaticFiles> {
     match &files.bucket {
         None => Ok(files),
         Some(bucket) => Err(Stop::message(
-            format!("the bucket `{bucket}` is somebody else's, and `stack` changes nothing there"),
-            "upload with what its owner uses, then `stack invalidate`",
+            format!("the bucket `{bucket}` is not the stack's, and `stack` changes nothing in it"),
+            "upload with its owner's tools, then run `stack invalidate`",
         )),
     }
 }
 
-/// Says which files no path leads to. Without a load balancer everything leads to the bucket.
+/// Warns of files that no path leads to. Without a load balancer every path leads to the bucket.
 fn unreachable(stack: &Stack, files: &config::cdn::StaticFiles, found: &[File], look: &Look) -> Result<()> {
     if !stack.is_load_balanced() {
         return Ok(());
@@ -198,7 +200,7 @@ fn unreachable(stack: &Stack, files: &config::cdn::StaticFiles, found: &[File], 
     if let Some(first) = lost.first() {
         let paths = files.paths.join(", ");
         let text = format!(
-            "warning: {} of {} files will not be delivered, `/{}` for one: the paths of `cdn.static` are {paths}; `--prefix` puts something before every key",
+            "Warning: {} of {} files will not be served, such as `/{}`: the paths of `cdn.static` are {paths}; `--prefix` prefixes every key.",
             lost.len(),
             found.len(),
             first.key
@@ -208,17 +210,18 @@ fn unreachable(stack: &Stack, files: &config::cdn::StaticFiles, found: &[File], 
     Ok(())
 }
 
+/// Finds the bucket for static files.
 async fn bucket(session: &Session) -> Result<String> {
     let seen = session.read("s3.bucket").await?;
     let ours = seen.into_iter().find(|seen| seen.key().is_some_and(|key| key.name == "assets"));
     ours.and_then(|seen| seen.live.get("name").and_then(|name| name.as_str()).map(str::to_owned))
-        .ok_or_else(|| Stop::message("the stack's bucket for static files is not there yet", "`stack apply` makes it"))
+        .ok_or_else(|| Stop::message("the stack's bucket for static files does not exist yet", "`stack apply` creates it"))
 }
 
-/// A file that is to be uploaded, and as what.
+/// A file to upload, with what S3 is to know about it.
 type Changed<'a> = (&'a File, Told);
 
-/// The files that are not in the bucket as they are here, and how many are.
+/// Returns the files that differ from those in the bucket, and the number of those that do not.
 async fn compare<'a>(
     cx: &Cx,
     bucket: &str,
@@ -237,7 +240,7 @@ async fn compare<'a>(
                 content_type: Some(file.content_type.clone()),
                 cache_control: Some(file.cache_control.to_owned()),
             };
-            // A list tells sizes; the rest is asked only where that is the same.
+            // A list has the sizes; the rest is asked only if the size is the same.
             let same = there.get(&file.key).is_some_and(|object| object.size == file.size)
                 && objects::look(cx, bucket, &file.key).await?.as_ref() == Some(&told);
             tally.one();
@@ -251,7 +254,7 @@ async fn compare<'a>(
     Ok((compared.into_iter().filter(|(_, same)| !same).map(|(file, _)| file).collect(), unchanged))
 }
 
-/// The SHA-256 of a file in base 64, as S3 writes it.
+/// Returns the SHA-256 of a file in Base64, as S3 writes it.
 fn sha256(path: &Path) -> Result<String, Error> {
     let unread = |e: std::io::Error| Error::new(Class::Other, format!("`{}` cannot be read: {e}", path.display()));
     let mut file = std::fs::File::open(path).map_err(unread)?;
@@ -265,16 +268,18 @@ fn sha256(path: &Path) -> Result<String, Error> {
     }
 }
 
+/// Returns the files in the order of their uploads.
 fn in_turn<'c, 'a>(changed: &'c [Changed<'a>]) -> impl Iterator<Item = &'c Changed<'a>> {
     [Turn::Hashed, Turn::Other, Turn::Html].into_iter().flat_map(|turn| changed.iter().filter(move |(file, _)| file.turn == turn))
 }
 
+/// Uploads the files in their order.
 async fn upload(cx: &Cx, bucket: &str, changed: &[Changed<'_>], begun: &Cell<bool>, look: &Look) -> Result<(), Error> {
     let tally = Tally::new("uploaded", changed.len(), look);
     let wrong = RefCell::new(None);
     for turn in [Turn::Hashed, Turn::Other, Turn::Html] {
         let puts = changed.iter().filter(|(file, _)| file.turn == turn).map(|(file, told)| async {
-            // What is on its way ends; nothing more is begun.
+            // Uploads in flight end; no other is started.
             if wrong.borrow().is_some() {
                 return;
             }
@@ -285,13 +290,13 @@ async fn upload(cx: &Cx, bucket: &str, changed: &[Changed<'_>], begun: &Cell<boo
                     tally.one();
                 }
                 Err(e) => {
-                    // It may have arrived without an answer.
+                    // It may have arrived although there was no answer.
                     begun.set(begun.get() || e.class == Class::Ambiguous);
                     wrong.borrow_mut().get_or_insert(e);
                 }
             }
         });
-        // Nothing of the next turn before all of this one are there.
+        // The next turn starts when all of this one have arrived.
         stream::iter(puts.collect::<Vec<_>>()).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
         if let Some(error) = wrong.take() {
             return Err(rest(error));
@@ -300,17 +305,17 @@ async fn upload(cx: &Cx, bucket: &str, changed: &[Changed<'_>], begun: &Cell<boo
     Ok(())
 }
 
-/// The error with what becomes of the rest: the same command helps where the cause passes by itself.
+/// Adds the next step to an error: the same command helps if the cause passes by itself.
 fn rest(error: Error) -> Error {
     let passes = matches!(error.class, Class::Throttled | Class::Ambiguous | Class::NotYet | Class::InUse | Class::Unreachable);
     error.hint(if passes {
-        "what was uploaded stays: the same command goes on from here"
+        "what was uploaded stays; the same command continues from here"
     } else {
-        "what was uploaded stays; when the cause is mended, the same command goes on from here"
+        "what was uploaded stays; fix the cause, and the same command continues from here"
     })
 }
 
-/// The paths of what was overwritten and may be kept somewhere. What was not there before nobody keeps.
+/// Returns the paths of what was overwritten and may be cached. What is new is in no cache.
 fn outdated(changed: &[Changed<'_>], there: &BTreeMap<String, Listed>, prefix: &str, root: &str) -> Vec<String> {
     let over = changed.iter().filter(|(file, _)| file.turn != Turn::Hashed && there.contains_key(&file.key));
     let mut paths: Vec<String> = over.map(|(file, _)| encoded(&format!("/{}", file.key))).collect();
@@ -323,7 +328,7 @@ fn outdated(changed: &[Changed<'_>], there: &BTreeMap<String, Listed>, prefix: &
     paths
 }
 
-/// The keys that `--prune` removes.
+/// Returns the keys that `--prune` deletes.
 async fn unreferenced(
     cx: &Cx,
     bucket: &str,
@@ -343,7 +348,7 @@ async fn unreferenced(
         }
         prune::keep(&mut candidates, &std::fs::read(&file.path)?);
     }
-    // What stays may refer to more, and that to more again.
+    // What stays may refer to more, and that to more in turn.
     let mut texts: Vec<String> =
         there.keys().filter(|key| folder::is_text_key(key) && !candidates.contains_key(*key)).cloned().collect();
     while !texts.is_empty() && !candidates.is_empty() {
@@ -356,21 +361,22 @@ async fn unreferenced(
     Ok(candidates.into_keys().collect())
 }
 
+/// Returns the result in words.
 fn summary(done: &Done) -> String {
     let mut out = String::new();
     if done.dry_run {
-        for (verb, keys) in [("upload", &done.uploaded), ("remove", &done.removed), ("invalidate", &done.invalidated)] {
+        for (verb, keys) in [("upload", &done.uploaded), ("delete", &done.removed), ("invalidate", &done.invalidated)] {
             out += &keys.iter().map(|key| format!("{verb} {}\n", ui::style::clean(key))).collect::<String>();
         }
     }
     let would = if done.dry_run { "would be " } else { "" };
     out += &format!("{} {would}uploaded ({}), {} unchanged", done.uploaded.len(), ui::size(done.bytes), done.unchanged);
     if !done.removed.is_empty() {
-        out += &format!(", {} {would}removed", done.removed.len());
+        out += &format!(", {} {would}deleted", done.removed.len());
     }
     match &done.invalidation {
-        Some(id) => out += &format!(", {} paths invalidated by {id}", done.invalidated.len()),
-        None if !done.invalidated.is_empty() => out += &format!(", {} paths {would}invalidated", done.invalidated.len()),
+        Some(id) => out += &format!(", {} invalidated by {id}", count(done.invalidated.len(), "path")),
+        None if !done.invalidated.is_empty() => out += &format!(", {} {would}invalidated", count(done.invalidated.len(), "path")),
         None => {}
     }
     out + "\n"
@@ -383,9 +389,9 @@ mod tests {
     #[test]
     fn the_same_command_is_advised_alone_only_where_the_cause_passes() {
         let hint = |class| rest(Error::new(class, "no")).hints.concat();
-        assert!(hint(Class::Throttled).ends_with("stays: the same command goes on from here"));
+        assert!(hint(Class::Throttled).ends_with("stays; the same command continues from here"));
         for class in [Class::Denied, Class::Invalid, Class::Limit, Class::NotFound] {
-            assert!(hint(class).contains("when the cause is mended"), "{class:?}");
+            assert!(hint(class).contains("fix the cause"), "{class:?}");
         }
     }
 

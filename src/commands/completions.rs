@@ -4,10 +4,10 @@ use clap_complete::Shell;
 use super::stop::{Exit, Result};
 use crate::ui;
 
-/// Print the completions of a shell.
+/// Print shell completions
 #[derive(Args, Debug)]
 pub struct Arguments {
-    /// Which shell
+    /// The shell
     shell: Shell,
 }
 

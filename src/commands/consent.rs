@@ -1,4 +1,5 @@
-//! What may go, be replaced or be changed for good: the flags that say so, and the question on the terminal.
+//! Consent to what a run changes: the flags that give it, the check that it was given, and the question on the terminal. What
+//! needs consent is decided by the engine.
 
 use std::io::IsTerminal;
 
@@ -10,54 +11,54 @@ use crate::config;
 use crate::engine::{self, Plan};
 use crate::ui;
 
-/// What may be done without asking.
+/// The options of a run: consent, checks and how long it may take.
 #[derive(Args, Debug)]
 pub struct Consent {
-    /// Do not ask; for scripts
+    /// Do not ask for confirmation
     #[arg(long, short)]
     pub yes: bool,
     #[command(flatten)]
     pub allow: Allow,
-    /// Do not ask AWS beforehand what it would refuse: permissions, quotas, classes, versions, images
+    /// Do not check beforehand what AWS would refuse: permissions, quotas, classes, versions, images
     #[arg(long)]
     pub no_preflight: bool,
-    /// When another run is changing this stack, wait for it: up to TIME, or 30m
+    /// Wait up to TIME for another run to release the lease [default: 30m]
     #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "30m", value_parser = time)]
     pub wait_for_lease: Option<config::Duration>,
-    /// Stop politely when the run takes longer than this, as Ctrl-C does: nothing new begins, and the same command goes on later
+    /// Stop the run after TIME, as Ctrl-C does: calls in flight end, nothing new is started, and the same command continues later
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub timeout: Option<config::Duration>,
-    /// Print events and the result as JSON, a line each
+    /// Print events and the result as JSON, one object per line
     #[arg(long)]
     pub json: bool,
 }
 
-/// What is agreed to beforehand.
+/// Consent that is given beforehand.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Allow {
-    /// Let this be deleted: a key (`rds.instance/main`) or a section with all of its parts (`databases.main`). `*` stands for
-    /// any characters, and alone for everything but what is lost for good. Can be repeated
+    /// Allow deleting this: a key (`rds.instance/main`) or a section with all of its parts (`databases.main`). `*` matches any
+    /// characters; alone, it covers everything except what is lost for good (can be repeated)
     #[arg(long, value_name = "KEY", help_heading = "Consent")]
     pub allow_delete: Vec<String>,
-    /// Let this be replaced; `*` alone stands for everything but what begins empty. Can be repeated
+    /// Allow replacing this; `*` alone covers everything except what starts empty (can be repeated)
     #[arg(long, value_name = "KEY", help_heading = "Consent")]
     pub allow_replace: Vec<String>,
-    /// Let this be changed in a way that cannot be undone, like a major upgrade. Can be repeated
+    /// Allow changing this in a way that cannot be undone, such as a major upgrade (can be repeated)
     #[arg(long, value_name = "KEY", help_heading = "Consent")]
     pub allow_upgrade: Vec<String>,
-    /// Make no final snapshot of this database or cache when it goes. Can be repeated
+    /// Delete this database or cache without a final snapshot (can be repeated)
     #[arg(long, value_name = "KEY", help_heading = "Consent")]
     pub no_final_snapshot: Vec<String>,
-    /// Let what replaces this begin empty instead of with its data. Can be repeated
+    /// Let the replacement of this start empty, without its data (can be repeated)
     #[arg(long, value_name = "KEY", help_heading = "Consent")]
     pub without_data: Vec<String>,
-    /// Agree to the end of this environment with everything in it, when the plan destroys it: `webapp/staging`
+    /// Confirm that this environment is destroyed with everything in it: `webapp/staging`
     #[arg(long, value_name = "STACK/ENV", help_heading = "Consent")]
     pub confirm: Option<String>,
 }
 
 impl Allow {
-    /// The same as it was typed: each flag with its value.
+    /// Returns the flags as they were typed, each with its value.
     pub fn flags(&self) -> impl Iterator<Item = (&'static str, String)> {
         let lists = [
             ("--allow-delete", &self.allow_delete),
@@ -70,7 +71,7 @@ impl Allow {
         lists.chain(self.confirm.iter().map(|value| ("--confirm", value.clone())))
     }
 
-    /// The same, as the engine knows it.
+    /// Returns the consent as the engine knows it.
     pub fn consent(&self) -> engine::Consent {
         engine::Consent {
             delete: self.allow_delete.clone(),
@@ -83,15 +84,15 @@ impl Allow {
     }
 }
 
-/// A plan as it is to be done, with what was agreed to in it.
+/// Returns the plan with the consent applied to it.
 ///
 /// # Errors
-/// When an environment was confirmed that it is not about.
+/// If `--confirm` names another environment than the plan's.
 pub fn with(plan: &Plan, consent: &engine::Consent) -> Result<Plan> {
     match &consent.environment {
         Some(other) if *other != plan.environment() => Err(Stop::refused(
-            format!("nothing was done: `--confirm` names `{other}`, and this is `{}`", plan.environment()),
-            "look at `--env` and at the file",
+            format!("nothing was changed: `--confirm` names `{other}`, but this is `{}`", plan.environment()),
+            "check `--env` and the file",
         )),
         _ => {
             let mut plan = plan.clone();
@@ -101,7 +102,7 @@ pub fn with(plan: &Plan, consent: &engine::Consent) -> Result<Plan> {
     }
 }
 
-/// Refuses a plan that does what nobody agreed to, unless somebody is there to be asked about the whole of it.
+/// Refuses a plan without the consent that it needs, unless it is a destroy that can be confirmed as a whole on the terminal.
 pub fn check(plan: &Plan, consent: &engine::Consent, yes: bool) -> Result<()> {
     let (_, missing) = consent.sort(plan);
     let of_it = missing.iter().all(|item| !item.unmarked);
@@ -111,36 +112,39 @@ pub fn check(plan: &Plan, consent: &engine::Consent, yes: bool) -> Result<()> {
     let (objects, are) = (count(missing.len(), "object"), if missing.len() == 1 { "is" } else { "are" });
     Err(Stop::refused(
         format!(
-            "nothing was done: {objects} would lose data, {are} protected or cannot be changed back, and nobody agreed to that"
+            "nothing was changed: consent is missing for {objects} that would lose data, {are} protected or cannot be changed back"
         ),
-        "add what is named above when that is what you want",
+        "to consent, add the options named above",
     ))
 }
 
-/// Asks whether to do it.
+/// Asks on the terminal for confirmation of a plan.
 pub fn ask(plan: &Plan, consent: &engine::Consent) -> Result<bool> {
     if !std::io::stdin().is_terminal() {
         return Err(Stop::refused(
-            "nothing was done: standard input is not a terminal",
-            "add `--yes` to apply without being asked",
+            "nothing was changed: cannot ask for confirmation, standard input is not a terminal",
+            "add `--yes` to apply without confirmation",
         ));
     }
     let (agreed, missing) = consent.sort(plan);
     if plan.destroy {
         let all = count(plan.counts().delete, "object");
-        let lost = agreed.len() + missing.len();
-        let lost = if lost > 0 { format!(", {lost} of them with data or protected") } else { String::new() };
+        let lost = match agreed.len() + missing.len() {
+            0 => String::new(),
+            1 => "; 1 of them holds data or is protected".to_owned(),
+            lost => format!("; {lost} of them hold data or are protected"),
+        };
         return Ok(ui::confirm_by(&format!("This deletes {all}{lost}."), &plan.environment())?);
     }
     let question = if agreed.is_empty() {
         "Apply these changes?".to_owned()
     } else {
-        format!("Apply these changes, with what you agreed to about {}?", count(agreed.len(), "object"))
+        format!("Apply these changes, including those to {} that you gave consent for?", count(agreed.len(), "object"))
     };
     Ok(ui::confirm(&question)?)
 }
 
-/// `1 object`, `2 objects`.
+/// Returns a number with its noun: `1 object`, `2 objects`.
 pub fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }

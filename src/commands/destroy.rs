@@ -7,11 +7,11 @@ use super::session::{self, Session};
 use super::stop::Result;
 use crate::ui::Color;
 
-/// Remove everything that belongs to the stack, in reverse order. Asks before it does anything.
+/// Delete everything that belongs to the stack, in reverse order
 ///
-/// What loses data or is protected goes only when it was agreed to: by typing the environment's name, `webapp/staging`, at the
-/// question or with `--confirm`.
-// Nothing is replaced or upgraded here: what agrees to that is accepted, as in a script for both, and not offered.
+/// Shows the plan and asks for confirmation first: type the name of the environment, such as `webapp/staging`, or give it with
+/// `--confirm`. Databases and caches leave a final snapshot, unless `--no-final-snapshot` says otherwise.
+// Nothing is replaced or upgraded here: consent to that is accepted, for scripts that do both, but not offered.
 #[derive(Args, Debug)]
 #[command(
     mut_arg("allow_replace", |arg| arg.hide(true)),

@@ -10,22 +10,23 @@ use crate::aws::trail;
 use crate::engine::{Consent, Plan};
 use crate::ui::{self, Color, Deed, Look, Since};
 
-/// Show what AWS differs in from what was applied last, whatever the file says by now. Nothing is changed.
+/// Show how AWS differs from what was applied last
 ///
-/// Exits with 0 when there is no drift, 2 when there is, 1 on errors. What was applied last is in the history.
+/// Compares AWS with the last run in the history, whatever the file says by now. Nothing is changed. Exits with 2 when there is
+/// drift, even if no apply fixes it: a user's access key, a grant of a key.
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
     file: StackFile,
     #[command(flatten)]
     aws: Aws,
-    /// Print it as JSON
+    /// Print the drift as JSON
     #[arg(long, conflicts_with = "markdown")]
     json: bool,
-    /// Print it as Markdown
+    /// Print the drift as Markdown
     #[arg(long)]
     markdown: bool,
-    /// Ask CloudTrail who changed it, and when
+    /// Ask CloudTrail who changed what differs, and when
     #[arg(long)]
     who: bool,
     /// Show long values in full
@@ -33,21 +34,22 @@ pub struct Arguments {
     verbose: bool,
 }
 
-/// What a run is to who looks for drift.
+/// What a recorded run means for drift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Past {
     /// AWS is compared with it.
     Applied,
-    /// The same, though it did not do all of it.
+    /// AWS is compared with it, although it did not finish.
     Begun,
     /// Nothing of the stack was left.
     Destroyed,
-    /// It took away a part, of what an earlier one had applied.
+    /// It deleted a part of what an earlier run had applied.
     Dismantled,
     /// It changed nothing.
     Nothing,
 }
 
+/// Returns what a run means for drift.
 fn past(ending: Ending, destroys: bool) -> Past {
     match (ending, destroys) {
         (Ending::Failed, _) => Past::Nothing,
@@ -58,7 +60,7 @@ fn past(ending: Ending, destroys: bool) -> Past {
     }
 }
 
-/// The last run that made AWS as a file or a saved plan describes it.
+/// Returns the last run that applied a file or a saved plan.
 async fn applied(session: &Session, color: Color) -> Result<Record> {
     let store = Store::of(&session.cx);
     let say = |text: &str| ui::err(&ui::note(text, &Look::stderr(color)));
@@ -74,11 +76,11 @@ async fn applied(session: &Session, color: Color) -> Result<Record> {
                 ));
             }
             Past::Dismantled => {
-                say(&format!("Run {number} destroyed a part of the stack ({ending}): what it removed is shown as gone."))?;
+                say(&format!("Run {number} destroyed a part of the stack ({ending}); what it deleted is shown as missing."))?;
                 continue;
             }
             Past::Begun => {
-                say(&format!("Run {number} did not come to its end ({ending}): what it left undone is shown as drift."))?;
+                say(&format!("Run {number} did not finish ({ending}); what it left undone is shown as drift."))?;
             }
             Past::Applied => {}
         }
@@ -90,8 +92,8 @@ async fn applied(session: &Session, color: Color) -> Result<Record> {
     ))
 }
 
-/// What would make AWS as it was applied again.
-async fn mending(session: &Session, arguments: &Arguments, record: &Record, color: Color) -> Result<Plan> {
+/// Makes the plan that would restore what was applied.
+async fn restoring(session: &Session, arguments: &Arguments, record: &Record, color: Color) -> Result<Plan> {
     let graph = match &record.text {
         Some(text) => {
             let then = StackFile { file: format!("{} of run {}", record.file, record.number), env: arguments.file.env.clone() };
@@ -100,15 +102,15 @@ async fn mending(session: &Session, arguments: &Arguments, record: &Record, colo
         }
         None => record.graph()?.ok_or_else(|| {
             Stop::message(
-                format!("run {} applied a saved plan, and was written by a version that kept nothing of it", record.number),
-                "apply once more, or compare with the file by `stack plan`",
+                format!("run {} applied a saved plan, and was recorded by a version that did not keep it", record.number),
+                "apply once more, or compare with the file: `stack plan`",
             )
         })?,
     };
     Ok(Plan::make(&session.registry, &session.cx.scope, Some(&graph), &session.snapshot().await?)?)
 }
 
-/// Who did what to the objects of the plan, and why not more is known.
+/// Asks who changed the objects of the plan, and says why not more is known.
 pub async fn who(session: &Session, plan: &Plan, color: Color) -> Result<Vec<Deed>> {
     let known = session.hear(async { Result::<_>::Ok(trail::who(&session.cx, plan).await) }).await?;
     if let Some(note) = &known.note {
@@ -124,7 +126,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let loaded = session::load(&arguments.file, color)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?;
     let record = applied(&session, color).await?;
-    let plan = mending(&session, &arguments, &record, color).await?;
+    let plan = restoring(&session, &arguments, &record, color).await?;
     let deeds = if arguments.who { who(&session, &plan, color).await? } else { Vec::new() };
     let since = Since { run: record.number, began: record.began, who: record.who, command: record.command };
     let rules = |kind: &str| session.registry.find(kind).map_or(&[][..], |k| k.info().rules);

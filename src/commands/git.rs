@@ -1,6 +1,7 @@
-//! The commit that a file is of, for the record and for a plan's footer.
+//! Which commit a file is from, for the record of a run and the footer of a plan.
 
-/// The commit that a file is of. None outside of a repository, or without git.
+/// Returns the commit that a file is from, with `-dirty` if the file differs from it. `None` outside of a repository or without
+/// git.
 pub fn commit(file: &str) -> Option<String> {
     let path = std::path::Path::new(file).canonicalize().ok()?;
     let (folder, name) = (path.parent()?, path.file_name()?.to_str()?);
@@ -9,14 +10,14 @@ pub fn commit(file: &str) -> Option<String> {
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
     let commit = git(&["rev-parse", "--verify", "HEAD"])?;
-    // Not `git status`: that runs what the repository says its files are to be filtered by.
+    // Not `git status`: that runs the filters that the repository names.
     let committed = git(&["rev-parse", "--verify", &format!("HEAD:./{name}")]);
     let there = git(&["hash-object", "--no-filters", "--", name]);
     Some(if committed.is_some() && committed == there { commit } else { format!("{commit}-dirty") })
 }
 
-/// Git in a folder that may be anybody's: nothing that its configuration names is run, nothing is fetched or written, and what
-/// would be run all the same sees no credentials.
+/// Prepares git for a folder that may come from anywhere: nothing that its configuration names is run, nothing is fetched or
+/// written, and whatever is run all the same sees no credentials.
 fn git(folder: &std::path::Path) -> std::process::Command {
     let mut command = std::process::Command::new("git");
     for setting in ["core.fsmonitor=false", "core.hooksPath=/dev/null", "core.sshCommand=false", "protocol.allow=never"] {
@@ -34,7 +35,7 @@ fn git(folder: &std::path::Path) -> std::process::Command {
 mod tests {
     use super::*;
 
-    /// A folder that came with a `.git` of somebody else's.
+    /// A folder that came with a `.git` of unknown origin.
     #[test]
     fn git_tells_the_commit_and_runs_nothing_of_the_folder_s() {
         let folder = tempfile::tempdir().unwrap();
@@ -64,6 +65,6 @@ mod tests {
         assert_eq!(commit(&file), Some(format!("{clean}-dirty")));
         std::fs::write(at("new.yaml"), "").unwrap();
         assert_eq!(commit(&at("new.yaml").display().to_string()), Some(format!("{clean}-dirty")));
-        assert!(!at("ran").exists(), "something of the folder's was run");
+        assert!(!at("ran").exists(), "the folder had something run");
     }
 }

@@ -7,7 +7,7 @@ use super::session;
 use super::stop::{Exit, Result, Stop};
 use crate::ui::{self, Color, Diagram};
 
-/// Draw the architecture that the file describes, without AWS.
+/// Draw the architecture as Mermaid, DOT or SVG
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]

@@ -9,7 +9,9 @@ use crate::aws::runs::history::Record;
 use crate::aws::runs::store::Store;
 use crate::ui::{self, Color, Look};
 
-/// Show who applied what, when, and how it ended: the last runs, the newest first.
+/// Show who applied what, when, and how it ended
+///
+/// Lists the last runs, newest first.
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Arguments {
@@ -24,15 +26,15 @@ struct List {
     /// The stack file; `-` reads standard input
     #[arg(value_name = "FILE", required = true)]
     file: Option<String>, // always there but with a subcommand, which has one of its own
-    /// The environment; `default` is the file as it stands. A file that has environments needs one
+    /// The environment; `default` is the file as it stands. Required where AWS is asked, if the file has `environments`
     #[arg(long, short, value_name = "NAME", env = "STACK_ENV", hide_env_values = true)]
     env: Option<String>,
     #[command(flatten)]
     aws: Aws,
-    /// How many
+    /// Number of runs to list
     #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 20)]
     count: usize,
-    /// Print them as JSON
+    /// Print the runs as JSON
     #[arg(long)]
     json: bool,
 }
@@ -47,7 +49,7 @@ enum Command {
 struct Show {
     #[command(flatten)]
     file: StackFile,
-    /// The run
+    /// The number of the run
     #[arg(value_name = "N")]
     number: u64,
     #[command(flatten)]
@@ -55,7 +57,7 @@ struct Show {
     /// Print the file that was applied, and nothing else
     #[arg(long = "file", conflicts_with = "json")]
     text: bool,
-    /// Print everything as JSON
+    /// Print the whole record as JSON
     #[arg(long)]
     json: bool,
 }
@@ -99,11 +101,11 @@ async fn list(arguments: List, color: Color) -> Result {
     Ok(Exit::Ok)
 }
 
-/// One record.
+/// Reads the record of a run.
 pub async fn one(session: &Session, number: u64) -> Result<Record> {
     let store = Store::of(&session.cx);
     session.kept(history::read(&store, number)).await?.ok_or_else(|| {
-        Stop::message(format!("there is no run {number} in `{}`", store.place()), "`stack history` lists the runs that there are")
+        Stop::message(format!("run {number} does not exist in `{}`", store.place()), "`stack history` lists the runs")
     })
 }
 
@@ -118,9 +120,12 @@ async fn show(arguments: Show, color: Color) -> Result {
     if arguments.text {
         let text = record.text.ok_or_else(|| {
             let number = arguments.number;
-            Stop::message(format!("run {number} applied a saved plan, of which no file is kept"), "`--json` shows the plan")
+            Stop::message(
+                format!("run {number} applied a saved plan, and its stack file was not recorded"),
+                "`--json` prints the plan",
+            )
         })?;
-        // For a program it is what was applied, to the byte; a terminal would obey what somebody wrote into it.
+        // A program gets what was applied, to the byte; a terminal would obey escape sequences in it.
         let shown = if Look::stdout(color).terminal { ui::lines_of(&text) } else { text };
         ui::out(&shown)?;
         return Ok(Exit::Ok);
@@ -151,14 +156,14 @@ async fn show(arguments: Show, color: Color) -> Result {
     Ok(Exit::Ok)
 }
 
-/// `3 create, 1 delete`
+/// Returns the counts of a plan: `3 create, 1 delete`.
 fn counts(plan: &Value) -> String {
     let counts = plan.get("counts").and_then(Value::as_object).into_iter().flatten();
     let some = counts.filter(|(action, n)| *action != "keep" && n.as_u64() != Some(0));
     some.map(|(action, n)| format!("{n} {action}")).collect::<Vec<_>>().join(", ")
 }
 
-/// A row for each object, or for each of its fields.
+/// Returns a row for each object, or for each of its fields.
 fn changes(plan: &Value) -> Vec<Vec<String>> {
     let text = |value: &Value, field: &str| match value.get(field) {
         None | Some(Value::Null) => String::new(),

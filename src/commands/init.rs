@@ -6,7 +6,7 @@ use super::stop::{Exit, Result, Stop};
 use crate::config;
 use crate::ui::{self, Color, Look};
 
-/// Write a commented stack file to start from.
+/// Write a commented stack file to start from
 #[derive(Args, Debug)]
 pub struct Arguments {
     /// The file to write; `-` is standard output

@@ -11,23 +11,25 @@ use crate::aws::Cx;
 use crate::aws::cloudfront::invalidation::{self, Invalidation};
 use crate::ui::{self, Color, Look};
 
-/// How long all the world may take to forget.
+/// The longest that `--wait` waits.
 const LONGEST: Duration = Duration::from_secs(30 * 60);
 
-/// Have CloudFront forget what it keeps, everything or some paths, and ask the stack again.
+/// Invalidate CloudFront's cache
+///
+/// CloudFront then asks the stack again for everything, or for some paths.
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
     file: StackFile,
     #[command(flatten)]
     aws: Aws,
-    /// Only these paths: `/index.html`, `/static/*`
+    /// The paths to invalidate, such as `/index.html` or `/static/*`
     #[arg(value_name = "PATH", default_value = "/*")]
     paths: Vec<String>,
-    /// Wait until it is done everywhere
+    /// Wait until the invalidation is complete everywhere
     #[arg(long, short)]
     wait: bool,
-    /// Print it as JSON
+    /// Print the invalidation as JSON
     #[arg(long)]
     json: bool,
 }
@@ -44,8 +46,8 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let paths = arguments.paths.iter().map(|path| checked(path)).collect::<Result<Vec<_>>>()?;
     if paths.len() > invalidation::MOST {
         return Err(Stop::message(
-            format!("there are {} paths, and one invalidation takes {}", paths.len(), invalidation::MOST),
-            "use paths with a `*` at their end",
+            format!("{} paths are too many: one invalidation takes up to {}", paths.len(), invalidation::MOST),
+            "use paths that end with `*`",
         ));
     }
     let loaded = session::load(&arguments.file, color)?;
@@ -62,41 +64,41 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     } else {
         format!("{} of {distribution}: {}\n", done.id, words(&done))
     };
-    // What was begun was begun, whoever can read of it.
+    // The invalidation has been created: that this cannot be written is no failure.
     let _ = ui::out(&text);
     Ok(Exit::Ok)
 }
 
+/// Returns the status in words.
 fn words(done: &Invalidation) -> &str {
     match done.status.as_str() {
         "Completed" => "completed",
-        "InProgress" => "in progress, usually for a few minutes",
+        "InProgress" => "in progress, usually takes a few minutes",
         other => other,
     }
 }
 
-/// A path as CloudFront takes it.
+/// Checks a path and returns it as CloudFront takes it.
 fn checked(path: &str) -> Result<String> {
     let wrong = |why: &str, help: String| Err(Stop::message(format!("`{path}` cannot be invalidated: {why}"), help));
     if !path.starts_with('/') {
-        return wrong("a path begins with a slash", format!("write `/{path}`"));
+        return wrong("a path starts with a slash", format!("write `/{path}`"));
     }
     match path.find('*') {
-        Some(at) if at + 1 < path.len() => wrong("a `*` can only be at the end", format!("`{}` would do", &path[..=at])),
+        Some(at) if at + 1 < path.len() => wrong("a `*` can only be at the end", format!("use `{}`", &path[..=at])),
         _ => Ok(invalidation::encoded(path)),
     }
 }
 
-/// The stack's distribution.
+/// Finds the stack's distribution.
 pub async fn distribution(session: &Session) -> Result<String> {
     let seen = session.read("cloudfront.distribution").await?;
     let ours = seen.into_iter().find(|seen| seen.key().is_some_and(|key| key.name == "main"));
-    ours.and_then(|seen| seen.live.get("id").and_then(|id| id.as_str()).map(str::to_owned)).ok_or_else(|| {
-        Stop::message("the stack has no distribution", "with the section `cdn` in its file, `stack apply` makes one")
-    })
+    ours.and_then(|seen| seen.live.get("id").and_then(|id| id.as_str()).map(str::to_owned))
+        .ok_or_else(|| Stop::message("the stack has no distribution", "add the section `cdn` to its file and run `stack apply`"))
 }
 
-/// Has the distribution forget these paths. The reference is this run's: a request that is sent again is the same one.
+/// Creates an invalidation of these paths. The reference belongs to this process, so a request that is sent twice counts once.
 pub async fn start(cx: &Cx, distribution: &str, paths: &[String]) -> Result<Invalidation> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let digest = Sha256::digest(paths.join("\n").as_bytes());
@@ -104,15 +106,16 @@ pub async fn start(cx: &Cx, distribution: &str, paths: &[String]) -> Result<Inva
     Ok(invalidation::create(cx, distribution, paths, &format!("stack-{now}-{digest}")).await?)
 }
 
+/// Waits until an invalidation is complete.
 async fn wait(session: &Session, distribution: &str, begun: Invalidation, look: &Look) -> Result<Invalidation> {
     let since = Instant::now();
     let mut now = begun;
-    let _ = ui::err(&ui::note(&format!("{}: {}, usually for a few minutes", now.id, now.status), look));
+    let _ = ui::err(&ui::note(&format!("{}: {}, usually takes a few minutes", now.id, now.status), look));
     while !now.is_complete() {
         if since.elapsed() > LONGEST {
             return Err(Stop::message(
-                format!("{} is not completed after {} minutes", now.id, LONGEST.as_secs() / 60),
-                "it goes on by itself; the CloudFront console shows it",
+                format!("{} is not complete after {} minutes", now.id, LONGEST.as_secs() / 60),
+                "it continues in AWS; CloudFront's console shows it",
             ));
         }
         tokio::time::sleep((since.elapsed() / 6).clamp(Duration::from_millis(200), Duration::from_secs(5))).await;

@@ -5,10 +5,10 @@ use super::stop::{Exit, Result, Stop};
 use crate::local::{self, DEFAULT_PORT, Options, Places, Server};
 use crate::ui::{self, Color, Look};
 
-/// Run an AWS on this machine: no account, no Docker.
+/// Run an AWS on this machine, without an account and without Docker
 ///
-/// It is the LocalStack community runtime in an environment of its own below your cache folder, on the loopback
-/// interface only. What it holds is in its memory and gone when it stops.
+/// It is LocalStack's community runtime in an environment of its own in your cache folder, and listens on the loopback interface
+/// only. Everything in it is kept in memory and lost when it stops.
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -17,10 +17,10 @@ pub struct Arguments {
 
 #[derive(Args, Debug)]
 struct Place {
-    /// The port; 0 takes a free one
+    /// The port; 0 chooses a free one
     #[arg(long, default_value_t = DEFAULT_PORT)]
     port: u16,
-    /// Print the answer as JSON
+    /// Print the result as JSON
     #[arg(long)]
     json: bool,
 }
@@ -29,10 +29,10 @@ struct Place {
 struct Start {
     #[command(flatten)]
     place: Place,
-    /// How long AWS takes: 1 as long as the real one, 0.01 a hundredth, 0 no time at all
+    /// How long operations take: 1 as long as in AWS, 0.01 a hundredth of that, 0 no time
     #[arg(long, value_name = "FACTOR")]
     time_scale: Option<f64>,
-    /// Run Lambda functions, as processes of this machine that may do all that you may
+    /// Run Lambda functions as processes on this machine, with all of your permissions
     #[arg(long)]
     functions: bool,
     /// The Python to use, 3.11 or newer
@@ -42,13 +42,13 @@ struct Start {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Start it, and install what it needs the first time
+    /// Start it; the first time, install what it needs
     Start(Start),
-    /// Stop it; everything in it is gone
+    /// Stop it; everything in it is lost
     Stop(Place),
-    /// Say whether it runs, where, and since when
+    /// Show whether it is running, where, and since when
     Status(Place),
-    /// Start it anew, with nothing in it
+    /// Restart it, empty
     Reset(Start),
 }
 
@@ -59,12 +59,16 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         Command::Start(start) => {
             let options = options(&start, places);
             let server = local::start(&options, &say).await?;
-            shown(&server, start.place.json, if server.reused { "It runs already" } else { "AWS runs on this machine" })
+            shown(
+                &server,
+                start.place.json,
+                if server.reused { "The local AWS is already running" } else { "The local AWS is running" },
+            )
         }
         Command::Reset(start) => {
             let options = options(&start, places);
             let server = local::reset(&options, &say).await?;
-            shown(&server, start.place.json, "AWS runs on this machine, with nothing in it")
+            shown(&server, start.place.json, "The local AWS is running, empty")
         }
         Command::Stop(place) => {
             let stopped = local::stop(&places, place.port, &say).await?;
@@ -101,12 +105,12 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
                     Ok(Exit::Ok)
                 }
                 (Some(server), _) => Err(Stop::message(
-                    format!("process {} is there but does not answer", server.pid),
+                    format!("process {} is running but does not answer", server.pid),
                     format!("see {}, then `stack local reset --port {}`", server.log.display(), place.port),
                 )),
                 (None, Some(other)) => Err(Stop::message(
-                    format!("port {} is held by something else: {other}", place.port),
-                    "choose another with `--port`",
+                    format!("port {} is used by another process: {other}", place.port),
+                    "choose another with `--port`, or stop the process that uses it",
                 )),
                 (None, None) => {
                     ui::out("Not running. `stack local start` starts it.\n")?;
@@ -117,6 +121,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     }
 }
 
+/// Returns the options for a start.
 fn options(start: &Start, places: Places) -> Options {
     Options {
         port: start.place.port,
@@ -127,6 +132,7 @@ fn options(start: &Start, places: Places) -> Options {
     }
 }
 
+/// Prints a server that is running, and how other programs reach it.
 fn shown(server: &Server, json: bool, text: &str) -> Result {
     if json {
         ui::out(&session::json(server)?)?;

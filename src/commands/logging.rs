@@ -9,7 +9,7 @@ use std::path::Path;
 use clap::Args;
 use tracing::level_filters::LevelFilter;
 
-use super::{Exit, Result, Stop};
+use super::stop::{Exit, Result, Stop};
 use crate::aws::call::log::{self, Recording};
 use crate::ui;
 

@@ -40,7 +40,7 @@ pub use self::session::stack_schema;
 use self::stop::{Exit, Result};
 use crate::ui::{self, Color, Look};
 
-/// Bring up, change and take down the whole AWS architecture of a web application: one file, one command, no state file.
+/// Create, update and delete the whole AWS architecture of a web application: one file, one command, no state file
 #[derive(Debug, Parser)]
 #[command(name = "stack", version, arg_required_else_help = true, disable_help_subcommand = true, max_term_width = 100)]
 struct Cli {
@@ -50,42 +50,27 @@ struct Cli {
     command: Command,
 }
 
+/// The commands; what each is for is said where its arguments are.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Check a stack file, without AWS: every problem, each with its line
     Validate(validate::Arguments),
-    /// Show what apply would do
     Plan(plan::Arguments),
-    /// Make AWS as the file describes it
     Apply(apply::Arguments),
-    /// Remove everything that belongs to the stack
     Destroy(destroy::Arguments),
-    /// Show what AWS differs in from what was applied last
     Drift(drift::Arguments),
-    /// Show who applied what, when, and how it ended
     History(history::Arguments),
-    /// Make AWS as an earlier file described it
     Rollback(rollback::Arguments),
-    /// Take the lease away from a run that is surely dead
     Unlock(unlock::Arguments),
-    /// Show what is running and how it does
     Show(show::Arguments),
-    /// Print the address, endpoints and identifiers of what is running
     Outputs(outputs::Arguments),
-    /// Bring static files to where CloudFront delivers them from
+    /// Upload static files for CloudFront to serve
     #[command(subcommand)]
     Assets(assets::Command),
-    /// Have CloudFront forget what it keeps
     Invalidate(invalidate::Arguments),
-    /// Draw the architecture: Mermaid, DOT or SVG
     Graph(graph::Arguments),
-    /// Print the JSON Schema of stack files, or of plans
     Schema(schema::Arguments),
-    /// Write a commented stack file to start from
     Init(init::Arguments),
-    /// Run an AWS on this machine
     Local(local::Arguments),
-    /// Print the completions of a shell
     Completions(completions::Arguments),
 }
 
@@ -120,16 +105,17 @@ pub fn main() -> ExitCode {
         Err(error) => return end(Err(error.into()), color),
     };
     let result = runtime.block_on(dispatch(cli.command, color));
-    // A call that hangs does not keep a finished command.
+    // A call that hangs does not hold up a finished command.
     runtime.shutdown_background();
     end(result, color)
 }
 
+/// Reports an error and returns the exit code.
 fn end(result: Result, color: Color) -> ExitCode {
     let exit = result.unwrap_or_else(|stop| {
-        // When even the error cannot be written, the exit code is all there is left.
+        // If even the error cannot be written, only the exit code is left.
         let _ = ui::err(&stop.show(&Look::stderr(color)));
-        // Who reads JSON gets a last line of it, whichever command it was.
+        // With `--json` the last line is the error as JSON, whichever command it was.
         if std::env::args_os().any(|argument| argument == "--json") {
             let _ = ui::out(&format!("{}\n", ui::safe_json(&stop.to_json().to_string())));
         }

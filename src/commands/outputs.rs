@@ -11,17 +11,17 @@ use crate::engine::token;
 use crate::engine::{Ids, Key, Plan, Seen, Snapshot};
 use crate::ui::{self, Color, Look};
 
-/// Print the address, endpoints and identifiers of what is running.
+/// Print the URL, endpoints and identifiers of what is running
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
     file: StackFile,
     #[command(flatten)]
     aws: Aws,
-    /// Only this one, bare
+    /// Print only the value of this output
     #[arg(value_name = "NAME")]
     name: Option<String>,
-    /// Print them as JSON
+    /// Print the outputs as JSON
     #[arg(long)]
     json: bool,
 }
@@ -33,7 +33,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     if let Some(name) = &arguments.name {
         let value = outputs.get(name).ok_or_else(|| {
             let names: Vec<&str> = outputs.keys().map(String::as_str).collect();
-            Stop::message(format!("there is no output `{name}`"), format!("there are: {}", names.join(", ")))
+            Stop::message(format!("output `{name}` does not exist"), format!("outputs are: {}", names.join(", ")))
         })?;
         ui::out(&if arguments.json { session::json(value)? } else { format!("{value}\n") })?;
     } else if arguments.json {
@@ -41,7 +41,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     } else {
         let rows: Vec<Vec<String>> = outputs.into_iter().map(|(k, v)| vec![k, v]).collect();
         if rows.is_empty() {
-            ui::err(&ui::note("Nothing is running: `stack apply` brings it up.", &Look::stderr(color)))?;
+            ui::err(&ui::note("Nothing is running; `stack apply` creates it.", &Look::stderr(color)))?;
         } else {
             ui::out(&ui::table(&Look::stdout(color), &["NAME", "VALUE"], &rows))?;
         }
@@ -49,7 +49,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     Ok(Exit::Ok)
 }
 
-/// What people and scripts ask for, by name.
+/// Returns the outputs by name.
 pub fn of(snapshot: &Snapshot) -> BTreeMap<String, String> {
     let mut out = BTreeMap::new();
     let Reached { url, missing } = reached(Ways::of(snapshot));
@@ -80,7 +80,7 @@ pub fn of(snapshot: &Snapshot) -> BTreeMap<String, String> {
                 put("cdn.distribution_id".into(), text("id"));
             }
             "s3.bucket" if name == "assets" => put("cdn.bucket".into(), text("name")),
-            // By what they are called, which the object's own name need not be.
+            // By the user name, which need not be the object's name.
             "iam.user" => put(format!("access.users.{}", text("id").unwrap_or(name)), text("arn")),
             "logs.log_group" if is_service(&name) => put(format!("services.{name}.logs"), text("name")),
             _ => {}
@@ -89,37 +89,38 @@ pub fn of(snapshot: &Snapshot) -> BTreeMap<String, String> {
     out
 }
 
-/// What the distribution of the section `cdn` is called.
+/// The name of the distribution that the section `cdn` makes.
 const CDN: &str = "main";
 
-/// What stands for a name in a certificate that is not of this stack, whose names are not known here.
+/// Stands for a name in a certificate that is not the stack's, whose names are not known here.
 const A_NAME: &str = "NAME-IN-THE-CERTIFICATE";
 
-/// Where people reach the application, and what is missing for that.
+/// Where the application can be reached, and which DNS records are missing for that.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Reached {
-    /// What answers now.
+    /// The address that answers now.
     pub url: Option<String>,
-    /// Names that a record must lead here first, which this stack does not write: name and target.
+    /// Records that the stack does not write and that are needed first: name and target.
     pub missing: Vec<(String, String)>,
 }
 
-/// What [`reached`] has to know, from a plan or from what is there.
+/// What [`reached`] needs to know, from a plan or from AWS.
 #[derive(Default)]
 struct Ways {
-    /// The distribution: the names that it answers to, and its own.
+    /// The distribution: its aliases and its own name.
     cdn: Option<(Vec<String>, String)>,
-    /// The load balancer's name, and for HTTPS the names in its certificate, as far as they are known.
+    /// The load balancer's name, and with HTTPS the names in its certificate, as far as they are known.
     balancer: Option<(String, Option<Vec<String>>)>,
-    /// The names for which this stack has a record.
+    /// The names that the stack has a record for.
     written: BTreeSet<String>,
 }
 
+/// Chooses the address: a name with a record, or the target's own name.
 fn reached(ways: Ways) -> Reached {
     let Ways { cdn, balancer, written } = ways;
     let (names, target, bare) = match (cdn, balancer) {
         (Some((aliases, domain)), _) => (aliases, domain.clone(), Some(address(&domain, true))),
-        // Nobody has a certificate for a load balancer's own name.
+        // There is no certificate for a load balancer's own name.
         (None, Some((dns, Some(names)))) => (names, dns, None),
         (None, Some((dns, None))) => return Reached { url: Some(address(&dns, false)), missing: Vec::new() },
         (None, None) => return Reached::default(),
@@ -135,7 +136,7 @@ fn reached(ways: Ways) -> Reached {
     }
 }
 
-/// The texts of a field that is a list, or one text.
+/// Returns the texts of a field that is a list or one text.
 fn texts(fields: &Value, field: &str) -> Vec<String> {
     match fields.get(field) {
         Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
@@ -144,17 +145,18 @@ fn texts(fields: &Value, field: &str) -> Vec<String> {
     }
 }
 
-/// The names that a certificate is for.
+/// Returns the names that a certificate is for.
 fn names(certificate: &Value) -> Vec<String> {
     [texts(certificate, "domain"), texts(certificate, "names")].concat()
 }
 
 impl Ways {
+    /// Returns the name of a DNS record.
     fn is_record(kind: &str, fields: &Value) -> Option<String> {
         (kind == "route53.record").then(|| texts(fields, "name").pop())?.map(|name| name.to_ascii_lowercase())
     }
 
-    /// From what is there.
+    /// Reads them from AWS's objects.
     fn of(snapshot: &Snapshot) -> Ways {
         let mut ways = Ways::default();
         let text = |seen: &Seen, field: &str| seen.live.get(field).and_then(Value::as_str).map(str::to_owned);
@@ -180,7 +182,7 @@ impl Ways {
         ways
     }
 
-    /// From what was made.
+    /// Reads them from a plan and the ids of what was created.
     fn made(ids: &Ids, plan: &Plan) -> Ways {
         let mut ways = Ways::default();
         let desired = |key: &Key| plan.items.iter().filter(|i| i.key == *key).find_map(|i| i.desired.as_ref());
@@ -209,8 +211,8 @@ fn address(dns: &str, secure: bool) -> String {
     format!("{}://{dns}", if secure { "https" } else { "http" })
 }
 
-/// Where the application answers, after an apply: under a name that this stack leads here, else at CloudFront's name, else at
-/// the load balancer's; and under which names it will.
+/// Returns where the application answers after an apply: at a name that the stack has a record for, else at CloudFront's name,
+/// else at the load balancer's; and the names whose records are missing.
 pub fn after(ids: &Ids, plan: &Plan) -> Reached {
     reached(Ways::made(ids, plan))
 }
@@ -225,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_leads_here_is_told_as_the_address() {
+    fn only_a_name_with_a_record_is_the_address() {
         let all = |texts: &[&str]| texts.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>();
         let cdn = || Some((all(&["*.example.com", "www.example.com", "example.com"]), "d1.cloudfront.net".to_owned()));
         let written = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();

@@ -1,4 +1,4 @@
-//! Waits of a command, outside of a run: they say whom they wait for, and end.
+//! Waits for answers outside of a run: they say what they wait for, and they end.
 
 use std::future::Future;
 use std::pin::pin;
@@ -8,23 +8,23 @@ use super::stop::{Result, Stop};
 use crate::engine::{self, Class, Error, Reach};
 use crate::ui::{self, Look};
 
-/// How often it is looked whether there is something to say.
+/// How often a wait checks whether there is something to say.
 const TICK: Duration = Duration::from_millis(250);
-/// So long after it was said first, it is said again; longer each time.
+/// The time before a wait speaks again; it doubles each time.
 const AGAIN: Duration = Duration::from_secs(10);
 
-/// How a wait speaks, and how long it is.
+/// How a wait speaks, and when it ends.
 pub struct Patience<'a> {
-    /// Who answers: `AWS at http://127.0.0.1:4566`, `S3, which keeps the lease and the history`.
+    /// What should answer: `AWS at http://127.0.0.1:4566`, `S3, which keeps leases and history`.
     pub of: &'a str,
-    /// After how long it is said that there is no answer yet.
+    /// The silence after which the wait says so.
     pub speak: Duration,
-    /// After how long without any answer the wait ends.
+    /// The silence after which the wait ends.
     pub end: Duration,
 }
 
 impl Patience<'_> {
-    /// What comes of `call`, unless nobody answers. A call that goes on with others' answers is silent: it is at work.
+    /// Returns the answer of `call`, or an error if there is no answer at all. While answers arrive the wait says nothing.
     pub async fn hear<T, E>(&self, reach: &Reach, look: &Look, call: impl Future<Output = engine::Result<T, E>>) -> Result<T>
     where
         Stop: From<E>,
@@ -38,18 +38,17 @@ impl Patience<'_> {
                 () = tokio::time::sleep(TICK) => {}
             }
             let Some(silence) = reach.silence() else { continue };
-            // What was silent before this call is not its fault.
+            // A silence from before this call does not count.
             let time = silence.time.min(began.elapsed());
             if time >= self.end {
                 let error = Error::new(Class::Unreachable, silence.to_string());
-                let step = format!("this waited for {}; check the network and the service's health, then run it again", self.of);
+                let step = format!("check the network and the health of {}, then run the same command again", self.of);
                 return Err(error.hint(step).into());
             }
             if time >= next {
-                let why = silence
-                    .why
-                    .map_or_else(String::new, |why| format!(" ({}: {why}, tried {} times)", silence.of, silence.tries));
-                // A wait that nobody can be told of goes on.
+                let tried = if silence.tries == 1 { "once".to_owned() } else { format!("{} times", silence.tries) };
+                let why = silence.why.map_or_else(String::new, |why| format!(" ({}: {why}, tried {tried})", silence.of));
+                // The wait goes on even if this cannot be written.
                 let _ = ui::err(&ui::note(&format!("Still waiting for {} after {} s{why}.", self.of, time.as_secs()), look));
                 next = (next * 2).max(AGAIN);
             }

@@ -8,7 +8,10 @@ use super::{git, preflight, saved};
 use crate::engine;
 use crate::ui::{self, Color, Look};
 
-/// Show what apply would do. Nothing is changed.
+/// Show what apply would do
+///
+/// Nothing is changed. The plan includes what AWS would refuse: permissions, quotas, classes and their zones, versions, names,
+/// certificates, images and service-linked roles are checked.
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
@@ -26,20 +29,20 @@ pub struct Arguments {
     /// Show the fields of what is created, and long values in full
     #[arg(long, short)]
     verbose: bool,
-    /// Save the plan, to be applied with `stack apply FILE`
-    #[arg(long, short, value_name = "FILE")]
+    /// Save the plan to this file; `stack apply PLAN` applies exactly that
+    #[arg(long, short, value_name = "PLAN")]
     out: Option<std::path::PathBuf>,
-    /// Do not ask AWS what it would refuse: permissions, quotas, classes, versions, images
+    /// Do not check what AWS would refuse: permissions, quotas, classes, versions, images
     #[arg(long)]
     no_preflight: bool,
-    /// Ask every object for its tags, users for access keys and keys for grants. AWS's tag index, which is asked otherwise, can
-    /// miss what was changed in the last minute
+    /// Ask every object for its tags, users for access keys and keys for grants, instead of AWS's tag index, which can miss
+    /// changes of the last minute
     #[arg(long)]
     exact: bool,
     /// Ask CloudTrail who changed what differs, and when
     #[arg(long)]
     who: bool,
-    /// Plan the removal of everything
+    /// Plan the deletion of everything
     #[arg(long)]
     destroy: bool,
     /// Exit with 0 when there is nothing to do, 2 when there are changes, 4 when apply would refuse them
@@ -103,11 +106,11 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     })
 }
 
-/// The command that does what the plan says, to be copied.
+/// Returns the command that applies the plan, to be copied.
 fn typed(arguments: &Arguments) -> String {
     let Arguments { file, aws, allow, .. } = arguments;
     let mut words = match (&arguments.out, arguments.destroy) {
-        // What was agreed to is in it.
+        // It carries the consent.
         (Some(out), _) => return format!("stack apply {}", quoted(&out.display().to_string())),
         (None, true) => vec!["stack".to_owned(), "destroy".to_owned()],
         (None, false) => vec!["stack".to_owned(), "apply".to_owned()],
@@ -119,7 +122,7 @@ fn typed(arguments: &Arguments) -> String {
     words.join(" ")
 }
 
-/// A word as a shell takes it.
+/// Quotes a word for a shell.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=+@%,".contains(c);
     if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }

@@ -1,4 +1,4 @@
-//! Asks beforehand what AWS would refuse later, and says it.
+//! Preflight: asks beforehand what AWS would refuse in the middle of a run, and reports it. The checks are in `aws::preflight`.
 
 use super::session::Session;
 use super::stop::{Result, Stop};
@@ -6,7 +6,7 @@ use crate::aws::preflight::{self, Certainty, Finding};
 use crate::engine::Plan;
 use crate::ui::{self, Color, Look};
 
-/// What is found about a plan that does something.
+/// Checks a plan. An empty one needs no checks.
 pub async fn look(session: &Session, plan: &Plan) -> Result<Vec<Finding>> {
     if plan.is_empty() {
         return Ok(Vec::new());
@@ -14,7 +14,7 @@ pub async fn look(session: &Session, plan: &Plan) -> Result<Vec<Finding>> {
     session.hear(async { Result::<Vec<_>>::Ok(preflight::check(&session.cx, &session.registry, &session.who, plan).await) }).await
 }
 
-/// The same, for machines.
+/// Returns the findings for programs.
 pub fn problems(found: &[Finding]) -> Vec<ui::Problem> {
     let problem = |finding: &Finding| ui::Problem {
         severity: match finding.certainty {
@@ -30,7 +30,7 @@ pub fn problems(found: &[Finding]) -> Vec<ui::Problem> {
     found.iter().map(problem).collect()
 }
 
-/// Says what was found; whether nothing of it is certain to be refused.
+/// Reports the findings, and returns whether none of them is certain to be refused.
 pub fn tell(found: &[Finding], color: Color) -> Result<bool> {
     let look = Look::stderr(color);
     for finding in found {
@@ -48,13 +48,13 @@ pub fn tell(found: &[Finding], color: Color) -> Result<bool> {
     Ok(found.iter().all(|finding| finding.certainty != Certainty::Refused))
 }
 
-/// Stops a run that AWS would stop later.
+/// Refuses a run that AWS would refuse part of, unless the checks are to be skipped.
 pub async fn pass(session: &Session, plan: &Plan, skip: bool, color: Color) -> Result<()> {
     if skip || tell(&look(session, plan).await?, color)? {
         return Ok(());
     }
     Err(Stop::refused(
-        "nothing was done: AWS would refuse it on the way",
-        "mend what is named above, or add `--no-preflight` to try",
+        "nothing was changed: AWS would refuse part of this plan",
+        "fix what is named above, or try anyway with `--no-preflight`",
     ))
 }

@@ -8,14 +8,15 @@ use super::session::{self, Session};
 use super::stop::{Result, Stop};
 use crate::ui::{Color, Look};
 
-/// Make AWS as the file of an earlier run described it. Shows the plan and asks, as apply does.
+/// Apply the file of an earlier run
 ///
-/// The file on disk is not changed: to stay there, bring it back too (`stack history show FILE N --file`).
+/// Shows the plan and asks for confirmation first, as `apply` does. The file on disk is not changed; to keep the result, restore
+/// the file as well (`stack history show FILE N --file` prints it).
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
     file: StackFile,
-    /// The run, as `stack history` numbers it
+    /// The number of the run, as listed by `stack history`
     #[arg(value_name = "N")]
     number: u64,
     #[command(flatten)]
@@ -34,18 +35,21 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let record = history::one(&session, number).await?;
     let Some(text) = record.text else {
         return Err(Stop::message(
-            format!("run {number} applied a saved plan, of which no file is kept"),
-            "choose another run, see `stack history`",
+            format!("run {number} applied a saved plan, and its stack file was not recorded"),
+            "choose another run; `stack history` lists them",
         ));
     };
     crate::ui::err(&crate::ui::note(
-        &format!("The file of run {number}, {}, by {}:", record.began, record.who),
+        &format!("Applying the file of run {number} ({}, by {}).", record.began, record.who),
         &Look::stderr(color),
     ))?;
     let then = StackFile { file: format!("{} of run {number}", record.file), env: file.env };
     let loaded = session::load_text(&then, &text, color)?;
     if (loaded.stack.stack.as_str(), &loaded.stack.region) != (now.stack.stack.as_str(), &now.stack.region) {
-        return Err(Stop::refused("nothing was done: that file is for another stack or region", "see `stack history show`"));
+        return Err(Stop::refused(
+            format!("nothing was changed: the file of run {number} is for another stack or region"),
+            "`stack history show` prints it with `--file`",
+        ));
     }
     let command = format!("rollback {number} to");
     let agreed = consent.allow.consent();

@@ -1,5 +1,5 @@
-//! A run: from the plan, over the questions and the lease, to the outcome and its record. `apply`, `destroy` and `rollback` are
-//! runs; what they differ in is how their plan is made.
+//! A run: plan, confirmation, lease, changes, outcome, and the record of it. `apply`, `destroy` and `rollback` are runs that
+//! differ in how the plan is made.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,9 +21,9 @@ use crate::config;
 use crate::engine::{self, Class, Error, Outcome, Plan, Reporter};
 use crate::ui::{self, Color, Look};
 
-/// How often somebody else's lease is looked at by who waits for it.
+/// How often the lease is read while waiting for another run.
 const LOOK: Duration = Duration::from_secs(2);
-/// How often who waits is told.
+/// How often a wait for the lease speaks.
 const SPEAK: Duration = Duration::from_secs(30);
 
 /// One use of a command that changes a stack.
@@ -32,17 +32,17 @@ pub struct Run<'a> {
     pub command: &'a str,
     /// The file, as it was given.
     pub file: &'a StackFile,
-    /// What it says; none for a saved plan.
+    /// Its text; none for a saved plan without one.
     pub text: Option<&'a str>,
-    /// The commit that it is of, for a saved plan; else it is found out.
+    /// The commit that it is from, where that is known already; otherwise git is asked.
     pub commit: Option<String>,
-    /// What may be done without asking.
+    /// The options.
     pub consent: &'a Consent,
-    /// What was agreed to, by flags and in a saved plan.
+    /// The consent that was given, by flags and in a saved plan.
     pub agreed: &'a engine::Consent,
-    /// Everything is to be told.
+    /// Whether the fields of what is created are shown.
     pub verbose: bool,
-    /// When to colour.
+    /// When to use colour.
     pub color: Color,
 }
 
@@ -56,7 +56,7 @@ impl Run<'_> {
             let found = execution.free().await?;
             let plan = plan().await?;
             let Some(plan) = execution.agreed(&plan).await? else {
-                ui::err("Nothing was done: only `yes` is a yes.\n")?;
+                ui::err("Nothing was changed: not confirmed.\n")?;
                 return Ok(Exit::Refused);
             };
             let (stop, stopped) = watch::channel(false);
@@ -70,7 +70,7 @@ impl Run<'_> {
             let signals = tokio::spawn(listen(stop.clone(), reporter.clone()));
             let Some(lease) = session.kept(Lease::take(&session.cx, &execution.store, &found, &execution.own)).await? else {
                 signals.abort();
-                ui::err(&ui::note("Another run was faster: the plan is made again when it has ended.", &self.look()))?;
+                ui::err(&ui::note("Another run took the lease first; planning again when it finishes.", &self.look()))?;
                 continue;
             };
             let result = execution.recorded(&plan, (stop, stopped), reporter.as_ref()).await;
@@ -82,12 +82,12 @@ impl Run<'_> {
         }
     }
 
-    /// How standard error is written to.
+    /// Returns how standard error is written to.
     fn look(&self) -> Look {
         Look::stderr(self.color)
     }
 
-    /// What was typed, as far as it matters to others.
+    /// Returns the command as others see it, in the lease and in the history.
     fn typed(&self) -> String {
         let env = self.file.env().filter(|env| *env != config::environment::DEFAULT);
         let env = env.map_or(String::new(), |env| format!(" --env {env}"));
@@ -95,7 +95,7 @@ impl Run<'_> {
     }
 }
 
-/// A run with what it works with: the connection, where the lease and the record are kept, and what they say about who runs it.
+/// A run with what it works through: the connection, the store of lease and record, and what these say about who runs it.
 struct Execution<'a> {
     session: &'a Session,
     run: &'a Run<'a>,
@@ -104,7 +104,7 @@ struct Execution<'a> {
 }
 
 impl Execution<'_> {
-    /// The lease as it was found, when nobody holds it (any more).
+    /// Returns the lease as soon as no run holds it, and fails if one holds it for longer than the run may wait.
     async fn free(&self) -> Result<Found> {
         let since = Instant::now();
         let mut spoke: Option<Instant> = None;
@@ -130,9 +130,9 @@ impl Execution<'_> {
                     let waited = waited.map_or(String::new(), |time| format!("; waited {time}"));
                     return Err(Stop::Message(
                         Exit::Held,
-                        format!("nothing was done: {what}{waited}"),
+                        format!("nothing was changed: {what}{waited}"),
                         Some(format!(
-                            "wait for it with `--wait-for-lease`; when that run is dead, its lease expires {} s after it was renewed last",
+                            "wait for it with `--wait-for-lease`; if that run died, its lease expires {} s after it was last renewed",
                             EXPIRES.as_secs()
                         )),
                     ));
@@ -141,7 +141,7 @@ impl Execution<'_> {
         }
     }
 
-    /// Shows a plan and asks. The plan as it is to be done, when it is.
+    /// Shows a plan and asks for confirmation. Returns the plan to apply, or nothing if it was not confirmed.
     async fn agreed(&self, plan: &Plan) -> Result<Option<Plan>> {
         let consent = self.run.consent;
         let plan = consent::with(plan, self.run.agreed)?;
@@ -157,7 +157,10 @@ impl Execution<'_> {
         };
         ui::err(&ui::plan_text(&plan, &view))?;
         if plan.counts().refuse > 0 {
-            return Err(Stop::refused("nothing was done: the plan has objects that are refused", "see `refuse` above"));
+            return Err(Stop::refused(
+                "nothing was changed: the plan has changes that are refused",
+                "fix what is listed under `refuse` above",
+            ));
         }
         consent::check(&plan, self.run.agreed, consent.yes)?;
         preflight::pass(self.session, &plan, consent.no_preflight, self.run.color).await?;
@@ -170,12 +173,12 @@ impl Execution<'_> {
         if !plan.destroy {
             return Ok(Some(plan));
         }
-        // Who typed its name agreed to the end of everything in it.
+        // Typing its name is consent to deleting everything in it.
         let whole = engine::Consent { environment: Some(plan.environment()), ..self.run.agreed.clone() };
         Ok(Some(consent::with(&plan, &whole)?))
     }
 
-    /// Does it, between two writings of its record.
+    /// Applies the plan, and writes its record before and after.
     async fn recorded(
         &self,
         plan: &Plan,
@@ -196,20 +199,21 @@ impl Execution<'_> {
         record.ended = Some(history::now());
         record.ending = ending(&outcome);
         record.outcome = value(&ui::outcome_json(&outcome))?;
-        // What was done was done; that nobody wrote it down is worth a word, not a failure. Who was interrupted has little time.
+        // The changes are made; that they are not recorded is worth a note, not a failure. After an interrupt there is little
+        // time.
         let patience = if outcome.stopped { Duration::from_millis(500) + outcome.spare } else { Duration::from_secs(20) };
         match tokio::time::timeout(patience, history::end(store, &record)).await {
             Ok(Ok(())) => {}
-            Ok(Err(e)) => self.aside(&format!("The end of this run is not in the history: {e}")),
-            Err(_) => self.aside("The end of this run is not in the history: S3 did not answer."),
+            Ok(Err(e)) => self.aside(&format!("The end of this run was not recorded in the history: {e}")),
+            Err(_) => self.aside("The end of this run was not recorded in the history: S3 did not answer."),
         }
         Ok(outcome)
     }
 
-    /// The record of a run that begins.
+    /// Returns the record of a run that begins.
     fn record(&self, plan: &Plan) -> Result<Record> {
         let (run, own) = (self.run, &self.own);
-        // A file says all of it again.
+        // Of a file the text is enough.
         let saved = run.text.is_none().then_some(plan);
         Ok(Record {
             number: 0,
@@ -231,7 +235,7 @@ impl Execution<'_> {
         })
     }
 
-    /// Says how it ended. What was done was done: that nobody can read of it, on a full disk, say, makes no failure of it.
+    /// Reports the outcome. The changes are made: that the report cannot be written, on a full disk, say, is no failure.
     fn tell(&self, outcome: &Outcome, plan: &Plan) {
         if self.run.consent.json {
             if let Ok(line) = serde_json::to_string(&ui::outcome_json(outcome)) {
@@ -246,25 +250,27 @@ impl Execution<'_> {
         }
     }
 
-    /// A word after something was changed: that it cannot be written changes nothing any more.
+    /// Writes a note after something was changed. That it cannot be written is no failure.
     fn aside(&self, text: &str) {
         let _ = ui::err(&ui::note(text, &self.run.look()));
     }
 }
 
-/// Does a plan.
+/// Applies a plan.
 async fn carry_out(session: &Session, plan: &Plan, stopped: watch::Receiver<bool>, reporter: &dyn Reporter) -> Result<Outcome> {
     let outcome = engine::apply(&session.registry, &session.cx, plan, reporter, stopped).await;
     reporter.end();
     Ok(outcome?)
 }
 
-/// What a run's end is to scripts.
+/// Returns the exit code of an outcome.
 fn exit(outcome: &Outcome) -> Exit {
-    // What AWS accepted and then could not make, or is still at, is there all the same; what nobody knows the end of may be.
-    let there = |class: Class| matches!(class, Class::Failed | Class::Late | Class::Ambiguous | Class::Unreachable);
-    let nothing =
-        outcome.done.is_empty() && outcome.under_way.is_empty() && outcome.failed.iter().all(|(_, _, error)| !there(error.class));
+    // What AWS accepted and then failed to create, or is still creating, exists; a call without an answer may have created
+    // something.
+    let exists = |class: Class| matches!(class, Class::Failed | Class::Late | Class::Ambiguous | Class::Unreachable);
+    let nothing = outcome.done.is_empty()
+        && outcome.under_way.is_empty()
+        && outcome.failed.iter().all(|(_, _, error)| !exists(error.class));
     match (outcome.stopped && !outcome.late, outcome.is_complete()) {
         (true, _) => Exit::Interrupted,
         (_, true) => Exit::Ok,
@@ -273,7 +279,7 @@ fn exit(outcome: &Outcome) -> Exit {
     }
 }
 
-/// How a run ended, for its record: as its exit code says it. `Failed` means that nothing was changed.
+/// Returns how a run ended, for its record, in agreement with its exit code. `Failed` means that nothing was changed.
 fn ending(outcome: &Outcome) -> Ending {
     match exit(outcome) {
         Exit::Ok => Ending::Complete,
@@ -284,7 +290,7 @@ fn ending(outcome: &Outcome) -> Ending {
     }
 }
 
-/// The first Ctrl-C, SIGTERM or SIGHUP asks the run to end politely, the second ends everything.
+/// Listens for Ctrl-C, SIGTERM and SIGHUP. The first asks the run to stop, the second ends the process.
 async fn listen(stop: watch::Sender<bool>, reporter: Arc<dyn Reporter>) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut term), Ok(mut hangup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else { return };
@@ -292,7 +298,7 @@ async fn listen(stop: watch::Sender<bool>, reporter: Arc<dyn Reporter>) {
         tokio::select! {
             result = tokio::signal::ctrl_c() => if result.is_err() { return },
             _ = term.recv() => {}
-            // The terminal is gone: what is written from now on is lost, and nobody's loss.
+            // The terminal is gone; what is written from now on is lost.
             _ = hangup.recv() => {}
         }
         if *stop.borrow() {
@@ -303,13 +309,14 @@ async fn listen(stop: watch::Sender<bool>, reporter: Arc<dyn Reporter>) {
     }
 }
 
-/// Asks the run to end politely when its time is over.
+/// Asks the run to stop when its time is over.
 async fn ring(time: config::Duration, rang: Arc<AtomicBool>, stop: watch::Sender<bool>) {
     tokio::time::sleep(Duration::from_secs(time.as_secs())).await;
     rang.store(true, Ordering::Relaxed);
     stop.send_replace(true);
 }
 
+/// Converts to JSON.
 fn value(of: &impl serde::Serialize) -> Result<serde_json::Value> {
     serde_json::to_value(of).map_err(|e| Stop::from(Error::internal(e.to_string())))
 }
@@ -324,7 +331,7 @@ mod tests {
     fn a_run_that_changed_anything_is_not_recorded_as_failed() {
         let failed = |class| vec![(Key::new("rds.instance", "main"), Verb::Create, Error::new(class, "no"))];
         let ended = |class| Outcome { failed: failed(class), ..Outcome::default() };
-        // AWS made it, and it came to nothing, or is not there yet.
+        // AWS accepted it, and it failed or is not ready yet.
         assert_eq!(ending(&ended(Class::Late)), Ending::Partly);
         assert_eq!(ending(&ended(Class::Failed)), Ending::Partly);
         assert_eq!(ending(&ended(Class::Denied)), Ending::Failed);
@@ -335,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_of_which_nobody_knows_the_end_may_have_changed_something() {
+    fn a_run_whose_end_is_unknown_may_have_changed_something() {
         let after = |class| Outcome {
             done: Vec::new(),
             failed: vec![(Key::new("ec2.vpc", "main"), Verb::Create, Error::new(class, ""))],

@@ -1,4 +1,4 @@
-//! Plans on disk; what is in them is [`crate::engine::saved`]'s.
+//! Saved plans on disk: written whole, and matched with what was typed. Their contents belong to [`crate::engine::saved`].
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -8,25 +8,26 @@ use super::stop::{Exit, Result, Stop};
 use crate::engine::Plan;
 use crate::engine::saved::{self, Saved};
 
-/// No saved plan is larger.
+/// The largest saved plan that is read.
 pub const LARGEST: u64 = 64 << 20;
 
-/// Writes a plan with its digest: as a whole or not at all, and for nobody else's eyes, as it tells everything about the
-/// stack. What is no file, or a link to one, is not written over.
+/// Writes a plan with its digest: as a whole or not at all, and readable for its owner only, as it says everything about the
+/// stack. Anything but a regular file is not overwritten, nor is a link to one.
 pub fn write(path: &Path, saved: &Saved) -> Result<()> {
     place(path, saved::text(saved)?.as_bytes())
         .map_err(|e| Stop::message(format!("`{}` cannot be written: {e}", path.display()), "choose another place with `--out`"))
 }
 
+/// Writes a file beside `path` and renames it into place.
 fn place(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     match std::fs::symlink_metadata(path) {
-        Ok(there) if !there.is_file() => return Err(std::io::Error::other("what is there is not a file, or a link")),
+        Ok(there) if !there.is_file() => return Err(std::io::Error::other("it exists and is not a regular file")),
         _ => {}
     }
-    let name = path.file_name().ok_or_else(|| std::io::Error::other("it has no name"))?;
+    let name = path.file_name().ok_or_else(|| std::io::Error::other("it names no file"))?;
     let beside = path.with_file_name(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
     let written = || {
-        // Of a run that died with the same number.
+        // Left by a run that died with the same process id.
         let _ = std::fs::remove_file(&beside);
         let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
         file.write_all(bytes)?;
@@ -34,29 +35,31 @@ fn place(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         std::fs::rename(&beside, path)
     };
     written().inspect_err(|_| {
-        // What went wrong is the error, not that some of it stays.
+        // The error is what went wrong, not that a part may stay.
         let _ = std::fs::remove_file(&beside);
     })
 }
 
-/// That a plan is not asked to be applied to anything else than it was made for.
+/// Refuses to apply a saved plan to another environment or region than it was made for.
 pub fn fits(plan: &Plan, env: Option<&str>, region: Option<&str>) -> Result<()> {
     let scope = &plan.scope;
-    for (what, flag, made, asked) in [("environment", "env", &scope.env, env), ("region", "region", &scope.region, region)] {
+    let env = ("environment", "`--env` and unset STACK_ENV", &scope.env, env);
+    let region = ("region", "`--region`", &scope.region, region);
+    for (what, flag, made, asked) in [env, region] {
         if let Some(asked) = asked.filter(|asked| asked != made) {
             return Err(Stop::Message(
                 Exit::Usage,
-                format!("nothing was done: the saved plan is for the {what} `{made}`, not `{asked}`"),
-                Some(format!("leave `--{flag}` out (and STACK_ENV unset), or make a plan for `{asked}`")),
+                format!("nothing was changed: the saved plan is for the {what} `{made}`, not `{asked}`"),
+                Some(format!("leave out {flag}, or make a plan for `{asked}`")),
             ));
         }
     }
     Ok(())
 }
 
-/// What was saved, when the file is whole and of this version.
+/// Reads a saved plan, if the file is whole and of this version.
 pub fn read(file: &str, text: &str) -> Result<Saved> {
-    saved::parse(text).map_err(|what| Stop::bad_file(format!("`{file}` {what}"), "make the plan again with `stack plan --out`"))
+    saved::parse(text).map_err(|what| Stop::bad_file(format!("`{file}` {what}"), "make a new plan with `stack plan --out`"))
 }
 
 #[cfg(test)]

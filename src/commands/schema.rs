@@ -4,10 +4,12 @@ use super::session::{self, stack_schema};
 use super::stop::{Exit, Result};
 use crate::ui;
 
-/// Print the JSON Schema that editors complete and check stack files with.
+/// Print the JSON Schema of stack files, or of plans
+///
+/// Editors complete and check stack files with it.
 #[derive(Args, Debug)]
 pub struct Arguments {
-    /// The schema of `stack plan --json` instead
+    /// Print the schema of `stack plan --json` instead
     #[arg(long)]
     plan: bool,
 }
@@ -19,7 +21,7 @@ pub fn run(arguments: Arguments) -> Result {
 
 #[cfg(test)]
 mod tests {
-    /// Editors read it from the repository. `INSTA_UPDATE=always` writes it, as it does snapshots.
+    /// Editors read it from the repository. `INSTA_UPDATE=always` rewrites it, as it does snapshots.
     #[test]
     fn the_schema_that_is_checked_in_is_fresh() {
         let now = serde_json::to_string_pretty(&super::stack_schema()).unwrap() + "\n";

@@ -1,4 +1,4 @@
-//! From a file and a way to AWS to a plan: what most commands begin with.
+//! What most commands begin with: from a file and a connection to AWS to a plan. Applying one is in `run`.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use crate::engine::{self, Cx, Error, Graph, Key, Plan, Registry, Scope, Seen, Sn
 use crate::ui::{self, Look};
 use crate::{local, ui::Color};
 
-/// No stack file is larger.
+/// The largest stack file that is read.
 const LARGEST: u64 = 1 << 20;
 
-/// The text of a file, or of standard input for `-`.
+/// Reads the text of a file, or of standard input for `-`.
 pub fn read(file: &str, largest: u64) -> Result<String> {
     let mut bytes = Vec::new();
     let result = match file {
@@ -37,32 +37,32 @@ pub fn read(file: &str, largest: u64) -> Result<String> {
         Stop::bad_file(format!("`{file}` cannot be read: {e}"), help)
     })?;
     if bytes.len() as u64 > largest {
-        return Err(Stop::bad_file(format!("`{file}` is larger than {} MiB", largest >> 20), "is it the right file?"));
+        return Err(Stop::bad_file(format!("`{file}` is larger than {} MiB", largest >> 20), "check that it is a stack file"));
     }
     String::from_utf8(bytes).map_err(|e| {
         Stop::bad_file(
             format!("`{file}` is not UTF-8: byte {} is not text", e.utf8_error().valid_up_to()),
-            "is it the right file?",
+            "check that it is a stack file",
         )
     })
 }
 
-/// A stack file that is right as far as that can be known without AWS. Warnings have been shown.
+/// Loads a stack file, as far as it can be checked without AWS, and shows its warnings.
 pub fn load(file: &StackFile, color: Color) -> Result<Loaded> {
     load_text(file, &read_stack(file)?, color)
 }
 
-/// The text of a stack file.
+/// Reads the text of a stack file.
 pub fn read_stack(file: &StackFile) -> Result<String> {
     read(&file.file, LARGEST)
 }
 
-/// The same for a text that has been read already.
+/// Loads a stack file from its text, and shows its warnings.
 pub fn load_text(file: &StackFile, text: &str, color: Color) -> Result<Loaded> {
     if engine::saved::is_one(text) {
         let name = &file.file;
         return Err(Stop::bad_file(
-            format!("`{name}` is a saved plan, and this command wants a stack file"),
+            format!("`{name}` is a saved plan, but this command takes a stack file"),
             format!("`stack apply {name}` shows the plan and applies it"),
         ));
     }
@@ -74,7 +74,7 @@ pub fn load_text(file: &StackFile, text: &str, color: Color) -> Result<Loaded> {
     Ok(loaded)
 }
 
-/// The JSON Schema of stack files, with every registered kind.
+/// Returns the JSON Schema of stack files, with every registered kind.
 pub fn stack_schema() -> serde_json::Value {
     let registry = aws::registry();
     config::schema(registry.kinds().map(|kind| {
@@ -83,15 +83,15 @@ pub fn stack_schema() -> serde_json::Value {
     }))
 }
 
-/// What is meant so but is worth knowing.
+/// Returns what is no problem of the file, but worth knowing.
 fn noted(loaded: &Loaded) -> Vec<String> {
     let mut notes = config::validate::notes(&loaded.stack, loaded.at("network").is_some());
-    // What cannot be expanded is told by whoever wants it expanded.
+    // A file that cannot be expanded is reported where that matters.
     notes.extend(offline(loaded).iter().flat_map(|graph| blueprint::notes(graph, &unasked(loaded))));
     notes
 }
 
-/// Says it aloud, beside what was asked for.
+/// Writes the notes about a file to standard error.
 pub fn notes(loaded: &Loaded, color: Color) -> Result<()> {
     for note in noted(loaded) {
         ui::err(&ui::note(&note, &Look::stderr(color)))?;
@@ -99,7 +99,7 @@ pub fn notes(loaded: &Loaded, color: Color) -> Result<()> {
     Ok(())
 }
 
-/// What the file warns of, and what is worth knowing about it, for who reads a plan and not the screen that it was made on.
+/// Returns the warnings and notes about a file, to be printed with its plan.
 pub fn problems(loaded: &Loaded) -> Vec<ui::Problem> {
     let file = &loaded.warnings;
     let warned = file.diagnostics.iter().map(|warning| ui::Problem {
@@ -112,7 +112,7 @@ pub fn problems(loaded: &Loaded) -> Vec<ui::Problem> {
     warned.chain(noted).collect()
 }
 
-/// Whose the file's objects would be in an account that nobody has asked about yet.
+/// Returns the scope of the file in an account that is not known yet.
 fn unasked(loaded: &Loaded) -> Scope {
     Scope {
         stack: loaded.stack.stack.to_string(),
@@ -123,13 +123,14 @@ fn unasked(loaded: &Loaded) -> Scope {
     }
 }
 
-/// The file's objects as they would be in an account that nobody has asked about yet.
+/// Expands the file without asking AWS, in an account that is not known yet.
 pub fn offline(loaded: &Loaded) -> Result<Graph> {
     let scope = unasked(loaded);
     let facts = Facts::assumed(&scope, loaded.at("network").is_some(), &loaded.stack);
     expand(loaded, &facts, &aws::registry())
 }
 
+/// Expands the file. Problems get the places in it.
 fn expand(loaded: &Loaded, facts: &Facts<'_>, registry: &Registry<Clients>) -> Result<Graph> {
     blueprint::expand(&loaded.stack, facts, registry).map_err(|failure| match failure {
         Failure::Error(error) => Stop::from(error),
@@ -141,7 +142,7 @@ fn expand(loaded: &Loaded, facts: &Facts<'_>, registry: &Registry<Clients>) -> R
     })
 }
 
-/// What a connection is for.
+/// What to connect for.
 pub struct Target<'a> {
     /// The stack's name.
     pub stack: &'a str,
@@ -149,11 +150,11 @@ pub struct Target<'a> {
     pub env: &'a str,
     /// The region that everything lives in.
     pub region: &'a str,
-    /// The account that it must be, when that is said.
+    /// The account that it must be, if there is one.
     pub account: Option<&'a str>,
-    /// Who says so: `the file`.
+    /// Where the account and the bucket are from: `the file`.
     pub said_by: &'static str,
-    /// The bucket that keeps leases and history, when one was chosen.
+    /// The bucket that keeps leases and history, if one was chosen.
     pub history_bucket: Option<&'a str>,
 }
 
@@ -161,17 +162,17 @@ pub struct Target<'a> {
 pub struct Session {
     /// The kinds.
     pub registry: Registry<Clients>,
-    /// The clients and whose objects are ours.
+    /// The clients and the scope.
     pub cx: Cx<Clients>,
-    /// Who we are: an ARN.
+    /// The ARN of the caller.
     pub who: String,
-    /// The same for people, with the profile: `profile prod, role Deploy`.
+    /// The caller for people, with the profile: `profile prod, role Deploy`.
     pub via: Option<String>,
     look: Look,
 }
 
 impl Session {
-    /// Connects for a stack and asks who we are. In another account than it must be, nothing else is asked.
+    /// Connects and asks who the caller is. Nothing else is asked if that is the wrong account.
     pub async fn open(target: &Target<'_>, way: &Aws, color: Color) -> Result<Session> {
         let region = way.region.as_deref().unwrap_or(target.region);
         let look = Look::stderr(color);
@@ -187,12 +188,12 @@ impl Session {
             let start = local::Options { port: way.local_port, time_scale: None, functions: false, python: None, places };
             let server = local::start(&start, &say).await?;
             options.endpoint_url = Some(server.url.clone());
-            // There every account is whoever names it as the key.
+            // The local AWS takes the access key for the account.
             options.credentials = Some((target.account.unwrap_or("test").to_owned(), "test".into()));
         }
         let clients = Clients::connect(&options, aws::registry::services(), region).await?;
         let of = format!("AWS at {}", clients.place());
-        // In a log nobody wonders so soon.
+        // A log need not say it so soon.
         let speak = Duration::from_secs(if look.terminal { 1 } else { 3 });
         let patience = Patience { of: &of, speak, end: Duration::from_secs(60) };
         let identity = patience.hear(&clients.reach, &look, clients.identity()).await?;
@@ -200,10 +201,10 @@ impl Session {
             return Err(Stop::Message(
                 Exit::Denied,
                 format!(
-                    "nothing was done: {} is for the account {wanted}, and these credentials are of the account {} ({})",
+                    "nothing was changed: {} is for the account {wanted}, but these credentials are for the account {} ({})",
                     target.said_by, identity.account, identity.arn
                 ),
-                Some(format!("use credentials of {wanted}: another `--profile`, or another `--env`")),
+                Some(format!("use credentials for {wanted}: another `--profile`, or another `--env`")),
             ));
         }
         let scope = Scope {
@@ -219,17 +220,14 @@ impl Session {
         Ok(Session { registry: aws::registry(), cx, who: identity.arn, via, look })
     }
 
-    /// Connects for a loaded file. Of one with environments one must have been chosen: what is made without would be one more,
-    /// beside those that are meant.
+    /// Connects for a loaded file. If it has environments, one must have been chosen: without, a further one would be created.
     pub async fn of(loaded: &Loaded, way: &Aws, color: Color) -> Result<Session> {
         if !loaded.chosen && !loaded.environments.is_empty() {
             let names: Vec<String> = loaded.environments.iter().map(|name| format!("`{name}`")).collect();
             return Err(Stop::Message(
                 Exit::Usage,
-                format!("`{}` has environments, and none was chosen: {}", loaded.warnings.file, names.join(", ")),
-                Some(
-                    "add `--env NAME`, or set STACK_ENV; `--env default` means the file as it stands, without any of them".into(),
-                ),
+                format!("`{}` has environments, but none was chosen: {}", loaded.warnings.file, names.join(", ")),
+                Some("add `--env NAME`, or set STACK_ENV; `--env default` means the file as it stands, without them".into()),
             ));
         }
         let target = Target {
@@ -243,7 +241,7 @@ impl Session {
         Session::open(&target, way, color).await
     }
 
-    /// What comes of asking AWS, unless it does not answer any more: then that is said, and it ends.
+    /// Returns the answer of AWS, or an error if AWS does not answer at all for too long.
     pub async fn hear<T, E>(&self, call: impl Future<Output = engine::Result<T, E>>) -> Result<T>
     where
         Stop: From<E>,
@@ -252,7 +250,7 @@ impl Session {
         patience.hear(&self.cx.reach, &self.look, call).await
     }
 
-    /// The same of the bucket that keeps leases and history.
+    /// The same for the bucket that keeps leases and history.
     pub async fn kept<T, E>(&self, call: impl Future<Output = engine::Result<T, E>>) -> Result<T>
     where
         Stop: From<E>,
@@ -262,7 +260,7 @@ impl Session {
         patience.hear(&self.cx.reach, &self.look, call).await
     }
 
-    /// The file's objects.
+    /// Expands the file with what AWS says about zones and existing objects.
     pub async fn graph(&self, loaded: &Loaded) -> Result<Graph> {
         let wanted = blueprint::wanted(&loaded.stack);
         let (zones, existing) = tokio::try_join!(ec2::zones(&self.cx.cloud), Found::look(&self.cx.cloud, &wanted))?;
@@ -270,12 +268,12 @@ impl Session {
         expand(loaded, &facts, &self.registry)
     }
 
-    /// What is there.
+    /// Reads all objects of the stack.
     pub async fn snapshot(&self) -> Result<Snapshot> {
         self.hear(Snapshot::read(&self.registry, &self.cx)).await
     }
 
-    /// What is there of one kind.
+    /// Reads the objects of one kind.
     pub async fn read(&self, kind: &str) -> Result<Vec<Seen>> {
         let cx = self.cx.fresh().at(&Key::new(kind, ""), 1);
         let seen = self.hear(self.registry.kind(kind)?.observe(&cx)).await?.into_iter();
@@ -283,35 +281,35 @@ impl Session {
         Ok(seen.map(|o| Seen { kind: kind.clone(), claim: o.claim, live: o.live, fields: o.fields, state: o.state }).collect())
     }
 
-    /// What is to be done so that the file is true.
+    /// Makes the plan that makes AWS match the file.
     pub async fn plan(&self, loaded: &Loaded) -> Result<Plan> {
         self.hear(async {
-            // The file's zones and AWS's objects are independent questions.
+            // The zones for the file and the objects are independent questions.
             let (graph, snapshot) = tokio::join!(self.graph(loaded), Snapshot::read(&self.registry, &self.cx));
-            self.told(Plan::make(&self.registry, &self.cx.scope, Some(&graph?), &snapshot?)?).await
+            self.completed(Plan::make(&self.registry, &self.cx.scope, Some(&graph?), &snapshot?)?).await
         })
         .await
     }
 
-    /// The same for somebody who only looks: "nothing to do" may rest on AWS's tag index ([`aws::ownership::tag_index`]), which is a minute
-    /// behind at times and saves a question for each object.
+    /// Makes the same plan to be read only: "nothing to do" may rest on AWS's tag index ([`aws::ownership::tag_index`]), which
+    /// saves a call per object and can be a minute behind.
     pub async fn plan_by_index(&self, loaded: &Loaded) -> Result<Plan> {
         self.hear(async {
             let (graph, snapshot) = tokio::join!(self.graph(loaded), Snapshot::read_by_index(&self.registry, &self.cx));
-            self.told(Plan::make_by_index(&self.registry, &self.cx, &graph?, snapshot?).await?).await
+            self.completed(Plan::make_by_index(&self.registry, &self.cx, &graph?, snapshot?).await?).await
         })
         .await
     }
 
-    /// What is to be done so that nothing is left.
+    /// Makes the plan that deletes everything.
     pub async fn plan_destroy(&self) -> Result<Plan> {
         let plan = Plan::make(&self.registry, &self.cx.scope, None, &self.snapshot().await?)?;
-        self.hear(self.told(plan)).await
+        self.hear(self.completed(plan)).await
     }
 
-    /// The plan, with what goes with each object that is deleted, with doubts about what only its tags call ours, and with where
-    /// its runs are kept.
-    pub async fn told(&self, mut plan: Plan) -> Result<Plan> {
+    /// Completes a plan: with what is deleted along with each object, with doubts about objects that only their tags attribute to
+    /// the stack, and with the bucket that keeps its runs.
+    pub async fn completed(&self, mut plan: Plan) -> Result<Plan> {
         plan.kept_in = self.cx.cloud.history_bucket.clone();
         doubt::doubt(&mut plan, &Store::of(&self.cx), aws::registry::known()).await?;
         plan.ask_what_is_lost(&self.registry, &self.cx).await?;
@@ -319,21 +317,21 @@ impl Session {
     }
 }
 
-/// The bucket for leases and history that was chosen. Two that differ would be two leases, and so none.
+/// Returns the bucket that was chosen for leases and history. Two different ones would mean two leases, and so none.
 fn history_bucket(target: &Target<'_>) -> Result<Option<String>> {
     let set = std::env::var("STACK_HISTORY_BUCKET").ok().filter(|name| !name.is_empty());
     match (target.history_bucket, set) {
         (Some(said), Some(set)) if said != set => Err(Stop::Message(
             Exit::Usage,
-            format!("{} keeps leases and history in `{said}`, and STACK_HISTORY_BUCKET says `{set}`", target.said_by),
-            Some("all who change a stack must use one bucket: unset the variable, or change `history_bucket`".into()),
+            format!("{} keeps leases and history in `{said}`, but STACK_HISTORY_BUCKET names `{set}`", target.said_by),
+            Some("all runs of a stack must use the same bucket: unset the variable, or change `history_bucket`".into()),
         )),
         (Some(said), _) => Ok(Some(said.to_owned())),
         (None, set) => Ok(set),
     }
 }
 
-/// By what we are who we are, for people: the profile, the role or the user. Of an account's root there is nothing to say.
+/// Returns how the caller is known to people: by profile, role or user. There is no word for an account's root.
 fn via(arn: &str, profile: Option<&str>) -> Option<String> {
     let resource = arn.splitn(6, ':').nth(5).unwrap_or_default();
     let mut parts = resource.split('/');
@@ -346,25 +344,25 @@ fn via(arn: &str, profile: Option<&str>) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// Says on standard error how an installation gets on: each step once, whatever its details.
+/// Returns a function that writes the steps of an installation to standard error, each once.
 pub fn steps(look: Look) -> impl Fn(&str) {
     let last = std::sync::Mutex::new(String::new());
     move |text: &str| {
         let step = text.split(':').next().unwrap_or(text);
         let mut last = last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if *last != step {
-            // A progress line that cannot be written is not missed.
+            // A progress line that cannot be written is no failure.
             let _ = ui::err(&ui::note(step, &look));
             *last = step.to_owned();
         }
     }
 }
 
-/// Pretty JSON with a newline at its end.
+/// Returns pretty JSON with a newline at its end.
 pub fn json(value: &impl serde::Serialize) -> Result<String> {
     serde_json::to_string_pretty(value)
         .map(|text| format!("{}\n", ui::safe_json(&text)))
-        .map_err(|e| Stop::from(Error::internal(format!("it cannot be written as JSON: {e}"))))
+        .map_err(|e| Stop::from(Error::internal(format!("cannot be written as JSON: {e}"))))
 }
 
 #[cfg(test)]
@@ -375,14 +373,14 @@ mod tests {
     fn a_plan_for_others_has_what_the_file_warns_of() {
         let text = "stack: shop\nregion: us-east-1\nservices:\n  web: { image: nginx:1.27, port: 80, routes: [\"/*\"] }\n";
         let mut loaded = config::load("s.yaml", text, None, &stack_schema()).unwrap();
-        loaded.warnings.diagnostics = vec![config::Diagnostic::warning("open", "everybody may").label(12..18, "here").help("no")];
+        loaded.warnings.diagnostics = vec![config::Diagnostic::warning("open", "everyone may").label(12..18, "here").help("no")];
         let problems = problems(&loaded);
         let told: Vec<(&str, &str)> = problems.iter().map(|p| (p.severity, p.message.get(..14).unwrap())).collect();
-        assert_eq!(told, [("warning", "line 2: everyb"), ("note", "The network ha"), ("note", "The load balan")]);
+        assert_eq!(told, [("warning", "line 2: everyo"), ("note", "The network ha"), ("note", "The load balan")]);
     }
 
     #[test]
-    fn who_we_are_is_said_by_profile_role_and_user() {
+    fn the_caller_is_known_by_profile_role_and_user() {
         let said = |arn: &str, profile| via(arn, profile);
         assert_eq!(said("arn:aws:sts::1:assumed-role/Deploy/anna", Some("prod")).as_deref(), Some("profile prod, role Deploy"));
         assert_eq!(said("arn:aws:iam::1:user/people/anna", None).as_deref(), Some("user anna"));

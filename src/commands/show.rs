@@ -17,7 +17,7 @@ use crate::aws::rds::Database;
 use crate::engine::{Claim, Ids, Key, Readiness, Registry, Resource, Snapshot, stray_name};
 use crate::ui::{self, Color, Look};
 
-/// Show what is running and how it does.
+/// Show what is running and its health
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]

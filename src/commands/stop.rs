@@ -5,37 +5,37 @@ use crate::engine::{Class, Error};
 use crate::local::LocalError;
 use crate::ui::{self, Look};
 
-/// How a command ended, for scripts. `docs/ci.md` has the table.
+/// How a command ended, as scripts see it. `docs/ci.md` has the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Exit {
-    /// It worked.
+    /// Success, or there was nothing to do.
     Ok = 0,
-    /// It did not, and nothing was changed.
+    /// It failed, and nothing was changed.
     Failed = 1,
-    /// `plan --detailed-exitcode`: there are changes. `drift`: there is some.
+    /// `plan --detailed-exitcode`: there are changes. `drift`: there is drift.
     Changes = 2,
-    /// Some of it was done and some not; the same command again goes on from there.
+    /// Some of it was done and some was not; the same command continues from there.
     Partly = 3,
-    /// Nothing was done: the plan has what is refused, consent is missing, or a saved plan is no longer true.
+    /// Nothing was changed: the plan has refusals, consent is missing, or a saved plan is out of date.
     Refused = 4,
-    /// Another run is changing this stack.
+    /// Another run holds the lease.
     Held = 5,
-    /// AWS did not let us: credentials or permissions.
+    /// AWS did not accept the credentials or the permissions.
     Denied = 6,
     /// The command line is wrong.
     Usage = 64,
-    /// The file is wrong, or cannot be read. As `EX_DATAERR` of `sysexits.h`.
+    /// The file is wrong or cannot be read. As `EX_DATAERR` in `sysexits.h`.
     BadFile = 65,
-    /// It was interrupted; what was under way has ended.
+    /// It was interrupted; calls in flight have ended.
     Interrupted = 130,
 }
 
 impl Exit {
-    /// What these errors are together, when nothing was done.
+    /// Returns the exit code for errors after which nothing was changed.
     pub fn of<'a>(errors: impl IntoIterator<Item = &'a Error>) -> Exit {
         let classes: Vec<Class> = errors.into_iter().map(|error| error.class).collect();
-        // One call that is not allowed is what there is to mend, whatever else went wrong.
+        // A denied call has to be fixed first, whatever else went wrong.
         if classes.iter().any(|class| matches!(class, Class::Denied | Class::Credentials)) {
             Exit::Denied
         } else if classes.contains(&Class::Lost) {
@@ -46,35 +46,38 @@ impl Exit {
     }
 }
 
-/// Why a command stopped.
+/// Why a command stopped before its end.
 #[derive(Debug)]
 pub enum Stop {
     /// The file is wrong.
     Report(Box<Report>),
-    /// AWS or the engine said no.
+    /// AWS or the engine reported errors, and nothing was changed.
     Errors(Vec<Error>),
-    /// The local AWS did.
+    /// The local AWS reported one.
     Local(Box<LocalError>),
-    /// AWS or the engine said no, after something was changed.
+    /// AWS or the engine reported errors after something was changed.
     Partly(Vec<Error>),
-    /// Anything else, in a sentence, with what to do.
+    /// Anything else: the exit code, what happened, and the next step.
     Message(Exit, String, Option<String>),
 }
 
 impl Stop {
+    /// Returns a failure that changed nothing, with the next step.
     pub fn message(text: impl Into<String>, help: impl Into<String>) -> Self {
         Stop::Message(Exit::Failed, text.into(), Some(help.into()))
     }
 
+    /// Returns a refusal to change anything, with the next step.
     pub fn refused(text: impl Into<String>, help: impl Into<String>) -> Self {
         Stop::Message(Exit::Refused, text.into(), Some(help.into()))
     }
 
+    /// Returns a problem of the file as a whole, with the next step.
     pub fn bad_file(text: impl Into<String>, help: impl Into<String>) -> Self {
         Stop::Message(Exit::BadFile, text.into(), Some(help.into()))
     }
 
-    /// The same after something was changed.
+    /// Returns the same stop as one after something was changed.
     pub fn midway(self) -> Self {
         match self {
             Stop::Errors(errors) => Stop::Partly(errors),
@@ -83,7 +86,7 @@ impl Stop {
         }
     }
 
-    /// The same with one more thing to know.
+    /// Adds a next step.
     pub fn hint(mut self, hint: &str) -> Self {
         if let Stop::Errors(errors) | Stop::Partly(errors) = &mut self
             && let Some(first) = errors.first_mut()
@@ -93,6 +96,7 @@ impl Stop {
         self
     }
 
+    /// Returns the exit code.
     pub fn exit(&self) -> Exit {
         match self {
             Stop::Partly(_) => Exit::Partly,
@@ -103,7 +107,7 @@ impl Stop {
         }
     }
 
-    /// The same for programs.
+    /// Returns the error as JSON, for programs.
     pub fn to_json(&self) -> serde_json::Value {
         let mut error = match self {
             Stop::Report(report) => serde_json::json!({ "message": "the file is wrong", "problems": report.to_json() }),
@@ -122,6 +126,7 @@ impl Stop {
         serde_json::json!({ "error": error })
     }
 
+    /// Renders the error for people.
     pub fn show(&self, look: &Look) -> String {
         match self {
             Stop::Report(report) => report.render(look.width, look.color, look.unicode),
@@ -168,5 +173,5 @@ impl From<std::io::Error> for Stop {
     }
 }
 
-/// What a command, or a part of one, comes to.
+/// The result of a command, or of a part of one.
 pub type Result<T = Exit, E = Stop> = std::result::Result<T, E>;

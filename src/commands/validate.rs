@@ -7,9 +7,9 @@ use super::stop::{Exit, Result, Stop};
 use crate::config::{self, Diagnostic, Report};
 use crate::ui::{self, Color, Look};
 
-/// Check a stack file, without AWS.
+/// Check a stack file without asking AWS: every problem, each with its line
 ///
-/// Without `--env` the file as it stands and every environment in it are checked.
+/// Without `--env`, the file as it stands and each of its environments are checked.
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
@@ -44,8 +44,8 @@ pub fn run(arguments: Arguments, color: Color) -> Result {
     Ok(Exit::Ok)
 }
 
-/// Adds to the report what shows only when the sections are put together: in the environment that was chosen, or without one in
-/// the file as it stands and in each that it has. How many objects the largest of them is.
+/// Adds the problems that show only when the sections are expanded together: in the environment that was chosen, or in the file
+/// as it stands and in each of its environments. Returns the number of objects in the largest of them.
 fn put_together(env: Option<&str>, text: &str, schema: &Value, report: &mut Report) -> Result<usize> {
     let first = config::load(&report.file, text, env, schema)?;
     let others = if env.is_none() { first.environments.clone() } else { Vec::new() };
@@ -59,7 +59,7 @@ fn put_together(env: Option<&str>, text: &str, schema: &Value, report: &mut Repo
             Ok(graph) => objects = objects.max(graph.len()),
             Err(Stop::Report(found)) => {
                 for mut diagnostic in found.diagnostics {
-                    // What has been said of another environment has its name behind it.
+                    // The same problem in another environment ends with its name.
                     let same = |d: &Diagnostic| {
                         d.code == diagnostic.code && d.labels == diagnostic.labels && d.message.starts_with(&diagnostic.message)
                     };

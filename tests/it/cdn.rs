@@ -235,7 +235,7 @@ fn somebody_elses_bucket_is_read_and_never_touched() {
     assert!(s.proxy.take().iter().all(|c| !c.mutating || !c.operation.contains("example-media")));
     s.place.file("site/index.html", "x");
     let refused = s.place.stack(&["assets", "push", "s.yaml", "site"]).exits(1);
-    assert!(refused.stderr.contains("somebody else's"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("not the stack's"), "{}", refused.stderr);
     gone(&s);
 }
 
@@ -555,7 +555,7 @@ fn push_goes_below_a_prefix_and_stays_in_its_folder() {
     s.apply();
     s.place.file("site/app.js", "x");
     let warned = s.place.stack(&["assets", "push", "s.yaml", "site", "--dry-run"]).ok();
-    assert!(warned.stderr.contains("will not be delivered"), "{}", warned.stderr);
+    assert!(warned.stderr.contains("will not be served"), "{}", warned.stderr);
     let quiet = s.place.stack(&["assets", "push", "s.yaml", "site", "--prefix", "/static/", "--immutable", "*.js"]).ok();
     assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("1 uploaded (1 B), 0 unchanged\n", ""));
     assert_eq!(stored(&s), json!({"static/app.js": ["text/javascript; charset=utf-8", "public, max-age=31536000, immutable"]}));

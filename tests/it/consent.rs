@@ -54,7 +54,7 @@ fn a_whole_environment_goes_by_its_name() {
     let refused = s.place.stack(&["destroy", "s.yaml", "--yes"]).exits(4);
     assert!(refused.stderr.contains("    --confirm shop/default\n"), "{}", refused.stderr);
     let wrong = s.place.stack(&["destroy", "s.yaml", "--yes", "--confirm", "shop/production"]).exits(4);
-    assert!(wrong.words().contains("`--confirm` names `shop/production`, and this is `shop/default`"), "{}", wrong.stderr);
+    assert!(wrong.words().contains("`--confirm` names `shop/production`, but this is `shop/default`"), "{}", wrong.stderr);
     assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
     s.place.stack(&["destroy", "s.yaml", "--yes", "--confirm", "shop/default"]).ok();
     assert_eq!(s.account.inventory("shop", "default"), json!({}));

@@ -26,7 +26,7 @@ fn missing_class_version_or_image_stops_the_run() {
         s.proxy.take();
         let output = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
         assert!(words(&output.stderr).contains(said), "{said}: {}", output.stderr);
-        assert!(output.stderr.contains("nothing was done"), "{}", output.stderr);
+        assert!(output.stderr.contains("nothing was changed"), "{}", output.stderr);
         s.place.stack(&["plan", "s.yaml"]).exits(4);
         assert!(s.proxy.take().iter().all(|c| !c.mutating));
         assert_eq!(s.account.inventory("shop", "default"), json!({}));
@@ -122,7 +122,7 @@ fn refused(s: &Subject, expected: &[&str]) {
     for expected in expected {
         assert!(plan.contains(expected) && apply.contains(expected), "{expected}: {plan}");
     }
-    assert!(apply.contains("nothing was done: AWS would refuse it on the way"), "{apply}");
+    assert!(apply.contains("nothing was changed: AWS would refuse part of this plan"), "{apply}");
     assert!(s.proxy.take().iter().all(|c| !c.mutating));
 }
 

@@ -378,7 +378,7 @@ fn push_exit_code_says_whether_anything_changed() {
     s.place.stack(&push).exits(6);
     refuse("index.html");
     let said = s.place.stack(&push).exits(3).words();
-    assert!(said.contains("when the cause is mended") && said.contains("`stack invalidate s.yaml`"), "{said}");
+    assert!(said.contains("fix the cause") && said.contains("`stack invalidate s.yaml`"), "{said}");
     let slow = |call: &Call| call.operation.starts_with("GET /shop-assets-") && call.operation.contains("list-type=2");
     s.proxy.on_call(move |call| if slow(call) { Fault::Delay(Duration::from_secs(6)) } else { Fault::Pass });
     let said = s.place.stack(&push).ok().words();

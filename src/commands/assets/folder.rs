@@ -1,4 +1,4 @@
-//! What is in the folder, and how each file is to be delivered.
+//! The files of the folder, and how each is served: its key, type, cache time and turn.
 
 use std::path::{Path, PathBuf};
 
@@ -8,17 +8,17 @@ use crate::commands::stop::{Result, Stop};
 
 /// For files whose names change with what is in them.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
-/// For all others: after a minute, whoever has it asks whether it is still so.
+/// For all others: after a minute a cache asks again.
 const FOR_A_MINUTE: &str = "public, max-age=60, must-revalidate";
-/// S3 takes no more in one piece.
+/// The largest object that S3 takes in one call.
 const LARGEST: u64 = 5 << 30;
 /// The shortest text that counts as a digest.
 const DIGEST: usize = 8;
 
-/// In which order: what others refer to is there before they are.
+/// The order of uploads: what others refer to is uploaded before them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Turn {
-    /// Named by a digest of what is in it; nobody asks for it who has not read of it.
+    /// Named by a digest of its content; only what refers to it asks for it.
     Hashed,
     /// Anything else.
     Other,
@@ -29,24 +29,24 @@ pub enum Turn {
 /// One file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
-    /// Where it lies.
+    /// Its path on this machine.
     pub path: PathBuf,
     /// Its key in the bucket.
     pub key: String,
     /// Bytes.
     pub size: u64,
-    /// When it comes.
+    /// When it is uploaded.
     pub turn: Turn,
     /// `text/html; charset=utf-8`.
     pub content_type: String,
-    /// Who may keep it for how long.
+    /// Which caches may keep it for how long.
     pub cache_control: &'static str,
 }
 
-/// The files of a folder, by key, and how many hidden ones are left out.
+/// Returns the files of a folder, and the number of hidden ones that were left out.
 pub fn read(folder: &Path, prefix: &str, immutable: &[String]) -> Result<(Vec<File>, usize)> {
     let unread = |e: &dyn std::fmt::Display| {
-        Stop::message(format!("`{}` cannot be read: {e}", folder.display()), "give the folder that is to be delivered")
+        Stop::message(format!("`{}` cannot be read: {e}", folder.display()), "name the folder to upload")
     };
     let root = folder.canonicalize().map_err(|e| unread(&e))?;
     if !root.is_dir() {
@@ -59,7 +59,7 @@ pub fn read(folder: &Path, prefix: &str, immutable: &[String]) -> Result<(Vec<Fi
         let entry = entry.map_err(|e| unread(&e))?;
         let Some(name) = entry.file_name().to_str() else {
             let what = format!("the name of `{}` is not UTF-8", entry.path().display());
-            return Err(Stop::message(what, "call it otherwise"));
+            return Err(Stop::message(what, "rename it"));
         };
         if name.starts_with('.') && name != ".well-known" {
             hidden += 1;
@@ -73,15 +73,15 @@ pub fn read(folder: &Path, prefix: &str, immutable: &[String]) -> Result<(Vec<Fi
         }
         let path = within(&root, entry.path(), entry.path_is_symlink())?;
         let there = std::fs::metadata(&path)?;
-        // A pipe would be read for ever, a device too.
+        // Reading a pipe or a device may never end.
         if !there.is_file() {
             let what = format!("`{}` is a pipe, a socket or a device", entry.path().display());
-            return Err(Stop::message(what, "take it out of the folder: only files can be delivered"));
+            return Err(Stop::message(what, "remove it from the folder: only files can be served"));
         }
         let size = there.len();
         if size > LARGEST {
-            let what = format!("`{}` is larger than the 5 GiB that S3 takes in one piece", entry.path().display());
-            return Err(Stop::message(what, "bring it there by other means"));
+            let what = format!("`{}` is larger than the 5 GiB that S3 takes in one call", entry.path().display());
+            return Err(Stop::message(what, "upload it by other means"));
         }
         let relative = entry.path().strip_prefix(&root).map_err(|e| unread(&e))?;
         let relative: Vec<&str> = relative.iter().filter_map(|part| part.to_str()).collect();
@@ -99,7 +99,7 @@ pub fn read(folder: &Path, prefix: &str, immutable: &[String]) -> Result<(Vec<Fi
     Ok((files, hidden))
 }
 
-/// Whether a file of this name is hardly meant for the world: keys, dumps, settings with passwords.
+/// Checks whether a file of this name is unlikely to be meant for the public: keys, dumps, settings with passwords.
 pub fn is_confidential(key: &str) -> bool {
     let name = key.rsplit('/').next().unwrap_or(key).to_ascii_lowercase();
     let ends = [
@@ -130,14 +130,14 @@ pub fn is_confidential(key: &str) -> bool {
     key || ends.iter().any(|end| name.ends_with(end)) || whole.contains(&name.as_str())
 }
 
-/// The file itself. A link must not lead out of the folder: what lies there was not meant to be seen by the world.
+/// Returns the file itself. A link must not lead out of the folder: what is there was not meant to be public.
 fn within(root: &Path, path: &Path, link: bool) -> Result<PathBuf> {
     if !link {
         return Ok(path.to_owned());
     }
     let refuse =
         |why: String| Stop::message(format!("`{}` {why}", path.display()), "put the file itself there, or remove the link");
-    let target = path.canonicalize().map_err(|e| refuse(format!("is a link that leads nowhere: {e}")))?;
+    let target = path.canonicalize().map_err(|e| refuse(format!("is a broken link: {e}")))?;
     if !target.starts_with(root) {
         return Err(refuse(format!("is a link out of the folder, to `{}`", target.display())));
     }
@@ -147,14 +147,14 @@ fn within(root: &Path, path: &Path, link: bool) -> Result<PathBuf> {
     Ok(target)
 }
 
-/// What browsers are told a file is.
+/// Returns the content type of a file.
 fn content_type(name: &str) -> String {
     let guess = mime_guess::from_path(name).first_or_octet_stream();
     let plain = guess.essence_str();
     if is_text(plain) { format!("{plain}; charset=utf-8") } else { plain.to_owned() }
 }
 
-/// Whether such a file can refer to others.
+/// Checks whether files of this type can refer to others.
 pub fn is_text(content_type: &str) -> bool {
     let plain = content_type.split(';').next().unwrap_or_default().trim();
     plain.starts_with("text/")
@@ -163,16 +163,16 @@ pub fn is_text(content_type: &str) -> bool {
         || matches!(plain, "application/javascript" | "application/json" | "application/xml" | "application/x-javascript")
 }
 
-/// Whether an object of that key can refer to others.
+/// Checks whether an object with this key can refer to others.
 pub fn is_text_key(key: &str) -> bool {
     is_text(&content_type(key.rsplit('/').next().unwrap_or(key)))
 }
 
-/// The digest in a file's name: `app.3f2a9c1b.js`, `chunk-5T6XKZ2F.js`. It is in hexadecimal or in capitals and digits, and has
-/// both letters and digits, so that a date or a word is not taken for one.
+/// Returns the digest in a file's name: `app.3f2a9c1b.js`, `chunk-5T6XKZ2F.js`. It is in hexadecimal or in capitals and digits,
+/// and has both letters and digits, so that a date or a word is not taken for one.
 pub fn digest(name: &str) -> Option<&str> {
     name.split(['.', '-', '_']).enumerate().find_map(|(n, part)| {
-        // By itself only a long one is beyond doubt.
+        // As the first part, only a long one is certain.
         let long = part.len() >= if n == 0 { 2 * DIGEST } else { DIGEST };
         let hexadecimal = part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         let capitals = part.bytes().all(|b| b.is_ascii_uppercase() || (b'2'..=b'7').contains(&b));
@@ -181,7 +181,7 @@ pub fn digest(name: &str) -> Option<&str> {
     })
 }
 
-/// Whether a path fits a pattern, in which `*` is any text and `?` any character.
+/// Checks whether a path matches a pattern, in which `*` is any text and `?` any character.
 pub fn fits(pattern: &str, path: &str) -> bool {
     let (pattern, path) = (pattern.as_bytes(), path.as_bytes());
     let (mut p, mut t) = (0, 0);
@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_hardly_meant_for_the_world_is_known_by_its_name() {
+    fn confidential_files_are_known_by_their_names() {
         for name in
             ["id_rsa", "a/id_ed25519", "tls/server.pem", "server.KEY", "backup.sql", "dump.sql.gz", "prod.env", "a/credentials"]
         {
@@ -234,7 +234,7 @@ mod tests {
         std::fs::write(folder.path().join("index.html"), "x").unwrap();
         let pipe = folder.path().join("pipe");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        let Err(Stop::Message(_, what, _)) = read(folder.path(), "", &[]) else { panic!("it was taken") };
+        let Err(Stop::Message(_, what, _)) = read(folder.path(), "", &[]) else { panic!("it was accepted") };
         assert!(what.contains("pipe` is a pipe, a socket or a device"), "{what}");
     }
 

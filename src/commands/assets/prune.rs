@@ -1,13 +1,13 @@
-//! Which old files nobody refers to any more.
+//! Which old files nothing refers to any more.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::folder::digest;
 
-/// An object that may go, if nothing refers to it: its key, and the digest in its name.
+/// Objects to delete if nothing refers to them: their keys, and the digests in their names.
 pub type Candidates = BTreeMap<String, String>;
 
-/// The objects under `prefix` that are named by a digest, were written before `before`, and are not in `wanted`.
+/// Returns the objects under `prefix` that are named by a digest, were written before `before`, and are not in `wanted`.
 pub fn candidates<'a>(
     objects: impl IntoIterator<Item = (&'a String, i64)>,
     prefix: &str,
@@ -21,7 +21,7 @@ pub fn candidates<'a>(
         .collect()
 }
 
-/// Takes the candidates out that a text refers to, and gives their keys. The digest counts, not the name: programs put names
+/// Removes the candidates that a text refers to, and returns their keys. The digest counts, not the name: programs put names
 /// together from parts.
 pub fn keep(candidates: &mut Candidates, text: &[u8]) -> Vec<String> {
     let digests: BTreeSet<&[u8]> = candidates.values().map(|d| d.as_bytes()).collect();
