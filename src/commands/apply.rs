@@ -30,7 +30,7 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
-    let text = session::read(&arguments.file.file, saved::LARGEST)?;
+    let text = session::read(&arguments.file.file)?;
     let Arguments { file, aws, consent, verbose } = arguments;
     let agreed = consent.allow.consent();
     let mut run =

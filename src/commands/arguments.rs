@@ -4,14 +4,27 @@ use clap::Args;
 
 use crate::{aws, config, local, ui};
 
+/// The stack file of a command that is given none.
+pub const STACK_FILE: &str = "stack.yaml";
+
 /// The options of every command.
 #[derive(Args, Debug)]
 pub struct Global {
     /// When to use colour [default: on terminals, unless NO_COLOR is set]
     #[arg(long, global = true, value_enum, default_value_t = ui::Color::Auto, hide_default_value = true, value_name = "WHEN")]
-    pub color: ui::Color,
+    color: ui::Color,
+    // What other tools call it.
+    #[arg(long, global = true, hide = true, conflicts_with = "color")]
+    no_color: bool,
     #[command(flatten)]
     pub logging: super::logging::Logging,
+}
+
+impl Global {
+    /// Returns when to use colour.
+    pub fn color(&self) -> ui::Color {
+        if self.no_color { ui::Color::Never } else { self.color }
+    }
 }
 
 /// The connection to AWS. What is left out comes from where the AWS CLI takes it: environment, profile, SSO, container, instance.
@@ -38,7 +51,7 @@ pub struct Aws {
 #[derive(Args, Debug)]
 pub struct StackFile {
     /// The stack file; `-` reads standard input
-    #[arg(value_name = "FILE")]
+    #[arg(value_name = "FILE", default_value = STACK_FILE)]
     pub file: String,
     /// The environment; `default` is the file as it stands. Required where AWS is asked, if the file has `environments`
     #[arg(long, short, value_name = "NAME", env = "STACK_ENV", hide_env_values = true)]
@@ -50,6 +63,15 @@ impl StackFile {
     pub fn env(&self) -> Option<&str> {
         self.env.as_deref().filter(|env| !env.is_empty())
     }
+
+    /// Returns the file and the argument that must follow it: FILE can be left out, so a single word is that argument. With clap's
+    /// `allow_missing_positional` no option could stand between the two.
+    pub fn and(self, argument: Option<String>) -> (StackFile, String) {
+        match argument {
+            Some(argument) => (self, argument),
+            None => (StackFile { file: STACK_FILE.to_owned(), env: self.env }, self.file),
+        }
+    }
 }
 
 /// Checks the URL of `--endpoint-url`.
@@ -60,4 +82,18 @@ fn endpoint(url: &str) -> Result<String, String> {
 /// Reads a time, such as `30m`.
 pub fn time(text: &str) -> Result<config::Duration, String> {
     text.parse().map_err(|wrong: config::values::Wrong| wrong.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_optional_before_a_required_argument() {
+        let file = |file: &str| StackFile { file: file.to_owned(), env: Some("prod".to_owned()) };
+        let (both, number) = file("s.yaml").and(Some("3".to_owned()));
+        assert_eq!((both.file.as_str(), both.env(), number.as_str()), ("s.yaml", Some("prod"), "3"));
+        let (alone, number) = file("3").and(None);
+        assert_eq!((alone.file.as_str(), alone.env(), number.as_str()), (STACK_FILE, Some("prod"), "3"));
+    }
 }

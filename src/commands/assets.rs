@@ -4,7 +4,7 @@ mod prune;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
@@ -44,12 +44,13 @@ pub enum Command {
 
 /// Upload a folder.
 #[derive(Args, Debug)]
+#[command(override_usage = "stack assets push [OPTIONS] [FILE] <FOLDER>")]
 pub struct Push {
     #[command(flatten)]
     file: StackFile,
     /// The folder to upload
     #[arg(value_name = "FOLDER")]
-    folder: PathBuf,
+    folder: Option<String>,
     #[command(flatten)]
     aws: Aws,
     /// Prefix every key with this: `static` for paths like `/static/*`
@@ -89,15 +90,16 @@ struct Done {
 pub async fn run(command: Command, color: Color) -> Result {
     let Command::Push(arguments) = command;
     let look = Look::stderr(color);
-    let loaded = session::load(&arguments.file, color)?;
+    let (file, folder) = arguments.file.and(arguments.folder);
+    let loaded = session::load(&file, color)?;
     let files = static_files(&loaded.stack)?;
     let prefix = match arguments.prefix.trim_matches('/') {
         "" => String::new(),
         prefix => format!("{prefix}/"),
     };
-    let (found, hidden) = folder::read(&arguments.folder, &prefix, &arguments.immutable)?;
+    let (found, hidden) = folder::read(Path::new(&folder), &prefix, &arguments.immutable)?;
     if found.is_empty() {
-        let what = format!("there are no files in `{}`", arguments.folder.display());
+        let what = format!("there are no files in `{folder}`");
         return Err(Stop::message(what, "name the folder that your site's build writes"));
     }
     if hidden > 0 {
@@ -140,8 +142,7 @@ pub async fn run(command: Command, color: Color) -> Result {
                 return stop;
             }
             // The same command will find these files unchanged, and not invalidate them.
-            let forget =
-                format!("`stack invalidate {}` invalidates what was overwritten in CloudFront's cache", arguments.file.file);
+            let forget = format!("`stack invalidate {}` invalidates what was overwritten in CloudFront's cache", file.file);
             if done.invalidated.is_empty() { stop.midway() } else { stop.midway().hint(&forget) }
         })?;
     }

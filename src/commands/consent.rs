@@ -15,7 +15,7 @@ use crate::ui;
 #[derive(Args, Debug)]
 pub struct Consent {
     /// Do not ask for confirmation
-    #[arg(long, short)]
+    #[arg(long, short, alias = "auto-approve")]
     pub yes: bool,
     #[command(flatten)]
     pub allow: Allow,

@@ -13,7 +13,7 @@ use crate::ui::{self, Color, Look};
 ///
 /// Lists the last runs, newest first.
 #[derive(Args, Debug)]
-#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Arguments {
     #[command(flatten)]
     list: List,
@@ -23,12 +23,8 @@ pub struct Arguments {
 
 #[derive(Args, Debug)]
 struct List {
-    /// The stack file; `-` reads standard input
-    #[arg(value_name = "FILE", required = true)]
-    file: Option<String>, // always there but with a subcommand, which has one of its own
-    /// The environment; `default` is the file as it stands. Required where AWS is asked, if the file has `environments`
-    #[arg(long, short, value_name = "NAME", env = "STACK_ENV", hide_env_values = true)]
-    env: Option<String>,
+    #[command(flatten)]
+    file: StackFile,
     #[command(flatten)]
     aws: Aws,
     /// Number of runs to list
@@ -46,12 +42,13 @@ enum Command {
 }
 
 #[derive(Args, Debug)]
+#[command(override_usage = "stack history show [OPTIONS] [FILE] <N>")]
 struct Show {
     #[command(flatten)]
     file: StackFile,
     /// The number of the run
     #[arg(value_name = "N")]
-    number: u64,
+    number: Option<String>,
     #[command(flatten)]
     aws: Aws,
     /// Print the file that was applied, and nothing else
@@ -70,8 +67,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
 }
 
 async fn list(arguments: List, color: Color) -> Result {
-    let file = StackFile { file: arguments.file.unwrap_or_default(), env: arguments.env };
-    let loaded = session::load(&file, color)?;
+    let loaded = session::load(&arguments.file, color)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?;
     let (records, broken) = session.kept(history::last(&Store::of(&session.cx), arguments.count)).await?;
     for error in broken {
@@ -101,6 +97,14 @@ async fn list(arguments: List, color: Color) -> Result {
     Ok(Exit::Ok)
 }
 
+/// Reads the number of a run.
+pub fn number(text: &str) -> Result<u64> {
+    text.parse().map_err(|_| {
+        let what = format!("`{text}` is not the number of a run");
+        Stop::Message(Exit::Usage, what, Some("`stack history` lists the runs with their numbers".to_owned()))
+    })
+}
+
 /// Reads the record of a run.
 pub async fn one(session: &Session, number: u64) -> Result<Record> {
     let store = Store::of(&session.cx);
@@ -110,16 +114,17 @@ pub async fn one(session: &Session, number: u64) -> Result<Record> {
 }
 
 async fn show(arguments: Show, color: Color) -> Result {
-    let loaded = session::load(&arguments.file, color)?;
+    let (file, number) = arguments.file.and(arguments.number);
+    let number = self::number(&number)?;
+    let loaded = session::load(&file, color)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?;
-    let record = one(&session, arguments.number).await?;
+    let record = one(&session, number).await?;
     if arguments.json {
         ui::out(&session::json(&record)?)?;
         return Ok(Exit::Ok);
     }
     if arguments.text {
         let text = record.text.ok_or_else(|| {
-            let number = arguments.number;
             Stop::message(
                 format!("run {number} applied a saved plan, and its stack file was not recorded"),
                 "`--json` prints the plan",

@@ -2,6 +2,7 @@ use std::io::Write;
 
 use clap::Args;
 
+use super::arguments::STACK_FILE;
 use super::stop::{Exit, Result, Stop};
 use crate::config;
 use crate::ui::{self, Color, Look};
@@ -9,8 +10,8 @@ use crate::ui::{self, Color, Look};
 /// Write a commented stack file to start from
 #[derive(Args, Debug)]
 pub struct Arguments {
-    /// The file to write; `-` is standard output
-    #[arg(value_name = "FILE", default_value = "stack.yaml")]
+    /// The file to write; `-` writes to standard output
+    #[arg(value_name = "FILE", default_value = STACK_FILE)]
     file: String,
     /// Name of the stack [default: the name of the folder, or `webapp`]
     #[arg(long)]

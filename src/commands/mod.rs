@@ -33,6 +33,7 @@ mod validate;
 
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use self::arguments::Global;
@@ -42,7 +43,7 @@ use crate::ui::{self, Color, Look};
 
 /// Create, update and delete the whole AWS architecture of a web application: one file, one command, no state file
 #[derive(Debug, Parser)]
-#[command(name = "stack", version, arg_required_else_help = true, disable_help_subcommand = true, max_term_width = 100)]
+#[command(name = "stack", version, arg_required_else_help = true, max_term_width = 100)]
 struct Cli {
     #[command(flatten)]
     global: Global,
@@ -61,6 +62,7 @@ enum Command {
     History(history::Arguments),
     Rollback(rollback::Arguments),
     Unlock(unlock::Arguments),
+    #[command(alias = "status")]
     Show(show::Arguments),
     Outputs(outputs::Arguments),
     /// Upload static files for CloudFront to serve
@@ -86,6 +88,7 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
+            let error = suggested(error);
             // Help and version come this way too, and go to standard output.
             let wrong = error.use_stderr();
             return match error.print() {
@@ -94,7 +97,7 @@ pub fn main() -> ExitCode {
             };
         }
     };
-    let color = cli.global.color;
+    let color = cli.global.color();
     // Until the end of the process: then the trace is complete.
     let _recording = match cli.global.logging.start(cli.command.is_live() && Look::stderr(color).terminal) {
         Ok(recording) => recording,
@@ -108,6 +111,25 @@ pub fn main() -> ExitCode {
     // A call that hangs does not hold up a finished command.
     runtime.shutdown_background();
     end(result, color)
+}
+
+/// What other tools call what a command here does. None of these is an alias: they differ, or change something.
+const ELSEWHERE: [(&[&str], &str); 5] = [
+    (&["version"], "`stack --version` prints the version"),
+    (&["ls", "list"], "`stack show --all` lists the objects of a stack, `stack history` its runs"),
+    (&["diff", "preview"], "`stack plan` shows what apply would do, `stack drift` what was changed outside of `stack`"),
+    (&["up", "deploy"], "`stack apply` shows the plan, asks, and creates, updates and deletes AWS objects to match the file"),
+    (&["down", "delete"], "`stack destroy` shows the plan, asks, and deletes everything that belongs to the stack"),
+];
+
+/// Adds the command that was probably meant to an error about an unknown one.
+fn suggested(mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(unknown)) = error.get(ContextKind::InvalidSubcommand) else { return error };
+    if let Some((_, tip)) = ELSEWHERE.iter().find(|(words, _)| words.contains(&unknown.as_str())) {
+        error.remove(ContextKind::SuggestedSubcommand);
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![(*tip).into()]));
+    }
+    error
 }
 
 /// Reports an error and returns the exit code.
@@ -148,16 +170,37 @@ async fn dispatch(command: Command, color: Color) -> Result {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use super::*;
 
     #[test]
     fn the_command_line_is_consistent() {
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn words_of_other_tools_lead_to_commands() {
+        let said = |words: &[&str]| suggested(Cli::try_parse_from([&["stack"], words].concat()).unwrap_err()).to_string();
+        for (word, command) in
+            [("version", "--version"), ("ls", "show --all"), ("diff", "plan"), ("up", "apply"), ("down", "destroy")]
+        {
+            assert!(said(&[word]).contains(&format!("`stack {command}`")), "{}", said(&[word]));
+        }
+        assert!(said(&["paln"]).contains("'plan'"));
+        assert!(Cli::try_parse_from(["stack", "status"]).is_ok());
+        assert!(said(&["help", "plan"]).contains("Usage: stack plan"), "{}", said(&["help", "plan"]));
+    }
+
+    #[test]
+    fn options_of_other_tools_work() {
+        let parsed = |words: &[&str]| Cli::try_parse_from([&["stack"], words].concat()).unwrap();
+        assert_eq!(parsed(&["plan", "--no-color"]).global.color(), Color::Never);
+        assert_eq!(parsed(&["plan"]).global.color(), Color::Auto);
+        let Command::Apply(_) = parsed(&["apply", "--auto-approve", "--wait-for-lease", "s.yaml"]).command else { panic!() };
     }
 
     #[test]
     fn a_destroy_offers_only_what_it_does() {
-        let mut all = super::Cli::command();
+        let mut all = Cli::command();
         let mut help = |command: &str| all.find_subcommand_mut(command).unwrap().render_long_help().to_string();
         let (apply, destroy) = (help("apply"), help("destroy"));
         for flag in ["--allow-replace", "--allow-upgrade", "--without-data"] {

@@ -13,12 +13,13 @@ use crate::ui::{Color, Look};
 /// Shows the plan and asks for confirmation first, as `apply` does. The file on disk is not changed; to keep the result, restore
 /// the file as well (`stack history show FILE N --file` prints it).
 #[derive(Args, Debug)]
+#[command(override_usage = "stack rollback [OPTIONS] [FILE] <N>")]
 pub struct Arguments {
     #[command(flatten)]
     file: StackFile,
     /// The number of the run, as listed by `stack history`
     #[arg(value_name = "N")]
-    number: u64,
+    number: Option<String>,
     #[command(flatten)]
     aws: Aws,
     #[command(flatten)]
@@ -30,6 +31,8 @@ pub struct Arguments {
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     let Arguments { file, number, aws, consent, verbose } = arguments;
+    let (file, number) = file.and(number);
+    let number = history::number(&number)?;
     let now = session::load(&file, Color::Never)?;
     let session = Session::of(&now, &aws, color).await?;
     let record = history::one(&session, number).await?;

@@ -4,12 +4,12 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use super::session;
 use super::stop::{Exit, Result, Stop};
+use crate::aws;
 use crate::engine::Plan;
 use crate::engine::saved::{self, Saved};
-
-/// The largest saved plan that is read.
-pub const LARGEST: u64 = 64 << 20;
+use crate::ui::{self, Color, Look};
 
 /// Writes a plan with its digest: as a whole or not at all, and readable for its owner only, as it says everything about the
 /// stack. Anything but a regular file is not overwritten, nor is a link to one.
@@ -55,6 +55,18 @@ pub fn fits(plan: &Plan, env: Option<&str>, region: Option<&str>) -> Result<()> 
         }
     }
     Ok(())
+}
+
+/// Prints a saved plan as `stack plan` printed it when it was saved.
+pub fn show(saved: &Saved, file: &str, json: bool, color: Color) -> Result<()> {
+    let Saved { plan, consent, .. } = saved;
+    if json {
+        return Ok(ui::out(&session::json(&ui::plan_json(plan, consent, Vec::new()))?)?);
+    }
+    let registry = aws::registry();
+    let rules = |kind: &str| registry.find(kind).map_or(&[][..], |k| k.rules());
+    let view = ui::View { look: Look::stdout(color), file, verbose: false, consent, via: None, rules: &rules };
+    Ok(ui::out(&ui::plan_text(plan, &view))?)
 }
 
 /// Reads a saved plan, if the file is whole and of this version.

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::arguments::{Aws, StackFile};
+use super::arguments::{Aws, STACK_FILE, StackFile};
 use super::patience::Patience;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::ec2;
@@ -19,23 +19,30 @@ use crate::ui::{self, Look};
 use crate::{local, ui::Color};
 
 /// The largest stack file that is read.
-const LARGEST: u64 = 1 << 20;
+const LARGEST_FILE: u64 = 1 << 20;
+/// The largest saved plan that is read.
+const LARGEST_PLAN: u64 = 64 << 20;
 
-/// Reads the text of a file, or of standard input for `-`.
-pub fn read(file: &str, largest: u64) -> Result<String> {
+/// Reads a stack file or a saved plan, or one of them from standard input for `-`.
+pub fn read(file: &str) -> Result<String> {
     let mut bytes = Vec::new();
     let result = match file {
-        "-" => std::io::stdin().lock().take(largest + 1).read_to_end(&mut bytes),
-        path => std::fs::File::open(path).and_then(|f| f.take(largest + 1).read_to_end(&mut bytes)),
+        "-" => std::io::stdin().lock().take(LARGEST_PLAN + 1).read_to_end(&mut bytes),
+        path => std::fs::File::open(path).and_then(|f| f.take(LARGEST_PLAN + 1).read_to_end(&mut bytes)),
     };
-    result.map_err(|e| {
-        let help = if e.kind() == std::io::ErrorKind::NotFound {
-            "`stack init` writes one to start from"
-        } else {
-            "give the path of a stack file"
-        };
-        Stop::bad_file(format!("`{file}` cannot be read: {e}"), help)
+    result.map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound if file == STACK_FILE => Stop::bad_file(
+            format!("`{STACK_FILE}` does not exist in this folder"),
+            "write one to start from with `stack init`, or name another stack file",
+        ),
+        std::io::ErrorKind::NotFound => Stop::bad_file(
+            format!("`{file}` cannot be read: {e}"),
+            "check the path (FILE comes first), or write a new file with `stack init`",
+        ),
+        _ => Stop::bad_file(format!("`{file}` cannot be read: {e}"), "name a stack file"),
     })?;
+    let head = String::from_utf8_lossy(bytes.get(..64).unwrap_or(&bytes));
+    let largest = if engine::saved::is_one(&head) { LARGEST_PLAN } else { LARGEST_FILE };
     if bytes.len() as u64 > largest {
         return Err(Stop::bad_file(format!("`{file}` is larger than {} MiB", largest >> 20), "check that it is a stack file"));
     }
@@ -52,20 +59,21 @@ pub fn load(file: &StackFile, color: Color) -> Result<Loaded> {
     load_text(file, &read_stack(file)?, color)
 }
 
-/// Reads the text of a stack file.
+/// Reads the text of a stack file, for a command that cannot do anything with a saved plan.
 pub fn read_stack(file: &StackFile) -> Result<String> {
-    read(&file.file, LARGEST)
+    let name = &file.file;
+    let text = read(name)?;
+    if engine::saved::is_one(&text) {
+        return Err(Stop::bad_file(
+            format!("`{name}` is a saved plan, but this command takes a stack file"),
+            format!("use `stack show {name}` or `stack apply {name}`"),
+        ));
+    }
+    Ok(text)
 }
 
 /// Loads a stack file from its text, and shows its warnings.
 pub fn load_text(file: &StackFile, text: &str, color: Color) -> Result<Loaded> {
-    if engine::saved::is_one(text) {
-        let name = &file.file;
-        return Err(Stop::bad_file(
-            format!("`{name}` is a saved plan, but this command takes a stack file"),
-            format!("`stack apply {name}` shows the plan and applies it"),
-        ));
-    }
     let loaded = config::load(&file.file, text, file.env(), &stack_schema())?;
     if !loaded.warnings.is_empty() {
         let look = Look::stderr(color);

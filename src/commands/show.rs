@@ -5,19 +5,21 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::arguments::{Aws, StackFile};
-use super::outputs;
 use super::session::{self, Session};
 use super::stop::{Exit, Result};
+use super::{outputs, saved};
 use crate::aws::Clients;
 use crate::aws::ec2::DefaultSecurityGroup;
 use crate::aws::ecs::{Running, running};
 use crate::aws::elasticache::Cache;
 use crate::aws::rds::Database;
 
-use crate::engine::{Claim, Ids, Key, Readiness, Registry, Resource, Snapshot, stray_name};
+use crate::engine::{self, Claim, Ids, Key, Readiness, Registry, Resource, Snapshot, stray_name};
 use crate::ui::{self, Color, Look};
 
 /// Show what is running and its health
+///
+/// FILE may be a plan that was saved with `stack plan --out`. Then that plan is shown, without asking AWS.
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
@@ -63,7 +65,15 @@ struct Object {
 }
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
-    let loaded = session::load(&arguments.file, color)?;
+    let text = session::read(&arguments.file.file)?;
+    if engine::saved::is_one(&text) {
+        let Arguments { file, aws, json, .. } = arguments;
+        let saved = saved::read(&file.file, &text)?;
+        saved::fits(&saved.plan, file.env(), aws.region.as_deref())?;
+        saved::show(&saved, &file.file, json, color)?;
+        return Ok(Exit::Ok);
+    }
+    let loaded = session::load_text(&arguments.file, &text, color)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?;
     let (snapshot, services) = session
         .hear(async {

@@ -21,7 +21,7 @@ pub struct Arguments {
 
 pub fn run(arguments: Arguments, color: Color) -> Result {
     let file = &arguments.file;
-    let text = session::read(&file.file, 1 << 20)?;
+    let text = session::read_stack(file)?;
     let schema = stack_schema();
     let mut report = match file.env() {
         None => config::validate_all(&file.file, &text, &schema),

@@ -31,13 +31,23 @@ fn answered(question: &str, wanted: &str) -> Result<bool> {
 }
 
 fn ask(from: &mut dyn BufRead, to: &mut dyn Write, question: &str, wanted: &str) -> io::Result<bool> {
-    write!(to, "{question} Type `{}` to go on: ", clean(wanted))?;
-    to.flush()?;
-    let mut answer = String::new();
-    if from.read_line(&mut answer)? == 0 {
-        writeln!(to)?;
+    let prompt = format!("Type `{}` to continue: ", clean(wanted));
+    let mut said = question.to_owned();
+    // A `y` is no clear no: it is asked once more.
+    for _ in 0..2 {
+        write!(to, "{said} {prompt}")?;
+        to.flush()?;
+        let mut answer = String::new();
+        if from.read_line(&mut answer)? == 0 {
+            writeln!(to)?;
+        }
+        match answer.trim() {
+            answer if answer == wanted => return Ok(true),
+            "" | "n" | "no" => break,
+            _ => said = format!("Only `{}` is accepted.", clean(wanted)),
+        }
     }
-    Ok(answer.trim() == wanted)
+    Ok(false)
 }
 
 #[cfg(test)]
@@ -52,8 +62,10 @@ mod tests {
 
     #[test]
     fn only_yes_is_yes() {
-        assert_eq!(answer("yes\n"), (true, "Apply this plan? Type `yes` to go on: ".into()));
-        for no in ["", "\n", "y\n", "YES\n", "no\n", "yes please\n"] {
+        assert_eq!(answer("yes\n"), (true, "Apply this plan? Type `yes` to continue: ".into()));
+        let again = "Apply this plan? Type `yes` to continue: Only `yes` is accepted. Type `yes` to continue: ";
+        assert_eq!(answer("y\nyes\n"), (true, again.into()));
+        for no in ["", "\n", "y\n", "YES\n", "no\n", "yes please\n", "no\nyes\n", "y\ny\nyes\n"] {
             assert!(!answer(no).0, "{no:?}");
         }
     }

@@ -123,12 +123,18 @@ fn problems_between_sections_have_a_line() {
 #[test]
 fn the_command_line_is_refused_with_its_own_code() {
     let place = Place::new();
-    place.stack(&["plan"]).exits(64);
+    let output = place.stack(&["plan"]).exits(65);
+    assert!(
+        output.words().contains("`stack.yaml` does not exist") && output.words().contains("`stack init`"),
+        "{}",
+        output.stderr
+    );
+    place.stack(&["rollback", "s.yaml", "first"]).exits(64);
     place.stack(&["paln", "x"]).exits(64);
     let output = place.stack(&["plan", "no-such.yaml"]).exits(65);
     assert_snapshot!(output.stderr, @"
     error: `no-such.yaml` cannot be read: No such file or directory (os error 2)
-      help: `stack init` writes one to start from
+      help: check the path (FILE comes first), or write a new file with `stack init`
     ");
     let output = place.stack(&["--version"]).ok();
     assert_eq!(output.stdout, format!("stack {}\n", env!("CARGO_PKG_VERSION")));

@@ -96,8 +96,12 @@ fn file_for_another_account_is_refused() {
     assert!(said.contains("for the region `us-east-1`, not `eu-west-1`"), "{said}");
     let said = s.place.stack(&["apply", "s.plan", "--yes", "--env", "staging"]).exits(64).words();
     assert!(said.contains("for the environment `default`, not `staging`"), "{said}");
-    let said = s.place.stack(&["show", "s.plan"]).exits(65).words();
-    assert!(said.contains("`s.plan` is a saved plan"), "{said}");
+    let said = s.place.stack(&["outputs", "s.plan"]).exits(65).words();
+    assert!(said.contains("`s.plan` is a saved plan") && said.contains("`stack show s.plan`"), "{said}");
+    s.proxy.take();
+    let shown = s.place.stack(&["show", "s.plan"]).ok().stdout;
+    assert!(shown.contains("ec2.vpc/main") && shown.contains("to create"), "{shown}");
+    assert!(s.proxy.take().is_empty(), "AWS was asked");
 }
 
 #[test]
