@@ -12,7 +12,8 @@ use crate::ui::Color;
 
 /// Create, update and delete AWS objects to match the file
 ///
-/// Shows the plan and asks for confirmation first.
+/// Shows the plan and asks for confirmation first. What loses data, is protected or cannot be undone needs consent, such as
+/// `--allow-delete services.worker` or `--allow-upgrade databases.main`.
 ///
 /// FILE may be a plan that was saved with `stack plan --out`. Then exactly that plan is applied, with the consent that was given
 /// to it; it is refused if anything that it touches has changed in AWS.

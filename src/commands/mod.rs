@@ -21,6 +21,8 @@ mod outputs;
 mod patience;
 mod plan;
 mod preflight;
+#[cfg(test)]
+mod reference;
 mod rollback;
 mod run;
 mod saved;
@@ -41,9 +43,19 @@ pub use self::session::stack_schema;
 use self::stop::{Exit, Result};
 use crate::ui::{self, Color, Look};
 
+/// What the help of `stack` ends with.
+const VARIABLES: &str = "\
+Environment variables:
+  STACK_ENV             the environment, as `--env`
+  STACK_HISTORY_BUCKET  the bucket for leases and history
+  STACK_PYTHON          the Python of the local AWS
+  STACK_CACHE_DIR       the folder of the local AWS
+  NO_COLOR              no colour, as `--color never`
+  AWS_PROFILE, ...      credentials, as for the AWS CLI";
+
 /// Create, update and delete the whole AWS architecture of a web application: one file, one command, no state file
 #[derive(Debug, Parser)]
-#[command(name = "stack", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(name = "stack", version, arg_required_else_help = true, max_term_width = 100, after_long_help = VARIABLES)]
 struct Cli {
     #[command(flatten)]
     global: Global,
