@@ -12,10 +12,10 @@ use crate::ui::{self, Color, Diagram};
 pub struct Arguments {
     #[command(flatten)]
     file: StackFile,
-    /// The language to draw in
+    /// Output format
     #[arg(long, short, value_enum, default_value_t = Format::Mermaid)]
     format: Format,
-    /// Every object, also routes, associations and rules
+    /// Draw every object and its dependencies instead of the traffic
     #[arg(long, short)]
     all: bool,
     /// Write to this file instead of standard output
@@ -40,9 +40,8 @@ pub fn run(arguments: Arguments) -> Result {
     };
     match &arguments.out {
         None => ui::out(&text)?,
-        Some(path) => std::fs::write(path, text).map_err(|e| {
-            Stop::message(format!("`{}` cannot be written: {e}", path.display()), "choose another place with `--out`")
-        })?,
+        Some(path) => std::fs::write(path, text)
+            .map_err(|e| Stop::message(format!("cannot write `{}`: {e}", path.display()), "choose another file with `--out`"))?,
     }
     Ok(Exit::Ok)
 }

@@ -51,7 +51,7 @@ struct Show {
     number: Option<String>,
     #[command(flatten)]
     aws: Aws,
-    /// Print the file that was applied, and nothing else
+    /// Print only the file that was applied
     #[arg(long = "file", conflicts_with = "json")]
     text: bool,
     /// Print the whole record as JSON
@@ -76,7 +76,7 @@ async fn list(arguments: List, color: Color) -> Result {
     if arguments.json {
         ui::out(&session::json(&records)?)?;
     } else if records.is_empty() {
-        ui::err(&ui::note("There is no history yet: nothing was applied, or its bucket was deleted.", &Look::stderr(color)))?;
+        ui::err(&ui::note("No history: nothing has been applied yet, or its bucket was deleted.", &Look::stderr(color)))?;
     } else {
         let rows: Vec<Vec<String>> = records
             .iter()

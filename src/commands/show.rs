@@ -171,7 +171,7 @@ fn objects(snapshot: &Snapshot, registry: &Registry<Clients>) -> Vec<Object> {
 fn text(head: &str, shown: &Shown, all: bool, look: &Look) -> String {
     let mut out = format!("{head}\n");
     if shown.objects.is_empty() {
-        out += "\nNothing is running: `stack apply` brings it up.\n";
+        out += "\nNothing is running; `stack apply` creates it.\n";
         return out;
     }
     if !shown.services.is_empty() {
@@ -207,7 +207,7 @@ fn text(head: &str, shown: &Shown, all: bool, look: &Look) -> String {
         };
         let rows: Vec<Vec<String>> = shown.databases.iter().map(row).collect();
         out += "\n";
-        out += &ui::table(look, &["DATABASE", "STATUS", "ENGINE", "CLASS", "MULTI-AZ", "ENDPOINT", "TO COME"], &rows);
+        out += &ui::table(look, &["DATABASE", "STATUS", "ENGINE", "CLASS", "MULTI-AZ", "ENDPOINT", "PENDING"], &rows);
     }
     if !shown.caches.is_empty() {
         let rows: Vec<Vec<String>> = shown

@@ -23,11 +23,11 @@ pub fn confirm_by(question: &str, name: &str) -> Result<bool> {
 
 fn answered(question: &str, wanted: &str) -> Result<bool> {
     if !io::stdin().is_terminal() {
-        return Err(Error::new(Class::Invalid, format!("this needs a `{wanted}`, and standard input is not a terminal"))
-            .hint("look at the plan, then run the same command with `--yes`"));
+        return Err(Error::new(Class::Invalid, "cannot ask for confirmation, standard input is not a terminal")
+            .hint("review the plan, then run the same command with `--yes`"));
     }
     ask(&mut io::stdin().lock(), &mut io::stderr().lock(), question, wanted)
-        .map_err(|e| Error::new(Class::Other, format!("the answer cannot be read: {e}")))
+        .map_err(|e| Error::new(Class::Other, format!("cannot read the answer: {e}")))
 }
 
 fn ask(from: &mut dyn BufRead, to: &mut dyn Write, question: &str, wanted: &str) -> io::Result<bool> {

@@ -68,7 +68,7 @@ pub fn outcome(outcome: &Outcome, look: &Look, verbose: bool) -> String {
         out.extend(block(&not_done(&first.0, first.1), &first.2, look));
         if !rest.is_empty() {
             let names: Vec<String> = rest.iter().map(|(key, ..)| clean(&key.to_string()).into_owned()).collect();
-            let said = format!("the same with {} more: {}", names.len(), names.join(" "));
+            let said = format!("same error for {} more: {}", names.len(), names.join(" "));
             out.extend(wrap(&said, look.width.saturating_sub(4)).into_iter().map(|line| format!("    {line}")));
         }
     }
@@ -84,15 +84,15 @@ pub fn outcome(outcome: &Outcome, look: &Look, verbose: bool) -> String {
     let counts = [
         (outcome.done.len(), "done"),
         (outcome.failed.len(), "failed"),
-        (outcome.under_way.len(), "under way"),
-        (outcome.skipped.len(), "not tried"),
+        (outcome.under_way.len(), "in progress"),
+        (outcome.skipped.len(), "not started"),
     ];
     let counts: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-    let counts = if counts.is_empty() { "nothing done".to_owned() } else { counts.join(", ") };
+    let counts = if counts.is_empty() { "nothing was changed".to_owned() } else { counts.join(", ") };
     let (style, text) = match (outcome.is_complete(), outcome.stopped) {
         (true, _) if outcome.done.is_empty() => (STRONG, "There was nothing to do.".to_owned()),
         (true, _) => (STRONG, format!("Done in {time}: {counts}.")),
-        (false, true) if outcome.late => (CHANGED, format!("Stopped after {time}, as `--timeout` says: {counts}.")),
+        (false, true) if outcome.late => (CHANGED, format!("Stopped after {time} by `--timeout`: {counts}.")),
         (false, true) => (CHANGED, format!("Stopped after {time}: {counts}.")),
         (false, false) => (BAD, format!("Failed after {time}: {counts}.")),
     };
@@ -105,26 +105,26 @@ pub fn outcome(outcome: &Outcome, look: &Look, verbose: bool) -> String {
 
 /// What to do after a run that is not complete: the same again helps only where the cause passes, or is mended.
 fn next(outcome: &Outcome) -> Vec<&'static str> {
-    const AGAIN: &str = "Run the same command again: it goes on from here.";
+    const AGAIN: &str = "Run the same command again: it continues from here.";
     let step = |error: &Error| match error.class {
         // What is only new is known everywhere before this is given up.
         Class::NotYet if error.code.is_some() => {
-            "What was refused to the end may name something wrong, or something that is not there: mend it. Only if it is right, run the same command again."
+            "What AWS kept refusing may name something wrong, or something that does not exist: fix it. Only if it is right, run the same command again."
         }
         Class::Ambiguous | Class::Throttled | Class::NotYet | Class::InUse | Class::Late => AGAIN,
-        Class::Unreachable => "When AWS can be reached again, run the same command: it goes on from here.",
-        Class::Credentials => "With credentials that are valid, run the same command again: it goes on from here.",
-        Class::Denied => "When that is allowed, run the same command again: it goes on from here.",
-        Class::Limit => "When there is room for it, run the same command again: it goes on from here.",
-        Class::Blocked => "When what is in the way is gone, run the same command again: it goes on from here.",
-        Class::Lost => "When the other run has ended, run the same command again: it goes on from there.",
+        Class::Unreachable => "When AWS can be reached again, run the same command: it continues from here.",
+        Class::Credentials => "Renew the credentials, then run the same command again: it continues from here.",
+        Class::Denied => "Allow what is denied above, then run the same command again: it continues from here.",
+        Class::Limit => "Raise the limit or make room, then run the same command again: it continues from here.",
+        Class::Blocked => "Remove what blocks it, then run the same command again: it continues from here.",
+        Class::Lost => "When the other run has ended, run the same command again: it continues from there.",
         Class::Invalid | Class::Exists | Class::NotFound | Class::Other => {
-            "As it stands it will be refused again: change what is refused above, in the file or in AWS. Then it goes on from here."
+            "AWS will refuse this again: fix what is refused above, in the file or in AWS, then run the same command again: it continues from here."
         }
         Class::Failed => {
-            "Mend what is named above, or it fails the same way; then run the same command again: it goes on from here."
+            "Fix what is named above, or it fails the same way; then run the same command again: it continues from here."
         }
-        Class::Internal => "This is a defect of stack: the same command will not help.",
+        Class::Internal => "This is a bug in stack: running the same command again does not help.",
     };
     let mut steps: Vec<&'static str> = Vec::new();
     for said in outcome.failed.iter().map(|(_, _, error)| step(error)) {
@@ -163,7 +163,10 @@ fn under_way(outcome: &Outcome, look: &Look) -> Vec<String> {
     if outcome.under_way.is_empty() {
         return Vec::new();
     }
-    let title = format!("- AWS goes on with {}, and the next run waits for it:", outcome.under_way.len());
+    let title = match outcome.under_way.len() {
+        1 => "- 1 operation continues in AWS; the next run waits for it:".to_owned(),
+        n => format!("- {n} operations continue in AWS; the next run waits for them:"),
+    };
     let mut out: Vec<String> = wrap(&title, look.width).iter().map(|line| look.paint(CHANGED, line)).collect();
     for (key, verb, status) in &outcome.under_way {
         let said = if status.is_empty() { String::new() } else { format!(": {}", clean(status)) };
@@ -187,7 +190,7 @@ fn skipped(outcome: &Outcome, look: &Look) -> Vec<String> {
         names.dedup();
         let why = because
             .map_or_else(|| "because the run was stopped".to_owned(), |key| format!("because of {}", clean(&key.to_string())));
-        out.push(look.paint(CHANGED, &format!("- not tried {why}: {}", names.len())));
+        out.push(look.paint(CHANGED, &format!("- not started {why}: {}", names.len())));
         out.extend(wrap(&names.join(" "), look.width.saturating_sub(4)).into_iter().map(|line| format!("    {line}")));
     }
     out
@@ -215,7 +218,7 @@ fn chain(outcome: &Outcome, verbose: bool, look: &Look) -> Vec<String> {
         if !short.is_empty() {
             let text = match short.as_slice() {
                 [one] => format!("{} {}", clean(&one.key.to_string()), done(one.verb)),
-                many => format!("{} short ones", many.len()),
+                many => format!("{} short operations", many.len()),
             };
             lines.push((short.drain(..).map(time).sum(), text, true));
         }
@@ -241,7 +244,7 @@ fn chain(outcome: &Outcome, verbose: bool, look: &Look) -> Vec<String> {
 /// What went wrong before anything was done.
 pub fn errors(errors: &[Error], look: &Look) -> String {
     let blocks = errors.iter().flat_map(|error| {
-        let about = error.key.as_ref().map_or_else(|| "this did not work".to_owned(), |key| clean(&key.to_string()).into_owned());
+        let about = error.key.as_ref().map_or_else(|| "request failed".to_owned(), |key| clean(&key.to_string()).into_owned());
         block(&about, error, look)
     });
     finish(blocks.collect())
@@ -507,21 +510,21 @@ mod tests {
             let failed = |class: &Class| (key("ec2.vpc/main"), Verb::Create, Error::new(*class, "no"));
             outcome(&Outcome { failed: classes.iter().map(failed).collect(), ..Outcome::default() }, &Look::plain(200), false)
         };
-        let again = "Run the same command again: it goes on from here.";
+        let again = "Run the same command again: it continues from here.";
         assert!(ended(&[Class::Throttled, Class::Late]).ends_with(&format!("{again}\n")));
         for class in [Class::Invalid, Class::Failed, Class::Exists, Class::Internal] {
             let text = ended(&[class, Class::Throttled]);
             assert!(!text.contains(again), "{text}");
         }
-        assert!(ended(&[Class::Denied]).contains("When that is allowed, run"));
+        assert!(ended(&[Class::Denied]).contains("Allow what is denied above, then run"));
         // A key that nobody has, a principal that is misspelled: refused until patience was over.
         let refused = Error { code: Some("KMSKeyNotAccessibleFault".into()), ..Error::new(Class::NotYet, "no") };
         let failed = vec![(key("rds.instance/main"), Verb::Create, refused)];
         let text = outcome(&Outcome { failed, ..Outcome::default() }, &Look::plain(200), false);
-        assert!(!text.contains(again) && text.contains("was refused to the end"), "{text}");
+        assert!(!text.contains(again) && text.contains("kept refusing"), "{text}");
         let stopped = Outcome { stopped: true, ..Outcome::default() };
         assert!(outcome(&stopped, &Look::plain(80), false).contains(again));
-        assert!(outcome(&Outcome { late: true, ..stopped }, &Look::plain(80), false).contains("as `--timeout` says"));
+        assert!(outcome(&Outcome { late: true, ..stopped }, &Look::plain(80), false).contains("by `--timeout`"));
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub fn plan_text(plan: &Plan, view: &View) -> String {
 }
 
 /// What stands above what [`rights::added`] tells.
-const RIGHTS: &str = "Rights and openings that are new:";
+const RIGHTS: &str = "New permissions and open ports:";
 
 /// What has to be agreed to and is not yet, as the flags that do: one for all of a section, one for a whole environment.
 pub(super) fn missing_flags(plan: &Plan, consent: &Consent) -> Vec<String> {
@@ -102,9 +102,10 @@ pub(super) fn missing_flags(plan: &Plan, consent: &Consent) -> Vec<String> {
 /// What stands above [`missing_flags`].
 pub(super) fn needs_consent(plan: &Plan) -> &'static str {
     if plan.destroy {
-        "Data is lost, or what is protected or perhaps not this stack's goes. To agree to the end of the whole environment, add:"
+        "This loses data, or deletes objects that are protected or may not be this stack's, and needs consent. To allow it for the \
+         whole environment, add:"
     } else {
-        "What loses data, is protected or cannot be undone is done only when it is named. To agree, add:"
+        "These changes lose data, affect protected objects or cannot be undone, and need consent. To allow them, add:"
     }
 }
 
@@ -129,7 +130,7 @@ fn header(plan: &Plan, view: &View) -> Vec<String> {
     let about = about(&plan.scope, view.via, look);
     let mut out: Vec<String> = wrap(&about, look.width).iter().map(|line| look.paint(STRONG, line)).collect();
     if plan.destroy && !plan.is_empty() {
-        let text = "This destroys the stack: everything that belongs to it in AWS goes.";
+        let text = "This destroys the stack: every object that belongs to it in AWS is deleted.";
         out.extend(wrap(text, look.width).iter().map(|line| look.paint(BAD, line)));
     }
     out
@@ -296,8 +297,8 @@ fn explained(plan: &Plan, item: &Item, view: &View) -> Vec<String> {
     let look = &view.look;
     let key = clean_key(&item.key);
     let order = match item.order {
-        Some(Order::CreateFirst) => Some("(new one first)"),
-        Some(Order::DeleteFirst) => Some("(old one first)"),
+        Some(Order::CreateFirst) => Some("(create before delete)"),
+        Some(Order::DeleteFirst) => Some("(delete before create)"),
         None => None,
     };
     // The id tells apart what has the same key.
@@ -305,7 +306,7 @@ fn explained(plan: &Plan, item: &Item, view: &View) -> Vec<String> {
     let id = id.and_then(|before| before.live.get("id")?.as_str()).map(|id| format!("({})", clean(id)));
     let notes: Vec<String> = [order.map(str::to_owned), id].into_iter().flatten().collect();
     let mut out = vec![if notes.is_empty() { key } else { format!("{key}   {}", look.paint(QUIET, &notes.join(" "))) }];
-    let copy = item.last_copy.iter().map(|name| format!("leaves the final snapshot {} behind", clean(name)));
+    let copy = item.last_copy.iter().map(|name| format!("leaves the final snapshot {}", clean(name)));
     let told = item
         .reason
         .iter()
@@ -324,10 +325,10 @@ fn explained(plan: &Plan, item: &Item, view: &View) -> Vec<String> {
 fn data_note(item: &Item) -> Option<String> {
     match item.ask() {
         Some(Ask::Replace(Loss::GoesOver)) => Some(
-            "the new one begins with a copy of its data, taken when this starts; what is written later is only in the old one"
+            "the replacement starts with a copy of its data, taken when this step starts; later writes are only in the old object"
                 .into(),
         ),
-        Some(Ask::Replace(Loss::ForGood)) => Some("the new one begins empty: its data does not go over".into()),
+        Some(Ask::Replace(Loss::ForGood)) => Some("the replacement starts empty: its data is not copied".into()),
         _ => None,
     }
 }
@@ -337,11 +338,11 @@ fn consent_note(item: &Item, view: &View, plan: &Plan) -> Option<String> {
     let what = match ask {
         Ask::Upgrade => "cannot be undone",
         Ask::Delete(Loss::Protected) | Ask::Replace(Loss::Protected) => "protected",
-        Ask::Delete(Loss::ForGood) => "lost for good",
+        Ask::Delete(Loss::ForGood) => "its data is lost permanently",
         Ask::Delete(_) | Ask::Replace(_) => "holds data",
     };
     Some(if view.consent.covers(plan, item) {
-        format!("{what}; you agreed to it")
+        format!("{what}; consent given")
     } else if plan.destroy && !item.unmarked {
         format!("{what}: needs `--confirm\u{a0}{}`", clean(&plan.environment()))
     } else {
@@ -367,19 +368,19 @@ fn summary(plan: &Plan, file: &str) -> (String, Option<String>) {
     let waiting = plan.items.iter().filter(|item| is_waiting(item)).count();
     if plan.is_empty() {
         if plan.destroy {
-            return ("Nothing to destroy: AWS has no object of this stack.".into(), None);
+            return ("Nothing to destroy: AWS has no objects of this stack.".into(), None);
         }
-        let text = format!("No changes: AWS is as {} describes it ({}).", clean(file), objects(counts.keep));
+        let text = format!("No changes: AWS matches {} ({}).", clean(file), objects(counts.keep));
         let impaired = plan.items.iter().filter(|item| is_impaired(item)).count();
         let note = match (waiting, impaired) {
             (0, 0) => None,
-            (0, _) => Some("Not all of it serves as it should: what to do stands above."),
-            _ => Some("AWS is not finished yet: applying this waits until it is."),
+            (0, _) => Some("Some objects need attention: see above."),
+            _ => Some("AWS has not finished yet: `apply` waits until it has."),
         };
         return (text, note.map(str::to_owned));
     }
     let text = if plan.destroy { "Destroy" } else { "Plan" };
-    let note = (counts.refuse > 0).then(|| "Nothing is done while anything is refused.".into());
+    let note = (counts.refuse > 0).then(|| "Nothing is changed while anything is refused.".into());
     (format!("{text}: {}.", counted(&counts)), note)
 }
 

@@ -221,7 +221,7 @@ mod tests {
                 severity: "refused",
                 key: Some("rds.instance/main".into()),
                 message: "us-east-1 has no postgres 99".into(),
-                help: Some("take one of 16.8, 17.4".into()),
+                help: Some("choose one of 16.8, 17.4".into()),
             }],
         );
         let text = serde_json::to_string_pretty(&json).unwrap();

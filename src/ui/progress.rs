@@ -123,7 +123,7 @@ impl State {
                 let title = format!("{} (after {})", not_done(key, *verb), duration(*elapsed));
                 // In a line; how the run ended is told in full at its end. The same of many, as when the credentials expire: once.
                 let first = self.told.insert(format!("{:?}", reason(error)));
-                let why = if first { error.message.lines().next().unwrap_or_default() } else { "the same" };
+                let why = if first { error.message.lines().next().unwrap_or_default() } else { "same cause" };
                 block(&format!("{title}: {}", clean(why)), &Error::new(error.class, ""), look)
             }
             other => lasting(other, look),
@@ -136,7 +136,7 @@ impl State {
         if !self.asked.insert((key.clone(), todo.to_owned())) {
             return Vec::new();
         }
-        let head = look.paint(CHANGED, &format!("! {} waits for somebody", clean(&key.to_string())));
+        let head = look.paint(CHANGED, &format!("! {} needs your action", clean(&key.to_string())));
         std::iter::once(head).chain(todo.lines().map(|line| format!("    {}", clean(line)))).collect()
     }
 
@@ -147,7 +147,7 @@ impl State {
         work
     }
 
-    /// `12/57 done · 4 at work · 1m20s · usually 6m left…`
+    /// `12/57 done · 4 in progress · 1m20s · usually 6m left…`
     fn whole(&self, look: &Look, now: Instant) -> String {
         let elapsed = now.saturating_duration_since(self.began);
         let mut parts = vec![format!("{}/{} done", self.done, self.operations)];
@@ -155,7 +155,7 @@ impl State {
             parts.push(format!("{} failed", self.failed));
         }
         if !self.work.is_empty() {
-            parts.push(format!("{} at work", self.work.len()));
+            parts.push(format!("{} in progress", self.work.len()));
         }
         parts.push(duration(elapsed));
         if self.stopping {
@@ -192,7 +192,7 @@ impl State {
             };
             let times = format!("{:>6}{usual}", duration(now.saturating_duration_since(work.began)));
             let said = match &work.status {
-                Some(why) if work.retrying => format!("{}, trying again: {why}", doing(*verb)),
+                Some(why) if work.retrying => format!("{}, retrying: {why}", doing(*verb)),
                 // AWS's own words say enough when there is little room.
                 Some(status) if !wide => status.clone(),
                 Some(status) => format!("{}: {status}", doing(*verb)),
@@ -226,8 +226,8 @@ fn lasting(event: &Event, look: &Look) -> Vec<String> {
             vec![format!("{} {key}{rest}", look.paint(GOOD, look.check()))]
         }
         Event::Stopping => {
-            let text = "Stopping: calls that are under way end, nothing new begins, and what AWS is at goes on there. \
-                        Ctrl-C again ends this at once.";
+            let text = "Stopping: waiting for calls in flight. Nothing new is started; operations that AWS has accepted continue there. \
+                        Press Ctrl-C again to exit immediately.";
             wrap(text, look.width).iter().map(|line| look.paint(CHANGED, line)).collect()
         }
         _ => Vec::new(),
@@ -366,7 +366,7 @@ fn still(state: &State, look: &Look, now: Instant) -> Vec<String> {
     let work = state.oldest();
     for ((key, verb), work) in work.iter().take(10) {
         let said = match &work.status {
-            Some(status) if work.retrying => format!(", trying again: {status}"),
+            Some(status) if work.retrying => format!(", retrying: {status}"),
             Some(status) => format!(": {status}"),
             None => String::new(),
         };
@@ -511,7 +511,7 @@ mod tests {
         assert!(all.contains("rds.instance/main creating: backing-up ("), "{all}");
         std::thread::sleep(Duration::from_millis(50));
         assert_eq!(to.text(), all, "it ends with the reporter");
-        let events_only: String = at_once.lines().filter(|l| !l.contains(" at work ")).map(|l| format!("{l}\n")).collect();
+        let events_only: String = at_once.lines().filter(|l| !l.contains(" in progress ")).map(|l| format!("{l}\n")).collect();
         let now = Instant::now();
         let mut state = State::new(now);
         self::events().iter().for_each(|event| state.learn(event, now));

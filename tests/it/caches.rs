@@ -322,7 +322,7 @@ fn replaced_cache_keeps_its_data_when_a_run_dies() {
     s.place.file("s.yaml", &keyed);
     s.proxy.take();
     let without = s.place.stack(&[&replace[..], &["--without-data", SESSIONS]].concat()).ok();
-    assert!(without.words().contains("begins empty"), "{}", without.stderr);
+    assert!(without.words().contains("starts empty"), "{}", without.stderr);
     assert_eq!(cache_calls(&s), ["CreateReplicationGroup", "DeleteReplicationGroup"]);
 }
 

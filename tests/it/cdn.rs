@@ -321,7 +321,7 @@ s3.put_object(Bucket=bucket("cdn-logs"), Key="cdn/log.gz", Body=b"x")
     let refused = s.place.stack(&["destroy", "s.yaml", "--yes"]).exits(4);
     for key in ["s3.bucket/assets", "s3.bucket/cdn-logs", "cloudfront.distribution/main"] {
         assert!(
-            refused.stderr.contains(&format!("    {key}\n        lost for good: needs `--confirm shop/default`")),
+            refused.stderr.contains(&format!("    {key}\n        its data is lost permanently: needs `--confirm shop/default`")),
             "{}",
             refused.stderr
         );

@@ -395,7 +395,7 @@ fn what_is_replaced_hands_its_data_on() {
     s.place.file("s.yaml", &format!("{STACK}keys: {{ main: {{}} }}\n"));
     s.proxy.take();
     let without = s.place.stack(&[&replace[..], &["--without-data", "rds.instance/*"]].concat()).ok();
-    assert!(without.words().contains("begins empty"), "{}", without.stderr);
+    assert!(without.words().contains("starts empty"), "{}", without.stderr);
     let calls = counts(&s.proxy.take());
     assert_eq!((calls.get("rds:CreateDBInstance"), calls.get("rds:CreateDBSnapshot")), (Some(&1), None), "{calls:#?}");
     s.assert_in_step();

@@ -232,7 +232,7 @@ result = record["Name"] + " CNAME " + record["ResourceRecords"][0]["Value"]
     let applied = s.apply();
     let written = written.join().unwrap();
     assert!(applied.stderr.contains(written.as_str().unwrap()), "{written}\n{}", applied.stderr);
-    assert!(applied.stderr.contains("! acm.certificate/web waits for somebody"), "{}", applied.stderr);
+    assert!(applied.stderr.contains("! acm.certificate/web needs your action"), "{}", applied.stderr);
     // The certificate is not for the load balancer's own name, so that is no address.
     let last = applied.stderr.trim_end().lines().last().unwrap();
     assert!(last.starts_with("https://www.site.example answers once DNS has the record: www.site.example CNAME site-"), "{last}");

@@ -46,7 +46,7 @@ fn fails(s: &Subject, key: &str, said: &[&str]) {
     let output = s.place.stack(APPLY).exits(3);
     assert!(output.took < Duration::from_secs(60), "{:?}", output.took);
     let text = words(&output.stderr);
-    for part in [&[key, "the same command again: it goes on from here"], said].concat() {
+    for part in [&[key, "the same command again: it continues from here"], said].concat() {
         assert!(text.contains(part), "{part}: {}", output.stderr);
     }
 }

@@ -287,7 +287,7 @@ s3.put_object(Bucket=bucket, Key="shop/default/lease.json", Body=json.dumps(text
 fn history_tells_who_did_what_and_brings_it_back() {
     let s = Subject::new(STACK);
     let none = s.place.stack(&["history", "s.yaml"]).ok();
-    assert!(none.stderr.contains("There is no history yet"), "{}", none.stderr);
+    assert!(none.stderr.contains("No history: nothing has been applied yet"), "{}", none.stderr);
     s.apply();
     s.apply(); // nothing: not worth a line
     s.place.file("s.yaml", &STACK.replace("count: 2", "count: 3").replace("LEVEL: info", "LEVEL: debug"));

@@ -277,7 +277,7 @@ fn drift_is_distinguished_from_edits() {
     assert!(s.place.stack(&["drift", "s.yaml"]).exits(1).stderr.contains("the history"));
     s.apply();
     let none = s.place.stack(&["drift", "s.yaml"]).ok();
-    assert!(none.stdout.contains("No drift: AWS is as it was applied"), "{}", none.stdout);
+    assert!(none.stdout.contains("No drift: AWS matches what was applied"), "{}", none.stdout);
 
     // The file changes: that is no drift. AWS changes: that is.
     s.place.file("s.yaml", &SERVICE.replace("nginx:1.27", "nginx:1.28"));

@@ -179,7 +179,7 @@ fn assert_fits(ended: &Ended) {
 fn assert_clean(ended: &Ended) {
     let screen = ended.screen();
     let left =
-        |line: &&String| line.starts_with(['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']) || line.contains(" at work ");
+        |line: &&String| line.starts_with(['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏']) || line.contains(" in progress ");
     assert_eq!(screen.iter().filter(left).collect::<Vec<_>>(), Vec::<&String>::new(), "{screen:#?}");
     let all = ended.all();
     assert!(!all.contains("\u{1b}[?25l"), "the cursor is never hidden");
@@ -201,7 +201,7 @@ fn live_lines_fit_and_go_and_an_interrupt_is_heard() {
     let ended = on_a_terminal(&s, &aws, (60, 12), false, resize, &["apply", "s.yaml", "--yes"]);
     let all = ended.all();
     assert_eq!(ended.code, 0, "{}", ended.end());
-    assert!(all.contains(" at work ") && all.contains("pending") && all.contains(" of 2m"), "{}", ended.end());
+    assert!(all.contains(" in progress ") && all.contains("pending") && all.contains(" of 2m"), "{}", ended.end());
     assert!(all.contains("creating: pending") && all.contains("usually 2m"), "the wide form after the resize");
     assert!(!is_coloured(&all), "no colours");
     assert_clean(&ended);
@@ -228,7 +228,12 @@ fn live_lines_fit_and_go_and_an_interrupt_is_heard() {
     assert!(ended.since < Duration::from_secs(7), "{:?}", ended.since);
     assert!(is_coloured(&ended.all()), "colours");
     let shown = ended.screen().join("\n");
-    for words in ["AWS goes on with ", "not tried because the run was stopped", "Stopped after ", "Run the same command again"] {
+    for words in [
+        " in AWS; the next run waits for ",
+        "not started because the run was stopped",
+        "Stopped after ",
+        "Run the same command again",
+    ] {
         assert!(shown.contains(words), "{words}: {shown}");
     }
     assert_fits(&ended);

@@ -187,7 +187,7 @@ fn expired_credentials_end_the_run_with_a_hint() {
     for part in [
         "expired",
         "`aws sts get-caller-identity`",
-        "not tried because of",
+        "not started because of",
         "credentials that are valid, run the same command again",
     ] {
         assert!(said.contains(part), "{part}: {}", output.stderr);

@@ -10,7 +10,7 @@ use crate::ui::plan_json::{ChangeJson, Deed, NoteJson, change_json, notes};
 use super::markdown::{LARGEST, escaped, fence};
 use super::{BAD, CHANGED, Look, STRONG, Section, View, about, body, clean, clean_key, finish, objects, sections, title, wrap};
 
-const WHO: &str = "Who changed it, as CloudTrail tells:";
+const WHO: &str = "Who changed it, according to CloudTrail:";
 /// How many lines of that a comment gets.
 const MOST: usize = 40;
 
@@ -129,15 +129,15 @@ fn compared(since: &Since) -> String {
 fn summary(plan: &Plan) -> String {
     let counts = plan.counts();
     if !has_drifted(plan) {
-        return format!("No drift: AWS is as it was applied ({}).", objects(counts.keep));
+        return format!("No drift: AWS matches what was applied ({}).", objects(counts.keep));
     }
     let (changed, noticed) = (counts.update + counts.replace + counts.refuse, noticed_alone(plan));
     let parts = [
         (changed, "changed"),
         (counts.create, "gone"),
         (counts.delete, "added"),
-        (noticed, "noticed above, which an apply leaves alone"),
-        (counts.keep - noticed, "as they were"),
+        (noticed, "noted above, which an apply does not change"),
+        (counts.keep - noticed, "unchanged"),
     ];
     let parts: Vec<String> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     format!("Drift: {}.", parts.join(", "))
@@ -176,7 +176,7 @@ pub fn drift_markdown(plan: &Plan, since: &Since, view: &View) -> String {
         let lines = fenced(body(&plan, &section, view));
         let size = finish(lines.clone()).chars().count();
         if size > left {
-            out.extend([String::new(), format!("{title}: too long for a comment, see `stack drift`")]);
+            out.extend([String::new(), format!("{title}: too long for a comment; run `stack drift`")]);
         } else {
             left -= size;
             out.extend([String::new(), title]);
@@ -234,7 +234,7 @@ pub fn who_markdown(deeds: &[Deed]) -> String {
     let mut lines = who_lines(deeds, &Look::plain(100));
     if lines.len() > MOST {
         lines.truncate(MOST);
-        lines.push("    … and more, see `--who` without `--markdown`".into());
+        lines.push("    … and more: use `--who` without `--markdown`".into());
     }
     finish([String::new(), WHO.to_owned()].into_iter().chain(fenced(lines)).collect())
 }

@@ -63,7 +63,7 @@ pub fn plan_markdown(plan: &Plan, view: &View, problems: &[Problem], footer: &Fo
         let size = finish(lines.clone()).chars().count();
         if size > left {
             let title = format!("{} {}", capital(section.word), section.items.len());
-            out.extend([String::new(), format!("**{title}**: too long for a comment, see `stack plan`")]);
+            out.extend([String::new(), format!("**{title}**: too long for a comment; run `stack plan`")]);
         } else {
             left -= size;
             out.extend(lines);
@@ -75,8 +75,8 @@ pub fn plan_markdown(plan: &Plan, view: &View, problems: &[Problem], footer: &Fo
 
 /// The last line.
 fn closing(plan: &Plan, footer: &Footer) -> Vec<String> {
-    let commit = footer.commit.map(|commit| format!("Of commit `{}`.", code(commit)));
-    let command = (!plan.is_empty() && !footer.command.is_empty()).then(|| format!("To do it: `{}`", code(footer.command)));
+    let commit = footer.commit.map(|commit| format!("Commit `{}`.", code(commit)));
+    let command = (!plan.is_empty() && !footer.command.is_empty()).then(|| format!("To apply it: `{}`", code(footer.command)));
     let line: Vec<String> = commit.into_iter().chain(command).collect();
     if line.is_empty() { Vec::new() } else { vec![String::new(), line.join(" ")] }
 }
@@ -85,14 +85,14 @@ fn closing(plan: &Plan, footer: &Footer) -> Vec<String> {
 fn warning(plan: &Plan, view: &View, problems: &[Problem], note: Option<String>) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     if plan.destroy && !plan.is_empty() {
-        lines.push("This destroys the stack: everything that belongs to it in AWS goes.".into());
+        lines.push("This destroys the stack: every object that belongs to it in AWS is deleted.".into());
     }
     lines.extend(note);
     let counts = plan.counts();
     let gone = [(counts.replace, "replaced"), (counts.delete, "deleted")];
     let gone: Vec<String> = gone.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
     if !gone.is_empty() {
-        lines.push(format!("Objects go: {}.", gone.join(", ")));
+        lines.push(format!("This removes objects: {}.", gone.join(", ")));
     }
     let about = |key: Option<&str>| key.map_or(String::new(), |key| format!("`{}`: ", code(key)));
     for item in plan.changes() {

@@ -96,7 +96,7 @@ fn rights(item: &Item, all: bool) -> Option<String> {
     if left > 0 {
         words.push(format!("{left} more"));
     }
-    (!words.is_empty()).then(|| format!("may {}", words.join(", ")))
+    (!words.is_empty()).then(|| format!("allows {}", words.join(", ")))
 }
 
 /// Who else may take a role, but for services of AWS.
@@ -114,7 +114,7 @@ fn trusts(item: &Item) -> Option<String> {
         fields.get("trust").map(allowing).unwrap_or_default().into_iter().flat_map(of).collect()
     };
     let new: Vec<String> = new(item, principals).iter().map(|who| clean(who).into_owned()).collect();
-    (!new.is_empty()).then(|| format!("is to be taken by {}", new.join(", ")))
+    (!new.is_empty()).then(|| format!("can be assumed by {}", new.join(", ")))
 }
 
 /// What a rule lets in from all addresses.
@@ -127,11 +127,11 @@ fn opens(item: &Item) -> Option<String> {
     let all = new(item, opened).into_iter().next().filter(|_| text("direction") == "ingress")?;
     let port = |field: &str| desired.get(field).and_then(Value::as_i64).unwrap_or(-1);
     let ports = match (text("protocol"), port("from_port"), port("to_port")) {
-        ("-1", ..) => "everything".to_owned(),
+        ("-1", ..) => "all ports".to_owned(),
         (protocol, from, to) if from == to => format!("{} {from}", clean(protocol)),
         (protocol, from, to) => format!("{} {from} to {to}", clean(protocol)),
     };
-    Some(format!("lets {ports} in from {all}"))
+    Some(format!("opens {ports} to {all}"))
 }
 
 #[cfg(test)]
@@ -176,8 +176,8 @@ mod tests {
         assert_eq!(
             said,
             [
-                "iam.role/api-execution iam.role/web-execution: may logs:CreateLogStream, logs:PutLogEvents",
-                "iam.role/web-task: may all of AdministratorAccess, * on *, s3:GetObject on *; is to be taken by arn:aws:iam::9:root",
+                "iam.role/api-execution iam.role/web-execution: allows logs:CreateLogStream, logs:PutLogEvents",
+                "iam.role/web-task: allows all of AdministratorAccess, * on *, s3:GetObject on *; can be assumed by arn:aws:iam::9:root",
             ]
         );
     }
@@ -187,19 +187,19 @@ mod tests {
         let changed = |before, after| said(vec![item("iam.group/dev", Action::Update, after, Some(before))]);
         assert_eq!(changed(role(&["s3:Get*"], "a"), role(&["s3:Get*"], "a")), Vec::<String>::new());
         assert_eq!(changed(role(&["s3:Get*", "s3:Put*"], "a"), role(&["s3:Get*"], "a")), Vec::<String>::new());
-        assert_eq!(changed(role(&["s3:Get*"], "a"), role(&["s3:Get*"], "*")), ["iam.group/dev: may s3:Get* on *"]);
+        assert_eq!(changed(role(&["s3:Get*"], "a"), role(&["s3:Get*"], "*")), ["iam.group/dev: allows s3:Get* on *"]);
         let many: Vec<String> = (0..20).map(|n| format!("a:{n:02}")).chain(["z:*".to_owned()]).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         let said = changed(role(&[], "a"), role(&many, "a")).concat();
-        assert!(said.starts_with("iam.group/dev: may z:*, a:00,") && said.ends_with("a:10, 9 more"), "{said}");
+        assert!(said.starts_with("iam.group/dev: allows z:*, a:00,") && said.ends_with("a:10, 9 more"), "{said}");
     }
 
     #[test]
     fn what_is_opened_to_all_addresses_is_named() {
         let rule = |direction: &str, cidr: &str, protocol: &str, to: i32| json!({"direction": direction, "protocol": protocol, "from_port": 22, "to_port": to, "cidr": cidr});
         let one = |desired| said(vec![item("ec2.security_group_rule/x", Action::Create, desired, None)]);
-        assert_eq!(one(rule("ingress", "0.0.0.0/0", "tcp", 22)), ["ec2.security_group_rule/x: lets tcp 22 in from 0.0.0.0/0"]);
-        assert_eq!(one(rule("ingress", "::/0", "-1", -1)), ["ec2.security_group_rule/x: lets everything in from ::/0"]);
+        assert_eq!(one(rule("ingress", "0.0.0.0/0", "tcp", 22)), ["ec2.security_group_rule/x: opens tcp 22 to 0.0.0.0/0"]);
+        assert_eq!(one(rule("ingress", "::/0", "-1", -1)), ["ec2.security_group_rule/x: opens all ports to ::/0"]);
         assert_eq!(one(rule("egress", "0.0.0.0/0", "tcp", 22)), Vec::<String>::new());
         assert_eq!(one(rule("ingress", "10.0.0.0/8", "tcp", 22)), Vec::<String>::new());
     }

@@ -274,17 +274,17 @@ fn markdown() {
         severity: "refused",
         key: Some("rds.instance/main".into()),
         message: "us-east-1 has no postgres 99".into(),
-        help: Some("take one of 16.8, 17.4".into()),
+        help: Some("choose one of 16.8, 17.4".into()),
     };
     let warned = Problem {
         severity: "warning",
         key: Some("databases.main".into()),
-        message: "everybody reaches it".into(),
-        help: Some("leave `public` out".into()),
+        message: "it is reachable from every address".into(),
+        help: Some("remove `public`".into()),
     };
     let footer = Footer { commit: Some("0123abc"), command: "stack apply s.yaml --env staging" };
     let text = plan_markdown(&everything(), &view(Look::plain(80)), &[problem, warned], &footer);
-    assert!(text.ends_with("\nOf commit `0123abc`. To do it: `stack apply s.yaml --env staging`\n"), "{text}");
+    assert!(text.ends_with("\nCommit `0123abc`. To apply it: `stack apply s.yaml --env staging`\n"), "{text}");
     insta::assert_snapshot!(text);
 }
 
@@ -296,10 +296,10 @@ fn rights_that_are_new_stand_in_the_plan_of_what_is_created() {
     for columns in [60, 100] {
         let text = plan_text(&plan, &view(Look::plain(columns)));
         check(&text, columns);
-        assert!(text.contains("\n    iam.role/web: may s3:*, logs:PutLogEvents on *\n"), "{text}");
+        assert!(text.contains("\n    iam.role/web: allows s3:*, logs:PutLogEvents on *\n"), "{text}");
     }
     let text = plan_markdown(&plan, &view(Look::plain(80)), &[], &Footer::default());
-    assert!(text.contains("\niam.role/web: may s3:*, logs:PutLogEvents on *\n"), "{text}");
+    assert!(text.contains("\niam.role/web: allows s3:*, logs:PutLogEvents on *\n"), "{text}");
 }
 
 /// A plan that would mend nothing, of an object with this beside it.
@@ -318,7 +318,7 @@ fn what_somebody_did_is_drift_though_no_apply_mends_it() {
     let text = |plan: &Plan| drift_text(plan, &since, &view(Look::plain(80)));
     let key = kept(json!({"noticed": "has an access key"}), "has an access key");
     assert!(has_drifted(&key));
-    assert!(text(&key).contains("\nDrift: 1 noticed above, which an apply leaves alone, 1 as they were.\n"), "{}", text(&key));
+    assert!(text(&key).contains("\nDrift: 1 noted above, which an apply does not change, 1 unchanged.\n"), "{}", text(&key));
     // What AWS does by itself, as the file lets it.
     let version = kept(json!({}), "`version`: now 16.6, upgraded automatically as `automatic` allows; 16.4 is older");
     assert!(!has_drifted(&version) && text(&version).contains("No drift"), "{}", text(&version));
@@ -331,7 +331,7 @@ fn what_somebody_did_is_drift_though_no_apply_mends_it() {
     changed.items[0].action = Action::Update;
     changed.items[0].changes = Diff { changes: vec![change("groups", json!(["a"]), json!(["b"]))] };
     assert!(
-        text(&changed).contains("has an access key") && text(&changed).contains("Drift: 1 changed, 1 as"),
+        text(&changed).contains("has an access key") && text(&changed).contains("Drift: 1 changed, 1 unchanged"),
         "{}",
         text(&changed)
     );
