@@ -26,6 +26,7 @@ pub mod progress;
 pub mod style;
 pub mod table;
 mod tally;
+mod units;
 mod value;
 
 pub use confirm::{confirm, confirm_by};

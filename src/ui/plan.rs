@@ -18,6 +18,7 @@ use crate::engine::{Action, Change, Consent, Item, Order, Plan, Readiness, Rule,
 
 use super::kinds;
 use super::style::{BAD, CHANGED, GOOD, LOST, Look, QUIET, STRONG, clean, clean_key, pad, width, wrap};
+use super::units;
 use super::value::{self, Row, Sign};
 
 /// How a plan is to be shown.
@@ -243,7 +244,7 @@ fn body(plan: &Plan, section: &Section, view: &View) -> Vec<String> {
     }
 }
 
-fn gutter(look: &Look, sign: Sign) -> String {
+pub(super) fn gutter(look: &Look, sign: Sign) -> String {
     match sign {
         Sign::Added => look.paint(GOOD, sign.gutter()),
         Sign::Removed => look.paint(BAD, sign.gutter()),
@@ -257,7 +258,8 @@ fn rows(item: &Item, view: &View, room: usize) -> Vec<Row> {
     if shown.is_empty() && item.action == Action::Update {
         shown = item.changes.changes.iter().collect();
     }
-    value::changes(&view.look, &shown, room, view.verbose)
+    let measured: Vec<Change> = shown.into_iter().map(|change| units::with_unit(&item.key.kind, change)).collect();
+    value::changes(&view.look, &measured.iter().collect::<Vec<_>>(), room, view.verbose)
 }
 
 /// One line for each kind: how many, and their names.
@@ -356,7 +358,7 @@ fn created(plan: &Plan, item: &Item, view: &View) -> Vec<String> {
     let mut out = explained(plan, item, view);
     if let Some(desired) = &item.desired {
         let secret = |path: &[String]| view.is_secret(&item.key.kind, path);
-        let fields = value::fields(&view.look, desired, &secret, view.look.width.saturating_sub(8));
+        let fields = value::fields(&view.look, &item.key.kind, desired, &secret, view.look.width.saturating_sub(8));
         out.extend(fields.into_iter().map(|line| format!("    {line}")));
     }
     out
@@ -370,14 +372,13 @@ fn summary(plan: &Plan, file: &str) -> (String, Option<String>) {
         if plan.destroy {
             return ("Nothing to destroy: AWS has no objects of this stack.".into(), None);
         }
+        if waiting > 0 {
+            let text = format!("Nothing to change: `apply` waits until AWS has finished with {}.", objects(waiting));
+            return (text, Some(format!("AWS matches {} otherwise ({}).", clean(file), objects(counts.keep - waiting))));
+        }
         let text = format!("No changes: AWS matches {} ({}).", clean(file), objects(counts.keep));
-        let impaired = plan.items.iter().filter(|item| is_impaired(item)).count();
-        let note = match (waiting, impaired) {
-            (0, 0) => None,
-            (0, _) => Some("Some objects need attention: see above."),
-            _ => Some("AWS has not finished yet: `apply` waits until it has."),
-        };
-        return (text, note.map(str::to_owned));
+        let impaired = plan.items.iter().any(is_impaired);
+        return (text, impaired.then(|| "Some objects need attention: see above.".to_owned()));
     }
     let text = if plan.destroy { "Destroy" } else { "Plan" };
     let note = (counts.refuse > 0).then(|| "Nothing is changed while anything is refused.".into());

@@ -8,11 +8,12 @@ use crate::engine::{Change, Ids};
 
 use super::lines::{self, Line};
 use super::style::{BAD, GOOD, LOST, Look, QUIET, clean, width, wrap};
+use super::units;
 
 /// How many lines of one field are shown unless everything is asked for.
 const LINES: usize = 30;
 /// How many columns the names of fields take at most before the values.
-const PATHS: usize = 30;
+const PATHS: usize = 48;
 
 /// What a row says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,13 +64,38 @@ pub(crate) fn short(value: &Value) -> String {
         Value::Null => "(none)".into(),
         Value::String(text) if text.is_empty() || text.trim() != text => format!("\"{}\"", clean(text)),
         Value::String(text) => clean(text).into_owned(),
-        Value::Array(items) => format!("[{}]", items.iter().map(short).collect::<Vec<_>>().join(", ")),
+        Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
         Value::Object(map) => {
-            let fields: Vec<String> = map.iter().map(|(k, v)| format!("{}: {}", clean(k), short(v))).collect();
+            let fields: Vec<String> = map.iter().map(|(k, v)| format!("{}: {}", clean(k), flow(v))).collect();
             format!("{{{}}}", fields.join(", "))
         }
         Value::Bool(_) | Value::Number(_) => value.to_string(),
     }
+}
+
+/// A value inside of another, as YAML takes it on one line.
+fn flow(value: &Value) -> String {
+    match value {
+        Value::Null => "null".into(),
+        Value::String(text) if text.contains([',', '[', ']', '{', '}']) => quoted(text),
+        Value::String(_) => scalar(value),
+        other => short(other),
+    }
+}
+
+/// A value that is no list and no map, as YAML takes it on a line of its own.
+fn scalar(value: &Value) -> String {
+    let Value::String(text) = value else { return value.to_string() };
+    let plain = text.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '$' | '+' | '('))
+        && !text.ends_with([':', ' '])
+        && ![": ", " #", "\n"].iter().any(|special| text.contains(special))
+        && text.parse::<f64>().is_err()
+        && !["true", "false", "null", "yes", "no"].contains(&text.to_ascii_lowercase().as_str());
+    if plain { clean(text).into_owned() } else { quoted(text) }
+}
+
+fn quoted(text: &str) -> String {
+    clean(&Value::from(text).to_string()).into_owned()
 }
 
 /// Two values on one line each; the same text for both would say nothing.
@@ -84,23 +110,59 @@ fn is_scalar(value: &Value) -> bool {
     !matches!(value, Value::Array(_) | Value::Object(_))
 }
 
-/// A value on as many lines as it needs: documents as JSON, text by its lines.
+/// A value on as many lines as it needs: documents as YAML, text by its lines.
 fn long(value: &Value) -> Vec<String> {
-    let settled = settle(value);
-    let text = match &settled {
-        Value::String(text) => text.clone(),
-        other => serde_json::to_string_pretty(other).unwrap_or_default(),
-    };
-    text.lines().map(|line| clean(line).into_owned()).collect()
+    match settle(value) {
+        Value::String(text) => text.lines().map(|line| clean(line).into_owned()).collect(),
+        other => {
+            let mut lines = Vec::new();
+            yaml(&other, 0, &mut lines);
+            lines
+        }
+    }
 }
 
-/// The lines of a value without the commas that depend on the line after.
-fn comparable(value: &Value) -> Vec<String> {
-    let mut lines = long(value);
-    if !is_scalar(&settle(value)) {
-        lines.iter_mut().for_each(|line| line.truncate(line.trim_end_matches(',').len()));
+/// Writes a value as YAML: every key and every member of a list on a line of its own, so that lines can be compared.
+fn yaml(value: &Value, indent: usize, out: &mut Vec<String>) {
+    let lead = " ".repeat(indent);
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            for (key, value) in map {
+                let key = scalar(&Value::from(key.as_str()));
+                if is_scalar(value) {
+                    out.push(format!("{lead}{key}: {}", scalar(value)));
+                } else if is_empty(value) {
+                    out.push(format!("{lead}{key}: {value}"));
+                } else {
+                    out.push(format!("{lead}{key}:"));
+                    yaml(value, indent + 2, out);
+                }
+            }
+        }
+        Value::Array(items) if !items.is_empty() => {
+            for item in items {
+                let first = out.len();
+                yaml(item, indent + 2, out);
+                if let Some(line) = out.get_mut(first) {
+                    line.replace_range(indent..indent + 2, "- ");
+                }
+            }
+        }
+        other => out.push(format!("{lead}{}", scalar(other))),
     }
-    lines
+}
+
+fn is_empty(value: &Value) -> bool {
+    matches!(value, Value::Array(items) if items.is_empty()) || matches!(value, Value::Object(map) if map.is_empty())
+}
+
+/// Whether a value has lists or maps in it: on one line nobody could read it.
+fn is_deep(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(|item| !is_scalar(item)),
+        Value::Object(map) => map.values().any(|item| !is_scalar(item)),
+        _ => false,
+    }
 }
 
 /// The same meaning in one form: keys sorted, documents in text parsed, a policy's single values as lists.
@@ -149,8 +211,14 @@ fn settle_statement(statement: &Value) -> Value {
 /// The rows of an object's changes, in `room` columns (without the signs).
 pub(crate) fn changes(look: &Look, changes: &[&Change], room: usize, all: bool) -> Vec<Row> {
     let paths: Vec<String> = changes.iter().map(|change| clean(&change.path).into_owned()).collect();
-    let column = paths.iter().map(|path| width(path)).max().unwrap_or(0).min(PATHS).min(room / 2);
+    let column = column(&paths, room);
     changes.iter().zip(&paths).flat_map(|(change, path)| one(look, change, path, column, room, all)).collect()
+}
+
+/// Where the values begin: behind the longest name that is not so long that its value stands below it.
+fn column(paths: &[String], room: usize) -> usize {
+    let longest = PATHS.min(room / 2);
+    paths.iter().map(|path| width(path)).filter(|columns| *columns <= longest).max().unwrap_or(0)
 }
 
 fn one(look: &Look, change: &Change, path: &str, column: usize, room: usize, all: bool) -> Vec<Row> {
@@ -162,11 +230,15 @@ fn one(look: &Look, change: &Change, path: &str, column: usize, room: usize, all
     };
     let head = format!("{}   ", super::style::pad(path, column));
     let line = |plain: &str, shown: String| {
-        let fits = width(&head) + width(plain) + forces.len() <= room;
+        let fits = width(path) <= column && width(&head) + width(plain) + forces.len() <= room;
         fits.then(|| vec![Row { sign, text: format!("{head}{shown}{}", look.paint(LOST, forces)), nested: false }])
     };
     let painted = |text: &str| Row::new(look, sign, text.to_owned()).text;
-    let known = change.unknown.as_ref().map(|key| format!("(known once {key} exists)"));
+    // What is to be, when it waits for an object that does not exist yet: by the name of that.
+    let awaited = change.unknown.as_ref().map(|key| match &change.after {
+        Some(Value::String(text)) if text.contains(&key.to_string()) => format!("{} (new)", clean(text)),
+        _ => format!("(known once {} exists)", clean(&key.to_string())),
+    });
     // A change that says what changed under the name of the field.
     let under = |rows: Vec<Row>| {
         let mut out = vec![Row { sign, text: format!("{path}{}", look.paint(LOST, forces)), nested: false }];
@@ -185,42 +257,41 @@ fn one(look: &Look, change: &Change, path: &str, column: usize, room: usize, all
         && before.iter().chain(after).all(is_scalar)
         && (before.len() + after.len() > 0)
     {
-        let (plain, shown, mut rows) = set(look, before, after, room);
+        let (plain, shown, rows) = set(look, before, after, room);
         let names = |list: &[Value]| {
             let mut names: Vec<String> = list.iter().map(short).collect();
             names.sort();
             names
         };
-        if known.is_some() && names(before) == names(after) {
+        if awaited.is_some() && names(before) == names(after) {
             // The same names for other objects.
             let before = short(&Value::Array(before.clone()));
             let text = format!("{before} {} the new ones", look.arrow());
             return line(&text, text.clone()).unwrap_or_else(|| under(wrapped(Sign::Changed, &text)));
         }
-        if let Some(known) = &known {
-            rows.push(Row::new(look, Sign::Same, look.paint(QUIET, known)));
-        } else if let Some(rows) = line(&plain, shown) {
-            return rows;
-        }
-        return under(rows);
+        return line(&plain, shown).unwrap_or_else(|| under(rows));
     }
     let arrow = look.arrow();
-    match (&change.before, &change.after, &known) {
+    match (&change.before, &change.after, &awaited) {
         // The same name on both sides would say nothing.
-        (Some(before), _, Some(_)) if change.unknown.as_ref().is_some_and(|key| short(before) == key.to_string()) => {
+        (Some(before), Some(after), Some(_)) if before == after => {
             let text = format!("{} {arrow} the new one", short(before));
             line(&text, text.clone()).unwrap_or_else(|| under(wrapped(Sign::Changed, &text)))
         }
-        (Some(before), _, Some(known)) => {
+        (Some(before), _, Some(awaited)) => {
             let before = short(before);
-            let shown = format!("{} {arrow} {}", look.paint(BAD, &before), look.paint(QUIET, known));
-            line(&format!("{before} {arrow} {known}"), shown).unwrap_or_else(|| {
-                under([wrapped(Sign::Removed, &before), wrapped(Sign::Added, known)].into_iter().flatten().collect())
+            let shown = format!("{} {arrow} {}", look.paint(BAD, &before), look.paint(GOOD, awaited));
+            line(&format!("{before} {arrow} {awaited}"), shown).unwrap_or_else(|| {
+                under([wrapped(Sign::Removed, &before), wrapped(Sign::Added, awaited)].into_iter().flatten().collect())
             })
         }
-        (None, _, Some(known)) => line(known, look.paint(QUIET, known)).unwrap_or_else(|| under(wrapped(Sign::Added, known))),
+        (None, _, Some(awaited)) => line(awaited, painted(awaited)).unwrap_or_else(|| under(wrapped(Sign::Added, awaited))),
+        (Some(before), Some(after), None) if before == after => {
+            let text = short(before);
+            line(&text, text.clone()).unwrap_or_else(|| under(wrapped(Sign::Same, &text)))
+        }
         (Some(before), Some(after), None) => {
-            let (old, new) = (comparable(before), comparable(after));
+            let (old, new) = (long(before), long(after));
             if old.len() <= 1 && new.len() <= 1 {
                 let (before, after) = both(before, after);
                 let shown = format!("{} {arrow} {}", look.paint(BAD, &before), look.paint(GOOD, &after));
@@ -232,7 +303,7 @@ fn one(look: &Look, change: &Change, path: &str, column: usize, room: usize, all
         }
         (Some(value), None, None) | (None, Some(value), None) => {
             let lines = long(value);
-            if is_scalar(value) && lines.len() <= 1 || lines.len() > 1 && !is_scalar(value) {
+            if is_scalar(value) && lines.len() <= 1 || !is_scalar(value) && !is_deep(value) {
                 let text = short(value);
                 if let Some(rows) = line(&text, painted(&text)) {
                     return rows;
@@ -264,7 +335,7 @@ fn set(look: &Look, before: &[Value], after: &[Value], room: usize) -> (String, 
     let (gone, new) = (rest(before, after), rest(after, before));
     if gone.is_empty() && new.is_empty() {
         let (before, after) = both(&Value::Array(before.to_vec()), &Value::Array(after.to_vec()));
-        let text = format!("{before} {} {after}   (only the order)", look.arrow());
+        let text = format!("{before} {} {after}   (order)", look.arrow());
         let rows = wrap(&text, room.saturating_sub(4)).into_iter().map(|text| Row::new(look, Sign::Same, text)).collect();
         return (text.clone(), text, rows);
     }
@@ -319,16 +390,18 @@ fn limited(look: &Look, lines: Vec<Line>, room: usize, all: bool) -> Vec<Row> {
 }
 
 /// The fields of an object that is to be made: names and values, references by name, `secret` ones hidden.
-pub(crate) fn fields(look: &Look, desired: &Value, secret: &dyn Fn(&[String]) -> bool, room: usize) -> Vec<String> {
+pub(crate) fn fields(look: &Look, kind: &str, desired: &Value, secret: &dyn Fn(&[String]) -> bool, room: usize) -> Vec<String> {
     let mut leaves = Vec::new();
     collect(&Ids::default().symbolic(desired), &mut Vec::new(), secret, &mut leaves);
-    let column = leaves.iter().map(|(path, _)| width(path)).max().unwrap_or(0).min(PATHS).min(room / 2);
+    let paths: Vec<String> = leaves.iter().map(|(path, _)| path.clone()).collect();
+    let column = column(&paths, room);
     let mut out = Vec::new();
     for (path, value) in leaves {
+        let value = value.map(|value| units::measured(kind, &path, value));
         let text = value.as_ref().map_or_else(|| "(secret)".to_owned(), short);
         let head = format!("{}   ", super::style::pad(&path, column));
-        let several = value.as_ref().is_some_and(|v| holds_objects(v) || v.as_str().is_some_and(|s| s.trim().contains('\n')));
-        if !several && width(&head) + width(&text) <= room {
+        let several = value.as_ref().is_some_and(|v| is_deep(v) || v.as_str().is_some_and(|s| s.trim().contains('\n')));
+        if !several && width(&path) <= column && width(&head) + width(&text) <= room {
             out.push(head + &text);
             continue;
         }
@@ -340,10 +413,6 @@ pub(crate) fn fields(look: &Look, desired: &Value, secret: &dyn Fn(&[String]) ->
         }
     }
     out.iter().map(|line| look.paint(QUIET, line.trim_end())).collect()
-}
-
-fn holds_objects(value: &Value) -> bool {
-    value.as_array().is_some_and(|items| items.iter().any(|item| !is_scalar(item)))
 }
 
 fn collect(value: &Value, path: &mut Vec<String>, secret: &dyn Fn(&[String]) -> bool, out: &mut Vec<(String, Option<Value>)>) {
@@ -405,7 +474,7 @@ mod tests {
     fn two_exchanged_members_are_another_order_and_two_replaced_ones_are_not() {
         let (a, b) = ("ec2.subnet/app-a", "ec2.subnet/app-b");
         let exchanged = shown(json!([a, b]), json!([b, a]), None);
-        assert_eq!(exchanged, format!("subnets   [{a}, {b}] → [{b}, {a}]   (only the order)"));
+        assert_eq!(exchanged, format!("subnets   [{a}, {b}] → [{b}, {a}]   (order)"));
         // The same names for other objects, in whichever order.
         for after in [json!([a, b]), json!([b, a])] {
             let replaced = shown(json!([a, b]), after, Some(Key::new("ec2.subnet", "app-a")));
