@@ -147,16 +147,10 @@ async fn show(arguments: Show, color: Color) -> Result {
     ];
     rows.extend(record.commit.map(|commit| ["commit".to_owned(), commit]));
     ui::out(&ui::table(&look, &["", ""], &rows.into_iter().map(Vec::from).collect::<Vec<_>>()))?;
-    let changes = changes(&record.plan);
-    if !changes.is_empty() {
-        ui::out("\n")?;
-        ui::out(&ui::table(&look, &["ACTION", "OBJECT", "FIELD", "BEFORE", "AFTER"], &changes))?;
-    }
-    for failure in record.outcome.get("failed").and_then(Value::as_array).into_iter().flatten() {
-        let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
-        let why = text(failure.get("error").and_then(|error| error.get("message")));
-        let why = why.lines().map(str::trim).collect::<Vec<_>>().join("; ");
-        ui::out(&ui::note(&format!("Failed: {} {}: {why}", text(failure.get("verb")), text(failure.get("key"))), &look))?;
+    for text in [ui::past_changes(&record.plan, &look), ui::past_failures(&record.outcome, &look)] {
+        if !text.is_empty() {
+            ui::out(&format!("\n{text}"))?;
+        }
     }
     Ok(Exit::Ok)
 }

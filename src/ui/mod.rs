@@ -20,6 +20,7 @@ mod lines;
 mod note;
 pub mod outcome;
 mod painter;
+mod past;
 pub mod plan;
 pub mod plan_json;
 pub mod progress;
@@ -33,6 +34,7 @@ pub use confirm::{confirm, confirm_by};
 pub use diagram::Diagram;
 pub use note::{address, note, problem};
 pub use outcome::{errors, outcome, outcome_json};
+pub use past::{past_changes, past_failures};
 pub use plan::{
     Footer, Since, View, about, drift_json, drift_markdown, drift_text, has_drifted, plan_markdown, plan_text, who_markdown,
     who_text,

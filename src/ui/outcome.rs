@@ -17,6 +17,9 @@ const EXPLAIN: Duration = Duration::from_secs(5);
 /// Operations on the chain that took less than this part of the run are only counted.
 const SHORT: u32 = 50;
 
+/// What a line of a log begins with in the message of an error.
+const LOG: &str = "  | ";
+
 /// `creating`
 pub(crate) fn doing(verb: Verb) -> &'static str {
     match verb {
@@ -257,12 +260,14 @@ pub(crate) fn block(title: &str, error: &Error, look: &Look) -> Vec<String> {
     let room = look.width.saturating_sub(4);
     let indented = |text: &str| wrap(text, room).into_iter().map(|line| format!("    {line}")).collect::<Vec<_>>();
     for line in error.message.lines() {
-        // A line that is indented belongs to the one above it, and stays so where it is broken.
-        let text = line.trim_start();
-        let lead = &line[..line.len() - text.len()];
-        let lead = if lead.chars().all(|c| c == ' ') { lead } else { "" };
-        let lines = wrap(&clean(text), room.saturating_sub(lead.len()));
-        out.extend(lines.into_iter().map(|line| format!("    {lead}{line}")));
+        // The last lines of a log stand behind a rule.
+        let (text, lead) = match line.strip_prefix(LOG) {
+            Some(text) => (text, format!("{} ", look.rule())),
+            // A line that is indented belongs to the one above it, and stays so where it is broken.
+            None => (line.trim_start(), " ".repeat(line.len() - line.trim_start_matches(' ').len())),
+        };
+        let lines = wrap(&clean(text), room.saturating_sub(width(&lead)));
+        out.extend(lines.into_iter().map(|line| format!("    {}{line}", look.paint(QUIET, &lead))));
     }
     let facts = [("operation", &error.operation), ("code", &error.code), ("request", &error.request_id)];
     for (name, fact) in facts {
@@ -529,15 +534,15 @@ mod tests {
 
     #[test]
     fn the_cause_comes_first_and_the_log_s_lines_stand_apart() {
-        let error = Error::new(Class::Failed, "`web` exited with 1\n`web` wrote last:\n  | fatal: no \u{1b}[31mdatabase");
+        let error = Error::new(Class::Failed, "`web` exited with 1\nlast log lines of `web`:\n  | fatal: no \u{1b}[31mdatabase");
         let failed = vec![(key("ecs.service/web"), Verb::Create, error)];
         let text = outcome(&Outcome { failed, ..Outcome::default() }, &Look::plain(80), false);
         let lines: Vec<&str> = text.lines().take(4).collect();
         let expected = [
             "✗ ecs.service/web could not be created",
             "    `web` exited with 1",
-            "    `web` wrote last:",
-            "      | fatal: no \\u{1b}[31mdatabase",
+            "    last log lines of `web`:",
+            "    │ fatal: no \\u{1b}[31mdatabase",
         ];
         assert_eq!(lines, expected);
     }

@@ -100,6 +100,10 @@ impl Look {
         if self.unicode { "•" } else { "*" }
     }
 
+    pub(crate) fn rule(&self) -> &'static str {
+        if self.unicode { "│" } else { "|" }
+    }
+
     pub(crate) fn check(&self) -> &'static str {
         if self.unicode { "✓" } else { "ok" }
     }

@@ -53,7 +53,7 @@ pub(super) fn judge(service: &sdk::Service, wanted: &str, since: Option<i64>, wh
         return if settled || gave_up(service) {
             Readiness::Failed(explain(
                 service,
-                &format!("the deployment of {} failed and {now} runs again", revision(wanted)),
+                &format!("the deployment of {} failed; {now} is running again", revision(wanted)),
                 wanted,
                 why,
             ))
@@ -92,28 +92,65 @@ fn status(service: &sdk::Service, primary: &Deployment, why: &Why) -> String {
     out
 }
 
-/// What ECS says about a failure, a line each: what failed and why, what else is known, and the log's last lines apart. What
-/// happened before (tasks that were started, targets that were registered) says nothing unless nothing else does.
+/// Explains a failure, a line each: the cause, what failed of it, what else is known, what to do, and the log's last lines, which
+/// begin with `  | `. ECS's events stand in only where no task says anything.
 fn explain(service: &sdk::Service, what: &str, wanted: &str, why: &Why) -> String {
     let of_wanted = service.deployments().iter().find(|d| d.task_definition() == Some(wanted));
     let reason = of_wanted.or(primary(service)).and_then(|d| d.rollout_state_reason()).map(str::to_owned);
     let mut causes = why.causes.clone();
-    causes.extend(reason);
-    if why.causes.is_empty() {
-        causes.extend(events(service).take(3).map(str::to_owned));
+    if causes.is_empty() {
+        causes.extend(events(service).filter(|event| !is_routine(event)).take(3).map(str::to_owned));
     }
-    let mut causes = causes.into_iter();
-    let mut lines = vec![causes.next().map_or_else(|| what.to_owned(), |cause| format!("{what}: {cause}"))];
-    for cause in causes {
-        if !lines.iter().any(|line| line.contains(cause.trim_end_matches('.'))) {
-            lines.push(cause);
+    causes.extend(reason);
+    let mut lines: Vec<String> = Vec::new();
+    for cause in &causes {
+        let cause = cause.trim_end_matches('.');
+        if !lines.iter().any(|line| line.contains(cause)) {
+            lines.push(cause.to_owned());
         }
     }
+    lines.insert(lines.len().min(1), what.to_owned());
     for (name, said) in &why.logs {
-        lines.push(format!("`{name}` wrote last:"));
+        lines.push(format!("last log lines of `{name}`:"));
         lines.extend(said.iter().map(|line| format!("  | {line}")));
     }
+    lines.extend(help(&causes).map(|help| format!("help: {help}")));
     lines.join("\n")
+}
+
+/// Whether an event is of those that every deployment has, failed or not
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html>).
+fn is_routine(event: &str) -> bool {
+    const ROUTINE: &[&str] = &[
+        "has started ",
+        "has stopped ",
+        "has begun draining",
+        "has reached a steady state",
+        "registered ",
+        "deregistered ",
+        "deployment completed",
+    ];
+    ROUTINE.iter().any(|words| event.contains(words))
+}
+
+/// Returns what to do about the first cause that is known
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>).
+fn help(causes: &[String]) -> Option<&'static str> {
+    const HELP: &[(&str, &str)] = &[
+        ("CannotPull", "check the image's name and tag, and that the tasks' subnets reach its registry"),
+        (
+            "ResourceInitialization",
+            "check that the secrets and log groups exist, that the execution role may use them and that the tasks' subnets reach AWS",
+        ),
+        ("OutOfMemory", "give the service more `memory`"),
+        ("exited with 137", "the container was killed, most often for lack of memory: give the service more `memory`"),
+        ("exited with", "fix the image, its command or its environment: the same image fails again"),
+        (
+            "unhealthy",
+            "check `port` and `health` against what the container serves, and `grace` against how long it takes to start",
+        ),
+    ];
+    causes.iter().find_map(|cause| HELP.iter().find(|(word, _)| cause.contains(word))).map(|(_, help)| *help)
 }
 
 /// What happened, the newest first, without the service's name at the beginning of each.
@@ -185,7 +222,9 @@ mod tests {
         let back = |rollout| service(3, vec![deployment("PRIMARY", "td/web:1", 200, rollout, 3)]);
         assert!(matches!(judge(&back(InProgress), "td/web:2", Some(100_000), &Why::default()), Readiness::Waiting { .. }));
         let Readiness::Failed(why) = judge(&back(Completed), "td/web:2", Some(100_000), &Why::default()) else { panic!() };
-        assert!(why.starts_with("the deployment of web:2 failed and web:1 runs again: ECS deployment circuit breaker"), "{why}");
+        let expected =
+            "ECS deployment circuit breaker: tasks failed to start\nthe deployment of web:2 failed; web:1 is running again";
+        assert_eq!(why, expected, "what every deployment does is no cause");
     }
 
     #[test]
@@ -210,16 +249,18 @@ mod tests {
         let Readiness::Failed(text) = judge(&failed, "td/web:2", None, &why) else { panic!() };
         let lines: Vec<&str> = text.lines().collect();
         let expected = [
-            "the deployment of web:2 failed: `web` exited with 1",
+            "`web` exited with 1",
+            "the deployment of web:2 failed",
             "task 0123: Essential container in task exited",
-            "ECS deployment circuit breaker: tasks failed to start.",
-            "`web` wrote last:",
+            "ECS deployment circuit breaker: tasks failed to start",
+            "last log lines of `web`:",
             "  | starting",
             "  | fatal: no database",
+            "help: fix the image, its command or its environment: the same image fails again",
         ];
         assert_eq!(lines, expected);
         let waiting = service(1, vec![deployment("PRIMARY", "td/web:2", 100, InProgress, 1)]);
         let Readiness::Waiting { status, .. } = judge(&waiting, "td/web:2", None, &why) else { panic!() };
-        assert!(!status.contains('\n') && status.ends_with("`web` wrote last: fatal: no database"), "{status}");
+        assert!(!status.contains('\n') && status.ends_with("last log line of `web`: fatal: no database"), "{status}");
     }
 }

@@ -28,7 +28,7 @@ pub(super) struct Why {
 impl Why {
     /// In one line, for as long as it is waited for.
     pub(super) fn brief(&self) -> Option<String> {
-        let wrote = self.logs.iter().filter_map(|(name, lines)| Some(format!("`{name}` wrote last: {}", lines.last()?)));
+        let wrote = self.logs.iter().filter_map(|(name, lines)| Some(format!("last log line of `{name}`: {}", lines.last()?)));
         let parts: Vec<String> = self.causes.iter().take(2).cloned().chain(wrote).collect();
         (!parts.is_empty()).then(|| parts.join("; "))
     }
