@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use clap::Args;
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -29,6 +31,18 @@ pub struct Arguments {
     /// List every object with its identifier
     #[arg(long, short)]
     all: bool,
+    /// Show it again every SECONDS seconds: on a terminal over the text before, elsewhere only when something changed
+    #[arg(
+        long,
+        short,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "5",
+        value_parser = clap::value_parser!(u64).range(1..=3600),
+        conflicts_with = "json"
+    )]
+    watch: Option<u64>,
     /// Print it as JSON
     #[arg(long)]
     json: bool,
@@ -40,12 +54,38 @@ struct Shown {
     env: String,
     account: String,
     region: String,
-    services: Vec<Running>,
+    services: Vec<Service>,
     distributions: Vec<Distribution>,
     databases: Vec<Database>,
     caches: Vec<Cache>,
     objects: Vec<Object>,
     outputs: BTreeMap<String, String>,
+    /// The run that changed the stack last, as far as the history can be read.
+    last_run: Option<LastRun>,
+}
+
+/// A service as ECS sees it, with what other objects say about it.
+#[derive(Serialize)]
+struct Service {
+    #[serde(flatten)]
+    running: Running,
+    /// `healthy`, `deploying`, `degraded`, `failed`, `stopped`, or `old revision` when it does not run its newest one.
+    state: &'static str,
+    /// The image of its first container.
+    image: Option<String>,
+    /// When its newest deployment began.
+    deployed: Option<String>,
+    /// Where its first route is answered.
+    url: Option<String>,
+}
+
+#[derive(Serialize)]
+struct LastRun {
+    number: u64,
+    began: String,
+    who: String,
+    command: String,
+    ending: String,
 }
 
 #[derive(Serialize)]
@@ -75,19 +115,49 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     }
     let loaded = session::load_text(&arguments.file, &text, color)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?;
-    let (snapshot, services) = session
+    let mut before = String::new();
+    loop {
+        let shown = read(&session).await?;
+        let look = Look::stdout(color);
+        let head = ui::about(&session.cx.scope, session.via.as_deref(), &look);
+        let Some(seconds) = arguments.watch else {
+            ui::out(&if arguments.json { super::json(&shown)? } else { text(&head, &shown, arguments.all, &look) })?;
+            return Ok(Exit::Ok);
+        };
+        let text = text(&head, &shown, arguments.all, &look);
+        if look.terminal {
+            ui::redraw(&format!("{text}\nEvery {seconds} s. Press Ctrl-C to end.\n"), &look)?;
+        } else {
+            // Ages grow all the time, and are not what changed.
+            let now = super::json(&shown)?;
+            if now != before {
+                ui::out(&format!("{}{text}", if before.is_empty() { "" } else { "\n" }))?;
+                before = now;
+            }
+        }
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+    }
+}
+
+/// Reads what is running.
+async fn read(session: &Session) -> Result<Shown> {
+    let store = Store::of(&session.cx);
+    let (snapshot, services, runs) = session
         .hear(async {
-            let (snapshot, services) = tokio::join!(Snapshot::read(&session.registry, &session.cx), running(&session.cx));
-            Result::<_>::Ok((snapshot?, services?))
+            let snapshot = Snapshot::read(&session.registry, &session.cx);
+            let (snapshot, services, runs) = tokio::join!(snapshot, running(&session.cx), history::last(&store, 1));
+            Result::<_>::Ok((snapshot?, services?, runs))
         })
         .await?;
+    let outputs = outputs::of(&snapshot);
+    let url = outputs.get("url").map(String::as_str);
     let scope = session.cx.scope.as_ref().clone();
-    let shown = Shown {
+    Ok(Shown {
         stack: scope.stack,
         env: scope.env,
         account: scope.account,
         region: scope.region,
-        services,
+        services: services.into_iter().map(|running| Service::of(running, &snapshot, url)).collect(),
         distributions: distributions(&snapshot),
         databases: of(&snapshot, Database::of),
         caches: of(&snapshot, Cache::of),
@@ -175,39 +245,38 @@ fn text(head: &str, shown: &Shown, all: bool, look: &Look) -> String {
         return out;
     }
     if !shown.services.is_empty() {
-        let rows: Vec<Vec<String>> = shown
-            .services
-            .iter()
-            .map(|s| {
-                vec![
-                    s.name.clone(),
-                    format!("{}/{}", s.running, s.desired),
-                    s.rollout.clone(),
-                    s.task_definition.clone(),
-                    s.message.clone(),
-                ]
-            })
-            .collect();
+        let row = |s: &Service| {
+            let r = &s.running;
+            let deployed = s.deployed.as_deref().map_or_else(String::new, ago);
+            let (image, url) = (s.image.clone().unwrap_or_default(), s.url.clone().unwrap_or_default());
+            let tasks = format!("{}/{}", r.running, r.desired);
+            vec![r.name.clone(), s.state.to_owned(), tasks, image, r.task_definition.clone(), deployed, url]
+        };
+        let rows: Vec<Vec<String>> = shown.services.iter().map(row).collect();
         out += "\n";
-        out += &ui::table(look, &["SERVICE", "TASKS", "ROLLOUT", "REVISION", "LAST EVENT"], &rows);
+        let headers = ["SERVICE", "STATE", "TASKS", "IMAGE", "REVISION", "DEPLOYED", "URL"];
+        out += &ui::toned_table(look, &headers, &rows, &tone);
+        for s in shown.services.iter().filter(|s| s.state != "healthy" && !s.running.message.is_empty()) {
+            out += &ui::note(&format!("{}: {}", s.running.name, s.running.message), look);
+        }
     }
     if !shown.distributions.is_empty() {
-        let row = |d: &Distribution| vec![d.name.clone(), d.status.clone(), d.domain.clone(), d.aliases.join(", "), d.id.clone()];
+        let row = |d: &Distribution| vec![d.name.clone(), d.status.clone(), d.aliases.join(", "), d.id.clone(), d.domain.clone()];
         let rows: Vec<Vec<String>> = shown.distributions.iter().map(row).collect();
         out += "\n";
-        out += &ui::table(look, &["DISTRIBUTION", "STATUS", "DOMAIN", "ALIASES", "ID"], &rows);
+        out += &ui::toned_table(look, &["DISTRIBUTION", "STATUS", "ALIASES", "ID", "DOMAIN"], &rows, &tone);
     }
     if !shown.databases.is_empty() {
         let row = |d: &Database| {
             let zones = if d.multi_az { "yes" } else { "no" };
             let endpoint = d.endpoint.clone().unwrap_or_default();
-            let texts =
-                [&d.name, &d.status, &d.engine, &d.class, &zones.to_owned(), &endpoint, &d.pending.clone().unwrap_or_default()];
-            texts.map(Clone::clone).to_vec()
+            let pending = d.pending.clone().unwrap_or_default();
+            vec![d.name.clone(), d.status.clone(), d.engine.clone(), d.class.clone(), zones.to_owned(), pending, endpoint]
         };
         let rows: Vec<Vec<String>> = shown.databases.iter().map(row).collect();
         out += "\n";
-        out += &ui::table(look, &["DATABASE", "STATUS", "ENGINE", "CLASS", "MULTI-AZ", "ENDPOINT", "PENDING"], &rows);
+        out +=
+            &ui::toned_table(look, &["DATABASE", "STATUS", "ENGINE", "CLASS", "MULTI-AZ", "PENDING", "ENDPOINT"], &rows, &tone);
     }
     if !shown.caches.is_empty() {
         let rows: Vec<Vec<String>> = shown
@@ -219,17 +288,62 @@ fn text(head: &str, shown: &Shown, all: bool, look: &Look) -> String {
             })
             .collect();
         out += "\n";
-        out += &ui::table(look, &["CACHE", "STATUS", "ENGINE", "NODE", "NODES", "ENDPOINT"], &rows);
+        out += &ui::toned_table(look, &["CACHE", "STATUS", "ENGINE", "NODE", "NODES", "ENDPOINT"], &rows, &tone);
     }
     let worrying: Vec<&Object> = shown.objects.iter().filter(|o| all || o.state != "ready").collect();
     if !worrying.is_empty() {
         let rows: Vec<Vec<String>> = worrying.iter().map(|o| vec![o.key.clone(), o.state.clone(), o.id.clone()]).collect();
         out += "\n";
-        out += &ui::table(look, &["OBJECT", "STATE", "ID"], &rows);
+        out += &ui::toned_table(look, &["OBJECT", "STATE", "ID"], &rows, &tone);
     }
     out += &format!("\n{}", super::consent::count(shown.objects.len(), "object"));
     if let Some(url) = shown.outputs.get("url") {
         out += &format!(", {url}");
     }
-    out + "\n"
+    out += "\n";
+    if let Some(run) = &shown.last_run {
+        out += &ui::note(&run.text(), look);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn running(rollout: &str, desired: i32, running: i32) -> Running {
+        let text = |text: &str| text.to_owned();
+        let (name, task_definition, message) = (text("web"), text("shop-web:2"), text("has started 1 tasks"));
+        Running { name, desired, running, pending: 0, rollout: text(rollout), task_definition, message }
+    }
+
+    #[test]
+    fn a_service_is_healthy_when_all_its_tasks_run_its_newest_revision() {
+        let state = |rollout, desired, up, behind| super::state(&running(rollout, desired, up), behind);
+        assert_eq!(state("COMPLETED", 2, 2, false), "healthy");
+        assert_eq!(state("COMPLETED", 2, 2, true), "old revision");
+        assert_eq!(state("COMPLETED", 2, 1, false), "degraded");
+        assert_eq!(state("IN_PROGRESS", 2, 2, true), "deploying");
+        assert_eq!(state("FAILED", 2, 0, false), "failed");
+        assert_eq!(state("COMPLETED", 0, 0, false), "stopped");
+    }
+
+    #[test]
+    fn a_route_is_answered_under_its_host_and_the_part_of_its_path_that_is_known() {
+        let at = |host: Option<&str>, path: Option<&str>| {
+            route("https://d1.example", (host.map(str::to_owned), path.map(str::to_owned)))
+        };
+        assert_eq!(at(None, Some("/api/*")).as_deref(), Some("https://d1.example/api/"));
+        assert_eq!(at(None, None).as_deref(), Some("https://d1.example"));
+        assert_eq!(at(Some("api.example.com"), None).as_deref(), Some("https://api.example.com"));
+        assert_eq!(at(Some("*.example.com"), None), None);
+    }
+
+    #[test]
+    fn states_are_coloured_and_names_are_not() {
+        assert_eq!(tone("STATE", "healthy"), Tone::Good);
+        assert_eq!(tone("STATUS", "incompatible-network"), Tone::Bad);
+        assert_eq!(tone("STATUS", "modifying"), Tone::Busy);
+        assert_eq!(tone("SERVICE", "failed"), Tone::Plain);
+    }
 }

@@ -41,8 +41,8 @@ pub use plan::{
 };
 pub use plan_json::{Deed, PlanJson, Problem, plan_json, plan_schema};
 pub use progress::{Show, reporter};
-pub use style::{Color, Look, lines_of, safe_json};
-pub use table::table;
+pub use style::{Color, Look, ago, lines_of, safe_json};
+pub use table::{Tone, table, toned_table};
 pub use tally::{Tally, size};
 
 use std::io::{self, Write};
@@ -53,6 +53,14 @@ use std::io::{self, Write};
 /// What the system says when it cannot be written.
 pub fn out(text: &str) -> io::Result<()> {
     forgiving(io::stdout().lock(), text)
+}
+
+/// Draws a text over the one before, from the top of the terminal.
+///
+/// # Errors
+/// What the system says when it cannot be written.
+pub fn redraw(text: &str, look: &Look) -> io::Result<()> {
+    out(&painter::screen(text, look))
 }
 
 /// Writes to standard error. A reader that has gone away is no error.

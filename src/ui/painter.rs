@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::style::width;
+use super::style::{Look, width};
 
 /// Draws a frame over the one before. What is written goes out in one piece, and only what the terminal needs to show the
 /// new lines: it is not cleared in between, so nothing flickers. The cursor is never hidden, so that nothing has to be put
@@ -16,6 +16,7 @@ pub(crate) struct Painter {
 /// Lines that are too long are cut by the terminal rather than broken, and the screen is shown when all is written.
 const BEGIN: &str = "\x1b[?2026h\x1b[?7l";
 const END: &str = "\x1b[?7h\x1b[?2026l";
+const TOP: &str = "\x1b[H";
 /// Clears to the end of the line, and of the screen.
 const REST_OF_LINE: &str = "\x1b[K";
 const REST_OF_SCREEN: &str = "\x1b[J";
@@ -61,6 +62,22 @@ impl Painter {
     pub(crate) fn clear(&mut self, columns: usize) {
         self.paint(&[], Vec::new(), columns);
     }
+}
+
+/// Returns what shows a text from the top of the terminal, and nothing else; lines that do not fit are only counted.
+pub(crate) fn screen(text: &str, look: &Look) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    // The cursor's line stays free, or the terminal would scroll.
+    let room = look.height.saturating_sub(1).max(1);
+    let shown = if lines.len() <= room { lines.len() } else { room.saturating_sub(1) };
+    let mut out = format!("{BEGIN}{TOP}");
+    for line in lines.iter().take(shown) {
+        out += &format!("{line}{REST_OF_LINE}\n");
+    }
+    if shown < lines.len() {
+        out += &format!("{} {} more lines{REST_OF_LINE}\n", look.dots(), lines.len() - shown);
+    }
+    out + REST_OF_SCREEN + END
 }
 
 #[cfg(test)]
@@ -166,5 +183,13 @@ mod tests {
         painter.paint(&[], lines("a"), 60);
         let text = String::from_utf8(to.0.lock().unwrap().clone()).unwrap();
         assert!(text.contains("\x1b[3A"), "two rows of x and one of y: {text:?}");
+    }
+
+    #[test]
+    fn a_whole_screen_is_never_higher_than_the_terminal() {
+        let look = Look { height: 4, ..Look::plain(20) };
+        assert_eq!(super::screen("a\nb", &look).matches('\n').count(), 2);
+        let many = super::screen("a\nb\nc\nd\ne", &look);
+        assert!(many.matches('\n').count() == 3 && many.contains("… 3 more lines"), "{many:?}");
     }
 }

@@ -240,6 +240,15 @@ pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
     textwrap::wrap(text, options).into_iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
+/// `text` in lines of at most `columns`, but for words that are longer: no word is broken.
+pub(crate) fn wrap_words(text: &str, columns: usize) -> Vec<String> {
+    let options = textwrap::Options::new(columns.max(8))
+        .break_words(false)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation);
+    textwrap::wrap(text, options).into_iter().map(|line| line.trim_end().to_owned()).collect()
+}
+
 /// A duration as people say it: `0.4s`, `12s`, `3m10s`, `1h05m`.
 pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -248,6 +257,17 @@ pub fn duration(duration: Duration) -> String {
         10..60 => format!("{seconds}s"),
         60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
         _ => format!("{}h{:02}m", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// How long ago a time is, in its largest unit: `20s ago`, `3h ago`, `12d ago`.
+pub fn ago(time: jiff::Timestamp) -> String {
+    let seconds = jiff::Timestamp::now().as_second().saturating_sub(time.as_second()).max(0);
+    match seconds {
+        0..90 => format!("{seconds}s ago"),
+        90..5400 => format!("{}m ago", seconds / 60),
+        5400..172_800 => format!("{}h ago", seconds / 3600),
+        _ => format!("{}d ago", seconds / 86_400),
     }
 }
 

@@ -1,43 +1,124 @@
-//! Rows and columns.
+//! Rows and columns, and where there is no room for them, a card for each row.
+
+use anstyle::Style;
 
 use super::plan::finish;
-use super::style::{Look, STRONG, clean, pad, width, wrap};
+use super::style::{BAD, CHANGED, GOOD, Look, STRONG, clean, pad, width, wrap_words};
 
-/// A column is not made narrower than this.
-const NARROWEST: usize = 8;
+/// Narrower terminals get cards instead of more than two columns.
+const CARDS: usize = 80;
+/// What is left for the last column at least; it may stick out, since addresses and identifiers are copied whole.
+const LAST: usize = 16;
 
-/// An aligned table. On a terminal the widest columns shrink until it fits and long cells continue on the next line;
-/// elsewhere every row is one line, for other programs to read.
+/// How a cell is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// As it is.
+    Plain,
+    /// As it should be.
+    Good,
+    /// Changing.
+    Busy,
+    /// Not as it should be.
+    Bad,
+}
+
+impl Tone {
+    fn style(self) -> Style {
+        match self {
+            Tone::Plain => Style::new(),
+            Tone::Good => GOOD,
+            Tone::Busy => CHANGED,
+            Tone::Bad => BAD,
+        }
+    }
+}
+
+/// Returns an aligned table. On a terminal the widest columns shrink until it fits and long cells continue on the next line, but no
+/// word is broken; where that is not enough every row becomes a card. Elsewhere every row is one line, for other programs to read.
 pub fn table(look: &Look, headers: &[&str], rows: &[Vec<String>]) -> String {
+    toned_table(look, headers, rows, &|_, _| Tone::Plain)
+}
+
+/// Returns the same with colours: `tone` gets the header and the text of each cell.
+pub fn toned_table(look: &Look, headers: &[&str], rows: &[Vec<String>], tone: &dyn Fn(&str, &str) -> Tone) -> String {
     let rows: Vec<Vec<String>> =
         rows.iter().map(|row| row.iter().map(|cell| clean(cell).into_owned()).collect::<Vec<_>>()).collect();
-    let mut columns: Vec<usize> = headers.iter().map(|header| width(header)).collect();
-    for row in &rows {
-        for (column, cell) in columns.iter_mut().zip(row) {
-            *column = (*column).max(width(cell));
-        }
-    }
-    if look.terminal {
-        let gaps = 2 * columns.len().saturating_sub(1);
-        while columns.iter().sum::<usize>() + gaps > look.width {
-            match columns.iter_mut().filter(|column| **column > NARROWEST).max_by_key(|column| **column) {
-                Some(widest) => *widest -= 1,
-                None => break,
-            }
-        }
-    }
+    let Some(columns) = columns(look, headers, &rows) else { return cards(look, headers, &rows, tone) };
     let head: Vec<String> = headers.iter().zip(&columns).map(|(header, column)| pad(header, *column)).collect();
     let mut out = vec![look.paint(STRONG, head.join("  ").trim_end())];
     for row in &rows {
-        let cells: Vec<Vec<String>> = row
+        let cells: Vec<(Style, Vec<String>)> = row
             .iter()
             .zip(&columns)
-            .map(|(cell, column)| if width(cell) > *column { wrap(cell, *column) } else { vec![cell.clone()] })
+            .zip(headers)
+            .map(|((cell, column), header)| {
+                let lines = if width(cell) > *column { wrap_words(cell, *column) } else { vec![cell.clone()] };
+                (tone(header, cell).style(), lines)
+            })
             .collect();
-        for line in 0..cells.iter().map(Vec::len).max().unwrap_or(0) {
-            let line: Vec<String> =
-                cells.iter().zip(&columns).map(|(cell, column)| pad(cell.get(line).map_or("", |l| l), *column)).collect();
+        for line in 0..cells.iter().map(|(_, lines)| lines.len()).max().unwrap_or(0) {
+            let line: Vec<String> = cells
+                .iter()
+                .zip(&columns)
+                .map(|((style, lines), column)| {
+                    pad(&lines.get(line).map_or_else(String::new, |text| painted(look, *style, text)), *column)
+                })
+                .collect();
             out.push(line.join("  "));
+        }
+    }
+    finish(out)
+}
+
+fn painted(look: &Look, style: Style, text: &str) -> String {
+    if style == Style::new() { text.to_owned() } else { look.paint(style, text) }
+}
+
+/// How wide the columns are; none when they do not fit.
+fn columns(look: &Look, headers: &[&str], rows: &[Vec<String>]) -> Option<Vec<usize>> {
+    let widest = |of: &dyn Fn(&str) -> usize| -> Vec<usize> {
+        let cells = |at: usize| rows.iter().filter_map(move |row| row.get(at)).map(|cell| of(cell)).max().unwrap_or(0);
+        headers.iter().enumerate().map(|(at, header)| width(header).max(cells(at))).collect()
+    };
+    let mut columns = widest(&width);
+    let gaps = 2 * headers.len().saturating_sub(1);
+    if !look.terminal || columns.iter().sum::<usize>() + gaps <= look.width {
+        return Some(columns);
+    }
+    let words = |text: &str| text.split(' ').map(width).max().unwrap_or(0);
+    let mut least = widest(&words);
+    if let Some(last) = least.last_mut() {
+        *last = (*last).min(LAST);
+    }
+    if look.width < CARDS && headers.len() > 2 || least.iter().sum::<usize>() + gaps > look.width {
+        return None;
+    }
+    while columns.iter().sum::<usize>() + gaps > look.width {
+        let wider = columns.iter_mut().zip(&least).filter(|(column, least)| **column > **least);
+        match wider.max_by_key(|(column, _)| **column) {
+            Some((widest, _)) => *widest -= 1,
+            None => break,
+        }
+    }
+    Some(columns)
+}
+
+/// A block for each row, a line for each of its cells that has something in it.
+fn cards(look: &Look, headers: &[&str], rows: &[Vec<String>], tone: &dyn Fn(&str, &str) -> Tone) -> String {
+    let mut out = Vec::new();
+    for (number, row) in rows.iter().enumerate() {
+        if number > 0 {
+            out.push(String::new());
+        }
+        for (at, (header, cell)) in headers.iter().zip(row).enumerate().filter(|(_, (_, cell))| !cell.is_empty()) {
+            let label = format!("{}: ", header.to_lowercase());
+            let (lead, style) = if at == 0 { ("", STRONG) } else { ("  ", tone(header, cell).style()) };
+            let room = look.width.saturating_sub(width(&label) + lead.len());
+            for (line, text) in wrap_words(cell, room).into_iter().enumerate() {
+                let label = if line == 0 { label.clone() } else { " ".repeat(width(&label)) };
+                out.push(format!("{lead}{label}{}", painted(look, style, &text)));
+            }
         }
     }
     finish(out)
@@ -47,20 +128,39 @@ pub fn table(look: &Look, headers: &[&str], rows: &[Vec<String>]) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn columns_align_and_shrink() {
-        let rows = [
+    fn rows() -> Vec<Vec<String>> {
+        let endpoint = "webapp-staging-main.abc123.us-east-1.rds.amazonaws.com:5432";
+        vec![
             vec!["url".to_owned(), "https://d111111abcdef8.cloudfront.net".to_owned(), "cloudfront.distribution/cdn".to_owned()],
-            vec![
-                "database".to_owned(),
-                "webapp-staging-main.abc123.us-east-1.rds.amazonaws.com:5432".to_owned(),
-                "rds.instance/main".to_owned(),
-            ],
-            vec!["日本".to_owned(), "\u{1b}[31m".to_owned()],
-        ];
-        let show = |look: Look| table(&look, &["NAME", "VALUE", "OF"], &rows);
-        let narrow = show(Look { terminal: true, ..Look::plain(60) });
-        assert!(narrow.lines().all(|line| width(line) <= 60));
-        insta::assert_snapshot!(format!("{}\n{narrow}", show(Look::plain(60))));
+            vec!["database".to_owned(), endpoint.to_owned(), "rds.instance/main".to_owned()],
+            vec!["日本".to_owned(), "\u{1b}[31m".to_owned(), String::new()],
+        ]
+    }
+
+    #[test]
+    fn columns_align_and_become_cards() {
+        let show = |look: Look| table(&look, &["NAME", "VALUE", "OF"], &rows());
+        let on = |columns| show(Look { terminal: true, ..Look::plain(columns) });
+        insta::assert_snapshot!([show(Look::plain(60)), on(60), on(100)].join("\n"));
+    }
+
+    #[test]
+    fn no_word_is_broken() {
+        let words: Vec<String> = rows().concat().iter().map(|cell| clean(cell).into_owned()).collect();
+        for columns in [40, 60, 80, 100, 140, 200] {
+            let text = table(&Look { terminal: true, ..Look::plain(columns) }, &["NAME", "VALUE", "STATE NOW"], &rows());
+            assert!(words.iter().all(|word| text.contains(word.as_str())), "{columns}: {text}");
+        }
+        let two: Vec<Vec<String>> = rows().into_iter().map(|row| row[..2].to_vec()).collect();
+        let text = table(&Look { terminal: true, ..Look::plain(40) }, &["NAME", "VALUE"], &two);
+        assert!(text.contains("\ndatabase  webapp-staging-main.abc123.us-east-1.rds.amazonaws.com:5432\n"), "{text}");
+    }
+
+    #[test]
+    fn what_is_bad_is_red() {
+        let look = Look { color: true, ..Look::plain(80) };
+        let tone = |header: &str, cell: &str| if (header, cell) == ("STATE", "failed") { Tone::Bad } else { Tone::Plain };
+        let text = toned_table(&look, &["NAME", "STATE"], &[vec!["failed".into(), "failed".into()]], &tone);
+        assert!(text.contains("failed  \u{1b}[31mfailed"), "{text:?}");
     }
 }
