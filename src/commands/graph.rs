@@ -32,7 +32,7 @@ enum Format {
 
 pub fn run(arguments: Arguments) -> Result {
     let loaded = session::load(&arguments.file, Color::Auto)?;
-    let diagram = Diagram::of(&session::offline(&loaded)?, loaded.stack.stack.as_str(), arguments.all);
+    let diagram = diagram(&loaded, arguments.all)?;
     let text = match arguments.format {
         Format::Mermaid => diagram.mermaid(),
         Format::Dot => diagram.dot(),
@@ -44,4 +44,30 @@ pub fn run(arguments: Arguments) -> Result {
             .map_err(|e| Stop::message(format!("cannot write `{}`: {e}", path.display()), "choose another file with `--out`"))?,
     }
     Ok(Exit::Ok)
+}
+
+/// Draws what a loaded file describes.
+fn diagram(loaded: &Loaded, all: bool) -> Result<Diagram> {
+    let title = format!("{} · environment {} · {}", loaded.stack.stack.as_str(), loaded.env, loaded.stack.region);
+    Ok(Diagram::of(&session::offline(loaded)?, title, all))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    /// The README shows it. `INSTA_UPDATE=always` writes it, as it does snapshots.
+    #[test]
+    fn the_picture_that_is_checked_in_is_fresh() {
+        let root = env!("CARGO_MANIFEST_DIR");
+        let text = std::fs::read_to_string(format!("{root}/stacks/webapp.yaml")).unwrap();
+        let loaded = config::load("stacks/webapp.yaml", &text, None, &super::super::stack_schema()).unwrap();
+        let now = diagram(&loaded, false).unwrap().svg();
+        let path = format!("{root}/docs/webapp.svg");
+        if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+            std::fs::write(&path, &now).unwrap();
+        }
+        assert!(std::fs::read_to_string(&path).unwrap() == now, "run: INSTA_UPDATE=always cargo test --lib picture");
+    }
 }

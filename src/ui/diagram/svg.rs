@@ -1,13 +1,13 @@
-//! A diagram as an SVG image.
+//! Dependencies as an SVG image.
 
 use std::collections::BTreeMap;
 
-use unicode_width::UnicodeWidthStr;
-
 use crate::engine::Key;
-use crate::ui::style::{Look, clean, fit};
+use crate::ui::kinds;
+use crate::ui::style::clean;
 
-use super::Diagram;
+use super::dependencies::Dependencies;
+use super::drawing::{LABEL, SMALL, cut, escaped, image, wide};
 use super::layout::{Cell, layout};
 
 const HEIGHT: f64 = 46.0;
@@ -16,12 +16,8 @@ const GAP: f64 = 14.0;
 /// Between two columns, where the edges bend.
 const BETWEEN: f64 = 76.0;
 const MARGIN: f64 = 28.0;
-/// What a character of the labels takes at most in common fonts, and one of the smaller text.
-const LABEL: f64 = 8.4;
-const SMALL: f64 = 6.9;
-const LONGEST: usize = 40;
 
-/// A colour for each group, to be told apart on white and on black.
+/// A colour for each area, the same in every stack, to be told apart on white and on black.
 const COLORS: &[&str] = &[
     "#4c8bf5", "#d9822b", "#8e63ce", "#2fa36b", "#d64f6c", "#1f9bb3", "#b08a00", "#7a8794", "#c25fb0", "#6f9a2e", "#a0674b",
     "#5d6ad6", "#3d8f8a", "#cf5a2f",
@@ -38,29 +34,23 @@ const STYLE: &str = "
   }
 ";
 
-/// Text that XML takes literally.
-fn escaped(text: &str) -> String {
-    clean(text).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&apos;")
+fn color(kind: &str) -> &'static str {
+    COLORS.get(kinds::rank(kind)).copied().unwrap_or("#7a8794")
 }
 
-fn color(number: usize) -> &'static str {
-    COLORS.get(number % COLORS.len()).copied().unwrap_or("#7a8794")
-}
-
-pub(super) fn svg(diagram: &Diagram) -> String {
+pub(super) fn svg(diagram: &Dependencies) -> String {
     let number: BTreeMap<&Key, usize> = diagram.nodes.iter().enumerate().map(|(at, node)| (&node.key, at)).collect();
     let edges: Vec<(usize, usize)> =
         diagram.edges.iter().filter_map(|(from, to)| Some((*number.get(from)?, *number.get(to)?))).collect();
     let layout = layout(diagram.nodes.len(), &edges, HEIGHT, PASS, GAP);
 
-    let cut = |text: &str| fit(&Look::plain(80), &clean(text), LONGEST);
-    let texts: Vec<(String, String)> = diagram.nodes.iter().map(|node| (cut(&node.label), cut(&node.key.kind))).collect();
-    let wide = |(label, kind): &(String, String)| (label.width() as f64 * LABEL).max(kind.width() as f64 * SMALL) + 30.0;
+    let texts: Vec<(String, String)> = diagram.nodes.iter().map(|node| (cut(&node.key.name), cut(&node.key.kind))).collect();
+    let box_width = |(label, kind): &(String, String)| wide(label, LABEL).max(wide(kind, SMALL)) + 30.0;
     // A column is as wide as its widest box, and all its boxes are that wide.
     let mut widths = vec![0.0_f64; layout.columns];
     for place in &layout.places {
         if let (Cell::Box(node), Some(column)) = (place.cell, widths.get_mut(place.column)) {
-            *column = column.max(texts.get(node).map_or(0.0, wide));
+            *column = column.max(texts.get(node).map_or(0.0, box_width));
         }
     }
     let mut lefts = Vec::new();
@@ -72,19 +62,24 @@ pub(super) fn svg(diagram: &Diagram) -> String {
     let drawn = if widths.is_empty() { 0.0 } else { x - BETWEEN - MARGIN };
 
     let groups = diagram.groups();
-    let title_width = clean(&diagram.title).width() as f64 * 11.5;
-    let widest_legend = groups.iter().map(|group| clean(group).width() as f64 * SMALL + 40.0).fold(0.0, f64::max);
+    let title_width = wide(&clean(&diagram.title), 11.5);
+    let widest_legend = groups.iter().map(|group| wide(&clean(group), SMALL) + 40.0).fold(0.0, f64::max);
     let inner = drawn.max(title_width).max(widest_legend).max(640.0);
     let mut out = Vec::new();
 
     out.push(format!("<text class=\"title\" x=\"{MARGIN}\" y=\"{}\">{}</text>", MARGIN + 16.0, escaped(&diagram.title)));
     let (mut x, mut y) = (MARGIN, MARGIN + 44.0);
-    for (at, group) in groups.iter().enumerate() {
-        let width = clean(group).width() as f64 * SMALL + 36.0;
+    for group in groups {
+        let kind = diagram.nodes.iter().find(|node| node.group == group).map_or("", |node| node.key.kind.as_str());
+        let width = wide(&clean(group), SMALL) + 36.0;
         if x + width > MARGIN + inner && x > MARGIN {
             (x, y) = (MARGIN, y + 20.0);
         }
-        out.push(format!("<rect x=\"{x:.0}\" y=\"{:.0}\" width=\"10\" height=\"10\" rx=\"2\" fill=\"{}\"/>", y - 9.0, color(at)));
+        out.push(format!(
+            "<rect x=\"{x:.0}\" y=\"{:.0}\" width=\"10\" height=\"10\" rx=\"2\" fill=\"{}\"/>",
+            y - 9.0,
+            color(kind)
+        ));
         out.push(format!("<text class=\"small\" x=\"{:.0}\" y=\"{y:.0}\">{}</text>", x + 16.0, escaped(group)));
         x += width;
     }
@@ -108,7 +103,6 @@ pub(super) fn svg(diagram: &Diagram) -> String {
     }
     let draw = |node: usize, x: f64, y: f64, width: f64| {
         let (Some(what), Some((label, kind))) = (diagram.nodes.get(node), texts.get(node)) else { return String::new() };
-        let group = groups.iter().position(|group| *group == what.group).unwrap_or(0);
         format!(
             "<g><title>{}</title><rect class=\"box\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{HEIGHT}\" rx=\"6\"/>\
              <rect x=\"{x:.1}\" y=\"{:.1}\" width=\"4\" height=\"{}\" rx=\"2\" fill=\"{}\"/>\
@@ -116,7 +110,7 @@ pub(super) fn svg(diagram: &Diagram) -> String {
             escaped(&what.key.to_string()),
             y + 6.0,
             HEIGHT - 12.0,
-            color(group),
+            color(&what.key.kind),
             x + 14.0,
             y + 20.0,
             escaped(label),
@@ -136,7 +130,7 @@ pub(super) fn svg(diagram: &Diagram) -> String {
     // What stands alone stands below, in rows.
     let (mut x, mut y) = (MARGIN, bottom + GAP);
     for (at, node) in layout.alone.iter().enumerate() {
-        let width = texts.get(*node).map_or(0.0, wide);
+        let width = texts.get(*node).map_or(0.0, box_width);
         if at > 0 && x + width > MARGIN + inner {
             (x, y) = (MARGIN, y + HEIGHT + GAP);
         }
@@ -145,13 +139,5 @@ pub(super) fn svg(diagram: &Diagram) -> String {
         bottom = y + HEIGHT + GAP;
     }
 
-    let (width, height) = (inner + 2.0 * MARGIN, bottom - GAP + MARGIN);
-    format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" width=\"{width:.0}\" height=\"{height:.0}\" role=\"img\">\n\
-         <title>{}</title>\n<style>{STYLE}</style>\n<defs><marker id=\"head\" viewBox=\"0 0 8 8\" refX=\"1\" refY=\"4\" markerWidth=\"8\" \
-         markerHeight=\"8\" markerUnits=\"userSpaceOnUse\" orient=\"auto\"><path class=\"head\" d=\"M0 0L8 4L0 8z\"/></marker></defs>\n\
-         <rect class=\"paper\" width=\"100%\" height=\"100%\" rx=\"8\"/>\n{}\n</svg>\n",
-        escaped(&diagram.title),
-        out.join("\n"),
-    )
+    image(&diagram.title, STYLE, (inner + 2.0 * MARGIN, bottom - GAP + MARGIN), &out)
 }
