@@ -1,4 +1,4 @@
-//! A question.
+//! Questions that need a typed answer. What is asked, and when, is up to the commands.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -8,15 +8,15 @@ use crate::engine::{Class, Error, Result};
 /// Asks on the terminal. Only a typed `yes` is a yes; everything else, and the end of the input, is a no.
 ///
 /// # Errors
-/// When nobody is there to answer: standard input is not a terminal.
+/// When standard input is not a terminal, or cannot be read.
 pub fn confirm(question: &str) -> Result<bool> {
     answered(question, "yes")
 }
 
-/// The same for what is not to be agreed to by habit: only `name` is a yes.
+/// Asks for what nobody should confirm by habit: only typing `name` is a yes.
 ///
 /// # Errors
-/// When nobody is there to answer.
+/// When standard input is not a terminal, or cannot be read.
 pub fn confirm_by(question: &str, name: &str) -> Result<bool> {
     answered(question, name)
 }

@@ -1,4 +1,4 @@
-//! What services are for: the order in which plans are read, and the groups of the diagram.
+//! The areas that AWS services belong to: the order of plans, and the groups of the dependency diagram.
 
 /// Areas and their services, in reading order. A service that is not here comes last, as an area of its own.
 const AREAS: &[(&str, &[&str])] = &[
@@ -22,12 +22,12 @@ fn service(kind: &str) -> &str {
     kind.split('.').next().unwrap_or(kind)
 }
 
-/// Where a kind stands in reading order.
+/// Returns the place of a kind in reading order.
 pub(crate) fn rank(kind: &str) -> usize {
     AREAS.iter().position(|(_, services)| services.contains(&service(kind))).unwrap_or(AREAS.len())
 }
 
-/// What a kind is for.
+/// Returns the area of a kind.
 pub(crate) fn area(kind: &str) -> &str {
     AREAS.get(rank(kind)).map_or_else(|| service(kind), |(area, _)| area)
 }

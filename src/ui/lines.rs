@@ -1,6 +1,6 @@
-//! Which lines of a text are new and which are gone.
+//! Compares two texts line by line.
 
-/// More cells than this are not compared: the old text goes and the new one comes.
+/// The most cells that are compared; beyond, the whole old text is removed and the whole new one added.
 const LIMIT: usize = 4_000_000;
 
 /// One line of a comparison.
@@ -16,7 +16,7 @@ pub(crate) enum Line {
     Gap(usize),
 }
 
-/// The lines of both texts in order, with at most `context` unchanged lines around each change.
+/// Returns the lines of both texts in order, with at most `context` unchanged lines around each change.
 pub(crate) fn compare(old: &[String], new: &[String], context: usize) -> Vec<Line> {
     let all = align(old, new);
     let mut near = vec![false; all.len()];
@@ -37,7 +37,7 @@ pub(crate) fn compare(old: &[String], new: &[String], context: usize) -> Vec<Lin
     out
 }
 
-/// By the longest common subsequence.
+/// Aligns two texts by their longest common subsequence.
 fn align(old: &[String], new: &[String]) -> Vec<Line> {
     let removed = |lines: &[String]| lines.iter().cloned().map(Line::Removed).collect::<Vec<_>>();
     let added = |lines: &[String]| lines.iter().cloned().map(Line::Added).collect::<Vec<_>>();

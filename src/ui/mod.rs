@@ -1,17 +1,17 @@
-//! Every byte that the user sees.
+//! Renders everything that the user sees.
 //!
-//! Everything here renders values of the engine: a plan, events, an outcome, errors, a graph. The engine formats
-//! nothing, and nothing outside of this module writes to a terminal.
+//! Everything here renders values of the engine: a plan, events, an outcome, errors, a graph. The engine formats nothing, and
+//! nothing outside of this module writes to a terminal. What is not here: any knowledge of AWS beyond the names of kinds.
 //!
 //! | module | shows |
 //! | --- | --- |
-//! | [`style`] | where it is written to: width, colour, symbols; and what is unsafe to write there |
-//! | [`plan`], [`mod@plan_json`] | what is to happen: text, Markdown, JSON |
-//! | [`progress`] | what happens: live lines, plain lines, JSON lines |
-//! | [`mod@outcome`] | what happened, and what went wrong |
-//! | [`mod@table`] | rows and columns |
-//! | [`diagram`] | the architecture: Mermaid, DOT, SVG |
-//! | [`mod@confirm`] | a question |
+//! | [`style`] | what a terminal can show: width, colour, symbols; and what is unsafe to write there |
+//! | [`plan`], [`mod@plan_json`] | what a run would do: text, Markdown, JSON |
+//! | [`progress`] | what a run is doing: live lines, plain lines, JSON lines |
+//! | [`mod@outcome`] | what a run did, and what failed; runs of the past look the same |
+//! | [`mod@table`] | rows and columns, or cards where there is no room |
+//! | [`diagram`] | the architecture and the dependencies: Mermaid, DOT, SVG |
+//! | [`mod@confirm`] | questions |
 
 pub mod confirm;
 pub mod diagram;
@@ -50,7 +50,7 @@ use std::io::{self, Write};
 /// Writes to standard output. A reader that has gone away (`| head`) is no error.
 ///
 /// # Errors
-/// What the system says when it cannot be written.
+/// When the system cannot write it.
 pub fn out(text: &str) -> io::Result<()> {
     forgiving(io::stdout().lock(), text)
 }
@@ -58,7 +58,7 @@ pub fn out(text: &str) -> io::Result<()> {
 /// Draws a text over the one before, from the top of the terminal.
 ///
 /// # Errors
-/// What the system says when it cannot be written.
+/// When the system cannot write it.
 pub fn redraw(text: &str, look: &Look) -> io::Result<()> {
     out(&painter::screen(text, look))
 }
@@ -66,7 +66,7 @@ pub fn redraw(text: &str, look: &Look) -> io::Result<()> {
 /// Writes to standard error. A reader that has gone away is no error.
 ///
 /// # Errors
-/// What the system says when it cannot be written.
+/// When the system cannot write it.
 pub fn err(text: &str) -> io::Result<()> {
     forgiving(io::stderr().lock(), text)
 }

@@ -1,13 +1,13 @@
-//! Single messages: a note beside the work, a problem that ends it.
+//! Single messages: a note beside the result, and a problem that ends the command.
 
 use super::style::{Look, clean, wrap};
 
-/// A line for people beside what was asked for.
+/// Renders a note: something worth knowing beside the result.
 pub fn note(text: &str, look: &Look) -> String {
     lines("", text, look)
 }
 
-/// A problem that is nobody's fault but has to be told, with what was seen and what to do.
+/// Renders a problem with its help.
 pub fn problem(text: &str, help: Option<&str>, look: &Look) -> String {
     let mut out = lines("error: ", text, look);
     if let Some(help) = help {
@@ -16,8 +16,8 @@ pub fn problem(text: &str, help: Option<&str>, look: &Look) -> String {
     out
 }
 
-/// Where the application answers, and the records (name and target) that somebody else must write for more names. As it is to
-/// be copied: nothing is wrapped.
+/// Renders where the application answers, and the DNS records (name and target) that other names still need. Nothing is wrapped,
+/// so that it can be copied.
 pub fn address(url: Option<&str>, missing: &[(String, String)]) -> String {
     let mut out: Vec<String> = url.map(str::to_owned).into_iter().collect();
     out.extend(

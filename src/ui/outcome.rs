@@ -1,4 +1,4 @@
-//! What happened, and what went wrong.
+//! How a run ended: what was done, what failed and what to do next.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -20,7 +20,7 @@ const SHORT: u32 = 50;
 /// What a line of a log begins with in the message of an error.
 const LOG: &str = "  | ";
 
-/// `creating`
+/// Returns the verb of what is in progress: `creating`.
 pub(crate) fn doing(verb: Verb) -> &'static str {
     match verb {
         Verb::Create => "creating",
@@ -31,7 +31,7 @@ pub(crate) fn doing(verb: Verb) -> &'static str {
     }
 }
 
-/// `created`
+/// Returns the verb of what is done: `created`.
 pub(crate) fn done(verb: Verb) -> &'static str {
     match verb {
         Verb::Create => "created",
@@ -42,7 +42,7 @@ pub(crate) fn done(verb: Verb) -> &'static str {
     }
 }
 
-/// `ec2.vpc/main could not be created`
+/// Returns what failed, in words: `ec2.vpc/main could not be created`.
 pub(crate) fn not_done(key: &Key, verb: Verb) -> String {
     let what = match verb {
         Verb::Wait => "did not become ready".to_owned(),
@@ -51,7 +51,7 @@ pub(crate) fn not_done(key: &Key, verb: Verb) -> String {
     format!("{} {what}", clean(&key.to_string()))
 }
 
-/// How a run ended. What it waited for is told when it took long, or when everything is to be told.
+/// Renders how a run ended. What it waited for is added when it took long, or with `verbose`.
 pub fn outcome(outcome: &Outcome, look: &Look, verbose: bool) -> String {
     let mut out = Vec::new();
     for verb in [Verb::Create, Verb::Update, Verb::Wait, Verb::Delete] {
@@ -106,7 +106,7 @@ pub fn outcome(outcome: &Outcome, look: &Look, verbose: bool) -> String {
     finish(out)
 }
 
-/// What to do after a run that is not complete: the same again helps only where the cause passes, or is mended.
+/// Returns what to do after a run that is not complete: the same command helps only when the cause passes or is fixed.
 fn next(outcome: &Outcome) -> Vec<&'static str> {
     const AGAIN: &str = "Run the same command again: it continues from here.";
     let step = |error: &Error| match error.class {
@@ -144,12 +144,12 @@ fn next(outcome: &Outcome) -> Vec<&'static str> {
 
 type Failure = (Key, Verb, Error);
 
-/// What two failures must have in common to be told as one. Services have codes of their own for one cause.
+/// Returns what two failures must have in common to be shown as one. Services have different codes for one cause.
 pub(crate) fn reason(error: &Error) -> (Class, &str, &[String]) {
     (error.class, &error.message, &error.hints)
 }
 
-/// The failures, those that say the same in one: the first, and the others.
+/// Groups failures with the same reason: the first, and the others.
 fn alike(failed: &[Failure]) -> Vec<(&Failure, Vec<&Failure>)> {
     let mut groups: Vec<(&Failure, Vec<&Failure>)> = Vec::new();
     for one in failed {
@@ -161,7 +161,7 @@ fn alike(failed: &[Failure]) -> Vec<(&Failure, Vec<&Failure>)> {
     groups
 }
 
-/// What AWS goes on with after a stop.
+/// Renders the operations that continue in AWS after a stop.
 fn under_way(outcome: &Outcome, look: &Look) -> Vec<String> {
     if outcome.under_way.is_empty() {
         return Vec::new();
@@ -181,7 +181,7 @@ fn under_way(outcome: &Outcome, look: &Look) -> Vec<String> {
     out
 }
 
-/// What was not tried, by what it waited for.
+/// Renders what was not started, by what it waited for.
 fn skipped(outcome: &Outcome, look: &Look) -> Vec<String> {
     let mut groups: BTreeMap<Option<&Key>, Vec<String>> = BTreeMap::new();
     for (key, _, because) in &outcome.skipped {
@@ -199,7 +199,7 @@ fn skipped(outcome: &Outcome, look: &Look) -> Vec<String> {
     out
 }
 
-/// What the run waited for, a line for each operation that took its time; each waited for the one above.
+/// Renders the longest chain, a line for each operation that took long; each waited for the one above.
 fn chain(outcome: &Outcome, verbose: bool, look: &Look) -> Vec<String> {
     let links = &outcome.chain;
     let time = |link: &Link| link.to.saturating_sub(link.from);
@@ -244,7 +244,7 @@ fn chain(outcome: &Outcome, verbose: bool, look: &Look) -> Vec<String> {
     out
 }
 
-/// What went wrong before anything was done.
+/// Renders errors that ended a command before anything was changed.
 pub fn errors(errors: &[Error], look: &Look) -> String {
     let blocks = errors.iter().flat_map(|error| {
         let about = error.key.as_ref().map_or_else(|| "request failed".to_owned(), |key| clean(&key.to_string()).into_owned());
@@ -253,7 +253,7 @@ pub fn errors(errors: &[Error], look: &Look) -> String {
     finish(blocks.collect())
 }
 
-/// A failure in full.
+/// Renders a failure in full.
 pub(crate) fn block(title: &str, error: &Error, look: &Look) -> Vec<String> {
     let mut out: Vec<String> =
         wrap(&format!("{} {title}", look.cross()), look.width).iter().map(|line| look.paint(BAD, line)).collect();
@@ -284,16 +284,16 @@ pub(crate) fn block(title: &str, error: &Error, look: &Look) -> Vec<String> {
     out
 }
 
-/// How a run ended, as JSON. Times in seconds.
+/// How a run ended, as JSON. Times are in seconds.
 #[derive(Clone, Debug, Serialize)]
 pub struct OutcomeJson {
     /// Always `outcome`: the last of a run's JSON lines.
     pub event: &'static str,
     /// When it ended.
     pub time: String,
-    /// Everything was done.
+    /// Whether everything was done.
     pub complete: bool,
-    /// The user stopped it.
+    /// Whether it was stopped.
     pub stopped: bool,
     /// How long it took.
     pub elapsed: f64,
@@ -301,9 +301,9 @@ pub struct OutcomeJson {
     pub done: Vec<DoneJson>,
     /// What failed.
     pub failed: Vec<FailedJson>,
-    /// What AWS was still at when the user stopped the run.
+    /// The operations that continue in AWS after a stop.
     pub under_way: Vec<LeftJson>,
-    /// What was not tried.
+    /// What was not started.
     pub skipped: Vec<SkippedJson>,
     /// What the run waited for, in order: each operation waited for the one before it.
     pub chain: Vec<LinkJson>,
@@ -316,7 +316,7 @@ pub struct DoneJson {
     pub key: Key,
     /// What happened to it.
     pub verb: Verb,
-    /// What AWS calls it, when it was made.
+    /// Its identifier in AWS, when it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// How long it took.
@@ -336,18 +336,18 @@ pub struct LinkJson {
     pub from: f64,
     /// How long the next one waited for it.
     pub elapsed: f64,
-    /// AWS's last words before it was done.
+    /// AWS's last status before it was done.
     pub status: Option<String>,
 }
 
-/// An operation that AWS was still at.
+/// An operation that continues in AWS.
 #[derive(Clone, Debug, Serialize)]
 pub struct LeftJson {
     /// The object.
     pub key: Key,
     /// What happens to it.
     pub verb: Verb,
-    /// AWS's last words.
+    /// AWS's last status.
     pub status: String,
 }
 
@@ -362,7 +362,7 @@ pub struct FailedJson {
     pub error: Error,
 }
 
-/// An operation that was not tried.
+/// An operation that was not started.
 #[derive(Clone, Debug, Serialize)]
 pub struct SkippedJson {
     /// The object.
@@ -373,7 +373,7 @@ pub struct SkippedJson {
     pub because: Option<Key>,
 }
 
-/// How a run ended, as JSON.
+/// Returns how a run ended, as JSON.
 pub fn outcome_json(outcome: &Outcome) -> OutcomeJson {
     let seconds = |time: Duration| (time.as_secs_f64() * 1000.0).round() / 1000.0;
     let link = |(at, link): (usize, &Link)| LinkJson {

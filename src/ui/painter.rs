@@ -1,10 +1,10 @@
-//! Lines at the bottom of a terminal that are drawn over and over.
+//! Lines of a terminal that are drawn over and over.
 
 use std::io::Write;
 
 use super::style::{Look, width};
 
-/// Draws a frame over the one before. What is written goes out in one piece, and only what the terminal needs to show the
+/// What draws a frame over the one before. What is written goes out in one piece, and only what the terminal needs to show the
 /// new lines: it is not cleared in between, so nothing flickers. The cursor is never hidden, so that nothing has to be put
 /// right when the process is killed.
 pub(crate) struct Painter {
@@ -58,7 +58,7 @@ impl Painter {
         let _ = self.to.flush();
     }
 
-    /// Takes the frame away.
+    /// Removes the frame.
     pub(crate) fn clear(&mut self, columns: usize) {
         self.paint(&[], Vec::new(), columns);
     }

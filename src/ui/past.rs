@@ -1,4 +1,4 @@
-//! A run that has ended, as the history keeps it: its plan and its outcome in JSON, shown as a plan and an outcome are.
+//! Runs of the past, from the JSON that the history keeps: shown as plans and outcomes are.
 
 use anstyle::Style;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use super::plan::{finish, gutter};
 use super::style::{BAD, CHANGED, GOOD, LOST, Look, QUIET, clean};
 use super::{units, value};
 
-/// What a run planned: every object with its changed fields.
+/// Renders what a run planned: every object with its changed fields.
 pub fn past_changes(plan: &Value, look: &Look) -> String {
     let mut out = Vec::new();
     for item in list(plan, "changes") {
@@ -34,7 +34,7 @@ pub fn past_changes(plan: &Value, look: &Look) -> String {
     finish(out)
 }
 
-/// What failed in a run, as it was shown when it ended.
+/// Renders what failed in a run, as it was shown when the run ended.
 pub fn past_failures(outcome: &Value, look: &Look) -> String {
     let mut out = Vec::new();
     for failure in list(outcome, "failed") {
@@ -73,7 +73,7 @@ fn mark(action: &str) -> (&'static str, Style) {
     }
 }
 
-/// A verb by its name in JSON. A name of another version stands for the most general.
+/// Returns a verb by its name in JSON; one that this version does not know counts as an update.
 fn verb(name: &str) -> Verb {
     let all = [Verb::Create, Verb::Prepare, Verb::Wait, Verb::Delete];
     all.into_iter().find(|verb| serde_json::to_value(verb).is_ok_and(|it| it == name)).unwrap_or(Verb::Update)

@@ -1,4 +1,4 @@
-//! A plan as text; as Markdown in a module of its own.
+//! Plans as text, and in modules of their own as Markdown and as drift.
 
 mod drift;
 mod markdown;
@@ -24,22 +24,22 @@ use super::value::{self, Row, Sign};
 /// How a plan is to be shown.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
-    /// Where it is written to.
+    /// What the terminal can show.
     pub look: Look,
     /// The file that the plan was made from, as the user wrote it.
     pub file: &'a str,
     /// Whether to show the fields of what is created, and long values in full.
     pub verbose: bool,
-    /// What the user has already agreed to.
+    /// The consent that was given.
     pub consent: &'a Consent,
-    /// By what the user is who they are: `profile prod, role Deploy`.
+    /// Where the identity comes from: `profile prod, role Deploy`.
     pub via: Option<&'a str>,
     /// The rules of a kind, which say what is secret: `registry.find(kind).map_or(&[], |k| k.info().rules)`.
     pub rules: &'a dyn Fn(&str) -> &'static [Rule],
 }
 
 impl View<'_> {
-    /// Whether the field at a path of a kind must not be shown.
+    /// Checks whether the field at a path of a kind must not be shown.
     pub(crate) fn is_secret(&self, kind: &str, path: &[String]) -> bool {
         rules::is_within((self.rules)(kind), path, What::Secret)
     }
@@ -53,7 +53,7 @@ struct Section<'a> {
     items: Vec<&'a Item>,
 }
 
-/// A plan as text: what is created and deleted by kind, what is changed field by field.
+/// Renders a plan as text: what is created and deleted by kind, what is changed field by field.
 pub fn plan_text(plan: &Plan, view: &View) -> String {
     let mut out = header(plan, view);
     for section in sections(plan) {
@@ -84,10 +84,10 @@ pub fn plan_text(plan: &Plan, view: &View) -> String {
     finish(out)
 }
 
-/// What stands above what [`rights::added`] tells.
+/// The title above [`rights::added`].
 const RIGHTS: &str = "New permissions and open ports:";
 
-/// What has to be agreed to and is not yet, as the flags that do: one for all of a section, one for a whole environment.
+/// Returns the flags that give the missing consent: one for all of a section, one for a whole environment.
 pub(super) fn missing_flags(plan: &Plan, consent: &Consent) -> Vec<String> {
     let (_, missing) = consent.sort(plan);
     if missing.is_empty() {
@@ -100,7 +100,7 @@ pub(super) fn missing_flags(plan: &Plan, consent: &Consent) -> Vec<String> {
     whole.into_iter().chain(flags).collect()
 }
 
-/// What stands above [`missing_flags`].
+/// Returns the title above [`missing_flags`].
 pub(super) fn needs_consent(plan: &Plan) -> &'static str {
     if plan.destroy {
         "This loses data, or deletes objects that are protected or may not be this stack's, and needs consent. To allow it for the \
@@ -114,7 +114,7 @@ pub(crate) fn finish(lines: Vec<String>) -> String {
     lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
-/// What it is about: `stack webapp · environment staging · 123456789012 (profile staging) · us-east-1`.
+/// Returns what a plan is about: `stack webapp · environment staging · 123456789012 (profile staging) · us-east-1`.
 pub fn about(scope: &Scope, via: Option<&str>, look: &Look) -> String {
     let via = via.map_or_else(String::new, |via| format!(" ({via})"));
     let parts = [
@@ -137,7 +137,7 @@ fn header(plan: &Plan, view: &View) -> Vec<String> {
     out
 }
 
-/// The sections in the order of the text, each in reading order.
+/// Returns the sections in the order of the text, each in reading order.
 fn sections(plan: &Plan) -> Vec<Section<'_>> {
     let depth = depths(plan);
     let mut by_kind: BTreeMap<&str, usize> = BTreeMap::new();
@@ -173,24 +173,24 @@ fn sections(plan: &Plan) -> Vec<Section<'_>> {
     all.into_iter().filter(|section| !section.items.is_empty()).collect()
 }
 
-/// Nothing is to change, but AWS is not finished with it.
+/// Checks whether an item stays as it is while AWS has not finished with it.
 fn is_waiting(item: &Item) -> bool {
     let waiting = item.before.as_ref().is_some_and(|before| matches!(before.state, Readiness::Waiting { .. }));
     item.action == Action::Keep && waiting
 }
 
-/// Nothing is to change, and something is to be known about it.
+/// Checks whether an item stays as it is and has a note.
 fn is_noted(item: &Item) -> bool {
     item.action == Action::Keep && item.reason.is_some() && !is_waiting(item)
 }
 
-/// Nothing is to change, and it does not serve as it should.
+/// Checks whether an item stays as it is and does not work as it should.
 fn is_impaired(item: &Item) -> bool {
     let impaired = item.before.as_ref().is_some_and(|before| matches!(before.state, Readiness::Impaired(_)));
     item.action == Action::Keep && impaired
 }
 
-/// How many references lie under each item.
+/// Returns how many references lie under each item.
 fn depths(plan: &Plan) -> Vec<usize> {
     let mut depth = vec![0; plan.items.len()];
     // As often as the longest chain is long; a circle, which a plan must not have, ends by the count.
@@ -215,7 +215,7 @@ fn title(look: &Look, section: &Section) -> String {
     look.paint(section.style, &format!("{} {} {}", section.mark, section.word, section.items.len()))
 }
 
-/// The lines under a section's title, to be indented by four.
+/// Renders the lines under a section's title, to be indented by four.
 fn body(plan: &Plan, section: &Section, view: &View) -> Vec<String> {
     let word = section.items.first().map_or(Action::Keep, |item| item.action);
     let look = &view.look;
@@ -252,7 +252,7 @@ pub(super) fn gutter(look: &Look, sign: Sign) -> String {
     }
 }
 
-/// The changed fields of an item. The ownership tags are shown only when nothing else changes.
+/// Returns the changed fields of an item. The ownership tags are shown only when nothing else changes.
 fn rows(item: &Item, view: &View, room: usize) -> Vec<Row> {
     let mut shown: Vec<&Change> = item.changes.changes.iter().filter(|change| !is_ownership(change)).collect();
     if shown.is_empty() && item.action == Action::Update {
@@ -262,7 +262,7 @@ fn rows(item: &Item, view: &View, room: usize) -> Vec<Row> {
     value::changes(&view.look, &measured.iter().collect::<Vec<_>>(), room, view.verbose)
 }
 
-/// One line for each kind: how many, and their names.
+/// Renders a line for each kind: how many, and their names.
 fn by_kind(items: &[&Item], look: &Look) -> Vec<String> {
     let mut groups: Vec<(&str, Vec<String>)> = Vec::new();
     for item in items {
@@ -294,7 +294,7 @@ fn by_kind(items: &[&Item], look: &Look) -> Vec<String> {
     out
 }
 
-/// An item by its key, with what is to be known about it.
+/// Renders an item by its key, with its notes.
 fn explained(plan: &Plan, item: &Item, view: &View) -> Vec<String> {
     let look = &view.look;
     let key = clean_key(&item.key);
@@ -323,7 +323,7 @@ fn explained(plan: &Plan, item: &Item, view: &View) -> Vec<String> {
     out
 }
 
-/// What becomes of the data of what is replaced.
+/// Returns what happens to the data of an object that is replaced.
 fn data_note(item: &Item) -> Option<String> {
     match item.ask() {
         Some(Ask::Replace(Loss::GoesOver)) => Some(
@@ -353,7 +353,7 @@ fn consent_note(item: &Item, view: &View, plan: &Plan) -> Option<String> {
     })
 }
 
-/// What is to be created, with its fields.
+/// Renders an object that is created, with its fields.
 fn created(plan: &Plan, item: &Item, view: &View) -> Vec<String> {
     let mut out = explained(plan, item, view);
     if let Some(desired) = &item.desired {
@@ -364,7 +364,7 @@ fn created(plan: &Plan, item: &Item, view: &View) -> Vec<String> {
     out
 }
 
-/// `Plan: 47 to create, 96 unchanged.` and what else is to be said about the whole.
+/// Returns `Plan: 47 to create, 96 unchanged.` and a note about the whole.
 fn summary(plan: &Plan, file: &str) -> (String, Option<String>) {
     let counts = plan.counts();
     let waiting = plan.items.iter().filter(|item| is_waiting(item)).count();

@@ -1,4 +1,4 @@
-//! A plan as JSON: what `--json` writes, with a schema that is published.
+//! Plans as JSON: what `--json` writes, with a schema that is published.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -21,41 +21,41 @@ pub struct PlanJson {
     pub account: String,
     /// The region of what is regional.
     pub region: String,
-    /// The whole stack is to go.
+    /// Whether the whole stack is deleted.
     pub destroy: bool,
-    /// How many objects get which action.
+    /// Number of objects for each action.
     pub counts: Counts,
-    /// What AWS would refuse on the way, what the file warns of, and what else was found out beforehand.
+    /// What AWS would refuse, warnings about the file, and other findings of the preflight checks.
     pub problems: Vec<Problem>,
-    /// What may have been meant otherwise: a section that was renamed, for example.
+    /// Hints at other intentions: a section that may have been renamed, for example.
     pub hints: Vec<String>,
-    /// Every object to which something happens.
+    /// Every object that changes.
     pub changes: Vec<ItemJson>,
-    /// What is to be known about objects that stay as they are.
+    /// Notes about objects that stay as they are.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<NoteJson>,
-    /// With `--who`: who did it, as far as CloudTrail tells.
+    /// With `--who`: who made the changes, according to CloudTrail.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub who: Vec<Deed>,
 }
 
-/// What is to be known about an object that stays as it is.
+/// A note about an object that stays as it is.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct NoteJson {
     /// The object: `rds.instance/main`.
     pub key: String,
-    /// AWS's word for its state, when it does not serve as it should.
+    /// AWS's word for its state, when it does not work as it should.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
     /// What it is, and what to do about it.
     pub note: String,
 }
 
-/// Something that was found out before anything is done.
+/// Something that was found before anything is changed.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Problem {
-    /// `refused`: AWS would refuse it, and nothing is done. `doubtful`: it may. `unknown`: it could not be asked. `warning`: the
-    /// file says it, and it is seldom meant. `note`: worth knowing.
+    /// `refused`: AWS would refuse it, and nothing is changed. `doubtful`: it may. `unknown`: it could not be checked. `warning`:
+    /// the file says so, and it is seldom intended. `note`: worth knowing.
     pub severity: &'static str,
     /// The object that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,7 +67,7 @@ pub struct Problem {
     pub help: Option<String>,
 }
 
-/// Something that somebody did to an object.
+/// A change that someone made to an object.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Deed {
     /// The object: `rds.instance/main`.
@@ -80,7 +80,7 @@ pub struct Deed {
     pub at: String,
 }
 
-/// What is to happen to one object.
+/// What happens to one object.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct ItemJson {
     /// The object: `ec2.subnet/app-a`.
@@ -89,31 +89,31 @@ pub struct ItemJson {
     pub kind: String,
     /// Its name: `app-a`.
     pub name: String,
-    /// What is to happen.
+    /// What happens.
     pub action: Action,
-    /// Which half of a replacement comes first.
+    /// For a replacement: whether the new object is created before the old one is deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<Order>,
-    /// What the fields do not say.
+    /// Why, where the fields do not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// The final snapshot that it leaves behind when it goes.
+    /// The final snapshot that its deletion leaves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_copy: Option<String>,
-    /// The new half of a replacement begins with a copy of the old one's data.
+    /// Whether a replacement starts with a copy of the old object's data.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub carries_data: bool,
-    /// What the change does besides: restarts, failovers, interruptions, what cannot be undone.
+    /// Side effects: restarts, failovers, interruptions, what cannot be undone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub effects: Vec<Effect>,
-    /// What is lost with it when it goes: nothing but its protection (`protected`), nothing because it goes over
-    /// (`goes_over`), what a final snapshot does not have (`copy_stays`), everything (`for_good`).
+    /// What its deletion loses: nothing but its protection (`protected`), nothing because the data is copied (`goes_over`), what
+    /// a final snapshot does not contain (`copy_stays`), everything (`for_good`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loss: Option<&'static str>,
-    /// What has to be agreed to and is not yet, by the flag that does: `--allow-delete`.
+    /// The flag that gives the missing consent: `--allow-delete`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub needs: Option<&'static str>,
-    /// It is done only when it was agreed to.
+    /// Whether it needs consent.
     pub needs_consent: bool,
     /// Field by field, for updates and replacements.
     pub changes: Vec<ChangeJson>,
@@ -124,20 +124,20 @@ pub struct ItemJson {
 pub struct ChangeJson {
     /// Where: `health.path`.
     pub path: String,
-    /// What it is; null when it is not there, or secret.
+    /// The value now; null when there is none, or when it is secret.
     pub before: Option<Value>,
-    /// What it is to be; null when it goes, or secret.
+    /// The value after the change; null when it is removed, or secret.
     pub after: Option<Value>,
-    /// The object that must be made before the value is known.
+    /// The object that must be created before the value is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unknown: Option<String>,
-    /// AWS cannot change this field.
+    /// Whether AWS cannot change this field in place.
     pub forces_replacement: bool,
-    /// The values are not shown.
+    /// Whether the values are secret and not shown.
     pub secret: bool,
 }
 
-/// A plan as JSON. Objects that stay as they are appear only in the counts.
+/// Returns a plan as JSON. Objects that stay as they are appear only in the counts.
 pub fn plan_json(plan: &Plan, consent: &Consent, problems: Vec<Problem>) -> PlanJson {
     let mut items: Vec<_> = plan.changes().collect();
     items.sort_by(|a, b| (a.action, &a.key).cmp(&(b.action, &b.key)));
@@ -180,7 +180,7 @@ pub fn plan_json(plan: &Plan, consent: &Consent, problems: Vec<Problem>) -> Plan
     }
 }
 
-/// What is to be known about objects that stay as they are.
+/// Returns the notes about objects that stay as they are.
 pub(super) fn notes(plan: &Plan) -> Vec<NoteJson> {
     let mut kept: Vec<_> = plan.items.iter().filter(|item| item.action == Action::Keep && item.reason.is_some()).collect();
     kept.sort_by(|a, b| a.key.cmp(&b.key));
@@ -191,7 +191,7 @@ pub(super) fn notes(plan: &Plan) -> Vec<NoteJson> {
     kept.into_iter().filter_map(note).collect()
 }
 
-/// One field that changes.
+/// Returns a field that changes.
 pub(super) fn change_json(change: &Change) -> ChangeJson {
     ChangeJson {
         path: change.path.clone(),
@@ -203,7 +203,7 @@ pub(super) fn change_json(change: &Change) -> ChangeJson {
     }
 }
 
-/// The JSON Schema of [`PlanJson`].
+/// Returns the JSON Schema of [`PlanJson`].
 pub fn plan_schema() -> Value {
     schemars::schema_for!(PlanJson).to_value()
 }

@@ -1,4 +1,4 @@
-//! What happens: live lines on a terminal, a line each elsewhere, JSON lines on request.
+//! Reports a run as it happens: live lines on a terminal, a line for each event elsewhere, JSON lines on request.
 //!
 //! Every reporter may be dropped at any time: its thread ends with it, and the terminal is left clean.
 
@@ -24,7 +24,7 @@ const HEARTBEAT: Duration = Duration::from_secs(30);
 /// Operations that usually take longer than this are announced in a log when they begin.
 const LONG: Duration = Duration::from_secs(10);
 
-/// Which reporter is wanted.
+/// The kinds of reporters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Show {
     /// For people: live lines when `look` is a terminal, a line for each event otherwise. On standard error.
@@ -33,7 +33,7 @@ pub enum Show {
     Json,
 }
 
-/// The reporter for a run. `look` is that of standard error. The run has to drop it before anything else is written.
+/// Returns the reporter for a run. `look` is that of standard error. The run has to drop it before anything else is written.
 pub fn reporter(show: Show, look: Look) -> Box<dyn Reporter> {
     match show {
         Show::Json => Box::new(Json { to: Mutex::new(Box::new(std::io::stdout())) }),
@@ -42,7 +42,7 @@ pub fn reporter(show: Show, look: Look) -> Box<dyn Reporter> {
     }
 }
 
-/// An operation that is under way.
+/// An operation in progress.
 struct Work {
     began: Instant,
     usual: Duration,
@@ -59,9 +59,9 @@ struct State {
     failed: usize,
     stopping: bool,
     work: BTreeMap<(Key, Verb), Work>,
-    /// What people were asked to do.
+    /// What the user was asked to do.
     asked: BTreeSet<(Key, String)>,
-    /// What went wrong, in the words that were shown.
+    /// The failures that were shown, by their reason.
     told: BTreeSet<String>,
 }
 
@@ -115,7 +115,7 @@ impl State {
         }
     }
 
-    /// What remains of an event when it scrolls by.
+    /// Returns the lines of an event that stay on the screen.
     fn lasting(&mut self, event: &Event, look: &Look) -> Vec<String> {
         match event {
             Event::Status { key, status, .. } => self.asks(key, status, look),
@@ -130,7 +130,7 @@ impl State {
         }
     }
 
-    /// What somebody must do before it can go on: said once, in full, to be copied.
+    /// Returns what someone must do before an operation can continue: once, in full, to be copied.
     fn asks(&mut self, key: &Key, status: &str, look: &Look) -> Vec<String> {
         let Some((_, todo)) = status.split_once('\n') else { return Vec::new() };
         if !self.asked.insert((key.clone(), todo.to_owned())) {
@@ -140,14 +140,14 @@ impl State {
         std::iter::once(head).chain(todo.lines().map(|line| format!("    {}", clean(line)))).collect()
     }
 
-    /// The operations under way, the one that began first at the top.
+    /// Returns the operations in progress, the oldest first.
     fn oldest(&self) -> Vec<(&(Key, Verb), &Work)> {
         let mut work: Vec<_> = self.work.iter().collect();
         work.sort_by_key(|(_, work)| work.began);
         work
     }
 
-    /// `12/57 done · 4 in progress · 1m20s · usually 6m left…`
+    /// Returns the line about the whole: `12/57 done · 4 in progress · 1m20s · usually 6m left…`.
     fn whole(&self, look: &Look, now: Instant) -> String {
         let elapsed = now.saturating_duration_since(self.began);
         let mut parts = vec![format!("{}/{} done", self.done, self.operations)];
@@ -166,7 +166,7 @@ impl State {
         parts.join(&format!(" {} ", look.dot()))
     }
 
-    /// The live lines at `now`: each narrower than the terminal, and together at least a line less than it is high.
+    /// Returns the live lines at `now`: each narrower than the terminal, and together at least a line less than it is high.
     fn frame(&self, look: &Look, now: Instant) -> Vec<String> {
         // The last column stays free: a terminal that breaks there would count the line twice.
         let columns = look.width.saturating_sub(1);
@@ -215,7 +215,7 @@ impl State {
 const SPIN: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 const ASCII_SPIN: [&str; 4] = ["|", "/", "-", "\\"];
 
-/// What remains of an event whatever was before. On a terminal a line stays a line.
+/// Returns the lines of an event that stay on the screen, whatever was before. On a terminal a line stays a line.
 fn lasting(event: &Event, look: &Look) -> Vec<String> {
     match event {
         Event::Finished { key, verb, elapsed } => {
@@ -357,7 +357,7 @@ impl Log {
     }
 }
 
-/// What is being waited for.
+/// Returns what a quiet log is waiting for.
 fn still(state: &State, look: &Look, now: Instant) -> Vec<String> {
     if state.work.is_empty() {
         return Vec::new();
@@ -380,7 +380,7 @@ fn still(state: &State, look: &Look, now: Instant) -> Vec<String> {
     out
 }
 
-/// Progress that cannot be written must not stop the run.
+/// Writes lines. Progress that cannot be written must not stop the run.
 fn write_lines(to: &mut dyn Write, lines: &[String]) {
     for line in lines {
         let _ = writeln!(to, "{line}");

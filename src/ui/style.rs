@@ -1,4 +1,4 @@
-//! Where it is written to, and what is unsafe to write there.
+//! What a terminal can show, what is unsafe to write to it, and how texts, times and widths are written.
 
 use std::borrow::Cow;
 use std::io::IsTerminal;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Whether to colour.
+/// When to use colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Color {
     /// On terminals, unless the environment says otherwise.
@@ -19,7 +19,7 @@ pub enum Color {
     Never,
 }
 
-/// What the place that is written to can show.
+/// What a terminal or a file can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Look {
     /// Columns.
@@ -30,29 +30,29 @@ pub struct Look {
     pub color: bool,
     /// More than ASCII may be used.
     pub unicode: bool,
-    /// Somebody is looking, and lines may be rewritten.
+    /// A person is looking, and lines may be rewritten.
     pub terminal: bool,
 }
 
 impl Look {
-    /// The look of standard output.
+    /// Returns the look of standard output.
     pub fn stdout(color: Color) -> Look {
         let stdout = std::io::stdout();
         Look::of(&env, color, stdout.is_terminal(), size(&stdout))
     }
 
-    /// The look of standard error.
+    /// Returns the look of standard error.
     pub fn stderr(color: Color) -> Look {
         let stderr = std::io::stderr();
         Look::of(&env, color, stderr.is_terminal(), size(&stderr))
     }
 
-    /// No colours and no rewriting: for files and tests.
+    /// Returns a look without colours and rewriting: for files and tests.
     pub fn plain(width: usize) -> Look {
         Look { width, height: 24, color: false, unicode: true, terminal: false }
     }
 
-    /// The same on a terminal that may have another size by now.
+    /// Returns the same look with the size that the terminal has now.
     pub fn resized(self) -> Look {
         let now = Look::of(&env, Color::Never, true, size(&std::io::stderr()));
         Look { width: now.width, height: now.height, ..self }
@@ -79,7 +79,7 @@ impl Look {
         Look { width, height, color, unicode, terminal: terminal && !dumb }
     }
 
-    /// `text` in that style, when colours may be used.
+    /// Returns `text` in that style, when colours may be used.
     pub(crate) fn paint(&self, style: Style, text: &str) -> String {
         if self.color && !text.is_empty() { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
@@ -135,13 +135,13 @@ pub(crate) const LOST: Style = AnsiColor::Magenta.on_default();
 pub(crate) const QUIET: Style = Style::new().dimmed();
 pub(crate) const STRONG: Style = Style::new().bold();
 
-/// What moves a terminal's cursor, changes its state or reorders its text.
+/// Checks whether a character moves a terminal's cursor, changes its state or reorders its text.
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// One line of somebody else's text, with everything that a terminal would obey written out: `\n`, `\u{1b}`.
+/// Returns a text on one line, with everything that a terminal would obey written out: `\n`, `\u{1b}`.
 pub fn clean(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unsafe) {
         return Cow::Borrowed(text);
@@ -159,7 +159,7 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The same of a text of many lines: they stay lines.
+/// Returns the same of a text of many lines, which stay lines.
 pub fn lines_of(text: &str) -> String {
     text.split_inclusive('\n')
         .map(|line| match line.strip_suffix('\n') {
@@ -169,8 +169,8 @@ pub fn lines_of(text: &str) -> String {
         .collect()
 }
 
-/// JSON with everything that a terminal would obey, and all that reorders text, written as `\u`: such characters stand only inside
-/// of its strings, where that means the same.
+/// Returns JSON with everything that a terminal would obey, and all that reorders text, written as `\u`: such characters occur only
+/// inside of its strings, where that means the same.
 pub fn safe_json(json: &str) -> Cow<'_, str> {
     let stays = |c: char| c == '\n' || !is_unsafe(c);
     if json.chars().all(stays) {
@@ -187,17 +187,17 @@ pub fn safe_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// How many columns `text` takes; colours take none.
+/// Returns how many columns `text` takes; colours take none.
 pub(crate) fn width(text: &str) -> usize {
     if text.contains('\u{1b}') { textwrap::core::display_width(text) } else { text.width() }
 }
 
-/// `text` with blanks up to `columns`.
+/// Returns `text` with blanks up to `columns`.
 pub(crate) fn pad(text: &str, columns: usize) -> String {
     format!("{text}{}", " ".repeat(columns.saturating_sub(width(text))))
 }
 
-/// As much of `text`, which has no colours, as fits into `columns`.
+/// Returns as much of `text`, which has no colours, as fits into `columns`.
 pub(crate) fn fit(look: &Look, text: &str, columns: usize) -> String {
     if text.width() <= columns {
         return text.to_owned();
@@ -216,7 +216,7 @@ pub(crate) fn fit(look: &Look, text: &str, columns: usize) -> String {
     if columns >= dots.width() { out + dots } else { out }
 }
 
-/// As much of the end of `text`, which has no colours, as fits into `columns`: of a key the name rather than the kind.
+/// Returns as much of the end of `text`, which has no colours, as fits into `columns`: of a key the name rather than the kind.
 pub(crate) fn fit_end(look: &Look, text: &str, columns: usize) -> String {
     if text.width() <= columns {
         return text.to_owned();
@@ -232,7 +232,7 @@ pub(crate) fn fit_end(look: &Look, text: &str, columns: usize) -> String {
     if columns >= dots.width() { format!("{dots}{}", &text[from..]) } else { text[from..].to_owned() }
 }
 
-/// `text` in lines of at most `columns`.
+/// Returns `text` in lines of at most `columns`.
 pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
     let options = textwrap::Options::new(columns.max(8))
         .word_separator(textwrap::WordSeparator::AsciiSpace)
@@ -240,7 +240,7 @@ pub(crate) fn wrap(text: &str, columns: usize) -> Vec<String> {
     textwrap::wrap(text, options).into_iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
-/// `text` in lines of at most `columns`, but for words that are longer: no word is broken.
+/// Returns `text` in lines of at most `columns`, but for words that are longer: no word is broken.
 pub(crate) fn wrap_words(text: &str, columns: usize) -> Vec<String> {
     let options = textwrap::Options::new(columns.max(8))
         .break_words(false)
@@ -249,7 +249,7 @@ pub(crate) fn wrap_words(text: &str, columns: usize) -> Vec<String> {
     textwrap::wrap(text, options).into_iter().map(|line| line.trim_end().to_owned()).collect()
 }
 
-/// A duration as people say it: `0.4s`, `12s`, `3m10s`, `1h05m`.
+/// Returns a duration as people say it: `0.4s`, `12s`, `3m10s`, `1h05m`.
 pub fn duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
@@ -260,7 +260,7 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
-/// How long ago a time is, in its largest unit: `20s ago`, `3h ago`, `12d ago`.
+/// Returns how long ago a time is, in its largest unit: `20s ago`, `3h ago`, `12d ago`.
 pub fn ago(time: jiff::Timestamp) -> String {
     let seconds = jiff::Timestamp::now().as_second().saturating_sub(time.as_second()).max(0);
     match seconds {
@@ -271,7 +271,7 @@ pub fn ago(time: jiff::Timestamp) -> String {
     }
 }
 
-/// A duration that is known only roughly: `20s`, `8m`, `1h30m`.
+/// Returns a duration that is known only roughly: `20s`, `8m`, `1h30m`.
 pub fn roughly(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
@@ -281,12 +281,12 @@ pub fn roughly(duration: Duration) -> String {
     }
 }
 
-/// The time as RFC 3339, in milliseconds.
+/// Returns the time now as RFC 3339, in milliseconds.
 pub(crate) fn now() -> String {
     format!("{:.3}", jiff::Timestamp::now())
 }
 
-/// A key, as [`clean`] writes it.
+/// Returns a key, as [`clean`] writes it.
 pub fn clean_key(key: &crate::engine::Key) -> String {
     clean(&key.to_string()).into_owned()
 }

@@ -1,4 +1,4 @@
-//! Rows and columns, and where there is no room for them, a card for each row.
+//! Tables, and where there is no room for columns, a card for each row.
 
 use anstyle::Style;
 
@@ -10,7 +10,7 @@ const CARDS: usize = 80;
 /// What is left for the last column at least; it may stick out, since addresses and identifiers are copied whole.
 const LAST: usize = 16;
 
-/// How a cell is to be read.
+/// How a cell reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
     /// As it is.
@@ -75,7 +75,7 @@ fn painted(look: &Look, style: Style, text: &str) -> String {
     if style == Style::new() { text.to_owned() } else { look.paint(style, text) }
 }
 
-/// How wide the columns are; none when they do not fit.
+/// Returns how wide the columns are; none when they do not fit.
 fn columns(look: &Look, headers: &[&str], rows: &[Vec<String>]) -> Option<Vec<usize>> {
     let widest = |of: &dyn Fn(&str) -> usize| -> Vec<usize> {
         let cells = |at: usize| rows.iter().filter_map(move |row| row.get(at)).map(|cell| of(cell)).max().unwrap_or(0);
@@ -104,7 +104,7 @@ fn columns(look: &Look, headers: &[&str], rows: &[Vec<String>]) -> Option<Vec<us
     Some(columns)
 }
 
-/// A block for each row, a line for each of its cells that has something in it.
+/// Returns a block for each row, a line for each of its cells that has something in it.
 fn cards(look: &Look, headers: &[&str], rows: &[Vec<String>], tone: &dyn Fn(&str, &str) -> Tone) -> String {
     let mut out = Vec::new();
     for (number, row) in rows.iter().enumerate() {

@@ -1,16 +1,16 @@
-//! How far a command is that does one thing to many.
+//! Counts for commands that do one thing to many objects, and sizes.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::style::Look;
 
-/// Counts on a terminal, and says nothing elsewhere: there the summary does.
+/// A counter on a terminal; elsewhere only the summary says how many.
 pub struct Tally {
     bar: ProgressBar,
 }
 
 impl Tally {
-    /// `whole` things are to be `done` ("uploaded"). `look` is that of standard error.
+    /// Returns a counter for `whole` things to be `done` ("uploaded"). `look` is that of standard error.
     pub fn new(done: &str, whole: usize, look: &Look) -> Tally {
         let target = if look.terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(whole as u64), target);
@@ -22,7 +22,7 @@ impl Tally {
         Tally { bar }
     }
 
-    /// One more is done.
+    /// Counts one more.
     pub fn one(&self) {
         self.bar.inc(1);
     }
@@ -34,7 +34,7 @@ impl Drop for Tally {
     }
 }
 
-/// A number of bytes for people: `532 B`, `1.4 MB`.
+/// Returns a number of bytes for people: `532 B`, `1.4 MB`.
 pub fn size(bytes: u64) -> String {
     let mut whole = bytes;
     let mut tenths = 0;

@@ -26,7 +26,7 @@ fn unit(kind: &str, path: &str) -> Option<&'static str> {
     UNITS.iter().find(|(k, p, _)| *k == kind && *p == path).map(|(.., unit)| *unit)
 }
 
-/// The value with its unit; as it is when it has none.
+/// Returns the value with its unit; as it is when it has none.
 pub(crate) fn measured(kind: &str, path: &str, value: Value) -> Value {
     let number = match &value {
         Value::Number(number) => number.to_string(),
@@ -36,7 +36,7 @@ pub(crate) fn measured(kind: &str, path: &str, value: Value) -> Value {
     unit(kind, path).map_or(value, |unit| Value::from(format!("{number} {unit}")))
 }
 
-/// The change with the units of its values.
+/// Returns the change with the units of its values.
 pub(crate) fn with_unit(kind: &str, change: &Change) -> Change {
     let measured = |value: &Option<Value>| value.clone().map(|value| measured(kind, &change.path, value));
     Change { before: measured(&change.before), after: measured(&change.after), ..change.clone() }

@@ -1,4 +1,4 @@
-//! Values and changes of values as text.
+//! Renders values and changes of values.
 
 use std::collections::BTreeMap;
 
@@ -10,26 +10,26 @@ use super::lines::{self, Line};
 use super::style::{BAD, GOOD, LOST, Look, QUIET, clean, width, wrap};
 use super::units;
 
-/// How many lines of one field are shown unless everything is asked for.
+/// The most lines of one field that are shown without `--verbose`.
 const LINES: usize = 30;
-/// How many columns the names of fields take at most before the values.
+/// The most columns that the names of fields take before the values.
 const PATHS: usize = 48;
 
-/// What a row says.
+/// The sign of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sign {
-    /// What is there on both sides, or explains.
+    /// The same on both sides, or an explanation.
     Same,
-    /// Something else than before.
+    /// Changed.
     Changed,
-    /// New.
+    /// Added.
     Added,
-    /// Gone.
+    /// Removed.
     Removed,
 }
 
 impl Sign {
-    /// The column in front of the row.
+    /// Returns the column in front of the row.
     pub(crate) fn gutter(self) -> &'static str {
         match self {
             Sign::Same | Sign::Changed => "  ",
@@ -43,7 +43,7 @@ impl Sign {
 pub(crate) struct Row {
     pub sign: Sign,
     pub text: String,
-    /// It stands under the name of its field.
+    /// Whether it stands under the name of its field.
     pub nested: bool,
 }
 
@@ -58,7 +58,7 @@ impl Row {
     }
 }
 
-/// A value on one line.
+/// Returns a value on one line.
 pub(crate) fn short(value: &Value) -> String {
     match value {
         Value::Null => "(none)".into(),
@@ -73,7 +73,7 @@ pub(crate) fn short(value: &Value) -> String {
     }
 }
 
-/// A value inside of another, as YAML takes it on one line.
+/// Returns a value inside of another, as YAML takes it on one line.
 fn flow(value: &Value) -> String {
     match value {
         Value::Null => "null".into(),
@@ -83,7 +83,7 @@ fn flow(value: &Value) -> String {
     }
 }
 
-/// A value that is no list and no map, as YAML takes it on a line of its own.
+/// Returns a value that is no list and no map, as YAML takes it on a line of its own.
 fn scalar(value: &Value) -> String {
     let Value::String(text) = value else { return value.to_string() };
     let plain = text.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '$' | '+' | '('))
@@ -98,7 +98,7 @@ fn quoted(text: &str) -> String {
     clean(&Value::from(text).to_string()).into_owned()
 }
 
-/// Two values on one line each; the same text for both would say nothing.
+/// Returns two values on one line each; the same text for both would say nothing.
 fn both(before: &Value, after: &Value) -> (String, String) {
     match (short(before), short(after)) {
         (b, a) if a == b => (clean(&before.to_string()).into_owned(), clean(&after.to_string()).into_owned()),
@@ -110,7 +110,7 @@ fn is_scalar(value: &Value) -> bool {
     !matches!(value, Value::Array(_) | Value::Object(_))
 }
 
-/// A value on as many lines as it needs: documents as YAML, text by its lines.
+/// Returns a value on as many lines as it needs: documents as YAML, text by its lines.
 fn long(value: &Value) -> Vec<String> {
     match settle(value) {
         Value::String(text) => text.lines().map(|line| clean(line).into_owned()).collect(),
@@ -156,7 +156,7 @@ fn is_empty(value: &Value) -> bool {
     matches!(value, Value::Array(items) if items.is_empty()) || matches!(value, Value::Object(map) if map.is_empty())
 }
 
-/// Whether a value has lists or maps in it: on one line nobody could read it.
+/// Checks whether a value has lists or maps in it: on one line nobody could read it.
 fn is_deep(value: &Value) -> bool {
     match value {
         Value::Array(items) => items.iter().any(|item| !is_scalar(item)),
@@ -165,7 +165,7 @@ fn is_deep(value: &Value) -> bool {
     }
 }
 
-/// The same meaning in one form: keys sorted, documents in text parsed, a policy's single values as lists.
+/// Returns the same meaning in one form: keys sorted, documents in text parsed, a policy's single values as lists.
 fn settle(value: &Value) -> Value {
     let parsed = match value {
         Value::String(text) if text.trim_start().starts_with(['{', '[']) => serde_json::from_str(text).ok(),
@@ -208,14 +208,14 @@ fn settle_statement(statement: &Value) -> Value {
     map.iter().map(settled).collect()
 }
 
-/// The rows of an object's changes, in `room` columns (without the signs).
+/// Returns the rows of an object's changes, in `room` columns (without the signs).
 pub(crate) fn changes(look: &Look, changes: &[&Change], room: usize, all: bool) -> Vec<Row> {
     let paths: Vec<String> = changes.iter().map(|change| clean(&change.path).into_owned()).collect();
     let column = column(&paths, room);
     changes.iter().zip(&paths).flat_map(|(change, path)| one(look, change, path, column, room, all)).collect()
 }
 
-/// Where the values begin: behind the longest name that is not so long that its value stands below it.
+/// Returns where the values begin: behind the longest name that is not so long that its value stands below it.
 fn column(paths: &[String], room: usize) -> usize {
     let longest = PATHS.min(room / 2);
     paths.iter().map(|path| width(path)).filter(|columns| *columns <= longest).max().unwrap_or(0)
@@ -319,7 +319,7 @@ fn one(look: &Look, change: &Change, path: &str, column: usize, room: usize, all
     }
 }
 
-/// What comes to a list and what goes from it: on one line without and with colours, and on one line each.
+/// Returns what is added to a list and removed from it: on one line without and with colours, and on a line each.
 fn set(look: &Look, before: &[Value], after: &[Value], room: usize) -> (String, String, Vec<Row>) {
     let rest = |from: &[Value], other: &[Value]| {
         let mut other: Vec<&Value> = other.iter().collect();
@@ -360,7 +360,7 @@ fn set(look: &Look, before: &[Value], after: &[Value], room: usize) -> (String, 
     (plain.join("  "), shown.join("  "), rows)
 }
 
-/// The rows of a comparison of lines, the end left out when there are too many.
+/// Returns the rows of a comparison of lines, without the end when there are too many.
 fn limited(look: &Look, lines: Vec<Line>, room: usize, all: bool) -> Vec<Row> {
     let room = room.saturating_sub(4);
     let shown = if all || lines.len() <= LINES + 5 { lines.len() } else { LINES };
@@ -389,7 +389,7 @@ fn limited(look: &Look, lines: Vec<Line>, room: usize, all: bool) -> Vec<Row> {
     rows
 }
 
-/// The fields of an object that is to be made: names and values, references by name, `secret` ones hidden.
+/// Returns the fields of an object that is created: names and values, references by name, `secret` ones hidden.
 pub(crate) fn fields(look: &Look, kind: &str, desired: &Value, secret: &dyn Fn(&[String]) -> bool, room: usize) -> Vec<String> {
     let mut leaves = Vec::new();
     collect(&Ids::default().symbolic(desired), &mut Vec::new(), secret, &mut leaves);
@@ -436,7 +436,7 @@ fn collect(value: &Value, path: &mut Vec<String>, secret: &dyn Fn(&[String]) -> 
     }
 }
 
-/// The value with everything secret in it hidden.
+/// Returns the value with everything secret in it hidden.
 pub(crate) fn redacted(value: &Value, path: &mut Vec<String>, secret: &dyn Fn(&[String]) -> bool) -> Value {
     if !path.is_empty() && secret(path) {
         return Value::String("(secret)".into());

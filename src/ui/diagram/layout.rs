@@ -1,4 +1,4 @@
-//! Where the boxes go: columns by the longest path, rows by the mean of the neighbours.
+//! Lays out dependencies: columns by the longest path, rows by the mean of the neighbours.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -71,7 +71,7 @@ pub(super) fn layout(count: usize, edges: &[(usize, usize)], height: f64, pass: 
     Layout { places, columns: count, paths, alone }
 }
 
-/// The edges without those that point to the box itself or close a circle.
+/// Returns the edges without those that point to the box itself or close a circle.
 fn acyclic(count: usize, edges: &[(usize, usize)]) -> Vec<(usize, usize)> {
     let mut uses: BTreeMap<usize, BTreeSet<usize>> = (0..count).map(|node| (node, BTreeSet::new())).collect();
     let mut kept = Vec::new();
@@ -86,7 +86,7 @@ fn acyclic(count: usize, edges: &[(usize, usize)]) -> Vec<(usize, usize)> {
     kept
 }
 
-/// Each box as far right of those that use it as it must be, and those that nobody uses next to what they use.
+/// Returns the column of each box: as far right of those that use it as it must be; what nothing uses is next to what it uses.
 fn columns(count: usize, edges: &[(usize, usize)]) -> Vec<usize> {
     let mut column = vec![0_usize; count];
     for _ in 0..count {
@@ -133,7 +133,7 @@ fn order(grid: &mut [Vec<usize>], left: &[Vec<usize>], right: &[Vec<usize>]) {
     grid.clone_from_slice(&best.1);
 }
 
-/// Where each place stands in its column, from 0 to 1.
+/// Returns where each place stands in its column, from 0 to 1.
 fn positions(grid: &[Vec<usize>], count: usize) -> Vec<f64> {
     let mut at = vec![0.0; count];
     for column in grid {
@@ -185,7 +185,7 @@ fn rows(places: &mut [Place], grid: &[Vec<usize>], left: &[Vec<usize>], right: &
     places.iter_mut().for_each(|place| place.y -= top);
 }
 
-/// The places nearest to `wishes` that are in order and at least `gaps` apart: neighbours that would overlap move as one.
+/// Returns the places nearest to `wishes` that are in order and at least `gaps` apart: neighbours that would overlap move as one.
 fn spread(wishes: &[f64], gaps: &[f64]) -> Vec<f64> {
     let mut offset = vec![0.0; wishes.len()];
     for at in 1..wishes.len() {

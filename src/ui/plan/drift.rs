@@ -1,5 +1,5 @@
-//! What AWS differs in from what was applied last, and who made it so. The plan that would mend it says the same the other way
-//! round.
+//! Drift: what differs in AWS from what was applied last, and who changed it. The plan that would fix it says the same in the
+//! other direction.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use super::markdown::{LARGEST, escaped, fence};
 use super::{BAD, CHANGED, Look, STRONG, Section, View, about, body, clean, clean_key, finish, objects, sections, title, wrap};
 
 const WHO: &str = "Who changed it, according to CloudTrail:";
-/// How many lines of that a comment gets.
+/// The most lines of that in a comment.
 const MOST: usize = 40;
 
 /// The run that it is compared with.
@@ -22,7 +22,7 @@ pub struct Since {
     pub began: String,
     /// Who ran it: an ARN.
     pub who: String,
-    /// What was typed.
+    /// The command.
     pub command: String,
 }
 
@@ -45,9 +45,9 @@ pub struct DriftJson {
     pub began: String,
     /// Every object that is not as that run described it.
     pub changes: Vec<DriftedJson>,
-    /// What is as it was and is yet to be told about.
+    /// Notes about objects that are as they were.
     pub notes: Vec<NoteJson>,
-    /// Who did it, the newest first, as far as CloudTrail tells.
+    /// Who made the changes, the newest first, according to CloudTrail.
     pub who: Vec<Deed>,
 }
 
@@ -58,7 +58,7 @@ pub struct DriftedJson {
     pub key: String,
     /// `changed`, `gone` or `added`.
     pub what: &'static str,
-    /// Field by field: `before` as it was applied, `after` as it is.
+    /// Field by field: `before` as it was applied, `after` as it is now.
     pub changes: Vec<ChangeJson>,
 }
 
@@ -70,32 +70,32 @@ fn what(action: Action) -> &'static str {
     }
 }
 
-/// What somebody did to an object, in words, when it is nothing that a plan would mend: an access key of a user, say, or our tags
-/// on something else. What AWS does by itself, as the file lets it, is not of that kind.
+/// Returns what someone did to an object, in words, when no plan would fix it: an access key of a user, say, or the stack's tags on
+/// something else. What AWS does by itself, as the file lets it, is not of that kind.
 fn noticed(item: &Item) -> Option<&str> {
     let words = item.before.as_ref().and_then(|before| before.live.get(NOTICED)?.as_str());
-    // Who only bears our tags is left alone, and told of.
+    // What only has the stack's tags is left alone, and reported.
     let impostor = item.reason.as_deref().filter(|_| item.action == Action::Keep && item.desired.is_none());
     words.or(impostor)
 }
 
-/// How many objects stay as they are and somebody did something to all the same.
+/// Returns how many objects stay as they are although someone did something to them.
 fn noticed_alone(plan: &Plan) -> usize {
     plan.items.iter().filter(|item| item.action == Action::Keep && noticed(item).is_some()).count()
 }
 
-/// Whether AWS is otherwise than it was left, in anything that a plan would mend or that is only told of.
+/// Checks whether AWS differs from what was applied, in anything that a plan would fix or that is only reported.
 pub fn has_drifted(plan: &Plan) -> bool {
     !plan.is_empty() || noticed_alone(plan) > 0
 }
 
-/// The plan that would mend the drift, read as the drift: before is what was applied, after is what is there.
+/// Returns the plan that would fix the drift, read as the drift: before is what was applied, after is what is there.
 fn told(plan: &Plan) -> Plan {
     let mut plan = plan.clone();
     plan.destroy = false;
     for item in &mut plan.items {
         (item.order, item.last_copy, item.needs_consent, item.carries_data) = (None, None, false, false);
-        // They are those of mending it.
+        // They are the effects of the fix.
         item.effects.clear();
         if matches!(item.action, Action::Update | Action::Replace | Action::Refuse) {
             item.action = Action::Update;
@@ -143,7 +143,7 @@ fn summary(plan: &Plan) -> String {
     format!("Drift: {}.", parts.join(", "))
 }
 
-/// Drift as text.
+/// Renders drift as text.
 pub fn drift_text(plan: &Plan, since: &Since, view: &View) -> String {
     let (look, said) = (&view.look, summary(plan));
     let plan = told(plan);
@@ -160,7 +160,7 @@ pub fn drift_text(plan: &Plan, since: &Since, view: &View) -> String {
     finish(out)
 }
 
-/// The same as Markdown, for an issue or a message.
+/// Renders drift as Markdown, for an issue or a message.
 pub fn drift_markdown(plan: &Plan, since: &Since, view: &View) -> String {
     let view = &View { look: Look::plain(100), ..*view };
     let mut out = vec![
@@ -186,13 +186,13 @@ pub fn drift_markdown(plan: &Plan, since: &Since, view: &View) -> String {
     finish(out)
 }
 
-/// Lines as they are, below an empty one.
+/// Returns lines as they are, in a fence below an empty line.
 fn fenced(lines: Vec<String>) -> Vec<String> {
     let fence = fence(&lines);
     [String::new(), fence.clone()].into_iter().chain(lines).chain([fence]).collect()
 }
 
-/// The same as JSON.
+/// Returns drift as JSON.
 pub fn drift_json(plan: &Plan, since: &Since, who: Vec<Deed>) -> DriftJson {
     let read = told(plan);
     let mut items: Vec<_> = read.changes().collect();
@@ -218,7 +218,7 @@ pub fn drift_json(plan: &Plan, since: &Since, who: Vec<Deed>) -> DriftJson {
     }
 }
 
-/// Who did what, a line each, below a plan or drift; nothing when nothing is known.
+/// Renders who did what, a line each, below a plan or drift; nothing when nothing is known.
 pub fn who_text(deeds: &[Deed], look: &Look) -> String {
     if deeds.is_empty() {
         return String::new();
@@ -226,7 +226,7 @@ pub fn who_text(deeds: &[Deed], look: &Look) -> String {
     finish([String::new(), WHO.to_owned()].into_iter().chain(who_lines(deeds, look)).collect())
 }
 
-/// The same as Markdown: as it is, since everybody who can sign in chooses the name of a session.
+/// Renders the same as Markdown, literally: whoever can sign in chooses the name of a session.
 pub fn who_markdown(deeds: &[Deed]) -> String {
     if deeds.is_empty() {
         return String::new();

@@ -1,4 +1,4 @@
-//! A plan as Markdown.
+//! Plans as Markdown.
 
 use crate::engine::{Action, Item, Plan};
 
@@ -12,18 +12,17 @@ use super::{
 /// The most characters that a comment may have on GitHub (65,536), with room for what a pipeline puts around it.
 pub(super) const LARGEST: usize = 60_000;
 
-/// What a plan is of, and how it is done.
+/// What a plan was made from, and how to apply it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Footer<'a> {
-    /// The commit that the file is of, when that is known.
+    /// The commit of the file, when that is known.
     pub commit: Option<&'a str>,
-    /// The command that does exactly this.
+    /// The command that applies exactly this.
     pub command: &'a str,
 }
 
-/// The same plan as Markdown, for a comment on a pull request: what is refused, lost and interrupted first, the long lists
-/// folded, the changes as diffs. The first line is a mark by which a pipeline finds its comment again, the last says of which
-/// commit it is and what does it.
+/// Renders a plan as Markdown, for a comment on a pull request: what is refused, lost and interrupted first, the long lists folded,
+/// the changes as diffs. By the first line a pipeline finds its comment again; the last has the commit and the command.
 pub fn plan_markdown(plan: &Plan, view: &View, problems: &[Problem], footer: &Footer) -> String {
     let view = &View { look: Look::plain(100), ..*view };
     let (summary, note) = summary(plan, "the file");
@@ -48,7 +47,7 @@ pub fn plan_markdown(plan: &Plan, view: &View, problems: &[Problem], footer: &Fo
         out.push("```".into());
     }
     let mut sections = sections(plan);
-    // What goes is read first.
+    // What is removed is read first.
     let rank = |action: Option<Action>| match action {
         Some(Action::Refuse) => 0,
         Some(Action::Replace) => 1,
@@ -73,7 +72,7 @@ pub fn plan_markdown(plan: &Plan, view: &View, problems: &[Problem], footer: &Fo
     finish(out)
 }
 
-/// The last line.
+/// Returns the last line.
 fn closing(plan: &Plan, footer: &Footer) -> Vec<String> {
     let commit = footer.commit.map(|commit| format!("Commit `{}`.", code(commit)));
     let command = (!plan.is_empty() && !footer.command.is_empty()).then(|| format!("To apply it: `{}`", code(footer.command)));
@@ -81,7 +80,7 @@ fn closing(plan: &Plan, footer: &Footer) -> Vec<String> {
     if line.is_empty() { Vec::new() } else { vec![String::new(), line.join(" ")] }
 }
 
-/// What somebody has to know before anything else.
+/// Returns what a reader has to know before anything else.
 fn warning(plan: &Plan, view: &View, problems: &[Problem], note: Option<String>) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     if plan.destroy && !plan.is_empty() {
@@ -119,12 +118,12 @@ fn warning(plan: &Plan, view: &View, problems: &[Problem], note: Option<String>)
     [String::new(), mark.to_owned()].into_iter().chain(quoted).collect()
 }
 
-/// A section of the plan, folded when nothing in it is dangerous.
+/// Renders a section of the plan, folded when nothing in it is dangerous.
 fn folded(plan: &Plan, section: &Section, view: &View) -> Vec<String> {
     let action = section.items.first().map(|item| item.action);
     let title = format!("{} {}", capital(section.word), section.items.len());
     let (open, close) = match action {
-        // What is to be known is not folded away.
+        // Notes are not folded away.
         Some(Action::Create | Action::Keep) if section.word != "note" => {
             (format!("<details><summary>{title}</summary>"), Some("</details>"))
         }
@@ -148,17 +147,17 @@ fn folded(plan: &Plan, section: &Section, view: &View) -> Vec<String> {
     out
 }
 
-/// Text inside of an HTML comment: nothing in it ends the comment.
+/// Returns text for an HTML comment: nothing in it ends the comment.
 fn comment(text: &str) -> String {
     clean(text).chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/')).collect()
 }
 
-/// Text inside of a code span.
+/// Returns text for a code span.
 fn code(text: &str) -> String {
     clean(text).replace('`', "'")
 }
 
-/// An item's changes with the signs in the first column, where Markdown's `diff` colours them.
+/// Returns an item's changes with the signs in the first column, where Markdown's `diff` colours them.
 fn as_diff(plan: &Plan, item: &Item, view: &View) -> Vec<String> {
     let mut out: Vec<String> = explained(plan, item, view);
     if let Some(first) = out.first_mut() {
@@ -176,7 +175,7 @@ fn as_diff(plan: &Plan, item: &Item, view: &View) -> Vec<String> {
     out
 }
 
-/// A fence that nothing inside of it ends.
+/// Returns a fence that nothing inside of it ends.
 pub(super) fn fence(lines: &[String]) -> String {
     let longest = lines.iter().flat_map(|line| line.split(|c| c != '`')).map(str::len).max().unwrap_or(0);
     "`".repeat((longest + 1).max(3))
@@ -187,7 +186,7 @@ fn capital(word: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
-/// Text that Markdown takes literally.
+/// Returns text that Markdown takes literally.
 pub(super) fn escaped(text: &str) -> String {
     let special = |c: char| c.is_ascii_punctuation() && !matches!(c, '-' | '.' | ',' | ':' | ';' | '/' | '(' | ')');
     text.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()

@@ -1,4 +1,5 @@
-//! What a plan gives rights to and opens: of what is created, a plan tells only the names, and these are worth more than that.
+//! The permissions that a plan grants and the ports that it opens. A plan shows only the names of what is created, and these matter
+//! more than that.
 
 use std::collections::BTreeSet;
 
@@ -8,14 +9,14 @@ use crate::engine::{Action, Item, Plan};
 
 use crate::ui::style::{clean, clean_key};
 
-/// So many actions of one object are named unless everything is asked for.
+/// The most actions of one object that are named without `--verbose`.
 const ACTIONS: usize = 12;
-/// So many lines are shown unless everything is asked for.
+/// The most lines that are shown without `--verbose`.
 const LINES: usize = 30;
-/// All addresses there are.
+/// The ranges of all addresses.
 const ALL: [&str; 2] = ["0.0.0.0/0", "::/0"];
 
-/// What is added, a line for each object or for several that get the same; nothing when nothing is. `all` names every action.
+/// Returns what is added, a line for each object or for several that get the same; nothing when nothing is. `all` names every action.
 pub(super) fn added(plan: &Plan, all: bool) -> Vec<String> {
     let mut groups: Vec<(String, Vec<String>)> = Vec::new();
     let mut items: Vec<&Item> =
@@ -40,13 +41,13 @@ pub(super) fn added(plan: &Plan, all: bool) -> Vec<String> {
     out
 }
 
-/// What stands in the item as it is to be, and not in it as it is.
+/// Returns what an item has after the change and does not have before.
 fn new<T: Ord>(item: &Item, of: impl Fn(&Value) -> BTreeSet<T>) -> BTreeSet<T> {
     let before = item.before.as_ref().map(|before| of(&before.fields)).unwrap_or_default();
     item.desired.as_ref().map(of).unwrap_or_default().into_iter().filter(|one| !before.contains(one)).collect()
 }
 
-/// The texts of a value that is one, or a list of them.
+/// Returns the texts of a value that is one, or a list of them.
 fn texts(value: Option<&Value>) -> Vec<String> {
     match value {
         Some(Value::String(text)) => vec![text.clone()],
@@ -55,7 +56,7 @@ fn texts(value: Option<&Value>) -> Vec<String> {
     }
 }
 
-/// The statements of a policy that allow something.
+/// Returns the statements of a policy that allow something.
 fn allowing(document: &Value) -> Vec<&Value> {
     let statements = match document.get("Statement") {
         Some(Value::Array(list)) => list.iter().collect(),
@@ -64,7 +65,7 @@ fn allowing(document: &Value) -> Vec<&Value> {
     statements.into_iter().filter(|statement| statement["Effect"] == "Allow").collect()
 }
 
-/// What an IAM object may do: on everything or on what is named, and the action.
+/// Returns what an IAM object is allowed: whether on everything, and the action.
 fn allowed(fields: &Value) -> BTreeSet<(bool, String)> {
     let documents = fields.get("policies").and_then(Value::as_object);
     let actions = documents.into_iter().flat_map(|documents| documents.values()).flat_map(allowing).flat_map(|statement| {
@@ -84,7 +85,7 @@ fn rights(item: &Item, all: bool) -> Option<String> {
         return None;
     }
     let mut new: Vec<(bool, String)> = new(item, allowed).into_iter().collect();
-    // What stands for many comes first: it is not to be among what is left out.
+    // What stands for many comes first, so that it is never among what is left out.
     new.sort_by_key(|(_, action)| !(action.contains('*') || action.starts_with("all ")));
     let shown = if all { new.len() } else { new.len().min(ACTIONS) };
     let left = new.len() - shown;
@@ -99,7 +100,7 @@ fn rights(item: &Item, all: bool) -> Option<String> {
     (!words.is_empty()).then(|| format!("allows {}", words.join(", ")))
 }
 
-/// Who else may take a role, but for services of AWS.
+/// Returns who can assume a role, but for services of AWS.
 fn trusts(item: &Item) -> Option<String> {
     if item.key.kind != "iam.role" {
         return None;
@@ -117,7 +118,7 @@ fn trusts(item: &Item) -> Option<String> {
     (!new.is_empty()).then(|| format!("can be assumed by {}", new.join(", ")))
 }
 
-/// What a rule lets in from all addresses.
+/// Returns what a rule opens to all addresses.
 fn opens(item: &Item) -> Option<String> {
     let desired = item.desired.as_ref().filter(|_| item.key.kind == "ec2.security_group_rule")?;
     let text = |field: &str| desired.get(field).and_then(Value::as_str).unwrap_or_default();
