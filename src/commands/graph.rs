@@ -5,6 +5,7 @@ use clap::{Args, ValueEnum};
 use super::arguments::StackFile;
 use super::session;
 use super::stop::{Exit, Result, Stop};
+use crate::config::Loaded;
 use crate::ui::{self, Color, Diagram};
 
 /// Draw the architecture as Mermaid, DOT or SVG

@@ -161,29 +161,3 @@ fn counts(plan: &Value) -> String {
     let some = counts.filter(|(action, n)| *action != "keep" && n.as_u64() != Some(0));
     some.map(|(action, n)| format!("{n} {action}")).collect::<Vec<_>>().join(", ")
 }
-
-/// Returns a row for each object, or for each of its fields.
-fn changes(plan: &Value) -> Vec<Vec<String>> {
-    let text = |value: &Value, field: &str| match value.get(field) {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    };
-    let mut rows = Vec::new();
-    for item in plan.get("changes").and_then(Value::as_array).into_iter().flatten() {
-        let fields = item.get("changes").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        if fields.is_empty() {
-            rows.push(vec![text(item, "action"), text(item, "key"), String::new(), String::new(), String::new()]);
-        }
-        for field in fields {
-            rows.push(vec![
-                text(item, "action"),
-                text(item, "key"),
-                text(field, "path"),
-                text(field, "before"),
-                text(field, "after"),
-            ]);
-        }
-    }
-    rows
-}

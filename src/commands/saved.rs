@@ -64,7 +64,7 @@ pub fn show(saved: &Saved, file: &str, json: bool, color: Color) -> Result<()> {
         return Ok(ui::out(&session::json(&ui::plan_json(plan, consent, Vec::new()))?)?);
     }
     let registry = aws::registry();
-    let rules = |kind: &str| registry.find(kind).map_or(&[][..], |k| k.rules());
+    let rules = |kind: &str| registry.find(kind).map_or(&[][..], |k| k.info().rules);
     let view = ui::View { look: Look::stdout(color), file, verbose: false, consent, via: None, rules: &rules };
     Ok(ui::out(&ui::plan_text(plan, &view))?)
 }

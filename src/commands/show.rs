@@ -15,9 +15,10 @@ use crate::aws::ec2::DefaultSecurityGroup;
 use crate::aws::ecs::{Running, running};
 use crate::aws::elasticache::Cache;
 use crate::aws::rds::Database;
-
+use crate::aws::runs::history::{self, Record};
+use crate::aws::runs::store::Store;
 use crate::engine::{self, Claim, Ids, Key, Readiness, Registry, Resource, Snapshot, stray_name};
-use crate::ui::{self, Color, Look};
+use crate::ui::{self, Color, Look, Tone};
 
 /// Show what is running and its health
 ///
@@ -105,15 +106,15 @@ struct Object {
 }
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
-    let text = session::read(&arguments.file.file)?;
-    if engine::saved::is_one(&text) {
+    let file_text = session::read(&arguments.file.file)?;
+    if engine::saved::is_one(&file_text) {
         let Arguments { file, aws, json, .. } = arguments;
-        let saved = saved::read(&file.file, &text)?;
+        let saved = saved::read(&file.file, &file_text)?;
         saved::fits(&saved.plan, file.env(), aws.region.as_deref())?;
         saved::show(&saved, &file.file, json, color)?;
         return Ok(Exit::Ok);
     }
-    let loaded = session::load_text(&arguments.file, &text, color)?;
+    let loaded = session::load_text(&arguments.file, &file_text, color)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?;
     let mut before = String::new();
     loop {
@@ -121,7 +122,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         let look = Look::stdout(color);
         let head = ui::about(&session.cx.scope, session.via.as_deref(), &look);
         let Some(seconds) = arguments.watch else {
-            ui::out(&if arguments.json { super::json(&shown)? } else { text(&head, &shown, arguments.all, &look) })?;
+            ui::out(&if arguments.json { session::json(&shown)? } else { text(&head, &shown, arguments.all, &look) })?;
             return Ok(Exit::Ok);
         };
         let text = text(&head, &shown, arguments.all, &look);
@@ -129,7 +130,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
             ui::redraw(&format!("{text}\nEvery {seconds} s. Press Ctrl-C to end.\n"), &look)?;
         } else {
             // Ages grow all the time, and are not what changed.
-            let now = super::json(&shown)?;
+            let now = session::json(&shown)?;
             if now != before {
                 ui::out(&format!("{}{text}", if before.is_empty() { "" } else { "\n" }))?;
                 before = now;
@@ -162,13 +163,115 @@ async fn read(session: &Session) -> Result<Shown> {
         databases: of(&snapshot, Database::of),
         caches: of(&snapshot, Cache::of),
         objects: objects(&snapshot, &session.registry),
-        outputs: outputs::of(&snapshot),
-    };
-    let look = Look::stdout(color);
-    let head = ui::about(&session.cx.scope, session.via.as_deref(), &look);
-    let text = if arguments.json { session::json(&shown)? } else { text(&head, &shown, arguments.all, &look) };
-    ui::out(&text)?;
-    Ok(Exit::Ok)
+        // Who may not read the history sees everything else.
+        last_run: runs.ok().and_then(|(records, _)| records.into_iter().next()).map(LastRun::of),
+        outputs,
+    })
+}
+
+impl LastRun {
+    fn of(record: Record) -> LastRun {
+        let ending = record.ending.to_string();
+        LastRun { number: record.number, began: record.began, who: record.who, command: record.command, ending }
+    }
+
+    /// `Last run: 3, 2h ago by alice: stack apply s.yaml (complete)`
+    fn text(&self) -> String {
+        let began = ago(&self.began);
+        let who = self.who.rsplit([':', '/']).next().unwrap_or_default();
+        format!("Last run: {}, {began} by {who}: {} ({})", self.number, self.command, self.ending)
+    }
+}
+
+impl Service {
+    fn of(running: Running, snapshot: &Snapshot, url: Option<&str>) -> Service {
+        let family =
+            |revision: &str| revision.rsplit_once(':').map(|(family, n)| (family.to_owned(), n.parse::<u64>().unwrap_or(0)));
+        let text = |value: &Value, field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
+        let of_kind = |kind: &'static str| snapshot.seen.iter().filter(move |seen| seen.kind == kind);
+        let revisions: Vec<(String, &Value)> = of_kind("ecs.task_definition")
+            .map(|seen| (seen.id().rsplit('/').next().unwrap_or_default().to_owned(), &seen.fields))
+            .collect();
+        let current = family(&running.task_definition);
+        let newest = revisions
+            .iter()
+            .filter_map(|(name, _)| family(name))
+            .filter(|it| Some(&it.0) == current.as_ref().map(|c| &c.0))
+            .max();
+        let image = revisions.iter().find(|(name, _)| *name == running.task_definition).and_then(|(_, fields)| {
+            let first = fields.get("containers")?.as_array()?.first()?;
+            text(first, "image")
+        });
+        let seen = of_kind("ecs.service").find(|seen| seen.key().is_some_and(|key| key.name == running.name));
+        let deployed =
+            seen.and_then(|seen| Timestamp::from_millisecond(seen.live.get("deployed")?.as_i64()?).ok()).map(|it| it.to_string());
+        let groups: Vec<String> = seen
+            .and_then(|seen| seen.fields.get("load_balancers")?.as_array())
+            .into_iter()
+            .flatten()
+            .filter_map(|target| text(target, "target_group"))
+            .collect();
+        let leads_here =
+            |action: Option<&Value>| action.and_then(|it| text(it, "target_group")).is_some_and(|it| groups.contains(&it));
+        let ruled = of_kind("elbv2.rule").find(|rule| leads_here(rule.fields.get("action"))).map(|rule| {
+            let first = |field: &str| Some(rule.fields.get(field)?.as_array()?.first()?.as_str()?.to_owned());
+            (first("hosts"), first("paths"))
+        });
+        let default = of_kind("elbv2.listener").any(|listener| leads_here(listener.fields.get("default_action")));
+        let url = url.and_then(|url| route(url, ruled.or_else(|| default.then_some((None, None)))?));
+        Service { state: state(&running, newest.is_some() && newest != current), image, deployed, url, running }
+    }
+}
+
+/// How long ago a time is; the time itself when it is none.
+fn ago(time: &str) -> String {
+    time.parse().map_or_else(|_| time.to_owned(), ui::ago)
+}
+
+/// Where a route is answered, by its host and its path.
+fn route(url: &str, (host, path): (Option<String>, Option<String>)) -> Option<String> {
+    let path = path.unwrap_or_default();
+    let path = path.split('*').next().unwrap_or_default();
+    match host {
+        None => Some(format!("{url}{path}")),
+        Some(host) if host.contains('*') => None,
+        Some(host) => Some(format!("{}://{host}{path}", url.split_once("://").map_or("http", |(scheme, _)| scheme))),
+    }
+}
+
+/// How a service does, in a word. `behind`: a newer revision of its tasks exists than the one that it runs.
+fn state(running: &Running, behind: bool) -> &'static str {
+    match running.rollout.as_str() {
+        "FAILED" => "failed",
+        "IN_PROGRESS" => "deploying",
+        _ if behind => "old revision",
+        _ if running.desired == 0 => "stopped",
+        _ if running.running < running.desired => "degraded",
+        _ => "healthy",
+    }
+}
+
+/// How a state is to be read: by words of ECS, RDS, ElastiCache and CloudFront.
+fn tone(header: &str, cell: &str) -> Tone {
+    const GOOD: &[&str] = &["healthy", "available", "deployed", "ready"];
+    const BAD: &[&str] = &[
+        "fail",
+        "degraded",
+        "old revision",
+        "incompatible",
+        "inaccessible",
+        "insufficient",
+        "full",
+        "error",
+        "stopped",
+        "disabled",
+    ];
+    match cell {
+        _ if !["STATE", "STATUS"].contains(&header) => Tone::Plain,
+        cell if GOOD.contains(&cell) => Tone::Good,
+        cell if BAD.iter().any(|word| cell.contains(word)) => Tone::Bad,
+        _ => Tone::Busy,
+    }
 }
 
 fn distributions(snapshot: &Snapshot) -> Vec<Distribution> {

@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use serde_json::Value;
 
-use crate::lifecycle::{STACK, Subject};
+use crate::support::stacks::STACK;
+use crate::support::subject::Subject;
 
 /// The fields of a line of the log, with its level as `level`; nothing where it is another line.
 fn fields(line: &str) -> Option<BTreeMap<String, String>> {

@@ -165,8 +165,19 @@ impl Cluster {
         if diff.touches("auto_minor_upgrade") {
             call = call.set_auto_minor_version_upgrade(self.auto_minor_upgrade);
         }
-        call.send().await.map_err(failed("elasticache:ModifyCacheCluster"))?;
-        Ok(())
+        match call.send().await.map_err(failed("elasticache:ModifyCacheCluster")) {
+            // An earlier try removed these nodes, and its answer was lost.
+            Err(e) if e.class == Class::Invalid && diff.touches("nodes") && self.is_counted(cx, live).await? => Ok(()),
+            answer => answer.map(|_| ()),
+        }
+    }
+
+    /// Returns whether the cluster has as many nodes as it should, or is about to have them.
+    async fn is_counted(&self, cx: &Cx, live: &Live) -> Result<bool> {
+        let now = look(cx, &live.id).await?;
+        Ok(now.is_some_and(|now| {
+            now.pending_modified_values().and_then(|p| p.num_cache_nodes).or(now.num_cache_nodes) == Some(self.nodes)
+        }))
     }
 }
 

@@ -87,7 +87,7 @@ fn clients() -> Clients {
         .region(Region::new("us-east-1"))
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .retry_config(RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(1)))
-        .http_client(paced(http, Way { fence: fence.clone(), reach: Reach::default(), endpoint: None }))
+        .http_client(paced(http, Way { fence: fence.clone(), reach: Reach::default(), endpoint: None }, Vec::new()))
         .build();
     Clients::from_config(&config, "us-east-1", fence)
 }
