@@ -201,7 +201,7 @@ async fn network(cloud: &Clients, wanted: &Wanted) -> Result<Option<Result<Vpc, 
         }
     )?;
     let Some(cidr) = vpcs.and_then(|a| a.vpcs?.into_iter().next()).and_then(|v| v.cidr_block) else {
-        let message = format!("there is no VPC `{vpc}` in `{}`", cloud.region);
+        let message = format!("the VPC `{vpc}` does not exist in `{}`", cloud.region);
         return Ok(Some(Err(vec![missing(format!("{AT}.vpc"), message, "check the id, the region and the account")])));
     };
     let zones: BTreeMap<String, String> = all.into_iter().filter_map(|s| Some((s.subnet_id?, s.availability_zone?))).collect();
@@ -210,7 +210,7 @@ async fn network(cloud: &Clients, wanted: &Wanted) -> Result<Option<Result<Vpc, 
         .filter(|id| !zones.contains_key(*id))
         .map(|id| {
             let there = zones.keys().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(", ");
-            missing(AT, format!("there is no subnet `{id}` in `{vpc}`"), format!("there are: {there}"))
+            missing(AT, format!("the subnet `{id}` does not exist in `{vpc}`"), format!("its subnets are: {there}"))
         })
         .collect();
     Ok(Some(if strangers.is_empty() { Ok(Vpc { cidr, zones }) } else { Err(strangers) }))
@@ -224,7 +224,7 @@ async fn hosted_zone(cloud: &Clients, name: &str, zone: &str) -> Result<Result<S
             cloud.route53.get_hosted_zone().id(zone).send().await.map_err(route53::errors::failed("route53:GetHostedZone"));
         return Ok(match or_nothing(answer)?.and_then(|a| a.hosted_zone) {
             Some(found) => Ok(bare(&found.id)),
-            None => Err(missing(at, format!("there is no hosted zone `{zone}`"), "check the id, or write the domain")),
+            None => Err(missing(at, format!("the hosted zone `{zone}` does not exist"), "check the id, or give the domain")),
         });
     }
     let domain = format!("{}.", zone.trim_end_matches('.'));
@@ -235,12 +235,12 @@ async fn hosted_zone(cloud: &Clients, name: &str, zone: &str) -> Result<Result<S
     Ok(match ids.as_slice() {
         [id] => Ok(id.clone()),
         [] => {
-            let message = format!("there is no public hosted zone for `{zone}`");
-            Err(missing(at, message, "create it in Route 53 and point the domain's name servers at it, or correct the name"))
+            let message = format!("no public hosted zone for `{zone}` exists");
+            Err(missing(at, message, "create it in Route 53 and point the domain's name servers at it, or fix the name"))
         }
         several => {
-            let message = format!("there are {} public hosted zones for `{zone}`: {}", several.len(), several.join(", "));
-            Err(missing(at, message, "write the id of the one that is meant"))
+            let message = format!("{} public hosted zones for `{zone}` exist: {}", several.len(), several.join(", "));
+            Err(missing(at, message, "give the id of the right one"))
         }
     })
 }
@@ -271,8 +271,8 @@ async fn certificates(cloud: &Clients, wanted: &Wanted) -> Result<Vec<Result<Cer
         }
         let found = Certificate { regional: find(&here, text), global: find(&global, text) };
         if found == Certificate::default() {
-            let message = format!("there is no issued certificate for `{text}` in `{}` or `{CLOUDFRONT_REGION}`", cloud.region);
-            let help = "write the main domain of one, or its ARN; or let `certificates` request one";
+            let message = format!("no issued certificate for `{text}` exists in `{}` or `{CLOUDFRONT_REGION}`", cloud.region);
+            let help = "give the main domain of a certificate, or its ARN; or let `certificates` request one";
             return Err(missing(format!("existing.certificates.{name}"), message, help));
         }
         Ok(found)
@@ -295,7 +295,7 @@ async fn bucket_region(cloud: &Clients, name: &str, bucket: &str) -> Result<Resu
         Some(found) => Ok(found.bucket_region.unwrap_or_else(|| cloud.region.clone())),
         None => {
             let at = format!("existing.buckets.{name}");
-            Err(missing(at, format!("there is no bucket `{bucket}`"), "check the name; the bucket must be there already"))
+            Err(missing(at, format!("the bucket `{bucket}` does not exist"), "check the name; the bucket must exist already"))
         }
     })
 }
@@ -307,7 +307,7 @@ async fn database_instance(cloud: &Clients, name: &str, database: &str) -> Resul
     Ok(match found {
         Some(found) => usable(name, database, &found),
         None => {
-            let message = format!("there is no database instance `{database}` in `{}`", cloud.region);
+            let message = format!("the database instance `{database}` does not exist in `{}`", cloud.region);
             Err(missing(format!("existing.databases.{name}"), message, "check the identifier, the region and the account"))
         }
     })
@@ -319,10 +319,10 @@ fn usable(name: &str, database: &str, found: &DbInstance) -> Result<Database, Mi
     let at = format!("existing.databases.{name}");
     if let Some(cluster) = found.db_cluster_identifier() {
         let message = format!(
-            "the database instance `{database}` is one of the cluster `{cluster}`: after a failover another one writes, and services \
-             would go on with this one"
+            "the database instance `{database}` belongs to the cluster `{cluster}`: after a failover another instance is the writer, \
+             but services would still connect to this one"
         );
-        let help = "take it out of `existing`: write the cluster's address (`aws rds describe-db-clusters`) into the `environment` of \
+        let help = "remove it from `existing`: put the cluster's address (`aws rds describe-db-clusters`) into the `environment` of \
                     the services, and the ARN of its secret into their `secrets`";
         return Err(missing(at, message, help));
     }
@@ -330,7 +330,7 @@ fn usable(name: &str, database: &str, found: &DbInstance) -> Result<Database, Mi
         (found.endpoint().and_then(|e| e.address()), found.endpoint().and_then(|e| e.port()).and_then(|p| u16::try_from(p).ok()))
     else {
         let status = found.db_instance_status().unwrap_or("unknown");
-        let message = format!("the database instance `{database}` has no address yet: it is `{status}`");
+        let message = format!("the database instance `{database}` has no address yet: its status is `{status}`");
         return Err(missing(at, message, "try again when it is available"));
     };
     Ok(Database {
@@ -346,7 +346,7 @@ async fn address(cloud: &Clients, name: &str, repository: &str) -> Result<Result
     let call = cloud.ecr.describe_repositories().repository_names(repository).send().await;
     let found = or_nothing(call.map_err(failed("ecr:DescribeRepositories")))?.and_then(|a| a.repositories?.into_iter().next());
     Ok(found.and_then(|r| r.repository_uri).ok_or_else(|| {
-        let message = format!("there is no repository `{repository}` in `{}`", cloud.region);
+        let message = format!("the repository `{repository}` does not exist in `{}`", cloud.region);
         missing(format!("existing.repositories.{name}"), message, "check the name, the region and the account")
     }))
 }

@@ -96,9 +96,9 @@ fn network(text: &str) -> Result<String, String> {
     match text.parse::<ipnet::IpNet>() {
         Ok(net) => Ok(net.trunc().to_string()),
         Err(_) => Err(match text.parse::<std::net::IpAddr>() {
-            Ok(std::net::IpAddr::V4(_)) => format!("`{text}` is an address and not a network: write `{text}/32`"),
-            Ok(std::net::IpAddr::V6(_)) => format!("`{text}` is an address and not a network: write `{text}/128`"),
-            Err(_) => format!("`{text}` is not a network: it looks like `10.0.0.0/16`"),
+            Ok(std::net::IpAddr::V4(_)) => format!("`{text}` is an address, not a network: write `{text}/32`"),
+            Ok(std::net::IpAddr::V6(_)) => format!("`{text}` is an address, not a network: write `{text}/128`"),
+            Err(_) => format!("`{text}` is not a network: write it like `10.0.0.0/16`"),
         }),
     }
 }
@@ -113,9 +113,7 @@ fn protocol(text: &str) -> Result<String, String> {
         "-1" | "all" | "any" => "-1".into(),
         number if number.parse::<u8>().is_ok_and(|n| n.to_string() == number) => lower,
         _ => {
-            return Err(format!(
-                "`{text}` is not a protocol: there are `tcp`, `udp`, `icmp`, `icmpv6`, `-1` for all, and numbers"
-            ));
+            return Err(format!("`{text}` is not a protocol: use `tcp`, `udp`, `icmp`, `icmpv6`, `-1` for all, or a number"));
         }
     })
 }
@@ -126,7 +124,7 @@ pub(super) fn word(text: &str, words: &[&str]) -> Result<String, String> {
         return Ok((*word).to_owned());
     }
     let all = words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-    Err(format!("`{text}` is none of the words that AWS has for it: {all}"))
+    Err(format!("`{text}` is not a value that AWS accepts: use one of {all}"))
 }
 
 /// `1 vCPU`, `.5 vcpu`, `2 GB`: in CPU units and MiB, as AWS stores them.
@@ -147,7 +145,7 @@ fn keys(map: &mut Map<String, Value>) -> Result<(), String> {
     let mut out = Map::new();
     for (key, value) in map.iter() {
         if out.insert(key.to_ascii_lowercase(), value.clone()).is_some() {
-            return Err(format!("`{}` is there twice, in capitals and not", key.to_ascii_lowercase()));
+            return Err(format!("`{}` is given twice, in upper and lower case", key.to_ascii_lowercase()));
         }
     }
     *map = out;
@@ -157,7 +155,7 @@ fn keys(map: &mut Map<String, Value>) -> Result<(), String> {
 /// IPv6 is not supported there yet.
 pub(super) fn without_ipv6(object: &Value, field: &str, what: &str, wrong: &mut Vec<Wrong>) {
     if object.get(field).and_then(Value::as_str).is_some_and(|text| !text.contains("${") && text.contains(':')) {
-        wrong.push((field.into(), format!("{what} for IPv6 cannot be made yet")));
+        wrong.push((field.into(), format!("{what} for IPv6 are not supported yet")));
     }
 }
 

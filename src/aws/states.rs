@@ -59,13 +59,21 @@ impl States {
     }
 }
 
+/// "1 day", "2 days".
+pub(in crate::aws) fn days(count: impl Into<i128>) -> String {
+    match count.into() {
+        1 => "1 day".to_owned(),
+        count => format!("{count} days"),
+    }
+}
+
 /// That somebody put off these changes to the maintenance window, in words: every change of ours is done at once, and AWS does
 /// these along with it
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ModifyInstance.ApplyImmediately.html>,
 /// <https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_ModifyReplicationGroup.html>, ApplyImmediately).
 pub(in crate::aws) fn put_off(named: &[&str]) -> Option<String> {
     let named = (!named.is_empty()).then(|| named.join(", "))?;
-    Some(format!("somebody put off a change of its {named} to its maintenance window; any other change does it at once"))
+    Some(format!("a change of its {named} is pending until the maintenance window; any other change applies it at once"))
 }
 
 #[cfg(test)]

@@ -114,7 +114,7 @@ pub async fn who(cx: &Cx, plan: &Plan) -> Deeds {
                 None => {
                     let left = PATIENCE.saturating_sub(begun.elapsed());
                     if at >= OBJECTS || left.is_zero() {
-                        out.note = Some(format!("CloudTrail was asked about the first {at} of {} objects only.", items.len()));
+                        out.note = Some(format!("Only the first {at} of {} objects were looked up in CloudTrail.", items.len()));
                         return out;
                     }
                     if let Some(last) = asked {
@@ -126,15 +126,15 @@ pub async fn who(cx: &Cx, plan: &Plan) -> Deeds {
                         Ok(Err(e)) => {
                             out.note = Some(match e.class {
                                 Class::Denied => {
-                                    "Who changed what is not known: CloudTrail may not be asked here (cloudtrail:LookupEvents)."
+                                    "It is not known who changed what: permission to ask CloudTrail is missing (`cloudtrail:LookupEvents`)."
                                         .into()
                                 }
-                                _ => format!("Who changed what is not known: {e}"),
+                                _ => format!("It is not known who changed what: {e}"),
                             });
                             return out;
                         }
                         Err(_) => {
-                            out.note = Some("Who changed what is not known: CloudTrail did not answer in time.".into());
+                            out.note = Some("It is not known who changed what: CloudTrail did not answer in time.".into());
                             return out;
                         }
                     }

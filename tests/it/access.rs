@@ -93,7 +93,7 @@ fn groups_and_users_come_change_are_mended_and_go() {
     std::fs::write(&path, without).unwrap();
     assert_eq!(s.changes(), ["delete iam.group/auditors", "update iam.user/bob", "update iam.user/carol"]);
     let plan = s.place.stack(&["plan", "s.yaml"]).ok();
-    assert!(plan.stdout.contains("users that are not this stack's are in it: `guest`"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("it has members that are not this stack's: `guest`"), "{}", plan.stdout);
     s.apply();
     s.assert_in_step();
     s.account.boto3("client('iam').delete_user(UserName='guest')\nclient('iam').delete_group(GroupName='admins')", &json!(null));
@@ -129,7 +129,7 @@ iam.create_service_specific_credential(UserName="bob", ServiceName="codecommit.a
     std::fs::write(&path, text.replace("    bob: [developers, auditors]\n", "")).unwrap();
     assert_eq!(s.changes(), ["delete iam.user/bob"]);
     let plan = s.place.stack(&["plan", "s.yaml"]).ok();
-    assert!(plan.stdout.contains("with 2 access keys, a login and an MFA device"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("with 2 access keys, a console password and an MFA device"), "{}", plan.stdout);
     s.apply();
     s.assert_in_step();
     let left = s.account.boto3(

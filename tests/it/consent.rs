@@ -135,7 +135,7 @@ fn log_group_written_to_since_the_plan_stays() {
     });
     let failed = s.place.stack(&["apply", "s.yaml", "--yes"]);
     assert_ne!(failed.code, Some(0), "{}", failed.stderr);
-    assert!(failed.words().contains("something has written to /stack/shop/default/worker meanwhile"), "{}", failed.stderr);
+    assert!(failed.words().contains("something has written to /stack/shop/default/worker in the meantime"), "{}", failed.stderr);
     s.proxy.pass();
     let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
     assert!(refused.stderr.contains("--allow-delete logs.log_group/worker"), "{}", refused.stderr);

@@ -198,7 +198,7 @@ fn stopped_database_starts_and_full_one_grows() {
     say(&s, "data", "storage-full");
     let plan = s.place.stack(&["plan", "s.yaml"]).ok();
     assert!(
-        words(&plan.stdout).contains("AWS reports `storage-full`: it takes nothing more: give it more `storage`"),
+        words(&plan.stdout).contains("AWS reports `storage-full`: it accepts no more data: increase `storage`"),
         "{}",
         plan.stdout
     );

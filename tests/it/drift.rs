@@ -205,7 +205,7 @@ elbv2.delete_target_group(TargetGroupArn=elbv2.describe_target_groups(Names=["sh
     s.account.boto3(r#"client("logs").create_log_group(logGroupName=args)"#, &json!(METRICS));
     let said = s.place.stack(&["plan", "s.yaml", "--destroy"]).ok().stdout;
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(said.contains(&format!("leaves the log groups behind that AWS made for it: `{METRICS}`")), "{said}");
+    assert!(said.contains(&format!("leaves behind the log groups that AWS created for it: `{METRICS}`")), "{said}");
     s.destroy();
     s.account.boto3(r#"client("logs").delete_log_group(logGroupName=args)"#, &json!(METRICS));
     assert_eq!(s.account.inventory("shop", "default"), json!({}));

@@ -72,7 +72,7 @@ result = balancer["DNSName"]
     let theirs = |s: &Subject| s.account.boto3(RECORDS, &zone)["origin.named.example. A"].clone();
     let plan = s.place.stack(&["plan", "s.yaml", "--json"]).ok().json();
     assert_eq!(plan["changes"], json!([]), "{plan:#}");
-    assert!(plan["notes"].to_string().contains("no run of the stack made it"), "{plan:#}");
+    assert!(plan["notes"].to_string().contains("no run of the stack created it"), "{plan:#}");
     s.apply();
     assert_eq!(theirs(&s), dns);
 

@@ -69,7 +69,7 @@ fn database_and_its_users_follow_its_secret() {
     // What is no password is said, and nothing else is touched by it.
     put(&s, &json!({"username": "app"}));
     let failed = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1);
-    assert!(failed.words().contains("is no JSON object with a `password`"), "{}", failed.stderr);
+    assert!(failed.words().contains("is not a JSON object with a `password`"), "{}", failed.stderr);
     put(&s, &json!({"username": "app", "password": "another-password-2"}));
     s.apply();
     fits(&s);
@@ -123,7 +123,7 @@ fn somebody_elses_secret_of_that_name_is_left_alone() {
     s.account.boto3(make, &Value::Null);
     s.proxy.take();
     let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
-    assert!(refused.words().contains("is there already and does not carry the tags of this stack"), "{}", refused.stderr);
+    assert!(refused.words().contains("already exists and does not have this stack's tags"), "{}", refused.stderr);
     assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
     let kept = r#"result = client("secretsmanager").get_secret_value(SecretId="stack/keep/default/main")["SecretString"]"#;
     assert_eq!(s.account.boto3(kept, &Value::Null), "theirs");
@@ -184,7 +184,7 @@ fn secrets_of_containers_are_checked_and_readable() {
         assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
     };
     let nothing = arn("team/token-AbCdEf");
-    refused(&format!("{nothing}:key::"), &format!("there is no secret `{nothing}`"));
+    refused(&format!("{nothing}:key::"), &format!("the secret `{nothing}` does not exist"));
     let made = s.account.boto3(
         r#"
 sm = client("secretsmanager")

@@ -32,14 +32,14 @@ fn missing_class_version_or_image_stops_the_run() {
         assert_eq!(s.account.inventory("shop", "default"), json!({}));
     };
     let database = |class: &str, version: &str| STACK.to_owned() + &DATABASE.replace("CLASS", class).replace("16", version);
-    refused(&database("db.t1.huge", "16"), "rds.instance/main: us-east-1 has no `db.t1.huge` for postgres");
-    refused(&database("db.r8g.large", "14"), "us-east-1 has no postgres 14 on `db.r8g.large`; there are 15.");
+    refused(&database("db.t1.huge", "16"), "rds.instance/main: us-east-1 does not offer `db.t1.huge` for postgres");
+    refused(&database("db.r8g.large", "14"), "us-east-1 does not offer postgres 14 on `db.r8g.large`; it offers 15.");
     let account = &s.account.boto3(r#"result = client("sts").get_caller_identity()["Account"]"#, &json!(null));
     let image = format!("{}.dkr.ecr.us-east-1.amazonaws.com/images/web:1", account.as_str().unwrap());
     let with_image = STACK.replace("busybox:1.37", &image);
-    refused(&with_image, &format!("there is no repository `{image}`"));
+    refused(&with_image, &format!("the repository of `{image}` does not exist"));
     s.account.boto3(r#"client("ecr").create_repository(repositoryName="images/web")"#, &json!(null));
-    refused(&with_image, &format!("there is no image `{image}`"));
+    refused(&with_image, &format!("the image `{image}` does not exist"));
     // Users who know better can continue.
     s.place.stack(&["apply", "s.yaml", "--yes", "--no-preflight"]).ok();
     s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
@@ -62,7 +62,7 @@ fn what_cannot_be_asked_is_unknown_and_stops_nobody() {
         said.contains("Unknown: database classes could not be checked: rds:DescribeOrderableDBInstanceOptions: AccessDenied"),
         "{said}"
     );
-    assert!(said.contains("Unknown: the quota of databases could not be checked"), "{said}");
+    assert!(said.contains("Unknown: the quota for databases could not be checked"), "{said}");
     // Nothing is asked when there is nothing to do.
     s.proxy.pass();
     s.place.stack(&["apply", "s.yaml", "--yes"]).ok();
@@ -146,14 +146,14 @@ fn quotas_count_what_exists_and_what_is_created() {
     let s = Subject::on(&aws, STACK);
     quotas(&s, r#"{"networks": 1, "internet-gateways": 0, "nat-gateways-per-zone": 0, "fargate-vcpus": 1, "addresses": 0}"#);
     let each = [
-        "the plan makes 1 VPCs in this region, 1 are there, and the account's quota in this region is 1",
+        "VPCs in this region: the plan creates 1, 1 exist, and the account's quota is 1",
         "--service-code vpc --quota-code L-F678F1CE --desired-value 2",
-        "the plan makes 1 internet gateways in this region,",
-        "the plan makes 1 NAT gateways in the zone us-east-1a, 0 are there, and the account's quota in the zone us-east-1a is 0",
+        "internet gateways in this region: the plan creates 1,",
+        "NAT gateways in the zone us-east-1a: the plan creates 1, 0 exist, and the account's quota is 0",
         "--service-code vpc --quota-code L-FE5A380F --desired-value 1",
-        "the plan makes 1 elastic IP addresses in this region, 0 are there",
+        "Elastic IP addresses in this region: the plan creates 1, 0 exist",
         // Two of web, two of api, one worker: a quarter of a vCPU each.
-        "the stack's tasks take 1.25 Fargate On-Demand vCPUs, and the account's quota in this region is 1",
+        "the stack's tasks need 1.25 Fargate On-Demand vCPUs, but the account's quota in this region is 1",
         "--service-code fargate --quota-code L-3032A538 --desired-value 2",
     ];
     refused(&s, &each);
@@ -173,7 +173,7 @@ fn quotas_count_what_exists_and_what_is_created() {
     // Near to a quota that the rest of the account uses too.
     quotas(&s, r#"{"networks": null, "fargate-vcpus": 2}"#);
     let near = said(&s);
-    let expected = "Unknown: the stack's tasks take 1.25 Fargate On-Demand vCPUs, and the account's quota in this region is 2; how much else runs there, AWS does not tell";
+    let expected = "Unknown: the stack's tasks need 1.25 Fargate On-Demand vCPUs, but the account's quota in this region is 2; AWS does not report how much of it is in use";
     assert!(near.contains(expected), "{near}");
     s.apply();
 
@@ -182,7 +182,7 @@ fn quotas_count_what_exists_and_what_is_created() {
     s.assert_in_step();
     assert_eq!(asked(&s), [""; 0]);
     s.place.file("s.yaml", &STACK.replace("count: 2", "count: 6"));
-    refused(&s, &["the stack's tasks take 2.25 Fargate On-Demand vCPUs, and the account's quota in this region is 2"]);
+    refused(&s, &["the stack's tasks need 2.25 Fargate On-Demand vCPUs, but the account's quota in this region is 2"]);
     s.place.file("s.yaml", &STACK.replace("count: 2", "count: 1"));
     s.proxy.take();
     s.place.stack(&["plan", "s.yaml"]).ok();
@@ -202,7 +202,7 @@ fn what_service_quotas_does_not_tell_is_unknown() {
         _ => Fault::Pass,
     });
     let unknown = said(&s);
-    let expected = "Unknown: the quota of networks, the quota of internet gateways, the quota of NAT gateways and the quota of Fargate could not be checked: servicequotas:ListServiceQuotas: AccessDeniedException: not yours to ask";
+    let expected = "Unknown: the quota for VPCs, the quota for internet gateways, the quota for NAT gateways and the quota for Fargate could not be checked: servicequotas:ListServiceQuotas: AccessDeniedException: not yours to ask";
     assert!(unknown.contains(expected), "{unknown}");
     // What was never granted has AWS's own value.
     s.proxy.on_call(|call| match call.operation.as_str() {
@@ -216,9 +216,9 @@ fn what_service_quotas_does_not_tell_is_unknown() {
     refused(
         &s,
         &[
-            "the plan makes 1 VPCs in this region, 1 are there, and the account's quota in this region is 0",
-            "Unknown: the quota of NAT gateways could not be checked: AWS does not tell it",
-            "Unknown: AWS does not tell the quota of Fargate On-Demand vCPUs",
+            "VPCs in this region: the plan creates 1, 1 exist, and the account's quota is 0",
+            "Unknown: the quota for NAT gateways could not be checked: AWS does not report it",
+            "Unknown: AWS does not report the quota for Fargate On-Demand vCPUs",
         ],
     );
     // The run does not wait for an answer that does not come.
@@ -236,7 +236,7 @@ fn service_linked_roles_exist_or_are_created() {
     let text = STACK.to_owned() + &DATABASE.replace("CLASS", "db.t4g.micro") + "caches:\n  sessions: { engine: valkey }\n";
     let mut s = Subject::new(&text);
     let made = said(&s);
-    let expected = "AWS makes the service-linked roles `AWSServiceRoleForECS`, `AWSServiceRoleForElasticLoadBalancing`, `AWSServiceRoleForRDS`, `AWSServiceRoleForElastiCache` and `AWSServiceRoleForApplicationAutoScaling_ECSService` on the way.";
+    let expected = "AWS creates the service-linked roles `AWSServiceRoleForECS`, `AWSServiceRoleForElasticLoadBalancing`, `AWSServiceRoleForRDS`, `AWSServiceRoleForElastiCache` and `AWSServiceRoleForApplicationAutoScaling_ECSService` during the run.";
     assert!(made.contains(expected), "{made}");
     // Without the permission to create them the run stops, and says what someone else can do about it.
     let own: Vec<(String, String)> = s.account.environment();
@@ -244,8 +244,8 @@ fn service_linked_roles_exist_or_are_created() {
     refused(
         &s,
         &[
-            "rds.instance/main: the account has no service-linked role `AWSServiceRoleForRDS` yet, and `iam:CreateServiceLinkedRole` for it is not allowed to arn:aws:iam::",
-            "have somebody who may run `aws iam create-service-linked-role --aws-service-name rds.amazonaws.com`, once",
+            "rds.instance/main: the service-linked role `AWSServiceRoleForRDS` does not exist in the account yet, and arn:aws:iam::",
+            "is not allowed `iam:CreateServiceLinkedRole` for it; ask someone with that permission to run `aws iam create-service-linked-role --aws-service-name rds.amazonaws.com` once",
         ],
     );
     for (name, value) in own.iter().filter(|(name, _)| name != "AWS_ENDPOINT_URL") {
@@ -302,12 +302,12 @@ fn a_class_must_be_in_the_zones_of_the_subnets() {
     // A copy on another class than what it copies.
     let copied = text.replace("db.r8g.large", "db.t4g.micro").replace("multi_az: true", "replicas: { r: { class: db.t1.huge } }");
     s.place.file("s.yaml", &copied);
-    refused(&s, &["rds.instance/main-r: us-east-1 has no `db.t1.huge` for postgres"]);
+    refused(&s, &["rds.instance/main-r: us-east-1 does not offer `db.t1.huge` for postgres"]);
     // And a class that an existing one is to get.
     s.place.file("s.yaml", &text.replace("db.r8g.large", "db.t4g.micro"));
     s.apply();
     s.place.file("s.yaml", &text.replace("db.r8g.large", "db.t1.huge"));
-    refused(&s, &["rds.instance/main: us-east-1 has no `db.t1.huge` for postgres"]);
+    refused(&s, &["rds.instance/main: us-east-1 does not offer `db.t1.huge` for postgres"]);
     s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING, "--no-final-snapshot", "*"]).ok();
 }
 
@@ -321,14 +321,14 @@ fn node_types_that_can_be_reserved_are_checked() {
     let s = Subject::new(&text("cache.r9g.large"));
     let unknown = said(&s);
     assert!(
-        unknown.contains("Unknown: elasticache.replication_group/main: whether us-east-1 has nodes of type `cache.r9g.large` is not known: none can be reserved there"),
+        unknown.contains("Unknown: elasticache.replication_group/main: cannot check whether us-east-1 offers nodes of type `cache.r9g.large`: ElastiCache lists only types that can be reserved there"),
         "{unknown}"
     );
     s.place.file("s.yaml", &text("cache.t4g.small"));
     assert!(!said(&s).contains("nodes of type"));
     s.apply();
     s.place.file("s.yaml", &text("cache.r9g.large"));
-    refused(&s, &["elasticache.replication_group/main: its nodes cannot become `cache.r9g.large`; they can become "]);
+    refused(&s, &["elasticache.replication_group/main: its nodes cannot change to `cache.r9g.large`; they can change to "]);
     s.place.file("s.yaml", &text("cache.r7g.large"));
     said(&s);
     // Back to what runs, while something else waits for the maintenance window.
@@ -350,7 +350,7 @@ fn names_that_somebody_has_are_said() {
     stranger.boto3("client('s3').create_bucket(Bucket=args)", &json!(bucket));
     let taken = said(&s);
     let expected = format!(
-        "Perhaps: s3.bucket/assets: the name `{bucket}` is taken: S3 says that it belongs to another account, or does not let us ask; call the stack or the bucket otherwise."
+        "Perhaps: s3.bucket/assets: the bucket name `{bucket}` is taken: the bucket belongs to another account, or access to it is denied; choose another name for the stack or the bucket."
     );
     assert!(taken.contains(&expected), "{taken}");
     stranger.boto3("client('s3').delete_bucket(Bucket=args)", &json!(bucket));
@@ -359,7 +359,7 @@ fn names_that_somebody_has_are_said() {
     // Capitals make no other user of it.
     s.account.boto3("client('iam').create_user(UserName='Alice')", &json!(null));
     s.place.file("s.yaml", "stack: shop\nregion: us-east-1\naccess: { groups: { staff: { policies: [ReadOnlyAccess] } }, users: { alice: [staff] } }\n");
-    refused(&s, &["iam.user/alice: the account has a user `Alice`, and to IAM that is the same name"]);
+    refused(&s, &["iam.user/alice: the user `Alice` already exists in the account, and IAM ignores case in user names"]);
 }
 
 #[test]
@@ -373,12 +373,12 @@ fn aliases_of_other_distributions_are_said() {
     };
     s.place.file("s.yaml", &site("a.taken.example"));
     let first = said(&s);
-    let open = "Unknown: cloudfront.distribution/main: whether another account has `a.taken.example` as an alias, CloudFront tells only to who has a distribution with a certificate for it.";
+    let open = "Unknown: cloudfront.distribution/main: cannot check whether another account uses `a.taken.example`: CloudFront answers only for a distribution whose certificate covers it.";
     assert!(first.contains(open), "{first}");
     s.apply();
     // Another stack of the account.
     s.place.file("s.yaml", &site("a.taken.example").replace("stack: shop", "stack: other"));
-    refused(&s, &["cloudfront.distribution/main: `a.taken.example` is an alias of the distribution `E"]);
+    refused(&s, &["cloudfront.distribution/main: `a.taken.example` is already an alias of the distribution `E"]);
     // Another account.
     let stranger = LocalAws::shared().account();
     stranger.boto3(
@@ -391,7 +391,7 @@ client("cloudfront").create_distribution(DistributionConfig={"CallerReference": 
         &json!(null),
     );
     s.place.file("s.yaml", &site("a.taken.example, b.taken.example"));
-    refused(&s, &["cloudfront.distribution/main: `b.taken.example` is an alias of a distribution of the account ******"]);
+    refused(&s, &["cloudfront.distribution/main: `b.taken.example` is already an alias of a distribution in the account ******"]);
     s.place.file("s.yaml", &site("a.taken.example"));
     s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
 }
@@ -402,7 +402,7 @@ fn certificates_that_cannot_be_served_with_are_said() {
     let https = |arn: &str| format!("{STACK}load_balancer: {{ certificate: \"{arn}\" }}\n");
     let none = format!("arn:aws:acm:us-east-1:{}:certificate/none", s.account.id);
     s.place.file("s.yaml", &https(&none));
-    refused(&s, &[&format!("elbv2.listener/https: there is no certificate `{none}`")]);
+    refused(&s, &[&format!("elbv2.listener/https: the certificate `{none}` does not exist")]);
     // One that waits for a proof that is never written.
     let pending = s.account.boto3(
         r#"
@@ -417,7 +417,7 @@ result = client("acm").request_certificate(DomainName="www.pending.example", Val
         &s,
         &[
             &format!("elbv2.listener/https: the certificate `{pending}` is PENDING_VALIDATION"),
-            "write the DNS record that ACM asks for",
+            "create the DNS record that ACM asks for",
         ],
     );
     // One in another region, and one for other names.
@@ -426,7 +426,7 @@ result = client("acm").request_certificate(DomainName="www.pending.example", Val
     refused(
         &s,
         &[&format!(
-            "cloudfront.distribution/main: the certificate `{other}` is for `*.two.example` and `www.one.example`, not for `www.three.example`"
+            "cloudfront.distribution/main: the certificate `{other}` covers `*.two.example` and `www.one.example`, but not `www.three.example`"
         )],
     );
     // Nothing else checks what is written directly.
@@ -437,7 +437,7 @@ result = client("acm").request_certificate(DomainName="www.pending.example", Val
     s.place.file("s.yaml", &format!("{STACK}{listener}"));
     refused(
         &s,
-        &[&format!("elbv2.listener/far: the certificate `{far}` is in eu-west-1, and only one in us-east-1 can be used here")],
+        &[&format!("elbv2.listener/far: the certificate `{far}` is in eu-west-1, but only one in us-east-1 can be used here")],
     );
     // One that ends soon: it is served with, and said.
     let ending = s.account.boto3(

@@ -60,7 +60,7 @@ pub const STATES: States = States {
         ("FAILED", Means::Failed),
         ("INACTIVE", Means::Failed),
         ("ISSUED", Means::Serves),
-        ("PENDING_VALIDATION", Means::Asks("it is issued when the record that proves the domain is in its DNS")),
+        ("PENDING_VALIDATION", Means::Asks("it is issued once the record that proves the domain is in its DNS")),
         ("REVOKED", Means::Failed),
         ("VALIDATION_TIMED_OUT", Means::Failed),
     ],
@@ -76,9 +76,9 @@ fn state(detail: &CertificateDetail, zone: Option<&str>) -> Readiness {
             records.sort();
             records.dedup();
             Readiness::waiting(match (zone, records.is_empty()) {
-                (_, true) => format!("{said}: ACM has not said yet how to prove it"),
-                (Some(zone), _) => format!("{said}: until ACM has seen the record in the zone {zone}"),
-                (None, _) => format!("{said}\nwrite this into the DNS of the domain: {}", records.join(" and ")),
+                (_, true) => format!("{said}: ACM has not yet named the record that proves it"),
+                (Some(zone), _) => format!("{said}: waiting for ACM to see the record in the zone {zone}"),
+                (None, _) => format!("{said}\nadd this record to the DNS of the domain: {}", records.join(" and ")),
             })
         }
         Readiness::Failed(_) => Readiness::Failed(match detail.failure_reason() {

@@ -87,8 +87,8 @@ fn uncovered(by: &Key, which: &str, domains: &[&str], names: &[&str]) -> Option<
     let not: Vec<String> =
         names.iter().filter(|n| !domains.iter().any(|d| acm::covers(d, n))).map(|n| format!("`{n}`")).collect();
     let all: Vec<String> = domains.iter().map(|d| format!("`{d}`")).collect();
-    let message = || format!("the certificate {which} is for {}, not for {}", listed(&all), listed(&not));
-    (!not.is_empty()).then(|| Finding::refused(by, message(), "take one that is for every alias, or remove the aliases"))
+    let message = || format!("the certificate {which} covers {}, but not {}", listed(&all), listed(&not));
+    (!not.is_empty()).then(|| Finding::refused(by, message(), "use one that covers every alias, or remove the aliases"))
 }
 
 async fn one(cx: &Cx, arn: String, uses: Vec<Use<'_>>) -> Result<Vec<Finding>> {
@@ -98,7 +98,7 @@ async fn one(cx: &Cx, arn: String, uses: Vec<Use<'_>>) -> Result<Vec<Finding>> {
     let mut found: Vec<Finding> = wrong
         .iter()
         .map(|used| {
-            let message = format!("the certificate `{arn}` is in {region}, and only one in {} can be used here", used.region);
+            let message = format!("the certificate `{arn}` is in {region}, but only one in {} can be used here", used.region);
             Finding::refused(used.by, message, format!("request or import one in {}", used.region))
         })
         .collect();
@@ -108,7 +108,11 @@ async fn one(cx: &Cx, arn: String, uses: Vec<Use<'_>>) -> Result<Vec<Finding>> {
         Ok(answer) => answer.certificate.ok_or_else(|| incomplete(OP, "the certificate"))?,
         Err(e) if e.class == Class::NotFound => {
             let gone = |used: &Use<'_>| {
-                Finding::refused(used.by, format!("there is no certificate `{arn}`"), "mend the ARN, or request one")
+                Finding::refused(
+                    used.by,
+                    format!("the certificate `{arn}` does not exist"),
+                    "fix the ARN, or request a certificate",
+                )
             };
             found.extend(right.iter().map(gone));
             return Ok(found);
@@ -131,8 +135,10 @@ fn state(by: &Key, arn: &str, detail: &CertificateDetail, now: SystemTime) -> Op
     if *status != CertificateStatus::Issued {
         let why = detail.failure_reason().map_or(String::new(), |reason| format!(" ({})", reason.as_str()));
         let help = match status {
-            CertificateStatus::PendingValidation => "write the DNS record that ACM asks for; AWS uses it only once it is issued",
-            _ => "request or import another; AWS uses only those that are issued",
+            CertificateStatus::PendingValidation => {
+                "create the DNS record that ACM asks for; AWS uses a certificate only once it is issued"
+            }
+            _ => "request or import another; AWS uses only issued certificates",
         };
         return Some(Finding::refused(by, format!("the certificate `{arn}` is {}{why}", status.as_str()), help));
     }
@@ -144,10 +150,10 @@ fn state(by: &Key, arn: &str, detail: &CertificateDetail, now: SystemTime) -> Op
     let day = until.fmt(Format::DateTime).ok()?;
     let day = day.split('T').next().unwrap_or(&day);
     let help = match detail.r#type() {
-        Some(CertificateType::Imported) => "import its successor: ACM renews no imported ones",
-        _ => "see that its DNS record is still there, without which ACM cannot renew it",
+        Some(CertificateType::Imported) => "import its successor: ACM does not renew imported certificates",
+        _ => "check that its DNS record still exists: ACM cannot renew it without that",
     };
-    let message = format!("the certificate `{arn}` ends on {day}, in {} days", left.as_secs() / 86_400);
+    let message = format!("the certificate `{arn}` expires on {day}, in {}", crate::aws::states::days(left.as_secs() / 86_400));
     Some(Finding::new(Certainty::Doubtful, message).about(by).help(help))
 }
 
@@ -181,6 +187,6 @@ mod tests {
         assert_eq!(said(CertificateStatus::Issued, 90), None);
         let soon = said(CertificateStatus::Issued, 3).unwrap();
         assert_eq!(soon.certainty, Certainty::Doubtful);
-        assert_eq!(soon.message, "the certificate `arn` ends on 2025-11-27, in 3 days");
+        assert_eq!(soon.message, "the certificate `arn` expires on 2025-11-27, in 3 days");
     }
 }

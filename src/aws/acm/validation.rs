@@ -60,13 +60,13 @@ async fn zone_id(cx: &Cx, zone: &str) -> Result<String> {
     let ids: Vec<&str> = answer.hosted_zones().iter().filter(public).map(|z| z.id().trim_start_matches("/hostedzone/")).collect();
     match ids[..] {
         [one] => Ok(one.to_owned()),
-        [] => Err(Error::new(Class::NotFound, format!("this account has no public hosted zone `{zone}`"))
-            .hint("write the id of the zone, `Z…`, or leave the zone out and write the record where the domain's DNS is")),
+        [] => Err(Error::new(Class::NotFound, format!("the public hosted zone `{zone}` does not exist in this account"))
+            .hint("give the id of the zone, `Z…`, or leave the zone out and create the record where the domain's DNS is")),
         _ => Err(Error::new(
             Class::Invalid,
             format!("this account has {} public hosted zones `{zone}`: {}", ids.len(), ids.join(", ")),
         )
-        .hint("write the id of the one that the domain is delegated to")),
+        .hint("give the id of the one that the domain is delegated to")),
     }
 }
 
@@ -108,7 +108,7 @@ impl Validation {
     /// What the certificates ask for: one record, as long as they are of one account.
     async fn proofs(&self, cx: &Cx) -> Result<Vec<Proof>> {
         // ACM knows of the certificate, and thinks of the record, some seconds after the request: the engine asks again.
-        let not_yet = || Error::new(Class::NotYet, format!("ACM has not said yet how `{}` is to be proven", self.domain));
+        let not_yet = || Error::new(Class::NotYet, format!("ACM has not yet named the record that proves `{}`", self.domain));
         let mut out = Vec::new();
         for arn in ids(&self.certificates)? {
             let detail = match describe(cx, &arn).await {
@@ -128,7 +128,8 @@ impl Validation {
         for proof in &proofs {
             change(cx, &zone, ChangeAction::Upsert, record(proof)?).await?;
         }
-        let Proof { name, value } = proofs.into_iter().next().ok_or_else(|| Error::internal("no certificate asks for it"))?;
+        let Proof { name, value } =
+            proofs.into_iter().next().ok_or_else(|| Error::internal("no certificate asks for this record"))?;
         Ok(Live { id: name, value, zone, domain: self.domain.clone() })
     }
 }

@@ -47,8 +47,8 @@ async fn aliases(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
             for alias in new {
                 let other = ours.iter().find(|(id, names)| Some(id.as_str()) != own && names.iter().any(|n| n == alias));
                 if let Some((id, _)) = other {
-                    let help = "take it away from that one first, or leave it out here";
-                    found.push(Finding::refused(&item.key, format!("`{alias}` is an alias of the distribution `{id}`"), help));
+                    let help = "remove it from that distribution first, or leave it out here";
+                    found.push(Finding::refused(&item.key, format!("`{alias}` is already an alias of the distribution `{id}`"), help));
                 } else if let Some(id) = own.filter(|_| serves) {
                     found.extend(in_other_accounts(cx, item, id, alias).await?);
                 } else {
@@ -57,7 +57,7 @@ async fn aliases(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
             }
             if !open.is_empty() {
                 let message = format!(
-                    "whether another account has {} as an alias, CloudFront tells only to who has a distribution with a certificate for it",
+                    "cannot check whether another account uses {}: CloudFront answers only for a distribution whose certificate covers it",
                     listed(&open)
                 );
                 found.push(Finding::new(Certainty::Unknown, message).about(&item.key));
@@ -94,11 +94,11 @@ async fn in_other_accounts(cx: &Cx, item: &Item, id: &str, alias: &str) -> Resul
     let other = all.into_iter().find(|c| c.alias() == Some(alias) && c.distribution_id() != Some(id));
     Ok(other.map(|other| {
         let account = other.account_id.unwrap_or_default();
-        let message = format!("`{alias}` is an alias of a distribution of the account {account}");
+        let message = format!("`{alias}` is already an alias of a distribution in the account {account}");
         Finding::refused(
             &item.key,
             message,
-            "have it taken away there: `aws cloudfront associate-alias` moves one whose domain you can prove",
+            "have it removed there, or move it with `aws cloudfront associate-alias` if you can prove the domain",
         )
     }))
 }

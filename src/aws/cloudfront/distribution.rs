@@ -269,14 +269,14 @@ fn read(config: &DistributionConfig, tags: Tags) -> Distribution {
 fn put_on(config: &DistributionConfig) -> Option<String> {
     let groups = config.origin_groups().map_or(&[][..], |g| g.items()).iter().map(|g| format!("the origin group `{}`", g.id()));
     let errors = config.custom_error_responses().map_or(&[][..], |e| e.items()).iter();
-    let errors = errors.map(|e| format!("an answer of its own to the error {}", e.error_code()));
+    let errors = errors.map(|e| format!("a custom response to the error {}", e.error_code()));
     let origins = config.origins().map_or(&[][..], |o| o.items()).iter();
     let headers = origins.flat_map(|origin| {
         let headers = origin.custom_headers().map_or(&[][..], |h| h.items()).iter();
         headers.map(move |h| format!("the header `{}` for the origin `{}`", h.header_name(), origin.id()))
     });
     let all: Vec<String> = groups.chain(errors).chain(headers).collect();
-    (!all.is_empty()).then(|| format!("somebody gave it what the file does not know of, which stays: {}", all.join(", ")))
+    (!all.is_empty()).then(|| format!("it has settings that the file cannot describe, which stay: {}", all.join(", ")))
 }
 
 /// The behaviour of a distribution that told none.
@@ -449,14 +449,14 @@ impl Resource for Distribution {
     fn effects(desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
         let mut out = Vec::new();
         if diff.touches("enabled") && desired["enabled"] == false {
-            out.push(Effect::new(Impact::Interrupts, "it answers nobody any more"));
+            out.push(Effect::new(Impact::Interrupts, "it stops answering"));
         }
         let oldest = |of: &Value| TLS.iter().position(|set| of["certificate"]["minimum_tls"] == *set);
         if oldest(desired).zip(oldest(observed)).is_some_and(|(to, from)| to > from) {
-            out.push(Effect::new(Impact::Interrupts, "viewers that speak only an older TLS do not reach it any more"));
+            out.push(Effect::new(Impact::Interrupts, "viewers that support only an older TLS version can no longer reach it"));
         }
         if delivers_what_was(desired, observed, diff) {
-            let words = "what its places keep by now is delivered until its time is over: `stack invalidate` has them forget it";
+            let words = "cached copies are served until they expire: `stack invalidate` removes them";
             out.push(Effect::new(Impact::Waits, words));
         }
         out
@@ -503,12 +503,14 @@ impl Resource for Distribution {
                     }
                 }
                 Err(e) if e.is("CNAMEAlreadyExists") => {
-                    return Err(e.hint("another distribution, perhaps of another account, answers under one of the aliases: take the alias away there first"));
+                    return Err(e.hint(
+                        "another distribution, perhaps in another account, uses one of the aliases: remove the alias there first",
+                    ));
                 }
                 Err(e) => return Err(e),
             }
         }
-        Err(Error::internal(format!("{LIVES} distributions of this name have been made and deleted before")))
+        Err(Error::internal(format!("{LIVES} distributions of this name were created and deleted before")))
     }
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
@@ -553,17 +555,17 @@ impl Resource for Distribution {
         let version = answer.e_tag.ok_or_else(|| incomplete(OP, "a version"))?;
         let found = answer.distribution.ok_or_else(|| incomplete(OP, "the distribution"))?;
         if found.status() != "Deployed" {
-            return Ok(Readiness::waiting(format!("switching off: {}", found.status())));
+            return Ok(Readiness::waiting(format!("being disabled: {}", found.status())));
         }
         if found.distribution_config().is_some_and(|c| c.enabled) {
-            return Ok(Readiness::Failed("somebody switched it on again while it was being deleted".into()));
+            return Ok(Readiness::Failed("it was enabled again while it was being deleted".into()));
         }
         let call = cx.cloud.cloudfront.delete_distribution().id(&live.id).if_match(version);
         match call.send().await.map_err(failed("cloudfront:DeleteDistribution")) {
             Ok(_) => Ok(Readiness::Gone),
             // Not every part of CloudFront knows it yet.
             Err(e) if e.is("DistributionNotDisabled") || e.is("PreconditionFailed") => {
-                Ok(Readiness::waiting("switched off, not known everywhere yet"))
+                Ok(Readiness::waiting("disabled, but not everywhere yet"))
             }
             Err(e) => Err(e),
         }

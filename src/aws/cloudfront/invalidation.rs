@@ -42,7 +42,7 @@ pub async fn create(cx: &Cx, distribution: &str, paths: &[String], reference: &s
     let batch = built(InvalidationBatch::builder().caller_reference(reference).paths(paths).build())?;
     let call = cx.cloud.cloudfront.create_invalidation().distribution_id(distribution).invalidation_batch(batch);
     let answer = call.send().await.map_err(failed(OP)).map_err(|e| match e.class {
-        Class::Limit => e.hint("too much is being invalidated already: wait for that, or invalidate `/*`"),
+        Class::Limit => e.hint("too many invalidations are in progress: wait for them to finish, or invalidate `/*`"),
         _ => e,
     })?;
     answer.invalidation().map(Invalidation::of).ok_or_else(|| incomplete(OP, "the invalidation"))

@@ -128,8 +128,7 @@ impl Resource for OriginAccessControl {
 
     async fn blocked_by(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
         let users = distribution::controlled_by(cx, &live.id).await?;
-        let of =
-            |(id, passing): (String, bool)| Blocker { what: format!("the distribution {id}, which shows itself by it"), passing };
+        let of = |(id, passing): (String, bool)| Blocker { what: format!("the distribution {id}, which uses it"), passing };
         Ok(users.into_iter().map(of).collect())
     }
 }

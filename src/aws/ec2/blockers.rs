@@ -41,8 +41,8 @@ fn of_interface(cx: &Cx, interface: &NetworkInterface) -> Blocker {
     let whose = match (said, instance, interface.requester_id()) {
         (Some(said), _, _) => said.to_owned(),
         (None, Some(instance), _) => format!("of {instance}"),
-        (None, None, Some(requester)) => format!("made by {requester}"),
-        (None, None, None) => "of nobody that AWS names".to_owned(),
+        (None, None, Some(requester)) => format!("created by {requester}"),
+        (None, None, None) => "of an owner that AWS does not name".to_owned(),
     };
     // `ELB app/NAME/ID`: somebody else's balancer stays, ours is on its way out.
     let balancer = said.and_then(|d| d.strip_prefix("ELB ")).and_then(|d| d.split('/').nth(1));

@@ -18,16 +18,16 @@ const VPCS: Quota = Quota { service: "vpc", code: "L-F678F1CE", what: "VPCs" };
 const INTERNET_GATEWAYS: Quota = Quota { service: "vpc", code: "L-A4707A72", what: "internet gateways" };
 const NAT_GATEWAYS: Quota = Quota { service: "vpc", code: "L-FE5A380F", what: "NAT gateways" };
 // <https://docs.aws.amazon.com/general/latest/gr/ec2-service.html>.
-const ADDRESSES: Quota = Quota { service: "ec2", code: "L-0263D0A3", what: "elastic IP addresses" };
+const ADDRESSES: Quota = Quota { service: "ec2", code: "L-0263D0A3", what: "Elastic IP addresses" };
 
 /// Returns what is asked about a plan.
 pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
     let Asked { cx, plan, .. } = asked;
     vec![
-        ("the quota of networks", Box::pin(networks(cx, plan))),
-        ("the quota of internet gateways", Box::pin(internet_gateways(cx, plan))),
-        ("the quota of NAT gateways", Box::pin(nat_gateways(cx, plan))),
-        ("the quota of addresses", Box::pin(addresses(cx, plan))),
+        ("the quota for VPCs", Box::pin(networks(cx, plan))),
+        ("the quota for internet gateways", Box::pin(internet_gateways(cx, plan))),
+        ("the quota for NAT gateways", Box::pin(nat_gateways(cx, plan))),
+        ("the quota for Elastic IP addresses", Box::pin(addresses(cx, plan))),
     ]
 }
 

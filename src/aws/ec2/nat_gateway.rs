@@ -149,10 +149,12 @@ impl Resource for NatGateway {
         if diff.touches("address") {
             out.push(Effect::new(
                 Impact::CannotBeUndone,
-                "what goes out has another address: who lets in the old one does not know it",
+                "outgoing traffic gets another address: services that allow only the old one will refuse it",
             ));
         } else if diff.forcing().next().is_some() {
-            out.push(Effect::new(Impact::Interrupts, "nothing goes out while the new one is made").lasting(60, 300));
+            out.push(
+                Effect::new(Impact::Interrupts, "there is no outgoing traffic while the new gateway is created").lasting(60, 300),
+            );
         }
         out
     }

@@ -101,8 +101,8 @@ fn entry<'a>(key: &str, text: &'a str) -> Result<Entry<'a>> {
         Some(Entry { number, egress, action, protocol, from, ports })
     };
     parse().ok_or_else(|| {
-        Error::new(Class::Invalid, format!("`{key}: {text}` is no rule of a network access list"))
-            .hint("`ingress 100: allow tcp 10.0.0.0/8 443-443` is one")
+        Error::new(Class::Invalid, format!("`{key}: {text}` is not a rule of a network ACL"))
+            .hint("write it like `ingress 100: allow tcp 10.0.0.0/8 443-443`")
     })
 }
 
@@ -112,43 +112,43 @@ pub fn spelled(key: &str, text: &str) -> std::result::Result<String, String> {
     let number = key.strip_prefix("ingress ").or_else(|| key.strip_prefix("egress "));
     let numbered = number.and_then(|text| Some((text, text.parse::<i32>().ok()?)));
     if !numbered.is_some_and(|(text, n)| (1..LAST).contains(&n) && n.to_string() == text) {
-        return Err(format!("`{key}` is no place in a list: write `ingress` or `egress` and a number from 1 to 32766"));
+        return Err(format!("`{key}` is not a rule number: write `ingress` or `egress` and a number from 1 to 32766"));
     }
     let lower = text.to_ascii_lowercase();
     let words: Vec<&str> = lower.split_whitespace().collect();
     let (action, protocol, from, ports) = match words[..] {
         [action, protocol, from] => (action, protocol, from, None),
         [action, protocol, from, ports] => (action, protocol, from, Some(ports)),
-        _ => return Err(format!("`{text}` is no rule of a network access list: `allow tcp 10.0.0.0/8 443-443` is one")),
+        _ => return Err(format!("`{text}` is not a rule of a network ACL: write it like `allow tcp 10.0.0.0/8 443-443`")),
     };
     if !matches!(action, "allow" | "deny") {
-        return Err(format!("a rule begins with `allow` or `deny`, and not with `{action}`"));
+        return Err(format!("a rule begins with `allow` or `deny`, not with `{action}`"));
     }
     let protocol = match protocol {
         "all" | "any" | "-1" => "all",
         "tcp" | "6" => "tcp",
         "udp" | "17" => "udp",
-        "icmp" | "1" | "icmpv6" | "58" => return Err("rules for ICMP alone cannot be made yet: `all` lets it through too".into()),
+        "icmp" | "1" | "icmpv6" | "58" => return Err("rules for ICMP alone are not supported yet: `all` includes it".into()),
         number if number.parse::<u8>().is_ok_and(|n| n.to_string() == number) => number,
-        other => return Err(format!("`{other}` is not a protocol: there are `tcp`, `udp`, `all`, and numbers")),
+        other => return Err(format!("`{other}` is not a protocol: use `tcp`, `udp`, `all` or a number")),
     };
     let from =
-        from.parse::<ipnet::IpNet>().map_err(|_| format!("`{from}` is not a network: it looks like `10.0.0.0/16`"))?.trunc();
+        from.parse::<ipnet::IpNet>().map_err(|_| format!("`{from}` is not a network: write it like `10.0.0.0/16`"))?.trunc();
     let ports = match (protocol, ports) {
         ("tcp" | "udp", Some(ports)) => {
             let (low, high) = ports.split_once('-').unwrap_or((ports, ports));
             match (low.parse::<u16>(), high.parse::<u16>()) {
                 (Ok(low), Ok(high)) if low <= high => format!(" {low}-{high}"),
-                _ => return Err(format!("`{ports}` are no ports: write the first and the last, as in `1024-65535`")),
+                _ => return Err(format!("`{ports}` is not a range of ports: write the first and the last, as in `1024-65535`")),
             }
         }
-        ("tcp" | "udp", None) => return Err(format!("a rule for `{protocol}` says for which ports: `0-65535` are all")),
-        (_, Some(ports)) => return Err(format!("only rules for `tcp` and `udp` have ports, and this has `{ports}`")),
+        ("tcp" | "udp", None) => return Err(format!("a rule for `{protocol}` needs ports: `0-65535` means all")),
+        (_, Some(ports)) => return Err(format!("only rules for `tcp` and `udp` have ports, but this one has `{ports}`")),
         (_, None) => String::new(),
     };
     let rule = format!("{action} {protocol} {from}{ports}");
     if numbered.is_some_and(|(_, n)| (n, rule.as_str()) == IPV6) {
-        return Err("AWS puts this one into the list of every VPC with IPv6 by itself: leave it out".into());
+        return Err("AWS adds this rule itself to the ACL of every VPC with IPv6: leave it out".into());
     }
     Ok(rule)
 }
@@ -158,7 +158,7 @@ pub(super) async fn write(cx: &Cx, vpc: &str, desired: &BTreeMap<String, String>
     const OP: &str = "ec2:DescribeNetworkAcls";
     let call = cx.cloud.ec2.describe_network_acls().filters(filter("vpc-id", [vpc])).filters(filter("default", ["true"]));
     let answer = call.send().await.map_err(failed(OP))?;
-    let list = answer.network_acls().first().ok_or_else(|| incomplete(OP, "the VPC's own list"))?;
+    let list = answer.network_acls().first().ok_or_else(|| incomplete(OP, "the VPC's default network ACL"))?;
     let id = list.network_acl_id().unwrap_or_default();
     let there = rules(list);
     for (key, text) in crate::aws::call::arguments::written(diff, "network_acl", desired) {
@@ -192,10 +192,10 @@ pub(super) fn elsewhere(lists: &[sdk::NetworkAcl], vpc: &str) -> Option<String> 
     let told: Vec<String> = others
         .flat_map(|list| {
             let id = list.network_acl_id().unwrap_or_default();
-            list.associations().iter().filter_map(move |a| Some(format!("{} is under {id}", a.subnet_id()?)))
+            list.associations().iter().filter_map(move |a| Some(format!("{} uses {id}", a.subnet_id()?)))
         })
         .collect();
-    (!told.is_empty()).then(|| format!("a network access list that is not this stack's decides: {}", told.join(", ")))
+    (!told.is_empty()).then(|| format!("subnets use a network ACL that is not this stack's: {}", told.join(", ")))
 }
 
 #[cfg(test)]

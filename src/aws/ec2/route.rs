@@ -99,7 +99,7 @@ impl Resource for Route {
     /// (<https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html>).
     fn effects(_desired: &Value, observed: &Value, _diff: &Diff) -> Vec<Effect> {
         let leads = ["gateway", "nat"].iter().any(|field| observed.get(field).is_some_and(|value| !value.is_null()));
-        let words = "open connections that go out by the old way break off";
+        let words = "open connections over the old route are dropped";
         if leads { vec![Effect::new(Impact::FailsOver, words).lasting(1, 60)] } else { Vec::new() }
     }
 

@@ -220,16 +220,16 @@ fn ports(rule: &mut Value, wrong: &mut Vec<Wrong>) {
         "tcp" | "udp" => {
             for (field, port) in [("from_port", from), ("to_port", to)] {
                 if !(0..=65_535).contains(&port) {
-                    refuse(field, format!("{port} is not a port of `{protocol}`: ports go from 0 to 65535"));
+                    refuse(field, format!("{port} is not a port of `{protocol}`: ports range from 0 to 65535"));
                 }
             }
             if from > to {
-                refuse("from_port", format!("the first port, {from}, is above the last, {to}"));
+                refuse("from_port", format!("the first port, {from}, is higher than the last, {to}"));
             }
         }
         "icmp" | "icmpv6" => {
             if !(-1..=255).contains(&from) || !(-1..=255).contains(&to) {
-                refuse("from_port", format!("`{protocol}` has a type and a code here, from -1 for all to 255"));
+                refuse("from_port", format!("for `{protocol}` this is the type or code: a number up to 255, or -1 for all"));
             }
         }
         // AWS has no ports there, whatever it was given.
@@ -243,7 +243,7 @@ fn ports(rule: &mut Value, wrong: &mut Vec<Wrong>) {
     }
     let has = |field: &str| rule.get(field).is_some_and(|value| !value.is_null());
     if has("cidr") == has("peer") {
-        wrong.push(("cidr".into(), "a rule has exactly one of `cidr` and `peer`".into()));
+        wrong.push(("cidr".into(), "a rule needs exactly one of `cidr` and `peer`".into()));
     }
     without_ipv6(rule, "cidr", "rules", wrong);
 }

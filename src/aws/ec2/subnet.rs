@@ -12,7 +12,7 @@ use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 
 const INSTEAD: &str =
-    "a subnet stays where it is. Add one under another name, move what stands in this one there, then remove it";
+    "a subnet cannot be moved: add one under another name, move everything in this one there, then remove this one";
 
 /// A part of a VPC's addresses in one availability zone.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

@@ -57,7 +57,7 @@ impl Resource for Vpc {
     const RULES: &'static [Rule] = &[
         Rule::fixed(
             "cidr",
-            "everything in the network would have to be made again elsewhere while it is in use. Make a second environment or stack with the new addresses, move the data and the traffic there, then destroy this one",
+            "everything in the network would have to be created again elsewhere while it is in use: create a second environment or stack with the new addresses, move data and traffic there, then destroy this one",
         ),
         Rule::identity("cidr"),
         Rule::after_create("dns_hostnames"),

@@ -45,7 +45,7 @@ pub const STATES: States = States {
         ("deleting", Means::Gone),
         ("expired", Means::Failed),
         ("failed", Means::Failed),
-        ("partial", Means::Noted("it serves in a part of its subnets only: look for the reason in the VPC's console")),
+        ("partial", Means::Noted("it serves only some of its subnets: see the VPC console for the reason")),
         ("pending", Means::Busy),
         ("pendingacceptance", Means::Asks("the owner of the service must accept it")),
         ("rejected", Means::Failed),
@@ -103,7 +103,7 @@ impl Resource for VpcEndpoint {
     fn refused(&self) -> Option<(&'static str, String)> {
         let known = GATEWAYS.iter().any(|end| self.service.ends_with(end)) || self.service.contains("${");
         (!known).then(|| {
-            let why = "gateway endpoints are only for S3 and DynamoDB (`com.amazonaws.us-east-1.s3`): others stand in subnets, and `stack` does not make them";
+            let why = "gateway endpoints exist only for S3 and DynamoDB (`com.amazonaws.us-east-1.s3`): others are placed in subnets, and `stack` does not create them";
             ("service", why.to_owned())
         })
     }
@@ -111,7 +111,7 @@ impl Resource for VpcEndpoint {
     /// What AWS says of the routes of gateway endpoints
     /// (<https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html>).
     fn effects(_desired: &Value, _observed: &Value, diff: &Diff) -> Vec<Effect> {
-        let words = "open connections to the service break off where the way to it changes";
+        let words = "open connections to the service are dropped where the route to it changes";
         let felt = diff.touches("route_tables").then(|| Effect::new(Impact::FailsOver, words).lasting(1, 60));
         felt.into_iter().collect()
     }

@@ -8,7 +8,7 @@ use crate::engine::Resource;
 /// Returns what is asked about a plan.
 pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
     let definitions = of_kind(asked.plan, TaskDefinition::KIND).filter(|item| is_new(item, &["containers"]));
-    let mut checks: Vec<Check<'_>> = vec![("the quota of Fargate", Box::pin(fargate::check(asked.cx, asked.plan)))];
+    let mut checks: Vec<Check<'_>> = vec![("the quota for Fargate", Box::pin(fargate::check(asked.cx, asked.plan)))];
     checks.extend(definitions.map(|item| -> Check<'_> { ("images", Box::pin(images::check(asked.cx, item))) }));
     checks
 }

@@ -69,7 +69,7 @@ pub const STATES: States = States {
 
 fn state(cluster: &sdk::Cluster) -> Readiness {
     match STATES.read(cluster.status().unwrap_or("unknown"), true) {
-        Readiness::Failed(_) => Readiness::Failed("AWS could not make what belongs to the cluster".into()),
+        Readiness::Failed(_) => Readiness::Failed("AWS could not create the resources that belong to the cluster".into()),
         state => state,
     }
 }
@@ -124,7 +124,7 @@ impl Resource for Cluster {
         // CreateCluster hands an existing cluster of that name back, whoever owns it.
         if let Some(cluster) = look(cx, &name).await?.filter(|c| !state(c).is_gone()) {
             let arn = cluster.cluster_arn.unwrap_or_default();
-            let error = crate::engine::Error::new(Class::Exists, format!("{arn} has the name `{name}` already"));
+            let error = crate::engine::Error::new(Class::Exists, format!("the name `{name}` is already used by {arn}"));
             return Err(error.hint("delete it or rename this one"));
         }
         let call = cx.cloud.ecs.create_cluster().cluster_name(&name).set_settings(self.settings());

@@ -101,20 +101,20 @@ pub(super) async fn check(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
     let most = values(cx, ON_DEMAND.service, &codes).await?;
     let told = grown.into_iter().filter_map(|(quota, _, after)| match most.get(quota.code) {
         Some(most) => said(quota, after, *most),
-        None => Some(Finding::new(Certainty::Unknown, format!("AWS does not tell the quota of {}", quota.what))),
+        None => Some(Finding::new(Certainty::Unknown, format!("AWS does not report the quota for {}", quota.what))),
     });
     Ok(told.collect())
 }
 
 fn said(quota: Quota, needed: f64, most: f64) -> Option<Finding> {
     let what = quota.what;
-    let takes = format!("the stack's tasks take {needed} {what}, and the account's quota in this region is {most}");
+    let takes = format!("the stack's tasks need {needed} {what}, but the account's quota in this region is {most}");
     if needed > most {
         return Some(Finding::new(Certainty::Refused, takes).help(quota.help(needed)));
     }
     let near = needed * 2.0 > most;
     near.then(|| {
-        Finding::new(Certainty::Unknown, format!("{takes}; how much else runs there, AWS does not tell"))
+        Finding::new(Certainty::Unknown, format!("{takes}; AWS does not report how much of it is in use"))
             .help(quota.help(needed * 2.0))
     })
 }

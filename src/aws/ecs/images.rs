@@ -39,8 +39,12 @@ pub(super) async fn check(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
         match call.send().await.map_err(failed("ecr:DescribeImages")) {
             Ok(_) => {}
             Err(e) if e.class == Class::NotFound => {
-                let what = if e.is("RepositoryNotFoundException") { "there is no repository" } else { "there is no image" };
-                found.push(Finding::refused(&item.key, format!("{what} `{image}`"), "push it first, or mend its name"));
+                let what = if e.is("RepositoryNotFoundException") { "the repository of" } else { "the image" };
+                found.push(Finding::refused(
+                    &item.key,
+                    format!("{what} `{image}` does not exist"),
+                    "push it first, or fix its name",
+                ));
             }
             Err(e) => return Err(e),
         }

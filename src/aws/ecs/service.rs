@@ -424,7 +424,7 @@ impl Resource for Service {
         if diff.forcing().next().is_some() || !(diff.touches("load_balancers") && Self::is_behind(observed)) {
             return Vec::new();
         }
-        let words = "the load balancer answers with errors from when its tasks leave their target group until the new ones are healthy in theirs";
+        let words = "the load balancer answers with errors from when the old tasks leave their target group until the new ones are healthy in theirs";
         vec![Effect::new(Impact::Interrupts, words).lasting(30, 180)]
     }
 
@@ -537,7 +537,7 @@ impl Resource for Service {
     async fn poll_gone(cx: &Cx, live: &Live) -> Result<Readiness> {
         Ok(match look(cx, live.cluster(), &live.name).await? {
             Some(s) if s.status() != Some("INACTIVE") => {
-                Readiness::waiting(format!("{}, {} tasks running", s.status().unwrap_or("deleting"), s.running_count()))
+                Readiness::waiting(format!("{}, tasks running: {}", s.status().unwrap_or("deleting"), s.running_count()))
             }
             _ => Readiness::Gone,
         })

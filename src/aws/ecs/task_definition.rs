@@ -365,7 +365,7 @@ impl Resource for TaskDefinition {
         let family = names::name(cx, NAME);
         // A registration under somebody else's name would succeed, as their next revision.
         if let Some(Observed { live: other, .. }) = whose(cx, &family).await?.filter(|o| matches!(o.claim, Claim::Taken(_))) {
-            let said = format!("{} has the name `{family}` already and is not of this stack", other.arn);
+            let said = format!("the name `{family}` is already used by {}, which is not this stack's", other.arn);
             return Err(Error::new(Class::Exists, said).hint("rename this one or deregister that one"));
         }
         self.register(cx, &family).await
@@ -414,7 +414,7 @@ impl Resource for TaskDefinition {
         let inactive = revisions(cx, &live.family, TaskDefinitionStatus::Inactive).await?;
         Ok(match active.len() + inactive.len() {
             0 => Readiness::Gone,
-            left => Readiness::waiting(format!("{left} revisions left")),
+            left => Readiness::waiting(format!("revisions left to delete: {left}")),
         })
     }
 }

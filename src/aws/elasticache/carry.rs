@@ -30,7 +30,7 @@ async fn look(cx: &Cx, name: &str) -> Result<Option<Snapshot>> {
 async fn member(cx: &Cx, group: &str) -> Result<String> {
     let now = look_at_group(cx, group).await?;
     let chosen = now.and_then(|g| g.snapshotting_cluster_id.clone().or_else(|| g.member_clusters().last().cloned()));
-    chosen.ok_or_else(|| Error::new(Class::Failed, format!("{group} has no member of which a snapshot could be made")))
+    chosen.ok_or_else(|| Error::new(Class::Failed, format!("{group} has no member to take a snapshot of")))
 }
 
 /// One look at the snapshot of this name of a group, beginning it when there is none.
@@ -40,7 +40,7 @@ pub(super) async fn snapshot(cx: &Cx, group: &str, name: &str, tags: &Tags) -> R
         let call = cx.cloud.elasticache.create_snapshot().cache_cluster_id(member(cx, group).await?);
         let answer = call.snapshot_name(name).set_tags(Some(to_sdk(tags))).send().await;
         begun(answer.map_err(failed("elasticache:CreateSnapshot")))?;
-        return Ok(Readiness::waiting(format!("a snapshot of {group} begins")));
+        return Ok(Readiness::waiting(format!("starting a snapshot of {group}")));
     };
     Ok(match snapshot.snapshot_status().unwrap_or("unknown") {
         "available" => Readiness::Ready,

@@ -18,7 +18,7 @@ pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
     let mut checks: Vec<Check<'_>> = Vec::new();
     checks.extend(versions.map(|item| -> Check<'_> { ("cache versions", Box::pin(node_types::version(cx, item))) }));
     checks.extend(types.map(|item| -> Check<'_> { ("node types", Box::pin(node_types::node_type(cx, item))) }));
-    checks.extend(groups.map(|item| -> Check<'_> { ("where caches stand", Box::pin(zones(cx, plan, item))) }));
+    checks.extend(groups.map(|item| -> Check<'_> { ("the zones of caches", Box::pin(zones(cx, plan, item))) }));
     checks
 }
 
@@ -38,8 +38,7 @@ async fn zones(cx: &Cx, plan: &Plan, item: &Item) -> Result<Vec<Finding>> {
         let names: Vec<String> =
             ours.iter().filter(stands).filter_map(|c| c.cache_cluster_id()).map(|name| format!("`{name}`")).collect();
         (!names.is_empty()).then(|| {
-            let way =
-                "keep the zone; or make the cache anew under another name, in the zones that stay, and remove this one first";
+            let way = "keep the zone; or create the cache under another name in the remaining zones, and remove this one first";
             placement::refused(item, "the cache", &names, zone, way)
         })
     });

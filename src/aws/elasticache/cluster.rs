@@ -285,15 +285,18 @@ impl Resource for Cluster {
             return out;
         }
         if diff.touches("engine_version") {
-            out.push(Effect::new(Impact::LosesData, "its nodes restart with the new version, and are empty").lasting(60, 600));
+            out.push(Effect::new(Impact::LosesData, "its nodes restart empty, with the new version").lasting(60, 600));
         }
         let nodes = diff.changes.iter().find(|change| change.path == "nodes");
         let number = |value: &Option<serde_json::Value>| value.as_ref().and_then(serde_json::Value::as_i64);
         if nodes.is_some_and(|change| number(&change.after) < number(&change.before)) {
-            out.push(Effect::new(Impact::LosesData, "what the nodes hold that go is gone"));
+            out.push(Effect::new(Impact::LosesData, "the data on the removed nodes is lost"));
         }
         if diff.touches("parameter_group") && !diff.touches("engine_version") {
-            out.push(Effect::new(Impact::Waits, "its parameters wait for the next reboot of its nodes, which empties them"));
+            out.push(Effect::new(
+                Impact::Waits,
+                "its parameters take effect at the next reboot of its nodes, which empties them",
+            ));
         }
         out
     }

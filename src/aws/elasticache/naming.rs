@@ -19,7 +19,7 @@ pub(super) const CLUSTER_ID: usize = 50;
 pub(super) fn id(cx: &Cx, max: usize) -> Result<String> {
     let id = id_of(&cx.scope.prefix(), &cx.key.name, cx.generation);
     if id.len() > max {
-        let said = format!("`{id}` has {} characters, and ElastiCache accepts at most {max}", id.len());
+        let said = format!("`{id}` has {} characters, but ElastiCache accepts at most {max}", id.len());
         return Err(Error::new(Class::Invalid, said).hint("choose a shorter name"));
     }
     Ok(id)

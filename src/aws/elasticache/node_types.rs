@@ -17,7 +17,7 @@ pub(super) async fn version(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
     if there.iter().any(|version| is_of(version, wanted)) {
         return Ok(Vec::new());
     }
-    let message = format!("ElastiCache has no {engine} {wanted} in {}; there are {}", cx.scope.region, there.join(", "));
+    let message = format!("ElastiCache does not offer {engine} {wanted} in {}; it offers {}", cx.scope.region, there.join(", "));
     Ok(vec![Finding::refused(&item.key, message, "choose one of these")])
 }
 
@@ -38,10 +38,10 @@ pub(super) async fn node_type(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
     }
     let region = &cx.scope.region;
     let message = format!(
-        "whether {region} has nodes of type `{wanted}` is not known: none can be reserved there, and ElastiCache lists them nowhere else"
+        "cannot check whether {region} offers nodes of type `{wanted}`: ElastiCache lists only types that can be reserved there, and this is not one"
     );
     let help =
-        format!("`aws elasticache describe-reserved-cache-nodes-offerings --region {region}` names many of those that there are");
+        format!("`aws elasticache describe-reserved-cache-nodes-offerings --region {region}` lists many of the available types");
     Ok(vec![Finding::new(Certainty::Unknown, message).about(&item.key).help(help)])
 }
 
@@ -73,7 +73,7 @@ async fn becomes(cx: &Cx, item: &Item, wanted: &str) -> Result<Vec<Finding>> {
         more => format!(" and {more} others"),
     };
     let some = allowed.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
-    let message = format!("its nodes cannot become `{wanted}`; they can become {some}{more}");
+    let message = format!("its nodes cannot change to `{wanted}`; they can change to {some}{more}");
     let list = format!("`aws elasticache list-allowed-node-type-modifications --replication-group-id {id}` lists them all");
     Ok(vec![Finding::refused(&item.key, message, list)])
 }

@@ -92,8 +92,8 @@ impl Resource for ParameterGroup {
     fn effects(desired: &Value, _observed: &Value, diff: &Diff) -> Vec<Effect> {
         let memcached = desired["family"].as_str().is_some_and(|family| family.starts_with("memcached"));
         let words = match memcached {
-            true => "they wait for the next reboot of the caches that have it, which empties them",
-            false => "those that the engine reads at its start wait for the next reboot of the caches that have it",
+            true => "they take effect at the next reboot of the caches that use it, which empties them",
+            false => "those that the engine reads at startup take effect at the next reboot of the caches that use it",
         };
         diff.touches("parameters").then(|| Effect::new(Impact::Waits, words)).into_iter().collect()
     }
@@ -169,6 +169,6 @@ mod tests {
             ParameterGroup::effects(&wanted, &is, &diff).into_iter().map(|e| e.words).collect::<Vec<_>>()
         };
         assert!(told("memcached1.6")[0].contains("which empties them"));
-        assert!(told("valkey8")[0].starts_with("those that the engine reads at its start"));
+        assert!(told("valkey8")[0].starts_with("those that the engine reads at startup"));
     }
 }

@@ -358,7 +358,10 @@ impl Resource for ReplicationGroup {
     fn refused(&self) -> Option<(&'static str, String)> {
         let old = !versions::has_modes(&self.engine, self.engine_version.as_deref());
         (old && self.transit_encryption.as_deref() == Some("preferred")).then(|| {
-            ("transit_encryption", "`preferred` is known to Redis since 7.0.5: before, all clients speak TLS or none".into())
+            (
+                "transit_encryption",
+                "`preferred` needs Redis 7.0.5 or newer: in older versions either all clients use TLS or none do".into(),
+            )
         })
     }
 
@@ -469,48 +472,52 @@ impl Resource for ReplicationGroup {
         let alone = observed["replicas"].as_i64().unwrap_or_default() == 0;
         let felt = |words: &str| {
             if alone {
-                Effect::new(Impact::Interrupts, format!("{words}: without a replica nobody serves meanwhile")).lasting(60, 600)
+                Effect::new(Impact::Interrupts, format!("{words}: without a replica, it is unavailable in the meantime"))
+                    .lasting(60, 600)
             } else {
-                Effect::new(Impact::FailsOver, format!("{words}, one node after the other: connections break off")).lasting(5, 60)
+                Effect::new(Impact::FailsOver, format!("{words}, one node after the other: connections are dropped"))
+                    .lasting(5, 60)
             }
         };
         if diff.touches("engine") || diff.touches("engine_version") {
             out.push(felt("it is upgraded"));
-            let back = "there is no way back to the old version but a new cache";
+            let back = "the only way back to the old version is a new cache";
             out.push(if leaves_its_major(diff) {
                 let can = desired["node_type"].as_str().is_some_and(has_snapshots);
-                let snapshot = if can { ": a snapshot is made first, which stays until somebody deletes it" } else { "" };
+                let snapshot = if can { ": a snapshot is taken first and kept until you delete it" } else { "" };
                 Effect::new(Impact::CannotBeUndone, format!("{back}{snapshot}")).with_consent()
             } else {
                 Effect::new(Impact::CannotBeUndone, back)
             });
         }
         if diff.touches("node_type") {
-            out.push(felt("its nodes are exchanged"));
+            out.push(felt("its nodes are replaced"));
         }
         if diff.touches("transit_encryption") {
-            out.push(Effect::new(Impact::FailsOver, "connections break off while its nodes take up encryption").lasting(5, 60));
+            out.push(
+                Effect::new(Impact::FailsOver, "connections are dropped while encryption changes on its nodes").lasting(5, 60),
+            );
             let to = desired["transit_encryption"].as_str();
             let others = match to {
                 Some("preferred") => None,
-                Some(NO_TLS) => Some("clients that speak TLS are refused, and its hosts have other names"),
-                _ => Some("clients without TLS are refused, and its hosts have other names"),
+                Some(NO_TLS) => Some("clients that use TLS are refused, and its host names change"),
+                _ => Some("clients without TLS are refused, and its host names change"),
             };
             out.extend(others.map(|words| {
-                let words = format!("{words}: those that use it are cut off until they are deployed anew");
+                let words = format!("{words}: its users cannot connect until they are deployed again");
                 Effect::new(Impact::Interrupts, words).lasting(60, 600)
             }));
         }
         if diff.touches("parameter_group") && !diff.touches("engine_version") {
-            out.push(Effect::new(Impact::Waits, "parameters that are read at the start wait for the next reboot"));
+            out.push(Effect::new(Impact::Waits, "parameters that are read at startup take effect at the next reboot"));
         }
         if let (true, Some(to)) = (diff.touches("snapshot_days"), desired["snapshot_days"].as_i64()) {
             if to == 0 {
-                out.push(Effect::new(Impact::LosesData, "its daily snapshots are deleted, and no new ones are made"));
+                out.push(Effect::new(Impact::LosesData, "its daily snapshots are deleted, and no new ones are taken"));
             } else if observed["snapshot_days"].as_i64().is_some_and(|from| to < from) {
                 out.push(Effect::new(
                     Impact::LosesData,
-                    format!("its daily snapshots that are older than {to} days are deleted"),
+                    format!("its daily snapshots older than {} are deleted", crate::aws::states::days(to)),
                 ));
             }
         }
@@ -537,7 +544,7 @@ impl Resource for ReplicationGroup {
         }
         let call = cx.cloud.elasticache.modify_replication_group().replication_group_id(&live.id).apply_immediately(true);
         call.replication_group_description(marker).send().await.map_err(failed("elasticache:ModifyReplicationGroup"))?;
-        Ok(Readiness::waiting("its description is written"))
+        Ok(Readiness::waiting("its description is being written"))
     }
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
@@ -707,7 +714,7 @@ mod tests {
         let member = sdk::CacheCluster::builder().pending_modified_values(pending).build();
         let named = status::pending_of_group(&sdk::ReplicationGroup::builder().build(), Some(&member));
         let said = put_off(&named).unwrap();
-        assert!(said.starts_with("somebody put off a change of its version, node type to its maintenance window"), "{said}");
+        assert!(said.starts_with("a change of its version, node type is pending until the maintenance window"), "{said}");
         let none = sdk::CacheCluster::builder().build();
         assert_eq!(put_off(&status::pending_of(&none)), None);
     }

@@ -8,8 +8,7 @@ use super::{Cluster, ReplicationGroup};
 use crate::aws::states::{Means, States};
 use crate::engine::{Readiness, Resource};
 
-const NETWORK: &str =
-    "AWS cannot bring it back in its network: free addresses in its subnets, and look for the reason in its events";
+const NETWORK: &str = "AWS cannot restore it in its network: free addresses in its subnets, and see its events for the reason";
 
 /// What AWS's words for a replication group's state mean.
 pub const GROUPS: States = States {
@@ -68,7 +67,7 @@ pub(super) fn pending_of(cluster: &sdk::CacheCluster) -> Vec<&'static str> {
         ("version", pending.engine_version().is_some()),
         ("node type", pending.cache_node_type().is_some()),
         ("nodes", pending.num_cache_nodes().is_some()),
-        ("encryption on the way", pending.transit_encryption_enabled().is_some() || pending.transit_encryption_mode().is_some()),
+        ("encryption in transit", pending.transit_encryption_enabled().is_some() || pending.transit_encryption_mode().is_some()),
     ];
     all.into_iter().filter_map(|(name, is)| is.then_some(name)).collect()
 }
@@ -79,7 +78,7 @@ pub(super) fn pending_of_group(group: &sdk::ReplicationGroup, member: Option<&sd
     if let Some(pending) = group.pending_modified_values() {
         out.extend(pending.automatic_failover_status().map(|_| "failover"));
         let transit = pending.transit_encryption_enabled().is_some() || pending.transit_encryption_mode().is_some();
-        out.extend((transit && !out.contains(&"encryption on the way")).then_some("encryption on the way"));
+        out.extend((transit && !out.contains(&"encryption in transit")).then_some("encryption in transit"));
     }
     out
 }

@@ -40,8 +40,8 @@ pub(super) async fn newest(cx: &Cx, engine: &str, wanted: &str) -> Result<String
     match known.iter().rev().find(|version| begins(version, wanted)) {
         Some(version) => Ok((*version).to_owned()),
         None => {
-            let said = format!("ElastiCache has no version `{wanted}` of {engine}");
-            Err(Error::new(Class::Invalid, said).hint(format!("it has {}", known.join(", "))))
+            let said = format!("ElastiCache does not offer version `{wanted}` of {engine}");
+            Err(Error::new(Class::Invalid, said).hint(format!("it offers {}", known.join(", "))))
         }
     }
 }
@@ -50,7 +50,9 @@ pub(super) async fn newest(cx: &Cx, engine: &str, wanted: &str) -> Result<String
 pub(super) async fn preferred(cx: &Cx, engine: &str) -> Result<String> {
     let all = every(cx, engine, true).await?;
     let version = all.iter().filter_map(CacheEngineVersion::engine_version).max_by_key(|version| numbers(version));
-    version.map(str::to_owned).ok_or_else(|| Error::new(Class::Invalid, format!("ElastiCache has no engine `{engine}`")))
+    version
+        .map(str::to_owned)
+        .ok_or_else(|| Error::new(Class::Invalid, format!("ElastiCache does not offer the engine `{engine}`")))
 }
 
 /// AWS's own parameter group for a version.
@@ -61,7 +63,10 @@ pub(super) async fn default_parameters(cx: &Cx, engine: &str, version: &str) -> 
         |v: &&CacheEngineVersion| v.engine_version().is_some_and(|listed| begins(version, listed) || begins(listed, version));
     let family = all.iter().find(same).and_then(CacheEngineVersion::cache_parameter_group_family);
     family.map(|family| format!("default.{family}")).ok_or_else(|| {
-        Error::new(Class::Invalid, format!("ElastiCache does not say which parameters go with version {version} of {engine}"))
+        Error::new(
+            Class::Invalid,
+            format!("ElastiCache does not report a parameter group family for version {version} of {engine}"),
+        )
     })
 }
 

@@ -124,7 +124,7 @@ impl Action {
             }
             other => {
                 let expected = "expected `forward`, `redirect` or `fixed-response`";
-                return Err(Error::new(Class::Invalid, format!("there is no action of kind `{other}`: {expected}")));
+                return Err(Error::new(Class::Invalid, format!("`{other}` is not a kind of action: {expected}")));
             }
         })
     }

@@ -12,7 +12,7 @@ const BALANCERS: Quota = Quota { service: "elasticloadbalancing", code: "L-53DA6
 
 /// Returns what is asked about a plan.
 pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
-    vec![("the quota of load balancers", Box::pin(balancers(asked.cx, asked.plan)))]
+    vec![("the quota for load balancers", Box::pin(balancers(asked.cx, asked.plan)))]
 }
 
 async fn balancers(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {

@@ -89,10 +89,7 @@ pub const STATES: States = States {
     source: "https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerState.html",
     words: &[
         ("active", Means::Serves),
-        (
-            "active_impaired",
-            Means::Noted("it serves, and lacks what it needs to grow: free addresses in its subnets (8 in each)"),
-        ),
+        ("active_impaired", Means::Noted("it serves, but cannot grow: it needs free addresses in its subnets (8 in each)")),
         ("failed", Means::Failed),
         ("provisioning", Means::Busy),
     ],
@@ -144,13 +141,12 @@ impl Resource for LoadBalancer {
     /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-subnets.html>.)
     fn effects(desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
         if diff.forcing().next().is_some() {
-            let words =
-                "it gets another address: who does not go by a name that follows it reaches nobody when the old one has gone";
+            let words = "its address changes: clients that do not use a DNS name which follows it cannot connect once the old one is deleted";
             return vec![Effect::new(Impact::Interrupts, words)];
         }
         let number = |value: &Value| value["subnets"].as_array().map_or(0, Vec::len);
         if diff.touches("subnets") && number(desired) < number(observed) {
-            let words = "connections through its nodes in the zones that go break off";
+            let words = "connections through its nodes in the removed zones are dropped";
             return vec![Effect::new(Impact::FailsOver, words).lasting(1, 60)];
         }
         Vec::new()
@@ -203,9 +199,10 @@ impl Resource for LoadBalancer {
             Err(e) if e.class == Class::Exists => {
                 let namesake = cx.cloud.elbv2.describe_load_balancers().names(&name).send().await.ok();
                 let arn = namesake.and_then(|a| a.load_balancers().first()?.load_balancer_arn.clone());
-                return Err(
-                    e.hint(format!("{} has the name `{name}` already", arn.as_deref().unwrap_or("another load balancer")))
-                );
+                return Err(e.hint(format!(
+                    "the name `{name}` is already used by {}",
+                    arn.as_deref().unwrap_or("another load balancer")
+                )));
             }
             other => other?,
         };

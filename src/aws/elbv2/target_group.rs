@@ -188,7 +188,9 @@ impl Resource for TargetGroup {
             Err(e) if e.class == Class::Exists => {
                 let namesake = cx.cloud.elbv2.describe_target_groups().names(&name).send().await.ok();
                 let arn = namesake.and_then(|a| a.target_groups().first()?.target_group_arn.clone());
-                return Err(e.hint(format!("{} has the name `{name}` already", arn.as_deref().unwrap_or("another target group"))));
+                return Err(
+                    e.hint(format!("the name `{name}` is already used by {}", arn.as_deref().unwrap_or("another target group")))
+                );
             }
             other => other?,
         };

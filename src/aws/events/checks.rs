@@ -37,8 +37,8 @@ async fn check(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
     }
     let region = &cx.scope.region;
     let said =
-        format!("no trail of CloudTrail is written in {region}, and without one nobody is told that a password was rotated");
-    let help = "make a trail for management events (`aws cloudtrail create-trail`, `start-logging`), or write `rotate: never`";
+        format!("CloudTrail has no active trail in {region}: without one, EventBridge sends no event when a password is rotated");
+    let help = "create a trail for management events (`aws cloudtrail create-trail`, `start-logging`), or write `rotate: never`";
     Ok(vec![Finding::new(Certainty::Doubtful, said).about(&item.key).help(help)])
 }
 

@@ -8,7 +8,7 @@ use crate::engine::{Item, Plan, Result};
 
 /// Returns what is asked about a plan.
 pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
-    vec![("names of users", Box::pin(users(asked.cx, asked.plan)))]
+    vec![("user names", Box::pin(users(asked.cx, asked.plan)))]
 }
 
 /// Whether a user's name differs from another's only in capitals, which is one name to IAM
@@ -23,8 +23,8 @@ async fn users(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
     let there = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListUsers"))?;
     let found = wanted.into_iter().filter_map(|(item, name)| {
         let other = there.iter().find(|u| u.user_name.eq_ignore_ascii_case(name) && u.user_name != name)?;
-        let message = format!("the account has a user `{}`, and to IAM that is the same name", other.user_name);
-        Some(Finding::refused(&item.key, message, "take another name, or leave that user out of the file"))
+        let message = format!("the user `{}` already exists in the account, and IAM ignores case in user names", other.user_name);
+        Some(Finding::refused(&item.key, message, "choose another name, or remove the user from the file"))
     });
     Ok(found.collect())
 }

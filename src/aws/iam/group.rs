@@ -188,7 +188,7 @@ impl Resource for Group {
         let ours = path(&cx.scope);
         let others = members(cx, &live.id).await?.into_iter().filter(|user| user.path != ours);
         let names: Vec<String> = others.map(|user| format!("`{}`", user.user_name)).collect();
-        Ok((!names.is_empty()).then(|| format!("users that are not this stack's are in it: {}", names.join(", "))))
+        Ok((!names.is_empty()).then(|| format!("it has members that are not this stack's: {}", names.join(", "))))
     }
 }
 

@@ -141,7 +141,7 @@ impl Resource for Role {
                 let namesake = cx.cloud.iam.get_role().role_name(&name).send().await.ok().and_then(|a| a.role);
                 let arn = namesake.map_or("another role".to_owned(), |r| r.arn);
                 Err(e.hint(format!(
-                    "{arn} has the name `{name}` already: names of roles are one for the account, whatever their path"
+                    "the name `{name}` is already used by {arn}: role names are unique in an account, whatever their path"
                 )))
             }
             Err(e) => Err(e),

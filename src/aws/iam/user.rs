@@ -123,12 +123,12 @@ async fn keys_noticed(cx: &Cx, user: &str) -> Result<Option<String>> {
         .iter()
         .filter_map(|key| {
             let made = key.create_date().map(|at| at.to_string()).unwrap_or_default();
-            let off = if key.status().is_some_and(|s| s.as_str() == "Inactive") { ", switched off" } else { "" };
+            let off = if key.status().is_some_and(|s| s.as_str() == "Inactive") { ", inactive" } else { "" };
             Some(format!("{} of {}{off}", key.access_key_id()?, made.get(..10).unwrap_or("an unknown day")))
         })
         .collect();
-    let (noun, made) = if told.len() == 1 { ("an access key", "it") } else { ("access keys", "them") };
-    Ok((!told.is_empty()).then(|| format!("has {noun} ({}): `stack` makes none, so somebody else made {made}", told.join("; "))))
+    let noun = if told.len() == 1 { "an access key" } else { "access keys" };
+    Ok((!told.is_empty()).then(|| format!("has {noun} that `stack` did not create ({})", told.join("; "))))
 }
 
 async fn mfa_devices(cx: &Cx, user: &str) -> Result<Vec<String>> {
@@ -219,7 +219,7 @@ async fn strip(cx: &Cx, user: &str) -> Result<()> {
     or_gone(call.send().await.map_err(failed("iam:DeleteUserPermissionsBoundary")))
 }
 
-/// `with 2 access keys, a login and an MFA device`.
+/// `with 2 access keys, a console password and an MFA device`.
 fn words(keys: usize, login: bool, devices: usize) -> Option<String> {
     let several = |n: usize, one: &str, many: &str| match n {
         0 => None,
@@ -228,7 +228,7 @@ fn words(keys: usize, login: bool, devices: usize) -> Option<String> {
     };
     let parts = [
         several(keys, "an access key", "access keys"),
-        login.then(|| "a login".to_owned()),
+        login.then(|| "a console password".to_owned()),
         several(devices, "an MFA device", "MFA devices"),
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
@@ -278,7 +278,7 @@ impl Resource for User {
                 Ok(Live { id: user.user_name, arn: user.arn, noticed: None })
             }
             Err(e) if e.class == Class::Exists => Err(e.hint(format!(
-                "names of users are one for the account, upper and lower case alike: choose another than `{}`, or leave that user out of the file",
+                "user names are unique in an account, regardless of case: choose another name than `{}`, or remove the user from the file",
                 self.name
             ))),
             Err(e) => Err(e),
@@ -378,9 +378,9 @@ mod tests {
 
     #[test]
     fn what_goes_with_a_user_is_said_in_words() {
-        assert_eq!(words(2, true, 1).as_deref(), Some("with 2 access keys, a login and an MFA device"));
+        assert_eq!(words(2, true, 1).as_deref(), Some("with 2 access keys, a console password and an MFA device"));
         assert_eq!(words(1, false, 0).as_deref(), Some("with an access key"));
-        assert_eq!(words(0, true, 2).as_deref(), Some("with a login and 2 MFA devices"));
+        assert_eq!(words(0, true, 2).as_deref(), Some("with a console password and 2 MFA devices"));
         assert_eq!(words(0, false, 0), None);
     }
 

@@ -105,7 +105,7 @@ pub const STATES: States = States {
         ("PendingDeletion", Means::Gone),
         ("PendingImport", Means::Mended("it has no key material: import it again (`aws kms import-key-material`)", &[])),
         ("PendingReplicaDeletion", Means::Gone),
-        ("Unavailable", Means::Mended("the key store that holds it is not connected: connect that", &[])),
+        ("Unavailable", Means::Mended("its key store is disconnected: connect the key store", &[])),
         ("Updating", Means::Busy),
     ],
 };
@@ -136,7 +136,10 @@ async fn grants_noticed(cx: &Cx, id: &str) -> Result<Option<String>> {
         })
         .collect();
     Ok((!told.is_empty()).then(|| {
-        format!("another account may use it: {}; `aws kms revoke-grant --key-id {id} --grant-id ID` ends that", told.join(", "))
+        format!(
+            "another account may use it: {}; `aws kms revoke-grant --key-id {id} --grant-id ID` revokes a grant",
+            told.join(", ")
+        )
     }))
 }
 

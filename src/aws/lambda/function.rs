@@ -108,7 +108,7 @@ const UPDATED: &[&str] =
     &["role", "code_sha256", "runtime", "handler", "description", "timeout", "memory", "log_group", "extras"];
 
 fn state_of(configuration: &FunctionConfiguration) -> Readiness {
-    let reason = |text: Option<&str>| text.unwrap_or("Lambda does not say why").to_owned();
+    let reason = |text: Option<&str>| text.unwrap_or("Lambda gave no reason").to_owned();
     match (configuration.state(), configuration.last_update_status()) {
         (Some(State::Failed), _) => Readiness::Failed(reason(configuration.state_reason())),
         (Some(State::Pending), _) => Readiness::waiting("Pending"),
@@ -116,7 +116,7 @@ fn state_of(configuration: &FunctionConfiguration) -> Readiness {
         // It runs as it was before (<https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html>); another update ends that.
         (_, Some(LastUpdateStatus::Failed)) => Readiness::Impaired(Impairment {
             status: "update failed".into(),
-            advice: format!("it runs as it was before: {}", reason(configuration.last_update_status_reason())),
+            advice: format!("it still runs as before the update: {}", reason(configuration.last_update_status_reason())),
             mended_by: Some(UPDATED.iter().map(|&field| field.to_owned()).collect()),
         }),
         // Also `Inactive`: the next event wakes it.
@@ -279,7 +279,7 @@ mod tests {
         };
         assert_eq!(of(LastUpdateStatus::Successful), Readiness::Ready);
         let Readiness::Impaired(it) = of(LastUpdateStatus::Failed) else { panic!("it serves as if nothing were wrong") };
-        assert_eq!(it.advice, "it runs as it was before: the role cannot be assumed");
+        assert_eq!(it.advice, "it still runs as before the update: the role cannot be assumed");
         assert!(it.mended_by.unwrap().contains(&"role".to_owned()));
     }
 }

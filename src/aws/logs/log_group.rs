@@ -89,8 +89,9 @@ impl Resource for LogGroup {
     fn effects(desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
         let days = |value: &Value| value["retention_days"].as_i64().filter(|days| *days > 0).unwrap_or(i64::MAX);
         let (to, from) = (days(desired), days(observed));
-        let less = (diff.touches("retention_days") && to < from)
-            .then(|| Effect::new(Impact::LosesData, format!("lines that are older than {to} days are deleted")));
+        let less = (diff.touches("retention_days") && to < from).then(|| {
+            Effect::new(Impact::LosesData, format!("log lines older than {} are deleted", crate::aws::states::days(to)))
+        });
         less.into_iter().collect()
     }
 
@@ -120,7 +121,7 @@ impl Resource for LogGroup {
     async fn create(&self, cx: &Cx) -> Result<Live> {
         let prefix = prefix(&cx.scope);
         if !self.name.starts_with(&prefix) {
-            let said = format!("the log group `{}` would not be found again: its name must begin with `{prefix}`", self.name);
+            let said = format!("the log group `{}` would not be found again: its name must start with `{prefix}`", self.name);
             return Err(Error::new(Class::Invalid, said));
         }
         let key = self.kms_key.clone().filter(|key| !key.is_empty());
@@ -173,9 +174,9 @@ impl Resource for LogGroup {
 
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
         if !cx.loses_data && !Self::is_empty(cx, live).await? {
-            let error = Error::new(Class::Blocked, format!("something has written to {} meanwhile", live.name));
+            let error = Error::new(Class::Blocked, format!("something has written to {} in the meantime", live.name));
             return Err(error.hint(
-                "it was empty when the plan was made, and nobody agreed to lose what is in it now: look at it, then plan again",
+                "it was empty when the plan was made, so there is no consent to lose what is in it now: check its contents, then plan again",
             ));
         }
         let call = cx.cloud.logs.delete_log_group().log_group_name(&live.name);

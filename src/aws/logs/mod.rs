@@ -23,5 +23,5 @@ pub async fn left_behind(cx: &Cx, prefix: &str) -> Result<Option<String>> {
     };
     let names: Vec<String> =
         groups.into_iter().filter_map(|group| group.log_group_name).map(|name| format!("`{name}`")).collect();
-    Ok((!names.is_empty()).then(|| format!("leaves the log groups behind that AWS made for it: {}", names.join(", "))))
+    Ok((!names.is_empty()).then(|| format!("leaves behind the log groups that AWS created for it: {}", names.join(", "))))
 }

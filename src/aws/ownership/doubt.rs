@@ -27,9 +27,9 @@ pub struct Known {
 
 /// Why what has no tags and was made by nobody of ours stays.
 const NOT_MADE: &str =
-    "it leads to this stack and no run of the stack made it, so it is left alone: delete it yourself when nobody needs it";
+    "it points to this stack, but no run of the stack created it, so it is left alone: delete it yourself if it is not needed";
 /// The same of one that another would take the place of.
-const NOT_MADE_REPLACED: &str = "no run of the stack made it: it goes only when it is named";
+const NOT_MADE_REPLACED: &str = "no run of the stack created it: deleting it needs consent";
 
 /// What goes and is ours by nothing in AWS but its tags must be named, unless the history knows that this stack made it; and so
 /// must what lies in such a thing. That is so for kinds without a mark in AWS, and for what has another name than its key gets

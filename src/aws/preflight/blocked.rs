@@ -25,9 +25,9 @@ fn finding(item: &Item, blockers: &[Blocker]) -> Option<Finding> {
     if stay.is_empty() {
         return None;
     }
-    let message = format!("AWS does not delete it while this is there: {}", Blocker::listed(&stay));
+    let message = format!("AWS does not delete it while this exists: {}", Blocker::listed(&stay));
     let finding = Finding::new(Certainty::Doubtful, message).about(&item.key);
-    Some(finding.help("remove it, or take it out of there, before this is applied"))
+    Some(finding.help("delete that, or detach it, before you apply this"))
 }
 
 #[cfg(test)]
@@ -47,6 +47,6 @@ mod tests {
         let of = |what: &str, passing| Blocker { what: what.into(), passing };
         assert_eq!(finding(&item("delete"), &[of("the service `ours`", true)]), None);
         let found = finding(&item("delete"), &[of("the service `ours`", true), of("the service `theirs`", false)]);
-        assert_eq!(found.unwrap().message, "AWS does not delete it while this is there: the service `theirs`");
+        assert_eq!(found.unwrap().message, "AWS does not delete it while this exists: the service `theirs`");
     }
 }

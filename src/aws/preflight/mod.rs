@@ -34,7 +34,7 @@ pub async fn check(cx: &Cx, registry: &Registry<Clients>, who: &str, plan: &Plan
     let mut checks = if plan.destroy { Vec::new() } else { about_what_is_made(Asked { cx, who, plan }) };
     for item in blocked::leaving(plan) {
         if let Some(kind) = registry.find(&item.key.kind) {
-            checks.push(("what is in the way of deletions", Box::pin(blocked::check(cx, &**kind, item))));
+            checks.push(("what blocks deletions", Box::pin(blocked::check(cx, &**kind, item))));
         }
     }
     answers(checks).await

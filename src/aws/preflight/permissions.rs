@@ -48,11 +48,11 @@ pub(super) async fn check(cx: &Cx, who: &str, plan: &Plan) -> Result<Vec<Finding
             let action = result.eval_action_name();
             let (certainty, how) = match result.eval_decision() {
                 Decision::ExplicitDeny => (Certainty::Refused, "denied to"),
-                Decision::ImplicitDeny => (Certainty::Doubtful, "perhaps not allowed to"),
+                Decision::ImplicitDeny => (Certainty::Doubtful, "perhaps not allowed for"),
                 _ => continue,
             };
             let finding = Finding::new(certainty, format!("`{action}` is {how} {who}"));
-            found.push(finding.help(format!("allow `{action}` to it, on the stack's objects")));
+            found.push(finding.help(format!("allow it `{action}` on the stack's objects")));
         }
     }
     // Where nothing is allowed on `*`, the policy may well allow it on the stack's own objects: one line says so.
@@ -61,7 +61,7 @@ pub(super) async fn check(cx: &Cx, who: &str, plan: &Plan) -> Result<Vec<Finding
         found.retain(|f| f.certainty != Certainty::Doubtful);
         found.push(Finding::new(
             Certainty::Doubtful,
-            format!("{doubtful} actions that the plan needs are not allowed to {who} on every object; whether on the stack's own, IAM does not tell beforehand"),
+            format!("{doubtful} actions that the plan needs are not allowed for {who} on all objects; IAM does not report beforehand whether they are allowed on the stack's"),
         ));
     }
     Ok(found)

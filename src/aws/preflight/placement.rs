@@ -27,8 +27,7 @@ pub(in crate::aws) fn id(item: &Item) -> Option<&str> {
 
 /// The finding that `names` keep a zone from being taken away.
 pub(in crate::aws) fn refused(item: &Item, what: &str, names: &[String], zone: &str, way: &str) -> Finding {
-    let stand = if names.len() == 1 { "stands" } else { "stand" };
-    let message =
-        format!("{what} {} {stand} in {zone}, which is to be taken away: AWS refuses that (SubnetInUse)", listed(names));
+    let are = if names.len() == 1 { "is" } else { "are" };
+    let message = format!("{what} {} {are} in {zone}, which would be removed: AWS refuses that (SubnetInUse)", listed(names));
     Finding::refused(&item.key, message, way)
 }

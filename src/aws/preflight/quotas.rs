@@ -22,7 +22,7 @@ impl Quota {
     /// How to get more of it.
     pub(in crate::aws) fn help(self, needed: f64) -> String {
         format!(
-            "release what is not needed, or ask for more: `aws service-quotas request-service-quota-increase --service-code {} --quota-code {} --desired-value {}`",
+            "delete what is not needed, or request more: `aws service-quotas request-service-quota-increase --service-code {} --quota-code {} --desired-value {}`",
             self.service,
             self.code,
             needed.ceil()
@@ -51,7 +51,7 @@ pub(in crate::aws) async fn values(cx: &Cx, service: &'static str, codes: &[&str
 
 /// What is said where AWS does not report a quota.
 pub(in crate::aws) fn untold() -> Error {
-    Error::new(Class::Other, "AWS does not tell it")
+    Error::new(Class::Other, "AWS does not report it")
 }
 
 /// How many of a kind come and go.
@@ -81,7 +81,7 @@ pub(in crate::aws) fn over(quota: Quota, place: &str, most: f64, used: usize, ch
         return Vec::new();
     }
     let what = quota.what;
-    let message = format!("the plan makes {more} {what} {place}, {used} are there, and the account's quota {place} is {most}");
+    let message = format!("{what} {place}: the plan creates {more}, {used} exist, and the account's quota is {most}");
     let certainty = if count((used + more).saturating_sub(less)) > most { Certainty::Refused } else { Certainty::Doubtful };
     vec![Finding::new(certainty, message).help(quota.help(count(used + more)))]
 }
@@ -102,10 +102,7 @@ mod tests {
         assert_eq!(said(9, 0, 0), []);
         let found = said(5, 1, 0).remove(0);
         assert_eq!(found.certainty, Certainty::Refused);
-        assert_eq!(
-            found.message,
-            "the plan makes 1 VPCs in this region, 5 are there, and the account's quota in this region is 5"
-        );
+        assert_eq!(found.message, "VPCs in this region: the plan creates 1, 5 exist, and the account's quota is 5");
         assert!(found.help.unwrap().ends_with("--service-code vpc --quota-code L-F678F1CE --desired-value 6`"));
         assert_eq!(said(5, 1, 1).remove(0).certainty, Certainty::Doubtful);
     }

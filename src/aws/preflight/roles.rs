@@ -38,16 +38,16 @@ fn told(who: &str, missing: &[Missing<'_>]) -> Vec<Finding> {
         .map(|(service, role, first, said)| {
             let certainty = if *said == Decision::ExplicitDeny { Certainty::Refused } else { Certainty::Doubtful };
             let message = format!(
-                "the account has no service-linked role `{role}` yet, and `iam:CreateServiceLinkedRole` for it is not allowed to {who}"
+                "the service-linked role `{role}` does not exist in the account yet, and {who} is not allowed `iam:CreateServiceLinkedRole` for it"
             );
-            let help = format!("have somebody who may run `aws iam create-service-linked-role --aws-service-name {service}`, once");
+            let help = format!("ask someone with that permission to run `aws iam create-service-linked-role --aws-service-name {service}` once");
             Finding::new(certainty, message).about(first).help(help)
         })
         .collect();
     let names: Vec<String> = allowed.iter().map(|(_, role, ..)| format!("`{role}`")).collect();
     if !names.is_empty() {
         let roles = if names.len() == 1 { "the service-linked role" } else { "the service-linked roles" };
-        found.push(Finding::new(Certainty::Told, format!("AWS makes {roles} {} on the way", listed(&names))));
+        found.push(Finding::new(Certainty::Told, format!("AWS creates {roles} {} during the run", listed(&names))));
     }
     found
 }
@@ -61,7 +61,7 @@ mod tests {
         let key = Key::new("rds.instance", "main");
         let one = |said| told("ci", &[("rds.amazonaws.com", "AWSServiceRoleForRDS", &key, said)]).remove(0);
         assert_eq!(one(Decision::Allowed).certainty, Certainty::Told);
-        assert_eq!(one(Decision::Allowed).message, "AWS makes the service-linked role `AWSServiceRoleForRDS` on the way");
+        assert_eq!(one(Decision::Allowed).message, "AWS creates the service-linked role `AWSServiceRoleForRDS` during the run");
         assert_eq!(one(Decision::ExplicitDeny).certainty, Certainty::Refused);
         let perhaps = one(Decision::ImplicitDeny);
         assert_eq!((perhaps.certainty, perhaps.key), (Certainty::Doubtful, Some(key.clone())));

@@ -41,7 +41,7 @@ pub(super) async fn snapshot(cx: &Cx, id: &str, name: &str, tags: &Tags) -> Resu
         let call = cx.cloud.rds.create_db_snapshot().db_instance_identifier(id).db_snapshot_identifier(name);
         let answer = call.set_tags(Some(to_sdk(tags))).send().await;
         begun(answer.map_err(failed("rds:CreateDBSnapshot")))?;
-        return Ok(Readiness::waiting(format!("a snapshot of {id} begins")));
+        return Ok(Readiness::waiting(format!("starting a snapshot of {id}")));
     };
     Ok(unfinished(&snapshot, &format!("snapshot of {id}")).unwrap_or(Readiness::Ready))
 }
@@ -64,7 +64,7 @@ impl Instance {
             let call = cx.cloud.rds.create_db_snapshot().db_instance_identifier(&from.id).db_snapshot_identifier(&name);
             let answer = call.set_tags(Some(to_sdk(&self.tags))).send().await;
             begun(answer.map_err(failed("rds:CreateDBSnapshot")))?;
-            return Ok(Readiness::waiting(format!("a snapshot of {} begins", from.id)));
+            return Ok(Readiness::waiting(format!("starting a snapshot of {}", from.id)));
         };
         if let Some(state) = unfinished(&snapshot, &format!("snapshot of {}", from.id)) {
             return Ok(state);
@@ -77,7 +77,7 @@ impl Instance {
             let call = cx.cloud.rds.copy_db_snapshot().source_db_snapshot_identifier(&name).target_db_snapshot_identifier(&copy);
             let call = call.kms_key_id(self.kms_key.as_deref().unwrap_or(AWS_KEY)).set_tags(Some(to_sdk(&self.tags)));
             begun(call.send().await.map_err(failed("rds:CopyDBSnapshot")))?;
-            return Ok(Readiness::waiting("its copy is encrypted anew"));
+            return Ok(Readiness::waiting("its copy is being re-encrypted"));
         };
         Ok(unfinished(&snapshot, "encrypted copy").unwrap_or(Readiness::Ready))
     }

@@ -17,9 +17,9 @@ pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
     let Asked { cx, plan, .. } = asked;
     let new = of_kind(plan, Instance::KIND).filter(|item| is_new(item, &["class", "engine_version", "multi_az"]));
     let groups = of_kind(plan, SubnetGroup::KIND).filter(|item| loses_subnets(item));
-    let mut checks: Vec<Check<'_>> = vec![("the quota of databases", Box::pin(quota(cx, plan)))];
+    let mut checks: Vec<Check<'_>> = vec![("the quota for databases", Box::pin(quota(cx, plan)))];
     checks.extend(new.map(|item| -> Check<'_> { ("database classes", Box::pin(classes::check(cx, plan, item))) }));
-    checks.extend(groups.map(|item| -> Check<'_> { ("where databases stand", Box::pin(zones(cx, plan, item))) }));
+    checks.extend(groups.map(|item| -> Check<'_> { ("the zones of databases", Box::pin(zones(cx, plan, item))) }));
     checks
 }
 
@@ -49,7 +49,7 @@ async fn zones(cx: &Cx, plan: &Plan, item: &Item) -> Result<Vec<Finding>> {
         let names: Vec<String> =
             here.filter_map(|db| db.db_instance_identifier()).map(|name| format!("`{name}`")).collect();
         (!names.is_empty()).then(|| {
-            let way = "keep the zone; or begin the database anew in another one from a snapshot, under another name, and remove this one first";
+            let way = "keep the zone; or restore the database from a snapshot in another zone, under another name, and remove this one first";
             placement::refused(item, "the database", &names, zone, way)
         })
     });

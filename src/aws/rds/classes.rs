@@ -38,7 +38,7 @@ pub(super) async fn check(cx: &Cx, plan: &Plan, item: &Item) -> Result<Vec<Findi
         stands: stands.as_ref(),
     };
     let list = format!(
-        "`aws rds describe-orderable-db-instance-options --engine {engine} --region {}` lists what there is",
+        "`aws rds describe-orderable-db-instance-options --engine {engine} --region {}` lists what is available",
         asked.region
     );
     Ok(asked
@@ -82,7 +82,7 @@ impl Asked<'_> {
     fn wrong(&self, options: &[OrderableDbInstanceOption]) -> Option<String> {
         let (region, what) = (self.region, self.what());
         if options.is_empty() {
-            return Some(format!("{region} has no `{}` for {}", self.class, self.engine));
+            return Some(format!("{region} does not offer `{}` for {}", self.class, self.engine));
         }
         let fitting = self.fitting(options);
         if fitting.is_empty() {
@@ -90,13 +90,13 @@ impl Asked<'_> {
             there.dedup();
             if let Some(storage) = self.storage.filter(|_| there.iter().any(|v| self.wanted.is_empty() || is_of(v, self.wanted)))
             {
-                return Some(format!("{region} has no {what} with `{storage}` storage"));
+                return Some(format!("{region} does not offer {what} with `{storage}` storage"));
             }
-            return Some(format!("{region} has no {what}; there are {}", there.join(", ")));
+            return Some(format!("{region} does not offer {what}; it offers {}", there.join(", ")));
         }
         let fitting: Vec<_> = fitting.into_iter().filter(|o| !self.over_zones || o.multi_az_capable() == Some(true)).collect();
         if fitting.is_empty() {
-            return Some(format!("{region} has no {what} with a standby in another zone"));
+            return Some(format!("{region} does not offer {what} with a standby in another zone"));
         }
         let stands = self.stands?;
         // Of one version and not of another is no way out: the best of them counts.
@@ -108,16 +108,18 @@ impl Asked<'_> {
         let has: Vec<&String> = best.iter().collect();
         let stands: Vec<&String> = stands.iter().collect();
         let standby = if self.over_zones { ", and a standby needs a second zone" } else { "" };
-        Some(format!("there is {what} in {}, but its subnets are in {}{standby}", listed(&has), listed(&stands)))
+        Some(format!("{what} is offered in {}, but its subnets are in {}{standby}", listed(&has), listed(&stands)))
     }
 
     /// What is not known of one that there is.
     fn unknown(&self, options: &[OrderableDbInstanceOption]) -> Option<String> {
         let fitting = self.fitting(options);
         if fitting.iter().all(|o| o.availability_zones().is_empty()) {
-            return Some(format!("in which zones there is {}, RDS does not tell", self.what()));
+            return Some(format!("RDS does not report which zones offer {}", self.what()));
         }
-        self.stands.is_none().then(|| format!("in which zones the subnets of {} lie is not known here", self.what()))
+        self.stands
+            .is_none()
+            .then(|| format!("cannot check the zones for {}: those of its subnets are not known here", self.what()))
     }
 }
 
@@ -149,23 +151,23 @@ mod tests {
         assert_eq!(wrong(&options, false, &["ra", "rb"]), None);
         assert_eq!(wrong(&options, true, &["ra", "rc"]), None);
         let said =
-            "there is postgres 16 on `db.x` in ra and rc, but its subnets are in ra and rb, and a standby needs a second zone";
+            "postgres 16 on `db.x` is offered in ra and rc, but its subnets are in ra and rb, and a standby needs a second zone";
         assert_eq!(wrong(&options, true, &["ra", "rb"]).as_deref(), Some(said));
         assert_eq!(
             wrong(&options, false, &["rb", "rd"]).as_deref(),
-            Some("there is postgres 16 on `db.x` in ra and rc, but its subnets are in rb and rd")
+            Some("postgres 16 on `db.x` is offered in ra and rc, but its subnets are in rb and rd")
         );
     }
 
     #[test]
     fn what_there_is_not_is_named() {
-        assert_eq!(wrong(&[], false, &["ra"]).as_deref(), Some("r has no `db.x` for postgres"));
+        assert_eq!(wrong(&[], false, &["ra"]).as_deref(), Some("r does not offer `db.x` for postgres"));
         assert_eq!(
             wrong(&[option("15.1", &["ra"])], false, &["ra"]).as_deref(),
-            Some("r has no postgres 16 on `db.x`; there are 15.1")
+            Some("r does not offer postgres 16 on `db.x`; it offers 15.1")
         );
         let mut other = option("16.1", &["ra"]);
         other.storage_type = Some("gp2".into());
-        assert_eq!(wrong(&[other], false, &["ra"]).as_deref(), Some("r has no postgres 16 on `db.x` with `gp3` storage"));
+        assert_eq!(wrong(&[other], false, &["ra"]).as_deref(), Some("r does not offer postgres 16 on `db.x` with `gp3` storage"));
     }
 }

@@ -484,7 +484,7 @@ impl Instance {
             "io2" => 1000,
             "gp3" if size < GP3_STRIPED => {
                 let field = if self.iops.is_some() { "iops" } else { self.throughput.map(|_| "throughput")? };
-                return Some((field, format!("`gp3` takes no `{field}` below {GP3_STRIPED} GiB: it has what AWS gives it")));
+                return Some((field, format!("`gp3` accepts no `{field}` below {GP3_STRIPED} GiB: AWS sets it")));
             }
             _ => return None,
         };
@@ -493,7 +493,7 @@ impl Instance {
         };
         let (least, most) = ((size / 2).max(1000), size.saturating_mul(most).min(256_000));
         (!(least..=most).contains(&iops))
-            .then(|| ("iops", format!("{size} GiB of `{kind}` take from {least} to {most} IOPS, not {iops}")))
+            .then(|| ("iops", format!("{size} GiB of `{kind}` accept {least} to {most} IOPS, not {iops}")))
     }
 
     /// What differs, and what AWS wants along with it: the size as it is, which may have grown, and the IOPS.
@@ -673,24 +673,26 @@ impl Resource for Instance {
         }
         let standby = observed["multi_az"] == Value::Bool(true);
         if diff.touches("running") {
-            out.push(Effect::new(Impact::Waits, "it is started first; what else changes comes after that").lasting(300, 900));
+            out.push(Effect::new(Impact::Waits, "it is started first; other changes follow").lasting(300, 900));
         }
         if let Some((from, to)) = upgrade(diff) {
             let engine = desired["engine"].as_str().or(observed["engine"].as_str()).unwrap_or_default();
             let copy = observed.get("source").is_some();
             if is_major(engine, from, to) {
-                out.push(Effect::new(Impact::Interrupts, "it does not serve while it is upgraded").lasting(600, 1800));
-                let snapshot = if copy { "" } else { ": a snapshot is made first, which stays until somebody deletes it" };
+                out.push(Effect::new(Impact::Interrupts, "it is unavailable while it is upgraded").lasting(600, 1800));
+                let snapshot = if copy { "" } else { ": a snapshot is taken first and kept until you delete it" };
                 let back = Effect::new(Impact::CannotBeUndone, format!("there is no way back from {to} to {from}{snapshot}"));
                 // A copy goes where its database goes.
                 out.push(if copy { back } else { back.with_consent() });
             } else {
-                out.push(Effect::new(Impact::Interrupts, "it does not serve while it is upgraded").lasting(120, 600));
+                out.push(Effect::new(Impact::Interrupts, "it is unavailable while it is upgraded").lasting(120, 600));
             }
         }
         if diff.touches("class") {
             out.push(match standby {
-                true => Effect::new(Impact::FailsOver, "the standby takes over when it has the new class").lasting(60, 120),
+                true => {
+                    Effect::new(Impact::FailsOver, "it fails over to the standby when that has the new class").lasting(60, 120)
+                }
                 false => Effect::new(Impact::Interrupts, "it restarts on another machine").lasting(300, 900),
             });
         }
@@ -700,26 +702,26 @@ impl Resource for Instance {
         if let Some(change) = diff.changes.iter().find(|change| change.path == "backup_days") {
             // Between none and some AWS restarts it.
             if [&change.before, &change.after].into_iter().flatten().any(|days| days.as_u64() == Some(0)) {
-                out.push(Effect::new(Impact::Restarts, "it restarts where backups begin or end").lasting(30, 300));
+                out.push(Effect::new(Impact::Restarts, "it restarts when backups are turned on or off").lasting(30, 300));
             }
         }
         if let (true, Some(to)) = (diff.touches("backup_days"), desired["backup_days"].as_u64()) {
             if to == 0 {
-                let words = "all its automatic backups are deleted, and no new ones are made";
+                let words = "all its automatic backups are deleted, and no new ones are taken";
                 let lost = Effect::new(Impact::LosesData, words);
                 // A copy's are its source's, too.
                 out.push(if observed.get("source").is_some() { lost } else { lost.with_consent() });
             } else if observed["backup_days"].as_u64().is_some_and(|from| to < from) {
                 out.push(Effect::new(
                     Impact::LosesData,
-                    format!("its automatic backups that are older than {to} days are deleted"),
+                    format!("its automatic backups older than {} are deleted", crate::aws::states::days(to)),
                 ));
             }
         }
         let kept =
             desired["managed_password"] == Value::Bool(true) || desired["password"].as_str().is_some_and(|p| !p.is_empty());
         if kept && (diff.touches("managed_password") || diff.touches("password")) {
-            let words = "it gets another password: new connections fail until those that use it are deployed anew";
+            let words = "its password changes: new connections fail until its users are deployed again";
             out.push(Effect::new(Impact::Interrupts, words).lasting(60, 600));
         }
         // An upgrade restarts it with them, but a copy that AWS upgrades with its database gets them afterwards.
@@ -728,11 +730,12 @@ impl Resource for Instance {
         if diff.touches("parameter_group") && upgrade(diff).is_none_or(follows) {
             out.push(Effect::new(
                 Impact::Waits,
-                "all that differs in the other parameter group waits for its next reboot (`aws rds reboot-db-instance`)",
+                "parameters that differ in the new group take effect at its next reboot (`aws rds reboot-db-instance`)",
             ));
         }
         if ["storage", "storage_type", "iops", "throughput"].iter().any(|field| diff.touches(field)) {
-            let words = "it serves meanwhile; AWS changes its storage again only after 6 hours, or when it is done with this";
+            let words =
+                "it stays available; AWS accepts the next change of its storage only after 6 hours, or when this one is finished";
             out.push(Effect::new(Impact::Waits, words));
         }
         out
@@ -812,7 +815,7 @@ impl Resource for Instance {
                 let what = format!("it is stopped (`aws rds start-db-instance --db-instance-identifier {}` starts it)", live.id);
                 out.push(Blocker { what, passing: false });
             }
-            status => out.push(Blocker { what: format!("what RDS is doing with it: {status}"), passing: true }),
+            status => out.push(Blocker { what: format!("an operation of RDS on it: {status}"), passing: true }),
         }
         Ok(out)
     }
@@ -822,10 +825,10 @@ impl Resource for Instance {
         Ok(match state_of(&now) {
             // The password follows the database.
             Readiness::Ready if self.managed_password == Some(true) && now.master_user_secret().is_none() => {
-                Readiness::waiting("the password's secret is being made")
+                Readiness::waiting("the password's secret is being created")
             }
             Readiness::Ready if now.engine_version().is_some_and(|is| self.follows(is)) => Readiness::waiting(
-                "AWS upgrades it after the database that it is a copy of\nif it does not, replication has ended: take the copy out of the file, apply, and add it again",
+                "AWS upgrades it after the database that it replicates\nif that does not happen, replication has stopped: remove the replica from the file, apply, and add it again",
             ),
             state if state.tells_all() => {
                 let asked = asked(cx).await?;
@@ -859,7 +862,7 @@ impl Resource for Instance {
             }
         }
         Ok(Readiness::waiting(format!(
-            "{status}: it was stopped, and its deletion protection can be switched off only while it runs"
+            "{status}: it was stopped, and its deletion protection can be turned off only while it runs"
         )))
     }
 }
@@ -1114,7 +1117,7 @@ mod tests {
             let diff = diff(Instance::RULES, &wanted, &is, &Ids::default());
             Instance::effects(&wanted, &is, &diff)
                 .iter()
-                .any(|e| e.impact == Impact::Waits && e.words.contains("all that differs"))
+                .any(|e| e.impact == Impact::Waits && e.words.contains("parameters that differ"))
         };
         assert!(waits(false, "16.8", "16.8"));
         assert!(!waits(false, "16.8", "17") && !waits(false, "16.4", "16.8") && !waits(true, "16.4", "16.8"));

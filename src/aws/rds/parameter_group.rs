@@ -103,7 +103,7 @@ impl Resource for ParameterGroup {
     }
 
     fn effects(_desired: &Value, _observed: &Value, diff: &Diff) -> Vec<Effect> {
-        let words = "those that the engine reads at its start wait for the next reboot of the databases that have it";
+        let words = "those that the engine reads at startup take effect at the next reboot of the databases that use it";
         diff.touches("parameters").then(|| Effect::new(Impact::Waits, words)).into_iter().collect()
     }
 

@@ -30,7 +30,7 @@ pub const STATES: States = States {
         (
             "failed",
             Means::Mended(
-                "AWS cannot mend it: restore its backups into a new database \
+                "AWS cannot repair it: restore its backups into a new database \
                  (`aws rds restore-db-instance-to-point-in-time`), then remove this one",
                 &[],
             ),
@@ -38,7 +38,7 @@ pub const STATES: States = States {
         (
             "inaccessible-encryption-credentials",
             Means::Mended(
-                "its key could not be used for 7 days and AWS has given it up: make the key usable, restore its backups into a \
+                "its key was unusable for 7 days and AWS gave it up: make the key usable, restore its backups into a \
                  new database (`aws rds restore-db-instance-to-point-in-time`), then remove this one",
                 &[],
             ),
@@ -46,32 +46,26 @@ pub const STATES: States = States {
         (
             "inaccessible-encryption-credentials-recoverable",
             Means::Mended(
-                "its key cannot be used: enable the key, or cancel its deletion, within 7 days; then the next apply starts it",
+                "its key cannot be used: enable the key, or cancel the key's deletion, within 7 days; then the next apply starts the database",
                 &["running"],
             ),
         ),
-        (
-            "incompatible-create",
-            Means::Mended("AWS cannot make it from what it stands on: look for the reason in its events", &[]),
-        ),
+        ("incompatible-create", Means::Mended("AWS cannot create it from its source: see its events for the reason", &[])),
         (
             "incompatible-network",
             Means::Mended(
-                "AWS cannot bring it back in its network: free addresses in its subnets, and look for the reason in its events",
+                "AWS cannot restore it in its network: free addresses in its subnets, and see its events for the reason",
                 &[],
             ),
         ),
         (
             "incompatible-option-group",
-            Means::Mended(
-                "AWS could neither apply nor undo a change of its option group: look for the reason in its events",
-                &[],
-            ),
+            Means::Mended("AWS could neither apply nor undo a change of its option group: see its events for the reason", &[]),
         ),
         (
             "incompatible-parameters",
             Means::Mended(
-                "it does not start with its parameters: set right those of the file and apply, then reboot it \
+                "it does not start with its parameters: fix them in the file and apply, then reboot it \
                  (`aws rds reboot-db-instance`)",
                 &[],
             ),
@@ -79,7 +73,7 @@ pub const STATES: States = States {
         ("incompatible-restore", Means::Mended("AWS cannot restore it to a point in time: restore a snapshot instead", &[])),
         (
             "insufficient-capacity",
-            Means::Mended("AWS has no room for its class in its zone: take another class or wait some hours", &["class"]),
+            Means::Mended("AWS has no capacity for its class in its zone: choose another class or wait a few hours", &["class"]),
         ),
         ("maintenance", Means::Busy),
         ("modifying", Means::Busy),
@@ -89,20 +83,22 @@ pub const STATES: States = States {
         ("resetting-master-credentials", Means::Busy),
         ("restore-error", Means::Mended("AWS could not restore it: restore another snapshot instead", &[])),
         ("starting", Means::Busy),
-        ("stopped", Means::Mended("somebody stopped it; AWS starts it by itself after 7 days", &["running"])),
+        ("stopped", Means::Mended("it was stopped; AWS starts it automatically after 7 days", &["running"])),
         ("stopping", Means::Busy),
         ("storage-config-upgrade", Means::Serves),
         (
             "storage-full",
             Means::Mended(
-                "it takes nothing more: give it more `storage`",
+                "it accepts no more data: increase `storage`",
                 &["storage", "max_storage", "storage_type", "iops", "throughput"],
             ),
         ),
-        ("storage-initialization", Means::Noted("it serves while its data is loaded from the snapshot, slower than usual")),
+        ("storage-initialization", Means::Noted("it serves, slower than usual, while its data is loaded from the snapshot")),
         (
             "storage-optimization",
-            Means::Noted("it serves; AWS changes its storage again only when it is done with that, which can take hours"),
+            Means::Noted(
+                "it serves; AWS accepts the next change of its storage only when this is finished, which can take hours",
+            ),
         ),
         ("upgrading", Means::Busy),
     ],
@@ -123,10 +119,10 @@ pub(super) fn state_of(instance: &DbInstance) -> Readiness {
             Readiness::Waiting { status, progress }
         }
         state if state.tells_all() && not_done(instance).any(|(field, _)| field == "password") => {
-            Readiness::waiting("its new password is taken up")
+            Readiness::waiting("its new password is being applied")
         }
         Readiness::Ready if instance.master_user_secret().is_some_and(|secret| secret.secret_status() == Some("creating")) => {
-            Readiness::waiting("the password's secret is being made")
+            Readiness::waiting("the password's secret is being created")
         }
         state => state,
     }
@@ -245,9 +241,9 @@ mod tests {
         assert_eq!(of(&["class", "engine_version"]).as_deref(), Some("AWS is still to change: class, version"));
         assert_eq!(of(&["storage"]), None);
         assert_eq!(of(&[]), None);
-        assert_eq!(state_of(&instance), Readiness::Ready, "that somebody put something off is no reason to wait");
+        assert_eq!(state_of(&instance), Readiness::Ready, "a pending change is no reason to wait");
         let said = put_off(&instance).unwrap();
-        assert!(said.starts_with("somebody put off a change of its class, version to its maintenance window"), "{said}");
+        assert!(said.starts_with("a change of its class, version is pending until the maintenance window"), "{said}");
         assert_eq!(put_off(&available().build()), None);
 
         let applying = DbParameterGroupStatus::builder().parameter_apply_status("applying").build();
@@ -261,13 +257,13 @@ mod tests {
     fn a_password_on_its_way_and_a_secret_that_is_being_made_are_waited_for() {
         let pending = PendingModifiedValues::builder().master_user_password("****").build();
         let instance = available().pending_modified_values(pending).build();
-        assert_eq!(state_of(&instance), Readiness::waiting("its new password is taken up"));
+        assert_eq!(state_of(&instance), Readiness::waiting("its new password is being applied"));
         assert_eq!(put_off(&instance), None);
         let kept = |status: &str| {
             let secret = MasterUserSecret::builder().secret_arn("arn").secret_status(status).build();
             state_of(&available().master_user_secret(secret).build())
         };
-        assert_eq!(kept("creating"), Readiness::waiting("the password's secret is being made"));
+        assert_eq!(kept("creating"), Readiness::waiting("the password's secret is being created"));
         for fine in ["active", "rotating", "impaired"] {
             assert_eq!(kept(fine), Readiness::Ready, "{fine}");
         }

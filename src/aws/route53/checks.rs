@@ -11,7 +11,7 @@ use crate::engine::{Key, Plan, Result};
 
 /// Returns what is asked about a plan.
 pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
-    vec![("names in DNS", Box::pin(check(asked.cx, asked.plan)))]
+    vec![("DNS names", Box::pin(check(asked.cx, asked.plan)))]
 }
 
 /// Whether somebody else has a record for a name that is to lead here. It is not touched, so ours could not be made
@@ -28,11 +28,11 @@ async fn check(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
     let asked = names.into_iter().filter(|((_, name), _)| !ours.contains(name)).map(|((zone, name), key)| async move {
         let there: Vec<String> = route53::leads(cx, zone, name).await?.iter().map(route53::said).collect();
         Ok::<_, crate::engine::Error>((!there.is_empty()).then(|| {
-            let message = format!("`{name}` has a record in the zone `{zone}` already: {}", there.join("; "));
+            let message = format!("`{name}` already has a record in the zone `{zone}`: {}", there.join("; "));
             Finding::refused(
                 key,
                 message,
-                "delete that record when the name is to lead here, or write `dns: false` in its section",
+                "delete that record if the name should point here, or write `dns: false` in its section",
             )
         }))
     });

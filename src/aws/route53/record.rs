@@ -196,7 +196,7 @@ impl Resource for Record {
             Err(e) if e.class == Class::Exists => {
                 let there: Vec<String> = leads(cx, &self.zone, &self.name).await?.iter().map(said).collect();
                 Err(e.hint(format!(
-                    "`{}` is somebody else's record: {}; delete it when the name is to lead here, or write `dns: false`",
+                    "`{}` already has a record that is not this stack's: {}; delete it if the name should point here, or write `dns: false`",
                     self.name,
                     there.join("; ")
                 )))

@@ -183,7 +183,7 @@ pub async fn read(store: &Store, number: u64) -> Result<Option<Record>> {
     let Some(document) = store.read(&name(number)).await? else { return Ok(None) };
     serde_json::from_str(&document.text).map(Some).map_err(|e| {
         Error::new(Class::Other, format!("`{}{}` is not a record of a run: {e}", store.place(), name(number)))
-            .hint("it was written by another version of stack, or by somebody else")
+            .hint("it was written by another version of `stack`, or by another program")
     })
 }
 

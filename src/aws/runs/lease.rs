@@ -177,7 +177,7 @@ pub async fn look(store: &Store) -> Result<Found> {
     let found = look_at_any(store).await?;
     match &found.broken {
         Some(why) => Err(Error::new(Class::Other, why.clone()).hint(
-            "another version of stack wrote it, or somebody else; when nobody is at work on this stack, `stack unlock` mends it",
+            "it was written by another version of `stack`, or by another program; `stack unlock` replaces it when no run is changing this stack",
         )),
         None => Ok(found),
     }

@@ -418,10 +418,10 @@ impl Store {
         let bucket = &self.bucket;
         match error.class {
             Class::Denied => error.hint(format!(
-                "leases and history are kept in the bucket `{bucket}`, which must be this account's own: if it is another's, choose one with `history_bucket` in the file or STACK_HISTORY_BUCKET. Allowed on it must be: {}",
+                "the bucket `{bucket}` keeps leases and history and must belong to this account: if another account has it, choose another with `history_bucket` in the file or `STACK_HISTORY_BUCKET`; these actions must be allowed on it: {}",
                 ALLOWED.join(", ")
             )),
-            _ => error.hint(format!("this was about the bucket `{bucket}`, which keeps leases and history")),
+            _ => error.hint(format!("the bucket is `{bucket}`, which keeps leases and history")),
         }
     }
 }

@@ -231,8 +231,11 @@ impl Resource for Bucket {
                 if days(&observed["lifecycle"][name])
                     .is_none_or(|from| to < from || rule["prefix"] != observed["lifecycle"][name]["prefix"])
                 {
-                    let below = rule["prefix"].as_str().map(|prefix| format!(" below `{prefix}`")).unwrap_or_default();
-                    out.push(Effect::new(Impact::LosesData, format!("{what}{below} that are older than {to} days are deleted")));
+                    let below = rule["prefix"].as_str().map(|prefix| format!(" under `{prefix}`")).unwrap_or_default();
+                    out.push(Effect::new(
+                        Impact::LosesData,
+                        format!("{what}{below} older than {} are deleted", crate::aws::states::days(to)),
+                    ));
                 }
             }
         }
@@ -265,10 +268,10 @@ impl Resource for Bucket {
         let call = call.set_object_ownership(self.ownership.as_deref().map(ObjectOwnership::from));
         call.send().await.map_err(failed("s3:CreateBucket")).map_err(|e| {
             if e.class == Class::Denied {
-                e.hint("the tags in this call take `s3:TagResource` beside `s3:CreateBucket`: older policies lack it")
+                e.hint("the tags in this call need `s3:TagResource` besides `s3:CreateBucket`: older policies lack it")
             } else if e.class == Class::Exists {
                 e.hint(format!(
-                    "names of buckets are one for the whole world, and `{name}` is taken: call the stack or the bucket otherwise"
+                    "bucket names are globally unique, and `{name}` is taken: choose another name for the stack or the bucket"
                 ))
             } else {
                 e
@@ -348,7 +351,7 @@ impl Resource for Bucket {
         match emptying::delete(cx, &live.name).await {
             Err(e) if e.is(emptying::NOT_EMPTY) && cx.loses_data => Ok(()),
             Err(e) if e.is(emptying::NOT_EMPTY) => Err(Error { class: Class::Blocked, ..e }.hint(
-                "it was empty when the plan was made, and nobody agreed to lose what is in it now: look at it, then plan again",
+                "it was empty when the plan was made, so there is no consent to lose what is in it now: check its contents, then plan again",
             )),
             other => other,
         }
@@ -414,13 +417,10 @@ mod tests {
             Bucket::effects(&desired, &observed, &diff).into_iter().map(|e| (e.impact, e.words)).collect::<Vec<_>>()
         };
         let loses = |words: &str| vec![(Impact::LosesData, words.to_owned())];
-        assert_eq!(
-            told(json!({"expire_after": 7, "prefix": "a/"})),
-            loses("objects below `a/` that are older than 7 days are deleted")
-        );
-        assert_eq!(told(json!({"expire_after": 30})), loses("objects that are older than 30 days are deleted"));
+        assert_eq!(told(json!({"expire_after": 7, "prefix": "a/"})), loses("objects under `a/` older than 7 days are deleted"));
+        assert_eq!(told(json!({"expire_after": 30})), loses("objects older than 30 days are deleted"));
         let versions = json!({"expire_after": 30, "prefix": "a/", "expire_versions_after": 5});
-        assert_eq!(told(versions), loses("old versions of objects below `a/` that are older than 5 days are deleted"));
+        assert_eq!(told(versions), loses("old versions of objects under `a/` older than 5 days are deleted"));
         assert_eq!(told(json!({"expire_after": 60, "prefix": "a/"})), []);
         assert_eq!(told(json!({"expire_after": 30, "prefix": "a/"})), []);
     }

@@ -9,7 +9,7 @@ use crate::engine::{Class, Item, Resource, Result};
 /// Returns what is asked about a plan.
 pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
     let buckets = of_kind(asked.plan, Bucket::KIND).filter(|item| is_made(item));
-    buckets.map(|item| -> Check<'_> { ("names of buckets", Box::pin(name(asked.cx, item))) }).collect()
+    buckets.map(|item| -> Check<'_> { ("bucket names", Box::pin(name(asked.cx, item))) }).collect()
 }
 
 /// Whether the name of a bucket is somebody else's: such names are one for the whole world
@@ -17,8 +17,8 @@ pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
 async fn name(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
     let name = s3::name(&cx.at(&item.key, item.generation));
     let call = cx.cloud.s3.head_bucket().bucket(&name).expected_bucket_owner(&cx.scope.account);
-    let help = "call the stack or the bucket otherwise";
-    let elsewhere = || vec![Finding::refused(&item.key, format!("the bucket `{name}` exists already, in another region"), help)];
+    let help = "choose another name for the stack or the bucket";
+    let elsewhere = || vec![Finding::refused(&item.key, format!("the bucket `{name}` already exists in another region"), help)];
     let answer = call.send().await;
     if answer.as_ref().err().and_then(s3::told_region).is_some_and(|region| region != cx.scope.region) {
         return Ok(elsewhere());
@@ -31,7 +31,7 @@ async fn name(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
         // S3 says the same of a bucket of somebody else's and of a question that is not allowed.
         Err(e) if e.class == Class::Denied => {
             let message =
-                format!("the name `{name}` is taken: S3 says that it belongs to another account, or does not let us ask");
+                format!("the bucket name `{name}` is taken: the bucket belongs to another account, or access to it is denied");
             Ok(vec![Finding::new(Certainty::Doubtful, message).about(&item.key).help(help)])
         }
         Err(e) => Err(e),

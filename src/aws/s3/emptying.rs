@@ -46,7 +46,7 @@ pub async fn step(cx: &Cx, bucket: &str) -> Result<Readiness> {
         deleted += some;
     }
     if deleted > 0 || uploads > 0 {
-        return Ok(Readiness::waiting(format!("emptying: {} just deleted", deleted + uploads)));
+        return Ok(Readiness::waiting(format!("emptying: {} more deleted", deleted + uploads)));
     }
     match delete(cx, bucket).await {
         Ok(()) => Ok(Readiness::Gone),

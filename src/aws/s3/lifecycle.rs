@@ -113,23 +113,26 @@ pub(super) fn spell(bucket: &mut Value, wrong: &mut Vec<Wrong>) {
         }
         for (class, days) in &moves {
             if class.ends_with("_IA") && days.as_i64().is_some_and(|days| days < 30) {
-                refuse(&format!("move_after.{class}"), "AWS moves objects there after 30 days at the earliest");
+                refuse(&format!("move_after.{class}"), "AWS moves objects there after at least 30 days");
             }
         }
         let days = |field: &str| fields.get(field).and_then(Value::as_i64);
         for field in ["expire_after", "expire_versions_after", "abort_uploads_after"] {
             if days(field).is_some_and(|days| days < 1) {
-                refuse(field, "days are counted from 1");
+                refuse(field, "days start at 1");
             }
         }
         if let (Some(expire), Some(last)) = (days("expire_after"), moves.values().filter_map(Value::as_i64).max())
             && expire <= last
         {
-            refuse("expire_after", "an object must move before it is deleted, and this is not later");
+            refuse("expire_after", "an object must move before it is deleted: this must be later than the move");
         }
         let drops = fields.get("drop_delete_markers") == Some(&Value::Bool(true));
         if drops && fields.contains_key("expire_after") {
-            refuse("drop_delete_markers", "AWS takes either `expire_after` or `drop_delete_markers` in one rule: make two of it");
+            refuse(
+                "drop_delete_markers",
+                "AWS accepts either `expire_after` or `drop_delete_markers` in one rule: split it into two rules",
+            );
         }
         let acts =
             ["expire_after", "expire_versions_after", "abort_uploads_after"].iter().any(|field| fields.contains_key(*field));

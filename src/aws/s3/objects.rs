@@ -135,7 +135,9 @@ where
         };
         match std::mem::take(&mut answer.body).collect().await {
             Ok(bytes) => return Ok(Some((answer, bytes.to_vec()))),
-            Err(e) if broken == BROKEN => return Err(Error::new(Class::Ambiguous, format!("`{name}` broke off: {e}"))),
+            Err(e) if broken == BROKEN => {
+                return Err(Error::new(Class::Ambiguous, format!("reading `{name}` was interrupted: {e}")));
+            }
             Err(_) => broken += 1,
         }
         tokio::time::sleep(SOON * broken).await;
@@ -176,5 +178,5 @@ pub(super) fn already_gone(errors: &[S3Error]) -> Result<usize> {
     let mut error = Error::new(class, format!("`{key}`: {why}"));
     error.operation = Some("s3:DeleteObjects".into());
     error.code = Some(code.to_owned());
-    Err(error.hint("objects that are locked, or that a policy protects, must be let go first"))
+    Err(error.hint("remove object locks, or the policy that protects them, first"))
 }

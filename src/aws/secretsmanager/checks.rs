@@ -19,7 +19,7 @@ pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
     let secrets = of_kind(asked.plan, Secret::KIND).filter(|item| is_made(item));
     let mut checks: Vec<Check<'_>> = Vec::new();
     checks.extend(definitions.map(|item| -> Check<'_> { ("secrets", Box::pin(check(asked.cx, item))) }));
-    checks.extend(secrets.map(|item| -> Check<'_> { ("names of secrets", Box::pin(name(asked.cx, item))) }));
+    checks.extend(secrets.map(|item| -> Check<'_> { ("secret names", Box::pin(name(asked.cx, item))) }));
     checks
 }
 
@@ -46,8 +46,8 @@ fn named(item: &Item) -> (BTreeSet<(String, String)>, BTreeSet<String>) {
 async fn check(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
     let (secrets, parameters) = named(item);
     let unasked = |arn: &String| {
-        let said = format!("whether there is a parameter `{arn}` was not asked: `stack` does not speak to Parameter Store");
-        let help = format!("`aws ssm get-parameter --name {arn}` tells it; without it no task starts");
+        let said = format!("cannot check whether the parameter `{arn}` exists: `stack` does not ask Parameter Store");
+        let help = format!("check it with `aws ssm get-parameter --name {arn}`; without it no task starts");
         Finding::new(Certainty::Unknown, said).about(&item.key).help(help)
     };
     let mut found: Vec<Finding> = parameters.iter().map(unasked).collect();
@@ -57,22 +57,22 @@ async fn check(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
         let answer = Client::from_conf(there).describe_secret().secret_id(&arn).send().await;
         let finding = match answer.map_err(failed("secretsmanager:DescribeSecret")) {
             Ok(there) if there.deleted_date().is_some() => {
-                let help = "restore it (`aws secretsmanager restore-secret`), or name another one";
+                let help = "restore it (`aws secretsmanager restore-secret`), or use another one";
                 Finding::refused(&item.key, format!("the secret `{arn}` is being deleted"), help)
             }
             // IAM compares the whole ARN; the end of this one looks as if it were.
             Ok(there) if there.arn().is_some_and(|whole| whole != arn && whole.strip_prefix(&format!("{arn}-")).is_none()) => {
                 let whole = there.arn().unwrap_or_default();
-                Finding::refused(&item.key, format!("the secret `{arn}` is `{whole}`"), format!("write `{whole}`"))
+                Finding::refused(&item.key, format!("the ARN of the secret `{arn}` is `{whole}`"), format!("write `{whole}`"))
             }
             Ok(_) => continue,
             Err(e) if matches!(e.class, Class::NotFound | Class::Invalid) => {
-                let help = "make it first (`aws secretsmanager create-secret`), or mend its ARN, whose account and region count";
-                Finding::refused(&item.key, format!("there is no secret `{arn}`"), help)
+                let help = "create it first (`aws secretsmanager create-secret`), or fix its ARN, including account and region";
+                Finding::refused(&item.key, format!("the secret `{arn}` does not exist"), help)
             }
             // Another account's may be known to the tasks alone.
             Err(e) if e.class == Class::Denied => {
-                let said = format!("whether there is a secret `{arn}` could not be found out: {e}");
+                let said = format!("cannot check whether the secret `{arn}` exists: {e}");
                 Finding::new(Certainty::Unknown, said).about(&item.key)
             }
             Err(e) => return Err(e),
@@ -89,8 +89,8 @@ async fn name(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
     if cx.scope.claim(Secret::KIND, &there.tags, false) == Claim::Ours(item.key.name.clone()) {
         return Ok(Vec::new());
     }
-    let message = format!("the secret {} is there already and does not carry the tags of this stack", there.arn);
-    Ok(vec![Finding::refused(&item.key, message, "remove it, or give the section another name")])
+    let message = format!("the secret {} already exists and does not have this stack's tags", there.arn);
+    Ok(vec![Finding::refused(&item.key, message, "delete it, or give the section another name")])
 }
 
 #[cfg(test)]

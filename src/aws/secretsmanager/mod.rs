@@ -49,7 +49,7 @@ impl Password {
 pub async fn password(cx: &Cx, told: &str) -> Result<Password> {
     const OP: &str = "secretsmanager:GetSecretValue";
     // What was told may be the password itself.
-    let not_one = || Error::internal("the password of a database is not a version of a secret, `ARN:::VERSION`");
+    let not_one = || Error::internal("the password of a database does not name a version of a secret, `ARN:::VERSION`");
     let (arn, id) = version(told).ok_or_else(not_one)?;
     let answer = cx.cloud.secrets.get_secret_value().secret_id(arn).version_id(id).send().await.map_err(failed(OP))?;
     let text = answer.secret_string.ok_or_else(|| incomplete(OP, "the secret's text"))?;
@@ -57,8 +57,8 @@ pub async fn password(cx: &Cx, told: &str) -> Result<Password> {
     let found = serde_json::from_str::<serde_json::Value>(&text).ok();
     let password = found.as_ref().and_then(|value| value.get("password")).and_then(serde_json::Value::as_str);
     password.map(|password| Password(password.to_owned())).ok_or_else(|| {
-        let hint = "put a password into it again: `aws secretsmanager put-secret-value`, with a JSON object that has `username` and `password`";
-        Error::new(Class::Invalid, format!("version {id} of the secret {arn} is no JSON object with a `password`")).hint(hint)
+        let hint = "store a password in it again: `aws secretsmanager put-secret-value`, with a JSON object that has `username` and `password`";
+        Error::new(Class::Invalid, format!("version {id} of the secret {arn} is not a JSON object with a `password`")).hint(hint)
     })
 }
 

@@ -138,7 +138,7 @@ fn let_in(arn: &str, policy: &str) -> Option<String> {
     let whom: BTreeSet<&str> = allowing.flat_map(|statement| principals(&statement["Principal"])).collect();
     (!whom.is_empty()).then(|| {
         let whom = whom.into_iter().collect::<Vec<_>>().join(", ");
-        format!("somebody put a policy on it, which lets in: {whom}; `aws secretsmanager delete-resource-policy --secret-id {arn}` ends that")
+        format!("its resource policy gives access to: {whom}; `aws secretsmanager delete-resource-policy --secret-id {arn}` removes the policy")
     })
 }
 
@@ -228,8 +228,8 @@ impl Secret {
         let generation = tags.get(TAG_GENERATION).and_then(|g| g.parse().ok()).unwrap_or(1);
         let Some(live) = live_of(&found) else { return Err(refusal) };
         if cx.scope.claim(Self::KIND, &tags, false) != Claim::Ours(cx.key.name.clone()) || generation != cx.generation {
-            let hint = "rename this one, or remove that one";
-            return Err(Error { class: Class::Invalid, ..refusal.hint(format!("{} is not of this stack: {hint}", live.arn)) });
+            let hint = "rename this one, or delete that one";
+            return Err(Error { class: Class::Invalid, ..refusal.hint(format!("{} is not this stack's: {hint}", live.arn)) });
         }
         if found.deleted_date().is_none() {
             return Ok(live);
@@ -374,7 +374,7 @@ mod tests {
         let statement = |effect: &str| json!({"Statement": {"Effect": effect, "Principal": {"AWS": "arn:aws:iam::2:root"}}});
         let said = let_in("ARN", &statement("Allow").to_string()).unwrap();
         assert!(
-            said.contains("lets in: arn:aws:iam::2:root; `aws secretsmanager delete-resource-policy --secret-id ARN`"),
+            said.contains("gives access to: arn:aws:iam::2:root; `aws secretsmanager delete-resource-policy --secret-id ARN`"),
             "{said}"
         );
         assert_eq!(let_in("ARN", &statement("Deny").to_string()), None);

@@ -86,7 +86,7 @@ impl Resource for Namespace {
         let operation = operation.ok_or_else(|| incomplete(OP, "its operation"))?;
         if operation.status() == Some(&OperationStatus::Fail) {
             let why = operation.error_message().unwrap_or("AWS gave no reason");
-            return Err(Error::new(Class::Failed, format!("the namespace `{name}` was not made: {why}")));
+            return Err(Error::new(Class::Failed, format!("the namespace `{name}` was not created: {why}")));
         }
         let id = operation.targets().and_then(|targets| targets.get(&OperationTargetType::Namespace)).cloned();
         // The same call with the same token asks about the same operation.
@@ -142,7 +142,7 @@ impl Resource for Namespace {
 
     async fn blocked_by(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
         let told = |(_, name, instances): (String, String, i32)| Blocker {
-            what: format!("service `{name}` of Cloud Map with {instances} instances"),
+            what: format!("the Cloud Map service `{name}` (instances: {instances})"),
             // They go with the tasks.
             passing: true,
         };
