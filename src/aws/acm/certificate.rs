@@ -12,21 +12,22 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, cloudfront, elbv2};
 use crate::engine::{Blocker, Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};
 
-/// A certificate that ACM issues once somebody has proven by DNS that the names are theirs.
+/// A certificate that ACM issues once DNS proves that its names belong to the user.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Certificate {
-    /// The region that it is in: the load balancer's, or us-east-1 for CloudFront.
+    /// The region of the certificate: the load balancer's, or us-east-1 for CloudFront.
     pub region: String,
-    /// The name that it is for.
+    /// The main domain name of the certificate.
     pub domain: String,
-    /// Further names.
+    /// Further domain names of the certificate. Left out: none.
     #[serde(default)]
     pub names: Vec<String>,
-    /// The zone of Route 53 where the proof is written, by its id or its domain. Left out: somebody writes it.
+    /// The Route 53 zone in which the validation record is created: its id or its domain. Left out: you create the record
+    /// yourself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

@@ -14,19 +14,19 @@ use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resourc
 /// For how long resolvers keep the record.
 const TTL: i64 = 300;
 
-/// The record in Route 53 that proves a domain to ACM, now and at every renewal.
+/// The Route 53 record that proves a domain to ACM, now and at every renewal.
 ///
-/// Records have no tags. This one is ours when a certificate of ours asks for exactly it, name and value, and the
-/// certificate's tag names the zone. An account has one such record for a domain, whoever asks for it and in whichever
-/// region, so it is deleted only when no certificate of anybody else in the account asks for it too.
+/// Records have no tags. This one is the stack's when a certificate of the stack asks for exactly it, name and value, and the
+/// certificate's tag names the zone. An account has one such record for a domain, whichever certificate asks for it and in
+/// whichever region, so it is deleted only when no other certificate in the account asks for it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Validation {
-    /// The zone, by its id or its domain.
+    /// The zone: its id or its domain.
     pub zone: String,
     /// The domain that is proven, without `*.`.
     pub domain: String,
-    /// The certificates that ask for it.
+    /// The certificates that ask for the record.
     pub certificates: Vec<Ref<Certificate>>,
 }
 

@@ -11,17 +11,17 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 
-/// Between how many tasks a service may be scaled. Has the name of its service.
+/// The range of tasks within which a service is scaled. Has the name of its service.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScalableTarget {
-    /// The service, by its `resource_id`.
+    /// The service: its `resource_id`.
     pub service: Ref<Service>,
-    /// The fewest tasks.
+    /// The minimum number of tasks.
     pub min: i32,
-    /// The most tasks.
+    /// The maximum number of tasks.
     pub max: i32,
-    /// Whether scaling stands still, in any direction.
+    /// Whether scaling is suspended, up and down. Left out: it is not.
     #[serde(default)]
     pub suspended: bool,
 }

@@ -14,23 +14,24 @@ use crate::aws::{Clients, Cx, ecs};
 use crate::engine::key::is_name;
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Scope};
 
-/// Which measure decides how many tasks there are, and the value that it is held at.
+/// A metric that decides the number of tasks, and its target value.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ScalingPolicy {
-    /// What is scaled.
+    /// The service that is scaled.
     pub target: Ref<ScalableTarget>,
-    /// `ECSServiceAverageCPUUtilization`, `ECSServiceAverageMemoryUtilization` or `ALBRequestCountPerTarget`.
+    /// The metric: `ECSServiceAverageCPUUtilization`, `ECSServiceAverageMemoryUtilization` or `ALBRequestCountPerTarget`.
     pub metric: String,
-    /// For `ALBRequestCountPerTarget`: the `full_name` of the load balancer, a `/`, and that of the target group.
+    /// For `ALBRequestCountPerTarget`: the `full_name` of the load balancer, a `/`, and that of the target group. Left out for
+    /// the other metrics.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_label: Option<String>,
-    /// The value that the measure is held at: percent, or requests a minute for each task.
+    /// The target value of the metric: percent, or requests per minute and task.
     pub value: f64,
-    /// Seconds between two steps down.
+    /// Seconds between two steps down. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_in_cooldown: Option<i32>,
-    /// Seconds between two steps up.
+    /// Seconds between two steps up. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_out_cooldown: Option<i32>,
 }

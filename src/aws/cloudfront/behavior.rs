@@ -49,34 +49,37 @@ pub mod policies {
     }
 }
 
-/// What happens to requests: where they go, what is kept of the answers.
+/// How requests are handled: which origin they go to, and what of the answers is cached.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Behavior {
-    /// For which paths: `/static/*`. Left out in the default, which is for all others.
+    /// The path pattern: `/static/*`. Left out in the default, which handles all other paths.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// The origin, by its name in `origins`.
+    /// The origin: its name in `origins`.
     pub origin: String,
-    /// Which methods it lets through: `GET` and `HEAD`, those and `OPTIONS`, or all seven.
+    /// The HTTP methods that are allowed: `GET` and `HEAD`, those and `OPTIONS`, or all seven.
     pub methods: Vec<String>,
-    /// `redirect-to-https`, `https-only` or `allow-all`.
+    /// The protocols for viewers: `redirect-to-https`, `https-only` or `allow-all`.
     pub viewer_protocol: String,
-    /// Whether answers are compressed for those who understand it.
+    /// Whether answers are compressed for viewers that support it.
     pub compress: bool,
-    /// What is kept, and by what: AWS's own policy by its name (`CachingOptimized`), or another by its identifier.
+    /// The cache policy, which decides what is cached and by what: the name of one of AWS's (`CachingOptimized`), or the
+    /// identifier of another.
     #[serde(deserialize_with = "policy")]
     pub cache_policy: String,
-    /// What the origin gets to see of requests, in the same words.
+    /// The origin request policy, which decides what the origin sees of requests: a name or identifier, as for `cache_policy`.
+    /// Left out: none.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "optional_policy")]
     pub origin_request_policy: Option<String>,
-    /// Which headers answers get, in the same words.
+    /// The response headers policy, which adds headers to answers: a name or identifier, as for `cache_policy`. Left out: none.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "optional_policy")]
     pub response_headers_policy: Option<String>,
-    /// Functions of CloudFront that see requests or answers, by event (`viewer-request`): their ARNs. These and no others.
+    /// The CloudFront functions that process requests or answers: ARNs by event (`viewer-request`). Others are removed. Left out:
+    /// none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub functions: BTreeMap<String, String>,
-    /// Functions of Lambda that see them, by event: ARNs of versions. These and no others.
+    /// The Lambda functions that process requests or answers: ARNs of versions by event. Others are removed. Left out: none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub lambda_functions: BTreeMap<String, String>,
 }

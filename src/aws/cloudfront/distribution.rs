@@ -30,54 +30,57 @@ pub const ZONE: &str = "Z2FDTNDATAQYW2";
 /// How often a distribution of one name can have been deleted before.
 const LIVES: u32 = 64;
 
-/// A distribution of CloudFront: the places all over the world that answer for a stack.
+/// A CloudFront distribution, which serves content from locations all over the world.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Distribution {
-    /// Whether it answers at all.
+    /// Whether it serves requests. Left out: it does.
     #[serde(default = "yes")]
     pub enabled: bool,
-    /// The names under which it answers, beside its own.
+    /// The domain names that it answers to besides its own. Left out: none.
     #[serde(default)]
     pub aliases: Vec<String>,
-    /// The certificate for the aliases. Left out: CloudFront's own, for its own name.
+    /// The certificate for the aliases. Left out: CloudFront's own, for its own domain name.
     #[serde(default)]
     pub certificate: ViewerCertificate,
-    /// Where it gets what it delivers, by names of one's own.
+    /// The origins from which it gets content, by names of your choice.
     pub origins: BTreeMap<String, Origin>,
-    /// What happens to requests that no other behaviour is for.
+    /// How requests are handled that match no other behaviour.
     pub default: Behavior,
-    /// What happens to requests for certain paths. The first that fits counts.
+    /// How requests for certain paths are handled. The first match counts. Left out: as in `default`.
     #[serde(default)]
     pub behaviors: Vec<Behavior>,
-    /// What is delivered for `/`, when not the origin decides that.
+    /// The object that is served for `/`. Left out: the origin decides.
     #[serde(default)]
     pub default_root: String,
     /// Where requests are logged. Left out: nowhere.
     #[serde(default)]
     pub logs: Logs,
-    /// `PriceClass_100`, `PriceClass_200` or `PriceClass_All`.
+    /// The regions that CloudFront answers from: `PriceClass_100`, `PriceClass_200` or `PriceClass_All`. More regions cost more.
+    /// Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_class: Option<String>,
-    /// `http1.1`, `http2`, `http3` or `http2and3`.
+    /// The newest HTTP versions that viewers can use: `http1.1`, `http2`, `http3` or `http2and3`. Left out: AWS's default for a
+    /// new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_version: Option<String>,
-    /// Whether it has IPv6 addresses.
+    /// Whether it has IPv6 addresses. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipv6: Option<bool>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }
 
-/// A certificate for aliases.
+/// The certificate for the aliases.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ViewerCertificate {
-    /// Its ARN, in us-east-1.
+    /// The ARN of a certificate in us-east-1. Left out: CloudFront's own certificate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arn: Option<String>,
-    /// The oldest TLS, by AWS's name for the set: `TLSv1.2_2021`.
+    /// The security policy, which sets the oldest TLS version for viewers, by AWS's name: `TLSv1.2_2021`. Left out: AWS's
+    /// default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum_tls: Option<String>,
 }
@@ -86,10 +89,10 @@ pub struct ViewerCertificate {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Logs {
-    /// The bucket: `NAME.s3.amazonaws.com`. It must accept access lists.
+    /// The bucket for the log files: `NAME.s3.amazonaws.com`. It must accept ACLs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bucket: Option<String>,
-    /// What the names of the files begin with.
+    /// What the names of the log files start with. Left out: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
 }

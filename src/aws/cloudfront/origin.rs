@@ -9,19 +9,19 @@ use crate::aws::elbv2::LoadBalancer;
 use crate::aws::s3::Bucket;
 use crate::engine::{Ref, Result};
 
-/// Where CloudFront gets what it delivers.
+/// An origin from which CloudFront gets content.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
-    /// Its name in DNS: a load balancer's, a bucket's (`NAME.s3.REGION.amazonaws.com`), anybody's.
+    /// The domain name of the origin: that of a load balancer, a bucket (`NAME.s3.REGION.amazonaws.com`) or any other server.
     pub domain: String,
-    /// `http-only`, `https-only` or `match-viewer`. Left out for a bucket.
+    /// The protocol to the origin: `http-only`, `https-only` or `match-viewer`. Left out for a bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol: Option<String>,
-    /// How CloudFront shows a bucket who it is.
+    /// The access control with which CloudFront signs its requests to a bucket. Left out: requests are not signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_control: Option<Ref<OriginAccessControl>>,
-    /// What is put before every path.
+    /// The path that is put before every requested path. Left out: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
 }

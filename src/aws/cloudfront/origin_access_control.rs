@@ -20,13 +20,14 @@ const NAME: usize = 64;
 /// How many CloudFront lists at once, at most.
 const PAGE: i32 = 100;
 
-/// How CloudFront shows a bucket who it is: it signs what it asks for. It has no tags; its description says whose it is.
+/// How CloudFront proves its identity to a bucket: it signs its requests. It has no tags; its description says which stack it
+/// belongs to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OriginAccessControl {
-    /// What it is for: `s3`, or another of AWS's words.
+    /// The type of origin: `s3`, or another of AWS's values.
     pub origin_type: String,
-    /// `always`, `no-override` or `never`.
+    /// Which requests are signed: `always`, `no-override` or `never`.
     pub signing: String,
 }
 

@@ -14,7 +14,7 @@ use crate::engine::{Blocker, Diff, Observed, Readiness, Resource, Result, Rule};
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Address {
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

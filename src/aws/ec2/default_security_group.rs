@@ -9,14 +9,14 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Scope};
 
-/// The security group that comes with every VPC, with no rules left in it (AWS Security Hub's control EC2.2).
-/// It cannot be created or deleted: it comes and goes with its VPC.
+/// The security group that comes with every VPC, without any rules (AWS Security Hub's control EC2.2). It cannot be created or
+/// deleted: it exists as long as its VPC.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DefaultSecurityGroup {
-    /// The VPC that it came with.
+    /// The VPC that it belongs to.
     pub vpc: Ref<Vpc>,
-    /// The rules that it has, by identifier. Wanted: none.
+    /// The rules that it has, by identifier. Left out: none, which is what it should have.
     #[serde(default)]
     pub rules: Vec<String>,
 }

@@ -10,14 +10,14 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
-/// The door between a VPC and the internet.
+/// A gateway between a VPC and the internet.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InternetGateway {
-    /// The VPC that it is attached to.
+    /// The VPC that it is attached to. Left out: unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpc: Option<Ref<Vpc>>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

@@ -15,18 +15,18 @@ use crate::engine::{AnyRef, Diff, Effect, Impact, Observed, Order, Readiness, Re
 /// How many tokens of gateways that are dead and forgotten are passed over.
 const TOKENS: u32 = 4;
 
-/// A public NAT gateway: how private subnets reach the internet.
+/// A public NAT gateway, through which private subnets reach the internet.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NatGateway {
-    /// The public subnet that it stands in.
+    /// The public subnet that it is placed in.
     pub subnet: Ref<Subnet>,
-    /// The address that it has outside.
+    /// The public address of its outgoing traffic.
     pub address: Ref<Address>,
-    /// The gateway of its VPC, and whatever else must be there first.
+    /// The internet gateway of its VPC, and anything else that must exist first. Left out: nothing.
     #[serde(default)]
     pub after: Vec<AnyRef>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

@@ -11,18 +11,18 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule};
 
-/// Where a route table sends the packets for some addresses.
+/// A route: where a route table sends packets for some addresses.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Route {
-    /// The table that it is in.
+    /// The route table that it belongs to.
     pub table: Ref<RouteTable>,
-    /// The addresses that it is for: `0.0.0.0/0`.
+    /// The destination addresses: `0.0.0.0/0`.
     pub destination: String,
-    /// To the internet, for public subnets.
+    /// The internet gateway that packets are sent to, for public subnets. Exactly one of `gateway` and `nat`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<Ref<InternetGateway>>,
-    /// To a NAT gateway, for private subnets.
+    /// The NAT gateway that packets are sent to, for private subnets. Exactly one of `gateway` and `nat`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nat: Option<Ref<NatGateway>>,
 }

@@ -17,7 +17,7 @@ use crate::engine::{Blocker, Claim, Diff, Observed, Readiness, Ref, Resource, Re
 pub struct RouteTable {
     /// The VPC that it belongs to.
     pub vpc: Ref<Vpc>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

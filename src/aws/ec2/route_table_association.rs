@@ -9,11 +9,11 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 
-/// Which route table a subnet uses.
+/// The association of a subnet with a route table.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RouteTableAssociation {
-    /// The table. AWS can exchange it.
+    /// The route table. It can be changed.
     pub table: Ref<RouteTable>,
     /// The subnet.
     pub subnet: Ref<Subnet>,

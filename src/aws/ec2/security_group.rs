@@ -11,15 +11,15 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule};
 
-/// A security group: who may talk to its members, and to whom they may talk. Its rules are a kind of their own.
+/// A security group: who can connect to its members, and what its members can connect to. Its rules are objects of their own.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecurityGroup {
     /// The VPC that it belongs to.
     pub vpc: Ref<Vpc>,
-    /// What it is for. AWS cannot change it.
+    /// What the group is for. It cannot be changed.
     pub description: String,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

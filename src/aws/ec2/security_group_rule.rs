@@ -14,40 +14,40 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 
-/// Towards the members of the group, or away from them.
+/// The direction of traffic, as seen by the members of the group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
-    /// Towards the members.
+    /// To the members of the group.
     Ingress,
-    /// Away from them.
+    /// From the members of the group.
     Egress,
 }
 
-/// One thing that a security group allows.
+/// A rule of a security group, which allows some traffic.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecurityGroupRule {
     /// The group that it belongs to.
     pub group: Ref<SecurityGroup>,
-    /// Which way.
+    /// The direction: `ingress` to the members, `egress` from them.
     pub direction: Direction,
-    /// `tcp`, `udp`, `icmp` or `-1` for all.
+    /// The protocol: `tcp`, `udp`, `icmp`, `icmpv6`, a number, or `-1` for all.
     pub protocol: String,
-    /// The first port; -1 for all.
+    /// The first port, or -1 for all. For ICMP: the type.
     pub from_port: i32,
-    /// The last port; -1 for all.
+    /// The last port, or -1 for all. For ICMP: the code.
     pub to_port: i32,
-    /// The addresses on the other side. Exactly one of `cidr` and `peer`.
+    /// The addresses on the other side: `10.0.0.0/16`. Exactly one of `cidr` and `peer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cidr: Option<String>,
-    /// The group on the other side. Exactly one of `cidr` and `peer`.
+    /// The security group on the other side. Exactly one of `cidr` and `peer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peer: Option<Ref<SecurityGroup>>,
-    /// What it is for.
+    /// What the rule is for. Left out: unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

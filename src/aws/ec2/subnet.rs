@@ -14,20 +14,20 @@ use crate::engine::{Blocker, Diff, Observed, Readiness, Ref, Resource, Result, R
 const INSTEAD: &str =
     "a subnet cannot be moved: add one under another name, move everything in this one there, then remove this one";
 
-/// A part of a VPC's addresses in one availability zone.
+/// A range of a VPC's addresses in one availability zone.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Subnet {
-    /// The VPC that it lies in.
+    /// The VPC that it belongs to.
     pub vpc: Ref<Vpc>,
     /// The availability zone: `us-east-1a`.
     pub zone: String,
-    /// Its IPv4 addresses, a part of the VPC's.
+    /// Its IPv4 addresses, a range within the VPC's. It cannot be changed.
     pub cidr: String,
-    /// Whether what is started in it gets a public address by itself.
+    /// Whether instances that are started in it get a public address automatically. Left out: they do not.
     #[serde(default)]
     pub map_public_ip: bool,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

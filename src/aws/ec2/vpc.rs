@@ -15,20 +15,21 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Diff, Observed, Readiness, Resource, Result, Rule};
 
-/// A virtual private cloud: the network that everything else lies in.
+/// A virtual private cloud: the network that contains everything else.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Vpc {
-    /// Its IPv4 addresses, /16 to /28. Cannot be changed.
+    /// Its IPv4 addresses, a range of size /16 to /28. It cannot be changed.
     pub cidr: String,
-    /// Whether instances get DNS names; needed by VPC endpoints and by databases that are reached by name.
+    /// Whether instances get DNS names. VPC endpoints need it, and databases that are reached by name. Left out: AWS's default
+    /// for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dns_hostnames: Option<bool>,
-    /// The rules of the network access list that comes with it: `ingress 100: allow tcp 10.0.0.0/8 443-443`. Left out: everything
-    /// is let through, as AWS makes it.
+    /// The rules of its default network ACL: `ingress 100: allow tcp 10.0.0.0/8 443-443`. Left out: all traffic is allowed, which
+    /// is AWS's default.
     #[serde(default = "network_acl::open")]
     pub network_acl: BTreeMap<String, String>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

@@ -13,20 +13,20 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Diff, Effect, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
-/// A gateway endpoint: a free way to S3 that does not leave AWS's network.
+/// A gateway endpoint: a free route to S3 or DynamoDB that does not leave AWS's network.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VpcEndpoint {
-    /// The VPC that it serves.
+    /// The VPC that it belongs to.
     pub vpc: Ref<Vpc>,
     /// The service: `com.amazonaws.us-east-1.s3`.
     pub service: String,
-    /// The tables that get a route to it.
+    /// The route tables that get a route to it.
     pub route_tables: Vec<Ref<RouteTable>>,
-    /// Who may do what through it: a policy document. Left out: everybody everything, as AWS makes it.
+    /// The policy document that says who can do what through it. Left out: anyone can do anything, which is AWS's default.
     #[serde(default = "everything")]
     pub policy: Value,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

@@ -14,17 +14,18 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Class, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
 
-/// A cluster: what services run in.
+/// A cluster, in which services run.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cluster {
-    /// Whether CloudWatch gets metrics of every task.
+    /// Whether CloudWatch collects metrics of every task (Container Insights). Left out: AWS's default for a new one, else
+    /// unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub container_insights: Option<bool>,
-    /// `FARGATE`, `FARGATE_SPOT`.
+    /// The capacity providers that services can use: `FARGATE`, `FARGATE_SPOT`. Left out: none.
     #[serde(default)]
     pub capacity_providers: Vec<String>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

@@ -29,118 +29,122 @@ use crate::engine::{AnyRef, Class, Diff, Effect, Error, Impact, Observed, Readin
 /// Behind the ARN of a task definition that ECS gave up on, so that the next run tries again.
 const GAVE_UP: &str = " (deployment failed)";
 
-/// Tasks that are kept running.
+/// A service: a number of tasks that ECS keeps running.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
     /// The cluster that it runs in.
     pub cluster: Ref<Cluster>,
-    /// What its tasks are made of.
+    /// The task definition of its tasks.
     pub task_definition: Ref<TaskDefinition>,
-    /// How many tasks. Left out when something else decides, such as autoscaling.
+    /// The number of tasks. Left out: something else decides, such as autoscaling.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub desired_count: Option<i32>,
-    /// How many tasks to begin with, when `desired_count` is left out.
+    /// The number of tasks when the service is created, if `desired_count` is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial_count: Option<i32>,
-    /// Which capacity the tasks get. Left out: Fargate.
+    /// The capacity providers of the tasks. Left out: Fargate for a new service, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launch: Option<Vec<Capacity>>,
-    /// The subnets that the tasks stand in.
+    /// The subnets of the tasks.
     pub subnets: Vec<Ref<Subnet>>,
-    /// Who may reach the tasks, and whom they may reach. Left out: as AWS makes it.
+    /// The security groups of the tasks, which decide who can connect to them and what they can connect to. Left out: AWS's
+    /// default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub security_groups: Vec<Ref<SecurityGroup>>,
-    /// Whether the tasks get public addresses.
+    /// Whether the tasks get public addresses. Left out: they do not.
     #[serde(default)]
     pub assign_public_ip: bool,
-    /// The target groups that the tasks are registered in.
+    /// The target groups in which the tasks are registered. Left out: none.
     #[serde(default)]
     pub load_balancers: Vec<LoadBalancerTarget>,
-    /// Seconds after a task's start in which health checks do not count.
+    /// Seconds after the start of a task during which failed health checks are ignored. Left out: AWS's default for a new one,
+    /// else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grace: Option<i32>,
-    /// When to give a deployment up.
+    /// When a failing deployment is stopped. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub circuit_breaker: Option<CircuitBreaker>,
-    /// How many tasks must run during a deployment, in percent of the desired.
+    /// The minimum number of running tasks during a deployment, in percent of the desired number. Left out: AWS's default for a
+    /// new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum_healthy_percent: Option<i32>,
-    /// How many tasks may run during a deployment, in percent of the desired.
+    /// The maximum number of running tasks during a deployment, in percent of the desired number. Left out: AWS's default for a
+    /// new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maximum_percent: Option<i32>,
-    /// Whether commands can be run in the tasks (ECS Exec).
+    /// Whether commands can be run in the tasks (ECS Exec). Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exec: Option<bool>,
-    /// Whether ECS evens the tasks out over the zones.
+    /// Whether ECS distributes the tasks evenly over the zones. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone_rebalancing: Option<bool>,
-    /// Whose tags the tasks get: `SERVICE` or `TASK_DEFINITION`.
+    /// Whose tags the tasks get: `SERVICE` or `TASK_DEFINITION`. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub propagate_tags: Option<String>,
-    /// By which names its tasks find other services, and others find them (ECS Service Connect).
+    /// The names by which its tasks find other services, and others find them (ECS Service Connect). Left out: unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connect: Option<Connect>,
-    /// What must be there first, such as the listener of its target group.
+    /// What must exist first, such as the listener of its target group. Left out: nothing.
     #[serde(default)]
     pub after: Vec<AnyRef>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }
 
-/// A share of the tasks and where they run.
+/// A share of the tasks and the capacity that they run on.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Capacity {
-    /// `FARGATE` or `FARGATE_SPOT`.
+    /// The capacity provider: `FARGATE` or `FARGATE_SPOT`.
     pub provider: String,
-    /// Its share of the tasks beyond the base.
+    /// Its share of the tasks beyond `base`, relative to the other weights. Left out: 0.
     #[serde(default)]
     pub weight: i32,
-    /// How many tasks it gets first.
+    /// The number of tasks that it gets before the rest is shared by weight. Left out: 0.
     #[serde(default)]
     pub base: i32,
 }
 
-/// A target group that the tasks are registered in.
+/// A target group in which the tasks are registered.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoadBalancerTarget {
     /// The target group.
     pub target_group: Ref<TargetGroup>,
-    /// The container that answers.
+    /// The container that receives the requests: its name.
     pub container: String,
-    /// Its port.
+    /// The port of the container.
     pub port: i32,
 }
 
-/// When to give a deployment up.
+/// When a failing deployment is stopped.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CircuitBreaker {
-    /// Give up when tasks keep failing.
+    /// Whether a deployment is stopped when its tasks keep failing.
     pub enable: bool,
-    /// Go back to what ran before.
+    /// Whether the service then goes back to the last working deployment.
     pub rollback: bool,
 }
 
-/// By which names services find each other: a proxy in each task does it (ECS Service Connect).
+/// The names by which services find each other, through a proxy in each task (ECS Service Connect).
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Connect {
-    /// Whether its tasks find others at all.
+    /// Whether its tasks can find other services.
     pub enabled: bool,
     /// The namespace of the names: its ARN.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<Ref<Namespace>>,
-    /// What others find here.
+    /// The ports that other services can find. Left out: none.
     #[serde(default)]
     pub offers: Vec<ConnectOffer>,
-    /// Where the proxy's own output goes.
+    /// The log group for the proxy's own output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_group: Option<Ref<LogGroup>>,
-    /// What the log streams of the proxy begin with.
+    /// What the names of the proxy's log streams start with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_prefix: Option<String>,
     /// The region of the log group.
@@ -148,20 +152,20 @@ pub struct Connect {
     pub log_region: Option<String>,
 }
 
-/// A port of the service under a name for others.
+/// A port of the service, under a name for other services.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ConnectOffer {
-    /// The port's name in the task definition, and the service's in the namespace.
+    /// The name of the port in the task definition, which is also the service's name in the namespace.
     pub port_name: String,
-    /// The name of the host that others ask.
+    /// The host name that other services use.
     pub dns_name: String,
-    /// The port that others ask.
+    /// The port that other services use.
     pub port: i32,
-    /// Seconds until an answer must be complete; 0 is no end. AWS's own choice is 15.
+    /// Seconds until an answer must be complete; 0 for no limit. AWS's default is 15.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_timeout: Option<i32>,
-    /// Seconds that a connection may be silent; 0 is no end. AWS's own choice is 300.
+    /// Seconds that a connection may be idle; 0 for no limit. AWS's default is 300.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_timeout: Option<i32>,
 }

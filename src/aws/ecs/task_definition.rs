@@ -36,71 +36,72 @@ const DELETES_AT_ONCE: usize = 10;
 const LOG_GROUP: &str = "awslogs-group";
 const LOG_PREFIX: &str = "awslogs-stream-prefix";
 
-/// What a task is made of. Every change makes a new revision; the old ones stay for a while.
+/// What a task consists of. Every change registers a new revision; old revisions are kept for a while.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TaskDefinition {
-    /// CPU units for the whole task: `256` is a quarter of a virtual CPU.
+    /// CPU units for the whole task: `256` is a quarter of a vCPU.
     pub cpu: String,
-    /// MiB for the whole task.
+    /// Memory for the whole task, in MiB.
     pub memory: String,
-    /// The role that pulls images, reads secrets and writes logs: an ARN.
+    /// The role that pulls images, reads secrets and writes logs: its ARN.
     pub execution_role: Ref<Role>,
-    /// The role that the program has: an ARN.
+    /// The role of the program in the containers: its ARN. Left out: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task_role: Option<Ref<Role>>,
-    /// `X86_64` or `ARM64`.
+    /// The processor architecture: `X86_64` or `ARM64`. Left out: AWS's default, `X86_64`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub architecture: Option<String>,
-    /// What runs, side by side.
+    /// The containers, which run side by side.
     pub containers: Vec<Container>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }
 
-/// One container of a task.
+/// A container of a task.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Container {
-    /// Its name in the task.
+    /// Its name within the task.
     pub name: String,
-    /// Its image.
+    /// Its image: `nginx:1.27`.
     pub image: String,
-    /// Whether the task ends when it ends.
+    /// Whether the whole task stops when this container stops. Left out: AWS's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub essential: Option<bool>,
-    /// Instead of the image's command. None: the image's.
+    /// The command, in place of the image's. Left out: the image's.
     #[serde(default)]
     pub command: Vec<String>,
-    /// Instead of the image's entry point. None: the image's.
+    /// The entry point, in place of the image's. Left out: the image's.
     #[serde(default)]
     pub entrypoint: Vec<String>,
-    /// The TCP ports that it listens on.
+    /// The TCP ports that it listens on. Left out: none.
     #[serde(default)]
     pub ports: Vec<i32>,
-    /// Names for some of these ports, under which a service offers them to others by Service Connect, for HTTP.
+    /// Names for some of these ports, under which a service offers them to others through Service Connect, for HTTP. Left out:
+    /// none.
     #[serde(default)]
     pub port_names: BTreeMap<String, i32>,
-    /// Environment variables.
+    /// Environment variables. Left out: none.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
-    /// Environment variables from Secrets Manager or Parameter Store: the ARNs.
+    /// Environment variables from Secrets Manager or Parameter Store: ARNs by variable. Left out: none.
     #[serde(default)]
     pub secrets: BTreeMap<String, String>,
-    /// Where its output goes.
+    /// The log group for its output. Left out: the output is not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_group: Option<Ref<LogGroup>>,
-    /// What the log streams begin with; its name when left out.
+    /// What the names of the log streams start with. Left out: the container's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_prefix: Option<String>,
-    /// Seconds between being asked to stop and being killed.
+    /// Seconds between the request to stop and the kill. Left out: AWS's default, 30.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_timeout: Option<i32>,
-    /// Whether it cannot write to its own file system.
+    /// Whether its root file system is read-only. Left out: AWS's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub readonly_root: Option<bool>,
-    /// Whether an init process reaps its children.
+    /// Whether an init process reaps its child processes. Left out: AWS's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init: Option<bool>,
 }

@@ -23,41 +23,42 @@ use crate::engine::{Claim, Class, Diff, Effect, Error, Impact, Observed, Readine
 
 const ENGINE: &str = "memcached";
 
-/// A cache of Memcached: nodes that know nothing of each other.
+/// A Memcached cache, whose nodes are independent of each other.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cluster {
-    /// Its version, or the beginning of it. It only goes forward.
+    /// The version of Memcached, or the start of it: `1.6`. It can only be raised. Left out: AWS's default for a new one, else
+    /// unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine_version: Option<String>,
     /// The node type: `cache.t4g.small`. It cannot be changed.
     pub node_type: String,
-    /// How many nodes.
+    /// The number of nodes.
     pub nodes: i32,
-    /// Whether nodes are made in different zones.
+    /// Whether the nodes are placed in different zones. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cross_zone: Option<bool>,
-    /// The subnets that its nodes stand in. It cannot move to others.
+    /// The subnet group of its nodes. It cannot be changed.
     pub subnet_group: Ref<SubnetGroup>,
-    /// Who may reach it. Left out: as AWS makes it.
+    /// The security groups, which decide who can connect to it. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub security_groups: Vec<Ref<SecurityGroup>>,
-    /// Its parameters; `default` for AWS's own, whichever go with the version.
+    /// The parameter group; `default` for AWS's own of the version. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameter_group: Option<Ref<ParameterGroup>>,
-    /// The port. It cannot be changed.
+    /// The port. It cannot be changed. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<i32>,
-    /// Whether clients must speak TLS. It cannot be changed.
+    /// Whether clients must use TLS. It cannot be changed. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transit_encryption: Option<bool>,
-    /// When AWS may do maintenance, in UTC: `sun:04:00-sun:05:00`.
+    /// The weekly maintenance window, in UTC: `sun:04:00-sun:05:00`. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maintenance_window: Option<String>,
-    /// Whether AWS takes it to newer minor versions by itself.
+    /// Whether AWS upgrades it to newer minor versions automatically. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auto_minor_upgrade: Option<bool>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

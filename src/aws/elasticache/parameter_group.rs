@@ -21,16 +21,16 @@ use crate::engine::{Blocker, Claim, Diff, Effect, Error, Impact, Observed, Readi
 /// How many parameters one call writes.
 const AT_ONCE: usize = 20;
 
-/// Parameters of a cache engine. Those that are not named have AWS's values.
+/// Parameters of a cache engine. Parameters that are not listed have AWS's defaults.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ParameterGroup {
-    /// Which engine and version they are for: `valkey8`, `redis7`, `memcached1.6`. It cannot be changed.
+    /// The engine and version that the parameters are for: `valkey8`, `redis7`, `memcached1.6`. It cannot be changed.
     pub family: String,
-    /// The parameters by the engine's names.
+    /// The parameters, by the engine's names. Left out: AWS's defaults.
     #[serde(default)]
     pub parameters: BTreeMap<String, String>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

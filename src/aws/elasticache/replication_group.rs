@@ -31,59 +31,65 @@ use crate::engine::{
 /// No encryption in transit, or a choice of both: the words of `transit_encryption` that are not AWS's mode.
 const NO_TLS: &str = "disabled";
 
-/// A cache of Valkey or Redis: a primary and its replicas.
+/// A Valkey or Redis cache: a primary and its replicas.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReplicationGroup {
-    /// `valkey` or `redis`. Redis can become Valkey, not the other way round.
+    /// The engine: `valkey` or `redis`. Redis can be changed to Valkey, but not back.
     pub engine: String,
-    /// Its version, or the beginning of it. It only goes forward.
+    /// The version of the engine, or the start of it: `8.0`. It can only be raised. Left out: AWS's default for a new one, else
+    /// unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine_version: Option<String>,
     /// The node type: `cache.t4g.small`.
     pub node_type: String,
-    /// How many replicas the primary has.
+    /// The number of replicas of the primary. Left out: 0.
     #[serde(default)]
     pub replicas: i32,
-    /// Whether a replica takes over when the primary fails. It needs a replica.
+    /// Whether a replica takes over when the primary fails. Needs a replica. Left out: AWS's default for a new one, else
+    /// unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub automatic_failover: Option<bool>,
-    /// Whether the nodes stand in different zones. It needs automatic failover.
+    /// Whether the nodes are placed in different zones. Needs automatic failover. Left out: AWS's default for a new one, else
+    /// unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub multi_az: Option<bool>,
-    /// The subnets that its nodes stand in. It cannot move to others.
+    /// The subnet group of its nodes. It cannot be changed.
     pub subnet_group: Ref<SubnetGroup>,
-    /// Who may reach it. Left out: as AWS makes it.
+    /// The security groups, which decide who can connect to it. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub security_groups: Vec<Ref<SecurityGroup>>,
-    /// Its parameters; `default` for AWS's own, whichever go with engine and version.
+    /// The parameter group; `default` for AWS's own of the engine and version. Left out: AWS's default for a new one, else
+    /// unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameter_group: Option<Ref<ParameterGroup>>,
-    /// The port. It cannot be changed.
+    /// The port. It cannot be changed. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<i32>,
-    /// Encryption on the way: `required`, `preferred` (clients may do without) or `disabled`.
+    /// Encryption in transit: `required`, `preferred` (clients can connect without TLS) or `disabled`. Left out: AWS's default
+    /// for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transit_encryption: Option<String>,
-    /// Whether it is encrypted at rest. It cannot be changed.
+    /// Whether it is encrypted at rest. It cannot be changed. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_rest_encryption: Option<bool>,
-    /// The ARN of the key that encrypts it at rest. It cannot be changed.
+    /// The ARN of the KMS key that encrypts it at rest. It cannot be changed. Left out: AWS's default for a new one, else
+    /// unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<String>,
-    /// For how many days daily snapshots are kept; 0 for none.
+    /// The number of days for which daily snapshots are kept; 0 for none. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot_days: Option<i32>,
-    /// When the daily snapshot begins, in UTC: `03:00-04:00`.
+    /// The daily snapshot window, in UTC: `03:00-04:00`. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot_window: Option<String>,
-    /// When AWS may do maintenance, in UTC: `sun:04:00-sun:05:00`.
+    /// The weekly maintenance window, in UTC: `sun:04:00-sun:05:00`. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maintenance_window: Option<String>,
-    /// Whether AWS takes it to newer minor versions by itself.
+    /// Whether AWS upgrades it to newer minor versions automatically. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auto_minor_upgrade: Option<bool>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

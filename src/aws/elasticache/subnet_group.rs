@@ -12,15 +12,15 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 
-/// The subnets that caches may stand in.
+/// The subnets in which caches can be placed.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubnetGroup {
-    /// The VPC that its subnets lie in. It cannot move to another.
+    /// The VPC of the subnets. It cannot be changed.
     pub vpc: Ref<Vpc>,
-    /// One in each zone that a cache may stand in.
+    /// A subnet in each zone in which a cache can be placed.
     pub subnets: Vec<Ref<Subnet>>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

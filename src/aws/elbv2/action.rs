@@ -5,44 +5,44 @@ use serde::{Deserialize, Serialize};
 use super::TargetGroup;
 use crate::engine::{Class, Error, Ref, Result};
 
-/// What a listener or a rule does with a request: exactly one of the three, named by `kind`.
+/// What a listener or a rule does with a request: exactly one of three actions, named by `kind`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Action {
-    /// `forward`, `redirect` or `fixed-response`.
+    /// The action: `forward`, `redirect` or `fixed-response`.
     pub kind: String,
-    /// Where `forward` sends it.
+    /// The target group of `forward`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_group: Option<Ref<TargetGroup>>,
-    /// Where `redirect` sends the client.
+    /// The new address of `redirect`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirect: Option<Redirect>,
-    /// What `fixed-response` answers.
+    /// The answer of `fixed-response`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fixed: Option<FixedResponse>,
-    /// What somebody has done first with a request, in AWS's words: `authenticate-oidc`. Nothing is here.
+    /// Actions that come before this one, in AWS's words: `authenticate-oidc`. Left out: none, which is what it should have.
     #[serde(default)]
     #[schemars(skip)]
     pub first: Vec<String>,
 }
 
-/// Another address. What is left out is as it came.
+/// A redirect to another address. Parts that are left out stay as in the request.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Redirect {
-    /// `HTTPS`, or `#{protocol}` for the one that it came by.
+    /// The protocol: `HTTPS`, or `#{protocol}` for that of the request.
     pub protocol: String,
-    /// `443`, or `#{port}` for the one that it came by.
+    /// The port: `443`, or `#{port}` for that of the request.
     pub port: String,
-    /// `HTTP_301` or `HTTP_302`.
+    /// The status code: `HTTP_301` or `HTTP_302`.
     pub status_code: String,
-    /// The host: `www.example.com`, or `#{host}` for the one that it came to.
+    /// The host: `www.example.com`, or `#{host}` for that of the request. Left out: that of the request.
     #[serde(default = "Redirect::same_host")]
     pub host: String,
-    /// The path: `/new`, or `/#{path}` for the one that it came to.
+    /// The path: `/new`, or `/#{path}` for that of the request. Left out: that of the request.
     #[serde(default = "Redirect::same_path")]
     pub path: String,
-    /// What stands behind the question mark, or `#{query}` for what it came with.
+    /// The query, without the question mark, or `#{query}` for that of the request. Left out: that of the request.
     #[serde(default = "Redirect::same_query")]
     pub query: String,
 }
@@ -87,15 +87,15 @@ impl Redirect {
     }
 }
 
-/// An answer without asking anybody.
+/// A fixed answer, for which no target is asked.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FixedResponse {
-    /// `404`
+    /// The status code: `404`.
     pub status_code: String,
-    /// `text/plain`
+    /// The content type: `text/plain`.
     pub content_type: String,
-    /// The text.
+    /// The text of the answer.
     pub body: String,
 }
 

@@ -12,7 +12,7 @@ use crate::aws::{Clients, Cx, Tags, acm};
 use crate::engine::action::Verb;
 use crate::engine::{Diff, Observed, Order, Readiness, Ref, Resource, Result, Rule};
 
-/// A port of a load balancer, and what happens to requests that no rule is for.
+/// A port of a load balancer, and what happens to requests that match no rule.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Listener {
@@ -20,17 +20,18 @@ pub struct Listener {
     pub load_balancer: Ref<LoadBalancer>,
     /// The port.
     pub port: i32,
-    /// `HTTP` or `HTTPS`.
+    /// The protocol: `HTTP` or `HTTPS`.
     pub protocol: String,
-    /// The ARN of the certificate, for HTTPS.
+    /// The ARN of the certificate, for `HTTPS`. Left out: unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<String>,
-    /// The TLS versions and ciphers, by AWS's name for the set.
+    /// The security policy, which sets the TLS versions and ciphers, by AWS's name. Left out: AWS's default for a new one, else
+    /// unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ssl_policy: Option<String>,
-    /// What happens to requests that no rule is for.
+    /// What happens to requests that match no rule.
     pub default_action: Action,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

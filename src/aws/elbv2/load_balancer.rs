@@ -27,22 +27,23 @@ const INTERNET_FACING: &str = "internet-facing";
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoadBalancer {
-    /// The VPC that its subnets lie in. It cannot move to another.
+    /// The VPC of the subnets. It cannot be changed.
     pub vpc: Ref<Vpc>,
-    /// `internet-facing` or `internal`.
+    /// Where it can be reached from: `internet-facing` or `internal`.
     pub scheme: String,
-    /// A subnet in each availability zone that it serves from, two at least.
+    /// The subnets that it serves from, one in each availability zone, at least two.
     pub subnets: Vec<Ref<Subnet>>,
-    /// Who may reach it, and whom it may reach. Left out: as AWS makes it.
+    /// The security groups, which decide who can connect to it and what it can connect to. Left out: AWS's default for a new one,
+    /// else unchanged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub security_groups: Vec<Ref<SecurityGroup>>,
-    /// Attributes in AWS's words: `routing.http.drop_invalid_header_fields.enabled: "true"`.
+    /// Attributes by AWS's names: `routing.http.drop_invalid_header_fields.enabled: "true"`. Left out: AWS's defaults.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
-    /// The internet gateway of its VPC, and whatever else must be there first.
+    /// The internet gateway of its VPC, and anything else that must exist first. Left out: nothing.
     #[serde(default)]
     pub after: Vec<AnyRef>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

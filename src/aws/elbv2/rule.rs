@@ -23,27 +23,28 @@ const LAST: i32 = 50_000;
 const PREPARED: &str = "prepared-";
 const NOBODY: &str = ".invalid";
 
-/// What a listener does with the requests for some paths or hosts.
+/// What a listener does with requests for certain paths or hosts.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ListenerRule {
     /// The listener that it belongs to.
     pub listener: Ref<Listener>,
-    /// Rules are tried in this order, 1 to 50000.
+    /// The priority, 1 to 50000. Rules with lower numbers are tried first.
     pub priority: i32,
-    /// The paths that it is for: `/api/*`. None: all.
+    /// The paths that it applies to: `/api/*`. Left out: all.
     #[serde(default)]
     pub paths: Vec<String>,
-    /// The hosts that it is for: `*.example.com`. None: all.
+    /// The hosts that it applies to: `*.example.com`. Left out: all.
     #[serde(default)]
     pub hosts: Vec<String>,
-    /// What somebody narrowed or changed it by, in AWS's words: `source-ip 10.0.0.0/8`. Nothing is here.
+    /// Further conditions and changes of requests, in AWS's words: `source-ip 10.0.0.0/8`. Left out: none, which is what it
+    /// should have.
     #[serde(default)]
     #[schemars(skip)]
     pub others: Vec<String>,
-    /// What happens.
+    /// What happens to the requests.
     pub action: Action,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

@@ -18,55 +18,56 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
-/// The tasks of a service as a load balancer sees them.
+/// The tasks of a service, as targets of a load balancer.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TargetGroup {
-    /// The VPC that the targets are in.
+    /// The VPC of the targets.
     pub vpc: Ref<Vpc>,
     /// The port that the targets listen on.
     pub port: i32,
-    /// `HTTP` or `HTTPS`.
+    /// The protocol to the targets: `HTTP` or `HTTPS`.
     pub protocol: String,
-    /// `ip` for tasks with their own network interface.
+    /// The type of target: `ip` for tasks with their own network interface.
     pub target_type: String,
-    /// When a target counts as healthy.
+    /// When a target counts as healthy. Left out: AWS's defaults.
     #[serde(default)]
     pub health: HealthCheck,
-    /// The load balancer that sends it requests. AWS lets it have one, so another one gets a target group of its own.
+    /// The load balancer that sends it requests. AWS allows only one, so another load balancer needs another target group. Left
+    /// out: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_balancer: Option<Ref<LoadBalancer>>,
-    /// Attributes in AWS's words: `deregistration_delay.timeout_seconds: "30"`.
+    /// Attributes by AWS's names: `deregistration_delay.timeout_seconds: "30"`. Left out: AWS's defaults.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }
 
-/// When a target counts as healthy. What is left out is AWS's default.
+/// When a target counts as healthy.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HealthCheck {
-    /// The path that is asked for.
+    /// The path of the health check. Left out: AWS's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// Seconds between two checks.
+    /// Seconds between two health checks. Left out: AWS's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<i32>,
-    /// Seconds until a check has failed.
+    /// Seconds until a health check fails. Left out: AWS's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<i32>,
-    /// Checks in a row that make a target healthy.
+    /// The number of consecutive successes that make a target healthy. Left out: AWS's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub healthy: Option<i32>,
-    /// Checks in a row that make a target unhealthy.
+    /// The number of consecutive failures that make a target unhealthy. Left out: AWS's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unhealthy: Option<i32>,
-    /// The status codes that are good: `200-299`.
+    /// The status codes that count as success: `200-299`. Left out: AWS's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub codes: Option<String>,
-    /// `HTTP` or `HTTPS`.
+    /// The protocol of the health check: `HTTP` or `HTTPS`. Left out: AWS's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol: Option<String>,
 }

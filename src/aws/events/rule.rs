@@ -21,33 +21,33 @@ use crate::engine::{Class, Diff, Error, Observed, Readiness, Ref, Resource, Resu
 /// How long a rule's name may be.
 const NAME: usize = 64;
 
-/// What is done when something happens: a rule on the account's own event bus.
+/// A rule on the account's default event bus: what happens when an event occurs.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventRule {
-    /// Which events: a pattern of EventBridge.
+    /// The events that match: an event pattern of EventBridge.
     pub pattern: Value,
-    /// Whether it is on.
+    /// Whether the rule is enabled. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
-    /// What it is for.
+    /// What the rule is for. Left out: unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Who is told, by a name of one's own.
+    /// The targets that get the events, by names of your choice. Left out: none.
     #[serde(default)]
     pub targets: BTreeMap<String, Target>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }
 
-/// Who is told of an event.
+/// A target that gets the events.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Target {
-    /// A function: its ARN.
+    /// The function that is called: its ARN.
     pub function: Ref<Function>,
-    /// What it is told. Left out: the event.
+    /// The input of the function. Left out: the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
 }

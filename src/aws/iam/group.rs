@@ -20,17 +20,18 @@ use crate::engine::{Claim, Diff, Observed, Readiness, Resource, Result, Rule, Us
 /// How long a group's name may be.
 const NAME: usize = 128;
 
-/// A group of people who may do the same. IAM gives groups no tags: ours are known by their path.
+/// A group of users with the same permissions. IAM groups have no tags: those of the stack are known by their path.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Group {
-    /// What it may do: policy documents of its own, by name.
+    /// Its inline policies: policy documents by name. Others are removed. Left out: none.
     #[serde(default)]
     pub policies: BTreeMap<String, Value>,
-    /// What it may do: ARNs of managed policies.
+    /// Its managed policies: ARNs. Others are detached. Left out: none.
     #[serde(default)]
     pub managed: Vec<String>,
-    /// Its members that are not users of this stack: users say themselves which groups they are in. Wanted: none.
+    /// Its members that are not users of this stack: a user lists its groups itself. Left out: none, which is what it should
+    /// have.
     #[serde(default)]
     pub others: Vec<String>,
 }

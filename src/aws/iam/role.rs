@@ -19,22 +19,22 @@ use crate::engine::{Blocker, Claim, Class, Diff, Observed, Readiness, Resource, 
 /// How long a role's name may be.
 const NAME: usize = 64;
 
-/// A role: what a service or a program may do.
+/// A role: the permissions of a service or a program.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Role {
-    /// Who may take it: a policy document.
+    /// The trust policy, which says who can assume the role: a policy document.
     pub trust: Value,
-    /// What it may do: policy documents of its own, by name.
+    /// Its inline policies: policy documents by name. Others are removed. Left out: none.
     #[serde(default)]
     pub policies: BTreeMap<String, Value>,
-    /// What it may do: ARNs of managed policies.
+    /// Its managed policies: ARNs. Others are detached. Left out: none.
     #[serde(default)]
     pub managed: Vec<String>,
-    /// What it is for. Written when it is created.
+    /// What the role is for. It is set only when the role is created. Left out: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

@@ -18,23 +18,23 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
-/// A person, or a program that has keys of its own. We make no keys and no passwords: whoever has one made it, and it
-/// goes with the user.
+/// A user: a person, or a program with access keys. `stack` creates neither keys nor passwords; those that a user has are deleted
+/// with the user.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct User {
-    /// The name, as it is: names of users are one for the account, and people keep theirs.
+    /// The user name, exactly as it is. User names are unique in an account. It cannot be changed.
     pub name: String,
-    /// The groups that the user is in, and no others.
+    /// The groups of the user. The user is removed from others. Left out: none.
     #[serde(default)]
     pub groups: Vec<Ref<Group>>,
-    /// What the user alone may do: policy documents by name. These and no others.
+    /// The user's own inline policies: policy documents by name. Others are removed. Left out: none.
     #[serde(default)]
     pub policies: BTreeMap<String, Value>,
-    /// What the user alone may do: ARNs of managed policies. These and no others.
+    /// The user's own managed policies: ARNs. Others are detached. Left out: none.
     #[serde(default)]
     pub managed: Vec<String>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

@@ -9,12 +9,12 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
-/// A name for a key, which people and programs use instead of its id. It has no tags: it is ours when it has our prefix
-/// and points to a key of ours.
+/// A name for a key, which people and programs use in place of its id. It has no tags: it is the stack's when it has the stack's
+/// prefix and points to a key of the stack.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Alias {
-    /// The key that it stands for.
+    /// The key that it points to.
     pub key: Ref<Key>,
 }
 

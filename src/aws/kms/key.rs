@@ -28,24 +28,25 @@ const WINDOW_DAYS: i32 = 30;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
-    /// Who may do what with it: a policy document. It must leave the account itself in charge, or AWS refuses it.
+    /// The key policy, which says who can do what with it: a policy document. It must leave the account itself in control, or AWS
+    /// refuses it.
     pub policy: Value,
-    /// What it is for.
+    /// What the key is for. Left out: unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Whether it can be used.
+    /// Whether the key is enabled. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
-    /// Whether AWS renews the key material.
+    /// Whether AWS rotates the key material automatically. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<bool>,
-    /// After how many days, 90 to 2560.
+    /// Days between two rotations, 90 to 2560. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation_days: Option<i32>,
-    /// For how many days it can be had back after its deletion, 7 to 30.
+    /// Days during which the key can be restored after its deletion, 7 to 30. Left out: AWS's default, 30.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_days: Option<i32>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

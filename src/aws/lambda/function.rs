@@ -23,55 +23,58 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Diff, Impairment, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
-/// A function of one Python file, `index.py`.
+/// A function that consists of one Python file, `index.py`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Function {
-    /// The role that the program has: an ARN.
+    /// The role of the function: its ARN.
     pub role: Ref<Role>,
-    /// The text of `index.py`. Written when the function is created and when `code_sha256` differs.
+    /// The text of `index.py`. It is uploaded when the function is created and when `code_sha256` differs.
     pub code: String,
-    /// The digest of the package with that text, as Lambda says it. Left out: whatever is there.
+    /// The SHA-256 of the package with that text, as Lambda reports it. Left out: the code of an existing function is not
+    /// compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_sha256: Option<String>,
-    /// `python3.13`.
+    /// The runtime: `python3.13`.
     pub runtime: String,
-    /// What is called: `index.run`.
+    /// The handler, which is called for each event: `index.run`.
     pub handler: String,
-    /// What it is for.
+    /// What the function is for. Left out: unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// After how many seconds it is stopped, 1 to 900.
+    /// Seconds after which a call is stopped, 1 to 900. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<i32>,
-    /// MiB.
+    /// Memory in MiB. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<i32>,
-    /// `arm64` or `x86_64`. It cannot be changed here.
+    /// The processor architecture: `arm64` or `x86_64`. It cannot be changed. Left out: AWS's default for a new one, else
+    /// unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub architecture: Option<String>,
-    /// Where its output goes.
+    /// The log group for its output. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_group: Option<Ref<LogGroup>>,
-    /// What was put on it besides, by name: a function here has none of it. Values are never read: they may be secret.
+    /// Settings that a function of the stack does not have, by name. Their values are never read: they may be secret. Left out:
+    /// none, which is what it should have.
     #[serde(default)]
     pub extras: Vec<Extra>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }
 
-/// What a function may have that none here has.
+/// A setting that a function of the stack does not have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Extra {
-    /// Variables, which Python and its libraries read too.
+    /// Environment variables, which Python and its libraries read too.
     Environment,
-    /// Code of others that is put beside its own.
+    /// Layers: code of others beside its own.
     Layers,
-    /// A network, from which AWS is not reached without more.
+    /// A VPC, from which AWS cannot be reached without further setup.
     Network,
-    /// How many may run at once; with 0 it never does.
+    /// Reserved concurrency: how many calls can run at once; with 0 none can.
     Concurrency,
 }
 

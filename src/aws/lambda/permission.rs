@@ -13,13 +13,13 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule};
 
-/// Lets a rule call a function.
+/// The permission for a rule to call a function.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Permission {
     /// The function. It cannot be changed.
     pub function: Ref<Function>,
-    /// The rule that calls it: an ARN. It cannot be changed.
+    /// The rule that calls it: its ARN. It cannot be changed.
     pub rule: Ref<EventRule>,
 }
 

@@ -16,19 +16,19 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
 
-/// A log group: where the output of programs goes.
+/// A log group, which holds the output of programs.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogGroup {
-    /// Its name, which begins with `/stack/STACK/ENVIRONMENT/`: there it is looked for.
+    /// Its name. It must start with `/stack/STACK/ENVIRONMENT/`, where `stack` looks for it.
     pub name: String,
-    /// For how many days lines are kept; 0 for ever. Left out: as it is, which in the beginning is for ever.
+    /// Days for which log lines are kept; 0 for ever. Left out: for ever in a new group, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<i32>,
-    /// The ARN of the key that encrypts it; empty for one of AWS's own. Left out: as it is.
+    /// The ARN of the KMS key that encrypts it; empty for AWS's own. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<String>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

@@ -31,100 +31,108 @@ use crate::engine::{
 /// nobody what password it has.
 const TAG_PASSWORD: &str = "stack:password";
 
-/// A database, or a copy of one that can be read. A copy has its source's password.
+/// A database, or a read replica of one. A replica has the password of its source.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Instance {
-    /// The database that this one is a copy of. What is not said here is as it is there. It cannot be changed.
+    /// The database that this one is a replica of. What is left out here is as in the source. It cannot be changed. Left out: it
+    /// is not a replica.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Ref<Instance>>,
-    /// `postgres`, `mysql` or `mariadb`. It cannot be changed.
+    /// The engine: `postgres`, `mysql` or `mariadb`. It cannot be changed. Left out: that of `source`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
-    /// Its version, or the beginning of it. It only goes forward.
+    /// The version of the engine, or the start of it: `16`. It can only be raised. Left out: AWS's default for a new one, else
+    /// unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine_version: Option<String>,
     /// The instance class: `db.t4g.medium`.
     pub class: String,
-    /// Whether it runs, which can only be wanted: what somebody stopped is started.
+    /// Whether it runs. Only `true` is allowed, which starts a stopped database. Left out: it stays as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running: Option<bool>,
-    /// Gibibytes of storage. It only grows, by a tenth at least.
+    /// Storage in GiB. It can only grow, by at least 10 %. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage: Option<i32>,
-    /// Up to how many gibibytes AWS may let the storage grow by itself; 0 for not at all.
+    /// The size in GiB up to which AWS can grow the storage automatically; 0 for no growth. Left out: AWS's default for a new
+    /// one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_storage: Option<i32>,
-    /// `gp3`, `io2` and so on.
+    /// The storage type: `gp3`, `io2`, … Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub storage_type: Option<String>,
-    /// How many reads and writes a second the storage takes. `io1` and `io2` need it; `gp3` takes it from 400 GiB on.
+    /// Provisioned IOPS of the storage. `io1` and `io2` need it; `gp3` accepts it from 400 GiB on. Left out: AWS's default for a
+    /// new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub iops: Option<i32>,
-    /// How many mebibytes a second the storage takes; for `gp3` from 400 GiB on.
+    /// Throughput of the storage in MiB per second; `gp3` accepts it from 400 GiB on. Left out: AWS's default for a new one, else
+    /// unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throughput: Option<i32>,
-    /// Whether a standby in another zone takes over when this one fails.
+    /// Whether a standby in another zone takes over when this database fails. Left out: AWS's default for a new one, else
+    /// unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub multi_az: Option<bool>,
-    /// The subnets that it stands in. It cannot move to others.
+    /// The subnet group. It cannot be changed. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subnet_group: Option<Ref<SubnetGroup>>,
-    /// Who may reach it. Left out: as AWS makes it.
+    /// The security groups, which decide who can connect to it. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub security_groups: Vec<Ref<SecurityGroup>>,
-    /// Its parameters.
+    /// The parameter group. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameter_group: Option<Ref<ParameterGroup>>,
-    /// Whether it has an address that can be reached from the internet.
+    /// Whether it has an address that can be reached from the internet. Left out: it has none.
     #[serde(default)]
     pub publicly_accessible: bool,
-    /// The port.
+    /// The port. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<i32>,
-    /// The name of the database in it. It cannot be changed.
+    /// The name of the database in the instance. It cannot be changed. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<String>,
-    /// The master user's name. It cannot be changed.
+    /// The name of the master user. It cannot be changed. Left out: that of `source`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// Whether RDS makes the master password, keeps it in Secrets Manager and rotates it. Such a database has no copies.
+    /// Whether RDS generates the master password, keeps it in Secrets Manager and rotates it. Such a database has no replicas.
+    /// Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_password: Option<bool>,
-    /// The secret with its master password, and which version of it:
-    /// `${secretsmanager.secret/main.arn}:::${secretsmanager.secret/main.version}`. Empty when there is none. The password is read
-    /// from there when the database is told it, and is kept nowhere else.
+    /// The secret with the master password, and its version:
+    /// `${secretsmanager.secret/main.arn}:::${secretsmanager.secret/main.version}`. Empty when there is none. The password is
+    /// read from there when it is set, and is kept nowhere else. Left out: unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "stack-secret-version", "pattern" = r"^(|\$\{.+|arn:[^:]+:secretsmanager:([^:]*:){2}secret:[^:]+:::[^:]+)$"))]
     pub password: Option<String>,
-    /// Whether it is encrypted. It cannot be changed.
+    /// Whether it is encrypted at rest. It cannot be changed. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encrypted: Option<bool>,
-    /// The ARN of the key that encrypts it, and the master password when RDS keeps that. It cannot be changed.
+    /// The ARN of the KMS key that encrypts it, and the master password if RDS keeps that. It cannot be changed. Left out: AWS's
+    /// default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<String>,
-    /// For how many days daily backups are kept; 0 for none.
+    /// The number of days for which daily backups are kept; 0 for none. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup_days: Option<i32>,
-    /// When the daily backup begins, in UTC: `03:00-03:30`.
+    /// The daily backup window, in UTC: `03:00-03:30`. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup_window: Option<String>,
-    /// When AWS may do maintenance, in UTC: `sun:04:00-sun:04:30`.
+    /// The weekly maintenance window, in UTC: `sun:04:00-sun:04:30`. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maintenance_window: Option<String>,
-    /// Whether AWS refuses to delete it.
+    /// Whether AWS refuses to delete it. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_protection: Option<bool>,
-    /// Which logs go to CloudWatch Logs.
+    /// The logs that are exported to CloudWatch Logs. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logs: Option<Vec<String>>,
-    /// Whether AWS takes it to newer minor versions by itself.
+    /// Whether AWS upgrades it to newer minor versions automatically. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auto_minor_upgrade: Option<bool>,
-    /// Whether its snapshots get its tags.
+    /// Whether its tags are copied to its snapshots. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy_tags: Option<bool>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

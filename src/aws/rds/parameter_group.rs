@@ -21,17 +21,17 @@ use crate::engine::{Blocker, Claim, Diff, Effect, Error, Impact, Observed, Readi
 /// How many parameters one call writes.
 const AT_ONCE: usize = 20;
 
-/// Parameters of a database engine. Those that are not named have AWS's values.
+/// Parameters of a database engine. Parameters that are not listed have AWS's defaults.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ParameterGroup {
-    /// Which engine and version they are for: `postgres16`, `mysql8.4`, `mariadb11.4`. It cannot be changed.
+    /// The engine and version that the parameters are for: `postgres16`, `mysql8.4`, `mariadb11.4`. It cannot be changed.
     pub family: String,
-    /// The parameters by the engine's names. Those that AWS can change only in a database that starts anew wait for its
-    /// next reboot.
+    /// The parameters, by the engine's names. Static parameters take effect at the next reboot of the database. Left out: AWS's
+    /// defaults.
     #[serde(default)]
     pub parameters: BTreeMap<String, String>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

@@ -13,15 +13,15 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule};
 
-/// The subnets that databases may stand in.
+/// The subnets in which databases can be placed.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SubnetGroup {
-    /// The VPC that its subnets lie in. It cannot move to another.
+    /// The VPC of the subnets. It cannot be changed.
     pub vpc: Ref<Vpc>,
-    /// One in each zone that a database may stand in: at least two.
+    /// A subnet in each zone in which a database can be placed, at least two.
     pub subnets: Vec<Ref<Subnet>>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

@@ -19,26 +19,26 @@ use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resourc
 /// Route 53 answers five calls a second for a whole account.
 const AT_ONCE: usize = 3;
 
-/// An alias record: a name in a zone of Route 53 that leads to a distribution or a load balancer of this stack.
+/// An alias record: a name in a Route 53 zone that points to a distribution or a load balancer of this stack.
 ///
-/// Records have no tags, and the zone is not ours. A record is ours when it leads to something of ours under a name of a
-/// certificate of ours whose tag names the zone: whatever else has the name is somebody else's, and stays. It is made by a
-/// call that fails when the name is taken, and deleted only as long as it still leads to us. People write such records too: one
-/// that no run of ours made stays.
+/// Records have no tags, and the zone is not the stack's. A record is the stack's when it points to an object of the stack, under
+/// a name of a certificate of the stack whose tag names the zone: any other record of that name stays. It is created by a call
+/// that fails when the name is taken, and deleted only as long as it still points to the stack. People create such records too:
+/// one that no run of the stack created stays.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
     /// The zone's id.
     pub zone: String,
-    /// The name: `www.example.com`.
+    /// The name of the record: `www.example.com`.
     pub name: String,
-    /// `A` or `AAAA`.
+    /// The type of the record: `A` or `AAAA`.
     pub r#type: String,
-    /// Where it leads: the domain of a distribution, or the name of a load balancer in DNS.
+    /// The target: the domain of a distribution, or the DNS name of a load balancer.
     pub target: String,
-    /// The zone that AWS keeps the target's own name in.
+    /// The zone in which AWS keeps the target's own name: its id.
     pub target_zone: String,
-    /// The certificates for the name, by which the record is found again.
+    /// The certificates for the name, by which the record is found again. Left out: none.
     #[serde(default)]
     pub certificates: Vec<Ref<Certificate>>,
 }

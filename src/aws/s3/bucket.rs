@@ -26,58 +26,61 @@ use crate::engine::{Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref
 /// The only region whose name `CreateBucket` does not take.
 const FIRST_REGION: &str = "us-east-1";
 
-/// A bucket. Its name in AWS is made of the stack's, its own, the account and the region.
+/// A bucket. Its name in AWS consists of the names of the stack and the bucket, the account and the region.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Bucket {
-    /// Whether what is overwritten or deleted is kept as an old version.
+    /// Whether objects that are overwritten or deleted are kept as old versions. Left out: AWS's default for a new one, else
+    /// unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub versioning: Option<bool>,
-    /// Whether nothing in it can ever be public, whatever policies and access lists say.
+    /// Whether public access is blocked, whatever policies and ACLs say. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub block_public_access: Option<bool>,
-    /// `BucketOwnerEnforced`: no access lists, policies alone decide. `BucketOwnerPreferred`: for who still writes by access lists.
+    /// `BucketOwnerEnforced`: ACLs are off, and only policies decide. `BucketOwnerPreferred`: for writers that still use ACLs.
+    /// Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ownership: Option<String>,
-    /// How objects are encrypted that do not say it themselves.
+    /// The default encryption, of objects that are written without their own. Left out: AWS's default for a new one, else
+    /// unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<Encryption>,
-    /// What becomes of its objects in time, by the rule's name. These and no others.
+    /// The lifecycle rules, by name. Others are removed. Left out: none.
     #[serde(default)]
     pub lifecycle: BTreeMap<String, LifecycleRule>,
-    /// How S3 serves it as a website of its own, without TLS. Left out: not at all.
+    /// Whether and how S3 serves it as a website of its own, without TLS. Left out: it does not.
     #[serde(default)]
     pub website: Website,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }
 
-/// How S3 serves a bucket as a website: with an index document, or by sending everybody elsewhere.
+/// How S3 serves a bucket as a website: with an index document, or by a redirect to another host.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Website {
-    /// What is delivered for a folder: `index.html`.
+    /// The document that is served for a folder: `index.html`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index: Option<String>,
-    /// What is delivered instead of an error.
+    /// The document that is served in place of an error. Left out: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// The host that everybody is sent to.
+    /// The host to which all requests are redirected. Left out: they are not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirect: Option<String>,
 }
 
-/// How objects are encrypted.
+/// The default encryption of objects.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Encryption {
-    /// `AES256`: with S3's own keys. `aws:kms`: with one of KMS.
+    /// The algorithm: `AES256` with S3's own keys, `aws:kms` with a KMS key.
     pub algorithm: String,
-    /// The ARN of the key of KMS.
+    /// The ARN of the KMS key. Left out: AWS's own key for a new bucket, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// Whether a key of the bucket saves most of the calls to KMS.
+    /// Whether a bucket key saves most of the calls to KMS. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bucket_key: Option<bool>,
 }

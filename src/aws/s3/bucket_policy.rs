@@ -11,7 +11,7 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 
-/// Who may do what with a bucket. A bucket has one policy or none.
+/// Who can do what with a bucket. A bucket has at most one policy.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BucketPolicy {

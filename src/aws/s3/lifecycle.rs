@@ -12,26 +12,26 @@ use super::built;
 use crate::aws::spelling::{Wrong, word};
 use crate::engine::Result;
 
-/// What becomes of a bucket's objects in time.
+/// What happens to a bucket's objects over time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LifecycleRule {
-    /// What the keys of its objects begin with. Left out: all.
+    /// What the keys of the objects start with. Left out: all objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
-    /// After how many days an upload that never ended is dropped.
+    /// Days after which an unfinished upload is removed. Left out: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abort_uploads_after: Option<i32>,
-    /// After how many days an object is deleted.
+    /// Days after which an object is deleted. Left out: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expire_after: Option<i32>,
-    /// After how many days a version is deleted that is no longer the object's newest.
+    /// Days after which an old version of an object is deleted. Left out: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expire_versions_after: Option<i32>,
-    /// Whether the mark of a deleted object goes with its last version.
+    /// Whether the marker of a deleted object is removed with its last version. Left out: it is not.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub drop_delete_markers: bool,
-    /// After how many days an object moves, by the storage class that it moves to: `GLACIER: 30`.
+    /// Days after which an object moves to another storage class, by class: `GLACIER: 30`. Left out: it does not move.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub move_after: BTreeMap<String, i32>,
 }

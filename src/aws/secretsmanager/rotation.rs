@@ -11,13 +11,13 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 
-/// How often RDS makes the password anew that it keeps of a database. It does in any case; this says how often.
+/// How often RDS rotates a database password that it keeps itself. RDS rotates it in any case; this sets the interval.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rotation {
-    /// The secret that RDS keeps it in: `${rds.instance/main.secret_arn}`. It cannot be changed.
+    /// The secret in which RDS keeps the password: `${rds.instance/main.secret_arn}`. It cannot be changed.
     pub secret: Ref<Instance>,
-    /// Every so many days, 1 to 1000.
+    /// Days between two rotations, 1 to 1000.
     pub days: i64,
 }
 

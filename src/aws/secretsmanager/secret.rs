@@ -32,21 +32,21 @@ const LENGTH: i64 = 32;
 /// For how many days a secret that was deleted can be had back: as short as AWS lets it.
 const KEPT: i64 = 7;
 
-/// A password that Secrets Manager makes and keeps: a JSON object with `username` and `password`, as RDS writes it. Nobody sees
-/// it. It changes when somebody puts another version into the secret.
+/// A password that Secrets Manager generates and keeps: a JSON object with `username` and `password`, as RDS writes it. It is
+/// never shown. It changes when another version is put into the secret.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Secret {
-    /// Whose password it is. It cannot be changed.
+    /// The user whose password it is. It cannot be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    /// What it is for.
+    /// What the secret is for. Left out: unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The ARN of the key that encrypts it; empty for one of AWS's own. Left out: as it is.
+    /// The ARN of the KMS key that encrypts it; empty for AWS's own. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<String>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }

@@ -15,14 +15,14 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};
 
-/// A space of names in which services find each other, by HTTP and not by DNS: what ECS Service Connect asks for.
+/// A namespace in which services find each other by HTTP, not by DNS, as ECS Service Connect needs it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Namespace {
-    /// What it is for.
+    /// What the namespace is for. Left out: unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Tags.
+    /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
 }
