@@ -1,7 +1,7 @@
-//! How images in Amazon ECR are addressed.
+//! Addresses of images in Amazon ECR.
 
-/// Account, region, and what follows the host, when the image lies in somebody's private registry: under its usual name, the
-/// one of FIPS, or the one that has IPv6 too (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html>).
+/// Returns account, region, and what follows the host, if the image is in a private registry: under its usual host name, the FIPS
+/// one, or the one with IPv6 (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html>).
 pub fn registry(image: &str) -> Option<(&str, &str, &str)> {
     let (host, path) = image.split_once('/')?;
     let mut parts = host.split('.');

@@ -1,4 +1,4 @@
-//! What somebody else owns: asked for once, before the file is expanded, and never changed.
+//! Objects that are not the stack's and that a file refers to: read once, before the file is expanded, and never changed.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::aws::call::error::failed;
 use crate::aws::{ec2, rds, route53, s3};
 use crate::engine::{Class, Result};
 
-/// What a file refers to, by its names for them.
+/// What a file refers to, by its names in the file.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
     /// A VPC, and subnets in it.
@@ -38,7 +38,7 @@ pub struct Vpc {
     pub zones: BTreeMap<String, String>,
 }
 
-/// A certificate, where it is.
+/// A certificate, by region.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Certificate {
     /// The ARN of the one in the stack's region.
@@ -62,18 +62,18 @@ pub struct Database {
     pub secret_arn: Option<String>,
 }
 
-/// Something that is not there.
+/// Something that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Missing {
     /// Its path in the file: `existing.buckets.uploads`.
     pub at: String,
-    /// What was looked for and what was found instead.
+    /// What was looked for, and what was found instead.
     pub message: String,
     /// What to do.
     pub help: String,
 }
 
-/// What was found, by the file's names.
+/// What was found, by the names in the file.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
     /// The VPC.
@@ -93,7 +93,7 @@ pub struct Found {
 }
 
 impl Found {
-    /// For what works without AWS: as if everything were there.
+    /// Returns made-up answers for commands that work without AWS, as if everything existed.
     pub fn assumed(wanted: &Wanted, region: &str) -> Found {
         let each = |of: &BTreeMap<String, String>| of.keys().cloned().collect::<Vec<_>>();
         Found {
@@ -128,10 +128,10 @@ impl Found {
         }
     }
 
-    /// Asks AWS for all of it, everything at once.
+    /// Asks AWS for everything at once.
     ///
     /// # Errors
-    /// When AWS cannot be asked or refuses. What is not there is no error but [`Found::missing`].
+    /// When AWS cannot be asked or refuses. What does not exist is not an error but in [`Found::missing`].
     pub async fn look(cloud: &Clients, wanted: &Wanted) -> Result<Found> {
         let mut out = Found::default();
         let (network, zones, certificates, buckets, databases, repositories) = tokio::try_join!(
@@ -174,7 +174,7 @@ fn missing(at: impl Into<String>, message: impl Into<String>, help: impl Into<St
     Missing { at: at.into(), message: message.into(), help: help.into() }
 }
 
-/// The answer, or nothing when AWS says that there is no such thing.
+/// Returns the answer, or nothing when AWS reports that the object does not exist.
 fn or_nothing<T>(answer: Result<T>) -> Result<Option<T>> {
     match answer {
         Ok(it) => Ok(Some(it)),
@@ -280,7 +280,7 @@ async fn certificates(cloud: &Clients, wanted: &Wanted) -> Result<Vec<Result<Cer
     Ok(wanted.certificates.iter().map(one).collect())
 }
 
-/// Every kind of key that certificates have.
+/// Returns every key algorithm of certificates.
 pub(super) fn all_keys() -> Vec<aws_sdk_acm::types::KeyAlgorithm> {
     aws_sdk_acm::types::KeyAlgorithm::values().iter().map(|key| (*key).into()).collect()
 }
@@ -313,7 +313,8 @@ async fn database_instance(cloud: &Clients, name: &str, database: &str) -> Resul
     })
 }
 
-/// What services need to know of an instance. Of a cluster (of Aurora, say) it is refused: after a failover another instance writes
+/// Returns what services need to know of an instance. An instance of a cluster (such as Aurora's) is refused: after a failover
+/// another instance is the writer
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Overview.Endpoints.html>).
 fn usable(name: &str, database: &str, found: &DbInstance) -> Result<Database, Missing> {
     let at = format!("existing.databases.{name}");

@@ -1,4 +1,4 @@
-//! Amazon Web Services: the services, and what they stand on.
+//! Amazon Web Services: the services, and what they share.
 //!
 //! | module | |
 //! | --- | --- |
@@ -45,5 +45,5 @@ pub use registry::{kind, registry};
 
 use crate::engine;
 
-/// What the verbs of AWS's kinds are given.
+/// The context of AWS's kinds.
 pub type Cx = engine::Cx<Clients>;

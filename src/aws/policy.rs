@@ -1,8 +1,8 @@
-//! Whom the policies of objects let in.
+//! The principals that policies of objects allow.
 
 use serde_json::Value;
 
-/// Who stands in the `Principal` of a statement: accounts, roles, services, or `*`.
+/// Returns the entries of the `Principal` of a statement: accounts, roles, services, or `*`.
 pub(super) fn principals(principal: &Value) -> Vec<&str> {
     match principal {
         Value::String(one) => vec![one],

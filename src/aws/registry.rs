@@ -1,4 +1,4 @@
-//! Every service that there is, a line each, and what is known of their kinds.
+//! Every service, a line each, and what is known about their kinds.
 
 use serde_json::Value;
 
@@ -43,7 +43,7 @@ pub(super) fn kinds() -> impl Iterator<Item = &'static KindRow> {
     wings().flat_map(|wing| wing.kinds)
 }
 
-/// Returns what is known about a kind, or `None` for a name that is no kind's.
+/// Returns what is known about a kind, or `None` if there is no kind of that name.
 pub fn kind(name: &str) -> Option<&'static KindRow> {
     kinds().find(|row| row.name == name)
 }
@@ -53,7 +53,7 @@ pub fn registry() -> engine::Registry<Clients> {
     kinds().fold(engine::Registry::default(), |registry, row| (row.register)(registry))
 }
 
-/// Returns what calls have to know of the services.
+/// Returns what calls must know about the services.
 pub fn services() -> Services {
     Services {
         indexed: wings().flat_map(|wing| wing.indexed).map(|name| (*name).to_owned()).collect(),
@@ -66,10 +66,10 @@ pub fn known() -> Known {
     Known { mark: |name| kind(name).map(|row| row.mark), tagged: |name| kind(name).is_some_and(|row| row.tagged) }
 }
 
-/// Brings an object as the file has it into AWS's spelling.
+/// Brings an object of the file into AWS's spelling.
 ///
 /// # Errors
-/// Every field that AWS takes in no spelling.
+/// Every field that has no spelling which AWS accepts.
 pub fn spell(name: &str, object: &mut Value) -> Result<(), Vec<Wrong>> {
     let mut wrong = Vec::new();
     if let Some(row) = kind(name) {
@@ -143,7 +143,7 @@ mod tests {
         Ok(object.pointer(&format!("/{pointer}")).unwrap().as_str().unwrap().to_owned())
     }
 
-    /// Every spelling is the one that AWS tells, and that one stays.
+    /// Every spelling becomes the one that AWS reports, and that one stays.
     #[test]
     fn what_aws_spells_otherwise_is_spelled_as_aws_does() {
         for (kind, path, spellings, aws) in [
@@ -307,7 +307,7 @@ mod tests {
         inner.into_iter().any(|inner| leads(inner, definitions, rest))
     }
 
-    /// The schema of a kind and what it refers to.
+    /// Returns the schema of a kind and its definitions.
     fn schema(kind: &dyn engine::Kind<Clients>) -> (Value, Value) {
         let mut generator = schemars::SchemaGenerator::default();
         let schema = kind.schema(&mut generator).to_value();
@@ -328,7 +328,7 @@ mod tests {
         }
     }
 
-    /// What code asks of a difference by name is a field of a kind of the same service.
+    /// Every name by which code asks about a change is a field of a kind of the same service.
     #[test]
     fn changes_are_asked_for_by_names_of_fields() {
         let all: Vec<(Value, Value)> = registry().kinds().map(|kind| schema(&**kind)).collect();

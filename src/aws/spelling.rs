@@ -1,22 +1,22 @@
-//! What AWS spells otherwise than a person may: brought into AWS's own spelling, or refused where there is no doubt that AWS
-//! refuses it. What is stored in one spelling and wanted in another would be a difference for ever.
+//! What AWS spells differently from users: brought into AWS's own spelling, or refused where AWS certainly refuses it. A value
+//! that is stored in one spelling and desired in another would always be a difference.
 
 use serde_json::{Map, Value};
 
 /// How a field is spelled.
 #[derive(Clone, Copy, Debug)]
 pub enum How {
-    /// A network: without the bits beyond its prefix
+    /// A network, without the bits beyond its prefix
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateVpc.html>: "we modify it to its canonical form").
     Network,
-    /// A protocol by its name, or by its number where it has none
+    /// A protocol by its name, or by its number if it has none
     /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpPermission.html>).
     Protocol,
-    /// One of AWS's words, as AWS writes it.
+    /// One of AWS's values, as AWS writes it.
     Word(&'static [&'static str]),
     /// Text that AWS keeps in lower case.
     Lower,
-    /// A domain: in lower case and without a dot at its end.
+    /// A domain, in lower case and without a dot at the end.
     Domain,
     /// CPU of a task: `1 vCPU` is 1024
     /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html>).
@@ -25,9 +25,9 @@ pub enum How {
     Memory,
     /// A map whose keys AWS keeps in lower case.
     Keys,
-    /// No slash at its end.
+    /// A text without a slash at the end.
     NoSlash,
-    /// Left out is what an empty text means.
+    /// A text that can be empty, which means the same as leaving it out.
     Empty,
 }
 
@@ -36,10 +36,10 @@ use How::{Cpu, Domain, Empty, Keys, Lower, Memory, Network, NoSlash, Protocol, W
 /// A field and how it is spelled. `*` stands for any key or index.
 pub type Spelling = (&'static str, How);
 
-/// A field that cannot be so: its path and why.
+/// A field with a value that AWS does not accept: its path and why.
 pub type Wrong = (String, String);
 
-/// Brings the fields of an object as the file has them into AWS's spelling, and adds those that AWS takes in none to `wrong`.
+/// Brings the fields of an object of the file into AWS's spelling, and adds those that have none to `wrong`.
 pub(super) fn spell(spelling: &[Spelling], object: &mut Value, wrong: &mut Vec<Wrong>) {
     for (field, how) in spelling {
         let path: Vec<&str> = field.split('.').collect();
@@ -127,7 +127,7 @@ pub(super) fn word(text: &str, words: &[&str]) -> Result<String, String> {
     Err(format!("`{text}` is not a value that AWS accepts: use one of {all}"))
 }
 
-/// `1 vCPU`, `.5 vcpu`, `2 GB`: in CPU units and MiB, as AWS stores them.
+/// Returns `1 vCPU`, `.5 vcpu`, `2 GB` in CPU units and MiB, as AWS stores them.
 fn amount(text: &str, units: &[&str]) -> Result<String, String> {
     let lower = text.trim().to_ascii_lowercase();
     let counted = units.iter().find_map(|unit| lower.strip_suffix(unit)).map(str::trim);
@@ -152,7 +152,7 @@ fn keys(map: &mut Map<String, Value>) -> Result<(), String> {
     Ok(())
 }
 
-/// IPv6 is not supported there yet.
+/// Refuses IPv6, which is not supported there yet.
 pub(super) fn without_ipv6(object: &Value, field: &str, what: &str, wrong: &mut Vec<Wrong>) {
     if object.get(field).and_then(Value::as_str).is_some_and(|text| !text.contains("${") && text.contains(':')) {
         wrong.push((field.into(), format!("{what} for IPv6 are not supported yet")));

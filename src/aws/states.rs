@@ -1,6 +1,6 @@
-//! AWS's words for how its objects do, as data: what each means to a plan, and where AWS says so.
+//! AWS's words for the states of its objects, as data: what each means to a plan, and where AWS explains it.
 //!
-//! Each kind keeps its own table beside what reads it; the test below walks every word of every kind.
+//! Each kind keeps its own table beside the code that reads it; the test below covers every word of every kind.
 
 use crate::engine::{Impairment, Readiness};
 
@@ -9,24 +9,24 @@ use crate::engine::{Impairment, Readiness};
 pub enum Means {
     /// It serves.
     Serves,
-    /// It serves, and this is to be known about it.
+    /// It serves, with this advice.
     Noted(&'static str),
-    /// AWS is at it: it is waited for.
+    /// AWS is working on it: it is waited for.
     Busy,
-    /// AWS waits for somebody, who must do this.
+    /// AWS waits for a user, who must do this.
     Asks(&'static str),
-    /// It is there with what is in it, and AWS does not mend it. A change of one of these fields does; nothing else of it can
-    /// be changed before. One that never served is failed: there is nothing in it.
+    /// It exists with its contents, and AWS does not repair it. A change of one of these fields does; nothing else can be changed
+    /// before. One that never served has failed: it has no contents.
     Mended(&'static str, &'static [&'static str]),
     /// It never served, and never will.
     Failed,
     /// AWS is deleting it.
     Leaving,
-    /// It is not there any more.
+    /// It no longer exists.
     Gone,
 }
 
-/// The words of a kind.
+/// The states of a kind.
 #[derive(Debug)]
 pub struct States {
     /// The kind.
@@ -38,7 +38,7 @@ pub struct States {
 }
 
 impl States {
-    /// What `word` says of an object that has, or has never, served. AWS is taken to be at work where a word is unknown.
+    /// Returns what `word` says of an object that has, or has never, served. An unknown word counts as AWS working on it.
     pub fn read(&self, word: &str, served: bool) -> Readiness {
         let means = self.words.iter().find(|(known, _)| *known == word).map_or(Means::Busy, |(_, means)| *means);
         let status = word.to_owned();
@@ -59,7 +59,7 @@ impl States {
     }
 }
 
-/// "1 day", "2 days".
+/// Returns a number of days in words: "1 day", "2 days".
 pub(in crate::aws) fn days(count: impl Into<i128>) -> String {
     match count.into() {
         1 => "1 day".to_owned(),
@@ -67,8 +67,8 @@ pub(in crate::aws) fn days(count: impl Into<i128>) -> String {
     }
 }
 
-/// That somebody put off these changes to the maintenance window, in words: every change of ours is done at once, and AWS does
-/// these along with it
+/// Returns that these changes are pending until the maintenance window, in words: `stack` applies every change at once, and AWS
+/// applies these along with it
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ModifyInstance.ApplyImmediately.html>,
 /// <https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_ModifyReplicationGroup.html>, ApplyImmediately).
 pub(in crate::aws) fn put_off(named: &[&str]) -> Option<String> {
@@ -104,7 +104,7 @@ mod tests {
         &crate::aws::rds::STATES,
     ];
 
-    /// What a plan says of one object that is as desired and in this state.
+    /// Returns the plan for one object that is as desired and in this state.
     fn plan(kind: &str, state: Readiness, fields: Value, desired: Value) -> Plan {
         let scope = Scope {
             stack: "shop".into(),
@@ -133,7 +133,7 @@ mod tests {
         plan.items.iter().map(one).collect::<Vec<_>>().join(" and ")
     }
 
-    /// Nobody can overlook what becomes of a word: all of them stand here, with what the plan says.
+    /// The effect of every word is visible: all of them are here, with what the plan says.
     #[test]
     fn every_word_of_every_kind() {
         let mut lines = Vec::new();
@@ -151,7 +151,7 @@ mod tests {
         insta::assert_snapshot!(lines.join("\n"));
     }
 
-    /// A word that AWS adds to its models shows here.
+    /// A word that AWS adds to its models is noticed here.
     #[test]
     fn the_words_of_aws_s_models_are_known() {
         let models: BTreeMap<&str, Vec<String>> = [

@@ -1,8 +1,8 @@
-//! Who changed what, as CloudTrail's event history tells: ninety days of it, in every account, without a trail
+//! Who changed what, from CloudTrail's event history: ninety days of it, in every account, without a trail
 //! (<https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-events.html>).
 //!
-//! It takes two questions a second, tells of a change some minutes later, and may be asked by few. So it is asked only when
-//! somebody wants to know, about so many objects at most, and for so long; what it does not tell is nobody's failure.
+//! CloudTrail accepts two questions a second, reports a change some minutes later, and few identities may ask it. So it is asked
+//! only on request, about a limited number of objects, and for a limited time; what it does not report is not an error.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,23 +17,23 @@ use crate::aws::call::error::failed;
 use crate::engine::item::NOTICED;
 use crate::engine::{Action, Class, Item, Key, Plan, Result};
 
-/// About how many objects it is asked at most.
+/// The maximum number of objects that it is asked about.
 const OBJECTS: usize = 20;
-/// For how long in all.
+/// The maximum time in all.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How many questions it takes: two a second.
+/// The interval between questions: it accepts two a second.
 const EVERY: Duration = Duration::from_millis(500);
-/// How many events of one object are told.
+/// The number of events of one object that are reported.
 const TOLD: usize = 3;
-/// How many events one question brings.
+/// The number of events of one answer.
 const PAGE: i32 = 50;
 
-/// Something that somebody did.
+/// A change that someone made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deed {
     /// The operation: `ModifyDBInstance`.
     pub event: String,
-    /// Who: a user's name, or a role's session.
+    /// Who made it: a user's name, or a role's session.
     pub by: String,
     /// When, by AWS's clock: RFC 3339.
     pub at: String,
@@ -44,11 +44,11 @@ pub struct Deed {
 pub struct Deeds {
     /// By object, the newest first.
     pub by_key: BTreeMap<Key, Vec<Deed>>,
-    /// Why not more is known.
+    /// Why no more is known.
     pub note: Option<String>,
 }
 
-/// What CloudTrail calls an object: by what live objects have of names and identifiers, the likeliest first.
+/// Returns the names of an object in CloudTrail: names and identifiers of the live object, the likeliest first.
 fn names(item: &Item) -> Vec<String> {
     let live = |name: &str| item.before.as_ref()?.live.get(name)?.as_str().map(str::to_owned);
     // A rule is changed by what is said to its group.
@@ -58,13 +58,13 @@ fn names(item: &Item) -> Vec<String> {
     all.take(2).collect()
 }
 
-/// Whether it is to be asked about: something differs from what was wanted, or was noticed.
+/// Checks whether to ask about an item: something differs from what was desired, or was noticed.
 fn concerns(item: &Item) -> bool {
     let noticed = item.before.as_ref().is_some_and(|before| before.live.get(NOTICED).is_some_and(Value::is_string));
     noticed || matches!(item.action, Action::Update | Action::Replace | Action::Delete)
 }
 
-/// IAM and CloudFront have no regions, and their events are in us-east-1.
+/// Returns the client for a kind: IAM and CloudFront have no regions, and their events are in us-east-1.
 fn client<'a>(cx: &'a Cx, kind: &str) -> &'a Client {
     match kind.split('.').next() {
         Some("iam" | "cloudfront") => &cx.cloud.trail_global,
@@ -82,7 +82,7 @@ fn deed(event: &Event) -> Option<Deed> {
     Some(Deed { event: event.event_name()?.to_owned(), by, at })
 }
 
-/// Of an event without a user's name its text tells more: a service of AWS, a role.
+/// Returns who made an event without a user's name, from its text: an AWS service, a role.
 fn invoked_by(event: &Event) -> Option<String> {
     let text: Value = serde_json::from_str(event.cloud_trail_event()?).ok()?;
     let identity = text.get("userIdentity")?;
@@ -99,7 +99,7 @@ async fn ask(cx: &Cx, kind: &str, name: &str) -> Result<Vec<Deed>> {
     Ok(answer.events().iter().filter_map(deed).take(TOLD).collect())
 }
 
-/// Who changed the objects of the plan that are not as they were wanted.
+/// Returns who changed the objects of the plan that are not as desired.
 pub async fn who(cx: &Cx, plan: &Plan) -> Deeds {
     let mut out = Deeds::default();
     let items: Vec<&Item> = plan.items.iter().filter(|item| concerns(item)).collect();

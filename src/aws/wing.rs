@@ -1,4 +1,4 @@
-//! What a service brings, and what is known about each of its kinds beyond what the engine asks.
+//! What a service provides, and what is known about each of its kinds beyond what the engine asks.
 
 use futures::future::BoxFuture;
 use serde_json::Value;
@@ -10,43 +10,44 @@ use crate::aws::preflight::finding::Finding;
 use crate::aws::spelling::{Spelling, Wrong};
 use crate::engine::{Item, Plan, Registry, Resource, Result};
 
-/// What IAM must allow for the objects of a kind, in IAM's words
+/// The permissions for the objects of a kind, as IAM names them
 /// (<https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html>).
-/// Reading is not listed: a plan has been made by it.
+/// Those for reading are not listed: making the plan has needed them already.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Actions {
     /// For creating one, with its tags.
     pub create: &'static [&'static str],
-    /// For changing whatever can be changed.
+    /// For changing everything that can be changed.
     pub update: &'static [&'static str],
-    /// For deleting it, and first what keeps it.
+    /// For deleting it, and before that what blocks it.
     pub delete: &'static [&'static str],
 }
 
-/// What is known about a kind of AWS's.
+/// What is known about a kind of AWS.
 pub trait AwsKind: Resource<Cloud = Clients> {
-    /// What proves, beside its tags, that an object is the stack's.
+    /// What proves, besides its tags, that an object is the stack's.
     const MARK: Mark;
-    /// What IAM must allow.
+    /// The permissions that it needs.
     const ACTIONS: Actions;
-    /// The fields that AWS spells otherwise than a person may.
+    /// The fields that AWS spells differently from users.
     const SPELLING: &'static [Spelling] = &[];
-    /// What `stack outputs` shows of an object: the name of the output, with `{name}` for the object's, and the live value's field.
+    /// What `stack outputs` shows of an object: the name of the output, with `{name}` for the object's, and the live value's
+    /// field.
     const OUTPUTS: &'static [(&'static str, &'static str)] = &[];
 
-    /// What IAM must allow beyond the kind's own actions, by what a plan says of an object.
+    /// Returns the permissions beyond the kind's own actions, by what a plan says of an object.
     fn further_actions(_item: &Item) -> Vec<&'static str> {
         Vec::new()
     }
 
-    /// Brings fields that depend on one another into AWS's spelling, and names those that AWS takes in none.
+    /// Brings fields that depend on one another into AWS's spelling, and names those that have none.
     fn spell(_object: &mut Value, _wrong: &mut Vec<Wrong>) {}
 }
 
 /// An [`AwsKind`] as a value.
 #[derive(Debug)]
 pub struct KindRow {
-    /// What it is called: `ec2.vpc`.
+    /// Its name: `ec2.vpc`.
     pub name: &'static str,
     /// Whether it has tags.
     pub tagged: bool,
@@ -83,21 +84,21 @@ impl KindRow {
     }
 }
 
-/// What a check is asked about.
+/// What a check is about.
 #[derive(Clone, Copy)]
 pub struct Asked<'a> {
-    /// Where to ask. What several checks need is asked once.
+    /// The context for questions. What several checks need is asked once.
     pub cx: &'a Cx,
     /// The identity that will apply the plan: its ARN.
     pub who: &'a str,
-    /// What is to be done.
+    /// The plan.
     pub plan: &'a Plan,
 }
 
-/// A question to AWS before a plan is applied: what it is about, in a few words, and the answer to come.
+/// A question to AWS before a plan is applied: what it is about, in a few words, and the future answer.
 pub type Check<'a> = (&'static str, BoxFuture<'a, Result<Vec<Finding>>>);
 
-/// A role with which a service does its part, and which AWS creates for the first who needs it.
+/// A role that a service needs, and which AWS creates with the first call that needs it.
 #[derive(Clone, Copy, Debug)]
 pub struct ServiceRole {
     /// The service, as IAM names it: `rds.amazonaws.com`.
@@ -114,21 +115,21 @@ pub struct Wing {
     pub kinds: &'static [KindRow],
     /// The resource types that AWS's index of tags is asked for.
     pub indexed: &'static [&'static str],
-    /// The role with which it does its part.
+    /// The role that it needs.
     pub role: Option<ServiceRole>,
-    /// How fast it takes calls, when not as fast as most.
+    /// How fast it accepts calls, if different from most.
     pub rates: Option<Rates>,
-    /// What AWS would refuse of a plan.
+    /// The checks of a plan for what AWS would refuse.
     pub checks: for<'a> fn(Asked<'a>) -> Vec<Check<'a>>,
 }
 
-/// No checks.
+/// Returns no checks.
 pub fn unchecked(_: Asked<'_>) -> Vec<Check<'_>> {
     Vec::new()
 }
 
 impl Wing {
-    /// A service with these kinds and nothing else.
+    /// Returns a service with these kinds and nothing else.
     pub const fn of(kinds: &'static [KindRow]) -> Wing {
         Wing { kinds, indexed: &[], role: None, rates: None, checks: unchecked }
     }

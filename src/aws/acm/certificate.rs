@@ -32,7 +32,7 @@ pub struct Certificate {
     pub tags: Tags,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The ARN.
@@ -52,7 +52,7 @@ fn to_sdk(tags: &Tags) -> Result<Vec<Tag>> {
     tags.iter().map(tag).collect::<Result<_, _>>().map_err(|e| Error::internal(e.to_string()))
 }
 
-/// What AWS's words for a certificate's state mean.
+/// The meanings of AWS's states of a certificate.
 pub const STATES: States = States {
     kind: Certificate::KIND,
     source: "https://docs.aws.amazon.com/acm/latest/APIReference/API_CertificateDetail.html",
@@ -67,7 +67,8 @@ pub const STATES: States = States {
     ],
 };
 
-/// How far it is. While it waits for a record that nobody of ours writes, the words say which and where.
+/// Returns how far a certificate is. While it waits for a record that `stack` does not create, the words say which record and
+/// where.
 fn state(detail: &CertificateDetail, zone: Option<&str>) -> Readiness {
     let said = detail.status().map_or("unknown", |s| s.as_str());
     match STATES.read(said, true) {

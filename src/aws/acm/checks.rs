@@ -1,4 +1,4 @@
-//! Whether what is to be served with can be served with.
+//! Checks of certificates: that they exist, are issued, do not expire soon, and cover the names that they are used for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
@@ -15,22 +15,22 @@ use crate::aws::wing::{Asked, Check};
 use crate::aws::{Cx, acm};
 use crate::engine::{Class, Item, Key, Plan, Result};
 
-/// Returns what is asked about a plan.
+/// Returns the checks of a plan.
 pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
     vec![("certificates", Box::pin(check(asked.cx, asked.plan)))]
 }
 
-/// One that ends within this time is worth a word.
+/// A certificate that expires within this time is reported.
 const SOON: Duration = Duration::from_secs(30 * 86_400);
 
-/// A use of a certificate: by what, where it must be, and for which names.
+/// A use of a certificate: by which object, in which region, and for which names.
 struct Use<'a> {
     by: &'a Key,
     region: &'a str,
     names: Vec<&'a str>,
 }
 
-/// The ARNs of certificates of ACM in a field: as they are written, or as what they are.
+/// Returns the ARNs of ACM certificates in a field: as they are written, or as what they refer to.
 fn arns(value: &Value) -> Vec<String> {
     let mut found = physical(value);
     found.extend(value.as_str().map(str::to_owned));
@@ -38,9 +38,9 @@ fn arns(value: &Value) -> Vec<String> {
     found
 }
 
-/// Looks at the certificates of the listeners and distributions that the plan makes or gives another one
-/// (<https://docs.aws.amazon.com/acm/latest/APIReference/API_DescribeCertificate.html>). Of ours the plan knows the names,
-/// and whether they are issued is waited for.
+/// Checks the certificates of the listeners and distributions that the plan creates or gives another one
+/// (<https://docs.aws.amazon.com/acm/latest/APIReference/API_DescribeCertificate.html>). For the stack's own certificates the
+/// plan knows the names, and their issue is waited for.
 async fn check(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
     let mut found = Vec::new();
     let mut others: BTreeMap<String, Vec<Use<'_>>> = BTreeMap::new();
@@ -63,7 +63,7 @@ async fn check(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
     Ok(found)
 }
 
-/// The certificate of something that is made or gets another, and where it must be.
+/// Returns the certificate of an object that is created or gets another one, and the region where it must be.
 fn served_with<'a>(cx: &'a Cx, item: &'a Item) -> Option<(&'a Value, &'a str)> {
     match item.key.kind.as_str() {
         "elbv2.listener" if is_new(item, &["certificate", "protocol"]) => {
@@ -76,7 +76,7 @@ fn served_with<'a>(cx: &'a Cx, item: &'a Item) -> Option<(&'a Value, &'a str)> {
     }
 }
 
-/// The names that a certificate of the stack is for.
+/// Returns the names that a certificate of the stack covers.
 fn domains(certificate: &Value) -> Vec<&str> {
     let more = certificate.get("names").and_then(Value::as_array);
     let all = certificate.get("domain").into_iter().chain(more.into_iter().flatten());
@@ -129,7 +129,7 @@ async fn one(cx: &Cx, arn: String, uses: Vec<Use<'_>>) -> Result<Vec<Finding>> {
     Ok(found)
 }
 
-/// What is wrong with the certificate itself.
+/// Returns the problem with the certificate itself.
 fn state(by: &Key, arn: &str, detail: &CertificateDetail, now: SystemTime) -> Option<Finding> {
     let status = detail.status()?;
     if *status != CertificateStatus::Issued {

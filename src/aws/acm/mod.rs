@@ -1,4 +1,4 @@
-//! Certificates, in AWS Certificate Manager, and what proves them in Route 53.
+//! Certificates in AWS Certificate Manager, and the Route 53 records that prove them.
 
 mod certificate;
 mod checks;
@@ -23,25 +23,25 @@ use crate::aws::ownership::tags::{Tags, from_pairs};
 use crate::aws::wing::{KindRow, Wing};
 use crate::engine::{Error, Result};
 
-/// The service.
+/// The service and its kinds.
 pub(super) static WING: Wing =
     Wing { indexed: &["acm"], checks: checks::of, ..Wing::of(&[KindRow::of::<Certificate>(), KindRow::of::<Validation>()]) };
 
-/// The tag with the zone where a certificate is proven: without it nobody could tell afterwards.
+/// The tag with the zone in which a certificate is proven, which nothing else records.
 const TAG_ZONE: &str = "stack:zone";
-/// The tag with the region of the stack, for a certificate that lies in another: in us-east-1 the same stack may live too.
+/// The tag with the region of the stack, for a certificate that is in another region: the same stack may exist in us-east-1 too.
 const TAG_REGION: &str = "stack:region";
-/// ACM allows some ten of these calls in a second.
+/// The number of calls at once. ACM allows about ten of them per second.
 const AT_ONCE: usize = 5;
 
-/// One of our certificates, as it is.
+/// A certificate of the stack, as it is.
 struct Seen {
     region: String,
     detail: CertificateDetail,
     tags: Tags,
 }
 
-/// Where our certificates can be: in the stack's region, and where CloudFront looks for them.
+/// Returns the regions in which the stack's certificates can be: the stack's own, and that in which CloudFront looks for them.
 fn regions(cx: &Cx) -> Vec<&str> {
     let mut out = vec![cx.scope.region.as_str()];
     // CloudFront serves China and GovCloud differently or not at all.
@@ -55,17 +55,18 @@ fn client<'a>(cx: &'a Cx, region: &str) -> &'a Client {
     if region == cx.scope.region { &cx.cloud.acm } else { &cx.cloud.acm_global }
 }
 
-/// The client for the region that the ARN names.
+/// Returns the client for the region that the ARN names.
 fn client_of<'a>(cx: &'a Cx, arn: &str) -> &'a Client {
     client(cx, arn.split(':').nth(3).unwrap_or_default())
 }
 
-/// Whether it is one that ACM makes, not one that was brought along.
+/// Checks whether ACM issued the certificate, as opposed to an imported one.
 fn is_issued(kind: Option<&CertificateType>) -> bool {
     kind.is_none_or(|kind| *kind == CertificateType::AmazonIssued)
 }
 
-/// Every certificate that ACM has issued or is about to, in one region. Without the filter it tells only of RSA 2048.
+/// Returns every certificate in a region that ACM has issued or is about to. Without the filter ACM lists only those with RSA
+/// 2048.
 async fn listed(client: &Client) -> Result<Vec<CertificateSummary>> {
     let keys = [
         KeyAlgorithm::Rsa1024,
@@ -82,7 +83,7 @@ async fn listed(client: &Client) -> Result<Vec<CertificateSummary>> {
     Ok(all.into_iter().filter(|c| is_issued(c.r#type())).collect())
 }
 
-/// The ARNs of what can be ours in one region, each with its tags where they are known.
+/// Returns the ARNs of certificates in a region that can be the stack's, each with its tags where they are known.
 async fn candidates(cx: &Cx, region: &str) -> Result<Vec<(String, Option<Tags>)>> {
     if let Some(known) = tag_index::asked(cx, "acm", region).await {
         let ours = known.iter().filter(|(arn, _)| arn.split(':').nth(2) == Some("acm"));
@@ -103,8 +104,8 @@ async fn describe(cx: &Cx, arn: &str) -> Result<CertificateDetail> {
     answer.certificate.ok_or_else(|| incomplete(OP, "the certificate"))
 }
 
-/// Our certificates in every region where they can be. ACM lists none by name or tag, so each that it issued is asked for
-/// its tags: an account has a handful.
+/// Returns the stack's certificates in every region where they can be. ACM lists none by name or tag, so the tags of each
+/// certificate that it issued are read: an account has a handful.
 async fn certificates(cx: &Cx) -> Result<Arc<Vec<Seen>>> {
     let ask = async {
         let mut out = Vec::new();
@@ -135,17 +136,17 @@ async fn certificates(cx: &Cx) -> Result<Arc<Vec<Seen>>> {
     cx.reads.once("acm.certificates", ask).await
 }
 
-/// A certificate of ours that is proven in a zone.
+/// A certificate of the stack that is proven in a zone.
 pub struct InZone {
     /// Its ARN.
     pub arn: String,
     /// The zone's id.
     pub zone: String,
-    /// The names that it is for.
+    /// The names that it covers.
     pub names: Vec<String>,
 }
 
-/// Our certificates that are proven in zones of this account.
+/// Returns the stack's certificates that are proven in zones of this account.
 pub async fn in_zones(cx: &Cx) -> Result<Vec<InZone>> {
     let of = |seen: &Seen| {
         let mut names = seen.detail.subject_alternative_names().to_vec();
@@ -157,20 +158,21 @@ pub async fn in_zones(cx: &Cx) -> Result<Vec<InZone>> {
     Ok(certificates(cx).await?.iter().filter_map(of).collect())
 }
 
-/// Whether a certificate for `domain` is one for `name`: a wildcard stands for one label.
+/// Checks whether a certificate for `domain` covers `name`: a wildcard stands for one label.
 pub fn covers(domain: &str, name: &str) -> bool {
     let same = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
     same(domain, name) || name.split_once('.').is_some_and(|(_, rest)| domain.starts_with("*.") && same(bare(domain), rest))
 }
 
-/// The record that proves a name: its own name and what it says. A name and its wildcard have the same one.
+/// The record that proves a name: its own name and its value. A name and its wildcard have the same one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Proof {
     name: String,
     value: String,
 }
 
-/// What a certificate asks for, by domain without `*.`. Empty until ACM has thought of it, seconds after the request.
+/// Returns the records that a certificate asks for, by domain without `*.`. Empty until ACM knows them, seconds after the
+/// request.
 fn proofs(detail: &CertificateDetail) -> BTreeMap<String, Proof> {
     let asked = detail.domain_validation_options().iter().filter_map(|option| {
         let record = option.resource_record()?;
@@ -180,12 +182,12 @@ fn proofs(detail: &CertificateDetail) -> BTreeMap<String, Proof> {
     asked.collect()
 }
 
-/// The domain without `*.`: a wildcard is proven with what it stands for.
+/// Returns the domain without `*.`: a wildcard is proven by the same record as its domain.
 pub fn bare(domain: &str) -> &str {
     domain.strip_prefix("*.").unwrap_or(domain)
 }
 
-/// Whether a certificate that is not used any more would be missed: one that could still be issued or renewed.
+/// Checks whether deleting a certificate that is no longer used would matter: whether it could still be issued or renewed.
 fn is_alive(status: Option<&CertificateStatus>) -> bool {
     matches!(status, Some(CertificateStatus::PendingValidation | CertificateStatus::Issued) | None)
 }

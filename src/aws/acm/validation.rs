@@ -11,7 +11,7 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
-/// For how long resolvers keep the record.
+/// The time in seconds for which resolvers cache the record.
 const TTL: i64 = 300;
 
 /// The Route 53 record that proves a domain to ACM, now and at every renewal.
@@ -30,12 +30,12 @@ pub struct Validation {
     pub certificates: Vec<Ref<Certificate>>,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The record's name.
     pub id: String,
-    /// What it says.
+    /// The record's value.
     pub value: String,
     /// The zone's id.
     pub zone: String,
@@ -43,12 +43,12 @@ pub struct Live {
     pub domain: String,
 }
 
-/// The object's name: there is one record for a domain.
+/// Returns the object's name: there is one record for a domain.
 pub fn name_of(domain: &str) -> String {
     bare(domain).chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c.to_ascii_lowercase() } else { '_' }).collect()
 }
 
-/// A zone's id: the text is one, or the domain of one that faces the internet.
+/// Returns a zone's id: the text itself, or the id of the public zone with that domain.
 async fn zone_id(cx: &Cx, zone: &str) -> Result<String> {
     const OP: &str = "route53:ListHostedZonesByName";
     if !zone.contains('.') && zone.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit()) {
@@ -90,7 +90,7 @@ async fn change(cx: &Cx, zone: &str, action: ChangeAction, record: ResourceRecor
     Ok(())
 }
 
-/// The record of that name as it is in the zone, when it says what is asked for.
+/// Returns the record of that name as it is in the zone, if it has the value that is asked for.
 async fn written(cx: &Cx, zone: &str, proof: &Proof) -> Result<Option<ResourceRecordSet>> {
     let call = cx.cloud.route53.list_resource_record_sets().hosted_zone_id(zone).max_items(1);
     let call = call.start_record_name(&proof.name).start_record_type(RrType::Cname);
@@ -105,7 +105,7 @@ async fn written(cx: &Cx, zone: &str, proof: &Proof) -> Result<Option<ResourceRe
 }
 
 impl Validation {
-    /// What the certificates ask for: one record, as long as they are of one account.
+    /// Returns the records that the certificates ask for: one, as long as they are in one account.
     async fn proofs(&self, cx: &Cx) -> Result<Vec<Proof>> {
         // ACM knows of the certificate, and thinks of the record, some seconds after the request: the engine asks again.
         let not_yet = || Error::new(Class::NotYet, format!("ACM has not yet named the record that proves `{}`", self.domain));
@@ -134,7 +134,8 @@ impl Validation {
     }
 }
 
-/// Whether a certificate of somebody else, in any of the regions where ours are, is proven by the same record.
+/// Checks whether a certificate that is not the stack's, in any of the regions where the stack's can be, is proven by the same
+/// record.
 async fn is_shared(cx: &Cx, domain: &str) -> Result<bool> {
     for region in regions(cx) {
         let client = client(cx, region);

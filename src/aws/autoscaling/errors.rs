@@ -1,4 +1,4 @@
-//! What Application Auto Scaling's error codes mean.
+//! The meanings of Application Auto Scaling's error codes.
 
 use crate::aws::call::error::{Row, table};
 use crate::engine::Class;

@@ -1,4 +1,4 @@
-//! Scaling of services, in Application Auto Scaling.
+//! Automatic scaling of services, in Application Auto Scaling.
 
 pub(in crate::aws) mod errors;
 mod scalable_target;
@@ -11,7 +11,7 @@ use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace}
 
 use crate::aws::wing::{KindRow, ServiceRole, Wing};
 
-/// The service.
+/// The service and its kinds.
 pub(super) static WING: Wing = Wing {
     // <https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-service-linked-roles.html>
     role: Some(ServiceRole {
@@ -22,7 +22,7 @@ pub(super) static WING: Wing = Wing {
     ..Wing::of(&[KindRow::of::<ScalableTarget>(), KindRow::of::<ScalingPolicy>()])
 };
 
-/// All that we scale are services of ECS,
+/// The namespace of everything that is scaled: ECS services,
 const NAMESPACE: ServiceNamespace = ServiceNamespace::Ecs;
 /// by the number of their tasks.
 const DIMENSION: ScalableDimension = ScalableDimension::EcsServiceDesiredCount;

@@ -26,7 +26,7 @@ pub struct ScalableTarget {
     pub suspended: bool,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// `service/CLUSTER/NAME`

@@ -36,7 +36,7 @@ pub struct ScalingPolicy {
     pub scale_out_cooldown: Option<i32>,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The ARN.
@@ -47,12 +47,13 @@ pub struct Live {
     pub resource_id: String,
 }
 
-/// What the names of our policies begin with. There are no tags, so the name says whose it is and what it is called.
+/// Returns what the names of the stack's policies start with. Policies have no tags, so the name says whose one is and what it is
+/// called.
 fn prefix(scope: &Scope) -> String {
     format!("stack/{}/{}/", scope.stack, scope.env)
 }
 
-/// The name in the stack of the policy that AWS calls `name`.
+/// Returns the name in the stack of the policy that AWS calls `name`.
 fn own_name<'a>(scope: &Scope, name: &'a str) -> Option<&'a str> {
     let (own, _metric) = name.strip_prefix(&prefix(scope))?.split_once('/')?;
     is_name(own).then_some(own)
@@ -85,7 +86,7 @@ impl ScalingPolicy {
         Ok(Live { id, name: name.to_owned(), resource_id: resource_id.to_owned() })
     }
 
-    /// What follows one of AWS's own measures; other policies are not ours to judge.
+    /// Reads a policy that follows one of AWS's own metrics; others are not the stack's.
     fn from_sdk(policy: &sdk::ScalingPolicy) -> Option<ScalingPolicy> {
         let config = policy.target_tracking_scaling_policy_configuration()?;
         let metric = config.predefined_metric_specification()?;

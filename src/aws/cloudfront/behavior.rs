@@ -10,18 +10,18 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::{built, count};
 use crate::engine::Result;
 
-/// AWS's own policies, which every account has: by their names here, by their identifiers there.
+/// AWS's managed policies, which exist in every account: by name here, by identifier in CloudFront.
 pub mod policies {
-    /// Nothing is kept.
+    /// Nothing is cached.
     pub const CACHING_DISABLED: &str = "CachingDisabled";
-    /// Kept as long as the origin says, a day when it says nothing.
+    /// Answers are cached for as long as the origin says, or a day if it says nothing.
     pub const CACHING_OPTIMIZED: &str = "CachingOptimized";
-    /// The origin gets the request as the viewer sent it, its host too.
+    /// The origin gets the request as the viewer sent it, including its host.
     pub const ALL_VIEWER: &str = "AllViewer";
-    /// The answer gets the headers that make browsers careful.
+    /// Answers get the headers that make browsers more careful.
     pub const SECURITY_HEADERS: &str = "SecurityHeadersPolicy";
 
-    /// Names and identifiers, cache policies first, then those for requests to origins and those for headers of answers.
+    /// Names and identifiers: cache policies first, then origin request policies, then response headers policies.
     pub(super) const MANAGED: &[(&str, &str)] = &[
         (CACHING_DISABLED, "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"),
         (CACHING_OPTIMIZED, "658327ea-f89d-4fab-a63d-7e88639e58f6"),
@@ -38,12 +38,12 @@ pub mod policies {
         ("CORS-and-SecurityHeadersPolicy", "e61eb60c-9c35-4d20-a928-2b84e02af89c"),
     ];
 
-    /// A policy as we write it: by its name, if it is one of AWS's own.
+    /// Returns a policy as `stack` writes it: by its name, if it is one of AWS's.
     pub(super) fn name(text: &str) -> String {
         MANAGED.iter().find(|(_, id)| *id == text).map_or(text, |(name, _)| name).to_owned()
     }
 
-    /// A policy as AWS wants it.
+    /// Returns a policy as AWS expects it: by its identifier.
     pub(super) fn id(text: &str) -> String {
         MANAGED.iter().find(|(name, _)| *name == text).map_or(text, |(_, id)| id).to_owned()
     }
@@ -108,7 +108,7 @@ fn lambda_functions(from: Option<&LambdaFunctionAssociations>) -> BTreeMap<Strin
     all.map(|f| (f.event_type().as_str().to_owned(), f.lambda_function_arn().to_owned())).collect()
 }
 
-/// AWS has two types for the same thing, one of them with a path.
+/// Implements the same for AWS's two types of behaviour, one of which has a path.
 macro_rules! both {
     ($($read:ident $write:ident $type:ident;)*) => {
         impl Behavior {
@@ -128,7 +128,7 @@ macro_rules! both {
                     }
                 }
 
-                /// Changes what was read, and leaves what we know nothing of.
+                /// Writes this behaviour over the one that was read, and leaves everything that `stack` does not know.
                 pub(super) fn $write(&self, to: &mut $type) -> Result<()> {
                     to.target_origin_id.clone_from(&self.origin);
                     to.allowed_methods = Some(self.methods()?);

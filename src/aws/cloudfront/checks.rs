@@ -1,4 +1,4 @@
-//! Names that another distribution answers to.
+//! Checks for aliases that another distribution already has.
 
 use futures::future::try_join_all;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::aws::preflight::finding::{Certainty, Finding, fields, is_new, listed,
 use crate::aws::wing::{Asked, Check};
 use crate::engine::{Item, Plan, Result};
 
-/// Returns what is asked about a plan.
+/// Returns the checks of a plan.
 pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
     vec![("aliases", Box::pin(aliases(asked.cx, asked.plan)))]
 }
@@ -19,9 +19,9 @@ fn aliases_of(fields: &Value) -> Vec<&str> {
     all.into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
-/// Whether a name under which a distribution is to answer is another distribution's. Those of the account are listed
-/// (<https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_ListDistributions.html>); those of others CloudFront tells
-/// only to who has a distribution with a certificate for the name
+/// Checks whether an alias of a distribution is already another distribution's. Those of the account are listed
+/// (<https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_ListDistributions.html>); about those of others CloudFront
+/// answers only for a distribution with a certificate for the name
 /// (<https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_ListConflictingAliases.html>).
 async fn aliases(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
     let wanted: Vec<(&Item, Vec<&str>)> = of_kind(plan, "cloudfront.distribution")
@@ -68,7 +68,7 @@ async fn aliases(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
     Ok(each.await?.into_iter().flatten().collect())
 }
 
-/// The distributions of the account and their aliases.
+/// Returns the distributions of the account and their aliases.
 async fn in_account(cx: &Cx) -> Result<Vec<(String, Vec<String>)>> {
     let mut out = Vec::new();
     let mut marker = None;

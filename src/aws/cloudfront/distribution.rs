@@ -27,7 +27,7 @@ use crate::engine::{Claim, Class, Diff, Effect, Error, Impact, Observed, Readine
 
 /// The hosted zone of all distributions, for alias records.
 pub const ZONE: &str = "Z2FDTNDATAQYW2";
-/// How often a distribution of one name can have been deleted before.
+/// The maximum number of earlier, deleted distributions of one name.
 const LIVES: u32 = 64;
 
 /// A CloudFront distribution, which serves content from locations all over the world.
@@ -97,7 +97,7 @@ pub struct Logs {
     pub prefix: Option<String>,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The identifier: `E1A2B3C4D5E6F7`.
@@ -108,7 +108,7 @@ pub struct Live {
     pub domain: String,
     /// The hosted zone for alias records.
     pub zone_id: String,
-    /// What nobody of ours did and nothing mends.
+    /// What others changed and no apply reverts, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub noticed: Option<String>,
@@ -128,7 +128,7 @@ fn some(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// What AWS's words for a distribution's state mean.
+/// The meanings of AWS's states of a distribution.
 pub const STATES: States = States {
     kind: Distribution::KIND,
     source: "https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_Distribution.html",
@@ -139,7 +139,7 @@ fn state(status: &str) -> Readiness {
     STATES.read(status, true)
 }
 
-/// Every distribution of the account; the list has no tags.
+/// Returns every distribution of the account; the list has no tags.
 async fn summaries(cx: &Cx) -> Result<Arc<Vec<sdk::DistributionSummary>>> {
     cx.reads
         .once("cloudfront.distributions", async {
@@ -159,7 +159,7 @@ async fn summaries(cx: &Cx) -> Result<Arc<Vec<sdk::DistributionSummary>>> {
         .await
 }
 
-/// The domains of our distributions, by our mark, and the other names under which each answers.
+/// Returns the domains of the stack's distributions, by their mark, and the other names that each answers to.
 pub async fn delivered(cx: &Cx) -> Result<Vec<(String, Vec<String>)>> {
     let all = summaries(cx).await?;
     let ours = all.iter().filter(|summary| marked(&cx.scope, summary.comment()).is_some());
@@ -167,13 +167,13 @@ pub async fn delivered(cx: &Cx) -> Result<Vec<(String, Vec<String>)>> {
     Ok(ours.map(|summary| (summary.domain_name().to_owned(), aliases(summary))).collect())
 }
 
-/// Whether a distribution is ours by our mark, or gone.
+/// Checks whether a distribution is the stack's by its mark, or does not exist.
 pub async fn is_ours_or_gone(cx: &Cx, id: &str) -> Result<bool> {
     let found = look(cx, id).await?.and_then(|found| found.distribution_config);
     Ok(found.is_none_or(|config| marked(&cx.scope, config.comment()).is_some()))
 }
 
-/// The distributions that get something from an origin by this control: the identifier of each, and whether it is ours.
+/// Returns the distributions that use this access control for an origin: the identifier of each, and whether it is the stack's.
 pub(super) async fn controlled_by(cx: &Cx, control: &str) -> Result<Vec<(String, bool)>> {
     let uses = |summary: &&sdk::DistributionSummary| {
         let origins = summary.origins().map_or(&[][..], |o| o.items());
@@ -184,8 +184,8 @@ pub(super) async fn controlled_by(cx: &Cx, control: &str) -> Result<Vec<(String,
     Ok(all.iter().filter(uses).map(told).collect())
 }
 
-/// Whether it can be ours, by what the list tells: our mark, or, should somebody have written over that, an origin in our
-/// region that is called like ours.
+/// Checks whether a distribution can be the stack's, by what the list shows: the mark, or, if that was overwritten, an origin in
+/// the stack's region with a name like the stack's.
 fn may_be_ours(cx: &Cx, summary: &sdk::DistributionSummary) -> bool {
     let scope = &cx.scope;
     if marked(scope, summary.comment()).is_some() {
@@ -200,7 +200,7 @@ fn may_be_ours(cx: &Cx, summary: &sdk::DistributionSummary) -> bool {
     origins.into_iter().any(|domain| domain.contains(&region) && names::begins(&scope.prefix(), &first(domain), 63))
 }
 
-/// Whose it is. Our mark counts like a tag that somebody took away.
+/// Returns whose a distribution is. The mark counts like a tag that was removed.
 fn claim(cx: &Cx, summary: &sdk::DistributionSummary, tags: &Tags) -> Option<Claim> {
     match cx.scope.claim(Distribution::KIND, tags, true) {
         Claim::Foreign => None,
@@ -221,7 +221,7 @@ async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
     Ok(from_pairs(items.iter().map(|t| (Some(t.key()), t.value()))))
 }
 
-/// The configuration, and the version that a change of it must show.
+/// Reads the configuration, and the version that a change of it must name.
 async fn config_of(cx: &Cx, id: &str) -> Result<(DistributionConfig, String)> {
     const OP: &str = "cloudfront:GetDistributionConfig";
     let answer = cx.cloud.cloudfront.get_distribution_config().id(id).send().await.map_err(failed(OP))?;
@@ -268,7 +268,8 @@ fn read(config: &DistributionConfig, tags: Tags) -> Distribution {
     }
 }
 
-/// What the file has no words for and somebody put on it, in words. Values of headers are not told: they may be secret.
+/// Returns what is set on a distribution and the file cannot describe, in words. Values of headers are left out: they may be
+/// secret.
 fn put_on(config: &DistributionConfig) -> Option<String> {
     let groups = config.origin_groups().map_or(&[][..], |g| g.items()).iter().map(|g| format!("the origin group `{}`", g.id()));
     let errors = config.custom_error_responses().map_or(&[][..], |e| e.items()).iter();
@@ -282,7 +283,7 @@ fn put_on(config: &DistributionConfig) -> Option<String> {
     (!all.is_empty()).then(|| format!("it has settings that the file cannot describe, which stay: {}", all.join(", ")))
 }
 
-/// The behaviour of a distribution that told none.
+/// Returns the behaviour of a distribution that reports none.
 fn nothing() -> Behavior {
     Behavior {
         path: None,
@@ -299,7 +300,7 @@ fn nothing() -> Behavior {
 }
 
 impl Distribution {
-    /// Changes in `config` what `touched` says, and nothing else.
+    /// Changes in `config` what `touched` names, and nothing else.
     fn write(&self, config: &mut DistributionConfig, touched: impl Fn(&str) -> bool) -> Result<()> {
         if touched("enabled") {
             config.enabled = self.enabled;
@@ -385,7 +386,7 @@ impl ViewerCertificate {
     }
 }
 
-/// The sets of TLS versions, the one that lets in the oldest first
+/// The sets of TLS versions, in the order of the oldest that each accepts
 /// (<https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/secure-connections-supported-viewer-protocols-ciphers.html>).
 const TLS: [&str; 9] = [
     "SSLv3",
@@ -399,7 +400,7 @@ const TLS: [&str; 9] = [
     "TLSv1.3_2025",
 ];
 
-/// Whether something that was kept of an origin's answers is delivered on, though it would come from elsewhere now.
+/// Checks whether cached answers of an origin are still served although they would come from another origin now.
 fn delivers_what_was(desired: &Value, observed: &Value, diff: &Diff) -> bool {
     let behaviors = |of: &Value| -> Vec<Value> {
         std::iter::once(&of["default"]).chain(of["behaviors"].as_array().into_iter().flatten()).cloned().collect()
@@ -414,7 +415,7 @@ fn delivers_what_was(desired: &Value, observed: &Value, diff: &Diff) -> bool {
     })
 }
 
-/// The distribution that a caller reference was used for before: `… Already exists: E1A2B3C4D5E6F7`.
+/// Returns the distribution for which a caller reference was used before: `… Already exists: E1A2B3C4D5E6F7`.
 fn earlier(error: &Error) -> Option<&str> {
     let (_, id) = error.message.rsplit_once("Already exists: ")?;
     Some(id.trim().trim_end_matches('.'))
@@ -447,7 +448,7 @@ impl Resource for Distribution {
     type Cloud = Clients;
     type Live = Live;
 
-    /// What is kept is delivered until its time is over
+    /// Returns the effects of a change. Cached answers are served until they expire
     /// (<https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/DownloadDistS3AndCustomOrigins.html>).
     fn effects(desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
         let mut out = Vec::new();
@@ -537,7 +538,7 @@ impl Resource for Distribution {
         Ok(live.clone())
     }
 
-    /// Only one that is off, everywhere, can go: this switches it off.
+    /// Disables the distribution: CloudFront deletes only one that is disabled everywhere.
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
         let (mut config, version) = config_of(cx, &live.id).await?;
         if config.enabled {
@@ -551,7 +552,7 @@ impl Resource for Distribution {
         Ok(look(cx, &live.id).await?.map_or(Readiness::Gone, |d| state(d.status())))
     }
 
-    /// And when all the world knows that it is off, this lets it go.
+    /// Deletes the distribution once it is disabled everywhere.
     async fn poll_gone(cx: &Cx, live: &Live) -> Result<Readiness> {
         const OP: &str = "cloudfront:GetDistribution";
         let answer = cx.cloud.cloudfront.get_distribution().id(&live.id).send().await.map_err(failed(OP))?;
@@ -596,7 +597,7 @@ impl AwsKind for Distribution {
     ];
 }
 
-/// The distribution of that identifier, if there is one.
+/// Returns the distribution of that identifier, if it exists.
 async fn look(cx: &Cx, id: &str) -> Result<Option<sdk::Distribution>> {
     let answer = cx.cloud.cloudfront.get_distribution().id(id).send().await.map_err(failed("cloudfront:GetDistribution"));
     present(answer.map(|a| a.distribution))
@@ -623,7 +624,7 @@ mod tests {
             "behaviors": [{"path": "/static/*", "origin": "files", "cache_policy": policies::CACHING_OPTIMIZED}]})
     }
 
-    /// What is told of a change from the one above, by its impact.
+    /// Returns the effects of a change of the value above, by impact.
     fn told(path: &str, value: Value) -> Vec<Impact> {
         let (observed, mut desired) = (files(), files());
         *desired.pointer_mut(path).unwrap() = value;

@@ -1,4 +1,4 @@
-//! What CloudFront's error codes mean.
+//! The meanings of CloudFront's error codes.
 
 use crate::aws::call::error::{Row, table};
 use crate::engine::Class;

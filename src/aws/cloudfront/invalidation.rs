@@ -1,4 +1,4 @@
-//! Invalidations: what CloudFront keeps is forgotten before its time.
+//! Invalidations, which remove cached answers before they expire.
 
 use aws_sdk_cloudfront::types::{self as sdk, InvalidationBatch, Paths};
 
@@ -8,10 +8,10 @@ use crate::aws::call::error::incomplete;
 use crate::aws::cloudfront::errors::failed;
 use crate::engine::{Class, Result};
 
-/// How many paths one invalidation takes.
+/// The maximum number of paths of one invalidation.
 pub const MOST: usize = 3000;
 
-/// An invalidation as CloudFront tells it.
+/// An invalidation as CloudFront reports it.
 #[derive(Clone, Debug)]
 pub struct Invalidation {
     /// Its identifier.
@@ -25,17 +25,17 @@ impl Invalidation {
         Invalidation { id: invalidation.id().to_owned(), status: invalidation.status().to_owned() }
     }
 
-    /// Whether all the world has forgotten.
+    /// Checks whether the invalidation is complete everywhere.
     pub fn is_complete(&self) -> bool {
         self.status == "Completed"
     }
 }
 
-/// Has the distribution forget what it keeps for these paths. With the same `reference` it is done once, however often it is
+/// Invalidates what the distribution has cached for these paths. With the same `reference` it is done once, however often it is
 /// sent.
 ///
 /// # Errors
-/// What CloudFront says.
+/// When CloudFront cannot be asked, or refuses.
 pub async fn create(cx: &Cx, distribution: &str, paths: &[String], reference: &str) -> Result<Invalidation> {
     const OP: &str = "cloudfront:CreateInvalidation";
     let paths = built(Paths::builder().quantity(count(paths)).set_items(Some(paths.to_vec())).build())?;
@@ -48,17 +48,17 @@ pub async fn create(cx: &Cx, distribution: &str, paths: &[String], reference: &s
     answer.invalidation().map(Invalidation::of).ok_or_else(|| incomplete(OP, "the invalidation"))
 }
 
-/// How far it is.
+/// Returns the state of an invalidation.
 ///
 /// # Errors
-/// What CloudFront says.
+/// When CloudFront cannot be asked, or refuses.
 pub async fn look(cx: &Cx, distribution: &str, id: &str) -> Result<Invalidation> {
     const OP: &str = "cloudfront:GetInvalidation";
     let answer = cx.cloud.cloudfront.get_invalidation().distribution_id(distribution).id(id).send().await;
     answer.map_err(failed(OP))?.invalidation().map(Invalidation::of).ok_or_else(|| incomplete(OP, "the invalidation"))
 }
 
-/// A path as it stands in a URL.
+/// Returns a path as it is written in a URL.
 pub fn encoded(path: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"/-_.~*$'\"@:+&=,;!()%?".contains(&b);
     path.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()

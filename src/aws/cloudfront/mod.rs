@@ -1,4 +1,4 @@
-//! Delivery, in Amazon CloudFront.
+//! Content delivery, in Amazon CloudFront.
 
 mod behavior;
 mod checks;
@@ -20,20 +20,20 @@ use super::Tags;
 use crate::aws::wing::{KindRow, Wing};
 use crate::engine::{Error, Result, Scope};
 
-/// The service.
+/// The service and its kinds.
 pub(super) static WING: Wing = Wing {
     indexed: &["cloudfront"],
     checks: checks::of,
     ..Wing::of(&[KindRow::of::<OriginAccessControl>(), KindRow::of::<Distribution>()])
 };
 
-/// CloudFront is the same in all regions, so what is ours in one of them says so: `webapp/staging/main in eu-west-1`. It
-/// stands where CloudFront has room for words, and is seen in lists that do not tell tags.
+/// Returns the mark of an object. CloudFront is the same in all regions, so the mark contains the stack's: `webapp/staging/main
+/// in eu-west-1`. It is written where CloudFront has room for a comment, which lists show without tags.
 fn mark(scope: &Scope, name: &str) -> String {
     format!("{}/{}/{name} in {}", scope.stack, scope.env, scope.region)
 }
 
-/// Which object of ours is marked so.
+/// Returns the object of the stack that is marked so.
 fn marked(scope: &Scope, text: &str) -> Option<String> {
     let name = text.strip_prefix(&format!("{}/{}/", scope.stack, scope.env))?;
     name.strip_suffix(&format!(" in {}", scope.region)).map(str::to_owned)
@@ -44,12 +44,12 @@ fn to_sdk(tags: &Tags) -> Result<sdk::Tags> {
     Ok(sdk::Tags::builder().set_items(Some(tags.iter().map(tag).collect::<Result<_>>()?)).build())
 }
 
-/// What the SDK could not put together, which is a defect.
+/// Reports what the SDK could not build as a defect.
 fn built<T>(result: Result<T, BuildError>) -> Result<T> {
     result.map_err(|e| Error::internal(e.to_string()))
 }
 
-/// AWS's lists come with their length.
+/// Returns the length of a list, which AWS expects along with it.
 fn count<T>(items: &[T]) -> i32 {
     i32::try_from(items.len()).unwrap_or(i32::MAX)
 }

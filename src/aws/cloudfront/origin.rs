@@ -26,7 +26,8 @@ pub struct Origin {
     pub path: Option<String>,
 }
 
-/// A domain as a reference to what has it: by these the origins go after who delivers from them.
+/// Returns a domain as a reference to the object that has it: by these references origins are deleted after the distributions
+/// that use them.
 fn linked(domain: &str) -> String {
     let amazon = domain.contains(".amazonaws.com");
     if amazon && domain.contains(".elb.") {
@@ -49,7 +50,7 @@ impl Origin {
         }
     }
 
-    /// Changes what was read, or makes it: what we know nothing of stays as it is.
+    /// Writes this origin over the one that was read, or builds a new one: what `stack` does not know stays as it is.
     pub(super) fn write(&self, id: &str, was: Option<sdk::Origin>) -> Result<sdk::Origin> {
         let mut origin = match was {
             Some(origin) => origin,

@@ -15,9 +15,9 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Blocker, Claim, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
 
-/// How long its name may be.
+/// The maximum length of its name.
 const NAME: usize = 64;
-/// How many CloudFront lists at once, at most.
+/// The maximum number that CloudFront lists at once.
 const PAGE: i32 = 100;
 
 /// How CloudFront proves its identity to a bucket: it signs its requests. It has no tags; its description says which stack it
@@ -31,7 +31,7 @@ pub struct OriginAccessControl {
     pub signing: String,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The identifier.
@@ -42,7 +42,7 @@ fn name(cx: &Cx) -> String {
     names::fit(&cx.scope.prefix(), &format!("{}-{}", cx.key.name, cx.scope.region), cx.generation, NAME)
 }
 
-/// Which of ours would have this name: names are one for the account.
+/// Returns the object of the stack that would have this name: names are unique in an account.
 fn namesake(cx: &Cx, name: &str) -> Option<String> {
     names::key_of(&cx.scope.prefix(), name.strip_suffix(&format!("-{}", cx.scope.region))?)
 }
@@ -59,7 +59,7 @@ impl OriginAccessControl {
     }
 }
 
-/// What a change must show: the version that it is a change of.
+/// Returns the version that a change must name.
 async fn version(cx: &Cx, id: &str) -> Result<String> {
     const OP: &str = "cloudfront:GetOriginAccessControl";
     let answer = cx.cloud.cloudfront.get_origin_access_control().id(id).send().await.map_err(failed(OP))?;

@@ -19,7 +19,7 @@ pub struct Address {
     pub tags: Tags,
 }
 
-/// An address by the names that AWS has for it.
+/// An address by AWS's identifiers.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// `eipalloc-0abc…`
@@ -73,7 +73,7 @@ impl Resource for Address {
         Ok(())
     }
 
-    /// What has the address.
+    /// Returns what uses the address.
     async fn blocked_by(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
         let answer = cx.cloud.ec2.describe_addresses().allocation_ids(&live.id).send().await;
         let answer = answer.map_err(failed("ec2:DescribeAddresses"))?;

@@ -1,4 +1,4 @@
-//! What keeps a part of a network from being deleted. AWS says only that there is something.
+//! What keeps a part of a network from being deleted. AWS says only that something does.
 
 use aws_sdk_ec2::types::{NetworkInterface, SecurityGroup};
 
@@ -7,14 +7,14 @@ use crate::aws::Cx;
 use crate::aws::ec2::errors::failed;
 use crate::engine::{Blocker, Result};
 
-/// The network interfaces for which a filter of DescribeNetworkInterfaces holds.
+/// Returns the network interfaces that match a filter of DescribeNetworkInterfaces.
 pub(super) async fn interfaces(cx: &Cx, name: &str, value: &str) -> Result<Vec<Blocker>> {
     let pages = cx.cloud.ec2.describe_network_interfaces().filters(filter(name, [value])).into_paginator().items().send();
     let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ec2:DescribeNetworkInterfaces"))?;
     Ok(all.iter().map(|interface| of_interface(cx, interface)).collect())
 }
 
-/// The network interfaces of a VPC that have public addresses: its internet gateway stays while there are such.
+/// Returns the network interfaces of a VPC with public addresses: its internet gateway cannot be detached while they exist.
 pub(super) async fn public(cx: &Cx, vpc: &str) -> Result<Vec<Blocker>> {
     let here = filter("vpc-id", [vpc]);
     let pages = cx.cloud.ec2.describe_network_interfaces().filters(here).into_paginator().items().send();
@@ -23,8 +23,8 @@ pub(super) async fn public(cx: &Cx, vpc: &str) -> Result<Vec<Blocker>> {
     Ok(all.iter().filter(public).map(|interface| of_interface(cx, interface)).collect())
 }
 
-/// What goes by a route table: subnets, doors of the VPC, and the VPC itself when somebody made it the main one. Subnets that
-/// go by a table of ours are led elsewhere, whoever put them there.
+/// Returns what uses a route table: subnets, gateways of the VPC, and the VPC itself when the table was made its main one.
+/// Subnets that use a table of the stack are associated with another one, whoever associated them.
 pub(super) fn going_by(table: &aws_sdk_ec2::types::RouteTable) -> Vec<Blocker> {
     let of = |association: &aws_sdk_ec2::types::RouteTableAssociation| match (association.subnet_id(), association.gateway_id()) {
         _ if association.main() == Some(true) => Blocker { what: "the VPC, whose main route table it is".into(), passing: false },
@@ -55,7 +55,7 @@ fn of_interface(cx: &Cx, interface: &NetworkInterface) -> Blocker {
     }
 }
 
-/// The other groups with rules that name a group.
+/// Returns the other groups with rules that name a group.
 pub(super) async fn referring(cx: &Cx, group: &str) -> Result<Vec<Blocker>> {
     let ask = |direction: &'static str| async move {
         let pages = cx.cloud.ec2.describe_security_groups().filters(filter(direction, [group])).into_paginator().items().send();
@@ -79,7 +79,7 @@ fn named(group: &SecurityGroup) -> String {
     format!("{} (`{}`)", group.group_id().unwrap_or_default(), group.group_name().unwrap_or_default())
 }
 
-/// What is in a VPC besides network interfaces: subnets, security groups, route tables, endpoints and gateways.
+/// Returns what a VPC contains besides network interfaces: subnets, security groups, route tables, endpoints and gateways.
 pub(super) async fn inside(cx: &Cx, vpc: &str) -> Result<Vec<Blocker>> {
     let here = || filter("vpc-id", [vpc]);
     let subnets = async {

@@ -1,4 +1,4 @@
-//! More networks, gateways and addresses than the account may have.
+//! Checks for more networks, gateways and addresses than the account's quotas allow.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ const NAT_GATEWAYS: Quota = Quota { service: "vpc", code: "L-FE5A380F", what: "N
 // <https://docs.aws.amazon.com/general/latest/gr/ec2-service.html>.
 const ADDRESSES: Quota = Quota { service: "ec2", code: "L-0263D0A3", what: "Elastic IP addresses" };
 
-/// Returns what is asked about a plan.
+/// Returns the checks of a plan.
 pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
     let Asked { cx, plan, .. } = asked;
     vec![
@@ -31,7 +31,7 @@ pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
     ]
 }
 
-/// The value of one of the VPC's quotas.
+/// Returns the value of one of the VPC quotas.
 async fn of_vpc(cx: &Cx, quota: Quota) -> Result<f64> {
     let codes = [VPCS.code, INTERNET_GATEWAYS.code, NAT_GATEWAYS.code];
     let all: Arc<BTreeMap<String, f64>> = cx.reads.once("preflight.quotas.vpc", values(cx, quota.service, &codes)).await?;
@@ -64,7 +64,7 @@ async fn internet_gateways(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
     Ok(over(INTERNET_GATEWAYS, HERE, most, used.len(), &change))
 }
 
-/// Zone by zone: a gateway counts in that of its subnet, from its first moment to its last
+/// Checks the quota for NAT gateways by zone: a gateway counts in the zone of its subnet, from creation until it is deleted
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeNatGateways.html>).
 async fn nat_gateways(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
     let ours: Vec<&Item> = of_kind(plan, "ec2.nat_gateway").collect();

@@ -40,7 +40,8 @@ async fn revoke(cx: &Cx, group: &str) -> Result<()> {
     Ok(())
 }
 
-/// It came with a VPC of ours: the one that the file names is found by its VPC, and none is ever left to be deleted.
+/// Returns whose the group is. It belongs to a VPC of the stack: the one in the file is found by its VPC, and none is ever left
+/// over to be deleted.
 fn claim(scope: &Scope, vpc: &aws_sdk_ec2::types::Vpc) -> Claim {
     match scope.claim(Vpc::KIND, &tags_of(vpc.tags()), true) {
         Claim::Ours(_) => Claim::Adoptable,

@@ -1,4 +1,4 @@
-//! What EC2's error codes mean.
+//! The meanings of EC2's error codes.
 
 use crate::aws::call::error::{Row, table};
 use crate::engine::Class;

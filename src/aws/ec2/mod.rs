@@ -49,7 +49,7 @@ use crate::aws::wing::{KindRow, Wing};
 use crate::engine::tags::{TAG_ENV, TAG_STACK};
 use crate::engine::{Claim, Diff, Resource, Result};
 
-/// The service.
+/// The service and its kinds.
 pub(super) static WING: Wing = Wing {
     indexed: &["ec2:security-group"],
     // <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>
@@ -71,22 +71,22 @@ pub(super) static WING: Wing = Wing {
     ])
 };
 
-/// How long the name of a security group may be.
+/// The maximum length of the name of a security group.
 const GROUP_NAME: usize = 255;
 
-/// What most objects of EC2 have: an identifier.
+/// The identifier that most objects of EC2 have.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Id {
     /// `vpc-0abc…`
     pub id: String,
 }
 
-/// A filter of a Describe call.
+/// Returns a filter of a Describe call.
 pub fn filter<S: Into<String>>(name: &str, values: impl IntoIterator<Item = S>) -> Filter {
     Filter::builder().name(name).set_values(Some(values.into_iter().map(Into::into).collect())).build()
 }
 
-/// The filters that find what carries this stack's tags.
+/// Returns the filters that find what has this stack's tags.
 fn ours(cx: &Cx) -> Vec<Filter> {
     vec![
         filter(&format!("tag:{TAG_STACK}"), [cx.scope.stack.as_str()]),
@@ -98,7 +98,7 @@ fn tags_of(tags: &[Tag]) -> Tags {
     tags::from_pairs(tags.iter().map(|t| (t.key(), t.value())))
 }
 
-/// Tags for the call that creates an object.
+/// Returns the tags for the call that creates an object.
 fn tagged(kind: ResourceType, tags: &Tags) -> TagSpecification {
     TagSpecification::builder().resource_type(kind).set_tags(Some(to_sdk(tags))).build()
 }
@@ -107,7 +107,7 @@ fn to_sdk(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(k, v)| Tag::builder().key(k).value(v).build()).collect()
 }
 
-/// Writes what the diff says about the tags of `id`.
+/// Applies the difference of the tags to `id`.
 async fn retag(cx: &Cx, id: &str, desired: &Tags, diff: &Diff) -> Result<()> {
     let Some(edit) = TagEdit::of(diff, desired) else { return Ok(()) };
     if !edit.write.is_empty() {
@@ -121,11 +121,12 @@ async fn retag(cx: &Cx, id: &str, desired: &Tags, diff: &Diff) -> Result<()> {
     Ok(())
 }
 
-/// For how many seconds a reading may not tell yet what was made, in steps.
+/// The steps, in seconds, in which a reading is repeated that may not show yet what was created.
 const BEHIND: [u64; 6] = [0, 1, 2, 4, 6, 7];
 
-/// Whether what a creation answered is there. EC2 answers a client token with what it made under it for as long as it knows the
-/// token, also when that has been deleted since (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>).
+/// Checks whether what a creation returned exists. EC2 answers a client token with what was created under it for as long as it
+/// knows the token, even when that has been deleted since
+/// (<https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html>).
 async fn is_alive<F: Future<Output = Result<bool>> + Send>(ask: impl Fn() -> F + Send) -> Result<bool> {
     for seconds in BEHIND {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
@@ -136,7 +137,7 @@ async fn is_alive<F: Future<Output = Result<bool>> + Send>(ask: impl Fn() -> F +
     Ok(false)
 }
 
-/// The stack's VPCs: one, or two while one replaces the other. Everything else in the network is found by lying in them.
+/// Returns the stack's VPCs: one, or two while one replaces the other. Everything else in the network is found through them.
 async fn vpcs(cx: &Cx) -> Result<Arc<Vec<aws_sdk_ec2::types::Vpc>>> {
     cx.reads
         .once("ec2.vpcs", async {
@@ -146,13 +147,13 @@ async fn vpcs(cx: &Cx) -> Result<Arc<Vec<aws_sdk_ec2::types::Vpc>>> {
         .await
 }
 
-/// A filter for what lies in the stack's VPCs; none when there is no VPC, and so nothing in it.
+/// Returns a filter for what is in the stack's VPCs; none when there is no VPC, and so nothing in it.
 async fn in_our_vpcs(cx: &Cx, name: &str) -> Result<Option<Filter>> {
     let ids: Vec<String> = vpcs(cx).await?.iter().filter_map(|v| v.vpc_id.clone()).collect();
     Ok((!ids.is_empty()).then(|| filter(name, ids)))
 }
 
-/// The route tables of the stack's VPCs, with their routes and associations.
+/// Returns the route tables of the stack's VPCs, with their routes and associations.
 async fn route_tables(cx: &Cx) -> Result<Arc<Vec<aws_sdk_ec2::types::RouteTable>>> {
     cx.reads
         .once("ec2.route_tables", async {
@@ -163,7 +164,7 @@ async fn route_tables(cx: &Cx) -> Result<Arc<Vec<aws_sdk_ec2::types::RouteTable>
         .await
 }
 
-/// The security groups of the stack's VPCs, and those of its own in a VPC of somebody else's.
+/// Returns the security groups of the stack's VPCs, and the stack's own in other VPCs.
 pub(super) async fn security_groups(cx: &Cx) -> Result<Arc<Vec<aws_sdk_ec2::types::SecurityGroup>>> {
     let with = |filters: Vec<Filter>| async {
         let pages = cx.cloud.ec2.describe_security_groups().set_filters(Some(filters)).into_paginator().items().send();
@@ -195,12 +196,12 @@ pub(super) async fn security_groups(cx: &Cx) -> Result<Arc<Vec<aws_sdk_ec2::type
         .await
 }
 
-/// Whether the security group is the one that came with the VPC.
+/// Checks whether a security group is the default one of its VPC.
 fn is_default(group: &aws_sdk_ec2::types::SecurityGroup) -> bool {
     group.group_name() == Some("default")
 }
 
-/// Whose a security group is: its name is the second mark.
+/// Returns whose a security group is: its name is the second mark.
 fn group_claim(cx: &Cx, group: &aws_sdk_ec2::types::SecurityGroup) -> Claim {
     let tags = tags_of(group.tags());
     names::marked(cx.scope.claim(SecurityGroup::KIND, &tags, true), |key| {
@@ -208,7 +209,7 @@ fn group_claim(cx: &Cx, group: &aws_sdk_ec2::types::SecurityGroup) -> Claim {
     })
 }
 
-/// The rules of the security groups that are ours, and of the default ones.
+/// Returns the rules of the stack's security groups and of the default ones.
 async fn security_group_rules(cx: &Cx) -> Result<Arc<Vec<aws_sdk_ec2::types::SecurityGroupRule>>> {
     cx.reads
         .once("ec2.security_group_rules", async {
@@ -231,7 +232,7 @@ async fn security_group_rules(cx: &Cx) -> Result<Arc<Vec<aws_sdk_ec2::types::Sec
         .await
 }
 
-/// The internet gateways that carry the stack's tags.
+/// Returns the internet gateways with the stack's tags.
 async fn internet_gateways(cx: &Cx) -> Result<Arc<Vec<aws_sdk_ec2::types::InternetGateway>>> {
     cx.reads
         .once("ec2.internet_gateways", async {
@@ -241,7 +242,7 @@ async fn internet_gateways(cx: &Cx) -> Result<Arc<Vec<aws_sdk_ec2::types::Intern
         .await
 }
 
-/// The internet gateway through which a VPC reaches the world: what has a public address holds it.
+/// Returns the internet gateway through which a VPC reaches the internet: what has a public address blocks its deletion.
 pub(super) async fn gateway_of(cx: &Cx, vpc: &str) -> Result<Option<String>> {
     let gateways = internet_gateways(cx).await?;
     let found = gateways.iter().find(|g| g.attachments().iter().any(|a| a.vpc_id() == Some(vpc)));

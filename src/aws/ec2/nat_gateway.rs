@@ -12,7 +12,7 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{AnyRef, Diff, Effect, Impact, Observed, Order, Readiness, Ref, Resource, Result, Rule, Usual};
 
-/// How many tokens of gateways that are dead and forgotten are passed over.
+/// The number of tokens of gateways that are deleted and no longer listed that are skipped.
 const TOKENS: u32 = 4;
 
 /// A public NAT gateway, through which private subnets reach the internet.
@@ -31,7 +31,7 @@ pub struct NatGateway {
     pub tags: Tags,
 }
 
-/// What AWS's words for a gateway's state mean. Deleted ones stay listed for about an hour.
+/// The meanings of AWS's states of a gateway. Deleted ones stay listed for about an hour.
 pub const STATES: States = States {
     kind: NatGateway::KIND,
     source: "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_NatGateway.html",
@@ -52,7 +52,7 @@ fn state(gateway: &aws_sdk_ec2::types::NatGateway) -> Readiness {
     }
 }
 
-/// Whether it will not serve any more.
+/// Checks whether it will never serve again.
 fn is_dead(gateway: &aws_sdk_ec2::types::NatGateway) -> bool {
     matches!(state(gateway), Readiness::Gone | Readiness::Failed(_))
 }
@@ -159,7 +159,7 @@ impl Resource for NatGateway {
         out
     }
 
-    /// The address can serve only one of the two.
+    /// Returns the order of a replacement: the address can serve only one of the two.
     fn replace_order(diff: &Diff) -> Order {
         if diff.touches("address") { Order::CreateFirst } else { Order::DeleteFirst }
     }

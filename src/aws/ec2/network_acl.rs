@@ -1,4 +1,4 @@
-//! The network access list that comes with a VPC: the rules of all its subnets, unless somebody puts one under another list.
+//! The default network ACL of a VPC: the rules for all its subnets, unless one is associated with another ACL.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use crate::aws::call::error::incomplete;
 use crate::aws::ec2::errors::failed;
 use crate::engine::{Class, Diff, Error, Result};
 
-/// The rule that every list ends with and nobody can change.
+/// The rule that every ACL ends with and that cannot be changed.
 const LAST: i32 = 32_767;
-/// What AWS adds to the list of a VPC that gets IPv6 addresses
+/// The rule that AWS adds to the ACL of a VPC that gets IPv6 addresses
 /// (<https://docs.aws.amazon.com/vpc/latest/userguide/default-network-acl.html>).
 const IPV6: (i32, &str) = (101, "allow all ::/0");
 
-/// What AWS puts into the list of a new VPC: everything is let through.
+/// Returns the rules that AWS puts into the ACL of a new VPC: all traffic is allowed.
 pub(super) fn open() -> BTreeMap<String, String> {
     ["ingress 100", "egress 100"].map(|number| (number.to_owned(), "allow all 0.0.0.0/0".to_owned())).into()
 }
 
-/// The lists of the stack's VPCs.
+/// Returns the ACLs of the stack's VPCs.
 pub(super) async fn network_acls(cx: &Cx) -> Result<Arc<Vec<sdk::NetworkAcl>>> {
     cx.reads
         .once("ec2.network_acls", async {
@@ -53,7 +53,7 @@ fn words(entry: &sdk::NetworkAclEntry) -> String {
     format!("{action} {protocol} {from}{rest}")
 }
 
-/// The rules of a list, by direction and number.
+/// Returns the rules of an ACL, by direction and number.
 pub(super) fn rules(list: &sdk::NetworkAcl) -> BTreeMap<String, String> {
     let entries = list.entries().iter().filter_map(|entry| {
         let number = entry.rule_number().filter(|number| *number < LAST)?;
@@ -64,7 +64,7 @@ pub(super) fn rules(list: &sdk::NetworkAcl) -> BTreeMap<String, String> {
     entries.collect()
 }
 
-/// What was written as [`words`] writes it, without ICMP.
+/// A rule as [`words`] writes it, without ICMP.
 struct Entry<'a> {
     number: i32,
     egress: bool,
@@ -106,8 +106,8 @@ fn entry<'a>(key: &str, text: &'a str) -> Result<Entry<'a>> {
     })
 }
 
-/// A rule as it is read back, or why it is none: `ingress 100: Allow TCP 10.1.2.3/8 443` is `allow tcp 10.0.0.0/8 443-443`
-/// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateNetworkAclEntry.html>).
+/// Returns a rule as it is read back, or why it is not one: `ingress 100: Allow TCP 10.1.2.3/8 443` is `allow tcp 10.0.0.0/8
+/// 443-443` (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateNetworkAclEntry.html>).
 pub fn spelled(key: &str, text: &str) -> std::result::Result<String, String> {
     let number = key.strip_prefix("ingress ").or_else(|| key.strip_prefix("egress "));
     let numbered = number.and_then(|text| Some((text, text.parse::<i32>().ok()?)));
@@ -153,7 +153,7 @@ pub fn spelled(key: &str, text: &str) -> std::result::Result<String, String> {
     Ok(rule)
 }
 
-/// Makes the list of the VPC as desired, as far as the diff says that it differs.
+/// Changes the ACL of the VPC as far as the difference says.
 pub(super) async fn write(cx: &Cx, vpc: &str, desired: &BTreeMap<String, String>, diff: &Diff) -> Result<()> {
     const OP: &str = "ec2:DescribeNetworkAcls";
     let call = cx.cloud.ec2.describe_network_acls().filters(filter("vpc-id", [vpc])).filters(filter("default", ["true"]));
@@ -186,7 +186,7 @@ pub(super) async fn write(cx: &Cx, vpc: &str, desired: &BTreeMap<String, String>
     Ok(())
 }
 
-/// Which subnets somebody put under another list, in words.
+/// Returns the subnets that are associated with another ACL, in words.
 pub(super) fn elsewhere(lists: &[sdk::NetworkAcl], vpc: &str) -> Option<String> {
     let others = lists.iter().filter(|list| list.vpc_id() == Some(vpc) && list.is_default() != Some(true));
     let told: Vec<String> = others

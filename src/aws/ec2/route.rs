@@ -27,7 +27,7 @@ pub struct Route {
     pub nat: Option<Ref<NatGateway>>,
 }
 
-/// A route has no identifier: its table and destination are.
+/// The table and destination of a route, which has no identifier.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// Table and destination.
@@ -56,7 +56,8 @@ impl Route {
     }
 }
 
-/// The routes that somebody put into a table. Those that come with the table, an endpoint or a virtual private gateway are theirs.
+/// Returns the routes that were added to a table. Those that belong to the table, an endpoint or a virtual private gateway are
+/// not among them.
 fn put_into(table: &RouteTableSdk) -> Vec<Observed<Route>> {
     let id = table.route_table_id().unwrap_or_default();
     let of = |route: &RouteSdk| {
@@ -95,7 +96,7 @@ impl Resource for Route {
     type Cloud = Clients;
     type Live = Live;
 
-    /// Another gateway knows nothing of the connections that go through this one
+    /// Returns the effects of a change. Another gateway does not know the connections through this one
     /// (<https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html>).
     fn effects(_desired: &Value, observed: &Value, _diff: &Diff) -> Vec<Effect> {
         let leads = ["gateway", "nat"].iter().any(|field| observed.get(field).is_some_and(|value| !value.is_null()));

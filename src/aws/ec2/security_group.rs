@@ -62,7 +62,7 @@ impl Resource for SecurityGroup {
         Ok(live)
     }
 
-    /// AWS allows everything outwards in every new group; rules are only what the file says.
+    /// Removes the rule by which AWS allows all outgoing traffic in every new group: only the rules of the file count.
     async fn finish(cx: &Cx, live: &Id) -> Result<()> {
         let everything =
             IpPermission::builder().ip_protocol("-1").ip_ranges(IpRange::builder().cidr_ip("0.0.0.0/0").build()).build();

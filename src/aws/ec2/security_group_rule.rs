@@ -52,14 +52,14 @@ pub struct SecurityGroupRule {
     pub tags: Tags,
 }
 
-/// A rule and what is needed to take it back.
+/// A rule, and what is needed to revoke it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// `sgr-0abc…`
     pub id: String,
     /// The group that it belongs to.
     pub group: String,
-    /// Which way.
+    /// The direction.
     #[schemars(skip)]
     pub direction: Direction,
 }
@@ -209,7 +209,7 @@ impl AwsKind for SecurityGroupRule {
     }
 }
 
-/// Ports and protocol of a rule that go together: of every protocol all ports
+/// Checks ports and protocol of a rule: protocols other than TCP and UDP have all ports
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IpPermission.html>).
 fn ports(rule: &mut Value, wrong: &mut Vec<Wrong>) {
     let number = |field: &str| rule.get(field).and_then(Value::as_i64).unwrap_or(-1);

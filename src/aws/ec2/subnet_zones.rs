@@ -1,4 +1,4 @@
-//! In which zones subnets lie, those that are yet to be made too.
+//! The zones of subnets, including those that are yet to be created.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::aws::ec2::errors::failed;
 use crate::aws::preflight::finding::{field, fields, physical, referred};
 use crate::engine::{Plan, Result};
 
-/// The zones of the subnets that a list names: the plan knows its own, and EC2 those of others
+/// Returns the zones of the subnets that a list names: the plan knows those of its own, EC2 those of others
 /// (<https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSubnets.html>).
 pub(in crate::aws) async fn of_subnets(cx: &Cx, plan: &Plan, subnets: &[&Value]) -> Result<BTreeSet<String>> {
     let own = subnets.iter().filter_map(|subnet| field(referred(plan, Some(subnet))?, "zone"));
@@ -23,7 +23,7 @@ pub(in crate::aws) async fn of_subnets(cx: &Cx, plan: &Plan, subnets: &[&Value])
     Ok(zones)
 }
 
-/// The zones of a subnet group of this stack; nothing for one of somebody else's.
+/// Returns the zones of a subnet group of this stack; nothing for another one.
 pub(in crate::aws) async fn of_group(cx: &Cx, plan: &Plan, group: Option<&Value>) -> Result<Option<BTreeSet<String>>> {
     let Some(group) = referred(plan, group) else { return Ok(None) };
     let subnets = fields(group).and_then(|f| f.get("subnets")).and_then(Value::as_array);

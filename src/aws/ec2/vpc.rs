@@ -35,18 +35,18 @@ pub struct Vpc {
 }
 
 impl Vpc {
-    /// One with these addresses.
+    /// Returns a VPC with these addresses.
     pub fn new(cidr: String) -> Vpc {
         Vpc { cidr, dns_hostnames: Some(true), network_acl: network_acl::open(), tags: Tags::new() }
     }
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// `vpc-0abc…`
     pub id: String,
-    /// What nobody of ours did and nothing mends.
+    /// What others changed and no apply reverts, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub noticed: Option<String>,
@@ -145,7 +145,7 @@ impl AwsKind for Vpc {
     const SPELLING: &'static [Spelling] = &[("cidr", How::Network)];
     const OUTPUTS: &'static [(&'static str, &'static str)] = &[("network.vpc", "id")];
 
-    /// The rules of the network access list.
+    /// Brings the rules of the network ACL into AWS's spelling.
     fn spell(object: &mut Value, wrong: &mut Vec<Wrong>) {
         let rules = object.get_mut("network_acl").and_then(Value::as_object_mut);
         for (key, rule) in rules.into_iter().flatten() {

@@ -31,11 +31,10 @@ pub struct VpcEndpoint {
     pub tags: Tags,
 }
 
-/// What has gateway endpoints
-/// (<https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html>).
+/// The services that have gateway endpoints (<https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html>).
 const GATEWAYS: [&str; 3] = [".s3", ".dynamodb", ".s3express"];
 
-/// What AWS's words for an endpoint's state mean, in small letters.
+/// The meanings of AWS's states of an endpoint, in lower case.
 pub const STATES: States = States {
     kind: VpcEndpoint::KIND,
     source: "https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_VpcEndpoint.html",
@@ -52,7 +51,7 @@ pub const STATES: States = States {
     ],
 };
 
-/// The policy of an endpoint that was given none
+/// Returns the policy of an endpoint that was created without one
 /// (<https://docs.aws.amazon.com/vpc/latest/privatelink/vpc-endpoints-access.html>).
 fn everything() -> Value {
     json!({"Version": "2008-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]})
@@ -69,7 +68,7 @@ fn state(endpoint: &aws_sdk_ec2::types::VpcEndpoint) -> Readiness {
 }
 
 impl VpcEndpoint {
-    /// One that lets everything through.
+    /// Returns an endpoint that allows everything.
     pub fn gateway(vpc: Ref<Vpc>, service: String, route_tables: Vec<Ref<RouteTable>>) -> VpcEndpoint {
         VpcEndpoint { vpc, service, route_tables, policy: everything(), tags: Tags::new() }
     }
@@ -108,7 +107,7 @@ impl Resource for VpcEndpoint {
         })
     }
 
-    /// What AWS says of the routes of gateway endpoints
+    /// Returns the effects of a change, by what AWS says of the routes of gateway endpoints
     /// (<https://docs.aws.amazon.com/vpc/latest/privatelink/gateway-endpoints.html>).
     fn effects(_desired: &Value, _observed: &Value, diff: &Diff) -> Vec<Effect> {
         let words = "open connections to the service are dropped where the route to it changes";

@@ -5,7 +5,7 @@ use super::filter;
 use crate::aws::Clients;
 use crate::engine::{Class, Error, Result};
 
-/// The region's availability zones by name, whatever their state: a zone in trouble still has what stands in it.
+/// Returns the region's availability zones by name, whatever their state: an impaired zone still contains its objects.
 ///
 /// # Errors
 /// When EC2 cannot be asked, or names none.

@@ -30,7 +30,7 @@ pub struct Cluster {
     pub tags: Tags,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The name.
@@ -55,7 +55,7 @@ impl Cluster {
     }
 }
 
-/// What AWS's words for a cluster's state mean. A deleted one stays listed for a while, and its name is free.
+/// The meanings of AWS's states of a cluster. A deleted one stays listed for a while, but its name is free.
 pub const STATES: States = States {
     kind: Cluster::KIND,
     source: "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Cluster.html",
@@ -80,7 +80,7 @@ async fn look(cx: &Cx, name: &str) -> Result<Option<sdk::Cluster>> {
     Ok(answer.clusters.and_then(|list| list.into_iter().next()))
 }
 
-/// Makes the role that ECS itself works with: the first cluster of an account can come before it.
+/// Creates ECS's own service-linked role: the first cluster of an account can be created before that exists.
 async fn make_service_role(cx: &Cx) -> Result<()> {
     let call = cx.cloud.iam.create_service_linked_role().aws_service_name("ecs.amazonaws.com");
     match call.send().await.map_err(iam::errors::failed("iam:CreateServiceLinkedRole")) {
@@ -161,7 +161,7 @@ impl Resource for Cluster {
         Ok(())
     }
 
-    /// Services and tasks in it: this stack's go with the rest of it, others' stay until somebody takes them away.
+    /// Returns the services and tasks in the cluster: this stack's are deleted with it, others stay until they are removed.
     async fn blocked_by(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
         let services = async {
             let pages = cx.cloud.ecs.list_services().cluster(&live.name).into_paginator().items().send();
@@ -198,7 +198,7 @@ impl Resource for Cluster {
         Ok(look(cx, &live.name).await?.map_or(Readiness::Gone, |c| state(&c)))
     }
 
-    /// Container Insights writes into a group of its own making.
+    /// Returns the log groups that Container Insights created for the cluster.
     async fn goes_with(cx: &Cx, live: &Live) -> Result<Option<String>> {
         left_behind(cx, &format!("/aws/ecs/containerinsights/{}/", live.name)).await
     }

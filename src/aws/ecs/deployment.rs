@@ -1,32 +1,32 @@
-//! How far a service's deployment is, from one answer of DescribeServices.
+//! The progress of a service's deployment, from one answer of DescribeServices.
 
 use aws_sdk_ecs::types::{self as sdk, Deployment, DeploymentRolloutState};
 
 use super::failing::Why;
 use crate::engine::Readiness;
 
-/// The deployment that ECS is working towards.
+/// Returns the deployment that ECS is working on.
 pub(super) fn primary(service: &sdk::Service) -> Option<&Deployment> {
     service.deployments().iter().find(|d| d.status() == Some("PRIMARY"))
 }
 
-/// When the newest deployment began, in milliseconds.
+/// Returns when the newest deployment began, in milliseconds.
 pub(super) fn began(service: &sdk::Service) -> Option<i64> {
     primary(service)?.created_at()?.to_millis().ok()
 }
 
-/// Whether ECS gave the newest deployment up.
+/// Checks whether ECS gave up the newest deployment.
 pub(super) fn gave_up(service: &sdk::Service) -> bool {
     primary(service).and_then(|d| d.rollout_state()) == Some(&DeploymentRolloutState::Failed)
 }
 
-/// Whether a deployment is under way, in ECS's words.
+/// Returns the deployment in progress, in ECS's words.
 pub(super) fn under_way(service: &sdk::Service) -> Option<String> {
     let primary = primary(service).filter(|d| d.rollout_state() == Some(&DeploymentRolloutState::InProgress))?;
     Some(status(service, primary, &Why::default()))
 }
 
-/// Whether tasks of `wanted` do not stay up: then it is worth asking why.
+/// Checks whether tasks of `wanted` fail: then the reasons are worth asking for.
 pub(super) fn fails(service: &sdk::Service, wanted: &str) -> bool {
     let of_wanted = |d: &&Deployment| d.task_definition() == Some(wanted);
     let given_up = |d: &Deployment| d.rollout_state() == Some(&DeploymentRolloutState::Failed);
@@ -34,7 +34,8 @@ pub(super) fn fails(service: &sdk::Service, wanted: &str) -> bool {
         || events(service).next().is_some_and(|event| event.contains("unhealthy"))
 }
 
-/// Whether the service runs what it should: `wanted`, in a deployment no older than `since`. `why`: what its tasks say.
+/// Decides whether the service runs what it should: `wanted`, in a deployment no older than `since`. `why` is what its tasks
+/// report.
 pub(super) fn judge(service: &sdk::Service, wanted: &str, since: Option<i64>, why: &Why) -> Readiness {
     if service.status() != Some("ACTIVE") {
         return Readiness::Gone;
@@ -72,7 +73,7 @@ pub(super) fn judge(service: &sdk::Service, wanted: &str, since: Option<i64>, wh
     Readiness::Waiting { status: status(service, primary, why), progress }
 }
 
-/// `2/3 tasks running, IN_PROGRESS: has started 1 tasks: (task 0123).`
+/// Returns the status in a line: `2/3 tasks running, IN_PROGRESS: has started 1 tasks: (task 0123).`
 fn status(service: &sdk::Service, primary: &Deployment, why: &Why) -> String {
     let rollout = primary.rollout_state().map_or("", |s| s.as_str());
     let mut out = format!("{}/{} tasks running", primary.running_count(), primary.desired_count());
@@ -161,7 +162,7 @@ fn events(service: &sdk::Service) -> impl Iterator<Item = &str> {
     })
 }
 
-/// `web:7` of an ARN.
+/// Returns `web:7` from an ARN.
 fn revision(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }

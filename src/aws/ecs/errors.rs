@@ -1,4 +1,4 @@
-//! What ECS's error codes mean.
+//! The meanings of ECS's error codes.
 
 use crate::aws::call::error::{Row, table};
 use crate::engine::Class;

@@ -1,4 +1,4 @@
-//! Why the tasks of a service do not stay up: what ECS, the container, its log and the load balancer say.
+//! Reasons why the tasks of a service fail, as reported by ECS, the container, its log and the load balancer.
 
 use aws_sdk_ecs::types::{self as sdk, DesiredStatus, LogDriver};
 use aws_sdk_elasticloadbalancingv2::types::TargetHealthStateEnum;
@@ -11,22 +11,22 @@ use crate::aws::elbv2;
 
 use crate::engine::Result;
 
-/// How many of the last lines of a log are told.
+/// The number of last log lines that are reported.
 const LINES: i32 = 5;
-/// How many characters of a line.
+/// The number of characters of a line that are reported.
 const CHARACTERS: usize = 200;
 
-/// Why the tasks of a service do not stay up.
+/// The reasons why the tasks of a service fail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Why {
-    /// The causes, the one that says most first.
+    /// The causes, the most telling one first.
     pub causes: Vec<String>,
     /// The last lines of the containers' logs, by container.
     pub logs: Vec<(String, Vec<String>)>,
 }
 
 impl Why {
-    /// In one line, for as long as it is waited for.
+    /// Returns the reasons in one line, for as long as the deployment is waited for.
     pub(super) fn brief(&self) -> Option<String> {
         let wrote = self.logs.iter().filter_map(|(name, lines)| Some(format!("last log line of `{name}`: {}", lines.last()?)));
         let parts: Vec<String> = self.causes.iter().take(2).cloned().chain(wrote).collect();
@@ -34,8 +34,8 @@ impl Why {
     }
 }
 
-/// The reasons of the newest task of `definition` that ended, and of the targets that do not get well. As much as can be
-/// found out; that something cannot be asked is no reason to stop waiting.
+/// Returns the reasons of the newest stopped task of `definition`, and of the targets that stay unhealthy, as far as they can be
+/// found out. A question that fails is no reason to stop waiting.
 pub(super) async fn why(cx: &Cx, cluster: &str, service: &sdk::Service, definition: &str) -> Why {
     let tasks = async { stopped(cx, cluster, service, definition).await.unwrap_or_default() };
     let targets = async { unwell(cx, service).await.unwrap_or_default() };
@@ -44,7 +44,7 @@ pub(super) async fn why(cx: &Cx, cluster: &str, service: &sdk::Service, definiti
     why
 }
 
-/// What the newest task that ended says.
+/// Returns what the newest stopped task reports.
 async fn stopped(cx: &Cx, cluster: &str, service: &sdk::Service, definition: &str) -> Result<Why> {
     let name = service.service_name().unwrap_or_default();
     let call = cx.cloud.ecs.list_tasks().cluster(cluster).service_name(name).desired_status(DesiredStatus::Stopped);
@@ -74,7 +74,7 @@ async fn stopped(cx: &Cx, cluster: &str, service: &sdk::Service, definition: &st
     Ok(Why { causes, logs: last_lines(cx, definition, id).await? })
 }
 
-/// The last lines of the logs of a task's containers.
+/// Returns the last log lines of a task's containers.
 async fn last_lines(cx: &Cx, definition: &str, task: &str) -> Result<Vec<(String, Vec<String>)>> {
     let answer = cx.cloud.ecs.describe_task_definition().task_definition(definition).send().await;
     let definition = answer.map_err(failed("ecs:DescribeTaskDefinition"))?.task_definition;
@@ -95,7 +95,7 @@ async fn last_lines(cx: &Cx, definition: &str, task: &str) -> Result<Vec<(String
     Ok(join_all(asked).await.into_iter().flatten().collect())
 }
 
-/// What the load balancer says about targets that are not well.
+/// Returns what the load balancer reports about unhealthy targets.
 async fn unwell(cx: &Cx, service: &sdk::Service) -> Result<Vec<String>> {
     let mut reasons = Vec::new();
     for group in service.load_balancers().iter().filter_map(|l| l.target_group_arn()) {

@@ -1,4 +1,4 @@
-//! How many processors the tasks of the stack take at once.
+//! The number of vCPUs that the stack's tasks need at once.
 
 use serde_json::Value;
 
@@ -11,17 +11,17 @@ use crate::engine::{Action, Item, Plan, Result};
 // <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html>.
 const ON_DEMAND: Quota = Quota { service: "fargate", code: "L-3032A538", what: "Fargate On-Demand vCPUs" };
 const SPOT: Quota = Quota { service: "fargate", code: "L-36FBB829", what: "Fargate Spot vCPUs" };
-/// What a vCPU is in the units of a task definition.
+/// The units of a task definition that make up a vCPU.
 const UNITS: f64 = 1024.0;
 
-/// Which side of the plan.
+/// A side of the plan: before or after it.
 #[derive(Clone, Copy)]
 enum Side {
     Before,
     After,
 }
 
-/// What an item is, or is to be, or nothing when it is not there then.
+/// Returns the fields of an item on one side of the plan, or nothing when it does not exist there.
 fn at(item: &Item, side: Side) -> Option<&Value> {
     let before = item.before.as_ref().map(|before| &before.fields);
     match (side, item.action) {
@@ -35,7 +35,7 @@ fn number(value: &Value, name: &str) -> Option<f64> {
     value.get(name)?.as_f64()
 }
 
-/// How many tasks a service has. Where autoscaling decides, those that run, or the fewest that it lets run.
+/// Returns the number of tasks of a service. With autoscaling: those that run, or the minimum.
 fn tasks(plan: &Plan, item: &Item, side: Side) -> f64 {
     let Some(service) = at(item, side) else { return 0.0 };
     if let Some(count) = number(service, "desired_count") {
@@ -53,7 +53,7 @@ fn tasks(plan: &Plan, item: &Item, side: Side) -> f64 {
     least.max(now.min(most))
 }
 
-/// The units of one task: those of the definition that the service refers to.
+/// Returns the CPU units of one task: those of the definition that the service refers to.
 fn units(plan: &Plan, item: &Item, side: Side) -> f64 {
     // What runs refers to a revision; which one, the definition of the same name tells.
     let named = item.desired.as_ref().and_then(|service| referred(plan, service.get("task_definition")));
@@ -63,7 +63,7 @@ fn units(plan: &Plan, item: &Item, side: Side) -> f64 {
     text.and_then(|cpu| cpu.parse().ok()).unwrap_or_default()
 }
 
-/// The share of the tasks that is on demand: those of the base first, the rest by weight
+/// Returns the number of tasks that run on demand: those of the base first, the rest by weight
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html>).
 fn on_demand(service: &Value, tasks: f64) -> f64 {
     let Some(all) = service.get("launch").and_then(Value::as_array).filter(|all| !all.is_empty()) else { return tasks };
@@ -78,7 +78,7 @@ fn on_demand(service: &Value, tasks: f64) -> f64 {
     base + rest * share
 }
 
-/// What the whole stack's tasks take: on demand and spot, in vCPUs.
+/// Returns what all tasks of the stack need, on demand and on spot capacity, in vCPUs.
 fn needed(plan: &Plan, side: Side) -> (f64, f64) {
     let services = plan.items.iter().filter(|item| item.key.kind == "ecs.service");
     services.fold((0.0, 0.0), |(demand, spot), item| {
@@ -88,8 +88,8 @@ fn needed(plan: &Plan, side: Side) -> (f64, f64) {
     })
 }
 
-/// Whether the account may run as many vCPUs on Fargate as the tasks of this stack take, those that run already and those
-/// that the plan adds. How much the rest of the account runs, no call tells: what is near the quota is said to be unknown.
+/// Checks whether the account can run as many vCPUs on Fargate as the tasks of this stack need, both those that run and those
+/// that the plan adds. No call reports what the rest of the account uses: what is near the quota is reported as unknown.
 pub(super) async fn check(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
     let (before, after) = (needed(plan, Side::Before), needed(plan, Side::After));
     let grown = [(ON_DEMAND, before.0, after.0), (SPOT, before.1, after.1)];

@@ -1,4 +1,4 @@
-//! Images in the account's own registry.
+//! Checks for images in the account's own registry.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::aws::preflight::finding::Finding;
 use crate::aws::{Cx, ecr};
 use crate::engine::{Class, Item, Result};
 
-/// An image in a registry of AWS's: account, region, repository, and tag or digest.
+/// Returns the parts of the address of an image in an AWS registry: account, region, repository, and tag or digest.
 fn in_registry(image: &str) -> Option<(&str, &str, &str, ImageIdentifier)> {
     let (account, region, path) = ecr::registry(image)?;
     let id = ImageIdentifier::builder();
@@ -23,8 +23,8 @@ fn in_registry(image: &str) -> Option<(&str, &str, &str, ImageIdentifier)> {
     })
 }
 
-/// Whether the images in the account's own registry are there
-/// (<https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImages.html>). Of others nobody can be asked with
+/// Checks whether the images in the account's own registry exist
+/// (<https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImages.html>). Other registries cannot be asked with
 /// these credentials.
 pub(super) async fn check(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
     let containers = item.desired.as_ref().and_then(|d| d.get("containers")).and_then(Value::as_array);

@@ -32,7 +32,7 @@ use crate::aws::wing::{KindRow, ServiceRole, Wing};
 use crate::engine::tags::TAG_GENERATION;
 use crate::engine::{Claim, Diff, Resource, Result};
 
-/// The service.
+/// The service and its kinds.
 pub(super) static WING: Wing = Wing {
     indexed: &["ecs:cluster", "ecs:service"],
     // <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using-service-linked-roles.html>
@@ -45,7 +45,7 @@ pub(super) static WING: Wing = Wing {
     ..Wing::of(&[KindRow::of::<Cluster>(), KindRow::of::<TaskDefinition>(), KindRow::of::<Service>()])
 };
 
-/// How long a name of a cluster, a service or a task definition may be.
+/// The maximum length of the name of a cluster, a service or a task definition.
 const NAME: usize = 255;
 
 fn tags_of(tags: &[Tag]) -> Tags {
@@ -56,7 +56,7 @@ fn to_sdk(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(k, v)| Tag::builder().key(k).value(v).build()).collect()
 }
 
-/// Writes what the diff says about the tags of `arn`.
+/// Applies the difference of the tags to `arn`.
 async fn retag(cx: &Cx, arn: &str, desired: &Tags, diff: &Diff) -> Result<()> {
     let Some(edit) = TagEdit::of(diff, desired) else { return Ok(()) };
     if !edit.write.is_empty() {
@@ -70,17 +70,17 @@ async fn retag(cx: &Cx, arn: &str, desired: &Tags, diff: &Diff) -> Result<()> {
     Ok(())
 }
 
-/// The last part of an ARN: a cluster's or a service's name.
+/// Returns the last part of an ARN: the name of a cluster or a service.
 fn name_in(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }
 
-/// What autoscaling calls a service.
+/// Returns the name of a service in Application Auto Scaling.
 fn resource_id(cluster: &str, service: &str) -> String {
     format!("service/{cluster}/{service}")
 }
 
-/// The stack's clusters. Deleted ones stay listed for a while: they are left out.
+/// Returns the stack's clusters, without deleted ones, which stay listed for a while.
 async fn clusters(cx: &Cx) -> Result<Arc<Vec<sdk::Cluster>>> {
     cx.reads
         .once("ecs.clusters", async {
@@ -106,14 +106,14 @@ async fn clusters(cx: &Cx) -> Result<Arc<Vec<sdk::Cluster>>> {
         .await
 }
 
-/// Whose a cluster is.
+/// Returns whose a cluster is.
 fn claim_of(cx: &Cx, cluster: &sdk::Cluster) -> Claim {
     let tags = tags_of(cluster.tags());
     let claim = cx.scope.claim(Cluster::KIND, &tags, false);
     names::claim(cx, claim, &tags, cluster.cluster_name().unwrap_or_default(), NAME)
 }
 
-/// Whose a service in one of the stack's clusters is. One that somebody else runs there is left alone.
+/// Returns whose a service in one of the stack's clusters is. One that is not the stack's is left alone.
 fn service_claim(cx: &Cx, service: &sdk::Service, tags: &Tags) -> Claim {
     let name = service.service_name().unwrap_or_default();
     names::marked(cx.scope.claim(Service::KIND, tags, true), |key| {
@@ -121,7 +121,7 @@ fn service_claim(cx: &Cx, service: &sdk::Service, tags: &Tags) -> Claim {
     })
 }
 
-/// The services in the stack's clusters: cluster name and ARN.
+/// Returns the services in the stack's clusters: cluster name and ARN.
 async fn service_arns(cx: &Cx) -> Result<Arc<Vec<(String, String)>>> {
     cx.reads
         .once("ecs.service_arns", async {
@@ -149,7 +149,7 @@ async fn service_arns(cx: &Cx) -> Result<Arc<Vec<(String, String)>>> {
         .await
 }
 
-/// The services in the stack's clusters.
+/// Returns the services in the stack's clusters.
 async fn services(cx: &Cx) -> Result<Arc<Vec<sdk::Service>>> {
     cx.reads
         .once("ecs.services", async {
@@ -172,7 +172,7 @@ async fn services(cx: &Cx) -> Result<Arc<Vec<sdk::Service>>> {
         .await
 }
 
-/// What autoscaling calls each service in the stack's clusters.
+/// Returns the name of each service in the stack's clusters in Application Auto Scaling.
 pub(super) async fn resource_ids(cx: &Cx) -> Result<Vec<String>> {
     // Which services there are was perhaps taken from the index, and what hangs on them with it.
     if tag_index::of(cx, "ecs").await.is_some() {
@@ -181,8 +181,8 @@ pub(super) async fn resource_ids(cx: &Cx) -> Result<Vec<String>> {
     Ok(service_arns(cx).await?.iter().map(|(cluster, arn)| resource_id(cluster, name_in(arn))).collect())
 }
 
-/// Whose what hangs on each service is: the service's own name for what hangs on the newest of that name; what still
-/// hangs on an older one, which is being replaced, goes with it.
+/// Returns whose the objects of each service are: the service's own name for those of the newest service of that name; those of
+/// an older one, which is being replaced, are deleted with it.
 pub(super) async fn claims(cx: &Cx) -> Result<BTreeMap<String, Claim>> {
     let mut found: Vec<(String, Claim, u32)> = Vec::new();
     let mut newest: BTreeMap<String, u32> = BTreeMap::new();

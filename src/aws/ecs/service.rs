@@ -26,7 +26,7 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{AnyRef, Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
-/// Behind the ARN of a task definition that ECS gave up on, so that the next run tries again.
+/// The text after the ARN of a task definition that ECS gave up on, so that the next run tries again.
 const GAVE_UP: &str = " (deployment failed)";
 
 /// A service: a number of tasks that ECS keeps running.
@@ -206,7 +206,7 @@ impl Connect {
         Ok(out.set_namespace(namespace).set_services(Some(offers)).set_log_configuration(logs).build())
     }
 
-    /// AWS tells the namespace as it was told, by name or by ARN.
+    /// Reads the configuration of Service Connect. AWS reports the namespace as it was given, by name or by ARN.
     fn from_sdk(known: Option<&sdk::ServiceConnectConfiguration>, namespaces: &[Seen]) -> Connect {
         let Some(known) = known.filter(|known| known.enabled()) else { return Connect::default() };
         let arn = |text: &str| namespaces.iter().find(|n| n.name == text).map_or(text, |n| n.arn.as_str()).to_owned();
@@ -232,7 +232,7 @@ impl Connect {
     }
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The ARN.
@@ -241,9 +241,9 @@ pub struct Live {
     pub arn: String,
     /// The name.
     pub name: String,
-    /// `service/CLUSTER/NAME`: how autoscaling calls it.
+    /// `service/CLUSTER/NAME`: the name in Application Auto Scaling.
     pub resource_id: String,
-    /// When the deployment that is waited for began, in milliseconds: an older one is an answer from before.
+    /// When the deployment that is waited for began, in milliseconds: an answer about an older one is out of date.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub deployed: Option<i64>,
@@ -383,7 +383,7 @@ async fn look(cx: &Cx, cluster: &str, name: &str) -> Result<Option<sdk::Service>
     Ok(answer.map_err(failed("ecs:DescribeServices"))?.services.and_then(|list| list.into_iter().next()))
 }
 
-/// What AWS's words for a service's state mean; how far its deployment is stands apart. A deleted one stays listed for a while.
+/// The meanings of AWS's states of a service; the progress of its deployment is separate. A deleted one stays listed for a while.
 pub const STATES: States = States {
     kind: Service::KIND,
     source: "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html",
@@ -391,7 +391,7 @@ pub const STATES: States = States {
 };
 
 impl Service {
-    /// Whether a load balancer leads to a service as it was read.
+    /// Checks whether a load balancer sends requests to a service, as it was read.
     fn is_behind(observed: &Value) -> bool {
         observed.get("load_balancers").and_then(Value::as_array).is_some_and(|all| !all.is_empty())
     }
@@ -418,7 +418,8 @@ impl Resource for Service {
     type Cloud = Clients;
     type Live = Live;
 
-    /// In a namespace only one service can have a name at a time, so one that others find by its name has no second beside it.
+    /// Checks whether a change is made in place. Only one service at a time can have a name in a namespace, so a service that
+    /// others find by its name cannot have a second one beside it.
     fn changes_in_place(observed: &Value, diff: &Diff) -> bool {
         let offers = observed.pointer("/connect/offers").and_then(Value::as_array).is_some_and(|offers| !offers.is_empty());
         offers && diff.forcing().all(|change| change.path.split('.').next() == Some("load_balancers"))

@@ -1,4 +1,4 @@
-//! How the services do, for people who ask. The engine needs none of this.
+//! The health of services, for people. The engine needs none of this.
 
 use aws_sdk_ecs::types::ServiceField;
 use serde::Serialize;
@@ -8,26 +8,26 @@ use crate::aws::ecs::errors::failed;
 use crate::aws::ownership::names;
 use crate::engine::{Class, Resource, Result};
 
-/// One service and its newest deployment.
+/// A service and its newest deployment.
 #[derive(Clone, Debug, Serialize)]
 pub struct Running {
     /// Its name in the file.
     pub name: String,
-    /// How many tasks are wanted.
+    /// The number of tasks that are wanted.
     pub desired: i32,
-    /// How many run.
+    /// The number of tasks that run.
     pub running: i32,
-    /// How many are on their way.
+    /// The number of tasks that are starting.
     pub pending: i32,
-    /// AWS's word for the newest deployment: `COMPLETED`, `IN_PROGRESS`, `FAILED`.
+    /// AWS's state of the newest deployment: `COMPLETED`, `IN_PROGRESS`, `FAILED`.
     pub rollout: String,
     /// Family and revision of the task definition.
     pub task_definition: String,
-    /// What ECS said last.
+    /// The last event of ECS.
     pub message: String,
 }
 
-/// Every service of the stack, by name.
+/// Returns every service of the stack, by name.
 ///
 /// # Errors
 /// When ECS cannot be asked. Without a cluster there are none.

@@ -24,14 +24,14 @@ use crate::aws::{Clients, Cx, Tags};
 use crate::engine::tags::TAG_STACK;
 use crate::engine::{Claim, Class, Diff, Error, Ids, Observed, Readiness, Ref, Resource, Result, Rule, Usual, diff as compare};
 
-/// How long Fargate lets a container stop when nothing is said, in seconds
+/// The time in seconds that Fargate gives a container to stop by default
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>).
 pub const STOP_TIMEOUT: i32 = 30;
-/// How many revisions stay active, the newest among them: those that somebody may want to go back to.
+/// The number of revisions that stay active, including the newest: those that a user may want to go back to.
 const REVISIONS_KEPT: usize = 5;
-/// How many of the newest revisions of a family are looked through for one of ours.
+/// The number of newest revisions of a family that are searched for one of the stack's.
 const REVISIONS_SEEN: usize = 20;
-/// How many revisions one DeleteTaskDefinitions takes.
+/// The maximum number of revisions of one DeleteTaskDefinitions.
 const DELETES_AT_ONCE: usize = 10;
 const LOG_GROUP: &str = "awslogs-group";
 const LOG_PREFIX: &str = "awslogs-stream-prefix";
@@ -106,7 +106,7 @@ pub struct Container {
     pub init: Option<bool>,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The ARN of the revision.
@@ -197,7 +197,8 @@ impl Container {
     }
 }
 
-/// Where a variable's secret is, with a reference to it when it is one of Secrets Manager: what still uses it is known by that.
+/// Returns where a variable's secret is, with a reference to it if it is in Secrets Manager: this shows what still uses the
+/// secret.
 fn secret(from: &str) -> String {
     let parts: Vec<&str> = from.splitn(8, ':').collect();
     if parts.len() < 7 || parts[2] != "secretsmanager" || parts[5] != "secret" {
@@ -240,14 +241,14 @@ impl TaskDefinition {
         answer.task_definition().and_then(Live::of).ok_or_else(|| incomplete(OP, "the task definition's ARN"))
     }
 
-    /// Whether `other` is what is desired: by the same comparison as everywhere.
+    /// Checks whether `other` is what is desired, by the same comparison as everywhere.
     fn is_met_by(&self, other: &TaskDefinition) -> Result<bool> {
         let value = |d: &TaskDefinition| serde_json::to_value(d).map_err(|e| Error::internal(e.to_string()));
         Ok(compare(Self::RULES, &value(self)?, &value(other)?, &Ids::default()).is_empty())
     }
 }
 
-/// The newest active revision of a family.
+/// Returns the newest active revision of a family.
 async fn newest(cx: &Cx, family: &str) -> Result<Option<(Live, TaskDefinition)>> {
     let call = cx.cloud.ecs.describe_task_definition().task_definition(family).include(TaskDefinitionField::Tags);
     match call.send().await.map_err(failed("ecs:DescribeTaskDefinition")) {
@@ -261,13 +262,13 @@ async fn newest(cx: &Cx, family: &str) -> Result<Option<(Live, TaskDefinition)>>
     }
 }
 
-/// The newest inactive revision of a family that has no active one: what is left when a delete dies half way.
+/// Returns the newest inactive revision of a family without an active one: what is left when a deletion was interrupted.
 async fn remains(cx: &Cx, family: &str) -> Result<Option<(Live, TaskDefinition)>> {
     let Some(arn) = revisions(cx, family, TaskDefinitionStatus::Inactive).await?.into_iter().next() else { return Ok(None) };
     revision(cx, arn).await
 }
 
-/// One revision, in whatever state it is.
+/// Returns one revision, whatever its state.
 async fn revision(cx: &Cx, arn: String) -> Result<Option<(Live, TaskDefinition)>> {
     let call = cx.cloud.ecs.describe_task_definition().task_definition(arn).include(TaskDefinitionField::Tags);
     let answer = present(call.send().await.map_err(failed("ecs:DescribeTaskDefinition")).map(Some))?;
@@ -277,8 +278,8 @@ async fn revision(cx: &Cx, arn: String) -> Result<Option<(Live, TaskDefinition)>
     }))
 }
 
-/// The newest revision of ours in a family whose newest one carries no tags of any stack: what is ours does not change hands
-/// because a pipeline registers a revision of its own.
+/// Returns the stack's newest revision in a family whose newest one has no tags of any stack: a family stays the stack's even if
+/// a pipeline registers a revision of its own.
 async fn ours_among(cx: &Cx, family: &str, status: TaskDefinitionStatus) -> Result<Option<(Live, TaskDefinition)>> {
     for arn in revisions(cx, family, status).await?.into_iter().take(REVISIONS_SEEN) {
         if let Some(found) = revision(cx, arn).await?.filter(|(_, fields)| cx.scope.owns(&fields.tags)) {
@@ -288,7 +289,7 @@ async fn ours_among(cx: &Cx, family: &str, status: TaskDefinitionStatus) -> Resu
     Ok(None)
 }
 
-/// Whose a family is, and what stands for it: by its newest revision, or, when that says nothing, by those before it.
+/// Returns whose a family is, and what represents it: by its newest revision, or, if that does not say, by those before it.
 async fn whose(cx: &Cx, family: &str) -> Result<Option<Observed<TaskDefinition>>> {
     let told = |(live, fields): (Live, TaskDefinition), state| {
         let claim = cx.scope.claim(TaskDefinition::KIND, &fields.tags, false);
@@ -316,7 +317,7 @@ async fn whose(cx: &Cx, family: &str) -> Result<Option<Observed<TaskDefinition>>
     }))
 }
 
-/// The revisions of a family, the newest first.
+/// Returns the revisions of a family, the newest first.
 async fn revisions(cx: &Cx, family: &str, status: TaskDefinitionStatus) -> Result<Vec<String>> {
     let call = cx.cloud.ecs.list_task_definitions().family_prefix(family).status(status).sort(SortOrder::Desc);
     let pages = call.into_paginator().items().send();

@@ -1,7 +1,7 @@
-//! The data of a cache that is replaced, on its way into its successor: a snapshot, which may be restored with another key, port
+//! The data of a cache that is replaced, carried over to its successor: a snapshot, which may be restored with another key, port
 //! or subnet group (<https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/backups-restoring.html>).
 //!
-//! It is named after the successor and the second in which the operation began, and goes with the old cache, whichever run
+//! It is named after the successor and the second in which the operation began, and is deleted with the old cache, whichever run
 //! deletes that.
 
 use aws_sdk_elasticache::types::Snapshot;
@@ -15,7 +15,7 @@ use crate::aws::ownership::names;
 use crate::aws::{Cx, Tags};
 use crate::engine::{Class, Error, Readiness, Result};
 
-/// What the snapshot of this operation is called.
+/// Returns the name of the snapshot of this operation.
 async fn name(cx: &Cx) -> Result<String> {
     names::carrier(cx, &naming::id(cx, GROUP_ID)?, SNAPSHOT).await
 }
@@ -26,14 +26,14 @@ async fn look(cx: &Cx, name: &str) -> Result<Option<Snapshot>> {
     Ok(found.into_iter().next())
 }
 
-/// Of which member a snapshot is made: AWS's own choice for the daily ones, or the last.
+/// Returns the member of which a snapshot is taken: AWS's own choice for the daily ones, or the last.
 async fn member(cx: &Cx, group: &str) -> Result<String> {
     let now = look_at_group(cx, group).await?;
     let chosen = now.and_then(|g| g.snapshotting_cluster_id.clone().or_else(|| g.member_clusters().last().cloned()));
     chosen.ok_or_else(|| Error::new(Class::Failed, format!("{group} has no member to take a snapshot of")))
 }
 
-/// One look at the snapshot of this name of a group, beginning it when there is none.
+/// Polls the snapshot of this name of a group once, and starts it if it does not exist.
 pub(super) async fn snapshot(cx: &Cx, group: &str, name: &str, tags: &Tags) -> Result<Readiness> {
     let Some(snapshot) = look(cx, name).await? else {
         // A group of one shard is copied by one of its members.
@@ -50,19 +50,19 @@ pub(super) async fn snapshot(cx: &Cx, group: &str, name: &str, tags: &Tags) -> R
 }
 
 impl ReplicationGroup {
-    /// One look at the snapshot; see [`crate::engine::Resource::carry_over`].
+    /// Polls the snapshot once; see [`crate::engine::Resource::carry_over`].
     pub(super) async fn look_at_copy(&self, cx: &Cx) -> Result<Readiness> {
         let Some(from) = cx.replaces::<Live>()? else { return Ok(Readiness::Ready) };
         snapshot(cx, &from.id, &name(cx).await?, &self.tags).await
     }
 
-    /// With what it is created, when it carries on with the data of another.
+    /// Returns the snapshot that the cache is created from when it continues with the data of another.
     pub(super) async fn carried(&self, cx: &Cx) -> Result<Option<String>> {
         if cx.predecessor.is_some() { name(cx).await.map(Some) } else { Ok(None) }
     }
 }
 
-/// Removes what carried this cache's data into its successor, also what runs left that died.
+/// Deletes what carried this cache's data over to its successor, including what runs left that died.
 pub(super) async fn clean_up(cx: &Cx, id: &str) -> Result<()> {
     let pages = cx.cloud.elasticache.describe_snapshots().into_paginator().items().send();
     let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("elasticache:DescribeSnapshots"))?;

@@ -1,4 +1,4 @@
-//! What ElastiCache would refuse: versions and node types that it does not have, and zones that are in use.
+//! Checks for what ElastiCache would refuse: versions and node types that it does not offer, and removed zones that are in use.
 
 use super::{Cluster, ReplicationGroup, SubnetGroup, node_types};
 use crate::aws::Cx;
@@ -8,7 +8,7 @@ use crate::aws::preflight::placement;
 use crate::aws::wing::{Asked, Check};
 use crate::engine::{Item, Plan, Resource, Result};
 
-/// Returns what is asked about a plan.
+/// Returns the checks of a plan.
 pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
     let Asked { cx, plan, .. } = asked;
     let caches = || of_kind(plan, ReplicationGroup::KIND).chain(of_kind(plan, Cluster::KIND));
@@ -22,7 +22,7 @@ pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
     checks
 }
 
-/// ElastiCache takes no subnet from a group in which a node of the group stands
+/// Checks for removed zones that are in use: ElastiCache removes no subnet from a group while a node of the group is in it
 /// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_ModifyCacheSubnetGroup.html>).
 async fn zones(cx: &Cx, plan: &Plan, item: &Item) -> Result<Vec<Finding>> {
     let lost = placement::lost(cx, plan, item).await?;

@@ -63,24 +63,24 @@ pub struct Cluster {
     pub tags: Tags,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The id.
     pub id: String,
     /// The ARN.
     pub arn: String,
-    /// Where clients learn of its nodes, once it tells.
+    /// The configuration endpoint, from which clients learn its nodes, once it exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
     /// The port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<String>,
-    /// AWS could not make it, so there is nothing in it.
+    /// Whether AWS failed to create it, so that it is empty.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schemars(skip)]
     pub never_served: bool,
-    /// What somebody put off to the maintenance window, in words.
+    /// The changes that are pending until the maintenance window, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub noticed: Option<String>,
@@ -131,7 +131,7 @@ impl Cluster {
         Some(if across { AzMode::CrossAz } else { AzMode::SingleAz })
     }
 
-    /// Everything that one call changes, and with it what somebody put off to the maintenance window.
+    /// Changes everything that one call can change, and with it the changes that are pending until the maintenance window.
     async fn modify(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<()> {
         let now = look(cx, &live.id).await?.ok_or_else(|| incomplete("elasticache:DescribeCacheClusters", "the cluster"))?;
         let mut call = cx.cloud.elasticache.modify_cache_cluster().cache_cluster_id(&live.id).apply_immediately(true);
@@ -192,7 +192,7 @@ async fn is_leaving(cx: &Cx, id: &str) -> bool {
     matches!(look(cx, id).await, Ok(Some(cluster)) if cluster.cache_cluster_status() == Some("deleting"))
 }
 
-/// Whether a cluster stands in a subnet group of ours: where nobody else's does.
+/// Checks whether a cluster is in a subnet group of the stack: only the stack's are.
 async fn is_inside(cx: &Cx, cluster: &sdk::CacheCluster) -> Result<bool> {
     let Some(name) = cluster.cache_subnet_group_name() else { return Ok(false) };
     let groups = subnet_groups(cx).await?;
@@ -278,7 +278,7 @@ impl Resource for Cluster {
         }
     }
 
-    /// Memcached keeps nothing on disk: its nodes are empty when they come back
+    /// Returns the effects of a change. Memcached keeps nothing on disk: its nodes are empty when they restart
     /// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/VersionManagement.HowTo.html>).
     fn effects(_desired: &serde_json::Value, _observed: &serde_json::Value, diff: &Diff) -> Vec<Effect> {
         let mut out = Vec::new();

@@ -1,4 +1,4 @@
-//! What ElastiCache's error codes mean.
+//! The meanings of ElastiCache's error codes.
 
 use crate::aws::call::error::{Row, table};
 use crate::engine::Class;

@@ -1,7 +1,7 @@
 //! Caches, in Amazon ElastiCache.
 //!
-//! ElastiCache tells the tags of a cache only while that is `available`. Until then ours are known by what is written at
-//! their creation and can be read at any time: a replication group's description, a cluster's subnet group and id.
+//! ElastiCache reports the tags of a cache only while it is `available`. Until then the stack's caches are known by what is
+//! written when they are created and can be read at any time: a replication group's description, a cluster's subnet group and id.
 
 mod carry;
 mod checks;
@@ -35,7 +35,7 @@ use crate::aws::ownership::{names, tag_index};
 use crate::aws::wing::{KindRow, ServiceRole, Wing};
 use crate::engine::{Blocker, Class, Diff, Ref, Result};
 
-/// The service.
+/// The service and its kinds.
 pub(super) static WING: Wing = Wing {
     indexed: &["elasticache"],
     // <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/using-service-linked-roles.html>
@@ -53,12 +53,12 @@ pub(super) static WING: Wing = Wing {
     ])
 };
 
-/// How long the name of a subnet group or a parameter group may be.
+/// The maximum length of the name of a subnet group or a parameter group.
 const NAME: usize = 255;
-/// What AWS's own parameter groups are called here: which of them a cache has follows from its engine and version.
+/// The name of AWS's own parameter groups here: which of them a cache has follows from its engine and version.
 pub const DEFAULT_PARAMETERS: &str = "default";
 
-/// What subnet groups and parameter groups have.
+/// The attributes of subnet groups and parameter groups.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Live {
     /// The name.
@@ -71,7 +71,8 @@ fn to_sdk(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(k, v)| Tag::builder().key(k).value(v).build()).collect()
 }
 
-/// The tags of what has this ARN; nothing when AWS does not tell them at the moment, or when it has just gone.
+/// Returns the tags of the object with this ARN; nothing when AWS does not report them at the moment, or when it has just been
+/// deleted.
 async fn tags_of(cx: &Cx, arn: &str) -> Result<Option<Tags>> {
     if let Some(known) = tag_index::tags(cx, "elasticache", arn).await {
         return Ok(Some(known));
@@ -84,7 +85,7 @@ async fn tags_of(cx: &Cx, arn: &str) -> Result<Option<Tags>> {
     }
 }
 
-/// Caches that keep something from being deleted.
+/// Returns caches as blockers of a deletion.
 async fn blockers<'a>(cx: &Cx, caches: impl Iterator<Item = &'a sdk::CacheCluster> + Send) -> Result<Vec<Blocker>> {
     let mut out = Vec::new();
     for cache in caches {
@@ -101,7 +102,7 @@ async fn blockers<'a>(cx: &Cx, caches: impl Iterator<Item = &'a sdk::CacheCluste
     Ok(out)
 }
 
-/// Writes what the diff says about the tags of `arn`.
+/// Applies the difference of the tags to `arn`.
 async fn retag(cx: &Cx, arn: &str, desired: &Tags, diff: &Diff) -> Result<()> {
     let Some(edit) = TagEdit::of(diff, desired) else { return Ok(()) };
     if !edit.write.is_empty() {
@@ -115,7 +116,7 @@ async fn retag(cx: &Cx, arn: &str, desired: &Tags, diff: &Diff) -> Result<()> {
     Ok(())
 }
 
-/// The replication groups whose ids are like ours.
+/// Returns the replication groups with ids like the stack's.
 async fn replication_groups(cx: &Cx) -> Result<Arc<Vec<sdk::ReplicationGroup>>> {
     cx.reads
         .once("elasticache.replication_groups", async {
@@ -132,8 +133,8 @@ async fn replication_groups(cx: &Cx) -> Result<Arc<Vec<sdk::ReplicationGroup>>> 
         .await
 }
 
-/// Every cluster whose id is like ours: those of Memcached, and the members of replication groups, which know what
-/// their group does not tell.
+/// Returns every cluster with an id like the stack's: Memcached clusters, and the members of replication groups, which know what
+/// their group does not report.
 async fn clusters(cx: &Cx) -> Result<Arc<Vec<sdk::CacheCluster>>> {
     cx.reads
         .once("elasticache.clusters", async {
@@ -155,7 +156,7 @@ async fn clusters(cx: &Cx) -> Result<Arc<Vec<sdk::CacheCluster>>> {
         .await
 }
 
-/// The subnet groups whose names are like ours, with their tags.
+/// Returns the subnet groups with names like the stack's, with their tags.
 async fn subnet_groups(cx: &Cx) -> Result<Arc<Vec<(sdk::CacheSubnetGroup, Tags)>>> {
     cx.reads
         .once("elasticache.subnet_groups", async {
@@ -176,13 +177,13 @@ async fn subnet_groups(cx: &Cx) -> Result<Arc<Vec<(sdk::CacheSubnetGroup, Tags)>
         .await
 }
 
-/// The parameter group that a cache has, AWS's own ones as one.
+/// Returns the parameter group of a cache; all of AWS's own count as one.
 fn parameter_group_of(cluster: &sdk::CacheCluster) -> Option<Ref<ParameterGroup>> {
     let name = cluster.cache_parameter_group()?.cache_parameter_group_name()?;
     Some(Ref::physical(if name.starts_with("default.") { DEFAULT_PARAMETERS } else { name }))
 }
 
-/// Which security groups a cluster has.
+/// Returns the security groups of a cluster.
 fn security_groups_of(cluster: &sdk::CacheCluster) -> Vec<Ref<super::ec2::SecurityGroup>> {
     cluster.security_groups().iter().filter_map(|g| g.security_group_id()).map(Ref::physical).collect()
 }

@@ -1,18 +1,18 @@
-//! What caches are called, and whose they are while AWS does not tell their tags.
+//! The names of caches, and whose they are while AWS does not report their tags.
 
 use crate::aws::{Cx, Tags};
 use crate::engine::tags::{TAG_ENV, TAG_GENERATION, TAG_KEY, TAG_STACK};
 use crate::engine::{Class, Error, Result};
 
-/// How long the id of a replication group may be.
+/// The maximum length of the id of a replication group.
 pub(super) const GROUP_ID: usize = 40;
-/// How long the name of a snapshot may be.
+/// The maximum length of the name of a snapshot.
 pub(super) const SNAPSHOT: usize = 40;
-/// How long the id of a cluster may be.
+/// The maximum length of the id of a cluster.
 pub(super) const CLUSTER_ID: usize = 50;
 
-/// The id of the object at hand: `PREFIX-NAME`, `PREFIX-2-NAME` for its first successor. A name begins with a letter, so
-/// the id alone says both.
+/// Returns the id of the current object: `PREFIX-NAME`, or `PREFIX-2-NAME` for its first successor. A name starts with a letter,
+/// so the id alone says both.
 ///
 /// # Errors
 /// When it is longer than AWS accepts: shortened it would say neither.
@@ -25,7 +25,7 @@ pub(super) fn id(cx: &Cx, max: usize) -> Result<String> {
     Ok(id)
 }
 
-/// The id of an object by its name and generation.
+/// Returns the id of an object by its name and generation.
 pub(super) fn id_of(prefix: &str, name: &str, generation: u32) -> String {
     let mut id = prefix.to_owned();
     if generation > 1 {
@@ -37,7 +37,7 @@ pub(super) fn id_of(prefix: &str, name: &str, generation: u32) -> String {
     id
 }
 
-/// Which object an id stands for, and which generation of it.
+/// Returns the object and the generation that an id stands for.
 pub(super) fn meaning(prefix: &str, id: &str) -> Option<(String, u32)> {
     let rest = match id.strip_prefix(prefix)? {
         "" => return Some(("main".into(), 1)),
@@ -50,25 +50,25 @@ pub(super) fn meaning(prefix: &str, id: &str) -> Option<(String, u32)> {
     }
 }
 
-/// Whether `id` can be that of something of ours.
+/// Checks whether `id` can be that of an object of the stack.
 pub(super) fn like_ours(cx: &Cx, id: &str) -> bool {
     id.strip_prefix(&cx.scope.prefix()).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
-/// The tags that say whose an object is, as text that AWS shows at any time.
+/// Returns the tags that say whose an object is, as text that AWS shows at any time.
 pub(super) fn marker(tags: &Tags) -> String {
     let own = [TAG_STACK, TAG_ENV, TAG_KEY, TAG_GENERATION];
     let own = own.iter().filter_map(|key| Some(format!("{key}={}", tags.get(*key)?)));
     own.collect::<Vec<_>>().join(" ")
 }
 
-/// The tags that [`marker`] wrote; none when it is another text.
+/// Returns the tags that [`marker`] wrote; none for another text.
 pub(super) fn marked(text: &str) -> Tags {
     let pairs = text.split(' ').filter_map(|pair| pair.split_once('='));
     pairs.filter(|(key, _)| key.starts_with("stack:")).map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
-/// The tags that an object of ours has been given, by its id.
+/// Returns the tags that an object of the stack was given, by its id.
 pub(super) fn implied(cx: &Cx, kind: &str, id: &str) -> Tags {
     let Some((name, generation)) = meaning(&cx.scope.prefix(), id) else { return Tags::new() };
     let mut tags = Tags::from([

@@ -1,11 +1,11 @@
-//! Whether ElastiCache has such a cache.
+//! Checks whether ElastiCache offers the versions and node types of a plan.
 
 use crate::aws::Cx;
 use crate::aws::elasticache::errors::failed;
 use crate::aws::preflight::finding::{Certainty, Finding, field, is_of};
 use crate::engine::{Action, Item, Result};
 
-/// Whether ElastiCache has an engine of that version
+/// Checks whether ElastiCache offers that version of an engine
 /// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_DescribeCacheEngineVersions.html>).
 pub(super) async fn version(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
     let engine = field(item, "engine").unwrap_or("memcached");
@@ -21,10 +21,10 @@ pub(super) async fn version(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
     Ok(vec![Finding::refused(&item.key, message, "choose one of these")])
 }
 
-/// Whether the region has nodes of that type. No call of ElastiCache lists node types, neither of a region nor of a zone:
-/// what can be reserved in the region is there
+/// Checks whether the region offers nodes of that type. No call of ElastiCache lists node types, neither of a region nor of a
+/// zone: what can be reserved in the region exists there
 /// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_DescribeReservedCacheNodesOfferings.html>), what
-/// cannot may still be, and nothing is known about zones. What an existing cache can become, it knows itself
+/// cannot may still exist, and nothing is known about zones. An existing cache reports the types that it can change to
 /// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_ListAllowedNodeTypeModifications.html>).
 pub(super) async fn node_type(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
     let Some(wanted) = field(item, "node_type") else { return Ok(Vec::new()) };
@@ -45,7 +45,7 @@ pub(super) async fn node_type(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
     Ok(vec![Finding::new(Certainty::Unknown, message).about(&item.key).help(help)])
 }
 
-/// How many node types are named; there can be dozens.
+/// The number of node types that are named; there can be dozens.
 const NAMED: usize = 8;
 
 async fn becomes(cx: &Cx, item: &Item, wanted: &str) -> Result<Vec<Finding>> {

@@ -18,7 +18,7 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Claim, Diff, Effect, Error, Impact, Observed, Readiness, Resource, Result, Rule};
 
-/// How many parameters one call writes.
+/// The maximum number of parameters of one call.
 const AT_ONCE: usize = 20;
 
 /// Parameters of a cache engine. Parameters that are not listed have AWS's defaults.
@@ -35,7 +35,7 @@ pub struct ParameterGroup {
     pub tags: Tags,
 }
 
-/// What somebody has set in a group: everything else is the engine's own.
+/// Returns the parameters that were set in a group: all others have the engine's defaults.
 async fn parameters(cx: &Cx, name: &str) -> Result<BTreeMap<String, String>> {
     let call = cx.cloud.elasticache.describe_cache_parameters().cache_parameter_group_name(name).source("user");
     let pages = call.into_paginator().send();
@@ -87,7 +87,7 @@ impl Resource for ParameterGroup {
         live.ok_or_else(|| incomplete(OP, "the group's name and ARN"))
     }
 
-    /// All of Memcached's are read at the start of a node, and some of Redis's and Valkey's
+    /// Returns the effects of a change. Memcached reads all parameters when a node starts, Redis and Valkey some
     /// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/ParameterGroups.Engine.html>, "Changes take effect").
     fn effects(desired: &Value, _observed: &Value, diff: &Diff) -> Vec<Effect> {
         let memcached = desired["family"].as_str().is_some_and(|family| family.starts_with("memcached"));

@@ -28,7 +28,7 @@ use crate::engine::{
     Action, Change, Claim, Class, Diff, Effect, Error, Impact, Item, Observed, Readiness, Ref, Resource, Result, Rule, Usual,
 };
 
-/// No encryption in transit, or a choice of both: the words of `transit_encryption` that are not AWS's mode.
+/// The value of `transit_encryption` for none, which is not a mode of AWS's.
 const NO_TLS: &str = "disabled";
 
 /// A Valkey or Redis cache: a primary and its replicas.
@@ -94,31 +94,31 @@ pub struct ReplicationGroup {
     pub tags: Tags,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The id.
     pub id: String,
     /// The ARN.
     pub arn: String,
-    /// Where the primary answers, once it does.
+    /// The endpoint of the primary, once it exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,
-    /// Where any of the replicas answers, once there is one.
+    /// The endpoint of the replicas, once there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reader: Option<String>,
     /// The port of both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<String>,
-    /// What the snapshot is called that is made before it is deleted; nothing when none can be made.
+    /// The name of the snapshot that is taken before it is deleted; nothing when none can be taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub last_snapshot: Option<String>,
-    /// AWS could not make it, so there is nothing in it.
+    /// Whether AWS failed to create it, so that it is empty.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schemars(skip)]
     pub never_served: bool,
-    /// What somebody put off to the maintenance window, in words.
+    /// The changes that are pending until the maintenance window, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub noticed: Option<String>,
@@ -147,12 +147,12 @@ impl Live {
     }
 }
 
-/// Whether AWS makes snapshots of nodes of this type.
+/// Checks whether AWS takes snapshots of nodes of this type.
 fn has_snapshots(node_type: &str) -> bool {
     !node_type.starts_with("cache.t1.")
 }
 
-/// AWS answers a key by its ARN or by its id.
+/// Returns the ARN of a key, which AWS reports by its ARN or by its id.
 fn key_arn(cx: &Cx, key: &str) -> String {
     let scope = &cx.scope;
     let arn = match key.starts_with("arn:") {
@@ -169,13 +169,13 @@ fn transit(group: &sdk::ReplicationGroup) -> Option<String> {
     Some(if on { mode.map_or("required", TransitEncryptionMode::as_str).to_owned() } else { NO_TLS.to_owned() })
 }
 
-/// The snapshot that is made before an upgrade from which there is no way back.
+/// Returns the name of the snapshot that is taken before an upgrade that cannot be undone.
 fn snapshot_before(id: &str, desired: &ReplicationGroup, diff: &Diff) -> Option<String> {
     let to = desired.engine_version.as_ref().unwrap_or(&desired.engine);
     (leaves_its_major(diff) && has_snapshots(&desired.node_type)).then(|| names::before_upgrade(id, to, SNAPSHOT))
 }
 
-/// Whether a change leads to another engine or to another major version of it: AWS has no way back from there
+/// Checks whether a change leads to another engine or another major version of it, which AWS cannot undo
 /// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/VersionManagement.HowTo.html>).
 fn leaves_its_major(diff: &Diff) -> bool {
     let major = |change: &&Change| {
@@ -186,7 +186,7 @@ fn leaves_its_major(diff: &Diff) -> bool {
 }
 
 impl ReplicationGroup {
-    /// What the group says, and one of its members for what it does not say.
+    /// Reads a group, and from one of its members what the group does not report.
     fn from_sdk(cx: &Cx, group: &sdk::ReplicationGroup, member: Option<&sdk::CacheCluster>, tags: Tags) -> ReplicationGroup {
         // What waits for the maintenance window is what it is going to be.
         let pending = member.and_then(|m| m.pending_modified_values());
@@ -220,13 +220,14 @@ impl ReplicationGroup {
         }
     }
 
-    /// Our own parameter group's name; nothing when it is to be AWS's, which AWS chooses by itself in a new cache.
+    /// Returns the name of the stack's own parameter group; nothing when it is to be AWS's, which AWS chooses itself for a new
+    /// cache.
     fn own_parameters(&self) -> Result<Option<String>> {
         let Some(group) = &self.parameter_group else { return Ok(None) };
         Ok(Some(group.id()?.to_owned()).filter(|name| name != DEFAULT_PARAMETERS))
     }
 
-    /// Everything that one call changes, and with it what somebody put off to the maintenance window.
+    /// Changes everything that one call can change, and with it the changes that are pending until the maintenance window.
     async fn modify(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<()> {
         let any = |fields: &[&str]| fields.iter().any(|field| diff.touches(field));
         let mut call = cx.cloud.elasticache.modify_replication_group().replication_group_id(&live.id).apply_immediately(true);
@@ -299,7 +300,7 @@ pub(super) async fn look(cx: &Cx, id: &str) -> Result<Option<sdk::ReplicationGro
     Ok(answer.replication_groups.and_then(|list| list.into_iter().next()))
 }
 
-/// The version that runs: only the members know it.
+/// Returns the version that runs: only the members know it.
 async fn version_of(cx: &Cx, id: &str) -> Result<String> {
     const OP: &str = "elasticache:DescribeCacheClusters";
     let member = look(cx, id).await?.and_then(|g| g.member_clusters().first().cloned());
@@ -309,13 +310,13 @@ async fn version_of(cx: &Cx, id: &str) -> Result<String> {
     version.ok_or_else(|| incomplete(OP, "the engine's version"))
 }
 
-/// Whether it is on its way out: then the name is not free yet, and deleting it again is nothing.
+/// Checks whether it is being deleted: then the name is not free yet, and deleting it again does nothing.
 async fn is_leaving(cx: &Cx, id: &str) -> bool {
     matches!(look(cx, id).await, Ok(Some(group)) if group.status() == Some("deleting"))
 }
 
 impl ReplicationGroup {
-    /// AWS refuses a number of replicas that is there already: then an earlier try had done it, and its answer was lost.
+    /// Accepts AWS's refusal of a number of replicas that already exists: an earlier try had done it, and its answer was lost.
     async fn counted(&self, cx: &Cx, live: &Live, answer: Result<()>) -> Result<()> {
         match answer {
             Err(e) if e.class == Class::Invalid => {
@@ -450,7 +451,8 @@ impl Resource for ReplicationGroup {
         }
     }
 
-    /// A snapshot is of its engine and is never decrypted; whether it fits into nodes of another type only AWS knows.
+    /// Checks whether a replacement starts with a copy of the data. A snapshot is of its engine and is never decrypted; whether
+    /// it fits into nodes of another type only AWS knows.
     fn carries_data(desired: &Value, diff: &Diff) -> bool {
         let decrypted = diff.touches("at_rest_encryption") && desired["at_rest_encryption"] != Value::Bool(true);
         let can = desired["node_type"].as_str().is_some_and(has_snapshots);
@@ -467,7 +469,7 @@ impl Resource for ReplicationGroup {
             && diff.forcing().all(|change| change.path == "transit_encryption")
     }
 
-    /// What AWS says of upgrades and of scaling
+    /// Returns the effects of a change, by what AWS says of upgrades and of scaling
     /// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/VersionManagement.HowTo.html>,
     /// <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/redis-cluster-vertical-scaling.html>).
     fn effects(desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
@@ -530,8 +532,8 @@ impl Resource for ReplicationGroup {
         out
     }
 
-    /// A snapshot, before an upgrade from which there is no way back: AWS takes none of its own. And while AWS is at a group it
-    /// tells its description and not its tags: what says whose it is is written there first.
+    /// Takes a snapshot before an upgrade that cannot be undone: AWS takes none of its own. While AWS changes a group it reports
+    /// its description but not its tags: the text that says whose it is is written there first.
     async fn prepare(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Readiness> {
         if let Some(name) = snapshot_before(&live.id, self, diff) {
             let copy = carry::snapshot(cx, &live.id, &name, &self.tags).await?;

@@ -1,4 +1,4 @@
-//! How caches do, in AWS's words.
+//! The states of caches.
 
 use aws_sdk_elasticache::types as sdk;
 use serde::Serialize;
@@ -10,7 +10,7 @@ use crate::engine::{Readiness, Resource};
 
 const NETWORK: &str = "AWS cannot restore it in its network: free addresses in its subnets, and see its events for the reason";
 
-/// What AWS's words for a replication group's state mean.
+/// The meanings of AWS's states of a replication group.
 pub const GROUPS: States = States {
     kind: ReplicationGroup::KIND,
     source: "https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_ReplicationGroup.html",
@@ -28,7 +28,7 @@ pub const GROUPS: States = States {
     ],
 };
 
-/// What AWS's words for a cluster's state mean.
+/// The meanings of AWS's states of a cluster.
 pub const CLUSTERS: States = States {
     kind: Cluster::KIND,
     source: "https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_CacheCluster.html",
@@ -48,19 +48,19 @@ pub const CLUSTERS: States = States {
     ],
 };
 
-/// What AWS says of a replication group.
+/// Returns the state of a replication group.
 pub(super) fn group(group: &sdk::ReplicationGroup) -> Readiness {
     // AWS tells where it answers once it has.
     let served = group.node_groups().iter().any(|shard| shard.primary_endpoint().is_some());
     GROUPS.read(group.status().unwrap_or("unknown"), served)
 }
 
-/// What AWS says of a cluster.
+/// Returns the state of a cluster.
 pub(super) fn cluster(cluster: &sdk::CacheCluster) -> Readiness {
     CLUSTERS.read(cluster.cache_cluster_status().unwrap_or("unknown"), cluster.cache_cluster_create_time().is_some())
 }
 
-/// What of a cluster is still to be changed, in words.
+/// Returns the pending changes of a cluster, in words.
 pub(super) fn pending_of(cluster: &sdk::CacheCluster) -> Vec<&'static str> {
     let Some(pending) = cluster.pending_modified_values() else { return Vec::new() };
     let all = [
@@ -72,7 +72,7 @@ pub(super) fn pending_of(cluster: &sdk::CacheCluster) -> Vec<&'static str> {
     all.into_iter().filter_map(|(name, is)| is.then_some(name)).collect()
 }
 
-/// The same of a group and of one of its members, which know what their group does not tell.
+/// Returns the pending changes of a group and of one of its members, which knows what the group does not report.
 pub(super) fn pending_of_group(group: &sdk::ReplicationGroup, member: Option<&sdk::CacheCluster>) -> Vec<&'static str> {
     let mut out = member.map(pending_of).unwrap_or_default();
     if let Some(pending) = group.pending_modified_values() {
@@ -88,20 +88,20 @@ pub(super) fn pending_of_group(group: &sdk::ReplicationGroup, member: Option<&sd
 pub struct Cache {
     /// Its name in the file.
     pub name: String,
-    /// AWS's word for how it does.
+    /// AWS's word for its state.
     pub status: String,
     /// Engine and version.
     pub engine: String,
     /// Its node type.
     pub node: String,
-    /// How many nodes it has: the primary and its replicas, or those of Memcached.
+    /// The number of its nodes: the primary and its replicas, or the nodes of Memcached.
     pub nodes: i64,
-    /// Where it answers, with the port; nothing until it does.
+    /// Its endpoint with the port; nothing until it has one.
     pub endpoint: Option<String>,
 }
 
 impl Cache {
-    /// The cache that an observed object is, when it is one.
+    /// Returns the cache that an observed object is, if it is one.
     pub fn of(kind: &str, name: &str, fields: &Value, live: &Value, state: &Readiness) -> Option<Cache> {
         let text = |value: &Value, field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
         let number = |field: &str| fields.get(field).and_then(Value::as_i64).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Which versions an engine has, and which parameters go with them.
+//! The versions of an engine, and the parameter groups that go with them.
 
 use aws_sdk_elasticache::types::CacheEngineVersion;
 
@@ -6,17 +6,17 @@ use crate::aws::Cx;
 use crate::aws::elasticache::errors::failed;
 use crate::engine::{Class, Error, Result};
 
-/// A version as numbers, to compare by.
+/// Returns a version as numbers, for comparisons.
 fn numbers(version: &str) -> Vec<u32> {
     version.split('.').map_while(|part| part.parse().ok()).collect()
 }
 
-/// Whether version `full` is `part` or a more exact one.
+/// Checks whether version `full` is `part` or a more exact one.
 fn begins(full: &str, part: &str) -> bool {
     full.strip_prefix(part).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// Whether a version of an engine knows modes of encryption on the way; before, it is on for all or for nobody
+/// Checks whether a version of an engine has modes of encryption in transit; before, it is on for all clients or for none
 /// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/in-transit-encryption.html>).
 pub(super) fn has_modes(engine: &str, version: Option<&str>) -> bool {
     let Some(version) = version.filter(|_| engine == "redis").map(numbers) else { return true };
@@ -31,7 +31,7 @@ async fn every(cx: &Cx, engine: &str, default_only: bool) -> Result<Vec<CacheEng
     all.map_err(failed("elasticache:DescribeCacheEngineVersions"))
 }
 
-/// The newest version that begins like `wanted`, as ElastiCache writes it.
+/// Returns the newest version that starts with `wanted`, as ElastiCache writes it.
 pub(super) async fn newest(cx: &Cx, engine: &str, wanted: &str) -> Result<String> {
     let all = every(cx, engine, false).await?;
     let mut known: Vec<&str> = all.iter().filter_map(CacheEngineVersion::engine_version).collect();
@@ -46,7 +46,7 @@ pub(super) async fn newest(cx: &Cx, engine: &str, wanted: &str) -> Result<String
     }
 }
 
-/// The version that AWS gives to those who name none.
+/// Returns the version that AWS uses when none is given.
 pub(super) async fn preferred(cx: &Cx, engine: &str) -> Result<String> {
     let all = every(cx, engine, true).await?;
     let version = all.iter().filter_map(CacheEngineVersion::engine_version).max_by_key(|version| numbers(version));
@@ -55,7 +55,7 @@ pub(super) async fn preferred(cx: &Cx, engine: &str) -> Result<String> {
         .ok_or_else(|| Error::new(Class::Invalid, format!("ElastiCache does not offer the engine `{engine}`")))
 }
 
-/// AWS's own parameter group for a version.
+/// Returns AWS's own parameter group for a version.
 pub(super) async fn default_parameters(cx: &Cx, engine: &str, version: &str) -> Result<String> {
     let all = every(cx, engine, false).await?;
     // Caches answer `8.0.1` where the list has `8.0`.

@@ -47,7 +47,7 @@ pub struct Redirect {
     pub query: String,
 }
 
-/// What AWS takes for what is left out
+/// AWS's defaults for what is left out
 /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_RedirectActionConfig.html>).
 impl Redirect {
     fn same_host() -> String {
@@ -62,7 +62,7 @@ impl Redirect {
         "#{query}".into()
     }
 
-    /// To the same place over another protocol and port.
+    /// Returns a redirect to the same place over another protocol and port.
     pub fn to(protocol: &str, port: &str, status_code: &str) -> Redirect {
         Redirect {
             protocol: protocol.into(),
@@ -100,7 +100,7 @@ pub struct FixedResponse {
 }
 
 impl Action {
-    /// As AWS takes it.
+    /// Returns the action as AWS expects it.
     pub(super) fn to_sdk(&self) -> Result<sdk::Action> {
         let missing = |field: &str| Error::new(Class::Invalid, format!("an action of kind `{}` needs `{field}`", self.kind));
         let action = sdk::Action::builder().r#type(sdk::ActionTypeEnum::from(self.kind.as_str()));
@@ -129,8 +129,8 @@ impl Action {
         })
     }
 
-    /// What AWS does `now`, with the target group of this action beside it, which gets nothing yet: its targets are only checked
-    /// when a balancer knows it. None when that is so already.
+    /// Returns AWS's `now` actions, with the target group of this action added without any traffic: its targets are only checked
+    /// when a load balancer knows it. Returns none when it is there already.
     pub(super) fn beside(&self, now: &[sdk::Action]) -> Result<Option<Vec<sdk::Action>>> {
         let Some(group) = self.target_group.as_ref() else { return Ok(None) };
         let group = group.id()?;
@@ -156,12 +156,12 @@ impl Action {
         Ok(Some(actions))
     }
 
-    /// Sends everything to a target group.
+    /// Returns an action that sends everything to a target group.
     pub fn forward(target_group: Ref<TargetGroup>) -> Action {
         Action { kind: "forward".into(), target_group: Some(target_group), ..Action::default() }
     }
 
-    /// What AWS answers: the last of the actions decides, those before it only authenticate.
+    /// Reads AWS's actions: the last one decides, those before it only authenticate.
     pub(super) fn from_sdk(actions: &[sdk::Action]) -> Action {
         let Some(action) = actions.iter().max_by_key(|a| a.order().unwrap_or(0)) else {
             return Action::default();
@@ -233,7 +233,7 @@ mod tests {
         assert!(Action { kind: "forward".into(), ..none }.to_sdk().is_err());
     }
 
-    /// What somebody changed shows, field by field.
+    /// Every changed field shows.
     fn changed(wanted: &Action, now: &[sdk::Action]) -> Vec<String> {
         let value = |action: &Action| serde_json::json!({"default_action": serde_json::to_value(action).unwrap()});
         let (wanted, now) = (value(wanted), value(&Action::from_sdk(now)));

@@ -1,4 +1,4 @@
-//! More load balancers than the account may have.
+//! Checks for more load balancers than the account's quota allows.
 
 use crate::aws::Cx;
 use crate::aws::elbv2::errors::failed;
@@ -10,7 +10,7 @@ use crate::engine::{Plan, Result};
 // <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>.
 const BALANCERS: Quota = Quota { service: "elasticloadbalancing", code: "L-53DA6B97", what: "application load balancers" };
 
-/// Returns what is asked about a plan.
+/// Returns the checks of a plan.
 pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
     vec![("the quota for load balancers", Box::pin(balancers(asked.cx, asked.plan)))]
 }

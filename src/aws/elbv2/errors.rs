@@ -1,4 +1,4 @@
-//! What Elastic Load Balancing's error codes mean.
+//! The meanings of Elastic Load Balancing's error codes.
 
 use crate::aws::call::error::{Row, table};
 use crate::engine::Class;
@@ -20,7 +20,7 @@ pub(in crate::aws) const ERRORS: &[Row] = &[
     Row::codes(&["elbv2:*"], &["InvalidSubnet"], Class::Limit),
 ];
 
-/// Listeners, their rules, and what both lead to.
+/// Calls about listeners, their rules, and what both lead to.
 const LISTENERS: &[&str] = &[
     "elbv2:CreateListener",
     "elbv2:ModifyListener",

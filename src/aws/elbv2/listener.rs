@@ -136,7 +136,7 @@ impl Resource for Listener {
         Ok(())
     }
 
-    /// A load balancer has one listener for a port.
+    /// Returns the order of a replacement: a load balancer has one listener for a port.
     fn replace_order(diff: &Diff) -> Order {
         if diff.touches("load_balancer") { Order::CreateFirst } else { Order::DeleteFirst }
     }

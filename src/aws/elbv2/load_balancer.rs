@@ -48,22 +48,22 @@ pub struct LoadBalancer {
     pub tags: Tags,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The ARN.
     pub id: String,
     /// The ARN.
     pub arn: String,
-    /// Where it answers.
+    /// Its DNS name.
     pub dns_name: String,
     /// The hosted zone for alias records.
     pub zone_id: String,
     /// Its name.
     pub name: String,
-    /// `app/NAME/ID`: how metrics and scaling call it.
+    /// `app/NAME/ID`: its name in metrics and scaling.
     pub full_name: String,
-    /// Its deletion protection is on.
+    /// Whether its deletion protection is on.
     #[schemars(skip)]
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub guarded: bool,
@@ -84,7 +84,7 @@ impl Live {
     }
 }
 
-/// What AWS's words for a balancer's state mean.
+/// The meanings of AWS's states of a balancer.
 pub const STATES: States = States {
     kind: LoadBalancer::KIND,
     source: "https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerState.html",
@@ -139,7 +139,8 @@ impl Resource for LoadBalancer {
     type Cloud = Clients;
     type Live = Live;
 
-    /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-subnets.html>.)
+    /// Returns the effects of a change
+    /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-subnets.html>).
     fn effects(desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
         if diff.forcing().next().is_some() {
             let words = "its address changes: clients that do not use a DNS name which follows it cannot connect once the old one is deleted";

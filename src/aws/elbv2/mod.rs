@@ -30,7 +30,7 @@ use crate::aws::ownership::{names, tag_index};
 use crate::aws::wing::{KindRow, ServiceRole, Wing};
 use crate::engine::{Blocker, Claim, Class, Diff, Resource, Result};
 
-/// The service.
+/// The service and its kinds.
 pub(super) static WING: Wing = Wing {
     indexed: &["elasticloadbalancing"],
     // <https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-service-linked-roles.html>
@@ -48,15 +48,15 @@ pub(super) static WING: Wing = Wing {
     ])
 };
 
-/// How long a name of a load balancer or a target group may be.
+/// The maximum length of the name of a load balancer or a target group.
 const NAME: usize = 32;
-/// How many ARNs one DescribeTags takes.
+/// The maximum number of ARNs of one DescribeTags.
 const TAGS_AT_ONCE: usize = 20;
-/// Up to so many load balancers with names like ours are read whole before it is known whose they are: that saves a
-/// round trip, and they are ours nearly always.
+/// Up to this many load balancers with names like the stack's are read in full before it is known whose they are: that saves a
+/// round trip, and they nearly always are the stack's.
 const FEW: usize = 4;
 
-/// What listeners and rules have: an ARN.
+/// The ARN of a listener or a rule.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Arn {
     /// The ARN.
@@ -76,7 +76,7 @@ fn to_sdk(tags: &Tags) -> Vec<Tag> {
     tags.iter().map(|(k, v)| Tag::builder().key(k).value(v).build()).collect()
 }
 
-/// Writes what the diff says about the tags of `arn`.
+/// Applies the difference of the tags to `arn`.
 async fn retag(cx: &Cx, arn: &str, desired: &Tags, diff: &Diff) -> Result<()> {
     let Some(edit) = TagEdit::of(diff, desired) else { return Ok(()) };
     if !edit.write.is_empty() {
@@ -90,8 +90,8 @@ async fn retag(cx: &Cx, arn: &str, desired: &Tags, diff: &Diff) -> Result<()> {
     Ok(())
 }
 
-/// Whose something inside a listener or a load balancer of ours is: what carries no tags was put there by hand. Unless only its
-/// tags call that load balancer ours.
+/// Returns whose an object inside a listener or a load balancer of the stack is: one without tags was added by hand, unless the
+/// load balancer is the stack's only by its tags.
 fn claim_inside(cx: &Cx, kind: &str, tags: &Tags, marked: bool) -> Claim {
     match cx.scope.claim(kind, tags, true) {
         claim if !marked => claim.unmarked(),
@@ -100,13 +100,13 @@ fn claim_inside(cx: &Cx, kind: &str, tags: &Tags, marked: bool) -> Claim {
     }
 }
 
-/// Whose a load balancer is.
+/// Returns whose a load balancer is.
 fn balancer_claim(cx: &Cx, balancer: &sdk::LoadBalancer, tags: &Tags) -> Claim {
     let claim = cx.scope.claim(LoadBalancer::KIND, tags, false);
     names::claim(cx, claim, tags, balancer.load_balancer_name().unwrap_or_default(), NAME)
 }
 
-/// The load balancers that carry our tags: their ARNs, and whether their names say too that they are ours.
+/// Returns the load balancers with the stack's tags: their ARNs, and whether their names say too that they are the stack's.
 async fn marked_balancers(cx: &Cx) -> Result<HashMap<String, bool>> {
     let (balancers, tags) = (load_balancers(cx).await?, outer_tags(cx).await?);
     let of = |balancer: &sdk::LoadBalancer| {
@@ -118,7 +118,7 @@ async fn marked_balancers(cx: &Cx) -> Result<HashMap<String, bool>> {
     Ok(balancers.iter().filter_map(of).collect())
 }
 
-/// The load balancers whose names are like ours, or that carry our tags.
+/// Returns the load balancers with names like the stack's, or with its tags.
 async fn load_balancers(cx: &Cx) -> Result<Arc<Vec<sdk::LoadBalancer>>> {
     cx.reads
         .once("elbv2.load_balancers", async {
@@ -134,7 +134,7 @@ async fn load_balancers(cx: &Cx) -> Result<Arc<Vec<sdk::LoadBalancer>>> {
         .await
 }
 
-/// The target groups whose names are like ours.
+/// Returns the target groups with names like the stack's.
 async fn target_groups(cx: &Cx) -> Result<Arc<Vec<sdk::TargetGroup>>> {
     cx.reads
         .once("elbv2.target_groups", async {
@@ -150,7 +150,8 @@ async fn target_groups(cx: &Cx) -> Result<Arc<Vec<sdk::TargetGroup>>> {
         .await
 }
 
-/// The listeners of our load balancers; while those are few, also of the ones that only have a name like ours.
+/// Returns the listeners of the stack's load balancers; while there are few, also of those that only have a name like the
+/// stack's.
 async fn listeners(cx: &Cx) -> Result<Arc<Vec<sdk::Listener>>> {
     cx.reads
         .once("elbv2.listeners", async {
@@ -169,7 +170,7 @@ async fn listeners(cx: &Cx) -> Result<Arc<Vec<sdk::Listener>>> {
         .await
 }
 
-/// The rules of those listeners, each with its listener's ARN; not the default ones, which are the listener's own.
+/// Returns the rules of those listeners, each with its listener's ARN; without the default ones, which belong to the listener.
 async fn rules(cx: &Cx) -> Result<Arc<Vec<(String, sdk::Rule)>>> {
     cx.reads
         .once("elbv2.rules", async {
@@ -183,14 +184,14 @@ async fn rules(cx: &Cx) -> Result<Arc<Vec<(String, sdk::Rule)>>> {
         .await
 }
 
-/// The rules of one listener, without the default one.
+/// Returns the rules of one listener, without the default one.
 async fn rules_of(cx: &Cx, listener: &str) -> Result<Vec<sdk::Rule>> {
     let pages = cx.cloud.elbv2.describe_rules().listener_arn(listener).into_paginator().items().send();
     let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("elbv2:DescribeRules"))?;
     Ok(all.into_iter().filter(|r| r.is_default() != Some(true)).collect())
 }
 
-/// The tags of the load balancers and target groups, by ARN.
+/// Returns the tags of the load balancers and target groups, by ARN.
 async fn outer_tags(cx: &Cx) -> Result<Arc<HashMap<String, Tags>>> {
     cx.reads
         .once("elbv2.outer_tags", async {
@@ -202,21 +203,21 @@ async fn outer_tags(cx: &Cx) -> Result<Arc<HashMap<String, Tags>>> {
         .await
 }
 
-/// A balancer by its ARN, as what keeps something from being deleted. One with a name like ours is on its way out.
+/// Returns a load balancer by its ARN, as a blocker of a deletion. One with a name like the stack's is being deleted.
 pub fn blocking(cx: &Cx, arn: &str) -> Option<Blocker> {
     let name = arn.split_once(":loadbalancer/")?.1.split('/').nth(1)?;
     Some(Blocker { what: format!("the load balancer `{name}`"), passing: names::begins(&cx.scope.prefix(), name, NAME) })
 }
 
-/// The names in DNS of our load balancers.
+/// Returns the DNS names of the stack's load balancers.
 pub async fn addresses(cx: &Cx) -> Result<Vec<String>> {
     let (balancers, tags) = futures::try_join!(load_balancers(cx), outer_tags(cx))?;
     let ours = |b: &&sdk::LoadBalancer| b.load_balancer_arn().and_then(|arn| tags.get(arn)).is_some_and(|t| cx.scope.owns(t));
     Ok(balancers.iter().filter(ours).filter_map(|b| b.dns_name.clone()).collect())
 }
 
-/// The tags of the listeners and rules, by ARN. Not together with the others: what is asked next of load balancers and
-/// target groups would come two round trips later.
+/// Returns the tags of the listeners and rules, by ARN. They are read separately: otherwise the next questions about load
+/// balancers and target groups would come two round trips later.
 async fn inner_tags(cx: &Cx) -> Result<Arc<HashMap<String, Tags>>> {
     cx.reads
         .once("elbv2.inner_tags", async {
@@ -259,7 +260,7 @@ async fn describe_tags(cx: &Cx, arns: &[String]) -> Result<HashMap<String, Tags>
     Ok(found)
 }
 
-/// The end of an ARN behind `marker`: what metrics and scaling call a load balancer or a target group.
+/// Returns the end of an ARN after `marker`: the name of a load balancer or a target group in metrics and scaling.
 fn end_of(arn: &str, marker: &str) -> String {
     arn.split_once(marker).map_or(arn, |(_, end)| end).to_owned()
 }

@@ -19,7 +19,7 @@ use crate::engine::{Claim, Diff, Error, Observed, Readiness, Ref, Resource, Resu
 /// The last priority that a rule can have.
 const LAST: i32 = 50_000;
 
-/// The host of a rule that is prepared: names that end so belong to nobody (RFC 2606).
+/// The start of the host of a prepared rule: names with this ending belong to no one (RFC 2606).
 const PREPARED: &str = "prepared-";
 const NOBODY: &str = ".invalid";
 
@@ -63,22 +63,21 @@ impl ListenerRule {
         out
     }
 
-    /// What nobody asks for.
+    /// Returns conditions that no request matches.
     fn nobody(cx: &Cx) -> Vec<RuleCondition> {
         let host = format!("{PREPARED}{}{NOBODY}", &cx.token("nobody")[..16]);
         let config = HostHeaderConditionConfig::builder().values(host).build();
         vec![RuleCondition::builder().field("host-header").host_header_config(config).build()]
     }
 
-    /// Gives every rule of the listener its priority with one call, this one among them: written one by one, each would have
-    /// to find its number free. Rules that have a number which another is to get, and are to have none themselves, get one
-    /// that is free.
+    /// Gives every rule of the listener its priority with one call, including this one: written one by one, each would have to
+    /// find its number free. Rules that have a number which another one gets, and are not given one themselves, get a free one.
     async fn set_priorities(&self, cx: &Cx, arn: &str) -> Result<()> {
         let _turn = cx.peers.turn.lock().await;
         self.write_priorities(cx, arn).await
     }
 
-    /// The same by who has the turn.
+    /// Writes the priorities, in the run of whoever has the turn.
     async fn write_priorities(&self, cx: &Cx, arn: &str) -> Result<()> {
         let listener = self.listener.id()?;
         let mut wanted: BTreeMap<String, i32> = BTreeMap::new();
@@ -101,14 +100,14 @@ impl ListenerRule {
         Ok(())
     }
 
-    /// A priority that no rule of the listener has, far behind all others.
+    /// Returns a priority that no rule of the listener has, far behind all others.
     async fn free_priority(&self, cx: &Cx) -> Result<i32> {
         let rules = rules_of(cx, self.listener.id()?).await?;
         let taken: BTreeSet<i32> = rules.iter().filter_map(|r| r.priority()?.parse().ok()).collect();
         Ok((1..=LAST).rev().find(|n| !taken.contains(n)).unwrap_or(LAST))
     }
 
-    /// The rule that has this one's priority, when it has its name too.
+    /// Returns the rule that has this one's priority, if it has its name too.
     async fn made_before(&self, cx: &Cx) -> Result<Option<String>> {
         let rules = rules_of(cx, self.listener.id()?).await?;
         let holder = rules.iter().find(|r| r.priority() == Some(&self.priority.to_string())).and_then(SdkRule::rule_arn);
@@ -123,7 +122,7 @@ fn peer<T: serde::de::DeserializeOwned>(value: &serde_json::Value) -> Result<T> 
     T::deserialize(value).map_err(|e| Error::internal(format!("another rule of the listener cannot be read: {e}")))
 }
 
-/// What must be written so that the rules which are `now` there have the priorities that are `wanted`.
+/// Returns what must be written so that the rules which are `now` there have the priorities that are `wanted`.
 fn exchange(now: &BTreeMap<&str, i32>, wanted: &BTreeMap<String, i32>) -> Vec<(String, i32)> {
     let known = wanted.iter().filter(|(arn, _)| now.contains_key(arn.as_str()));
     let mut pairs: BTreeMap<&str, i32> =
@@ -140,7 +139,7 @@ fn exchange(now: &BTreeMap<&str, i32>, wanted: &BTreeMap<String, i32>) -> Vec<(S
     pairs.into_iter().map(|(arn, n)| (arn.to_owned(), n)).collect()
 }
 
-/// The values of a rule's conditions on `field`, in either of the forms that AWS has for them.
+/// Returns the values of a rule's conditions on `field`, in either of AWS's forms for them.
 fn values(rule: &SdkRule, field: &str) -> Vec<String> {
     rule.conditions()
         .iter()
@@ -155,7 +154,7 @@ fn values(rule: &SdkRule, field: &str) -> Vec<String> {
         .collect()
 }
 
-/// The conditions that no rule here has, and what is written anew in a request, in AWS's words.
+/// Returns the conditions that no rule of the stack has, and the rewrites of requests, in AWS's words.
 fn others(rule: &SdkRule) -> Vec<String> {
     let condition = |c: &RuleCondition| {
         let field = c.field().unwrap_or("condition");

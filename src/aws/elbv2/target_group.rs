@@ -72,7 +72,7 @@ pub struct HealthCheck {
     pub protocol: Option<String>,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The ARN.
@@ -81,7 +81,7 @@ pub struct Live {
     pub arn: String,
     /// Its name.
     pub name: String,
-    /// `targetgroup/NAME/ID`: how metrics and scaling call it.
+    /// `targetgroup/NAME/ID`: its name in metrics and scaling.
     pub full_name: String,
 }
 

@@ -1,4 +1,4 @@
-//! Whether the events that rules wait for come at all.
+//! Checks whether the events that rules wait for are sent.
 
 use futures::future::try_join_all;
 
@@ -8,21 +8,21 @@ use crate::aws::preflight::finding::{Certainty, Finding, fields, is_made, of_kin
 use crate::aws::wing::{Asked, Check};
 use crate::engine::{Item, Plan, Result};
 
-/// Returns what is asked about a plan.
+/// Returns the checks of a plan.
 pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
     vec![("trails", Box::pin(check(asked.cx, asked.plan)))]
 }
 
-/// What EventBridge knows from CloudTrail only.
+/// The end of the types of events that EventBridge knows only from CloudTrail.
 const BY_TRAIL: &str = "via CloudTrail";
 
-/// Whether a rule waits for such events.
+/// Checks whether a rule waits for such events.
 fn waits(item: &Item) -> bool {
     let pattern = fields(item).and_then(|f| f.get("pattern")?.get("detail-type"));
     pattern.is_some_and(|kinds| kinds.to_string().contains(BY_TRAIL))
 }
 
-/// What CloudTrail is to tell EventBridge, it tells only where a trail is being written
+/// Checks for a trail: CloudTrail sends events to EventBridge only where a trail is active
 /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-service-event-cloudtrail.html>).
 async fn check(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
     let Some(item) = of_kind(plan, "events.rule").find(|item| is_made(item) && waits(item)) else { return Ok(Vec::new()) };

@@ -1,4 +1,4 @@
-//! What EventBridge's error codes mean.
+//! The meanings of EventBridge's error codes.
 
 use crate::aws::call::error::{Row, table};
 use crate::engine::Class;

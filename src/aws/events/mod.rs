@@ -8,5 +8,5 @@ pub use rule::{EventRule, Target};
 
 use crate::aws::wing::{KindRow, Wing};
 
-/// The service.
+/// The service and its kinds.
 pub(super) static WING: Wing = Wing { indexed: &["events"], checks: checks::of, ..Wing::of(&[KindRow::of::<EventRule>()]) };

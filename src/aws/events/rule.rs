@@ -18,7 +18,7 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
-/// How long a rule's name may be.
+/// The maximum length of a rule\'s name.
 const NAME: usize = 64;
 
 /// A rule on the account's default event bus: what happens when an event occurs.
@@ -52,7 +52,7 @@ pub struct Target {
     pub input: Option<Value>,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The name.
@@ -69,7 +69,7 @@ fn invalid(error: BuildError) -> Error {
     Error::new(Class::Invalid, error.to_string())
 }
 
-/// JSON in a text, or the text.
+/// Returns the JSON in a text, or the text itself.
 fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }
@@ -103,7 +103,7 @@ async fn targets(cx: &Cx, rule: &str) -> Result<Vec<SdkTarget>> {
     }
 }
 
-/// Takes these targets away.
+/// Removes these targets.
 async fn untell(cx: &Cx, rule: &str, ids: Vec<String>) -> Result<()> {
     const OP: &str = "events:RemoveTargets";
     if ids.is_empty() {
@@ -142,7 +142,7 @@ async fn observed(cx: &Cx, name: &str) -> Result<Option<Observed<EventRule>>> {
 }
 
 impl EventRule {
-    /// The rule itself. Its tags count only when it is new.
+    /// Writes the rule itself. Its tags count only when it is new.
     async fn put(&self, cx: &Cx, name: &str, tags: Option<Vec<Tag>>) -> Result<Option<String>> {
         let state = if self.enabled == Some(false) { RuleState::Disabled } else { RuleState::Enabled };
         let call = cx.cloud.events.put_rule().name(name).event_pattern(self.pattern.to_string()).state(state);

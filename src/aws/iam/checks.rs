@@ -1,4 +1,4 @@
-//! Names of users that IAM takes for one.
+//! Checks for user names that IAM considers the same.
 
 use crate::aws::Cx;
 use crate::aws::iam::errors::failed;
@@ -6,12 +6,12 @@ use crate::aws::preflight::finding::{Finding, field, made};
 use crate::aws::wing::{Asked, Check};
 use crate::engine::{Item, Plan, Result};
 
-/// Returns what is asked about a plan.
+/// Returns the checks of a plan.
 pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
     vec![("user names", Box::pin(users(asked.cx, asked.plan)))]
 }
 
-/// Whether a user's name differs from another's only in capitals, which is one name to IAM
+/// Checks whether a user's name differs from another's only in case, which IAM ignores
 /// (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListUsers.html>).
 async fn users(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
     let wanted: Vec<(&Item, &str)> =

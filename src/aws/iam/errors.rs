@@ -1,4 +1,4 @@
-//! What IAM's error codes mean.
+//! The meanings of IAM's error codes.
 
 use crate::aws::call::error::{Row, table};
 use crate::engine::Class;

@@ -17,7 +17,7 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
 
-/// How long a group's name may be.
+/// The maximum length of a group\'s name.
 const NAME: usize = 128;
 
 /// A group of users with the same permissions. IAM groups have no tags: those of the stack are known by their path.
@@ -36,7 +36,7 @@ pub struct Group {
     pub others: Vec<String>,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The name.
@@ -45,12 +45,12 @@ pub struct Live {
     pub arn: String,
 }
 
-/// Which group of ours has this name.
+/// Returns the group of the stack with this name.
 fn namesake(cx: &Cx, name: &str) -> Option<String> {
     names::key_of(&cx.scope.prefix(), name.strip_suffix(&format!("-{}", cx.scope.region))?)
 }
 
-/// Whether a user is one of this stack's: by the path, or handed over by tags.
+/// Checks whether a user is this stack's: by the path, or adopted by tags.
 fn is_ours(cx: &Cx, user: &UserDetail) -> bool {
     let tags = from_pairs(user.tags().iter().map(|t| (Some(t.key()), Some(t.value()))));
     user.path() == Some(&path(&cx.scope)) || cx.scope.owns(&tags)
@@ -102,7 +102,7 @@ async fn drop_inline(cx: &Cx, group: &str, policy: &str) -> Result<()> {
 }
 
 impl Group {
-    /// The members who are to leave.
+    /// Returns the members that must leave.
     fn strangers(&self, diff: &Diff) -> Vec<String> {
         let change = diff.changes.iter().find(|change| change.path == "others");
         let members = change.and_then(|change| change.before.as_ref()?.as_array()).into_iter().flatten();
@@ -184,7 +184,7 @@ impl Resource for Group {
         Ok(())
     }
 
-    /// Users of somebody else lose what they may by it.
+    /// Returns members that are not the stack's users, which lose their permissions with the group.
     async fn goes_with(cx: &Cx, live: &Live) -> Result<Option<String>> {
         let ours = path(&cx.scope);
         let others = members(cx, &live.id).await?.into_iter().filter(|user| user.path != ours);

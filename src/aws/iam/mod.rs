@@ -21,17 +21,18 @@ use crate::aws::wing::{KindRow, Wing};
 use crate::aws::{Cx, Tags};
 use crate::engine::{Error, Result, Scope};
 
-/// The service.
+/// The service and its kinds.
 pub(super) static WING: Wing =
     Wing { checks: checks::of, ..Wing::of(&[KindRow::of::<Role>(), KindRow::of::<Group>(), KindRow::of::<User>()]) };
 
-/// Where our roles, groups and users lie: IAM lists everybody's, and this is how ours are known. IAM has no regions, so a
-/// stack that lives in two of them keeps its objects apart by the path, and by the name where the name is ours to choose.
+/// Returns the path of the stack's roles, groups and users: IAM lists those of the whole account, and the path shows which are
+/// the stack's. IAM has no regions, so a stack that exists in two of them keeps its objects apart by the path, and by the name
+/// where `stack` chooses the name.
 fn path(scope: &Scope) -> String {
     format!("/stack/{}/{}/{}/", scope.stack, scope.env, scope.region)
 }
 
-/// Everybody in the account, from the one call that tells of them with policies, tags and memberships.
+/// Everything in the account, from the one call that reports it with policies, tags and memberships.
 #[derive(Default)]
 struct Account {
     roles: Vec<RoleDetail>,
@@ -61,12 +62,12 @@ fn to_sdk(tags: &Tags) -> Result<Vec<Tag>> {
     tags.iter().map(tag).collect::<Result<_, _>>().map_err(|e| Error::internal(e.to_string()))
 }
 
-/// The inline policies among details: name and document.
+/// Returns the inline policies among details: name and document.
 fn inline(policies: &[PolicyDetail]) -> impl Iterator<Item = (String, Value)> + '_ {
     policies.iter().filter_map(|p| Some((p.policy_name.clone()?, document(p.policy_document.as_deref()?))))
 }
 
-/// A policy document as IAM answers it: percent-encoded JSON.
+/// Reads a policy document as IAM returns it: percent-encoded JSON.
 fn document(text: &str) -> Value {
     let plain = if text.starts_with(['{', '"']) { text.to_owned() } else { decoded(text) };
     serde_json::from_str(&plain).unwrap_or(Value::String(plain))

@@ -16,7 +16,7 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Claim, Class, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
 
-/// How long a role's name may be.
+/// The maximum length of a role\'s name.
 const NAME: usize = 64;
 
 /// A role: the permissions of a service or a program.
@@ -39,7 +39,7 @@ pub struct Role {
     pub tags: Tags,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The name.
@@ -54,14 +54,14 @@ fn name(cx: &Cx) -> String {
     names::fit(&cx.scope.prefix(), &format!("{}-{}", cx.key.name, cx.scope.region), cx.generation, NAME)
 }
 
-/// Which role of ours would have this one's name: names are one for the account, whatever the path.
+/// Returns the role of the stack that would have this name: names are unique in an account, whatever the path.
 fn namesake(cx: &Cx, role: &RoleDetail) -> Option<String> {
     let name = role.role_name()?.strip_suffix(&format!("-{}", cx.scope.region))?;
     names::key_of(&cx.scope.prefix(), name)
 }
 
-/// Whether the tags of a role that does not lie in our path say that it is ours. The same stack's in another region has the same
-/// tags and a path of its own.
+/// Checks whether the tags of a role outside the stack's path say that it is the stack's. The same stack in another region has
+/// the same tags and a path of its own.
 fn is_handed_over(cx: &Cx, role: &RoleDetail, tags: &Tags) -> bool {
     cx.scope.owns(tags) && !role.path().is_some_and(|path| path.starts_with("/stack/"))
 }

@@ -39,20 +39,20 @@ pub struct User {
     pub tags: Tags,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The name.
     pub id: String,
     /// The ARN.
     pub arn: String,
-    /// The user's access keys, in words: `stack` makes none, so somebody else did.
+    /// The user's access keys, in words: `stack` creates none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub noticed: Option<String>,
 }
 
-/// What the object is called whose user has that name: users may be called `alice@example.com`, objects may not.
+/// Returns the name of the object of a user: users may be called `alice@example.com`, objects may not.
 pub fn name_of(user: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     if user.chars().all(fits) {
@@ -112,7 +112,7 @@ async fn access_keys(cx: &Cx, user: &str) -> Result<Vec<String>> {
     Ok(access_key_details(cx, user).await?.into_iter().filter_map(|k| k.access_key_id).collect())
 }
 
-/// The user's access keys in words. People need some, so they are no difference; that there are any must not be overlooked.
+/// Returns the user's access keys, in words. People need some, so they are no difference; that they exist must not be overlooked.
 async fn keys_noticed(cx: &Cx, user: &str) -> Result<Option<String>> {
     let keys = match access_key_details(cx, user).await {
         // Who may not ask is told nothing, as before.
@@ -146,7 +146,7 @@ async fn has_login(cx: &Cx, user: &str) -> Result<bool> {
 
 // Whether the user is there at all, only `DeleteUser` says: nothing in a list is no reason to stop before it.
 
-/// Takes away everything by which the user could sign in: from here on the user can do nothing.
+/// Removes everything with which the user could sign in: from then on the user can do nothing.
 async fn lock_out(cx: &Cx, user: &str) -> Result<()> {
     let iam = &cx.cloud.iam;
     or_gone(iam.delete_login_profile().user_name(user).send().await.map_err(failed("iam:DeleteLoginProfile")))?;
@@ -201,7 +201,7 @@ async fn drop_inline(cx: &Cx, user: &str, policy: &str) -> Result<()> {
     or_gone(call.send().await.map_err(failed("iam:DeleteUserPolicy")))
 }
 
-/// Takes away every right, by whatever way it was given.
+/// Removes every permission, however it was given.
 async fn strip(cx: &Cx, user: &str) -> Result<()> {
     let iam = &cx.cloud.iam;
     let pages = iam.list_user_policies().user_name(user).into_paginator().items().send();
@@ -219,7 +219,7 @@ async fn strip(cx: &Cx, user: &str) -> Result<()> {
     or_gone(call.send().await.map_err(failed("iam:DeleteUserPermissionsBoundary")))
 }
 
-/// `with 2 access keys, a console password and an MFA device`.
+/// Returns what is deleted with a user: `with 2 access keys, a console password and an MFA device`.
 fn words(keys: usize, login: bool, devices: usize) -> Option<String> {
     let several = |n: usize, one: &str, many: &str| match n {
         0 => None,

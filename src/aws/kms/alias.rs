@@ -18,7 +18,7 @@ pub struct Alias {
     pub key: Ref<Key>,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The name, with `alias/`.

@@ -1,4 +1,4 @@
-//! What KMS's error codes mean.
+//! The meanings of KMS's error codes.
 
 use crate::aws::call::error::{Row, table};
 use crate::engine::Class;

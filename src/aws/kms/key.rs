@@ -19,9 +19,10 @@ use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Resource, Re
 
 /// The only policy that a key has.
 const POLICY: &str = "default";
-/// AWS forgets for how long a key could be had back, and whoever deletes it must say so: the key itself remembers.
+/// The tag with the deletion window: AWS does not store it, and it is given only when the key is deleted, so the key itself
+/// remembers.
 const TAG_WINDOW: &str = "stack:deletion-window";
-/// What AWS takes when nothing is said.
+/// AWS's default.
 const WINDOW_DAYS: i32 = 30;
 
 /// A key for symmetric encryption.
@@ -51,24 +52,24 @@ pub struct Key {
     pub tags: Tags,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The id.
     pub id: String,
     /// The ARN.
     pub arn: String,
-    /// For how many days it can be had back after its deletion.
+    /// Days during which it can be restored after its deletion.
     #[schemars(skip)]
     pub deletion_days: String,
-    /// Which other accounts may use it by a grant, in words.
+    /// The other accounts that may use it by a grant, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub noticed: Option<String>,
 }
 
 impl Key {
-    /// The tags with what the key remembers.
+    /// Returns the tags, including what the key remembers.
     fn all_tags(&self) -> Tags {
         let mut tags = self.tags.clone();
         if let Some(days) = self.deletion_days {
@@ -94,8 +95,8 @@ async fn policy_of(cx: &Cx, id: &str) -> Result<Value> {
     Ok(serde_json::from_str(&text).unwrap_or(Value::String(text)))
 }
 
-/// What AWS's words for a key's state mean. Whether one can be used is a field of it. One that waits for its deletion has gone:
-/// it is taken back by the call that makes it anew.
+/// The meanings of AWS's states of a key. Whether it is enabled is a field. A key that is scheduled for deletion counts as
+/// deleted: the call that creates it again restores it.
 pub const STATES: States = States {
     kind: Key::KIND,
     source: "https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html",
@@ -115,8 +116,8 @@ fn state_of(key: &KeyMetadata) -> Readiness {
     STATES.read(key.key_state().map_or("Enabled", KeyState::as_str), true)
 }
 
-/// Grants to other accounts, in words. Services of AWS make grants of their own, on which databases and caches depend, so none is
-/// ever taken away from here.
+/// Returns grants to other accounts, in words. AWS services create grants of their own, on which databases and caches depend, so
+/// `stack` never revokes one.
 async fn grants_noticed(cx: &Cx, id: &str) -> Result<Option<String>> {
     // A question of which nothing is to be done: who only looks by the index goes without.
     if cx.reads.may_ask_index() {
@@ -144,7 +145,7 @@ async fn grants_noticed(cx: &Cx, id: &str) -> Result<Option<String>> {
     }))
 }
 
-/// One of our keys as it is.
+/// Returns a key of the stack as it is.
 async fn observed(cx: &Cx, id: &str, tags: &Tags) -> Result<Option<Observed<Key>>> {
     let described = cx.cloud.kms.describe_key().key_id(id).send().await.map_err(failed("kms:DescribeKey"));
     let described = present(described.map(|d| d.key_metadata))?;
@@ -187,8 +188,8 @@ async fn write_tags(cx: &Cx, id: &str, tags: &Tags) -> Result<()> {
 }
 
 impl Key {
-    /// A key of this name that waits for its deletion is taken back: what it encrypted can be read again. It costs one
-    /// reading, of what a plan reads anyway, in the rare call that makes a key.
+    /// Restores a key of this name that is scheduled for deletion: what it encrypted can be read again. This costs one reading,
+    /// of what a plan reads anyway, in the rare call that creates a key.
     async fn taken_back(&self, cx: &Cx) -> Result<Option<Live>> {
         let mine = Claim::Ours(cx.key.name.clone());
         let waiting = Key::observe(&cx.fresh()).await?.into_iter().find(|o| {
@@ -296,7 +297,7 @@ impl Resource for Key {
         Ok(answer.key_metadata.as_ref().map_or(Readiness::Gone, state_of))
     }
 
-    /// KMS deletes nothing at once: until the window has passed, the key can be taken back.
+    /// Schedules the deletion: KMS deletes nothing at once, and until the window has passed, the key can be restored.
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
         let days = live.deletion_days.parse().unwrap_or(WINDOW_DAYS);
         let call = cx.cloud.kms.schedule_key_deletion().key_id(&live.id).pending_window_in_days(days);

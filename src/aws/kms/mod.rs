@@ -1,9 +1,9 @@
 //! Keys, in AWS KMS.
 //!
-//! KMS lists keys without their tags. So ours are found by what can be ours: keys behind an alias with our prefix, and
-//! keys without any alias (a run that died between `CreateKey` and `CreateAlias`, an alias deleted or moved by somebody,
-//! a key waiting for its deletion). Only those are asked for their tags. An account without such keys costs two calls. A
-//! reading that may ask the index of tags ([`crate::aws::ownership::tag_index`]) finds those without an alias there.
+//! KMS lists keys without their tags. So the stack's are found among those that can be its own: keys with an alias that has the
+//! stack's prefix, and keys without any alias (of a run that died between `CreateKey` and `CreateAlias`, with an alias that was
+//! deleted or moved, or scheduled for deletion). Only the tags of these are read. An account without such keys costs two calls. A
+//! reading that may use the index of tags ([`crate::aws::ownership::tag_index`]) finds those without an alias there.
 
 mod alias;
 pub(in crate::aws) mod errors;
@@ -25,33 +25,33 @@ use crate::aws::ownership::{names, tag_index};
 use crate::aws::wing::{KindRow, Wing};
 use crate::engine::{Result, Scope};
 
-/// The service.
+/// The service and its kinds.
 pub(super) static WING: Wing = Wing { indexed: &["kms"], ..Wing::of(&[KindRow::of::<Key>(), KindRow::of::<Alias>()]) };
 
-/// How long the name of an alias may be.
+/// The maximum length of the name of an alias.
 const NAME: usize = 250;
-/// What every alias begins with.
+/// The start of every alias.
 const ALIAS: &str = "alias/";
-/// KMS allows some tens of these calls in a second.
+/// The number of calls at once. KMS allows tens of them per second.
 const AT_ONCE: usize = 8;
 
-/// An alias with a prefix like ours.
+/// An alias with a prefix like the stack's.
 struct Pointer {
     name: String,
     arn: String,
     key: String,
 }
 
-/// What can be ours.
+/// The keys that can be the stack's.
 struct Candidates {
-    /// Aliases with our prefix.
+    /// Aliases with the stack's prefix.
     aliases: Vec<Pointer>,
-    /// Tags by the id of the key: of keys behind those, and of keys without any alias.
+    /// Tags by the id of the key: of keys with those aliases, and of keys without any alias.
     tags: BTreeMap<String, Tags>,
 }
 
 impl Candidates {
-    /// The keys that carry our stack's tags.
+    /// Returns the keys with the stack's tags.
     fn ours<'a>(&'a self, cx: &'a Cx) -> impl Iterator<Item = (&'a String, &'a Tags)> {
         self.tags.iter().filter(|(_, tags)| cx.scope.owns(tags))
     }

@@ -1,4 +1,4 @@
-//! What Lambda's error codes mean.
+//! The meanings of Lambda's error codes.
 
 use crate::aws::call::error::{Row, table};
 use crate::engine::Class;

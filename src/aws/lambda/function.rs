@@ -93,7 +93,7 @@ impl Extra {
     }
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The name.
@@ -152,7 +152,7 @@ impl Function {
     }
 }
 
-/// What was put on it and goes.
+/// Returns the settings that were added and are removed.
 fn extras_of(diff: &Diff) -> Vec<Extra> {
     let changes = diff.changes.iter().filter(|change| change.path == "extras" || change.path.starts_with("extras."));
     let before = changes.filter_map(|change| change.before.clone());

@@ -22,22 +22,22 @@ use crate::aws::ownership::{names, tag_index};
 use crate::aws::wing::{KindRow, Wing};
 use crate::engine::Result;
 
-/// The service.
+/// The service and its kinds.
 pub(super) static WING: Wing =
     Wing { indexed: &["lambda"], ..Wing::of(&[KindRow::of::<Function>(), KindRow::of::<Permission>()]) };
 
-/// How long the name of a function may be.
+/// The maximum length of the name of a function.
 const NAME: usize = 64;
 
-/// A function as Lambda tells it.
+/// A function as Lambda reports it.
 struct Found {
     configuration: aws_sdk_lambda::types::FunctionConfiguration,
-    /// How many may run at once, when that is said of this one.
+    /// Its reserved concurrency, if set.
     concurrency: Option<i32>,
     tags: Tags,
 }
 
-/// What is called like ours, or carries our tags as far as the index of tags may be asked.
+/// Returns the functions with names like the stack's, or with its tags as far as the index of tags may be used.
 async fn functions(cx: &Cx) -> Result<Arc<Vec<Found>>> {
     let ask = async {
         let names: BTreeSet<String> = match tag_index::of(cx, "lambda").await {

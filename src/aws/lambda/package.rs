@@ -1,4 +1,4 @@
-//! The package of a function of one file: a zip archive. The same text is always the same archive, byte by byte, so that its
+//! The package of a function with one file: a zip archive. The same text always gives the same archive, byte by byte, so its
 //! digest says whether Lambda has this text.
 
 use aws_smithy_types::base64;
@@ -6,12 +6,12 @@ use sha2::{Digest, Sha256};
 
 /// The only file.
 const FILE: &str = "index.py";
-/// 1 January 1980, the first day that the format knows: the archive has no time of its own.
+/// 1 January 1980, the first day of the format: the archive has no time of its own.
 const DAY: u16 = 0x21;
-/// A plain file that everybody may read, as Unix writes it.
+/// A regular file that everyone may read, in Unix terms.
 const MODE: u32 = 0o100_644 << 16;
 
-/// The archive.
+/// Returns the archive.
 pub(super) fn package(text: &str) -> Vec<u8> {
     let (crc, size) = (crc32(text.as_bytes()), u32::try_from(text.len()).unwrap_or(u32::MAX));
     let name = u16::try_from(FILE.len()).unwrap_or(u16::MAX);
@@ -50,12 +50,12 @@ pub(super) fn package(text: &str) -> Vec<u8> {
     out
 }
 
-/// The archive's digest, as Lambda writes it.
+/// Returns the archive's digest, as Lambda writes it.
 pub fn digest(text: &str) -> String {
     base64::encode(Sha256::digest(package(text)))
 }
 
-/// The checksum of the format.
+/// Returns the checksum of the format.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 })

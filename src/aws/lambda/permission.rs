@@ -23,14 +23,14 @@ pub struct Permission {
     pub rule: Ref<EventRule>,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// `FUNCTION/STATEMENT`
     pub id: String,
     /// The name of the function.
     pub function: String,
-    /// What the statement is called in the function's policy.
+    /// The statement's id in the function's policy.
     pub statement: String,
 }
 
@@ -38,8 +38,8 @@ fn live(function: &str, statement: &str) -> Live {
     Live { id: format!("{function}/{statement}"), function: function.to_owned(), statement: statement.to_owned() }
 }
 
-/// Who may call a function by its policy, by statement: rules by their ARNs, everybody else with the statement's name, so that
-/// nobody is taken for a rule.
+/// Returns who may call a function by its policy, by statement: rules by their ARNs, all others with the statement's name, so
+/// that none is mistaken for a rule.
 fn callers(policy: &str) -> Vec<(String, String)> {
     let policy: Value = serde_json::from_str(policy).unwrap_or_default();
     let statements = policy["Statement"].as_array().into_iter().flatten();

@@ -1,4 +1,4 @@
-//! What CloudWatch Logs's error codes mean.
+//! The meanings of CloudWatch Logs's error codes.
 
 use crate::aws::call::error::{Row, table};
 use crate::engine::Class;

@@ -33,7 +33,7 @@ pub struct LogGroup {
     pub tags: Tags,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The name.
@@ -44,7 +44,7 @@ pub struct Live {
     pub arn: String,
 }
 
-/// What the names of our log groups begin with.
+/// Returns what the names of the stack's log groups start with.
 fn prefix(scope: &Scope) -> String {
     format!("/stack/{}/{}/", scope.stack, scope.env)
 }
@@ -85,7 +85,8 @@ impl Resource for LogGroup {
     type Cloud = Clients;
     type Live = Live;
 
-    /// (<https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>.)
+    /// Returns the effects of a change
+    /// (<https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>).
     fn effects(desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
         let days = |value: &Value| value["retention_days"].as_i64().filter(|days| *days > 0).unwrap_or(i64::MAX);
         let (to, from) = (days(desired), days(observed));
@@ -166,7 +167,7 @@ impl Resource for LogGroup {
         Ok(live.clone())
     }
 
-    /// Its size is told hours late, its streams at once.
+    /// Checks whether it is empty, by its streams: its size is reported hours late.
     async fn is_empty(cx: &Cx, live: &Live) -> Result<bool> {
         let call = cx.cloud.logs.describe_log_streams().log_group_name(&live.name).limit(1);
         Ok(call.send().await.map_err(failed("logs:DescribeLogStreams"))?.log_streams().is_empty())

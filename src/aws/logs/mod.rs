@@ -10,10 +10,11 @@ use crate::aws::logs::errors::failed;
 use crate::aws::wing::{KindRow, Wing};
 use crate::engine::{Class, Result};
 
-/// The service.
+/// The service and its kinds.
 pub(super) static WING: Wing = Wing { indexed: &["logs"], ..Wing::of(&[KindRow::of::<LogGroup>()]) };
 
-/// Log groups that AWS made by itself, by what their names begin with, in words: they stay when what writes to them goes.
+/// Returns the log groups that AWS created itself, by the start of their names, in words: they stay when what writes to them is
+/// deleted.
 pub async fn left_behind(cx: &Cx, prefix: &str) -> Result<Option<String>> {
     let call = cx.cloud.logs.describe_log_groups().log_group_name_prefix(prefix);
     let pages = call.into_paginator().items().send();

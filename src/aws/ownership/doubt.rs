@@ -1,4 +1,4 @@
-//! Doubt about objects that only their tags call the stack's: the history is asked which of them its runs made.
+//! Objects that are the stack's only by their tags: the history says which of them its runs created.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::engine::action::Action;
 use crate::engine::item::Item;
 use crate::engine::{Class, Plan, Result};
 
-/// How many records of the history are read at once.
+/// The number of history records that are read at once.
 const AT_ONCE: usize = 16;
 
 /// What is known about kinds.
@@ -25,17 +25,17 @@ pub struct Known {
     pub tagged: fn(&str) -> bool,
 }
 
-/// Why what has no tags and was made by nobody of ours stays.
+/// The reason why an object without tags that no run created stays.
 const NOT_MADE: &str =
     "it points to this stack, but no run of the stack created it, so it is left alone: delete it yourself if it is not needed";
-/// The same of one that another would take the place of.
+/// The same for an object that another would replace.
 const NOT_MADE_REPLACED: &str = "no run of the stack created it: deleting it needs consent";
 
-/// What goes and is ours by nothing in AWS but its tags must be named, unless the history knows that this stack made it; and so
-/// must what lies in such a thing. That is so for kinds without a mark in AWS, and for what has another name than its key gets
-/// since its section was moved in the file. What has no tags either, and so nothing that somebody could take away to keep it, stays.
-/// Of what has the key of something that is surely ours, the history alone tells the old half of a replacement from what somebody
-/// else made.
+/// Requires consent to delete objects that are the stack's by nothing in AWS but their tags, unless the history knows that this
+/// stack created them, and to delete what is in such an object. This concerns kinds without a mark in AWS, and objects whose name
+/// no longer matches their key because their section was moved in the file. An object without tags, from which no tag can be
+/// removed to keep it, stays. Of two objects with the same key, one of which is certainly the stack's, only the history can tell
+/// the old half of a replacement from what someone else created.
 ///
 /// # Errors
 /// When the history cannot be read for a passing reason.
@@ -107,16 +107,17 @@ fn judge(plan: &mut Plan, nameless: &[(usize, Made)], unknown: &BTreeSet<Made>, 
     }
 }
 
-/// An object that a run may have made.
+/// An object that a run may have created.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Made {
     key: String,
     id: String,
-    /// Something else has its key: that a run made something of that key says nothing of this.
+    /// Whether something else has its key: that a run created an object of that key then says nothing about this one.
     is_second: bool,
 }
 
-/// Those of `wanted` that no run of the history made. The oldest runs are read first: they made what everything else lies in.
+/// Returns those of `wanted` that no run of the history created. The oldest runs are read first: they created what contains
+/// everything else.
 async fn unknown(store: &Store, mut wanted: BTreeSet<Made>) -> Result<BTreeSet<Made>> {
     for numbers in history::numbers(store).await?.chunks(AT_ONCE) {
         let records = iter(numbers.iter().map(|number| history::read(store, *number))).buffered(AT_ONCE);
@@ -135,7 +136,7 @@ async fn unknown(store: &Store, mut wanted: BTreeSet<Made>) -> Result<BTreeSet<M
     Ok(wanted)
 }
 
-/// Whether the record says that its run made the object. A run that did not come to its end, or to that of this object, wrote no
+/// Checks whether the record says that its run created the object. A run that did not finish, or not for this object, wrote no
 /// identifier; then the key counts.
 fn tells(record: &Record, made: &Made) -> bool {
     let list = |of: &'_ Value, name: &str| of.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
@@ -164,7 +165,7 @@ fn tells(record: &Record, made: &Made) -> bool {
     record.ending == Ending::Open && planned().iter().any(makes)
 }
 
-/// Whether AWS refused the very call that makes the object. What failed after that call has made it.
+/// Checks whether AWS refused the very call that creates the object. What failed after that call has created it.
 fn made_nothing(entry: &Value) -> bool {
     const REFUSED: [&str; 4] = ["denied", "credentials", "limit", "invalid"];
     const MAKING: [&str; 3] = ["Allocate", "Create", "Request"];
@@ -242,7 +243,7 @@ mod tests {
         serde_json::from_value(value).unwrap()
     }
 
-    /// The old half of a moved service, the new half of which is there: after a run that was killed between the two.
+    /// The old half of a moved service, whose new half exists: after a run that was killed between the two.
     #[test]
     fn what_has_the_key_of_another_goes_when_the_history_made_it_and_stays_otherwise() {
         let second = item(json!({

@@ -1,4 +1,4 @@
-//! What our objects are called in AWS, where AWS wants a name.
+//! The names of the stack's objects in AWS, where AWS requires a name.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,19 +8,19 @@ use crate::aws::{Cx, Tags};
 use crate::engine::tags::TAG_GENERATION;
 use crate::engine::{Claim, Result};
 
-/// What the names of snapshots that carry data into a successor have before the time.
+/// The part before the time in the names of snapshots that carry data over to a successor.
 const CARRIES: &str = "carries";
 
-/// `PREFIX-NAME`, with `-2` and so on for the successors of replacements, in at most `max` characters.
+/// Returns `PREFIX-NAME`, with `-2` and so on for successors in replacements, in at most `max` characters.
 ///
-/// Names that are too long are refused before anything is done (see `config`); only what a replacement adds may
-/// need shortening, and then a digest keeps different names different.
+/// Names that are too long are refused before anything is done (see `config`); only what a replacement adds may need shortening,
+/// and then a digest keeps different names different.
 pub fn name(cx: &Cx, max: usize) -> String {
     fit(&cx.scope.prefix(), &cx.key.name, cx.generation, max)
 }
 
-/// What the snapshot is called that carries the data of what is replaced into `successor`, in at most `max` characters: by the
-/// second in which this operation began, so that no run takes an older one for its own.
+/// Returns the name of the snapshot that carries the data of the replaced object over to `successor`, in at most `max`
+/// characters: it contains the second in which this operation began, so that no run mistakes an older one for its own.
 ///
 /// # Errors
 /// When the reading that remembers the second is of another type, which is a defect.
@@ -29,7 +29,7 @@ pub async fn carrier(cx: &Cx, successor: &str, max: usize) -> Result<String> {
     Ok(ending(successor, &format!("-{CARRIES}-{}", cx.reads.once("carry_over", now).await?), max))
 }
 
-/// Whether a snapshot was made to carry data into a successor.
+/// Checks whether a snapshot was taken to carry data over to a successor.
 pub fn is_carrier(name: &str) -> bool {
     name.contains(&format!("-{CARRIES}-"))
 }
@@ -41,13 +41,13 @@ pub fn fit(prefix: &str, name: &str, generation: u32, max: usize) -> String {
     shortened(full, max)
 }
 
-/// `NAME` and `end`, which stays whole, in at most `max` characters.
+/// Returns `NAME` and `end`, which stays whole, in at most `max` characters.
 pub fn ending(name: &str, end: &str, max: usize) -> String {
     shortened(name.to_owned(), max.saturating_sub(end.len())) + end
 }
 
-/// What the snapshot of `id` is called that is made before an upgrade to `to` from which there is no way back: by the day, so that
-/// a run that begins again does not make a second one.
+/// Returns the name of the snapshot of `id` that is taken before an upgrade to `to` that cannot be undone: it contains the day,
+/// so that a run that starts again does not take a second one.
 pub fn before_upgrade(id: &str, to: &str, max: usize) -> String {
     let today = jiff::Timestamp::now().strftime("%Y%m%d");
     ending(id, &format!("-before-{}-{today}", to.replace('.', "-")), max)
@@ -62,7 +62,7 @@ fn shortened(full: String, max: usize) -> String {
     format!("{}-{digest}", kept.trim_end_matches('-'))
 }
 
-/// Whether `name` can be one that [`fit`] made for `prefix`: what to look at more closely in a list of everybody's.
+/// Checks whether `name` can be one that [`fit`] made for `prefix`, to select candidates from a list of the whole account.
 pub fn begins(prefix: &str, name: &str, max: usize) -> bool {
     let Some(rest) = name.strip_prefix(prefix) else {
         // Only the beginning of a very long prefix is kept.
@@ -72,7 +72,7 @@ pub fn begins(prefix: &str, name: &str, max: usize) -> bool {
     rest.is_empty() || rest.starts_with('-')
 }
 
-/// Which of our objects a physical name would be, when it is one of [`fit`]'s.
+/// Returns the object of the stack that a physical name would be, if it is one of [`fit`]'s.
 pub fn key_of(prefix: &str, name: &str) -> Option<String> {
     match name.strip_prefix(prefix)? {
         "" => Some("main".into()),
@@ -80,8 +80,8 @@ pub fn key_of(prefix: &str, name: &str) -> Option<String> {
     }
 }
 
-/// The claim of an object with these tags and this physical name, which nobody can change and which is at most `max` long: the
-/// name is the second mark. When it is somebody else's and like one of ours, the name is taken.
+/// Returns the claim of an object with these tags and this physical name, which cannot be changed and is at most `max` long: the
+/// name is the second mark. When the object is not the stack's and its name is like one of the stack's, the name is taken.
 pub fn claim(cx: &Cx, claim: Claim, tags: &Tags, name: &str, max: usize) -> Claim {
     match claim {
         Claim::Foreign => key_of(&cx.scope.prefix(), name).map_or(Claim::Foreign, Claim::Taken),
@@ -89,7 +89,8 @@ pub fn claim(cx: &Cx, claim: Claim, tags: &Tags, name: &str, max: usize) -> Clai
     }
 }
 
-/// The claim of an object that is ours by its tags, when `is_marked` says of its name whether anything else says so.
+/// Returns the claim of an object that is the stack's by its tags, when `is_marked` decides by its name whether there is a second
+/// mark.
 pub fn marked(claim: Claim, is_marked: impl FnOnce(&str) -> bool) -> Claim {
     match claim {
         Claim::Ours(key) if is_marked(&key) => Claim::Ours(key),
@@ -98,7 +99,7 @@ pub fn marked(claim: Claim, is_marked: impl FnOnce(&str) -> bool) -> Claim {
     }
 }
 
-/// What the tags say how many objects of this key there were before.
+/// Returns the generation of an object by its tags: how many objects of this key there were before.
 pub fn generation(tags: &Tags) -> u32 {
     tags.get(TAG_GENERATION).and_then(|generation| generation.parse().ok()).unwrap_or(1)
 }

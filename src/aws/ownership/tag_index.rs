@@ -1,10 +1,10 @@
 //! AWS's index of tags, the Resource Groups Tagging API
 //! (<https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html>).
 //!
-//! Most services tell tags only object by object, some of them (log groups) to few askers a second. The index tells those of a
-//! hundred objects at once. It follows a change within seconds or a minute, so it is AWS's word, but not its last one: only
-//! a reading that may ask it does ([`crate::engine::reads::Reads::by_index`]), and the engine reads again, without it, whatever
-//! something is to be done about. What it does not know, and everything when it cannot be asked, is asked of the service.
+//! Most services report tags only object by object, some of them (log groups) to few callers a second. The index reports those of
+//! a hundred objects at once. It follows a change within seconds or a minute, so it is AWS's answer, but not always the latest:
+//! only a reading that may use it does ([`crate::engine::reads::Reads::by_index`]), and the engine reads again, without it,
+//! whatever it would change. What the index does not know, and everything when it cannot be asked, is asked of the service.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,20 +19,20 @@ use crate::aws::ownership::tags::{Tags, from_pairs};
 use crate::engine::tags::{TAG_ENV, TAG_STACK};
 use crate::engine::{Class, Result};
 
-/// The tags of everything of ours in one region, by ARN.
+/// The tags of the stack's objects in one region, by ARN.
 pub type Index = HashMap<String, Tags>;
 
-/// What the index of the stack's region knows of ours; `None` when this reading may not ask it, or nobody here may. `service`,
-/// by our kinds' name of it, takes it at its word.
+/// Returns what the index of the stack's region knows of the stack's objects; `None` when this reading may not use it, or
+/// permission is missing. `service`, by `stack`'s name of it, relies on the answer.
 pub async fn of(cx: &Cx, service: &'static str) -> Option<Arc<Index>> {
     asked(cx, service, &cx.scope.region).await
 }
 
-/// What carries our tags as far as the index knows, whatever it is called: it is looked at too. In any reading, for whose it is
-/// its own service is asked; nothing, when nobody here may ask the index.
+/// Returns everything with the stack's tags that the index knows, whatever its name: it is read too. In any reading, the object's
+/// own service decides whose it is; empty when permission to ask the index is missing.
 ///
 /// # Errors
-/// When the index cannot be asked for a passing reason: what it would have told of could be made a second time.
+/// When the index cannot be asked for a passing reason: what it would have reported could be created a second time.
 pub async fn candidates(cx: &Cx) -> Result<Arc<Index>> {
     match cx.reads.once("tags.index", read(cx, &cx.cloud.tagging)).await {
         Err(e) if matches!(e.class, Class::Throttled | Class::Ambiguous) && !cx.reads.may_ask_index() => Err(e),
@@ -40,7 +40,7 @@ pub async fn candidates(cx: &Cx) -> Result<Arc<Index>> {
     }
 }
 
-/// The same of another region's index: `us-east-1` knows of distributions, and of the certificates that they need.
+/// Returns the same from another region's index: `us-east-1` knows distributions, and the certificates that they need.
 pub async fn asked(cx: &Cx, service: &'static str, region: &str) -> Option<Arc<Index>> {
     if !cx.reads.may_ask_index() {
         return None;
@@ -55,12 +55,12 @@ pub async fn asked(cx: &Cx, service: &'static str, region: &str) -> Option<Arc<I
     Some(index)
 }
 
-/// The tags of one of our objects, if the index knows it as ours.
+/// Returns the tags of an object of the stack, if the index knows it as such.
 pub async fn tags(cx: &Cx, service: &'static str, arn: &str) -> Option<Tags> {
     of(cx, service).await?.get(arn).cloned()
 }
 
-/// The tags of one of our distributions, if the index knows it as ours.
+/// Returns the tags of a distribution of the stack, if the index knows it as such.
 pub async fn global_tags(cx: &Cx, service: &'static str, arn: &str) -> Option<Tags> {
     asked(cx, service, CLOUDFRONT_REGION).await?.get(arn).cloned()
 }

@@ -7,7 +7,7 @@ use crate::engine::Diff;
 /// Key and value. `aws:` tags are AWS's own and never among these.
 pub type Tags = BTreeMap<String, String>;
 
-/// Tags from the pairs that an SDK answers with, without AWS's own.
+/// Returns tags from the pairs that an SDK returns, without AWS's own.
 pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (Option<&'a str>, Option<&'a str>)>) -> Tags {
     pairs
         .into_iter()
@@ -16,7 +16,7 @@ pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (Option<&'a str>, Option<&
         .collect()
 }
 
-/// What has to be written and removed so that the tags become as desired.
+/// What must be written and removed so that the tags are as desired.
 pub struct TagEdit {
     /// To be written, with their values.
     pub write: Tags,
@@ -25,7 +25,7 @@ pub struct TagEdit {
 }
 
 impl TagEdit {
-    /// What `diff` says about the field `tags`, or nothing when it says nothing.
+    /// Returns the difference of the field `tags` in `diff`, or nothing when there is none.
     pub fn of(diff: &Diff, desired: &Tags) -> Option<TagEdit> {
         if !diff.touches("tags") {
             return None;

@@ -1,4 +1,4 @@
-//! Which permissions a plan needs: those of its kinds ([`AwsKind::ACTIONS`](crate::aws::wing::AwsKind::ACTIONS)).
+//! The permissions that a plan needs: those of its kinds ([`AwsKind::ACTIONS`](crate::aws::wing::AwsKind::ACTIONS)).
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use crate::aws;
 use crate::aws::wing::Actions;
 use crate::engine::{Action, Item, Plan};
 
-/// What an action on an object of a kind takes.
+/// Returns the permissions that an action on an object of a kind needs.
 pub fn needed(kind: &str, action: Action) -> impl Iterator<Item = &'static str> {
     let Actions { create, update, delete } = aws::kind(kind).map(|row| row.actions).unwrap_or_default();
     let lists: [&'static [&'static str]; 2] = match action {
@@ -20,10 +20,10 @@ pub fn needed(kind: &str, action: Action) -> impl Iterator<Item = &'static str> 
     lists.into_iter().flatten().copied()
 }
 
-/// What everything that changes a stack takes: its lease and its history, two objects in a bucket of the account's.
+/// The permissions that every run needs: for its lease and its history, two objects in a bucket of the account.
 const EVERY_RUN: &[&str] = &["s3:PutObject"];
 
-/// What all of a plan takes.
+/// Returns the permissions that the whole plan needs.
 pub fn of(plan: &Plan) -> BTreeSet<&'static str> {
     let beyond = |item: &Item| aws::kind(&item.key.kind).map(|row| (row.further_actions)(item)).unwrap_or_default();
     let changes = plan.changes().flat_map(|item| needed(&item.key.kind, item.action).chain(beyond(item)));

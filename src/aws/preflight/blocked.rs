@@ -1,20 +1,20 @@
-//! What AWS does not delete while somebody else's is in it or uses it.
+//! What AWS does not delete while objects that are not the stack's are in it or use it.
 
 use super::finding::{Certainty, Finding};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Action, Blocker, Item, Kind, Plan, Result};
 
-/// Copies of a database go on by themselves when it is deleted
-/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ReadRepl.html>): they are in nobody's way until RDS says so.
+/// Replicas of a database become independent when it is deleted
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ReadRepl.html>): they block nothing until RDS says so.
 const NOT_ASKED: &[&str] = &["rds.instance"];
 
-/// The items that are deleted, or whose old half is, and of which something can be in the way.
+/// Returns the items that are deleted, or whose old half is, and whose deletion can be blocked.
 pub(super) fn leaving(plan: &Plan) -> impl Iterator<Item = &Item> {
     let goes = |item: &&Item| matches!(item.action, Action::Delete | Action::Replace) && !item.is_leaving();
     plan.items.iter().filter(goes).filter(|item| !NOT_ASKED.contains(&item.key.kind.as_str()))
 }
 
-/// Asks what is in the way and does not go away by itself or with the stack.
+/// Checks for blockers that do not disappear by themselves or with the stack.
 pub(super) async fn check(cx: &Cx, kind: &dyn Kind<Clients>, item: &Item) -> Result<Vec<Finding>> {
     let Some(before) = &item.before else { return Ok(Vec::new()) };
     Ok(finding(item, &kind.blocked_by(cx, &before.live).await?).into_iter().collect())

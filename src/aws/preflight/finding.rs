@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::engine::{Action, Item, Key, Plan, token};
 
-/// How sure it is.
+/// How certain a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Certainty {
     /// AWS will refuse it.
@@ -17,10 +17,10 @@ pub enum Certainty {
     Told,
 }
 
-/// What was found.
+/// Something that a check found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// How sure it is.
+    /// How certain it is.
     pub certainty: Certainty,
     /// The object.
     pub key: Option<Key>,
@@ -50,7 +50,7 @@ impl Finding {
     }
 }
 
-/// `a, b and c`.
+/// Returns the words as `a, b and c`.
 pub(in crate::aws) fn listed<T: AsRef<str>>(words: &[T]) -> String {
     let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
     match words.split_last() {
@@ -60,22 +60,22 @@ pub(in crate::aws) fn listed<T: AsRef<str>>(words: &[T]) -> String {
     }
 }
 
-/// Whether the plan makes it anew.
+/// Checks whether the plan creates it.
 pub(in crate::aws) fn is_made(item: &Item) -> bool {
     matches!(item.action, Action::Create | Action::Replace)
 }
 
-/// Whether the plan makes it anew, or changes one of these fields.
+/// Checks whether the plan creates it, or changes one of these fields.
 pub(in crate::aws) fn is_new(item: &Item, fields: &[&str]) -> bool {
     is_made(item) || item.action == Action::Update && fields.iter().any(|field| item.changes.touches(field))
 }
 
-/// Whether a group of subnets is changed in place: it may be to lose one.
+/// Checks whether a subnet group is changed in place: it may lose a subnet.
 pub(in crate::aws) fn loses_subnets(item: &Item) -> bool {
     item.action == Action::Update && item.changes.touches("subnets")
 }
 
-/// What the plan makes anew.
+/// Returns what the plan creates.
 pub(in crate::aws) fn made(plan: &Plan) -> impl Iterator<Item = &Item> {
     plan.items.iter().filter(|item| is_made(item))
 }
@@ -84,7 +84,7 @@ pub(in crate::aws) fn of_kind<'a>(plan: &'a Plan, kind: &'a str) -> impl Iterato
     plan.items.iter().filter(move |item| item.key.kind == kind)
 }
 
-/// What it is to be; where the plan leaves it alone, what it is.
+/// Returns the desired fields of an item; where the plan leaves it alone, the current ones.
 pub(in crate::aws) fn fields(item: &Item) -> Option<&Value> {
     item.desired.as_ref().or(item.before.as_ref().map(|before| &before.fields))
 }
@@ -93,19 +93,19 @@ pub(in crate::aws) fn field<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     fields(item)?.get(name)?.as_str()
 }
 
-/// Whether a field has a text that is not empty, or is on.
+/// Checks whether a field has a text that is not empty, or is true.
 pub(in crate::aws) fn is_given(item: &Item, name: &str) -> bool {
     let given = |v: &Value| v.as_str().is_some_and(|text| !text.is_empty()) || *v == Value::Bool(true);
     fields(item).and_then(|f| f.get(name)).is_some_and(given)
 }
 
-/// The object of the plan that a field refers to.
+/// Returns the object of the plan that a field refers to.
 pub(in crate::aws) fn referred<'a>(plan: &'a Plan, value: Option<&Value>) -> Option<&'a Item> {
     let key = token::named(value?).into_keys().next()?;
     plan.items.iter().find(|item| item.key == key)
 }
 
-/// The identifiers of AWS that a field refers to.
+/// Returns AWS's identifiers that a field refers to.
 pub(in crate::aws) fn physical(value: &Value) -> Vec<String> {
     let mut found = Vec::new();
     token::visit(value, &mut |token| {
@@ -116,7 +116,7 @@ pub(in crate::aws) fn physical(value: &Value) -> Vec<String> {
     found
 }
 
-/// Whether `version` is `wanted` or one of it: `16.4` is a `16`.
+/// Checks whether `version` is `wanted` or one of it: `16.4` is a `16`.
 pub(in crate::aws) fn is_of(version: &str, wanted: &str) -> bool {
     version.strip_prefix(wanted).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

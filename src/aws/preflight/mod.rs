@@ -1,8 +1,8 @@
-//! What AWS would refuse in the middle of a plan, asked before it begins: permissions, quotas, classes, versions, names,
+//! What AWS would refuse in the middle of a plan, checked before it begins: permissions, quotas, classes, versions, names,
 //! certificates, images, service-linked roles.
 //!
-//! Every check asks about what the plan makes or deletes and nothing else, all of them at once, and none for long. What cannot be found
-//! out is said to be unknown; it never stops anybody.
+//! Every check asks only about what the plan creates or deletes, all of them at once, and none for long. What cannot be found out
+//! is reported as unknown; it never stops a run.
 
 pub mod actions;
 mod blocked;
@@ -24,10 +24,10 @@ use super::wing::{Asked, Check};
 use super::{Clients, Cx, registry};
 use crate::engine::{Plan, Registry};
 
-/// How long one check may take.
+/// The maximum time for one check.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// Asks about everything that a plan makes and deletes. `who` is the identity that will do it.
+/// Checks everything that a plan creates and deletes. `who` is the identity that will apply it.
 pub async fn check(cx: &Cx, registry: &Registry<Clients>, who: &str, plan: &Plan) -> Vec<Finding> {
     // What several checks need is asked once, and anew for every plan.
     let cx = &cx.fresh();
@@ -50,7 +50,7 @@ fn about_what_is_made(asked: Asked<'_>) -> Vec<Check<'_>> {
     checks
 }
 
-/// What comes of the checks, all at once, the surest first.
+/// Returns the findings of the checks, which run at once, the most certain first.
 async fn answers(checks: Vec<Check<'_>>) -> Vec<Finding> {
     let answers = join_all(checks.into_iter().map(|(what, check)| async move {
         match tokio::time::timeout(PATIENCE, check).await {

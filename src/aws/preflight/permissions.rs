@@ -1,4 +1,4 @@
-//! What the identity that runs this may do.
+//! The permissions of the identity that applies the plan.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use crate::aws::Cx;
 use crate::aws::iam::errors::failed;
 use crate::engine::{Class, Error, Plan, Result};
 
-/// How many actions one simulation is asked about.
+/// The number of actions of one simulation.
 const ACTIONS_AT_ONCE: usize = 100;
 const SIMULATE: &str = "iam:SimulatePrincipalPolicy";
 
-/// The user or role whose policies count; none for the account itself, which may do everything.
+/// Returns the user or role whose policies count; none for the account itself, which may do everything.
 async fn principal(cx: &Cx, who: &str) -> Result<Arc<Option<String>>> {
     let ask = async {
         let resource = who.splitn(6, ':').nth(5).unwrap_or_default();
@@ -33,8 +33,8 @@ async fn principal(cx: &Cx, who: &str) -> Result<Arc<Option<String>>> {
 }
 
 /// Asks IAM whether the identity may do what the plan needs
-/// (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html>). The simulation knows neither
-/// the objects nor the conditions of the calls to come: only what is denied outright is certain.
+/// (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html>). The simulation knows neither the
+/// objects nor the conditions of the calls to come: only an explicit denial is certain.
 pub(super) async fn check(cx: &Cx, who: &str, plan: &Plan) -> Result<Vec<Finding>> {
     let wanted: Vec<String> = actions::of(plan).into_iter().map(str::to_owned).collect();
     let principal = principal(cx, who).await?;
@@ -67,8 +67,8 @@ pub(super) async fn check(cx: &Cx, who: &str, plan: &Plan) -> Result<Vec<Finding
     Ok(found)
 }
 
-/// What IAM says of the making of service-linked roles, each of which is an object of its own: here the simulation knows
-/// everything about the call to come.
+/// Returns IAM's decision on the creation of a service-linked role, each of which is an object of its own: here the simulation
+/// knows everything about the call to come.
 pub(super) async fn may_make_role(cx: &Cx, who: &str, service: &str, role: &str) -> Result<Decision> {
     let principal = principal(cx, who).await?;
     let Some(principal) = principal.as_ref() else { return Ok(Decision::Allowed) };

@@ -1,4 +1,4 @@
-//! What stands in a zone that its subnet group is to lose.
+//! Objects in a zone that their subnet group would lose.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::aws::Cx;
 use crate::aws::ec2::subnet_zones;
 use crate::engine::{Item, Plan, Result};
 
-/// The zones that a subnet group has and is not to have any more.
+/// Returns the zones that a subnet group has and would lose.
 pub(in crate::aws) async fn lost(cx: &Cx, plan: &Plan, item: &Item) -> Result<BTreeSet<String>> {
     let subnets =
         |fields: Option<&Value>| -> Vec<Value> { fields.and_then(|f| f.get("subnets")?.as_array().cloned()).unwrap_or_default() };
@@ -20,12 +20,12 @@ pub(in crate::aws) async fn lost(cx: &Cx, plan: &Plan, item: &Item) -> Result<BT
     Ok(before.difference(&after).cloned().collect())
 }
 
-/// The name of the group in AWS, when it exists.
+/// Returns the name of the group in AWS, if it exists.
 pub(in crate::aws) fn id(item: &Item) -> Option<&str> {
     item.before.as_ref()?.live.get("id")?.as_str()
 }
 
-/// The finding that `names` keep a zone from being taken away.
+/// Returns the finding that `names` prevent the removal of a zone.
 pub(in crate::aws) fn refused(item: &Item, what: &str, names: &[String], zone: &str, way: &str) -> Finding {
     let are = if names.len() == 1 { "is" } else { "are" };
     let message = format!("{what} {} {are} in {zone}, which would be removed: AWS refuses that (SubnetInUse)", listed(names));

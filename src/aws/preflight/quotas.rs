@@ -1,4 +1,4 @@
-//! How many of a thing an account may have.
+//! Quotas of an account.
 
 use std::collections::BTreeMap;
 
@@ -14,12 +14,12 @@ pub(in crate::aws) struct Quota {
     pub service: &'static str,
     /// The quota's code.
     pub code: &'static str,
-    /// What it counts.
+    /// What it counts, in the plural.
     pub what: &'static str,
 }
 
 impl Quota {
-    /// How to get more of it.
+    /// Returns how to get more of it.
     pub(in crate::aws) fn help(self, needed: f64) -> String {
         format!(
             "delete what is not needed, or request more: `aws service-quotas request-service-quota-increase --service-code {} --quota-code {} --desired-value {}`",
@@ -30,10 +30,9 @@ impl Quota {
     }
 }
 
-/// What an account may have of a service, by the quotas' codes: what was granted to it, and AWS's own value where nothing
-/// was. One question for all of them
-/// (<https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_ListServiceQuotas.html>), which lists only what was
-/// granted or is tracked; the second is asked when it leaves something out.
+/// Returns an account's quotas of a service, by their codes: the value that was granted, or else AWS's default. One question for
+/// all of them (<https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_ListServiceQuotas.html>), which lists only
+/// what was granted or is tracked; a second one is asked when it leaves something out.
 pub(in crate::aws) async fn values(cx: &Cx, service: &'static str, codes: &[&str]) -> Result<BTreeMap<String, f64>> {
     let pages = cx.cloud.quotas.list_service_quotas().service_code(service).max_results(100).into_paginator().items().send();
     let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("servicequotas:ListServiceQuotas"))?;
@@ -49,12 +48,12 @@ pub(in crate::aws) async fn values(cx: &Cx, service: &'static str, codes: &[&str
     Ok(found)
 }
 
-/// What is said where AWS does not report a quota.
+/// Returns the error for a quota that AWS does not report.
 pub(in crate::aws) fn untold() -> Error {
     Error::new(Class::Other, "AWS does not report it")
 }
 
-/// How many of a kind come and go.
+/// The numbers of objects of a kind that are created and deleted.
 pub(in crate::aws) struct Change {
     /// How many are created.
     pub(in crate::aws) more: usize,
@@ -73,7 +72,7 @@ impl Change {
     }
 }
 
-/// A quota that is used up by what the plan makes. What the plan deletes goes when it can: whether in time is not certain.
+/// Returns the finding that a plan exceeds a quota. Whether what the plan deletes is deleted in time is not certain.
 pub(in crate::aws) fn over(quota: Quota, place: &str, most: f64, used: usize, change: &Change) -> Vec<Finding> {
     let Change { more, less } = *change;
     let count = |n: usize| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
@@ -86,7 +85,7 @@ pub(in crate::aws) fn over(quota: Quota, place: &str, most: f64, used: usize, ch
     vec![Finding::new(certainty, message).help(quota.help(count(used + more)))]
 }
 
-/// What a quota of a region is said to be about.
+/// The place of a quota that applies to a region.
 pub(in crate::aws) const HERE: &str = "in this region";
 
 #[cfg(test)]

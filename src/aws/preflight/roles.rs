@@ -1,4 +1,4 @@
-//! The roles with which AWS's services do their part.
+//! The service-linked roles that AWS's services need.
 
 use aws_sdk_iam::types::PolicyEvaluationDecisionType as Decision;
 use futures::future::try_join_all;
@@ -9,11 +9,11 @@ use crate::aws::iam::errors::failed;
 use crate::aws::{Cx, registry};
 use crate::engine::{Class, Key, Plan, Result};
 
-/// A role that is not there: whose, what it is called, for which object first, and whether it may be made.
+/// A role that does not exist: its service, its name, the first object that needs it, and whether it may be created.
 type Missing<'a> = (&'a str, &'a str, &'a Key, Decision);
 
-/// Whether the services' own roles are there (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html>). AWS
-/// makes one with the first call that needs it, when whoever calls may have it made.
+/// Checks whether the service-linked roles exist (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRole.html>). AWS
+/// creates one with the first call that needs it, if the caller has the permission.
 pub(super) async fn check(cx: &Cx, who: &str, plan: &Plan) -> Result<Vec<Finding>> {
     let needed = registry::wings().filter_map(|wing| wing.role).filter_map(|role| {
         let first = made(plan).find(|item| role.kinds.contains(&item.key.kind.as_str()))?;

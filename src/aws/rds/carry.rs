@@ -1,8 +1,8 @@
-//! The data of a database that is replaced, on its way into its successor: a snapshot, encrypted anew where that differs.
+//! The data of a database that is replaced, carried over to its successor: a snapshot, re-encrypted if that differs.
 //!
 //! AWS neither encrypts a database in place nor moves it to another subnet group; a snapshot that is restored can do both
-//! (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_CopySnapshot.html>). The snapshots are named after the
-//! successor and the second in which the operation began, so that no run takes an older one for its own, and they go with the
+//! (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_CopySnapshot.html>). The snapshots are named after the successor
+//! and the second in which the operation began, so that no run mistakes an older one for its own, and they are deleted with the
 //! old database, whichever run deletes that.
 
 use aws_sdk_rds::types::{DbInstance, DbSnapshot};
@@ -16,15 +16,15 @@ use crate::aws::rds::errors::failed;
 use crate::aws::{Cx, Tags};
 use crate::engine::{Readiness, Result};
 
-/// The key of AWS's own that encrypts when none is named.
+/// AWS's own key, which is used when none is named.
 const AWS_KEY: &str = "alias/aws/rds";
 
-/// How long the name of a snapshot may be, less what is added to its encrypted copy's.
+/// The maximum length of the name of a snapshot, less what is added for its encrypted copy.
 const SNAPSHOT: usize = 255 - ENCRYPTED.len();
-/// What the name of an encrypted copy ends with.
+/// The end of the name of an encrypted copy.
 const ENCRYPTED: &str = "-encrypted";
 
-/// What the snapshot of this operation is called.
+/// Returns the name of the snapshot of this operation.
 async fn name(cx: &Cx) -> Result<String> {
     names::carrier(cx, &names::name(cx, NAME), SNAPSHOT).await
 }
@@ -35,7 +35,7 @@ async fn look(cx: &Cx, name: &str) -> Result<Option<DbSnapshot>> {
     Ok(found.into_iter().next())
 }
 
-/// One look at the snapshot of this name of a database, beginning it when there is none.
+/// Polls the snapshot of this name of a database once, and starts it if it does not exist.
 pub(super) async fn snapshot(cx: &Cx, id: &str, name: &str, tags: &Tags) -> Result<Readiness> {
     let Some(snapshot) = look(cx, name).await? else {
         let call = cx.cloud.rds.create_db_snapshot().db_instance_identifier(id).db_snapshot_identifier(name);
@@ -47,7 +47,7 @@ pub(super) async fn snapshot(cx: &Cx, id: &str, name: &str, tags: &Tags) -> Resu
 }
 
 impl Instance {
-    /// Whether a snapshot with this key (none: not encrypted) has to be encrypted otherwise before it is restored.
+    /// Checks whether a snapshot with this key (none: not encrypted) must be re-encrypted before it is restored.
     fn encrypts_anew(&self, snapshot: &DbSnapshot) -> bool {
         match (self.encrypted, &self.kms_key) {
             (Some(true), Some(key)) => snapshot.kms_key_id() != Some(key),
@@ -56,7 +56,7 @@ impl Instance {
         }
     }
 
-    /// One look at the snapshots; see [`crate::engine::Resource::carry_over`].
+    /// Polls the snapshots once; see [`crate::engine::Resource::carry_over`].
     pub(super) async fn look_at_copy(&self, cx: &Cx) -> Result<Readiness> {
         let Some(from) = cx.replaces::<Live>()? else { return Ok(Readiness::Ready) };
         let name = name(cx).await?;
@@ -82,7 +82,7 @@ impl Instance {
         Ok(unfinished(&snapshot, "encrypted copy").unwrap_or(Readiness::Ready))
     }
 
-    /// Begins with the snapshot. What it cannot be told here, the change that follows tells it.
+    /// Creates the database from the snapshot. Settings that this call does not accept are set by the change that follows.
     pub(super) async fn restore(&self, cx: &Cx) -> Result<Option<DbInstance>> {
         let name = name(cx).await?;
         let copy = format!("{name}{ENCRYPTED}");
@@ -120,7 +120,7 @@ fn unfinished(snapshot: &DbSnapshot, what: &str) -> Option<Readiness> {
     }
 }
 
-/// Removes what carried this database's data into its successor, also what runs left that died.
+/// Deletes what carried this database's data over to its successor, including what runs left that died.
 pub(super) async fn clean_up(cx: &Cx, id: &str) -> Result<()> {
     let call = cx.cloud.rds.describe_db_snapshots().db_instance_identifier(id).snapshot_type("manual");
     let all = call.into_paginator().items().send().collect::<std::result::Result<Vec<_>, _>>().await;

@@ -1,4 +1,5 @@
-//! What RDS would refuse: classes and versions that it does not have, zones that are in use, and too many databases.
+//! Checks for what RDS would refuse: classes and versions that it does not offer, removed zones that are in use, and too many
+//! databases.
 
 use super::{Instance, SubnetGroup, classes};
 use crate::aws::Cx;
@@ -12,7 +13,7 @@ use crate::engine::{Item, Plan, Resource, Result};
 // <https://docs.aws.amazon.com/general/latest/gr/rds-service.html>.
 const DATABASES: Quota = Quota { service: "rds", code: "L-7B6409FD", what: "databases" };
 
-/// Returns what is asked about a plan.
+/// Returns the checks of a plan.
 pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
     let Asked { cx, plan, .. } = asked;
     let new = of_kind(plan, Instance::KIND).filter(|item| is_new(item, &["class", "engine_version", "multi_az"]));
@@ -35,7 +36,7 @@ async fn quota(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
     Ok(over(DATABASES, HERE, most, used, &change))
 }
 
-/// RDS takes no subnet from a group in whose zone a database of the group stands
+/// Checks for removed zones that are in use: RDS removes no subnet from a group while a database of the group is in its zone
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBSubnetGroup.html>).
 async fn zones(cx: &Cx, plan: &Plan, item: &Item) -> Result<Vec<Finding>> {
     let lost = placement::lost(cx, plan, item).await?;

@@ -1,4 +1,4 @@
-//! Whether RDS has such a database, where it is to stand.
+//! Checks whether RDS offers a database of that kind in its zones.
 
 use std::collections::BTreeSet;
 
@@ -11,8 +11,8 @@ use crate::aws::preflight::finding::{Certainty, Finding, field, fields, is_of, l
 use crate::aws::rds::errors::failed;
 use crate::engine::{Item, Plan, Result};
 
-/// Whether RDS has an engine of that version on that class in the zones of the subnets, over two of them where that is
-/// wanted (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeOrderableDBInstanceOptions.html>).
+/// Checks whether RDS offers that version of an engine on that class in the zones of the subnets, and in two of them if a standby
+/// is wanted (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeOrderableDBInstanceOptions.html>).
 pub(super) async fn check(cx: &Cx, plan: &Plan, item: &Item) -> Result<Vec<Finding>> {
     // A copy is what its source is, but for its class.
     let source = fields(item).and_then(|f| f.get("source"));
@@ -52,7 +52,7 @@ pub(super) async fn check(cx: &Cx, plan: &Plan, item: &Item) -> Result<Vec<Findi
         .collect())
 }
 
-/// What a database is to be.
+/// The desired properties of a database.
 struct Asked<'a> {
     region: &'a str,
     engine: &'a str,
@@ -65,7 +65,7 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Those of the version, and of the kind of storage.
+    /// Returns the options with that version and storage type.
     fn fitting<'o>(&self, options: &'o [OrderableDbInstanceOption]) -> Vec<&'o OrderableDbInstanceOption> {
         let version =
             |o: &&OrderableDbInstanceOption| self.wanted.is_empty() || is_of(o.engine_version().unwrap_or_default(), self.wanted);
@@ -73,7 +73,7 @@ impl Asked<'_> {
         options.iter().filter(version).filter(storage).collect()
     }
 
-    /// `postgres 16 on `db.r8g.large``.
+    /// Returns the database in words: `postgres 16 on `db.r8g.large``.
     fn what(&self) -> String {
         let version = if self.wanted.is_empty() { String::new() } else { format!(" {}", self.wanted) };
         format!("{}{version} on `{}`", self.engine, self.class)
@@ -111,7 +111,7 @@ impl Asked<'_> {
         Some(format!("{what} is offered in {}, but its subnets are in {}{standby}", listed(&has), listed(&stands)))
     }
 
-    /// What is not known of one that there is.
+    /// Returns what is not known of a database that RDS offers.
     fn unknown(&self, options: &[OrderableDbInstanceOption]) -> Option<String> {
         let fitting = self.fitting(options);
         if fitting.iter().all(|o| o.availability_zones().is_empty()) {

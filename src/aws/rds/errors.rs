@@ -1,4 +1,4 @@
-//! What RDS's error codes mean.
+//! The meanings of RDS's error codes.
 
 use crate::aws::call::error::{Row, table};
 use crate::engine::Class;

@@ -27,8 +27,8 @@ use crate::engine::{
     Action, Blocker, Class, Diff, Effect, Error, Impact, Item, Observed, Readiness, Ref, Resource, Result, Rule, Usual,
 };
 
-/// Which version of its secret's password the database was told, as [`secretsmanager::version`] writes it: RDS itself tells
-/// nobody what password it has.
+/// The tag with the version of the secret whose password the database has, as [`secretsmanager::version`] writes it: RDS itself
+/// does not report passwords.
 const TAG_PASSWORD: &str = "stack:password";
 
 /// A database, or a read replica of one. A replica has the password of its source.
@@ -137,35 +137,35 @@ pub struct Instance {
     pub tags: Tags,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The identifier.
     pub id: String,
     /// The ARN.
     pub arn: String,
-    /// Where it answers, once it does.
+    /// Its host name, once it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
-    /// The port, once it answers.
+    /// The port, once it has an endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<String>,
     /// The secret with the master user's name and password, once there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_arn: Option<String>,
-    /// What the snapshot is called that is made before it is deleted; nothing for a copy, of which none can be made.
+    /// The name of the snapshot that is taken before it is deleted; nothing for a replica, of which none can be taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub last_snapshot: Option<String>,
-    /// AWS could not make it, so there is nothing in it.
+    /// Whether AWS failed to create it, so that it is empty.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[schemars(skip)]
     pub never_served: bool,
-    /// What AWS has accepted and not done yet, in words.
+    /// What AWS has accepted and not finished, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub pending: Option<String>,
-    /// What somebody put off to the maintenance window, in words.
+    /// The changes that are pending until the maintenance window, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub noticed: Option<String>,
@@ -175,7 +175,7 @@ fn source_of(instance: &DbInstance) -> Option<&str> {
     instance.read_replica_source_db_instance_identifier().filter(|source| !source.is_empty())
 }
 
-/// The secret and the version of it whose password the database was told.
+/// Returns the secret, and the version of it whose password the database has.
 pub(super) fn told(instance: &DbInstance) -> Option<(String, String)> {
     let tag = instance.tag_list().iter().find(|tag| tag.key() == Some(TAG_PASSWORD))?;
     secretsmanager::version(tag.value()?).map(|(arn, version)| (arn.to_owned(), version.to_owned()))
@@ -207,7 +207,7 @@ impl Live {
     }
 }
 
-/// The logs that go to CloudWatch Logs, those that are on their way there included.
+/// Returns the logs that go to CloudWatch Logs, including those that are about to.
 fn logs(instance: &DbInstance) -> Vec<String> {
     let pending = instance.pending_modified_values().and_then(|p| p.pending_cloudwatch_logs_exports());
     let off = pending.map(|p| p.log_types_to_disable()).unwrap_or_default();
@@ -220,7 +220,7 @@ fn logs(instance: &DbInstance) -> Vec<String> {
 }
 
 impl Instance {
-    /// What the instance is, or is on its way to: what AWS has accepted and not done yet counts as done.
+    /// Reads an instance as it is or will be: what AWS has accepted and not finished counts as done.
     fn from_sdk(instance: &DbInstance) -> Instance {
         let pending = instance.pending_modified_values();
         let storage = pending.and_then(|p| p.allocated_storage).or(instance.allocated_storage);
@@ -270,12 +270,12 @@ impl Instance {
         }
     }
 
-    /// The version of a secret whose password it is to have.
+    /// Returns the version of the secret with the desired password.
     fn wanted_password(&self) -> Option<&str> {
         self.password.as_deref().filter(|password| !password.is_empty())
     }
 
-    /// Reads the password that it is to have, for the one call that tells it to RDS.
+    /// Reads the desired password, for the one call that sends it to RDS.
     async fn read_password(&self, cx: &Cx) -> Result<Option<Password>> {
         match self.wanted_password() {
             Some(version) => secretsmanager::password(cx, version).await.map(Some),
@@ -283,7 +283,7 @@ impl Instance {
         }
     }
 
-    /// The tags, with the version of the password that goes with them.
+    /// Returns the tags, including the version of the password.
     fn all_tags(&self) -> Tags {
         let mut tags = self.tags.clone();
         tags.extend(self.wanted_password().map(|version| (TAG_PASSWORD.to_owned(), version.to_owned())));
@@ -334,8 +334,8 @@ impl Instance {
         Ok(answer.map_err(|e| hidden(e, password.as_ref()))?.db_instance)
     }
 
-    /// Everything that one call changes, now and not in the next maintenance window, and with it what somebody put off to that.
-    /// Whether that was all.
+    /// Changes everything that one call can change, now and not in the next maintenance window, and with it the changes that are
+    /// pending until that window. Returns whether that was all.
     async fn modify(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<bool> {
         const OP: &str = "rds:ModifyDBInstance";
         let is = |field: &str| diff.touches(field);
@@ -416,7 +416,7 @@ impl Instance {
         Ok(true)
     }
 
-    /// Notes which version of the password the database knows by now. A run that dies before this tells it again.
+    /// Records which version of the password the database has now. A run that dies before this sends the password again.
     async fn note_password(&self, cx: &Cx, live: &Live) -> Result<()> {
         match self.wanted_password() {
             Some(version) => {
@@ -433,7 +433,8 @@ impl Instance {
     }
 }
 
-/// The fields whose change AWS was asked for in this operation: what somebody else put off to the window is not waited for.
+/// Returns the fields that AWS was asked to change in this operation: changes that others put off until the maintenance window
+/// are not waited for.
 async fn asked(cx: &Cx) -> Result<Arc<Mutex<BTreeSet<String>>>> {
     cx.reads.once("rds.asked", async { Ok(Mutex::default()) }).await
 }
@@ -451,15 +452,15 @@ fn hidden(error: Error, password: Option<&Password>) -> Error {
     }
 }
 
-/// The fields that say what storage it has.
+/// The fields that describe its storage.
 const STORAGE: &[&str] = &["storage", "max_storage", "storage_type", "iops", "throughput"];
-/// From this size on `gp3` is made of several volumes and has IOPS and throughput that can be chosen
+/// The size in GiB from which `gp3` consists of several volumes and has configurable IOPS and throughput
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html#gp3-storage>).
 pub const GP3_STRIPED: i32 = 400;
-/// The IOPS and the throughput of such storage when nothing is said.
+/// The default IOPS and throughput of such storage.
 pub const GP3_BASELINE: (i32, i32) = (12_000, 500);
 
-/// What a change of storage tells AWS.
+/// The parameters of a change of storage.
 #[derive(Debug, Default, PartialEq)]
 struct StorageChange {
     size: Option<i32>,
@@ -469,7 +470,7 @@ struct StorageChange {
     limit: Option<i32>,
 }
 
-/// Whether storage has IOPS that are told with every change of it.
+/// Checks whether storage has IOPS that go with every change of it.
 fn has_iops(kind: Option<&str>, size: i32) -> bool {
     match kind {
         Some("io1" | "io2") => true,
@@ -479,12 +480,12 @@ fn has_iops(kind: Option<&str>, size: i32) -> bool {
 }
 
 impl Instance {
-    /// Up to where storage grows by itself, for a new database: where it does not, AWS wants nothing.
+    /// Returns the size up to which storage grows automatically, for a new database: AWS accepts no value where it does not.
     fn limit(&self) -> Option<i32> {
         self.max_storage.filter(|limit| *limit > 0)
     }
 
-    /// What AWS refuses of its storage (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html>).
+    /// Returns what AWS refuses of its storage (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html>).
     fn storage_refused(&self) -> Option<(&'static str, String)> {
         let (size, kind) = (self.storage?, self.storage_type.as_deref()?);
         let most = match kind {
@@ -504,7 +505,7 @@ impl Instance {
             .then(|| ("iops", format!("{size} GiB of `{kind}` accept {least} to {most} IOPS, not {iops}")))
     }
 
-    /// What differs, and what AWS wants along with it: the size as it is, which may have grown, and the IOPS.
+    /// Returns the change of storage, and what AWS requires along with it: the current size, which may have grown, and the IOPS.
     fn storage_to_tell(&self, now: &DbInstance, diff: &Diff) -> StorageChange {
         let is = |field: &str| diff.touches(field);
         let pending = now.pending_modified_values();
@@ -527,7 +528,7 @@ impl Instance {
         }
     }
 
-    /// Whether AWS takes this copy to the new version together with what it is a copy of: PostgreSQL's, to a new major one
+    /// Checks whether AWS upgrades this replica together with its source: PostgreSQL, to a new major version
     /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_UpgradeDBInstance.PostgreSQL.html>).
     fn follows(&self, from: &str) -> bool {
         self.source.is_some()
@@ -535,7 +536,7 @@ impl Instance {
             && self.engine_version.as_deref().is_some_and(|to| is_major("postgres", from, to))
     }
 
-    /// The snapshot that is made before an upgrade from which there is no way back.
+    /// Returns the name of the snapshot that is taken before an upgrade that cannot be undone.
     fn snapshot_before(&self, id: &str, diff: &Diff) -> Option<String> {
         let (from, to) = upgrade(diff)?;
         if self.source.is_some() || !is_major(self.engine.as_deref()?, from, to) {
@@ -545,13 +546,13 @@ impl Instance {
     }
 }
 
-/// From which version to which a change leads.
+/// Returns the versions before and after a change.
 fn upgrade(diff: &Diff) -> Option<(&str, &str)> {
     let change = diff.changes.iter().find(|change| change.path == "engine_version")?;
     Some((change.before.as_ref()?.as_str()?, change.after.as_ref()?.as_str()?))
 }
 
-/// Whether a version is another major one: the first number of PostgreSQL's, the first two of MySQL's and MariaDB's.
+/// Checks whether a version is another major one: the first number of PostgreSQL's, the first two of MySQL's and MariaDB's.
 pub fn is_major(engine: &str, from: &str, to: &str) -> bool {
     !same_major(from, to, if engine == "postgres" { 1 } else { 2 })
 }
@@ -565,7 +566,7 @@ async fn is_leaving(cx: &Cx, id: &str) -> bool {
     matches!(look(cx, id).await, Ok(Some(now)) if state_of(&now).is_gone())
 }
 
-/// AWS refuses to start what runs or starts: then an earlier try had done it, and its answer was lost.
+/// Starts the database. AWS refuses to start one that runs or is starting: an earlier try had done it, and its answer was lost.
 async fn start(cx: &Cx, id: &str) -> Result<()> {
     match cx.cloud.rds.start_db_instance().db_instance_identifier(id).send().await.map_err(failed("rds:StartDBInstance")) {
         Err(e) if e.class == Class::InUse => {
@@ -577,8 +578,9 @@ async fn start(cx: &Cx, id: &str) -> Result<()> {
     }
 }
 
-/// Whether it has to be started before it can be deleted: AWS modifies nothing that is stopped
-/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_StopInstance.html>, limitations), not even its protection.
+/// Checks whether it must be started before it can be deleted: AWS modifies nothing that is stopped
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_StopInstance.html>, limitations), not even its deletion
+/// protection.
 fn starts_to_go(instance: &DbInstance) -> bool {
     instance.deletion_protection() == Some(true) && instance.db_instance_status() == Some("stopped")
 }
@@ -653,7 +655,8 @@ impl Resource for Instance {
         made.as_ref().and_then(Live::of).ok_or_else(|| incomplete("rds:CreateDBInstance", "the identifier and ARN"))
     }
 
-    /// A snapshot keeps engine, users and databases as they were, and is never decrypted. A copy begins with what its source has.
+    /// Checks whether a replacement starts with a copy of the data. A snapshot keeps engine, users and databases as they were,
+    /// and is never decrypted. A replica starts with the data of its source.
     fn carries_data(desired: &Value, diff: &Diff) -> bool {
         let fixed = ["source", "engine", "user", "database"];
         let decrypted = diff.touches("encrypted") && desired["encrypted"] != Value::Bool(true);
@@ -664,16 +667,17 @@ impl Resource for Instance {
         self.look_at_copy(cx).await
     }
 
-    /// All copies come before what they are copies of, but for PostgreSQL's new major versions, which AWS gives to both.
+    /// Returns the field with the database that is upgraded later: replicas are upgraded before their source, except to new major
+    /// versions of PostgreSQL, which AWS upgrades together.
     fn goes_ahead(desired: &Value, diff: &Diff) -> Option<&'static str> {
         let engine = desired.get("engine").and_then(Value::as_str)?;
         let (from, to) = upgrade(diff)?;
         (engine != "postgres" || !is_major(engine, from, to)).then_some("source")
     }
 
-    /// What AWS says in "Settings for DB instances" of the RDS user guide
-    /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ModifyInstance.Settings.html>). How long it lasts is what is
-    /// usual; a major upgrade takes longer the more objects a database has.
+    /// Returns the effects of a change, by "Settings for DB instances" of the RDS user guide
+    /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ModifyInstance.Settings.html>). Durations are the usual
+    /// ones; a major upgrade takes longer the more objects a database has.
     fn effects(desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
         let mut out = Vec::new();
         if diff.forcing().next().is_some() {
@@ -749,8 +753,8 @@ impl Resource for Instance {
         out
     }
 
-    /// A snapshot, before an upgrade from which there is no way back. AWS takes one of its own only while backups are on, and
-    /// keeps it no longer than those.
+    /// Takes a snapshot before an upgrade that cannot be undone. AWS takes one of its own only while backups are on, and keeps it
+    /// no longer than those.
     async fn prepare(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Readiness> {
         let Some(name) = self.snapshot_before(&live.id, diff) else { return Ok(Readiness::Ready) };
         carry::snapshot(cx, &live.id, &name, &self.tags).await
@@ -806,7 +810,7 @@ impl Resource for Instance {
         Ok(())
     }
 
-    /// Copies of it, and what RDS is at.
+    /// Returns its replicas, and the operation of RDS in progress.
     async fn blocked_by(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
         let Some(now) = look(cx, &live.id).await? else { return Ok(Vec::new()) };
         let mut out = Vec::new();
@@ -851,7 +855,7 @@ impl Resource for Instance {
         Ok(look(cx, &live.id).await?.as_ref().and_then(Live::of).unwrap_or_else(|| live.clone()))
     }
 
-    /// RDS exports logs into groups of its own making.
+    /// Returns the log groups that RDS created for its logs.
     async fn goes_with(cx: &Cx, live: &Live) -> Result<Option<String>> {
         left_behind(cx, &format!("/aws/rds/instance/{}/", live.id)).await
     }
@@ -998,7 +1002,7 @@ mod tests {
         serde_json::from_value(all).unwrap()
     }
 
-    /// What a change tells AWS of the storage.
+    /// Returns the parameters of a change of storage.
     fn told(observed: &DbInstance, desired: serde_json::Value) -> StorageChange {
         let diff = changes(observed, desired.clone());
         assert_eq!(diff.impossible(), None);

@@ -28,7 +28,7 @@ use crate::aws::rds::errors::failed;
 use crate::aws::wing::{KindRow, ServiceRole, Wing};
 use crate::engine::{Blocker, Diff, Result};
 
-/// The service.
+/// The service and its kinds.
 pub(super) static WING: Wing = Wing {
     indexed: &["rds"],
     // <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAM.ServiceLinkedRoles.html>
@@ -37,10 +37,10 @@ pub(super) static WING: Wing = Wing {
     ..Wing::of(&[KindRow::of::<SubnetGroup>(), KindRow::of::<ParameterGroup>(), KindRow::of::<Instance>()])
 };
 
-/// How long the names of instances may be. Those of the groups may be longer, and are kept to the same.
+/// The maximum length of the names of instances. Those of the groups may be longer, but have the same limit here.
 pub const NAME: usize = 63;
 
-/// What subnet groups and parameter groups have.
+/// The attributes of subnet groups and parameter groups.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Live {
     /// The name.
@@ -57,7 +57,7 @@ fn from_sdk(tags: &[Tag]) -> Tags {
     tags::from_pairs(tags.iter().map(|t| (t.key(), t.value())))
 }
 
-/// The tags of what has this ARN; none when it has just gone.
+/// Returns the tags of the object with this ARN; none when it has just been deleted.
 async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
     if let Some(known) = tag_index::tags(cx, "rds", arn).await {
         return Ok(known);
@@ -67,7 +67,7 @@ async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
     Ok(from_sdk(&tags))
 }
 
-/// Writes what the diff says about the tags of `arn`.
+/// Applies the difference of the tags to `arn`.
 async fn retag(cx: &Cx, arn: &str, desired: &Tags, diff: &Diff) -> Result<()> {
     let Some(edit) = TagEdit::of(diff, desired) else { return Ok(()) };
     if !edit.write.is_empty() {
@@ -81,14 +81,14 @@ async fn retag(cx: &Cx, arn: &str, desired: &Tags, diff: &Diff) -> Result<()> {
     Ok(())
 }
 
-/// The secrets whose passwords our databases were told: their ARNs.
+/// Returns the secrets whose passwords the stack's databases have: their ARNs.
 pub(super) async fn passwords(cx: &Cx) -> Result<Vec<String>> {
     let all = instances(cx).await?;
     let ours = all.iter().filter(|i| cx.scope.owns(&from_sdk(i.tag_list())));
     Ok(ours.filter_map(instance::told).map(|(arn, _)| arn).collect())
 }
 
-/// An instance as what keeps something else from being deleted.
+/// Returns an instance as a blocker of another deletion.
 fn of_instance(cx: &Cx, what: &str, instance: &sdk::DbInstance) -> Blocker {
     let (id, status) = (instance.db_instance_identifier().unwrap_or_default(), instance.db_instance_status());
     Blocker {
@@ -97,14 +97,14 @@ fn of_instance(cx: &Cx, what: &str, instance: &sdk::DbInstance) -> Blocker {
     }
 }
 
-/// The secrets that RDS keeps the passwords of our databases in: their ARNs.
+/// Returns the secrets in which RDS keeps the passwords of the stack's databases: their ARNs.
 pub(super) async fn managed_secrets(cx: &Cx) -> Result<Vec<String>> {
     let all = instances(cx).await?;
     let ours = all.iter().filter(|i| cx.scope.owns(&from_sdk(i.tag_list())));
     Ok(ours.filter_map(|i| i.master_user_secret()?.secret_arn.clone()).collect())
 }
 
-/// The instances whose names are like ours; their tags come with them.
+/// Returns the instances with names like the stack's; their tags come with them.
 async fn instances(cx: &Cx) -> Result<Arc<Vec<sdk::DbInstance>>> {
     cx.reads
         .once("rds.instances", async {

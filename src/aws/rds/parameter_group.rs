@@ -18,7 +18,7 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Claim, Diff, Effect, Error, Impact, Observed, Readiness, Resource, Result, Rule};
 
-/// How many parameters one call writes.
+/// The maximum number of parameters of one call.
 const AT_ONCE: usize = 20;
 
 /// Parameters of a database engine. Parameters that are not listed have AWS's defaults.
@@ -36,7 +36,7 @@ pub struct ParameterGroup {
     pub tags: Tags,
 }
 
-/// What somebody has set in a group: everything else is the engine's own.
+/// Returns the parameters that were set in a group: all others have the engine's defaults.
 async fn parameters(cx: &Cx, name: &str) -> Result<BTreeMap<String, String>> {
     let pages = cx.cloud.rds.describe_db_parameters().db_parameter_group_name(name).source("user").into_paginator().items();
     let all = pages.send().collect::<std::result::Result<Vec<_>, _>>().await;
@@ -44,14 +44,14 @@ async fn parameters(cx: &Cx, name: &str) -> Result<BTreeMap<String, String>> {
     Ok(all.into_iter().filter_map(|p| Some((p.parameter_name?, p.parameter_value.unwrap_or_default()))).collect())
 }
 
-/// Which parameters of a group can only be changed in a database that starts anew.
+/// Returns the static parameters of a group, which change only when the database restarts.
 async fn statics(cx: &Cx, name: &str) -> Result<Vec<String>> {
     let pages = cx.cloud.rds.describe_db_parameters().db_parameter_group_name(name).into_paginator().items().send();
     let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("rds:DescribeDBParameters"))?;
     Ok(all.into_iter().filter(|p| p.apply_type() == Some("static")).filter_map(|p| p.parameter_name).collect())
 }
 
-/// AWS has no dots in these names, families have.
+/// Returns a name without dots, which families have and AWS does not accept in names.
 fn plain(name: &str) -> String {
     name.replace('.', "-")
 }

@@ -1,4 +1,4 @@
-//! How databases do, in AWS's words.
+//! The states of databases.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use super::Instance;
 use crate::aws::states::{Means, States};
 use crate::engine::{Readiness, Resource};
 
-/// What AWS's words for an instance's state mean.
+/// The meanings of AWS's states of an instance.
 pub const STATES: States = States {
     kind: Instance::KIND,
     source: "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html#Overview.DBInstance.Status",
@@ -107,9 +107,9 @@ pub const STATES: States = States {
 /// The states in which it does not run and can be started.
 pub(super) const STOPPED: &[&str] = &["inaccessible-encryption-credentials-recoverable", "stopped", "stopping"];
 
-/// What AWS says of an instance. A password is taken up after the answer to the call that told it, whatever the window
-/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBInstance.html>, MasterUserPassword), and its secret
-/// is made so; meanwhile AWS says `available`.
+/// Returns the state of an instance. A password is applied after the answer to the call that sends it, whatever the window
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBInstance.html>, MasterUserPassword), and its secret is
+/// created likewise; in the meantime AWS reports `available`.
 pub(super) fn state_of(instance: &DbInstance) -> Readiness {
     // AWS tells when it was created, and where it answers, once that is done.
     let served = instance.instance_create_time().is_some() || instance.endpoint().is_some();
@@ -128,14 +128,14 @@ pub(super) fn state_of(instance: &DbInstance) -> Readiness {
     }
 }
 
-/// Whether AWS makes a last snapshot of it when it is deleted: in these states it does not, and refuses to delete with one
+/// Checks whether AWS takes a last snapshot when it is deleted: in these states it does not, and refuses a deletion with one
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DeleteDBInstance.html>).
 pub(super) fn leaves_snapshot(instance: &DbInstance) -> bool {
     let status = instance.db_instance_status().unwrap_or("unknown");
     !["failed", "incompatible-create", "incompatible-network", "incompatible-restore"].contains(&status)
 }
 
-/// What AWS has accepted and not done yet: each field, and what that is called.
+/// Returns what AWS has accepted and not finished: each field, and its name in words.
 pub(super) fn not_done(instance: &DbInstance) -> impl Iterator<Item = (&'static str, &'static str)> {
     let pending = instance.pending_modified_values();
     let is = |of: fn(&PendingModifiedValues) -> bool| pending.is_some_and(of);
@@ -154,21 +154,21 @@ pub(super) fn not_done(instance: &DbInstance) -> impl Iterator<Item = (&'static 
     all.into_iter().filter(|(.., is)| *is).map(|(field, name, _)| (field, name))
 }
 
-/// What AWS has accepted and not done yet, in words.
+/// Returns what AWS has accepted and not finished, in words.
 pub(super) fn pending(instance: &DbInstance) -> Option<String> {
     let reboot = instance.db_parameter_groups().iter().any(|g| g.parameter_apply_status() == Some("pending-reboot"));
     let named: Vec<&str> = not_done(instance).map(|(_, name)| name).chain(reboot.then_some("parameters (reboot)")).collect();
     (!named.is_empty()).then(|| named.join(", "))
 }
 
-/// What waits for the maintenance window because somebody put it off ([`crate::aws::states::put_off`]).
+/// Returns the changes that are pending until the maintenance window ([`crate::aws::states::put_off`]).
 pub(super) fn put_off(instance: &DbInstance) -> Option<String> {
     let named: Vec<&str> = not_done(instance).map(|(_, name)| name).filter(|name| *name != "password").collect();
     crate::aws::states::put_off(&named).filter(|_| state_of(instance) == Readiness::Ready)
 }
 
-/// What keeps a change of these fields from being done, though AWS says `available`: for some seconds, or a minute, it says so
-/// of what it has not begun with. (So do AWS's own resource handlers:
+/// Returns what keeps a change of these fields from being finished, although AWS reports `available`: for some seconds, or a
+/// minute, it reports that before it starts. (AWS's own resource handlers wait for the same:
 /// <https://github.com/aws-cloudformation/aws-cloudformation-resource-providers-rds>, `isDBInstanceStabilizedAfterMutate`.)
 pub(super) fn not_begun(instance: &DbInstance, asked: &BTreeSet<String>) -> Option<String> {
     let named: Vec<&str> = not_done(instance).filter(|(field, _)| asked.contains(*field)).map(|(_, name)| name).collect();
@@ -184,24 +184,24 @@ pub(super) fn not_begun(instance: &DbInstance, asked: &BTreeSet<String>) -> Opti
 pub struct Database {
     /// Its name in the file.
     pub name: String,
-    /// AWS's word for how it does.
+    /// AWS's word for its state.
     pub status: String,
     /// Engine and version.
     pub engine: String,
     /// Its class.
     pub class: String,
-    /// Gibibytes of storage.
+    /// Storage in GiB.
     pub storage: i64,
     /// Whether it has a standby in another zone.
     pub multi_az: bool,
-    /// Where it answers, with the port; nothing until it does.
+    /// Its endpoint with the port; nothing until it has one.
     pub endpoint: Option<String>,
     /// What AWS is still to change.
     pub pending: Option<String>,
 }
 
 impl Database {
-    /// The database that an observed object is, when it is one.
+    /// Returns the database that an observed object is, if it is one.
     pub fn of(kind: &str, name: &str, fields: &Value, live: &Value, state: &Readiness) -> Option<Database> {
         let text = |value: &Value, field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
         (kind == Instance::KIND).then(|| Database {
@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(not_begun(&instance, &BTreeSet::new()), None);
     }
 
-    /// What uses it is deployed when it serves with the new password, not before, also by a run that begins meanwhile.
+    /// Its users are deployed when it serves with the new password, not before, also by a run that starts in between.
     #[test]
     fn a_password_on_its_way_and_a_secret_that_is_being_made_are_waited_for() {
         let pending = PendingModifiedValues::builder().master_user_password("****").build();

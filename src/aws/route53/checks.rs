@@ -1,4 +1,4 @@
-//! Names that lead somewhere already.
+//! Checks for names that already have records.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,13 @@ use crate::aws::wing::{Asked, Check};
 use crate::aws::{Cx, route53};
 use crate::engine::{Key, Plan, Result};
 
-/// Returns what is asked about a plan.
+/// Returns the checks of a plan.
 pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
     vec![("DNS names", Box::pin(check(asked.cx, asked.plan)))]
 }
 
-/// Whether somebody else has a record for a name that is to lead here. It is not touched, so ours could not be made
-/// (<https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html>).
+/// Checks whether a name that should point here has a record that is not the stack's. It is not changed, so the stack's could not
+/// be created (<https://docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html>).
 async fn check(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
     let ours: Vec<&str> =
         of_kind(plan, "route53.record").filter(|i| i.before.is_some()).filter_map(|i| field(i, "name")).collect();

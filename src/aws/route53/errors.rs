@@ -1,4 +1,4 @@
-//! What Route 53's error codes mean.
+//! The meanings of Route 53's error codes.
 
 use crate::aws::call::error::{Row, table};
 use crate::engine::Class;

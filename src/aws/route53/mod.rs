@@ -1,4 +1,4 @@
-//! Names, in Amazon Route 53. The zones are somebody else's, and so is every record in them that does not lead to us.
+//! DNS names, in Amazon Route 53. The zones are not the stack's, nor is any record in them that does not point to the stack.
 
 mod checks;
 pub(in crate::aws) mod errors;
@@ -13,21 +13,21 @@ use crate::aws::route53::errors::failed;
 use crate::aws::wing::{KindRow, Wing};
 use crate::engine::Result;
 
-/// The service.
+/// The service and its kinds.
 pub(super) static WING: Wing = Wing { checks: checks::of, ..Wing::of(&[KindRow::of::<Record>()]) };
 
-/// How many record sets of one name are looked at: more are weighted or located ones, all of a kind.
+/// The number of record sets of one name that are read: more are weighted or geographic ones, all of one type.
 const OF_ONE_NAME: i32 = 20;
 
-/// A name as it is compared: `WWW.example.com.` and `www.example.com` are one.
+/// Returns a name as it is compared: `WWW.example.com.` and `www.example.com` are the same.
 fn bare(name: &str) -> String {
     name.trim_end_matches('.').to_ascii_lowercase()
 }
 
-/// The record sets that say where a name leads: A, AAAA, CNAME.
+/// Returns the record sets that say where a name points: A, AAAA, CNAME.
 ///
 /// # Errors
-/// When Route 53 cannot be asked, or has no such zone.
+/// When Route 53 cannot be asked, or the zone does not exist.
 pub async fn leads(cx: &Cx, zone: &str, name: &str) -> Result<Vec<ResourceRecordSet>> {
     let call = cx.cloud.route53.list_resource_record_sets().hosted_zone_id(zone).start_record_name(name);
     let answer = call.max_items(OF_ONE_NAME).send().await.map_err(failed("route53:ListResourceRecordSets"))?;
@@ -35,7 +35,7 @@ pub async fn leads(cx: &Cx, zone: &str, name: &str) -> Result<Vec<ResourceRecord
     Ok(answer.resource_record_sets.into_iter().filter(|r| bare(&r.name) == bare(name) && leading(r)).collect())
 }
 
-/// What a record set says, in a line: `CNAME shop.example.net`.
+/// Returns what a record set says, in a line: `CNAME shop.example.net`.
 pub fn said(record: &ResourceRecordSet) -> String {
     let values: Vec<&str> = match record.alias_target() {
         Some(alias) => vec![alias.dns_name()],

@@ -16,7 +16,7 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
-/// Route 53 answers five calls a second for a whole account.
+/// The number of calls at once. Route 53 answers five calls a second for a whole account.
 const AT_ONCE: usize = 3;
 
 /// An alias record: a name in a Route 53 zone that points to a distribution or a load balancer of this stack.
@@ -43,7 +43,7 @@ pub struct Record {
     pub certificates: Vec<Ref<Certificate>>,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// Name and type: `www.example.com A`.
@@ -54,9 +54,9 @@ pub struct Live {
     pub r#type: String,
     /// The zone's id.
     pub zone: String,
-    /// Where it leads.
+    /// The target.
     pub target: String,
-    /// The change that is on its way to Route 53's servers.
+    /// The change that is being propagated to Route 53's servers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub change: Option<String>,
@@ -69,13 +69,13 @@ impl Live {
     }
 }
 
-/// The object's name: there is one record of a type for a name.
+/// Returns the object's name: there is one record of a type for a name.
 pub fn name_of(name: &str, r#type: &str) -> String {
     let fits = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c.to_ascii_lowercase() } else { '_' };
     format!("{}-{}", name.chars().map(fits).collect::<String>(), r#type.to_ascii_lowercase())
 }
 
-/// Whether the record leads to this target. AWS's console writes a load balancer's name with a word before it.
+/// Checks whether the record points to this target. AWS's console writes a load balancer's name with a word before it.
 fn leads_to(record: &ResourceRecordSet, target: &str) -> bool {
     let Some(alias) = record.alias_target() else { return false };
     let (said, target) = (bare(alias.dns_name()), bare(target));
@@ -86,7 +86,7 @@ fn built<T>(result: std::result::Result<T, aws_sdk_route53::error::BuildError>) 
     result.map_err(|e| Error::internal(e.to_string()))
 }
 
-/// Sends one batch, which Route 53 does whole or not at all: the id of what is under way.
+/// Sends one batch, which Route 53 applies completely or not at all, and returns the id of the change in progress.
 async fn change(cx: &Cx, zone: &str, changes: Vec<(ChangeAction, ResourceRecordSet)>) -> Result<Option<String>> {
     let changes = changes.into_iter().map(|(action, record)| {
         let change = Change::builder().action(action).resource_record_set(record);
@@ -98,7 +98,7 @@ async fn change(cx: &Cx, zone: &str, changes: Vec<(ChangeAction, ResourceRecordS
     Ok(answer.change_info.map(|info| info.id.trim_start_matches("/change/").to_owned()))
 }
 
-/// The record as it is in the zone, when it still leads where we know it to.
+/// Returns the record as it is in the zone, if it still points where it should.
 async fn exactly(cx: &Cx, live: &Live) -> Result<Option<ResourceRecordSet>> {
     let found = match leads(cx, &live.zone, &live.name).await {
         Err(e) if e.class == Class::NotFound || e.is("NoSuchHostedZone") => return Ok(None),

@@ -1,6 +1,6 @@
-//! What was done, by whom, when, from which file and with what result: a text for each run in the
-//! [`store`](crate::aws::runs::store). Losing it loses the word for what nothing else vouches for
-//! ([`ownership`](crate::aws::ownership::marks)): that goes only when it is named then. Nothing else needs it.
+//! What was done, by whom, when, from which file and with what result: a document for each run in the
+//! [`store`](crate::aws::runs::store). Without it, nothing vouches for objects that have no other mark
+//! ([`ownership`](crate::aws::ownership::marks)): deleting them then needs consent. Nothing else needs it.
 
 use futures::stream::{StreamExt, TryStreamExt, iter};
 use serde::{Deserialize, Serialize};
@@ -9,19 +9,19 @@ use serde_json::Value;
 use crate::aws::runs::store::{Over, Store};
 use crate::engine::{Class, Error, Graph, Key, Moved, Node, Plan, Result};
 
-/// How many texts are read at once.
+/// The number of documents that are read at once.
 const AT_ONCE: usize = 16;
-/// What the names of the texts begin with.
+/// The start of the documents' names.
 const FOLDER: &str = "runs/";
 
-/// No run has a higher number: what has one is not ours.
+/// The highest number of a run: a document with a higher one is not the history's.
 const HIGHEST: u64 = 99_999_999;
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
-    /// It has not, or it was killed.
+    /// It has not ended, or it was killed.
     Open,
     /// Everything was done.
     Complete,
@@ -29,9 +29,9 @@ pub enum Ending {
     Partly,
     /// Nothing was done.
     Failed,
-    /// Somebody stopped it.
+    /// It was stopped by a user.
     Interrupted,
-    /// Its time was over.
+    /// It ran into its time limit.
     Late,
 }
 
@@ -54,7 +54,7 @@ pub struct Record {
     /// Counts the runs of this stack and environment from 1; given when it is first written.
     #[serde(default)]
     pub number: u64,
-    /// What was typed.
+    /// The command as it was typed.
     pub command: String,
     /// The identity in AWS: an ARN.
     pub who: String,
@@ -67,18 +67,18 @@ pub struct Record {
     pub ended: Option<String>,
     /// The version of the command.
     pub version: String,
-    /// The commit that the file was of, `-dirty` when it was not as committed. None outside of a repository.
+    /// The commit of the file, with `-dirty` if the file differed from it. None outside of a repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
     /// The path of the file, as it was given.
     pub file: String,
-    /// What the file said; none when a saved plan was applied.
+    /// The text of the file; none when a saved plan was applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// What was wanted, object by object, when a saved plan was applied.
+    /// The desired objects, when a saved plan was applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wanted: Vec<Wanted>,
-    /// Places in the file that were called otherwise, when a saved plan was applied.
+    /// Places in the file that were renamed, when a saved plan was applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moved: Vec<Moved>,
     /// The patterns of tags that are written at creation only, when a saved plan was applied.
@@ -96,23 +96,23 @@ pub struct Record {
 /// An object that a saved plan wants.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Wanted {
-    /// Its address.
+    /// Its key.
     pub key: Key,
-    /// What it is to be, references open.
+    /// Its desired fields, with unresolved references.
     pub desired: Value,
 }
 
-/// What a plan wants.
+/// Returns what a plan wants.
 pub fn wanted(plan: &Plan) -> Vec<Wanted> {
     let items = plan.items.iter().filter_map(|item| Some((item.key.clone(), item.desired.clone()?)));
     items.map(|(key, desired)| Wanted { key, desired }).collect()
 }
 
 impl Record {
-    /// The objects that a saved plan wanted; none when nothing was kept of it.
+    /// Returns the objects that a saved plan wanted; none when nothing of it was kept.
     ///
     /// # Errors
-    /// When one is there twice.
+    /// When an object occurs twice.
     pub fn graph(&self) -> Result<Option<Graph>> {
         let mut graph = Graph::default();
         graph.moved.clone_from(&self.moved);
@@ -124,7 +124,7 @@ impl Record {
     }
 }
 
-/// Now, to the second.
+/// Returns the current time, to the second.
 pub fn now() -> String {
     let now = jiff::Timestamp::now();
     now.round(jiff::Unit::Second).unwrap_or(now).to_string()
@@ -138,10 +138,10 @@ fn json(record: &Record) -> Result<String> {
     serde_json::to_string(record).map_err(|e| Error::internal(e.to_string()))
 }
 
-/// Writes the record of a run that begins, under the next number, and gives that.
+/// Writes the record of a run that begins, under the next number, and returns the number.
 ///
 /// # Errors
-/// What S3 says.
+/// When S3 cannot be asked, or refuses.
 pub async fn begin(store: &Store, record: &mut Record) -> Result<()> {
     record.number = numbers(store).await?.last().map_or(1, |last| last.saturating_add(1));
     loop {
@@ -160,25 +160,25 @@ pub async fn begin(store: &Store, record: &mut Record) -> Result<()> {
 /// Writes how a run ended.
 ///
 /// # Errors
-/// What S3 says.
+/// When S3 cannot be asked, or refuses.
 pub async fn end(store: &Store, record: &Record) -> Result<()> {
     store.write(&name(record.number), &json(record)?, Over::Anything).await.map(drop)
 }
 
-/// The numbers of all runs, the oldest first.
+/// Returns the numbers of all runs, the oldest first.
 ///
 /// # Errors
-/// What S3 says.
+/// When S3 cannot be asked, or refuses.
 pub async fn numbers(store: &Store) -> Result<Vec<u64>> {
     let names = store.names(FOLDER).await?;
     let number = |name: &String| name.strip_prefix(FOLDER)?.strip_suffix(".json")?.parse().ok();
     Ok(names.iter().filter_map(number).filter(|number| *number <= HIGHEST).collect())
 }
 
-/// One run; `None` when there is none of this number.
+/// Returns a run; `None` when there is none with this number.
 ///
 /// # Errors
-/// What S3 says, and when the text is not a record.
+/// When S3 cannot be asked, or refuses, and when the text is not a record.
 pub async fn read(store: &Store, number: u64) -> Result<Option<Record>> {
     let Some(document) = store.read(&name(number)).await? else { return Ok(None) };
     serde_json::from_str(&document.text).map(Some).map_err(|e| {
@@ -187,10 +187,10 @@ pub async fn read(store: &Store, number: u64) -> Result<Option<Record>> {
     })
 }
 
-/// The last runs, the newest first, and what else is there that cannot be read as one.
+/// Returns the last runs, the newest first, and an error for each that cannot be read.
 ///
 /// # Errors
-/// What S3 says.
+/// When S3 cannot be asked, or refuses.
 pub async fn last(store: &Store, count: usize) -> Result<(Vec<Record>, Vec<Error>)> {
     let numbers = numbers(store).await?;
     let wanted = numbers.into_iter().rev().take(count);

@@ -1,12 +1,12 @@
-//! The lease: who may change a stack and environment at this moment.
+//! The lease: the right to change a stack and environment, held by one run.
 //!
-//! It is one small text in the [`store`](crate::aws::runs::store), changed only by compare-and-swap, so that of two who want it one
-//! gets it. Its holder writes it anew every few seconds; when it has not been for [`EXPIRES`], whoever comes next may take
-//! it. How long ago it was written is told by S3's clock alone: nobody's clock has to be right. What its former holder
-//! still has in mind to do is held back by its [`fence`](crate::aws::call::fence), which closes long before.
+//! It is a small document in the [`store`](crate::aws::runs::store), changed only by compare-and-swap, so that of two runs that
+//! want it one gets it. Its holder renews it every few seconds; when it has not been renewed for [`EXPIRES`], the next run may
+//! take it. Its age is measured by S3's clock alone: no other clock has to be right. Calls that its former holder still has in
+//! mind are held back by its [`fence`](crate::aws::call::fence), which closes long before.
 //!
-//! It is given back, not deleted: as its version changes with every holder, who takes it over exactly the version that was
-//! there before the plan was made knows that nobody else has changed anything since.
+//! It is released, not deleted: as its version changes with every holder, a run that takes exactly the version that was there
+//! before its plan was made knows that no other run has changed anything since.
 
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
@@ -21,54 +21,54 @@ use crate::aws::call::fence::{Fence, Moment};
 use crate::aws::runs::store::{Over, Store};
 use crate::engine::{Class, Error, Result};
 
-/// A lease that was not renewed for this long may be taken over.
+/// The time after its last renewal after which a lease can be taken by another run.
 pub const EXPIRES: Duration = Duration::from_secs(60);
-/// How often it is renewed.
+/// The interval at which it is renewed.
 const RENEW: Duration = Duration::from_secs(8);
-/// How soon that is tried again when it failed.
+/// The time after which a failed renewal is tried again.
 const AGAIN: Duration = Duration::from_secs(2);
-/// How long giving it back may take: who asked to stop is waiting.
+/// The maximum time for the release: a user who asked to stop is waiting.
 const RELEASE: Duration = Duration::from_millis(1500);
-/// How often and how soon an answer that cannot be of this moment is asked for again.
+/// How often and how soon a question is asked again when its answer cannot be current.
 const LOOKS: usize = 8;
 const SOON: Duration = Duration::from_millis(250);
 const NAME: &str = "lease.json";
 
-/// Who has it.
+/// The holder of a lease.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// The identity in AWS: an ARN.
     pub who: String,
     /// The machine's name.
     pub host: String,
-    /// What was typed.
+    /// The command as it was typed.
     pub command: String,
     /// Since when, by the holder's own clock: shown, never compared.
     pub since: String,
-    /// Tells this run from every other.
+    /// The identifier that distinguishes this run from every other.
     pub run: String,
-    /// The process, where another process of the same machine can see whether it lives.
+    /// The process, where another process of the same machine can see whether it is alive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub process: Option<Process>,
 }
 
-/// A process, for others on the same machine.
+/// A process, for other runs on the same machine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
-    /// This start of this machine, and which of its process tables.
+    /// The boot of this machine, and its process table.
     pub machine: String,
     /// The process's number.
     pub id: u32,
-    /// When it began, in the machine's ticks: numbers are used again.
+    /// When it started, in the machine's ticks: process numbers are reused.
     pub began: String,
-    /// When the machine was started by its own clock, in seconds. Copies of one machine that was frozen share everything above;
-    /// this they share only when they were thawed in the same second.
+    /// When the machine booted by its own clock, in seconds. Copies of one frozen machine share everything above; this they share
+    /// only if they were resumed in the same second.
     #[serde(default)]
     pub booted: Option<u64>,
 }
 
 impl Process {
-    /// This process. None where the system does not tell enough (other systems than Linux).
+    /// Returns this process. None where the system does not report enough (systems other than Linux).
     fn own() -> Option<Process> {
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
         let table = std::fs::read_link("/proc/self/ns/pid").ok()?;
@@ -77,12 +77,12 @@ impl Process {
         Some(Process { machine, id, began: began(id)?, booted: booted() })
     }
 
-    /// Whether it ran here and does not any more.
+    /// Checks whether it ran on this machine and no longer does.
     fn is_dead(&self) -> bool {
         Process::own().is_some_and(|own| own.is_here(self) && began(self.id).as_ref() != Some(&self.began))
     }
 
-    /// Whether the other ran on this machine. A clock that was set since makes it another one: then the lease expires.
+    /// Checks whether the other ran on this machine. A clock that was set since makes it another machine: then the lease expires.
     fn is_here(&self, other: &Process) -> bool {
         let alike = match (self.booted, other.booted) {
             (Some(one), Some(other)) => one.abs_diff(other) <= 1,
@@ -92,12 +92,12 @@ impl Process {
     }
 }
 
-/// When this machine was started: the line `btime` of the kernel's figures.
+/// Returns when this machine booted: the line `btime` of the kernel's statistics.
 fn booted() -> Option<u64> {
     std::fs::read_to_string("/proc/stat").ok()?.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok())
 }
 
-/// When a process began: the twenty-second field of its `stat`, counted after the name, which may contain anything.
+/// Returns when a process started: the twenty-second field of its `stat`, counted after the name, which may contain anything.
 fn began(id: u32) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
@@ -106,7 +106,7 @@ fn began(id: u32) -> Option<String> {
 }
 
 impl Holder {
-    /// This run.
+    /// Returns this run as a holder.
     pub fn own(who: &str, command: &str) -> Holder {
         let number = || std::hash::RandomState::new().build_hasher().finish();
         Holder {
@@ -126,7 +126,7 @@ impl std::fmt::Display for Holder {
     }
 }
 
-/// What is stored.
+/// The stored document.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Text {
     #[serde(default)]
@@ -142,37 +142,37 @@ pub struct Found {
     text: Text,
     etag: Option<String>,
     age: Duration,
-    /// Why what is there is no lease, when it is none.
+    /// Why the document is not a lease, if it is not.
     broken: Option<String>,
 }
 
 impl Found {
-    /// Who has it, when it may not be taken.
+    /// Returns the holder, when the lease cannot be taken.
     pub fn holder(&self) -> Option<&Holder> {
         let dead = |h: &Holder| h.process.as_ref().is_some_and(Process::is_dead);
         self.text.holder.as_ref().filter(|h| self.age < EXPIRES && !dead(h))
     }
 
-    /// Who has it or had it last without giving it back, however long ago.
+    /// Returns the holder, or the last one that did not release it, however long ago.
     pub fn last_holder(&self) -> Option<&Holder> {
         self.text.holder.as_ref()
     }
 
-    /// Why what is there cannot be read as a lease.
+    /// Returns why the document cannot be read as a lease.
     pub fn broken(&self) -> Option<&str> {
         self.broken.as_deref()
     }
 
-    /// How long ago it was renewed.
+    /// Returns the time since it was renewed.
     pub fn age(&self) -> Duration {
         self.age
     }
 }
 
-/// Looks who has it.
+/// Reads the lease.
 ///
 /// # Errors
-/// What S3 says, and when what is there is no lease.
+/// When S3 cannot be asked, or refuses, and when the document is not a lease.
 pub async fn look(store: &Store) -> Result<Found> {
     let found = look_at_any(store).await?;
     match &found.broken {
@@ -183,10 +183,10 @@ pub async fn look(store: &Store) -> Result<Found> {
     }
 }
 
-/// The same, for who mends it: what is no lease is taken for one of nobody known.
+/// Reads the lease for a command that replaces it: a document that is not a lease counts as one of an unknown holder.
 ///
 /// # Errors
-/// What S3 says.
+/// When S3 cannot be asked, or refuses.
 pub async fn look_at_any(store: &Store) -> Result<Found> {
     let Some(document) = store.read(NAME).await? else { return Ok(Found::default()) };
     let (text, broken) = match serde_json::from_str(&document.text) {
@@ -196,11 +196,11 @@ pub async fn look_at_any(store: &Store) -> Result<Found> {
     Ok(Found { text, etag: Some(document.etag), age: document.age, broken })
 }
 
-/// Takes it away from whoever has it, when it is still as it was found, and gives it back once nothing that run had on its
-/// way can arrive any more. Whether it was as it was found. `waiting` is told how long that takes.
+/// Takes the lease from its holder, if it is still as it was found, and releases it once no call of that run can still be in
+/// flight. Returns whether it was as it was found. `waiting` gets the time that this takes.
 ///
 /// # Errors
-/// What S3 says.
+/// When S3 cannot be asked, or refuses.
 pub async fn unlock(store: &Store, found: &Found, own: &Holder, waiting: impl FnOnce(Duration)) -> Result<bool> {
     let mut written = found.text.written.saturating_add(1);
     let mut etag = found.etag.clone();
@@ -219,8 +219,7 @@ pub async fn unlock(store: &Store, found: &Found, own: &Holder, waiting: impl Fn
     Ok(write(store, &Text { holder: None, written }, etag.as_deref()).await?.is_some())
 }
 
-/// Looks until something else is seen than the version `old`, of which S3 has just said that it is not there any more; not for
-/// long.
+/// Reads until something other than the version `old` is seen, which S3 has just reported as replaced; but not for long.
 async fn look_beyond(store: &Store, old: Option<&str>) -> Result<Found> {
     let mut found = look(store).await?;
     for _ in 0..LOOKS {
@@ -238,7 +237,7 @@ async fn write(store: &Store, text: &Text, over: Option<&str>) -> Result<Option<
     store.write(NAME, &json, over.map_or(Over::Nothing, Over::Version)).await
 }
 
-/// The lease in our hands.
+/// The lease held by this run.
 pub struct Lease {
     kept: Arc<Kept>,
     renewal: JoinHandle<()>,
@@ -247,16 +246,16 @@ pub struct Lease {
 struct Kept {
     store: Store,
     fence: Arc<Fence>,
-    /// What we wrote last, and its version.
+    /// What this run wrote last, and its version.
     last: Mutex<(Text, String)>,
 }
 
 impl Lease {
-    /// Takes it when it is free, or was left, and still as it was found. `None`: somebody else was faster. First the bucket's
-    /// protection is looked at and mended.
+    /// Takes the lease if it is free or was abandoned, and still as it was found. `None`: another run was faster. The bucket's
+    /// protection is checked and fixed first.
     ///
     /// # Errors
-    /// What S3 says.
+    /// When S3 cannot be asked, or refuses.
     pub async fn take(cx: &Cx, store: &Store, found: &Found, own: &Holder) -> Result<Option<Lease>> {
         store.secure().await?;
         let at = Moment::now();
@@ -276,7 +275,7 @@ impl Lease {
         Ok(Some(Lease { kept, renewal }))
     }
 
-    /// Gives it back. What cannot be given back in a moment expires by itself.
+    /// Releases the lease. If that does not succeed quickly, it expires by itself.
     pub async fn release(self) {
         self.renewal.abort();
         let free = async {
@@ -290,7 +289,7 @@ impl Lease {
     }
 }
 
-/// Renews it for as long as it is ours.
+/// Renews the lease for as long as this run holds it.
 async fn renew(kept: Arc<Kept>) {
     let mut wait = RENEW;
     loop {

@@ -1,4 +1,4 @@
-//! Runs: where their texts are kept, who may change something now, and what was done.
+//! Runs: where their documents are kept, who may change something now, and what was done.
 
 pub mod history;
 pub mod lease;

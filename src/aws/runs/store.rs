@@ -1,8 +1,8 @@
-//! The bucket that outlives runs: leases and history, for all stacks of an account and region. When it is lost, it is made again,
-//! and with the records goes what they vouch for ([`ownership`](crate::aws::ownership::marks)): kinds that have nothing else which says that
-//! they are ours then go only when they are named. So no record is ever thrown away here.
+//! The bucket that outlives runs: leases and history, for all stacks of an account and region. If it is lost, it is created
+//! again, but what its records vouch for is lost ([`ownership`](crate::aws::ownership::marks)): objects that have no other mark
+//! are then deleted only with consent. So no record is ever deleted here.
 //!
-//! Written by compare-and-swap: S3's conditional writes
+//! It is written by compare-and-swap: S3's conditional writes
 //! (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html>).
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,14 +26,14 @@ use crate::aws::s3::errors::failed;
 use crate::aws::s3::objects::whole;
 use crate::engine::{Class, Error, Result};
 
-/// The only region whose name `CreateBucket` does not take.
+/// The only region whose name `CreateBucket` does not accept.
 const FIRST_REGION: &str = "us-east-1";
-/// How often a write is repeated that S3 asks to repeat.
+/// How often a write is repeated when S3 asks for that.
 const CONFLICTS: usize = 5;
-/// How soon; longer each time.
+/// The time before it is repeated; longer each time.
 const SOON: Duration = Duration::from_millis(200);
 
-/// What the identity that runs this must be allowed on the bucket.
+/// The permissions on the bucket that the identity needs.
 const ALLOWED: &[&str] = &[
     "s3:CreateBucket",
     "s3:ListBucket",
@@ -50,13 +50,13 @@ const ALLOWED: &[&str] = &[
     "s3:GetBucketTagging",
     "s3:PutBucketTagging",
 ];
-/// What our lifecycle rules are called.
+/// The names of the lifecycle rules of `stack`.
 const RULES: [&str; 2] = ["stack-old-records", "stack-old-markers"];
-/// For how many days a version stays that was written over: a lease is written anew every few seconds. What was not written over
-/// stays for good: the record of the run that made a VPC or a key vouches for it as long as that lives.
+/// Days for which an overwritten version is kept: a lease is renewed every few seconds. What was not overwritten is kept for
+/// good: the record of the run that created a VPC or a key vouches for it as long as that exists.
 const VERSIONS: i32 = 30;
 
-/// How the bucket was found.
+/// The protection of the bucket, as it was found.
 #[derive(Default)]
 struct Protection {
     private: bool,
@@ -66,7 +66,7 @@ struct Protection {
     tags: Vec<Tag>,
 }
 
-/// Nothing, when it was never set.
+/// Returns nothing for what was never set.
 fn unset<T>(answer: Result<T>) -> Result<Option<T>> {
     match answer {
         Err(e) if e.class == Class::NotFound && !e.is("NoSuchBucket") => Ok(None),
@@ -74,7 +74,7 @@ fn unset<T>(answer: Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// What becomes of the bucket's old versions in time. A marker that nothing is behind any more goes by a rule of its own.
+/// Returns the rules for the bucket's old versions. A delete marker without versions is removed by a rule of its own.
 fn rules() -> Result<[LifecycleRule; 2]> {
     let everything = || LifecycleRuleFilter::builder().prefix("").build();
     let [records, markers] = RULES;
@@ -95,7 +95,7 @@ fn rules() -> Result<[LifecycleRule; 2]> {
     Ok([built(records)?, built(markers)?])
 }
 
-/// Whether a rule that was found does what ours does. S3 spells some of it in more than one way.
+/// Checks whether a rule that was found does what that of `stack` does. S3 spells some of it in more than one way.
 fn is_as(found: &LifecycleRule, ours: &LifecycleRule) -> bool {
     let does = |rule: &LifecycleRule| {
         let expires = rule.expiration();
@@ -112,7 +112,7 @@ fn is_as(found: &LifecycleRule, ours: &LifecycleRule) -> bool {
     does(found) == does(ours)
 }
 
-/// The lifecycle as it has to be, when it is not: what others wrote there, and our rules, switched on and as they are today.
+/// Returns the lifecycle as it should be, if it is not: the rules of others, and those of `stack`, enabled and up to date.
 fn lifecycle(found: &[LifecycleRule]) -> Result<Option<Vec<LifecycleRule>>> {
     let ours = rules()?;
     if ours.iter().all(|own| found.iter().any(|rule| is_as(rule, own))) {
@@ -125,15 +125,15 @@ fn lifecycle(found: &[LifecycleRule]) -> Result<Option<Vec<LifecycleRule>>> {
 /// A stored text.
 #[derive(Clone, Debug)]
 pub struct Document {
-    /// What it says.
+    /// The text itself.
     pub text: String,
-    /// Which version it is.
+    /// Its version.
     pub etag: String,
-    /// How long ago it was written, by S3's clock alone.
+    /// The time since it was written, by S3's clock alone.
     pub age: Duration,
 }
 
-/// What may be there already when a text is written.
+/// What may be overwritten when a document is written.
 #[derive(Clone, Copy, Debug)]
 pub enum Over<'a> {
     /// Nothing.
@@ -144,7 +144,7 @@ pub enum Over<'a> {
     Anything,
 }
 
-/// The bucket, seen from one stack.
+/// The bucket, as seen by one stack.
 #[derive(Clone)]
 pub struct Store {
     s3: aws_sdk_s3::Client,
@@ -152,12 +152,12 @@ pub struct Store {
     account: String,
     partition: String,
     region: String,
-    /// What the keys of this stack and environment begin with.
+    /// The start of the keys of this stack and environment.
     prefix: String,
 }
 
 impl Store {
-    /// The store of the stack at hand. No call is made.
+    /// Returns the store of the current stack. No call is made.
     pub fn of(cx: &Cx) -> Store {
         let scope = &cx.scope;
         Store {
@@ -175,15 +175,15 @@ impl Store {
         }
     }
 
-    /// Where it is, for people.
+    /// Returns the location of the documents, for people.
     pub fn place(&self) -> String {
         format!("s3://{}/{}", self.bucket, self.prefix)
     }
 
-    /// A text; `None` when it, or the whole bucket, is not there.
+    /// Reads a document; `None` when it, or the whole bucket, does not exist.
     ///
     /// # Errors
-    /// What S3 says.
+    /// When S3 cannot be asked, or refuses.
     pub async fn read(&self, name: &str) -> Result<Option<Document>> {
         let clock = Clock::default();
         let place = format!("{}{name}", self.place());
@@ -202,11 +202,11 @@ impl Store {
         Ok(Some(Document { text, etag, age: Duration::from_secs(age) }))
     }
 
-    /// Writes a text and gives its version; `None` when something else was there than may be. Makes the bucket when it is
-    /// not there.
+    /// Writes a document and returns its version; `None` when something else was there than may be overwritten. Creates the
+    /// bucket if it does not exist.
     ///
     /// # Errors
-    /// What S3 says.
+    /// When S3 cannot be asked, or refuses.
     pub async fn write(&self, name: &str, text: &str, over: Over<'_>) -> Result<Option<String>> {
         let mut conflicts = 0;
         loop {
@@ -237,10 +237,10 @@ impl Store {
         }
     }
 
-    /// The names that begin with `begin`, in order.
+    /// Returns the names that start with `begin`, in order.
     ///
     /// # Errors
-    /// What S3 says.
+    /// When S3 cannot be asked, or refuses.
     pub async fn names(&self, begin: &str) -> Result<Vec<String>> {
         let call = self.s3.list_objects_v2().bucket(&self.bucket).prefix(format!("{}{begin}", self.prefix));
         let mut pages = call.expected_bucket_owner(&self.account).into_paginator().send();
@@ -257,7 +257,7 @@ impl Store {
         Ok(names)
     }
 
-    /// Makes the bucket, and then all that protects it.
+    /// Creates the bucket, and then everything that protects it.
     async fn make(&self) -> Result<()> {
         let place = (self.region != FIRST_REGION).then(|| {
             let place = BucketLocationConstraint::from(self.region.as_str());
@@ -271,11 +271,11 @@ impl Store {
         self.mend(&Protection::default()).await
     }
 
-    /// Sees to it that the bucket is there, private, by TLS only, with versions that do not stay for ever, and says what it is
-    /// for: whoever made it, and whatever became of it since. What others wrote beside that stays.
+    /// Ensures that the bucket exists, is private, allows only TLS, expires old versions, and says what it is for: whoever
+    /// created it, and whatever happened to it since. Other settings stay.
     ///
     /// # Errors
-    /// What S3 says; also when it does not let us look.
+    /// When S3 cannot be asked, or refuses.
     pub async fn secure(&self) -> Result<()> {
         match self.protection().await {
             Err(e) if e.is("NoSuchBucket") => self.make().await,
@@ -284,7 +284,7 @@ impl Store {
         }
     }
 
-    /// How it is protected.
+    /// Reads how the bucket is protected.
     async fn protection(&self) -> Result<Protection> {
         let (s3, bucket, account) = (&self.s3, &self.bucket, &self.account);
         let block = async {
@@ -372,7 +372,7 @@ impl Store {
         Ok(())
     }
 
-    /// A call that others may be at too, or that comes before the bucket is known everywhere.
+    /// Repeats a call that may conflict with those of others, or that comes before the bucket is known everywhere.
     async fn written<F>(&self, operation: &str, call: impl Fn() -> F) -> Result<()>
     where
         F: Future<Output = Result<()>>,
@@ -386,7 +386,7 @@ impl Store {
         call().await.map_err(|e| self.explain(e.hint(format!("{operation} was tried {CONFLICTS} times"))))
     }
 
-    /// The policy as it has to be, when it is not: what stands there, and nothing without TLS.
+    /// Returns the policy as it should be, if it is not: its current statements, and one that denies access without TLS.
     fn policy(&self, found: Option<&str>) -> Option<String> {
         let mut policy: serde_json::Value = found
             .and_then(|text| serde_json::from_str(text).ok())
@@ -426,7 +426,7 @@ impl Store {
     }
 }
 
-/// What S3 says the time is, in the header of its answer.
+/// The time of S3, from the header of its answer.
 #[derive(Clone, Debug, Default)]
 struct Clock(Arc<Mutex<Option<DateTime>>>);
 

@@ -23,7 +23,7 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
 
-/// The only region whose name `CreateBucket` does not take.
+/// The only region whose name `CreateBucket` does not accept.
 const FIRST_REGION: &str = "us-east-1";
 
 /// A bucket. Its name in AWS consists of the names of the stack and the bucket, the account and the region.
@@ -85,7 +85,7 @@ pub struct Encryption {
     pub bucket_key: Option<bool>,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The name.
@@ -112,7 +112,7 @@ impl Live {
     }
 }
 
-/// What is set, or nothing when nothing is: S3 answers that as an error.
+/// Returns what is set, or nothing when nothing is: S3 reports that as an error.
 fn set<T>(answer: Result<T>) -> Result<Option<T>> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
@@ -121,7 +121,7 @@ fn set<T>(answer: Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// What the bucket is like; nothing when it has gone in the meantime.
+/// Reads the bucket's settings; nothing when it was deleted in the meantime.
 async fn read(cx: &Cx, candidate: &Candidate) -> Result<Option<Bucket>> {
     let (s3, name, owner) = (&cx.cloud.s3, &candidate.name, &cx.scope.account);
     // A bucket that serves a website has to be asked about it alone: a quick plan leaves that out, as it does users' keys.
@@ -220,7 +220,7 @@ impl Resource for Bucket {
     type Cloud = Clients;
     type Live = Live;
 
-    /// Rules count for what is there too
+    /// Returns the effects of a change. Lifecycle rules apply to existing objects too
     /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-expire-general-considerations.html>).
     fn effects(desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
         let mut out = Vec::new();
@@ -349,7 +349,7 @@ impl Resource for Bucket {
         Ok(live.clone())
     }
 
-    /// An empty bucket goes at once. What is in another goes step by step while the engine looks on.
+    /// Deletes an empty bucket at once. Others are emptied step by step while the engine polls.
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
         match emptying::delete(cx, &live.name).await {
             Err(e) if e.is(emptying::NOT_EMPTY) && cx.loses_data => Ok(()),

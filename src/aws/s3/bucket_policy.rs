@@ -21,14 +21,14 @@ pub struct BucketPolicy {
     pub policy: Value,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The bucket's name.
     pub id: String,
 }
 
-/// The document with the distributions in it as references: by them a policy goes before what it is about.
+/// Returns the document with its distributions as references: by these a policy is deleted before the distributions.
 fn linked(value: Value) -> Value {
     match value {
         Value::String(text) if text.contains(":cloudfront::") && text.contains(":distribution/") => {

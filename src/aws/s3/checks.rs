@@ -1,4 +1,4 @@
-//! Names of buckets that another account has.
+//! Checks for bucket names that are taken.
 
 use super::{Bucket, errors::failed};
 use crate::aws::preflight::finding::{Certainty, Finding, is_made, of_kind};
@@ -6,13 +6,13 @@ use crate::aws::wing::{Asked, Check};
 use crate::aws::{Cx, s3};
 use crate::engine::{Class, Item, Resource, Result};
 
-/// Returns what is asked about a plan.
+/// Returns the checks of a plan.
 pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
     let buckets = of_kind(asked.plan, Bucket::KIND).filter(|item| is_made(item));
     buckets.map(|item| -> Check<'_> { ("bucket names", Box::pin(name(asked.cx, item))) }).collect()
 }
 
-/// Whether the name of a bucket is somebody else's: such names are one for the whole world
+/// Checks whether a bucket name is taken: such names are globally unique
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>).
 async fn name(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
     let name = s3::name(&cx.at(&item.key, item.generation));

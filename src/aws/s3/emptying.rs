@@ -1,4 +1,4 @@
-//! A bucket goes only when nothing is in it: no version, no mark of a deleted object, no upload that never ended.
+//! The deletion of buckets that are not empty: of their versions, delete markers and unfinished uploads.
 
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use futures::future::try_join_all;
@@ -9,12 +9,12 @@ use crate::aws::Cx;
 use crate::aws::s3::errors::failed;
 use crate::engine::{Class, Readiness, Result};
 
-/// What S3 says to the deletion of a bucket that is not empty.
+/// S3's error code for the deletion of a bucket that is not empty.
 pub const NOT_EMPTY: &str = "BucketNotEmpty";
-/// How many lists of a thousand one step deletes before it says how far it is.
+/// The number of lists of a thousand that one step deletes before it reports its progress.
 const LISTS: usize = 10;
 
-/// Asks for the end of a bucket.
+/// Deletes a bucket.
 pub async fn delete(cx: &Cx, bucket: &str) -> Result<()> {
     cx.cloud
         .s3
@@ -27,14 +27,15 @@ pub async fn delete(cx: &Cx, bucket: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether nothing is in it: no version, no mark of a deleted object. Uploads that never ended are no data.
+/// Checks whether a bucket is empty: without versions and delete markers. Unfinished uploads are no data.
 pub async fn is_empty(cx: &Cx, bucket: &str) -> Result<bool> {
     let call = cx.cloud.s3.list_object_versions().bucket(bucket).max_keys(1);
     let answer = call.send().await.map_err(failed("s3:ListObjectVersions"))?;
     Ok(answer.versions().is_empty() && answer.delete_markers().is_empty())
 }
 
-/// Deletes some of what is in it, and when nothing was left, the bucket. What arrives late (logs do) is found by the next step.
+/// Deletes some of the contents, and once nothing is left, the bucket. What arrives late (such as logs) is found by the next
+/// step.
 pub async fn step(cx: &Cx, bucket: &str) -> Result<Readiness> {
     let uploads = abort_uploads(cx, bucket).await?;
     let mut deleted = 0;
@@ -56,7 +57,7 @@ pub async fn step(cx: &Cx, bucket: &str) -> Result<Readiness> {
     }
 }
 
-/// Deletes the first thousand versions and marks. How many there were.
+/// Deletes the first thousand versions and markers, and returns how many there were.
 async fn delete_list(cx: &Cx, bucket: &str) -> Result<usize> {
     let answer = cx
         .cloud
@@ -84,7 +85,7 @@ async fn delete_list(cx: &Cx, bucket: &str) -> Result<usize> {
     Ok(count.saturating_sub(already_gone(answer.errors())?))
 }
 
-/// Ends the first thousand uploads that never ended. How many there were.
+/// Aborts the first thousand unfinished uploads, and returns how many there were.
 async fn abort_uploads(cx: &Cx, bucket: &str) -> Result<usize> {
     let call = cx.cloud.s3.list_multipart_uploads().bucket(bucket).expected_bucket_owner(&cx.scope.account);
     let answer = call.send().await.map_err(failed("s3:ListMultipartUploads"))?;

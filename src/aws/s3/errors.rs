@@ -1,4 +1,4 @@
-//! What S3's error codes mean.
+//! The meanings of S3's error codes.
 
 use crate::aws::call::error::{Row, table};
 use crate::engine::Class;

@@ -37,7 +37,7 @@ pub struct LifecycleRule {
 }
 
 impl LifecycleRule {
-    /// The rule as AWS answered it, with its name; disabled ones are as good as none.
+    /// Reads a rule as AWS returns it, with its name; disabled ones count as none.
     pub(super) fn read(rule: &SdkRule) -> Option<(String, LifecycleRule)> {
         if rule.status() != &ExpirationStatus::Enabled {
             return None;
@@ -83,16 +83,17 @@ impl LifecycleRule {
     }
 }
 
-/// All rules of a bucket, which AWS takes only together.
+/// Returns all rules of a bucket, which AWS accepts only together.
 pub(super) fn configuration(rules: &BTreeMap<String, LifecycleRule>) -> Result<BucketLifecycleConfiguration> {
     let rules = rules.iter().map(|(id, rule)| rule.write(id)).collect::<Result<Vec<_>>>()?;
     built(BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build())
 }
 
-/// Where objects of a bucket move to in time (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_Transition.html>).
+/// The storage classes that objects can move to (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_Transition.html>).
 const CLASSES: &[&str] = &["GLACIER", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "DEEP_ARCHIVE", "GLACIER_IR"];
 
-/// What AWS asks of lifecycle rules (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html>).
+/// Checks what AWS requires of lifecycle rules
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html>).
 pub(super) fn spell(bucket: &mut Value, wrong: &mut Vec<Wrong>) {
     let rules = bucket.get_mut("lifecycle").and_then(Value::as_object_mut);
     for (name, rule) in rules.into_iter().flatten() {

@@ -28,7 +28,7 @@ use crate::aws::s3::errors::failed;
 use crate::aws::wing::{KindRow, Wing};
 use crate::engine::{Claim, Class, Error, Resource, Result, Scope};
 
-/// The service.
+/// The service and its kinds.
 pub(super) static WING: Wing = Wing {
     indexed: &["s3"],
     // S3 takes thousands, and its answers are what deploying static files is made of.
@@ -37,15 +37,15 @@ pub(super) static WING: Wing = Wing {
     ..Wing::of(&[KindRow::of::<Bucket>(), KindRow::of::<BucketPolicy>()])
 };
 
-/// How long a bucket's name may be.
+/// The maximum length of a bucket's name.
 const NAME: usize = 63;
 
-/// What the names of our buckets end with: names are one for the whole world.
+/// Returns the end of the names of the stack's buckets: names are globally unique.
 fn suffix(scope: &Scope) -> String {
     format!("-{}-{}", scope.account, scope.region)
 }
 
-/// What the bucket at hand is called in AWS: `PREFIX-NAME-ACCOUNT-REGION`.
+/// Returns the name of the current bucket in AWS: `PREFIX-NAME-ACCOUNT-REGION`.
 pub(super) fn name(cx: &Cx) -> String {
     named(&cx.scope, &cx.key.name, cx.generation)
 }
@@ -55,17 +55,17 @@ fn named(scope: &Scope, key: &str, generation: u32) -> String {
     names::fit(&scope.prefix(), &purpose, generation, NAME)
 }
 
-/// Which bucket of ours would have this name.
+/// Returns the bucket of the stack that would have this name.
 fn namesake(cx: &Cx, name: &str) -> Option<String> {
     names::key_of(&cx.scope.prefix(), name.strip_suffix(&suffix(&cx.scope))?)
 }
 
-/// What AWS is to be called by a name in the region: `NAME.s3.REGION.amazonaws.com`.
+/// Returns the domain of a bucket in the region: `NAME.s3.REGION.amazonaws.com`.
 pub fn regional_domain(partition: &str, region: &str, bucket: &str) -> String {
     format!("{bucket}.s3.{region}.{}", domain(partition))
 }
 
-/// The same without the region, as old services know buckets.
+/// Returns the domain without the region, which old services use.
 pub fn global_domain(partition: &str, bucket: &str) -> String {
     format!("{bucket}.s3.{}", domain(partition))
 }
@@ -74,14 +74,15 @@ fn domain(partition: &str) -> &'static str {
     if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" }
 }
 
-/// One of the buckets that can be ours by name.
+/// A bucket that can be the stack's by its name.
 struct Candidate {
     name: String,
     tags: Tags,
     claim: Claim,
 }
 
-/// The region's buckets that can be ours by name, with their tags: one question for all names, and one for each of ours.
+/// Returns the region's buckets that can be the stack's by name, with their tags: one question for all names, and one for each
+/// bucket of the stack.
 async fn candidates(cx: &Cx) -> Result<Arc<Vec<Candidate>>> {
     cx.reads
         .once("s3.buckets", async {
@@ -105,7 +106,8 @@ async fn candidates(cx: &Cx) -> Result<Arc<Vec<Candidate>>> {
         .await
 }
 
-/// The names of the region's buckets that begin like `prefix`; from the index of tags, where it may be asked, those of ours.
+/// Returns the names of the region's buckets that start like `prefix`; from the index of tags, where it may be used, those of the
+/// stack.
 async fn names_like(cx: &Cx, prefix: &str) -> Result<Vec<String>> {
     if let Some(known) = tag_index::of(cx, "s3").await {
         return Ok(known.keys().filter_map(|arn| arn.split_once(":s3:::")).map(|(_, name)| name.to_owned()).collect());
@@ -117,7 +119,7 @@ async fn names_like(cx: &Cx, prefix: &str) -> Result<Vec<String>> {
     Ok(all.into_iter().filter_map(|b| b.name).collect())
 }
 
-/// Where a bucket is, when S3 refuses a question about it because that is elsewhere: by 301, 400 or 403, with a header
+/// Returns the region of a bucket, when S3 refuses a question about it because it is elsewhere: by 301, 400 or 403, with a header
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadBucket.html>).
 pub fn told_region<E>(refusal: &SdkError<E, HttpResponse>) -> Option<String> {
     Some(refusal.raw_response()?.headers().get("x-amz-bucket-region")?.to_owned())
@@ -134,7 +136,7 @@ async fn tags_of(cx: &Cx, bucket: &str) -> Result<Tags> {
     }
 }
 
-/// The tags as the bucket itself tells them.
+/// Reads the tags from the bucket itself.
 async fn tags_now(cx: &Cx, bucket: &str) -> Result<Tags> {
     let answer = cx
         .cloud
@@ -157,7 +159,7 @@ fn to_sdk(tags: &Tags) -> Result<Vec<sdk::Tag>> {
     tags.iter().map(|(k, v)| built(sdk::Tag::builder().key(k).value(v).build())).collect()
 }
 
-/// What the SDK could not put together, which is a defect.
+/// Reports what the SDK could not build as a defect.
 fn built<T>(result: Result<T, BuildError>) -> Result<T> {
     result.map_err(|e| Error::internal(e.to_string()))
 }

@@ -1,4 +1,4 @@
-//! Objects: what `stack assets push` reads and writes.
+//! Objects, as `stack assets push` reads and writes them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,51 +14,51 @@ use crate::aws::Cx;
 use crate::aws::s3::errors::failed;
 use crate::engine::{Class, Error, Result};
 
-/// How slow a connection may be before an upload counts as stuck, in bytes a second.
+/// The speed below which an upload counts as stuck, in bytes per second.
 const SLOWEST: u64 = 50_000;
-/// How many objects one call deletes.
+/// The maximum number of objects that one call deletes.
 const AT_ONCE: usize = 1000;
-/// How often bytes are asked for again that broke off.
+/// How often an interrupted download is repeated.
 const BROKEN: u32 = 5;
-/// How soon; longer each time.
+/// The time before it is repeated; longer each time.
 const SOON: Duration = Duration::from_millis(200);
 
-/// An object as lists tell it.
+/// An object as lists report it.
 #[derive(Clone, Copy, Debug)]
 pub struct Listed {
-    /// Bytes.
+    /// Its size in bytes.
     pub size: u64,
     /// When it was written, in seconds since 1970.
     pub written: i64,
 }
 
-/// What a list does not tell.
+/// What a list does not report.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
-    /// The SHA-256 of its bytes in base 64, when it was stored with it.
+    /// The SHA-256 of its bytes in base 64, if it was stored with it.
     pub sha256: Option<String>,
     /// `text/html; charset=utf-8`.
     pub content_type: Option<String>,
-    /// Who may keep it for how long.
+    /// Who may cache it for how long.
     pub cache_control: Option<String>,
 }
 
-/// A file that becomes an object.
+/// A file that is uploaded.
 pub struct Upload<'a> {
     /// The object's key.
     pub key: &'a str,
     /// The file.
     pub path: &'a Path,
-    /// Bytes.
+    /// Its size in bytes.
     pub size: u64,
-    /// What it is to be told as.
+    /// Its metadata.
     pub told: Told,
 }
 
-/// Every object of a bucket, by key.
+/// Returns every object of a bucket, by key.
 ///
 /// # Errors
-/// What S3 says.
+/// When S3 cannot be asked, or refuses.
 pub async fn list(cx: &Cx, bucket: &str) -> Result<BTreeMap<String, Listed>> {
     let mut pages = cx.cloud.s3.list_objects_v2().bucket(bucket).expected_bucket_owner(&cx.scope.account).into_paginator().send();
     let mut out = BTreeMap::new();
@@ -74,10 +74,10 @@ pub async fn list(cx: &Cx, bucket: &str) -> Result<BTreeMap<String, Listed>> {
     Ok(out)
 }
 
-/// What an object is told as; nothing when it is not there.
+/// Returns the metadata of an object; nothing when it does not exist.
 ///
 /// # Errors
-/// What S3 says.
+/// When S3 cannot be asked, or refuses.
 pub async fn look(cx: &Cx, bucket: &str, key: &str) -> Result<Option<Told>> {
     let call = cx.cloud.s3.head_object().bucket(bucket).key(key).checksum_mode(ChecksumMode::Enabled);
     let call = call.expected_bucket_owner(&cx.scope.account);
@@ -88,10 +88,10 @@ pub async fn look(cx: &Cx, bucket: &str, key: &str) -> Result<Option<Told>> {
     }
 }
 
-/// Writes a file as an object. S3 refuses it when its bytes are not those of the checksum (any more).
+/// Uploads a file. S3 refuses it when its bytes do not match the checksum (any more).
 ///
 /// # Errors
-/// When the file cannot be read, and what S3 says.
+/// When the file cannot be read, and when S3 cannot be asked or refuses.
 pub async fn put(cx: &Cx, bucket: &str, upload: &Upload<'_>) -> Result<()> {
     let unread = |e: &dyn std::fmt::Display| Error::new(Class::Other, format!("`{}` cannot be read: {e}", upload.path.display()));
     let body = ByteStream::from_path(upload.path).await.map_err(|e| unread(&e))?;
@@ -106,10 +106,10 @@ pub async fn put(cx: &Cx, bucket: &str, upload: &Upload<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The bytes of an object; none when it is not there.
+/// Returns the bytes of an object; none when it does not exist.
 ///
 /// # Errors
-/// What S3 says, and when the answer breaks off.
+/// When S3 cannot be asked, or refuses, and when the answer is interrupted.
 pub async fn bytes(cx: &Cx, bucket: &str, key: &str) -> Result<Vec<u8>> {
     let ask = || async {
         let call = cx.cloud.s3.get_object().bucket(bucket).key(key).expected_bucket_owner(&cx.scope.account);
@@ -118,11 +118,11 @@ pub async fn bytes(cx: &Cx, bucket: &str, key: &str) -> Result<Vec<u8>> {
     Ok(whole(key, ask).await?.map(|(_, bytes)| bytes).unwrap_or_default())
 }
 
-/// What `ask` answers, with its bytes; nothing when it is not there. It is asked for again when it breaks off: the SDK does so
-/// only for what fails before the bytes begin.
+/// Returns what `ask` answers, with its bytes; nothing when it does not exist. It asks again when the answer is interrupted: the
+/// SDK does so only for what fails before the bytes begin.
 ///
 /// # Errors
-/// What S3 says, and when the answer breaks off again and again.
+/// When S3 cannot be asked, or refuses, and when the answer is interrupted again and again.
 pub(in crate::aws) async fn whole<A>(name: &str, ask: impl Fn() -> A) -> Result<Option<(GetObjectOutput, Vec<u8>)>>
 where
     A: Future<Output = Result<GetObjectOutput>>,
@@ -144,10 +144,10 @@ where
     }
 }
 
-/// Deletes objects: where versions are kept, as versions they stay.
+/// Deletes objects: where versioning is on, they stay as old versions.
 ///
 /// # Errors
-/// What S3 says, and the first object that it did not delete.
+/// When S3 cannot be asked, or refuses, and for the first object that it did not delete.
 pub async fn delete(cx: &Cx, bucket: &str, keys: &[String]) -> Result<()> {
     for some in keys.chunks(AT_ONCE) {
         let some = some.iter().map(|key| built(ObjectIdentifier::builder().key(key).build())).collect::<Result<Vec<_>>>()?;
@@ -160,8 +160,8 @@ pub async fn delete(cx: &Cx, bucket: &str, keys: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// How many of the objects that one call deleted had gone: by an earlier call whose answer was lost, or because the list was not of
-/// this moment.
+/// Returns how many of the objects that one call deleted were already deleted: by an earlier call whose answer was lost, or
+/// because the list was out of date.
 ///
 /// # Errors
 /// The first object that S3 did not delete.

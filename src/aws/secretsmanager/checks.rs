@@ -1,4 +1,4 @@
-//! Secrets that containers get, and names of secrets that are to be made.
+//! Checks of the secrets that containers get, and of the names of secrets that are to be created.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::aws::secretsmanager::errors::failed;
 use crate::aws::wing::{Asked, Check};
 use crate::engine::{Claim, Class, Item, Resource, Result};
 
-/// Returns what is asked about a plan.
+/// Returns the checks of a plan.
 pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
     let definitions = of_kind(asked.plan, "ecs.task_definition").filter(|item| is_new(item, &["containers"]));
     let secrets = of_kind(asked.plan, Secret::KIND).filter(|item| is_made(item));
@@ -23,8 +23,8 @@ pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
     checks
 }
 
-/// The secrets of Secrets Manager that containers get: region and ARN, less what follows an ARN. And the parameters of Systems
-/// Manager. What is only referred to is the stack's own.
+/// Returns the Secrets Manager secrets that containers get: region and ARN, without what follows it. And the Systems Manager
+/// parameters. Secrets that are only referred to are the stack's own.
 fn named(item: &Item) -> (BTreeSet<(String, String)>, BTreeSet<String>) {
     let (mut secrets, mut parameters) = (BTreeSet::new(), BTreeSet::new());
     let containers = item.desired.as_ref().and_then(|d| d.get("containers")).and_then(Value::as_array);
@@ -40,9 +40,9 @@ fn named(item: &Item) -> (BTreeSet<(String, String)>, BTreeSet<String>) {
     (secrets, parameters)
 }
 
-/// Whether the secrets are there, and can be read by the ARN as it is written
-/// (<https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html>): ECS would find out when a task
-/// starts, again and again.
+/// Checks whether the secrets exist, and can be read by the ARN as it is written
+/// (<https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DescribeSecret.html>): otherwise ECS would find out when
+/// a task starts, again and again.
 async fn check(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
     let (secrets, parameters) = named(item);
     let unasked = |arn: &String| {
@@ -82,7 +82,7 @@ async fn check(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
     Ok(found)
 }
 
-/// Whether the name of a secret that is to be made is somebody else's.
+/// Checks whether the name of a secret that is to be created is taken.
 async fn name(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
     let Some(there) = Secret::named(&cx.at(&item.key, item.generation)).await? else { return Ok(Vec::new()) };
     // What is ours and waits for its deletion is taken back.

@@ -1,4 +1,4 @@
-//! What Secrets Manager's error codes mean.
+//! The meanings of Secrets Manager's error codes.
 
 use crate::aws::call::error::{Row, table};
 use crate::engine::Class;

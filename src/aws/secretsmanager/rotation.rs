@@ -21,7 +21,7 @@ pub struct Rotation {
     pub days: i64,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The ARN of the secret.

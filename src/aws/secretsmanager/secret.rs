@@ -21,15 +21,16 @@ use crate::aws::{Clients, Cx, rds};
 use crate::engine::tags::{TAG_GENERATION, TAG_STACK};
 use crate::engine::{Claim, Class, Diff, Error, Item, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
 
-/// How long our names are at most: a database keeps the ARN in a tag, which has 256 characters.
+/// The maximum length of the stack's names: a database has the ARN in a tag, which has at most 256 characters.
 const NAME: usize = 120;
-/// The user stands in the secret, which is not read to compare it: the secret's tags say it, too.
+/// The tag with the user name, which is in the secret too, but that is not read for comparison.
 const TAG_USER: &str = "stack:username";
-/// The label of the version that counts.
+/// The label of the current version.
 const CURRENT: &str = "AWSCURRENT";
-/// Letters and digits only, so that it stands in a URL as it is and no engine of RDS refuses it; RDS takes 41 for MySQL.
+/// The length of a password, of letters and digits only, so that it can stand in a URL as it is and every engine of RDS accepts
+/// it; RDS accepts 41 for MySQL.
 const LENGTH: i64 = 32;
-/// For how many days a secret that was deleted can be had back: as short as AWS lets it.
+/// Days during which a deleted secret can be restored: the fewest that AWS allows.
 const KEPT: i64 = 7;
 
 /// A password that Secrets Manager generates and keeps: a JSON object with `username` and `password`, as RDS writes it. It is
@@ -51,7 +52,7 @@ pub struct Secret {
     pub tags: Tags,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The ARN.
@@ -60,16 +61,16 @@ pub struct Live {
     pub arn: String,
     /// The name.
     pub name: String,
-    /// The version that counts: its identifier.
+    /// The identifier of the current version.
     pub version: String,
-    /// Whom else a policy of its own lets in, in words.
+    /// The others whom its own policy gives access, in words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(skip)]
     pub noticed: Option<String>,
 }
 
-/// `stack/STACK/ENVIRONMENT/NAME`. AWS advises against names that end with a hyphen and six characters; these end with the
-/// user's own name.
+/// Returns `stack/STACK/ENVIRONMENT/NAME`. AWS advises against names that end with a hyphen and six characters; these end with
+/// the user's own name.
 fn name(cx: &Cx) -> String {
     named(&cx.scope, &cx.key.name, cx.generation)
 }
@@ -88,17 +89,17 @@ pub(super) async fn describe(cx: &Cx, id: &str) -> Result<Option<DescribeSecretO
     present(answer.map(Some).map_err(failed("secretsmanager:DescribeSecret")))
 }
 
-/// Whether a secret of the list can be ours: AWS matches the beginnings of tags, so those of other environments and of stacks
-/// that are called like this one and more are in it, and who deploys here may not look at them.
+/// Checks whether a listed secret can be the stack's: AWS matches the start of tags, so the list contains those of other
+/// environments and of stacks with longer names, which this identity may not be allowed to read.
 fn may_be_ours(scope: &Scope, listed: &SecretListEntry) -> bool {
     let tags = from_pairs(listed.tags().iter().map(|t| (t.key(), t.value())));
     let ours = format!("stack/{}/{}/", scope.stack, scope.env);
     scope.owns(&tags) || listed.name().is_some_and(|name| name.starts_with(&ours))
 }
 
-/// The ARNs of what can be ours. Secrets Manager's list may be five minutes behind
-/// (<https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecrets.html>), so what our databases were told the
-/// password of counts too.
+/// Returns the ARNs of the secrets that can be the stack's. Secrets Manager's list may be five minutes old
+/// (<https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecrets.html>), so the secrets whose passwords the
+/// stack's databases have count too.
 async fn candidates(cx: &Cx) -> Result<BTreeSet<String>> {
     let listed = async {
         if let Some(known) = tag_index::of(cx, "secretsmanager").await {
@@ -130,7 +131,8 @@ fn live_of(secret: &DescribeSecretOutput) -> Option<Live> {
     Some(Live { id: arn.clone(), arn, name, version, noticed: None })
 }
 
-/// Whom a policy lets in, in words. None of ours has one: who may read it has that by a policy of its own.
+/// Returns whom a policy gives access, in words. The stack's secrets have no policy: readers have permission by policies of their
+/// own.
 fn let_in(arn: &str, policy: &str) -> Option<String> {
     let policy: Value = serde_json::from_str(policy).unwrap_or_default();
     let statements = policy["Statement"].as_array().map_or(std::slice::from_ref(&policy["Statement"]), Vec::as_slice);
@@ -176,7 +178,7 @@ fn observed(cx: &Cx, secret: &DescribeSecretOutput) -> Option<Observed<Secret>> 
     })
 }
 
-/// A secret that has a name.
+/// A secret that has a certain name.
 pub struct Named {
     /// Its ARN.
     pub arn: String,
@@ -185,7 +187,7 @@ pub struct Named {
 }
 
 impl Secret {
-    /// What has the name of the secret at hand already.
+    /// Returns the secret that has the name of the current one already.
     ///
     /// # Errors
     /// When Secrets Manager cannot be asked, or refuses.
@@ -194,7 +196,7 @@ impl Secret {
         Ok(found.map(|secret| Named { arn: secret.arn().unwrap_or_default().to_owned(), tags: tags_of(&secret) }))
     }
 
-    /// The tags with what the secret's own text cannot be asked for.
+    /// Returns the tags, including what is not read from the secret's own text.
     fn all_tags(&self) -> Tags {
         let mut tags = self.tags.clone();
         tags.extend(self.username.clone().map(|user| (TAG_USER.to_owned(), user)));
@@ -205,7 +207,7 @@ impl Secret {
         self.kms_key.clone().filter(|key| !key.is_empty())
     }
 
-    /// What is written into it, with a password that nobody has had before.
+    /// Returns the text of the secret, with a new password.
     async fn text(&self, cx: &Cx) -> Result<String> {
         const OP: &str = "secretsmanager:GetRandomPassword";
         let call = cx.cloud.secrets.get_random_password().password_length(LENGTH).exclude_punctuation(true);
@@ -218,8 +220,8 @@ impl Secret {
         Ok(text.to_string())
     }
 
-    /// What has the name already: ours, when the answer to the call that made it was lost, or when it waits for its deletion and
-    /// is taken back, with a new password like a new one.
+    /// Returns what has the name already, if it is the stack's: when the answer to the call that created it was lost, or when it
+    /// is scheduled for deletion and is restored, with a new password like a new one.
     async fn there(&self, cx: &Cx, name: &str, refusal: Error) -> Result<Live> {
         let Some(found) = describe(cx, name).await? else {
             return Err(Error { class: Class::NotYet, ..refusal });
@@ -274,9 +276,9 @@ impl Resource for Secret {
         .await
     }
 
-    /// Every call makes a password of its own, and the SDK's token with it: the same token for the same object would give a
-    /// secret that is made anew the version of the one before it, and a database could not be told which of the two it knows.
-    /// The name keeps it from being made twice.
+    /// Creates the secret. Every call generates a password of its own, with the SDK's token: the same token for the same object
+    /// would give a secret that is created again the version of the one before it, and a database could not tell the two apart.
+    /// The name prevents a second one.
     async fn create(&self, cx: &Cx) -> Result<Live> {
         const OP: &str = "secretsmanager:CreateSecret";
         let name = name(cx);
@@ -314,8 +316,9 @@ impl Resource for Secret {
         Ok(live.clone())
     }
 
-    /// What it opened is gone by now, or has another password; what somebody put into it by hand is nowhere else. So it can be
-    /// had back for some days, and one that is made anew under its name takes its place (`there`).
+    /// Deletes the secret. What it gave access to is deleted by now, or has another password; what a user put into it by hand
+    /// exists nowhere else. So it can be restored for some days, and one that is created again under its name takes its place
+    /// (`there`).
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
         let call = cx.cloud.secrets.delete_secret().secret_id(&live.arn).recovery_window_in_days(KEPT);
         match call.send().await.map_err(failed("secretsmanager:DeleteSecret")) {

@@ -1,4 +1,4 @@
-//! What Cloud Map's error codes mean.
+//! The meanings of Cloud Map's error codes.
 
 use crate::aws::call::error::{Row, table};
 use crate::engine::Class;

@@ -1,4 +1,4 @@
-//! Names of services, in AWS Cloud Map: what ECS Service Connect keeps them in.
+//! Names of services in AWS Cloud Map, where ECS Service Connect keeps them.
 
 pub(in crate::aws) mod errors;
 mod namespace;
@@ -20,15 +20,15 @@ use crate::aws::servicediscovery::errors::failed;
 use crate::aws::wing::{KindRow, Wing};
 use crate::engine::{Error, Result};
 
-/// The service.
+/// The service and its kinds.
 pub(super) static WING: Wing = Wing { indexed: &["servicediscovery"], ..Wing::of(&[KindRow::of::<Namespace>()]) };
 
-/// What ARNs, and AWS's index of tags, call the service.
+/// The name of the service in ARNs and in AWS's index of tags.
 const INDEX: &str = "servicediscovery";
-/// How long the name of an HTTP namespace may be.
+/// The maximum length of the name of an HTTP namespace.
 const NAME: usize = 1024;
 
-/// One namespace with a name like ours.
+/// A namespace with a name like the stack's.
 pub struct Seen {
     id: String,
     /// The ARN.
@@ -60,7 +60,7 @@ async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
     Ok(from_pairs(tags.iter().map(|t| (Some(t.key()), Some(t.value())))))
 }
 
-/// The HTTP namespaces whose names are like ours. Tags are told one by one.
+/// Returns the HTTP namespaces with names like the stack's. Their tags are read one by one.
 pub async fn namespaces(cx: &Cx) -> Result<Arc<Vec<Seen>>> {
     let ask = async {
         // A plan of a stack without any asks nothing.

@@ -27,7 +27,7 @@ pub struct Namespace {
     pub tags: Tags,
 }
 
-/// What others refer to.
+/// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// The id.
@@ -38,13 +38,13 @@ pub struct Live {
     pub name: String,
 }
 
-/// What a namespace is called that an operation made.
+/// Returns the ARN of a namespace that an operation created.
 fn arn(cx: &Cx, id: &str) -> String {
     let scope = &cx.scope;
     format!("arn:{}:servicediscovery:{}:{}:namespace/{id}", scope.partition, scope.region, scope.account)
 }
 
-/// The services in a namespace: id, name and number of instances.
+/// Returns the services in a namespace: id, name and number of instances.
 async fn services(cx: &Cx, namespace: &str) -> Result<Vec<(String, String, i32)>> {
     let filter = ServiceFilter::builder().name(ServiceFilterName::NamespaceId).values(namespace);
     let filter = filter.condition(FilterCondition::Eq).build().map_err(|e| Error::internal(e.to_string()))?;
