@@ -151,7 +151,7 @@ pub async fn in_zones(cx: &Cx) -> Result<Vec<InZone>> {
     let of = |seen: &Seen| {
         let mut names = seen.detail.subject_alternative_names().to_vec();
         names.extend(seen.detail.domain_name.clone().filter(|domain| !names.contains(domain)));
-        // Ours name the zone by its id.
+        // The stack's certificates name the zone by its id.
         let zone = seen.tags.get(TAG_ZONE).filter(|zone| !zone.contains('.')).cloned();
         Some(InZone { arn: seen.detail.certificate_arn.clone()?, zone: zone?, names })
     };

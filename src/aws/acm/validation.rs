@@ -169,7 +169,7 @@ impl Resource for Validation {
                 other => other?,
             };
             for (domain, proof) in proofs(&seen.detail) {
-                // One record for all of our certificates that have the domain.
+                // One record for all of the stack's certificates that have the domain.
                 if let Some(known) = out.iter_mut().find(|o| o.live.zone == id && o.live.id == proof.name) {
                     known.fields.certificates.push(Ref::physical(arn));
                 } else if written(cx, &id, &proof).await?.is_some() {

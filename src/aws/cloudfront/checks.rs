@@ -90,7 +90,7 @@ async fn in_other_accounts(cx: &Cx, item: &Item, id: &str, alias: &str) -> Resul
     let call = cx.cloud.cloudfront.list_conflicting_aliases().distribution_id(id).alias(alias);
     let answer = call.send().await.map_err(failed("cloudfront:ListConflictingAliases"))?;
     let all = answer.conflicting_aliases_list.and_then(|list| list.items).unwrap_or_default();
-    // It tells of what overlaps too, which is no clash.
+    // It also reports overlaps, which are no conflict.
     let other = all.into_iter().find(|c| c.alias() == Some(alias) && c.distribution_id() != Some(id));
     Ok(other.map(|other| {
         let account = other.account_id.unwrap_or_default();

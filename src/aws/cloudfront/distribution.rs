@@ -192,7 +192,7 @@ fn may_be_ours(cx: &Cx, summary: &sdk::DistributionSummary) -> bool {
         return true;
     }
     if summary.comment().starts_with(&format!("{}/{}/", scope.stack, scope.env)) {
-        return false; // ours of another region
+        return false; // the same stack's, in another region
     }
     let region = format!(".{}.", scope.region);
     let origins = summary.origins().map_or(&[][..], |o| o.items()).iter().map(|o| o.domain_name());
@@ -204,7 +204,7 @@ fn may_be_ours(cx: &Cx, summary: &sdk::DistributionSummary) -> bool {
 fn claim(cx: &Cx, summary: &sdk::DistributionSummary, tags: &Tags) -> Option<Claim> {
     match cx.scope.claim(Distribution::KIND, tags, true) {
         Claim::Foreign => None,
-        // The comment is written at creation, and who may write tags cannot write it.
+        // The comment is written at creation, and permission to write tags does not suffice to change it.
         Claim::Ours(name) if marked(&cx.scope, summary.comment()).as_ref() != Some(&name) => Some(Claim::Tagged(name)),
         Claim::Ours(name) => Some(Claim::Ours(name)),
         _ => marked(&cx.scope, summary.comment()).map(Claim::Ours),
@@ -489,7 +489,7 @@ impl Resource for Distribution {
 
     async fn create(&self, cx: &Cx) -> Result<Live> {
         const OP: &str = "cloudfront:CreateDistributionWithTags";
-        // A reference is used up for ever, also by a distribution that is long gone. The error tells by which.
+        // A reference is used up for ever, even by a distribution that was deleted long ago. The error names it.
         for life in 1..=LIVES {
             let config = self.config(cx, cx.token(&format!("distribution {life}")))?;
             let both = DistributionConfigWithTags::builder().distribution_config(config).tags(to_sdk(&self.tags)?).build();
@@ -501,7 +501,7 @@ impl Resource for Distribution {
                 }
                 Err(e) if e.is("DistributionAlreadyExists") => {
                     let Some(id) = earlier(&e) else { return Err(e) };
-                    // Ours, made by a call whose answer was lost.
+                    // The stack's own, created by a call whose answer was lost.
                     if let Some(made) = look(cx, id).await? {
                         return Ok(Live::new(made.id(), made.arn(), made.domain_name()));
                     }

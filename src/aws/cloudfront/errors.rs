@@ -9,7 +9,7 @@ pub(in crate::aws) const ERRORS: &[Row] = &[
     // CloudFront sees a certificate up to a minute after it was issued, and has one code for all that can be wrong with one
     // (hashicorp/terraform-provider-aws, internal/service/cloudfront/distribution.go).
     Row::codes(DISTRIBUTIONS, &["InvalidViewerCertificate"], Class::NotYet).and_says("SSL certificate doesn't exist").within(150),
-    // Somebody else changed it between the look and the change: look again.
+    // It was changed between the reading and the change: read it again.
     Row::codes(
         &["cloudfront:UpdateDistribution", "cloudfront:UpdateOriginAccessControl", "cloudfront:DeleteOriginAccessControl"],
         &["PreconditionFailed", "InvalidIfMatchVersion"],

@@ -44,13 +44,13 @@ fn of_interface(cx: &Cx, interface: &NetworkInterface) -> Blocker {
         (None, None, Some(requester)) => format!("created by {requester}"),
         (None, None, None) => "of an owner that AWS does not name".to_owned(),
     };
-    // `ELB app/NAME/ID`: somebody else's balancer stays, ours is on its way out.
+    // `ELB app/NAME/ID`: another load balancer stays, the stack's is being deleted.
     let balancer = said.and_then(|d| d.strip_prefix("ELB ")).and_then(|d| d.split('/').nth(1));
     let foreign = balancer.is_some_and(|name| !crate::aws::ownership::names::begins(&cx.scope.prefix(), name, 32));
     let managed = interface.requester_managed() == Some(true);
     Blocker {
         what: format!("network interface {} ({whose})", interface.network_interface_id().unwrap_or_default()),
-        // What a service made for itself goes with that service; Lambda takes its time.
+        // What a service created for itself is deleted with that service; Lambda takes its time.
         passing: (managed || cx.scope.owns(&tags_of(interface.tag_set()))) && !foreign,
     }
 }
@@ -108,7 +108,7 @@ pub(super) async fn inside(cx: &Cx, vpc: &str) -> Result<Vec<Blocker>> {
         what: format!("{what} {}", id.unwrap_or_default()),
         passing: cx.scope.owns(&tags_of(tags)),
     };
-    // The main one goes with the VPC.
+    // The main one is deleted with the VPC.
     let is_main = |t: &&aws_sdk_ec2::types::RouteTable| t.associations().iter().any(|a| a.main() == Some(true));
     let tables: Vec<Blocker> =
         tables.iter().filter(|t| !is_main(t)).map(|t| of("route table", t.route_table_id(), t.tags())).collect();

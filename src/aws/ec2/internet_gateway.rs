@@ -84,7 +84,7 @@ impl Resource for InternetGateway {
                 }
                 let call = cx.cloud.ec2.attach_internet_gateway().internet_gateway_id(&live.id).vpc_id(vpc.id()?);
                 match call.send().await.map_err(failed("ec2:AttachInternetGateway")) {
-                    // An earlier try may have done it, and its answer was lost; where it is attached may be told late.
+                    // An earlier try may have done it, and its answer was lost; AWS may report the attachment late.
                     Err(e) if e.is("Resource.AlreadyAssociated") => match Self::attached_to(cx, &live.id).await? {
                         Some(now) if now == vpc.id()? => {}
                         Some(_) => return Err(e),

@@ -38,7 +38,7 @@ pub const STATES: States = States {
     words: &[
         ("available", Means::Serves),
         ("deleted", Means::Gone),
-        // It is waited for by who needs its address or subnet; a new one does not need its name.
+        // Whatever needs its address or subnet waits for it; a new one does not need its name.
         ("deleting", Means::Gone),
         ("failed", Means::Failed),
         ("pending", Means::Busy),

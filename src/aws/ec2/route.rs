@@ -62,7 +62,7 @@ fn put_into(table: &RouteTableSdk) -> Vec<Observed<Route>> {
     let id = table.route_table_id().unwrap_or_default();
     let of = |route: &RouteSdk| {
         let endpoint = route.gateway_id().is_some_and(|g| g == "local" || g.starts_with("vpce-"));
-        // Those for IPv6 and for lists of networks are never ours: no file has them.
+        // Those for IPv6 and for prefix lists are never the stack's: no file has them.
         let destination = route.destination_cidr_block().or(route.destination_ipv6_cidr_block());
         let destination = destination.or(route.destination_prefix_list_id())?;
         (route.origin() == Some(&RouteOrigin::CreateRoute) && !endpoint).then(|| Observed {

@@ -47,7 +47,7 @@ impl Resource for RouteTable {
                     state: Readiness::Ready,
                 })
             })
-            // The main table came with the VPC and goes with it.
+            // The main table is created and deleted with the VPC.
             .filter(|o| matches!(o.claim, Claim::Ours(_)))
             .collect())
     }

@@ -29,7 +29,7 @@ impl Resource for RouteTableAssociation {
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let mut out = Vec::new();
         for table in route_tables(cx).await?.iter() {
-            // A subnet of ours that somebody gave another table is found too, by the subnet.
+            // A subnet of the stack that was given another table is found too, by the subnet.
             let claim = if cx.scope.owns(&tags_of(table.tags())) { Claim::Stray } else { Claim::Adoptable };
             for association in table.associations() {
                 let (Some(id), Some(subnet)) = (&association.route_table_association_id, &association.subnet_id) else {

@@ -108,7 +108,7 @@ impl Resource for SecurityGroupRule {
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let groups = security_groups(cx).await?;
         let default: Vec<&str> = groups.iter().filter(|g| is_default(g)).filter_map(|g| g.group_id()).collect();
-        // In a group that only its tags call ours, nothing is ours for lying there.
+        // In a group that is the stack's only by its tags, nothing is the stack's for being in it.
         let doubtful = groups.iter().filter(|g| matches!(group_claim(cx, g), Claim::Tagged(_)));
         let unmarked: Vec<&str> = doubtful.filter_map(|g| g.group_id()).collect();
         Ok(security_group_rules(cx)
@@ -120,7 +120,7 @@ impl Resource for SecurityGroupRule {
                 let direction = if r.is_egress()? { Direction::Egress } else { Direction::Ingress };
                 let group = r.group_id.clone()?;
                 Some(Observed {
-                    // The group is ours alone: a rule without our name in it is nobody else's either.
+                    // The group is the stack's alone: a rule without its tags in it is no one else's either.
                     claim: match cx.scope.claim(Self::KIND, &tags, true) {
                         claim if unmarked.contains(&group.as_str()) => claim.unmarked(),
                         ours @ Claim::Ours(_) => ours,

@@ -122,7 +122,7 @@ impl Resource for Cluster {
     async fn create(&self, cx: &Cx) -> Result<Live> {
         const OP: &str = "ecs:CreateCluster";
         let name = names::name(cx, NAME);
-        // CreateCluster hands an existing cluster of that name back, whoever owns it.
+        // CreateCluster returns an existing cluster of that name, whoever owns it.
         if let Some(cluster) = look(cx, &name).await?.filter(|c| !state(c).is_gone()) {
             let arn = cluster.cluster_arn.unwrap_or_default();
             let error = crate::engine::Error::new(Class::Exists, format!("the name `{name}` is already used by {arn}"));
@@ -148,7 +148,7 @@ impl Resource for Cluster {
         if diff.touches("capacity_providers") {
             let call = cx.cloud.ecs.put_cluster_capacity_providers().cluster(&live.name);
             let call = call.set_capacity_providers(Some(self.capacity_providers.clone()));
-            // AWS wants a default with every call; our services each say what they run on.
+            // AWS requires a default with every call; the stack's services each say what they run on.
             let call = call.set_default_capacity_provider_strategy(Some(Vec::new()));
             call.send().await.map_err(failed("ecs:PutClusterCapacityProviders"))?;
         }

@@ -41,7 +41,7 @@ pub(super) fn judge(service: &sdk::Service, wanted: &str, since: Option<i64>, wh
         return Readiness::Gone;
     }
     let Some(primary) = primary(service) else { return Readiness::waiting("no deployment yet") };
-    // An answer from before our call; a second's grace, as AWS rounds its times.
+    // An answer from before the call; a second's grace, as AWS rounds its times.
     if let (Some(since), Some(began)) = (since, began(service))
         && began + 1000 < since
     {

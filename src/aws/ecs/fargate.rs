@@ -55,7 +55,7 @@ fn tasks(plan: &Plan, item: &Item, side: Side) -> f64 {
 
 /// Returns the CPU units of one task: those of the definition that the service refers to.
 fn units(plan: &Plan, item: &Item, side: Side) -> f64 {
-    // What runs refers to a revision; which one, the definition of the same name tells.
+    // What runs refers to a revision; the definition of the same name shows which one.
     let named = item.desired.as_ref().and_then(|service| referred(plan, service.get("task_definition")));
     let definition = named
         .or_else(|| plan.items.iter().find(|other| other.key.kind == "ecs.task_definition" && other.key.name == item.key.name));

@@ -532,7 +532,7 @@ impl Resource for Service {
         let service = look(cx, live.cluster(), &live.name).await?;
         let Some(service) = service else { return Ok(Readiness::Gone) };
         let judged = judge(&service, wanted, live.deployed, &Why::default());
-        // Of a deployment that was rolled back only its tasks tell, for about an hour.
+        // Only its tasks show a deployment that was rolled back, for about an hour.
         if !fails(&service, wanted) && !matches!(judged, Readiness::Failed(_)) {
             return Ok(judged);
         }

@@ -297,14 +297,14 @@ async fn whose(cx: &Cx, family: &str) -> Result<Option<Observed<TaskDefinition>>
         Observed { claim, live, fields, state }
     };
     let Some(newest) = newest(cx, family).await? else {
-        // What is left of somebody else's family is in nobody's way.
+        // What is left of a family that is not the stack's blocks nothing.
         let left = remains(cx, family).await?.filter(|(_, fields)| cx.scope.owns(&fields.tags));
         return Ok(left.map(|left| told(left, Readiness::Gone)));
     };
     if newest.1.tags.contains_key(TAG_STACK) {
         return Ok(Some(told(newest, Readiness::Ready)));
     }
-    // One of ours that is active counts as it is: whether the other one runs, its service tells.
+    // An active one of the stack counts as it is: whether the other one runs, its service shows.
     if let Some(ours) = ours_among(cx, family, TaskDefinitionStatus::Active).await? {
         return Ok(Some(told(ours, Readiness::Ready)));
     }
@@ -365,7 +365,7 @@ impl Resource for TaskDefinition {
 
     async fn create(&self, cx: &Cx) -> Result<Live> {
         let family = names::name(cx, NAME);
-        // A registration under somebody else's name would succeed, as their next revision.
+        // A registration under a name that is not the stack's would succeed, as the next revision there.
         if let Some(Observed { live: other, .. }) = whose(cx, &family).await?.filter(|o| matches!(o.claim, Claim::Taken(_))) {
             let said = format!("the name `{family}` is already used by {}, which is not this stack's", other.arn);
             return Err(Error::new(Class::Exists, said).hint("rename this one or deregister that one"));

@@ -230,7 +230,7 @@ impl Resource for Cluster {
         Rule::immutable("port"),
         Rule::immutable("transit_encryption"),
         Rule::owned("tags"),
-        // A wrong guess at these would be a replacement: while it is created AWS does not tell them all.
+        // A wrong guess at these would be a replacement: while it is created AWS does not report them all.
         Rule::when_ready("node_type"),
         Rule::when_ready("subnet_group"),
         Rule::when_ready("port"),

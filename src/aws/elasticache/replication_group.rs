@@ -349,7 +349,7 @@ impl Resource for ReplicationGroup {
         Rule::renews("transit_encryption", "reader"),
         Rule::takes("kms_key", &[("kms.key", "arn")]),
         Rule::owned("tags"),
-        // A wrong guess at these would be a replacement: while it is created AWS does not tell them all.
+        // A wrong guess at these would be a replacement: while it is created AWS does not report them all.
         Rule::when_ready("subnet_group"),
         Rule::when_ready("port"),
         Rule::when_ready("at_rest_encryption"),
@@ -711,7 +711,7 @@ mod tests {
         };
         assert!(cut("required", NO_TLS) && cut("required", "preferred") && cut(NO_TLS, "required"));
         assert!(!cut("preferred", NO_TLS));
-        // What AWS does not tell while it makes one is no difference.
+        // What AWS does not report while it creates one is no difference.
         let (_, _, diff) = change(json!({"transit_encryption": null}), json!({}));
         assert!(!diff.touches("transit_encryption"));
     }

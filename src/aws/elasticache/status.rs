@@ -50,7 +50,7 @@ pub const CLUSTERS: States = States {
 
 /// Returns the state of a replication group.
 pub(super) fn group(group: &sdk::ReplicationGroup) -> Readiness {
-    // AWS tells where it answers once it has.
+    // AWS reports an endpoint once the group has served.
     let served = group.node_groups().iter().any(|shard| shard.primary_endpoint().is_some());
     GROUPS.read(group.status().unwrap_or("unknown"), served)
 }

@@ -135,7 +135,7 @@ impl Action {
         let Some(group) = self.target_group.as_ref() else { return Ok(None) };
         let group = group.id()?;
         let Some(at) = now.iter().position(|a| a.r#type() == Some(&sdk::ActionTypeEnum::Forward)) else {
-            // Nobody is forwarded anywhere: nothing that serves is lost.
+            // Nothing is forwarded anywhere: nothing that serves is lost.
             return Ok(Some(vec![self.to_sdk()?]));
         };
         let config = now[at].forward_config();
@@ -172,7 +172,7 @@ impl Action {
             .forward_config()
             .map(|f| f.target_groups().iter().filter_map(|g| g.target_group_arn()).collect())
             .unwrap_or_default();
-        // Several groups with weights are somebody else's doing: no single group is then what there is.
+        // `stack` never writes several groups with weights: no single group describes them.
         let group = match groups[..] {
             [] => action.target_group_arn(),
             [one] => Some(one),

@@ -12,7 +12,7 @@ pub(in crate::aws) const ERRORS: &[Row] = &[
     Row::codes(LISTENERS, &["CertificateNotFound"], Class::NotYet).within(300),
     Row::codes(
         LISTENERS,
-        // Of the last: another rule of ours has it and is about to move.
+        // The last: another rule of the stack has it and is about to move.
         &["TargetGroupNotFound", "LoadBalancerNotFound", "ListenerNotFound", "RuleNotFound", "PriorityInUse"],
         Class::NotYet,
     ),

@@ -71,7 +71,7 @@ impl Resource for Listener {
                         port: l.port.unwrap_or_default(),
                         protocol: l.protocol().map_or("", |p| p.as_str()).to_owned(),
                         certificate: l.certificates().first().and_then(|c| c.certificate_arn.clone()).map(|arn| {
-                            // One of IAM is nobody's object here.
+                            // One in IAM is no object of any stack.
                             Ref::<acm::Certificate>::physical(arn).attr("arn").to_string()
                         }),
                         ssl_policy: l.ssl_policy.clone(),

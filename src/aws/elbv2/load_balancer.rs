@@ -229,7 +229,7 @@ impl Resource for LoadBalancer {
     }
 
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
-        // Whoever got this far was asked for this one by name.
+        // A run that got this far has consent for this one by name.
         if live.guarded && attributes(cx, &live.arn).await?.get(PROTECTION).is_some_and(|on| on == "true") {
             set_attributes(cx, &live.arn, &BTreeMap::from([(PROTECTION.to_owned(), "false".to_owned())])).await?;
         }

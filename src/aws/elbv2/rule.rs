@@ -191,7 +191,7 @@ impl Resource for ListenerRule {
         Rule::set("paths"),
         Rule::set("hosts"),
         Rule::set("others"),
-        // Changed in place, a rule would leave its old requests to nobody before another has taken them.
+        // Changed in place, a rule would drop its old requests before another one matches them.
         Rule::once("paths"),
         Rule::once("hosts"),
         Rule::leads_to("action"),

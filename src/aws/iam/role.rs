@@ -70,7 +70,7 @@ fn observed(cx: &Cx, role: &RoleDetail) -> Option<Observed<Role>> {
     let tags = from_pairs(role.tags().iter().map(|t| (Some(t.key()), Some(t.value()))));
     let claim = match (role.path() == Some(&path(&cx.scope)), namesake(cx, role)) {
         (true, _) => cx.scope.claim(Role::KIND, &tags, true),
-        // Handed over by its tags: the path, which is set at creation, does not say that it is ours.
+        // Adopted by its tags: the path, which is set at creation, does not say that it is the stack's.
         (false, _) if is_handed_over(cx, role, &tags) => cx.scope.claim(Role::KIND, &tags, false).unmarked(),
         (false, Some(key)) => Claim::Taken(key),
         (false, None) => return None,
@@ -200,7 +200,7 @@ impl Resource for Role {
     async fn blocked_by(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
         let pages = cx.cloud.iam.list_instance_profiles_for_role().role_name(&live.name).into_paginator().items().send();
         let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("iam:ListInstanceProfilesForRole"))?;
-        // Nobody of ours makes one.
+        // `stack` never creates one.
         let of = |name: &str| Blocker { what: format!("the instance profile `{name}`, which it is in"), passing: false };
         Ok(all.iter().map(|profile| of(profile.instance_profile_name())).collect())
     }

@@ -115,7 +115,7 @@ async fn access_keys(cx: &Cx, user: &str) -> Result<Vec<String>> {
 /// Returns the user's access keys, in words. People need some, so they are no difference; that they exist must not be overlooked.
 async fn keys_noticed(cx: &Cx, user: &str) -> Result<Option<String>> {
     let keys = match access_key_details(cx, user).await {
-        // Who may not ask is told nothing, as before.
+        // Without the permission nothing is reported, as before.
         Err(e) if e.class == Class::Denied => Vec::new(),
         other => other?,
     };
@@ -256,7 +256,7 @@ impl Resource for User {
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let mut found: Vec<_> = account(cx).await?.users.iter().filter_map(|user| observed(cx, user)).collect();
-        // A question for each, of which nothing is to be done: who only looks by the index goes without.
+        // A question for each, and nothing would be done about the answers: a reading by the index does without them.
         if cx.reads.may_ask_index() {
             return Ok(found);
         }

@@ -40,7 +40,7 @@ impl Resource for Alias {
         let prefix = cx.scope.prefix();
         let named = found.aliases.iter().filter_map(|alias| {
             let name = names::key_of(&prefix, alias.name.strip_prefix(ALIAS)?)?;
-            // Another environment's alias may begin like ours: whose it is, its key says.
+            // Another environment's alias may start like this stack's: its key says whose it is.
             let ours = found.tags.get(&alias.key).is_some_and(|tags| cx.scope.owns(tags));
             Some(Observed {
                 claim: if ours { Claim::Ours(name) } else { Claim::Taken(name) },

@@ -119,13 +119,13 @@ fn state_of(key: &KeyMetadata) -> Readiness {
 /// Returns grants to other accounts, in words. AWS services create grants of their own, on which databases and caches depend, so
 /// `stack` never revokes one.
 async fn grants_noticed(cx: &Cx, id: &str) -> Result<Option<String>> {
-    // A question of which nothing is to be done: who only looks by the index goes without.
+    // Nothing would be done about the answer: a reading by the index does without it.
     if cx.reads.may_ask_index() {
         return Ok(None);
     }
     let pages = cx.cloud.kms.list_grants().key_id(id).into_paginator().items().send();
     let grants = match pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("kms:ListGrants")) {
-        // Who may not ask is told nothing, as before.
+        // Without the permission nothing is reported, as before.
         Err(e) if e.class == Class::Denied => Vec::new(),
         other => present(other)?,
     };
@@ -198,7 +198,7 @@ impl Key {
         });
         let Some(Observed { live, fields, .. }) = waiting else { return Ok(None) };
         let id = &live.id;
-        // Whoever dies after the first call leaves a disabled key, which the next run finishes like any other.
+        // A run that dies after the first call leaves a disabled key, which the next run finishes like any other.
         cx.cloud.kms.cancel_key_deletion().key_id(id).send().await.map_err(failed("kms:CancelKeyDeletion"))?;
         cx.cloud.kms.enable_key().key_id(id).send().await.map_err(failed("kms:EnableKey"))?;
         let policy = cx.cloud.kms.put_key_policy().key_id(id).policy_name(POLICY).policy(self.policy.to_string());

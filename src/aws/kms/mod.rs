@@ -100,7 +100,7 @@ async fn candidates(cx: &Cx) -> Result<Arc<Candidates>> {
             let tags = tags_of(cx, &key).await;
             (key, tags)
         }));
-        // A key that its policy lets nobody ask about is not ours: ours let the account do everything.
+        // A key whose policy forbids the question is not the stack's: the stack's keys allow the account everything.
         let tags = answered(asked.buffer_unordered(AT_ONCE).collect().await)?.into_iter().collect();
         let aliases = all.into_iter().filter(|a| begins(&a)).collect();
         Ok(Candidates { aliases, tags })

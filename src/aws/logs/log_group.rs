@@ -104,7 +104,7 @@ impl Resource for LogGroup {
         try_join_all(groups.map(|(live, retention_days, key)| async move {
             let tags = tags_of(cx, &live.arn).await?;
             Ok(Observed {
-                // One without tags was made by somebody, or by what writes to it: it is not taken silently.
+                // One without tags was created by someone else, or by what writes to it: it is not adopted silently.
                 claim: cx.scope.claim(Self::KIND, &tags, false),
                 fields: LogGroup {
                     name: live.name.clone(),

@@ -56,7 +56,7 @@ pub async fn doubt(plan: &mut Plan, store: &Store, known: Known) -> Result<()> {
         return Ok(());
     }
     let unknown = match unknown(store, nameless.iter().map(|(_, made)| made.clone()).collect()).await {
-        // Who may not read the history must name them.
+        // Without permission to read the history they need consent.
         Err(e) if matches!(e.class, Class::Throttled | Class::Ambiguous) => return Err(e),
         Err(_) => nameless.iter().map(|(_, made)| made.clone()).collect(),
         Ok(unknown) => unknown,
@@ -213,7 +213,7 @@ mod tests {
         assert!(tells(&whole, &made("ec2.address/a", "eipalloc-1")));
         assert!(!tells(&whole, &made("ec2.address/b", "eipalloc-2")));
         let killed = record(Ending::Open, Value::Null);
-        // Of what has somebody's key only its identifier says anything.
+        // For an object with the key of another only its identifier counts.
         let second = |key: &str, id: &str| Made { is_second: true, ..made(key, id) };
         assert!(tells(&whole, &second("ec2.vpc/renamed", "vpc-1")));
         assert!(!tells(&whole, &second("ec2.address/a", "eipalloc-1")));

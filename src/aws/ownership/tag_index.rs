@@ -68,7 +68,7 @@ pub async fn global_tags(cx: &Cx, service: &'static str, arn: &str) -> Option<Ta
 async fn read(cx: &Cx, client: &Client) -> Result<Index> {
     let of = |key: &str, value: &str| TagFilter::builder().key(key).values(value).build();
     let call = client.get_resources().tag_filters(of(TAG_STACK, &cx.scope.stack)).tag_filters(of(TAG_ENV, &cx.scope.env));
-    // Without this it would also tell what their lists tell with the objects.
+    // Without this it would also report what their lists contain with the objects.
     let call = call.set_resource_type_filters(Some(cx.cloud.indexed.clone())).resources_per_page(100);
     let pages = call.into_paginator().items().send().collect::<std::result::Result<Vec<_>, _>>().await;
     let found = pages.map_err(failed("tag:GetResources"))?;

@@ -39,7 +39,7 @@ mod tests {
         for row in aws::registry::kinds() {
             let kind = row.name;
             for action in [Action::Create, Action::Update, Action::Delete, Action::Replace] {
-                // The default security group comes and goes with its VPC.
+                // The default security group is created and deleted with its VPC.
                 let none = kind == "ec2.default_security_group" && action == Action::Delete;
                 assert_eq!(needed(kind, action).next().is_none(), none, "{kind} {action:?}");
             }

@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Checks everything that a plan creates and deletes. `who` is the identity that will apply it.
 pub async fn check(cx: &Cx, registry: &Registry<Clients>, who: &str, plan: &Plan) -> Vec<Finding> {
-    // What several checks need is asked once, and anew for every plan.
+    // What several checks need is asked once, and again for every plan.
     let cx = &cx.fresh();
     let mut checks = if plan.destroy { Vec::new() } else { about_what_is_made(Asked { cx, who, plan }) };
     for item in blocked::leaving(plan) {

@@ -198,7 +198,7 @@ impl Live {
                 None => told(instance).map(|(arn, _)| arn),
             },
             last_snapshot: can.then(|| format!("{id}-final-{}", born.unwrap_or_default())),
-            // AWS tells when it was created once that is done.
+            // AWS reports when it was created once that is done.
             never_served: failed && born.is_none() && endpoint.is_none(),
             pending: pending(instance),
             noticed: put_off(instance),
@@ -232,7 +232,7 @@ impl Instance {
             class: pending.and_then(|p| p.db_instance_class.clone()).or(instance.db_instance_class.clone()).unwrap_or_default(),
             running: Some(!STOPPED.contains(&status)),
             storage,
-            // AWS leaves it out, or says no more than there is, where storage does not grow by itself.
+            // AWS leaves it out, or reports the current size, where storage does not grow automatically.
             max_storage: instance.max_allocated_storage.filter(|most| Some(*most) > storage).or(Some(0)),
             storage_type: pending.and_then(|p| p.storage_type.clone()).or(instance.storage_type.clone()),
             iops: pending.and_then(|p| p.iops).or(instance.iops),
@@ -381,7 +381,7 @@ impl Instance {
         } else if is("managed_password") || is("password") {
             password = self.read_password(cx).await?;
             call = call.set_master_user_password(password.as_ref().map(Password::for_the_call));
-            // Whoever keeps it now is told to stop, and nobody else.
+            // Only where RDS keeps the password now, it is told to stop.
             let kept = look(cx, &live.id).await?.is_some_and(|now| now.master_user_secret().is_some());
             call = call.set_manage_master_user_password(kept.then_some(false));
         }
@@ -694,7 +694,7 @@ impl Resource for Instance {
                 out.push(Effect::new(Impact::Interrupts, "it is unavailable while it is upgraded").lasting(600, 1800));
                 let snapshot = if copy { "" } else { ": a snapshot is taken first and kept until you delete it" };
                 let back = Effect::new(Impact::CannotBeUndone, format!("there is no way back from {to} to {from}{snapshot}"));
-                // A copy goes where its database goes.
+                // A replica follows its source.
                 out.push(if copy { back } else { back.with_consent() });
             } else {
                 out.push(Effect::new(Impact::Interrupts, "it is unavailable while it is upgraded").lasting(120, 600));
@@ -771,7 +771,7 @@ impl Resource for Instance {
             // With the parameters of its version when it has that.
             diff.changes.retain(|change| !["engine_version", "parameter_group"].contains(&change.path.as_str()));
         }
-        // That nobody's password counts any more is only noted.
+        // That no password is set any more is only recorded.
         let noted: &[&str] = if self.wanted_password().is_some() { &["tags"] } else { &["tags", "password"] };
         if diff.touches_other_than(noted) {
             let all = self.modify(cx, live, &diff).await?;
@@ -796,7 +796,7 @@ impl Resource for Instance {
             // That takes minutes, or hours: it is deleted while the engine looks on.
             return start(cx, &live.id).await;
         }
-        // Consent to the deletion by name has been given, or nobody would be here.
+        // Consent to the deletion by name has been given, or this would not run.
         if now.deletion_protection() == Some(true) {
             let call = cx.cloud.rds.modify_db_instance().db_instance_identifier(&live.id).apply_immediately(true);
             call.deletion_protection(false).send().await.map_err(failed("rds:ModifyDBInstance"))?;
@@ -901,7 +901,7 @@ impl AwsKind for Instance {
     fn further_actions(item: &Item) -> Vec<&'static str> {
         let keyed = is_given(item, "kms_key");
         let mut out = Vec::new();
-        // Whoever tells a database its password reads it first.
+        // Setting a database's password means reading it first.
         if is_given(item, "password") && is_new(item, &["password"]) {
             out.extend(["secretsmanager:GetSecretValue", "rds:AddTagsToResource"]);
             out.extend(keyed.then_some("kms:Decrypt"));
@@ -979,7 +979,7 @@ mod tests {
         for another in ["arn:aws:secretsmanager:r:1:secret:n-AbCdEf:::v2", ""] {
             assert!(changes(&tagged(version), json!({"password": another})).touches("password"), "{another}");
         }
-        // Nobody's, and nothing that we could have written.
+        // Not the stack's, and nothing that `stack` could have written.
         for none in ["", "v1"] {
             assert!(changes(&tagged(none), json!({"password": ""})).is_empty(), "{none}");
             assert!(changes(&tagged(none), json!({"password": version})).touches("password"), "{none}");

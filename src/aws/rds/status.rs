@@ -111,7 +111,7 @@ pub(super) const STOPPED: &[&str] = &["inaccessible-encryption-credentials-recov
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBInstance.html>, MasterUserPassword), and its secret is
 /// created likewise; in the meantime AWS reports `available`.
 pub(super) fn state_of(instance: &DbInstance) -> Readiness {
-    // AWS tells when it was created, and where it answers, once that is done.
+    // AWS reports when it was created, and its endpoint, once that is done.
     let served = instance.instance_create_time().is_some() || instance.endpoint().is_some();
     match STATES.read(instance.db_instance_status().unwrap_or("unknown"), served) {
         Readiness::Waiting { status, .. } => {

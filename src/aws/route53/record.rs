@@ -213,7 +213,7 @@ impl Resource for Record {
     }
 
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
-        // What leads elsewhere by now is not ours any more.
+        // What points elsewhere by now is no longer the stack's.
         let Some(record) = exactly(cx, live).await? else { return Ok(()) };
         change(cx, &live.zone, vec![(ChangeAction::Delete, record)]).await.map(drop)
     }

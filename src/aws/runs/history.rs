@@ -148,7 +148,7 @@ pub async fn begin(store: &Store, record: &mut Record) -> Result<()> {
         if store.write(&name(record.number), &json(record)?, Over::Nothing).await?.is_some() {
             return Ok(());
         }
-        // Ours, when only the answer was lost.
+        // This run's own, when only the answer was lost.
         let there = store.read(&name(record.number)).await?;
         if there.is_some_and(|there| json(record).is_ok_and(|own| own == there.text)) {
             return Ok(());

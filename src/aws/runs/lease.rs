@@ -101,7 +101,7 @@ fn booted() -> Option<u64> {
 fn began(id: u32) -> Option<String> {
     let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-    // A process that has ended and that nobody has noticed yet does nothing any more.
+    // A process that has ended and was not reaped yet does nothing any more.
     (!matches!(fields.next(), Some("Z" | "X"))).then(|| fields.nth(18).map(str::to_owned)).flatten()
 }
 
@@ -262,7 +262,7 @@ impl Lease {
         let text = Text { holder: Some(own.clone()), written: found.text.written.saturating_add(1) };
         let etag = match write(store, &text, found.etag.as_deref()).await? {
             Some(etag) => etag,
-            // The answer to a first try may have been lost: then it is ours already.
+            // The answer to a first try may have been lost: then this run holds it already.
             None => match look_beyond(store, found.etag.as_deref()).await? {
                 Found { text: there, etag: Some(etag), .. } if there == text => etag,
                 _ => return Ok(None),
@@ -300,7 +300,7 @@ async fn renew(kept: Arc<Kept>) {
         let etag = match write(&kept.store, &text, Some(&last.1)).await {
             Ok(Some(etag)) => Some(etag),
             Ok(None) => match look_beyond(&kept.store, Some(&last.1)).await {
-                // Ours: only the answer was lost.
+                // This run's own: only the answer was lost.
                 Ok(found) if found.text == text => found.etag,
                 // Not of this moment.
                 Ok(found) if found.etag.as_ref() == Some(&last.1) => None,

@@ -227,7 +227,7 @@ impl Store {
                     conflicts += 1;
                     self.make().await?;
                 }
-                // Somebody else writes or deletes it at this moment.
+                // Another run writes or deletes it at this moment.
                 Err(e) if e.is("ConditionalRequestConflict") && conflicts < CONFLICTS => {
                     conflicts += 1;
                     tokio::time::sleep(SOON * u32::try_from(conflicts).unwrap_or(1)).await;

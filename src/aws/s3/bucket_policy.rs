@@ -60,7 +60,7 @@ impl Resource for BucketPolicy {
             };
             let policy = serde_json::from_str(&text).map_or(Value::String(text), linked);
             Ok(Some(Observed {
-                // The bucket is ours alone, and so is who may do what with it.
+                // The bucket is the stack's alone, and so is its policy.
                 claim: Claim::Stray,
                 live: Live { id: candidate.name.clone() },
                 fields: BucketPolicy { bucket: Ref::physical(&candidate.name), policy },

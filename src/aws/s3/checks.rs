@@ -25,10 +25,10 @@ async fn name(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
     }
     match answer.map_err(failed("s3:HeadBucket")) {
         Ok(answer) if answer.bucket_region().is_some_and(|region| region != cx.scope.region) => Ok(elsewhere()),
-        // Ours: the plan knows it, or it is on its way out.
+        // The stack's: the plan knows it, or it is being deleted.
         Ok(_) => Ok(Vec::new()),
         Err(e) if e.class == Class::NotFound => Ok(Vec::new()),
-        // S3 says the same of a bucket of somebody else's and of a question that is not allowed.
+        // S3 says the same about a bucket of another account and about a question that is not allowed.
         Err(e) if e.class == Class::Denied => {
             let message =
                 format!("the bucket name `{name}` is taken: the bucket belongs to another account, or access to it is denied");

@@ -90,7 +90,7 @@ async fn candidates(cx: &Cx) -> Result<Arc<Vec<Candidate>>> {
             let known = tag_index::candidates(cx).await?;
             let like_ours = |name: &String| names::begins(&prefix, name, NAME);
             let tagged = known.keys().filter_map(|arn| arn.split_once(":s3:::")).map(|(_, name)| name.to_owned());
-            // What the index knows under another name may be gone: then it tells no tags, and is nobody's.
+            // What the index knows under another name may be deleted: then it has no tags, and belongs to no stack.
             let others: Vec<String> = tagged.filter(|name| !like_ours(name)).collect();
             let names = names_like(cx, &prefix).await?.into_iter().filter(like_ours).chain(others);
             try_join_all(names.map(|name| async move {
@@ -130,7 +130,7 @@ async fn tags_of(cx: &Cx, bucket: &str) -> Result<Tags> {
         return Ok(known);
     }
     match tags_now(cx, bucket).await {
-        // Not ours to look into.
+        // Access is denied: not the stack's.
         Err(e) if e.class == Class::Denied => Ok(Tags::new()),
         other => other,
     }

@@ -85,7 +85,7 @@ async fn check(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
 /// Checks whether the name of a secret that is to be created is taken.
 async fn name(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
     let Some(there) = Secret::named(&cx.at(&item.key, item.generation)).await? else { return Ok(Vec::new()) };
-    // What is ours and waits for its deletion is taken back.
+    // A secret of the stack that is scheduled for deletion is restored.
     if cx.scope.claim(Secret::KIND, &there.tags, false) == Claim::Ours(item.key.name.clone()) {
         return Ok(Vec::new());
     }

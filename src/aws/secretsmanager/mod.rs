@@ -48,7 +48,7 @@ impl Password {
 /// When it cannot be read, or there is no password in it.
 pub async fn password(cx: &Cx, told: &str) -> Result<Password> {
     const OP: &str = "secretsmanager:GetSecretValue";
-    // What was told may be the password itself.
+    // The text may be the password itself.
     let not_one = || Error::internal("the password of a database does not name a version of a secret, `ARN:::VERSION`");
     let (arn, id) = version(told).ok_or_else(not_one)?;
     let answer = cx.cloud.secrets.get_secret_value().secret_id(arn).version_id(id).send().await.map_err(failed(OP))?;

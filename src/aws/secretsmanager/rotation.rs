@@ -55,12 +55,12 @@ impl Resource for Rotation {
             let on = secret.as_ref()?.rotation_enabled() == Some(true);
             let rules = secret.as_ref()?.rotation_rules().filter(|_| on);
             Some(Observed {
-                // It comes and goes with the secret.
+                // It is created and deleted with the secret.
                 claim: Claim::Adoptable,
                 live: Live { id: arn.clone() },
                 fields: Rotation {
                     secret: Ref::physical(arn).attr("secret_arn"),
-                    // By an expression, or not at all: as nobody here would have it.
+                    // By an expression, or not at all, neither of which `stack` writes.
                     days: rules.and_then(|r| r.automatically_after_days()).unwrap_or_default(),
                 },
                 state: Readiness::Ready,

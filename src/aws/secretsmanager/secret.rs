@@ -145,13 +145,13 @@ fn let_in(arn: &str, policy: &str) -> Option<String> {
 }
 
 async fn policy_noticed(cx: &Cx, arn: &str) -> Result<Option<String>> {
-    // A question of which nothing is to be done: who only looks by the index goes without.
+    // Nothing would be done about the answer: a reading by the index does without it.
     if cx.reads.may_ask_index() {
         return Ok(None);
     }
     let answer = cx.cloud.secrets.get_resource_policy().secret_id(arn).send().await;
     match answer.map(|a| a.resource_policy).map_err(failed("secretsmanager:GetResourcePolicy")) {
-        // Who may not ask is told nothing.
+        // Without the permission nothing is reported.
         Err(e) if e.class == Class::Denied => Ok(None),
         other => Ok(present(other)?.and_then(|policy| let_in(arn, &policy))),
     }
@@ -162,7 +162,7 @@ fn observed(cx: &Cx, secret: &DescribeSecretOutput) -> Option<Observed<Secret>> 
     let username = tags.remove(TAG_USER);
     let key = secret.kms_key_id().filter(|key| !key.is_empty());
     Some(Observed {
-        // Its name, which nobody can change, is the second mark.
+        // Its name, which cannot be changed, is the second mark.
         claim: names::marked(cx.scope.claim(Secret::KIND, &tags, false), |key| {
             named(&cx.scope, key, names::generation(&tags)) == secret.name().unwrap_or_default()
         }),
@@ -264,7 +264,7 @@ impl Resource for Secret {
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let found = candidates(cx).await?;
-        // Neither the list nor the index tells the version that counts now.
+        // Neither the list nor the index shows the current version.
         let all = try_join_all(found.iter().map(|arn| describe(cx, arn))).await?;
         let ours = all.iter().flatten().filter(|secret| cx.scope.owns(&tags_of(secret)));
         try_join_all(ours.filter_map(|secret| observed(cx, secret)).map(|mut it| async {
