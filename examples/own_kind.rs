@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stack::engine::{
-    self, Class, Cx, Diff, Event, Graph, Observed, Plan, Readiness, Registry, Reporter, Resource, Rule, Scope, Snapshot, apply,
+    self, Class, Cloud, Cx, Diff, Event, Graph, Observed, Plan, Readiness, Registry, Reporter, Resource, Rule, Scope, Snapshot,
+    apply,
 };
 use stack::ui;
 use tokio::sync::watch;
@@ -17,6 +18,10 @@ use tokio::sync::watch;
 /// The cloud: what is there, by identifier.
 #[derive(Default)]
 struct Shelf(Mutex<BTreeMap<String, Book>>);
+
+impl Cloud for Shelf {
+    const NAME: &'static str = "the shelf";
+}
 
 impl Shelf {
     fn books(&self) -> MutexGuard<'_, BTreeMap<String, Book>> {
