@@ -63,7 +63,7 @@ mod tests {
     fn the_picture_that_is_checked_in_is_fresh() {
         let root = env!("CARGO_MANIFEST_DIR");
         let text = std::fs::read_to_string(format!("{root}/stacks/webapp.yaml")).unwrap();
-        let loaded = config::load("stacks/webapp.yaml", &text, None, &super::super::stack_schema()).unwrap();
+        let loaded = config::load("stacks/webapp.yaml", &text, None, &session::stack_schema()).unwrap();
         let now = diagram(&loaded, false).unwrap().svg();
         let path = format!("{root}/docs/webapp.svg");
         if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {

@@ -92,6 +92,9 @@ pub(super) struct Edge {
 
 const USERS: &str = "users";
 
+/// What stands in a picture without boxes.
+pub(super) const NOTHING: &str = "No service, data or way in: add --all to draw every object";
+
 impl Architecture {
     /// Returns the architecture that a graph describes.
     pub fn of(graph: &Graph, title: String) -> Architecture {

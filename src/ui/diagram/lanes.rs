@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::architecture::{Architecture, Edge, Node, Role, Stage};
+use super::architecture::{Architecture, Edge, NOTHING, Node, Role, Stage};
 use super::drawing::{LABEL, SMALL, cut, escaped, image, wide};
 
 const MARGIN: f64 = 28.0;
@@ -291,6 +291,9 @@ pub(super) fn svg(it: &Architecture) -> String {
             let (x, y) = (block.at.x + PAD, block.at.y + 18.0);
             out.push(format!("<text class=\"small\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", escaped(&title_of(title))));
         }
+    }
+    if it.nodes.is_empty() {
+        out.push(format!("<text class=\"small\" x=\"{MARGIN}\" y=\"{top}\">{NOTHING}</text>"));
     }
     let (lines, labels) = edges(&places);
     out.extend(lines);

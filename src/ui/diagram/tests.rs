@@ -141,7 +141,7 @@ fn requests_go_from_users_to_data() {
 }
 
 #[test]
-fn a_service_in_public_subnets_without_a_load_balancer_answers_users() {
+fn a_public_service_without_a_load_balancer() {
     let mut nodes = vec![
         ("ec2.subnet/public-a", json!({"zone": "us-east-1a"})),
         ("ecs.service/web", json!({"subnets": ["${ec2.subnet/public-a}"], "security_groups": ["${ec2.security_group/web}"]})),

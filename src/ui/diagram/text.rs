@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::engine::Key;
 use crate::ui::style::clean;
 
-use super::architecture::{Architecture, Node, Role};
+use super::architecture::{Architecture, NOTHING, Node, Role};
 use super::dependencies::Dependencies;
 use super::lanes::color;
 
@@ -88,6 +88,9 @@ pub(super) fn architecture_mermaid(it: &Architecture) -> String {
         let (open, close) = if one.role == Role::Data { ("[(", ")]") } else { ("[", "]") };
         format!("n{at}{open}\"{text}\"{close}:::{}", one.role.name())
     };
+    if it.nodes.is_empty() {
+        out.push(format!("  nothing[\"{NOTHING}\"]"));
+    }
     out.extend(it.within(None).map(|one| format!("  {}", node(one))));
     if !it.lanes.is_empty() {
         out.push(format!("  subgraph vpc[\"{}\"]", mermaid_text(&it.boundary)));
@@ -121,6 +124,9 @@ pub(super) fn architecture_dot(it: &Architecture) -> String {
         let shape = if one.role == Role::Data { ", shape=cylinder, style=\"\"" } else { "" };
         format!("n{at} [label=\"{text}\", color=\"{}\", penwidth=2{shape}]", color(one.role))
     };
+    if it.nodes.is_empty() {
+        out.push(format!("  nothing [label=\"{NOTHING}\"]"));
+    }
     out.extend(it.within(None).map(|one| format!("  {}", node(one))));
     if !it.lanes.is_empty() {
         out.push("  subgraph cluster_vpc {".into());
