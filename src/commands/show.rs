@@ -251,6 +251,19 @@ fn state(running: &Running, behind: bool) -> &'static str {
     }
 }
 
+/// Why a service is not healthy, in a sentence.
+fn why(service: &Service) -> Option<String> {
+    match service.state {
+        "healthy" | "stopped" => None,
+        "old revision" => Some(format!("it runs {}, and a newer revision exists", service.running.task_definition)),
+        _ => {
+            let message = service.running.message.as_str();
+            let message = message.split_once(") ").filter(|_| message.starts_with("(service ")).map_or(message, |(_, said)| said);
+            (!message.is_empty() && !message.contains("steady state")).then(|| message.to_owned())
+        }
+    }
+}
+
 /// How a state is to be read: by words of ECS, RDS, ElastiCache and CloudFront.
 fn tone(header: &str, cell: &str) -> Tone {
     const GOOD: &[&str] = &["healthy", "available", "deployed", "ready"];
@@ -342,7 +355,7 @@ fn objects(snapshot: &Snapshot, registry: &Registry<Clients>) -> Vec<Object> {
 }
 
 fn text(head: &str, shown: &Shown, all: bool, look: &Look) -> String {
-    let mut out = format!("{head}\n");
+    let mut out = ui::note(head, look);
     if shown.objects.is_empty() {
         out += "\nNothing is running; `stack apply` creates it.\n";
         return out;
@@ -352,6 +365,8 @@ fn text(head: &str, shown: &Shown, all: bool, look: &Look) -> String {
             let r = &s.running;
             let deployed = s.deployed.as_deref().map_or_else(String::new, ago);
             let (image, url) = (s.image.clone().unwrap_or_default(), s.url.clone().unwrap_or_default());
+            // The registry is left out where there is little room; with `--all` nothing is.
+            let image = if all { image } else { image.rsplit('/').next().unwrap_or_default().to_owned() };
             let tasks = format!("{}/{}", r.running, r.desired);
             vec![r.name.clone(), s.state.to_owned(), tasks, image, r.task_definition.clone(), deployed, url]
         };
@@ -359,8 +374,8 @@ fn text(head: &str, shown: &Shown, all: bool, look: &Look) -> String {
         out += "\n";
         let headers = ["SERVICE", "STATE", "TASKS", "IMAGE", "REVISION", "DEPLOYED", "URL"];
         out += &ui::toned_table(look, &headers, &rows, &tone);
-        for s in shown.services.iter().filter(|s| s.state != "healthy" && !s.running.message.is_empty()) {
-            out += &ui::note(&format!("{}: {}", s.running.name, s.running.message), look);
+        for (name, why) in shown.services.iter().filter_map(|s| Some((&s.running.name, why(s)?))) {
+            out += &ui::note(&format!("{name}: {why}"), look);
         }
     }
     if !shown.distributions.is_empty() {
@@ -421,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_is_healthy_when_all_its_tasks_run_its_newest_revision() {
+    fn what_makes_a_service_healthy() {
         let state = |rollout, desired, up, behind| super::state(&running(rollout, desired, up), behind);
         assert_eq!(state("COMPLETED", 2, 2, false), "healthy");
         assert_eq!(state("COMPLETED", 2, 2, true), "old revision");
@@ -432,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_is_answered_under_its_host_and_the_part_of_its_path_that_is_known() {
+    fn the_address_of_a_route() {
         let at = |host: Option<&str>, path: Option<&str>| {
             route("https://d1.example", (host.map(str::to_owned), path.map(str::to_owned)))
         };

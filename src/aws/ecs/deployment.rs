@@ -99,6 +99,8 @@ fn explain(service: &sdk::Service, what: &str, wanted: &str, why: &Why) -> Strin
     let of_wanted = service.deployments().iter().find(|d| d.task_definition() == Some(wanted));
     let reason = of_wanted.or(primary(service)).and_then(|d| d.rollout_state_reason()).map(str::to_owned);
     let mut causes = why.causes.clone();
+    // That ECS rolled back is said by what runs now.
+    let reason = reason.filter(|reason| causes.is_empty() || !reason.contains("rollback to deploymentId"));
     if causes.is_empty() {
         causes.extend(events(service).filter(|event| !is_routine(event)).take(3).map(str::to_owned));
     }
