@@ -29,7 +29,7 @@ struct Checker<'a> {
     found: Vec<Diagnostic>,
 }
 
-/// What replaces a value that may be a secret.
+/// The words in place of a value that may be a secret.
 const NOT_SHOWN: &str = "(not shown)";
 
 /// Returns what a text should look like, when it does not match its pattern. A reference is known only later.

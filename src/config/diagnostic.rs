@@ -7,7 +7,7 @@ use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, T
 use serde::Serialize;
 use serde_json::{Value, json};
 
-/// How many problems of a file are reported. Nobody reads more, and each costs a search through the whole text.
+/// The maximum number of problems that are reported. Each costs a search through the whole text.
 pub const MOST: usize = 200;
 
 /// The severity of a problem.

@@ -12,7 +12,7 @@ use super::yaml::{Node, NodeValue};
 /// The name of the environment when none was chosen.
 pub const DEFAULT: &str = "default";
 
-/// How many environments a file may have. Each is a whole stack to check.
+/// The maximum number of environments. Each is a whole stack to check.
 pub const MOST: usize = 100;
 
 /// Returns the names of the file's environments, in its order.

@@ -92,7 +92,7 @@ mod tests {
         assert_eq!((CACHE_BEHAVIORS.most, CPU.most, ROLE_INLINE.most), (75, 32_768, 10_240));
     }
 
-    /// A limit that stands in the checks by itself has no source.
+    /// A number written in the checks would have no source.
     #[test]
     fn no_other_place_has_such_a_number() {
         let checks = [

@@ -53,7 +53,7 @@ const BY_THEMSELVES: &[&str] = &[
     "wrong-name",
     "wrong-zone",
 ];
-/// What stands in for the name and the region where they are wrong.
+/// The name and the region in place of wrong ones.
 const NAME: &str = "a";
 const REGION: &str = "us-east-1";
 

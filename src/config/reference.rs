@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-/// What AWS has because of a section. The schema does not know; the expansion in `src/blueprint` does.
+/// The objects that a section creates. The schema does not have them; the expansion in `src/blueprint` does.
 const CREATES: &[(&str, &str)] = &[
     (
         "history_bucket",
@@ -126,7 +126,7 @@ fn inside<'a>(root: &'a Value, property: &'a Value, path: &str) -> (&'a Value, S
     }
 }
 
-/// Returns what a map or a list holds, and how a path goes on in it.
+/// Returns what a map or a list holds, and the next step of a path in it.
 fn holds(schema: &Value) -> Option<(&Value, &'static str)> {
     let by_name = schema.get("additionalProperties").filter(|each| each.is_object()).map(|each| (each, ".NAME"));
     by_name.or_else(|| schema.get("items").map(|each| (each, "[]")))

@@ -43,7 +43,7 @@ const REGIONS: &[(&str, bool)] = &[
     ("us-west-2", false),
 ];
 
-/// How the regions of the European Sovereign Cloud start. Its domain names differ, and this version does not support it.
+/// The prefix of the regions of the European Sovereign Cloud. Its domain names differ, and this version does not support it.
 pub(super) const SOVEREIGN: &str = "eusc-";
 
 /// The pattern of regions, future ones too: an area, a direction and a number.

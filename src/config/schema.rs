@@ -9,7 +9,7 @@ use super::validate::fargate;
 use super::values::{NAME_MESSAGE, NAME_PATTERN};
 use stack_engine::kind::ATTRIBUTES;
 
-/// What an editor shows instead of a regular expression that a text does not match: a key of yaml-language-server and VS Code.
+/// The key of the message that yaml-language-server and VS Code show instead of a regular expression.
 pub(super) const PATTERN_MESSAGE: &str = "patternErrorMessage";
 
 /// Returns the schema of the whole file. `kinds` are the kinds possible under `resources`, each with what writes its schema.

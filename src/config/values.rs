@@ -110,7 +110,7 @@ text_value!(
 
 /// [`Name`] as a regular expression.
 pub(super) const NAME_PATTERN: &str = "^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$";
-/// What editors say about a text that is no [`Name`].
+/// The message of editors about a text that is no [`Name`].
 pub(super) const NAME_MESSAGE: &str = "a name has at most 32 lower-case letters, digits and hyphens, and starts with a letter";
 /// [`certificate`] as a regular expression, what editors say about other texts, and what they offer.
 pub(super) const CERTIFICATE: &str =
@@ -339,7 +339,7 @@ text_value!(
     })
 );
 
-/// How many days log events are kept: one of the times that CloudWatch Logs offers.
+/// The number of days that log events are kept: one of the times that CloudWatch Logs offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Retention(u16);
 
@@ -396,7 +396,7 @@ text_value!(
     })
 );
 
-/// How often a database's password is rotated: never, or after a number of days.
+/// The time between rotations of a database's password: a number of days, or never.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Rotation(u16);
 

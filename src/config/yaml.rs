@@ -14,11 +14,11 @@ use serde_saphyr::{Location, Spanned};
 
 use super::diagnostic::{Diagnostic, MOST};
 
-/// How deep maps and lists may be nested. The stack file's own types need about ten.
+/// The maximum depth of maps and lists. The stack file's own types need about ten.
 const MAX_DEPTH: usize = 40;
-/// How many values a file may have, with aliases expanded.
+/// The maximum number of values, with aliases expanded.
 const MAX_NODES: usize = 30_000;
-/// How many aliases a file may have.
+/// The maximum number of aliases.
 const MAX_ALIASES: usize = 1_000;
 
 /// A value and its place in the file.

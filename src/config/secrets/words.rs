@@ -1,8 +1,8 @@
-//! What secrets are called, and what they look like.
+//! The names of secrets, and their look.
 
 use std::collections::BTreeMap;
 
-/// Words for secrets: a name that ends so holds one.
+/// Words for secrets: a variable whose name ends in one holds a secret.
 const SECRETS: &[&str] = &[
     "PASSWORD",
     "PASSWD",
@@ -17,11 +17,11 @@ const SECRETS: &[&str] = &[
     "CREDENTIALS",
     "APIKEY",
 ];
-/// Words that end in `PASS` and are about something else.
+/// Words that end in `PASS` and mean something else.
 const NO_PASS: &[&str] = &["BYPASS", "COMPASS", "ENCOMPASS", "OVERPASS", "SURPASS", "TRESPASS", "UNDERPASS"];
-/// What makes a secret of a `KEY`.
+/// Words before `KEY` that make it a secret.
 const KEYS: &[&str] = &["API", "PRIVATE", "ACCESS", "SECRET", "SIGNING", "ENCRYPTION", "MASTER", "AUTH"];
-/// What may be a secret: it is one when its value looks random.
+/// Words for what may be a secret: it is one if its value looks random.
 const PERHAPS: &[&str] = &[
     "KEY",
     "KEYS",
@@ -44,9 +44,9 @@ const PERHAPS: &[&str] = &[
     "CERTIFICATE",
     "PIN",
 ];
-/// What everybody may know.
+/// Words for what is public.
 const PUBLIC: &[&str] = &["PUBLIC", "PUBLISHABLE", "SITEKEY"];
-/// A name that ends so is about a secret and does not hold it.
+/// Words at the end of a name that is about a secret and does not hold it.
 const ABOUT: &[&str] = &[
     "AGE",
     "ALG",
@@ -154,12 +154,12 @@ const ABOUT: &[&str] = &[
     "VERSION",
     "WINDOW",
 ];
-/// Values of names like `AUTH_TOKEN` that say how, and not what.
+/// Values of names like `AUTH_TOKEN` that are settings, not secrets.
 const WORDS: &[&str] = &[
     "true", "false", "yes", "no", "on", "off", "none", "null", "nil", "auto", "required", "optional", "enabled", "disabled",
     "bearer", "basic", "header", "cookie", "query", "iam", "vault", "managed", "default",
 ];
-/// What the tokens of well-known services begin with, and how many characters follow at least.
+/// The prefixes of the tokens of well-known services, and the minimum number of characters after them.
 const TOKENS: &[(&str, usize)] = &[
     ("ghp_", 30),
     ("gho_", 30),
@@ -208,7 +208,7 @@ const TOKENS: &[(&str, usize)] = &[
     ("ya29.", 20),
     ("base64:", 40),
 ];
-/// Addresses that let in whoever knows them.
+/// Addresses that give access to everyone who knows them.
 const WEBHOOKS: &[&str] = &[
     "hooks.slack.com/services/T",
     "discord.com/api/webhooks/",
@@ -216,14 +216,14 @@ const WEBHOOKS: &[&str] = &[
     ".webhook.office.com/webhookb2/",
 ];
 
-/// What a variable's name says of its value.
+/// The meaning of a variable's name for its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Called {
-    /// A secret by its last word.
+    /// A secret, by its last word.
     Secret,
-    /// A secret's word, and more after it.
+    /// A word for a secret, with more words after it.
     Partly,
-    /// A secret when it looks like one.
+    /// A secret if it looks like one.
     Perhaps,
     Otherwise,
 }
@@ -262,7 +262,7 @@ impl Called {
     }
 }
 
-/// The words of a name in capitals: `dbPassword`, `DB_PASSWORD` and `db-password` are the same.
+/// Returns the words of a name in capitals: `dbPassword`, `DB_PASSWORD` and `db-password` are the same.
 fn words(name: &str) -> Vec<String> {
     let mut out: Vec<String> = vec![String::new()];
     let mut before = ' ';
@@ -284,7 +284,7 @@ fn words(name: &str) -> Vec<String> {
     out
 }
 
-/// Whether a variable or an option of this name and value holds a secret.
+/// Checks whether a variable or an option with this name and value holds a secret.
 pub(super) fn is_called_one(name: &str, value: &str) -> bool {
     let value = value.trim();
     let number = value.bytes().all(|b| b.is_ascii_digit());
@@ -313,7 +313,7 @@ pub(super) fn is_called_one(name: &str, value: &str) -> bool {
     }
 }
 
-/// Whether a text as a whole stands for a value and is none: `${…}`, `$NAME`, `$(…`, `%NAME%`, `%(name)s`, `{name}`, `{{…}}`,
+/// Checks whether a text as a whole is a placeholder: `${…}`, `$NAME`, `$(…`, `%NAME%`, `%(name)s`, `{name}`, `{{…}}`,
 /// `<your password>`.
 fn is_placeholder(text: &str) -> bool {
     let within = |begin: &str, end: &str| text.strip_prefix(begin).and_then(|rest| rest.strip_suffix(end));
@@ -334,7 +334,7 @@ fn is_placeholder(text: &str) -> bool {
         || text.strip_prefix('<').is_some_and(|rest| words(rest.strip_suffix('>').unwrap_or(rest)))
 }
 
-/// More than letters: digits among them, or what stands in no word.
+/// Checks whether a text has more than letters: digits, or characters that no word has.
 fn is_mixed(text: &str) -> bool {
     let letters = text.bytes().any(|b| b.is_ascii_alphabetic());
     let digits = text.bytes().any(|b| b.is_ascii_digit());
@@ -342,7 +342,7 @@ fn is_mixed(text: &str) -> bool {
     letters && (digits || odd) && !text.contains('@')
 }
 
-/// Whether a text is a secret by its looks.
+/// Checks whether a text looks like a secret.
 pub(super) fn is_one(text: &str) -> bool {
     // Nothing of what follows is shorter, but for an address.
     if text.len() < 16 {
@@ -363,14 +363,14 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-_./+=".contains(&byte)
 }
 
-/// A JSON Web Token: three parts with dots between, of which the first begins as `{"` does in base 64.
+/// Checks whether a text is a JSON Web Token: three parts separated by dots, the first of which starts like `{"` in base 64.
 fn is_jwt(text: &str) -> bool {
     let parts: Vec<&str> = text.split('.').collect();
     let part = |p: &&str| p.len() >= 8 && p.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     parts.len() == 3 && text.starts_with("eyJ") && parts.iter().all(part)
 }
 
-/// An access key's id: `AKIA` or `ASIA` and sixteen more.
+/// Checks whether a text is the id of an access key: `AKIA` or `ASIA`, and sixteen characters more.
 fn has_access_key(text: &str) -> bool {
     text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
         word.len() == 20
@@ -379,7 +379,7 @@ fn has_access_key(text: &str) -> bool {
     })
 }
 
-/// Whether a variable's value looks like the secret half of an access key: forty characters of base 64, all kinds of them.
+/// Checks whether a variable's value looks like the secret part of an access key: forty characters of base 64, of all kinds.
 pub(super) fn is_bare_key(text: &str) -> bool {
     let base64 = |b: u8| b.is_ascii_alphanumeric() || b == b'/' || b == b'+';
     let has = |what: fn(&u8) -> bool| text.as_bytes().iter().any(what);
@@ -392,7 +392,7 @@ pub(super) fn is_bare_key(text: &str) -> bool {
         && entropy(text) >= 4.0
 }
 
-/// An address with a password: `postgres://anna:secret@host`.
+/// Checks whether a text is an address with a password: `postgres://anna:secret@host`.
 fn has_password(text: &str) -> bool {
     text.match_indices("://").any(|(at, found)| {
         let rest = &text[at + found.len()..];
@@ -409,7 +409,7 @@ fn has_password(text: &str) -> bool {
     })
 }
 
-/// Whether a host and perhaps a port are what a text begins with, and no user and password: `example.com:8080/a`.
+/// Checks whether a text starts with a host and possibly a port, and not with user and password: `example.com:8080/a`.
 fn is_host(text: &str) -> bool {
     let Some((before, after)) = text.split_once(':') else { return true };
     let rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -417,7 +417,7 @@ fn is_host(text: &str) -> bool {
     port || before.starts_with('[') || before.contains(['/', '?', '#'])
 }
 
-/// Whether a value or a command says `password=…` somewhere, in an option, a query or a connection string.
+/// Checks whether a value or a command contains `password=…`, in an option, a query or a connection string.
 pub(super) fn has_assignment(text: &str) -> bool {
     text.split(|c: char| c.is_whitespace() || ";&?,\"'".contains(c)).any(|part| {
         part.split_once('=').is_some_and(|(name, value)| {
@@ -429,7 +429,7 @@ pub(super) fn has_assignment(text: &str) -> bool {
     })
 }
 
-/// Whether a text is so mixed that nobody chose it: long enough, and not made of words.
+/// Checks whether a text looks random: long enough, and not made of words.
 pub(super) fn is_random(text: &str) -> bool {
     let length = text.chars().count();
     let has = |what: fn(&u8) -> bool| text.as_bytes().iter().any(what);
@@ -446,7 +446,7 @@ pub(super) fn is_random(text: &str) -> bool {
     !words && (kinds >= 2 || text.bytes().any(|b| b.is_ascii_punctuation())) && entropy(text) >= 3.0
 }
 
-/// Bits a character, by how often each comes.
+/// Returns the entropy in bits per character.
 fn entropy(text: &str) -> f64 {
     let mut count: BTreeMap<char, f64> = BTreeMap::new();
     text.chars().for_each(|c| *count.entry(c).or_default() += 1.0);
@@ -459,7 +459,7 @@ fn is_uuid(text: &str) -> bool {
     parts.iter().map(|p| p.len()).eq([8, 4, 4, 4, 12]) && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
 }
 
-/// A path of a file: parts that are words. With one slash, or none at its beginning, only when it ends as files do: `.json`.
+/// Checks whether a text is the path of a file, made of words. With one slash, or none at the start, it must have an extension: `.json`.
 fn is_path(text: &str) -> bool {
     let begins = ["/", "./", "../", "~/"].iter().any(|begin| text.starts_with(begin));
     let part = |part: &str| {
@@ -474,7 +474,7 @@ fn is_path(text: &str) -> bool {
     (begins && slashes >= 2 || ends && slashes >= 1) && text.split('/').all(part)
 }
 
-/// An address on the web; one with a password has been seen by its looks.
+/// Checks whether a text is a web address. One with a password looks like a secret, and was found before.
 fn is_address(text: &str) -> bool {
     ["http://", "https://", "s3://", "ssm://", "vault://", "secretsmanager://"].iter().any(|begin| text.starts_with(begin))
 }

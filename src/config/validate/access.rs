@@ -9,7 +9,7 @@ use crate::limits;
 use crate::suggest;
 use crate::values::arn;
 
-/// How many groups a user can be in, which AWS never raises, and how many managed policies a group can have.
+/// The maximum number of groups of a user, which AWS never raises, and of managed policies of a group.
 const GROUPS: usize = limits::GROUPS_OF_USER.most;
 const POLICIES: usize = limits::MANAGED_POLICIES.most;
 

@@ -11,7 +11,7 @@ use crate::values::Duration;
 const DAY: u64 = 86_400;
 const WEEK: u32 = 7 * 24 * 60;
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-/// How long the id of a replication group and of a cluster may be. A replacement adds a number: `-NN`.
+/// The maximum length of the id of a replication group and of a cluster. A replacement adds a number: `-NN`.
 const GROUP_ID: usize = 37;
 const CLUSTER_ID: usize = 47;
 /// The eviction policies.

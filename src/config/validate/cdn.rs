@@ -10,9 +10,9 @@ use crate::values::arn;
 
 /// The region of CloudFront's certificates.
 const REGION: &str = "us-east-1";
-/// How many cache behaviours AWS's quota allows a distribution, beside the default.
+/// The maximum number of cache behaviours by AWS's quota, beside the default.
 const PATHS: usize = limits::CACHE_BEHAVIORS.most;
-/// How long each may be.
+/// The maximum length of the path of one.
 const PATH: usize = limits::PATH_PATTERN.most;
 
 pub(super) fn cdn(checks: &mut Checks<'_>) {

@@ -17,7 +17,7 @@ pub(super) struct Checks<'a> {
 }
 
 impl Checks<'_> {
-    /// Whether nobody would read one more.
+    /// Checks whether enough problems of this severity were found, and remembers that one is left out.
     pub(super) fn is_enough(&mut self, severity: Severity) -> bool {
         self.left_out = self.found.iter().filter(|d| d.severity == severity).count() >= MOST;
         self.left_out

@@ -10,7 +10,7 @@ use crate::suggest;
 use crate::values::Duration;
 
 const DAY: u64 = 86_400;
-/// How many names a certificate can have without a raised quota, and with one.
+/// The maximum number of names of a certificate, without a raised quota and with one.
 const NAMES: (usize, usize) = (limits::CERTIFICATE_NAMES.most, limits::CERTIFICATE_NAMES_EVER.most);
 const DOMAIN: usize = limits::CERTIFICATE_DOMAIN.most;
 

@@ -276,7 +276,7 @@ fn circle(checks: &mut Checks<'_>, at: &str, round: &[&Name]) {
     );
 }
 
-/// How many rules a load balancer can have without a raised quota.
+/// The maximum number of rules of a load balancer, without a raised quota.
 const RULES: usize = crate::limits::BALANCER_RULES.most;
 
 /// Checks that no two services have the same route, and no two rules the same priority.

@@ -6,7 +6,7 @@ use super::checks::Checks;
 use crate::diagnostic::{Diagnostic, Severity, short};
 use crate::limits::{TAG_KEY, TAG_VALUE, TAGS};
 
-/// How many tags `stack` needs for itself: eight, and two that some kinds use.
+/// The number of tags that `stack` needs for itself: eight, and two that some kinds use.
 const OURS: usize = 10;
 /// Reserved prefixes, and by whom (RDS refuses its own in values as well:
 /// <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_Tag.html>).
