@@ -145,7 +145,7 @@ fn for_editors(schema: &mut Value) {
         Value::Object(map) => {
             if let Some(default) = map.remove("default").and_then(without_nulls) {
                 if let (Some(Value::String(description)), Some(shown)) = (map.get_mut("description"), shown(&default))
-                    && !description.contains("Default:")
+                    && !["Default:", "Left out:"].iter().any(|said| description.contains(said))
                 {
                     description.push_str(&format!(" Default: {shown}."));
                 }
