@@ -85,7 +85,7 @@ mod tests {
 
     use super::*;
 
-    /// The longest waits that are not the usual half hour are in docs/kinds.md, and no others.
+    /// Exactly the waits that are longer than the usual half hour are listed in docs/kinds.md.
     #[test]
     fn the_longest_waits_are_written_down() {
         let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/kinds.md")).unwrap();
@@ -281,10 +281,10 @@ mod tests {
         assert!(spell("rds.parameter_group", &mut twice).is_err());
     }
 
-    /// Read from AWS and never written in a file, so schemas leave it out.
+    /// Fields that are read from AWS and never written in a file, so schemas leave them out.
     const UNWRITTEN: &[(&str, &str)] = &[("elbv2.rule", "others")];
 
-    /// Whether a path leads to a field in a schema; `*` is any key or index.
+    /// Checks whether a path leads to a field in a schema; `*` is any key or index.
     fn leads(schema: &Value, definitions: &Value, path: &[&str]) -> bool {
         if let Some(name) = schema.get("$ref").and_then(Value::as_str).and_then(|to| to.rsplit('/').next()) {
             return leads(&definitions[name], definitions, path);

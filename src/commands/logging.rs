@@ -41,25 +41,20 @@ fn level(text: &str) -> Result<LevelFilter, String> {
 }
 
 impl Logging {
-    /// Opens the files and starts to log. `live` says that the command draws its progress on the terminal that standard error
-    /// is: lines of a log would tear it.
+    /// Opens the files and starts to log. Where the log is on standard error, progress is plain lines between its lines.
     ///
     /// # Errors
-    /// When a file cannot be opened, or lines would tear the progress.
-    pub fn start(&self, live: bool) -> Result<Option<Recording>> {
+    /// When a file cannot be opened.
+    pub fn start(&self) -> Result<Option<Recording>> {
         let file = self.log_file.as_deref().filter(|name| !name.is_empty());
         let level = self.log.unwrap_or(if file.is_some() { LevelFilter::DEBUG } else { LevelFilter::OFF });
         let lines: Option<(LevelFilter, Box<dyn Write + Send>)> = match file {
             _ if level == LevelFilter::OFF => None,
             Some(name) => Some((level, Box::new(open(name, OpenOptions::new().append(true))?))),
-            None if live => {
-                return Err(Stop::Message(
-                    Exit::Usage,
-                    "nothing was changed: `--log` would write into the progress that is drawn on this terminal".into(),
-                    Some("add `--log-file FILE`, or send standard error elsewhere: `2>FILE`".into()),
-                ));
+            None => {
+                ui::logs_to_stderr();
+                Some((level, Box::new(Stderr)))
             }
-            None => Some((level, Box::new(Stderr))),
         };
         let trace: Option<Box<dyn Write + Send>> = match &self.trace_file {
             Some(name) => Some(Box::new(open(name, OpenOptions::new().write(true).truncate(true))?)),
@@ -109,8 +104,8 @@ mod tests {
         }
     }
 
-    fn refusal(logging: &Logging, live: bool) -> String {
-        match logging.start(live) {
+    fn refusal(logging: &Logging) -> String {
+        match logging.start() {
             Err(Stop::Message(Exit::Usage, text, _)) => text,
             Err(other) => panic!("{other:?}"),
             Ok(_) => panic!("{logging:?}"),
@@ -119,22 +114,21 @@ mod tests {
 
     #[test]
     fn nothing_is_logged_unless_it_is_wanted() {
-        assert!(wanted(None, None, None).start(true).unwrap().is_none());
-        assert!(wanted(Some(""), None, None).start(true).unwrap().is_none());
-        assert!(wanted(Some("off"), Some(Path::new("")), None).start(true).unwrap().is_none());
+        assert!(wanted(None, None, None).start().unwrap().is_none());
+        assert!(wanted(Some(""), None, None).start().unwrap().is_none());
+        assert!(wanted(Some("off"), Some(Path::new("")), None).start().unwrap().is_none());
         assert!(level("loud").is_err());
     }
 
     #[test]
-    fn a_file_that_cannot_be_opened_is_refused_and_so_is_a_log_within_live_progress() {
+    fn a_file_that_cannot_be_opened_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let nowhere = folder.path().join("nowhere/file");
         for logging in
             [wanted(None, Some(&nowhere), None), wanted(None, None, Some(&nowhere)), wanted(None, None, Some(folder.path()))]
         {
-            assert!(refusal(&logging, false).contains("cannot be opened for writing"), "{logging:?}");
+            assert!(refusal(&logging).contains("cannot be opened for writing"), "{logging:?}");
         }
-        assert!(refusal(&wanted(Some("debug"), None, None), true).starts_with("nothing was changed: "));
     }
 
     #[test]

@@ -88,13 +88,6 @@ enum Command {
     Completions(completions::Arguments),
 }
 
-impl Command {
-    /// Whether it draws its progress, on a terminal.
-    fn is_live(&self) -> bool {
-        matches!(self, Command::Apply(_) | Command::Destroy(_) | Command::Rollback(_) | Command::Assets(_))
-    }
-}
-
 /// Runs the command line. Everything that the user sees has been written when it returns.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -111,7 +104,7 @@ pub fn main() -> ExitCode {
     };
     let color = cli.global.color();
     // Until the end of the process: then the trace is complete.
-    let _recording = match cli.global.logging.start(cli.command.is_live() && Look::stderr(color).terminal) {
+    let _recording = match cli.global.logging.start() {
         Ok(recording) => recording,
         Err(stop) => return end(Err(stop), color),
     };

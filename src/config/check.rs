@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::diagnostic::{Diagnostic, MOST, short};
 use super::route::{self, Route};
-use super::schema::PATTERN_MESSAGE;
+use super::scalar::PATTERN_MESSAGE;
 use super::suggest;
 use super::values::{self, Account, Cidr, Duration, Name, Retention, Rotation, Size, Wrong};
 use super::yaml::{MapKey, Node, NodeValue};

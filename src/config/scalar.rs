@@ -5,8 +5,10 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
-use super::schema::PATTERN_MESSAGE;
 use super::yaml::{Node, NodeValue};
+
+/// What an editor shows instead of a regular expression that a text does not match: a key of yaml-language-server and VS Code.
+pub(super) const PATTERN_MESSAGE: &str = "patternErrorMessage";
 
 /// Turns them into the text in the file, wherever the schema allows text, numbers and booleans alike ([`Scalar`]).
 pub fn as_text(node: &mut Node, schema: &Value, root: &Value, text: &str) {

@@ -3,14 +3,12 @@
 use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
+use super::scalar::PATTERN_MESSAGE;
 use super::service::{CPU, MEMORY};
 use super::types::Stack;
 use super::validate::fargate;
 use super::values::{NAME_MESSAGE, NAME_PATTERN};
 use stack_engine::kind::ATTRIBUTES;
-
-/// The key of the message that yaml-language-server and VS Code show instead of a regular expression.
-pub(super) const PATTERN_MESSAGE: &str = "patternErrorMessage";
 
 /// Returns the schema of the whole file. `kinds` are the kinds possible under `resources`, each with what writes its schema.
 pub fn schema<'a, F>(kinds: impl IntoIterator<Item = (&'a str, F)>) -> Value

@@ -327,7 +327,7 @@ fn editors_get_words_for_patterns_and_environments() {
         match value {
             Value::Object(map) => {
                 if map.get("pattern").is_some_and(Value::is_string) {
-                    assert!(map.contains_key(schema::PATTERN_MESSAGE) && map.contains_key("errorMessage"), "{path}");
+                    assert!(map.contains_key(scalar::PATTERN_MESSAGE) && map.contains_key("errorMessage"), "{path}");
                 }
                 map.iter().for_each(|(key, v)| walk(v, &format!("{path}/{key}")));
             }

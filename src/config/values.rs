@@ -9,7 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::regions;
-use super::schema::PATTERN_MESSAGE;
+use super::scalar::PATTERN_MESSAGE;
 
 /// The reason why a text is not such a value.
 #[derive(Clone, Debug, PartialEq, Eq)]

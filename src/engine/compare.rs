@@ -349,8 +349,8 @@ mod tests {
             plan("a", "x", taken).items[0].reason.clone().unwrap()
         };
         let theirs = reason(json!({"stack:name": "s", "stack:env": "staging"}));
-        assert!(theirs.contains("it belongs to the stack `s`, environment `staging`; rename"), "{theirs}");
-        assert!(reason(json!({"stack:name": "other"})).contains("it belongs to the stack `other`; rename"));
+        assert!(theirs.contains("belongs to the stack `s`, environment `staging`; rename"), "{theirs}");
+        assert!(reason(json!({"stack:name": "other"})).contains("belongs to the stack `other`; rename"));
     }
 
     #[tokio::test]

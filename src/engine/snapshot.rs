@@ -6,6 +6,7 @@ use std::time::Instant;
 use futures::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tracing::Instrument;
 
 use super::context::Cx;
 use super::error::{Class, Error};
@@ -121,12 +122,17 @@ impl Snapshot {
 /// What the cloud says, at last about what it does not find.
 pub(super) async fn observed<C: Cloud>(kind: &dyn Kind<C>, cx: &Cx<C>) -> Result<Vec<RawObserved>, Error> {
     let since = Instant::now();
-    let mut answer = kind.observe(cx).await;
-    while answer.as_ref().is_err_and(|e| e.class == Class::NotFound) && since.elapsed() < STALE {
-        tokio::time::sleep(retry_interval(since.elapsed())).await;
-        answer = kind.observe(&cx.fresh()).await;
+    let span = tracing::error_span!(target: "stack::object", "read", key = kind.info().name, verb = "Read");
+    async {
+        let mut answer = kind.observe(cx).await;
+        while answer.as_ref().is_err_and(|e| e.class == Class::NotFound) && since.elapsed() < STALE {
+            tokio::time::sleep(retry_interval(since.elapsed())).await;
+            answer = kind.observe(&cx.fresh()).await;
+        }
+        answer
     }
-    answer
+    .instrument(span)
+    .await
 }
 
 /// Reads the kinds for which `wanted` is true, with the one reading of `cx`.

@@ -125,7 +125,7 @@ fn what_never_comes_to_an_end_is_given_up_with_the_last_words() {
     let (_, outcome, took) = run(Mood::Busy);
     let error = &outcome.failed[0].2;
     assert_eq!(error.class, Class::Late);
-    assert!(error.message.ends_with("the last that was said of it is: pending"), "{error}");
+    assert!(error.message.ends_with("; last status: pending"), "{error}");
     assert!(took >= LONGEST && took < LONGEST * 10, "{took:?}");
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::IsTerminal;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -34,6 +35,14 @@ pub struct Look {
     pub terminal: bool,
 }
 
+/// Whether a log is written to standard error.
+static LOGGED: AtomicBool = AtomicBool::new(false);
+
+/// Says that a log is written to standard error: nothing is drawn over there from now on.
+pub fn logs_to_stderr() {
+    LOGGED.store(true, Ordering::Relaxed);
+}
+
 impl Look {
     /// Returns the look of standard output.
     pub fn stdout(color: Color) -> Look {
@@ -44,7 +53,8 @@ impl Look {
     /// Returns the look of standard error.
     pub fn stderr(color: Color) -> Look {
         let stderr = std::io::stderr();
-        Look::of(&env, color, stderr.is_terminal(), size(&stderr))
+        let terminal = stderr.is_terminal() && !LOGGED.load(Ordering::Relaxed);
+        Look::of(&env, color, terminal, size(&stderr))
     }
 
     /// Returns a look without colours and rewriting: for files and tests.

@@ -156,7 +156,7 @@ result = [iam.create_user(UserName="bob")["User"]["Arn"], iam.create_group(Group
     );
     let plan = s.place.stack(&["plan", "s.yaml"]).exits(4);
     for arn in arns.as_array().unwrap() {
-        assert!(plan.stdout.contains(&format!("{} is there already", arn.as_str().unwrap())), "{}", plan.stdout);
+        assert!(plan.stdout.contains(&format!("{} already exists", arn.as_str().unwrap())), "{}", plan.stdout);
     }
     s.proxy.take();
     s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
@@ -189,7 +189,7 @@ fn same_stack_in_two_regions_shares_no_group_or_user() {
     s.apply();
     s.place.file("eu.yaml", &of("eu-west-1", "alice"));
     let plan = s.place.stack(&["plan", "eu.yaml"]).exits(4);
-    assert!(plan.stdout.contains(":user/stack/team/default/us-east-1/alice is there already"), "{}", plan.stdout);
+    assert!(plan.stdout.contains(":user/stack/team/default/us-east-1/alice already exists"), "{}", plan.stdout);
     s.place.file("eu.yaml", &of("eu-west-1", "ben"));
     s.place.stack(&["apply", "eu.yaml", "--yes"]).ok();
     s.assert_in_step();

@@ -124,7 +124,7 @@ fn it_is_as_it_should_be() {
     let shown = s.place.stack(&["show", "s.yaml"]).ok().stdout;
     assert!(shown.contains("deployed") && shown.contains(domain), "{shown}");
     let graph = s.place.stack(&["graph", "s.yaml"]).ok().stdout;
-    assert!(graph.contains("cloudfront") && graph.contains("assets"), "{graph}");
+    assert!(graph.contains("CloudFront") && graph.contains("assets"), "{graph}");
     gone(&s);
 }
 

@@ -153,7 +153,7 @@ fn a_review_says_what_aws_would_refuse() {
     assert!(markdown.starts_with("<!-- stack:shop/default -->\n"), "{markdown}");
     let (head, _) = markdown.split_once("<details>").unwrap();
     assert!(head.contains("> [!CAUTION]\n") && head.contains("**AWS would refuse this:** `rds.instance/main`: "), "{head}");
-    assert!(head.contains("has no postgres 99"), "{head}");
+    assert!(head.contains("does not offer postgres 99"), "{head}");
     let json = s.place.stack(&["plan", "s.yaml", "--json"]).exits(4).json();
     let problems = json["problems"].as_array().unwrap();
     let refused: Vec<_> = problems.iter().filter(|p| p["severity"] == "refused").collect();

@@ -104,7 +104,7 @@ fn alias_of_another_environment_is_not_the_stacks() {
     // `alias/keyed-blue` is what the environment `blue` calls its main key, and the file without one its key `blue`.
     s.place.stack(&["apply", "s.yaml", "--yes", "--env", "blue"]).ok();
     let plan = s.place.stack(&["plan", "s.yaml"]).exits(4);
-    assert!(plan.stdout.contains("alias/keyed-blue is there already"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("alias/keyed-blue already exists"), "{}", plan.stdout);
     s.place.file("s.yaml", "stack: keyed\nregion: us-east-1\nkeys: { main: {} }\nenvironments: { blue: {} }\n");
     s.place.stack(&["apply", "s.yaml", "--yes"]).ok();
     s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();

@@ -129,7 +129,8 @@ const FIXTURES: &[Fixture] = &[
                 "lambda.permission/p",
                 "/resources/lambda.permission/p/rule",
                 r#""${events.rule/other.arn}""#,
-                &["replace lambda.permission/p"],
+                // What it allows is its identity: another rule is another permission.
+                &["create lambda.permission/p", "delete lambda.permission/f-events_rule_e_arn"],
             ),
             update("events.rule/e", "description", r#""An event""#),
             update("elasticache.subnet_group/g", "tags", TAGS),

@@ -48,16 +48,21 @@ fn every_call_is_a_line_and_a_bar_without_secrets() {
         let calls = s.proxy.take_all();
         let lines: Vec<&str> = output.stderr.lines().filter(|line| line.contains(" call service=")).collect();
         let parsed: Vec<_> = lines.iter().map(|line| fields(line).unwrap_or_else(|| panic!("{line}"))).collect();
-        assert_eq!(parsed.len(), calls.len(), "{}", output.stderr);
+        // What a run gave up before its answer has or has not arrived.
+        let abandoned = parsed.iter().filter(|line| line.get("error").is_some_and(|error| error == "abandoned")).count();
+        let arrived = parsed.len() - abandoned..=parsed.len();
+        assert!(arrived.contains(&calls.len()), "{} of {arrived:?}: {}", calls.len(), output.stderr);
 
         let text = std::fs::read_to_string(s.place.path().join("trace.json")).unwrap();
         let events: Vec<Value> = serde_json::from_str(&text).unwrap();
         let bars: Vec<&Value> = events.iter().filter(|event| event["ph"] == "X" && event["pid"] == 1).collect();
-        assert_eq!(bars.len(), calls.len(), "{text}");
+        assert_eq!(bars.len(), parsed.len(), "{text}");
 
-        // S3 has no names in its requests, so the proxy knows none.
+        // The requests of these have paths and no names, so the proxy knows none.
         let named = counted(calls.iter().map(|call| call.operation.as_str()).filter(|name| !name.contains(' ')));
-        let logged = counted(parsed.iter().filter(|line| line["service"] != "S3").map(|line| line["operation"].as_str()));
+        let nameless = ["CloudFront", "Lambda", "Route 53", "S3"];
+        let named_ones = parsed.iter().filter(|line| !nameless.contains(&line["service"].as_str()));
+        let logged = counted(named_ones.map(|line| line["operation"].as_str()));
         let drawn = counted(bars.iter().map(|bar| bar["name"].as_str().unwrap()).filter(|name| logged.contains_key(name)));
         assert_eq!((&logged, &drawn), (&named, &named));
 
@@ -70,7 +75,7 @@ fn every_call_is_a_line_and_a_bar_without_secrets() {
 }
 
 #[test]
-fn a_trace_that_cannot_be_written_is_refused_before_any_call() {
+fn a_trace_that_cannot_be_written_is_refused() {
     let s = Subject::new(STACK);
     let said = s.place.stack(&["apply", "s.yaml", "--yes", "--trace-file", "nowhere/trace.json"]).exits(64);
     assert!(said.words().contains("nothing was changed: `nowhere/trace.json` cannot be opened"), "{}", said.stderr);

@@ -88,7 +88,7 @@ fn who_may_write_tags_may_not_thereby_delete() {
         for kind in ["ec2.vpc", "ec2.security_group", "ec2.address", "ecs.cluster", "elbv2.load_balancer", "rds.instance"] {
             assert!(said.contains(&format!("--allow-delete {kind}/foreign")), "{kind}\n{}", refused.stderr);
         }
-        assert!(said.contains("to keep it, take its tags `stack:name`, `stack:env` and `stack:key` away"), "{}", refused.stderr);
+        assert!(said.contains("to keep it, remove its tags `stack:name`, `stack:env` and `stack:key`"), "{}", refused.stderr);
         assert!(!said.contains("iam.user/foreign"), "a person elsewhere is nobody's to delete\n{}", refused.stderr);
     }
     assert_eq!(s.account.boto3(LEFT, &theirs), whole);

@@ -35,7 +35,7 @@ fn what_blocks_a_deletion_is_named_and_not_waited_for() {
     let said = blocked.words();
     assert!(said.contains(&format!("a rule of the security group {group} (`legacy`)")), "{said}");
     assert!(said.contains(&format!("network interface {interface} (Bob's printer)")), "{said}");
-    assert!(said.contains("remove what is named"), "{said}");
+    assert!(said.contains("delete or detach what is named"), "{said}");
     // The plan knew it.
     let before = "AWS does not delete it while this is there";
     assert!(said.contains(&format!("{before}: a rule of the security group {group}")), "{said}");

@@ -3,6 +3,7 @@
 use futures::future::try_join_all;
 use serde_json::Value;
 
+use super::summaries::summaries;
 use crate::aws::Cx;
 use crate::aws::cloudfront::errors::failed;
 use crate::aws::preflight::finding::{Certainty, Finding, fields, is_new, listed, of_kind};
@@ -35,7 +36,7 @@ async fn aliases(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
     if wanted.is_empty() {
         return Ok(Vec::new());
     }
-    let ours = in_account(cx).await?;
+    let ours = summaries(cx).await?;
     let each = try_join_all(wanted.into_iter().map(|(item, new)| {
         let ours = &ours;
         async move {
@@ -45,8 +46,8 @@ async fn aliases(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
             let mut found = Vec::new();
             let mut open = Vec::new();
             for alias in new {
-                let other = ours.iter().find(|(id, names)| Some(id.as_str()) != own && names.iter().any(|n| n == alias));
-                if let Some((id, _)) = other {
+                let other = ours.iter().find(|d| Some(d.id()) != own && d.aliases().is_some_and(|a| a.items().iter().any(|n| n == alias)));
+                if let Some(id) = other.map(|other| other.id()) {
                     let help = "remove it from that distribution first, or leave it out here";
                     found.push(Finding::refused(&item.key, format!("`{alias}` is already an alias of the distribution `{id}`"), help));
                 } else if let Some(id) = own.filter(|_| serves) {
@@ -66,24 +67,6 @@ async fn aliases(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
         }
     }));
     Ok(each.await?.into_iter().flatten().collect())
-}
-
-/// Returns the distributions of the account and their aliases.
-async fn in_account(cx: &Cx) -> Result<Vec<(String, Vec<String>)>> {
-    let mut out = Vec::new();
-    let mut marker = None;
-    loop {
-        let answer = cx.cloud.cloudfront.list_distributions().max_items(100).set_marker(marker).send().await;
-        let Some(list) = answer.map_err(failed("cloudfront:ListDistributions"))?.distribution_list else {
-            return Ok(out);
-        };
-        marker = list.next_marker.filter(|next| list.is_truncated && !next.is_empty());
-        let all = list.items.unwrap_or_default().into_iter();
-        out.extend(all.map(|d| (d.id, d.aliases.and_then(|a| a.items).unwrap_or_default())));
-        if marker.is_none() {
-            return Ok(out);
-        }
-    }
 }
 
 async fn in_other_accounts(cx: &Cx, item: &Item, id: &str, alias: &str) -> Result<Option<Finding>> {

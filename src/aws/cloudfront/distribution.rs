@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use aws_sdk_cloudfront::types::{
     self as sdk, Aliases, CacheBehavior, CacheBehaviors, DistributionConfig, DistributionConfigWithTags, HttpVersion,
@@ -10,14 +9,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::summaries::{may_be_ours, summaries};
 use super::{Behavior, Origin, built, count, mark, marked, policies, to_sdk};
 use crate::aws::acm::Certificate;
 use crate::aws::call::answers::present;
 use crate::aws::call::error::incomplete;
 use crate::aws::cloudfront::errors::failed;
 use crate::aws::ownership::mark::Mark;
+use crate::aws::ownership::tag_index;
 use crate::aws::ownership::tags::{TagEdit, from_pairs};
-use crate::aws::ownership::{names, tag_index};
 use crate::aws::s3::Bucket;
 use crate::aws::spelling::{How, Spelling};
 use crate::aws::states::{Means, States};
@@ -139,65 +139,10 @@ fn state(status: &str) -> Readiness {
     STATES.read(status, true)
 }
 
-/// Returns every distribution of the account; the list has no tags.
-async fn summaries(cx: &Cx) -> Result<Arc<Vec<sdk::DistributionSummary>>> {
-    cx.reads
-        .once("cloudfront.distributions", async {
-            let mut out = Vec::new();
-            let mut marker = None;
-            loop {
-                let answer = cx.cloud.cloudfront.list_distributions().max_items(100).set_marker(marker).send().await;
-                let Some(list) = answer.map_err(failed("cloudfront:ListDistributions"))?.distribution_list else { break };
-                marker = list.next_marker.filter(|next| list.is_truncated && !next.is_empty());
-                out.extend(list.items.unwrap_or_default());
-                if marker.is_none() {
-                    break;
-                }
-            }
-            Ok(out)
-        })
-        .await
-}
-
-/// Returns the domains of the stack's distributions, by their mark, and the other names that each answers to.
-pub async fn delivered(cx: &Cx) -> Result<Vec<(String, Vec<String>)>> {
-    let all = summaries(cx).await?;
-    let ours = all.iter().filter(|summary| marked(&cx.scope, summary.comment()).is_some());
-    let aliases = |summary: &sdk::DistributionSummary| summary.aliases().map(|a| a.items().to_vec()).unwrap_or_default();
-    Ok(ours.map(|summary| (summary.domain_name().to_owned(), aliases(summary))).collect())
-}
-
 /// Checks whether a distribution is the stack's by its mark, or does not exist.
 pub async fn is_ours_or_gone(cx: &Cx, id: &str) -> Result<bool> {
     let found = look(cx, id).await?.and_then(|found| found.distribution_config);
     Ok(found.is_none_or(|config| marked(&cx.scope, config.comment()).is_some()))
-}
-
-/// Returns the distributions that use this access control for an origin: the identifier of each, and whether it is the stack's.
-pub(super) async fn controlled_by(cx: &Cx, control: &str) -> Result<Vec<(String, bool)>> {
-    let uses = |summary: &&sdk::DistributionSummary| {
-        let origins = summary.origins().map_or(&[][..], |o| o.items());
-        origins.iter().any(|origin| origin.origin_access_control_id() == Some(control))
-    };
-    let all = summaries(&cx.fresh()).await?;
-    let told = |s: &sdk::DistributionSummary| (s.id().to_owned(), marked(&cx.scope, s.comment()).is_some());
-    Ok(all.iter().filter(uses).map(told).collect())
-}
-
-/// Checks whether a distribution can be the stack's, by what the list shows: the mark, or, if that was overwritten, an origin in
-/// the stack's region with a name like the stack's.
-fn may_be_ours(cx: &Cx, summary: &sdk::DistributionSummary) -> bool {
-    let scope = &cx.scope;
-    if marked(scope, summary.comment()).is_some() {
-        return true;
-    }
-    if summary.comment().starts_with(&format!("{}/{}/", scope.stack, scope.env)) {
-        return false; // the same stack's, in another region
-    }
-    let region = format!(".{}.", scope.region);
-    let origins = summary.origins().map_or(&[][..], |o| o.items()).iter().map(|o| o.domain_name());
-    let first = |domain: &str| domain.trim_start_matches("internal-").split('.').next().unwrap_or_default().to_owned();
-    origins.into_iter().any(|domain| domain.contains(&region) && names::begins(&scope.prefix(), &first(domain), 63))
 }
 
 /// Returns whose a distribution is. The mark counts like a tag that was removed.

@@ -7,11 +7,13 @@ pub(in crate::aws) mod errors;
 pub mod invalidation;
 mod origin;
 mod origin_access_control;
+mod summaries;
 
 pub use behavior::{Behavior, policies};
-pub use distribution::{Distribution, Logs, STATES, ViewerCertificate, ZONE, delivered, is_ours_or_gone};
+pub use distribution::{Distribution, Logs, STATES, ViewerCertificate, ZONE, is_ours_or_gone};
 pub use origin::Origin;
 pub use origin_access_control::OriginAccessControl;
+pub use summaries::delivered;
 
 use aws_sdk_cloudfront::types as sdk;
 use aws_smithy_types::error::operation::BuildError;

@@ -5,7 +5,7 @@ use aws_sdk_cloudfront::types::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{built, distribution, mark, marked};
+use super::{built, mark, marked, summaries};
 use crate::aws::call::error::incomplete;
 use crate::aws::cloudfront::errors::failed;
 use crate::aws::ownership::mark::Mark;
@@ -128,7 +128,7 @@ impl Resource for OriginAccessControl {
     }
 
     async fn blocked_by(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
-        let users = distribution::controlled_by(cx, &live.id).await?;
+        let users = summaries::controlled_by(cx, &live.id).await?;
         let of = |(id, passing): (String, bool)| Blocker { what: format!("the distribution {id}, which uses it"), passing };
         Ok(users.into_iter().map(of).collect())
     }

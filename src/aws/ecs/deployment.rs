@@ -121,7 +121,7 @@ fn explain(service: &sdk::Service, what: &str, wanted: &str, why: &Why) -> Strin
     lines.join("\n")
 }
 
-/// Whether an event is of those that every deployment has, failed or not
+/// Checks whether an event is one that every deployment has, failed or not
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html>).
 fn is_routine(event: &str) -> bool {
     const ROUTINE: &[&str] = &[
@@ -156,7 +156,7 @@ fn help(causes: &[String]) -> Option<&'static str> {
     causes.iter().find_map(|cause| HELP.iter().find(|(word, _)| cause.contains(word))).map(|(_, help)| *help)
 }
 
-/// What happened, the newest first, without the service's name at the beginning of each.
+/// Returns the events, the newest first, without the service's name at the start of each.
 fn events(service: &sdk::Service) -> impl Iterator<Item = &str> {
     service.events().iter().filter_map(|e| e.message()).map(|message| {
         let rest = message.strip_prefix("(service ").and_then(|m| m.split_once(") "));

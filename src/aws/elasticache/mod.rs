@@ -3,6 +3,7 @@
 //! ElastiCache reports the tags of a cache only while it is `available`. Until then the stack's caches are known by what is
 //! written when they are created and can be read at any time: a replication group's description, a cluster's subnet group and id.
 
+mod cache;
 mod carry;
 mod checks;
 mod cluster;
@@ -11,14 +12,16 @@ mod naming;
 mod node_types;
 mod parameter_group;
 mod replication_group;
+mod snapshots;
 mod status;
 mod subnet_group;
 mod versions;
 
+pub use cache::Cache;
 pub use cluster::Cluster;
 pub use parameter_group::ParameterGroup;
 pub use replication_group::ReplicationGroup;
-pub use status::{CLUSTERS, Cache, GROUPS};
+pub use status::{CLUSTERS, GROUPS};
 pub use subnet_group::SubnetGroup;
 
 use std::sync::Arc;

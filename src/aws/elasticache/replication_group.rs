@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::carry;
 use super::naming::{self, GROUP_ID, SNAPSHOT};
+use super::snapshots::{self, find_group};
 use super::status;
 use super::{
     DEFAULT_PARAMETERS, ParameterGroup, SubnetGroup, clusters, parameter_group_of, replication_groups, retag, security_groups_of,
@@ -294,16 +294,10 @@ fn tls(call: Modify, mode: TransitEncryptionMode) -> Modify {
     call.transit_encryption_enabled(true).transit_encryption_mode(mode)
 }
 
-pub(super) async fn look(cx: &Cx, id: &str) -> Result<Option<sdk::ReplicationGroup>> {
-    let answer = cx.cloud.elasticache.describe_replication_groups().replication_group_id(id).send().await;
-    let answer = answer.map_err(failed("elasticache:DescribeReplicationGroups"))?;
-    Ok(answer.replication_groups.and_then(|list| list.into_iter().next()))
-}
-
 /// Returns the version that runs: only the members know it.
 async fn version_of(cx: &Cx, id: &str) -> Result<String> {
     const OP: &str = "elasticache:DescribeCacheClusters";
-    let member = look(cx, id).await?.and_then(|g| g.member_clusters().first().cloned());
+    let member = find_group(cx, id).await?.and_then(|g| g.member_clusters().first().cloned());
     let member = member.ok_or_else(|| incomplete("elasticache:DescribeReplicationGroups", "a member"))?;
     let answer = cx.cloud.elasticache.describe_cache_clusters().cache_cluster_id(member).send().await.map_err(failed(OP))?;
     let version = answer.cache_clusters().first().and_then(|c| c.engine_version.clone());
@@ -312,7 +306,7 @@ async fn version_of(cx: &Cx, id: &str) -> Result<String> {
 
 /// Checks whether it is being deleted: then the name is not free yet, and deleting it again does nothing.
 async fn is_leaving(cx: &Cx, id: &str) -> bool {
-    matches!(look(cx, id).await, Ok(Some(group)) if group.status() == Some("deleting"))
+    matches!(find_group(cx, id).await, Ok(Some(group)) if group.status() == Some("deleting"))
 }
 
 impl ReplicationGroup {
@@ -320,7 +314,7 @@ impl ReplicationGroup {
     async fn counted(&self, cx: &Cx, live: &Live, answer: Result<()>) -> Result<()> {
         match answer {
             Err(e) if e.class == Class::Invalid => {
-                let members = look(cx, &live.id).await?.map_or(0, |group| group.member_clusters().len());
+                let members = find_group(cx, &live.id).await?.map_or(0, |group| group.member_clusters().len());
                 if i32::try_from(members).is_ok_and(|members| members == self.replicas + 1) { Ok(()) } else { Err(e) }
             }
             other => other,
@@ -536,7 +530,7 @@ impl Resource for ReplicationGroup {
     /// its description but not its tags: the text that says whose it is is written there first.
     async fn prepare(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Readiness> {
         if let Some(name) = snapshot_before(&live.id, self, diff) {
-            let copy = carry::snapshot(cx, &live.id, &name, &self.tags).await?;
+            let copy = snapshots::snapshot(cx, &live.id, &name, &self.tags).await?;
             if !matches!(copy, Readiness::Ready) {
                 return Ok(copy);
             }
@@ -544,7 +538,7 @@ impl Resource for ReplicationGroup {
         if !diff.touches("tags") {
             return Ok(Readiness::Ready);
         }
-        let Some(group) = look(cx, &live.id).await? else { return Ok(Readiness::Gone) };
+        let Some(group) = find_group(cx, &live.id).await? else { return Ok(Readiness::Gone) };
         let marker = naming::marker(&self.tags);
         if group.description() == Some(&marker) {
             let state = status::group(&group);
@@ -576,7 +570,7 @@ impl Resource for ReplicationGroup {
     }
 
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
-        carry::clean_up(cx, &live.id).await?;
+        snapshots::clean_up(cx, &live.id).await?;
         let snapshot = live.last_snapshot.clone().filter(|_| cx.last_copy);
         let call = cx.cloud.elasticache.delete_replication_group().replication_group_id(&live.id);
         let call = call.set_final_snapshot_identifier(snapshot);
@@ -587,16 +581,16 @@ impl Resource for ReplicationGroup {
     }
 
     async fn poll(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
-        let group = look(cx, &live.id).await?;
+        let group = find_group(cx, &live.id).await?;
         Ok(group.map_or(Readiness::Gone, |g| status::group(&g)))
     }
 
     async fn settle(cx: &Cx, live: &Live) -> Result<Live> {
-        Ok(look(cx, &live.id).await?.as_ref().and_then(Live::of).unwrap_or_else(|| live.clone()))
+        Ok(find_group(cx, &live.id).await?.as_ref().and_then(Live::of).unwrap_or_else(|| live.clone()))
     }
 
     async fn poll_gone(cx: &Cx, live: &Live) -> Result<Readiness> {
-        let group = look(cx, &live.id).await?;
+        let group = find_group(cx, &live.id).await?;
         Ok(group.map_or(Readiness::Gone, |g| Readiness::waiting(g.status().unwrap_or("deleting"))))
     }
 }

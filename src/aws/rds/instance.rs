@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::carry;
+use super::snapshots;
 use super::status::{STOPPED, leaves_snapshot, not_begun, pending, put_off, state_of};
 use super::{NAME, ParameterGroup, SubnetGroup, from_sdk, instances, of_instance, retag, to_sdk};
 use crate::aws::call::arguments::{ids, some_ids};
@@ -757,7 +757,7 @@ impl Resource for Instance {
     /// no longer than those.
     async fn prepare(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Readiness> {
         let Some(name) = self.snapshot_before(&live.id, diff) else { return Ok(Readiness::Ready) };
-        carry::snapshot(cx, &live.id, &name, &self.tags).await
+        snapshots::snapshot(cx, &live.id, &name, &self.tags).await
     }
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
@@ -787,7 +787,7 @@ impl Resource for Instance {
     }
 
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
-        carry::clean_up(cx, &live.id).await?;
+        snapshots::clean_up(cx, &live.id).await?;
         let Some(now) = look(cx, &live.id).await? else { return Ok(()) };
         if now.db_instance_status() == Some("deleting") {
             return Ok(());

@@ -3,15 +3,18 @@
 mod carry;
 mod checks;
 mod classes;
+mod database;
 pub(in crate::aws) mod errors;
 mod instance;
 mod parameter_group;
+mod snapshots;
 mod status;
 mod subnet_group;
 
+pub use database::Database;
 pub use instance::Instance;
 pub use parameter_group::ParameterGroup;
-pub use status::{Database, STATES};
+pub use status::STATES;
 pub use subnet_group::SubnetGroup;
 
 use std::sync::Arc;

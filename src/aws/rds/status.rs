@@ -3,16 +3,13 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_rds::types::{DbInstance, PendingModifiedValues};
-use serde::Serialize;
-use serde_json::Value;
 
-use super::Instance;
 use crate::aws::states::{Means, States};
-use crate::engine::{Readiness, Resource};
+use crate::engine::Readiness;
 
 /// The meanings of AWS's states of an instance.
 pub const STATES: States = States {
-    kind: Instance::KIND,
+    kind: "rds.instance",
     source: "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html#Overview.DBInstance.Status",
     words: &[
         ("available", Means::Serves),
@@ -177,48 +174,6 @@ pub(super) fn not_begun(instance: &DbInstance, asked: &BTreeSet<String>) -> Opti
     }
     let applying = instance.db_parameter_groups().iter().any(|g| g.parameter_apply_status() == Some("applying"));
     (applying && !asked.is_empty()).then(|| "its parameters are being applied".into())
-}
-
-/// A database as it runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Database {
-    /// Its name in the file.
-    pub name: String,
-    /// AWS's word for its state.
-    pub status: String,
-    /// Engine and version.
-    pub engine: String,
-    /// Its class.
-    pub class: String,
-    /// Storage in GiB.
-    pub storage: i64,
-    /// Whether it has a standby in another zone.
-    pub multi_az: bool,
-    /// Its endpoint with the port; nothing until it has one.
-    pub endpoint: Option<String>,
-    /// What AWS is still to change.
-    pub pending: Option<String>,
-}
-
-impl Database {
-    /// Returns the database that an observed object is, if it is one.
-    pub fn of(kind: &str, name: &str, fields: &Value, live: &Value, state: &Readiness) -> Option<Database> {
-        let text = |value: &Value, field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
-        (kind == Instance::KIND).then(|| Database {
-            name: name.to_owned(),
-            status: match state {
-                Readiness::Ready => "available".to_owned(),
-                Readiness::Gone => "deleted".to_owned(),
-                other => other.word().unwrap_or_default().to_owned(),
-            },
-            engine: [text(fields, "engine"), text(fields, "engine_version")].into_iter().flatten().collect::<Vec<_>>().join(" "),
-            class: text(fields, "class").unwrap_or_default(),
-            storage: fields.get("storage").and_then(Value::as_i64).unwrap_or_default(),
-            multi_az: fields.get("multi_az").and_then(Value::as_bool).unwrap_or_default(),
-            endpoint: text(live, "host").zip(text(live, "port")).map(|(host, port)| format!("{host}:{port}")),
-            pending: text(live, "pending"),
-        })
-    }
 }
 
 #[cfg(test)]

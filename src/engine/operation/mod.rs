@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
+use tracing::Instrument;
 
 use super::action::{Action, Verb};
 use super::context::{Cx, Peers};
@@ -164,7 +165,10 @@ impl<'a, C: Cloud> Run<'a, C> {
         let (loses_data, peers) = (item.loses_data, self.peers(&item.key.kind));
         let cx = Cx { last_copy, loses_data, predecessor, prepare, peers, ..fresh };
         let new = id.1 == Verb::Create || self.refers_to_new(item);
-        let result = self.work(&Job { id, cx: &cx, usual, began, tx: &tx, prepared: op.prepared, new }, item).await;
+        let job = Job { id, cx: &cx, usual, began, tx: &tx, prepared: op.prepared, new };
+        // The log of calls names the object. At the level of errors, so that no level leaves it out.
+        let span = tracing::error_span!(target: "stack::object", "operation", key = %item.key, verb = ?id.1);
+        let result = self.work(&job, item).instrument(span).await;
         (id, began.elapsed(), result)
     }
 

@@ -1,7 +1,7 @@
 //! The interceptor: one event for each attempt of a call.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_sdk_ec2::operation::RequestId;
@@ -41,13 +41,51 @@ impl Waited {
     }
 }
 
+/// Why there is no answer to a call whose future was dropped, because another one failed or the run ended.
+const ABANDONED: &str = "abandoned";
+
 /// The attempt in flight.
 #[derive(Clone, Debug)]
-struct Attempt {
+struct Attempt(Arc<InFlight>);
+
+#[derive(Debug)]
+struct InFlight {
+    service: String,
+    operation: String,
+    attempt: Option<u32>,
     began: Instant,
     /// How long the SDK waited after the attempt before.
     backoff: Duration,
     waited: Waited,
+    /// Whether it was sent and nothing is logged about its end yet.
+    open: AtomicBool,
+}
+
+impl InFlight {
+    /// Returns what is known of it without an answer.
+    fn unanswered(&self, error: Option<&'static str>) -> Answer<'_> {
+        let rate_limit = self.waited.get();
+        Answer {
+            service: &self.service,
+            operation: Some(&self.operation),
+            attempt: self.attempt,
+            rate_limit,
+            backoff: self.backoff,
+            status: None,
+            code: None,
+            request_id: None,
+            error,
+            took: self.began.elapsed().saturating_sub(rate_limit),
+        }
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if self.open.load(Ordering::Relaxed) {
+            self.unanswered(Some(ABANDONED)).log();
+        }
+    }
 }
 
 impl Storable for Attempt {
@@ -76,7 +114,18 @@ impl Intercept for CallLog {
     ) -> Result<(), BoxError> {
         let began = Instant::now();
         let backoff = cfg.load::<Ended>().map_or(Duration::ZERO, |before| began.saturating_duration_since(before.0));
-        cfg.interceptor_state().store_put(Attempt { began, backoff, waited: Waited::default() });
+        if let Some(call) = cfg.load::<Metadata>() {
+            let in_flight = InFlight {
+                service: call.service().to_owned(),
+                operation: call.name().to_owned(),
+                attempt: cfg.load::<RequestAttempts>().map(RequestAttempts::attempts),
+                began,
+                backoff,
+                waited: Waited::default(),
+                open: AtomicBool::new(false),
+            };
+            cfg.interceptor_state().store_put(Attempt(Arc::new(in_flight)));
+        }
         Ok(())
     }
 
@@ -87,9 +136,11 @@ impl Intercept for CallLog {
         _components: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if let (Some(call), Some(attempt)) = (cfg.load::<Metadata>(), cfg.load::<Attempt>()) {
-            context.request_mut().add_extension(attempt.waited.clone());
-            tracing::trace!(target: CALL, service = call.service(), operation = call.name(), attempt = attempts(cfg), "sent");
+        if let Some(Attempt(call)) = cfg.load::<Attempt>() {
+            context.request_mut().add_extension(call.waited.clone());
+            call.open.store(true, Ordering::Relaxed);
+            let (service, operation) = (call.service.as_str(), call.operation.as_str());
+            tracing::trace!(target: CALL, service, operation, attempt = call.attempt, "sent");
         }
         Ok(())
     }
@@ -100,30 +151,21 @@ impl Intercept for CallLog {
         _components: &RuntimeComponents,
         cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        if let (Some(call), Some(attempt)) = (cfg.load::<Metadata>(), cfg.load::<Attempt>()) {
-            let rate_limit = attempt.waited.get();
+        if let Some(Attempt(call)) = cfg.load::<Attempt>() {
+            call.open.store(false, Ordering::Relaxed);
             let response = context.response();
+            let error = || context.output_or_error().and_then(Result::err).map_or("", reason);
             Answer {
-                service: call.service(),
-                operation: Some(call.name()),
-                attempt: attempts(cfg),
-                rate_limit,
-                backoff: attempt.backoff,
                 status: response.map(|response| response.status().as_u16()),
                 code: response.and_then(code),
                 request_id: response.and_then(|response| response.request_id()).filter(|id| is_word(id)),
-                error: response.is_none().then(|| context.output_or_error().and_then(Result::err).map_or("", reason)),
-                took: attempt.began.elapsed().saturating_sub(rate_limit),
+                ..call.unanswered(response.is_none().then(error))
             }
             .log();
         }
         cfg.interceptor_state().store_put(Ended(Instant::now()));
         Ok(())
     }
-}
-
-fn attempts(cfg: &ConfigBag) -> Option<u32> {
-    cfg.load::<RequestAttempts>().map(RequestAttempts::attempts)
 }
 
 /// Logs a request that no client of ours makes: one of those with which the SDK gets credentials.
@@ -162,7 +204,8 @@ impl Answer<'_> {
     fn level(&self) -> Level {
         match (self.code.as_deref().and_then(shared_class), self.status) {
             (Some(Class::Credentials | Class::Denied), _) | (_, Some(401 | 403)) => Level::ERROR,
-            (Some(_), _) | (_, None | Some(429 | 500..)) => Level::WARN,
+            (Some(_), _) | (_, Some(429 | 500..)) => Level::WARN,
+            (_, None) if self.error != Some(ABANDONED) => Level::WARN,
             (_, Some(400..)) => Level::INFO,
             _ if self.operation.is_none_or(asks) => Level::DEBUG,
             _ => Level::INFO,

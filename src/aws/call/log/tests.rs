@@ -65,6 +65,7 @@ impl HttpConnector for Answers {
             "CreateVpc" => (200, "<CreateVpcResponse/>"),
             "ListKeys" => (400, denied),
             "CreateSecret" => (200, "{}"),
+            "DescribeSubnets" => return HttpConnectorFuture::new(std::future::pending()),
             _ => {
                 let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
                 return HttpConnectorFuture::ready(Err(ConnectorError::io(refused.into())));
@@ -92,8 +93,8 @@ fn clients() -> Clients {
     Clients::from_config(&config, "us-east-1", fence)
 }
 
-/// The lines and the trace of five calls: one that is throttled once, one that changes something, one that is denied, one that
-/// carries a secret, and one that nobody answers.
+/// The lines and the trace of six calls: one that is throttled once, one that changes something, one that is denied, one that
+/// carries a secret, one that gets no answer, and one whose answer is not waited for.
 fn recorded(level: LevelFilter) -> (Vec<String>, String) {
     let (lines, trace) = (Shared::default(), Shared::default());
     let (recording, dispatch) = recorder(Some((level, Box::new(lines.clone()))), Some(Box::new(trace.clone())));
@@ -107,6 +108,8 @@ fn recorded(level: LevelFilter) -> (Vec<String>, String) {
             clients.kms.list_keys().send().await.unwrap_err();
             clients.secrets.create_secret().name("password").secret_string("correct-horse").send().await.unwrap();
             clients.s3_free.get_object().bucket("leases").key("lease").send().await.unwrap_err();
+            let subnets = clients.ec2.describe_subnets().send();
+            tokio::time::timeout(Duration::from_millis(20), subnets).await.unwrap_err();
         });
     });
     drop(recording);
@@ -133,6 +136,7 @@ fn each_attempt_is_a_line_with_its_outcome_and_its_object() {
             "INFO call service=\"Secrets Manager\" operation=CreateSecret attempt=1 status=200 request_id=request-200",
             "WARN call service=S3 operation=GetObject attempt=1 error=\"connection refused\"",
             "WARN call service=S3 operation=GetObject attempt=2 error=\"connection refused\"",
+            "DEBUG call service=EC2 operation=DescribeSubnets attempt=1 error=abandoned",
         ]
     );
     assert!(lines.iter().all(|line| line.contains(" took_ms=")), "{lines:#?}");
@@ -144,7 +148,7 @@ fn a_level_leaves_out_what_matters_less() {
     let count = |level| recorded(level).0.len();
     let levels = [LevelFilter::ERROR, LevelFilter::WARN, LevelFilter::INFO, LevelFilter::DEBUG, LevelFilter::TRACE];
     // The last one has a line for each attempt that is sent, too.
-    assert_eq!(levels.map(count), [1, 4, 6, 7, 14]);
+    assert_eq!(levels.map(count), [1, 4, 6, 8, 16]);
 }
 
 #[test]
@@ -181,6 +185,7 @@ fn a_trace_has_a_bar_for_each_attempt_and_for_each_operation() {
             (1, "Secrets Manager", "CreateSecret"),
             (1, "S3", "GetObject"),
             (1, "S3", "GetObject"),
+            (1, "EC2", "DescribeSubnets"),
         ]
     );
     let denied = events.iter().find(|event| event["name"] == "ListKeys").unwrap();
