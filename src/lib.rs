@@ -23,13 +23,17 @@
 //! counts the files that import each other. The engine knows no AWS, no YAML and no terminal. [`local`] runs an AWS on this machine
 //! and is known only to [`commands`]: to everything else it is an endpoint URL.
 //!
+//! Within [`aws`], a service is a wing ([`aws::wing`]): a folder with its kinds, errors, checks and rates, and one line in
+//! [`aws::registry`](mod@aws::registry). Below the wings is what calls stand on ([`aws::call`]), whose objects are
+//! ([`aws::ownership`]) and what runs leave behind ([`aws::runs`]).
+//!
 //! ## What must always be true
 //!
 //! 1. **AWS is the only truth.** Nothing that `stack` stores is needed to plan, apply or destroy. Without its history, what only
-//!    that vouches for goes when it is named ([`aws::ownership::marks`]).
+//!    that vouches for goes when it is named ([`aws::ownership::doubt`]).
 //! 2. **Ours, or not ours, is never in doubt.** An object belongs to a stack by the tags `stack:name`, `stack:env` and
 //!    `stack:key`, set in the call that creates it, or, where AWS has no tags, by what it is in a parent that is ours
-//!    ([`engine::Claim`]). Who may write tags may not thereby delete: every kind has a second mark ([`aws::ownership::marks`]), and what has
+//!    ([`engine::Claim`]). Who may write tags may not thereby delete: every kind has a second mark ([`aws::ownership::mark`]), and what has
 //!    only the tags goes only when it is named. Of an object's tags ours are those that the file has and had, which its tag
 //!    `stack:tags` says ([`engine::tags`]); all others stay. The two halves of a replacement carry different
 //!    `stack:generation`s; two objects with one key and one generation stop the run. Never "take the first".

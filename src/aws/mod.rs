@@ -7,7 +7,8 @@
 //! | [`runs`] | leases and the history |
 //! | a folder for each service | its kinds, a file each, and what its error codes mean |
 //! | [`preflight`] | what AWS would refuse, asked before |
-//! | [`registry`](mod@registry) | every kind, a line each |
+//! | [`wing`] | what a service brings, and what is known of a kind |
+//! | [`registry`](mod@registry) | every service, a line each |
 
 pub mod acm;
 pub mod autoscaling;
