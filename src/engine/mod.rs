@@ -1,25 +1,25 @@
 //! Reconciling typed objects with a cloud: compare, order, apply.
 //!
-//! The engine knows no AWS, no YAML and no terminal. A cloud is whatever implements [`Resource`]
-//! for its kinds; the tests use one that lives in memory.
+//! The engine knows no AWS, no YAML and no terminal. A cloud is whatever implements [`Cloud`], and [`Resource`] for its
+//! kinds; the tests use one that lives in memory.
 //!
 //! | module | answers |
 //! | --- | --- |
 //! | [`key`] | what an object is called |
 //! | [`token`], [`mod@reference`] | what refers to what, and what a reference resolves to |
 //! | [`rules`], [`mod@diff`] | is it as it should be? the only comparison there is |
-//! | [`scope`] | which stack it is about, and whose an object is |
+//! | [`scope`] | the stack that a run is about, and who owns an object |
 //! | [`resource`], [`context`], [`readiness`] | what a kind can do, what it is given, whether its objects serve |
 //! | [`kind`] | a kind without its type, and the registry |
 //! | [`graph`] | what is desired, and in which order |
 //! | [`moved`] | what has another name in the file than in the cloud |
-//! | [`tags`] | whose a tag is |
-//! | [`snapshot`] | what is there |
+//! | [`tags`] | who owns a tag |
+//! | [`snapshot`] | what exists |
 //! | [`action`], [`item`], [`plan`] | what to do about the difference |
 //! | [`schedule`] | in which order |
 //! | [`saved`] | a plan that is kept: is it still the one that was shown? |
-//! | [`mod@apply`] | doing it, as a dataflow |
-//! | [`consent`] | what has to be agreed to, and whether it was |
+//! | [`mod@apply`] | applying it, as a dataflow |
+//! | [`consent`] | what needs consent, and whether it has that |
 //! | [`effect`] | what a change does besides |
 //! | [`events`] | what happens meanwhile |
 //! | [`reach`] | does the cloud answer? |
@@ -67,6 +67,7 @@ mod traffic;
 #[cfg(test)]
 mod waits;
 
+pub use action::{Action, Order};
 pub use apply::{Outcome, apply};
 pub use compare::stray_name;
 pub use consent::{Ask, Consent, Loss};
@@ -76,11 +77,9 @@ pub use effect::{Effect, Impact};
 pub use error::{Class, Error, Result};
 pub use events::{Event, Reporter};
 pub use graph::{Graph, Moved, Node, lies_in};
+pub use item::Item;
 pub use key::Key;
 pub use kind::{Attribute, Kind, KindInfo, Registry};
-
-pub use action::{Action, Order};
-pub use item::Item;
 pub use plan::Plan;
 pub use reach::{Reach, Silence};
 pub use readiness::{Impairment, Readiness};
