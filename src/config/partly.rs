@@ -59,9 +59,10 @@ const REGION: &str = "us-east-1";
 
 /// Returns every error of sense that does not depend on what is misshapen. `problems` are those of shape.
 pub(super) fn senseless(file: &Node, problems: &[Diagnostic], env: &str) -> Vec<Diagnostic> {
-    let spans: Vec<Range<usize>> = problems.iter().flat_map(|d| d.labels.iter().map(|(span, _)| span.clone())).collect();
+    let mut places: Vec<usize> = problems.iter().flat_map(|d| d.labels.iter().map(|(span, _)| span.start)).collect();
+    places.sort_unstable();
     let mut rest = file.clone();
-    let mut gone = prune(&mut rest, &spans, 0);
+    let mut gone = prune(&mut rest, &places, 0);
     let named = !stand_in(&mut rest, "stack", NAME);
     let placed = !stand_in(&mut rest, "region", REGION);
     // A part that lacks a required key cannot be read: the others can.
@@ -72,9 +73,9 @@ pub(super) fn senseless(file: &Node, problems: &[Diagnostic], env: &str) -> Vec<
             Err(_) => gone = true,
         }
     };
-    let broken = parts(file, &spans);
-    let touches = |d: &Diagnostic| d.labels.iter().any(|(span, _)| broken.iter().any(|part| has(part, span.start)));
-    let is_broken = |name: &str| file.entries().iter().any(|section| section.0.text == name && has_any(section, &spans));
+    let broken = parts(file, &places);
+    let touches = |d: &Diagnostic| d.labels.iter().any(|(span, _)| broken.iter().any(|part| has_any(part, &[span.start])));
+    let is_broken = |name: &str| file.entries().iter().any(|section| section.0.text == name && has_any(section, &places));
     let mut found = validate::validate(&stack, &rest, env);
     // What is missing may be in a part that could not be read.
     let perhaps = |d: &Diagnostic| match d.code {
@@ -121,42 +122,43 @@ fn remove(file: &mut Node, path: &str) -> bool {
 
 type Entry = (MapKey, Node);
 
-/// Checks whether a place is in an entry, or in anything inside it: what an environment gives has its place elsewhere in the file than
-/// what it is laid over.
-fn has((key, value): &Entry, at: usize) -> bool {
-    key.span.contains(&at)
+/// Checks whether one of these places, which are in order, is in a span.
+fn is_in(places: &[usize], span: &Range<usize>) -> bool {
+    places.get(places.partition_point(|at| *at < span.start)).is_some_and(|at| *at < span.end)
+}
+
+/// Checks whether one of these places, which are in order, is in an entry, or in anything inside it: what an environment gives has its
+/// place elsewhere in the file than what it is laid over.
+fn has_any((key, value): &Entry, places: &[usize]) -> bool {
+    is_in(places, &key.span)
         || match &value.value {
-            NodeValue::Map(entries) => entries.iter().any(|entry| has(entry, at)),
-            _ => value.span.contains(&at),
+            NodeValue::Map(entries) => entries.iter().any(|entry| has_any(entry, places)),
+            _ => is_in(places, &value.span),
         }
 }
 
-fn has_any(entry: &Entry, spans: &[Range<usize>]) -> bool {
-    spans.iter().any(|span| has(entry, span.start))
-}
-
 /// Returns the parts of sections in which something is misshapen, or the sections where these have no parts.
-fn parts<'a>(file: &'a Node, spans: &[Range<usize>]) -> Vec<&'a Entry> {
+fn parts<'a>(file: &'a Node, places: &[usize]) -> Vec<&'a Entry> {
     let mut out = Vec::new();
-    for section in file.entries().iter().filter(|section| has_any(section, spans)) {
+    for section in file.entries().iter().filter(|section| has_any(section, places)) {
         let named = section.1.entries().iter().filter(|(_, part)| matches!(part.value, NodeValue::Map(_)));
-        let broken: Vec<&Entry> = named.filter(|part| has_any(part, spans)).collect();
+        let broken: Vec<&Entry> = named.filter(|part| has_any(part, places)).collect();
         if broken.is_empty() { out.push(section) } else { out.extend(broken) }
     }
     out
 }
 
 /// Removes what is misshapen, and as little else as possible. Returns whether a section or a part of one was removed.
-fn prune(node: &mut Node, spans: &[Range<usize>], depth: usize) -> bool {
+fn prune(node: &mut Node, places: &[usize], depth: usize) -> bool {
     let NodeValue::Map(entries) = &mut node.value else { return false };
     let mut gone = false;
     entries.retain_mut(|entry| {
-        if !has_any(entry, spans) {
+        if !has_any(entry, places) {
             return true;
         }
         let (key, value) = entry;
-        if matches!(value.value, NodeValue::Map(_)) && !spans.iter().any(|span| key.span.contains(&span.start)) {
-            gone |= prune(value, spans, depth + 1);
+        if matches!(value.value, NodeValue::Map(_)) && !is_in(places, &key.span) {
+            gone |= prune(value, places, depth + 1);
             return true;
         }
         gone |= depth < 2;

@@ -266,7 +266,7 @@ fn storage_with_iops_grows_and_its_limit_can_go() {
     let file = std::fs::read_to_string(s.place.path().join("s.yaml")).unwrap();
     s.place.file("s.yaml", &file.replace("600GiB", "610GiB"));
     let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
-    assert!(refused.words().contains("write 660 or more instead of 610"), "{}", refused.stderr);
+    assert!(refused.words().contains("set 660 or more instead of 610"), "{}", refused.stderr);
     s.place.stack(GONE).ok();
     assert_eq!(left(&s), json!({}));
 }

@@ -127,7 +127,7 @@ const STATES: &[(&str, &str, &[&str])] = &[
     ("rds.instance/main", "delete", &["deleting"]),
     ("elasticache.replication_group/sessions", "delete", &["deleting"]),
     ("ec2.nat_gateway/a", "delete", &["deleting"]),
-    ("cloudfront.distribution/main", "delete", &["switching off"]),
+    ("cloudfront.distribution/main", "delete", &["being disabled"]),
 ];
 
 /// On a server of its own, whose time is this test's.

@@ -89,7 +89,8 @@ impl Resource for Permission {
     }
 
     async fn create(&self, cx: &Cx) -> Result<Live> {
-        let (function, statement) = (self.function.id()?, cx.token("permission"));
+        // The rule is part of its identity: of two, the new one is added before the old one is removed.
+        let (function, statement) = (self.function.id()?, cx.token(&format!("permission {}", self.rule.id()?)));
         let call = cx.cloud.lambda.add_permission().function_name(function).statement_id(&statement);
         let call = call.action("lambda:InvokeFunction").principal("events.amazonaws.com").source_arn(self.rule.id()?);
         call.send().await.map_err(failed("lambda:AddPermission"))?;

@@ -1,6 +1,6 @@
 //! What was done, by whom, when, from which file and with what result: a document for each run in the
 //! [`store`](crate::aws::runs::store). Without it, nothing vouches for objects that have no other mark
-//! ([`ownership`](crate::aws::ownership::marks)): deleting them then needs consent. Nothing else needs it.
+//! ([`ownership`](crate::aws::ownership::doubt)): deleting them then needs consent. Nothing else needs it.
 
 use futures::stream::{StreamExt, TryStreamExt, iter};
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,5 @@
 //! The bucket that outlives runs: leases and history, for all stacks of an account and region. If it is lost, it is created
-//! again, but what its records vouch for is lost ([`ownership`](crate::aws::ownership::marks)): objects that have no other mark
+//! again, but what its records vouch for is lost ([`ownership`](crate::aws::ownership::doubt)): objects that have no other mark
 //! are then deleted only with consent. So no record is ever deleted here.
 //!
 //! It is written by compare-and-swap: S3's conditional writes

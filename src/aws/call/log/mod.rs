@@ -1,6 +1,6 @@
 //! A log of the calls to AWS, for whoever looks into a problem: lines to read, and a trace for Perfetto.
 //!
-//! [`CallLog`] makes one event of every attempt of a call. An event has names, codes and numbers. Parameters, headers and bodies
+//! `CallLog` makes one event of every attempt of a call. An event has names, codes and numbers. Parameters, headers and bodies
 //! are not in it at any level, and so no secret is.
 //!
 //! The SDKs log through `tracing` too, whole requests among it: of their events none is recorded.
