@@ -39,7 +39,7 @@ fn names_lead_to_the_distribution() {
     // A name that is taken: reported before anything is created, and left as it is.
     s.account.boto3(&record(&zone, "CREATE", "www.named.example", "CNAME", "old.example.net"), &json!(null));
     let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
-    assert!(refused.words().contains("`www.named.example` has a record in the zone"), "{}", refused.stderr);
+    assert!(refused.words().contains("`www.named.example` already has a record in the zone"), "{}", refused.stderr);
     assert!(refused.words().contains("CNAME old.example.net"), "{}", refused.stderr);
     assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
     s.account.boto3(&record(&zone, "DELETE", "www.named.example", "CNAME", "old.example.net"), &json!(null));

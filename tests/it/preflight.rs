@@ -236,7 +236,7 @@ fn service_linked_roles_exist_or_are_created() {
     let text = STACK.to_owned() + &DATABASE.replace("CLASS", "db.t4g.micro") + "caches:\n  sessions: { engine: valkey }\n";
     let mut s = Subject::new(&text);
     let made = said(&s);
-    let expected = "AWS creates the service-linked roles `AWSServiceRoleForECS`, `AWSServiceRoleForElasticLoadBalancing`, `AWSServiceRoleForRDS`, `AWSServiceRoleForElastiCache` and `AWSServiceRoleForApplicationAutoScaling_ECSService` during the run.";
+    let expected = "AWS creates the service-linked roles `AWSServiceRoleForElasticLoadBalancing`, `AWSServiceRoleForECS`, `AWSServiceRoleForApplicationAutoScaling_ECSService`, `AWSServiceRoleForRDS` and `AWSServiceRoleForElastiCache` during the run.";
     assert!(made.contains(expected), "{made}");
     // Without the permission to create them the run stops, and says what someone else can do about it.
     let own: Vec<(String, String)> = s.account.environment();
@@ -291,7 +291,7 @@ fn a_class_must_be_in_the_zones_of_the_subnets() {
     refused(
         &s,
         &[
-            "rds.instance/main: there is postgres 16 on `db.r8g.large` in us-east-1a and us-east-1c, but its subnets are in us-east-1a and us-east-1b, and a standby needs a second zone",
+            "rds.instance/main: postgres 16 on `db.r8g.large` is offered in us-east-1a and us-east-1c, but its subnets are in us-east-1a and us-east-1b, and a standby needs a second zone",
         ],
     );
     let text = std::fs::read_to_string(s.place.path().join("s.yaml")).unwrap();
