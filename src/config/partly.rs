@@ -53,6 +53,8 @@ const BY_THEMSELVES: &[&str] = &[
     "wrong-name",
     "wrong-zone",
 ];
+/// How many parts are removed one by one. A file with more that cannot be read has enough problems to report.
+const REMOVED: usize = 50;
 /// The name and the region in place of wrong ones.
 const NAME: &str = "a";
 const REGION: &str = "us-east-1";
@@ -66,11 +68,12 @@ pub(super) fn senseless(file: &Node, problems: &[Diagnostic], env: &str) -> Vec<
     let named = !stand_in(&mut rest, "stack", NAME);
     let placed = !stand_in(&mut rest, "region", REGION);
     // A part that lacks a required key cannot be read: the others can.
+    let mut left = REMOVED;
     let stack = loop {
         match serde_path_to_error::deserialize::<_, Stack>(rest.to_json()) {
             Ok(stack) => break stack,
-            Err(error) if !remove(&mut rest, &error.path().to_string()) => return Vec::new(),
-            Err(_) => gone = true,
+            Err(error) if left == 0 || !remove(&mut rest, &error.path().to_string()) => return Vec::new(),
+            Err(_) => (gone, left) = (true, left - 1),
         }
     };
     let broken = parts(file, &places);

@@ -37,7 +37,7 @@ fn what_blocks_a_deletion_is_named_and_not_waited_for() {
     assert!(said.contains(&format!("network interface {interface} (Bob's printer)")), "{said}");
     assert!(said.contains("delete or detach what is named"), "{said}");
     // The plan knew it.
-    let before = "AWS does not delete it while this is there";
+    let before = "AWS does not delete it while this exists";
     assert!(said.contains(&format!("{before}: a rule of the security group {group}")), "{said}");
     assert!(said.contains(&format!("{before}: network interface {interface}")), "{said}");
     // Everything that these do not block is deleted; the gateway of a network goes after what is in it.
@@ -192,7 +192,7 @@ fn expired_credentials_end_the_run_with_a_hint() {
         "expired",
         "`aws sts get-caller-identity`",
         "not started because of",
-        "credentials that are valid, run the same command again",
+        "Renew the credentials, then run the same command again",
     ] {
         assert!(said.contains(part), "{part}: {}", output.stderr);
     }

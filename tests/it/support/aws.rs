@@ -191,7 +191,7 @@ fn a_server_is_started_found_emptied_and_stopped() {
         // From another cache folder it is foreign, and is left alone.
         let elsewhere = Places { servers: folder.path().join("elsewhere"), ..places.clone() };
         let error = local::start(&Options { places: elsewhere.clone(), ..options.clone() }, &say).await.unwrap_err();
-        assert!(error.message.contains("taken by another LocalStack, 4."), "{error}");
+        assert!(error.message.contains("in use by another LocalStack, 4."), "{error}");
         assert_eq!(local::stop(&elsewhere, first.port, &say).await.unwrap(), None);
 
         let reset = local::reset(&options, &say).await.unwrap();
