@@ -245,7 +245,8 @@ fn service_linked_roles_exist_or_are_created() {
         &s,
         &[
             "rds.instance/main: the service-linked role `AWSServiceRoleForRDS` does not exist in the account yet, and arn:aws:iam::",
-            "is not allowed `iam:CreateServiceLinkedRole` for it; ask someone with that permission to run `aws iam create-service-linked-role --aws-service-name rds.amazonaws.com` once",
+            "is not allowed `iam:CreateServiceLinkedRole` for it",
+            "ask someone with that permission to run `aws iam create-service-linked-role --aws-service-name rds.amazonaws.com` once",
         ],
     );
     for (name, value) in own.iter().filter(|(name, _)| name != "AWS_ENDPOINT_URL") {
