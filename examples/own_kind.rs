@@ -1,6 +1,6 @@
 //! Embeds the engine with a cloud and a kind of one's own: books on a shelf, in memory.
 //!
-//! `cargo run --example own_kind` creates two books, changes one, deletes one, and prints the events as JSON lines.
+//! `cargo run --example own_kind` creates two books, changes one, deletes both, and prints the events as JSON lines.
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -7,7 +7,6 @@ use super::{
     secretsmanager, servicediscovery, spelling,
 };
 use crate::aws::call::clients::Services;
-use crate::aws::ownership::doubt::Known;
 use crate::aws::spelling::Wrong;
 use crate::aws::wing::{KindRow, Wing};
 use crate::engine;
@@ -59,11 +58,6 @@ pub fn services() -> Services {
         indexed: wings().flat_map(|wing| wing.indexed).map(|name| (*name).to_owned()).collect(),
         rates: wings().filter_map(|wing| wing.rates).collect(),
     }
-}
-
-/// Returns what is known about kinds, for [`doubt`](crate::aws::ownership::doubt).
-pub fn known() -> Known {
-    Known { mark: |name| kind(name).map(|row| row.mark), tagged: |name| kind(name).is_some_and(|row| row.tagged) }
 }
 
 /// Brings an object of the file into AWS's spelling.
@@ -323,6 +317,14 @@ mod tests {
             for field in named.filter(|field| !UNWRITTEN.contains(&(kind.info().name, field))) {
                 let path: Vec<&str> = field.split('.').collect();
                 assert!(leads(&schema, &definitions, &path), "`{}` has no field `{field}`", kind.info().name);
+            }
+            let attributes: Vec<String> = kind.attributes().into_iter().map(|attribute| attribute.name).collect();
+            for (output, field) in row.outputs {
+                assert!(
+                    attributes.iter().any(|name| name == field),
+                    "`{output}`: `{}` has no attribute `{field}`",
+                    kind.info().name
+                );
             }
             assert!(!leads(&schema, &definitions, &["no_such_field"]), "{}: the check finds everything", kind.info().name);
         }

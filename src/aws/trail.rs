@@ -78,7 +78,7 @@ fn deed(event: &Event) -> Option<Deed> {
     }
     let at = event.event_time()?.secs();
     let at = jiff::Timestamp::from_second(at).map(|at| at.to_string()).unwrap_or_default();
-    let by = event.username().map(str::to_owned).or_else(|| invoked_by(event)).unwrap_or_else(|| "somebody".to_owned());
+    let by = event.username().map(str::to_owned).or_else(|| invoked_by(event)).unwrap_or_else(|| "someone".to_owned());
     Some(Deed { event: event.event_name()?.to_owned(), by, at })
 }
 
@@ -165,6 +165,6 @@ mod tests {
         assert_eq!(deed(&event().read_only("true").build()), None);
         let text = r#"{"userIdentity": {"type": "AssumedRole", "arn": "arn:aws:sts::1:assumed-role/ops/eve"}}"#;
         assert_eq!(deed(&event().cloud_trail_event(text).build()).unwrap().by, "arn:aws:sts::1:assumed-role/ops/eve");
-        assert_eq!(deed(&event().build()).unwrap().by, "somebody");
+        assert_eq!(deed(&event().build()).unwrap().by, "someone");
     }
 }

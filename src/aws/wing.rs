@@ -84,17 +84,6 @@ impl KindRow {
     }
 }
 
-/// What a check is about.
-#[derive(Clone, Copy)]
-pub struct Asked<'a> {
-    /// The context for questions. What several checks need is asked once.
-    pub cx: &'a Cx,
-    /// The identity that will apply the plan: its ARN.
-    pub who: &'a str,
-    /// The plan.
-    pub plan: &'a Plan,
-}
-
 /// A question to AWS before a plan is applied: what it is about, in a few words, and the future answer.
 pub type Check<'a> = (&'static str, BoxFuture<'a, Result<Vec<Finding>>>);
 
@@ -120,11 +109,11 @@ pub struct Wing {
     /// How fast it accepts calls, if different from most.
     pub rates: Option<Rates>,
     /// The checks of a plan for what AWS would refuse.
-    pub checks: for<'a> fn(Asked<'a>) -> Vec<Check<'a>>,
+    pub checks: for<'a> fn(&'a Cx, &'a Plan) -> Vec<Check<'a>>,
 }
 
 /// Returns no checks.
-pub fn unchecked(_: Asked<'_>) -> Vec<Check<'_>> {
+pub fn unchecked<'a>(_: &'a Cx, _: &'a Plan) -> Vec<Check<'a>> {
     Vec::new()
 }
 

@@ -41,7 +41,7 @@ fn cluster(scope: &Scope) -> String {
     arn(scope, "ecs", &format!("cluster/{}", names::fit(&scope.prefix(), "main", 1, 255)))
 }
 
-/// Returns the statements for seeing what is running and reading its logs.
+/// Returns the policy that allows seeing what is running and reading its logs.
 fn view(scope: &Scope) -> Value {
     policy(vec![
         json!({
@@ -117,7 +117,7 @@ fn longest<'a>(policies: impl Iterator<Item = &'a Value>) -> usize {
     policies.map(one).sum()
 }
 
-/// Returns the statements for releasing new versions of the services, changing how many tasks run, and pushing static files. With
+/// Returns the policy that allows releasing new versions of the services, changing how many tasks run, and pushing static files. With
 /// the AWS CLI or a pipeline, that is: `stack` itself reads the whole account, so deploying with it needs `ReadOnlyAccess` too.
 fn deploy(scope: &Scope, graph: &Graph, families: &[String]) -> Value {
     let services = graph.nodes().filter(|node| node.key.kind == "ecs.service");
@@ -204,7 +204,7 @@ fn deploy(scope: &Scope, graph: &Graph, families: &[String]) -> Value {
     policy(statements)
 }
 
-/// Returns the statements for opening a shell in a running container. (The services say which containers have one.)
+/// Returns the policy that allows opening a shell in a running container. (The services say which containers have one.)
 fn exec(scope: &Scope) -> Value {
     policy(vec![
         json!({
@@ -266,7 +266,8 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<(),
     let families = families(facts.scope, graph, |name| stack.first_name(name));
     for (name, section) in &stack.access.groups {
         let managed = section.policies.iter().map(|policy| {
-            let unknown = || Error::new(Class::Invalid, format!("AWS has no known managed policy `{policy}`"));
+            let unknown =
+                || Error::new(Class::Invalid, format!("`{policy}` is not an AWS managed policy that this version knows"));
             managed_arn(policy, &facts.scope.partition).ok_or_else(unknown)
         });
         let group = Group {

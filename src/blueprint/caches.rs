@@ -75,7 +75,7 @@ fn parameters(graph: &mut Graph, name: &str, origin: &str, cache: &Cache) -> Res
     }
 }
 
-/// Checks whether clients of a Memcached cache use TLS: it can since 1.6.12.
+/// Checks whether a Memcached cache encrypts its connections, which Memcached can since 1.6.12.
 fn encrypts(cache: &Cache) -> bool {
     cache.version.as_deref().is_none_or(|version| {
         let numbers: Vec<u32> = version.split('.').map_while(|n| n.parse().ok()).collect();

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::certificates::Certificates;
 use super::facts::Facts;
 use super::load_balancer::Balancer;
+use super::policies::policy as document;
 use crate::aws::Tags;
 use crate::aws::cloudfront::{Behavior, Distribution, Logs, Origin, OriginAccessControl, ViewerCertificate, policies};
 use crate::aws::s3::{Bucket, BucketPolicy, Encryption, LifecycleRule, Website, regional_domain};
@@ -232,5 +233,5 @@ fn policy(bucket: &Ref<Bucket>, facts: &Facts<'_>, distribution: Option<&Ref<Dis
             }},
         }));
     }
-    json!({"Version": "2012-10-17", "Statement": statements})
+    document(statements)
 }

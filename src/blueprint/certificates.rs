@@ -39,7 +39,7 @@ impl Certificates {
         self.global_own.get(text).map(|it| it.clone().attr("arn")).into_iter().collect()
     }
 
-    /// Returns the same for CloudFront.
+    /// Returns the ARN of a certificate for CloudFront.
     pub fn global(&self, text: &str) -> String {
         self.global.get(text).cloned().unwrap_or_else(|| text.to_owned())
     }

@@ -98,8 +98,10 @@ fn inline(node: &Node, limit: &Limit, problems: &mut Vec<Problem>) {
     let all: usize = node.desired.get("policies").and_then(Value::as_object).into_iter().flatten().map(|(_, p)| length(p)).sum();
     if all > limit.most {
         let message = format!("its policies have at least {all} characters, and IAM accepts {} in total", limit.most);
-        let help = "shorten them with fewer statements or with wildcards, or use a managed policy";
-        problems.push(problem(node, "policies", "too-large", message, help.into()));
+        // A service has no managed policies.
+        let managed = if node.origin.starts_with("services.") { "" } else { ", or use a managed policy" };
+        let help = format!("shorten them with fewer statements or with wildcards{managed}");
+        problems.push(problem(node, "policies", "too-large", message, help));
     }
 }
 

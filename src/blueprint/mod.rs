@@ -113,7 +113,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
                 code: "unknown-reference",
                 message: format!("`{}` refers to `{missing}`, which this stack does not have", node.key),
                 help: nearest(&missing.to_string(), graph.nodes().map(|n| n.key.to_string())).map_or_else(
-                    || "`stack graph` shows the objects of the stack".into(),
+                    || "`stack graph --all` shows the objects of the stack".into(),
                     |near| format!("did you mean `{near}`?"),
                 ),
             });

@@ -146,7 +146,7 @@ fn zones(section: &Section, facts: &Facts<'_>) -> Result<Vec<Zone>, Problem> {
     };
     let wanted: Vec<&String> = match &section.zones {
         Zones::Count(n) if usize::from(*n) <= known.len() => known.iter().take(usize::from(*n)).collect(),
-        Zones::Count(n) => return Err(no_such(format!("{n} zones are requested, but only {} are available", known.len()))),
+        Zones::Count(n) => return Err(no_such(format!("{n} requested, {} available", known.len()))),
         Zones::Names(names) => names.iter().collect(),
     };
     wanted

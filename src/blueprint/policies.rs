@@ -12,15 +12,12 @@ use crate::engine::{Ref, Scope};
 
 /// Returns who may assume the role: tasks of ECS, and only for this account.
 pub fn trust(scope: &Scope) -> Value {
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [{
-            "Effect": "Allow",
-            "Principal": {"Service": "ecs-tasks.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-            "Condition": {"StringEquals": {"aws:SourceAccount": scope.account}},
-        }],
-    })
+    policy(vec![json!({
+        "Effect": "Allow",
+        "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"aws:SourceAccount": scope.account}},
+    })])
 }
 
 /// Returns a policy document of these statements.

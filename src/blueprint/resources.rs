@@ -43,7 +43,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, registry: &Registry<Clients>, pr
     Ok(())
 }
 
-/// Unescapes the variables and commands of containers, as in those of services.
+/// Unescapes `$${…}` in the variables and commands of containers, as services do.
 fn containers(definition: &mut Value) {
     let containers = definition.get_mut("containers").and_then(Value::as_array_mut);
     for container in containers.into_iter().flatten() {

@@ -23,6 +23,8 @@ use crate::config::{Service as Section, Stack};
 use crate::engine::token;
 use crate::engine::{Error, Graph, Key, Ref, Resource};
 
+/// What AWS shows of the role and of the function. Another text would be a change of every stack that has them.
+const DESCRIPTION: &str = "Deploys services anew when the password that they use was made anew";
 /// What redeploys services.
 const CODE: &str = include_str!("restart.py");
 /// What its parts are called: no service can be called so.
@@ -118,7 +120,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<(),
         let rule = EventRule {
             pattern: pattern(&one.secret),
             enabled: Some(true),
-            description: Some(format!("The password of {} was rotated", one.what)),
+            description: Some(format!("The password of {} was made anew", one.what)),
             targets: [("restart".to_owned(), target)].into(),
             tags: Tags::new(),
         };
@@ -156,17 +158,16 @@ fn function(graph: &mut Graph, users: &BTreeSet<&str>, facts: &Facts<'_>) -> Res
     let services: Vec<String> = users.iter().map(|user| Ref::<Service>::to(*user).attr("arn").to_string()).collect();
     let write = allow(&["logs:CreateLogStream", "logs:PutLogEvents"], vec![format!("{}:*", logs.clone().attr("arn"))]);
     let role = Role {
-        trust: json!({
-            "Version": "2012-10-17",
-            "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
-        }),
+        trust: policy(vec![
+            json!({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}),
+        ]),
         policies: [
             ("logs".to_owned(), policy(vec![write])),
             ("restart".to_owned(), policy(vec![allow(&["ecs:UpdateService"], services)])),
         ]
         .into(),
         managed: Vec::new(),
-        description: Some("Redeploys services when a password that they use is rotated".into()),
+        description: Some(DESCRIPTION.into()),
         tags: Tags::new(),
     };
     let role = graph.add(NAME, ORIGIN, &role)?;
@@ -179,7 +180,7 @@ fn function(graph: &mut Graph, users: &BTreeSet<&str>, facts: &Facts<'_>) -> Res
             code_sha256: Some(digest(CODE)),
             runtime: "python3.13".into(),
             handler: "index.run".into(),
-            description: Some("Redeploys services when a password that they use is rotated".into()),
+            description: Some(DESCRIPTION.into()),
             timeout: Some(60),
             memory: Some(128),
             architecture: Some("arm64".into()),

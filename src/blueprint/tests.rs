@@ -161,7 +161,7 @@ fn forgotten(before: &Graph, after: &Graph) -> Vec<String> {
     let mut out = Vec::new();
     for node in before.nodes() {
         let Some(left) = after.get(&node.key) else { continue };
-        let rules = registry.find(&node.key.kind).map_or(&[][..], |kind| kind.info().rules);
+        let rules = registry.rules(&node.key.kind);
         let mut found = Vec::new();
         unsaid(rules, &mut Vec::new(), &node.desired, &left.desired, &mut found);
         out.extend(found.into_iter().map(|field| format!("{} {field}", node.key)));

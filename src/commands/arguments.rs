@@ -1,7 +1,10 @@
 //! The arguments that several commands share, and how their values are read.
 
+use std::path::Path;
+
 use clap::Args;
 
+use super::stop::{Exit, Result, Stop};
 use crate::{aws, config, local, ui};
 
 /// The stack file of a command that is given none.
@@ -64,12 +67,21 @@ impl StackFile {
         self.env.as_deref().filter(|env| !env.is_empty())
     }
 
-    /// Returns the file and the argument that must follow it: FILE can be left out, so a single word is that argument. With clap's
-    /// `allow_missing_positional` no option could stand between the two.
-    pub fn and(self, argument: Option<String>) -> (StackFile, String) {
+    /// Returns the file and the argument that must follow it, which is called `name`: FILE can be left out, so a single word is that
+    /// argument. With clap's `allow_missing_positional` no option could stand between the two.
+    ///
+    /// # Errors
+    /// When there is only a file.
+    pub fn and(self, argument: Option<String>, name: &str) -> Result<(StackFile, String)> {
         match argument {
-            Some(argument) => (self, argument),
-            None => (StackFile { file: STACK_FILE.to_owned(), env: self.env }, self.file),
+            Some(argument) => Ok((self, argument)),
+            // The default of FILE, or the file by its name.
+            None if self.file == STACK_FILE || self.file == "-" || Path::new(&self.file).is_file() => Err(Stop::Message(
+                Exit::Usage,
+                format!("{name} is missing"),
+                Some(format!("write it after FILE, or alone for the file `{STACK_FILE}`")),
+            )),
+            None => Ok((StackFile { file: STACK_FILE.to_owned(), env: self.env }, self.file)),
         }
     }
 }
@@ -91,9 +103,13 @@ mod tests {
     #[test]
     fn a_file_is_optional_before_a_required_argument() {
         let file = |file: &str| StackFile { file: file.to_owned(), env: Some("prod".to_owned()) };
-        let (both, number) = file("s.yaml").and(Some("3".to_owned()));
+        let (both, number) = file("s.yaml").and(Some("3".to_owned()), "N").unwrap();
         assert_eq!((both.file.as_str(), both.env(), number.as_str()), ("s.yaml", Some("prod"), "3"));
-        let (alone, number) = file("3").and(None);
+        let (alone, number) = file("3").and(None, "N").unwrap();
         assert_eq!((alone.file.as_str(), alone.env(), number.as_str()), (STACK_FILE, Some("prod"), "3"));
+        for only in [STACK_FILE, "-", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")] {
+            let Err(Stop::Message(exit, text, _)) = file(only).and(None, "N") else { panic!("{only}") };
+            assert_eq!((exit, text.as_str()), (Exit::Usage, "N is missing"));
+        }
     }
 }

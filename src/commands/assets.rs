@@ -14,7 +14,6 @@ use sha2::{Digest, Sha256};
 
 use self::folder::{File, Turn};
 use super::arguments::{Aws, StackFile, time};
-use super::consent::count;
 use super::invalidate;
 use super::patience::Patience;
 use super::session::{self, Session};
@@ -90,7 +89,7 @@ struct Done {
 pub async fn run(command: Command, color: Color) -> Result {
     let Command::Push(arguments) = command;
     let look = Look::stderr(color);
-    let (file, folder) = arguments.file.and(arguments.folder);
+    let (file, folder) = arguments.file.and(arguments.folder, "FOLDER")?;
     let loaded = session::load(&file, color)?;
     let files = static_files(&loaded.stack)?;
     let prefix = match arguments.prefix.trim_matches('/') {
@@ -103,7 +102,7 @@ pub async fn run(command: Command, color: Color) -> Result {
         return Err(Stop::message(what, "name the folder that your site's build writes"));
     }
     if hidden > 0 {
-        ui::err(&ui::note(&format!("Left out: {hidden} whose names begin with a dot."), &look))?;
+        ui::err(&ui::note(&format!("Left out: {} beginning with a dot.", ui::count(hidden, "name")), &look))?;
     }
     let confidential: Vec<&str> = found.iter().map(|file| file.key.as_str()).filter(|key| folder::is_confidential(key)).collect();
     if !confidential.is_empty() {
@@ -376,8 +375,10 @@ fn summary(done: &Done) -> String {
         out += &format!(", {} {would}deleted", done.removed.len());
     }
     match &done.invalidation {
-        Some(id) => out += &format!(", {} invalidated by {id}", count(done.invalidated.len(), "path")),
-        None if !done.invalidated.is_empty() => out += &format!(", {} {would}invalidated", count(done.invalidated.len(), "path")),
+        Some(id) => out += &format!(", {} invalidated by {id}", ui::count(done.invalidated.len(), "path")),
+        None if !done.invalidated.is_empty() => {
+            out += &format!(", {} {would}invalidated", ui::count(done.invalidated.len(), "path"))
+        }
         None => {}
     }
     out + "\n"

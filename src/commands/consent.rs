@@ -37,7 +37,7 @@ pub struct Consent {
 #[derive(Args, Clone, Debug, Default)]
 pub struct Allow {
     /// Allow deleting this: a key (`rds.instance/main`) or a section with all of its parts (`databases.main`). `*` matches any
-    /// characters; alone, it covers everything except what is lost for good (can be repeated)
+    /// characters; alone, it covers everything except what is lost permanently (can be repeated)
     #[arg(long, value_name = "KEY", help_heading = "Consent")]
     pub allow_delete: Vec<String>,
     /// Allow replacing this; `*` alone covers everything except what starts empty (can be repeated)
@@ -109,7 +109,7 @@ pub fn check(plan: &Plan, consent: &engine::Consent, yes: bool) -> Result<()> {
     if missing.is_empty() || plan.destroy && of_it && !yes && std::io::stdin().is_terminal() {
         return Ok(());
     }
-    let (objects, are) = (count(missing.len(), "object"), if missing.len() == 1 { "is" } else { "are" });
+    let (objects, are) = (ui::count(missing.len(), "object"), if missing.len() == 1 { "is" } else { "are" });
     Err(Stop::refused(
         format!(
             "nothing was changed: consent is missing for {objects} that would lose data, {are} protected or cannot be changed back"
@@ -123,12 +123,12 @@ pub fn ask(plan: &Plan, consent: &engine::Consent) -> Result<bool> {
     if !std::io::stdin().is_terminal() {
         return Err(Stop::refused(
             "nothing was changed: cannot ask for confirmation, standard input is not a terminal",
-            "add `--yes` to apply without confirmation",
+            format!("add `--yes` to {} without confirmation", if plan.destroy { "destroy" } else { "apply" }),
         ));
     }
     let (agreed, missing) = consent.sort(plan);
     if plan.destroy {
-        let all = count(plan.counts().delete, "object");
+        let all = ui::count(plan.counts().delete, "object");
         let lost = match agreed.len() + missing.len() {
             0 => String::new(),
             1 => "; 1 of them holds data or is protected".to_owned(),
@@ -139,12 +139,7 @@ pub fn ask(plan: &Plan, consent: &engine::Consent) -> Result<bool> {
     let question = if agreed.is_empty() {
         "Apply these changes?".to_owned()
     } else {
-        format!("Apply these changes, including those to {} that you gave consent for?", count(agreed.len(), "object"))
+        format!("Apply these changes, including those to {} that you gave consent for?", ui::count(agreed.len(), "object"))
     };
     Ok(ui::confirm(&question)?)
-}
-
-/// Returns a number with its noun: `1 object`, `2 objects`.
-pub fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }

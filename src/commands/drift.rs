@@ -76,7 +76,7 @@ async fn applied(session: &Session, color: Color) -> Result<Record> {
                 ));
             }
             Past::Dismantled => {
-                say(&format!("Run {number} destroyed a part of the stack ({ending}); what it deleted is shown as missing."))?;
+                say(&format!("Run {number} destroyed a part of the stack ({ending}); what it deleted is shown as gone."))?;
                 continue;
             }
             Past::Begun => {
@@ -129,7 +129,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let plan = restoring(&session, &arguments, &record, color).await?;
     let deeds = if arguments.who { who(&session, &plan, color).await? } else { Vec::new() };
     let since = Since { run: record.number, began: record.began, who: record.who, command: record.command };
-    let rules = |kind: &str| session.registry.find(kind).map_or(&[][..], |k| k.info().rules);
+    let rules = |kind: &str| session.registry.rules(kind);
     let (look, consent) = (Look::stdout(color), Consent::default());
     let via = session.via.as_deref();
     let view = ui::View { look, file: &arguments.file.file, verbose: arguments.verbose, consent: &consent, via, rules: &rules };

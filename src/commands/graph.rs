@@ -41,8 +41,9 @@ pub fn run(arguments: Arguments) -> Result {
     };
     match &arguments.out {
         None => ui::out(&text)?,
-        Some(path) => std::fs::write(path, text)
-            .map_err(|e| Stop::message(format!("cannot write `{}`: {e}", path.display()), "choose another file with `--out`"))?,
+        Some(path) => std::fs::write(path, text).map_err(|e| {
+            Stop::message(format!("`{}` cannot be written: {e}", path.display()), "choose another file with `--out`")
+        })?,
     }
     Ok(Exit::Ok)
 }

@@ -114,7 +114,7 @@ pub async fn one(session: &Session, number: u64) -> Result<Record> {
 }
 
 async fn show(arguments: Show, color: Color) -> Result {
-    let (file, number) = arguments.file.and(arguments.number);
+    let (file, number) = arguments.file.and(arguments.number, "N")?;
     let number = self::number(&number)?;
     let loaded = session::load(&file, color)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?;
@@ -147,7 +147,9 @@ async fn show(arguments: Show, color: Color) -> Result {
     ];
     rows.extend(record.commit.map(|commit| ["commit".to_owned(), commit]));
     ui::out(&ui::table(&look, &["", ""], &rows.into_iter().map(Vec::from).collect::<Vec<_>>()))?;
-    for text in [ui::past_changes(&record.plan, &look), ui::past_failures(&record.outcome, &look)] {
+    for text in
+        [ui::past_changes(&record.plan, &|kind| session.registry.rules(kind), &look), ui::past_failures(&record.outcome, &look)]
+    {
         if !text.is_empty() {
             ui::out(&format!("\n{text}"))?;
         }

@@ -48,7 +48,10 @@ pub fn run(arguments: Arguments, color: Color) -> Result {
     })?;
     let look = Look::stderr(color);
     ui::err(&ui::note(
-        &format!("Wrote {0}. For completion in editors: stack schema > stack.schema.json. Next: stack plan {0}", arguments.file),
+        &format!(
+            "Wrote `{0}`. Next: `stack plan {0}`. For completion in editors, run `stack schema > stack.schema.json` in its folder.",
+            arguments.file
+        ),
         &look,
     ))?;
     Ok(Exit::Ok)

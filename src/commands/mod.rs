@@ -47,10 +47,13 @@ use crate::ui::{self, Color, Look};
 const VARIABLES: &str = "\
 Environment variables:
   STACK_ENV             the environment, as `--env`
-  STACK_HISTORY_BUCKET  the bucket for leases and history
+  STACK_HISTORY_BUCKET  the bucket for leases and history, where the file has no `history_bucket`
+  STACK_LOG             the level of the log, as `--log`
+  STACK_LOG_FILE        the file of the log, as `--log-file`
   STACK_PYTHON          the Python of the local AWS
   STACK_CACHE_DIR       the folder of the local AWS
   NO_COLOR              no colour, as `--color never`
+  AWS_ENDPOINT_URL      the address of AWS, as `--endpoint-url`
   AWS_PROFILE, ...      credentials, as for the AWS CLI";
 
 /// Create, update and delete the whole AWS architecture of a web application: one file, one command, no state file

@@ -33,7 +33,11 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     if let Some(name) = &arguments.name {
         let value = outputs.get(name).ok_or_else(|| {
             let names: Vec<&str> = outputs.keys().map(String::as_str).collect();
-            Stop::message(format!("output `{name}` does not exist"), format!("outputs are: {}", names.join(", ")))
+            let help = match names.is_empty() {
+                true => "nothing is running; `stack apply` creates it".to_owned(),
+                false => format!("outputs are: {}", names.join(", ")),
+            };
+            Stop::message(format!("output `{name}` does not exist"), help)
         })?;
         ui::out(&if arguments.json { session::json(value)? } else { format!("{value}\n") })?;
     } else if arguments.json {

@@ -35,8 +35,8 @@ pub struct Arguments {
     /// Do not check what AWS would refuse: permissions, quotas, classes, versions, images
     #[arg(long)]
     no_preflight: bool,
-    /// Ask every object for its tags, users for access keys and keys for grants, instead of AWS's tag index, which can miss
-    /// changes of the last minute
+    /// Ask every object for its tags instead of AWS's tag index, which can miss changes of the last minute. Also ask for access
+    /// keys, grants, policies of secrets and websites of buckets, which a plan otherwise leaves out
     #[arg(long)]
     exact: bool,
     /// Ask CloudTrail who changed what differs, and when
@@ -66,7 +66,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     if !arguments.destroy {
         problems.extend(session::problems(&loaded));
     }
-    let rules = |kind: &str| session.registry.find(kind).map_or(&[][..], |k| k.info().rules);
+    let rules = |kind: &str| session.registry.rules(kind);
     let view = ui::View {
         look: Look::stdout(color),
         file: &arguments.file.file,

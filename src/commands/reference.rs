@@ -17,7 +17,7 @@ const HEAD: &str = "# Commands
 ";
 
 /// Returns the row of an argument: how it is written, and what it does.
-fn row(arg: &Arg) -> String {
+fn row(arg: &Arg, usage: &str) -> String {
     let short = arg.get_short().map_or(String::new(), |short| format!("`-{short}`, "));
     let mut help = arg.get_long_help().or(arg.get_help()).map(ToString::to_string).unwrap_or_default();
     let mut add = |text: String| help = format!("{help}. {text}");
@@ -38,12 +38,15 @@ fn row(arg: &Arg) -> String {
             add(format!("Variable: {}", variable.to_string_lossy()));
         }
     }
-    format!("| {short}`{arg}` | {} |\n", help.replace('|', "\\|").replace('\n', " "))
+    // FILE before it can be left out, so to clap it is optional; the usage says what it is.
+    let required = arg.get_value_names().and_then(|names| names.first()).map(|name| format!("<{name}>"));
+    let shown = required.filter(|name| arg.is_positional() && usage.contains(name.as_str())).unwrap_or_else(|| arg.to_string());
+    format!("| {short}`{shown}` | {} |\n", help.replace('|', "\\|").replace('\n', " "))
 }
 
 /// Returns a table of arguments.
-fn table<'a>(what: &str, args: impl Iterator<Item = &'a Arg>) -> String {
-    args.fold(format!("\n| {what} | meaning |\n| --- | --- |\n"), |table, arg| table + &row(arg))
+fn table<'a>(what: &str, args: impl Iterator<Item = &'a Arg>, usage: &str) -> String {
+    args.fold(format!("\n| {what} | meaning |\n| --- | --- |\n"), |table, arg| table + &row(arg, usage))
 }
 
 /// Renders a command and those below it. Groups of options that several commands share are kept for the end of the page.
@@ -55,20 +58,21 @@ fn section(page: &mut String, shared: &mut BTreeMap<String, String>, command: &m
     if !more.is_empty() {
         let _ = write!(page, "\n{more}\n");
     }
-    let _ = write!(page, "\n```text\n{}\n```\n", command.render_usage().to_string().trim_start_matches("Usage: "));
+    let usage = command.render_usage().to_string().trim_start_matches("Usage: ").replace("\n       ", "\n");
+    let _ = write!(page, "\n```text\n{usage}\n```\n");
     let args: Vec<&Arg> = command.get_arguments().filter(|arg| shows(arg) && !arg.is_global_set()).collect();
     let (given, options): (Vec<&Arg>, Vec<&Arg>) = args.into_iter().partition(|arg| arg.is_positional());
     let (headed, plain): (Vec<&Arg>, Vec<&Arg>) = options.into_iter().partition(|arg| arg.get_help_heading().is_some());
     for (what, args) in [("argument", given), ("option", plain)] {
         if !args.is_empty() {
-            page.push_str(&table(what, args.into_iter()));
+            page.push_str(&table(what, args.into_iter(), &usage));
         }
     }
     let mut headings: Vec<&str> = headed.iter().filter_map(|arg| arg.get_help_heading()).collect();
     headings.dedup();
     let mut also = Vec::new();
     for heading in headings {
-        let group = table("option", headed.iter().copied().filter(|arg| arg.get_help_heading() == Some(heading)));
+        let group = table("option", headed.iter().copied().filter(|arg| arg.get_help_heading() == Some(heading)), &usage);
         if *shared.entry(heading.to_owned()).or_insert_with(|| group.clone()) == group {
             also.push(format!("[{heading}](#{})", heading.to_lowercase()));
         } else {
@@ -98,7 +102,7 @@ fn page() -> String {
         let _ = writeln!(page, "| [`stack {name}`](#stack-{name}) | {about} |");
     }
     page.push_str("\nOptions of every command:\n");
-    page.push_str(&table("option", cli.get_arguments().filter(|arg| shows(arg))));
+    page.push_str(&table("option", cli.get_arguments().filter(|arg| shows(arg)), ""));
     let after = cli.get_after_long_help().map(ToString::to_string).unwrap_or_default();
     let mut shared = BTreeMap::new();
     for command in cli.get_subcommands_mut().filter(|command| command.get_name() != "help") {

@@ -31,7 +31,7 @@ pub struct Arguments {
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     let Arguments { file, number, aws, consent, verbose } = arguments;
-    let (file, number) = file.and(number);
+    let (file, number) = file.and(number, "N")?;
     let number = history::number(&number)?;
     let now = session::load(&file, Color::Never)?;
     let session = Session::of(&now, &aws, color).await?;
@@ -43,7 +43,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         ));
     };
     crate::ui::err(&crate::ui::note(
-        &format!("Applying the file of run {number} ({}, by {}).", record.began, record.who),
+        &format!("Planning with the file of run {number} ({}, by {}).", record.began, record.who),
         &Look::stderr(color),
     ))?;
     let then = StackFile { file: format!("{} of run {number}", record.file), env: file.env };

@@ -145,7 +145,7 @@ impl Execution<'_> {
     async fn agreed(&self, plan: &Plan) -> Result<Option<Plan>> {
         let consent = self.run.consent;
         let plan = consent::with(plan, self.run.agreed)?;
-        let rules = |kind: &str| self.session.registry.find(kind).map_or(&[][..], |k| k.info().rules);
+        let rules = |kind: &str| self.session.registry.rules(kind);
         let via = self.session.via.as_deref();
         let view = ui::View {
             look: self.run.look(),

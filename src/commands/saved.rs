@@ -57,14 +57,14 @@ pub fn fits(plan: &Plan, env: Option<&str>, region: Option<&str>) -> Result<()> 
     Ok(())
 }
 
-/// Prints a saved plan as `stack plan` printed it when it was saved.
+/// Prints a saved plan. What preflight found is not saved, so its problems are not shown.
 pub fn show(saved: &Saved, file: &str, json: bool, color: Color) -> Result<()> {
     let Saved { plan, consent, .. } = saved;
     if json {
         return Ok(ui::out(&session::json(&ui::plan_json(plan, consent, Vec::new()))?)?);
     }
     let registry = aws::registry();
-    let rules = |kind: &str| registry.find(kind).map_or(&[][..], |k| k.info().rules);
+    let rules = |kind: &str| registry.rules(kind);
     let view = ui::View { look: Look::stdout(color), file, verbose: false, consent, via: None, rules: &rules };
     Ok(ui::out(&ui::plan_text(plan, &view))?)
 }

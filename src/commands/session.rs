@@ -319,7 +319,7 @@ impl Session {
     /// the stack, and with the bucket that keeps its runs.
     pub async fn completed(&self, mut plan: Plan) -> Result<Plan> {
         plan.kept_in = self.cx.cloud.history_bucket.clone();
-        doubt::doubt(&mut plan, &Store::of(&self.cx), aws::registry::known()).await?;
+        doubt::doubt(&mut plan, &Store::of(&self.cx), aws::kind).await?;
         plan.ask_what_is_lost(&self.registry, &self.cx).await?;
         Ok(plan)
     }

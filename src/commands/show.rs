@@ -22,7 +22,8 @@ use crate::ui::{self, Color, Look, Tone};
 
 /// Show what is running and its health
 ///
-/// FILE may be a plan that was saved with `stack plan --out`. Then that plan is shown, without asking AWS.
+/// FILE may be a plan that was saved with `stack plan --out`. Then that plan is shown, without asking AWS; of the options only
+/// `--json` applies to it. What AWS would refuse of it is not saved, and not shown.
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
@@ -32,7 +33,8 @@ pub struct Arguments {
     /// List every object with its identifier
     #[arg(long, short)]
     all: bool,
-    /// Show it again every SECONDS seconds: on a terminal over the text before, elsewhere only when something changed
+    /// Show it again every SECONDS seconds [default: 5]: on a terminal in place of the text before, elsewhere only when something
+    /// changed
     #[arg(
         long,
         short,
@@ -219,7 +221,7 @@ impl Service {
         });
         let default = of_kind("elbv2.listener").any(|listener| leads_here(listener.fields.get("default_action")));
         let url = url.and_then(|url| route(url, ruled.or_else(|| default.then_some((None, None)))?));
-        Service { state: state(&running, newest.is_some() && newest != current), image, deployed, url, running }
+        Service { state: state(&running, newest > current), image, deployed, url, running }
     }
 }
 
@@ -244,9 +246,9 @@ fn state(running: &Running, behind: bool) -> &'static str {
     match running.rollout.as_str() {
         "FAILED" => "failed",
         "IN_PROGRESS" => "deploying",
-        _ if behind => "old revision",
         _ if running.desired == 0 => "stopped",
         _ if running.running < running.desired => "degraded",
+        _ if behind => "old revision",
         _ => "healthy",
     }
 }
@@ -267,18 +269,7 @@ fn why(service: &Service) -> Option<String> {
 /// How a state is to be read: by words of ECS, RDS, ElastiCache and CloudFront.
 fn tone(header: &str, cell: &str) -> Tone {
     const GOOD: &[&str] = &["healthy", "available", "deployed", "ready"];
-    const BAD: &[&str] = &[
-        "fail",
-        "degraded",
-        "old revision",
-        "incompatible",
-        "inaccessible",
-        "insufficient",
-        "full",
-        "error",
-        "stopped",
-        "disabled",
-    ];
+    const BAD: &[&str] = &["fail", "degraded", "old revision", "incompatible", "inaccessible", "insufficient", "full", "error"];
     match cell {
         _ if !["STATE", "STATUS"].contains(&header) => Tone::Plain,
         cell if GOOD.contains(&cell) => Tone::Good,
@@ -414,7 +405,7 @@ fn text(head: &str, shown: &Shown, all: bool, look: &Look) -> String {
         out += "\n";
         out += &ui::toned_table(look, &["OBJECT", "STATE", "ID"], &rows, &tone);
     }
-    out += &format!("\n{}", super::consent::count(shown.objects.len(), "object"));
+    out += &format!("\n{}", ui::count(shown.objects.len(), "object"));
     if let Some(url) = shown.outputs.get("url") {
         out += &format!(", {url}");
     }

@@ -36,7 +36,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         }
     };
     ui::err(&ui::note(&said, &look))?;
-    if !arguments.yes && !ui::confirm("If that run is still alive, it stops when its lease is released. Release it?")? {
+    if !arguments.yes && !ui::confirm("If a run still holds it, that run stops when the lease is released. Release it?")? {
         ui::err("Nothing was changed: not confirmed.\n")?;
         return Ok(Exit::Refused);
     }

@@ -38,7 +38,7 @@ pub fn run(arguments: Arguments, color: Color) -> Result {
         return Ok(Exit::BadFile);
     }
     if !arguments.json {
-        ui::out(&format!("{} is valid: {}.\n", file.file, super::consent::count(objects, "object")))?;
+        ui::out(&format!("{} is valid: {}.\n", file.file, ui::count(objects, "object")))?;
         session::notes(&config::load(&file.file, &text, file.env(), &schema)?, color)?;
     }
     Ok(Exit::Ok)

@@ -34,7 +34,7 @@ pub struct Cdn {
     pub price_class: PriceClass,
     /// Whether requests are logged to a bucket of the stack.
     pub logs: bool,
-    /// The file for requests to `/`, when there is no load balancer to answer them. Default: none.
+    /// The file for requests to `/`, when there is no load balancer to answer them. Default: `index.html`.
     #[schemars(example = &"index.html")]
     pub default_root: Option<String>,
 }

@@ -33,12 +33,12 @@ struct Checker<'a> {
 const NOT_SHOWN: &str = "(not shown)";
 
 /// Returns what a text should look like, when it does not match its pattern. A reference is known only later.
-fn misshapen<'s>(text: &str, schema: &'s Value) -> Option<&'s str> {
+fn misshapen(text: &str, schema: &Value) -> Option<String> {
     let pattern = schema["pattern"].as_str().filter(|_| !text.contains("${"))?;
     if regex_lite::Regex::new(pattern).ok()?.is_match(text) {
         return None;
     }
-    schema[PATTERN_MESSAGE].as_str().or(Some(pattern))
+    Some(schema[PATTERN_MESSAGE].as_str().map_or_else(|| format!("it must match `{pattern}`"), str::to_owned))
 }
 
 /// A place in the file: its path, and its key if it has one.
@@ -403,7 +403,8 @@ pub const NOT_A_STACK_FILE: &str = "not-a-stack-file";
 fn not_a_stack_file(entries: &[(MapKey, Node)], known: &Map<String, Value>) -> Option<Diagnostic> {
     let foreign = |key: &&MapKey| suggest::nearest(&key.text, known.keys().map(String::as_str)).is_none();
     let keys = || entries.iter().map(|(key, _)| key);
-    if keys().any(|key| key.text == "stack") || !keys().any(|key| foreign(&key)) {
+    let is_near = |key: &MapKey| suggest::nearest(&key.text, ["stack"]).is_some();
+    if keys().any(is_near) || !keys().any(|key| foreign(&key)) {
         return None;
     }
     let foreign = keys().filter(foreign).take(3).map(|key| format!("`{}`", short(&key.text))).collect::<Vec<_>>().join(", ");

@@ -133,7 +133,7 @@ impl Database {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Password {
-    /// How often the password is rotated. With `never`, it stays until someone writes another into its secret. With a time in
+    /// How often the password is rotated. With `never`, it stays until someone writes another into its secret and runs `stack apply`. With a time in
     /// whole days, `1d` to `1000d`, RDS keeps and rotates it, services that use the database are deployed again each time, and
     /// `replicas` are not possible.
     pub rotate: Rotation,

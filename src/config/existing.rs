@@ -34,11 +34,11 @@ pub struct ExistingNetwork {
     /// The id of the VPC.
     #[schemars(extend("pattern" = "^vpc-[0-9a-f]+$"), example = &"vpc-0a1b2c3d4e5f67890")]
     pub vpc: String,
-    /// The ids of subnets with a route to the internet, for the load balancer and for services with `public: true`. Default:
-    /// none.
+    /// The ids of subnets with a route to the internet, for a load balancer that is not `internal` and for services with
+    /// `public: true`. Default: none.
     #[serde(default)]
     pub public: Vec<String>,
-    /// The ids of subnets for containers.
+    /// The ids of subnets for containers, and for an `internal` load balancer.
     pub app: Vec<String>,
     /// The ids of subnets for databases and caches. Default: those in `app`.
     #[serde(default)]

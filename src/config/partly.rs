@@ -83,8 +83,9 @@ pub(super) fn senseless(file: &Node, problems: &[Diagnostic], env: &str) -> Vec<
     // What is missing may be in a part that could not be read.
     let perhaps = |d: &Diagnostic| match d.code {
         "unknown-reference" => gone,
-        "nothing-to-deliver" => is_broken("services"),
-        "not-in-certificate" | "needs-certificate" => is_broken("certificates"),
+        "nothing-to-deliver" => is_broken("services") || is_broken("cdn"),
+        "not-in-certificate" | "needs-certificate" => is_broken("certificates") || is_broken("cdn"),
+        "no-subnets" => is_broken("existing"),
         "name-too-long" | "reserved-name" => !named,
         "unknown-zone" | "wrong-region" => !placed,
         _ => false,
@@ -189,6 +190,17 @@ mod tests {
         }
         // `databases.nope` may be in what is not read, and `web` is wrong as it stands.
         assert_eq!(found.len(), 5, "{found:?}\n{}", refused(text, None));
+    }
+
+    /// What is misshapen is not also missing.
+    #[test]
+    fn a_misshapen_key_is_not_reported_as_missing() {
+        let found = said("stack: a\nregion: us-east-1\ncdn: {static: {paths: /x}}\n");
+        assert_eq!(found, ["wrong-type /x"]);
+        let found = said(
+            "stack: a\nregion: us-east-1\nexisting: {network: {vpc: vpc-1, app: subnet-1}}\nservices: {web: {image: nginx}}\n",
+        );
+        assert_eq!(found, ["wrong-type subnet-1"]);
     }
 
     /// In one round, not in two: what is wrong with a name, a region or a required key hides no other problem.

@@ -4,6 +4,8 @@
 
 use serde_json::Value;
 
+use super::schema::DEFAULT;
+
 /// The objects that a section creates. The schema does not have them; the expansion in `src/blueprint` does.
 const CREATES: &[(&str, &str)] = &[
     (
@@ -35,13 +37,13 @@ const CREATES: &[(&str, &str)] = &[
     ),
     (
         "caches",
-        "for each cache a replication group (Valkey, Redis) or a cluster (Memcached), with a security group and a parameter group; a subnet \
-         group for all",
+        "for each cache a replication group (Valkey, Redis) or a cluster (Memcached), with a security group, and with a parameter group \
+         when it has `parameters`; a subnet group for all",
     ),
     (
         "cdn",
-        "a CloudFront distribution; for `static` a bucket with its policy and an origin access control; for `logs` a bucket; alias \
-         records in the certificate's zone",
+        "a CloudFront distribution; for `static` an origin access control, and without `static.bucket` a bucket with its policy; for \
+         `logs` a bucket with its policy; alias records in the certificate's zone",
     ),
     ("access", "IAM groups with managed and inline policies, and IAM users without passwords and access keys"),
     ("keys", "for each key a KMS key and an alias"),
@@ -154,13 +156,13 @@ fn required(schema: &Value) -> Vec<&str> {
 /// Returns what a key does: its description on one line, without the default.
 fn text(property: &Value) -> String {
     let text = property["description"].as_str().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
-    text.split(" Default: ").next().unwrap_or_default().to_owned()
+    text.split(DEFAULT).next().unwrap_or_default().to_owned()
 }
 
 /// Returns the default in words, as the description ends.
 fn default_of(property: &Value) -> Option<String> {
     let text = property["description"].as_str()?.split_whitespace().collect::<Vec<_>>().join(" ");
-    text.split_once(" Default: ").map(|(_, default)| default.trim_end_matches('.').to_owned())
+    text.split_once(DEFAULT).map(|(_, default)| default.trim_end_matches('.').to_owned())
 }
 
 fn example_of(property: &Value) -> Option<String> {
@@ -212,7 +214,8 @@ fn word(root: &Value, schema: &Value) -> String {
             Some(each) => format!("{} by name", type_of(root, each)),
             None => "map".into(),
         },
-        (_, "stack-duration" | "stack-rotation") => "time".into(),
+        (_, "stack-duration") => "time".into(),
+        (_, "stack-rotation") => "`never` or a time".into(),
         (_, "stack-size") => "size".into(),
         (_, "stack-cidr") => "network".into(),
         (_, "stack-name") => "name".into(),

@@ -55,6 +55,12 @@ pub fn names() -> impl Iterator<Item = &'static str> + Clone {
     REGIONS.iter().map(|(name, _)| *name)
 }
 
+/// Returns the names of all regions, with the one that most people write first.
+pub fn examples() -> Vec<&'static str> {
+    const FIRST: &str = "us-east-1";
+    std::iter::once(FIRST).chain(names().filter(|name| *name != FIRST)).collect()
+}
+
 /// Checks whether an account must enable the region before it can be used.
 pub fn is_opt_in(region: &str) -> bool {
     REGIONS.contains(&(region, true))

@@ -10,6 +10,9 @@ use super::validate::fargate;
 use super::values::{NAME_MESSAGE, NAME_PATTERN};
 use stack_engine::kind::ATTRIBUTES;
 
+/// What introduces a default in a description.
+pub(super) const DEFAULT: &str = " Default: ";
+
 /// Returns the schema of the whole file. `kinds` are the kinds possible under `resources`, each with what writes its schema.
 pub fn schema<'a, F>(kinds: impl IntoIterator<Item = (&'a str, F)>) -> Value
 where
@@ -141,14 +144,15 @@ fn for_editors(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(for_editors),
         Value::Object(map) => {
-            if let Some(default) = map.remove("default").and_then(without_nulls) {
+            if let Some(default) = map.get_mut("default").map(Value::take).and_then(without_nulls) {
                 if let (Some(Value::String(description)), Some(shown)) = (map.get_mut("description"), shown(&default))
-                    && !["Default:", "Left out:"].iter().any(|said| description.contains(said))
+                    && ![DEFAULT.trim(), "Left out:"].iter().any(|said| description.contains(said))
                 {
-                    description.push_str(&format!(" Default: {shown}."));
+                    description.push_str(&format!("{DEFAULT}{shown}."));
                 }
-                map.insert("default".into(), default);
+                map["default"] = default;
             }
+            map.retain(|key, value| key != "default" || !value.is_null());
             if map.get("pattern").is_some_and(Value::is_string) {
                 let example =
                     map.get("examples").and_then(|all| all[0].as_str()).map(|example| format!("write it like `{example}`"));
@@ -167,7 +171,16 @@ fn for_editors(schema: &mut Value) {
                     map.insert(key.into(), names[key].clone());
                 }
             }
-            map.values_mut().for_each(for_editors);
+            for (key, value) in map {
+                match (key.as_str(), value) {
+                    // Their keys are names, and may be called like a keyword.
+                    ("properties" | "patternProperties" | "$defs", Value::Object(named)) => {
+                        named.values_mut().for_each(for_editors)
+                    }
+                    ("default" | "examples" | "enum" | "const" | "defaultSnippets", _) => {}
+                    (_, value) => for_editors(value),
+                }
+            }
         }
         _ => {}
     }
@@ -200,14 +213,15 @@ fn overlay_name(name: &str) -> String {
 }
 
 /// Returns the schema with nothing required and everything removable, as maps are merged. Lists are replaced whole, so their items stay
-/// as they are.
+/// as they are. What is left out is as in the rest of the file, so there are no defaults.
 fn relaxed(schema: &Value) -> Value {
     let Value::Object(map) = schema else { return schema.clone() };
     let mut out = Map::new();
     for (key, value) in map {
         let value = match (key.as_str(), value) {
             ("required", Value::Array(_)) => continue,
-            (ATTRIBUTES, _) => continue,
+            ("default", _) | (ATTRIBUTES, _) => continue,
+            ("description", Value::String(text)) => Value::String(text.split(DEFAULT).next().unwrap_or_default().to_owned()),
             ("properties" | "patternProperties", Value::Object(entries)) => {
                 Value::Object(entries.iter().map(|(k, v)| (k.clone(), nullable(relaxed(v)))).collect())
             }

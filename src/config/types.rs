@@ -29,7 +29,7 @@ pub struct Stack {
     #[schemars(example = &"webapp")]
     pub stack: Name,
     /// The AWS region of the stack's objects.
-    #[schemars(extend("format" = "stack-region", "pattern" = regions::PATTERN, "examples" = regions::names().collect::<Vec<_>>(), "patternErrorMessage" = "write the code of a region, like `us-east-1` or `eu-central-1`"))]
+    #[schemars(extend("format" = "stack-region", "pattern" = regions::PATTERN, "examples" = regions::examples(), "patternErrorMessage" = "write the code of a region, like `us-east-1` or `eu-central-1`"))]
     pub region: String,
     /// The number of the AWS account that the stack belongs to, in the file or in each environment. With credentials of another
     /// account nothing is read or changed. Default: any account.
@@ -82,8 +82,8 @@ pub struct Stack {
     #[serde(default)]
     pub existing: Existing,
     /// Sections or entries of sections, such as `services.web` or `load_balancer`, whose objects are deleted or replaced only
-    /// with `--allow-delete` or `--allow-replace`. Databases, caches, buckets, keys, log groups and distributions always need
-    /// these. Default: nothing else.
+    /// with `--allow-delete` or `--allow-replace`. Databases, caches, buckets, keys, log groups and distributions need them
+    /// anyway, unless they are empty. Default: nothing else.
     #[serde(default)]
     #[schemars(example = &["services.web"])]
     pub protect: Vec<String>,

@@ -111,7 +111,8 @@ text_value!(
 /// [`Name`] as a regular expression.
 pub(super) const NAME_PATTERN: &str = "^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$";
 /// The message of editors about a text that is no [`Name`].
-pub(super) const NAME_MESSAGE: &str = "a name has at most 32 lower-case letters, digits and hyphens, and starts with a letter";
+pub(super) const NAME_MESSAGE: &str =
+    "a name has at most 32 lower-case letters, digits and hyphens, starts with a letter and does not end with a hyphen";
 /// [`certificate`] as a regular expression, what editors say about other texts, and what they offer.
 pub(super) const CERTIFICATE: &str =
     r"^((existing\.)?certificates\.[a-z][a-z0-9-]*|arn:aws[a-z-]*:acm:[^:]*:[^:]*:certificate/.+|\$\{.+\})$";

@@ -27,7 +27,7 @@ pub struct Cx<C> {
     pub generation: u32,
     /// Whether what is deleted leaves a last copy behind.
     pub last_copy: bool,
-    /// Whether it was agreed that what is deleted takes its data with it.
+    /// Whether there is consent that what is deleted takes its data with it.
     pub loses_data: bool,
     /// What others may refer to in the object that this one replaces, when its data is copied over.
     pub predecessor: Option<Value>,

@@ -183,7 +183,7 @@ pub(super) fn diff_with_notes(rules: &[Rule], desired: &Value, observed: &Value,
         if !allowed || !same_major(before, after, length) {
             return true;
         }
-        notes.push(format!("`{}`: now {before}, upgraded automatically as `{allowed_by}` allows; {after} is older", change.path));
+        notes.push(format!("`{}`: it is {before}, which `{allowed_by}` allows; {after} in the file is older", change.path));
         false
     });
     (Diff { changes }, notes)
@@ -521,7 +521,7 @@ mod tests {
         };
         let (changes, notes) = seen("postgres", true.into(), "16.4", "16.6");
         assert!(changes.is_empty());
-        assert_eq!(notes, ["`version`: now 16.6, upgraded automatically as `automatic` allows; 16.4 is older"]);
+        assert_eq!(notes, ["`version`: it is 16.6, which `automatic` allows; 16.4 in the file is older"]);
         assert!(seen("postgres", Value::Null, "16.4", "16.6").0.is_empty());
         assert!(seen("mysql", true.into(), "8.0.35", "8.0.41").0.is_empty());
         // Nobody let it, or it is more than a minor version.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub enum Impact {
     /// It does not take effect before something else happens: a restart, a maintenance window.
     Waits,
-    /// It restarts: requests in flight break off, and are served again afterwards.
+    /// It restarts: requests in flight are dropped, and it serves again afterwards.
     Restarts,
     /// Another node takes over: connections break off for seconds.
     FailsOver,
@@ -31,7 +31,7 @@ pub struct Effect {
     /// How long that usually lasts, in seconds: from and to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lasts: Option<(u64, u64)>,
-    /// It has to be agreed to by name, with `--allow-upgrade`.
+    /// It needs consent by name: `--allow-upgrade`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub needs_consent: bool,
 }

@@ -8,6 +8,9 @@ use super::action::Verb;
 use super::error::Error;
 use super::key::Key;
 
+/// The target of the spans about operations and readings: their field `key` is the object, or the kind, that calls are about.
+pub const OBJECT: &str = "stack::object";
+
 fn seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64((duration.as_secs_f64() * 1000.0).round() / 1000.0)
 }

@@ -115,7 +115,7 @@ impl Item {
         if !self.unmarked {
             (self.unmarked, self.within) = (true, Some(at));
             let why = format!(
-                "it is inside `{key}`, of which only the tags say that it belongs to this stack, and needs the consent for that one"
+                "it is inside `{key}`, which only its tags attribute to this stack: consent to deleting that one covers this one"
             );
             self.reason = Some(and(self.reason.take(), &why));
         }

@@ -307,6 +307,11 @@ impl<C: Cloud> Registry<C> {
         self.kinds.get(name)
     }
 
+    /// Returns the rules of a kind; none if there is no kind of that name.
+    pub fn rules(&self, name: &str) -> &'static [Rule] {
+        self.find(name).map_or(&[], |kind| kind.info().rules)
+    }
+
     /// Returns every kind, by name.
     pub fn kinds(&self) -> impl Iterator<Item = &Arc<dyn Kind<C>>> {
         self.kinds.values()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// The value with its items in an order that depends on nothing but them.
+/// Returns the value with its items in an order that depends on nothing but them.
 pub(super) fn sorted(value: &Value) -> Value {
     match value {
         Value::Array(items) => {
@@ -16,8 +16,8 @@ pub(super) fn sorted(value: &Value) -> Value {
     }
 }
 
-/// A policy document in one of the many forms that mean the same: the cloud answers single values as text or as lists, in any
-/// order, numbers and booleans as text, everybody as `*` or as `{"AWS": "*"}`, and an account's root by its number.
+/// Returns a policy document in one of the many forms that mean the same: the cloud answers single values as text or as lists, in any
+/// order, numbers and booleans as text, everyone as `*` or as `{"AWS": "*"}`, and an account's root by its number.
 pub(super) fn canonical(value: &Value) -> Value {
     let parsed;
     let value = match value {
@@ -40,7 +40,7 @@ pub(super) fn canonical(value: &Value) -> Value {
     serde_json::to_value(out).unwrap_or(Value::Null)
 }
 
-/// The value with every text as `spelled` writes it; a number or a boolean is the text that it stands for.
+/// Returns the value with every text as `spelled` writes it; a number or a boolean is the text that it stands for.
 fn texts(value: &Value, spelled: fn(&str) -> String) -> Value {
     match value {
         Value::String(text) => Value::String(spelled(text)),
@@ -51,7 +51,7 @@ fn texts(value: &Value, spelled: fn(&str) -> String) -> Value {
     }
 }
 
-/// An account's root by its number alone: `arn:aws:iam::123456789012:root` is `123456789012`.
+/// Returns an account's root by its number alone: `arn:aws:iam::123456789012:root` is `123456789012`.
 fn principal(text: &str) -> String {
     let root =
         text.strip_prefix("arn:").and_then(|rest| rest.split_once(":iam::")).and_then(|(_, rest)| rest.strip_suffix(":root"));

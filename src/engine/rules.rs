@@ -72,6 +72,8 @@ pub enum What {
     IfTold,
     /// AWS reports it only while the object is ready: until then nothing is known about it, and nothing is compared.
     WhenReady,
+    /// A plain number of this unit, for those who read plans: `GiB`. A field whose name has its unit, or that counts things, has none.
+    Unit(&'static str),
 }
 
 macro_rules! constructors {
@@ -125,6 +127,11 @@ impl Rule {
     /// See [`What::Keyed`].
     pub const fn keyed(field: &'static str, by: &'static str) -> Rule {
         Rule { field, what: What::Keyed(by) }
+    }
+
+    /// See [`What::Unit`].
+    pub const fn unit(field: &'static str, unit: &'static str) -> Rule {
+        Rule { field, what: What::Unit(unit) }
     }
 
     /// See [`What::Fixed`].
@@ -211,6 +218,14 @@ pub fn becomes(rules: &[Rule], path: &[String]) -> Option<&'static [(&'static st
 pub fn takes(rules: &[Rule], path: &[String]) -> Option<&'static [(&'static str, &'static str)]> {
     rules.iter().find_map(|rule| match rule.what {
         What::Takes(what) if rule.covers(path) => Some(what),
+        _ => None,
+    })
+}
+
+/// Returns the unit of the number at `path`.
+pub fn unit(rules: &[Rule], path: &str) -> Option<&'static str> {
+    rules.iter().find_map(|rule| match rule.what {
+        What::Unit(unit) if rule.field == path => Some(unit),
         _ => None,
     })
 }

@@ -16,7 +16,7 @@ use super::plan::{Plan, VERSION};
 pub struct Saved {
     /// What is to be done.
     pub plan: Plan,
-    /// What was agreed to when it was made.
+    /// The consent that was given when it was made.
     #[serde(default)]
     pub consent: Consent,
     /// What it was made from.

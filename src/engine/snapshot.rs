@@ -10,6 +10,7 @@ use tracing::Instrument;
 
 use super::context::Cx;
 use super::error::{Class, Error};
+use super::events::OBJECT;
 use super::key::Key;
 use super::kind::{Kind, RawObserved, Registry};
 use super::poll_interval::{STALE, retry_interval};
@@ -122,17 +123,12 @@ impl Snapshot {
 /// What the cloud says, at last about what it does not find.
 pub(super) async fn observed<C: Cloud>(kind: &dyn Kind<C>, cx: &Cx<C>) -> Result<Vec<RawObserved>, Error> {
     let since = Instant::now();
-    let span = tracing::error_span!(target: "stack::object", "read", key = kind.info().name, verb = "Read");
-    async {
-        let mut answer = kind.observe(cx).await;
-        while answer.as_ref().is_err_and(|e| e.class == Class::NotFound) && since.elapsed() < STALE {
-            tokio::time::sleep(retry_interval(since.elapsed())).await;
-            answer = kind.observe(&cx.fresh()).await;
-        }
-        answer
+    let mut answer = kind.observe(cx).await;
+    while answer.as_ref().is_err_and(|e| e.class == Class::NotFound) && since.elapsed() < STALE {
+        tokio::time::sleep(retry_interval(since.elapsed())).await;
+        answer = kind.observe(&cx.fresh()).await;
     }
-    .instrument(span)
-    .await
+    answer
 }
 
 /// Reads the kinds for which `wanted` is true, with the one reading of `cx`.
@@ -143,7 +139,9 @@ async fn read_kinds<C: Cloud>(
 ) -> Result<Vec<Seen>, Vec<Error>> {
     let reads = registry.kinds().filter(|kind| wanted(kind.info().name)).map(|kind| {
         let cx = cx.at(&Key::new(kind.info().name, ""), 1);
-        async move { (kind.info().name, observed(&**kind, &cx).await) }
+        // The log of calls names the kind, where no operation names the object.
+        let span = tracing::error_span!(target: OBJECT, "read", key = kind.info().name, verb = "Read");
+        async move { (kind.info().name, observed(&**kind, &cx).await) }.instrument(span)
     });
     let mut seen = Vec::new();
     let mut errors: Vec<Error> = Vec::new();

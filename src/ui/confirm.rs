@@ -5,7 +5,8 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use super::style::clean;
 use crate::engine::{Class, Error, Result};
 
-/// Asks on the terminal. Only a typed `yes` is a yes; everything else, and the end of the input, is a no.
+/// Asks on the terminal. Only a typed `yes` is a yes. Nothing, `n`, `no` and the end of the input are a no; anything else is asked once
+/// more.
 ///
 /// # Errors
 /// When standard input is not a terminal, or cannot be read.
@@ -23,8 +24,11 @@ pub fn confirm_by(question: &str, name: &str) -> Result<bool> {
 
 fn answered(question: &str, wanted: &str) -> Result<bool> {
     if !io::stdin().is_terminal() {
-        return Err(Error::new(Class::Invalid, "cannot ask for confirmation, standard input is not a terminal")
-            .hint("review the plan, then run the same command with `--yes`"));
+        return Err(Error::new(
+            Class::Invalid,
+            "nothing was changed: cannot ask for confirmation, standard input is not a terminal",
+        )
+        .hint("run the same command with `--yes`"));
     }
     ask(&mut io::stdin().lock(), &mut io::stderr().lock(), question, wanted)
         .map_err(|e| Error::new(Class::Other, format!("cannot read the answer: {e}")))

@@ -247,7 +247,8 @@ fn chain(outcome: &Outcome, verbose: bool, look: &Look) -> Vec<String> {
 /// Renders errors that ended a command before anything was changed.
 pub fn errors(errors: &[Error], look: &Look) -> String {
     let blocks = errors.iter().flat_map(|error| {
-        let about = error.key.as_ref().map_or_else(|| "request failed".to_owned(), |key| clean(&key.to_string()).into_owned());
+        let what = if error.operation.is_some() { "request failed" } else { "error" };
+        let about = error.key.as_ref().map_or_else(|| what.to_owned(), |key| clean(&key.to_string()).into_owned());
         block(&about, error, look)
     });
     finish(blocks.collect())

@@ -4,7 +4,7 @@ use anstyle::Style;
 use serde_json::Value;
 
 use crate::engine::action::Verb;
-use crate::engine::{Change, Class, Error, Key};
+use crate::engine::{Change, Class, Error, Key, Rule};
 
 use super::outcome::{block, not_done};
 use super::plan::{finish, gutter};
@@ -12,7 +12,7 @@ use super::style::{BAD, CHANGED, GOOD, LOST, Look, QUIET, clean};
 use super::{units, value};
 
 /// Renders what a run planned: every object with its changed fields.
-pub fn past_changes(plan: &Value, look: &Look) -> String {
+pub fn past_changes(plan: &Value, rules: &dyn Fn(&str) -> &'static [Rule], look: &Look) -> String {
     let mut out = Vec::new();
     for item in list(plan, "changes") {
         let action = text(item, "action");
@@ -23,7 +23,7 @@ pub fn past_changes(plan: &Value, look: &Look) -> String {
             list(item, "changes").iter().filter_map(|change| serde_json::from_value(change.clone()).ok()).collect();
         // The values of a secret are not kept: that it changed is all there is to say.
         let hidden = |change: &Change| Change { before: Some(Value::Null), after: Some(Value::Null), ..change.clone() };
-        let shown = |change: &Change| if change.secret { hidden(change) } else { units::with_unit(kind, change) };
+        let shown = |change: &Change| if change.secret { hidden(change) } else { units::with_unit(rules(kind), change) };
         let changes: Vec<Change> = changes.iter().map(shown).collect();
         let rows = value::changes(look, &changes.iter().collect::<Vec<_>>(), look.width.saturating_sub(10), true);
         out.extend(
@@ -85,6 +85,8 @@ mod tests {
 
     use super::*;
 
+    const RULES: &[Rule] = &[Rule::unit("storage", "GiB")];
+
     #[test]
     fn a_run_of_the_past_reads_like_one_of_today() {
         let plan = json!({"changes": [
@@ -99,6 +101,6 @@ mod tests {
         let outcome = json!({"failed": [{"key": "ecs.service/web", "verb": "update", "error": {
             "class": "failed", "message": "`web` exited with 1\nlast log lines of `web`:\n  | fatal"}}]});
         let look = Look::plain(80);
-        insta::assert_snapshot!(format!("{}\n{}", past_changes(&plan, &look), past_failures(&outcome, &look)));
+        insta::assert_snapshot!(format!("{}\n{}", past_changes(&plan, &|_| RULES, &look), past_failures(&outcome, &look)));
     }
 }

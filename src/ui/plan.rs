@@ -34,7 +34,7 @@ pub struct View<'a> {
     pub consent: &'a Consent,
     /// Where the identity comes from: `profile prod, role Deploy`.
     pub via: Option<&'a str>,
-    /// The rules of a kind, which say what is secret: `registry.find(kind).map_or(&[], |k| k.info().rules)`.
+    /// The rules of a kind, which say what is secret, and the units of numbers: `registry.rules(kind)`.
     pub rules: &'a dyn Fn(&str) -> &'static [Rule],
 }
 
@@ -258,7 +258,7 @@ fn rows(item: &Item, view: &View, room: usize) -> Vec<Row> {
     if shown.is_empty() && item.action == Action::Update {
         shown = item.changes.changes.iter().collect();
     }
-    let measured: Vec<Change> = shown.into_iter().map(|change| units::with_unit(&item.key.kind, change)).collect();
+    let measured: Vec<Change> = shown.into_iter().map(|change| units::with_unit((view.rules)(&item.key.kind), change)).collect();
     value::changes(&view.look, &measured.iter().collect::<Vec<_>>(), room, view.verbose)
 }
 
@@ -358,7 +358,7 @@ fn created(plan: &Plan, item: &Item, view: &View) -> Vec<String> {
     let mut out = explained(plan, item, view);
     if let Some(desired) = &item.desired {
         let secret = |path: &[String]| view.is_secret(&item.key.kind, path);
-        let fields = value::fields(&view.look, &item.key.kind, desired, &secret, view.look.width.saturating_sub(8));
+        let fields = value::fields(&view.look, (view.rules)(&item.key.kind), desired, &secret, view.look.width.saturating_sub(8));
         out.extend(fields.into_iter().map(|line| format!("    {line}")));
     }
     out
@@ -374,7 +374,8 @@ fn summary(plan: &Plan, file: &str) -> (String, Option<String>) {
         }
         if waiting > 0 {
             let text = format!("Nothing to change: `apply` waits until AWS has finished with {}.", objects(waiting));
-            return (text, Some(format!("AWS matches {} otherwise ({}).", clean(file), objects(counts.keep - waiting))));
+            let rest = counts.keep - waiting;
+            return (text, (rest > 0).then(|| format!("AWS matches {} otherwise ({}).", clean(file), objects(rest))));
         }
         let text = format!("No changes: AWS matches {} ({}).", clean(file), objects(counts.keep));
         let impaired = plan.items.iter().any(is_impaired);

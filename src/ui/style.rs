@@ -301,6 +301,16 @@ pub fn clean_key(key: &crate::engine::Key) -> String {
     clean(&key.to_string()).into_owned()
 }
 
+/// Returns a number with its noun: `1 object`, `2 objects`.
+pub fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+pub(super) fn capital(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

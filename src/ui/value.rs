@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::engine::{Change, Ids};
+use crate::engine::{Change, Ids, Rule};
 
 use super::lines::{self, Line};
 use super::style::{BAD, GOOD, LOST, Look, QUIET, clean, width, wrap};
@@ -390,14 +390,20 @@ fn limited(look: &Look, lines: Vec<Line>, room: usize, all: bool) -> Vec<Row> {
 }
 
 /// Returns the fields of an object that is created: names and values, references by name, `secret` ones hidden.
-pub(crate) fn fields(look: &Look, kind: &str, desired: &Value, secret: &dyn Fn(&[String]) -> bool, room: usize) -> Vec<String> {
+pub(crate) fn fields(
+    look: &Look,
+    rules: &[Rule],
+    desired: &Value,
+    secret: &dyn Fn(&[String]) -> bool,
+    room: usize,
+) -> Vec<String> {
     let mut leaves = Vec::new();
     collect(&Ids::default().symbolic(desired), &mut Vec::new(), secret, &mut leaves);
     let paths: Vec<String> = leaves.iter().map(|(path, _)| path.clone()).collect();
     let column = column(&paths, room);
     let mut out = Vec::new();
     for (path, value) in leaves {
-        let value = value.map(|value| units::measured(kind, &path, value));
+        let value = value.map(|value| units::measured(rules, &path, value));
         let text = value.as_ref().map_or_else(|| "(secret)".to_owned(), short);
         let head = format!("{}   ", super::style::pad(&path, column));
         let several = value.as_ref().is_some_and(|v| is_deep(v) || v.as_str().is_some_and(|s| s.trim().contains('\n')));

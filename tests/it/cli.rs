@@ -176,6 +176,15 @@ fn drawings() {
     for name in ["web", "api", "worker"] {
         assert!(svg.contains(name), "{name}");
     }
+    // Every object, and into a file.
+    let all = ["graph", file.as_str(), "--all", "--format", "svg"];
+    let every = place.stack(&all).ok().stdout;
+    assert!(every.contains("ec2.route_table") && !svg.contains("ec2.route_table"));
+    let written = place.stack(&[&all[..], &["--out", "all.svg"]].concat()).ok();
+    assert_eq!(std::fs::read_to_string(place.path().join("all.svg")).unwrap(), every);
+    assert_eq!(written.stdout, "");
+    let refused = place.stack(&["graph", &file, "--out", "nowhere/all.svg"]).exits(1);
+    assert!(refused.words().contains("`nowhere/all.svg` cannot be written"), "{}", refused.stderr);
 }
 
 #[test]

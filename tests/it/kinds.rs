@@ -97,7 +97,7 @@ const FIXTURES: &[Fixture] = &[
                 "default_action",
                 r#"{ "kind": "fixed-response", "fixed": { "status_code": "404", "content_type": "text/plain", "body": "" } }"#,
             ),
-            update("elbv2.rule/r", "tags", TAGS),
+            change("elbv2.rule/r", "/resources/elbv2.rule/r/paths", r#"["/y/*"]"#, &["replace elbv2.rule/r"]),
             update("iam.role/r", "managed", r#"["arn:aws:iam::aws:policy/ReadOnlyAccess"]"#),
             update("iam.group/g", "managed", r#"["arn:aws:iam::aws:policy/ReadOnlyAccess"]"#),
             update("iam.user/u", "groups", r#"["iam.group/g"]"#),

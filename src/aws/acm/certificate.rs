@@ -80,7 +80,7 @@ fn state(detail: &CertificateDetail, zone: Option<&str>) -> Readiness {
             Readiness::waiting(match (zone, records.is_empty()) {
                 (_, true) => format!("{said}: ACM has not yet named the record that proves it"),
                 (Some(zone), _) => format!("{said}: waiting for ACM to see the record in the zone {zone}"),
-                (None, _) => format!("{said}\nadd this record to the DNS of the domain: {}", records.join(" and ")),
+                (None, _) => format!("{said}\nadd this to the DNS of the domain: {}", records.join(" and ")),
             })
         }
         Readiness::Failed(_) => Readiness::Failed(match detail.failure_reason() {

@@ -11,13 +11,13 @@ use serde_json::Value;
 use crate::aws::call::clients::CLOUDFRONT_REGION;
 use crate::aws::call::error::{failed, incomplete};
 use crate::aws::preflight::finding::{Certainty, Finding, fields, is_new, listed, physical, referred};
-use crate::aws::wing::{Asked, Check};
+use crate::aws::wing::Check;
 use crate::aws::{Cx, acm};
 use crate::engine::{Class, Item, Key, Plan, Result};
 
 /// Returns the checks of a plan.
-pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
-    vec![("certificates", Box::pin(check(asked.cx, asked.plan)))]
+pub(super) fn of<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
+    vec![("certificates", Box::pin(check(cx, plan)))]
 }
 
 /// A certificate that expires within this time is reported.

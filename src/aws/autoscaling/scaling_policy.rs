@@ -28,10 +28,10 @@ pub struct ScalingPolicy {
     pub resource_label: Option<String>,
     /// The target value of the metric: percent, or requests per minute and task.
     pub value: f64,
-    /// Seconds between two steps down. Left out: AWS's default for a new one, else unchanged.
+    /// Seconds between two steps down. Left out: AWS's default for a new one and whenever the policy changes, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_in_cooldown: Option<i32>,
-    /// Seconds between two steps up. Left out: AWS's default for a new one, else unchanged.
+    /// Seconds between two steps up. Left out: AWS's default for a new one and whenever the policy changes, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale_out_cooldown: Option<i32>,
 }
@@ -103,8 +103,14 @@ impl ScalingPolicy {
 
 impl Resource for ScalingPolicy {
     const KIND: &'static str = "application-autoscaling.scaling_policy";
-    const RULES: &'static [Rule] =
-        &[Rule::immutable("target"), Rule::identity("target"), Rule::immutable("metric"), Rule::identity("metric")];
+    const RULES: &'static [Rule] = &[
+        Rule::immutable("target"),
+        Rule::identity("target"),
+        Rule::immutable("metric"),
+        Rule::identity("metric"),
+        Rule::unit("scale_in_cooldown", "s"),
+        Rule::unit("scale_out_cooldown", "s"),
+    ];
     const TAGGED: bool = false;
     type Cloud = Clients;
     type Live = Live;

@@ -144,11 +144,11 @@ impl HttpConnector for Paced {
         let wait = call.as_ref().map_or(Duration::ZERO, |call| self.buckets.take(call, Instant::now()));
         let waited = request.extension::<Waited>().cloned();
         HttpConnectorFuture::new(async move {
-            if !wait.is_zero() {
-                tokio::time::sleep(wait).await;
-            }
             if let Some(waited) = &waited {
                 waited.set(wait);
+            }
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
             }
             let begun = Instant::now();
             // In this order: a process that is suspended before the fence is asked finds it closed, and for one that is suspended
@@ -315,7 +315,7 @@ mod tests {
 
     #[test]
     fn tokens_come_back_up_to_the_bucket_s_size() {
-        let rates = vec![Rates { service: "EC2", asking: rate(100, 20), changing: rate(50, 5) }];
+        let rates = crate::aws::registry::services().rates;
         let (buckets, now) = (Buckets { rates, ..Buckets::default() }, Instant::now());
         let create = named("EC2", "CreateSubnet");
         let waits = |at: Instant, n: u32| (0..n).map(|_| buckets.take(&create, at)).max().unwrap();

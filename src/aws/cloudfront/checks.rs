@@ -7,12 +7,12 @@ use super::summaries::summaries;
 use crate::aws::Cx;
 use crate::aws::cloudfront::errors::failed;
 use crate::aws::preflight::finding::{Certainty, Finding, fields, is_new, listed, of_kind};
-use crate::aws::wing::{Asked, Check};
+use crate::aws::wing::Check;
 use crate::engine::{Item, Plan, Result};
 
 /// Returns the checks of a plan.
-pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
-    vec![("aliases", Box::pin(aliases(asked.cx, asked.plan)))]
+pub(super) fn of<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
+    vec![("aliases", Box::pin(aliases(cx, plan)))]
 }
 
 fn aliases_of(fields: &Value) -> Vec<&str> {

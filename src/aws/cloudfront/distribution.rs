@@ -89,7 +89,7 @@ pub struct ViewerCertificate {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Logs {
-    /// The bucket for the log files: `NAME.s3.amazonaws.com`. It must accept ACLs.
+    /// The bucket for the log files: `NAME.s3.amazonaws.com`. It must accept ACLs. Left out: no log files.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bucket: Option<String>,
     /// What the names of the log files start with. Left out: nothing.
@@ -521,6 +521,11 @@ impl Resource for Distribution {
     }
 }
 
+/// What happens to requests without TLS.
+const VIEWER: How = How::Word(&["allow-all", "https-only", "redirect-to-https"]);
+/// The methods of requests.
+const METHODS: How = How::Word(&["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]);
+
 impl AwsKind for Distribution {
     const MARK: Mark = Mark::Text;
     const ACTIONS: Actions = Actions {
@@ -530,10 +535,10 @@ impl AwsKind for Distribution {
     };
     const SPELLING: &'static [Spelling] = &[
         ("aliases.*", How::Domain),
-        ("behaviors.*.methods.*", How::Word(&["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"])),
-        ("behaviors.*.viewer_protocol", How::Word(&["allow-all", "https-only", "redirect-to-https"])),
-        ("default.methods.*", How::Word(&["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"])),
-        ("default.viewer_protocol", How::Word(&["allow-all", "https-only", "redirect-to-https"])),
+        ("behaviors.*.methods.*", METHODS),
+        ("behaviors.*.viewer_protocol", VIEWER),
+        ("default.methods.*", METHODS),
+        ("default.viewer_protocol", VIEWER),
         ("http_version", How::Word(&["http1.1", "http2", "http3", "http2and3"])),
         ("origins.*.domain", How::Domain),
         ("origins.*.path", How::NoSlash),

@@ -10,7 +10,7 @@ use crate::aws::Cx;
 use crate::aws::ec2::errors::failed;
 use crate::aws::preflight::finding::{Finding, fields, is_made, of_kind, physical, referred};
 use crate::aws::preflight::quotas::{Change, HERE, Quota, over, untold, values};
-use crate::aws::wing::{Asked, Check};
+use crate::aws::wing::Check;
 use crate::engine::{Item, Plan, Result};
 
 // Of a VPC: <https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html>.
@@ -21,8 +21,7 @@ const NAT_GATEWAYS: Quota = Quota { service: "vpc", code: "L-FE5A380F", what: "N
 const ADDRESSES: Quota = Quota { service: "ec2", code: "L-0263D0A3", what: "Elastic IP addresses" };
 
 /// Returns the checks of a plan.
-pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
-    let Asked { cx, plan, .. } = asked;
+pub(super) fn of<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
     vec![
         ("the quota for VPCs", Box::pin(networks(cx, plan))),
         ("the quota for internet gateways", Box::pin(internet_gateways(cx, plan))),

@@ -11,8 +11,7 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
 
-const INSTEAD: &str =
-    "a subnet cannot be moved: add one under another name, move everything in this one there, then remove this one";
+const INSTEAD: &str = "a subnet's zone and addresses cannot be changed: add one under another name, move everything in this one there, then remove this one";
 
 /// A range of a VPC's addresses in one availability zone.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]

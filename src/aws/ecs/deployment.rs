@@ -136,9 +136,11 @@ fn is_routine(event: &str) -> bool {
     ROUTINE.iter().any(|words| event.contains(words))
 }
 
-/// Returns what to do about the first cause that is known
+/// Returns what to do: of several causes the first of this list counts, since a task that fails its health checks is also killed
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>).
 fn help(causes: &[String]) -> Option<&'static str> {
+    const HEALTH: &str =
+        "check `port` and `health` against what the container serves, and `grace` against how long it takes to start";
     const HELP: &[(&str, &str)] = &[
         ("CannotPull", "check the image's name and tag, and that the tasks' subnets reach its registry"),
         (
@@ -146,14 +148,12 @@ fn help(causes: &[String]) -> Option<&'static str> {
             "check that the secrets and log groups exist, that the execution role may use them and that the tasks' subnets reach AWS",
         ),
         ("OutOfMemory", "give the service more `memory`"),
+        ("health checks", HEALTH),
+        ("unhealthy", HEALTH),
         ("exited with 137", "the container was killed, most often for lack of memory: give the service more `memory`"),
         ("exited with", "fix the image, its command or its environment: the same image fails again"),
-        (
-            "unhealthy",
-            "check `port` and `health` against what the container serves, and `grace` against how long it takes to start",
-        ),
     ];
-    causes.iter().find_map(|cause| HELP.iter().find(|(word, _)| cause.contains(word))).map(|(_, help)| *help)
+    HELP.iter().find(|(word, _)| causes.iter().any(|cause| cause.contains(word))).map(|(_, help)| *help)
 }
 
 /// Returns the events, the newest first, without the service's name at the start of each.

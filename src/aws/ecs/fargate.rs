@@ -108,14 +108,18 @@ pub(super) async fn check(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
 
 fn said(quota: Quota, needed: f64, most: f64) -> Option<Finding> {
     let what = quota.what;
-    let takes = format!("the stack's tasks need {needed} {what}, but the account's quota in this region is {most}");
+    let takes = format!("the stack's tasks need {needed} {what}");
     if needed > most {
-        return Some(Finding::new(Certainty::Refused, takes).help(quota.help(needed)));
+        let message = format!("{takes}, but the account's quota in this region is {most}");
+        return Some(Finding::new(Certainty::Refused, message).help(quota.help(needed)));
     }
     let near = needed * 2.0 > most;
     near.then(|| {
-        Finding::new(Certainty::Unknown, format!("{takes}; AWS does not report how much of it is in use"))
-            .help(quota.help(needed * 2.0))
+        Finding::new(
+            Certainty::Unknown,
+            format!("{takes}; the account's quota in this region is {most}, and AWS does not report how much of it is in use"),
+        )
+        .help(quota.help(needed * 2.0))
     })
 }
 

@@ -29,7 +29,6 @@ use crate::aws::ownership::tags;
 use crate::aws::ownership::tags::{TagEdit, Tags};
 use crate::aws::ownership::{names, tag_index};
 use crate::aws::wing::{KindRow, ServiceRole, Wing};
-use crate::engine::tags::TAG_GENERATION;
 use crate::engine::{Claim, Diff, Resource, Result};
 
 /// The service and its kinds.
@@ -189,7 +188,7 @@ pub(super) async fn claims(cx: &Cx) -> Result<BTreeMap<String, Claim>> {
     for service in services(cx).await?.iter().filter(|s| s.status() == Some("ACTIVE")) {
         let tags = tags_of(service.tags());
         let claim = service_claim(cx, service, &tags);
-        let generation = tags.get(TAG_GENERATION).and_then(|g| g.parse().ok()).unwrap_or(1);
+        let generation = names::generation(&tags);
         if let Claim::Ours(name) = &claim {
             let newest = newest.entry(name.clone()).or_default();
             *newest = generation.max(*newest);

@@ -49,7 +49,7 @@ pub struct Service {
     /// The subnets of the tasks.
     pub subnets: Vec<Ref<Subnet>>,
     /// The security groups of the tasks, which decide who can connect to them and what they can connect to. Left out: AWS's
-    /// default for a new one, else unchanged.
+    /// default for a new one and whenever the network changes, else unchanged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub security_groups: Vec<Ref<SecurityGroup>>,
     /// Whether the tasks get public addresses. Left out: they do not.
@@ -82,7 +82,8 @@ pub struct Service {
     /// Whose tags the tasks get: `SERVICE` or `TASK_DEFINITION`. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub propagate_tags: Option<String>,
-    /// The names by which its tasks find other services, and others find them (ECS Service Connect). Left out: unchanged.
+    /// The names by which its tasks find other services, and others find them (ECS Service Connect). Left out: none
+    /// for a new service, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connect: Option<Connect>,
     /// What must exist first, such as the listener of its target group. Left out: nothing.
@@ -135,16 +136,16 @@ pub struct CircuitBreaker {
 pub struct Connect {
     /// Whether its tasks can find other services.
     pub enabled: bool,
-    /// The namespace of the names: its ARN.
+    /// The namespace of the names: its ARN. Left out: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<Ref<Namespace>>,
     /// The ports that other services can find. Left out: none.
     #[serde(default)]
     pub offers: Vec<ConnectOffer>,
-    /// The log group for the proxy's own output.
+    /// The log group for the proxy's own output. Left out: it is not kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_group: Option<Ref<LogGroup>>,
-    /// What the names of the proxy's log streams start with.
+    /// What the names of the proxy's log streams start with. Left out: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_prefix: Option<String>,
     /// The region of the log group.
@@ -162,10 +163,10 @@ pub struct ConnectOffer {
     pub dns_name: String,
     /// The port that other services use.
     pub port: i32,
-    /// Seconds until an answer must be complete; 0 for no limit. AWS's default is 15.
+    /// Seconds until an answer must be complete; 0 for no limit. Left out: AWS's default, 15.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_timeout: Option<i32>,
-    /// Seconds that a connection may be idle; 0 for no limit. AWS's default is 300.
+    /// Seconds that a connection may be idle; 0 for no limit. Left out: AWS's default, 300.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_timeout: Option<i32>,
 }
@@ -413,6 +414,7 @@ impl Resource for Service {
         Rule::once("load_balancers"),
         Rule::order_only("after"),
         Rule::owned("tags"),
+        Rule::unit("grace", "s"),
     ];
     const USUAL: Usual = Usual::secs(160, 90).at_most_hours(3);
     type Cloud = Clients;

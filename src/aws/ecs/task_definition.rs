@@ -346,6 +346,8 @@ impl Resource for TaskDefinition {
         Rule::exact("containers.*.environment"),
         Rule::exact("containers.*.secrets"),
         Rule::owned("tags"),
+        Rule::unit("cpu", "CPU units"),
+        Rule::unit("memory", "MiB"),
     ];
     const USUAL: Usual = Usual::secs(1, 2);
     const REVISIONED: bool = true;

@@ -5,12 +5,11 @@ use crate::aws::Cx;
 use crate::aws::elasticache::errors::failed;
 use crate::aws::preflight::finding::{Finding, is_new, loses_subnets, of_kind};
 use crate::aws::preflight::placement;
-use crate::aws::wing::{Asked, Check};
+use crate::aws::wing::Check;
 use crate::engine::{Item, Plan, Resource, Result};
 
 /// Returns the checks of a plan.
-pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
-    let Asked { cx, plan, .. } = asked;
+pub(super) fn of<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
     let caches = || of_kind(plan, ReplicationGroup::KIND).chain(of_kind(plan, Cluster::KIND));
     let versions = caches().filter(|item| is_new(item, &["engine", "engine_version"]));
     let types = caches().filter(|item| is_new(item, &["node_type"]));

@@ -35,7 +35,7 @@ pub struct Cluster {
     pub node_type: String,
     /// The number of nodes.
     pub nodes: i32,
-    /// Whether the nodes are placed in different zones. Left out: AWS's default for a new one, else unchanged.
+    /// Whether new nodes are placed in different zones; existing ones stay where they are. Left out: AWS's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cross_zone: Option<bool>,
     /// The subnet group of its nodes. It cannot be changed.
@@ -168,12 +168,19 @@ impl Cluster {
         }
         match call.send().await.map_err(failed("elasticache:ModifyCacheCluster")) {
             // An earlier try removed these nodes, and its answer was lost.
-            Err(e) if e.class == Class::Invalid && diff.touches("nodes") && self.is_counted(cx, live).await? => Ok(()),
+            Err(e)
+                if e.class == Class::Invalid
+                    && diff.touches("nodes")
+                    && !diff.touches_other_than(&["nodes", "tags"])
+                    && self.is_counted(cx, live).await? =>
+            {
+                Ok(())
+            }
             answer => answer.map(|_| ()),
         }
     }
 
-    /// Returns whether the cluster has as many nodes as it should, or is about to have them.
+    /// Checks whether the cluster has as many nodes as it should, or is about to have them.
     async fn is_counted(&self, cx: &Cx, live: &Live) -> Result<bool> {
         let now = look(cx, &live.id).await?;
         Ok(now.is_some_and(|now| {
@@ -348,5 +355,5 @@ impl AwsKind for Cluster {
     };
     const SPELLING: &'static [Spelling] = &[("maintenance_window", How::Lower), ("node_type", How::Lower)];
     const OUTPUTS: &'static [(&'static str, &'static str)] =
-        &[("caches.{name}.endpoint", "endpoint"), ("caches.{name}.reader", "reader"), ("caches.{name}.port", "port")];
+        &[("caches.{name}.endpoint", "endpoint"), ("caches.{name}.port", "port")];
 }

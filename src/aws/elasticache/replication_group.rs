@@ -18,7 +18,7 @@ use crate::aws::elasticache::errors::failed;
 use crate::aws::kms::Key;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
-use crate::aws::preflight::finding::{is_given, is_made};
+use crate::aws::preflight::finding::{field, is_given, is_made};
 use crate::aws::spelling::{How, Spelling};
 use crate::aws::states::put_off;
 use crate::aws::wing::{Actions, AwsKind};
@@ -620,7 +620,7 @@ impl AwsKind for ReplicationGroup {
     fn further_actions(item: &Item) -> Vec<&'static str> {
         let mut out = Vec::new();
         if item.action == Action::Update {
-            let upgraded = item.changes.touches("engine") || item.changes.touches("engine_version");
+            let upgraded = leaves_its_major(&item.changes) && field(item, "node_type").is_some_and(has_snapshots);
             out.extend(upgraded.then_some("elasticache:CreateSnapshot"));
         }
         if is_made(item) {

@@ -4,15 +4,15 @@ use crate::aws::Cx;
 use crate::aws::elbv2::errors::failed;
 use crate::aws::preflight::finding::{Finding, of_kind};
 use crate::aws::preflight::quotas::{Change, HERE, Quota, over, untold};
-use crate::aws::wing::{Asked, Check};
+use crate::aws::wing::Check;
 use crate::engine::{Plan, Result};
 
 // <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>.
 const BALANCERS: Quota = Quota { service: "elasticloadbalancing", code: "L-53DA6B97", what: "application load balancers" };
 
 /// Returns the checks of a plan.
-pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
-    vec![("the quota for load balancers", Box::pin(balancers(asked.cx, asked.plan)))]
+pub(super) fn of<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
+    vec![("the quota for load balancers", Box::pin(balancers(cx, plan)))]
 }
 
 async fn balancers(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {

@@ -2,11 +2,14 @@ use aws_sdk_elasticloadbalancingv2::types::{Certificate, ProtocolEnum};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Arn, LoadBalancer, claim_inside, inner_tags, listeners, marked_balancers, retag, to_sdk};
+use super::{
+    ACTION, Action, Arn, LoadBalancer, PROTOCOL, REDIRECT, STATUS, claim_inside, inner_tags, listeners, marked_balancers, retag,
+    to_sdk,
+};
 use crate::aws::call::error::incomplete;
 use crate::aws::elbv2::errors::failed;
 use crate::aws::ownership::mark::Mark;
-use crate::aws::spelling::{How, Spelling};
+use crate::aws::spelling::Spelling;
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags, acm};
 use crate::engine::action::Verb;
@@ -150,9 +153,9 @@ impl AwsKind for Listener {
         delete: &["elasticloadbalancing:DeleteListener"],
     };
     const SPELLING: &'static [Spelling] = &[
-        ("default_action.kind", How::Word(&["forward", "redirect", "fixed-response"])),
-        ("default_action.redirect.protocol", How::Word(&["HTTP", "HTTPS", "#{protocol}"])),
-        ("default_action.redirect.status_code", How::Word(&["HTTP_301", "HTTP_302"])),
-        ("protocol", How::Word(&["HTTP", "HTTPS"])),
+        ("default_action.kind", ACTION),
+        ("default_action.redirect.protocol", REDIRECT),
+        ("default_action.redirect.status_code", STATUS),
+        ("protocol", PROTOCOL),
     ];
 }

@@ -37,7 +37,8 @@ pub struct LoadBalancer {
     /// else unchanged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub security_groups: Vec<Ref<SecurityGroup>>,
-    /// Attributes by AWS's names: `routing.http.drop_invalid_header_fields.enabled: "true"`. Left out: AWS's defaults.
+    /// Attributes by AWS's names: `routing.http.drop_invalid_header_fields.enabled: "true"`. Those that are left
+    /// out: AWS's defaults for a new one, else unchanged.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
     /// The internet gateway of its VPC, and anything else that must exist first. Left out: nothing.

@@ -27,8 +27,18 @@ use crate::aws::elbv2::errors::failed;
 use crate::aws::ownership::tags;
 use crate::aws::ownership::tags::{TagEdit, Tags};
 use crate::aws::ownership::{names, tag_index};
+use crate::aws::spelling::How;
 use crate::aws::wing::{KindRow, ServiceRole, Wing};
 use crate::engine::{Blocker, Claim, Class, Diff, Resource, Result};
+
+/// The protocols of listeners and targets.
+const PROTOCOL: How = How::Word(&["HTTP", "HTTPS"]);
+/// What can be done with a request.
+const ACTION: How = How::Word(&["forward", "redirect", "fixed-response"]);
+/// The protocols of redirects.
+const REDIRECT: How = How::Word(&["HTTP", "HTTPS", "#{protocol}"]);
+/// The status codes of redirects.
+const STATUS: How = How::Word(&["HTTP_301", "HTTP_302"]);
 
 /// The service and its kinds.
 pub(super) static WING: Wing = Wing {

@@ -6,11 +6,15 @@ use aws_sdk_elasticloadbalancingv2::types::{
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Action, Arn, Listener, claim_inside, describe_tags, inner_tags, marked_balancers, retag, rules, rules_of, to_sdk};
+use super::{
+    ACTION, Action, Arn, Listener, REDIRECT, STATUS, claim_inside, describe_tags, inner_tags, marked_balancers, retag, rules,
+    rules_of, to_sdk,
+};
 use crate::aws::call::error::incomplete;
 use crate::aws::elbv2::errors::failed;
 use crate::aws::ownership::mark::Mark;
-use crate::aws::spelling::{How, Spelling};
+use crate::aws::ownership::names;
+use crate::aws::spelling::Spelling;
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::action::Verb;
@@ -107,14 +111,15 @@ impl ListenerRule {
         Ok((1..=LAST).rev().find(|n| !taken.contains(n)).unwrap_or(LAST))
     }
 
-    /// Returns the rule that has this one's priority, if it has its name too.
+    /// Returns the rule that has this one's priority, if an earlier try created it: it has this one's name, and is not the old half of
+    /// a replacement.
     async fn made_before(&self, cx: &Cx) -> Result<Option<String>> {
         let rules = rules_of(cx, self.listener.id()?).await?;
         let holder = rules.iter().find(|r| r.priority() == Some(&self.priority.to_string())).and_then(SdkRule::rule_arn);
         let Some(holder) = holder else { return Ok(None) };
         let tags = describe_tags(cx, &[holder.to_owned()]).await?.remove(holder).unwrap_or_default();
-        let ours = claim_inside(cx, Self::KIND, &tags, true) == Claim::Ours(cx.key.name.clone());
-        Ok(ours.then(|| holder.to_owned()))
+        let named = claim_inside(cx, Self::KIND, &tags, true) == Claim::Ours(cx.key.name.clone());
+        Ok((named && names::generation(&tags) == cx.generation).then(|| holder.to_owned()))
     }
 }
 
@@ -311,11 +316,8 @@ impl AwsKind for ListenerRule {
         ],
         delete: &["elasticloadbalancing:DeleteRule"],
     };
-    const SPELLING: &'static [Spelling] = &[
-        ("action.kind", How::Word(&["forward", "redirect", "fixed-response"])),
-        ("action.redirect.protocol", How::Word(&["HTTP", "HTTPS", "#{protocol}"])),
-        ("action.redirect.status_code", How::Word(&["HTTP_301", "HTTP_302"])),
-    ];
+    const SPELLING: &'static [Spelling] =
+        &[("action.kind", ACTION), ("action.redirect.protocol", REDIRECT), ("action.redirect.status_code", STATUS)];
 }
 
 #[cfg(test)]

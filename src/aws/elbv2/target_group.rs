@@ -5,7 +5,7 @@ use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{LoadBalancer, NAME, blocking, outer_tags, retag, target_groups, to_sdk};
+use super::{LoadBalancer, NAME, PROTOCOL, blocking, outer_tags, retag, target_groups, to_sdk};
 use crate::aws::call::answers::present;
 use crate::aws::call::arguments::written;
 use crate::aws::call::error::incomplete;
@@ -30,14 +30,15 @@ pub struct TargetGroup {
     pub protocol: String,
     /// The type of target: `ip` for tasks with their own network interface.
     pub target_type: String,
-    /// When a target counts as healthy. Left out: AWS's defaults.
+    /// When a target counts as healthy. Left out: AWS's defaults for a new one, else unchanged.
     #[serde(default)]
     pub health: HealthCheck,
     /// The load balancer that sends it requests. AWS allows only one, so another load balancer needs another target group. Left
     /// out: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_balancer: Option<Ref<LoadBalancer>>,
-    /// Attributes by AWS's names: `deregistration_delay.timeout_seconds: "30"`. Left out: AWS's defaults.
+    /// Attributes by AWS's names: `deregistration_delay.timeout_seconds: "30"`. Those that are left out: AWS's
+    /// defaults for a new one, else unchanged.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
     /// Tags to set. Other tags of the object stay.
@@ -49,25 +50,32 @@ pub struct TargetGroup {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HealthCheck {
-    /// The path of the health check. Left out: AWS's default.
+    /// The path of the health check. Left out: AWS's default for a new one,
+    /// else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// Seconds between two health checks. Left out: AWS's default.
+    /// Seconds between two health checks. Left out: AWS's default for a new one,
+    /// else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interval: Option<i32>,
-    /// Seconds until a health check fails. Left out: AWS's default.
+    /// Seconds until a health check fails. Left out: AWS's default for a new one,
+    /// else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<i32>,
-    /// The number of consecutive successes that make a target healthy. Left out: AWS's default.
+    /// The number of consecutive successes that make a target healthy. Left out: AWS's default for a new one,
+    /// else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub healthy: Option<i32>,
-    /// The number of consecutive failures that make a target unhealthy. Left out: AWS's default.
+    /// The number of consecutive failures that make a target unhealthy. Left out: AWS's default for a new one,
+    /// else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unhealthy: Option<i32>,
-    /// The status codes that count as success: `200-299`. Left out: AWS's default.
+    /// The status codes that count as success: `200-299`. Left out: AWS's default for a new one,
+    /// else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub codes: Option<String>,
-    /// The protocol of the health check: `HTTP` or `HTTPS`. Left out: AWS's default.
+    /// The protocol of the health check: `HTTP` or `HTTPS`. Left out: AWS's default for a new one,
+    /// else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol: Option<String>,
 }
@@ -137,6 +145,8 @@ impl Resource for TargetGroup {
         Rule::loose("load_balancer"),
         Rule::after_create("attributes"),
         Rule::owned("tags"),
+        Rule::unit("health.interval", "s"),
+        Rule::unit("health.timeout", "s"),
     ];
     const USUAL: Usual = Usual::secs(1, 2);
     type Cloud = Clients;
@@ -254,8 +264,8 @@ impl AwsKind for TargetGroup {
         delete: &["elasticloadbalancing:DeleteTargetGroup"],
     };
     const SPELLING: &'static [Spelling] = &[
-        ("health.protocol", How::Word(&["HTTP", "HTTPS"])),
-        ("protocol", How::Word(&["HTTP", "HTTPS"])),
+        ("health.protocol", PROTOCOL),
+        ("protocol", PROTOCOL),
         ("target_type", How::Word(&["instance", "ip", "lambda", "alb"])),
     ];
 }

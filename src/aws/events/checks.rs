@@ -5,12 +5,12 @@ use futures::future::try_join_all;
 use crate::aws::Cx;
 use crate::aws::call::error::failed;
 use crate::aws::preflight::finding::{Certainty, Finding, fields, is_made, of_kind};
-use crate::aws::wing::{Asked, Check};
+use crate::aws::wing::Check;
 use crate::engine::{Item, Plan, Result};
 
 /// Returns the checks of a plan.
-pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
-    vec![("trails", Box::pin(check(asked.cx, asked.plan)))]
+pub(super) fn of<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
+    vec![("trails", Box::pin(check(cx, plan)))]
 }
 
 /// The end of the types of events that EventBridge knows only from CloudTrail.

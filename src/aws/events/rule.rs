@@ -18,7 +18,7 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
-/// The maximum length of a rule\'s name.
+/// The maximum length of a rule's name.
 const NAME: usize = 64;
 
 /// A rule on the account's default event bus: what happens when an event occurs.
@@ -27,10 +27,10 @@ const NAME: usize = 64;
 pub struct EventRule {
     /// The events that match: an event pattern of EventBridge.
     pub pattern: Value,
-    /// Whether the rule is enabled. Left out: AWS's default for a new one, else unchanged.
+    /// Whether the rule is enabled. Left out: it is enabled whenever the rule is created or changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
-    /// What the rule is for. Left out: unchanged.
+    /// What the rule is for. Left out: none; an existing one is removed with the next change of the rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// The targets that get the events, by names of your choice. Left out: none.

@@ -3,12 +3,12 @@
 use crate::aws::Cx;
 use crate::aws::iam::errors::failed;
 use crate::aws::preflight::finding::{Finding, field, made};
-use crate::aws::wing::{Asked, Check};
+use crate::aws::wing::Check;
 use crate::engine::{Item, Plan, Result};
 
 /// Returns the checks of a plan.
-pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
-    vec![("user names", Box::pin(users(asked.cx, asked.plan)))]
+pub(super) fn of<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
+    vec![("user names", Box::pin(users(cx, plan)))]
 }
 
 /// Checks whether a user's name differs from another's only in case, which IAM ignores

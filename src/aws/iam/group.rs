@@ -17,7 +17,7 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
 
-/// The maximum length of a group\'s name.
+/// The maximum length of a group's name.
 const NAME: usize = 128;
 
 /// A group of users with the same permissions. IAM groups have no tags: those of the stack are known by their path.

@@ -16,7 +16,7 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Claim, Class, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
 
-/// The maximum length of a role\'s name.
+/// The maximum length of a role's name.
 const NAME: usize = 64;
 
 /// A role: the permissions of a service or a program.

@@ -9,12 +9,13 @@ use crate::aws::call::answers::present;
 use crate::aws::call::error::incomplete;
 use crate::aws::kms::errors::failed;
 use crate::aws::ownership::mark::Mark;
+use crate::aws::ownership::names;
 use crate::aws::ownership::tags::{TagEdit, Tags};
 use crate::aws::states::{Means, States};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
+use crate::engine::tags::TAG_TAGS;
 use crate::engine::tags::is_ours;
-use crate::engine::tags::{TAG_GENERATION, TAG_TAGS};
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};
 
 /// The only policy that a key has.
@@ -44,7 +45,7 @@ pub struct Key {
     /// Days between two rotations, 90 to 2560. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation_days: Option<i32>,
-    /// Days during which the key can be restored after its deletion, 7 to 30. Left out: AWS's default, 30.
+    /// Days during which the key can be restored after its deletion, 7 to 30. Left out: AWS's default, 30, for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_days: Option<i32>,
     /// Tags to set. Other tags of the object stay.
@@ -192,10 +193,10 @@ impl Key {
     /// of what a plan reads anyway, in the rare call that creates a key.
     async fn taken_back(&self, cx: &Cx) -> Result<Option<Live>> {
         let mine = Claim::Ours(cx.key.name.clone());
-        let waiting = Key::observe(&cx.fresh()).await?.into_iter().find(|o| {
-            let generation = o.fields.tags.get(TAG_GENERATION).and_then(|g| g.parse().ok()).unwrap_or(1);
-            o.state == Readiness::Gone && o.claim == mine && generation == cx.generation
-        });
+        let waiting = Key::observe(&cx.fresh())
+            .await?
+            .into_iter()
+            .find(|o| o.state == Readiness::Gone && o.claim == mine && names::generation(&o.fields.tags) == cx.generation);
         let Some(Observed { live, fields, .. }) = waiting else { return Ok(None) };
         let id = &live.id;
         // A run that dies after the first call leaves a disabled key, which the next run finishes like any other.

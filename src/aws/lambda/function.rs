@@ -171,6 +171,8 @@ impl Resource for Function {
         Rule::immutable("architecture"),
         Rule::set("extras"),
         Rule::owned("tags"),
+        Rule::unit("memory", "MiB"),
+        Rule::unit("timeout", "s"),
     ];
     const USUAL: Usual = Usual::secs(5, 1);
     // While one change is under way, Lambda refuses the next.

@@ -9,6 +9,7 @@ use crate::aws::ownership::mark::Mark;
 use crate::aws::runs::history;
 use crate::aws::runs::history::{Ending, Record};
 use crate::aws::runs::store::Store;
+use crate::aws::wing::KindRow;
 use crate::engine::action::Action;
 use crate::engine::item::Item;
 use crate::engine::{Class, Plan, Result};
@@ -16,13 +17,12 @@ use crate::engine::{Class, Plan, Result};
 /// The number of history records that are read at once.
 const AT_ONCE: usize = 16;
 
-/// What is known about kinds.
-#[derive(Clone, Copy, Debug)]
-pub struct Known {
-    /// The second mark of a kind.
-    pub mark: fn(&str) -> Option<Mark>,
-    /// Whether a kind has tags.
-    pub tagged: fn(&str) -> bool,
+/// What is known about a kind: [`crate::aws::kind`], which this module stands below.
+type Lookup = fn(&str) -> Option<&'static KindRow>;
+
+/// Checks whether a kind has this mark.
+fn has(kind: Lookup, name: &str, mark: Mark) -> bool {
+    kind(name).is_some_and(|row| row.mark == mark)
 }
 
 /// The reason why an object without tags that no run created stays.
@@ -39,14 +39,12 @@ const NOT_MADE_REPLACED: &str = "no run of the stack created it: deleting it nee
 ///
 /// # Errors
 /// When the history cannot be read for a passing reason.
-pub async fn doubt(plan: &mut Plan, store: &Store, known: Known) -> Result<()> {
+pub async fn doubt(plan: &mut Plan, store: &Store, kind: Lookup) -> Result<()> {
     let nameless: Vec<(usize, Made)> = plan
         .items
         .iter()
         .enumerate()
-        .filter(|(_, item)| {
-            goes(item) && (item.unmarked || (known.mark)(&item.key.kind) == Some(Mark::History)) || item.is_impostor()
-        })
+        .filter(|(_, item)| goes(item) && (item.unmarked || has(kind, &item.key.kind, Mark::History)) || item.is_impostor())
         .filter_map(|(at, item)| {
             let id = item.before.as_ref()?.live.get("id")?.as_str()?.to_owned();
             Some((at, Made { key: item.key.to_string(), id, is_second: item.is_impostor() }))
@@ -61,7 +59,7 @@ pub async fn doubt(plan: &mut Plan, store: &Store, known: Known) -> Result<()> {
         Err(_) => nameless.iter().map(|(_, made)| made.clone()).collect(),
         Ok(unknown) => unknown,
     };
-    judge(plan, &nameless, &unknown, known);
+    judge(plan, &nameless, &unknown, kind);
     Ok(())
 }
 
@@ -70,7 +68,7 @@ fn goes(item: &Item) -> bool {
 }
 
 /// Writes into the plan what the history knows, and what it does not.
-fn judge(plan: &mut Plan, nameless: &[(usize, Made)], unknown: &BTreeSet<Made>, kinds: Known) {
+fn judge(plan: &mut Plan, nameless: &[(usize, Made)], unknown: &BTreeSet<Made>, kind: Lookup) {
     let (doubted, known): (Vec<_>, Vec<_>) = nameless.iter().partition(|(_, made)| unknown.contains(made));
     for (at, _) in known {
         plan.items[*at].vouch();
@@ -78,7 +76,7 @@ fn judge(plan: &mut Plan, nameless: &[(usize, Made)], unknown: &BTreeSet<Made>, 
     let mut doubted: BTreeSet<usize> = doubted.into_iter().filter(|(_, made)| !made.is_second).map(|(at, _)| *at).collect();
     doubted.retain(|at| {
         let item = &mut plan.items[*at];
-        let tagged = (kinds.tagged)(&item.key.kind);
+        let tagged = kind(&item.key.kind).is_some_and(|row| row.tagged);
         match item.action {
             _ if tagged => item.doubt(),
             Action::Delete => (item.action, item.reason) = (Action::Keep, Some(NOT_MADE.into())),
@@ -91,7 +89,7 @@ fn judge(plan: &mut Plan, nameless: &[(usize, Made)], unknown: &BTreeSet<Made>, 
     });
     loop {
         let inside = |item: &Item| {
-            let may = goes(item) && !item.unmarked && (kinds.mark)(&item.key.kind) == Some(Mark::Parent);
+            let may = goes(item) && !item.unmarked && has(kind, &item.key.kind, Mark::Parent);
             may.then(|| item.was_using.iter().find(|at| doubted.contains(at)).copied()).flatten()
         };
         let more: Vec<(usize, usize)> =
@@ -255,7 +253,7 @@ mod tests {
         let made = Made { key: "ecs.service/backend".into(), id: "shop-api".into(), is_second: true };
         let judged = |unknown: BTreeSet<Made>| {
             let mut plan: Plan = serde_json::from_value(plan.clone()).unwrap();
-            judge(&mut plan, &[(0, made.clone())], &unknown, Known { mark: |_| Some(Mark::Name), tagged: |_| true });
+            judge(&mut plan, &[(0, made.clone())], &unknown, crate::aws::kind);
             plan.items.remove(0)
         };
         let known = judged(BTreeSet::new());

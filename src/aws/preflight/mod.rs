@@ -20,7 +20,7 @@ pub use finding::{Certainty, Finding};
 
 use finding::listed;
 
-use super::wing::{Asked, Check};
+use super::wing::Check;
 use super::{Clients, Cx, registry};
 use crate::engine::{Plan, Registry};
 
@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(8);
 pub async fn check(cx: &Cx, registry: &Registry<Clients>, who: &str, plan: &Plan) -> Vec<Finding> {
     // What several checks need is asked once, and again for every plan.
     let cx = &cx.fresh();
-    let mut checks = if plan.destroy { Vec::new() } else { about_what_is_made(Asked { cx, who, plan }) };
+    let mut checks = if plan.destroy { Vec::new() } else { about_what_is_made(cx, who, plan) };
     for item in blocked::leaving(plan) {
         if let Some(kind) = registry.find(&item.key.kind) {
             checks.push(("what blocks deletions", Box::pin(blocked::check(cx, &**kind, item))));
@@ -40,13 +40,12 @@ pub async fn check(cx: &Cx, registry: &Registry<Clients>, who: &str, plan: &Plan
     answers(checks).await
 }
 
-fn about_what_is_made(asked: Asked<'_>) -> Vec<Check<'_>> {
-    let Asked { cx, who, plan } = asked;
+fn about_what_is_made<'a>(cx: &'a Cx, who: &'a str, plan: &'a Plan) -> Vec<Check<'a>> {
     let mut checks: Vec<Check<'_>> = vec![
         ("permissions", Box::pin(permissions::check(cx, who, plan))),
         ("service-linked roles", Box::pin(roles::check(cx, who, plan))),
     ];
-    checks.extend(registry::wings().flat_map(|wing| (wing.checks)(asked)));
+    checks.extend(registry::wings().flat_map(|wing| (wing.checks)(cx, plan)));
     checks
 }
 

@@ -7,15 +7,14 @@ use crate::aws::preflight::finding::{Finding, is_new, loses_subnets, of_kind};
 use crate::aws::preflight::placement;
 use crate::aws::preflight::quotas::{Change, HERE, Quota, over, untold};
 use crate::aws::rds::errors::failed;
-use crate::aws::wing::{Asked, Check};
+use crate::aws::wing::Check;
 use crate::engine::{Item, Plan, Resource, Result};
 
 // <https://docs.aws.amazon.com/general/latest/gr/rds-service.html>.
 const DATABASES: Quota = Quota { service: "rds", code: "L-7B6409FD", what: "databases" };
 
 /// Returns the checks of a plan.
-pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
-    let Asked { cx, plan, .. } = asked;
+pub(super) fn of<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
     let new = of_kind(plan, Instance::KIND).filter(|item| is_new(item, &["class", "engine_version", "multi_az"]));
     let groups = of_kind(plan, SubnetGroup::KIND).filter(|item| loses_subnets(item));
     let mut checks: Vec<Check<'_>> = vec![("the quota for databases", Box::pin(quota(cx, plan)))];

@@ -16,7 +16,7 @@ use crate::aws::kms::Key;
 use crate::aws::logs::left_behind;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
-use crate::aws::preflight::finding::{is_given, is_made, is_new};
+use crate::aws::preflight::finding::{field, is_given, is_made, is_new};
 use crate::aws::rds::errors::failed;
 use crate::aws::secretsmanager::{self, Password, Secret};
 use crate::aws::spelling::{How, Spelling};
@@ -35,8 +35,8 @@ const TAG_PASSWORD: &str = "stack:password";
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Instance {
-    /// The database that this one is a replica of. What is left out here is as in the source. It cannot be changed. Left out: it
-    /// is not a replica.
+    /// The database that this one is a replica of: engine, version, storage, users and key are the source's. It cannot be changed.
+    /// Left out: it is not a replica.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<Ref<Instance>>,
     /// The engine: `postgres`, `mysql` or `mariadb`. It cannot be changed. Left out: that of `source`.
@@ -102,7 +102,7 @@ pub struct Instance {
     /// `${secretsmanager.secret/main.arn}:::${secretsmanager.secret/main.version}`. Empty when there is none. The password is
     /// read from there when it is set, and is kept nowhere else. Left out: unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("format" = "stack-secret-version", "pattern" = r"^(|\$\{.+|arn:[^:]+:secretsmanager:([^:]*:){2}secret:[^:]+:::[^:]+)$"))]
+    #[schemars(extend("format" = "stack-secret-version", "pattern" = r"^(|\$\{.+|arn:[^:]+:secretsmanager:([^:]*:){2}secret:[^:]+:::[^:]+)$", "patternErrorMessage" = "write `${secretsmanager.secret/NAME.arn}:::${secretsmanager.secret/NAME.version}`"))]
     pub password: Option<String>,
     /// Whether it is encrypted at rest. It cannot be changed. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -615,6 +615,9 @@ impl Resource for Instance {
         Rule::when_ready("engine_version"),
         Rule::when_ready("backup_days"),
         Rule::owned("tags"),
+        Rule::unit("max_storage", "GiB"),
+        Rule::unit("storage", "GiB"),
+        Rule::unit("throughput", "MiB/s"),
     ];
     const USUAL: Usual = Usual::secs(480, 300).at_most_hours(36);
     const HOLDS_DATA: bool = true;
@@ -913,7 +916,10 @@ impl AwsKind for Instance {
         }
         if item.action == Action::Update {
             out.extend(item.changes.touches("running").then_some("rds:StartDBInstance"));
-            out.extend(item.changes.touches("engine_version").then_some("rds:CreateDBSnapshot"));
+            // A snapshot is taken before an upgrade that cannot be undone.
+            let major = |(from, to)| field(item, "engine").is_some_and(|engine| is_major(engine, from, to));
+            let copied = !is_given(item, "source") && upgrade(&item.changes).is_some_and(major);
+            out.extend(copied.then_some("rds:CreateDBSnapshot"));
         }
         // A stopped and protected database is started first.
         let stopped = item.before.as_ref().is_some_and(|before| before.state.word() == Some("stopped"));

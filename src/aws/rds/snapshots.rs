@@ -1,4 +1,4 @@
-//! Snapshots of databases that carry data over, or are the last copy.
+//! Snapshots of databases: those that carry data over, and those taken before an upgrade that cannot be undone.
 
 use super::to_sdk;
 use crate::aws::call::answers::{begun, or_gone, present};

@@ -47,7 +47,10 @@ pub const STATES: States = States {
                 &["running"],
             ),
         ),
-        ("incompatible-create", Means::Mended("AWS cannot create it from its source: see its events for the reason", &[])),
+        (
+            "incompatible-create",
+            Means::Mended("AWS cannot create it with the resources that it needs: see its events for the reason", &[]),
+        ),
         (
             "incompatible-network",
             Means::Mended(

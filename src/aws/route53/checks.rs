@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use futures::future::try_join_all;
 
 use crate::aws::preflight::finding::{Finding, field, made, of_kind};
-use crate::aws::wing::{Asked, Check};
+use crate::aws::wing::Check;
 use crate::aws::{Cx, route53};
 use crate::engine::{Key, Plan, Result};
 
 /// Returns the checks of a plan.
-pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
-    vec![("DNS names", Box::pin(check(asked.cx, asked.plan)))]
+pub(super) fn of<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
+    vec![("DNS names", Box::pin(check(cx, plan)))]
 }
 
 /// Checks whether a name that should point here has a record that is not the stack's. It is not changed, so the stack's could not

@@ -177,7 +177,7 @@ pub async fn look(store: &Store) -> Result<Found> {
     let found = look_at_any(store).await?;
     match &found.broken {
         Some(why) => Err(Error::new(Class::Other, why.clone()).hint(
-            "it was written by another version of `stack`, or by another program; `stack unlock` replaces it when no run is changing this stack",
+            "it was written by another version of `stack`, or by another program; make sure that no run is changing this stack, then replace it with `stack unlock`",
         )),
         None => Ok(found),
     }

@@ -60,7 +60,7 @@ pub struct Bucket {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Website {
-    /// The document that is served for a folder: `index.html`.
+    /// The document that is served for a folder: `index.html`. Left out: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index: Option<String>,
     /// The document that is served in place of an error. Left out: none.
@@ -77,10 +77,10 @@ pub struct Website {
 pub struct Encryption {
     /// The algorithm: `AES256` with S3's own keys, `aws:kms` with a KMS key.
     pub algorithm: String,
-    /// The ARN of the KMS key. Left out: AWS's own key for a new bucket, else unchanged.
+    /// The ARN of the KMS key. Left out: AWS's own key; another key of an existing bucket stays until the rest of `encryption` changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// Whether a bucket key saves most of the calls to KMS. Left out: AWS's default for a new one, else unchanged.
+    /// Whether a bucket key saves most of the calls to KMS. Left out: AWS's default, whenever the encryption is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bucket_key: Option<bool>,
 }

@@ -2,14 +2,14 @@
 
 use super::{Bucket, errors::failed};
 use crate::aws::preflight::finding::{Certainty, Finding, is_made, of_kind};
-use crate::aws::wing::{Asked, Check};
+use crate::aws::wing::Check;
 use crate::aws::{Cx, s3};
-use crate::engine::{Class, Item, Resource, Result};
+use crate::engine::{Class, Item, Plan, Resource, Result};
 
 /// Returns the checks of a plan.
-pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
-    let buckets = of_kind(asked.plan, Bucket::KIND).filter(|item| is_made(item));
-    buckets.map(|item| -> Check<'_> { ("bucket names", Box::pin(name(asked.cx, item))) }).collect()
+pub(super) fn of<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
+    let buckets = of_kind(plan, Bucket::KIND).filter(|item| is_made(item));
+    buckets.map(|item| -> Check<'_> { ("bucket names", Box::pin(name(cx, item))) }).collect()
 }
 
 /// Checks whether a bucket name is taken: such names are globally unique

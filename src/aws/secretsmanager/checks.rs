@@ -10,16 +10,16 @@ use crate::aws::Cx;
 use crate::aws::preflight::finding::{Certainty, Finding, is_made, is_new, of_kind};
 use crate::aws::secretsmanager::Secret;
 use crate::aws::secretsmanager::errors::failed;
-use crate::aws::wing::{Asked, Check};
-use crate::engine::{Claim, Class, Item, Resource, Result};
+use crate::aws::wing::Check;
+use crate::engine::{Claim, Class, Item, Plan, Resource, Result};
 
 /// Returns the checks of a plan.
-pub(super) fn of(asked: Asked<'_>) -> Vec<Check<'_>> {
-    let definitions = of_kind(asked.plan, "ecs.task_definition").filter(|item| is_new(item, &["containers"]));
-    let secrets = of_kind(asked.plan, Secret::KIND).filter(|item| is_made(item));
+pub(super) fn of<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
+    let definitions = of_kind(plan, "ecs.task_definition").filter(|item| is_new(item, &["containers"]));
+    let secrets = of_kind(plan, Secret::KIND).filter(|item| is_made(item));
     let mut checks: Vec<Check<'_>> = Vec::new();
-    checks.extend(definitions.map(|item| -> Check<'_> { ("secrets", Box::pin(check(asked.cx, item))) }));
-    checks.extend(secrets.map(|item| -> Check<'_> { ("secret names", Box::pin(name(asked.cx, item))) }));
+    checks.extend(definitions.map(|item| -> Check<'_> { ("secrets", Box::pin(check(cx, item))) }));
+    checks.extend(secrets.map(|item| -> Check<'_> { ("secret names", Box::pin(name(cx, item))) }));
     checks
 }
 

@@ -18,7 +18,7 @@ use crate::aws::preflight::finding::{is_given, is_made};
 use crate::aws::secretsmanager::errors::failed;
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, rds};
-use crate::engine::tags::{TAG_GENERATION, TAG_STACK};
+use crate::engine::tags::TAG_STACK;
 use crate::engine::{Claim, Class, Diff, Error, Item, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
 
 /// The maximum length of the stack's names: a database has the ARN in a tag, which has at most 256 characters.
@@ -227,9 +227,10 @@ impl Secret {
             return Err(Error { class: Class::NotYet, ..refusal });
         };
         let tags = tags_of(&found);
-        let generation = tags.get(TAG_GENERATION).and_then(|g| g.parse().ok()).unwrap_or(1);
         let Some(live) = live_of(&found) else { return Err(refusal) };
-        if cx.scope.claim(Self::KIND, &tags, false) != Claim::Ours(cx.key.name.clone()) || generation != cx.generation {
+        if cx.scope.claim(Self::KIND, &tags, false) != Claim::Ours(cx.key.name.clone())
+            || names::generation(&tags) != cx.generation
+        {
             let hint = "rename this one, or delete that one";
             return Err(Error { class: Class::Invalid, ..refusal.hint(format!("{} is not this stack's: {hint}", live.arn)) });
         }

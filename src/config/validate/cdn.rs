@@ -178,7 +178,7 @@ fn certificate(checks: &mut Checks<'_>, cdn: &Cdn) {
             "another region",
             Diagnostic::error(
                 "wrong-region",
-                format!("the certificate is in `{}`, but CloudFront only uses those in `us-east-1`", short(region)),
+                format!("the certificate is in `{}`, but CloudFront only uses those in `{REGION}`", short(region)),
             )
             .help(format!("request or import one in `{REGION}`")),
         );

@@ -266,7 +266,7 @@ fn words(checks: &mut Checks<'_>, path: &str, database: &Database) {
 fn password(checks: &mut Checks<'_>, path: &str, database: &Database) {
     if database.password.rotate.days().is_some() && !database.replicas.is_empty() {
         let message = format!("`{path}` has replicas, which RDS does not support for a database whose password it rotates");
-        let help = "write `rotate: never` and change the password in its secret when needed, or remove the replicas";
+        let help = "write `rotate: never`, and to change the password write another into its secret and run `stack apply`; or remove the replicas";
         error(checks, &format!("{path}.password.rotate"), "rotated by RDS", "rotation-and-replicas", message, help.into());
         super::services::second_place(checks, &format!("{path}.replicas"), "and replicated");
     }

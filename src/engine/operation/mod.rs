@@ -12,7 +12,7 @@ use super::action::{Action, Verb};
 use super::context::{Cx, Peers};
 use super::diff::{Diff, diff};
 use super::error::{Class, Error, Result};
-use super::events::{Event, Reporter};
+use super::events::{Event, OBJECT, Reporter};
 use super::fresh_reads::FreshReads;
 use super::item::{Before, Item};
 use super::key::Key;
@@ -167,7 +167,7 @@ impl<'a, C: Cloud> Run<'a, C> {
         let new = id.1 == Verb::Create || self.refers_to_new(item);
         let job = Job { id, cx: &cx, usual, began, tx: &tx, prepared: op.prepared, new };
         // The log of calls names the object. At the level of errors, so that no level leaves it out.
-        let span = tracing::error_span!(target: "stack::object", "operation", key = %item.key, verb = ?id.1);
+        let span = tracing::error_span!(target: OBJECT, "operation", key = %item.key, verb = ?id.1);
         let result = self.work(&job, item).instrument(span).await;
         (id, began.elapsed(), result)
     }
@@ -511,6 +511,6 @@ fn unresolved(ids: &Ids, desired: &Value, key: &Key) -> Error {
             lacking.get_or_insert_with(|| attr.to_owned());
         }
     });
-    let message = format!("`{key}` has no attribute `{}`", lacking.unwrap_or_default());
+    let message = format!("`{key}` has no value for its attribute `{}`", lacking.unwrap_or_default());
     Error::new(Class::Invalid, message).hint("refer to another of its attributes, or configure it so that it has this one")
 }

@@ -61,9 +61,7 @@ impl<C: Cloud> Run<'_, C> {
             let minutes = wait.since.elapsed().as_secs() / 60;
             let error = Error::new(Class::Late, format!("not finished after {minutes} min{last}"));
             let usual = job.usual.as_secs().div_ceil(60);
-            return Err(error
-                .hint(format!("this usually takes {usual} min; check the object in the console of {}", C::NAME))
-                .into());
+            return Err(error.hint(format!("this usually takes {usual} min; check the object in {}'s console", C::NAME)).into());
         }
         self.sleep(wait.next()).await
     }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::engine::graph::Node as Desired;
 use crate::engine::token::named;
 use crate::engine::{Graph, Key};
+use crate::ui::count;
 
 /// What a box is for. Each has its colour, in every stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,7 +94,7 @@ pub(super) struct Edge {
 const USERS: &str = "users";
 
 /// What stands in a picture without boxes.
-pub(super) const NOTHING: &str = "No service, data or way in: add --all to draw every object";
+pub(super) const NOTHING: &str = "No service, data or entry point: `--all` draws every object";
 
 impl Architecture {
     /// Returns the architecture that a graph describes.
@@ -283,7 +284,7 @@ impl<'a> Found<'a> {
         let name = stems.into_iter().collect::<Vec<_>>().join(", ");
         let kind = if subnets.iter().all(|subnet| self.public.contains(subnet)) { "public" } else { "private" };
         let name = if name == kind { String::new() } else { format!("{name} · ") };
-        Some(format!("{name}{kind} subnets · {}", counted(zones.len().max(1), "zone")))
+        Some(format!("{name}{kind} subnets · {}", count(zones.len().max(1), "zone")))
     }
 
     /// What is drawn of an object, and its lane.
@@ -355,7 +356,7 @@ impl<'a> Found<'a> {
             .and_then(|target| Some((target.desired.get("min")?.as_i64()?, target.desired.get("max")?.as_i64()?)));
         match scaled {
             Some((min, max)) => format!("{min}–{max} tasks"),
-            None => counted(service.desired.get("desired_count").and_then(Value::as_u64).unwrap_or(1) as usize, "task"),
+            None => count(service.desired.get("desired_count").and_then(Value::as_u64).unwrap_or(1) as usize, "task"),
         }
     }
 
@@ -504,10 +505,6 @@ fn shortened(paths: &[&str]) -> String {
         [one, two] => format!("{one} {two}"),
         [one, two, rest @ ..] => format!("{one} {two} +{}", rest.len()),
     }
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 /// What a kind is called where its name says nothing.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::architecture::{Architecture, Edge, NOTHING, Node, Role, Stage};
 use super::drawing::{LABEL, SMALL, cut, escaped, image, wide};
+use super::text::SECURITY;
+use crate::ui::style::capital;
 
 const MARGIN: f64 = 28.0;
 /// Between boxes that stand below each other.
@@ -289,7 +291,7 @@ pub(super) fn svg(it: &Architecture) -> String {
         if let Some(title) = block.lane.and_then(|lane| it.lanes.get(lane)) {
             out.push(rect("lane", block.at, 8.0));
             let (x, y) = (block.at.x + PAD, block.at.y + 18.0);
-            out.push(format!("<text class=\"small\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", escaped(&title_of(title))));
+            out.push(format!("<text class=\"small\" x=\"{x:.1}\" y=\"{y:.1}\">{}</text>", escaped(&capital(title))));
         }
     }
     if it.nodes.is_empty() {
@@ -301,11 +303,6 @@ pub(super) fn svg(it: &Architecture) -> String {
     out.extend(labels);
     let bottom = strip(it, places.bottom, right, &mut out);
     image(&it.title, STYLE, (right + MARGIN, bottom + MARGIN), &out)
-}
-
-fn title_of(lane: &str) -> String {
-    let mut chars = lane.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// Writes which colour means what, and returns where the picture begins.
@@ -343,7 +340,7 @@ fn strip(it: &Architecture, from: f64, right: f64, out: &mut Vec<String>) -> f64
     let bottom = y + highest + PAD;
     out.push(rect("strip", Rect { x: MARGIN, y: top, width: right - MARGIN, height: bottom - top }, 8.0));
     let (x, y) = (MARGIN + PAD, top + 18.0);
-    out.push(format!("<text class=\"small\" x=\"{x:.1}\" y=\"{y:.1}\">Encryption, secrets and access</text>"));
+    out.push(format!("<text class=\"small\" x=\"{x:.1}\" y=\"{y:.1}\">{SECURITY}</text>"));
     out.extend(drawn);
     bottom
 }

@@ -79,7 +79,7 @@ fn lines<'a>(it: &'a Node, escaped: &'a dyn Fn(&str) -> String) -> impl Iterator
     std::iter::once(&it.label).chain(&it.details).map(move |line| escaped(line))
 }
 
-const SECURITY: &str = "Encryption, secrets and access";
+pub(super) const SECURITY: &str = "Encryption, secrets and access";
 
 pub(super) fn architecture_mermaid(it: &Architecture) -> String {
     let mut out = mermaid_head(&it.title);

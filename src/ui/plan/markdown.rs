@@ -3,7 +3,7 @@
 use crate::engine::{Action, Item, Plan};
 
 use super::super::Problem;
-use super::super::style::clean;
+use super::super::style::{capital, clean};
 use super::{
     Look, RIGHTS, Section, Sign, View, about, body, explained, finish, missing_flags, needs_consent, rights, rows, sections,
     summary, wrap,
@@ -179,11 +179,6 @@ fn as_diff(plan: &Plan, item: &Item, view: &View) -> Vec<String> {
 pub(super) fn fence(lines: &[String]) -> String {
     let longest = lines.iter().flat_map(|line| line.split(|c| c != '`')).map(str::len).max().unwrap_or(0);
     "`".repeat((longest + 1).max(3))
-}
-
-fn capital(word: &str) -> String {
-    let mut chars = word.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// Returns text that Markdown takes literally.

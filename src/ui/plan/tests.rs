@@ -320,7 +320,7 @@ fn what_somebody_did_is_drift_though_no_apply_mends_it() {
     assert!(has_drifted(&key));
     assert!(text(&key).contains("\nDrift: 1 noted above, which an apply does not change, 1 unchanged.\n"), "{}", text(&key));
     // What AWS does by itself, as the file lets it.
-    let version = kept(json!({}), "`version`: now 16.6, upgraded automatically as `automatic` allows; 16.4 is older");
+    let version = kept(json!({}), "`version`: it is 16.6, which `automatic` allows; 16.4 in the file is older");
     assert!(!has_drifted(&version) && text(&version).contains("No drift"), "{}", text(&version));
     // Somebody's object under our tags.
     let mut impostor = kept(json!({}), "it carries the same tags");

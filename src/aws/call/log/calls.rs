@@ -129,7 +129,7 @@ impl Intercept for CallLog {
         Ok(())
     }
 
-    /// Hands the connector the place for the delay, and logs that the call is sent.
+    /// Hands the connector the place for the delay, and logs that the call has started: it may wait for its turn before it is sent.
     fn modify_before_transmit(
         &self,
         context: &mut BeforeTransmitInterceptorContextMut<'_>,
@@ -140,7 +140,7 @@ impl Intercept for CallLog {
             context.request_mut().add_extension(call.waited.clone());
             call.open.store(true, Ordering::Relaxed);
             let (service, operation) = (call.service.as_str(), call.operation.as_str());
-            tracing::trace!(target: CALL, service, operation, attempt = call.attempt, "sent");
+            tracing::trace!(target: CALL, service, operation, attempt = call.attempt, "started");
         }
         Ok(())
     }

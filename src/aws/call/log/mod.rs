@@ -18,5 +18,3 @@ pub use recorder::{Recording, start};
 
 /// What the events of calls to AWS are called.
 const CALL: &str = "stack::call";
-/// What the spans of the engine's operations are called: their field `key` is the object that a call is about.
-const OBJECT: &str = "stack::object";

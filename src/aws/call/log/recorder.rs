@@ -12,10 +12,11 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::{LookupSpan, Registry, SpanRef};
 
+use super::CALL;
 use super::fields::Fields;
 use super::lines::Lines;
 use super::trace::{Group, Trace};
-use super::{CALL, OBJECT};
+use crate::engine::events::OBJECT;
 
 /// Writes calls down from now on: lines up to a level, and a trace of all. Once in a process.
 #[must_use]

@@ -103,7 +103,8 @@ fn recorded(level: LevelFilter) -> (Vec<String>, String) {
         runtime.block_on(async {
             let clients = clients();
             clients.ec2.describe_vpcs().send().await.unwrap();
-            let span = tracing::error_span!(target: super::OBJECT, "operation", key = "ec2.vpc/main", verb = "create");
+            let span =
+                tracing::error_span!(target: crate::engine::events::OBJECT, "operation", key = "ec2.vpc/main", verb = "create");
             tracing::Instrument::instrument(clients.ec2_once.create_vpc().send(), span).await.unwrap();
             clients.kms.list_keys().send().await.unwrap_err();
             clients.secrets.create_secret().name("password").secret_string("correct-horse").send().await.unwrap();
