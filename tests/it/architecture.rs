@@ -25,9 +25,15 @@ fn arrows_go_one_way() {
     // Those of `engine` and `config` are held by cargo: they are crates.
     let none: Vec<String> = Vec::new();
     assert_eq!(mentions("engine", &["aws_sdk", "aws_config", "serde_saphyr", "indicatif"]), none);
-    assert_eq!(mentions("aws", &["crate::blueprint", "crate::commands", "crate::config", "crate::ui", "crate::local"]), none);
+    assert_eq!(
+        mentions("aws", &["crate::blueprint", "crate::commands", "crate::config", "stack_config", "crate::ui", "crate::local"]),
+        none
+    );
     assert_eq!(mentions("blueprint", &["crate::commands", "crate::ui", "crate::local"]), none);
-    assert_eq!(mentions("ui", &["crate::aws", "crate::blueprint", "crate::commands", "crate::config", "crate::local"]), none);
+    assert_eq!(
+        mentions("ui", &["crate::aws", "crate::blueprint", "crate::commands", "crate::config", "stack_config", "crate::local"]),
+        none
+    );
 }
 
 #[test]
@@ -97,6 +103,39 @@ fn every_test_file_has_a_mod_line() {
         let found = text.lines().any(|line| line.trim_start_matches("pub ") == format!("mod {name};"));
         assert!(found, "{} is not compiled: {parent} has no `mod {name};`", path.display());
     }
+}
+
+/// Every page that people read, with its text.
+fn pages() -> Vec<(PathBuf, String)> {
+    let folders = [root(), root().join("docs")];
+    let all = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
+    all.filter(|path| path.extension().is_some_and(|end| end == "md"))
+        .map(|path| (path.clone(), std::fs::read_to_string(path).unwrap()))
+        .collect()
+}
+
+#[test]
+fn commands_in_the_pages_run_some_test() {
+    let names: Vec<String> = tests()
+        .iter()
+        .flat_map(|(path, text)| {
+            let module = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let names = text.lines().filter_map(|line| line.trim_start().strip_prefix("fn ")?.split_once('('));
+            names.map(|(name, _)| format!("{module}::{name}")).collect::<Vec<_>>()
+        })
+        .collect();
+    let mut found = 0;
+    for (path, text) in pages() {
+        for (_, rest) in text.match_indices("cargo test --test it ").map(|(at, said)| (at, &text[at + said.len()..])) {
+            let filter = rest.split(['`', ' ', '\n']).next().unwrap();
+            if !filter.starts_with("--") {
+                found += 1;
+                let some = names.iter().any(|name| name.contains(filter));
+                assert!(some, "{}: no test is called like `{filter}`", path.display());
+            }
+        }
+    }
+    assert!(found > 10, "{found}");
 }
 
 #[test]
