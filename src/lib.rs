@@ -40,7 +40,8 @@
 //! 3. **One question per kind, not per object.** Kinds that need the same answer share it ([`engine::reads`]); children
 //!    wait for the one answer about their parents, so there are no stages. Tags that services tell only object by object
 //!    `plan` asks of AWS's index of tags ([`aws::ownership::tag_index`]), which can be a minute behind: it may say that nothing is to be
-//!    done. Whatever is to be done is read again without it ([`engine::Plan::make_by_index`]). Every reading asks it what else to
+//!    done. Whatever is to be done is read again without it ([`engine::Plan::make_by_index`]). Nor does `plan` ask for fields that a
+//!    digest in the same tags proves to be as desired ([`engine::proof`]). Every reading asks it what else to
 //!    look at, what carries our tags under a name that is not ours; whose that is, its own service says.
 //! 4. **One comparison**, [`fn@engine::diff`], with per-field rules as data ([`engine::rules`]). `None` is "don't care".
 //! 5. **Edges come from typed references** ([`engine::Ref`]): `${kind/name.attr}` inside values. A reference says whether

@@ -1,5 +1,6 @@
 //! What a kind is given to work with.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -94,6 +95,11 @@ impl<C> Cx<C> {
     /// Returns the same with nothing read yet.
     pub fn fresh(&self) -> Self {
         Cx { reads: Arc::default(), ..self.clone() }
+    }
+
+    /// Returns the same with nothing read yet, for a reading that may leave out these objects ([`Reads::without`]).
+    pub fn without(&self, settled: &BTreeSet<String>) -> Self {
+        Cx { reads: Arc::new(Reads::without(settled.clone())), ..self.clone() }
     }
 
     /// Returns the same with nothing read yet, for a reading that may ask the cloud's index ([`Reads::by_index`]).

@@ -42,6 +42,8 @@ pub struct KindInfo {
     pub prepares: &'static [Verb],
     /// See [`Resource::JOINT`].
     pub joint: bool,
+    /// See [`Resource::PROVEN`].
+    pub proven: &'static [&'static str],
 }
 
 impl KindInfo {
@@ -57,6 +59,7 @@ impl KindInfo {
             repeatable: R::REPEATABLE,
             prepares: R::PREPARES,
             joint: R::JOINT,
+            proven: R::PROVEN,
         }
     }
 }

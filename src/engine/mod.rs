@@ -14,7 +14,8 @@
 //! | [`graph`] | what is desired, and in which order |
 //! | [`moved`] | what has another name in the file than in the cloud |
 //! | [`tags`] | who owns a tag |
-//! | [`snapshot`] | what exists |
+//! | [`expiry`] | until when an environment is wanted |
+//! | [`snapshot`], [`proof`] | what exists, read or proven |
 //! | [`action`], [`item`], [`plan`] | what to do about the difference |
 //! | [`schedule`] | in which order |
 //! | [`saved`] | a plan that is kept: is it still the one that was shown? |
@@ -35,6 +36,7 @@ pub mod diff;
 pub mod effect;
 pub mod error;
 pub mod events;
+pub mod expiry;
 mod fresh_reads;
 pub mod graph;
 pub mod item;
@@ -48,6 +50,7 @@ mod operation;
 pub mod plan;
 mod policy;
 mod poll_interval;
+pub mod proof;
 pub mod reach;
 pub mod readiness;
 pub mod reads;

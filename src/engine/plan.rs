@@ -25,7 +25,7 @@ use super::readiness::Readiness;
 use super::resource::Cloud;
 use super::rules::{self, What};
 use super::scope::{Claim, Scope};
-use super::snapshot::{Seen, Snapshot, generation};
+use super::snapshot::{Seen, Snapshot, generation, id};
 use super::tags::tag;
 use super::tags::{TAG_PROTECT, TAG_SECTION};
 use super::token;
@@ -220,7 +220,7 @@ impl Plan {
     }
 
     /// Makes the same from a snapshot that may have trusted the cloud's index. "Nothing to do" may rest on the index, but nothing
-    /// is done because of it: services with something to do are read again without it.
+    /// is done because of it: services with something to do are read again without it. What a digest does not prove is read, too.
     ///
     /// # Errors
     /// As [`Plan::make`], and what could not be read again.
@@ -231,16 +231,34 @@ impl Plan {
         mut snapshot: Snapshot,
     ) -> Result<Plan, Vec<Error>> {
         loop {
-            let made = Plan::make(registry, &cx.scope, Some(desired), &snapshot);
+            let unproven = snapshot.prove(registry, desired);
+            if !unproven.is_empty() {
+                let proven = snapshot.proven.clone();
+                snapshot.read_again(registry, cx, |kind| unproven.contains(kind), &proven).await?;
+            }
+            let mut made = Plan::make(registry, &cx.scope, Some(desired), &snapshot);
             let mut doubtful = snapshot.by_index.clone();
-            if let Ok(plan) = &made {
+            let mut settled = BTreeSet::new();
+            if let Ok(plan) = &mut made {
                 doubtful.retain(|service| plan.changes().any(|item| item.key.service() == *service));
+                settled = plan.untouched(&snapshot.proven);
+                plan.hints.extend(unseen(registry, &snapshot));
             }
             if doubtful.is_empty() {
                 return made.map_err(|e| vec![e]);
             }
-            snapshot.read_again(registry, cx, &doubtful).await?;
+            let of = |kind: &str| doubtful.contains(Key::new(kind, "").service());
+            snapshot.read_again(registry, cx, of, &settled).await?;
+            snapshot.by_index.retain(|service| !doubtful.contains(service));
         }
+    }
+
+    /// Returns which of these objects, by their identifiers, neither change nor are referred to by what changes.
+    fn untouched(&self, ids: &BTreeSet<String>) -> BTreeSet<String> {
+        let named: BTreeSet<Key> =
+            self.changes().filter_map(|item| item.desired.as_ref()).flat_map(token::named).map(|(key, _)| key).collect();
+        let kept = self.items.iter().filter(|item| item.action == Action::Keep && !named.contains(&item.key));
+        kept.filter_map(|item| Some(id(&item.before.as_ref()?.live).to_owned())).filter(|id| ids.contains(id)).collect()
     }
 
     /// Asks about everything that is deleted what else is lost with it, and whether it is empty.
@@ -453,4 +471,19 @@ fn refuse_what_stays_in_use<C: Cloud>(registry: &Registry<C>, items: &mut [Item]
 /// Checks whether a change is of a tag that the engine writes itself and that a person need not see.
 pub fn is_ownership(change: &Change) -> bool {
     change.path.starts_with("tags.stack:") && change.path.strip_prefix("tags.") != Some(TAG_PROTECT)
+}
+/// Returns what to know about a plan for which fields were proven that others can change: a change of theirs is not seen.
+fn unseen<C: Cloud>(registry: &Registry<C>, snapshot: &Snapshot) -> Option<String> {
+    let changeable = |kind: &str| registry.find(kind).map(|kind| kind.info()).filter(|info| !info.revisioned);
+    let mut found: BTreeMap<&str, (usize, String)> = BTreeMap::new();
+    for seen in snapshot.seen.iter().filter(|seen| snapshot.proven.contains(seen.id())) {
+        let Some(info) = changeable(&seen.kind) else { continue };
+        let fields = info.proven.iter().map(|field| format!("`{field}`")).collect::<Vec<_>>().join(" and ");
+        found.entry(info.name).or_insert((0, fields)).0 += 1;
+    }
+    let of = |(kind, (count, fields)): (&str, (usize, String))| format!("{fields} of {count} `{kind}`");
+    let all = found.into_iter().map(of).collect::<Vec<_>>().join(", ");
+    (!all.is_empty()).then(|| {
+        format!("Not read, because a digest in their tags shows what this stack wrote last: {all}. `--exact` reads them.")
+    })
 }

@@ -21,12 +21,24 @@ pub struct Reads {
     slots: Mutex<HashMap<&'static str, Slot>>,
     /// The services that the cloud's index was taken at its word for; only in a reading that may.
     by_index: Option<Mutex<BTreeSet<&'static str>>>,
+    /// The identifiers of objects that are known already.
+    settled: BTreeSet<String>,
 }
 
 impl Reads {
     /// Returns a reading that may trust the cloud's own index, which can lag behind the objects themselves.
     pub fn by_index() -> Reads {
         Reads { by_index: Some(Mutex::default()), ..Reads::default() }
+    }
+
+    /// Returns a reading that may leave out these objects, by their identifiers.
+    pub fn without(settled: BTreeSet<String>) -> Reads {
+        Reads { settled, ..Reads::default() }
+    }
+
+    /// Returns the identifiers of the objects that this reading may leave out.
+    pub fn settled(&self) -> &BTreeSet<String> {
+        &self.settled
     }
 
     /// Checks whether this reading may ask the index.

@@ -47,6 +47,8 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     const PREPARES: &'static [Verb] = &[];
     /// Whether what one of them is depends on the others, so that one call writes it for all ([`Cx::peers`]).
     const JOINT: bool = false;
+    /// The fields of which the kind writes a digest into a tag, so that a plan need not read them ([`super::proof`]).
+    const PROVEN: &'static [&'static str] = &[];
     /// The clients that this kind talks to.
     type Cloud: Cloud;
     /// What others may refer to. Serializes to an object of texts with at least `id`. Its schema is what a file may refer to

@@ -57,8 +57,13 @@ impl Seen {
 
     /// Returns AWS's identifier of it.
     pub fn id(&self) -> &str {
-        self.live.get("arn").or_else(|| self.live.get("id")).and_then(Value::as_str).unwrap_or("")
+        id(&self.live)
     }
+}
+
+/// Returns the cloud's identifier of an object with these attributes.
+pub(super) fn id(live: &Value) -> &str {
+    live.get("arn").or_else(|| live.get("id")).and_then(Value::as_str).unwrap_or("")
 }
 
 /// Returns the generation of an object with these fields: 1, or what the tag says.
@@ -73,6 +78,8 @@ pub struct Snapshot {
     pub seen: Vec<Seen>,
     /// The services about which something was taken from the cloud's index, which can be behind.
     pub by_index: BTreeSet<&'static str>,
+    /// The identifiers of the objects of which fields were proven instead of read.
+    pub proven: BTreeSet<String>,
 }
 
 impl Snapshot {
@@ -82,7 +89,7 @@ impl Snapshot {
     /// Every kind that could not be read, each with the operation that failed.
     pub async fn read<C: Cloud>(registry: &Registry<C>, cx: &Cx<C>) -> Result<Snapshot, Vec<Error>> {
         let seen = read_kinds(registry, &cx.fresh(), |_| true).await?;
-        Ok(Snapshot { seen, by_index: BTreeSet::new() })
+        Ok(Snapshot { seen, ..Snapshot::default() })
     }
 
     /// Reads the same, trusting the cloud's index where that may be asked.
@@ -92,10 +99,11 @@ impl Snapshot {
     pub async fn read_by_index<C: Cloud>(registry: &Registry<C>, cx: &Cx<C>) -> Result<Snapshot, Vec<Error>> {
         let cx = cx.by_index();
         let seen = read_kinds(registry, &cx, |_| true).await?;
-        Ok(Snapshot { seen, by_index: cx.reads.trusting() })
+        Ok(Snapshot { seen, by_index: cx.reads.trusting(), ..Snapshot::default() })
     }
 
-    /// Reads the kinds of `services` again, without the index.
+    /// Reads the kinds for which `of` is true again, without the index. The objects in `settled`, by their identifiers, stay as they
+    /// are.
     ///
     /// # Errors
     /// As [`Snapshot::read`].
@@ -103,15 +111,15 @@ impl Snapshot {
         &mut self,
         registry: &Registry<C>,
         cx: &Cx<C>,
-        services: &BTreeSet<&'static str>,
+        of: impl Fn(&str) -> bool,
+        settled: &BTreeSet<String>,
     ) -> Result<(), Vec<Error>> {
-        let of = |kind: &str| services.contains(Key::new(kind, "").service());
-        let again = read_kinds(registry, &cx.fresh(), of).await?;
-        self.seen.retain(|seen| !of(&seen.kind));
-        self.seen.extend(again);
+        let again = read_kinds(registry, &cx.without(settled), &of).await?;
+        self.seen.retain(|seen| !of(&seen.kind) || settled.contains(seen.id()));
+        self.seen.extend(again.into_iter().filter(|seen| !settled.contains(seen.id())));
+        self.proven.retain(|id| settled.contains(id) || self.seen.iter().any(|seen| seen.id() == id && !of(&seen.kind)));
         let order: HashMap<&str, usize> = registry.kinds().enumerate().map(|(at, kind)| (kind.info().name, at)).collect();
         self.seen.sort_by_key(|seen| order.get(seen.kind.as_str()).copied());
-        self.by_index.retain(|service| !services.contains(service));
         Ok(())
     }
 }

@@ -21,6 +21,14 @@ pub const TAG_PROTECT: &str = "stack:protect";
 /// The tag that distinguishes the new half of a replacement from the old one.
 pub const TAG_GENERATION: &str = "stack:generation";
 
+/// The tag with a digest of fields that need not be read ([`super::proof`]). The kind writes it, not the file: to a comparison it is
+/// a tag of someone else.
+pub const TAG_DIGEST: &str = "stack:digest";
+
+/// The tag that says until when an environment is wanted: RFC 3339, in UTC. It is written when an object is created; later only
+/// another expiry changes it ([`super::expiry`]).
+pub const TAG_EXPIRES: &str = "stack:expires";
+
 /// The tag that says which of the others the file set (this module).
 pub const TAG_TAGS: &str = "stack:tags";
 
@@ -68,7 +76,8 @@ pub(super) fn concerning(desired: &Map<String, Value>, observed: &Map<String, Va
 /// object is created and never after.
 pub(super) fn ignore(patterns: &[String], desired: &mut Value, observed: &Value) {
     let Some(Value::Object(tags)) = desired.get_mut("tags") else { return };
-    let ignored: Vec<String> = tags.keys().filter(|key| is_ignored(patterns, key)).cloned().collect();
+    let is_ignored = |key: &&String| *key == TAG_EXPIRES || is_ignored(patterns, key);
+    let ignored: Vec<String> = tags.keys().filter(is_ignored).cloned().collect();
     for key in ignored {
         match observed.get("tags").and_then(|tags| tags.get(&key)) {
             Some(value) => drop(tags.insert(key, value.clone())),

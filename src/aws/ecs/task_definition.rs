@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_ecs::types::{
     self as sdk, ApplicationProtocol, Compatibility, ContainerDefinition, CpuArchitecture, KeyValuePair, LinuxParameters,
@@ -17,11 +17,12 @@ use crate::aws::ecs::errors::failed;
 use crate::aws::iam::Role;
 use crate::aws::logs::LogGroup;
 use crate::aws::ownership::mark::Mark;
-use crate::aws::ownership::names;
+use crate::aws::ownership::{names, tag_index};
 use crate::aws::spelling::{How, Spelling};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::tags::TAG_STACK;
+use crate::engine::proof::digest;
+use crate::engine::tags::{TAG_DIGEST, TAG_STACK};
 use crate::engine::{Claim, Class, Diff, Error, Ids, Observed, Readiness, Ref, Resource, Result, Rule, Usual, diff as compare};
 
 /// The time in seconds that Fargate gives a container to stop by default
@@ -117,13 +118,29 @@ pub struct Live {
     pub family: String,
     /// The revision's number.
     pub revision: String,
+    /// Whether nothing but its tags was read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(skip)]
+    pub unread: bool,
 }
 
 impl Live {
     fn of(definition: &sdk::TaskDefinition) -> Option<Live> {
         let arn = definition.task_definition_arn.clone()?;
         let revision = definition.revision.to_string();
-        Some(Live { id: arn.clone(), arn, family: definition.family.clone()?, revision })
+        Some(Live { id: arn.clone(), arn, family: definition.family.clone()?, revision, unread: false })
+    }
+
+    /// Returns what the ARN of a revision says.
+    fn named(arn: &str) -> Option<Live> {
+        let (family, revision) = arn.split_once(":task-definition/")?.1.rsplit_once(':')?;
+        let (family, revision) = (family.to_owned(), revision.to_owned());
+        Some(Live { id: arn.to_owned(), arn: arn.to_owned(), family, revision, unread: false })
+    }
+
+    /// Returns the number of the revision.
+    fn number(&self) -> u64 {
+        self.revision.parse().unwrap_or_default()
     }
 }
 
@@ -209,6 +226,19 @@ fn secret(from: &str) -> String {
 }
 
 impl TaskDefinition {
+    /// Returns one of which nothing but the tags is known.
+    fn unread(tags: Tags) -> TaskDefinition {
+        TaskDefinition {
+            cpu: String::new(),
+            memory: String::new(),
+            execution_role: Ref::physical(""),
+            task_role: None,
+            architecture: None,
+            containers: Vec::new(),
+            tags,
+        }
+    }
+
     fn from_sdk(definition: &sdk::TaskDefinition, tags: Tags) -> TaskDefinition {
         let role = |arn: &str| Ref::physical(arn).attr("arn");
         TaskDefinition {
@@ -225,7 +255,9 @@ impl TaskDefinition {
         }
     }
 
-    async fn register(&self, cx: &Cx, family: &str) -> Result<Live> {
+    /// Registers a revision; `after` is the number of the newest one, 0 when there is none. A digest in its tags proves what it
+    /// holds, because a revision never changes.
+    async fn register(&self, cx: &Cx, family: &str, after: u64) -> Result<Live> {
         const OP: &str = "ecs:RegisterTaskDefinition";
         let containers = self.containers.iter().map(|c| c.to_sdk(&cx.scope.region)).collect::<Result<Vec<_>>>()?;
         let platform = self.architecture.as_deref().map(|architecture| {
@@ -236,9 +268,21 @@ impl TaskDefinition {
         let call = call.network_mode(NetworkMode::Awsvpc).requires_compatibilities(Compatibility::Fargate);
         let call = call.execution_role_arn(self.execution_role.id()?).set_runtime_platform(platform);
         let call = call.set_task_role_arn(self.task_role.as_ref().map(|r| r.id().map(str::to_owned)).transpose()?);
-        let call = call.set_container_definitions(Some(containers)).set_tags(Some(to_sdk(&self.tags)));
+        let scope = &cx.scope;
+        let place = format!("arn:{}:ecs:{}:{}:task-definition", scope.partition, scope.region, scope.account);
+        let expected = format!("{place}/{family}:{}", after + 1);
+        let mut tags = self.tags.clone();
+        tags.insert(TAG_DIGEST.to_owned(), digest(&expected, self)?);
+        let call = call.set_container_definitions(Some(containers)).set_tags(Some(to_sdk(&tags)));
         let answer = call.send().await.map_err(failed(OP))?;
-        answer.task_definition().and_then(Live::of).ok_or_else(|| incomplete(OP, "the task definition's ARN"))
+        let made = answer.task_definition().and_then(Live::of).ok_or_else(|| incomplete(OP, "the task definition's ARN"))?;
+        if made.arn != expected {
+            let proof = Tags::from([(TAG_DIGEST.to_owned(), digest(&made.arn, self)?)]);
+            let call = cx.cloud.ecs.tag_resource().resource_arn(&made.arn).set_tags(Some(to_sdk(&proof)));
+            // Without a proof every plan describes it, and that is all.
+            let _ = call.send().await;
+        }
+        Ok(made)
     }
 
     /// Checks whether `other` is what is desired, by the same comparison as everywhere.
@@ -246,6 +290,31 @@ impl TaskDefinition {
         let value = |d: &TaskDefinition| serde_json::to_value(d).map_err(|e| Error::internal(e.to_string()));
         Ok(compare(Self::RULES, &value(self)?, &value(other)?, &Ids::default()).is_empty())
     }
+}
+
+/// Returns the newest revision of each family of the stack that a digest may prove, from the index. A family without an active
+/// revision has none.
+async fn provable(cx: &Cx) -> Result<BTreeMap<String, (Live, Tags)>> {
+    let mut newest: BTreeMap<String, (Live, Tags)> = BTreeMap::new();
+    let Some(index) = tag_index::digests(cx, "ecs", "ecs:task-definition").await else { return Ok(newest) };
+    for (arn, tags) in index.iter() {
+        let Some(live) = Live::named(arn) else { continue };
+        if newest.get(&live.family).is_none_or(|(other, _)| other.number() < live.number()) {
+            newest.insert(live.family.clone(), (live, tags.clone()));
+        }
+    }
+    if !newest.is_empty() {
+        let active: BTreeSet<String> = families(cx, TaskDefinitionFamilyStatus::Active).await?.into_iter().collect();
+        newest.retain(|family, _| active.contains(family));
+    }
+    Ok(newest)
+}
+
+/// Returns the families with names like the stack's.
+async fn families(cx: &Cx, status: TaskDefinitionFamilyStatus) -> Result<Vec<String>> {
+    let call = cx.cloud.ecs.list_task_definition_families().family_prefix(cx.scope.prefix());
+    let pages = call.status(status).into_paginator().items().send();
+    pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ecs:ListTaskDefinitionFamilies"))
 }
 
 /// Returns the newest active revision of a family.
@@ -289,13 +358,16 @@ async fn ours_among(cx: &Cx, family: &str, status: TaskDefinitionStatus) -> Resu
     Ok(None)
 }
 
+/// Returns a revision with whose it is.
+fn observed(cx: &Cx, (live, fields): (Live, TaskDefinition), state: Readiness) -> Observed<TaskDefinition> {
+    let claim = cx.scope.claim(TaskDefinition::KIND, &fields.tags, false);
+    let claim = names::claim(cx, claim, &fields.tags, &live.family, NAME);
+    Observed { claim, live, fields, state }
+}
+
 /// Returns whose a family is, and what represents it: by its newest revision, or, if that does not say, by those before it.
 async fn whose(cx: &Cx, family: &str) -> Result<Option<Observed<TaskDefinition>>> {
-    let told = |(live, fields): (Live, TaskDefinition), state| {
-        let claim = cx.scope.claim(TaskDefinition::KIND, &fields.tags, false);
-        let claim = names::claim(cx, claim, &fields.tags, family, NAME);
-        Observed { claim, live, fields, state }
-    };
+    let told = |found, state| observed(cx, found, state);
     let Some(newest) = newest(cx, family).await? else {
         // What is left of a family that is not the stack's blocks nothing.
         let left = remains(cx, family).await?.filter(|(_, fields)| cx.scope.owns(&fields.tags));
@@ -351,28 +423,39 @@ impl Resource for TaskDefinition {
     ];
     const USUAL: Usual = Usual::secs(1, 2);
     const REVISIONED: bool = true;
+    const PROVEN: &'static [&'static str] = &["cpu", "memory", "execution_role", "task_role", "architecture", "containers"];
     type Cloud = Clients;
     type Live = Live;
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let prefix = cx.scope.prefix();
-        let call = cx.cloud.ecs.list_task_definition_families().family_prefix(&prefix);
-        let pages = call.status(TaskDefinitionFamilyStatus::All).into_paginator().items().send();
-        let families = pages.collect::<std::result::Result<Vec<_>, _>>().await;
-        let families = families.map_err(failed("ecs:ListTaskDefinitionFamilies"))?;
-        let like_ours = families.into_iter().filter(|family| names::begins(&prefix, family, NAME));
-        let found = try_join_all(like_ours.map(|family| async move { whose(cx, &family).await })).await?;
-        Ok(found.into_iter().flatten().collect())
+        let (families, mut provable) = futures::try_join!(families(cx, TaskDefinitionFamilyStatus::All), provable(cx))?;
+        let settled: BTreeSet<String> = cx.reads.settled().iter().filter_map(|arn| Some(Live::named(arn)?.family)).collect();
+        let like_ours = families.into_iter().filter(|family| names::begins(&prefix, family, NAME) && !settled.contains(family));
+        let found = like_ours.map(|family| {
+            let provable = provable.remove(&family);
+            async move {
+                match provable {
+                    Some((live, tags)) => {
+                        let unread = Live { unread: true, ..live };
+                        Ok(Some(observed(cx, (unread, TaskDefinition::unread(tags)), Readiness::Ready)))
+                    }
+                    None => whose(cx, &family).await,
+                }
+            }
+        });
+        Ok(try_join_all(found.collect::<Vec<_>>()).await?.into_iter().flatten().collect())
     }
 
     async fn create(&self, cx: &Cx) -> Result<Live> {
         let family = names::name(cx, NAME);
         // A registration under a name that is not the stack's would succeed, as the next revision there.
-        if let Some(Observed { live: other, .. }) = whose(cx, &family).await?.filter(|o| matches!(o.claim, Claim::Taken(_))) {
+        let found = whose(cx, &family).await?;
+        if let Some(Observed { live: other, .. }) = found.as_ref().filter(|found| matches!(found.claim, Claim::Taken(_))) {
             let said = format!("the name `{family}` is already used by {}, which is not this stack's", other.arn);
             return Err(Error::new(Class::Exists, said).hint("rename this one or deregister that one"));
         }
-        self.register(cx, &family).await
+        self.register(cx, &family, found.map_or(0, |found| found.live.number())).await
     }
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
@@ -383,7 +466,15 @@ impl Resource for TaskDefinition {
         // This may be the second try, after the answer to the first was lost: AWS would make one more revision.
         let made = match newest(cx, &live.family).await? {
             Some((newest, fields)) if newest.arn != live.arn && self.is_met_by(&fields)? => newest,
-            _ => self.register(cx, &live.family).await?,
+            newest => {
+                let last = newest.as_ref().map_or(live, |(newest, _)| newest);
+                let made = self.register(cx, &live.family, last.number()).await?;
+                if let Some((last, _)) = newest.filter(|(_, fields)| fields.tags.contains_key(TAG_DIGEST)) {
+                    // The index has one revision of each family, not all that there ever were. One more costs a line of an answer.
+                    let _ = cx.cloud.ecs.untag_resource().resource_arn(&last.arn).tag_keys(TAG_DIGEST).send().await;
+                }
+                made
+            }
         };
         let active = revisions(cx, &live.family, TaskDefinitionStatus::Active).await?;
         deregister(cx, active.into_iter().skip(REVISIONS_KEPT)).await?;

@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use aws_sdk_elasticloadbalancingv2::types::{self as sdk, Matcher, ProtocolEnum, TargetGroupAttribute, TargetTypeEnum};
+use aws_sdk_elasticloadbalancingv2::types::{self as sdk, Matcher, ProtocolEnum, Tag, TargetGroupAttribute, TargetTypeEnum};
 use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,12 @@ use crate::aws::ownership::names;
 use crate::aws::spelling::{How, Spelling};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
+use crate::engine::proof::digest;
+use crate::engine::tags::TAG_DIGEST;
 use crate::engine::{Blocker, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+
+/// Up to so many target groups of a stack have their attributes read by every plan.
+const READ: usize = 20;
 
 /// The tasks of a service, as targets of a load balancer.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -91,6 +96,10 @@ pub struct Live {
     pub name: String,
     /// `targetgroup/NAME/ID`: its name in metrics and scaling.
     pub full_name: String,
+    /// Whether its attributes were not read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(skip)]
+    pub unread: bool,
 }
 
 impl Live {
@@ -101,6 +110,7 @@ impl Live {
             name: group.target_group_name.clone().unwrap_or_default(),
             full_name: arn.rsplit(':').next().unwrap_or_default().to_owned(),
             arn,
+            unread: false,
         })
     }
 }
@@ -127,6 +137,13 @@ impl HealthCheck {
     }
 }
 
+/// Writes the digest of the attributes.
+async fn prove(cx: &Cx, arn: &str, digest: &str) -> Result<()> {
+    let call = cx.cloud.elbv2.add_tags().resource_arns(arn).tags(Tag::builder().key(TAG_DIGEST).value(digest).build());
+    call.send().await.map_err(failed("elbv2:AddTags"))?;
+    Ok(())
+}
+
 async fn attributes(cx: &Cx, arn: &str) -> Result<BTreeMap<String, String>> {
     let answer = cx.cloud.elbv2.describe_target_group_attributes().target_group_arn(arn).send().await;
     let answer = answer.map_err(failed("elbv2:DescribeTargetGroupAttributes"))?;
@@ -149,6 +166,7 @@ impl Resource for TargetGroup {
         Rule::unit("health.timeout", "s"),
     ];
     const USUAL: Usual = Usual::secs(1, 2);
+    const PROVEN: &'static [&'static str] = &["attributes"];
     type Cloud = Clients;
     type Live = Live;
 
@@ -158,10 +176,13 @@ impl Resource for TargetGroup {
             let live = Live::of(group)?;
             let tags = all_tags.get(&live.arn)?.clone();
             let claim = names::claim(cx, cx.scope.claim(Self::KIND, &tags, false), &tags, &live.name, NAME);
-            Some((group, live, tags, claim))
+            (!cx.reads.settled().contains(&live.arn)).then_some((group, live, tags, claim))
         });
-        try_join_all(ours.map(|(group, live, tags, claim)| async move {
-            let ours = claim.name().is_some();
+        let ours: Vec<_> = ours.collect();
+        let may_be_proven = cx.reads.may_ask_index() && ours.len() > READ;
+        try_join_all(ours.into_iter().map(|(group, mut live, tags, claim)| async move {
+            live.unread = may_be_proven && tags.contains_key(TAG_DIGEST);
+            let ours = claim.name().is_some() && !live.unread;
             Ok(Observed {
                 claim,
                 fields: TargetGroup {
@@ -228,7 +249,12 @@ impl Resource for TargetGroup {
             let attributes = attributes.iter().map(|(k, v)| TargetGroupAttribute::builder().key(k).value(v).build());
             let call = cx.cloud.elbv2.modify_target_group_attributes().target_group_arn(&live.arn);
             let call = call.set_attributes(Some(attributes.collect()));
+            // One that has attributes has a digest of others, which proves nothing while they change.
+            if diff.changes.iter().any(|change| change.path.starts_with("attributes") && change.before.is_some()) {
+                prove(cx, &live.arn, "").await?;
+            }
             call.send().await.map_err(failed("elbv2:ModifyTargetGroupAttributes"))?;
+            prove(cx, &live.arn, &digest(&live.arn, self)?).await?;
         }
         retag(cx, &live.arn, &self.tags, diff).await?;
         Ok(live.clone())

@@ -6,7 +6,7 @@
 //! only a reading that may use it does ([`crate::engine::reads::Reads::by_index`]), and the engine reads again, without it,
 //! whatever it would change. What the index does not know, and everything when it cannot be asked, is asked of the service.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use aws_sdk_resourcegroupstagging::Client;
@@ -16,7 +16,7 @@ use crate::aws::Cx;
 use crate::aws::call::clients::CLOUDFRONT_REGION;
 use crate::aws::call::error::failed;
 use crate::aws::ownership::tags::{Tags, from_pairs};
-use crate::engine::tags::{TAG_ENV, TAG_STACK};
+use crate::engine::tags::{TAG_DIGEST, TAG_ENV, TAG_EXPIRES, TAG_KEY, TAG_STACK};
 use crate::engine::{Class, Result};
 
 /// The tags of the stack's objects in one region, by ARN.
@@ -55,6 +55,49 @@ pub async fn asked(cx: &Cx, service: &'static str, region: &str) -> Option<Arc<I
     Some(index)
 }
 
+/// An environment of a stack, as the index knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Environment {
+    /// The stack's name.
+    pub stack: String,
+    /// The environment's.
+    pub env: String,
+    /// How many objects the index knows, by their keys: none of IAM and Route 53, and nothing of CloudFront outside of us-east-1.
+    pub objects: usize,
+    /// Until when it is wanted, as its objects say ([`TAG_EXPIRES`]).
+    pub expires: Option<String>,
+}
+
+/// Returns every environment of every stack of the region that the index knows.
+///
+/// # Errors
+/// When it cannot be asked.
+pub async fn environments(cx: &Cx) -> Result<Vec<Environment>> {
+    let any = TagFilter::builder().key(TAG_STACK).build();
+    let index = found(&cx.cloud.tagging, None, vec![any]).await?;
+    let mut all: BTreeMap<(&String, &String), Vec<&Tags>> = BTreeMap::new();
+    for tags in index.values() {
+        if let (Some(stack), Some(env)) = (tags.get(TAG_STACK), tags.get(TAG_ENV)) {
+            all.entry((stack, env)).or_default().push(tags);
+        }
+    }
+    let environment = |((stack, env), objects): ((&String, &String), Vec<&Tags>)| Environment {
+        stack: stack.clone(),
+        env: env.clone(),
+        objects: objects.iter().filter_map(|tags| tags.get(TAG_KEY)).collect::<BTreeSet<_>>().len(),
+        expires: objects.iter().filter_map(|tags| tags.get(TAG_EXPIRES)).max().cloned(),
+    };
+    Ok(all.into_iter().map(environment).collect())
+}
+
+/// Checks whether the index knows any object of the stack.
+///
+/// # Errors
+/// When it cannot be asked.
+pub async fn has_any(cx: &Cx) -> Result<bool> {
+    Ok(!read(cx, &cx.cloud.tagging).await?.is_empty())
+}
+
 /// Returns the tags of an object of the stack, if the index knows it as such.
 pub async fn tags(cx: &Cx, service: &'static str, arn: &str) -> Option<Tags> {
     of(cx, service).await?.get(arn).cloned()
@@ -65,11 +108,33 @@ pub async fn global_tags(cx: &Cx, service: &'static str, arn: &str) -> Option<Ta
     asked(cx, service, CLOUDFRONT_REGION).await?.get(arn).cloned()
 }
 
+/// Returns the tags of the stack's objects of one type that carry a digest ([`TAG_DIGEST`]); `None` as with [`of`]. The question is
+/// asked once for a type, which must be the only one of its service.
+pub async fn digests(cx: &Cx, service: &'static str, resource_type: &str) -> Option<Arc<Index>> {
+    if !cx.reads.may_ask_index() {
+        return None;
+    }
+    let digest = TagFilter::builder().key(TAG_DIGEST).build();
+    let found =
+        cx.reads.once("tags.digests", ask(cx, &cx.cloud.tagging, vec![resource_type.to_owned()], Some(digest))).await.ok()?;
+    cx.reads.trusted_index(service);
+    Some(found)
+}
+
 async fn read(cx: &Cx, client: &Client) -> Result<Index> {
+    ask(cx, client, cx.cloud.indexed.clone(), None).await
+}
+
+async fn ask(cx: &Cx, client: &Client, types: Vec<String>, filter: Option<TagFilter>) -> Result<Index> {
     let of = |key: &str, value: &str| TagFilter::builder().key(key).values(value).build();
-    let call = client.get_resources().tag_filters(of(TAG_STACK, &cx.scope.stack)).tag_filters(of(TAG_ENV, &cx.scope.env));
-    // Without this it would also report what their lists contain with the objects.
-    let call = call.set_resource_type_filters(Some(cx.cloud.indexed.clone())).resources_per_page(100);
+    let filters = [of(TAG_STACK, &cx.scope.stack), of(TAG_ENV, &cx.scope.env)].into_iter().chain(filter);
+    // Without types it would also report what their lists contain with the objects.
+    found(client, Some(types), filters.collect()).await
+}
+
+async fn found(client: &Client, types: Option<Vec<String>>, filters: Vec<TagFilter>) -> Result<Index> {
+    let call = client.get_resources().set_tag_filters(Some(filters)).set_resource_type_filters(types);
+    let call = call.resources_per_page(100);
     let pages = call.into_paginator().items().send().collect::<std::result::Result<Vec<_>, _>>().await;
     let found = pages.map_err(failed("tag:GetResources"))?;
     let tags =
