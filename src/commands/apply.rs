@@ -1,11 +1,12 @@
 use clap::Args;
 
-use super::arguments::{Aws, StackFile};
+use super::arguments::{Aws, StackFile, time};
 use super::consent::Consent;
 use super::run::Run;
 use super::saved;
 use super::session::{self, Session, Target};
 use super::stop::{Result, Stop};
+use crate::config;
 use crate::engine::action::Action;
 use crate::engine::{self, Key, Plan};
 use crate::ui::Color;
@@ -25,6 +26,9 @@ pub struct Arguments {
     aws: Aws,
     #[command(flatten)]
     consent: Consent,
+    /// How long a new environment is wanted: `stack reap` destroys it afterwards, with its data [default: `ttl` of the file]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    ttl: Option<config::Duration>,
     /// Show the fields of what is created, and long values in full
     #[arg(long, short)]
     verbose: bool,
@@ -32,7 +36,7 @@ pub struct Arguments {
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     let text = session::read(&arguments.file.file)?;
-    let Arguments { file, aws, consent, verbose } = arguments;
+    let Arguments { file, aws, consent, ttl, verbose } = arguments;
     let agreed = consent.allow.consent();
     let mut run =
         Run { command: "apply", file: &file, text: None, commit: None, consent: &consent, agreed: &agreed, verbose, color };
@@ -55,7 +59,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         run.execute(&session, async || unchanged(&session, &saved.plan).await).await
     } else {
         let loaded = session::load_text(&file, &text, color)?;
-        let session = Session::of(&loaded, &aws, color).await?;
+        let session = Session::of(&loaded, &aws, color).await?.wanted_for(ttl);
         run.text = Some(&text);
         run.execute(&session, async || {
             let plan = session.plan(&loaded).await?;

@@ -51,7 +51,7 @@ pub struct Aws {
 }
 
 /// The stack file and the environment in it.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct StackFile {
     /// The stack file; `-` reads standard input
     #[arg(value_name = "FILE", default_value = STACK_FILE)]
@@ -59,12 +59,82 @@ pub struct StackFile {
     /// The environment; `default` is the file as it stands. Required where AWS is asked, if the file has `environments`
     #[arg(long, short, value_name = "NAME", env = "STACK_ENV", hide_env_values = true)]
     pub env: Option<String>,
+    /// Make the environment of `--env`, which the file does not list, like this one of the file: it differs only by its name. Long
+    /// names, and names of branches, are shortened
+    #[arg(long, value_name = "NAME")]
+    pub like: Option<String>,
+    /// The name of the stack, where there is no file.
+    #[arg(skip)]
+    pub stack: Option<String>,
+}
+
+/// A stack by its file, or by its name.
+#[derive(Args, Debug)]
+pub struct FileOrStack {
+    #[command(flatten)]
+    file: StackFile,
+    /// The name of the stack, in place of FILE: AWS and the history know what runs. The region is `--region`, AWS_REGION or the
+    /// profile's
+    #[arg(long, value_name = "STACK", conflicts_with = "like")]
+    stack: Option<String>,
+}
+
+impl FileOrStack {
+    /// Returns the file, or the stack's name in its place.
+    ///
+    /// # Errors
+    /// When both are given.
+    pub fn given(self) -> Result<StackFile> {
+        let file = StackFile { stack: self.stack, ..self.file };
+        if file.stack.is_some() && file.file != STACK_FILE {
+            return Err(Stop::Message(
+                Exit::Usage,
+                format!("both `{}` and `--stack` are given", file.file),
+                Some("leave out one of them".into()),
+            ));
+        }
+        Ok(file)
+    }
+
+    /// Returns the same, and the argument that may follow FILE.
+    ///
+    /// # Errors
+    /// When too much is given.
+    pub fn maybe(self, argument: Option<String>) -> Result<(StackFile, Option<String>)> {
+        match (&self.stack, argument) {
+            (Some(_), None) if self.file.file != STACK_FILE => {
+                let argument = self.file.file.clone();
+                let file = StackFile { file: STACK_FILE.to_owned(), ..self.file };
+                Ok((FileOrStack { file, ..self }.given()?, Some(argument)))
+            }
+            (_, argument) => Ok((self.given()?, argument)),
+        }
+    }
+
+    /// Returns the same, and the argument that must follow FILE: see [`StackFile::and`].
+    ///
+    /// # Errors
+    /// When the argument is missing, or too much is given.
+    pub fn and(self, argument: Option<String>, name: &str) -> Result<(StackFile, String)> {
+        let Some(stack) = self.stack else { return self.file.and(argument, name) };
+        let (file, argument) = StackFile { env: self.file.env, ..self.file }.and(argument, name)?;
+        let file = FileOrStack { file, stack: Some(stack) }.given()?;
+        Ok((file, argument))
+    }
 }
 
 impl StackFile {
-    /// Returns the environment that was chosen. An empty variable chooses none.
+    /// Returns the environment that was chosen, as it was typed. An empty variable chooses none.
     pub fn env(&self) -> Option<&str> {
         self.env.as_deref().filter(|env| !env.is_empty())
+    }
+
+    /// Returns the arguments as they were typed.
+    pub fn typed(&self) -> String {
+        let named = self.stack.as_ref().map(|stack| format!("--stack {stack}"));
+        let option = |name: &str, value: Option<&str>| value.map(|value| format!(" --{name} {value}")).unwrap_or_default();
+        let env = self.env().filter(|env| *env != config::environment::DEFAULT);
+        named.unwrap_or_else(|| self.file.clone()) + &option("env", env) + &option("like", self.like.as_deref())
     }
 
     /// Returns the file and the argument that must follow it, which is called `name`: FILE can be left out, so a single word is that
@@ -81,7 +151,10 @@ impl StackFile {
                 format!("{name} is missing"),
                 Some(format!("write it after FILE, or alone for the file `{STACK_FILE}`")),
             )),
-            None => Ok((StackFile { file: STACK_FILE.to_owned(), env: self.env }, self.file)),
+            None => {
+                let argument = self.file.clone();
+                Ok((StackFile { file: STACK_FILE.to_owned(), ..self }, argument))
+            }
         }
     }
 }
@@ -102,7 +175,7 @@ mod tests {
 
     #[test]
     fn a_file_is_optional_before_a_required_argument() {
-        let file = |file: &str| StackFile { file: file.to_owned(), env: Some("prod".to_owned()) };
+        let file = |file: &str| StackFile { file: file.to_owned(), env: Some("prod".to_owned()), like: None, stack: None };
         let (both, number) = file("s.yaml").and(Some("3".to_owned()), "N").unwrap();
         assert_eq!((both.file.as_str(), both.env(), number.as_str()), ("s.yaml", Some("prod"), "3"));
         let (alone, number) = file("3").and(None, "N").unwrap();

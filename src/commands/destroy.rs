@@ -1,6 +1,6 @@
 use clap::Args;
 
-use super::arguments::{Aws, StackFile};
+use super::arguments::{Aws, FileOrStack};
 use super::consent::Consent;
 use super::run::Run;
 use super::session::{self, Session};
@@ -20,7 +20,7 @@ use crate::ui::Color;
 )]
 pub struct Arguments {
     #[command(flatten)]
-    file: StackFile,
+    file: FileOrStack,
     #[command(flatten)]
     aws: Aws,
     #[command(flatten)]
@@ -29,14 +29,24 @@ pub struct Arguments {
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     let Arguments { file, aws, consent } = arguments;
-    let text = session::read_stack(&file)?;
-    let loaded = session::load_text(&file, &text, color)?;
-    let session = Session::of(&loaded, &aws, color).await?;
+    let file = file.given()?;
+    let (text, session) = match &file.stack {
+        Some(_) => {
+            let session = Session::given(&file, &aws, color).await?;
+            session.has_history().await?;
+            (None, session)
+        }
+        None => {
+            let text = session::read_stack(&file)?;
+            let loaded = session::load_text(&file, &text, color)?;
+            (Some(text), Session::of(&loaded, &aws, color).await?)
+        }
+    };
     let agreed = consent.allow.consent();
     let run = Run {
         command: "destroy",
         file: &file,
-        text: Some(&text),
+        text: text.as_deref(),
         commit: None,
         consent: &consent,
         agreed: &agreed,

@@ -96,7 +96,7 @@ async fn applied(session: &Session, color: Color) -> Result<Record> {
 async fn restoring(session: &Session, arguments: &Arguments, record: &Record, color: Color) -> Result<Plan> {
     let graph = match &record.text {
         Some(text) => {
-            let then = StackFile { file: format!("{} of run {}", record.file, record.number), env: arguments.file.env.clone() };
+            let then = StackFile { file: format!("{} of run {}", record.file, record.number), ..arguments.file.clone() };
             let loaded = session::load_text(&then, text, color)?;
             session.hear(session.graph(&loaded)).await?
         }

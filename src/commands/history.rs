@@ -1,7 +1,7 @@
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::arguments::{Aws, StackFile};
+use super::arguments::{Aws, FileOrStack};
 use super::session::{self, Session};
 use super::stop::{Exit, Result, Stop};
 use crate::aws::runs::history;
@@ -24,7 +24,7 @@ pub struct Arguments {
 #[derive(Args, Debug)]
 struct List {
     #[command(flatten)]
-    file: StackFile,
+    file: FileOrStack,
     #[command(flatten)]
     aws: Aws,
     /// Number of runs to list
@@ -45,7 +45,7 @@ enum Command {
 #[command(override_usage = "stack history show [OPTIONS] [FILE] <N>")]
 struct Show {
     #[command(flatten)]
-    file: StackFile,
+    file: FileOrStack,
     /// The number of the run
     #[arg(value_name = "N")]
     number: Option<String>,
@@ -67,8 +67,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
 }
 
 async fn list(arguments: List, color: Color) -> Result {
-    let loaded = session::load(&arguments.file, color)?;
-    let session = Session::of(&loaded, &arguments.aws, color).await?;
+    let session = Session::given(&arguments.file.given()?, &arguments.aws, color).await?;
     let (records, broken) = session.kept(history::last(&Store::of(&session.cx), arguments.count)).await?;
     for error in broken {
         ui::err(&ui::note(&error.to_string(), &Look::stderr(color)))?;
@@ -116,8 +115,7 @@ pub async fn one(session: &Session, number: u64) -> Result<Record> {
 async fn show(arguments: Show, color: Color) -> Result {
     let (file, number) = arguments.file.and(arguments.number, "N")?;
     let number = self::number(&number)?;
-    let loaded = session::load(&file, color)?;
-    let session = Session::of(&loaded, &arguments.aws, color).await?;
+    let session = Session::given(&file, &arguments.aws, color).await?;
     let record = one(&session, number).await?;
     if arguments.json {
         ui::out(&session::json(&record)?)?;

@@ -10,17 +10,20 @@ mod completions;
 mod consent;
 mod destroy;
 mod drift;
+mod extend;
 mod git;
 mod graph;
 mod history;
 mod init;
 mod invalidate;
+mod list;
 mod local;
 mod logging;
 mod outputs;
 mod patience;
 mod plan;
 mod preflight;
+mod reap;
 #[cfg(test)]
 mod reference;
 mod rollback;
@@ -80,6 +83,9 @@ enum Command {
     #[command(alias = "status")]
     Show(show::Arguments),
     Outputs(outputs::Arguments),
+    List(list::Arguments),
+    Extend(extend::Arguments),
+    Reap(reap::Arguments),
     /// Upload static files for CloudFront to serve
     #[command(subcommand)]
     Assets(assets::Command),
@@ -124,7 +130,7 @@ pub fn main() -> ExitCode {
 /// What other tools call what a command here does. None of these is an alias: they differ, or change something.
 const ELSEWHERE: [(&[&str], &str); 5] = [
     (&["version"], "`stack --version` prints the version"),
-    (&["ls", "list"], "`stack show --all` lists the objects of a stack, `stack history` its runs"),
+    (&["ls"], "`stack list` lists stacks and environments, `stack show --all` the objects of one"),
     (&["diff", "preview"], "`stack plan` shows what apply would do, `stack drift` what was changed outside of `stack`"),
     (&["up", "deploy"], "`stack apply` shows the plan, asks, and creates, updates and deletes AWS objects to match the file"),
     (&["down", "delete"], "`stack destroy` shows the plan, asks, and deletes everything that belongs to the stack"),
@@ -166,6 +172,9 @@ async fn dispatch(command: Command, color: Color) -> Result {
         Command::Unlock(arguments) => unlock::run(arguments, color).await,
         Command::Show(arguments) => show::run(arguments, color).await,
         Command::Outputs(arguments) => outputs::run(arguments, color).await,
+        Command::List(arguments) => list::run(arguments, color).await,
+        Command::Extend(arguments) => extend::run(arguments, color).await,
+        Command::Reap(arguments) => reap::run(arguments, color).await,
         Command::Assets(command) => assets::run(command, color).await,
         Command::Invalidate(arguments) => invalidate::run(arguments, color).await,
         Command::Graph(arguments) => graph::run(arguments),
@@ -188,8 +197,7 @@ mod tests {
     #[test]
     fn words_of_other_tools_lead_to_commands() {
         let said = |words: &[&str]| suggested(Cli::try_parse_from([&["stack"], words].concat()).unwrap_err()).to_string();
-        for (word, command) in
-            [("version", "--version"), ("ls", "show --all"), ("diff", "plan"), ("up", "apply"), ("down", "destroy")]
+        for (word, command) in [("version", "--version"), ("ls", "list"), ("diff", "plan"), ("up", "apply"), ("down", "destroy")]
         {
             assert!(said(&[word]).contains(&format!("`stack {command}`")), "{}", said(&[word]));
         }

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use clap::Args;
 use serde_json::Value;
 
-use super::arguments::{Aws, StackFile};
+use super::arguments::{Aws, FileOrStack};
 use super::session::{self, Session};
 use super::stop::{Exit, Result, Stop};
 use crate::aws;
@@ -15,7 +15,7 @@ use crate::ui::{self, Color, Look};
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
-    file: StackFile,
+    file: FileOrStack,
     #[command(flatten)]
     aws: Aws,
     /// Print only the value of this output
@@ -27,10 +27,11 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
-    let loaded = session::load(&arguments.file, color)?;
-    let session = Session::of(&loaded, &arguments.aws, color).await?;
+    // With `--stack` the only word is the output's name.
+    let (file, name) = arguments.file.maybe(arguments.name)?;
+    let session = Session::given(&file, &arguments.aws, color).await?;
     let outputs = of(&session.snapshot().await?);
-    if let Some(name) = &arguments.name {
+    if let Some(name) = &name {
         let value = outputs.get(name).ok_or_else(|| {
             let names: Vec<&str> = outputs.keys().map(String::as_str).collect();
             let help = match names.is_empty() {

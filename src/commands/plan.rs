@@ -1,10 +1,11 @@
 use clap::Args;
 
-use super::arguments::{Aws, StackFile};
+use super::arguments::{Aws, StackFile, time};
 use super::consent::{self, Allow};
 use super::session::{self, Session};
 use super::stop::{Exit, Result};
 use super::{git, preflight, saved};
+use crate::config;
 use crate::engine;
 use crate::ui::{self, Color, Look};
 
@@ -26,6 +27,9 @@ pub struct Arguments {
     markdown: bool,
     #[command(flatten)]
     allow: Allow,
+    /// How long a new environment is wanted: `stack reap` destroys it afterwards, with its data [default: `ttl` of the file]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    ttl: Option<config::Duration>,
     /// Show the fields of what is created, and long values in full
     #[arg(long, short)]
     verbose: bool,
@@ -53,7 +57,7 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     let text = session::read_stack(&arguments.file)?;
     let loaded = session::load_text(&arguments.file, &text, color)?;
-    let session = Session::of(&loaded, &arguments.aws, color).await?;
+    let session = Session::of(&loaded, &arguments.aws, color).await?.wanted_for(arguments.ttl);
     let plan = match (arguments.destroy, arguments.exact) {
         (true, _) => session.plan_destroy().await?,
         (false, true) => session.plan(&loaded).await?,

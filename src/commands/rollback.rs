@@ -46,7 +46,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         &format!("Planning with the file of run {number} ({}, by {}).", record.began, record.who),
         &Look::stderr(color),
     ))?;
-    let then = StackFile { file: format!("{} of run {number}", record.file), env: file.env };
+    let then = StackFile { file: format!("{} of run {number}", record.file), ..file };
     let loaded = session::load_text(&then, &text, color)?;
     if (loaded.stack.stack.as_str(), &loaded.stack.region) != (now.stack.stack.as_str(), &now.stack.region) {
         return Err(Stop::refused(

@@ -18,7 +18,7 @@ use crate::aws::runs::lease;
 use crate::aws::runs::lease::{EXPIRES, Found, Holder, Lease};
 use crate::aws::runs::store::Store;
 use crate::config;
-use crate::engine::{self, Class, Error, Outcome, Plan, Reporter};
+use crate::engine::{self, Class, Error, Outcome, Plan, Reporter, Scope};
 use crate::ui::{self, Color, Look};
 
 /// How often the lease is read while waiting for another run.
@@ -89,9 +89,7 @@ impl Run<'_> {
 
     /// Returns the command as others see it, in the lease and in the history.
     fn typed(&self) -> String {
-        let env = self.file.env().filter(|env| *env != config::environment::DEFAULT);
-        let env = env.map_or(String::new(), |env| format!(" --env {env}"));
-        format!("stack {} {}{env}", self.command, self.file.file)
+        format!("stack {} {}", self.command, self.file.typed())
     }
 }
 
@@ -112,12 +110,7 @@ impl Execution<'_> {
         loop {
             let found = self.session.kept(lease::look(&self.store)).await?;
             let Some(holder) = found.holder() else { return Ok(found) };
-            let what = format!(
-                "stack `{}`, environment `{}` is being changed by {holder} (renewed {} s ago)",
-                scope.stack,
-                scope.env,
-                found.age().as_secs()
-            );
+            let what = changed_by(scope, holder, &found);
             match self.run.consent.wait_for_lease {
                 Some(time) if since.elapsed() < Duration::from_secs(time.as_secs()) => {
                     if spoke.is_none_or(|at| at.elapsed() >= SPEAK) {
@@ -128,14 +121,7 @@ impl Execution<'_> {
                 }
                 waited => {
                     let waited = waited.map_or(String::new(), |time| format!("; waited {time}"));
-                    return Err(Stop::Message(
-                        Exit::Held,
-                        format!("nothing was changed: {what}{waited}"),
-                        Some(format!(
-                            "wait for it with `--wait-for-lease`; if that run died, its lease expires {} s after it was last renewed",
-                            EXPIRES.as_secs()
-                        )),
-                    ));
+                    return Err(held(&format!("{what}{waited}"), "wait for it with `--wait-for-lease`"));
                 }
             }
         }
@@ -223,8 +209,8 @@ impl Execution<'_> {
             began: history::now(),
             ended: None,
             version: env!("CARGO_PKG_VERSION").into(),
-            commit: run.commit.clone().or_else(|| git::commit(&run.file.file)),
-            file: run.file.file.clone(),
+            commit: run.commit.clone().or_else(|| run.file.stack.is_none().then(|| git::commit(&run.file.file))?),
+            file: if run.file.stack.is_some() { String::new() } else { run.file.file.clone() },
             text: run.text.map(str::to_owned),
             wanted: saved.map(history::wanted).unwrap_or_default(),
             moved: saved.map(|plan| plan.moved.clone()).unwrap_or_default(),
@@ -254,6 +240,31 @@ impl Execution<'_> {
     fn aside(&self, text: &str) {
         let _ = ui::err(&ui::note(text, &self.run.look()));
     }
+}
+
+/// Says who is changing a stack.
+fn changed_by(scope: &Scope, holder: &Holder, found: &Found) -> String {
+    let Scope { stack, env, .. } = scope;
+    format!("stack `{stack}`, environment `{env}` is being changed by {holder} (renewed {} s ago)", found.age().as_secs())
+}
+
+/// Returns the refusal of a run beside another one.
+fn held(what: &str, step: &str) -> Stop {
+    let help = format!("{step}; if that run died, its lease expires {} s after it was last renewed", EXPIRES.as_secs());
+    Stop::Message(Exit::Held, format!("nothing was changed: {what}"), Some(help))
+}
+
+/// Takes the lease for a small change, which waits for no other run.
+pub async fn lease(session: &Session, command: &str) -> Result<Lease> {
+    let store = Store::of(&session.cx);
+    let found = session.kept(lease::look(&store)).await?;
+    const STEP: &str = "try again when it has ended";
+    if let Some(holder) = found.holder() {
+        return Err(held(&changed_by(&session.cx.scope, holder, &found), STEP));
+    }
+    let own = Holder::own(&session.who, command);
+    let taken = session.kept(Lease::take(&session.cx, &store, &found, &own)).await?;
+    taken.ok_or_else(|| held("another run took the lease just now", STEP))
 }
 
 /// Applies a plan.

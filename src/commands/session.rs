@@ -9,7 +9,8 @@ use super::patience::Patience;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::ec2;
 use crate::aws::existing::Found;
-use crate::aws::ownership::doubt;
+use crate::aws::ownership::{doubt, tag_index};
+use crate::aws::runs::history;
 use crate::aws::runs::store::Store;
 use crate::aws::{self, Clients};
 use crate::blueprint::{self, Facts, Failure};
@@ -18,6 +19,8 @@ use crate::engine::{self, Cx, Error, Graph, Key, Plan, Registry, Scope, Seen, Sn
 use crate::ui::{self, Look};
 use crate::{local, ui::Color};
 
+/// The region of the local AWS where none is given: the one that it starts with.
+const LOCAL_REGION: &str = "us-east-1";
 /// The largest stack file that is read.
 const LARGEST_FILE: u64 = 1 << 20;
 /// The largest saved plan that is read.
@@ -74,10 +77,30 @@ pub fn read_stack(file: &StackFile) -> Result<String> {
 
 /// Loads a stack file from its text, and shows its warnings.
 pub fn load_text(file: &StackFile, text: &str, color: Color) -> Result<Loaded> {
-    let loaded = config::load(&file.file, text, file.env(), &stack_schema())?;
+    let loaded = match &file.like {
+        None => config::load(&file.file, text, file.env(), &stack_schema())?,
+        Some(like) => load_like(file, text, like, color)?,
+    };
     if !loaded.warnings.is_empty() {
         let look = Look::stderr(color);
         ui::err(&loaded.warnings.render(look.width, look.color, look.unicode))?;
+    }
+    Ok(loaded)
+}
+
+/// Loads a stack file for an environment that it does not list.
+fn load_like(file: &StackFile, text: &str, like: &str, color: Color) -> Result<Loaded> {
+    let usage = |what: String, help: &str| Stop::Message(Exit::Usage, what, Some(help.to_owned()));
+    let Some(typed) = file.env().filter(|env| *env != config::environment::DEFAULT) else {
+        return Err(usage("`--like` needs the name of an environment".into(), "add `--env NAME`"));
+    };
+    let env = config::environment::short(typed);
+    let loaded = config::load_like(&file.file, text, Some(&env), Some(like), &stack_schema())?;
+    if loaded.environments.iter().any(|listed| listed == typed || *listed == env) {
+        return Err(usage(format!("`{}` has the environment `{typed}`", file.file), "leave out `--like`"));
+    }
+    if env != typed {
+        ui::err(&ui::note(&format!("The environment of `{typed}` is called `{env}`."), &Look::stderr(color)))?;
     }
     Ok(loaded)
 }
@@ -176,6 +199,8 @@ pub struct Session {
     pub who: String,
     /// The caller for people, with the profile: `profile prod, role Deploy`.
     pub via: Option<String>,
+    /// How long the environment is wanted, when this run makes it.
+    pub ttl: Option<config::Duration>,
     look: Look,
 }
 
@@ -225,7 +250,7 @@ impl Session {
         let via = via(&identity.arn, clients.profile.as_deref());
         let reach = clients.reach.clone();
         let cx = Cx { reach, ..Cx::new(Arc::new(clients), Arc::new(scope)) };
-        Ok(Session { registry: aws::registry(), cx, who: identity.arn, via, look })
+        Ok(Session { registry: aws::registry(), cx, who: identity.arn, via, ttl: None, look })
     }
 
     /// Connects for a loaded file. If it has environments, one must have been chosen: without, a further one would be created.
@@ -246,7 +271,37 @@ impl Session {
             said_by: "the file",
             history_bucket: loaded.stack.history_bucket.as_deref(),
         };
-        Session::open(&target, way, color).await
+        let session = Session::open(&target, way, color).await?;
+        Ok(Session { ttl: loaded.stack.ttl, ..session })
+    }
+
+    /// Connects for a file, or for the stack of that name.
+    pub async fn given(file: &StackFile, way: &Aws, color: Color) -> Result<Session> {
+        match &file.stack {
+            None => Session::of(&load(file, color)?, way, color).await,
+            Some(stack) => Session::named(stack, file.env(), way, color).await,
+        }
+    }
+
+    /// Connects for a stack of which only the name is known. The name of a branch finds the environment that was made for it.
+    async fn named(stack: &str, env: Option<&str>, way: &Aws, color: Color) -> Result<Session> {
+        let usage = |what: String, help: String| Stop::Message(Exit::Usage, what, Some(help));
+        stack.parse::<config::Name>().map_err(|wrong| usage(format!("`--stack {stack}`: {}", wrong.message), wrong.help))?;
+        let region = region(way)?;
+        let typed = env.unwrap_or(config::environment::DEFAULT);
+        let short = config::environment::short(typed);
+        let target = |env| Target { stack, env, region: &region, account: None, said_by: "", history_bucket: None };
+        let session = Session::open(&target(typed), way, color).await?;
+        if short == typed || session.hear(tag_index::has_any(&session.cx)).await? {
+            return Ok(session);
+        }
+        Ok(session.to(stack, &short))
+    }
+
+    /// Returns the same for a new environment that is wanted for so long, instead of what the file says.
+    #[must_use]
+    pub fn wanted_for(self, ttl: Option<config::Duration>) -> Session {
+        Session { ttl: ttl.or(self.ttl), ..self }
     }
 
     /// Returns the answer of AWS, or an error if AWS does not answer at all for too long.
@@ -294,7 +349,9 @@ impl Session {
         self.hear(async {
             // The zones for the file and the objects are independent questions.
             let (graph, snapshot) = tokio::join!(self.graph(loaded), Snapshot::read(&self.registry, &self.cx));
-            self.completed(Plan::make(&self.registry, &self.cx.scope, Some(&graph?), &snapshot?)?).await
+            let snapshot = snapshot?;
+            let graph = self.expiring(graph?, &snapshot)?;
+            self.completed(Plan::make(&self.registry, &self.cx.scope, Some(&graph), &snapshot)?).await
         })
         .await
     }
@@ -304,7 +361,9 @@ impl Session {
     pub async fn plan_by_index(&self, loaded: &Loaded) -> Result<Plan> {
         self.hear(async {
             let (graph, snapshot) = tokio::join!(self.graph(loaded), Snapshot::read_by_index(&self.registry, &self.cx));
-            self.completed(Plan::make_by_index(&self.registry, &self.cx, &graph?, snapshot?).await?).await
+            let snapshot = snapshot?;
+            let graph = self.expiring(graph?, &snapshot)?;
+            self.completed(Plan::make_by_index(&self.registry, &self.cx, &graph, snapshot).await?).await
         })
         .await
     }
@@ -315,6 +374,52 @@ impl Session {
         self.hear(self.completed(plan)).await
     }
 
+    /// Gives what is new the expiry of what is there; of a new environment, that of the file or of `--ttl`.
+    fn expiring(&self, mut graph: Graph, snapshot: &Snapshot) -> Result<Graph> {
+        let is_new = snapshot.seen.iter().all(|seen| seen.key().is_none());
+        let at = match (snapshot.expires(), self.ttl.filter(|_| is_new)) {
+            (Some(at), _) => Some(at.to_owned()),
+            (None, Some(ttl)) => Some(from_now(ttl)?),
+            (None, None) => {
+                if self.ttl.is_some() {
+                    let text = "What runs already has no expiry, and keeps none; `stack extend` gives it one.";
+                    ui::err(&ui::note(text, &self.look))?;
+                }
+                None
+            }
+        };
+        if let Some(at) = at {
+            graph.expire(&at);
+        }
+        Ok(graph)
+    }
+
+    /// Refuses to change a stack of which only the name is known, unless its history is where the lease is taken: the stack's file
+    /// may name another bucket, with another lease.
+    pub async fn has_history(&self) -> Result<()> {
+        let store = Store::of(&self.cx);
+        if self.kept(history::numbers(&store)).await?.is_empty() {
+            return Err(Stop::refused(
+                format!("nothing was changed: `{}` has no history of this environment", store.place()),
+                "if its file names a `history_bucket`, set STACK_HISTORY_BUCKET to that; if the history is lost, use the file",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Returns the same connection for another stack and environment of the account and region.
+    pub fn to(&self, stack: &str, env: &str) -> Session {
+        let scope = Scope { stack: stack.to_owned(), env: env.to_owned(), ..self.cx.scope.as_ref().clone() };
+        Session {
+            registry: aws::registry(),
+            cx: Cx { scope: Arc::new(scope), ..self.cx.fresh() },
+            who: self.who.clone(),
+            via: self.via.clone(),
+            ttl: None,
+            look: self.look,
+        }
+    }
+
     /// Completes a plan: with what is deleted along with each object, with doubts about objects that only their tags attribute to
     /// the stack, and with the bucket that keeps its runs.
     pub async fn completed(&self, mut plan: Plan) -> Result<Plan> {
@@ -323,6 +428,30 @@ impl Session {
         plan.ask_what_is_lost(&self.registry, &self.cx).await?;
         Ok(plan)
     }
+}
+
+/// Returns the time after `ttl`, as a tag has it.
+pub fn from_now(ttl: config::Duration) -> Result<String> {
+    let seconds = i64::try_from(ttl.as_secs()).ok();
+    let at = seconds.and_then(|seconds| jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_secs(seconds)).ok());
+    let at = at.and_then(|at| jiff::Timestamp::from_second(at.as_second()).ok());
+    at.map(|at| at.to_string()).ok_or_else(|| {
+        Stop::Message(Exit::Usage, format!("{ttl} from now is too far away"), Some("give a shorter time, such as `72h`".into()))
+    })
+}
+
+/// Returns the region of a command that has no file.
+pub fn region(way: &Aws) -> Result<String> {
+    if way.local && way.region.is_none() {
+        return Ok(LOCAL_REGION.to_owned());
+    }
+    way.region.clone().or_else(|| aws::call::clients::region(way.profile.as_deref())).ok_or_else(|| {
+        Stop::Message(
+            Exit::Usage,
+            "no region is given".into(),
+            Some("add `--region REGION`, set AWS_REGION, or write `region` into the profile".into()),
+        )
+    })
 }
 
 /// Returns the bucket that was chosen for leases and history. Two different ones would mean two leases, and so none.

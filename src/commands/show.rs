@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::arguments::{Aws, StackFile};
+use super::arguments::{Aws, FileOrStack};
 use super::session::{self, Session};
 use super::stop::{Exit, Result};
 use super::{outputs, saved};
@@ -27,7 +27,7 @@ use crate::ui::{self, Color, Look, Tone};
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
-    file: StackFile,
+    file: FileOrStack,
     #[command(flatten)]
     aws: Aws,
     /// List every object with its identifier
@@ -108,26 +108,29 @@ struct Object {
 }
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
-    let file_text = session::read(&arguments.file.file)?;
+    let Arguments { file, aws, all, watch, json } = arguments;
+    let file = file.given()?;
+    let file_text = if file.stack.is_some() { String::new() } else { session::read(&file.file)? };
     if engine::saved::is_one(&file_text) {
-        let Arguments { file, aws, json, .. } = arguments;
         let saved = saved::read(&file.file, &file_text)?;
         saved::fits(&saved.plan, file.env(), aws.region.as_deref())?;
         saved::show(&saved, &file.file, json, color)?;
         return Ok(Exit::Ok);
     }
-    let loaded = session::load_text(&arguments.file, &file_text, color)?;
-    let session = Session::of(&loaded, &arguments.aws, color).await?;
+    let session = match &file.stack {
+        Some(_) => Session::given(&file, &aws, color).await?,
+        None => Session::of(&session::load_text(&file, &file_text, color)?, &aws, color).await?,
+    };
     let mut before = String::new();
     loop {
         let shown = read(&session).await?;
         let look = Look::stdout(color);
         let head = ui::about(&session.cx.scope, session.via.as_deref(), &look);
-        let Some(seconds) = arguments.watch else {
-            ui::out(&if arguments.json { session::json(&shown)? } else { text(&head, &shown, arguments.all, &look) })?;
+        let Some(seconds) = watch else {
+            ui::out(&if json { session::json(&shown)? } else { text(&head, &shown, all, &look) })?;
             return Ok(Exit::Ok);
         };
-        let text = text(&head, &shown, arguments.all, &look);
+        let text = text(&head, &shown, all, &look);
         if look.terminal {
             ui::redraw(&format!("{text}\nEvery {seconds} s. Press Ctrl-C to end.\n"), &look)?;
         } else {

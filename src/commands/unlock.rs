@@ -1,7 +1,7 @@
 use clap::Args;
 
-use super::arguments::{Aws, StackFile};
-use super::session::{self, Session};
+use super::arguments::{Aws, FileOrStack};
+use super::session::Session;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::runs::lease;
 use crate::aws::runs::store::Store;
@@ -13,7 +13,7 @@ use crate::ui::{self, Color, Look};
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
-    file: StackFile,
+    file: FileOrStack,
     #[command(flatten)]
     aws: Aws,
     /// Do not ask for confirmation
@@ -22,8 +22,8 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
-    let loaded = session::load(&arguments.file, color)?;
-    let session = Session::of(&loaded, &arguments.aws, color).await?;
+    let file = arguments.file.given()?;
+    let session = Session::given(&file, &arguments.aws, color).await?;
     let (store, look) = (Store::of(&session.cx), Look::stderr(color));
     let found = session.kept(lease::look_at_any(&store)).await?;
     let age = found.age().as_secs();
@@ -40,7 +40,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         ui::err("Nothing was changed: not confirmed.\n")?;
         return Ok(Exit::Refused);
     }
-    let own = lease::Holder::own(&session.who, &format!("stack unlock {}", arguments.file.file));
+    let own = lease::Holder::own(&session.who, &format!("stack unlock {}", file.typed()));
     let waiting = |rest: std::time::Duration| {
         let text = format!("Lease taken; waiting {} s until no call of that run can still be in flight.", rest.as_secs());
         // The command continues even if this cannot be written.

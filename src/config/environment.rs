@@ -5,8 +5,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use sha2::{Digest, Sha256};
+
 use super::diagnostic::Diagnostic;
 use super::suggest;
+use super::values::Name;
 use super::yaml::{Node, NodeValue};
 
 /// The name of the environment when none was chosen.
@@ -14,6 +17,31 @@ pub const DEFAULT: &str = "default";
 
 /// The maximum number of environments. Each is a whole stack to check.
 pub const MOST: usize = 100;
+
+/// The maximum length of the name of an environment that the file does not list. The names of load balancers and target groups
+/// have 32 characters for the stack, the environment and the service.
+const SHORT: usize = 14;
+/// How many digits of a digest stand for the rest of a name.
+const DIGITS: usize = 6;
+
+/// Returns what an environment is called that the file does not list: its name, such as `pr-12`, if that is short and valid, else as
+/// much of it as is, and a digest. A branch always gets the same, and another branch another.
+pub fn short(name: &str) -> String {
+    if name.len() <= SHORT && name.parse::<Name>().is_ok() {
+        return name.to_owned();
+    }
+    let fits = |c: char| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' };
+    let plain: String = name.chars().map(|c| fits(c.to_ascii_lowercase())).collect();
+    let words = plain.split('-').filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-");
+    let head: String = words.trim_start_matches(|c: char| !c.is_ascii_lowercase()).chars().take(SHORT - DIGITS - 1).collect();
+    let head = match head.trim_end_matches('-') {
+        "" => "env",
+        head => head,
+    };
+    let digest = Sha256::digest(name.as_bytes());
+    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{head}-{}", &digits[..DIGITS])
+}
 
 /// Returns the names of the file's environments, in its order.
 pub fn names(file: &Node) -> Vec<&str> {
@@ -43,9 +71,11 @@ pub fn overlaid(file: &Node, env: Option<&str>) -> Result<Node, Diagnostic> {
                 let list = names.iter().map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ");
                 diagnostic.help(format!("{help} The file has: {list}"))
             }
-            Some(help) => diagnostic.help(help),
+            Some(help) => diagnostic.help(format!("{help}; for one that differs only by its name, add `--like NAME`")),
             None => {
-                diagnostic.help(format!("this file has no environments; add `environments: {{ {env}: {{}} }}`, or choose none"))
+                diagnostic.help(format!(
+                    "this file has no environments; add `environments: {{ {env}: {{}} }}`, or `--like default` for one that differs only by its name"
+                ))
             }
         });
     };
@@ -148,7 +178,7 @@ environments:
         let file = parse(FILE).unwrap();
         let help = |env| overlaid(&file, Some(env)).unwrap_err().help.unwrap();
         assert_eq!(help("stagng"), "did you mean `staging`? The file has: `production`, `staging`");
-        assert_eq!(help("qa"), "the file has: `production`, `staging`");
+        assert_eq!(help("qa"), "the file has: `production`, `staging`; for one that differs only by its name, add `--like NAME`");
         let none = parse("stack: web").unwrap();
         assert_eq!(
             overlaid(&none, Some("qa")).unwrap_err().help.unwrap(),

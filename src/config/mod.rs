@@ -118,11 +118,20 @@ impl Loaded {
 /// # Errors
 /// Every problem of the file, warnings too, up to [`diagnostic::MOST`]. A file with any error is not loaded.
 pub fn load(path_shown: &str, text: &str, env: Option<&str>, schema: &Value) -> Result<Loaded, Report> {
+    load_like(path_shown, text, env, env, schema)
+}
+
+/// Reads a file for an environment that the file does not list, and that differs from `like` only by its name.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_like(path_shown: &str, text: &str, env: Option<&str>, like: Option<&str>, schema: &Value) -> Result<Loaded, Report> {
     // Byte offsets are those of the text without the mark that some editors put at its beginning.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut report = Report::new(path_shown, text);
     let chosen = env.is_some();
     let env = env.unwrap_or(environment::DEFAULT);
+    let like = like.unwrap_or(environment::DEFAULT);
     let mut environments = Vec::new();
     let hidden = match yaml::parse(text) {
         Ok(file) => {
@@ -133,7 +142,7 @@ pub fn load(path_shown: &str, text: &str, env: Option<&str>, schema: &Value) -> 
         }
         Err(_) => secrets::places_in(text),
     };
-    let loaded = read(text, env, schema, &hidden, &mut report.diagnostics);
+    let loaded = read(text, env, like, schema, &hidden, &mut report.diagnostics);
     if report.diagnostics.iter().any(|d| d.code == check::NOT_A_STACK_FILE) {
         report.diagnostics.retain(|d| d.code == check::NOT_A_STACK_FILE);
     }
@@ -173,7 +182,14 @@ pub fn validate_all(path_shown: &str, text: &str, schema: &Value) -> Report {
 }
 
 /// Returns the stack and its tree, unless an error is found. `hidden` are the places that no diagnostic may quote.
-fn read(text: &str, env: &str, schema: &Value, hidden: &[Range<usize>], found: &mut Vec<Diagnostic>) -> Option<(Stack, Node)> {
+fn read(
+    text: &str,
+    env: &str,
+    like: &str,
+    schema: &Value,
+    hidden: &[Range<usize>],
+    found: &mut Vec<Diagnostic>,
+) -> Option<(Stack, Node)> {
     let mut file = match yaml::parse(text) {
         Ok(file) => file,
         Err(problems) => {
@@ -205,7 +221,7 @@ fn read(text: &str, env: &str, schema: &Value, hidden: &[Range<usize>], found: &
         let message = format!("there are more than {} environments", environment::MOST);
         found.push(Diagnostic::error("out-of-range", message).label(key.span.clone(), "one too many"));
     }
-    let merged = match environment::overlaid(&file, Some(env)) {
+    let merged = match environment::overlaid(&file, Some(like)) {
         Ok(merged) => merged,
         Err(problem) => {
             found.push(problem);

@@ -40,6 +40,11 @@ pub struct Stack {
     #[schemars(length(min = 3, max = 63), regex(pattern = r"^[a-z0-9](\.?[a-z0-9-])*\.?[a-z0-9]$"))]
     #[schemars(extend("format" = "stack-bucket", "patternErrorMessage" = "a bucket name has 3 to 63 lower-case letters, digits, hyphens and dots"), example = &"example-stack-history")]
     pub history_bucket: Option<String>,
+    /// How long the environment is wanted, from its first apply on: `stack reap` destroys it afterwards, with its data and without
+    /// asking. Mostly for an environment. Default: always.
+    #[serde(default)]
+    #[schemars(example = &"72h")]
+    pub ttl: Option<Duration>,
     /// Tags for every object, in addition to those that `stack` sets for itself. Default: none.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Scalar>")]

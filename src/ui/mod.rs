@@ -41,7 +41,7 @@ pub use plan::{
 };
 pub use plan_json::{Deed, PlanJson, Problem, plan_json, plan_schema};
 pub use progress::{Show, reporter};
-pub use style::{Color, Look, ago, count, lines_of, logs_to_stderr, safe_json};
+pub use style::{Color, Look, ago, count, lines_of, logs_to_stderr, safe_json, until};
 pub use table::{Tone, table, toned_table};
 pub use tally::{Tally, size};
 

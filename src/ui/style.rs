@@ -281,6 +281,17 @@ pub fn ago(time: jiff::Timestamp) -> String {
     }
 }
 
+/// Returns how long it is until a time: `20m`, `3h`, `2d`.
+pub fn until(time: jiff::Timestamp) -> String {
+    let seconds = time.as_second().saturating_sub(jiff::Timestamp::now().as_second()).max(0);
+    match seconds {
+        0..90 => format!("{seconds}s"),
+        90..5400 => format!("{}m", seconds / 60),
+        5400..172_800 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
 /// Returns a duration that is known only roughly: `20s`, `8m`, `1h30m`.
 pub fn roughly(duration: Duration) -> String {
     let seconds = duration.as_secs();

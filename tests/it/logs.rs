@@ -46,7 +46,7 @@ fn every_call_is_a_line_and_a_bar_without_secrets() {
         s.proxy.take_all();
         let output = s.place.stack(&[command, &["--log", level, "--trace-file", "trace.json"]].concat()).ok();
         let calls = s.proxy.take_all();
-        let started = output.stderr.lines().filter(|line| line.contains("TRACE") && line.ends_with("started")).count();
+        let started = output.stderr.lines().filter(|line| line.contains(" TRACE started service=")).count();
         assert_eq!(started > 0, level == "trace", "{started} calls started: {}", output.stderr);
         let lines: Vec<&str> = output.stderr.lines().filter(|line| line.contains(" call service=")).collect();
         let parsed: Vec<_> = lines.iter().map(|line| fields(line).unwrap_or_else(|| panic!("{line}"))).collect();

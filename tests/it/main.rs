@@ -19,6 +19,7 @@ mod databases;
 mod drift;
 mod edits;
 mod encryption;
+mod environments;
 mod existing;
 mod failing;
 mod faults;

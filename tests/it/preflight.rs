@@ -173,7 +173,7 @@ fn quotas_count_what_exists_and_what_is_created() {
     // Near to a quota that the rest of the account uses too.
     quotas(&s, r#"{"networks": null, "fargate-vcpus": 2}"#);
     let near = said(&s);
-    let expected = "Unknown: the stack's tasks need 1.25 Fargate On-Demand vCPUs, but the account's quota in this region is 2; AWS does not report how much of it is in use";
+    let expected = "Unknown: the stack's tasks need 1.25 Fargate On-Demand vCPUs; the account's quota in this region is 2, and AWS does not report how much of it is in use";
     assert!(near.contains(expected), "{near}");
     s.apply();
 

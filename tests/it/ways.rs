@@ -332,7 +332,7 @@ for key, body in args.items():
     s.account.boto3(SPOIL, &json!({ "lease.json": "not a lease" }));
     s.place.file("s.yaml", SMALL);
     let said = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(1).words();
-    assert!(said.contains("is not a lease") && said.contains("`stack unlock` replaces it"), "{said}");
+    assert!(said.contains("is not a lease") && said.contains("replace it with `stack unlock`"), "{said}");
     s.place.stack(&["unlock", "s.yaml", "--yes"]).ok();
     s.apply();
 }

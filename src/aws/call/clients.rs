@@ -22,6 +22,17 @@ use crate::engine::{Class, Error, Reach, Result};
 /// The region whose certificates CloudFront uses.
 pub const CLOUDFRONT_REGION: &str = "us-east-1";
 
+/// Returns the region that the environment or the profile chooses, as for the AWS CLI
+/// (<https://docs.aws.amazon.com/sdkref/latest/guide/feature-region.html>).
+pub fn region(profile: Option<&str>) -> Option<String> {
+    let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let of_profile = || {
+        let profile = profile.map(str::to_owned).or_else(|| env("AWS_PROFILE")).unwrap_or_else(|| "default".into());
+        Profiles::read(&env).region(&profile).map(str::to_owned)
+    };
+    env("AWS_REGION").or_else(|| env("AWS_DEFAULT_REGION")).or_else(of_profile)
+}
+
 /// The command line's settings for connecting to AWS. The rest comes from where the AWS CLI takes it.
 #[derive(Clone, Debug, Default)]
 pub struct Options {

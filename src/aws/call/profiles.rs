@@ -77,6 +77,11 @@ impl Profiles {
         false
     }
 
+    /// Returns its region.
+    pub fn region(&self, name: &str) -> Option<&str> {
+        self.found.get(name)?.get("region").map(String::as_str)
+    }
+
     /// Returns the role that it assumes.
     pub fn role(&self, name: &str) -> Option<&str> {
         self.found.get(name)?.get("role_arn").map(String::as_str)

@@ -93,6 +93,7 @@ pub(super) struct Edge {
 
 const USERS: &str = "users";
 
+pub(super) const SECURITY: &str = "Encryption, secrets and access";
 /// What stands in a picture without boxes.
 pub(super) const NOTHING: &str = "No service, data or entry point: `--all` draws every object";
 

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::architecture::{Architecture, Edge, NOTHING, Node, Role, Stage};
+use super::architecture::{Architecture, Edge, NOTHING, Node, Role, SECURITY, Stage};
 use super::drawing::{LABEL, SMALL, cut, escaped, image, wide};
-use super::text::SECURITY;
 use crate::ui::style::capital;
 
 const MARGIN: f64 = 28.0;

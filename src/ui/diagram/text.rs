@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::engine::Key;
 use crate::ui::style::clean;
 
-use super::architecture::{Architecture, NOTHING, Node, Role};
+use super::architecture::{Architecture, NOTHING, Node, Role, SECURITY};
 use super::dependencies::Dependencies;
 use super::lanes::color;
 
@@ -78,8 +78,6 @@ pub(super) fn dot(diagram: &Dependencies) -> String {
 fn lines<'a>(it: &'a Node, escaped: &'a dyn Fn(&str) -> String) -> impl Iterator<Item = String> + 'a {
     std::iter::once(&it.label).chain(&it.details).map(move |line| escaped(line))
 }
-
-pub(super) const SECURITY: &str = "Encryption, secrets and access";
 
 pub(super) fn architecture_mermaid(it: &Architecture) -> String {
     let mut out = mermaid_head(&it.title);

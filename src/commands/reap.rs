@@ -1,0 +1,95 @@
+use std::io::IsTerminal;
+
+use clap::Args;
+
+use super::arguments::{Aws, StackFile};
+use super::consent::{Allow, Consent};
+use super::list::{self, Listed};
+use super::run::Run;
+use super::session::Session;
+use super::stop::{Exit, Result, Stop};
+use crate::engine::Plan;
+use crate::ui::{self, Color, Look};
+
+/// Destroy the environments that have expired
+///
+/// An environment expires when it was made with `--ttl`, or with `ttl` in its file. It is deleted with its data and without final
+/// snapshots: that was agreed to when it was made. What does not expire is not touched.
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(flatten)]
+    aws: Aws,
+    /// Only show what has expired
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask for confirmation
+    #[arg(long, short)]
+    yes: bool,
+}
+
+pub async fn run(arguments: Arguments, color: Color) -> Result {
+    let session = list::connect(&arguments.aws, color).await?;
+    let look = Look::stderr(color);
+    let expired: Vec<Listed> = list::all(&session).await?.into_iter().filter(|env| env.expired).collect();
+    if expired.is_empty() {
+        ui::err(&ui::note("Nothing has expired.", &look))?;
+        return Ok(Exit::Ok);
+    }
+    for Listed { stack, env, objects, expires, .. } in &expired {
+        let at = expires.as_deref().unwrap_or_default();
+        ui::out(&format!("{stack}/{env}: expired at {at}, {}\n", ui::count(*objects, "object")))?;
+    }
+    if arguments.dry_run {
+        return Ok(Exit::Ok);
+    }
+    let question = format!("Destroy {} with everything in it, without final snapshots?", ui::count(expired.len(), "environment"));
+    if !arguments.yes && !std::io::stdin().is_terminal() {
+        return Err(Stop::refused(
+            "nothing was changed: cannot ask for confirmation, standard input is not a terminal",
+            "add `--yes` to destroy without confirmation",
+        ));
+    }
+    if !arguments.yes && !ui::confirm(&question)? {
+        ui::err("Nothing was changed: not confirmed.\n")?;
+        return Ok(Exit::Refused);
+    }
+    let mut exit = Exit::Ok;
+    for one in expired {
+        // One that cannot be destroyed does not keep the others.
+        let ended = match reap(&session.to(&one.stack, &one.env), color).await {
+            Ok(ended) => ended,
+            Err(stop) => {
+                ui::err(&stop.show(&look))?;
+                stop.exit()
+            }
+        };
+        if exit as u8 == Exit::Ok as u8 {
+            exit = ended;
+        }
+    }
+    Ok(exit)
+}
+
+/// Destroys an environment, if it is still expired when all of its objects have been asked.
+async fn reap(session: &Session, color: Color) -> Result {
+    session.has_history().await?;
+    let (stack, env) = (&session.cx.scope.stack, &session.cx.scope.env);
+    let environment = format!("{stack}/{env}");
+    let allow = Allow { no_final_snapshot: vec!["*".into()], confirm: Some(environment), ..Allow::default() };
+    let consent = Consent { yes: true, allow, no_preflight: true, wait_for_lease: None, timeout: None, json: false };
+    let agreed = consent.allow.consent();
+    let file = StackFile { file: String::new(), env: Some(env.clone()), like: None, stack: Some(stack.clone()) };
+    let run =
+        Run { command: "reap", file: &file, text: None, commit: None, consent: &consent, agreed: &agreed, verbose: false, color };
+    run.execute(session, async || {
+        let snapshot = session.snapshot().await?;
+        if !snapshot.expires().is_some_and(list::is_over) {
+            return Err(Stop::refused(
+                format!("nothing was changed: `{stack}/{env}` is wanted again"),
+                "`stack list` shows until when",
+            ));
+        }
+        session.hear(session.completed(Plan::make(&session.registry, &session.cx.scope, None, &snapshot)?)).await
+    })
+    .await
+}
