@@ -182,7 +182,7 @@ environments:
         let none = parse("stack: web").unwrap();
         assert_eq!(
             overlaid(&none, Some("qa")).unwrap_err().help.unwrap(),
-            "this file has no environments; add `environments: { qa: {} }`, or choose none"
+            "this file has no environments; add `environments: { qa: {} }`, or `--like default` for one that differs only by its name"
         );
     }
 }

@@ -28,7 +28,7 @@ fn listed(s: &Subject) -> Vec<Value> {
 }
 
 #[test]
-fn a_branch_gets_an_environment_without_the_file_knowing() {
+fn a_branch_gets_an_environment_of_its_own() {
     let s = Subject::new(FILE);
     stack(&s, &["apply", "s.yaml", "--env", "staging", "--yes"]).ok();
     let made = stack(&s, &["apply", "s.yaml", "--env", BRANCH, "--like", "staging", "--yes"]).ok();
