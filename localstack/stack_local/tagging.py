@@ -5,6 +5,7 @@ from localstack.services.kms.models import kms_stores
 from localstack.services.lambda_.invocation.models import lambda_stores
 from localstack.services.logs.models import logs_stores
 from localstack.services.s3.models import s3_stores
+from localstack.services.sns.models import sns_stores
 from moto.logs.models import logs_backends
 from moto.rds.models import rds_backends
 from moto.resourcegroupstaggingapi.models import resourcegroupstaggingapi_backends
@@ -66,6 +67,12 @@ def _rules(account: str, region: str) -> Tagged:
     return {arn: store.TAGS.tags.get(arn, {}) for arn in arns}
 
 
+def _topics(account: str, region: str) -> Tagged:
+    """Before 4.14 moto keeps them."""
+    store = sns_stores[account][region]
+    return {arn: _kept(store, arn) for arn in getattr(store, "topics", ())}
+
+
 _KEEPERS = (
     _moto,
     _buckets,
@@ -74,6 +81,7 @@ _KEEPERS = (
     _rds_groups,
     _functions,
     _rules,
+    _topics,
     ecs.all_tags,
     elbv2.all_tags,
     elasticache.all_tags,

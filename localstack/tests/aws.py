@@ -140,6 +140,7 @@ class Case(unittest.TestCase):
             "s3",
             "events",
             "servicediscovery",
+            "sns",
         ):
             return _client(name)
         if name == "autoscaling":

@@ -54,7 +54,9 @@ class Tagging(Case):
             Code={"ZipFile": zipped(index="")},
             Tags=tags,
         )["FunctionArn"]
-        self.assertTrue({rule, function} <= set(find()), find())
+        topic = self.sns.create_topic(Name="tagging-kept", Tags=listed)["TopicArn"]
+        self.assertTrue({rule, function, topic} <= set(find()), find())
+        self.sns.delete_topic(TopicArn=topic)
         self.events.delete_rule(Name="tagging-kept")
         self.lambda_.delete_function(FunctionName="tagging-kept")
         self.s3.put_bucket_tagging(Bucket="tagging-kept", Tagging={"TagSet": [{"Key": "stack:name", "Value": "other"}]})

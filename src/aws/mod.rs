@@ -35,6 +35,7 @@ pub mod runs;
 pub mod s3;
 pub mod secretsmanager;
 pub mod servicediscovery;
+pub mod sns;
 pub mod spelling;
 pub mod states;
 pub mod trail;

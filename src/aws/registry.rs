@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     Clients, acm, autoscaling, cloudfront, ec2, ecs, elasticache, elbv2, events, iam, kms, lambda, logs, rds, route53, s3,
-    secretsmanager, servicediscovery, spelling,
+    secretsmanager, servicediscovery, sns, spelling,
 };
 use crate::aws::call::clients::Services;
 use crate::aws::spelling::Wrong;
@@ -30,6 +30,7 @@ const WINGS: &[&Wing] = &[
     &lambda::WING,
     &events::WING,
     &elasticache::WING,
+    &sns::WING,
 ];
 
 /// Returns every service.

@@ -137,6 +137,7 @@ const FIXTURES: &[Fixture] = &[
             update("elasticache.parameter_group/p", "parameters", r#"{ "timeout": "60" }"#),
             update("elasticache.replication_group/r", "snapshot_days", "1"),
             update("elasticache.cluster/m", "nodes", "2"),
+            update("sns.topic/t", "display_name", r#""Alerts""#),
         ],
     },
     Fixture {

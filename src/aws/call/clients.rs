@@ -103,6 +103,8 @@ pub struct Clients {
     pub lambda: aws_sdk_lambda::Client,
     /// Secrets Manager.
     pub secrets: aws_sdk_secretsmanager::Client,
+    /// SNS.
+    pub sns: aws_sdk_sns::Client,
     /// Service Quotas.
     pub quotas: aws_sdk_servicequotas::Client,
     /// STS.
@@ -287,6 +289,7 @@ impl Clients {
             events: fenced!(aws_sdk_eventbridge, config, guard),
             lambda: fenced!(aws_sdk_lambda, config, guard),
             secrets: fenced!(aws_sdk_secretsmanager, config, guard),
+            sns: fenced!(aws_sdk_sns, config, guard),
             quotas: fenced!(aws_sdk_servicequotas, config, guard),
             sts: fenced!(aws_sdk_sts, config, guard),
             tagging: fenced!(aws_sdk_resourcegroupstagging, config, guard),

@@ -148,6 +148,7 @@ CHANGES: dict[str, tuple[str, dict[str, Callable]]] = {
     "rds.parameter_group": ("AmazonRDS/latest/UserGuide/USER_WorkingWithParamGroups.html", {"parameters": always("waits")}),
     "rds.subnet_group": ("AmazonRDS/latest/APIReference/API_ModifyDBSubnetGroup.html", {"subnets": silent}),
     "secretsmanager.rotation": ("secretsmanager/latest/apireference/API_RotateSecret.html", {"days": silent}),
+    "sns.topic": ("sns/latest/api/API_SetTopicAttributes.html", {"": silent}),
 }
 # What is felt when a new one takes the place of the old one, besides what becomes of its data.
 REPLACED: dict[str, Needs] = {"elbv2.load_balancer": one_of("interrupts"), "ec2.nat_gateway": one_of("cannot_be_undone", "interrupts")}

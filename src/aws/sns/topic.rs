@@ -1,0 +1,268 @@
+use std::collections::{BTreeSet, HashMap};
+
+use aws_sdk_sns::types::Tag;
+use futures::future::try_join_all;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::aws::call::answers::present;
+use crate::aws::call::error::incomplete;
+use crate::aws::kms::Key;
+use crate::aws::ownership::mark::Mark;
+use crate::aws::ownership::tags::{TagEdit, Tags, from_pairs};
+use crate::aws::ownership::{names, tag_index};
+use crate::aws::sns::errors::failed;
+use crate::aws::wing::{Actions, AwsKind};
+use crate::aws::{Clients, Cx};
+use crate::engine::{Claim, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
+
+/// The maximum length of a name, and the end of every FIFO topic's
+/// (<https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html>).
+const NAME: usize = 256;
+const FIFO: &str = ".fifo";
+
+/// A topic: each message that is published to it goes to all its subscribers.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Topic {
+    /// Whether it is a FIFO topic, which keeps messages in order. It cannot be changed. Left out: a standard topic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fifo: Option<bool>,
+    /// The sender's name in emails and text messages. Left out: none for a new one, else unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// The ARN of the KMS key that encrypts messages; empty for none. Left out: none for a new one, else unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<String>,
+    /// Who can publish and subscribe: a policy document, whose `Resource` can be `*`. Left out: AWS's default, the account
+    /// itself, for a new one, else unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<Value>,
+    /// Tags to set. Other tags of the object stay.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// The attributes that other objects refer to.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Live {
+    /// The ARN.
+    pub id: String,
+    /// The ARN.
+    pub arn: String,
+    /// The name.
+    pub name: String,
+}
+
+/// Returns the name in an ARN.
+fn name_in(arn: &str) -> &str {
+    arn.rsplit(':').next().unwrap_or(arn)
+}
+
+fn named(scope: &Scope, key: &str, generation: u32, fifo: bool) -> String {
+    let end = if fifo { FIFO } else { "" };
+    names::fit(&scope.prefix(), key, generation, NAME - end.len()) + end
+}
+
+/// Returns whose it is. Its name is the second mark.
+fn claim(cx: &Cx, tags: &Tags, name: &str) -> Claim {
+    let (name, max) = name.strip_suffix(FIFO).map_or((name, NAME), |name| (name, NAME - FIFO.len()));
+    names::claim(cx, cx.scope.claim(Topic::KIND, tags, false), tags, name, max)
+}
+
+fn to_sdk(tags: &Tags) -> Result<Vec<Tag>> {
+    let tag = |(k, v): (&String, &String)| Tag::builder().key(k).value(v).build();
+    tags.iter().map(tag).collect::<Result<_, _>>().map_err(|e| Error::internal(e.to_string()))
+}
+
+/// Returns the ARNs of the topics that can be the stack's.
+async fn candidates(cx: &Cx) -> Result<BTreeSet<String>> {
+    // Whatever they are called.
+    let tagged = tag_index::candidates(cx).await?;
+    let mut found: BTreeSet<String> = tagged.keys().filter(|arn| arn.contains(":sns:")).cloned().collect();
+    if tag_index::of(cx, "sns").await.is_none() {
+        let pages = cx.cloud.sns.list_topics().into_paginator().items().send();
+        let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("sns:ListTopics"))?;
+        let prefix = cx.scope.prefix();
+        let ours = |arn: &String| names::begins(&prefix, name_in(arn), NAME);
+        found.extend(listed.into_iter().filter_map(|topic| topic.topic_arn).filter(ours));
+    }
+    Ok(found)
+}
+
+/// Reads the attributes (<https://docs.aws.amazon.com/sns/latest/api/API_GetTopicAttributes.html>).
+async fn attributes_of(cx: &Cx, arn: &str) -> Result<HashMap<String, String>> {
+    let answer = cx.cloud.sns.get_topic_attributes().topic_arn(arn).send().await;
+    Ok(answer.map_err(failed("sns:GetTopicAttributes"))?.attributes.unwrap_or_default())
+}
+
+async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
+    if let Some(known) = tag_index::tags(cx, "sns", arn).await {
+        return Ok(known);
+    }
+    let answer = cx.cloud.sns.list_tags_for_resource().resource_arn(arn).send().await;
+    let tags = present(answer.map_err(failed("sns:ListTagsForResource")).map(|a| a.tags.unwrap_or_default()))?;
+    Ok(from_pairs(tags.iter().map(|t| (Some(t.key()), Some(t.value())))))
+}
+
+async fn observed(cx: &Cx, arn: &str) -> Result<Option<Observed<Topic>>> {
+    let attributes = async { present(attributes_of(cx, arn).await.map(Some)) };
+    let (attributes, tags) = tokio::try_join!(attributes, tags_of(cx, arn))?;
+    let live = Live { id: arn.to_owned(), arn: arn.to_owned(), name: name_in(arn).to_owned() };
+    Ok(attributes.map(|attributes| Observed {
+        claim: claim(cx, &tags, &live.name),
+        live,
+        fields: Topic::from_attributes(&attributes, tags),
+        state: Readiness::Ready,
+    }))
+}
+
+impl Topic {
+    /// Returns the attributes that can be changed: the field, the attribute's name, and its value.
+    fn attributes(&self) -> Vec<(&'static str, &'static str, String)> {
+        let all = [
+            ("display_name", "DisplayName", self.display_name.clone()),
+            ("kms_key", "KmsMasterKeyId", self.kms_key.clone()),
+            ("policy", "Policy", self.policy.as_ref().map(Value::to_string)),
+        ];
+        all.into_iter().filter_map(|(field, name, value)| Some((field, name, value?))).collect()
+    }
+
+    fn from_attributes(attributes: &HashMap<String, String>, tags: Tags) -> Topic {
+        let text = |name: &str| attributes.get(name).cloned().unwrap_or_default();
+        let key = Some(text("KmsMasterKeyId")).filter(|key| !key.is_empty());
+        let policy = attributes.get("Policy");
+        Topic {
+            fifo: Some(text("FifoTopic") == "true"),
+            display_name: Some(text("DisplayName")),
+            kms_key: Some(key.map_or_else(String::new, |key| Ref::<Key>::physical(key).attr("arn").to_string())),
+            policy: policy.map(|text| serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()))),
+            tags,
+        }
+    }
+}
+
+impl Resource for Topic {
+    const KIND: &'static str = "sns.topic";
+    const RULES: &'static [Rule] =
+        &[Rule::immutable("fifo"), Rule::takes("kms_key", &[("kms.key", "arn")]), Rule::policy("policy"), Rule::owned("tags")];
+    const USUAL: Usual = Usual::secs(1, 1);
+    type Cloud = Clients;
+    type Live = Live;
+
+    async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
+        let arns = candidates(cx).await?;
+        let all = try_join_all(arns.iter().map(|arn| observed(cx, arn))).await?;
+        Ok(all.into_iter().flatten().collect())
+    }
+
+    /// Creates the topic. Of a name that exists AWS returns that topic, but only if it has all these tags, and they name the
+    /// stack and the key: it refuses to answer with someone else's.
+    async fn create(&self, cx: &Cx) -> Result<Live> {
+        const OP: &str = "sns:CreateTopic";
+        let fifo = self.fifo == Some(true);
+        let name = named(&cx.scope, &cx.key.name, cx.generation, fifo);
+        let mut call = cx.cloud.sns.create_topic().name(&name).set_tags(Some(to_sdk(&self.tags)?));
+        if fifo {
+            call = call.attributes("FifoTopic", "true");
+        }
+        for (_, attribute, value) in self.attributes().into_iter().filter(|(.., value)| !value.is_empty()) {
+            call = call.attributes(attribute, value);
+        }
+        let arn = call.send().await.map_err(failed(OP))?.topic_arn.ok_or_else(|| incomplete(OP, "the topic's ARN"))?;
+        Ok(Live { id: arn.clone(), arn, name })
+    }
+
+    async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        let sns = &cx.cloud.sns;
+        for (field, name, value) in self.attributes() {
+            if diff.touches(field) {
+                let call = sns.set_topic_attributes().topic_arn(&live.arn).attribute_name(name).attribute_value(value);
+                call.send().await.map_err(failed("sns:SetTopicAttributes"))?;
+            }
+        }
+        if let Some(edit) = TagEdit::of(diff, &self.tags) {
+            if !edit.write.is_empty() {
+                let call = sns.tag_resource().resource_arn(&live.arn).set_tags(Some(to_sdk(&edit.write)?));
+                call.send().await.map_err(failed("sns:TagResource"))?;
+            }
+            if !edit.remove.is_empty() {
+                let call = sns.untag_resource().resource_arn(&live.arn).set_tag_keys(Some(edit.remove));
+                call.send().await.map_err(failed("sns:UntagResource"))?;
+            }
+        }
+        Ok(live.clone())
+    }
+
+    async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        cx.cloud.sns.delete_topic().topic_arn(&live.arn).send().await.map_err(failed("sns:DeleteTopic"))?;
+        Ok(())
+    }
+
+    /// Returns the subscriptions, which AWS deletes with it
+    /// (<https://docs.aws.amazon.com/sns/latest/api/API_DeleteTopic.html>).
+    async fn goes_with(cx: &Cx, live: &Live) -> Result<Option<String>> {
+        let attributes = attributes_of(cx, &live.arn).await?;
+        let count = |name: &str| attributes.get(name).and_then(|number| number.parse::<u32>().ok()).unwrap_or_default();
+        Ok(match count("SubscriptionsConfirmed") + count("SubscriptionsPending") {
+            0 => None,
+            1 => Some("with a subscription".into()),
+            several => Some(format!("with {several} subscriptions")),
+        })
+    }
+}
+
+impl AwsKind for Topic {
+    const MARK: Mark = Mark::Name;
+    const ACTIONS: Actions = Actions {
+        create: &["sns:CreateTopic", "sns:TagResource"],
+        update: &["sns:SetTopicAttributes", "sns:TagResource", "sns:UntagResource"],
+        delete: &["sns:DeleteTopic"],
+    };
+    const OUTPUTS: &'static [(&'static str, &'static str)] = &[("topics.{name}.arn", "arn")];
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::{Ids, diff};
+
+    #[test]
+    fn a_fifo_topic_is_called_so() {
+        let text = |text: &str| text.to_owned();
+        let (env, region) = (text("default"), text("us-east-1"));
+        let scope = Scope { stack: text("shop"), env, region, account: text("1"), partition: text("aws") };
+        assert_eq!(named(&scope, "orders", 1, false), "shop-orders");
+        assert_eq!(named(&scope, "orders", 2, true), "shop-orders-2.fifo");
+        let long = named(&scope, &"a".repeat(300), 1, true);
+        assert!(long.len() == NAME && long.ends_with(FIFO), "{long}");
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let policy = json!({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sns:Publish", "Resource": "*"}
+        ]});
+        let wanted = json!({"display_name": "Alerts", "kms_key": "arn:aws:kms:r:1:key/k", "policy": policy, "fifo": true});
+        let topic: Topic = serde_json::from_value(wanted.clone()).unwrap();
+        let mut written: HashMap<String, String> =
+            topic.attributes().into_iter().map(|(_, name, value)| (name.to_owned(), value)).collect();
+        assert_eq!((&*written["DisplayName"], &*written["KmsMasterKeyId"]), ("Alerts", "arn:aws:kms:r:1:key/k"));
+        let changes = |written: &HashMap<String, String>| -> Vec<String> {
+            let read = serde_json::to_value(Topic::from_attributes(written, Tags::new())).unwrap();
+            let found = diff(Topic::RULES, &wanted, &read, &Ids::default());
+            found.changes.into_iter().map(|change| change.path).collect()
+        };
+        assert_eq!(changes(&written), ["fifo"]);
+        written.insert("FifoTopic".into(), "true".into());
+        assert_eq!(changes(&written), Vec::<String>::new());
+        // What is left out stays as it is; what is empty is removed.
+        let bare: Topic = serde_json::from_value(json!({})).unwrap();
+        assert!(bare.attributes().is_empty());
+        let none: Topic = serde_json::from_value(json!({"kms_key": ""})).unwrap();
+        assert_eq!(none.attributes(), [("kms_key", "KmsMasterKeyId", String::new())]);
+    }
+}
