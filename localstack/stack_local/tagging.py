@@ -6,6 +6,7 @@ from localstack.services.lambda_.invocation.models import lambda_stores
 from localstack.services.logs.models import logs_stores
 from localstack.services.s3.models import s3_stores
 from localstack.services.sns.models import sns_stores
+from localstack.services.sqs.models import sqs_stores
 from moto.logs.models import logs_backends
 from moto.rds.models import rds_backends
 from moto.resourcegroupstaggingapi.models import resourcegroupstaggingapi_backends
@@ -73,6 +74,13 @@ def _topics(account: str, region: str) -> Tagged:
     return {arn: _kept(store, arn) for arn in getattr(store, "topics", ())}
 
 
+def _queues(account: str, region: str) -> Tagged:
+    """Before 4.14 each keeps its own."""
+    store = sqs_stores[account][region]
+    queues = {queue.arn: queue for queue in store.queues.values()}
+    return {arn: _kept(store, arn) if hasattr(store, "tags") else queue.tags for arn, queue in queues.items()}
+
+
 _KEEPERS = (
     _moto,
     _buckets,
@@ -82,6 +90,7 @@ _KEEPERS = (
     _functions,
     _rules,
     _topics,
+    _queues,
     ecs.all_tags,
     elbv2.all_tags,
     elasticache.all_tags,

@@ -141,6 +141,7 @@ class Case(unittest.TestCase):
             "events",
             "servicediscovery",
             "sns",
+            "sqs",
         ):
             return _client(name)
         if name == "autoscaling":

@@ -55,7 +55,10 @@ class Tagging(Case):
             Tags=tags,
         )["FunctionArn"]
         topic = self.sns.create_topic(Name="tagging-kept", Tags=listed)["TopicArn"]
-        self.assertTrue({rule, function, topic} <= set(find()), find())
+        queue = self.sqs.create_queue(QueueName="tagging-kept", tags=tags)["QueueUrl"]
+        kept = {rule, function, topic, "arn:aws:sqs:us-east-1:000000000000:tagging-kept"}
+        self.assertTrue(kept <= set(find()), find())
+        self.sqs.delete_queue(QueueUrl=queue)
         self.sns.delete_topic(TopicArn=topic)
         self.events.delete_rule(Name="tagging-kept")
         self.lambda_.delete_function(FunctionName="tagging-kept")

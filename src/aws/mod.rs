@@ -37,6 +37,7 @@ pub mod secretsmanager;
 pub mod servicediscovery;
 pub mod sns;
 pub mod spelling;
+pub mod sqs;
 pub mod states;
 pub mod trail;
 pub mod wing;

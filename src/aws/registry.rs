@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     Clients, acm, autoscaling, cloudfront, ec2, ecs, elasticache, elbv2, events, iam, kms, lambda, logs, rds, route53, s3,
-    secretsmanager, servicediscovery, sns, spelling,
+    secretsmanager, servicediscovery, sns, spelling, sqs,
 };
 use crate::aws::call::clients::Services;
 use crate::aws::spelling::Wrong;
@@ -31,6 +31,7 @@ const WINGS: &[&Wing] = &[
     &events::WING,
     &elasticache::WING,
     &sns::WING,
+    &sqs::WING,
 ];
 
 /// Returns every service.

@@ -138,6 +138,7 @@ const FIXTURES: &[Fixture] = &[
             update("elasticache.replication_group/r", "snapshot_days", "1"),
             update("elasticache.cluster/m", "nodes", "2"),
             update("sns.topic/t", "display_name", r#""Alerts""#),
+            update("sqs.queue/q", "visibility_timeout", "60"),
         ],
     },
     Fixture {

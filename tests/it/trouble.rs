@@ -233,6 +233,7 @@ fn expired(call: &Call) -> Fault {
         | "servicediscovery"
         | "secretsmanager"
         | "events"
+        | "sqs"
         | "tagging" => Fault::Answer(
             400,
             "application/x-amz-json-1.1".into(),

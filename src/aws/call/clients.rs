@@ -105,6 +105,8 @@ pub struct Clients {
     pub secrets: aws_sdk_secretsmanager::Client,
     /// SNS.
     pub sns: aws_sdk_sns::Client,
+    /// SQS.
+    pub sqs: aws_sdk_sqs::Client,
     /// Service Quotas.
     pub quotas: aws_sdk_servicequotas::Client,
     /// STS.
@@ -290,6 +292,7 @@ impl Clients {
             lambda: fenced!(aws_sdk_lambda, config, guard),
             secrets: fenced!(aws_sdk_secretsmanager, config, guard),
             sns: fenced!(aws_sdk_sns, config, guard),
+            sqs: fenced!(aws_sdk_sqs, config, guard),
             quotas: fenced!(aws_sdk_servicequotas, config, guard),
             sts: fenced!(aws_sdk_sts, config, guard),
             tagging: fenced!(aws_sdk_resourcegroupstagging, config, guard),

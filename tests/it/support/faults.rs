@@ -85,7 +85,7 @@ fn throttled(call: &Call) -> Fault {
         ),
         "s3" => xml(503, "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>".into()),
         "ecs" | "logs" | "kms" | "acm" | "application-autoscaling" | "secretsmanager" | "ecr" | "servicequotas" | "tagging" | "budgets" | "events"
-        | "servicediscovery" | "lambda" | "cloudtrail" => {
+        | "servicediscovery" | "lambda" | "cloudtrail" | "sqs" => {
             let code = match call.service.as_str() {
                 "tagging" => "ThrottledException",
                 "lambda" => "TooManyRequestsException",

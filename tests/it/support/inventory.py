@@ -169,6 +169,10 @@ def logs_and_alarms():
     for topic in pages("sns", "list_topics", "Topics"):
         if named(topic["TopicArn"].split(":")[-1]):
             put("sns.topic", topic["TopicArn"], topic)
+    for url in pages("sqs", "list_queues", "QueueUrls"):
+        name = url.split("/")[-1]
+        if named(name):
+            put("sqs.queue", name, client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"])
 
 
 def people_and_roles():
