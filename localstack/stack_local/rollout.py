@@ -1,12 +1,14 @@
 """How ECS gets from what a service should be to what runs: tasks, deployments, the circuit breaker.
 
 An image whose name contains `does-not-exist` is never pulled; one that contains `crash` runs, writes a line to its log and
-then exits with 1.
+then exits with 1. A task that was run by itself with a command of its own does what `Script` knows of it.
 """
 
 import copy
 import datetime
 import math
+import re
+import shlex
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -27,6 +29,33 @@ class World:
     definition: Callable[[str], dict | None]
 
 
+class Script:
+    """What the command of a one-off task does, acted out, as nothing runs here.
+
+    Of `sh -c "echo ready; sleep 5; exit 3"` it writes `ready` to the log, waits five seconds (at any time scale) and exits with 3.
+    After `trap` it exits with 0 when it is told to stop. Every other command takes no time and succeeds.
+    """
+
+    def __init__(self, container: str, command: list[str]):
+        self.container, self.steps = container, _steps(command)
+        self.when_stopped = 143  # by SIGTERM
+
+
+def _steps(command: list[str]) -> list[list[str]]:
+    """The commands in a line of a shell, or the one that it is."""
+    if len(command) != 3 or command[0].rsplit("/", 1)[-1] not in ("sh", "bash") or command[1] != "-c":
+        return [list(command)]
+    words = shlex.shlex(command[2], posix=True, punctuation_chars=";&")
+    words.whitespace_split, words.commenters = True, ""
+    steps: list[list[str]] = [[]]
+    for word in words:
+        if re.fullmatch(r"[;&]+", word):
+            steps.append([])
+        else:
+            steps[-1].append(word)
+    return steps
+
+
 class Task:
     def __init__(self, arn: str, cluster: str, definition: dict, config: dict, group: str, started_by: str):
         self.arn, self.cluster, self.group, self.started_by = arn, cluster, group, started_by
@@ -39,6 +68,7 @@ class Task:
         self.address: str | None = None
         self.subnet: str | None = None
         self.after: Timer | None = None  # when a stopped task is forgotten
+        self.script: Script | None = None  # what the command of a one-off task does
         strategy = config.get("capacityProviderStrategy")
         self.view = {
             "taskArn": arn,
@@ -81,6 +111,15 @@ class Task:
         for container in view["containers"]:
             container["lastStatus"] = self.status if self.status in ("PENDING", "RUNNING", "STOPPED") else "RUNNING"
         return view
+
+    def override(self, overrides: dict) -> None:
+        """What is not as in the definition."""
+        self.view["overrides"] |= overrides
+        for field in ("cpu", "memory"):
+            self.view[field] = overrides.get(field, self.view[field])
+        for container in overrides.get("containerOverrides", []):
+            if container.get("command"):
+                self.script = Script(container["name"], container["command"])
 
     def tell_to_stop(self, code: str, reason: str) -> None:
         if self.desired == "RUNNING":
@@ -150,7 +189,7 @@ def _settle_task(world: World, task: Task) -> bool:
     if task.status == "STOPPED" or not task.timer.done():
         return False
     if task.desired == "STOPPED":
-        _stopped(world, task, exit_code=0)
+        _stopped(world, task, exit_code=task.script.when_stopped if task.script else 0)
         return False
     if task.status == "PENDING":
         unpulled = next((image for image in task.images if "does-not-exist" in image), None)
@@ -163,7 +202,7 @@ def _settle_task(world: World, task: Task) -> bool:
             )
             return True
         task.status, task.view["startedAt"] = "RUNNING", now()
-        task.timer = clock.timer("ecs.crash")
+        task.timer = clock.real_timer(0) if task.script else clock.timer("ecs.crash")
         for target in task.targets:
             if target.get("targetGroupArn") and task.address:
                 place = (target["targetGroupArn"], task.address, target["containerPort"])
@@ -174,7 +213,28 @@ def _settle_task(world: World, task: Task) -> bool:
         _write_logs(world, task)
         _stopped(world, task, "EssentialContainerExited", "Essential container in task exited", exit_code=1)
         return True
+    exit_code = _act(world, task, task.script) if task.script else None
+    if exit_code is not None:
+        _stopped(world, task, "EssentialContainerExited", "Essential container in task exited", exit_code=exit_code)
+        return True
     return False
+
+
+def _act(world: World, task: Task, script: Script) -> int | None:
+    """Does what takes no time; the exit code when that was the end."""
+    while script.steps:
+        name, *words = script.steps.pop(0) or [""]
+        number = int(words[0]) if words and words[0].isdecimal() else 0
+        if name == "echo":
+            _say(world, task, script.container, " ".join(words))
+        elif name == "trap":
+            script.when_stopped = 0
+        elif name == "sleep":
+            task.timer = clock.real_timer(number)
+            return None
+        elif name == "exit":
+            return number
+    return 0
 
 
 def settle_tasks(world: World) -> None:
@@ -380,18 +440,26 @@ def _step(world: World, service: Service) -> bool:
 
 
 def _write_logs(world: World, task: Task) -> None:
-    """The last words of a task that crashes, where its containers' definitions say."""
+    """The last words of a task that crashes."""
+    for container in (world.definition(task.definition) or {}).get("containerDefinitions", []):
+        if "crash" in container["image"]:
+            _say(world, task, container["name"], "fatal: this image crashes")
+
+
+def _say(world: World, task: Task, name: str, line: str) -> None:
+    """Writes a line to the log of a container, where its definition says."""
     for container in (world.definition(task.definition) or {}).get("containerDefinitions", []):
         logs = container.get("logConfiguration") or {}
         options = logs.get("options") or {}
         group = logs_backends[world.account][options.get("awslogs-region") or world.region].groups.get(
             options.get("awslogs-group")
         )
-        if group is None or logs.get("logDriver") != "awslogs" or "crash" not in container["image"]:
+        if group is None or logs.get("logDriver") != "awslogs" or container["name"] != name:
             continue
-        stream = f"{options.get('awslogs-stream-prefix', 'ecs')}/{container['name']}/{task.arn.rsplit('/', 1)[1]}"
-        group.create_log_stream(stream)
-        group.put_log_events(stream, [{"timestamp": int(time.time() * 1000), "message": "fatal: this image crashes"}])
+        stream = f"{options.get('awslogs-stream-prefix', 'ecs')}/{name}/{task.arn.rsplit('/', 1)[1]}"
+        if stream not in group.streams:
+            group.create_log_stream(stream)
+        group.put_log_events(stream, [{"timestamp": int(time.time() * 1000), "message": line}])
 
 
 def _crashes(task: Task) -> bool:

@@ -411,6 +411,89 @@ class Failures(Case):
         self.until(lambda: c.look()["deployments"][0]["rolloutState"] == "COMPLETED", "rolled out")
 
 
+class OneOff(Case):
+    """Tasks of no service: what their command does is acted out."""
+
+    def begin(self, c: Cluster, line: str, **more) -> dict:
+        arguments = {
+            "cluster": c.name,
+            "taskDefinition": c.name,
+            "launchType": "FARGATE",
+            "networkConfiguration": c.arguments()["networkConfiguration"],
+            "overrides": {"containerOverrides": [{"name": "web", "command": ["sh", "-c", line]}]},
+        }
+        return self.ecs.run_task(**arguments | more)["tasks"][0]
+
+    def look(self, c: Cluster, task: dict) -> dict:
+        return self.ecs.describe_tasks(cluster=c.name, tasks=[task["taskArn"]])["tasks"][0]
+
+    def ended(self, c: Cluster, task: dict) -> tuple:
+        self.until(lambda: self.look(c, task)["lastStatus"] == "STOPPED", "stopped")
+        now = self.look(c, task)
+        return now["stopCode"], now["containers"][0]["exitCode"]
+
+    def test_a_command_says_waits_and_ends(self):
+        c = Cluster(self, "acted")
+        self.logs.create_log_group(logGroupName="/acted")
+        options = {"awslogs-group": "/acted", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "pre"}
+        logs = {"logDriver": "awslogs", "options": options}
+        c.register(executionRoleArn=ROLE, containerDefinitions=[{"name": "web", "image": "app:1", "logConfiguration": logs}])
+        task = self.begin(c, "echo ready; sleep 1; echo 'a; b' && exit 3", tags=[{"key": "k", "value": "v"}])
+        self.assertEqual((task["lastStatus"], task["tags"]), ("PENDING", [{"key": "k", "value": "v"}]))
+        self.assertEqual(self.look(c, task)["lastStatus"], "RUNNING")
+        stream = f"pre/web/{task['taskArn'].rsplit('/', 1)[1]}"
+        read = lambda: self.logs.get_log_events(logGroupName="/acted", logStreamName=stream, startFromHead=True)["events"]
+        self.assertEqual([event["message"] for event in read()], ["ready"])
+        self.assertEqual(self.ended(c, task), ("EssentialContainerExited", 3))
+        self.assertEqual([event["message"] for event in read()], ["ready", "a; b"])
+
+    def test_it_is_stopped_by_a_signal(self):
+        c = Cluster(self, "signals")
+        c.register()
+        for line, code in (("sleep 600", 143), ("trap; sleep 600", 0)):
+            task = self.begin(c, line)
+            self.assertEqual(self.look(c, task)["lastStatus"], "RUNNING")
+            self.ecs.stop_task(cluster=c.name, task=task["taskArn"], reason="enough")
+            self.assertEqual(self.ended(c, task), ("UserInitiated", code))
+        self.assertEqual(self.ended(c, self.begin(c, "rake db:migrate")), ("EssentialContainerExited", 0))
+
+    def test_what_differs_from_the_definition_is_told(self):
+        c = Cluster(self, "overridden")
+        c.register()
+        container = {"name": "web", "command": ["sleep", "600"]}
+        task = self.begin(c, "", overrides={"cpu": "512", "memory": "1024", "containerOverrides": [container]})
+        now = self.look(c, task)
+        self.assertEqual((now["cpu"], now["memory"], now["overrides"]["containerOverrides"]), ("512", "1024", [container]))
+        other = {"containerOverrides": [{"name": "wbe", "command": ["ls"]}]}
+        self.refused("InvalidParameterException", self.begin, says="container named wbe", c=c, line="", overrides=other)
+
+    def test_a_token_starts_one_task(self):
+        c = Cluster(self, "token")
+        c.register()
+        first, second = (self.begin(c, "sleep 600", clientToken="t")["taskArn"] for _ in range(2))
+        self.assertEqual(first, second)
+        self.refused("ConflictException", self.begin, c=c, line="ls", clientToken="t")
+
+    def test_without_capacity_nothing_is_started(self):
+        c = Cluster(self, "no-room")
+        c.register()
+        self.server.outcomes(ecs__task="no-capacity")
+        self.refused("ClientException", self.begin, says="Capacity is unavailable", c=c, line="ls")
+        self.assertEqual(self.ended(c, self.begin(c, "exit 1")), ("EssentialContainerExited", 1))
+
+    def test_a_deleted_definition_goes_with_its_last_task(self):
+        c = Cluster(self, "gone")
+        arn = c.register()
+        task = self.begin(c, "sleep 600")
+        self.ecs.deregister_task_definition(taskDefinition=arn)
+        self.ecs.delete_task_definitions(taskDefinitions=[arn])
+        families = lambda: self.ecs.list_task_definition_families(familyPrefix="gone", status="ALL")["families"]
+        self.assertEqual((families(), self.look(c, task)["lastStatus"]), (["gone"], "RUNNING"))
+        self.ecs.stop_task(cluster=c.name, task=task["taskArn"])
+        self.assertEqual(self.ended(c, task), ("UserInitiated", 143))
+        self.assertEqual(families(), [])
+
+
 class Order(Case):
     """The reference architecture's core: built, refused in the wrong order, taken down in the right one."""
 

@@ -8,6 +8,7 @@
 //! | a folder for each service | its kinds, a file each, and what its error codes mean |
 //! | [`preflight`] | what AWS would refuse, asked before |
 //! | [`wing`] | what a service brings, and what is known of a kind |
+//! | [`meaning`] | what fields mean when two environments are compared |
 //! | [`registry`](mod@registry) | every service, a line each |
 
 pub mod acm;
@@ -25,6 +26,7 @@ pub mod iam;
 pub mod kms;
 pub mod lambda;
 pub mod logs;
+pub mod meaning;
 pub mod ownership;
 mod policy;
 pub mod preflight;

@@ -6,6 +6,7 @@
 mod apply;
 mod arguments;
 mod assets;
+mod compare;
 mod completions;
 mod consent;
 mod destroy;
@@ -33,6 +34,7 @@ mod schema;
 mod session;
 mod show;
 mod stop;
+mod task;
 mod unlock;
 mod validate;
 
@@ -77,12 +79,14 @@ enum Command {
     Apply(apply::Arguments),
     Destroy(destroy::Arguments),
     Drift(drift::Arguments),
+    Compare(compare::Arguments),
     History(history::Arguments),
     Rollback(rollback::Arguments),
     Unlock(unlock::Arguments),
     #[command(alias = "status")]
     Show(show::Arguments),
     Outputs(outputs::Arguments),
+    Run(task::Arguments),
     List(list::Arguments),
     Extend(extend::Arguments),
     Reap(reap::Arguments),
@@ -131,7 +135,10 @@ pub fn main() -> ExitCode {
 const ELSEWHERE: [(&[&str], &str); 5] = [
     (&["version"], "`stack --version` prints the version"),
     (&["ls"], "`stack list` lists stacks and environments, `stack show --all` the objects of one"),
-    (&["diff", "preview"], "`stack plan` shows what apply would do, `stack drift` what was changed outside of `stack`"),
+    (
+        &["diff", "preview"],
+        "`stack plan` shows what apply would do, `stack drift` what was changed outside of `stack`, `stack compare` how two environments differ",
+    ),
     (&["up", "deploy"], "`stack apply` shows the plan, asks, and creates, updates and deletes AWS objects to match the file"),
     (&["down", "delete"], "`stack destroy` shows the plan, asks, and deletes everything that belongs to the stack"),
 ];
@@ -147,26 +154,30 @@ fn suggested(mut error: clap::Error) -> clap::Error {
 }
 
 /// Reports an error and returns the exit code.
-fn end(result: Result, color: Color) -> ExitCode {
-    let exit = result.unwrap_or_else(|stop| {
+fn end(result: Result<u8>, color: Color) -> ExitCode {
+    let code = result.unwrap_or_else(|stop| {
         // If even the error cannot be written, only the exit code is left.
         let _ = ui::err(&stop.show(&Look::stderr(color)));
-        // With `--json` the last line is the error as JSON, whichever command it was.
-        if std::env::args_os().any(|argument| argument == "--json") {
+        // With `--json` the last line is the error as JSON, whichever command it was. What follows `--` is another program's.
+        if std::env::args_os().take_while(|argument| *argument != "--").any(|argument| argument == "--json") {
             let _ = ui::out(&format!("{}\n", ui::safe_json(&stop.to_json().to_string())));
         }
-        stop.exit()
+        stop.exit() as u8
     });
-    ExitCode::from(exit as u8)
+    ExitCode::from(code)
 }
 
-async fn dispatch(command: Command, color: Color) -> Result {
-    match command {
+/// Runs a command and returns its exit code.
+async fn dispatch(command: Command, color: Color) -> Result<u8> {
+    let exit = match command {
+        // The exit code of another program, which can be any.
+        Command::Run(arguments) => return task::run(arguments, color).await,
         Command::Validate(arguments) => validate::run(arguments, color),
         Command::Plan(arguments) => plan::run(arguments, color).await,
         Command::Apply(arguments) => apply::run(arguments, color).await,
         Command::Destroy(arguments) => destroy::run(arguments, color).await,
         Command::Drift(arguments) => drift::run(arguments, color).await,
+        Command::Compare(arguments) => compare::run(arguments, color).await,
         Command::History(arguments) => history::run(arguments, color).await,
         Command::Rollback(arguments) => rollback::run(arguments, color).await,
         Command::Unlock(arguments) => unlock::run(arguments, color).await,
@@ -182,7 +193,8 @@ async fn dispatch(command: Command, color: Color) -> Result {
         Command::Init(arguments) => init::run(arguments, color),
         Command::Local(arguments) => local::run(arguments, color).await,
         Command::Completions(arguments) => completions::run(arguments, Cli::command()),
-    }
+    };
+    Ok(exit? as u8)
 }
 
 #[cfg(test)]

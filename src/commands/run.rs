@@ -67,7 +67,8 @@ impl Run<'_> {
                 execution.tell(&outcome, &plan);
                 return Ok(exit(&outcome));
             }
-            let signals = tokio::spawn(listen(stop.clone(), reporter.clone()));
+            let shown = reporter.clone();
+            let signals = tokio::spawn(listen(stop.clone(), move || shown.end()));
             let Some(lease) = session.kept(Lease::take(&session.cx, &execution.store, &found, &execution.own)).await? else {
                 signals.abort();
                 ui::err(&ui::note("Another run took the lease first; planning again when it finishes.", &self.look()))?;
@@ -301,8 +302,8 @@ fn ending(outcome: &Outcome) -> Ending {
     }
 }
 
-/// Listens for Ctrl-C, SIGTERM and SIGHUP. The first asks the run to stop, the second ends the process.
-async fn listen(stop: watch::Sender<bool>, reporter: Arc<dyn Reporter>) {
+/// Listens for Ctrl-C, SIGTERM and SIGHUP. The first asks for a stop, the second does what is done `last` and ends the process.
+pub async fn listen(stop: watch::Sender<bool>, last: impl Fn() + Send) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut term), Ok(mut hangup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else { return };
     for _ in 0..2 {
@@ -313,7 +314,7 @@ async fn listen(stop: watch::Sender<bool>, reporter: Arc<dyn Reporter>) {
             _ = hangup.recv() => {}
         }
         if *stop.borrow() {
-            reporter.end();
+            last();
             std::process::exit(i32::from(Exit::Interrupted as u8));
         }
         stop.send_replace(true);

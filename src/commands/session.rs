@@ -144,7 +144,7 @@ pub fn problems(loaded: &Loaded) -> Vec<ui::Problem> {
 }
 
 /// Returns the scope of the file in an account that is not known yet.
-fn unasked(loaded: &Loaded) -> Scope {
+pub fn unasked(loaded: &Loaded) -> Scope {
     Scope {
         stack: loaded.stack.stack.to_string(),
         env: loaded.env.clone(),

@@ -13,7 +13,8 @@ pub enum Exit {
     Ok = 0,
     /// It failed, and nothing was changed.
     Failed = 1,
-    /// `plan --detailed-exitcode`: there are changes. `drift`: there is drift.
+    /// `plan --detailed-exitcode`: there are changes. `drift`: there is drift. `compare`: something differs that the file does
+    /// not say.
     Changes = 2,
     /// Some of it was done and some was not; the same command continues from there.
     Partly = 3,

@@ -106,6 +106,12 @@ fn is_given(part: &str, next: &str) -> bool {
     !next.starts_with('-') && option(part).is_some_and(|option| is_called_one(option, next))
 }
 
+/// Checks whether a command on the command line contains what would be refused as a secret in a file.
+pub fn in_command(command: &[String]) -> bool {
+    let has_one = |part: &String| words::has_assignment(part) || gives_one(part) || is_one(part);
+    command.iter().any(has_one) || command.windows(2).any(|pair| is_given(&pair[0], &pair[1]))
+}
+
 /// Returns the same places in a text that is not YAML, line by line: too many rather than too few.
 pub(super) fn places_in(text: &str) -> Vec<Range<usize>> {
     let mut places = Vec::new();
@@ -246,6 +252,14 @@ mod tests {
         ] {
             assert!(!hide(line, &places_in(line)).contains("hunter2"), "{line}");
         }
+    }
+
+    #[test]
+    fn secrets_are_found_in_commands() {
+        let has = |command: &[&str]| in_command(&command.iter().map(|part| (*part).to_owned()).collect::<Vec<_>>());
+        assert!(has(&["serve", "--db-password", "hunter2"]) && has(&["serve", "--password=hunter2"]));
+        assert!(has(&["sh", "-c", "serve --db-password hunter2"]));
+        assert!(!has(&["pg_dump", "--no-password", "--host", "db.internal"]) && !has(&["sh", "-c", "echo one; exit 3"]));
     }
 
     /// What the report of a file with this service says, where the file is wrong elsewhere too.

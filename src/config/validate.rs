@@ -15,6 +15,8 @@ pub mod tags;
 #[cfg(test)]
 mod tests;
 
+pub use super::secrets::in_command as has_secret;
+pub use limits::pair as fargate_pair;
 pub(super) use limits::{fargate, reserved_environment};
 
 use checks::Checks;

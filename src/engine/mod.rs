@@ -18,6 +18,7 @@
 //! | [`snapshot`], [`proof`] | what exists, read or proven |
 //! | [`action`], [`item`], [`plan`] | what to do about the difference |
 //! | [`schedule`] | in which order |
+//! | [`mod@contrast`] | how two environments differ, by meaning |
 //! | [`saved`] | a plan that is kept: is it still the one that was shown? |
 //! | [`mod@apply`] | applying it, as a dataflow |
 //! | [`consent`] | what needs consent, and whether it has that |
@@ -31,6 +32,7 @@ pub mod apply;
 mod compare;
 pub mod consent;
 pub mod context;
+pub mod contrast;
 mod dataflow;
 pub mod diff;
 pub mod effect;

@@ -7,12 +7,14 @@
 //! | --- | --- |
 //! | [`style`] | what a terminal can show: width, colour, symbols; and what is unsafe to write there |
 //! | [`plan`], [`mod@plan_json`] | what a run would do: text, Markdown, JSON |
+//! | [`comparison`] | how two environments differ: text, Markdown, JSON |
 //! | [`progress`] | what a run is doing: live lines, plain lines, JSON lines |
 //! | [`mod@outcome`] | what a run did, and what failed; runs of the past look the same |
 //! | [`mod@table`] | rows and columns, or cards where there is no room |
 //! | [`diagram`] | the architecture and the dependencies: Mermaid, DOT, SVG |
 //! | [`mod@confirm`] | questions |
 
+pub mod comparison;
 pub mod confirm;
 pub mod diagram;
 mod kinds;
@@ -30,6 +32,7 @@ mod tally;
 mod units;
 mod value;
 
+pub use comparison::{comparison_markdown, comparison_text};
 pub use confirm::{confirm, confirm_by};
 pub use diagram::Diagram;
 pub use note::{address, note, problem};

@@ -6,6 +6,7 @@ mod rights;
 
 pub use drift::{DriftJson, Since, drift_json, drift_markdown, drift_text, has_drifted, who_markdown, who_text};
 pub use markdown::{Footer, plan_markdown};
+pub(super) use markdown::{LARGEST, escaped, fence};
 
 use std::collections::BTreeMap;
 

@@ -30,6 +30,7 @@ fn help() {
         "unlock",
         "show",
         "outputs",
+        "run",
         "graph",
         "schema",
         "init",

@@ -7,6 +7,7 @@ from stack_local.core import Call, now
 from stack_local.ecs.state import (
     client_error,
     find_definition,
+    in_use,
     operations,
     paged,
     read_tags,
@@ -214,9 +215,7 @@ def delete_task_definitions(call: Call) -> dict:
             definition["deleteRequestedAt"] = now()
             gone.append(copy.deepcopy(definition))
             arn = definition["taskDefinitionArn"]
-            if not any(s.uses(arn) for s in state.services.values()) and not any(
-                t.definition == arn and t.status != "STOPPED" for t in state.tasks.values()
-            ):
+            if not in_use(state, arn):
                 state.families[definition["family"]].remove(definition)
                 state.tags.pop(arn, None)
     return {"taskDefinitions": gone, "failures": failures}

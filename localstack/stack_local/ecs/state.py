@@ -18,6 +18,8 @@ class State:
         self.tasks: dict[str, rollout.Task] = {}
         self.tags: dict[str, dict[str, str]] = {}
         self.tokens = Tokens(lambda token: fault("InvalidParameterException", "Creation of service was not idempotent."))
+        # The words are ours.
+        self.run_tokens = Tokens(lambda token: fault("ConflictException", "The client token belongs to another request."))
 
 
 store = Store(State)
@@ -60,6 +62,18 @@ def settle(account: str, region: str) -> None:
         if service.forgotten and service.forgotten.done():
             del state.services[key]
     rollout.settle_tasks(world)
+    for definitions in state.families.values():
+        for definition in [d for d in definitions if d["status"] == "DELETE_IN_PROGRESS"]:
+            arn = definition["taskDefinitionArn"]
+            if not in_use(state, arn):
+                definitions.remove(definition)
+                state.tags.pop(arn, None)
+
+
+def in_use(state: State, definition: str) -> bool:
+    """Whether anything runs from a task definition."""
+    tasks = any(task.definition == definition and task.status != "STOPPED" for task in state.tasks.values())
+    return tasks or any(service.uses(definition) for service in state.services.values())
 
 
 def paged(call: Call, member: str, items: list, most: int = 100) -> dict:

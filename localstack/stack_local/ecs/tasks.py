@@ -4,33 +4,60 @@ import copy
 
 from stack_local import rollout
 from stack_local.core import Call, fault
-from stack_local.ecs.checks import check_service, normalize_network
+from stack_local.ecs.checks import check_service, check_strategy, normalize_network
 from stack_local.ecs.clusters import find_cluster
 from stack_local.ecs.definitions import active_definition
-from stack_local.ecs.state import find_definition, operations, paged, read_tags, short_name, store, tags_shown, wrong
+from stack_local.ecs.state import (
+    client_error,
+    find_definition,
+    operations,
+    paged,
+    read_tags,
+    short_name,
+    store,
+    tags_shown,
+    wrong,
+)
+from stack_local.outcomes import outcomes
 
 
 @operations.on("RunTask")
 def run_task(call: Call) -> dict:
     state, cluster = store.of(call), find_cluster(call, call.get("cluster"))
-    definition = active_definition(call, call["taskDefinition"])
+    if repeated := state.run_tokens.known("RunTask", call.request, "clientToken"):
+        return {"tasks": [_shown(call, state.tasks[arn]) for arn in repeated.split() if arn in state.tasks], "failures": []}
+    definition, overrides = active_definition(call, call["taskDefinition"]), copy.deepcopy(call.get("overrides", {}))
+    for container in overrides.get("containerOverrides", []):
+        if container.get("name") not in [known["name"] for known in definition["containerDefinitions"]]:
+            # https://github.com/azavea/django-ecsmanage/issues/21
+            raise wrong(f"Override for container named {container.get('name')} is not a container in the TaskDefinition.")
     view = {"networkConfiguration": copy.deepcopy(call.get("networkConfiguration")), "launchType": call.get("launchType", "EC2")}
     if call.get("capacityProviderStrategy"):
-        view["capacityProviderStrategy"] = call["capacityProviderStrategy"]
+        view["capacityProviderStrategy"] = copy.deepcopy(call["capacityProviderStrategy"])
+        check_strategy(cluster, view["capacityProviderStrategy"])
     if call.get("launchType", "EC2") == "EC2" and not call.get("capacityProviderStrategy"):
         raise wrong("No Container Instances were found in your cluster.")
     normalize_network(view)
     check_service(call, view, definition)
     if not 1 <= call.get("count", 1) <= 10:
         raise wrong("count must be between 1 and 10.")
+    if outcomes.take(call.account, "ecs.task"):
+        # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html
+        raise client_error("Capacity is unavailable at this time. Please try again later or in a different availability zone")
     world = rollout.World(call.account, call.region, state.tasks, lambda arn: find_definition(state, arn))
     tasks = []
     for _ in range(call.get("count", 1)):
         group = call.get("group", f"family:{definition['family']}")
         task = rollout.start_task(world, cluster["clusterArn"], definition, view, group, call.get("startedBy", ""))
+        task.override(overrides)
         state.tags[task.arn] = read_tags(call.get("tags"))
-        tasks.append(task.shown())
-    return {"tasks": tasks, "failures": []}
+        tasks.append(task)
+    state.run_tokens.remember("RunTask", call.request, "clientToken", " ".join(task.arn for task in tasks))
+    return {"tasks": [_shown(call, task) for task in tasks], "failures": []}
+
+
+def _shown(call: Call, task: rollout.Task) -> dict:
+    return task.shown() | {"tags": tags_shown(store.of(call).tags.get(task.arn, {}))}
 
 
 def _task(call: Call, reference: str, cluster: dict) -> rollout.Task | None:

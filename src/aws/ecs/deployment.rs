@@ -138,7 +138,7 @@ fn is_routine(event: &str) -> bool {
 
 /// Returns what to do: of several causes the first of this list counts, since a task that fails its health checks is also killed
 /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>).
-fn help(causes: &[String]) -> Option<&'static str> {
+pub(super) fn help(causes: &[String]) -> Option<&'static str> {
     const HEALTH: &str =
         "check `port` and `health` against what the container serves, and `grace` against how long it takes to start";
     const HELP: &[(&str, &str)] = &[

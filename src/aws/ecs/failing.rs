@@ -61,6 +61,12 @@ async fn stopped(cx: &Cx, cluster: &str, service: &sdk::Service, definition: &st
     });
     let Some(task) = failures.max_by_key(|t| t.stopped_at().map_or(0, |at| at.secs())) else { return Ok(Why::default()) };
     let id = name_in(task.task_arn().unwrap_or_default());
+    Ok(Why { causes: causes(&task), logs: last_lines(cx, definition, id).await? })
+}
+
+/// Returns why a task stopped, the most telling cause first.
+pub(super) fn causes(task: &sdk::Task) -> Vec<String> {
+    let id = name_in(task.task_arn().unwrap_or_default());
     let mut causes = Vec::new();
     let ended = task.containers().iter().filter(|c| c.reason().is_some() || c.exit_code().is_some_and(|code| code != 0));
     for container in ended {
@@ -71,7 +77,7 @@ async fn stopped(cx: &Cx, cluster: &str, service: &sdk::Service, definition: &st
     }
     // Of what a container did it says the least, and of what did not come to that (no image, no secret, no address) everything.
     causes.push(format!("task {}: {}", id.get(..8).unwrap_or(id), task.stopped_reason().unwrap_or_default()));
-    Ok(Why { causes, logs: last_lines(cx, definition, id).await? })
+    causes
 }
 
 /// Returns the last log lines of a task's containers.

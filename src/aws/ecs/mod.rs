@@ -10,6 +10,7 @@ mod images;
 mod service;
 mod status;
 mod task_definition;
+pub mod tasks;
 
 pub use cluster::{Cluster, STATES as CLUSTER_STATES};
 pub use service::{Capacity, CircuitBreaker, Connect, ConnectOffer, LoadBalancerTarget, STATES as SERVICE_STATES, Service};

@@ -90,7 +90,7 @@ fn memories(cpu: u32) -> Vec<u32> {
 ///
 /// # Errors
 /// The nearest pairs, in words.
-pub(super) fn pair(cpu: u32, memory: u32) -> Result<(), String> {
+pub fn pair(cpu: u32, memory: u32) -> Result<(), String> {
     let here = memories(cpu);
     if here.contains(&memory) {
         return Ok(());

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// The most characters that a comment may have on GitHub (65,536), with room for what a pipeline puts around it.
-pub(super) const LARGEST: usize = 60_000;
+pub(crate) const LARGEST: usize = 60_000;
 
 /// What a plan was made from, and how to apply it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -176,13 +176,13 @@ fn as_diff(plan: &Plan, item: &Item, view: &View) -> Vec<String> {
 }
 
 /// Returns a fence that nothing inside of it ends.
-pub(super) fn fence(lines: &[String]) -> String {
+pub(crate) fn fence(lines: &[String]) -> String {
     let longest = lines.iter().flat_map(|line| line.split(|c| c != '`')).map(str::len).max().unwrap_or(0);
     "`".repeat((longest + 1).max(3))
 }
 
 /// Returns text that Markdown takes literally.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let special = |c: char| c.is_ascii_punctuation() && !matches!(c, '-' | '.' | ',' | ':' | ';' | '/' | '(' | ')');
     text.chars().flat_map(|c| special(c).then_some('\\').into_iter().chain([c])).collect()
 }
