@@ -5,7 +5,7 @@ use super::consent::Consent;
 use super::run::Run;
 use super::saved;
 use super::session::{self, Session, Target};
-use super::stop::{Result, Stop};
+use super::stop::{Exit, Result, Stop};
 use crate::config;
 use crate::engine::action::Action;
 use crate::engine::{self, Key, Plan};
@@ -43,6 +43,10 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     if engine::saved::is_one(&text) {
         let saved = saved::read(&file.file, &text)?;
         saved::fits(&saved.plan, file.env(), aws.region.as_deref())?;
+        if ttl.is_some() {
+            let help = "leave out `--ttl`, or make the plan again with it";
+            return Err(Stop::Message(Exit::Usage, "nothing was changed: a saved plan has its expiry".into(), Some(help.into())));
+        }
         let scope = &saved.plan.scope;
         let target = Target {
             stack: &scope.stack,

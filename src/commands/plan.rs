@@ -112,7 +112,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
 
 /// Returns the command that applies the plan, to be copied.
 fn typed(arguments: &Arguments) -> String {
-    let Arguments { file, aws, allow, .. } = arguments;
+    let Arguments { file, aws, allow, ttl, .. } = arguments;
     let mut words = match (&arguments.out, arguments.destroy) {
         // It carries the consent.
         (Some(out), _) => return format!("stack apply {}", quoted(&out.display().to_string())),
@@ -120,7 +120,9 @@ fn typed(arguments: &Arguments) -> String {
         (None, false) => vec!["stack".to_owned(), "apply".to_owned()],
     };
     words.push(quoted(&file.file));
-    let options = [("--env", file.env()), ("--region", aws.region.as_deref())];
+    let ttl = ttl.map(|ttl| ttl.to_string());
+    let options =
+        [("--env", file.env()), ("--like", file.like.as_deref()), ("--ttl", ttl.as_deref()), ("--region", aws.region.as_deref())];
     let options = options.into_iter().filter_map(|(flag, value)| Some((flag, value?.to_owned())));
     words.extend(options.chain(allow.flags()).map(|(flag, value)| format!("{flag} {}", quoted(&value))));
     words.join(" ")

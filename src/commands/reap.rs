@@ -1,4 +1,6 @@
 use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 
@@ -6,15 +8,15 @@ use super::arguments::{Aws, StackFile};
 use super::consent::{Allow, Consent};
 use super::list::{self, Listed};
 use super::run::Run;
-use super::session::Session;
+use super::session::{self, Session};
 use super::stop::{Exit, Result, Stop};
 use crate::engine::Plan;
 use crate::ui::{self, Color, Look};
 
 /// Destroy the environments that have expired
 ///
-/// An environment expires when it was made with `--ttl`, or with `ttl` in its file. It is deleted with its data and without final
-/// snapshots: that was agreed to when it was made. What does not expire is not touched.
+/// An environment expires when it was made with `--ttl`, or with `ttl` in its file. It is deleted with its data, whatever protects that,
+/// and without final snapshots: that was agreed to when it was made. One with any object that has not expired is not touched.
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
@@ -54,9 +56,17 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         return Ok(Exit::Refused);
     }
     let mut exit = Exit::Ok;
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let heard = interrupted.clone();
+    // A run has its own; this one is for the time between two.
+    let ear = tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            heard.store(true, Ordering::Relaxed);
+        }
+    });
     for one in expired {
         // One that cannot be destroyed does not keep the others.
-        let ended = match reap(&session.to(&one.stack, &one.env), color).await {
+        let ended = match reap(&session.to(&one.stack, &one.env), &interrupted, color).await {
             Ok(ended) => ended,
             Err(stop) => {
                 ui::err(&stop.show(&look))?;
@@ -66,12 +76,17 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         if exit as u8 == Exit::Ok as u8 {
             exit = ended;
         }
+        if interrupted.load(Ordering::Relaxed) || ended as u8 == Exit::Interrupted as u8 {
+            exit = Exit::Interrupted;
+            break;
+        }
     }
+    ear.abort();
     Ok(exit)
 }
 
 /// Destroys an environment, if it is still expired when all of its objects have been asked.
-async fn reap(session: &Session, color: Color) -> Result {
+async fn reap(session: &Session, interrupted: &AtomicBool, color: Color) -> Result {
     session.has_history().await?;
     let (stack, env) = (&session.cx.scope.stack, &session.cx.scope.env);
     let environment = format!("{stack}/{env}");
@@ -83,10 +98,17 @@ async fn reap(session: &Session, color: Color) -> Result {
         Run { command: "reap", file: &file, text: None, commit: None, consent: &consent, agreed: &agreed, verbose: false, color };
     run.execute(session, async || {
         let snapshot = session.snapshot().await?;
-        if !snapshot.expires().is_some_and(list::is_over) {
+        if interrupted.load(Ordering::Relaxed) {
+            return Err(Stop::Message(Exit::Interrupted, "nothing was changed: interrupted".into(), None));
+        }
+        let wanted = snapshot.wanted(&session.registry, session::is_over);
+        if let Some(first) = wanted.first() {
+            let more = if wanted.len() > 1 { format!(" and {} more", wanted.len() - 1) } else { String::new() };
             return Err(Stop::refused(
-                format!("nothing was changed: `{stack}/{env}` is wanted again"),
-                "`stack list` shows until when",
+                format!(
+                    "nothing was changed: `{stack}/{env}` is wanted by `{first}`{more}, whose `stack:expires` is missing or later"
+                ),
+                "`stack extend` gives all objects the same expiry",
             ));
         }
         session.hear(session.completed(Plan::make(&session.registry, &session.cx.scope, None, &snapshot)?)).await

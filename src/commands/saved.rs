@@ -7,6 +7,7 @@ use std::path::Path;
 use super::session;
 use super::stop::{Exit, Result, Stop};
 use crate::aws;
+use crate::config::environment;
 use crate::engine::Plan;
 use crate::engine::saved::{self, Saved};
 use crate::ui::{self, Color, Look};
@@ -46,7 +47,7 @@ pub fn fits(plan: &Plan, env: Option<&str>, region: Option<&str>) -> Result<()> 
     let env = ("environment", "`--env` and unset STACK_ENV", &scope.env, env);
     let region = ("region", "`--region`", &scope.region, region);
     for (what, flag, made, asked) in [env, region] {
-        if let Some(asked) = asked.filter(|asked| asked != made) {
+        if let Some(asked) = asked.filter(|asked| asked != made && environment::short(asked) != **made) {
             return Err(Stop::Message(
                 Exit::Usage,
                 format!("nothing was changed: the saved plan is for the {what} `{made}`, not `{asked}`"),

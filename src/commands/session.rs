@@ -376,17 +376,24 @@ impl Session {
 
     /// Gives what is new the expiry of what is there; of a new environment, that of the file or of `--ttl`.
     fn expiring(&self, mut graph: Graph, snapshot: &Snapshot) -> Result<Graph> {
-        let is_new = snapshot.seen.iter().all(|seen| seen.key().is_none());
-        let at = match (snapshot.expires(), self.ttl.filter(|_| is_new)) {
-            (Some(at), _) => Some(at.to_owned()),
-            (None, Some(ttl)) => Some(from_now(ttl)?),
-            (None, None) => {
-                if self.ttl.is_some() {
-                    let text = "What runs already has no expiry, and keeps none; `stack extend` gives it one.";
-                    ui::err(&ui::note(text, &self.look))?;
+        let note = |text: &str| ui::err(&ui::note(text, &self.look));
+        let at = match (snapshot.expires(), self.ttl) {
+            (Some(at), _) if is_over(at) => {
+                note(&format!("This environment expired at {at}: `stack reap` destroys it, `stack extend` keeps it."))?;
+                Some(at.to_owned())
+            }
+            (Some(at), ttl) => {
+                if ttl.is_some() {
+                    note(&format!("It expires at {at}, as it says already; `stack extend` changes that."))?;
                 }
+                Some(at.to_owned())
+            }
+            (None, Some(ttl)) if snapshot.is_empty() => Some(from_now(ttl)?),
+            (None, Some(_)) => {
+                note("What runs already has no expiry, and keeps none; `stack extend` gives it one.")?;
                 None
             }
+            (None, None) => None,
         };
         if let Some(at) = at {
             graph.expire(&at);
@@ -428,6 +435,11 @@ impl Session {
         plan.ask_what_is_lost(&self.registry, &self.cx).await?;
         Ok(plan)
     }
+}
+
+/// Checks whether a time, as a tag has it, is over. What is no time is never over.
+pub fn is_over(expires: &str) -> bool {
+    expires.parse::<jiff::Timestamp>().is_ok_and(|at| at <= jiff::Timestamp::now())
 }
 
 /// Returns the time after `ttl`, as a tag has it.
@@ -524,5 +536,11 @@ mod tests {
         assert_eq!(said("arn:aws:iam::1:user/anna", None).as_deref(), Some("user anna"));
         assert_eq!(said("arn:aws:iam::1:root", None), None);
         assert_eq!(said("arn:aws:iam::1:root", Some("x")).as_deref(), Some("profile x"));
+    }
+
+    #[test]
+    fn what_is_no_time_never_expires() {
+        assert!(is_over("2026-01-01T00:00:00Z"));
+        assert!(!is_over("2999-01-01T00:00:00Z") && !is_over("never") && !is_over(""));
     }
 }

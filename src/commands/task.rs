@@ -123,7 +123,12 @@ async fn one_off(arguments: OneOff, color: Color) -> Result<u8> {
     }
     // From here on an interrupt has to stop the task.
     let (stop, stopped) = watch::channel(false);
-    let signals = tokio::spawn(run::listen(stop.clone(), || {}));
+    let last = move || {
+        // The process ends, whether this can be written or not.
+        let text = "A task that was started continues in AWS: `stack run list` shows it.";
+        let _ = ui::err(&ui::note(text, &look));
+    };
+    let signals = tokio::spawn(run::listen(stop.clone(), last));
     let order = Order { command: &words, cpu, memory, image: image.as_deref(), who: &session.who };
     let started = session.hear(tasks::start(&session.cx, &base, &order)).await.map_err(unsure)?;
     let mut task = Followed {
@@ -135,6 +140,7 @@ async fn one_off(arguments: OneOff, color: Color) -> Result<u8> {
         log: base.log(),
         next: None,
         said: "",
+        seen: Instant::now(),
     };
     if let Some(error) = started.left {
         task.note(&format!("The task definition with `{}` could not be deleted: {error}", image.unwrap_or_default()));
@@ -219,8 +225,8 @@ impl End {
     fn of(task: &Task, cut: Option<Cut>) -> End {
         match (cut, task.exit_code) {
             (Some(cut), _) => End::Cut(cut),
-            // Many programs end with 0 when they are told to: that is not the end of their work.
-            (None, Some(0)) if task.cut_short => End::Failed,
+            // Someone else stopped it: whatever its code is, that is not the end of its work.
+            (None, _) if task.cut_short => End::Failed,
             (None, Some(code)) => End::Code(u8::try_from(code).unwrap_or(Exit::Failed as u8)),
             (None, None) => End::Failed,
         }
@@ -242,6 +248,8 @@ struct Followed<'a> {
     next: Option<String>,
     /// What was said last about its state.
     said: &'static str,
+    /// When ECS knew it last.
+    seen: Instant,
 }
 
 impl Followed<'_> {
@@ -313,10 +321,12 @@ impl Followed<'_> {
     }
 
     /// Looks at the task. It may be unknown for a while, until ECS has it everywhere.
-    async fn look(&self, since: Instant) -> Result<Option<Task>> {
+    async fn look(&mut self, since: Instant) -> Result<Option<Task>> {
         let session = self.session;
         let found = session.hear(tasks::look(&session.cx, &self.base.cluster, self.id)).await.map_err(|stop| self.left(stop))?;
-        if found.is_none() && (!self.said.is_empty() || since.elapsed() >= UNKNOWN) {
+        if found.is_some() {
+            self.seen = Instant::now();
+        } else if since.elapsed() >= UNKNOWN && self.seen.elapsed() >= UNKNOWN {
             let error = Error::new(Class::NotFound, format!("ECS does not know the task {}", self.id));
             let hint = "ECS forgets a task about an hour after it has stopped; its log stays in CloudWatch Logs";
             return Err(Stop::from(error.hint(hint)).midway());
@@ -490,7 +500,7 @@ mod tests {
         assert_eq!(End::of(&ended(Some(0), false), None), End::Code(0));
         assert_eq!(End::of(&ended(Some(3), false), None), End::Code(3));
         assert_eq!(End::of(&ended(Some(-1), false), None), End::Code(1), "no exit code of a process");
-        assert_eq!(End::of(&ended(Some(143), true), None), End::Code(143));
+        assert_eq!(End::of(&ended(Some(143), true), None), End::Failed);
         assert_eq!(End::of(&ended(Some(0), true), None), End::Failed, "stopped by someone else is not the end");
         assert_eq!(End::of(&ended(None, false), None), End::Failed);
         assert_eq!(End::of(&ended(Some(0), true), Some(Cut::Interrupted)), End::Cut(Cut::Interrupted));

@@ -22,6 +22,14 @@ pub struct Arguments {
 pub fn run(arguments: Arguments, color: Color) -> Result {
     let file = &arguments.file;
     let text = session::read_stack(file)?;
+    if file.like.is_some() {
+        let loaded = session::load_text(file, &text, color)?;
+        let objects = session::offline(&loaded)?.len();
+        let said = format!("{} is valid: {}.\n", file.file, ui::count(objects, "object"));
+        return ui::out(&if arguments.json { session::json(&loaded.warnings.to_json())? } else { said })
+            .map(|()| Exit::Ok)
+            .map_err(Stop::from);
+    }
     let schema = stack_schema();
     let mut report = match file.env() {
         None => config::validate_all(&file.file, &text, &schema),

@@ -31,6 +31,9 @@ const STACK: &str = "\u{1}";
 const ENV: &str = "\u{2}";
 const ACCOUNT: &str = "\u{3}";
 const REGION: &str = "\u{4}";
+const PREFIX: &str = "\u{5}";
+/// The environment whose names begin with the stack's name alone.
+const DEFAULT: &str = "default";
 /// What is shown in place of a value that could be a secret, inside of a larger one.
 const NOT_SHOWN: &str = "(not shown)";
 
@@ -113,7 +116,8 @@ pub struct Difference {
 
 /// Compares two sides.
 pub fn contrast(left: Side<'_>, right: Side<'_>, fields: &Fields<'_>) -> Contrast {
-    let pair = Pair { left: Reading::of(left), right: Reading::of(right), fields };
+    let one = [left, right].iter().any(|side| side.plan.scope.env == DEFAULT);
+    let pair = Pair { left: Reading::of(left, one), right: Reading::of(right, one), one, fields };
     let keys: BTreeSet<&Key> = pair.left.objects.keys().chain(pair.right.objects.keys()).copied().collect();
     let mut out = Contrast::default();
     for key in keys {
@@ -171,7 +175,7 @@ struct Names {
 }
 
 impl<'a> Reading<'a> {
-    fn of(side: Side<'a>) -> Self {
+    fn of(side: Side<'a>, one: bool) -> Self {
         let items = side.plan.items.iter();
         let described = items.clone().filter_map(|item| Some((&item.key, item.desired.as_ref()?))).collect();
         let mut objects: BTreeMap<&Key, &Item> = BTreeMap::new();
@@ -189,7 +193,7 @@ impl<'a> Reading<'a> {
                 ids.insert(key, before.live.clone());
             }
         }
-        let names = if side.read { Names::of(&objects, &side.plan.scope) } else { Names::default() };
+        let names = if side.read { Names::of(&objects, &side.plan.scope, one) } else { Names::default() };
         Reading { side, objects, described, ids, names }
     }
 
@@ -248,6 +252,8 @@ fn telling_tags(tags: &Map<String, Value>, read: bool, ignored: &[String]) -> Ma
 struct Pair<'a> {
     left: Reading<'a>,
     right: Reading<'a>,
+    /// Whether a side is the default environment.
+    one: bool,
     fields: &'a Fields<'a>,
 }
 
@@ -312,6 +318,7 @@ impl Pair<'_> {
     fn differing(&self, of_kind: &[Rule], left: (&Value, bool), right: (&Value, bool)) -> Vec<Difference> {
         let rules = meaning(of_kind, left.1 != right.1);
         let mut found = compared(&rules, left, right);
+        self.add_of_other(&rules, left, right, &mut found);
         if found.is_empty() {
             return found;
         }
@@ -321,12 +328,40 @@ impl Pair<'_> {
             (false, true) => &self.right.names.plain,
             _ => &[],
         };
-        let anywhere = |value: &Value, of: &Reading<'_>| texts(value, &|text| named(&neutral(text, &of.side.plan.scope), plain));
+        let one = self.one;
+        let anywhere =
+            |value: &Value, of: &Reading<'_>| texts(value, &|text| named(&neutral(text, &of.side.plan.scope, one), plain));
         let (is, other) = (anywhere(left.0, &self.left), anywhere(right.0, &self.right));
         let differs: BTreeSet<String> =
             compared(&rules, (&is, left.1), (&other, right.1)).into_iter().map(|difference| difference.path).collect();
-        found.retain(|difference| differs.contains(&difference.path));
+        // The second comparison calls what has a name of the environment by another one. An image is what it is called.
+        let keys = |path: &str| [&self.left, &self.right].map(|of| neutral(path, &of.side.plan.scope, one));
+        let stays = |path: &str| {
+            path.ends_with(".image") || differs.contains(path) || keys(path).iter().any(|path| differs.contains(path))
+        };
+        found.retain(|difference| stays(&difference.path) || self.is_of_other(difference));
         found
+    }
+
+    /// Adds what is the same text on both sides, and means one of them: the account or an object of one, in the other.
+    fn add_of_other(&self, rules: &[Rule], left: (&Value, bool), right: (&Value, bool), found: &mut Vec<Difference>) {
+        let own = |value: &Value, of: &Reading<'_>| texts(value, &|text| own(text, &of.side.plan.scope));
+        let (is, other) = (own(left.0, &self.left), own(right.0, &self.right));
+        let again =
+            |value: Option<Value>, of: &Reading<'_>| value.map(|value| texts(&value, &|text| told(text, &of.side.plan.scope)));
+        for difference in compared(rules, (&is, left.1), (&other, right.1)) {
+            let Difference { path, left, right, only, hidden } = difference;
+            let (left, right) = (again(left, &self.left), again(right, &self.right));
+            let path = told(&path, &self.left.side.plan.scope);
+            if left == right && left.is_some() && !path.ends_with(".image") && !found.iter().any(|known| known.path == path) {
+                found.push(Difference { path, left, right, only, hidden });
+            }
+        }
+    }
+
+    /// Checks whether a difference is of a text that is the same on both sides ([`Pair::add_of_other`]).
+    fn is_of_other(&self, difference: &Difference) -> bool {
+        difference.left.is_some() && difference.left == difference.right
     }
 
     /// Returns a difference without what could be a secret.
@@ -434,7 +469,7 @@ fn texts(value: &Value, change: &dyn Fn(&str) -> String) -> Value {
 }
 
 impl Names {
-    fn of(objects: &BTreeMap<&Key, &Item>, scope: &Scope) -> Names {
+    fn of(objects: &BTreeMap<&Key, &Item>, scope: &Scope, one: bool) -> Names {
         let mut known: BTreeMap<String, (bool, String)> = BTreeMap::new();
         let (mut telling, mut plain) = (Vec::new(), Vec::new());
         for (key, item) in objects {
@@ -450,7 +485,7 @@ impl Names {
                 }
                 of_object.insert(value, name.clone());
                 if !is_telling(value, scope) {
-                    plain.push((name, neutral(value, scope)));
+                    plain.push((name, neutral(value, scope, one)));
                     continue;
                 }
                 let secondary = attr != "id" && attr != "arn";
@@ -513,16 +548,31 @@ fn named(text: &str, names: &[(String, String)]) -> String {
     })
 }
 
-/// Returns the text without the names of its stack, environment, account and region.
-fn neutral(text: &str, scope: &Scope) -> String {
+/// Returns the text with marks in place of what only this side has: its account, and the beginning of its names when it is not the
+/// default environment, whose names begin as those of all others.
+fn own(text: &str, scope: &Scope) -> String {
+    let joins = |c: char| c.is_alphanumeric() || c == '_';
+    let text = substituted(text, &scope.account, ACCOUNT, joins, joins);
+    if scope.env == DEFAULT { text } else { substituted(&text, &scope.prefix(), PREFIX, joins, joins) }
+}
+
+/// Returns the text with what the marks of [`own`] stand for.
+fn told(text: &str, scope: &Scope) -> String {
+    text.replace(ACCOUNT, &scope.account).replace(PREFIX, &scope.prefix())
+}
+
+/// Returns the text without the names of its stack, environment, account and region. `one`: a side is the default environment, whose
+/// names begin with that of the stack alone.
+fn neutral(text: &str, scope: &Scope, one: bool) -> String {
     let Scope { stack, env, region, account, .. } = scope;
     if text == env {
         return ENV.to_owned();
     }
-    let mut known = vec![(format!("{stack}/{env}"), STACK), (scope.prefix(), STACK), (stack.clone(), STACK)];
+    let prefix = if one { STACK } else { PREFIX };
+    let mut known = vec![(format!("{stack}/{env}"), prefix), (scope.prefix(), prefix), (stack.clone(), STACK)];
     known.push((account.clone(), ACCOUNT));
-    // That one is a word of many texts.
-    if env != "default" {
+    // These are words of many texts.
+    if env != DEFAULT && env.len() > 2 {
         known.push((env.clone(), ENV));
     }
     let joins = |c: char| c.is_alphanumeric() || c == '_';
@@ -671,6 +721,34 @@ mod tests {
         let image = json!({"image": "registry/shop:default", "group": "default.postgres16", "path": "/shop-window"});
         assert!(suspicious(image.clone(), image, "staging").is_empty());
         assert_eq!(suspicious(json!({"a": "workshop"}), json!({"a": "work"}), "staging"), ["x a"]);
+    }
+
+    #[test]
+    fn a_container_called_like_the_stack_is_compared() {
+        let fields =
+            |image: &str, level: &str| json!({"containers": [{"name": "shop", "image": image, "environment": {"A": level}}]});
+        let found = |image: &str, level: &str| suspicious(fields("shop:1", "a"), fields(image, level), "staging");
+        assert_eq!(found("shop:1", "a"), [""; 0]);
+        assert_eq!(found("shop:2", "a"), ["x containers.shop.image"]);
+        assert_eq!(found("shop:1", "b"), ["x containers.shop.environment.A"]);
+    }
+
+    #[test]
+    fn what_points_at_the_other_environment_is_seen() {
+        let role = json!({"text": "arn:aws:iam::111111111111:role/x"});
+        assert_eq!(suspicious(role.clone(), role, "far"), ["x text"]);
+        let item = |text: &str| vec![object("x", json!({}), json!({}), json!({"text": text}))];
+        let between = |left: &str, right: &str| between(("production", item(left)), ("staging", item(right)));
+        assert_eq!(between("shop-production-orders", "shop-staging-orders").same, 1);
+        for same in ["shop-production-orders", "shop-staging-orders"] {
+            let found = between(same, same);
+            assert_eq!(told(&found.suspicious), ["x text"]);
+            let difference = &found.suspicious[0].differences[0];
+            assert_eq!((&difference.left, &difference.right), (&Some(json!(same)), &Some(json!(same))));
+        }
+        // That of the default environment is no other name for one of its own.
+        assert_eq!(told(&between("shop-production-orders", "shop-orders").suspicious), ["x text"]);
+        assert_eq!(between("orders", "orders").same, 1);
     }
 
     #[test]

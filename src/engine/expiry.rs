@@ -7,10 +7,12 @@ use serde_json::Value;
 
 use super::context::Cx;
 use super::diff::diff;
-use super::error::{Class, Result};
+use super::error::{Class, Error, Result};
 use super::graph::Graph;
+use super::key::Key;
 use super::kind::Registry;
 use super::resource::Cloud;
+use super::scope::Claim;
 use super::snapshot::{Seen, Snapshot};
 use super::tags::{TAG_EXPIRES, tag};
 use super::token::Ids;
@@ -19,9 +21,26 @@ use super::token::Ids;
 const AT_ONCE: usize = 16;
 
 impl Snapshot {
+    /// Returns the objects of the stack that are not deleted, nor being deleted.
+    fn remaining(&self) -> impl Iterator<Item = &Seen> {
+        self.seen.iter().filter(|seen| seen.key().is_some() && !seen.state.is_gone())
+    }
+
+    /// Checks whether nothing of the stack exists.
+    pub fn is_empty(&self) -> bool {
+        self.remaining().next().is_none()
+    }
+
     /// Returns until when the environment is wanted: the latest of what its objects say.
     pub fn expires(&self) -> Option<&str> {
-        self.seen.iter().filter(|seen| seen.key().is_some()).filter_map(|seen| tag(&seen.fields, TAG_EXPIRES)).max()
+        self.remaining().filter_map(|seen| tag(&seen.fields, TAG_EXPIRES)).max()
+    }
+
+    /// Returns the objects that say another time than one that is over, or none: with any of them, the environment has not expired.
+    pub fn wanted<C: Cloud>(&self, registry: &Registry<C>, is_over: impl Fn(&str) -> bool) -> Vec<Key> {
+        let has_tags = |seen: &&Seen| registry.find(&seen.kind).is_some_and(|kind| kind.info().tagged);
+        let wanted = |seen: &&Seen| !tag(&seen.fields, TAG_EXPIRES).is_some_and(&is_over);
+        self.remaining().filter(has_tags).filter(wanted).filter_map(Seen::key).collect()
     }
 }
 
@@ -36,17 +55,15 @@ impl Graph {
     }
 }
 
-/// Writes an expiry into the tags of every object of the stack that has tags. Returns how many there were.
-///
-/// # Errors
-/// What the cloud says about the first that could not be marked. The others are marked all the same.
-pub async fn extend<C: Cloud>(registry: &Registry<C>, cx: &Cx<C>, snapshot: &Snapshot, at: &str) -> Result<usize> {
-    let differs = |seen: &&Seen| seen.key().is_some() && tag(&seen.fields, TAG_EXPIRES) != Some(at);
+/// Writes an expiry into the tags of every object that certainly belongs to the stack and has tags. Returns how many were written, and
+/// what the cloud says about those that could not be.
+pub async fn extend<C: Cloud>(registry: &Registry<C>, cx: &Cx<C>, snapshot: &Snapshot, at: &str) -> (usize, Vec<Error>) {
+    let differs = |seen: &&Seen| matches!(seen.claim, Claim::Ours(_)) && tag(&seen.fields, TAG_EXPIRES) != Some(at);
     let has_tags = |seen: &&Seen| registry.find(&seen.kind).is_some_and(|kind| kind.info().tagged);
-    let marks = snapshot.seen.iter().filter(differs).filter(has_tags).map(|seen| mark(registry, cx, seen, at));
+    let marks = snapshot.remaining().filter(differs).filter(has_tags).map(|seen| mark(registry, cx, seen, at));
     let marked: Vec<Result<()>> = iter(marks).buffer_unordered(AT_ONCE).collect().await;
-    let count = marked.len();
-    marked.into_iter().collect::<Result<Vec<()>>>().map(|_| count)
+    let count = marked.iter().filter(|marked| marked.is_ok()).count();
+    (count, marked.into_iter().filter_map(Result::err).collect())
 }
 
 async fn mark<C: Cloud>(registry: &Registry<C>, cx: &Cx<C>, seen: &Seen, at: &str) -> Result<()> {

@@ -76,7 +76,9 @@ pub(super) fn concerning(desired: &Map<String, Value>, observed: &Map<String, Va
 /// object is created and never after.
 pub(super) fn ignore(patterns: &[String], desired: &mut Value, observed: &Value) {
     let Some(Value::Object(tags)) = desired.get_mut("tags") else { return };
-    let is_ignored = |key: &&String| *key == TAG_EXPIRES || is_ignored(patterns, key);
+    // What is adopted is not created, and gets the expiry all the same.
+    let is_known = observed.get("tags").is_some_and(|tags| tags.get(TAG_STACK).is_some());
+    let is_ignored = |key: &&String| *key == TAG_EXPIRES && is_known || is_ignored(patterns, key);
     let ignored: Vec<String> = tags.keys().filter(is_ignored).cloned().collect();
     for key in ignored {
         match observed.get("tags").and_then(|tags| tags.get(&key)) {

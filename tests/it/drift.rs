@@ -175,7 +175,7 @@ client("logs").tag_resource(resourceArn=group, tags={"team": "other"})"#,
     s.proxy.take();
     assert_eq!(s.changes(), Vec::<String>::new());
     let asked = counts(&s.proxy.take());
-    assert_eq!((asked["tagging:GetResources"], asked["logs:ListTagsForResource"]), (1, 3), "{asked:#?}");
+    assert_eq!((asked["tagging:GetResources"], asked["logs:ListTagsForResource"]), (2, 3), "{asked:#?}");
     s.proxy.pass();
     s.destroy();
 }

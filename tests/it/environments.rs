@@ -98,10 +98,23 @@ fn what_has_expired_is_reaped_and_nothing_else() {
     stack(&s, &["apply", "s.yaml", "--env", "production", "--yes"]).ok();
     // A second apply changes no expiry, whatever it says.
     assert!(make("long", &["--ttl", "1s"]).ok().stderr.contains("No changes"));
-    let extended = stack(&s, &["extend", "--stack", "shop", "--env", "kept", "--region", "us-east-1", "--ttl", "never"]).ok();
+    let kept = ["extend", "--stack", "shop", "--env", "kept", "--region", "us-east-1"];
+    let extended = stack(&s, &[&kept[..], &["--ttl", "never"]].concat()).ok();
     assert!(extended.stderr.contains("`shop/kept` does not expire"), "{}", extended.stderr);
     let second = stack(&s, &["plan", "s.yaml", "--env", "kept", "--like", "staging", "--detailed-exitcode", "--exact"]).ok();
     assert!(second.stdout.contains("No changes"), "{}", second.stdout);
+    // An earlier end is asked about.
+    s.proxy.take();
+    let asked = stack(&s, &[&kept[..], &["--ttl", "1h"]].concat()).exits(4);
+    assert!(asked.words().contains("`shop/kept` does not expire; from"), "{}", asked.stderr);
+    assert!(s.proxy.take().iter().all(|call| !call.mutating));
+    // One tag on one object ends no environment.
+    let tag = r#"
+arn = client("ecs").describe_services(cluster="shop-production", services=["shop-production-web"])["services"][0]["serviceArn"]
+client("ecs").tag_resource(resourceArn=arn, tags=[{"key": "stack:expires", "value": "2020-01-01T00:00:00Z"}])
+result = None
+"#;
+    s.account.boto3(tag, &json!(null));
     // IAM's objects are in no index, and say it too.
     let roles = r#"
 iam = client("iam")

@@ -49,5 +49,6 @@ mod spelling;
 mod support;
 mod tasks;
 mod terminal;
+mod texts;
 mod trouble;
 mod ways;

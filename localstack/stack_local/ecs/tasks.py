@@ -79,6 +79,11 @@ def stop_task(call: Call) -> dict:
 @operations.on("ListTasks")
 def list_tasks(call: Call) -> dict:
     cluster, found = find_cluster(call, call.get("cluster")), []
+    # "When you specify startedBy as the filter, it must be the only filter that you use"
+    # (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html).
+    others = ("containerInstance", "desiredStatus", "family", "launchType", "serviceName")
+    if call.get("startedBy") and any(call.get(other) for other in others):
+        raise wrong("startedBy must be the only filter.")
     group = f"service:{short_name(call['serviceName'])}" if call.get("serviceName") else None
     if group and (cluster["clusterName"], short_name(call["serviceName"])) not in store.of(call).services:
         raise fault("ServiceNotFoundException", "Service not found.")

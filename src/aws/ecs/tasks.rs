@@ -229,7 +229,11 @@ pub async fn start(cx: &Cx, base: &Base, order: &Order<'_>) -> Result<Started> {
     let id = run(cx, base, order, &revision).await;
     // Whether it was started or not: a task that was continues.
     let left = forget(cx, &revision).await.err();
-    Ok(Started { id: id?, left })
+    match (id, left) {
+        (Ok(id), left) => Ok(Started { id, left }),
+        (Err(error), Some(left)) => Err(error.hint(format!("{revision} could not be deleted either: {left}"))),
+        (Err(error), None) => Err(error),
+    }
 }
 
 /// Calls RunTask (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>) and returns the id of the task. The
@@ -354,18 +358,20 @@ pub async fn list(cx: &Cx) -> Result<Vec<Task>> {
         for arns in arns(cx, cluster).await?.chunks(TASKS_AT_ONCE) {
             let call = cx.cloud.ecs.describe_tasks().cluster(cluster).set_tasks(Some(arns.to_vec())).include(TaskField::Tags);
             let answer = call.send().await.map_err(failed("ecs:DescribeTasks"))?;
-            found.extend(answer.tasks().iter().filter(|task| cx.scope.owns(&tags_of(task.tags()))).map(Task::of));
+            let is_one_off = |task: &&sdk::Task| task.started_by() == Some(STARTED_BY) && cx.scope.owns(&tags_of(task.tags()));
+            found.extend(answer.tasks().iter().filter(is_one_off).map(Task::of));
         }
     }
     found.sort_by(|a, b| b.created.cmp(&a.created));
     Ok(found)
 }
 
-/// Returns the ARNs of the one-off tasks in a cluster.
+/// Returns the ARNs of the one-off tasks in a cluster, and of everything that stopped there: `startedBy` "must be the only filter", and
+/// finds what runs (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html>).
 async fn arns(cx: &Cx, cluster: &str) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    for status in [DesiredStatus::Running, DesiredStatus::Stopped] {
-        let call = cx.cloud.ecs.list_tasks().cluster(cluster).started_by(STARTED_BY).desired_status(status);
+    let list = || cx.cloud.ecs.list_tasks().cluster(cluster);
+    for call in [list().started_by(STARTED_BY), list().desired_status(DesiredStatus::Stopped)] {
         let pages = call.into_paginator().items().send();
         found.extend(pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ecs:ListTasks"))?);
     }

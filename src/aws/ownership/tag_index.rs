@@ -64,7 +64,7 @@ pub struct Environment {
     pub env: String,
     /// How many objects the index knows, by their keys: none of IAM and Route 53, and nothing of CloudFront outside of us-east-1.
     pub objects: usize,
-    /// Until when it is wanted, as its objects say ([`TAG_EXPIRES`]).
+    /// Until when it is wanted, as all of its objects say ([`TAG_EXPIRES`]).
     pub expires: Option<String>,
 }
 
@@ -76,7 +76,8 @@ pub async fn environments(cx: &Cx) -> Result<Vec<Environment>> {
     let any = TagFilter::builder().key(TAG_STACK).build();
     let index = found(&cx.cloud.tagging, None, vec![any]).await?;
     let mut all: BTreeMap<(&String, &String), Vec<&Tags>> = BTreeMap::new();
-    for tags in index.values() {
+    // Snapshots have the tags of what they are of.
+    for (_, tags) in index.iter().filter(|(arn, _)| !arn.contains("snapshot:") && !arn.contains(":snapshot/")) {
         if let (Some(stack), Some(env)) = (tags.get(TAG_STACK), tags.get(TAG_ENV)) {
             all.entry((stack, env)).or_default().push(tags);
         }
@@ -85,7 +86,12 @@ pub async fn environments(cx: &Cx) -> Result<Vec<Environment>> {
         stack: stack.clone(),
         env: env.clone(),
         objects: objects.iter().filter_map(|tags| tags.get(TAG_KEY)).collect::<BTreeSet<_>>().len(),
-        expires: objects.iter().filter_map(|tags| tags.get(TAG_EXPIRES)).max().cloned(),
+        expires: objects
+            .iter()
+            .filter(|tags| tags.contains_key(TAG_KEY))
+            .map(|tags| tags.get(TAG_EXPIRES))
+            .collect::<Option<Vec<_>>>()
+            .and_then(|all| all.into_iter().max().cloned()),
     };
     Ok(all.into_iter().map(environment).collect())
 }

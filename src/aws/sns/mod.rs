@@ -5,7 +5,13 @@ mod topic;
 
 pub use topic::Topic;
 
+use crate::aws::call::rate_limit::{Rates, rate};
 use crate::aws::wing::{KindRow, Wing};
 
 /// The service and its kinds.
-pub(super) static WING: Wing = Wing { indexed: &["sns"], ..Wing::of(&[KindRow::of::<Topic>()]) };
+pub(super) static WING: Wing = Wing {
+    indexed: &["sns"],
+    // ListTagsForResource, TagResource and UntagResource: <https://docs.aws.amazon.com/general/latest/gr/sns.html>.
+    rates: Some(Rates { service: "SNS", asking: rate(10, 10), changing: rate(10, 10) }),
+    ..Wing::of(&[KindRow::of::<Topic>()])
+};

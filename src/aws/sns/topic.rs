@@ -29,6 +29,10 @@ pub struct Topic {
     /// Whether it is a FIFO topic, which keeps messages in order. It cannot be changed. Left out: a standard topic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fifo: Option<bool>,
+    /// Whether a FIFO topic tells messages apart by their contents, where the publisher gives no deduplication id. Only with `fifo`.
+    /// Left out: AWS's default for a new one, else unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_based_deduplication: Option<bool>,
     /// The sender's name in emails and text messages. Left out: none for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
@@ -122,6 +126,11 @@ impl Topic {
     /// Returns the attributes that can be changed: the field, the attribute's name, and its value.
     fn attributes(&self) -> Vec<(&'static str, &'static str, String)> {
         let all = [
+            (
+                "content_based_deduplication",
+                "ContentBasedDeduplication",
+                self.content_based_deduplication.map(|on| on.to_string()),
+            ),
             ("display_name", "DisplayName", self.display_name.clone()),
             ("kms_key", "KmsMasterKeyId", self.kms_key.clone()),
             ("policy", "Policy", self.policy.as_ref().map(Value::to_string)),
@@ -135,6 +144,7 @@ impl Topic {
         let policy = attributes.get("Policy");
         Topic {
             fifo: Some(text("FifoTopic") == "true"),
+            content_based_deduplication: Some(text("ContentBasedDeduplication") == "true"),
             display_name: Some(text("DisplayName")),
             kms_key: Some(key.map_or_else(String::new, |key| Ref::<Key>::physical(key).attr("arn").to_string())),
             policy: policy.map(|text| serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.clone()))),
@@ -150,6 +160,11 @@ impl Resource for Topic {
     const USUAL: Usual = Usual::secs(1, 1);
     type Cloud = Clients;
     type Live = Live;
+
+    fn refused(&self) -> Option<(&'static str, String)> {
+        let alone = self.content_based_deduplication.is_some() && self.fifo != Some(true);
+        alone.then(|| ("content_based_deduplication", "only a topic with `fifo: true` has it".into()))
+    }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let arns = candidates(cx).await?;

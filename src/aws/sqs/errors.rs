@@ -9,6 +9,13 @@ pub(in crate::aws) const ERRORS: &[Row] = &[
     Row::codes(&["sqs:CreateQueue"], &["QueueAlreadyExists", "*QueueNameExists"], Class::Exists),
     // "You must wait 60 seconds" (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html>).
     Row::codes(&["sqs:CreateQueue"], &["*QueueDeletedRecently"], Class::NotYet).within(120),
+    // The queue for dead letters was just made.
+    Row::codes(
+        &["sqs:CreateQueue", "sqs:SetQueueAttributes"],
+        &["InvalidParameterValue", "InvalidAttributeValue"],
+        Class::NotYet,
+    )
+    .and_says("Dead letter target does not exist"),
     // Its policy names a role that was just made: Terraform's provider tries again
     // (<https://github.com/hashicorp/terraform-provider-aws/pull/35861>).
     Row::codes(&["sqs:CreateQueue", "sqs:SetQueueAttributes"], &["InvalidAttributeValue"], Class::NotYet)
@@ -37,5 +44,9 @@ mod tests {
         let class = |message| means(ERRORS, "sqs:SetQueueAttributes", "InvalidAttributeValue", message);
         assert_eq!(class("Invalid value for the parameter Policy."), Class::NotYet);
         assert_eq!(class("Invalid value for the parameter VisibilityTimeout."), Class::Invalid);
+        assert_eq!(
+            class("Value {...} for parameter RedrivePolicy is invalid. Reason: Dead letter target does not exist."),
+            Class::NotYet
+        );
     }
 }

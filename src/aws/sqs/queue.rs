@@ -29,6 +29,10 @@ pub struct Queue {
     /// Whether it is a FIFO queue, which keeps messages in order. It cannot be changed. Left out: a standard queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fifo: Option<bool>,
+    /// Whether a FIFO queue tells messages apart by their contents, where the sender gives no deduplication id. Only with `fifo`. Left
+    /// out: AWS's default for a new one, else unchanged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_based_deduplication: Option<bool>,
     /// Seconds for which a received message is hidden from other receivers, 0 to 43200. Left out: AWS's default, 30, for a new
     /// one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -164,6 +168,11 @@ impl Queue {
         let number = |number: Option<i32>| number.map(|number| number.to_string());
         let policy = |policy: &Value| if *policy == json!({}) { String::new() } else { policy.to_string() };
         let all = [
+            (
+                "content_based_deduplication",
+                Attribute::ContentBasedDeduplication,
+                self.content_based_deduplication.map(|on| on.to_string()),
+            ),
             ("visibility_timeout", Attribute::VisibilityTimeout, number(self.visibility_timeout)),
             ("message_retention", Attribute::MessageRetentionPeriod, number(self.message_retention)),
             ("delay", Attribute::DelaySeconds, number(self.delay)),
@@ -202,6 +211,7 @@ impl Queue {
         let key = Some(text(Attribute::KmsMasterKeyId)).filter(|key| !key.is_empty());
         Queue {
             fifo: Some(text(Attribute::FifoQueue) == "true"),
+            content_based_deduplication: Some(text(Attribute::ContentBasedDeduplication) == "true"),
             visibility_timeout: number(Attribute::VisibilityTimeout),
             message_retention: number(Attribute::MessageRetentionPeriod),
             delay: number(Attribute::DelaySeconds),
@@ -241,6 +251,21 @@ impl Resource for Queue {
         if dead != self.max_receives.is_some() {
             return Some(("max_receives", "`dead_letter_queue` and `max_receives` are given together, or neither is".into()));
         }
+        if self.content_based_deduplication.is_some() && self.fifo != Some(true) {
+            return Some(("content_based_deduplication", "only a queue with `fifo: true` has it".into()));
+        }
+        let ranges = [
+            ("visibility_timeout", self.visibility_timeout, 0, 43_200),
+            ("message_retention", self.message_retention, 60, 1_209_600),
+            ("delay", self.delay, 0, 900),
+            ("receive_wait", self.receive_wait, 0, 20),
+            ("max_message_size", self.max_message_size, 1_024, 1_048_576),
+            ("max_receives", self.max_receives, 1, 1_000),
+        ];
+        let beyond = |(_, value, least, most): &(&str, Option<i32>, i32, i32)| value.is_some_and(|it| it < *least || it > *most);
+        if let Some((field, _, least, most)) = ranges.into_iter().find(beyond) {
+            return Some((field, format!("it must be from {least} to {most}")));
+        }
         let keyed = self.kms_key.as_ref().is_some_and(|key| !key.is_empty());
         let why = "messages are encrypted with SQS's own key or with `kms_key`, not with both";
         (keyed && self.sse == Some(true)).then(|| ("sse", why.into()))
@@ -271,9 +296,11 @@ impl Resource for Queue {
         let live = Live::of(&cx.scope, &answer.queue_url.ok_or_else(|| incomplete(OP, "the queue's URL"))?);
         // One that was just made may not be there yet.
         let tags = tags_of(cx, &live).await?;
-        if tags.is_some_and(|tags| cx.scope.claim(Self::KIND, &tags, false) != Claim::Ours(cx.key.name.clone())) {
+        if let Some(tags) = tags.filter(|tags| cx.scope.claim(Self::KIND, tags, false) != Claim::Ours(cx.key.name.clone())) {
             let said = format!("{} already exists and does not have this stack's tags", live.arn);
-            return Err(Error::new(Class::Exists, said).hint("rename this one, or delete that one"));
+            // The stack's own may not show them yet.
+            let class = if tags.is_empty() { Class::NotYet } else { Class::Exists };
+            return Err(Error::new(class, said).hint("rename this one, or delete that one"));
         }
         Ok(live)
     }
@@ -405,6 +432,9 @@ mod tests {
         assert_eq!(refused(json!({"dead_letter_queue": "sqs.queue/dead"})), Some("max_receives"));
         assert_eq!(refused(json!({"max_receives": 3})), Some("max_receives"));
         assert_eq!(refused(json!({"sse": true, "kms_key": "k"})), Some("sse"));
+        assert_eq!(refused(json!({"content_based_deduplication": true})), Some("content_based_deduplication"));
+        assert_eq!(refused(json!({"content_based_deduplication": true, "fifo": true})), None);
+        assert_eq!(refused(json!({"visibility_timeout": 43_201})), Some("visibility_timeout"));
     }
 
     #[test]
