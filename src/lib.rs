@@ -53,7 +53,8 @@
 //!    Two runs at once are kept apart by a lease ([`aws::runs::lease`], compare-and-swap in S3, told by S3's clock), and every call
 //!    that changes anything asks a fence first ([`aws::call::fence`]): who lost the lease changes nothing more. `plan` takes none.
 //! 8. **Nothing that holds data goes quietly**: it must be named; what takes its place begins with its data where the cloud can
-//!    carry it over ([`engine::Resource::carry_over`]); and it does not go while something that stays uses it.
+//!    carry it over ([`engine::Resource::carry_over`]); and it does not go while something that stays uses it. An environment that
+//!    was made to expire is named by that, for as long as all of its objects say so ([`engine::expiry`]).
 //! 9. **Every wait speaks**: kinds look once ([`engine::Resource::poll`]), the engine owns the clock, AWS's words are passed on.
 //! 10. **Errors name** the operation, the object, AWS's code and request id, and the next step.
 //! 11. **What goes, goes last** ([`engine::schedule`]): when everything that is made and changed serves, and after its own users;

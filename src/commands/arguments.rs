@@ -117,7 +117,7 @@ impl FileOrStack {
     /// When the argument is missing, or too much is given.
     pub fn and(self, argument: Option<String>, name: &str) -> Result<(StackFile, String)> {
         let Some(stack) = self.stack else { return self.file.and(argument, name) };
-        let (file, argument) = StackFile { env: self.file.env, ..self.file }.and(argument, name)?;
+        let (file, argument) = self.file.and(argument, name)?;
         let file = FileOrStack { file, stack: Some(stack) }.given()?;
         Ok((file, argument))
     }

@@ -37,10 +37,12 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         ui::err(&ui::note("Nothing has expired.", &look))?;
         return Ok(Exit::Ok);
     }
-    for Listed { stack, env, objects, expires, .. } in &expired {
-        let at = expires.as_deref().unwrap_or_default();
-        ui::out(&format!("{stack}/{env}: expired at {at}, {}\n", ui::count(*objects, "object")))?;
-    }
+    let row = |env: &Listed| {
+        let at = env.expires.clone().unwrap_or_default();
+        vec![env.stack.clone(), env.env.clone(), env.objects.to_string(), at]
+    };
+    let rows: Vec<Vec<String>> = expired.iter().map(row).collect();
+    ui::out(&ui::table(&Look::stdout(color), &["STACK", "ENVIRONMENT", "OBJECTS", "EXPIRED"], &rows))?;
     if arguments.dry_run {
         return Ok(Exit::Ok);
     }

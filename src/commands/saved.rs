@@ -44,10 +44,12 @@ fn place(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 /// Refuses to apply a saved plan to another environment or region than it was made for.
 pub fn fits(plan: &Plan, env: Option<&str>, region: Option<&str>) -> Result<()> {
     let scope = &plan.scope;
+    // The name of a branch finds the environment that was made for it.
+    let env = env.filter(|env| environment::short(env) != scope.env);
     let env = ("environment", "`--env` and unset STACK_ENV", &scope.env, env);
     let region = ("region", "`--region`", &scope.region, region);
     for (what, flag, made, asked) in [env, region] {
-        if let Some(asked) = asked.filter(|asked| asked != made && environment::short(asked) != **made) {
+        if let Some(asked) = asked.filter(|asked| asked != made) {
             return Err(Stop::Message(
                 Exit::Usage,
                 format!("nothing was changed: the saved plan is for the {what} `{made}`, not `{asked}`"),

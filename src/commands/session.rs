@@ -200,7 +200,7 @@ pub struct Session {
     /// The caller for people, with the profile: `profile prod, role Deploy`.
     pub via: Option<String>,
     /// How long the environment is wanted, when this run makes it.
-    pub ttl: Option<config::Duration>,
+    ttl: Option<config::Duration>,
     look: Look,
 }
 
@@ -388,7 +388,11 @@ impl Session {
                 }
                 Some(at.to_owned())
             }
-            (None, Some(ttl)) if snapshot.is_empty() => Some(from_now(ttl)?),
+            (None, Some(ttl)) if snapshot.is_empty() => {
+                let at = from_now(ttl)?;
+                note(&format!("This environment is wanted until {at}. After that `stack reap` destroys it with its data."))?;
+                Some(at)
+            }
             (None, Some(_)) => {
                 note("What runs already has no expiry, and keeps none; `stack extend` gives it one.")?;
                 None

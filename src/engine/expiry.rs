@@ -79,3 +79,96 @@ async fn mark<C: Cloud>(registry: &Registry<C>, cx: &Cx<C>, seen: &Seen, at: &st
         other => other.map(drop).map_err(|error| error.about(&key)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::super::readiness::Readiness;
+    use super::super::resource::{Observed, Resource};
+    use super::super::rules::Rule;
+    use super::super::tags::ignore;
+    use super::*;
+
+    #[derive(Clone, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+    struct Thing {
+        tags: BTreeMap<String, String>,
+    }
+
+    #[derive(Clone, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+    struct Live {
+        id: String,
+    }
+
+    struct Place;
+
+    impl Cloud for Place {
+        const NAME: &'static str = "the place";
+    }
+
+    impl Resource for Thing {
+        const KIND: &'static str = "place.thing";
+        const RULES: &'static [Rule] = &[Rule::owned("tags")];
+        type Cloud = Place;
+        type Live = Live;
+
+        async fn observe(_: &Cx<Place>) -> Result<Vec<Observed<Self>>> {
+            Ok(Vec::new())
+        }
+
+        async fn create(&self, _: &Cx<Place>) -> Result<Live> {
+            Err(Error::internal("nothing is created here"))
+        }
+
+        async fn update(&self, _: &Cx<Place>, live: &Live, _: &super::super::diff::Diff) -> Result<Live> {
+            Ok(live.clone())
+        }
+
+        async fn delete(_: &Cx<Place>, _: &Live) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    fn thing(name: &str, tags: Value, state: Readiness) -> Seen {
+        let claim = Claim::Ours(name.into());
+        Seen { kind: Thing::KIND.into(), claim, live: json!({"id": name}), fields: json!({"tags": tags}), state }
+    }
+
+    fn snapshot(seen: Vec<Seen>) -> Snapshot {
+        Snapshot { seen, ..Snapshot::default() }
+    }
+
+    #[test]
+    fn an_environment_has_expired_when_all_of_its_objects_say_so() {
+        let registry = Registry::default().with::<Thing>();
+        let at = |time: &str| json!({"stack:expires": time});
+        let wanted = |seen: Vec<Seen>| -> Vec<String> {
+            snapshot(seen).wanted(&registry, |at| at < "2").into_iter().map(|key| key.name).collect()
+        };
+        let over = || thing("a", at("1"), Readiness::Ready);
+        assert_eq!(wanted(vec![over()]), [""; 0]);
+        assert_eq!(wanted(vec![over(), thing("b", at("3"), Readiness::Ready)]), ["b"]);
+        assert_eq!(wanted(vec![over(), thing("b", json!({}), Readiness::waiting("x"))]), ["b"], "nothing is no expiry");
+        // What is deleted says nothing: a key that can still be restored, say.
+        let gone = || thing("key", at("1"), Readiness::Gone);
+        assert_eq!(wanted(vec![over(), thing("b", at("3"), Readiness::Leaving("deleting".into()))]), [""; 0]);
+        let left = snapshot(vec![gone()]);
+        assert_eq!((left.is_empty(), left.expires()), (true, None));
+        assert_eq!(snapshot(vec![gone(), thing("b", at("3"), Readiness::Ready)]).expires(), Some("3"));
+    }
+
+    #[test]
+    fn only_what_is_new_or_adopted_gets_the_expiry() {
+        let desired = || json!({"tags": {"stack:expires": "9"}});
+        let after = |observed: Value| {
+            let mut desired = desired();
+            ignore(&[], &mut desired, &json!({"tags": observed}));
+            desired["tags"].get("stack:expires").cloned()
+        };
+        assert_eq!(after(json!({"stack:name": "shop"})), None);
+        assert_eq!(after(json!({"stack:name": "shop", "stack:expires": "3"})), Some(json!("3")));
+        assert_eq!(after(json!({"team": "web"})), Some(json!("9")));
+    }
+}

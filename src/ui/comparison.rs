@@ -156,7 +156,10 @@ impl Comparison {
 
     /// Returns a difference as a change from left to right.
     fn change(&self, found: &Difference, rules: &[Rule]) -> Change {
-        let (before, after) = if found.hidden {
+        let (before, after) = if found.same {
+            let text = found.left.as_ref().map_or_else(|| "the same".to_owned(), value::short) + " on both sides";
+            (Some(Value::from(text.as_str())), Some(Value::from(text)))
+        } else if found.hidden {
             let text = found.only.map_or_else(|| "differs".to_owned(), |hand| format!("only in {}", self.name(hand)));
             (Some(Value::from(text.as_str())), Some(Value::from(text)))
         } else {
@@ -255,7 +258,7 @@ mod tests {
 
     fn difference(path: &str, left: Value, right: Value) -> Difference {
         let value = |value: Value| Some(value).filter(|value| !value.is_null());
-        Difference { path: path.into(), left: value(left), right: value(right), only: None, hidden: false }
+        Difference { path: path.into(), left: value(left), right: value(right), only: None, hidden: false, same: false }
     }
 
     fn side(name: &str, basis: Basis) -> Compared {
@@ -286,6 +289,11 @@ mod tests {
                         difference("containers.web.stop_timeout", Value::Null, json!(90)),
                         hidden("containers.web.environment.LEVEL", None),
                         hidden("containers.web.environment.DEBUG", Some(Hand::Right)),
+                        Difference { same: true, ..hidden("containers.web.environment.QUEUE", None) },
+                        Difference {
+                            same: true,
+                            ..difference("containers.web.log_prefix", json!("shop-production"), json!("shop-production"))
+                        },
                     ],
                 ),
                 differing(
@@ -299,12 +307,14 @@ mod tests {
     }
 
     /// What is on one line where there is room.
-    const SAID: [&str; 7] = [
+    const SAID: [&str; 9] = [
         "= expected 2   the file says so",
         "ec2.nat_gateway/b   only in production",
         "storage   100 GiB → 20 GiB",
         "environment.LEVEL   differs",
         "environment.DEBUG   only in staging@12",
+        "environment.QUEUE   the same on both sides",
+        "shop-production on both sides",
         "(none) → 90",
         "! suspicious 2",
     ];

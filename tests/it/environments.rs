@@ -92,7 +92,8 @@ fn what_has_expired_is_reaped_and_nothing_else() {
     let s = Subject::new(FILE);
     let make =
         |env: &str, more: &[&str]| stack(&s, &[&["apply", "s.yaml", "--env", env, "--like", "staging", "--yes"], more].concat());
-    make("short", &["--ttl", "1s"]).ok();
+    let made = make("short", &["--ttl", "1s"]).ok();
+    assert!(made.words().contains("After that `stack reap` destroys it with its data."), "{}", made.stderr);
     make("kept", &["--ttl", "1s"]).ok();
     make("long", &["--ttl", "72h"]).ok();
     stack(&s, &["apply", "s.yaml", "--env", "production", "--yes"]).ok();
@@ -126,7 +127,7 @@ result = sorted(name for name, tags in tags.items() if tags.get("stack:expires")
 
     s.proxy.take();
     let dry = stack(&s, &["reap", "--region", "us-east-1", "--dry-run"]).ok();
-    assert!(dry.stdout.contains("shop/short: expired at") && dry.stdout.lines().count() == 1, "{}", dry.stdout);
+    assert!(dry.stdout.contains("short") && dry.stdout.lines().count() == 2, "{}", dry.stdout);
     let asked = stack(&s, &["reap", "--region", "us-east-1"]).exits(4);
     assert!(asked.words().contains("standard input is not a terminal"), "{}", asked.stderr);
     assert!(s.proxy.take().iter().all(|call| !call.mutating));

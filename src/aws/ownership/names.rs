@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::aws::{Cx, Tags};
 use crate::engine::tags::TAG_GENERATION;
-use crate::engine::{Claim, Result};
+use crate::engine::{Claim, Result, Scope};
 
 /// The part before the time in the names of snapshots that carry data over to a successor.
 const CARRIES: &str = "carries";
@@ -89,6 +89,23 @@ pub fn claim(cx: &Cx, claim: Claim, tags: &Tags, name: &str, max: usize) -> Clai
     }
 }
 
+/// The end of the name of every FIFO topic and queue, and of no other.
+const FIFO: &str = ".fifo";
+
+/// Returns the name of a topic or a queue, at most `max` long.
+pub fn fifo(scope: &Scope, key: &str, generation: u32, max: usize, is_fifo: bool) -> String {
+    let end = if is_fifo { FIFO } else { "" };
+    fit(&scope.prefix(), key, generation, max - end.len()) + end
+}
+
+/// Returns the claim of a topic or a queue: see [`claim`].
+pub fn fifo_claim(cx: &Cx, of: Claim, tags: &Tags, name: &str, max: usize) -> Claim {
+    match name.strip_suffix(FIFO) {
+        Some(bare) => claim(cx, of, tags, bare, max - FIFO.len()),
+        None => claim(cx, of, tags, name, max),
+    }
+}
+
 /// Returns the claim of an object that is the stack's by its tags, when `is_marked` decides by its name whether there is a second
 /// mark.
 pub fn marked(claim: Claim, is_marked: impl FnOnce(&str) -> bool) -> Claim {
@@ -106,7 +123,19 @@ pub fn generation(tags: &Tags) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{begins, ending, fit, is_carrier};
+    use super::{begins, ending, fifo, fit, is_carrier};
+    use crate::engine::Scope;
+
+    #[test]
+    fn fifo_names_end_so_and_fit() {
+        let text = |text: &str| text.to_owned();
+        let (env, region) = (text("default"), text("us-east-1"));
+        let scope = Scope { stack: text("shop"), env, region, account: text("1"), partition: text("aws") };
+        assert_eq!(fifo(&scope, "orders", 1, 80, false), "shop-orders");
+        assert_eq!(fifo(&scope, "orders", 2, 80, true), "shop-orders-2.fifo");
+        let long = fifo(&scope, &"a".repeat(100), 1, 80, true);
+        assert!(long.len() == 80 && long.ends_with(".fifo"), "{long}");
+    }
 
     #[test]
     fn our_names_are_found_among_others() {

@@ -76,8 +76,9 @@ pub async fn environments(cx: &Cx) -> Result<Vec<Environment>> {
     let any = TagFilter::builder().key(TAG_STACK).build();
     let index = found(&cx.cloud.tagging, None, vec![any]).await?;
     let mut all: BTreeMap<(&String, &String), Vec<&Tags>> = BTreeMap::new();
-    // Snapshots have the tags of what they are of.
-    for (_, tags) in index.iter().filter(|(arn, _)| !arn.contains("snapshot:") && !arn.contains(":snapshot/")) {
+    // Snapshots and tasks have the tags of what they are of, as those were then.
+    const COPIES: [&str; 3] = ["snapshot:", ":snapshot/", ":task/"];
+    for (_, tags) in index.iter().filter(|(arn, _)| !COPIES.iter().any(|copy| arn.contains(copy))) {
         if let (Some(stack), Some(env)) = (tags.get(TAG_STACK), tags.get(TAG_ENV)) {
             all.entry((stack, env)).or_default().push(tags);
         }
@@ -115,14 +116,14 @@ pub async fn global_tags(cx: &Cx, service: &'static str, arn: &str) -> Option<Ta
 }
 
 /// Returns the tags of the stack's objects of one type that carry a digest ([`TAG_DIGEST`]); `None` as with [`of`]. The question is
-/// asked once for a type, which must be the only one of its service.
-pub async fn digests(cx: &Cx, service: &'static str, resource_type: &str) -> Option<Arc<Index>> {
+/// asked once for each type.
+pub async fn digests(cx: &Cx, service: &'static str, resource_type: &'static str) -> Option<Arc<Index>> {
     if !cx.reads.may_ask_index() {
         return None;
     }
     let digest = TagFilter::builder().key(TAG_DIGEST).build();
     let found =
-        cx.reads.once("tags.digests", ask(cx, &cx.cloud.tagging, vec![resource_type.to_owned()], Some(digest))).await.ok()?;
+        cx.reads.once(resource_type, ask(cx, &cx.cloud.tagging, vec![resource_type.to_owned()], Some(digest))).await.ok()?;
     cx.reads.trusted_index(service);
     Some(found)
 }

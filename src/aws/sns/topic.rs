@@ -15,12 +15,11 @@ use crate::aws::ownership::{names, tag_index};
 use crate::aws::sns::errors::failed;
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
-use crate::engine::{Claim, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
+use crate::engine::{Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
-/// The maximum length of a name, and the end of every FIFO topic's
+/// The maximum length of a name
 /// (<https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html>).
 const NAME: usize = 256;
-const FIFO: &str = ".fifo";
 
 /// A topic: each message that is published to it goes to all its subscribers.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -64,17 +63,6 @@ fn name_in(arn: &str) -> &str {
     arn.rsplit(':').next().unwrap_or(arn)
 }
 
-fn named(scope: &Scope, key: &str, generation: u32, fifo: bool) -> String {
-    let end = if fifo { FIFO } else { "" };
-    names::fit(&scope.prefix(), key, generation, NAME - end.len()) + end
-}
-
-/// Returns whose it is. Its name is the second mark.
-fn claim(cx: &Cx, tags: &Tags, name: &str) -> Claim {
-    let (name, max) = name.strip_suffix(FIFO).map_or((name, NAME), |name| (name, NAME - FIFO.len()));
-    names::claim(cx, cx.scope.claim(Topic::KIND, tags, false), tags, name, max)
-}
-
 fn to_sdk(tags: &Tags) -> Result<Vec<Tag>> {
     let tag = |(k, v): (&String, &String)| Tag::builder().key(k).value(v).build();
     tags.iter().map(tag).collect::<Result<_, _>>().map_err(|e| Error::internal(e.to_string()))
@@ -115,7 +103,7 @@ async fn observed(cx: &Cx, arn: &str) -> Result<Option<Observed<Topic>>> {
     let (attributes, tags) = tokio::try_join!(attributes, tags_of(cx, arn))?;
     let live = Live { id: arn.to_owned(), arn: arn.to_owned(), name: name_in(arn).to_owned() };
     Ok(attributes.map(|attributes| Observed {
-        claim: claim(cx, &tags, &live.name),
+        claim: names::fifo_claim(cx, cx.scope.claim(Topic::KIND, &tags, false), &tags, &live.name, NAME),
         live,
         fields: Topic::from_attributes(&attributes, tags),
         state: Readiness::Ready,
@@ -177,7 +165,7 @@ impl Resource for Topic {
     async fn create(&self, cx: &Cx) -> Result<Live> {
         const OP: &str = "sns:CreateTopic";
         let fifo = self.fifo == Some(true);
-        let name = named(&cx.scope, &cx.key.name, cx.generation, fifo);
+        let name = names::fifo(&cx.scope, &cx.key.name, cx.generation, NAME, fifo);
         let mut call = cx.cloud.sns.create_topic().name(&name).set_tags(Some(to_sdk(&self.tags)?));
         if fifo {
             call = call.attributes("FifoTopic", "true");
@@ -244,17 +232,6 @@ mod tests {
 
     use super::*;
     use crate::engine::{Ids, diff};
-
-    #[test]
-    fn a_fifo_topic_is_called_so() {
-        let text = |text: &str| text.to_owned();
-        let (env, region) = (text("default"), text("us-east-1"));
-        let scope = Scope { stack: text("shop"), env, region, account: text("1"), partition: text("aws") };
-        assert_eq!(named(&scope, "orders", 1, false), "shop-orders");
-        assert_eq!(named(&scope, "orders", 2, true), "shop-orders-2.fifo");
-        let long = named(&scope, &"a".repeat(300), 1, true);
-        assert!(long.len() == NAME && long.ends_with(FIFO), "{long}");
-    }
 
     #[test]
     fn what_is_written_is_read_back() {

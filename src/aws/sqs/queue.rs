@@ -17,10 +17,9 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Claim, Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
 
-/// The maximum length of a name, and the end of every FIFO queue's
+/// The maximum length of a name
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html>).
 const NAME: usize = 80;
-const FIFO: &str = ".fifo";
 
 /// A queue, which keeps messages until they are received and deleted.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -95,17 +94,6 @@ impl Live {
     }
 }
 
-fn named(scope: &Scope, key: &str, generation: u32, fifo: bool) -> String {
-    let end = if fifo { FIFO } else { "" };
-    names::fit(&scope.prefix(), key, generation, NAME - end.len()) + end
-}
-
-/// Returns whose it is. Its name is the second mark.
-fn claim(cx: &Cx, tags: &Tags, name: &str) -> Claim {
-    let (name, max) = name.strip_suffix(FIFO).map_or((name, NAME), |name| (name, NAME - FIFO.len()));
-    names::claim(cx, cx.scope.claim(Queue::KIND, tags, false), tags, name, max)
-}
-
 /// Returns the queues that can be the stack's.
 async fn candidates(cx: &Cx) -> Result<Vec<Live>> {
     // Whatever they are called.
@@ -148,7 +136,7 @@ async fn observed(cx: &Cx, live: Live) -> Result<Option<Observed<Queue>>> {
     let attributes = async { present(attributes_of(cx, &live.url).await.map(Some)) };
     let (attributes, tags) = tokio::try_join!(attributes, tags_of(cx, &live))?;
     Ok(attributes.zip(tags).map(|(attributes, tags)| Observed {
-        claim: claim(cx, &tags, &live.name),
+        claim: names::fifo_claim(cx, cx.scope.claim(Queue::KIND, &tags, false), &tags, &live.name, NAME),
         live,
         fields: Queue::from_attributes(&attributes, tags),
         state: Readiness::Ready,
@@ -290,7 +278,7 @@ impl Resource for Queue {
     /// say whether it is someone else's.
     async fn create(&self, cx: &Cx) -> Result<Live> {
         const OP: &str = "sqs:CreateQueue";
-        let name = named(&cx.scope, &cx.key.name, cx.generation, self.fifo == Some(true));
+        let name = names::fifo(&cx.scope, &cx.key.name, cx.generation, NAME, self.fifo == Some(true));
         let call = cx.cloud.sqs.create_queue().queue_name(name).set_attributes(Some(self.initial()?));
         let answer = call.set_tags(Some(self.tags.clone().into_iter().collect())).send().await.map_err(failed(OP))?;
         let live = Live::of(&cx.scope, &answer.queue_url.ok_or_else(|| incomplete(OP, "the queue's URL"))?);
@@ -387,11 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fifo_queue_is_called_so() {
-        assert_eq!(named(&scope(), "orders", 1, false), "shop-orders");
-        assert_eq!(named(&scope(), "orders", 2, true), "shop-orders-2.fifo");
-        let long = named(&scope(), &"a".repeat(100), 1, true);
-        assert!(long.len() == NAME && long.ends_with(FIFO), "{long}");
+    fn a_url_names_the_queue() {
         let live = Live::of(&scope(), "https://sqs.us-east-1.amazonaws.com/1/shop-orders.fifo");
         assert_eq!((&*live.arn, &*live.name), ("arn:aws:sqs:us-east-1:1:shop-orders.fifo", "shop-orders.fifo"));
     }
