@@ -2,10 +2,7 @@
 
 use serde_json::Value;
 
-use super::{
-    Clients, acm, autoscaling, cloudfront, ec2, ecs, elasticache, elbv2, events, iam, kms, lambda, logs, rds, route53, s3,
-    secretsmanager, servicediscovery, sns, spelling, sqs,
-};
+use super::{Clients, spelling};
 use crate::aws::call::clients::Services;
 use crate::aws::spelling::Wrong;
 use crate::aws::wing::{KindRow, Wing};
@@ -13,25 +10,25 @@ use crate::engine;
 
 /// Every service. Their order is that of plans.
 const WINGS: &[&Wing] = &[
-    &ec2::WING,
-    &elbv2::WING,
-    &iam::WING,
-    &kms::WING,
-    &acm::WING,
-    &logs::WING,
-    &ecs::WING,
-    &autoscaling::WING,
-    &route53::WING,
-    &s3::WING,
-    &servicediscovery::WING,
-    &cloudfront::WING,
-    &rds::WING,
-    &secretsmanager::WING,
-    &lambda::WING,
-    &events::WING,
-    &elasticache::WING,
-    &sns::WING,
-    &sqs::WING,
+    &super::ec2::WING,
+    &super::elbv2::WING,
+    &super::iam::WING,
+    &super::kms::WING,
+    &super::acm::WING,
+    &super::logs::WING,
+    &super::ecs::WING,
+    &super::autoscaling::WING,
+    &super::route53::WING,
+    &super::s3::WING,
+    &super::servicediscovery::WING,
+    &super::cloudfront::WING,
+    &super::rds::WING,
+    &super::secretsmanager::WING,
+    &super::lambda::WING,
+    &super::events::WING,
+    &super::elasticache::WING,
+    &super::sns::WING,
+    &super::sqs::WING,
 ];
 
 /// Returns every service.
@@ -77,6 +74,8 @@ pub fn spell(name: &str, object: &mut Value) -> Result<(), Vec<Wrong>> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+
     use serde_json::json;
 
     use super::*;
@@ -332,6 +331,12 @@ mod tests {
         }
     }
 
+    /// Returns the files in a folder and in the folders in it; none for what is no folder.
+    fn files(folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
+        entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    }
+
     /// Every name by which code asks about a change is a field of a kind of the same service.
     #[test]
     fn changes_are_asked_for_by_names_of_fields() {
@@ -344,9 +349,7 @@ mod tests {
         for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/aws")).unwrap() {
             let folder = entry.unwrap().path();
             let kinds = by_service(folder.file_name().unwrap().to_str().unwrap());
-            for file in
-                std::fs::read_dir(&folder).into_iter().flatten().map(|file| file.unwrap().path()).filter(|_| !kinds.is_empty())
-            {
+            for file in files(&folder).into_iter().filter(|_| !kinds.is_empty()) {
                 let text = std::fs::read_to_string(&file).unwrap();
                 let calls = ["touches(\"", "touches_other_than(&[", "is_new(item, &["];
                 for call in calls.iter().flat_map(|call| text.split(call).skip(1).map(move |rest| (call, rest))) {

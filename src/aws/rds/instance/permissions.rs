@@ -1,0 +1,47 @@
+//! The permissions that a plan needs for a database beyond those of its calls.
+
+use super::upgrades::{is_major, upgrade};
+use crate::aws::preflight::finding::{field, is_given, is_made, is_new};
+use crate::engine::{Action, Item};
+
+/// Returns the permissions by what a plan says of a database.
+pub(super) fn further(item: &Item) -> Vec<&'static str> {
+    let keyed = is_given(item, "kms_key");
+    let mut out = Vec::new();
+    // Setting a database's password means reading it first.
+    if is_given(item, "password") && is_new(item, &["password"]) {
+        out.extend(["secretsmanager:GetSecretValue", "rds:AddTagsToResource"]);
+        out.extend(keyed.then_some("kms:Decrypt"));
+    }
+    // <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-secrets-manager.html>
+    if is_given(item, "managed_password") && is_new(item, &["managed_password"]) {
+        out.extend(["secretsmanager:CreateSecret", "secretsmanager:TagResource", "kms:DescribeKey"]);
+        out.extend(keyed.then_some(["kms:Decrypt", "kms:GenerateDataKey", "kms:CreateGrant"]).into_iter().flatten());
+    }
+    if item.action == Action::Update {
+        out.extend(item.changes.touches("running").then_some("rds:StartDBInstance"));
+        // A snapshot is taken before an upgrade that cannot be undone.
+        let major = |(from, to)| field(item, "engine").is_some_and(|engine| is_major(engine, from, to));
+        let copied = !is_given(item, "source") && upgrade(&item.changes).is_some_and(major);
+        out.extend(copied.then_some("rds:CreateDBSnapshot"));
+    }
+    // A stopped and protected database is started first.
+    let stopped = item.before.as_ref().is_some_and(|before| before.state.word() == Some("stopped"));
+    out.extend((item.action == Action::Delete && stopped).then_some("rds:StartDBInstance"));
+    if !is_made(item) {
+        return out;
+    }
+    out.extend(is_given(item, "source").then_some("rds:CreateDBInstanceReadReplica"));
+    if item.carries_data {
+        out.extend([
+            "rds:CreateDBSnapshot",
+            "rds:CopyDBSnapshot",
+            "rds:RestoreDBInstanceFromDBSnapshot",
+            "rds:ModifyDBInstance",
+            "rds:DeleteDBSnapshot",
+        ]);
+    }
+    // RDS uses the key with a grant that the caller gives.
+    out.extend(keyed.then_some(["kms:CreateGrant", "kms:DescribeKey"]).into_iter().flatten());
+    out
+}

@@ -1,0 +1,45 @@
+//! The progress of a change: the fields that AWS was asked to change, and whether the database serves with them.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::read::look;
+use super::{Instance, Live};
+use crate::aws::Cx;
+use crate::aws::rds::status::{not_begun, state_of};
+use crate::engine::{Diff, Readiness, Result};
+
+/// Returns the fields that AWS was asked to change in this operation: changes that others put off until the maintenance window
+/// are not waited for.
+async fn asked(cx: &Cx) -> Result<Arc<Mutex<BTreeSet<String>>>> {
+    cx.reads.once("rds.asked", async { Ok(Mutex::default()) }).await
+}
+
+/// Records that AWS was asked to change these fields.
+pub(super) async fn note_asked(cx: &Cx, diff: &Diff) -> Result<()> {
+    let fields = diff.changes.iter().filter_map(|change| change.path.split('.').next()).map(str::to_owned);
+    asked(cx).await?.lock().unwrap_or_else(PoisonError::into_inner).extend(fields);
+    Ok(())
+}
+
+impl Instance {
+    /// Reads its state once; see [`crate::engine::Resource::poll`].
+    pub(super) async fn state(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
+        let Some(now) = look(cx, &live.id).await? else { return Ok(Readiness::Gone) };
+        Ok(match state_of(&now) {
+            // The password follows the database.
+            Readiness::Ready if self.managed_password == Some(true) && now.master_user_secret().is_none() => {
+                Readiness::waiting("the password's secret is being created")
+            }
+            Readiness::Ready if now.engine_version().is_some_and(|is| self.follows(is)) => Readiness::waiting(
+                "AWS upgrades it after the database that it replicates\nif that does not happen, replication has stopped: remove the replica from the file, apply, and add it again",
+            ),
+            state if state.tells_all() => {
+                let asked = asked(cx).await?;
+                let asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+                not_begun(&now, &asked).map_or(state, Readiness::waiting)
+            }
+            state => state,
+        })
+    }
+}
