@@ -55,86 +55,134 @@ pub struct Services {
     pub rates: Vec<Rates>,
 }
 
-/// A client for each service.
-pub struct Clients {
+/// The configurations that clients are made from.
+struct Configs {
+    usual: SdkConfig,
+    /// Without second tries of the SDK: for creates without an idempotency token, which the engine repeats when it has looked.
+    once: SdkConfig,
+    /// In us-east-1.
+    global: SdkConfig,
+}
+
+/// Declares the clients: for each its name, its SDK and which of [`Configs`] it is made from. All of them ask the fence.
+macro_rules! clients {
+    ($($(#[$doc:meta])* $name:ident: $sdk:ident, $config:ident;)*) => {
+        /// A client for each service.
+        pub struct Clients {
+            $($(#[$doc])* pub $name: $sdk::Client,)*
+            /// S3.
+            pub s3: aws_sdk_s3::Client,
+            /// S3 without the fence: for the lease itself and for the history.
+            pub s3_free: aws_sdk_s3::Client,
+            /// The resource types that the index of tags is asked for.
+            pub indexed: Vec<String>,
+            /// The region of the stack.
+            pub region: String,
+            /// The fence that every client asks before it changes anything.
+            pub fence: Arc<Fence>,
+            /// Whether AWS answers.
+            pub reach: Reach,
+            /// The profile in use, when one was chosen.
+            pub profile: Option<String>,
+            /// The bucket for leases and history, when one was chosen.
+            pub history_bucket: Option<String>,
+            /// The endpoint that all calls go to, when it is not AWS's own.
+            endpoint: Option<String>,
+            /// Whether the profile needs an MFA code, which only the AWS CLI can ask for.
+            wants_mfa: bool,
+        }
+
+        impl Clients {
+            /// Makes the clients of a configuration.
+            pub(super) fn from_config(config: &SdkConfig, region: &str, fence: Arc<Fence>) -> Clients {
+                let configs = Configs {
+                    usual: config.clone(),
+                    once: config.to_builder().retry_config(RetryConfig::disabled()).build(),
+                    global: config.to_builder().region(Region::new(CLOUDFRONT_REGION)).build(),
+                };
+                let guard = Guard(fence.clone());
+                // At another endpoint than AWS's own, the host names of buckets do not resolve.
+                let s3 = aws_sdk_s3::config::Builder::from(config);
+                let s3 = s3.force_path_style(config.endpoint_url().is_some()).interceptor(CallLog);
+                Clients {
+                    $($name: $sdk::Client::from_conf(
+                        $sdk::config::Builder::from(&configs.$config).interceptor(guard.clone()).interceptor(CallLog).build(),
+                    ),)*
+                    s3_free: aws_sdk_s3::Client::from_conf(s3.clone().build()),
+                    s3: aws_sdk_s3::Client::from_conf(s3.interceptor(guard).build()),
+                    indexed: Vec::new(),
+                    region: region.to_owned(),
+                    fence,
+                    reach: Reach::default(),
+                    profile: None,
+                    history_bucket: None,
+                    endpoint: config.endpoint_url().map(str::to_owned),
+                    wants_mfa: false,
+                }
+            }
+        }
+    };
+}
+
+clients! {
     /// EC2, for calls that may be sent twice.
-    pub ec2: aws_sdk_ec2::Client,
+    ec2: aws_sdk_ec2, usual;
     /// EC2, for creates without an idempotency token: the SDK never sends them twice, the engine reads before it repeats one.
-    pub ec2_once: aws_sdk_ec2::Client,
+    ec2_once: aws_sdk_ec2, once;
     /// Elastic Load Balancing v2.
-    pub elbv2: aws_sdk_elasticloadbalancingv2::Client,
+    elbv2: aws_sdk_elasticloadbalancingv2, usual;
     /// ECS.
-    pub ecs: aws_sdk_ecs::Client,
+    ecs: aws_sdk_ecs, usual;
     /// ECS, for `RegisterTaskDefinition`: every call creates a revision.
-    pub ecs_once: aws_sdk_ecs::Client,
+    ecs_once: aws_sdk_ecs, once;
     /// IAM.
-    pub iam: aws_sdk_iam::Client,
+    iam: aws_sdk_iam, usual;
     /// CloudWatch Logs.
-    pub logs: aws_sdk_cloudwatchlogs::Client,
+    logs: aws_sdk_cloudwatchlogs, usual;
     /// Application Auto Scaling.
-    pub autoscaling: aws_sdk_applicationautoscaling::Client,
+    autoscaling: aws_sdk_applicationautoscaling, usual;
     /// RDS.
-    pub rds: aws_sdk_rds::Client,
+    rds: aws_sdk_rds, usual;
     /// ElastiCache.
-    pub elasticache: aws_sdk_elasticache::Client,
+    elasticache: aws_sdk_elasticache, usual;
     /// CloudFront, which has one endpoint for all regions.
-    pub cloudfront: aws_sdk_cloudfront::Client,
-    /// S3.
-    pub s3: aws_sdk_s3::Client,
-    /// S3 without the fence: for the lease itself and for the history.
-    pub s3_free: aws_sdk_s3::Client,
+    cloudfront: aws_sdk_cloudfront, usual;
     /// KMS.
-    pub kms: aws_sdk_kms::Client,
+    kms: aws_sdk_kms, usual;
     /// KMS, for `CreateKey`, which has no idempotency token.
-    pub kms_once: aws_sdk_kms::Client,
+    kms_once: aws_sdk_kms, once;
     /// Certificate Manager in the stack's region: for load balancers.
-    pub acm: aws_sdk_acm::Client,
+    acm: aws_sdk_acm, usual;
     /// Certificate Manager in us-east-1: for CloudFront.
-    pub acm_global: aws_sdk_acm::Client,
+    acm_global: aws_sdk_acm, global;
     /// Route 53.
-    pub route53: aws_sdk_route53::Client,
+    route53: aws_sdk_route53, usual;
     /// Cloud Map.
-    pub servicediscovery: aws_sdk_servicediscovery::Client,
+    servicediscovery: aws_sdk_servicediscovery, usual;
     /// Elastic Container Registry.
-    pub ecr: aws_sdk_ecr::Client,
+    ecr: aws_sdk_ecr, usual;
     /// EventBridge.
-    pub events: aws_sdk_eventbridge::Client,
+    events: aws_sdk_eventbridge, usual;
     /// Lambda.
-    pub lambda: aws_sdk_lambda::Client,
+    lambda: aws_sdk_lambda, usual;
     /// Secrets Manager.
-    pub secrets: aws_sdk_secretsmanager::Client,
+    secrets: aws_sdk_secretsmanager, usual;
     /// SNS.
-    pub sns: aws_sdk_sns::Client,
+    sns: aws_sdk_sns, usual;
     /// SQS.
-    pub sqs: aws_sdk_sqs::Client,
+    sqs: aws_sdk_sqs, usual;
     /// Service Quotas.
-    pub quotas: aws_sdk_servicequotas::Client,
+    quotas: aws_sdk_servicequotas, usual;
     /// STS.
-    pub sts: aws_sdk_sts::Client,
+    sts: aws_sdk_sts, usual;
     /// The tag index of the stack's region.
-    pub tagging: aws_sdk_resourcegroupstagging::Client,
+    tagging: aws_sdk_resourcegroupstagging, usual;
     /// The tag index of us-east-1, which contains CloudFront's distributions.
-    pub tagging_global: aws_sdk_resourcegroupstagging::Client,
+    tagging_global: aws_sdk_resourcegroupstagging, global;
     /// CloudTrail in the stack's region.
-    pub trail: aws_sdk_cloudtrail::Client,
+    trail: aws_sdk_cloudtrail, usual;
     /// CloudTrail in us-east-1, which records IAM and CloudFront.
-    pub trail_global: aws_sdk_cloudtrail::Client,
-    /// The resource types that the index of tags is asked for.
-    pub indexed: Vec<String>,
-    /// The region of the stack.
-    pub region: String,
-    /// The fence that every client asks before it changes anything.
-    pub fence: Arc<Fence>,
-    /// Whether AWS answers.
-    pub reach: Reach,
-    /// The profile in use, when one was chosen.
-    pub profile: Option<String>,
-    /// The bucket for leases and history, when one was chosen.
-    pub history_bucket: Option<String>,
-    /// The endpoint that all calls go to, when it is not AWS's own.
-    endpoint: Option<String>,
-    /// Whether the profile needs an MFA code, which only the AWS CLI can ask for.
-    wants_mfa: bool,
+    trail_global: aws_sdk_cloudtrail, global;
 }
 
 /// Checks whether a text can be an endpoint URL.
@@ -164,13 +212,6 @@ pub fn endpoint(url: &str) -> Result<(), String> {
         return Err("it contains spaces or control characters".into());
     }
     Ok(())
-}
-
-/// Makes a client of one service that asks the fence.
-macro_rules! fenced {
-    ($sdk:ident, $config:expr, $guard:expr) => {
-        $sdk::Client::from_conf($sdk::config::Builder::from($config).interceptor($guard.clone()).interceptor(CallLog).build())
-    };
 }
 
 /// The identity that runs this, as STS reports it.
@@ -258,56 +299,6 @@ impl Clients {
         let clients = Clients::from_config(&config, region, fence);
         let indexed = services.indexed;
         Ok(Clients { reach, indexed, profile, history_bucket: options.history_bucket.clone(), wants_mfa, ..clients })
-    }
-
-    /// Makes the clients of a configuration.
-    pub(super) fn from_config(config: &SdkConfig, region: &str, fence: Arc<Fence>) -> Clients {
-        let once = config.to_builder().retry_config(RetryConfig::disabled()).build();
-        let global = config.to_builder().region(Region::new(CLOUDFRONT_REGION)).build();
-        // At another endpoint than AWS's own, the host names of buckets do not resolve.
-        let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(config.endpoint_url().is_some()).interceptor(CallLog);
-        let guard = Guard(fence.clone());
-        Clients {
-            ec2: fenced!(aws_sdk_ec2, config, guard),
-            ec2_once: fenced!(aws_sdk_ec2, &once, guard),
-            elbv2: fenced!(aws_sdk_elasticloadbalancingv2, config, guard),
-            ecs: fenced!(aws_sdk_ecs, config, guard),
-            ecs_once: fenced!(aws_sdk_ecs, &once, guard),
-            iam: fenced!(aws_sdk_iam, config, guard),
-            logs: fenced!(aws_sdk_cloudwatchlogs, config, guard),
-            autoscaling: fenced!(aws_sdk_applicationautoscaling, config, guard),
-            rds: fenced!(aws_sdk_rds, config, guard),
-            elasticache: fenced!(aws_sdk_elasticache, config, guard),
-            cloudfront: fenced!(aws_sdk_cloudfront, config, guard),
-            s3_free: aws_sdk_s3::Client::from_conf(s3.clone().build()),
-            s3: aws_sdk_s3::Client::from_conf(s3.interceptor(guard.clone()).build()),
-            kms: fenced!(aws_sdk_kms, config, guard),
-            kms_once: fenced!(aws_sdk_kms, &once, guard),
-            acm: fenced!(aws_sdk_acm, config, guard),
-            acm_global: fenced!(aws_sdk_acm, &global, guard),
-            route53: fenced!(aws_sdk_route53, config, guard),
-            servicediscovery: fenced!(aws_sdk_servicediscovery, config, guard),
-            ecr: fenced!(aws_sdk_ecr, config, guard),
-            events: fenced!(aws_sdk_eventbridge, config, guard),
-            lambda: fenced!(aws_sdk_lambda, config, guard),
-            secrets: fenced!(aws_sdk_secretsmanager, config, guard),
-            sns: fenced!(aws_sdk_sns, config, guard),
-            sqs: fenced!(aws_sdk_sqs, config, guard),
-            quotas: fenced!(aws_sdk_servicequotas, config, guard),
-            sts: fenced!(aws_sdk_sts, config, guard),
-            tagging: fenced!(aws_sdk_resourcegroupstagging, config, guard),
-            tagging_global: fenced!(aws_sdk_resourcegroupstagging, &global, guard),
-            trail: fenced!(aws_sdk_cloudtrail, config, guard),
-            trail_global: fenced!(aws_sdk_cloudtrail, &global, guard),
-            indexed: Vec::new(),
-            region: region.to_owned(),
-            fence,
-            reach: Reach::default(),
-            profile: None,
-            history_bucket: None,
-            endpoint: config.endpoint_url().map(str::to_owned),
-            wants_mfa: false,
-        }
     }
 
     /// Returns the place where STS is asked for the identity, for messages.
