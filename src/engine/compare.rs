@@ -149,6 +149,7 @@ pub(super) fn compare<C: Cloud>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, 
         // A saved plan's may carry another one.
         write_generation(desired, item.generation);
         super::tags::ignore(graph.ignored_tags(), desired, &seen.fields);
+        super::pause::resume(kind, desired, &seen.fields);
     }
     let desired = item.desired.clone().unwrap_or(Value::Null);
     let (changes, notes) = diff_with_notes(kind.info().rules, &desired, &seen.fields, ids);

@@ -21,11 +21,6 @@ use super::token::Ids;
 const AT_ONCE: usize = 16;
 
 impl Snapshot {
-    /// Returns the objects of the stack that are not deleted, nor being deleted.
-    fn remaining(&self) -> impl Iterator<Item = &Seen> {
-        self.seen.iter().filter(|seen| seen.key().is_some() && !seen.state.is_gone())
-    }
-
     /// Checks whether nothing of the stack exists.
     pub fn is_empty(&self) -> bool {
         self.remaining().next().is_none()

@@ -14,8 +14,9 @@ use super::context::{Cx, typed};
 use super::diff::Diff;
 use super::effect::Effect;
 use super::error::{Error, Result};
+use super::pause::Pause;
 use super::readiness::Readiness;
-use super::resource::{Blocker, Cloud, Resource, Usual};
+use super::resource::{Blocker, Cloud, Resource, Serving, Usual};
 use super::rules::Rule;
 use super::scope::Claim;
 
@@ -140,6 +141,12 @@ pub trait Kind<C>: Send + Sync {
         live: &'a Value,
         diff: &'a Diff,
     ) -> BoxFuture<'a, Result<Readiness>>;
+    /// See [`Resource::pause`].
+    fn pause(&self, desired: &mut Value, why: Pause, used_by: &[&str]) -> bool;
+    /// See [`Resource::resume`].
+    fn resume(&self, desired: &mut Value);
+    /// See [`Resource::serving`].
+    fn serving(&self, desired: &Value, diff: &Diff) -> Option<Serving>;
     /// See [`Resource::blocked_by`].
     fn blocked_by<'a>(&'a self, cx: &'a Cx<C>, live: &'a Value) -> BoxFuture<'a, Result<Vec<Blocker>>>;
     /// See [`Resource::goes_with`].
@@ -267,6 +274,15 @@ impl<R: Resource> Kind<R::Cloud> for Erased<R> {
             let live = typed(R::KIND, "the live value", live)?;
             typed::<R>(R::KIND, "the desired value", desired)?.prepare(cx, &live, diff).await
         })
+    }
+    fn pause(&self, desired: &mut Value, why: Pause, used_by: &[&str]) -> bool {
+        R::pause(desired, why, used_by)
+    }
+    fn resume(&self, desired: &mut Value) {
+        R::resume(desired);
+    }
+    fn serving(&self, desired: &Value, diff: &Diff) -> Option<Serving> {
+        R::serving(desired, diff)
     }
     fn blocked_by<'a>(&'a self, cx: &'a Cx<R::Cloud>, live: &'a Value) -> BoxFuture<'a, Result<Vec<Blocker>>> {
         Box::pin(async move { R::blocked_by(cx, &typed(R::KIND, "the live value", live)?).await })

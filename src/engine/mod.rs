@@ -15,6 +15,7 @@
 //! | [`moved`] | what has another name in the file than in the cloud |
 //! | [`tags`] | who owns a tag |
 //! | [`expiry`] | until when an environment is wanted |
+//! | [`pause`] | whether it is at rest |
 //! | [`snapshot`], [`proof`] | what exists, read or proven |
 //! | [`action`], [`item`], [`plan`] | what to do about the difference |
 //! | [`schedule`] | in which order |
@@ -49,6 +50,7 @@ mod matching;
 mod memory;
 pub mod moved;
 mod operation;
+pub mod pause;
 pub mod plan;
 mod policy;
 mod poll_interval;
@@ -85,11 +87,12 @@ pub use graph::{Graph, Moved, Node, lies_in};
 pub use item::Item;
 pub use key::Key;
 pub use kind::{Attribute, Kind, KindInfo, Registry};
+pub use pause::Pause;
 pub use plan::Plan;
 pub use reach::{Reach, Silence};
 pub use readiness::{Impairment, Readiness};
 pub use reference::{AnyRef, Ref};
-pub use resource::{Blocker, Cloud, Observed, Resource, Usual};
+pub use resource::{Blocker, Cloud, Observed, Resource, Serving, Usual};
 pub use rules::{Rule, What};
 pub use scope::{Claim, Scope};
 pub use snapshot::{Seen, Snapshot};

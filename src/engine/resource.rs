@@ -13,6 +13,7 @@ use super::context::Cx;
 use super::diff::Diff;
 use super::effect::Effect;
 use super::error::Result;
+use super::pause::Pause;
 use super::readiness::Readiness;
 use super::rules::Rule;
 use super::scope::Claim;
@@ -134,6 +135,20 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
         Vec::new()
     }
 
+    /// Turns what is desired into what is desired while the environment is paused, and checks whether the kind is paused at all.
+    /// `used_by` are the kinds of the objects that refer to it.
+    fn pause(_desired: &mut Value, _why: Pause, _used_by: &[&str]) -> bool {
+        false
+    }
+
+    /// Turns what is desired of an object that was paused into what starts it again, where the file leaves that as it is.
+    fn resume(_desired: &mut Value) {}
+
+    /// Returns how a change concerns what uses the object, when it decides whether that works.
+    fn serving(_desired: &Value, _diff: &Diff) -> Option<Serving> {
+        None
+    }
+
     /// Checks whether nothing is kept in it, for kinds that hold data: then nothing is lost when it is deleted. Asked only about
     /// what the plan deletes or replaces.
     fn is_empty(_cx: &Cx<Self::Cloud>, _live: &Self::Live) -> impl Future<Output = Result<bool>> + Send {
@@ -162,6 +177,15 @@ pub struct Observed<R: Resource> {
     pub fields: R,
     /// Whether it is finished.
     pub state: Readiness,
+}
+
+/// How a change concerns what uses the object, directly or through whatever lies between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Serving {
+    /// What uses it works only afterwards: that is changed after it.
+    Begins,
+    /// What uses it cannot work with it afterwards: that is changed before it.
+    Ends,
 }
 
 /// Something that keeps an object from being deleted.

@@ -102,6 +102,11 @@ impl Snapshot {
         Ok(Snapshot { seen, by_index: cx.reads.trusting(), ..Snapshot::default() })
     }
 
+    /// Returns the objects of the stack that are not deleted, nor being deleted.
+    pub(super) fn remaining(&self) -> impl Iterator<Item = &Seen> {
+        self.seen.iter().filter(|seen| seen.key().is_some() && !seen.state.is_gone())
+    }
+
     /// Reads the kinds for which `of` is true again, without the index. The objects in `settled`, by their identifiers, stay as they
     /// are.
     ///

@@ -29,11 +29,14 @@ pub const TAG_DIGEST: &str = "stack:digest";
 /// another expiry changes it ([`super::expiry`]).
 pub const TAG_EXPIRES: &str = "stack:expires";
 
+/// The tag of what is paused, with the reason ([`super::pause`]).
+pub const TAG_PAUSED: &str = "stack:paused";
+
 /// The tag that says which of the others the file set (this module).
 pub const TAG_TAGS: &str = "stack:tags";
 
 /// The tags that the engine writes, beside [`NAME`].
-const OWN: [&str; 7] = [TAG_STACK, TAG_ENV, TAG_KEY, TAG_GENERATION, TAG_PROTECT, TAG_SECTION, TAG_TAGS];
+const OWN: [&str; 8] = [TAG_STACK, TAG_ENV, TAG_KEY, TAG_GENERATION, TAG_PROTECT, TAG_SECTION, TAG_TAGS, TAG_PAUSED];
 /// What AWS's console shows as an object's name. Ours always have one.
 const NAME: &str = "Name";
 /// What the tags begin with that no file can set.

@@ -1,0 +1,88 @@
+//! An environment at rest: what works in it is stopped, what holds its data stays.
+//!
+//! Each object that is paused says so, and why, in its tag [`TAG_PAUSED`]: there is no other record of it. A plan of such an
+//! environment desires what the kinds make of the file then ([`Resource::pause`](super::Resource::pause)), so it is empty; without
+//! that, what has the tag starts again ([`Resource::resume`](super::Resource::resume)), and loses it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::graph::Graph;
+use super::key::Key;
+use super::kind::{Kind, Registry};
+use super::resource::Cloud;
+use super::scope::Claim;
+use super::snapshot::Snapshot;
+use super::tags::{TAG_PAUSED, tag};
+
+/// Why an environment is paused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Pause {
+    /// Someone asked for it.
+    Asked,
+    /// Its data is not ready: what works with it does not run yet, but what holds it does.
+    Unready,
+}
+
+impl Pause {
+    /// Returns the value of the tag.
+    pub fn word(self) -> &'static str {
+        match self {
+            Pause::Asked => "asked",
+            Pause::Unready => "unready",
+        }
+    }
+
+    /// Returns what the value of the tag says. What is not known keeps the environment at rest.
+    pub fn of(word: &str) -> Pause {
+        if word == Pause::Unready.word() { Pause::Unready } else { Pause::Asked }
+    }
+}
+
+impl Snapshot {
+    /// Returns why the environment is paused, if it is: what its objects say. Where they differ, that its data is not ready counts.
+    pub fn paused(&self) -> Option<Pause> {
+        let ours = self.remaining().filter(|seen| matches!(seen.claim, Claim::Ours(_)));
+        ours.filter_map(|seen| tag(&seen.fields, TAG_PAUSED)).map(Pause::of).max()
+    }
+}
+
+impl Graph {
+    /// Turns what is desired into what is desired while the environment is paused, and returns what that concerns.
+    pub fn pause<C: Cloud>(&mut self, registry: &Registry<C>, why: Pause) -> BTreeSet<Key> {
+        let mut users: BTreeMap<Key, BTreeSet<String>> = BTreeMap::new();
+        for (user, named) in self.edges() {
+            for key in named.into_keys() {
+                users.entry(key).or_default().insert(user.kind.clone());
+            }
+        }
+        let mut paused = BTreeSet::new();
+        for node in self.nodes_mut() {
+            let Some(kind) = registry.find(&node.key.kind) else { continue };
+            let used_by: Vec<&str> = users.get(&node.key).into_iter().flatten().map(String::as_str).collect();
+            if !kind.pause(&mut node.desired, why, &used_by) {
+                continue;
+            }
+            if let (true, Value::Object(fields)) = (kind.info().tagged, &mut node.desired)
+                && let Value::Object(tags) = fields.entry("tags").or_insert_with(|| json!({}))
+            {
+                tags.insert(TAG_PAUSED.into(), why.word().into());
+            }
+            paused.insert(node.key.clone());
+        }
+        paused
+    }
+}
+
+/// Checks whether this object is desired to be paused.
+pub(super) fn is_paused(desired: &Value) -> bool {
+    tag(desired, TAG_PAUSED).is_some()
+}
+
+/// Turns what is desired of an object that is paused, and is not to be any more, into what starts it again.
+pub(super) fn resume<C>(kind: &dyn Kind<C>, desired: &mut Value, observed: &Value) {
+    if is_paused(observed) && !is_paused(desired) {
+        kind.resume(desired);
+    }
+}
