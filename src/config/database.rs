@@ -69,6 +69,11 @@ pub struct Database {
     /// The master password.
     #[serde(default)]
     pub password: Password,
+    /// The data that it begins with: a snapshot, or another database. It counts only when the database is created: changing or removing
+    /// it later changes nothing. Engine, `user` and `database` must be those of the data, and `storage` no less. The password is the
+    /// database's own from the start, and the data is encrypted with its own key. Default: it begins empty.
+    #[serde(default)]
+    pub begin: Option<Begin>,
     /// The port. Default: 5432 for PostgreSQL, 3306 for MySQL and MariaDB.
     #[serde(default)]
     #[schemars(range(min = 1150))]
@@ -137,6 +142,20 @@ pub struct Password {
     /// whole days, `1d` to `1000d`, RDS keeps and rotates it, services that use the database are deployed again each time, and
     /// `replicas` are not possible.
     pub rotate: Rotation,
+}
+
+/// The data that a new database begins with: exactly one of the two.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Begin {
+    /// The name or the ARN of an RDS snapshot of a database instance: a manual one, an automated one (`rds:…`), or one that another
+    /// account shares. It is not changed. Default: none, `database` is given.
+    #[schemars(extend("pattern" = r"^(arn:[^:]+:rds:[^:]+:[0-9]{12}:snapshot:.+|([a-z]+:)?[a-zA-Z][a-zA-Z0-9-]*)$", "patternErrorMessage" = "write the name of a snapshot, or its ARN"), example = &"shop-before-the-sale")]
+    pub snapshot: Option<String>,
+    /// The identifier of a database instance of RDS in the same account and region. A new snapshot of it is taken, and deleted when
+    /// this database is complete. Default: none, `snapshot` is given.
+    #[schemars(extend("pattern" = "^[a-zA-Z][a-zA-Z0-9-]{0,62}$", "patternErrorMessage" = "write the identifier of a database instance: a letter, then up to 62 letters, digits and `-`"), example = &"shop-production")]
+    pub database: Option<String>,
 }
 
 /// A read replica of a database.

@@ -30,6 +30,7 @@ const BY_THEMSELVES: &[&str] = &[
     "no-such-log",
     "no-such-version",
     "node-type",
+    "one-beginning",
     "out-of-range",
     "outside-zone",
     "own-key",

@@ -57,6 +57,9 @@ where
     if let Some(service) = definitions.get_mut("Service") {
         service["allOf"] = Value::Array(of_services());
     }
+    if let Some(begin) = definitions.get_mut("Begin") {
+        begin["allOf"] = of_beginnings();
+    }
     let environments = named(nullable(json!({"$ref": "#/$defs/Overlay"})), "");
     for key in ["additionalProperties", "propertyNames"] {
         root["properties"]["environments"][key] = environments[key].clone();
@@ -81,6 +84,21 @@ fn snippets() -> [(&'static str, Value); 4] {
         ("caches", json!({"${1:main}": {"engine": "${2:valkey}", "node": "cache.t4g.micro"}})),
         ("cdn", json!({"static": {"paths": ["${1:/static/*}"]}})),
     ]
+}
+
+/// Returns that a new database begins with one thing.
+fn of_beginnings() -> Value {
+    let both = "write `snapshot` or `database`, not both";
+    json!([
+        {
+            "if": {"properties": {"snapshot": {"type": "string"}}, "required": ["snapshot"]},
+            "then": {"properties": {"database": {"type": "null", "errorMessage": both}}},
+        },
+        {
+            "if": {"properties": {"snapshot": {"type": "null"}}},
+            "then": {"properties": {"database": {"type": "string"}}, "required": ["database"]},
+        },
+    ])
 }
 
 /// Returns which keys of a service go together, as far as a schema can say it.

@@ -235,7 +235,7 @@ fn whatever_the_text_nothing_panics() {
 }
 
 /// What is wrong, the file's text, whether an editor finds it by the schema alone, and the code that `stack validate` reports.
-const BAD_FILES: [(&str, &str, bool, &str); 23] = [
+const BAD_FILES: [(&str, &str, bool, &str); 26] = [
     ("a key at the top", "servces: {web: {image: nginx}}", true, "unknown-key"),
     ("a region", "region: us-est-1", true, "invalid-value"),
     ("a pair of CPU and memory", "services: {web: {image: nginx, cpu: 256, memory: 700}}", true, "no-such-size"),
@@ -255,6 +255,14 @@ const BAD_FILES: [(&str, &str, bool, &str); 23] = [
     ("health without routes", "services: {web: {image: nginx, health: {path: /}}}", true, "needs-routes"),
     ("an engine", "databases: {main: {engine: postgresql, version: '16'}}", true, "not-a-choice"),
     ("a class", "databases: {main: {engine: postgres, version: '16', class: t4g.micro}}", true, "invalid-value"),
+    (
+        "a beginning of two",
+        "databases: {main: {engine: postgres, version: '16', begin: {snapshot: a, database: b}}}",
+        true,
+        "one-beginning",
+    ),
+    ("a beginning of nothing", "databases: {main: {engine: postgres, version: '16', begin: {}}}", true, "one-beginning"),
+    ("a snapshot", "databases: {main: {engine: postgres, version: '16', begin: {snapshot: a b}}}", true, "invalid-value"),
     ("a network", "network: {cidr: 10.0.0.0/33}", true, "invalid-value"),
     ("a key of a route", "services: {web: {image: nginx, port: 80, routes: [{path: /*, prio: 1}]}}", true, "unknown-key"),
     ("a name in capitals", "services: {Web: {image: nginx}}", true, "invalid-name"),

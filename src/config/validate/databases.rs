@@ -30,6 +30,7 @@ pub(super) fn databases(checks: &mut Checks<'_>) {
         words(checks, &path, database);
         key(checks, &path, database);
         password(checks, &path, database);
+        begin(checks, &path, database);
     }
 }
 
@@ -269,6 +270,26 @@ fn password(checks: &mut Checks<'_>, path: &str, database: &Database) {
         let help = "write `rotate: never`, and to change the password write another into its secret and run `stack apply`; or remove the replicas";
         error(checks, &format!("{path}.password.rotate"), "rotated by RDS", "rotation-and-replicas", message, help.into());
         super::services::second_place(checks, &format!("{path}.replicas"), "and replicated");
+    }
+}
+
+/// A new database begins with one thing.
+fn begin(checks: &mut Checks<'_>, path: &str, database: &Database) {
+    let Some(begin) = &database.begin else { return };
+    match (&begin.snapshot, &begin.database) {
+        (Some(_), Some(_)) => {
+            let message = format!("`{path}.begin` has both `snapshot` and `database`");
+            let help = "keep one of the two; in an environment `snapshot: null` removes the other one";
+            let at = format!("{path}.begin.snapshot");
+            error(checks, &at, "a snapshot that exists", "one-beginning", message, help.into());
+            super::services::second_place(checks, &format!("{path}.begin.database"), "and a new one");
+        }
+        (None, None) => {
+            let message = format!("`{path}.begin` names nothing to begin with");
+            let help = "write `snapshot: NAME` or `database: IDENTIFIER`, or remove `begin` for a database that begins empty";
+            error(checks, &format!("{path}.begin"), "empty", "one-beginning", message, help.into());
+        }
+        _ => {}
     }
 }
 
