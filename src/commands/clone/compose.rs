@@ -1,0 +1,210 @@
+//! The file of a copy: from what runs, what the copy is to have, and what it must not have.
+
+use serde_json::{Value, json};
+
+use super::overlay::Overlay;
+use super::{Arguments, Data};
+use crate::aws::ecs::digests;
+use crate::aws::rds::newest;
+use crate::blueprint::live;
+use crate::commands::session::Session;
+use crate::commands::stop::{Exit, Result, Stop};
+use crate::config::{Loaded, Stack, environment};
+use crate::engine::{Claim, Plan};
+
+/// The instance class of a small copy's databases, where theirs is not burstable.
+const SMALL_DATABASE: &str = "db.t4g.medium";
+/// The same of caches.
+const SMALL_NODE: &str = "cache.t4g.small";
+
+/// How large a copy is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Size {
+    /// As what is copied.
+    Same,
+    /// As small as it works.
+    Small,
+    /// A value for a key of the file.
+    Key(Vec<String>, Value),
+}
+
+/// Reads `--size`.
+pub fn size(text: &str) -> Result<Size, String> {
+    match text.split_once('=') {
+        None if text == "same" => Ok(Size::Same),
+        None if text == "small" => Ok(Size::Small),
+        Some((path, value)) if !path.is_empty() && path.split('.').all(|part| !part.is_empty()) => {
+            let value = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+            Ok(Size::Key(path.split('.').map(str::to_owned).collect(), value))
+        }
+        _ => Err("write `same`, `small`, or a key of the file with a value: `services.web.count=1`".into()),
+    }
+}
+
+/// The file of a copy.
+pub struct Composed {
+    /// Its text.
+    pub text: String,
+    /// What differs from what runs, a sentence each.
+    pub left: Vec<String>,
+    /// The largest database, and its storage in GiB.
+    pub largest: Option<(String, i64)>,
+}
+
+/// Writes the file of a copy.
+pub async fn compose(loaded: &Loaded, session: &Session, plan: &Plan, arguments: &Arguments, to: &str) -> Result<Composed> {
+    let mut overlay = Overlay::default();
+    if loaded.env != environment::DEFAULT {
+        overlay.set(&["like"], loaded.env.clone().into(), "");
+    }
+    if let Some(ttl) = arguments.ttl {
+        overlay.set(&["ttl"], ttl.to_string().into(), "");
+    }
+    let mut left = Vec::new();
+    if arguments.as_file {
+        left.extend(plan.changes().map(|item| format!("`{}` differs from the file, and the copy is as the file says", item.key)));
+    } else {
+        let digests = session.hear(digests::of_services(&session.cx)).await?;
+        let live = live::live(plan, &digests);
+        for pin in live.pins {
+            let path: Vec<&str> = pin.path.iter().map(String::as_str).collect();
+            overlay.set(&path, pin.value, &pin.why);
+        }
+        left = live.left;
+    }
+    data(&mut overlay, session, plan, arguments.data, &loaded.stack).await?;
+    apart(&mut overlay, &loaded.stack);
+    for size in &arguments.size {
+        match size {
+            Size::Same => {}
+            Size::Small => small(&mut overlay, &loaded.stack),
+            Size::Key(path, value) => {
+                let path: Vec<&str> = path.iter().map(String::as_str).collect();
+                overlay.set(&path, value.clone(), "--size");
+            }
+        }
+    }
+    let today = jiff::Zoned::now().strftime("%-d %B %Y");
+    let head = [
+        format!("The environment `{to}` of {}: a copy of `{}` as it was on {today}, made by `stack clone`.", arguments.file, loaded.env),
+        format!("It is used with `--env {to}`, and can be edited; `stack destroy --env {to}` destroys it."),
+    ];
+    Ok(Composed { text: overlay.text(&head), left, largest: largest(plan) })
+}
+
+/// Says what databases begin with.
+async fn data(overlay: &mut Overlay, session: &Session, plan: &Plan, data: Data, stack: &Stack) -> Result<()> {
+    for name in stack.databases.keys().map(|name| name.as_str()).filter(|_| data != Data::None) {
+        let item = plan.items.iter().find(|item| item.key.kind == "rds.instance" && item.key.name == name);
+        let Some(id) = item.and_then(|item| item.before.as_ref()?.live["id"].as_str()) else { continue };
+        match data {
+            Data::Latest => {
+                let Some(snapshot) = session.hear(newest::snapshot(&session.cx, id)).await? else {
+                    return Err(Stop::message(
+                        format!("`databases.{name}` has no snapshot"),
+                        "leave out `--data latest`, and one is taken",
+                    ));
+                };
+                overlay.set(&["databases", name, "begin", "snapshot"], snapshot.into(), "counts only when it is created");
+            }
+            _ => overlay.set(&["databases", name, "begin", "database"], id.into(), "counts only when it is created"),
+        }
+    }
+    Ok(())
+}
+
+/// Takes out what only one environment can have, and what acts on the world outside.
+fn apart(overlay: &mut Overlay, stack: &Stack) {
+    const DOMAIN: &str = "a domain is of one environment only";
+    if let Some(cdn) = &stack.cdn
+        && (cdn.certificate.is_some() || !cdn.aliases.is_empty())
+    {
+        overlay.set(&["cdn", "aliases"], Value::Null, DOMAIN);
+        overlay.set(&["cdn", "certificate"], Value::Null, DOMAIN);
+    }
+    if stack.load_balancer.as_ref().is_some_and(|balancer| balancer.certificate.is_some()) {
+        overlay.set(&["load_balancer", "certificate"], Value::Null, DOMAIN);
+        overlay.set(&["load_balancer", "dns"], Value::Null, DOMAIN);
+        overlay.set(&["load_balancer", "ssl_policy"], Value::Null, DOMAIN);
+    }
+    if !stack.certificates.is_empty() {
+        overlay.set(&["certificates"], Value::Null, DOMAIN);
+    }
+    if !(stack.access.groups.is_empty() && stack.access.users.is_empty()) {
+        overlay.set(&["access"], Value::Null, "people keep what they may do, and get nothing more");
+    }
+    for kind in ["route53.record", "acm.certificate", "acm.validation"].iter().filter(|kind| stack.resources.contains_key(**kind)) {
+        overlay.set(&["resources", kind], Value::Null, DOMAIN);
+    }
+    for name in stack.resources.get("events.rule").into_iter().flat_map(|rules| rules.keys()) {
+        overlay.set(&["resources", "events.rule", name.as_str(), "enabled"], json!(false), "events are off in copies");
+    }
+}
+
+/// Makes everything as small as it works.
+fn small(overlay: &mut Overlay, stack: &Stack) {
+    const SMALL: &str = "--size small";
+    for (name, service) in &stack.services {
+        match &service.scale {
+            Some(_) => {
+                overlay.set(&["services", name.as_str(), "scale", "min"], json!(1), SMALL);
+                overlay.set(&["services", name.as_str(), "scale", "max"], json!(2), SMALL);
+            }
+            None => overlay.set(&["services", name.as_str(), "count"], json!(1), SMALL),
+        }
+    }
+    for (name, database) in &stack.databases {
+        let path = ["databases", name.as_str()];
+        overlay.set(&[path[0], path[1], "multi_az"], json!(false), SMALL);
+        if !database.class.starts_with("db.t") {
+            overlay.set(&[path[0], path[1], "class"], SMALL_DATABASE.into(), SMALL);
+        }
+        for (replica, section) in &database.replicas {
+            let class = section.class.as_ref().unwrap_or(&database.class);
+            if !class.starts_with("db.t") {
+                overlay.set(&[path[0], path[1], "replicas", replica.as_str(), "class"], SMALL_DATABASE.into(), SMALL);
+            }
+            overlay.set(&[path[0], path[1], "replicas", replica.as_str(), "multi_az"], json!(false), SMALL);
+        }
+    }
+    for (name, cache) in &stack.caches {
+        if !cache.node.starts_with("cache.t") {
+            overlay.set(&["caches", name.as_str(), "node"], SMALL_NODE.into(), SMALL);
+        }
+        if cache.replicas.is_some_and(|replicas| replicas > 0) {
+            overlay.set(&["caches", name.as_str(), "replicas"], json!(0), SMALL);
+        }
+        if cache.nodes.is_some_and(|nodes| nodes > 1) {
+            overlay.set(&["caches", name.as_str(), "nodes"], json!(1), SMALL);
+        }
+    }
+    if stack.existing.network.is_none() && stack.network.nat == crate::config::Nat::PerZone {
+        overlay.set(&["network", "nat"], "single".into(), SMALL);
+    }
+}
+
+/// Refuses a copy that would work with what the file only refers to, unless that is meant: another owner's network, database or bucket
+/// is the one that the source works with.
+pub fn check_shared(stack: &Stack) -> Result<()> {
+    let existing = &stack.existing;
+    let databases = existing.databases.keys().map(|name| format!("existing.databases.{name}"));
+    let buckets = existing.buckets.keys().map(|name| format!("existing.buckets.{name}"));
+    let network = existing.network.iter().map(|_| "existing.network".to_owned());
+    let shared: Vec<String> =
+        network.chain(databases).chain(buckets).filter(|path| !stack.clone.keep.contains(path)).map(|path| format!("`{path}`")).collect();
+    if shared.is_empty() {
+        return Ok(());
+    }
+    Err(Stop::Message(
+        Exit::Refused,
+        format!("nothing was changed: the copy would work with what the other environment works with: {}", shared.join(", ")),
+        Some("list it under `clone.keep` if that is meant, or replace it in the file of the copy".into()),
+    ))
+}
+
+/// Returns the database with the most storage, and how much that is in GiB.
+fn largest(plan: &Plan) -> Option<(String, i64)> {
+    let ours = plan.items.iter().filter(|item| item.key.kind == "rds.instance");
+    let sizes = ours.filter_map(|item| Some((item.key.name.clone(), item.before.as_ref()?.fields["storage"].as_i64()?)));
+    sizes.max_by_key(|(_, gib)| *gib).map(|(name, gib)| (format!("databases.{name}"), gib))
+}
