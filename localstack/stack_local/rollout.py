@@ -6,6 +6,7 @@ then exits with 1. A task that was run by itself with a command of its own does 
 
 import copy
 import datetime
+import hashlib
 import math
 import re
 import shlex
@@ -54,6 +55,12 @@ def _steps(command: list[str]) -> list[list[str]]:
         else:
             steps[-1].append(word)
     return steps
+
+
+def image_digest(image: str) -> str:
+    """The digest of an image's manifest, which ECS tells of every container: its own, or one that the name always has."""
+    name, _, digest = image.partition("@")
+    return digest or "sha256:" + hashlib.sha256(name.encode()).hexdigest()
 
 
 class Task:
@@ -110,6 +117,8 @@ class Task:
         view["lastStatus"], view["desiredStatus"] = self.status, self.desired
         for container in view["containers"]:
             container["lastStatus"] = self.status if self.status in ("PENDING", "RUNNING", "STOPPED") else "RUNNING"
+            if self.status != "PENDING":
+                container["imageDigest"] = image_digest(container["image"])
         return view
 
     def override(self, overrides: dict) -> None:

@@ -12,6 +12,7 @@ mod dns;
 mod facts;
 mod keys;
 mod limits;
+pub mod live;
 mod load_balancer;
 mod names;
 mod network;

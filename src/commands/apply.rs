@@ -62,6 +62,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         let run = Run { text: source.text.as_deref(), commit: source.commit, agreed: &agreed, ..run };
         run.execute(&session, async || unchanged(&session, &saved.plan).await).await
     } else {
+        let text = session::with_overlay(&file.file, file.env(), text)?;
         let loaded = session::load_text(&file, &text, color)?;
         let session = Session::of(&loaded, &aws, color).await?.wanted_for(ttl);
         run.text = Some(&text);

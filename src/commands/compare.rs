@@ -145,7 +145,7 @@ impl Source {
                 return Ok(loaded);
             }
         }
-        Ok(config::load(file, text, Some(env), &self.schema)?)
+        Ok(config::load(file, text, session::env_of(Some(env), text).as_deref(), &self.schema)?)
     }
 }
 
@@ -267,7 +267,10 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let (file, left, right) = words(file, left, right)?;
     let source = Source::read(file, like)?;
     // One after the other: both may start the local AWS.
-    let load = |spec: &Spec| source.load(&source.file, &source.text, &spec.env);
+    let load = |spec: &Spec| {
+        let text = session::with_overlay(&source.file, Some(&spec.env), source.text.clone())?;
+        source.load(&source.file, &text, &spec.env)
+    };
     let (of_left, of_right) = (load(&left)?, load(&right)?);
     let (left, right) = (Opened::open(left, of_left, &aws, color).await?, Opened::open(right, of_right, &aws, color).await?);
     let (one, other) = tokio::try_join!(left.take(&source, right.session.as_ref()), right.take(&source, left.session.as_ref()))?;

@@ -33,6 +33,14 @@ pub struct Consent {
     pub json: bool,
 }
 
+impl Consent {
+    /// Returns the options of a run that follows one that was confirmed, in the same command.
+    pub fn of_next(&self) -> Consent {
+        let Consent { no_preflight, wait_for_lease, timeout, json, .. } = *self;
+        Consent { yes: true, allow: self.allow.clone(), no_preflight, wait_for_lease, timeout, json }
+    }
+}
+
 /// Consent that is given beforehand.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Allow {

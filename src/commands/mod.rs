@@ -6,12 +6,15 @@
 mod apply;
 mod arguments;
 mod assets;
+mod clone;
 mod compare;
 mod completions;
 mod consent;
 mod destroy;
 mod drift;
 mod extend;
+mod freeze;
+mod frozen;
 mod git;
 mod graph;
 mod history;
@@ -35,6 +38,7 @@ mod session;
 mod show;
 mod stop;
 mod task;
+mod thaw;
 mod unlock;
 mod validate;
 
@@ -80,6 +84,12 @@ enum Command {
     Destroy(destroy::Arguments),
     Drift(drift::Arguments),
     Compare(compare::Arguments),
+    Clone(clone::Arguments),
+    Freeze(freeze::Arguments),
+    Thaw(thaw::Arguments),
+    /// The snapshots of frozen environments
+    #[command(subcommand)]
+    Frozen(frozen::Command),
     History(history::Arguments),
     Rollback(rollback::Arguments),
     Unlock(unlock::Arguments),
@@ -172,12 +182,16 @@ async fn dispatch(command: Command, color: Color) -> Result<u8> {
     let exit = match command {
         // The exit code of another program, which can be any.
         Command::Run(arguments) => return task::run(arguments, color).await,
+        Command::Clone(arguments) => return clone::run(arguments, color).await,
+        Command::Thaw(arguments) => return thaw::run(arguments, color).await,
         Command::Validate(arguments) => validate::run(arguments, color),
         Command::Plan(arguments) => plan::run(arguments, color).await,
         Command::Apply(arguments) => apply::run(arguments, color).await,
         Command::Destroy(arguments) => destroy::run(arguments, color).await,
         Command::Drift(arguments) => drift::run(arguments, color).await,
         Command::Compare(arguments) => compare::run(arguments, color).await,
+        Command::Freeze(arguments) => freeze::run(arguments, color).await,
+        Command::Frozen(command) => frozen::run(command, color).await,
         Command::History(arguments) => history::run(arguments, color).await,
         Command::Rollback(arguments) => rollback::run(arguments, color).await,
         Command::Unlock(arguments) => unlock::run(arguments, color).await,

@@ -1,6 +1,7 @@
 //! What most commands begin with: from a file and a connection to AWS to a plan. Applying one is in `run`.
 
 use std::io::Read;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,9 +63,13 @@ pub fn load(file: &StackFile, color: Color) -> Result<Loaded> {
     load_text(file, &read_stack(file)?, color)
 }
 
-/// Reads the text of a stack file, for a command that cannot do anything with a saved plan.
+/// Reads the text of a stack file with the chosen environment, for a command that cannot do anything with a saved plan.
 pub fn read_stack(file: &StackFile) -> Result<String> {
-    let name = &file.file;
+    with_overlay(&file.file, file.env(), read_alone(&file.file)?)
+}
+
+/// Reads the same without a file of the environment.
+pub fn read_alone(name: &str) -> Result<String> {
     let text = read(name)?;
     if engine::saved::is_one(&text) {
         return Err(Stop::bad_file(
@@ -75,10 +80,19 @@ pub fn read_stack(file: &StackFile) -> Result<String> {
     Ok(text)
 }
 
+/// Returns the text of a stack file with the file that has the chosen environment, if there is one beside it:
+/// `stack.bug-1234.yaml` beside `stack.yaml`.
+pub fn with_overlay(file: &str, env: Option<&str>, text: String) -> Result<String> {
+    let Some(env) = env.map(config::environment::short) else { return Ok(text) };
+    let Some(name) = config::joined::file_name(file, &env).filter(|name| Path::new(name).is_file()) else { return Ok(text) };
+    let overlay = read(&name)?;
+    Ok(config::joined::joined(&text, &env, &name, &overlay))
+}
+
 /// Loads a stack file from its text, and shows its warnings.
 pub fn load_text(file: &StackFile, text: &str, color: Color) -> Result<Loaded> {
     let loaded = match &file.like {
-        None => config::load(&file.file, text, file.env(), &stack_schema())?,
+        None => config::load(&file.file, text, env_of(file.env(), text).as_deref(), &stack_schema())?,
         Some(like) => load_like(file, text, like, color)?,
     };
     if !loaded.warnings.is_empty() {
@@ -86,6 +100,14 @@ pub fn load_text(file: &StackFile, text: &str, color: Color) -> Result<Loaded> {
         ui::err(&loaded.warnings.render(look.width, look.color, look.unicode))?;
     }
     Ok(loaded)
+}
+
+/// Returns the environment that was chosen, as the text calls it: one in a file of its own has a short name.
+pub fn env_of(typed: Option<&str>, text: &str) -> Option<String> {
+    let typed = typed?;
+    let short = config::environment::short(typed);
+    let is_own = config::joined::split(text).1.is_some_and(|part| part.env == short);
+    Some(if is_own { short } else { typed.to_owned() })
 }
 
 /// Loads a stack file for an environment that it does not list.
@@ -346,11 +368,17 @@ impl Session {
 
     /// Makes the plan that makes AWS match the file.
     pub async fn plan(&self, loaded: &Loaded) -> Result<Plan> {
+        self.plan_with(loaded, |_, _| Ok(())).await
+    }
+
+    /// Makes the plan that makes AWS match what `with` makes of the file.
+    pub async fn plan_with(&self, loaded: &Loaded, with: impl Fn(&mut Graph, &Snapshot) -> Result<()>) -> Result<Plan> {
         self.hear(async {
             // The zones for the file and the objects are independent questions.
             let (graph, snapshot) = tokio::join!(self.graph(loaded), Snapshot::read(&self.registry, &self.cx));
             let snapshot = snapshot?;
-            let graph = self.expiring(graph?, &snapshot)?;
+            let mut graph = self.expiring(graph?, &snapshot)?;
+            with(&mut graph, &snapshot)?;
             self.completed(Plan::make(&self.registry, &self.cx.scope, Some(&graph), &snapshot)?).await
         })
         .await

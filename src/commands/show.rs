@@ -119,7 +119,10 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     }
     let session = match &file.stack {
         Some(_) => Session::given(&file, &aws, color).await?,
-        None => Session::of(&session::load_text(&file, &file_text, color)?, &aws, color).await?,
+        None => {
+            let text = session::with_overlay(&file.file, file.env(), file_text)?;
+            Session::of(&session::load_text(&file, &text, color)?, &aws, color).await?
+        }
     };
     let mut before = String::new();
     loop {

@@ -115,7 +115,31 @@ async fn one_off(arguments: OneOff, color: Color) -> Result<u8> {
     check_command(&words)?;
     let (file, service) = file.and(service, "SERVICE")?;
     let session = Session::given(&file, &aws, color).await?;
-    let base = session.hear(tasks::base(&session.cx, &service)).await?;
+    let job = Job { service: &service, words: &words, cpu, memory, image: image.as_deref(), timeout };
+    run_once(&session, &job, detach.then_some((&file, json)), color).await
+}
+
+/// What is to be run once.
+pub struct Job<'a> {
+    /// The service whose tasks it is like.
+    pub service: &'a str,
+    /// The command.
+    pub words: &'a [String],
+    /// CPU units, in place of the service's.
+    pub cpu: Option<u32>,
+    /// Memory in MiB, in place of the service's.
+    pub memory: Option<u32>,
+    /// The image, in place of the service's.
+    pub image: Option<&'a str>,
+    /// How long it may take.
+    pub timeout: Option<config::Duration>,
+}
+
+/// Starts a task, and returns the exit code of its command; with `detach`, the file as it was typed and whether the task is printed as
+/// JSON, it is not followed.
+pub async fn run_once(session: &Session, job: &Job<'_>, detach: Option<(&StackFile, bool)>, color: Color) -> Result<u8> {
+    let Job { service, words, cpu, memory, image, timeout } = *job;
+    let base = session.hear(tasks::base(&session.cx, service)).await?;
     check_size(&base, cpu, memory)?;
     let look = Look::stderr(color);
     for note in notes(&base) {
@@ -129,10 +153,10 @@ async fn one_off(arguments: OneOff, color: Color) -> Result<u8> {
         let _ = ui::err(&ui::note(text, &look));
     };
     let signals = tokio::spawn(run::listen(stop.clone(), last));
-    let order = Order { command: &words, cpu, memory, image: image.as_deref(), who: &session.who };
+    let order = Order { command: words, cpu, memory, image, who: &session.who };
     let started = session.hear(tasks::start(&session.cx, &base, &order)).await.map_err(unsure)?;
     let mut task = Followed {
-        session: &session,
+        session,
         base: &base,
         id: &started.id,
         look,
@@ -145,8 +169,8 @@ async fn one_off(arguments: OneOff, color: Color) -> Result<u8> {
     if let Some(error) = started.left {
         task.note(&format!("The task definition with `{}` could not be deleted: {error}", image.unwrap_or_default()));
     }
-    if detach && !*stopped.borrow() {
-        task.detach(&words, &file, json);
+    if let (Some((file, json)), false) = (detach, *stopped.borrow()) {
+        task.detach(words, file, json);
         return Ok(Exit::Ok as u8);
     }
     let result = task.follow(stopped, timeout).await;

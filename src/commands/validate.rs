@@ -31,11 +31,12 @@ pub fn run(arguments: Arguments, color: Color) -> Result {
             .map_err(Stop::from);
     }
     let schema = stack_schema();
-    let mut report = match file.env() {
+    let env = session::env_of(file.env(), &text);
+    let mut report = match env.as_deref() {
         None => config::validate_all(&file.file, &text, &schema),
         env => config::load(&file.file, &text, env, &schema).map_or_else(|report| report, |loaded| loaded.warnings),
     };
-    let objects = if report.has_errors() { 0 } else { put_together(file.env(), &text, &schema, &mut report)? };
+    let objects = if report.has_errors() { 0 } else { put_together(env.as_deref(), &text, &schema, &mut report)? };
     if arguments.json {
         ui::out(&session::json(&report.to_json())?)?;
     } else if !report.is_empty() {
@@ -47,7 +48,7 @@ pub fn run(arguments: Arguments, color: Color) -> Result {
     }
     if !arguments.json {
         ui::out(&format!("{} is valid: {}.\n", file.file, ui::count(objects, "object")))?;
-        session::notes(&config::load(&file.file, &text, file.env(), &schema)?, color)?;
+        session::notes(&config::load(&file.file, &text, env.as_deref(), &schema)?, color)?;
     }
     Ok(Exit::Ok)
 }

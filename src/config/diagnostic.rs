@@ -7,6 +7,8 @@ use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, T
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::joined;
+
 /// The maximum number of problems that are reported. Each costs a search through the whole text.
 pub const MOST: usize = 200;
 
@@ -123,10 +125,14 @@ impl Report {
             .with_word_splitter(textwrap::WordSplitter::NoHyphenation)
             .with_break_words(false)
             .without_syntax_highlighting();
-        let source = NamedSource::new(printable(&self.file), harmless(&self.text));
         let mut out = String::new();
+        let sources: Vec<_> = self.files().map(|(range, file)| (range.clone(), self.source(range, file))).collect();
         for diagnostic in self.reported() {
-            let shown = Shown { diagnostic, source: &source, report: self, instead: self.instead_of_excerpt(diagnostic) };
+            let start = diagnostic.span().start;
+            // The last of them has what lies outside of the text, too.
+            let Some((range, source)) = sources.iter().find(|(range, _)| start < range.end).or(sources.last()) else { continue };
+            let instead = self.instead_of_excerpt(diagnostic);
+            let shown = Shown { diagnostic, source, report: self, range: range.clone(), instead };
             if handler.render_report(&mut out, &shown).is_err() {
                 out.push_str(&printable(&diagnostic.message));
             }
@@ -138,6 +144,23 @@ impl Report {
         out.push_str(&self.summary());
         out.push('\n');
         out
+    }
+
+    /// Returns the files that the text was joined from: their places in it, and their names.
+    fn files(&self) -> impl Iterator<Item = (Range<usize>, &str)> {
+        let (own, part) = joined::split(&self.text);
+        let more = part.map(|part| (part.begins()..self.text.len(), part.file));
+        std::iter::once((0..own.len(), self.file.as_str())).chain(more)
+    }
+
+    /// Returns a part of the text as an excerpt is taken from it.
+    fn source(&self, range: Range<usize>, file: &str) -> NamedSource<String> {
+        NamedSource::new(printable(file), harmless(self.text.get(range).unwrap_or_default()))
+    }
+
+    /// Returns the name of the file that a byte offset lies in.
+    pub fn file_at(&self, offset: usize) -> &str {
+        self.files().find(|(range, _)| offset < range.end).or_else(|| self.files().last()).map_or(&self.file, |(_, file)| file)
     }
 
     /// Returns what is marked of a place: only the first of very many lines.
@@ -178,7 +201,7 @@ impl Report {
         };
         let (line, column) = self.position(diagnostic.span().start);
         let any = diagnostic.labels.iter().any(|(span, _)| long(span.start) || long(self.shown(span).end));
-        any.then(|| format!("{}:{line}:{column}", printable(&self.file)))
+        any.then(|| format!("{}:{line}:{column}", printable(self.file_at(diagnostic.span().start))))
     }
 
     /// Returns the report for programs, with up to [`MOST`] problems. Lines and columns count from 1, columns in characters.
@@ -199,15 +222,16 @@ impl Report {
                     .collect();
                 let (line, column) = self.position(d.span().start);
                 json!({"severity": d.severity, "code": d.code, "message": d.message, "help": d.help,
-                       "file": self.file, "line": line, "column": column, "labels": labels})
+                       "file": self.file_at(d.span().start), "line": line, "column": column, "labels": labels})
             })
             .collect();
         json!({"file": self.file, "summary": self.summary(), "diagnostics": diagnostics})
     }
 
-    /// Returns line and column of a byte offset, both from 1.
+    /// Returns line and column of a byte offset in its file, both from 1.
     pub fn position(&self, offset: usize) -> (usize, usize) {
-        let before = self.text.get(..offset.min(self.text.len())).unwrap_or(&self.text);
+        let begins = self.files().map(|(range, _)| range.start).filter(|start| *start <= offset).last().unwrap_or_default();
+        let before = self.text.get(begins..offset.clamp(begins, self.text.len())).unwrap_or(&self.text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
         (line, column)
@@ -219,6 +243,8 @@ struct Shown<'a> {
     diagnostic: &'a Diagnostic,
     source: &'a NamedSource<String>,
     report: &'a Report,
+    /// The part of the report's text that the source is.
+    range: Range<usize>,
     instead: Option<String>,
 }
 
@@ -261,10 +287,12 @@ impl miette::Diagnostic for Shown<'_> {
         if self.instead.is_some() {
             return None;
         }
-        let report = self.report;
-        Some(Box::new(self.diagnostic.labels.iter().enumerate().map(move |(i, (span, text))| {
+        let (report, begins) = (self.report, self.range.start);
+        // What lies in the other file is not in the excerpt.
+        let here = |(i, (span, _)): &(usize, &(Range<usize>, String))| *i == 0 || self.range.contains(&span.start);
+        Some(Box::new(self.diagnostic.labels.iter().enumerate().filter(here).map(move |(i, (span, text))| {
             let span = report.shown(span);
-            let (start, len) = (span.start, span.len());
+            let (start, len) = (span.start - begins, span.len());
             let text = (!text.is_empty()).then(|| printable(text));
             if i == 0 {
                 LabeledSpan::new_primary_with_span(text, (start, len))

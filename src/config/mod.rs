@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`yaml`] | the text as a tree with positions; the only user of the YAML crate |
 //! | [`environment`] | the tree with the differences of one environment |
+//! | [`joined`], `overlay` | an environment in a file of its own, as a text and as a tree |
 //! | [`types`], one module per larger section, [`route`], [`values`] | the sections, their keys and their defaults |
 //! | [`mod@schema`] | the same as a JSON Schema, for editors and for [`check`] |
 //! | [`check`] | the check of shape: whether the tree follows the schema |
@@ -21,6 +22,7 @@ pub mod access;
 pub mod cache;
 pub mod cdn;
 pub mod check;
+pub mod clone;
 pub mod database;
 pub mod diagnostic;
 #[cfg(test)]
@@ -28,7 +30,10 @@ mod editor;
 pub mod encryption;
 pub mod environment;
 pub mod existing;
+pub mod frozen;
+pub mod joined;
 pub mod limits;
+mod overlay;
 mod partly;
 pub mod policy;
 #[cfg(test)]
@@ -95,6 +100,11 @@ impl Loaded {
         found.span.filter(|_| found.rest.is_empty())
     }
 
+    /// Returns the file as it is in this environment, without `environments`.
+    pub fn tree(&self) -> Value {
+        self.file.to_json()
+    }
+
     /// Returns a report of one problem that was found later, at a path. A value that is not in the file, such as a default, is shown at
     /// the nearest key above it that is.
     pub fn report(&self, path: &str, code: &'static str, message: impl Into<String>, help: Option<String>) -> Report {
@@ -133,7 +143,7 @@ pub fn load_like(path_shown: &str, text: &str, env: Option<&str>, like: Option<&
     let env = env.unwrap_or(environment::DEFAULT);
     let like = like.unwrap_or(environment::DEFAULT);
     let mut environments = Vec::new();
-    let hidden = match yaml::parse(text) {
+    let hidden = match overlay::parse(text) {
         Ok(file) => {
             environments.extend(environment::names(&file).into_iter().map(str::to_owned));
             let (problems, places) = secrets::find(&file);
@@ -162,7 +172,7 @@ pub fn validate_all(path_shown: &str, text: &str, schema: &Value) -> Report {
     let problems = |env: Option<&str>| load(path_shown, text, env, schema).map_or_else(|report| report, |loaded| loaded.warnings);
     let mut all = problems(None);
     // Not the report's text, in which hidden values may break the YAML.
-    let Ok(file) = yaml::parse(text.strip_prefix('\u{feff}').unwrap_or(text)) else { return all };
+    let Ok(file) = overlay::parse(text.strip_prefix('\u{feff}').unwrap_or(text)) else { return all };
     let names = environment::names(&file);
     // Too many are reported already, and none of them is checked.
     for env in names.iter().copied().filter(|_| names.len() <= environment::MOST) {
@@ -190,7 +200,7 @@ fn read(
     hidden: &[Range<usize>],
     found: &mut Vec<Diagnostic>,
 ) -> Option<(Stack, Node)> {
-    let mut file = match yaml::parse(text) {
+    let mut file = match overlay::parse(text) {
         Ok(file) => file,
         Err(problems) => {
             found.extend(problems);

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::access::Access;
 use super::cache::Cache;
 use super::cdn::Cdn;
+use super::clone::CloneSection;
 use super::database::Database;
 use super::encryption::{CertificateSection, KeySection};
 use super::existing::Existing;
@@ -92,6 +93,9 @@ pub struct Stack {
     #[serde(default)]
     #[schemars(example = &["services.web"])]
     pub protect: Vec<String>,
+    /// What `stack clone` does with a copy of the environment. Default: services start with the data as it is, and nothing is shared.
+    #[serde(default)]
+    pub clone: CloneSection,
     /// Renamed sections: the old path in the file and the new one. Their objects stay and keep the names that AWS has for them;
     /// only tags are rewritten. Keep an entry as long as the section exists: without it, objects whose names AWS cannot change
     /// are replaced. Default: none.

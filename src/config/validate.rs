@@ -4,6 +4,7 @@ mod access;
 mod caches;
 mod cdn;
 mod checks;
+mod clone;
 mod databases;
 mod encryption;
 mod existing;
@@ -46,6 +47,7 @@ pub fn validate(stack: &Stack, file: &Node, env: &str) -> Vec<Diagnostic> {
     access::access(&mut checks);
     databases::databases(&mut checks);
     caches::caches(&mut checks);
+    clone::clone(&mut checks);
     open::open(&mut checks);
     checks.found
 }

@@ -61,10 +61,11 @@ pub fn check(source: (&Scope, &Snapshot), copy: &Snapshot, keep: &[String]) -> I
     Isolation { objects: own.len(), names: names.len(), leaks }
 }
 
-/// Returns the objects that are certainly the environment's, and are not being deleted.
+/// Returns the objects of the environment and what is in them, but for what is being deleted. What has no name is called by its
+/// identifier.
 fn ours(snapshot: &Snapshot) -> impl Iterator<Item = (Key, &Seen)> {
-    let is_ours = |seen: &&Seen| matches!(seen.claim, Claim::Ours(_)) && !seen.state.is_gone();
-    snapshot.seen.iter().filter(is_ours).filter_map(|seen| Some((seen.key()?, seen)))
+    let is_ours = |seen: &&Seen| !matches!(seen.claim, Claim::Foreign | Claim::Taken(_)) && !seen.state.is_gone();
+    snapshot.seen.iter().filter(is_ours).map(|seen| (seen.key().unwrap_or_else(|| Key::new(seen.kind.clone(), seen.id())), seen))
 }
 
 fn attributes(live: &Value) -> impl Iterator<Item = &str> {

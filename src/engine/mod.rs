@@ -42,6 +42,7 @@ pub mod events;
 pub mod expiry;
 mod fresh_reads;
 pub mod graph;
+pub mod isolation;
 pub mod item;
 pub mod key;
 pub mod kind;

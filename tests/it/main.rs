@@ -13,6 +13,7 @@ mod calls;
 mod cdn;
 mod chain;
 mod cli;
+mod clone;
 mod compare;
 mod connect;
 mod consent;

@@ -3,6 +3,7 @@
 mod checks;
 mod cluster;
 mod deployment;
+pub mod digests;
 pub(in crate::aws) mod errors;
 mod failing;
 mod fargate;

@@ -17,5 +17,7 @@ pub async fn snapshot(cx: &Cx, instance: &str) -> Result<Option<String>> {
     let all = present(all.map_err(failed("rds:DescribeDBSnapshots")))?;
     let available = all.iter().filter(|snapshot| snapshot.status() == Some("available"));
     let taken = |snapshot: &&DbSnapshot| snapshot.original_snapshot_create_time().or(snapshot.snapshot_create_time()).copied();
-    Ok(available.max_by_key(|snapshot| taken(snapshot).map(|at| at.secs())).and_then(|newest| newest.db_snapshot_identifier.clone()))
+    Ok(available
+        .max_by_key(|snapshot| taken(snapshot).map(|at| at.secs()))
+        .and_then(|newest| newest.db_snapshot_identifier.clone()))
 }

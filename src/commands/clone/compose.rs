@@ -1,21 +1,48 @@
 //! The file of a copy: from what runs, what the copy is to have, and what it must not have.
 
+use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use super::overlay::Overlay;
-use super::{Arguments, Data};
 use crate::aws::ecs::digests;
 use crate::aws::rds::newest;
 use crate::blueprint::live;
 use crate::commands::session::Session;
 use crate::commands::stop::{Exit, Result, Stop};
-use crate::config::{Loaded, Stack, environment};
-use crate::engine::{Claim, Plan};
+use crate::config::{Duration, Loaded, Stack, environment};
+use crate::engine::Plan;
 
 /// The instance class of a small copy's databases, where theirs is not burstable.
 const SMALL_DATABASE: &str = "db.t4g.medium";
 /// The same of caches.
 const SMALL_NODE: &str = "cache.t4g.small";
+
+/// The data of the copy's databases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Data {
+    /// A snapshot that is taken now
+    Snapshot,
+    /// The newest snapshot that exists
+    Latest,
+    /// None: they begin empty
+    None,
+}
+
+/// What a copy is to be.
+pub struct Wanted<'a> {
+    /// The stack file.
+    pub file: &'a str,
+    /// The environment.
+    pub to: &'a str,
+    /// What its databases begin with.
+    pub data: Data,
+    /// How large it is; what comes later counts.
+    pub sizes: &'a [Size],
+    /// Whether it is as the file says where AWS differs from that.
+    pub as_file: bool,
+    /// How long it is wanted.
+    pub ttl: Option<Duration>,
+}
 
 /// How large a copy is.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,51 +79,70 @@ pub struct Composed {
 }
 
 /// Writes the file of a copy.
-pub async fn compose(loaded: &Loaded, session: &Session, plan: &Plan, arguments: &Arguments, to: &str) -> Result<Composed> {
+pub async fn compose(loaded: &Loaded, session: &Session, plan: &Plan, wanted: &Wanted<'_>) -> Result<Composed> {
     let mut overlay = Overlay::default();
     if loaded.env != environment::DEFAULT {
         overlay.set(&["like"], loaded.env.clone().into(), "");
     }
-    if let Some(ttl) = arguments.ttl {
+    if let Some(ttl) = wanted.ttl {
         overlay.set(&["ttl"], ttl.to_string().into(), "");
     }
-    let mut left = Vec::new();
-    if arguments.as_file {
-        left.extend(plan.changes().map(|item| format!("`{}` differs from the file, and the copy is as the file says", item.key)));
+    let left = if wanted.as_file {
+        plan.changes().map(|item| format!("`{}` differs from the file, and the copy is as the file says", item.key)).collect()
     } else {
-        let digests = session.hear(digests::of_services(&session.cx)).await?;
-        let live = live::live(plan, &digests);
-        for pin in live.pins {
-            let path: Vec<&str> = pin.path.iter().map(String::as_str).collect();
-            overlay.set(&path, pin.value, &pin.why);
-        }
-        left = live.left;
-    }
-    data(&mut overlay, session, plan, arguments.data, &loaded.stack).await?;
+        pin(&mut overlay, session, plan).await?
+    };
+    data(&mut overlay, session, plan, wanted.data, &loaded.stack).await?;
     apart(&mut overlay, &loaded.stack);
-    for size in &arguments.size {
+    resize(&mut overlay, &loaded.stack, wanted.sizes);
+    let today = jiff::Zoned::now().strftime("%-d %B %Y");
+    let head = [
+        format!(
+            "The environment `{}` of {}: a copy of `{}` as it was on {today}, made by `stack clone`.",
+            wanted.to, wanted.file, loaded.env
+        ),
+        format!("It is used with `--env {to}`, and can be edited; `stack destroy --env {to}` destroys it.", to = wanted.to),
+    ];
+    Ok(Composed { text: overlay.text(&head), left, largest: largest(plan) })
+}
+
+/// Writes what runs; returns what cannot be written, a sentence each.
+pub async fn pin(overlay: &mut Overlay, session: &Session, plan: &Plan) -> Result<Vec<String>> {
+    let digests = session.hear(digests::of_services(&session.cx)).await?;
+    let live = live::live(plan, &digests);
+    for pin in live.pins {
+        let path: Vec<&str> = pin.path.iter().map(String::as_str).collect();
+        overlay.set(&path, pin.value, &pin.why);
+    }
+    Ok(live.left)
+}
+
+/// Changes the size of everything.
+pub fn resize(overlay: &mut Overlay, stack: &Stack, sizes: &[Size]) {
+    for size in sizes {
         match size {
             Size::Same => {}
-            Size::Small => small(&mut overlay, &loaded.stack),
+            Size::Small => small(overlay, stack),
             Size::Key(path, value) => {
                 let path: Vec<&str> = path.iter().map(String::as_str).collect();
                 overlay.set(&path, value.clone(), "--size");
             }
         }
     }
-    let today = jiff::Zoned::now().strftime("%-d %B %Y");
-    let head = [
-        format!("The environment `{to}` of {}: a copy of `{}` as it was on {today}, made by `stack clone`.", arguments.file, loaded.env),
-        format!("It is used with `--env {to}`, and can be edited; `stack destroy --env {to}` destroys it."),
-    ];
-    Ok(Composed { text: overlay.text(&head), left, largest: largest(plan) })
+}
+
+/// Returns the databases of a stack that exist: their names in the file and in RDS.
+pub fn databases<'a>(plan: &'a Plan, stack: &'a Stack) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let id = |name: &str| {
+        let item = plan.items.iter().find(|item| item.key.kind == "rds.instance" && item.key.name == name)?;
+        item.before.as_ref()?.live["id"].as_str()
+    };
+    stack.databases.keys().filter_map(move |name| Some((name.as_str(), id(name.as_str())?)))
 }
 
 /// Says what databases begin with.
 async fn data(overlay: &mut Overlay, session: &Session, plan: &Plan, data: Data, stack: &Stack) -> Result<()> {
-    for name in stack.databases.keys().map(|name| name.as_str()).filter(|_| data != Data::None) {
-        let item = plan.items.iter().find(|item| item.key.kind == "rds.instance" && item.key.name == name);
-        let Some(id) = item.and_then(|item| item.before.as_ref()?.live["id"].as_str()) else { continue };
+    for (name, id) in databases(plan, stack).filter(|_| data != Data::None) {
         match data {
             Data::Latest => {
                 let Some(snapshot) = session.hear(newest::snapshot(&session.cx, id)).await? else {
@@ -114,7 +160,7 @@ async fn data(overlay: &mut Overlay, session: &Session, plan: &Plan, data: Data,
 }
 
 /// Takes out what only one environment can have, and what acts on the world outside.
-fn apart(overlay: &mut Overlay, stack: &Stack) {
+pub fn apart(overlay: &mut Overlay, stack: &Stack) {
     const DOMAIN: &str = "a domain is of one environment only";
     if let Some(cdn) = &stack.cdn
         && (cdn.certificate.is_some() || !cdn.aliases.is_empty())
@@ -133,7 +179,8 @@ fn apart(overlay: &mut Overlay, stack: &Stack) {
     if !(stack.access.groups.is_empty() && stack.access.users.is_empty()) {
         overlay.set(&["access"], Value::Null, "people keep what they may do, and get nothing more");
     }
-    for kind in ["route53.record", "acm.certificate", "acm.validation"].iter().filter(|kind| stack.resources.contains_key(**kind)) {
+    for kind in ["route53.record", "acm.certificate", "acm.validation"].iter().filter(|kind| stack.resources.contains_key(**kind))
+    {
         overlay.set(&["resources", kind], Value::Null, DOMAIN);
     }
     for name in stack.resources.get("events.rule").into_iter().flat_map(|rules| rules.keys()) {
@@ -190,8 +237,12 @@ pub fn check_shared(stack: &Stack) -> Result<()> {
     let databases = existing.databases.keys().map(|name| format!("existing.databases.{name}"));
     let buckets = existing.buckets.keys().map(|name| format!("existing.buckets.{name}"));
     let network = existing.network.iter().map(|_| "existing.network".to_owned());
-    let shared: Vec<String> =
-        network.chain(databases).chain(buckets).filter(|path| !stack.clone.keep.contains(path)).map(|path| format!("`{path}`")).collect();
+    let shared: Vec<String> = network
+        .chain(databases)
+        .chain(buckets)
+        .filter(|path| !stack.clone.keep.contains(path))
+        .map(|path| format!("`{path}`"))
+        .collect();
     if shared.is_empty() {
         return Ok(());
     }

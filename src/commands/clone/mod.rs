@@ -1,23 +1,22 @@
 //! `stack clone`: another environment that is as one that runs.
 
-mod compose;
-mod overlay;
+pub(super) mod compose;
+pub(super) mod copy;
+pub(super) mod overlay;
 
 use std::path::Path;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use self::compose::{Composed, Size};
+use self::compose::{Composed, Data, Size, Wanted};
+use self::copy::Copy;
 use super::arguments::{Aws, STACK_FILE, StackFile, time};
-use super::consent::{self, Consent};
-use super::run::Run;
+use super::consent::Consent;
 use super::session::{self, Session};
 use super::stop::{Exit, Result, Stop};
-use super::task;
 use crate::config::{self, Loaded, environment, joined};
+use crate::engine::Snapshot;
 use crate::engine::isolation::{self, Isolation};
-use crate::engine::pause::Pause;
-use crate::engine::{Plan, Snapshot};
 use crate::ui::{self, Color, Look};
 
 /// Make an environment that is as another one is now
@@ -68,21 +67,10 @@ pub struct Arguments {
     verbose: bool,
 }
 
-/// The data of the copy's databases.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Data {
-    /// A snapshot that is taken now
-    Snapshot,
-    /// The newest snapshot that exists
-    Latest,
-    /// None: they begin empty
-    None,
-}
-
 /// What is copied, and the connection to it.
-struct Source {
-    loaded: Loaded,
-    session: Session,
+pub(super) struct Source {
+    pub loaded: Loaded,
+    pub session: Session,
 }
 
 pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
@@ -95,77 +83,41 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
         ui::err(&ui::note(&format!("The environment of `{}` is called `{to}`.", arguments.to), &look))?;
     }
     let of_copy = file(&to);
-    let text = if Path::new(&name).is_file() {
+    let known = Path::new(&name).is_file();
+    let (text, new) = if known {
         ui::err(&ui::note(&format!("`{name}` exists, and is used as it is."), &look))?;
-        session::read_stack(&of_copy)?
+        (session::read_stack(&of_copy)?, None)
     } else {
         let composed = source.compose(&arguments, &to, &name).await?;
         tell(&composed, &arguments, &look)?;
-        if arguments.plan {
-            ui::out(&composed.text)?;
-        } else {
-            std::fs::write(&name, &composed.text)?;
-            ui::err(&ui::note(&format!("The copy is described in `{name}`."), &look))?;
-        }
-        joined::joined(&session::read_alone(&arguments.file)?, &to, &name, &composed.text)
+        (joined::joined(&session::read_alone(&arguments.file)?, &to, &name, &composed.text), Some(composed.text))
     };
     let loaded = session::load_text(&of_copy, &text, color)?;
     compose::check_shared(&loaded.stack)?;
-    let copy = Session::of(&loaded, &arguments.aws, color).await?;
-    // Before its data is harmless, nothing works with it.
-    let sanitize = source.loaded.stack.clone.sanitize.as_ref().filter(|_| has_data(&loaded));
-    let copy = copy.resting(sanitize.map(|_| Pause::Unready));
+    match new {
+        Some(new) if arguments.plan => ui::out(&new)?,
+        Some(new) => write(&name, &new, &look)?,
+        None => {}
+    }
+    let session = Session::of(&loaded, &arguments.aws, color).await?;
+    let (verbose, file) = (arguments.verbose, &of_copy);
+    let copy = Copy { command: "clone", session, loaded: &loaded, file, text: &text, verbose, color };
+    let sanitize = source.loaded.stack.clone.sanitize.as_ref();
     if arguments.plan {
-        return plan(&copy, &loaded, &arguments, color).await;
+        copy.show_plan(&arguments.consent, sanitize).await?;
+        return Ok(Exit::Ok as u8);
     }
-    let agreed = arguments.consent.allow.consent();
-    let mut run = Run {
-        command: "clone",
-        file: &of_copy,
-        text: Some(&text),
-        commit: None,
-        consent: &arguments.consent,
-        agreed: &agreed,
-        verbose: arguments.verbose,
-        color,
-    };
-    let exit = run.execute(&copy, async || copy.plan(&loaded).await).await?;
-    if exit as u8 != Exit::Ok as u8 {
-        return Ok(exit as u8);
-    }
-    if let Some(sanitize) = sanitize.filter(|_| true)
-        && copy.snapshot().await?.paused() == Some(Pause::Unready)
-    {
-        ui::err(&ui::note("The data is made harmless before any service starts.", &look))?;
-        let job = task::Job {
-            service: sanitize.service.as_str(),
-            words: &sanitize.command,
-            cpu: None,
-            memory: None,
-            image: sanitize.image.as_deref(),
-            timeout: sanitize.timeout,
-        };
-        let code = task::run_once(&copy, &job, None, color).await?;
-        if code != 0 {
-            return Err(Stop::message(
-                format!("the sanitizer failed with exit code {code}: no service of `{to}` is running"),
-                format!("fix `clone.sanitize`, or the data, and run the same command again; `stack destroy --env {to}` gives it up"),
-            )
-            .midway());
-        }
-        // It was agreed to already.
-        run.command = "clone (services of)";
-        let copy = copy.woken();
-        let yes = Consent { yes: true, ..arguments.consent.again() };
-        let run = Run { consent: &yes, ..run };
-        let exit = run.execute(&copy, async || copy.plan(&loaded).await).await?;
-        if exit as u8 != Exit::Ok as u8 {
-            return Ok(exit as u8);
-        }
-    }
-    let kept = &source.loaded.stack.clone.keep;
-    let (of_source, of_copy) = tokio::try_join!(source.session.snapshot(), copy.snapshot())?;
-    isolated(&source, &of_source, &of_copy, kept, color)
+    let (exit, of_copy) = copy.bring_up(&arguments.consent, sanitize).await?;
+    let Some(of_copy) = of_copy else { return Ok(exit as u8) };
+    let of_source = source.session.snapshot().await?;
+    isolated(&source, &of_source, &of_copy, color)
+}
+
+/// Writes the file with the copy.
+pub(super) fn write(name: &str, text: &str, look: &Look) -> Result<()> {
+    let failed = |e| Stop::message(format!("`{name}` cannot be written: {e}"), "check the folder");
+    std::fs::write(name, text).map_err(failed)?;
+    Ok(ui::err(&ui::note(&format!("The copy is described in `{name}`."), look))?)
 }
 
 /// Returns the name of the file with the copy.
@@ -186,13 +138,8 @@ fn named(arguments: &Arguments, to: &str) -> Result<String> {
     }
 }
 
-/// Checks whether any database of the copy begins with data.
-fn has_data(loaded: &Loaded) -> bool {
-    loaded.stack.databases.values().any(|database| database.begin.is_some())
-}
-
 impl Source {
-    async fn open(file: &StackFile, aws: &Aws, color: Color) -> Result<Source> {
+    pub async fn open(file: &StackFile, aws: &Aws, color: Color) -> Result<Source> {
         let loaded = session::load(file, color)?;
         let session = Session::of(&loaded, aws, color).await?;
         Ok(Source { loaded, session })
@@ -222,7 +169,9 @@ impl Source {
                 "give the copy another name, or destroy that environment first",
             ));
         }
-        compose::compose(loaded, session, &plan, arguments, to).await
+        let Arguments { file, data, size, as_file, ttl, .. } = arguments;
+        let wanted = Wanted { file, to, data: *data, sizes: size, as_file: *as_file, ttl: *ttl };
+        compose::compose(loaded, session, &plan, &wanted).await
     }
 }
 
@@ -232,30 +181,17 @@ fn tell(composed: &Composed, arguments: &Arguments, look: &Look) -> Result<()> {
         ui::err(&ui::note(&format!("Not copied: {left}."), look))?;
     }
     if let (Some((database, gib)), false) = (&composed.largest, arguments.data == Data::None) {
-        ui::err(&ui::note(&format!("The largest database, `{database}` with {gib} GiB, decides how long the copy takes."), look))?;
+        ui::err(&ui::note(
+            &format!("The largest database, `{database}` with {gib} GiB, decides how long the copy takes."),
+            look,
+        ))?;
     }
     Ok(())
 }
 
-/// Shows the plan of the copy.
-async fn plan(copy: &Session, loaded: &Loaded, arguments: &Arguments, color: Color) -> Result<u8> {
-    let agreed = arguments.consent.allow.consent();
-    let plan: Plan = consent::with(&copy.plan(loaded).await?, &agreed)?;
-    let rules = |kind: &str| copy.registry.rules(kind);
-    let view = ui::View {
-        look: Look::stderr(color),
-        file: &arguments.file,
-        verbose: arguments.verbose,
-        consent: &agreed,
-        via: copy.via.as_deref(),
-        rules: &rules,
-    };
-    ui::err(&ui::plan_text(&plan, &view))?;
-    Ok(Exit::Ok as u8)
-}
-
 /// Checks that nothing in the copy points at what it was copied from, and says what was checked.
-fn isolated(source: &Source, of_source: &Snapshot, of_copy: &Snapshot, keep: &[String], color: Color) -> Result<u8> {
+fn isolated(source: &Source, of_source: &Snapshot, of_copy: &Snapshot, color: Color) -> Result<u8> {
+    let keep = &source.loaded.stack.clone.keep;
     let look = Look::stderr(color);
     let scope = &source.session.cx.scope;
     let Isolation { objects, names, leaks } = isolation::check((scope, of_source), of_copy, keep);

@@ -38,6 +38,21 @@ impl Overlay {
         }
     }
 
+    /// Returns everything that a map says.
+    pub fn of(map: &Value) -> Overlay {
+        let entry = |value: &Value| match value {
+            Value::Object(inner) if !inner.is_empty() => Entry::Section(Overlay::of(value)),
+            value => Entry::Value { value: value.clone(), why: String::new() },
+        };
+        let entries = map.as_object().into_iter().flatten().map(|(key, value)| (key.clone(), entry(value)));
+        Overlay { entries: entries.collect() }
+    }
+
+    /// Leaves out a key.
+    pub fn remove(&mut self, key: &str) {
+        self.entries.retain(|(known, _)| known != key);
+    }
+
     /// Returns the file's text, below a comment of these lines.
     pub fn text(&self, head: &[String]) -> String {
         let mut out: String = head.iter().map(|line| format!("# {line}\n")).collect();
@@ -84,7 +99,10 @@ fn scalar(value: &Value) -> String {
 fn text(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./@".contains(c);
     // A colon between other characters is part of a text: `nginx:1.27`, `03:00-04:00` would be a number in older YAML.
-    let begins = text.chars().next().is_some_and(|c| c.is_ascii_alphabetic());
+    let letters = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    // A number with its unit: `3d`, `20GiB`.
+    let is_size = letters.len() < text.len() && !letters.is_empty() && letters.chars().all(|c| c.is_ascii_alphabetic());
+    let begins = is_size || text.chars().next().is_some_and(|c| c.is_ascii_alphabetic());
     let inner = text.trim_matches(':').len() == text.len() && text.chars().all(|c| plain(c) || c == ':');
     let word = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&text.to_ascii_lowercase().as_str());
     if begins && inner && !word { text.to_owned() } else { Value::from(text).to_string() }
@@ -134,10 +152,10 @@ access: ~  # people stay where they are
 
     #[test]
     fn texts_are_quoted_where_they_could_be_something_else() {
-        for plain in ["nginx:1.27", "a/b@sha256:1", "db.t4g.micro", "20GiB".trim_start_matches("20")] {
+        for plain in ["nginx:1.27", "a/b@sha256:1", "db.t4g.micro", "20GiB", "3d"] {
             assert_eq!(text(plain), plain);
         }
-        for quoted in ["true", "No", "16", "1.10", "03:00-04:00", "", "a b", "a:", "~", "- a", "ü"] {
+        for quoted in ["true", "No", "16", "1.10", "1e5", "03:00-04:00", "", "a b", "a:", "~", "- a", "ü"] {
             assert_eq!(text(quoted), format!("\"{quoted}\""));
             let read = crate::config::yaml::parse(&format!("k: {}\n", text(quoted))).unwrap().to_json();
             assert_eq!(read["k"], json!(quoted));

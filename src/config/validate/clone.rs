@@ -1,8 +1,8 @@
 //! Checks of the section `clone`.
 
-use super::Checks;
 use super::super::diagnostic::Diagnostic;
 use super::super::suggest;
+use super::Checks;
 
 /// Checks that the sanitizer's service exists.
 pub(super) fn clone(checks: &mut Checks<'_>) {

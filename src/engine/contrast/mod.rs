@@ -15,6 +15,8 @@ mod names;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use names::{is_telling, leaves, stands_in};
+
 use super::diff::{Change, diff};
 use super::item::Item;
 use super::key::Key;

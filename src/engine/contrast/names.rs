@@ -73,7 +73,7 @@ fn attributes(live: &Value) -> Vec<(&str, &str)> {
 }
 
 /// Returns every text of a value.
-fn leaves(value: &Value) -> BTreeSet<String> {
+pub(crate) fn leaves(value: &Value) -> BTreeSet<String> {
     fn collect(value: &Value, out: &mut BTreeSet<String>) {
         match value {
             Value::String(text) => {
@@ -90,7 +90,7 @@ fn leaves(value: &Value) -> BTreeSet<String> {
 }
 
 /// Checks whether a text names one object wherever it stands: an identifier, an ARN, the name of a host.
-fn is_telling(text: &str, scope: &Scope) -> bool {
+pub(crate) fn is_telling(text: &str, scope: &Scope) -> bool {
     let is_random = |part: &str| {
         part.len() >= TELLING && part.chars().all(|c| c.is_ascii_hexdigit()) && part.chars().any(|c| c.is_ascii_digit())
     };
@@ -99,6 +99,15 @@ fn is_telling(text: &str, scope: &Scope) -> bool {
         && (text.contains([':', '.'])
             || text.contains(scope.account.as_str())
             || text.split(|c: char| !c.is_alphanumeric()).any(is_random))
+}
+
+/// Checks whether a text has a name in it that stands alone.
+pub(crate) fn stands_in(text: &str, name: &str) -> bool {
+    let joins = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+    text.match_indices(name).any(|(at, _)| {
+        let (before, after) = (text[..at].chars().next_back(), text[at + name.len()..].chars().next());
+        !before.is_some_and(joins) && !after.is_some_and(joins)
+    })
 }
 
 /// Returns the text with the names of objects in place of what the cloud calls them.

@@ -1,0 +1,142 @@
+use std::time::Duration;
+
+use clap::Args;
+
+use super::arguments::{Aws, StackFile};
+use super::clone::Source;
+use super::clone::compose::{self, Data};
+use super::clone::overlay::Overlay;
+use super::session::Session;
+use super::stop::{Exit, Result, Stop};
+use crate::aws::rds::{frozen, newest};
+use crate::config::frozen::sealed;
+use crate::engine::{Plan, Readiness};
+use crate::ui::{self, Color, Look};
+
+/// How often snapshots are looked at.
+const LOOK: Duration = Duration::from_secs(5);
+/// How often a wait for them speaks.
+const SPEAK: u32 = 6;
+
+/// Write an environment as it is now into one file, with its data
+///
+/// The file is a stack file of its own: the images that run by their digests, versions, sizes and parameters, and for each database a
+/// snapshot, which is taken now and outlives the environment. `stack thaw` brings it up again, under any name, months later.
+/// `stack frozen` lists the snapshots, and deletes those of files that are not needed any more.
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(flatten)]
+    file: StackFile,
+    #[command(flatten)]
+    aws: Aws,
+    /// The file to write
+    #[arg(long, short, value_name = "OUT")]
+    out: String,
+    /// The data that databases are frozen with
+    #[arg(long, value_enum, default_value_t = Data::Snapshot, value_name = "WHAT")]
+    data: Data,
+}
+
+pub async fn run(arguments: Arguments, color: Color) -> Result {
+    let look = Look::stderr(color);
+    let Arguments { file, aws, out, data } = &arguments;
+    if std::path::Path::new(out).exists() {
+        let text = format!("nothing was changed: `{out}` exists");
+        return Err(Stop::Message(Exit::Usage, text, Some("write into another file".into())));
+    }
+    let Source { loaded, session } = Source::open(file, aws, color).await?;
+    let plan = session.plan(&loaded).await?;
+    if plan.items.iter().all(|item| item.before.is_none()) {
+        let text = format!("`{}` has no objects in AWS, so nothing can be frozen", plan.environment());
+        return Err(Stop::message(text, "apply it first"));
+    }
+    let mut whole = Overlay::of(&loaded.tree());
+    whole.remove("ttl");
+    for left in compose::pin(&mut whole, &session, &plan).await? {
+        ui::err(&ui::note(&format!("Not frozen: {left}."), &look))?;
+    }
+    let now = jiff::Timestamp::now();
+    let frozen = Freezer { session: &session, plan: &plan, at: now.strftime("%Y%m%dT%H%M%SZ").to_string(), look };
+    for (name, snapshot) in frozen.snapshots(*data, &loaded.stack).await? {
+        whole.set(&["databases", &name, "begin"], serde_json::json!({ "snapshot": snapshot }), "counts only when it is created");
+    }
+    let scope = &session.cx.scope;
+    let head = [
+        format!(
+            "The environment `{}` of `{}` as it was on {}, frozen by `stack freeze`.",
+            scope.env,
+            scope.stack,
+            now.strftime("%-d %B %Y, %H:%M UTC")
+        ),
+        format!("Account {}, region {}. `stack thaw` brings it up under another name.", scope.account, scope.region),
+    ];
+    let failed = |e| {
+        Stop::message(format!("`{out}` cannot be written: {e}"), "`stack frozen list` shows the snapshots that were taken")
+            .midway()
+    };
+    std::fs::write(out, sealed(&whole.text(&head))).map_err(failed)?;
+    ui::err(&ui::note(
+        &format!("`{}` is frozen in `{out}`. To bring it up again: stack thaw {out} --to NAME", plan.environment()),
+        &look,
+    ))?;
+    Ok(Exit::Ok)
+}
+
+struct Freezer<'a> {
+    session: &'a Session,
+    plan: &'a Plan,
+    at: String,
+    look: Look,
+}
+
+impl Freezer<'_> {
+    /// Returns the ARN or the name of a snapshot of each database, complete.
+    async fn snapshots(&self, data: Data, stack: &crate::config::Stack) -> Result<Vec<(String, String)>> {
+        let cx = &self.session.cx;
+        let mut out = Vec::new();
+        let mut taken = Vec::new();
+        for (name, id) in compose::databases(self.plan, stack) {
+            match data {
+                Data::None => {}
+                Data::Latest => {
+                    let newest = self.session.hear(newest::snapshot(cx, id)).await?;
+                    let none = || {
+                        Stop::message(
+                            format!("`databases.{name}` has no snapshot"),
+                            "leave out `--data latest`, and one is taken",
+                        )
+                    };
+                    out.push((name.to_owned(), newest.ok_or_else(none)?));
+                }
+                Data::Snapshot => {
+                    let snapshot = format!("{id}-frozen-{}", self.at.to_ascii_lowercase());
+                    let of = format!("{}/{}/{}", cx.scope.stack, cx.scope.env, self.at);
+                    self.session.hear(frozen::take(cx, id, &snapshot, &of)).await?;
+                    taken.push((name.to_owned(), snapshot));
+                }
+            }
+        }
+        for (name, snapshot) in taken {
+            out.push((name, self.complete(&snapshot).await.map_err(|stop| stop.midway())?));
+        }
+        Ok(out)
+    }
+
+    /// Waits until a snapshot is complete, and returns its ARN.
+    async fn complete(&self, snapshot: &str) -> Result<String> {
+        for turn in 0.. {
+            match self.session.hear(frozen::state(&self.session.cx, snapshot)).await? {
+                (Readiness::Ready, Some(arn)) => return Ok(arn),
+                (Readiness::Failed(why), _) => {
+                    return Err(Stop::message(why, "`stack frozen prune` deletes what was taken; run this again"));
+                }
+                (Readiness::Waiting { status, .. }, _) if turn % SPEAK == 1 => {
+                    ui::err(&ui::note(&format!("Waiting: {status}."), &self.look))?;
+                }
+                _ => {}
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Err(Stop::message(format!("the snapshot {snapshot} is not complete"), "run this again"))
+    }
+}

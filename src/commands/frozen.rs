@@ -1,0 +1,148 @@
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+
+use clap::{Args, Subcommand};
+
+use super::arguments::{Aws, time};
+use super::list;
+use super::session::{self, Session};
+use super::stop::{Exit, Result, Stop};
+use crate::aws::rds::frozen::{self, Frozen};
+use crate::config;
+use crate::ui::{self, Color, Look};
+
+/// The snapshots of frozen environments
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List the snapshots of frozen environments in the account and region
+    List(List),
+    /// Delete snapshots of frozen environments
+    ///
+    /// A frozen file whose snapshots are deleted cannot be thawed with its data any more.
+    Prune(Prune),
+}
+
+#[derive(Args, Debug)]
+pub struct List {
+    #[command(flatten)]
+    aws: Aws,
+    /// Print the list as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Prune {
+    /// What was frozen, as `stack frozen list` has it: `shop/production/20261126T221500Z`, or the beginning of it
+    #[arg(value_name = "WHAT")]
+    what: String,
+    /// Only what was frozen longer ago than this
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    older_than: Option<config::Duration>,
+    #[command(flatten)]
+    aws: Aws,
+    /// Do not ask for confirmation
+    #[arg(long, short)]
+    yes: bool,
+}
+
+pub async fn run(command: Command, color: Color) -> Result {
+    match command {
+        Command::List(arguments) => show(arguments, color).await,
+        Command::Prune(arguments) => prune(arguments, color).await,
+    }
+}
+
+fn rows(found: &[Frozen]) -> Vec<Vec<String>> {
+    let row = |one: &Frozen| {
+        let taken = one.taken.as_deref().and_then(|at| at.parse().ok()).map(ui::ago).unwrap_or_default();
+        vec![one.of.clone(), one.name.clone(), format!("{} GiB", one.gib), taken, one.status.clone()]
+    };
+    found.iter().map(row).collect()
+}
+
+const HEADERS: [&str; 5] = ["FROZEN", "SNAPSHOT", "SIZE", "TAKEN", "STATUS"];
+
+async fn all(aws: &Aws, color: Color) -> Result<(Session, Vec<Frozen>)> {
+    let session = list::connect(aws, color).await?;
+    let found = session.hear(frozen::list(&session.cx)).await?;
+    Ok((session, found))
+}
+
+async fn show(arguments: List, color: Color) -> Result {
+    let (session, found) = all(&arguments.aws, color).await?;
+    if arguments.json {
+        ui::out(&session::json(&found)?)?;
+    } else if found.is_empty() {
+        let place = &session.cx.scope;
+        let text = format!("Nothing is frozen in {}, account {}.", place.region, place.account);
+        ui::err(&ui::note(&text, &Look::stderr(color)))?;
+    } else {
+        ui::out(&ui::table(&Look::stdout(color), &HEADERS, &rows(&found)))?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// Checks whether a snapshot is meant: by whole parts of what was frozen, so that `shop/prod` is not `shop/production`.
+fn is_meant(one: &Frozen, what: &str) -> bool {
+    let what = what.trim_end_matches('/');
+    one.of.strip_prefix(what).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+async fn prune(arguments: Prune, color: Color) -> Result {
+    let look = Look::stderr(color);
+    let (session, mut found) = all(&arguments.aws, color).await?;
+    found.retain(|one| is_meant(one, &arguments.what));
+    if let Some(time) = arguments.older_than {
+        let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+        let before = jiff::Timestamp::now().as_second().saturating_sub(seconds);
+        let is_older = |at: &str| at.parse::<jiff::Timestamp>().is_ok_and(|at| at.as_second() < before);
+        found.retain(|one| one.taken.as_deref().is_some_and(is_older));
+    }
+    if found.is_empty() {
+        ui::err(&ui::note(&format!("No snapshot of `{}` is there to delete.", arguments.what), &look))?;
+        return Ok(Exit::Ok);
+    }
+    ui::out(&ui::table(&Look::stdout(color), &HEADERS, &rows(&found)))?;
+    let of: BTreeMap<&str, usize> = found.iter().map(|one| (one.of.as_str(), 1)).collect();
+    let (snapshots, files) = (ui::count(found.len(), "snapshot"), ui::count(of.len(), "frozen file"));
+    if !arguments.yes && !std::io::stdin().is_terminal() {
+        return Err(Stop::refused(
+            "nothing was changed: cannot ask for confirmation, standard input is not a terminal",
+            "add `--yes` to delete without confirmation",
+        ));
+    }
+    if !arguments.yes && !ui::confirm(&format!("Delete {snapshots}? {files} cannot be thawed with data any more."))? {
+        ui::err("Nothing was changed: not confirmed.\n")?;
+        return Ok(Exit::Refused);
+    }
+    for one in &found {
+        session.hear(frozen::delete(&session.cx, &one.name)).await.map_err(Stop::midway)?;
+    }
+    ui::err(&ui::note(&format!("{snapshots} deleted."), &look))?;
+    Ok(Exit::Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_pruned_is_named_by_whole_parts() {
+        let frozen = |of: &str| Frozen {
+            name: "x".into(),
+            arn: "x".into(),
+            of: of.into(),
+            gib: 1,
+            status: "available".into(),
+            taken: None,
+        };
+        let one = frozen("shop/production/20261126T221500Z");
+        for what in ["shop", "shop/production", "shop/production/", "shop/production/20261126T221500Z"] {
+            assert!(is_meant(&one, what), "{what}");
+        }
+        for what in ["shop/prod", "sho", "production", "shop/production/2026"] {
+            assert!(!is_meant(&one, what), "{what}");
+        }
+    }
+}

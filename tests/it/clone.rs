@@ -1,0 +1,245 @@
+//! `stack clone`: what runs is copied, with its data and without anything that belongs to what it was made of.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+
+use crate::support::kinds::{kinds, lets_in};
+use crate::support::run::Output;
+use crate::support::subject::{Subject, run_and_kill_when};
+
+const FILE: &str = r#"
+stack: shop
+region: us-east-1
+network: { zones: 2, nat: none }
+keys: { main: {} }
+services:
+  web:
+    image: "nginx:1.27"
+    port: 80
+    public: true
+    count: 1
+    routes: ["/*"]
+    uses: [databases.main]
+    environment: { LEVEL: quiet }
+  worker: { image: "busybox:1.37", public: true, scale: { min: 1, max: 3 } }
+databases:
+  main: { engine: postgres, version: "16", storage: 20GiB }
+access: { groups: { readers: { may: [view] } } }
+clone: { sanitize: { service: web, command: [sh, -c, "echo harmless now"] } }
+environments:
+  production: { services: { web: { count: 2 } } }
+"#;
+
+/// What someone does to `production`.
+const BY_HAND: &str = r#"
+client("ecs").update_service(cluster="shop-production", service="shop-production-web", desiredCount=3)
+client("rds").modify_db_instance(DBInstanceIdentifier="shop-production-main", BackupRetentionPeriod=9, ApplyImmediately=True)
+client("iam").put_role_policy(RoleName="shop-production-web-task-us-east-1", PolicyName="more", PolicyDocument='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}')
+result = None
+"#;
+
+const CLONE: &[&str] = &["clone", "s.yaml", "--from", "production", "--to", "bug", "--yes"];
+
+/// `production`, as the file says.
+fn production(text: &str) -> Subject {
+    let s = Subject::new(text);
+    s.place.stack(&["apply", "s.yaml", "--env", "production", "--yes"]).ok();
+    s
+}
+
+fn clone(s: &Subject, more: &[&str]) -> Output {
+    s.place.stack(&[CLONE, more].concat())
+}
+
+fn in_step(s: &Subject, env: &str) {
+    let plan = s.place.stack(&["plan", "s.yaml", "--env", env, "--exact"]).ok();
+    assert!(plan.stdout.contains("No changes"), "{env}: {}", plan.stdout);
+}
+
+/// Tasks that are wanted and that run, by service.
+fn tasks(s: &Subject, env: &str) -> Value {
+    let script = r#"
+found = client("ecs").describe_services(cluster=f"shop-{args}", services=[f"shop-{args}-web", f"shop-{args}-worker"])["services"]
+result = {x["serviceName"].rsplit("-", 1)[1]: [x["desiredCount"], x["runningCount"]] for x in found}
+"#;
+    s.account.boto3(script, &json!(env))
+}
+
+/// The names of all snapshots of databases that someone took.
+fn snapshots(s: &Subject) -> Value {
+    let script = r#"result = [x["DBSnapshotIdentifier"] for x in client("rds").describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]]"#;
+    s.account.boto3(script, &Value::Null)
+}
+
+#[test]
+fn a_clone_is_what_runs_and_apart_from_it() {
+    let s = production(FILE);
+    s.account.boto3(BY_HAND, &Value::Null);
+    s.proxy.take();
+    let made = clone(&s, &["--ttl", "72h"]).ok();
+    let said = made.words();
+    for part in [
+        "Not copied: `iam.role/web-task`: `policies.more` differs from the file",
+        "The largest database, `databases.main` with 20 GiB, decides how long the copy takes.",
+        "The copy is described in `s.bug.yaml`.",
+        "The data is made harmless before any service starts.",
+        "Isolated:",
+        "and none was found.",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert_eq!(made.stdout, "harmless now\n");
+
+    // No service ran before the data was harmless.
+    let calls: Vec<String> = s.proxy.take().iter().filter(|call| call.mutating).map(|call| call.name()).collect();
+    let at = |name: &str| calls.iter().position(|call| call == name).unwrap_or_else(|| panic!("{name}: {calls:?}"));
+    assert!(at("rds:RestoreDBInstanceFromDBSnapshot") < at("rds:ModifyDBInstance"), "{calls:?}");
+    assert!(at("rds:ModifyDBInstance") < at("ecs:RunTask") && at("ecs:RunTask") < at("ecs:UpdateService"), "{calls:?}");
+    assert_eq!(tasks(&s, "bug"), json!({"web": [3, 3], "worker": [1, 1]}));
+
+    // What came from AWS says so.
+    let file = std::fs::read_to_string(s.place.path().join("s.bug.yaml")).unwrap();
+    for line in [
+        "like: production",
+        "ttl: 3d",
+        "count: 3  # what runs; the file has 2",
+        "backups: 9d  # what runs; the file has 7",
+        "      database: shop-production-main  # counts only when it is created",
+        "access: ~  # people keep what they may do, and get nothing more",
+    ] {
+        assert!(file.lines().any(|said| said.trim() == line.trim()), "{line}: {file}");
+    }
+    let image = file.lines().find(|line| line.contains("what runs: `nginx:1.27`")).unwrap().trim();
+    assert!(image.starts_with("image: nginx@sha256:"), "{image}");
+
+    // Everything afterwards is as with any environment.
+    in_step(&s, "bug");
+    assert!(said.contains("This environment is wanted until"), "{said}");
+    assert_eq!(snapshots(&s), json!([]));
+    assert!(s.place.stack(&["history", "s.yaml", "--env", "bug"]).ok().stdout.contains("stack clone s.yaml"));
+
+    // Nothing of the source's credentials works in the copy, nor the other way round.
+    let names = s
+        .account
+        .boto3(r#"result = sorted(x["Name"] for x in client("secretsmanager").list_secrets()["SecretList"])"#, &Value::Null);
+    let secret = |env: &str| {
+        let found = names.as_array().unwrap().iter().filter_map(Value::as_str).find(|name| name.contains(env));
+        found.unwrap_or_else(|| panic!("{env}: {names}")).to_owned()
+    };
+    assert!(lets_in(&s, "shop-bug-main", &secret("bug")) && lets_in(&s, "shop-production-main", &secret("production")));
+    assert!(!lets_in(&s, "shop-bug-main", &secret("production")) && !lets_in(&s, "shop-production-main", &secret("bug")));
+
+    // Another client sees nothing of the source in the copy, and the source as it was.
+    let (of_source, of_copy) = (s.account.inventory("shop", "production"), s.account.inventory("shop", "bug"));
+    let text = of_copy.to_string();
+    for (kind, objects) in of_source.as_object().unwrap() {
+        for id in objects.as_object().unwrap().keys() {
+            assert!(!text.contains(&format!("\"{id}\"")), "{kind} {id} is in the copy");
+        }
+    }
+
+    s.place.stack(&["destroy", "s.yaml", "--env", "bug", "--yes", "--confirm", "shop/bug", "--no-final-snapshot", "*"]).ok();
+    assert_eq!((s.account.inventory("shop", "bug"), snapshots(&s)), (json!({}), json!([])));
+    assert_eq!(s.account.inventory("shop", "production"), of_source);
+}
+
+#[test]
+fn a_failing_sanitizer_leaves_no_service_running() {
+    let s = production(&FILE.replace("echo harmless now", "echo broken; exit 3"));
+    let failed = clone(&s, &[]).exits(3);
+    let said = failed.words();
+    assert!(said.contains("the sanitizer failed with exit code 3: no service of `bug` is running"), "{said}");
+    assert_eq!(failed.stdout, "broken\n");
+    let none = json!({"web": [0, 0], "worker": [0, 0]});
+    assert_eq!(tasks(&s, "bug"), none);
+    // Nor does an apply start any.
+    let applied = s.place.stack(&["apply", "s.yaml", "--env", "bug", "--yes"]).ok();
+    assert!(applied.words().contains("is not ready"), "{}", applied.stderr);
+    assert_eq!(tasks(&s, "bug"), none);
+    s.write("echo broken; exit 3", "echo fixed");
+    let again = clone(&s, &[]).ok();
+    assert!(again.words().contains("`s.bug.yaml` exists, and is used as it is."), "{}", again.stderr);
+    assert_eq!((again.stdout.as_str(), tasks(&s, "bug")), ("fixed\n", json!({"web": [2, 2], "worker": [1, 1]})));
+    in_step(&s, "bug");
+}
+
+#[test]
+fn what_points_at_the_source_is_told() {
+    let s = production(FILE);
+    let host = r#"result = client("rds").describe_db_instances()["DBInstances"][0]["Endpoint"]["Address"]"#;
+    let host = s.account.boto3(host, &Value::Null).as_str().unwrap().to_owned();
+    s.write("LEVEL: quiet", &format!("LEVEL: quiet, REPORTS: \"postgres://{host}/reports\""));
+    s.place.stack(&["apply", "s.yaml", "--env", "production", "--yes"]).ok();
+    let leaking = clone(&s, &["--data", "none", "--size", "small"]).exits(3);
+    let said = leaking.words();
+    let told = format!("`ecs.task_definition/web` points at `rds.instance/main` of `shop/production`: {host}");
+    assert!(said.contains(&told) && said.contains("the copy is not isolated"), "{said}");
+    s.write("clone: {", &format!("clone: {{ keep: [\"{host}\"],"));
+    let kept = clone(&s, &[]).ok();
+    assert!(kept.words().contains("and none was found."), "{}", kept.stderr);
+}
+
+#[test]
+fn a_clone_that_is_killed_is_continued() {
+    let s = production(FILE);
+    let whole = clone(&s, &[]).ok();
+    assert!(whole.words().contains("Isolated:"), "{}", whole.stderr);
+    let objects = kinds(&s.account.inventory("shop", "bug"));
+    let destroy = ["destroy", "s.yaml", "--env", "bug", "--yes", "--confirm", "shop/bug", "--no-final-snapshot", "*"];
+    s.place.stack(&destroy).ok();
+    // At the calls after which most could be lost, and once with the answer lost.
+    let moments = [("rds:CreateDBSnapshot", true), ("rds:CopyDBSnapshot", false), ("rds:RestoreDBInstanceFromDBSnapshot", true)];
+    let later = [("rds:ModifyDBInstance", true), ("ecs:RunTask", true), ("ecs:UpdateService", false)];
+    for (name, reaches) in moments.into_iter().chain(later) {
+        std::fs::remove_file(s.place.path().join("s.bug.yaml")).ok();
+        let seen = AtomicUsize::new(0);
+        let at = move |call: &crate::support::proxy::Call| call.name() == name && seen.fetch_add(1, Ordering::SeqCst) == 0;
+        assert!(run_and_kill_when(&s, CLONE, reaches, at), "{name} is not called");
+        clone(&s, &[]).ok();
+        in_step(&s, "bug");
+        assert_eq!((kinds(&s.account.inventory("shop", "bug")), snapshots(&s)), (objects.clone(), json!([])), "{name}");
+        s.place.stack(&destroy).ok();
+        assert_eq!((s.account.inventory("shop", "bug"), snapshots(&s)), (json!({}), json!([])), "{name}");
+    }
+    // One that is given up leaves nothing.
+    std::fs::remove_file(s.place.path().join("s.bug.yaml")).ok();
+    assert!(run_and_kill_when(&s, CLONE, true, |call| call.name() == "rds:CopyDBSnapshot"));
+    s.place.stack(&destroy).ok();
+    assert_eq!((s.account.inventory("shop", "bug"), snapshots(&s)), (json!({}), json!([])));
+}
+
+#[test]
+fn what_cannot_be_cloned_is_refused_before_anything() {
+    let s = production(FILE);
+    s.proxy.take();
+    let refused = |arguments: &[&str], code: i32, says: &str| {
+        let said = s.place.stack(arguments).exits(code);
+        assert!(said.words().contains(says), "{says}: {}", said.stderr);
+    };
+    let from = ["clone", "s.yaml", "--from", "production", "--to"];
+    refused(&[&from[..], &["production"]].concat(), 64, "cannot be a copy of itself");
+    refused(&[&from[..], &["default"]].concat(), 64, "is no name for a copy");
+    refused(&["clone", "s.yaml", "--from", "default", "--to", "production"], 64, "has the environment `production`");
+    refused(&["clone", "s.yaml", "--from", "default", "--to", "bug"], 1, "has no objects in AWS");
+    refused(&["clone", "s.yaml", "--from", "nowhere", "--to", "bug"], 65, "the environment `nowhere` does not exist");
+    refused(&[CLONE, &["--size", "large"]].concat(), 64, "write `same`, `small`, or a key of the file");
+    refused(&[CLONE, &["--data", "latest"]].concat(), 1, "`databases.main` has no snapshot");
+    let planned = s.place.stack(&[&CLONE[..6], &["--plan", "--data", "none"]].concat()).ok();
+    assert!(planned.stdout.contains("like: production") && planned.stderr.contains("to create"), "{}", planned.stderr);
+    assert!(!s.place.path().join("s.bug.yaml").exists());
+    // A sanitizer of no service, and an overlay that does not fit, are told at their lines.
+    s.place.file("s.bug.yaml", "like: staging\n");
+    refused(&["plan", "s.yaml", "--env", "bug"], 65, "s.bug.yaml:1:7");
+    s.place.file("s.bug.yaml", "services: { web: { cuont: 2 } }\n");
+    refused(&["plan", "s.yaml", "--env", "bug"], 65, "did you mean `count`?");
+    s.write("sanitize: { service: web", "sanitize: { service: wbe");
+    refused(&["validate", "s.yaml"], 65, "the service `wbe` of the sanitizer does not exist");
+    s.write("service: wbe", "service: web");
+    std::fs::remove_file(s.place.path().join("s.bug.yaml")).unwrap();
+    s.write("access:", "existing: { buckets: { uploads: shop-uploads } }\naccess:");
+    s.account.boto3(r#"result = client("s3").create_bucket(Bucket="shop-uploads") and None"#, &Value::Null);
+    refused(CLONE, 4, "the copy would work with what the other environment works with: `existing.buckets.uploads`");
+    let changing: Vec<String> = s.proxy.take().iter().filter(|call| call.mutating).map(|call| call.name()).collect();
+    assert_eq!(changing, Vec::<String>::new());
+}
