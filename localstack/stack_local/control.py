@@ -1,4 +1,4 @@
-"""What can be asked of the local AWS that AWS itself has no word for: its speed, its quotas, what is to fail, and whom a database lets in."""
+"""What can be asked of the local AWS that AWS itself has no word for: its speed, its quotas, what is to fail, whom a database lets in and what it holds."""
 
 import json
 
@@ -62,6 +62,20 @@ def login(request: Request, **_) -> Response:
     return Response(json.dumps({"welcome": welcome}), mimetype="application/json")
 
 
+def kept_data(request: Request, **_) -> Response:
+    """Nothing is kept in a database here; that its data went into another one can be shown all the same."""
+    from stack_local import rds
+
+    try:
+        asked = json.loads(request.get_data())
+        with world:
+            kept = rds.data(asked["account"], asked["region"], asked["database"], asked.get("data"))
+    except (ValueError, TypeError, KeyError) as error:
+        expected = 'expected {"account": "000000000000", "region": "us-east-1", "database": "…", "data": "…"} of a database that exists'
+        return Response(json.dumps({"message": f"{expected}: {error}"}), status=400, mimetype="application/json")
+    return Response(json.dumps({"data": kept}), mimetype="application/json")
+
+
 def said_states(request: Request, **_) -> Response:
     try:
         with world:
@@ -80,6 +94,7 @@ def add_routes():
     ROUTER.add("/_stack/quotas", quotas_in_force, methods=["GET", "POST"])
     ROUTER.add("/_stack/outcomes", outcomes_to_come, methods=["GET", "POST"])
     ROUTER.add("/_stack/login", login, methods=["POST"])
+    ROUTER.add("/_stack/data", kept_data, methods=["POST"])
     ROUTER.add("/_stack/states", said_states, methods=["POST"])
     serve_pages()
     load_whole()

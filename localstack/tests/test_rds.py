@@ -27,6 +27,16 @@ class _Databases(Case):
         return self.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
 
 
+    def welcome(self, name: str, password: str, user: str = "owner") -> bool:
+        body = json.dumps(
+            {"account": "000000000000", "region": "us-east-1", "database": name, "user": user, "password": password}
+        ).encode()
+        with urllib.request.urlopen(
+            urllib.request.Request(f"{self.server.url}/_stack/login", data=body, method="POST")
+        ) as answer:
+            return json.load(answer)["welcome"]
+
+
 class Databases(_Databases):
     def test_from_creating_to_gone(self):
         self.slowly(0.001)
@@ -224,15 +234,6 @@ class Databases(_Databases):
             MasterUserPassword="p4ssw0rd!",
             **arguments,
         )
-
-    def welcome(self, name: str, password: str, user: str = "owner") -> bool:
-        body = json.dumps(
-            {"account": "000000000000", "region": "us-east-1", "database": name, "user": user, "password": password}
-        ).encode()
-        with urllib.request.urlopen(
-            urllib.request.Request(f"{self.server.url}/_stack/login", data=body, method="POST")
-        ) as answer:
-            return json.load(answer)["welcome"]
 
     def test_who_keeps_the_password(self):
         self.refused(
@@ -521,3 +522,47 @@ class Snapshots(_Databases):
             DBInstanceIdentifier="other",
             DBSnapshotIdentifier="none",
         )
+
+    def data(self, name: str, said: str | None = None) -> str | None:
+        body = json.dumps({"account": "000000000000", "region": "us-east-1", "database": name, "data": said}).encode()
+        with urllib.request.urlopen(urllib.request.Request(f"{self.server.url}/_stack/data", data=body, method="POST")) as answer:
+            return json.load(answer)["data"]
+
+    def test_data_and_password_come_along_and_no_key(self):
+        self.database("first", StorageEncrypted=True, Tags=[{"Key": "of", "Value": "first"}])
+        aws = self.kms.describe_key(KeyId="alias/aws/rds")["KeyMetadata"]["Arn"]
+        self.assertEqual(self.look("first")["KmsKeyId"], aws)
+        self.assertIsNone(self.data("first"))
+        self.assertEqual(self.data("first", "42 orders"), "42 orders")
+        secret = self.look("first")["MasterUserSecret"]["SecretArn"]
+        password = json.loads(self.secretsmanager.get_secret_value(SecretId=secret)["SecretString"])["password"]
+        self.rds.create_db_snapshot(DBInstanceIdentifier="first", DBSnapshotIdentifier="taken")
+        self.data("first", "43 orders")
+        arn = self.rds.describe_db_snapshots(DBSnapshotIdentifier="taken")["DBSnapshots"][0]["DBSnapshotArn"]
+        self.assertEqual(self.rds.describe_db_snapshots(DBSnapshotIdentifier=arn)["DBSnapshots"][0]["DBSnapshotArn"], arn)
+        for target, more, key in [
+            ("same", {}, aws),
+            ("keyed", {"KmsKeyId": "arn:aws:kms:us-east-1:1:key/k"}, "arn:aws:kms:us-east-1:1:key/k"),
+            ("aws", {"KmsKeyId": "alias/aws/rds"}, aws),
+        ]:
+            copy = self.rds.copy_db_snapshot(SourceDBSnapshotIdentifier=arn, TargetDBSnapshotIdentifier=target, **more)
+            self.assertEqual((copy["DBSnapshot"]["KmsKeyId"], copy["DBSnapshot"]["Encrypted"]), (key, True))
+        restore = lambda name, **more: self.rds.restore_db_instance_from_db_snapshot(
+            DBInstanceIdentifier=name, DBSnapshotIdentifier="keyed", **more
+        )
+        self.refused("InvalidParameterValue", restore, 400, "less than the source snapshot", name="x", AllocatedStorage=10)
+        self.rds.create_db_parameter_group(
+            DBParameterGroupName="newer", DBParameterGroupFamily="postgres17", Description="the next version's"
+        )
+        words = "Please use a Parameter Group with DBParameterGroupFamily postgres16"
+        self.refused("InvalidParameterCombination", restore, 400, words, name="x", DBParameterGroupName="newer")
+        restore("second", Tags=[{"Key": "of", "Value": "second"}], AllocatedStorage=60)
+        restore("third")
+        second, third = self.look("second"), self.look("third")
+        self.assertEqual((second["AllocatedStorage"], second["KmsKeyId"][-1]), (60, "k"))
+        self.assertEqual((second["TagList"], third["TagList"]), ([{"Key": "of", "Value": "second"}], [{"Key": "of", "Value": "first"}]))
+        self.assertEqual(self.data("second"), "42 orders")
+        self.assertTrue(self.welcome("second", password))
+        self.rds.modify_db_instance(DBInstanceIdentifier="second", MasterUserPassword="p4ssw0rd-2", ApplyImmediately=True)
+        self.assertFalse(self.welcome("second", password))
+        self.assertTrue(self.welcome("second", "p4ssw0rd-2"))

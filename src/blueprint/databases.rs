@@ -7,7 +7,7 @@ use super::network::Network;
 use super::uses::{Offer, Offers, variable};
 use crate::aws::Tags;
 use crate::aws::ec2::SecurityGroup;
-use crate::aws::rds::{Instance, ParameterGroup, SubnetGroup};
+use crate::aws::rds::{Begin, Instance, ParameterGroup, SubnetGroup};
 use crate::aws::secretsmanager::Secret;
 use crate::config::Stack;
 use crate::config::database::{Database, DatabaseEngine};
@@ -64,6 +64,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys) 
                 iops: None,
                 throughput: None,
                 multi_az: Some(section.multi_az),
+                begin: None,
                 subnet_group: None,
                 database: None,
                 user: None,
@@ -112,6 +113,12 @@ fn parameters(database: &Database) -> BTreeMap<String, String> {
 
 fn user(database: &Database) -> String {
     database.user.clone().unwrap_or_else(|| USER.into())
+}
+
+/// Returns what it begins with. That there is one of the two was checked.
+fn begin(database: &Database) -> Option<Begin> {
+    let begin = database.begin.as_ref()?;
+    begin.snapshot.clone().map(Begin::Snapshot).or_else(|| begin.database.clone().map(Begin::Database))
 }
 
 /// The objects that a database is made of besides its instance.
@@ -165,6 +172,7 @@ fn primary(stack: &Stack, database: &Database, parts: &Parts<'_>, keys: &Keys) -
         deletion_protection: Some(database.deletion_protection),
         logs: Some(logs),
         auto_minor_upgrade: Some(database.minor_upgrades),
+        begin: begin(database),
         copy_tags: Some(true),
         tags: Tags::new(),
     }

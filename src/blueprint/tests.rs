@@ -12,7 +12,7 @@ use crate::engine::{Action, Claim, Graph, Item, Key, Plan, Readiness, Scope, See
 /// The schema of the stack file, with every kind.
 pub fn schema() -> Value {
     let registry = registry();
-    crate::config::schema(registry.kinds().map(|kind| {
+    crate::config::schema(registry.described().map(|kind| {
         let kind = kind.clone();
         (kind.info().name, move |generator: &mut schemars::SchemaGenerator| kind.schema(generator))
     }))
@@ -209,6 +209,7 @@ fn what_is_taken_out_of_any_section_is_forgotten_or_known_to_stay() {
                 "maintenance_window": "sun:04:00-sun:04:30", "deletion_protection": false, "database": "shop", "user": "owner",
                 "port": 5555, "parameters": {"log_min_duration_statement": "500"}, "logs": ["postgresql"], "minor_upgrades": false,
                 "key": "arn:aws:kms:us-east-1:123456789012:key/1", "replicas": {"r": {"class": "db.t4g.small", "multi_az": true}},
+                "begin": {"snapshot": "mine"},
             },
             "rotated": {"engine": "postgres", "version": "16", "password": {"rotate": "30d"}},
         },

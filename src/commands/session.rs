@@ -130,7 +130,7 @@ fn load_like(file: &StackFile, text: &str, like: &str, color: Color) -> Result<L
 /// Returns the JSON Schema of stack files, with every registered kind.
 pub fn stack_schema() -> serde_json::Value {
     let registry = aws::registry();
-    config::schema(registry.kinds().map(|kind| {
+    config::schema(registry.described().map(|kind| {
         let kind = kind.clone();
         (kind.info().name, move |generator: &mut schemars::SchemaGenerator| kind.schema(generator))
     }))

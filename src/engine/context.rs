@@ -32,6 +32,8 @@ pub struct Cx<C> {
     pub loses_data: bool,
     /// What others may refer to in the object that this one replaces, when its data is copied over.
     pub predecessor: Option<Value>,
+    /// Whether what is created begins with a copy of data that it names ([`Resource::begins`](super::Resource::begins)).
+    pub begins: bool,
     /// Whether the cloud answers.
     pub reach: Reach,
     /// What is created or changed must not send requests to what does not serve yet
@@ -61,6 +63,7 @@ impl<C> Clone for Cx<C> {
             last_copy: self.last_copy,
             loses_data: self.loses_data,
             predecessor: self.predecessor.clone(),
+            begins: self.begins,
             reach: self.reach.clone(),
             prepare: self.prepare,
             peers: self.peers.clone(),
@@ -81,6 +84,7 @@ impl<C> Cx<C> {
             last_copy: true,
             loses_data: true,
             predecessor: None,
+            begins: false,
             reach: Reach::default(),
             prepare: false,
             peers: Arc::default(),

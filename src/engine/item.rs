@@ -87,6 +87,12 @@ impl Item {
         self.before.as_ref().is_some_and(|before| matches!(before.state, Readiness::Leaving(_)))
     }
 
+    /// Checks whether it is created where no data was before: then it may begin with data that it names
+    /// ([`Resource::begins`](super::Resource::begins)).
+    pub fn is_first(&self) -> bool {
+        self.action == Action::Create || self.action == Action::Replace && !self.holds_data && !self.carries_data
+    }
+
     /// Checks whether it is left alone because it has the same tags as an object that certainly belongs to the stack.
     pub fn is_impostor(&self) -> bool {
         self.action == Action::Keep && self.desired.is_none()

@@ -43,6 +43,8 @@ pub struct KindInfo {
     pub prepares: &'static [Verb],
     /// See [`Resource::JOINT`].
     pub joint: bool,
+    /// See [`Resource::LEFTOVER`].
+    pub leftover: bool,
     /// See [`Resource::PROVEN`].
     pub proven: &'static [&'static str],
 }
@@ -60,6 +62,7 @@ impl KindInfo {
             repeatable: R::REPEATABLE,
             prepares: R::PREPARES,
             joint: R::JOINT,
+            leftover: R::LEFTOVER,
             proven: R::PROVEN,
         }
     }
@@ -104,6 +107,8 @@ pub trait Kind<C>: Send + Sync {
     fn effects(&self, desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect>;
     /// See [`Resource::carries_data`].
     fn carries_data(&self, desired: &Value, diff: &Diff) -> bool;
+    /// See [`Resource::begins`].
+    fn begins(&self, desired: &Value) -> bool;
     /// See [`Resource::carry_over`].
     fn carry_over<'a>(&'a self, cx: &'a Cx<C>, desired: &'a Value) -> BoxFuture<'a, Result<Readiness>>;
     /// Returns what a file may refer to in an object of this kind, `id` first.
@@ -180,6 +185,9 @@ impl<R: Resource> Kind<R::Cloud> for Erased<R> {
     }
     fn carries_data(&self, desired: &Value, diff: &Diff) -> bool {
         R::carries_data(desired, diff)
+    }
+    fn begins(&self, desired: &Value) -> bool {
+        R::begins(desired)
     }
     fn carry_over<'a>(&'a self, cx: &'a Cx<R::Cloud>, desired: &'a Value) -> BoxFuture<'a, Result<Readiness>> {
         Box::pin(async move { typed::<R>(R::KIND, "desired", desired)?.carry_over(cx).await })
@@ -329,6 +337,11 @@ impl<C: Cloud> Registry<C> {
     /// Returns the rules of a kind; none if there is no kind of that name.
     pub fn rules(&self, name: &str) -> &'static [Rule] {
         self.find(name).map_or(&[], |kind| kind.info().rules)
+    }
+
+    /// Returns the kinds that a file can describe, by name.
+    pub fn described(&self) -> impl Iterator<Item = &Arc<dyn Kind<C>>> {
+        self.kinds().filter(|kind| !kind.info().leftover)
     }
 
     /// Returns every kind, by name.

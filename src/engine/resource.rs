@@ -48,6 +48,9 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     const PREPARES: &'static [Verb] = &[];
     /// Whether what one of them is depends on the others, so that one call writes it for all ([`Cx::peers`]).
     const JOINT: bool = false;
+    /// Whether it is nothing but what operations on other objects leave behind when a run dies: no file describes it, it is never
+    /// created as an object of its own, and whatever is found is deleted.
+    const LEFTOVER: bool = false;
     /// The fields of which the kind writes a digest into a tag, so that a plan need not read them ([`super::proof`]).
     const PROVEN: &'static [&'static str] = &[];
     /// The clients that this kind talks to.
@@ -83,7 +86,8 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
     }
 
     /// Returns what others may refer to, once it serves: for kinds of which AWS reports some of that only then (an endpoint,
-    /// say). Those who need it refer to the object as ready.
+    /// say). Those who need it refer to the object as ready. A copy that only served [`Cx::begins`] is deleted here: it is the
+    /// last step, and may be repeated.
     fn settle(_cx: &Cx<Self::Cloud>, live: &Self::Live) -> impl Future<Output = Result<Self::Live>> + Send {
         let live = live.clone();
         async { Ok(live) }
@@ -99,8 +103,15 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
         false
     }
 
-    /// Asks once for a copy of the data of [`Cx::replaces`], and starts it when it does not exist: `create` starts with it as
-    /// soon as it is ready. `cx` is the same at every poll and for `create`, and its [`Reads`](super::reads::Reads) with it.
+    /// Checks whether a new object begins with a copy of data that it names, instead of empty. That counts when it is created
+    /// ([`Cx::begins`]), and never after.
+    fn begins(_desired: &Value) -> bool {
+        false
+    }
+
+    /// Asks once for a copy of the data of [`Cx::replaces`], or of what a new object begins with ([`Cx::begins`]), and starts it
+    /// when it does not exist: `create` starts with it as soon as it is ready. `cx` is the same at every poll, for `create` and for
+    /// `settle`, and its [`Reads`](super::reads::Reads) with it.
     fn carry_over(&self, _cx: &Cx<Self::Cloud>) -> impl Future<Output = Result<Readiness>> + Send {
         async { Ok(Readiness::Ready) }
     }

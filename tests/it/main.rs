@@ -8,6 +8,7 @@
 mod access;
 mod answers;
 mod architecture;
+mod begin;
 mod caches;
 mod calls;
 mod cdn;

@@ -2,6 +2,7 @@
 
 from stack_local.rds import clusters, engines, groups, instances, snapshots  # noqa: F401  each lists its operations
 from stack_local.rds.instances import admits
+from stack_local.rds.snapshots import data
 from stack_local.rds.state import operations
 
-__all__ = ["admits", "operations"]
+__all__ = ["admits", "data", "operations"]

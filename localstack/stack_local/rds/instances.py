@@ -1,6 +1,5 @@
 """Database instances: moto's, with the states, the refusals and the pending changes that it lacks."""
 
-import json
 import uuid
 
 from moto.rds.models import MasterUserSecret
@@ -156,6 +155,11 @@ def create_db_instance(call: Call) -> dict:
         answer["DBInstance"].pop("MasterUserSecret", None)
     if operation == "RestoreDBInstanceFromDBSnapshot":
         snapshots.part(call, database)
+    if database.storage_encrypted and not call.get("KmsKeyId") and operation == "CreateDBInstance":
+        # "If the StorageEncrypted parameter is enabled, and you do not specify a value for this parameter, then Amazon RDS uses your
+        # default KMS key" (API reference, CreateDBInstance): AWS's own.
+        database.kms_key_id = snapshots.key_arn(call.account, call.region, "alias/aws/rds")
+        answer["DBInstance"]["KmsKeyId"] = database.kms_key_id
     _complete_secret(database)
     _stripe(call, database)
     answer["DBInstance"].update(_volume(database))
@@ -226,11 +230,7 @@ def admits(account: str, region: str, name: str, user: str, password: str) -> bo
         database = databases.get(database.source_db_instance_identifier.split(":")[-1])
     if database is None:
         return False
-    kept = (
-        json.loads(database.master_user_secret.secret.secret_string)["password"]
-        if _is_managed(database)
-        else database._master_user_password
-    )
+    kept = snapshots.password_of(database)
     return user == database.master_username and bool(kept) and password == kept
 
 
@@ -301,6 +301,9 @@ def _part(call: Call, replica) -> None:
     replica.deletion_protection = bool(call.get("DeletionProtection"))
     replica.backup_retention_period = 0
     replica.multi_az = bool(call.get("MultiAZ"))
+    source = _instance(call, call["SourceDBInstanceIdentifier"].split(":")[-1])
+    if "stack_data" in source.__dict__:
+        replica.stack_data = source.stack_data
 
 
 def _complete_secret(database) -> None:

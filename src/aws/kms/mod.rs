@@ -23,7 +23,7 @@ use crate::aws::kms::errors::failed;
 use crate::aws::ownership::tags::{Tags, from_pairs};
 use crate::aws::ownership::{names, tag_index};
 use crate::aws::wing::{KindRow, Wing};
-use crate::engine::{Result, Scope};
+use crate::engine::{Class, Result, Scope};
 
 /// The service and its kinds.
 pub(super) static WING: Wing = Wing { indexed: &["kms"], ..Wing::of(&[KindRow::of::<Key>(), KindRow::of::<Alias>()]) };
@@ -54,6 +54,15 @@ impl Candidates {
     /// Returns the keys with the stack's tags.
     fn ours<'a>(&'a self, cx: &'a Cx) -> impl Iterator<Item = (&'a String, &'a Tags)> {
         self.tags.iter().filter(|(_, tags)| cx.scope.owns(tags))
+    }
+}
+
+/// Returns the ARN of the key that an alias stands for; nothing when it does not exist or may not be asked for.
+pub(super) async fn arn_of(cx: &Cx, alias: &str) -> Result<Option<String>> {
+    let answer = cx.cloud.kms.describe_key().key_id(alias).send().await.map_err(failed("kms:DescribeKey"));
+    match answer {
+        Err(e) if e.class == Class::Denied => Ok(None),
+        other => present(other.map(|found| found.key_metadata.and_then(|key| key.arn))),
     }
 }
 

@@ -1,21 +1,25 @@
-//! The data of a database that is replaced, carried over to its successor: a snapshot, re-encrypted if that differs.
+//! The data that a database begins with: that of the database that it replaces, or what the file names. It comes by a snapshot,
+//! re-encrypted if its key is another.
 //!
 //! AWS neither encrypts a database in place nor moves it to another subnet group; a snapshot that is restored can do both
-//! (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_CopySnapshot.html>). The snapshots are named after the successor
-//! and the second in which the operation began, so that no run mistakes an older one for its own, and they are deleted with the
-//! old database, whichever run deletes that.
+//! (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_CopySnapshot.html>). The snapshots of a replacement are named after
+//! the successor and the second in which the operation began, so that no run mistakes an older one for its own, and they are deleted
+//! with the old database, whichever run deletes that. Those of a beginning have the same names in every run, which continues what
+//! another one began, and are deleted when the database is complete ([`super::snapshot`]).
+
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_rds::types::{DbInstance, DbSnapshot};
 
-use super::instance::{Instance, Live};
-use super::snapshots::{look, unfinished};
-use super::{NAME, to_sdk};
-use crate::aws::Cx;
+use super::instance::{Begin, FROM_SNAPSHOT, Instance, Live, TAG_PASSWORD};
+use super::snapshots::{find, look, remove, unfinished};
+use super::{NAME, from_sdk, snapshot as copy, to_sdk};
 use crate::aws::call::answers::begun;
 use crate::aws::call::arguments::some_ids;
 use crate::aws::ownership::names;
 use crate::aws::rds::errors::failed;
-use crate::engine::{Readiness, Result};
+use crate::aws::{Cx, Tags, kms};
+use crate::engine::{Error, Readiness, Result};
 
 /// AWS's own key, which is used when none is named.
 const AWS_KEY: &str = "alias/aws/rds";
@@ -25,9 +29,59 @@ const SNAPSHOT: usize = 255 - ENCRYPTED.len();
 /// The end of the name of an encrypted copy.
 const ENCRYPTED: &str = "-encrypted";
 
-/// Returns the name of the snapshot of this operation.
-async fn name(cx: &Cx) -> Result<String> {
-    names::carrier(cx, &names::name(cx, NAME), SNAPSHOT).await
+/// The copies of an operation.
+struct Copies {
+    /// The database of which a snapshot is taken; nothing where one is named.
+    database: Option<String>,
+    /// The snapshot: the one that is taken, or the one that is named.
+    snapshot: String,
+    /// Its encrypted copy.
+    encrypted: String,
+}
+
+impl Copies {
+    /// Returns the copies of this operation, if it has any.
+    async fn of(cx: &Cx, begin: Option<&Begin>) -> Result<Option<Copies>> {
+        if let Some(from) = cx.replaces::<Live>()? {
+            let snapshot = names::carrier(cx, &names::name(cx, NAME), SNAPSHOT).await?;
+            let encrypted = format!("{snapshot}{ENCRYPTED}");
+            return Ok(Some(Copies { database: Some(from.id), snapshot, encrypted }));
+        }
+        let Some(begin) = begin.filter(|_| cx.begins) else { return Ok(None) };
+        let [taken, encrypted] = copy::names(cx);
+        Ok(Some(match begin {
+            Begin::Database(id) => Copies { database: Some(id.clone()), snapshot: taken, encrypted },
+            Begin::Snapshot(name) => Copies { database: None, snapshot: name.clone(), encrypted },
+        }))
+    }
+
+    /// Returns what they are of, in words.
+    fn what(&self) -> String {
+        self.database.as_ref().map_or_else(|| format!("snapshot {}", self.snapshot), |id| format!("snapshot of {id}"))
+    }
+}
+
+/// A copy that the operation makes, as it was found.
+enum Made {
+    /// It does not exist.
+    Not,
+    /// It is not finished, or failed.
+    Waits(Readiness),
+    /// It can be used.
+    Complete(DbSnapshot),
+}
+
+/// What is restored: how it is named in the call, and what it is.
+type Chosen = Option<(String, DbSnapshot)>;
+
+/// Returns what this operation restores, once that is known.
+async fn chosen(cx: &Cx) -> Result<Arc<Mutex<Chosen>>> {
+    cx.reads.once("rds.chosen", async { Ok(Mutex::default()) }).await
+}
+
+async fn choose(cx: &Cx, name: String, snapshot: DbSnapshot) -> Result<Readiness> {
+    *chosen(cx).await?.lock().unwrap_or_else(PoisonError::into_inner) = Some((name, snapshot));
+    Ok(Readiness::Ready)
 }
 
 impl Instance {
@@ -40,51 +94,108 @@ impl Instance {
         }
     }
 
+    /// Checks the same; what begins with another's data does not keep that one's key either where the file names none.
+    async fn needs_copy(&self, cx: &Cx, snapshot: &DbSnapshot) -> Result<bool> {
+        if self.encrypts_anew(snapshot) || !cx.begins || self.encrypted != Some(true) || self.kms_key.is_some() {
+            return Ok(self.encrypts_anew(snapshot));
+        }
+        let own = cx.reads.once("rds.aws_key", kms::arn_of(cx, AWS_KEY)).await?;
+        Ok(own.as_deref() != snapshot.kms_key_id())
+    }
+
+    /// Returns the tags of a copy that is made.
+    fn tags_of_copy(&self, cx: &Cx, name: &str) -> Tags {
+        match self.begin.as_ref().filter(|_| cx.begins) {
+            Some(begin) => copy::tags(cx, &self.tags, name, &begin.to_string()),
+            None => self.tags.clone(),
+        }
+    }
+
+    /// Looks for a copy that this operation makes. What an earlier run copied from elsewhere, or with another key, is not used.
+    async fn made(&self, cx: &Cx, name: &str, what: &str, key: Option<&str>) -> Result<Made> {
+        let Some(found) = look(cx, name).await? else { return Ok(Made::Not) };
+        if let Some(begin) = self.begin.as_ref().filter(|_| cx.begins) {
+            let tags = from_sdk(found.tag_list());
+            if !copy::is_ours(cx, &tags, name) {
+                let words = "exists and is not this stack's, so it is not used: delete it, or copy it under another name first";
+                return Ok(Made::Waits(Readiness::Failed(format!("the snapshot `{name}` {words}"))));
+            }
+            if found.status() == Some("failed") {
+                remove(cx, name).await?;
+                let words = "failed and was deleted; the next run makes another one";
+                return Ok(Made::Waits(Readiness::Failed(format!("the {what} {words}"))));
+            }
+            if copy::source(&tags) != Some(&begin.to_string()) || key.is_some_and(|key| found.kms_key_id() != Some(key)) {
+                remove(cx, name).await?;
+                return Ok(Made::Waits(Readiness::waiting(format!("deleting {name}, a copy for another beginning"))));
+            }
+        }
+        Ok(unfinished(&found, what).map_or(Made::Complete(found), Made::Waits))
+    }
+
     /// Polls the snapshots once; see [`crate::engine::Resource::carry_over`].
     pub(super) async fn look_at_copy(&self, cx: &Cx) -> Result<Readiness> {
-        let Some(from) = cx.replaces::<Live>()? else { return Ok(Readiness::Ready) };
-        let name = name(cx).await?;
-        let Some(snapshot) = look(cx, &name).await? else {
-            let call = cx.cloud.rds.create_db_snapshot().db_instance_identifier(&from.id).db_snapshot_identifier(&name);
-            let answer = call.set_tags(Some(to_sdk(&self.tags))).send().await;
-            begun(answer.map_err(failed("rds:CreateDBSnapshot")))?;
-            return Ok(Readiness::waiting(format!("starting a snapshot of {}", from.id)));
+        let Some(copies) = Copies::of(cx, self.begin.as_ref()).await? else { return Ok(Readiness::Ready) };
+        let (name, what) = (&copies.snapshot, copies.what());
+        let snapshot = match &copies.database {
+            Some(from) => match self.made(cx, name, &what, None).await? {
+                Made::Waits(state) => return Ok(state),
+                Made::Complete(snapshot) => snapshot,
+                Made::Not => {
+                    let call = cx.cloud.rds.create_db_snapshot().db_instance_identifier(from).db_snapshot_identifier(name);
+                    let answer = call.set_tags(Some(to_sdk(&self.tags_of_copy(cx, name)))).send().await;
+                    begun(answer.map_err(failed("rds:CreateDBSnapshot")))?;
+                    return Ok(Readiness::waiting(format!("starting a snapshot of {from}")));
+                }
+            },
+            None => match find(cx, name).await? {
+                Some(snapshot) => match unfinished(&snapshot, &what) {
+                    Some(state) => return Ok(state),
+                    None => snapshot,
+                },
+                None => return Ok(Readiness::Failed(format!("the {what} does not exist"))),
+            },
         };
-        if let Some(state) = unfinished(&snapshot, &format!("snapshot of {}", from.id)) {
-            return Ok(state);
+        if !self.needs_copy(cx, &snapshot).await? {
+            return choose(cx, name.clone(), snapshot).await;
         }
-        if !self.encrypts_anew(&snapshot) {
-            return Ok(Readiness::Ready);
+        let copy = &copies.encrypted;
+        match self.made(cx, copy, "encrypted copy", self.kms_key.as_deref()).await? {
+            Made::Waits(state) => Ok(state),
+            Made::Complete(encrypted) => choose(cx, copy.clone(), encrypted).await,
+            Made::Not => {
+                let call =
+                    cx.cloud.rds.copy_db_snapshot().source_db_snapshot_identifier(name).target_db_snapshot_identifier(copy);
+                let call = call.kms_key_id(self.kms_key.as_deref().unwrap_or(AWS_KEY));
+                let call = call.set_tags(Some(to_sdk(&self.tags_of_copy(cx, copy))));
+                begun(call.send().await.map_err(failed("rds:CopyDBSnapshot")))?;
+                Ok(Readiness::waiting("its copy is being re-encrypted"))
+            }
         }
-        let copy = format!("{name}{ENCRYPTED}");
-        let Some(snapshot) = look(cx, &copy).await? else {
-            let call = cx.cloud.rds.copy_db_snapshot().source_db_snapshot_identifier(&name).target_db_snapshot_identifier(&copy);
-            let call = call.kms_key_id(self.kms_key.as_deref().unwrap_or(AWS_KEY)).set_tags(Some(to_sdk(&self.tags)));
-            begun(call.send().await.map_err(failed("rds:CopyDBSnapshot")))?;
-            return Ok(Readiness::waiting("its copy is being re-encrypted"));
-        };
-        Ok(unfinished(&snapshot, "encrypted copy").unwrap_or(Readiness::Ready))
     }
 
     /// Creates the database from the snapshot. Settings that this call does not accept are set by the change that follows.
     pub(super) async fn restore(&self, cx: &Cx) -> Result<Option<DbInstance>> {
-        let name = name(cx).await?;
-        let copy = format!("{name}{ENCRYPTED}");
-        let from = if look(cx, &copy).await?.is_some() { copy } else { name };
+        let chosen = chosen(cx).await?.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (from, snapshot) = chosen.ok_or_else(|| Error::internal("no snapshot was chosen to restore"))?;
         let call = cx.cloud.rds.restore_db_instance_from_db_snapshot().db_snapshot_identifier(from);
         let call = call.db_instance_identifier(names::name(cx, NAME)).db_instance_class(&self.class);
         let subnets = self.subnet_group.as_ref().map(|group| group.id().map(str::to_owned)).transpose()?;
-        let call = call.set_db_subnet_group_name(subnets).set_db_parameter_group_name(self.parameters()?);
+        let call = call.set_db_subnet_group_name(subnets).set_db_parameter_group_name(self.parameters_at(&snapshot)?);
         let call = call.set_vpc_security_group_ids(some_ids(&self.security_groups)?);
         let call = call.set_multi_az(self.multi_az).publicly_accessible(self.publicly_accessible).set_port(self.port);
+        // No less than the snapshot's, which AWS refuses; a later increase would be another change, of 10 % at least.
+        let call = call.set_allocated_storage(self.storage.max(snapshot.allocated_storage));
         let call = call.set_iops(self.iops).set_storage_throughput(self.throughput);
         let call = call.set_storage_type(self.storage_type.clone()).set_deletion_protection(self.deletion_protection);
         let call = call.set_enable_cloudwatch_logs_exports(self.logs.clone()).set_copy_tags_to_snapshot(self.copy_tags);
         let call = call.set_auto_minor_version_upgrade(self.auto_minor_upgrade);
         // It begins with the snapshot's password: only Oracle's can be kept by RDS from the start
-        // (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_RestoreDBInstanceFromDBSnapshot.html>).
-        let answer =
-            call.set_tags(Some(to_sdk(&self.tags))).send().await.map_err(failed("rds:RestoreDBInstanceFromDBSnapshot"))?;
+        // (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_RestoreDBInstanceFromDBSnapshot.html>). The tag says so
+        // until it has its own, also to a run that finds it in between. Without any tags it would get those of the original.
+        let mut tags = self.tags.clone();
+        tags.insert(TAG_PASSWORD.to_owned(), FROM_SNAPSHOT.to_owned());
+        let answer = call.set_tags(Some(to_sdk(&tags))).send().await.map_err(failed("rds:RestoreDBInstanceFromDBSnapshot"))?;
         Ok(answer.db_instance)
     }
 }

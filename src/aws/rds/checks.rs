@@ -1,7 +1,7 @@
-//! Checks for what RDS would refuse: classes and versions that it does not offer, removed zones that are in use, and too many
+//! Checks for what RDS would refuse: classes and versions that it does not offer, data that a database cannot begin with, removed zones that are in use, and too many
 //! databases.
 
-use super::{Instance, SubnetGroup, classes};
+use super::{Instance, SubnetGroup, begin, classes};
 use crate::aws::Cx;
 use crate::aws::preflight::finding::{Finding, is_new, loses_subnets, of_kind};
 use crate::aws::preflight::placement;
@@ -16,9 +16,12 @@ const DATABASES: Quota = Quota { service: "rds", code: "L-7B6409FD", what: "data
 /// Returns the checks of a plan.
 pub(super) fn of<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
     let new = of_kind(plan, Instance::KIND).filter(|item| is_new(item, &["class", "engine_version", "multi_az"]));
+    let begin =
+        of_kind(plan, Instance::KIND).filter(|item| item.is_first() && item.desired.as_ref().is_some_and(Instance::begins));
     let groups = of_kind(plan, SubnetGroup::KIND).filter(|item| loses_subnets(item));
     let mut checks: Vec<Check<'_>> = vec![("the quota for databases", Box::pin(quota(cx, plan)))];
     checks.extend(new.map(|item| -> Check<'_> { ("database classes", Box::pin(classes::check(cx, plan, item))) }));
+    checks.extend(begin.map(|item| -> Check<'_> { ("the data that databases begin with", Box::pin(begin::check(cx, item))) }));
     checks.extend(groups.map(|item| -> Check<'_> { ("the zones of databases", Box::pin(zones(cx, plan, item))) }));
     checks
 }

@@ -5,7 +5,12 @@ use crate::engine::Class;
 
 pub(in crate::aws) const ERRORS: &[Row] = &[
     Row::codes(
-        &["rds:CreateDBInstance", "rds:CreateDBInstanceReadReplica", "rds:ModifyDBInstance"],
+        &[
+            "rds:CreateDBInstance",
+            "rds:CreateDBInstanceReadReplica",
+            "rds:RestoreDBInstanceFromDBSnapshot",
+            "rds:ModifyDBInstance",
+        ],
         &["DBSubnetGroupNotFoundFault", "DBParameterGroupNotFound", "DBParameterGroupNotFoundFault", "KMSKeyNotAccessibleFault"],
         Class::NotYet,
     ),

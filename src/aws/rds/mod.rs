@@ -1,5 +1,6 @@
 //! Databases, in Amazon RDS.
 
+mod begin;
 mod carry;
 mod checks;
 mod classes;
@@ -9,13 +10,15 @@ pub mod frozen;
 mod instance;
 pub mod newest;
 mod parameter_group;
+mod snapshot;
 mod snapshots;
 mod status;
 mod subnet_group;
 
 pub use database::Database;
-pub use instance::Instance;
+pub use instance::{Begin, Instance};
 pub use parameter_group::ParameterGroup;
+pub use snapshot::Snapshot;
 pub use status::STATES;
 pub use subnet_group::SubnetGroup;
 
@@ -39,7 +42,12 @@ pub(super) static WING: Wing = Wing {
     // <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAM.ServiceLinkedRoles.html>
     role: Some(ServiceRole { principal: "rds.amazonaws.com", name: "AWSServiceRoleForRDS", kinds: &["rds.instance"] }),
     checks: checks::of,
-    ..Wing::of(&[KindRow::of::<SubnetGroup>(), KindRow::of::<ParameterGroup>(), KindRow::of::<Instance>()])
+    ..Wing::of(&[
+        KindRow::of::<SubnetGroup>(),
+        KindRow::of::<ParameterGroup>(),
+        KindRow::of::<Instance>(),
+        KindRow::of::<Snapshot>(),
+    ])
 };
 
 /// The maximum length of the names of instances. Those of the groups may be longer, but have the same limit here.

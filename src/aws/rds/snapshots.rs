@@ -14,6 +14,33 @@ pub(super) async fn look(cx: &Cx, name: &str) -> Result<Option<DbSnapshot>> {
     Ok(found.into_iter().next())
 }
 
+/// Finds a snapshot of anyone, by its name or its ARN. AWS answers for automated ones, and for those that other accounts share, only
+/// when it is asked for them
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBSnapshots.html>).
+pub(super) async fn find(cx: &Cx, name: &str) -> Result<Option<DbSnapshot>> {
+    let (kind, is_arn) = (kind(name).map(str::to_owned), name.starts_with("arn:"));
+    let call = cx.cloud.rds.describe_db_snapshots().db_snapshot_identifier(name).set_snapshot_type(kind);
+    let answer = call.set_include_shared(is_arn.then_some(true)).send().await;
+    let found = present(answer.map(|a| a.db_snapshots.unwrap_or_default()).map_err(failed("rds:DescribeDBSnapshots")))?;
+    Ok(found.into_iter().next())
+}
+
+/// Returns the type by which AWS must be asked for the snapshot of this name or ARN: the names of those that it takes by itself begin
+/// with the service that does.
+fn kind(name: &str) -> Option<&str> {
+    let bare = if name.starts_with("arn:") { name.splitn(7, ':').nth(6)? } else { name };
+    match bare.split_once(':')?.0 {
+        "rds" => Some("automated"),
+        other => Some(other),
+    }
+}
+
+/// Deletes a snapshot of the stack.
+pub(super) async fn remove(cx: &Cx, name: &str) -> Result<()> {
+    let answer = cx.cloud.rds.delete_db_snapshot().db_snapshot_identifier(name).send().await;
+    or_gone(answer.map_err(failed("rds:DeleteDBSnapshot")))
+}
+
 /// Polls the snapshot of this name of a database once, and starts it if it does not exist.
 pub(super) async fn snapshot(cx: &Cx, id: &str, name: &str, tags: &Tags) -> Result<Readiness> {
     let Some(snapshot) = look(cx, name).await? else {
@@ -49,8 +76,23 @@ pub(super) async fn clean_up(cx: &Cx, id: &str) -> Result<()> {
         if !cx.scope.owns(&super::from_sdk(snapshot.tag_list())) {
             continue;
         }
-        let answer = cx.cloud.rds.delete_db_snapshot().db_snapshot_identifier(name).send().await;
-        or_gone(answer.map_err(failed("rds:DeleteDBSnapshot")))?;
+        remove(cx, name).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kind;
+
+    #[test]
+    fn automated_snapshots_are_asked_for_by_their_type() {
+        let arn = "arn:aws:rds:us-east-1:123456789012:snapshot:";
+        for (name, is) in
+            [("mine", None), ("rds:shop-2026-11-26-03-05", Some("automated")), ("awsbackup:job-1", Some("awsbackup"))]
+        {
+            assert_eq!(kind(name), is, "{name}");
+            assert_eq!(kind(&format!("{arn}{name}")), is, "{arn}{name}");
+        }
+    }
 }

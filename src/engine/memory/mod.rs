@@ -16,6 +16,7 @@ use super::events::Silent;
 use super::tags::{TAG_GENERATION, TAG_KEY, TAG_STACK};
 use super::*;
 
+mod begins;
 mod tests;
 
 /// What happens at one call.

@@ -163,13 +163,20 @@ impl<'a, C: Cloud> Run<'a, C> {
         let fresh = self.cx.fresh().at(&item.key, item.generation);
         let (last_copy, prepare) = (item.last_copy.is_some(), id.1 == Verb::Prepare);
         let (loses_data, peers) = (item.loses_data, self.peers(&item.key.kind));
-        let cx = Cx { last_copy, loses_data, predecessor, prepare, peers, ..fresh };
+        let begins = id.1 == Verb::Create && item.is_first() && self.names_data(item);
+        let cx = Cx { last_copy, loses_data, predecessor, begins, prepare, peers, ..fresh };
         let new = id.1 == Verb::Create || self.refers_to_new(item);
         let job = Job { id, cx: &cx, usual, began, tx: &tx, prepared: op.prepared, new };
         // The log of calls names the object. At the level of errors, so that no level leaves it out.
         let span = tracing::error_span!(target: OBJECT, "operation", key = %item.key, verb = ?id.1);
         let result = self.work(&job, item).instrument(span).await;
         (id, began.elapsed(), result)
+    }
+
+    /// Checks whether an object names data that it begins with.
+    fn names_data(&self, item: &Item) -> bool {
+        let kind = self.registry.find(&item.key.kind);
+        kind.zip(item.desired.as_ref()).is_some_and(|(kind, desired)| kind.begins(desired))
     }
 
     /// Returns the objects of a kind of which several are written by one call.
@@ -208,7 +215,7 @@ impl<'a, C: Cloud> Run<'a, C> {
         let desired = item.desired.as_ref().ok_or_else(|| Error::internal("nothing is desired"))?;
         let resolved = self.with_ids(|ids| ids.resolve(desired).map_err(|key| unresolved(ids, desired, &key)))?;
         let live = match job.id.1 {
-            Verb::Create if item.carries_data => {
+            Verb::Create if item.carries_data || job.cx.begins => {
                 self.carry_over(kind, job, &resolved).await?;
                 let live = self.create(kind, job, &resolved).await?;
                 // A copy brings what its original was: the rest is a change like any other.
@@ -237,7 +244,7 @@ impl<'a, C: Cloud> Run<'a, C> {
         job.send(Progress::Idle(job.id));
         let was = item.before.as_ref().map_or(&Readiness::Gone, |before| &before.state);
         self.await_ready(kind, job, &resolved, &live, Accept::AsBefore(was)).await?;
-        let settled = kind.settle(job.cx, &live).await?;
+        let settled = self.retry_ambiguous(job, || kind.settle(job.cx, &live)).await?;
         self.with_ids(|ids| ids.insert(&item.key, settled));
         Ok(())
     }
@@ -290,11 +297,15 @@ impl<'a, C: Cloud> Run<'a, C> {
         self.retry_ambiguous(job, || async { kind.update(job.cx, desired, &live, &later).await.map_err(Error::of_new) }).await
     }
 
-    /// Waits until the data of what is replaced can be copied over.
+    /// Waits until the data of what is replaced, or what a new object begins with, can be copied over.
     async fn carry_over(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, desired: &Value) -> Result<(), Halt> {
         let mut wait = self.begin_wait(kind, job);
         let key = &job.cx.key;
-        let explained = |e: Error| e.hint(format!("to start with an empty one instead, add `--without-data {key}`"));
+        // What begins so loses nothing, and takes no consent: the file says what it begins with.
+        let explained = |e: Error| match job.cx.begins {
+            true => e,
+            false => e.hint(format!("to start with an empty one instead, add `--without-data {key}`")),
+        };
         loop {
             match self.poll_once(job, &mut wait, kind.carry_over(job.cx, desired)).await {
                 Ok(Readiness::Ready) => return Ok(()),

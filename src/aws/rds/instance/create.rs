@@ -1,4 +1,4 @@
-//! The creation of a database: empty, from a snapshot of the one that it replaces, or as a read replica.
+//! The creation of a database: empty, from a snapshot of the one that it replaces or of what it begins with, or as a read replica.
 
 use aws_sdk_rds::types::DbInstance;
 
@@ -19,7 +19,7 @@ impl Instance {
     pub(super) async fn create_instance(&self, cx: &Cx) -> Result<Live> {
         let made = match &self.source {
             Some(source) => self.create_replica(cx, source).await,
-            None if cx.predecessor.is_some() => self.restore(cx).await,
+            None if cx.predecessor.is_some() || cx.begins => self.restore(cx).await,
             None => self.create_primary(cx).await,
         };
         let made = match made {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::password::is_from_snapshot;
 use super::upgrades::{is_major, upgrade};
 use crate::engine::{Diff, Effect, Impact};
 
@@ -10,7 +11,8 @@ use crate::engine::{Diff, Effect, Impact};
 /// ones; a major upgrade takes longer the more objects a database has.
 pub(super) fn of(desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
     let mut out = Vec::new();
-    if diff.forcing().next().is_some() {
+    // What has its snapshot's password never served: nobody notices how it becomes what it is to be.
+    if diff.forcing().next().is_some() || is_from_snapshot(diff) {
         return out;
     }
     let standby = observed["multi_az"] == Value::Bool(true);

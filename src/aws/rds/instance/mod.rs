@@ -11,13 +11,15 @@ mod storage;
 mod update;
 mod upgrades;
 
-pub(super) use password::told;
+pub(super) use password::{FROM_SNAPSHOT, TAG_PASSWORD, told};
+
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ParameterGroup, SubnetGroup, snapshots};
+use super::{ParameterGroup, SubnetGroup, snapshot, snapshots};
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::logs::left_behind;
 use crate::aws::ownership::mark::Mark;
@@ -25,6 +27,26 @@ use crate::aws::spelling::{How, Spelling};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{Blocker, Diff, Effect, Item, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+
+/// The data that a new database begins with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "Beginning")]
+pub enum Begin {
+    /// The name or the ARN of a snapshot, which is not changed.
+    Snapshot(String),
+    /// The identifier of a database of which a new snapshot is taken, and deleted when this one is complete.
+    Database(String),
+}
+
+impl fmt::Display for Begin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Begin::Snapshot(name) => write!(f, "snapshot:{name}"),
+            Begin::Database(id) => write!(f, "database:{id}"),
+        }
+    }
+}
 
 /// A database, or a read replica of one. A replica has the password of its source.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -124,6 +146,10 @@ pub struct Instance {
     /// Whether AWS upgrades it to newer minor versions automatically. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auto_minor_upgrade: Option<bool>,
+    /// The data that it begins with: `{ snapshot: NAME }` or `{ database: IDENTIFIER }`. It counts only when the database is created.
+    /// Left out: it begins empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begin: Option<Begin>,
     /// Whether its tags are copied to its snapshots. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy_tags: Option<bool>,
@@ -176,6 +202,7 @@ impl Resource for Instance {
     const KIND: &'static str = "rds.instance";
     const RULES: &'static [Rule] = &[
         Rule::immutable("source"),
+        Rule::create_only("begin"),
         Rule::immutable("engine"),
         Rule::version_prefix("engine_version"),
         Rule::version_of("engine_version", "engine"),
@@ -216,6 +243,9 @@ impl Resource for Instance {
         if self.running == Some(false) {
             return Some(("running", "a database cannot be kept stopped: AWS starts it again after 7 days".into()));
         }
+        if self.source.is_some() && self.begin.is_some() {
+            return Some(("begin", "a read replica begins with the data of its `source`".into()));
+        }
         self.storage_refused()
     }
 
@@ -233,6 +263,10 @@ impl Resource for Instance {
         let fixed = ["source", "engine", "user", "database"];
         let decrypted = diff.touches("encrypted") && desired["encrypted"] != Value::Bool(true);
         desired.get("source").is_none() && !decrypted && !fixed.iter().any(|field| diff.touches(field))
+    }
+
+    fn begins(desired: &Value) -> bool {
+        desired.get("begin").is_some()
     }
 
     async fn carry_over(&self, cx: &Cx) -> Result<Readiness> {
@@ -254,7 +288,9 @@ impl Resource for Instance {
     /// Takes a snapshot before an upgrade that cannot be undone. AWS takes one of its own only while backups are on, and keeps it
     /// no longer than those.
     async fn prepare(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Readiness> {
-        let Some(name) = self.snapshot_before(&live.id, diff) else { return Ok(Readiness::Ready) };
+        // What has its snapshot's password never served: its data is where it came from.
+        let name = self.snapshot_before(&live.id, diff).filter(|_| !password::is_from_snapshot(diff));
+        let Some(name) = name else { return Ok(Readiness::Ready) };
         snapshots::snapshot(cx, &live.id, &name, &self.tags).await
     }
 
@@ -275,6 +311,9 @@ impl Resource for Instance {
     }
 
     async fn settle(cx: &Cx, live: &Live) -> Result<Live> {
+        if cx.begins {
+            snapshot::delete_all(cx).await?;
+        }
         Ok(read::look(cx, &live.id).await?.as_ref().and_then(Live::of).unwrap_or_else(|| live.clone()))
     }
 

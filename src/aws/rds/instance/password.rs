@@ -6,11 +6,25 @@ use super::{Instance, Live};
 use crate::aws::rds::errors::failed;
 use crate::aws::secretsmanager::{self, Password};
 use crate::aws::{Cx, Tags};
-use crate::engine::{Error, Result};
+use crate::engine::{Diff, Error, Result};
 
 /// The tag with the version of the secret whose password the database has, as [`secretsmanager::version`] writes it: RDS itself
 /// does not report passwords.
-pub(super) const TAG_PASSWORD: &str = "stack:password";
+pub(in crate::aws::rds) const TAG_PASSWORD: &str = "stack:password";
+/// The value of that tag, and what the field reads as, while a restored database has the password of its snapshot. It differs from
+/// every desired password, so that a run that dies before the password is changed leaves a difference and not a database that
+/// lets in whoever knew that of the original.
+pub(in crate::aws::rds) const FROM_SNAPSHOT: &str = "snapshot";
+
+/// Checks whether a restored database still has the password of its snapshot.
+pub(super) fn has_snapshots(instance: &DbInstance) -> bool {
+    instance.tag_list().iter().any(|tag| tag.key() == Some(TAG_PASSWORD) && tag.value() == Some(FROM_SNAPSHOT))
+}
+
+/// Checks whether a change takes away the password that a database has from its snapshot.
+pub(super) fn is_from_snapshot(diff: &Diff) -> bool {
+    diff.changes.iter().any(|change| change.path == "password" && change.before.as_ref().is_some_and(|is| is == FROM_SNAPSHOT))
+}
 
 /// Returns the secret, and the version of it whose password the database has.
 pub(in crate::aws::rds) fn told(instance: &DbInstance) -> Option<(String, String)> {

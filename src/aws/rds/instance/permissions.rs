@@ -1,8 +1,9 @@
 //! The permissions that a plan needs for a database beyond those of its calls.
 
+use super::Instance;
 use super::upgrades::{is_major, upgrade};
 use crate::aws::preflight::finding::{field, is_given, is_made, is_new};
-use crate::engine::{Action, Item};
+use crate::engine::{Action, Item, Resource};
 
 /// Returns the permissions by what a plan says of a database.
 pub(super) fn further(item: &Item) -> Vec<&'static str> {
@@ -32,7 +33,8 @@ pub(super) fn further(item: &Item) -> Vec<&'static str> {
         return out;
     }
     out.extend(is_given(item, "source").then_some("rds:CreateDBInstanceReadReplica"));
-    if item.carries_data {
+    let begins = item.is_first() && item.desired.as_ref().is_some_and(Instance::begins);
+    if item.carries_data || begins {
         out.extend([
             "rds:CreateDBSnapshot",
             "rds:CopyDBSnapshot",
@@ -40,6 +42,8 @@ pub(super) fn further(item: &Item) -> Vec<&'static str> {
             "rds:ModifyDBInstance",
             "rds:DeleteDBSnapshot",
         ]);
+        // Whether what it begins with has a key of its own.
+        out.extend(begins.then_some("kms:DescribeKey"));
     }
     // RDS uses the key with a grant that the caller gives.
     out.extend(keyed.then_some(["kms:CreateGrant", "kms:DescribeKey"]).into_iter().flatten());

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::password::has_snapshots;
 use super::read::look;
 use super::{Instance, Live};
 use crate::aws::Cx;
@@ -28,7 +29,10 @@ impl Instance {
         let Some(now) = look(cx, &live.id).await? else { return Ok(Readiness::Gone) };
         Ok(match state_of(&now) {
             // The password follows the database.
-            Readiness::Ready if self.managed_password == Some(true) && now.master_user_secret().is_none() => {
+            // One that was just restored is yet to be told to have one.
+            Readiness::Ready
+                if self.managed_password == Some(true) && now.master_user_secret().is_none() && !has_snapshots(&now) =>
+            {
                 Readiness::waiting("the password's secret is being created")
             }
             Readiness::Ready if now.engine_version().is_some_and(|is| self.follows(is)) => Readiness::waiting(

@@ -2,7 +2,7 @@
 
 use aws_sdk_rds::types::DbInstance;
 
-use super::password::{TAG_PASSWORD, told};
+use super::password::{FROM_SNAPSHOT, TAG_PASSWORD, has_snapshots, told};
 use super::{Instance, Live};
 use crate::aws::Cx;
 use crate::aws::kms::Key;
@@ -88,11 +88,11 @@ impl Instance {
             database: instance.db_name.clone(),
             user: instance.master_username.clone(),
             managed_password: Some(instance.master_user_secret().is_some()),
-            password: Some(
-                told(instance).map_or_else(String::new, |(arn, version)| {
-                    format!("{}:::{version}", Ref::<Secret>::physical(arn).attr("arn"))
-                }),
-            ),
+            password: Some(match told(instance) {
+                Some((arn, version)) => format!("{}:::{version}", Ref::<Secret>::physical(arn).attr("arn")),
+                None if has_snapshots(instance) => FROM_SNAPSHOT.to_owned(),
+                None => String::new(),
+            }),
             encrypted: instance.storage_encrypted,
             kms_key: instance.kms_key_id().map(|key| Ref::<Key>::physical(key).attr("arn").to_string()),
             backup_days: pending.and_then(|p| p.backup_retention_period).or(instance.backup_retention_period),
@@ -101,6 +101,7 @@ impl Instance {
             deletion_protection: instance.deletion_protection,
             logs: Some(logs(instance)),
             auto_minor_upgrade: instance.auto_minor_version_upgrade,
+            begin: None,
             copy_tags: instance.copy_tags_to_snapshot,
             tags: from_sdk(instance.tag_list()).into_iter().filter(|(key, _)| key != TAG_PASSWORD).collect(),
         }

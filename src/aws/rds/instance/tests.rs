@@ -4,7 +4,7 @@ use aws_sdk_rds::types::{DbInstance, PendingCloudwatchLogsExports, PendingModifi
 use serde_json::json;
 
 use super::delete::starts_to_go;
-use super::password::TAG_PASSWORD;
+use super::password::{FROM_SNAPSHOT, TAG_PASSWORD};
 use super::storage::StorageChange;
 use super::*;
 use crate::aws::rds::status::state_of;
@@ -49,6 +49,37 @@ fn which_password_a_database_was_told_is_read_from_its_tags() {
         assert!(changes(&tagged(none), json!({"password": ""})).is_empty(), "{none}");
         assert!(changes(&tagged(none), json!({"password": version})).touches("password"), "{none}");
     }
+}
+
+/// It differs from whatever is desired, and nothing that it becomes then interrupts anyone or cannot be undone.
+#[test]
+fn the_password_of_a_snapshot_is_never_the_desired_one() {
+    let restored = DbInstance::builder()
+        .engine("postgres")
+        .engine_version("16.8")
+        .tag_list(Tag::builder().key(TAG_PASSWORD).value(FROM_SNAPSHOT).build())
+        .build();
+    let observed = serde_json::to_value(Instance::from_sdk(&restored)).unwrap();
+    for password in ["", "arn:aws:secretsmanager:r:1:secret:n-AbCdEf:::v1"] {
+        let desired = json!({"engine": "postgres", "engine_version": "17", "password": password});
+        let changes = changes(&restored, desired.clone());
+        assert!(changes.touches("password") && password::is_from_snapshot(&changes), "{password}");
+        assert_eq!(Instance::effects(&desired, &observed, &changes), [], "{password}");
+    }
+    let own = DbInstance::builder().engine("postgres").engine_version("16.8").build();
+    let upgraded = changes(&own, json!({"engine": "postgres", "engine_version": "17", "password": "x"}));
+    assert!(upgraded.touches("password") && !password::is_from_snapshot(&upgraded));
+}
+
+#[test]
+fn a_snapshot_is_restored_with_parameters_of_its_own_version() {
+    let group = |is: &str, to: &str| {
+        let fields = json!({"engine": "postgres", "engine_version": to, "parameter_group": "${=rds.parameter_group:new}"});
+        let snapshot = aws_sdk_rds::types::DbSnapshot::builder().engine("postgres").engine_version(is).build();
+        instance(fields).parameters_at(&snapshot).unwrap()
+    };
+    assert_eq!(group("16.4", "16.8").as_deref(), Some("new"));
+    assert_eq!(group("16.8", "17"), None);
 }
 
 #[test]

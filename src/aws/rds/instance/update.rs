@@ -2,7 +2,7 @@
 
 use aws_sdk_rds::types::CloudwatchLogsExportConfiguration;
 
-use super::password::hidden;
+use super::password::{hidden, is_from_snapshot};
 use super::progress::note_asked;
 use super::read::{logs, look};
 use super::storage::STORAGE;
@@ -15,11 +15,14 @@ use crate::aws::rds::errors::failed;
 use crate::aws::rds::retag;
 use crate::aws::rds::status::STOPPED;
 use crate::aws::secretsmanager::Password;
-use crate::engine::{Class, Diff, Result};
+use crate::engine::{Change, Class, Diff, Error, Result};
 
 impl Instance {
     /// Changes what differs; see [`crate::engine::Resource::update`].
     pub(super) async fn update_instance(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        if let Some(change) = diff.forcing().find(|_| is_from_snapshot(diff)) {
+            return Err(not_so(change));
+        }
         if diff.touches("running") {
             // Nothing else can be changed before it runs.
             start(cx, &live.id).await?;
@@ -126,6 +129,15 @@ impl Instance {
         note_asked(cx, diff).await?;
         Ok(true)
     }
+}
+
+/// Returns the error about what came with the data, is not what the file says, and cannot be changed. AWS reports of a snapshot neither
+/// whether it has such a database in it nor what that is called.
+fn not_so(change: &Change) -> Error {
+    let text = |value: &Option<serde_json::Value>| value.as_ref().and_then(|v| v.as_str()).unwrap_or("none").to_owned();
+    let (field, is, wanted) = (&change.path, text(&change.before), text(&change.after));
+    let message = format!("its `{field}` is `{is}`, as in the data that it began with, and not `{wanted}`");
+    Error::new(Class::Invalid, message).hint(format!("write `{field}: {is}` in the file, and run the command again"))
 }
 
 /// Starts the database. AWS refuses to start one that runs or is starting: an earlier try had done it, and its answer was lost.

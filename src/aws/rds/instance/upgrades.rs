@@ -1,9 +1,11 @@
 //! Upgrades to other versions of the engine: which of them cannot be undone, and which AWS makes together with the source's.
 
+use aws_sdk_rds::types::DbSnapshot;
+
 use super::Instance;
 use crate::aws::ownership::names;
-use crate::engine::Diff;
 use crate::engine::diff::same_major;
+use crate::engine::{Diff, Result};
 
 impl Instance {
     /// Checks whether AWS upgrades this replica together with its source: PostgreSQL, to a new major version
@@ -12,6 +14,16 @@ impl Instance {
         self.source.is_some()
             && self.engine.as_deref() == Some("postgres")
             && self.engine_version.as_deref().is_some_and(|to| is_major("postgres", from, to))
+    }
+
+    /// Returns the parameter group with which a snapshot is restored: one of another family than the snapshot's version has AWS
+    /// refuses, and the upgrade that follows brings it.
+    pub(in crate::aws::rds) fn parameters_at(&self, snapshot: &DbSnapshot) -> Result<Option<String>> {
+        let (engine, is) = (snapshot.engine().unwrap_or_default(), snapshot.engine_version().unwrap_or_default());
+        match &self.engine_version {
+            Some(to) if is_major(engine, is, to) => Ok(None),
+            _ => self.parameters(),
+        }
     }
 
     /// Returns the name of the snapshot that is taken before an upgrade that cannot be undone.
