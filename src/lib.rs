@@ -60,7 +60,9 @@
 //! 11. **What goes, goes last** ([`engine::schedule`]): when everything that is made and changed serves, and after its own users;
 //!     what others work with ([`engine::What::Enables`]: rules of their group, routes of their network) after those. So a step
 //!     that fails leaves the old half of everything in place. Only what cannot be there twice goes earlier, as late as that
-//!     permits; where one of a kind leaves the file and one that is the same but for its name comes, it goes on as that one.
+//!     permits; where one of a kind leaves the file and one that is the same but for its name comes, it goes on as that one. What stops
+//!     serving without going ([`engine::pause`]) stops after its users and starts before them, through whatever lies between
+//!     ([`engine::Resource::serving`]).
 //! 12. **Requests are led to what serves** ([`engine::What::LeadsTo`]). What can only come up behind a rule or a listener finds
 //!     that prepared ([`engine::Resource::PREPARES`]): there, and leading nobody to it yet. What several objects share is written
 //!     by one call for all of them ([`engine::Resource::JOINT`]).

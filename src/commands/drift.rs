@@ -94,7 +94,7 @@ async fn applied(session: &Session, color: Color) -> Result<Record> {
 
 /// Makes the plan that would restore what was applied.
 async fn restoring(session: &Session, arguments: &Arguments, record: &Record, color: Color) -> Result<Plan> {
-    let graph = match &record.text {
+    let mut graph = match &record.text {
         Some(text) => {
             let then = StackFile { file: format!("{} of run {}", record.file, record.number), ..arguments.file.clone() };
             let loaded = session::load_text(&then, text, color)?;
@@ -107,7 +107,10 @@ async fn restoring(session: &Session, arguments: &Arguments, record: &Record, co
             )
         })?,
     };
-    Ok(Plan::make(&session.registry, &session.cx.scope, Some(&graph), &session.snapshot().await?)?)
+    let snapshot = session.snapshot().await?;
+    // What is paused is so until someone resumes it, whatever the last run was.
+    graph.rest(&session.registry, &snapshot);
+    Ok(Plan::make(&session.registry, &session.cx.scope, Some(&graph), &snapshot)?)
 }
 
 /// Asks who changed the objects of the plan, and says why not more is known.

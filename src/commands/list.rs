@@ -9,6 +9,7 @@ use super::stop::{Exit, Result};
 use crate::aws::ownership::tag_index::{self, Environment};
 use crate::aws::runs::history::{self, Ending, Record};
 use crate::aws::runs::store::Store;
+use crate::engine::Pause;
 use crate::ui::{self, Color, Look, Tone};
 
 /// How many histories are read at once.
@@ -40,6 +41,8 @@ pub struct Listed {
     pub expires: Option<String>,
     /// Whether that time is over.
     pub expired: bool,
+    /// Why it is paused: `asked` or `unready`; nothing when it is not.
+    paused: Option<&'static str>,
     /// The last run, as far as the history can be read.
     last_run: Option<LastRun>,
 }
@@ -78,7 +81,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         return Ok(Exit::Ok);
     }
     let rows: Vec<Vec<String>> = listed.iter().map(Listed::row).collect();
-    let headers = ["STACK", "ENVIRONMENT", "OBJECTS", "LAST RUN", "BY", "ENDED", "COMMIT", "EXPIRES"];
+    let headers = ["STACK", "ENVIRONMENT", "STATE", "OBJECTS", "LAST RUN", "BY", "ENDED", "COMMIT", "EXPIRES"];
     ui::out(&ui::toned_table(&Look::stdout(color), &headers, &rows, &tone))?;
     Ok(Exit::Ok)
 }
@@ -104,7 +107,7 @@ async fn listed(session: &Session, found: Environment) -> Listed {
     let store = Store::of(&session.to(&found.stack, &found.env).cx);
     // Who may not read the history sees everything else.
     let runs = history::last(&store, 1).await.ok();
-    let Environment { stack, env, objects, expires } = found;
+    let Environment { stack, env, objects, expires, paused } = found;
     let expired = expires.as_deref().is_some_and(session::is_over);
     Listed {
         stack,
@@ -112,6 +115,7 @@ async fn listed(session: &Session, found: Environment) -> Listed {
         objects,
         expires,
         expired,
+        paused: paused.map(Pause::word),
         last_run: runs.and_then(|(runs, _)| runs.into_iter().next()).map(LastRun::of),
     }
 }
@@ -130,6 +134,15 @@ impl Listed {
         self.last_run.as_ref().is_some_and(|run| run.destroyed)
     }
 
+    /// Returns what is special about what runs, in a word.
+    fn state(&self) -> &'static str {
+        match self.paused {
+            None => "",
+            Some(word) if Pause::of(word) == Pause::Unready => "not ready",
+            Some(_) => "paused",
+        }
+    }
+
     fn row(&self) -> Vec<String> {
         let run = self.last_run.as_ref();
         let of = |text: fn(&LastRun) -> String| run.map(text).unwrap_or_default();
@@ -137,6 +150,7 @@ impl Listed {
         vec![
             self.stack.clone(),
             self.env.clone(),
+            self.state().to_owned(),
             self.objects.to_string(),
             of(|run| run.began.parse().map_or_else(|_| run.began.clone(), ui::ago)),
             of(|run| run.who.rsplit([':', '/']).next().unwrap_or_default().to_owned()),

@@ -1,8 +1,9 @@
 //! The command line, and what each command is: one file each, with its arguments and one function.
 //!
-//! What commands share is below them: `arguments` and `consent` (flags), `session` (from a file to a plan), `run` (from a plan to
-//! its recorded outcome), `stop` (why a command stops).
+//! What commands share is below them: `arguments` and `consent` (flags), `session` (from a file to a plan), `applied` (the
+//! file of a stack that is only named), `run` (from a plan to its recorded outcome), `stop` (why a command stops).
 
+mod applied;
 mod apply;
 mod arguments;
 mod assets;
@@ -25,11 +26,13 @@ mod local;
 mod logging;
 mod outputs;
 mod patience;
+mod pause;
 mod plan;
 mod preflight;
 mod reap;
 #[cfg(test)]
 mod reference;
+mod resume;
 mod rollback;
 mod run;
 mod saved;
@@ -92,6 +95,8 @@ enum Command {
     Frozen(frozen::Command),
     History(history::Arguments),
     Rollback(rollback::Arguments),
+    Pause(pause::Arguments),
+    Resume(resume::Arguments),
     Unlock(unlock::Arguments),
     #[command(alias = "status")]
     Show(show::Arguments),
@@ -194,6 +199,8 @@ async fn dispatch(command: Command, color: Color) -> Result<u8> {
         Command::Frozen(command) => frozen::run(command, color).await,
         Command::History(arguments) => history::run(arguments, color).await,
         Command::Rollback(arguments) => rollback::run(arguments, color).await,
+        Command::Pause(arguments) => pause::run(arguments, color).await,
+        Command::Resume(arguments) => resume::run(arguments, color).await,
         Command::Unlock(arguments) => unlock::run(arguments, color).await,
         Command::Show(arguments) => show::run(arguments, color).await,
         Command::Outputs(arguments) => outputs::run(arguments, color).await,

@@ -1,5 +1,5 @@
-//! A run: plan, confirmation, lease, changes, outcome, and the record of it. `apply`, `destroy` and `rollback` are runs that
-//! differ in how the plan is made.
+//! A run: plan, confirmation, lease, changes, outcome, and the record of it. `apply`, `destroy`, `rollback`, `pause` and `resume`
+//! are runs that differ in how the plan is made.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -212,6 +212,7 @@ impl Execution<'_> {
             version: env!("CARGO_PKG_VERSION").into(),
             commit: run.commit.clone().or_else(|| run.file.stack.is_none().then(|| git::commit(&run.file.file))?),
             file: if run.file.stack.is_some() { String::new() } else { run.file.file.clone() },
+            like: run.file.like.clone(),
             text: run.text.map(str::to_owned),
             wanted: saved.map(history::wanted).unwrap_or_default(),
             moved: saved.map(|plan| plan.moved.clone()).unwrap_or_default(),
@@ -231,7 +232,7 @@ impl Execution<'_> {
             return;
         }
         let _ = ui::err(&ui::outcome(outcome, &self.run.look().resized(), self.run.verbose));
-        if outcome.is_complete() && !plan.destroy {
+        if outcome.is_complete() && !plan.destroy && !plan.is_at_rest() {
             let outputs::Reached { url, missing } = outputs::after(&outcome.ids, plan);
             let _ = ui::err(&ui::address(url.as_deref(), &missing));
         }

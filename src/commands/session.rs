@@ -16,12 +16,14 @@ use crate::aws::runs::store::Store;
 use crate::aws::{self, Clients};
 use crate::blueprint::{self, Facts, Failure};
 use crate::config::{self, Loaded, Report};
-use crate::engine::{self, Cx, Error, Graph, Key, Plan, Registry, Scope, Seen, Snapshot};
+use crate::engine::{self, Cx, Error, Graph, Key, Pause, Plan, Registry, Scope, Seen, Snapshot};
 use crate::ui::{self, Look};
 use crate::{local, ui::Color};
 
 /// The region of the local AWS where none is given: the one that it starts with.
 const LOCAL_REGION: &str = "us-east-1";
+/// That an environment does not run because of its data.
+pub const UNREADY: &str = "The data of this environment is not ready, so its services do not run: `stack clone` finishes it.";
 /// The largest stack file that is read.
 const LARGEST_FILE: u64 = 1 << 20;
 /// The largest saved plan that is read.
@@ -366,9 +368,9 @@ impl Session {
         Ok(seen.map(|o| Seen { kind: kind.clone(), claim: o.claim, live: o.live, fields: o.fields, state: o.state }).collect())
     }
 
-    /// Makes the plan that makes AWS match the file.
+    /// Makes the plan that makes AWS match the file. What is paused stays so.
     pub async fn plan(&self, loaded: &Loaded) -> Result<Plan> {
-        self.plan_with(loaded, |_, _| Ok(())).await
+        self.plan_with(loaded, |graph, snapshot| self.resting(graph, snapshot)).await
     }
 
     /// Makes the plan that makes AWS match what `with` makes of the file.
@@ -390,7 +392,8 @@ impl Session {
         self.hear(async {
             let (graph, snapshot) = tokio::join!(self.graph(loaded), Snapshot::read_by_index(&self.registry, &self.cx));
             let snapshot = snapshot?;
-            let graph = self.expiring(graph?, &snapshot)?;
+            let mut graph = self.expiring(graph?, &snapshot)?;
+            self.resting(&mut graph, &snapshot)?;
             self.completed(Plan::make_by_index(&self.registry, &self.cx, &graph, snapshot).await?).await
         })
         .await
@@ -402,9 +405,24 @@ impl Session {
         self.hear(self.completed(plan)).await
     }
 
+    /// Keeps what is paused so, and says it.
+    fn resting(&self, graph: &mut Graph, snapshot: &Snapshot) -> Result<()> {
+        let text = match graph.rest(&self.registry, snapshot) {
+            None => return Ok(()),
+            Some(Pause::Asked) => "This environment is paused: `stack resume` starts it.",
+            Some(Pause::Unready) => UNREADY,
+        };
+        self.say(text)
+    }
+
+    /// Writes a note to standard error.
+    pub fn say(&self, text: &str) -> Result<()> {
+        Ok(ui::err(&ui::note(text, &self.look))?)
+    }
+
     /// Gives what is new the expiry of what is there; of a new environment, that of the file or of `--ttl`.
     fn expiring(&self, mut graph: Graph, snapshot: &Snapshot) -> Result<Graph> {
-        let note = |text: &str| ui::err(&ui::note(text, &self.look));
+        let note = |text: &str| self.say(text);
         let at = match (snapshot.expires(), self.ttl) {
             (Some(at), _) if is_over(at) => {
                 note(&format!("This environment expired at {at}: `stack reap` destroys it, `stack extend` keeps it."))?;

@@ -10,7 +10,7 @@ use super::session::{self, Session};
 use super::stop::{Exit, Result, Stop};
 use crate::aws::ecs::tasks::{self, Base, Log, Order, Task};
 use crate::config;
-use crate::engine::{Class, Error};
+use crate::engine::{Class, Error, Pause};
 use crate::ui::{self, Color, Look, Tone};
 
 /// How often a task and its log are looked at.
@@ -215,7 +215,9 @@ fn notes(base: &Base) -> Vec<String> {
         format!("The deployment of {newest} is not complete: the task has {revision}, which `{service}` runs until it is.")
     });
     let text = "ECS Service Connect does not reach one-off tasks: names of other services, as in the variables SERVICE_…_HOST, do not resolve.";
-    newest.into_iter().chain(base.lacks_names().then(|| text.to_owned())).collect()
+    let paused = "This environment is paused: databases that were stopped with it do not answer; `stack resume` starts them.";
+    let paused = (base.paused() == Some(Pause::Asked)).then(|| paused.to_owned());
+    newest.into_iter().chain(base.lacks_names().then(|| text.to_owned())).chain(paused).collect()
 }
 
 /// Returns the error of a start, with a warning if it may have succeeded.

@@ -11,7 +11,7 @@ use super::item::Item;
 use super::key::Key;
 use super::kind::Registry;
 use super::readiness::Readiness;
-use super::resource::Cloud;
+use super::resource::{Cloud, Serving};
 use super::rules::{self, What};
 use super::token;
 use super::token::{Ids, Need};
@@ -58,6 +58,7 @@ impl Schedule {
         }
         draft.link_what_is_needed(&leads, registry)?;
         draft.link_what_is_led_to(&leads, registry)?;
+        draft.link_what_others_work_with();
         draft.link_what_makes_others_work(registry)?;
         draft.link_what_is_named_in_text();
         draft.link_the_end();
@@ -99,6 +100,8 @@ struct Draft<'a> {
     delete: BTreeMap<usize, OpId>,
     /// Which item has, as it is, this attribute of this kind.
     live: BTreeMap<(&'a str, &'a str), usize>,
+    /// The items whose change decides whether their users work.
+    serving: BTreeMap<usize, Serving>,
 }
 
 /// What leads requests to others.
@@ -112,12 +115,21 @@ struct Lead {
 
 impl<'a> Draft<'a> {
     fn new<C: Cloud>(items: &'a [Item], registry: &Registry<C>) -> Result<Self> {
-        let mut draft =
-            Draft { items, ops: BTreeMap::new(), make: BTreeMap::new(), delete: BTreeMap::new(), live: BTreeMap::new() };
+        let mut draft = Draft {
+            items,
+            ops: BTreeMap::new(),
+            make: BTreeMap::new(),
+            delete: BTreeMap::new(),
+            live: BTreeMap::new(),
+            serving: BTreeMap::new(),
+        };
         for (i, item) in items.iter().enumerate() {
             let usual = registry.kind(&item.key.kind)?.info().usual;
             for value in item.before.iter().flat_map(|b| b.live.as_object()).flat_map(|m| m.values()).filter_map(Value::as_str) {
                 draft.live.insert((item.key.kind.as_str(), value), i);
+            }
+            if let Some(serving) = serving(item, registry)? {
+                draft.serving.insert(i, serving);
             }
             let waits = item.before.as_ref().is_some_and(|b| matches!(b.state, Readiness::Waiting { .. }));
             let verbs: &[Verb] = match item.action {
@@ -214,6 +226,10 @@ impl<'a> Draft<'a> {
                         self.must(other, make, Need::Ready);
                         continue;
                     }
+                    // The other way round: see `link_what_others_work_with`.
+                    if self.serving.get(to) == Some(&Serving::Ends) {
+                        continue;
+                    }
                     // What is to serve behind it needs no more than that it is prepared.
                     let behind = leads.get(to).is_some_and(|lead| lead.staged && lead.providers.contains(&i));
                     let other = if behind { self.first(*to) } else { self.make.get(to).copied() };
@@ -292,6 +308,33 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
+    /// Puts what ends to serve after all of its users, and what begins to serve before them: through whatever lies between, whether
+    /// that changes or not.
+    fn link_what_others_work_with(&mut self) {
+        let items = self.items;
+        let mut users: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (i, item) in items.iter().enumerate() {
+            for (to, _) in &item.needs {
+                users.entry(*to).or_default().push(i);
+            }
+        }
+        for (i, serving) in self.serving.clone() {
+            let Some(make) = self.make.get(&i).copied() else { continue };
+            let (mut seen, mut queue) = (BTreeSet::from([i]), vec![i]);
+            while let Some(at) = queue.pop() {
+                queue.extend(users.get(&at).into_iter().flatten().filter(|user| seen.insert(**user)));
+            }
+            seen.remove(&i);
+            for user in seen {
+                match (serving, self.first(user), self.make.get(&user).copied()) {
+                    (Serving::Begins, Some(first), _) => self.may(first, make),
+                    (Serving::Ends, _, Some(last)) => self.may(make, last),
+                    _ => {}
+                }
+            }
+        }
+    }
+
     /// Puts what others work with (rules of their group, routes of their network) after them, not only after what it names.
     fn link_what_makes_others_work<C: Cloud>(&mut self, registry: &Registry<C>) -> Result<()> {
         let items = self.items;
@@ -363,6 +406,14 @@ impl<'a> Draft<'a> {
         }
         Ok(out)
     }
+}
+
+/// Returns how a change of this item decides whether its users work. Where it also gives them something new, they need that first.
+fn serving<C: Cloud>(item: &Item, registry: &Registry<C>) -> Result<Option<Serving>> {
+    let (Action::Update, Some(desired)) = (item.action, &item.desired) else { return Ok(None) };
+    let kind = registry.kind(&item.key.kind)?;
+    let renews = rules::renewed(kind.info().rules).any(|(field, _)| item.changes.touches(field));
+    Ok(kind.serving(desired, &item.changes).filter(|serving| *serving == Serving::Begins || !renews))
 }
 
 /// Returns the item that this one is changed ahead of, when both are changed so.

@@ -43,6 +43,7 @@ mod order;
 mod ownership;
 mod pages;
 mod passwords;
+mod pause;
 mod plugin;
 mod preflight;
 mod saved;

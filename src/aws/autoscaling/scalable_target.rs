@@ -2,6 +2,7 @@ use aws_sdk_applicationautoscaling::types::SuspendedState;
 use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{DIMENSION, NAMESPACE};
 use crate::aws::autoscaling::errors::failed;
@@ -9,7 +10,7 @@ use crate::aws::ecs::{self, Service};
 use crate::aws::ownership::mark::Mark;
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
-use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
+use crate::engine::{Claim, Diff, Observed, Pause, Readiness, Ref, Resource, Result, Rule};
 
 /// The range of tasks within which a service is scaled. Has the name of its service.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -40,6 +41,20 @@ impl Resource for ScalableTarget {
     const TAGGED: bool = false;
     type Cloud = Clients;
     type Live = Live;
+
+    /// Suspends what scales with the load, which brings no service back that has no tasks; and nothing is below the minimum, to which
+    /// a suspension does not apply (<https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-suspend-resume-scaling.html>).
+    fn pause(desired: &mut Value, _why: Pause, _used_by: &[&str]) -> bool {
+        desired["suspended"] = true.into();
+        desired["min"] = 0.into();
+        true
+    }
+
+    /// Returns the service when it is to be suspended: an alarm could start tasks of one that has just been stopped. Otherwise the
+    /// service comes first, and nothing is below the minimum.
+    fn goes_ahead(desired: &Value, diff: &Diff) -> Option<&'static str> {
+        (diff.touches("suspended") && desired["suspended"] == true).then_some("service")
+    }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let services = ecs::resource_ids(cx).await?;

@@ -24,7 +24,10 @@ use crate::aws::spelling::{How, Spelling};
 use crate::aws::states::{Means, States};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{AnyRef, Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::tags::TAG_PAUSED;
+use crate::engine::{
+    AnyRef, Class, Diff, Effect, Error, Impact, Observed, Pause, Readiness, Ref, Resource, Result, Rule, Usual,
+};
 
 /// The text after the ARN of a task definition that ECS gave up on, so that the next run tries again.
 const GAVE_UP: &str = " (deployment failed)";
@@ -427,12 +430,31 @@ impl Resource for Service {
         offers && diff.forcing().all(|change| change.path.split('.').next() == Some("load_balancers"))
     }
 
-    fn effects(_desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
-        if diff.forcing().next().is_some() || !(diff.touches("load_balancers") && Self::is_behind(observed)) {
+    fn effects(desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
+        if diff.forcing().next().is_some() {
             return Vec::new();
         }
-        let words = "the load balancer answers with errors from when the old tasks leave their target group until the new ones are healthy in theirs";
-        vec![Effect::new(Impact::Interrupts, words).lasting(30, 180)]
+        let mut out = Vec::new();
+        if desired["tags"].get(TAG_PAUSED).is_some() && diff.touches("desired_count") {
+            out.push(Effect::new(Impact::Interrupts, "it stops serving: no tasks run until it is resumed"));
+        }
+        if diff.touches("load_balancers") && Self::is_behind(observed) {
+            let words = "the load balancer answers with errors from when the old tasks leave their target group until the new ones are healthy in theirs";
+            out.push(Effect::new(Impact::Interrupts, words).lasting(30, 180));
+        }
+        out
+    }
+
+    fn pause(desired: &mut Value, _why: Pause, _used_by: &[&str]) -> bool {
+        desired["desired_count"] = 0.into();
+        true
+    }
+
+    /// Sets the count where autoscaling decides it: that would not bring a service back that has no tasks, and so no load
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-auto-scaling.html>).
+    fn resume(desired: &mut Value) {
+        let given = |field: &str| desired.get(field).filter(|count| !count.is_null()).cloned();
+        desired["desired_count"] = given("desired_count").or_else(|| given("initial_count")).unwrap_or_else(|| 1.into());
     }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
@@ -471,6 +493,11 @@ impl Resource for Service {
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
         const OP: &str = "ecs:UpdateService";
         let mut live = live.clone();
+        // What has no tasks because it is paused always says so: without the tag a scaled service would stay as it is.
+        let pauses = diff.written_keys("tags").iter().any(|key| key == TAG_PAUSED);
+        if pauses {
+            retag(cx, &live.arn, &self.tags, diff).await?;
+        }
         if diff.touches_other_than(&["tags"]) {
             let any = |fields: &[&str]| fields.iter().any(|field| diff.touches(field));
             let mut call = cx.cloud.ecs.update_service().cluster(live.cluster()).service(&live.name);
@@ -519,7 +546,9 @@ impl Resource for Service {
             let answer = call.send().await.map_err(failed(OP))?;
             live = answer.service().and_then(Live::of).ok_or_else(|| incomplete(OP, "the service's ARN"))?;
         }
-        retag(cx, &live.arn, &self.tags, diff).await?;
+        if !pauses {
+            retag(cx, &live.arn, &self.tags, diff).await?;
+        }
         Ok(live)
     }
 

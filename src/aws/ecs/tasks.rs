@@ -22,8 +22,8 @@ use crate::aws::ecs::errors::{ERRORS, failed};
 use crate::aws::logs;
 use crate::aws::ownership::names;
 use crate::aws::{Cx, Tags};
-use crate::engine::tags::{TAG_ENV, TAG_STACK};
-use crate::engine::{Class, Error, Result, Scope};
+use crate::engine::tags::{TAG_ENV, TAG_PAUSED, TAG_STACK};
+use crate::engine::{Class, Error, Pause, Result, Scope};
 
 /// What ECS lists one-off tasks by. It takes 36 characters everywhere, and the cluster is the environment's own.
 const STARTED_BY: &str = "stack-run";
@@ -53,6 +53,13 @@ pub struct Base {
     definition: sdk::TaskDefinition,
     /// The tags of the service.
     tags: Tags,
+}
+
+impl Base {
+    /// Returns why the service is paused, if it is.
+    pub fn paused(&self) -> Option<Pause> {
+        self.tags.get(TAG_PAUSED).map(|word| Pause::of(word))
+    }
 }
 
 /// What is to be run.

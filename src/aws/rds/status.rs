@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use aws_sdk_rds::types::{DbInstance, PendingModifiedValues};
 
 use crate::aws::states::{Means, States};
-use crate::engine::Readiness;
+use crate::engine::tags::TAG_PAUSED;
+use crate::engine::{Impairment, Readiness};
 
 /// The meanings of AWS's states of an instance.
 pub const STATES: States = States {
@@ -118,6 +119,10 @@ pub(super) fn state_of(instance: &DbInstance) -> Readiness {
             let progress = instance.percent_progress().and_then(|p| p.parse::<f32>().ok()).map(|p| p / 100.0);
             Readiness::Waiting { status, progress }
         }
+        Readiness::Impaired(it) if it.status == "stopped" && is_paused(instance) => {
+            let advice = "it is paused: `stack resume` starts it, and so does AWS after 7 days";
+            Readiness::Impaired(Impairment { advice: advice.into(), ..it })
+        }
         state if state.tells_all() && not_done(instance).any(|(field, _)| field == "password") => {
             Readiness::waiting("its new password is being applied")
         }
@@ -126,6 +131,10 @@ pub(super) fn state_of(instance: &DbInstance) -> Readiness {
         }
         state => state,
     }
+}
+
+fn is_paused(instance: &DbInstance) -> bool {
+    instance.tag_list().iter().any(|tag| tag.key() == Some(TAG_PAUSED))
 }
 
 /// Checks whether AWS takes a last snapshot when it is deleted: in these states it does not, and refuses a deletion with one

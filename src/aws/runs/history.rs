@@ -72,6 +72,9 @@ pub struct Record {
     pub commit: Option<String>,
     /// The path of the file, as it was given.
     pub file: String,
+    /// The environment of the file that this one is like, where the file does not list it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub like: Option<String>,
     /// The text of the file; none when a saved plan was applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,

@@ -18,6 +18,7 @@ use super::item::{Before, Item};
 use super::key::Key;
 use super::kind::{Kind, RawObserved, Registry};
 use super::matching::identity;
+use super::pause::is_paused;
 use super::plan::Plan;
 use super::poll_interval::{STALE, Wait, Waiting, retry_interval};
 use super::readiness::{Impairment, Readiness};
@@ -215,11 +216,14 @@ impl<'a, C: Cloud> Run<'a, C> {
         let desired = item.desired.as_ref().ok_or_else(|| Error::internal("nothing is desired"))?;
         let resolved = self.with_ids(|ids| ids.resolve(desired).map_err(|key| unresolved(ids, desired, &key)))?;
         let live = match job.id.1 {
-            Verb::Create if item.carries_data || job.cx.begins => {
-                self.carry_over(kind, job, &resolved).await?;
+            // What is changed step by step is paused when it has come up.
+            Verb::Create if item.carries_data || job.cx.begins || kind.info().stepwise && is_paused(desired) => {
+                if item.carries_data || job.cx.begins {
+                    self.carry_over(kind, job, &resolved).await?;
+                }
                 let live = self.create(kind, job, &resolved).await?;
                 // A copy brings what its original was: the rest is a change like any other.
-                let made = Before { live, fields: Value::Null, state: Readiness::waiting("copying its data") };
+                let made = Before { live, fields: Value::Null, state: Readiness::waiting("it comes up") };
                 self.step_by_step(kind, job, &made, desired, &resolved).await?
             }
             Verb::Create if job.prepared => self.finish(kind, job, desired, &resolved).await?,

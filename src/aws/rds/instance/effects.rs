@@ -16,7 +16,10 @@ pub(super) fn of(desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> 
         return out;
     }
     let standby = observed["multi_az"] == Value::Bool(true);
-    if diff.touches("running") {
+    if diff.touches("running") && desired["running"] == false {
+        let words = "it is stopped; AWS starts it again after 7 days, and its storage and backups are still charged";
+        out.push(Effect::new(Impact::Interrupts, words));
+    } else if diff.touches("running") {
         out.push(Effect::new(Impact::Waits, "it is started first; other changes follow").lasting(300, 900));
     }
     if let Some((from, to)) = upgrade(diff) {

@@ -26,7 +26,7 @@ use crate::aws::ownership::mark::Mark;
 use crate::aws::spelling::{How, Spelling};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Blocker, Diff, Effect, Item, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::{Blocker, Diff, Effect, Item, Observed, Pause, Readiness, Ref, Resource, Result, Rule, Serving, Usual};
 
 /// The data that a new database begins with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -241,12 +241,34 @@ impl Resource for Instance {
 
     fn refused(&self) -> Option<(&'static str, String)> {
         if self.running == Some(false) {
-            return Some(("running", "a database cannot be kept stopped: AWS starts it again after 7 days".into()));
+            return Some(("running", "a database cannot be kept stopped: AWS starts it again after 7 days; `stack pause` stops the whole environment".into()));
         }
         if self.source.is_some() && self.begin.is_some() {
             return Some(("begin", "a read replica begins with the data of its `source`".into()));
         }
         self.storage_refused()
+    }
+
+    /// Stops it, as far as AWS does that: not what has or is a read replica
+    /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_StopInstance.html>, limitations).
+    fn pause(desired: &mut Value, why: Pause, used_by: &[&str]) -> bool {
+        let is_copy = desired.get("source").is_some_and(|source| !source.is_null());
+        if why != Pause::Asked || is_copy || used_by.contains(&Instance::KIND) {
+            return false;
+        }
+        desired["running"] = false.into();
+        true
+    }
+
+    fn resume(desired: &mut Value) {
+        if desired.get("running").is_none_or(Value::is_null) {
+            desired["running"] = true.into();
+        }
+    }
+
+    fn serving(desired: &Value, diff: &Diff) -> Option<Serving> {
+        let serves = desired.get("running").filter(|_| diff.touches("running"))?.as_bool()?;
+        Some(if serves { Serving::Begins } else { Serving::Ends })
     }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {

@@ -19,8 +19,10 @@ pub(super) fn further(item: &Item) -> Vec<&'static str> {
         out.extend(["secretsmanager:CreateSecret", "secretsmanager:TagResource", "kms:DescribeKey"]);
         out.extend(keyed.then_some(["kms:Decrypt", "kms:GenerateDataKey", "kms:CreateGrant"]).into_iter().flatten());
     }
+    let stops = item.desired.as_ref().is_some_and(|desired| desired["running"] == false);
+    out.extend((stops && (is_made(item) || item.changes.touches("running"))).then_some("rds:StopDBInstance"));
     if item.action == Action::Update {
-        out.extend(item.changes.touches("running").then_some("rds:StartDBInstance"));
+        out.extend((!stops && item.changes.touches("running")).then_some("rds:StartDBInstance"));
         // A snapshot is taken before an upgrade that cannot be undone.
         let major = |(from, to)| field(item, "engine").is_some_and(|engine| is_major(engine, from, to));
         let copied = !is_given(item, "source") && upgrade(&item.changes).is_some_and(major);

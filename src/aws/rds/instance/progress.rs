@@ -16,17 +16,34 @@ async fn asked(cx: &Cx) -> Result<Arc<Mutex<BTreeSet<String>>>> {
     cx.reads.once("rds.asked", async { Ok(Mutex::default()) }).await
 }
 
+/// Returns the fields that differ.
+pub(super) fn fields_of(diff: &Diff) -> impl Iterator<Item = String> {
+    diff.changes.iter().filter_map(|change| change.path.split('.').next()).map(str::to_owned)
+}
+
 /// Records that AWS was asked to change these fields.
-pub(super) async fn note_asked(cx: &Cx, diff: &Diff) -> Result<()> {
-    let fields = diff.changes.iter().filter_map(|change| change.path.split('.').next()).map(str::to_owned);
+pub(super) async fn note_asked(cx: &Cx, fields: impl IntoIterator<Item = String>) -> Result<()> {
     asked(cx).await?.lock().unwrap_or_else(PoisonError::into_inner).extend(fields);
     Ok(())
+}
+
+/// Checks whether AWS was asked to change this field.
+async fn was_asked(cx: &Cx, field: &str) -> Result<bool> {
+    Ok(asked(cx).await?.lock().unwrap_or_else(PoisonError::into_inner).contains(field))
 }
 
 impl Instance {
     /// Reads its state once; see [`crate::engine::Resource::poll`].
     pub(super) async fn state(&self, cx: &Cx, live: &Live) -> Result<Readiness> {
         let Some(now) = look(cx, &live.id).await? else { return Ok(Readiness::Gone) };
+        if self.running == Some(false) {
+            return Ok(match state_of(&now) {
+                _ if now.db_instance_status() == Some("stopped") => Readiness::Ready,
+                // It is stopped only when it serves, and AWS may report that for a while after it was asked.
+                state if state.tells_all() && was_asked(cx, "running").await? => Readiness::waiting("AWS is still to stop it"),
+                state => state,
+            });
+        }
         Ok(match state_of(&now) {
             // The password follows the database.
             // One that was just restored is yet to be told to have one.

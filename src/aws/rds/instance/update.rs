@@ -3,7 +3,7 @@
 use aws_sdk_rds::types::CloudwatchLogsExportConfiguration;
 
 use super::password::{hidden, is_from_snapshot};
-use super::progress::note_asked;
+use super::progress::{fields_of, note_asked};
 use super::read::{logs, look};
 use super::storage::STORAGE;
 use super::upgrades::upgrade;
@@ -23,19 +23,23 @@ impl Instance {
         if let Some(change) = diff.forcing().find(|_| is_from_snapshot(diff)) {
             return Err(not_so(change));
         }
-        if diff.touches("running") {
+        let stops = self.running == Some(false);
+        if diff.touches("running") && !stops {
             // Nothing else can be changed before it runs.
             start(cx, &live.id).await?;
             return Ok(live.clone());
         }
+        let stops = stops && diff.touches("running");
         let mut diff = diff.clone();
+        diff.changes.retain(|change| change.path != "running");
         if upgrade(&diff).is_some_and(|(from, _)| self.follows(from)) {
             // With the parameters of its version when it has that.
             diff.changes.retain(|change| !["engine_version", "parameter_group"].contains(&change.path.as_str()));
         }
         // That no password is set any more is only recorded.
         let noted: &[&str] = if self.wanted_password().is_some() { &["tags"] } else { &["tags", "password"] };
-        if diff.touches_other_than(noted) {
+        let changes = diff.touches_other_than(noted);
+        if changes {
             let all = self.modify(cx, live, &diff).await?;
             if !all {
                 return Ok(live.clone());
@@ -45,6 +49,11 @@ impl Instance {
             self.note_password(cx, live).await?;
         }
         retag(cx, &live.arn, &self.tags, &diff).await?;
+        // Last: nothing can be changed of what is stopped, and what is paused always says so.
+        if stops && !changes {
+            stop(cx, &live.id).await?;
+            note_asked(cx, ["running".to_owned()]).await?;
+        }
         Ok(live.clone())
     }
 
@@ -74,7 +83,7 @@ impl Instance {
             if now.db_instance_status() == Some("storage-full") {
                 // Until it has room AWS changes nothing else.
                 call.send().await.map_err(failed(OP))?;
-                note_asked(cx, diff).await?;
+                note_asked(cx, fields_of(diff)).await?;
                 return Ok(false);
             }
         }
@@ -126,7 +135,7 @@ impl Instance {
             call = call.cloudwatch_logs_export_configuration(change);
         }
         call.send().await.map_err(failed(OP)).map_err(|e| hidden(e, password.as_ref()))?;
-        note_asked(cx, diff).await?;
+        note_asked(cx, fields_of(diff)).await?;
         Ok(true)
     }
 }
@@ -148,6 +157,21 @@ pub(super) async fn start(cx: &Cx, id: &str) -> Result<()> {
             let status = now.as_ref().and_then(|now| now.db_instance_status()).unwrap_or("unknown");
             if STOPPED.contains(&status) { Err(e) } else { Ok(()) }
         }
+        other => other.map(drop),
+    }
+}
+
+/// Stops the database. AWS refuses to stop one that is stopping: an earlier try had done it, and its answer was lost.
+async fn stop(cx: &Cx, id: &str) -> Result<()> {
+    match cx.cloud.rds.stop_db_instance().db_instance_identifier(id).send().await.map_err(failed("rds:StopDBInstance")) {
+        Err(e) if e.class == Class::InUse => match look(cx, id).await? {
+            Some(now) if STOPPED.contains(&now.db_instance_status().unwrap_or("unknown")) => Ok(()),
+            // That does not pass: one that the file does not have, say.
+            Some(now) if now.read_replica_source_db_instance_identifier().is_some() || !now.read_replica_db_instance_identifiers().is_empty() => {
+                Err(Error { class: Class::Invalid, ..e }.hint("AWS stops no database that has or is a read replica"))
+            }
+            _ => Err(e),
+        },
         other => other.map(drop),
     }
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::graph::Graph;
 use super::key::Key;
 use super::kind::{Kind, Registry};
+use super::plan::Plan;
 use super::resource::Cloud;
 use super::scope::Claim;
 use super::snapshot::Snapshot;
@@ -73,6 +74,20 @@ impl Graph {
         }
         paused
     }
+
+    /// Pauses what is desired if the environment is paused, and returns why it is.
+    pub fn rest<C: Cloud>(&mut self, registry: &Registry<C>, snapshot: &Snapshot) -> Option<Pause> {
+        let why = snapshot.paused()?;
+        self.pause(registry, why);
+        Some(why)
+    }
+}
+
+impl Plan {
+    /// Checks whether anything in it is paused, or stays so.
+    pub fn is_at_rest(&self) -> bool {
+        self.items.iter().filter_map(|item| item.desired.as_ref()).any(is_paused)
+    }
 }
 
 /// Checks whether this object is desired to be paused.
@@ -86,3 +101,6 @@ pub(super) fn resume<C>(kind: &dyn Kind<C>, desired: &mut Value, observed: &Valu
         kind.resume(desired);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! The file of a run: the one that is given or, for a stack that is only named, the one that was applied last.
+
+use super::arguments::{Aws, FileOrStack, StackFile};
+use super::consent::Consent;
+use super::run::Run;
+use super::session::{self, Session};
+use super::stop::{Result, Stop};
+use crate::aws::runs::history::{self, Ending, Record};
+use crate::aws::runs::store::Store;
+use crate::config::Loaded;
+use crate::engine::{Graph, Snapshot};
+use crate::ui::Color;
+
+/// A file with the connection to where it is applied.
+pub struct Applied {
+    file: StackFile,
+    text: String,
+    commit: Option<String>,
+    loaded: Loaded,
+    session: Session,
+}
+
+impl Applied {
+    /// Connects for a file, or for the stack of that name and the file that was applied to it last.
+    pub async fn of(given: FileOrStack, aws: &Aws, color: Color) -> Result<Applied> {
+        let file = given.given()?;
+        if file.stack.is_none() {
+            let text = session::read_stack(&file)?;
+            let loaded = session::load_text(&file, &text, color)?;
+            let session = Session::of(&loaded, aws, color).await?;
+            return Ok(Applied { file, text, commit: None, loaded, session });
+        }
+        let session = Session::given(&file, aws, color).await?;
+        session.has_history().await?;
+        let Record { number, file: name, like, text, commit, .. } = last(&session).await?;
+        let Some(text) = text else {
+            return Err(Stop::message(
+                format!("run {number}, the last one, applied a saved plan, and its stack file was not recorded"),
+                "use the file",
+            ));
+        };
+        let scope = session.cx.scope.clone();
+        let file = StackFile { env: Some(scope.env.clone()), like, ..file };
+        let then = StackFile { file: format!("{name} of run {number}"), ..file.clone() };
+        let loaded = session::load_text(&then, &text, color)?;
+        if (loaded.stack.stack.as_str(), &loaded.stack.region, &loaded.env) != (&scope.stack, &scope.region, &scope.env) {
+            return Err(Stop::refused(
+                format!("nothing was changed: the file of run {number} is for another stack, environment or region"),
+                "`stack history show` prints it with `--file`",
+            ));
+        }
+        Ok(Applied { file, text, commit, loaded, session })
+    }
+
+    /// Runs `command`: applies what `with` makes of the file.
+    pub async fn run(
+        &self,
+        command: &str,
+        consent: &Consent,
+        (verbose, color): (bool, Color),
+        with: impl Fn(&Session, &mut Graph, &Snapshot) -> Result<()>,
+    ) -> Result {
+        let Applied { file, text, commit, loaded, session } = self;
+        let agreed = consent.allow.consent();
+        let run = Run { command, file, text: Some(text), commit: commit.clone(), consent, agreed: &agreed, verbose, color };
+        run.execute(session, async || {
+            let plan = session.plan_with(loaded, |graph, snapshot| with(session, graph, snapshot)).await?;
+            session::notes(loaded, color)?;
+            Ok(plan)
+        })
+        .await
+    }
+}
+
+/// Returns the last run that made AWS match its file.
+async fn last(session: &Session) -> Result<Record> {
+    let store = Store::of(&session.cx);
+    for number in session.kept(history::numbers(&store)).await?.into_iter().rev() {
+        let Some(record) = session.kept(history::read(&store, number)).await? else { continue };
+        if record.ending == Ending::Complete {
+            return match record.plan["destroy"].as_bool() {
+                Some(true) => Err(Stop::message(format!("run {number} destroyed the stack"), "`stack list` shows what runs")),
+                _ => Ok(record),
+            };
+        }
+    }
+    Err(Stop::message(format!("no run of the history in `{}` is complete", store.place()), "use the file"))
+}

@@ -1,0 +1,70 @@
+use clap::Args;
+
+use super::applied::Applied;
+use super::arguments::{Aws, FileOrStack};
+use super::consent::Consent;
+use super::session::Session;
+use super::stop::{Result, Stop};
+use crate::aws::rds::Instance;
+use crate::engine::{Graph, Pause, Resource, Snapshot};
+use crate::ui::Color;
+
+/// Stop the services and databases of an environment until it is resumed
+///
+/// Services get 0 tasks, autoscaling is suspended, and databases are stopped, except those that have or are read replicas. Data stays,
+/// and so does everything else: storage, backups, caches, load balancers and NAT gateways are still charged. AWS starts a stopped
+/// database again after 7 days; pausing again stops it.
+///
+/// Shows the plan and asks for confirmation first, as `apply` does, and makes the changes of FILE, too. Until `stack resume`, `apply`
+/// keeps the environment paused.
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(flatten)]
+    file: FileOrStack,
+    #[command(flatten)]
+    aws: Aws,
+    #[command(flatten)]
+    consent: Consent,
+    /// Show the fields of what is created, and long values in full
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+pub async fn run(arguments: Arguments, color: Color) -> Result {
+    let Arguments { file, aws, consent, verbose } = arguments;
+    Applied::of(file, &aws, color).await?.run("pause", &consent, (verbose, color), pause).await
+}
+
+/// Pauses what is desired of an environment that runs.
+fn pause(session: &Session, graph: &mut Graph, snapshot: &Snapshot) -> Result<()> {
+    runs(session, snapshot)?;
+    let paused = graph.pause(&session.registry, Pause::Asked);
+    if paused.is_empty() {
+        let help = "services and databases can be, except databases that have or are read replicas";
+        return Err(Stop::message(format!("nothing of `{}` can be paused", environment(session)), help));
+    }
+    for node in graph.nodes().filter(|node| node.key.kind == Instance::KIND && !paused.contains(&node.key)) {
+        session.say(&format!("`{}` keeps running: AWS stops no database that has or is a read replica.", node.key))?;
+    }
+    Ok(())
+}
+
+/// Checks that something runs, and that it may: nothing pauses or resumes what is still to be made.
+pub fn runs(session: &Session, snapshot: &Snapshot) -> Result<()> {
+    let environment = environment(session);
+    if snapshot.is_empty() {
+        return Err(Stop::message(format!("nothing of `{environment}` is running"), "`stack list` shows what is"));
+    }
+    if snapshot.paused() == Some(Pause::Unready) {
+        return Err(Stop::refused(
+            format!("nothing was changed: the data of `{environment}` is not ready"),
+            "`stack clone` finishes it",
+        ));
+    }
+    Ok(())
+}
+
+fn environment(session: &Session) -> String {
+    let scope = &session.cx.scope;
+    format!("{}/{}", scope.stack, scope.env)
+}
