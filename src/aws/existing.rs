@@ -170,7 +170,7 @@ fn gather<'a, T>(
     }
 }
 
-fn missing(at: impl Into<String>, message: impl Into<String>, help: impl Into<String>) -> Missing {
+pub(super) fn missing(at: impl Into<String>, message: impl Into<String>, help: impl Into<String>) -> Missing {
     Missing { at: at.into(), message: message.into(), help: help.into() }
 }
 

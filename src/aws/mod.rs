@@ -22,6 +22,8 @@ pub mod elasticache;
 pub mod elbv2;
 pub mod events;
 pub mod existing;
+pub mod guests;
+pub mod host;
 pub mod iam;
 pub mod kms;
 pub mod lambda;

@@ -1,10 +1,12 @@
 //! What is known before a file is expanded, and what can be wrong with it then.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use crate::aws::elbv2::ListenerRule;
 use crate::aws::existing::{Found, Wanted};
+use crate::aws::host::{self, Host, Placed};
 use crate::config::{Name, Stack};
-use crate::engine::Scope;
+use crate::engine::{Resource, Scope, Snapshot};
 
 /// What the expansion must know and the file does not say.
 pub struct Facts<'a> {
@@ -16,14 +18,60 @@ pub struct Facts<'a> {
     pub has_network: bool,
     /// What the section `existing` refers to.
     pub existing: Found,
+    /// What the section `share` refers to; none for an environment that shares nothing.
+    pub host: Option<Host>,
+    /// The rules of the listener that rules are added to, as far as they are known: this environment's keep their priorities, and
+    /// those of others are avoided.
+    pub placed: Vec<Placed>,
 }
 
 impl<'a> Facts<'a> {
     /// Returns facts for what works without AWS: the zones that most regions have.
     pub fn assumed(scope: &'a Scope, has_network: bool, stack: &Stack) -> Self {
         let zones = ('a'..='f').map(|letter| format!("{}{letter}", scope.region)).collect();
-        Facts { scope, zones, has_network, existing: Found::assumed(&wanted(stack), &scope.region) }
+        let existing = Found::assumed(&wanted(stack), &scope.region);
+        let host = hosted(stack).map(|wanted| assumed(Host::assumed(&wanted, &scope.region), stack));
+        Facts { scope, zones, has_network, existing, host, placed: Vec::new() }
     }
+
+    /// Checks whether a rule belongs to the environment that is expanded.
+    pub fn is_own(&self, placed: &Placed) -> bool {
+        placed.owner.as_ref().is_some_and(|(stack, env)| (stack, env) == (&self.scope.stack, &self.scope.env))
+    }
+}
+
+/// Returns a made-up host with what the file says of its databases.
+fn assumed(mut host: Host, stack: &Stack) -> Host {
+    for (name, database) in &mut host.databases {
+        let Some(section) = stack.databases.get(name.as_str()) else { continue };
+        database.port = section.port.unwrap_or(section.engine.port());
+        // RDS makes new versions by itself where it rotates the password.
+        database.secret_version = section.password.rotate.days().is_none().then(String::new);
+    }
+    host
+}
+
+/// Returns what the environment shares: to be looked up before the file is expanded.
+pub fn hosted(stack: &Stack) -> Option<host::Wanted> {
+    let share = &stack.share;
+    let used = |section: &str| -> BTreeSet<String> {
+        let all = stack.services.values().flat_map(|service| &service.uses);
+        all.filter_map(|used| used.strip_prefix(section)).map(str::to_owned).collect()
+    };
+    let wanted = |shared: &Option<Name>, section: &str| shared.as_ref().map(|_| used(section)).unwrap_or_default();
+    Some(host::Wanted {
+        env: share.env()?.to_string(),
+        balancer: share.load_balancer.is_some() && stack.is_load_balanced(),
+        databases: wanted(&share.databases, "databases."),
+        caches: wanted(&share.caches, "caches."),
+    })
+}
+
+/// Returns the rules of the environment's load balancers that a reading found.
+pub fn placed(snapshot: &Snapshot) -> Vec<Placed> {
+    use serde::Deserialize;
+    let rules = snapshot.seen.iter().filter(|seen| seen.kind == ListenerRule::KIND);
+    rules.filter_map(|seen| ListenerRule::deserialize(&seen.fields).ok()).map(|rule| Placed::of(&rule)).collect()
 }
 
 /// Returns what the file refers to and someone else owns: to be looked up before the file is expanded.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sha2::{Digest, Sha256};
 
 use super::certificates::Certificates;
-use super::facts::slug;
+use super::facts::{Facts, slug};
 use super::network::Network;
 use crate::aws::Tags;
 use crate::aws::ec2::{Direction, SecurityGroup, SecurityGroupRule};
@@ -27,6 +27,8 @@ const DEREGISTRATION_SECONDS: u64 = 30;
 pub struct Balancer {
     /// The balancer itself.
     pub balancer: Ref<LoadBalancer>,
+    /// Its name in metrics and scaling.
+    pub full_name: String,
     /// The group of the balancer: who talks to the services.
     pub security_group: Ref<SecurityGroup>,
     /// The targets of each service with routes.
@@ -46,6 +48,7 @@ pub fn expand(
     stack: &Stack,
     network: &Network,
     certificates: &Certificates,
+    facts: &Facts<'_>,
 ) -> Result<Option<Balancer>, Error> {
     if !stack.is_load_balanced() {
         return Ok(None);
@@ -54,9 +57,10 @@ pub fn expand(
     let security_group = security_group(graph, &section, network)?;
     let balancer = balancer(graph, &section, network, &security_group)?;
     let targets = targets(graph, stack, network, &balancer)?;
-    let mut out = Balancer { balancer, security_group, targets };
+    let full_name = balancer.clone().attr("full_name").to_string();
+    let mut out = Balancer { balancer, full_name, security_group, targets };
     let main = listeners(graph, stack, &section, certificates, &mut out)?;
-    rules(graph, stack, &main, &mut out)?;
+    rules(graph, stack, &main, facts, &mut out)?;
     Ok(Some(out))
 }
 
@@ -115,7 +119,7 @@ fn balancer(
 }
 
 /// Adds a target group for each service with routes.
-fn targets(
+pub(super) fn targets(
     graph: &mut Graph,
     stack: &Stack,
     network: &Network,
@@ -224,48 +228,91 @@ fn listeners(
 }
 
 /// Adds a rule for each route but the one that takes everything.
-fn rules(graph: &mut Graph, stack: &Stack, main: &Ref<Listener>, out: &mut Balancer) -> Result<(), Error> {
+pub(super) fn rules(
+    graph: &mut Graph,
+    stack: &Stack,
+    main: &Ref<Listener>,
+    facts: &Facts<'_>,
+    out: &mut Balancer,
+) -> Result<(), Error> {
     let mut taken: BTreeSet<i32> =
         stack.services.values().flat_map(|s| &s.routes).filter_map(|r| r.priority).map(i32::from).collect();
-    for (name, service) in &stack.services {
+    let (own, others): (Vec<_>, Vec<_>) = facts.placed.iter().partition(|placed| facts.is_own(placed));
+    let others: BTreeSet<i32> = others.iter().filter(|placed| placed.owner.is_some()).map(|placed| placed.priority).collect();
+    // Beside the rules of others a rule keeps the number that it got around them, even when theirs go.
+    let own = own.iter().filter(|_| facts.host.is_some() || !others.is_empty());
+    let own: BTreeMap<&str, i32> = own.map(|placed| (placed.name.as_str(), placed.priority)).collect();
+    let named = named(stack, &facts.scope.env);
+    let kept = |rule: &str, route: &Route| {
+        let number = *own.get(rule).filter(|_| route.priority.is_none())?;
+        (band(route).contains(&number) && !others.contains(&number)).then_some(number)
+    };
+    taken.extend(named.iter().filter_map(|(_, rule, route)| kept(rule, route)));
+    taken.extend(&others);
+    for (name, rule_name, route) in named {
+        let Some(attached) = out.targets.get_mut(name) else { continue };
+        // Under another name a service keeps the numbers that it had. Guests that are alike begin at different ones.
+        let numbered = rule_name.replacen(name, stack.first_name(name), 1);
+        let numbered = if facts.host.is_some() { format!("{}/{numbered}", facts.scope.env) } else { numbered };
+        let number = route.priority.map(i32::from).or_else(|| kept(&rule_name, route));
+        let rule = ListenerRule {
+            listener: main.clone(),
+            priority: number.unwrap_or_else(|| priority(route, &numbered, &mut taken)),
+            paths: if route.path == "/*" { Vec::new() } else { vec![route.path.clone()] },
+            hosts: route.host.iter().cloned().collect(),
+            others: Vec::new(),
+            action: Action::forward(attached.group.clone()),
+            tags: Tags::new(),
+        };
+        attached.by.push(graph.add(rule_name, &format!("services.{name}.routes"), &rule)?.into());
+    }
+    Ok(())
+}
+
+/// Returns the routes that need a rule: the service of each, the name of the rule, and the route. The host name that all routes of
+/// a guest get is in no name, so that the rules of two guests have the same.
+fn named<'a>(stack: &'a Stack, env: &str) -> Vec<(&'a str, String, &'a Route)> {
+    let given = stack.share.host_of(env);
+    let mut out = Vec::new();
+    for (name, service) in stack.services.iter().filter(|(_, service)| service.port.is_some()) {
         let mut names: BTreeSet<String> = BTreeSet::new();
-        for route in service.routes.iter().filter(|r| !is_catch_all(r)) {
-            let Some(attached) = out.targets.get_mut(name.as_str()) else { continue };
-            let text = route.to_string();
+        for route in service.routes.iter().filter(|route| !is_catch_all(route)) {
+            let text = if route.host == given { route.path.clone() } else { route.to_string() };
             let slug = slug(&text);
             let mut rule_name = if slug.is_empty() { format!("{name}-root") } else { format!("{name}-{slug}") };
             if !names.insert(rule_name.clone()) {
                 rule_name = format!("{rule_name}-{:04x}", digest(&text) & 0xffff);
             }
-            // Under another name a service keeps the numbers that it had.
-            let numbered = rule_name.replacen(name.as_str(), stack.first_name(name.as_str()), 1);
-            let rule = ListenerRule {
-                listener: main.clone(),
-                priority: route.priority.map_or_else(|| priority(route, &numbered, &mut taken), i32::from),
-                paths: if route.path == "/*" { Vec::new() } else { vec![route.path.clone()] },
-                hosts: route.host.iter().cloned().collect(),
-                others: Vec::new(),
-                action: Action::forward(attached.group.clone()),
-                tags: Tags::new(),
-            };
-            attached.by.push(graph.add(rule_name, &format!("services.{name}.routes"), &rule)?.into());
+            out.push((name.as_str(), rule_name, route));
         }
     }
-    Ok(())
+    out
 }
 
 fn digest(text: &str) -> u32 {
     Sha256::digest(text.as_bytes()).iter().take(4).fold(0, |n, b| (n << 8) | u32::from(*b))
 }
 
-/// Returns a priority for a route without one: the more exact a route, the earlier it is asked, and a route keeps its number
-/// whatever other routes come and go. 1 to 999 are left to the user.
-fn priority(route: &Route, name: &str, taken: &mut BTreeSet<i32>) -> i32 {
-    const BAND: u32 = 180;
-    const LAST: u32 = 50_000;
+/// How many numbers routes of the same exactness share.
+const BAND: u32 = 180;
+
+/// Returns the first number for a route: the more exact a route, the earlier it is asked. 1 to 999 are left to the user.
+fn base(route: &Route) -> u32 {
     let literal = |text: &str| text.chars().filter(|c| !"*?".contains(*c)).count().min(127) as u32;
     let exactness = literal(&route.path) + route.host.as_deref().map_or(0, |host| 128 + literal(host).min(8));
-    let base = 1000 + (270u32.saturating_sub(exactness)) * BAND;
+    1000 + (270u32.saturating_sub(exactness)) * BAND
+}
+
+/// Returns the numbers for routes that are as exact as this one.
+fn band(route: &Route) -> std::ops::Range<i32> {
+    let number = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+    number(base(route))..number(base(route) + BAND)
+}
+
+/// Returns a priority for a route without one, which it keeps whatever other routes come and go.
+fn priority(route: &Route, name: &str, taken: &mut BTreeSet<i32>) -> i32 {
+    const LAST: u32 = 50_000;
+    let base = base(route);
     let start = digest(name) % BAND;
     // Its band first; when that is full, whatever comes after it.
     let candidates = (0..BAND).map(|n| base + (start + n) % BAND).chain(base + BAND..=LAST).chain((1000..base).rev());

@@ -21,11 +21,12 @@ mod references;
 mod resources;
 mod rotation;
 mod services;
+mod share;
 #[cfg(test)]
 mod tests;
 mod uses;
 
-pub use facts::{Facts, Problem, wanted};
+pub use facts::{Facts, Problem, hosted, placed, wanted};
 
 use std::collections::BTreeMap;
 
@@ -61,7 +62,8 @@ pub fn notes(graph: &Graph, scope: &Scope) -> Vec<String> {
 /// references to what is not there, circles.
 pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) -> Result<Graph, Failure> {
     let mut graph = Graph::default();
-    let missing = facts.existing.missing.iter();
+    let stack: &Stack = &stack.brought_up(&facts.scope.env);
+    let missing = facts.existing.missing.iter().chain(facts.host.iter().flat_map(|host| &host.missing));
     let mut problems: Vec<Problem> = missing
         .map(|m| Problem { at: m.at.clone(), code: "not-there", message: m.message.clone(), help: m.help.clone() })
         .collect();
@@ -72,17 +74,23 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     let certificates = certificates::expand(&mut graph, stack, facts)?;
     problems.extend(certificates::misplaced(&certificates, stack, facts));
     let mut balancer = None;
-    if facts.has_network || stack.needs_network() {
-        let network = match &stack.existing.network {
-            Some(theirs) => Ok(network::existing(theirs, facts)),
-            None => network::expand(&mut graph, &stack.network, facts)?,
+    if facts.has_network && facts.host.is_none() || stack.needs_network() {
+        let network = match (&facts.host, &stack.existing.network) {
+            (Some(host), _) => Ok(share::network(host)),
+            (None, Some(theirs)) => Ok(network::existing(theirs, facts)),
+            (None, None) => network::expand(&mut graph, &stack.network, facts)?,
         };
         match network {
             Ok(network) => {
-                balancer = load_balancer::expand(&mut graph, stack, &network, &certificates)?;
+                problems.extend(share::conflicts(stack, facts));
+                balancer = match stack.share.load_balancer {
+                    Some(_) => share::balancer(&mut graph, stack, &network, facts)?,
+                    None => load_balancer::expand(&mut graph, stack, &network, &certificates, facts)?,
+                };
                 let mut offers = databases::expand(&mut graph, stack, &network, &keys)?;
                 offers.extend(caches::expand(&mut graph, stack, &network, &keys)?);
                 offers.extend(uses::existing(facts));
+                offers.extend(facts.host.iter().flat_map(share::offers));
                 problems.extend(uses::ambiguous(stack, &offers));
                 let inputs = services::Inputs {
                     stack,
@@ -113,10 +121,10 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
                 at: node.origin.clone(),
                 code: "unknown-reference",
                 message: format!("`{}` refers to `{missing}`, which this stack does not have", node.key),
-                help: nearest(&missing.to_string(), graph.nodes().map(|n| n.key.to_string())).map_or_else(
-                    || "`stack graph --all` shows the objects of the stack".into(),
-                    |near| format!("did you mean `{near}`?"),
-                ),
+                help: nearest(&missing.to_string(), graph.nodes().map(|n| n.key.to_string()))
+                    .map(|near| format!("did you mean `{near}`?"))
+                    .or_else(|| share::help(facts))
+                    .unwrap_or_else(|| "`stack graph --all` shows the objects of the stack".into()),
             });
         }
     }

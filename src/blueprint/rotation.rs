@@ -84,7 +84,15 @@ fn rotated<'a>(stack: &'a Stack, facts: &Facts<'_>) -> Vec<Rotated<'a>> {
             secret,
         })
     });
-    let mut all: Vec<Rotated<'_>> = ours.chain(raw).map(instance).chain(theirs).collect();
+    let shared = facts.host.iter().flat_map(|host| &host.databases).filter(|(_, database)| database.secret_version.is_none());
+    let shared = shared.map(|(name, database)| Rotated {
+        rule: format!("rotated-{name}"),
+        secret: database.secret_arn.clone(),
+        what: format!("the database {name}"),
+        users: users(stack, &format!("databases.{name}"), |text| bare(text) == database.secret_arn),
+        origin: "share.databases".into(),
+    });
+    let mut all: Vec<Rotated<'_>> = ours.chain(raw).map(instance).chain(theirs).chain(shared).collect();
     // Of a cluster, or of a database that only its secret names: RDS calls its secrets so.
     let here = |arn: &String| arn.contains(&format!(":secretsmanager:{}:", facts.scope.region)) && arn.contains(":secret:rds!");
     let named = stack.services.values().flat_map(|service| service.secrets.values()).map(|secret| bare(secret)).filter(here);

@@ -334,7 +334,7 @@ impl<'a> Services<'a> {
             policy("memory", "ECSServiceAverageMemoryUtilization", None, f64::from(percent))?;
         }
         if let (Some(requests), Some((attached, _)), Some(balancer)) = (scale.requests, attached, self.inputs.balancer) {
-            let label = format!("{}/{}", balancer.balancer.clone().attr("full_name"), attached.group.clone().attr("full_name"));
+            let label = format!("{}/{}", balancer.full_name, attached.group.clone().attr("full_name"));
             policy("requests", "ALBRequestCountPerTarget", Some(label), f64::from(requests))?;
         }
         Ok(())

@@ -191,7 +191,8 @@ impl Opened {
 
     /// Reads what runs, and compares it with the file.
     async fn now(&self, session: &Session) -> Result<Taken> {
-        let (mut graph, snapshot) = tokio::try_join!(session.hear(session.graph(&self.loaded)), session.snapshot())?;
+        let read = Snapshot::read(&session.registry, &session.cx);
+        let (mut graph, snapshot) = session.hear(session.graph_beside(&self.loaded, read)).await?;
         graph.rest(&session.registry, &snapshot);
         let plan = Plan::make(&session.registry, &session.cx.scope, Some(&graph), &snapshot)?;
         if plan.items.iter().all(|item| item.before.is_none()) {

@@ -7,7 +7,7 @@ use crate::aws::runs::history;
 use crate::aws::runs::history::{Ending, Record};
 use crate::aws::runs::store::Store;
 use crate::aws::trail;
-use crate::engine::{Consent, Plan};
+use crate::engine::{Consent, Plan, Snapshot};
 use crate::ui::{self, Color, Deed, Look, Since};
 
 /// Show how AWS differs from what was applied last
@@ -94,20 +94,23 @@ async fn applied(session: &Session, color: Color) -> Result<Record> {
 
 /// Makes the plan that would restore what was applied.
 async fn restoring(session: &Session, arguments: &Arguments, record: &Record, color: Color) -> Result<Plan> {
-    let mut graph = match &record.text {
+    let (mut graph, snapshot) = match &record.text {
         Some(text) => {
             let then = StackFile { file: format!("{} of run {}", record.file, record.number), ..arguments.file.clone() };
             let loaded = session::load_text(&then, text, color)?;
-            session.hear(session.graph(&loaded)).await?
+            let read = Snapshot::read(&session.registry, &session.cx);
+            session.hear(session.graph_beside(&loaded, read)).await?
         }
-        None => record.graph()?.ok_or_else(|| {
-            Stop::message(
-                format!("run {} applied a saved plan, and was recorded by a version that did not keep it", record.number),
-                "apply once more, or compare with the file: `stack plan`",
-            )
-        })?,
+        None => {
+            let graph = record.graph()?.ok_or_else(|| {
+                Stop::message(
+                    format!("run {} applied a saved plan, and was recorded by a version that did not keep it", record.number),
+                    "apply once more, or compare with the file: `stack plan`",
+                )
+            })?;
+            (graph, session.snapshot().await?)
+        }
     };
-    let snapshot = session.snapshot().await?;
     // What is paused is so until someone resumes it, whatever the last run was.
     graph.rest(&session.registry, &snapshot);
     Ok(Plan::make(&session.registry, &session.cx.scope, Some(&graph), &snapshot)?)

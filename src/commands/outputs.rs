@@ -116,19 +116,24 @@ struct Ways {
     cdn: Option<(Vec<String>, String)>,
     /// The load balancer's name, and with HTTPS the names in its certificate, as far as they are known.
     balancer: Option<(String, Option<Vec<String>>)>,
+    /// The host name of a rule at another environment's load balancer, and whether that serves HTTPS.
+    shared: Option<(String, bool)>,
     /// The names that the stack has a record for.
     written: BTreeSet<String>,
 }
 
 /// Chooses the address: a name with a record, or the target's own name.
 fn reached(ways: Ways) -> Reached {
-    let Ways { cdn, balancer, written } = ways;
+    let Ways { cdn, balancer, shared, written } = ways;
     let (names, target, bare) = match (cdn, balancer) {
         (Some((aliases, domain)), _) => (aliases, domain.clone(), Some(address(&domain, true))),
         // There is no certificate for a load balancer's own name.
         (None, Some((dns, Some(names)))) => (names, dns, None),
         (None, Some((dns, None))) => return Reached { url: Some(address(&dns, false)), missing: Vec::new() },
-        (None, None) => return Reached::default(),
+        (None, None) => {
+            let url = shared.map(|(host, secure)| address(&host, secure));
+            return Reached { url, missing: Vec::new() };
+        }
     };
     if names.is_empty() && bare.is_none() {
         return Reached { url: None, missing: vec![(A_NAME.into(), target)] };
@@ -184,6 +189,9 @@ impl Ways {
                 .find(|s| s.kind == "acm.certificate" && text(s, "arn").is_some_and(|arn| used.contains(&arn)));
             *certificate = Some(own.map(|own| names(&own.fields)).unwrap_or_default());
         }
+        if ways.balancer.is_none() {
+            ways.shared = shared(snapshot);
+        }
         ways
     }
 
@@ -206,6 +214,17 @@ impl Ways {
         }
         ways
     }
+}
+
+/// Returns where a guest answers: the host name of its broadest rule, and whether the listener of that serves HTTPS.
+fn shared(snapshot: &Snapshot) -> Option<(String, bool)> {
+    let of_kind = |kind: &'static str| snapshot.seen.iter().filter(move |seen| seen.kind == kind);
+    let rules = of_kind("elbv2.rule").filter(|seen| seen.key().is_some());
+    let named = rules.filter_map(|rule| Some((rule, texts(&rule.fields, "hosts").into_iter().find(|host| !host.contains('*'))?)));
+    let (rule, host) = named.min_by_key(|(rule, _)| texts(&rule.fields, "paths").concat().len())?;
+    let of_rule = Ids::default().text(rule.fields.get("listener")?.as_str()?).ok()?;
+    let listener = of_kind("elbv2.listener").find(|listener| listener.id() == of_rule)?;
+    Some((host, listener.fields.get("protocol") == Some(&"HTTPS".into())))
 }
 
 fn is_distribution(seen: &Seen) -> bool {

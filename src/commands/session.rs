@@ -10,6 +10,8 @@ use super::patience::Patience;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::ec2;
 use crate::aws::existing::Found;
+use crate::aws::guests;
+use crate::aws::host::Host;
 use crate::aws::ownership::{doubt, tag_index};
 use crate::aws::runs::history;
 use crate::aws::runs::store::Store;
@@ -28,6 +30,9 @@ pub const UNREADY: &str = "The data of this environment is not ready, so its ser
 const LARGEST_FILE: u64 = 1 << 20;
 /// The largest saved plan that is read.
 const LARGEST_PLAN: u64 = 64 << 20;
+
+/// What a reading of AWS answers.
+type Reading = engine::Result<Snapshot, Vec<Error>>;
 
 /// Reads a stack file or a saved plan, or one of them from standard input for `-`.
 pub fn read(file: &str) -> Result<String> {
@@ -347,12 +352,36 @@ impl Session {
         patience.hear(&self.cx.reach, &self.look, call).await
     }
 
-    /// Expands the file with what AWS says about zones and existing objects.
+    /// Expands the file with what AWS says about zones, existing objects and the environment that is shared.
     pub async fn graph(&self, loaded: &Loaded) -> Result<Graph> {
+        expand(loaded, &self.facts(loaded).await?, &self.registry)
+    }
+
+    /// Asks AWS what an expansion must know.
+    async fn facts(&self, loaded: &Loaded) -> Result<Facts<'_>> {
         let wanted = blueprint::wanted(&loaded.stack);
-        let (zones, existing) = tokio::try_join!(ec2::zones(&self.cx.cloud), Found::look(&self.cx.cloud, &wanted))?;
-        let facts = Facts { scope: &self.cx.scope, zones, has_network: loaded.at("network").is_some(), existing };
-        expand(loaded, &facts, &self.registry)
+        let (zones, existing, host) =
+            tokio::try_join!(ec2::zones(&self.cx.cloud), Found::look(&self.cx.cloud, &wanted), self.host(loaded))?;
+        let placed = host.iter().flat_map(|host| &host.balancer).flat_map(|balancer| balancer.rules.clone()).collect();
+        Ok(Facts { scope: &self.cx.scope, zones, has_network: loaded.at("network").is_some(), existing, host, placed })
+    }
+
+    /// Reads the environment that the file shares, if any.
+    async fn host(&self, loaded: &Loaded) -> engine::Result<Option<Host>> {
+        let Some(wanted) = blueprint::hosted(&loaded.stack) else { return Ok(None) };
+        let host = self.to(&self.cx.scope.stack, &wanted.env);
+        Host::look(&host.cx, &wanted).await.map(Some)
+    }
+
+    /// Expands the file beside what runs: a load balancer of its own may have rules of other environments, whose priorities are
+    /// avoided.
+    pub async fn graph_beside(&self, loaded: &Loaded, read: impl Future<Output = Reading>) -> Result<(Graph, Snapshot)> {
+        let (facts, snapshot) = tokio::join!(self.facts(loaded), read);
+        let (mut facts, snapshot) = (facts?, snapshot?);
+        if facts.host.is_none() {
+            facts.placed = blueprint::placed(&snapshot);
+        }
+        Ok((expand(loaded, &facts, &self.registry)?, snapshot))
     }
 
     /// Reads all objects of the stack.
@@ -376,10 +405,8 @@ impl Session {
     /// Makes the plan that makes AWS match what `with` makes of the file.
     pub async fn plan_with(&self, loaded: &Loaded, with: impl Fn(&mut Graph, &Snapshot) -> Result<()>) -> Result<Plan> {
         self.hear(async {
-            // The zones for the file and the objects are independent questions.
-            let (graph, snapshot) = tokio::join!(self.graph(loaded), Snapshot::read(&self.registry, &self.cx));
-            let snapshot = snapshot?;
-            let mut graph = self.expiring(graph?, &snapshot)?;
+            let (graph, snapshot) = self.graph_beside(loaded, Snapshot::read(&self.registry, &self.cx)).await?;
+            let mut graph = self.expiring(graph, &snapshot)?;
             with(&mut graph, &snapshot)?;
             self.completed(Plan::make(&self.registry, &self.cx.scope, Some(&graph), &snapshot)?).await
         })
@@ -390,9 +417,8 @@ impl Session {
     /// saves a call per object and can be a minute behind.
     pub async fn plan_by_index(&self, loaded: &Loaded) -> Result<Plan> {
         self.hear(async {
-            let (graph, snapshot) = tokio::join!(self.graph(loaded), Snapshot::read_by_index(&self.registry, &self.cx));
-            let snapshot = snapshot?;
-            let mut graph = self.expiring(graph?, &snapshot)?;
+            let (graph, snapshot) = self.graph_beside(loaded, Snapshot::read_by_index(&self.registry, &self.cx)).await?;
+            let mut graph = self.expiring(graph, &snapshot)?;
             self.resting(&mut graph, &snapshot)?;
             self.completed(Plan::make_by_index(&self.registry, &self.cx, &graph, snapshot).await?).await
         })
@@ -477,10 +503,11 @@ impl Session {
         }
     }
 
-    /// Completes a plan: with what is deleted along with each object, with doubts about objects that only their tags attribute to
+    /// Completes a plan: with what guests of the environment keep, with what is deleted along with each object, with doubts about objects that only their tags attribute to
     /// the stack, and with the bucket that keeps its runs.
     pub async fn completed(&self, mut plan: Plan) -> Result<Plan> {
         plan.kept_in = self.cx.cloud.history_bucket.clone();
+        guests::keep(&mut plan, &self.cx).await?;
         doubt::doubt(&mut plan, &Store::of(&self.cx), aws::kind).await?;
         plan.ask_what_is_lost(&self.registry, &self.cx).await?;
         Ok(plan)

@@ -46,6 +46,7 @@ mod scalar;
 pub mod schema;
 mod secrets;
 pub mod service;
+pub mod share;
 pub mod starter;
 mod suggest;
 pub mod types;

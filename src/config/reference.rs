@@ -52,6 +52,11 @@ const CREATES: &[(&str, &str)] = &[
         "for each certificate an ACM certificate in the stack's region, or in us-east-1 when only `cdn` uses it, or in both; with a \
          `zone` the validation records",
     ),
+    (
+        "share",
+        "a rule in the security group of each database and cache of the other environment that services use, and the listener rules of \
+         `routes` at its load balancer",
+    ),
     ("resources", "exactly the objects that are written there"),
 ];
 

@@ -19,6 +19,7 @@ use super::existing::Existing;
 use super::regions;
 use super::scalar::Scalar;
 use super::service::Service;
+use super::share::Share;
 use super::values::{self, Account, Cidr, Duration, Name};
 
 /// A web application's AWS architecture.
@@ -87,6 +88,10 @@ pub struct Stack {
     /// Objects that are managed elsewhere. They are read and referred to, and never changed. Default: none.
     #[serde(default)]
     pub existing: Existing,
+    /// What this environment uses of another one of the stack instead of having it itself. The other one's objects are read and
+    /// never changed, and it cannot be destroyed meanwhile. Mostly for an environment. Default: nothing.
+    #[serde(default)]
+    pub share: Share,
     /// Sections or entries of sections, such as `services.web` or `load_balancer`, whose objects are deleted or replaced only
     /// with `--allow-delete` or `--allow-replace`. Databases, caches, buckets, keys, log groups and distributions need them
     /// anyway, unless they are empty. Default: nothing else.

@@ -12,6 +12,7 @@ mod images;
 mod limits;
 mod open;
 mod services;
+mod share;
 pub mod tags;
 #[cfg(test)]
 mod tests;
@@ -35,8 +36,13 @@ pub fn validate(stack: &Stack, file: &Node, env: &str) -> Vec<Diagnostic> {
     let mut checks = Checks { stack, file, prefix: prefix(stack, env), found: Vec::new(), left_out: false };
     checks.region();
     tags::tags(&mut checks);
-    checks.network();
-    checks.load_balancer();
+    share::share(&mut checks, env);
+    if stack.share.network.is_none() {
+        checks.network();
+    }
+    if stack.share.load_balancer.is_none() {
+        checks.load_balancer();
+    }
     existing::existing(&mut checks);
     limits::names(&mut checks);
     services::services(&mut checks);
@@ -221,14 +227,15 @@ pub fn notes(stack: &Stack, has_network: bool) -> Vec<String> {
     let plain = stack.load_balancer.as_ref().is_none_or(|b| b.certificate.is_none() && !b.internal);
     let mut out = Vec::new();
     let private = stack.services.values().any(|service| !service.public);
-    if private && !has_network && stack.existing.network.is_none() {
+    let has_network = has_network || stack.existing.network.is_some() || stack.share.network.is_some();
+    if private && !has_network {
         out.push(
             "The network has three zones with a NAT gateway each, which cost more than small services: `network: { nat: single }` \
              has one for all zones, and services with `public: true` need none."
                 .to_owned(),
         );
     }
-    if stack.is_load_balanced() && plain {
+    if stack.is_load_balanced() && plain && stack.share.load_balancer.is_none() {
         out.push(
             "The load balancer serves HTTP only, without encryption. For HTTPS, give it a certificate: \
              `load_balancer: { certificate: certificates.NAME }`."

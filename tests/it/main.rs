@@ -48,6 +48,7 @@ mod plugin;
 mod preflight;
 mod saved;
 mod secrets;
+mod sharing;
 mod spelling;
 mod support;
 mod tasks;

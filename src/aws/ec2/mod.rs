@@ -33,6 +33,7 @@ pub use vpc::Vpc;
 pub use vpc_endpoint::{STATES as VPC_ENDPOINT_STATES, VpcEndpoint};
 pub use zones::zones;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -209,27 +210,64 @@ fn group_claim(cx: &Cx, group: &aws_sdk_ec2::types::SecurityGroup) -> Claim {
     })
 }
 
-/// Returns the rules of the stack's security groups and of the default ones.
+/// Returns the rules of the stack's security groups and of the default ones, and the stack's own rules in groups of others: those
+/// let it in where it is a guest.
 async fn security_group_rules(cx: &Cx) -> Result<Arc<Vec<aws_sdk_ec2::types::SecurityGroupRule>>> {
+    let with = |filters: Vec<Filter>| async {
+        let call = cx.cloud.ec2.describe_security_group_rules().set_filters(Some(filters));
+        let pages = call.into_paginator().page_size(1000).items().send().collect::<std::result::Result<Vec<_>, _>>().await;
+        pages.map_err(failed("ec2:DescribeSecurityGroupRules"))
+    };
     cx.reads
         .once("ec2.security_group_rules", async {
-            let groups = security_groups(cx).await?;
-            let ids: Vec<String> = groups
-                .iter()
-                .filter(|g| is_default(g) || cx.scope.owns(&tags_of(g.tags())))
-                .filter_map(|g| g.group_id.clone())
-                .collect();
+            let (groups, vpcs) = (security_groups(cx).await?, vpcs(cx).await?);
+            let owned = |g: &&aws_sdk_ec2::types::SecurityGroup| cx.scope.owns(&tags_of(g.tags()));
+            let ids: Vec<String> =
+                groups.iter().filter(|g| is_default(g) || owned(g)).filter_map(|g| g.group_id.clone()).collect();
             let mut rules = Vec::new();
             // A filter takes 200 values.
             for ids in ids.chunks(200) {
-                let call = cx.cloud.ec2.describe_security_group_rules().filters(filter("group-id", ids));
-                let pages = call.into_paginator().page_size(1000).items().send();
-                let page = pages.collect::<std::result::Result<Vec<_>, _>>().await;
-                rules.extend(page.map_err(failed("ec2:DescribeSecurityGroupRules"))?);
+                rules.extend(with(vec![filter("group-id", ids)]).await?);
+            }
+            // Only who has a group in a network of others, to be let in, can have a rule in a group of theirs.
+            let is_guest = groups.iter().filter(owned).any(|g| vpcs.iter().all(|vpc| vpc.vpc_id != g.vpc_id));
+            if is_guest {
+                let tagged = with(ours(cx)).await?;
+                rules.extend(tagged.into_iter().filter(|r| !ids.iter().any(|id| r.group_id() == Some(id))));
             }
             Ok(rules)
         })
         .await
+}
+
+/// Returns the environments of the stack that have security groups in the VPCs of this one: its guests, by name, each with its
+/// groups.
+///
+/// # Errors
+/// When AWS cannot be asked.
+pub async fn guests(cx: &Cx, vpcs: &[String]) -> Result<BTreeMap<String, Vec<String>>> {
+    let filters = vec![filter("vpc-id", vpcs), filter(&format!("tag:{TAG_STACK}"), [cx.scope.stack.as_str()])];
+    let pages = cx.cloud.ec2.describe_security_groups().set_filters(Some(filters)).into_paginator().items().send();
+    let groups = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("ec2:DescribeSecurityGroups"))?;
+    let mut out: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for group in groups {
+        let tags = tags_of(group.tags());
+        if let (Some(env), Some(id), false) = (tags.get(TAG_ENV), group.group_id, cx.scope.owns(&tags)) {
+            out.entry(env.clone()).or_default().push(id);
+        }
+    }
+    Ok(out)
+}
+
+/// Returns the peers of the rules in these groups: who is let in.
+///
+/// # Errors
+/// When AWS cannot be asked.
+pub async fn let_in(cx: &Cx, groups: &[String]) -> Result<BTreeSet<String>> {
+    let call = cx.cloud.ec2.describe_security_group_rules().filters(filter("group-id", groups));
+    let pages = call.into_paginator().page_size(1000).items().send().collect::<std::result::Result<Vec<_>, _>>().await;
+    let rules = pages.map_err(failed("ec2:DescribeSecurityGroupRules"))?;
+    Ok(rules.iter().filter_map(|r| r.referenced_group_info()?.group_id.clone()).collect())
 }
 
 /// Returns the internet gateways with the stack's tags.

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use aws_sdk_ec2::types::{
     IpPermission, IpRange, ResourceType, SecurityGroupRuleRequest, SecurityGroupRuleUpdate, UserIdGroupPair,
 };
@@ -12,7 +14,8 @@ use crate::aws::ownership::mark::Mark;
 use crate::aws::spelling::{How, Spelling, Wrong, without_ipv6};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule};
+use crate::engine::tags::{TAG_ENV, TAG_STACK};
+use crate::engine::{Claim, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Scope};
 
 /// The direction of traffic, as seen by the members of the group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -111,6 +114,7 @@ impl Resource for SecurityGroupRule {
         // In a group that is the stack's only by its tags, nothing is the stack's for being in it.
         let doubtful = groups.iter().filter(|g| matches!(group_claim(cx, g), Claim::Tagged(_)));
         let unmarked: Vec<&str> = doubtful.filter_map(|g| g.group_id()).collect();
+        let group_of = |id: Option<&str>| groups.iter().find(|g| id.is_some() && g.group_id() == id);
         Ok(security_group_rules(cx)
             .await?
             .iter()
@@ -119,11 +123,19 @@ impl Resource for SecurityGroupRule {
                 let tags = tags_of(r.tags());
                 let direction = if r.is_egress()? { Direction::Egress } else { Direction::Ingress };
                 let group = r.group_id.clone()?;
+                let peer = group_of(r.referenced_group_info().and_then(|g| g.group_id()));
+                let outside = group_of(Some(&group)).is_none_or(|g| !cx.scope.owns(&tags_of(g.tags())));
                 Some(Observed {
-                    // The group is the stack's alone: a rule without its tags in it is no one else's either.
                     claim: match cx.scope.claim(Self::KIND, &tags, true) {
+                        // In a group of others, the second mark is whom it lets in.
+                        claim @ Claim::Ours(_) if outside => match peer.map(|peer| group_claim(cx, peer)) {
+                            Some(Claim::Ours(_)) => claim,
+                            _ => claim.unmarked(),
+                        },
                         claim if unmarked.contains(&group.as_str()) => claim.unmarked(),
                         ours @ Claim::Ours(_) => ours,
+                        Claim::Foreign if peer.is_some_and(|peer| is_guest(cx, &tags, peer)) => Claim::Foreign,
+                        // The group is the stack's alone: a rule without its tags in it is no one else's either.
                         _ => Claim::Stray,
                     },
                     live: Live { id: r.security_group_rule_id.clone()?, group: group.clone(), direction },
@@ -207,6 +219,17 @@ impl AwsKind for SecurityGroupRule {
     fn spell(object: &mut Value, wrong: &mut Vec<Wrong>) {
         ports(object, wrong);
     }
+}
+
+/// Checks whether a rule with these tags lets in another environment of the stack, which is a guest in this one's network: tags and
+/// name of the group that it lets in say so, too.
+fn is_guest(cx: &Cx, tags: &Tags, peer: &aws_sdk_ec2::types::SecurityGroup) -> bool {
+    let (stack, env) = (tags.get(TAG_STACK), tags.get(TAG_ENV));
+    let of_peer = tags_of(peer.tags());
+    let same = (of_peer.get(TAG_STACK), of_peer.get(TAG_ENV)) == (stack, env);
+    let Some(env) = env.filter(|_| same && stack == Some(&cx.scope.stack)) else { return false };
+    let scope = Arc::new(Scope { env: env.clone(), ..cx.scope.as_ref().clone() });
+    matches!(group_claim(&Cx { scope, ..cx.clone() }, peer), Claim::Ours(_))
 }
 
 /// Checks ports and protocol of a rule: protocols other than TCP and UDP have all ports

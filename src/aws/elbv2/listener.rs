@@ -1,10 +1,10 @@
-use aws_sdk_elasticloadbalancingv2::types::{Certificate, ProtocolEnum};
+use aws_sdk_elasticloadbalancingv2::types::{Certificate, ProtocolEnum, Rule as SdkRule};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
     ACTION, Action, Arn, LoadBalancer, PROTOCOL, REDIRECT, STATUS, claim_inside, inner_tags, listeners, marked_balancers, retag,
-    to_sdk,
+    rules, to_sdk,
 };
 use crate::aws::call::error::incomplete;
 use crate::aws::elbv2::errors::failed;
@@ -13,7 +13,7 @@ use crate::aws::spelling::Spelling;
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags, acm};
 use crate::engine::action::Verb;
-use crate::engine::{Diff, Observed, Order, Readiness, Ref, Resource, Result, Rule};
+use crate::engine::{Claim, Diff, Observed, Order, Readiness, Ref, Resource, Result, Rule};
 
 /// A port of a load balancer, and what happens to requests that match no rule.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -61,14 +61,24 @@ impl Resource for Listener {
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let (listeners, balancers, inner) = (listeners(cx).await?, marked_balancers(cx).await?, inner_tags(cx).await?);
+        let rules = rules(cx).await?;
+        let is_shared = |arn: &str| {
+            let ours = |rule: &SdkRule| rule.rule_arn().and_then(|arn| inner.get(arn)).is_some_and(|tags| cx.scope.owns(tags));
+            rules.iter().any(|(listener, rule)| listener == arn && ours(rule))
+        };
         Ok(listeners
             .iter()
             .filter_map(|l| {
-                let marked = balancers.get(l.load_balancer_arn()?)?;
+                let marked = balancers.get(l.load_balancer_arn()?);
                 let arn = l.listener_arn.clone()?;
                 let tags = inner.get(&arn).cloned().unwrap_or_default();
                 Some(Observed {
-                    claim: claim_inside(cx, Self::KIND, &tags, *marked),
+                    claim: match marked {
+                        Some(marked) => claim_inside(cx, Self::KIND, &tags, *marked),
+                        // Another environment's, in which this one has rules.
+                        None if is_shared(&arn) => Claim::Foreign,
+                        None => return None,
+                    },
                     fields: Listener {
                         load_balancer: Ref::physical(l.load_balancer_arn.clone()?),
                         port: l.port.unwrap_or_default(),

@@ -14,7 +14,7 @@ pub use load_balancer::{LoadBalancer, STATES as LOAD_BALANCER_STATES};
 pub use rule::ListenerRule;
 pub use target_group::{HealthCheck, TargetGroup};
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use aws_sdk_elasticloadbalancingv2::types::{self as sdk, Tag};
@@ -116,6 +116,25 @@ fn balancer_claim(cx: &Cx, balancer: &sdk::LoadBalancer, tags: &Tags) -> Claim {
     names::claim(cx, claim, tags, balancer.load_balancer_name().unwrap_or_default(), NAME)
 }
 
+/// Returns whose a rule is in a load balancer that is not the stack's: its tags say it, and that it leads to the stack's own
+/// targets is the second mark.
+fn claim_outside(cx: &Cx, tags: &Tags, targets: &[&str], groups: &HashSet<String>) -> Claim {
+    let claim = cx.scope.claim(ListenerRule::KIND, tags, false);
+    let leads_here = !targets.is_empty() && targets.iter().all(|arn| groups.contains(*arn));
+    if leads_here { claim } else { claim.unmarked() }
+}
+
+/// Returns the ARNs of the target groups that are the stack's by their tags and their names.
+async fn marked_groups(cx: &Cx) -> Result<HashSet<String>> {
+    let (groups, tags) = (target_groups(cx).await?, outer_tags(cx).await?);
+    let marked = |group: &&sdk::TargetGroup| {
+        let Some(tags) = group.target_group_arn().and_then(|arn| tags.get(arn)) else { return false };
+        let claim = cx.scope.claim(TargetGroup::KIND, tags, false);
+        matches!(names::claim(cx, claim, tags, group.target_group_name().unwrap_or_default(), NAME), Claim::Ours(_))
+    };
+    Ok(groups.iter().filter(marked).filter_map(|g| g.target_group_arn.clone()).collect())
+}
+
 /// Returns the load balancers with the stack's tags: their ARNs, and whether their names say too that they are the stack's.
 async fn marked_balancers(cx: &Cx) -> Result<HashMap<String, bool>> {
     let (balancers, tags) = (load_balancers(cx).await?, outer_tags(cx).await?);
@@ -128,20 +147,38 @@ async fn marked_balancers(cx: &Cx) -> Result<HashMap<String, bool>> {
     Ok(balancers.iter().filter_map(of).collect())
 }
 
-/// Returns the load balancers with names like the stack's, or with its tags.
+/// Returns the load balancers with names like the stack's, with its tags, or in front of its target groups: in another
+/// environment's there are rules of this one.
 async fn load_balancers(cx: &Cx) -> Result<Arc<Vec<sdk::LoadBalancer>>> {
     cx.reads
         .once("elbv2.load_balancers", async {
-            let pages = cx.cloud.elbv2.describe_load_balancers().into_paginator().items().send();
-            let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("elbv2:DescribeLoadBalancers"))?;
-            let (prefix, known) = (cx.scope.prefix(), tag_index::candidates(cx).await?);
+            let all = async {
+                let pages = cx.cloud.elbv2.describe_load_balancers().into_paginator().items().send();
+                pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("elbv2:DescribeLoadBalancers"))
+            };
+            let (all, groups, known) = futures::try_join!(all, target_groups(cx), tag_index::candidates(cx))?;
+            let prefix = cx.scope.prefix();
+            let attached: HashSet<&str> = groups.iter().flat_map(|g| g.load_balancer_arns()).map(String::as_str).collect();
+            let ruled = ruled(&known);
             let may_be_ours = |b: &sdk::LoadBalancer| {
                 b.load_balancer_name().is_some_and(|name| names::begins(&prefix, name, NAME))
-                    || b.load_balancer_arn().is_some_and(|arn| known.contains_key(arn))
+                    || b.load_balancer_arn()
+                        .is_some_and(|arn| known.contains_key(arn) || attached.contains(arn) || ruled.contains(arn))
             };
             Ok(all.into_iter().filter(may_be_ours).collect())
         })
         .await
+}
+
+/// Returns the load balancers in which the index knows rules of the stack.
+fn ruled(known: &tag_index::Index) -> HashSet<String> {
+    // `…:listener-rule/app/NAME/ID/LISTENER/RULE` is in `…:loadbalancer/app/NAME/ID`.
+    let of = |arn: &String| {
+        let (head, path) = arn.split_once(":listener-rule/")?;
+        let path: Vec<&str> = path.split('/').take(3).collect();
+        Some(format!("{head}:loadbalancer/{}", path.join("/")))
+    };
+    known.keys().filter_map(of).collect()
 }
 
 /// Returns the target groups with names like the stack's.
@@ -167,8 +204,12 @@ async fn listeners(cx: &Cx) -> Result<Arc<Vec<sdk::Listener>>> {
         .once("elbv2.listeners", async {
             let mut arns: Vec<String> = load_balancers(cx).await?.iter().filter_map(|b| b.load_balancer_arn.clone()).collect();
             if arns.len() > FEW {
-                let tags = describe_tags(cx, &arns).await?;
-                arns.retain(|arn| tags.get(arn).is_some_and(|tags| cx.scope.owns(tags)));
+                let (tags, groups, known) = futures::try_join!(outer_tags(cx), target_groups(cx), tag_index::candidates(cx))?;
+                let ours = |arn: &str| tags.get(arn).is_some_and(|tags| cx.scope.owns(tags));
+                let mut in_use = ruled(&known);
+                let groups = groups.iter().filter(|g| g.target_group_arn().is_some_and(ours));
+                in_use.extend(groups.flat_map(|g| g.load_balancer_arns()).cloned());
+                arns.retain(|arn| ours(arn) || in_use.contains(arn));
             }
             let each = try_join_all(arns.into_iter().map(|arn| async move {
                 let pages = cx.cloud.elbv2.describe_listeners().load_balancer_arn(arn).into_paginator().items().send();
@@ -270,7 +311,32 @@ async fn describe_tags(cx: &Cx, arns: &[String]) -> Result<HashMap<String, Tags>
     Ok(found)
 }
 
+/// Returns the ARNs of the target groups that actions lead to.
+fn targets_of(actions: &[sdk::Action]) -> Vec<&str> {
+    actions
+        .iter()
+        .flat_map(|action| {
+            let one = action.target_group_arn();
+            let more = action.forward_config().map(|f| f.target_groups()).unwrap_or_default();
+            one.into_iter().chain(more.iter().filter_map(|g| g.target_group_arn()))
+        })
+        .collect()
+}
+
 /// Returns the end of an ARN after `marker`: the name of a load balancer or a target group in metrics and scaling.
 fn end_of(arn: &str, marker: &str) -> String {
     arn.split_once(marker).map_or(arn, |(_, end)| end).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_is_in_the_load_balancer_of_its_listener() {
+        let arn = |rest: &str| (format!("arn:aws:elasticloadbalancing:us-east-1:1:{rest}"), Tags::new());
+        let known = [arn("listener-rule/app/shop/0a/1b/2c"), arn("targetgroup/shop-web/0a")].into();
+        let expected = HashSet::from(["arn:aws:elasticloadbalancing:us-east-1:1:loadbalancer/app/shop/0a".to_owned()]);
+        assert_eq!(ruled(&known), expected);
+    }
 }

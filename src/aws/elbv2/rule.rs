@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ACTION, Action, Arn, Listener, REDIRECT, STATUS, claim_inside, describe_tags, inner_tags, marked_balancers, retag, rules,
-    rules_of, to_sdk,
+    ACTION, Action, Arn, Listener, REDIRECT, STATUS, claim_inside, claim_outside, describe_tags, inner_tags, marked_balancers,
+    marked_groups, retag, rules, rules_of, targets_of, to_sdk,
 };
 use crate::aws::call::error::incomplete;
 use crate::aws::elbv2::errors::failed;
@@ -18,7 +18,8 @@ use crate::aws::spelling::Spelling;
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::action::Verb;
-use crate::engine::{Claim, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule};
+use crate::engine::tags::{TAG_ENV, TAG_STACK};
+use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule};
 
 /// The last priority that a rule can have.
 const LAST: i32 = 50_000;
@@ -98,6 +99,10 @@ impl ListenerRule {
         if pairs.is_empty() {
             return Ok(());
         }
+        let moved: Vec<String> = pairs.iter().map(|(arn, _)| arn).filter(|arn| !wanted.contains_key(*arn)).cloned().collect();
+        if let Some(tags) = describe_tags(cx, &moved).await?.values().find(|tags| is_others(cx, tags)) {
+            return Err(self.in_use(tags));
+        }
         let pair = |(arn, priority): (String, i32)| RulePriorityPair::builder().rule_arn(arn).priority(priority).build();
         let call = cx.cloud.elbv2.set_rule_priorities().set_rule_priorities(Some(pairs.into_iter().map(pair).collect()));
         call.send().await.map_err(failed("elbv2:SetRulePriorities"))?;
@@ -118,9 +123,25 @@ impl ListenerRule {
         let holder = rules.iter().find(|r| r.priority() == Some(&self.priority.to_string())).and_then(SdkRule::rule_arn);
         let Some(holder) = holder else { return Ok(None) };
         let tags = describe_tags(cx, &[holder.to_owned()]).await?.remove(holder).unwrap_or_default();
+        if is_others(cx, &tags) {
+            return Err(self.in_use(&tags));
+        }
         let named = claim_inside(cx, Self::KIND, &tags, true) == Claim::Ours(cx.key.name.clone());
         Ok((named && names::generation(&tags) == cx.generation).then(|| holder.to_owned()))
     }
+
+    /// Returns the error that a rule with these tags, of someone else, has this one's priority: it is never moved.
+    fn in_use(&self, tags: &Tags) -> Error {
+        let of = |tag: &str| tags.get(tag).map_or("?", String::as_str);
+        let (number, stack, env) = (self.priority, of(TAG_STACK), of(TAG_ENV));
+        let message = format!("the priority {number} has since been given to a rule of `{stack}`, environment `{env}`");
+        Error::new(Class::Exists, message).hint("run it again: another number is chosen, unless the file says this one")
+    }
+}
+
+/// Checks whether these are the tags of another stack or environment.
+fn is_others(cx: &Cx, tags: &Tags) -> bool {
+    tags.contains_key(TAG_STACK) && !cx.scope.owns(tags)
 }
 
 fn peer<T: serde::de::DeserializeOwned>(value: &serde_json::Value) -> Result<T> {
@@ -211,7 +232,7 @@ impl Resource for ListenerRule {
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let (rules, listeners) = (rules(cx).await?, super::listeners(cx).await?);
-        let (balancers, inner) = (marked_balancers(cx).await?, inner_tags(cx).await?);
+        let (balancers, inner, groups) = (marked_balancers(cx).await?, inner_tags(cx).await?, marked_groups(cx).await?);
         let marked = |listener: &str| {
             let listener = listeners.iter().find(|l| l.listener_arn() == Some(listener))?;
             balancers.get(listener.load_balancer_arn()?).copied()
@@ -219,11 +240,16 @@ impl Resource for ListenerRule {
         Ok(rules
             .iter()
             .filter_map(|(listener, rule)| {
-                let marked = marked(listener)?;
                 let arn = rule.rule_arn.clone()?;
                 let tags = inner.get(&arn).cloned().unwrap_or_default();
+                let claim = match marked(listener) {
+                    Some(marked) => claim_inside(cx, Self::KIND, &tags, marked),
+                    // Of what others have in theirs this environment sees nothing.
+                    None if !cx.scope.owns(&tags) => return None,
+                    None => claim_outside(cx, &tags, &targets_of(rule.actions()), &groups),
+                };
                 Some(Observed {
-                    claim: claim_inside(cx, Self::KIND, &tags, marked),
+                    claim,
                     fields: ListenerRule {
                         listener: Ref::physical(listener),
                         priority: rule.priority()?.parse().ok()?,

@@ -12,7 +12,7 @@ use crate::aws::runs::store::Store;
 use crate::aws::wing::KindRow;
 use crate::engine::action::Action;
 use crate::engine::item::Item;
-use crate::engine::{Class, Plan, Result};
+use crate::engine::{Class, Key, Plan, Result};
 
 /// The number of history records that are read at once.
 const AT_ONCE: usize = 16;
@@ -61,6 +61,15 @@ pub async fn doubt(plan: &mut Plan, store: &Store, kind: Lookup) -> Result<()> {
     };
     judge(plan, &nameless, &unknown, kind);
     Ok(())
+}
+
+/// Checks whether a run of the history created the object with this key and identifier.
+///
+/// # Errors
+/// When the history cannot be read.
+pub async fn is_made(store: &Store, key: &Key, id: &str) -> Result<bool> {
+    let made = Made { key: key.to_string(), id: id.to_owned(), is_second: false };
+    Ok(unknown(store, BTreeSet::from([made])).await?.is_empty())
 }
 
 fn goes(item: &Item) -> bool {

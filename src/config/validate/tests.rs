@@ -296,3 +296,25 @@ fn caches_that_can_be_and_what_is_said_of_them() {
     let text = "stack: a\nregion: us-east-1\nnetwork: {zones: 1}\nkeys: {main: {}}\ncaches:\n  main: {engine: valkey, version: '8', replicas: 5, snapshots: 35d, snapshot_window: '23:00-00:00', maintenance_window: 'mon:00:00-mon:01:00', parameters: {maxmemory-policy: allkeys-lru}, key: keys.main}\n  old: {engine: redis, version: '7', snapshots: 0d, snapshot_window: '03:00-04:00', key: 'arn:aws:kms:us-east-1:1:key/a'}\n  mem: {engine: memcached, version: 1.6.6, nodes: 40}\n  new: {engine: memcached, version: '1.6', node: cache.x9z.mega}\n";
     insta::assert_snapshot!(loaded(text).warnings.render(100, false, true));
 }
+
+#[test]
+fn what_is_shared_is_one_other_environment_and_has_host_names() {
+    let text = |share: &str| {
+        format!(
+            "stack: a\nregion: us-east-1\nservices: {{web: {{image: i, port: 80, routes: [/*, a.example.com]}}}}\nshare: {share}\nenvironments: {{staging: {{}}}}\n"
+        )
+    };
+    let cases = [
+        "{network: default}",
+        "{databases: staging}",
+        "{network: staging, caches: production}",
+        "{network: staging, load_balancer: staging}",
+        "{network: staging, load_balancer: staging, host: preview.example.com}",
+        "{network: staging, load_balancer: staging, host: \"{env}.*.example.com\"}",
+        "{network: staging, host: \"{env}.example.com\"}",
+    ];
+    let all: Vec<String> = cases.iter().map(|share| refused(&text(share), None)).collect();
+    insta::assert_snapshot!(all.join("\n"));
+    let right = text("{network: staging, load_balancer: staging, host: \"{env}.example.com\"}");
+    assert!(super::notes(&loaded(&right).stack, false).is_empty());
+}
