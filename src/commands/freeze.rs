@@ -58,7 +58,8 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let now = jiff::Timestamp::now();
     let frozen = Freezer { session: &session, plan: &plan, at: now.strftime("%Y%m%dT%H%M%SZ").to_string(), look };
     for (name, snapshot) in frozen.snapshots(*data, &loaded.stack).await? {
-        whole.set(&["databases", &name, "begin"], serde_json::json!({ "snapshot": snapshot }), "counts only when it is created");
+        whole.set(&["databases", &name, "begin"], serde_json::Value::Null, "");
+        whole.set(&["databases", &name, "begin", "snapshot"], snapshot.into(), "counts only when it is created");
     }
     let scope = &session.cx.scope;
     let head = [

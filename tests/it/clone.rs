@@ -34,7 +34,7 @@ environments:
 /// What someone does to `production`.
 const BY_HAND: &str = r#"
 client("ecs").update_service(cluster="shop-production", service="shop-production-web", desiredCount=3)
-client("rds").modify_db_instance(DBInstanceIdentifier="shop-production-main", BackupRetentionPeriod=9, ApplyImmediately=True)
+client("rds").modify_db_instance(DBInstanceIdentifier="shop-production", BackupRetentionPeriod=9, ApplyImmediately=True)
 client("iam").put_role_policy(RoleName="shop-production-web-task-us-east-1", PolicyName="more", PolicyDocument='{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}')
 result = None
 "#;
@@ -105,7 +105,7 @@ fn a_clone_is_what_runs_and_apart_from_it() {
         "ttl: 3d",
         "count: 3  # what runs; the file has 2",
         "backups: 9d  # what runs; the file has 7",
-        "      database: shop-production-main  # counts only when it is created",
+        "      database: shop-production  # counts only when it is created",
         "access: ~  # people keep what they may do, and get nothing more",
     ] {
         assert!(file.lines().any(|said| said.trim() == line.trim()), "{line}: {file}");
@@ -127,8 +127,8 @@ fn a_clone_is_what_runs_and_apart_from_it() {
         let found = names.as_array().unwrap().iter().filter_map(Value::as_str).find(|name| name.contains(env));
         found.unwrap_or_else(|| panic!("{env}: {names}")).to_owned()
     };
-    assert!(lets_in(&s, "shop-bug-main", &secret("bug")) && lets_in(&s, "shop-production-main", &secret("production")));
-    assert!(!lets_in(&s, "shop-bug-main", &secret("production")) && !lets_in(&s, "shop-production-main", &secret("bug")));
+    assert!(lets_in(&s, "shop-bug", &secret("bug")) && lets_in(&s, "shop-production", &secret("production")));
+    assert!(!lets_in(&s, "shop-bug", &secret("production")) && !lets_in(&s, "shop-production", &secret("bug")));
 
     // Another client sees nothing of the source in the copy, and the source as it was.
     let (of_source, of_copy) = (s.account.inventory("shop", "production"), s.account.inventory("shop", "bug"));
@@ -224,9 +224,11 @@ fn what_cannot_be_cloned_is_refused_before_anything() {
     refused(&["clone", "s.yaml", "--from", "default", "--to", "bug"], 1, "has no objects in AWS");
     refused(&["clone", "s.yaml", "--from", "nowhere", "--to", "bug"], 65, "the environment `nowhere` does not exist");
     refused(&[CLONE, &["--size", "large"]].concat(), 64, "write `same`, `small`, or a key of the file");
-    refused(&[CLONE, &["--data", "latest"]].concat(), 1, "`databases.main` has no snapshot");
     let planned = s.place.stack(&[&CLONE[..6], &["--plan", "--data", "none"]].concat()).ok();
     assert!(planned.stdout.contains("like: production") && planned.stderr.contains("to create"), "{}", planned.stderr);
+    // RDS takes one by itself when a database is created.
+    let latest = s.place.stack(&[&CLONE[..6], &["--plan", "--data", "latest"]].concat()).ok();
+    assert!(latest.stdout.contains("snapshot: \"rds:shop-production-"), "{}", latest.stdout);
     assert!(!s.place.path().join("s.bug.yaml").exists());
     // A sanitizer of no service, and an overlay that does not fit, are told at their lines.
     s.place.file("s.bug.yaml", "like: staging\n");

@@ -25,9 +25,7 @@ use crate::aws::states::{Means, States};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::tags::TAG_PAUSED;
-use crate::engine::{
-    AnyRef, Class, Diff, Effect, Error, Impact, Observed, Pause, Readiness, Ref, Resource, Result, Rule, Usual,
-};
+use crate::engine::{AnyRef, Class, Diff, Effect, Error, Impact, Observed, Pause, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// The text after the ARN of a task definition that ECS gave up on, so that the next run tries again.
 const GAVE_UP: &str = " (deployment failed)";

@@ -241,7 +241,11 @@ impl Resource for Instance {
 
     fn refused(&self) -> Option<(&'static str, String)> {
         if self.running == Some(false) {
-            return Some(("running", "a database cannot be kept stopped: AWS starts it again after 7 days; `stack pause` stops the whole environment".into()));
+            return Some((
+                "running",
+                "a database cannot be kept stopped: AWS starts it again after 7 days; `stack pause` stops the whole environment"
+                    .into(),
+            ));
         }
         if self.source.is_some() && self.begin.is_some() {
             return Some(("begin", "a read replica begins with the data of its `source`".into()));

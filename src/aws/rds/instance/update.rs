@@ -167,7 +167,10 @@ async fn stop(cx: &Cx, id: &str) -> Result<()> {
         Err(e) if e.class == Class::InUse => match look(cx, id).await? {
             Some(now) if STOPPED.contains(&now.db_instance_status().unwrap_or("unknown")) => Ok(()),
             // That does not pass: one that the file does not have, say.
-            Some(now) if now.read_replica_source_db_instance_identifier().is_some() || !now.read_replica_db_instance_identifiers().is_empty() => {
+            Some(now)
+                if now.read_replica_source_db_instance_identifier().is_some()
+                    || !now.read_replica_db_instance_identifiers().is_empty() =>
+            {
                 Err(Error { class: Class::Invalid, ..e }.hint("AWS stops no database that has or is a read replica"))
             }
             _ => Err(e),
