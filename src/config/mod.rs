@@ -31,6 +31,7 @@ pub mod encryption;
 pub mod environment;
 pub mod existing;
 pub mod frozen;
+mod guest;
 pub mod joined;
 pub mod limits;
 mod overlay;

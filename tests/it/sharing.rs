@@ -118,6 +118,34 @@ fn unchanged(before: &Value, after: &Value) {
     assert!(changed.is_empty(), "{}", changed.join("\n"));
 }
 
+/// Applies a plan one of whose numbers another environment has taken since: its rule stays where it is, and the next run takes
+/// another number.
+#[track_caller]
+fn contested(s: &Subject, env: &str) {
+    stack(s, &[&named("plan", env)[..], &["--out", "saved.json", "--no-preflight"]].concat()).ok();
+    let saved = std::fs::read_to_string(s.place.path().join("saved.json")).unwrap();
+    let saved: Value = serde_json::from_str(&saved).unwrap();
+    let items = saved["plan"]["items"].as_array().unwrap();
+    let rule = items.iter().find(|item| item["key"].as_str().unwrap().starts_with("elbv2.rule/")).unwrap();
+    let number = &rule["desired"]["priority"];
+    let take = r#"
+elb = client("elbv2")
+balancer = elb.describe_load_balancers(Names=["shop-staging"])["LoadBalancers"][0]["LoadBalancerArn"]
+listener = elb.describe_listeners(LoadBalancerArn=balancer)["Listeners"][0]["ListenerArn"]
+elb.create_rule(ListenerArn=listener, Priority=args, Conditions=[{"Field": "host-header", "HostHeaderConfig": {"Values": ["other.example.com"]}}],
+    Actions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}],
+    Tags=[{"Key": f"stack:{k}", "Value": v} for k, v in {"name": "shop", "env": "other", "key": "elbv2.rule/web"}.items()])
+result = None
+"#;
+    s.account.boto3(take, number);
+    let failed = stack(s, &["apply", "saved.json", "--yes"]);
+    assert_ne!(failed.code, Some(0), "{}", failed.stderr);
+    assert!(failed.words().contains("has since been given to a rule of `shop`, environment `other`"), "{}", failed.stderr);
+    let rules = s.account.boto3(RULES, &Value::Null);
+    let other = rules["rules"].as_array().unwrap().iter().find(|rule| rule["env"] == "other").unwrap();
+    assert_eq!(&other["priority"], number);
+}
+
 #[test]
 fn two_guests_in_one_host() {
     let s = Subject::new(FILE);
@@ -128,6 +156,9 @@ fn two_guests_in_one_host() {
     // The calls of a guest make what is its own, and change nothing else.
     let mut kinds = BTreeSet::new();
     for env in GUESTS {
+        if env == GUESTS[1] {
+            contested(&s, env);
+        }
         s.proxy.take();
         apply(&s, env);
         let calls: BTreeSet<String> = mutating(&s.proxy.take()).into_iter().collect();
@@ -166,7 +197,7 @@ fn two_guests_in_one_host() {
     let seen = s.account.boto3(RULES, &Value::Null);
     let rules = seen["rules"].as_array().unwrap();
     let numbers: BTreeSet<i64> = rules.iter().map(|rule| rule["priority"].as_i64().unwrap()).collect();
-    assert_eq!((rules.len(), numbers.len()), (5, 5), "{rules:?}");
+    assert_eq!((rules.len(), numbers.len()), (6, 6), "{rules:?}");
     for env in GUESTS {
         let own: Vec<&Value> = rules.iter().filter(|rule| rule["env"] == env).collect();
         let host = json!([format!("{env}.preview.example.com")]);
@@ -214,6 +245,14 @@ result = {"variables": {v["name"]: v["value"] for v in d["environment"]}, "secre
     let planned = stack(&s, &[&named("plan", "staging")[..], &["--destroy"]].concat()).exits(4);
     assert!(planned.stdout.contains("`pr-1`, `pr-2` share it"), "{}", planned.stdout);
     assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
+
+    // What they use of it stays, too.
+    let (with, without) =
+        ("  staging: {}", "  staging: { databases: { books: null }, services: { web: { uses: [services.api] } } }");
+    s.write(with, without);
+    let planned = stack(&s, &[&named("plan", "staging")[..], &["--no-preflight"]].concat()).exits(4);
+    assert!(planned.stdout.contains("`pr-1`, `pr-2` share it"), "{}", planned.stdout);
+    s.write(without, with);
 
     // One guest leaves; the other one and the host are as they were.
     let other = inventory(&s, "pr-2");
