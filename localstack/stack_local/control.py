@@ -71,7 +71,9 @@ def kept_data(request: Request, **_) -> Response:
         with world:
             kept = rds.data(asked["account"], asked["region"], asked["database"], asked.get("data"))
     except (ValueError, TypeError, KeyError) as error:
-        expected = 'expected {"account": "000000000000", "region": "us-east-1", "database": "…", "data": "…"} of a database that exists'
+        expected = (
+            'expected {"account": "000000000000", "region": "us-east-1", "database": "…", "data": "…"} of a database that exists'
+        )
         return Response(json.dumps({"message": f"{expected}: {error}"}), status=400, mimetype="application/json")
     return Response(json.dumps({"data": kept}), mimetype="application/json")
 

@@ -26,7 +26,6 @@ class _Databases(Case):
     def look(self, name: str) -> dict:
         return self.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
 
-
     def welcome(self, name: str, password: str, user: str = "owner") -> bool:
         body = json.dumps(
             {"account": "000000000000", "region": "us-east-1", "database": name, "user": user, "password": password}
@@ -560,7 +559,9 @@ class Snapshots(_Databases):
         restore("third")
         second, third = self.look("second"), self.look("third")
         self.assertEqual((second["AllocatedStorage"], second["KmsKeyId"][-1]), (60, "k"))
-        self.assertEqual((second["TagList"], third["TagList"]), ([{"Key": "of", "Value": "second"}], [{"Key": "of", "Value": "first"}]))
+        self.assertEqual(
+            (second["TagList"], third["TagList"]), ([{"Key": "of", "Value": "second"}], [{"Key": "of", "Value": "first"}])
+        )
         self.assertEqual(self.data("second"), "42 orders")
         self.assertTrue(self.welcome("second", password))
         self.rds.modify_db_instance(DBInstanceIdentifier="second", MasterUserPassword="p4ssw0rd-2", ApplyImmediately=True)

@@ -56,9 +56,14 @@ fn tag(database: &Value, key: &str) -> Option<String> {
     tags.iter().find(|tag| tag["Key"] == key).map(|tag| tag["Value"].as_str().unwrap().to_owned())
 }
 
+/// The snapshots that somebody took, or all that AWS took of a database by itself.
+fn snapshots_of(s: &Subject, kind: &str) -> Vec<String> {
+    let script = r#"result = sorted(x["DBSnapshotIdentifier"] for x in client("rds").describe_db_snapshots(SnapshotType=args)["DBSnapshots"])"#;
+    serde_json::from_value(s.account.boto3(script, &json!(kind))).unwrap()
+}
+
 fn snapshots(s: &Subject) -> Vec<String> {
-    let script = r#"result = sorted(x["DBSnapshotIdentifier"] for x in client("rds").describe_db_snapshots()["DBSnapshots"])"#;
-    serde_json::from_value(s.account.boto3(script, &Value::Null)).unwrap()
+    snapshots_of(s, "manual")
 }
 
 /// Takes a snapshot of a database, with tags that are not the stack's; its ARN.
@@ -173,6 +178,16 @@ fn a_clone_begins_with_a_named_snapshot() {
     assert_eq!(tag(&database(&s, "shop-clone"), "whose"), None);
     s.place.stack(DESTROY).ok();
 
+    // One that AWS took by itself.
+    let automated = snapshots_of(&s, "automated");
+    let [automated] = automated.as_slice() else { panic!("{automated:?}") };
+    s.place.file("s.yaml", &unkeyed.replace(BEGIN, &format!("{{ snapshot: \"{automated}\" }}")));
+    s.proxy.take();
+    clone(&s).ok();
+    assert_eq!((used(&s), changes(&s, &[]), snapshots(&s)), ([0, 0, 1, 0], NONE.to_vec(), vec!["mine".to_owned()]));
+    assert!(lets_in(&s, "shop-clone", &secret(&s, "clone")) && !lets_in(&s, "shop-clone", &secret(&s, "default")));
+    s.place.stack(DESTROY).ok();
+
     // By its ARN, with a key of the clone's own, more storage, the next version, and a password that RDS keeps.
     let other = unkeyed
         .replace("databases:", "keys: { main: {} }\ndatabases:")
@@ -216,9 +231,12 @@ fn data_of_another_kind_is_refused_beforehand() {
         assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new(), "{with}");
     }
     // What it grew to by itself it may keep, where the file lets it grow.
-    let grow = r#"client("rds").modify_db_instance(DBInstanceIdentifier="shop", AllocatedStorage=40, ApplyImmediately=True)
-while client("rds").describe_db_instances(DBInstanceIdentifier="shop")["DBInstances"][0]["DBInstanceStatus"] != "modifying": pass
-while client("rds").describe_db_instances(DBInstanceIdentifier="shop")["DBInstances"][0]["DBInstanceStatus"] != "available": pass"#;
+    let grow = r#"
+rds = client("rds")
+rds.modify_db_instance(DBInstanceIdentifier="shop", AllocatedStorage=40, ApplyImmediately=True)
+look = lambda: rds.describe_db_instances(DBInstanceIdentifier="shop")["DBInstances"][0]
+while (now := look())["DBInstanceStatus"] != "available" or now["PendingModifiedValues"]: pass
+"#;
     s.account.boto3(grow, &Value::Null);
     s.place.file("s.yaml", STACK);
     let refused = clone(&s).exits(4);

@@ -160,6 +160,10 @@ def create_db_instance(call: Call) -> dict:
         # default KMS key" (API reference, CreateDBInstance): AWS's own.
         database.kms_key_id = snapshots.key_arn(call.account, call.region, "alias/aws/rds")
         answer["DBInstance"]["KmsKeyId"] = database.kms_key_id
+        # moto has taken the first backup already.
+        for taken in moto_backend(call.account, call.region).database_snapshots.values():
+            if taken.db_instance_identifier == name:
+                taken.kms_key_id = taken.database.kms_key_id = database.kms_key_id
     _complete_secret(database)
     _stripe(call, database)
     answer["DBInstance"].update(_volume(database))

@@ -151,9 +151,7 @@ def check(call: Call) -> None:
     size = call.get("AllocatedStorage")
     if size is not None and size < snapshot.allocated_storage:
         # The words are moto's.
-        raise fault(
-            "InvalidParameterValue", "The allocated storage size can't be less than the source snapshot or backup size."
-        )
+        raise fault("InvalidParameterValue", "The allocated storage size can't be less than the source snapshot or backup size.")
     # "The DBParameterGroup must be in the same DB parameter group family as the DB instance" (API reference, ModifyDBInstance); a
     # restored one has its snapshot's version (RestoreDBInstanceFromDBSnapshot takes none).
     group = moto_backend(call.account, call.region).db_parameter_groups.get(call.get("DBParameterGroupName") or "")
