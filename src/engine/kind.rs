@@ -14,9 +14,9 @@ use super::context::{Cx, typed};
 use super::diff::Diff;
 use super::effect::Effect;
 use super::error::{Error, Result};
-use super::pause::Pause;
 use super::readiness::Readiness;
 use super::resource::{Blocker, Cloud, Resource, Serving, Usual};
+use super::rest::Pause;
 use super::rules::Rule;
 use super::scope::Claim;
 

@@ -13,8 +13,8 @@ use super::context::Cx;
 use super::diff::Diff;
 use super::effect::Effect;
 use super::error::Result;
-use super::pause::Pause;
 use super::readiness::Readiness;
+use super::rest::Pause;
 use super::rules::Rule;
 use super::scope::Claim;
 

@@ -126,3 +126,22 @@ impl AwsKind for ScalableTarget {
         delete: &["application-autoscaling:DeregisterScalableTarget"],
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::engine::{Ids, diff};
+
+    #[test]
+    fn it_is_suspended_before_its_service_stops_and_scales_again_after_that_starts() {
+        let file = json!({"service": "it", "min": 2, "max": 4, "suspended": false});
+        let mut rests = file.clone();
+        assert!(ScalableTarget::pause(&mut rests, Pause::Asked, &[]));
+        assert_eq!(rests, json!({"service": "it", "min": 0, "max": 4, "suspended": true}));
+        let ahead =
+            |to: &Value, from: &Value| ScalableTarget::goes_ahead(to, &diff(ScalableTarget::RULES, to, from, &Ids::default()));
+        assert_eq!((ahead(&rests, &file), ahead(&file, &rests), ahead(&rests, &rests)), (Some("service"), None, None));
+    }
+}

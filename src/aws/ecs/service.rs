@@ -626,4 +626,30 @@ mod tests {
             assert_eq!(back, serde_json::json!({"enabled": false, "offers": []}));
         }
     }
+
+    #[test]
+    fn what_is_paused_has_no_tasks_and_comes_back_with_those_of_the_file() {
+        for (file, resumed) in [
+            (serde_json::json!({"desired_count": 3}), 3),
+            (serde_json::json!({"initial_count": 2}), 2),
+            (serde_json::json!({"desired_count": null, "initial_count": null}), 1),
+        ] {
+            let (mut rests, mut runs) = (file.clone(), file);
+            assert!(Service::pause(&mut rests, Pause::Unready, &[]));
+            assert_eq!(rests["desired_count"], 0);
+            Service::resume(&mut runs);
+            assert_eq!(runs["desired_count"], resumed);
+        }
+    }
+
+    #[test]
+    fn no_tasks_are_felt_only_where_that_is_a_pause() {
+        let effects = |tags: Value| {
+            let desired = serde_json::json!({"desired_count": 0, "tags": tags});
+            let observed = serde_json::json!({"desired_count": 2, "tags": {}});
+            let diff = crate::engine::diff(Service::RULES, &desired, &observed, &crate::engine::Ids::default());
+            Service::effects(&desired, &observed, &diff).len()
+        };
+        assert_eq!((effects(serde_json::json!({TAG_PAUSED: "asked"})), effects(serde_json::json!({}))), (1, 0));
+    }
 }

@@ -8,8 +8,7 @@ use crate::commands::stop::{Exit, Result, Stop};
 use crate::commands::task;
 use crate::config::Loaded;
 use crate::config::clone::Sanitize;
-use crate::engine::pause::Pause;
-use crate::engine::{Plan, Snapshot};
+use crate::engine::{Pause, Plan, Snapshot};
 use crate::ui::{self, Color, Look};
 
 /// The copy: its file, and the connection to it.

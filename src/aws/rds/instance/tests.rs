@@ -259,3 +259,56 @@ fn versions_only_go_forward() {
         assert!(changes(&instance, json!({"engine_version": older})).impossible().is_some(), "{older}");
     }
 }
+
+#[test]
+fn what_is_stopped_and_paused_says_what_starts_it() {
+    let of = |tag: &str| {
+        let tag = Tag::builder().key(tag).value("asked").build();
+        match state_of(&DbInstance::builder().db_instance_status("stopped").tag_list(tag).build()) {
+            Readiness::Impaired(it) => (it.advice, it.mended_by),
+            other => panic!("{other:?}"),
+        }
+    };
+    let running = Some(vec!["running".to_owned()]);
+    assert_eq!(
+        of("stack:paused"),
+        ("it is paused: `stack resume` starts it, and so does AWS after 7 days".into(), running.clone())
+    );
+    assert_eq!(of("team"), ("it was stopped; AWS starts it automatically after 7 days".into(), running));
+}
+
+#[test]
+fn what_is_paused_is_stopped_unless_it_has_copies() {
+    let paused = |fields: serde_json::Value, why, used_by: &[&str]| {
+        let mut desired = fields;
+        let paused = Instance::pause(&mut desired, why, used_by);
+        (paused, desired.get("running").cloned())
+    };
+    let stopped = (true, Some(json!(false)));
+    assert_eq!(paused(json!({"running": true}), Pause::Asked, &["ecs.task_definition"]), stopped);
+    assert_eq!(paused(json!({"source": null}), Pause::Asked, &[]), stopped);
+    assert_eq!(paused(json!({"running": true}), Pause::Asked, &["rds.instance"]), (false, Some(json!(true))));
+    assert_eq!(paused(json!({"source": "${rds.instance/main.id}"}), Pause::Asked, &[]), (false, None));
+    assert_eq!(paused(json!({}), Pause::Unready, &[]), (false, None));
+    let mut desired = json!({"class": "db.t4g.micro"});
+    Instance::resume(&mut desired);
+    assert_eq!(desired, json!({"class": "db.t4g.micro", "running": true}));
+    // A file cannot say so.
+    assert_eq!(instance(json!({"running": false})).refused().map(|(field, _)| field), Some("running"));
+}
+
+#[test]
+fn a_stop_is_felt_and_ends_the_work_of_others() {
+    let available = DbInstance::builder().db_instance_status("available").build();
+    let stopped = DbInstance::builder().db_instance_status("stopped").build();
+    let of = |observed: &DbInstance, running: bool| {
+        let desired = json!({"running": running});
+        let diff = changes(observed, desired.clone());
+        let impacts: Vec<Impact> = Instance::effects(&desired, &json!({}), &diff).iter().map(|effect| effect.impact).collect();
+        (Instance::serving(&desired, &diff), impacts)
+    };
+    assert_eq!(of(&available, false), (Some(Serving::Ends), vec![Impact::Interrupts]));
+    assert_eq!(of(&stopped, true), (Some(Serving::Begins), vec![Impact::Waits]));
+    assert_eq!(of(&available, true), (None, Vec::new()));
+    assert_eq!(of(&stopped, false), (None, Vec::new()));
+}
