@@ -138,7 +138,7 @@ elb.create_rule(ListenerArn=listener, Priority=args, Conditions=[{"Field": "host
 result = None
 "#;
     s.account.boto3(take, number);
-    let failed = stack(s, &["apply", "saved.json", "--yes"]);
+    let failed = stack(s, &["apply", "saved.json", "--env", env, "--yes"]);
     assert_ne!(failed.code, Some(0), "{}", failed.stderr);
     assert!(failed.words().contains("has since been given to a rule of `shop`, environment `other`"), "{}", failed.stderr);
     let rules = s.account.boto3(RULES, &Value::Null);

@@ -264,7 +264,9 @@ fn versions_only_go_forward() {
 fn what_is_stopped_and_paused_says_what_starts_it() {
     let of = |tag: &str| {
         let tag = Tag::builder().key(tag).value("asked").build();
-        match state_of(&DbInstance::builder().db_instance_status("stopped").tag_list(tag).build()) {
+        // One that was never created has no such time.
+        let instance = DbInstance::builder().instance_create_time(aws_sdk_rds::primitives::DateTime::from_secs(1));
+        match state_of(&instance.db_instance_status("stopped").tag_list(tag).build()) {
             Readiness::Impaired(it) => (it.advice, it.mended_by),
             other => panic!("{other:?}"),
         }
