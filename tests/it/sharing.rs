@@ -234,6 +234,19 @@ result = {"variables": {v["name"]: v["value"] for v in d["environment"]}, "secre
     stack(&s, &named("graph", "pr-1")[..]).ok();
     let compared = stack(&s, &["compare", "s.yaml", "pr-1", "pr-2", "--like", "preview", "--json"]).ok().json();
     assert_eq!(compared["suspicious"], json!([]), "{compared:#}");
+    // The rule that took a number goes; whoever avoided it keeps the other one.
+    let given_back = r#"
+elb = client("elbv2")
+balancer = elb.describe_load_balancers(Names=["shop-staging"])["LoadBalancers"][0]["LoadBalancerArn"]
+listener = elb.describe_listeners(LoadBalancerArn=balancer)["Listeners"][0]["ListenerArn"]
+arns = [rule["RuleArn"] for rule in elb.describe_rules(ListenerArn=listener)["Rules"] if not rule["IsDefault"]]
+described = elb.describe_tags(ResourceArns=arns)["TagDescriptions"]
+[other] = [x["ResourceArn"] for x in described if {"Key": "stack:env", "Value": "other"} in x["Tags"]]
+elb.delete_rule(RuleArn=other)
+result = None
+"#;
+    s.account.boto3(given_back, &Value::Null);
+    in_step(&s, "pr-2");
     let listed = stack(&s, &["list", "--region", "us-east-1", "--json"]).ok().json();
     let names: Vec<&str> = listed.as_array().unwrap().iter().map(|env| env["env"].as_str().unwrap()).collect();
     assert_eq!(names, ["pr-1", "pr-2", "staging"]);
