@@ -47,7 +47,6 @@ result = json.load(urllib.request.urlopen(request))["data"]
     s.account.boto3(script, &json!({"account": s.account.id, "region": "us-east-1", "database": database, "data": said}))
 }
 
-/// A database as another client sees it, but for the time until which it could be restored: that goes on.
 fn database(s: &Subject, id: &str) -> Value {
     let script = r#"
 result = client("rds").describe_db_instances(DBInstanceIdentifier=args)["DBInstances"][0]
@@ -185,7 +184,7 @@ fn a_clone_begins_with_a_named_snapshot() {
 
     // One that AWS took by itself.
     let automated = snapshots_of(&s, "automated");
-    let [automated] = automated.as_slice() else { panic!("{automated:?}") };
+    let automated = automated.iter().find(|name| name.starts_with("rds:shop-2")).unwrap();
     s.place.file("s.yaml", &unkeyed.replace(BEGIN, &format!("{{ snapshot: \"{automated}\" }}")));
     s.proxy.take();
     clone(&s).ok();
@@ -250,6 +249,37 @@ while (now := look())["DBInstanceStatus"] != "available" or now["PendingModified
     clone(&s).ok();
     assert_eq!(database(&s, "shop-clone")["AllocatedStorage"], 40);
     assert_eq!((changes(&s, &[]), snapshots(&s)), (NONE.to_vec(), vec!["mine".to_owned()]));
+}
+
+/// A snapshot of a database that is gone does not say what is in it: that is seen when it is restored, and told.
+#[test]
+fn a_database_name_that_nobody_knew_is_told() {
+    let s = Subject::new(&STACK.replace(BEGIN, "{ snapshot: kept }"));
+    let script = r#"
+rds = client("rds")
+client("iam").create_service_linked_role(AWSServiceName="rds.amazonaws.com")
+rds.create_db_instance(DBInstanceIdentifier="old", Engine="postgres", EngineVersion="16.8", DBName="till", DBInstanceClass="db.t4g.micro", AllocatedStorage=20, MasterUsername="app", MasterUserPassword="p4ssw0rd-1")
+rds.create_db_snapshot(DBInstanceIdentifier="old", DBSnapshotIdentifier="kept")
+rds.delete_db_instance(DBInstanceIdentifier="old", SkipFinalSnapshot=True)
+"#;
+    s.account.boto3(script, &Value::Null);
+    let failed = clone(&s).exits(3);
+    for said in [
+        "whether the snapshot `kept` has the database `shop` cannot be checked",
+        "its `database` is `till`, as in the data that it began with, and not `shop`",
+        "write `database: till` in the file, and run the command again",
+    ] {
+        assert!(failed.words().contains(said), "{said}: {}", failed.stderr);
+    }
+    // With the file as it is, it would be another database: only with consent.
+    let refused = clone(&s).exits(4);
+    assert!(refused.stderr.contains("--allow-replace rds.instance/main"), "{}", refused.stderr);
+    s.write("{ snapshot: kept }", "{ snapshot: kept }, database: till");
+    clone(&s).ok();
+    assert_eq!((changes(&s, &["--exact"]), snapshots(&s)), (NONE.to_vec(), vec!["kept".to_owned()]));
+    let now = database(&s, "shop-clone");
+    assert_eq!((&now["DBName"], &now["StorageEncrypted"]), (&json!("till"), &json!(true)));
+    assert!(lets_in(&s, "shop-clone", &secret(&s, "clone")));
 }
 
 /// Kills the apply of the clone at a call; then it is simply run again.

@@ -68,7 +68,7 @@ enum Made {
     /// It is not finished, or failed.
     Waits(Readiness),
     /// It can be used.
-    Complete(DbSnapshot),
+    Complete(Box<DbSnapshot>),
 }
 
 /// What is restored: how it is named in the call, and what it is.
@@ -130,7 +130,7 @@ impl Instance {
                 return Ok(Made::Waits(Readiness::waiting(format!("deleting {name}, a copy for another beginning"))));
             }
         }
-        Ok(unfinished(&found, what).map_or(Made::Complete(found), Made::Waits))
+        Ok(unfinished(&found, what).map_or_else(|| Made::Complete(Box::new(found)), Made::Waits))
     }
 
     /// Polls the snapshots once; see [`crate::engine::Resource::carry_over`].
@@ -140,7 +140,7 @@ impl Instance {
         let snapshot = match &copies.database {
             Some(from) => match self.made(cx, name, &what, None).await? {
                 Made::Waits(state) => return Ok(state),
-                Made::Complete(snapshot) => snapshot,
+                Made::Complete(snapshot) => *snapshot,
                 Made::Not => {
                     let call = cx.cloud.rds.create_db_snapshot().db_instance_identifier(from).db_snapshot_identifier(name);
                     let answer = call.set_tags(Some(to_sdk(&self.tags_of_copy(cx, name)))).send().await;
@@ -162,7 +162,7 @@ impl Instance {
         let copy = &copies.encrypted;
         match self.made(cx, copy, "encrypted copy", self.kms_key.as_deref()).await? {
             Made::Waits(state) => Ok(state),
-            Made::Complete(encrypted) => choose(cx, copy.clone(), encrypted).await,
+            Made::Complete(encrypted) => choose(cx, copy.clone(), *encrypted).await,
             Made::Not => {
                 let call =
                     cx.cloud.rds.copy_db_snapshot().source_db_snapshot_identifier(name).target_db_snapshot_identifier(copy);
