@@ -168,7 +168,7 @@ async fn applied(cloud: &Arc<Shelf>, disk: Option<(&str, &str)>) -> (Vec<String>
 }
 
 #[test]
-fn what_a_new_object_begins_with_counts_when_it_is_created() {
+fn what_an_object_begins_with_counts_at_creation() {
     run(async {
         let cloud = Arc::<Shelf>::default();
         let (done, outcome) = applied(&cloud, Some(("a", "x"))).await;

@@ -53,7 +53,7 @@ fn which_password_a_database_was_told_is_read_from_its_tags() {
 
 /// It differs from whatever is desired, and nothing that it becomes then interrupts anyone or cannot be undone.
 #[test]
-fn the_password_of_a_snapshot_is_never_the_desired_one() {
+fn the_password_of_a_snapshot_is_never_desired() {
     let restored = DbInstance::builder()
         .engine("postgres")
         .engine_version("16.8")
@@ -72,7 +72,7 @@ fn the_password_of_a_snapshot_is_never_the_desired_one() {
 }
 
 #[test]
-fn a_snapshot_is_restored_with_parameters_of_its_own_version() {
+fn a_restore_has_parameters_of_its_version() {
     let group = |is: &str, to: &str| {
         let fields = json!({"engine": "postgres", "engine_version": to, "parameter_group": "${=rds.parameter_group:new}"});
         let snapshot = aws_sdk_rds::types::DbSnapshot::builder().engine("postgres").engine_version(is).build();
