@@ -194,7 +194,7 @@ impl Live {
                 _ => {}
             }
             if of_image.len() > 1 {
-                self.left.push(format!("`{}` runs several images that are called `{image}`: the copy runs the newest", item.key));
+                self.left.push(format!("`{}` runs several images that are called `{image}`: the copy has the name", item.key));
             }
             told.insert(format!("{inside}image"));
         }
@@ -208,7 +208,7 @@ impl Live {
                 // What a variable was to be is nobody's business here, as is what a command had in it.
                 self.pins.push(Pin {
                     path,
-                    value: change.before.clone().unwrap_or(Value::Null),
+                    value: change.before.as_ref().map_or(Value::Null, escaped),
                     why: "what runs; the file has another".into(),
                 });
             }
@@ -221,6 +221,15 @@ impl Live {
         for change in item.changes.changes.iter().filter(|change| !known(&change.path)) {
             self.left.push(format!("`{}`: `{}` differs from the file, and the copy is as the file says", item.key, change.path));
         }
+    }
+}
+
+/// Returns a value of a container as the file has it: there, `${` begins a reference.
+fn escaped(value: &Value) -> Value {
+    match value {
+        Value::String(text) => text.replace("${", "$${").into(),
+        Value::Array(items) => items.iter().map(escaped).collect(),
+        other => other.clone(),
     }
 }
 
@@ -263,5 +272,22 @@ impl How {
             How::Gib => format!("{}GiB", number()?).into(),
             How::Days => format!("{}d", number()?).into(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_runs_is_written_as_the_file_has_it() {
+        assert_eq!(How::Number.written(&json!("512")), Some(json!(512)));
+        assert_eq!((How::Gib.written(&json!(20)), How::Gib.written(&json!(0))), (Some(json!("20GiB")), Some(Value::Null)));
+        assert_eq!((How::Days.written(&json!(9)), How::Days.written(&json!("x"))), (Some(json!("9d")), None));
+        assert_eq!(escaped(&json!(["${HOME}", "$5"])), json!(["$${HOME}", "$5"]));
+        let path = |origin: &str| section(origin).map(|path| path.len());
+        assert_eq!((path("databases.main.replicas.one"), path("services.web"), path("network")), (Some(4), Some(2), None));
     }
 }

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use futures::future::try_join_all;
 
 use super::arguments::{Aws, StackFile};
 use super::clone::Source;
@@ -109,24 +110,22 @@ impl Freezer<'_> {
                     };
                     out.push((name.to_owned(), newest.ok_or_else(none)?));
                 }
-                Data::Snapshot => {
-                    let snapshot = format!("{id}-frozen-{}", self.at.to_ascii_lowercase());
-                    let of = format!("{}/{}/{}", cx.scope.stack, cx.scope.env, self.at);
-                    self.session.hear(frozen::take(cx, id, &snapshot, &of)).await?;
-                    taken.push((name.to_owned(), snapshot));
-                }
+                Data::Snapshot => taken.push((name.to_owned(), id)),
             }
         }
-        for (name, snapshot) in taken {
-            out.push((name, self.complete(&snapshot).await.map_err(|stop| stop.midway())?));
-        }
+        // All at once: the largest decides how long it takes.
+        let each = taken.into_iter().map(|(name, id)| async move { Result::Ok((name, self.complete(id).await?)) });
+        out.extend(try_join_all(each).await.map_err(Stop::midway)?);
         Ok(out)
     }
 
-    /// Waits until a snapshot is complete, and returns its ARN.
-    async fn complete(&self, snapshot: &str) -> Result<String> {
+    /// Takes a snapshot of a database, waits until it is complete, and returns its ARN.
+    async fn complete(&self, id: &str) -> Result<String> {
+        let cx = &self.session.cx;
+        let of = format!("{}/{}/{}", cx.scope.stack, cx.scope.env, self.at);
+        let name = frozen::name(id, &self.at);
         for turn in 0.. {
-            match self.session.hear(frozen::state(&self.session.cx, snapshot)).await? {
+            match self.session.hear(frozen::take(cx, id, &name, &of)).await? {
                 (Readiness::Ready, Some(arn)) => return Ok(arn),
                 (Readiness::Failed(why), _) => {
                     return Err(Stop::message(why, "`stack frozen prune` deletes what was taken; run this again"));
@@ -138,6 +137,6 @@ impl Freezer<'_> {
             }
             tokio::time::sleep(LOOK).await;
         }
-        Err(Stop::message(format!("the snapshot {snapshot} is not complete"), "run this again"))
+        Err(Stop::message(format!("the snapshot {name} is not complete"), "run this again"))
     }
 }

@@ -9,6 +9,7 @@ use super::arguments::{Aws, STACK_FILE, StackFile};
 use super::patience::Patience;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::ec2;
+use crate::aws::ecs::Service;
 use crate::aws::existing::Found;
 use crate::aws::guests;
 use crate::aws::host::Host;
@@ -18,14 +19,15 @@ use crate::aws::runs::store::Store;
 use crate::aws::{self, Clients};
 use crate::blueprint::{self, Facts, Failure};
 use crate::config::{self, Loaded, Report};
-use crate::engine::{self, Cx, Error, Graph, Key, Pause, Plan, Registry, Scope, Seen, Snapshot};
+use crate::engine::{self, Cx, Error, Graph, Key, Pause, Plan, Registry, Resource, Scope, Seen, Snapshot};
 use crate::ui::{self, Look};
 use crate::{local, ui::Color};
 
 /// The region of the local AWS where none is given: the one that it starts with.
 const LOCAL_REGION: &str = "us-east-1";
 /// That an environment does not run because of its data.
-pub const UNREADY: &str = "The data of this environment is not ready, so its services do not run: `stack clone` finishes it.";
+pub const UNREADY: &str =
+    "The data of this environment is not ready, so its services do not run: the same `stack clone` or `stack thaw` finishes it.";
 /// The largest stack file that is read.
 const LARGEST_FILE: u64 = 1 << 20;
 /// The largest saved plan that is read.
@@ -402,12 +404,16 @@ impl Session {
         self.plan_with(loaded, |graph, snapshot| self.resting(graph, snapshot)).await
     }
 
-    /// Makes the plan that makes AWS match what `with` makes of the file.
+    /// Makes the plan that makes AWS match what `with` makes of the file. Nothing makes services of a copy work with data that was not
+    /// made harmless: where none exists yet, they are created without tasks.
     pub async fn plan_with(&self, loaded: &Loaded, with: impl Fn(&mut Graph, &Snapshot) -> Result<()>) -> Result<Plan> {
         self.hear(async {
             let (graph, snapshot) = self.graph_beside(loaded, Snapshot::read(&self.registry, &self.cx)).await?;
             let mut graph = self.expiring(graph, &snapshot)?;
             with(&mut graph, &snapshot)?;
+            if is_unready(loaded, &snapshot) {
+                graph.pause(&self.registry, Pause::Unready);
+            }
             self.completed(Plan::make(&self.registry, &self.cx.scope, Some(&graph), &snapshot)?).await
         })
         .await
@@ -420,6 +426,9 @@ impl Session {
             let (graph, snapshot) = self.graph_beside(loaded, Snapshot::read_by_index(&self.registry, &self.cx)).await?;
             let mut graph = self.expiring(graph, &snapshot)?;
             self.resting(&mut graph, &snapshot)?;
+            if is_unready(loaded, &snapshot) {
+                graph.pause(&self.registry, Pause::Unready);
+            }
             self.completed(Plan::make_by_index(&self.registry, &self.cx, &graph, snapshot).await?).await
         })
         .await
@@ -512,6 +521,11 @@ impl Session {
         plan.ask_what_is_lost(&self.registry, &self.cx).await?;
         Ok(plan)
     }
+}
+
+/// Checks whether the data of a copy must be made harmless before its services are started: none of them was created yet.
+fn is_unready(loaded: &Loaded, snapshot: &Snapshot) -> bool {
+    loaded.sanitize().is_some() && !snapshot.seen.iter().any(|seen| seen.kind == Service::KIND && seen.key().is_some())
 }
 
 /// Checks whether a time, as a tag has it, is over. What is no time is never over.

@@ -65,9 +65,9 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
     };
     let file = StackFile { file: arguments.file.clone(), env: Some(to.clone()), like: None, stack: None };
     let known = std::path::Path::new(&name).is_file();
-    let text = if known {
+    let (text, new) = if known {
         ui::err(&ui::note(&format!("`{name}` exists, and is used as it is."), &look))?;
-        session::with_overlay(&file.file, file.env(), text)?
+        (session::with_overlay(&file.file, file.env(), text)?, None)
     } else {
         let frozen = config::load(&arguments.file, &text, None, &session::stack_schema())?;
         let mut overlay = Overlay::default();
@@ -81,22 +81,25 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
             format!("It is used with `--env {to}`, and can be edited; `stack destroy --env {to}` destroys it."),
         ];
         let overlay = overlay.text(&head);
-        if !arguments.plan {
-            write(&name, &overlay, &look)?;
-        }
-        joined::joined(&text, &to, &name, &overlay)
+        let whole = joined::joined(&text, &to, &name, &overlay);
+        (whole, Some(overlay))
     };
     let loaded = session::load_text(&file, &text, color)?;
     compose::check_shared(&loaded.stack)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?;
     let (loaded, file, text, verbose) = (&loaded, &file, text.as_str(), arguments.verbose);
     let copy = Copy { command: "thaw", session, loaded, file, text, verbose, color };
-    let sanitize = loaded.stack.clone.sanitize.as_ref();
+    if let Some(new) = &new {
+        copy.is_new(&name).await?;
+        if !arguments.plan {
+            write(&name, new, &look)?;
+        }
+    }
     if arguments.plan {
-        copy.show_plan(&arguments.consent, sanitize).await?;
+        copy.show_plan(&arguments.consent).await?;
         return Ok(Exit::Ok as u8);
     }
-    let (exit, _) = copy.bring_up(&arguments.consent, sanitize).await?;
+    let (exit, _) = copy.bring_up(&arguments.consent).await?;
     Ok(exit as u8)
 }
 

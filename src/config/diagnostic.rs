@@ -158,6 +158,11 @@ impl Report {
         NamedSource::new(printable(file), harmless(self.text.get(range).unwrap_or_default()))
     }
 
+    /// Returns where the file begins that a byte offset lies in.
+    fn begins(&self, offset: usize) -> usize {
+        self.files().map(|(range, _)| range.start).filter(|start| *start <= offset).last().unwrap_or_default()
+    }
+
     /// Returns the name of the file that a byte offset lies in.
     pub fn file_at(&self, offset: usize) -> &str {
         self.files().find(|(range, _)| offset < range.end).or_else(|| self.files().last()).map_or(&self.file, |(_, file)| file)
@@ -214,10 +219,11 @@ impl Report {
                     .labels
                     .iter()
                     .map(|(span, text)| {
+                        let begins = self.begins(span.start);
                         let (line, column) = self.position(span.start);
                         let (end_line, end_column) = self.position(span.end);
                         json!({"line": line, "column": column, "end_line": end_line, "end_column": end_column,
-                               "start": span.start, "end": span.end, "text": text})
+                               "start": span.start - begins, "end": span.end.saturating_sub(begins), "text": text})
                     })
                     .collect();
                 let (line, column) = self.position(d.span().start);
@@ -230,7 +236,7 @@ impl Report {
 
     /// Returns line and column of a byte offset in its file, both from 1.
     pub fn position(&self, offset: usize) -> (usize, usize) {
-        let begins = self.files().map(|(range, _)| range.start).filter(|start| *start <= offset).last().unwrap_or_default();
+        let begins = self.begins(offset);
         let before = self.text.get(begins..offset.clamp(begins, self.text.len())).unwrap_or(&self.text);
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;

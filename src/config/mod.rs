@@ -89,6 +89,8 @@ pub struct Loaded {
     pub chosen: bool,
     /// The environments of the file.
     pub environments: Vec<String>,
+    /// Whether the environment is in a file of its own, as a copy is.
+    pub is_beside: bool,
     /// The warnings.
     pub warnings: Report,
     file: Node,
@@ -100,6 +102,12 @@ impl Loaded {
     pub fn at(&self, path: &str) -> Option<Range<usize>> {
         let found = self.file.find(path);
         found.span.filter(|_| found.rest.is_empty())
+    }
+
+    /// Returns what makes the data of this environment harmless, if it is a copy that begins with data.
+    pub fn sanitize(&self) -> Option<&clone::Sanitize> {
+        let has_data = self.stack.databases.values().any(|database| database.begin.is_some());
+        self.stack.clone.sanitize.as_ref().filter(|_| self.is_beside && has_data)
     }
 
     /// Returns the file as it is in this environment, without `environments`.
@@ -163,7 +171,8 @@ pub fn load_like(path_shown: &str, text: &str, env: Option<&str>, like: Option<&
     report.sort();
     match loaded {
         Some((stack, file)) if !report.has_errors() => {
-            Ok(Loaded { stack, env: env.to_owned(), chosen, environments, warnings: report, file })
+            let is_beside = joined::split(text).1.is_some_and(|part| part.env == env);
+            Ok(Loaded { stack, env: env.to_owned(), chosen, environments, is_beside, warnings: report, file })
         }
         _ => Err(report),
     }

@@ -45,6 +45,15 @@ fn what_was_frozen_is_brought_up_without_its_source() {
     assert_eq!(snapshots.len(), 1, "{snapshots:?}");
     assert!(snapshots[0]["of"].as_str().unwrap().starts_with("shop/production/"), "{snapshots:?}");
 
+    // The key of the database goes with its environment, and would take the snapshot along.
+    let keys = r#"
+rds = client("rds")
+database = rds.describe_db_instances(DBInstanceIdentifier="shop-production")["DBInstances"][0]
+[taken] = rds.describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]
+result = [taken["Encrypted"], taken["KmsKeyId"] == database["KmsKeyId"], [tag["Key"] for tag in taken["TagList"]]]
+"#;
+    assert_eq!(s.account.boto3(keys, &Value::Null), json!([true, false, ["stack:frozen"]]));
+
     // Months later, when the source is gone.
     let destroy = |file: &str, env: &str| {
         let confirm = format!("shop/{env}");
@@ -66,6 +75,13 @@ result = [service["desiredCount"], database["DBInstanceStatus"], database["Stora
     assert_eq!(s.account.boto3(script, &Value::Null), json!([3, "available", true]));
     destroy("p.yaml", "rehearsal");
     assert_eq!(listed(&s), snapshots);
+
+    // An environment that runs is not overwritten by one that was frozen.
+    s.place.stack(&["apply", "s.yaml", "--env", "production", "--yes"]).ok();
+    s.proxy.take();
+    let over = s.place.stack(&["thaw", "p.yaml", "--to", "production", "--yes"]).exits(4);
+    assert!(over.words().contains("the environment `production` exists"), "{}", over.stderr);
+    assert!(s.proxy.take().iter().all(|call| !call.mutating) && !s.place.path().join("p.production.yaml").exists());
 
     // Whole parts name what is pruned.
     let prune = |what: &str, more: &[&str]| s.place.stack(&[&["frozen", "prune", what, "--region", "us-east-1"], more].concat());

@@ -12,6 +12,20 @@ use crate::engine::{Readiness, Result};
 /// The tag that says what was frozen: `shop/production/20261126T221500Z`. A snapshot with it has no tag of an environment, so nothing
 /// takes it for an object of one.
 const TAG_FROZEN: &str = "stack:frozen";
+/// AWS's own key. The key of the database can go with its environment, and everything that it encrypts with it.
+const AWS_KEY: &str = "alias/aws/rds";
+/// The end of the name of the snapshot that the frozen one is a copy of.
+const FIRST: &str = "-first";
+
+/// Returns the name of the frozen snapshot of a database instance.
+pub fn name(instance: &str, at: &str) -> String {
+    format!("{instance}{}", end(at))
+}
+
+/// Returns the end of the names of snapshots that were frozen at a time.
+fn end(at: &str) -> String {
+    format!("-frozen-{}", at.to_ascii_lowercase())
+}
 
 /// A snapshot of a frozen environment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -31,10 +45,16 @@ pub struct Frozen {
 }
 
 impl Frozen {
+    /// Reads a snapshot that is a frozen one by its tag and by its name.
     fn of(snapshot: &DbSnapshot) -> Option<Frozen> {
         let of = snapshot.tag_list().iter().find(|tag| tag.key() == Some(TAG_FROZEN))?.value()?.to_owned();
+        let name = snapshot.db_snapshot_identifier.clone()?;
+        let end = end(of.rsplit('/').next()?);
+        if !name.strip_suffix(FIRST).unwrap_or(&name).ends_with(&end) {
+            return None;
+        }
         Some(Frozen {
-            name: snapshot.db_snapshot_identifier.clone()?,
+            name,
             arn: snapshot.db_snapshot_arn.clone()?,
             of,
             gib: snapshot.allocated_storage.unwrap_or_default(),
@@ -44,27 +64,33 @@ impl Frozen {
     }
 }
 
-/// Starts a snapshot of a database instance, if there is none of that name.
+/// Polls the frozen snapshot of a database instance once, and does the next step: a snapshot, a copy of it with AWS's own key and no
+/// other tag than that it is frozen, and the end of the first one. Returns how far that is, and the ARN of the copy.
 ///
 /// # Errors
-/// When RDS refuses it (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBSnapshot.html>).
-pub async fn take(cx: &Cx, instance: &str, name: &str, of: &str) -> Result<()> {
-    if look(cx, name).await?.is_some() {
-        return Ok(());
-    }
+/// When RDS refuses a step (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_CopySnapshot.html>).
+pub async fn take(cx: &Cx, instance: &str, name: &str, of: &str) -> Result<(Readiness, Option<String>)> {
     let tag = Tag::builder().key(TAG_FROZEN).value(of).build();
-    let call = cx.cloud.rds.create_db_snapshot().db_instance_identifier(instance).db_snapshot_identifier(name).tags(tag);
-    begun(call.send().await.map_err(failed("rds:CreateDBSnapshot"))).map(drop)
-}
-
-/// Returns how far a snapshot is, and its ARN.
-///
-/// # Errors
-/// When RDS cannot be asked.
-pub async fn state(cx: &Cx, name: &str) -> Result<(Readiness, Option<String>)> {
-    let Some(snapshot) = look(cx, name).await? else { return Ok((Readiness::waiting("RDS does not know it yet"), None)) };
-    let state = unfinished(&snapshot, &format!("snapshot {name}")).unwrap_or(Readiness::Ready);
-    Ok((state, snapshot.db_snapshot_arn))
+    let first = format!("{name}{FIRST}");
+    if let Some(kept) = look(cx, name).await? {
+        if let Some(state) = unfinished(&kept, &format!("copy of the snapshot of {instance}")) {
+            return Ok((state, None));
+        }
+        delete(cx, &first).await?;
+        return Ok((Readiness::Ready, kept.db_snapshot_arn));
+    }
+    let Some(taken) = look(cx, &first).await? else {
+        let call = cx.cloud.rds.create_db_snapshot().db_instance_identifier(instance).db_snapshot_identifier(&first).tags(tag);
+        begun(call.send().await.map_err(failed("rds:CreateDBSnapshot")))?;
+        return Ok((Readiness::waiting(format!("starting a snapshot of {instance}")), None));
+    };
+    if let Some(state) = unfinished(&taken, &format!("snapshot of {instance}")) {
+        return Ok((state, None));
+    }
+    let call = cx.cloud.rds.copy_db_snapshot().source_db_snapshot_identifier(&first).target_db_snapshot_identifier(name);
+    let call = call.kms_key_id(AWS_KEY).copy_tags(false).tags(tag);
+    begun(call.send().await.map_err(failed("rds:CopyDBSnapshot")))?;
+    Ok((Readiness::waiting("its copy is being encrypted with AWS's own key"), None))
 }
 
 /// Returns the snapshots of all frozen environments of the account and region.

@@ -9,7 +9,7 @@ use crate::aws::rds::newest;
 use crate::blueprint::live;
 use crate::commands::session::Session;
 use crate::commands::stop::{Exit, Result, Stop};
-use crate::config::{Duration, Loaded, Stack, environment};
+use crate::config::{Duration, Loaded, Name, Service, Stack, environment};
 use crate::engine::Plan;
 
 /// The instance class of a small copy's databases, where theirs is not burstable.
@@ -74,6 +74,8 @@ pub struct Composed {
     pub text: String,
     /// What differs from what runs, a sentence each.
     pub left: Vec<String>,
+    /// The keys of the file with secrets of others, which the copy has as well.
+    pub shared: Vec<String>,
     /// The largest database, and its storage in GiB.
     pub largest: Option<(String, i64)>,
 }
@@ -103,7 +105,12 @@ pub async fn compose(loaded: &Loaded, session: &Session, plan: &Plan, wanted: &W
         ),
         format!("It is used with `--env {to}`, and can be edited; `stack destroy --env {to}` destroys it.", to = wanted.to),
     ];
-    Ok(Composed { text: overlay.text(&head), left, largest: largest(plan) })
+    let secrets = |(name, service): (&Name, &Service)| {
+        let theirs = service.secrets.iter().filter(|(_, secret)| secret.starts_with("arn:"));
+        theirs.map(|(variable, _)| format!("services.{name}.secrets.{variable}")).collect::<Vec<_>>()
+    };
+    let shared = loaded.stack.services.iter().flat_map(secrets).filter(|path| !loaded.stack.clone.keep.contains(path)).collect();
+    Ok(Composed { text: overlay.text(&head), left, shared, largest: largest(plan) })
 }
 
 /// Writes what runs; returns what cannot be written, a sentence each.

@@ -30,53 +30,52 @@ pub struct Copy<'a> {
 }
 
 impl Copy<'_> {
-    /// Returns the plan of the copy; with `rests`, of one that does not work with its data yet. Services that run are not stopped: their
-    /// data was ready when they started.
-    async fn plan(&self, rests: bool) -> Result<Plan> {
-        let registry = &self.session.registry;
-        self.session
-            .plan_with(self.loaded, |graph, snapshot| {
-                let runs = snapshot.paused().is_none() && snapshot.seen.iter().any(|seen| seen.kind == "ecs.service");
-                if rests && !runs {
-                    graph.pause(registry, Pause::Unready);
-                }
-                Ok(())
-            })
-            .await
+    /// Refuses to make a copy of that name where one exists, and nothing describes it.
+    pub async fn is_new(&self, name: &str) -> Result<()> {
+        let env = &self.session.cx.scope.env;
+        if self.session.snapshot().await?.is_empty() {
+            return Ok(());
+        }
+        Err(Stop::refused(
+            format!("nothing was changed: the environment `{env}` exists, and `{name}` does not"),
+            "give the copy another name, or destroy that environment first",
+        ))
     }
 
-    async fn apply(&self, consent: &Consent, rests: bool) -> Result {
+    async fn apply(&self, consent: &Consent, plan: impl AsyncFn() -> Result<Plan>) -> Result {
         let agreed = consent.allow.consent();
         let Copy { command, file, text, verbose, color, .. } = *self;
         let run = Run { command, file, text: Some(text), commit: None, consent, agreed: &agreed, verbose, color };
-        run.execute(&self.session, async || self.plan(rests).await).await
+        run.execute(&self.session, plan).await
     }
 
     /// Brings it up, and returns what it has then; none when that was not confirmed or did not come to its end, which is told.
-    pub async fn bring_up(&self, consent: &Consent, sanitize: Option<&Sanitize>) -> Result<(Exit, Option<Snapshot>)> {
-        // Before its data is harmless, nothing works with it.
-        let sanitize = sanitize.filter(|_| self.has_data());
-        let exit = self.apply(consent, sanitize.is_some()).await?;
+    pub async fn bring_up(&self, consent: &Consent) -> Result<(Exit, Option<Snapshot>)> {
+        let Copy { session, loaded, .. } = self;
+        // Its services have no tasks where its data must be made harmless first.
+        let exit = self.apply(consent, async || session.plan(loaded).await).await?;
         if exit as u8 != Exit::Ok as u8 {
             return Ok((exit, None));
         }
-        let snapshot = self.session.snapshot().await?;
-        let Some(sanitize) = sanitize.filter(|_| snapshot.paused() == Some(Pause::Unready)) else {
+        let snapshot = session.snapshot().await?;
+        if snapshot.paused() != Some(Pause::Unready) {
             return Ok((exit, Some(snapshot)));
-        };
-        self.sanitized(sanitize).await?;
+        }
+        if let Some(sanitize) = loaded.sanitize() {
+            self.sanitized(sanitize).await?;
+        }
         // It was confirmed with the first half.
-        let exit = self.apply(&consent.of_next(), false).await?;
+        let exit = self.apply(&consent.of_next(), async || session.plan_with(loaded, |_, _| Ok(())).await).await?;
         if exit as u8 != Exit::Ok as u8 {
             return Ok((exit, None));
         }
-        Ok((exit, Some(self.session.snapshot().await?)))
+        Ok((exit, Some(session.snapshot().await?)))
     }
 
     /// Shows the plan.
-    pub async fn show_plan(&self, consent: &Consent, sanitize: Option<&Sanitize>) -> Result<()> {
+    pub async fn show_plan(&self, consent: &Consent) -> Result<()> {
         let agreed = consent.allow.consent();
-        let plan = consent::with(&self.plan(sanitize.is_some_and(|_| self.has_data())).await?, &agreed)?;
+        let plan = consent::with(&self.session.plan(self.loaded).await?, &agreed)?;
         let rules = |kind: &str| self.session.registry.rules(kind);
         let view = ui::View {
             look: Look::stderr(self.color),
@@ -87,11 +86,6 @@ impl Copy<'_> {
             rules: &rules,
         };
         Ok(ui::err(&ui::plan_text(&plan, &view))?)
-    }
-
-    /// Checks whether any of its databases begins with data.
-    fn has_data(&self) -> bool {
-        self.loaded.stack.databases.values().any(|database| database.begin.is_some())
     }
 
     /// Makes the data harmless.

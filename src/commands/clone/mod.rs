@@ -88,26 +88,24 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
         ui::err(&ui::note(&format!("`{name}` exists, and is used as it is."), &look))?;
         (session::read_stack(&of_copy)?, None)
     } else {
-        let composed = source.compose(&arguments, &to, &name).await?;
+        let composed = source.compose(&arguments, &to).await?;
         tell(&composed, &arguments, &look)?;
         (joined::joined(&session::read_alone(&arguments.file)?, &to, &name, &composed.text), Some(composed.text))
     };
     let loaded = session::load_text(&of_copy, &text, color)?;
     compose::check_shared(&loaded.stack)?;
-    match new {
-        Some(new) if arguments.plan => ui::out(&new)?,
-        Some(new) => write(&name, &new, &look)?,
-        None => {}
-    }
     let session = Session::of(&loaded, &arguments.aws, color).await?;
     let (verbose, file) = (arguments.verbose, &of_copy);
     let copy = Copy { command: "clone", session, loaded: &loaded, file, text: &text, verbose, color };
-    let sanitize = source.loaded.stack.clone.sanitize.as_ref();
+    if let Some(new) = &new {
+        copy.is_new(&name).await?;
+        if arguments.plan { ui::out(new)? } else { write(&name, new, &look)? }
+    }
     if arguments.plan {
-        copy.show_plan(&arguments.consent, sanitize).await?;
+        copy.show_plan(&arguments.consent).await?;
         return Ok(Exit::Ok as u8);
     }
-    let (exit, of_copy) = copy.bring_up(&arguments.consent, sanitize).await?;
+    let (exit, of_copy) = copy.bring_up(&arguments.consent).await?;
     let Some(of_copy) = of_copy else { return Ok(exit as u8) };
     let of_source = source.session.snapshot().await?;
     isolated(&source, &of_source, &of_copy, color)
@@ -146,7 +144,7 @@ impl Source {
     }
 
     /// Reads what runs, and writes the file of a copy of it.
-    async fn compose(&self, arguments: &Arguments, to: &str, name: &str) -> Result<Composed> {
+    async fn compose(&self, arguments: &Arguments, to: &str) -> Result<Composed> {
         let (loaded, session) = (&self.loaded, &self.session);
         if loaded.environments.iter().any(|listed| listed == to) {
             return Err(Stop::Message(
@@ -162,13 +160,6 @@ impl Source {
                 "for an environment that is as the file says, use `stack apply --env NAME --like NAME`",
             ));
         }
-        let copy = session.to(&session.cx.scope.stack, to);
-        if !copy.snapshot().await?.is_empty() {
-            return Err(Stop::refused(
-                format!("nothing was changed: the environment `{to}` exists, and `{name}` does not"),
-                "give the copy another name, or destroy that environment first",
-            ));
-        }
         let Arguments { file, data, size, as_file, ttl, .. } = arguments;
         let wanted = Wanted { file, to, data: *data, sizes: size, as_file: *as_file, ttl: *ttl };
         compose::compose(loaded, session, &plan, &wanted).await
@@ -179,6 +170,9 @@ impl Source {
 fn tell(composed: &Composed, arguments: &Arguments, look: &Look) -> Result<()> {
     for left in &composed.left {
         ui::err(&ui::note(&format!("Not copied: {left}."), look))?;
+    }
+    for shared in &composed.shared {
+        ui::err(&ui::note(&format!("`{shared}` is the secret that `{}` uses, too.", arguments.from), look))?;
     }
     if let (Some((database, gib)), false) = (&composed.largest, arguments.data == Data::None) {
         ui::err(&ui::note(
