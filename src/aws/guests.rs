@@ -4,6 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+
 use super::Cx;
 use super::ec2::{self, SecurityGroup, Subnet, Vpc};
 use super::elasticache::{Cluster, ReplicationGroup};
@@ -17,12 +19,17 @@ const SHARED: [&str; 4] = [Vpc::KIND, Subnet::KIND, LoadBalancer::KIND, Listener
 /// What only those use that its security group lets in.
 const GUARDED: [&str; 3] = [Instance::KIND, ReplicationGroup::KIND, Cluster::KIND];
 
-/// Refuses to delete or replace what guests use. Of a plan that deletes everything, the network is refused, which they all use.
+/// Refuses to delete, replace or stop what guests use. Of a plan that deletes everything, the network is refused, which they all use.
 ///
 /// # Errors
 /// When AWS cannot be asked.
 pub async fn keep(plan: &mut Plan, cx: &Cx) -> Result<()> {
-    let goes = |item: &Item| matches!(item.action, Action::Delete | Action::Replace);
+    // What is stopped serves a guest no more than what is deleted.
+    let stops = |item: &Item| {
+        let desired = item.desired.as_ref().and_then(|desired| desired.get("running"));
+        item.action == Action::Update && item.changes.touches("running") && desired == Some(&Value::Bool(false))
+    };
+    let goes = |item: &Item| matches!(item.action, Action::Delete | Action::Replace) || stops(item);
     let of = |item: &Item, kinds: &[&str]| goes(item) && kinds.contains(&item.key.kind.as_str());
     let id = |item: &Item| Some(item.before.as_ref()?.live.get("id")?.as_str()?.to_owned());
     let vpcs: Vec<String> = plan.items.iter().filter(|item| item.key.kind == Vpc::KIND).filter_map(id).collect();
@@ -73,7 +80,8 @@ async fn users<'a>(cx: &Cx, item: &Item, guests: &'a BTreeMap<String, Vec<String
 
 fn reason(users: &BTreeSet<&str>) -> String {
     let names: Vec<String> = users.iter().map(|env| format!("`{env}`")).collect();
-    let (what, them) = if names.len() == 1 { ("environment", "it") } else { ("environments", "them") };
+    let (what, them) =
+        if names.len() == 1 { ("environment", "that environment") } else { ("environments", "those environments") };
     let uses = if names.len() == 1 { "shares" } else { "share" };
     format!("the {what} {} {uses} it: destroy {them} first", names.join(", "))
 }
@@ -84,9 +92,9 @@ mod tests {
 
     #[test]
     fn guests_are_named() {
-        let said = "the environment `pr-1` shares it: destroy it first";
+        let said = "the environment `pr-1` shares it: destroy that environment first";
         assert_eq!(reason(&BTreeSet::from(["pr-1"])), said);
-        let said = "the environments `pr-1`, `pr-2` share it: destroy them first";
+        let said = "the environments `pr-1`, `pr-2` share it: destroy those environments first";
         assert_eq!(reason(&BTreeSet::from(["pr-2", "pr-1"])), said);
     }
 }

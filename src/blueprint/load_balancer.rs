@@ -238,7 +238,9 @@ pub(super) fn rules(
     let mut taken: BTreeSet<i32> =
         stack.services.values().flat_map(|s| &s.routes).filter_map(|r| r.priority).map(i32::from).collect();
     let (own, others): (Vec<_>, Vec<_>) = facts.placed.iter().partition(|placed| facts.is_own(placed));
-    let others: BTreeSet<i32> = others.iter().filter(|placed| placed.owner.is_some()).map(|placed| placed.priority).collect();
+    // In another environment's listener every rule is another's, whether it says whose or not.
+    let others = others.iter().filter(|placed| placed.owner.is_some() || facts.host.is_some());
+    let others: BTreeSet<i32> = others.map(|placed| placed.priority).collect();
     // Beside the rules of others a rule keeps the number that it got around them, even when theirs go.
     let own = own.iter().filter(|_| facts.host.is_some() || !others.is_empty());
     let own: BTreeMap<&str, i32> = own.map(|placed| (placed.name.as_str(), placed.priority)).collect();

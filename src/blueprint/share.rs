@@ -90,24 +90,43 @@ fn cache(name: &str, it: &Cache) -> Offer {
     Offer { security_group: None, port: it.port, environment, secrets: BTreeMap::new(), secret_arns: Vec::new() }
 }
 
+/// Checks whether one of two host names takes the other, in which `*` and `?` stand for anything
+/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html#host-conditions>).
+fn meet(one: &str, other: &str) -> bool {
+    fn takes(pattern: &[u8], text: &[u8]) -> bool {
+        match pattern.split_first() {
+            None => text.is_empty(),
+            Some((b'*', rest)) => (0..=text.len()).any(|n| takes(rest, &text[n..])),
+            Some((c, rest)) => text.split_first().is_some_and(|(t, text)| (*c == b'?' || c == t) && takes(rest, text)),
+        }
+    }
+    let (one, other) = (one.to_ascii_lowercase(), other.to_ascii_lowercase());
+    takes(one.as_bytes(), other.as_bytes()) || takes(other.as_bytes(), one.as_bytes())
+}
+
 /// Returns the routes that would take requests or numbers of others behind the same load balancer.
 pub fn conflicts(stack: &Stack, facts: &Facts<'_>) -> Vec<Problem> {
-    let others: Vec<&Placed> = facts.placed.iter().filter(|placed| placed.owner.is_some() && !facts.is_own(placed)).collect();
-    let owner = |placed: &Placed| {
-        placed.owner.as_ref().map_or_else(String::new, |(stack, env)| format!("`{stack}`, environment `{env}`"))
+    // In another environment's listener every rule is another's, whether it says whose or not.
+    let is_others = |placed: &&Placed| (placed.owner.is_some() || facts.host.is_some()) && !facts.is_own(placed);
+    let others: Vec<&Placed> = facts.placed.iter().filter(is_others).collect();
+    let owner = |placed: &Placed| match &placed.owner {
+        Some((stack, env)) => format!("`{stack}`, environment `{env}`"),
+        None => "someone else in the load balancer that is shared".to_owned(),
     };
     let mut problems = Vec::new();
     for (name, service) in &stack.services {
         for (at, route) in service.routes.iter().enumerate() {
             let at = format!("services.{name}.routes[{at}]");
             let host = route.host.as_deref().filter(|_| facts.host.is_some());
-            let is_it =
-                |other: &&&Placed| other.hosts.iter().any(|theirs| host.is_some_and(|own| own.eq_ignore_ascii_case(theirs)));
+            let is_it = |other: &&&Placed| other.hosts.iter().any(|theirs| host.is_some_and(|own| meet(own, theirs)));
             if let Some(other) = others.iter().find(is_it) {
                 problems.push(Problem {
                     at: at.clone(),
                     code: "host-name-taken",
-                    message: format!("the route `{route}` would take requests of {}, which has the same host name", owner(other)),
+                    message: format!(
+                        "the route `{route}` would take requests of {}, whose host name takes the same ones",
+                        owner(other)
+                    ),
                     help: "give the route a host name of this environment".into(),
                 });
             }
@@ -199,6 +218,16 @@ mod tests {
         assert_eq!(container["environment"]["DATABASE_MAIN_HOST"], "main.us-east-1.rds.amazonaws.com");
         let secrets = field("iam.role/web-exec", "policies")["secrets"].to_string();
         assert!(secrets.contains("secret:stack/staging/main") && !secrets.contains("${"), "{secrets}");
+    }
+
+    #[test]
+    fn host_names_meet_where_one_takes_the_other() {
+        for (one, other) in
+            [("a.example.com", "A.example.com"), ("*.example.com", "a.example.com"), ("a.example.com", "?.example.*")]
+        {
+            assert!(meet(one, other) && meet(other, one), "{one} {other}");
+        }
+        assert!(!meet("a.example.com", "b.example.com") && !meet("*.a.example.com", "a.example.com"));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The file of a run: the one that is given or, for a stack that is only named, the one that was applied last.
 
+use clap::Args;
+
 use super::arguments::{Aws, FileOrStack, StackFile};
 use super::consent::Consent;
 use super::run::Run;
@@ -11,8 +13,30 @@ use crate::config::Loaded;
 use crate::engine::{Graph, Snapshot};
 use crate::ui::Color;
 
+/// The arguments of a run that applies what the command makes of the file.
+#[derive(Args, Debug)]
+pub struct Changing {
+    #[command(flatten)]
+    file: FileOrStack,
+    #[command(flatten)]
+    aws: Aws,
+    #[command(flatten)]
+    consent: Consent,
+    /// Show the fields of what is created, and long values in full
+    #[arg(long, short)]
+    verbose: bool,
+}
+
+impl Changing {
+    /// Runs `command`: applies what `with` makes of the file.
+    pub async fn run(self, command: &str, color: Color, with: impl Fn(&Session, &mut Graph, &Snapshot) -> Result<()>) -> Result {
+        let Changing { file, aws, consent, verbose } = self;
+        Applied::of(file, &aws, color).await?.run(command, &consent, (verbose, color), with).await
+    }
+}
+
 /// A file with the connection to where it is applied.
-pub struct Applied {
+struct Applied {
     file: StackFile,
     text: String,
     commit: Option<String>,
@@ -22,7 +46,7 @@ pub struct Applied {
 
 impl Applied {
     /// Connects for a file, or for the stack of that name and the file that was applied to it last.
-    pub async fn of(given: FileOrStack, aws: &Aws, color: Color) -> Result<Applied> {
+    async fn of(given: FileOrStack, aws: &Aws, color: Color) -> Result<Applied> {
         let file = given.given()?;
         if file.stack.is_none() {
             let text = session::read_stack(&file)?;
@@ -52,8 +76,8 @@ impl Applied {
         Ok(Applied { file, text, commit, loaded, session })
     }
 
-    /// Runs `command`: applies what `with` makes of the file.
-    pub async fn run(
+    /// See [`Changing::run`].
+    async fn run(
         &self,
         command: &str,
         consent: &Consent,
@@ -72,16 +96,28 @@ impl Applied {
     }
 }
 
-/// Returns the last run that made AWS match its file.
+/// Returns the last run that made AWS match its file, and says whether another one came after it.
 async fn last(session: &Session) -> Result<Record> {
     let store = Store::of(&session.cx);
+    let mut newer = None;
     for number in session.kept(history::numbers(&store)).await?.into_iter().rev() {
         let Some(record) = session.kept(history::read(&store, number)).await? else { continue };
         if record.ending == Ending::Complete {
             return match record.plan["destroy"].as_bool() {
                 Some(true) => Err(Stop::message(format!("run {number} destroyed the stack"), "`stack list` shows what runs")),
-                _ => Ok(record),
+                _ => {
+                    let number = record.number;
+                    if let Some((newer, ending)) = newer {
+                        session.say(&format!(
+                            "Run {newer} ended {ending}: this uses the file of run {number}, and undoes what run {newer} made."
+                        ))?;
+                    }
+                    Ok(record)
+                }
             };
+        }
+        if newer.is_none() && record.ending != Ending::Failed {
+            newer = Some((number, record.ending));
         }
     }
     Err(Stop::message(format!("no run of the history in `{}` is complete", store.place()), "use the file"))

@@ -1,8 +1,6 @@
 use clap::Args;
 
-use super::applied::Applied;
-use super::arguments::{Aws, FileOrStack};
-use super::consent::Consent;
+use super::applied::Changing;
 use super::session::Session;
 use super::stop::{Result, Stop};
 use crate::aws::rds::Instance;
@@ -20,19 +18,11 @@ use crate::ui::Color;
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
-    file: FileOrStack,
-    #[command(flatten)]
-    aws: Aws,
-    #[command(flatten)]
-    consent: Consent,
-    /// Show the fields of what is created, and long values in full
-    #[arg(long, short)]
-    verbose: bool,
+    changing: Changing,
 }
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
-    let Arguments { file, aws, consent, verbose } = arguments;
-    Applied::of(file, &aws, color).await?.run("pause", &consent, (verbose, color), pause).await
+    arguments.changing.run("pause", color, pause).await
 }
 
 /// Pauses what is desired of an environment that runs.
@@ -58,7 +48,7 @@ pub fn runs(session: &Session, snapshot: &Snapshot) -> Result<()> {
     if snapshot.paused() == Some(Pause::Unready) {
         return Err(Stop::refused(
             format!("nothing was changed: the data of `{environment}` is not ready"),
-            "`stack clone` finishes it",
+            "the same `stack clone` or `stack thaw` finishes it",
         ));
     }
     Ok(())

@@ -1,10 +1,10 @@
 use clap::Args;
 
-use super::applied::Applied;
-use super::arguments::{Aws, FileOrStack};
-use super::consent::Consent;
+use super::applied::Changing;
 use super::pause;
+use super::session::Session;
 use super::stop::Result;
+use crate::engine::{Graph, Snapshot};
 use crate::ui::Color;
 
 /// Start what `stack pause` stopped
@@ -15,23 +15,15 @@ use crate::ui::Color;
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
-    file: FileOrStack,
-    #[command(flatten)]
-    aws: Aws,
-    #[command(flatten)]
-    consent: Consent,
-    /// Show the fields of what is created, and long values in full
-    #[arg(long, short)]
-    verbose: bool,
+    changing: Changing,
 }
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
-    let Arguments { file, aws, consent, verbose } = arguments;
-    let applied = Applied::of(file, &aws, color).await?;
-    // What the file says of what is paused starts it.
-    let resume = |session: &super::session::Session, _: &mut _, snapshot: &crate::engine::Snapshot| {
-        pause::runs(session, snapshot)?;
-        if snapshot.paused().is_none() { session.say("This environment is not paused.") } else { Ok(()) }
-    };
-    applied.run("resume", &consent, (verbose, color), resume).await
+    arguments.changing.run("resume", color, resume).await
+}
+
+/// Leaves what is desired as the file says: that starts what is paused.
+fn resume(session: &Session, _: &mut Graph, snapshot: &Snapshot) -> Result<()> {
+    pause::runs(session, snapshot)?;
+    if snapshot.paused().is_none() { session.say("This environment is not paused.") } else { Ok(()) }
 }

@@ -401,7 +401,15 @@ impl Session {
 
     /// Makes the plan that makes AWS match the file. What is paused stays so.
     pub async fn plan(&self, loaded: &Loaded) -> Result<Plan> {
-        self.plan_with(loaded, |graph, snapshot| self.resting(graph, snapshot)).await
+        self.plan_with(loaded, |graph, snapshot| {
+            let awake = self.resting(graph, snapshot)?;
+            let Some(first) = awake.first() else { return Ok(()) };
+            Err(Stop::refused(
+                format!("nothing was changed: this environment is paused, but `{first}` is not"),
+                "`stack pause` pauses the rest, `stack resume` starts what is paused",
+            ))
+        })
+        .await
     }
 
     /// Makes the plan that makes AWS match what `with` makes of the file. Nothing makes services of a copy work with data that was not
@@ -441,13 +449,16 @@ impl Session {
     }
 
     /// Keeps what is paused so, and says it.
-    fn resting(&self, graph: &mut Graph, snapshot: &Snapshot) -> Result<()> {
-        let text = match graph.rest(&self.registry, snapshot) {
-            None => return Ok(()),
-            Some(Pause::Asked) => "This environment is paused: `stack resume` starts it.",
-            Some(Pause::Unready) => UNREADY,
-        };
-        self.say(text)
+    /// Returns what is not paused all the same: what one object says is no reason to stop the others.
+    fn resting(&self, graph: &mut Graph, snapshot: &Snapshot) -> Result<Vec<Key>> {
+        match graph.rest(&self.registry, snapshot) {
+            None => Ok(Vec::new()),
+            Some(Pause::Asked) => {
+                self.say("This environment is paused: `stack resume` starts it.")?;
+                Ok(graph.awake(snapshot))
+            }
+            Some(Pause::Unready) => self.say(UNREADY).map(|()| Vec::new()),
+        }
     }
 
     /// Writes a note to standard error.

@@ -332,6 +332,13 @@ impl<'a> Draft<'a> {
                     _ => {}
                 }
             }
+            if serving == Serving::Ends {
+                // What used it and goes is gone before: a copy of it, say, beside which it cannot end.
+                let going = self.delete.iter().filter(|(at, _)| items[**at].was_using.contains(&i));
+                for gone in going.map(|(_, op)| *op).collect::<Vec<_>>() {
+                    self.may(make, gone);
+                }
+            }
         }
     }
 

@@ -194,6 +194,25 @@ fn a_killed_pause_or_resume_is_simply_run_again() {
 }
 
 #[test]
+fn one_tag_does_not_stop_an_environment() {
+    let s = applied(FILE);
+    let tagged = r#"
+[arn] = [x for x in client("ecs").list_services(cluster="shop")["serviceArns"] if x.endswith("/shop-web")]
+client("ecs").tag_resource(resourceArn=arn, tags=[{"key": "stack:paused", "value": "asked"}])
+result = None
+"#;
+    s.account.boto3(tagged, &Value::Null);
+    s.proxy.take();
+    let refused = stack(&s, &["apply", "s.yaml", "--yes"]).exits(4);
+    assert!(refused.words().contains("this environment is paused, but `"), "{}", refused.stderr);
+    assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
+    stack(&s, RESUME).ok();
+    assert_eq!(state(&s), running());
+    s.assert_in_step();
+    gone(&s);
+}
+
+#[test]
 fn a_changed_file_leaves_a_paused_stack_paused() {
     let s = applied(FILE);
     stack(&s, PAUSE).ok();
@@ -324,7 +343,7 @@ client("ecs").tag_resource(resourceArn=arns[0], tags=[{"key": "stack:paused", "v
     }
     assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
     let applied = s.apply();
-    assert!(applied.words().contains("`stack clone` finishes it"), "{}", applied.stderr);
+    assert!(applied.words().contains("`stack clone` or `stack thaw` finishes it"), "{}", applied.stderr);
     // What holds the data runs.
     let now = state(&s);
     assert_eq!((&now["tasks"], &now["databases"]), (&resting()["tasks"], &running()["databases"]), "{now:#}");

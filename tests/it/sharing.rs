@@ -254,7 +254,13 @@ result = None
     // The host stays as long as it has guests, whoever wants to destroy it.
     s.proxy.take();
     let refused = destroy(&s, "staging").exits(4);
-    assert!(refused.words().contains("the environments `pr-1`, `pr-2` share it: destroy them first"), "{}", refused.stderr);
+    assert!(
+        refused.words().contains("the environments `pr-1`, `pr-2` share it: destroy those environments first"),
+        "{}",
+        refused.stderr
+    );
+    let asleep = stack(&s, &[&named("pause", "staging")[..], &["--yes"]].concat()).exits(4);
+    assert!(asleep.words().contains("the environments `pr-1`, `pr-2` share it"), "{}", asleep.stderr);
     let planned = stack(&s, &[&named("plan", "staging")[..], &["--destroy"]].concat()).exits(4);
     assert!(planned.stdout.contains("`pr-1`, `pr-2` share it"), "{}", planned.stdout);
     assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
@@ -278,7 +284,7 @@ result = None
     in_step(&s, "pr-2");
     in_step(&s, "staging");
     let refused = destroy(&s, "staging").exits(4);
-    assert!(refused.words().contains("the environment `pr-2` shares it: destroy it first"), "{}", refused.stderr);
+    assert!(refused.words().contains("the environment `pr-2` shares it: destroy that environment first"), "{}", refused.stderr);
 
     destroy(&s, "pr-2").ok();
     destroy(&s, "staging").ok();
@@ -340,11 +346,11 @@ fn what_a_guest_uses_stays_in_the_host() {
     stack(&s, &["apply", "s.yaml", "--env", "inside", "--yes"]).ok();
     s.proxy.take();
     let reaped = stack(&s, &["reap", "--region", "us-east-1", "--yes"]).exits(4);
-    assert!(reaped.words().contains("the environment `inside` shares it: destroy it first"), "{}", reaped.stderr);
+    assert!(reaped.words().contains("the environment `inside` shares it: destroy that environment first"), "{}", reaped.stderr);
     // A zone less takes subnets away in which tasks of the guest are.
     s.write("zones: 3", "zones: 2");
     let smaller = stack(&s, &["apply", "s.yaml", "--env", "staging", "--yes"]).exits(4);
-    assert!(smaller.words().contains("the environment `inside` shares it: destroy it first"), "{}", smaller.stderr);
+    assert!(smaller.words().contains("the environment `inside` shares it: destroy that environment first"), "{}", smaller.stderr);
     assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
     destroy(&s, "inside").ok();
     stack(&s, &["reap", "--region", "us-east-1", "--yes"]).ok();

@@ -67,6 +67,20 @@ impl Plan {
     }
 }
 
+impl Graph {
+    /// Returns what is not paused in an environment that is: a pause or its end did not finish, or someone wrote the tag.
+    pub fn awake(&self, snapshot: &Snapshot) -> Vec<Key> {
+        let runs = |key: &Key| {
+            snapshot.remaining().any(|seen| {
+                matches!(seen.claim, Claim::Ours(_))
+                    && seen.key().as_ref() == Some(key)
+                    && tag(&seen.fields, TAG_PAUSED).is_none()
+            })
+        };
+        self.nodes().filter(|node| is_paused(&node.desired)).map(|node| node.key.clone()).filter(runs).collect()
+    }
+}
+
 /// Checks whether this object is desired to be paused.
 pub(super) fn is_paused(desired: &Value) -> bool {
     tag(desired, TAG_PAUSED).is_some()
