@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use futures::future::try_join_all;
@@ -11,13 +11,15 @@ use super::session::Session;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::rds::{frozen, newest};
 use crate::config::frozen::sealed;
-use crate::engine::{Plan, Readiness};
+use crate::engine::{Class, Plan, Readiness};
 use crate::ui::{self, Color, Look};
 
 /// How often snapshots are looked at.
 const LOOK: Duration = Duration::from_secs(5);
 /// How often a wait for them speaks.
 const SPEAK: u32 = 6;
+/// How long a database may be busy before a snapshot of it can be taken.
+const BUSY: Duration = Duration::from_secs(15 * 60);
 
 /// Write an environment as it is now into one file, with its data
 ///
@@ -95,37 +97,45 @@ impl Freezer<'_> {
     /// Returns the ARN or the name of a snapshot of each database, complete.
     async fn snapshots(&self, data: Data, stack: &crate::config::Stack) -> Result<Vec<(String, String)>> {
         let cx = &self.session.cx;
-        let mut out = Vec::new();
         let mut taken = Vec::new();
         for (name, id) in compose::databases(self.plan, stack) {
             match data {
                 Data::None => {}
                 Data::Latest => {
-                    let newest = self.session.hear(newest::snapshot(cx, id)).await?;
+                    let newest = self.session.hear(newest::of(cx, id)).await?;
                     let none = || {
                         Stop::message(
                             format!("`databases.{name}` has no snapshot"),
                             "leave out `--data latest`, and one is taken",
                         )
                     };
-                    out.push((name.to_owned(), newest.ok_or_else(none)?));
+                    // It can go with its database, or with the key of it: it is copied, too.
+                    taken.push((name.to_owned(), id, Some(newest.ok_or_else(none)?)));
                 }
-                Data::Snapshot => taken.push((name.to_owned(), id)),
+                Data::Snapshot => taken.push((name.to_owned(), id, None)),
             }
         }
         // All at once: the largest decides how long it takes.
-        let each = taken.into_iter().map(|(name, id)| async move { Result::Ok((name, self.complete(id).await?)) });
-        out.extend(try_join_all(each).await.map_err(Stop::midway)?);
-        Ok(out)
+        let each = taken.into_iter().map(|(name, id, from)| async move { Result::Ok((name, self.complete(id, from).await?)) });
+        try_join_all(each).await.map_err(Stop::midway)
     }
 
-    /// Takes a snapshot of a database, waits until it is complete, and returns its ARN.
-    async fn complete(&self, id: &str) -> Result<String> {
+    /// Takes a snapshot of a database, or copies one of it, waits until that is complete, and returns its ARN.
+    async fn complete(&self, id: &str, from: Option<String>) -> Result<String> {
         let cx = &self.session.cx;
         let of = format!("{}/{}/{}", cx.scope.stack, cx.scope.env, self.at);
         let name = frozen::name(id, &self.at);
+        let begun = Instant::now();
         for turn in 0.. {
-            match self.session.hear(frozen::take(cx, id, &name, &of)).await? {
+            let answer = frozen::take(cx, id, from.as_deref(), &name, &of).await;
+            let state = match answer {
+                // AWS is working on the database: a backup, a change.
+                Err(error) if error.class == Class::InUse && begun.elapsed() < BUSY => {
+                    (Readiness::waiting(format!("{id} is busy")), None)
+                }
+                answer => self.session.hear(std::future::ready(answer)).await?,
+            };
+            match state {
                 (Readiness::Ready, Some(arn)) => return Ok(arn),
                 (Readiness::Failed(why), _) => {
                     return Err(Stop::message(why, "`stack frozen prune` deletes what was taken; run this again"));

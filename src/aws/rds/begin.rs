@@ -38,7 +38,10 @@ pub(super) async fn check(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
                 Finding::new(Certainty::Unknown, message).about(&item.key).help(help)
             });
             let mut data = of_snapshot(&found);
-            data.insert("database".into(), source.map_or(desired["database"].clone(), |db| json!(db.db_name)));
+            data.insert(
+                "database".into(),
+                source.map_or(desired["database"].clone(), |db| json!(db.db_name.unwrap_or_default())),
+            );
             let mut findings = differences(item, desired, &what, data);
             findings.extend(unknown.filter(|_| desired.get("database").is_some()));
             return Ok(findings);
@@ -54,7 +57,8 @@ pub(super) async fn check(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
             match (instance(cx, id).await?, taken) {
                 (Some(found), taken) => {
                     let state = state_of(&found);
-                    let serves = matches!(state, Readiness::Ready | Readiness::Waiting { .. });
+                    // Storage that is still being optimised can be copied.
+                    let serves = state.tells_all() || matches!(state, Readiness::Waiting { .. });
                     if !serves && taken.is_none() {
                         let message = format!(
                             "AWS takes no snapshot of {what} while it is `{}`",
@@ -82,6 +86,13 @@ fn differences(item: &Item, desired: &Value, what: &str, data: Map<String, Value
         let field = &change.path;
         match &change.impossible {
             Some(why) => Finding::refused(&item.key, format!("{what} does not fit: `{field}`: {why}"), remedy(field)),
+            None if field == "database" && is.is_empty() => {
+                let message =
+                    format!("{what} was created without a database, and the file says `{wanted}`; AWS never changes that");
+                let help =
+                    "describe it under `resources` as an `rds.instance` without `database`, or begin empty and load a dump";
+                Finding::refused(&item.key, message, help)
+            }
             None => {
                 let message = format!("{what} has the `{field}` `{is}`, and the file says `{wanted}`");
                 Finding::refused(&item.key, message, format!("write `{field}: {is}`; it cannot be changed in the data"))
@@ -137,7 +148,8 @@ fn of_snapshot(of: &DbSnapshot) -> Map<String, Value> {
 
 fn of_instance(of: &DbInstance) -> Map<String, Value> {
     let mut all = data(of.engine(), of.engine_version(), of.master_username(), of.allocated_storage, of.storage_encrypted);
-    all.insert("database".into(), json!(of.db_name()));
+    // One that was created without has none, which AWS never changes.
+    all.insert("database".into(), json!(of.db_name().unwrap_or_default()));
     all
 }
 

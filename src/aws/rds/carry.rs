@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_rds::types::{DbInstance, DbSnapshot};
 
-use super::instance::{Begin, FROM_SNAPSHOT, Instance, Live, TAG_PASSWORD};
+use super::instance::{Begin, FROM_SNAPSHOT, Instance, Live, TAG_PASSWORD, least_iops};
 use super::snapshots::{find, look, remove, unfinished};
 use super::{NAME, from_sdk, snapshot as copy, to_sdk};
 use crate::aws::call::answers::begun;
@@ -19,7 +19,7 @@ use crate::aws::call::arguments::some_ids;
 use crate::aws::ownership::names;
 use crate::aws::rds::errors::failed;
 use crate::aws::{Cx, Tags, kms};
-use crate::engine::{Error, Readiness, Result};
+use crate::engine::{Class, Error, Readiness, Result};
 
 /// AWS's own key, which is used when none is named.
 const AWS_KEY: &str = "alias/aws/rds";
@@ -85,7 +85,7 @@ async fn choose(cx: &Cx, name: String, snapshot: DbSnapshot) -> Result<Readiness
 }
 
 impl Instance {
-    /// Checks whether a snapshot with this key (none: not encrypted) must be re-encrypted before it is restored.
+    /// Checks whether a snapshot must be re-encrypted before it is restored.
     fn encrypts_anew(&self, snapshot: &DbSnapshot) -> bool {
         match (self.encrypted, &self.kms_key) {
             (Some(true), Some(key)) => snapshot.kms_key_id() != Some(key),
@@ -126,7 +126,11 @@ impl Instance {
                 return Ok(Made::Waits(Readiness::Failed(format!("the {what} {words}"))));
             }
             if copy::source(&tags) != Some(&begin.to_string()) || key.is_some_and(|key| found.kms_key_id() != Some(key)) {
-                remove(cx, name).await?;
+                match remove(cx, name).await {
+                    // It is still being made.
+                    Err(error) if error.class == Class::InUse => {}
+                    other => other?,
+                }
                 return Ok(Made::Waits(Readiness::waiting(format!("deleting {name}, a copy for another beginning"))));
             }
         }
@@ -160,7 +164,13 @@ impl Instance {
             return choose(cx, name.clone(), snapshot).await;
         }
         let copy = &copies.encrypted;
-        match self.made(cx, copy, "encrypted copy", self.kms_key.as_deref()).await? {
+        // A run before may have made it with a key that the file does not name any more.
+        let own = match cx.begins && self.kms_key.is_none() {
+            true => cx.reads.once("rds.aws_key", kms::arn_of(cx, AWS_KEY)).await?,
+            false => Arc::default(),
+        };
+        let key = self.kms_key.as_deref().or(own.as_deref());
+        match self.made(cx, copy, "encrypted copy", key).await? {
             Made::Waits(state) => Ok(state),
             Made::Complete(encrypted) => choose(cx, copy.clone(), *encrypted).await,
             Made::Not => {
@@ -185,8 +195,9 @@ impl Instance {
         let call = call.set_vpc_security_group_ids(some_ids(&self.security_groups)?);
         let call = call.set_multi_az(self.multi_az).publicly_accessible(self.publicly_accessible).set_port(self.port);
         // No less than the snapshot's, which AWS refuses; a later increase would be another change, of 10 % at least.
-        let call = call.set_allocated_storage(self.storage.max(snapshot.allocated_storage));
-        let call = call.set_iops(self.iops).set_storage_throughput(self.throughput);
+        let size = self.storage.max(snapshot.allocated_storage);
+        let iops = self.iops.or(size.and_then(|size| least_iops(self.storage_type.as_deref(), size)));
+        let call = call.set_allocated_storage(size).set_iops(iops).set_storage_throughput(self.throughput);
         let call = call.set_storage_type(self.storage_type.clone()).set_deletion_protection(self.deletion_protection);
         let call = call.set_enable_cloudwatch_logs_exports(self.logs.clone()).set_copy_tags_to_snapshot(self.copy_tags);
         let call = call.set_auto_minor_version_upgrade(self.auto_minor_upgrade);

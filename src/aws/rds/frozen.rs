@@ -3,7 +3,7 @@
 use aws_sdk_rds::types::{DbSnapshot, Tag};
 use serde::Serialize;
 
-use super::snapshots::{look, unfinished};
+use super::snapshots::{find, look, unfinished};
 use crate::aws::Cx;
 use crate::aws::call::answers::{begun, or_gone, present};
 use crate::aws::rds::errors::failed;
@@ -11,11 +11,11 @@ use crate::engine::{Readiness, Result};
 
 /// The tag that says what was frozen: `shop/production/20261126T221500Z`. A snapshot with it has no tag of an environment, so nothing
 /// takes it for an object of one.
-const TAG_FROZEN: &str = "stack:frozen";
+pub(super) const TAG_FROZEN: &str = "stack:frozen";
 /// AWS's own key. The key of the database can go with its environment, and everything that it encrypts with it.
 const AWS_KEY: &str = "alias/aws/rds";
 /// The end of the name of the snapshot that the frozen one is a copy of.
-const FIRST: &str = "-first";
+pub(super) const FIRST: &str = "-first";
 
 /// Returns the name of the frozen snapshot of a database instance.
 pub fn name(instance: &str, at: &str) -> String {
@@ -64,22 +64,28 @@ impl Frozen {
     }
 }
 
-/// Polls the frozen snapshot of a database instance once, and does the next step: a snapshot, a copy of it with AWS's own key and no
-/// other tag than that it is frozen, and the end of the first one. Returns how far that is, and the ARN of the copy.
+/// Polls the frozen snapshot of a database instance once, and does the next step: a snapshot, unless it is to be a copy of `from`; a
+/// copy with AWS's own key and no other tag than that it is frozen; and the end of a snapshot that was taken for it. Returns how far
+/// that is, and the ARN of the copy.
 ///
 /// # Errors
 /// When RDS refuses a step (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_CopySnapshot.html>).
-pub async fn take(cx: &Cx, instance: &str, name: &str, of: &str) -> Result<(Readiness, Option<String>)> {
+pub async fn take(cx: &Cx, instance: &str, from: Option<&str>, name: &str, of: &str) -> Result<(Readiness, Option<String>)> {
     let tag = Tag::builder().key(TAG_FROZEN).value(of).build();
-    let first = format!("{name}{FIRST}");
+    let first = from.map_or_else(|| format!("{name}{FIRST}"), str::to_owned);
     if let Some(kept) = look(cx, name).await? {
         if let Some(state) = unfinished(&kept, &format!("copy of the snapshot of {instance}")) {
             return Ok((state, None));
         }
-        delete(cx, &first).await?;
+        if from.is_none() {
+            delete(cx, &first).await?;
+        }
         return Ok((Readiness::Ready, kept.db_snapshot_arn));
     }
-    let Some(taken) = look(cx, &first).await? else {
+    let Some(taken) = find(cx, &first).await? else {
+        if from.is_some() {
+            return Ok((Readiness::Failed(format!("the snapshot {first} does not exist any more")), None));
+        }
         let call = cx.cloud.rds.create_db_snapshot().db_instance_identifier(instance).db_snapshot_identifier(&first).tags(tag);
         begun(call.send().await.map_err(failed("rds:CreateDBSnapshot")))?;
         return Ok((Readiness::waiting(format!("starting a snapshot of {instance}")), None));

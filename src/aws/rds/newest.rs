@@ -2,20 +2,30 @@
 
 use aws_sdk_rds::types::DbSnapshot;
 
+use super::frozen::{FIRST, TAG_FROZEN};
+use super::{from_sdk, snapshot};
 use crate::aws::Cx;
 use crate::aws::call::answers::present;
+use crate::aws::ownership::names;
 use crate::aws::rds::errors::failed;
 use crate::engine::Result;
+
+/// Checks whether `stack` made a snapshot for one operation, which deletes it soon.
+fn passes(snapshot: &DbSnapshot) -> bool {
+    let (name, tags) = (snapshot.db_snapshot_identifier().unwrap_or_default(), from_sdk(snapshot.tag_list()));
+    let is_first = tags.contains_key(TAG_FROZEN) && name.ends_with(FIRST);
+    snapshot::source(&tags).is_some() || names::is_carrier(name) || is_first
+}
 
 /// Returns the name of the newest snapshot of a database instance that can be restored, automated or manual; none when it has none.
 ///
 /// # Errors
 /// When RDS cannot be asked (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBSnapshots.html>).
-pub async fn snapshot(cx: &Cx, instance: &str) -> Result<Option<String>> {
+pub async fn of(cx: &Cx, instance: &str) -> Result<Option<String>> {
     let call = cx.cloud.rds.describe_db_snapshots().db_instance_identifier(instance);
     let all = call.into_paginator().items().send().collect::<std::result::Result<Vec<_>, _>>().await;
     let all = present(all.map_err(failed("rds:DescribeDBSnapshots")))?;
-    let available = all.iter().filter(|snapshot| snapshot.status() == Some("available"));
+    let available = all.iter().filter(|snapshot| snapshot.status() == Some("available") && !passes(snapshot));
     let taken = |snapshot: &&DbSnapshot| snapshot.original_snapshot_create_time().or(snapshot.snapshot_create_time()).copied();
     Ok(available
         .max_by_key(|snapshot| taken(snapshot).map(|at| at.secs()))

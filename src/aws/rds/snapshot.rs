@@ -13,7 +13,7 @@ use crate::aws::ownership::{names, tag_index};
 use crate::aws::rds::errors::failed;
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::tags::{TAG_KEY, TAG_PROTECT};
+use crate::engine::tags::{TAG_KEY, TAG_PAUSED, TAG_PROTECT};
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Scope, Usual};
 
 /// The maximum length of the names of snapshots.
@@ -52,6 +52,8 @@ fn tags_of(of: &Tags, key: &str, source: &str) -> Tags {
     let mut tags = of.clone();
     // What protects the database does not keep the copy.
     tags.remove(TAG_PROTECT);
+    // Nor does it rest with it.
+    tags.remove(TAG_PAUSED);
     tags.insert(TAG_KEY.to_owned(), format!("{}/{key}", Snapshot::KIND));
     tags.insert(TAG_BEGINS.to_owned(), source.to_owned());
     tags

@@ -152,7 +152,7 @@ async fn data(overlay: &mut Overlay, session: &Session, plan: &Plan, data: Data,
     for (name, id) in databases(plan, stack).filter(|_| data != Data::None) {
         match data {
             Data::Latest => {
-                let Some(snapshot) = session.hear(newest::snapshot(&session.cx, id)).await? else {
+                let Some(snapshot) = session.hear(newest::of(&session.cx, id)).await? else {
                     return Err(Stop::message(
                         format!("`databases.{name}` has no snapshot"),
                         "leave out `--data latest`, and one is taken",

@@ -12,6 +12,7 @@ mod update;
 mod upgrades;
 
 pub(super) use password::{FROM_SNAPSHOT, TAG_PASSWORD, told};
+pub(super) use storage::least_iops;
 
 use std::fmt;
 
@@ -249,6 +250,11 @@ impl Resource for Instance {
         }
         if self.source.is_some() && self.begin.is_some() {
             return Some(("begin", "a read replica begins with the data of its `source`".into()));
+        }
+        if self.begin.is_some() && self.managed_password != Some(true) && self.wanted_password().is_none() {
+            let words =
+                "what begins with the data of another needs a password of its own: `managed_password: true`, or `password`";
+            return Some(("begin", words.into()));
         }
         self.storage_refused()
     }

@@ -13,6 +13,12 @@ const GP3_STRIPED: i32 = 400;
 /// The default IOPS and throughput of such storage.
 const GP3_BASELINE: (i32, i32) = (12_000, 500);
 
+/// Returns the IOPS that storage of this type and size is restored with where none are named: AWS requires them there
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_RestoreDBInstanceFromDBSnapshot.html>, `StorageType`).
+pub(in crate::aws::rds) fn least_iops(kind: Option<&str>, size: i32) -> Option<i32> {
+    (kind == Some("gp3") && size >= GP3_STRIPED).then_some(GP3_BASELINE.0)
+}
+
 /// The parameters of a change of storage.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct StorageChange {

@@ -45,7 +45,7 @@ impl Instance {
                 return Ok(live.clone());
             }
         }
-        if diff.touches("password") {
+        if diff.touches("password") || diff.touches("managed_password") {
             self.note_password(cx, live).await?;
         }
         retag(cx, &live.arn, &self.tags, &diff).await?;
