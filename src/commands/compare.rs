@@ -8,7 +8,7 @@ use super::history;
 use super::session::{self, Session};
 use super::stop::{Exit, Result, Stop};
 use crate::aws::{self, meaning};
-use crate::config::{self, Loaded, environment};
+use crate::config::{self, Loaded, environment, frozen};
 use crate::engine::contrast::{Fields, Side, contrast};
 use crate::engine::{self, Graph, Plan, Scope, Snapshot};
 use crate::ui::comparison::{Basis, Compared, Comparison};
@@ -17,7 +17,7 @@ use crate::ui::{self, Color, Look};
 /// Show how two environments differ
 ///
 /// LEFT and RIGHT are environments of the file: `production` is what runs now, `production@12` is what run 12 of its history applied,
-/// and `production@file` is what the file says. They are compared by meaning: identifiers, and the names of the environment, are no
+/// and `production@file` is what the file says; or a frozen file, `production.frozen.yaml`. They are compared by meaning: identifiers, and the names of the environment, are no
 /// differences. A difference is expected when the file says so and both sides are as the file says; otherwise it is sized (a count, a
 /// class) or suspicious. Of environment variables and commands only the names are shown. Nothing is changed. Exits with 2 when
 /// anything is sized or suspicious.
@@ -27,7 +27,7 @@ pub struct Arguments {
     /// The stack file; `-` reads standard input
     #[arg(value_name = "FILE", default_value = STACK_FILE)]
     file: String,
-    /// An environment: `NAME`, `NAME@RUN` or `NAME@file`; `default` is the file as it stands
+    /// An environment: `NAME`, `NAME@RUN` or `NAME@file`, where `default` is the file as it stands; or a frozen file
     #[arg(value_name = "LEFT")]
     left: Option<String>,
     /// What it is compared with, in the same form
@@ -58,6 +58,8 @@ enum Form {
     Run(u64),
     /// The file.
     File,
+    /// A frozen file, which the side names.
+    Frozen,
 }
 
 /// A side as it was typed.
@@ -68,13 +70,21 @@ struct Spec {
     form: Form,
 }
 
+/// Checks whether there is a frozen file of that name.
+fn is_frozen(name: &str) -> bool {
+    std::fs::read_to_string(name).is_ok_and(|text| frozen::is_whole(&text).is_some())
+}
+
 fn usage(what: String, help: &str) -> Stop {
     Stop::Message(Exit::Usage, what, Some(help.to_owned()))
 }
 
 impl Spec {
-    /// Reads `production`, `production@12` or `production@file`.
+    /// Reads `production`, `production@12`, `production@file`, or the name of a frozen file.
     fn of(name: &str) -> Result<Spec> {
+        if is_frozen(name) {
+            return Ok(Spec { name: name.to_owned(), env: environment::DEFAULT.to_owned(), form: Form::Frozen });
+        }
         let (env, form) = match name.rsplit_once('@') {
             None => (name, Form::Now),
             Some((env, "file")) => (env, Form::File),
@@ -95,7 +105,7 @@ impl Spec {
 
 /// Returns the file and the two sides. FILE can be left out, so two words are the sides.
 fn words(file: String, left: Option<String>, right: Option<String>) -> Result<(String, Spec, Spec)> {
-    let is_file = file == "-" || Path::new(&file).is_file();
+    let is_file = file == "-" || Path::new(&file).is_file() && !is_frozen(&file);
     let (file, left, right) = match (left, right) {
         (Some(left), Some(right)) => (file, left, right),
         (Some(right), None) if !is_file => (STACK_FILE.to_owned(), file, right),
@@ -107,7 +117,8 @@ fn words(file: String, left: Option<String>, right: Option<String>) -> Result<(S
         }
     };
     let (left, right) = (Spec::of(&left)?, Spec::of(&right)?);
-    if (&left.env, left.form) == (&right.env, right.form) {
+    let names = |spec: &Spec| (spec.form == Form::Frozen).then(|| spec.name.clone());
+    if (&left.env, left.form, names(&left)) == (&right.env, right.form, names(&right)) {
         return Err(usage(
             format!("both sides are `{}`", left.name),
             "`NAME@RUN` is what a run of its history applied, `NAME@file` what the file says",
@@ -174,7 +185,7 @@ impl Opened {
     /// Connects if the side asks AWS.
     async fn open(spec: Spec, loaded: Loaded, aws: &Aws, color: Color) -> Result<Opened> {
         let session = match spec.form {
-            Form::File => None,
+            Form::File | Form::Frozen => None,
             Form::Now | Form::Run(_) => Some(Session::of(&loaded, aws, color).await?),
         };
         Ok(Opened { spec, loaded, session })
@@ -243,7 +254,8 @@ impl Opened {
             Some(session) => described(&session.hear(session.graph(&self.loaded)).await?, &session.cx.scope)?,
             None => described(&session::offline(&self.loaded)?, &session::unasked(&self.loaded))?,
         };
-        let compared = self.compared(&plan.scope, false, Basis::File);
+        let basis = if self.spec.form == Form::Frozen { Basis::Frozen } else { Basis::File };
+        let compared = self.compared(&plan.scope, false, basis);
         Ok(Taken { plan, read: false, compared })
     }
 
@@ -270,6 +282,14 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let source = Source::read(file, like)?;
     // One after the other: both may start the local AWS.
     let load = |spec: &Spec| {
+        if spec.form == Form::Frozen {
+            let text = session::read_alone(&spec.name)?;
+            if frozen::is_whole(&text) == Some(false) {
+                let changed = format!("`{}` is not as `stack freeze` wrote it: it was edited.", spec.name);
+                ui::err(&ui::note(&changed, &Look::stderr(color)))?;
+            }
+            return Ok(config::load(&spec.name, &text, None, &source.schema)?);
+        }
         let text = session::with_overlay(&source.file, Some(&spec.env), source.text.clone())?;
         source.load(&source.file, &text, &spec.env)
     };

@@ -63,6 +63,8 @@ pub enum Basis {
     },
     /// The file.
     File,
+    /// A frozen file.
+    Frozen,
 }
 
 /// A group of differences, for people.
@@ -181,6 +183,7 @@ impl Compared {
         let what = match &self.basis {
             Basis::Now => "what runs now".to_owned(),
             Basis::File => "what the file says".to_owned(),
+            Basis::Frozen => "what was frozen".to_owned(),
             Basis::Run { number, began, who } => format!("what run {number} of {began} by {who} applied"),
         };
         let parts = [Some(what), self.account.clone(), Some(self.region.clone())];

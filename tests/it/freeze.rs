@@ -54,6 +54,11 @@ result = [taken["Encrypted"], taken["KmsKeyId"] == database["KmsKeyId"], [tag["K
 "#;
     assert_eq!(s.account.boto3(keys, &Value::Null), json!([true, false, ["stack:frozen"]]));
 
+    // What was frozen is what runs, until that changes.
+    s.place.stack(&["compare", "s.yaml", "production", "p.yaml"]).ok();
+    let compared = s.place.stack(&["compare", "s.yaml", "p.yaml", "production@file"]).ok().stdout;
+    assert!(compared.contains("what was frozen") && compared.contains("desired_count   3 → 2"), "{compared}");
+
     // Months later, when the source is gone.
     let destroy = |file: &str, env: &str| {
         let confirm = format!("shop/{env}");
