@@ -1,13 +1,27 @@
 """IAM: what moto deletes although AWS would not, and what it cannot tell beforehand."""
 
+import copy
 import fnmatch
 import json
 
-from moto.iam.models import iam_backends
+from moto.iam.models import IAMBackend, ManagedPolicy, iam_backends
 
 from stack_local.core import Call, Operations, fault
 
 operations = Operations("iam")
+
+_read_policies = IAMBackend._init_aws_policies
+_policies: list[ManagedPolicy] = []
+
+
+def _policies_read_once(self: IAMBackend) -> list[ManagedPolicy]:
+    """moto reads a megabyte of AWS's policies anew for each account, and each test has one of its own."""
+    if not _policies:
+        _policies.extend(_read_policies(self))
+    return [copy.copy(policy) for policy in _policies]
+
+
+IAMBackend._init_aws_policies = _policies_read_once  # type: ignore[method-assign]
 
 
 def _iam(call: Call):
