@@ -120,8 +120,8 @@ pub(super) const CERTIFICATE_MESSAGE: &str =
     "write `certificates.NAME`, `existing.certificates.NAME`, or the ARN of an ACM certificate";
 pub(super) const CERTIFICATE_EXAMPLES: [&str; 2] = ["certificates.main", "existing.certificates.main"];
 /// A KMS key of the file or any other as a regular expression, and what editors say about other texts.
-pub(super) const KEY: &str = r"^(keys\.[a-z][a-z0-9-]*|arn:.+)$";
-pub(super) const KEY_MESSAGE: &str = "write `keys.NAME`, or the ARN of a KMS key";
+pub(super) const KEY: &str = r"^(keys\.[a-z][a-z0-9-]*|arn:[^:]+:kms:[^:]+:[^:]+:key/.+)$";
+pub(super) const KEY_MESSAGE: &str = "write `keys.NAME`, or the ARN of a KMS key (`arn:aws:kms:…:key/…`, not of an alias)";
 
 impl Name {
     /// Returns the name as text.
