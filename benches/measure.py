@@ -14,16 +14,24 @@ import time
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 SAMPLE = 0.02
+HOP = {"connection", "transfer-encoding", "content-length", "expect", "keep-alive"}
 
 
 class Proxy:
-    """Forwards to a local AWS, counts what is asked, and can make every answer late."""
+    """Forwards to a local AWS, counts what is asked, and can make every answer late.
+
+    While `keeps`, it keeps the answers; while `replays`, a question that was asked before gets the kept answer, without the local
+    AWS, which answers one question after the other: what a client needs when the answers come as fast as they are told to.
+    """
 
     def __init__(self, upstream_port):
         outer = self
         self.lock = threading.Lock()
         self.calls = []  # (begun, ended, name)
         self.delay = 0.0
+        self.keeps, self.replays = False, False
+        self.missed = 0  # questions that had no kept answer
+        self.answers = {}  # (method, path, operation, body): (status, reason, headers, content)
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -54,8 +62,28 @@ class Proxy:
                 body = self.body()
                 if outer.delay:
                     time.sleep(outer.delay)
-                hop = {"connection", "transfer-encoding", "content-length", "expect", "keep-alive"}
-                headers = {k: v for k, v in self.headers.items() if k.lower() not in hop}
+                question = (self.command, self.path, name_of(self, body), body)
+                answer = outer.answers.get(question) if outer.replays else None
+                with outer.lock:
+                    outer.missed += outer.replays and answer is None
+                status, reason, headers, content = answer or self.ask(body)
+                if outer.keeps:
+                    outer.answers[question] = (status, reason, headers, content)
+                with outer.lock:
+                    outer.calls.append((begun, time.monotonic(), question[2]))
+                self.send_response_only(status, reason)
+                for key, value in headers:
+                    if key.lower() not in HOP:
+                        self.send_header(key, value)
+                length = dict(headers).get("Content-Length") if self.command == "HEAD" else None
+                self.send_header("Content-Length", length or str(len(content)))
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(content)
+                self.wfile.flush()
+
+            def ask(self, body):
+                headers = {k: v for k, v in self.headers.items() if k.lower() not in HOP}
                 headers["Content-Length"] = str(len(body))
                 for attempt in (1, 2):
                     try:
@@ -68,18 +96,7 @@ class Proxy:
                         if attempt == 2:
                             raise
                 content = answer.read()
-                with outer.lock:
-                    outer.calls.append((begun, time.monotonic(), name_of(self, body)))
-                self.send_response_only(answer.status, answer.reason)
-                for key, value in answer.getheaders():
-                    if key.lower() not in hop:
-                        self.send_header(key, value)
-                length = answer.getheader("Content-Length") if self.command == "HEAD" else None
-                self.send_header("Content-Length", length or str(len(content)))
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(content)
-                self.wfile.flush()
+                return answer.status, answer.reason, answer.getheaders(), content
 
             do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = do_OPTIONS = serve
 

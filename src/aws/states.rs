@@ -114,9 +114,9 @@ mod tests {
             partition: "aws".into(),
         };
         let mut graph = Graph::default();
-        graph.insert(Node { key: Key::new(kind, "main"), desired, origin: String::new() }).unwrap();
+        graph.insert(Node { key: Key::new(kind, "main"), desired: desired.into(), origin: String::new() }).unwrap();
         let live = json!({"id": "it", "arn": "it"});
-        let seen = Seen { kind: kind.into(), claim: Claim::Ours("main".into()), live, fields, state };
+        let seen = Seen { kind: kind.into(), claim: Claim::Ours("main".into()), live: live.into(), fields: fields.into(), state };
         let snapshot = Snapshot { seen: vec![seen], ..Snapshot::default() };
         Plan::make(&crate::aws::registry(), &scope, Some(&graph), &snapshot).unwrap()
     }

@@ -319,7 +319,9 @@ mod tests {
         let mut graph = Graph::default();
         let subnets = json!({"subnets": ["${ec2.subnet/app-a}", "${ec2.subnet/app-b}", "${ec2.subnet/app-c}"]});
         for (key, desired) in [(ASSETS, json!({})), ("ecs.task_definition/web", json!({})), ("ecs.service/web", subnets)] {
-            graph.insert(crate::engine::Node { key: key.parse().unwrap(), desired, origin: String::new() }).unwrap();
+            graph
+                .insert(crate::engine::Node { key: key.parse().unwrap(), desired: desired.into(), origin: String::new() })
+                .unwrap();
         }
         graph
     }
@@ -348,13 +350,13 @@ mod tests {
             let mut graph = graph();
             for n in 0..services {
                 let key = format!("ecs.task_definition/service-{n}").parse().unwrap();
-                graph.insert(crate::engine::Node { key, desired: json!({}), origin: String::new() }).unwrap();
+                graph.insert(crate::engine::Node { key, desired: json!({}).into(), origin: String::new() }).unwrap();
             }
             let section: Section = serde_json::from_value(json!({"may": may})).unwrap();
             let policies = policies(&section, &scope(), &graph, &families(&scope(), &graph, |name| name));
             let long = longest(policies.values());
             assert!(long <= GROUP_INLINE.most, "{services} {may}: {long}");
-            let desired = json!({"policies": policies});
+            let desired = json!({"policies": policies}).into();
             let group = crate::engine::Node { key: "iam.group/g".parse().unwrap(), desired, origin: "access.groups.g".into() };
             graph.insert(group).unwrap();
             notes(&graph, &scope())

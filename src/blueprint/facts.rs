@@ -71,7 +71,7 @@ pub fn hosted(stack: &Stack) -> Option<host::Wanted> {
 pub fn placed(snapshot: &Snapshot) -> Vec<Placed> {
     use serde::Deserialize;
     let rules = snapshot.seen.iter().filter(|seen| seen.kind == ListenerRule::KIND);
-    rules.filter_map(|seen| ListenerRule::deserialize(&seen.fields).ok()).map(|rule| Placed::of(&rule)).collect()
+    rules.filter_map(|seen| ListenerRule::deserialize(&*seen.fields).ok()).map(|rule| Placed::of(&rule)).collect()
 }
 
 /// Returns what the file refers to and someone else owns: to be looked up before the file is expanded.

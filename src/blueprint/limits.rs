@@ -1,6 +1,8 @@
 //! What AWS refuses in the objects that the file defines, apart from their names: sizes of policies, words that engines reserve,
 //! where log groups must be.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::facts::Problem;
@@ -17,13 +19,13 @@ const REFERENCE: &str = "sg-12345678";
 /// differently into AWS's spelling.
 pub fn complete(graph: &mut Graph, scope: &Scope, problems: &mut Vec<Problem>) {
     for node in graph.nodes_mut() {
-        let wrong = spell(&node.key.kind, &mut node.desired).err();
+        let wrong = spell(&node.key.kind, Arc::make_mut(&mut node.desired)).err();
         problems.extend(wrong.into_iter().flatten().map(|(field, why)| {
             let help = "`stack schema` lists the fields of every kind".to_owned();
             problem(node, &field, "wrong-field", why, help)
         }));
         if node.key.kind == "logs.log_group"
-            && let Some(Value::String(name)) = node.desired.get_mut("name")
+            && let Some(Value::String(name)) = Arc::make_mut(&mut node.desired).get_mut("name")
             && !name.is_empty()
             && !name.starts_with('/')
         {

@@ -1,6 +1,7 @@
 //! References in what the sections expand into: that each field takes the attribute that it is given.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -31,7 +32,7 @@ pub fn settle(graph: &mut Graph, registry: &Registry<Clients>, problems: &mut Ve
     for node in graph.nodes_mut() {
         let (Some(kind), Some(schema)) = (registry.find(&node.key.kind), schemas.get(&node.key.kind)) else { continue };
         let mut field = Field { known: &known, rules: kind.info().rules, schema, path: Vec::new(), found: Vec::new() };
-        field.walk(&mut node.desired);
+        field.walk(Arc::make_mut(&mut node.desired));
         // What a section expands into has no fields in the file: its texts have been looked at there.
         let found = std::mem::take(&mut field.found);
         problems.extend(found.into_iter().map(|(path, code, message, help)| Problem {

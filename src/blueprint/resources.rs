@@ -29,7 +29,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, registry: &Registry<Clients>, pr
                     if kind == "ecs.task_definition" {
                         containers(&mut desired);
                     }
-                    graph.insert(Node { key, desired, origin })?;
+                    graph.insert(Node { key, desired: desired.into(), origin })?;
                 }
                 Err((path, message)) => problems.push(Problem {
                     at: if path == "." { origin } else { format!("{origin}.{path}") },

@@ -64,7 +64,7 @@ fn applied(graph: &Graph) -> Snapshot {
         snapshot.seen.push(Seen {
             kind: node.key.kind.clone(),
             claim: Claim::Ours(node.key.name.clone()),
-            live: attributes(&node.key).map(|attr| (attr.clone(), Value::from(value(&attr)))).collect(),
+            live: attributes(&node.key).map(|attr| (attr.clone(), Value::from(value(&attr)))).collect::<Value>().into(),
             fields: serde_json::from_str(&fields).unwrap(),
             state: Readiness::Ready,
         });
@@ -73,7 +73,7 @@ fn applied(graph: &Graph) -> Snapshot {
 }
 
 fn desired(graph: &Graph, kind: &str, name: &str) -> Value {
-    graph.get(&Key::new(kind, name)).map(|node| node.desired.clone()).unwrap_or_else(|| panic!("no {kind}/{name}"))
+    graph.get(&Key::new(kind, name)).map(|node| Value::clone(&node.desired)).unwrap_or_else(|| panic!("no {kind}/{name}"))
 }
 
 fn with(section: &Value, more: &Value) -> Value {
@@ -379,7 +379,7 @@ fn a_section_of_any_kind_is_found_under_its_other_name() {
     let seen = |node: &crate::engine::Node| Seen {
         kind: node.key.kind.clone(),
         claim: Claim::Ours(node.key.name.clone()),
-        live: json!({"id": node.key.to_string()}),
+        live: json!({"id": node.key.to_string()}).into(),
         fields: node.desired.clone(),
         state: Readiness::Ready,
     };

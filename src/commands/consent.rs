@@ -96,14 +96,13 @@ impl Allow {
 ///
 /// # Errors
 /// If `--confirm` names another environment than the plan's.
-pub fn with(plan: &Plan, consent: &engine::Consent) -> Result<Plan> {
+pub fn with(mut plan: Plan, consent: &engine::Consent) -> Result<Plan> {
     match &consent.environment {
         Some(other) if *other != plan.environment() => Err(Stop::refused(
             format!("nothing was changed: `--confirm` names `{other}`, but this is `{}`", plan.environment()),
             "check `--env` and the file",
         )),
         _ => {
-            let mut plan = plan.clone();
             plan.agree(consent);
             Ok(plan)
         }

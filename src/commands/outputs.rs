@@ -210,7 +210,7 @@ impl Ways {
         }
         if let (Some(https), Some((_, certificate))) = (desired(&Key::new("elbv2.listener", "https")), &mut ways.balancer) {
             let own = https.get("certificate").and_then(|text| token::named(text).into_keys().next());
-            *certificate = Some(own.and_then(|key| desired(&key)).map(names).unwrap_or_default());
+            *certificate = Some(own.and_then(|key| desired(&key)).map(|certificate| names(certificate)).unwrap_or_default());
         }
         ways
     }

@@ -64,7 +64,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         (false, false) => session.plan_by_index(&loaded).await?,
     };
     let agreed = arguments.allow.consent();
-    let plan = consent::with(&plan, &agreed)?;
+    let plan = consent::with(plan, &agreed)?;
     let found = if arguments.no_preflight { Vec::new() } else { preflight::look(&session, &plan).await? };
     let mut problems = preflight::problems(&found);
     if !arguments.destroy {

@@ -55,7 +55,7 @@ impl Run<'_> {
         loop {
             let found = execution.free().await?;
             let plan = plan().await?;
-            let Some(plan) = execution.agreed(&plan).await? else {
+            let Some(plan) = execution.agreed(plan).await? else {
                 ui::err("Nothing was changed: not confirmed.\n")?;
                 return Ok(Exit::Refused);
             };
@@ -129,7 +129,7 @@ impl Execution<'_> {
     }
 
     /// Shows a plan and asks for confirmation. Returns the plan to apply, or nothing if it was not confirmed.
-    async fn agreed(&self, plan: &Plan) -> Result<Option<Plan>> {
+    async fn agreed(&self, plan: Plan) -> Result<Option<Plan>> {
         let consent = self.run.consent;
         let plan = consent::with(plan, self.run.agreed)?;
         let rules = |kind: &str| self.session.registry.rules(kind);
@@ -162,7 +162,7 @@ impl Execution<'_> {
         }
         // Typing its name is consent to deleting everything in it.
         let whole = engine::Consent { environment: Some(plan.environment()), ..self.run.agreed.clone() };
-        Ok(Some(consent::with(&plan, &whole)?))
+        Ok(Some(consent::with(plan, &whole)?))
     }
 
     /// Applies the plan, and writes its record before and after.

@@ -396,7 +396,9 @@ impl Session {
         let cx = self.cx.fresh().at(&Key::new(kind, ""), 1);
         let seen = self.hear(self.registry.kind(kind)?.observe(&cx)).await?.into_iter();
         let kind = kind.to_owned();
-        Ok(seen.map(|o| Seen { kind: kind.clone(), claim: o.claim, live: o.live, fields: o.fields, state: o.state }).collect())
+        Ok(seen
+            .map(|o| Seen { kind: kind.clone(), claim: o.claim, live: o.live.into(), fields: o.fields.into(), state: o.state })
+            .collect())
     }
 
     /// Makes the plan that makes AWS match the file. What is paused stays so.

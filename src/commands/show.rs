@@ -198,7 +198,7 @@ impl Service {
         let text = |value: &Value, field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
         let of_kind = |kind: &'static str| snapshot.seen.iter().filter(move |seen| seen.kind == kind);
         let revisions: Vec<(String, &Value)> = of_kind("ecs.task_definition")
-            .map(|seen| (seen.id().rsplit('/').next().unwrap_or_default().to_owned(), &seen.fields))
+            .map(|seen| (seen.id().rsplit('/').next().unwrap_or_default().to_owned(), seen.fields.as_ref()))
             .collect();
         let current = family(&running.task_definition);
         let newest = revisions

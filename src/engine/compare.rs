@@ -1,5 +1,7 @@
 //! Compares one object as it is desired with the same object as it is.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::action::{Action, Order};
@@ -18,12 +20,16 @@ use super::tags::{TAG_ENV, TAG_GENERATION, TAG_STACK};
 use super::token::Ids;
 
 /// Gives the desired object the tag of `generation`; the first generation has none.
-pub(super) fn write_generation(desired: &mut Value, generation: u32) {
-    if let Some(Value::Object(tags)) = desired.get_mut("tags") {
-        if generation > 1 {
-            tags.insert(TAG_GENERATION.into(), generation.to_string().into());
-        } else {
-            tags.shift_remove(TAG_GENERATION);
+pub(super) fn write_generation(desired: &mut Arc<Value>, generation: u32) {
+    let wanted = (generation > 1).then(|| generation.to_string());
+    // What is as it should be stays shared.
+    if tag(desired, TAG_GENERATION) == wanted.as_deref() {
+        return;
+    }
+    if let Some(Value::Object(tags)) = Arc::make_mut(desired).get_mut("tags") {
+        match wanted {
+            Some(generation) => drop(tags.insert(TAG_GENERATION.into(), generation.into())),
+            None => drop(tags.shift_remove(TAG_GENERATION)),
         }
     }
 }
@@ -151,7 +157,7 @@ pub(super) fn compare<C: Cloud>(kind: &dyn Kind<C>, graph: &Graph, node: &Node, 
         super::tags::ignore(graph.ignored_tags(), desired, &seen.fields);
         super::pause::resume(kind, desired, &seen.fields);
     }
-    let desired = item.desired.clone().unwrap_or(Value::Null);
+    let desired = item.desired.clone().unwrap_or_default();
     let (changes, notes) = diff_with_notes(kind.info().rules, &desired, &seen.fields, ids);
     item.changes = changes;
     let renamed = seen.key().filter(|key| *key != node.key);
@@ -326,7 +332,7 @@ mod tests {
     /// One of 50.
     fn seen(claim: Claim, tags: Value, state: Readiness) -> Seen {
         let fields = json!({"engine": "a", "place": "x", "size": 50, "tags": tags});
-        Seen { kind: Disk::KIND.into(), claim, live: json!({"id": "it"}), fields, state }
+        Seen { kind: Disk::KIND.into(), claim, live: json!({"id": "it"}).into(), fields: fields.into(), state }
     }
 
     #[test]
@@ -359,7 +365,7 @@ mod tests {
         let registry = Registry::default().with::<Disk>();
         for guarded in [true, false] {
             let mut disk = seen(Claim::Ours("main".into()), json!({}), Readiness::Ready);
-            disk.live = json!({"id": "it", "guarded": guarded});
+            disk.live = json!({"id": "it", "guarded": guarded}).into();
             let snapshot = Snapshot { seen: vec![disk], ..Snapshot::default() };
             let mut plan = Plan::make(&registry, &scope(), None, &snapshot).unwrap();
             assert!(plan.items[0].needs_consent && plan.items[0].holds_data);

@@ -288,7 +288,7 @@ mod tests {
     /// A run died when the new one was made and the old one was not deleted yet.
     #[test]
     fn who_agreed_to_a_replacement_agreed_to_the_end_of_its_old_half() {
-        let made = Item { desired: Some(json!({})), ..item("rds.instance/main", Action::Keep, "databases.main") };
+        let made = Item { desired: Some(json!({}).into()), ..item("rds.instance/main", Action::Keep, "databases.main") };
         let old = item("rds.instance/main", Action::Delete, "databases.main");
         let copied = Item { last_copy: Some("s".into()), ..old.clone() };
         let doubted = Item { unmarked: true, ..old.clone() };

@@ -2,6 +2,8 @@
 //!
 //! Every object says it in its tag [`TAG_EXPIRES`]; the latest of them counts. A new object gets the expiry of those that are there.
 
+use std::sync::Arc;
+
 use futures::stream::{StreamExt, iter};
 use serde_json::Value;
 
@@ -43,7 +45,7 @@ impl Graph {
     /// Gives every object that has tags this expiry. It counts for new ones; what is there keeps its own.
     pub fn expire(&mut self, at: &str) {
         for node in self.nodes_mut() {
-            if let Some(Value::Object(tags)) = node.desired.get_mut("tags") {
+            if let Some(Value::Object(tags)) = Arc::make_mut(&mut node.desired).get_mut("tags") {
                 tags.insert(TAG_EXPIRES.into(), at.into());
             }
         }
@@ -64,7 +66,7 @@ pub async fn extend<C: Cloud>(registry: &Registry<C>, cx: &Cx<C>, snapshot: &Sna
 async fn mark<C: Cloud>(registry: &Registry<C>, cx: &Cx<C>, seen: &Seen, at: &str) -> Result<()> {
     let Some(key) = seen.key() else { return Ok(()) };
     let kind = registry.kind(&seen.kind)?;
-    let mut desired = seen.fields.clone();
+    let mut desired = Value::clone(&seen.fields);
     desired["tags"][TAG_EXPIRES] = at.into();
     let changes = diff(kind.info().rules, &desired, &seen.fields, &Ids::default());
     let cx = cx.fresh().at(&key, seen.generation());
@@ -128,7 +130,7 @@ mod tests {
 
     fn thing(name: &str, tags: Value, state: Readiness) -> Seen {
         let claim = Claim::Ours(name.into());
-        Seen { kind: Thing::KIND.into(), claim, live: json!({"id": name}), fields: json!({"tags": tags}), state }
+        Seen { kind: Thing::KIND.into(), claim, live: json!({"id": name}).into(), fields: json!({"tags": tags}).into(), state }
     }
 
     fn snapshot(seen: Vec<Seen>) -> Snapshot {
@@ -158,7 +160,7 @@ mod tests {
     fn only_what_is_new_or_adopted_gets_the_expiry() {
         let desired = || json!({"tags": {"stack:expires": "9"}});
         let after = |observed: Value| {
-            let mut desired = desired();
+            let mut desired = Arc::new(desired());
             ignore(&[], &mut desired, &json!({"tags": observed}));
             desired["tags"].get("stack:expires").cloned()
         };

@@ -1,6 +1,7 @@
 //! What is desired, and in which order.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,7 +22,7 @@ pub struct Node {
     /// Its address.
     pub key: Key,
     /// The struct as a value, references open.
-    pub desired: Value,
+    pub desired: Arc<Value>,
     /// Where in the file it comes from, as a path: `services.web`.
     pub origin: String,
 }
@@ -81,7 +82,7 @@ impl Graph {
     /// When the struct cannot be written as a value.
     pub fn add<R: Resource>(&mut self, name: impl Into<String>, origin: &str, resource: &R) -> Result<Ref<R>> {
         let name = name.into();
-        let desired = serde_json::to_value(resource).map_err(|e| Error::internal(format!("`{}`: {e}", R::KIND)))?;
+        let desired = serde_json::to_value(resource).map_err(|e| Error::internal(format!("`{}`: {e}", R::KIND)))?.into();
         let key = Key::new(R::KIND, name.clone());
         match self.nodes.get(&key) {
             Some(first) => self.clashes.push(Clash { key, first: first.origin.clone(), second: origin.to_owned() }),
@@ -174,7 +175,8 @@ impl Graph {
         let nodes = self.nodes.values_mut().filter(|node| lies_in(&node.origin, path)).filter(tagged);
         nodes
             .filter_map(|node| {
-                let tags = node.desired.as_object_mut()?.entry("tags").or_insert_with(|| serde_json::json!({}));
+                let tags =
+                    Arc::make_mut(&mut node.desired).as_object_mut()?.entry("tags").or_insert_with(|| serde_json::json!({}));
                 tags.as_object_mut()?.insert(TAG_PROTECT.into(), "true".into());
                 Some(())
             })
@@ -193,7 +195,7 @@ impl Graph {
             if !registry.kind(&node.key.kind)?.info().tagged {
                 continue;
             }
-            let Value::Object(fields) = &mut node.desired else { continue };
+            let Value::Object(fields) = Arc::make_mut(&mut node.desired) else { continue };
             let mut all = serde_json::Map::new();
             all.insert("Name".into(), format!("{}-{}", scope.prefix(), node.key.name).into());
             all.extend(tags.iter().map(|(k, v)| (k.clone(), v.clone().into())));

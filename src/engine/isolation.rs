@@ -84,7 +84,13 @@ mod tests {
     use super::*;
 
     fn seen(kind: &str, name: &str, live: Value, fields: Value) -> Seen {
-        Seen { kind: kind.into(), claim: Claim::Ours(name.into()), live, fields, state: Readiness::Ready }
+        Seen {
+            kind: kind.into(),
+            claim: Claim::Ours(name.into()),
+            live: live.into(),
+            fields: fields.into(),
+            state: Readiness::Ready,
+        }
     }
 
     fn snapshot(seen: Vec<Seen>) -> Snapshot {

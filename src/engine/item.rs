@@ -1,5 +1,7 @@
 //! What is to happen to one object, and why.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -15,9 +17,9 @@ use super::token::Need;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Before {
     /// Ids, ARNs, endpoints.
-    pub live: Value,
+    pub live: Arc<Value>,
     /// The struct as a value.
-    pub fields: Value,
+    pub fields: Arc<Value>,
     /// Whether it was finished.
     pub state: Readiness,
 }
@@ -66,7 +68,7 @@ pub struct Item {
     pub generation: u32,
     /// What it is to be, references open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub desired: Option<Value>,
+    pub desired: Option<Arc<Value>>,
     /// What it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Before>,

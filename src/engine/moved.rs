@@ -1,6 +1,7 @@
 //! Sections that have another name in the file than in AWS: what they are made of stays.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -47,7 +48,7 @@ impl Graph {
             };
             if moved.old_names(new).contains(old) {
                 let old = old.clone();
-                node.desired[field] = old.into();
+                Arc::make_mut(&mut node.desired)[field] = old.into();
             }
         }
         node
@@ -56,7 +57,7 @@ impl Graph {
 
 /// Checks whether what is deleted is like what is created, as far as that is known without what they refer to.
 fn is_alike(moved: &Moved, gone: &Item, come: &Item) -> bool {
-    let (Some(Value::Object(wanted)), Some(before)) = (&come.desired, &gone.before) else { return false };
+    let (Some(Value::Object(wanted)), Some(before)) = (come.desired.as_deref(), &gone.before) else { return false };
     let mut told = wanted.iter().filter(|(field, value)| *field != "tags" && !value.is_null() && named(value).is_empty());
     told.all(|(field, value)| match (value, before.fields.get(field)) {
         (Value::String(new), Some(Value::String(old))) => new == old || moved.old_names(new).contains(old),
@@ -123,8 +124,8 @@ mod tests {
         Seen {
             kind: key.kind,
             claim: Claim::Ours(key.name),
-            live: json!({"id": "x"}),
-            fields: json!({"name": "/stack/api", "tags": {"stack:section": section}}),
+            live: json!({"id": "x"}).into(),
+            fields: json!({"name": "/stack/api", "tags": {"stack:section": section}}).into(),
             state: Readiness::Ready,
         }
     }
@@ -133,8 +134,11 @@ mod tests {
         let mut graph = Graph::default();
         graph.moved = vec![Moved { from: "services.api".into(), to: "services.backend".into() }];
         for key in ["iam.role/backend-exec", "iam.role/backend-task", "logs.log_group/backend"] {
-            let node =
-                Node { key: key.parse().unwrap(), desired: json!({"name": "/stack/backend"}), origin: "services.backend".into() };
+            let node = Node {
+                key: key.parse().unwrap(),
+                desired: json!({"name": "/stack/backend"}).into(),
+                origin: "services.backend".into(),
+            };
             graph.insert(node).unwrap();
         }
         graph
@@ -155,14 +159,14 @@ mod tests {
         // While AWS is working on it, its section may be unknown; then its kind and its name must do.
         let untold = |key: &str, tags: Value| {
             let mut seen = seen(key, "");
-            seen.fields = json!({"tags": tags});
+            seen.fields = json!({"tags": tags}).into();
             graph.moved_to(&seen, &key.parse().unwrap()).map(|k| k.to_string())
         };
         assert_eq!(untold("iam.role/api-exec", json!({})).as_deref(), Some("iam.role/backend-exec"));
         assert_eq!(untold("iam.role/api-events", json!({})), None);
         // What has no tags at all is found in other ways.
         let mut bare = seen("iam.role/api-exec", "");
-        bare.fields = json!({});
+        bare.fields = json!({}).into();
         assert_eq!(graph.moved_to(&bare, &"iam.role/api-exec".parse().unwrap()), None);
     }
 
@@ -173,7 +177,7 @@ mod tests {
         let rules = &[Rule::immutable("name")];
         assert_eq!(graph.as_named(node, &seen("logs.log_group/api", "services.api"), rules).desired["name"], "/stack/api");
         let mut other = seen("logs.log_group/api", "services.api");
-        other.fields["name"] = json!("/stack/else");
+        Arc::make_mut(&mut other.fields)["name"] = json!("/stack/else");
         assert_eq!(graph.as_named(node, &other, rules).desired["name"], "/stack/backend");
     }
 
@@ -197,9 +201,9 @@ mod tests {
     fn what_stands_in_the_file_by_itself_is_suggested_when_it_is_alike() {
         let suggested = |fields: Value, desired: Value| {
             let mut gone = item("ec2.vpc/main", Action::Delete, "resources.ec2.vpc.main");
-            gone.before = Some(Before { live: json!({"id": "vpc-1"}), fields, state: Readiness::Ready });
+            gone.before = Some(Before { live: json!({"id": "vpc-1"}).into(), fields: fields.into(), state: Readiness::Ready });
             let mut come = item("ec2.vpc/core", Action::Create, "resources.ec2.vpc.core");
-            come.desired = Some(desired);
+            come.desired = Some(desired.into());
             suggestions(&[gone, come])
         };
         let there = json!({"cidr": "10.0.0.0/16", "label": "the main one", "zone": "${=a.zone:z-1}", "dns": true, "tags": {}});

@@ -25,7 +25,7 @@ use super::readiness::Readiness;
 use super::resource::Cloud;
 use super::rules::{self, What};
 use super::scope::{Claim, Scope};
-use super::snapshot::{Seen, Snapshot, generation, id};
+use super::snapshot::{Snapshot, generation, id};
 use super::tags::tag;
 use super::tags::{TAG_PROTECT, TAG_SECTION};
 use super::token;
@@ -89,6 +89,13 @@ impl Plan {
         for (key, at) in &matching.current {
             ids.insert(key, snapshot.seen[*at].live.clone());
         }
+        let mut generations: BTreeMap<Key, u32> = BTreeMap::new();
+        for seen in &snapshot.seen {
+            if let Some(key) = seen.key() {
+                let newest = generations.entry(key).or_insert(1);
+                *newest = seen.generation().max(*newest);
+            }
+        }
         let order = graph.order().map_err(|cycle| cycle_error(&cycle))?;
 
         let mut items: Vec<Item> = Vec::new();
@@ -104,11 +111,8 @@ impl Plan {
                     by_seen.insert(at, items.len());
                     ids.insert(key, snapshot.seen[at].live.clone());
                     let seen = &snapshot.seen[at];
-                    let same = |other: &&Seen| {
-                        let key = other.key();
-                        other.kind == seen.kind && key.is_some() && (key.as_ref() == Some(&node.key) || key == seen.key())
-                    };
-                    let newest = snapshot.seen.iter().filter(same).map(Seen::generation).max().unwrap_or(1);
+                    let known = [Some(&node.key), seen.key().as_ref()].map(|key| generations.get(key?).copied());
+                    let newest = known.into_iter().flatten().max().unwrap_or(1);
                     compare(kind.as_ref(), graph, node, seen, newest, &ids)
                 }
                 Match::Clash(at) => refuse_clash(kind.as_ref(), node, &snapshot.seen[at], scope),
@@ -256,7 +260,7 @@ impl Plan {
     /// Returns which of these objects, by their identifiers, neither change nor are referred to by what changes.
     fn untouched(&self, ids: &BTreeSet<String>) -> BTreeSet<String> {
         let named: BTreeSet<Key> =
-            self.changes().filter_map(|item| item.desired.as_ref()).flat_map(token::named).map(|(key, _)| key).collect();
+            self.changes().filter_map(|item| item.desired.as_deref()).flat_map(token::named).map(|(key, _)| key).collect();
         let kept = self.items.iter().filter(|item| item.action == Action::Keep && !named.contains(&item.key));
         kept.filter_map(|item| Some(id(&item.before.as_ref()?.live).to_owned())).filter(|id| ids.contains(id)).collect()
     }
@@ -279,7 +283,7 @@ impl Plan {
             };
             if item.holds_data && empty {
                 item.holds_data = false;
-                let protected = is_protected(&before.fields) || item.desired.as_ref().is_some_and(is_protected);
+                let protected = is_protected(&before.fields) || item.desired.as_deref().is_some_and(is_protected);
                 item.needs_consent = protected || is_guarded(&before.live);
             }
             if let Some(words) = words {

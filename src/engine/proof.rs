@@ -7,6 +7,7 @@
 //! ([`Plan::make_by_index`](super::Plan::make_by_index)).
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
@@ -77,7 +78,7 @@ impl Snapshot {
             let fields = registry.find(&seen.kind).map_or(&[][..], |kind| kind.info().proven);
             let wanted = seen.key().and_then(|key| ids.resolve(&desired.get(&key)?.desired).ok());
             let proven = wanted.filter(|wanted| tag(&seen.fields, TAG_DIGEST) == Some(&of(seen.id(), wanted, fields)));
-            let (Some(wanted), Some(known)) = (proven, seen.fields.as_object_mut()) else {
+            let (Some(wanted), Some(known)) = (proven, Arc::make_mut(&mut seen.fields).as_object_mut()) else {
                 unproven.insert(seen.kind.clone());
                 continue;
             };
@@ -87,7 +88,7 @@ impl Snapshot {
                     None => known.shift_remove(*field),
                 };
             }
-            if let Some(live) = seen.live.as_object_mut() {
+            if let Some(live) = Arc::make_mut(&mut seen.live).as_object_mut() {
                 live.shift_remove(UNREAD);
             }
             self.proven.insert(seen.id().to_owned());

@@ -1,6 +1,7 @@
 //! What is there.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Instant;
 
 use futures::future::join_all;
@@ -27,9 +28,9 @@ pub struct Seen {
     /// Whose it is.
     pub claim: Claim,
     /// Ids, ARNs, endpoints.
-    pub live: Value,
+    pub live: Arc<Value>,
     /// The struct as a value; references are physical.
-    pub fields: Value,
+    pub fields: Arc<Value>,
     /// Whether it is finished.
     pub state: Readiness,
 }
@@ -37,7 +38,7 @@ pub struct Seen {
 impl Seen {
     pub(super) fn new(kind: &str, observed: RawObserved) -> Seen {
         let RawObserved { claim, live, fields, state } = observed;
-        Seen { kind: kind.to_owned(), claim, live, fields, state }
+        Seen { kind: kind.to_owned(), claim, live: Arc::new(live), fields: Arc::new(fields), state }
     }
 
     /// Returns its key, when it belongs to the stack by name or by its tags.

@@ -5,6 +5,8 @@
 //! remember anything elsewhere, 42 keys fit into the 256 characters of a tag, and every service takes the characters. It is set
 //! in the call that creates the object, and does not exist where the file has no tags.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -77,14 +79,21 @@ pub(super) fn concerning(desired: &Map<String, Value>, observed: &Map<String, Va
 
 /// Keeps what others wrote into the file's own keys, where the file says so (`ignore_tags`): such a tag is written when the
 /// object is created and never after.
-pub(super) fn ignore(patterns: &[String], desired: &mut Value, observed: &Value) {
-    let Some(Value::Object(tags)) = desired.get_mut("tags") else { return };
+pub(super) fn ignore(patterns: &[String], desired: &mut Arc<Value>, observed: &Value) {
+    let Some(Value::Object(tags)) = desired.get("tags") else { return };
     // What is adopted is not created, and gets the expiry all the same.
     let is_known = observed.get("tags").is_some_and(|tags| tags.get(TAG_STACK).is_some());
     let is_ignored = |key: &&String| *key == TAG_EXPIRES && is_known || is_ignored(patterns, key);
-    let ignored: Vec<String> = tags.keys().filter(is_ignored).cloned().collect();
+    let observed_tag = |key: &str| observed.get("tags").and_then(|tags| tags.get(key));
+    let differs = |key: &&String| observed_tag(key) != tags.get(*key);
+    let ignored: Vec<String> = tags.keys().filter(is_ignored).filter(differs).cloned().collect();
+    // What is as it should be stays shared.
+    if ignored.is_empty() {
+        return;
+    }
+    let Some(Value::Object(tags)) = Arc::make_mut(desired).get_mut("tags") else { return };
     for key in ignored {
-        match observed.get("tags").and_then(|tags| tags.get(&key)) {
+        match observed_tag(&key) {
             Some(value) => drop(tags.insert(key, value.clone())),
             None => drop(tags.shift_remove(&key)),
         }
@@ -136,10 +145,10 @@ mod tests {
     #[test]
     fn what_is_ignored_stays_as_it_is() {
         let patterns = ["cost*".to_owned(), "*".to_owned()];
-        let mut desired = json!({"tags": {"cost": "1", "costs": "2", "team": "web", "stack:key": "a/b"}});
+        let mut desired = Arc::new(json!({"tags": {"cost": "1", "costs": "2", "team": "web", "stack:key": "a/b"}}));
         ignore(&patterns[..1], &mut desired, &json!({"tags": {"cost": "9", "team": "x"}}));
-        assert_eq!(desired, json!({"tags": {"cost": "9", "team": "web", "stack:key": "a/b"}}));
+        assert_eq!(*desired, json!({"tags": {"cost": "9", "team": "web", "stack:key": "a/b"}}));
         ignore(&patterns, &mut desired, &json!({"tags": {"stack:key": "other"}}));
-        assert_eq!(desired, json!({"tags": {"stack:key": "a/b"}}));
+        assert_eq!(*desired, json!({"tags": {"stack:key": "a/b"}}));
     }
 }

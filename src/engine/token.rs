@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -171,14 +172,15 @@ pub fn named(value: &Value) -> BTreeMap<Key, Need> {
 /// What the names of a stack stand for in AWS: every object's `Live`, forwards and backwards.
 #[derive(Clone, Debug, Default)]
 pub struct Ids {
-    live: BTreeMap<Key, Value>,
+    live: BTreeMap<Key, Arc<Value>>,
     by_value: BTreeMap<(String, String), Key>,
 }
 
 impl Ids {
     /// Learns an object's `Live`: each of its text fields can be referred to.
-    pub fn insert(&mut self, key: &Key, live: Value) {
-        if let Value::Object(map) = &live {
+    pub fn insert(&mut self, key: &Key, live: impl Into<Arc<Value>>) {
+        let live = live.into();
+        if let Value::Object(map) = live.as_ref() {
             for value in map.values().filter_map(Value::as_str) {
                 self.by_value.insert((key.kind.clone(), value.to_owned()), key.clone());
             }
@@ -193,14 +195,14 @@ impl Ids {
 
     /// Forgets one attribute: it is about to be another one.
     pub fn forget_attr(&mut self, key: &Key, attr: &str) {
-        if let Some(Value::Object(live)) = self.live.get_mut(key) {
+        if let Some(Value::Object(live)) = self.live.get_mut(key).map(Arc::make_mut) {
             live.remove(attr);
         }
     }
 
     /// Returns an object's `Live`.
     pub fn live(&self, key: &Key) -> Option<&Value> {
-        self.live.get(key)
+        self.live.get(key).map(AsRef::as_ref)
     }
 
     /// Returns the object of the stack that has this identifier, ARN or name.

@@ -23,11 +23,11 @@ enum Side {
 
 /// Returns the fields of an item on one side of the plan, or nothing when it does not exist there.
 fn at(item: &Item, side: Side) -> Option<&Value> {
-    let before = item.before.as_ref().map(|before| &before.fields);
+    let before = item.before.as_ref().map(|before| before.fields.as_ref());
     match (side, item.action) {
         (Side::Before, _) => before,
         (Side::After, Action::Delete) => None,
-        (Side::After, _) => item.desired.as_ref().or(before),
+        (Side::After, _) => item.desired.as_deref().or(before),
     }
 }
 

@@ -6,11 +6,12 @@
 //! only a reading that may use it does ([`crate::engine::reads::Reads::by_index`]), and the engine reads again, without it,
 //! whatever it would change. What the index does not know, and everything when it cannot be asked, is asked of the service.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use aws_sdk_resourcegroupstagging::Client;
-use aws_sdk_resourcegroupstagging::types::TagFilter;
+use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
+use futures::future::try_join_all;
 
 use crate::aws::Cx;
 use crate::aws::call::clients::CLOUDFRONT_REGION;
@@ -20,7 +21,7 @@ use crate::engine::tags::{TAG_DIGEST, TAG_ENV, TAG_EXPIRES, TAG_KEY, TAG_PAUSED,
 use crate::engine::{Class, Pause, Result};
 
 /// The tags of the stack's objects in one region, by ARN.
-pub type Index = HashMap<String, Tags>;
+pub type Index = BTreeMap<String, Tags>;
 
 /// Returns what the index of the stack's region knows of the stack's objects; `None` when this reading may not use it, or
 /// permission is missing. `service`, by `stack`'s name of it, relies on the answer.
@@ -142,12 +143,51 @@ async fn ask(cx: &Cx, client: &Client, types: Vec<String>, filter: Option<TagFil
     found(client, Some(types), filters.collect()).await
 }
 
+/// Pages follow one another. Where there is more than one, the services on the first are each asked about by themselves and the others
+/// together, all at once: the most frequent one decides how long it takes.
 async fn found(client: &Client, types: Option<Vec<String>>, filters: Vec<TagFilter>) -> Result<Index> {
-    let call = client.get_resources().set_tag_filters(Some(filters)).set_resource_type_filters(types);
-    let call = call.resources_per_page(100);
-    let pages = call.into_paginator().items().send().collect::<std::result::Result<Vec<_>, _>>().await;
-    let found = pages.map_err(failed("tag:GetResources"))?;
-    let tags =
-        |tags: &[aws_sdk_resourcegroupstagging::types::Tag]| from_pairs(tags.iter().map(|t| (Some(t.key()), Some(t.value()))));
-    Ok(found.into_iter().filter_map(|m| Some((m.resource_arn.clone()?, tags(m.tags())))).collect())
+    let ask = |types| {
+        let call = client.get_resources().set_tag_filters(Some(filters.clone())).set_resource_type_filters(types);
+        call.resources_per_page(100)
+    };
+    let first = ask(types.clone()).send().await.map_err(failed("tag:GetResources"))?;
+    let token = first.pagination_token.filter(|token| !token.is_empty());
+    let first = first.resource_tag_mapping_list.unwrap_or_default();
+    let rest = match (apart(types.as_deref().unwrap_or_default(), &first), token) {
+        (_, None) => Vec::new(),
+        (groups, Some(_)) if groups.len() > 1 => groups.into_iter().map(|group| ask(Some(group))).collect(),
+        (_, token) => vec![ask(types).set_pagination_token(token)],
+    };
+    let pages = rest.into_iter().map(|call| call.into_paginator().items().send().collect::<std::result::Result<Vec<_>, _>>());
+    let rest = try_join_all(pages).await.map_err(failed("tag:GetResources"))?.into_iter().flatten();
+    let tags = |of: &ResourceTagMapping| from_pairs(of.tags().iter().map(|tag| (Some(tag.key()), Some(tag.value()))));
+    let all = first.into_iter().chain(rest);
+    Ok(all.filter_map(|mapping| Some((mapping.resource_arn.clone()?, tags(&mapping)))).collect())
+}
+
+/// Groups resource types (`ecs:service`, `rds`): those of each service that was found, and the rest.
+fn apart(types: &[String], found: &[ResourceTagMapping]) -> Vec<Vec<String>> {
+    let services: BTreeSet<&str> = found.iter().filter_map(|mapping| mapping.resource_arn()?.split(':').nth(2)).collect();
+    let mut groups: BTreeMap<Option<&str>, Vec<String>> = BTreeMap::new();
+    for one in types {
+        let service = one.split(':').next().and_then(|service| services.get(service)).copied();
+        groups.entry(service).or_default().push(one.clone());
+    }
+    groups.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn services_that_were_found_are_asked_about_apart() {
+        let found =
+            ["arn:aws:ecs:us-east-1:1:service/a/b", "arn:aws:logs:us-east-1:1:log-group:a", "arn:aws:ecs:us-east-1:1:cluster/a"];
+        let found = found.map(|arn| ResourceTagMapping::builder().resource_arn(arn).build());
+        let types = ["acm", "ecs:cluster", "ecs:service", "logs", "rds"].map(str::to_owned);
+        assert_eq!(apart(&types, &found), [vec!["acm", "rds"], vec!["ecs:cluster", "ecs:service"], vec!["logs"]]);
+        assert_eq!(apart(&types[1..3], &found).len(), 1);
+        assert_eq!(apart(&[], &found), Vec::<Vec<String>>::new());
+    }
 }

@@ -86,7 +86,7 @@ pub(in crate::aws) fn of_kind<'a>(plan: &'a Plan, kind: &'a str) -> impl Iterato
 
 /// Returns the desired fields of an item; where the plan leaves it alone, the current ones.
 pub(in crate::aws) fn fields(item: &Item) -> Option<&Value> {
-    item.desired.as_ref().or(item.before.as_ref().map(|before| &before.fields))
+    item.desired.as_deref().or(item.before.as_ref().map(|before| before.fields.as_ref()))
 }
 
 pub(in crate::aws) fn field<'a>(item: &'a Item, name: &str) -> Option<&'a str> {

@@ -13,7 +13,7 @@ use crate::engine::{Item, Plan, Result};
 pub(in crate::aws) async fn lost(cx: &Cx, plan: &Plan, item: &Item) -> Result<BTreeSet<String>> {
     let subnets =
         |fields: Option<&Value>| -> Vec<Value> { fields.and_then(|f| f.get("subnets")?.as_array().cloned()).unwrap_or_default() };
-    let (before, after) = (subnets(item.before.as_ref().map(|b| &b.fields)), subnets(fields(item)));
+    let (before, after) = (subnets(item.before.as_ref().map(|b| b.fields.as_ref())), subnets(fields(item)));
     let (before, after): (Vec<&Value>, Vec<&Value>) = (before.iter().collect(), after.iter().collect());
     let (before, after) =
         tokio::try_join!(subnet_zones::of_subnets(cx, plan, &before), subnet_zones::of_subnets(cx, plan, &after))?;

@@ -17,7 +17,7 @@ const DATABASES: Quota = Quota { service: "rds", code: "L-7B6409FD", what: "data
 pub(super) fn of<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
     let new = of_kind(plan, Instance::KIND).filter(|item| is_new(item, &["class", "engine_version", "multi_az"]));
     let begin =
-        of_kind(plan, Instance::KIND).filter(|item| item.is_first() && item.desired.as_ref().is_some_and(Instance::begins));
+        of_kind(plan, Instance::KIND).filter(|item| item.is_first() && item.desired.as_deref().is_some_and(Instance::begins));
     let groups = of_kind(plan, SubnetGroup::KIND).filter(|item| loses_subnets(item));
     let mut checks: Vec<Check<'_>> = vec![("the quota for databases", Box::pin(quota(cx, plan)))];
     checks.extend(new.map(|item| -> Check<'_> { ("database classes", Box::pin(classes::check(cx, plan, item))) }));

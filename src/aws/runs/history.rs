@@ -2,6 +2,8 @@
 //! [`store`](crate::aws::runs::store). Without it, nothing vouches for objects that have no other mark
 //! ([`ownership`](crate::aws::ownership::doubt)): deleting them then needs consent. Nothing else needs it.
 
+use std::sync::Arc;
+
 use futures::stream::{StreamExt, TryStreamExt, iter};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -102,7 +104,7 @@ pub struct Wanted {
     /// Its key.
     pub key: Key,
     /// Its desired fields, with unresolved references.
-    pub desired: Value,
+    pub desired: Arc<Value>,
 }
 
 /// Returns what a plan wants.

@@ -75,7 +75,7 @@ impl Copy<'_> {
     /// Shows the plan.
     pub async fn show_plan(&self, consent: &Consent) -> Result<()> {
         let agreed = consent.allow.consent();
-        let plan = consent::with(&self.session.plan(self.loaded).await?, &agreed)?;
+        let plan = consent::with(self.session.plan(self.loaded).await?, &agreed)?;
         let rules = |kind: &str| self.session.registry.rules(kind);
         let view = ui::View {
             look: Look::stderr(self.color),

@@ -167,7 +167,7 @@ struct Reading<'a> {
 impl<'a> Reading<'a> {
     fn of(side: Side<'a>, with_default: bool) -> Self {
         let items = side.plan.items.iter();
-        let described = items.clone().filter_map(|item| Some((&item.key, item.desired.as_ref()?))).collect();
+        let described = items.clone().filter_map(|item| Some((&item.key, item.desired.as_deref()?))).collect();
         let mut objects: BTreeMap<&Key, &Item> = BTreeMap::new();
         for item in items.filter(|item| is_there(item, side.read)) {
             // The half of a replacement that stays is the one that the description is compared with.
@@ -190,8 +190,8 @@ impl<'a> Reading<'a> {
     /// Returns what an object is, without what only another environment makes different in its tags.
     fn fields(&self, item: &Item) -> Value {
         let value = match &item.before {
-            Some(before) if self.side.read => &before.fields,
-            _ => item.desired.as_ref().unwrap_or(&Value::Null),
+            Some(before) if self.side.read => before.fields.as_ref(),
+            _ => item.desired.as_deref().unwrap_or(&Value::Null),
         };
         self.without_tags_of_others(value, self.side.read)
     }

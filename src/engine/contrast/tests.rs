@@ -42,8 +42,9 @@ fn object(name: &str, desired: Value, live: Value, fields: Value) -> Item {
         item.changes = diff(RULES, &desired, &fields, &Ids::default());
     }
     item.action = if desired.is_null() { Action::Delete } else { Action::Keep };
-    item.desired = Some(desired).filter(|desired| !desired.is_null());
-    item.before = Some(Before { live, fields, state: Readiness::Ready }).filter(|before| !before.fields.is_null());
+    item.desired = Some(desired).filter(|desired| !desired.is_null()).map(Into::into);
+    item.before = Some(Before { live: live.into(), fields: fields.into(), state: Readiness::Ready })
+        .filter(|before| !before.fields.is_null());
     item
 }
 

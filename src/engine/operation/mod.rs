@@ -160,7 +160,8 @@ impl<'a, C: Cloud> Run<'a, C> {
         let (id, usual, began) = (op.id, op.usual, Instant::now());
         let item = &self.plan.items[id.0];
         self.reporter.event(&Event::Started { key: item.key.clone(), verb: id.1, usual });
-        let predecessor = item.before.as_ref().filter(|_| item.carries_data && id.1 == Verb::Create).map(|b| b.live.clone());
+        let predecessor =
+            item.before.as_ref().filter(|_| item.carries_data && id.1 == Verb::Create).map(|b| Value::clone(&b.live));
         let fresh = self.cx.fresh().at(&item.key, item.generation);
         let (last_copy, prepare) = (item.last_copy.is_some(), id.1 == Verb::Prepare);
         let (loses_data, peers) = (item.loses_data, self.peers(&item.key.kind));
@@ -189,7 +190,7 @@ impl<'a, C: Cloud> Run<'a, C> {
             let known = |item: &Item| {
                 let live = ids.live(&item.key)?;
                 // The old half of a replacement is none of them any more.
-                let old = item.action == Action::Replace && item.before.as_ref().is_some_and(|b| b.live == *live);
+                let old = item.action == Action::Replace && item.before.as_ref().is_some_and(|b| *b.live == *live);
                 (!old).then_some((live.clone(), ids.resolve(item.desired.as_ref()?).ok()?))
             };
             let peers = || self.plan.items.iter().filter(|item| item.key.kind == kind);
@@ -203,13 +204,13 @@ impl<'a, C: Cloud> Run<'a, C> {
 
     /// Checks whether it refers to anything that this run creates.
     fn refers_to_new(&self, item: &Item) -> bool {
-        let named = item.desired.as_ref().map(token::named).unwrap_or_default();
+        let named = item.desired.as_deref().map(token::named).unwrap_or_default();
         self.plan.items.iter().any(|i| matches!(i.action, Action::Create | Action::Replace) && named.contains_key(&i.key))
     }
 
     async fn work(&self, job: &Job<'_, C>, item: &Item) -> Result<(), Halt> {
         let kind = self.registry.kind(&item.key.kind)?.as_ref();
-        let live = item.before.as_ref().map(|b| b.live.clone()).unwrap_or(Value::Null);
+        let live = item.before.as_ref().map(|b| Value::clone(&b.live)).unwrap_or(Value::Null);
         if job.id.1 == Verb::Delete {
             return self.delete(kind, job, &live).await;
         }
@@ -223,7 +224,7 @@ impl<'a, C: Cloud> Run<'a, C> {
                 }
                 let live = self.create(kind, job, &resolved).await?;
                 // A copy brings what its original was: the rest is a change like any other.
-                let made = Before { live, fields: Value::Null, state: Readiness::waiting("it comes up") };
+                let made = Before { live: live.into(), fields: Arc::default(), state: Readiness::waiting("it comes up") };
                 self.step_by_step(kind, job, &made, desired, &resolved).await?
             }
             Verb::Create if job.prepared => self.finish(kind, job, desired, &resolved).await?,
@@ -234,7 +235,7 @@ impl<'a, C: Cloud> Run<'a, C> {
                 self.step_by_step(kind, job, before, desired, &resolved).await?
             }
             Verb::Update | Verb::Prepare => {
-                let observed = item.before.as_ref().map(|b| b.fields.clone()).unwrap_or(Value::Null);
+                let observed = item.before.as_ref().map(|b| b.fields.clone()).unwrap_or_default();
                 let todo = self.with_ids(|ids| diff(kind.info().rules, desired, &observed, ids));
                 if todo.is_empty() { live } else { self.update(kind, job, &resolved, &live, &todo).await? }
             }
@@ -262,7 +263,7 @@ impl<'a, C: Cloud> Run<'a, C> {
         let gone = || Error::new(Class::Failed, "it disappeared while the objects behind it were starting");
         let seen = self.find_within(STALE, kind, job, resolved).await?.ok_or_else(gone)?;
         let todo = self.with_ids(|ids| diff(kind.info().rules, desired, &seen.fields, ids));
-        if todo.is_empty() { Ok(seen.live) } else { self.update(kind, job, resolved, &seen.live, &todo).await }
+        if todo.is_empty() { Ok(Value::clone(&seen.live)) } else { self.update(kind, job, resolved, &seen.live, &todo).await }
     }
 
     async fn create(&self, kind: &dyn Kind<C>, job: &Job<'_, C>, desired: &Value) -> Result<Value, Halt> {
@@ -283,7 +284,7 @@ impl<'a, C: Cloud> Run<'a, C> {
                             Claim::Stray => self.with_ids(|ids| diff(kind.info().rules, desired, &seen.fields, ids)),
                             _ => after_create(),
                         };
-                        break (seen.live, differs);
+                        break (Value::clone(&seen.live), differs);
                     }
                     ambiguous += 1;
                     if ambiguous > AMBIGUOUS {
@@ -363,7 +364,7 @@ impl<'a, C: Cloud> Run<'a, C> {
         desired: &Value,
         resolved: &Value,
     ) -> Result<Value, Halt> {
-        let (mut live, mut fields, mut state) = (before.live.clone(), before.fields.clone(), before.state.clone());
+        let (mut live, mut fields, mut state) = (Value::clone(&before.live), before.fields.clone(), before.state.clone());
         let mut last = Diff::default();
         for step in 0..STEPS {
             // What needs a person is not waited for: perhaps this change is what fixes it.
@@ -373,7 +374,7 @@ impl<'a, C: Cloud> Run<'a, C> {
                 self.await_ready(kind, job, resolved, &live, accept).await?;
                 let gone = || Error::new(Class::Failed, "it disappeared during the wait for it");
                 let seen = self.find_by_id(kind, job.cx, &live).await?.ok_or_else(gone)?;
-                (live, fields, state) = (seen.live, seen.fields, seen.state);
+                (live, fields, state) = (Value::clone(&seen.live), seen.fields, seen.state);
             }
             let mut todo = self.with_ids(|ids| diff(kind.info().rules, desired, &fields, ids));
             if !state.tells_all() {

@@ -5,6 +5,7 @@
 //! that, what has the tag starts again ([`Resource::resume`](super::Resource::resume)), and loses it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -39,10 +40,11 @@ impl Graph {
         for node in self.nodes_mut() {
             let Some(kind) = registry.find(&node.key.kind) else { continue };
             let used_by: Vec<&str> = users.get(&node.key).into_iter().flatten().map(String::as_str).collect();
-            if !kind.pause(&mut node.desired, why, &used_by) {
+            let desired = Arc::make_mut(&mut node.desired);
+            if !kind.pause(desired, why, &used_by) {
                 continue;
             }
-            if let (true, Value::Object(fields)) = (kind.info().tagged, &mut node.desired)
+            if let (true, Value::Object(fields)) = (kind.info().tagged, desired)
                 && let Value::Object(tags) = fields.entry("tags").or_insert_with(|| json!({}))
             {
                 tags.insert(TAG_PAUSED.into(), why.word().into());
@@ -63,7 +65,7 @@ impl Graph {
 impl Plan {
     /// Checks whether anything in it is paused, or stays so.
     pub fn is_at_rest(&self) -> bool {
-        self.items.iter().filter_map(|item| item.desired.as_ref()).any(is_paused)
+        self.items.iter().filter_map(|item| item.desired.as_deref()).any(is_paused)
     }
 }
 
@@ -87,9 +89,9 @@ pub(super) fn is_paused(desired: &Value) -> bool {
 }
 
 /// Turns what is desired of an object that is paused, and is not to be any more, into what starts it again.
-pub(super) fn resume<C>(kind: &dyn Kind<C>, desired: &mut Value, observed: &Value) {
+pub(super) fn resume<C>(kind: &dyn Kind<C>, desired: &mut Arc<Value>, observed: &Value) {
     if is_paused(observed) && !is_paused(desired) {
-        kind.resume(desired);
+        kind.resume(Arc::make_mut(desired));
     }
 }
 

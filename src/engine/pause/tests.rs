@@ -499,8 +499,8 @@ fn what_is_not_ready_counts_and_what_is_not_ours_does_not() {
     let seen = |name: &str, word: &str, claim: fn(String) -> Claim, state| Seen {
         kind: Worker::KIND.into(),
         claim: claim(name.to_owned()),
-        live: json!({"id": name}),
-        fields: json!({"tags": {TAG_KEY: format!("mem.worker/{name}"), TAG_PAUSED: word}}),
+        live: json!({"id": name}).into(),
+        fields: json!({"tags": {TAG_KEY: format!("mem.worker/{name}"), TAG_PAUSED: word}}).into(),
         state,
     };
     let why = |seen: Vec<Seen>| Snapshot { seen, ..Snapshot::default() }.paused();

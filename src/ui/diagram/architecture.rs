@@ -256,7 +256,7 @@ impl<'a> Found<'a> {
     }
 
     fn get(&self, key: &Key) -> Option<&'a Value> {
-        self.graph.get(key).map(|node| &node.desired)
+        self.graph.get(key).map(|node| node.desired.as_ref())
     }
 
     fn boundary(&self) -> String {

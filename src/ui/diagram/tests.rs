@@ -9,7 +9,7 @@ use crate::engine::graph::Node as Desired;
 fn graph(nodes: Vec<(&str, Value)>) -> Graph {
     let mut graph = Graph::default();
     for (key, desired) in nodes {
-        graph.insert(Desired { key: key.parse().unwrap(), desired, origin: "resources".into() }).unwrap();
+        graph.insert(Desired { key: key.parse().unwrap(), desired: desired.into(), origin: "resources".into() }).unwrap();
     }
     graph
 }
@@ -94,13 +94,13 @@ fn shop() -> Graph {
         for zone in ["a", "b"] {
             let key = Key::new("ec2.subnet", format!("{tier}-{zone}"));
             let desired = json!({"zone": format!("us-east-1{zone}")});
-            graph.insert(Desired { key, desired, origin: String::new() }).unwrap();
+            graph.insert(Desired { key, desired: desired.into(), origin: String::new() }).unwrap();
         }
     }
     for zone in ["a", "b"] {
         let key = Key::new("ec2.route_table_association", zone);
         let desired = json!({"table": "${ec2.route_table/public}", "subnet": format!("${{ec2.subnet/public-{zone}}}")});
-        graph.insert(Desired { key, desired, origin: String::new() }).unwrap();
+        graph.insert(Desired { key, desired: desired.into(), origin: String::new() }).unwrap();
     }
     graph
 }

@@ -44,7 +44,7 @@ pub(super) fn added(plan: &Plan, all: bool) -> Vec<String> {
 /// Returns what an item has after the change and does not have before.
 fn new<T: Ord>(item: &Item, of: impl Fn(&Value) -> BTreeSet<T>) -> BTreeSet<T> {
     let before = item.before.as_ref().map(|before| of(&before.fields)).unwrap_or_default();
-    item.desired.as_ref().map(of).unwrap_or_default().into_iter().filter(|one| !before.contains(one)).collect()
+    item.desired.as_deref().map(of).unwrap_or_default().into_iter().filter(|one| !before.contains(one)).collect()
 }
 
 /// Returns the texts of a value that is one, or a list of them.
@@ -143,7 +143,7 @@ mod tests {
 
     fn item(key: &str, action: Action, desired: Value, before: Option<Value>) -> Item {
         let mut item: Item = serde_json::from_value(json!({"key": key, "action": "keep", "generation": 1})).unwrap();
-        (item.action, item.desired) = (action, Some(desired));
+        (item.action, item.desired) = (action, Some(desired.into()));
         item.before =
             before.map(|fields| serde_json::from_value(json!({"live": {}, "fields": fields, "state": "ready"})).unwrap());
         item

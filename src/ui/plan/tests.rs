@@ -74,21 +74,24 @@ pub(crate) fn everything() -> Plan {
         for zone in ["a", "b", "c"] {
             let mut subnet = item(&format!("ec2.subnet/{tier}-{zone}"), Action::Create);
             subnet.needs = vec![(9, Need::Exists)];
-            subnet.desired = Some(json!({"vpc": "${ec2.vpc/main}", "cidr": "10.0.0.0/20", "zone": format!("us-east-1{zone}"),
-                "tags": {"Name": "webapp", "stack:name": "webapp"}}));
+            subnet.desired = Some(
+                json!({"vpc": "${ec2.vpc/main}", "cidr": "10.0.0.0/20", "zone": format!("us-east-1{zone}"),
+                "tags": {"Name": "webapp", "stack:name": "webapp"}})
+                .into(),
+            );
             items.push(subnet);
         }
     }
     let mut vpc = item("ec2.vpc/main", Action::Create);
     vpc.desired =
-        Some(json!({"cidr": "10.0.0.0/16", "dns_hostnames": true, "ipv6": null, "tags": {"Name": "webapp-staging-main"}}));
+        Some(json!({"cidr": "10.0.0.0/16", "dns_hostnames": true, "ipv6": null, "tags": {"Name": "webapp-staging-main"}}).into());
     items.push(vpc);
     let mut role = item("iam.role/web", Action::Create);
     role.desired =
-        Some(json!({"path": "/webapp/", "assume_role_policy": policy(&["sts:AssumeRole"], "x"), "password": "hunter2"}));
+        Some(json!({"path": "/webapp/", "assume_role_policy": policy(&["sts:AssumeRole"], "x"), "password": "hunter2"}).into());
     items.push(role);
     let mut target = item("application-autoscaling.scalable_target/web", Action::Create);
-    target.desired = Some(json!({"service": "${ecs.service/web}", "min": 3, "max": 30}));
+    target.desired = Some(json!({"service": "${ecs.service/web}", "min": 3, "max": 30}).into());
     items.push(target);
 
     let mut service = item("ecs.service/web", Action::Update);
@@ -166,7 +169,8 @@ pub(crate) fn everything() -> Plan {
     items.push(rule);
     let mut left = item("ecs.service/web", Action::Delete);
     left.reason = Some("left over from a replacement".into());
-    left.before = Some(Before { live: json!({"id": "webapp-staging-web-1"}), fields: json!({}), state: Readiness::Ready });
+    left.before =
+        Some(Before { live: json!({"id": "webapp-staging-web-1"}).into(), fields: json!({}).into(), state: Readiness::Ready });
     items.push(left);
 
     let mut refused = item("s3.bucket/assets", Action::Refuse);
@@ -174,7 +178,7 @@ pub(crate) fn everything() -> Plan {
     items.push(refused);
     let mut waiting = item("rds.instance/replica", Action::Keep);
     waiting.reason = Some("AWS is still working on it: backing-up".into());
-    waiting.before = Some(Before { live: json!({}), fields: json!({}), state: Readiness::waiting("backing-up") });
+    waiting.before = Some(Before { live: json!({}).into(), fields: json!({}).into(), state: Readiness::waiting("backing-up") });
     items.push(waiting);
     items.extend((0..96).map(|n| item(&format!("ec2.route/r{n}"), Action::Keep)));
     plan_of(items)
@@ -256,7 +260,7 @@ fn hostile_text_stays_text() {
     };
     let mut named = item("ec2.vpc/main", Action::Create);
     named.key.name = "\u{1b}[31mred".into();
-    named.desired = Some(json!({"na\u{1b}me": "x\u{7}"}));
+    named.desired = Some(json!({"na\u{1b}me": "x\u{7}"}).into());
     let mut scope = scope();
     scope.stack = "we\u{1b}b*_`<b>".into();
     let plan = Plan { scope, ..plan_of(vec![hostile, named]) };
@@ -292,7 +296,7 @@ fn markdown() {
 fn rights_that_are_new_stand_in_the_plan_of_what_is_created() {
     let mut plan = everything();
     let role = plan.items.iter_mut().find(|item| item.key.to_string() == "iam.role/web").unwrap();
-    role.desired = Some(json!({"policies": {"own": policy(&["s3:*"], "a")}}));
+    role.desired = Some(json!({"policies": {"own": policy(&["s3:*"], "a")}}).into());
     for columns in [60, 100] {
         let text = plan_text(&plan, &view(Look::plain(columns)));
         check(&text, columns);
@@ -305,9 +309,9 @@ fn rights_that_are_new_stand_in_the_plan_of_what_is_created() {
 /// A plan that would mend nothing, of an object with this beside it.
 fn kept(live: Value, reason: &str) -> Plan {
     let mut user = item("iam.user/alice", Action::Keep);
-    user.desired = Some(json!({}));
+    user.desired = Some(json!({}).into());
     user.reason = Some(reason.into());
-    user.before = Some(Before { live, fields: json!({}), state: Readiness::Ready });
+    user.before = Some(Before { live: live.into(), fields: json!({}).into(), state: Readiness::Ready });
     let items = vec![user, item("ec2.vpc/main", Action::Keep)];
     plan_of(items)
 }

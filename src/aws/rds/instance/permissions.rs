@@ -35,7 +35,7 @@ pub(super) fn further(item: &Item) -> Vec<&'static str> {
         return out;
     }
     out.extend(is_given(item, "source").then_some("rds:CreateDBInstanceReadReplica"));
-    let begins = item.is_first() && item.desired.as_ref().is_some_and(Instance::begins);
+    let begins = item.is_first() && item.desired.as_deref().is_some_and(Instance::begins);
     if item.carries_data || begins {
         out.extend([
             "rds:CreateDBSnapshot",
