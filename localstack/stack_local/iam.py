@@ -21,7 +21,7 @@ def _policies_read_once(self: IAMBackend) -> list[ManagedPolicy]:
     return [copy.copy(policy) for policy in _policies]
 
 
-IAMBackend._init_aws_policies = _policies_read_once  # type: ignore[method-assign]
+IAMBackend._init_aws_policies = _policies_read_once
 
 
 def _iam(call: Call):
