@@ -116,7 +116,7 @@ pub async fn run(command: Command, color: Color) -> Result {
     let bucket = bucket(&session).await?;
     let root = loaded.stack.cdn.as_ref().and_then(|cdn| cdn.default_root.as_deref()).unwrap_or("index.html");
 
-    let there = session.hear(objects::list(&session.cx, &bucket)).await?;
+    let there = session.hear(objects::list(&session.cx, &bucket, "")).await?;
     let (changed, unchanged) = session.hear(compare(&session.cx, &bucket, &found, &there, &look)).await?;
     // Before anything changes: pages that are open refer to the old files.
     let removed = if arguments.prune {

@@ -17,10 +17,10 @@ use crate::ui::{self, Color, Look};
 /// Show how two environments differ
 ///
 /// LEFT and RIGHT are environments of the file: `production` is what runs now, `production@12` is what run 12 of its history applied,
-/// and `production@file` is what the file says; or a frozen file, `production.frozen.yaml`. They are compared by meaning: identifiers, and the names of the environment, are no
-/// differences. A difference is expected when the file says so and both sides are as the file says; otherwise it is sized (a count, a
-/// class) or suspicious. Of environment variables and commands only the names are shown. Nothing is changed. Exits with 2 when
-/// anything is sized or suspicious.
+/// and `production@file` is what the file says; or a frozen file, `production.frozen.yaml`. They are compared by meaning: identifiers,
+/// and the names of the environment, are no differences. A difference is expected when the file says so and both sides are as the file
+/// says; otherwise it is sized (a count, a class) or suspicious. Of environment variables and commands only the names are shown.
+/// Nothing is changed. Exits with 2 when anything is sized or suspicious.
 #[derive(Args, Debug)]
 #[command(override_usage = "stack compare [OPTIONS] [FILE] <LEFT> <RIGHT>")]
 pub struct Arguments {
@@ -279,7 +279,11 @@ fn described(graph: &Graph, scope: &Scope) -> Result<Plan> {
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     let Arguments { file, left, right, aws, like, json, markdown, verbose } = arguments;
     let (file, left, right) = words(file, left, right)?;
-    let source = Source::read(file, like)?;
+    // Frozen files need no other.
+    let source = match (left.form, right.form) {
+        (Form::Frozen, Form::Frozen) => Source { file, text: String::new(), like, schema: session::stack_schema() },
+        _ => Source::read(file, like)?,
+    };
     // One after the other: both may start the local AWS.
     let load = |spec: &Spec| {
         if spec.form == Form::Frozen {
@@ -294,6 +298,13 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         source.load(&source.file, &text, &spec.env)
     };
     let (of_left, of_right) = (load(&left)?, load(&right)?);
+    let stacks = [&of_left.stack.stack, &of_right.stack.stack];
+    if stacks[0] != stacks[1] {
+        return Err(usage(
+            format!("`{}` is of the stack `{}`, and `{}` of `{}`", left.name, stacks[0], right.name, stacks[1]),
+            "compare environments of one stack",
+        ));
+    }
     let (left, right) = (Opened::open(left, of_left, &aws, color).await?, Opened::open(right, of_right, &aws, color).await?);
     let (one, other) = tokio::try_join!(left.take(&source, right.session.as_ref()), right.take(&source, left.session.as_ref()))?;
     let registry = aws::registry();

@@ -127,15 +127,16 @@ impl Freezer<'_> {
         let name = frozen::name(id, &self.at);
         let begun = Instant::now();
         for turn in 0.. {
-            let answer = frozen::take(cx, id, from.as_deref(), &name, &of).await;
-            let state = match answer {
-                // AWS is working on the database: a backup, a change.
-                Err(error) if error.class == Class::InUse && begun.elapsed() < BUSY => {
-                    (Readiness::waiting(format!("{id} is busy")), None)
+            let step = async {
+                match frozen::take(cx, id, from.as_deref(), &name, &of).await {
+                    // AWS is working on the database: a backup, a change.
+                    Err(error) if error.class == Class::InUse && begun.elapsed() < BUSY => {
+                        Ok((Readiness::waiting(format!("{id} is busy")), None))
+                    }
+                    answer => answer,
                 }
-                answer => self.session.hear(std::future::ready(answer)).await?,
             };
-            match state {
+            match self.session.hear(step).await? {
                 (Readiness::Ready, Some(arn)) => return Ok(arn),
                 (Readiness::Failed(why), _) => {
                     return Err(Stop::message(why, "`stack frozen prune` deletes what was taken; run this again"));

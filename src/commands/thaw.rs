@@ -99,7 +99,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
         copy.show_plan(&arguments.consent).await?;
         return Ok(Exit::Ok as u8);
     }
-    let (exit, _) = copy.bring_up(&arguments.consent).await?;
+    let (exit, _) = copy.bring_up(&arguments.consent, None).await?;
     Ok(exit as u8)
 }
 

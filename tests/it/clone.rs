@@ -72,10 +72,74 @@ fn snapshots(s: &Subject) -> Value {
     s.account.boto3(script, &Value::Null)
 }
 
+const BUCKETS: &str = r#"
+stack: shop
+region: us-east-1
+cdn: { static: { paths: ["/*"] } }
+resources: { s3.bucket: { uploads: {} } }
+environments: { production: {} }
+"#;
+
+/// The objects of an environment's buckets: their text, and their type.
+fn objects(s: &Subject, env: &str) -> Value {
+    let script = r#"
+s3 = client("s3")
+result = {}
+for bucket in [b["Name"] for b in s3.list_buckets()["Buckets"] if f"shop-{args}-" in b["Name"]]:
+    for key in [o["Key"] for o in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]:
+        found = s3.get_object(Bucket=bucket, Key=key)
+        result[("assets/" if "assets" in bucket else "uploads/") + key] = [found["Body"].read().decode(), found["ContentType"]]
+"#;
+    s.account.boto3(script, &json!(env))
+}
+
+fn put(s: &Subject, env: &str, all: &Value) {
+    let script = r#"
+s3 = client("s3")
+buckets = [b["Name"] for b in s3.list_buckets()["Buckets"] if f"shop-{args[0]}-" in b["Name"]]
+for bucket, key, text, kind in args[1]:
+    [name] = [b for b in buckets if bucket in b]
+    s3.put_object(Bucket=name, Key=key, Body=text.encode(), ContentType=kind)
+result = None
+"#;
+    s.account.boto3(script, &json!([env, all]));
+}
+
+#[test]
+fn a_clone_begins_with_copies_of_objects() {
+    let s = production(BUCKETS);
+    let all = json!([
+        ["assets", "index.html", "hello", "text/html"],
+        ["assets", "a b/ü+%.txt", "odd", "text/plain"],
+        ["uploads", "2026/x", "new", "image/png"],
+        ["uploads", "2025/y", "old", "image/png"],
+    ]);
+    put(&s, "production", &all);
+    let unknown = clone(&s, &["--objects", "downloads/"]).exits(64).words();
+    assert!(unknown.contains("`production` has no bucket `downloads`") && unknown.contains("`uploads`"), "{unknown}");
+
+    // By default those that CloudFront serves.
+    let said = clone(&s, &[]).ok().words();
+    assert!(said.contains("Copied: 2 objects of `assets`."), "{said}");
+    let (page, odd) = (json!(["hello", "text/html"]), json!(["odd", "text/plain"]));
+    assert_eq!(objects(&s, "bug"), json!({"assets/index.html": page, "assets/a b/ü+%.txt": odd}));
+
+    // What the copy has made of them stays.
+    put(&s, "bug", &json!([["assets", "index.html", "mine", "text/html"]]));
+    let said = clone(&s, &["--objects", "static", "--objects", "uploads/2026/"]).ok().words();
+    assert!(said.contains("Copied: 1 object of `uploads`.") && !said.contains("of `assets`"), "{said}");
+    let (mine, new) = (json!(["mine", "text/html"]), json!(["new", "image/png"]));
+    assert_eq!(objects(&s, "bug"), json!({"assets/index.html": mine, "assets/a b/ü+%.txt": odd, "uploads/2026/x": new}));
+    in_step(&s, "bug");
+}
+
 #[test]
 fn a_clone_is_what_runs_and_apart_from_it() {
     let s = production(FILE);
     s.account.boto3(BY_HAND, &Value::Null);
+    // Where nothing makes data harmless, only what is public is copied.
+    let refused = clone(&s, &["--data", "none", "--objects", "all"]).exits(64).words();
+    assert!(refused.contains("nothing would make the objects harmless"), "{refused}");
     s.proxy.take();
     let made = clone(&s, &["--ttl", "72h"]).ok();
     let said = made.words();

@@ -57,6 +57,9 @@ result = [taken["Encrypted"], taken["KmsKeyId"] == database["KmsKeyId"], [tag["K
     // What was frozen is what runs, until that changes.
     s.place.stack(&["compare", "s.yaml", "production", "p.yaml"]).ok();
     let compared = s.place.stack(&["compare", "s.yaml", "p.yaml", "production@file"]).ok().stdout;
+    let other = "stack: other\nregion: us-east-1\nnetwork: { zones: 2, nat: none }\n";
+    std::fs::write(s.place.path().join("other.yaml"), other).unwrap();
+    s.place.stack(&["compare", "other.yaml", "default@file", "p.yaml"]).exits(64);
     assert!(compared.contains("what was frozen") && compared.contains("desired_count   3 → 2"), "{compared}");
 
     // Months later, when the source is gone.

@@ -6,6 +6,7 @@
 const RENAMED: &[(&str, &[&str])] = &[
     ("cloudfront:CreateDistributionWithTags", &["cloudfront:CreateDistribution", "cloudfront:TagResource"]),
     ("lambda:Invoke", &["lambda:InvokeFunction"]),
+    ("s3:CopyObject", &["s3:GetObject", "s3:GetObjectTagging", "s3:PutObject", "s3:PutObjectTagging"]),
     ("s3:DeleteBucketLifecycle", &["s3:PutLifecycleConfiguration"]),
     ("s3:DeleteObjects", &["s3:DeleteObject", "s3:DeleteObjectVersion"]),
     ("s3:GetBucketEncryption", &["s3:GetEncryptionConfiguration"]),

@@ -1,4 +1,4 @@
-//! Objects, as `stack assets push` reads and writes them.
+//! Objects, as `stack assets push` and `stack clone` read and write them.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{ChecksumMode, Delete, Error as S3Error, ObjectIdentifier};
+use aws_sdk_s3::types::{ChecksumMode, Delete, Error as S3Error, ObjectIdentifier, ObjectStorageClass};
 use aws_smithy_types::timeout::TimeoutConfig;
 
 use super::built;
@@ -18,6 +18,11 @@ use crate::engine::{Class, Error, Result};
 const SLOWEST: u64 = 50_000;
 /// The maximum number of objects that one call deletes.
 const AT_ONCE: usize = 1000;
+/// The largest object that one call copies, in bytes
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>).
+pub const LARGEST_COPY: u64 = 5 << 30;
+/// The speed below which a copy inside of S3 counts as stuck, in bytes per second.
+const SLOWEST_COPY: u64 = 5_000_000;
 /// How often an interrupted download is repeated.
 const BROKEN: u32 = 5;
 /// The time before it is repeated; longer each time.
@@ -30,6 +35,8 @@ pub struct Listed {
     pub size: u64,
     /// When it was written, in seconds since 1970.
     pub written: i64,
+    /// It is in an archive, and cannot be read before it is restored from there.
+    pub archived: bool,
 }
 
 /// What a list does not report.
@@ -55,19 +62,25 @@ pub struct Upload<'a> {
     pub told: Told,
 }
 
-/// Returns every object of a bucket, by key.
+/// Returns every object of a bucket whose key begins with a prefix, by key.
 ///
 /// # Errors
 /// When S3 cannot be asked, or refuses.
-pub async fn list(cx: &Cx, bucket: &str) -> Result<BTreeMap<String, Listed>> {
-    let mut pages = cx.cloud.s3.list_objects_v2().bucket(bucket).expected_bucket_owner(&cx.scope.account).into_paginator().send();
+pub async fn list(cx: &Cx, bucket: &str, prefix: &str) -> Result<BTreeMap<String, Listed>> {
+    let call = cx.cloud.s3.list_objects_v2().bucket(bucket).expected_bucket_owner(&cx.scope.account);
+    let mut pages = call.set_prefix((!prefix.is_empty()).then(|| prefix.to_owned())).into_paginator().send();
     let mut out = BTreeMap::new();
     while let Some(page) = pages.next().await {
-        for object in page.map_err(failed("s3:ListObjectsV2"))?.contents.unwrap_or_default() {
+        let page = page.map_err(failed("s3:ListObjectsV2")).map_err(|mut e| {
+            e.message = format!("`{bucket}`: {}", e.message);
+            e
+        })?;
+        for object in page.contents.unwrap_or_default() {
             let size = object.size.and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
             let written = object.last_modified.map_or(i64::MAX, |at| at.secs());
+            let archived = matches!(object.storage_class, Some(ObjectStorageClass::Glacier | ObjectStorageClass::DeepArchive));
             if let Some(key) = object.key {
-                out.insert(key, Listed { size, written });
+                out.insert(key, Listed { size, written, archived });
             }
         }
     }
@@ -104,6 +117,45 @@ pub async fn put(cx: &Cx, bucket: &str, upload: &Upload<'_>) -> Result<()> {
     let call = call.customize().config_override(aws_sdk_s3::config::Builder::new().timeout_config(patience));
     call.send().await.map_err(failed("s3:PutObject"))?;
     Ok(())
+}
+
+/// What became of a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copied {
+    /// It was made.
+    Done,
+    /// The object does not exist any more.
+    Gone,
+    /// The object is in an archive that lists do not report: one of Intelligent-Tiering.
+    Archived,
+}
+
+/// Copies an object of at most [`LARGEST_COPY`] from one bucket of the account to another, with its metadata and tags. It is encrypted
+/// as the other bucket's objects are.
+///
+/// # Errors
+/// When S3 cannot be asked, or refuses.
+pub async fn copy(cx: &Cx, (from, to): (&str, &str), key: &str, size: u64) -> Result<Copied> {
+    let attempt = Duration::from_secs(30 + size / SLOWEST_COPY);
+    let patience = TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(attempt * 4).build();
+    let call = cx.cloud.s3.copy_object().bucket(to).key(key).copy_source(format!("{from}/{}", encoded(key)));
+    let call = call.expected_bucket_owner(&cx.scope.account).expected_source_bucket_owner(&cx.scope.account);
+    let call = call.customize().config_override(aws_sdk_s3::config::Builder::new().timeout_config(patience));
+    match call.send().await.map_err(failed("s3:CopyObject")) {
+        Ok(_) => Ok(Copied::Done),
+        Err(e) if e.code.as_deref() == Some("NoSuchKey") => Ok(Copied::Gone),
+        Err(e) if matches!(e.code.as_deref(), Some("InvalidObjectState" | "ObjectNotInActiveTierError")) => Ok(Copied::Archived),
+        Err(mut e) => {
+            e.message = format!("`{key}` from `{from}` to `{to}`: {}", e.message);
+            Err(e)
+        }
+    }
+}
+
+/// Returns a key as it is written in the source of a copy: all but letters, digits and `-_.~/` is encoded.
+fn encoded(key: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~/".contains(&b);
+    key.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }
 
 /// Returns the bytes of an object; none when it does not exist.
@@ -179,4 +231,12 @@ pub(super) fn already_gone(errors: &[S3Error]) -> Result<usize> {
     error.operation = Some("s3:DeleteObjects".into());
     error.code = Some(code.to_owned());
     Err(error.hint("remove object locks, or the policy that protects them, first"))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn keys_are_encoded_as_sources_of_copies() {
+        assert_eq!(super::encoded("a b/ü+%?.txt"), "a%20b/%C3%BC%2B%25%3F.txt");
+    }
 }

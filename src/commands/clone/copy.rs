@@ -1,5 +1,6 @@
 //! A copy that is brought up: without its services first, where its data must be made harmless before they start.
 
+use super::objects::{self, Objects};
 use crate::commands::arguments::StackFile;
 use crate::commands::consent::{self, Consent};
 use crate::commands::run::Run;
@@ -29,6 +30,14 @@ pub struct Copy<'a> {
     pub color: Color,
 }
 
+/// The objects of buckets that it begins with.
+pub struct Brought<'a> {
+    /// The connection to what it is made of.
+    pub source: &'a Session,
+    /// Which objects.
+    pub objects: &'a [Objects],
+}
+
 impl Copy<'_> {
     /// Refuses to make a copy of that name where one exists, and nothing describes it.
     pub async fn is_new(&self, name: &str) -> Result<()> {
@@ -50,7 +59,7 @@ impl Copy<'_> {
     }
 
     /// Brings it up, and returns what it has then; none when that was not confirmed or did not come to its end, which is told.
-    pub async fn bring_up(&self, consent: &Consent) -> Result<(Exit, Option<Snapshot>)> {
+    pub async fn bring_up(&self, consent: &Consent, brought: Option<&Brought<'_>>) -> Result<(Exit, Option<Snapshot>)> {
         let Copy { session, loaded, .. } = self;
         // Its services have no tasks where its data must be made harmless first.
         let exit = self.apply(consent, async || session.plan(loaded).await).await?;
@@ -58,7 +67,20 @@ impl Copy<'_> {
             return Ok((exit, None));
         }
         let snapshot = session.snapshot().await?;
-        if snapshot.paused() != Some(Pause::Unready) {
+        let is_unready = snapshot.paused() == Some(Pause::Unready);
+        let sanitized = loaded.sanitize().is_some();
+        match brought {
+            // What was made harmless, or deleted for that, is not brought again.
+            Some(Brought { objects, .. }) if sanitized && !is_unready && objects.iter().any(|one| *one != Objects::None) => {
+                let words = "No objects were copied: the data of this environment was made harmless before.";
+                ui::err(&ui::note(words, &Look::stderr(self.color)))?;
+            }
+            Some(Brought { source, objects }) => {
+                objects::bring(source, session, objects, sanitized, &Look::stderr(self.color)).await.map_err(Stop::midway)?;
+            }
+            None => {}
+        }
+        if !is_unready {
             return Ok((exit, Some(snapshot)));
         }
         if let Some(sanitize) = loaded.sanitize() {

@@ -2,6 +2,7 @@
 
 pub(super) mod compose;
 pub(super) mod copy;
+mod objects;
 pub(super) mod overlay;
 
 use std::path::Path;
@@ -9,7 +10,8 @@ use std::path::Path;
 use clap::Args;
 
 use self::compose::{Composed, Data, Size, Wanted};
-use self::copy::Copy;
+use self::copy::{Brought, Copy};
+use self::objects::Objects;
 use super::arguments::{Aws, STACK_FILE, StackFile, time};
 use super::consent::Consent;
 use super::session::{self, Session};
@@ -27,7 +29,8 @@ use crate::ui::{self, Color, Look};
 /// stay with the environment that it is made of.
 ///
 /// Databases begin with a copy of the data, encrypted with the copy's key and with passwords of their own. `clone.sanitize` in the file
-/// runs before any service starts. At the end, every object of the copy is searched for what belongs to the other environment.
+/// runs before any service starts. Of buckets, the static files are copied. At the end, every object of the copy is searched for what
+/// belongs to the other environment.
 ///
 /// The same command continues a clone that was interrupted.
 #[derive(Args, Debug)]
@@ -45,6 +48,10 @@ pub struct Arguments {
     /// The data that databases begin with
     #[arg(long, value_enum, default_value_t = Data::Snapshot, value_name = "WHAT")]
     data: Data,
+    /// The objects that buckets begin with: `static` for the files that CloudFront serves, `all`, `none`, or those of a bucket below a
+    /// prefix, such as `uploads/2026/` (can be repeated). They are copied inside of S3, before the data is made harmless
+    #[arg(long, value_name = "WHAT", default_value = "static", value_parser = objects::objects)]
+    objects: Vec<Objects>,
     /// How large the copy is: `same`, `small`, or a value for a key of the file, such as `databases.main.class=db.t4g.medium` (can be
     /// repeated)
     #[arg(long, value_name = "SIZE", value_parser = compose::size)]
@@ -82,6 +89,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
     if to != arguments.to {
         ui::err(&ui::note(&format!("The environment of `{}` is called `{to}`.", arguments.to), &look))?;
     }
+    objects::check(&source.session, &arguments.objects).await?;
     let of_copy = file(&to);
     let known = Path::new(&name).is_file();
     let (text, new) = if known {
@@ -94,6 +102,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
     };
     let loaded = session::load_text(&of_copy, &text, color)?;
     compose::check_shared(&loaded.stack)?;
+    objects::check_harmless(&arguments.objects, &loaded)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?;
     let (verbose, file) = (arguments.verbose, &of_copy);
     let copy = Copy { command: "clone", session, loaded: &loaded, file, text: &text, verbose, color };
@@ -105,7 +114,8 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
         copy.show_plan(&arguments.consent).await?;
         return Ok(Exit::Ok as u8);
     }
-    let (exit, of_copy) = copy.bring_up(&arguments.consent).await?;
+    let brought = Brought { source: &source.session, objects: &arguments.objects };
+    let (exit, of_copy) = copy.bring_up(&arguments.consent, Some(&brought)).await?;
     let Some(of_copy) = of_copy else { return Ok(exit as u8) };
     let of_source = source.session.snapshot().await?;
     isolated(&source, &of_source, &of_copy, color)
