@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::arguments::{Aws, FileOrStack, StackFile};
-use super::consent::Consent;
+use super::consent::{Applying, Consent};
 use super::run::Run;
 use super::session::{self, Session};
 use super::stop::{Result, Stop};
@@ -19,18 +19,13 @@ pub struct Changing {
     #[command(flatten)]
     file: FileOrStack,
     #[command(flatten)]
-    aws: Aws,
-    #[command(flatten)]
-    consent: Consent,
-    /// Show the fields of what is created, and long values in full
-    #[arg(long, short)]
-    verbose: bool,
+    applying: Applying,
 }
 
 impl Changing {
     /// Runs `command`: applies what `with` makes of the file.
     pub async fn run(self, command: &str, color: Color, with: impl Fn(&Session, &mut Graph, &Snapshot) -> Result<()>) -> Result {
-        let Changing { file, aws, consent, verbose } = self;
+        let Changing { file, applying: Applying { aws, consent, verbose } } = self;
         Applied::of(file, &aws, color).await?.run(command, &consent, (verbose, color), with).await
     }
 }

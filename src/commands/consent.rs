@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 
 use clap::Args;
 
-use super::arguments::time;
+use super::arguments::{Aws, time};
 use super::stop::{Result, Stop};
 use crate::config;
 use crate::engine::{self, Plan};
@@ -31,6 +31,18 @@ pub struct Consent {
     /// Print events and the result as JSON, one object per line
     #[arg(long)]
     pub json: bool,
+}
+
+/// The last arguments of commands that apply something.
+#[derive(Args, Debug)]
+pub struct Applying {
+    #[command(flatten)]
+    pub aws: Aws,
+    #[command(flatten)]
+    pub consent: Consent,
+    /// Show the fields of what is created, and long values in full
+    #[arg(long, short)]
+    pub verbose: bool,
 }
 
 impl Consent {

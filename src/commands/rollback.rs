@@ -1,7 +1,7 @@
 use clap::Args;
 
-use super::arguments::{Aws, StackFile};
-use super::consent::Consent;
+use super::arguments::StackFile;
+use super::consent::Applying;
 use super::history;
 use super::run::Run;
 use super::session::{self, Session};
@@ -21,16 +21,11 @@ pub struct Arguments {
     #[arg(value_name = "N")]
     number: Option<String>,
     #[command(flatten)]
-    aws: Aws,
-    #[command(flatten)]
-    consent: Consent,
-    /// Show the fields of what is created, and long values in full
-    #[arg(long, short)]
-    verbose: bool,
+    applying: Applying,
 }
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
-    let Arguments { file, number, aws, consent, verbose } = arguments;
+    let Arguments { file, number, applying: Applying { aws, consent, verbose } } = arguments;
     let (file, number) = file.and(number, "N")?;
     let number = history::number(&number)?;
     let now = session::load(&file, Color::Never)?;

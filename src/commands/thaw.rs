@@ -1,11 +1,11 @@
 use clap::Args;
 
-use super::arguments::{Aws, StackFile, time};
+use super::arguments::{StackFile, time};
 use super::clone::compose::{self, Size};
 use super::clone::copy::Copy;
 use super::clone::overlay::Overlay;
 use super::clone::write;
-use super::consent::Consent;
+use super::consent::Applying;
 use super::session::{self, Session};
 use super::stop::{Exit, Result, Stop};
 use crate::config::{self, environment, frozen, joined};
@@ -39,12 +39,7 @@ pub struct Arguments {
     #[arg(long)]
     plan: bool,
     #[command(flatten)]
-    aws: Aws,
-    #[command(flatten)]
-    consent: Consent,
-    /// Show the fields of what is created, and long values in full
-    #[arg(long, short)]
-    verbose: bool,
+    applying: Applying,
 }
 
 pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
@@ -86,8 +81,8 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
     };
     let loaded = session::load_text(&file, &text, color)?;
     compose::check_shared(&loaded.stack)?;
-    let session = Session::of(&loaded, &arguments.aws, color).await?;
-    let (loaded, file, text, verbose) = (&loaded, &file, text.as_str(), arguments.verbose);
+    let session = Session::of(&loaded, &arguments.applying.aws, color).await?;
+    let (loaded, file, text, verbose) = (&loaded, &file, text.as_str(), arguments.applying.verbose);
     let copy = Copy { command: "thaw", session, loaded, file, text, verbose, color };
     if let Some(new) = &new {
         copy.is_new(&name).await?;
@@ -96,10 +91,10 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
         }
     }
     if arguments.plan {
-        copy.show_plan(&arguments.consent).await?;
+        copy.show_plan(&arguments.applying.consent).await?;
         return Ok(Exit::Ok as u8);
     }
-    let (exit, _) = copy.bring_up(&arguments.consent, None).await?;
+    let (exit, _) = copy.bring_up(&arguments.applying.consent, None).await?;
     Ok(exit as u8)
 }
 

@@ -76,7 +76,9 @@ impl Copy<'_> {
                 ui::err(&ui::note(words, &Look::stderr(self.color)))?;
             }
             Some(Brought { source, objects }) => {
-                objects::bring(source, session, objects, sanitized, &Look::stderr(self.color)).await.map_err(Stop::midway)?;
+                objects::bring(source, (session, &snapshot), objects, sanitized, &Look::stderr(self.color))
+                    .await
+                    .map_err(Stop::midway)?;
             }
             None => {}
         }

@@ -13,7 +13,7 @@ use self::compose::{Composed, Data, Size, Wanted};
 use self::copy::{Brought, Copy};
 use self::objects::Objects;
 use super::arguments::{Aws, STACK_FILE, StackFile, time};
-use super::consent::Consent;
+use super::consent::Applying;
 use super::session::{self, Session};
 use super::stop::{Exit, Result, Stop};
 use crate::config::{self, Loaded, environment, joined};
@@ -66,12 +66,7 @@ pub struct Arguments {
     #[arg(long)]
     plan: bool,
     #[command(flatten)]
-    aws: Aws,
-    #[command(flatten)]
-    consent: Consent,
-    /// Show the fields of what is created, and long values in full
-    #[arg(long, short)]
-    verbose: bool,
+    applying: Applying,
 }
 
 /// What is copied, and the connection to it.
@@ -85,7 +80,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
     let to = environment::short(&arguments.to);
     let name = named(&arguments, &to)?;
     let file = |env: &str| StackFile { file: arguments.file.clone(), env: Some(env.to_owned()), like: None, stack: None };
-    let source = Source::open(&file(&arguments.from), &arguments.aws, color).await?;
+    let source = Source::open(&file(&arguments.from), &arguments.applying.aws, color).await?;
     if to != arguments.to {
         ui::err(&ui::note(&format!("The environment of `{}` is called `{to}`.", arguments.to), &look))?;
     }
@@ -103,19 +98,19 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
     let loaded = session::load_text(&of_copy, &text, color)?;
     compose::check_shared(&loaded.stack)?;
     objects::check_harmless(&arguments.objects, &loaded)?;
-    let session = Session::of(&loaded, &arguments.aws, color).await?;
-    let (verbose, file) = (arguments.verbose, &of_copy);
+    let session = Session::of(&loaded, &arguments.applying.aws, color).await?;
+    let (verbose, file) = (arguments.applying.verbose, &of_copy);
     let copy = Copy { command: "clone", session, loaded: &loaded, file, text: &text, verbose, color };
     if let Some(new) = &new {
         copy.is_new(&name).await?;
         if arguments.plan { ui::out(new)? } else { write(&name, new, &look)? }
     }
     if arguments.plan {
-        copy.show_plan(&arguments.consent).await?;
+        copy.show_plan(&arguments.applying.consent).await?;
         return Ok(Exit::Ok as u8);
     }
     let brought = Brought { source: &source.session, objects: &arguments.objects };
-    let (exit, of_copy) = copy.bring_up(&arguments.consent, Some(&brought)).await?;
+    let (exit, of_copy) = copy.bring_up(&arguments.applying.consent, Some(&brought)).await?;
     let Some(of_copy) = of_copy else { return Ok(exit as u8) };
     let of_source = source.session.snapshot().await?;
     isolated(&source, &of_source, &of_copy, color)

@@ -10,9 +10,11 @@ use crate::commands::patience::Patience;
 use crate::commands::session::Session;
 use crate::commands::stop::{Exit, Result, Stop};
 use crate::config::Loaded;
-use crate::engine::{Error, Seen};
+use crate::engine::{Error, Seen, Snapshot};
 use crate::ui::{self, Look, Tally};
 
+/// The kind of buckets.
+const BUCKET: &str = "s3.bucket";
 /// Why an archived object is not copied.
 const ARCHIVED: &str = "it is archived";
 /// The number of copies in flight at once.
@@ -70,15 +72,14 @@ impl Objects {
     }
 }
 
-/// Returns the buckets of an environment.
-async fn buckets(session: &Session) -> Result<Vec<Bucket>> {
-    let seen = session.read("s3.bucket").await?;
+/// Returns the buckets among the objects of an environment.
+fn buckets(seen: &[Seen]) -> Vec<Bucket> {
     let bucket = |seen: &Seen| {
         let is_versioned = seen.fields.get("versioning").and_then(Value::as_bool).unwrap_or_default();
         let section = seen.section().unwrap_or_default().to_owned();
         Some(Bucket { name: seen.key()?.name, id: seen.live.get("name")?.as_str()?.to_owned(), section, is_versioned })
     };
-    Ok(seen.iter().filter_map(bucket).collect())
+    seen.iter().filter(|seen| seen.kind == BUCKET).filter_map(bucket).collect()
 }
 
 /// Refuses objects that nothing would make harmless, although the file says that data is to be.
@@ -100,7 +101,7 @@ pub async fn check(source: &Session, wanted: &[Objects]) -> Result<()> {
     if named().next().is_none() {
         return Ok(());
     }
-    let known = buckets(source).await?;
+    let known = buckets(&source.read(BUCKET).await?);
     let Some(missing) = named().find(|name| known.iter().all(|bucket| bucket.name != **name)) else { return Ok(()) };
     let all = known.iter().map(|bucket| format!("`{}`", bucket.name)).collect::<Vec<_>>().join(", ");
     let env = &source.cx.scope.env;
@@ -112,11 +113,17 @@ pub async fn check(source: &Session, wanted: &[Objects]) -> Result<()> {
 }
 
 /// Copies what the buckets of the copy do not have yet. What they have stays as it is.
-pub async fn bring(source: &Session, copy: &Session, wanted: &[Objects], sanitized: bool, look: &Look) -> Result<()> {
+pub async fn bring(
+    source: &Session,
+    (copy, of_copy): (&Session, &Snapshot),
+    wanted: &[Objects],
+    sanitized: bool,
+    look: &Look,
+) -> Result<()> {
     if wanted.iter().all(|one| *one == Objects::None) {
         return Ok(());
     }
-    let (from, to) = (buckets(source).await?, buckets(copy).await?);
+    let (from, to) = (buckets(&source.read(BUCKET).await?), buckets(&of_copy.seen));
     for theirs in &from {
         for prefix in wanted.iter().filter_map(|one| one.prefix(theirs)) {
             let Some(ours) = to.iter().find(|ours| ours.name == theirs.name) else {
@@ -168,8 +175,8 @@ async fn one(source: &Session, copy: &Session, (theirs, ours): (&Bucket, &Bucket
         not(key, ARCHIVED)?;
     }
     let made = done.iter().filter(|(_, copied)| *copied == Copied::Done).count();
-    let there = all.keys().filter(|key| there.contains_key(*key)).count();
-    let before = if there > 0 { format!("; {there} were there") } else { String::new() };
+    let known = all.keys().filter(|key| there.contains_key(*key)).count();
+    let before = if known > 0 { format!("; it had {known} of them") } else { String::new() };
     Ok(ui::err(&ui::note(&format!("Copied: {} of `{name}`{before}.", ui::count(made, "object")), look))?)
 }
 
