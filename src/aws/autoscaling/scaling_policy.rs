@@ -116,17 +116,15 @@ impl Resource for ScalingPolicy {
     type Live = Live;
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
-        if ecs::resource_ids(cx).await?.is_empty() {
-            return Ok(Vec::new());
-        }
+        // All of the region's, fifty on a page: with many services these pages are the longest chain of a plan, so they do not wait
+        // for the services, although a stack without any would not need them.
         let all = async {
             let call = cx.cloud.autoscaling.describe_scaling_policies().service_namespace(NAMESPACE);
             let pages = call.scalable_dimension(DIMENSION).into_paginator().items().send();
             let all = pages.collect::<std::result::Result<Vec<_>, _>>().await;
             all.map_err(failed("application-autoscaling:DescribeScalingPolicies"))
         };
-        // Whose the services are is asked at the same time.
-        let (all, claims) = futures::try_join!(all, ecs::claims(cx))?;
+        let (all, claims, _) = futures::try_join!(all, ecs::claims(cx), ecs::resource_ids(cx))?;
         Ok(all
             .into_iter()
             .filter_map(|policy| {
