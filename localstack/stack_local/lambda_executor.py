@@ -74,6 +74,7 @@ class LocalRuntimeExecutor(RuntimeExecutor):
                     str(answer),
                     self.function_version.qualified_arn,
                     str(config.memory_size),
+                    str(seconds),
                 ],
                 input=payload.get("payload") or "{}",
                 capture_output=True,

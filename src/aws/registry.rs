@@ -1,5 +1,7 @@
 //! Every service, a line each, and what is known about their kinds.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use super::{Clients, spelling};
@@ -39,6 +41,11 @@ pub(super) fn wings() -> impl Iterator<Item = &'static Wing> {
 /// Returns every kind.
 pub(super) fn kinds() -> impl Iterator<Item = &'static KindRow> {
     wings().flat_map(|wing| wing.kinds)
+}
+
+/// Returns the actions that delete objects of any kind, each once.
+pub fn deletes() -> BTreeSet<&'static str> {
+    kinds().flat_map(|row| row.actions.delete).copied().collect()
 }
 
 /// Returns what is known about a kind, or `None` if there is no kind of that name.

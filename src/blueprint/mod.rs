@@ -33,6 +33,7 @@ use std::collections::BTreeMap;
 use crate::aws::Clients;
 use crate::config::Stack;
 use crate::engine::graph::Clash;
+use crate::engine::tags::TAG_AWAKE;
 use crate::engine::{Error, Graph, Moved, Registry, Scope, lies_in};
 
 /// Why a stack cannot be expanded.
@@ -155,7 +156,8 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     if !problems.is_empty() {
         return Err(Failure::Problems(problems));
     }
-    let tags: BTreeMap<String, String> = stack.tags.clone();
+    let mut tags: BTreeMap<String, String> = stack.tags.clone();
+    tags.extend(stack.schedule.awake.as_ref().map(|awake| (TAG_AWAKE.to_owned(), awake.to_string())));
     graph.own(registry, facts.scope, &tags)?;
     graph.ignore_tags(&stack.ignore_tags);
     Ok(graph)

@@ -126,7 +126,8 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<(),
         let input = json!({"cluster": Ref::<Cluster>::to("main").attr("name"), "services": names});
         let target = Target { function: function.clone().attr("arn"), input: Some(input) };
         let rule = EventRule {
-            pattern: pattern(&one.secret),
+            pattern: Some(pattern(&one.secret)),
+            schedule: None,
             enabled: Some(true),
             description: Some(format!("The password of {} was made anew", one.what)),
             targets: [("restart".to_owned(), target)].into(),
@@ -185,7 +186,8 @@ fn function(graph: &mut Graph, users: &BTreeSet<&str>, facts: &Facts<'_>) -> Res
         &Function {
             role: role.attr("arn"),
             code: CODE.into(),
-            code_sha256: Some(digest(CODE)),
+            program: None,
+            code_sha256: Some(digest(CODE, None)?),
             runtime: "python3.13".into(),
             handler: "index.run".into(),
             description: Some(DESCRIPTION.into()),

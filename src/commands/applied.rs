@@ -26,8 +26,20 @@ impl Changing {
     /// Runs `command`: applies what `with` makes of the file.
     pub async fn run(self, command: &str, color: Color, with: impl Fn(&Session, &mut Graph, &Snapshot) -> Result<()>) -> Result {
         let Changing { file, applying: Applying { aws, consent, verbose } } = self;
-        Applied::of(file, &aws, color).await?.run(command, &consent, (verbose, color), with).await
+        Applied::of(file.given()?, &aws, color).await?.run(command, &consent, (verbose, color), with).await
     }
+}
+
+/// Runs `command` for a stack that is only named: applies what `with` makes of the file that was applied last.
+pub async fn run(
+    command: &str,
+    file: StackFile,
+    aws: &Aws,
+    consent: &Consent,
+    color: Color,
+    with: impl Fn(&Session, &mut Graph, &Snapshot) -> Result<()>,
+) -> Result {
+    Applied::of(file, aws, color).await?.run(command, consent, (false, color), with).await
 }
 
 /// A file with the connection to where it is applied.
@@ -41,8 +53,7 @@ struct Applied {
 
 impl Applied {
     /// Connects for a file, or for the stack of that name and the file that was applied to it last.
-    async fn of(given: FileOrStack, aws: &Aws, color: Color) -> Result<Applied> {
-        let file = given.given()?;
+    async fn of(file: StackFile, aws: &Aws, color: Color) -> Result<Applied> {
         if file.stack.is_none() {
             let text = session::read_stack(&file)?;
             let loaded = session::load_text(&file, &text, color)?;

@@ -41,8 +41,10 @@ pub struct Listed {
     pub expires: Option<String>,
     /// Whether that time is over.
     pub expired: bool,
+    /// In which hours it runs; nothing for always.
+    pub awake: Option<String>,
     /// Why it is paused: `asked` or `unready`; nothing when it is not.
-    paused: Option<&'static str>,
+    pub paused: Option<&'static str>,
     /// The last run, as far as the history can be read.
     last_run: Option<LastRun>,
 }
@@ -107,7 +109,7 @@ async fn listed(session: &Session, found: Environment) -> Listed {
     let store = Store::of(&session.to(&found.stack, &found.env).cx);
     // Who may not read the history sees everything else.
     let runs = history::last(&store, 1).await.ok();
-    let Environment { stack, env, objects, expires, paused } = found;
+    let Environment { stack, env, objects, expires, awake, paused } = found;
     let expired = expires.as_deref().is_some_and(session::is_over);
     Listed {
         stack,
@@ -115,6 +117,7 @@ async fn listed(session: &Session, found: Environment) -> Listed {
         objects,
         expires,
         expired,
+        awake,
         paused: paused.map(Pause::word),
         last_run: runs.and_then(|(runs, _)| runs.into_iter().next()).map(LastRun::of),
     }
@@ -132,6 +135,13 @@ impl Listed {
     /// Checks whether the last run has deleted everything.
     fn is_gone(&self) -> bool {
         self.last_run.as_ref().is_some_and(|run| run.destroyed)
+    }
+
+    /// Returns the last run: when it began, the word that was its command, and whether it is complete.
+    pub fn run(&self) -> Option<(Timestamp, &str, bool)> {
+        let run = self.last_run.as_ref()?;
+        let word = run.command.split_whitespace().nth(1).unwrap_or_default();
+        Some((run.began.parse().ok()?, word, run.ending == Ending::Complete.to_string()))
     }
 
     /// Returns what is special about what runs, in a word.

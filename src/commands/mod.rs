@@ -7,6 +7,7 @@ mod applied;
 mod apply;
 mod arguments;
 mod assets;
+mod caretaker;
 mod clone;
 mod compare;
 mod completions;
@@ -36,6 +37,7 @@ mod resume;
 mod rollback;
 mod run;
 mod saved;
+mod schedule;
 mod schema;
 mod session;
 mod show;
@@ -105,6 +107,7 @@ enum Command {
     List(list::Arguments),
     Extend(extend::Arguments),
     Reap(reap::Arguments),
+    Schedule(schedule::Arguments),
     /// Upload static files for CloudFront to serve
     #[command(subcommand)]
     Assets(assets::Command),
@@ -207,6 +210,7 @@ async fn dispatch(command: Command, color: Color) -> Result<u8> {
         Command::List(arguments) => list::run(arguments, color).await,
         Command::Extend(arguments) => extend::run(arguments, color).await,
         Command::Reap(arguments) => reap::run(arguments, color).await,
+        Command::Schedule(arguments) => schedule::run(arguments, color).await,
         Command::Assets(command) => assets::run(command, color).await,
         Command::Invalidate(arguments) => invalidate::run(arguments, color).await,
         Command::Graph(arguments) => graph::run(arguments),

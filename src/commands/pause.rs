@@ -26,7 +26,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
 }
 
 /// Pauses what is desired of an environment that runs.
-fn pause(session: &Session, graph: &mut Graph, snapshot: &Snapshot) -> Result<()> {
+pub fn pause(session: &Session, graph: &mut Graph, snapshot: &Snapshot) -> Result<()> {
     runs(session, snapshot)?;
     let paused = graph.pause(&session.registry, Pause::Asked);
     if paused.is_empty() {

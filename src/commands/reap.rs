@@ -1,10 +1,12 @@
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 
 use super::arguments::{Aws, StackFile};
+use super::caretaker;
 use super::consent::{Allow, Consent};
 use super::list::{self, Listed};
 use super::run::Run;
@@ -27,9 +29,18 @@ pub struct Arguments {
     /// Do not ask for confirmation
     #[arg(long, short)]
     yes: bool,
+    /// Deploy a function that does this and `stack schedule` every 15 minutes in this account and region, instead of doing it now
+    #[arg(long, conflicts_with = "dry_run")]
+    install: bool,
+    /// With `--install`: the `stack` for Linux that the function carries [default: this one]
+    #[arg(long, value_name = "FILE", requires = "install")]
+    program: Option<PathBuf>,
 }
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
+    if arguments.install {
+        return caretaker::install(&arguments.aws, arguments.program, arguments.yes, color).await;
+    }
     let session = list::connect(&arguments.aws, color).await?;
     let look = Look::stderr(color);
     let expired: Vec<Listed> = list::all(&session).await?.into_iter().filter(|env| env.expired).collect();

@@ -23,7 +23,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
 }
 
 /// Leaves what is desired as the file says: that starts what is paused.
-fn resume(session: &Session, _: &mut Graph, snapshot: &Snapshot) -> Result<()> {
+pub fn resume(session: &Session, _: &mut Graph, snapshot: &Snapshot) -> Result<()> {
     pause::runs(session, snapshot)?;
     if snapshot.paused().is_none() { session.say("This environment is not paused.") } else { Ok(()) }
 }

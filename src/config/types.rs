@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::access::Access;
+use super::awake::Schedule;
 use super::cache::Cache;
 use super::cdn::Cdn;
 use super::clone::CloneSection;
@@ -47,6 +48,9 @@ pub struct Stack {
     #[serde(default)]
     #[schemars(example = &"72h")]
     pub ttl: Option<Duration>,
+    /// When the environment runs. Mostly for an environment. Default: always.
+    #[serde(default)]
+    pub schedule: Schedule,
     /// Tags for every object, in addition to those that `stack` sets for itself. Default: none.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Scalar>")]

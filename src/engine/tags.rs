@@ -34,11 +34,14 @@ pub const TAG_EXPIRES: &str = "stack:expires";
 /// The tag of what is paused, with the reason ([`super::pause`]).
 pub const TAG_PAUSED: &str = "stack:paused";
 
+/// The tag that says in which hours an environment runs; the file has it.
+pub const TAG_AWAKE: &str = "stack:awake";
+
 /// The tag that says which of the others the file set (this module).
 pub const TAG_TAGS: &str = "stack:tags";
 
 /// The tags that the engine writes, beside [`NAME`].
-const OWN: [&str; 8] = [TAG_STACK, TAG_ENV, TAG_KEY, TAG_GENERATION, TAG_PROTECT, TAG_SECTION, TAG_TAGS, TAG_PAUSED];
+const OWN: [&str; 9] = [TAG_STACK, TAG_ENV, TAG_KEY, TAG_GENERATION, TAG_PROTECT, TAG_SECTION, TAG_TAGS, TAG_PAUSED, TAG_AWAKE];
 /// What AWS's console shows as an object's name. Ours always have one.
 const NAME: &str = "Name";
 /// What the tags begin with that no file can set.

@@ -48,6 +48,7 @@ mod pause;
 mod plugin;
 mod preflight;
 mod saved;
+mod schedule;
 mod secrets;
 mod sharing;
 mod spelling;

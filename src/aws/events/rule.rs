@@ -14,6 +14,7 @@ use crate::aws::lambda::Function;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::tags::{TagEdit, Tags, from_pairs};
 use crate::aws::ownership::{names, tag_index};
+use crate::aws::spelling::Wrong;
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Class, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
@@ -21,12 +22,17 @@ use crate::engine::{Class, Diff, Error, Observed, Readiness, Ref, Resource, Resu
 /// The maximum length of a rule's name.
 const NAME: usize = 64;
 
-/// A rule on the account's default event bus: what happens when an event occurs.
+/// A rule on the account's default event bus: what happens when an event occurs, or at certain times.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventRule {
-    /// The events that match: an event pattern of EventBridge.
-    pub pattern: Value,
+    /// The events that match: an event pattern of EventBridge. Left out: none; there must be a `schedule` then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<Value>,
+    /// When the targets are called without an event: `rate(15 minutes)` or `cron(...)`, in UTC. Left out: only for events; an
+    /// existing schedule is removed with the next change of the rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<String>,
     /// Whether the rule is enabled. Left out: it is enabled whenever the rule is created or changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
@@ -131,7 +137,8 @@ async fn observed(cx: &Cx, name: &str) -> Result<Option<Observed<EventRule>>> {
         claim: names::claim(cx, cx.scope.claim(EventRule::KIND, &tags, false), &tags, name, NAME),
         live: Live { id: name.to_owned(), arn },
         fields: EventRule {
-            pattern: found.event_pattern().map(parsed).unwrap_or_default(),
+            pattern: found.event_pattern().map(parsed),
+            schedule: found.schedule_expression.clone(),
             enabled: Some(found.state() != Some(&RuleState::Disabled)),
             description: found.description.clone(),
             targets: targets.into_iter().map(target).collect(),
@@ -145,7 +152,9 @@ impl EventRule {
     /// Writes the rule itself. Its tags count only when it is new.
     async fn put(&self, cx: &Cx, name: &str, tags: Option<Vec<Tag>>) -> Result<Option<String>> {
         let state = if self.enabled == Some(false) { RuleState::Disabled } else { RuleState::Enabled };
-        let call = cx.cloud.events.put_rule().name(name).event_pattern(self.pattern.to_string()).state(state);
+        let call = cx.cloud.events.put_rule().name(name).state(state);
+        let call = call.set_event_pattern(self.pattern.as_ref().map(Value::to_string));
+        let call = call.set_schedule_expression(self.schedule.clone());
         let call = call.set_description(self.description.clone()).set_tags(tags);
         Ok(call.send().await.map_err(failed("events:PutRule"))?.rule_arn)
     }
@@ -236,6 +245,12 @@ impl AwsKind for EventRule {
         update: &["events:PutRule", "events:PutTargets", "events:RemoveTargets", "events:TagResource", "events:UntagResource"],
         delete: &["events:DeleteRule", "events:RemoveTargets"],
     };
+
+    fn spell(object: &mut Value, wrong: &mut Vec<Wrong>) {
+        if ["pattern", "schedule"].iter().all(|field| object.get(field).is_none_or(Value::is_null)) {
+            wrong.push(("pattern".into(), "a rule has a `pattern`, a `schedule`, or both".into()));
+        }
+    }
 }
 
 #[cfg(test)]

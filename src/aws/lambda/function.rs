@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::path::Path;
 
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
@@ -23,7 +24,7 @@ use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Diff, Impairment, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
-/// A function that consists of one Python file, `index.py`.
+/// A function that consists of one Python file, `index.py`, and perhaps a program that it runs.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Function {
@@ -31,7 +32,11 @@ pub struct Function {
     pub role: Ref<Role>,
     /// The text of `index.py`. It is uploaded when the function is created and when `code_sha256` differs.
     pub code: String,
-    /// The SHA-256 of the package with that text, as Lambda reports it. Left out: the code of an existing function is not
+    /// An executable file of this machine, for Linux, which is `program` beside `index.py`. It is uploaded together with the text.
+    /// Left out: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub program: Option<String>,
+    /// The SHA-256 of the package with both, as Lambda reports it. Left out: the code of an existing function is not
     /// compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_sha256: Option<String>,
@@ -133,6 +138,7 @@ impl Function {
         Function {
             role: Ref::physical(it.role().unwrap_or_default()).attr("arn"),
             code: String::new(),
+            program: None,
             code_sha256: it.code_sha256.clone(),
             runtime: it.runtime().map(|r| r.as_str().to_owned()).unwrap_or_default(),
             handler: it.handler.clone().unwrap_or_default(),
@@ -144,6 +150,10 @@ impl Function {
             extras: Extra::of(found),
             tags: found.tags.clone(),
         }
+    }
+
+    fn package(&self) -> Result<Blob> {
+        package(&self.code, self.program.as_deref().map(Path::new)).map(Blob::new)
     }
 
     fn logging(&self) -> Result<Option<LoggingConfig>> {
@@ -168,6 +178,7 @@ impl Resource for Function {
     const RULES: &'static [Rule] = &[
         Rule::takes("role", &[("iam.role", "arn")]),
         Rule::create_only("code"),
+        Rule::create_only("program"),
         Rule::immutable("architecture"),
         Rule::set("extras"),
         Rule::owned("tags"),
@@ -191,7 +202,7 @@ impl Resource for Function {
 
     async fn create(&self, cx: &Cx) -> Result<Live> {
         const OP: &str = "lambda:CreateFunction";
-        let code = FunctionCode::builder().zip_file(Blob::new(package(&self.code))).build();
+        let code = FunctionCode::builder().zip_file(self.package()?).build();
         let call = cx.cloud.lambda.create_function().function_name(names::name(cx, NAME)).code(code);
         let call = call.role(self.role.id()?).runtime(Runtime::from(self.runtime.as_str())).handler(&self.handler);
         let call = call.set_description(self.description.clone()).set_timeout(self.timeout).set_memory_size(self.memory);
@@ -219,7 +230,7 @@ impl Resource for Function {
             call.send().await.map_err(failed("lambda:DeleteFunctionConcurrency"))?;
         }
         if diff.touches("code_sha256") {
-            let call = lambda.update_function_code().function_name(&live.id).zip_file(Blob::new(package(&self.code)));
+            let call = lambda.update_function_code().function_name(&live.id).zip_file(self.package()?);
             call.send().await.map_err(failed("lambda:UpdateFunctionCode"))?;
         } else if diff.touches_other_than(&["tags"]) {
             let call = lambda.update_function_configuration().function_name(&live.id).role(self.role.id()?);

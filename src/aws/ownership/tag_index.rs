@@ -17,7 +17,7 @@ use crate::aws::Cx;
 use crate::aws::call::clients::CLOUDFRONT_REGION;
 use crate::aws::call::error::failed;
 use crate::aws::ownership::tags::{Tags, from_pairs};
-use crate::engine::tags::{TAG_DIGEST, TAG_ENV, TAG_EXPIRES, TAG_KEY, TAG_PAUSED, TAG_STACK};
+use crate::engine::tags::{TAG_AWAKE, TAG_DIGEST, TAG_ENV, TAG_EXPIRES, TAG_KEY, TAG_PAUSED, TAG_STACK};
 use crate::engine::{Class, Pause, Result};
 
 /// The tags of the stack's objects in one region, by ARN.
@@ -67,6 +67,8 @@ pub struct Environment {
     pub objects: usize,
     /// Until when it is wanted, as all of its objects say ([`TAG_EXPIRES`]).
     pub expires: Option<String>,
+    /// In which hours it runs, if any of its objects says so.
+    pub awake: Option<String>,
     /// Why it is paused, if any of its objects is.
     pub paused: Option<Pause>,
 }
@@ -96,6 +98,7 @@ pub async fn environments(cx: &Cx) -> Result<Vec<Environment>> {
             .map(|tags| tags.get(TAG_EXPIRES))
             .collect::<Option<Vec<_>>>()
             .and_then(|all| all.into_iter().max().cloned()),
+        awake: objects.iter().find_map(|tags| tags.get(TAG_AWAKE)).cloned(),
         paused: objects.iter().filter_map(|tags| tags.get(TAG_PAUSED)).map(|word| Pause::of(word)).max(),
     };
     Ok(all.into_iter().map(environment).collect())

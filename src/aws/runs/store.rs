@@ -163,11 +163,7 @@ impl Store {
         Store {
             // Not fenced: by these calls the lease is kept.
             s3: cx.cloud.s3_free.clone(),
-            bucket: cx
-                .cloud
-                .history_bucket
-                .clone()
-                .unwrap_or_else(|| format!("stack-history-{}-{}", scope.account, scope.region)),
+            bucket: cx.cloud.history_bucket.clone().unwrap_or_else(|| usual(&scope.account, &scope.region)),
             account: scope.account.clone(),
             partition: scope.partition.clone(),
             region: scope.region.clone(),
@@ -424,6 +420,11 @@ impl Store {
             _ => error.hint(format!("the bucket is `{bucket}`, which keeps leases and history")),
         }
     }
+}
+
+/// Returns the name of the bucket where no other was chosen.
+pub fn usual(account: &str, region: &str) -> String {
+    format!("stack-history-{account}-{region}")
 }
 
 /// The time of S3, from the header of its answer.

@@ -1,0 +1,117 @@
+//! `stack schedule` and `stack reap --install`: environments sleep and wake by their file, and a function in the account sees to
+//! that and to what has expired.
+
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::{Value, json};
+
+use crate::support::run::{EVERYTHING, Output};
+use crate::support::subject::{Subject, mutating};
+
+const FILE: &str = r#"
+stack: shop
+region: us-east-1
+schedule: { awake: "mon-fri 07:00-20:00 Europe/Berlin" }
+network: { zones: 2, nat: none }
+services:
+  web: { image: "nginx:1.27", public: true, count: 2, uses: [databases.main] }
+databases:
+  main: { engine: postgres, version: "16", class: db.t4g.micro, storage: 20GiB, backups: 7d }
+"#;
+/// A Monday, at night and by day, after everything that the test runs.
+const NIGHT: &str = "2035-01-08T21:00:00Z";
+const DAY: &str = "2035-01-09T09:00:00Z";
+
+/// What another client sees: the tasks of the service and the state of the database.
+const STATE: &str = r#"
+service = client("ecs").describe_services(cluster="shop", services=["shop-web"])["services"][0]
+database = client("rds").describe_db_instances()["DBInstances"][0]
+result = [service["desiredCount"], service["runningCount"], database["DBInstanceStatus"]]
+"#;
+
+fn state(s: &Subject) -> Value {
+    s.account.boto3(STATE, &Value::Null)
+}
+
+fn schedule(s: &Subject, at: &str, more: &[&str]) -> Output {
+    s.place.stack(&[&["schedule", "--region", "us-east-1", "--at", at], more].concat())
+}
+
+#[test]
+fn environments_sleep_and_wake_by_their_file() {
+    let s = Subject::new(FILE);
+    s.apply();
+    s.assert_in_step();
+    s.proxy.take();
+    let dry = schedule(&s, NIGHT, &["--dry-run"]).ok();
+    assert!(dry.stdout.contains("asleep") && dry.stdout.contains("pause"), "{}", dry.stdout);
+    let asked = schedule(&s, NIGHT, &[]).exits(4);
+    assert!(asked.words().contains("standard input is not a terminal"), "{}", asked.stderr);
+    // It was applied today: that counts more than the hours that began before.
+    let now = s.place.stack(&["schedule", "--region", "us-east-1", "--yes"]).ok();
+    assert!(now.stdout.contains("runs") && !now.stderr.contains("pause"), "{}", now.stderr);
+    assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
+
+    schedule(&s, NIGHT, &["--yes"]).ok();
+    assert_eq!(state(&s), json!([0, 0, "stopped"]));
+    s.proxy.take();
+    schedule(&s, NIGHT, &["--yes"]).ok();
+    assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new(), "it sleeps already");
+    // AWS starts a database after seven days.
+    s.account.boto3(r#"client("rds").start_db_instance(DBInstanceIdentifier="shop")"#, &Value::Null);
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while state(&s)[2] != "available" && std::time::Instant::now() < until {
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    schedule(&s, NIGHT, &["--yes"]).ok();
+    assert_eq!(state(&s), json!([0, 0, "stopped"]));
+    schedule(&s, DAY, &["--yes"]).ok();
+    assert_eq!(state(&s), json!([2, 2, "available"]));
+    s.assert_in_step();
+
+    // Without it in the file, the tag goes, and nothing has a schedule.
+    s.place.file("s.yaml", &FILE.replace("schedule:", "tags: {} #"));
+    s.apply();
+    let none = schedule(&s, NIGHT, &["--yes"]).ok();
+    assert!(none.stderr.contains("No environment has a schedule"), "{}", none.stderr);
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING, "--no-final-snapshot", "*"]).ok();
+}
+
+#[test]
+fn a_function_destroys_what_has_expired() {
+    let s = Subject::new(&FILE.replace("stack: shop", "stack: shop\nenvironments: { old: { ttl: 1s }, kept: {} }"));
+    for env in ["old", "kept"] {
+        s.place.stack(&["apply", "s.yaml", "--env", env, "--yes"]).ok();
+    }
+    let script = s.place.file("stack.sh", &format!("#!/bin/sh\nexec {} \"$@\"\n", env!("CARGO_BIN_EXE_stack")));
+    std::fs::set_permissions(&script, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let wrong = s.place.stack(&["reap", "--install", "--program", "s.yaml", "--region", "us-east-1", "--yes"]).exits(64);
+    assert!(wrong.words().contains("`s.yaml` is not a program for Linux"), "{}", wrong.stderr);
+    let install = ["reap", "--install", "--program", "stack.sh", "--region", "us-east-1", "--yes"];
+    let installed = s.place.stack(&install).ok();
+    assert!(installed.words().contains("Every 15 minutes the function `caretaker`"), "{}", installed.stderr);
+    s.proxy.take();
+    s.place.stack(&install).ok();
+    assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new(), "it is as it should be");
+
+    let ran = s.account.boto3(
+        r#"
+answer = client("lambda").invoke(FunctionName="caretaker-caretaker")
+rule = client("events").describe_rule(Name="caretaker-caretaker")
+logs = client("logs")
+lines = []
+for stream in logs.describe_log_streams(logGroupName="/stack/caretaker/default/caretaker")["logStreams"]:
+    events = logs.get_log_events(logGroupName="/stack/caretaker/default/caretaker", logStreamName=stream["logStreamName"])["events"]
+    lines += [event["message"] for event in events]
+result = [answer.get("FunctionError"), rule["ScheduleExpression"], answer["Payload"].read().decode(), "\n".join(lines)]
+"#,
+        &Value::Null,
+    );
+    assert_eq!(ran[0], Value::Null, "{ran}");
+    assert_eq!(ran[1], "rate(15 minutes)");
+    assert_eq!(s.account.inventory("shop", "old"), json!({}));
+    assert_ne!(s.account.inventory("shop", "kept"), json!({}));
+    s.place.stack(&["destroy", "--stack", "caretaker", "--region", "us-east-1", "--yes", "--confirm", "caretaker/default"]).ok();
+    let gone = ["destroy", "s.yaml", "--env", "kept", "--yes", EVERYTHING, "--no-final-snapshot", "*"];
+    s.place.stack(&gone).ok();
+}
