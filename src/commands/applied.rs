@@ -10,7 +10,7 @@ use super::stop::{Result, Stop};
 use crate::aws::runs::history::{self, Ending, Record};
 use crate::aws::runs::store::Store;
 use crate::config::Loaded;
-use crate::engine::{Graph, Snapshot};
+use crate::engine::{Graph, Plan, Snapshot};
 use crate::ui::Color;
 
 /// The arguments of a run that applies what the command makes of the file.
@@ -26,11 +26,12 @@ impl Changing {
     /// Runs `command`: applies what `with` makes of the file.
     pub async fn run(self, command: &str, color: Color, with: impl Fn(&Session, &mut Graph, &Snapshot) -> Result<()>) -> Result {
         let Changing { file, applying: Applying { aws, consent, verbose } } = self;
-        Applied::of(file.given()?, &aws, color).await?.run(command, &consent, (verbose, color), with).await
+        Applied::of(file.given()?, &aws, color).await?.run(command, &consent, (verbose, color), with, Ok).await
     }
 }
 
-/// Runs `command` for a stack that is only named: applies what `with` makes of the file that was applied last.
+/// Runs `command` for a stack that is only named: applies what `with` makes of the file that was applied last, as far as `part` leaves
+/// it in the plan.
 pub async fn run(
     command: &str,
     file: StackFile,
@@ -38,8 +39,9 @@ pub async fn run(
     consent: &Consent,
     color: Color,
     with: impl Fn(&Session, &mut Graph, &Snapshot) -> Result<()>,
+    part: impl Fn(Plan) -> Result<Plan>,
 ) -> Result {
-    Applied::of(file, aws, color).await?.run(command, consent, (false, color), with).await
+    Applied::of(file, aws, color).await?.run(command, consent, (false, color), with, part).await
 }
 
 /// A file with the connection to where it is applied.
@@ -89,6 +91,7 @@ impl Applied {
         consent: &Consent,
         (verbose, color): (bool, Color),
         with: impl Fn(&Session, &mut Graph, &Snapshot) -> Result<()>,
+        part: impl Fn(Plan) -> Result<Plan>,
     ) -> Result {
         let Applied { file, text, commit, loaded, session } = self;
         let agreed = consent.allow.consent();
@@ -96,7 +99,7 @@ impl Applied {
         run.execute(session, async || {
             let plan = session.plan_with(loaded, |graph, snapshot| with(session, graph, snapshot)).await?;
             session::notes(loaded, color)?;
-            Ok(plan)
+            part(plan)
         })
         .await
     }

@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use super::arguments::{Aws, StackFile};
 use super::consent::{Allow, Consent};
 use super::run::Run;
-use super::session::{self, Session};
+use super::session::{self, HISTORY_BUCKET, Session};
 use super::stop::{Exit, Result, Stop};
 use crate::aws::runs::store;
 use crate::aws::{lambda, registry};
-use crate::engine::Scope;
-use crate::engine::tags::{TAG_AWAKE, TAG_EXPIRES, TAG_PAUSED};
+use crate::engine::tags::{TAG_AWAKE, TAG_EXPIRES, TAG_PAUSED, TAG_STACK};
+use crate::engine::{Plan, Scope};
 use crate::ui::Color;
 
 /// What the stack and each of its parts are called.
@@ -67,7 +67,11 @@ const UNLIMITED: &[&str] = &[
     "s3:DeleteBucketPolicy",
     "s3:DeleteObject",
     "s3:DeleteObjectVersion",
+    "servicediscovery:DeleteService",
 ];
+
+/// What deletes rules of security groups.
+const RULES: [&str; 2] = ["ec2:RevokeSecurityGroupEgress", "ec2:RevokeSecurityGroupIngress"];
 
 /// A program for Linux.
 struct Program {
@@ -180,13 +184,19 @@ fn policy(statements: Vec<Value>) -> Value {
 fn policies(partition: &str, account: &str, region: &str) -> Value {
     let arn = |service: &str, region: &str, rest: &str| format!("arn:{partition}:{service}:{region}:{account}:{rest}");
     let history = format!("arn:{partition}:s3:::{}", store::usual(account, region));
+    // Also those of other regions.
+    let histories = format!("arn:{partition}:s3:::{}", store::usual(account, "*"));
     let reads: Vec<String> =
         READS.iter().flat_map(|(service, verbs)| verbs.iter().map(move |verb| format!("{service}:{verb}"))).collect();
     let has = |tag: &str| json!({"Null": {format!("aws:ResourceTag/{tag}"): "false"}});
     let deletes = registry::deletes();
     let (unlimited, rest): (Vec<_>, Vec<_>) = deletes.into_iter().partition(|action| UNLIMITED.contains(action));
     // Groups have no tags, but a path.
-    let (groups, limited): (Vec<_>, Vec<_>) = rest.into_iter().partition(|action| is_of_group(action));
+    let (groups, rest): (Vec<_>, Vec<_>) = rest.into_iter().partition(|action| is_of_group(action));
+    // A guest's rules are in security groups of its host, which does not expire.
+    let (rules, mut limited): (Vec<_>, Vec<_>) = rest.into_iter().partition(|action| RULES.contains(action));
+    // A database that is stopped is started before its protection is taken away.
+    limited.push("rds:StartDBInstance");
     let groups_at = arn("iam", "", "group/stack/*");
     let asleep = has(TAG_AWAKE);
     let mut marks = asleep.clone();
@@ -196,12 +206,13 @@ fn policies(partition: &str, account: &str, region: &str) -> Value {
         "history": policy(vec![
             json!({"Effect": "Allow", "Action": ["s3:ListBucket", "s3:GetObject", "s3:PutObject"], "Resource": [history, format!("{history}/*")]}),
             json!({"Effect": "Deny", "Action": ["s3:DeleteBucket", "s3:DeleteBucketPolicy", "s3:DeleteObject", "s3:DeleteObjectVersion"],
-                "Resource": [history, format!("{history}/*")]}),
+                "Resource": [&histories, &format!("{histories}/*")]}),
             json!({"Effect": "Allow", "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
                 "Resource": arn("logs", region, &format!("log-group:/stack/{NAME}/default/{NAME}:*"))}),
         ]),
         "expired": policy(vec![
             json!({"Effect": "Allow", "Action": limited, "Resource": "*", "Condition": has(TAG_EXPIRES)}),
+            json!({"Effect": "Allow", "Action": rules, "Resource": "*", "Condition": has(TAG_STACK)}),
             json!({"Effect": "Allow", "Action": unlimited, "Resource": "*"}),
             json!({"Effect": "Allow", "Action": groups, "Resource": groups_at}),
             // An alias has no tags: its key, which the action is about as well, has.
@@ -222,8 +233,25 @@ fn is_of_group(action: &str) -> bool {
     action.starts_with("iam:") && (action.contains("Group") || action.ends_with("FromGroup"))
 }
 
+/// Returns the plan, if it is about the function and nothing else: someone may have a stack of this name.
+fn only_ours(plan: Plan) -> Result<Plan> {
+    match plan.items.iter().find(|item| item.key.name != NAME) {
+        None => Ok(plan),
+        Some(item) => Err(Stop::refused(
+            format!("nothing was changed: a stack `{NAME}` exists already, with `{}`", item.key),
+            "the function needs this name: run `stack schedule` and `stack reap` yourself, on a schedule",
+        )),
+    }
+}
+
 /// Deploys the function, after the plan of it was shown and confirmed.
 pub async fn install(aws: &Aws, program: Option<PathBuf>, yes: bool, color: Color) -> Result {
+    if std::env::var_os(HISTORY_BUCKET).is_some_and(|bucket| !bucket.is_empty()) {
+        return Err(Stop::refused(
+            format!("nothing was changed: {HISTORY_BUCKET} is set, and the function reads the account's usual bucket only"),
+            "run `stack schedule` and `stack reap` yourself, on a schedule, for stacks with another one",
+        ));
+    }
     let program = Program::at(program)?;
     let region = session::region(aws)?;
     let target =
@@ -246,7 +274,7 @@ pub async fn install(aws: &Aws, program: Option<PathBuf>, yes: bool, color: Colo
         verbose: false,
         color,
     };
-    let exit = run.execute(&session, async || session.plan(&loaded).await).await?;
+    let exit = run.execute(&session, async || only_ours(session.plan(&loaded).await?)).await?;
     if exit as u8 == Exit::Ok as u8 {
         session.say(&format!(
             "Every 15 minutes the function `{NAME}` pauses and resumes by schedule and destroys what has expired. `stack destroy --stack {NAME} --region {region}` removes it."
@@ -279,7 +307,10 @@ mod tests {
         "s3:GetObjectTagging",
         "secretsmanager:GetRandomPassword",
         "secretsmanager:GetSecretValue",
-        "elasticloadbalancing:DescribeAccountLimits",
+        // Asked for preflight alone, or allowed to everybody.
+        "servicequotas:ListAWSDefaultServiceQuotas",
+        "servicequotas:ListServiceQuotas",
+        "sts:GetCallerIdentity",
     ];
 
     fn texts(folder: &Path, all: &mut String) {
@@ -299,13 +330,17 @@ mod tests {
         texts(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/aws")), &mut all);
         let may = |action: &str| {
             let (service, verb) = action.split_once(':').unwrap();
+            // As its client is called.
+            let service = if service == "elbv2" { "elasticloadbalancing" } else { service };
             let verbs = READS.iter().find(|(name, _)| *name == service).map(|(_, verbs)| *verbs).unwrap_or_default();
             verbs.iter().any(|allowed| allowed.strip_suffix('*').map_or(*allowed == verb, |begin| verb.starts_with(begin)))
         };
         let is_read = |text: &&str| {
             let Some((service, verb)) = text.split_once(':') else { return false };
             let reads = ["Get", "List", "Describe"].iter().any(|begin| verb.starts_with(begin));
-            reads && verb.bytes().all(|b| b.is_ascii_alphanumeric()) && READS.iter().any(|(name, _)| *name == service)
+            let is_service =
+                service.len() > 1 && service.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+            reads && is_service && verb.bytes().all(|b| b.is_ascii_alphanumeric())
         };
         let asked: std::collections::BTreeSet<&str> = all.split('"').filter(is_read).collect();
         assert!(asked.len() > 60, "{asked:?}");
@@ -321,12 +356,15 @@ mod tests {
         assert!(actions.contains(&"rds:DeleteDBInstance") && actions.contains(&"iam:DeleteRole"), "{actions:?}");
         assert!(!actions.iter().any(|action| action.starts_with("s3:") || is_of_group(action)), "{actions:?}");
         assert_eq!(deletes[0]["Condition"], json!({"Null": {"aws:ResourceTag/stack:expires": "false"}}));
-        let unlimited = deletes[1]["Action"].as_array().unwrap();
+        assert_eq!(deletes[1]["Condition"], json!({"Null": {"aws:ResourceTag/stack:name": "false"}}));
+        let unlimited = deletes[2]["Action"].as_array().unwrap();
         assert_eq!(unlimited.len(), UNLIMITED.len(), "each of them is one that a kind needs: {unlimited:?}");
         // All inline policies of a role together have 10,240 characters, without blanks
         // (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>).
         let length: usize = all.as_object().unwrap().values().map(|policy| policy.to_string().len()).sum();
         assert!(length < 10_240, "{length}");
+        let denied = &all["history"]["Statement"][1];
+        assert_eq!(denied["Resource"][0], "arn:aws:s3:::stack-history-123456789012-*");
         assert!(!all.to_string().contains("GetSecretValue") && !all["reads"].to_string().contains("GetObject"));
     }
 }

@@ -144,6 +144,7 @@ async fn show(arguments: Show, color: Color) -> Result {
         ["stack".into(), record.version],
     ];
     rows.extend(record.commit.map(|commit| ["commit".to_owned(), commit]));
+    rows.extend(record.expires.map(|at| ["expires".to_owned(), at]));
     ui::out(&ui::table(&look, &["", ""], &rows.into_iter().map(Vec::from).collect::<Vec<_>>()))?;
     for text in
         [ui::past_changes(&record.plan, &|kind| session.registry.rules(kind), &look), ui::past_failures(&record.outcome, &look)]

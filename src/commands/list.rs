@@ -137,13 +137,6 @@ impl Listed {
         self.last_run.as_ref().is_some_and(|run| run.destroyed)
     }
 
-    /// Returns the last run: when it began, the word that was its command, and whether it is complete.
-    pub fn run(&self) -> Option<(Timestamp, &str, bool)> {
-        let run = self.last_run.as_ref()?;
-        let word = run.command.split_whitespace().nth(1).unwrap_or_default();
-        Some((run.began.parse().ok()?, word, run.ending == Ending::Complete.to_string()))
-    }
-
     /// Returns what is special about what runs, in a word.
     fn state(&self) -> &'static str {
         match self.paused {

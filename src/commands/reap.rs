@@ -1,7 +1,5 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 
@@ -11,7 +9,7 @@ use super::consent::{Allow, Consent};
 use super::list::{self, Listed};
 use super::run::Run;
 use super::session::{self, Session};
-use super::stop::{Exit, Result, Stop};
+use super::stop::{Exit, Interrupted, Result, Stop};
 use crate::engine::Plan;
 use crate::ui::{self, Color, Look};
 
@@ -69,37 +67,49 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         return Ok(Exit::Refused);
     }
     let mut exit = Exit::Ok;
-    let interrupted = Arc::new(AtomicBool::new(false));
-    let heard = interrupted.clone();
-    // A run has its own; this one is for the time between two.
-    let ear = tokio::spawn(async move {
-        while tokio::signal::ctrl_c().await.is_ok() {
-            heard.store(true, Ordering::Relaxed);
-        }
-    });
-    for one in expired {
-        // One that cannot be destroyed does not keep the others.
-        let ended = match reap(&session.to(&one.stack, &one.env), &interrupted, color).await {
-            Ok(ended) => ended,
-            Err(stop) => {
-                ui::err(&stop.show(&look))?;
-                stop.exit()
+    let interrupted = Interrupted::listen();
+    let mut due = expired;
+    while !due.is_empty() {
+        let (before, mut refused) = (due.len(), Vec::new());
+        for one in due {
+            // One that cannot be destroyed does not keep the others.
+            let ended = match reap(&session.to(&one.stack, &one.env), &interrupted, color).await {
+                Ok(ended) => ended,
+                Err(stop) if stop.exit() as u8 == Exit::Refused as u8 => {
+                    refused.push((one, stop));
+                    continue;
+                }
+                Err(stop) => {
+                    ui::err(&stop.show(&look))?;
+                    stop.exit()
+                }
+            };
+            if exit as u8 == Exit::Ok as u8 {
+                exit = ended;
             }
-        };
-        if exit as u8 == Exit::Ok as u8 {
-            exit = ended;
+            if ended as u8 == Exit::Interrupted as u8 {
+                interrupted.set();
+            }
+            if interrupted.is_so() {
+                break;
+            }
         }
-        if interrupted.load(Ordering::Relaxed) || ended as u8 == Exit::Interrupted as u8 {
-            exit = Exit::Interrupted;
-            break;
+        // A host is refused as long as it has guests, which are perhaps destroyed by now.
+        let is_over = refused.len() == before || interrupted.is_so();
+        for (_, stop) in refused.iter().filter(|_| is_over) {
+            ui::err(&stop.show(&look))?;
+            exit = if exit as u8 == Exit::Ok as u8 { stop.exit() } else { exit };
         }
+        due = if is_over { Vec::new() } else { refused.into_iter().map(|(one, _)| one).collect() };
     }
-    ear.abort();
+    if interrupted.is_so() {
+        exit = Exit::Interrupted;
+    }
     Ok(exit)
 }
 
 /// Destroys an environment, if it is still expired when all of its objects have been asked.
-async fn reap(session: &Session, interrupted: &AtomicBool, color: Color) -> Result {
+async fn reap(session: &Session, interrupted: &Interrupted, color: Color) -> Result {
     session.has_history().await?;
     let (stack, env) = (&session.cx.scope.stack, &session.cx.scope.env);
     let environment = format!("{stack}/{env}");
@@ -111,7 +121,7 @@ async fn reap(session: &Session, interrupted: &AtomicBool, color: Color) -> Resu
         Run { command: "reap", file: &file, text: None, commit: None, consent: &consent, agreed: &agreed, verbose: false, color };
     run.execute(session, async || {
         let snapshot = session.snapshot().await?;
-        if interrupted.load(Ordering::Relaxed) {
+        if interrupted.is_so() {
             return Err(Stop::Message(Exit::Interrupted, "nothing was changed: interrupted".into(), None));
         }
         let wanted = snapshot.wanted(&session.registry, session::is_over);

@@ -213,6 +213,7 @@ impl Execution<'_> {
             commit: run.commit.clone().or_else(|| run.file.stack.is_none().then(|| git::commit(&run.file.file))?),
             file: if run.file.stack.is_some() { String::new() } else { run.file.file.clone() },
             like: run.file.like.clone(),
+            expires: history::expires(plan),
             text: run.text.map(str::to_owned),
             wanted: saved.map(history::wanted).unwrap_or_default(),
             moved: saved.map(|plan| plan.moved.clone()).unwrap_or_default(),

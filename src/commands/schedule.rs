@@ -1,23 +1,27 @@
-use clap::Args;
-use jiff::Timestamp;
 use std::io::IsTerminal;
 
-use super::applied;
-use super::arguments::{Aws, STACK_FILE, StackFile};
+use clap::Args;
+use jiff::Timestamp;
+
+use super::arguments::{Aws, STACK_FILE, StackFile, time};
 use super::consent::{Allow, Consent};
 use super::list::{self, Listed};
-use super::stop::{Exit, Result, Stop};
-use super::{pause, resume};
+use super::session::Session;
+use super::stop::{Exit, Interrupted, Result, Stop};
+use super::{applied, pause, resume};
+use crate::aws::runs::history::{self, Ending, Record};
+use crate::aws::runs::store::Store;
+use crate::config;
 use crate::config::awake::{Awake, Moment};
-use crate::engine::Pause;
+use crate::engine::{Action, Change, Diff, Pause, Plan};
 use crate::ui::{self, Color, Look};
 
 /// Pause and resume the environments whose file says when they run
 ///
 /// `schedule: { awake: "mon-fri 07:00-20:00 Europe/Berlin" }` in a file or in one of its environments is a tag of every object. Outside of
-/// those hours the environment is paused, with the file that was applied last, and resumed when they begin. What was run
-/// by hand since then counts more: who resumes an environment at night has it until the next evening. A database that AWS started
-/// again after 7 days is stopped again.
+/// those hours the environment is paused, and resumed when they begin. Who resumes it by hand at night has it until the next
+/// evening. A database that AWS started again after 7 days is stopped again. Nothing else is changed, and an environment that lacks
+/// objects of the file that was applied last is left as it is.
 ///
 /// This acts once. `stack reap --install` deploys a function that does it every 15 minutes.
 #[derive(Args, Debug)]
@@ -30,10 +34,18 @@ pub struct Arguments {
     /// Act as at another time, in RFC 3339: `2026-11-27T20:00:00Z` [default: now]
     #[arg(long, value_name = "TIME")]
     at: Option<Timestamp>,
+    /// Stop a run of an environment after TIME; the next one continues
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    timeout: Option<config::Duration>,
     /// Do not ask for confirmation
     #[arg(long, short)]
     yes: bool,
 }
+
+/// How many runs of an environment are looked at.
+const RUNS: usize = 20;
+/// The fields in which an environment that sleeps differs from one that runs.
+const FIELDS: [&str; 5] = ["desired_count", "running", "suspended", "min", "tags.stack:paused"];
 
 /// What is to be done with an environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,19 +57,38 @@ enum Due {
     Nothing,
 }
 
+/// A run of the history.
+struct Past<'a> {
+    number: u64,
+    began: Timestamp,
+    /// The word that was its command.
+    command: &'a str,
+    ending: Ending,
+}
+
+impl Past<'_> {
+    fn of(record: &Record) -> Option<Past<'_>> {
+        let command = record.command.split_whitespace().nth(1).unwrap_or_default();
+        Some(Past { number: record.number, began: record.began.parse().ok()?, command, ending: record.ending })
+    }
+}
+
 impl Due {
-    /// Returns what is due at a moment: nothing where something was run since the schedule last changed, except what began
-    /// that and did not end well.
-    fn of(paused: Option<Pause>, moment: Moment, run: Option<(Timestamp, &str, bool)>) -> Due {
-        // Without its history nothing is known of what was run by hand.
-        let Some((began, command, is_complete)) = run else { return Due::Nothing };
-        let may = |word: &str| began < moment.since || command == word && !is_complete;
+    /// Returns what is due at a moment. A pause or a resumption since the schedule last changed was meant so, and so was making the
+    /// environment; a resumption that did not end well is finished.
+    fn of(paused: Option<Pause>, moment: Moment, runs: &[Past<'_>]) -> Due {
+        let effective = || runs.iter().filter(|run| run.ending != Ending::Failed);
+        let since = |words: &dyn Fn(&Past<'_>) -> bool| effective().any(|run| run.began >= moment.since && words(run));
+        let last = effective().filter(|run| ["pause", "resume"].contains(&run.command)).max_by_key(|run| run.number);
+        let is_midway = last.is_some_and(|run| run.command == "resume" && run.ending != Ending::Complete);
         match (moment.awake, paused) {
             (_, Some(Pause::Unready)) => Due::Nothing,
-            (false, None) if may("pause") => Due::Pause,
-            (true, Some(Pause::Asked)) if may("resume") => Due::Resume,
+            (true, _) if is_midway => Due::Resume,
+            (true, Some(Pause::Asked)) if !since(&|run| run.command == "pause") => Due::Resume,
+            (true, _) => Due::Nothing,
+            (false, _) if since(&|run| run.command == "resume" || run.number == 1) => Due::Nothing,
+            (false, None) => Due::Pause,
             (false, Some(Pause::Asked)) => Due::Check,
-            _ => Due::Nothing,
         }
     }
 
@@ -78,15 +109,25 @@ struct One {
 }
 
 impl One {
-    fn of(env: Listed, now: Timestamp, look: &Look) -> Result<Option<One>> {
+    async fn of(session: &Session, env: Listed, now: Timestamp) -> Result<Option<One>> {
         let Some(text) = &env.awake else { return Ok(None) };
         let Ok(awake) = text.parse::<Awake>() else {
-            let text = format!("`{}/{}` has a tag that is no schedule: `{text}`.", env.stack, env.env);
-            ui::err(&ui::note(&text, look))?;
+            session.say(&format!("`{}/{}` has a tag that is no schedule: `{text}`.", env.stack, env.env))?;
             return Ok(None);
         };
-        let due = Due::of(env.paused.map(Pause::of), awake.at(now), env.run());
-        Ok(Some(One { env, awake, due }))
+        let mut one = One { env, awake, due: Due::Nothing };
+        one.due = one.now_due(session, now).await?;
+        Ok(Some(one))
+    }
+
+    /// Reads the history and returns what is due.
+    async fn now_due(&self, session: &Session, now: Timestamp) -> Result<Due> {
+        let Listed { stack, env, paused, .. } = &self.env;
+        let session = session.to(stack, env);
+        session.has_history().await?;
+        let (records, _) = session.kept(history::last(&Store::of(&session.cx), RUNS)).await?;
+        let runs: Vec<Past<'_>> = records.iter().filter_map(Past::of).collect();
+        Ok(Due::of(paused.map(Pause::of), self.awake.at(now), &runs))
     }
 
     fn row(&self, now: Timestamp) -> Vec<String> {
@@ -106,28 +147,39 @@ impl One {
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     let session = list::connect(&arguments.aws, color).await?;
     let (look, now) = (Look::stderr(color), arguments.at.unwrap_or_else(Timestamp::now));
-    let mut all = Vec::new();
+    let (mut all, mut exit) = (Vec::new(), Exit::Ok);
     for env in list::all(&session).await? {
-        all.extend(One::of(env, now, &look)?);
+        // Whose history cannot be read is told, and does not keep the others.
+        match One::of(&session, env, now).await {
+            Ok(one) => all.extend(one),
+            Err(stop) => {
+                ui::err(&stop.show(&look))?;
+                exit = stop.exit();
+            }
+        }
     }
     if all.is_empty() {
         ui::err(&ui::note("No environment has a schedule.", &look))?;
-        return Ok(Exit::Ok);
+        return Ok(exit);
     }
     let rows: Vec<Vec<String>> = all.iter().map(|one| one.row(now)).collect();
     ui::out(&ui::table(&Look::stdout(color), &["STACK", "ENVIRONMENT", "AWAKE", "NOW", "STATE", "TO DO"], &rows))?;
     all.retain(|one| one.due != Due::Nothing);
     if arguments.dry_run || all.is_empty() {
-        return Ok(Exit::Ok);
+        return Ok(exit);
     }
     if !arguments.yes && !agreed(&all)? {
         ui::err("Nothing was changed: not confirmed.\n")?;
         return Ok(Exit::Refused);
     }
-    let mut exit = Exit::Ok;
+    let interrupted = Interrupted::listen();
     for one in &all {
+        if interrupted.is_so() {
+            exit = Exit::Interrupted;
+            break;
+        }
         // One that fails does not keep the others.
-        let ended = match act(one, &arguments.aws, color).await {
+        let ended = match act(&session, one, &arguments, now, color).await {
             Ok(ended) => ended,
             Err(stop) => {
                 ui::err(&stop.show(&look))?;
@@ -159,38 +211,109 @@ fn agreed(all: &[One]) -> Result<bool> {
     Ok(ui::confirm(&format!("Pause or resume {}?", ui::count(many, "environment")))?)
 }
 
-async fn act(one: &One, aws: &Aws, color: Color) -> Result {
+/// Does what is due, if it still is: others took their time.
+async fn act(session: &Session, one: &One, arguments: &Arguments, now: Timestamp, color: Color) -> Result {
+    if one.now_due(session, now).await? != one.due {
+        session.say(&format!("`{}/{}` was changed meanwhile.", one.env.stack, one.env.env))?;
+        return Ok(Exit::Ok);
+    }
     let (stack, env) = (one.env.stack.clone(), one.env.env.clone());
     let file = StackFile { file: STACK_FILE.to_owned(), env: Some(env), like: None, stack: Some(stack) };
-    let allow = Allow::default();
-    let consent = Consent { yes: true, allow, no_preflight: true, wait_for_lease: None, timeout: None, json: false };
+    let (allow, timeout) = (Allow::default(), arguments.timeout);
+    let consent = Consent { yes: true, allow, no_preflight: true, wait_for_lease: None, timeout, json: false };
     match one.due {
-        Due::Resume => applied::run("resume", file, aws, &consent, color, resume::resume).await,
-        _ => applied::run("pause", file, aws, &consent, color, pause::pause).await,
+        Due::Resume => applied::run("resume", file, &arguments.aws, &consent, color, resume::resume, of_rest).await,
+        _ => applied::run("pause", file, &arguments.aws, &consent, color, pause::pause, of_rest).await,
     }
+}
+
+/// Returns the part of a plan that lets an environment sleep or wakes it. Nobody sees such a plan: what differs besides stays as it is, and
+/// where that is more than fields, nothing is done.
+fn of_rest(mut plan: Plan) -> Result<Plan> {
+    let rests = |change: &Change| FIELDS.contains(&change.path.as_str());
+    for item in &mut plan.items {
+        let count = item.changes.changes.iter().filter(|change| rests(change)).count();
+        match item.action {
+            Action::Keep => {}
+            Action::Update if count == 0 => (item.action, item.changes) = (Action::Keep, Diff::default()),
+            Action::Update if count == item.changes.changes.len() => {}
+            _ => {
+                return Err(Stop::refused(
+                    format!("nothing was changed: `{}` differs from the file that was applied last", item.key),
+                    "`stack apply` or `stack pause` changes it, after its plan was shown",
+                ));
+            }
+        }
+    }
+    Ok(plan)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
 
     #[test]
     fn what_was_run_since_counts_more_than_the_schedule() {
-        let at = |text: &str| text.parse::<Timestamp>().unwrap();
         let since = at("2026-11-27T20:00:00Z");
         let (asleep, awake) = (Moment { awake: false, since }, Moment { awake: true, since });
-        let (before, after) = (at("2026-11-27T19:00:00Z"), at("2026-11-27T21:00:00Z"));
-        let asked = Some(Pause::Asked);
-        let due = |paused, moment, began, command, complete| Due::of(paused, moment, Some((began, command, complete)));
-        assert_eq!(due(None, asleep, before, "apply", true), Due::Pause);
-        assert_eq!(due(asked, awake, before, "pause", true), Due::Resume);
-        assert_eq!(due(None, asleep, after, "resume", true), Due::Nothing, "resumed by hand");
-        assert_eq!(due(asked, awake, after, "pause", true), Due::Nothing, "paused by hand");
-        assert_eq!(due(None, asleep, after, "pause", false), Due::Pause, "it failed");
-        assert_eq!(due(asked, awake, after, "resume", false), Due::Resume, "it failed");
-        assert_eq!(due(asked, asleep, after, "pause", true), Due::Check);
-        assert_eq!(due(None, awake, before, "apply", true), Due::Nothing);
-        assert_eq!(due(Some(Pause::Unready), awake, before, "clone", true), Due::Nothing);
-        assert_eq!(Due::of(None, asleep, None), Due::Nothing, "without its history");
+        let (before, after, asked) = (at("2026-11-27T19:00:00Z"), at("2026-11-27T21:00:00Z"), Some(Pause::Asked));
+        let due = |paused, moment, runs: &[(Timestamp, &'static str, Ending)]| {
+            let past = |(number, run): (usize, &(Timestamp, &'static str, Ending))| Past {
+                number: 5 + number as u64,
+                began: run.0,
+                command: run.1,
+                ending: run.2,
+            };
+            Due::of(paused, moment, &runs.iter().enumerate().map(past).collect::<Vec<_>>())
+        };
+        let (complete, partly, failed) = (Ending::Complete, Ending::Partly, Ending::Failed);
+        assert_eq!(due(None, asleep, &[(before, "apply", complete)]), Due::Pause);
+        assert_eq!(due(None, asleep, &[(after, "apply", complete)]), Due::Pause, "a deployment in the evening");
+        assert_eq!(due(None, asleep, &[(before, "resume", complete)]), Due::Pause);
+        assert_eq!(
+            due(None, asleep, &[(after, "resume", complete), (after, "apply", complete)]),
+            Due::Nothing,
+            "resumed by hand"
+        );
+        assert_eq!(due(asked, asleep, &[(after, "resume", partly)]), Due::Nothing, "nearly");
+        assert_eq!(due(asked, asleep, &[(after, "resume", failed)]), Due::Check, "nothing of it happened");
+        assert_eq!(due(asked, asleep, &[(after, "pause", complete)]), Due::Check);
+        assert_eq!(due(None, asleep, &[(after, "pause", partly)]), Due::Pause, "the rest of it");
+        assert_eq!(due(asked, awake, &[(before, "pause", complete)]), Due::Resume);
+        assert_eq!(due(asked, awake, &[(before, "pause", complete), (after, "apply", complete)]), Due::Resume);
+        assert_eq!(due(asked, awake, &[(after, "pause", complete)]), Due::Nothing, "paused by hand");
+        assert_eq!(due(None, awake, &[(after, "resume", partly)]), Due::Resume, "the rest of it");
+        assert_eq!(due(None, awake, &[(after, "resume", complete)]), Due::Nothing);
+        assert_eq!(due(Some(Pause::Unready), awake, &[]), Due::Nothing);
+        let made = Past { number: 1, began: after, command: "apply", ending: complete };
+        assert_eq!(Due::of(None, asleep, &[made]), Due::Nothing, "made at night");
+    }
+
+    #[test]
+    fn only_what_sleeps_is_changed() {
+        let plan = |changes: &[(&str, &[&str])]| -> Plan {
+            let change = |path: &&str| json!({"path": path, "before": 1, "after": 0});
+            let item = |(at, (action, paths)): (usize, &(&str, &[&str]))| {
+                let changes: Vec<_> = paths.iter().map(change).collect();
+                json!({"key": format!("ecs.service/s{at}"), "action": action, "generation": 1, "changes": changes})
+            };
+            let scope = json!({"stack": "s", "env": "e", "region": "r", "account": "1", "partition": "aws"});
+            let items: Vec<_> = changes.iter().enumerate().map(item).collect();
+            serde_json::from_value(json!({"version": 1, "scope": scope, "destroy": false, "items": items})).unwrap()
+        };
+        let rest: &[&str] = &["desired_count", "tags.stack:paused"];
+        let some = of_rest(plan(&[("update", rest), ("update", &["description"]), ("keep", &[])])).unwrap();
+        let actions: Vec<Action> = some.items.iter().map(|item| item.action).collect();
+        assert_eq!(actions, [Action::Update, Action::Keep, Action::Keep]);
+        assert!(of_rest(plan(&[("update", &["desired_count", "task_definition"])])).is_err());
+        for more in ["create", "delete", "replace", "refuse"] {
+            assert!(of_rest(plan(&[("update", rest), (more, &[])])).is_err(), "{more}");
+        }
     }
 }

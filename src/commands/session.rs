@@ -28,6 +28,8 @@ const LOCAL_REGION: &str = "us-east-1";
 /// That an environment does not run because of its data.
 pub const UNREADY: &str =
     "The data of this environment is not ready, so its services do not run: the same `stack clone` or `stack thaw` finishes it.";
+/// The variable that names the bucket for leases and history.
+pub const HISTORY_BUCKET: &str = "STACK_HISTORY_BUCKET";
 /// The largest stack file that is read.
 const LARGEST_FILE: u64 = 1 << 20;
 /// The largest saved plan that is read.
@@ -572,7 +574,7 @@ pub fn region(way: &Aws) -> Result<String> {
 
 /// Returns the bucket that was chosen for leases and history. Two different ones would mean two leases, and so none.
 fn history_bucket(target: &Target<'_>) -> Result<Option<String>> {
-    let set = std::env::var("STACK_HISTORY_BUCKET").ok().filter(|name| !name.is_empty());
+    let set = std::env::var(HISTORY_BUCKET).ok().filter(|name| !name.is_empty());
     match (target.history_bucket, set) {
         (Some(said), Some(set)) if said != set => Err(Stop::Message(
             Exit::Usage,

@@ -1,5 +1,8 @@
 //! Why a command stops before its end, and how it ended as scripts see it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::config::Report;
 use crate::engine::{Class, Error};
 use crate::local::LocalError;
@@ -176,3 +179,38 @@ impl From<std::io::Error> for Stop {
 
 /// The result of a command, or of a part of one.
 pub type Result<T = Exit, E = Stop> = std::result::Result<T, E>;
+/// Hears Ctrl-C between the runs of a command that has several: each run hears it itself.
+pub struct Interrupted {
+    so: Arc<AtomicBool>,
+    ear: tokio::task::JoinHandle<()>,
+}
+
+impl Interrupted {
+    /// Begins to listen.
+    pub fn listen() -> Interrupted {
+        let so = Arc::new(AtomicBool::new(false));
+        let heard = so.clone();
+        let ear = tokio::spawn(async move {
+            while tokio::signal::ctrl_c().await.is_ok() {
+                heard.store(true, Ordering::Relaxed);
+            }
+        });
+        Interrupted { so, ear }
+    }
+
+    /// Checks whether Ctrl-C was pressed, or a run was interrupted.
+    pub fn is_so(&self) -> bool {
+        self.so.load(Ordering::Relaxed)
+    }
+
+    /// Says that a run was interrupted.
+    pub fn set(&self) {
+        self.so.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Interrupted {
+    fn drop(&mut self) {
+        self.ear.abort();
+    }
+}

@@ -9,6 +9,12 @@ import time
 PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "program")
 # Seconds before the end of the function in which `stack` finishes its calls and gives back the lease.
 SPARE = 90
+# What is done, how much of the time that is left it may take, and the exit codes that are no failure of the function: something
+# is refused, someone else holds the lease, the time of a run is over. What is refused is in the log, and so again next time.
+STEPS = [
+    (["schedule", "--yes", "--timeout", "4m"], 0.6, {0, 3, 4, 5, 130}),
+    (["reap", "--yes"], 1, {0, 3, 4, 5, 130}),
+]
 
 
 def run(event, context):
@@ -16,17 +22,22 @@ def run(event, context):
     # Lambda has nothing to write to but this folder.
     environment = {**os.environ, "HOME": "/tmp", "NO_COLOR": "1"}
     failed = []
-    for command in ("schedule", "reap"):
-        child = subprocess.Popen([PROGRAM, command, "--yes", "--region", os.environ["AWS_REGION"]], env=environment)
-        try:
-            code = child.wait(timeout=max(end - time.monotonic(), 1))
-        except subprocess.TimeoutExpired:
-            # As Ctrl-C does; the next call goes on from there.
-            child.send_signal(signal.SIGINT)
-            code = child.wait()
-            print(f"`stack {command}` was stopped: the time of this call is over")
-            continue
-        if code:
-            failed.append(f"`stack {command}` ended with exit code {code}: its output is above")
+    for command, share, calm in STEPS:
+        until = time.monotonic() + max((end - time.monotonic()) * share, 1)
+        child = subprocess.Popen([PROGRAM, *command, "--region", os.environ["AWS_REGION"]], env=environment)
+        code = ended(child, until, end + SPARE / 2)
+        print(f"`stack {command[0]}` ended with exit code {code}")
+        if code not in calm:
+            failed.append(f"`stack {command[0]}` ended with exit code {code}: its output is above")
     if failed:
         raise RuntimeError("; ".join(failed))
+
+
+def ended(child, until, latest):
+    """Waits for the end of a program, ends it as Ctrl-C does when its time is over, and for good when that does not help."""
+    for deadline, end in ((until, lambda: child.send_signal(signal.SIGINT)), (latest, child.kill)):
+        try:
+            return child.wait(timeout=max(deadline - time.monotonic(), 1))
+        except subprocess.TimeoutExpired:
+            end()
+    return child.wait()

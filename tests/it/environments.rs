@@ -97,6 +97,9 @@ fn what_has_expired_is_reaped_and_nothing_else() {
     make("kept", &["--ttl", "1s"]).ok();
     make("long", &["--ttl", "72h"]).ok();
     stack(&s, &["apply", "s.yaml", "--env", "production", "--yes"]).ok();
+    let history =
+        stack(&s, &["history", "show", "--stack", "shop", "--env", "long", "--region", "us-east-1", "1", "--json"]).ok();
+    assert!(history.json()["expires"].as_str().is_some_and(|at| at.ends_with('Z')), "{}", history.stdout);
     // A second apply changes no expiry, whatever it says.
     assert!(make("long", &["--ttl", "1s"]).ok().stderr.contains("No changes"));
     let kept = ["extend", "--stack", "shop", "--env", "kept", "--region", "us-east-1"];

@@ -47,13 +47,17 @@ fn environments_sleep_and_wake_by_their_file() {
     assert!(dry.stdout.contains("asleep") && dry.stdout.contains("pause"), "{}", dry.stdout);
     let asked = schedule(&s, NIGHT, &[]).exits(4);
     assert!(asked.words().contains("standard input is not a terminal"), "{}", asked.stderr);
-    // It was applied today: that counts more than the hours that began before.
+    // It was made today: that counts more than the hours that ended before.
     let now = s.place.stack(&["schedule", "--region", "us-east-1", "--yes"]).ok();
     assert!(now.stdout.contains("runs") && !now.stderr.contains("pause"), "{}", now.stderr);
     assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
 
+    // What someone changed by hand is nobody's business at night.
+    let drift = r#"client("logs").put_retention_policy(logGroupName="/stack/shop/default/web", retentionInDays=7)"#;
+    s.account.boto3(drift, &Value::Null);
     schedule(&s, NIGHT, &["--yes"]).ok();
     assert_eq!(state(&s), json!([0, 0, "stopped"]));
+    assert_eq!(s.changes(), ["update logs.log_group/web"]);
     s.proxy.take();
     schedule(&s, NIGHT, &["--yes"]).ok();
     assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new(), "it sleeps already");
@@ -67,10 +71,18 @@ fn environments_sleep_and_wake_by_their_file() {
     assert_eq!(state(&s), json!([0, 0, "stopped"]));
     schedule(&s, DAY, &["--yes"]).ok();
     assert_eq!(state(&s), json!([2, 2, "available"]));
+    s.apply();
     s.assert_in_step();
+    // What is missing is not made by night.
+    s.account.boto3(r#"client("logs").delete_log_group(logGroupName="/stack/shop/default/web")"#, &Value::Null);
+    let left = schedule(&s, NIGHT, &["--yes"]).exits(4);
+    assert!(left.words().contains("`logs.log_group/web` differs from the file that was applied last"), "{}", left.stderr);
+    assert_eq!(state(&s), json!([2, 2, "available"]));
 
-    // Without it in the file, the tag goes, and nothing has a schedule.
-    s.place.file("s.yaml", &FILE.replace("schedule:", "tags: {} #"));
+    // Without it in the file, the tag goes, and nothing has a schedule: revisions of before keep theirs.
+    s.place.file("s.yaml", &FILE.replace("nginx:1.27", "nginx:1.28"));
+    s.apply();
+    s.place.file("s.yaml", &FILE.replace("nginx:1.27", "nginx:1.28").replace("schedule:", "tags: {} #"));
     s.apply();
     let none = schedule(&s, NIGHT, &["--yes"]).ok();
     assert!(none.stderr.contains("No environment has a schedule"), "{}", none.stderr);
@@ -109,6 +121,11 @@ result = [answer.get("FunctionError"), rule["ScheduleExpression"], answer["Paylo
     );
     assert_eq!(ran[0], Value::Null, "{ran}");
     assert_eq!(ran[1], "rate(15 minutes)");
+    let log = ran[3].as_str().unwrap();
+    assert!(
+        log.contains("`stack schedule` ended with exit code 0") && log.contains("`stack reap` ended with exit code 0"),
+        "{log}"
+    );
     assert_eq!(s.account.inventory("shop", "old"), json!({}));
     assert_ne!(s.account.inventory("shop", "kept"), json!({}));
     s.place.stack(&["destroy", "--stack", "caretaker", "--region", "us-east-1", "--yes", "--confirm", "caretaker/default"]).ok();

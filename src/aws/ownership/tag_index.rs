@@ -67,7 +67,7 @@ pub struct Environment {
     pub objects: usize,
     /// Until when it is wanted, as all of its objects say ([`TAG_EXPIRES`]).
     pub expires: Option<String>,
-    /// In which hours it runs, if any of its objects says so.
+    /// In which hours it runs, if any of its services and databases says so: others that say it may be from before.
     pub awake: Option<String>,
     /// Why it is paused, if any of its objects is.
     pub paused: Option<Pause>,
@@ -80,26 +80,27 @@ pub struct Environment {
 pub async fn environments(cx: &Cx) -> Result<Vec<Environment>> {
     let any = TagFilter::builder().key(TAG_STACK).build();
     let index = found(&cx.cloud.tagging, None, vec![any]).await?;
-    let mut all: BTreeMap<(&String, &String), Vec<&Tags>> = BTreeMap::new();
+    let mut all: BTreeMap<(&String, &String), Vec<(&String, &Tags)>> = BTreeMap::new();
     // Snapshots and tasks have the tags of what they are of, as those were then.
     const COPIES: [&str; 3] = ["snapshot:", ":snapshot/", ":task/"];
-    for (_, tags) in index.iter().filter(|(arn, _)| !COPIES.iter().any(|copy| arn.contains(copy))) {
+    for (arn, tags) in index.iter().filter(|(arn, _)| !COPIES.iter().any(|copy| arn.contains(copy))) {
         if let (Some(stack), Some(env)) = (tags.get(TAG_STACK), tags.get(TAG_ENV)) {
-            all.entry((stack, env)).or_default().push(tags);
+            all.entry((stack, env)).or_default().push((arn, tags));
         }
     }
-    let environment = |((stack, env), objects): ((&String, &String), Vec<&Tags>)| Environment {
+    let rests = |arn: &str| arn.contains(":ecs:") && arn.contains(":service/") || arn.contains(":rds:") && arn.contains(":db:");
+    let environment = |((stack, env), objects): ((&String, &String), Vec<(&String, &Tags)>)| Environment {
         stack: stack.clone(),
         env: env.clone(),
-        objects: objects.iter().filter_map(|tags| tags.get(TAG_KEY)).collect::<BTreeSet<_>>().len(),
+        objects: objects.iter().filter_map(|(_, tags)| tags.get(TAG_KEY)).collect::<BTreeSet<_>>().len(),
         expires: objects
             .iter()
-            .filter(|tags| tags.contains_key(TAG_KEY))
-            .map(|tags| tags.get(TAG_EXPIRES))
+            .filter(|(_, tags)| tags.contains_key(TAG_KEY))
+            .map(|(_, tags)| tags.get(TAG_EXPIRES))
             .collect::<Option<Vec<_>>>()
             .and_then(|all| all.into_iter().max().cloned()),
-        awake: objects.iter().find_map(|tags| tags.get(TAG_AWAKE)).cloned(),
-        paused: objects.iter().filter_map(|tags| tags.get(TAG_PAUSED)).map(|word| Pause::of(word)).max(),
+        awake: objects.iter().find(|(arn, _)| rests(arn)).and_then(|(_, tags)| tags.get(TAG_AWAKE)).cloned(),
+        paused: objects.iter().filter_map(|(_, tags)| tags.get(TAG_PAUSED)).map(|word| Pause::of(word)).max(),
     };
     Ok(all.into_iter().map(environment).collect())
 }

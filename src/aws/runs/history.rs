@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::aws::runs::store::{Over, Store};
+use crate::engine::tags::TAG_EXPIRES;
 use crate::engine::{Class, Error, Graph, Key, Moved, Node, Plan, Result};
 
 /// The number of documents that are read at once.
@@ -77,6 +78,9 @@ pub struct Record {
     /// The environment of the file that this one is like, where the file does not list it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub like: Option<String>,
+    /// Until when the objects are wanted, where the plan says so: RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
     /// The text of the file; none when a saved plan was applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
@@ -105,6 +109,12 @@ pub struct Wanted {
     pub key: Key,
     /// Its desired fields, with unresolved references.
     pub desired: Arc<Value>,
+}
+
+/// Returns until when a plan wants its objects: the latest of what they say.
+pub fn expires(plan: &Plan) -> Option<String> {
+    let tag = |desired: &Value| Some(desired.get("tags")?.get(TAG_EXPIRES)?.as_str()?.to_owned());
+    plan.items.iter().filter_map(|item| tag(item.desired.as_deref()?)).max()
 }
 
 /// Returns what a plan wants.

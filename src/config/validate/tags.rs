@@ -6,8 +6,8 @@ use super::checks::Checks;
 use crate::diagnostic::{Diagnostic, Severity, short};
 use crate::limits::{TAG_KEY, TAG_VALUE, TAGS};
 
-/// The number of tags that `stack` needs for itself: eight, the expiry, and two that some kinds use.
-const OURS: usize = 11;
+/// The number of tags that `stack` needs for itself: eight, the expiry, the schedule, and two that some kinds use.
+const OURS: usize = 12;
 /// Reserved prefixes, and by whom (RDS refuses its own in values as well:
 /// <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_Tag.html>).
 const RESERVED: [(&str, &str); 3] =

@@ -152,7 +152,7 @@ fn a_key_that_an_object_and_the_stack_have_counts_once() {
         let stack = serde_json::from_value(file.to_json()).unwrap();
         super::validate(&stack, &file, "default").iter().map(|d| d.code).collect::<Vec<_>>()
     };
-    assert_eq!((checked(39), checked(40)), (vec![], vec!["too-many-tags"]));
+    assert_eq!((checked(38), checked(39)), (vec![], vec!["too-many-tags"]));
 }
 
 #[test]
