@@ -126,8 +126,8 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<(),
         let input = json!({"cluster": Ref::<Cluster>::to("main").attr("name"), "services": names});
         let target = Target { function: function.clone().attr("arn"), input: Some(input) };
         let rule = EventRule {
-            pattern: Some(pattern(&one.secret)),
-            schedule: None,
+            pattern: pattern(&one.secret),
+            schedule: String::new(),
             enabled: Some(true),
             description: Some(format!("The password of {} was made anew", one.what)),
             targets: [("restart".to_owned(), target)].into(),

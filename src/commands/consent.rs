@@ -137,14 +137,30 @@ pub fn check(plan: &Plan, consent: &engine::Consent, yes: bool) -> Result<()> {
     ))
 }
 
+/// Checks that a question can be asked.
+fn can_ask(verb: &str) -> Result<()> {
+    if std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    Err(Stop::refused(
+        "nothing was changed: cannot ask for confirmation, standard input is not a terminal",
+        format!("add `--yes` to {verb} without confirmation"),
+    ))
+}
+
+/// Asks on the terminal, and says that nothing was changed if the answer is no.
+pub fn confirmed(question: &str, verb: &str) -> Result<bool> {
+    can_ask(verb)?;
+    let confirmed = ui::confirm(question)?;
+    if !confirmed {
+        ui::err("Nothing was changed: not confirmed.\n")?;
+    }
+    Ok(confirmed)
+}
+
 /// Asks on the terminal for confirmation of a plan.
 pub fn ask(plan: &Plan, consent: &engine::Consent) -> Result<bool> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Stop::refused(
-            "nothing was changed: cannot ask for confirmation, standard input is not a terminal",
-            format!("add `--yes` to {} without confirmation", if plan.destroy { "destroy" } else { "apply" }),
-        ));
-    }
+    can_ask(if plan.destroy { "destroy" } else { "apply" })?;
     let (agreed, missing) = consent.sort(plan);
     if plan.destroy {
         let all = ui::count(plan.counts().delete, "object");

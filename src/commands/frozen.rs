@@ -1,9 +1,9 @@
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
 
 use clap::{Args, Subcommand};
 
 use super::arguments::{Aws, time};
+use super::consent;
 use super::list;
 use super::session::{self, Session};
 use super::stop::{Exit, Result, Stop};
@@ -106,14 +106,8 @@ async fn prune(arguments: Prune, color: Color) -> Result {
     ui::out(&ui::table(&Look::stdout(color), &HEADERS, &rows(&found)))?;
     let of: BTreeMap<&str, usize> = found.iter().map(|one| (one.of.as_str(), 1)).collect();
     let (snapshots, files) = (ui::count(found.len(), "snapshot"), ui::count(of.len(), "frozen file"));
-    if !arguments.yes && !std::io::stdin().is_terminal() {
-        return Err(Stop::refused(
-            "nothing was changed: cannot ask for confirmation, standard input is not a terminal",
-            "add `--yes` to delete without confirmation",
-        ));
-    }
-    if !arguments.yes && !ui::confirm(&format!("Delete {snapshots}? {files} cannot be thawed with data any more."))? {
-        ui::err("Nothing was changed: not confirmed.\n")?;
+    let question = format!("Delete {snapshots}? {files} cannot be thawed with data any more.");
+    if !arguments.yes && !consent::confirmed(&question, "delete")? {
         return Ok(Exit::Refused);
     }
     for one in &found {

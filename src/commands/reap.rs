@@ -1,11 +1,10 @@
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::arguments::{Aws, StackFile};
 use super::caretaker;
-use super::consent::{Allow, Consent};
+use super::consent::{self, Allow, Consent};
 use super::list::{self, Listed};
 use super::run::Run;
 use super::session::{self, Session};
@@ -56,14 +55,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         return Ok(Exit::Ok);
     }
     let question = format!("Destroy {} with everything in it, without final snapshots?", ui::count(expired.len(), "environment"));
-    if !arguments.yes && !std::io::stdin().is_terminal() {
-        return Err(Stop::refused(
-            "nothing was changed: cannot ask for confirmation, standard input is not a terminal",
-            "add `--yes` to destroy without confirmation",
-        ));
-    }
-    if !arguments.yes && !ui::confirm(&question)? {
-        ui::err("Nothing was changed: not confirmed.\n")?;
+    if !arguments.yes && !consent::confirmed(&question, "destroy")? {
         return Ok(Exit::Refused);
     }
     let mut exit = Exit::Ok;
@@ -90,19 +82,19 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
             if ended as u8 == Exit::Interrupted as u8 {
                 interrupted.set();
             }
-            if interrupted.is_so() {
+            if interrupted.is_set() {
                 break;
             }
         }
         // A host is refused as long as it has guests, which are perhaps destroyed by now.
-        let is_over = refused.len() == before || interrupted.is_so();
+        let is_over = refused.len() == before || interrupted.is_set();
         for (_, stop) in refused.iter().filter(|_| is_over) {
             ui::err(&stop.show(&look))?;
             exit = if exit as u8 == Exit::Ok as u8 { stop.exit() } else { exit };
         }
         due = if is_over { Vec::new() } else { refused.into_iter().map(|(one, _)| one).collect() };
     }
-    if interrupted.is_so() {
+    if interrupted.is_set() {
         exit = Exit::Interrupted;
     }
     Ok(exit)
@@ -121,7 +113,7 @@ async fn reap(session: &Session, interrupted: &Interrupted, color: Color) -> Res
         Run { command: "reap", file: &file, text: None, commit: None, consent: &consent, agreed: &agreed, verbose: false, color };
     run.execute(session, async || {
         let snapshot = session.snapshot().await?;
-        if interrupted.is_so() {
+        if interrupted.is_set() {
             return Err(Stop::Message(Exit::Interrupted, "nothing was changed: interrupted".into(), None));
         }
         let wanted = snapshot.wanted(&session.registry, session::is_over);

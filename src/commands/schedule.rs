@@ -1,10 +1,8 @@
-use std::io::IsTerminal;
-
 use clap::Args;
 use jiff::Timestamp;
 
 use super::arguments::{Aws, STACK_FILE, StackFile, time};
-use super::consent::{Allow, Consent};
+use super::consent::{self, Allow, Consent};
 use super::list::{self, Listed};
 use super::session::Session;
 use super::stop::{Exit, Interrupted, Result, Stop};
@@ -13,14 +11,14 @@ use crate::aws::runs::history::{self, Ending, Record};
 use crate::aws::runs::store::Store;
 use crate::config;
 use crate::config::awake::{Awake, Moment};
-use crate::engine::{Action, Change, Diff, Pause, Plan};
+use crate::engine::{Action, Change, Pause, Plan};
 use crate::ui::{self, Color, Look};
 
 /// Pause and resume the environments whose file says when they run
 ///
 /// `schedule: { awake: "mon-fri 07:00-20:00 Europe/Berlin" }` in a file or in one of its environments is a tag of every object. Outside of
-/// those hours the environment is paused, and resumed when they begin. Who resumes it by hand at night has it until the next
-/// evening. A database that AWS started again after 7 days is stopped again. Nothing else is changed, and an environment that lacks
+/// those hours the environment is paused, and resumed when they begin. An environment that is resumed by hand at night runs until the
+/// next evening. A database that AWS started again after 7 days is stopped again. Nothing else is changed, and an environment that lacks
 /// objects of the file that was applied last is left as it is.
 ///
 /// This acts once. `stack reap --install` deploys a function that does it every 15 minutes.
@@ -112,7 +110,7 @@ impl One {
     async fn of(session: &Session, env: Listed, now: Timestamp) -> Result<Option<One>> {
         let Some(text) = &env.awake else { return Ok(None) };
         let Ok(awake) = text.parse::<Awake>() else {
-            session.say(&format!("`{}/{}` has a tag that is no schedule: `{text}`.", env.stack, env.env))?;
+            session.say(&format!("`{}/{}` has a tag `stack:awake` that is not a schedule: `{text}`.", env.stack, env.env))?;
             return Ok(None);
         };
         let mut one = One { env, awake, due: Due::Nothing };
@@ -168,13 +166,14 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     if arguments.dry_run || all.is_empty() {
         return Ok(exit);
     }
-    if !arguments.yes && !agreed(&all)? {
-        ui::err("Nothing was changed: not confirmed.\n")?;
+    let many = all.iter().filter(|one| one.due != Due::Check).count();
+    let question = || format!("Pause or resume {}?", ui::count(many, "environment"));
+    if !arguments.yes && many > 0 && !consent::confirmed(&question(), "pause and resume")? {
         return Ok(Exit::Refused);
     }
     let interrupted = Interrupted::listen();
     for one in &all {
-        if interrupted.is_so() {
+        if interrupted.is_set() {
             exit = Exit::Interrupted;
             break;
         }
@@ -196,25 +195,10 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     Ok(exit)
 }
 
-/// Asks before anything is paused or resumed.
-fn agreed(all: &[One]) -> Result<bool> {
-    let many = all.iter().filter(|one| one.due != Due::Check).count();
-    if many == 0 {
-        return Ok(true);
-    }
-    if !std::io::stdin().is_terminal() {
-        return Err(Stop::refused(
-            "nothing was changed: cannot ask for confirmation, standard input is not a terminal",
-            "add `--yes` to pause and resume without confirmation",
-        ));
-    }
-    Ok(ui::confirm(&format!("Pause or resume {}?", ui::count(many, "environment")))?)
-}
-
 /// Does what is due, if it still is: others took their time.
 async fn act(session: &Session, one: &One, arguments: &Arguments, now: Timestamp, color: Color) -> Result {
     if one.now_due(session, now).await? != one.due {
-        session.say(&format!("`{}/{}` was changed meanwhile.", one.env.stack, one.env.env))?;
+        session.say(&format!("`{}/{}` was changed in the meantime, so it is left as it is.", one.env.stack, one.env.env))?;
         return Ok(Exit::Ok);
     }
     let (stack, env) = (one.env.stack.clone(), one.env.env.clone());
@@ -235,7 +219,7 @@ fn of_rest(mut plan: Plan) -> Result<Plan> {
         let count = item.changes.changes.iter().filter(|change| rests(change)).count();
         match item.action {
             Action::Keep => {}
-            Action::Update if count == 0 => (item.action, item.changes) = (Action::Keep, Diff::default()),
+            Action::Update if count == 0 => item.leave(),
             Action::Update if count == item.changes.changes.len() => {}
             _ => {
                 return Err(Stop::refused(

@@ -179,38 +179,39 @@ impl From<std::io::Error> for Stop {
 
 /// The result of a command, or of a part of one.
 pub type Result<T = Exit, E = Stop> = std::result::Result<T, E>;
-/// Hears Ctrl-C between the runs of a command that has several: each run hears it itself.
+
+/// Listens for Ctrl-C between the runs of a command that makes several; each run listens for itself.
 pub struct Interrupted {
-    so: Arc<AtomicBool>,
-    ear: tokio::task::JoinHandle<()>,
+    flag: Arc<AtomicBool>,
+    listener: tokio::task::JoinHandle<()>,
 }
 
 impl Interrupted {
     /// Begins to listen.
     pub fn listen() -> Interrupted {
-        let so = Arc::new(AtomicBool::new(false));
-        let heard = so.clone();
-        let ear = tokio::spawn(async move {
+        let flag = Arc::new(AtomicBool::new(false));
+        let heard = flag.clone();
+        let listener = tokio::spawn(async move {
             while tokio::signal::ctrl_c().await.is_ok() {
                 heard.store(true, Ordering::Relaxed);
             }
         });
-        Interrupted { so, ear }
+        Interrupted { flag, listener }
     }
 
     /// Checks whether Ctrl-C was pressed, or a run was interrupted.
-    pub fn is_so(&self) -> bool {
-        self.so.load(Ordering::Relaxed)
+    pub fn is_set(&self) -> bool {
+        self.flag.load(Ordering::Relaxed)
     }
 
-    /// Says that a run was interrupted.
+    /// Records that a run was interrupted.
     pub fn set(&self) {
-        self.so.store(true, Ordering::Relaxed);
+        self.flag.store(true, Ordering::Relaxed);
     }
 }
 
 impl Drop for Interrupted {
     fn drop(&mut self) {
-        self.ear.abort();
+        self.listener.abort();
     }
 }

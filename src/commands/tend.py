@@ -19,7 +19,7 @@ STEPS = [
 
 def run(event, context):
     end = time.monotonic() + context.get_remaining_time_in_millis() / 1000 - SPARE
-    # Lambda has nothing to write to but this folder.
+    # The only folder that a function can write to.
     environment = {**os.environ, "HOME": "/tmp", "NO_COLOR": "1"}
     failed = []
     for command, share, calm in STEPS:

@@ -11,7 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::diagnostic::short;
-use super::values::Wrong;
+use super::values::{Wrong, text_value};
 
 /// The days of the week, as they are written.
 const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
@@ -146,32 +146,16 @@ impl fmt::Display for Awake {
     }
 }
 
-impl Serialize for Awake {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Awake {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-impl JsonSchema for Awake {
-    fn schema_name() -> Cow<'static, str> {
-        "Awake".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "string",
-            "pattern": r"^(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))? \d\d:\d\d-\d\d:\d\d [A-Za-z0-9_+/-]+$",
-            "patternErrorMessage": HELP,
-            "examples": ["mon-fri 07:00-20:00 Europe/Berlin"],
-        })
-    }
-}
+text_value!(
+    Awake,
+    "Awake",
+    json_schema!({
+        "type": "string",
+        "pattern": r"^(mon|tue|wed|thu|fri|sat|sun)(-(mon|tue|wed|thu|fri|sat|sun))? \d\d:\d\d-\d\d:\d\d [A-Za-z0-9_+/-]+$",
+        "patternErrorMessage": HELP,
+        "examples": ["mon-fri 07:00-20:00 Europe/Berlin"],
+    })
+);
 
 #[cfg(test)]
 mod tests {

@@ -59,6 +59,8 @@ macro_rules! text_value {
     };
 }
 
+pub(super) use text_value;
+
 /// A name from the user, which becomes part of names in AWS.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Name(String);

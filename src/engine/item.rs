@@ -84,6 +84,15 @@ pub struct Item {
 }
 
 impl Item {
+    /// Leaves the object as it is: what an update would have changed, and what that would have done besides, is dropped.
+    pub fn leave(&mut self) {
+        self.action = Action::Keep;
+        self.changes = Diff::default();
+        self.effects.clear();
+        self.reason = None;
+        self.needs_consent = false;
+    }
+
     /// Checks whether AWS is deleting it already: all that is left to do is to wait.
     pub fn is_leaving(&self) -> bool {
         self.before.as_ref().is_some_and(|before| matches!(before.state, Readiness::Leaving(_)))

@@ -5,7 +5,7 @@ use aws_smithy_types::error::operation::BuildError;
 use futures::future::try_join_all;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::aws::call::answers::present;
 use crate::aws::call::error::{entry, incomplete};
@@ -27,12 +27,11 @@ const NAME: usize = 64;
 #[serde(deny_unknown_fields)]
 pub struct EventRule {
     /// The events that match: an event pattern of EventBridge. Left out: none; there must be a `schedule` then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pattern: Option<Value>,
-    /// When the targets are called without an event: `rate(15 minutes)` or `cron(...)`, in UTC. Left out: only for events; an
-    /// existing schedule is removed with the next change of the rule.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub schedule: Option<String>,
+    #[serde(default = "nothing")]
+    pub pattern: Value,
+    /// When the targets are called without an event: `rate(15 minutes)` or `cron(0 7 * * ? *)`, in UTC. Left out: only for events.
+    #[serde(default)]
+    pub schedule: String,
     /// Whether the rule is enabled. Left out: it is enabled whenever the rule is created or changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
@@ -45,6 +44,26 @@ pub struct EventRule {
     /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
+}
+
+/// Returns the pattern of a rule that has none: no pattern of EventBridge is empty.
+fn nothing() -> Value {
+    Value::Object(Map::new())
+}
+
+/// Checks a schedule as EventBridge does
+/// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html>).
+fn is_schedule(text: &str) -> bool {
+    let inner = |word: &str| text.strip_prefix(word)?.strip_prefix('(')?.strip_suffix(')');
+    let is_rate = |rate: &str| {
+        let Some((number, unit)) = rate.split_once(' ') else { return false };
+        match number.parse::<u32>() {
+            Ok(0) | Err(_) => false,
+            Ok(1) => ["minute", "hour", "day"].contains(&unit),
+            Ok(_) => ["minutes", "hours", "days"].contains(&unit),
+        }
+    };
+    inner("rate").is_some_and(is_rate) || inner("cron").is_some_and(|cron| cron.split_whitespace().count() == 6)
 }
 
 /// A target that gets the events.
@@ -137,8 +156,8 @@ async fn observed(cx: &Cx, name: &str) -> Result<Option<Observed<EventRule>>> {
         claim: names::claim(cx, cx.scope.claim(EventRule::KIND, &tags, false), &tags, name, NAME),
         live: Live { id: name.to_owned(), arn },
         fields: EventRule {
-            pattern: found.event_pattern().map(parsed),
-            schedule: found.schedule_expression.clone(),
+            pattern: found.event_pattern().map_or_else(nothing, parsed),
+            schedule: found.schedule_expression.clone().unwrap_or_default(),
             enabled: Some(found.state() != Some(&RuleState::Disabled)),
             description: found.description.clone(),
             targets: targets.into_iter().map(target).collect(),
@@ -153,8 +172,9 @@ impl EventRule {
     async fn put(&self, cx: &Cx, name: &str, tags: Option<Vec<Tag>>) -> Result<Option<String>> {
         let state = if self.enabled == Some(false) { RuleState::Disabled } else { RuleState::Enabled };
         let call = cx.cloud.events.put_rule().name(name).state(state);
-        let call = call.set_event_pattern(self.pattern.as_ref().map(Value::to_string));
-        let call = call.set_schedule_expression(self.schedule.clone());
+        // What is left out is removed.
+        let call = call.set_event_pattern((self.pattern != nothing()).then(|| self.pattern.to_string()));
+        let call = call.set_schedule_expression(Some(self.schedule.clone()).filter(|schedule| !schedule.is_empty()));
         let call = call.set_description(self.description.clone()).set_tags(tags);
         Ok(call.send().await.map_err(failed("events:PutRule"))?.rule_arn)
     }
@@ -247,8 +267,15 @@ impl AwsKind for EventRule {
     };
 
     fn spell(object: &mut Value, wrong: &mut Vec<Wrong>) {
-        if ["pattern", "schedule"].iter().all(|field| object.get(field).is_none_or(Value::is_null)) {
+        // Also as they are when they were left out.
+        let pattern = object.get("pattern").filter(|pattern| !pattern.is_null() && **pattern != nothing());
+        let schedule = object.get("schedule").and_then(Value::as_str).filter(|schedule| !schedule.is_empty());
+        if pattern.is_none() && schedule.is_none() {
             wrong.push(("pattern".into(), "a rule has a `pattern`, a `schedule`, or both".into()));
+        }
+        if let Some(text) = schedule.filter(|text| !text.contains("${") && !is_schedule(text)) {
+            let help = "write `rate(15 minutes)`, `rate(1 day)` or `cron(0 7 * * ? *)`, with six fields";
+            wrong.push(("schedule".into(), format!("`{text}` is not a schedule of EventBridge: {help}")));
         }
     }
 }
@@ -279,5 +306,43 @@ mod tests {
         assert_eq!(paths(with("/detail/more", json!(["1"]))), ["pattern.detail.more"]);
         assert_eq!(paths(with("/detail/name/more", json!(["1"]))), ["pattern.detail.name.more"]);
         assert_eq!(paths(with("/source", json!(["aws.rds", "aws.ec2"]))), ["pattern.source"]);
+    }
+
+    #[test]
+    fn schedules_are_those_of_eventbridge() {
+        let good = ["rate(1 minute)", "rate(15 minutes)", "rate(2 days)", "cron(0 7 ? * MON-FRI *)"];
+        let bad = [
+            "",
+            "15m",
+            "rate(1 minutes)",
+            "rate(15 minute)",
+            "rate(0 hours)",
+            "rate()",
+            "cron(0 7 * * *)",
+            "at(2026-11-27T00:00:00)",
+        ];
+        assert!(good.into_iter().all(is_schedule) && !bad.into_iter().any(is_schedule));
+        let wrong = |mut object: Value| {
+            let mut wrong = Vec::new();
+            EventRule::spell(&mut object, &mut wrong);
+            wrong.into_iter().map(|(path, _)| path).collect::<Vec<_>>()
+        };
+        assert_eq!(wrong(json!({"schedule": "rate(1 hours)"})), ["schedule"]);
+        assert_eq!(wrong(json!({"targets": {}})), ["pattern"]);
+        assert_eq!(wrong(json!({"pattern": {}, "schedule": ""})), ["pattern"]);
+        assert_eq!(wrong(json!({"pattern": {"source": ["aws.ecs"]}, "schedule": ""})), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_was_added_by_hand_is_seen() {
+        let seen = |wanted: Value, found: Value| -> Vec<String> {
+            let whole = |value: Value| serde_json::to_value(serde_json::from_value::<EventRule>(value).unwrap()).unwrap();
+            let found = diff(EventRule::RULES, &whole(wanted), &whole(found), &Ids::default());
+            found.changes.into_iter().map(|change| change.path).collect()
+        };
+        let (pattern, rate) = (json!({"source": ["aws.rds"]}), "rate(1 day)");
+        assert_eq!(seen(json!({"pattern": pattern}), json!({"pattern": pattern, "schedule": rate})), ["schedule"]);
+        assert_eq!(seen(json!({"schedule": rate}), json!({"pattern": pattern, "schedule": rate})), ["pattern.source"]);
+        assert_eq!(seen(json!({"schedule": rate}), json!({"schedule": rate})), Vec::<String>::new());
     }
 }
