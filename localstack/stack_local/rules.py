@@ -170,16 +170,23 @@ def _(ask: Ask, answer: dict) -> None:
         ask.here["rds.snapshot"][ask["DBSnapshotIdentifier"].lower()] = dict(instance, source=None)
 
 
+def _snapshot(ask: Ask, identifier: str) -> dict | None:
+    """What is known of a snapshot; an ARN may be of another region or account."""
+    parts = identifier.split(":")
+    place = ask.memory.at(parts[4], parts[3]) if parts[0] == "arn" and len(parts) > 6 else ask.here
+    return place["rds.snapshot"].get(_name(identifier))
+
+
 @learns("rds:CopyDBSnapshot")
 def _(ask: Ask, answer: dict) -> None:
-    source = ask.here["rds.snapshot"].get(_name(ask["SourceDBSnapshotIdentifier"]))
+    source = _snapshot(ask, ask["SourceDBSnapshotIdentifier"])
     if source:
         ask.here["rds.snapshot"][ask["TargetDBSnapshotIdentifier"].lower()] = dict(source)
 
 
 @learns("rds:RestoreDBInstanceFromDBSnapshot")
 def _(ask: Ask, answer: dict) -> None:
-    source = ask.here["rds.snapshot"].get(_name(ask.get("DBSnapshotIdentifier", "")))
+    source = _snapshot(ask, ask.get("DBSnapshotIdentifier", ""))
     if source:
         ask.here["rds.instance"][ask["DBInstanceIdentifier"].lower()] = source | {
             "group": ask.get("DBParameterGroupName", ""),
@@ -277,7 +284,7 @@ def _replica_without_backups(ask: Ask) -> str | None:
     source="API reference RestoreDBInstanceFromDBSnapshot, ManageMasterUserPassword: applies to RDS for Oracle only (the words are ours)",
 )
 def _restore_with_managed_password(ask: Ask) -> str | None:
-    snapshot = ask.here["rds.snapshot"].get(_name(ask.get("DBSnapshotIdentifier", "")), {})
+    snapshot = _snapshot(ask, ask.get("DBSnapshotIdentifier", "")) or {}
     engine = ask.get("Engine") or snapshot.get("engine", "")
     if ask.get("ManageMasterUserPassword") and not engine.startswith("oracle"):
         return f"ManageMasterUserPassword is not supported for engine {engine or 'postgres'} when restoring a DB instance from a DB snapshot."

@@ -62,12 +62,12 @@ class Server:
                 time.sleep(0.05)
         self.seconds_to_start = time.monotonic() - started
 
-    def client(self, service: str):
+    def client(self, service: str, region: str = "us-east-1", account: str = "000000000000"):
         return boto3.client(
             service,
             endpoint_url=self.url,
-            region_name="us-east-1",
-            aws_access_key_id="test",
+            region_name=region,
+            aws_access_key_id=account,
             aws_secret_access_key="test",
             config=Config(retries={"total_max_attempts": 1}, read_timeout=60),
         )

@@ -26,14 +26,22 @@ class _Databases(Case):
     def look(self, name: str) -> dict:
         return self.rds.describe_db_instances(DBInstanceIdentifier=name)["DBInstances"][0]
 
-    def welcome(self, name: str, password: str, user: str = "owner") -> bool:
-        body = json.dumps(
-            {"account": "000000000000", "region": "us-east-1", "database": name, "user": user, "password": password}
-        ).encode()
+    def _ask(self, what: str, name: str, **more) -> dict:
+        body = json.dumps({"account": "000000000000", "region": "us-east-1", "database": name} | more).encode()
         with urllib.request.urlopen(
-            urllib.request.Request(f"{self.server.url}/_stack/login", data=body, method="POST")
+            urllib.request.Request(f"{self.server.url}/_stack/{what}", data=body, method="POST")
         ) as answer:
-            return json.load(answer)["welcome"]
+            return json.load(answer)
+
+    def welcome(self, name: str, password: str, user: str = "owner", **place) -> bool:
+        return self._ask("login", name, user=user, password=password, **place)["welcome"]
+
+    def data(self, name: str, said: str | None = None, **place) -> str | None:
+        return self._ask("data", name, data=said, **place)["data"]
+
+    def password(self, name: str) -> str:
+        secret = self.look(name)["MasterUserSecret"]["SecretArn"]
+        return json.loads(self.secretsmanager.get_secret_value(SecretId=secret)["SecretString"])["password"]
 
 
 class Databases(_Databases):
@@ -522,11 +530,6 @@ class Snapshots(_Databases):
             DBSnapshotIdentifier="none",
         )
 
-    def data(self, name: str, said: str | None = None) -> str | None:
-        body = json.dumps({"account": "000000000000", "region": "us-east-1", "database": name, "data": said}).encode()
-        with urllib.request.urlopen(urllib.request.Request(f"{self.server.url}/_stack/data", data=body, method="POST")) as answer:
-            return json.load(answer)["data"]
-
     def test_data_and_password_come_along_and_no_key(self):
         self.database("first", StorageEncrypted=True, Tags=[{"Key": "of", "Value": "first"}])
         aws = self.kms.describe_key(KeyId="alias/aws/rds")["KeyMetadata"]["Arn"]
@@ -567,3 +570,228 @@ class Snapshots(_Databases):
         self.rds.modify_db_instance(DBInstanceIdentifier="second", MasterUserPassword="p4ssw0rd-2", ApplyImmediately=True)
         self.assertFalse(self.welcome("second", password))
         self.assertTrue(self.welcome("second", "p4ssw0rd-2"))
+
+
+ELSEWHERE, SOMEBODY = "eu-west-1", "111122223333"
+
+
+class SnapshotsElsewhere(_Databases):
+    def setUp(self):
+        super().setUp()
+        self.there = self.server.client("rds", ELSEWHERE)
+        self.theirs = self.server.client("rds", account=SOMEBODY)
+
+    def taken(self, name: str, snapshot: str, **more) -> str:
+        """The ARN of a snapshot of a new database."""
+        self.database(name, **more)
+        self.data(name, f"data of {name}")
+        made = self.rds.create_db_snapshot(DBInstanceIdentifier=name, DBSnapshotIdentifier=snapshot)["DBSnapshot"]
+        self.seen(snapshot)
+        return made["DBSnapshotArn"]
+
+    def seen(self, name: str, client=None, **more) -> dict:
+        return (client or self.rds).describe_db_snapshots(DBSnapshotIdentifier=name, **more)["DBSnapshots"][0]
+
+    def key(self, region: str = "us-east-1", account: str = "000000000000") -> str:
+        return self.server.client("kms", region, account).create_key()["KeyMetadata"]["Arn"]
+
+    def test_a_snapshot_is_known_in_its_region_only(self):
+        arn = self.taken("here", "one-region")
+        self.assertEqual(self.seen(arn)["DBSnapshotArn"], arn)
+        arn_there = arn.replace("us-east-1", ELSEWHERE)
+        restore = {"DBInstanceIdentifier": "never"}
+        for client, name in [
+            (self.there, "one-region"),
+            (self.there, arn),
+            (self.there, arn_there),
+            (self.rds, arn_there),
+            (self.rds, arn.replace("us-east-1", "mars-north-1")),
+            (self.rds, arn.replace(":snapshot:", ":cluster-snapshot:")),
+            (self.rds, "arn:aws:rds:us-east-1"),
+        ]:
+            self.refused("DBSnapshotNotFound", client.describe_db_snapshots, 404, DBSnapshotIdentifier=name)
+            self.refused(
+                "DBSnapshotNotFound", client.restore_db_instance_from_db_snapshot, 404, DBSnapshotIdentifier=name, **restore
+            )
+        for name in ("one-region", arn_there, arn.replace("one-region", "no-region")):
+            self.refused(
+                "DBSnapshotNotFound",
+                self.there.copy_db_snapshot,
+                404,
+                SourceDBSnapshotIdentifier=name,
+                TargetDBSnapshotIdentifier="never",
+            )
+
+    def test_an_encrypted_snapshot_is_copied_from_another_region_with_a_key_of_this_one(self):
+        arn = self.taken(
+            "wanderer",
+            "encrypted",
+            StorageEncrypted=True,
+            AvailabilityZone="us-east-1b",
+            Tags=[{"Key": "of", "Value": "wanderer"}],
+        )
+        password = self.password("wanderer")
+        copy = lambda target="arrived", **more: self.there.copy_db_snapshot(
+            SourceDBSnapshotIdentifier=arn, TargetDBSnapshotIdentifier=target, **more
+        )["DBSnapshot"]
+        self.refused("InvalidParameterValue", copy, 400, "Must specify new KMS key for cross region encrypted snapshot copy.")
+        here = self.key()
+        for key in (here, here.split("/")[-1], "alias/none", f"arn:aws:kms:{ELSEWHERE}:000000000000:alias/none"):
+            self.refused("KMSKeyNotAccessibleFault", copy, 400, f"The target KMS key [{key}] does not exist", KmsKeyId=key)
+        self.refused("DBSnapshotNotFound", self.there.describe_db_snapshots, 404, DBSnapshotIdentifier="arrived")
+        there = self.key(ELSEWHERE)
+        self.server.client("kms", ELSEWHERE).create_alias(AliasName="alias/arriving", TargetKeyId=there)
+        made = copy(KmsKeyId="alias/arriving", Tags=[{"Key": "of", "Value": "copy"}])
+        self.assertEqual((made["Status"], made["KmsKeyId"]), ("creating", there))
+        found = self.seen("arrived", self.there)
+        self.assertEqual(
+            {
+                field: found[field]
+                for field in ("DBSnapshotArn", "SourceRegion", "SourceDBSnapshotIdentifier", "KmsKeyId", "Encrypted", "Status")
+            },
+            {
+                "DBSnapshotArn": f"arn:aws:rds:{ELSEWHERE}:000000000000:snapshot:arrived",
+                "SourceRegion": "us-east-1",
+                "SourceDBSnapshotIdentifier": arn,
+                "KmsKeyId": there,
+                "Encrypted": True,
+                "Status": "available",
+            },
+        )
+        self.assertEqual(
+            (found["SnapshotType"], found["DBInstanceIdentifier"], found["TagList"]),
+            ("manual", "wanderer", [{"Key": "of", "Value": "copy"}]),
+        )
+        self.assertEqual(found["OriginalSnapshotCreateTime"], self.seen("encrypted")["OriginalSnapshotCreateTime"])
+        self.refused("DBSnapshotAlreadyExists", copy, 400, KmsKeyId=there)
+        self.refused("DBSnapshotNotFound", self.rds.describe_db_snapshots, 404, DBSnapshotIdentifier="arrived")
+        for target, key in [
+            ("by-id", there.split("/")[-1]),
+            ("by-arn", there),
+            ("by-alias", there.split("key/")[0] + "alias/arriving"),
+        ]:
+            self.assertEqual(copy(target, KmsKeyId=key)["KmsKeyId"], there)
+        aws = copy("by-aws", KmsKeyId="alias/aws/rds")["KmsKeyId"]
+        self.assertEqual(aws.split(":")[3], ELSEWHERE)
+        self.there.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="settled", DBSnapshotIdentifier="arrived")
+        settled = self.there.describe_db_instances(DBInstanceIdentifier="settled")["DBInstances"][0]
+        self.assertEqual(
+            (settled["KmsKeyId"], settled["AvailabilityZone"][:-1], settled["DBInstanceArn"].split(":")[3]),
+            (there, ELSEWHERE, ELSEWHERE),
+        )
+        self.assertEqual(self.data("settled", region=ELSEWHERE), "data of wanderer")
+        self.assertTrue(self.welcome("settled", password, region=ELSEWHERE))
+
+    def test_an_unencrypted_snapshot_needs_no_key_to_go_elsewhere_but_may_have_one(self):
+        arn = self.taken("plain", "plain")
+        copy = lambda client, target, **more: client.copy_db_snapshot(
+            SourceDBSnapshotIdentifier=arn, TargetDBSnapshotIdentifier=target, **more
+        )["DBSnapshot"]
+        self.assertFalse(copy(self.there, "still-plain")["Encrypted"])
+        there = self.key(ELSEWHERE)
+        made = copy(self.there, "not-plain", KmsKeyId=there)
+        self.assertEqual((made["Encrypted"], made["KmsKeyId"]), (True, there))
+        within = copy(self.rds, "within")
+        self.assertNotIn("SourceDBSnapshotIdentifier", within)
+
+    def test_a_copy_from_another_region_takes_its_time_and_wants_a_finished_source(self):
+        self.slowly(0.001)
+        self.database("slow")
+        self.until(lambda: self.look("slow")["DBInstanceStatus"] == "available", "available")
+        arn = self.rds.create_db_snapshot(DBInstanceIdentifier="slow", DBSnapshotIdentifier="slow")["DBSnapshot"]["DBSnapshotArn"]
+        copy = lambda: self.there.copy_db_snapshot(SourceDBSnapshotIdentifier=arn, TargetDBSnapshotIdentifier="slow-copy")
+        self.refused("InvalidDBSnapshotState", copy, 400)
+        self.refused("InvalidDBSnapshotState", lambda: self.share("slow", SOMEBODY), 400, "not available")
+        self.until(lambda: self.seen("slow")["Status"] == "available", "available")
+        copy()
+        self.assertEqual(self.seen("slow-copy", self.there)["Status"], "creating")
+        self.until(lambda: self.seen("slow-copy", self.there)["Status"] == "available", "available")
+
+    def share(self, name: str, *accounts: str) -> list[str]:
+        answer = self.rds.modify_db_snapshot_attribute(
+            DBSnapshotIdentifier=name, AttributeName="restore", ValuesToAdd=list(accounts)
+        )
+        return answer["DBSnapshotAttributesResult"]["DBSnapshotAttributes"][0]["AttributeValues"]
+
+    def test_what_cannot_be_shared(self):
+        self.taken("default-key", "default-key", StorageEncrypted=True)
+        share = lambda name, with_whom=SOMEBODY: self.share(name, with_whom)
+        self.refused("InvalidDBSnapshotState", share, 400, "encrypted with the default KMS key", name="default-key")
+        self.rds.copy_db_snapshot(
+            SourceDBSnapshotIdentifier="default-key", TargetDBSnapshotIdentifier="own-key", KmsKeyId=self.key()
+        )
+        self.refused("InvalidParameterValue", share, 400, "with all", name="own-key", with_whom="all")
+        self.taken("backed-up", "backed-up", BackupRetentionPeriod=1)
+        automated = self.rds.describe_db_snapshots(DBInstanceIdentifier="backed-up", SnapshotType="automated")["DBSnapshots"]
+        self.refused("InvalidParameterValue", share, 400, name=automated[0]["DBSnapshotIdentifier"])
+        self.refused("DBSnapshotNotFound", share, 404, name="nothing")
+        self.assertEqual(share("own-key"), [SOMEBODY])
+        self.assertEqual(share("own-key"), [SOMEBODY], "once")
+
+    def test_a_shared_encrypted_snapshot_is_copied_with_a_key_and_then_restored(self):
+        self.taken("lent", "lent-first", StorageEncrypted=True)
+        password = self.password("lent")
+        self.rds.copy_db_snapshot(SourceDBSnapshotIdentifier="lent-first", TargetDBSnapshotIdentifier="lent", KmsKeyId=self.key())
+        arn = self.seen("lent")["DBSnapshotArn"]
+        copy = lambda client, target="borrowed", **more: client.copy_db_snapshot(
+            SourceDBSnapshotIdentifier=arn, TargetDBSnapshotIdentifier=target, **more
+        )["DBSnapshot"]
+        restore = lambda name: self.theirs.restore_db_instance_from_db_snapshot(
+            DBInstanceIdentifier="theirs", DBSnapshotIdentifier=name
+        )
+        key = self.key(account=SOMEBODY)
+        # Not shared with them, it is not there for them.
+        asked: list[dict] = [{}, {"IncludeShared": True}, {"SnapshotType": "shared"}]
+        for more in asked:
+            self.refused("DBSnapshotNotFound", self.theirs.describe_db_snapshots, 404, DBSnapshotIdentifier=arn, **more)
+        self.refused("DBSnapshotNotFound", copy, 404, client=self.theirs, KmsKeyId=key)
+        self.refused("DBSnapshotNotFound", restore, 404, name=arn)
+        self.share("lent", SOMEBODY)
+        nobody = self.server.client("rds", account="444455556666")
+        self.refused("DBSnapshotNotFound", copy, 404, client=nobody, KmsKeyId=key)
+        # Shared, it still is no snapshot of theirs.
+        self.refused("DBSnapshotNotFound", self.theirs.describe_db_snapshots, 404, DBSnapshotIdentifier=arn)
+        self.refused(
+            "DBSnapshotNotFound", self.theirs.describe_db_snapshots, 404, DBSnapshotIdentifier="lent", IncludeShared=True
+        )
+        self.refused("DBSnapshotNotFound", self.theirs.describe_db_snapshot_attributes, 404, DBSnapshotIdentifier=arn)
+        self.assertEqual(self.theirs.describe_db_snapshots()["DBSnapshots"], [])
+        for more in (
+            {"IncludeShared": True},
+            {"SnapshotType": "shared"},
+            {"IncludeShared": True, "DBInstanceIdentifier": "lent"},
+        ):
+            seen = self.theirs.describe_db_snapshots(**more)["DBSnapshots"]
+            self.assertEqual(
+                [(s["DBSnapshotArn"], s["DBSnapshotIdentifier"], s["SnapshotType"], s["Status"]) for s in seen],
+                [(arn, arn, "shared", "available")],
+            )
+            self.assertEqual(self.seen(arn, self.theirs, **more)["DBSnapshotArn"], arn)
+        self.refused("DBSnapshotNotFound", self.seen, 404, name=arn, client=self.theirs, SnapshotType="manual")
+        self.assertEqual(self.rds.describe_db_snapshots(SnapshotType="shared")["DBSnapshots"], [])
+        self.refused("InvalidParameterValue", copy, 400, "of another account", client=self.theirs)
+        self.refused("KMSKeyNotAccessibleFault", restore, 400, "copy it first", name=arn)
+        made = copy(self.theirs, KmsKeyId=key)
+        self.assertEqual(
+            (made["DBSnapshotArn"], made["KmsKeyId"], made["SourceDBSnapshotIdentifier"]),
+            (f"arn:aws:rds:us-east-1:{SOMEBODY}:snapshot:borrowed", key, arn),
+        )
+        self.rds.modify_db_snapshot_attribute(DBSnapshotIdentifier="lent", AttributeName="restore", ValuesToRemove=[SOMEBODY])
+        self.refused("DBSnapshotNotFound", copy, 404, client=self.theirs, target="again", KmsKeyId=key)
+        self.assertEqual(self.theirs.describe_db_snapshots(SnapshotType="shared")["DBSnapshots"], [])
+        restore("borrowed")
+        restored = self.theirs.describe_db_instances(DBInstanceIdentifier="theirs")["DBInstances"][0]
+        self.assertEqual((restored["DBInstanceArn"].split(":")[4], restored["KmsKeyId"]), (SOMEBODY, key))
+        self.assertEqual(self.data("theirs", account=SOMEBODY), "data of lent")
+        self.assertTrue(self.welcome("theirs", password, account=SOMEBODY))
+
+    def test_a_shared_unencrypted_snapshot_is_restored_as_it_is_or_copied_into_another_region(self):
+        arn = self.taken("open", "open")
+        self.share("open", SOMEBODY)
+        self.theirs.restore_db_instance_from_db_snapshot(DBInstanceIdentifier="opened", DBSnapshotIdentifier=arn)
+        self.theirs.describe_db_instances(DBInstanceIdentifier="opened")
+        self.assertEqual(self.data("opened", account=SOMEBODY), "data of open")
+        elsewhere = self.server.client("rds", ELSEWHERE, SOMEBODY)
+        made = elsewhere.copy_db_snapshot(SourceDBSnapshotIdentifier=arn, TargetDBSnapshotIdentifier="opened")["DBSnapshot"]
+        self.assertEqual(made["DBSnapshotArn"], f"arn:aws:rds:{ELSEWHERE}:{SOMEBODY}:snapshot:opened")
+        self.assertEqual((made["SourceRegion"], made["SourceDBSnapshotIdentifier"]), ("us-east-1", arn))

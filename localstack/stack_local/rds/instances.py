@@ -139,13 +139,13 @@ def create_db_instance(call: Call) -> dict:
             raise fault("InvalidParameterValue", f"Invalid security group , groupId= {group}, groupName=.")
     if operation == "CreateDBInstanceReadReplica":
         _check_source(call)
-    if operation == "RestoreDBInstanceFromDBSnapshot":
-        snapshots.check(call)
+    snapshot = snapshots.check(call) if operation == "RestoreDBInstanceFromDBSnapshot" else None
     version = call.get("EngineVersion")
     full = ENGINES.get(engine, {}).get(version)
+    changed = {"DBSnapshotIdentifier": snapshot.arn} if snapshot else {"EngineVersion": full} if full else None
     answer = (
-        call.moto({field: value for field, value in call.request.items() if value is not None} | {"EngineVersion": full})
-        if full
+        call.moto({field: value for field, value in call.request.items() if value is not None} | changed)
+        if changed
         else call.stock()
     )
     name = answer["DBInstance"]["DBInstanceIdentifier"]
@@ -153,8 +153,8 @@ def create_db_instance(call: Call) -> dict:
     if operation == "CreateDBInstanceReadReplica":
         _part(call, database)
         answer["DBInstance"].pop("MasterUserSecret", None)
-    if operation == "RestoreDBInstanceFromDBSnapshot":
-        snapshots.part(call, database)
+    if snapshot:
+        snapshots.part(call, database, snapshot)
     if database.storage_encrypted and not call.get("KmsKeyId") and operation == "CreateDBInstance":
         # "If the StorageEncrypted parameter is enabled, and you do not specify a value for this parameter, then Amazon RDS uses your
         # default KMS key" (API reference, CreateDBInstance): AWS's own.
@@ -542,9 +542,10 @@ def delete_db_instance(call: Call) -> dict:
                 "DBSnapshotAlreadyExists",
                 f"Cannot create the snapshot because a snapshot with the identifier {final} already exists.",
             )
-        backend.create_db_snapshot(
+        kept = backend.create_db_snapshot(
             name, final, snapshot_type="manual", tags=list(database.tags) if database.copy_tags_to_snapshot else None
         )
+        kept.database.stack_password = snapshots.password_of(database)
     state.fates.pop(name, None)
     state.told.pop(name, None)
     state.under_way[name] = ("deleting", clock.timer("rds.delete"))

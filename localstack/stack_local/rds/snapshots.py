@@ -1,13 +1,15 @@
-"""Snapshots of databases: they take their time, a copy can be encrypted with another key, and what is restored stands alone.
+"""Snapshots of databases: they take their time, are copied between regions and accounts, and what is restored stands alone.
 
 Nothing is kept in the databases here, but that data came along can be shown: what a test says that one holds (`/_stack/data`) goes
 into its snapshots, their copies and what is restored from them, and so does the master password.
 """
 
+import copy
 import json
 
 from localstack.services.kms.models import kms_stores
 from localstack.services.kms.provider import KmsProvider
+from moto.rds.models import RDSBackend
 
 from stack_local.clock import clock
 from stack_local.core import Call, Store, fault
@@ -23,9 +25,57 @@ def _snapshot(call: Call, name: str):
     return moto_backend(call.account, call.region).database_snapshots.get(name)
 
 
-def bare(name: str) -> str:
-    """The name in an ARN; that of an automated snapshot has a colon: `rds:shop-2026-11-26-03-00`."""
-    return name.split(":", 6)[-1] if name.startswith("arn:") else name
+def _at(arn: str):
+    """The snapshot of an ARN, wherever it is; the name of an automated one has a colon: `rds:shop-2026-11-26-03-00`."""
+    try:
+        _, _, _, region, account, kind, name = arn.split(":", 6)
+        return moto_backend(account, region).database_snapshots.get(name) if kind == "snapshot" else None
+    except (KeyError, ValueError):
+        return None
+
+
+def _named(call: Call, identifier: str):
+    """The snapshot that a name or an ARN means to the caller, to whom another account's is there only if it is shared."""
+    if not identifier.startswith("arn:"):
+        return _snapshot(call, identifier)
+    found = _at(identifier)
+    if found is not None and found.account_id != call.account and not {call.account, "all"} & set(found.attributes["restore"]):
+        return None
+    return found
+
+
+def _missing(identifier: str):
+    return fault("DBSnapshotNotFound", f"DBSnapshot {identifier} not found.", 404)
+
+
+def _moved(database, region: str):
+    """The database of a snapshot in another region or account: without what is at its own place only."""
+    database = copy.copy(database)
+    database._db_subnet_group_name = None
+    database.__dict__.pop("db_subnet_group", None)
+    database.availability_zone = f"{region}a"
+    database.option_group_supplied = False
+    return database
+
+
+# moto knows the caller's own snapshots only, and these by the name in an ARN whatever its region is. Here it is given ARNs of what
+# the caller may see.
+_describe, _get = RDSBackend.describe_db_snapshots, RDSBackend.get_db_snapshot
+
+
+def _describe_by_arn(backend, db_instance_identifier=None, db_snapshot_identifier=None, snapshot_type=None, filters=None):
+    found = _at(db_snapshot_identifier or "")
+    if found is None:
+        return _describe(backend, db_instance_identifier, db_snapshot_identifier, snapshot_type, filters)
+    if found.backend is not backend:
+        found = copy.copy(found)
+        found.database = _moved(found.database, backend.region_name)
+    return [found]
+
+
+RDSBackend.describe_db_snapshots = _describe_by_arn
+RDSBackend.get_db_snapshot = lambda backend, identifier: _at(identifier) or _get(backend, identifier)
+RDSBackend.extract_snapshot_name_from_arn = lambda _, arn: arn
 
 
 def password_of(database) -> str | None:
@@ -55,17 +105,46 @@ def key_arn(account: str, region: str, key: str) -> str:
     return store.keys[store.aliases[name].metadata["TargetKeyId"]].metadata["Arn"]
 
 
-def _shown(call: Call, view: dict) -> dict:
-    timer = _under_way.of(call).get(view["DBSnapshotIdentifier"])
+def _inaccessible(key: str):
+    # AWS's words, as quoted in awslabs/rds-snapshot-tool#70.
+    return fault(
+        "KMSKeyNotAccessibleFault",
+        f"The target KMS key [{key}] does not exist, is not enabled or you do not have permissions to access it.",
+    )
+
+
+def _target_key(call: Call, key: str) -> str:
+    """The key that a copy is encrypted with: an id or an alias is one of the caller's in the region that is copied to."""
+    arn = key if key.startswith("arn:") else call.arn("kms", key if key.startswith("alias/") else f"key/{key}")
+    region, account = (arn.split(":") + [""] * 5)[3:5]
+    # "you can't use KMS keys from one Amazon Web Services Region in another" (API reference, CopyDBSnapshot, KmsKeyId).
+    if region != call.region:
+        raise _inaccessible(key)
+    found = key_arn(account, region, arn)
+    if found.split(":")[-1].startswith("alias/"):
+        raise _inaccessible(key)
+    if not key.startswith("arn:") and found.split("/")[-1] not in kms_stores[account][region].keys:
+        raise _inaccessible(key)
+    return found
+
+
+def _status(account: str, region: str, name: str) -> str:
+    timer = _under_way.at(account, region).get(name)
     if timer is not None and not timer.done():
-        view.update(Status="creating", PercentProgress=0)
-    elif view["DBSnapshotIdentifier"] in _failed.of(call):
-        view["Status"] = "failed"
+        return "creating"
+    return "failed" if name in _failed.at(account, region) else "available"
+
+
+def _status_of(snapshot) -> str:
+    return _status(snapshot.account_id, snapshot.region, snapshot.db_snapshot_identifier)
+
+
+def _shown(view: dict) -> dict:
+    _, _, _, region, account, _, name = view["DBSnapshotArn"].split(":", 6)
+    view["Status"] = _status(account, region, name)
+    if view["Status"] == "creating":
+        view["PercentProgress"] = 0
     return view
-
-
-def _status(call: Call, name: str) -> str:
-    return _shown(call, {"DBSnapshotIdentifier": name, "Status": "available"})["Status"]
 
 
 def _begun(call: Call, answer: dict) -> dict:
@@ -96,42 +175,120 @@ def create_db_snapshot(call: Call) -> dict:
 
 @operations.on("CopyDBSnapshot")
 def copy_db_snapshot(call: Call) -> dict:
-    source = _snapshot(call, bare(call["SourceDBSnapshotIdentifier"]))
+    source = _named(call, call["SourceDBSnapshotIdentifier"])
     if source is None:
-        raise fault("DBSnapshotNotFound", f"DBSnapshot {call['SourceDBSnapshotIdentifier']} not found.", 404)
-    if _status(call, source.db_snapshot_identifier) != "available":
+        raise _missing(call["SourceDBSnapshotIdentifier"])
+    if _status_of(source) != "available":
         raise fault(
             "InvalidDBSnapshotState", f"Cannot copy the snapshot because {source.db_snapshot_identifier} is not available."
         )
+    key = call.get("KmsKeyId")
+    if source.kms_key_id and not key and source.region != call.region:
+        # "you must specify an Amazon Web Services KMS key identifier for the destination" (API reference, CopyDBSnapshot, KmsKeyId);
+        # AWS's refusal, as quoted in pbudzon/aws-maintenance#5.
+        raise fault("InvalidParameterValue", "Must specify new KMS key for cross region encrypted snapshot copy.")
+    if source.kms_key_id and not key and source.account_id != call.account:
+        # "If you copy an encrypted DB snapshot that is shared from another Amazon Web Services account, then you must specify a value
+        # for this parameter" (as above); the words are ours.
+        raise fault("InvalidParameterValue", "Must specify new KMS key for the copy of an encrypted snapshot of another account.")
+    # Without a key it has that of its source (as above).
+    key = _target_key(call, key) if key else source.kms_key_id
     # moto looks the key up among its own, but KMS here is LocalStack's.
-    answer = call.moto({field: value for field, value in call.request.items() if value is not None and field != "KmsKeyId"})
-    # Without a key it has that of its source (API reference, CopyDBSnapshot, KmsKeyId).
-    if key := call.get("KmsKeyId") or source.kms_key_id:
-        key, copy = key_arn(call.account, call.region, key), _snapshot(call, call["TargetDBSnapshotIdentifier"].lower())
-        copy.kms_key_id, copy.storage_encrypted, copy.encrypted = key, True, True
-        answer["DBSnapshot"].update(KmsKeyId=key, Encrypted=True)
+    request = {field: value for field, value in call.request.items() if value is not None and field != "KmsKeyId"}
+    answer = call.moto(request | {"SourceDBSnapshotIdentifier": source.arn})
+    made, more = _snapshot(call, call["TargetDBSnapshotIdentifier"].lower()), {"SourceRegion": source.region}
+    made.source_region = source.region
+    if (source.account_id, source.region) != (call.account, call.region):
+        # "It only has a value in the case of a cross-account or cross-Region copy" (API reference, DBSnapshot).
+        made.source_db_snapshot_identifier = more["SourceDBSnapshotIdentifier"] = source.arn
+        made.database = _moved(made.database, call.region)
+    if key:
+        made.kms_key_id, made.storage_encrypted, made.encrypted = key, True, True
+        more |= {"KmsKeyId": key, "Encrypted": True}
+    answer["DBSnapshot"].update(more)
     return _begun(call, answer)
+
+
+# The filters of DescribeDBSnapshots, and what they are about.
+_FILTERS = {
+    "db-instance-id": "DBInstanceIdentifier",
+    "db-snapshot-id": "DBSnapshotIdentifier",
+    "dbi-resource-id": "DbiResourceId",
+    "snapshot-type": "SnapshotType",
+    "engine": "Engine",
+}
+
+
+def _shared(call: Call, request: dict) -> list[dict]:
+    """Those of others that the caller may copy. Their identifier is their ARN (awslabs/rds-snapshot-tool, `get_shared_snapshots`)."""
+    views = call.moto({"SnapshotType": "shared"}).get("DBSnapshots", [])
+    for view in views:
+        view.update(DBSnapshotIdentifier=view["DBSnapshotArn"], SnapshotType="shared")
+    wanted = [(_FILTERS[filter["Name"]], filter["Values"]) for filter in request.get("Filters", []) if filter["Name"] in _FILTERS]
+    wanted += [(field, [request[field]]) for field in ("DBSnapshotIdentifier", "DBInstanceIdentifier") if field in request]
+    return [view for view in views if all(view.get(field) in values for field, values in wanted)]
 
 
 @operations.on("DescribeDBSnapshots")
 def describe_db_snapshots(call: Call) -> dict:
-    name, kind = bare(call.get("DBSnapshotIdentifier") or ""), call.get("SnapshotType")
-    found = _snapshot(call, name)
-    # "If this identifier is for an automated snapshot, the SnapshotType parameter must also be specified" (API reference,
-    # DescribeDBSnapshots).
-    if found is not None and found.snapshot_type == "automated" and kind != "automated":
-        raise fault("DBSnapshotNotFound", f"DBSnapshot {name} not found.", 404)
-    request = {field: value for field, value in call.request.items() if value is not None and field != "IncludeShared"}
-    answer = call.moto(request | {"DBSnapshotIdentifier": name} if name else request)
+    name, kind = call.get("DBSnapshotIdentifier"), call.get("SnapshotType")
+    request = {field: value for field, value in call.request.items() if value is not None}
+    # "Shared and public DB snapshots are not included in the returned results by default … The IncludeShared and IncludePublic
+    # parameters don't apply for SnapshotType values of manual or automated" (API reference, DescribeDBSnapshots, SnapshotType).
+    others = kind == "shared" or (kind is None and bool(request.pop("IncludeShared", False)))
+    found = _named(call, name) if name else None
+    if found is not None:
+        is_own = found.account_id == call.account
+        # "If this identifier is for an automated snapshot, the SnapshotType parameter must also be specified" (as above,
+        # DBSnapshotIdentifier).
+        is_asked_for = (
+            kind == "automated" if is_own and found.snapshot_type == "automated" else kind != "shared" if is_own else others
+        )
+        if found.region != call.region or not is_asked_for:
+            raise _missing(found.arn)
+        if is_own:
+            answer = call.moto(request | {"DBSnapshotIdentifier": found.db_snapshot_identifier})
+        else:
+            answer = {"DBSnapshots": _shared(call, request)}
+    elif name and name.startswith("arn:"):
+        raise _missing(name)
+    else:
+        answer = call.moto(request) if kind != "shared" else {"DBSnapshots": []}
+        if others and not name:
+            answer["DBSnapshots"] = answer.get("DBSnapshots", []) + _shared(call, request)
     for view in answer.get("DBSnapshots", []):
-        _shown(call, view)
+        _shown(view)
     return answer
+
+
+@operations.on("ModifyDBSnapshotAttribute", "DescribeDBSnapshotAttributes")
+def db_snapshot_attributes(call: Call) -> dict:
+    name = call["DBSnapshotIdentifier"]
+    found = _named(call, name)
+    if found is None or (found.account_id, found.region) != (call.account, call.region):
+        raise _missing(name)
+    request = {field: value for field, value in call.request.items() if value is not None}
+    request["DBSnapshotIdentifier"] = found.db_snapshot_identifier
+    added = list(dict.fromkeys(call.get("ValuesToAdd", [])))
+    if added:
+        if _status_of(found) != "available":
+            raise fault("InvalidDBSnapshotState", f"Cannot share the snapshot because {name} is not available.")
+        if found.kms_key_id and "all" in added:
+            # "You can't use all as a value for that parameter in this case" (API reference, ModifyDBSnapshotAttribute); the words are ours.
+            raise fault("InvalidParameterValue", f"The encrypted snapshot {name} cannot be shared with all.")
+        if found.kms_key_id and found.kms_key_id == key_arn(call.account, call.region, "alias/aws/rds"):
+            # "You can't share a snapshot that has been encrypted using the default KMS key of the AWS account that shared the snapshot"
+            # (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ShareSnapshot.html). The code is the one that the API
+            # reference has for a snapshot that does not allow it; the words are ours.
+            raise fault("InvalidDBSnapshotState", f"Cannot share the snapshot {name}: it is encrypted with the default KMS key.")
+        request["ValuesToAdd"] = [value for value in added if value not in found.attributes["restore"]]
+    return call.moto(request)
 
 
 @operations.on("DeleteDBSnapshot")
 def delete_db_snapshot(call: Call) -> dict:
     name = call["DBSnapshotIdentifier"]
-    if _snapshot(call, name) and _status(call, name) == "creating":
+    if (found := _snapshot(call, name)) and _status_of(found) == "creating":
         raise fault(
             "InvalidDBSnapshotState", f"Cannot delete the snapshot because it is not currently in the available state: {name}"
         )
@@ -140,32 +297,41 @@ def delete_db_snapshot(call: Call) -> dict:
     return call.stock()
 
 
-def check(call: Call) -> None:
-    """What AWS refuses of a restore."""
-    name = bare(call["DBSnapshotIdentifier"])
-    snapshot = _snapshot(call, name)
-    if snapshot is None:
-        raise fault("DBSnapshotNotFound", f"DBSnapshot {name} not found.", 404)
-    if _status(call, name) != "available":
+def check(call: Call):
+    """What AWS refuses of a restore; else what is restored."""
+    name = call["DBSnapshotIdentifier"]
+    snapshot = _named(call, name)
+    if snapshot is None or snapshot.region != call.region:
+        raise _missing(name)
+    if _status_of(snapshot) != "available":
         raise fault("InvalidDBSnapshotState", f"Cannot restore because the snapshot {name} is not available.")
+    if snapshot.account_id != call.account and snapshot.kms_key_id:
+        # "you can't restore a DB instance from a DB snapshot that is both shared and encrypted. Instead, you can make a copy"
+        # (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ShareSnapshot.html); the words are ours.
+        raise fault("KMSKeyNotAccessibleFault", f"Cannot restore from the shared, encrypted snapshot {name}: copy it first.")
     size = call.get("AllocatedStorage")
     if size is not None and size < snapshot.allocated_storage:
         # The words are moto's.
         raise fault("InvalidParameterValue", "The allocated storage size can't be less than the source snapshot or backup size.")
+    check_family(call, snapshot.engine, snapshot.engine_version)
+    return snapshot
+
+
+def check_family(call: Call, engine: str, version: str) -> None:
+    """Whether the parameter group that a restore names is one for what is restored, whose version it has."""
     # "The DBParameterGroup must be in the same DB parameter group family as the DB instance" (API reference, ModifyDBInstance); a
-    # restored one has its snapshot's version (RestoreDBInstanceFromDBSnapshot takes none).
+    # restored one has its source's version (the restores take none).
     group = moto_backend(call.account, call.region).db_parameter_groups.get(call.get("DBParameterGroupName") or "")
-    number = ".".join(map(str, family_of(snapshot.engine, snapshot.engine_version)))
-    if group is not None and group.family != f"{snapshot.engine}{number}":
+    number = ".".join(map(str, family_of(engine, version)))
+    if group is not None and group.family != f"{engine}{number}":
         raise fault(
             "InvalidParameterCombination",
-            f"The Parameter Group {group.name} with DBParameterGroupFamily {group.family} cannot be used for this instance. Please use a Parameter Group with DBParameterGroupFamily {snapshot.engine}{number}",
+            f"The Parameter Group {group.name} with DBParameterGroupFamily {group.family} cannot be used for this instance. Please use a Parameter Group with DBParameterGroupFamily {engine}{number}",
         )
 
 
-def part(call: Call, database) -> None:
+def part(call: Call, database, snapshot) -> None:
     """moto's restored database shares everything with its original that the request does not set to something true."""
-    snapshot = _snapshot(call, bare(call["DBSnapshotIdentifier"]))
     # "If there are no new tags, Amazon RDS adds the tags from the source DB instance at the time of snapshot creation"
     # (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Tagging.html, copying tags).
     database.tags = call.get("Tags") or list(snapshot.database.tags)
