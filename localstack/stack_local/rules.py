@@ -194,6 +194,18 @@ def _(ask: Ask, answer: dict) -> None:
         }
 
 
+@learns("rds:RestoreDBInstanceToPointInTime")
+def _(ask: Ask, answer: dict) -> None:
+    source = ask.here["rds.instance"].get(_name(ask.get("SourceDBInstanceIdentifier", "")))
+    if source:
+        ask.here["rds.instance"][ask["TargetDBInstanceIdentifier"].lower()] = source | {
+            "group": ask.get("DBParameterGroupName", ""),
+            "managed": False,
+            "backups": ask.get("BackupRetentionPeriod", source["backups"]),
+            "source": None,
+        }
+
+
 @learns("rds:ModifyDBInstance")
 def _(ask: Ask, answer: dict) -> None:
     instance = ask.here["rds.instance"].get(_name(ask["DBInstanceIdentifier"]))
@@ -325,6 +337,7 @@ _IDENTIFIERS = (
     "DBParameterGroupName",
     "DBSnapshotIdentifier",
     "TargetDBSnapshotIdentifier",
+    "TargetDBInstanceIdentifier",
     "FinalDBSnapshotIdentifier",
     "ReplicationGroupId",
     "CacheClusterId",
@@ -342,6 +355,7 @@ _IDENTIFIERS = (
     ),
     *(
         "rds:RestoreDBInstanceFromDBSnapshot",
+        "rds:RestoreDBInstanceToPointInTime",
         "rds:DeleteDBInstance",
         "elasticache:CreateReplicationGroup",
         "elasticache:CreateCacheCluster",

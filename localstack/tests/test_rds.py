@@ -1,3 +1,4 @@
+import datetime
 import json
 import urllib.error
 import urllib.request
@@ -795,3 +796,171 @@ class SnapshotsElsewhere(_Databases):
         made = elsewhere.copy_db_snapshot(SourceDBSnapshotIdentifier=arn, TargetDBSnapshotIdentifier="opened")["DBSnapshot"]
         self.assertEqual(made["DBSnapshotArn"], f"arn:aws:rds:{ELSEWHERE}:{SOMEBODY}:snapshot:opened")
         self.assertEqual((made["SourceRegion"], made["SourceDBSnapshotIdentifier"]), ("us-east-1", arn))
+
+
+class PointInTime(_Databases):
+    def restore(self, source: str, target: str, **more) -> dict:
+        when = {} if "RestoreTime" in more or "UseLatestRestorableTime" in more else {"UseLatestRestorableTime": True}
+        return self.rds.restore_db_instance_to_point_in_time(
+            SourceDBInstanceIdentifier=source, TargetDBInstanceIdentifier=target, **when | more
+        )["DBInstance"]
+
+    def test_what_is_refused(self):
+        self.database("past", BackupRetentionPeriod=2)
+        self.database("no-past", BackupRetentionPeriod=0)
+        created = self.look("past")["InstanceCreateTime"]
+        self.assertNotIn("LatestRestorableTime", self.look("no-past"))
+        restore = lambda source="past", target="never", **more: self.restore(source, target, **more)
+        ahead, before = created + datetime.timedelta(hours=1), created - datetime.timedelta(minutes=1)
+        self.refused("InvalidParameterCombination", restore, 400, RestoreTime=created, UseLatestRestorableTime=True)
+        self.refused("InvalidParameterCombination", restore, 400, UseLatestRestorableTime=False)
+        self.refused("DBInstanceNotFound", restore, 404, source="nothing")
+        self.refused("PointInTimeRestoreNotEnabled", restore, 400, source="no-past")
+        self.refused("InvalidParameterValue", restore, 400, "to a time later than", RestoreTime=ahead)
+        self.refused("InvalidParameterValue", restore, 400, "to a time earlier than", RestoreTime=before)
+        long_ago = created - datetime.timedelta(days=3)
+        self.refused("InvalidParameterValue", restore, 400, "retention period is set to 2 days", RestoreTime=long_ago)
+        self.refused("DBInstanceAlreadyExists", restore, 400, target="no-past")
+        self.refused("InvalidParameterValue", restore, 400, "TargetDBInstanceIdentifier", target="a--b")
+        self.refused("InvalidParameterCombination", restore, 400, "to a point in time", ManageMasterUserPassword=True)
+        self.refused("DBSubnetGroupNotFoundFault", restore, 404, DBSubnetGroupName="nowhere")
+        self.refused("DBParameterGroupNotFound", restore, 404, DBParameterGroupName="nothing")
+        self.refused("InvalidParameterValue", restore, 400, "groupId= sg-0", VpcSecurityGroupIds=["sg-0"])
+        self.rds.create_db_parameter_group(DBParameterGroupName="too-new", DBParameterGroupFamily="postgres17", Description="d")
+        self.refused("InvalidParameterCombination", restore, 400, "postgres16", DBParameterGroupName="too-new")
+        self.refused("InvalidParameterValue", restore, 400, "Allocated storage size", AllocatedStorage=20)
+        self.refused(
+            "DBInstanceAutomatedBackupNotFound",
+            self.rds.restore_db_instance_to_point_in_time,
+            404,
+            SourceDBInstanceAutomatedBackupsArn="arn:aws:rds:us-east-1:000000000000:auto-backup:ab-none",
+            TargetDBInstanceIdentifier="never",
+            UseLatestRestorableTime=True,
+        )
+        self.refused("DBInstanceNotFound", self.rds.describe_db_instances, 404, DBInstanceIdentifier="never")
+        secret = self.look("past")["MasterUserSecret"]["SecretArn"]
+        self.assertEqual(self.secretsmanager.describe_secret(SecretId=secret)["ARN"], secret)
+
+    def test_what_a_restored_database_has_of_its_source(self):
+        self.rds.create_db_parameter_group(DBParameterGroupName="of-source", DBParameterGroupFamily="postgres16", Description="d")
+        tags = [{"Key": "of", "Value": "source"}]
+        self.database(
+            "pit-source",
+            BackupRetentionPeriod=3,
+            StorageEncrypted=True,
+            DeletionProtection=True,
+            MultiAZ=True,
+            CopyTagsToSnapshot=True,
+            EnableIAMDatabaseAuthentication=True,
+            PubliclyAccessible=True,
+            DBParameterGroupName="of-source",
+            Tags=tags,
+        )
+        before, password = self.look("pit-source"), self.password("pit-source")
+        self.data("pit-source", "42 orders")
+        secrets = len(self.secretsmanager.list_secrets()["SecretList"])
+        made = self.restore("pit-source", "pit-plain")
+        now = self.look("pit-plain")
+        for view in (made, now):
+            self.assertNotIn("MasterUserSecret", view)
+            self.assertEqual(
+                {
+                    field: view[field]
+                    for field in ("KmsKeyId", "StorageEncrypted", "TagList", "BackupRetentionPeriod", "EngineVersion")
+                },
+                {"KmsKeyId": before["KmsKeyId"], "StorageEncrypted": True, "TagList": tags, "BackupRetentionPeriod": 3}
+                | {"EngineVersion": "16.8"},
+            )
+            self.assertEqual(
+                [view[field] for field in ("DeletionProtection", "MultiAZ", "CopyTagsToSnapshot", "PubliclyAccessible")],
+                [False] * 4,
+            )
+            self.assertFalse(view["IAMDatabaseAuthenticationEnabled"])
+            self.assertEqual(view["DBParameterGroups"][0]["DBParameterGroupName"], "default.postgres16")
+            self.assertNotIn("DBSubnetGroup", view)
+            groups = [group["VpcSecurityGroupId"] for group in view["VpcSecurityGroups"]]
+            self.assertEqual(self.ec2.describe_security_groups(GroupIds=groups)["SecurityGroups"][0]["GroupName"], "default")
+        self.assertEqual(made["DBInstanceStatus"], "creating")
+        self.assertNotIn("LatestRestorableTime", made)
+        self.assertEqual((now["DBInstanceStatus"], now["Endpoint"]["Port"], now["MasterUsername"]), ("available", 5432, "owner"))
+        self.assertGreaterEqual(now["LatestRestorableTime"], now["InstanceCreateTime"])
+        self.assertEqual(len(self.secretsmanager.list_secrets()["SecretList"]), secrets)
+        self.assertEqual(self.data("pit-plain"), "42 orders")
+        self.assertTrue(self.welcome("pit-plain", password))
+        # Each stands alone.
+        self.rds.modify_db_instance(DBInstanceIdentifier="pit-plain", MasterUserPassword="p4ssw0rd-2", ApplyImmediately=True)
+        self.rds.add_tags_to_resource(ResourceName=now["DBInstanceArn"], Tags=[{"Key": "more", "Value": "1"}])
+        self.assertTrue(self.welcome("pit-source", password))
+        self.assertFalse(self.welcome("pit-plain", password))
+        after = self.look("pit-source")
+        for field in ("TagList", "MasterUserSecret", "DeletionProtection", "MultiAZ", "DBSubnetGroup", "VpcSecurityGroups"):
+            self.assertEqual(after[field], before[field], field)
+        self.rds.delete_db_instance(DBInstanceIdentifier="pit-plain", SkipFinalSnapshot=True)
+        self.assertEqual(self.password("pit-source"), password)
+
+    def test_what_a_restored_database_is_given(self):
+        self.rds.create_db_parameter_group(DBParameterGroupName="of-target", DBParameterGroupFamily="postgres16", Description="d")
+        source = self.database(
+            "pit-given",
+            BackupRetentionPeriod=3,
+            ManageMasterUserPassword=False,
+            MasterUserPassword="p4ssw0rd-1",
+            Tags=[{"Key": "of", "Value": "source"}],
+        )
+        self.look("pit-given")
+        self.rds.modify_db_instance(DBInstanceIdentifier="pit-given", MasterUserPassword="p4ssw0rd-2", ApplyImmediately=True)
+        self.look("pit-given")
+        latest = self.look("pit-given")["LatestRestorableTime"]
+        made = self.restore(
+            "pit-given",
+            "pit-target",
+            RestoreTime=latest,
+            Tags=[{"Key": "of", "Value": "target"}],
+            DBInstanceClass="db.t4g.small",
+            DeletionProtection=True,
+            MultiAZ=True,
+            BackupRetentionPeriod=0,
+            AllocatedStorage=80,
+            DBSubnetGroupName="pit-given-subnets",
+            DBParameterGroupName="of-target",
+            VpcSecurityGroupIds=[source["group"]],
+        )
+        now = self.look("pit-target")
+        for view in (made, now):
+            self.assertEqual(
+                (view["TagList"], view["DBInstanceClass"], view["AllocatedStorage"], view["BackupRetentionPeriod"]),
+                ([{"Key": "of", "Value": "target"}], "db.t4g.small", 80, 0),
+            )
+            self.assertEqual((view["DeletionProtection"], view["MultiAZ"]), (True, True))
+            self.assertEqual(view["DBSubnetGroup"]["DBSubnetGroupName"], "pit-given-subnets")
+            self.assertEqual(view["DBParameterGroups"][0]["DBParameterGroupName"], "of-target")
+            self.assertEqual(view["VpcSecurityGroups"][0]["VpcSecurityGroupId"], source["group"])
+            self.assertNotIn("LatestRestorableTime", view)
+        self.assertTrue(self.welcome("pit-target", "p4ssw0rd-2"))
+        self.refused("PointInTimeRestoreNotEnabled", self.restore, 400, source="pit-target", target="never")
+        # It is in the network, so its group cannot go.
+        self.rds.delete_db_instance(DBInstanceIdentifier="pit-given", SkipFinalSnapshot=True)
+        self.rds.describe_db_instances()
+        self.refused("DependencyViolation", self.ec2.delete_security_group, GroupId=source["group"])
+        # The default group of a network is that of the subnets.
+        self.database("pit-network", BackupRetentionPeriod=1)
+        self.look("pit-network")
+        self.restore("pit-network", "pit-default", DBSubnetGroupName="pit-network-subnets")
+        group = self.look("pit-default")["VpcSecurityGroups"][0]["VpcSecurityGroupId"]
+        self.assertEqual(
+            self.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["VpcId"],
+            self.look("pit-default")["DBSubnetGroup"]["VpcId"],
+        )
+
+    def test_it_takes_its_time_and_may_fail(self):
+        self.slowly(0.001)
+        self.database("pit-slow", BackupRetentionPeriod=1)
+        self.refused("InvalidDBInstanceState", self.restore, 400, source="pit-slow", target="pit-later")
+        self.until(lambda: self.look("pit-slow")["DBInstanceStatus"] == "available", "available")
+        self.restore("pit-slow", "pit-later")
+        self.assertEqual(self.look("pit-later")["DBInstanceStatus"], "creating")
+        self.until(lambda: self.look("pit-later")["DBInstanceStatus"] == "available", "available")
+        self.server.outcomes(rds__instance="incompatible-network")
+        self.restore("pit-slow", "pit-failed")
+        self.until(lambda: self.look("pit-failed")["DBInstanceStatus"] == "incompatible-network", "failed")
+        self.refused("InvalidDBInstanceState", self.restore, 400, source="pit-failed", target="never")

@@ -1,5 +1,6 @@
 """Database instances: moto's, with the states, the refusals and the pending changes that it lacks."""
 
+import contextlib
 import uuid
 
 from moto.rds.models import MasterUserSecret
@@ -8,7 +9,7 @@ from stack_local import interfaces, managed_secrets, service_roles, states
 from stack_local.clock import clock
 from stack_local.core import Call, fault
 from stack_local.outcomes import outcomes
-from stack_local.rds import snapshots
+from stack_local.rds import point_in_time, snapshots
 from stack_local.rds.engines import ENGINES, check_version, family_of, numbers
 from stack_local.rds.groups import subnet_group_of
 from stack_local.rds.state import moto_backend, operations
@@ -86,6 +87,9 @@ def _shown(call: Call, view: dict) -> dict:
         if status == "creating" or name in state.failed:
             view.pop("Endpoint", None)
             view.pop("InstanceCreateTime", None)  # it is not created yet, and perhaps never will be
+    database = _instance(call, name)
+    if database is not None and not point_in_time.is_restorable(name, database, state):
+        view.pop("LatestRestorableTime", None)
     view["PendingModifiedValues"] = dict(state.pending.get(name, {}))
     return view
 
@@ -140,14 +144,16 @@ def create_db_instance(call: Call) -> dict:
     if operation == "CreateDBInstanceReadReplica":
         _check_source(call)
     snapshot = snapshots.check(call) if operation == "RestoreDBInstanceFromDBSnapshot" else None
+    source = point_in_time.check(call) if operation == "RestoreDBInstanceToPointInTime" else None
     version = call.get("EngineVersion")
     full = ENGINES.get(engine, {}).get(version)
     changed = {"DBSnapshotIdentifier": snapshot.arn} if snapshot else {"EngineVersion": full} if full else None
-    answer = (
-        call.moto({field: value for field, value in call.request.items() if value is not None} | changed)
-        if changed
-        else call.stock()
-    )
+    with point_in_time.only_what_is_kept(call, source) if source else contextlib.nullcontext():
+        answer = (
+            call.moto({field: value for field, value in call.request.items() if value is not None} | changed)
+            if changed
+            else call.stock()
+        )
     name = answer["DBInstance"]["DBInstanceIdentifier"]
     database = _instance(call, name)
     if operation == "CreateDBInstanceReadReplica":
@@ -155,6 +161,8 @@ def create_db_instance(call: Call) -> dict:
         answer["DBInstance"].pop("MasterUserSecret", None)
     if snapshot:
         snapshots.part(call, database, snapshot)
+    if source and "stack_data" in source.__dict__:
+        database.stack_data = source.stack_data
     if database.storage_encrypted and not call.get("KmsKeyId") and operation == "CreateDBInstance":
         # "If the StorageEncrypted parameter is enabled, and you do not specify a value for this parameter, then Amazon RDS uses your
         # default KMS key" (API reference, CreateDBInstance): AWS's own.
