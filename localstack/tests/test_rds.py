@@ -919,7 +919,6 @@ class PointInTime(_Databases):
             DBInstanceClass="db.t4g.small",
             DeletionProtection=True,
             MultiAZ=True,
-            BackupRetentionPeriod=0,
             AllocatedStorage=80,
             DBSubnetGroupName="pit-given-subnets",
             DBParameterGroupName="of-target",
@@ -929,15 +928,13 @@ class PointInTime(_Databases):
         for view in (made, now):
             self.assertEqual(
                 (view["TagList"], view["DBInstanceClass"], view["AllocatedStorage"], view["BackupRetentionPeriod"]),
-                ([{"Key": "of", "Value": "target"}], "db.t4g.small", 80, 0),
+                ([{"Key": "of", "Value": "target"}], "db.t4g.small", 80, 3),
             )
             self.assertEqual((view["DeletionProtection"], view["MultiAZ"]), (True, True))
             self.assertEqual(view["DBSubnetGroup"]["DBSubnetGroupName"], "pit-given-subnets")
             self.assertEqual(view["DBParameterGroups"][0]["DBParameterGroupName"], "of-target")
             self.assertEqual(view["VpcSecurityGroups"][0]["VpcSecurityGroupId"], source["group"])
-            self.assertNotIn("LatestRestorableTime", view)
         self.assertTrue(self.welcome("pit-target", "p4ssw0rd-2"))
-        self.refused("PointInTimeRestoreNotEnabled", self.restore, 400, source="pit-target", target="never")
         # It is in the network, so its group cannot go.
         self.rds.delete_db_instance(DBInstanceIdentifier="pit-given", SkipFinalSnapshot=True)
         self.rds.describe_db_instances()
@@ -951,6 +948,21 @@ class PointInTime(_Databases):
             self.ec2.describe_security_groups(GroupIds=[group])["SecurityGroups"][0]["VpcId"],
             self.look("pit-default")["DBSubnetGroup"]["VpcId"],
         )
+
+    def test_how_long_the_backups_of_a_restored_database_are_kept(self):
+        if (
+            "BackupRetentionPeriod"
+            not in self.rds.meta.service_model.operation_model("RestoreDBInstanceToPointInTime").input_shape.members
+        ):
+            self.skipTest("the API models of this Python do not know it yet")
+        self.database("pit-kept", BackupRetentionPeriod=3)
+        self.look("pit-kept")
+        for days in (0, 5):
+            made = self.restore("pit-kept", f"pit-kept-{days}", BackupRetentionPeriod=days)
+            now = self.look(f"pit-kept-{days}")
+            self.assertEqual((made["BackupRetentionPeriod"], now["BackupRetentionPeriod"]), (days, days))
+            self.assertEqual("LatestRestorableTime" in now, days > 0)
+        self.refused("PointInTimeRestoreNotEnabled", self.restore, 400, source="pit-kept-0", target="never")
 
     def test_it_takes_its_time_and_may_fail(self):
         self.slowly(0.001)
