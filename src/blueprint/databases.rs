@@ -10,7 +10,7 @@ use crate::aws::ec2::SecurityGroup;
 use crate::aws::rds::{Begin, Instance, ParameterGroup, SubnetGroup};
 use crate::aws::secretsmanager::Secret;
 use crate::config::Stack;
-use crate::config::database::{Database, DatabaseEngine};
+use crate::config::database::{Database, DatabaseEngine, LATEST};
 use crate::engine::{Error, Graph, Ref};
 
 /// The master user, when the file names none.
@@ -118,7 +118,17 @@ fn user(database: &Database) -> String {
 /// Returns what it begins with. That there is one of the two was checked.
 fn begin(database: &Database) -> Option<Begin> {
     let begin = database.begin.as_ref()?;
-    begin.snapshot.clone().map(Begin::Snapshot).or_else(|| begin.database.clone().map(Begin::Database))
+    if let Some(snapshot) = &begin.snapshot {
+        return Some(Begin::Snapshot(snapshot.clone()));
+    }
+    let of = begin.database.clone()?;
+    Some(match &begin.at {
+        None => Begin::Database(of),
+        Some(at) => Begin::PointInTime {
+            database: of.rsplit(':').next().unwrap_or(&of).to_owned(),
+            at: Some(at.clone()).filter(|at| at != LATEST),
+        },
+    })
 }
 
 /// The objects that a database is made of besides its instance.

@@ -31,7 +31,7 @@ impl Global {
 }
 
 /// The connection to AWS. What is left out comes from where the AWS CLI takes it: environment, profile, SSO, container, instance.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct Aws {
     /// Use this profile of the AWS configuration, even if the environment has credentials
     #[arg(long, value_name = "NAME", help_heading = "AWS")]
@@ -48,6 +48,13 @@ pub struct Aws {
     /// The port of the local AWS
     #[arg(long, help_heading = "AWS", value_name = "PORT", default_value_t = local::DEFAULT_PORT, requires = "local")]
     pub local_port: u16,
+}
+
+impl Aws {
+    /// Returns the same connection in the region of the file that is read.
+    pub fn in_its_region(&self) -> Aws {
+        Aws { region: None, ..self.clone() }
+    }
 }
 
 /// The stack file and the environment in it.

@@ -1,11 +1,15 @@
+use std::collections::BTreeSet;
+
 use clap::Args;
 
 use super::arguments::{Aws, FileOrStack};
 use super::consent::Consent;
 use super::run::Run;
 use super::session::{self, Session};
-use super::stop::Result;
-use crate::ui::Color;
+use super::stop::{Exit, Result};
+use crate::aws::rds::snapshot;
+use crate::config::Loaded;
+use crate::ui::{self, Color, Look};
 
 /// Delete everything that belongs to the stack, in reverse order
 ///
@@ -30,16 +34,16 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     let Arguments { file, aws, consent } = arguments;
     let file = file.given()?;
-    let (text, session) = match &file.stack {
+    let (text, session, loaded) = match &file.stack {
         Some(_) => {
             let session = Session::given(&file, &aws, color).await?;
             session.has_history().await?;
-            (None, session)
+            (None, session, None)
         }
         None => {
             let text = session::read_stack(&file)?;
             let loaded = session::load_text(&file, &text, color)?;
-            (Some(text), Session::of(&loaded, &aws, color).await?)
+            (Some(text), Session::of(&loaded, &aws, color).await?, Some(loaded))
         }
     };
     let agreed = consent.allow.consent();
@@ -53,5 +57,25 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         verbose: false,
         color,
     };
-    run.execute(&session, async || session.plan_destroy().await).await
+    let exit = run.execute(&session, async || session.plan_destroy().await).await?;
+    if let (Exit::Ok, Some(loaded)) = (exit, &loaded) {
+        originals(loaded, &session, &aws, color).await?;
+    }
+    Ok(exit)
+}
+
+/// Deletes the snapshots that were taken in other regions for databases that began there, where that was given up.
+async fn originals(loaded: &Loaded, session: &Session, aws: &Aws, color: Color) -> Result<()> {
+    let named = loaded.stack.databases.values().filter_map(|database| database.begin.as_ref()?.region());
+    let others: BTreeSet<&str> = named.filter(|region| *region != session.cx.scope.region).collect();
+    for region in others {
+        let there = Session::of(loaded, &Aws { region: Some(region.to_owned()), ..aws.clone() }, color).await?;
+        for name in there.hear(snapshot::delete_originals(&there.cx)).await? {
+            ui::err(&ui::note(
+                &format!("The snapshot `{name}` in {region}, which was taken for it, is deleted."),
+                &Look::stderr(color),
+            ))?;
+        }
+    }
+    Ok(())
 }

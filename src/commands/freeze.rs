@@ -1,11 +1,11 @@
 use std::time::{Duration, Instant};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use futures::future::try_join_all;
 
 use super::arguments::{Aws, StackFile};
 use super::clone::Source;
-use super::clone::compose::{self, Data};
+use super::clone::compose::{self, Known};
 use super::clone::overlay::Overlay;
 use super::session::Session;
 use super::stop::{Exit, Result, Stop};
@@ -20,6 +20,17 @@ const LOOK: Duration = Duration::from_secs(5);
 const SPEAK: u32 = 6;
 /// How long a database may be busy before a snapshot of it can be taken.
 const BUSY: Duration = Duration::from_secs(15 * 60);
+
+/// The data that is frozen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Data {
+    /// A snapshot that is taken now
+    Snapshot,
+    /// The newest snapshot that exists
+    Latest,
+    /// None: they begin empty
+    None,
+}
 
 /// Write an environment as it is now into one file, with its data
 ///
@@ -98,7 +109,7 @@ impl Freezer<'_> {
     async fn snapshots(&self, data: Data, stack: &crate::config::Stack) -> Result<Vec<(String, String)>> {
         let cx = &self.session.cx;
         let mut taken = Vec::new();
-        for (name, id) in compose::databases(self.plan, stack) {
+        for Known { name, id, .. } in compose::databases(self.plan, stack) {
             match data {
                 Data::None => {}
                 Data::Latest => {
@@ -110,7 +121,7 @@ impl Freezer<'_> {
                         )
                     };
                     // It can go with its database, or with the key of it: it is copied, too.
-                    taken.push((name.to_owned(), id, Some(newest.ok_or_else(none)?)));
+                    taken.push((name.to_owned(), id, Some(newest.ok_or_else(none)?.name)));
                 }
                 Data::Snapshot => taken.push((name.to_owned(), id, None)),
             }

@@ -4,7 +4,7 @@ use super::arguments::{StackFile, time};
 use super::clone::compose::{self, Size};
 use super::clone::copy::Copy;
 use super::clone::overlay::Overlay;
-use super::clone::write;
+use super::clone::{check_region, tell_region, write};
 use super::consent::Applying;
 use super::session::{self, Session};
 use super::stop::{Exit, Result, Stop};
@@ -16,7 +16,8 @@ use crate::ui::{self, Color, Look};
 /// FROZEN is a file that `stack freeze` wrote. The new environment is described beside it (`production.frozen.rehearsal.yaml`), and every
 /// command works on it with `--env`. Its databases begin with the frozen snapshots, encrypted with keys and with passwords of its own;
 /// `clone.sanitize` runs before any service starts. What AWS does not have any more (an engine version, an image, a snapshot) is told
-/// before anything is created. The same command continues a thaw that was interrupted.
+/// before anything is created. With `--region` it is brought up in another region than it was frozen in, and the snapshots are copied
+/// there. The same command continues a thaw that was interrupted.
 #[derive(Args, Debug)]
 pub struct Arguments {
     /// The frozen file
@@ -59,15 +60,20 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
         ));
     };
     let file = StackFile { file: arguments.file.clone(), env: Some(to.clone()), like: None, stack: None };
+    let frozen = config::load(&arguments.file, &text, None, &session::stack_schema())?;
+    let region = arguments.applying.aws.region.as_deref();
     let known = std::path::Path::new(&name).is_file();
     let (text, new) = if known {
         ui::err(&ui::note(&format!("`{name}` exists, and is used as it is."), &look))?;
         (session::with_overlay(&file.file, file.env(), text)?, None)
     } else {
-        let frozen = config::load(&arguments.file, &text, None, &session::stack_schema())?;
         let mut overlay = Overlay::default();
         if let Some(ttl) = arguments.ttl {
             overlay.set(&["ttl"], ttl.to_string().into(), "");
+        }
+        if let Some(region) = region.filter(|region| *region != frozen.stack.region) {
+            overlay.set(&["region"], region.into(), "");
+            compose::elsewhere(&mut overlay, &frozen.stack);
         }
         compose::apart(&mut overlay, &frozen.stack);
         compose::resize(&mut overlay, &frozen.stack, &arguments.size);
@@ -81,7 +87,9 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
     };
     let loaded = session::load_text(&file, &text, color)?;
     compose::check_shared(&loaded.stack)?;
-    let session = Session::of(&loaded, &arguments.applying.aws, color).await?;
+    check_region(&loaded, region, &name)?;
+    tell_region(&frozen.stack.region, &loaded, &look)?;
+    let session = Session::of(&loaded, &arguments.applying.aws.in_its_region(), color).await?;
     let (loaded, file, text, verbose) = (&loaded, &file, text.as_str(), arguments.applying.verbose);
     let copy = Copy { command: "thaw", session, loaded, file, text, verbose, color };
     if let Some(new) = &new {

@@ -69,7 +69,7 @@ pub struct Database {
     /// The master password.
     #[serde(default)]
     pub password: Password,
-    /// The data that it begins with: a snapshot, or another database. It counts only when the database is created: changing or removing
+    /// The data that it begins with: a snapshot, or another database, now or as it was at a time. It counts only when the database is created: changing or removing
     /// it later changes nothing. Engine, `user` and `database` must be those of the data, and `storage` no less. The password is the
     /// database's own from the start, and the data is encrypted with its own key. Default: it begins empty.
     #[serde(default)]
@@ -144,7 +144,7 @@ pub struct Password {
     pub rotate: Rotation,
 }
 
-/// The data that a new database begins with: exactly one of the two.
+/// The data that a new database begins with: a snapshot, or a database.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Begin {
@@ -152,10 +152,24 @@ pub struct Begin {
     /// account shares. It is not changed. Default: none, `database` is given.
     #[schemars(extend("pattern" = r"^(arn:[^:]+:rds:[^:]+:[0-9]{12}:snapshot:.+|([a-z]+:)?[a-zA-Z][a-zA-Z0-9-]*)$", "patternErrorMessage" = "write the name of a snapshot, or its ARN"), example = &"shop-before-the-sale")]
     pub snapshot: Option<String>,
-    /// The identifier of a database instance of RDS in the same account and region. A new snapshot of it is taken, and deleted when
-    /// this database is complete. Default: none, `snapshot` is given.
-    #[schemars(extend("pattern" = "^[a-zA-Z][a-zA-Z0-9-]{0,62}$", "patternErrorMessage" = "write the identifier of a database instance: a letter, then up to 62 letters, digits and `-`"), example = &"shop-production")]
+    /// The identifier of a database instance of RDS in the same account and region, or the ARN of one in another region. A new snapshot
+    /// of it is taken, and deleted when this database is complete. Default: none, `snapshot` is given.
+    #[schemars(extend("pattern" = "^(arn:[^:]+:rds:[^:]+:[0-9]{12}:db:)?[a-zA-Z][a-zA-Z0-9-]{0,62}$", "patternErrorMessage" = "write the identifier of a database instance (a letter, then up to 62 letters, digits and `-`), or its ARN"), example = &"shop-production")]
     pub database: Option<String>,
+    /// The time to which `database` is restored from its automated backups, such as `2026-11-26T03:00:00Z`, or `latest`. The database is
+    /// of the same region. Default: none, a snapshot of it is taken.
+    #[schemars(extend("pattern" = r"^(latest|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2}))$", "patternErrorMessage" = "write a time with its zone, like `2026-11-26T03:00:00Z`, or `latest`"), example = &"2026-11-26T03:00:00Z")]
+    pub at: Option<String>,
+}
+
+/// The word for the latest time that can be restored.
+pub const LATEST: &str = "latest";
+
+impl Begin {
+    /// Returns the region of the database whose ARN is given.
+    pub fn region(&self) -> Option<&str> {
+        self.database.as_deref()?.strip_prefix("arn:")?.split(':').nth(2)
+    }
 }
 
 /// A read replica of a database.

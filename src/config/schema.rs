@@ -92,7 +92,7 @@ fn of_beginnings() -> Value {
     json!([
         {
             "if": {"properties": {"snapshot": {"type": "string"}}, "required": ["snapshot"]},
-            "then": {"properties": {"database": {"type": "null", "errorMessage": both}}},
+            "then": {"properties": {"database": {"type": "null", "errorMessage": both}, "at": {"type": "null", "errorMessage": "a snapshot has its own time"}}},
         },
         {
             "if": {"properties": {"snapshot": {"type": "null"}}},

@@ -235,7 +235,7 @@ fn whatever_the_text_nothing_panics() {
 }
 
 /// What is wrong, the file's text, whether an editor finds it by the schema alone, and the code that `stack validate` reports.
-const BAD_FILES: [(&str, &str, bool, &str); 26] = [
+const BAD_FILES: [(&str, &str, bool, &str); 30] = [
     ("a key at the top", "servces: {web: {image: nginx}}", true, "unknown-key"),
     ("a region", "region: us-est-1", true, "invalid-value"),
     ("a pair of CPU and memory", "services: {web: {image: nginx, cpu: 256, memory: 700}}", true, "no-such-size"),
@@ -262,6 +262,30 @@ const BAD_FILES: [(&str, &str, bool, &str); 26] = [
         "one-beginning",
     ),
     ("a beginning of nothing", "databases: {main: {engine: postgres, version: '16', begin: {}}}", true, "one-beginning"),
+    (
+        "a time of a snapshot",
+        "databases: {main: {engine: postgres, version: '16', begin: {snapshot: a, at: latest}}}",
+        true,
+        "one-beginning",
+    ),
+    (
+        "a time",
+        "databases: {main: {engine: postgres, version: '16', begin: {database: a, at: yesterday}}}",
+        true,
+        "invalid-value",
+    ),
+    (
+        "a time that no calendar has",
+        "databases: {main: {engine: postgres, version: '16', begin: {database: a, at: '2026-13-01T00:00:00Z'}}}",
+        false,
+        "invalid-value",
+    ),
+    (
+        "a time in another region",
+        "databases: {main: {engine: postgres, version: '16', begin: {database: 'arn:aws:rds:eu-west-1:123456789012:db:a', at: latest}}}",
+        false,
+        "one-beginning",
+    ),
     ("a snapshot", "databases: {main: {engine: postgres, version: '16', begin: {snapshot: a b}}}", true, "invalid-value"),
     ("a network", "network: {cidr: 10.0.0.0/33}", true, "invalid-value"),
     ("a key of a route", "services: {web: {image: nginx, port: 80, routes: [{path: /*, prio: 1}]}}", true, "unknown-key"),

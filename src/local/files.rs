@@ -76,6 +76,7 @@ pub const FILES: &[(&str, &str)] = files![
     "stack_local/rds/engines.py",
     "stack_local/rds/groups.py",
     "stack_local/rds/instances.py",
+    "stack_local/rds/point_in_time.py",
     "stack_local/rds/snapshots.py",
     "stack_local/rds/state.py",
     "stack_local/refusals.py",

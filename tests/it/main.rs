@@ -21,6 +21,7 @@ mod consent;
 mod databases;
 mod drift;
 mod edits;
+mod elsewhere;
 mod encryption;
 mod environments;
 mod existing;

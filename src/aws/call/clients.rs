@@ -301,6 +301,15 @@ impl Clients {
         Ok(Clients { reach, indexed, profile, history_bucket: options.history_bucket.clone(), wants_mfa, ..clients })
     }
 
+    /// Returns RDS in a region: that of the stack, or another one with data that a database begins with.
+    pub fn rds_in(&self, region: &str) -> aws_sdk_rds::Client {
+        if region == self.region {
+            return self.rds.clone();
+        }
+        let config = self.rds.config().to_builder().region(Region::new(region.to_owned())).build();
+        aws_sdk_rds::Client::from_conf(config)
+    }
+
     /// Returns the place where STS is asked for the identity, for messages.
     pub fn place(&self) -> String {
         self.endpoint.clone().unwrap_or_else(|| format!("sts.{}.amazonaws.com", self.region))

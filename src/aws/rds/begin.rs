@@ -3,10 +3,14 @@
 //! would replace the database in the next run.
 
 use aws_sdk_rds::types::{DbInstance, DbSnapshot};
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use serde_json::{Map, Value, json};
 
+use super::carry::id_in;
 use super::instance::{Begin, Instance};
-use super::snapshots::{find, look};
+use super::interim::moment;
+use super::snapshots::{find, look_in, region_of};
 use super::status::state_of;
 use super::{from_sdk, snapshot};
 use crate::aws::Cx;
@@ -20,11 +24,15 @@ pub(super) async fn check(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
     let Some(desired) = &item.desired else { return Ok(Vec::new()) };
     let Ok(begin) = serde_json::from_value::<Begin>(desired["begin"].clone()) else { return Ok(Vec::new()) };
     let refused = |message: String, help: &str| Ok(vec![Finding::refused(&item.key, message, help)]);
+    if let Some((message, help)) = out_of_reach(cx, &begin) {
+        return refused(message, help);
+    }
     let (what, data) = match &begin {
         Begin::Snapshot(name) => {
             let what = format!("the snapshot `{name}`");
             let Some(found) = find(cx, name).await? else {
-                let help = "name one that RDS lists for this account and region; one of another account is named by its ARN";
+                let help =
+                    "name one that RDS lists for this account and region; one of another account or region is named by its ARN";
                 return refused(format!("{what} that it is to begin with does not exist"), help);
             };
             match found.status().unwrap_or("unknown") {
@@ -50,11 +58,12 @@ pub(super) async fn check(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
             let what = format!("the database `{id}`");
             // An earlier run got as far as its snapshot.
             let [taken, _] = snapshot::names(&cx.at(&item.key, item.generation));
-            let taken = look(cx, &taken).await?.filter(|found| {
+            let region = region_of(cx, id);
+            let taken = look_in(cx, region, &taken).await?.filter(|found| {
                 let tags = from_sdk(found.tag_list());
                 snapshot::source(&tags) == Some(&begin.to_string()) && found.status() != Some("failed")
             });
-            match (instance(cx, id).await?, taken) {
+            match (instance(cx, id_in(id), region).await?, taken) {
                 (Some(found), taken) => {
                     let state = state_of(&found);
                     // Storage that is still being optimised can be copied.
@@ -70,13 +79,63 @@ pub(super) async fn check(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
                 }
                 (None, Some(taken)) => (what, of_snapshot(&taken)),
                 (None, None) => {
-                    let help = "name one that RDS lists for this account and region, or begin with a snapshot";
+                    let help = "name one that RDS lists for this account and region, by its ARN one of another region, or begin with a snapshot";
                     return refused(format!("{what} that it is to begin with does not exist"), help);
                 }
             }
         }
+        Begin::PointInTime { database, at } => {
+            let what = format!("the database `{database}`");
+            let Some(found) = instance(cx, database, &cx.scope.region).await? else {
+                let help = "name one that RDS lists for this account and region";
+                return refused(format!("{what} that it is to begin with does not exist"), help);
+            };
+            if let Some((message, help)) = not_restorable(&found, &what, at.as_deref())? {
+                return refused(message, &help);
+            }
+            (what, of_instance(&found))
+        }
     };
     Ok(differences(item, desired, &what, data))
+}
+
+/// Returns why data of another region or account cannot be had, and what helps.
+fn out_of_reach(cx: &Cx, begin: &Begin) -> Option<(String, &'static str)> {
+    let (Begin::Snapshot(name) | Begin::Database(name)) = begin else { return None };
+    let account = name.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(3));
+    if matches!(begin, Begin::Database(_)) && account.is_some_and(|account| account != cx.scope.account) {
+        let message = format!("the database `{name}` is another account's, and only that account takes snapshots of it");
+        return Some((message, "begin with a snapshot that the other account shares"));
+    }
+    // <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CopyDBSnapshot.html>, PreSignedUrl
+    if region_of(cx, name) != cx.scope.region && cx.scope.partition != "aws" {
+        let message =
+            format!("`{name}` is in another region, and `stack` does not copy between regions of `{}`", cx.scope.partition);
+        return Some((message, "copy the snapshot into this region first, and begin with the copy"));
+    }
+    None
+}
+
+/// Returns why a database cannot be restored to a time, and what helps.
+fn not_restorable(of: &DbInstance, what: &str, at: Option<&str>) -> Result<Option<(String, String)>> {
+    if of.backup_retention_period.unwrap_or_default() == 0 {
+        let message = format!("{what} has no automated backups, so it cannot be restored to a point in time");
+        return Ok(Some((message, "begin with a snapshot of it, or turn its backups on".into())));
+    }
+    let Some(at) = at else { return Ok(None) };
+    let wanted = moment(at)?;
+    let shown = |time: &DateTime| DateTime::from_secs(time.secs()).fmt(Format::DateTime).unwrap_or_default();
+    let out = |end: &DateTime, words: &str| {
+        let message = format!("{what} cannot be restored to {at}: {words} {}", shown(end));
+        Some((message, "give another time, or leave it out for the latest".to_owned()))
+    };
+    let latest = of.latest_restorable_time().filter(|latest| latest.secs() < wanted.secs());
+    let earliest = of.instance_create_time().filter(|created| created.secs() > wanted.secs());
+    Ok(match (latest, earliest) {
+        (Some(latest), _) => out(latest, "the latest time that AWS has is"),
+        (None, Some(created)) => out(created, "it was created at"),
+        _ => None,
+    })
 }
 
 /// Returns what the file says otherwise than the data, by the rules of the comparison.
@@ -166,20 +225,20 @@ fn data(
     if let Value::Object(all) = all { all } else { Map::new() }
 }
 
-async fn instance(cx: &Cx, id: &str) -> Result<Option<DbInstance>> {
-    let answer = cx.cloud.rds.describe_db_instances().db_instance_identifier(id).send().await;
+async fn instance(cx: &Cx, id: &str, region: &str) -> Result<Option<DbInstance>> {
+    let answer = cx.cloud.rds_in(region).describe_db_instances().db_instance_identifier(id).send().await;
     let found = present(answer.map(|a| a.db_instances.unwrap_or_default()).map_err(failed("rds:DescribeDBInstances")))?;
     Ok(found.into_iter().next())
 }
 
-/// Returns the database that a snapshot is of, if it still exists here.
+/// Returns the database that a snapshot is of, if it still exists in this account.
 async fn source_of(cx: &Cx, of: &DbSnapshot) -> Result<Option<DbInstance>> {
     let arn = of.db_snapshot_arn().unwrap_or_default();
     let (Some(id), true) = (of.db_instance_identifier(), arn.contains(&format!(":{}:", cx.scope.account))) else {
         return Ok(None);
     };
     // Another one can have its name by now.
-    Ok(instance(cx, id).await?.filter(|found| found.dbi_resource_id() == of.dbi_resource_id()))
+    Ok(instance(cx, id, region_of(cx, arn)).await?.filter(|found| found.dbi_resource_id() == of.dbi_resource_id()))
 }
 
 #[cfg(test)]
@@ -190,6 +249,24 @@ mod tests {
         let Value::Object(data) = data else { panic!("{data}") };
         let differs = compared(&desired, data).changes.into_iter();
         differs.filter(|c| c.forces_replacement || c.impossible.is_some()).map(|c| c.path).collect()
+    }
+
+    #[test]
+    fn a_time_is_one_that_aws_can_restore() {
+        let secs = |text: &str| moment(text).unwrap();
+        let of = |days: i32| {
+            let built = DbInstance::builder().backup_retention_period(days).instance_create_time(secs("2026-11-01T00:00:00Z"));
+            built.latest_restorable_time(secs("2026-11-26T03:00:00Z")).build()
+        };
+        let told = |days: i32, at: Option<&str>| not_restorable(&of(days), "x", at).unwrap().map(|(message, _)| message);
+        assert_eq!(told(7, None), None);
+        assert_eq!(told(7, Some("2026-11-26T04:00:00+01:00")), None);
+        let late = "x cannot be restored to 2026-11-26T03:00:01Z: the latest time that AWS has is 2026-11-26T03:00:00Z";
+        assert_eq!(told(7, Some("2026-11-26T03:00:01Z")).as_deref(), Some(late));
+        let early = "x cannot be restored to 2026-10-31T23:59:59Z: it was created at 2026-11-01T00:00:00Z";
+        assert_eq!(told(7, Some("2026-10-31T23:59:59Z")).as_deref(), Some(early));
+        assert!(told(0, None).unwrap().contains("no automated backups"));
+        assert!(not_restorable(&of(7), "x", Some("yesterday")).is_err());
     }
 
     #[test]

@@ -5,15 +5,16 @@
 //! (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_CopySnapshot.html>). The snapshots of a replacement are named after
 //! the successor and the second in which the operation began, so that no run mistakes an older one for its own, and they are deleted
 //! with the old database, whichever run deletes that. Those of a beginning have the same names in every run, which continues what
-//! another one began, and are deleted when the database is complete ([`super::snapshot`]).
+//! another one began, and are deleted when the database is complete ([`super::snapshot`]). A snapshot in another region is copied into
+//! this one; a point in time is restored first, and a snapshot is taken of that ([`super::interim`]).
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_rds::types::{DbInstance, DbSnapshot};
 
 use super::instance::{Begin, FROM_SNAPSHOT, Instance, Live, TAG_PASSWORD, least_iops};
-use super::snapshots::{find, look, remove, unfinished};
-use super::{NAME, from_sdk, snapshot as copy, to_sdk};
+use super::snapshots::{find, look_in, region_of, remove_in, unfinished};
+use super::{NAME, from_sdk, interim, snapshot as copy, to_sdk};
 use crate::aws::call::answers::begun;
 use crate::aws::call::arguments::some_ids;
 use crate::aws::ownership::names;
@@ -29,14 +30,26 @@ const SNAPSHOT: usize = 255 - ENCRYPTED.len();
 /// The end of the name of an encrypted copy.
 const ENCRYPTED: &str = "-encrypted";
 
+/// Where the data of an operation comes from.
+enum From {
+    /// A snapshot that is named.
+    Snapshot,
+    /// A database of which a snapshot is taken.
+    Database(String),
+    /// A database that is restored to a point in time first.
+    PointInTime(Begin),
+}
+
 /// The copies of an operation.
 struct Copies {
-    /// The database of which a snapshot is taken; nothing where one is named.
-    database: Option<String>,
+    /// Where the data comes from.
+    from: From,
+    /// The region of the snapshot.
+    region: String,
     /// The snapshot: the one that is taken, or the one that is named.
     snapshot: String,
-    /// Its encrypted copy.
-    encrypted: String,
+    /// Its copy with another key, or in this region.
+    copy: String,
 }
 
 impl Copies {
@@ -44,21 +57,36 @@ impl Copies {
     async fn of(cx: &Cx, begin: Option<&Begin>) -> Result<Option<Copies>> {
         if let Some(from) = cx.replaces::<Live>()? {
             let snapshot = names::carrier(cx, &names::name(cx, NAME), SNAPSHOT).await?;
-            let encrypted = format!("{snapshot}{ENCRYPTED}");
-            return Ok(Some(Copies { database: Some(from.id), snapshot, encrypted }));
+            let copy = format!("{snapshot}{ENCRYPTED}");
+            return Ok(Some(Copies { from: From::Database(from.id), region: cx.scope.region.clone(), snapshot, copy }));
         }
         let Some(begin) = begin.filter(|_| cx.begins) else { return Ok(None) };
-        let [taken, encrypted] = copy::names(cx);
+        let [taken, copy] = copy::names(cx);
+        let region = |name: &str| region_of(cx, name).to_owned();
         Ok(Some(match begin {
-            Begin::Database(id) => Copies { database: Some(id.clone()), snapshot: taken, encrypted },
-            Begin::Snapshot(name) => Copies { database: None, snapshot: name.clone(), encrypted },
+            Begin::Database(of) => {
+                Copies { region: region(of), from: From::Database(id_in(of).to_owned()), snapshot: taken, copy }
+            }
+            Begin::Snapshot(name) => Copies { region: region(name), from: From::Snapshot, snapshot: name.clone(), copy },
+            Begin::PointInTime { .. } => {
+                Copies { region: cx.scope.region.clone(), from: From::PointInTime(begin.clone()), snapshot: taken, copy }
+            }
         }))
     }
 
     /// Returns what they are of, in words.
     fn what(&self) -> String {
-        self.database.as_ref().map_or_else(|| format!("snapshot {}", self.snapshot), |id| format!("snapshot of {id}"))
+        match &self.from {
+            From::Snapshot => format!("snapshot {}", self.snapshot),
+            From::Database(id) => format!("snapshot of {id}"),
+            From::PointInTime(begin) => format!("snapshot of {begin}"),
+        }
     }
+}
+
+/// Returns the identifier of a database that is named by it or by its ARN.
+pub(super) fn id_in(of: &str) -> &str {
+    of.rsplit(':').next().unwrap_or(of)
 }
 
 /// A copy that the operation makes, as it was found.
@@ -112,8 +140,8 @@ impl Instance {
     }
 
     /// Looks for a copy that this operation makes. What an earlier run copied from elsewhere, or with another key, is not used.
-    async fn made(&self, cx: &Cx, name: &str, what: &str, key: Option<&str>) -> Result<Made> {
-        let Some(found) = look(cx, name).await? else { return Ok(Made::Not) };
+    async fn made(&self, cx: &Cx, (region, name): (&str, &str), what: &str, key: Option<&str>) -> Result<Made> {
+        let Some(found) = look_in(cx, region, name).await? else { return Ok(Made::Not) };
         if let Some(begin) = self.begin.as_ref().filter(|_| cx.begins) {
             let tags = from_sdk(found.tag_list());
             if !copy::is_ours(cx, &tags, name) {
@@ -121,12 +149,12 @@ impl Instance {
                 return Ok(Made::Waits(Readiness::Failed(format!("the snapshot `{name}` {words}"))));
             }
             if found.status() == Some("failed") {
-                remove(cx, name).await?;
+                remove_in(cx, region, name).await?;
                 let words = "failed and was deleted; the next run makes another one";
                 return Ok(Made::Waits(Readiness::Failed(format!("the {what} {words}"))));
             }
             if copy::source(&tags) != Some(&begin.to_string()) || key.is_some_and(|key| found.kms_key_id() != Some(key)) {
-                match remove(cx, name).await {
+                match remove_in(cx, region, name).await {
                     // It is still being made.
                     Err(error) if error.class == Class::InUse => {}
                     other => other?,
@@ -140,46 +168,66 @@ impl Instance {
     /// Polls the snapshots once; see [`crate::engine::Resource::carry_over`].
     pub(super) async fn look_at_copy(&self, cx: &Cx) -> Result<Readiness> {
         let Some(copies) = Copies::of(cx, self.begin.as_ref()).await? else { return Ok(Readiness::Ready) };
-        let (name, what) = (&copies.snapshot, copies.what());
-        let snapshot = match &copies.database {
-            Some(from) => match self.made(cx, name, &what, None).await? {
-                Made::Waits(state) => return Ok(state),
-                Made::Complete(snapshot) => *snapshot,
-                Made::Not => {
-                    let call = cx.cloud.rds.create_db_snapshot().db_instance_identifier(from).db_snapshot_identifier(name);
-                    let answer = call.set_tags(Some(to_sdk(&self.tags_of_copy(cx, name)))).send().await;
-                    begun(answer.map_err(failed("rds:CreateDBSnapshot")))?;
-                    return Ok(Readiness::waiting(format!("starting a snapshot of {from}")));
-                }
-            },
-            None => match find(cx, name).await? {
+        let (name, region, what) = (&copies.snapshot, &copies.region, copies.what());
+        let snapshot = match &copies.from {
+            From::Snapshot => match find(cx, name).await? {
                 Some(snapshot) => match unfinished(&snapshot, &what) {
                     Some(state) => return Ok(state),
                     None => snapshot,
                 },
                 None => return Ok(Readiness::Failed(format!("the {what} does not exist"))),
             },
+            From::Database(_) | From::PointInTime(_) => match self.made(cx, (region, name), &what, None).await? {
+                Made::Waits(state) => return Ok(state),
+                Made::Complete(snapshot) => *snapshot,
+                Made::Not => {
+                    let from = match &copies.from {
+                        From::PointInTime(begin) => match interim::restored(cx, self, begin).await? {
+                            Ok(from) => from,
+                            Err(state) => return Ok(state),
+                        },
+                        From::Database(id) => id.clone(),
+                        From::Snapshot => return Err(Error::internal("a snapshot is taken of a database")),
+                    };
+                    let call = cx.cloud.rds_in(region).create_db_snapshot();
+                    let call = call.db_instance_identifier(&from).db_snapshot_identifier(name);
+                    let answer = call.set_tags(Some(to_sdk(&self.tags_of_copy(cx, name)))).send().await;
+                    begun(answer.map_err(failed("rds:CreateDBSnapshot")))?;
+                    return Ok(Readiness::waiting(format!("starting a snapshot of {from}")));
+                }
+            },
         };
-        if !self.needs_copy(cx, &snapshot).await? {
+        if let From::PointInTime(_) = copies.from {
+            interim::delete_restored(cx).await?;
+        }
+        let is_elsewhere = *region != cx.scope.region;
+        if !is_elsewhere && !self.needs_copy(cx, &snapshot).await? {
             return choose(cx, name.clone(), snapshot).await;
         }
-        let copy = &copies.encrypted;
+        let copy = &copies.copy;
         // A run before may have made it with a key that the file does not name any more.
-        let own = match cx.begins && self.kms_key.is_none() {
+        let own = match cx.begins && self.encrypted == Some(true) && self.kms_key.is_none() {
             true => cx.reads.once("rds.aws_key", kms::arn_of(cx, AWS_KEY)).await?,
             false => Arc::default(),
         };
         let key = self.kms_key.as_deref().or(own.as_deref());
-        match self.made(cx, copy, "encrypted copy", key).await? {
+        match self.made(cx, (&cx.scope.region, copy), &format!("copy of the {what}"), key).await? {
             Made::Waits(state) => Ok(state),
             Made::Complete(encrypted) => choose(cx, copy.clone(), *encrypted).await,
             Made::Not => {
-                let call =
-                    cx.cloud.rds.copy_db_snapshot().source_db_snapshot_identifier(name).target_db_snapshot_identifier(copy);
-                let call = call.kms_key_id(self.kms_key.as_deref().unwrap_or(AWS_KEY));
-                let call = call.set_tags(Some(to_sdk(&self.tags_of_copy(cx, copy))));
-                begun(call.send().await.map_err(failed("rds:CopyDBSnapshot")))?;
-                Ok(Readiness::waiting("its copy is being re-encrypted"))
+                // Only its ARN names one of another region, which AWS copies into the one that is called; `PreSignedUrl` is for GovCloud
+                // (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CopyDBSnapshot.html>).
+                let source = if is_elsewhere { snapshot.db_snapshot_arn().unwrap_or(name) } else { name };
+                let call = cx.cloud.rds.copy_db_snapshot().source_db_snapshot_identifier(source);
+                // One that the file wants unencrypted is only copied into this region.
+                let key = self.kms_key.clone().or_else(|| (self.encrypted == Some(true)).then(|| AWS_KEY.to_owned()));
+                let call = call.target_db_snapshot_identifier(copy).set_kms_key_id(key);
+                let answer = call.set_tags(Some(to_sdk(&self.tags_of_copy(cx, copy)))).send().await;
+                begun(answer.map_err(failed("rds:CopyDBSnapshot")))?;
+                Ok(Readiness::waiting(match is_elsewhere {
+                    true => format!("its copy from {region} is being made"),
+                    false => "its copy is being re-encrypted".to_owned(),
+                }))
             }
         }
     }

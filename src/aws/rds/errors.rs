@@ -9,6 +9,7 @@ pub(in crate::aws) const ERRORS: &[Row] = &[
             "rds:CreateDBInstance",
             "rds:CreateDBInstanceReadReplica",
             "rds:RestoreDBInstanceFromDBSnapshot",
+            "rds:RestoreDBInstanceToPointInTime",
             "rds:ModifyDBInstance",
         ],
         &["DBSubnetGroupNotFoundFault", "DBParameterGroupNotFound", "DBParameterGroupNotFoundFault", "KMSKeyNotAccessibleFault"],

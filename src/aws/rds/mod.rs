@@ -8,15 +8,17 @@ mod database;
 pub(in crate::aws) mod errors;
 pub mod frozen;
 mod instance;
+mod interim;
 pub mod newest;
 mod parameter_group;
-mod snapshot;
+pub mod snapshot;
 mod snapshots;
 mod status;
 mod subnet_group;
 
 pub use database::Database;
 pub use instance::{Begin, Instance};
+pub use interim::Interim;
 pub use parameter_group::ParameterGroup;
 pub use snapshot::Snapshot;
 pub use status::STATES;
@@ -47,6 +49,7 @@ pub(super) static WING: Wing = Wing {
         KindRow::of::<ParameterGroup>(),
         KindRow::of::<Instance>(),
         KindRow::of::<Snapshot>(),
+        KindRow::of::<Interim>(),
     ])
 };
 

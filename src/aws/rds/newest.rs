@@ -17,11 +17,19 @@ fn passes(snapshot: &DbSnapshot) -> bool {
     snapshot::source(&tags).is_some() || names::is_carrier(name) || is_first
 }
 
-/// Returns the name of the newest snapshot of a database instance that can be restored, automated or manual; none when it has none.
+/// A snapshot of a database.
+pub struct Newest {
+    /// Its name.
+    pub name: String,
+    /// Its ARN.
+    pub arn: String,
+}
+
+/// Returns the newest snapshot of a database instance that can be restored, automated or manual; none when it has none.
 ///
 /// # Errors
 /// When RDS cannot be asked (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBSnapshots.html>).
-pub async fn of(cx: &Cx, instance: &str) -> Result<Option<String>> {
+pub async fn of(cx: &Cx, instance: &str) -> Result<Option<Newest>> {
     let call = cx.cloud.rds.describe_db_snapshots().db_instance_identifier(instance);
     let all = call.into_paginator().items().send().collect::<std::result::Result<Vec<_>, _>>().await;
     let all = present(all.map_err(failed("rds:DescribeDBSnapshots")))?;
@@ -29,5 +37,5 @@ pub async fn of(cx: &Cx, instance: &str) -> Result<Option<String>> {
     let taken = |snapshot: &&DbSnapshot| snapshot.original_snapshot_create_time().or(snapshot.snapshot_create_time()).copied();
     Ok(available
         .max_by_key(|snapshot| taken(snapshot).map(|at| at.secs()))
-        .and_then(|newest| newest.db_snapshot_identifier.clone()))
+        .and_then(|newest| Some(Newest { name: newest.db_snapshot_identifier.clone()?, arn: newest.db_snapshot_arn.clone()? })))
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::snapshots::{look, remove};
+use super::snapshots::{look, look_in, region_of, remove, remove_in};
 use super::{Live, from_sdk, retag};
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::{names, tag_index};
@@ -18,6 +18,8 @@ use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Resource, Re
 
 /// The maximum length of the names of snapshots.
 const SNAPSHOT: usize = 255;
+/// The end of the key of the copy of a snapshot that was taken for a new database.
+const ENCRYPTED: &str = "-encrypted";
 /// The end of the key of a snapshot that was taken for a new database, and of its encrypted copy.
 const ENDS: [&str; 2] = ["-begins", "-begins-encrypted"];
 /// The tag with what a copy is of. Who changes that in the file before the database is created begins with another copy.
@@ -49,12 +51,17 @@ pub(super) fn tags(cx: &Cx, of: &Tags, name: &str, source: &str) -> Tags {
 }
 
 fn tags_of(of: &Tags, key: &str, source: &str) -> Tags {
+    of_copy(of, &format!("{}/{key}", Snapshot::KIND), source)
+}
+
+/// Returns the tags of what carries the data of `source` into an object with the tags `of`, under a key of its own.
+pub(super) fn of_copy(of: &Tags, key: &str, source: &str) -> Tags {
     let mut tags = of.clone();
     // What protects the database does not keep the copy.
     tags.remove(TAG_PROTECT);
     // Nor does it rest with it.
     tags.remove(TAG_PAUSED);
-    tags.insert(TAG_KEY.to_owned(), format!("{}/{key}", Snapshot::KIND));
+    tags.insert(TAG_KEY.to_owned(), key.to_owned());
     tags.insert(TAG_BEGINS.to_owned(), source.to_owned());
     tags
 }
@@ -80,12 +87,44 @@ pub(super) fn is_ours(cx: &Cx, tags: &Tags, name: &str) -> bool {
 /// Deletes the copies for the database at hand, which is complete.
 pub(super) async fn delete_all(cx: &Cx) -> Result<()> {
     for name in names(cx) {
-        let found = look(cx, &name).await?;
-        if found.is_some_and(|found| is_ours(cx, &from_sdk(found.tag_list()), &name)) {
+        let Some(found) = look(cx, &name).await? else { continue };
+        let tags = from_sdk(found.tag_list());
+        if is_ours(cx, &tags, &name) {
+            remove_original(cx, &tags).await?;
             remove(cx, &name).await?;
         }
     }
     Ok(())
+}
+
+/// Deletes the snapshot in another region that a copy with these tags is of, if the stack took it there. The copy is deleted after it,
+/// so that a run that dies in between is continued.
+async fn remove_original(cx: &Cx, tags: &Tags) -> Result<()> {
+    let key = tags.get(TAG_KEY).and_then(|key| key.split_once('/')?.1.strip_suffix(ENCRYPTED));
+    let of = source(tags).and_then(|of| of.strip_prefix("database:"));
+    let (Some(key), Some(region)) = (key, of.map(|arn| region_of(cx, arn)).filter(|region| *region != cx.scope.region)) else {
+        return Ok(());
+    };
+    let name = names::fit(&cx.scope.prefix(), key, names::generation(tags), SNAPSHOT);
+    match look_in(cx, region, &name).await? {
+        Some(found) if is_ours(cx, &from_sdk(found.tag_list()), &name) => remove_in(cx, region, &name).await,
+        _ => Ok(()),
+    }
+}
+
+/// Deletes what was taken in this region for a copy of the environment in another one, which was given up; returns the names.
+///
+/// # Errors
+/// When RDS cannot be asked, or refuses.
+pub async fn delete_originals(cx: &Cx) -> Result<Vec<String>> {
+    let mut deleted = Vec::new();
+    for found in Snapshot::observe(cx).await? {
+        if matches!(found.claim, Claim::Ours(_)) {
+            Snapshot::delete(cx, &found.live).await?;
+            deleted.push(found.live.id);
+        }
+    }
+    Ok(deleted)
 }
 
 impl Resource for Snapshot {
@@ -136,6 +175,9 @@ impl Resource for Snapshot {
     }
 
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
+        if let Some(found) = look(cx, &live.id).await? {
+            remove_original(cx, &from_sdk(found.tag_list())).await?;
+        }
         match remove(cx, &live.id).await {
             // AWS is still making it, which can take hours: it is deleted while the engine looks on.
             Err(e) if e.class == Class::InUse => Ok(()),

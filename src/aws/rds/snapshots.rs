@@ -9,17 +9,28 @@ use crate::engine::{Readiness, Result};
 use aws_sdk_rds::types::DbSnapshot;
 
 pub(super) async fn look(cx: &Cx, name: &str) -> Result<Option<DbSnapshot>> {
-    let answer = cx.cloud.rds.describe_db_snapshots().db_snapshot_identifier(name).send().await;
+    look_in(cx, &cx.scope.region, name).await
+}
+
+/// Looks for a snapshot of this name in a region.
+pub(super) async fn look_in(cx: &Cx, region: &str, name: &str) -> Result<Option<DbSnapshot>> {
+    let answer = cx.cloud.rds_in(region).describe_db_snapshots().db_snapshot_identifier(name).send().await;
     let found = present(answer.map(|a| a.db_snapshots.unwrap_or_default()).map_err(failed("rds:DescribeDBSnapshots")))?;
     Ok(found.into_iter().next())
 }
 
-/// Finds a snapshot of anyone, by its name or its ARN. AWS answers for automated ones, and for those that other accounts share, only
-/// when it is asked for them
+/// Returns the region of what has this name or ARN: a name is of the stack's.
+pub(super) fn region_of<'a>(cx: &'a Cx, name: &'a str) -> &'a str {
+    let named = name.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(2));
+    named.filter(|region| !region.is_empty()).unwrap_or(&cx.scope.region)
+}
+
+/// Finds a snapshot of anyone, by its name or its ARN: in the region that this names. AWS answers for automated ones, and for those that
+/// other accounts share, only when it is asked for them
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeDBSnapshots.html>).
 pub(super) async fn find(cx: &Cx, name: &str) -> Result<Option<DbSnapshot>> {
     let (kind, is_arn) = (kind(name).map(str::to_owned), name.starts_with("arn:"));
-    let call = cx.cloud.rds.describe_db_snapshots().db_snapshot_identifier(name).set_snapshot_type(kind);
+    let call = cx.cloud.rds_in(region_of(cx, name)).describe_db_snapshots().db_snapshot_identifier(name).set_snapshot_type(kind);
     let answer = call.set_include_shared(is_arn.then_some(true)).send().await;
     let found = present(answer.map(|a| a.db_snapshots.unwrap_or_default()).map_err(failed("rds:DescribeDBSnapshots")))?;
     Ok(found.into_iter().next())
@@ -37,7 +48,12 @@ fn kind(name: &str) -> Option<&str> {
 
 /// Deletes a snapshot of the stack.
 pub(super) async fn remove(cx: &Cx, name: &str) -> Result<()> {
-    let answer = cx.cloud.rds.delete_db_snapshot().db_snapshot_identifier(name).send().await;
+    remove_in(cx, &cx.scope.region, name).await
+}
+
+/// Deletes a snapshot of the stack in a region.
+pub(super) async fn remove_in(cx: &Cx, region: &str, name: &str) -> Result<()> {
+    let answer = cx.cloud.rds_in(region).delete_db_snapshot().db_snapshot_identifier(name).send().await;
     or_gone(answer.map_err(failed("rds:DeleteDBSnapshot")))
 }
 

@@ -9,7 +9,8 @@ use crate::aws::rds::newest;
 use crate::blueprint::live;
 use crate::commands::session::Session;
 use crate::commands::stop::{Exit, Result, Stop};
-use crate::config::{Duration, Loaded, Name, Service, Stack, environment};
+use crate::config::database::LATEST;
+use crate::config::{Duration, Loaded, Name, Service, Stack, Zones, environment};
 use crate::engine::Plan;
 
 /// The instance class of a small copy's databases, where theirs is not burstable.
@@ -24,6 +25,8 @@ pub enum Data {
     Snapshot,
     /// The newest snapshot that exists
     Latest,
+    /// The automated backups: as they were at the time of `--at`, or the latest time that AWS can restore
+    PointInTime,
     /// None: they begin empty
     None,
 }
@@ -36,6 +39,10 @@ pub struct Wanted<'a> {
     pub to: &'a str,
     /// What its databases begin with.
     pub data: Data,
+    /// The time of that, where it is one.
+    pub at: Option<&'a str>,
+    /// Its region, where that is another one.
+    pub region: Option<&'a str>,
     /// How large it is; what comes later counts.
     pub sizes: &'a [Size],
     /// Whether it is as the file says where AWS differs from that.
@@ -89,13 +96,19 @@ pub async fn compose(loaded: &Loaded, session: &Session, plan: &Plan, wanted: &W
     if let Some(ttl) = wanted.ttl {
         overlay.set(&["ttl"], ttl.to_string().into(), "");
     }
+    if let Some(region) = wanted.region {
+        overlay.set(&["region"], region.into(), "");
+    }
     let left = if wanted.as_file {
         plan.changes().map(|item| format!("`{}` differs from the file, and the copy is as the file says", item.key)).collect()
     } else {
         pin(&mut overlay, session, plan).await?
     };
-    data(&mut overlay, session, plan, wanted.data, &loaded.stack).await?;
+    data(&mut overlay, session, plan, wanted, &loaded.stack).await?;
     apart(&mut overlay, &loaded.stack);
+    if wanted.region.is_some() {
+        elsewhere(&mut overlay, &loaded.stack);
+    }
     resize(&mut overlay, &loaded.stack, wanted.sizes);
     let today = jiff::Zoned::now().strftime("%-d %B %Y");
     let head = [
@@ -138,19 +151,31 @@ pub fn resize(overlay: &mut Overlay, stack: &Stack, sizes: &[Size]) {
     }
 }
 
-/// Returns the databases of a stack that exist: their names in the file and in RDS.
-pub fn databases<'a>(plan: &'a Plan, stack: &'a Stack) -> impl Iterator<Item = (&'a str, &'a str)> {
-    let id = |name: &str| {
+/// A database of a stack that exists.
+pub struct Known<'a> {
+    /// Its name in the file.
+    pub name: &'a str,
+    /// Its identifier.
+    pub id: &'a str,
+    /// Its ARN.
+    pub arn: &'a str,
+}
+
+/// Returns the databases of a stack that exist.
+pub fn databases<'a>(plan: &'a Plan, stack: &'a Stack) -> impl Iterator<Item = Known<'a>> {
+    let known = |name: &'a str| {
         let item = plan.items.iter().find(|item| item.key.kind == "rds.instance" && item.key.name == name)?;
-        item.before.as_ref()?.live["id"].as_str()
+        let live = &item.before.as_ref()?.live;
+        Some(Known { name, id: live["id"].as_str()?, arn: live["arn"].as_str()? })
     };
-    stack.databases.keys().filter_map(move |name| Some((name.as_str(), id(name.as_str())?)))
+    stack.databases.keys().filter_map(move |name| known(name.as_str()))
 }
 
 /// Says what databases begin with.
-async fn data(overlay: &mut Overlay, session: &Session, plan: &Plan, data: Data, stack: &Stack) -> Result<()> {
-    for (name, id) in databases(plan, stack).filter(|_| data != Data::None) {
-        match data {
+async fn data(overlay: &mut Overlay, session: &Session, plan: &Plan, wanted: &Wanted<'_>, stack: &Stack) -> Result<()> {
+    const ONCE: &str = "counts only when it is created";
+    for Known { name, id, arn } in databases(plan, stack).filter(|_| wanted.data != Data::None) {
+        match wanted.data {
             Data::Latest => {
                 let Some(snapshot) = session.hear(newest::of(&session.cx, id)).await? else {
                     return Err(Stop::message(
@@ -158,12 +183,48 @@ async fn data(overlay: &mut Overlay, session: &Session, plan: &Plan, data: Data,
                         "leave out `--data latest`, and one is taken",
                     ));
                 };
-                overlay.set(&["databases", name, "begin", "snapshot"], snapshot.into(), "counts only when it is created");
+                let snapshot = if wanted.region.is_some() { snapshot.arn } else { snapshot.name };
+                overlay.set(&["databases", name, "begin", "snapshot"], snapshot.into(), ONCE);
             }
-            _ => overlay.set(&["databases", name, "begin", "database"], id.into(), "counts only when it is created"),
+            _ => {
+                let of = if wanted.region.is_some() { arn } else { id };
+                overlay.set(&["databases", name, "begin", "database"], of.into(), ONCE);
+                if wanted.data == Data::PointInTime {
+                    overlay.set(&["databases", name, "begin", "at"], wanted.at.unwrap_or(LATEST).into(), "");
+                }
+            }
         }
     }
     Ok(())
+}
+
+/// Leaves out what only one region has: the names of its zones.
+pub fn elsewhere(overlay: &mut Overlay, stack: &Stack) {
+    if let Zones::Names(zones) = &stack.network.zones {
+        overlay.set(&["network", "zones"], zones.len().into(), "zones have other names in another region");
+    }
+}
+
+/// Returns what a file names of a region, other than the data that databases begin with: paths and texts.
+pub fn named_in(region: &str, tree: &Value) -> Vec<(String, String)> {
+    fn walk(value: &Value, path: String, region: &str, out: &mut Vec<(String, String)>) {
+        let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        match value {
+            Value::Object(map) => {
+                map.iter().filter(|(key, _)| *key != "begin").for_each(|(key, value)| walk(value, below(key), region, out));
+            }
+            Value::Array(list) => {
+                list.iter().enumerate().for_each(|(at, value)| walk(value, format!("{path}[{at}]"), region, out));
+            }
+            Value::String(text) if text.starts_with("arn:") && text.split(':').nth(3) == Some(region) => {
+                out.push((path, text.clone()));
+            }
+            _ => {}
+        }
+    }
+    let mut out = Vec::new();
+    walk(tree, String::new(), region, &mut out);
+    out
 }
 
 /// Takes out what only one environment can have, and what acts on the world outside.

@@ -32,6 +32,8 @@ use crate::ui::{self, Color, Look};
 /// runs before any service starts. Of buckets, the static files are copied. At the end, every object of the copy is searched for what
 /// belongs to the other environment.
 ///
+/// With `--region` the copy is made in another region than the file's, and its file says so; snapshots are copied there.
+///
 /// The same command continues a clone that was interrupted.
 #[derive(Args, Debug)]
 #[command(override_usage = "stack clone [OPTIONS] --from <ENV> --to <ENV> [FILE]")]
@@ -48,6 +50,9 @@ pub struct Arguments {
     /// The data that databases begin with
     #[arg(long, value_enum, default_value_t = Data::Snapshot, value_name = "WHAT")]
     data: Data,
+    /// The time of `--data point-in-time`, such as `2026-11-26T03:00:00Z` [default: the latest that AWS can restore]
+    #[arg(long, value_name = "TIME", value_parser = at)]
+    at: Option<String>,
     /// The objects that buckets begin with: `static` for the files that CloudFront serves, `all`, `none`, or those of a bucket below a
     /// prefix, such as `uploads/2026/` (can be repeated). They are copied inside of S3, before the data is made harmless
     #[arg(long, value_name = "WHAT", default_value = "static", value_parser = objects::objects)]
@@ -79,8 +84,11 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
     let look = Look::stderr(color);
     let to = environment::short(&arguments.to);
     let name = named(&arguments, &to)?;
+    check_time(&arguments)?;
     let file = |env: &str| StackFile { file: arguments.file.clone(), env: Some(env.to_owned()), like: None, stack: None };
-    let source = Source::open(&file(&arguments.from), &arguments.applying.aws, color).await?;
+    // The region of the command is the copy's.
+    let aws = arguments.applying.aws.in_its_region();
+    let source = Source::open(&file(&arguments.from), &aws, color).await?;
     if to != arguments.to {
         ui::err(&ui::note(&format!("The environment of `{}` is called `{to}`.", arguments.to), &look))?;
     }
@@ -98,7 +106,9 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
     let loaded = session::load_text(&of_copy, &text, color)?;
     compose::check_shared(&loaded.stack)?;
     objects::check_harmless(&arguments.objects, &loaded)?;
-    let session = Session::of(&loaded, &arguments.applying.aws, color).await?;
+    check_region(&loaded, arguments.applying.aws.region.as_deref(), &name)?;
+    tell_region(&source.session.cx.scope.region, &loaded, &look)?;
+    let session = Session::of(&loaded, &aws, color).await?;
     let (verbose, file) = (arguments.applying.verbose, &of_copy);
     let copy = Copy { command: "clone", session, loaded: &loaded, file, text: &text, verbose, color };
     if let Some(new) = &new {
@@ -114,6 +124,45 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
     let Some(of_copy) = of_copy else { return Ok(exit as u8) };
     let of_source = source.session.snapshot().await?;
     isolated(&source, &of_source, &of_copy, color)
+}
+
+/// Reads a time.
+fn at(text: &str) -> Result<String, String> {
+    let read = text.parse::<jiff::Timestamp>();
+    read.map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string())
+        .map_err(|_| "write a time with its zone: `2026-11-26T03:00:00Z`".to_owned())
+}
+
+/// Refuses a time for data that has its own.
+fn check_time(arguments: &Arguments) -> Result<()> {
+    if arguments.at.is_none() || arguments.data == Data::PointInTime {
+        return Ok(());
+    }
+    let help = "add `--data point-in-time`, or leave out `--at`";
+    Err(Stop::Message(Exit::Usage, "`--at` is the time of `--data point-in-time`".into(), Some(help.into())))
+}
+
+/// Refuses a region that is not the one in the file of the copy.
+pub(super) fn check_region(loaded: &Loaded, region: Option<&str>, name: &str) -> Result<()> {
+    match region.filter(|region| *region != loaded.stack.region) {
+        None => Ok(()),
+        Some(region) => Err(Stop::Message(
+            Exit::Usage,
+            format!("`{name}` is for {}, and `--region {region}` is given", loaded.stack.region),
+            Some("leave out `--region`, or give the copy another name".into()),
+        )),
+    }
+}
+
+/// Says what of another region the file of the copy names.
+pub(super) fn tell_region(from: &str, loaded: &Loaded, look: &Look) -> Result<()> {
+    if from == loaded.stack.region {
+        return Ok(());
+    }
+    for (path, text) in compose::named_in(from, &loaded.tree()) {
+        ui::err(&ui::note(&format!("`{path}` is in {from}, and stays so in the copy: {text}"), look))?;
+    }
+    Ok(())
 }
 
 /// Writes the file with the copy.
@@ -165,8 +214,16 @@ impl Source {
                 "for an environment that is as the file says, use `stack apply --env NAME --like NAME`",
             ));
         }
-        let Arguments { file, data, size, as_file, ttl, .. } = arguments;
-        let wanted = Wanted { file, to, data: *data, sizes: size, as_file: *as_file, ttl: *ttl };
+        let Arguments { file, data, at, size, as_file, ttl, applying, .. } = arguments;
+        let region = applying.aws.region.as_deref().filter(|region| *region != loaded.stack.region);
+        if let (Some(region), Data::PointInTime) = (region, data) {
+            return Err(Stop::Message(
+                Exit::Usage,
+                format!("backups are restored in their own region, {}, and not in {region}", loaded.stack.region),
+                Some("leave out `--data point-in-time`: a snapshot is taken and copied; or leave out `--region`".into()),
+            ));
+        }
+        let wanted = Wanted { file, to, data: *data, at: at.as_deref(), region, sizes: size, as_file: *as_file, ttl: *ttl };
         compose::compose(loaded, session, &plan, &wanted).await
     }
 }

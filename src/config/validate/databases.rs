@@ -1,7 +1,7 @@
 //! The checks of `databases`: what RDS would refuse.
 
 use super::checks::Checks;
-use crate::database::{Database, DatabaseEngine, STRIPED};
+use crate::database::{Database, DatabaseEngine, LATEST, STRIPED};
 use crate::diagnostic::{Diagnostic, count, short};
 use crate::reserved::is_reserved;
 use crate::suggest;
@@ -290,6 +290,25 @@ fn begin(checks: &mut Checks<'_>, path: &str, database: &Database) {
             error(checks, &format!("{path}.begin"), "empty", "one-beginning", message, help.into());
         }
         _ => {}
+    }
+    let Some(at) = &begin.at else { return };
+    let at_time = format!("{path}.begin.at");
+    if begin.snapshot.is_some() && begin.database.is_none() {
+        let message = format!("`{path}.begin.at` is a time, but a snapshot has its own");
+        let help = "write `database: IDENTIFIER` in place of `snapshot`, or remove `at`";
+        error(checks, &at_time, "not with a snapshot", "one-beginning", message, help.into());
+        return;
+    }
+    if let Some(region) = begin.region().filter(|region| *region != checks.stack.region) {
+        let message =
+            format!("`{path}.begin.at` is a time of a database in {region}, and backups are restored in their own region");
+        let help = "remove `at`: a snapshot is taken and copied into this region";
+        error(checks, &at_time, "not from another region", "one-beginning", message, help.into());
+        return;
+    }
+    if at != LATEST && at.parse::<jiff::Timestamp>().is_err() {
+        let help = "write a time with its zone, like `2026-11-26T03:00:00Z`, or `latest`";
+        error(checks, &at_time, "no such time", "invalid-value", format!("`{at}` is not a time"), help.into());
     }
 }
 

@@ -31,13 +31,21 @@ use crate::engine::{Blocker, Diff, Effect, Item, Observed, Pause, Readiness, Ref
 
 /// The data that a new database begins with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 #[schemars(rename = "Beginning")]
 pub enum Begin {
     /// The name or the ARN of a snapshot, which is not changed.
     Snapshot(String),
-    /// The identifier of a database of which a new snapshot is taken, and deleted when this one is complete.
+    /// The identifier or the ARN of a database of which a new snapshot is taken, and deleted when this one is complete.
     Database(String),
+    /// A database of the same account and region as it was at a time, from its automated backups.
+    PointInTime {
+        /// Its identifier.
+        database: String,
+        /// The time, in the form of RFC 3339. Left out: the latest one that can be restored.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<String>,
+    },
 }
 
 impl fmt::Display for Begin {
@@ -45,6 +53,8 @@ impl fmt::Display for Begin {
         match self {
             Begin::Snapshot(name) => write!(f, "snapshot:{name}"),
             Begin::Database(id) => write!(f, "database:{id}"),
+            Begin::PointInTime { database, at: Some(at) } => write!(f, "database:{database}@{at}"),
+            Begin::PointInTime { database, at: None } => write!(f, "database:{database}@latest"),
         }
     }
 }
@@ -147,8 +157,8 @@ pub struct Instance {
     /// Whether AWS upgrades it to newer minor versions automatically. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auto_minor_upgrade: Option<bool>,
-    /// The data that it begins with: `{ snapshot: NAME }` or `{ database: IDENTIFIER }`. It counts only when the database is created.
-    /// Left out: it begins empty.
+    /// The data that it begins with: `{ snapshot: NAME }`, `{ database: IDENTIFIER }`, or `{ point_in_time: { database: IDENTIFIER, at:
+    /// TIME } }`. It counts only when the database is created. Left out: it begins empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begin: Option<Begin>,
     /// Whether its tags are copied to its snapshots. Left out: AWS's default for a new one, else unchanged.
