@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::facts::Facts;
 use crate::aws::Tags;
 use crate::aws::kms::{Alias, Key};
-use crate::config::Stack;
+use crate::config::{Account, Stack};
 use crate::engine::{Error, Graph, Scope};
 
 const DAY: u64 = 86_400;
@@ -41,55 +41,81 @@ impl Keys {
 /// The account itself may do everything, so that its IAM policies decide (and AWS refuses a policy that locks everybody
 /// out). CloudWatch Logs may use it for this stack's log groups and for no others. Databases, caches and secrets are
 /// reached as with AWS's own keys: through those services only, by those of this account whom IAM lets use them.
-fn policy(scope: &Scope) -> Value {
+///
+/// Other accounts may copy what it encrypts, where the file lists them: their own IAM policies decide who there
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/share-encrypted-snapshot.html>).
+fn policy(scope: &Scope, accounts: &[Account]) -> Value {
     let Scope { stack, env, region, account, partition } = scope;
     let suffix = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
     let through: Vec<String> =
         ["elasticache", "rds", "secretsmanager"].iter().map(|service| format!("{service}.{region}.{suffix}")).collect();
-    json!({
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "Account",
-                "Effect": "Allow",
-                "Principal": {"AWS": format!("arn:{partition}:iam::{account}:root")},
-                "Action": "kms:*",
-                "Resource": "*",
+    let mut statements = json!([
+        {
+            "Sid": "Account",
+            "Effect": "Allow",
+            "Principal": {"AWS": format!("arn:{partition}:iam::{account}:root")},
+            "Action": "kms:*",
+            "Resource": "*",
+        },
+        {
+            "Sid": "Logs",
+            "Effect": "Allow",
+            // Of the few principals that carry the region and the partition's own suffix.
+            "Principal": {"Service": format!("logs.{region}.{suffix}")},
+            "Action": ["kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+            "Resource": "*",
+            "Condition": {"ArnLike": {
+                "kms:EncryptionContext:aws:logs:arn":
+                    format!("arn:{partition}:logs:{region}:{account}:log-group:/stack/{stack}/{env}/*"),
+            }},
+        },
+        {
+            "Sid": "Services",
+            "Effect": "Allow",
+            "Principal": {"AWS": "*"},
+            "Action": ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+            "Resource": "*",
+            "Condition": {"StringEquals": {"kms:CallerAccount": account, "kms:ViaService": through}},
+        },
+        // Grants only to those services themselves, never to whom the caller likes.
+        {
+            "Sid": "Grants",
+            "Effect": "Allow",
+            "Principal": {"AWS": "*"},
+            "Action": "kms:CreateGrant",
+            "Resource": "*",
+            "Condition": {
+                "StringEquals": {"kms:CallerAccount": account, "kms:ViaService": through},
+                "Bool": {"kms:GrantIsForAWSResource": "true"},
             },
-            {
-                "Sid": "Logs",
-                "Effect": "Allow",
-                // Of the few principals that carry the region and the partition's own suffix.
-                "Principal": {"Service": format!("logs.{region}.{suffix}")},
-                "Action": ["kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
-                "Resource": "*",
-                "Condition": {"ArnLike": {
-                    "kms:EncryptionContext:aws:logs:arn":
-                        format!("arn:{partition}:logs:{region}:{account}:log-group:/stack/{stack}/{env}/*"),
-                }},
-            },
-            {
-                "Sid": "Services",
-                "Effect": "Allow",
-                "Principal": {"AWS": "*"},
-                "Action": ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
-                "Resource": "*",
-                "Condition": {"StringEquals": {"kms:CallerAccount": account, "kms:ViaService": through}},
-            },
-            // Grants only to those services themselves, never to whom the caller likes.
-            {
-                "Sid": "Grants",
-                "Effect": "Allow",
-                "Principal": {"AWS": "*"},
-                "Action": "kms:CreateGrant",
-                "Resource": "*",
-                "Condition": {
-                    "StringEquals": {"kms:CallerAccount": account, "kms:ViaService": through},
-                    "Bool": {"kms:GrantIsForAWSResource": "true"},
-                },
-            },
-        ],
-    })
+        },
+    ]);
+    if let (Some(all), false) = (statements.as_array_mut(), accounts.is_empty()) {
+        all.extend(shared(partition, accounts));
+    }
+    json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+/// Returns the statements for the accounts that a key is shared with.
+fn shared(partition: &str, accounts: &[Account]) -> [Value; 2] {
+    let roots: Vec<String> = accounts.iter().map(|account| format!("arn:{partition}:iam::{}:root", account.as_str())).collect();
+    [
+        json!({
+            "Sid": "Accounts",
+            "Effect": "Allow",
+            "Principal": {"AWS": &roots},
+            "Action": ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+            "Resource": "*",
+        }),
+        json!({
+            "Sid": "AccountGrants",
+            "Effect": "Allow",
+            "Principal": {"AWS": &roots},
+            "Action": ["kms:CreateGrant", "kms:ListGrants", "kms:RevokeGrant"],
+            "Resource": "*",
+            "Condition": {"Bool": {"kms:GrantIsForAWSResource": "true"}},
+        }),
+    ]
 }
 
 fn days(seconds: u64) -> i32 {
@@ -102,7 +128,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<Key
         let origin = format!("keys.{name}");
         let every = section.rotation_period.map_or(ROTATION_DAYS, |period| days(period.as_secs()));
         let key = Key {
-            policy: policy(facts.scope),
+            policy: policy(facts.scope, &section.accounts),
             description: Some(section.description.clone().unwrap_or_else(|| format!("Encrypts {}", facts.scope.prefix()))),
             enabled: Some(true),
             rotation: Some(section.rotation),
@@ -130,7 +156,7 @@ mod tests {
             account: "123456789012".into(),
             partition: "aws".into(),
         };
-        let policy = super::policy(&scope);
+        let policy = super::policy(&scope, &[]);
         let statements = policy["Statement"].as_array().unwrap();
         for statement in statements {
             let all = statement["Action"] == "kms:*";
@@ -152,7 +178,23 @@ mod tests {
         );
         assert_eq!(statements[1]["Principal"], json!({"Service": "logs.eu-west-1.amazonaws.com"}));
         let china = Scope { region: "cn-north-1".into(), partition: "aws-cn".into(), ..scope };
-        let policy = super::policy(&china);
+        let policy = super::policy(&china, &[]);
         assert_eq!(policy["Statement"][1]["Principal"], json!({"Service": "logs.cn-north-1.amazonaws.com.cn"}));
+    }
+
+    #[test]
+    fn listed_accounts_may_copy_and_nothing_else_changes() {
+        let text = |text: &str| text.to_owned();
+        let (region, account) = (text("us-east-1"), text("111122223333"));
+        let scope = Scope { stack: text("shop"), env: text("production"), region, account, partition: text("aws") };
+        let (alone, shared) = (super::policy(&scope, &[]), super::policy(&scope, &["444455556666".parse().unwrap()]));
+        let (alone, shared) = (alone["Statement"].as_array().unwrap(), shared["Statement"].as_array().unwrap());
+        assert_eq!(&shared[..alone.len()], &alone[..]);
+        let added = &shared[alone.len()..];
+        let roots = serde_json::json!(["arn:aws:iam::444455556666:root"]);
+        assert!(added.len() == 2 && added.iter().all(|one| one["Principal"]["AWS"] == roots), "{added:?}");
+        // What may lead further is for AWS's services only.
+        let grants = added.iter().find(|one| one["Action"].to_string().contains("CreateGrant")).unwrap();
+        assert_eq!(grants["Condition"]["Bool"]["kms:GrantIsForAWSResource"], "true");
     }
 }

@@ -70,8 +70,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         ui::err(&ui::note(&format!("Not frozen: {left}."), &look))?;
     }
     let now = jiff::Timestamp::now();
-    let frozen = Freezer { session: &session, plan: &plan, at: now.strftime("%Y%m%dT%H%M%SZ").to_string(), look };
-    for (name, snapshot) in frozen.snapshots(*data, &loaded.stack).await? {
+    for (name, snapshot) in Freezer::new(&session, &plan, None, look).snapshots(*data, &loaded.stack).await? {
         whole.set(&["databases", &name, "begin"], serde_json::Value::Null, "");
         whole.set(&["databases", &name, "begin", "snapshot"], snapshot.into(), "counts only when it is created");
     }
@@ -97,16 +96,34 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     Ok(Exit::Ok)
 }
 
-struct Freezer<'a> {
+/// The account and the environment that snapshots are shared with.
+#[derive(Clone, Copy)]
+pub(super) struct For<'a> {
+    /// The account.
+    pub account: &'a str,
+    /// The environment.
+    pub env: &'a str,
+}
+
+/// What takes the snapshots of an environment, and waits until they are complete.
+pub(super) struct Freezer<'a> {
     session: &'a Session,
     plan: &'a Plan,
+    /// Whom they are for; nobody else than who has the frozen file, where that is not said.
+    to: Option<For<'a>>,
     at: String,
     look: Look,
 }
 
-impl Freezer<'_> {
+impl<'a> Freezer<'a> {
+    /// Begins now.
+    pub fn new(session: &'a Session, plan: &'a Plan, to: Option<For<'a>>, look: Look) -> Freezer<'a> {
+        let at = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+        Freezer { session, plan, to, at, look }
+    }
+
     /// Returns the ARN or the name of a snapshot of each database, complete.
-    async fn snapshots(&self, data: Data, stack: &crate::config::Stack) -> Result<Vec<(String, String)>> {
+    pub async fn snapshots(&self, data: Data, stack: &crate::config::Stack) -> Result<Vec<(String, String)>> {
         let cx = &self.session.cx;
         let mut taken = Vec::new();
         for Known { name, id, .. } in compose::databases(self.plan, stack) {
@@ -135,11 +152,16 @@ impl Freezer<'_> {
     async fn complete(&self, id: &str, from: Option<String>) -> Result<String> {
         let cx = &self.session.cx;
         let of = format!("{}/{}/{}", cx.scope.stack, cx.scope.env, self.at);
+        let of = self.to.map_or(of.clone(), |to| format!("{of}/{}", to.env));
         let name = frozen::name(id, &self.at);
         let begun = Instant::now();
         for turn in 0.. {
             let step = async {
-                match frozen::take(cx, id, from.as_deref(), &name, &of).await {
+                let taken = match self.to {
+                    Some(to) => frozen::share(cx, id, (&name, &of), to.account).await,
+                    None => frozen::take(cx, id, from.as_deref(), &name, &of).await,
+                };
+                match taken {
                     // AWS is working on the database: a backup, a change.
                     Err(error) if error.class == Class::InUse && begun.elapsed() < BUSY => {
                         Ok((Readiness::waiting(format!("{id} is busy")), None))

@@ -246,6 +246,7 @@ impl Session {
             profile: way.profile.clone(),
             endpoint_url: way.endpoint_url.clone(),
             credentials: None,
+            role: way.role.clone(),
             history_bucket: history_bucket(target)?,
         };
         if way.local {

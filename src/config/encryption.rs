@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::values::Duration;
+use super::values::{Account, Duration};
 
 /// A KMS key with an alias. The key called `main` encrypts databases, Valkey and Redis caches, passwords and log groups that name
 /// no other key.
@@ -18,11 +18,20 @@ pub struct KeySection {
     pub deletion_window: Duration,
     /// The description of the key in AWS. Default: one that names the stack.
     pub description: Option<String>,
+    /// The numbers of other accounts that may use the key for copies of snapshots, as `stack clone --account-role` makes them: what it
+    /// encrypts can then be read there. Default: none.
+    pub accounts: Vec<Account>,
 }
 
 impl Default for KeySection {
     fn default() -> Self {
-        KeySection { rotation: true, rotation_period: None, deletion_window: Duration::secs(30 * 86_400), description: None }
+        KeySection {
+            rotation: true,
+            rotation_period: None,
+            deletion_window: Duration::secs(30 * 86_400),
+            description: None,
+            accounts: Vec::new(),
+        }
     }
 }
 

@@ -35,15 +35,18 @@ pub struct Isolation {
 }
 
 /// Looks in every object of a copy for the identifiers and addresses of the source's objects. What both have is of neither: a managed
-/// policy, say. `keep` are texts that may be in both.
-pub fn check(source: (&Scope, &Snapshot), copy: &Snapshot, keep: &[String]) -> Isolation {
-    let (scope, source) = source;
+/// policy, say. Of a copy in another account, the source's account is looked for as well. `keep` are texts that may be in both.
+pub fn check(source: (&Scope, &Snapshot), copy: (&Scope, &Snapshot), keep: &[String]) -> Isolation {
+    let ((scope, source), (of_copy, copy)) = (source, copy);
     let own: Vec<(Key, Vec<String>)> = ours(copy).map(|(key, seen)| (key, texts(seen))).collect();
     let known: BTreeSet<&str> = ours(copy).flat_map(|(_, seen)| attributes(&seen.live)).collect();
     let mut names: Vec<(String, Key)> = ours(source)
         .flat_map(|(key, seen)| attributes(&seen.live).map(move |text| (text.to_owned(), key.clone())))
         .filter(|(text, _)| is_telling(text, scope) && !known.contains(text.as_str()))
         .collect();
+    if scope.account != of_copy.account {
+        names.push((scope.account.clone(), Key::new("account", scope.account.clone())));
+    }
     names.sort();
     names.dedup_by(|one, other| one.0 == other.0);
     let mut leaks = Vec::new();
@@ -121,7 +124,7 @@ mod tests {
         };
         let found = |url: &str, keep: &[&str]| {
             let keep: Vec<String> = keep.iter().map(|&kept| text(kept)).collect();
-            check((&scope, &source), &copy(url), &keep)
+            check((&scope, &source), (&scope, &copy(url)), &keep)
         };
         let clean = found("postgres://shop-bug.abc.example.com/x", &[]);
         assert_eq!((clean.objects, clean.names, clean.leaks), (3, 2, Vec::new()));
@@ -132,5 +135,22 @@ mod tests {
         assert_eq!(found(url, &["shop-production.abc"]).leaks, []);
         assert_eq!(found("net-0a1b2c3d4e5", &[]).leaks, [], "a longer identifier is another one");
         assert_eq!(found("x net-0a1b2c3d4e", &[]).leaks.len(), 1);
+    }
+
+    #[test]
+    fn a_copy_in_another_account_names_only_its_own() {
+        let scope = |account: &str| Scope {
+            stack: "shop".into(),
+            env: "bug".into(),
+            region: "us-east-1".into(),
+            account: account.into(),
+            partition: "aws".into(),
+        };
+        let image = json!({"image": "111122223333.dkr.ecr.us-east-1.amazonaws.com/shop:1"});
+        let copy = snapshot(vec![seen("a.task", "web", json!({"id": "t-1"}), image)]);
+        let source = snapshot(Vec::new());
+        let leaks = |own: &str, keep: &[String]| check((&scope("111122223333"), &source), (&scope(own), &copy), keep).leaks.len();
+        assert_eq!((leaks("111122223333", &[]), leaks("444455556666", &[])), (0, 1));
+        assert_eq!(leaks("444455556666", &["111122223333.dkr.ecr".to_owned()]), 0);
     }
 }

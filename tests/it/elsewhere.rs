@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
+use crate::support::aws::{Account, LocalAws};
 use crate::support::kinds::{lets_in, secrets};
-use crate::support::run::Output;
+use crate::support::run::{Output, Place};
 use crate::support::subject::{Subject, run_and_kill_when};
 
 const FILE: &str = r#"
@@ -44,30 +45,38 @@ fn clone(s: &Subject, more: &[&str]) -> Output {
 
 /// What a database holds, after that was said.
 fn data(s: &Subject, region: &str, database: &str, said: Option<&str>) -> Value {
+    data_in(&s.account, region, database, said)
+}
+
+fn data_in(account: &Account, region: &str, database: &str, said: Option<&str>) -> Value {
     let script = r#"
 import json, os, urllib.request
 request = urllib.request.Request(os.environ["AWS_ENDPOINT_URL"] + "/_stack/data", data=json.dumps(args).encode(), method="POST")
 result = json.load(urllib.request.urlopen(request))["data"]
 "#;
-    s.account.boto3(script, &json!({"account": s.account.id, "region": region, "database": database, "data": said}))
+    account.boto3(script, &json!({"account": account.id, "region": region, "database": database, "data": said}))
 }
 
 /// Runs a script with `rds(region)`.
-fn rds(s: &Subject, script: &str, args: &Value) -> Value {
+fn rds(account: &Account, script: &str, args: &Value) -> Value {
     let clients = r#"
 import boto3, os
 rds = lambda region: boto3.client("rds", region_name=region, endpoint_url=os.environ["AWS_ENDPOINT_URL"])
 "#;
-    s.account.boto3(&format!("{clients}{script}"), args)
+    account.boto3(&format!("{clients}{script}"), args)
 }
 
 /// The manual snapshots and the databases of a region.
 fn left(s: &Subject, region: &str) -> Value {
+    left_in(&s.account, region)
+}
+
+fn left_in(account: &Account, region: &str) -> Value {
     let script = r#"
 names = [x["DBSnapshotIdentifier"] for x in rds(args).describe_db_snapshots(SnapshotType="manual")["DBSnapshots"]]
 result = [sorted(names), sorted(x["DBInstanceIdentifier"] for x in rds(args).describe_db_instances()["DBInstances"])]
 "#;
-    rds(s, script, &json!(region))
+    rds(account, script, &json!(region))
 }
 
 #[track_caller]
@@ -112,7 +121,7 @@ result = None
 ours, theirs = rds(args).describe_db_instances()["DBInstances"][0], rds("us-east-1").describe_db_instances()["DBInstances"][0]
 result = [ours["StorageEncrypted"], args in ours["KmsKeyId"], ours["DBSubnetGroup"]["DBSubnetGroupName"], theirs["DBInstanceStatus"]]
 "#;
-    assert_eq!(rds(&s, script, &json!(OTHER)), json!([true, true, "shop-bug", "available"]));
+    assert_eq!(rds(&s.account, script, &json!(OTHER)), json!([true, true, "shop-bug", "available"]));
     let again = clone(&s, &["--region", "eu-west-1"]).exits(64).words();
     assert!(again.contains("`s.bug.yaml` is for eu-central-1"), "{again}");
     s.place.stack(DESTROY).ok();
@@ -157,7 +166,7 @@ fn what_was_frozen_comes_up_in_another_region() {
     let refused = s.place.stack(&["thaw", "p.yaml", "--to", "rehearsal", "--region", "eu-west-1", "--yes"]).exits(64);
     assert!(refused.words().contains("`p.rehearsal.yaml` is for eu-central-1"), "{}", refused.stderr);
     // What has gone in the other region is told before anything is created.
-    rds(&s, r#"result = rds("us-east-1").delete_db_snapshot(DBSnapshotIdentifier=args) and None"#, &kept[0]);
+    rds(&s.account, r#"result = rds("us-east-1").delete_db_snapshot(DBSnapshotIdentifier=args) and None"#, &kept[0]);
     s.proxy.take();
     let gone = s.place.stack(&["thaw", "p.yaml", "--to", "second", "--region", OTHER, "--yes"]);
     assert!(gone.code != Some(0) && gone.words().contains("does not exist"), "{}", gone.stderr);
@@ -209,4 +218,51 @@ fn a_point_in_time_that_is_given_up_leaves_nothing() {
     assert_eq!(data(&s, "us-east-1", "shop-bug", None), "42 orders");
     assert_eq!(left(&s, "us-east-1"), json!([[], ["shop-bug", "shop-production"]]));
     in_step(&s, "s.yaml", "bug");
+}
+
+#[test]
+fn a_clone_is_made_in_another_account() {
+    let s = production();
+    let other = LocalAws::shared().account();
+    let role = format!("arn:aws:iam::{}:role/Deploy", other.id);
+    let to: &[&str] = &["--account-role", &role];
+    let own = format!("arn:aws:iam::{}:role/Deploy", s.account.id);
+    clone(&s, &["--account-role", &own]).exits(64);
+    clone(&s, &[to, &["--data", "latest"]].concat()).exits(64);
+    clone(&s, &[to, &["--objects", "uploads/"]].concat()).exits(64);
+    // Its key is shared by the file, and not by a clone.
+    let refused = clone(&s, to).exits(4).words();
+    let told = format!("the account {} cannot read snapshots of `databases.main`", other.id);
+    assert!(refused.contains(&told) && refused.contains("under `keys`"), "{refused}");
+    s.write("keys: { main: {} }", &format!("keys: {{ main: {{ accounts: [\"{}\"] }} }}", other.id));
+    let applied = s.place.stack(&["apply", "s.yaml", "--env", "production", "--yes"]).ok();
+    assert!(applied.stderr.contains("kms.key/main") && applied.stderr.contains("updated 1"), "{}", applied.stderr);
+    clone(&s, &[to, &["--plan"]].concat()).ok();
+    assert_eq!(left(&s, "us-east-1"), json!([[], ["shop-production"]]), "a plan takes no snapshot");
+
+    let said = clone(&s, to).ok().words();
+    assert!(said.contains("shared with the account") && said.contains("and none was found."), "{said}");
+    let file = std::fs::read_to_string(s.place.path().join("s.bug.yaml")).unwrap();
+    let (account, snapshot) =
+        (format!("account: \"{}\"", other.id), format!("snapshot: arn:aws:rds:us-east-1:{}:", s.account.id));
+    for line in [account.as_str(), &snapshot, "accounts: ~  # the data of the copy is shared with no account"] {
+        assert!(file.contains(line), "{line}: {file}");
+    }
+    assert_eq!(data_in(&other, "us-east-1", "shop-bug", None), "42 orders");
+    assert_eq!(
+        (left_in(&other, "us-east-1"), left(&s, "us-east-1")),
+        (json!([[], ["shop-bug"]]), json!([[], ["shop-production"]]))
+    );
+
+    // Afterwards it is an environment of that account, for whom has credentials there.
+    let denied = s.place.stack(&["plan", "s.yaml", "--env", "bug"]).exits(6).words();
+    assert!(denied.contains(&format!("is for the account {}", other.id)), "{denied}");
+    let place = Place::with(&other);
+    for name in ["s.yaml", "s.bug.yaml"] {
+        place.file(name, &std::fs::read_to_string(s.place.path().join(name)).unwrap());
+    }
+    let plan = place.stack(&["plan", "s.yaml", "--env", "bug", "--exact"]).ok();
+    assert!(plan.stdout.contains("No changes"), "{}", plan.stdout);
+    place.stack(DESTROY).ok();
+    assert_eq!(left_in(&other, "us-east-1"), json!([[], []]));
 }

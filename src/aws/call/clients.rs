@@ -7,8 +7,10 @@ use aws_config::profile::ProfileFileCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls;
 
 use crate::aws::call::error::{NO_HOST, REFUSED, failed, incomplete};
@@ -19,6 +21,8 @@ use crate::aws::call::profiles::Profiles;
 use crate::aws::call::rate_limit::{Rates, Way, paced};
 use crate::engine::{Class, Error, Reach, Result};
 
+/// The name of the session of a role that is assumed, as CloudTrail shows it.
+const SESSION: &str = "stack";
 /// The region whose certificates CloudFront uses.
 pub const CLOUDFRONT_REGION: &str = "us-east-1";
 
@@ -42,6 +46,8 @@ pub struct Options {
     pub endpoint_url: Option<String>,
     /// Fixed credentials: access key and secret.
     pub credentials: Option<(String, String)>,
+    /// The ARN of a role that is assumed with these credentials.
+    pub role: Option<String>,
     /// The bucket for leases and history; `stack`'s own when none is chosen.
     pub history_bucket: Option<String>,
 }
@@ -287,7 +293,11 @@ impl Clients {
         if let Some((key, secret)) = &options.credentials {
             loader = loader.credentials_provider(aws_credential_types::Credentials::new(key, secret, None, None, "command line"));
         }
-        let config = loader.load().await;
+        let mut config = loader.load().await;
+        if let Some(role) = &options.role {
+            let provider = AssumeRoleProvider::builder(role).session_name(SESSION).configure(&config).build().await;
+            config = config.to_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build();
+        }
         if let Some(url) = config.endpoint_url() {
             let wrong = |why| {
                 Error::new(Class::Invalid, format!("`{url}` is not an endpoint URL: {why}"))

@@ -31,6 +31,15 @@ pub enum Data {
     None,
 }
 
+/// Another account.
+#[derive(Clone, Copy)]
+pub struct Elsewhere<'a> {
+    /// Its number.
+    pub account: &'a str,
+    /// The snapshots that are shared with it, by the names of the databases; none where none was to be taken.
+    pub shared: &'a [(String, String)],
+}
+
 /// What a copy is to be.
 pub struct Wanted<'a> {
     /// The stack file.
@@ -43,6 +52,8 @@ pub struct Wanted<'a> {
     pub at: Option<&'a str>,
     /// Its region, where that is another one.
     pub region: Option<&'a str>,
+    /// Its account, where that is another one.
+    pub account: Option<Elsewhere<'a>>,
     /// How large it is; what comes later counts.
     pub sizes: &'a [Size],
     /// Whether it is as the file says where AWS differs from that.
@@ -98,6 +109,9 @@ pub async fn compose(loaded: &Loaded, session: &Session, plan: &Plan, wanted: &W
     }
     if let Some(region) = wanted.region {
         overlay.set(&["region"], region.into(), "");
+    }
+    if let Some(elsewhere) = wanted.account {
+        overlay.set(&["account"], elsewhere.account.into(), "");
     }
     let left = if wanted.as_file {
         plan.changes().map(|item| format!("`{}` differs from the file, and the copy is as the file says", item.key)).collect()
@@ -174,6 +188,12 @@ pub fn databases<'a>(plan: &'a Plan, stack: &'a Stack) -> impl Iterator<Item = K
 /// Says what databases begin with.
 async fn data(overlay: &mut Overlay, session: &Session, plan: &Plan, wanted: &Wanted<'_>, stack: &Stack) -> Result<()> {
     const ONCE: &str = "counts only when it is created";
+    if let Some(elsewhere) = wanted.account {
+        for (name, arn) in elsewhere.shared {
+            overlay.set(&["databases", name, "begin", "snapshot"], arn.as_str().into(), ONCE);
+        }
+        return Ok(());
+    }
     for Known { name, id, arn } in databases(plan, stack).filter(|_| wanted.data != Data::None) {
         match wanted.data {
             Data::Latest => {
@@ -205,25 +225,23 @@ pub fn elsewhere(overlay: &mut Overlay, stack: &Stack) {
     }
 }
 
-/// Returns what a file names of a region, other than the data that databases begin with: paths and texts.
-pub fn named_in(region: &str, tree: &Value) -> Vec<(String, String)> {
-    fn walk(value: &Value, path: String, region: &str, out: &mut Vec<(String, String)>) {
+/// Returns the texts of a file that are meant, other than the data that databases begin with: paths and texts.
+pub fn texts(tree: &Value, is_meant: &dyn Fn(&str) -> bool) -> Vec<(String, String)> {
+    fn walk(value: &Value, path: String, is_meant: &dyn Fn(&str) -> bool, out: &mut Vec<(String, String)>) {
         let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
         match value {
             Value::Object(map) => {
-                map.iter().filter(|(key, _)| *key != "begin").for_each(|(key, value)| walk(value, below(key), region, out));
+                map.iter().filter(|(key, _)| *key != "begin").for_each(|(key, value)| walk(value, below(key), is_meant, out));
             }
             Value::Array(list) => {
-                list.iter().enumerate().for_each(|(at, value)| walk(value, format!("{path}[{at}]"), region, out));
+                list.iter().enumerate().for_each(|(at, value)| walk(value, format!("{path}[{at}]"), is_meant, out));
             }
-            Value::String(text) if text.starts_with("arn:") && text.split(':').nth(3) == Some(region) => {
-                out.push((path, text.clone()));
-            }
+            Value::String(text) if is_meant(text) => out.push((path, text.clone())),
             _ => {}
         }
     }
     let mut out = Vec::new();
-    walk(tree, String::new(), region, &mut out);
+    walk(tree, String::new(), is_meant, &mut out);
     out
 }
 
@@ -243,6 +261,9 @@ pub fn apart(overlay: &mut Overlay, stack: &Stack) {
     }
     if !stack.certificates.is_empty() {
         overlay.set(&["certificates"], Value::Null, DOMAIN);
+    }
+    for (name, _) in stack.keys.iter().filter(|(_, key)| !key.accounts.is_empty()) {
+        overlay.set(&["keys", name.as_str(), "accounts"], Value::Null, "the data of the copy is shared with no account");
     }
     if !(stack.access.groups.is_empty() && stack.access.users.is_empty()) {
         overlay.set(&["access"], Value::Null, "people keep what they may do, and get nothing more");

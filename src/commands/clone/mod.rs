@@ -1,5 +1,6 @@
 //! `stack clone`: another environment that is as one that runs.
 
+mod account;
 pub(super) mod compose;
 pub(super) mod copy;
 mod objects;
@@ -9,16 +10,17 @@ use std::path::Path;
 
 use clap::Args;
 
-use self::compose::{Composed, Data, Size, Wanted};
+use self::account::Role;
+use self::compose::{Composed, Data, Elsewhere, Size, Wanted};
 use self::copy::{Brought, Copy};
 use self::objects::Objects;
 use super::arguments::{Aws, STACK_FILE, StackFile, time};
 use super::consent::Applying;
 use super::session::{self, Session};
 use super::stop::{Exit, Result, Stop};
-use crate::config::{self, Loaded, environment, joined};
-use crate::engine::Snapshot;
+use crate::config::{self, Account, Loaded, environment, joined};
 use crate::engine::isolation::{self, Isolation};
+use crate::engine::{Scope, Snapshot};
 use crate::ui::{self, Color, Look};
 
 /// Make an environment that is as another one is now
@@ -32,7 +34,9 @@ use crate::ui::{self, Color, Look};
 /// runs before any service starts. Of buckets, the static files are copied. At the end, every object of the copy is searched for what
 /// belongs to the other environment.
 ///
-/// With `--region` the copy is made in another region than the file's, and its file says so; snapshots are copied there.
+/// With `--region` the copy is made in another region than the file's, and with `--account-role` in another account; its file says so.
+/// Snapshots are copied there, for an account after they were shared with it. Later commands on a copy in another account need
+/// credentials of that account.
 ///
 /// The same command continues a clone that was interrupted.
 #[derive(Args, Debug)]
@@ -67,6 +71,9 @@ pub struct Arguments {
     /// How long the copy is wanted: `stack reap` destroys it afterwards, with its data [default: `ttl` of the file]
     #[arg(long, value_name = "TIME", value_parser = time)]
     ttl: Option<config::Duration>,
+    /// Make the copy in another account: the ARN of a role of it, which is assumed with these credentials
+    #[arg(long, value_name = "ARN", value_parser = account::role, help_heading = "AWS")]
+    account_role: Option<Role>,
     /// Only show the file and the plan of the copy
     #[arg(long)]
     plan: bool,
@@ -92,6 +99,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
     if to != arguments.to {
         ui::err(&ui::note(&format!("The environment of `{}` is called `{to}`.", arguments.to), &look))?;
     }
+    account::check(&arguments, &source.loaded.stack, &source.session.cx.scope.account)?;
     objects::check(&source.session, &arguments.objects).await?;
     let of_copy = file(&to);
     let known = Path::new(&name).is_file();
@@ -99,7 +107,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
         ui::err(&ui::note(&format!("`{name}` exists, and is used as it is."), &look))?;
         (session::read_stack(&of_copy)?, None)
     } else {
-        let composed = source.compose(&arguments, &to).await?;
+        let composed = source.compose(&arguments, &to, color).await?;
         tell(&composed, &arguments, &look)?;
         (joined::joined(&session::read_alone(&arguments.file)?, &to, &name, &composed.text), Some(composed.text))
     };
@@ -107,8 +115,8 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
     compose::check_shared(&loaded.stack)?;
     objects::check_harmless(&arguments.objects, &loaded)?;
     check_region(&loaded, arguments.applying.aws.region.as_deref(), &name)?;
-    tell_region(&source.session.cx.scope.region, &loaded, &look)?;
-    let session = Session::of(&loaded, &aws, color).await?;
+    tell_elsewhere(&source.session.cx.scope, &loaded, &look)?;
+    let session = Session::of(&loaded, &account::of_copy(&arguments), color).await?;
     let (verbose, file) = (arguments.applying.verbose, &of_copy);
     let copy = Copy { command: "clone", session, loaded: &loaded, file, text: &text, verbose, color };
     if let Some(new) = &new {
@@ -119,11 +127,19 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
         copy.show_plan(&arguments.applying.consent).await?;
         return Ok(Exit::Ok as u8);
     }
+    let is_near = copy.session.cx.scope.account == source.session.cx.scope.account;
     let brought = Brought { source: &source.session, objects: &arguments.objects };
-    let (exit, of_copy) = copy.bring_up(&arguments.applying.consent, Some(&brought)).await?;
+    let (exit, of_copy) = copy.bring_up(&arguments.applying.consent, is_near.then_some(&brought)).await?;
     let Some(of_copy) = of_copy else { return Ok(exit as u8) };
+    if !is_near {
+        if arguments.objects.iter().any(|one| *one != Objects::None) {
+            let words = "Not copied: the objects of buckets, because the copy is in another account.";
+            ui::err(&ui::note(words, &look))?;
+        }
+        account::take_back(&source.session, &to).await?;
+    }
     let of_source = source.session.snapshot().await?;
-    isolated(&source, &of_source, &of_copy, color)
+    isolated(&source, &of_source, (&copy.session.cx.scope, &of_copy), color)
 }
 
 /// Reads a time.
@@ -154,12 +170,29 @@ pub(super) fn check_region(loaded: &Loaded, region: Option<&str>, name: &str) ->
     }
 }
 
-/// Says what of another region the file of the copy names.
+/// Says what the file of the copy names in the source's region or account, where the copy is in another one.
+fn tell_elsewhere(from: &Scope, loaded: &Loaded, look: &Look) -> Result<()> {
+    tell_region(&from.region, loaded, look)?;
+    let account = loaded.stack.account.as_ref().map(Account::as_str);
+    if account.is_none_or(|account| account == from.account) {
+        return Ok(());
+    }
+    for (path, text) in compose::texts(&loaded.tree(), &|text| text.contains(&from.account)) {
+        ui::err(&ui::note(
+            &format!("`{path}` is in the account {}, which must let the copy's use it: {text}", from.account),
+            look,
+        ))?;
+    }
+    Ok(())
+}
+
+/// Says what the file of the copy names in the source's region, where the copy is in another one.
 pub(super) fn tell_region(from: &str, loaded: &Loaded, look: &Look) -> Result<()> {
     if from == loaded.stack.region {
         return Ok(());
     }
-    for (path, text) in compose::named_in(from, &loaded.tree()) {
+    let is_there = |text: &str| text.starts_with("arn:") && text.split(':').nth(3) == Some(from);
+    for (path, text) in compose::texts(&loaded.tree(), &is_there) {
         ui::err(&ui::note(&format!("`{path}` is in {from}, and stays so in the copy: {text}"), look))?;
     }
     Ok(())
@@ -198,7 +231,7 @@ impl Source {
     }
 
     /// Reads what runs, and writes the file of a copy of it.
-    async fn compose(&self, arguments: &Arguments, to: &str) -> Result<Composed> {
+    async fn compose(&self, arguments: &Arguments, to: &str, color: Color) -> Result<Composed> {
         let (loaded, session) = (&self.loaded, &self.session);
         if loaded.environments.iter().any(|listed| listed == to) {
             return Err(Stop::Message(
@@ -223,7 +256,10 @@ impl Source {
                 Some("leave out `--data point-in-time`: a snapshot is taken and copied; or leave out `--region`".into()),
             ));
         }
-        let wanted = Wanted { file, to, data: *data, at: at.as_deref(), region, sizes: size, as_file: *as_file, ttl: *ttl };
+        let shared = account::share((loaded, session), &plan, arguments, to, color).await?;
+        let account = arguments.account_role.as_ref().map(|role| Elsewhere { account: &role.account, shared: &shared });
+        let wanted =
+            Wanted { file, to, data: *data, at: at.as_deref(), region, account, sizes: size, as_file: *as_file, ttl: *ttl };
         compose::compose(loaded, session, &plan, &wanted).await
     }
 }
@@ -246,7 +282,7 @@ fn tell(composed: &Composed, arguments: &Arguments, look: &Look) -> Result<()> {
 }
 
 /// Checks that nothing in the copy points at what it was copied from, and says what was checked.
-fn isolated(source: &Source, of_source: &Snapshot, of_copy: &Snapshot, color: Color) -> Result<u8> {
+fn isolated(source: &Source, of_source: &Snapshot, of_copy: (&Scope, &Snapshot), color: Color) -> Result<u8> {
     let keep = &source.loaded.stack.clone.keep;
     let look = Look::stderr(color);
     let scope = &source.session.cx.scope;

@@ -23,7 +23,8 @@ pub(super) fn added(plan: &Plan, all: bool) -> Vec<String> {
         plan.items.iter().filter(|item| matches!(item.action, Action::Create | Action::Update | Action::Replace)).collect();
     items.sort_by(|a, b| a.key.cmp(&b.key));
     for item in items {
-        let words = [rights(item, all), trusts(item), opens(item)].into_iter().flatten().collect::<Vec<_>>().join("; ");
+        let words =
+            [rights(item, all), trusts(item), shares(item), opens(item)].into_iter().flatten().collect::<Vec<_>>().join("; ");
         let key = clean_key(&item.key);
         match groups.iter_mut().find(|(said, _)| *said == words) {
             _ if words.is_empty() => {}
@@ -100,22 +101,35 @@ fn rights(item: &Item, all: bool) -> Option<String> {
     (!words.is_empty()).then(|| format!("allows {}", words.join(", ")))
 }
 
+/// Returns whom a statement is for, but for services of AWS.
+fn who(statement: &Value) -> Vec<String> {
+    match &statement["Principal"] {
+        Value::Object(map) => map.iter().filter(|(sort, _)| *sort != "Service").flat_map(|(_, who)| texts(Some(who))).collect(),
+        other => texts(Some(other)),
+    }
+}
+
 /// Returns who can assume a role, but for services of AWS.
 fn trusts(item: &Item) -> Option<String> {
     if item.key.kind != "iam.role" {
         return None;
     }
-    let principals = |fields: &Value| -> BTreeSet<String> {
-        let of = |statement: &Value| match &statement["Principal"] {
-            Value::Object(map) => {
-                map.iter().filter(|(sort, _)| *sort != "Service").flat_map(|(_, who)| texts(Some(who))).collect()
-            }
-            other => texts(Some(other)),
-        };
-        fields.get("trust").map(allowing).unwrap_or_default().into_iter().flat_map(of).collect()
-    };
+    let principals = |fields: &Value| fields.get("trust").map(allowing).unwrap_or_default().into_iter().flat_map(who).collect();
     let new: Vec<String> = new(item, principals).iter().map(|who| clean(who).into_owned()).collect();
     (!new.is_empty()).then(|| format!("can be assumed by {}", new.join(", ")))
+}
+
+/// Returns who can use a key, but for the account that owns it, which is left in control by every policy, and for whom a condition holds.
+fn shares(item: &Item) -> Option<String> {
+    if item.key.kind != "kms.key" {
+        return None;
+    }
+    let is_meant = |statement: &&Value| statement["Action"] != "kms:*" && statement.get("Condition").is_none();
+    let principals = |fields: &Value| {
+        fields.get("policy").map(allowing).unwrap_or_default().into_iter().filter(is_meant).flat_map(who).collect()
+    };
+    let new: Vec<String> = new(item, principals).iter().map(|who| clean(who).into_owned()).collect();
+    (!new.is_empty()).then(|| format!("can be used by {}", new.join(", ")))
 }
 
 /// Returns what a rule opens to all addresses.
@@ -181,6 +195,22 @@ mod tests {
                 "iam.role/web-task: allows all of AdministratorAccess, * on *, s3:GetObject on *; can be assumed by arn:aws:iam::9:root",
             ]
         );
+    }
+
+    #[test]
+    fn accounts_that_a_key_is_shared_with_are_named() {
+        let policy = |roots: &[&str]| {
+            json!({"policy": {"Statement": [
+                {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::1:root"}, "Action": "kms:*"},
+                {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "kms:Decrypt", "Condition": {"StringEquals": {}}},
+                {"Effect": "Allow", "Principal": {"AWS": roots}, "Action": ["kms:Decrypt"]},
+            ]}})
+        };
+        let (one, two) = (policy(&["arn:aws:iam::2:root"]), policy(&["arn:aws:iam::2:root", "arn:aws:iam::3:root"]));
+        let created = said(vec![item("kms.key/main", Action::Create, one.clone(), None)]);
+        assert_eq!(created, ["kms.key/main: can be used by arn:aws:iam::2:root"]);
+        let changed = said(vec![item("kms.key/main", Action::Update, two, Some(one))]);
+        assert_eq!(changed, ["kms.key/main: can be used by arn:aws:iam::3:root"]);
     }
 
     #[test]
