@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::Cx;
-use super::ec2::{self, SecurityGroup, Subnet, Vpc};
+use super::ec2::{self, NatGateway, SecurityGroup, Subnet, Vpc};
 use super::elasticache::{Cluster, ReplicationGroup};
 use super::elbv2::{Listener, LoadBalancer};
 use super::rds::Instance;
@@ -15,7 +15,7 @@ use crate::engine::token::{Token, visit};
 use crate::engine::{Action, Item, Plan, Resource, Result};
 
 /// What every guest uses.
-const SHARED: [&str; 4] = [Vpc::KIND, Subnet::KIND, LoadBalancer::KIND, Listener::KIND];
+const SHARED: [&str; 5] = [Vpc::KIND, Subnet::KIND, NatGateway::KIND, LoadBalancer::KIND, Listener::KIND];
 /// What only those use that its security group lets in.
 const GUARDED: [&str; 3] = [Instance::KIND, ReplicationGroup::KIND, Cluster::KIND];
 
@@ -30,7 +30,12 @@ pub async fn keep(plan: &mut Plan, cx: &Cx) -> Result<()> {
         item.action == Action::Update && item.changes.touches("running") && desired == Some(&Value::Bool(false))
     };
     let goes = |item: &Item| matches!(item.action, Action::Delete | Action::Replace) || stops(item);
-    let of = |item: &Item, kinds: &[&str]| goes(item) && kinds.contains(&item.key.kind.as_str());
+    // As long as one stays, routes of all zones can lead to it.
+    let is_nat = |item: &&Item| item.key.kind == NatGateway::KIND;
+    let no_way_out = plan.items.iter().filter(is_nat).all(|item| item.action == Action::Delete);
+    let of = |item: &Item, kinds: &[&str]| {
+        goes(item) && kinds.contains(&item.key.kind.as_str()) && (no_way_out || !is_nat(&item))
+    };
     let id = |item: &Item| Some(item.before.as_ref()?.live.get("id")?.as_str()?.to_owned());
     let vpcs: Vec<String> = plan.items.iter().filter(|item| item.key.kind == Vpc::KIND).filter_map(id).collect();
     if vpcs.is_empty() || !plan.items.iter().any(|item| of(item, &SHARED) || of(item, &GUARDED)) {

@@ -24,7 +24,12 @@ pub struct Changing {
 
 impl Changing {
     /// Runs `command`: applies what `with` makes of the file.
-    pub async fn run(self, command: &str, color: Color, with: impl Fn(&Session, &mut Graph, &Snapshot) -> Result<()>) -> Result {
+    pub async fn run(
+        self,
+        command: &str,
+        color: Color,
+        with: impl Fn(&Session, &Loaded, &mut Graph, &Snapshot) -> Result<()>,
+    ) -> Result {
         let Changing { file, applying: Applying { aws, consent, verbose } } = self;
         Applied::of(file.given()?, &aws, color).await?.run(command, &consent, (verbose, color), with, Ok).await
     }
@@ -38,7 +43,7 @@ pub async fn run(
     aws: &Aws,
     consent: &Consent,
     color: Color,
-    with: impl Fn(&Session, &mut Graph, &Snapshot) -> Result<()>,
+    with: impl Fn(&Session, &Loaded, &mut Graph, &Snapshot) -> Result<()>,
     part: impl Fn(Plan) -> Result<Plan>,
 ) -> Result {
     Applied::of(file, aws, color).await?.run(command, consent, (false, color), with, part).await
@@ -90,14 +95,14 @@ impl Applied {
         command: &str,
         consent: &Consent,
         (verbose, color): (bool, Color),
-        with: impl Fn(&Session, &mut Graph, &Snapshot) -> Result<()>,
+        with: impl Fn(&Session, &Loaded, &mut Graph, &Snapshot) -> Result<()>,
         part: impl Fn(Plan) -> Result<Plan>,
     ) -> Result {
         let Applied { file, text, commit, loaded, session } = self;
         let agreed = consent.allow.consent();
         let run = Run { command, file, text: Some(text), commit: commit.clone(), consent, agreed: &agreed, verbose, color };
         run.execute(session, async || {
-            let plan = session.plan_with(loaded, |graph, snapshot| with(session, graph, snapshot)).await?;
+            let plan = session.plan_with(loaded, |graph, snapshot| with(session, loaded, graph, snapshot)).await?;
             session::notes(loaded, color)?;
             part(plan)
         })

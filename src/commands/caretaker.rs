@@ -199,6 +199,7 @@ fn policies(partition: &str, account: &str, region: &str) -> Value {
     limited.push("rds:StartDBInstance");
     let groups_at = arn("iam", "", "group/stack/*");
     let asleep = has(TAG_AWAKE);
+    let ec2 = |rest: &str| arn("ec2", region, rest);
     let mut marks = asleep.clone();
     marks["ForAllValues:StringEquals"] = json!({"aws:TagKeys": [TAG_PAUSED]});
     json!({
@@ -222,8 +223,21 @@ fn policies(partition: &str, account: &str, region: &str) -> Value {
             json!({"Effect": "Allow", "Action": ["ecs:UpdateService", "rds:StartDBInstance", "rds:StopDBInstance"], "Resource": "*",
                 "Condition": asleep}),
             json!({"Effect": "Allow", "Action": ["ecs:TagResource", "ecs:UntagResource", "rds:AddTagsToResource",
-                "rds:RemoveTagsFromResource"], "Resource": "*", "Condition": marks}),
+                "rds:RemoveTagsFromResource"], "Resource": "*", "Condition": &marks}),
             json!({"Effect": "Allow", "Action": "application-autoscaling:RegisterScalableTarget", "Resource": "*"}),
+        ]),
+        // A gateway that is created has no tags yet, but the call has.
+        "nat": policy(vec![
+            json!({"Effect": "Allow", "Action": ["ec2:CreateRoute", "ec2:DeleteNatGateway", "ec2:DeleteRoute"], "Resource": "*",
+                "Condition": has(TAG_AWAKE)}),
+            json!({"Effect": "Allow", "Action": "ec2:CreateNatGateway", "Resource": [ec2("elastic-ip/*"), ec2("subnet/*")],
+                "Condition": has(TAG_AWAKE)}),
+            json!({"Effect": "Allow", "Action": "ec2:CreateNatGateway", "Resource": ec2("natgateway/*"),
+                "Condition": {"Null": {format!("aws:RequestTag/{TAG_AWAKE}"): "false"}}}),
+            json!({"Effect": "Allow", "Action": "ec2:CreateTags", "Resource": ec2("natgateway/*"),
+                "Condition": {"StringEquals": {"ec2:CreateAction": "CreateNatGateway"}}}),
+            json!({"Effect": "Allow", "Action": ["ec2:CreateTags", "ec2:DeleteTags"], "Resource": ec2("elastic-ip/*"),
+                "Condition": marks}),
         ]),
     })
 }

@@ -204,7 +204,7 @@ impl Opened {
     async fn now(&self, session: &Session) -> Result<Taken> {
         let read = Snapshot::read(&session.registry, &session.cx);
         let (mut graph, snapshot) = session.hear(session.graph_beside(&self.loaded, read)).await?;
-        graph.rest(&session.registry, &snapshot);
+        graph.rest(&session.registry, &snapshot)?;
         let plan = Plan::make(&session.registry, &session.cx.scope, Some(&graph), &snapshot)?;
         if plan.items.iter().all(|item| item.before.is_none()) {
             let (name, env) = (&self.spec.name, &self.loaded.env);

@@ -112,7 +112,7 @@ async fn restoring(session: &Session, arguments: &Arguments, record: &Record, co
         }
     };
     // What is paused is so until someone resumes it, whatever the last run was.
-    graph.rest(&session.registry, &snapshot);
+    graph.rest(&session.registry, &snapshot)?;
     Ok(Plan::make(&session.registry, &session.cx.scope, Some(&graph), &snapshot)?)
 }
 

@@ -43,7 +43,7 @@ pub struct Listed {
     pub expired: bool,
     /// In which hours it runs; nothing for always.
     pub awake: Option<String>,
-    /// Why it is paused: `asked` or `unready`; nothing when it is not.
+    /// Why it is paused: `asked`, `bare` when its NAT gateways are deleted, too, or `unready`; nothing when it is not.
     pub paused: Option<&'static str>,
     /// The last run, as far as the history can be read.
     last_run: Option<LastRun>,

@@ -7,18 +7,20 @@ use super::list::{self, Listed};
 use super::session::Session;
 use super::stop::{Exit, Interrupted, Result, Stop};
 use super::{applied, pause, resume};
+use crate::aws::ec2::{NatGateway, Route};
 use crate::aws::runs::history::{self, Ending, Record};
 use crate::aws::runs::store::Store;
-use crate::config;
-use crate::config::awake::{Awake, Moment};
-use crate::engine::{Action, Change, Pause, Plan};
+use crate::config::{self, Loaded};
+use crate::config::awake::{Asleep, Awake, Moment};
+use crate::engine::{Action, Change, Graph, Item, Pause, Plan, Resource, Snapshot};
 use crate::ui::{self, Color, Look};
 
 /// Pause and resume the environments whose file says when they run
 ///
 /// `schedule: { awake: "mon-fri 07:00-20:00 Europe/Berlin" }` in a file or in one of its environments is a tag of every object. Outside of
 /// those hours the environment is paused, and resumed when they begin. An environment that is resumed by hand at night runs until the
-/// next evening. A database that AWS started again after 7 days is stopped again. Nothing else is changed, and an environment that lacks
+/// next evening. A database that AWS started again after 7 days is stopped again. With `nat: delete` in `schedule`, the environment has
+/// no NAT gateways while it is paused. Nothing else is changed, and an environment that lacks
 /// objects of the file that was applied last is left as it is.
 ///
 /// This acts once. `stack reap --install` deploys a function that does it every 15 minutes.
@@ -82,11 +84,11 @@ impl Due {
         match (moment.awake, paused) {
             (_, Some(Pause::Unready)) => Due::Nothing,
             (true, _) if is_midway => Due::Resume,
-            (true, Some(Pause::Asked)) if !since(&|run| run.command == "pause") => Due::Resume,
+            (true, Some(_)) if !since(&|run| run.command == "pause") => Due::Resume,
             (true, _) => Due::Nothing,
             (false, _) if since(&|run| run.command == "resume" || run.number == 1) => Due::Nothing,
             (false, None) => Due::Pause,
-            (false, Some(Pause::Asked)) => Due::Check,
+            (false, Some(_)) => Due::Check,
         }
     }
 
@@ -205,20 +207,32 @@ async fn act(session: &Session, one: &One, arguments: &Arguments, now: Timestamp
     let file = StackFile { file: STACK_FILE.to_owned(), env: Some(env), like: None, stack: Some(stack) };
     let (allow, timeout) = (Allow::default(), arguments.timeout);
     let consent = Consent { yes: true, allow, no_preflight: true, wait_for_lease: None, timeout, json: false };
+    let part = |plan| of_rest(plan, one.due);
     match one.due {
-        Due::Resume => applied::run("resume", file, &arguments.aws, &consent, color, resume::resume, of_rest).await,
-        _ => applied::run("pause", file, &arguments.aws, &consent, color, pause::pause, of_rest).await,
+        Due::Resume => applied::run("resume", file, &arguments.aws, &consent, color, resume::resume, part).await,
+        _ => {
+            let pause = |session: &Session, loaded: &Loaded, graph: &mut Graph, snapshot: &Snapshot| {
+                pause::pause(session, graph, snapshot, loaded.stack.schedule.nat == Asleep::Delete)
+            };
+            applied::run("pause", file, &arguments.aws, &consent, color, pause, part).await
+        }
     }
 }
 
 /// Returns the part of a plan that lets an environment sleep or wakes it. Nobody sees such a plan: what differs besides stays as it is, and
-/// where that is more than fields, nothing is done.
-fn of_rest(mut plan: Plan) -> Result<Plan> {
+/// where that is more than fields, nothing is done: but for NAT gateways, which a pause deletes and a resumption creates.
+fn of_rest(mut plan: Plan, due: Due) -> Result<Plan> {
     let rests = |change: &Change| FIELDS.contains(&change.path.as_str());
+    let is_nat = |item: &Item| {
+        let leads_to_one = item.desired.as_ref().is_some_and(|desired| !desired["nat"].is_null());
+        item.key.kind == NatGateway::KIND || item.key.kind == Route::KIND && leads_to_one
+    };
     for item in &mut plan.items {
         let count = item.changes.changes.iter().filter(|change| rests(change)).count();
         match item.action {
             Action::Keep => {}
+            Action::Delete if item.is_absent() => {}
+            Action::Create if due == Due::Resume && is_nat(item) => {}
             Action::Update if count == 0 => item.leave(),
             Action::Update if count == item.changes.changes.len() => {}
             _ => {
@@ -292,6 +306,7 @@ mod tests {
             serde_json::from_value(json!({"version": 1, "scope": scope, "destroy": false, "items": items})).unwrap()
         };
         let rest: &[&str] = &["desired_count", "tags.stack:paused"];
+        let of_rest = |plan| super::of_rest(plan, Due::Pause);
         let some = of_rest(plan(&[("update", rest), ("update", &["description"]), ("keep", &[])])).unwrap();
         let actions: Vec<Action> = some.items.iter().map(|item| item.action).collect();
         assert_eq!(actions, [Action::Update, Action::Keep, Action::Keep]);

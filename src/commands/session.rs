@@ -425,7 +425,7 @@ impl Session {
             let mut graph = self.expiring(graph, &snapshot)?;
             with(&mut graph, &snapshot)?;
             if is_unready(loaded, &snapshot) {
-                graph.pause(&self.registry, Pause::Unready);
+                graph.pause(&self.registry, Pause::Unready)?;
             }
             self.completed(Plan::make(&self.registry, &self.cx.scope, Some(&graph), &snapshot)?).await
         })
@@ -440,7 +440,7 @@ impl Session {
             let mut graph = self.expiring(graph, &snapshot)?;
             self.resting(&mut graph, &snapshot)?;
             if is_unready(loaded, &snapshot) {
-                graph.pause(&self.registry, Pause::Unready);
+                graph.pause(&self.registry, Pause::Unready)?;
             }
             self.completed(Plan::make_by_index(&self.registry, &self.cx, &graph, snapshot).await?).await
         })
@@ -456,13 +456,14 @@ impl Session {
     /// Keeps what is paused so, and says it.
     /// Returns what is not paused all the same: what one object says is no reason to stop the others.
     fn resting(&self, graph: &mut Graph, snapshot: &Snapshot) -> Result<Vec<Key>> {
-        match graph.rest(&self.registry, snapshot) {
+        match graph.rest(&self.registry, snapshot)? {
             None => Ok(Vec::new()),
-            Some(Pause::Asked) => {
-                self.say("This environment is paused: `stack resume` starts it.")?;
+            Some(Pause::Unready) => self.say(UNREADY).map(|()| Vec::new()),
+            Some(why) => {
+                let without = if why == Pause::Bare { ", without its NAT gateways" } else { "" };
+                self.say(&format!("This environment is paused{without}: `stack resume` starts it."))?;
                 Ok(graph.awake(snapshot))
             }
-            Some(Pause::Unready) => self.say(UNREADY).map(|()| Vec::new()),
         }
     }
 

@@ -215,8 +215,13 @@ fn notes(base: &Base) -> Vec<String> {
         format!("The deployment of {newest} is not complete: the task has {revision}, which `{service}` runs until it is.")
     });
     let text = "ECS Service Connect does not reach one-off tasks: names of other services, as in the variables SERVICE_…_HOST, do not resolve.";
-    let paused = "This environment is paused: databases that were stopped with it do not answer; `stack resume` starts them.";
-    let paused = (base.paused() == Some(Pause::Asked)).then(|| paused.to_owned());
+    let asked = "This environment is paused: databases that were stopped with it do not answer; `stack resume` starts them.";
+    let bare = "This environment is paused, without its NAT gateways: a task in a private subnet may not reach its image; `stack resume` creates them.";
+    let paused = match base.paused() {
+        Some(Pause::Asked) => Some(asked.to_owned()),
+        Some(Pause::Bare) => Some(bare.to_owned()),
+        Some(Pause::Unready) | None => None,
+    };
     newest.into_iter().chain(base.lacks_names().then(|| text.to_owned())).chain(paused).collect()
 }
 

@@ -27,6 +27,20 @@ pub struct Schedule {
     /// and resumes it. Hours that end before they begin last until the next day. Default: always.
     #[serde(default)]
     pub awake: Option<Awake>,
+    /// What becomes of the NAT gateways outside of those hours. Default: `keep`.
+    #[serde(default)]
+    pub nat: Asleep,
+}
+
+/// What becomes of NAT gateways while an environment is paused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asleep {
+    /// They stay, and are charged.
+    #[default]
+    Keep,
+    /// They are deleted, and created again with the same public addresses, which stay and are charged.
+    Delete,
 }
 
 /// Days, hours and a time zone: `mon-fri 07:00-20:00 Europe/Berlin`.

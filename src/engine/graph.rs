@@ -72,6 +72,8 @@ pub struct Graph {
     /// Places in the file that were called otherwise.
     pub moved: Vec<Moved>,
     ignored_tags: Vec<String>,
+    /// What does not exist while the environment is paused ([`super::pause`]).
+    pub(super) absent: BTreeSet<Key>,
 }
 
 impl Graph {

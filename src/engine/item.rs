@@ -104,6 +104,11 @@ impl Item {
         self.action == Action::Create || self.action == Action::Replace && !self.holds_data && !self.carries_data
     }
 
+    /// Checks whether it is deleted because it does not exist while the environment is paused.
+    pub fn is_absent(&self) -> bool {
+        self.action == Action::Delete && self.reason.as_deref() == Some(ABSENT)
+    }
+
     /// Checks whether it is left alone because it has the same tags as an object that certainly belongs to the stack.
     pub fn is_impostor(&self) -> bool {
         self.action == Action::Keep && self.desired.is_none()
@@ -152,6 +157,9 @@ impl Item {
 
 /// Why the old half of a replacement is deleted that an earlier run did not get to.
 pub(super) const LEFT_OVER: &str = "left over from a replacement";
+
+/// Why what the file has is deleted when the environment is paused.
+pub(super) const ABSENT: &str = "it does not exist while the environment is paused, and is created again when it is resumed";
 
 /// The attribute of a live object that names what it leaves behind when it is deleted.
 pub const LAST_COPY: &str = "last_snapshot";

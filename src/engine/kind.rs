@@ -148,6 +148,8 @@ pub trait Kind<C>: Send + Sync {
     ) -> BoxFuture<'a, Result<Readiness>>;
     /// See [`Resource::pause`].
     fn pause(&self, desired: &mut Value, why: Pause, used_by: &[&str]) -> bool;
+    /// See [`Resource::absent`].
+    fn absent(&self, desired: &Value, why: Pause) -> bool;
     /// See [`Resource::resume`].
     fn resume(&self, desired: &mut Value);
     /// See [`Resource::serving`].
@@ -285,6 +287,9 @@ impl<R: Resource> Kind<R::Cloud> for Erased<R> {
     }
     fn pause(&self, desired: &mut Value, why: Pause, used_by: &[&str]) -> bool {
         R::pause(desired, why, used_by)
+    }
+    fn absent(&self, desired: &Value, why: Pause) -> bool {
+        R::absent(desired, why)
     }
     fn resume(&self, desired: &mut Value) {
         R::resume(desired);

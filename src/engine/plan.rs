@@ -15,7 +15,7 @@ use super::diff::{Change, Diff};
 use super::error::{Class, Error, Result};
 use super::graph::Moved;
 use super::graph::{Graph, Node};
-use super::item::{Item, LEFT_OVER, last_copy};
+use super::item::{ABSENT, Item, LEFT_OVER, last_copy};
 use super::item::{is_guarded, is_protected};
 use super::key::Key;
 use super::kind::Registry;
@@ -101,10 +101,17 @@ impl Plan {
         let mut items: Vec<Item> = Vec::new();
         let mut by_key: BTreeMap<Key, usize> = BTreeMap::new();
         let mut by_seen: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut absent: BTreeMap<usize, &Key> = BTreeMap::new();
         for key in &order {
             let Some(node) = graph.get(key) else { continue };
             let kind = registry.kind(&key.kind)?;
             let found = matching.find(kind.as_ref(), node, &ids);
+            if graph.absent.contains(key) {
+                if let Match::At(at) = found {
+                    absent.insert(at, key);
+                }
+                continue;
+            }
             let mut item = match found {
                 Match::Nothing => compare_nothing(node, snapshot.seen.iter().find(|seen| leaves(seen, node))),
                 Match::At(at) => {
@@ -141,10 +148,11 @@ impl Plan {
         for (at, seen) in snapshot.seen.iter().enumerate() {
             // What is gone may have left revisions, and a destroy leaves nothing.
             let remains = desired.is_none() && registry.kind(&seen.kind)?.info().revisioned;
-            if matching.taken.contains(&at) || seen.state == Readiness::Gone && !remains {
+            let is_absent = absent.contains_key(&at);
+            if matching.taken.contains(&at) && !is_absent || seen.state == Readiness::Gone && !remains {
                 continue;
             }
-            let key = match (&seen.claim, seen.key()) {
+            let key = match (&seen.claim, absent.get(&at).copied().cloned().or_else(|| seen.key())) {
                 (_, Some(key)) => key,
                 (Claim::Stray, None) => {
                     Key::new(seen.kind.clone(), stray_name(registry.kind(&seen.kind)?.info().rules, seen, &ids))
@@ -169,6 +177,8 @@ impl Plan {
                     Some(format!("it is already being deleted (`{word}`); this waits until it is gone"))
                 } else if leftover {
                     Some(LEFT_OVER.to_owned())
+                } else if is_absent {
+                    Some(guarded.unwrap_or_else(|| ABSENT.to_owned()))
                 } else if matches!(seen.claim, Claim::Stray) && desired.is_some() {
                     Some("not in the file, but inside an object of this stack".into())
                 } else {

@@ -152,6 +152,12 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
         false
     }
 
+    /// Checks whether the object does not even exist while the environment is paused: what it is for is not needed then, nothing is
+    /// kept in it, and it is created again as it was.
+    fn absent(_desired: &Value, _why: Pause) -> bool {
+        false
+    }
+
     /// Turns what is desired of an object that was paused into what starts it again, where the file leaves that as it is.
     fn resume(_desired: &mut Value) {}
 

@@ -5,6 +5,8 @@
 pub enum Pause {
     /// Someone asked for it.
     Asked,
+    /// Someone asked for it, and what is not needed meanwhile does not even exist.
+    Bare,
     /// Its data is not ready: what works with it does not run yet, but what holds it does.
     Unready,
 }
@@ -14,12 +16,13 @@ impl Pause {
     pub fn word(self) -> &'static str {
         match self {
             Pause::Asked => "asked",
+            Pause::Bare => "bare",
             Pause::Unready => "unready",
         }
     }
 
     /// Returns what the value of the tag says. What is not known keeps the environment at rest.
     pub fn of(word: &str) -> Pause {
-        if word == Pause::Unready.word() { Pause::Unready } else { Pause::Asked }
+        [Pause::Bare, Pause::Unready].into_iter().find(|why| why.word() == word).unwrap_or(Pause::Asked)
     }
 }

@@ -1,14 +1,15 @@
 use aws_sdk_ec2::types::{DomainType, ResourceType};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{blockers, ours, retag, tagged, tags_of};
+use super::{NatGateway, blockers, ours, retag, tagged, tags_of};
 use crate::aws::call::error::incomplete;
 use crate::aws::ec2::errors::failed;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Blocker, Diff, Observed, Readiness, Resource, Result, Rule};
+use crate::engine::{Blocker, Diff, Observed, Pause, Readiness, Resource, Result, Rule};
 
 /// An Elastic IP address.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -71,6 +72,11 @@ impl Resource for Address {
     async fn delete(cx: &Cx, live: &Live) -> Result<()> {
         cx.cloud.ec2.release_address().allocation_id(&live.id).send().await.map_err(failed("ec2:ReleaseAddress"))?;
         Ok(())
+    }
+
+    /// Says that the NAT gateway is gone that has the address, which stays: others may know it.
+    fn pause(_desired: &mut Value, why: Pause, used_by: &[&str]) -> bool {
+        why == Pause::Bare && used_by.contains(&NatGateway::KIND)
     }
 
     /// Returns what uses the address.

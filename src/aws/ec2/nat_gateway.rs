@@ -10,7 +10,7 @@ use crate::aws::ownership::mark::Mark;
 use crate::aws::states::{Means, States};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{AnyRef, Diff, Effect, Impact, Observed, Order, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::{AnyRef, Diff, Effect, Impact, Observed, Order, Pause, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// The number of tokens of gateways that are deleted and no longer listed that are skipped.
 const TOKENS: u32 = 4;
@@ -157,6 +157,11 @@ impl Resource for NatGateway {
             );
         }
         out
+    }
+
+    /// Is charged by the hour, and nothing that is paused reaches the internet.
+    fn absent(_desired: &Value, why: Pause) -> bool {
+        why == Pause::Bare
     }
 
     /// Returns the order of a replacement: the address can serve only one of the two.

@@ -9,7 +9,8 @@ use crate::aws::ownership::mark::Mark;
 use crate::aws::spelling::{How, Spelling, Wrong, without_ipv6};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
-use crate::engine::{Claim, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule};
+use crate::engine::token::named;
+use crate::engine::{Claim, Diff, Effect, Error, Impact, Observed, Pause, Readiness, Ref, Resource, Result, Rule};
 
 /// A route: where a route table sends packets for some addresses.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -102,6 +103,11 @@ impl Resource for Route {
         let leads = ["gateway", "nat"].iter().any(|field| observed.get(field).is_some_and(|value| !value.is_null()));
         let words = "open connections over the old route are dropped";
         if leads { vec![Effect::new(Impact::FailsOver, words).lasting(1, 60)] } else { Vec::new() }
+    }
+
+    /// Is absent with the NAT gateway of the stack that it leads to.
+    fn absent(desired: &Value, why: Pause) -> bool {
+        NatGateway::absent(desired, why) && desired.get("nat").is_some_and(|nat| !named(nat).is_empty())
     }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {

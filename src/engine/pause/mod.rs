@@ -2,22 +2,26 @@
 //!
 //! Each object that is paused says so, and why, in its tag [`TAG_PAUSED`]: there is no other record of it. A plan of such an
 //! environment desires what the kinds make of the file then ([`Resource::pause`](super::Resource::pause)), so it is empty; without
-//! that, what has the tag starts again ([`Resource::resume`](super::Resource::resume)), and loses it.
+//! that, what has the tag starts again ([`Resource::resume`](super::Resource::resume)), and loses it. What does not even exist then
+//! ([`Resource::absent`](super::Resource::absent)) is in the graph, so that it is known by its name, and in the plan only to be deleted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::graph::Graph;
+use super::error::{Class, Error, Result};
+use super::graph::{Graph, Node};
 use super::key::Key;
 use super::kind::{Kind, Registry};
 use super::plan::Plan;
 use super::resource::Cloud;
 use super::rest::Pause;
+use super::rules::{self, What};
 use super::scope::Claim;
 use super::snapshot::Snapshot;
 use super::tags::{TAG_PAUSED, tag};
+use super::token;
 
 impl Snapshot {
     /// Returns why the environment is paused, if it is: what its objects say. Where they differ, that its data is not ready counts.
@@ -29,7 +33,11 @@ impl Snapshot {
 
 impl Graph {
     /// Turns what is desired into what is desired while the environment is paused, and returns what that concerns.
-    pub fn pause<C: Cloud>(&mut self, registry: &Registry<C>, why: Pause) -> BTreeSet<Key> {
+    ///
+    /// # Errors
+    /// When something that stays refers to what does not exist then.
+    pub fn pause<C: Cloud>(&mut self, registry: &Registry<C>, why: Pause) -> Result<BTreeSet<Key>> {
+        self.leave_out(registry, why)?;
         let mut users: BTreeMap<Key, BTreeSet<String>> = BTreeMap::new();
         for (user, named) in self.edges() {
             for key in named.into_keys() {
@@ -51,14 +59,42 @@ impl Graph {
             }
             paused.insert(node.key.clone());
         }
-        paused
+        Ok(paused)
+    }
+
+    /// Notes what does not exist while the environment is paused. What only comes after it need not wait for it.
+    fn leave_out<C: Cloud>(&mut self, registry: &Registry<C>, why: Pause) -> Result<()> {
+        let is_absent = |node: &&Node| registry.find(&node.key.kind).is_some_and(|kind| kind.absent(&node.desired, why));
+        let absent: BTreeSet<Key> = self.nodes().filter(is_absent).map(|node| node.key.clone()).collect();
+        let names = |value: &Value| token::named(value).into_keys().find(|key| absent.contains(key));
+        for node in self.nodes_mut().filter(|node| !absent.contains(&node.key)) {
+            if names(&node.desired).is_none() {
+                continue;
+            }
+            let rules = registry.kind(&node.key.kind)?.info().rules;
+            let desired = Arc::make_mut(&mut node.desired);
+            for field in rules::fields(rules, What::OrderOnly) {
+                if let Some(Value::Array(list)) = desired.get_mut(field) {
+                    list.retain(|one| names(one).is_none());
+                }
+            }
+            if let Some(to) = names(desired) {
+                let words = format!("`{}` refers to `{to}`, which does not exist while the environment is paused", node.key);
+                return Err(Error::new(Class::Invalid, words).hint("remove the reference, or resume the environment"));
+            }
+        }
+        self.absent = absent;
+        Ok(())
     }
 
     /// Pauses what is desired if the environment is paused, and returns why it is.
-    pub fn rest<C: Cloud>(&mut self, registry: &Registry<C>, snapshot: &Snapshot) -> Option<Pause> {
-        let why = snapshot.paused()?;
-        self.pause(registry, why);
-        Some(why)
+    ///
+    /// # Errors
+    /// As [`Graph::pause`].
+    pub fn rest<C: Cloud>(&mut self, registry: &Registry<C>, snapshot: &Snapshot) -> Result<Option<Pause>> {
+        let Some(why) = snapshot.paused() else { return Ok(None) };
+        self.pause(registry, why)?;
+        Ok(Some(why))
     }
 }
 

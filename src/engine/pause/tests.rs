@@ -368,8 +368,8 @@ async fn turn(cloud: &Arc<Cloud>, file: File<'_>, way: As) -> (Plan, Vec<String>
     let snapshot = Snapshot::read(&registry(), &cx).await.unwrap();
     let mut graph = graph(file);
     match way {
-        As::It => drop(graph.rest(&registry(), &snapshot)),
-        As::Paused => drop(graph.pause(&registry(), Pause::Asked)),
+        As::It => drop(graph.rest(&registry(), &snapshot).unwrap()),
+        As::Paused => drop(graph.pause(&registry(), Pause::Asked).unwrap()),
         As::Resumed => {}
     }
     let plan = Plan::make(&registry(), &scope(), Some(&graph), &snapshot).unwrap();
@@ -467,7 +467,7 @@ async fn what_is_new_comes_before_the_end_of_a_store() {
     let cx = Cx::new(cloud.clone(), Arc::new(scope()));
     let snapshot = Snapshot::read(&registry(), &cx).await.unwrap();
     let mut changed = graph((Some(3), still));
-    assert_eq!(changed.rest(&registry(), &snapshot), Some(Pause::Asked));
+    assert_eq!(changed.rest(&registry(), &snapshot).unwrap(), Some(Pause::Asked));
     let plan = Plan::make(&registry(), &scope(), Some(&changed), &snapshot).unwrap();
     assert_eq!(plan.counts().refuse, 1, "{:?}", plan.items);
     turn(&cloud, (Some(3), still), As::Resumed).await;
@@ -482,7 +482,7 @@ fn a_kind_decides_by_the_reason_and_by_its_users() {
             let copy = Store { copy_of: Some(Ref::to("store")), running: None, port: 1, tags: Tags::new() };
             graph.add("copy", "", &copy).unwrap();
         }
-        let paused: Vec<String> = graph.pause(&registry(), why).into_iter().map(|key| key.name).collect();
+        let paused: Vec<String> = graph.pause(&registry(), why).unwrap().into_iter().map(|key| key.name).collect();
         let words: Vec<String> =
             graph.nodes().filter_map(|node| Some(node.desired["tags"].get(TAG_PAUSED)?.as_str()?.to_owned())).collect();
         assert_eq!(paused.len(), words.len());

@@ -273,7 +273,7 @@ impl Resource for Instance {
     /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_StopInstance.html>, limitations).
     fn pause(desired: &mut Value, why: Pause, used_by: &[&str]) -> bool {
         let is_copy = desired.get("source").is_some_and(|source| !source.is_null());
-        if why != Pause::Asked || is_copy || used_by.contains(&Instance::KIND) {
+        if why == Pause::Unready || is_copy || used_by.contains(&Instance::KIND) {
             return false;
         }
         desired["running"] = false.into();
