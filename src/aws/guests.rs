@@ -33,9 +33,8 @@ pub async fn keep(plan: &mut Plan, cx: &Cx) -> Result<()> {
     // As long as one stays, routes of all zones can lead to it.
     let is_nat = |item: &&Item| item.key.kind == NatGateway::KIND;
     let no_way_out = plan.items.iter().filter(is_nat).all(|item| item.action == Action::Delete);
-    let of = |item: &Item, kinds: &[&str]| {
-        goes(item) && kinds.contains(&item.key.kind.as_str()) && (no_way_out || !is_nat(&item))
-    };
+    let of =
+        |item: &Item, kinds: &[&str]| goes(item) && kinds.contains(&item.key.kind.as_str()) && (no_way_out || !is_nat(&item));
     let id = |item: &Item| Some(item.before.as_ref()?.live.get("id")?.as_str()?.to_owned());
     let vpcs: Vec<String> = plan.items.iter().filter(|item| item.key.kind == Vpc::KIND).filter_map(id).collect();
     if vpcs.is_empty() || !plan.items.iter().any(|item| of(item, &SHARED) || of(item, &GUARDED)) {

@@ -10,8 +10,8 @@ use super::{applied, pause, resume};
 use crate::aws::ec2::{NatGateway, Route};
 use crate::aws::runs::history::{self, Ending, Record};
 use crate::aws::runs::store::Store;
-use crate::config::{self, Loaded};
 use crate::config::awake::{Asleep, Awake, Moment};
+use crate::config::{self, Loaded};
 use crate::engine::{Action, Change, Graph, Item, Pause, Plan, Resource, Snapshot};
 use crate::ui::{self, Color, Look};
 
@@ -284,6 +284,8 @@ mod tests {
         assert_eq!(due(asked, asleep, &[(after, "pause", complete)]), Due::Check);
         assert_eq!(due(None, asleep, &[(after, "pause", partly)]), Due::Pause, "the rest of it");
         assert_eq!(due(asked, awake, &[(before, "pause", complete)]), Due::Resume);
+        assert_eq!(due(Some(Pause::Bare), awake, &[(before, "pause", complete)]), Due::Resume);
+        assert_eq!(due(Some(Pause::Bare), asleep, &[(before, "pause", complete)]), Due::Check);
         assert_eq!(due(asked, awake, &[(before, "pause", complete), (after, "apply", complete)]), Due::Resume);
         assert_eq!(due(asked, awake, &[(after, "pause", complete)]), Due::Nothing, "paused by hand");
         assert_eq!(due(None, awake, &[(after, "resume", partly)]), Due::Resume, "the rest of it");

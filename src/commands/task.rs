@@ -216,7 +216,7 @@ fn notes(base: &Base) -> Vec<String> {
     });
     let text = "ECS Service Connect does not reach one-off tasks: names of other services, as in the variables SERVICE_…_HOST, do not resolve.";
     let asked = "This environment is paused: databases that were stopped with it do not answer; `stack resume` starts them.";
-    let bare = "This environment is paused, without its NAT gateways: a task in a private subnet may not reach its image; `stack resume` creates them.";
+    let bare = "This environment is paused, without its NAT gateways: a task in a private subnet does not reach the internet, and may lack its image, and databases that were stopped do not answer; `stack resume` starts everything.";
     let paused = match base.paused() {
         Some(Pause::Asked) => Some(asked.to_owned()),
         Some(Pause::Bare) => Some(bare.to_owned()),

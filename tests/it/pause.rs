@@ -350,3 +350,169 @@ client("ecs").tag_resource(resourceArn=arns[0], tags=[{"key": "stack:paused", "v
     s.assert_in_step();
     gone(&s);
 }
+
+/// Its services are in private subnets.
+fn private() -> String {
+    FILE.replace("nat: none", "nat: per-zone").replace("public: true, count", "count")
+}
+
+const PAUSE_BARE: &[&str] = &["pause", "s.yaml", "--yes", "--delete-nat"];
+
+/// What another client sees: by address, which NAT gateways work and which routes lead to them; and who says that they are gone.
+const NAT: &str = r#"
+ec2 = client("ec2")
+gateways = [g for g in ec2.describe_nat_gateways()["NatGateways"] if g["State"] not in ("deleted", "deleting")]
+tables = ec2.describe_route_tables()["RouteTables"]
+addresses = ec2.describe_addresses()["Addresses"]
+tags = {t["Key"]: t["Value"] for a in addresses for t in a["Tags"]}
+result = {
+    "gateways": sorted(g["NatGatewayAddresses"][0]["AllocationId"] for g in gateways),
+    "addresses": sorted(a["AllocationId"] for a in addresses),
+    "routes": len([r for table in tables for r in table["Routes"] if "NatGatewayId" in r]),
+    "paused": tags.get("stack:paused"),
+}
+"#;
+
+fn nat(s: &Subject) -> Value {
+    s.account.boto3(NAT, &Value::Null)
+}
+
+/// The same without the gateways, whose addresses stay.
+fn bare(with: &Value) -> Value {
+    json!({"gateways": [], "addresses": with["addresses"], "routes": 0, "paused": "bare"})
+}
+
+#[test]
+fn nat_gateways_go_and_come_back_where_asked() {
+    let s = applied(&private());
+    let with = nat(&s);
+    assert_eq!((&with["gateways"], &with["routes"]), (&with["addresses"], &json!(2)), "{with:#}");
+    // What was paused without it may go further.
+    stack(&s, PAUSE).ok();
+    assert_eq!(nat(&s), with);
+    let mut expected = resting();
+    assert_eq!(state(&s), expected);
+    let planned = stack(&s, PAUSE_BARE).ok();
+    let said = planned.words();
+    assert!(said.contains("it does not exist while the environment is paused, and is created again"), "{said}");
+    assert_eq!(nat(&s), bare(&with));
+    expected["tags"] = json!(["bare"]);
+    assert_eq!(state(&s), expected);
+
+    s.assert_in_step();
+    let plan = stack(&s, &["plan", "s.yaml", "--detailed-exitcode"]).ok();
+    assert!(plan.words().contains("paused, without its NAT gateways: `stack resume` starts it."), "{}", plan.stderr);
+    stack(&s, &["drift", "s.yaml"]).ok();
+    assert!(stack(&s, &["apply", "s.yaml", "--yes"]).ok().stderr.contains("No changes"));
+    let again = stack(&s, PAUSE).ok();
+    assert!(again.words().contains("Its NAT gateways stay deleted until `stack resume`.") && again.stderr.contains("No changes"));
+    let listed = stack(&s, &["list", "--region", "us-east-1", "--json"]).ok().json();
+    assert_eq!(listed[0]["paused"], "bare", "{listed:#}");
+    // A new zone has its address and waits for the rest.
+    s.write("zones: 2", "zones: 3");
+    s.apply();
+    s.assert_in_step();
+    assert_eq!(nat(&s)["gateways"], json!([]));
+    s.write("zones: 3", "zones: 2");
+    s.apply();
+    assert_eq!(nat(&s), bare(&with));
+
+    let resumed = stack(&s, &[RESUME, &["--json"]].concat()).ok().stdout;
+    for key in ["ec2.nat_gateway/a", "ec2.route/app-a-internet"] {
+        assert!(at(&resumed, "finished", key) < at(&resumed, "started", "ecs.service/web"), "{resumed}");
+    }
+    assert_eq!((nat(&s), state(&s)), (with.clone(), running()));
+    s.assert_in_step();
+    let paused = stack(&s, &[PAUSE_BARE, &["--json"]].concat()).ok().stdout;
+    assert!(at(&paused, "finished", "ecs.service/web") < at(&paused, "started", "ec2.nat_gateway/a"), "{paused}");
+    assert_eq!(nat(&s), bare(&with));
+    gone(&s);
+}
+
+#[test]
+fn a_kill_between_nat_gateways_is_run_again() {
+    let text = private().split("databases:").next().unwrap().replace(", uses: [databases.main]", "");
+    let s = applied(
+        &text
+            .replace("per-zone", "single")
+            .replace("  api: { image: \"nginx:1.27\", public: true, scale: { min: 2, max: 4 } }\n", ""),
+    );
+    let with = nat(&s);
+    let count = |command| {
+        stack(&s, command).ok();
+        s.proxy.take().iter().filter(|call| call.mutating).count()
+    };
+    let (pause, resume) = (count(PAUSE_BARE), count(RESUME));
+    assert!(pause >= 6 && resume >= 6, "{pause} {resume}");
+    let kill = |command, at: usize, reaches| {
+        let seen = AtomicUsize::new(0);
+        run_and_kill_when(&s, command, reaches, move |call: &Call| call.mutating && seen.fetch_add(1, Ordering::SeqCst) == at)
+    };
+    for at in 0..pause.max(resume) {
+        kill(PAUSE_BARE, at, at % 2 == 0);
+        if at % 3 == 0 {
+            stack(&s, RESUME).ok();
+            assert_eq!(nat(&s), with, "resumed after the kill of a pause at {at}");
+        }
+        stack(&s, PAUSE_BARE).ok();
+        assert_eq!(nat(&s), bare(&with), "paused after a kill at {at}");
+        s.assert_in_step();
+        kill(RESUME, at, at % 2 == 1);
+        if at % 3 == 1 {
+            stack(&s, PAUSE_BARE).ok();
+            assert_eq!(nat(&s), bare(&with), "paused after the kill of a resume at {at}");
+        }
+        stack(&s, RESUME).ok();
+        assert_eq!(nat(&s), with, "resumed after a kill at {at}");
+        s.assert_in_step();
+    }
+    gone(&s);
+}
+
+#[test]
+fn nat_gateways_that_are_needed_stay() {
+    // None of its own.
+    let s = applied(FILE);
+    let none = stack(&s, PAUSE_BARE).ok();
+    assert!(none.words().contains("This environment has no NAT gateways of its own: none are deleted."), "{}", none.stderr);
+    assert_eq!(state(&s), resting());
+    s.assert_in_step();
+    gone(&s);
+
+    // What stays refers to one.
+    let s = applied(&private().replace("count: 2", "count: 2, environment: { WAY_OUT: \"${ec2.nat_gateway/a}\" }"));
+    s.proxy.take();
+    let refused = stack(&s, PAUSE_BARE).exits(1);
+    let said = "`ecs.task_definition/web` refers to `ec2.nat_gateway/a`, which does not exist while the environment is paused";
+    assert!(refused.words().contains(said), "{}", refused.stderr);
+    assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
+    gone(&s);
+}
+
+#[test]
+fn a_host_keeps_its_nat_gateway_while_it_has_guests() {
+    let services = "services: { web: { image: \"nginx:1.27\", count: 1 } }\n";
+    let environments = "environments: { staging: {}, preview: { share: { network: staging } } }\n";
+    let network = "stack: shop\nregion: us-east-1\nnetwork: { zones: 2, nat: single }\n";
+    let s = Subject::new(&format!("{network}{services}{environments}"));
+    let of = |command: &[&str], env: &str| stack(&s, &[command, &["--env", env]].concat());
+    for env in ["staging", "preview"] {
+        of(&["apply", "s.yaml", "--yes"], env).ok();
+    }
+    let with = nat(&s);
+    s.proxy.take();
+    let refused = of(PAUSE_BARE, "staging").exits(4);
+    assert!(
+        refused.words().contains("the environment `preview` shares it: destroy that environment first"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
+    let guest = of(PAUSE_BARE, "preview").ok();
+    assert!(guest.words().contains("has no NAT gateways of its own"), "{}", guest.stderr);
+    assert_eq!(nat(&s), with);
+    of(&["destroy", "s.yaml", "--yes", EVERYTHING], "preview").ok();
+    of(PAUSE_BARE, "staging").ok();
+    assert_eq!(nat(&s), bare(&with));
+    of(&["destroy", "s.yaml", "--yes", EVERYTHING], "staging").ok();
+}

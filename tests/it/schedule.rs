@@ -89,6 +89,45 @@ fn environments_sleep_and_wake_by_their_file() {
     s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING, "--no-final-snapshot", "*"]).ok();
 }
 
+/// The NAT gateways that work, and the addresses.
+const NAT: &str = r#"
+ec2 = client("ec2")
+gateways = [g for g in ec2.describe_nat_gateways()["NatGateways"] if g["State"] not in ("deleted", "deleting")]
+result = [[g["NatGatewayAddresses"][0]["AllocationId"] for g in gateways], [a["AllocationId"] for a in ec2.describe_addresses()["Addresses"]]]
+"#;
+
+#[test]
+fn nat_gateways_go_at_night_where_the_file_says_so() {
+    let text =
+        FILE.replace("Berlin\" }", "Berlin\", nat: delete }").replace("nat: none", "nat: single").replace("public: true, ", "");
+    let s = Subject::new(&text);
+    s.apply();
+    let nat = || s.account.boto3(NAT, &Value::Null);
+    let with = nat();
+    assert!(with[0] == with[1] && with[0].as_array().is_some_and(|all| all.len() == 1), "{with}");
+    schedule(&s, NIGHT, &["--yes"]).ok();
+    assert_eq!((state(&s), nat()), (json!([0, 0, "stopped"]), json!([[], with[1]])));
+    s.assert_in_step();
+    s.proxy.take();
+    schedule(&s, NIGHT, &["--yes"]).ok();
+    assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new(), "it sleeps already");
+    schedule(&s, DAY, &["--yes"]).ok();
+    assert_eq!((state(&s), nat()), (json!([2, 2, "available"]), with.clone()));
+    s.assert_in_step();
+    // A route that someone added by hand is nothing that a pause deletes.
+    let route = r#"
+ec2 = client("ec2")
+[table] = ec2.describe_route_tables(Filters=[{"Name": "tag:stack:key", "Values": ["ec2.route_table/public"]}])["RouteTables"]
+gateway = ec2.describe_internet_gateways()["InternetGateways"][0]["InternetGatewayId"]
+ec2.create_route(RouteTableId=table["RouteTableId"], DestinationCidrBlock="203.0.113.0/24", GatewayId=gateway)
+"#;
+    s.account.boto3(route, &Value::Null);
+    let left = schedule(&s, NIGHT, &["--yes"]).exits(4);
+    assert!(left.words().contains("differs from the file that was applied last"), "{}", left.stderr);
+    assert_eq!(nat(), with);
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING, "--no-final-snapshot", "*"]).ok();
+}
+
 #[test]
 fn a_function_destroys_what_has_expired() {
     let s = Subject::new(&FILE.replace("stack: shop", "stack: shop\nenvironments: { old: { ttl: 1s }, kept: {} }"));

@@ -507,10 +507,11 @@ fn what_is_not_ready_counts_and_what_is_not_ours_does_not() {
     let asked = || seen("a", "asked", Claim::Ours, Readiness::Ready);
     assert_eq!(why(Vec::new()), None);
     assert_eq!(why(vec![asked()]), Some(Pause::Asked));
+    assert_eq!(why(vec![asked(), seen("b", "bare", Claim::Ours, Readiness::Ready)]), Some(Pause::Bare));
     assert_eq!(why(vec![asked(), seen("b", "unready", Claim::Ours, Readiness::Ready)]), Some(Pause::Unready));
     assert_eq!(why(vec![asked(), seen("b", "unready", Claim::Ours, Readiness::Gone)]), Some(Pause::Asked));
     assert_eq!(why(vec![asked(), seen("b", "unready", Claim::Tagged, Readiness::Ready)]), Some(Pause::Asked));
-    for why in [Pause::Asked, Pause::Unready] {
+    for why in [Pause::Asked, Pause::Bare, Pause::Unready] {
         assert_eq!(Pause::of(why.word()), why);
     }
     assert_eq!(Pause::of("2026"), Pause::Asked, "it stays at rest");
