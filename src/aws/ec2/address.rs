@@ -3,7 +3,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{NatGateway, blockers, ours, retag, tagged, tags_of};
+use super::{blockers, ours, retag, tagged, tags_of};
 use crate::aws::call::error::incomplete;
 use crate::aws::ec2::errors::failed;
 use crate::aws::ownership::mark::Mark;
@@ -74,9 +74,9 @@ impl Resource for Address {
         Ok(())
     }
 
-    /// Says that the NAT gateway is gone that has the address, which stays: others may know it.
+    /// Says that the NAT gateway is gone that has the address, which stays: others may know it. Nothing else refers to addresses.
     fn pause(_desired: &mut Value, why: Pause, used_by: &[&str]) -> bool {
-        why == Pause::Bare && used_by.contains(&NatGateway::KIND)
+        why == Pause::Bare && !used_by.is_empty()
     }
 
     /// Returns what uses the address.
