@@ -7,7 +7,7 @@ use super::network::Network;
 use super::uses::{Offer, Offers};
 use crate::aws::Tags;
 use crate::aws::ec2::SecurityGroup;
-use crate::aws::elasticache::{Cluster, DEFAULT_PARAMETERS, ParameterGroup, ReplicationGroup, SubnetGroup};
+use crate::aws::elasticache::{Begin, Cluster, DEFAULT_PARAMETERS, ParameterGroup, ReplicationGroup, SubnetGroup};
 use crate::config::Stack;
 use crate::config::cache::{Cache, CacheEngine};
 use crate::engine::{Error, Graph, Ref};
@@ -122,8 +122,15 @@ fn replication_group(cache: &Cache, ground: &Ground, network: &Network, keys: &K
         snapshot_window: cache.snapshot_window.clone(),
         maintenance_window: cache.maintenance_window.clone(),
         auto_minor_upgrade: Some(true),
+        begin: begin(cache),
         tags: Tags::new(),
     }
+}
+
+/// Returns what it begins with. That there is one of the two was checked.
+fn begin(cache: &Cache) -> Option<Begin> {
+    let begin = cache.begin.as_ref()?;
+    begin.snapshot.clone().map(Begin::Snapshot).or_else(|| begin.cache.clone().map(Begin::Cache))
 }
 
 #[cfg(test)]

@@ -74,6 +74,10 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         whole.set(&["databases", &name, "begin"], serde_json::Value::Null, "");
         whole.set(&["databases", &name, "begin", "snapshot"], snapshot.into(), "counts only when it is created");
     }
+    // What a cache began with may be gone by then, and is not what it holds now.
+    for (name, _) in loaded.stack.caches.iter().filter(|(_, cache)| cache.begin.is_some()) {
+        whole.set(&["caches", name.as_str(), "begin"], serde_json::Value::Null, "caches begin empty");
+    }
     let scope = &session.cx.scope;
     let head = [
         format!(

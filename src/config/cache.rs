@@ -55,6 +55,25 @@ pub struct Cache {
     #[serde(default)]
     #[schemars(extend("format" = "stack-sense", "pattern" = values::KEY, "patternErrorMessage" = values::KEY_MESSAGE, "examples" = ["keys.main"]))]
     pub key: Option<String>,
+    /// The data that it begins with: a snapshot, or another cache. It counts only when the cache is created: changing or removing it later
+    /// changes nothing. The engine must be that of the data, or Valkey for data of Redis, and `version` no older. Not for Memcached.
+    /// Default: it begins empty.
+    #[serde(default)]
+    pub begin: Option<CacheBegin>,
+}
+
+/// The data that a new cache begins with: exactly one of the two.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CacheBegin {
+    /// The name of an ElastiCache snapshot in the same account and region, manual or automatic. It is not changed. Default: none, `cache`
+    /// is given.
+    #[schemars(extend("pattern" = "^[a-zA-Z][a-zA-Z0-9.-]*$", "patternErrorMessage" = "write the name of a snapshot"), example = &"shop-before-the-sale")]
+    pub snapshot: Option<String>,
+    /// The id of a Valkey or Redis cache, a replication group, in the same account and region. A new snapshot of it is taken, and deleted
+    /// when this cache is complete. Default: none, `snapshot` is given.
+    #[schemars(extend("pattern" = "^[a-zA-Z][a-zA-Z0-9-]{0,39}$", "patternErrorMessage" = "write the id of a replication group: a letter, then up to 39 letters, digits and `-`"), example = &"shop-production-sessions")]
+    pub cache: Option<String>,
 }
 
 /// A cache engine.

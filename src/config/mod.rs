@@ -107,7 +107,9 @@ impl Loaded {
 
     /// Returns what makes the data of this environment harmless, if it is a copy that begins with data.
     pub fn sanitize(&self) -> Option<&clone::Sanitize> {
-        let has_data = self.stack.databases.values().any(|database| database.begin.is_some());
+        let Stack { databases, caches, .. } = &self.stack;
+        let has_data =
+            databases.values().any(|database| database.begin.is_some()) || caches.values().any(|cache| cache.begin.is_some());
         self.stack.clone.sanitize.as_ref().filter(|_| self.is_beside && has_data)
     }
 

@@ -57,8 +57,10 @@ where
     if let Some(service) = definitions.get_mut("Service") {
         service["allOf"] = Value::Array(of_services());
     }
-    if let Some(begin) = definitions.get_mut("Begin") {
-        begin["allOf"] = of_beginnings();
+    for (name, other) in [("Begin", "database"), ("CacheBegin", "cache")] {
+        if let Some(begin) = definitions.get_mut(name) {
+            begin["allOf"] = of_beginnings(other);
+        }
     }
     let environments = named(nullable(json!({"$ref": "#/$defs/Overlay"})), "");
     for key in ["additionalProperties", "propertyNames"] {
@@ -86,17 +88,21 @@ fn snippets() -> [(&'static str, Value); 4] {
     ]
 }
 
-/// Returns that a new database begins with one thing.
-fn of_beginnings() -> Value {
-    let both = "write `snapshot` or `database`, not both";
+/// Returns that a new database or cache begins with one thing: a snapshot or another one.
+fn of_beginnings(other: &str) -> Value {
+    let both = format!("write `snapshot` or `{other}`, not both");
+    let mut others = json!({other: {"type": "null", "errorMessage": both}});
+    if other == "database" {
+        others["at"] = json!({"type": "null", "errorMessage": "a snapshot has its own time"});
+    }
     json!([
         {
             "if": {"properties": {"snapshot": {"type": "string"}}, "required": ["snapshot"]},
-            "then": {"properties": {"database": {"type": "null", "errorMessage": both}, "at": {"type": "null", "errorMessage": "a snapshot has its own time"}}},
+            "then": {"properties": others},
         },
         {
             "if": {"properties": {"snapshot": {"type": "null"}}},
-            "then": {"properties": {"database": {"type": "string"}}, "required": ["database"]},
+            "then": {"properties": {other: {"type": "string"}}, "required": [other]},
         },
     ])
 }

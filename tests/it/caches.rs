@@ -500,3 +500,97 @@ fn quiet(mut command: Command) -> Command {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
+
+/// The environment `default`, and one that is like it and begins with what its cache holds.
+const BEGINS: &str = r#"
+stack: shop
+region: us-east-1
+network: { zones: 2, nat: none }
+keys: { main: {} }
+caches:
+  sessions: { engine: valkey, version: "8.0", node: cache.t4g.micro }
+environments:
+  clone: { caches: { sessions: { begin: { cache: shop-sessions } } } }
+"#;
+const CLONE: &[&str] = &["apply", "s.yaml", "--env", "clone", "--yes"];
+
+/// The clone is complete, with nothing left of what carried the data; the other one is as it was.
+#[track_caller]
+fn begun(s: &Subject) {
+    for more in [&[][..], &["--exact"]] {
+        let plan = s.place.stack(&[&["plan", "s.yaml", "--env", "clone", "--detailed-exitcode"], more].concat()).ok();
+        assert!(plan.stdout.contains("No changes"), "{}", plan.stdout);
+    }
+    s.assert_in_step();
+    assert_eq!(snapshots(s), Vec::<String>::new());
+}
+
+#[test]
+fn a_cache_begins_with_the_data_of_another() {
+    let s = Subject::new(BEGINS);
+    s.apply();
+    s.proxy.take();
+    let planned = s.place.stack(&["plan", "s.yaml", "--env", "clone"]).ok();
+    assert!(planned.stdout.contains("elasticache.replication_group/sessions"), "{}", planned.stdout);
+    s.place.stack(CLONE).ok();
+    let calls = cache_calls(&s);
+    let at = |name: &str| calls.iter().position(|call| call == name).unwrap_or_else(|| panic!("{name}: {calls:?}"));
+    assert!(
+        at("CreateSnapshot") < at("CreateReplicationGroup") && at("CreateReplicationGroup") < at("DeleteSnapshot"),
+        "{calls:?}"
+    );
+    begun(&s);
+    // How it began counts when it is created, and never after.
+    s.write("{ cache: shop-sessions }", "{ snapshot: nothing-like-this }");
+    begun(&s);
+
+    // With a snapshot, which stays. One of another engine, or of something else, is refused before anything is created.
+    let destroy = ["destroy", "s.yaml", "--env", "clone", "--yes", EVERYTHING, "--no-final-snapshot", "*"];
+    s.place.stack(&destroy).ok();
+    s.proxy.take();
+    let refused = s.place.stack(CLONE).exits(4);
+    assert!(
+        refused.words().contains("the snapshot `nothing-like-this` that it is to begin with does not exist"),
+        "{}",
+        refused.stderr
+    );
+    s.write("{ snapshot: nothing-like-this }", "{ cache: shop-nothing }");
+    let refused = s.place.stack(CLONE).exits(4);
+    assert!(refused.words().contains("the cache `shop-nothing` that it is to begin with does not exist"), "{}", refused.stderr);
+    s.account.boto3(
+        r#"
+client("elasticache").create_snapshot(ReplicationGroupId="shop-sessions", SnapshotName="mine")
+while client("elasticache").describe_snapshots(SnapshotName="mine")["Snapshots"][0]["SnapshotStatus"] != "available":
+    client("elasticache").describe_replication_groups()
+"#,
+        &Value::Null,
+    );
+    s.write("{ cache: shop-nothing }", "{ snapshot: mine }, version: \"7.2\"");
+    let refused = s.place.stack(CLONE).exits(4);
+    assert!(refused.words().contains("the snapshot `mine` has the `engine_version` `8.0"), "{}", refused.stderr);
+    assert!(s.proxy.take().iter().all(|call| !call.mutating || call.operation == "CreateSnapshot"));
+    s.write("{ snapshot: mine }, version: \"7.2\"", "{ snapshot: mine }");
+    s.place.stack(CLONE).ok();
+    assert_eq!(snapshots(&s), ["mine"]);
+    s.place.stack(&destroy).ok();
+    assert_eq!(snapshots(&s), ["mine"]);
+}
+
+#[test]
+fn a_beginning_that_dies_is_continued_or_given_up() {
+    for victim in ["CreateSnapshot", "CreateReplicationGroup", "DeleteSnapshot"] {
+        for reaches in [false, true] {
+            let s = Subject::new(BEGINS);
+            s.apply();
+            let found = move |call: &crate::support::proxy::Call| call.service == "elasticache" && call.operation == victim;
+            assert!(run_and_kill_when(&s, CLONE, reaches, found), "{victim}");
+            if reaches {
+                s.place.stack(CLONE).ok();
+                begun(&s);
+            }
+            s.place.stack(&["destroy", "s.yaml", "--env", "clone", "--yes", EVERYTHING, "--no-final-snapshot", "*"]).ok();
+            assert_eq!(snapshots(&s), Vec::<String>::new(), "{victim}, reaches: {reaches}");
+            assert_eq!(s.account.inventory("shop", "clone"), json!({}), "{victim}, reaches: {reaches}");
+        }
+    }
+}

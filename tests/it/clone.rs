@@ -315,3 +315,22 @@ fn what_cannot_be_cloned_is_refused_before_anything() {
     let changing: Vec<String> = s.proxy.take().iter().filter(|call| call.mutating).map(|call| call.name()).collect();
     assert_eq!(changing, Vec::<String>::new());
 }
+
+#[test]
+fn caches_of_a_clone_begin_with_data_where_asked() {
+    let cache =
+        "caches:\n  sessions: { engine: valkey, node: cache.t4g.micro }\n  pages: { engine: memcached, node: cache.t4g.micro }\n";
+    let s = production(&FILE.replace("access:", &format!("{cache}access:")));
+    let empty = clone(&s, &["--plan"]).ok();
+    assert!(!empty.stdout.contains("begin:\n      cache:"), "{}", empty.stdout);
+    s.proxy.take();
+    clone(&s, &["--caches", "snapshot"]).ok();
+    let file = std::fs::read_to_string(s.place.path().join("s.bug.yaml")).unwrap();
+    assert!(file.contains("cache: shop-production-sessions  # counts only when it is created"), "{file}");
+    let calls: Vec<String> = s.proxy.take().iter().filter(|call| call.mutating).map(|call| call.name()).collect();
+    for name in ["elasticache:CreateSnapshot", "elasticache:DeleteSnapshot"] {
+        assert_eq!(calls.iter().filter(|call| *call == name).count(), 1, "{calls:?}");
+    }
+    in_step(&s, "bug");
+    s.place.stack(&["destroy", "s.yaml", "--env", "bug", "--yes", "--confirm", "shop/bug", "--no-final-snapshot", "*"]).ok();
+}

@@ -1,6 +1,6 @@
-//! Checks for what ElastiCache would refuse: versions and node types that it does not offer, and removed zones that are in use.
+//! Checks for what ElastiCache would refuse: versions and node types that it does not offer, data that a cache cannot begin with, and removed zones that are in use.
 
-use super::{Cluster, ReplicationGroup, SubnetGroup, node_types};
+use super::{Cluster, ReplicationGroup, SubnetGroup, begin, node_types};
 use crate::aws::Cx;
 use crate::aws::elasticache::errors::failed;
 use crate::aws::preflight::finding::{Finding, is_new, loses_subnets, of_kind};
@@ -13,10 +13,13 @@ pub(super) fn of<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
     let caches = || of_kind(plan, ReplicationGroup::KIND).chain(of_kind(plan, Cluster::KIND));
     let versions = caches().filter(|item| is_new(item, &["engine", "engine_version"]));
     let types = caches().filter(|item| is_new(item, &["node_type"]));
+    let begins = |item: &&Item| item.is_first() && item.desired.as_deref().is_some_and(ReplicationGroup::begins);
+    let data = of_kind(plan, ReplicationGroup::KIND).filter(begins);
     let groups = of_kind(plan, SubnetGroup::KIND).filter(|item| loses_subnets(item));
     let mut checks: Vec<Check<'_>> = Vec::new();
     checks.extend(versions.map(|item| -> Check<'_> { ("cache versions", Box::pin(node_types::version(cx, item))) }));
     checks.extend(types.map(|item| -> Check<'_> { ("node types", Box::pin(node_types::node_type(cx, item))) }));
+    checks.extend(data.map(|item| -> Check<'_> { ("the data that caches begin with", Box::pin(begin::check(cx, item))) }));
     checks.extend(groups.map(|item| -> Check<'_> { ("the zones of caches", Box::pin(zones(cx, plan, item))) }));
     checks
 }

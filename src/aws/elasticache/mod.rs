@@ -3,6 +3,7 @@
 //! ElastiCache reports the tags of a cache only while it is `available`. Until then the stack's caches are known by what is
 //! written when they are created and can be read at any time: a replication group's description, a cluster's subnet group and id.
 
+mod begin;
 mod cache;
 mod carry;
 mod checks;
@@ -12,6 +13,7 @@ mod naming;
 mod node_types;
 mod parameter_group;
 mod replication_group;
+mod snapshot;
 mod snapshots;
 mod status;
 mod subnet_group;
@@ -20,7 +22,8 @@ mod versions;
 pub use cache::Cache;
 pub use cluster::Cluster;
 pub use parameter_group::ParameterGroup;
-pub use replication_group::ReplicationGroup;
+pub use replication_group::{Begin, ReplicationGroup};
+pub use snapshot::Snapshot;
 pub use status::{CLUSTERS, GROUPS};
 pub use subnet_group::SubnetGroup;
 
@@ -53,6 +56,7 @@ pub(super) static WING: Wing = Wing {
         KindRow::of::<ParameterGroup>(),
         KindRow::of::<ReplicationGroup>(),
         KindRow::of::<Cluster>(),
+        KindRow::of::<Snapshot>(),
     ])
 };
 

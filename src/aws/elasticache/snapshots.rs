@@ -14,10 +14,16 @@ pub(super) async fn find_group(cx: &Cx, id: &str) -> Result<Option<sdk::Replicat
     Ok(answer.replication_groups.and_then(|list| list.into_iter().next()))
 }
 
-async fn look(cx: &Cx, name: &str) -> Result<Option<Snapshot>> {
+pub(super) async fn look(cx: &Cx, name: &str) -> Result<Option<Snapshot>> {
     let answer = cx.cloud.elasticache.describe_snapshots().snapshot_name(name).send().await;
     let found = present(answer.map(|a| a.snapshots.unwrap_or_default()).map_err(failed("elasticache:DescribeSnapshots")))?;
     Ok(found.into_iter().next())
+}
+
+/// Deletes a snapshot of the stack.
+pub(super) async fn remove(cx: &Cx, name: &str) -> Result<()> {
+    let answer = cx.cloud.elasticache.delete_snapshot().snapshot_name(name).send().await;
+    or_gone(answer.map_err(failed("elasticache:DeleteSnapshot")))
 }
 
 /// Returns the member of which a snapshot is taken: AWS's own choice for the daily ones, or the last.
@@ -36,11 +42,16 @@ pub(super) async fn snapshot(cx: &Cx, group: &str, name: &str, tags: &Tags) -> R
         begun(answer.map_err(failed("elasticache:CreateSnapshot")))?;
         return Ok(Readiness::waiting(format!("starting a snapshot of {group}")));
     };
-    Ok(match snapshot.snapshot_status().unwrap_or("unknown") {
+    Ok(state(&snapshot, &format!("snapshot of {group}")))
+}
+
+/// Returns whether a snapshot can be restored.
+pub(super) fn state(snapshot: &Snapshot, what: &str) -> Readiness {
+    match snapshot.snapshot_status().unwrap_or("unknown") {
         "available" => Readiness::Ready,
-        "failed" => Readiness::Failed(format!("the snapshot of {group} failed")),
-        status => Readiness::waiting(format!("snapshot of {group}: {status}")),
-    })
+        "failed" => Readiness::Failed(format!("the {what} failed")),
+        status => Readiness::waiting(format!("{what}: {status}")),
+    }
 }
 
 /// Deletes what carried this cache's data over to its successor, including what runs left that died.
@@ -53,8 +64,7 @@ pub(super) async fn clean_up(cx: &Cx, id: &str) -> Result<()> {
         if !tags.is_some_and(|tags| cx.scope.owns(&tags)) {
             continue;
         }
-        let answer = cx.cloud.elasticache.delete_snapshot().snapshot_name(name).send().await;
-        or_gone(answer.map_err(failed("elasticache:DeleteSnapshot")))?;
+        remove(cx, name).await?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! A copy in another account: the role that makes it, and the snapshots that are shared with that account until the copy is complete.
 
 use super::Arguments;
-use super::compose::{self, Data};
+use super::compose::{self, Caches, Data};
 use super::objects::Objects;
 use crate::aws::rds::frozen;
 use crate::commands::arguments::Aws;
@@ -43,6 +43,9 @@ pub fn check(arguments: &Arguments, stack: &Stack, own: &str) -> Result<()> {
     if matches!(arguments.data, Data::Latest | Data::PointInTime) {
         let what = "AWS shares neither automated snapshots nor backups with another account";
         return usage(what, "use `--data snapshot`, which takes one and shares it, or `--data none`");
+    }
+    if arguments.caches == Caches::Snapshot {
+        return usage("snapshots of caches stay in their account", "leave out `--caches snapshot`: caches begin empty");
     }
     if arguments.objects.iter().any(|one| !matches!(one, Objects::Static | Objects::None)) {
         let what = "the objects of buckets are not copied into another account";

@@ -5,13 +5,14 @@ use serde_json::{Value, json};
 
 use super::overlay::Overlay;
 use crate::aws::ecs::digests;
-use crate::aws::rds::newest;
+use crate::aws::elasticache::ReplicationGroup;
+use crate::aws::rds::{Instance, newest};
 use crate::blueprint::live;
 use crate::commands::session::Session;
 use crate::commands::stop::{Exit, Result, Stop};
 use crate::config::database::LATEST;
 use crate::config::{Duration, Loaded, Name, Service, Stack, Zones, environment};
-use crate::engine::Plan;
+use crate::engine::{Plan, Resource};
 
 /// The instance class of a small copy's databases, where theirs is not burstable.
 const SMALL_DATABASE: &str = "db.t4g.medium";
@@ -40,6 +41,15 @@ pub struct Elsewhere<'a> {
     pub shared: &'a [(String, String)],
 }
 
+/// The data of the copy's caches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Caches {
+    /// None: they begin empty
+    Empty,
+    /// A snapshot that is taken now, of Valkey and Redis; Memcached has none
+    Snapshot,
+}
+
 /// What a copy is to be.
 pub struct Wanted<'a> {
     /// The stack file.
@@ -48,6 +58,8 @@ pub struct Wanted<'a> {
     pub to: &'a str,
     /// What its databases begin with.
     pub data: Data,
+    /// What its caches begin with.
+    pub caches: Caches,
     /// The time of that, where it is one.
     pub at: Option<&'a str>,
     /// Its region, where that is another one.
@@ -119,6 +131,7 @@ pub async fn compose(loaded: &Loaded, session: &Session, plan: &Plan, wanted: &W
         pin(&mut overlay, session, plan).await?
     };
     data(&mut overlay, session, plan, wanted, &loaded.stack).await?;
+    begin_caches(&mut overlay, plan, wanted.caches, &loaded.stack);
     apart(&mut overlay, &loaded.stack);
     if wanted.region.is_some() {
         elsewhere(&mut overlay, &loaded.stack);
@@ -185,6 +198,15 @@ pub fn databases<'a>(plan: &'a Plan, stack: &'a Stack) -> impl Iterator<Item = K
     stack.databases.keys().filter_map(move |name| known(name.as_str()))
 }
 
+/// Returns the caches of a stack that exist and are no Memcached: their names in the file and in ElastiCache.
+fn caches<'a>(plan: &'a Plan, stack: &'a Stack) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let id = |name: &str| {
+        let item = plan.items.iter().find(|item| item.key.kind == ReplicationGroup::KIND && item.key.name == name)?;
+        item.before.as_ref()?.live["id"].as_str()
+    };
+    stack.caches.keys().filter_map(move |name| Some((name.as_str(), id(name.as_str())?)))
+}
+
 /// Says what databases begin with.
 async fn data(overlay: &mut Overlay, session: &Session, plan: &Plan, wanted: &Wanted<'_>, stack: &Stack) -> Result<()> {
     const ONCE: &str = "counts only when it is created";
@@ -243,6 +265,20 @@ pub fn texts(tree: &Value, is_meant: &dyn Fn(&str) -> bool) -> Vec<(String, Stri
     let mut out = Vec::new();
     walk(tree, String::new(), is_meant, &mut out);
     out
+}
+
+/// Says what caches begin with. What those of the source began with is not what they hold now.
+fn begin_caches(overlay: &mut Overlay, plan: &Plan, begin: Caches, stack: &Stack) {
+    let began = |name: &str| stack.caches.iter().find(|(known, _)| known.as_str() == name)?.1.begin.as_ref();
+    for name in stack.caches.keys().filter(|name| began(name.as_str()).is_some()) {
+        overlay.set(&["caches", name.as_str(), "begin"], Value::Null, "caches begin empty");
+    }
+    for (name, id) in caches(plan, stack).filter(|_| begin == Caches::Snapshot) {
+        overlay.set(&["caches", name, "begin", "cache"], id.into(), "counts only when it is created");
+        if began(name).is_some_and(|begin| begin.snapshot.is_some()) {
+            overlay.set(&["caches", name, "begin", "snapshot"], Value::Null, "");
+        }
+    }
 }
 
 /// Takes out what only one environment can have, and what acts on the world outside.

@@ -11,7 +11,7 @@ use std::path::Path;
 use clap::Args;
 
 use self::account::Role;
-use self::compose::{Composed, Data, Elsewhere, Size, Wanted};
+use self::compose::{Caches, Composed, Data, Elsewhere, Size, Wanted};
 use self::copy::{Brought, Copy};
 use self::objects::Objects;
 use super::arguments::{Aws, STACK_FILE, StackFile, time};
@@ -31,8 +31,8 @@ use crate::ui::{self, Color, Look};
 /// stay with the environment that it is made of.
 ///
 /// Databases begin with a copy of the data, encrypted with the copy's key and with passwords of their own. `clone.sanitize` in the file
-/// runs before any service starts. Of buckets, the static files are copied. At the end, every object of the copy is searched for what
-/// belongs to the other environment.
+/// runs before any service starts. Caches begin empty, or with `--caches snapshot` with their data. Of buckets, the static files are
+/// copied. At the end, every object of the copy is searched for what belongs to the other environment.
 ///
 /// With `--region` the copy is made in another region than the file's, and with `--account-role` in another account; its file says so.
 /// Snapshots are copied there, for an account after they were shared with it. Later commands on a copy in another account need
@@ -57,6 +57,9 @@ pub struct Arguments {
     /// The time of `--data point-in-time`, such as `2026-11-26T03:00:00Z` [default: the latest that AWS can restore]
     #[arg(long, value_name = "TIME", value_parser = at)]
     at: Option<String>,
+    /// The data that caches begin with
+    #[arg(long, value_enum, default_value_t = Caches::Empty, value_name = "WHAT")]
+    caches: Caches,
     /// The objects that buckets begin with: `static` for the files that CloudFront serves, `all`, `none`, or those of a bucket below a
     /// prefix, such as `uploads/2026/` (can be repeated). They are copied inside of S3, before the data is made harmless
     #[arg(long, value_name = "WHAT", default_value = "static", value_parser = objects::objects)]
@@ -247,7 +250,7 @@ impl Source {
                 "for an environment that is as the file says, use `stack apply --env NAME --like NAME`",
             ));
         }
-        let Arguments { file, data, at, size, as_file, ttl, applying, .. } = arguments;
+        let Arguments { file, data, at, caches, size, as_file, ttl, applying, .. } = arguments;
         let region = applying.aws.region.as_deref().filter(|region| *region != loaded.stack.region);
         if let (Some(region), Data::PointInTime) = (region, data) {
             return Err(Stop::Message(
@@ -256,10 +259,17 @@ impl Source {
                 Some("leave out `--data point-in-time`: a snapshot is taken and copied; or leave out `--region`".into()),
             ));
         }
+        if let (Some(region), Caches::Snapshot) = (region, caches) {
+            return Err(Stop::Message(
+                Exit::Usage,
+                format!("snapshots of caches stay in their region, {}, and cannot be restored in {region}", loaded.stack.region),
+                Some("leave out `--caches snapshot`: caches begin empty".into()),
+            ));
+        }
+        let (data, caches, as_file, ttl) = (*data, *caches, *as_file, *ttl);
         let shared = account::share((loaded, session), &plan, arguments, to, color).await?;
         let account = arguments.account_role.as_ref().map(|role| Elsewhere { account: &role.account, shared: &shared });
-        let wanted =
-            Wanted { file, to, data: *data, at: at.as_deref(), region, account, sizes: size, as_file: *as_file, ttl: *ttl };
+        let wanted = Wanted { file, to, data, at: at.as_deref(), region, account, caches, sizes: size, as_file, ttl };
         compose::compose(loaded, session, &plan, &wanted).await
     }
 }

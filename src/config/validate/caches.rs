@@ -38,6 +38,7 @@ pub(super) fn caches(checks: &mut Checks<'_>) {
         windows(checks, &path, cache);
         parameters(checks, &path, cache);
         key(checks, &path, cache);
+        begin(checks, &path, cache);
         let replicas = cache.replicas.filter(|_| cache.engine != CacheEngine::Memcached).unwrap_or(0);
         if replicas > 0 && stack.network.zones.count() < 2 {
             let message = format!("the replicas of `{path}` are in the only zone of the network, and would be lost with it");
@@ -86,6 +87,7 @@ fn engine(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
                 ("snapshots", cache.snapshots.is_some()),
                 ("snapshot_window", cache.snapshot_window.is_some()),
                 ("key", cache.key.is_some()),
+                ("begin", cache.begin.is_some()),
             ] {
                 if is {
                     wrong(key, format!("{nothing}, so `{key}` has no effect"), format!("remove `{key}`, or use Valkey"));
@@ -99,6 +101,26 @@ fn engine(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
                 wrong("nodes", format!("`nodes` is for Memcached: {engine} has a primary and its replicas"), help);
             }
         }
+    }
+}
+
+/// A new cache begins with one thing.
+fn begin(checks: &mut Checks<'_>, path: &str, cache: &Cache) {
+    let Some(begin) = &cache.begin else { return };
+    match (&begin.snapshot, &begin.cache) {
+        (Some(_), Some(_)) => {
+            let message = format!("`{path}.begin` has both `snapshot` and `cache`");
+            let diagnostic = Diagnostic::error("one-beginning", message)
+                .help("keep one of the two; in an environment `snapshot: null` removes the other one");
+            checks.at(&format!("{path}.begin.snapshot"), "a snapshot that exists", diagnostic);
+            second_place(checks, &format!("{path}.begin.cache"), "and a new one");
+        }
+        (None, None) => {
+            let diagnostic = Diagnostic::error("one-beginning", format!("`{path}.begin` names nothing to begin with"))
+                .help("write `snapshot: NAME` or `cache: ID`, or remove `begin` for a cache that begins empty");
+            checks.at(&format!("{path}.begin"), "empty", diagnostic);
+        }
+        _ => {}
     }
 }
 

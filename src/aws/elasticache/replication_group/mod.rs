@@ -6,12 +6,14 @@ mod read;
 mod update;
 mod upgrades;
 
+use std::fmt;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::snapshots::{self, find_group};
-use super::{DEFAULT_PARAMETERS, ParameterGroup, SubnetGroup, status, versions};
+use super::{DEFAULT_PARAMETERS, ParameterGroup, SubnetGroup, snapshot, status, versions};
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::elasticache::errors::failed;
 use crate::aws::ownership::mark::Mark;
@@ -23,6 +25,26 @@ use crate::engine::{Action, Class, Diff, Effect, Item, Observed, Readiness, Ref,
 
 /// The value of `transit_encryption` for none, which is not a mode of AWS's.
 const NO_TLS: &str = "disabled";
+
+/// The data that a new cache begins with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "CacheBeginning")]
+pub enum Begin {
+    /// The name of a snapshot, which is not changed.
+    Snapshot(String),
+    /// The id of a cache of which a new snapshot is taken, and deleted when this one is complete.
+    Cache(String),
+}
+
+impl fmt::Display for Begin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Begin::Snapshot(name) => write!(f, "snapshot:{name}"),
+            Begin::Cache(id) => write!(f, "cache:{id}"),
+        }
+    }
+}
 
 /// A Valkey or Redis cache: a primary and its replicas.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -82,6 +104,10 @@ pub struct ReplicationGroup {
     /// Whether AWS upgrades it to newer minor versions automatically. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auto_minor_upgrade: Option<bool>,
+    /// The data that it begins with: `{ snapshot: NAME }` or `{ cache: ID }`. It counts only when the cache is created. Left out: it begins
+    /// empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begin: Option<Begin>,
     /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
@@ -145,6 +171,7 @@ impl Resource for ReplicationGroup {
         // (<https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/enable-python-best-practices.html>).
         Rule::renews("transit_encryption", "endpoint"),
         Rule::renews("transit_encryption", "reader"),
+        Rule::create_only("begin"),
         Rule::takes("kms_key", &[("kms.key", "arn")]),
         Rule::owned("tags"),
         // A wrong guess at these would be a replacement: while it is created AWS does not report them all.
@@ -186,6 +213,10 @@ impl Resource for ReplicationGroup {
         can && !decrypted && !diff.touches("engine") && !diff.touches("node_type")
     }
 
+    fn begins(desired: &Value) -> bool {
+        desired.get("begin").is_some_and(|begin| !begin.is_null())
+    }
+
     async fn carry_over(&self, cx: &Cx) -> Result<Readiness> {
         self.look_at_copy(cx).await
     }
@@ -225,6 +256,9 @@ impl Resource for ReplicationGroup {
     }
 
     async fn settle(cx: &Cx, live: &Live) -> Result<Live> {
+        if cx.begins {
+            snapshot::delete_all(cx).await?;
+        }
         Ok(find_group(cx, &live.id).await?.as_ref().and_then(Live::of).unwrap_or_else(|| live.clone()))
     }
 
@@ -264,7 +298,8 @@ impl AwsKind for ReplicationGroup {
             out.extend(upgraded.then_some("elasticache:CreateSnapshot"));
         }
         if is_made(item) {
-            let copied = item.carries_data.then_some(["elasticache:CreateSnapshot", "elasticache:DeleteSnapshot"]);
+            let begins = item.is_first() && item.desired.as_deref().is_some_and(Self::begins);
+            let copied = (item.carries_data || begins).then_some(["elasticache:CreateSnapshot", "elasticache:DeleteSnapshot"]);
             // ElastiCache uses the key with a grant that the caller gives.
             let keyed = is_given(item, "kms_key").then_some(["kms:CreateGrant", "kms:DescribeKey"]);
             out.extend(copied.into_iter().chain(keyed).flatten());

@@ -85,6 +85,7 @@ impl ReplicationGroup {
             snapshot_window: group.snapshot_window.clone(),
             maintenance_window: text(sdk::CacheCluster::preferred_maintenance_window),
             auto_minor_upgrade: group.auto_minor_version_upgrade,
+            begin: None,
             tags,
         }
     }
