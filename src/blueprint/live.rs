@@ -35,6 +35,8 @@ enum How {
     Plain,
     /// A number, which AWS has as text.
     Number,
+    /// A version of a cache as ElastiCache lists it and creates it: `8.0`, where the cache reports `8.0.1`.
+    Listed,
     /// A number of GiB.
     Gib,
     /// A number of days.
@@ -89,7 +91,7 @@ const ROWS: &[Row] = &[
     row(INSTANCE, "logs", "logs", How::Plain),
     row(INSTANCE, "auto_minor_upgrade", "minor_upgrades", How::Plain),
     row("rds.parameter_group", "parameters", "parameters", How::Map),
-    open(GROUP, "engine_version", "version", How::Plain),
+    open(GROUP, "engine_version", "version", How::Listed),
     row(GROUP, "node_type", "node", How::Plain),
     row(GROUP, "replicas", "replicas", How::Plain),
     row(GROUP, "snapshot_days", "snapshots", How::Days),
@@ -267,12 +269,21 @@ impl How {
         Some(match self {
             How::Plain | How::Map => value.clone(),
             How::Number => number()?.into(),
+            How::Listed => listed(value.as_str()?).into(),
             // Where it is 0, AWS does not let it grow.
             How::Gib if number()? == 0 => Value::Null,
             How::Gib => format!("{}GiB", number()?).into(),
             How::Days => format!("{}d", number()?).into(),
         })
     }
+}
+
+/// Returns the version that is created where a cache reports this one
+/// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/engine-versions.html>): since 6, AWS chooses the last number.
+fn listed(version: &str) -> String {
+    let numbers: Vec<&str> = version.split('.').collect();
+    let is_chosen = numbers.first().and_then(|major| major.parse::<u32>().ok()).is_some_and(|major| major >= 6);
+    if is_chosen { numbers[..numbers.len().min(2)].join(".") } else { version.to_owned() }
 }
 
 #[cfg(test)]
@@ -284,6 +295,7 @@ mod tests {
     #[test]
     fn what_runs_is_written_as_the_file_has_it() {
         assert_eq!(How::Number.written(&json!("512")), Some(json!(512)));
+        assert_eq!([listed("8.0.1"), listed("6.2"), listed("5.0.6")], ["8.0", "6.2", "5.0.6"]);
         assert_eq!((How::Gib.written(&json!(20)), How::Gib.written(&json!(0))), (Some(json!("20GiB")), Some(Value::Null)));
         assert_eq!((How::Days.written(&json!(9)), How::Days.written(&json!("x"))), (Some(json!("9d")), None));
         assert_eq!(escaped(&json!(["${HOME}", "$5"])), json!(["$${HOME}", "$5"]));

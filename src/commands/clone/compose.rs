@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::overlay::Overlay;
 use crate::aws::ecs::digests;
 use crate::aws::elasticache::ReplicationGroup;
-use crate::aws::rds::{Instance, newest};
+use crate::aws::rds::newest;
 use crate::blueprint::live;
 use crate::commands::session::Session;
 use crate::commands::stop::{Exit, Result, Stop};
