@@ -46,7 +46,7 @@ pub mod states;
 pub mod trail;
 pub mod wing;
 
-pub use call::clients::{Clients, Options};
+pub use call::clients::{Clients, Options, Role};
 pub use ownership::tags::Tags;
 pub use registry::{kind, registry};
 

@@ -124,10 +124,7 @@ fn begin(database: &Database) -> Option<Begin> {
     let of = begin.database.clone()?;
     Some(match &begin.at {
         None => Begin::Database(of),
-        Some(at) => Begin::PointInTime {
-            database: of.rsplit(':').next().unwrap_or(&of).to_owned(),
-            at: Some(at.clone()).filter(|at| at != LATEST),
-        },
+        Some(at) => Begin::PointInTime { database: of, at: Some(at.clone()).filter(|at| at != LATEST) },
     })
 }
 

@@ -48,9 +48,9 @@ pub struct Aws {
     /// The port of the local AWS
     #[arg(long, help_heading = "AWS", value_name = "PORT", default_value_t = local::DEFAULT_PORT, requires = "local")]
     pub local_port: u16,
-    /// The ARN of a role that is assumed with these credentials, by commands that work in two accounts.
+    /// A role that is assumed with these credentials, by commands that work in two accounts.
     #[arg(skip)]
-    pub role: Option<String>,
+    pub role: Option<aws::Role>,
 }
 
 impl Aws {

@@ -6,8 +6,8 @@ use super::arguments::{Aws, FileOrStack};
 use super::consent::Consent;
 use super::run::Run;
 use super::session::{self, Session};
-use super::stop::{Exit, Result};
-use crate::aws::rds::snapshot;
+use super::stop::{Exit, Result, Stop};
+use crate::aws::rds::passing;
 use crate::config::Loaded;
 use crate::ui::{self, Color, Look};
 
@@ -70,11 +70,16 @@ async fn originals(loaded: &Loaded, session: &Session, aws: &Aws, color: Color) 
     let others: BTreeSet<&str> = named.filter(|region| *region != session.cx.scope.region).collect();
     for region in others {
         let there = Session::of(loaded, &Aws { region: Some(region.to_owned()), ..aws.clone() }, color).await?;
-        for name in there.hear(snapshot::delete_originals(&there.cx)).await? {
-            ui::err(&ui::note(
-                &format!("The snapshot `{name}` in {region}, which was taken for it, is deleted."),
-                &Look::stderr(color),
-            ))?;
+        let found = there.hear(passing::delete_for(&there.cx, &session.cx.scope)).await.map_err(Stop::midway)?;
+        for name in found.deleted {
+            let words = format!("The snapshot `{name}` in {region}, which was taken for it, is deleted.");
+            ui::err(&ui::note(&words, &Look::stderr(color)))?;
+        }
+        if let Some(name) = found.busy.first() {
+            let text = format!(
+                "AWS is still taking the snapshot `{name}` in {region}, which was for this environment and stays until it is deleted"
+            );
+            return Err(Stop::message(text, "run the same command again when the snapshot is available").midway());
         }
     }
     Ok(())

@@ -1,5 +1,3 @@
-use std::time::{Duration, Instant};
-
 use clap::{Args, ValueEnum};
 use futures::future::try_join_all;
 
@@ -7,19 +5,13 @@ use super::arguments::{Aws, StackFile};
 use super::clone::Source;
 use super::clone::compose::{self, Known};
 use super::clone::overlay::Overlay;
+use super::complete::complete;
 use super::session::Session;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::rds::{frozen, newest};
 use crate::config::frozen::sealed;
-use crate::engine::{Class, Plan, Readiness};
+use crate::engine::Plan;
 use crate::ui::{self, Color, Look};
-
-/// How often snapshots are looked at.
-const LOOK: Duration = Duration::from_secs(5);
-/// How often a wait for them speaks.
-const SPEAK: u32 = 6;
-/// How long a database may be busy before a snapshot of it can be taken.
-const BUSY: Duration = Duration::from_secs(15 * 60);
 
 /// The data that is frozen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -70,8 +62,11 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         ui::err(&ui::note(&format!("Not frozen: {left}."), &look))?;
     }
     let now = jiff::Timestamp::now();
-    for (name, snapshot) in Freezer::new(&session, &plan, None, look).snapshots(*data, &loaded.stack).await? {
-        whole.set(&["databases", &name, "begin"], serde_json::Value::Null, "");
+    for name in loaded.stack.databases.keys() {
+        whole.set(&["databases", name.as_str(), "begin"], serde_json::Value::Null, "");
+    }
+    let frozen = Freezer { session: &session, plan: &plan, at: now.strftime("%Y%m%dT%H%M%SZ").to_string(), look };
+    for (name, snapshot) in frozen.snapshots(*data, &loaded.stack).await? {
         whole.set(&["databases", &name, "begin", "snapshot"], snapshot.into(), "counts only when it is created");
     }
     // What a cache began with may be gone by then, and is not what it holds now.
@@ -100,34 +95,16 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     Ok(Exit::Ok)
 }
 
-/// The account and the environment that snapshots are shared with.
-#[derive(Clone, Copy)]
-pub(super) struct For<'a> {
-    /// The account.
-    pub account: &'a str,
-    /// The environment.
-    pub env: &'a str,
-}
-
-/// What takes the snapshots of an environment, and waits until they are complete.
-pub(super) struct Freezer<'a> {
+struct Freezer<'a> {
     session: &'a Session,
     plan: &'a Plan,
-    /// Whom they are for; nobody else than who has the frozen file, where that is not said.
-    to: Option<For<'a>>,
     at: String,
     look: Look,
 }
 
-impl<'a> Freezer<'a> {
-    /// Begins now.
-    pub fn new(session: &'a Session, plan: &'a Plan, to: Option<For<'a>>, look: Look) -> Freezer<'a> {
-        let at = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
-        Freezer { session, plan, to, at, look }
-    }
-
+impl Freezer<'_> {
     /// Returns the ARN or the name of a snapshot of each database, complete.
-    pub async fn snapshots(&self, data: Data, stack: &crate::config::Stack) -> Result<Vec<(String, String)>> {
+    async fn snapshots(&self, data: Data, stack: &crate::config::Stack) -> Result<Vec<(String, String)>> {
         let cx = &self.session.cx;
         let mut taken = Vec::new();
         for Known { name, id, .. } in compose::databases(self.plan, stack) {
@@ -156,35 +133,9 @@ impl<'a> Freezer<'a> {
     async fn complete(&self, id: &str, from: Option<String>) -> Result<String> {
         let cx = &self.session.cx;
         let of = format!("{}/{}/{}", cx.scope.stack, cx.scope.env, self.at);
-        let of = self.to.map_or(of.clone(), |to| format!("{of}/{}", to.env));
         let name = frozen::name(id, &self.at);
-        let begun = Instant::now();
-        for turn in 0.. {
-            let step = async {
-                let taken = match self.to {
-                    Some(to) => frozen::share(cx, id, (&name, &of), to.account).await,
-                    None => frozen::take(cx, id, from.as_deref(), &name, &of).await,
-                };
-                match taken {
-                    // AWS is working on the database: a backup, a change.
-                    Err(error) if error.class == Class::InUse && begun.elapsed() < BUSY => {
-                        Ok((Readiness::waiting(format!("{id} is busy")), None))
-                    }
-                    answer => answer,
-                }
-            };
-            match self.session.hear(step).await? {
-                (Readiness::Ready, Some(arn)) => return Ok(arn),
-                (Readiness::Failed(why), _) => {
-                    return Err(Stop::message(why, "`stack frozen prune` deletes what was taken; run this again"));
-                }
-                (Readiness::Waiting { status, .. }, _) if turn % SPEAK == 1 => {
-                    ui::err(&ui::note(&format!("Waiting: {status}."), &self.look))?;
-                }
-                _ => {}
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-        Err(Stop::message(format!("the snapshot {name} is not complete"), "run this again"))
+        let arn =
+            complete(self.session, &self.look, id, async || frozen::take(cx, id, from.as_deref(), &name, &of).await).await?;
+        arn.ok_or_else(|| Stop::message(format!("the snapshot {name} is not complete"), "run this again"))
     }
 }

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use clap::{Args, Subcommand};
 
@@ -14,11 +14,12 @@ use crate::ui::{self, Color, Look};
 /// The snapshots of frozen environments
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List the snapshots of frozen environments in the account and region
+    /// List the snapshots of frozen environments in the account and region, and those for clones in other ones
     List(List),
     /// Delete snapshots of frozen environments
     ///
-    /// A frozen file whose snapshots are deleted cannot be thawed with its data any more.
+    /// A frozen file whose snapshots are deleted cannot be thawed with its data any more. Snapshots that were taken for a clone in another
+    /// region or account, which was given up, are deleted in the same way.
     Prune(Prune),
 }
 
@@ -33,7 +34,8 @@ pub struct List {
 
 #[derive(Args, Debug)]
 pub struct Prune {
-    /// What was frozen, as `stack frozen list` has it: `shop/production/20261126T221500Z`, or the beginning of it
+    /// What was frozen, as `stack frozen list` has it: `shop/production/20261126T221500Z`, or the beginning of it; or which copy
+    /// snapshots were taken for: `shop/bug/222222222222/us-east-1`
     #[arg(value_name = "WHAT")]
     what: String,
     /// Only what was frozen longer ago than this
@@ -56,7 +58,8 @@ pub async fn run(command: Command, color: Color) -> Result {
 fn rows(found: &[Frozen]) -> Vec<Vec<String>> {
     let row = |one: &Frozen| {
         let taken = one.taken.as_deref().and_then(|at| at.parse().ok()).map(ui::ago).unwrap_or_default();
-        vec![one.of.clone(), one.name.clone(), format!("{} GiB", one.gib), taken, one.status.clone()]
+        let of = if one.for_copy { format!("for {}", one.of) } else { one.of.clone() };
+        vec![of, one.name.clone(), format!("{} GiB", one.gib), taken, one.status.clone()]
     };
     found.iter().map(row).collect()
 }
@@ -104,9 +107,20 @@ async fn prune(arguments: Prune, color: Color) -> Result {
         return Ok(Exit::Ok);
     }
     ui::out(&ui::table(&Look::stdout(color), &HEADERS, &rows(&found)))?;
-    let of: BTreeMap<&str, usize> = found.iter().map(|one| (one.of.as_str(), 1)).collect();
-    let (snapshots, files) = (ui::count(found.len(), "snapshot"), ui::count(of.len(), "frozen file"));
-    let question = format!("Delete {snapshots}? {files} cannot be thawed with data any more.");
+    let of = |for_copy: bool| {
+        let of: BTreeSet<&str> = found.iter().filter(|one| one.for_copy == for_copy).map(|one| one.of.as_str()).collect();
+        of.len()
+    };
+    let snapshots = ui::count(found.len(), "snapshot");
+    let files = match of(false) {
+        0 => String::new(),
+        files => format!(" {} cannot be thawed with data any more.", ui::count(files, "frozen file")),
+    };
+    let copies = match of(true) {
+        0 => String::new(),
+        copies => format!(" {} may still be copied for a clone.", ui::count(copies, "database")),
+    };
+    let question = format!("Delete {snapshots}?{files}{copies}");
     if !arguments.yes && !consent::confirmed(&question, "delete")? {
         return Ok(Exit::Refused);
     }
@@ -127,6 +141,7 @@ mod tests {
             name: "x".into(),
             arn: "x".into(),
             of: of.into(),
+            for_copy: false,
             gib: 1,
             status: "available".into(),
             taken: None,

@@ -10,6 +10,7 @@ mod assets;
 mod caretaker;
 mod clone;
 mod compare;
+mod complete;
 mod completions;
 mod consent;
 mod destroy;

@@ -148,8 +148,8 @@ pub struct Password {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Begin {
-    /// The name or the ARN of an RDS snapshot of a database instance: a manual one, an automated one (`rds:…`), or one that another
-    /// account shares. It is not changed. Default: none, `database` is given.
+    /// The name or the ARN of an RDS snapshot of a database instance: a manual one, an automated one (`rds:…`), or by its ARN
+    /// one of another region or one that another account shares. It is not changed. Default: none, `database` is given.
     #[schemars(extend("pattern" = r"^(arn:[^:]+:rds:[^:]+:[0-9]{12}:snapshot:.+|([a-z]+:)?[a-zA-Z][a-zA-Z0-9-]*)$", "patternErrorMessage" = "write the name of a snapshot, or its ARN"), example = &"shop-before-the-sale")]
     pub snapshot: Option<String>,
     /// The identifier of a database instance of RDS in the same account and region, or the ARN of one in another region. A new snapshot

@@ -1,11 +1,12 @@
 //! Data from elsewhere: from another region, and from another time.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
 
 use crate::support::aws::{Account, LocalAws};
 use crate::support::kinds::{lets_in, secrets};
+use crate::support::proxy::Fault;
 use crate::support::run::{Output, Place};
 use crate::support::subject::{Subject, run_and_kill_when};
 
@@ -177,8 +178,8 @@ fn what_was_frozen_comes_up_in_another_region() {
 fn a_clone_is_of_a_point_in_time() {
     let s = production();
     let early = clone(&s, &["--data", "point-in-time", "--at", "2020-01-01T00:00:00Z"]).exits(4).words();
-    assert!(early.contains("cannot be restored to 2020-01-01T00:00:00Z: it was created at"), "{early}");
-    std::fs::remove_file(s.place.path().join("s.bug.yaml")).unwrap();
+    assert!(early.contains("cannot be restored to 2020-01-01T00:00:00Z: the earliest time that AWS has is"), "{early}");
+    assert!(early.contains("`s.bug.yaml` is removed again") && !s.place.path().join("s.bug.yaml").exists(), "{early}");
     clone(&s, &["--at", "2020-01-01T00:00:00Z"]).exits(64);
     s.proxy.take();
     let said = clone(&s, &["--data", "point-in-time"]).ok().words();
@@ -199,6 +200,30 @@ fn a_clone_is_of_a_point_in_time() {
 }
 
 #[test]
+fn a_restored_database_is_waited_for() {
+    // AWS takes no snapshot of it while its data is still being loaded: that is said of it for its first three readings.
+    let s = production();
+    let (account, restored, asked) = (s.account.clone(), AtomicBool::new(false), AtomicUsize::new(0));
+    s.proxy.on_call(move |call| {
+        let say = |state: &str| account.say(json!({"region": "us-east-1", "rds.instance": {"shop-bug-main-begins": state}}));
+        match call.name().as_str() {
+            "rds:RestoreDBInstanceToPointInTime" => restored.store(true, Ordering::SeqCst),
+            "rds:DescribeDBInstances" if restored.load(Ordering::SeqCst) => match asked.fetch_add(1, Ordering::SeqCst) {
+                0 => say("storage-initialization"),
+                3 => say("available"),
+                _ => {}
+            },
+            _ => {}
+        }
+        Fault::Pass
+    });
+    let made = s.place.stack(&[CLONE, &["--data", "point-in-time", "--json"]].concat()).ok();
+    s.proxy.pass();
+    assert!(made.stdout.contains("restored into shop-bug-main-begins: storage-initialization"), "{}", made.stdout);
+    assert_eq!(left(&s, "us-east-1"), json!([[], ["shop-bug", "shop-production"]]));
+}
+
+#[test]
 fn a_point_in_time_that_is_given_up_leaves_nothing() {
     let s = production();
     for last in ["rds:RestoreDBInstanceToPointInTime", "rds:CreateDBSnapshot", "rds:DeleteDBInstance"] {
@@ -211,9 +236,10 @@ fn a_point_in_time_that_is_given_up_leaves_nothing() {
         assert_eq!(left(&s, "us-east-1"), json!([[], ["shop-production"]]), "{last}");
     }
     let seen = AtomicUsize::new(0);
-    run_and_kill_when(&s, CLONE, true, move |call| {
+    let killed = run_and_kill_when(&s, &[CLONE, &["--data", "point-in-time"]].concat(), true, move |call| {
         call.name() == "rds:RestoreDBInstanceToPointInTime" && seen.fetch_add(1, Ordering::SeqCst) == 0
     });
+    assert!(killed, "nothing was restored");
     clone(&s, &[]).ok();
     assert_eq!(data(&s, "us-east-1", "shop-bug", None), "42 orders");
     assert_eq!(left(&s, "us-east-1"), json!([[], ["shop-bug", "shop-production"]]));
@@ -240,6 +266,16 @@ fn a_clone_is_made_in_another_account() {
     clone(&s, &[to, &["--plan"]].concat()).ok();
     assert_eq!(left(&s, "us-east-1"), json!([[], ["shop-production"]]), "a plan takes no snapshot");
 
+    // What is refused after that says what stays, and the file does not.
+    let refused = clone(&s, &[to, &["--size", "databases.main.version=\"15\""]].concat()).exits(4).words();
+    let whose = format!("shop/bug/{}/us-east-1", other.id);
+    for part in ["`s.bug.yaml` is removed again", "The snapshots stay shared", &format!("stack frozen prune {whose}")] {
+        assert!(refused.contains(part), "{part}: {refused}");
+    }
+    let frozen = |more: &[&str]| s.place.stack(&[&["frozen"], more, &["--region", "us-east-1"]].concat()).ok();
+    let listed = frozen(&["list"]).stdout;
+    assert!(listed.contains(&format!("for {whose}/main")), "{listed}");
+    // The next attempt takes another one, and leaves none.
     let said = clone(&s, to).ok().words();
     assert!(said.contains("shared with the account") && said.contains("and none was found."), "{said}");
     let file = std::fs::read_to_string(s.place.path().join("s.bug.yaml")).unwrap();
@@ -265,4 +301,30 @@ fn a_clone_is_made_in_another_account() {
     assert!(plan.stdout.contains("No changes"), "{}", plan.stdout);
     place.stack(DESTROY).ok();
     assert_eq!(left_in(&other, "us-east-1"), json!([[], []]));
+}
+
+#[test]
+fn a_clone_is_made_in_another_account_and_region() {
+    let s = production();
+    let other = LocalAws::shared().account();
+    let key = format!("keys: {{ main: {{ accounts: [\"{}\"] }} }}", other.id);
+    // How the source began is not how the copy begins.
+    s.write("keys: { main: {} }", &format!("{key}\nhistory_bucket: {}", bucket(&s)));
+    s.write("deletion_protection: false }", "deletion_protection: false, begin: { database: none, at: latest } }");
+    s.place.stack(&["apply", "s.yaml", "--env", "production", "--yes"]).ok();
+    let role = format!("arn:aws:iam::{}:role/Deploy", other.id);
+    clone(&s, &["--account-role", &role, "--region", OTHER]).ok();
+    let file = std::fs::read_to_string(s.place.path().join("s.bug.yaml")).unwrap();
+    for line in ["history_bucket: ~", "database: ~", "at: ~", "snapshot: arn:aws:rds:us-east-1:"] {
+        assert!(file.contains(line), "{line}: {file}");
+    }
+    assert_eq!(data_in(&other, OTHER, "shop-bug", None), "42 orders");
+    assert_eq!((left_in(&other, OTHER), left(&s, "us-east-1")), (json!([[], ["shop-bug"]]), json!([[], ["shop-production"]])));
+}
+
+/// The name of a bucket that is there for leases and history.
+fn bucket(s: &Subject) -> String {
+    let name = format!("history-of-{}", s.account.id);
+    s.account.boto3(r#"result = client("s3").create_bucket(Bucket=args) and None"#, &json!(name));
+    name
 }

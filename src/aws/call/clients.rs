@@ -46,10 +46,19 @@ pub struct Options {
     pub endpoint_url: Option<String>,
     /// Fixed credentials: access key and secret.
     pub credentials: Option<(String, String)>,
-    /// The ARN of a role that is assumed with these credentials.
-    pub role: Option<String>,
+    /// A role that is assumed with these credentials.
+    pub role: Option<Role>,
     /// The bucket for leases and history; `stack`'s own when none is chosen.
     pub history_bucket: Option<String>,
+}
+
+/// A role that is assumed with other credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Role {
+    /// Its ARN.
+    pub arn: String,
+    /// The region in which STS is asked for it: one that the account of the credentials has enabled.
+    pub region: String,
 }
 
 /// The properties of services that calls depend on.
@@ -94,6 +103,8 @@ macro_rules! clients {
             pub history_bucket: Option<String>,
             /// The endpoint that all calls go to, when it is not AWS's own.
             endpoint: Option<String>,
+            /// The ARN of the role that is assumed, when one is.
+            role: Option<String>,
             /// Whether the profile needs an MFA code, which only the AWS CLI can ask for.
             wants_mfa: bool,
         }
@@ -123,6 +134,7 @@ macro_rules! clients {
                     profile: None,
                     history_bucket: None,
                     endpoint: config.endpoint_url().map(str::to_owned),
+                    role: None,
                     wants_mfa: false,
                 }
             }
@@ -295,7 +307,8 @@ impl Clients {
         }
         let mut config = loader.load().await;
         if let Some(role) = &options.role {
-            let provider = AssumeRoleProvider::builder(role).session_name(SESSION).configure(&config).build().await;
+            let provider = AssumeRoleProvider::builder(&role.arn).session_name(SESSION).region(Region::new(role.region.clone()));
+            let provider = provider.configure(&config).build().await;
             config = config.to_builder().credentials_provider(SharedCredentialsProvider::new(provider)).build();
         }
         if let Some(url) = config.endpoint_url() {
@@ -308,7 +321,8 @@ impl Clients {
         let wants_mfa = profile.as_ref().is_some_and(|name| profiles.wants_mfa(name));
         let clients = Clients::from_config(&config, region, fence);
         let indexed = services.indexed;
-        Ok(Clients { reach, indexed, profile, history_bucket: options.history_bucket.clone(), wants_mfa, ..clients })
+        let role = options.role.as_ref().map(|role| role.arn.clone());
+        Ok(Clients { role, reach, indexed, profile, history_bucket: options.history_bucket.clone(), wants_mfa, ..clients })
     }
 
     /// Returns RDS in a region: that of the stack, or another one with data that a database begins with.
@@ -336,6 +350,7 @@ impl Clients {
             answer = asked => answer.map_err(|error| match error.class {
                 Class::Ambiguous => self.unreachable(&error.message),
                 Class::Credentials if self.wants_mfa => self.wants_code(error),
+                Class::Credentials => self.unassumed(error),
                 _ => error,
             })?,
             why = self.hopeless() => return Err(self.unreachable(&why)),
@@ -366,6 +381,14 @@ impl Clients {
             (None, NO_HOST) => error.hint(format!("check that the region `{}` exists and that this machine can reach the internet", self.region)),
             _ => error.hint("check the network, the proxy and the region; `--local` uses an AWS on this machine"),
         }
+    }
+
+    /// Names the role that could not be assumed, if one was to be.
+    fn unassumed(&self, error: Error) -> Error {
+        let Some(role) = &self.role else { return error };
+        let message = format!("the role `{role}` cannot be assumed: {}", error.message);
+        let step = "its trust policy must name your identity, and you need `sts:AssumeRole` on it".to_owned();
+        Error { message, hints: vec![step], ..error }
     }
 
     fn wants_code(&self, error: Error) -> Error {

@@ -7,10 +7,9 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use serde_json::{Map, Value, json};
 
-use super::carry::id_in;
 use super::instance::{Begin, Instance};
-use super::interim::moment;
-use super::snapshots::{find, look_in, region_of};
+use super::named::{account_in, id_in, moment, region_of};
+use super::snapshots::{find, look_in};
 use super::status::state_of;
 use super::{from_sdk, snapshot};
 use crate::aws::Cx;
@@ -54,46 +53,27 @@ pub(super) async fn check(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
             findings.extend(unknown.filter(|_| desired.get("database").is_some()));
             return Ok(findings);
         }
-        Begin::Database(id) => {
-            let what = format!("the database `{id}`");
+        Begin::Database(of) | Begin::PointInTime { database: of, .. } => {
+            let (what, region) = (format!("the database `{of}`"), region_of(cx, of));
             // An earlier run got as far as its snapshot.
-            let [taken, _] = snapshot::names(&cx.at(&item.key, item.generation));
-            let region = region_of(cx, id);
-            let taken = look_in(cx, region, &taken).await?.filter(|found| {
-                let tags = from_sdk(found.tag_list());
-                snapshot::source(&tags) == Some(&begin.to_string()) && found.status() != Some("failed")
-            });
-            match (instance(cx, id_in(id), region).await?, taken) {
-                (Some(found), taken) => {
-                    let state = state_of(&found);
-                    // Storage that is still being optimised can be copied.
-                    let serves = state.tells_all() || matches!(state, Readiness::Waiting { .. });
-                    if !serves && taken.is_none() {
-                        let message = format!(
-                            "AWS takes no snapshot of {what} while it is `{}`",
-                            found.db_instance_status().unwrap_or("unknown")
-                        );
-                        return refused(message, "bring it to `available` first, or begin with a snapshot of it");
+            let taken = taken(cx, item, region, &begin).await?;
+            match (instance(cx, id_in(of), region).await?, taken) {
+                (_, Some(taken)) => (what, of_snapshot(&taken)),
+                (Some(found), None) => {
+                    let refusal = match &begin {
+                        Begin::PointInTime { at, .. } => not_restorable(cx, &found, &what, at.as_deref()).await?,
+                        _ => not_copied(&found, &what),
+                    };
+                    if let Some((message, help)) = refusal {
+                        return refused(message, &help);
                     }
                     (what, of_instance(&found))
                 }
-                (None, Some(taken)) => (what, of_snapshot(&taken)),
                 (None, None) => {
                     let help = "name one that RDS lists for this account and region, by its ARN one of another region, or begin with a snapshot";
                     return refused(format!("{what} that it is to begin with does not exist"), help);
                 }
             }
-        }
-        Begin::PointInTime { database, at } => {
-            let what = format!("the database `{database}`");
-            let Some(found) = instance(cx, database, &cx.scope.region).await? else {
-                let help = "name one that RDS lists for this account and region";
-                return refused(format!("{what} that it is to begin with does not exist"), help);
-            };
-            if let Some((message, help)) = not_restorable(&found, &what, at.as_deref())? {
-                return refused(message, &help);
-            }
-            (what, of_instance(&found))
         }
     };
     Ok(differences(item, desired, &what, data))
@@ -101,13 +81,17 @@ pub(super) async fn check(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
 
 /// Returns why data of another region or account cannot be had, and what helps.
 fn out_of_reach(cx: &Cx, begin: &Begin) -> Option<(String, &'static str)> {
-    let (Begin::Snapshot(name) | Begin::Database(name)) = begin else { return None };
-    let account = name.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(3));
-    if matches!(begin, Begin::Database(_)) && account.is_some_and(|account| account != cx.scope.account) {
+    let (Begin::Snapshot(name) | Begin::Database(name) | Begin::PointInTime { database: name, .. }) = begin;
+    let is_database = !matches!(begin, Begin::Snapshot(_));
+    if is_database && account_in(name).is_some_and(|account| account != cx.scope.account) {
         let message = format!("the database `{name}` is another account's, and only that account takes snapshots of it");
         return Some((message, "begin with a snapshot that the other account shares"));
     }
     // <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CopyDBSnapshot.html>, PreSignedUrl
+    if region_of(cx, name) != cx.scope.region && matches!(begin, Begin::PointInTime { .. }) {
+        let message = format!("`{name}` is in another region, and backups are restored in their own");
+        return Some((message, "begin with a snapshot of it, which is copied into this region"));
+    }
     if region_of(cx, name) != cx.scope.region && cx.scope.partition != "aws" {
         let message =
             format!("`{name}` is in another region, and `stack` does not copy between regions of `{}`", cx.scope.partition);
@@ -116,25 +100,59 @@ fn out_of_reach(cx: &Cx, begin: &Begin) -> Option<(String, &'static str)> {
     None
 }
 
+/// Returns the snapshot that an earlier run took for the database.
+async fn taken(cx: &Cx, item: &Item, region: &str, begin: &Begin) -> Result<Option<DbSnapshot>> {
+    let name = snapshot::taken(&cx.at(&item.key, item.generation), region);
+    let is_its = |found: &DbSnapshot| {
+        snapshot::source(&from_sdk(found.tag_list())) == Some(&begin.to_string()) && found.status() != Some("failed")
+    };
+    Ok(look_in(cx, region, &name).await?.filter(is_its))
+}
+
+/// Returns why AWS takes no snapshot of a database now, and what helps.
+fn not_copied(of: &DbInstance, what: &str) -> Option<(String, String)> {
+    let state = state_of(of);
+    // Storage that is still being optimised can be copied.
+    if state.tells_all() || matches!(state, Readiness::Waiting { .. }) {
+        return None;
+    }
+    let message = format!("AWS takes no snapshot of {what} while it is `{}`", of.db_instance_status().unwrap_or("unknown"));
+    Some((message, "bring it to `available` first, or begin with a snapshot of it".into()))
+}
+
 /// Returns why a database cannot be restored to a time, and what helps.
-fn not_restorable(of: &DbInstance, what: &str, at: Option<&str>) -> Result<Option<(String, String)>> {
+async fn not_restorable(cx: &Cx, of: &DbInstance, what: &str, at: Option<&str>) -> Result<Option<(String, String)>> {
+    let id = of.db_instance_identifier().unwrap_or_default();
+    let answer = cx.cloud.rds.describe_db_instance_automated_backups().db_instance_identifier(id).send().await;
+    let backups = answer.map(|a| a.db_instance_automated_backups.unwrap_or_default());
+    let backups = present(backups.map_err(failed("rds:DescribeDBInstanceAutomatedBackups")))?;
+    let earliest =
+        backups.iter().filter_map(|backup| backup.restore_window()?.earliest_time().copied()).min_by_key(DateTime::secs);
+    out_of_window(of, earliest, what, at)
+}
+
+/// Returns the same by what is known of its backups.
+fn out_of_window(of: &DbInstance, earliest: Option<DateTime>, what: &str, at: Option<&str>) -> Result<Option<(String, String)>> {
     if of.backup_retention_period.unwrap_or_default() == 0 {
         let message = format!("{what} has no automated backups, so it cannot be restored to a point in time");
         return Ok(Some((message, "begin with a snapshot of it, or turn its backups on".into())));
     }
+    let Some(latest) = of.latest_restorable_time() else {
+        let message = format!("{what} has no automated backup yet, so it cannot be restored to a point in time");
+        return Ok(Some((message, "wait for the first one, or begin with a snapshot of it".into())));
+    };
     let Some(at) = at else { return Ok(None) };
     let wanted = moment(at)?;
     let shown = |time: &DateTime| DateTime::from_secs(time.secs()).fmt(Format::DateTime).unwrap_or_default();
     let out = |end: &DateTime, words: &str| {
         let message = format!("{what} cannot be restored to {at}: {words} {}", shown(end));
-        Some((message, "give another time, or leave it out for the latest".to_owned()))
+        Some((message, "give another time, or `latest`".to_owned()))
     };
-    let latest = of.latest_restorable_time().filter(|latest| latest.secs() < wanted.secs());
-    let earliest = of.instance_create_time().filter(|created| created.secs() > wanted.secs());
-    Ok(match (latest, earliest) {
-        (Some(latest), _) => out(latest, "the latest time that AWS has is"),
-        (None, Some(created)) => out(created, "it was created at"),
-        _ => None,
+    let earliest = earliest.or(of.instance_create_time().copied());
+    Ok(match earliest.filter(|earliest| earliest.secs() > wanted.secs()) {
+        _ if latest.secs() < wanted.secs() => out(latest, "the latest time that AWS has is"),
+        Some(earliest) => out(&earliest, "the earliest time that AWS has is"),
+        None => None,
     })
 }
 
@@ -258,15 +276,23 @@ mod tests {
             let built = DbInstance::builder().backup_retention_period(days).instance_create_time(secs("2026-11-01T00:00:00Z"));
             built.latest_restorable_time(secs("2026-11-26T03:00:00Z")).build()
         };
-        let told = |days: i32, at: Option<&str>| not_restorable(&of(days), "x", at).unwrap().map(|(message, _)| message);
+        let told = |days: i32, at: Option<&str>| out_of_window(&of(days), None, "x", at).unwrap().map(|(message, _)| message);
         assert_eq!(told(7, None), None);
         assert_eq!(told(7, Some("2026-11-26T04:00:00+01:00")), None);
         let late = "x cannot be restored to 2026-11-26T03:00:01Z: the latest time that AWS has is 2026-11-26T03:00:00Z";
         assert_eq!(told(7, Some("2026-11-26T03:00:01Z")).as_deref(), Some(late));
-        let early = "x cannot be restored to 2026-10-31T23:59:59Z: it was created at 2026-11-01T00:00:00Z";
+        let early = "x cannot be restored to 2026-10-31T23:59:59Z: the earliest time that AWS has is 2026-11-01T00:00:00Z";
         assert_eq!(told(7, Some("2026-10-31T23:59:59Z")).as_deref(), Some(early));
         assert!(told(0, None).unwrap().contains("no automated backups"));
-        assert!(not_restorable(&of(7), "x", Some("yesterday")).is_err());
+        let kept = out_of_window(&of(7), Some(secs("2026-11-19T00:00:00Z")), "x", Some("2026-11-18T00:00:00Z")).unwrap();
+        assert!(kept.is_some_and(|(message, _)| message.ends_with("is 2026-11-19T00:00:00Z")));
+        let young = DbInstance::builder().backup_retention_period(7).build();
+        assert!(
+            out_of_window(&young, None, "x", None)
+                .unwrap()
+                .is_some_and(|(message, _)| message.contains("no automated backup yet"))
+        );
+        assert!(out_of_window(&of(7), None, "x", Some("yesterday")).is_err());
     }
 
     #[test]

@@ -13,8 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_sdk_rds::types::{DbInstance, DbSnapshot};
 
 use super::instance::{Begin, FROM_SNAPSHOT, Instance, Live, TAG_PASSWORD, least_iops};
-use super::snapshots::{find, look_in, region_of, remove_in, unfinished};
-use super::{NAME, from_sdk, interim, snapshot as copy, to_sdk};
+use super::named::{account_in, id_in, region_of};
+use super::snapshots::{find, look_in, remove_in, unfinished};
+use super::{NAME, from_sdk, interim, passing, snapshot as copy, to_sdk};
 use crate::aws::call::answers::begun;
 use crate::aws::call::arguments::some_ids;
 use crate::aws::ownership::names;
@@ -61,15 +62,22 @@ impl Copies {
             return Ok(Some(Copies { from: From::Database(from.id), region: cx.scope.region.clone(), snapshot, copy }));
         }
         let Some(begin) = begin.filter(|_| cx.begins) else { return Ok(None) };
-        let [taken, copy] = copy::names(cx);
+        let [_, copy] = copy::names(cx);
         let region = |name: &str| region_of(cx, name).to_owned();
+        if let Begin::Database(of) | Begin::PointInTime { database: of, .. } = begin
+            && account_in(of).is_some_and(|account| account != cx.scope.account)
+        {
+            return Err(Error::new(Class::Invalid, format!("`{of}` is a database of another account")));
+        }
         Ok(Some(match begin {
             Begin::Database(of) => {
-                Copies { region: region(of), from: From::Database(id_in(of).to_owned()), snapshot: taken, copy }
+                let (region, from) = (region(of), From::Database(id_in(of).to_owned()));
+                Copies { snapshot: copy::taken(cx, &region), region, from, copy }
             }
             Begin::Snapshot(name) => Copies { region: region(name), from: From::Snapshot, snapshot: name.clone(), copy },
             Begin::PointInTime { .. } => {
-                Copies { region: cx.scope.region.clone(), from: From::PointInTime(begin.clone()), snapshot: taken, copy }
+                let (region, from) = (cx.scope.region.clone(), From::PointInTime(begin.clone()));
+                Copies { snapshot: copy::taken(cx, &region), region, from, copy }
             }
         }))
     }
@@ -82,11 +90,6 @@ impl Copies {
             From::PointInTime(begin) => format!("snapshot of {begin}"),
         }
     }
-}
-
-/// Returns the identifier of a database that is named by it or by its ARN.
-pub(super) fn id_in(of: &str) -> &str {
-    of.rsplit(':').next().unwrap_or(of)
 }
 
 /// A copy that the operation makes, as it was found.
@@ -132,7 +135,14 @@ impl Instance {
     }
 
     /// Returns the tags of a copy that is made.
-    fn tags_of_copy(&self, cx: &Cx, name: &str) -> Tags {
+    fn tags_of_copy(&self, cx: &Cx, region: &str, name: &str) -> Tags {
+        if region != cx.scope.region {
+            return self
+                .begin
+                .as_ref()
+                .map(|begin| passing::tags(&cx.scope, &cx.key.name, &begin.to_string()))
+                .unwrap_or_default();
+        }
         match self.begin.as_ref().filter(|_| cx.begins) {
             Some(begin) => copy::tags(cx, &self.tags, name, &begin.to_string()),
             None => self.tags.clone(),
@@ -143,8 +153,12 @@ impl Instance {
     async fn made(&self, cx: &Cx, (region, name): (&str, &str), what: &str, key: Option<&str>) -> Result<Made> {
         let Some(found) = look_in(cx, region, name).await? else { return Ok(Made::Not) };
         if let Some(begin) = self.begin.as_ref().filter(|_| cx.begins) {
-            let tags = from_sdk(found.tag_list());
-            if !copy::is_ours(cx, &tags, name) {
+            let (tags, is_here) = (from_sdk(found.tag_list()), region == cx.scope.region);
+            let is_ours = match is_here {
+                true => copy::is_ours(cx, &tags, name),
+                false => passing::is_for(&cx.scope, &cx.key.name, &found),
+            };
+            if !is_ours {
                 let words = "exists and is not this stack's, so it is not used: delete it, or copy it under another name first";
                 return Ok(Made::Waits(Readiness::Failed(format!("the snapshot `{name}` {words}"))));
             }
@@ -191,7 +205,7 @@ impl Instance {
                     };
                     let call = cx.cloud.rds_in(region).create_db_snapshot();
                     let call = call.db_instance_identifier(&from).db_snapshot_identifier(name);
-                    let answer = call.set_tags(Some(to_sdk(&self.tags_of_copy(cx, name)))).send().await;
+                    let answer = call.set_tags(Some(to_sdk(&self.tags_of_copy(cx, region, name)))).send().await;
                     begun(answer.map_err(failed("rds:CreateDBSnapshot")))?;
                     return Ok(Readiness::waiting(format!("starting a snapshot of {from}")));
                 }
@@ -222,7 +236,7 @@ impl Instance {
                 // One that the file wants unencrypted is only copied into this region.
                 let key = self.kms_key.clone().or_else(|| (self.encrypted == Some(true)).then(|| AWS_KEY.to_owned()));
                 let call = call.target_db_snapshot_identifier(copy).set_kms_key_id(key);
-                let answer = call.set_tags(Some(to_sdk(&self.tags_of_copy(cx, copy)))).send().await;
+                let answer = call.set_tags(Some(to_sdk(&self.tags_of_copy(cx, &cx.scope.region, copy)))).send().await;
                 begun(answer.map_err(failed("rds:CopyDBSnapshot")))?;
                 Ok(Readiness::waiting(match is_elsewhere {
                     true => format!("its copy from {region} is being made"),

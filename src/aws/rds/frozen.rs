@@ -3,14 +3,14 @@
 use aws_sdk_rds::types::{DbSnapshot, Tag};
 use serde::Serialize;
 
+use super::passing::TAG_FOR;
 use super::snapshots::{find, look, unfinished};
 use crate::aws::Cx;
 use crate::aws::call::answers::{begun, or_gone, present};
 use crate::aws::rds::errors::failed;
 use crate::engine::{Readiness, Result};
 
-/// The tag that says what was frozen: `shop/production/20261126T221500Z`, and for which copy in another account:
-/// `shop/production/20261126T221500Z/bug`. A snapshot with it has no tag of an environment, so nothing
+/// The tag that says what was frozen: `shop/production/20261126T221500Z`. A snapshot with it has no tag of an environment, so nothing
 /// takes it for an object of one.
 pub(super) const TAG_FROZEN: &str = "stack:frozen";
 /// AWS's own key. The key of the database can go with its environment, and everything that it encrypts with it.
@@ -28,15 +28,17 @@ fn end(at: &str) -> String {
     format!("-frozen-{}", at.to_ascii_lowercase())
 }
 
-/// A snapshot of a frozen environment.
+/// A snapshot that belongs to no environment: of a frozen one, or for a copy in another region or account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Frozen {
     /// Its name.
     pub name: String,
     /// Its ARN.
     pub arn: String,
-    /// What was frozen: stack, environment and time.
+    /// What was frozen: stack, environment and time; or which copy it is for: stack, environment, account, region and database.
     pub of: String,
+    /// Whether it is for a copy that is being made, or was given up.
+    pub for_copy: bool,
     /// Its storage, in GiB.
     pub gib: i32,
     /// RDS's status.
@@ -46,15 +48,19 @@ pub struct Frozen {
 }
 
 impl Frozen {
-    /// Reads a snapshot that is a frozen one by its tag and by its name.
+    /// Reads a snapshot that is one by its tag, and a frozen one by its name, too.
     fn of(snapshot: &DbSnapshot) -> Option<Frozen> {
-        let of = snapshot.tag_list().iter().find(|tag| tag.key() == Some(TAG_FROZEN))?.value()?.to_owned();
+        let tag = |name: &str| Some(snapshot.tag_list().iter().find(|tag| tag.key() == Some(name))?.value()?.to_owned());
         let name = snapshot.db_snapshot_identifier.clone()?;
-        let end = end(of.split('/').nth(2)?);
-        if !name.strip_suffix(FIRST).unwrap_or(&name).ends_with(&end) {
-            return None;
-        }
+        let is_frozen = |of: &String| {
+            let end = end(of.rsplit('/').next().unwrap_or_default());
+            name.strip_suffix(FIRST).unwrap_or(&name).ends_with(&end)
+        };
+        let copy = tag(TAG_FOR);
+        let for_copy = copy.is_some();
+        let of = copy.or_else(|| tag(TAG_FROZEN).filter(is_frozen))?;
         Some(Frozen {
+            for_copy,
             name,
             arn: snapshot.db_snapshot_arn.clone()?,
             of,
@@ -100,39 +106,7 @@ pub async fn take(cx: &Cx, instance: &str, from: Option<&str>, name: &str, of: &
     Ok((Readiness::waiting("its copy is being encrypted with AWS's own key"), None))
 }
 
-/// Polls the snapshot of a database instance for another account once, and does the next step: a snapshot with the instance's own key,
-/// which that account may use, and then the permission to copy it. Returns how far that is, and its ARN.
-///
-/// # Errors
-/// When RDS refuses a step (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ShareSnapshot.html>).
-pub async fn share(cx: &Cx, instance: &str, (name, of): (&str, &str), account: &str) -> Result<(Readiness, Option<String>)> {
-    let Some(taken) = look(cx, name).await? else {
-        let tag = Tag::builder().key(TAG_FROZEN).value(of).build();
-        let call = cx.cloud.rds.create_db_snapshot().db_instance_identifier(instance).db_snapshot_identifier(name).tags(tag);
-        begun(call.send().await.map_err(failed("rds:CreateDBSnapshot")))?;
-        return Ok((Readiness::waiting(format!("starting a snapshot of {instance}")), None));
-    };
-    if let Some(state) = unfinished(&taken, &format!("snapshot of {instance}")) {
-        return Ok((state, None));
-    }
-    let call = cx.cloud.rds.modify_db_snapshot_attribute().db_snapshot_identifier(name).attribute_name("restore");
-    call.values_to_add(account).send().await.map_err(failed("rds:ModifyDBSnapshotAttribute"))?;
-    Ok((Readiness::Ready, taken.db_snapshot_arn))
-}
-
-/// Returns the names of the snapshots that were shared for a copy of this environment.
-///
-/// # Errors
-/// When RDS cannot be asked.
-pub async fn shared_for(cx: &Cx, copy: &str) -> Result<Vec<String>> {
-    let is_of = |one: &Frozen| {
-        let parts: Vec<&str> = one.of.split('/').collect();
-        matches!(parts[..], [stack, env, _, to] if stack == cx.scope.stack && env == cx.scope.env && to == copy)
-    };
-    Ok(list(cx).await?.into_iter().filter(is_of).map(|one| one.name).collect())
-}
-
-/// Returns the snapshots of all frozen environments of the account and region.
+/// Returns the snapshots of all frozen environments of the account and region, and those for copies elsewhere.
 ///
 /// # Errors
 /// When RDS cannot be asked.

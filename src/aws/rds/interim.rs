@@ -2,16 +2,15 @@
 //! is restored lasts until a snapshot of it is taken. What a run that died left of them is found by the next one.
 
 use aws_sdk_rds::types::DbInstance;
-use aws_smithy_types::DateTime;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::instance::{Begin, Instance};
+use super::named::{id_in, moment};
 use super::snapshot::{of_copy, source};
 use super::status::state_of;
 use super::{Live, NAME, from_sdk, instances, retag, to_sdk};
 use crate::aws::call::answers::{begun, or_gone, present};
-use crate::aws::call::arguments::some_ids;
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
@@ -61,16 +60,6 @@ async fn look(cx: &Cx, name: &str) -> Result<Option<DbInstance>> {
     Ok(found.into_iter().next())
 }
 
-/// Reads a time of RFC 3339.
-///
-/// # Errors
-/// When the text is none.
-pub(super) fn moment(text: &str) -> Result<DateTime> {
-    let read = text.parse::<jiff::Timestamp>();
-    let wrong = |_| Error::new(Class::Invalid, format!("`{text}` is not a time like `2026-11-26T03:00:00Z`"));
-    Ok(DateTime::from_secs(read.map_err(wrong)?.as_second()))
-}
-
 /// Deletes it. Its data is a copy: no snapshot is left of it.
 async fn remove(cx: &Cx, name: &str) -> Result<()> {
     let call = cx.cloud.rds.delete_db_instance().db_instance_identifier(name);
@@ -85,13 +74,14 @@ pub(super) async fn restored(cx: &Cx, of: &Instance, begin: &Begin) -> Result<st
     let name = name(cx);
     let Some(now) = look(cx, &name).await? else {
         let call = cx.cloud.rds.restore_db_instance_to_point_in_time().target_db_instance_identifier(&name);
-        let call = call.source_db_instance_identifier(database).db_instance_class(&of.class);
+        let call = call.source_db_instance_identifier(id_in(database)).db_instance_class(&of.class);
         let call = match at {
             Some(at) => call.restore_time(moment(at)?),
             None => call.use_latest_restorable_time(true),
         };
         let subnets = of.subnet_group.as_ref().map(|group| group.id().map(str::to_owned)).transpose()?;
-        let call = call.set_db_subnet_group_name(subnets).set_vpc_security_group_ids(some_ids(&of.security_groups)?);
+        // Without security groups, AWS takes the network's default one, which lets nobody in: it has the password of the original.
+        let call = call.set_db_subnet_group_name(subnets);
         let call = call.publicly_accessible(false).multi_az(false).deletion_protection(false).backup_retention_period(0);
         let call = call.auto_minor_version_upgrade(false).copy_tags_to_snapshot(false);
         let tags = of_copy(&of.tags, &format!("{}/{}{END}", Interim::KIND, cx.key.name), &begin.to_string());
@@ -103,25 +93,35 @@ pub(super) async fn restored(cx: &Cx, of: &Instance, begin: &Begin) -> Result<st
         let words = "exists and is not this stack's, so it is not used: delete it first";
         return Ok(Err(Readiness::Failed(format!("the database `{name}` {words}"))));
     }
-    let state = state_of(&now);
     let is_other = source(&from_sdk(now.tag_list())) != Some(&begin.to_string());
-    if is_other || matches!(state, Readiness::Failed(_)) {
+    let state = match now.db_instance_status() {
+        // What AWS takes a snapshot of
+        // (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBSnapshot.html>).
+        Some("storage-optimization") => Readiness::Ready,
+        _ => state_of(&now),
+    };
+    let failed = match &state {
+        Readiness::Failed(why) => Some(why.clone()),
+        Readiness::Impaired(it) if it.mended_by.is_some() => Some(it.status.clone()),
+        _ => None,
+    };
+    if is_other || failed.is_some() {
         match remove(cx, &name).await {
             Err(error) if error.class == Class::InUse => {}
             other => other?,
         }
     }
-    match state {
-        Readiness::Failed(why) => Ok(Err(Readiness::Failed(format!("the restored database was deleted: {why}")))),
-        _ if is_other => Ok(Err(Readiness::waiting(format!("deleting {name}, which was restored for another beginning")))),
-        Readiness::Ready => Ok(Ok(name)),
-        other => Ok(Err(match other {
-            Readiness::Waiting { status, progress } => {
-                Readiness::Waiting { status: format!("{database} restored into {name}: {status}"), progress }
-            }
-            other => other,
-        })),
-    }
+    Ok(match (failed, state) {
+        (Some(why), _) => Err(Readiness::Failed(format!("`{name}`, into which {database} was restored, was deleted: {why}"))),
+        _ if is_other => Err(Readiness::waiting(format!("deleting {name}, which was restored for another beginning"))),
+        (_, Readiness::Ready) => Ok(name),
+        (_, Readiness::Waiting { status, progress }) => {
+            Err(Readiness::Waiting { status: format!("{database} restored into {name}: {status}"), progress })
+        }
+        // It serves, but its data is still being loaded, and AWS takes no snapshot meanwhile.
+        (_, Readiness::Impaired(it)) => Err(Readiness::waiting(format!("{database} restored into {name}: {}", it.status))),
+        (_, other) => Err(other),
+    })
 }
 
 /// Deletes the database that was restored for the one at hand, if it exists: a snapshot of it is complete.

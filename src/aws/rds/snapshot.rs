@@ -6,8 +6,10 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::snapshots::{look, look_in, region_of, remove, remove_in};
-use super::{Live, from_sdk, retag};
+use super::named::region_of;
+use super::passing::TAG_BEGINS;
+use super::snapshots::{look, remove};
+use super::{Live, from_sdk, passing, retag};
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::{names, tag_index};
 use crate::aws::rds::errors::failed;
@@ -18,12 +20,8 @@ use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Resource, Re
 
 /// The maximum length of the names of snapshots.
 const SNAPSHOT: usize = 255;
-/// The end of the key of the copy of a snapshot that was taken for a new database.
-const ENCRYPTED: &str = "-encrypted";
 /// The end of the key of a snapshot that was taken for a new database, and of its encrypted copy.
 const ENDS: [&str; 2] = ["-begins", "-begins-encrypted"];
-/// The tag with what a copy is of. Who changes that in the file before the database is created begins with another copy.
-const TAG_BEGINS: &str = "stack:begins";
 
 /// A snapshot that carries data into a new database. It is only found and deleted, and that needs no consent: it is a copy of what
 /// another database or snapshot holds, and of nothing else.
@@ -38,6 +36,14 @@ pub struct Snapshot {
 /// Returns the names of the snapshot that is taken for the database at hand, and of its encrypted copy: the same in every run.
 pub(super) fn names(cx: &Cx) -> [String; 2] {
     names_of(&cx.scope, &cx.key.name, cx.generation)
+}
+
+/// Returns the name of the snapshot that is taken of a database for the one at hand, in the region of that.
+pub(super) fn taken(cx: &Cx, region: &str) -> String {
+    match region == cx.scope.region {
+        true => names(cx)[0].clone(),
+        false => passing::name(&cx.scope, &cx.key.name, cx.generation),
+    }
 }
 
 fn names_of(scope: &Scope, database: &str, generation: u32) -> [String; 2] {
@@ -100,31 +106,14 @@ pub(super) async fn delete_all(cx: &Cx) -> Result<()> {
 /// Deletes the snapshot in another region that a copy with these tags is of, if the stack took it there. The copy is deleted after it,
 /// so that a run that dies in between is continued.
 async fn remove_original(cx: &Cx, tags: &Tags) -> Result<()> {
-    let key = tags.get(TAG_KEY).and_then(|key| key.split_once('/')?.1.strip_suffix(ENCRYPTED));
+    let key = tags.get(TAG_KEY).and_then(|key| key.split_once('/')?.1.strip_suffix(ENDS[1]));
     let of = source(tags).and_then(|of| of.strip_prefix("database:"));
-    let (Some(key), Some(region)) = (key, of.map(|arn| region_of(cx, arn)).filter(|region| *region != cx.scope.region)) else {
-        return Ok(());
-    };
-    let name = names::fit(&cx.scope.prefix(), key, names::generation(tags), SNAPSHOT);
-    match look_in(cx, region, &name).await? {
-        Some(found) if is_ours(cx, &from_sdk(found.tag_list()), &name) => remove_in(cx, region, &name).await,
+    match (key, of.map(|arn| region_of(cx, arn))) {
+        (Some(database), Some(region)) if region != cx.scope.region => {
+            passing::remove(cx, region, database, names::generation(tags)).await
+        }
         _ => Ok(()),
     }
-}
-
-/// Deletes what was taken in this region for a copy of the environment in another one, which was given up; returns the names.
-///
-/// # Errors
-/// When RDS cannot be asked, or refuses.
-pub async fn delete_originals(cx: &Cx) -> Result<Vec<String>> {
-    let mut deleted = Vec::new();
-    for found in Snapshot::observe(cx).await? {
-        if matches!(found.claim, Claim::Ours(_)) {
-            Snapshot::delete(cx, &found.live).await?;
-            deleted.push(found.live.id);
-        }
-    }
-    Ok(deleted)
 }
 
 impl Resource for Snapshot {

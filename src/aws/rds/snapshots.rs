@@ -1,5 +1,6 @@
 //! Snapshots of databases: those that carry data over, and those taken before an upgrade that cannot be undone.
 
+use super::named::region_of;
 use super::to_sdk;
 use crate::aws::call::answers::{begun, or_gone, present};
 use crate::aws::ownership::names;
@@ -17,12 +18,6 @@ pub(super) async fn look_in(cx: &Cx, region: &str, name: &str) -> Result<Option<
     let answer = cx.cloud.rds_in(region).describe_db_snapshots().db_snapshot_identifier(name).send().await;
     let found = present(answer.map(|a| a.db_snapshots.unwrap_or_default()).map_err(failed("rds:DescribeDBSnapshots")))?;
     Ok(found.into_iter().next())
-}
-
-/// Returns the region of what has this name or ARN: a name is of the stack's.
-pub(super) fn region_of<'a>(cx: &'a Cx, name: &'a str) -> &'a str {
-    let named = name.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(2));
-    named.filter(|region| !region.is_empty()).unwrap_or(&cx.scope.region)
 }
 
 /// Finds a snapshot of anyone, by its name or its ARN: in the region that this names. AWS answers for automated ones, and for those that

@@ -1,16 +1,19 @@
 //! A copy in another account: the role that makes it, and the snapshots that are shared with that account until the copy is complete.
 
-use super::Arguments;
-use super::compose::{self, Caches, Data};
+use futures::future::try_join_all;
+
+use super::compose::{self, Caches, Data, Known};
 use super::objects::Objects;
-use crate::aws::rds::frozen;
+use crate::aws;
+use crate::aws::rds::passing::{self, Shared};
 use crate::commands::arguments::Aws;
-use crate::commands::freeze::{self, For, Freezer};
-use crate::commands::session::{Session, Target};
+use crate::commands::complete::complete;
+use crate::commands::consent;
+use crate::commands::session::Session;
 use crate::commands::stop::{Exit, Result, Stop};
-use crate::config::{Loaded, Stack};
-use crate::engine::Plan;
-use crate::ui::{self, Color, Look};
+use crate::config::Stack;
+use crate::engine::{Plan, Scope};
+use crate::ui::{self, Look};
 
 /// A role of the account that the copy is made in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,26 +35,41 @@ pub fn role(text: &str) -> std::result::Result<Role, String> {
     }
 }
 
-/// Refuses what cannot be brought into another account.
-pub fn check(arguments: &Arguments, stack: &Stack, own: &str) -> Result<()> {
-    let Some(Role { account, .. }) = &arguments.account_role else { return Ok(()) };
+/// What is asked of a copy.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// The role that makes it, where that is of another account.
+    pub role: Option<&'a Role>,
+    /// The environment that is copied.
+    pub from: &'a str,
+    /// What its databases begin with.
+    pub data: Data,
+    /// What its caches begin with.
+    pub caches: Caches,
+    /// What its buckets begin with.
+    pub objects: &'a [Objects],
+}
+
+/// Refuses what cannot be brought into another account than `own`, that of what is copied.
+pub fn check(asked: Asked<'_>, stack: &Stack, own: &str) -> Result<()> {
+    let Some(Role { account, .. }) = asked.role else { return Ok(()) };
     let usage = |what: &str, help: &str| Err(Stop::Message(Exit::Usage, what.to_owned(), Some(help.to_owned())));
     if account == own {
-        let what = format!("`--account-role` is of the account {own}, in which `{}` is", arguments.from);
+        let what = format!("`--account-role` is of the account {own}, in which `{}` is", asked.from);
         return usage(&what, "leave it out for a copy in the same account");
     }
-    if matches!(arguments.data, Data::Latest | Data::PointInTime) {
+    if matches!(asked.data, Data::Latest | Data::PointInTime) {
         let what = "AWS shares neither automated snapshots nor backups with another account";
         return usage(what, "use `--data snapshot`, which takes one and shares it, or `--data none`");
     }
-    if arguments.caches == Caches::Snapshot {
+    if asked.caches == Caches::Snapshot {
         return usage("snapshots of caches stay in their account", "leave out `--caches snapshot`: caches begin empty");
     }
-    if arguments.objects.iter().any(|one| !matches!(one, Objects::Static | Objects::None)) {
+    if asked.objects.iter().any(|one| !matches!(one, Objects::Static | Objects::None)) {
         let what = "the objects of buckets are not copied into another account";
         return usage(what, "leave out `--objects`; `aws s3 sync` copies them for whom both buckets' policies allow it");
     }
-    if arguments.data == Data::None {
+    if asked.data == Data::None {
         return Ok(());
     }
     let unshared: Vec<String> = unshared(stack, account);
@@ -63,7 +81,7 @@ pub fn check(arguments: &Arguments, stack: &Stack, own: &str) -> Result<()> {
         format!("nothing was changed: the account {account} cannot read snapshots of {}", unshared.join(", ")),
         Some(format!(
             "add `accounts: [\"{account}\"]` to the key under `keys` that encrypts them and apply it to `{}`; AWS's own key cannot be shared",
-            arguments.from
+            asked.from
         )),
     ))
 }
@@ -82,56 +100,64 @@ fn unshared(stack: &Stack, account: &str) -> Vec<String> {
     out.map(|(name, _)| format!("`databases.{name}`")).collect()
 }
 
-/// Takes a snapshot of each database and shares it; returns names and ARNs. Before that it is certain that the role can be assumed, and
-/// that there is no such environment yet.
-pub async fn share(
-    (loaded, session): (&Loaded, &Session),
-    plan: &Plan,
-    arguments: &Arguments,
-    to: &str,
-    color: Color,
-) -> Result<Vec<(String, String)>> {
-    let Some(role) = &arguments.account_role else { return Ok(Vec::new()) };
-    let region = arguments.applying.aws.region.as_deref().unwrap_or(&loaded.stack.region);
-    let target = Target {
-        stack: loaded.stack.stack.as_str(),
-        env: to,
-        region,
-        account: Some(&role.account),
-        said_by: "`--account-role`",
-        history_bucket: loaded.stack.history_bucket.as_deref(),
+/// Returns the snapshots that are to be taken for a copy in another account.
+pub fn planned(plan: &Plan, stack: &Stack, asked: Asked<'_>, to: &str) -> Vec<(Shared, String)> {
+    if asked.role.is_none() || asked.data == Data::None {
+        return Vec::new();
+    }
+    let at = jiff::Timestamp::now().strftime("%Y%m%dt%H%M%Sz").to_string();
+    let shared = |known: Known<'_>| {
+        let name = format!("{}-for-{to}-{at}", known.id);
+        let arn = known.arn.replace(&format!(":db:{}", known.id), &format!(":snapshot:{name}"));
+        (Shared { database: known.name.to_owned(), instance: known.id.to_owned(), name }, arn)
     };
-    let there = Session::open(&target, &of_copy(arguments), color).await?;
-    if !there.snapshot().await?.is_empty() {
-        return Err(Stop::refused(
-            format!("nothing was changed: the environment `{to}` exists in the account {}", role.account),
-            "give the copy another name, or destroy that environment first",
-        ));
+    compose::databases(plan, stack).map(shared).collect()
+}
+
+/// Takes the snapshots and shares them, when that is agreed to; returns whether it is. What an attempt before left is deleted: no file
+/// names it.
+pub async fn share(source: &Session, copy: &Session, shared: &[Shared], yes: bool, look: &Look) -> Result<bool> {
+    if shared.is_empty() {
+        return Ok(true);
     }
-    if arguments.plan || arguments.data == Data::None || compose::databases(plan, &loaded.stack).next().is_none() {
-        return Ok(Vec::new());
+    let (snapshots, account) = (ui::count(shared.len(), "snapshot"), &copy.cx.scope.account);
+    let question = format!("Take {snapshots} and share with the account {account} until the copy is complete?");
+    if !yes && !consent::confirmed(&question, "share")? {
+        return Ok(false);
     }
-    let look = Look::stderr(color);
-    ui::err(&ui::note(
-        &format!("Snapshots are taken and shared with the account {} until the copy is complete.", role.account),
-        &look,
-    ))?;
-    let freezer = Freezer::new(session, plan, Some(For { account: &role.account, env: to }), look);
-    freezer.snapshots(freeze::Data::Snapshot, &loaded.stack).await
+    source.hear(passing::delete_for(&source.cx, &copy.cx.scope)).await.map_err(Stop::midway)?;
+    let words = format!("Taking {snapshots}, shared with the account {account} until the copy is complete.");
+    ui::err(&ui::note(&words, look))?;
+    let each = shared.iter().map(|one| {
+        complete(source, look, &one.instance, async || {
+            passing::share(&source.cx, one, &copy.cx.scope).await.map(|state| (state, Some(())))
+        })
+    });
+    // All at once: the largest decides how long it takes.
+    try_join_all(each).await.map_err(Stop::midway)?;
+    Ok(true)
 }
 
 /// Returns the connection of the copy.
-pub fn of_copy(arguments: &Arguments) -> Aws {
-    let role = arguments.account_role.as_ref().map(|role| role.arn.clone());
-    Aws { role, ..arguments.applying.aws.in_its_region() }
+pub fn of_copy(aws: &Aws, role: Option<&Role>, home: &str) -> Aws {
+    let role = role.map(|role| aws::Role { arn: role.arn.clone(), region: home.to_owned() });
+    Aws { role, ..aws.clone() }
 }
 
 /// Deletes the snapshots that were shared for a copy: it has its data.
-pub async fn take_back(source: &Session, to: &str) -> Result<()> {
-    for name in source.hear(frozen::shared_for(&source.cx, to)).await? {
-        source.hear(frozen::delete(&source.cx, &name)).await.map_err(Stop::midway)?;
-    }
+pub async fn take_back(source: &Session, copy: &Scope) -> Result<()> {
+    source.hear(passing::delete_for(&source.cx, copy)).await.map_err(Stop::midway)?;
     Ok(())
+}
+
+/// Says what stays where a copy in another account is not complete.
+pub fn tell_shared(copy: &Scope, look: &Look) -> Result<()> {
+    let Scope { stack, env, account, region, .. } = copy;
+    let words = format!(
+        "The snapshots stay shared with the account {account} until the same command completes the copy, or `stack frozen prune \
+         {stack}/{env}/{account}/{region}` deletes them."
+    );
+    Ok(ui::err(&ui::note(&words, look))?)
 }
 
 #[cfg(test)]

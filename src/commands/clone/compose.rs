@@ -7,10 +7,11 @@ use super::overlay::Overlay;
 use crate::aws::ecs::digests;
 use crate::aws::elasticache::ReplicationGroup;
 use crate::aws::rds::newest;
+use crate::aws::rds::passing::Shared;
 use crate::blueprint::live;
 use crate::commands::session::Session;
 use crate::commands::stop::{Exit, Result, Stop};
-use crate::config::database::LATEST;
+use crate::config::database::{Begin, LATEST};
 use crate::config::{Duration, Loaded, Name, Service, Stack, Zones, environment};
 use crate::engine::{Plan, Resource};
 
@@ -37,8 +38,8 @@ pub enum Data {
 pub struct Elsewhere<'a> {
     /// Its number.
     pub account: &'a str,
-    /// The snapshots that are shared with it, by the names of the databases; none where none was to be taken.
-    pub shared: &'a [(String, String)],
+    /// The snapshots that are to be shared with it, and their ARNs.
+    pub shared: &'a [(Shared, String)],
 }
 
 /// The data of the copy's caches.
@@ -108,6 +109,8 @@ pub struct Composed {
     pub shared: Vec<String>,
     /// The largest database, and its storage in GiB.
     pub largest: Option<(String, i64)>,
+    /// The snapshots that are to be shared with its account.
+    pub snapshots: Vec<Shared>,
 }
 
 /// Writes the file of a copy.
@@ -136,6 +139,9 @@ pub async fn compose(loaded: &Loaded, session: &Session, plan: &Plan, wanted: &W
     if wanted.region.is_some() {
         elsewhere(&mut overlay, &loaded.stack);
     }
+    if wanted.account.is_some() {
+        own_history(&mut overlay, &loaded.stack);
+    }
     resize(&mut overlay, &loaded.stack, wanted.sizes);
     let today = jiff::Zoned::now().strftime("%-d %B %Y");
     let head = [
@@ -150,7 +156,8 @@ pub async fn compose(loaded: &Loaded, session: &Session, plan: &Plan, wanted: &W
         theirs.map(|(variable, _)| format!("services.{name}.secrets.{variable}")).collect::<Vec<_>>()
     };
     let shared = loaded.stack.services.iter().flat_map(secrets).filter(|path| !loaded.stack.clone.keep.contains(path)).collect();
-    Ok(Composed { text: overlay.text(&head), left, shared, largest: largest(plan) })
+    let snapshots = wanted.account.iter().flat_map(|account| account.shared).map(|(one, _)| one.clone()).collect();
+    Ok(Composed { text: overlay.text(&head), left, shared, largest: largest(plan), snapshots })
 }
 
 /// Writes what runs; returns what cannot be written, a sentence each.
@@ -207,16 +214,22 @@ fn caches<'a>(plan: &'a Plan, stack: &'a Stack) -> impl Iterator<Item = (&'a str
     stack.caches.keys().filter_map(move |name| Some((name.as_str(), id(name.as_str())?)))
 }
 
-/// Says what databases begin with.
+/// Says what databases begin with. What the file says of that is about the environment that is copied, and does not count.
 async fn data(overlay: &mut Overlay, session: &Session, plan: &Plan, wanted: &Wanted<'_>, stack: &Stack) -> Result<()> {
-    const ONCE: &str = "counts only when it is created";
-    if let Some(elsewhere) = wanted.account {
-        for (name, arn) in elsewhere.shared {
-            overlay.set(&["databases", name, "begin", "snapshot"], arn.as_str().into(), ONCE);
-        }
-        return Ok(());
+    for (name, _) in stack.databases.iter().filter(|(_, database)| database.begin.is_some()) {
+        overlay.set(&["databases", name.as_str(), "begin"], Value::Null, "");
     }
-    for Known { name, id, arn } in databases(plan, stack).filter(|_| wanted.data != Data::None) {
+    let known: Vec<Known<'_>> = databases(plan, stack).filter(|_| wanted.data != Data::None).collect();
+    for Known { name, id, arn } in known {
+        let own =
+            stack.databases.iter().find(|(known, _)| known.as_str() == name).and_then(|(_, section)| section.begin.as_ref());
+        let mut begin = |values: &[(&str, Value)]| self::begin(overlay, name, own, values);
+        if let Some(elsewhere) = wanted.account {
+            let shared = elsewhere.shared.iter().find(|(one, _)| one.database == name);
+            begin(&shared.map(|(_, arn)| ("snapshot", arn.as_str().into())).into_iter().collect::<Vec<_>>());
+            continue;
+        }
+        let of: Value = if wanted.region.is_some() { arn } else { id }.into();
         match wanted.data {
             Data::Latest => {
                 let Some(snapshot) = session.hear(newest::of(&session.cx, id)).await? else {
@@ -225,23 +238,38 @@ async fn data(overlay: &mut Overlay, session: &Session, plan: &Plan, wanted: &Wa
                         "leave out `--data latest`, and one is taken",
                     ));
                 };
-                let snapshot = if wanted.region.is_some() { snapshot.arn } else { snapshot.name };
-                overlay.set(&["databases", name, "begin", "snapshot"], snapshot.into(), ONCE);
+                begin(&[("snapshot", if wanted.region.is_some() { snapshot.arn } else { snapshot.name }.into())]);
             }
-            _ => {
-                let of = if wanted.region.is_some() { arn } else { id };
-                overlay.set(&["databases", name, "begin", "database"], of.into(), ONCE);
-                if wanted.data == Data::PointInTime {
-                    overlay.set(&["databases", name, "begin", "at"], wanted.at.unwrap_or(LATEST).into(), "");
-                }
-            }
+            Data::PointInTime => begin(&[("database", of), ("at", wanted.at.unwrap_or(LATEST).into())]),
+            _ => begin(&[("database", of)]),
         }
     }
     Ok(())
 }
 
-/// Leaves out what only one region has: the names of its zones.
+/// Says what a database begins with, in place of everything that the file says of that.
+fn begin(overlay: &mut Overlay, name: &str, own: Option<&Begin>, values: &[(&str, Value)]) {
+    const ONCE: &str = "counts only when it is created";
+    let own =
+        own.map(|own| [("snapshot", own.snapshot.is_some()), ("database", own.database.is_some()), ("at", own.at.is_some())]);
+    for (key, _) in own.into_iter().flatten().filter(|(key, is)| *is && values.iter().all(|(known, _)| known != key)) {
+        overlay.set(&["databases", name, "begin", key], Value::Null, "");
+    }
+    for (key, value) in values {
+        overlay.set(&["databases", name, "begin", key], value.clone(), if *key == "at" { "" } else { ONCE });
+    }
+}
+
+/// Leaves out the bucket for leases and history, which is of one account and region.
+fn own_history(overlay: &mut Overlay, stack: &Stack) {
+    if stack.history_bucket.is_some() {
+        overlay.set(&["history_bucket"], Value::Null, "it is of one account and region");
+    }
+}
+
+/// Leaves out what only one region has: the names of its zones, and the bucket for its history.
 pub fn elsewhere(overlay: &mut Overlay, stack: &Stack) {
+    own_history(overlay, stack);
     if let Zones::Names(zones) = &stack.network.zones {
         overlay.set(&["network", "zones"], zones.len().into(), "zones have other names in another region");
     }
@@ -253,7 +281,9 @@ pub fn texts(tree: &Value, is_meant: &dyn Fn(&str) -> bool) -> Vec<(String, Stri
         let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
         match value {
             Value::Object(map) => {
-                map.iter().filter(|(key, _)| *key != "begin").for_each(|(key, value)| walk(value, below(key), is_meant, out));
+                map.iter()
+                    .filter(|(key, _)| *key != "begin" && *key != "region")
+                    .for_each(|(key, value)| walk(value, below(key), is_meant, out));
             }
             Value::Array(list) => {
                 list.iter().enumerate().for_each(|(at, value)| walk(value, format!("{path}[{at}]"), is_meant, out));

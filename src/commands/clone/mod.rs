@@ -10,7 +10,7 @@ use std::path::Path;
 
 use clap::Args;
 
-use self::account::Role;
+use self::account::{Asked, Role};
 use self::compose::{Caches, Composed, Data, Elsewhere, Size, Wanted};
 use self::copy::{Brought, Copy};
 use self::objects::Objects;
@@ -84,6 +84,14 @@ pub struct Arguments {
     applying: Applying,
 }
 
+impl Arguments {
+    /// Returns what another account has to be asked for.
+    fn asked(&self) -> Asked<'_> {
+        let Arguments { from, data, caches, objects, account_role, .. } = self;
+        Asked { role: account_role.as_ref(), from, data: *data, caches: *caches, objects }
+    }
+}
+
 /// What is copied, and the connection to it.
 pub(super) struct Source {
     pub loaded: Loaded,
@@ -102,47 +110,77 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
     if to != arguments.to {
         ui::err(&ui::note(&format!("The environment of `{}` is called `{to}`.", arguments.to), &look))?;
     }
-    account::check(&arguments, &source.loaded.stack, &source.session.cx.scope.account)?;
+    account::check(arguments.asked(), &source.loaded.stack, &source.session.cx.scope.account)?;
     objects::check(&source.session, &arguments.objects).await?;
     let of_copy = file(&to);
     let known = Path::new(&name).is_file();
-    let (text, new) = if known {
+    let (text, new, shared) = if known {
         ui::err(&ui::note(&format!("`{name}` exists, and is used as it is."), &look))?;
-        (session::read_stack(&of_copy)?, None)
+        (session::read_stack(&of_copy)?, None, Vec::new())
     } else {
-        let composed = source.compose(&arguments, &to, color).await?;
+        let composed = source.compose(&arguments, &to).await?;
         tell(&composed, &arguments, &look)?;
-        (joined::joined(&session::read_alone(&arguments.file)?, &to, &name, &composed.text), Some(composed.text))
+        let text = joined::joined(&session::read_alone(&arguments.file)?, &to, &name, &composed.text);
+        (text, Some(composed.text), composed.snapshots)
     };
     let loaded = session::load_text(&of_copy, &text, color)?;
     compose::check_shared(&loaded.stack)?;
     objects::check_harmless(&arguments.objects, &loaded)?;
     check_region(&loaded, arguments.applying.aws.region.as_deref(), &name)?;
     tell_elsewhere(&source.session.cx.scope, &loaded, &look)?;
-    let session = Session::of(&loaded, &account::of_copy(&arguments), color).await?;
+    let home = &source.session.cx.scope;
+    let session = Session::of(&loaded, &account::of_copy(&aws, arguments.account_role.as_ref(), &home.region), color).await?;
     let (verbose, file) = (arguments.applying.verbose, &of_copy);
     let copy = Copy { command: "clone", session, loaded: &loaded, file, text: &text, verbose, color };
-    if let Some(new) = &new {
+    let consent = &arguments.applying.consent;
+    if new.is_some() {
         copy.is_new(&name).await?;
-        if arguments.plan { ui::out(new)? } else { write(&name, new, &look)? }
     }
     if arguments.plan {
-        copy.show_plan(&arguments.applying.consent).await?;
+        if let Some(new) = &new {
+            ui::out(new)?;
+        }
+        copy.show_plan(consent).await?;
         return Ok(Exit::Ok as u8);
     }
-    let is_near = copy.session.cx.scope.account == source.session.cx.scope.account;
+    let of_copy = &copy.session.cx.scope;
+    let is_near = of_copy.account == home.account;
+    if !account::share(&source.session, &copy.session, &shared, consent.yes, &look).await? {
+        return Ok(Exit::Refused as u8);
+    }
+    if let Some(new) = &new {
+        write(&name, new, &look)?;
+    }
     let brought = Brought { source: &source.session, objects: &arguments.objects };
-    let (exit, of_copy) = copy.bring_up(&arguments.applying.consent, is_near.then_some(&brought)).await?;
-    let Some(of_copy) = of_copy else { return Ok(exit as u8) };
+    let made = copy.bring_up(consent, is_near.then_some(&brought)).await;
+    if !is_near && !matches!(made, Ok((_, Some(_)))) && loaded.stack.databases.values().any(|database| database.begin.is_some()) {
+        account::tell_shared(of_copy, &look)?;
+    }
+    let (exit, snapshot) = match made {
+        Err(stop) if new.is_some() && stop.exit() as u8 == Exit::Refused as u8 => {
+            // The corrected command would go on with it.
+            unwritten(&name, &look)?;
+            return Err(stop);
+        }
+        made => made?,
+    };
+    let Some(snapshot) = snapshot else { return Ok(exit as u8) };
     if !is_near {
         if arguments.objects.iter().any(|one| *one != Objects::None) {
             let words = "Not copied: the objects of buckets, because the copy is in another account.";
             ui::err(&ui::note(words, &look))?;
         }
-        account::take_back(&source.session, &to).await?;
+        account::take_back(&source.session, of_copy).await?;
     }
     let of_source = source.session.snapshot().await?;
-    isolated(&source, &of_source, (&copy.session.cx.scope, &of_copy), color)
+    isolated(&source, &of_source, (of_copy, &snapshot), color)
+}
+
+/// Removes the file of a copy of which nothing was made.
+fn unwritten(name: &str, look: &Look) -> Result<()> {
+    let failed = |e| Stop::message(format!("`{name}` cannot be removed: {e}"), "remove it, or edit it");
+    std::fs::remove_file(name).map_err(failed)?;
+    Ok(ui::err(&ui::note(&format!("`{name}` is removed again, because nothing was made of it."), look))?)
 }
 
 /// Reads a time.
@@ -194,9 +232,8 @@ pub(super) fn tell_region(from: &str, loaded: &Loaded, look: &Look) -> Result<()
     if from == loaded.stack.region {
         return Ok(());
     }
-    let is_there = |text: &str| text.starts_with("arn:") && text.split(':').nth(3) == Some(from);
-    for (path, text) in compose::texts(&loaded.tree(), &is_there) {
-        ui::err(&ui::note(&format!("`{path}` is in {from}, and stays so in the copy: {text}"), look))?;
+    for (path, text) in compose::texts(&loaded.tree(), &|text| text.contains(from)) {
+        ui::err(&ui::note(&format!("`{path}` names {from}, and stays so in the copy: {text}"), look))?;
     }
     Ok(())
 }
@@ -234,7 +271,7 @@ impl Source {
     }
 
     /// Reads what runs, and writes the file of a copy of it.
-    async fn compose(&self, arguments: &Arguments, to: &str, color: Color) -> Result<Composed> {
+    async fn compose(&self, arguments: &Arguments, to: &str) -> Result<Composed> {
         let (loaded, session) = (&self.loaded, &self.session);
         if loaded.environments.iter().any(|listed| listed == to) {
             return Err(Stop::Message(
@@ -267,7 +304,7 @@ impl Source {
             ));
         }
         let (data, caches, as_file, ttl) = (*data, *caches, *as_file, *ttl);
-        let shared = account::share((loaded, session), &plan, arguments, to, color).await?;
+        let shared = account::planned(&plan, &loaded.stack, arguments.asked(), to);
         let account = arguments.account_role.as_ref().map(|role| Elsewhere { account: &role.account, shared: &shared });
         let wanted = Wanted { file, to, data, at: at.as_deref(), region, account, caches, sizes: size, as_file, ttl };
         compose::compose(loaded, session, &plan, &wanted).await

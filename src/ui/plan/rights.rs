@@ -23,8 +23,11 @@ pub(super) fn added(plan: &Plan, all: bool) -> Vec<String> {
         plan.items.iter().filter(|item| matches!(item.action, Action::Create | Action::Update | Action::Replace)).collect();
     items.sort_by(|a, b| a.key.cmp(&b.key));
     for item in items {
-        let words =
-            [rights(item, all), trusts(item), shares(item), opens(item)].into_iter().flatten().collect::<Vec<_>>().join("; ");
+        let words = [rights(item, all), trusts(item), shares(item, &plan.scope.account), opens(item)]
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join("; ");
         let key = clean_key(&item.key);
         match groups.iter_mut().find(|(said, _)| *said == words) {
             _ if words.is_empty() => {}
@@ -119,16 +122,17 @@ fn trusts(item: &Item) -> Option<String> {
     (!new.is_empty()).then(|| format!("can be assumed by {}", new.join(", ")))
 }
 
-/// Returns who can use a key, but for the account that owns it, which is left in control by every policy, and for whom a condition holds.
-fn shares(item: &Item) -> Option<String> {
+/// Returns who can use a key, but for the account that owns it, and for whom a condition holds.
+fn shares(item: &Item, own: &str) -> Option<String> {
     if item.key.kind != "kms.key" {
         return None;
     }
-    let is_meant = |statement: &&Value| statement["Action"] != "kms:*" && statement.get("Condition").is_none();
+    let is_meant = |statement: &&Value| statement.get("Condition").is_none();
     let principals = |fields: &Value| {
         fields.get("policy").map(allowing).unwrap_or_default().into_iter().filter(is_meant).flat_map(who).collect()
     };
-    let new: Vec<String> = new(item, principals).iter().map(|who| clean(who).into_owned()).collect();
+    let is_other = |who: &&String| !who.contains(&format!(":{own}:")) && *who != own;
+    let new: Vec<String> = new(item, principals).iter().filter(is_other).map(|who| clean(who).into_owned()).collect();
     (!new.is_empty()).then(|| format!("can be used by {}", new.join(", ")))
 }
 
@@ -201,7 +205,7 @@ mod tests {
     fn accounts_that_a_key_is_shared_with_are_named() {
         let policy = |roots: &[&str]| {
             json!({"policy": {"Statement": [
-                {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::1:root"}, "Action": "kms:*"},
+                {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": ["kms:*"]},
                 {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "kms:Decrypt", "Condition": {"StringEquals": {}}},
                 {"Effect": "Allow", "Principal": {"AWS": roots}, "Action": ["kms:Decrypt"]},
             ]}})

@@ -20,6 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::named::moment;
 use super::{ParameterGroup, SubnetGroup, snapshot, snapshots};
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::logs::left_behind;
@@ -44,6 +45,7 @@ pub enum Begin {
         database: String,
         /// The time, in the form of RFC 3339. Left out: the latest one that can be restored.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(extend("pattern" = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?(Z|[+-][0-9]{2}:[0-9]{2})$"))]
         at: Option<String>,
     },
 }
@@ -260,6 +262,11 @@ impl Resource for Instance {
         }
         if self.source.is_some() && self.begin.is_some() {
             return Some(("begin", "a read replica begins with the data of its `source`".into()));
+        }
+        if let Some(Begin::PointInTime { at: Some(at), .. }) = &self.begin
+            && moment(at).is_err()
+        {
+            return Some(("begin", format!("`{at}` is not a time like `2026-11-26T03:00:00Z`")));
         }
         if self.begin.is_some() && self.managed_password != Some(true) && self.wanted_password().is_none() {
             let words =

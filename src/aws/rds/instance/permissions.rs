@@ -45,7 +45,12 @@ pub(super) fn further(item: &Item) -> Vec<&'static str> {
             "rds:DeleteDBSnapshot",
         ]);
         let in_time = item.desired.as_ref().is_some_and(|desired| desired["begin"].get("point_in_time").is_some());
-        out.extend(in_time.then_some(["rds:RestoreDBInstanceToPointInTime", "rds:DeleteDBInstance"]).into_iter().flatten());
+        out.extend(
+            in_time
+                .then_some(["rds:RestoreDBInstanceToPointInTime", "rds:DeleteDBInstance", "kms:CreateGrant"])
+                .into_iter()
+                .flatten(),
+        );
         // Whether what it begins with has a key of its own.
         out.extend(begins.then_some("kms:DescribeKey"));
     }
