@@ -19,6 +19,8 @@ ITEMS, MORE = "X-Stack-Page-Items", "X-Stack-Page-More"
 
 # These list what changes while it is listed, by the name of the last item: a number would skip some. They know sizes themselves.
 _BY_NAME = ("s3", "route53")
+# Two lists with one token, which knows sizes itself.
+_BY_ITSELF = ("DescribeAlarms",)
 
 # Of letters that every service's model allows in a token.
 _TOKEN = re.compile(r"page/(\d+)/(.*)", re.DOTALL)
@@ -105,14 +107,14 @@ def _dispatch(self, serializer, context, request):
         return _whole(self, serializer, context, request)
     size, request, limit = int(asked), dict(request or {}), page.get("limit_key")
     more, asked_for = {"is": False}, dict(request)
-    if service in _BY_NAME:
+    if service in _BY_NAME or operation in _BY_ITSELF:
         if limit:
             request[limit] = str(size) if isinstance(request.get(limit), str) or service == "route53" else size
         handler = self.dispatch_table[operation]
 
         def serve(context, request):
             answer = handler(context, request) or {}
-            more["is"] = bool(answer.get(page.get("more_results", "")))
+            more["is"] = bool(answer.get(page.get("more_results", page["output_token"] if operation in _BY_ITSELF else "")))
             return answer
     elif not _simple(page):
         return _whole(self, serializer, context, request)

@@ -8,7 +8,7 @@ import importlib
 
 from localstack.services.plugins import Service, aws_provider
 
-WRAPPED = ("acm", "ec2", "iam", "kms", "logs", "resourcegroupstaggingapi", "s3", "secretsmanager")
+WRAPPED = ("acm", "cloudwatch", "ec2", "iam", "kms", "logs", "resourcegroupstaggingapi", "s3", "secretsmanager")
 
 
 def _operations(module: str):
@@ -46,6 +46,7 @@ service_quotas = _ours("service-quotas", "service_quotas")
 servicediscovery = _ours("servicediscovery", "servicediscovery")
 
 acm = _wrapping("acm", "acm")
+cloudwatch = _wrapping("cloudwatch", "cloudwatch")
 ec2 = _wrapping("ec2", "ec2")
 iam = _wrapping("iam", "iam")
 kms = _wrapping("kms", "kms")

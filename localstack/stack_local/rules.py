@@ -1061,3 +1061,64 @@ def _logs_in_opt_in_region(ask: Ask) -> str | None:
     if logging.get("Enabled") and region in _OPT_IN:
         return f"The parameter Logging Bucket refers to a bucket in {region}, to which CloudFront does not deliver standard logs."
     return None
+
+
+# CloudWatch
+
+
+@rule(
+    "R38",
+    "cloudwatch:PutMetricAlarm",
+    code="ValidationError",
+    source="API reference PutMetricAlarm, Period: required for alarms based on static thresholds (the words are ours)",
+)
+def _alarm_without_period(ask: Ask) -> str | None:
+    return "Period must not be null" if ask.get("MetricName") and ask.get("Period") is None else None
+
+
+@rule(
+    "R39",
+    "cloudwatch:PutMetricAlarm",
+    code="ValidationError",
+    source="API reference PutMetricAlarm, DatapointsToAlarm: the M of M out of N (the words are ours)",
+)
+def _more_datapoints_than_periods(ask: Ask) -> str | None:
+    points, periods = ask.get("DatapointsToAlarm", 0), ask.get("EvaluationPeriods")
+    if periods is not None and points > periods:
+        return f"DatapointsToAlarm {points} must not be greater than EvaluationPeriods {periods}"
+    return None
+
+
+_HOUR, _DAY, _WEEK = 3_600, 86_400, 604_800
+
+
+@rule(
+    "R40",
+    "cloudwatch:PutMetricAlarm",
+    code="ValidationError",
+    source="API reference PutMetricAlarm, EvaluationPeriods: a day at most, seven with periods of an hour or more (the words are ours)",
+)
+def _evaluates_for_too_long(ask: Ask) -> str | None:
+    stats = [query.get("MetricStat") or {} for query in ask.get("Metrics", [])]
+    period = max([ask.get("Period", 0), *(stat.get("Period", 0) for stat in stats)])
+    most = _DAY if period < _HOUR else _WEEK
+    if period * ask.get("EvaluationPeriods", 1) > most:
+        return f"Metrics cannot be checked across more than {most} seconds (EvaluationPeriods * Period must be <= {most})."
+    return None
+
+
+@rule(
+    "R41",
+    "cloudwatch:PutMetricAlarm",
+    code="ValidationError",
+    source="API reference PutMetricAlarm: a MetricName with a statistic, or Metrics, and each action is an ARN (the words are ours)",
+)
+def _alarm_of_nothing(ask: Ask) -> str | None:
+    one, several = bool(ask.get("MetricName")), bool(ask.get("Metrics"))
+    if one == several:
+        return "An alarm must have either a MetricName or a Metrics array"
+    if one and bool(ask.get("Statistic")) == bool(ask.get("ExtendedStatistic")):
+        return "You must specify exactly one of Statistic and ExtendedStatistic"
+    actions = [arn for name in ("AlarmActions", "OKActions", "InsufficientDataActions") for arn in ask.get(name, [])]
+    wrong = next((arn for arn in actions if not arn.startswith("arn:")), None)
+    return f"Invalid arn syntax: {wrong}" if wrong else None

@@ -13,6 +13,7 @@ SETTINGS = {
     "LAMBDA_RUNTIME_EXECUTOR": "local",
     # LocalStack has providers of its own for these; ours wrap them.
     "PROVIDER_OVERRIDE_ACM": "stack",
+    "PROVIDER_OVERRIDE_CLOUDWATCH": "stack",
     "PROVIDER_OVERRIDE_EC2": "stack",
     "PROVIDER_OVERRIDE_IAM": "stack",
     "PROVIDER_OVERRIDE_KMS": "stack",

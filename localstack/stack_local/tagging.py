@@ -11,7 +11,7 @@ from moto.logs.models import logs_backends
 from moto.rds.models import rds_backends
 from moto.resourcegroupstaggingapi.models import resourcegroupstaggingapi_backends
 
-from stack_local import autoscaling, cloudfront, ecs, elasticache, elbv2, servicediscovery
+from stack_local import autoscaling, cloudfront, cloudwatch, ecs, elasticache, elbv2, servicediscovery
 from stack_local.core import Call, Operations, fault, listed, page, pairs
 
 operations = Operations("resourcegroupstaggingapi")
@@ -95,6 +95,7 @@ _KEEPERS = (
     elbv2.all_tags,
     elasticache.all_tags,
     cloudfront.all_tags,
+    cloudwatch.all_tags,
     autoscaling.all_tags,
     servicediscovery.all_tags,
 )

@@ -142,6 +142,7 @@ class Case(unittest.TestCase):
             "servicediscovery",
             "sns",
             "sqs",
+            "cloudwatch",
         ):
             return _client(name)
         if name == "autoscaling":

@@ -53,6 +53,10 @@ class Pages(Case):
         self.all_of(self.elasticache, "describe_cache_clusters", "CacheClusters")  # moto's, which knows no token of ours
         self.all_of(self.iam, "list_roles", "Roles", PathPrefix="/pages/")  # query, IsTruncated
         self.all_of(self.logs, "describe_log_groups", "logGroups", logGroupNamePrefix="pages-")
+        alarm = {"Namespace": "N", "MetricName": "M", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1}
+        for n in range(3):
+            self.cloudwatch.put_metric_alarm(AlarmName=f"pages-{n}", ComparisonOperator="GreaterThanThreshold", **alarm)
+        self.all_of(self.cloudwatch, "describe_alarms", "MetricAlarms")  # two lists with one token
 
     def test_objects_by_their_names(self):
         s3 = self.server.client("s3")

@@ -43,6 +43,18 @@ def distribution(certificate: dict) -> dict:
     }
 
 
+ALARM = {
+    "AlarmName": "age",
+    "Namespace": "AWS/SQS",
+    "MetricName": "ApproximateAgeOfOldestMessage",
+    "Statistic": "Maximum",
+    "Period": 60,
+    "EvaluationPeriods": 2,
+    "Threshold": 900,
+    "ComparisonOperator": "GreaterThanThreshold",
+}
+
+
 @dataclass
 class Row:
     id: str
@@ -467,6 +479,12 @@ ROWS = [
         {"VpcId": "vpc-1", "ServiceName": "com.amazonaws.us-east-1.ecr.api"},
         {"VpcId": "vpc-1", "ServiceName": "com.amazonaws.us-east-1.s3"},
     ),
+    Row("R38", "cloudwatch:PutMetricAlarm", {key: value for key, value in ALARM.items() if key != "Period"}, ALARM),
+    Row("R39", "cloudwatch:PutMetricAlarm", ALARM | {"DatapointsToAlarm": 3}, ALARM | {"DatapointsToAlarm": 2}),
+    Row("R40", "cloudwatch:PutMetricAlarm", ALARM | {"EvaluationPeriods": 1441}, ALARM | {"EvaluationPeriods": 1440}),
+    Row("R40", "cloudwatch:PutMetricAlarm", ALARM | {"Period": 86400, "EvaluationPeriods": 8}, ALARM | {"Period": 86400}),
+    Row("R41", "cloudwatch:PutMetricAlarm", ALARM | {"AlarmActions": ["ops"]}, ALARM | {"AlarmActions": ["arn:aws:sns:us-east-1:1:x"]}),
+    Row("R41", "cloudwatch:PutMetricAlarm", ALARM | {"ExtendedStatistic": "p99"}, ALARM),
 ]
 
 

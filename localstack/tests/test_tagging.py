@@ -56,8 +56,21 @@ class Tagging(Case):
         )["FunctionArn"]
         topic = self.sns.create_topic(Name="tagging-kept", Tags=listed)["TopicArn"]
         queue = self.sqs.create_queue(QueueName="tagging-kept", tags=tags)["QueueUrl"]
-        kept = {rule, function, topic, "arn:aws:sqs:us-east-1:000000000000:tagging-kept"}
+        self.cloudwatch.put_metric_alarm(
+            AlarmName="tagging-kept",
+            Namespace="AWS/SQS",
+            MetricName="NumberOfMessagesSent",
+            Statistic="Sum",
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=1,
+            ComparisonOperator="GreaterThanThreshold",
+            Tags=listed,
+        )
+        alarm = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:tagging-kept"
+        kept = {rule, function, topic, alarm, "arn:aws:sqs:us-east-1:000000000000:tagging-kept"}
         self.assertTrue(kept <= set(find()), find())
+        self.cloudwatch.delete_alarms(AlarmNames=["tagging-kept"])
         self.sqs.delete_queue(QueueUrl=queue)
         self.sns.delete_topic(TopicArn=topic)
         self.events.delete_rule(Name="tagging-kept")

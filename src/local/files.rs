@@ -26,6 +26,7 @@ pub const FILES: &[(&str, &str)] = files![
     "stack_local/cloudfront/policies.py",
     "stack_local/cloudfront/state.py",
     "stack_local/cloudfront/tags.py",
+    "stack_local/cloudwatch.py",
     "stack_local/control.py",
     "stack_local/core.py",
     "stack_local/ec2.py",

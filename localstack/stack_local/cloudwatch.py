@@ -1,0 +1,74 @@
+"""CloudWatch: LocalStack's own, which forgets the tags that an alarm is made with and the state that it has when it is changed, lists
+composite alarms to whom asks for none, and lists everything at once.
+
+What it accepts and AWS refuses is in `rules.py` (R38 to R41)."""
+
+from localstack.services.cloudwatch.models import cloudwatch_stores
+
+from stack_local.core import Call, Operations, fault, page, pairs
+
+operations = Operations("cloudwatch")
+
+# API reference DescribeAlarms, MaxRecords.
+_MOST = 100
+_STATE = ("StateValue", "StateReason", "StateReasonData", "StateUpdatedTimestamp", "StateTransitionedTimestamp")
+
+
+def _store(call: Call):
+    return cloudwatch_stores[call.account][call.region]
+
+
+def _put(call: Call) -> dict:
+    """API reference PutMetricAlarm: of an alarm that exists tags are ignored, and its state is left unchanged."""
+    store, arn = _store(call), call.arn("cloudwatch", f"alarm:{call['AlarmName']}")
+    before = store.alarms.get(arn)
+    answer = call.stock()
+    alarm = store.alarms[arn].alarm
+    tags = alarm.pop("Tags", None)
+    if before is None:
+        store.TAGS.tag_resource(arn, tags or [])
+    else:
+        alarm.update({name: before.alarm[name] for name in _STATE if name in before.alarm})
+    return answer
+
+
+@operations.on("PutMetricAlarm", "PutCompositeAlarm")
+def put_alarm(call: Call) -> dict:
+    return _put(call)
+
+
+@operations.on("DeleteAlarms")
+def delete_alarms(call: Call) -> dict:
+    answer = call.stock()
+    for name in call["AlarmNames"]:
+        _store(call).TAGS.tags.pop(call.arn("cloudwatch", f"alarm:{name}"), None)
+    return answer
+
+
+@operations.on("DescribeAlarms")
+def describe_alarms(call: Call) -> dict:
+    """API reference DescribeAlarms: without AlarmTypes only metric alarms are told."""
+    answer = call.stock()
+    types = call.get("AlarmTypes", ["MetricAlarm"])
+    lists = (("MetricAlarm", "MetricAlarms"), ("CompositeAlarm", "CompositeAlarms"))
+    found = [(name, alarm) for kind, name in lists if kind in types for alarm in answer.get(name) or []]
+    some, token = page(found, call.get("NextToken"), call.get("MaxRecords"), _MOST)
+    told: dict = {name: [alarm for of, alarm in some if of == name] for _, name in lists}
+    return told | ({"NextToken": token} if token else {})
+
+
+def _known(call: Call) -> None:
+    arn = call["ResourceARN"]
+    if ":alarm:" in arn and arn not in _store(call).alarms:
+        raise fault("ResourceNotFoundException", f"Resource {arn} does not exist", 404)
+
+
+@operations.on("TagResource", "UntagResource", "ListTagsForResource")
+def tags(call: Call) -> dict:
+    _known(call)
+    return call.stock()
+
+
+def all_tags(account: str, region: str) -> dict[str, dict[str, str]]:
+    store = cloudwatch_stores[account][region]
+    return {arn: pairs(store.TAGS.list_tags_for_resource(arn)["Tags"]) for arn in list(store.alarms)}
