@@ -15,6 +15,7 @@ pub mod acm;
 pub mod autoscaling;
 pub mod call;
 pub mod cloudfront;
+pub mod cloudwatch;
 pub mod ec2;
 pub mod ecr;
 pub mod ecs;

@@ -31,6 +31,7 @@ const WINGS: &[&Wing] = &[
     &super::elasticache::WING,
     &super::sns::WING,
     &super::sqs::WING,
+    &super::cloudwatch::WING,
 ];
 
 /// Returns every service.

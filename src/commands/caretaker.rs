@@ -33,6 +33,7 @@ const READS: &[(&str, &[&str])] = &[
     ("acm", &["Describe*", "List*"]),
     ("application-autoscaling", &["Describe*"]),
     ("cloudfront", &["Get*", "List*"]),
+    ("cloudwatch", &["Describe*", "List*"]),
     ("cloudtrail", &["DescribeTrails", "GetTrailStatus"]),
     ("ec2", &["Describe*"]),
     ("ecr", &["DescribeImages", "DescribeRepositories"]),

@@ -138,7 +138,9 @@ const FIXTURES: &[Fixture] = &[
             update("elasticache.replication_group/r", "snapshot_days", "1"),
             update("elasticache.cluster/m", "nodes", "2"),
             update("sns.topic/t", "display_name", r#""Alerts""#),
+            nothing("sns.subscription/s", "its fields are its identity, and one of a topic under `resources` stays in AWS"),
             update("sqs.queue/q", "visibility_timeout", "60"),
+            update("cloudwatch.alarm/a", "threshold", "600"),
         ],
     },
     Fixture {

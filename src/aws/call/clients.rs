@@ -165,6 +165,8 @@ clients! {
     elasticache: aws_sdk_elasticache, usual;
     /// CloudFront, which has one endpoint for all regions.
     cloudfront: aws_sdk_cloudfront, usual;
+    /// CloudWatch.
+    cloudwatch: aws_sdk_cloudwatch, usual;
     /// KMS.
     kms: aws_sdk_kms, usual;
     /// KMS, for `CreateKey`, which has no idempotency token.

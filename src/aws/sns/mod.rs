@@ -1,8 +1,10 @@
-//! Topics, in Amazon SNS.
+//! Topics and their subscriptions, in Amazon SNS.
 
 pub(in crate::aws) mod errors;
+mod subscription;
 mod topic;
 
+pub use subscription::Subscription;
 pub use topic::Topic;
 
 use crate::aws::call::rate_limit::{Rates, rate};
@@ -13,5 +15,5 @@ pub(super) static WING: Wing = Wing {
     indexed: &["sns"],
     // ListTagsForResource, TagResource and UntagResource: <https://docs.aws.amazon.com/general/latest/gr/sns.html>.
     rates: Some(Rates { service: "SNS", asking: rate(10, 10), changing: rate(10, 10) }),
-    ..Wing::of(&[KindRow::of::<Topic>()])
+    ..Wing::of(&[KindRow::of::<Topic>(), KindRow::of::<Subscription>()])
 };

@@ -1,4 +1,5 @@
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use aws_sdk_sns::types::Tag;
 use futures::future::try_join_all;
@@ -98,9 +99,21 @@ async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
     Ok(from_pairs(tags.iter().map(|t| (Some(t.key()), Some(t.value())))))
 }
 
-async fn observed(cx: &Cx, arn: &str) -> Result<Option<Observed<Topic>>> {
-    let attributes = async { present(attributes_of(cx, arn).await.map(Some)) };
-    let (attributes, tags) = tokio::try_join!(attributes, tags_of(cx, arn))?;
+/// Returns the topics that can be the stack's, with their tags: asked once, for them and for their subscriptions.
+pub(super) async fn topics(cx: &Cx) -> Result<Arc<Vec<(String, Tags)>>> {
+    let ask = async {
+        let tagged = candidates(cx).await?.into_iter().map(|arn| async move {
+            let tags = tags_of(cx, &arn).await?;
+            Ok::<_, Error>((arn, tags))
+        });
+        try_join_all(tagged).await
+    };
+    cx.reads.once("sns.topics", ask).await
+}
+
+async fn observed(cx: &Cx, arn: &str, tags: &Tags) -> Result<Option<Observed<Topic>>> {
+    let attributes = present(attributes_of(cx, arn).await.map(Some))?;
+    let tags = tags.clone();
     let live = Live { id: arn.to_owned(), arn: arn.to_owned(), name: name_in(arn).to_owned() };
     Ok(attributes.map(|attributes| Observed {
         claim: names::fifo_claim(cx, cx.scope.claim(Topic::KIND, &tags, false), &tags, &live.name, NAME),
@@ -155,8 +168,8 @@ impl Resource for Topic {
     }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
-        let arns = candidates(cx).await?;
-        let all = try_join_all(arns.iter().map(|arn| observed(cx, arn))).await?;
+        let topics = topics(cx).await?;
+        let all = try_join_all(topics.iter().map(|(arn, tags)| observed(cx, arn, tags))).await?;
         Ok(all.into_iter().flatten().collect())
     }
 

@@ -149,6 +149,7 @@ CHANGES: dict[str, tuple[str, dict[str, Callable]]] = {
     "rds.subnet_group": ("AmazonRDS/latest/APIReference/API_ModifyDBSubnetGroup.html", {"subnets": silent}),
     "secretsmanager.rotation": ("secretsmanager/latest/apireference/API_RotateSecret.html", {"days": silent}),
     "sns.topic": ("sns/latest/api/API_SetTopicAttributes.html", {"": silent}),
+    "cloudwatch.alarm": ("AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html", {"": silent}),
     "sqs.queue": ("AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html", {"": silent, "message_retention": when_less("loses_data")}),
 }
 # What is felt when a new one takes the place of the old one, besides what becomes of its data.

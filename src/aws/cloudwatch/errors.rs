@@ -1,0 +1,33 @@
+//! The meanings of CloudWatch's error codes.
+
+use crate::aws::call::error::{Row, table};
+use crate::engine::Class;
+
+pub(in crate::aws) const ERRORS: &[Row] = &[
+    // A composite alarm of someone else names it in its rule.
+    Row::codes(&["cloudwatch:DeleteAlarms"], &["ValidationError"], Class::Blocked).and_says("composite alarm"),
+    // Other tags are being written (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_TagResource.html>).
+    Row::codes(&["cloudwatch:TagResource", "cloudwatch:UntagResource"], &["ConflictException"], Class::NotYet),
+    Row::codes(&["cloudwatch:*"], &["ResourceNotFound"], Class::NotFound),
+    Row::codes(&["cloudwatch:*"], &["LimitExceeded"], Class::Limit),
+];
+
+table!(ERRORS, "CloudWatch");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::call::error::means;
+
+    #[test]
+    fn codes_mean_what_cloudwatch_means_by_them() {
+        let class = |op, code| means(ERRORS, op, code, "");
+        assert_eq!(class("cloudwatch:DeleteAlarms", "ResourceNotFound"), Class::NotFound);
+        assert_eq!(class("cloudwatch:TagResource", "ResourceNotFoundException"), Class::NotFound);
+        assert_eq!(class("cloudwatch:TagResource", "ConflictException"), Class::NotYet);
+        assert_eq!(class("cloudwatch:PutMetricAlarm", "LimitExceeded"), Class::Limit);
+        assert_eq!(class("cloudwatch:PutMetricAlarm", "ValidationError"), Class::Invalid);
+        let needed = "Cannot delete shop-cpu as there are composite alarm(s) depending on it.";
+        assert_eq!(means(ERRORS, "cloudwatch:DeleteAlarms", "ValidationError", needed), Class::Blocked);
+    }
+}

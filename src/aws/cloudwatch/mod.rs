@@ -1,0 +1,18 @@
+//! Alarms, in Amazon CloudWatch.
+
+mod alarm;
+pub(in crate::aws) mod errors;
+
+pub use alarm::{Alarm, Metric};
+
+use crate::aws::call::rate_limit::{Rates, rate};
+use crate::aws::wing::{KindRow, Wing};
+
+/// The service and its kinds.
+pub(super) static WING: Wing = Wing {
+    indexed: &["cloudwatch:alarm"],
+    // DescribeAlarms 9 a second, ListTagsForResource 10, PutMetricAlarm and DeleteAlarms 3:
+    // <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html>.
+    rates: Some(Rates { service: "CloudWatch", asking: rate(9, 9), changing: rate(3, 3) }),
+    ..Wing::of(&[KindRow::of::<Alarm>()])
+};
