@@ -3,6 +3,7 @@
 //! One file per section. Nothing is asked of AWS here: what depends on the account comes in as [`Facts`].
 
 mod access;
+mod alarms;
 mod caches;
 mod cdn;
 mod certificates;
@@ -111,6 +112,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     dns::expand(&mut graph, stack, &certificates, balancer.as_ref(), distribution.as_ref(), facts)?;
     access::expand(&mut graph, stack, facts)?;
     resources::expand(&mut graph, stack, registry, &mut problems)?;
+    alarms::expand(&mut graph, stack, balancer.as_ref(), facts, &mut problems)?;
     problems.extend(graph.clashes().iter().map(clash));
     references::settle(&mut graph, registry, &mut problems);
     limits::complete(&mut graph, facts.scope, &mut problems);

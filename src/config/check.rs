@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
+use super::alarms::{Count, Percent, Threshold, Time, Unit as _};
 use super::diagnostic::{Diagnostic, MOST, short};
 use super::route::{self, Route};
 use super::scalar::PATTERN_MESSAGE;
@@ -508,6 +509,9 @@ fn check_format(format: &str, text: &str) -> Option<Result<(), Wrong>> {
         "stack-duration" => text.parse::<Duration>().map(drop),
         "stack-size" => text.parse::<Size>().map(drop),
         "stack-retention" => text.parse::<Retention>().map(drop),
+        Percent::FORMAT => text.parse::<Threshold<Percent>>().map(drop),
+        Count::FORMAT => text.parse::<Threshold<Count>>().map(drop),
+        Time::FORMAT => text.parse::<Threshold<Time>>().map(drop),
         "stack-rotation" => text.parse::<Rotation>().map(drop),
         "stack-route" => text.parse::<Route>().map(drop),
         "stack-route-path" => route::path(text),

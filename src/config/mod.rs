@@ -19,6 +19,7 @@
 //! AWS is not asked here.
 
 pub mod access;
+pub mod alarms;
 pub mod awake;
 pub mod cache;
 pub mod cdn;

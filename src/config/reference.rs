@@ -45,6 +45,11 @@ const CREATES: &[(&str, &str)] = &[
         "a CloudFront distribution; for `static` an origin access control, and without `static.bucket` a bucket with its policy; for \
          `logs` a bucket with its policy; alias records in the certificate's zone",
     ),
+    (
+        "alarms",
+        "a CloudWatch alarm for each part and reason ([alarms.md](alarms.md)); an SNS topic, unless only `topics` is given, with a \
+         subscription for each address in `email`",
+    ),
     ("access", "IAM groups with managed and inline policies, and IAM users without passwords and access keys"),
     ("keys", "for each key a KMS key and an alias"),
     (
@@ -222,6 +227,9 @@ fn word(root: &Value, schema: &Value) -> String {
         (_, "stack-duration") => "time".into(),
         (_, "stack-rotation") => "`never` or a time".into(),
         (_, "stack-size") => "size".into(),
+        (_, "stack-percent-threshold") => "percentage or `off`".into(),
+        (_, "stack-count-threshold") => "number or `off`".into(),
+        (_, "stack-time-threshold") => "time or `off`".into(),
         (_, "stack-cidr") => "network".into(),
         (_, "stack-name") => "name".into(),
         (_, "stack-secret") => "ARN".into(),

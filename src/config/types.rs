@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
 use super::access::Access;
+use super::alarms::Alarms;
 use super::awake::Schedule;
 use super::cache::Cache;
 use super::cdn::Cdn;
@@ -79,6 +80,10 @@ pub struct Stack {
     /// A CloudFront distribution in front of the load balancer and of static files. Default: none.
     #[serde(default)]
     pub cdn: Option<Cdn>,
+    /// CloudWatch alarms for what the stack consists of, and who is told when one goes off. `alarms: {}` watches everything and tells
+    /// nobody but the subscribers of its topic. Default: none.
+    #[serde(default)]
+    pub alarms: Option<Alarms>,
     /// IAM groups and users, and what they may do with this stack. Default: none.
     #[serde(default)]
     pub access: Access,

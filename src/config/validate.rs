@@ -1,6 +1,7 @@
 //! The checks of sense: whether the values fit together, which a schema cannot say. They ask AWS nothing.
 
 mod access;
+mod alarms;
 mod caches;
 mod cdn;
 mod checks;
@@ -51,6 +52,7 @@ pub fn validate(stack: &Stack, file: &Node, env: &str) -> Vec<Diagnostic> {
     cdn::cdn(&mut checks);
     encryption::encryption(&mut checks);
     access::access(&mut checks);
+    alarms::alarms(&mut checks);
     databases::databases(&mut checks);
     caches::caches(&mut checks);
     clone::clone(&mut checks);

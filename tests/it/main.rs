@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr)]
 
 mod access;
+mod alarms;
 mod answers;
 mod architecture;
 mod begin;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::support::kinds::kinds;
-use crate::support::proxy::{Call, Fault};
+use crate::support::proxy::{CBOR, Call, Fault};
 use crate::support::run::EVERYTHING;
 use crate::support::stacks::STACK;
 use crate::support::subject::Subject;
@@ -239,6 +239,9 @@ fn expired(call: &Call) -> Fault {
             "application/x-amz-json-1.1".into(),
             json!({ "__type": "ExpiredTokenException", "message": SAID }).to_string(),
         ),
+        "monitoring" => {
+            Fault::Answer(403, CBOR.into(), json!({ "__type": "ExpiredTokenException", "message": SAID }).to_string())
+        }
         _ => xml(
             403,
             format!(

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::proxy::{Call, Fault};
+use super::proxy::{CBOR, Call, Fault};
 
 /// How often which fault was met.
 pub type Seen = BTreeMap<&'static str, usize>;
@@ -93,6 +93,10 @@ fn throttled(call: &Call) -> Fault {
             };
             let body = json!({ "__type": code, "message": "Rate exceeded" }).to_string();
             Fault::Answer(400, "application/x-amz-json-1.1".into(), body)
+        }
+        "monitoring" => {
+            let body = json!({ "__type": "ThrottlingException", "message": "Rate exceeded" }).to_string();
+            Fault::Answer(400, CBOR.into(), body)
         }
         _ => xml(
             400,

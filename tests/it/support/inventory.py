@@ -169,6 +169,8 @@ def logs_and_alarms():
     for topic in pages("sns", "list_topics", "Topics"):
         if named(topic["TopicArn"].split(":")[-1]):
             put("sns.topic", topic["TopicArn"], topic)
+            for subscription in pages("sns", "list_subscriptions_by_topic", "Subscriptions", TopicArn=topic["TopicArn"]):
+                put("sns.subscription", f"{topic['TopicArn']} {subscription['Endpoint']}", subscription)
     for url in pages("sqs", "list_queues", "QueueUrls"):
         name = url.split("/")[-1]
         if named(name):

@@ -319,8 +319,13 @@ async fn client(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
             Fault::DropBefore => None,
             Fault::Answer(status, kind, body) => {
                 let start = format!("HTTP/1.1 {status} Fault");
-                let body = if head.method() == "HEAD" { Vec::new() } else { body.clone().into_bytes() };
-                Some((Head { start, fields: vec![("Content-Type".into(), kind.clone())] }, body))
+                let body = if kind == CBOR { cbor(body) } else { body.clone().into_bytes() };
+                let body = if head.method() == "HEAD" { Vec::new() } else { body };
+                let mut fields = vec![("Content-Type".into(), kind.clone())];
+                if kind == CBOR {
+                    fields.push(("Smithy-Protocol".into(), "rpc-v2-cbor".into()));
+                }
+                Some((Head { start, fields }, body))
             }
             _ => {
                 if let Fault::Delay(time) = &fault {
@@ -379,6 +384,21 @@ async fn client(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The content type of CloudWatch's answers. A [`Fault::Answer`] of this type is written in JSON.
+pub const CBOR: &str = "application/cbor";
+
+/// Writes an object of short texts, given in JSON, as CBOR.
+fn cbor(json: &str) -> Vec<u8> {
+    let object: BTreeMap<String, String> = serde_json::from_str(json).expect("an object of texts");
+    let head = |major: u8, length: usize| match u8::try_from(length).expect("a short one") {
+        short @ 0..24 => vec![major | short],
+        length => vec![major | 24, length],
+    };
+    let text = |text: &String| [head(0x60, text.len()), text.clone().into_bytes()].concat();
+    let pairs = object.iter().flat_map(|(name, value)| [text(name), text(value)]);
+    [head(0xa0, object.len())].into_iter().chain(pairs).flatten().collect()
 }
 
 /// The words that look like an id of EC2's: `subnet-0123abcd…`.

@@ -1,0 +1,208 @@
+//! `alarms`: a CloudWatch alarm for each part of the stack and each way in which it can be in trouble, and the topic that they tell.
+//!
+//! What each alarm compares is a row of [`table`]; which objects a part consists of is found in the graph, so what `resources` adds
+//! is watched like what the sections make.
+
+mod databases;
+mod edge;
+mod parts;
+mod table;
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::facts::{Facts, Problem, slug};
+use super::load_balancer::Balancer;
+use super::{nearest, policies};
+use crate::aws::Tags;
+use crate::aws::cloudwatch::{Alarm, Metric};
+use crate::aws::sns::{Subscription, Topic};
+use crate::config::Stack;
+use crate::config::alarms::Alarms;
+use crate::engine::{Error, Graph, Node, Ref, Resource, Scope, lies_in};
+use table::Watch;
+
+const ORIGIN: &str = "alarms";
+/// The topic's name.
+const TOPIC: &str = "alarms";
+/// A part without data is at rest, has no requests, or is being replaced: that is no trouble by itself, and an environment that is
+/// paused tells nobody anything. What has data only while there is trouble (errors, throttles) is the rule. That a service is gone is
+/// seen by `services.running`, which ECS reports, and by the load balancer's errors.
+const MISSING: &str = "notBreaching";
+
+/// What the alarms are found in.
+struct Parts<'a> {
+    graph: &'a Graph,
+    balancer: Option<&'a Balancer>,
+    scope: &'a Scope,
+}
+
+/// An alarm that a part can have.
+struct Found {
+    /// The part in the file: `services.web`.
+    of: String,
+    /// What the part is called in the alarm's name: `web`.
+    name: String,
+    watch: &'static Watch,
+    dimensions: BTreeMap<String, String>,
+    /// How many bytes, or connections, a percent is, where CloudWatch counts in those.
+    percent: Option<f64>,
+}
+
+impl Found {
+    fn new(node: &Node, watch: &'static str, dimensions: &[(&str, String)]) -> Found {
+        Found::named(&node.key.name, &node.origin, watch, dimensions)
+    }
+
+    fn named(name: &str, of: &str, watch: &'static str, dimensions: &[(&str, String)]) -> Found {
+        let dimensions = dimensions.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        Found { of: of.to_owned(), name: slug(name), watch: table::row(watch), dimensions, percent: None }
+    }
+
+    fn percent(self, percent: f64) -> Found {
+        Found { percent: Some(percent), ..self }
+    }
+
+    /// Returns where it is turned off: `services.web.cpu`.
+    fn path(&self) -> String {
+        format!("{}.{}", self.of, self.watch.key())
+    }
+
+    /// Returns the alarm's name in the stack: `service-web-cpu`.
+    fn key(&self) -> String {
+        format!("{}-{}-{}", self.watch.group(), self.name, self.watch.key().replace('_', "-"))
+    }
+
+    fn alarm(&self, threshold: f64, actions: &[String]) -> Alarm {
+        let watch = self.watch;
+        let metric = |name: &str| Metric {
+            namespace: watch.namespace.into(),
+            metric: name.into(),
+            dimensions: self.dimensions.clone(),
+            statistic: watch.statistic.into(),
+        };
+        let both = watch.minus.map(|minus| [("all".to_owned(), metric(watch.metric)), ("there".to_owned(), metric(minus))]);
+        let one = |text: &str| if both.is_some() { String::new() } else { text.to_owned() };
+        Alarm {
+            namespace: one(watch.namespace),
+            metric: one(watch.metric),
+            dimensions: if both.is_some() { BTreeMap::new() } else { self.dimensions.clone() },
+            statistic: one(watch.statistic),
+            unit: String::new(),
+            // Of a service without any task the second one may have no data.
+            expression: if both.is_some() { "all - FILL(there, 0)".into() } else { String::new() },
+            metrics: both.into_iter().flatten().collect(),
+            period: watch.period,
+            evaluation_periods: watch.periods,
+            datapoints: Some(watch.periods),
+            threshold: self.percent.map_or(threshold / watch.per, |percent| (threshold * percent).round()),
+            comparison: if watch.below { "LessThanThreshold" } else { "GreaterThanThreshold" }.into(),
+            missing_data: MISSING.into(),
+            actions: actions.to_vec(),
+            ok_actions: actions.to_vec(),
+            insufficient_data_actions: Vec::new(),
+            enabled: Some(true),
+            description: format!("{}: {}. {}.", self.of, watch.beyond(threshold), sentence(watch.why)),
+            tags: Tags::new(),
+        }
+    }
+}
+
+/// Returns a text with a capital.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// Reads an object of the graph as what it is.
+fn read<R: Resource + DeserializeOwned>(node: &Node) -> Option<R> {
+    if node.key.kind == R::KIND { R::deserialize(&*node.desired).ok() } else { None }
+}
+
+/// Adds the alarms of everything that is in the graph.
+pub fn expand(
+    graph: &mut Graph,
+    stack: &Stack,
+    balancer: Option<&Balancer>,
+    facts: &Facts<'_>,
+    problems: &mut Vec<Problem>,
+) -> Result<(), Error> {
+    let Some(section) = &stack.alarms else { return Ok(()) };
+    let found = parts::all(&Parts { graph, balancer, scope: facts.scope });
+    problems.extend(turns_off_nothing(section, &found));
+    let actions = told(graph, section, facts)?;
+    for one in found {
+        let path = one.path();
+        let is_off = section.off.iter().any(|off| lies_in(&path, off));
+        if let Some(threshold) = section.threshold(one.watch.path).filter(|_| !is_off) {
+            graph.add(one.key(), ORIGIN, &one.alarm(threshold, &actions))?;
+        }
+    }
+    Ok(())
+}
+
+/// Adds the topic with its subscriptions, and returns everything that alarms tell.
+fn told(graph: &mut Graph, section: &Alarms, facts: &Facts<'_>) -> Result<Vec<String>, Error> {
+    let mut actions = section.topics.clone();
+    if section.email.is_empty() && !actions.is_empty() {
+        return Ok(actions);
+    }
+    let topic = Topic {
+        fifo: None,
+        content_based_deduplication: None,
+        display_name: None,
+        // Messages say which metric of what is beyond which threshold, and no secret. With AWS's own key CloudWatch could not publish,
+        // and with another one only if the key's policy lets it
+        // (<https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services>).
+        kms_key: Some(String::new()),
+        policy: Some(policies::policy(vec![publish(facts.scope)])),
+        tags: Tags::new(),
+    };
+    let topic = graph.add(TOPIC, ORIGIN, &topic)?;
+    for address in &section.email {
+        let subscription = Subscription { topic: topic.clone(), protocol: "email".into(), endpoint: address.clone() };
+        graph.add(format!("{TOPIC}-{}", slug(address)), ORIGIN, &subscription)?;
+    }
+    actions.push(topic.attr("arn").to_string());
+    Ok(actions)
+}
+
+/// Returns the statement that lets the account's alarms publish
+/// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html>).
+fn publish(scope: &Scope) -> Value {
+    let alarms = format!("arn:{}:cloudwatch:{}:{}:alarm:*", scope.partition, scope.region, scope.account);
+    json!({
+        "Sid": "AlarmsPublish", "Effect": "Allow", "Principal": {"Service": "cloudwatch.amazonaws.com"},
+        "Action": "sns:Publish", "Resource": "*",
+        "Condition": {"StringEquals": {"aws:SourceAccount": scope.account}, "ArnLike": {"aws:SourceArn": alarms}},
+    })
+}
+
+/// Returns a problem for each entry of `off` that is no alarm's.
+fn turns_off_nothing(section: &Alarms, found: &[Found]) -> Vec<Problem> {
+    let paths: Vec<String> = found.iter().map(Found::path).collect();
+    let known = || paths.iter().cloned().chain(found.iter().map(|one| one.of.clone()));
+    let wrong = |(at, off): (usize, &String)| {
+        let help = nearest(off, known()).map_or_else(
+            || "name a part, such as `services.worker`, or one of its alarms: `services.worker.cpu`".into(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        (!paths.iter().any(|path| lies_in(path, off))).then(|| Problem {
+            at: format!("alarms.off[{at}]"),
+            code: "no-such-alarm",
+            message: format!("no alarm is called `{off}`"),
+            help,
+        })
+    };
+    section.off.iter().enumerate().filter_map(wrong).collect()
+}
+
+/// Returns the text that stands for an attribute of an object of the stack.
+fn attribute<R: Resource>(node: &Node, attr: &'static str) -> String {
+    Ref::<R>::to(&node.key.name).attr(attr).to_string()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,189 @@
+use serde_json::json;
+
+use super::*;
+use crate::aws::registry;
+use crate::blueprint::tests::schema;
+use crate::config;
+
+fn scope(region: &str) -> Scope {
+    let text = |text: &str| text.to_owned();
+    Scope {
+        stack: text("shop"),
+        env: text("default"),
+        region: text(region),
+        account: text("123456789012"),
+        partition: text("aws"),
+    }
+}
+
+/// Returns the graph of a file, or what is wrong with it.
+fn expanded(text: &str) -> Result<Graph, Vec<Problem>> {
+    let registry = registry();
+    let loaded = config::load("s.yaml", text, None, &schema()).unwrap_or_else(|report| panic!("{:#?}", report.diagnostics));
+    let scope = scope(&loaded.stack.region);
+    let facts = Facts::assumed(&scope, true, &loaded.stack);
+    match super::super::expand(&loaded.stack, &facts, &registry) {
+        Ok(graph) => Ok(graph),
+        Err(super::super::Failure::Problems(problems)) => Err(problems),
+        Err(super::super::Failure::Error(error)) => panic!("{error}"),
+    }
+}
+
+const EVERYTHING: &str = r#"
+stack: shop
+region: us-east-1
+alarms: { email: [ops@example.com] }
+services:
+  web: { image: nginx, port: 80, routes: ["/*"] }
+  worker: { image: nginx }
+databases:
+  main: { engine: postgres, version: "16", class: db.t4g.medium, storage: 100GiB, replicas: { copy: {} } }
+caches:
+  sessions: { engine: valkey, replicas: 1 }
+  pages: { engine: memcached, nodes: 2 }
+cdn: {}
+certificates: { site: { domain: example.com } }
+resources:
+  sqs.queue:
+    orders: { dead_letter_queue: "${sqs.queue/dead.arn}", max_receives: 3 }
+    dead: {}
+"#;
+
+fn alarms(graph: &Graph) -> Vec<(&str, Alarm)> {
+    graph.nodes().filter_map(|node| Some((node.key.name.as_str(), read::<Alarm>(node)?))).collect()
+}
+
+#[test]
+fn every_part_has_its_alarms() {
+    let graph = expanded(EVERYTHING).unwrap();
+    let shown = alarms(&graph).into_iter().map(|(name, alarm)| {
+        let dimensions: Vec<String> = alarm.dimensions.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let what = if alarm.metric.is_empty() { &alarm.expression } else { &alarm.metric };
+        format!("{name}: {what} {} {} [{}] {}\n", alarm.comparison, alarm.threshold, dimensions.join(", "), alarm.description)
+    });
+    insta::assert_snapshot!(shown.collect::<String>());
+    for (name, alarm) in alarms(&graph) {
+        assert_eq!(alarm.refused(), None, "{name}");
+        assert_eq!(alarm.actions, ["${sns.topic/alarms.arn}"], "{name}");
+        assert_eq!((alarm.missing_data.as_str(), &alarm.ok_actions), ("notBreaching", &alarm.actions), "{name}");
+    }
+    let node = graph.get(&"sns.subscription/alarms-ops-example-com".parse().unwrap()).unwrap();
+    assert_eq!(node.desired["endpoint"], "ops@example.com");
+}
+
+#[test]
+fn a_word_turns_an_alarm_off_and_a_number_moves_it() {
+    let with = |section: &str| EVERYTHING.replace("alarms: { email: [ops@example.com] }", section);
+    let all = |text: &str| -> BTreeMap<String, f64> {
+        let graph = expanded(text).unwrap();
+        alarms(&graph).into_iter().map(|(name, alarm)| (name.to_owned(), alarm.threshold)).collect()
+    };
+    let whole = all(EVERYTHING);
+    let text = with(
+        "alarms: { services: { cpu: 70, memory: off }, databases: { storage_free: 20 }, queues: { age: 1h }, off: [services.worker, caches.pages.cpu, databases.main.replicas] }",
+    );
+    let some = all(&text);
+    assert_eq!((some["service-web-cpu"], some["queue-orders-age"]), (70.0, 3600.0));
+    assert_eq!(some["database-main-storage-free"], 2.0 * whole["database-main-storage-free"]);
+    let gone: Vec<&str> = whole.keys().filter(|name| !some.contains_key(*name)).map(String::as_str).collect();
+    let expected = [
+        "cache-pages-1-cpu",
+        "cache-pages-2-cpu",
+        "database-main-copy-connections",
+        "database-main-copy-cpu",
+        "database-main-copy-credits",
+        "database-main-copy-memory-free",
+        "database-main-copy-replica-lag",
+        "database-main-copy-storage-free",
+        "service-web-memory",
+        "service-worker-cpu",
+        "service-worker-memory",
+        "service-worker-running",
+    ];
+    assert_eq!(gone, expected);
+    let elsewhere = all(&EVERYTHING.replace("us-east-1", "eu-west-1"));
+    assert!(whole.contains_key("cdn-main-errors") && !elsewhere.contains_key("cdn-main-errors"));
+}
+
+#[test]
+fn topics_of_others_need_no_topic() {
+    let with = |section: &str| {
+        let text = EVERYTHING.replace("alarms: { email: [ops@example.com] }", section);
+        let graph = expanded(&text).unwrap();
+        let topics = graph.nodes().filter(|node| node.key.kind == Topic::KIND).count();
+        (topics, alarms(&graph).first().map_or(0, |(_, alarm)| alarm.actions.len()))
+    };
+    const ARN: &str = "arn:aws:sns:us-east-1:123456789012:ops";
+    assert_eq!(with(&format!("alarms: {{ topics: [\"{ARN}\"] }}")), (0, 1));
+    assert_eq!(with(&format!("alarms: {{ topics: [\"{ARN}\"], email: [a@example.com] }}")), (1, 2));
+    assert_eq!(with("alarms: {}"), (1, 1));
+    assert_eq!(with(""), (0, 0));
+}
+
+#[test]
+fn what_turns_off_nothing_is_said_with_what_was_meant() {
+    let text = EVERYTHING.replace("email: [ops@example.com]", "off: [services.wrker.cpu, services.web.cpus, nonsense.at-all]");
+    let said: Vec<String> = expanded(&text).unwrap_err().into_iter().map(|p| format!("{} {} {}", p.at, p.code, p.help)).collect();
+    let expected = [
+        "alarms.off[0] no-such-alarm did you mean `services.worker.cpu`?",
+        "alarms.off[1] no-such-alarm did you mean `services.web.cpu`?",
+        "alarms.off[2] no-such-alarm name a part, such as `services.worker`, or one of its alarms: `services.worker.cpu`",
+    ];
+    assert_eq!(said, expected);
+}
+
+/// The topic of alarms lets the account's alarms publish, and nobody else.
+#[test]
+fn alarms_may_publish_to_their_topic() {
+    let graph = expanded(EVERYTHING).unwrap();
+    let topic = graph.get(&"sns.topic/alarms".parse().unwrap()).unwrap();
+    let statement = &topic.desired["policy"]["Statement"][0];
+    assert_eq!(statement["Principal"], json!({"Service": "cloudwatch.amazonaws.com"}));
+    assert_eq!(statement["Condition"]["ArnLike"]["aws:SourceArn"], "arn:aws:cloudwatch:us-east-1:123456789012:alarm:*");
+    assert_eq!(topic.desired["kms_key"], "");
+}
+
+/// The table in the documents is made from the one in the code: this writes it, as it does snapshots.
+#[test]
+fn the_documents_have_every_alarm() {
+    const MARK: (&str, &str) = ("<!-- alarms -->\n", "\n<!-- /alarms -->");
+    let defaults = Alarms::default();
+    let mut table = "| alarm | metric | goes off | why |\n| --- | --- | --- | --- |\n".to_owned();
+    for watch in table::ALL {
+        let threshold = defaults.threshold(watch.path).unwrap_or_else(|| panic!("`{}` has no threshold", watch.path));
+        let minus = watch.minus.map(|minus| format!(" − `{minus}`")).unwrap_or_default();
+        let metric = format!("`{}` `{}`{minus}, {}", watch.namespace, watch.metric, watch.statistic);
+        table += &format!("| `{}` | {metric} | {} | {} |\n", watch.path, watch.beyond(threshold), watch.why);
+    }
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/alarms.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let (head, rest) = page.split_once(MARK.0).unwrap();
+    let (_, tail) = rest.split_once(MARK.1).unwrap();
+    let now = format!("{head}{}\n{}{}{tail}", MARK.0, table, MARK.1);
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        std::fs::write(path, &now).unwrap();
+    }
+    assert!(std::fs::read_to_string(path).unwrap() == now, "run: INSTA_UPDATE=always cargo test --lib alarms");
+}
+
+/// Every alarm that code asks for is in the table, each has a threshold, and each threshold an alarm.
+#[test]
+fn every_alarm_has_a_threshold_and_a_row() {
+    let source = [include_str!("parts.rs"), include_str!("edge.rs")].concat();
+    let paths: Vec<&str> = table::ALL.iter().map(|watch| watch.path).collect();
+    let sections = ["services", "load_balancer", "databases", "caches", "network", "cdn", "certificates", "queues", "functions"];
+    let asked: Vec<&str> = source
+        .split('"')
+        .skip(1)
+        .step_by(2)
+        .filter(|text| text.split_once('.').is_some_and(|(part, _)| sections.contains(&part)))
+        .collect();
+    assert!(asked.len() >= paths.len() && asked.iter().all(|path| paths.contains(path)), "{asked:?}");
+    assert!(paths.iter().all(|path| asked.contains(path)));
+    for part in sections {
+        let reference = serde_json::to_value(Alarms::default()).unwrap();
+        for key in reference[part].as_object().unwrap().keys() {
+            assert!(paths.contains(&format!("{part}.{key}").as_str()), "{part}.{key} is not watched");
+        }
+    }
+}

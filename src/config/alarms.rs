@@ -1,0 +1,448 @@
+//! The section `alarms`: who is told when a part of the stack is in trouble, and from when on.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::diagnostic::short;
+use super::scalar::PATTERN_MESSAGE;
+use super::values::{Duration, Wrong};
+
+/// The word for an alarm that is not wanted.
+pub const OFF: &str = "off";
+
+/// Alarms for every part of the stack, and who is told.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Alarms {
+    /// The email addresses that are told. AWS sends each a link first, and nothing else until its owner has followed it. Default:
+    /// none.
+    #[schemars(with = "Vec<Email>")]
+    pub email: Vec<String>,
+    /// The ARNs of further SNS topics that are told, at most four, in the stack's region. Default: none.
+    #[schemars(with = "Vec<TopicArn>", length(max = 4))]
+    pub topics: Vec<String>,
+    /// From when on a service is in trouble.
+    pub services: ServiceAlarms,
+    /// From when on the load balancer is in trouble.
+    pub load_balancer: LoadBalancerAlarms,
+    /// From when on a database or a replica is in trouble.
+    pub databases: DatabaseAlarms,
+    /// From when on a node of a cache is in trouble.
+    pub caches: CacheAlarms,
+    /// From when on the network is in trouble.
+    pub network: NetworkAlarms,
+    /// From when on the CloudFront distribution is in trouble. Only in `us-east-1`, where CloudFront reports.
+    pub cdn: CdnAlarms,
+    /// From when on a certificate of the stack's region is in trouble.
+    pub certificates: CertificateAlarms,
+    /// From when on a queue of `resources` is in trouble.
+    pub queues: QueueAlarms,
+    /// From when on a Lambda function is in trouble.
+    pub functions: FunctionAlarms,
+    /// The parts that have no alarms, or not this one: `services.worker`, or `services.worker.cpu`. Default: none.
+    #[schemars(example = &["services.worker.cpu"])]
+    pub off: Vec<String>,
+}
+
+/// Declares the thresholds of a part: for each its key, its unit and its default.
+macro_rules! thresholds {
+    ($(#[$doc:meta])* $type:ident { $($(#[$key_doc:meta])* $key:ident: $unit:ident = $default:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct $type {
+            $($(#[$key_doc])* pub $key: Threshold<$unit>,)*
+        }
+
+        impl Default for $type {
+            fn default() -> Self {
+                $type { $($key: Threshold::At($unit($default)),)* }
+            }
+        }
+
+        impl $type {
+            fn values(&self) -> Vec<(&'static str, Option<f64>)> {
+                vec![$((stringify!($key), self.$key.value()),)*]
+            }
+        }
+    };
+}
+
+thresholds! {
+    /// The alarms of services.
+    ServiceAlarms {
+        /// The percentage of its CPU that a service uses for 15 minutes.
+        cpu: Percent = 85.0,
+        /// The percentage of its memory that a service uses for 15 minutes.
+        memory: Percent = 85.0,
+        /// The number of tasks that are missing for 15 minutes.
+        running: Count = 0.0,
+        /// The number of answers with a status from 500 on in 5 minutes.
+        errors: Count = 10.0,
+        /// The time that the slowest answer of a hundred takes, for 15 minutes.
+        latency: Time = 2.0,
+        /// The number of tasks that fail their health checks for 10 minutes.
+        unhealthy: Count = 0.0,
+    }
+}
+
+thresholds! {
+    /// The alarms of the load balancer.
+    LoadBalancerAlarms {
+        /// The number of answers with a status from 500 on in 5 minutes that come from the load balancer itself: no service answered.
+        errors: Count = 10.0,
+        /// The number of connections that are rejected in 5 minutes because there are too many.
+        rejected: Count = 0.0,
+    }
+}
+
+thresholds! {
+    /// The alarms of databases and their replicas.
+    DatabaseAlarms {
+        /// The percentage of its CPU that a database uses for 15 minutes.
+        cpu: Percent = 90.0,
+        /// The percentage of `storage` that is free, if there is less for 15 minutes.
+        storage_free: Percent = 10.0,
+        /// The percentage of its memory that is free, if there is less for 15 minutes.
+        memory_free: Percent = 5.0,
+        /// The percentage of its connections that is in use for 15 minutes.
+        connections: Percent = 80.0,
+        /// The time by which a replica is behind for 10 minutes.
+        replica_lag: Time = 60.0,
+        /// The number of CPU credits in an hour that are charged for, because a `t` class is busier than it is made for.
+        credits: Count = 0.0,
+    }
+}
+
+thresholds! {
+    /// The alarms of caches.
+    CacheAlarms {
+        /// The percentage of its CPU that a node uses for 15 minutes.
+        cpu: Percent = 90.0,
+        /// The percentage of its memory that a node of Valkey or Redis uses for 15 minutes.
+        memory: Percent = 90.0,
+        /// The number of keys that a node removes for want of memory in 5 minutes, for 15 minutes.
+        evictions: Count = 1000.0,
+        /// The time by which a replica is behind for 10 minutes.
+        replica_lag: Time = 30.0,
+    }
+}
+
+thresholds! {
+    /// The alarms of the network.
+    NetworkAlarms {
+        /// The number of connections in 5 minutes for which a NAT gateway has no port left, for 15 minutes.
+        nat_ports: Count = 0.0,
+    }
+}
+
+thresholds! {
+    /// The alarms of the CloudFront distribution.
+    CdnAlarms {
+        /// The percentage of answers with a status from 500 on, for 15 minutes.
+        errors: Percent = 5.0,
+    }
+}
+
+thresholds! {
+    /// The alarms of certificates.
+    CertificateAlarms {
+        /// The time until a certificate expires, in whole days. ACM renews its own 60 days before.
+        expiry: Time = 2_592_000.0,
+    }
+}
+
+thresholds! {
+    /// The alarms of queues.
+    QueueAlarms {
+        /// The age of the oldest message, for 15 minutes.
+        age: Time = 900.0,
+        /// The number of messages in a queue that is the dead-letter queue of another one.
+        dead_letters: Count = 0.0,
+    }
+}
+
+thresholds! {
+    /// The alarms of Lambda functions.
+    FunctionAlarms {
+        /// The number of invocations that fail in 5 minutes.
+        errors: Count = 0.0,
+        /// The number of invocations that are throttled in 5 minutes.
+        throttles: Count = 0.0,
+    }
+}
+
+impl Alarms {
+    /// Returns the threshold at a path such as `services.cpu`: a percentage, a number, or seconds. None if the alarm is off, or does not
+    /// exist.
+    pub fn threshold(&self, path: &str) -> Option<f64> {
+        let (part, key) = path.split_once('.')?;
+        let values = match part {
+            "services" => self.services.values(),
+            "load_balancer" => self.load_balancer.values(),
+            "databases" => self.databases.values(),
+            "caches" => self.caches.values(),
+            "network" => self.network.values(),
+            "cdn" => self.cdn.values(),
+            "certificates" => self.certificates.values(),
+            "queues" => self.queues.values(),
+            "functions" => self.functions.values(),
+            _ => return None,
+        };
+        values.into_iter().find(|(name, _)| *name == key)?.1
+    }
+}
+
+/// The value beyond which an alarm goes off, or that it is not wanted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Threshold<U> {
+    /// There is no such alarm.
+    Off,
+    /// The alarm goes off beyond this.
+    At(U),
+}
+
+/// What thresholds are measured in.
+pub trait Unit: Copy + fmt::Display + FromStr<Err = Wrong> {
+    /// The name in the schema.
+    const NAME: &'static str;
+    /// The format in the schema.
+    const FORMAT: &'static str;
+    /// The schema's pattern, without [`OFF`].
+    const PATTERN: &'static str;
+    /// What to write.
+    const HELP: &'static str;
+
+    /// Returns the value as CloudWatch has it.
+    fn value(self) -> f64;
+}
+
+/// A percentage.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Percent(f64);
+
+/// A whole number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Count(f64);
+
+/// A time, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Time(f64);
+
+impl FromStr for Percent {
+    type Err = Wrong;
+
+    fn from_str(text: &str) -> Result<Self, Wrong> {
+        let number = text.parse::<f64>().ok().filter(|number| *number > 0.0 && *number <= 100.0);
+        number.map(Percent).ok_or_else(|| Wrong::new(format!("`{}` is not a percentage", short(text)), Self::HELP))
+    }
+}
+
+impl FromStr for Count {
+    type Err = Wrong;
+
+    fn from_str(text: &str) -> Result<Self, Wrong> {
+        let number = text.parse::<u32>().map(f64::from);
+        number.map(Count).map_err(|_| Wrong::new(format!("`{}` is not a whole number", short(text)), Self::HELP))
+    }
+}
+
+impl FromStr for Time {
+    type Err = Wrong;
+
+    fn from_str(text: &str) -> Result<Self, Wrong> {
+        let wrong = |wrong: Wrong| Wrong::new(wrong.message, format!("{}, or `{OFF}`", wrong.help));
+        let seconds = text.parse::<Duration>().map_err(wrong)?.as_secs();
+        u32::try_from(seconds)
+            .map(|seconds| Time(f64::from(seconds)))
+            .map_err(|_| Wrong::new(format!("`{text}` is too long"), Self::HELP))
+    }
+}
+
+impl fmt::Display for Percent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Time {
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It was made from whole seconds.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Duration::secs(self.0 as u64).fmt(f)
+    }
+}
+
+impl Unit for Percent {
+    const NAME: &'static str = "PercentThreshold";
+    const FORMAT: &'static str = "stack-percent-threshold";
+    const PATTERN: &'static str = r"[0-9]+(\.[0-9]+)?";
+    const HELP: &'static str = "write a percentage up to 100 without a sign, like `85`, or `off`";
+
+    fn value(self) -> f64 {
+        self.0
+    }
+}
+
+impl Unit for Count {
+    const NAME: &'static str = "CountThreshold";
+    const FORMAT: &'static str = "stack-count-threshold";
+    const PATTERN: &'static str = "[0-9]+";
+    const HELP: &'static str = "write a whole number, like `10`, or `off`";
+
+    fn value(self) -> f64 {
+        self.0
+    }
+}
+
+impl Unit for Time {
+    const NAME: &'static str = "TimeThreshold";
+    const FORMAT: &'static str = "stack-time-threshold";
+    const PATTERN: &'static str = "[0-9]+[smhd]";
+    const HELP: &'static str = "write a time with its unit, like `2s` or `15m`, or `off`";
+
+    fn value(self) -> f64 {
+        self.0
+    }
+}
+
+impl<U: Unit> Threshold<U> {
+    fn value(&self) -> Option<f64> {
+        match self {
+            Threshold::Off => None,
+            Threshold::At(at) => Some(at.value()),
+        }
+    }
+}
+
+impl<U: Unit> FromStr for Threshold<U> {
+    type Err = Wrong;
+
+    fn from_str(text: &str) -> Result<Self, Wrong> {
+        match text {
+            OFF => Ok(Threshold::Off),
+            // What other YAML calls `off`.
+            "false" => Err(Wrong::new("`false` is not a threshold", format!("write `{OFF}`"))),
+            _ => text.parse().map(Threshold::At),
+        }
+    }
+}
+
+impl<U: Unit> fmt::Display for Threshold<U> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Threshold::Off => f.write_str(OFF),
+            Threshold::At(at) => at.fmt(f),
+        }
+    }
+}
+
+impl<U: Unit> Serialize for Threshold<U> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de, U: Unit> Deserialize<'de> for Threshold<U> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl<U: Unit> JsonSchema for Threshold<U> {
+    fn schema_name() -> Cow<'static, str> {
+        U::NAME.into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            // Whatever YAML makes of it, its text is taken.
+            "type": ["string", "number", "boolean"], "format": U::FORMAT, "pattern": format!("^({OFF}|{})$", U::PATTERN),
+            PATTERN_MESSAGE: U::HELP,
+        })
+    }
+}
+
+/// An email address; only its schema is used.
+struct Email;
+
+impl JsonSchema for Email {
+    fn schema_name() -> Cow<'static, str> {
+        "Email".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "pattern": r"^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$", PATTERN_MESSAGE: "write an email address, like `ops@example.com`",
+            "examples": ["ops@example.com"],
+        })
+    }
+}
+
+/// The ARN of a topic; only its schema is used.
+struct TopicArn;
+
+impl JsonSchema for TopicArn {
+    fn schema_name() -> Cow<'static, str> {
+        "TopicArn".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string", "pattern": r"^(arn:[^:]+:sns:[^:]+:[0-9]{12}:[A-Za-z0-9_-]+|\$\{.+\})$",
+            PATTERN_MESSAGE: "write the ARN of an SNS topic, like `arn:aws:sns:us-east-1:123456789012:ops`, or `${sns.topic/NAME.arn}`",
+            "examples": ["arn:aws:sns:us-east-1:123456789012:ops"],
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thresholds_have_units_and_can_be_off() {
+        assert_eq!("off".parse(), Ok(Threshold::<Count>::Off));
+        assert_eq!("0".parse(), Ok(Threshold::At(Count(0.0))));
+        assert_eq!("99.5".parse(), Ok(Threshold::At(Percent(99.5))));
+        assert_eq!("15m".parse(), Ok(Threshold::At(Time(900.0))));
+        assert_eq!(Threshold::At(Time(900.0)).to_string(), "15m");
+        assert_eq!(Threshold::At(Percent(99.5)).to_string(), "99.5");
+        for wrong in ["0", "101", "85%", "much", "-1"] {
+            let said = wrong.parse::<Threshold<Percent>>().unwrap_err().to_string();
+            assert!(said.contains(wrong) && said.contains("or `off`"), "{said}");
+        }
+        assert!("1.5".parse::<Threshold<Count>>().is_err());
+        assert!("3".parse::<Threshold<Time>>().unwrap_err().help.ends_with("or `off`"));
+        assert_eq!("false".parse::<Threshold<Time>>().unwrap_err().help, "write `off`");
+    }
+
+    #[test]
+    fn a_threshold_is_found_by_its_path() {
+        let alarms: Alarms = serde_json::from_value(serde_json::json!({"services": {"cpu": "70", "memory": "off"}})).unwrap();
+        let found = ["services.cpu", "services.memory", "services.errors", "certificates.expiry", "services.nope", "services"];
+        let found = found.map(|path| alarms.threshold(path));
+        assert_eq!(found, [Some(70.0), None, Some(10.0), Some(2_592_000.0), None, None]);
+    }
+}

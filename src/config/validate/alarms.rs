@@ -1,0 +1,23 @@
+//! Checks of the section `alarms`.
+
+use super::super::diagnostic::Diagnostic;
+use super::super::values::arn;
+use super::Checks;
+
+const DAY: f64 = 86_400.0;
+
+/// Checks that topics are where alarms can reach them, and that a certificate's time is in days, as CloudWatch has it.
+pub(super) fn alarms(checks: &mut Checks<'_>) {
+    let Some(alarms) = &checks.stack.alarms else { return };
+    for (at, topic) in alarms.topics.iter().enumerate() {
+        let Some(region) = arn(topic).map(|parts| parts[3]).filter(|region| *region != checks.stack.region) else { continue };
+        let message = format!("the topic is in `{region}`, and alarms tell only topics in `{}`", checks.stack.region);
+        let diagnostic = Diagnostic::error("wrong-region", message).help("name a topic in the stack's region, or use `email`");
+        checks.at(&format!("alarms.topics[{at}]"), "another region", diagnostic);
+    }
+    let expiry = alarms.threshold("certificates.expiry").filter(|seconds| *seconds < DAY || seconds % DAY > 0.0);
+    if expiry.is_some() {
+        let diagnostic = Diagnostic::error("out-of-range", "`alarms.certificates.expiry` must be in whole days");
+        checks.at("alarms.certificates.expiry", "whole days", diagnostic.help("write a time like `30d`"));
+    }
+}
