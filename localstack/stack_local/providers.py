@@ -8,7 +8,7 @@ import importlib
 
 from localstack.services.plugins import Service, aws_provider
 
-WRAPPED = ("acm", "cloudwatch", "ec2", "iam", "kms", "logs", "resourcegroupstaggingapi", "s3", "secretsmanager")
+WRAPPED = ("acm", "cloudwatch", "ec2", "iam", "kms", "logs", "resourcegroupstaggingapi", "s3", "secretsmanager", "sns")
 
 
 def _operations(module: str):
@@ -53,4 +53,5 @@ kms = _wrapping("kms", "kms")
 logs = _wrapping("logs", "logs")
 s3 = _wrapping("s3", "s3")
 secretsmanager = _wrapping("secretsmanager", "secretsmanager")
+sns = _wrapping("sns", "sns")
 tagging = _wrapping("resourcegroupstaggingapi", "tagging")

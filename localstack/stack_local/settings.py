@@ -21,6 +21,7 @@ SETTINGS = {
     "PROVIDER_OVERRIDE_RESOURCEGROUPSTAGGINGAPI": "stack",
     "PROVIDER_OVERRIDE_S3": "stack",
     "PROVIDER_OVERRIDE_SECRETSMANAGER": "stack",
+    "PROVIDER_OVERRIDE_SNS": "stack",
     # LocalStack signs its own calls with these; a user's real credentials are nobody's business here.
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",

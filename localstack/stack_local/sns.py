@@ -1,0 +1,31 @@
+"""SNS: LocalStack's own, which tells the ARNs of subscriptions that nobody has confirmed."""
+
+from localstack.services.sns.models import sns_stores
+
+from stack_local.core import Call, Operations
+
+# The confirmation is in an email, and of these LocalStack waits for one as AWS does.
+_EMAIL = ("email", "email-json")
+
+operations = Operations("sns", locked=False)
+
+
+def _is_pending(call: Call, arn: str) -> bool:
+    return sns_stores[call.account][call.region].subscriptions.get(arn, {}).get("PendingConfirmation") == "true"
+
+
+@operations.on("Subscribe")
+def subscribe(call: Call) -> dict:
+    """API reference Subscribe: the ARN of one that is not confirmed is told only if ReturnSubscriptionArn says so."""
+    answer = call.stock()
+    if call["Protocol"] in _EMAIL and not call.get("ReturnSubscriptionArn") and _is_pending(call, answer["SubscriptionArn"]):
+        return {"SubscriptionArn": "pending confirmation"}
+    return answer
+
+
+@operations.on("ListSubscriptionsByTopic")
+def list_subscriptions_by_topic(call: Call) -> dict:
+    """SNS developer guide, "Deleting a subscription": one that is not confirmed is listed as `PendingConfirmation`."""
+    answer = call.stock()
+    told = lambda one: one | ({"SubscriptionArn": "PendingConfirmation"} if _is_pending(call, one["SubscriptionArn"]) else {})
+    return {**answer, "Subscriptions": [told(dict(one)) for one in answer.get("Subscriptions") or []]}
