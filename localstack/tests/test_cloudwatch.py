@@ -34,9 +34,10 @@ class Alarms(Case):
         self.cloudwatch.untag_resource(ResourceARN=ARN + "tagged", TagKeys=["a"])
         self.assertEqual(self.tags("tagged"), [other])
         self.cloudwatch.delete_alarms(AlarmNames=["tagged"])
-        for call in (self.cloudwatch.list_tags_for_resource, self.cloudwatch.tag_resource, self.cloudwatch.untag_resource):
-            more = {"tag_resource": {"Tags": [tag]}, "untag_resource": {"TagKeys": ["a"]}}.get(call.__name__, {})
-            self.refused("ResourceNotFoundException", call, 404, ResourceARN=ARN + "tagged", **more)
+        gone = {"ResourceARN": ARN + "tagged"}
+        self.refused("ResourceNotFoundException", self.cloudwatch.list_tags_for_resource, 404, **gone)
+        self.refused("ResourceNotFoundException", self.cloudwatch.tag_resource, 404, Tags=[tag], **gone)
+        self.refused("ResourceNotFoundException", self.cloudwatch.untag_resource, 404, TagKeys=["a"], **gone)
         self.put("tagged")
         self.assertEqual(self.tags("tagged"), [])
 

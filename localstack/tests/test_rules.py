@@ -483,7 +483,12 @@ ROWS = [
     Row("R39", "cloudwatch:PutMetricAlarm", ALARM | {"DatapointsToAlarm": 3}, ALARM | {"DatapointsToAlarm": 2}),
     Row("R40", "cloudwatch:PutMetricAlarm", ALARM | {"EvaluationPeriods": 1441}, ALARM | {"EvaluationPeriods": 1440}),
     Row("R40", "cloudwatch:PutMetricAlarm", ALARM | {"Period": 86400, "EvaluationPeriods": 8}, ALARM | {"Period": 86400}),
-    Row("R41", "cloudwatch:PutMetricAlarm", ALARM | {"AlarmActions": ["ops"]}, ALARM | {"AlarmActions": ["arn:aws:sns:us-east-1:1:x"]}),
+    Row(
+        "R41",
+        "cloudwatch:PutMetricAlarm",
+        ALARM | {"AlarmActions": ["ops"]},
+        ALARM | {"AlarmActions": ["arn:aws:sns:us-east-1:1:x"]},
+    ),
     Row("R41", "cloudwatch:PutMetricAlarm", ALARM | {"ExtendedStatistic": "p99"}, ALARM),
 ]
 

@@ -11,5 +11,7 @@ class Subscriptions(Case):
         self.assertEqual(listed(), ["PendingConfirmation"])
         arn = self.sns.subscribe(**ask, ReturnSubscriptionArn=True)["SubscriptionArn"]
         self.assertTrue(arn.startswith(topic))
-        queue = self.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:000000000000:q")["SubscriptionArn"]
+        queue = self.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:000000000000:q")[
+            "SubscriptionArn"
+        ]
         self.assertEqual(listed(), ["PendingConfirmation", queue])

@@ -288,7 +288,7 @@ impl Alarm {
     /// Returns what is wrong with what it compares.
     fn compares(&self) -> Option<(&'static str, String)> {
         let metric = !self.metric.is_empty();
-        if metric == !self.expression.is_empty() {
+        if metric != self.expression.is_empty() {
             return Some(("metric", "an alarm has a `metric`, or an `expression` with `metrics`".into()));
         }
         if metric && !self.metrics.is_empty() {
