@@ -116,7 +116,7 @@ pub const ALL: &[Watch] = &[
     .every(MINUTES, 15)
     .said("missing tasks", "", "tasks do not start, or end again and again"),
     watch("services.errors", BALANCER, "HTTPCode_Target_5XX_Count", "Sum").every(5 * MINUTES, 1).said(
-        "answers with a status from 500 on",
+        "5xx answers",
         "",
         "users see errors of the service",
     ),
@@ -131,7 +131,7 @@ pub const ALL: &[Watch] = &[
         "tasks get no requests, and are replaced again and again",
     ),
     watch("load_balancer.errors", BALANCER, "HTTPCode_ELB_5XX_Count", "Sum").every(5 * MINUTES, 1).said(
-        "errors of the load balancer itself",
+        "5xx answers of the load balancer itself",
         "",
         "no task answered, in time or at all",
     ),
@@ -187,15 +187,11 @@ pub const ALL: &[Watch] = &[
         "readers see old data, and a failover loses more of it",
     ),
     watch("network.nat_ports", "AWS/NATGateway", "ErrorPortAllocation", "Sum").said(
-        "connections for which the NAT gateway has no port",
+        "connections without a NAT port",
         "",
         "connections to the internet fail",
     ),
-    watch("cdn.errors", "AWS/CloudFront", "5xxErrorRate", "Average").said(
-        "answers with a status from 500 on",
-        "%",
-        "users see errors",
-    ),
+    watch("cdn.errors", "AWS/CloudFront", "5xxErrorRate", "Average").said("5xx answers", "%", "users see errors"),
     Watch { per: 86_400.0, ..watch("certificates.expiry", "AWS/CertificateManager", "DaysToExpiry", "Minimum") }
         .below()
         .every(1_440 * MINUTES, 1)
