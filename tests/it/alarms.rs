@@ -112,6 +112,14 @@ fn every_part_is_watched_and_told_of() {
     s.apply();
     s.assert_in_step();
 
+    // What rests sends no data, and alarms take that for good: they stay as they are.
+    let before = alarms(&s);
+    s.place.stack(&["pause", "s.yaml", "--yes"]).ok();
+    s.assert_in_step();
+    assert_eq!(alarms(&s), before);
+    s.place.stack(&["resume", "s.yaml", "--yes"]).ok();
+    s.assert_in_step();
+
     // The alarms of what goes go with it.
     s.write("off: [services.worker.cpu]", "off: []");
     s.write("  worker: { image: \"nginx:1.27\" }\n", "");
