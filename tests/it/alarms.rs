@@ -117,6 +117,10 @@ fn every_part_is_watched_and_told_of() {
     s.place.stack(&["pause", "s.yaml", "--yes"]).ok();
     s.assert_in_step();
     assert_eq!(alarms(&s), before);
+    // A NAT gateway that is deleted meanwhile is not watched meanwhile.
+    s.place.stack(&["pause", "s.yaml", "--yes", "--delete-nat"]).ok();
+    s.assert_in_step();
+    assert_eq!(alarms(&s).as_object().unwrap().len(), before.as_object().unwrap().len() - 1);
     s.place.stack(&["resume", "s.yaml", "--yes"]).ok();
     s.assert_in_step();
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::aws::call::answers::present;
 use crate::aws::cloudwatch::errors::failed;
+use crate::aws::ec2::NatGateway;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::tags::{TagEdit, Tags, from_pairs};
 use crate::aws::ownership::{names, tag_index};
@@ -17,7 +18,8 @@ use crate::aws::sns::Topic;
 use crate::aws::spelling::{How, Spelling, Wrong};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
-use crate::engine::{Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::token;
+use crate::engine::{Diff, Observed, Pause, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// The maximum length of a name, and of alarms that one call names
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html>).
@@ -378,6 +380,11 @@ impl Resource for Alarm {
         self.compares().or_else(|| self.periods()).or_else(|| self.too_long())
     }
 
+    /// Is absent with the NAT gateway of the stack that it watches.
+    fn absent(desired: &Value, why: Pause) -> bool {
+        NatGateway::absent(desired, why) && token::named(desired).keys().any(|key| key.kind == NatGateway::KIND)
+    }
+
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let all = try_join_all(candidates(cx).await?.into_iter().map(|alarm| observed(cx, alarm))).await?;
         Ok(all.into_iter().flatten().collect())
@@ -475,6 +482,14 @@ mod tests {
         let by_hand = read.ok_actions("arn:x").datapoints_to_alarm(2).treat_missing_data("breaching").unit(StandardUnit::Seconds);
         let found = changes(&wanted, &by_hand.dimensions(more).build());
         assert_eq!(found, ["dimensions.More", "unit", "missing_data", "ok_actions", "datapoints"]);
+    }
+
+    #[test]
+    fn what_watches_a_nat_gateway_rests_with_it() {
+        let wanted = |id: &str| serde_json::to_value(alarm(json!({"dimensions": {"NatGatewayId": id}}))).unwrap();
+        let named = wanted("${ec2.nat_gateway/a}");
+        assert!(Alarm::absent(&named, Pause::Bare) && !Alarm::absent(&named, Pause::Asked));
+        assert!(!Alarm::absent(&wanted("nat-0123"), Pause::Bare));
     }
 
     #[test]
