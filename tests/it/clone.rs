@@ -27,6 +27,7 @@ databases:
   main: { engine: postgres, version: "16", storage: 20GiB }
 access: { groups: { readers: { may: [view] } } }
 clone: { sanitize: { service: web, command: [sh, -c, "echo harmless now"] } }
+alarms: { email: [ops@example.com], off: [services.web, services.worker, databases.main] }
 environments:
   production: { services: { web: { count: 2 } } }
 "#;
@@ -170,6 +171,7 @@ fn a_clone_is_what_runs_and_apart_from_it() {
         "count: 3  # what runs; the file has 2",
         "backups: 9d  # what runs; the file has 7",
         "      database: shop-production  # counts only when it is created",
+        "alarms: ~  # nobody is told of a copy",
         "access: ~  # people keep what they may do, and get nothing more",
     ] {
         assert!(file.lines().any(|said| said.trim() == line.trim()), "{line}: {file}");

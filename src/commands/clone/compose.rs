@@ -334,6 +334,9 @@ pub fn apart(overlay: &mut Overlay, stack: &Stack) {
     if !(stack.access.groups.is_empty() && stack.access.users.is_empty()) {
         overlay.set(&["access"], Value::Null, "people keep what they may do, and get nothing more");
     }
+    if stack.alarms.is_some() {
+        overlay.set(&["alarms"], Value::Null, "nobody is told of a copy");
+    }
     for kind in ["route53.record", "acm.certificate", "acm.validation"].iter().filter(|kind| stack.resources.contains_key(**kind))
     {
         overlay.set(&["resources", kind], Value::Null, DOMAIN);
