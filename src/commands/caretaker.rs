@@ -69,6 +69,7 @@ const UNLIMITED: &[&str] = &[
     "s3:DeleteObject",
     "s3:DeleteObjectVersion",
     "servicediscovery:DeleteService",
+    "sns:Unsubscribe",
 ];
 
 /// What deletes rules of security groups.
@@ -229,8 +230,10 @@ fn policies(partition: &str, account: &str, region: &str) -> Value {
         ]),
         // A gateway that is created has no tags yet, but the call has.
         "nat": policy(vec![
-            json!({"Effect": "Allow", "Action": ["ec2:CreateRoute", "ec2:DeleteNatGateway", "ec2:DeleteRoute"], "Resource": "*",
-                "Condition": has(TAG_AWAKE)}),
+            json!({"Effect": "Allow", "Action": ["cloudwatch:DeleteAlarms", "ec2:CreateRoute", "ec2:DeleteNatGateway", "ec2:DeleteRoute"],
+                "Resource": "*", "Condition": has(TAG_AWAKE)}),
+            json!({"Effect": "Allow", "Action": ["cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"], "Resource": "*",
+                "Condition": {"Null": {format!("aws:RequestTag/{TAG_AWAKE}"): "false"}}}),
             json!({"Effect": "Allow", "Action": "ec2:CreateNatGateway", "Resource": [ec2("elastic-ip/*"), ec2("subnet/*")],
                 "Condition": has(TAG_AWAKE)}),
             json!({"Effect": "Allow", "Action": "ec2:CreateNatGateway", "Resource": ec2("natgateway/*"),

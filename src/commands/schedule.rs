@@ -7,9 +7,11 @@ use super::list::{self, Listed};
 use super::session::Session;
 use super::stop::{Exit, Interrupted, Result, Stop};
 use super::{applied, pause, resume};
+use crate::aws::cloudwatch::Alarm;
 use crate::aws::ec2::{NatGateway, Route};
 use crate::aws::runs::history::{self, Ending, Record};
 use crate::aws::runs::store::Store;
+use crate::aws::sns::Subscription;
 use crate::config::awake::{Asleep, Awake, Moment};
 use crate::config::{self, Loaded};
 use crate::engine::{Action, Change, Graph, Item, Pause, Plan, Resource, Snapshot};
@@ -220,19 +222,25 @@ async fn act(session: &Session, one: &One, arguments: &Arguments, now: Timestamp
 }
 
 /// Returns the part of a plan that lets an environment sleep or wakes it. Nobody sees such a plan: what differs besides stays as it is, and
-/// where that is more than fields, nothing is done: but for NAT gateways, which a pause deletes and a resumption creates.
+/// where that is more than fields, nothing is done: but for what a pause deletes and a resumption creates, NAT gateways with what leads to
+/// them and what watches them. Who is told by alarms has nothing to do with rest.
 fn of_rest(mut plan: Plan, due: Due) -> Result<Plan> {
     let rests = |change: &Change| FIELDS.contains(&change.path.as_str());
     let is_nat = |item: &Item| {
         let leads_to_one = item.desired.as_ref().is_some_and(|desired| !desired["nat"].is_null());
         item.key.kind == NatGateway::KIND || item.key.kind == Route::KIND && leads_to_one
     };
+    let watches = |item: &Item| [Alarm::KIND, Subscription::KIND].contains(&item.key.kind.as_str());
+    let comes_back = |item: &Item| item.action == Action::Create && due == Due::Resume && item.key.kind == Alarm::KIND;
+    // Nothing refers to these.
+    let is_left = |item: &Item| watches(item) && item.action != Action::Keep && !item.is_absent() && !comes_back(item);
+    plan.items.retain(|item| !is_left(item));
     for item in &mut plan.items {
         let count = item.changes.changes.iter().filter(|change| rests(change)).count();
         match item.action {
             Action::Keep => {}
             Action::Delete if item.is_absent() => {}
-            Action::Create if due == Due::Resume && is_nat(item) => {}
+            Action::Create if due == Due::Resume && (is_nat(item) || comes_back(item)) => {}
             Action::Update if count == 0 => item.leave(),
             Action::Update if count == item.changes.changes.len() => {}
             _ => {

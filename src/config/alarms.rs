@@ -25,23 +25,23 @@ pub struct Alarms {
     /// The ARNs of further SNS topics that are told, at most four, in the stack's region. Default: none.
     #[schemars(with = "Vec<TopicArn>", length(max = 4))]
     pub topics: Vec<String>,
-    /// From when on a service is in trouble.
+    /// Thresholds of the alarms of services.
     pub services: ServiceAlarms,
-    /// From when on the load balancer is in trouble.
+    /// Thresholds of the alarms of the load balancer.
     pub load_balancer: LoadBalancerAlarms,
-    /// From when on a database or a replica is in trouble.
+    /// Thresholds of the alarms of a database or a replica.
     pub databases: DatabaseAlarms,
-    /// From when on a node of a cache is in trouble.
+    /// Thresholds of the alarms of a node of a cache.
     pub caches: CacheAlarms,
-    /// From when on the network is in trouble.
+    /// Thresholds of the alarms of the network.
     pub network: NetworkAlarms,
-    /// From when on the CloudFront distribution is in trouble. Only in `us-east-1`, where CloudFront reports.
+    /// Thresholds of the alarms of the CloudFront distribution. Only in `us-east-1`, where CloudFront reports.
     pub cdn: CdnAlarms,
-    /// From when on a certificate of the stack's region is in trouble.
+    /// Thresholds of the alarms of a certificate of the stack's region.
     pub certificates: CertificateAlarms,
-    /// From when on a queue of `resources` is in trouble.
+    /// Thresholds of the alarms of a queue of `resources`.
     pub queues: QueueAlarms,
-    /// From when on a Lambda function is in trouble.
+    /// Thresholds of the alarms of a Lambda function.
     pub functions: FunctionAlarms,
     /// The parts that have no alarms, or not this one: `services.worker`, or `services.worker.cpu`. Default: none.
     #[schemars(example = &["services.worker.cpu"])]
@@ -151,7 +151,7 @@ thresholds! {
 thresholds! {
     /// The alarms of certificates.
     CertificateAlarms {
-        /// The time until a certificate expires, in whole days. ACM renews its own 60 days before.
+        /// The time until a certificate expires, in whole days. ACM renews its own certificates earlier than the default.
         expiry: Time = 2_592_000.0,
     }
 }

@@ -99,7 +99,8 @@ result = [[g["NatGatewayAddresses"][0]["AllocationId"] for g in gateways], [a["A
 #[test]
 fn nat_gateways_go_at_night_where_the_file_says_so() {
     let text =
-        FILE.replace("Berlin\" }", "Berlin\", nat: delete }").replace("nat: none", "nat: single").replace("public: true, ", "");
+        FILE.replace("Berlin\" }", "Berlin\", nat: delete }").replace("nat: none", "nat: single").replace("public: true, ", "")
+            + "alarms: { email: [ops@example.com] }\n";
     let s = Subject::new(&text);
     s.apply();
     let nat = || s.account.boto3(NAT, &Value::Null);

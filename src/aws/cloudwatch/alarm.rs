@@ -246,6 +246,9 @@ impl Alarm {
             let unit = Some(self.unit.as_str()).filter(|unit| !unit.is_empty()).map(StandardUnit::from);
             let call = call.namespace(&self.namespace).metric_name(&self.metric).period(self.period).set_unit(unit);
             let call = call.set_dimensions(Some(dimensions_to_sdk(&self.dimensions)));
+            // Of few requests the slowest is all that a percentile knows.
+            let few = extended.is_some().then(|| "ignore".to_owned());
+            let call = call.set_evaluate_low_sample_count_percentile(few);
             call.set_statistic(simple.map(|statistic| Statistic::from(statistic.as_str()))).set_extended_statistic(extended)
         } else {
             let metrics = self.metrics.iter().map(|(id, metric)| metric.to_sdk(id, self.period));

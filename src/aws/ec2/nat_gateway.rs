@@ -99,14 +99,15 @@ impl Resource for NatGateway {
 
     async fn create(&self, cx: &Cx) -> Result<Id> {
         const OP: &str = "ec2:CreateNatGateway";
-        // AWS answers a known token with the gateway that it made then, even when that is deleted: so the dead ones count.
+        // AWS answers a known token with the gateway that it made then, even when that is deleted: so the dead ones count, as long as they
+        // are listed, and the time does.
         let dead = cx.cloud.ec2.describe_nat_gateways().filter(super::filter("subnet-id", [self.subnet.id()?]));
         let dead = dead.send().await.map_err(failed("ec2:DescribeNatGateways"))?;
         let dead = dead.nat_gateways().iter().filter(|g| is_dead(g));
         let mut dead: Vec<String> = dead.filter_map(|g| g.nat_gateway_id.clone()).collect();
         for _ in 0..TOKENS {
             dead.sort();
-            let token = cx.token(&format!("{} {} {dead:?}", self.subnet.id()?, self.address.id()?));
+            let token = cx.token_for_now(&format!("{} {} {dead:?}", self.subnet.id()?, self.address.id()?));
             let call = cx.cloud.ec2.create_nat_gateway().subnet_id(self.subnet.id()?).allocation_id(self.address.id()?);
             let call = call.client_token(token).tag_specifications(tagged(ResourceType::Natgateway, &self.tags));
             let gateway = call.send().await.map_err(failed(OP))?.nat_gateway.ok_or_else(|| incomplete(OP, "the gateway"))?;

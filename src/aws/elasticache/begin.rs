@@ -19,6 +19,8 @@ struct Data {
     engine: Option<String>,
     version: Option<String>,
     shards: usize,
+    /// Whether it has cluster mode enabled, as far as AWS says it.
+    clustered: bool,
 }
 
 /// Checks whether the data exists, can be copied, and is of such a cache.
@@ -54,6 +56,10 @@ pub(super) async fn check(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
     if status != "available" {
         return refused(format!("{what} is `{status}`"), "wait until it is `available`, or name another one");
     }
+    if data.clustered {
+        let help = "name one with cluster mode disabled, as the caches of a stack are";
+        return refused(format!("{what} has cluster mode enabled"), help);
+    }
     if data.shards > 1 {
         let help = "name one with a single shard";
         return refused(format!("{what} has {} shards, and the cache has one", data.shards), help);
@@ -71,7 +77,12 @@ async fn taken(cx: &Cx, item: &Item, begin: &Begin) -> Result<Option<sdk::Snapsh
 
 fn of_snapshot(snapshot: &sdk::Snapshot) -> Data {
     let shards = snapshot.num_node_groups().and_then(|shards| usize::try_from(shards).ok());
-    Data { engine: snapshot.engine.clone(), version: snapshot.engine_version.clone(), shards: shards.unwrap_or(1) }
+    Data {
+        engine: snapshot.engine.clone(),
+        version: snapshot.engine_version.clone(),
+        shards: shards.unwrap_or(1),
+        clustered: false,
+    }
 }
 
 /// A group knows its engine, and its members their version.
@@ -80,7 +91,7 @@ async fn of_group(cx: &Cx, group: &sdk::ReplicationGroup) -> Result<Data> {
     let answer = answer.send().await.map_err(failed("elasticache:DescribeCacheClusters"))?;
     let member = answer.cache_clusters.and_then(|all| all.into_iter().next());
     let (engine, version) = member.map_or((None, None), |member| (member.engine, member.engine_version));
-    Ok(Data { engine, version, shards: group.node_groups().len() })
+    Ok(Data { engine, version, shards: group.node_groups().len(), clustered: group.cluster_enabled() == Some(true) })
 }
 
 /// Returns what the file says otherwise than the data, by the rules of the comparison.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Topic;
-use super::topic::topics;
+use super::topic::{topic_claim, topics};
 use crate::aws::call::answers::present;
 use crate::aws::call::error::incomplete;
 use crate::aws::lambda::Function;
@@ -16,8 +16,10 @@ use crate::aws::sqs::Queue;
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::tags::TAG_SECTION;
-use crate::engine::{Claim, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
+use crate::engine::{Claim, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
+/// What AWS says in place of an ARN of one that ended.
+const DELETED: &str = "Deleted";
 const PROTOCOLS: &[&str] = &["email", "email-json", "https", "http", "sqs", "lambda"];
 
 /// A subscription: who gets the messages of a topic. An email address gets them once its owner has followed the link in the email that
@@ -61,20 +63,25 @@ fn endpoint(protocol: &str, endpoint: &str) -> String {
     }
 }
 
-/// Returns whose a subscription is. Nothing marks one as the stack's, so those of a topic that a section made for itself are the
-/// stack's, and those of other topics may be anyone's. One that is not confirmed cannot be deleted; AWS does so after 48 hours
+/// Returns whose a subscription is. Nothing marks one as the stack's, so those of a topic that a section made for itself, and that is
+/// certainly the stack's, are the stack's, and those of other topics may be anyone's. One that is not confirmed cannot be deleted; AWS does so after 48 hours
 /// (<https://docs.aws.amazon.com/sns/latest/dg/sns-delete-subscription-topic.html>).
-fn claim(scope: &Scope, tags: &Tags, live: &Live) -> Option<Claim> {
-    let Claim::Ours(_) = scope.claim(Topic::KIND, tags, false) else { return None };
+fn claim(topic: &Claim, tags: &Tags, live: &Live) -> Option<Claim> {
+    topic.name()?;
     let of_section = tags.get(TAG_SECTION).is_some_and(|section| !section.starts_with("resources."));
-    Some(if of_section && live.arn.is_some() { Claim::Stray } else { Claim::Adoptable })
+    let is_certain = matches!(topic, Claim::Ours(_));
+    Some(if is_certain && of_section && live.arn.is_some() { Claim::Stray } else { Claim::Adoptable })
 }
 
-fn observed(scope: &Scope, topic: &str, tags: &Tags, found: &Found) -> Option<Observed<Subscription>> {
+fn observed(whose: &Claim, topic: &str, tags: &Tags, found: &Found) -> Option<Observed<Subscription>> {
+    // One that ended stays in the list for a while (ansible/ansible#20086), and the same address can subscribe again.
+    if found.subscription_arn() == Some(DELETED) {
+        return None;
+    }
     let (protocol, at) = (found.protocol()?, found.endpoint()?);
     let live = live(topic, protocol, at, found.subscription_arn());
     Some(Observed {
-        claim: claim(scope, tags, &live)?,
+        claim: claim(whose, tags, &live)?,
         live,
         fields: Subscription { topic: Ref::physical(topic), protocol: protocol.to_owned(), endpoint: endpoint(protocol, at) },
         state: Readiness::Ready,
@@ -99,12 +106,13 @@ impl Resource for Subscription {
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
         let all = topics(cx).await?;
-        let ours = all.iter().filter(|(_, tags)| matches!(cx.scope.claim(Topic::KIND, tags, false), Claim::Ours(_)));
-        let found = try_join_all(ours.map(|(topic, tags)| async move {
+        let claimed = all.iter().map(|(topic, tags)| (topic_claim(cx, topic, tags), topic, tags));
+        let ours = claimed.filter(|(claim, ..)| claim.name().is_some());
+        let found = try_join_all(ours.map(|(claim, topic, tags)| async move {
             let pages = cx.cloud.sns.list_subscriptions_by_topic().topic_arn(topic).into_paginator().items().send();
             let listed = pages.collect::<std::result::Result<Vec<_>, _>>().await;
             let listed = present(listed.map_err(failed("sns:ListSubscriptionsByTopic")))?;
-            Ok::<_, Error>(listed.iter().filter_map(|one| observed(&cx.scope, topic, tags, one)).collect::<Vec<_>>())
+            Ok::<_, Error>(listed.iter().filter_map(|one| observed(&claim, topic, tags, one)).collect::<Vec<_>>())
         }));
         Ok(found.await?.into_iter().flatten().collect())
     }
@@ -145,21 +153,23 @@ mod tests {
     #[test]
     fn one_that_is_not_confirmed_is_kept_and_not_deleted() {
         let text = |text: &str| text.to_owned();
-        let (env, region) = (text("default"), text("us-east-1"));
-        let scope = Scope { stack: text("shop"), env, region, account: text("1"), partition: text("aws") };
         let tags = |section: &str| -> Tags {
             let all = [(TAG_STACK, "shop"), (TAG_ENV, "default"), (TAG_KEY, "sns.topic/alarms"), (TAG_SECTION, section)];
             all.into_iter().map(|(key, value)| (text(key), text(value))).collect()
         };
-        let claimed = |arn: &str, tags: &Tags| {
+        let claimed_in = |topic: &Claim, arn: &str, tags: &Tags| {
             let found = Found::builder().protocol("email").endpoint("ops@example.com").subscription_arn(arn).build();
-            observed(&scope, "arn:aws:sns:us-east-1:1:shop-alarms", tags, &found).map(|one| one.claim)
+            observed(topic, "arn:aws:sns:us-east-1:1:shop-alarms", tags, &found).map(|one| one.claim)
         };
+        let claimed = |arn: &str, tags: &Tags| claimed_in(&Claim::Ours(text("alarms")), arn, tags);
         const ARN: &str = "arn:aws:sns:us-east-1:1:shop-alarms:0";
         assert_eq!(claimed(ARN, &tags("alarms")), Some(Claim::Stray));
         assert_eq!(claimed("PendingConfirmation", &tags("alarms")), Some(Claim::Adoptable));
         assert_eq!(claimed(ARN, &tags("resources.sns.topic.alarms")), Some(Claim::Adoptable));
-        assert_eq!(claimed(ARN, &Tags::new()), None);
+        assert_eq!(claimed_in(&Claim::Foreign, ARN, &Tags::new()), None);
+        // Whoever may write tags has nobody else's subscriptions deleted.
+        assert_eq!(claimed_in(&Claim::Tagged(text("alarms")), ARN, &tags("alarms")), Some(Claim::Adoptable));
+        assert_eq!(claimed("Deleted", &tags("alarms")), None, "its owner followed the link at the end of a message");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::aws::ownership::{names, tag_index};
 use crate::aws::sns::errors::failed;
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
-use crate::engine::{Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
+use crate::engine::{Claim, Diff, Error, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// The maximum length of a name
 /// (<https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html>).
@@ -111,12 +111,17 @@ pub(super) async fn topics(cx: &Cx) -> Result<Arc<Vec<(String, Tags)>>> {
     cx.reads.once("sns.topics", ask).await
 }
 
+/// Returns whose the topic with this ARN is.
+pub(super) fn topic_claim(cx: &Cx, arn: &str, tags: &Tags) -> Claim {
+    names::fifo_claim(cx, cx.scope.claim(Topic::KIND, tags, false), tags, name_in(arn), NAME)
+}
+
 async fn observed(cx: &Cx, arn: &str, tags: &Tags) -> Result<Option<Observed<Topic>>> {
     let attributes = present(attributes_of(cx, arn).await.map(Some))?;
     let tags = tags.clone();
     let live = Live { id: arn.to_owned(), arn: arn.to_owned(), name: name_in(arn).to_owned() };
     Ok(attributes.map(|attributes| Observed {
-        claim: names::fifo_claim(cx, cx.scope.claim(Topic::KIND, &tags, false), &tags, &live.name, NAME),
+        claim: topic_claim(cx, arn, &tags),
         live,
         fields: Topic::from_attributes(&attributes, tags),
         state: Readiness::Ready,

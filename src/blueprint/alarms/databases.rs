@@ -31,10 +31,14 @@ pub fn memory(class: &str) -> Option<f64> {
 /// Returns how many connections it accepts at least: what the file says, or else RDS's default for its class.
 pub fn connections(instance: &Instance, said: Option<&str>) -> Option<f64> {
     if let Some(said) = said {
-        return said.parse().ok();
+        // A formula is not computed here: the estimate stands in for it.
+        if let Ok(most) = said.parse() {
+            return Some(most);
+        }
     }
     let memory = memory(&instance.class)? * FOR_CONNECTIONS;
     match instance.engine.as_deref()? {
+        "mariadb" => Some((memory / 25_165_760.0).min(12_000.0).floor()),
         "postgres" => Some((memory / 9_531_392.0).min(5_000.0).floor()),
         _ => Some((memory / 12_582_880.0).floor()),
     }

@@ -131,7 +131,7 @@ pub fn expand(
 ) -> Result<(), Error> {
     let Some(section) = &stack.alarms else { return Ok(()) };
     let found = parts::all(&Parts { graph, balancer, scope: facts.scope });
-    problems.extend(turns_off_nothing(section, &found));
+    problems.extend(turns_off_nothing(section, stack, &found));
     let actions = told(graph, section, facts)?;
     for one in found {
         let path = one.path();
@@ -181,7 +181,7 @@ fn publish(scope: &Scope) -> Value {
 }
 
 /// Returns a problem for each entry of `off` that is no alarm's.
-fn turns_off_nothing(section: &Alarms, found: &[Found]) -> Vec<Problem> {
+fn turns_off_nothing(section: &Alarms, stack: &Stack, found: &[Found]) -> Vec<Problem> {
     let paths: Vec<String> = found.iter().map(Found::path).collect();
     let known = || paths.iter().cloned().chain(found.iter().map(|one| one.of.clone()));
     let wrong = |(at, off): (usize, &String)| {
@@ -189,7 +189,7 @@ fn turns_off_nothing(section: &Alarms, found: &[Found]) -> Vec<Problem> {
             || "name a part, such as `services.worker`, or one of its alarms: `services.worker.cpu`".into(),
             |near| format!("did you mean `{near}`?"),
         );
-        (!paths.iter().any(|path| lies_in(path, off))).then(|| Problem {
+        (!paths.iter().any(|path| lies_in(path, off)) && !is_elsewhere(stack, off)).then(|| Problem {
             at: format!("alarms.off[{at}]"),
             code: "no-such-alarm",
             message: format!("no alarm is called `{off}`"),
@@ -197,6 +197,20 @@ fn turns_off_nothing(section: &Alarms, found: &[Found]) -> Vec<Problem> {
         })
     };
     section.off.iter().enumerate().filter_map(wrong).collect()
+}
+
+/// Checks whether an entry of `off` names a part of the file that is watched in other environments: of a host, or in another region.
+fn is_elsewhere(stack: &Stack, off: &str) -> bool {
+    let mut words = off.split('.');
+    match (words.next(), words.next()) {
+        (Some("cdn"), _) => stack.cdn.is_some(),
+        (Some("load_balancer"), _) => stack.share.load_balancer.is_some(),
+        (Some("databases"), Some(name)) => {
+            stack.share.databases.is_some() && stack.databases.keys().any(|known| known.as_str() == name)
+        }
+        (Some("caches"), Some(name)) => stack.share.caches.is_some() && stack.caches.keys().any(|known| known.as_str() == name),
+        _ => false,
+    }
 }
 
 /// Returns the text that stands for an attribute of an object of the stack.

@@ -199,7 +199,7 @@ pub const ALL: &[Watch] = &[
     watch("queues.age", "AWS/SQS", "ApproximateAgeOfOldestMessage", "Maximum").said(
         "age of the oldest message",
         "s",
-        "messages come faster than they are received, or nobody receives them",
+        "messages come faster than they are received, or are not received",
     ),
     watch("queues.dead_letters", "AWS/SQS", "ApproximateNumberOfMessagesVisible", "Maximum").every(5 * MINUTES, 1).said(
         "dead letters",

@@ -11,7 +11,7 @@ pub(super) fn alarms(checks: &mut Checks<'_>) {
     let Some(alarms) = &checks.stack.alarms else { return };
     for (at, topic) in alarms.topics.iter().enumerate() {
         let Some(region) = arn(topic).map(|parts| parts[3]).filter(|region| *region != checks.stack.region) else { continue };
-        let message = format!("the topic is in `{region}`, and alarms tell only topics in `{}`", checks.stack.region);
+        let message = format!("the topic is in `{region}`, and alarms can notify only topics in `{}`", checks.stack.region);
         let diagnostic = Diagnostic::error("wrong-region", message).help("name a topic in the stack's region, or use `email`");
         checks.at(&format!("alarms.topics[{at}]"), "another region", diagnostic);
     }
