@@ -62,7 +62,7 @@
 //!     that fails leaves the old half of everything in place. Only what cannot be there twice goes earlier, as late as that
 //!     permits; where one of a kind leaves the file and one that is the same but for its name comes, it goes on as that one. What stops
 //!     serving without going ([`engine::pause`]) stops after its users and starts before them, through whatever lies between
-//!     ([`engine::Resource::serving`]).
+//!     ([`engine::Resource::serving`]). What does not even exist meanwhile ([`engine::Resource::absent`]) is deleted like all else.
 //! 12. **Requests are led to what serves** ([`engine::What::LeadsTo`]). What can only come up behind a rule or a listener finds
 //!     that prepared ([`engine::Resource::PREPARES`]): there, and leading nobody to it yet. What several objects share is written
 //!     by one call for all of them ([`engine::Resource::JOINT`]).

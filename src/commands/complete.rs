@@ -7,12 +7,13 @@ use super::stop::{Result, Stop};
 use crate::engine::{self, Class, Readiness};
 use crate::ui::{self, Look};
 
+/// How often it is looked at.
+const LOOK: Duration = Duration::from_secs(5);
+/// In how many looks the wait speaks once.
+const SPEAK: u32 = 6;
 /// How long a database may be busy before a snapshot of it can be taken.
 const BUSY: Duration = Duration::from_secs(15 * 60);
-/// How often a wait for them speaks.
-const SPEAK: u32 = 6;
-/// How often snapshots are looked at.
-const LOOK: Duration = Duration::from_secs(5);
+
 /// Polls something that is made of a database until it is complete, and returns what the last step does.
 pub(super) async fn complete<T>(
     session: &Session,

@@ -10,7 +10,8 @@ use crate::ui::Color;
 
 /// Start what `stack pause` stopped
 ///
-/// NAT gateways that `--delete-nat` deleted are created with the addresses that they had. Databases come first, then the services, with as many tasks as FILE says; where autoscaling decides that, with the minimum.
+/// Databases come first, then the services, with as many tasks as FILE says; where autoscaling decides that, with the minimum. NAT
+/// gateways that `stack pause --delete-nat` deleted are created before, with the addresses that they had.
 ///
 /// Shows the plan and asks for confirmation first, as `apply` does, and makes the changes of FILE, too.
 #[derive(Args, Debug)]

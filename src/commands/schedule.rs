@@ -7,8 +7,8 @@ use super::list::{self, Listed};
 use super::session::Session;
 use super::stop::{Exit, Interrupted, Result, Stop};
 use super::{applied, pause, resume};
+use crate::aws;
 use crate::aws::cloudwatch::Alarm;
-use crate::aws::ec2::{NatGateway, Route};
 use crate::aws::runs::history::{self, Ending, Record};
 use crate::aws::runs::store::Store;
 use crate::aws::sns::Subscription;
@@ -226,12 +226,13 @@ async fn act(session: &Session, one: &One, arguments: &Arguments, now: Timestamp
 /// them and what watches them. Who is told by alarms has nothing to do with rest.
 fn of_rest(mut plan: Plan, due: Due) -> Result<Plan> {
     let rests = |change: &Change| FIELDS.contains(&change.path.as_str());
-    let is_nat = |item: &Item| {
-        let leads_to_one = item.desired.as_ref().is_some_and(|desired| !desired["nat"].is_null());
-        item.key.kind == NatGateway::KIND || item.key.kind == Route::KIND && leads_to_one
+    let registry = aws::registry();
+    let comes_and_goes = |item: &Item| {
+        let kind = registry.find(&item.key.kind);
+        kind.zip(item.desired.as_ref()).is_some_and(|(kind, desired)| kind.absent(desired, Pause::Bare))
     };
+    let comes_back = |item: &Item| item.action == Action::Create && due == Due::Resume && comes_and_goes(item);
     let watches = |item: &Item| [Alarm::KIND, Subscription::KIND].contains(&item.key.kind.as_str());
-    let comes_back = |item: &Item| item.action == Action::Create && due == Due::Resume && item.key.kind == Alarm::KIND;
     // Nothing refers to these.
     let is_left = |item: &Item| watches(item) && item.action != Action::Keep && !item.is_absent() && !comes_back(item);
     plan.items.retain(|item| !is_left(item));
@@ -240,7 +241,7 @@ fn of_rest(mut plan: Plan, due: Due) -> Result<Plan> {
         match item.action {
             Action::Keep => {}
             Action::Delete if item.is_absent() => {}
-            Action::Create if due == Due::Resume && (is_nat(item) || comes_back(item)) => {}
+            Action::Create if comes_back(item) => {}
             Action::Update if count == 0 => item.leave(),
             Action::Update if count == item.changes.changes.len() => {}
             _ => {

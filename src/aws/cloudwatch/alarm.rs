@@ -37,6 +37,7 @@ const WEEK: i64 = 604_800;
 const COMPARISONS: &[&str] =
     &["GreaterThanThreshold", "GreaterThanOrEqualToThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold"];
 const MISSING: &[&str] = &["missing", "notBreaching", "breaching", "ignore"];
+const LOW_SAMPLES: &[&str] = &["evaluate", "ignore"];
 const STATISTICS: &[&str] = &["Average", "Sum", "Minimum", "Maximum", "SampleCount"];
 /// The id of the expression, which is what the alarm compares.
 const RESULT: &str = "result";
@@ -81,6 +82,9 @@ pub struct Alarm {
     /// What a period without data counts for: `missing` (nothing is known), `notBreaching`, `breaching`, or `ignore` (the state stays).
     #[serde(default = "missing")]
     pub missing_data: String,
+    /// What a percentile of too few values counts for: `evaluate`, or `ignore` (the state stays). Left out: `evaluate`.
+    #[serde(default = "evaluate")]
+    pub low_samples: String,
     /// The ARNs of up to five topics, or other actions, that are told when the alarm goes off. Left out: none.
     #[serde(default)]
     pub actions: Vec<String>,
@@ -120,6 +124,10 @@ fn missing() -> String {
     MISSING[0].into()
 }
 
+fn evaluate() -> String {
+    LOW_SAMPLES[0].into()
+}
+
 /// The attributes that other objects refer to.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
@@ -145,6 +153,11 @@ fn dimensions_from_sdk(dimensions: &[Dimension]) -> BTreeMap<String, String> {
 /// Checks whether a statistic is one of those that have a field of their own in AWS's calls.
 fn is_simple(statistic: &str) -> bool {
     STATISTICS.contains(&statistic)
+}
+
+/// Checks whether a statistic is a percentile, such as `p99`.
+fn is_percentile(statistic: &str) -> bool {
+    statistic.strip_prefix('p').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// Checks whether AWS knows an extended statistic
@@ -192,12 +205,15 @@ async fn candidates(cx: &Cx) -> Result<Vec<MetricAlarm>> {
     let tagged = tag_index::candidates(cx).await?;
     let tagged: BTreeSet<&str> =
         tagged.keys().filter(|arn| arn.contains(":cloudwatch:")).filter_map(|arn| Some(arn.split_once(":alarm:")?.1)).collect();
+    let known = tag_index::of(cx, "cloudwatch").await.is_some();
+    if known && tagged.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut found = Vec::new();
     let mut pages = cx.cloud.cloudwatch.describe_alarms().alarm_name_prefix(&prefix).into_paginator().send();
     while let Some(page) = pages.next().await {
         found.extend(page.map_err(failed(OP))?.metric_alarms.unwrap_or_default());
     }
-    let known = tag_index::of(cx, "cloudwatch").await.is_some();
     found.retain(|alarm| {
         let name = alarm.alarm_name().unwrap_or_default();
         tagged.contains(name) || !known && names::begins(&prefix, name, NAME)
@@ -246,8 +262,7 @@ impl Alarm {
             let unit = Some(self.unit.as_str()).filter(|unit| !unit.is_empty()).map(StandardUnit::from);
             let call = call.namespace(&self.namespace).metric_name(&self.metric).period(self.period).set_unit(unit);
             let call = call.set_dimensions(Some(dimensions_to_sdk(&self.dimensions)));
-            // Of few requests the slowest is all that a percentile knows.
-            let few = extended.is_some().then(|| "ignore".to_owned());
+            let few = Some(self.low_samples.clone()).filter(|_| is_percentile(&self.statistic));
             let call = call.set_evaluate_low_sample_count_percentile(few);
             call.set_statistic(simple.map(|statistic| Statistic::from(statistic.as_str()))).set_extended_statistic(extended)
         } else {
@@ -281,6 +296,7 @@ impl Alarm {
             threshold: alarm.threshold.unwrap_or_default(),
             comparison: text(alarm.comparison_operator().map(ComparisonOperator::as_str)),
             missing_data: alarm.treat_missing_data.clone().unwrap_or_else(missing),
+            low_samples: alarm.evaluate_low_sample_count_percentile.clone().unwrap_or_else(evaluate),
             actions: actions(alarm.alarm_actions()),
             ok_actions: actions(alarm.ok_actions()),
             insufficient_data_actions: actions(alarm.insufficient_data_actions()),
@@ -295,6 +311,9 @@ impl Alarm {
         let metric = !self.metric.is_empty();
         if metric != self.expression.is_empty() {
             return Some(("metric", "an alarm has a `metric`, or an `expression` with `metrics`".into()));
+        }
+        if self.low_samples != LOW_SAMPLES[0] && !is_percentile(&self.statistic) {
+            return Some(("low_samples", "it is for percentiles, such as the statistic `p99`".into()));
         }
         if metric && !self.metrics.is_empty() {
             return Some(("metrics", "they are for an `expression`".into()));
@@ -436,7 +455,8 @@ impl AwsKind for Alarm {
         update: &["cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource"],
         delete: &["cloudwatch:DeleteAlarms"],
     };
-    const SPELLING: &'static [Spelling] = &[("comparison", How::Word(COMPARISONS)), ("missing_data", How::Word(MISSING))];
+    const SPELLING: &'static [Spelling] =
+        &[("comparison", How::Word(COMPARISONS)), ("missing_data", How::Word(MISSING)), ("low_samples", How::Word(LOW_SAMPLES))];
 
     /// Writes out how many periods count when the file leaves it to AWS, which tells it of no alarm.
     fn spell(object: &mut Value, _: &mut Vec<Wrong>) {

@@ -11,6 +11,7 @@ use super::{snapshot, tags_of};
 use crate::aws::Cx;
 use crate::aws::call::answers::present;
 use crate::aws::elasticache::errors::failed;
+use crate::aws::ownership::tags::source;
 use crate::aws::preflight::finding::Finding;
 use crate::engine::{Ids, Item, Resource, Result, diff};
 
@@ -72,7 +73,7 @@ async fn taken(cx: &Cx, item: &Item, begin: &Begin) -> Result<Option<sdk::Snapsh
     let name = snapshot::name(&cx.at(&item.key, item.generation));
     let Some(found) = look(cx, &name).await? else { return Ok(None) };
     let tags = tags_of(cx, found.arn().unwrap_or_default()).await?;
-    Ok(Some(found).filter(|_| tags.is_some_and(|tags| snapshot::source(&tags) == Some(&begin.to_string()))))
+    Ok(Some(found).filter(|_| tags.is_some_and(|tags| source(&tags) == Some(&begin.to_string()))))
 }
 
 fn of_snapshot(snapshot: &sdk::Snapshot) -> Data {

@@ -11,6 +11,7 @@ use super::snapshots::{look, remove, snapshot, state};
 use super::{snapshot as copy, tags_of};
 use crate::aws::Cx;
 use crate::aws::ownership::names;
+use crate::aws::ownership::tags::source;
 use crate::engine::{Class, Readiness, Result};
 
 /// Returns the name of the snapshot of this replacement.
@@ -36,9 +37,9 @@ impl ReplicationGroup {
 
     /// Polls the snapshot of another cache. What an earlier run took of another one is not used.
     async fn look_at_beginning(&self, cx: &Cx, begin: &Begin, id: &str) -> Result<Readiness> {
-        let (name, source) = (copy::name(cx), begin.to_string());
+        let (name, of) = (copy::name(cx), begin.to_string());
         let Some(found) = look(cx, &name).await? else {
-            return snapshot(cx, id, &name, &copy::tags(cx, &self.tags, &source)).await;
+            return snapshot(cx, id, &name, &copy::tags(cx, &self.tags, &of)).await;
         };
         let tags = tags_of(cx, found.arn().unwrap_or_default()).await?.unwrap_or_default();
         if !copy::is_ours(cx, &tags, &name) {
@@ -50,7 +51,7 @@ impl ReplicationGroup {
             let words = "failed and was deleted; the next run takes another one";
             return Ok(Readiness::Failed(format!("the snapshot of {id} {words}")));
         }
-        if copy::source(&tags) != Some(&source) {
+        if source(&tags) != Some(&of) {
             match remove(cx, &name).await {
                 // It is still being taken.
                 Err(error) if error.class == Class::InUse => {}

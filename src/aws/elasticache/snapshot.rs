@@ -10,6 +10,7 @@ use super::snapshots::{look, remove};
 use super::{Live, retag, tags_of};
 use crate::aws::elasticache::errors::failed;
 use crate::aws::ownership::mark::Mark;
+use crate::aws::ownership::tags::TAG_BEGINS;
 use crate::aws::ownership::{names, tag_index};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
@@ -18,8 +19,6 @@ use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Resource, Re
 
 /// The end of the key of a snapshot that was taken for a new cache.
 const END: &str = "-begins";
-/// The tag with what a snapshot is of. Who changes that in the file before the cache is created begins with another snapshot.
-const TAG_BEGINS: &str = "stack:begins";
 /// What a snapshot would get from the cache that it is of: with AWS's tags come those that it is not given itself.
 const NOT_INHERITED: [&str; 3] = [TAG_EXPIRES, TAG_GENERATION, TAG_PROTECT];
 
@@ -58,11 +57,6 @@ fn tags_for(of: &Tags, cache: &str, source: &str) -> Tags {
     tags.insert(TAG_KEY.to_owned(), format!("{}/{cache}{END}", Snapshot::KIND));
     tags.insert(TAG_BEGINS.to_owned(), source.to_owned());
     tags
-}
-
-/// Returns what a snapshot with these tags is of.
-pub(super) fn source(tags: &Tags) -> Option<&String> {
-    tags.get(TAG_BEGINS)
 }
 
 /// Returns whose the snapshot of this name is. Of the stack's own snapshots only these are copies: the last snapshots of its caches
@@ -163,6 +157,7 @@ impl AwsKind for Snapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::ownership::tags::source;
 
     #[test]
     fn only_snapshots_for_new_caches_are_copies() {

@@ -7,6 +7,15 @@ use crate::engine::Diff;
 /// Key and value. `aws:` tags are AWS's own and never among these.
 pub type Tags = BTreeMap<String, String>;
 
+/// The tag with what a copy is of that carries data into a new object. Who changes that in the file before the object is created begins
+/// with another copy.
+pub const TAG_BEGINS: &str = "stack:begins";
+
+/// Returns what a copy with these tags is of.
+pub fn source(tags: &Tags) -> Option<&String> {
+    tags.get(TAG_BEGINS)
+}
+
 /// Returns tags from the pairs that an SDK returns, without AWS's own.
 pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (Option<&'a str>, Option<&'a str>)>) -> Tags {
     pairs

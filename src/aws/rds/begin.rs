@@ -11,9 +11,10 @@ use super::instance::{Begin, Instance};
 use super::named::{account_in, id_in, moment, region_of};
 use super::snapshots::{find, look_in};
 use super::status::state_of;
-use super::{from_sdk, snapshot};
+use super::{from_sdk, instance, snapshot};
 use crate::aws::Cx;
 use crate::aws::call::answers::present;
+use crate::aws::ownership::tags::source;
 use crate::aws::preflight::finding::{Certainty, Finding};
 use crate::aws::rds::errors::failed;
 use crate::engine::{Change, Diff, Ids, Item, Readiness, Resource, Result, diff};
@@ -103,9 +104,8 @@ fn out_of_reach(cx: &Cx, begin: &Begin) -> Option<(String, &'static str)> {
 /// Returns the snapshot that an earlier run took for the database.
 async fn taken(cx: &Cx, item: &Item, region: &str, begin: &Begin) -> Result<Option<DbSnapshot>> {
     let name = snapshot::taken(&cx.at(&item.key, item.generation), region);
-    let is_its = |found: &DbSnapshot| {
-        snapshot::source(&from_sdk(found.tag_list())) == Some(&begin.to_string()) && found.status() != Some("failed")
-    };
+    let is_its =
+        |found: &DbSnapshot| source(&from_sdk(found.tag_list())) == Some(&begin.to_string()) && found.status() != Some("failed");
     Ok(look_in(cx, region, &name).await?.filter(is_its))
 }
 
@@ -241,12 +241,6 @@ fn data(
     let encrypted = encrypted.filter(|encrypted| *encrypted);
     let all = json!({"engine": engine, "engine_version": version, "user": user, "storage": storage, "encrypted": encrypted});
     if let Value::Object(all) = all { all } else { Map::new() }
-}
-
-async fn instance(cx: &Cx, id: &str, region: &str) -> Result<Option<DbInstance>> {
-    let answer = cx.cloud.rds_in(region).describe_db_instances().db_instance_identifier(id).send().await;
-    let found = present(answer.map(|a| a.db_instances.unwrap_or_default()).map_err(failed("rds:DescribeDBInstances")))?;
-    Ok(found.into_iter().next())
 }
 
 /// Returns the database that a snapshot is of, if it still exists in this account.

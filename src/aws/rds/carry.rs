@@ -14,11 +14,12 @@ use aws_sdk_rds::types::{DbInstance, DbSnapshot};
 
 use super::instance::{Begin, FROM_SNAPSHOT, Instance, Live, TAG_PASSWORD, least_iops};
 use super::named::{account_in, id_in, region_of};
-use super::snapshots::{find, look_in, remove_in, unfinished};
+use super::snapshots::{SNAPSHOT, find, look_in, remove_in, unfinished};
 use super::{NAME, from_sdk, interim, passing, snapshot as copy, to_sdk};
 use crate::aws::call::answers::begun;
 use crate::aws::call::arguments::some_ids;
 use crate::aws::ownership::names;
+use crate::aws::ownership::tags::source;
 use crate::aws::rds::errors::failed;
 use crate::aws::{Cx, Tags, kms};
 use crate::engine::{Class, Error, Readiness, Result};
@@ -27,7 +28,7 @@ use crate::engine::{Class, Error, Readiness, Result};
 const AWS_KEY: &str = "alias/aws/rds";
 
 /// The maximum length of the name of a snapshot, less what is added for its encrypted copy.
-const SNAPSHOT: usize = 255 - ENCRYPTED.len();
+const CARRIER: usize = SNAPSHOT - ENCRYPTED.len();
 /// The end of the name of an encrypted copy.
 const ENCRYPTED: &str = "-encrypted";
 
@@ -57,7 +58,7 @@ impl Copies {
     /// Returns the copies of this operation, if it has any.
     async fn of(cx: &Cx, begin: Option<&Begin>) -> Result<Option<Copies>> {
         if let Some(from) = cx.replaces::<Live>()? {
-            let snapshot = names::carrier(cx, &names::name(cx, NAME), SNAPSHOT).await?;
+            let snapshot = names::carrier(cx, &names::name(cx, NAME), CARRIER).await?;
             let copy = format!("{snapshot}{ENCRYPTED}");
             return Ok(Some(Copies { from: From::Database(from.id), region: cx.scope.region.clone(), snapshot, copy }));
         }
@@ -167,7 +168,7 @@ impl Instance {
                 let words = "failed and was deleted; the next run makes another one";
                 return Ok(Made::Waits(Readiness::Failed(format!("the {what} {words}"))));
             }
-            if copy::source(&tags) != Some(&begin.to_string()) || key.is_some_and(|key| found.kms_key_id() != Some(key)) {
+            if source(&tags) != Some(&begin.to_string()) || key.is_some_and(|key| found.kms_key_id() != Some(key)) {
                 match remove_in(cx, region, name).await {
                     // It is still being made.
                     Err(error) if error.class == Class::InUse => {}

@@ -3,7 +3,7 @@
 use aws_sdk_rds::types::{DbSnapshot, Tag};
 use serde::Serialize;
 
-use super::passing::TAG_FOR;
+use super::passing::{TAG_FOR, is_named};
 use super::snapshots::{find, look, unfinished};
 use crate::aws::Cx;
 use crate::aws::call::answers::{begun, or_gone, present};
@@ -56,7 +56,7 @@ impl Frozen {
             let end = end(of.rsplit('/').next().unwrap_or_default());
             name.strip_suffix(FIRST).unwrap_or(&name).ends_with(&end)
         };
-        let copy = tag(TAG_FOR);
+        let copy = tag(TAG_FOR).filter(|of| is_named(&name, of));
         let for_copy = copy.is_some();
         let of = copy.or_else(|| tag(TAG_FROZEN).filter(is_frozen))?;
         Some(Frozen {

@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::instance::{Begin, Instance};
 use super::named::{id_in, moment};
-use super::snapshot::{of_copy, source};
+use super::snapshot::of_copy;
 use super::status::state_of;
-use super::{Live, NAME, from_sdk, instances, retag, to_sdk};
-use crate::aws::call::answers::{begun, or_gone, present};
+use super::{Live, NAME, from_sdk, instance, instances, retag, to_sdk};
+use crate::aws::call::answers::{begun, or_gone};
 use crate::aws::ec2::SecurityGroup;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
+use crate::aws::ownership::tags::source;
 use crate::aws::rds::errors::failed;
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
@@ -55,9 +56,7 @@ fn is_ours(cx: &Cx, now: &DbInstance) -> bool {
 }
 
 async fn look(cx: &Cx, name: &str) -> Result<Option<DbInstance>> {
-    let answer = cx.cloud.rds.describe_db_instances().db_instance_identifier(name).send().await;
-    let found = present(answer.map(|a| a.db_instances.unwrap_or_default()).map_err(failed("rds:DescribeDBInstances")))?;
-    Ok(found.into_iter().next())
+    instance(cx, name, &cx.scope.region).await
 }
 
 /// Deletes it. Its data is a copy: no snapshot is left of it.
@@ -80,7 +79,8 @@ pub(super) async fn restored(cx: &Cx, of: &Instance, begin: &Begin) -> Result<st
             None => call.use_latest_restorable_time(true),
         };
         let subnets = of.subnet_group.as_ref().map(|group| group.id().map(str::to_owned)).transpose()?;
-        // Without security groups, AWS takes the network's default one, which lets nobody in: it has the password of the original.
+        // Without security groups, AWS takes the network's default one, which lets nobody in in a network of the stack: it has the password
+        // of the original.
         let call = call.set_db_subnet_group_name(subnets);
         let call = call.publicly_accessible(false).multi_az(false).deletion_protection(false).backup_retention_period(0);
         let call = call.auto_minor_version_upgrade(false).copy_tags_to_snapshot(false);

@@ -122,6 +122,13 @@ pub(super) async fn managed_secrets(cx: &Cx) -> Result<Vec<String>> {
     Ok(ours.filter_map(|i| i.master_user_secret()?.secret_arn.clone()).collect())
 }
 
+/// Returns the instance with this identifier in a region.
+async fn instance(cx: &Cx, id: &str, region: &str) -> Result<Option<sdk::DbInstance>> {
+    let answer = cx.cloud.rds_in(region).describe_db_instances().db_instance_identifier(id).send().await;
+    let found = present(answer.map(|a| a.db_instances.unwrap_or_default()).map_err(failed("rds:DescribeDBInstances")))?;
+    Ok(found.into_iter().next())
+}
+
 /// Returns the instances with names like the stack's; their tags come with them.
 async fn instances(cx: &Cx) -> Result<Arc<Vec<sdk::DbInstance>>> {
     cx.reads

@@ -2,12 +2,13 @@
 
 use aws_sdk_rds::types::DbSnapshot;
 
+use super::from_sdk;
 use super::frozen::{FIRST, TAG_FROZEN};
 use super::passing::TAG_FOR;
-use super::{from_sdk, snapshot};
 use crate::aws::Cx;
 use crate::aws::call::answers::present;
 use crate::aws::ownership::names;
+use crate::aws::ownership::tags::source;
 use crate::aws::rds::errors::failed;
 use crate::engine::Result;
 
@@ -15,7 +16,7 @@ use crate::engine::Result;
 fn passes(snapshot: &DbSnapshot) -> bool {
     let (name, tags) = (snapshot.db_snapshot_identifier().unwrap_or_default(), from_sdk(snapshot.tag_list()));
     let is_first = tags.contains_key(TAG_FROZEN) && name.ends_with(FIRST);
-    snapshot::source(&tags).is_some() || tags.contains_key(TAG_FOR) || names::is_carrier(name) || is_first
+    source(&tags).is_some() || tags.contains_key(TAG_FOR) || names::is_carrier(name) || is_first
 }
 
 /// A snapshot of a database.

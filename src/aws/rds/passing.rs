@@ -1,22 +1,19 @@
-//! Snapshots that are taken where the data is for a copy of an environment elsewhere: in another region or account. They are no objects of
-//! an environment there, which nothing would delete without being asked, but say by a tag which copy they are for, and are deleted with it.
+//! Snapshots that are taken where the data is, for a copy of an environment in another region or account. No environment there has them, so
+//! no run there deletes them: a tag and the name say which copy they are for, and they are deleted when that has its data.
 
-use aws_sdk_rds::types::{DbSnapshot, Tag};
+use aws_sdk_rds::types::DbSnapshot;
 
-use super::from_sdk;
-use super::snapshots::{look, look_in, remove_in, unfinished};
+use super::snapshots::{SNAPSHOT, look, look_in, remove_in, unfinished};
+use super::{from_sdk, to_sdk};
 use crate::aws::call::answers::begun;
 use crate::aws::ownership::names;
+use crate::aws::ownership::tags::TAG_BEGINS;
 use crate::aws::rds::errors::failed;
 use crate::aws::{Cx, Tags};
 use crate::engine::{Class, Readiness, Result, Scope};
 
 /// The tag that says which database a snapshot is for: stack, environment, account and region of the copy, and its name there.
 pub(super) const TAG_FOR: &str = "stack:begins-for";
-/// The tag with what a copy is of. Who changes that in the file before the database is created begins with another copy.
-pub(super) const TAG_BEGINS: &str = "stack:begins";
-/// The maximum length of the names of snapshots.
-const SNAPSHOT: usize = 255;
 
 /// Returns what the tag of all snapshots for the copy with this scope begins with.
 fn prefix(copy: &Scope) -> String {
@@ -27,6 +24,18 @@ fn prefix(copy: &Scope) -> String {
 /// Returns the name of the snapshot in another region for a database: the same in every run.
 pub(super) fn name(copy: &Scope, database: &str, generation: u32) -> String {
     names::fit(&copy.prefix(), &format!("{database}-begins-in-{}", copy.region), generation, SNAPSHOT)
+}
+
+/// Returns the name of the snapshot that is shared for a copy.
+pub fn shared_name(instance: &str, copy: &str, at: &str) -> String {
+    format!("{instance}-for-{copy}-{at}")
+}
+
+/// Checks whether a snapshot with the tag `of` has such a name, which nobody can change: whoever may only write tags has nothing deleted.
+pub(super) fn is_named(name: &str, of: &str) -> bool {
+    let parts: Vec<&str> = of.split('/').collect();
+    let [_, env, _, region, _] = parts[..] else { return false };
+    name.contains(&format!("-begins-in-{region}")) || name.contains(&format!("-for-{env}-"))
 }
 
 /// Returns the tags of a snapshot of `source` for a database.
@@ -66,8 +75,9 @@ pub async fn delete_for(cx: &Cx, copy: &Scope) -> Result<Deleted> {
     let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("rds:DescribeDBSnapshots"))?;
     let (prefix, mut out) = (prefix(copy), Deleted::default());
     for found in all {
-        let is_meant = from_sdk(found.tag_list()).get(TAG_FOR).is_some_and(|tag| tag.starts_with(&prefix));
-        let Some(name) = found.db_snapshot_identifier.filter(|_| is_meant) else { continue };
+        let tags = from_sdk(found.tag_list());
+        let is_meant = |name: &String| tags.get(TAG_FOR).is_some_and(|of| of.starts_with(&prefix) && is_named(name, of));
+        let Some(name) = found.db_snapshot_identifier.filter(is_meant) else { continue };
         match remove_in(cx, &cx.scope.region, &name).await {
             Ok(()) => out.deleted.push(name),
             Err(error) if error.class == Class::InUse => out.busy.push(name),
@@ -96,8 +106,8 @@ pub struct Shared {
 pub async fn share(cx: &Cx, shared: &Shared, copy: &Scope) -> Result<Readiness> {
     let Shared { database, instance, name } = shared;
     let Some(taken) = look(cx, name).await? else {
-        let tag = Tag::builder().key(TAG_FOR).value(format!("{}{database}", prefix(copy))).build();
-        let call = cx.cloud.rds.create_db_snapshot().db_instance_identifier(instance).db_snapshot_identifier(name).tags(tag);
+        let call = cx.cloud.rds.create_db_snapshot().db_instance_identifier(instance).db_snapshot_identifier(name);
+        let call = call.set_tags(Some(to_sdk(&tags(copy, database, &format!("database:{instance}")))));
         begun(call.send().await.map_err(failed("rds:CreateDBSnapshot")))?;
         return Ok(Readiness::waiting(format!("starting a snapshot of {instance}")));
     };
@@ -111,6 +121,8 @@ pub async fn share(cx: &Cx, shared: &Shared, copy: &Scope) -> Result<Readiness> 
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_rds::types::Tag;
+
     use super::*;
 
     fn scope(env: &str, region: &str) -> Scope {
@@ -133,5 +145,8 @@ mod tests {
             assert!(!is_for(&other, "main", &theirs), "{other:?}");
         }
         assert!(!is_for(&copy, "main", &DbSnapshot::builder().build()));
+        let of = "shop/bug/1/eu-west-1/main";
+        assert!(is_named(&name(&copy, "main", 2), of) && is_named(&shared_name("shop-production", "bug", "20261127t1z"), of));
+        assert!(!is_named("production-before-the-sale", of), "the tag alone has nothing deleted");
     }
 }

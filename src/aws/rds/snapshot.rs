@@ -7,10 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::named::region_of;
-use super::passing::TAG_BEGINS;
-use super::snapshots::{look, remove};
+use super::snapshots::{SNAPSHOT, look, remove};
 use super::{Live, from_sdk, passing, retag};
 use crate::aws::ownership::mark::Mark;
+use crate::aws::ownership::tags::{TAG_BEGINS, source};
 use crate::aws::ownership::{names, tag_index};
 use crate::aws::rds::errors::failed;
 use crate::aws::wing::{Actions, AwsKind};
@@ -18,8 +18,6 @@ use crate::aws::{Clients, Cx, Tags};
 use crate::engine::tags::{TAG_KEY, TAG_PAUSED, TAG_PROTECT};
 use crate::engine::{Claim, Class, Diff, Error, Observed, Readiness, Resource, Result, Rule, Scope, Usual};
 
-/// The maximum length of the names of snapshots.
-const SNAPSHOT: usize = 255;
 /// The end of the key of a snapshot that was taken for a new database, and of its encrypted copy.
 const ENDS: [&str; 2] = ["-begins", "-begins-encrypted"];
 
@@ -70,11 +68,6 @@ pub(super) fn of_copy(of: &Tags, key: &str, source: &str) -> Tags {
     tags.insert(TAG_KEY.to_owned(), key.to_owned());
     tags.insert(TAG_BEGINS.to_owned(), source.to_owned());
     tags
-}
-
-/// Returns what a copy with these tags is of.
-pub(super) fn source(tags: &Tags) -> Option<&String> {
-    tags.get(TAG_BEGINS)
 }
 
 /// Returns whose the snapshot of this name is. Of the stack's own snapshots only these are copies: the last snapshots of its

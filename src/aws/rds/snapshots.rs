@@ -9,6 +9,9 @@ use crate::aws::{Cx, Tags};
 use crate::engine::{Readiness, Result};
 use aws_sdk_rds::types::DbSnapshot;
 
+/// The maximum length of the names of snapshots.
+pub(super) const SNAPSHOT: usize = 255;
+
 pub(super) async fn look(cx: &Cx, name: &str) -> Result<Option<DbSnapshot>> {
     look_in(cx, &cx.scope.region, name).await
 }

@@ -100,6 +100,8 @@ impl Found {
             threshold: self.percent.map_or(threshold / watch.per, |percent| (threshold * percent).round()),
             comparison: if watch.below { "LessThanThreshold" } else { "GreaterThanThreshold" }.into(),
             missing_data: MISSING.into(),
+            // Of few requests, the slowest is all that a percentile knows.
+            low_samples: if watch.statistic.starts_with('p') { "ignore" } else { "evaluate" }.into(),
             actions: actions.to_vec(),
             ok_actions: actions.to_vec(),
             insufficient_data_actions: Vec::new(),

@@ -107,7 +107,7 @@ pub fn planned(plan: &Plan, stack: &Stack, asked: Asked<'_>, to: &str) -> Vec<(S
     }
     let at = jiff::Timestamp::now().strftime("%Y%m%dt%H%M%Sz").to_string();
     let shared = |known: Known<'_>| {
-        let name = format!("{}-for-{to}-{at}", known.id);
+        let name = passing::shared_name(known.id, to, &at);
         let arn = known.arn.replace(&format!(":db:{}", known.id), &format!(":snapshot:{name}"));
         (Shared { database: known.name.to_owned(), instance: known.id.to_owned(), name }, arn)
     };
@@ -154,8 +154,8 @@ pub async fn take_back(source: &Session, copy: &Scope) -> Result<()> {
 pub fn tell_shared(copy: &Scope, look: &Look) -> Result<()> {
     let Scope { stack, env, account, region, .. } = copy;
     let words = format!(
-        "The snapshots stay shared with the account {account} until the same command completes the copy, or `stack frozen prune \
-         {stack}/{env}/{account}/{region}` deletes them."
+        "The snapshots stay shared with the account {account} until the same command takes others or completes the copy, or `stack frozen \
+         prune {stack}/{env}/{account}/{region}` deletes them."
     );
     Ok(ui::err(&ui::note(&words, look))?)
 }
