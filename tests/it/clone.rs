@@ -132,7 +132,34 @@ fn a_clone_begins_with_copies_of_objects() {
     let (mine, new) = (json!(["mine", "text/html"]), json!(["new", "image/png"]));
     assert_eq!(objects(&s, "bug"), json!({"assets/index.html": mine, "assets/a b/ü+%.txt": odd, "uploads/2026/x": new}));
     in_step(&s, "bug");
+
+    // A large one in parts, although a run that died has begun it before.
+    s.account.boto3(LARGE, &json!("begin"));
+    s.proxy.take();
+    let said = clone(&s, &["--objects", "uploads/film/"]).ok().words();
+    assert!(said.contains("Copied: 1 object of `uploads`."), "{said}");
+    assert_eq!(s.proxy.take().iter().filter(|call| call.name() == "s3:UploadPartCopy").count(), 2);
+    let expected = json!([100_000_001, "ends", "video/mp4", {"by": "us"}, [{"Key": "a b", "Value": "c/d"}], [], "no-cache"]);
+    assert_eq!(s.account.boto3(LARGE, &json!("look")), expected);
 }
+
+/// A large object of production, with an upload of it that was begun in the copy; or that object in the copy.
+const LARGE: &str = r#"
+s3 = client("s3")
+[source, copy] = [[b["Name"] for b in s3.list_buckets()["Buckets"] if f"shop-{env}-uploads" in b["Name"]][0] for env in ("production", "bug")]
+key = "film/ü 1.mp4"
+if args == "begin":
+    about = {"ContentType": "video/mp4", "CacheControl": "no-cache", "Metadata": {"by": "us"}, "Tagging": "a%20b=c%2Fd"}
+    s3.put_object(Bucket=source, Key=key, Body=b"x" * (100_000_001 - 4) + b"ends", **about)
+    s3.create_multipart_upload(Bucket=copy, Key=key)
+    result = None
+else:
+    found = s3.get_object(Bucket=copy, Key=key)
+    end = s3.get_object(Bucket=copy, Key=key, Range="bytes=-4")["Body"].read().decode()
+    uploads = s3.list_multipart_uploads(Bucket=copy).get("Uploads", [])
+    tags = s3.get_object_tagging(Bucket=copy, Key=key)["TagSet"]
+    result = [found["ContentLength"], end, found["ContentType"], found["Metadata"], tags, uploads, found["CacheControl"]]
+"#;
 
 #[test]
 fn a_clone_is_what_runs_and_apart_from_it() {

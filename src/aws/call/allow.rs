@@ -6,7 +6,9 @@
 const RENAMED: &[(&str, &[&str])] = &[
     ("cloudfront:CreateDistributionWithTags", &["cloudfront:CreateDistribution", "cloudfront:TagResource"]),
     ("lambda:Invoke", &["lambda:InvokeFunction"]),
+    ("s3:CompleteMultipartUpload", &["s3:PutObject"]),
     ("s3:CopyObject", &["s3:GetObject", "s3:GetObjectTagging", "s3:PutObject", "s3:PutObjectTagging"]),
+    ("s3:CreateMultipartUpload", &["s3:PutObject", "s3:PutObjectTagging"]),
     ("s3:DeleteBucketLifecycle", &["s3:PutLifecycleConfiguration"]),
     ("s3:DeleteObjects", &["s3:DeleteObject", "s3:DeleteObjectVersion"]),
     ("s3:GetBucketEncryption", &["s3:GetEncryptionConfiguration"]),
@@ -21,6 +23,7 @@ const RENAMED: &[(&str, &[&str])] = &[
     ("s3:PutBucketEncryption", &["s3:PutEncryptionConfiguration"]),
     ("s3:PutBucketLifecycleConfiguration", &["s3:PutLifecycleConfiguration"]),
     ("s3:PutPublicAccessBlock", &["s3:PutBucketPublicAccessBlock"]),
+    ("s3:UploadPartCopy", &["s3:GetObject", "s3:PutObject"]),
 ];
 
 /// The services that have another name in IAM.

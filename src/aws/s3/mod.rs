@@ -7,6 +7,7 @@ mod emptying;
 pub(in crate::aws) mod errors;
 mod lifecycle;
 pub mod objects;
+mod parts;
 
 pub use bucket::{Bucket, Encryption, Website};
 pub use bucket_policy::BucketPolicy;

@@ -9,7 +9,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, Delete, Error as S3Error, ObjectIdentifier, ObjectStorageClass};
 use aws_smithy_types::timeout::TimeoutConfig;
 
-use super::built;
+use super::{built, parts};
 use crate::aws::Cx;
 use crate::aws::s3::errors::failed;
 use crate::engine::{Class, Error, Result};
@@ -18,9 +18,6 @@ use crate::engine::{Class, Error, Result};
 const SLOWEST: u64 = 50_000;
 /// The maximum number of objects that one call deletes.
 const AT_ONCE: usize = 1000;
-/// The largest object that one call copies, in bytes
-/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>).
-pub const LARGEST_COPY: u64 = 5 << 30;
 /// The speed below which a copy inside of S3 counts as stuck, in bytes per second.
 const SLOWEST_COPY: u64 = 5_000_000;
 /// How often an interrupted download is repeated.
@@ -130,17 +127,18 @@ pub enum Copied {
     Archived,
 }
 
-/// Copies an object of at most [`LARGEST_COPY`] from one bucket of the account to another, with its metadata and tags. It is encrypted
-/// as the other bucket's objects are.
+/// Copies an object from one bucket of the account to another, with its metadata and tags, a large one in parts. It is encrypted as
+/// the other bucket's objects are.
 ///
 /// # Errors
 /// When S3 cannot be asked, or refuses.
 pub async fn copy(cx: &Cx, (from, to): (&str, &str), key: &str, size: u64) -> Result<Copied> {
-    let attempt = Duration::from_secs(30 + size / SLOWEST_COPY);
-    let patience = TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(attempt * 4).build();
+    if size >= parts::FROM {
+        return parts::copy(cx, parts::Way { from, to, key }).await;
+    }
     let call = cx.cloud.s3.copy_object().bucket(to).key(key).copy_source(format!("{from}/{}", encoded(key)));
     let call = call.expected_bucket_owner(&cx.scope.account).expected_source_bucket_owner(&cx.scope.account);
-    let call = call.customize().config_override(aws_sdk_s3::config::Builder::new().timeout_config(patience));
+    let call = call.customize().config_override(aws_sdk_s3::config::Builder::new().timeout_config(patience(size)));
     match call.send().await.map_err(failed("s3:CopyObject")) {
         Ok(_) => Ok(Copied::Done),
         Err(e) if e.code.as_deref() == Some("NoSuchKey") => Ok(Copied::Gone),
@@ -152,8 +150,14 @@ pub async fn copy(cx: &Cx, (from, to): (&str, &str), key: &str, size: u64) -> Re
     }
 }
 
+/// Returns the time that S3 is given to copy so many bytes.
+pub(super) fn patience(size: u64) -> TimeoutConfig {
+    let attempt = Duration::from_secs(30 + size / SLOWEST_COPY);
+    TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(attempt * 4).build()
+}
+
 /// Returns a key as it is written in the source of a copy: all but letters, digits and `-_.~/` is encoded.
-fn encoded(key: &str) -> String {
+pub(super) fn encoded(key: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~/".contains(&b);
     key.bytes().map(|b| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde_json::Value;
 
-use crate::aws::s3::objects::{self, Copied, LARGEST_COPY, Listed};
+use crate::aws::s3::objects::{self, Copied, Listed};
 use crate::commands::patience::Patience;
 use crate::commands::session::Session;
 use crate::commands::stop::{Exit, Result, Stop};
@@ -155,7 +155,6 @@ async fn one(source: &Session, copy: &Session, (theirs, ours): (&Bucket, &Bucket
     for (key, listed) in all.iter().filter(|(key, _)| !there.contains_key(*key)) {
         match listed {
             Listed { archived: true, .. } => not(key, ARCHIVED)?,
-            Listed { size, .. } if *size > LARGEST_COPY => not(key, "it is larger than the 5 GiB that one call copies")?,
             Listed { size, .. } => todo.push((key, *size)),
         }
     }
