@@ -88,6 +88,13 @@ def said_states(request: Request, **_) -> Response:
     return Response("{}", mimetype="application/json")
 
 
+def registry(request: Request, path: str = "", **_) -> Response:
+    """What ECR's registry answers to those who pull an image."""
+    from stack_local import ecr
+
+    return ecr.read(request, path)
+
+
 @hooks.on_infra_start()
 def add_routes():
     from localstack.services.edge import ROUTER
@@ -98,6 +105,8 @@ def add_routes():
     ROUTER.add("/_stack/login", login, methods=["POST"])
     ROUTER.add("/_stack/data", kept_data, methods=["POST"])
     ROUTER.add("/_stack/states", said_states, methods=["POST"])
+    ROUTER.add("/v2/", registry, methods=["GET", "HEAD"])
+    ROUTER.add("/v2/<path:path>", registry, methods=["GET", "HEAD"])
     serve_pages()
     load_whole()
     refuse_what_aws_refuses()
