@@ -8,6 +8,7 @@ use super::clone::overlay::Overlay;
 use super::complete::complete;
 use super::session::Session;
 use super::stop::{Exit, Result, Stop};
+use crate::aws::ecr;
 use crate::aws::rds::{frozen, newest};
 use crate::config::frozen::sealed;
 use crate::engine::Plan;
@@ -24,11 +25,21 @@ pub enum Data {
     None,
 }
 
+/// What becomes of the images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Images {
+    /// They stay in their registries, and the file names them by digest
+    Keep,
+    /// Each is copied into the repository `stack-frozen/STACK` of Amazon ECR, in this account and region
+    Copy,
+}
+
 /// Write an environment as it is now into one file, with its data
 ///
 /// The file is a stack file of its own: the images that run by their digests, versions, sizes and parameters, and for each database a
-/// snapshot, which is taken now and outlives the environment. `stack thaw` brings it up again, under any name, months later.
-/// `stack frozen` lists the snapshots, and deletes those of files that are not needed any more.
+/// snapshot, which is taken now and outlives the environment. With `--images copy` the images outlive their registries, too.
+/// `stack thaw` brings it up again, under any name, months later. `stack frozen` lists the snapshots and images, and deletes those of
+/// files that are not needed any more.
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
@@ -41,11 +52,14 @@ pub struct Arguments {
     /// The data that databases are frozen with
     #[arg(long, value_enum, default_value_t = Data::Snapshot, value_name = "WHAT")]
     data: Data,
+    /// What becomes of the images
+    #[arg(long, value_enum, default_value_t = Images::Keep, value_name = "WHAT")]
+    images: Images,
 }
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     let look = Look::stderr(color);
-    let Arguments { file, aws, out, data } = &arguments;
+    let Arguments { file, aws, out, data, images } = &arguments;
     if std::path::Path::new(out).exists() {
         let text = format!("nothing was changed: `{out}` exists");
         return Err(Stop::Message(Exit::Usage, text, Some("write into another file".into())));
@@ -69,6 +83,9 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     for (name, snapshot) in frozen.snapshots(*data, &loaded.stack).await? {
         whole.set(&["databases", &name, "begin", "snapshot"], snapshot.into(), "counts only when it is created");
     }
+    if *images == Images::Copy {
+        frozen.images(&mut whole, &loaded.stack).await.map_err(Stop::midway)?;
+    }
     // What a cache began with may be gone by then, and is not what it holds now.
     for (name, _) in loaded.stack.caches.iter().filter(|(_, cache)| cache.begin.is_some()) {
         whole.set(&["caches", name.as_str(), "begin"], serde_json::Value::Null, "caches begin empty");
@@ -83,10 +100,8 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         ),
         format!("Account {}, region {}. `stack thaw` brings it up under another name.", scope.account, scope.region),
     ];
-    let failed = |e| {
-        Stop::message(format!("`{out}` cannot be written: {e}"), "`stack frozen list` shows the snapshots that were taken")
-            .midway()
-    };
+    let failed =
+        |e| Stop::message(format!("`{out}` cannot be written: {e}"), "`stack frozen list` shows what was frozen").midway();
     std::fs::write(out, sealed(&whole.text(&head))).map_err(failed)?;
     ui::err(&ui::note(
         &format!("`{}` is frozen in `{out}`. To bring it up again: stack thaw {out} --to NAME", plan.environment()),
@@ -103,6 +118,28 @@ struct Freezer<'a> {
 }
 
 impl Freezer<'_> {
+    /// Copies the image of each service, and that of the sanitizer, and names the copies in the file.
+    async fn images(&self, whole: &mut Overlay, stack: &crate::config::Stack) -> Result<()> {
+        let cx = &self.session.cx;
+        let services = stack.services.keys().map(|name| (name.to_string(), vec!["services", name.as_str(), "image"]));
+        // A name of a service has no dot.
+        let all = services.chain([("clone.sanitize".to_owned(), vec!["clone", "sanitize", "image"])]);
+        let repository = self.session.hear(ecr::frozen::repository(cx, &cx.scope.stack)).await?;
+        for (name, path) in all {
+            let Some(image) = whole.text_at(&path).map(str::to_owned) else { continue };
+            if image.starts_with("existing.") {
+                let text = format!("Not copied: the image of `{name}`, `{image}`, because no task of it runs.");
+                ui::err(&ui::note(&text, &self.look))?;
+                continue;
+            }
+            ui::err(&ui::note(&format!("Copying the image of `{name}`: {image}."), &self.look))?;
+            let tag = ecr::frozen::tag(&cx.scope.env, &self.at, &name);
+            let copied = self.session.hear(ecr::copy::copy(cx, &image, &repository, &tag)).await?;
+            whole.set(&path, copied.into(), &format!("a copy of `{image}`"));
+        }
+        Ok(())
+    }
+
     /// Returns the ARN or the name of a snapshot of each database, complete.
     async fn snapshots(&self, data: Data, stack: &crate::config::Stack) -> Result<Vec<(String, String)>> {
         let cx = &self.session.cx;

@@ -1,24 +1,27 @@
 use std::collections::BTreeSet;
 
 use clap::{Args, Subcommand};
+use serde::Serialize;
 
 use super::arguments::{Aws, time};
 use super::consent;
 use super::list;
 use super::session::{self, Session};
 use super::stop::{Exit, Result, Stop};
+use crate::aws::ecr::frozen::{self as images, FrozenImage};
 use crate::aws::rds::frozen::{self, Frozen};
 use crate::config;
 use crate::ui::{self, Color, Look};
 
-/// The snapshots of frozen environments
+/// The snapshots and images of frozen environments
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// List the snapshots of frozen environments in the account and region, and those for clones in other ones
+    /// List the snapshots and images of frozen environments in the account and region, and snapshots for clones in other ones
     List(List),
-    /// Delete snapshots of frozen environments
+    /// Delete snapshots and images of frozen environments
     ///
-    /// A frozen file whose snapshots are deleted cannot be thawed with its data any more. Snapshots that were taken for a clone in another
+    /// A frozen file whose snapshots are deleted cannot be thawed with its data any more, and one whose images are deleted cannot be
+    /// thawed at all. Snapshots that were taken for a clone in another
     /// region or account, which was given up, are deleted in the same way.
     Prune(Prune),
 }
@@ -55,20 +58,64 @@ pub async fn run(command: Command, color: Color) -> Result {
     }
 }
 
-fn rows(found: &[Frozen]) -> Vec<Vec<String>> {
-    let row = |one: &Frozen| {
-        let taken = one.taken.as_deref().and_then(|at| at.parse().ok()).map(ui::ago).unwrap_or_default();
-        let of = if one.for_copy { format!("for {}", one.of) } else { one.of.clone() };
-        vec![of, one.name.clone(), format!("{} GiB", one.gib), taken, one.status.clone()]
-    };
-    found.iter().map(row).collect()
+/// Something that belongs to no environment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Kept {
+    Snapshot(Frozen),
+    Image(FrozenImage),
 }
 
-const HEADERS: [&str; 5] = ["FROZEN", "SNAPSHOT", "SIZE", "TAKEN", "STATUS"];
+impl Kept {
+    fn of(&self) -> &str {
+        match self {
+            Kept::Snapshot(one) => &one.of,
+            Kept::Image(one) => &one.of,
+        }
+    }
 
-async fn all(aws: &Aws, color: Color) -> Result<(Session, Vec<Frozen>)> {
+    /// When it was taken.
+    fn taken(&self) -> Option<&str> {
+        match self {
+            Kept::Snapshot(one) => one.taken.as_deref(),
+            Kept::Image(one) => one.pushed.as_deref(),
+        }
+    }
+
+    fn for_copy(&self) -> bool {
+        matches!(self, Kept::Snapshot(one) if one.for_copy)
+    }
+
+    fn row(&self) -> Vec<String> {
+        let taken = self.taken().and_then(|at| at.parse().ok()).map(ui::ago).unwrap_or_default();
+        match self {
+            Kept::Snapshot(one) => {
+                let of = if one.for_copy { format!("for {}", one.of) } else { one.of.clone() };
+                vec![of, "snapshot".into(), one.name.clone(), format!("{} GiB", one.gib), taken, one.status.clone()]
+            }
+            Kept::Image(one) => {
+                let size = one.bytes.map(|bytes| format!("{} MiB", (bytes >> 20).max(1))).unwrap_or_default();
+                let name = format!("{}:{}", one.repository, one.tag);
+                vec![one.of.clone(), "image".into(), name, size, taken, String::new()]
+            }
+        }
+    }
+}
+
+fn rows(found: &[Kept]) -> Vec<Vec<String>> {
+    found.iter().map(Kept::row).collect()
+}
+
+const HEADERS: [&str; 6] = ["FROZEN", "KIND", "NAME", "SIZE", "TAKEN", "STATUS"];
+
+async fn all(aws: &Aws, color: Color) -> Result<(Session, Vec<Kept>)> {
     let session = list::connect(aws, color).await?;
-    let found = session.hear(frozen::list(&session.cx)).await?;
+    let cx = &session.cx;
+    let both = async { futures::try_join!(frozen::list(cx), images::list(cx)) };
+    let (snapshots, images) = session.hear(both).await?;
+    let snapshots = snapshots.into_iter().map(Kept::Snapshot);
+    let mut found: Vec<Kept> = snapshots.chain(images.into_iter().map(Kept::Image)).collect();
+    found.sort_by(|one, other| one.of().cmp(other.of()));
     Ok((session, found))
 }
 
@@ -86,48 +133,59 @@ async fn show(arguments: List, color: Color) -> Result {
     Ok(Exit::Ok)
 }
 
-/// Checks whether a snapshot is meant: by whole parts of what was frozen, so that `shop/prod` is not `shop/production`.
-fn is_meant(one: &Frozen, what: &str) -> bool {
+/// Checks whether something is meant: by whole parts of what was frozen, so that `shop/prod` is not `shop/production`.
+fn is_meant(of: &str, what: &str) -> bool {
     let what = what.trim_end_matches('/');
-    one.of.strip_prefix(what).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    of.strip_prefix(what).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 async fn prune(arguments: Prune, color: Color) -> Result {
     let look = Look::stderr(color);
     let (session, mut found) = all(&arguments.aws, color).await?;
-    found.retain(|one| is_meant(one, &arguments.what));
+    found.retain(|one| is_meant(one.of(), &arguments.what));
     if let Some(time) = arguments.older_than {
         let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
         let before = jiff::Timestamp::now().as_second().saturating_sub(seconds);
         let is_older = |at: &str| at.parse::<jiff::Timestamp>().is_ok_and(|at| at.as_second() < before);
-        found.retain(|one| one.taken.as_deref().is_some_and(is_older));
+        found.retain(|one| one.taken().is_some_and(is_older));
     }
     if found.is_empty() {
-        ui::err(&ui::note(&format!("No snapshot of `{}` is there to delete.", arguments.what), &look))?;
+        ui::err(&ui::note(&format!("No snapshot or image of `{}` is there to delete.", arguments.what), &look))?;
         return Ok(Exit::Ok);
     }
     ui::out(&ui::table(&Look::stdout(color), &HEADERS, &rows(&found)))?;
     let of = |for_copy: bool| {
-        let of: BTreeSet<&str> = found.iter().filter(|one| one.for_copy == for_copy).map(|one| one.of.as_str()).collect();
+        let of: BTreeSet<&str> = found.iter().filter(|one| one.for_copy() == for_copy).map(Kept::of).collect();
         of.len()
     };
-    let snapshots = ui::count(found.len(), "snapshot");
+    let (snapshots, pictures): (Vec<_>, Vec<_>) = found.iter().partition(|one| matches!(one, Kept::Snapshot(_)));
+    let counts = [(snapshots.len(), "snapshot"), (pictures.len(), "image")];
+    let counts: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| ui::count(*n, what)).collect();
+    let what = counts.join(" and ");
     let files = match of(false) {
         0 => String::new(),
-        files => format!(" {} cannot be thawed with data any more.", ui::count(files, "frozen file")),
+        files if pictures.is_empty() => format!(" {} cannot be thawed with data any more.", ui::count(files, "frozen file")),
+        files => format!(" {} cannot be thawed any more.", ui::count(files, "frozen file")),
     };
     let copies = match of(true) {
         0 => String::new(),
         copies => format!(" {} may still be copied for a clone.", ui::count(copies, "database")),
     };
-    let question = format!("Delete {snapshots}?{files}{copies}");
+    let question = format!("Delete {what}?{files}{copies}");
     if !arguments.yes && !consent::confirmed(&question, "delete")? {
         return Ok(Exit::Refused);
     }
+    let mut images = Vec::new();
     for one in &found {
-        session.hear(frozen::delete(&session.cx, &one.name)).await.map_err(Stop::midway)?;
+        match one {
+            Kept::Snapshot(one) => {
+                session.hear(frozen::delete(&session.cx, &one.name)).await.map_err(Stop::midway)?;
+            }
+            Kept::Image(one) => images.push(one.clone()),
+        }
     }
-    ui::err(&ui::note(&format!("{snapshots} deleted."), &look))?;
+    session.hear(self::images::delete(&session.cx, &images)).await.map_err(Stop::midway)?;
+    ui::err(&ui::note(&format!("{what} deleted."), &look))?;
     Ok(Exit::Ok)
 }
 
@@ -137,21 +195,12 @@ mod tests {
 
     #[test]
     fn what_is_pruned_is_named_by_whole_parts() {
-        let frozen = |of: &str| Frozen {
-            name: "x".into(),
-            arn: "x".into(),
-            of: of.into(),
-            for_copy: false,
-            gib: 1,
-            status: "available".into(),
-            taken: None,
-        };
-        let one = frozen("shop/production/20261126T221500Z");
+        let one = "shop/production/20261126T221500Z";
         for what in ["shop", "shop/production", "shop/production/", "shop/production/20261126T221500Z"] {
-            assert!(is_meant(&one, what), "{what}");
+            assert!(is_meant(one, what), "{what}");
         }
         for what in ["shop/prod", "sho", "production", "shop/production/2026"] {
-            assert!(!is_meant(&one, what), "{what}");
+            assert!(!is_meant(one, what), "{what}");
         }
     }
 }

@@ -1,6 +1,12 @@
 //! `stack freeze` and `thaw`: an environment in one file, and brought up again from it.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::sync::Mutex;
+
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::support::subject::Subject;
 
@@ -127,4 +133,151 @@ fn a_frozen_file_that_was_changed_is_not_thawed() {
     let planned = s.place.stack(&[THAW, &["--edited", "--plan"]].concat()).ok();
     assert!(planned.stderr.contains("to create"), "{}", planned.stderr);
     assert!(!s.place.path().join("p.rehearsal.yaml").exists());
+}
+
+/// What a registry has: kinds of content and bytes by digest.
+type Contents = BTreeMap<String, (&'static str, Vec<u8>)>;
+
+/// Adds something to a registry, and returns its digest.
+fn add(all: &mut Contents, media: &'static str, bytes: Vec<u8>) -> String {
+    let hash = Sha256::digest(&bytes);
+    let digest = format!("sha256:{}", hash.iter().map(|b| format!("{b:02x}")).collect::<String>());
+    all.insert(digest.clone(), (media, bytes));
+    digest
+}
+
+/// Adds an image for one platform.
+fn image(all: &mut Contents, layer: Vec<u8>) -> Value {
+    let (manifest, config) = ("application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.config.v1+json");
+    let blob = |all: &mut Contents, media, bytes: Vec<u8>| {
+        let size = bytes.len();
+        json!({"mediaType": media, "size": size, "digest": add(all, media, bytes)})
+    };
+    let layer = blob(all, "application/vnd.oci.image.layer.v1.tar", layer);
+    let config = blob(all, config, b"{\"os\":\"linux\"}".to_vec());
+    let text = json!({"schemaVersion": 2, "mediaType": manifest, "config": config, "layers": [layer]}).to_string();
+    blob(all, manifest, text.into_bytes())
+}
+
+/// Serves what a registry has on this machine, until the test ends. The first time that a blob is asked for, it stops in the middle.
+fn serve(all: Contents) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let broken = Mutex::new(BTreeSet::new());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let mut lines = BufReader::new(&stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
+            let first = lines.next().unwrap_or_default();
+            let _ = lines.count();
+            let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
+            let digest = path.rsplit('/').next().unwrap_or_default();
+            let (status, media, bytes) = match all.get(digest) {
+                Some((media, bytes)) => ("200 OK", *media, bytes.as_slice()),
+                None if path == "/v2/" => ("200 OK", "application/json", b"{}".as_slice()),
+                None => ("404 Not Found", "application/json", b"{}".as_slice()),
+            };
+            let is_first = path.contains("/blobs/") && broken.lock().unwrap().insert(digest.to_owned());
+            let sent = if is_first { bytes.len() / 2 } else { bytes.len() };
+            let head = format!(
+                "HTTP/1.1 {status}\r\nContent-Type: {media}\r\nContent-Length: {}\r\nDocker-Content-Digest: {digest}\r\nConnection: close\r\n\r\n",
+                bytes.len()
+            );
+            let _ = (&stream).write_all(&[head.as_bytes(), &bytes[..sent]].concat());
+        }
+    });
+    port
+}
+
+#[test]
+fn images_outlive_their_registries() {
+    let mut all = Contents::new();
+    let index = "application/vnd.oci.image.index.v1+json";
+    // More than one part of ECR's, and a platform that shares nothing with it.
+    let platforms = [image(&mut all, vec![7; (10 << 20) + 5]), image(&mut all, vec![8; 1000])];
+    let text = json!({"schemaVersion": 2, "mediaType": index, "manifests": platforms}).to_string();
+    let digest = add(&mut all, index, text.into_bytes());
+    let port = serve(all);
+
+    let s = Subject::new("stack: shop\n");
+    let push = r#"
+import hashlib, json
+ecr, of = client("ecr"), {"repositoryName": "team/api"}
+uri = ecr.create_repository(**of)["repository"]["repositoryUri"]
+blobs = []
+for data in (b"{}", b"a layer of ours"):
+    upload = ecr.initiate_layer_upload(**of)["uploadId"]
+    ecr.upload_layer_part(**of, uploadId=upload, partFirstByte=0, partLastByte=len(data) - 1, layerPartBlob=data)
+    blobs.append({"digest": "sha256:" + hashlib.sha256(data).hexdigest(), "size": len(data), "mediaType": "application/octet-stream"})
+    ecr.complete_layer_upload(**of, uploadId=upload, layerDigests=[blobs[-1]["digest"]])
+media = "application/vnd.oci.image.manifest.v1+json"
+manifest = json.dumps({"schemaVersion": 2, "mediaType": media, "config": blobs[0], "layers": blobs[1:]})
+result = uri + "@" + ecr.put_image(**of, imageManifest=manifest, imageTag="1")["image"]["imageId"]["imageDigest"]
+"#;
+    let ours = s.account.boto3(push, &Value::Null);
+    let ours = ours.as_str().unwrap();
+    let file = format!(
+        r#"
+stack: shop
+region: us-east-1
+network: {{ zones: 2, nat: none }}
+services:
+  web: {{ image: "127.0.0.1:{port}/team/web@{digest}", port: 80, public: true, count: 1, routes: ["/*"] }}
+  api: {{ image: "{ours}", public: true, count: 1 }}
+environments: {{ production: {{}} }}
+"#
+    );
+    std::fs::write(s.place.path().join("s.yaml"), file).unwrap();
+    s.place.stack(&["apply", "s.yaml", "--env", "production", "--yes"]).ok();
+    let frozen = s.place.stack(&[FREEZE, &["--images", "copy"]].concat()).ok();
+    assert!(frozen.words().contains("Copying the image of `api`"), "{}", frozen.stderr);
+    let text = std::fs::read_to_string(s.place.path().join("p.yaml")).unwrap();
+    let registry = ours.split('/').next().unwrap();
+    let (_, digest_of_ours) = ours.split_once('@').unwrap();
+    for digest in [digest.as_str(), digest_of_ours] {
+        assert!(text.contains(&format!("image: \"{registry}/stack-frozen/shop@{digest}\"")), "{text}");
+    }
+
+    // Everything is there for another client, and of nobody's registry but this one.
+    let look = r#"
+import hashlib, json, urllib.request
+ecr, of = client("ecr"), {"repositoryName": "stack-frozen/shop"}
+token = ecr.get_authorization_token()["authorizationData"][0]
+def get(path):
+    headers = {"Authorization": "Basic " + token["authorizationToken"]}
+    return urllib.request.urlopen(urllib.request.Request(token["proxyEndpoint"] + "/v2/stack-frozen/shop/" + path, headers=headers)).read()
+def whole(digest):
+    data = get("manifests/" + digest)
+    assert "sha256:" + hashlib.sha256(data).hexdigest() == digest
+    manifest = json.loads(data)
+    blobs = [get("blobs/" + one["digest"]) for one in manifest.get("layers", []) + [manifest.get("config")] if one]
+    return [len(one) for one in blobs] + [whole(one["digest"]) for one in manifest.get("manifests", [])]
+result = [whole(digest) for digest in args]
+"#;
+    let sizes = s.account.boto3(look, &json!([digest, digest_of_ours]));
+    assert_eq!(sizes, json!([[[(10 << 20) + 5, 14], [1000, 14]], [15, 2]]));
+    let kept = listed(&s);
+    let of: Vec<&str> = kept.iter().map(|one| one["kind"].as_str().unwrap()).collect();
+    assert_eq!(of, ["image", "image"], "{kept:?}");
+    assert!(kept.iter().all(|one| one["of"].as_str().unwrap().starts_with("shop/production/")), "{kept:?}");
+    let table = s.place.stack(&["frozen", "list", "--region", "us-east-1"]).ok().stdout;
+    assert!(table.contains("stack-frozen/shop:production.") && table.contains(".web"), "{table}");
+
+    let thaw = || s.place.stack(&["thaw", "p.yaml", "--to", "rehearsal", "--plan"]);
+    thaw().ok();
+    assert!(
+        s.place.stack(&["frozen", "prune", "shop", "--region", "us-east-1", "--yes"]).ok().words().contains("2 images deleted.")
+    );
+    assert_eq!(listed(&s), Vec::<Value>::new());
+    let left = s
+        .account
+        .boto3(r#"result = [r["repositoryName"] for r in client("ecr").describe_repositories()["repositories"]]"#, &Value::Null);
+    assert_eq!(left, json!(["team/api"]));
+    let gone = thaw();
+    assert_ne!(gone.code, Some(0));
+    assert!(gone.words().contains("does not exist"), "{}", gone.stderr);
+
+    // A repository that somebody made is left alone.
+    s.account.boto3(r#"result = client("ecr").create_repository(repositoryName="stack-frozen/shop") and None"#, &Value::Null);
+    let refused = s.place.stack(&["freeze", "s.yaml", "--env", "production", "--out", "q.yaml", "--images", "copy"]).exits(3);
+    assert!(refused.words().contains("is not one of frozen images"), "{}", refused.stderr);
 }

@@ -336,6 +336,14 @@ impl Clients {
         aws_sdk_rds::Client::from_conf(config)
     }
 
+    /// Returns ECR in a region: that of the stack, or another one with an image.
+    pub fn ecr_in(&self, region: &str) -> aws_sdk_ecr::Client {
+        if region == self.region {
+            return self.ecr.clone();
+        }
+        aws_sdk_ecr::Client::from_conf(self.ecr.config().to_builder().region(Region::new(region.to_owned())).build())
+    }
+
     /// Returns the place where STS is asked for the identity, for messages.
     pub fn place(&self) -> String {
         self.endpoint.clone().unwrap_or_else(|| format!("sts.{}.amazonaws.com", self.region))

@@ -48,6 +48,16 @@ impl Overlay {
         Overlay { entries: entries.collect() }
     }
 
+    /// Returns the text at a path; none where there is none.
+    pub fn text_at(&self, path: &[&str]) -> Option<&str> {
+        let (first, rest) = path.split_first()?;
+        match self.entries.iter().find(|(key, _)| key == first)? {
+            (_, Entry::Section(section)) => section.text_at(rest),
+            (_, Entry::Value { value, .. }) if rest.is_empty() => value.as_str(),
+            _ => None,
+        }
+    }
+
     /// Leaves out a key.
     pub fn remove(&mut self, key: &str) {
         self.entries.retain(|(known, _)| known != key);

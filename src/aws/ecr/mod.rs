@@ -1,4 +1,7 @@
-//! Addresses of images in Amazon ECR.
+//! Images in Amazon ECR: their addresses, and copies that outlive an environment.
+
+pub mod copy;
+pub mod frozen;
 
 /// Returns account, region, and what follows the host, if the image is in a private registry: under its usual host name, the FIPS
 /// one, or the one with IPv6 (<https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-requests.html>).
