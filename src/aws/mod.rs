@@ -7,6 +7,7 @@
 //! | [`runs`] | leases and the history |
 //! | a folder for each service | its kinds, a file each, and what its error codes mean |
 //! | [`preflight`] | what AWS would refuse, asked before |
+//! | [`control`] | what security standards ask of objects |
 //! | [`wing`] | what a service brings, and what is known of a kind |
 //! | [`meaning`] | what fields mean when two environments are compared |
 //! | [`registry`](mod@registry) | every service, a line each |
@@ -16,6 +17,7 @@ pub mod autoscaling;
 pub mod call;
 pub mod cloudfront;
 pub mod cloudwatch;
+pub mod control;
 pub mod ec2;
 pub mod ecr;
 pub mod ecs;

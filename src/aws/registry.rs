@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{Clients, spelling};
 use crate::aws::call::clients::Services;
+use crate::aws::control::Control;
 use crate::aws::spelling::Wrong;
 use crate::aws::wing::{KindRow, Wing};
 use crate::engine;
@@ -57,6 +58,11 @@ pub fn kind(name: &str) -> Option<&'static KindRow> {
 /// Returns every kind, for the engine.
 pub fn registry() -> engine::Registry<Clients> {
     kinds().fold(engine::Registry::default(), |registry, row| (row.register)(registry))
+}
+
+/// Returns every control that objects can be held to.
+pub fn controls() -> impl Iterator<Item = &'static Control> {
+    wings().flat_map(|wing| wing.controls)
 }
 
 /// Returns what calls must know about the services.

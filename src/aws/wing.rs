@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{Clients, Cx};
 use crate::aws::call::rate_limit::Rates;
+use crate::aws::control::Control;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::preflight::finding::Finding;
 use crate::aws::spelling::{Spelling, Wrong};
@@ -110,6 +111,8 @@ pub struct Wing {
     pub rates: Option<Rates>,
     /// The checks of a plan for what AWS would refuse.
     pub checks: for<'a> fn(&'a Cx, &'a Plan) -> Vec<Check<'a>>,
+    /// What its objects are held to by `stack check`.
+    pub controls: &'static [Control],
 }
 
 /// Returns no checks.
@@ -120,6 +123,6 @@ pub fn unchecked<'a>(_: &'a Cx, _: &'a Plan) -> Vec<Check<'a>> {
 impl Wing {
     /// Returns a service with these kinds and nothing else.
     pub const fn of(kinds: &'static [KindRow]) -> Wing {
-        Wing { kinds, indexed: &[], role: None, rates: None, checks: unchecked }
+        Wing { kinds, indexed: &[], role: None, rates: None, checks: unchecked, controls: &[] }
     }
 }

@@ -2,6 +2,7 @@
 
 mod behavior;
 mod checks;
+mod controls;
 mod distribution;
 pub(in crate::aws) mod errors;
 pub mod invalidation;
@@ -26,6 +27,7 @@ use crate::engine::{Error, Result, Scope};
 pub(super) static WING: Wing = Wing {
     indexed: &["cloudfront"],
     checks: checks::of,
+    controls: controls::CONTROLS,
     ..Wing::of(&[KindRow::of::<OriginAccessControl>(), KindRow::of::<Distribution>()])
 };
 

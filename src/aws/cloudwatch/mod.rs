@@ -1,6 +1,7 @@
 //! Alarms, in Amazon CloudWatch.
 
 mod alarm;
+mod controls;
 pub(in crate::aws) mod errors;
 
 pub use alarm::{Alarm, Metric};
@@ -14,5 +15,6 @@ pub(super) static WING: Wing = Wing {
     // DescribeAlarms 9 a second, ListTagsForResource 10, PutMetricAlarm and DeleteAlarms 3:
     // <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html>.
     rates: Some(Rates { service: "CloudWatch", asking: rate(9, 9), changing: rate(3, 3) }),
+    controls: controls::CONTROLS,
     ..Wing::of(&[KindRow::of::<Alarm>()])
 };

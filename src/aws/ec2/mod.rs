@@ -3,6 +3,7 @@
 mod address;
 mod blockers;
 mod checks;
+mod controls;
 mod default_security_group;
 pub(in crate::aws) mod errors;
 mod internet_gateway;
@@ -56,6 +57,7 @@ pub(super) static WING: Wing = Wing {
     // <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>
     rates: Some(Rates { service: "EC2", asking: rate(100, 20), changing: rate(50, 5) }),
     checks: checks::of,
+    controls: controls::CONTROLS,
     ..Wing::of(&[
         KindRow::of::<Vpc>(),
         KindRow::of::<Subnet>(),

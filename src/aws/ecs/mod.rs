@@ -2,6 +2,7 @@
 
 mod checks;
 mod cluster;
+mod controls;
 mod deployment;
 pub mod digests;
 pub(in crate::aws) mod errors;
@@ -43,6 +44,7 @@ pub(super) static WING: Wing = Wing {
         kinds: &["ecs.cluster", "ecs.service"],
     }),
     checks: checks::of,
+    controls: controls::CONTROLS,
     ..Wing::of(&[KindRow::of::<Cluster>(), KindRow::of::<TaskDefinition>(), KindRow::of::<Service>()])
 };
 

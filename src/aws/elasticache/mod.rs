@@ -8,6 +8,7 @@ mod cache;
 mod carry;
 mod checks;
 mod cluster;
+mod controls;
 pub(in crate::aws) mod errors;
 mod naming;
 mod node_types;
@@ -51,6 +52,7 @@ pub(super) static WING: Wing = Wing {
         kinds: &["elasticache.replication_group", "elasticache.cluster"],
     }),
     checks: checks::of,
+    controls: controls::CONTROLS,
     ..Wing::of(&[
         KindRow::of::<SubnetGroup>(),
         KindRow::of::<ParameterGroup>(),

@@ -2,6 +2,7 @@
 
 mod action;
 mod checks;
+mod controls;
 pub(in crate::aws) mod errors;
 mod listener;
 mod load_balancer;
@@ -50,6 +51,7 @@ pub(super) static WING: Wing = Wing {
         kinds: &["elbv2.load_balancer"],
     }),
     checks: checks::of,
+    controls: controls::CONTROLS,
     ..Wing::of(&[
         KindRow::of::<LoadBalancer>(),
         KindRow::of::<TargetGroup>(),

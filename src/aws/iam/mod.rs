@@ -1,6 +1,7 @@
 //! Permissions and people, in AWS IAM.
 
 mod checks;
+mod controls;
 pub(in crate::aws) mod errors;
 mod group;
 mod role;
@@ -22,8 +23,11 @@ use crate::aws::{Cx, Tags};
 use crate::engine::{Error, Result, Scope};
 
 /// The service and its kinds.
-pub(super) static WING: Wing =
-    Wing { checks: checks::of, ..Wing::of(&[KindRow::of::<Role>(), KindRow::of::<Group>(), KindRow::of::<User>()]) };
+pub(super) static WING: Wing = Wing {
+    checks: checks::of,
+    controls: controls::CONTROLS,
+    ..Wing::of(&[KindRow::of::<Role>(), KindRow::of::<Group>(), KindRow::of::<User>()])
+};
 
 /// Returns the path of the stack's roles, groups and users: IAM lists those of the whole account, and the path shows which are
 /// the stack's. IAM has no regions, so a stack that exists in two of them keeps its objects apart by the path, and by the name

@@ -6,6 +6,7 @@
 //! reading that may use the index of tags ([`crate::aws::ownership::tag_index`]) finds those without an alias there.
 
 mod alias;
+mod controls;
 pub(in crate::aws) mod errors;
 mod key;
 
@@ -26,7 +27,8 @@ use crate::aws::wing::{KindRow, Wing};
 use crate::engine::{Class, Result, Scope};
 
 /// The service and its kinds.
-pub(super) static WING: Wing = Wing { indexed: &["kms"], ..Wing::of(&[KindRow::of::<Key>(), KindRow::of::<Alias>()]) };
+pub(super) static WING: Wing =
+    Wing { indexed: &["kms"], controls: controls::CONTROLS, ..Wing::of(&[KindRow::of::<Key>(), KindRow::of::<Alias>()]) };
 
 /// The maximum length of the name of an alias.
 const NAME: usize = 250;

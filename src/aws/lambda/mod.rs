@@ -1,5 +1,6 @@
 //! Small functions, in AWS Lambda.
 
+mod controls;
 pub(in crate::aws) mod errors;
 mod function;
 mod package;
@@ -23,8 +24,11 @@ use crate::aws::wing::{KindRow, Wing};
 use crate::engine::Result;
 
 /// The service and its kinds.
-pub(super) static WING: Wing =
-    Wing { indexed: &["lambda"], ..Wing::of(&[KindRow::of::<Function>(), KindRow::of::<Permission>()]) };
+pub(super) static WING: Wing = Wing {
+    indexed: &["lambda"],
+    controls: controls::CONTROLS,
+    ..Wing::of(&[KindRow::of::<Function>(), KindRow::of::<Permission>()])
+};
 
 /// The maximum length of the name of a function.
 const NAME: usize = 64;

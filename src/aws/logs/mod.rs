@@ -1,5 +1,6 @@
 //! Logs, in Amazon CloudWatch Logs.
 
+mod controls;
 pub(in crate::aws) mod errors;
 mod log_group;
 
@@ -11,7 +12,8 @@ use crate::aws::wing::{KindRow, Wing};
 use crate::engine::{Class, Result};
 
 /// The service and its kinds.
-pub(super) static WING: Wing = Wing { indexed: &["logs"], ..Wing::of(&[KindRow::of::<LogGroup>()]) };
+pub(super) static WING: Wing =
+    Wing { indexed: &["logs"], controls: controls::CONTROLS, ..Wing::of(&[KindRow::of::<LogGroup>()]) };
 
 /// Returns the log groups that AWS created itself, by the start of their names, in words: they stay when what writes to them is
 /// deleted.

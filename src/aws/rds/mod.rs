@@ -4,6 +4,7 @@ mod begin;
 mod carry;
 mod checks;
 mod classes;
+mod controls;
 mod database;
 pub(in crate::aws) mod errors;
 pub mod frozen;
@@ -46,6 +47,7 @@ pub(super) static WING: Wing = Wing {
     // <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAM.ServiceLinkedRoles.html>
     role: Some(ServiceRole { principal: "rds.amazonaws.com", name: "AWSServiceRoleForRDS", kinds: &["rds.instance"] }),
     checks: checks::of,
+    controls: controls::CONTROLS,
     ..Wing::of(&[
         KindRow::of::<SubnetGroup>(),
         KindRow::of::<ParameterGroup>(),

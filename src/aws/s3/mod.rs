@@ -3,6 +3,7 @@
 mod bucket;
 mod bucket_policy;
 mod checks;
+mod controls;
 mod emptying;
 pub(in crate::aws) mod errors;
 mod lifecycle;
@@ -35,6 +36,7 @@ pub(super) static WING: Wing = Wing {
     // S3 takes thousands, and its answers are what deploying static files is made of.
     rates: Some(Rates { service: "S3", asking: rate(1000, 500), changing: rate(1000, 500) }),
     checks: checks::of,
+    controls: controls::CONTROLS,
     ..Wing::of(&[KindRow::of::<Bucket>(), KindRow::of::<BucketPolicy>()])
 };
 

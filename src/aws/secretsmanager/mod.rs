@@ -4,6 +4,7 @@
 //! that needs it ([`password`]); plans, history and output contain only the version's identifier.
 
 mod checks;
+mod controls;
 pub(in crate::aws) mod errors;
 mod rotation;
 mod secret;
@@ -18,8 +19,12 @@ use crate::aws::wing::{KindRow, Wing};
 use crate::engine::{Class, Error, Result};
 
 /// The service and its kinds.
-pub(super) static WING: Wing =
-    Wing { indexed: &["secretsmanager"], checks: checks::of, ..Wing::of(&[KindRow::of::<Secret>(), KindRow::of::<Rotation>()]) };
+pub(super) static WING: Wing = Wing {
+    indexed: &["secretsmanager"],
+    checks: checks::of,
+    controls: controls::CONTROLS,
+    ..Wing::of(&[KindRow::of::<Secret>(), KindRow::of::<Rotation>()])
+};
 
 /// Splits a version of a secret, written as in task definitions: `ARN:::VERSION`.
 pub fn version(text: &str) -> Option<(&str, &str)> {

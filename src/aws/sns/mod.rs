@@ -1,5 +1,6 @@
 //! Topics and their subscriptions, in Amazon SNS.
 
+mod controls;
 pub(in crate::aws) mod errors;
 mod subscription;
 mod topic;
@@ -15,5 +16,6 @@ pub(super) static WING: Wing = Wing {
     indexed: &["sns"],
     // ListTagsForResource, TagResource and UntagResource: <https://docs.aws.amazon.com/general/latest/gr/sns.html>.
     rates: Some(Rates { service: "SNS", asking: rate(10, 10), changing: rate(10, 10) }),
+    controls: controls::CONTROLS,
     ..Wing::of(&[KindRow::of::<Topic>(), KindRow::of::<Subscription>()])
 };

@@ -1,5 +1,6 @@
 //! Queues, in Amazon SQS.
 
+mod controls;
 pub(in crate::aws) mod errors;
 mod queue;
 
@@ -8,4 +9,4 @@ pub use queue::Queue;
 use crate::aws::wing::{KindRow, Wing};
 
 /// The service and its kinds.
-pub(super) static WING: Wing = Wing { indexed: &["sqs"], ..Wing::of(&[KindRow::of::<Queue>()]) };
+pub(super) static WING: Wing = Wing { indexed: &["sqs"], controls: controls::CONTROLS, ..Wing::of(&[KindRow::of::<Queue>()]) };

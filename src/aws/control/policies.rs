@@ -1,0 +1,141 @@
+//! What policies allow, as far as controls ask.
+
+use serde_json::Value;
+
+use crate::aws::policy::principals;
+
+/// Returns the statements of a policy document.
+fn statements(policy: &Value) -> Vec<&Value> {
+    match policy.get("Statement") {
+        Some(Value::Array(all)) => all.iter().collect(),
+        Some(one) => vec![one],
+        None => Vec::new(),
+    }
+}
+
+fn texts<'a>(value: &'a Value, key: &str) -> Vec<&'a str> {
+    match value.get(key) {
+        Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).collect(),
+        Some(Value::String(one)) => vec![one],
+        _ => Vec::new(),
+    }
+}
+
+fn allows(statement: &&Value) -> bool {
+    statement["Effect"] == "Allow"
+}
+
+/// Checks whether a policy allows every action on every resource.
+pub fn is_administrator(policy: &Value) -> bool {
+    statements(policy)
+        .into_iter()
+        .filter(allows)
+        .any(|s| texts(s, "Action").contains(&"*") && texts(s, "Resource").contains(&"*"))
+}
+
+/// Returns the services of which a policy allows every action: `s3` for `s3:*`.
+pub fn whole_services(policy: &Value) -> Vec<String> {
+    let actions = statements(policy).into_iter().filter(allows).flat_map(|s| texts(s, "Action"));
+    let mut out: Vec<String> = actions.filter_map(|action| action.strip_suffix(":*")).map(str::to_owned).collect();
+    out.sort();
+    out.dedup();
+    out
+}
+
+/// Checks whether a policy allows decryption with every key.
+pub fn decrypts_all(policy: &Value) -> bool {
+    let decrypts = |action: &str| {
+        ["*", "kms:*", "kms:decrypt", "kms:reencryptfrom", "kms:reencrypt*"].contains(&action.to_ascii_lowercase().as_str())
+    };
+    let every = |resource: &str| {
+        resource == "*" || resource.starts_with("arn:") && resource.contains(":kms:") && resource.ends_with(":key/*")
+    };
+    let found = |s: &Value| texts(s, "Action").into_iter().any(decrypts) && texts(s, "Resource").into_iter().any(every);
+    statements(policy).into_iter().filter(allows).any(found)
+}
+
+/// Checks whether a policy of an object lets everybody do one of these actions, by their beginnings; any for none. A condition
+/// names who: then it is not everybody.
+pub fn is_public(policy: &Value, actions: &[&str]) -> bool {
+    let everybody = |s: &Value| {
+        principals(&s["Principal"]).contains(&"*")
+            && s.get("Condition").is_none_or(|c| c.as_object().is_none_or(|c| c.is_empty()))
+    };
+    let matches = |s: &Value| {
+        let theirs = texts(s, "Action");
+        actions.is_empty()
+            || theirs
+                .iter()
+                .any(|action| *action == "*" || action.ends_with(":*") || actions.iter().any(|of| action.starts_with(of)))
+    };
+    statements(policy).into_iter().filter(allows).any(|s| everybody(s) && matches(s))
+}
+
+/// Returns the actions among `actions` that a policy allows to another account; `own` is the stack's.
+pub fn allowed_elsewhere<'a>(policy: &'a Value, actions: &[&str], own: &str) -> Vec<&'a str> {
+    let foreign = |s: &Value| {
+        principals(&s["Principal"]).iter().any(|principal| {
+            let account = principal.split(':').nth(4).unwrap_or(principal);
+            account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit()) && account != own
+        })
+    };
+    let of = |s: &'a Value| {
+        texts(s, "Action").into_iter().filter(|action| actions.contains(action) || *action == "s3:*" || *action == "*")
+    };
+    statements(policy).into_iter().filter(allows).filter(|s| foreign(s)).flat_map(of).collect()
+}
+
+/// Checks whether a policy denies every request without TLS.
+pub fn requires_tls(policy: &Value) -> bool {
+    let denies = |s: &&Value| {
+        let secure = &s["Condition"]["Bool"]["aws:SecureTransport"];
+        s["Effect"] == "Deny"
+            && (secure == "false" || secure == &Value::Bool(false))
+            && principals(&s["Principal"]).contains(&"*")
+    };
+    statements(policy).iter().any(denies)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn policy(action: Value, resource: Value) -> Value {
+        json!({"Statement": [{"Effect": "Allow", "Action": action, "Resource": resource}]})
+    }
+
+    #[test]
+    fn wildcards_are_found_wherever_they_stand() {
+        assert!(is_administrator(&policy(json!("*"), json!(["a", "*"]))));
+        assert!(!is_administrator(&policy(json!("*"), json!("arn:aws:s3:::b"))));
+        assert!(!is_administrator(&json!({"Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}})));
+        assert_eq!(whole_services(&policy(json!(["s3:*", "ec2:Describe*", "s3:*"]), json!("*"))), ["s3"]);
+        assert!(decrypts_all(&policy(json!("kms:Decrypt"), json!("arn:aws:kms:us-east-1:1:key/*"))));
+        assert!(!decrypts_all(&policy(json!("kms:Decrypt"), json!("arn:aws:kms:us-east-1:1:key/12"))));
+        assert!(!decrypts_all(&policy(json!("kms:Encrypt"), json!("*"))));
+    }
+
+    #[test]
+    fn a_condition_says_who() {
+        let public =
+            json!({"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "s3:GetObject", "Resource": "*"}]});
+        assert!(is_public(&public, &[]) && is_public(&public, &["s3:Get"]) && !is_public(&public, &["s3:Put"]));
+        let mut limited = public.clone();
+        limited["Statement"][0]["Condition"] = json!({"StringEquals": {"aws:SourceAccount": "1"}});
+        assert!(!is_public(&limited, &[]));
+    }
+
+    #[test]
+    fn accounts_are_told_from_services() {
+        let of =
+            |principal: Value| json!({"Statement": [{"Effect": "Allow", "Principal": principal, "Action": "s3:PutBucketAcl"}]});
+        let found = |principal: Value| !allowed_elsewhere(&of(principal), &["s3:PutBucketAcl"], "111111111111").is_empty();
+        assert!(found(json!({"AWS": "arn:aws:iam::222222222222:root"})) && found(json!({"AWS": ["222222222222"]})));
+        assert!(
+            !found(json!({"AWS": "arn:aws:iam::111111111111:role/x"}))
+                && !found(json!({"Service": "delivery.logs.amazonaws.com"}))
+        );
+    }
+}
