@@ -15,6 +15,7 @@ mod keys;
 mod limits;
 pub mod live;
 mod load_balancer;
+pub mod mends;
 mod names;
 mod network;
 mod policies;
@@ -142,6 +143,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
         });
     }
     problems.extend(moved(&mut graph, stack));
+    problems.extend(mends::exceptions(stack));
     for (at, path) in stack.protect.iter().enumerate() {
         if graph.protect(registry, path) == 0 {
             problems.push(Problem {

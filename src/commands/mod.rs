@@ -8,6 +8,7 @@ mod apply;
 mod arguments;
 mod assets;
 mod caretaker;
+mod check;
 mod clone;
 mod compare;
 mod complete;
@@ -85,6 +86,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Validate(validate::Arguments),
+    Check(check::Arguments),
     Plan(plan::Arguments),
     Apply(apply::Arguments),
     Destroy(destroy::Arguments),
@@ -194,6 +196,7 @@ async fn dispatch(command: Command, color: Color) -> Result<u8> {
         Command::Clone(arguments) => return clone::run(arguments, color).await,
         Command::Thaw(arguments) => return thaw::run(arguments, color).await,
         Command::Validate(arguments) => validate::run(arguments, color),
+        Command::Check(arguments) => check::run(arguments, color).await,
         Command::Plan(arguments) => plan::run(arguments, color).await,
         Command::Apply(arguments) => apply::run(arguments, color).await,
         Command::Destroy(arguments) => destroy::run(arguments, color).await,

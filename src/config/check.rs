@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::alarms::{Count, Percent, Threshold, Time, Unit as _};
 use super::diagnostic::{Diagnostic, MOST, short};
+use super::exceptions;
 use super::route::{self, Route};
 use super::scalar::PATTERN_MESSAGE;
 use super::suggest;
@@ -520,6 +521,7 @@ fn check_format(format: &str, text: &str) -> Option<Result<(), Wrong>> {
             Err(Wrong::new(format!("the path `{}` does not start with a slash", short(text)), format!("write `/{text}`")))
         }
         "stack-route-host" => route::host(text),
+        "stack-date" => exceptions::day(text).map(drop),
         "stack-region" => values::region(text),
         "stack-certificate" => values::certificate(text),
         "stack-secret" => values::secret(text),

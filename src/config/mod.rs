@@ -9,6 +9,7 @@
 //! | [`mod@schema`] | the same as a JSON Schema, for editors and for [`check`] |
 //! | [`check`] | the check of shape: whether the tree follows the schema |
 //! | [`references`] | the check of references in texts |
+//! | [`edit`] | a value written into the text, beside comments and all else |
 //! | `secrets` | the search for secrets, which do not belong in the file |
 //! | [`validate`] | the checks of sense: whether the values fit together |
 //! | `partly` | the checks of sense for a file that is misshapen elsewhere |
@@ -27,10 +28,12 @@ pub mod check;
 pub mod clone;
 pub mod database;
 pub mod diagnostic;
+pub mod edit;
 #[cfg(test)]
 mod editor;
 pub mod encryption;
 pub mod environment;
+pub mod exceptions;
 pub mod existing;
 pub mod frozen;
 mod guest;

@@ -17,6 +17,7 @@ use super::cdn::Cdn;
 use super::clone::CloneSection;
 use super::database::Database;
 use super::encryption::{CertificateSection, KeySection};
+use super::exceptions::CheckSection;
 use super::existing::Existing;
 use super::regions;
 use super::scalar::Scalar;
@@ -107,6 +108,9 @@ pub struct Stack {
     #[serde(default)]
     #[schemars(example = &["services.web"])]
     pub protect: Vec<String>,
+    /// What `stack check` accepts of what it finds. Default: nothing.
+    #[serde(default)]
+    pub check: CheckSection,
     /// What `stack clone` does with a copy of the environment. Default: services start with the data as it is, and nothing is shared.
     #[serde(default)]
     pub clone: CloneSection,

@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`style`] | what a terminal can show: width, colour, symbols; and what is unsafe to write there |
 //! | [`plan`], [`mod@plan_json`] | what a run would do: text, Markdown, JSON |
+//! | [`check`] | what does not meet a control: text, Markdown, JSON, SARIF, JUnit |
 //! | [`comparison`] | how two environments differ: text, Markdown, JSON |
 //! | [`progress`] | what a run is doing: live lines, plain lines, JSON lines |
 //! | [`mod@outcome`] | what a run did, and what failed; runs of the past look the same |
@@ -14,6 +15,7 @@
 //! | [`diagram`] | the architecture and the dependencies: Mermaid, DOT, SVG |
 //! | [`mod@confirm`] | questions |
 
+pub mod check;
 pub mod comparison;
 pub mod confirm;
 pub mod diagram;

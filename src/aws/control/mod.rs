@@ -53,6 +53,17 @@ pub enum Level {
     Extra,
 }
 
+impl Level {
+    /// Returns its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Level::Basic => "basic",
+            Level::Production => "production",
+            Level::Extra => "extra",
+        }
+    }
+}
+
 /// A standard that a control is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub enum Standard {

@@ -1,0 +1,130 @@
+//! How a field of an object is written in the file: what to change there so that the object has another value.
+
+use serde_json::Value;
+
+use super::facts::Problem;
+use super::nearest;
+use crate::aws::control::Mend;
+use crate::aws::registry;
+use crate::config::Stack;
+use crate::engine::Key;
+
+/// How a value is written in the file.
+#[derive(Clone, Copy)]
+enum How {
+    /// As it is.
+    Plain,
+    /// A number of days.
+    Days,
+    /// What AWS has as a text: `true`, `false`.
+    Flag,
+    /// Whatever it is, this.
+    On,
+}
+
+/// The fields of kinds that a section of the file gives by one key, which is relative to where the object comes from.
+const ROWS: &[(&str, &[&str], &str, How)] = &[
+    ("cloudfront.distribution", &["certificate", "minimum_tls"], "minimum_tls", How::Plain),
+    ("cloudfront.distribution", &["default_root"], "default_root", How::Plain),
+    ("cloudfront.distribution", &["logs"], "logs", How::On),
+    ("ecs.service", &["assign_public_ip"], "public", How::Plain),
+    ("ecs.task_definition", &["containers", "readonly_root"], "readonly_root", How::Plain),
+    ("elasticache.replication_group", &["replicas"], "replicas", How::Plain),
+    ("elasticache.replication_group", &["snapshot_days"], "snapshots", How::Days),
+    ("elbv2.listener", &["ssl_policy"], "ssl_policy", How::Plain),
+    ("elbv2.load_balancer", &["attributes", "deletion_protection.enabled"], "deletion_protection", How::Flag),
+    ("kms.key", &["rotation"], "rotation", How::Plain),
+    ("logs.log_group", &["retention_days"], "logs.retention", How::Days),
+    ("rds.instance", &["auto_minor_upgrade"], "minor_upgrades", How::Plain),
+    ("rds.instance", &["backup_days"], "backups", How::Days),
+    ("rds.instance", &["deletion_protection"], "deletion_protection", How::Plain),
+    ("rds.instance", &["logs"], "logs", How::Plain),
+    ("rds.instance", &["multi_az"], "multi_az", How::Plain),
+    ("rds.instance", &["port"], "port", How::Plain),
+    ("rds.instance", &["user"], "user", How::Plain),
+    ("secretsmanager.rotation", &["days"], "password.rotate", How::Days),
+    ("secretsmanager.secret", &["rotation"], "password.rotate", How::Days),
+];
+
+impl How {
+    fn written(self, value: &Value) -> Value {
+        match self {
+            How::Plain => value.clone(),
+            How::Days => format!("{value}d").into(),
+            How::Flag => (value == "true").into(),
+            How::On => true.into(),
+        }
+    }
+}
+
+/// Returns the key of the file, as a path, and the value for it, after which the object has the value that mends it. `section` is the
+/// place that the object comes from.
+///
+/// None when no single key says that. Whether the file is valid with it is to be tried.
+pub fn mended(section: &str, key: &Key, mend: &Mend) -> Option<(Vec<String>, Value)> {
+    let own = |parts: &[&str]| parts.iter().map(|part| (*part).to_owned()).collect::<Vec<String>>();
+    if let Some(name) = section.strip_prefix("resources.").and_then(|rest| rest.strip_prefix(&key.kind)?.strip_prefix('.')) {
+        let mut path = own(&["resources", &key.kind, name]);
+        path.extend(own(&mend.field));
+        return Some((path, mend.value.clone()));
+    }
+    let mut path: Vec<String> = section.split('.').map(str::to_owned).collect();
+    match ROWS.iter().find(|(kind, field, ..)| *kind == key.kind && *field == mend.field.as_slice()) {
+        Some((_, _, to, how)) => {
+            path.extend(to.split('.').map(str::to_owned));
+            Some((path, how.written(&mend.value)))
+        }
+        // What has no key of its own is written by AWS's name.
+        None if key.kind == "elbv2.load_balancer" && mend.field.first() == Some(&"attributes") => {
+            path.extend(own(&mend.field));
+            Some((path, mend.value.clone()))
+        }
+        None => None,
+    }
+}
+
+/// Finds exceptions for controls that do not exist.
+pub(super) fn exceptions(stack: &Stack) -> Vec<Problem> {
+    let unknown = stack.check.exceptions.keys().filter(|id| registry::controls().all(|control| control.id != id.as_str()));
+    unknown
+        .map(|id| Problem {
+            at: format!("check.exceptions.{id}"),
+            code: "no-such-control",
+            message: format!("`{id}` is not a control that `stack check` knows"),
+            help: nearest(id, registry::controls().map(|control| control.id.to_owned())).map_or_else(
+                || "`stack check --list` lists them".into(),
+                |near| format!("did you mean `{near}`? `stack check --list` lists them"),
+            ),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn path(section: &str, key: &str, field: &[&'static str], value: Value) -> Option<(String, Value)> {
+        let mend = Mend { field: field.to_vec(), value };
+        mended(section, &key.parse().unwrap(), &mend).map(|(path, value)| (path.join("/"), value))
+    }
+
+    #[test]
+    fn sections_have_words_of_their_own() {
+        let instance = |field, value| path("databases.main", "rds.instance/main", field, value);
+        assert_eq!(instance(&["backup_days"], json!(7)), Some(("databases/main/backups".into(), json!("7d"))));
+        assert_eq!(instance(&["copy_tags"], json!(true)), None);
+        let balancer = |field, value| path("load_balancer", "elbv2.load_balancer/main", field, value);
+        let protection = balancer(&["attributes", "deletion_protection.enabled"], json!("true"));
+        assert_eq!(protection, Some(("load_balancer/deletion_protection".into(), json!(true))));
+        let other = balancer(&["attributes", "a.b"], json!("x"));
+        assert_eq!(other, Some(("load_balancer/attributes/a.b".into(), json!("x"))));
+    }
+
+    #[test]
+    fn what_is_written_as_in_aws_is_changed_as_in_aws() {
+        let found = path("resources.rds.instance.x", "rds.instance/x", &["multi_az"], json!(true));
+        assert_eq!(found, Some(("resources/rds.instance/x/multi_az".into(), json!(true))));
+    }
+}

@@ -1,0 +1,228 @@
+//! From the objects of a file, and those that run, to findings with their places.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use serde_json::Value;
+
+use super::super::arguments::StackFile;
+use super::super::session;
+use super::super::stop::Result;
+use super::{loaded_again, rule};
+use crate::aws::control::{Breach, Control, Level, Mend, View};
+use crate::aws::registry;
+use crate::blueprint::mends;
+use crate::config::{self, Loaded, edit};
+use crate::engine::{Graph, Key, lies_in};
+use crate::ui::check::{Accepted, Checked, Edit, Finding, Found, Place, Severity, VERSION};
+
+/// What is looked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    /// Only what is as bad as this.
+    pub severity: Severity,
+    /// Whether the controls for production count.
+    pub production: bool,
+    /// Whether all count.
+    pub all: bool,
+    /// The day, for exceptions that end.
+    pub today: Date,
+}
+
+/// A file to check, and what is known about it.
+pub(super) struct Checking<'a> {
+    /// The arguments that name it.
+    pub file: &'a StackFile,
+    /// Its text, with the file of its environment.
+    pub text: &'a str,
+    /// The schema of stack files.
+    pub schema: &'a Value,
+    /// What is looked for.
+    pub wanted: Wanted,
+    /// What runs.
+    pub live: Option<&'a View>,
+}
+
+/// What was found about one object and one control.
+struct Raw {
+    control: &'static Control,
+    key: Key,
+    what: BTreeSet<String>,
+    mend: Option<Mend>,
+    found: Found,
+    section: Option<String>,
+}
+
+impl Wanted {
+    /// Checks whether a control counts. An environment is a production environment when its file says so.
+    fn counts(self, control: &Control, loaded: &Loaded) -> bool {
+        let said = || loaded.tree().get("production") == Some(&Value::Bool(true));
+        match control.level {
+            Level::Basic => true,
+            Level::Production => self.all || self.production || said(),
+            Level::Extra => self.all,
+        }
+    }
+}
+
+/// Returns the breaches of a control, one for each object: what is so, and the field that mends all of it.
+fn breaches(control: &Control, view: &View) -> Result<BTreeMap<Key, (BTreeSet<String>, Option<Mend>)>> {
+    let mut out: BTreeMap<Key, (BTreeSet<String>, Option<Mend>)> = BTreeMap::new();
+    for Breach { key, what, mend } in (control.check)(view)? {
+        match out.get_mut(&key) {
+            None => {
+                out.insert(key, (BTreeSet::from([what]), mend));
+            }
+            Some((all, known)) => {
+                all.insert(what);
+                if *known != mend {
+                    *known = None;
+                }
+            }
+        }
+    }
+    Ok(out)
+}
+
+impl Checking<'_> {
+    /// Holds a loaded file, and what runs, to the controls.
+    pub(super) fn check(&self, loaded: &Loaded) -> Result<Checked> {
+        let graph = session::offline(loaded)?;
+        let of_file = View::of_graph(&graph, &session::unasked(loaded).account);
+        let controls: Vec<&'static Control> =
+            registry::controls().filter(|control| self.wanted.counts(control, loaded)).collect();
+        let mut raw = Vec::new();
+        for control in &controls {
+            raw.extend(self.of(control, &of_file, &graph)?);
+        }
+        let mut checked = Checked {
+            version: VERSION,
+            stack: loaded.stack.stack.to_string(),
+            env: loaded.env.clone(),
+            file: self.file.file.clone(),
+            live: self.live.is_some(),
+            severity: self.wanted.severity,
+            rules: Vec::new(),
+            checked: 0,
+            below: 0,
+            findings: Vec::new(),
+            accepted: Vec::new(),
+            unneeded: self.unneeded(&controls, &raw, loaded),
+        };
+        checked.rules = controls.iter().map(|control| rule(control)).filter(|r| r.severity >= self.wanted.severity).collect();
+        checked.checked = checked.rules.len();
+        for found in raw {
+            let exception = self.exception(&found, loaded);
+            let is_accepted = exception.as_ref().is_some_and(|exception| !exception.expired);
+            if rule(found.control).severity < self.wanted.severity {
+                checked.below += usize::from(!is_accepted);
+            } else if is_accepted {
+                checked.accepted.push(self.finding(found, exception, loaded));
+            } else {
+                checked.findings.push(self.finding(found, exception, loaded));
+            }
+        }
+        // Stable: within a severity in the order of services.
+        checked.findings.sort_by_key(|finding| std::cmp::Reverse(finding.rule.severity));
+        Ok(checked)
+    }
+
+    /// Returns what does not meet a control in the file and in what runs.
+    fn of(&self, control: &'static Control, of_file: &View, graph: &Graph) -> Result<Vec<Raw>> {
+        let mut live = match self.live {
+            Some(view) => breaches(control, view)?,
+            None => BTreeMap::new(),
+        };
+        let origin = |key: &Key| graph.get(key).map(|node| node.origin.clone());
+        let mut out = Vec::new();
+        for (key, (what, mend)) in breaches(control, of_file)? {
+            let found = if live.remove(&key).is_some() { Found::Both } else { Found::File };
+            let section = origin(&key);
+            out.push(Raw { control, key, what, mend, found, section });
+        }
+        for (key, (what, _)) in live {
+            let tagged = || {
+                let objects = self.live.map(View::objects).unwrap_or_default();
+                objects.iter().find(|object| object.key == key).and_then(|object| object.section.clone())
+            };
+            let section = origin(&key).or_else(tagged);
+            out.push(Raw { control, key, what, mend: None, found: Found::Live, section });
+        }
+        Ok(out)
+    }
+
+    /// Returns what the file says about a finding.
+    fn exception(&self, raw: &Raw, loaded: &Loaded) -> Option<Accepted> {
+        let exception = loaded.stack.check.exceptions.get(raw.control.id).filter(|exception| covers(exception, raw))?;
+        Some(Accepted {
+            reason: exception.reason.clone(),
+            until: exception.until.clone(),
+            expired: !exception.holds(self.wanted.today),
+        })
+    }
+
+    /// Returns the exceptions that nothing needs, among the controls that are checked.
+    fn unneeded(&self, controls: &[&Control], raw: &[Raw], loaded: &Loaded) -> Vec<String> {
+        let all = loaded.stack.check.exceptions.iter();
+        let is_checked = |id: &str| controls.iter().any(|control| control.id == id);
+        let is_needed = |id: &str, exception: &config::exceptions::Exception| {
+            raw.iter().any(|raw| raw.control.id == id && covers(exception, raw))
+        };
+        all.filter(|(id, exception)| is_checked(id) && !is_needed(id, exception)).map(|(id, _)| id.clone()).collect()
+    }
+
+    fn finding(&self, raw: Raw, exception: Option<Accepted>, loaded: &Loaded) -> Finding {
+        let edit = if exception.as_ref().is_some_and(|e| !e.expired) { None } else { self.edit(&raw, loaded) };
+        let section = raw.section.as_deref().unwrap_or("stack");
+        // The line of the key that is wrong, if it is in the file, and otherwise that of the section.
+        let of_mend = raw.mend.as_ref().and_then(|mend| mends::mended(section, &raw.key, mend)).map(|(path, _)| path.join("."));
+        let path = of_mend.filter(|path| loaded.at(path).is_some()).unwrap_or_else(|| section.to_owned());
+        let diagnostic = loaded.diagnostic(&path, "", "", None);
+        let file = &loaded.warnings;
+        let start = diagnostic.span().start;
+        let (line, column) = file.position(start);
+        Finding {
+            rule: rule(raw.control),
+            object: raw.key.to_string(),
+            section: raw.section.clone(),
+            what: raw.what.into_iter().collect::<Vec<_>>().join("; "),
+            found: raw.found,
+            place: Place { file: file.file_at(start).to_owned(), line, column },
+            edit,
+            exception,
+        }
+    }
+
+    /// Returns the edit of one key after which the object meets the control. It was tried: the file is valid with it, has no new
+    /// warning, and the finding is gone.
+    fn edit(&self, raw: &Raw, loaded: &Loaded) -> Option<Edit> {
+        if raw.found == Found::Live || self.file.like.is_some() || loaded.is_beside {
+            return None;
+        }
+        let (path, value) = mends::mended(raw.section.as_deref()?, &raw.key, raw.mend.as_ref()?)?;
+        let path = self.in_environment(path, loaded);
+        let keys: Vec<&str> = path.iter().map(String::as_str).collect();
+        let text = edit::set(self.text, &keys, &value)?;
+        let after = loaded_again(self.file, &text, self.schema)?;
+        if after.warnings.diagnostics.len() > loaded.warnings.diagnostics.len() {
+            return None;
+        }
+        let view = View::of_graph(&session::offline(&after).ok()?, &session::unasked(&after).account);
+        let left = breaches(raw.control, &view).ok()?;
+        (!left.contains_key(&raw.key)).then(|| Edit { yaml: edit::shown(&path, &value), path, value })
+    }
+
+    /// Returns where an edit is written: in the environment that is checked, so that it changes no other.
+    fn in_environment(&self, path: Vec<String>, loaded: &Loaded) -> Vec<String> {
+        if !loaded.chosen || loaded.env == config::environment::DEFAULT {
+            return path;
+        }
+        ["environments".to_owned(), loaded.env.clone()].into_iter().chain(path).collect()
+    }
+}
+
+/// Checks whether an exception is for what was found.
+fn covers(exception: &config::exceptions::Exception, raw: &Raw) -> bool {
+    let Some(object) = &exception.object else { return true };
+    *object == raw.key.to_string() || raw.section.as_deref().is_some_and(|section| lies_in(section, object))
+}

@@ -1,0 +1,62 @@
+//! `--fix`: the edits of one key, written into the file.
+
+use std::path::Path;
+
+use super::super::stop::{Exit, Result, Stop};
+use super::findings::Checking;
+use super::loaded_again;
+use crate::config::edit;
+use crate::ui::check::{self, Checked};
+use crate::ui::{self, Color, Look};
+
+/// Shows the edits, asks, and writes them.
+pub(super) fn fix(checking: &Checking<'_>, checked: &Checked, yes: bool, color: Color) -> Result {
+    let look = Look::stdout(color);
+    let mut text = checking.text.to_owned();
+    let mut written = 0;
+    for edit in checked.findings.iter().filter_map(|finding| finding.edit.as_ref()) {
+        let keys: Vec<&str> = edit.path.iter().map(String::as_str).collect();
+        // Each was tried alone. What does not go together with those before it is left for the next time.
+        if let Some(edited) = edit::set(&text, &keys, &edit.value).filter(|edited| *edited != text)
+            && loaded_again(checking.file, &edited, checking.schema).is_some()
+        {
+            text = edited;
+            written += 1;
+        }
+    }
+    if written == 0 {
+        ui::out(&check::check_text(checked, &look))?;
+        if !checked.findings.is_empty() {
+            ui::err(&ui::note("No finding is fixed by one key of the file.", &Look::stderr(color)))?;
+        }
+        return Ok(if checked.findings.is_empty() { Exit::Ok } else { Exit::Changes });
+    }
+    let file = &checking.file.file;
+    ui::out(&check::edits_text(file, checking.text, &text, &look))?;
+    let question = format!("Write {} into `{file}`?", ui::count(written, "edit"));
+    if !yes && !ui::confirm(&question)? {
+        ui::err("Nothing was changed: not confirmed.\n")?;
+        return Ok(Exit::Refused);
+    }
+    write(Path::new(file), checking.text, &text)?;
+    ui::err(&format!("Wrote {} into `{file}`; `stack plan` shows what that changes.\n", ui::count(written, "edit")))?;
+    let Some(loaded) = loaded_again(checking.file, &text, checking.schema) else { return Ok(Exit::Ok) };
+    let left = Checking { text: &text, live: None, ..*checking }.check(&loaded)?;
+    ui::out(&format!("\n{}", check::check_text(&left, &look)))?;
+    Ok(if left.findings.is_empty() { Exit::Ok } else { Exit::Changes })
+}
+
+/// Writes the file as it was read but for the edits, unless somebody has changed it since.
+fn write(path: &Path, before: &str, after: &str) -> Result<()> {
+    let cannot = |e: std::io::Error| {
+        Stop::message(format!("nothing was changed: `{}` cannot be written: {e}", path.display()), "check its permissions")
+    };
+    let now = std::fs::read_to_string(path).map_err(cannot)?;
+    if now != before {
+        return Err(Stop::refused(
+            format!("nothing was changed: `{}` was changed meanwhile", path.display()),
+            "run the same command again",
+        ));
+    }
+    std::fs::write(path, after).map_err(cannot)
+}

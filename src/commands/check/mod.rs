@@ -1,0 +1,169 @@
+//! `stack check`: what of a file, and of what runs, does not meet the controls of security standards.
+
+mod findings;
+mod fix;
+
+use std::path::Path;
+
+use clap::{Args, ValueEnum};
+
+use self::findings::{Checking, Wanted};
+use super::arguments::{Aws, StackFile};
+use super::session::{self, Session, stack_schema};
+use super::stop::{Exit, Result, Stop};
+use crate::aws::control::{self, Control, Standard, View};
+use crate::aws::registry;
+use crate::config;
+use crate::ui::check::{self, Elsewhere, Listed, Rule, Severity};
+use crate::ui::{self, Color, Look};
+
+/// Hold a stack to the controls of AWS's security standard
+///
+/// Looks at the objects that the file describes, without asking AWS, and reports each that does not meet a control of AWS
+/// Foundational Security Best Practices, with its line, the reason and the smallest edit that fixes it. With `--live`, what runs is
+/// read and held to the same controls. Controls that are not met on purpose are listed in the file under `check.exceptions`, with a
+/// reason and a last day. Nothing in AWS is changed. Exits with 2 when there are findings.
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(flatten)]
+    file: StackFile,
+    #[command(flatten)]
+    aws: Aws,
+    /// Check what runs, too
+    #[arg(long)]
+    live: bool,
+    /// Report only findings of this severity or worse
+    #[arg(long, value_enum, default_value_t = Severity::Low, value_name = "SEVERITY")]
+    severity: Severity,
+    /// Check the controls for production, too: what costs more, or makes deleting harder
+    #[arg(long)]
+    production: bool,
+    /// Check every control, also those that cost much, need the application's support or are of other standards
+    #[arg(long)]
+    all: bool,
+    /// Write the edits of one key into the file, after showing them
+    #[arg(long, conflicts_with_all = ["format", "json", "list"])]
+    fix: bool,
+    /// Write them without asking
+    #[arg(long, short, requires = "fix")]
+    yes: bool,
+    /// Output format
+    #[arg(long, short, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Print the findings as JSON, as `--format json`
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+    /// List the controls, and those that are not checked; FILE is not read
+    #[arg(long, conflicts_with = "live")]
+    list: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// For a comment in a review
+    Markdown,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// JUnit's XML, for CI systems
+    Junit,
+}
+
+/// Returns a control as the user sees it.
+fn rule(control: &Control) -> Rule {
+    Rule {
+        id: control.id,
+        severity: match control.severity {
+            control::Severity::Low => Severity::Low,
+            control::Severity::Medium => Severity::Medium,
+            control::Severity::High => Severity::High,
+            control::Severity::Critical => Severity::Critical,
+        },
+        standard: match control.standard {
+            Standard::Fsbp => "FSBP",
+            Standard::Other => "other",
+        },
+        title: control.title,
+        why: control.why,
+        remedy: control.remedy,
+        url: control.url(),
+    }
+}
+
+/// Returns every control, and those that are not checked.
+fn listed() -> (Vec<Listed>, Vec<Elsewhere>) {
+    let listed = |control: &Control| Listed { rule: rule(control), level: control.level.as_str() };
+    let mut rules: Vec<Listed> = registry::controls().map(listed).collect();
+    let number = |id: &str| id.rsplit('.').next().and_then(|number| number.parse::<u32>().ok());
+    rules.sort_by_key(|listed| (listed.rule.id.split('.').next(), number(listed.rule.id)));
+    let elsewhere = control::ELSEWHERE.iter().map(|(why, ids)| Elsewhere { why, ids: ids.to_vec() }).collect();
+    (rules, elsewhere)
+}
+
+fn list(format: Format, color: Color) -> Result {
+    let (rules, elsewhere) = listed();
+    let text = match format {
+        Format::Text => check::list_text(&rules, &elsewhere, &Look::stdout(color)),
+        Format::Markdown => check::list_markdown(&rules, &elsewhere),
+        Format::Json => session::json(&serde_json::json!({ "controls": rules, "not_checked": elsewhere }))?,
+        Format::Sarif | Format::Junit => {
+            return Err(Stop::Message(
+                Exit::Usage,
+                "the list of controls has no such format".into(),
+                Some("use `--format text`, `json` or `markdown`".into()),
+            ));
+        }
+    };
+    ui::out(&text)?;
+    Ok(Exit::Ok)
+}
+
+pub async fn run(arguments: Arguments, color: Color) -> Result {
+    let format = if arguments.json { Format::Json } else { arguments.format };
+    if arguments.list {
+        return list(format, color);
+    }
+    let file = &arguments.file;
+    if arguments.fix && !Path::new(&file.file).is_file() {
+        return Err(Stop::Message(
+            Exit::Usage,
+            format!("`{}` is not a file that can be edited", file.file),
+            Some("leave out `--fix`, or name the stack file".into()),
+        ));
+    }
+    let text = session::read_stack(file)?;
+    let schema = stack_schema();
+    let loaded = session::load_text(file, &text, color)?;
+    let live = if arguments.live {
+        let session = Session::of(&loaded, &arguments.aws, color).await?;
+        let snapshot = session.snapshot().await?;
+        let rules = |kind: &str| session.registry.rules(kind);
+        Some(View::of_snapshot(&snapshot, &session.cx.scope.account, &rules))
+    } else {
+        None
+    };
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let wanted = Wanted { severity: arguments.severity, production: arguments.production, all: arguments.all, today };
+    let checking = Checking { file, text: &text, schema: &schema, wanted, live: live.as_ref() };
+    let checked = checking.check(&loaded)?;
+    let look = Look::stdout(color);
+    if arguments.fix {
+        return fix::fix(&checking, &checked, arguments.yes, color);
+    }
+    ui::out(&match format {
+        Format::Text => check::check_text(&checked, &look),
+        Format::Json => session::json(&checked)?,
+        Format::Markdown => check::check_markdown(&checked),
+        Format::Sarif => session::json(&check::check_sarif(&checked))?,
+        Format::Junit => check::check_junit(&checked),
+    })?;
+    Ok(if checked.findings.is_empty() { Exit::Ok } else { Exit::Changes })
+}
+
+/// Reads the text of the file again, as after an edit.
+fn loaded_again(file: &StackFile, text: &str, schema: &serde_json::Value) -> Option<config::Loaded> {
+    config::load(&file.file, text, session::env_of(file.env(), text).as_deref(), schema).ok()
+}
