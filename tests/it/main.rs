@@ -14,6 +14,7 @@ mod caches;
 mod calls;
 mod cdn;
 mod chain;
+mod check;
 mod cli;
 mod clone;
 mod compare;

@@ -5,6 +5,8 @@
 //! <https://docs.aws.amazon.com/securityhub/latest/userguide/fsbp-standard.html>
 
 pub mod policies;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use view::{Object, View};

@@ -42,13 +42,16 @@ pub fn whole_services(policy: &Value) -> Vec<String> {
     out
 }
 
-/// Checks whether a policy allows decryption with every key.
+/// Checks whether a policy allows decryption with every key, whatever its conditions
+/// (<https://docs.aws.amazon.com/securityhub/latest/userguide/kms-controls.html#kms-2>).
 pub fn decrypts_all(policy: &Value) -> bool {
     let decrypts = |action: &str| {
         ["*", "kms:*", "kms:decrypt", "kms:reencryptfrom", "kms:reencrypt*"].contains(&action.to_ascii_lowercase().as_str())
     };
+    // "allow kms:Decrypt only on keys in a particular Region for your account" is what AWS advises.
     let every = |resource: &str| {
-        resource == "*" || resource.starts_with("arn:") && resource.contains(":kms:") && resource.ends_with(":key/*")
+        let parts: Vec<&str> = resource.splitn(6, ':').collect();
+        resource == "*" || matches!(parts[..], ["arn", _, "kms", "*", _, "*" | "key/*"])
     };
     let found = |s: &Value| texts(s, "Action").into_iter().any(decrypts) && texts(s, "Resource").into_iter().any(every);
     statements(policy).into_iter().filter(allows).any(found)
@@ -112,7 +115,8 @@ mod tests {
         assert!(!is_administrator(&policy(json!("*"), json!("arn:aws:s3:::b"))));
         assert!(!is_administrator(&json!({"Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}})));
         assert_eq!(whole_services(&policy(json!(["s3:*", "ec2:Describe*", "s3:*"]), json!("*"))), ["s3"]);
-        assert!(decrypts_all(&policy(json!("kms:Decrypt"), json!("arn:aws:kms:us-east-1:1:key/*"))));
+        assert!(decrypts_all(&policy(json!("kms:Decrypt"), json!("arn:aws:kms:*:*:key/*"))));
+        assert!(!decrypts_all(&policy(json!("kms:Decrypt"), json!("arn:aws:kms:us-east-1:*:key/*"))));
         assert!(!decrypts_all(&policy(json!("kms:Decrypt"), json!("arn:aws:kms:us-east-1:1:key/12"))));
         assert!(!decrypts_all(&policy(json!("kms:Encrypt"), json!("*"))));
     }

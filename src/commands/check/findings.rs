@@ -177,9 +177,10 @@ impl Checking<'_> {
         // The line of the key that is wrong, if it is in the file, and otherwise that of the section.
         let of_mend = raw.mend.as_ref().and_then(|mend| mends::mended(section, &raw.key, mend)).map(|(path, _)| path.join("."));
         let path = of_mend.filter(|path| loaded.at(path).is_some()).unwrap_or_else(|| section.to_owned());
-        let diagnostic = loaded.diagnostic(&path, "", "", None);
+        // What has no section in the file is at its beginning.
+        let place = [path.as_str(), "stack"].into_iter().map(|path| loaded.diagnostic(path, "", "", None));
+        let start = place.filter(|place| !place.labels.is_empty()).map(|place| place.span().start).next().unwrap_or_default();
         let file = &loaded.warnings;
-        let start = diagnostic.span().start;
         let (line, column) = file.position(start);
         Finding {
             rule: rule(raw.control),

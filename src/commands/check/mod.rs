@@ -2,6 +2,8 @@
 
 mod findings;
 mod fix;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 

@@ -4,6 +4,8 @@ mod junit;
 mod listed;
 mod markdown;
 mod sarif;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use junit::check_junit;

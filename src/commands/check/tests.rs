@@ -1,0 +1,207 @@
+//! What is found in the published files, with which edits; exceptions; and the page in the documents.
+
+use clap::Parser;
+use insta::assert_snapshot;
+use jiff::civil::date;
+
+use super::super::arguments::StackFile;
+use super::super::session::{self, stack_schema};
+use super::super::stop::Stop;
+use super::findings::{Checking, Wanted};
+use crate::config;
+use crate::ui::check::{self, Checked, Found, Severity};
+
+const TODAY: jiff::civil::Date = date(2026, 11, 27);
+
+fn wanted() -> Wanted {
+    Wanted { severity: Severity::Low, production: false, all: false, today: TODAY }
+}
+
+fn checked(text: &str, env: Option<&str>, wanted: Wanted) -> Checked {
+    let file = StackFile { file: "s.yaml".into(), env: env.map(str::to_owned), like: None, stack: None };
+    let schema = stack_schema();
+    let loaded =
+        config::load("s.yaml", text, env, &schema).unwrap_or_else(|report| panic!("{}", report.render(100, false, true)));
+    Checking { file: &file, text, schema: &schema, wanted, live: None }.check(&loaded).unwrap()
+}
+
+fn told(checked: &Checked) -> String {
+    let line = |finding: &check::Finding| {
+        let edit = finding.edit.as_ref().map_or_else(String::new, |edit| format!(" | {}", edit.yaml));
+        format!(
+            "{:8} {} {} :{} {}{edit}\n",
+            finding.rule.severity.as_str(),
+            finding.rule.id,
+            finding.object,
+            finding.place.line,
+            finding.what
+        )
+    };
+    checked.findings.iter().map(line).collect()
+}
+
+fn ids(checked: &Checked) -> Vec<&str> {
+    checked.findings.iter().map(|finding| finding.rule.id).collect()
+}
+
+#[test]
+fn the_findings_of_published_stacks() {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let mut out = String::new();
+    for (file, env) in [
+        ("examples/smallest.yaml", None),
+        ("stacks/small.yaml", None),
+        ("stacks/small.yaml", Some("production")),
+        ("stacks/webapp.yaml", None),
+        ("stacks/shop.yaml", None),
+    ] {
+        let text = std::fs::read_to_string(format!("{root}/{file}")).unwrap();
+        let production = Wanted { production: true, ..wanted() };
+        out += &format!("{file} {}\n{}\n", env.unwrap_or("default"), told(&checked(&text, env, production)));
+    }
+    assert_snapshot!(out);
+}
+
+const FILE: &str = "\
+stack: a
+region: us-east-1
+network: { zones: 2, nat: single }
+services:
+  web: { image: i, port: 80, routes: [/*] } # the site
+databases:
+  main:
+    engine: postgres
+    version: \"16\"
+    backups: 1d # cheap
+environments:
+  prod: { databases: { main: { backups: 2d } } }
+  test:
+";
+
+#[test]
+fn a_finding_has_its_line_and_its_edit() {
+    let all = checked(FILE, None, wanted());
+    let backups = all.findings.iter().find(|finding| finding.rule.id == "RDS.11").unwrap();
+    let place = (backups.place.line, backups.place.column);
+    assert_eq!((backups.object.as_str(), place, backups.found), ("rds.instance/main", (10, 14), Found::File));
+    assert_eq!(backups.edit.as_ref().unwrap().yaml, "databases.main.backups: 7d");
+    // What is not in the file is at its section.
+    let readonly = all.findings.iter().find(|finding| finding.rule.id == "ELB.1").unwrap();
+    assert_eq!((readonly.section.as_deref(), readonly.place.line), (Some("load_balancer"), 1));
+}
+
+#[test]
+fn an_edit_stays_in_its_environment() {
+    let edit = |env: &str| {
+        let all = checked(FILE, Some(env), wanted());
+        let found = all.findings.iter().find(|finding| finding.rule.id == "RDS.11").unwrap();
+        (found.place.line, found.edit.as_ref().unwrap().yaml.clone())
+    };
+    assert_eq!(edit("prod"), (12, "environments.prod.databases.main.backups: 7d".to_owned()));
+    assert_eq!(edit("test"), (10, "environments.test.databases.main.backups: 7d".to_owned()));
+    assert_eq!(edit("default"), (10, "databases.main.backups: 7d".to_owned()));
+}
+
+/// An edit with which the file says something that has no effect, or breaks something, is no edit.
+#[test]
+fn only_edits_that_work_are_offered() {
+    // Without a NAT gateway the tasks could not pull their images.
+    let text = FILE.replace("nat: single", "nat: none").replace("port: 80,", "port: 80, public: true,");
+    let all = checked(&text, None, wanted());
+    let public = all.findings.iter().find(|finding| finding.rule.id == "ECS.2").unwrap();
+    assert_eq!(public.edit, None);
+    let with_nat = checked(&text.replace("nat: none", "nat: single"), None, wanted());
+    let public = with_nat.findings.iter().find(|finding| finding.rule.id == "ECS.2").unwrap();
+    assert_eq!(public.edit.as_ref().unwrap().yaml, "services.web.public: false");
+}
+
+#[test]
+fn severity_and_levels_choose() {
+    let count = |wanted: Wanted| checked(FILE, None, wanted).checked;
+    let (basic, production) = (count(wanted()), count(Wanted { production: true, ..wanted() }));
+    let all = count(Wanted { all: true, ..wanted() });
+    assert!(basic < production && production < all, "{basic} {production} {all}");
+    let high = checked(FILE, None, Wanted { severity: Severity::High, ..wanted() });
+    assert!(high.findings.iter().all(|finding| finding.rule.severity >= Severity::High) && high.below > 0);
+    let found = ids(&checked(FILE, None, Wanted { production: true, ..wanted() })).join(" ");
+    assert!(found.contains("ELB.6") && found.contains("RDS.5"), "{found}");
+}
+
+fn with_exception(exception: &str) -> String {
+    format!("{FILE}check: {{ exceptions: {{ {exception} }} }}\n")
+}
+
+#[test]
+fn an_exception_holds_until_its_day() {
+    let until = |day: &str| checked(&with_exception(&format!("RDS.11: {{ reason: tests, until: {day} }}")), None, wanted());
+    let holds = until("2026-11-27");
+    assert!(!ids(&holds).contains(&"RDS.11") && holds.accepted.len() == 1, "{:?}", ids(&holds));
+    let over = until("2026-11-26");
+    let finding = over.findings.iter().find(|finding| finding.rule.id == "RDS.11").unwrap();
+    assert!(finding.exception.as_ref().unwrap().expired && over.accepted.is_empty());
+}
+
+#[test]
+fn an_exception_is_for_its_object() {
+    let of = |object: &str| {
+        let exception = format!("RDS.11: {{ reason: tests, until: 2099-01-01, object: {object} }}");
+        let checked = checked(&with_exception(&exception), None, wanted());
+        (checked.accepted.len(), checked.unneeded)
+    };
+    assert_eq!(of("rds.instance/main"), (1, vec![]));
+    assert_eq!(of("databases.main"), (1, vec![]));
+    assert_eq!(of("databases"), (1, vec![]));
+    assert_eq!(of("databases.mai"), (0, vec!["RDS.11".to_owned()]));
+}
+
+#[test]
+fn unknown_controls_are_found_in_their_line() {
+    let text = with_exception("RDS.111: { reason: tests, until: 2099-01-01 }");
+    let loaded = config::load("s.yaml", &text, None, &stack_schema()).unwrap();
+    let Err(Stop::Report(report)) = session::offline(&loaded) else { panic!() };
+    let [problem] = report.diagnostics.as_slice() else { panic!("{report:?}") };
+    assert_eq!((problem.code, &text[problem.span()]), ("no-such-control", "RDS.111"));
+    assert!(problem.help.as_ref().unwrap().starts_with("did you mean `RDS.11`?"), "{problem:?}");
+    let wrong = with_exception("RDS.11: { reason: tests, until: 2026-02-30 }");
+    let report = config::load("s.yaml", &wrong, None, &stack_schema()).unwrap_err();
+    assert_eq!(&wrong[report.diagnostics[0].span()], "2026-02-30");
+}
+
+/// The table in the documents is made from the one in the code: this writes it, as it does snapshots.
+#[test]
+fn the_documents_have_every_control() {
+    const MARK: (&str, &str) = ("<!-- controls -->\n", "\n<!-- /controls -->");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/check.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let (head, rest) = page.split_once(MARK.0).unwrap();
+    let (_, tail) = rest.split_once(MARK.1).unwrap();
+    let (rules, elsewhere) = super::listed();
+    let now = format!("{head}{}\n{}{}{tail}", MARK.0, check::list_markdown(&rules, &elsewhere), MARK.1);
+    if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+        std::fs::write(path, &now).unwrap();
+    }
+    assert!(
+        std::fs::read_to_string(path).unwrap() == now,
+        "run: INSTA_UPDATE=always cargo test --lib documents_have_every_control"
+    );
+}
+
+#[test]
+fn an_edit_is_written_only_into_a_file() {
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: super::Arguments,
+    }
+    let parse = |words: &[&str]| Line::try_parse_from([&["check"], words].concat()).map(|line| line.arguments);
+    assert!(parse(&["s.yaml", "--fix", "--yes"]).is_ok() && parse(&["--list", "--format", "markdown"]).is_ok());
+    for wrong in [
+        &["--yes"][..],
+        &["--fix", "--json"],
+        &["--fix", "--format", "sarif"],
+        &["--json", "--format", "text"],
+        &["--list", "--live"],
+    ] {
+        assert!(parse(wrong).is_err(), "{wrong:?}");
+    }
+}

@@ -1,0 +1,182 @@
+//! `stack check`: the file and what runs are held to controls, with lines, edits and exceptions.
+
+use serde_json::{Value, json};
+
+use crate::support::run::Place;
+use crate::support::subject::{DESTROY, Subject};
+
+const FILE: &str = "\
+# A shop.
+stack: shop
+region: us-east-1
+network: { zones: 2, nat: none }
+databases:
+  main: # with everything in it
+    engine: postgres
+    version: \"16\"
+    class: db.t4g.micro
+    backups: 1d # cheap
+    minor_upgrades: false
+resources:
+  sqs.queue: { orders: { sse: false } }
+";
+
+fn place(text: &str) -> Place {
+    let place = Place::new();
+    place.file("s.yaml", text);
+    place
+}
+
+fn json(place: &Place, more: &[&str]) -> Value {
+    place.stack(&[&["check", "s.yaml", "--json"], more].concat()).exits(2).json()
+}
+
+/// The findings that the test makes: others depend on the defaults.
+const OURS: [&str; 4] = ["RDS.11", "RDS.13", "SQS.1", "EC2.18"];
+
+fn found(json: &Value) -> Vec<(String, String)> {
+    let all = json["findings"].as_array().unwrap().iter();
+    let pairs = all.map(|f| (f["id"].as_str().unwrap().to_owned(), f["object"].as_str().unwrap().to_owned()));
+    let mut pairs: Vec<_> = pairs.filter(|(id, _)| OURS.contains(&id.as_str())).collect();
+    pairs.sort();
+    pairs
+}
+
+fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
+    of.iter().map(|(id, object)| ((*id).to_owned(), (*object).to_owned())).collect()
+}
+
+#[test]
+fn a_file_is_held_to_controls_without_aws() {
+    let place = place(FILE);
+    let all = json(&place, &[]);
+    assert_eq!(
+        found(&all),
+        pairs(&[("RDS.11", "rds.instance/main"), ("RDS.13", "rds.instance/main"), ("SQS.1", "sqs.queue/orders")])
+    );
+    let of = |id: &str| all["findings"].as_array().unwrap().iter().find(|f| f["id"] == id).unwrap().clone();
+    assert_eq!(of("RDS.11")["place"], json!({"file": "s.yaml", "line": 10, "column": 14}));
+    assert_eq!(of("RDS.11")["edit"]["yaml"], "databases.main.backups: 7d");
+    assert_eq!(of("SQS.1")["edit"]["path"], json!(["resources", "sqs.queue", "orders", "sse"]));
+    // The severity decides what is told, and the exit code.
+    let high = json(&place, &["--severity", "high"]);
+    assert_eq!(found(&high), pairs(&[("RDS.13", "rds.instance/main")]));
+    let critical = place.stack(&["check", "s.yaml", "--severity", "critical"]).ok();
+    assert!(critical.stdout.contains("No findings") && critical.stdout.contains("of lower severity"), "{}", critical.stdout);
+    let list = place.stack(&["check", "--list"]).ok().stdout;
+    assert!(list.contains("RDS.11") && list.contains("GuardDuty.1") && list.contains("the account, not the stack"), "{list}");
+}
+
+#[test]
+fn other_programs_read_the_findings() {
+    let place = place(FILE);
+    let sarif: Value = place.stack(&["check", "s.yaml", "--format", "sarif"]).exits(2).json();
+    assert_eq!((&sarif["version"], &sarif["runs"][0]["tool"]["driver"]["name"]), (&json!("2.1.0"), &json!("stack")));
+    let results = sarif["runs"][0]["results"].as_array().unwrap();
+    let backups = results.iter().find(|result| result["ruleId"] == "RDS.11").unwrap();
+    assert_eq!(backups["locations"][0]["physicalLocation"]["region"]["startLine"], 10);
+    let junit = place.stack(&["check", "s.yaml", "--format", "junit"]).exits(2).stdout;
+    let parsed = "import sys, xml.etree.ElementTree as tree\nroot = tree.fromstring(sys.stdin.read())\n\
+                  cases = list(root.iter('testcase'))\nfailed = [c.get('name').split()[0] for c in cases if c.find('failure') is not None]\n\
+                  assert int(root.get('tests')) == len(cases) and int(root.get('failures')) == len(failed)\nprint(' '.join(failed))";
+    let failed = python(parsed, &junit);
+    assert!(failed.split_whitespace().any(|id| id == "RDS.11"), "{failed}");
+    let markdown = place.stack(&["check", "s.yaml", "--format", "markdown"]).exits(2).stdout;
+    assert!(markdown.contains("`databases.main.backups: 7d`"), "{markdown}");
+}
+
+/// What a Python program prints about a text.
+fn python(program: &str, input: &str) -> String {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+    let mut child = Command::new("python3").args(["-c", program]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn exceptions_end_and_are_checked() {
+    let with = |exceptions: &str| place(&format!("{FILE}check:\n  exceptions:\n    {exceptions}\n"));
+    let good = with("SQS.1: { reason: nothing secret, until: 2999-12-31, object: sqs.queue/orders }");
+    let all = json(&good, &[]);
+    assert!(!found(&all).iter().any(|(id, _)| id == "SQS.1"), "{all}");
+    assert_eq!(all["accepted"][0]["exception"]["reason"], "nothing secret");
+    let over = json(&with("SQS.1: { reason: nothing secret, until: 2020-01-01 }"), &[]);
+    let finding = over["findings"].as_array().unwrap().iter().find(|f| f["id"] == "SQS.1").unwrap();
+    assert_eq!(finding["exception"]["expired"], true);
+    let unneeded = with("SQS.3: { reason: r, until: 2999-12-31 }").stack(&["check", "s.yaml"]).exits(2).stdout;
+    assert!(unneeded.contains("Exceptions that are not needed: `SQS.3`."), "{unneeded}");
+    let unknown = with("SQS.99: { reason: r, until: 2999-12-31 }").stack(&["validate", "s.yaml"]).exits(65);
+    assert!(unknown.stderr.contains("`SQS.99` is not a control") && unknown.stderr.contains("s.yaml:16"), "{}", unknown.stderr);
+}
+
+#[test]
+fn edits_are_written_with_consent_only() {
+    let place = place(FILE);
+    let read = || std::fs::read_to_string(place.path().join("s.yaml")).unwrap();
+    let asked = place.stack(&["check", "s.yaml", "--fix"]).exits(1);
+    assert!(asked.stderr.contains("cannot ask for confirmation") && read() == FILE, "{}", asked.stderr);
+    assert!(asked.stdout.contains("+     backups: 7d # cheap"), "{}", asked.stdout);
+    let fixed = place.stack(&["check", "s.yaml", "--fix", "--yes"]);
+    assert!(matches!(fixed.code, Some(0 | 2)), "{}", fixed.stderr);
+    let expected =
+        [("backups: 1d", "backups: 7d"), ("minor_upgrades: false", "minor_upgrades: true"), ("sse: false", "sse: true")];
+    for (before, after) in expected {
+        assert!(read().contains(after) && !read().contains(before), "{}", read());
+    }
+    assert!(read().starts_with("# A shop.\nstack: shop\n") && read().contains("backups: 7d # cheap"), "{}", read());
+    place.stack(&["validate", "s.yaml"]).ok();
+    assert_eq!(found(&place.stack(&["check", "s.yaml", "--json"]).json()), pairs(&[]));
+    // Nothing is edited twice.
+    let again = read();
+    place.stack(&["check", "s.yaml", "--fix", "--yes"]);
+    assert_eq!(read(), again);
+}
+
+const BY_HAND: &str = r#"
+client("sqs").set_queue_attributes(
+    QueueUrl=client("sqs").get_queue_url(QueueName="shop-orders")["QueueUrl"], Attributes={"SqsManagedSseEnabled": "false"}
+)
+group = client("ec2").describe_security_groups(Filters=[{"Name": "tag:stack:key", "Values": ["ec2.security_group/own"]}])["SecurityGroups"][0]
+client("ec2").authorize_security_group_ingress(
+    GroupId=group["GroupId"], IpPermissions=[{"IpProtocol": "tcp", "FromPort": 8443, "ToPort": 8443, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+)
+"#;
+
+const LIVE: &str = "\
+stack: shop
+region: us-east-1
+network: { zones: 2, nat: none }
+resources:
+  ec2.vpc: { own: { cidr: 10.9.0.0/16 } }
+  ec2.security_group: { own: { vpc: ec2.vpc/own, description: Own } }
+  sqs.queue: { orders: { sse: true } }
+";
+
+#[test]
+fn what_someone_changed_is_found_in_what_runs() {
+    let s = Subject::new(LIVE);
+    s.apply();
+    let live = |s: &Subject| s.place.stack(&["check", "s.yaml", "--live", "--json"]).json();
+    assert_eq!(found(&live(&s)), pairs(&[]));
+    s.account.boto3(BY_HAND, &Value::Null);
+    s.proxy.take();
+    let all = live(&s);
+    let ours = found(&all);
+    assert!(ours.contains(&("SQS.1".to_owned(), "sqs.queue/orders".to_owned())), "{ours:?}");
+    assert!(ours.iter().any(|(id, object)| id == "EC2.18" && object.starts_with("ec2.security_group_rule/")), "{ours:?}");
+    let of = |id: &str| all["findings"].as_array().unwrap().iter().find(|f| f["id"] == id).unwrap().clone();
+    assert_eq!((&of("SQS.1")["found"], &of("SQS.1")["place"]["line"]), (&json!("live"), &json!(7)));
+    assert_eq!(of("SQS.1")["edit"], Value::Null);
+    // Only reads.
+    let calls = s.proxy.take();
+    let changing: Vec<String> = calls.iter().filter(|call| call.mutating).map(|call| call.name()).collect();
+    assert!(!calls.is_empty() && changing.is_empty(), "{changing:?}");
+    // The file alone knows nothing of it.
+    assert_eq!(found(&s.place.stack(&["check", "s.yaml", "--json"]).json()), pairs(&[]));
+    s.apply();
+    assert_eq!(found(&live(&s)).iter().filter(|(id, _)| id == "SQS.1").count(), 0);
+    s.place.stack(DESTROY).ok();
+}
