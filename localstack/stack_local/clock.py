@@ -34,6 +34,7 @@ SECONDS = {
     "acm.issue": 120,
     "servicediscovery.namespace": 15,
     "cloudfront.invalidate": 60,
+    "wafv2.propagate": 10,  # a web ACL or a set until what wants to use it sees it
 }
 
 # What AWS goes on listing after it is gone. Real seconds, not scaled: whoever forgets to look at the state

@@ -95,6 +95,19 @@ def registry(request: Request, path: str = "", **_) -> Response:
     return ecr.read(request, path)
 
 
+def waf_samples(request: Request, **_) -> Response:
+    """No request passes a web ACL here; what one saw can be said all the same."""
+    from stack_local import wafv2
+
+    try:
+        with world:
+            wafv2.say_samples(json.loads(request.get_data()))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        expected = 'expected {"account": "000000000000", "arn": "arn:aws:wafv2:…", "metric": "…", "requests": [{"ip": "192.0.2.1", "action": "BLOCK"}]}'
+        return Response(json.dumps({"message": f"{expected}: {error}"}), status=400, mimetype="application/json")
+    return Response("{}", mimetype="application/json")
+
+
 @hooks.on_infra_start()
 def add_routes():
     from localstack.services.edge import ROUTER
@@ -107,6 +120,7 @@ def add_routes():
     ROUTER.add("/_stack/states", said_states, methods=["POST"])
     ROUTER.add("/v2/", registry, methods=["GET", "HEAD"])
     ROUTER.add("/v2/<path:path>", registry, methods=["GET", "HEAD"])
+    ROUTER.add("/_stack/waf-samples", waf_samples, methods=["POST"])
     serve_pages()
     load_whole()
     refuse_what_aws_refuses()

@@ -44,6 +44,7 @@ autoscaling = _ours("application-autoscaling", "autoscaling")
 budgets = _ours("budgets", "budgets")
 service_quotas = _ours("service-quotas", "service_quotas")
 servicediscovery = _ours("servicediscovery", "servicediscovery")
+wafv2 = _ours("wafv2", "wafv2")
 
 acm = _wrapping("acm", "acm")
 cloudwatch = _wrapping("cloudwatch", "cloudwatch")

@@ -11,7 +11,7 @@ from moto.logs.models import logs_backends
 from moto.rds.models import rds_backends
 from moto.resourcegroupstaggingapi.models import resourcegroupstaggingapi_backends
 
-from stack_local import autoscaling, cloudfront, cloudwatch, ecs, elasticache, elbv2, servicediscovery
+from stack_local import autoscaling, cloudfront, cloudwatch, ecs, elasticache, elbv2, servicediscovery, wafv2
 from stack_local.core import Call, Operations, fault, listed, page, pairs
 
 operations = Operations("resourcegroupstaggingapi")
@@ -98,6 +98,7 @@ _KEEPERS = (
     cloudwatch.all_tags,
     autoscaling.all_tags,
     servicediscovery.all_tags,
+    wafv2.all_tags,
 )
 
 

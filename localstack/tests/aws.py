@@ -143,6 +143,7 @@ class Case(unittest.TestCase):
             "sns",
             "sqs",
             "cloudwatch",
+            "wafv2",
         ):
             return _client(name)
         if name == "autoscaling":

@@ -94,6 +94,18 @@ pub const FILES: &[(&str, &str)] = files![
     "stack_local/sns.py",
     "stack_local/states.py",
     "stack_local/tagging.py",
+    "stack_local/wafv2/__init__.py",
+    "stack_local/wafv2/acls.py",
+    "stack_local/wafv2/associations.py",
+    "stack_local/wafv2/capacity.py",
+    "stack_local/wafv2/checks.py",
+    "stack_local/wafv2/groups.py",
+    "stack_local/wafv2/logs.py",
+    "stack_local/wafv2/managed.py",
+    "stack_local/wafv2/samples.py",
+    "stack_local/wafv2/sets.py",
+    "stack_local/wafv2/state.py",
+    "stack_local/wafv2/tags.py",
 ];
 
 /// Returns the text of one of [`FILES`].

@@ -173,8 +173,21 @@ def check(config: dict, account: str, policies: dict[str, dict]) -> None:
             "InvalidViewerCertificate",
             "To add an alternate domain name (CNAME) to a CloudFront distribution, you must attach a trusted certificate that validates your authorization to use the domain name.",
         )
+    if config["WebACLId"]:
+        _check_web_acl(config["WebACLId"], account)
     if config["Logging"]["Enabled"]:
         _check_logs(config["Logging"]["Bucket"], account)
+
+
+def _check_web_acl(arn: str, account: str) -> None:
+    """https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_DistributionConfig.html, WebACLId: an ARN of WAF's.
+
+    The words are AWS's: hashicorp/terraform#17544.
+    """
+    from stack_local import wafv2  # only now: the two look into each other
+
+    if not wafv2.is_for_cloudfront(account, arn):
+        raise fault("InvalidWebACLId", "Web ACL is not accessible by the requester.")
 
 
 def _check_logs(domain: str, account: str) -> None:

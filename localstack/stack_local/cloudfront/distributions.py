@@ -92,6 +92,7 @@ def update_distribution(call: Call) -> dict:
     if config["CallerReference"] != kept.config["CallerReference"]:
         raise fault("IllegalUpdate", "The update contains modifications that are not allowed.")
     _check_aliases(call, config, kept)
+    kept.leaving = {kept.config["WebACLId"]} | (set() if kept.timer.done() else kept.leaving)
     kept.change(config)
     kept.timer = clock.timer("cloudfront.deploy")
     return {"Distribution": _distribution_shown(call, kept), "ETag": kept.etag}
@@ -110,8 +111,19 @@ def delete_distribution(call: Call) -> dict:
 
 @operations.on("ListDistributions")
 def list_distributions(call: Call) -> dict:
+    return _listed(call, list(state_of(call).distributions.values()))
+
+
+@operations.on("ListDistributionsByWebACLId")
+def list_distributions_by_web_acl(call: Call) -> dict:
+    """https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_ListDistributionsByWebACLId.html: `null` for those without."""
+    wanted = "" if call["WebACLId"] == "null" else call["WebACLId"]
+    return _listed(call, [kept for kept in state_of(call).distributions.values() if kept.config["WebACLId"] == wanted])
+
+
+def _listed(call: Call, some: list[Distribution]) -> dict:
     items = []
-    for kept in state_of(call).distributions.values():
+    for kept in some:
         view = _distribution_shown(call, kept)
         config = view.pop("DistributionConfig")
         # Nobody knows why this is in capitals here.
@@ -157,3 +169,12 @@ def uses_certificate(account: str, arn: str) -> list[str]:
     kept = store.at(account, "").distributions.values()
     serving = [d for d in kept if (d.config.get("ViewerCertificate") or {}).get("ACMCertificateArn") == arn]
     return sorted(f"arn:aws:cloudfront::{account}:distribution/{d.id}" for d in serving)
+
+
+def uses_web_acl(account: str, arn: str) -> list[str]:
+    """The distributions that have this web ACL, or had it until a moment ago: it is used until they are deployed.
+
+    hashicorp/terraform-provider-aws#37229
+    """
+    kept = store.at(account, "").distributions.values()
+    return sorted(d.id for d in kept if arn == d.config["WebACLId"] or (arn in d.leaving and not d.timer.done()))

@@ -31,6 +31,7 @@ class Distribution(Kept):
     def __init__(self, config: dict):
         super().__init__(config)
         self.timer = clock.timer("cloudfront.deploy")
+        self.leaving: set[str] = set()  # the web ACLs that it had before what is being deployed
         self.tags: dict[str, str] = {}
         self.invalidations: dict[str, tuple[dict, Timer]] = {}
 

@@ -162,6 +162,11 @@ def delete_load_balancer(call: Call) -> dict:
     return {}
 
 
+def is_there(account: str, region: str, arn: str) -> bool:
+    """Whether there is this balancer, for WAF."""
+    return arn in store.at(account, region).balancers
+
+
 @operations.on("SetSubnets")
 def set_subnets(call: Call) -> dict:
     state = store.of(call)
