@@ -26,6 +26,25 @@ _BY_ITSELF = ("DescribeAlarms",)
 _TOKEN = re.compile(r"page/(\d+)/(.*)", re.DOTALL)
 
 
+def _by_marker(member: str) -> dict:
+    return {"result_key": member, "input_token": "NextMarker", "output_token": "NextMarker", "limit_key": "Limit"}
+
+
+# What AWS answers in pages, though botocore has no model of it.
+_OWN = {
+    "wafv2": {
+        "ListWebACLs": _by_marker("WebACLs"),
+        "ListIPSets": _by_marker("IPSets"),
+        "ListRuleGroups": _by_marker("RuleGroups"),
+        "ListRegexPatternSets": _by_marker("RegexPatternSets"),
+        "ListLoggingConfigurations": _by_marker("LoggingConfigurations"),
+        "ListAvailableManagedRuleGroups": _by_marker("ManagedRuleGroups"),
+        "ListAvailableManagedRuleGroupVersions": _by_marker("Versions"),
+        "ListTagsForResource": _by_marker("TagInfoForResource.TagList"),
+    }
+}
+
+
 @functools.cache
 def _session():
     return get_session()
@@ -33,6 +52,8 @@ def _session():
 
 @functools.cache
 def _paginators(service: str) -> dict:
+    if service in _OWN:
+        return _OWN[service]
     try:
         return _session().get_component("data_loader").load_service_model(service, "paginators-1")["pagination"]
     except botocore.exceptions.DataNotFoundError:

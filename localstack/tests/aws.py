@@ -62,14 +62,14 @@ class Server:
                 time.sleep(0.05)
         self.seconds_to_start = time.monotonic() - started
 
-    def client(self, service: str, region: str = "us-east-1", account: str = "000000000000"):
+    def client(self, service: str, region: str = "us-east-1", account: str = "000000000000", validates: bool = True):
         return boto3.client(
             service,
             endpoint_url=self.url,
             region_name=region,
             aws_access_key_id=account,
             aws_secret_access_key="test",
-            config=Config(retries={"total_max_attempts": 1}, read_timeout=60),
+            config=Config(retries={"total_max_attempts": 1}, read_timeout=60, parameter_validation=validates),
         )
 
     def scale(self, scale: float) -> None:
@@ -85,6 +85,10 @@ class Server:
             {"account": account, "region": region} | {kind.replace("__", "."): how for kind, how in more.items()}
         ).encode()
         urllib.request.urlopen(urllib.request.Request(f"{self.url}/_stack/states", data=body, method="POST")).close()
+
+    def waf_samples(self, arn: str, metric: str, *requests: dict, account: str = "000000000000") -> None:
+        body = json.dumps({"account": account, "arn": arn, "metric": metric, "requests": requests}).encode()
+        urllib.request.urlopen(urllib.request.Request(f"{self.url}/_stack/waf-samples", data=body, method="POST")).close()
 
     def quotas(self, quotas) -> None:
         body = json.dumps(quotas).encode()

@@ -36,12 +36,12 @@ _FIELDS = (
 
 
 def _view(call: Call) -> dict:
-    check_description(call)
+    check_description(call, "WEB_ACL")
     rules = call.get("Rules", [])
     check_acl(call, rules)
     return {name: call.get(name) for name in _FIELDS} | {
         "Rules": complete_rules(rules),
-        "Capacity": capacity.checked(call, rules),
+        "Capacity": capacity.checked(call, rules, "WEB_ACL"),
         "ManagedByFirewallManager": False,
         "RetrofittedByFirewallManager": False,
         "LabelNamespace": f"awswaf:{call.account}:webacl:{call['Name']}:",
@@ -51,7 +51,7 @@ def _view(call: Call) -> dict:
 @operations.on("CreateWebACL")
 def create_web_acl(call: Call) -> dict:
     state = state_of(call)
-    check_name(call)
+    check_name(call, "WEB_ACL")
     tags = check_tags(call.get("Tags"))
     view = _view(call)
     if any(acl.name == call["Name"] for acl in state.acls.values()):

@@ -4,10 +4,10 @@ https://docs.aws.amazon.com/waf/latest/developerguide/aws-waf-capacity-units.htm
 "Rule statement characteristics". What AWS saves where rules share a transformation is not in it.
 """
 
-from stack_local.core import Call, fault
+from stack_local.core import Call
 from stack_local.wafv2 import managed
 from stack_local.wafv2.checks import check_rules
-from stack_local.wafv2.state import backend_of, operations, state_of
+from stack_local.wafv2.state import Invalid, backend_of, operations, state_of
 
 MOST = 5000
 
@@ -57,14 +57,15 @@ def of_statement(call: Call, statement: dict | None) -> int:
     return 0
 
 
-def checked(call: Call, rules: list[dict], most: int = MOST) -> int:
-    """The capacity of rules, unless it is more than a web ACL may have."""
-    needed = sum(of_statement(call, rule.get("Statement")) for rule in rules)
+def _of(call: Call, rules: list[dict]) -> int:
+    return sum(of_statement(call, rule.get("Statement")) for rule in rules)
+
+
+def checked(call: Call, rules: list[dict], field: str, most: int = MOST) -> int:
+    """The capacity of rules, unless it is more than a web ACL or a group may have: trussworks/terraform-aws-wafv2#87"""
+    needed = _of(call, rules)
     if needed > most:
-        raise fault(
-            "WAFLimitsExceededException",
-            "AWS WAF couldn’t perform the operation because you exceeded your resource limit. For example, the maximum number of WebACL objects that you can create for an AWS account.",
-        )
+        raise Invalid("You exceeded the capacity limit for a rule group or web ACL.", field, str(needed))
     return needed
 
 
@@ -73,4 +74,4 @@ def check_capacity(call: Call) -> dict:
     state_of(call)
     rules = call.get("Rules", [])
     check_rules(call, rules)
-    return {"Capacity": checked(call, rules)}
+    return {"Capacity": _of(call, rules)}

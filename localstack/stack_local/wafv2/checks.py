@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from stack_local.core import Call
 from stack_local.wafv2 import managed
-from stack_local.wafv2.state import Invalid, backend_of, nonexistent, state_of
+from stack_local.wafv2.state import Invalid, backend_of, limits, nonexistent, state_of, unavailable
 
 _ONE = "You have used none or multiple values for a field that requires exactly one value."
 _TOO_LITTLE = (
@@ -40,17 +40,18 @@ def _set(given: dict | None, names: tuple[str, ...] | None = None) -> list[str]:
     return [name for name, value in (given or {}).items() if value is not None and (names is None or name in names)]
 
 
-def check_name(call: Call) -> None:
+def check_name(call: Call, field: str) -> None:
     if not re.fullmatch(r"[\w-]{1,128}", call.get("Name", ""), re.ASCII):
-        raise Invalid(_VALUE, "WEB_ACL", call.get("Name", ""))
+        raise Invalid(_VALUE, field, call.get("Name", ""))
 
 
-def check_description(call: Call) -> None:
+def check_description(call: Call, field: str) -> None:
+    """https://docs.aws.amazon.com/waf/latest/APIReference/API_CreateWebACL.html, Description."""
     text = call.get("Description")
-    if text is not None and not re.fullmatch(r"[\w+=:#@/\-,.][\w+=:#@/\-,.\s]+[\w+=:#@/\-,.]", text[:257], re.ASCII):
-        raise Invalid(_VALUE, "WEB_ACL", text)
-    if text is not None and len(text) > 256:
-        raise Invalid(_VALUE, "WEB_ACL", text)
+    if text is not None and not (
+        len(text) <= 256 and re.fullmatch(r"[\w+=:#@/\-,.][\w+=:#@/\-,.\s]+[\w+=:#@/\-,.]", text, re.ASCII)
+    ):
+        raise Invalid(_VALUE, field, text)
 
 
 def check_tags(tags: list[dict] | None) -> list[dict]:
@@ -61,17 +62,27 @@ def check_tags(tags: list[dict] | None) -> list[dict]:
 
 
 def check_addresses(version: str, addresses: list[str]) -> list[str]:
-    """https://docs.aws.amazon.com/waf/latest/APIReference/API_IPSet.html, Addresses: CIDR notation, any but /0."""
+    """The addresses as they are told: of version 6 with every digit (hashicorp/terraform-provider-aws#31178).
+
+    https://docs.aws.amazon.com/waf/latest/APIReference/API_IPSet.html, Addresses: CIDR notation, any but /0, 10,000 at most. The
+    words, and that a network of version 4 has no bits of a host: aws-samples/dcv-web-portal#10, aws/aws-cdk#20003.
+    """
     if version not in ("IPV4", "IPV6"):
         raise Invalid(_VALUE, "IP_ADDRESS_VERSION", version)
-    for address in addresses:
-        try:
-            network = ipaddress.ip_network(address, strict=False)
-        except ValueError:
-            network = None
-        if network is None or "/" not in address or network.prefixlen == 0 or network.version != int(version[-1]):
-            raise Invalid(_VALUE, "IP_ADDRESS", address)
-    return list(addresses)
+    if len(addresses) > 10_000:
+        raise limits()
+    return [_address(version, address) for address in addresses]
+
+
+def _address(version: str, address: str) -> str:
+    number, slash, length = address.partition("/")
+    try:
+        network = ipaddress.ip_network(address, strict=version == "IPV4")
+        if slash and network.prefixlen and network.version == int(version[-1]):
+            return f"{ipaddress.ip_address(number).exploded}/{length}"
+    except ValueError:
+        pass
+    raise Invalid(_VALUE, "IP_ADDRESS", address)
 
 
 def _check_visibility(owner: dict, field: str, parameter: str) -> None:
@@ -141,8 +152,11 @@ def _check_statement(call: Call, statement: dict | None, top: bool = False) -> N
         case "NotStatement":
             _check_statement(call, one.get("Statement"))
         case "IPSetReferenceStatement":
-            if one.get("ARN") not in state_of(call).sets:
+            found = state_of(call).sets.get(one.get("ARN", ""))
+            if found is None:
                 raise nonexistent()
+            if not found.timer.done():
+                raise unavailable()
         case "RegexPatternSetReferenceStatement":
             if one.get("ARN") not in backend_of(call).regex_pattern_sets:
                 raise nonexistent()
@@ -165,9 +179,10 @@ def _check_component(one: dict) -> None:
 
 def _check_managed(call: Call, one: dict) -> None:
     found = managed.group(one.get("VendorName"), one.get("Name"))
-    # pulumi/pulumi-aws#4070
-    if found is None or (one.get("Version") is not None and one["Version"] not in found.versions):
-        raise Invalid(_REFERENCE, "RULE", "Statement")
+    if found is None:
+        raise managed.unknown(one.get("VendorName"), one.get("Name"))
+    if one.get("Version") is not None and not managed.has_version(found, one["Version"]):
+        raise nonexistent()
     named = [each.get("Name") for member in ("RuleActionOverrides", "ExcludedRules") for each in one.get(member) or []]
     for name in named:
         if name not in found.rules:
@@ -175,8 +190,7 @@ def _check_managed(call: Call, one: dict) -> None:
     for override in one.get("RuleActionOverrides") or []:
         if len(_set(override.get("ActionToUse"), _ACTIONS)) != 1:
             raise Invalid(_ONE, "RULE_ACTION", "RuleAction")
-    given = [name for config in one.get("ManagedRuleGroupConfigs") or [] for name in _set(config)]
-    if found.config and found.config not in given:
+    if found.configured and not any(_set(config) for config in one.get("ManagedRuleGroupConfigs") or []):
         raise Invalid(_ONE, "MANAGED_RULE_GROUP_CONFIG", "ManagedRuleGroupConfig")
     if one.get("ScopeDownStatement") is not None:
         _check_statement(call, one["ScopeDownStatement"])

@@ -9,7 +9,7 @@ from stack_local.wafv2.state import associated, backend_of, duplicate, operation
 @operations.on("CreateRuleGroup")
 def create_rule_group(call: Call) -> dict:
     _check_group(call)
-    check_name(call)
+    check_name(call, "RULE_GROUP")
     check_tags(call.get("Tags"))
     if any(group.name == call["Name"] for group in backend_of(call).rule_groups.values()):
         raise duplicate()
@@ -26,12 +26,13 @@ def _check_group(call: Call) -> None:
     state_of(call)
     rules = call.get("Rules", [])
     check_rules(call, rules)
-    capacity.checked(call, rules)
+    known = next((one for one in backend_of(call).rule_groups.values() if one.id == call.get("Id")), None)
+    capacity.checked(call, rules, "RULE_GROUP", known.capacity if known else call.get("Capacity", capacity.MOST))
 
 
 @operations.on("CreateRegexPatternSet")
 def create_regex_pattern_set(call: Call) -> dict:
-    check_name(call)
+    check_name(call, "REGEX_PATTERN_SET")
     check_tags(call.get("Tags"))
     if any(one.name == call["Name"] for one in backend_of(call).regex_pattern_sets.values()):
         raise duplicate()

@@ -3,8 +3,22 @@
 import copy
 import re
 
+from localstack.services.s3.models import s3_stores
+from moto.logs.models import logs_backends
+
 from stack_local.core import Call, fault
-from stack_local.wafv2.state import Invalid, State, listed_by_name, no_arn, nonexistent, operations, place_of, state_of, store
+from stack_local.wafv2.state import (
+    Invalid,
+    State,
+    limits,
+    listed_by_name,
+    no_arn,
+    nonexistent,
+    operations,
+    place_of,
+    state_of,
+    store,
+)
 
 # https://docs.aws.amazon.com/waf/latest/developerguide/logging-destinations.html
 _DESTINATIONS = (
@@ -12,6 +26,16 @@ _DESTINATIONS = (
     r"arn:[\w-]+:s3:::aws-waf-logs-[^:]*",
     r"arn:[\w-]+:firehose:{region}:\d{{12}}:deliverystream/aws-waf-logs-[^:]*",
 )
+
+
+def _is_there(call: Call, destination: str) -> bool:
+    """Whether there is the log group or the bucket; there is no Firehose to ask."""
+    name = destination.split(":", 6)[-1] if ":log-group:" in destination else destination.split(":", 5)[-1]
+    if ":log-group:" in destination:
+        return name in logs_backends[call.account][call.region].groups
+    if ":s3:" in destination:
+        return any(name in store.buckets for store in dict(s3_stores.get(call.account, {})).values())
+    return True
 
 
 def _state(call: Call, arn: str) -> State:
@@ -28,12 +52,15 @@ def put_logging_configuration(call: Call) -> dict:
     for destination in destinations:
         if not any(re.fullmatch(pattern.format(region=re.escape(call.region)), destination) for pattern in _DESTINATIONS):
             raise no_arn("LOG_DESTINATION", destination)
-    # API reference LoggingConfiguration, LogDestinationConfigs: one destination to a web ACL (the words are ours).
+        if not _is_there(call, destination):
+            # Which of its refusals this meets is not documented; the words are of API reference PutLoggingConfiguration.
+            raise fault(
+                "WAFLogDestinationPermissionIssueException",
+                "The operation failed because you don't have the permissions that your logging configuration requires.",
+            )
+    # API reference LoggingConfiguration, LogDestinationConfigs: one destination to a web ACL.
     if len(destinations) != 1:
-        raise fault(
-            "WAFLimitsExceededException",
-            "AWS WAF couldn’t perform the operation because you exceeded your resource limit: a web ACL has one logging destination.",
-        )
+        raise limits()
     for condition in (wanted.get("LoggingFilter") or {}).get("Filters", []):
         if not condition.get("Conditions"):
             raise Invalid(

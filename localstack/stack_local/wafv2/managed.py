@@ -3,9 +3,12 @@
 https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html
 """
 
+import re
 from dataclasses import dataclass, field
 
-from stack_local.core import Call
+from localstack.aws.api import CommonServiceException
+
+from stack_local.core import Call, fault
 from stack_local.wafv2.state import listed_by_name, nonexistent, operations, state_of
 
 
@@ -16,13 +19,38 @@ class Group:
     about: str
     rules: tuple[str, ...]
     others: dict[str, str] = field(default_factory=dict)  # actions that are not to block
-    versions: tuple[str, ...] = ("Version_1.0",)  # none where AWS says that it is not versioned
-    config: str = ""  # the member of ManagedRuleGroupConfigs that it cannot do without
+    versioned: bool = True
+    configured: bool = False  # it cannot do without its member of ManagedRuleGroupConfigs
 
 
 def _each(name: str, *parts: str) -> tuple[str, ...]:
     return tuple(f"{name}_{part}" for part in parts)
 
+
+# The one version that is listed here; AWS has others of each group, and moves the default.
+_DEFAULT = "Version_1.0"
+
+_GRADES = ("Low", "Medium", "High")
+_TARGETED = (
+    "VolumetricIpTokenAbsent",
+    "TokenAbsent",
+    "VolumetricSession",
+    "VolumetricSessionMaximum",
+    "SignalAutomatedBrowser",
+    "SignalBrowserAutomationExtension",
+    "SignalBrowserInconsistency",
+)
+# https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-bot.html
+_TARGETED_ACTIONS = {
+    "TGT_VolumetricIpTokenAbsent": "Challenge",
+    "TGT_TokenAbsent": "Count",
+    "TGT_VolumetricSession": "Captcha",
+    "TGT_SignalAutomatedBrowser": "Captcha",
+    "TGT_SignalBrowserAutomationExtension": "Captcha",
+    "TGT_SignalBrowserInconsistency": "Captcha",
+    **{f"TGT_TokenReuse{what}{how}": "Count" for what in ("Ip", "Asn", "Country") for how in _GRADES},
+    **{f"TGT_ML_CoordinatedActivity{how}": "Count" for how in _GRADES},
+}
 
 GROUPS: dict[str, Group] = {
     "AWSManagedRulesCommonRuleSet": Group(
@@ -39,7 +67,6 @@ GROUPS: dict[str, Group] = {
             *_each("GenericRFI", "QUERYARGUMENTS", "BODY", "URIPATH"),
             *_each("CrossSiteScripting", "COOKIE", "QUERYARGUMENTS", "BODY", "URIPATH"),
         ),
-        versions=("Version_1.0", "Version_1.5", "Version_1.16"),
     ),
     "AWSManagedRulesAdminProtectionRuleSet": Group(
         100,
@@ -57,8 +84,8 @@ GROUPS: dict[str, Group] = {
             "PROPFIND_METHOD",
             "ExploitablePaths_URIPATH",
             *_each("Log4JRCE", "HEADER", "QUERYSTRING", "BODY", "URIPATH"),
+            "ReactJSRCE_BODY",
         ),
-        versions=("Version_1.1", "Version_1.22"),
     ),
     "AWSManagedRulesSQLiRuleSet": Group(
         200,
@@ -71,14 +98,12 @@ GROUPS: dict[str, Group] = {
             "SQLiExtendedPatterns_BODY",
             "SQLi_COOKIE",
         ),
-        versions=("Version_1.1", "Version_2.0"),
     ),
     "AWSManagedRulesLinuxRuleSet": Group(
         200,
         "linux-os",
         "Contains rules that block request patterns of vulnerabilities specific to Linux.",
         _each("LFI", "URIPATH", "QUERYSTRING", "HEADER"),
-        versions=("Version_1.1", "Version_2.2"),
     ),
     "AWSManagedRulesUnixRuleSet": Group(
         100,
@@ -113,14 +138,14 @@ GROUPS: dict[str, Group] = {
         "Contains rules that are based on Amazon threat intelligence.",
         ("AWSManagedIPReputationList", "AWSManagedReconnaissanceList", "AWSManagedIPDDoSList"),
         {"AWSManagedIPDDoSList": "Count"},
-        versions=(),
+        versioned=False,
     ),
     "AWSManagedRulesAnonymousIpList": Group(
         50,
         "anonymous-ip-list",
         "Contains rules that block requests from services that hide who asks.",
         ("AnonymousIPList", "HostingProviderIPList"),
-        versions=(),
+        versioned=False,
     ),
     "AWSManagedRulesBotControlRuleSet": Group(
         50,
@@ -147,15 +172,18 @@ GROUPS: dict[str, Group] = {
                 )
             ),
             *("SignalAutomatedBrowser", "SignalKnownBotDataCenter", "SignalNonBrowserUserAgent"),
+            *_each("TGT", *_TARGETED),
+            *(f"TGT_TokenReuse{what}{how}" for what in ("Ip", "Asn", "Country") for how in _GRADES),
+            *(f"TGT_ML_CoordinatedActivity{how}" for how in _GRADES),
         ),
-        versions=("Version_1.0", "Version_3.1"),
-        config="AWSManagedRulesBotControlRuleSet",
+        _TARGETED_ACTIONS,
     ),
     "AWSManagedRulesATPRuleSet": Group(
         50,
         "atp",
         "Contains rules that tell attempts to take over accounts.",
         (
+            "UnsupportedCognitoIDP",
             "VolumetricIpHigh",
             "VolumetricSession",
             "AttributeCompromisedCredentials",
@@ -165,7 +193,7 @@ GROUPS: dict[str, Group] = {
             "TokenRejected",
             "SignalMissingCredential",
         ),
-        config="AWSManagedRulesATPRuleSet",
+        configured=True,
     ),
     "AWSManagedRulesACFPRuleSet": Group(
         50,
@@ -181,9 +209,16 @@ GROUPS: dict[str, Group] = {
             "BrowserInconsistency",
             "VolumetricIpHigh",
             "VolumetricSessionHigh",
+            "AttributeUsernameTraversalHigh",
+            "VolumetricPhoneNumberHigh",
+            "VolumetricAddressHigh",
+            "VolumetricAddressLow",
+            "VolumetricIPSuccessfulResponse",
+            "VolumetricSessionSuccessfulResponse",
+            "VolumetricSessionTokenReuseIp",
         ),
         {"AllRequests": "Challenge"},
-        config="AWSManagedRulesACFPRuleSet",
+        configured=True,
     ),
     "AWSManagedRulesAntiDDoSRuleSet": Group(
         50,
@@ -191,7 +226,7 @@ GROUPS: dict[str, Group] = {
         "Contains rules that tell and manage requests of a denial of service.",
         ("ChallengeAllDuringEvent", "ChallengeDDoSRequests", "DDoSRequests"),
         {"ChallengeAllDuringEvent": "Challenge", "ChallengeDDoSRequests": "Challenge"},
-        config="AWSManagedRulesAntiDDoSRuleSet",
+        configured=True,
     ),
 }
 
@@ -200,10 +235,26 @@ def group(vendor: str | None, name: str | None) -> Group | None:
     return GROUPS.get(name or "") if vendor == "AWS" else None
 
 
+def has_version(found: Group, version: str) -> bool:
+    """Which ones AWS still has is not known here: any that is called like one."""
+    return found.versioned and re.fullmatch(r"Version_\d+\.\d+", version) is not None
+
+
+def unknown(vendor: str | None, name: str | None) -> CommonServiceException:
+    """trussworks/terraform-aws-wafv2#23"""
+    return fault(
+        "WAFNonexistentItemException",
+        f"ManagedRules with name {name} by vendor {vendor} does not exist. Please check your inputs",
+    )
+
+
 def _asked(call: Call) -> Group:
     state_of(call)
     found = group(call.get("VendorName"), call.get("Name"))
+    version = call.get("VersionName")
     if found is None:
+        raise unknown(call.get("VendorName"), call.get("Name"))
+    if version is not None and not has_version(found, version):
         raise nonexistent()
     return found
 
@@ -212,7 +263,7 @@ def _asked(call: Call) -> Group:
 def list_available_managed_rule_groups(call: Call) -> dict:
     state_of(call)
     items = [
-        {"VendorName": "AWS", "Name": name, "VersioningSupported": bool(one.versions), "Description": one.about}
+        {"VendorName": "AWS", "Name": name, "VersioningSupported": one.versioned, "Description": one.about}
         for name, one in GROUPS.items()
     ]
     return listed_by_name(call, "ManagedRuleGroups", items)
@@ -221,24 +272,16 @@ def list_available_managed_rule_groups(call: Call) -> dict:
 @operations.on("ListAvailableManagedRuleGroupVersions")
 def list_available_managed_rule_group_versions(call: Call) -> dict:
     found = _asked(call)
-    answer = listed_by_name(call, "Versions", [{"Name": version} for version in found.versions])
-    return answer | ({"CurrentDefaultVersion": found.versions[-1]} if found.versions else {})
+    answer = listed_by_name(call, "Versions", [{"Name": _DEFAULT}] if found.versioned else [])
+    return answer | ({"CurrentDefaultVersion": _DEFAULT} if found.versioned else {})
 
 
 @operations.on("DescribeManagedRuleGroup")
 def describe_managed_rule_group(call: Call) -> dict:
     found = _asked(call)
-    version = call.get("VersionName")
-    if version is not None and version not in found.versions:
-        raise nonexistent()
-    namespace = f"awswaf:managed:aws:{found.label}:"
-    labels = [{"Name": f"{namespace}{name}"} for name in found.rules]
     answer = {
         "Capacity": found.capacity,
         "Rules": [{"Name": name, "Action": {found.others.get(name, "Block"): {}}} for name in found.rules],
-        "LabelNamespace": namespace,
-        "AvailableLabels": labels,
+        "LabelNamespace": f"awswaf:managed:aws:{found.label}:",
     }
-    if found.versions:
-        answer["VersionName"] = version or found.versions[-1]
-    return answer
+    return answer | ({"VersionName": call.get("VersionName", _DEFAULT)} if found.versioned else {})

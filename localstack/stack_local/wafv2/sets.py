@@ -18,8 +18,8 @@ from stack_local.wafv2.state import (
 @operations.on("CreateIPSet")
 def create_ip_set(call: Call) -> dict:
     state = state_of(call)
-    check_name(call)
-    check_description(call)
+    check_name(call, "IP_SET")
+    check_description(call, "IP_SET")
     tags = check_tags(call.get("Tags"))
     version = call.get("IPAddressVersion", "")
     addresses = check_addresses(version, call.get("Addresses", []))
@@ -45,7 +45,7 @@ def list_ip_sets(call: Call) -> dict:
 def update_ip_set(call: Call) -> dict:
     """https://docs.aws.amazon.com/waf/latest/APIReference/API_UpdateIPSet.html: it completely replaces the addresses."""
     found = kept(state_of(call).sets, call)
-    check_description(call)
+    check_description(call, "IP_SET")
     addresses = check_addresses(found.view["IPAddressVersion"], call.get("Addresses", []))
     match(found, call)
     found.change(found.view | {"Description": call.get("Description"), "Addresses": addresses})

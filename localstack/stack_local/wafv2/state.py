@@ -99,6 +99,11 @@ def associated() -> CommonServiceException:
     )
 
 
+def limits() -> CommonServiceException:
+    """https://docs.aws.amazon.com/waf/latest/APIReference/API_CreateWebACL.html, WAFLimitsExceededException."""
+    return fault("WAFLimitsExceededException", "AWS WAF couldn’t perform the operation because you exceeded your resource limit.")
+
+
 def unavailable() -> CommonServiceException:
     return fault(
         "WAFUnavailableEntityException", "AWS WAF couldn’t retrieve the resource that you requested. Retry your request."

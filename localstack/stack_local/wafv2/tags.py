@@ -2,9 +2,9 @@
 
 from moto.wafv2.models import GLOBAL_REGION, WAFV2Backend, wafv2_backends
 
-from stack_local.core import Call, fault, listed, page, pairs
+from stack_local.core import Call, listed, page, pairs
 from stack_local.wafv2.checks import check_tags
-from stack_local.wafv2.state import nonexistent, operations, place_of, store
+from stack_local.wafv2.state import limits, nonexistent, operations, place_of, store
 
 
 def _of_moto(backend: WAFV2Backend, arn: str) -> bool:
@@ -29,10 +29,7 @@ def _keep(call: Call, tags: dict[str, str]) -> dict:
     kept = store.at(account, region).tags
     # https://docs.aws.amazon.com/waf/latest/APIReference/API_Tag.html: 50 at most.
     if len(tags) > 50:
-        raise fault(
-            "WAFLimitsExceededException",
-            "AWS WAF couldn’t perform the operation because you exceeded your resource limit.",
-        )
+        raise limits()
     if arn in kept:
         kept[arn] = tags
     else:
