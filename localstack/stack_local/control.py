@@ -79,6 +79,8 @@ def kept_data(request: Request, **_) -> Response:
 
 
 def said_states(request: Request, **_) -> Response:
+    from stack_local import rds, wafv2  # noqa: F401  whose states can be said
+
     try:
         with world:
             states.say(json.loads(request.get_data()))

@@ -394,6 +394,19 @@ class Rules(Firewall):
         associate(WebACLArn=acl["ARN"], ResourceArn=balancer)
         self.refused("WAFUnavailableEntityException", associate, 400, WebACLArn=fresh["ARN"], ResourceArn=balancer)
 
+    def test_a_version_that_expired_stops_every_change(self):
+        name = "AWSManagedRulesLinuxRuleSet"
+        statement = {"ManagedRuleGroupStatement": {"VendorName": "AWS", "Name": name, "Version": "Version_2.6"}}
+        acl = self.acl("expires", Rules=[COMMON | {"Statement": statement}])
+        known: dict = {"Name": "expires", "Id": acl["Id"], "Scope": "REGIONAL", "LockToken": acl["LockToken"]}
+        same: dict = {"DefaultAction": {"Allow": {}}, "VisibilityConfig": visible("expires")}
+        update = self.wafv2.update_web_acl
+        self.server.states(wafv2__managed={f"{name}/Version_2.6": "expired"})
+        rules = [COMMON | {"Statement": statement}, rate()]
+        self.refused("WAFExpiredManagedRuleGroupVersionException", update, 400, **known, **same, Rules=rules)
+        self.server.states(wafv2__managed={f"{name}/Version_2.6": "available"})
+        update(**known, **same, Rules=rules)
+
 
 class Groups(Firewall):
     def test_one_is_kept_while_it_is_used(self):
@@ -450,15 +463,20 @@ class Samples(Firewall):
     def test_none_unless_somebody_says_so(self):
         acl = self.acl("samples", Rules=[rate()])
         now = datetime.datetime.now(datetime.UTC)
-        window = {"StartTime": now - datetime.timedelta(hours=1), "EndTime": now + datetime.timedelta(hours=1)}
+        window = {"StartTime": now - datetime.timedelta(hours=5), "EndTime": now + datetime.timedelta(hours=1)}
 
         def seen(metric: str) -> list[dict]:
             more = {"RuleMetricName": metric, "Scope": "REGIONAL", "TimeWindow": window, "MaxItems": 10}
             return self.wafv2.get_sampled_requests(WebAclArn=acl["ARN"], **more)["SampledRequests"]
 
         self.assertEqual(seen("rate"), [])
+        quiet = {"SampledRequestsEnabled": False, "CloudWatchMetricsEnabled": True, "MetricName": "quiet"}
+        silent = self.acl("silent", VisibilityConfig=quiet)
+        self.server.waf_samples(silent["ARN"], "quiet", {})
+        more = {"RuleMetricName": "quiet", "Scope": "REGIONAL", "TimeWindow": window, "MaxItems": 10}
+        self.assertEqual(self.wafv2.get_sampled_requests(WebAclArn=silent["ARN"], **more)["SampledRequests"], [])
         blocked: dict = {"ip": "198.51.100.7", "path": "/admin", "action": "BLOCK", "country": "FR"}
-        self.server.waf_samples(acl["ARN"], "rate", blocked, {"seconds-ago": 7200})
+        self.server.waf_samples(acl["ARN"], "rate", blocked, {"seconds-ago": 14_000})
         (one,) = seen("rate")
         self.assertEqual((one["Action"], one["Request"]["ClientIP"], one["Request"]["URI"]), ("BLOCK", "198.51.100.7", "/admin"))
         self.assertEqual(seen("samples"), [])

@@ -181,8 +181,8 @@ def _check_managed(call: Call, one: dict) -> None:
     found = managed.group(one.get("VendorName"), one.get("Name"))
     if found is None:
         raise managed.unknown(one.get("VendorName"), one.get("Name"))
-    if one.get("Version") is not None and not managed.has_version(found, one["Version"]):
-        raise nonexistent()
+    if one.get("Version") is not None:
+        managed.check_version(call, one["Name"], one["Version"])
     named = [each.get("Name") for member in ("RuleActionOverrides", "ExcludedRules") for each in one.get(member) or []]
     for name in named:
         if name not in found.rules:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from localstack.aws.api import CommonServiceException
 
-from stack_local.core import Call, fault
+from stack_local import states
+from stack_local.core import Call, Store, fault
 from stack_local.wafv2.state import listed_by_name, nonexistent, operations, state_of
 
 
@@ -29,6 +30,9 @@ def _each(name: str, *parts: str) -> tuple[str, ...]:
 
 # The one version that is listed here; AWS has others of each group, and moves the default.
 _DEFAULT = "Version_1.0"
+
+# Versions that somebody says have expired, by account: `AWSManagedRulesCommonRuleSet/Version_1.0`.
+_expired = Store(set)
 
 _GRADES = ("Low", "Medium", "High")
 _TARGETED = (
@@ -240,6 +244,31 @@ def has_version(found: Group, version: str) -> bool:
     return found.versioned and re.fullmatch(r"Version_\d+\.\d+", version) is not None
 
 
+@states.of("wafv2.managed")
+def _say_state(account: str, _region: str, name: str, status: str) -> None:
+    """`AWSManagedRulesCommonRuleSet/Version_1.0` is `expired`, or `available` again."""
+    title, _, version = name.partition("/")
+    if title not in GROUPS or not has_version(GROUPS[title], version):
+        raise ValueError(f"there is no managed group {name}: it is called as in AWSManagedRulesCommonRuleSet/Version_1.0")
+    if status not in ("expired", "available"):
+        raise ValueError(f"a version is expired or available, not {status!r}")
+    known = _expired.at(account, "")
+    known.discard(name)
+    if status == "expired":
+        known.add(name)
+
+
+def check_version(call: Call, name: str, version: str) -> None:
+    """https://docs.aws.amazon.com/waf/latest/APIReference/API_UpdateWebACL.html, WAFExpiredManagedRuleGroupVersionException."""
+    if not has_version(GROUPS[name], version):
+        raise nonexistent()
+    if f"{name}/{version}" in _expired.at(call.account, ""):
+        raise fault(
+            "WAFExpiredManagedRuleGroupVersionException",
+            "The operation failed because the specified version for the managed rule group has expired. You can retrieve the available versions for the managed rule group by calling ListAvailableManagedRuleGroupVersions.",
+        )
+
+
 def unknown(vendor: str | None, name: str | None) -> CommonServiceException:
     """trussworks/terraform-aws-wafv2#23"""
     return fault(
@@ -254,8 +283,8 @@ def _asked(call: Call) -> Group:
     version = call.get("VersionName")
     if found is None:
         raise unknown(call.get("VendorName"), call.get("Name"))
-    if version is not None and not has_version(found, version):
-        raise nonexistent()
+    if version is not None:
+        check_version(call, call["Name"], version)
     return found
 
 

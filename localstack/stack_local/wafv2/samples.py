@@ -3,9 +3,11 @@
 import copy
 import datetime
 
-from stack_local.core import Call, now
+from stack_local.core import Call, fault, now
 from stack_local.wafv2.state import nonexistent, operations, place_of, store
 
+# https://docs.aws.amazon.com/waf/latest/APIReference/API_GetSampledRequests.html: of the last three hours, 500 at most.
+_KEPT, _MOST = datetime.timedelta(hours=3), 500
 _ACTIONS = ("ALLOW", "BLOCK", "COUNT", "CAPTCHA", "CHALLENGE")
 
 
@@ -15,11 +17,25 @@ def get_sampled_requests(call: Call) -> dict:
     state = store.at(*place_of(call, arn))
     if arn not in state.acls:
         raise nonexistent()
-    window = call["TimeWindow"]
-    metric = call.get("RuleMetricName", "")
-    found = [s for s in state.samples.get((arn, metric), []) if window["StartTime"] <= s["Timestamp"] <= window["EndTime"]]
-    some = copy.deepcopy(found[: call.get("MaxItems", 100)])
-    return {"SampledRequests": some, "PopulationSize": len(found), "TimeWindow": dict(window)}
+    most = call.get("MaxItems", 0)
+    if not 1 <= most <= _MOST:
+        raise fault(
+            "ValidationException",
+            f"1 validation error detected: Value '{most}' at 'maxItems' failed to satisfy constraint: Member must be between 1 and {_MOST}",
+        )
+    metric, window = call.get("RuleMetricName", ""), dict(call["TimeWindow"])
+    window["StartTime"] = max(window["StartTime"], now() - _KEPT)
+    found = [one for one in state.samples.get((arn, metric), []) if window["StartTime"] <= one["Timestamp"] <= window["EndTime"]]
+    if metric in _silent(state.acls[arn].view):
+        found = []
+    population = sum(one["Weight"] for one in found)
+    return {"SampledRequests": copy.deepcopy(found[:most]), "PopulationSize": population, "TimeWindow": window}
+
+
+def _silent(acl: dict) -> set[str]:
+    """The metrics of which no samples are taken."""
+    configs = [acl["VisibilityConfig"], *(rule["VisibilityConfig"] for rule in acl["Rules"])]
+    return {config["MetricName"] for config in configs if not config["SampledRequestsEnabled"]}
 
 
 def say_samples(raw) -> None:
@@ -45,7 +61,7 @@ def say_samples(raw) -> None:
                 "HTTPVersion": "HTTP/1.1",
                 "Headers": headers,
             },
-            "Weight": 1,
+            "Weight": request.get("weight", 1),
             "Timestamp": seen,
             "Action": action,
         }
