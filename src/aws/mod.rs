@@ -47,6 +47,7 @@ pub mod spelling;
 pub mod sqs;
 pub mod states;
 pub mod trail;
+pub mod wafv2;
 pub mod wing;
 
 pub use call::clients::{Clients, Options, Role};

@@ -33,6 +33,7 @@ const WINGS: &[&Wing] = &[
     &super::sns::WING,
     &super::sqs::WING,
     &super::cloudwatch::WING,
+    &super::wafv2::WING,
 ];
 
 /// Returns every service.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::facts::Facts;
 use crate::aws::Tags;
 use crate::aws::kms::{Alias, Key};
+use crate::aws::logs::waf_prefix;
 use crate::config::{Account, Stack};
 use crate::engine::{Error, Graph, Scope};
 
@@ -44,11 +45,15 @@ impl Keys {
 ///
 /// Other accounts may copy what it encrypts, where the file lists them: their own IAM policies decide who there
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/share-encrypted-snapshot.html>).
-fn policy(scope: &Scope, accounts: &[Account]) -> Value {
+fn policy(scope: &Scope, accounts: &[Account], with_firewall: bool) -> Value {
     let Scope { stack, env, region, account, partition } = scope;
     let suffix = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
     let through: Vec<String> =
         ["elasticache", "rds", "secretsmanager"].iter().map(|service| format!("{service}.{region}.{suffix}")).collect();
+    let groups = |name: &str| format!("arn:{partition}:logs:{region}:{account}:log-group:{name}*");
+    let own = groups(&format!("/stack/{stack}/{env}/"));
+    // WAF accepts no names like those of all others.
+    let groups = if with_firewall { json!([own, groups(&waf_prefix(scope, region))]) } else { json!(own) };
     let mut statements = json!([
         {
             "Sid": "Account",
@@ -64,10 +69,7 @@ fn policy(scope: &Scope, accounts: &[Account]) -> Value {
             "Principal": {"Service": format!("logs.{region}.{suffix}")},
             "Action": ["kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
             "Resource": "*",
-            "Condition": {"ArnLike": {
-                "kms:EncryptionContext:aws:logs:arn":
-                    format!("arn:{partition}:logs:{region}:{account}:log-group:/stack/{stack}/{env}/*"),
-            }},
+            "Condition": {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
         },
         {
             "Sid": "Services",
@@ -128,7 +130,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<Key
         let origin = format!("keys.{name}");
         let every = section.rotation_period.map_or(ROTATION_DAYS, |period| days(period.as_secs()));
         let key = Key {
-            policy: policy(facts.scope, &section.accounts),
+            policy: policy(facts.scope, &section.accounts, stack.firewall.is_some()),
             description: Some(section.description.clone().unwrap_or_else(|| format!("Encrypts {}", facts.scope.prefix()))),
             enabled: Some(true),
             rotation: Some(section.rotation),
@@ -156,7 +158,7 @@ mod tests {
             account: "123456789012".into(),
             partition: "aws".into(),
         };
-        let policy = super::policy(&scope, &[]);
+        let policy = super::policy(&scope, &[], false);
         let statements = policy["Statement"].as_array().unwrap();
         for statement in statements {
             let all = statement["Action"] == "kms:*";
@@ -176,9 +178,11 @@ mod tests {
             statements[1]["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"],
             "arn:aws:logs:eu-west-1:123456789012:log-group:/stack/shop/test/*"
         );
+        let with_firewall = &super::policy(&scope, &[], true)["Statement"][1]["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"];
+        assert_eq!(with_firewall[1], "arn:aws:logs:eu-west-1:123456789012:log-group:aws-waf-logs-stack/shop/test/*");
         assert_eq!(statements[1]["Principal"], json!({"Service": "logs.eu-west-1.amazonaws.com"}));
         let china = Scope { region: "cn-north-1".into(), partition: "aws-cn".into(), ..scope };
-        let policy = super::policy(&china, &[]);
+        let policy = super::policy(&china, &[], false);
         assert_eq!(policy["Statement"][1]["Principal"], json!({"Service": "logs.cn-north-1.amazonaws.com.cn"}));
     }
 
@@ -187,7 +191,7 @@ mod tests {
         let text = |text: &str| text.to_owned();
         let (region, account) = (text("us-east-1"), text("111122223333"));
         let scope = Scope { stack: text("shop"), env: text("production"), region, account, partition: text("aws") };
-        let (alone, shared) = (super::policy(&scope, &[]), super::policy(&scope, &["444455556666".parse().unwrap()]));
+        let (alone, shared) = (super::policy(&scope, &[], false), super::policy(&scope, &["444455556666".parse().unwrap()], false));
         let (alone, shared) = (alone["Statement"].as_array().unwrap(), shared["Statement"].as_array().unwrap());
         assert_eq!(&shared[..alone.len()], &alone[..]);
         let added = &shared[alone.len()..];

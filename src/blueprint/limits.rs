@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::facts::Problem;
+use crate::aws::logs::waf_prefix;
 use crate::aws::registry::spell;
 use crate::config::limits::{BUCKET_POLICY, GROUP_INLINE, KEY_POLICY, Limit, ROLE_INLINE};
 use crate::config::reserved::is_reserved;
@@ -14,6 +15,10 @@ use crate::engine::{Graph, Node, Scope};
 
 /// As many characters stand at least in place of a reference: no identifier of AWS is shorter.
 const REFERENCE: &str = "sg-12345678";
+
+/// How the names of log groups begin that WAF writes to, which are not at the stack's place
+/// (<https://docs.aws.amazon.com/waf/latest/developerguide/logging-cw-logs.html>).
+const OF_WAF: &str = "aws-waf-logs-";
 
 /// Completes what the file abbreviates, the name of a log group, which is at the stack's place; and brings what AWS spells
 /// differently into AWS's spelling.
@@ -28,6 +33,7 @@ pub fn complete(graph: &mut Graph, scope: &Scope, problems: &mut Vec<Problem>) {
             && let Some(Value::String(name)) = Arc::make_mut(&mut node.desired).get_mut("name")
             && !name.is_empty()
             && !name.starts_with('/')
+            && !name.starts_with(OF_WAF)
         {
             *name = format!("{}{name}", place(scope));
         }
@@ -117,7 +123,10 @@ fn document(node: &Node, limit: &Limit, problems: &mut Vec<Problem>) {
 
 fn log_group(node: &Node, scope: &Scope, problems: &mut Vec<Problem>) {
     let (place, name) = (place(scope), node.desired.get("name").and_then(Value::as_str).unwrap_or_default());
-    if name.strip_prefix(&place).is_some_and(|rest| !rest.is_empty()) || name.contains("${") {
+    let region = node.desired.get("region").and_then(Value::as_str).unwrap_or(&scope.region);
+    let is_in_place = region == scope.region && name.strip_prefix(&place).is_some_and(|rest| !rest.is_empty());
+    let rest = name.strip_prefix(&waf_prefix(scope, region)).unwrap_or_default();
+    if is_in_place || !rest.is_empty() && !rest.contains('/') || name.contains("${") {
         return;
     }
     let message = format!("the log group `{name}` would not be recognised as this stack's, whose log groups are under `{place}`");

@@ -11,6 +11,7 @@ mod connect;
 mod databases;
 mod dns;
 mod facts;
+mod firewall;
 mod keys;
 mod limits;
 pub mod live;
@@ -111,6 +112,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     }
     let distribution = cdn::expand(&mut graph, stack, balancer.as_ref(), &certificates, facts)?;
     dns::expand(&mut graph, stack, &certificates, balancer.as_ref(), distribution.as_ref(), facts)?;
+    firewall::expand(&mut graph, stack, balancer.as_ref(), distribution.as_ref(), &keys, facts)?;
     access::expand(&mut graph, stack, facts)?;
     resources::expand(&mut graph, stack, registry, &mut problems)?;
     alarms::expand(&mut graph, stack, balancer.as_ref(), facts, &mut problems)?;

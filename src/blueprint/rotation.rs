@@ -159,6 +159,7 @@ fn function(graph: &mut Graph, users: &BTreeSet<&str>, facts: &Facts<'_>) -> Res
     let scope = facts.scope;
     let logs = LogGroup {
         name: format!("/stack/{}/{}/{NAME}", scope.stack, scope.env),
+        region: None,
         retention_days: Some(DAYS),
         kms_key: None,
         tags: Tags::new(),

@@ -184,6 +184,7 @@ impl<'a> Services<'a> {
         let scope = self.inputs.facts.scope;
         let logs = LogGroup {
             name: format!("/stack/{}/{}/{}", scope.stack, scope.env, entry.name),
+            region: None,
             retention_days: Some(entry.section.logs.retention.days().map_or(0, i32::from)),
             kms_key: Some(self.inputs.keys.arn(None).unwrap_or_default()),
             tags: Tags::new(),

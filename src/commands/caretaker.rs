@@ -53,6 +53,7 @@ const READS: &[(&str, &[&str])] = &[
     ("sns", &["Get*", "List*"]),
     ("sqs", &["Get*", "List*"]),
     ("tag", &["GetResources"]),
+    ("wafv2", &["Get*", "List*"]),
 ];
 /// What deletes and cannot be limited to what has a tag, as the service authorization reference has it
 /// (<https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html>) or because the objects have no tags.
@@ -70,6 +71,7 @@ const UNLIMITED: &[&str] = &[
     "s3:DeleteObjectVersion",
     "servicediscovery:DeleteService",
     "sns:Unsubscribe",
+    "wafv2:DisassociateWebACL",
 ];
 
 /// What deletes rules of security groups.

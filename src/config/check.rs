@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::alarms::{Count, Percent, Threshold, Time, Unit as _};
 use super::diagnostic::{Diagnostic, MOST, short};
 use super::exceptions;
+use super::firewall::{AnyCidr, Country};
 use super::route::{self, Route};
 use super::scalar::PATTERN_MESSAGE;
 use super::suggest;
@@ -507,6 +508,8 @@ fn check_format(format: &str, text: &str) -> Option<Result<(), Wrong>> {
         "stack-name" => text.parse::<Name>().map(drop),
         "stack-account" => text.parse::<Account>().map(drop),
         "stack-cidr" => text.parse::<Cidr>().map(drop),
+        "stack-any-cidr" => text.parse::<AnyCidr>().map(drop),
+        "stack-country" => text.parse::<Country>().map(drop),
         "stack-duration" => text.parse::<Duration>().map(drop),
         "stack-size" => text.parse::<Size>().map(drop),
         "stack-retention" => text.parse::<Retention>().map(drop),

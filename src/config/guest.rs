@@ -19,6 +19,7 @@ impl Stack {
                 "network" => stack.network = Network::default(),
                 "load_balancer" => stack.load_balancer = None,
                 "cdn" => stack.cdn = None,
+                "firewall" => stack.firewall = None,
                 "certificates" => stack.certificates.clear(),
                 "databases" => stack.databases.clear(),
                 "caches" => stack.caches.clear(),

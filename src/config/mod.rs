@@ -35,6 +35,7 @@ pub mod encryption;
 pub mod environment;
 pub mod exceptions;
 pub mod existing;
+pub mod firewall;
 pub mod frozen;
 mod guest;
 pub mod joined;

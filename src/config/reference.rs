@@ -50,6 +50,11 @@ const CREATES: &[(&str, &str)] = &[
         "a CloudWatch alarm for each part and reason ([alarms.md](alarms.md)); an SNS topic, unless only `topics` is given, with a \
          subscription for each address in `email`",
     ),
+    (
+        "firewall",
+        "for each of `before` a web ACL, its association and, unless `logs.keep` is `none`, a log group; an IP set for each of the lists \
+         `allow` and `deny` and each version of IP in it ([firewall.md](firewall.md))",
+    ),
     ("access", "IAM groups with managed and inline policies, and IAM users without passwords and access keys"),
     ("keys", "for each key a KMS key and an alias"),
     (
@@ -230,7 +235,8 @@ fn word(root: &Value, schema: &Value) -> String {
         (_, "stack-percent-threshold") => "percentage or `off`".into(),
         (_, "stack-count-threshold") => "number or `off`".into(),
         (_, "stack-time-threshold") => "time or `off`".into(),
-        (_, "stack-cidr") => "network".into(),
+        (_, "stack-cidr" | "stack-any-cidr") => "network".into(),
+        (_, "stack-country") => "country".into(),
         (_, "stack-name") => "name".into(),
         (_, "stack-secret") => "ARN".into(),
         (_, "stack-route") => "route".into(),

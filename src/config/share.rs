@@ -17,7 +17,7 @@ pub struct Share {
     #[schemars(example = &"staging")]
     pub network: Option<Name>,
     /// The environment whose load balancer sends requests to this one, by host name: the same as in `network`. `load_balancer`,
-    /// `certificates` and `cdn` then have no effect. Default: none, and this one has a load balancer of its own.
+    /// `certificates`, `cdn` and `firewall` then have no effect. Default: none, and this one has a load balancer of its own.
     #[schemars(example = &"staging")]
     pub load_balancer: Option<Name>,
     /// The environment whose databases this one uses: the same as in `network`. `databases` then has no effect. Default: none,
@@ -52,7 +52,7 @@ impl Share {
             out.extend(["network", "access"]);
         }
         if self.load_balancer.is_some() {
-            out.extend(["load_balancer", "cdn", "certificates"]);
+            out.extend(["load_balancer", "cdn", "certificates", "firewall"]);
         }
         if self.databases.is_some() {
             out.push("databases");

@@ -19,6 +19,7 @@ use super::database::Database;
 use super::encryption::{CertificateSection, KeySection};
 use super::exceptions::CheckSection;
 use super::existing::Existing;
+use super::firewall::Firewall;
 use super::regions;
 use super::scalar::Scalar;
 use super::service::Service;
@@ -85,6 +86,10 @@ pub struct Stack {
     /// nobody but the subscribers of its topic. Default: none.
     #[serde(default)]
     pub alarms: Option<Alarms>,
+    /// AWS WAF before the distribution and the load balancer. `firewall: {}` counts what it would block, and blocks nothing. Default:
+    /// none.
+    #[serde(default)]
+    pub firewall: Option<Firewall>,
     /// IAM groups and users, and what they may do with this stack. Default: none.
     #[serde(default)]
     pub access: Access,

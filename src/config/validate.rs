@@ -9,6 +9,7 @@ mod clone;
 mod databases;
 mod encryption;
 mod existing;
+mod firewall;
 mod images;
 mod limits;
 mod open;
@@ -53,6 +54,7 @@ pub fn validate(stack: &Stack, file: &Node, env: &str) -> Vec<Diagnostic> {
     encryption::encryption(&mut checks);
     access::access(&mut checks);
     alarms::alarms(&mut checks);
+    firewall::firewall(&mut checks);
     databases::databases(&mut checks);
     caches::caches(&mut checks);
     clone::clone(&mut checks);

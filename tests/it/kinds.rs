@@ -70,6 +70,7 @@ const FIXTURES: &[Fixture] = &[
                 ] } }"#,
             ),
             ("ec2.route_table/other", r#"{ "vpc": "ec2.vpc/v" }"#),
+            ("wafv2.web_acl/other", r#"{ "scope": "REGIONAL", "rules": [] }"#),
             ("events.rule/other", r#"{ "pattern": { "source": ["aws.ecs"] }, "targets": {} }"#),
         ],
         besides: &[],
@@ -141,6 +142,9 @@ const FIXTURES: &[Fixture] = &[
             nothing("sns.subscription/s", "its fields are its identity, and one of a topic under `resources` stays in AWS"),
             update("sqs.queue/q", "visibility_timeout", "60"),
             update("cloudwatch.alarm/a", "threshold", "600"),
+            update("wafv2.ip_set/i", "addresses", r#"["192.0.2.0/24", "198.51.100.0/24"]"#),
+            update("wafv2.web_acl/w", "metrics", "false"),
+            update("wafv2.association/a", "web_acl", r#""wafv2.web_acl/other""#),
         ],
     },
     Fixture {

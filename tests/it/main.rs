@@ -29,6 +29,7 @@ mod environments;
 mod existing;
 mod failing;
 mod faults;
+mod firewall;
 mod freeze;
 mod hostile;
 mod hosts;

@@ -2,10 +2,10 @@ use aws_sdk_acm::types::{CertificateDetail, Tag, ValidationMethod};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Seen, TAG_REGION, TAG_ZONE, certificates, client, client_of, describe, proofs};
+use super::{Seen, TAG_ZONE, certificates, client, client_of, describe, proofs};
 use crate::aws::call::error::{failed, incomplete};
 use crate::aws::ownership::mark::Mark;
-use crate::aws::ownership::tags::{TagEdit, Tags};
+use crate::aws::ownership::tags::{TAG_REGION, TagEdit, Tags};
 use crate::aws::spelling::{How, Spelling};
 use crate::aws::states::{Means, States};
 use crate::aws::wing::{Actions, AwsKind};

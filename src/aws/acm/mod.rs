@@ -19,7 +19,7 @@ use crate::aws::call::answers::{answered, present};
 use crate::aws::call::clients::CLOUDFRONT_REGION;
 use crate::aws::call::error::{failed, incomplete};
 use crate::aws::ownership::tag_index;
-use crate::aws::ownership::tags::{Tags, from_pairs};
+use crate::aws::ownership::tags::{TAG_REGION, Tags, from_pairs};
 use crate::aws::wing::{KindRow, Wing};
 use crate::engine::{Error, Result};
 
@@ -29,8 +29,6 @@ pub(super) static WING: Wing =
 
 /// The tag with the zone in which a certificate is proven, which nothing else records.
 const TAG_ZONE: &str = "stack:zone";
-/// The tag with the region of the stack, for a certificate that is in another region: the same stack may exist in us-east-1 too.
-const TAG_REGION: &str = "stack:region";
 /// The number of calls at once. ACM allows about ten of them per second.
 const AT_ONCE: usize = 5;
 

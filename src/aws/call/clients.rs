@@ -157,6 +157,8 @@ clients! {
     iam: aws_sdk_iam, usual;
     /// CloudWatch Logs.
     logs: aws_sdk_cloudwatchlogs, usual;
+    /// CloudWatch Logs in us-east-1: for CloudFront's web ACLs.
+    logs_global: aws_sdk_cloudwatchlogs, global;
     /// Application Auto Scaling.
     autoscaling: aws_sdk_applicationautoscaling, usual;
     /// RDS.
@@ -199,6 +201,10 @@ clients! {
     tagging: aws_sdk_resourcegroupstagging, usual;
     /// The tag index of us-east-1, which contains CloudFront's distributions.
     tagging_global: aws_sdk_resourcegroupstagging, global;
+    /// WAF in the stack's region: for load balancers.
+    wafv2: aws_sdk_wafv2, usual;
+    /// WAF in us-east-1: for CloudFront.
+    wafv2_global: aws_sdk_wafv2, global;
     /// CloudTrail in the stack's region.
     trail: aws_sdk_cloudtrail, usual;
     /// CloudTrail in us-east-1, which records IAM and CloudFront.

@@ -135,7 +135,7 @@ pub const STATES: States = States {
     words: &[("Deployed", Means::Serves), ("InProgress", Means::Busy)],
 };
 
-fn state(status: &str) -> Readiness {
+pub(super) fn state(status: &str) -> Readiness {
     STATES.read(status, true)
 }
 
@@ -167,14 +167,14 @@ async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
 }
 
 /// Reads the configuration, and the version that a change of it must name.
-async fn config_of(cx: &Cx, id: &str) -> Result<(DistributionConfig, String)> {
+pub(super) async fn config_of(cx: &Cx, id: &str) -> Result<(DistributionConfig, String)> {
     const OP: &str = "cloudfront:GetDistributionConfig";
     let answer = cx.cloud.cloudfront.get_distribution_config().id(id).send().await.map_err(failed(OP))?;
     let config = answer.distribution_config.ok_or_else(|| incomplete(OP, "the configuration"))?;
     Ok((config, answer.e_tag.ok_or_else(|| incomplete(OP, "a version"))?))
 }
 
-async fn put(cx: &Cx, id: &str, config: DistributionConfig, version: String) -> Result<()> {
+pub(super) async fn put(cx: &Cx, id: &str, config: DistributionConfig, version: String) -> Result<()> {
     let call = cx.cloud.cloudfront.update_distribution().id(id).if_match(version).distribution_config(config);
     call.send().await.map_err(failed("cloudfront:UpdateDistribution"))?;
     Ok(())
@@ -548,7 +548,7 @@ impl AwsKind for Distribution {
 }
 
 /// Returns the distribution of that identifier, if it exists.
-async fn look(cx: &Cx, id: &str) -> Result<Option<sdk::Distribution>> {
+pub(super) async fn look(cx: &Cx, id: &str) -> Result<Option<sdk::Distribution>> {
     let answer = cx.cloud.cloudfront.get_distribution().id(id).send().await.map_err(failed("cloudfront:GetDistribution"));
     present(answer.map(|a| a.distribution))
 }

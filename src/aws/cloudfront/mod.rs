@@ -8,12 +8,14 @@ pub(in crate::aws) mod errors;
 pub mod invalidation;
 mod origin;
 mod origin_access_control;
+mod protection;
 mod summaries;
 
 pub use behavior::{Behavior, policies};
 pub use distribution::{Distribution, Logs, STATES, ViewerCertificate, ZONE, is_ours_or_gone};
 pub use origin::Origin;
 pub use origin_access_control::OriginAccessControl;
+pub use protection::{Behind, behind, put_web_acl, readiness, web_acl_of};
 pub use summaries::delivered;
 
 use aws_sdk_cloudfront::types as sdk;

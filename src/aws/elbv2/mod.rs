@@ -138,7 +138,7 @@ async fn marked_groups(cx: &Cx) -> Result<HashSet<String>> {
 }
 
 /// Returns the load balancers with the stack's tags: their ARNs, and whether their names say too that they are the stack's.
-async fn marked_balancers(cx: &Cx) -> Result<HashMap<String, bool>> {
+pub async fn marked_balancers(cx: &Cx) -> Result<HashMap<String, bool>> {
     let (balancers, tags) = (load_balancers(cx).await?, outer_tags(cx).await?);
     let of = |balancer: &sdk::LoadBalancer| {
         let arn = balancer.load_balancer_arn.clone()?;

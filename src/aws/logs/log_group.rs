@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 
+use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::types as sdk;
 use futures::future::try_join_all;
 use schemars::JsonSchema;
@@ -7,11 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::aws::call::answers::present;
+use crate::aws::call::clients::CLOUDFRONT_REGION;
 use crate::aws::kms::Key;
 use crate::aws::logs::errors::failed;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::tag_index;
-use crate::aws::ownership::tags::{TagEdit, Tags, from_pairs};
+use crate::aws::ownership::tags::{TAG_REGION, TagEdit, Tags, from_pairs};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
@@ -20,8 +22,12 @@ use crate::engine::{Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogGroup {
-    /// Its name. It must start with `/stack/STACK/ENVIRONMENT/`, where `stack` looks for it.
+    /// Its name. It must start with `/stack/STACK/ENVIRONMENT/`, where `stack` looks for it; for the logs of WAF with
+    /// `aws-waf-logs-stack/STACK/ENVIRONMENT/`, and in `us-east-1` for a stack of another region with that and the region.
     pub name: String,
+    /// Its region, which it cannot leave: the stack's, or `us-east-1` for the logs of a web ACL of CloudFront. Left out: the stack's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
     /// Days for which log lines are kept; 0 for ever. Left out: for ever in a new group, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<i32>,
@@ -49,24 +55,69 @@ fn prefix(scope: &Scope) -> String {
     format!("/stack/{}/{}/", scope.stack, scope.env)
 }
 
+/// Returns what the names of those start with that WAF writes to, which accepts no other beginning
+/// (<https://docs.aws.amazon.com/waf/latest/developerguide/logging-cw-logs.html>). In us-east-1 those of several regions meet.
+pub fn waf_prefix(scope: &Scope, region: &str) -> String {
+    let of = if region == scope.region { String::new() } else { format!("{}/", scope.region) };
+    format!("aws-waf-logs-stack/{}/{}/{of}", scope.stack, scope.env)
+}
+
+fn client<'a>(cx: &'a Cx, region: &str) -> &'a Client {
+    if region == cx.scope.region { &cx.cloud.logs } else { &cx.cloud.logs_global }
+}
+
+/// Returns the region of an ARN, and its client.
+fn of_arn<'a>(cx: &'a Cx, arn: &'a str) -> (&'a str, &'a Client) {
+    let region = arn.split(':').nth(3).unwrap_or_default();
+    (region, client(cx, region))
+}
+
 impl Live {
     fn of(group: &sdk::LogGroup) -> Option<Live> {
         let (name, arn) = (group.log_group_name.clone()?, group.log_group_arn().or(group.arn())?);
         Some(Live { id: name.clone(), name, arn: arn.trim_end_matches(":*").to_owned() })
     }
 
-    fn named(scope: &Scope, name: &str) -> Live {
-        let Scope { partition, region, account, .. } = scope;
+    fn named(scope: &Scope, region: &str, name: &str) -> Live {
+        let Scope { partition, account, .. } = scope;
         let arn = format!("arn:{partition}:logs:{region}:{account}:log-group:{name}");
         Live { id: name.to_owned(), name: name.to_owned(), arn }
     }
 }
 
+/// Returns the log groups whose names begin so.
+async fn named(cx: &Cx, region: &str, prefix: &str) -> Result<Vec<sdk::LogGroup>> {
+    let pages = client(cx, region).describe_log_groups().log_group_name_prefix(prefix).into_paginator().items().send();
+    pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("logs:DescribeLogGroups"))
+}
+
+/// Returns the log groups that WAF writes to in a region. Most stacks have none: where the index may be asked, only if it knows one.
+async fn of_waf(cx: &Cx, region: &str) -> Result<Vec<sdk::LogGroup>> {
+    let prefix = waf_prefix(&cx.scope, region);
+    if let Some(index) = tag_index::asked(cx, "logs", region).await
+        && !index.keys().any(|arn| arn.contains(&prefix))
+    {
+        return Ok(Vec::new());
+    }
+    let mut found = named(cx, region, &prefix).await?;
+    // Below it are those of other regions.
+    found.retain(|group| group.log_group_name().and_then(|name| name.strip_prefix(&prefix)).is_some_and(|rest| !rest.contains('/')));
+    Ok(found)
+}
+
+/// Returns the regions in which WAF can write to log groups of the stack.
+fn waf_regions(scope: &Scope) -> Vec<&str> {
+    let mut out = vec![scope.region.as_str()];
+    out.extend(Some(CLOUDFRONT_REGION).filter(|region| scope.partition == "aws" && *region != scope.region));
+    out
+}
+
 async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
-    if let Some(known) = tag_index::tags(cx, "logs", arn).await {
+    let (region, client) = of_arn(cx, arn);
+    if let Some(known) = tag_index::asked(cx, "logs", region).await.and_then(|index| index.get(arn).cloned()) {
         return Ok(known);
     }
-    let answer = cx.cloud.logs.list_tags_for_resource().resource_arn(arn).send().await;
+    let answer = client.list_tags_for_resource().resource_arn(arn).send().await;
     let tags = present(answer.map_err(failed("logs:ListTagsForResource")).map(|a| a.tags.unwrap_or_default()))?;
     Ok(from_pairs(tags.iter().map(|(k, v)| (Some(k.as_str()), Some(v.as_str())))))
 }
@@ -76,6 +127,7 @@ impl Resource for LogGroup {
     const RULES: &'static [Rule] = &[
         Rule::immutable("name"),
         Rule::identity("name"),
+        Rule::immutable("region"),
         Rule::after_create("retention_days"),
         Rule::takes("kms_key", &[("kms.key", "arn")]),
         Rule::owned("tags"),
@@ -97,17 +149,20 @@ impl Resource for LogGroup {
     }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
-        let call = cx.cloud.logs.describe_log_groups().log_group_name_prefix(prefix(&cx.scope));
-        let pages = call.into_paginator().items().send();
-        let groups = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("logs:DescribeLogGroups"))?;
-        let groups = groups.into_iter().filter_map(|g| Some((Live::of(&g)?, g.retention_in_days, g.kms_key_id)));
+        let own = prefix(&cx.scope);
+        let of_waf = try_join_all(waf_regions(&cx.scope).into_iter().map(|region| of_waf(cx, region)));
+        let (groups, of_waf) = futures::try_join!(named(cx, &cx.scope.region, &own), of_waf)?;
+        let groups = groups.into_iter().chain(of_waf.into_iter().flatten());
+        let groups = groups.filter_map(|g| Some((Live::of(&g)?, g.retention_in_days, g.kms_key_id)));
         try_join_all(groups.map(|(live, retention_days, key)| async move {
-            let tags = tags_of(cx, &live.arn).await?;
+            let mut tags = tags_of(cx, &live.arn).await?;
+            tags.remove(TAG_REGION);
             Ok(Observed {
                 // One without tags was created by someone else, or by what writes to it: it is not adopted silently.
                 claim: cx.scope.claim(Self::KIND, &tags, false),
                 fields: LogGroup {
                     name: live.name.clone(),
+                    region: Some(of_arn(cx, &live.arn).0.to_owned()),
                     retention_days: retention_days.or(Some(0)),
                     kms_key: Some(key.map_or_else(String::new, |arn| Ref::<Key>::physical(arn).attr("arn").to_string())),
                     tags,
@@ -120,47 +175,57 @@ impl Resource for LogGroup {
     }
 
     async fn create(&self, cx: &Cx) -> Result<Live> {
-        let prefix = prefix(&cx.scope);
-        if !self.name.starts_with(&prefix) {
-            let said = format!("the log group `{}` would not be found again: its name must start with `{prefix}`", self.name);
+        let region = self.region.as_deref().unwrap_or(&cx.scope.region);
+        let (prefix, of_waf) = (prefix(&cx.scope), waf_prefix(&cx.scope, region));
+        let is_found = if region == cx.scope.region { self.name.starts_with(&prefix) } else { false };
+        if !waf_regions(&cx.scope).contains(&region) {
+            return Err(Error::new(Class::Invalid, format!("the log group `{}` cannot be in `{region}`", self.name)));
+        }
+        if !is_found && !self.name.strip_prefix(&of_waf).is_some_and(|rest| !rest.is_empty() && !rest.contains('/')) {
+            let must = if region == cx.scope.region { &prefix } else { &of_waf };
+            let said = format!("the log group `{}` would not be found again: its name must start with `{must}`", self.name);
             return Err(Error::new(Class::Invalid, said));
         }
         let key = self.kms_key.clone().filter(|key| !key.is_empty());
-        let call = cx.cloud.logs.create_log_group().log_group_name(&self.name).set_kms_key_id(key);
-        let call = call.set_tags(Some(self.tags.clone().into_iter().collect::<HashMap<_, _>>()));
+        let mut tags: HashMap<String, String> = self.tags.clone().into_iter().collect();
+        if region != cx.scope.region {
+            tags.insert(TAG_REGION.into(), cx.scope.region.clone());
+        }
+        let call = client(cx, region).create_log_group().log_group_name(&self.name).set_kms_key_id(key).set_tags(Some(tags));
         call.send().await.map_err(failed("logs:CreateLogGroup"))?;
-        Ok(Live::named(&cx.scope, &self.name))
+        Ok(Live::named(&cx.scope, region, &self.name))
     }
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
+        let (_, logs) = of_arn(cx, &live.arn);
         let kept = diff.changes.iter().find(|change| change.path == "retention_days");
         if let (Some(change), Some(0)) = (kept, self.retention_days) {
             // One that was just made keeps everything.
             if change.before.is_some() {
-                let call = cx.cloud.logs.delete_retention_policy().log_group_name(&live.name);
+                let call = logs.delete_retention_policy().log_group_name(&live.name);
                 call.send().await.map_err(failed("logs:DeleteRetentionPolicy"))?;
             }
         } else if let (Some(_), Some(days)) = (kept, self.retention_days) {
-            let call = cx.cloud.logs.put_retention_policy().log_group_name(&live.name).retention_in_days(days);
+            let call = logs.put_retention_policy().log_group_name(&live.name).retention_in_days(days);
             call.send().await.map_err(failed("logs:PutRetentionPolicy"))?;
         }
         if let (true, Some(key)) = (diff.touches("kms_key"), &self.kms_key) {
             if key.is_empty() {
-                let call = cx.cloud.logs.disassociate_kms_key().log_group_name(&live.name);
+                let call = logs.disassociate_kms_key().log_group_name(&live.name);
                 call.send().await.map_err(failed("logs:DisassociateKmsKey"))?;
             } else {
-                let call = cx.cloud.logs.associate_kms_key().log_group_name(&live.name).kms_key_id(key);
+                let call = logs.associate_kms_key().log_group_name(&live.name).kms_key_id(key);
                 call.send().await.map_err(failed("logs:AssociateKmsKey"))?;
             }
         }
         if let Some(edit) = TagEdit::of(diff, &self.tags) {
             if !edit.write.is_empty() {
-                let call = cx.cloud.logs.tag_resource().resource_arn(&live.arn);
+                let call = logs.tag_resource().resource_arn(&live.arn);
                 let call = call.set_tags(Some(edit.write.into_iter().collect()));
                 call.send().await.map_err(failed("logs:TagResource"))?;
             }
             if !edit.remove.is_empty() {
-                let call = cx.cloud.logs.untag_resource().resource_arn(&live.arn).set_tag_keys(Some(edit.remove));
+                let call = logs.untag_resource().resource_arn(&live.arn).set_tag_keys(Some(edit.remove));
                 call.send().await.map_err(failed("logs:UntagResource"))?;
             }
         }
@@ -169,7 +234,7 @@ impl Resource for LogGroup {
 
     /// Checks whether it is empty, by its streams: its size is reported hours late.
     async fn is_empty(cx: &Cx, live: &Live) -> Result<bool> {
-        let call = cx.cloud.logs.describe_log_streams().log_group_name(&live.name).limit(1);
+        let call = of_arn(cx, &live.arn).1.describe_log_streams().log_group_name(&live.name).limit(1);
         Ok(call.send().await.map_err(failed("logs:DescribeLogStreams"))?.log_streams().is_empty())
     }
 
@@ -180,7 +245,7 @@ impl Resource for LogGroup {
                 "it was empty when the plan was made, so there is no consent to lose what is in it now: check its contents, then plan again",
             ));
         }
-        let call = cx.cloud.logs.delete_log_group().log_group_name(&live.name);
+        let call = of_arn(cx, &live.arn).1.delete_log_group().log_group_name(&live.name);
         call.send().await.map_err(failed("logs:DeleteLogGroup"))?;
         Ok(())
     }

@@ -4,7 +4,7 @@ mod controls;
 pub(in crate::aws) mod errors;
 mod log_group;
 
-pub use log_group::LogGroup;
+pub use log_group::{LogGroup, waf_prefix};
 
 use super::Cx;
 use crate::aws::logs::errors::failed;

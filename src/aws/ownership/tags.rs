@@ -11,6 +11,9 @@ pub type Tags = BTreeMap<String, String>;
 /// with another copy.
 pub const TAG_BEGINS: &str = "stack:begins";
 
+/// The tag with the region of the stack, for what CloudFront needs in another region: the same stack may exist in us-east-1 too.
+pub const TAG_REGION: &str = "stack:region";
+
 /// Returns what a copy with these tags is of.
 pub fn source(tags: &Tags) -> Option<&String> {
     tags.get(TAG_BEGINS)

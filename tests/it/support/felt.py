@@ -40,6 +40,13 @@ def days_of_backups(before, after) -> Needs:
     return when_less("loses_data")(before, after)
 
 
+def begins_to_block(before, after) -> Needs:
+    """Of a rule's action, a whole rule, or the default action."""
+    action = lambda of: of.get("action") if isinstance(of, dict) else of  # noqa: E731
+    blocks = ("block", "group")
+    return one_of("interrupts") if action(after) in blocks and action(before) not in blocks else NOTHING
+
+
 def fewer(before, after) -> Needs:
     return one_of("fails_over") if len(after or []) < len(before or []) else NOTHING
 
@@ -150,6 +157,9 @@ CHANGES: dict[str, tuple[str, dict[str, Callable]]] = {
     "secretsmanager.rotation": ("secretsmanager/latest/apireference/API_RotateSecret.html", {"days": silent}),
     "sns.topic": ("sns/latest/api/API_SetTopicAttributes.html", {"": silent}),
     "cloudwatch.alarm": ("AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html", {"": silent}),
+    "wafv2.association": ("waf/latest/APIReference/API_AssociateWebACL.html", {"web_acl": silent}),
+    "wafv2.ip_set": ("waf/latest/APIReference/API_UpdateIPSet.html", {"addresses": silent}),
+    "wafv2.web_acl": ("waf/latest/APIReference/API_UpdateWebACL.html", {"default_action": begins_to_block, "logs": silent, "metrics": silent, "rules": begins_to_block}),
     "sqs.queue": ("AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html", {"": silent, "message_retention": when_less("loses_data")}),
 }
 # What is felt when a new one takes the place of the old one, besides what becomes of its data.

@@ -2,11 +2,20 @@
 # Ours is what carries the stack's tags, what is named after it without carrying another's, and what lies inside either.
 # What AWS goes on listing after it is gone (deleted NAT gateways, inactive services and clusters) is left out; inactive
 # task definitions, which AWS never forgets, are a kind of their own.
+import boto3
 import botocore.exceptions
 
 stack, env = args["stack"], args["env"]
 prefix = stack if env == "default" else f"{stack}-{env}"
 found = {}
+region = client("logs").meta.region_name
+
+
+def away(service):
+    """What stands before CloudFront is in us-east-1."""
+    api = client(service)
+    return boto3.client(service, endpoint_url=api.meta.endpoint_url, region_name="us-east-1")
+
 
 
 def pages(service, operation, key, **request):
@@ -163,6 +172,12 @@ def logs_and_alarms():
         tags = client("logs").list_tags_log_group(logGroupName=group["logGroupName"])["tags"]
         if ours(tags, group["logGroupName"]):
             put("logs.log-group", group["logGroupName"], group, tags=tags)
+    if region != "us-east-1":
+        # Those of CloudFront's web ACLs.
+        for group in away("logs").describe_log_groups(logGroupNamePrefix="aws-waf-logs-")["logGroups"]:
+            tags = away("logs").list_tags_log_group(logGroupName=group["logGroupName"])["tags"]
+            if ours(tags, group["logGroupName"]):
+                put("logs.log-group", "us-east-1 " + group["logGroupName"], group, tags=tags)
     for alarm in pages("cloudwatch", "describe_alarms", "MetricAlarms"):
         if named(alarm["AlarmName"]):
             put("cloudwatch.alarm", alarm["AlarmName"], alarm)
@@ -306,6 +321,15 @@ def edge_and_money():
             put("budgets.budget", budget["BudgetName"], budget)
 
 
+def firewalls():
+    for scope, waf in (("REGIONAL", client("wafv2")), ("CLOUDFRONT", away("wafv2"))):
+        for sort, listed, key in (("web-acl", waf.list_web_acls, "WebACLs"), ("ip-set", waf.list_ip_sets, "IPSets")):
+            for one in listed(Scope=scope)[key]:
+                tags = waf.list_tags_for_resource(ResourceARN=one["ARN"])["TagInfoForResource"]["TagList"]
+                if ours(tags, one["Name"]):
+                    put(f"wafv2.{sort}", one["ARN"], one, Tags=tags)
+
+
 def functions_and_schedules():
     for function in pages("lambda", "list_functions", "Functions"):
         tags = client("lambda").list_tags(Resource=function["FunctionArn"]).get("Tags")
@@ -317,6 +341,6 @@ def functions_and_schedules():
 
 
 for part in (network, balancers, containers, logs_and_alarms, people_and_roles, data, secrets_and_keys, edge_and_money,
-             functions_and_schedules):
+             functions_and_schedules, firewalls):
     part()
 result = found
