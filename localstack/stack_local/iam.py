@@ -117,9 +117,9 @@ def list_service_specific_credentials(call: Call) -> dict:
     return {"ServiceSpecificCredentials": kept}
 
 
-def _statements(call: Call, arn: str):
+def _statements(account: str, arn: str):
     """What a user's or role's own policies say, those of a user's groups too."""
-    backend, name = _iam(call), arn.rsplit("/", 1)[-1]
+    backend, name = iam_backends[account]["aws"], arn.rsplit("/", 1)[-1]
     if ":user/" in arn:
         principal = backend.users.get(name)
         holders = [principal] + [group for group in backend.groups.values() if principal in group.users] if principal else []
@@ -130,7 +130,10 @@ def _statements(call: Call, arn: str):
         raise fault("NoSuchEntity", f"Entity {arn} does not exist.", status=404)
     for holder in holders:
         documents = list(holder.policies.values()) + [
-            policy.default_version.document for policy in holder.managed_policies.values()
+            version.document
+            for policy in holder.managed_policies.values()
+            for version in policy.versions
+            if version.version_id == policy.default_version_id
         ]
         for document in documents:
             document = json.loads(document) if isinstance(document, str) else document
@@ -138,30 +141,38 @@ def _statements(call: Call, arn: str):
             yield from statements if isinstance(statements, list) else [statements]
 
 
+def _names(statement: dict, action: str) -> bool:
+    patterns = statement.get("Action", [])
+    patterns = patterns if isinstance(patterns, list) else [patterns]
+    return any(fnmatch.fnmatchcase(action.lower(), pattern.lower()) for pattern in patterns)
+
+
+def _decides(statement: dict) -> bool:
+    """On every object: conditions and resources make no decision explicit."""
+    return statement.get("Resource") in ("*", ["*"]) and not statement.get("Condition")
+
+
+def _decision(statements: list[dict], action: str) -> str:
+    said = {statement["Effect"] for statement in statements if _decides(statement) and _names(statement, action)}
+    return "explicitDeny" if "Deny" in said else "allowed" if "Allow" in said else "implicitDeny"
+
+
+def may(account: str, arn: str, action: str) -> bool:
+    """Whether a user or role may do this, as `SimulatePrincipalPolicy` tells it."""
+    return _decision(list(_statements(account, arn)), action) == "allowed"
+
+
 @operations.on("SimulatePrincipalPolicy")
 def simulate_principal_policy(call: Call) -> dict:
-    """By actions alone, on every object: conditions and resources make no decision explicit."""
-
-    def names(statement: dict, action: str) -> bool:
-        patterns = statement.get("Action", [])
-        patterns = patterns if isinstance(patterns, list) else [patterns]
-        return any(fnmatch.fnmatchcase(action.lower(), pattern.lower()) for pattern in patterns)
-
-    def everywhere(statement: dict) -> bool:
-        return statement.get("Resource") in ("*", ["*"]) and not statement.get("Condition")
-
-    statements = list(_statements(call, call["PolicySourceArn"]))
-    results = []
-    for action in call["ActionNames"]:
-        said = {statement["Effect"] for statement in statements if everywhere(statement) and names(statement, action)}
-        decision = "explicitDeny" if "Deny" in said else "allowed" if "Allow" in said else "implicitDeny"
-        results.append(
-            {
-                "EvalActionName": action,
-                "EvalResourceName": "*",
-                "EvalDecision": decision,
-                "MatchedStatements": [],
-                "MissingContextValues": [],
-            }
-        )
+    statements = list(_statements(call.account, call["PolicySourceArn"]))
+    results = [
+        {
+            "EvalActionName": action,
+            "EvalResourceName": "*",
+            "EvalDecision": _decision(statements, action),
+            "MatchedStatements": [],
+            "MissingContextValues": [],
+        }
+        for action in call["ActionNames"]
+    ]
     return {"EvaluationResults": results, "IsTruncated": False}

@@ -7,6 +7,7 @@ from moto.iam.models import iam_backends
 from stack_local.core import Call
 
 _NAMES = {
+    "backup.amazonaws.com": "AWSServiceRoleForBackup",
     "ecs.amazonaws.com": "AWSServiceRoleForECS",
     "elasticloadbalancing.amazonaws.com": "AWSServiceRoleForElasticLoadBalancing",
     "rds.amazonaws.com": "AWSServiceRoleForRDS",

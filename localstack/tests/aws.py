@@ -136,6 +136,7 @@ class Case(unittest.TestCase):
             "rds",
             "elasticache",
             "cloudfront",
+            "backup",
             "budgets",
             "logs",
             "ecr",

@@ -1,0 +1,7 @@
+"""AWS Backup: vaults, plans, selections, a region's settings and tags."""
+
+from stack_local.backup import plans, selections, settings, tags, vaults  # noqa: F401  each lists its operations
+from stack_local.backup.state import operations
+from stack_local.backup.tags import all_tags
+
+__all__ = ["all_tags", "operations"]
