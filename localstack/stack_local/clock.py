@@ -25,6 +25,9 @@ SECONDS = {
     "rds.stop": 240,
     "rds.start": 240,
     "rds.snapshot": 180,
+    "backup.bucket": 600,
+    "backup.copy-bucket": 900,
+    "backup.delete": 60,  # a recovery point that is DELETING
     "elasticache.create": 600,
     "elasticache.modify": 420,
     "elasticache.delete": 360,

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from localstack.aws.api import CommonServiceException, RequestContext
+from localstack.aws.forwarder import create_aws_request_context
 from localstack.aws.skeleton import Skeleton
 from localstack.aws.spec import load_service
 from localstack.services.moto import _proxy_moto, call_moto_with_request
@@ -68,6 +69,17 @@ class Call:
 
     def arn(self, service: str, resource: str) -> str:
         return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
+
+
+def on_behalf_of(account: str, region: str, service: str, operation: str, request: dict) -> Call:
+    """A request that one service makes to another for an account, as the other's operations take it."""
+    context = create_aws_request_context(service, operation, parameters=request, region=region)
+    context.account_id = account
+    # moto takes account and region from here.
+    context.request.headers["x-moto-account-id"] = account
+    scope = f"{account}/20160623/{region}/{service}/aws4_request"
+    context.request.headers["Authorization"] = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=1234"
+    return Call(context, request, _proxy_moto)
 
 
 class Store:

@@ -257,3 +257,202 @@ class Around(Backups):
         self.backup.delete_backup_plan(BackupPlanId=plan)
         self.assertEqual(find("backup:backup-plan"), [])
         self.refused("ResourceNotFoundException", self.backup.list_tags, 400, ResourceArn=arn)
+
+
+class Points(Backups):
+    def setUp(self):
+        super().setUp()
+        self.vault_name, self.role_arn = self.vault(), self.role()
+
+    def database(self, **more) -> str:
+        """Its ARN."""
+        wanted = {
+            "DBInstanceIdentifier": self.name(),
+            "Engine": "postgres",
+            "DBInstanceClass": "db.t4g.micro",
+            "AllocatedStorage": 20,
+            "MasterUsername": "app",
+            "MasterUserPassword": "not-so-secret",
+            "Tags": [{"Key": "stack:name", "Value": "shop"}],
+        }
+        arn = self.rds.create_db_instance(**wanted | more)["DBInstance"]["DBInstanceArn"]
+        self.rds.describe_db_instances()  # it is there from the first look on
+        return arn
+
+    def start(self, arn: str, vault: str | None = None, **more) -> str:
+        wanted = {"BackupVaultName": vault or self.vault_name, "ResourceArn": arn, "IamRoleArn": self.role_arn}
+        return self.backup.start_backup_job(**wanted | more)["BackupJobId"]
+
+    def job(self, id: str) -> dict:
+        return self.backup.describe_backup_job(BackupJobId=id)
+
+    def point(self, arn: str, **more) -> str:
+        told = self.job(self.start(arn, **more))
+        self.assertEqual(told["State"], "COMPLETED", told.get("StatusMessage"))
+        return told["RecoveryPointArn"]
+
+    def points(self, vault: str | None = None, backup=None, **more) -> dict[str, str]:
+        answer = (backup or self.backup).list_recovery_points_by_backup_vault(BackupVaultName=vault or self.vault_name, **more)
+        return {point["RecoveryPointArn"]: point["Status"] for point in answer["RecoveryPoints"]}
+
+    def test_a_backup_of_a_database_takes_its_time_and_is_rds_s_snapshot(self):
+        database = self.database()
+        self.slowly(0.005)
+        id = self.start(database, Lifecycle={"DeleteAfterDays": 7}, RecoveryPointTags={"a": "b"}, IdempotencyToken="t")
+        self.assertEqual(self.start(database, IdempotencyToken="t"), id)
+        told = self.job(id)
+        arn = told["RecoveryPointArn"]
+        self.assertEqual((told["State"], told["ResourceType"]), ("RUNNING", "RDS"))
+        self.assertEqual(arn, f"arn:aws:rds:us-east-1:000000000000:snapshot:awsbackup:job-{id}")
+        self.assertEqual(self.points(), {arn: "CREATING"})
+        drop = {"BackupVaultName": self.vault_name, "RecoveryPointArn": arn}
+        self.refused("InvalidResourceStateException", self.backup.delete_recovery_point, 400, **drop)
+        self.refused("InvalidRequestException", self.backup.delete_backup_vault, 400, BackupVaultName=self.vault_name)
+        self.until(lambda: self.job(id)["State"] == "COMPLETED", "completed")
+        point = self.backup.describe_recovery_point(**drop)
+        self.assertEqual((point["Status"], point["Lifecycle"]), ("COMPLETED", {"DeleteAfterDays": 7}))
+        self.assertEqual((point["CalculatedLifecycle"]["DeleteAt"] - point["CreationDate"]).days, 7)
+        self.assertEqual(point["BackupSizeInBytes"], 20 << 30)
+        name = f"awsbackup:job-{id}"
+        snapshots = self.rds.describe_db_snapshots(DBInstanceIdentifier=database.rsplit(":", 1)[-1])["DBSnapshots"]
+        kinds = {snapshot["DBSnapshotIdentifier"]: snapshot["SnapshotType"] for snapshot in snapshots}
+        self.assertEqual(kinds[name], "awsbackup")
+        mine = self.rds.describe_db_snapshots(SnapshotType="awsbackup", DBSnapshotIdentifier=name)["DBSnapshots"]
+        self.assertEqual({tag["Key"]: tag["Value"] for tag in mine[0]["TagList"]}, {"a": "b", "stack:name": "shop"})
+        self.refused("InvalidDBSnapshotState", self.rds.delete_db_snapshot, 400, "AWS Backup", DBSnapshotIdentifier=name)
+        share = {"DBSnapshotIdentifier": name, "AttributeName": "restore", "ValuesToAdd": ["000000000001"]}
+        self.refused("InvalidDBSnapshotState", self.rds.modify_db_snapshot_attribute, 400, "AWS Backup", **share)
+        self.backup.delete_recovery_point(**drop)
+        self.assertEqual(self.points(), {arn: "DELETING"})
+        self.refused("InvalidResourceStateException", self.backup.delete_recovery_point, 400, **drop)
+        self.refused("InvalidRequestException", self.backup.delete_backup_vault, 400, BackupVaultName=self.vault_name)
+        self.until(lambda: not self.points(), "gone")
+        self.refused("DBSnapshotNotFound", self.rds.describe_db_snapshots, 404, DBSnapshotIdentifier=name)
+        self.backup.delete_backup_vault(BackupVaultName=self.vault_name)
+
+    def test_what_no_job_is_started_for(self):
+        start = lambda **more: self.start(more.pop("arn", "arn:aws:s3:::not-there"), **more)
+        self.refused("ResourceNotFoundException", start, 400)
+        self.refused("ResourceNotFoundException", start, 400, arn="arn:aws:rds:us-east-1:000000000000:db:not-there")
+        self.refused("InvalidParameterValueException", start, 400, arn="arn:aws:elasticache:us-east-1:000000000000:cluster:c")
+        self.refused("AccessDeniedException", start, 403, vault="not-there")
+        nobody = "arn:aws:iam::000000000000:role/nobody"
+        self.refused("InvalidParameterValueException", start, 400, "cannot be assumed", IamRoleArn=nobody)
+        self.refused("InvalidParameterValueException", start, 400, "36500", Lifecycle={"DeleteAfterDays": 0})
+        self.refused("InvalidParameterValueException", start, 400, "StartWindowMinutes", StartWindowMinutes=1)
+        gone = self.backup.describe_backup_job
+        self.refused("ResourceNotFoundException", gone, 400, BackupJobId="not-there")
+
+    def test_jobs_that_fail(self):
+        database = self.database()
+        self.server.outcomes(rds__snapshot="failed")
+        told = self.job(self.start(database))
+        self.assertEqual((told["State"], self.points()), ("FAILED", {}))
+        name = database.rsplit(":", 1)[-1]
+        self.rds.stop_db_instance(DBInstanceIdentifier=name)
+        told = self.job(self.start(database))
+        self.assertEqual(told["State"], "FAILED")
+        self.assertIn("not currently in the available state", told["StatusMessage"])
+        bucket = self.name()
+        self.s3.create_bucket(Bucket=bucket)
+        told = self.job(self.start(f"arn:aws:s3:::{bucket}"))
+        self.assertEqual(told["State"], "FAILED")
+        self.assertIn("Versioning", told["StatusMessage"])
+        states = {job["State"] for job in self.backup.list_backup_jobs(ByBackupVaultName=self.vault_name)["BackupJobs"]}
+        self.assertEqual(states, {"FAILED"})
+        self.assertEqual(self.backup.list_backup_jobs(ByBackupVaultName=self.vault_name, ByState="COMPLETED")["BackupJobs"], [])
+
+    def bucket(self) -> str:
+        """The ARN of one with versions."""
+        name = self.name()
+        self.s3.create_bucket(Bucket=name)
+        self.s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+        self.s3.put_bucket_tagging(Bucket=name, Tagging={"TagSet": [{"Key": "stack:name", "Value": "shop"}]})
+        return f"arn:aws:s3:::{name}"
+
+    def test_a_bucket(self):
+        bucket = self.bucket()
+        arn = self.point(bucket)
+        self.assertTrue(arn.startswith("arn:aws:backup:us-east-1:000000000000:recovery-point:"))
+        self.assertEqual(self.backup.list_tags(ResourceArn=arn)["Tags"], {"stack:name": "shop"})
+        by = self.backup.list_recovery_points_by_resource(ResourceArn=bucket)["RecoveryPoints"]
+        self.assertEqual([point["RecoveryPointArn"] for point in by], [arn])
+        self.assertEqual(self.backup.describe_protected_resource(ResourceArn=bucket)["LastRecoveryPointArn"], arn)
+        self.assertEqual(self.points(ByResourceType="RDS"), {})
+        key = self.backup.describe_backup_vault(BackupVaultName=self.vault_name)["EncryptionKeyArn"]
+        point = self.backup.describe_recovery_point(BackupVaultName=self.vault_name, RecoveryPointArn=arn)
+        self.assertEqual(point["EncryptionKeyArn"], key)
+
+    def test_points_of_a_locked_vault(self):
+        bucket = self.bucket()
+        arn = self.point(bucket, Lifecycle={"DeleteAfterDays": 7})
+        where = {"BackupVaultName": self.vault_name, "RecoveryPointArn": arn}
+        self.backup.put_backup_vault_lock_configuration(BackupVaultName=self.vault_name, MinRetentionDays=7, MaxRetentionDays=30)
+        self.refused("InvalidRequestException", self.backup.delete_recovery_point, 400, "locked", **where)
+        update = self.backup.update_recovery_point_lifecycle
+        self.refused("InvalidRequestException", update, 400, "locked", **where, Lifecycle={"DeleteAfterDays": 1})
+        for lifecycle in ({"DeleteAfterDays": 6}, {"DeleteAfterDays": 31}, {}):
+            self.assertEqual(self.job(self.start(bucket, Lifecycle=lifecycle))["State"], "FAILED", lifecycle)
+        self.point(bucket, Lifecycle={"DeleteAfterDays": 8})
+        self.backup.delete_backup_vault_lock_configuration(BackupVaultName=self.vault_name)
+        self.assertEqual(update(**where, Lifecycle={"DeleteAfterDays": 9})["Lifecycle"], {"DeleteAfterDays": 9})
+        self.backup.delete_recovery_point(**where)
+        self.assertNotIn(arn, self.points())
+
+    def copy(self, arn: str, to: str, **more) -> dict:
+        wanted = {"RecoveryPointArn": arn, "SourceBackupVaultName": self.vault_name, "DestinationBackupVaultArn": to}
+        id = self.backup.start_copy_job(IamRoleArn=self.role_arn, **wanted | more)["CopyJobId"]
+        return self.backup.describe_copy_job(CopyJobId=id)["CopyJob"]
+
+    def test_copies_in_another_region(self):
+        west, name = self.server.client("backup", "us-west-2"), self.name()
+        to = west.create_backup_vault(BackupVaultName=name)["BackupVaultArn"]
+        for kept, encrypted in ((self.database(StorageEncrypted=True), True), (self.bucket(), True), (self.database(), False)):
+            arn = self.point(kept, Lifecycle={"DeleteAfterDays": 7})
+            told = self.copy(arn, to)
+            self.assertEqual(told["State"], "COMPLETED", told.get("StatusMessage"))
+            copied = told["DestinationRecoveryPointArn"]
+            self.assertIn(":us-west-2:", copied)
+            point = west.describe_recovery_point(BackupVaultName=name, RecoveryPointArn=copied)
+            self.assertEqual((point["ResourceArn"], point["Lifecycle"]), (kept, {"DeleteAfterDays": 7}))
+            self.assertEqual(point["IsEncrypted"], encrypted)
+            if encrypted:
+                self.assertIn(":us-west-2:", point["EncryptionKeyArn"])
+            self.assertIn(arn, self.points())
+        self.assertEqual(len(self.points(name, west)), 3)
+        self.assertEqual(len(self.backup.list_copy_jobs(ByDestinationVaultArn=to)["CopyJobs"]), 3)
+        rds = self.server.client("rds", "us-west-2")
+        for copied in self.points(name, west):
+            west.delete_recovery_point(BackupVaultName=name, RecoveryPointArn=copied)
+        self.assertEqual(rds.describe_db_snapshots(SnapshotType="awsbackup")["DBSnapshots"], [])
+        west.delete_backup_vault(BackupVaultName=name)
+        self.assertIn("does not exist", self.copy(arn, to)["StatusMessage"])
+        other = to.replace("000000000000", "000000000001")
+        self.assertIn("same organization", self.copy(arn, other)["StatusMessage"])
+
+    def restore(self, arn: str, metadata: dict[str, str]) -> str:
+        wanted = {"RecoveryPointArn": arn, "Metadata": metadata, "IamRoleArn": self.role_arn}
+        return self.backup.start_restore_job(**wanted)["RestoreJobId"]
+
+    def test_a_database_is_restored(self):
+        database, new = self.database(), self.name()
+        arn = self.point(database)
+        told = self.backup.get_recovery_point_restore_metadata(BackupVaultName=self.vault_name, RecoveryPointArn=arn)
+        metadata = told["RestoreMetadata"]
+        self.assertEqual((metadata["DBInstanceClass"], metadata["MultiAZ"]), ("db.t4g.micro", "false"))
+        again = self.backup.describe_restore_job(RestoreJobId=self.restore(arn, metadata))
+        self.assertEqual(again["Status"], "FAILED")
+        self.assertIn("already exists", again["StatusMessage"])
+        self.rds.delete_db_instance(DBInstanceIdentifier=database.rsplit(":", 1)[-1], SkipFinalSnapshot=True)
+        self.assertIn(arn, self.points())
+        self.slowly(0.002)
+        id = self.restore(arn, metadata | {"DBInstanceIdentifier": new, "DBInstanceClass": "db.t4g.small"})
+        self.assertEqual(self.backup.describe_restore_job(RestoreJobId=id)["Status"], "RUNNING")
+        self.until(lambda: self.backup.describe_restore_job(RestoreJobId=id)["Status"] == "COMPLETED", "restored")
+        made = self.rds.describe_db_instances(DBInstanceIdentifier=new)["DBInstances"][0]
+        self.assertEqual(made["DBInstanceArn"], self.backup.describe_restore_job(RestoreJobId=id)["CreatedResourceArn"])
+        self.assertEqual(made["DBInstanceClass"], "db.t4g.small")
+        restore = lambda metadata: lambda **_: self.restore(arn, metadata)
+        self.refused("InvalidParameterValueException", restore({"Other": "x"}), 400, "Unrecognized key")
+        self.refused("InvalidParameterValueException", restore({"Engine": "postgres"}), 400, "DBInstanceIdentifier")
+        self.refused("InvalidParameterValueException", restore(metadata | {"MultiAZ": "maybe"}), 400, "MultiAZ")

@@ -1,5 +1,7 @@
 """Tags of vaults, plans, and of the recovery points that AWS Backup keeps itself."""
 
+from localstack.services.s3.models import s3_stores
+
 from stack_local.backup.state import State, invalid, operations, paged, store
 from stack_local.core import Call, fault
 
@@ -48,3 +50,9 @@ def list_tags(call: Call) -> dict:
 
 def all_tags(account: str, region: str) -> dict[str, dict[str, str]]:
     return _tags(store.at(account, region))
+
+
+def tags_of_bucket(account: str, region: str, arn: str) -> dict[str, str]:
+    """LocalStack keeps tags in `Tags` from 4.14 on, before in a `TaggingService`."""
+    kept = s3_stores[account][region]
+    return dict(kept.tags.get_tags(arn) if hasattr(kept, "tags") else kept.TAGS.tags.get(arn, {}))

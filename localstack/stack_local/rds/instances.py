@@ -49,12 +49,13 @@ def _bad_state(name: str, message: str = "is not in the available state."):
 
 @operations.before_all
 def _first(call: Call) -> None:
-    _settle(call.account, call.region)
+    settle(call.account, call.region)
 
 
 @settles
-def _settle(account: str, region: str) -> None:
+def settle(account: str, region: str) -> None:
     state, backend = _state.at(account, region), moto_backend(account, region)
+    snapshots.settle(account, region)
     for name, (status, timer) in list(state.under_way.items()):
         if not timer.done():
             continue
