@@ -1,4 +1,5 @@
 import json
+import urllib.request
 import uuid
 
 from tests.aws import Case
@@ -73,7 +74,10 @@ class Vaults(Backups):
         vault = self.vault()
         self.refused("ResourceNotFoundException", self.backup.get_backup_vault_access_policy, 400, BackupVaultName=vault)
         policy = json.dumps(
-            {"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "backup:*", "Resource": "*"}]}
+            {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Deny", "Principal": "*", "Action": "backup:DeleteRecoveryPoint", "Resource": "*"}],
+            }
         )
         self.backup.put_backup_vault_access_policy(BackupVaultName=vault, Policy=policy)
         self.assertEqual(self.backup.get_backup_vault_access_policy(BackupVaultName=vault)["Policy"], policy)
@@ -88,6 +92,24 @@ class Vaults(Backups):
         self.assertEqual(self.backup.get_backup_vault_notifications(BackupVaultName=vault)["SNSTopicArn"], topic)
         self.backup.delete_backup_vault_notifications(BackupVaultName=vault)
         self.refused("ResourceNotFoundException", self.backup.get_backup_vault_notifications, 400, BackupVaultName=vault)
+
+    def test_what_a_policy_denies_to_everybody(self):
+        vault = self.vault()
+
+        def deny(*actions: str, **more) -> None:
+            statement = {"Effect": "Deny", "Principal": "*", "Action": list(actions), "Resource": "*"} | more
+            policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+            self.backup.put_backup_vault_access_policy(BackupVaultName=vault, Policy=policy)
+
+        delete = self.backup.delete_backup_vault
+        deny("backup:Delete*")
+        self.refused("AccessDeniedException", delete, None, "backup:DeleteBackupVault on resource", BackupVaultName=vault)
+        drop = self.backup.delete_backup_vault_access_policy
+        self.refused("AccessDeniedException", drop, None, "explicit deny", BackupVaultName=vault)
+        self.backup.describe_backup_vault(BackupVaultName=vault)
+        deny("backup:Delete*", Condition={"StringNotEquals": {"aws:userid": "x"}})
+        drop(BackupVaultName=vault)
+        delete(BackupVaultName=vault)
 
     def test_a_lock(self):
         vault = self.vault()
@@ -329,6 +351,28 @@ class Points(Backups):
         self.until(lambda: not self.points(), "gone")
         self.refused("DBSnapshotNotFound", self.rds.describe_db_snapshots, 404, DBSnapshotIdentifier=name)
         self.backup.delete_backup_vault(BackupVaultName=self.vault_name)
+
+    def said(self, name: str, said: str | None = None, region: str = "us-east-1") -> str | None:
+        """What a database holds, after it was told to hold that."""
+        body = {"account": "000000000000", "region": region, "database": name} | ({"data": said} if said else {})
+        request = urllib.request.Request(f"{self.server.url}/_stack/data", data=json.dumps(body).encode(), method="POST")
+        with urllib.request.urlopen(request) as answer:
+            return json.load(answer)["data"]
+
+    def test_the_data_comes_along(self):
+        west, to, new = self.server.client("backup", "us-west-2"), self.name(), self.name()
+        target = west.create_backup_vault(BackupVaultName=to)["BackupVaultArn"]
+        database = self.database()
+        self.said(database.rsplit(":", 1)[-1], "42 orders")
+        arn = self.point(database)
+        self.said(database.rsplit(":", 1)[-1], "43 orders")
+        copied = self.copy(arn, target)["DestinationRecoveryPointArn"]
+        metadata = west.get_recovery_point_restore_metadata(BackupVaultName=to, RecoveryPointArn=copied)["RestoreMetadata"]
+        metadata["DBInstanceIdentifier"] = new
+        id = west.start_restore_job(RecoveryPointArn=copied, Metadata=metadata, IamRoleArn=self.role_arn)["RestoreJobId"]
+        told = west.describe_restore_job(RestoreJobId=id)
+        self.assertEqual(told["Status"], "COMPLETED", told.get("StatusMessage"))
+        self.assertEqual(self.said(new, region="us-west-2"), "42 orders")
 
     def test_what_no_job_is_started_for(self):
         start = lambda **more: self.start(more.pop("arn", "arn:aws:s3:::not-there"), **more)

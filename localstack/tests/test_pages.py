@@ -53,6 +53,11 @@ class Pages(Case):
         self.all_of(self.elasticache, "describe_cache_clusters", "CacheClusters")  # moto's, which knows no token of ours
         self.all_of(self.iam, "list_roles", "Roles", PathPrefix="/pages/")  # query, IsTruncated
         self.all_of(self.logs, "describe_log_groups", "logGroups", logGroupNamePrefix="pages-")
+        vault = self.backup.create_backup_vault(BackupVaultName="pages")["BackupVaultName"]
+        for n in range(3):
+            rule = {"RuleName": "r", "TargetBackupVaultName": vault}
+            self.backup.create_backup_plan(BackupPlan={"BackupPlanName": f"pages-{n}", "Rules": [rule]})
+        self.all_of(self.backup, "list_backup_plans", "BackupPlansList")  # REST
         alarm = {"Namespace": "N", "MetricName": "M", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 1}
         for n in range(3):
             self.cloudwatch.put_metric_alarm(AlarmName=f"pages-{n}", ComparisonOperator="GreaterThanThreshold", **alarm)

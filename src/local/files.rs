@@ -79,6 +79,7 @@ pub const FILES: &[(&str, &str)] = files![
     "stack_local/managed_secrets.py",
     "stack_local/outcomes.py",
     "stack_local/pages.py",
+    "stack_local/policies.py",
     "stack_local/prepare.py",
     "stack_local/providers.py",
     "stack_local/quotas.py",

@@ -7,8 +7,17 @@ import re
 from stack_local import states
 from stack_local.backup.state import Vault, check_key, check_token, invalid, operations, own_key, paged, store, vault_of
 from stack_local.core import Call, fault, now
+from stack_local.policies import refuse_what_is_denied
 
 _NAME = re.compile(r"[a-zA-Z0-9\-_]{2,50}")
+
+
+@operations.before_all
+def _denied(call: Call) -> None:
+    """A policy can keep everybody from a vault, and from taking the policy away."""
+    vault = store.of(call).vaults.get(call.get("BackupVaultName", ""))
+    if vault is not None:
+        refuse_what_is_denied(call, "backup", vault.arn, vault.policy)
 
 
 def view(vault: Vault) -> dict:

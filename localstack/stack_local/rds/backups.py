@@ -108,10 +108,12 @@ _KEPT = {
 
 def restore_metadata(arn: str) -> dict[str, str]:
     """How a database was when the snapshot was taken, as a restore takes it: all of it text."""
-    database, told = snapshots.at(arn).database, {}
+    found, told = snapshots.at(arn), {}
+    is_moved = getattr(found, "source_region", None) not in (None, found.region)
     for field, attribute in _KEPT.items():
-        value = getattr(database, attribute, None)
-        if value is None:
+        value = getattr(found.database, attribute, None)
+        # The network of a copy's original is in another region.
+        if value is None or (is_moved and field in ("DBSubnetGroupName", "VpcSecurityGroupIds")):
             continue
         told[field] = str(value).lower() if isinstance(value, bool) else value if isinstance(value, str) else json.dumps(value)
     return told
