@@ -48,7 +48,8 @@ class Vaults(Backups):
         self.assertEqual(self.backup.list_tags(ResourceArn=made["BackupVaultArn"])["Tags"], {"a": "b"})
         again = self.backup.create_backup_vault(BackupVaultName=name, CreatorRequestId="t1")
         self.assertEqual(again["CreationDate"], made["CreationDate"])
-        self.refused("AlreadyExistsException", self.backup.create_backup_vault, 400, "same name", BackupVaultName=name)
+        caught = self.refused("AlreadyExistsException", self.backup.create_backup_vault, 400, "same name", BackupVaultName=name)
+        self.assertEqual((caught.response["Arn"], caught.response["CreatorRequestId"]), (made["BackupVaultArn"], "t1"))
         self.backup.delete_backup_vault(BackupVaultName=name)
         self.refused("AccessDeniedException", self.backup.describe_backup_vault, 403, BackupVaultName=name)
 

@@ -6,7 +6,7 @@ import re
 import uuid
 
 from stack_local.backup.schedules import is_cron
-from stack_local.backup.state import NAME, Plan, check_token, invalid, operations, paged, store
+from stack_local.backup.state import NAME, Plan, check_token, invalid, operations, paged, store, taken
 from stack_local.core import Call, fault, now
 
 _DEFAULTS = {
@@ -133,8 +133,9 @@ def create_backup_plan(call: Call) -> dict:
     asked = _document({"BackupPlan": document})
     # "If you call CreateBackupPlan with a plan that already exists, you receive an AlreadyExistsException exception" (as above); AWS's
     # words, as quoted in ministryofjustice/modernisation-platform#4909.
-    if any(_document(plan.newest) == asked for plan in kept):
-        raise fault("AlreadyExistsException", "Backup plan with the same plan document already exists")
+    for plan in kept:
+        if _document(plan.newest) == asked:
+            raise taken("Backup plan with the same plan document already exists", plan.arn, plan.token)
     if len(kept) >= _PLANS:
         raise fault("LimitExceededException", f"An account has at most {_PLANS} backup plans.")  # the words are ours
     id = str(uuid.uuid4())

@@ -78,6 +78,13 @@ def invalid(message: str):
     return fault("InvalidParameterValueException", message)
 
 
+def taken(message: str, arn: str, token: str | None):
+    """What is there already is named: https://docs.aws.amazon.com/aws-backup/latest/devguide/API_CreateBackupVault.html"""
+    refused = fault("AlreadyExistsException", message)
+    refused.Arn, refused.CreatorRequestId = arn, token
+    return refused
+
+
 def vault_of(call: Call, name: str) -> Vault:
     """The vault of that name. Of one that is not there AWS says that it is not allowed."""
     # As met in aws/aws-sdk-js#2625, boto/boto3#2269 (ListRecoveryPointsByBackupVault) and ansible-collections/amazon.aws#1436,

@@ -5,7 +5,7 @@ import json
 import re
 
 from stack_local import states
-from stack_local.backup.state import Vault, check_key, check_token, invalid, operations, own_key, paged, store, vault_of
+from stack_local.backup.state import Vault, check_key, check_token, invalid, operations, own_key, paged, store, taken, vault_of
 from stack_local.core import Call, fault, now
 from stack_local.policies import refuse_what_is_denied
 
@@ -46,7 +46,7 @@ def create_backup_vault(call: Call) -> dict:
     if known is not None:
         # "allows failed requests to be retried without the risk of running the operation twice" (as above, CreatorRequestId).
         if token is None or token != known.token or key not in (None, known.key):
-            raise fault("AlreadyExistsException", "Backup vault with the same name already exists")
+            raise taken("Backup vault with the same name already exists", known.arn, known.token)
         return _made(known)
     if key:
         check_key(call, key)
