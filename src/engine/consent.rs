@@ -45,7 +45,8 @@ impl Ask {
 impl Item {
     /// Returns the consent that is needed before this is done.
     pub fn ask(&self) -> Option<Ask> {
-        if self.action == Action::Update && self.effects.iter().any(|effect| effect.needs_consent) {
+        let is_written = matches!(self.action, Action::Create | Action::Update);
+        if is_written && self.effects.iter().any(|effect| effect.needs_consent) {
             return Some(Ask::Upgrade);
         }
         let loss = match (self.needs_consent || self.unmarked, self.holds_data) {

@@ -105,6 +105,8 @@ pub trait Kind<C>: Send + Sync {
     fn changes_in_place(&self, observed: &Value, diff: &Diff) -> bool;
     /// See [`Resource::effects`].
     fn effects(&self, desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect>;
+    /// See [`Resource::creating`].
+    fn creating(&self, desired: &Value) -> Vec<Effect>;
     /// See [`Resource::carries_data`].
     fn carries_data(&self, desired: &Value, diff: &Diff) -> bool;
     /// See [`Resource::begins`].
@@ -184,6 +186,9 @@ impl<R: Resource> Kind<R::Cloud> for Erased<R> {
     }
     fn effects(&self, desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
         R::effects(desired, observed, diff)
+    }
+    fn creating(&self, desired: &Value) -> Vec<Effect> {
+        R::creating(desired)
     }
     fn carries_data(&self, desired: &Value, diff: &Diff) -> bool {
         R::carries_data(desired, diff)

@@ -113,7 +113,10 @@ impl Plan {
                 continue;
             }
             let mut item = match found {
-                Match::Nothing => compare_nothing(node, snapshot.seen.iter().find(|seen| leaves(seen, node))),
+                Match::Nothing => {
+                    let leaving = snapshot.seen.iter().find(|seen| leaves(seen, node));
+                    Item { effects: kind.creating(&node.desired), ..compare_nothing(node, leaving) }
+                }
                 Match::At(at) => {
                     by_seen.insert(at, items.len());
                     ids.insert(key, snapshot.seen[at].live.clone());

@@ -146,6 +146,11 @@ pub trait Resource: Serialize + DeserializeOwned + JsonSchema + Clone + Send + S
         Vec::new()
     }
 
+    /// Returns what creating an object so does besides, when that cannot be undone.
+    fn creating(_desired: &Value) -> Vec<Effect> {
+        Vec::new()
+    }
+
     /// Turns what is desired into what is desired while the environment is paused, and checks whether the kind is paused at all.
     /// `used_by` are the kinds of the objects that refer to it.
     fn pause(_desired: &mut Value, _why: Pause, _used_by: &[&str]) -> bool {
