@@ -14,6 +14,7 @@
 
 pub mod acm;
 pub mod autoscaling;
+pub mod backup;
 pub mod call;
 pub mod cloudfront;
 pub mod cloudwatch;

@@ -34,6 +34,7 @@ const WINGS: &[&Wing] = &[
     &super::sqs::WING,
     &super::cloudwatch::WING,
     &super::wafv2::WING,
+    &super::backup::WING,
 ];
 
 /// Returns every service.

@@ -54,6 +54,7 @@ const BUCKET: &str = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/buck
 const IAM: &str = "https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html";
 const KMS: &str = "https://docs.aws.amazon.com/kms/latest/APIReference/API_CreateAlias.html";
 const LOGS: &str = "https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html";
+const SELECTION: &str = "https://docs.aws.amazon.com/aws-backup/latest/devguide/API_BackupSelection.html";
 const ECS: &str = "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCluster.html";
 
 /// Every rule, with where AWS says so.
@@ -93,6 +94,7 @@ const RULES: &[Rule] = &[
     rule("logs.log_group", "the log group", "CloudWatch Logs", Ask::NotBegins(&["aws/"]), LOGS),
     rule("logs.log_group", "the log group", "CloudWatch Logs", Ask::Most(512), LOGS),
     rule("logs.log_group", "the log group", "CloudWatch Logs", Ask::Only("_-/.#"), LOGS),
+    rule("backup.selection", "the selection", "AWS Backup", Ask::Most(50), SELECTION),
     rule("ecs.cluster", "the cluster", "ECS", Ask::Only("-_"), ECS),
 ];
 
@@ -112,6 +114,8 @@ fn physical(scope: &Scope, node: &Node) -> Option<String> {
             let purpose = format!("{}-{}-{}", name.to_ascii_lowercase().replace('_', "-"), scope.account, scope.region);
             Some(fit(&prefix, &purpose, 1, 63))
         }
+        // With what it says, in short.
+        "backup.selection" => Some(format!("{name}.00000000")),
         "logs.log_group" | "iam.user" => field(),
         "ec2.security_group" | "ecs.cluster" | "elasticache.subnet_group" | "elasticache.parameter_group" => usual(255),
         _ => None,

@@ -145,6 +145,14 @@ const FIXTURES: &[Fixture] = &[
             update("wafv2.ip_set/i", "addresses", r#"["192.0.2.0/24", "198.51.100.0/24"]"#),
             update("wafv2.web_acl/w", "metrics", "false"),
             update("wafv2.association/a", "web_acl", r#""wafv2.web_acl/other""#),
+            update("backup.vault/v", "lock", r#""governance""#),
+            change("backup.plan/p", "/resources/backup.plan/p/rules/daily/keep_days", "35", &["update backup.plan/p"]),
+            change(
+                "backup.selection/s",
+                "/resources/backup.selection/s/conditions",
+                r#"["stack:name = kinds"]"#,
+                &["replace backup.selection/s"],
+            ),
         ],
     },
     Fixture {

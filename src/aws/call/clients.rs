@@ -167,6 +167,8 @@ clients! {
     elasticache: aws_sdk_elasticache, usual;
     /// CloudFront, which has one endpoint for all regions.
     cloudfront: aws_sdk_cloudfront, usual;
+    /// AWS Backup.
+    backup: aws_sdk_backup, usual;
     /// CloudWatch.
     cloudwatch: aws_sdk_cloudwatch, usual;
     /// KMS.
@@ -348,6 +350,15 @@ impl Clients {
             return self.ecr.clone();
         }
         aws_sdk_ecr::Client::from_conf(self.ecr.config().to_builder().region(Region::new(region.to_owned())).build())
+    }
+
+    /// Returns AWS Backup in a region: that of the stack, or another one with a vault of copies.
+    pub fn backup_in(&self, region: &str) -> aws_sdk_backup::Client {
+        if region == self.region {
+            return self.backup.clone();
+        }
+        let config = self.backup.config().to_builder().region(Region::new(region.to_owned())).build();
+        aws_sdk_backup::Client::from_conf(config)
     }
 
     /// Returns the place where STS is asked for the identity, for messages.

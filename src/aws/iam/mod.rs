@@ -61,6 +61,14 @@ async fn account(cx: &Cx) -> Result<Arc<Account>> {
     cx.reads.once("iam.account", ask).await
 }
 
+/// Returns the names of the stack's roles that a service may assume: `backup.amazonaws.com`.
+pub(in crate::aws) async fn roles_of(cx: &Cx, service: &str) -> Result<Vec<String>> {
+    let all = account(cx).await?;
+    let trusts = |role: &&RoleDetail| role.assume_role_policy_document().is_some_and(|text| decoded(text).contains(service));
+    let ours = all.roles.iter().filter(|role| role.path() == Some(&path(&cx.scope))).filter(trusts);
+    Ok(ours.filter_map(|role| role.role_name.clone()).collect())
+}
+
 fn to_sdk(tags: &Tags) -> Result<Vec<Tag>> {
     let tag = |(k, v): (&String, &String)| Tag::builder().key(k).value(v).build();
     tags.iter().map(tag).collect::<Result<_, _>>().map_err(|e| Error::internal(e.to_string()))

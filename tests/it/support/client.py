@@ -1,7 +1,7 @@
 """Runs Python against the local AWS with boto3: `python client.py SOCKET`.
 
 Each connection to the socket is one task, `{script, args, environment}`, and gets `{result}` or `{error}`. A script has
-`client(service)` and `args`, and leaves its answer in `result`. A task runs in a process of its own, forked from this one,
+`client(service)`, `client(service, region)` and `args`, and leaves its answer in `result`. A task runs in a process of its own, forked from this one,
 which has loaded boto3 and the models of the services already: that takes a second or two, a fork takes none. Ends when stdin does.
 """
 
@@ -29,8 +29,8 @@ def run(task):
     os.environ.update(task["environment"])
 
     @functools.cache
-    def client(service):
-        return client_of(service, os.environ["AWS_ENDPOINT_URL"], os.environ["AWS_REGION"])
+    def client(service, region=None):
+        return client_of(service, os.environ["AWS_ENDPOINT_URL"], region or os.environ["AWS_REGION"])
 
     scope = {"client": client, "args": task["args"], "result": None}
     exec(compile(task["script"], "<script>", "exec"), scope)

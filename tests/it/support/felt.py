@@ -47,6 +47,11 @@ def begins_to_block(before, after) -> Needs:
     return one_of("interrupts") if action(after) in blocks and action(before) not in blocks else NOTHING
 
 
+def for_ever(before, after) -> Needs:
+    """A lock that nobody can remove."""
+    return one_of("cannot_be_undone") if after == "compliance" else NOTHING
+
+
 def fewer(before, after) -> Needs:
     return one_of("fails_over") if len(after or []) < len(before or []) else NOTHING
 
@@ -156,6 +161,9 @@ CHANGES: dict[str, tuple[str, dict[str, Callable]]] = {
     "rds.subnet_group": ("AmazonRDS/latest/APIReference/API_ModifyDBSubnetGroup.html", {"subnets": silent}),
     "secretsmanager.rotation": ("secretsmanager/latest/apireference/API_RotateSecret.html", {"days": silent}),
     "sns.topic": ("sns/latest/api/API_SetTopicAttributes.html", {"": silent}),
+    # Backups that exist keep their time ("only applies to recovery points created after the update").
+    "backup.plan": ("aws-backup/latest/devguide/updating-a-backup-plan.html", {"rules": silent}),
+    "backup.vault": ("aws-backup/latest/devguide/vault-lock.html", {"lock": for_ever, "min_days": silent, "max_days": silent, "policy": silent}),
     "cloudwatch.alarm": ("AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html", {"": silent}),
     "wafv2.association": ("waf/latest/APIReference/API_AssociateWebACL.html", {"web_acl": silent}),
     "wafv2.ip_set": ("waf/latest/APIReference/API_UpdateIPSet.html", {"addresses": silent}),

@@ -330,6 +330,24 @@ def firewalls():
                     put(f"wafv2.{sort}", one["ARN"], one, Tags=tags)
 
 
+def backups():
+    # Copies are in other regions: these are the ones that tests copy to.
+    for region in ("us-east-1", "eu-central-1", "us-west-2"):
+        backup = client("backup", region)
+        for vault in backup.list_backup_vaults()["BackupVaultList"]:
+            tags = backup.list_tags(ResourceArn=vault["BackupVaultArn"])["Tags"]
+            if ours(tags, vault["BackupVaultName"]):
+                put("backup.vault", vault["BackupVaultArn"], vault, Tags=tags)
+    backup = client("backup")
+    for plan in backup.list_backup_plans()["BackupPlansList"]:
+        tags = backup.list_tags(ResourceArn=plan["BackupPlanArn"])["Tags"]
+        if ours(tags, plan["BackupPlanName"]):
+            id = plan["BackupPlanId"]
+            put("backup.plan", id, backup.get_backup_plan(BackupPlanId=id)["BackupPlan"], Tags=tags)
+            for selection in backup.list_backup_selections(BackupPlanId=id)["BackupSelectionsList"]:
+                put("backup.selection", selection["SelectionId"], selection)
+
+
 def functions_and_schedules():
     for function in pages("lambda", "list_functions", "Functions"):
         tags = client("lambda").list_tags(Resource=function["FunctionArn"]).get("Tags")
@@ -341,6 +359,6 @@ def functions_and_schedules():
 
 
 for part in (network, balancers, containers, logs_and_alarms, people_and_roles, data, secrets_and_keys, edge_and_money,
-             functions_and_schedules, firewalls):
+             functions_and_schedules, firewalls, backups):
     part()
 result = found

@@ -1,0 +1,76 @@
+//! Vaults, plans and what they back up, in AWS Backup.
+
+mod checks;
+pub(in crate::aws) mod errors;
+mod plan;
+mod points;
+mod selection;
+mod vault;
+
+pub use plan::{BackupPlan, BackupRule, Copy};
+pub use selection::Selection;
+pub use vault::{COMPLIANCE, GOVERNANCE, GRACE_DAYS, OFF, Vault};
+
+use std::collections::HashMap;
+
+use crate::aws::backup::errors::failed;
+use crate::aws::call::answers::present;
+use crate::aws::ownership::tag_index;
+use crate::aws::ownership::tags::{TagEdit, Tags, from_pairs};
+use crate::aws::wing::{KindRow, ServiceRole, Wing};
+use crate::aws::{Clients, Cx};
+use crate::engine::Result;
+
+/// The service and its kinds.
+pub(super) static WING: Wing = Wing {
+    indexed: &["backup:backup-vault", "backup:backup-plan"],
+    role: Some(ServiceRole { principal: PRINCIPAL, name: "AWSServiceRoleForBackup", kinds: &["backup.selection"] }),
+    checks: checks::of,
+    ..Wing::of(&[KindRow::of::<Vault>(), KindRow::of::<BackupPlan>(), KindRow::of::<Selection>()])
+};
+
+/// What AWS Backup trusts a role to.
+const PRINCIPAL: &str = "backup.amazonaws.com";
+
+/// Returns the region in an ARN.
+fn region_of(arn: &str) -> &str {
+    arn.split(':').nth(3).unwrap_or_default()
+}
+
+fn to_sdk(tags: &Tags) -> HashMap<String, String> {
+    tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+/// Returns the tags of a vault or a plan.
+async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
+    if let Some(known) = tag_index::tags(cx, "backup", arn).await {
+        return Ok(known);
+    }
+    read_tags(cx, arn).await
+}
+
+/// Returns the same from AWS Backup itself.
+async fn read_tags(cx: &Cx, arn: &str) -> Result<Tags> {
+    let mut pages = cx.cloud.backup_in(region_of(arn)).list_tags().resource_arn(arn).into_paginator().send();
+    let mut tags = Tags::new();
+    while let Some(page) = pages.next().await {
+        let page = present(page.map(|page| page.tags.unwrap_or_default()).map_err(failed("backup:ListTags")))?;
+        tags.extend(from_pairs(page.iter().map(|(key, value)| (Some(key.as_str()), Some(value.as_str())))));
+    }
+    Ok(tags)
+}
+
+/// Writes the tags that a diff names.
+async fn retag(cloud: &Clients, arn: &str, edit: Option<TagEdit>) -> Result<()> {
+    let Some(edit) = edit else { return Ok(()) };
+    let backup = cloud.backup_in(region_of(arn));
+    if !edit.write.is_empty() {
+        let call = backup.tag_resource().resource_arn(arn).set_tags(Some(to_sdk(&edit.write)));
+        call.send().await.map_err(failed("backup:TagResource"))?;
+    }
+    if !edit.remove.is_empty() {
+        let call = backup.untag_resource().resource_arn(arn).set_tag_key_list(Some(edit.remove));
+        call.send().await.map_err(failed("backup:UntagResource"))?;
+    }
+    Ok(())
+}
