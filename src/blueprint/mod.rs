@@ -4,6 +4,7 @@
 
 mod access;
 mod alarms;
+mod backup;
 mod caches;
 mod cdn;
 mod certificates;
@@ -116,6 +117,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     access::expand(&mut graph, stack, facts)?;
     resources::expand(&mut graph, stack, registry, &mut problems)?;
     alarms::expand(&mut graph, stack, balancer.as_ref(), facts, &mut problems)?;
+    backup::expand(&mut graph, stack, &keys, facts, &mut problems)?;
     problems.extend(graph.clashes().iter().map(clash));
     references::settle(&mut graph, registry, &mut problems);
     limits::complete(&mut graph, facts.scope, &mut problems);

@@ -22,6 +22,7 @@
 pub mod access;
 pub mod alarms;
 pub mod awake;
+pub mod backup;
 pub mod cache;
 pub mod cdn;
 pub mod check;

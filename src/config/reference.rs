@@ -55,6 +55,10 @@ const CREATES: &[(&str, &str)] = &[
         "for each of `before` a web ACL, its association and, unless `logs.keep` is `none`, a log group; an IP set for each of the lists \
          `allow` and `deny` and each version of IP in it ([firewall.md](firewall.md))",
     ),
+    (
+        "backup",
+        "an AWS Backup vault and plan, a selection of what the stack has, and a role; for each `region` of `copies` a vault there",
+    ),
     ("access", "IAM groups with managed and inline policies, and IAM users without passwords and access keys"),
     ("keys", "for each key a KMS key and an alias"),
     (

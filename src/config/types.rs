@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::access::Access;
 use super::alarms::Alarms;
 use super::awake::Schedule;
+use super::backup::Backup;
 use super::cache::Cache;
 use super::cdn::Cdn;
 use super::clone::CloneSection;
@@ -90,6 +91,10 @@ pub struct Stack {
     /// none.
     #[serde(default)]
     pub firewall: Option<Firewall>,
+    /// Backups of databases and buckets by AWS Backup, besides the automated backups of databases. `backup: {}` makes one every day and
+    /// keeps it for 35 days. Default: none.
+    #[serde(default)]
+    pub backup: Option<Backup>,
     /// IAM groups and users, and what they may do with this stack. Default: none.
     #[serde(default)]
     pub access: Access,

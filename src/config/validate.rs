@@ -2,6 +2,7 @@
 
 mod access;
 mod alarms;
+mod backup;
 mod caches;
 mod cdn;
 mod checks;
@@ -55,6 +56,7 @@ pub fn validate(stack: &Stack, file: &Node, env: &str) -> Vec<Diagnostic> {
     access::access(&mut checks);
     alarms::alarms(&mut checks);
     firewall::firewall(&mut checks);
+    backup::backup(&mut checks);
     databases::databases(&mut checks);
     caches::caches(&mut checks);
     clone::clone(&mut checks);

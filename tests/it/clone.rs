@@ -28,6 +28,7 @@ databases:
 access: { groups: { readers: { may: [view] } } }
 clone: { sanitize: { service: web, command: [sh, -c, "echo harmless now"] } }
 alarms: { email: [ops@example.com], off: [services.web, services.worker, databases.main] }
+backup: {}
 environments:
   production: { services: { web: { count: 2 } } }
 "#;
@@ -199,6 +200,7 @@ fn a_clone_is_what_runs_and_apart_from_it() {
         "backups: 9d  # what runs; the file has 7",
         "      database: shop-production  # counts only when it is created",
         "alarms: ~  # nobody is told of a copy",
+        "backup: ~  # copies are not backed up",
         "access: ~  # people keep what they may do, and get nothing more",
     ] {
         assert!(file.lines().any(|said| said.trim() == line.trim()), "{line}: {file}");

@@ -9,6 +9,7 @@ mod access;
 mod alarms;
 mod answers;
 mod architecture;
+mod backup;
 mod begin;
 mod caches;
 mod calls;

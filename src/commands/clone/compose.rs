@@ -337,6 +337,9 @@ pub fn apart(overlay: &mut Overlay, stack: &Stack) {
     if stack.alarms.is_some() {
         overlay.set(&["alarms"], Value::Null, "nobody is told of a copy");
     }
+    if stack.backup.is_some() {
+        overlay.set(&["backup"], Value::Null, "copies are not backed up");
+    }
     for kind in ["route53.record", "acm.certificate", "acm.validation"].iter().filter(|kind| stack.resources.contains_key(**kind))
     {
         overlay.set(&["resources", kind], Value::Null, DOMAIN);
