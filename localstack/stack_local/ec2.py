@@ -4,7 +4,7 @@ import itertools
 
 from moto.ec2.models.security_groups import SecurityGroupRule
 
-from stack_local import interfaces
+from stack_local import flow_logs, interfaces
 from stack_local.clock import LISTED_AFTERWARDS, clock
 from stack_local.core import Call, Operations, Store, Tokens, fault, now, pairs
 from stack_local.outcomes import outcomes
@@ -448,6 +448,10 @@ def _settle_gateways(account: str, region: str) -> None:
             del state.gateways[gateway_id], ec2.nat_gateways[gateway_id]
             continue
         gateway.state = ours.state
+
+
+operations.on("CreateFlowLogs")(flow_logs.create)
+operations.on("DescribeFlowLogs")(flow_logs.describe)
 
 
 # VPC endpoints

@@ -1,3 +1,5 @@
+import json
+
 from tests.aws import Case, Network
 
 
@@ -33,6 +35,50 @@ class Balancer:
         return self.case.elbv2.create_rule(
             ListenerArn=self.listener, Priority=priority, Conditions=condition, Actions=actions, **more
         )["Rules"][0]["RuleArn"]
+
+
+class AccessLogs(Case):
+    def setUp(self):
+        super().setUp()
+        self.b = Balancer(self, "logged", listener=False)
+        self.s3.create_bucket(Bucket="logged-requests")
+
+    def tearDown(self):
+        self.elbv2.delete_load_balancer(LoadBalancerArn=self.b.arn)
+
+    def turn_on(self, bucket: str = "logged-requests", prefix: str = "alb"):
+        keys = {"enabled": "true", "bucket": bucket, "prefix": prefix}
+        return self.elbv2.modify_load_balancer_attributes(
+            LoadBalancerArn=self.b.arn,
+            Attributes=[{"Key": f"access_logs.s3.{key}", "Value": value} for key, value in keys.items()],
+        )
+
+    def allow(self, **condition) -> None:
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+            "Action": "s3:PutObject",
+            "Resource": "arn:aws:s3:::logged-requests/alb/AWSLogs/000000000000/*",
+            "Condition": {"ArnLike": condition},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self.s3.put_bucket_policy(Bucket="logged-requests", Policy=policy)
+
+    def test_go_where_they_may_be_written_and_nowhere_else(self):
+        self.refused("InvalidConfigurationRequest", self.turn_on, bucket="no-such-bucket")
+        self.refused("InvalidConfigurationRequest", self.turn_on)
+        ours = "arn:aws:elasticloadbalancing:us-east-1:000000000000:loadbalancer/app/"
+        self.allow(**{"aws:SourceArn": f"{ours}another*"})
+        self.refused("InvalidConfigurationRequest", self.turn_on)
+        self.allow(**{"aws:SourceArn": f"{ours}logged*"})
+        self.refused("InvalidConfigurationRequest", self.turn_on, prefix="AWSLogs")
+        self.refused("InvalidConfigurationRequest", self.turn_on, prefix="elsewhere")
+        self.turn_on()
+        listed = self.s3.list_objects_v2(Bucket="logged-requests")["Contents"]
+        self.assertEqual([one["Key"] for one in listed], ["alb/AWSLogs/000000000000/ELBAccessLogTestFile"])
+        rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}
+        self.s3.put_bucket_encryption(Bucket="logged-requests", ServerSideEncryptionConfiguration={"Rules": [rule]})
+        self.refused("InvalidConfigurationRequest", self.turn_on)
 
 
 class Balancers(Case):

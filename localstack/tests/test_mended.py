@@ -1,5 +1,6 @@
 """What LocalStack and moto lose, hang at or destroy, and what the plug-in does about it."""
 
+import json
 import threading
 import time
 import types
@@ -126,6 +127,32 @@ class FlowLogs(Case):
         self.assertEqual(len(logs("no-such-flow-logs-bucket")["Unsuccessful"]), 1)
         self.ec2.describe_vpcs()
         self.ecs.list_clusters()
+
+    def test_tell_whether_their_records_arrive(self):
+        net = Network(self)
+        trust = {
+            "Statement": [
+                {"Effect": "Allow", "Principal": {"Service": "vpc-flow-logs.amazonaws.com"}, "Action": "sts:AssumeRole"}
+            ]
+        }
+        role = self.iam.create_role(RoleName="flow-logs", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+        self.logs.create_log_group(logGroupName="/flow/logs")
+        ask = {
+            "ResourceIds": [net.vpc],
+            "ResourceType": "VPC",
+            "TrafficType": "REJECT",
+            "LogGroupName": "/flow/logs",
+            "DeliverLogsPermissionArn": role,
+        }
+        made = self.ec2.create_flow_logs(**ask, ClientToken="flow")["FlowLogIds"]
+        self.assertEqual(self.ec2.create_flow_logs(**ask, ClientToken="flow")["FlowLogIds"], made)
+        self.refused("FlowLogAlreadyExists", self.ec2.create_flow_logs, **ask)
+        status = lambda: self.ec2.describe_flow_logs(FlowLogIds=made)["FlowLogs"][0]["DeliverLogsStatus"]
+        self.assertEqual(status(), "SUCCESS")
+        self.logs.delete_log_group(logGroupName="/flow/logs")
+        self.assertEqual(status(), "FAILED")
+        self.ec2.delete_flow_logs(FlowLogIds=made)
+        self.iam.delete_role(RoleName="flow-logs")
 
 
 class Clusters(Case):

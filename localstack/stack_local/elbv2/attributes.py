@@ -1,6 +1,7 @@
 """Attributes of balancers, target groups and listeners: the whole set is answered, whatever was set."""
 
 from stack_local.core import Call, fault, listed, pairs
+from stack_local.elbv2 import access_logs
 from stack_local.elbv2.state import find, invalid, no_balancer, no_group, no_listener, operations, store
 
 BALANCER_ATTRIBUTES = {
@@ -118,6 +119,9 @@ def modify_load_balancer_attributes(call: Call) -> dict:
         wanted.get("access_logs.s3.bucket") or attributes["access_logs.s3.bucket"]
     ):
         raise fault("InvalidConfigurationRequest", "The value of 'access_logs.s3.bucket' cannot be empty")
+    after = attributes | wanted
+    if after["access_logs.s3.enabled"] == "true" and any(key.startswith("access_logs.s3.") for key in wanted):
+        access_logs.turn_on(call, call["LoadBalancerArn"], after["access_logs.s3.bucket"], after["access_logs.s3.prefix"])
     return _change(attributes, call["Attributes"], "Load balancer")
 
 
