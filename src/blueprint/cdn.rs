@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::access_logs;
 use super::certificates::Certificates;
 use super::facts::Facts;
 use super::load_balancer::Balancer;
 use super::policies::policy as document;
 use crate::aws::Tags;
 use crate::aws::cloudfront::{Behavior, Distribution, Logs, Origin, OriginAccessControl, ViewerCertificate, policies};
-use crate::aws::s3::{Bucket, BucketPolicy, Encryption, LifecycleRule, Website, regional_domain};
+use crate::aws::s3::{Bucket, BucketPolicy, LifecycleRule, Website, regional_domain};
 use crate::config::Stack;
 use crate::config::cdn::{Cdn, PriceClass, StaticFiles};
 use crate::engine::{Error, Graph, Ref};
@@ -22,8 +23,6 @@ const APP: &str = "app";
 const ASSETS: &str = "assets";
 /// How long old versions of static files are kept, in days.
 const OLD_VERSIONS: i32 = 30;
-/// How long the logs of requests are kept, in days.
-const LOGS: i32 = 90;
 const READ: [&str; 2] = ["GET", "HEAD"];
 const ALL: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 
@@ -67,7 +66,7 @@ pub fn expand(
             (Some(root), None) => root.clone(),
             (None, None) => "index.html".into(),
         },
-        logs: if cdn.logs { logs(graph, facts)? } else { Logs::default() },
+        logs: if cdn.logs { logs(graph, stack)? } else { Logs::default() },
         price_class: Some(
             match cdn.price_class {
                 PriceClass::NorthAmericaEurope => "PriceClass_100",
@@ -82,7 +81,7 @@ pub fn expand(
     };
     let distribution = graph.add(MAIN, ORIGIN, &distribution)?;
     if let Some(bucket) = own {
-        let policy = policy(&bucket, facts, Some(&distribution));
+        let policy = policy(&bucket, facts, &distribution);
         graph.add(ASSETS, "cdn.static", &BucketPolicy { bucket, policy })?;
     }
     Ok(Some(distribution))
@@ -171,7 +170,7 @@ fn assets(
             ownership: Some("BucketOwnerEnforced".into()),
             // With a key of KMS, CloudFront could read only what the key's policy lets it decrypt, and what is here is
             // for everybody's eyes anyway.
-            encryption: Some(s3_keys()),
+            encryption: Some(access_logs::s3_keys()),
             lifecycle: BTreeMap::from([("tidy".to_owned(), rule)]),
             website: Website::default(),
             tags: Tags::new(),
@@ -189,49 +188,21 @@ pub fn existing_bucket<'a>(stack: &'a Stack, text: &'a str) -> &'a str {
     known.map_or(text, |(_, bucket)| bucket)
 }
 
-fn logs(graph: &mut Graph, facts: &Facts<'_>) -> Result<Logs, Error> {
-    const AT: &str = "cdn.logs";
-    const NAME: &str = "cdn-logs";
-    let rule = LifecycleRule { abort_uploads_after: Some(7), expire_after: Some(LOGS), ..LifecycleRule::default() };
-    let bucket = graph.add(
-        NAME,
-        AT,
-        &Bucket {
-            versioning: Some(false),
-            block_public_access: Some(true),
-            // CloudFront's logs are written by an access list, which it adds itself.
-            ownership: Some("BucketOwnerPreferred".into()),
-            // Who writes them cannot use a key of KMS without a place in its policy.
-            encryption: Some(s3_keys()),
-            lifecycle: BTreeMap::from([("expire".to_owned(), rule)]),
-            website: Website::default(),
-            tags: Tags::new(),
-        },
-    )?;
-    graph.add(NAME, AT, &BucketPolicy { bucket: bucket.clone(), policy: policy(&bucket, facts, None) })?;
-    Ok(Logs { bucket: Some(bucket.attr("global_domain").to_string()), prefix: Some("cdn/".into()) })
+fn logs(graph: &mut Graph, stack: &Stack) -> Result<Logs, Error> {
+    // CloudFront's logs are written by an access list, which it adds itself.
+    let ownership = "BucketOwnerPreferred";
+    let made = access_logs::bucket(graph, "cdn-logs", "cdn.logs", ownership, stack.logs.access, |_| Vec::new())?;
+    Ok(Logs { bucket: Some(made.bucket.attr("global_domain").to_string()), prefix: Some("cdn/".into()) })
 }
 
-fn s3_keys() -> Encryption {
-    Encryption { algorithm: "AES256".into(), key: None, bucket_key: None }
-}
-
-/// Returns the bucket's policy: TLS only, and the distribution, if there is one, may read.
-fn policy(bucket: &Ref<Bucket>, facts: &Facts<'_>, distribution: Option<&Ref<Distribution>>) -> Value {
-    let arn = bucket.clone().attr("arn").to_string();
-    let objects = format!("{arn}/*");
-    let mut statements = vec![json!({
-        "Sid": "OnlyWithTls", "Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": [arn, objects],
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    })];
-    if let Some(distribution) = distribution {
-        statements.push(json!({
-            "Sid": "CloudFrontReads", "Effect": "Allow", "Action": "s3:GetObject", "Resource": objects,
-            "Principal": {"Service": "cloudfront.amazonaws.com"},
-            "Condition": {"StringEquals": {
-                "AWS:SourceArn": distribution.clone().attr("arn").to_string(), "AWS:SourceAccount": facts.scope.account,
-            }},
-        }));
-    }
-    document(statements)
+/// Returns the policy of the bucket with static files: TLS only, and the distribution may read.
+fn policy(bucket: &Ref<Bucket>, facts: &Facts<'_>, distribution: &Ref<Distribution>) -> Value {
+    let reads = json!({
+        "Sid": "CloudFrontReads", "Effect": "Allow", "Action": "s3:GetObject", "Resource": format!("{}/*", bucket.clone().attr("arn")),
+        "Principal": {"Service": "cloudfront.amazonaws.com"},
+        "Condition": {"StringEquals": {
+            "AWS:SourceArn": distribution.clone().attr("arn").to_string(), "AWS:SourceAccount": facts.scope.account,
+        }},
+    });
+    document(vec![access_logs::only_with_tls(bucket), reads])
 }

@@ -7,17 +7,21 @@ use super::network::Network;
 use super::uses::{Offer, Offers, variable};
 use crate::aws::Tags;
 use crate::aws::ec2::SecurityGroup;
-use crate::aws::rds::{Begin, Instance, ParameterGroup, SubnetGroup};
+use crate::aws::logs::LogGroup;
+use crate::aws::ownership::names::fit;
+use crate::aws::rds::{Begin, Instance, ParameterGroup, SubnetGroup, log_group};
 use crate::aws::secretsmanager::Secret;
-use crate::config::Stack;
 use crate::config::database::{Database, DatabaseEngine, LATEST};
-use crate::engine::{Error, Graph, Ref};
+use crate::config::{Retention, Stack};
+use crate::engine::{AnyRef, Error, Graph, Ref, Scope};
 
 /// The master user, when the file names none.
 const USER: &str = "app";
 const DAY: u64 = 86_400;
+/// The maximum length of a database's identifier.
+const NAME: usize = 63;
 
-pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys) -> Result<Offers, Error> {
+pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys, scope: &Scope) -> Result<Offers, Error> {
     let mut offers = Offers::new();
     if stack.databases.is_empty() {
         return Ok(offers);
@@ -44,8 +48,10 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys) 
                 Some(graph.add(name.as_str(), &origin, &secret)?)
             }
         };
+        let logs = LogGroups { kept: stack.logs.retention, key: keys.arn(None).unwrap_or_default(), scope };
+        let after = logs.add(graph, name.as_str(), &origin, database)?;
         let parts = Parts { subnets: &subnets, group: &group, parameters: &parameters, secret: secret.as_ref() };
-        let primary = primary(stack, database, &parts, keys);
+        let primary = Instance { after, ..primary(stack, database, &parts, keys) };
         let main = graph.add(name.as_str(), &origin, &primary)?;
 
         let ready = main.clone().ready();
@@ -57,7 +63,9 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys) 
             (variable("user"), primary.user.clone().unwrap_or_default()),
         ]);
         for (replica, section) in &database.replicas {
+            let origin = format!("{origin}.replicas.{replica}");
             let copy = Instance {
+                after: logs.add(graph, &format!("{name}-{replica}"), &origin, database)?,
                 source: Some(ready.clone()),
                 class: section.class.clone().unwrap_or_else(|| database.class.clone()),
                 storage: None,
@@ -74,11 +82,9 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys) 
                 kms_key: None,
                 backup_days: None,
                 backup_window: None,
-                // A copy can be made again.
-                deletion_protection: Some(false),
+                deletion_protection: Some(section.deletion_protection),
                 ..primary.clone()
             };
-            let origin = format!("{origin}.replicas.{replica}");
             let copy = graph.add(format!("{name}-{replica}"), &origin, &copy)?.ready();
             environment.insert(variable(&format!("{replica}_host")), copy.attr("host").to_string());
         }
@@ -99,14 +105,49 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys) 
     Ok(offers)
 }
 
+/// The log groups that RDS would create by itself, and keep everything in for good.
+struct LogGroups<'a> {
+    kept: Retention,
+    key: String,
+    scope: &'a Scope,
+}
+
+impl LogGroups<'_> {
+    /// Adds those of a database, under the identifier that it gets. One that takes its place has another, and RDS creates its groups.
+    fn add(&self, graph: &mut Graph, name: &str, origin: &str, database: &Database) -> Result<Vec<AnyRef>, Error> {
+        let id = fit(&self.scope.prefix(), name, 1, NAME);
+        let mut out = Vec::new();
+        for log in logs(database) {
+            let group = LogGroup {
+                name: log_group(&id, &log),
+                retention_days: Some(self.kept.days().map_or(0, i32::from)),
+                kms_key: Some(self.key.clone()),
+                tags: Tags::new(),
+            };
+            out.push(graph.add(format!("db-{name}-{log}"), origin, &group)?.into());
+        }
+        Ok(out)
+    }
+}
+
 fn port(database: &Database) -> u16 {
     database.port.unwrap_or(database.engine.port())
 }
 
-/// Returns the parameters that the file sets, with TLS enforced.
+/// Returns the parameters that the file sets, with TLS enforced, and with those that write the logs which go to CloudWatch: MySQL and
+/// MariaDB write slow queries and all statements only when told to, and to tables unless it is to files
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_LogAccess.MySQLDB.PublishtoCloudWatchLogs.html>).
 fn parameters(database: &Database) -> BTreeMap<String, String> {
     let (tls, on) = database.forced_tls();
-    let mut all = database.parameters.clone();
+    let logs = logs(database);
+    let mut all = BTreeMap::new();
+    for (log, parameter) in [("slowquery", "slow_query_log"), ("general", "general_log")] {
+        if database.engine != DatabaseEngine::Postgres && logs.iter().any(|name| name == log) {
+            all.insert(parameter.to_owned(), "1".to_owned());
+            all.insert("log_output".to_owned(), "FILE".to_owned());
+        }
+    }
+    all.extend(database.parameters.clone());
     all.insert(tls.into(), on.into());
     all
 }
@@ -137,14 +178,16 @@ struct Parts<'a> {
     secret: Option<&'a Ref<Secret>>,
 }
 
+/// Returns the logs that go to CloudWatch.
+fn logs(database: &Database) -> Vec<String> {
+    let usual: &[&str] = match database.engine {
+        DatabaseEngine::Postgres => &["postgresql", "upgrade"],
+        DatabaseEngine::Mysql | DatabaseEngine::Mariadb => &["error", "slowquery"],
+    };
+    database.logs.clone().unwrap_or_else(|| usual.iter().map(|&log| log.to_owned()).collect())
+}
+
 fn primary(stack: &Stack, database: &Database, parts: &Parts<'_>, keys: &Keys) -> Instance {
-    let logs = database.logs.clone().unwrap_or_else(|| {
-        let logs: &[&str] = match database.engine {
-            DatabaseEngine::Postgres => &["postgresql", "upgrade"],
-            DatabaseEngine::Mysql | DatabaseEngine::Mariadb => &["error"],
-        };
-        logs.iter().map(|&log| log.to_owned()).collect()
-    });
     let gib = |size: crate::config::Size| i32::try_from(size.as_gib()).unwrap_or(i32::MAX);
     Instance {
         source: None,
@@ -177,10 +220,11 @@ fn primary(stack: &Stack, database: &Database, parts: &Parts<'_>, keys: &Keys) -
         backup_window: database.backup_window.clone(),
         maintenance_window: database.maintenance_window.clone(),
         deletion_protection: Some(database.deletion_protection),
-        logs: Some(logs),
+        logs: Some(logs(database)),
         auto_minor_upgrade: Some(database.minor_upgrades),
         begin: begin(database),
         copy_tags: Some(true),
+        after: Vec::new(),
         tags: Tags::new(),
     }
 }

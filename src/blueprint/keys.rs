@@ -50,10 +50,17 @@ fn policy(scope: &Scope, accounts: &[Account], with_firewall: bool) -> Value {
     let suffix = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
     let through: Vec<String> =
         ["elasticache", "rds", "secretsmanager"].iter().map(|service| format!("{service}.{region}.{suffix}")).collect();
-    let groups = |name: &str| format!("arn:{partition}:logs:{region}:{account}:log-group:{name}*");
-    let own = groups(&format!("/stack/{stack}/{env}/"));
+    let group = |name: &str| format!("arn:{partition}:logs:{region}:{account}:log-group:{name}*");
+    // Its own groups, and those that RDS and Container Insights write to for what has this stack's names.
+    let named = scope.prefix();
+    let mut groups = vec![
+        group(&format!("/stack/{stack}/{env}/")),
+        group(&format!("/aws/rds/instance/{named}/")),
+        group(&format!("/aws/rds/instance/{named}-")),
+        group(&format!("/aws/ecs/containerinsights/{named}/")),
+    ];
     // WAF accepts no names like those of all others.
-    let groups = if with_firewall { json!([own, groups(&waf_prefix(scope, region))]) } else { json!(own) };
+    groups.extend(with_firewall.then(|| group(&waf_prefix(scope, region))));
     let mut statements = json!([
         {
             "Sid": "Account",
@@ -176,7 +183,12 @@ mod tests {
         }
         assert_eq!(
             statements[1]["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"],
-            "arn:aws:logs:eu-west-1:123456789012:log-group:/stack/shop/test/*"
+            json!([
+                "arn:aws:logs:eu-west-1:123456789012:log-group:/stack/shop/test/*",
+                "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/rds/instance/shop-test/*",
+                "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/rds/instance/shop-test-*",
+                "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/ecs/containerinsights/shop-test/*",
+            ])
         );
         let with_firewall = &super::policy(&scope, &[], true)["Statement"][1]["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"];
         assert_eq!(with_firewall[1], "arn:aws:logs:eu-west-1:123456789012:log-group:aws-waf-logs-stack/shop/test/*");

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
+use super::access_logs::{self, LogBucket};
 use super::certificates::Certificates;
 use super::facts::{Facts, slug};
 use super::network::Network;
 use crate::aws::Tags;
 use crate::aws::ec2::{Direction, SecurityGroup, SecurityGroupRule};
 use crate::aws::elbv2::{Action, FixedResponse, HealthCheck, Listener, ListenerRule, LoadBalancer, Redirect, TargetGroup};
+use crate::aws::s3::Bucket;
 use crate::config::Stack;
 use crate::config::route::Route;
 use crate::config::types::LoadBalancer as Section;
@@ -20,6 +22,8 @@ const ORIGIN: &str = "load_balancer";
 const SSL_POLICY: &str = "ELBSecurityPolicy-TLS13-1-2-2021-06";
 /// How long a connection may be silent when nothing is said: AWS's own default.
 pub const IDLE_SECONDS: u64 = 60;
+/// What the names of logged requests start with, in the bucket for them.
+const LOGS_PREFIX: &str = "alb";
 /// AWS's own default of 300 seconds makes every deployment wait for five minutes.
 const DEREGISTRATION_SECONDS: u64 = 30;
 
@@ -55,7 +59,8 @@ pub fn expand(
     }
     let section = stack.load_balancer.clone().unwrap_or_default();
     let security_group = security_group(graph, &section, network)?;
-    let balancer = balancer(graph, &section, network, &security_group)?;
+    let logs = access_logs(graph, stack, &section, facts)?;
+    let balancer = balancer(graph, &section, network, &security_group, logs)?;
     let targets = targets(graph, stack, network, &balancer)?;
     let full_name = balancer.clone().attr("full_name").to_string();
     let mut out = Balancer { balancer, full_name, security_group, targets };
@@ -96,6 +101,7 @@ fn balancer(
     section: &Section,
     network: &Network,
     group: &Ref<SecurityGroup>,
+    logs: Option<LogBucket>,
 ) -> Result<Ref<LoadBalancer>, Error> {
     let mut attributes: BTreeMap<String, String> =
         SAFE.iter().chain(&USUAL).map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
@@ -105,6 +111,15 @@ fn balancer(
     if let Some(protect) = section.deletion_protection {
         attributes.insert("deletion_protection.enabled".into(), protect.to_string());
     }
+    let mut after: Vec<AnyRef> =
+        network.gateway.iter().filter(|_| !section.internal).map(|gateway| gateway.clone().into()).collect();
+    attributes.insert("access_logs.s3.enabled".into(), logs.is_some().to_string());
+    if let Some(LogBucket { bucket, policy }) = logs {
+        attributes.insert("access_logs.s3.bucket".into(), bucket.attr("name").to_string());
+        attributes.insert("access_logs.s3.prefix".into(), LOGS_PREFIX.into());
+        // AWS tries to write there when the logs are turned on.
+        after.push(policy.into());
+    }
     attributes.extend(section.attributes.clone());
     let balancer = LoadBalancer {
         vpc: network.vpc.clone(),
@@ -112,10 +127,19 @@ fn balancer(
         subnets: if section.internal { network.app.clone() } else { network.public.clone() },
         security_groups: vec![group.clone()],
         attributes,
-        after: network.gateway.iter().filter(|_| !section.internal).map(|gateway| gateway.clone().into()).collect(),
+        after,
         tags: Tags::new(),
     };
     graph.add("main", ORIGIN, &balancer)
+}
+
+/// Adds the bucket for the balancer's logs. None where the file turns them off, or names a bucket of its own in `attributes`.
+fn access_logs(graph: &mut Graph, stack: &Stack, section: &Section, facts: &Facts<'_>) -> Result<Option<LogBucket>, Error> {
+    if !section.access_logs || section.attributes.keys().any(|key| key.starts_with("access_logs.s3.")) {
+        return Ok(None);
+    }
+    let writers = |bucket: &Ref<Bucket>| vec![access_logs::balancers_write(bucket, LOGS_PREFIX, facts)];
+    access_logs::bucket(graph, "alb-logs", "load_balancer", "BucketOwnerEnforced", stack.logs.access, writers).map(Some)
 }
 
 /// Adds a target group for each service with routes.

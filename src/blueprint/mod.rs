@@ -3,6 +3,7 @@
 //! One file per section. Nothing is asked of AWS here: what depends on the account comes in as [`Facts`].
 
 mod access;
+mod access_logs;
 mod alarms;
 mod backup;
 mod caches;
@@ -83,7 +84,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
         let network = match (&facts.host, &stack.existing.network) {
             (Some(host), _) => Ok(share::network(host)),
             (None, Some(theirs)) => Ok(network::existing(theirs, facts)),
-            (None, None) => network::expand(&mut graph, &stack.network, facts)?,
+            (None, None) => network::expand(&mut graph, stack, &keys, facts)?,
         };
         match network {
             Ok(network) => {
@@ -92,7 +93,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
                     Some(_) => share::balancer(&mut graph, stack, &network, facts)?,
                     None => load_balancer::expand(&mut graph, stack, &network, &certificates, facts)?,
                 };
-                let mut offers = databases::expand(&mut graph, stack, &network, &keys)?;
+                let mut offers = databases::expand(&mut graph, stack, &network, &keys, facts.scope)?;
                 offers.extend(caches::expand(&mut graph, stack, &network, &keys)?);
                 offers.extend(uses::existing(facts));
                 offers.extend(facts.host.iter().flat_map(share::offers));

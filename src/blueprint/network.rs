@@ -3,17 +3,25 @@
 //! The addresses: the first half of the VPC is for applications, the third quarter is public, the fourth is for data;
 //! each is cut into eight, one for each zone that a region can have. So adding or removing a zone moves no other.
 
+use std::collections::BTreeMap;
+
 use ipnet::Ipv4Net;
+use serde_json::json;
 
 use super::facts::{Facts, Problem};
+use super::keys::Keys;
+use super::policies;
 use crate::aws::Tags;
 use crate::aws::ec2::{
-    Address, DefaultSecurityGroup, InternetGateway, NatGateway, Route, RouteTable, RouteTableAssociation, Subnet, Vpc,
+    Address, DefaultSecurityGroup, FlowLog, InternetGateway, NatGateway, Route, RouteTable, RouteTableAssociation, Subnet, Vpc,
     VpcEndpoint,
 };
+use crate::aws::iam::Role;
+use crate::aws::logs::LogGroup;
+use crate::config::Stack;
 use crate::config::existing::ExistingNetwork;
-use crate::config::types::{Nat, Network as Section, Zones};
-use crate::engine::{AnyRef, Error, Graph, Ref};
+use crate::config::types::{FlowLogs, Nat, Network as Section, Zones};
+use crate::engine::{AnyRef, Error, Graph, Ref, Scope};
 
 const ORIGIN: &str = "network";
 const ANYWHERE: &str = "0.0.0.0/0";
@@ -45,13 +53,18 @@ struct Zone {
     at: usize,
 }
 
-pub fn expand(graph: &mut Graph, section: &Section, facts: &Facts<'_>) -> Result<Result<Network, Problem>, Error> {
+pub fn expand(graph: &mut Graph, stack: &Stack, keys: &Keys, facts: &Facts<'_>) -> Result<Result<Network, Problem>, Error> {
+    let section = &stack.network;
     let zones = match zones(section, facts) {
         Ok(zones) => zones,
         Err(problem) => return Ok(Err(problem)),
     };
     let cidr = section.cidr.0;
-    let vpc = graph.add("main", ORIGIN, &Vpc::new(cidr.to_string()))?;
+    let mut vpc = Vpc::new(cidr.to_string());
+    if section.block_admin_ports {
+        vpc.network_acl.extend(without_admin_ports(&cidr.to_string()));
+    }
+    let vpc = graph.add("main", ORIGIN, &vpc)?;
     graph.add("main", ORIGIN, &DefaultSecurityGroup { vpc: vpc.clone(), rules: Vec::new() })?;
     let gateway = graph.add("main", ORIGIN, &InternetGateway { vpc: Some(vpc.clone()), tags: Tags::new() })?;
 
@@ -111,8 +124,61 @@ pub fn expand(graph: &mut Graph, section: &Section, facts: &Facts<'_>) -> Result
     network.egress.extend(nats.into_iter().map(|nat| nat.ready().into()));
 
     let service = format!("com.amazonaws.{}.s3", facts.scope.region);
-    graph.add("s3", ORIGIN, &VpcEndpoint::gateway(vpc, service, tables))?;
+    graph.add("s3", ORIGIN, &VpcEndpoint::gateway(vpc.clone(), service, tables))?;
+    flow_logs(graph, stack, keys, vpc, facts.scope)?;
     Ok(Ok(network))
+}
+
+/// Returns the rules of the network ACL that come before those that allow everything: the network itself may use every port, and
+/// nobody else SSH and Remote Desktop. ACLs know no connections: what answers a connection from port 3389 is refused, too. Load balancers
+/// and NAT gateways open theirs from ports 1024 to 65535
+/// (<https://docs.aws.amazon.com/vpc/latest/userguide/nacl-ephemeral-ports.html>); the load balancer's are answered from inside.
+fn without_admin_ports(cidr: &str) -> [(String, String); 3] {
+    [("ingress 10", format!("allow all {cidr}")), ("ingress 20", refused(22)), ("ingress 21", refused(3389))]
+        .map(|(number, rule)| (number.to_owned(), rule))
+}
+
+fn refused(port: u16) -> String {
+    format!("deny tcp {ANYWHERE} {port}-{port}")
+}
+
+/// Adds the flow log of the network, with its log group and the role that writes to it and to nothing else.
+fn flow_logs(graph: &mut Graph, stack: &Stack, keys: &Keys, vpc: Ref<Vpc>, scope: &Scope) -> Result<(), Error> {
+    const NAME: &str = "flow-logs";
+    const AT: &str = "network.flow_logs";
+    let traffic = match stack.network.flow_logs {
+        FlowLogs::Off => return Ok(()),
+        FlowLogs::Reject => "REJECT",
+        FlowLogs::All => "ALL",
+    };
+    let group = LogGroup {
+        name: format!("/stack/{}/{}/network/flow", scope.stack, scope.env),
+        retention_days: Some(stack.logs.retention.days().map_or(0, i32::from)),
+        kms_key: Some(keys.arn(None).unwrap_or_default()),
+        tags: Tags::new(),
+    };
+    let group = graph.add(NAME, AT, &group)?;
+    // <https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html>; it may not create a log group that was deleted.
+    let log = format!("arn:{}:ec2:{}:{}:vpc-flow-log/*", scope.partition, scope.region, scope.account);
+    let trust = policies::policy(vec![json!({
+        "Effect": "Allow",
+        "Principal": {"Service": "vpc-flow-logs.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"aws:SourceAccount": scope.account}, "ArnLike": {"aws:SourceArn": log}},
+    })]);
+    let write = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"];
+    let write = policies::policy(vec![policies::allow(&write, vec![format!("{}:*", group.clone().attr("arn"))])]);
+    let role = Role {
+        trust,
+        policies: BTreeMap::from([("logs".to_owned(), write)]),
+        managed: Vec::new(),
+        description: None,
+        tags: Tags::new(),
+    };
+    let role = graph.add(NAME, AT, &role)?.attr("arn");
+    let log = FlowLog { vpc, traffic: traffic.into(), log_group: group, role, interval: 600, tags: Tags::new() };
+    graph.add("main", AT, &log)?;
+    Ok(())
 }
 
 /// Returns a network that someone else owns: nothing in it is created or changed.
@@ -177,5 +243,19 @@ mod tests {
         assert_eq!(block(cidr, 4, 0).unwrap().to_string(), "10.0.0.0/20");
         assert_eq!(block(cidr, 5, 16).unwrap().to_string(), "10.0.128.0/21");
         assert_eq!(block(cidr, 5, 24).unwrap().to_string(), "10.0.192.0/21");
+    }
+
+    #[test]
+    fn the_network_itself_comes_before_what_is_refused() {
+        let mut rules = Vpc::new("10.0.0.0/16".into()).network_acl;
+        rules.extend(without_admin_ports("10.0.0.0/16"));
+        let mut ingress: Vec<(u32, &str)> =
+            rules.iter().filter_map(|(key, rule)| Some((key.strip_prefix("ingress ")?.parse().ok()?, rule.as_str()))).collect();
+        ingress.sort_unstable();
+        let ingress: Vec<&str> = ingress.into_iter().map(|(_, rule)| rule).collect();
+        assert_eq!(
+            ingress,
+            ["allow all 10.0.0.0/16", "deny tcp 0.0.0.0/0 22-22", "deny tcp 0.0.0.0/0 3389-3389", "allow all 0.0.0.0/0"]
+        );
     }
 }

@@ -14,7 +14,9 @@ use super::uses::{Offers, variable};
 use crate::aws::Tags;
 use crate::aws::autoscaling::{ScalableTarget, ScalingPolicy};
 use crate::aws::ec2::{Direction, SecurityGroup, SecurityGroupRule};
-use crate::aws::ecs::{Capacity, CircuitBreaker, Cluster, Container, LoadBalancerTarget, STOP_TIMEOUT, Service, TaskDefinition};
+use crate::aws::ecs::{
+    Capacity, CircuitBreaker, Cluster, Container, LoadBalancerTarget, STOP_TIMEOUT, Service, TaskDefinition, performance,
+};
 use crate::aws::iam::Role;
 use crate::aws::logs::LogGroup;
 use crate::config::Stack;
@@ -46,9 +48,18 @@ pub fn expand(graph: &mut Graph, inputs: &Inputs<'_>) -> Result<(), Error> {
     if stack.services.is_empty() {
         return Ok(());
     }
+    // AWS would create it by itself, and keep everything in it for good.
+    let insights = LogGroup {
+        name: performance(&facts.scope.prefix()),
+        retention_days: Some(stack.logs.retention.days().map_or(0, i32::from)),
+        kms_key: Some(inputs.keys.arn(None).unwrap_or_default()),
+        tags: Tags::new(),
+    };
+    let insights = graph.add("container-insights", "services", &insights)?;
     let cluster = Cluster {
         container_insights: Some(true),
         capacity_providers: vec!["FARGATE".into(), "FARGATE_SPOT".into()],
+        after: vec![insights.into()],
         tags: Tags::new(),
     };
     let cluster = graph.add("main", "services", &cluster)?;
@@ -243,7 +254,8 @@ impl<'a> Services<'a> {
             log_group: Some(logs.clone()),
             log_prefix: Some(called.to_owned()),
             stop_timeout: Some(section.stop_timeout.as_ref().map_or(STOP_TIMEOUT, |d| d.as_secs() as i32)),
-            readonly_root: None,
+            readonly_root: Some(section.readonly_root),
+            writable: section.writable.clone(),
             init: Some(true),
         }
     }

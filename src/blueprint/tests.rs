@@ -187,10 +187,11 @@ fn what_is_taken_out_of_any_section_is_forgotten_or_known_to_stay() {
         "existing": {"zones": {"z": "example.com"}},
         "keys": {"main": {"rotation": false, "rotation_period": "180d", "deletion_window": "7d", "description": "x"}},
         "certificates": {"main": {"domain": "example.com", "names": ["www.example.com"], "zone": "existing.zones.z"}},
-        "network": {"cidr": "10.1.0.0/16", "zones": 2, "nat": "single"},
+        "network": {"cidr": "10.1.0.0/16", "zones": 2, "nat": "single", "flow_logs": "all", "block_admin_ports": true},
+        "logs": {"retention": "7d", "access": "7d"},
         "load_balancer": {
             "certificate": "certificates.main", "dns": false, "internal": true, "idle_timeout": "90s", "deletion_protection": true,
-            "allow": ["10.0.0.0/8"], "ssl_policy": "x", "attributes": {"routing.http.drop_invalid_header_fields.enabled": "true"},
+            "allow": ["10.0.0.0/8"], "ssl_policy": "x", "access_logs": false, "attributes": {"routing.http.drop_invalid_header_fields.enabled": "true"},
         },
         "services": {
             "web": {
@@ -198,7 +199,7 @@ fn what_is_taken_out_of_any_section_is_forgotten_or_known_to_stay() {
                 "cpu": 512, "memory": 1024, "architecture": "arm64", "command": ["a"], "entrypoint": ["a"],
                 "environment": {"A": "b"}, "health": {"path": "/up", "interval": "20s"}, "count": 2, "grace": "90s",
                 "stop_timeout": "60s", "deregistration_delay": "10s", "exec": true, "spot": true, "public": true,
-                "logs": {"retention": "7d"}, "policies": [{"actions": ["s3:GetObject"], "resources": ["arn:aws:s3:::a/*"]}],
+                "logs": {"retention": "7d"}, "readonly_root": true, "writable": ["/tmp"], "policies": [{"actions": ["s3:GetObject"], "resources": ["arn:aws:s3:::a/*"]}],
             },
             "api": {"image": "i", "port": 8080},
         },
@@ -208,7 +209,7 @@ fn what_is_taken_out_of_any_section_is_forgotten_or_known_to_stay() {
                 "iops": 13000, "throughput": 600, "multi_az": true, "backups": "14d", "backup_window": "03:00-03:30",
                 "maintenance_window": "sun:04:00-sun:04:30", "deletion_protection": false, "database": "shop", "user": "owner",
                 "port": 5555, "parameters": {"log_min_duration_statement": "500"}, "logs": ["postgresql"], "minor_upgrades": false,
-                "key": "arn:aws:kms:us-east-1:123456789012:key/1", "replicas": {"r": {"class": "db.t4g.small", "multi_az": true}},
+                "key": "arn:aws:kms:us-east-1:123456789012:key/1", "replicas": {"r": {"class": "db.t4g.small", "multi_az": true, "deletion_protection": true}},
                 "begin": {"snapshot": "mine"},
             },
             "rotated": {"engine": "postgres", "version": "16", "password": {"rotate": "30d"}},
@@ -457,7 +458,10 @@ fn attributes_of_the_balancer_that_are_taken_out_are_as_aws_has_them() {
     let said = attributes(json!({"attributes": {"routing.http2.enabled": "false", "access_logs.s3.enabled": "true"}}));
     assert_eq!((&said["routing.http2.enabled"], &said["access_logs.s3.enabled"]), (&json!("false"), &json!("true")));
     let unsaid = attributes(json!({}));
-    assert_eq!((&unsaid["routing.http2.enabled"], &unsaid["access_logs.s3.enabled"]), (&json!("true"), &Value::Null));
+    assert_eq!((&unsaid["routing.http2.enabled"], &unsaid["access_logs.s3.enabled"]), (&json!("true"), &json!("true")));
+    assert_eq!(unsaid["access_logs.s3.bucket"], "${s3.bucket/alb-logs.name}");
+    let off = attributes(json!({"access_logs": false}));
+    assert_eq!((&off["access_logs.s3.enabled"], &off["access_logs.s3.bucket"]), (&json!("false"), &Value::Null));
     assert_eq!(unsaid["client_keep_alive.seconds"], "3600");
     assert_eq!(unsaid["deletion_protection.enabled"], Value::Null);
 }

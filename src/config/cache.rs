@@ -23,7 +23,7 @@ pub struct Cache {
     #[schemars(extend("pattern" = r"^cache\.[a-z0-9-]+\.[a-z0-9]+$"), example = &"cache.t4g.small")]
     pub node: String,
     /// The number of replicas, 0 to 5. With at least one, a replica in another zone takes over when the primary fails. Not for
-    /// Memcached. Default: 0.
+    /// Memcached. Default: 1 with `production: true`, else 0.
     #[serde(default)]
     #[schemars(range(max = 5))]
     pub replicas: Option<u8>,

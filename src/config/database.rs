@@ -41,7 +41,7 @@ pub struct Database {
     /// for less storage.
     #[serde(default)]
     pub throughput: Option<u32>,
-    /// Whether a standby in another zone takes over when the instance fails.
+    /// Whether a standby in another zone takes over when the instance fails. Default: `true` with `production: true`, else `false`.
     #[serde(default)]
     pub multi_az: bool,
     /// How long daily backups are kept, in whole days from `1d` to `35d`; `0d` turns them off.
@@ -82,7 +82,8 @@ pub struct Database {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Scalar>", example = &BTreeMap::from([("log_min_duration_statement", "500")]))]
     pub parameters: BTreeMap<String, String>,
-    /// The logs that go to CloudWatch Logs. Default: `postgresql` and `upgrade` for PostgreSQL, `error` for MySQL and MariaDB.
+    /// The logs that go to CloudWatch Logs. `slowquery` and `general` turn on the parameters that write them. Default: `postgresql` and
+    /// `upgrade` for PostgreSQL, `error` and `slowquery` for MySQL and MariaDB.
     #[serde(default)]
     pub logs: Option<Vec<String>>,
     /// Whether AWS installs new minor versions in the maintenance window.
@@ -181,6 +182,8 @@ pub struct Replica {
     pub class: Option<String>,
     /// Whether the replica has a standby in another zone.
     pub multi_az: bool,
+    /// Whether AWS refuses to delete the replica. Default: `true` with `production: true`, else `false`.
+    pub deletion_protection: bool,
 }
 
 /// A database engine.

@@ -12,6 +12,7 @@
 //! | [`edit`] | a value written into the text, beside comments and all else |
 //! | `secrets` | the search for secrets, which do not belong in the file |
 //! | [`validate`] | the checks of sense: whether the values fit together |
+//! | `production` | the defaults of a production environment |
 //! | `partly` | the checks of sense for a file that is misshapen elsewhere |
 //! | [`diagnostic`] | problems, for people and for programs |
 //! | [`mod@starter`] | the file that `stack init` writes |
@@ -41,9 +42,11 @@ pub mod frozen;
 mod guest;
 pub mod joined;
 pub mod limits;
+pub mod logs;
 mod overlay;
 mod partly;
 pub mod policy;
+mod production;
 #[cfg(test)]
 mod reference;
 pub mod references;
@@ -265,7 +268,7 @@ fn read(
         add(found, more);
         return None;
     }
-    match serde_path_to_error::deserialize::<_, Stack>(merged.to_json()) {
+    match serde_path_to_error::deserialize::<_, Stack>(production::defaults(merged.to_json())) {
         Ok(stack) => {
             found.extend(validate::validate(&stack, &merged, env));
             Some((stack, merged))

@@ -16,12 +16,13 @@ const CREATES: &[(&str, &str)] = &[
     (
         "network",
         "a VPC; public, application and data subnets in every zone; an internet gateway; NAT gateways with their addresses; route \
-         tables, routes and associations; a gateway endpoint for S3. The default security group of the VPC is emptied",
+         tables, routes and associations; a gateway endpoint for S3. The default security group of the VPC is emptied. For `flow_logs` \
+         a flow log, its log group and a role",
     ),
     (
         "load_balancer",
         "an Application Load Balancer with its security group and rules; a listener for HTTP, and with a certificate one for HTTPS; \
-         listener rules for paths and hosts; alias records in the certificate's zone",
+         listener rules for paths and hosts; alias records in the certificate's zone; for `access_logs` a bucket with its policy",
     ),
     (
         "services",

@@ -100,6 +100,14 @@ pub struct Service {
     /// Whether `aws ecs execute-command` may open a shell in the containers.
     #[serde(default)]
     pub exec: bool,
+    /// Whether the containers' root filesystem is read-only. The directories in `writable` stay writable. `exec` then does not work.
+    #[serde(default)]
+    pub readonly_root: bool,
+    /// Directories that the containers may write to when `readonly_root` is on, each an empty volume of the task that is deleted with
+    /// it. Default: none.
+    #[serde(default)]
+    #[schemars(example = &["/tmp"])]
+    pub writable: Vec<String>,
 }
 
 /// The default CPU units of a task.

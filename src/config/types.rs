@@ -21,6 +21,7 @@ use super::encryption::{CertificateSection, KeySection};
 use super::exceptions::CheckSection;
 use super::existing::Existing;
 use super::firewall::Firewall;
+use super::logs::LogSection;
 use super::regions;
 use super::scalar::Scalar;
 use super::service::Service;
@@ -47,6 +48,11 @@ pub struct Stack {
     #[schemars(length(min = 3, max = 63), regex(pattern = r"^[a-z0-9](\.?[a-z0-9-])*\.?[a-z0-9]$"))]
     #[schemars(extend("format" = "stack-bucket", "patternErrorMessage" = "a bucket name has 3 to 63 lower-case letters, digits, hyphens and dots"), example = &"example-stack-history")]
     pub history_bucket: Option<String>,
+    /// Whether the environment serves users who depend on it. Defaults that cost more are then chosen: a standby for databases
+    /// (`multi_az`), a replica for Valkey and Redis caches, and protection from deletion for the load balancer, databases and their
+    /// replicas. What the file says itself counts all the same.
+    #[serde(default)]
+    pub production: bool,
     /// How long the environment is wanted, from its first apply on: `stack reap` destroys it afterwards, with its data and without
     /// asking. Mostly for an environment. Default: always.
     #[serde(default)]
@@ -83,6 +89,10 @@ pub struct Stack {
     /// A CloudFront distribution in front of the load balancer and of static files. Default: none.
     #[serde(default)]
     pub cdn: Option<Cdn>,
+    /// How long logs are kept that belong to no single service: what the network and databases log, and the requests that the load
+    /// balancer and the CDN log.
+    #[serde(default)]
+    pub logs: LogSection,
     /// CloudWatch alarms for what the stack consists of, and who is told when one goes off. `alarms: {}` watches everything and tells
     /// nobody but the subscribers of its topic. Default: none.
     #[serde(default)]
@@ -185,6 +195,11 @@ pub struct Network {
     pub zones: Zones,
     /// How private subnets reach the internet.
     pub nat: Nat,
+    /// The traffic of the network that is logged to CloudWatch Logs, for the time in `logs.retention`.
+    pub flow_logs: FlowLogs,
+    /// Whether the network ACL refuses SSH and Remote Desktop (ports 22 and 3389) from outside of the network, in addition to security
+    /// groups. Connections that a NAT gateway opens from port 3389, one in about 64000, then get no answer.
+    pub block_admin_ports: bool,
 }
 
 impl Default for Network {
@@ -193,8 +208,22 @@ impl Default for Network {
             cidr: Cidr(ipnet::Ipv4Net::new_assert(std::net::Ipv4Addr::new(10, 0, 0, 0), 16)),
             zones: Zones::Count(3),
             nat: Nat::PerZone,
+            flow_logs: FlowLogs::Reject,
+            block_admin_ports: false,
         }
     }
+}
+
+/// The traffic of the network that is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FlowLogs {
+    /// None.
+    Off,
+    /// What security groups and network ACLs refuse.
+    Reject,
+    /// All. CloudWatch Logs charges by the amount of data.
+    All,
 }
 
 /// How private subnets reach the internet.
@@ -290,8 +319,11 @@ pub struct LoadBalancer {
     pub internal: bool,
     /// The time after which an idle connection is closed, from `1s` to `4000s`. Default: `60s`.
     pub idle_timeout: Option<Duration>,
-    /// Whether AWS refuses to delete the load balancer. Default: as it is in AWS, which is off for a new one.
+    /// Whether AWS refuses to delete the load balancer. Default: on with `production: true`, else as it is in AWS, which is off for a
+    /// new one.
     pub deletion_protection: Option<bool>,
+    /// Whether requests are logged to a bucket of the stack, for the time in `logs.access`.
+    pub access_logs: bool,
     /// The IPv4 networks that may connect.
     pub allow: Vec<Cidr>,
     /// The security policy of the HTTPS listener, by AWS's name. Default: `ELBSecurityPolicy-TLS13-1-2-2021-06`.
@@ -311,6 +343,7 @@ impl Default for LoadBalancer {
             internal: false,
             idle_timeout: None,
             deletion_protection: None,
+            access_logs: true,
             allow: vec![Cidr(ipnet::Ipv4Net::default())],
             ssl_policy: None,
             attributes: BTreeMap::new(),

@@ -358,6 +358,8 @@ impl Retention {
 
     /// Thirty days.
     pub const MONTH: Retention = Retention(30);
+    /// Ninety days.
+    pub const QUARTER: Retention = Retention(90);
 }
 
 impl fmt::Display for Retention {

@@ -91,6 +91,7 @@ const FIXTURES: &[Fixture] = &[
             update("ec2.vpc_endpoint/s3", "route_tables", "[]"),
             update("ec2.security_group/s", "tags", TAGS),
             update("ec2.security_group_rule/in", "description", r#""HTTP""#),
+            update("ec2.flow_log/f", "tags", TAGS),
             update("elbv2.load_balancer/l", "attributes", r#"{ "idle_timeout.timeout_seconds": "120" }"#),
             update("elbv2.target_group/t", "attributes", r#"{ "deregistration_delay.timeout_seconds": "30" }"#),
             update(

@@ -22,6 +22,7 @@ mod compare;
 mod connect;
 mod consent;
 mod databases;
+mod defaults;
 mod drift;
 mod edits;
 mod elsewhere;

@@ -13,7 +13,7 @@ pub(in crate::aws) const ERRORS: &[Row] = &[
     Row::codes(&["ec2:*"], &["*NotFound"], Class::NotYet),
     Row::codes(&["ec2:*"], &["DependencyViolation", "InvalidIPAddress.InUse"], Class::InUse),
     Row::codes(&["ec2:*"], &["Gateway.NotAttached"], Class::NotFound),
-    Row::codes(&["ec2:*"], &["InvalidSubnet.Conflict", "Resource.AlreadyAssociated"], Class::Exists),
+    Row::codes(&["ec2:*"], &["InvalidSubnet.Conflict", "Resource.AlreadyAssociated", "FlowLogAlreadyExists"], Class::Exists),
 ];
 
 const ASKS_OR_TAKES_AWAY: &[&str] = &[
@@ -45,6 +45,8 @@ mod tests {
         assert_eq!(class("ec2:DeleteSubnet", "DependencyViolation"), Class::InUse);
         assert_eq!(class("ec2:ReleaseAddress", "AuthFailure"), Class::InUse);
         assert_eq!(class("ec2:CreateNatGateway", "Resource.AlreadyAssociated"), Class::NotYet);
+        assert_eq!(class("ec2:CreateFlowLogs", "FlowLogAlreadyExists"), Class::Exists);
+        assert_eq!(class("ec2:DeleteFlowLogs", "InvalidFlowLogId.NotFound"), Class::NotFound);
         assert_eq!(class("ec2:AssociateRouteTable", "Resource.AlreadyAssociated"), Class::Exists);
     }
 }

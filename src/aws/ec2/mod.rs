@@ -6,6 +6,7 @@ mod checks;
 mod controls;
 mod default_security_group;
 pub(in crate::aws) mod errors;
+mod flow_log;
 mod internet_gateway;
 mod nat_gateway;
 mod network_acl;
@@ -22,6 +23,7 @@ mod zones;
 
 pub use address::Address;
 pub use default_security_group::DefaultSecurityGroup;
+pub use flow_log::FlowLog;
 pub use internet_gateway::InternetGateway;
 pub use nat_gateway::{NatGateway, STATES as NAT_GATEWAY_STATES};
 pub use route::Route;
@@ -71,6 +73,7 @@ pub(super) static WING: Wing = Wing {
         KindRow::of::<DefaultSecurityGroup>(),
         KindRow::of::<SecurityGroup>(),
         KindRow::of::<SecurityGroupRule>(),
+        KindRow::of::<FlowLog>(),
     ])
 };
 

@@ -6,13 +6,13 @@ use super::{NAME, claim_of, clusters, name_in, retag, tags_of, to_sdk};
 use crate::aws::call::error::incomplete;
 use crate::aws::ecs::errors::failed;
 use crate::aws::iam;
-use crate::aws::logs::left_behind;
+use crate::aws::logs::{LogGroup, left_behind};
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
 use crate::aws::states::{Means, States};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Blocker, Class, Diff, Observed, Readiness, Resource, Result, Rule, Usual};
+use crate::engine::{AnyRef, Blocker, Class, Diff, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
 /// A cluster, in which services run.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -25,6 +25,9 @@ pub struct Cluster {
     /// The capacity providers that services can use: `FARGATE`, `FARGATE_SPOT`. Left out: none.
     #[serde(default)]
     pub capacity_providers: Vec<String>,
+    /// What must exist first and is deleted after it: the log group of Container Insights. Left out: nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<AnyRef>,
     /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
@@ -68,6 +71,11 @@ pub const STATES: States = States {
     ],
 };
 
+/// Returns the name of the log group that Container Insights writes to.
+pub fn performance(cluster: &str) -> String {
+    format!("/aws/ecs/containerinsights/{cluster}/performance")
+}
+
 fn state(cluster: &sdk::Cluster) -> Readiness {
     match STATES.read(cluster.status().unwrap_or("unknown"), true) {
         Readiness::Failed(_) => Readiness::Failed("AWS could not create the resources that belong to the cluster".into()),
@@ -92,7 +100,7 @@ async fn make_service_role(cx: &Cx) -> Result<()> {
 
 impl Resource for Cluster {
     const KIND: &'static str = "ecs.cluster";
-    const RULES: &'static [Rule] = &[Rule::set("capacity_providers"), Rule::owned("tags")];
+    const RULES: &'static [Rule] = &[Rule::set("capacity_providers"), Rule::order_only("after"), Rule::owned("tags")];
     const USUAL: Usual = Usual::secs(2, 2);
     type Cloud = Clients;
     type Live = Live;
@@ -102,17 +110,19 @@ impl Resource for Cluster {
             .await?
             .iter()
             .filter_map(|c| {
-                let tags = tags_of(c.tags());
+                let (tags, live) = (tags_of(c.tags()), Live::of(c)?);
                 let insights = c.settings().iter().find(|s| s.name() == Some(&ClusterSettingName::ContainerInsights));
                 Some(Observed {
                     claim: claim_of(cx, c),
-                    live: Live::of(c)?,
                     fields: Cluster {
                         // `enhanced` is more of the same.
                         container_insights: insights.and_then(|s| s.value()).map(|v| v != "disabled"),
                         capacity_providers: c.capacity_providers().to_vec(),
+                        // Container Insights writes there to the end.
+                        after: vec![Ref::<LogGroup>::physical(performance(&live.name)).into()],
                         tags,
                     },
+                    live,
                     state: state(c),
                 })
             })

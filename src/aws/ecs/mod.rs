@@ -14,7 +14,7 @@ mod status;
 mod task_definition;
 pub mod tasks;
 
-pub use cluster::{Cluster, STATES as CLUSTER_STATES};
+pub use cluster::{Cluster, STATES as CLUSTER_STATES, performance};
 pub use service::{Capacity, CircuitBreaker, Connect, ConnectOffer, LoadBalancerTarget, STATES as SERVICE_STATES, Service};
 pub use status::{Running, running};
 pub use task_definition::{Container, STOP_TIMEOUT, TaskDefinition};

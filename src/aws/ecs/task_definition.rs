@@ -1,9 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_ecs::types::{
-    self as sdk, ApplicationProtocol, Compatibility, ContainerDefinition, CpuArchitecture, KeyValuePair, LinuxParameters,
-    LogConfiguration, LogDriver, NetworkMode, OsFamily, PortMapping, RuntimePlatform, Secret, SortOrder,
-    TaskDefinitionFamilyStatus, TaskDefinitionField, TaskDefinitionStatus, TransportProtocol,
+    self as sdk, ApplicationProtocol, Compatibility, ContainerDefinition, CpuArchitecture, HostVolumeProperties, KeyValuePair,
+    LinuxParameters, LogConfiguration, LogDriver, MountPoint, NetworkMode, OsFamily, PortMapping, RuntimePlatform, Secret,
+    SortOrder, TaskDefinitionFamilyStatus, TaskDefinitionField, TaskDefinitionStatus, TransportProtocol, Volume,
 };
 use aws_smithy_types::error::operation::BuildError;
 use futures::future::try_join_all;
@@ -102,6 +102,9 @@ pub struct Container {
     /// Whether its root file system is read-only. Left out: AWS's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub readonly_root: Option<bool>,
+    /// Directories with an empty volume each, which can be written to and is deleted with the task. Left out: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub writable: Vec<String>,
     /// Whether an init process reaps its child processes. Left out: AWS's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init: Option<bool>,
@@ -184,8 +187,23 @@ impl Container {
             .set_log_configuration(logs)
             .set_stop_timeout(self.stop_timeout)
             .set_readonly_root_filesystem(self.readonly_root)
+            .set_mount_points((!self.writable.is_empty()).then(|| self.mounts().collect()))
             .set_linux_parameters(self.init.map(|init| LinuxParameters::builder().init_process_enabled(init).build()))
             .build())
+    }
+
+    /// Returns the volumes that it mounts, and where.
+    fn mounts(&self) -> impl Iterator<Item = MountPoint> {
+        let mount = |path: &String| MountPoint::builder().source_volume(self.volume(path)).container_path(path).build();
+        self.writable.iter().map(mount)
+    }
+
+    /// Returns the name of the volume for a directory, which has letters, digits, hyphens and underscores
+    /// (<https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Volume.html>).
+    fn volume(&self, path: &str) -> String {
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_string() } else { format!("_{:x}", u32::from(c)) };
+        let path: String = path.trim_start_matches('/').chars().map(plain).collect();
+        format!("{}-{path}", self.name)
     }
 
     fn from_sdk(container: &ContainerDefinition) -> Container {
@@ -208,7 +226,9 @@ impl Container {
             log_group: option(LOG_GROUP).map(Ref::physical),
             log_prefix: option(LOG_PREFIX),
             stop_timeout: Some(container.stop_timeout.unwrap_or(STOP_TIMEOUT)),
-            readonly_root: container.readonly_root_filesystem,
+            // Left out, it can be written to.
+            readonly_root: Some(container.readonly_root_filesystem.unwrap_or(false)),
+            writable: container.mount_points().iter().filter_map(|mount| mount.container_path.clone()).collect(),
             init: container.linux_parameters().and_then(|l| l.init_process_enabled),
         }
     }
@@ -273,6 +293,12 @@ impl TaskDefinition {
         let expected = format!("{place}/{family}:{}", after + 1);
         let mut tags = self.tags.clone();
         tags.insert(TAG_DIGEST.to_owned(), digest(&expected, self)?);
+        // One without anything else is an empty one on the task's own disk
+        // (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/bind-mounts.html>).
+        let volumes = self.containers.iter().flat_map(|c| c.writable.iter().map(|path| c.volume(path)));
+        let volumes: Vec<Volume> =
+            volumes.map(|name| Volume::builder().name(name).host(HostVolumeProperties::builder().build()).build()).collect();
+        let call = call.set_volumes((!volumes.is_empty()).then_some(volumes));
         let call = call.set_container_definitions(Some(containers)).set_tags(Some(to_sdk(&tags)));
         let answer = call.send().await.map_err(failed(OP))?;
         let made = answer.task_definition().and_then(Live::of).ok_or_else(|| incomplete(OP, "the task definition's ARN"))?;
@@ -414,6 +440,7 @@ impl Resource for TaskDefinition {
         Rule::takes("task_role", &[("iam.role", "arn")]),
         Rule::keyed("containers", "name"),
         Rule::set("containers.*.ports"),
+        Rule::set("containers.*.writable"),
         Rule::exact("containers.*.port_names"),
         Rule::exact("containers.*.environment"),
         Rule::exact("containers.*.secrets"),
@@ -552,6 +579,7 @@ mod tests {
             log_prefix: Some("web".into()),
             stop_timeout: Some(30),
             readonly_root: Some(true),
+            writable: vec!["/tmp".into(), "/var/run".into()],
             init: Some(true),
         }
     }

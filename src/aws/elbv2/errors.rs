@@ -16,6 +16,9 @@ pub(in crate::aws) const ERRORS: &[Row] = &[
         &["TargetGroupNotFound", "LoadBalancerNotFound", "ListenerNotFound", "RuleNotFound", "PriorityInUse"],
         Class::NotYet,
     ),
+    // The policy of a bucket that was just made is not known everywhere yet: "Access Denied for bucket: NAME. Please check S3bucket
+    // permission" (<https://repost.aws/knowledge-center/elb-troubleshoot-access-logs>).
+    Row::says(&["elbv2:ModifyLoadBalancerAttributes"], "Access Denied for bucket", Class::NotYet),
     // "The specified subnet is out of available addresses" (API reference of Elastic Load Balancing, errors).
     Row::codes(&["elbv2:*"], &["InvalidSubnet"], Class::Limit),
 ];

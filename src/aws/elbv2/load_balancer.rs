@@ -14,12 +14,15 @@ use crate::aws::ec2::{InternetGateway, SecurityGroup, Subnet, Vpc, gateway_of};
 use crate::aws::elbv2::errors::failed;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
+use crate::aws::s3::{Bucket, BucketPolicy};
 use crate::aws::spelling::{How, Spelling};
 use crate::aws::states::{Means, States};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
 use crate::engine::{AnyRef, Class, Diff, Effect, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Usual};
 
+const LOGS: &str = "access_logs.s3.enabled";
+const LOGS_BUCKET: &str = "access_logs.s3.bucket";
 const PROTECTION: &str = "deletion_protection.enabled";
 const INTERNET_FACING: &str = "internet-facing";
 
@@ -113,6 +116,13 @@ async fn attributes(cx: &Cx, arn: &str) -> Result<BTreeMap<String, String>> {
     Ok(answer.attributes().iter().filter_map(|a| Some((a.key.clone()?, a.value.clone()?))).collect())
 }
 
+/// Returns the bucket that the logs go to, if it can be one of the stack's.
+fn logs_to(cx: &Cx, attributes: &BTreeMap<String, String>) -> Option<String> {
+    let bucket = attributes.get(LOGS_BUCKET).filter(|_| attributes.get(LOGS).is_some_and(|on| on == "true"))?;
+    (bucket.starts_with(&cx.scope.prefix()) && bucket.ends_with(&format!("-{}-{}", cx.scope.account, cx.scope.region)))
+        .then(|| bucket.clone())
+}
+
 async fn set_attributes(cx: &Cx, arn: &str, attributes: &BTreeMap<String, String>) -> Result<()> {
     let attributes = attributes.iter().map(|(k, v)| LoadBalancerAttribute::builder().key(k).value(v).build()).collect();
     let call = cx.cloud.elbv2.modify_load_balancer_attributes().load_balancer_arn(arn).set_attributes(Some(attributes));
@@ -163,13 +173,18 @@ impl Resource for LoadBalancer {
             let Some(tags) = all_tags.get(&live.arn) else { continue };
             let claim = balancer_claim(cx, balancer, tags);
             let ours = claim.name().is_some();
-            let attributes = if ours { attributes(cx, &live.arn).await? } else { BTreeMap::new() };
+            let mut attributes = if ours { attributes(cx, &live.arn).await? } else { BTreeMap::new() };
             live.guarded = attributes.get(PROTECTION).is_some_and(|on| on == "true");
             let scheme = balancer.scheme().map_or("", |s| s.as_str()).to_owned();
             let gateway = match balancer.vpc_id() {
                 Some(vpc) if scheme == INTERNET_FACING => gateway_of(cx, vpc).await?,
                 _ => None,
             };
+            let mut after: Vec<AnyRef> = gateway.into_iter().map(|id| Ref::<InternetGateway>::physical(id).into()).collect();
+            if let Some(bucket) = logs_to(cx, &attributes) {
+                after.push(Ref::<BucketPolicy>::physical(&bucket).into());
+                attributes.insert(LOGS_BUCKET.into(), Ref::<Bucket>::physical(bucket).attr("name").to_string());
+            }
             out.push(Observed {
                 claim,
                 fields: LoadBalancer {
@@ -182,7 +197,7 @@ impl Resource for LoadBalancer {
                         .collect(),
                     security_groups: balancer.security_groups().iter().map(Ref::physical).collect(),
                     attributes,
-                    after: gateway.into_iter().map(|id| Ref::<InternetGateway>::physical(id).into()).collect(),
+                    after,
                     tags: tags.clone(),
                 },
                 state: state(balancer),

@@ -12,8 +12,8 @@ use crate::aws::call::clients::CLOUDFRONT_REGION;
 use crate::aws::kms::Key;
 use crate::aws::logs::errors::failed;
 use crate::aws::ownership::mark::Mark;
-use crate::aws::ownership::tag_index;
 use crate::aws::ownership::tags::{TAG_REGION, TagEdit, Tags, from_pairs};
+use crate::aws::ownership::{names, tag_index};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
 use crate::engine::{Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
@@ -22,7 +22,8 @@ use crate::engine::{Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogGroup {
-    /// Its name. It must start with `/stack/STACK/ENVIRONMENT/`, where `stack` looks for it; for the logs of WAF with
+    /// Its name. It must start with `/stack/STACK/ENVIRONMENT/`, where `stack` looks for it, or be one that AWS writes to for an object of
+    /// the stack: `/aws/rds/instance/IDENTIFIER/…`, `/aws/ecs/containerinsights/CLUSTER/…`; for the logs of WAF it starts with
     /// `aws-waf-logs-stack/STACK/ENVIRONMENT/`, and in `us-east-1` for a stack of another region with that and the region.
     pub name: String,
     /// Its region, which it cannot leave: the stack's, or `us-east-1` for the logs of a web ACL of CloudFront. Left out: the stack's.
@@ -72,6 +73,20 @@ fn of_arn<'a>(cx: &'a Cx, arn: &'a str) -> (&'a str, &'a Client) {
     (region, client(cx, region))
 }
 
+/// What the names of log groups start with that AWS creates by itself, before the name of what it logs
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_LogAccess.Procedural.UploadtoCloudWatch.html>,
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Container-Insights-reference-performance-logs-ECS.html>).
+const BY_AWS: [&str; 2] = ["/aws/rds/instance/", "/aws/ecs/containerinsights/"];
+/// The maximum length of the shorter one of those names.
+const OWNER: usize = 63;
+
+/// Checks whether AWS writes to a log group for an object whose name is like the stack's.
+fn is_by_aws(scope: &Scope, name: &str) -> bool {
+    let owner = BY_AWS.iter().find_map(|begin| name.strip_prefix(begin)).and_then(|rest| rest.split_once('/'));
+    owner.is_some_and(|(owner, _)| names::begins(&scope.prefix(), owner, OWNER))
+}
+}
+
 impl Live {
     fn of(group: &sdk::LogGroup) -> Option<Live> {
         let (name, arn) = (group.log_group_name.clone()?, group.log_group_arn().or(group.arn())?);
@@ -112,7 +127,7 @@ fn waf_regions(scope: &Scope) -> Vec<&str> {
     out
 }
 
-async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
+pub(super) async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
     let (region, client) = of_arn(cx, arn);
     if let Some(known) = tag_index::asked(cx, "logs", region).await.and_then(|index| index.get(arn).cloned()) {
         return Ok(known);
@@ -149,17 +164,21 @@ impl Resource for LogGroup {
     }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
-        let own = prefix(&cx.scope);
+        let begin: String = cx.scope.prefix().chars().take(OWNER - 7).collect();
+        let begin = begin.trim_end_matches('-');
+        let prefixes = std::iter::once(prefix(&cx.scope)).chain(BY_AWS.iter().map(|of| format!("{of}{begin}")));
+        let groups = try_join_all(prefixes.map(async |prefix| named(cx, &cx.scope.region, &prefix).await));
         let of_waf = try_join_all(waf_regions(&cx.scope).into_iter().map(|region| of_waf(cx, region)));
-        let (groups, of_waf) = futures::try_join!(named(cx, &cx.scope.region, &own), of_waf)?;
-        let groups = groups.into_iter().chain(of_waf.into_iter().flatten());
+        let (groups, of_waf) = futures::try_join!(groups, of_waf)?;
+        let groups = groups.into_iter().chain(of_waf).flatten();
         let groups = groups.filter_map(|g| Some((Live::of(&g)?, g.retention_in_days, g.kms_key_id)));
+        let groups = groups.filter(|(live, ..)| !live.name.starts_with("/aws/") || is_by_aws(&cx.scope, &live.name));
         try_join_all(groups.map(|(live, retention_days, key)| async move {
             let mut tags = tags_of(cx, &live.arn).await?;
             tags.remove(TAG_REGION);
             Ok(Observed {
-                // One without tags was created by someone else, or by what writes to it: it is not adopted silently.
-                claim: cx.scope.claim(Self::KIND, &tags, false),
+                // One without tags was created by someone else: it is not adopted silently, unless AWS created it for what it logs.
+                claim: cx.scope.claim(Self::KIND, &tags, is_by_aws(&cx.scope, &live.name)),
                 fields: LogGroup {
                     name: live.name.clone(),
                     region: Some(of_arn(cx, &live.arn).0.to_owned()),
@@ -177,7 +196,7 @@ impl Resource for LogGroup {
     async fn create(&self, cx: &Cx) -> Result<Live> {
         let region = self.region.as_deref().unwrap_or(&cx.scope.region);
         let (prefix, of_waf) = (prefix(&cx.scope), waf_prefix(&cx.scope, region));
-        let is_found = if region == cx.scope.region { self.name.starts_with(&prefix) } else { false };
+        let is_found = region == cx.scope.region && (self.name.starts_with(&prefix) || is_by_aws(&cx.scope, &self.name));
         if !waf_regions(&cx.scope).contains(&region) {
             return Err(Error::new(Class::Invalid, format!("the log group `{}` cannot be in `{region}`", self.name)));
         }
@@ -265,4 +284,24 @@ impl AwsKind for LogGroup {
         ],
         delete: &["logs:DeleteLogGroup"],
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_aws_writes_to_is_known_by_whose_it_is() {
+        let text = |text: &str| text.to_owned();
+        let (env, region) = (text("default"), text("us-east-1"));
+        let scope = Scope { stack: text("shop"), env, region, account: text("1"), partition: text("aws") };
+        for ours in ["/aws/rds/instance/shop-main/postgresql", "/aws/ecs/containerinsights/shop/performance"] {
+            assert!(is_by_aws(&scope, ours), "{ours}");
+        }
+        let others =
+            ["/aws/rds/instance/shopping/error", "/aws/rds/instance/shop-main", "/aws/lambda/shop/x", "/stack/shop/default/web"];
+        for other in others {
+            assert!(!is_by_aws(&scope, other), "{other}");
+        }
+    }
 }

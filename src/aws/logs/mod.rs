@@ -16,7 +16,7 @@ pub(super) static WING: Wing =
     Wing { indexed: &["logs"], controls: controls::CONTROLS, ..Wing::of(&[KindRow::of::<LogGroup>()]) };
 
 /// Returns the log groups that AWS created itself, by the start of their names, in words: they stay when what writes to them is
-/// deleted.
+/// deleted. Those that the stack has made its own are not among them.
 pub async fn left_behind(cx: &Cx, prefix: &str) -> Result<Option<String>> {
     let call = cx.cloud.logs.describe_log_groups().log_group_name_prefix(prefix);
     let pages = call.into_paginator().items().send();
@@ -24,7 +24,12 @@ pub async fn left_behind(cx: &Cx, prefix: &str) -> Result<Option<String>> {
         Err(e) if e.class == Class::Denied => Vec::new(),
         other => other?,
     };
-    let names: Vec<String> =
-        groups.into_iter().filter_map(|group| group.log_group_name).map(|name| format!("`{name}`")).collect();
+    let mut names: Vec<String> = Vec::new();
+    for group in groups {
+        let (Some(name), Some(arn)) = (&group.log_group_name, group.log_group_arn().or(group.arn())) else { continue };
+        if !cx.scope.owns(&log_group::tags_of(cx, arn.trim_end_matches(":*")).await?) {
+            names.push(format!("`{name}`"));
+        }
+    }
     Ok((!names.is_empty()).then(|| format!("leaves behind the log groups that AWS created for it: {}", names.join(", "))))
 }

@@ -20,7 +20,7 @@ mod status;
 mod subnet_group;
 
 pub use database::Database;
-pub use instance::{Begin, Instance};
+pub use instance::{Begin, Instance, log_group};
 pub use interim::Interim;
 pub use parameter_group::ParameterGroup;
 pub use snapshot::Snapshot;

@@ -7,6 +7,8 @@ use crate::reserved::is_reserved;
 use crate::suggest;
 
 const DAY: u64 = 86_400;
+/// What a production environment should keep (AWS Security Hub's control RDS.11).
+const WEEK_OF_BACKUPS: u64 = 7 * DAY;
 const WEEK: u32 = 7 * 24 * 60;
 /// The minimum and maximum of `gp3` storage in RDS, in GiB.
 const STORAGE: (u32, u32) = (20, 65_536);
@@ -147,6 +149,11 @@ fn backups(checks: &mut Checks<'_>, path: &str, database: &Database) {
             message,
             format!("the nearest valid time is `{near}d`"),
         );
+    }
+    if checks.stack.production && seconds < WEEK_OF_BACKUPS {
+        let message = format!("`{path}` keeps backups for {} only, in a production environment", database.backups);
+        let diagnostic = Diagnostic::warning("few-backups", message);
+        checks.at(&format!("{path}.backups"), "less than a week", diagnostic.help("write `7d` or more, or leave `backups` out"));
     }
     if seconds == 0 && !database.replicas.is_empty() {
         let message = format!("`{path}` has replicas but no backups, from which AWS creates them");

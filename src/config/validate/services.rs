@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::checks::Checks;
 use super::limits;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, short};
 use crate::policy::PolicyStatement;
 use crate::route::Route;
 use crate::service::Service;
@@ -23,6 +23,7 @@ pub(super) fn services(checks: &mut Checks<'_>) {
         size(checks, &path, service);
         tasks(checks, &path, service);
         port(checks, &path, service);
+        filesystem(checks, &path, service);
         times(checks, &path, service);
         uses(checks, &path, name, service);
         for (at, round) in circles.get(name).into_iter().flatten() {
@@ -63,6 +64,36 @@ fn size(checks: &mut Checks<'_>, path: &str, service: &Service) {
         checks.at(&format!("{path}.{first}"), "not a valid pair", Diagnostic::error("no-such-size", message).help(near));
         if checks.file.node(&format!("{path}.{second}")).is_some() {
             second_place(checks, &format!("{path}.{second}"), "with this");
+        }
+    }
+}
+
+/// Checks what a read-only root filesystem leaves: absolute directories to write to, and no shell, whose agent writes to the root
+/// (<https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html#ecs-exec-considerations>).
+fn filesystem(checks: &mut Checks<'_>, path: &str, service: &Service) {
+    if service.readonly_root && service.exec {
+        let message = format!("`{path}` has both `readonly_root` and `exec`, which needs to write to the root filesystem");
+        let help = "turn one of the two off; in an environment for debugging write `exec: true` and `readonly_root: false`";
+        checks.at(&format!("{path}.readonly_root"), "read-only", Diagnostic::error("exec-needs-writes", message).help(help));
+        second_place(checks, &format!("{path}.exec"), "and a shell");
+    }
+    if !service.readonly_root && !service.writable.is_empty() {
+        let message = format!("`{path}.writable` has no effect: all of the filesystem is writable");
+        let diagnostic =
+            Diagnostic::error("nothing-read-only", message).help("write `readonly_root: true`, or remove `writable`");
+        checks.at(&format!("{path}.writable"), "without `readonly_root`", diagnostic);
+    }
+    for (at, directory) in service.writable.iter().enumerate() {
+        let place = format!("{path}.writable[{at}]");
+        let below = directory.strip_prefix('/').unwrap_or_default();
+        let is_plain = below.split('/').all(|step| !step.is_empty() && step != "." && step != "..");
+        if !is_plain || below.contains(':') {
+            let message = format!("`{}` is not a directory of a container", short(directory));
+            let help = "write an absolute path below `/`, without a slash at its end, like `/tmp`";
+            checks.at(&place, "not an absolute path", Diagnostic::error("no-such-directory", message).help(help));
+        } else if service.writable.iter().take(at).any(|other| other == directory) {
+            let message = format!("`{}` is listed twice", short(directory));
+            checks.at(&place, "again", Diagnostic::error("duplicate-directory", message).help("remove one of the two"));
         }
     }
 }

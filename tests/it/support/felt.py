@@ -78,6 +78,7 @@ CHANGES: dict[str, tuple[str, dict[str, Callable]]] = {
         },
     ),
     "ec2.route": ("vpc/latest/userguide/nat-gateway-basics.html", {"nat": always("fails_over"), "gateway": always("fails_over")}),
+    "ec2.vpc": ("vpc/latest/userguide/vpc-network-acls.html", {"network_acl": silent}),
     "ec2.vpc_endpoint": ("vpc/latest/privatelink/gateway-endpoints.html", {"route_tables": always("fails_over"), "policy": silent}),
     "ecs.service": (
         # All are new deployments: tasks are replaced as `minimumHealthyPercent` says. Behind another target group nobody leads over.

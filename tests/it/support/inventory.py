@@ -86,6 +86,7 @@ def network():
             if keep(item) and (ours(item.get("Tags") or item.get("TagSet")) or where(item) in vpcs):
                 put(kind, item[id], item)
 
+    collect("ec2.flow_log", "describe_flow_logs", "FlowLogs", "FlowLogId", where=lambda item: item.get("ResourceId"))
     collect("ec2.subnet", "describe_subnets", "Subnets", "SubnetId")
     # A VPC's main table, default group and default ACL come and go with it.
     main = lambda table: not any(association.get("Main") for association in table.get("Associations", []))

@@ -87,7 +87,9 @@ impl Subject {
     /// Deletes everything.
     #[track_caller]
     pub fn destroy(&self) {
-        self.place.stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "logs.log_group/*"]).ok();
+        self.place
+            .stack(&["destroy", "s.yaml", "--yes", "--allow-delete", "logs.log_group/*", "--allow-delete", "s3.bucket/alb-logs"])
+            .ok();
     }
 }
 

@@ -12,6 +12,7 @@ mod update;
 mod upgrades;
 
 pub(super) use password::{FROM_SNAPSHOT, TAG_PASSWORD, told};
+pub use read::log_group;
 pub(super) use storage::least_iops;
 
 use std::fmt;
@@ -28,7 +29,9 @@ use crate::aws::ownership::mark::Mark;
 use crate::aws::spelling::{How, Spelling};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Blocker, Diff, Effect, Item, Observed, Pause, Readiness, Ref, Resource, Result, Rule, Serving, Usual};
+use crate::engine::{
+    AnyRef, Blocker, Diff, Effect, Item, Observed, Pause, Readiness, Ref, Resource, Result, Rule, Serving, Usual,
+};
 
 /// The data that a new database begins with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -166,6 +169,9 @@ pub struct Instance {
     /// Whether its tags are copied to its snapshots. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copy_tags: Option<bool>,
+    /// What must exist first and is deleted after it: the log groups that RDS writes its logs to. Left out: nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<AnyRef>,
     /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
@@ -232,6 +238,7 @@ impl Resource for Instance {
         Rule::immutable("kms_key"),
         Rule::takes("kms_key", &[("kms.key", "arn")]),
         Rule::set("logs"),
+        Rule::order_only("after"),
         Rule::when_ready("port"),
         Rule::renews("port", "port"),
         Rule::when_ready("managed_password"),

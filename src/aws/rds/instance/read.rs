@@ -6,12 +6,13 @@ use super::password::{FROM_SNAPSHOT, TAG_PASSWORD, has_snapshots, told};
 use super::{Instance, Live};
 use crate::aws::Cx;
 use crate::aws::kms::Key;
+use crate::aws::logs::LogGroup;
 use crate::aws::ownership::names;
 use crate::aws::rds::errors::failed;
 use crate::aws::rds::status::{STOPPED, leaves_snapshot, pending, put_off, state_of};
 use crate::aws::rds::{NAME, from_sdk, instances};
 use crate::aws::secretsmanager::Secret;
-use crate::engine::{Observed, Readiness, Ref, Resource, Result};
+use crate::engine::{AnyRef, Observed, Readiness, Ref, Resource, Result};
 
 fn source_of(instance: &DbInstance) -> Option<&str> {
     instance.read_replica_source_db_instance_identifier().filter(|source| !source.is_empty())
@@ -53,6 +54,17 @@ pub(super) fn logs(instance: &DbInstance) -> Vec<String> {
     all.sort();
     all.dedup();
     all
+}
+
+/// Returns the log group that RDS writes a log to, to the end.
+fn group_of(id: &str, log: &str) -> AnyRef {
+    Ref::<LogGroup>::physical(log_group(id, log)).into()
+}
+
+/// Returns the name of the log group that RDS writes a log of a database to
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_LogAccess.Procedural.UploadtoCloudWatch.html>).
+pub fn log_group(id: &str, log: &str) -> String {
+    format!("/aws/rds/instance/{id}/{log}")
 }
 
 impl Instance {
@@ -103,6 +115,10 @@ impl Instance {
             auto_minor_upgrade: instance.auto_minor_version_upgrade,
             begin: None,
             copy_tags: instance.copy_tags_to_snapshot,
+            after: logs(instance)
+                .iter()
+                .map(|log| group_of(instance.db_instance_identifier().unwrap_or_default(), log))
+                .collect(),
             tags: from_sdk(instance.tag_list()).into_iter().filter(|(key, _)| key != TAG_PASSWORD).collect(),
         }
     }
