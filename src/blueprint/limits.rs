@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::facts::Problem;
-use crate::aws::logs::waf_prefix;
+use crate::aws::logs::{is_by_aws, waf_prefix};
 use crate::aws::registry::spell;
 use crate::config::limits::{BUCKET_POLICY, GROUP_INLINE, KEY_POLICY, Limit, ROLE_INLINE};
 use crate::config::reserved::is_reserved;
@@ -126,7 +126,7 @@ fn log_group(node: &Node, scope: &Scope, problems: &mut Vec<Problem>) {
     let region = node.desired.get("region").and_then(Value::as_str).unwrap_or(&scope.region);
     let is_in_place = region == scope.region && name.strip_prefix(&place).is_some_and(|rest| !rest.is_empty());
     let rest = name.strip_prefix(&waf_prefix(scope, region)).unwrap_or_default();
-    if is_in_place || !rest.is_empty() && !rest.contains('/') || name.contains("${") {
+    if is_in_place || !rest.is_empty() && !rest.contains('/') || name.contains("${") || is_by_aws(scope, name) {
         return;
     }
     let message = format!("the log group `{name}` would not be recognised as this stack's, whose log groups are under `{place}`");

@@ -67,6 +67,7 @@ const INSTANCE: &str = "rds.instance";
 const TASK: &str = "ecs.task_definition";
 const GROUP: &str = "elasticache.replication_group";
 const CLUSTER: &str = "elasticache.cluster";
+const LOGS: &str = "logs.log_group";
 const TARGET: &str = "application-autoscaling.scalable_target";
 
 /// The fields that a section of the file gives as they are.
@@ -76,7 +77,7 @@ const ROWS: &[Row] = &[
     row("ecs.service", "desired_count", "count", How::Plain),
     row(TARGET, "min", "scale.min", How::Plain),
     row(TARGET, "max", "scale.max", How::Plain),
-    row("logs.log_group", "retention_days", "logs.retention", How::Days),
+    row(LOGS, "retention_days", "logs.retention", How::Days),
     open(INSTANCE, "engine_version", "version", How::Plain),
     open(INSTANCE, "storage", "storage", How::Gib),
     row(INSTANCE, "class", "class", How::Plain),
@@ -105,7 +106,7 @@ const ROWS: &[Row] = &[
 ];
 
 /// The keys of a replica of a database; everything else is its database's.
-const OF_REPLICA: [&str; 2] = ["class", "multi_az"];
+const OF_REPLICA: [&str; 3] = ["class", "deletion_protection", "multi_az"];
 
 /// Returns what runs, from the plan that compares the file with it. `digests`: what the tasks of each service run.
 pub fn live(plan: &Plan, digests: &BTreeMap<String, Digests>) -> Live {
@@ -129,7 +130,9 @@ impl Live {
             (_, Some(before), Some(desired)) => {
                 let mut told = BTreeSet::new();
                 if let Some(path) = section(&item.origin) {
-                    for row in ROWS.iter().filter(|row| row.kind == key.kind) {
+                    // Of log groups only those of services have a key of their own.
+                    let has_keys = |row: &&Row| row.kind != LOGS || path.first().is_some_and(|section| section == "services");
+                    for row in ROWS.iter().filter(|row| row.kind == key.kind).filter(has_keys) {
                         self.field(item, row, &path, (&before.fields, desired), &mut told);
                     }
                     if key.kind == TASK {

@@ -81,7 +81,7 @@ const BY_AWS: [&str; 2] = ["/aws/rds/instance/", "/aws/ecs/containerinsights/"];
 const OWNER: usize = 63;
 
 /// Checks whether AWS writes to a log group for an object whose name is like the stack's.
-fn is_by_aws(scope: &Scope, name: &str) -> bool {
+pub fn is_by_aws(scope: &Scope, name: &str) -> bool {
     let owner = BY_AWS.iter().find_map(|begin| name.strip_prefix(begin)).and_then(|rest| rest.split_once('/'));
     owner.is_some_and(|(owner, _)| names::begins(&scope.prefix(), owner, OWNER))
 }

@@ -4,7 +4,7 @@ mod controls;
 pub(in crate::aws) mod errors;
 mod log_group;
 
-pub use log_group::{LogGroup, waf_prefix};
+pub use log_group::{LogGroup, is_by_aws, waf_prefix};
 
 use super::Cx;
 use crate::aws::logs::errors::failed;
