@@ -18,6 +18,9 @@
 //! Events ──▶ ui    progress on a terminal, a line each elsewhere, JSON lines on request
 //! ```
 //!
+//! Prices ([`prices`]) are below all of these: what a kind is billed for is said in the wing of its service ([`aws::bill`]), and what
+//! that costs in a table of the region.
+//!
 //! Arrows go one way: [`commands`] → [`blueprint`] → [`config`], [`aws`] → [`engine`] ← [`ui`], and [`config`] → [`engine`] for how a
 //! reference is written. `engine` and `config` are crates in `src/`, so cargo holds them to that; a test holds the rest, and another
 //! counts the files that import each other. The engine knows no AWS, no YAML and no terminal. [`local`] runs an AWS on this machine
@@ -79,6 +82,7 @@ pub mod aws;
 pub mod blueprint;
 pub mod commands;
 pub mod local;
+pub mod prices;
 pub mod ui;
 
 pub use stack_config as config;

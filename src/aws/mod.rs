@@ -9,12 +9,15 @@
 //! | [`preflight`] | what AWS would refuse, asked before |
 //! | [`control`] | what security standards ask of objects |
 //! | [`wing`] | what a service brings, and what is known of a kind |
+//! | [`bill`], [`billed`] | what objects are billed for |
 //! | [`meaning`] | what fields mean when two environments are compared |
 //! | [`registry`](mod@registry) | every service, a line each |
 
 pub mod acm;
 pub mod autoscaling;
 pub mod backup;
+pub mod bill;
+pub mod billed;
 pub mod call;
 pub mod cloudfront;
 pub mod cloudwatch;

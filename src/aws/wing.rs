@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use super::{Clients, Cx};
+use super::{Clients, Cx, billed};
 use crate::aws::call::rate_limit::Rates;
 use crate::aws::control::Control;
 use crate::aws::ownership::mark::Mark;
@@ -113,6 +113,8 @@ pub struct Wing {
     pub checks: for<'a> fn(&'a Cx, &'a Plan) -> Vec<Check<'a>>,
     /// What its objects are held to by `stack check`.
     pub controls: &'static [Control],
+    /// What its objects are billed for.
+    pub bill: billed::Bill,
 }
 
 /// Returns no checks.
@@ -123,6 +125,6 @@ pub fn unchecked<'a>(_: &'a Cx, _: &'a Plan) -> Vec<Check<'a>> {
 impl Wing {
     /// Returns a service with these kinds and nothing else.
     pub const fn of(kinds: &'static [KindRow]) -> Wing {
-        Wing { kinds, indexed: &[], role: None, rates: None, checks: unchecked, controls: &[] }
+        Wing { kinds, indexed: &[], role: None, rates: None, checks: unchecked, bill: billed::free, controls: &[] }
     }
 }

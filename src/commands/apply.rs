@@ -29,6 +29,9 @@ pub struct Arguments {
     /// How long a new environment is wanted: `stack reap` destroys it afterwards, with its data [default: `ttl` of the file]
     #[arg(long, value_name = "TIME", value_parser = time)]
     ttl: Option<config::Duration>,
+    /// Refuse a plan that raises the monthly price above this many US dollars [default: `cost.max_monthly` of the file]
+    #[arg(long, value_name = "DOLLARS")]
+    max_monthly: Option<u32>,
     /// Show the fields of what is created, and long values in full
     #[arg(long, short)]
     verbose: bool,
@@ -36,7 +39,7 @@ pub struct Arguments {
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     let text = session::read(&arguments.file.file)?;
-    let Arguments { file, aws, consent, ttl, verbose } = arguments;
+    let Arguments { file, aws, consent, ttl, max_monthly, verbose } = arguments;
     let agreed = consent.allow.consent();
     let mut run =
         Run { command: "apply", file: &file, text: None, commit: None, consent: &consent, agreed: &agreed, verbose, color };
@@ -57,6 +60,8 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
             history_bucket: saved.plan.kept_in.as_deref(),
         };
         let session = Session::open(&target, &aws, color).await?;
+        let pricing = saved::of_source(saved.source.as_ref(), &scope.env).limited(max_monthly);
+        let session = session.priced(pricing);
         let agreed = saved.consent.and(agreed.clone());
         let source = saved.source.unwrap_or_default();
         let run = Run { text: source.text.as_deref(), commit: source.commit, agreed: &agreed, ..run };
@@ -64,7 +69,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     } else {
         let text = session::with_overlay(&file.file, file.env(), text)?;
         let loaded = session::load_text(&file, &text, color)?;
-        let session = Session::of(&loaded, &aws, color).await?.wanted_for(ttl);
+        let session = Session::of(&loaded, &aws, color).await?.wanted_for(ttl).limited(max_monthly);
         run.text = Some(&text);
         run.execute(&session, async || {
             let plan = session.plan(&loaded).await?;

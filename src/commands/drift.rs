@@ -138,7 +138,15 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let rules = |kind: &str| session.registry.rules(kind);
     let (look, consent) = (Look::stdout(color), Consent::default());
     let via = session.via.as_deref();
-    let view = ui::View { look, file: &arguments.file.file, verbose: arguments.verbose, consent: &consent, via, rules: &rules };
+    let view = ui::View {
+        look,
+        file: &arguments.file.file,
+        verbose: arguments.verbose,
+        consent: &consent,
+        via,
+        price: None,
+        rules: &rules,
+    };
     let text = match (arguments.json, arguments.markdown) {
         (true, _) => session::json(&ui::drift_json(&plan, &since, deeds))?,
         (_, true) => ui::drift_markdown(&plan, &since, &view) + &ui::who_markdown(&deeds),

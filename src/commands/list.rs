@@ -10,6 +10,7 @@ use crate::aws::ownership::tag_index::{self, Environment};
 use crate::aws::runs::history::{self, Ending, Record};
 use crate::aws::runs::store::Store;
 use crate::engine::Pause;
+use crate::prices::Decimal;
 use crate::ui::{self, Color, Look, Tone};
 
 /// How many histories are read at once.
@@ -18,7 +19,7 @@ const AT_ONCE: usize = 16;
 /// List the stacks and environments of the account and region
 ///
 /// They are known by the tags of their objects, with or without a file: who applied them last, from which commit, and until when
-/// they are wanted. `stack show --stack STACK --env ENV` shows what runs in one.
+/// they are wanted, and what they cost in a month by the prices at that time. `stack show --stack STACK --env ENV` shows what runs in one.
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]
@@ -45,6 +46,8 @@ pub struct Listed {
     pub awake: Option<String>,
     /// Why it is paused: `asked`, `bare` when its NAT gateways are deleted, too, or `unready`; nothing when it is not.
     pub paused: Option<&'static str>,
+    /// What it costs in a month in US dollars, as its last run left it; nothing where that is not known.
+    pub monthly: Option<String>,
     /// The last run, as far as the history can be read.
     last_run: Option<LastRun>,
 }
@@ -57,6 +60,9 @@ struct LastRun {
     who: String,
     commit: Option<String>,
     ending: String,
+    /// What its plan makes of the monthly price, when all of it was done.
+    #[serde(skip)]
+    monthly: Option<String>,
     /// Whether it deleted everything.
     #[serde(skip)]
     destroyed: bool,
@@ -83,7 +89,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         return Ok(Exit::Ok);
     }
     let rows: Vec<Vec<String>> = listed.iter().map(Listed::row).collect();
-    let headers = ["STACK", "ENVIRONMENT", "STATE", "OBJECTS", "LAST RUN", "BY", "ENDED", "COMMIT", "EXPIRES"];
+    let headers = ["STACK", "ENVIRONMENT", "STATE", "OBJECTS", "LAST RUN", "BY", "ENDED", "COMMIT", "MONTHLY", "EXPIRES"];
     ui::out(&ui::toned_table(&Look::stdout(color), &headers, &rows, &tone))?;
     Ok(Exit::Ok)
 }
@@ -111,7 +117,9 @@ async fn listed(session: &Session, found: Environment) -> Listed {
     let runs = history::last(&store, 1).await.ok();
     let Environment { stack, env, objects, expires, awake, paused } = found;
     let expired = expires.as_deref().is_some_and(session::is_over);
+    let last_run = runs.and_then(|(runs, _)| runs.into_iter().next()).map(LastRun::of);
     Listed {
+        monthly: last_run.as_ref().and_then(|run| run.monthly.clone()),
         stack,
         env,
         objects,
@@ -119,7 +127,7 @@ async fn listed(session: &Session, found: Environment) -> Listed {
         expired,
         awake,
         paused: paused.map(Pause::word),
-        last_run: runs.and_then(|(runs, _)| runs.into_iter().next()).map(LastRun::of),
+        last_run,
     }
 }
 
@@ -127,7 +135,9 @@ impl LastRun {
     fn of(record: Record) -> LastRun {
         let Record { number, command, began, who, commit, ending, plan, .. } = record;
         let destroyed = ending == Ending::Complete && plan["destroy"] == true;
-        LastRun { number, command, began, who, commit, ending: ending.to_string(), destroyed }
+        let after = plan["price"]["after"]["monthly"].as_str().filter(|_| ending == Ending::Complete);
+        let monthly = after.map(str::to_owned);
+        LastRun { number, command, began, who, commit, ending: ending.to_string(), monthly, destroyed }
     }
 }
 
@@ -159,6 +169,7 @@ impl Listed {
             of(|run| run.who.rsplit([':', '/']).next().unwrap_or_default().to_owned()),
             of(|run| run.ending.clone()),
             of(|run| run.commit.as_deref().map(short).unwrap_or_default()),
+            self.monthly.as_deref().and_then(|monthly| monthly.parse::<Decimal>().ok()).map(Decimal::money).unwrap_or_default(),
             expires,
         ]
     }

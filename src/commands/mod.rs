@@ -14,6 +14,7 @@ mod compare;
 mod complete;
 mod completions;
 mod consent;
+mod cost;
 mod destroy;
 mod drift;
 mod extend;
@@ -32,6 +33,7 @@ mod patience;
 mod pause;
 mod plan;
 mod preflight;
+mod price;
 mod reap;
 #[cfg(test)]
 mod reference;
@@ -90,6 +92,7 @@ enum Command {
     Plan(plan::Arguments),
     Apply(apply::Arguments),
     Destroy(destroy::Arguments),
+    Cost(cost::Arguments),
     Drift(drift::Arguments),
     Compare(compare::Arguments),
     Clone(clone::Arguments),
@@ -200,6 +203,7 @@ async fn dispatch(command: Command, color: Color) -> Result<u8> {
         Command::Plan(arguments) => plan::run(arguments, color).await,
         Command::Apply(arguments) => apply::run(arguments, color).await,
         Command::Destroy(arguments) => destroy::run(arguments, color).await,
+        Command::Cost(arguments) => cost::run(arguments, color),
         Command::Drift(arguments) => drift::run(arguments, color).await,
         Command::Compare(arguments) => compare::run(arguments, color).await,
         Command::Freeze(arguments) => freeze::run(arguments, color).await,

@@ -30,6 +30,9 @@ pub struct Arguments {
     /// How long a new environment is wanted: `stack reap` destroys it afterwards, with its data [default: `ttl` of the file]
     #[arg(long, value_name = "TIME", value_parser = time)]
     ttl: Option<config::Duration>,
+    /// Refuse a plan that raises the monthly price above this many US dollars [default: `cost.max_monthly` of the file]
+    #[arg(long, value_name = "DOLLARS")]
+    max_monthly: Option<u32>,
     /// Show the fields of what is created, and long values in full
     #[arg(long, short)]
     verbose: bool,
@@ -57,7 +60,7 @@ pub struct Arguments {
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     let text = session::read_stack(&arguments.file)?;
     let loaded = session::load_text(&arguments.file, &text, color)?;
-    let session = Session::of(&loaded, &arguments.aws, color).await?.wanted_for(arguments.ttl);
+    let session = Session::of(&loaded, &arguments.aws, color).await?.wanted_for(arguments.ttl).limited(arguments.max_monthly);
     let plan = match (arguments.destroy, arguments.exact) {
         (true, _) => session.plan_destroy().await?,
         (false, true) => session.plan(&loaded).await?,
@@ -70,8 +73,17 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     if !arguments.destroy {
         problems.extend(session::problems(&loaded));
     }
+    let change = session.pricing.change(&plan);
+    let dear = session.pricing.refusal(&change);
+    problems.extend(dear.iter().map(|(why, help)| ui::Problem {
+        severity: "refused",
+        key: None,
+        message: why.clone(),
+        help: Some(help.clone()),
+    }));
     let rules = |kind: &str| session.registry.rules(kind);
     let view = ui::View {
+        price: Some(&change),
         look: Look::stdout(color),
         file: &arguments.file.file,
         verbose: arguments.verbose,
@@ -81,7 +93,11 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     };
     let deeds = if arguments.who { super::drift::who(&session, &plan, color).await? } else { Vec::new() };
     let shown = match (arguments.json, arguments.markdown) {
-        (true, _) => session::json(&ui::PlanJson { who: deeds, ..ui::plan_json(&plan, &agreed, problems) })?,
+        (true, _) => session::json(&ui::PlanJson {
+            who: deeds,
+            price: Some(ui::price_json(&change)),
+            ..ui::plan_json(&plan, &agreed, problems)
+        })?,
         (_, true) => {
             let (commit, command) = (git::commit(&arguments.file.file), typed(&arguments));
             let footer = ui::Footer { commit: commit.as_deref(), command: &command };
@@ -93,7 +109,10 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     if !arguments.destroy {
         session::notes(&loaded, color)?;
     }
-    let refused = plan.counts().refuse > 0 || !preflight::tell(&found, color)?;
+    if let Some((why, help)) = &dear {
+        ui::err(&ui::problem(&format!("apply would refuse this: {why}"), Some(help), &Look::stderr(color)))?;
+    }
+    let refused = plan.counts().refuse > 0 || !preflight::tell(&found, color)? || dear.is_some();
     let unasked = !agreed.sort(&plan).1.is_empty();
     if let Some(path) = &arguments.out {
         let source = engine::saved::Source { text: Some(text), commit: git::commit(&arguments.file.file) };

@@ -134,7 +134,9 @@ impl Execution<'_> {
         let plan = consent::with(plan, self.run.agreed)?;
         let rules = |kind: &str| self.session.registry.rules(kind);
         let via = self.session.via.as_deref();
+        let change = self.session.pricing.change(&plan);
         let view = ui::View {
+            price: Some(&change),
             look: self.run.look(),
             file: &self.run.file.file,
             verbose: self.run.verbose,
@@ -149,6 +151,7 @@ impl Execution<'_> {
                 "fix what is listed under `refuse` above",
             ));
         }
+        self.session.pricing.check(&change)?;
         consent::check(&plan, self.run.agreed, consent.yes)?;
         preflight::pass(self.session, &plan, consent.no_preflight, self.run.color).await?;
         if plan.is_empty() || consent.yes {
@@ -200,6 +203,7 @@ impl Execution<'_> {
     /// Returns the record of a run that begins.
     fn record(&self, plan: &Plan) -> Result<Record> {
         let (run, own) = (self.run, &self.own);
+        let price = Some(ui::price_json(&self.session.pricing.change(plan)));
         // Of a file the text is enough.
         let saved = run.text.is_none().then_some(plan);
         Ok(Record {
@@ -218,7 +222,7 @@ impl Execution<'_> {
             wanted: saved.map(history::wanted).unwrap_or_default(),
             moved: saved.map(|plan| plan.moved.clone()).unwrap_or_default(),
             ignored_tags: saved.map(|plan| plan.ignored_tags.clone()).unwrap_or_default(),
-            plan: value(&ui::plan_json(plan, run.agreed, Vec::new()))?,
+            plan: value(&ui::PlanJson { price, ..ui::plan_json(plan, run.agreed, Vec::new()) })?,
             ending: Ending::Open,
             outcome: serde_json::Value::Null,
         })

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use super::price::Pricing;
 use super::session;
 use super::stop::{Exit, Result, Stop};
 use crate::aws;
@@ -62,14 +63,24 @@ pub fn fits(plan: &Plan, env: Option<&str>, region: Option<&str>) -> Result<()> 
 
 /// Prints a saved plan. What preflight found is not saved, so its problems are not shown.
 pub fn show(saved: &Saved, file: &str, json: bool, color: Color) -> Result<()> {
-    let Saved { plan, consent, .. } = saved;
+    let Saved { plan, consent, source } = saved;
+    let change = of_source(source.as_ref(), &plan.scope.env).change(plan);
     if json {
-        return Ok(ui::out(&session::json(&ui::plan_json(plan, consent, Vec::new()))?)?);
+        let price = Some(ui::price_json(&change));
+        return Ok(ui::out(&session::json(&ui::PlanJson { price, ..ui::plan_json(plan, consent, Vec::new()) })?)?);
     }
     let registry = aws::registry();
     let rules = |kind: &str| registry.rules(kind);
-    let view = ui::View { look: Look::stdout(color), file, verbose: false, consent, via: None, rules: &rules };
+    let view =
+        ui::View { look: Look::stdout(color), file, verbose: false, consent, via: None, price: Some(&change), rules: &rules };
     Ok(ui::out(&ui::plan_text(plan, &view))?)
+}
+
+/// Returns what the file of a saved plan says about prices; the defaults, where it has none.
+pub fn of_source(source: Option<&saved::Source>, env: &str) -> Pricing {
+    let text = source.and_then(|source| source.text.as_deref()).unwrap_or_default();
+    let load = |env| crate::config::load("the saved plan", text, env, &session::stack_schema());
+    load(Some(env)).or_else(|_| load(None)).map(|loaded| Pricing::of(&loaded.stack)).unwrap_or_default()
 }
 
 /// Reads a saved plan, if the file is whole and of this version.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::arguments::{Aws, STACK_FILE, StackFile};
 use super::patience::Patience;
+use super::price::Pricing;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::ec2;
 use crate::aws::ecs::Service;
@@ -234,6 +235,8 @@ pub struct Session {
     pub via: Option<String>,
     /// How long the environment is wanted, when this run makes it.
     ttl: Option<config::Duration>,
+    /// What its file says about prices.
+    pub pricing: Pricing,
     look: Look,
 }
 
@@ -284,7 +287,7 @@ impl Session {
         let via = via(&identity.arn, clients.profile.as_deref());
         let reach = clients.reach.clone();
         let cx = Cx { reach, ..Cx::new(Arc::new(clients), Arc::new(scope)) };
-        Ok(Session { registry: aws::registry(), cx, who: identity.arn, via, ttl: None, look })
+        Ok(Session { registry: aws::registry(), cx, who: identity.arn, via, ttl: None, pricing: Pricing::default(), look })
     }
 
     /// Connects for a loaded file. If it has environments, one must have been chosen: without, a further one would be created.
@@ -306,7 +309,7 @@ impl Session {
             history_bucket: loaded.stack.history_bucket.as_deref(),
         };
         let session = Session::open(&target, way, color).await?;
-        Ok(Session { ttl: loaded.stack.ttl, ..session })
+        Ok(Session { ttl: loaded.stack.ttl, pricing: Pricing::of(&loaded.stack), ..session })
     }
 
     /// Connects for a file, or for the stack of that name.
@@ -336,6 +339,18 @@ impl Session {
     #[must_use]
     pub fn wanted_for(self, ttl: Option<config::Duration>) -> Session {
         Session { ttl: ttl.or(self.ttl), ..self }
+    }
+
+    /// Returns the same with what another file says about prices.
+    #[must_use]
+    pub fn priced(self, pricing: Pricing) -> Session {
+        Session { pricing, ..self }
+    }
+
+    /// Returns the same with another limit of the monthly price than that of the file, if one is given.
+    #[must_use]
+    pub fn limited(self, max_monthly: Option<u32>) -> Session {
+        Session { pricing: self.pricing.limited(max_monthly), ..self }
     }
 
     /// Returns the answer of AWS, or an error if AWS does not answer at all for too long.
@@ -525,6 +540,7 @@ impl Session {
             who: self.who.clone(),
             via: self.via.clone(),
             ttl: None,
+            pricing: self.pricing.clone(),
             look: self.look,
         }
     }

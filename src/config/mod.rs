@@ -61,6 +61,7 @@ pub mod share;
 pub mod starter;
 mod suggest;
 pub mod types;
+pub mod usage;
 pub mod validate;
 pub mod values;
 pub mod yaml;

@@ -60,6 +60,8 @@ const CREATES: &[(&str, &str)] = &[
         "backup",
         "an AWS Backup vault and plan, a selection of what the stack has, and a role; for each `region` of `copies` a vault there",
     ),
+    ("usage", "nothing"),
+    ("cost", "nothing"),
     ("access", "IAM groups with managed and inline policies, and IAM users without passwords and access keys"),
     ("keys", "for each key a KMS key and an alias"),
     (

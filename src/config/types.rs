@@ -26,6 +26,7 @@ use super::regions;
 use super::scalar::Scalar;
 use super::service::Service;
 use super::share::Share;
+use super::usage::{CostSection, UsageSection};
 use super::values::{self, Account, Cidr, Duration, Name};
 
 /// A web application's AWS architecture.
@@ -105,6 +106,12 @@ pub struct Stack {
     /// keeps it for 35 days. Default: none.
     #[serde(default)]
     pub backup: Option<Backup>,
+    /// What is assumed of the use of the stack when its monthly price is told. Nothing in AWS depends on it.
+    #[serde(default)]
+    pub usage: UsageSection,
+    /// How much the stack may cost.
+    #[serde(default)]
+    pub cost: CostSection,
     /// IAM groups and users, and what they may do with this stack. Default: none.
     #[serde(default)]
     pub access: Access,

@@ -18,6 +18,7 @@
 pub mod check;
 pub mod comparison;
 pub mod confirm;
+pub mod cost;
 pub mod diagram;
 mod kinds;
 mod lines;
@@ -27,6 +28,7 @@ mod painter;
 mod past;
 pub mod plan;
 pub mod plan_json;
+pub mod price;
 pub mod progress;
 pub mod style;
 pub mod table;
@@ -36,6 +38,7 @@ mod value;
 
 pub use comparison::{comparison_markdown, comparison_text};
 pub use confirm::{confirm, confirm_by};
+pub use cost::{About, By, cost_json, cost_markdown, cost_text, costs_text};
 pub use diagram::Diagram;
 pub use note::{address, note, problem};
 pub use outcome::{errors, outcome, outcome_json};
@@ -45,6 +48,7 @@ pub use plan::{
     who_text,
 };
 pub use plan_json::{Deed, PlanJson, Problem, plan_json, plan_schema};
+pub use price::price_json;
 pub use progress::{Show, reporter};
 pub use style::{Color, Look, ago, count, lines_of, logs_to_stderr, safe_json, until};
 pub use table::{Tone, table, toned_table};

@@ -17,7 +17,10 @@ use crate::engine::consent::{self, Ask, Loss};
 use crate::engine::plan::{Counts, is_ownership};
 use crate::engine::{Action, Change, Consent, Item, Order, Plan, Readiness, Rule, What, rules};
 
+use crate::prices::Change as PriceChange;
+
 use super::kinds;
+use super::price::price_lines;
 use super::style::{BAD, CHANGED, GOOD, LOST, Look, QUIET, STRONG, clean, clean_key, pad, width, wrap};
 use super::units;
 use super::value::{self, Row, Sign};
@@ -35,6 +38,8 @@ pub struct View<'a> {
     pub consent: &'a Consent,
     /// Where the identity comes from: `profile prod, role Deploy`.
     pub via: Option<&'a str>,
+    /// What the plan makes of the monthly price, where that is shown.
+    pub price: Option<&'a PriceChange>,
     /// The rules of a kind, which say what is secret, and the units of numbers: `registry.rules(kind)`.
     pub rules: &'a dyn Fn(&str) -> &'static [Rule],
 }
@@ -82,7 +87,16 @@ pub fn plan_text(plan: &Plan, view: &View) -> String {
     let (summary, note) = summary(plan, view.file);
     out.extend(wrap(&summary, view.look.width).into_iter().map(|line| view.look.paint(STRONG, &line)));
     out.extend(note.iter().flat_map(|note| wrap(note, view.look.width)));
+    if let Some((price, movers)) = price(plan, view) {
+        out.extend(wrap(&price, view.look.width));
+        out.extend(movers.iter().map(|line| format!("    {line}")));
+    }
     finish(out)
+}
+
+/// Returns what the plan makes of the monthly price, in a sentence and the largest movers. Nothing changes it when nothing happens.
+fn price(plan: &Plan, view: &View) -> Option<(String, Vec<String>)> {
+    view.price.filter(|_| !plan.is_empty()).map(price_lines)
 }
 
 /// The title above [`rights::added`].

@@ -7,6 +7,8 @@ use serde_json::Value;
 use crate::engine::plan::{self, Counts};
 use crate::engine::{Action, Ask, Change, Consent, Effect, Loss, Order, Plan};
 
+use super::price::PriceJson;
+
 /// What an `apply` of this plan would do.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[schemars(title = "Plan")]
@@ -31,6 +33,9 @@ pub struct PlanJson {
     pub hints: Vec<String>,
     /// Every object that changes.
     pub changes: Vec<ItemJson>,
+    /// What it makes of the monthly price, from list prices and the file's `usage`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<PriceJson>,
     /// Notes about objects that stay as they are.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<NoteJson>,
@@ -175,6 +180,7 @@ pub fn plan_json(plan: &Plan, consent: &Consent, problems: Vec<Problem>) -> Plan
         problems,
         hints: plan.hints.clone(),
         changes: changes.collect(),
+        price: None,
         notes: notes(plan),
         who: Vec::new(),
     }

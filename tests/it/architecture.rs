@@ -29,6 +29,13 @@ fn arrows_go_one_way() {
         mentions("aws", &["crate::blueprint", "crate::commands", "crate::config", "stack_config", "crate::ui", "crate::local"]),
         none
     );
+    assert_eq!(
+        mentions(
+            "prices",
+            &["crate::aws", "crate::blueprint", "crate::commands", "crate::config", "crate::engine", "crate::ui", "crate::local"]
+        ),
+        none
+    );
     assert_eq!(mentions("blueprint", &["crate::commands", "crate::ui", "crate::local"]), none);
     assert_eq!(
         mentions("ui", &["crate::aws", "crate::blueprint", "crate::commands", "crate::config", "stack_config", "crate::local"]),

@@ -21,6 +21,7 @@ mod clone;
 mod compare;
 mod connect;
 mod consent;
+mod cost;
 mod databases;
 mod defaults;
 mod drift;

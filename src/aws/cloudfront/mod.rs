@@ -3,6 +3,7 @@
 mod behavior;
 mod checks;
 mod controls;
+mod cost;
 mod distribution;
 pub(in crate::aws) mod errors;
 pub mod invalidation;
@@ -30,6 +31,7 @@ pub(super) static WING: Wing = Wing {
     indexed: &["cloudfront"],
     checks: checks::of,
     controls: controls::CONTROLS,
+    bill: cost::bill,
     ..Wing::of(&[KindRow::of::<OriginAccessControl>(), KindRow::of::<Distribution>()])
 };
 

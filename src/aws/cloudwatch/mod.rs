@@ -2,6 +2,7 @@
 
 mod alarm;
 mod controls;
+mod cost;
 pub(in crate::aws) mod errors;
 
 pub use alarm::{Alarm, Metric};
@@ -15,6 +16,7 @@ pub(super) static WING: Wing = Wing {
     // DescribeAlarms 9 a second, ListTagsForResource 10, PutMetricAlarm and DeleteAlarms 3:
     // <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html>.
     rates: Some(Rates { service: "CloudWatch", asking: rate(9, 9), changing: rate(3, 3) }),
+    bill: cost::bill,
     controls: controls::CONTROLS,
     ..Wing::of(&[KindRow::of::<Alarm>()])
 };

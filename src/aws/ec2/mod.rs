@@ -4,6 +4,7 @@ mod address;
 mod blockers;
 mod checks;
 mod controls;
+mod cost;
 mod default_security_group;
 pub(in crate::aws) mod errors;
 mod flow_log;
@@ -60,6 +61,7 @@ pub(super) static WING: Wing = Wing {
     rates: Some(Rates { service: "EC2", asking: rate(100, 20), changing: rate(50, 5) }),
     checks: checks::of,
     controls: controls::CONTROLS,
+    bill: cost::bill,
     ..Wing::of(&[
         KindRow::of::<Vpc>(),
         KindRow::of::<Subnet>(),

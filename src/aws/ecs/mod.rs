@@ -3,6 +3,7 @@
 mod checks;
 mod cluster;
 mod controls;
+mod cost;
 mod deployment;
 pub mod digests;
 pub(in crate::aws) mod errors;
@@ -45,6 +46,7 @@ pub(super) static WING: Wing = Wing {
     }),
     checks: checks::of,
     controls: controls::CONTROLS,
+    bill: cost::bill,
     ..Wing::of(&[KindRow::of::<Cluster>(), KindRow::of::<TaskDefinition>(), KindRow::of::<Service>()])
 };
 

@@ -9,6 +9,7 @@ mod carry;
 mod checks;
 mod cluster;
 mod controls;
+mod cost;
 pub(in crate::aws) mod errors;
 mod naming;
 mod node_types;
@@ -53,6 +54,7 @@ pub(super) static WING: Wing = Wing {
     }),
     checks: checks::of,
     controls: controls::CONTROLS,
+    bill: cost::bill,
     ..Wing::of(&[
         KindRow::of::<SubnetGroup>(),
         KindRow::of::<ParameterGroup>(),

@@ -3,6 +3,7 @@
 mod action;
 mod checks;
 mod controls;
+mod cost;
 pub(in crate::aws) mod errors;
 mod listener;
 mod load_balancer;
@@ -52,6 +53,7 @@ pub(super) static WING: Wing = Wing {
     }),
     checks: checks::of,
     controls: controls::CONTROLS,
+    bill: cost::bill,
     ..Wing::of(&[
         KindRow::of::<LoadBalancer>(),
         KindRow::of::<TargetGroup>(),

@@ -7,6 +7,7 @@
 
 mod alias;
 mod controls;
+mod cost;
 pub(in crate::aws) mod errors;
 mod key;
 
@@ -28,7 +29,7 @@ use crate::engine::{Class, Result, Scope};
 
 /// The service and its kinds.
 pub(super) static WING: Wing =
-    Wing { indexed: &["kms"], controls: controls::CONTROLS, ..Wing::of(&[KindRow::of::<Key>(), KindRow::of::<Alias>()]) };
+    Wing { bill: cost::bill, indexed: &["kms"], controls: controls::CONTROLS, ..Wing::of(&[KindRow::of::<Key>(), KindRow::of::<Alias>()]) };
 
 /// The maximum length of the name of an alias.
 const NAME: usize = 250;

@@ -1,6 +1,7 @@
 //! Small functions, in AWS Lambda.
 
 mod controls;
+mod cost;
 pub(in crate::aws) mod errors;
 mod function;
 mod package;
@@ -25,7 +26,7 @@ use crate::engine::Result;
 
 /// The service and its kinds.
 pub(super) static WING: Wing = Wing {
-    indexed: &["lambda"],
+    bill: cost::bill, indexed: &["lambda"],
     controls: controls::CONTROLS,
     ..Wing::of(&[KindRow::of::<Function>(), KindRow::of::<Permission>()])
 };

@@ -1,6 +1,7 @@
 //! Logs, in Amazon CloudWatch Logs.
 
 mod controls;
+mod cost;
 pub(in crate::aws) mod errors;
 mod log_group;
 
@@ -13,7 +14,7 @@ use crate::engine::{Class, Result};
 
 /// The service and its kinds.
 pub(super) static WING: Wing =
-    Wing { indexed: &["logs"], controls: controls::CONTROLS, ..Wing::of(&[KindRow::of::<LogGroup>()]) };
+    Wing { bill: cost::bill, indexed: &["logs"], controls: controls::CONTROLS, ..Wing::of(&[KindRow::of::<LogGroup>()]) };
 
 /// Returns the log groups that AWS created itself, by the start of their names, in words: they stay when what writes to them is
 /// deleted. Those that the stack has made its own are not among them.

@@ -5,6 +5,7 @@ mod carry;
 mod checks;
 mod classes;
 mod controls;
+mod cost;
 mod database;
 pub(in crate::aws) mod errors;
 pub mod frozen;
@@ -48,6 +49,7 @@ pub(super) static WING: Wing = Wing {
     role: Some(ServiceRole { principal: "rds.amazonaws.com", name: "AWSServiceRoleForRDS", kinds: &["rds.instance"] }),
     checks: checks::of,
     controls: controls::CONTROLS,
+    bill: cost::bill,
     ..Wing::of(&[
         KindRow::of::<SubnetGroup>(),
         KindRow::of::<ParameterGroup>(),

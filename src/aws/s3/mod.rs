@@ -4,6 +4,7 @@ mod bucket;
 mod bucket_policy;
 mod checks;
 mod controls;
+mod cost;
 mod emptying;
 pub(in crate::aws) mod errors;
 mod lifecycle;
@@ -37,6 +38,7 @@ pub(super) static WING: Wing = Wing {
     rates: Some(Rates { service: "S3", asking: rate(1000, 500), changing: rate(1000, 500) }),
     checks: checks::of,
     controls: controls::CONTROLS,
+    bill: cost::bill,
     ..Wing::of(&[KindRow::of::<Bucket>(), KindRow::of::<BucketPolicy>()])
 };
 

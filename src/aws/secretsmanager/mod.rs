@@ -5,6 +5,7 @@
 
 mod checks;
 mod controls;
+mod cost;
 pub(in crate::aws) mod errors;
 mod rotation;
 mod secret;
@@ -23,6 +24,7 @@ pub(super) static WING: Wing = Wing {
     indexed: &["secretsmanager"],
     checks: checks::of,
     controls: controls::CONTROLS,
+    bill: cost::bill,
     ..Wing::of(&[KindRow::of::<Secret>(), KindRow::of::<Rotation>()])
 };
 

@@ -1,6 +1,7 @@
 //! Topics and their subscriptions, in Amazon SNS.
 
 mod controls;
+mod cost;
 pub(in crate::aws) mod errors;
 mod subscription;
 mod topic;
@@ -16,6 +17,7 @@ pub(super) static WING: Wing = Wing {
     indexed: &["sns"],
     // ListTagsForResource, TagResource and UntagResource: <https://docs.aws.amazon.com/general/latest/gr/sns.html>.
     rates: Some(Rates { service: "SNS", asking: rate(10, 10), changing: rate(10, 10) }),
+    bill: cost::bill,
     controls: controls::CONTROLS,
     ..Wing::of(&[KindRow::of::<Topic>(), KindRow::of::<Subscription>()])
 };

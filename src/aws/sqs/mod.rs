@@ -1,6 +1,7 @@
 //! Queues, in Amazon SQS.
 
 mod controls;
+mod cost;
 pub(in crate::aws) mod errors;
 mod queue;
 
@@ -9,4 +10,4 @@ pub use queue::Queue;
 use crate::aws::wing::{KindRow, Wing};
 
 /// The service and its kinds.
-pub(super) static WING: Wing = Wing { indexed: &["sqs"], controls: controls::CONTROLS, ..Wing::of(&[KindRow::of::<Queue>()]) };
+pub(super) static WING: Wing = Wing { bill: cost::bill, indexed: &["sqs"], controls: controls::CONTROLS, ..Wing::of(&[KindRow::of::<Queue>()]) };

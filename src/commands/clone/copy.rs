@@ -101,7 +101,9 @@ impl Copy<'_> {
         let agreed = consent.allow.consent();
         let plan = consent::with(self.session.plan(self.loaded).await?, &agreed)?;
         let rules = |kind: &str| self.session.registry.rules(kind);
+        let change = self.session.pricing.change(&plan);
         let view = ui::View {
+            price: Some(&change),
             look: Look::stderr(self.color),
             file: &self.file.file,
             verbose: self.verbose,

@@ -5,8 +5,8 @@ use crate::engine::{Action, Item, Plan};
 use super::super::Problem;
 use super::super::style::{capital, clean};
 use super::{
-    Look, RIGHTS, Section, Sign, View, about, body, explained, finish, missing_flags, needs_consent, rights, rows, sections,
-    summary, wrap,
+    Look, RIGHTS, Section, Sign, View, about, body, explained, finish, missing_flags, needs_consent, price, rights, rows,
+    sections, summary, wrap,
 };
 
 /// The most characters that a comment may have on GitHub (65,536), with room for what a pipeline puts around it.
@@ -66,6 +66,14 @@ pub fn plan_markdown(plan: &Plan, view: &View, problems: &[Problem], footer: &Fo
         } else {
             left -= size;
             out.extend(lines);
+        }
+    }
+    if let Some((price, movers)) = price(plan, view) {
+        out.extend([String::new(), escaped(&price)]);
+        if !movers.is_empty() {
+            out.extend([String::new(), "```".into()]);
+            out.extend(movers);
+            out.push("```".into());
         }
     }
     out.extend(closing(plan, footer));

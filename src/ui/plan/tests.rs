@@ -185,7 +185,7 @@ pub(crate) fn everything() -> Plan {
 }
 
 fn view(look: Look) -> View<'static> {
-    View { look, file: "stacks/webapp.yaml", verbose: false, consent: &NONE, via: None, rules: &|_| SECRET }
+    View { look, file: "stacks/webapp.yaml", verbose: false, consent: &NONE, via: None, price: None, rules: &|_| SECRET }
 }
 
 fn check(text: &str, columns: usize) {
@@ -354,4 +354,43 @@ fn markdown_fits_into_a_comment() {
     assert!(text.chars().count() <= markdown::LARGEST, "{}", text.len());
     // What is dangerous and what has to be agreed to stands before what is cut.
     assert!(text.contains("--allow-replace rds.instance/main") && text.contains("too long for a comment"), "{text}");
+}
+
+#[test]
+fn a_plan_ends_with_its_price() {
+    use crate::prices::{Bill, Billed, Change, Decimal, HOURS, Part, Usage};
+    let bill = |region: &str, parts: &[(&str, &str)]| {
+        let billed = parts.iter().map(|(section, usage)| Billed {
+            object: "ec2.nat_gateway/a".into(),
+            section: (*section).into(),
+            tags: std::collections::BTreeMap::new(),
+            part: Part::new("AmazonVPC", *usage, HOURS, "an hour"),
+        });
+        Bill::of(region, billed.collect(), &Usage::default())
+    };
+    let network = [("network", "nat-gateway"), ("network", "nat-gateway"), ("services.web", "moon-gateway")];
+    let price = |before: &[(&str, &str)], after: &[(&str, &str)], hours: Option<u64>| {
+        let (before, after) = (bill("us-east-1", before), bill("us-east-1", after));
+        Change { before, after, hours: hours.map(Decimal::of) }
+    };
+    let ends = |plan: &Plan, change: &Change| {
+        let text = plan_text(plan, &View { price: Some(change), ..view(Look::plain(100)) });
+        text.split_once("Price: ").map(|(_, end)| end.to_owned())
+    };
+    let plan = everything();
+    let dearer = price(&[("network", "public-ipv4")], &network, None);
+    assert_eq!(
+        ends(&plan, &dearer).unwrap(),
+        "$3.65 a month before, $65.70 afterwards (+$62.05). Not in it: 1 part, without a known price.\n    +$62.05  network\n"
+    );
+    assert_eq!(ends(&plan, &price(&[], &network[..1], Some(73))).unwrap(), "$32.85 a month. Until it expires: $3.29.\n    +$32.85  network\n");
+    assert_eq!(ends(&plan, &price(&network[..1], &network[..1], None)).unwrap(), "$32.85 a month, unchanged.\n");
+    assert_eq!(ends(&plan, &price(&network[..1], &[], None)).unwrap(), "$32.85 a month before, nothing afterwards.\n    -$32.85  network\n");
+    let elsewhere = Change { before: bill("eu-west-1", &[]), after: bill("eu-west-1", &network), hours: None };
+    assert_eq!(ends(&plan, &elsewhere).unwrap(), "no price is known for eu-west-1.\n");
+    // Nothing happens, so nothing is told.
+    let nothing = Plan { items: Vec::new(), ..plan.clone() };
+    assert_eq!(ends(&nothing, &dearer), None);
+    let markdown = plan_markdown(&plan, &View { price: Some(&dearer), ..view(Look::plain(100)) }, &[], &Footer::default());
+    assert!(markdown.contains("65.70 afterwards") && markdown.contains("```\n+$62.05  network\n```"), "{markdown}");
 }

@@ -1,0 +1,143 @@
+//! What a service sees when it says what its objects are billed for: the object, everything around it, and what is assumed of its use.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::engine::token::{self, Token};
+use crate::engine::{Action, Graph, Key, Plan, Ref, Resource};
+use crate::prices::{Decimal, Part, Usage};
+
+/// An object as the file wants it, or as it runs.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// Its address.
+    pub key: Key,
+    /// The place in the file that it comes from.
+    pub origin: String,
+    /// Its struct as a value.
+    fields: Value,
+    /// Its ids, ARNs and endpoints, where it runs.
+    live: Option<Arc<Value>>,
+}
+
+/// All objects of a stack.
+#[derive(Clone, Debug)]
+pub struct Whole {
+    /// The objects.
+    pub objects: Vec<Object>,
+    /// What is assumed of their use.
+    pub usage: Usage,
+    /// The day for which this is said: prices of old versions change with it.
+    pub today: jiff::civil::Date,
+}
+
+impl Object {
+    /// Returns the object as its kind, if it is of that kind and can be read.
+    pub fn of<R: Resource>(&self) -> Option<R> {
+        (self.key.kind == R::KIND).then(|| serde_json::from_value(self.fields.clone()).ok())?
+    }
+
+    /// Returns its tags, without those of `stack`.
+    pub fn tags(&self) -> BTreeMap<String, String> {
+        let tags = self.fields.get("tags").and_then(Value::as_object).into_iter().flatten();
+        let own = tags.filter(|(key, _)| !key.starts_with("stack:"));
+        own.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+    }
+}
+
+/// Fills fields that are left as they are from what is known of them otherwise.
+fn filled(mut fields: Value, from: &Value) -> Value {
+    if let (Some(fields), Some(from)) = (fields.as_object_mut(), from.as_object()) {
+        for (field, value) in from {
+            let own = fields.entry(field.clone()).or_insert(Value::Null);
+            if own.is_null() {
+                *own = value.clone();
+            }
+        }
+    }
+    fields
+}
+
+impl Whole {
+    /// Returns what a file wants.
+    pub fn desired(graph: &Graph, usage: Usage, today: jiff::civil::Date) -> Whole {
+        let objects = graph.nodes().map(|node| Object {
+            key: node.key.clone(),
+            origin: node.origin.clone(),
+            fields: node.desired.as_ref().clone(),
+            live: None,
+        });
+        Whole { objects: objects.collect(), usage, today }
+    }
+
+    /// Returns what runs before a plan is applied.
+    pub fn before(plan: &Plan, usage: Usage, today: jiff::civil::Date) -> Whole {
+        let objects = plan.items.iter().filter(|item| !item.is_impostor() && !item.is_leaving()).filter_map(|item| {
+            let before = item.before.as_ref()?;
+            let fields = match &item.desired {
+                // A plan may leave out of its reading what is proven to be as desired.
+                Some(desired) => {
+                    let mut desired = desired.as_ref().clone();
+                    if let (Some(desired), true) = (desired.as_object_mut(), item.action != Action::Keep) {
+                        desired.retain(|field, _| !item.changes.touches(field));
+                    }
+                    filled(before.fields.as_ref().clone(), &desired)
+                }
+                None => before.fields.as_ref().clone(),
+            };
+            let live = Some(before.live.clone());
+            Some(Object { key: item.key.clone(), origin: item.origin.clone(), fields, live })
+        });
+        Whole { objects: objects.collect(), usage, today }
+    }
+
+    /// Returns what runs after it.
+    pub fn after(plan: &Plan, usage: Usage, today: jiff::civil::Date) -> Whole {
+        let objects = plan.items.iter().filter_map(|item| {
+            let desired = item.desired.as_ref()?;
+            let before = item.before.as_ref();
+            let fields =
+                before.map_or_else(|| desired.as_ref().clone(), |before| filled(desired.as_ref().clone(), &before.fields));
+            let live = before.map(|before| before.live.clone());
+            Some(Object { key: item.key.clone(), origin: item.origin.clone(), fields, live })
+        });
+        Whole { objects: objects.collect(), usage, today }
+    }
+
+    /// Returns the object that a reference means, if it is the stack's.
+    pub fn follow<R: Resource>(&self, reference: &Ref<R>) -> Option<&Object> {
+        let text = reference.to_string();
+        let mut of_kind = self.objects.iter().filter(|object| object.key.kind == R::KIND);
+        match token::whole(&text)? {
+            Token::Named { key, .. } => of_kind.find(|object| object.key == key),
+            Token::Physical { attr, value, .. } => {
+                of_kind.find(|object| object.live.as_ref().is_some_and(|live| live[attr].as_str() == Some(value)))
+            }
+        }
+    }
+
+    /// Returns all objects of a kind.
+    pub fn all<R: Resource>(&self) -> impl Iterator<Item = R> {
+        self.objects.iter().filter_map(Object::of::<R>)
+    }
+
+    /// Checks whether there is any object of a kind.
+    pub fn has(&self, kind: &str) -> bool {
+        self.objects.iter().any(|object| object.key.kind == kind)
+    }
+
+    /// Returns the share of one object of a kind in what is assumed for all of them.
+    pub fn share<R: Resource>(&self, of: Decimal) -> Decimal {
+        of.over(Decimal::of(self.objects.iter().filter(|object| object.key.kind == R::KIND).count() as u64))
+    }
+}
+
+/// What the objects of a service are billed for.
+pub type Bill = fn(&Object, &Whole) -> Vec<Part>;
+
+/// Returns nothing: for services that are free.
+pub fn free(_: &Object, _: &Whole) -> Vec<Part> {
+    Vec::new()
+}

@@ -1,0 +1,17 @@
+//! What alarms are billed for (<https://aws.amazon.com/cloudwatch/pricing/>): each metric that one looks at, at another price where that is
+//! more often than once a minute.
+
+use super::Alarm;
+use crate::aws::billed::{Object, Whole};
+use crate::prices::{Decimal, Part};
+
+pub(super) fn bill(object: &Object, _: &Whole) -> Vec<Part> {
+    let Some(alarm) = object.of::<Alarm>() else { return Vec::new() };
+    let metrics = Decimal::of(alarm.metrics.len().max(1) as u64);
+    let (usage, what) = match alarm.period {
+        1..60 => ("CloudWatch-Alarm-HighResolution-Month", "metrics in a high-resolution alarm"),
+        _ => ("CloudWatch-Alarm-Month", "metrics in an alarm"),
+    };
+    let what = if metrics == Decimal::ONE { "alarm".to_owned() } else { format!("{} {what}", metrics.quantity()) };
+    vec![Part::new("AmazonCloudWatch", usage, metrics, what)]
+}

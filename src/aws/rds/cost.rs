@@ -1,0 +1,144 @@
+//! What databases are billed for (<https://aws.amazon.com/rds/pricing/>): instances by engine and class, storage, I/O operations beyond
+//! what comes with it, and support for versions that the community has given up.
+//!
+//! Backups up to the size of the storage are free
+//! (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_WorkingWithAutomatedBackups.html>).
+
+use super::Instance;
+use crate::aws::billed::{Object, Whole};
+use crate::prices::{Decimal, HOURS, Part};
+
+/// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_OnDemandDBInstances.html>: both instances are billed, and the storage of
+/// both.
+const TWICE: &str = "where the table has no Multi-AZ price, it is twice the Single-AZ one; AWS rounds its own by itself";
+const SUPPORT: &str = "extended support of an old version: an upgrade ends it";
+
+/// The first day of extended support of a version, and of its third year, which is dearer
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/PostgreSQLReleaseNotes/postgresql-release-calendar.html>,
+/// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/MySQL.Concepts.VersionMgmt.html>).
+const EXTENDED: [(&str, &str, (i16, i8), (i16, i8)); 11] = [
+    ("postgres", "11", (2024, 4), (2026, 4)),
+    ("postgres", "12", (2025, 3), (2027, 3)),
+    ("postgres", "13", (2026, 3), (2028, 3)),
+    ("postgres", "14", (2027, 3), (2029, 3)),
+    ("postgres", "15", (2028, 3), (2030, 3)),
+    ("postgres", "16", (2029, 3), (2031, 3)),
+    ("postgres", "17", (2030, 3), (2032, 3)),
+    ("postgres", "18", (2031, 3), (2033, 3)),
+    ("mysql", "5.7", (2024, 3), (2026, 3)),
+    ("mysql", "8.0", (2026, 8), (2028, 8)),
+    ("mysql", "8.4", (2029, 8), (2031, 8)),
+];
+
+pub(super) fn bill(object: &Object, whole: &Whole) -> Vec<Part> {
+    let Some(own) = object.of::<Instance>() else { return Vec::new() };
+    // A replica has what is not said of it from its source.
+    let source = own.source.as_ref().and_then(|source| whole.follow(source)).and_then(Object::of::<Instance>);
+    let from = |of: fn(&Instance) -> Option<String>| of(&own).or_else(|| of(source.as_ref()?));
+    let engine = from(|one| one.engine.clone()).unwrap_or_default();
+    let multi = own.multi_az.unwrap_or(false);
+    let (class, two) = (own.class.as_str(), Decimal::of(2));
+    let mut parts = Vec::new();
+    // A stopped one has its storage only.
+    if own.running != Some(false) {
+        let single = format!("instance:{engine}:{class}");
+        parts.push(if multi {
+            let part =
+                Part::new("AmazonRDS", format!("multi-az:{engine}:{class}"), HOURS, format!("{class}, {engine}, Multi-AZ"));
+            part.or(single, two).noting(TWICE)
+        } else {
+            Part::new("AmazonRDS", single, HOURS, format!("{class}, {engine}"))
+        });
+        let version = from(|one| one.engine_version.clone()).unwrap_or_default();
+        parts.extend(extended(&engine, &version, class, multi, whole.today));
+    }
+    parts.extend(storage(&own, source.as_ref(), multi));
+    if own.managed_password == Some(true) {
+        parts.push(Part::new("AWSSecretsManager", "SecretsManager-Secret", Decimal::ONE, "the secret with its password"));
+    }
+    parts
+}
+
+fn storage(own: &Instance, source: Option<&Instance>, multi: bool) -> Vec<Part> {
+    let of = |field: fn(&Instance) -> Option<i32>| field(own).or_else(|| field(source?));
+    let gibibytes = of(|one| one.storage);
+    let kind = own.storage_type.clone().or_else(|| source?.storage_type.clone()).unwrap_or_else(|| "gp2".to_owned());
+    let zones = if multi { Decimal::of(2) } else { Decimal::ONE };
+    let mut parts = Vec::new();
+    let size = Decimal::from_i32(gibibytes.unwrap_or(0));
+    let what = format!("{} GiB of {kind}", size.quantity());
+    parts.push(match gibibytes {
+        None => Part::new("AmazonRDS", "storage of unknown size", Decimal::ONE, "storage that is left as it is"),
+        Some(_) if multi => Part::new("AmazonRDS", format!("RDS-Storage-Multi-AZ-{kind}"), size, format!("{what}, Multi-AZ"))
+            .or(format!("RDS-Storage-{kind}"), zones)
+            .noting(TWICE),
+        Some(_) => Part::new("AmazonRDS", format!("RDS-Storage-{kind}"), size, what),
+    });
+    // gp3 comes with 3,000 operations a second, and with 12,000 from 400 GiB on
+    // (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html>).
+    let included = match kind.as_str() {
+        "gp3" if size < Decimal::of(400) => Decimal::of(3000),
+        "gp3" => Decimal::of(12_000),
+        _ => Decimal::ZERO,
+    };
+    let iops = Decimal::from_i32(of(|one| one.iops).unwrap_or(0));
+    if kind != "gp2" && iops > included {
+        let beyond = iops - included;
+        let what = format!("{} I/O operations a second{}", beyond.quantity(), if kind == "gp3" { " beyond gp3's" } else { "" });
+        parts.push(Part::new("AmazonRDS", format!("RDS-IOPS-{kind}"), beyond * zones, what));
+    }
+    parts
+}
+
+/// Returns the surcharge for a version that is out of standard support, by vCPU; a standby's count too.
+fn extended(engine: &str, version: &str, class: &str, multi: bool, today: jiff::civil::Date) -> Option<Part> {
+    let is_of = |major: &str| version == major || version.strip_prefix(major).is_some_and(|rest| rest.starts_with('.'));
+    let (_, major, from, third) = EXTENDED.into_iter().find(|(name, major, ..)| *name == engine && is_of(major))?;
+    let since = |(year, month): (i16, i8)| (today.year(), today.month()) >= (year, month);
+    if !since(from) {
+        return None;
+    }
+    let year = if since(third) { "Yr3" } else { "Yr1-Yr2" };
+    let what = format!("extended support of {engine} {major}");
+    let Some(cpus) = vcpus(class) else {
+        return Some(Part::new("AmazonRDS", "extended support of an unknown class", HOURS, what).noting(SUPPORT));
+    };
+    let cpus = if multi { cpus * 2 } else { cpus };
+    Some(Part::new("AmazonRDS", format!("RDS-ExtendedSupport-{year}"), HOURS * Decimal::of(cpus), what).noting(SUPPORT))
+}
+
+/// Returns the vCPUs of a class: two up to `large`, then four for each `xlarge`
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.DBInstanceClass.Summary.html>).
+fn vcpus(class: &str) -> Option<u64> {
+    let size = class.rsplit('.').next()?;
+    match size {
+        "micro" | "small" | "medium" | "large" => Some(2),
+        "xlarge" => Some(4),
+        _ => size.strip_suffix("xlarge")?.parse::<u64>().ok()?.checked_mul(4),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_versions_pay_extended_support() {
+        let on = |year, month, engine: &str, version: &str, multi| {
+            let part = extended(engine, version, "db.m5.large", multi, jiff::civil::date(year, month, 1))?;
+            Some((part.usage.clone(), part.quantity.to_string()))
+        };
+        let first = |hours: &str| Some(("RDS-ExtendedSupport-Yr1-Yr2".to_owned(), hours.to_owned()));
+        assert_eq!(on(2026, 7, "mysql", "8.0.36", false), None);
+        assert_eq!(on(2026, 8, "mysql", "8.0.36", false), first("1460"));
+        assert_eq!(on(2026, 8, "mysql", "8.0", true), first("2920"));
+        assert_eq!(on(2026, 11, "postgres", "13.4", false), first("1460"));
+        assert_eq!(on(2026, 11, "postgres", "16", false), None);
+        assert_eq!(on(2026, 4, "postgres", "11", false).unwrap().0, "RDS-ExtendedSupport-Yr3");
+        assert_eq!(on(2040, 1, "mariadb", "10.6", false), None);
+        assert_eq!(
+            [vcpus("db.t4g.micro"), vcpus("db.r6g.xlarge"), vcpus("db.m5.12xlarge"), vcpus("db.x.metal")],
+            [Some(2), Some(4), Some(48), None]
+        );
+    }
+}

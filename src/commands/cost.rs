@@ -1,0 +1,173 @@
+use clap::{Args, ValueEnum};
+
+use super::arguments::StackFile;
+use super::price::Pricing;
+use super::session;
+use super::stop::{Exit, Result};
+use crate::aws::bill;
+use crate::config::{self, Loaded};
+use crate::prices::Bill;
+use crate::ui::{self, By, Color, Look};
+
+/// Show what the file costs in a month, by AWS's list prices, without asking AWS
+///
+/// Prices are in this program, each with where and when it was read: those of us-east-1. What is priced by use takes assumptions
+/// from `usage` in the file, which are printed with the figures. Where no price is known, it says so.
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(flatten)]
+    file: StackFile,
+    /// What to add up: `object`, `section`, `environment`, or `tag:KEY` for the values of a tag
+    #[arg(long, value_name = "WHAT", default_value = "section", value_parser = grouping)]
+    by: Grouping,
+    /// List every part with its unit price, and where and when that was read
+    #[arg(long)]
+    sources: bool,
+    /// Output format
+    #[arg(long, short, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+    Markdown,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Grouping {
+    Within(By),
+    Environments,
+}
+
+fn grouping(text: &str) -> Result<Grouping, String> {
+    match text {
+        "object" => Ok(Grouping::Within(By::Object)),
+        "section" => Ok(Grouping::Within(By::Section)),
+        "environment" => Ok(Grouping::Environments),
+        _ => match text.strip_prefix("tag:") {
+            Some(key) if !key.is_empty() => Ok(Grouping::Within(By::Tag(key.to_owned()))),
+            _ => Err("write `object`, `section`, `environment`, or `tag:KEY`, such as `tag:team`".to_owned()),
+        },
+    }
+}
+
+pub fn run(arguments: Arguments, color: Color) -> Result {
+    let Arguments { file, by, sources, format } = arguments;
+    let text = session::read_stack(&file)?;
+    let loaded = session::load_text(&file, &text, color)?;
+    let look = Look::stdout(color);
+    let by = match by {
+        Grouping::Within(by) => by,
+        Grouping::Environments => return environments(&file, &loaded, format, &look),
+    };
+    let (bill, pricing) = billed(&loaded)?;
+    let about = about(&loaded, &pricing);
+    ui::out(&match format {
+        Format::Text => ui::cost_text(&bill, &by, sources, &about, &look),
+        Format::Markdown => ui::cost_markdown(&bill, &by, sources, &about),
+        Format::Json => session::json(&ui::cost_json(&bill, &by, &about))?,
+    })?;
+    Ok(Exit::Ok)
+}
+
+/// Returns what a loaded file costs.
+fn billed(loaded: &Loaded) -> Result<(Bill, Pricing)> {
+    let pricing = Pricing::of(&loaded.stack);
+    Ok((bill::of(&session::offline(loaded)?, &loaded.stack.region, &pricing.usage), pricing))
+}
+
+fn about<'a>(loaded: &'a Loaded, pricing: &'a Pricing) -> ui::About<'a> {
+    ui::About {
+        stack: loaded.stack.stack.as_str(),
+        env: &loaded.env,
+        usage: &pricing.usage,
+        max_monthly: loaded.stack.cost.max_monthly,
+    }
+}
+
+/// Shows what each environment of the file costs; the file as it stands, where it has none.
+fn environments(file: &StackFile, loaded: &Loaded, format: Format, look: &Look) -> Result {
+    let schema = session::stack_schema();
+    let mut all = Vec::new();
+    for env in &loaded.environments {
+        let text = session::with_overlay(&file.file, Some(env), session::read_alone(&file.file)?)?;
+        all.push(config::load(&file.file, &text, Some(env), &schema)?);
+    }
+    if all.is_empty() {
+        all.push(loaded.clone());
+    }
+    let bills = all.iter().map(billed).collect::<Result<Vec<_>>>()?;
+    if format == Format::Json {
+        let json =
+            |(loaded, (bill, pricing)): (&Loaded, &(Bill, Pricing))| ui::cost_json(bill, &By::Section, &about(loaded, pricing));
+        ui::out(&session::json(&all.iter().zip(&bills).map(json).collect::<Vec<_>>())?)?;
+        return Ok(Exit::Ok);
+    }
+    let bills: Vec<(String, Bill)> =
+        all.iter().map(|loaded| loaded.env.clone()).zip(bills.into_iter().map(|(bill, _)| bill)).collect();
+    ui::out(&ui::costs_text(&bills, format == Format::Markdown, look))?;
+    Ok(Exit::Ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn shown(name: &str, env: Option<&str>, by: &By) -> String {
+        let text = std::fs::read_to_string(format!("{}/stacks/{name}.yaml", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let loaded = config::load(name, &text, env, &session::stack_schema()).unwrap();
+        let (bill, pricing) = billed(&loaded).unwrap();
+        ui::cost_text(&bill, by, false, &about(&loaded, &pricing), &Look::plain(120))
+    }
+
+    #[test]
+    fn the_price_of_every_published_stack() {
+        for (name, env) in [
+            ("small", None),
+            ("small", Some("production")),
+            ("webapp", None),
+            ("shop", None),
+            ("shop", Some("production")),
+            ("shop", Some("load-test")),
+        ] {
+            let snapshot = format!("{name}-{}", env.unwrap_or("default"));
+            insta::assert_snapshot!(snapshot, shown(name, env, &By::Section));
+        }
+        insta::assert_snapshot!("webapp-by-object", shown("webapp", None, &By::Object));
+        insta::assert_snapshot!("webapp-by-tag", shown("webapp", None, &By::Tag("team".into())));
+    }
+
+    /// Whoever adds a kind decides what it costs: it has a row in the table of docs/cost.md, or is named below it.
+    #[test]
+    fn every_kind_is_billed_or_named_as_free() {
+        let page = include_str!("../../docs/cost.md");
+        let (_, page) = page.split_once("## What is billed").unwrap();
+        let rows: BTreeSet<&str> = page.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+        for kind in crate::aws::registry().kinds() {
+            let name = kind.info().name;
+            assert!(page.contains(&format!("`{name}`")), "docs/cost.md does not say whether `{name}` costs anything");
+        }
+        // Those of the table are billed in some file, and no other ones.
+        let mut found = BTreeSet::new();
+        let schema = session::stack_schema();
+        let webapp = include_str!("../../stacks/webapp.yaml");
+        for text in [include_str!("../blueprint/testdata/every-kind.yaml"), webapp] {
+            let (bill, _) = billed(&config::load("f", text, None, &schema).unwrap()).unwrap();
+            found.extend(bill.lines.iter().map(|line| line.billed.object.split('/').next().unwrap().to_owned()));
+        }
+        assert_eq!(found.iter().map(String::as_str).collect::<BTreeSet<_>>(), rows);
+    }
+
+    #[test]
+    fn what_to_add_up_is_read() {
+        assert_eq!(grouping("tag:team"), Ok(Grouping::Within(By::Tag("team".into()))));
+        assert_eq!(grouping("environment"), Ok(Grouping::Environments));
+        for wrong in ["tag", "tag:", "region", ""] {
+            assert!(grouping(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! What everything costs in a month, and how much a change makes of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::decimal::Decimal;
+use super::part::{HOURS, Part, Usage};
+use super::table::{self, Rate, Table};
+
+/// The number of movers that are told with a change.
+const MOVERS: usize = 5;
+
+/// A billed part of an object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Billed {
+    /// The object: `rds.instance/main`.
+    pub object: String,
+    /// The section of the file that it comes from: `databases.main`.
+    pub section: String,
+    /// Its tags, without those of `stack`.
+    pub tags: BTreeMap<String, String>,
+    /// What is billed.
+    pub part: Part,
+}
+
+/// The same with its price.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// What is billed, and of what.
+    pub billed: Billed,
+    /// What it costs in a month; nothing where no price is known.
+    pub monthly: Option<Decimal>,
+    /// What it costs at most, where it scales.
+    pub most: Option<Decimal>,
+    /// The unit of the quantity.
+    pub unit: Option<String>,
+    /// The price of a unit: of the first one that costs something, where prices have tiers.
+    pub price: Option<Decimal>,
+    /// The units that are free in a month for an organization.
+    pub allowance: Option<Decimal>,
+    /// Where the price was read.
+    pub source: Option<String>,
+    /// Its number in AWS's price list.
+    pub sku: Option<String>,
+    /// When it was read.
+    pub read: Option<String>,
+}
+
+/// What everything costs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bill {
+    /// The region whose prices these are.
+    pub region: String,
+    /// Whether any price of the region is known.
+    pub has_table: bool,
+    /// Every part.
+    pub lines: Vec<Line>,
+}
+
+/// The lines of one group, added up.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sum {
+    /// What is known of it, in a month.
+    pub monthly: Decimal,
+    /// The same when everything is scaled to its maximum.
+    pub most: Decimal,
+    /// The number of parts without a known price.
+    pub unpriced: usize,
+    /// The number of parts.
+    pub parts: usize,
+}
+
+impl Bill {
+    /// Returns the prices of these parts. Tiers run over all parts of the same usage, in their order.
+    pub fn of(region: &str, billed: Vec<Billed>, usage: &Usage) -> Bill {
+        Bill::by(region, table::of(region), billed, usage)
+    }
+
+    fn by(region: &str, table: Option<&Table>, billed: Vec<Billed>, usage: &Usage) -> Bill {
+        let mut used: BTreeMap<(&str, String), (Decimal, Decimal)> = BTreeMap::new();
+        let mut lines = Vec::new();
+        for billed in billed {
+            let (name, rate, factor) = found(table, &billed.part);
+            let (reached, most_reached) = used.entry((billed.part.service, name)).or_default();
+            let quantity = billed.part.quantity * factor;
+            let most = billed.part.most.map_or(quantity, |most| most * factor);
+            let of = |from: Decimal, quantity: Decimal| {
+                let price = |quantity| rate?.price(quantity, usage.free_tier);
+                Some(price(from + quantity)? - price(from)?)
+            };
+            let monthly = of(*reached, quantity);
+            let most_monthly = of(*most_reached, most);
+            (*reached, *most_reached) = (*reached + quantity, *most_reached + most);
+            let first = rate.and_then(Rate::first).filter(|_| monthly.is_some());
+            lines.push(Line {
+                monthly,
+                most: billed.part.most.and(most_monthly),
+                unit: rate.map(|rate| rate.unit().to_owned()),
+                price: first.map(|row| row.usd * factor),
+                allowance: rate.and_then(Rate::allowance),
+                source: first.and_then(|row| row.source.clone()),
+                sku: first.and_then(|row| row.sku.clone()),
+                read: first.and_then(|row| row.read.clone()),
+                billed,
+            });
+        }
+        Bill { region: region.to_owned(), has_table: table.is_some(), lines }
+    }
+
+    /// Returns the sum of everything.
+    pub fn sum(&self) -> Sum {
+        sum(self.lines.iter())
+    }
+
+    /// Returns the sums of groups, the most expensive first.
+    pub fn sums(&self, group: impl Fn(&Billed) -> String) -> Vec<(String, Sum)> {
+        let mut groups: BTreeMap<String, Vec<&Line>> = BTreeMap::new();
+        for line in &self.lines {
+            groups.entry(group(&line.billed)).or_default().push(line);
+        }
+        let mut sums: Vec<(String, Sum)> = groups.into_iter().map(|(name, lines)| (name, sum(lines.into_iter()))).collect();
+        sums.sort_by(|(a, one), (b, other)| (other.monthly, other.most, a).cmp(&(one.monthly, one.most, b)));
+        sums
+    }
+
+    /// Returns the keys of the file whose assumptions decide anything.
+    pub fn assumed(&self) -> BTreeSet<&'static str> {
+        self.lines.iter().filter_map(|line| line.billed.part.assumed).collect()
+    }
+
+    /// Returns what to know about the figures, each once.
+    pub fn notes(&self) -> BTreeSet<&'static str> {
+        self.lines.iter().filter_map(|line| line.billed.part.note).collect()
+    }
+}
+
+/// Returns the price of a part, under which name it was found, and how many of it are taken.
+fn found<'a>(table: Option<&'a Table>, part: &Part) -> (String, Option<&'a Rate>, Decimal) {
+    let rate = |usage: &str| table?.rate(part.service, usage);
+    match (rate(&part.usage), &part.instead) {
+        (None, Some((usage, factor))) if rate(usage).is_some() => (usage.clone(), rate(usage), *factor),
+        (rate, _) => (part.usage.clone(), rate, Decimal::ONE),
+    }
+}
+
+fn sum<'a>(lines: impl Iterator<Item = &'a Line>) -> Sum {
+    lines.fold(Sum::default(), |sum, line| Sum {
+        monthly: sum.monthly + line.monthly.unwrap_or_default(),
+        most: sum.most + line.most.or(line.monthly).unwrap_or_default(),
+        unpriced: sum.unpriced + usize::from(line.monthly.is_none()),
+        parts: sum.parts + 1,
+    })
+}
+
+/// What a plan makes of the monthly price.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// What everything costs now.
+    pub before: Bill,
+    /// What it costs afterwards.
+    pub after: Bill,
+    /// The hours until its expiry, where it has one.
+    pub hours: Option<Decimal>,
+}
+
+impl Change {
+    /// Returns the sections whose known price changes most, and by how much.
+    pub fn movers(&self) -> Vec<(String, Decimal)> {
+        let by_section =
+            |bill: &Bill| -> BTreeMap<String, Sum> { bill.sums(|billed| billed.section.clone()).into_iter().collect() };
+        let (before, after) = (by_section(&self.before), by_section(&self.after));
+        let monthly = |of: &BTreeMap<String, Sum>, name: &str| of.get(name).map(|sum| sum.monthly).unwrap_or_default();
+        let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        let change = |name: &String| monthly(&after, name) - monthly(&before, name);
+        let mut movers: Vec<(String, Decimal)> = names.into_iter().map(|name| (name.clone(), change(name))).collect();
+        movers.retain(|(_, change)| change.cents() != 0);
+        let size = |change: &Decimal| if *change < Decimal::ZERO { Decimal::ZERO - *change } else { *change };
+        movers.sort_by(|(a, one), (b, other)| (size(other), a).cmp(&(size(one), b)));
+        movers.truncate(MOVERS);
+        movers
+    }
+
+    /// Returns what it costs until its expiry, where it has one.
+    pub fn until_expiry(&self) -> Option<Decimal> {
+        Some((self.after.sum().monthly * self.hours?).over(HOURS))
+    }
+
+    /// Returns by how much the known price changes.
+    pub fn by(&self) -> Decimal {
+        self.after.sum().monthly - self.before.sum().monthly
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn billed(section: &str, part: Part) -> Billed {
+        Billed { object: format!("a.b/{section}"), section: section.into(), tags: BTreeMap::new(), part }
+    }
+
+    fn hours(usage: &str, section: &str) -> Billed {
+        billed(section, Part::new("AmazonVPC", usage, super::super::HOURS, "an hour"))
+    }
+
+    #[test]
+    fn what_has_no_price_is_counted_and_not_zero() {
+        let parts = || vec![hours("nat-gateway", "network"), hours("moon-gateway", "network")];
+        let bill = Bill::of("us-east-1", parts(), &Usage::default());
+        let sum = bill.sum();
+        assert_eq!((sum.monthly.plain().as_str(), sum.unpriced, sum.parts), ("32.85", 1, 2));
+        let elsewhere = Bill::of("eu-central-1", parts(), &Usage::default());
+        assert_eq!((elsewhere.has_table, elsewhere.sum().unpriced, elsewhere.sum().monthly), (false, 2, Decimal::ZERO));
+        assert!(elsewhere.lines.iter().all(|line| line.monthly.is_none() && line.price.is_none()));
+    }
+
+    #[test]
+    fn tiers_run_over_all_parts() {
+        // Two zones' worth of traffic reach the second tier together.
+        let traffic = |section: &str| {
+            billed(section, Part::new("AWSDataTransfer", "DataTransfer-Internet-Out-GB", Decimal::of(10_000), "out"))
+        };
+        let bill = Bill::of("us-east-1", vec![traffic("a"), traffic("b")], &Usage::default());
+        let monthly: Vec<String> = bill.lines.iter().map(|line| line.monthly.unwrap().plain()).collect();
+        // 10,000 at 0.09; 240 at 0.09 and 9,760 at 0.085.
+        assert_eq!(monthly, ["900.00", "851.20"]);
+    }
+
+    #[test]
+    fn a_row_of_its_own_is_preferred() {
+        let row = |usage: &str, usd: &str| {
+            serde_json::from_value(serde_json::json!({"service": "AmazonRDS", "usage": usage, "unit": "hour", "usd": usd}))
+                .unwrap()
+        };
+        let part = || vec![billed("d", Part::new("AmazonRDS", "multi", Decimal::of(730), "m").or("single", Decimal::of(2)))];
+        let priced = |rows| Bill::by("r", Some(&Table::new(rows)), part(), &Usage::default()).lines.remove(0);
+        // AWS rounds each price by itself: Multi-AZ is not exactly twice.
+        assert_eq!(priced(vec![row("single", "0.032"), row("multi", "0.065")]).monthly.unwrap().plain(), "47.45");
+        let twice = priced(vec![row("single", "0.032")]);
+        assert_eq!((twice.monthly.unwrap().plain().as_str(), twice.price.unwrap().plain().as_str()), ("46.72", "0.06"));
+        assert_eq!(priced(vec![row("other", "1")]).monthly, None);
+    }
+
+    #[test]
+    fn the_largest_movers_come_first() {
+        let of = |parts: Vec<Billed>| Bill::of("us-east-1", parts, &Usage::default());
+        let change = Change {
+            before: of(vec![hours("nat-gateway", "network"), hours("public-ipv4", "gone"), hours("public-ipv4", "same")]),
+            after: of(vec![
+                hours("nat-gateway", "network"),
+                hours("nat-gateway", "network"),
+                hours("public-ipv4", "same"),
+                hours("moon-gateway", "new"),
+            ]),
+            hours: Some(Decimal::of(73)),
+        };
+        let movers: Vec<String> = change.movers().iter().map(|(name, by)| format!("{name} {}", by.change())).collect();
+        assert_eq!(movers, ["network +$32.85", "gone -$3.65"]);
+        assert_eq!(change.by().change(), "+$29.20");
+        // A tenth of a month.
+        assert_eq!(change.until_expiry().unwrap().plain(), "6.94");
+    }
+}

@@ -1,0 +1,17 @@
+//! Money: what is billed, AWS's list prices, and what both come to in a month.
+//!
+//! It knows no kinds and asks nobody. What a kind is billed for is said beside the kind, in the wing of its service
+//! ([`crate::aws::bill`]), as [`Part`]s: a service, a usage and a quantity. Here they become money, or "no price known": never a zero,
+//! and never a price of another region.
+
+mod bill;
+mod decimal;
+mod part;
+mod table;
+#[cfg(test)]
+mod worked_examples;
+
+pub use bill::{Bill, Billed, Change, Line, Sum};
+pub use decimal::Decimal;
+pub use part::{HOURS, Part, Usage, lcus};
+pub use table::{Rate, Row, Table, of};

@@ -1,0 +1,126 @@
+//! What is billed of an object, before it has a price, and what is assumed of its use.
+
+use super::decimal::Decimal;
+
+/// The hours of a month, as AWS's calculators have them: 365 days by 24 hours, divided by 12.
+pub const HOURS: Decimal = Decimal::of(730);
+
+/// Something that is billed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Part {
+    /// The service, as the price table has it.
+    pub service: &'static str,
+    /// The usage, as the price table has it.
+    pub usage: String,
+    /// How much in a month, in the unit of the price table.
+    pub quantity: Decimal,
+    /// How much at most, where it scales.
+    pub most: Option<Decimal>,
+    /// What it is: `2 tasks × 0.5 vCPU`.
+    pub what: String,
+    /// The key of the file whose assumption decides how much it is.
+    pub assumed: Option<&'static str>,
+    /// What to know about the figure, where it is not simply the list price of what is written.
+    pub note: Option<&'static str>,
+    /// Where the table does not list the usage: that so many of another one are taken for it.
+    pub instead: Option<(String, Decimal)>,
+}
+
+impl Part {
+    /// Returns a part of which everything is known.
+    pub fn new(service: &'static str, usage: impl Into<String>, quantity: Decimal, what: impl Into<String>) -> Part {
+        let (usage, what) = (usage.into(), what.into());
+        Part { service, usage, quantity, most: None, what, assumed: None, note: None, instead: None }
+    }
+
+    /// Says which assumption decides how much it is.
+    #[must_use]
+    pub fn assuming(self, key: &'static str) -> Part {
+        Part { assumed: Some(key), ..self }
+    }
+
+    /// Says how much it is at most.
+    #[must_use]
+    pub fn up_to(self, most: Decimal) -> Part {
+        let most = (most > self.quantity).then_some(most);
+        Part { most, ..self }
+    }
+
+    /// Says what to know about the figure.
+    #[must_use]
+    pub fn noting(self, note: &'static str) -> Part {
+        Part { note: Some(note), ..self }
+    }
+
+    /// Says what is taken for it where its own price is not known.
+    #[must_use]
+    pub fn or(self, usage: impl Into<String>, factor: Decimal) -> Part {
+        Part { instead: Some((usage.into(), factor)), ..self }
+    }
+}
+
+/// What is assumed of the use, for what is priced by it: for the whole stack, unless it says otherwise.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Usage {
+    /// Requests of users in a second, on average.
+    pub requests: Decimal,
+    /// Gigabytes to users in a month.
+    pub transfer: Decimal,
+    /// Gigabytes through NAT gateways in a month.
+    pub nat: Decimal,
+    /// Gigabytes written into log groups in a month.
+    pub logs: Decimal,
+    /// Gigabytes in each bucket.
+    pub files: Decimal,
+    /// Objects read from each bucket in a month; a tenth of that is written.
+    pub reads: Decimal,
+    /// Messages through each queue and topic in a month.
+    pub messages: Decimal,
+    /// Calls of each function in a month, a second each.
+    pub calls: Decimal,
+    /// Whether AWS's perpetual free allowances are deducted.
+    pub free_tier: bool,
+}
+
+impl Default for Usage {
+    fn default() -> Usage {
+        Usage {
+            requests: Decimal::ONE,
+            transfer: Decimal::of(100),
+            nat: Decimal::of(50),
+            logs: Decimal::of(10),
+            files: Decimal::of(10),
+            reads: Decimal::of(100_000),
+            messages: Decimal::of(100_000),
+            calls: Decimal::of(10_000),
+            free_tier: false,
+        }
+    }
+}
+
+impl Usage {
+    /// Returns what is assumed under a key of the file, in words.
+    pub fn assumed(&self, key: &str) -> Option<String> {
+        let month = |what: &str, quantity: Decimal| format!("{} {what}", quantity.quantity());
+        Some(match key {
+            "usage.requests" => month("requests a second", self.requests),
+            "usage.transfer" => month("GiB to users a month", self.transfer),
+            "usage.nat" => month("GiB through NAT gateways a month", self.nat),
+            "usage.logs" => month("GiB of logs a month", self.logs),
+            "usage.files" => month("GiB in each bucket", self.files),
+            "usage.reads" => month("objects read from each bucket a month", self.reads),
+            "usage.messages" => month("messages through each queue and topic a month", self.messages),
+            "usage.calls" => month("calls of each function a month", self.calls),
+            _ => return None,
+        })
+    }
+}
+
+/// Returns the LCUs of an Application Load Balancer in an hour: the largest of four measures, not their sum
+/// (<https://aws.amazon.com/elasticloadbalancing/pricing/>): 25 new connections a second, 3,000 active ones, 1 GB an hour, and 1,000
+/// evaluations a second of rules beyond the first ten.
+pub fn lcus(new: Decimal, active: Decimal, gigabytes: Decimal, requests: Decimal, rules: usize) -> Decimal {
+    let beyond = Decimal::of(rules.saturating_sub(10) as u64) * requests;
+    let measures = [new.over(Decimal::of(25)), active.over(Decimal::of(3000)), gigabytes, beyond.over(Decimal::of(1000))];
+    measures.into_iter().max().unwrap_or_default()
+}

@@ -1,0 +1,332 @@
+//! What everything costs in a month: as text, Markdown and JSON.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::prices::{Bill, Billed, Decimal, Line, Sum, Usage};
+
+use super::plan::{escaped, finish};
+use super::price::SumJson;
+use super::style::{Look, STRONG, clean, count, wrap};
+use super::table::{Tone, toned_table};
+
+/// The words of a figure that is not known.
+const UNKNOWN: &str = "no price known";
+/// The number of different parts that are named in a row.
+const NAMED: usize = 4;
+
+/// How the parts of a bill are added up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum By {
+    /// By object.
+    Object,
+    /// By section of the file.
+    Section,
+    /// By the value of a tag.
+    Tag(String),
+}
+
+impl By {
+    /// Returns the group of a part.
+    fn group(&self, billed: &Billed) -> String {
+        match self {
+            By::Object => billed.object.clone(),
+            By::Section => billed.section.clone(),
+            By::Tag(key) => billed.tags.get(key).cloned().unwrap_or_else(|| format!("without {key}")),
+        }
+    }
+
+    /// Returns what a group is called.
+    fn word(&self) -> &str {
+        match self {
+            By::Object => "object",
+            By::Section => "section",
+            By::Tag(key) => key,
+        }
+    }
+}
+
+/// What is shown of a bill beside its parts.
+#[derive(Clone, Copy, Debug)]
+pub struct About<'a> {
+    /// The stack's name.
+    pub stack: &'a str,
+    /// The environment's.
+    pub env: &'a str,
+    /// What was assumed.
+    pub usage: &'a Usage,
+    /// What it may cost, where that is said.
+    pub max_monthly: Option<u32>,
+}
+
+/// A table of a bill: its headers and rows.
+struct Rows {
+    headers: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+fn amount(sum: &Sum, of: Decimal) -> String {
+    if sum.unpriced == sum.parts { UNKNOWN.to_owned() } else { of.money() }
+}
+
+/// Returns a row for each group: its price, that at most, and what it consists of.
+fn groups(bill: &Bill, by: &By) -> Rows {
+    let mut parts: BTreeMap<String, Vec<&Line>> = BTreeMap::new();
+    for line in &bill.lines {
+        parts.entry(by.group(&line.billed)).or_default().push(line);
+    }
+    let scales = bill.sum().most > bill.sum().monthly;
+    let mut headers = vec![by.word().to_uppercase(), "MONTHLY".to_owned()];
+    headers.extend(scales.then(|| "AT MOST".to_owned()));
+    headers.push("FOR".to_owned());
+    let rows = bill.sums(|billed| by.group(billed)).into_iter().map(|(name, sum)| {
+        let mut row = vec![name.clone(), amount(&sum, sum.monthly)];
+        if scales {
+            row.push(if sum.most > sum.monthly { sum.most.money() } else { String::new() });
+        }
+        row.push(named(parts.get(&name).map_or(&[], Vec::as_slice)));
+        row
+    });
+    Rows { headers, rows: rows.collect() }
+}
+
+/// Names the parts of a group, the most expensive first, equal ones once.
+fn named(lines: &[&Line]) -> String {
+    let mut whats: Vec<(&str, usize, Decimal, bool)> = Vec::new();
+    for line in lines {
+        let (what, monthly) = (line.billed.part.what.as_str(), line.monthly.unwrap_or_default());
+        match whats.iter_mut().find(|(known, ..)| *known == what) {
+            Some((_, times, sum, _)) => (*times, *sum) = (*times + 1, *sum + monthly),
+            None => whats.push((what, 1, monthly, line.monthly.is_some())),
+        }
+    }
+    whats.sort_by_key(|(_, _, sum, _)| std::cmp::Reverse(*sum));
+    let shown = whats.iter().take(NAMED).map(|(what, times, _, known)| {
+        let times = if *times > 1 { format!("{times} × ") } else { String::new() };
+        let unknown = if *known { String::new() } else { format!(" ({UNKNOWN})") };
+        format!("{times}{what}{unknown}")
+    });
+    let mut shown: Vec<String> = shown.collect();
+    let more = whats.len().saturating_sub(NAMED);
+    shown.extend((more > 0).then(|| format!("{more} more")));
+    shown.join("; ")
+}
+
+/// Returns a row for each part, with its price and where that was read.
+fn sources(bill: &Bill) -> Rows {
+    let headers = ["OBJECT", "FOR", "QUANTITY", "PRICE", "MONTHLY", "SOURCE", "READ"].map(str::to_owned).to_vec();
+    let rows = bill.lines.iter().map(|line| {
+        let part = &line.billed.part;
+        let unit = line.unit.as_deref().unwrap_or_default();
+        let read = |text: &Option<String>| text.clone().unwrap_or_default();
+        vec![
+            line.billed.object.clone(),
+            part.what.clone(),
+            format!("{} {unit}", part.quantity.quantity()).trim_end().to_owned(),
+            line.price.map_or_else(String::new, |price| format!("${price}")),
+            line.monthly.map_or_else(|| UNKNOWN.to_owned(), Decimal::money),
+            line.source.clone().unwrap_or_else(|| if line.price.is_some() { "not named".into() } else { String::new() }),
+            read(&line.read),
+        ]
+    });
+    Rows { headers, rows: rows.collect() }
+}
+
+/// Returns the sentences after the table: the sum, what is not in it, and what was assumed.
+fn sentences(bill: &Bill, about: &About<'_>) -> Vec<String> {
+    let sum = bill.sum();
+    if sum.parts == 0 {
+        return vec!["Nothing in it is billed.".to_owned()];
+    }
+    if !bill.has_table {
+        return vec![format!("No price is known for {}: only the prices of us-east-1 are in this version.", bill.region)];
+    }
+    let most =
+        if sum.most > sum.monthly { format!(", up to {} with all services scaled out", sum.most.money()) } else { String::new() };
+    let limit = about.max_monthly.map(|max| format!("; `cost.max_monthly` is {}", Decimal::of(u64::from(max)).money()));
+    let mut out = vec![format!("{} a month in {}{most}{}.", sum.monthly.money(), bill.region, limit.unwrap_or_default())];
+    if sum.unpriced > 0 {
+        out.push(format!("Not in it: {}, without a known price.", count(sum.unpriced, "part")));
+    }
+    let assumed: Vec<String> =
+        bill.assumed().into_iter().filter_map(|key| Some(format!("{} (`{key}`)", about.usage.assumed(key)?))).collect();
+    if !assumed.is_empty() {
+        out.push(format!("Assumed: {}.", assumed.join(", ")));
+    }
+    if !about.usage.free_tier && bill.lines.iter().any(|line| line.allowance.is_some()) {
+        out.push("Free allowances are not deducted: they are for a whole organization (`usage.free_tier`).".to_owned());
+    }
+    out.extend(bill.notes().into_iter().map(|note| format!("{}.", super::style::capital(note))));
+    out
+}
+
+/// Renders what everything costs; with `all`, every part with its source.
+pub fn cost_text(bill: &Bill, by: &By, all: bool, about: &About<'_>, look: &Look) -> String {
+    let Rows { headers, rows } = if all { sources(bill) } else { groups(bill, by) };
+    let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+    let tone = |_: &str, cell: &str| if cell == UNKNOWN { Tone::Busy } else { Tone::Plain };
+    let mut out = if rows.is_empty() { String::new() } else { toned_table(look, &headers, &rows, &tone) + "\n" };
+    for (at, sentence) in sentences(bill, about).into_iter().enumerate() {
+        let lines = wrap(&clean(&sentence), look.width);
+        out += &finish(lines.into_iter().map(|line| if at == 0 { look.paint(STRONG, &line) } else { line }).collect());
+    }
+    out
+}
+
+/// Renders the same as Markdown.
+pub fn cost_markdown(bill: &Bill, by: &By, all: bool, about: &About<'_>) -> String {
+    let Rows { headers, rows } = if all { sources(bill) } else { groups(bill, by) };
+    let mut out = vec![format!("### {}", escaped(&format!("Price of {}/{}", about.stack, about.env))), String::new()];
+    let row =
+        |cells: &[String]| format!("| {} |", cells.iter().map(|cell| escaped(&clean(cell))).collect::<Vec<_>>().join(" | "));
+    if !rows.is_empty() {
+        let titles: Vec<String> = headers.iter().map(|header| super::style::capital(&header.to_lowercase())).collect();
+        out.push(row(&titles));
+        out.push(format!("|{}", " --- |".repeat(headers.len())));
+        out.extend(rows.iter().map(|cells| row(cells)));
+        out.push(String::new());
+    }
+    out.extend(sentences(bill, about));
+    finish(out)
+}
+
+/// Renders the sums of several environments.
+pub fn costs_text(bills: &[(String, Bill)], markdown: bool, look: &Look) -> String {
+    let headers = ["ENVIRONMENT", "MONTHLY", "AT MOST", "WITHOUT A PRICE"];
+    let rows: Vec<Vec<String>> = bills
+        .iter()
+        .map(|(env, bill)| {
+            let sum = bill.sum();
+            let most = if sum.most > sum.monthly { sum.most.money() } else { String::new() };
+            let monthly = if sum.parts > 0 { amount(&sum, sum.monthly) } else { Decimal::ZERO.money() };
+            let unpriced = if sum.unpriced > 0 { count(sum.unpriced, "part") } else { String::new() };
+            vec![env.clone(), monthly, most, unpriced]
+        })
+        .collect();
+    if !markdown {
+        return toned_table(look, &headers, &rows, &|_, cell| if cell == UNKNOWN { Tone::Busy } else { Tone::Plain });
+    }
+    let row = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
+    let mut out = vec![row(headers.iter().map(|header| super::style::capital(&header.to_lowercase())).collect())];
+    out.push(format!("|{}", " --- |".repeat(headers.len())));
+    out.extend(rows.into_iter().map(|cells| row(cells.iter().map(|cell| escaped(&clean(cell))).collect())));
+    finish(out)
+}
+
+/// What an environment costs.
+#[derive(Clone, Debug, Serialize)]
+pub struct CostJson {
+    /// The stack's name.
+    pub stack: String,
+    /// The environment's.
+    pub env: String,
+    /// The region whose prices these are.
+    pub region: String,
+    /// `USD`.
+    pub currency: &'static str,
+    /// What everything costs.
+    #[serde(flatten)]
+    pub sum: SumJson,
+    /// What it may cost, where the file says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_monthly: Option<u32>,
+    /// The sums of the groups.
+    pub groups: Vec<GroupJson>,
+    /// Every part.
+    pub billed: Vec<PartJson>,
+    /// What was assumed of the use, by the key of the file.
+    pub assumed: BTreeMap<&'static str, String>,
+    /// What to know about the figures.
+    pub notes: Vec<&'static str>,
+}
+
+/// The sum of a group.
+#[derive(Clone, Debug, Serialize)]
+pub struct GroupJson {
+    /// The object, the section, or the value of the tag.
+    pub name: String,
+    /// What it costs.
+    #[serde(flatten)]
+    pub sum: SumJson,
+}
+
+/// A billed part.
+#[derive(Clone, Debug, Serialize)]
+pub struct PartJson {
+    /// The object.
+    pub object: String,
+    /// The section of the file.
+    pub section: String,
+    /// What it is.
+    pub what: String,
+    /// The service in the price table.
+    pub service: &'static str,
+    /// The usage in the price table.
+    pub usage: String,
+    /// How much in a month.
+    pub quantity: Decimal,
+    /// How much at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub most: Option<Decimal>,
+    /// The unit of both.
+    pub unit: Option<String>,
+    /// The list price of a unit in US dollars; null when none is known.
+    pub price: Option<Decimal>,
+    /// In a month, in US dollars and cents.
+    pub monthly: Option<String>,
+    /// At most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_most: Option<String>,
+    /// Where the price was read.
+    pub source: Option<String>,
+    /// Its number in AWS's price list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sku: Option<String>,
+    /// The day on which it was read.
+    pub read: Option<String>,
+    /// The key of the file whose assumption decides how much it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assumed: Option<&'static str>,
+    /// The units that are free in a month for an organization.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowance: Option<Decimal>,
+}
+
+/// Returns what everything costs, for programs.
+pub fn cost_json(bill: &Bill, by: &By, about: &About<'_>) -> CostJson {
+    let part = |line: &Line| {
+        let part = &line.billed.part;
+        PartJson {
+            object: line.billed.object.clone(),
+            section: line.billed.section.clone(),
+            what: part.what.clone(),
+            service: part.service,
+            usage: part.usage.clone(),
+            quantity: part.quantity,
+            most: part.most,
+            unit: line.unit.clone(),
+            price: line.price,
+            monthly: line.monthly.map(Decimal::plain),
+            at_most: line.most.map(Decimal::plain),
+            source: line.source.clone(),
+            sku: line.sku.clone(),
+            read: line.read.clone(),
+            assumed: part.assumed,
+            allowance: line.allowance,
+        }
+    };
+    let sums = bill.sums(|billed| by.group(billed)).into_iter();
+    CostJson {
+        stack: about.stack.to_owned(),
+        env: about.env.to_owned(),
+        region: bill.region.clone(),
+        currency: "USD",
+        sum: SumJson::of(&bill.sum()),
+        max_monthly: about.max_monthly,
+        groups: sums.map(|(name, sum)| GroupJson { name, sum: SumJson::of(&sum) }).collect(),
+        billed: bill.lines.iter().map(part).collect(),
+        assumed: bill.assumed().into_iter().filter_map(|key| Some((key, about.usage.assumed(key)?))).collect(),
+        notes: bill.notes().into_iter().collect(),
+    }
+}

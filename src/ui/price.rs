@@ -1,0 +1,106 @@
+//! What a plan makes of the monthly price: the lines at its end, and the same for programs.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::prices::{Change, Decimal, Sum};
+
+use super::style::{clean, count};
+
+/// A monthly price.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct SumJson {
+    /// What is known of it in US dollars and cents; null when nothing is known.
+    pub monthly: Option<String>,
+    /// The same when every service runs its maximum of tasks.
+    pub at_most: Option<String>,
+    /// Number of billed parts.
+    pub parts: usize,
+    /// Number of parts without a known price, which are not in the sums.
+    pub unpriced: usize,
+}
+
+impl SumJson {
+    /// Returns a sum for programs.
+    pub(super) fn of(sum: &Sum) -> SumJson {
+        let known = |amount: Decimal| (sum.unpriced < sum.parts || sum.parts == 0).then(|| amount.plain());
+        SumJson { monthly: known(sum.monthly), at_most: known(sum.most), parts: sum.parts, unpriced: sum.unpriced }
+    }
+}
+
+/// What a plan makes of the monthly price, from list prices.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct PriceJson {
+    /// `USD`.
+    pub currency: &'static str,
+    /// What runs now.
+    pub before: SumJson,
+    /// What runs after it.
+    pub after: SumJson,
+    /// The difference in US dollars and cents.
+    pub change: String,
+    /// The sections that change it most.
+    pub movers: Vec<MoverJson>,
+    /// What it costs until its expiry, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until_expiry: Option<String>,
+}
+
+/// A section that changes the monthly price.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct MoverJson {
+    /// The section: `databases.main`.
+    pub section: String,
+    /// By how much in US dollars and cents.
+    pub change: String,
+}
+
+/// Returns what a plan makes of the price.
+pub fn price_json(change: &Change) -> PriceJson {
+    let movers = change.movers().into_iter().map(|(section, by)| MoverJson { section, change: by.plain() });
+    PriceJson {
+        currency: "USD",
+        before: SumJson::of(&change.before.sum()),
+        after: SumJson::of(&change.after.sum()),
+        change: change.by().plain(),
+        movers: movers.collect(),
+        until_expiry: change.until_expiry().map(Decimal::plain),
+    }
+}
+
+/// Returns what a plan makes of the monthly price, and the largest movers: lines for the end of the plan.
+pub(super) fn price_lines(change: &Change) -> (String, Vec<String>) {
+    let (before, after) = (change.before.sum(), change.after.sum());
+    if !change.after.has_table && before.parts + after.parts > 0 {
+        return (format!("Price: no price is known for {}.", change.after.region), Vec::new());
+    }
+    let by = change.by();
+    let most = if after.most > after.monthly {
+        format!(", up to {} with all services scaled out", after.most.money())
+    } else {
+        String::new()
+    };
+    let mut text = match (before.parts, after.parts) {
+        _ if by.cents() == 0 => format!("Price: {} a month, unchanged{most}.", after.monthly.money()),
+        (0, _) => format!("Price: {} a month{most}.", after.monthly.money()),
+        (_, 0) => format!("Price: {} a month before, nothing afterwards.", before.monthly.money()),
+        _ => {
+            format!(
+                "Price: {} a month before, {} afterwards ({}){most}.",
+                before.monthly.money(),
+                after.monthly.money(),
+                by.change()
+            )
+        }
+    };
+    if after.unpriced > 0 {
+        text += &format!(" Not in it: {}, without a known price.", count(after.unpriced, "part"));
+    }
+    if let Some(until) = change.until_expiry() {
+        text += &format!(" Until it expires: {}.", until.money());
+    }
+    let movers = if by.cents() == 0 && before.parts > 0 { Vec::new() } else { change.movers() };
+    let width = movers.iter().map(|(_, by)| by.change().len()).max().unwrap_or(0);
+    let movers = movers.into_iter().map(|(section, by)| format!("{:>width$}  {}", by.change(), clean(&section)));
+    (text, movers.collect())
+}
