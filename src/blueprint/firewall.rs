@@ -50,14 +50,8 @@ pub fn expand(
         let wall = Wall { firewall, name, scope };
         let rules = wall.rules(graph)?;
         let logs = wall.logs(graph, keys, facts)?;
-        let web_acl = WebAcl {
-            scope: scope.into(),
-            default_action: "allow".into(),
-            rules,
-            logs,
-            metrics: true,
-            tags: Tags::new(),
-        };
+        let web_acl =
+            WebAcl { scope: scope.into(), default_action: "allow".into(), rules, logs, metrics: true, tags: Tags::new() };
         let web_acl = graph.add(name, ORIGIN, &web_acl)?;
         graph.add(name, ORIGIN, &Association { web_acl, resource })?;
     }
@@ -98,12 +92,8 @@ impl Wall<'_> {
             rules.push(Rule { rate: Some(rate), ..rule("rate-limit", RATE, block) });
         }
         for (priority, group) in (GROUPS..).zip(Group::ALL).filter(|(_, group)| firewall.managed.contains(group)) {
-            let managed = ManagedGroup {
-                vendor: "AWS".into(),
-                name: group.aws().into(),
-                version: None,
-                count: firewall.counted(*group),
-            };
+            let managed =
+                ManagedGroup { vendor: "AWS".into(), name: group.aws().into(), version: None, count: firewall.counted(*group) };
             let action = if firewall.mode == Mode::Block { "group" } else { "count" };
             let name = group.to_string().replace('_', "-");
             rules.push(Rule { managed: Some(managed), ..rule(&name, priority, action) });

@@ -190,7 +190,8 @@ mod tests {
                 "arn:aws:logs:eu-west-1:123456789012:log-group:/aws/ecs/containerinsights/shop-test/*",
             ])
         );
-        let with_firewall = &super::policy(&scope, &[], true)["Statement"][1]["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"];
+        let with_firewall =
+            &super::policy(&scope, &[], true)["Statement"][1]["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"];
         assert_eq!(with_firewall[1], "arn:aws:logs:eu-west-1:123456789012:log-group:aws-waf-logs-stack/shop/test/*");
         assert_eq!(statements[1]["Principal"], json!({"Service": "logs.eu-west-1.amazonaws.com"}));
         let china = Scope { region: "cn-north-1".into(), partition: "aws-cn".into(), ..scope };
@@ -203,7 +204,8 @@ mod tests {
         let text = |text: &str| text.to_owned();
         let (region, account) = (text("us-east-1"), text("111122223333"));
         let scope = Scope { stack: text("shop"), env: text("production"), region, account, partition: text("aws") };
-        let (alone, shared) = (super::policy(&scope, &[], false), super::policy(&scope, &["444455556666".parse().unwrap()], false));
+        let (alone, shared) =
+            (super::policy(&scope, &[], false), super::policy(&scope, &["444455556666".parse().unwrap()], false));
         let (alone, shared) = (alone["Statement"].as_array().unwrap(), shared["Statement"].as_array().unwrap());
         assert_eq!(&shared[..alone.len()], &alone[..]);
         let added = &shared[alone.len()..];

@@ -124,7 +124,10 @@ fn a_balancer_is_protected_until_it_is_not() {
     s.apply();
     s.assert_in_step();
     let rules = regional(&s)["rules"].clone();
-    assert_eq!(rules, json!({"deny": "block", "rate-limit": "block", "ip-reputation": "none", "known-bad-inputs": "none", "common": "none"}));
+    assert_eq!(
+        rules,
+        json!({"deny": "block", "rate-limit": "block", "ip-reputation": "none", "known-bad-inputs": "none", "common": "none"})
+    );
     // A list changes only its IP set.
     edit(&s, "192.0.2.0/24", "192.0.2.0/24, 198.51.100.0/24", &["update wafv2.ip_set/load-balancer-deny-ipv4"]);
     assert_eq!(regional(&s)["deny"], json!(["192.0.2.0/24", "198.51.100.0/24"]));
@@ -187,7 +190,10 @@ cloudfront.update_distribution(Id=one, IfMatch=found["ETag"], DistributionConfig
     s.apply();
     s.assert_in_step();
     let text = std::fs::read_to_string(s.place.path().join("s.yaml")).unwrap();
-    s.place.file("s.yaml", &text.lines().filter(|line| !line.starts_with("firewall")).map(|line| format!("{line}\n")).collect::<String>());
+    s.place.file(
+        "s.yaml",
+        &text.lines().filter(|line| !line.starts_with("firewall")).map(|line| format!("{line}\n")).collect::<String>(),
+    );
     s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", "logs.log_group/*"]).ok();
     s.assert_in_step();
     assert_eq!(walls(&s, "CLOUDFRONT", "us-east-1"), json!({}));

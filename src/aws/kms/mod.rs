@@ -28,8 +28,12 @@ use crate::aws::wing::{KindRow, Wing};
 use crate::engine::{Class, Result, Scope};
 
 /// The service and its kinds.
-pub(super) static WING: Wing =
-    Wing { bill: cost::bill, indexed: &["kms"], controls: controls::CONTROLS, ..Wing::of(&[KindRow::of::<Key>(), KindRow::of::<Alias>()]) };
+pub(super) static WING: Wing = Wing {
+    bill: cost::bill,
+    indexed: &["kms"],
+    controls: controls::CONTROLS,
+    ..Wing::of(&[KindRow::of::<Key>(), KindRow::of::<Alias>()])
+};
 
 /// The maximum length of the name of an alias.
 const NAME: usize = 250;

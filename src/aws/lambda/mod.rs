@@ -26,7 +26,8 @@ use crate::engine::Result;
 
 /// The service and its kinds.
 pub(super) static WING: Wing = Wing {
-    bill: cost::bill, indexed: &["lambda"],
+    bill: cost::bill,
+    indexed: &["lambda"],
     controls: controls::CONTROLS,
     ..Wing::of(&[KindRow::of::<Function>(), KindRow::of::<Permission>()])
 };

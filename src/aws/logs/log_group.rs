@@ -85,7 +85,6 @@ pub fn is_by_aws(scope: &Scope, name: &str) -> bool {
     let owner = BY_AWS.iter().find_map(|begin| name.strip_prefix(begin)).and_then(|rest| rest.split_once('/'));
     owner.is_some_and(|(owner, _)| names::begins(&scope.prefix(), owner, OWNER))
 }
-}
 
 impl Live {
     fn of(group: &sdk::LogGroup) -> Option<Live> {
@@ -116,7 +115,9 @@ async fn of_waf(cx: &Cx, region: &str) -> Result<Vec<sdk::LogGroup>> {
     }
     let mut found = named(cx, region, &prefix).await?;
     // Below it are those of other regions.
-    found.retain(|group| group.log_group_name().and_then(|name| name.strip_prefix(&prefix)).is_some_and(|rest| !rest.contains('/')));
+    found.retain(|group| {
+        group.log_group_name().and_then(|name| name.strip_prefix(&prefix)).is_some_and(|rest| !rest.contains('/'))
+    });
     Ok(found)
 }
 

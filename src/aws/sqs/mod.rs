@@ -10,4 +10,5 @@ pub use queue::Queue;
 use crate::aws::wing::{KindRow, Wing};
 
 /// The service and its kinds.
-pub(super) static WING: Wing = Wing { bill: cost::bill, indexed: &["sqs"], controls: controls::CONTROLS, ..Wing::of(&[KindRow::of::<Queue>()]) };
+pub(super) static WING: Wing =
+    Wing { bill: cost::bill, indexed: &["sqs"], controls: controls::CONTROLS, ..Wing::of(&[KindRow::of::<Queue>()]) };

@@ -18,10 +18,7 @@ const INCLUDED: i64 = 1_500;
 
 /// Returns the checks of a plan.
 pub(super) fn of<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
-    vec![
-        ("web ACLs of others", Box::pin(others(cx, plan))),
-        ("the capacity of web ACLs", Box::pin(capacity(cx, plan))),
-    ]
+    vec![("web ACLs of others", Box::pin(others(cx, plan))), ("the capacity of web ACLs", Box::pin(capacity(cx, plan)))]
 }
 
 /// Asks what is before each load balancer and distribution that gets a web ACL.

@@ -141,13 +141,17 @@ async fn candidates(cx: &Cx, sort: &'static str) -> Result<Vec<Candidate>> {
 async fn candidates_in(cx: &Cx, scope: &'static str, sort: &'static str) -> Result<Vec<Candidate>> {
     let known = |index: &tag_index::Index| -> Vec<Candidate> {
         let called = index.iter().filter_map(|(arn, tags)| Some((Called::of(arn, sort)?, tags)));
-        called.filter(|(called, _)| called.scope == scope).map(|(called, tags)| Candidate { called, tags: tags.clone() }).collect()
+        called
+            .filter(|(called, _)| called.scope == scope)
+            .map(|(called, tags)| Candidate { called, tags: tags.clone() })
+            .collect()
     };
     let found = match tag_index::asked(cx, "wafv2", region(cx, scope)).await {
         Some(index) => known(&index),
         None => {
             let prefix = prefix(&cx.scope, scope);
-            let tagged = if region(cx, scope) == cx.scope.region { known(&*tag_index::candidates(cx).await?) } else { Vec::new() };
+            let tagged =
+                if region(cx, scope) == cx.scope.region { known(&*tag_index::candidates(cx).await?) } else { Vec::new() };
             let mut listed = listed(cx, scope, sort).await?;
             listed.retain(|one| names::begins(&prefix, &one.name, NAME) || tagged.iter().any(|known| known.called == *one));
             let asked = listed.into_iter().map(|called| async move {

@@ -193,7 +193,9 @@ impl Rule {
             statement.managed_rule_group_statement(group.to_sdk()?).build()
         } else if let Some(rate) = &self.rate {
             let rate = RateBasedStatement::builder().limit(rate.limit).evaluation_window_sec(rate.window);
-            statement.rate_based_statement(built(rate.aggregate_key_type(RateBasedStatementAggregateKeyType::Ip).build())?).build()
+            statement
+                .rate_based_statement(built(rate.aggregate_key_type(RateBasedStatementAggregateKeyType::Ip).build())?)
+                .build()
         } else if !self.countries.is_empty() {
             statement.geo_match_statement(geo(&self.countries)).build()
         } else if !self.outside.is_empty() {
@@ -297,7 +299,11 @@ impl Rule {
         }
         let codes = || self.countries.iter().chain(&self.outside);
         if codes().count() > COUNTRIES {
-            return Some(format!("`{}`: there are {}, and a rule names at most {COUNTRIES} countries", self.name, codes().count()));
+            return Some(format!(
+                "`{}`: there are {}, and a rule names at most {COUNTRIES} countries",
+                self.name,
+                codes().count()
+            ));
         }
         if let Some(code) = codes().find(|code| !CountryCode::values().contains(&code.as_str())) {
             return Some(format!("`{}`: there is no country `{code}`", self.name));
@@ -374,7 +380,9 @@ mod tests {
         assert!(is_wrong(json!({"countries": vec!["DE"; 51]})));
         assert!(is_wrong(json!({"countries": ["DE"], "action": "group"})));
         assert!(is_wrong(json!({"rate": {"limit": 9}})) && is_wrong(json!({"rate": {"limit": 10, "window": 90}})));
-        assert!(is_wrong(json!({"rate": {"limit": 10}, "name": "a b"})) && is_wrong(json!({"rate": {"limit": 10}, "name": "All"})));
+        assert!(
+            is_wrong(json!({"rate": {"limit": 10}, "name": "a b"})) && is_wrong(json!({"rate": {"limit": 10}, "name": "All"}))
+        );
         assert!(is_wrong(json!({"rate": {"limit": 10}, "other": "x"})));
         let group = json!({"vendor": "AWS", "name": "AWSManagedRulesCommonRuleSet"});
         assert!(is_wrong(json!({"managed": group, "action": "block"})));

@@ -370,7 +370,8 @@ impl Resource for WebAcl {
         let called = Called::known(&live.arn, SORT)?;
         if called.scope == CLOUDFRONT {
             let before = cloudfront::behind(&cx.fresh(), &called.arn).await?;
-            let blocker = |one: &cloudfront::Behind| Blocker { what: format!("the distribution {}", one.id), passing: one.is_ours };
+            let blocker =
+                |one: &cloudfront::Behind| Blocker { what: format!("the distribution {}", one.id), passing: one.is_ours };
             return Ok(before.iter().map(blocker).collect());
         }
         let mut out = Vec::new();
@@ -500,7 +501,8 @@ mod tests {
             serde_json::from_value::<WebAcl>(fields).unwrap().refused().map(|(field, _)| field)
         };
         assert_eq!(refused(json!([group("count")]), json!({})), None);
-        let other = |name: &str, priority: i32| json!({"name": name, "priority": priority, "action": "block", "rate": {"limit": 10}});
+        let other =
+            |name: &str, priority: i32| json!({"name": name, "priority": priority, "action": "block", "rate": {"limit": 10}});
         assert_eq!(refused(json!([group("count"), other("rate", 10)]), json!({})), Some("rules"));
         assert_eq!(refused(json!([group("count"), other("common", 11)]), json!({})), Some("rules"));
         assert_eq!(refused(json!([]), json!({"log_group": "arn:aws:logs:us-east-1:1:log-group:/stack/x"})), Some("logs"));

@@ -383,9 +383,15 @@ fn a_plan_ends_with_its_price() {
         ends(&plan, &dearer).unwrap(),
         "$3.65 a month before, $65.70 afterwards (+$62.05). Not in it: 1 part, without a known price.\n    +$62.05  network\n"
     );
-    assert_eq!(ends(&plan, &price(&[], &network[..1], Some(73))).unwrap(), "$32.85 a month. Until it expires: $3.29.\n    +$32.85  network\n");
+    assert_eq!(
+        ends(&plan, &price(&[], &network[..1], Some(73))).unwrap(),
+        "$32.85 a month. Until it expires: $3.29.\n    +$32.85  network\n"
+    );
     assert_eq!(ends(&plan, &price(&network[..1], &network[..1], None)).unwrap(), "$32.85 a month, unchanged.\n");
-    assert_eq!(ends(&plan, &price(&network[..1], &[], None)).unwrap(), "$32.85 a month before, nothing afterwards.\n    -$32.85  network\n");
+    assert_eq!(
+        ends(&plan, &price(&network[..1], &[], None)).unwrap(),
+        "$32.85 a month before, nothing afterwards.\n    -$32.85  network\n"
+    );
     let elsewhere = Change { before: bill("eu-west-1", &[]), after: bill("eu-west-1", &network), hours: None };
     assert_eq!(ends(&plan, &elsewhere).unwrap(), "no price is known for eu-west-1.\n");
     // Nothing happens, so nothing is told.
