@@ -1,6 +1,7 @@
 //! Vaults, plans and what they back up, in AWS Backup.
 
 mod checks;
+mod cost;
 pub(in crate::aws) mod errors;
 mod plan;
 mod points;
@@ -26,6 +27,7 @@ pub(super) static WING: Wing = Wing {
     indexed: &["backup:backup-vault", "backup:backup-plan"],
     role: Some(ServiceRole { principal: PRINCIPAL, name: "AWSServiceRoleForBackup", kinds: &["backup.selection"] }),
     checks: checks::of,
+    bill: cost::bill,
     ..Wing::of(&[KindRow::of::<Vault>(), KindRow::of::<BackupPlan>(), KindRow::of::<Selection>()])
 };
 

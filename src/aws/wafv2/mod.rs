@@ -5,6 +5,7 @@
 
 mod association;
 mod checks;
+mod cost;
 pub(in crate::aws) mod errors;
 mod ip_set;
 mod rule;
@@ -38,6 +39,7 @@ pub(super) static WING: Wing = Wing {
     // Get and List five a second, Create, Put and Update one: <https://docs.aws.amazon.com/waf/latest/developerguide/limits.html>.
     rates: Some(Rates { service: "WAFV2", asking: rate(5, 5), changing: rate(1, 1) }),
     checks: checks::of,
+    bill: cost::bill,
     ..Wing::of(&[KindRow::of::<IpSet>(), KindRow::of::<WebAcl>(), KindRow::of::<Association>()])
 };
 

@@ -1,0 +1,30 @@
+//! What backups are billed for: those of RDS as backup storage of RDS (<https://aws.amazon.com/backup/pricing/>).
+
+use super::BackupPlan;
+use crate::aws::billed::{Object, Whole};
+use crate::aws::rds::Instance;
+use crate::prices::{Decimal, Part};
+
+const WHOLE: &str = "one whole backup of each database; what later ones add is what changes, which nobody knows beforehand";
+
+pub(super) fn bill(object: &Object, whole: &Whole) -> Vec<Part> {
+    let Some(plan) = object.of::<BackupPlan>() else { return Vec::new() };
+    let sources = || whole.all::<Instance>().filter(|database| database.source.is_none());
+    if sources().next().is_none() {
+        return Vec::new();
+    }
+    let gibibytes: i32 = sources().filter_map(|database| database.storage).sum();
+    let mut parts =
+        vec![Part::new("AmazonRDS", "RDS-Backup-Storage", Decimal::from_i32(gibibytes), "backups of databases").noting(WHOLE)];
+    let copies: usize = plan.rules.values().map(|rule| rule.copies.len()).sum();
+    if copies > 0 {
+        // Their prices are those of other regions and accounts.
+        parts.push(Part::new(
+            "AWSBackup",
+            "copies elsewhere",
+            Decimal::of(copies as u64),
+            "copies in other regions and accounts",
+        ));
+    }
+    parts
+}
