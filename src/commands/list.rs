@@ -18,8 +18,8 @@ const AT_ONCE: usize = 16;
 
 /// List the stacks and environments of the account and region
 ///
-/// They are known by the tags of their objects, with or without a file: who applied them last, from which commit, and until when
-/// they are wanted, and what they cost in a month by the prices at that time. `stack show --stack STACK --env ENV` shows what runs in one.
+/// They are known by the tags of their objects, with or without a file: who applied them last, from which commit, what they cost in
+/// a month by the prices of that day, and until when they are wanted. `stack show --stack STACK --env ENV` shows what runs in one.
 #[derive(Args, Debug)]
 pub struct Arguments {
     #[command(flatten)]

@@ -230,6 +230,7 @@ fn word(root: &Value, schema: &Value) -> String {
             (Some(least), None) if least > 0 => format!("number, at least {least}"),
             _ => "number".into(),
         },
+        ("number", _) => "number".into(),
         ("boolean", _) => "`true` or `false`".into(),
         ("array", _) => format!("list of {}", schema.get("items").map_or_else(|| "text".into(), |each| type_of(root, each))),
         ("object", _) => match schema.get("additionalProperties").filter(|each| each.is_object()) {

@@ -103,6 +103,7 @@ impl Usage {
     pub fn assumed(&self, key: &str) -> Option<String> {
         let month = |what: &str, quantity: Decimal| format!("{} {what}", quantity.quantity());
         Some(match key {
+            "usage.requests" if self.requests == Decimal::ONE => "1 request a second".to_owned(),
             "usage.requests" => month("requests a second", self.requests),
             "usage.transfer" => month("GiB to users a month", self.transfer),
             "usage.nat" => month("GiB through NAT gateways a month", self.nat),
