@@ -385,7 +385,6 @@ fn a_plan_ends_with_its_price() {
     );
     assert_eq!(
         ends(&plan, &price(&[], &network[..1], Some(73))).unwrap(),
-        "$32.85 a month. Until it expires: $3.29.\n    +$32.85  network\n"
         "$32.85 a month. Until it expires: $3.28.\n    +$32.85  network\n"
     );
     assert_eq!(ends(&plan, &price(&network[..1], &network[..1], None)).unwrap(), "$32.85 a month, unchanged.\n");
