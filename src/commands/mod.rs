@@ -18,6 +18,7 @@ mod cost;
 mod destroy;
 mod drift;
 mod extend;
+mod firewall;
 mod freeze;
 mod frozen;
 mod git;
@@ -118,6 +119,9 @@ enum Command {
     #[command(subcommand)]
     Assets(assets::Command),
     Invalidate(invalidate::Arguments),
+    /// What the firewall counts and blocks
+    #[command(subcommand)]
+    Firewall(firewall::Command),
     Graph(graph::Arguments),
     Schema(schema::Arguments),
     Init(init::Arguments),
@@ -221,6 +225,7 @@ async fn dispatch(command: Command, color: Color) -> Result<u8> {
         Command::Schedule(arguments) => schedule::run(arguments, color).await,
         Command::Assets(command) => assets::run(command, color).await,
         Command::Invalidate(arguments) => invalidate::run(arguments, color).await,
+        Command::Firewall(command) => firewall::run(command, color).await,
         Command::Graph(arguments) => graph::run(arguments),
         Command::Schema(arguments) => schema::run(arguments),
         Command::Init(arguments) => init::run(arguments, color),

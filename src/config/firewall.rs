@@ -196,7 +196,7 @@ pub enum Kept {
     Matched,
     /// All requests. CloudWatch Logs charges for each.
     All,
-    /// None: there is no log.
+    /// No requests: there is no log.
     None,
 }
 
