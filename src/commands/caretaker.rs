@@ -32,7 +32,7 @@ const GLIBC: u32 = 34;
 const READS: &[(&str, &[&str])] = &[
     ("acm", &["Describe*", "List*"]),
     ("application-autoscaling", &["Describe*"]),
-    ("backup", &["Get*", "List*"]),
+    ("backup", &["DescribeRegionSettings", "Get*", "List*"]),
     ("cloudfront", &["Get*", "List*"]),
     ("cloudwatch", &["Describe*", "List*"]),
     ("cloudtrail", &["DescribeTrails", "GetTrailStatus"]),
