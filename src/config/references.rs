@@ -40,8 +40,8 @@ impl Checker<'_> {
     }
 
     fn text(&mut self, node: &Node, text: &str, section: &str, key: &str) {
-        // Under `resources` typed fields take keys, and the expansion knows which fields these are.
-        let free = ["resources", "environments", "tags", "protect"].contains(&section) || key == "description";
+        // Under `resources` typed fields take keys, and the expansion knows which fields these are. Exceptions name objects.
+        let free = ["resources", "environments", "tags", "protect", "check"].contains(&section) || key == "description";
         if !free && let Some((key, attr)) = bare(text, |kind| self.kinds.get(kind).is_some()) {
             let problem = literal(&key, attr, &names(self.attributes(&key.kind)));
             self.found.push(problem.label(node.span.clone(), "taken literally"));

@@ -1,7 +1,7 @@
 //! The controls of queues: <https://docs.aws.amazon.com/securityhub/latest/userguide/sqs-controls.html>.
 
 use super::Queue;
-use crate::aws::control::Severity::{Critical, Medium};
+use crate::aws::control::Severity::{High, Medium};
 use crate::aws::control::{Breach, Control, View, policies};
 use crate::engine::Result;
 
@@ -14,7 +14,7 @@ pub(super) static CONTROLS: &[Control] = &[
     ),
     Control::new(
         "SQS.3",
-        Critical,
+        High,
         (
             "Nobody can send or receive without credentials of a named account",
             "everybody can then read the messages, and send some of their own",
