@@ -4,6 +4,7 @@ mod checks;
 mod cost;
 pub(in crate::aws) mod errors;
 mod plan;
+mod plans;
 mod points;
 mod selection;
 mod vault;

@@ -6,8 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::BackupPlan;
-use super::plan::plans;
+use super::{BackupPlan, plans};
 use crate::aws::backup::errors::failed;
 use crate::aws::call::answers::present;
 use crate::aws::call::error::incomplete;
@@ -202,7 +201,7 @@ impl Resource for Selection {
     }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {
-        let plans = plans(cx).await?;
+        let plans = plans::all(cx).await?;
         let ours = plans.iter().filter(|plan| plan.claim.name().is_some());
         let all = try_join_all(ours.map(|plan| async move {
             let found = selections(cx, &plan.id).await?;

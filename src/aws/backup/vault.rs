@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{PRINCIPAL, plan, points, read_tags, region_of, retag, tags_of, to_sdk};
+use super::{PRINCIPAL, plans, points, read_tags, region_of, retag, tags_of, to_sdk};
 use crate::aws::backup::errors::failed;
 use crate::aws::call::answers::present;
 use crate::aws::call::error::incomplete;
@@ -181,7 +181,7 @@ fn of(home: &[&Known], region: &str) -> Option<Ref<Vault>> {
 /// Reads the vaults that can be the stack's: in its region, and in those that its vaults and its plans name.
 async fn candidates(cx: &Cx) -> Result<Arc<Vec<Known>>> {
     let ask = async {
-        let (mut all, mut elsewhere) = tokio::try_join!(vaults_in(cx, &cx.scope.region), plan::regions(cx))?;
+        let (mut all, mut elsewhere) = tokio::try_join!(vaults_in(cx, &cx.scope.region), plans::regions(cx))?;
         let is_ours = |known: &&Known| cx.scope.owns(&known.tags);
         elsewhere.extend(all.iter().filter(is_ours).flat_map(|known| copies(&known.tags)));
         elsewhere.remove(&cx.scope.region);
