@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let plan = Plan::make(&registry, &scope, Some(&graph), &Snapshot::default())?;
     let rules = |kind: &str| registry.rules(kind);
-    let view = View { look, file: &file, verbose: false, consent: &Consent::default(), via: None, rules: &rules };
+    let view = View { look, file: &file, verbose: false, consent: &Consent::default(), via: None, price: None, rules: &rules };
     ui::out(&ui::plan_text(&plan, &view))?;
     Ok(())
 }
