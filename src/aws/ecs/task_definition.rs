@@ -103,7 +103,7 @@ pub struct Container {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub readonly_root: Option<bool>,
     /// Directories with an empty volume each, which can be written to and is deleted with the task. Left out: none.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub writable: Vec<String>,
     /// Whether an init process reaps its child processes. Left out: AWS's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]

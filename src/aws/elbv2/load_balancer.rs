@@ -14,7 +14,7 @@ use crate::aws::ec2::{InternetGateway, SecurityGroup, Subnet, Vpc, gateway_of};
 use crate::aws::elbv2::errors::failed;
 use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::names;
-use crate::aws::s3::{Bucket, BucketPolicy};
+use crate::aws::s3::Bucket;
 use crate::aws::spelling::{How, Spelling};
 use crate::aws::states::{Means, States};
 use crate::aws::wing::{Actions, AwsKind};
@@ -180,9 +180,8 @@ impl Resource for LoadBalancer {
                 Some(vpc) if scheme == INTERNET_FACING => gateway_of(cx, vpc).await?,
                 _ => None,
             };
-            let mut after: Vec<AnyRef> = gateway.into_iter().map(|id| Ref::<InternetGateway>::physical(id).into()).collect();
+            // What lets it write there goes after it, too: the policy enables the bucket.
             if let Some(bucket) = logs_to(cx, &attributes) {
-                after.push(Ref::<BucketPolicy>::physical(&bucket).into());
                 attributes.insert(LOGS_BUCKET.into(), Ref::<Bucket>::physical(bucket).attr("name").to_string());
             }
             out.push(Observed {
@@ -197,7 +196,7 @@ impl Resource for LoadBalancer {
                         .collect(),
                     security_groups: balancer.security_groups().iter().map(Ref::physical).collect(),
                     attributes,
-                    after,
+                    after: gateway.into_iter().map(|id| Ref::<InternetGateway>::physical(id).into()).collect(),
                     tags: tags.clone(),
                 },
                 state: state(balancer),
