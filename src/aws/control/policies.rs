@@ -57,7 +57,7 @@ pub fn decrypts_all(policy: &Value) -> bool {
     statements(policy).into_iter().filter(allows).any(found)
 }
 
-/// Checks whether a policy of an object lets everybody do one of these actions, by their beginnings; any for none. A condition
+/// Checks whether a policy of an object lets everybody do one of these actions, by their beginnings without the service; any for none. A condition
 /// names who: then it is not everybody.
 pub fn is_public(policy: &Value, actions: &[&str]) -> bool {
     let everybody = |s: &Value| {
@@ -67,9 +67,11 @@ pub fn is_public(policy: &Value, actions: &[&str]) -> bool {
     let matches = |s: &Value| {
         let theirs = texts(s, "Action");
         actions.is_empty()
-            || theirs
-                .iter()
-                .any(|action| *action == "*" || action.ends_with(":*") || actions.iter().any(|of| action.starts_with(of)))
+            || theirs.iter().any(|action| {
+                *action == "*"
+                    || action.ends_with(":*")
+                    || actions.iter().any(|of| action.split_once(':').is_some_and(|(_, action)| action.starts_with(of)))
+            })
     };
     statements(policy).into_iter().filter(allows).any(|s| everybody(s) && matches(s))
 }
@@ -125,7 +127,7 @@ mod tests {
     fn a_condition_says_who() {
         let public =
             json!({"Statement": [{"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "s3:GetObject", "Resource": "*"}]});
-        assert!(is_public(&public, &[]) && is_public(&public, &["s3:Get"]) && !is_public(&public, &["s3:Put"]));
+        assert!(is_public(&public, &[]) && is_public(&public, &["Get"]) && !is_public(&public, &["Put"]));
         let mut limited = public.clone();
         limited["Statement"][0]["Condition"] = json!({"StringEquals": {"aws:SourceAccount": "1"}});
         assert!(!is_public(&limited, &[]));

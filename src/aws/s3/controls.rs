@@ -20,7 +20,7 @@ pub(super) static CONTROLS: &[Control] = &[
             "what is in the bucket is then public, and is found",
             "set `block_public_access: true`, or name who may read in the policy",
         ),
-        |view| public(view, &["s3:Get", "s3:List"], "everybody can read it"),
+        |view| public(view, &["Get", "List"], "everybody can read it"),
     ),
     Control::new(
         "S3.3",
@@ -30,7 +30,7 @@ pub(super) static CONTROLS: &[Control] = &[
             "everybody can then replace what others trust, and fill the bucket at your cost",
             "set `block_public_access: true`, or name who may write in the policy",
         ),
-        |view| public(view, &["s3:Put", "s3:Delete", "s3:Abort"], "everybody can write to it"),
+        |view| public(view, &["Put", "Delete", "Abort"], "everybody can write to it"),
     ),
     Control::new(
         "S3.5",
