@@ -36,7 +36,7 @@ pub fn expand(
 ) -> Result<(), Error> {
     // Behind another environment's load balancer it is that environment's.
     let Some(firewall) = stack.firewall.as_ref().filter(|_| stack.share.load_balancer.is_none()) else { return Ok(()) };
-    for before in firewall.stands_before(stack) {
+    for before in firewall.stands_before(stack.cdn.is_some()) {
         let (name, scope, resource) = match before {
             Before::Cdn => {
                 let Some(distribution) = distribution else { continue };

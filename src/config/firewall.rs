@@ -10,7 +10,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::diagnostic::short;
 use super::scalar::PATTERN_MESSAGE;
-use super::types::Stack;
 use super::values::{Retention, Wrong, text_value};
 
 /// A web ACL of AWS WAF before the CloudFront distribution, the load balancer or both.
@@ -295,8 +294,8 @@ text_value!(
 
 impl Firewall {
     /// Returns what it stands before: as written, or what viewers reach first.
-    pub fn stands_before(&self, stack: &Stack) -> Vec<Before> {
-        let usual = if stack.cdn.is_some() { Before::Cdn } else { Before::LoadBalancer };
+    pub fn stands_before(&self, has_cdn: bool) -> Vec<Before> {
+        let usual = if has_cdn { Before::Cdn } else { Before::LoadBalancer };
         let mut all = self.before.clone().unwrap_or_else(|| vec![usual]);
         all.sort();
         all.dedup();
