@@ -93,8 +93,8 @@ impl Resource for IpSet {
         if self.addresses.len() > ADDRESSES {
             return Some(("addresses", format!("there are {}, and WAF accepts at most {ADDRESSES}", self.addresses.len())));
         }
-        let nets = self.addresses.iter().filter_map(|text| Some((text, text.parse::<IpNet>().ok()?)));
-        nets.into_iter().find_map(|(text, net)| {
+        let mut nets = self.addresses.iter().filter_map(|text| Some((text, text.parse::<IpNet>().ok()?)));
+        nets.find_map(|(text, net)| {
             // <https://docs.aws.amazon.com/waf/latest/APIReference/API_IPSet.html>
             let why = match net {
                 _ if net.prefix_len() == 0 => "WAF accepts no network of all addresses",

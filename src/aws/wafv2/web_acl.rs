@@ -287,8 +287,8 @@ impl Resource for WebAcl {
     /// Returns the effects of a change: what begins to be blocked.
     fn effects(desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
         let rule = |of: &Value, name: &str| {
-            let rules = of["rules"].as_array().into_iter().flatten();
-            rules.into_iter().find(|rule| rule["name"] == name).map(|rule| rule["action"].as_str().unwrap_or_default().to_owned())
+            let mut rules = of["rules"].as_array().into_iter().flatten();
+            rules.find(|rule| rule["name"] == name).map(|rule| rule["action"].as_str().unwrap_or_default().to_owned())
         };
         let blocks = |action: Option<&str>| matches!(action, Some(BLOCK | GROUP));
         let names = desired["rules"].as_array().into_iter().flatten().filter_map(|rule| rule["name"].as_str());
