@@ -63,7 +63,7 @@ fn a_region_without_prices_has_none() {
 fn plans_end_with_their_price_and_a_limit_holds() {
     let s = Subject::new(FILE);
     let plan = s.place.stack(&["plan", "s.yaml"]).ok();
-    assert!(plan.words().contains("Price: $116.01 a month. Not in it: 1 part, without a known price."), "{}", plan.stdout);
+    assert!(plan.stdout.contains("Price: $116.01 a month. Not in it: 1 part, without a known price."), "{}", plan.stdout);
 
     // The limit of the command line, and of the file.
     let refused = s.place.stack(&["apply", "s.yaml", "--yes", "--max-monthly", "100"]).exits(4);
