@@ -60,7 +60,7 @@ fn it_comes_up_stays_and_goes_again_and_again() {
     for life in 1..=3 {
         s.apply();
         let found = s.account.inventory("shop", "default");
-        for (kind, count) in [("cloudfront.distribution", 1), ("cloudfront.origin-access-control", 1), ("s3.bucket", 2)] {
+        for (kind, count) in [("cloudfront.distribution", 1), ("cloudfront.origin-access-control", 1), ("s3.bucket", 3)] {
             assert_eq!(found[kind].as_object().unwrap().len(), count, "{kind} in life {life}");
         }
         s.assert_in_step();
