@@ -231,7 +231,7 @@ def say(metric, requests):
     told = {"account": account, "arn": acl, "metric": metric, "requests": requests}
     where = os.environ["AWS_ENDPOINT_URL"] + "/_stack/waf-samples"
     urllib.request.urlopen(urllib.request.Request(where, data=json.dumps(told).encode(), method="POST")).close()
-body = {"ip": "192.0.2.7", "country": "FR", "action": "COUNT", "path": "/upload?token=s3cret", "method": "POST", "rule": "AWS#AWSManagedRulesCommonRuleSet#SizeRestrictions_BODY"}
+body = {"ip": "192.0.2.7", "seconds-ago": 600, "country": "FR", "action": "COUNT", "path": "/upload?token=s3cret", "method": "POST", "rule": "AWS#AWSManagedRulesCommonRuleSet#SizeRestrictions_BODY"}
 say("common", [body | {"weight": 5}, body | {"ip": "192.0.2.8", "weight": 2}])
 say("rate-limit", [{"ip": "192.0.2.9", "action": "COUNT", "seconds-ago": 7200}])
 "#;
