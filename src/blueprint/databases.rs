@@ -119,6 +119,7 @@ impl LogGroups<'_> {
         let mut out = Vec::new();
         for log in logs(database) {
             let group = LogGroup {
+                region: None,
                 name: log_group(&id, &log),
                 retention_days: Some(self.kept.days().map_or(0, i32::from)),
                 kms_key: Some(self.key.clone()),

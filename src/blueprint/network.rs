@@ -152,6 +152,7 @@ fn flow_logs(graph: &mut Graph, stack: &Stack, keys: &Keys, vpc: Ref<Vpc>, scope
         FlowLogs::All => "ALL",
     };
     let group = LogGroup {
+        region: None,
         name: format!("/stack/{}/{}/network/flow", scope.stack, scope.env),
         retention_days: Some(stack.logs.retention.days().map_or(0, i32::from)),
         kms_key: Some(keys.arn(None).unwrap_or_default()),

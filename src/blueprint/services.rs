@@ -50,6 +50,7 @@ pub fn expand(graph: &mut Graph, inputs: &Inputs<'_>) -> Result<(), Error> {
     }
     // AWS would create it by itself, and keep everything in it for good.
     let insights = LogGroup {
+        region: None,
         name: performance(&facts.scope.prefix()),
         retention_days: Some(stack.logs.retention.days().map_or(0, i32::from)),
         kms_key: Some(inputs.keys.arn(None).unwrap_or_default()),
