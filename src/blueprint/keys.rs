@@ -192,7 +192,7 @@ mod tests {
         );
         let with_firewall =
             &super::policy(&scope, &[], true)["Statement"][1]["Condition"]["ArnLike"]["kms:EncryptionContext:aws:logs:arn"];
-        assert_eq!(with_firewall[1], "arn:aws:logs:eu-west-1:123456789012:log-group:aws-waf-logs-stack/shop/test/*");
+        assert_eq!(with_firewall[4], "arn:aws:logs:eu-west-1:123456789012:log-group:aws-waf-logs-stack/shop/test/*");
         assert_eq!(statements[1]["Principal"], json!({"Service": "logs.eu-west-1.amazonaws.com"}));
         let china = Scope { region: "cn-north-1".into(), partition: "aws-cn".into(), ..scope };
         let policy = super::policy(&china, &[], false);

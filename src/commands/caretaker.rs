@@ -321,6 +321,9 @@ mod tests {
 
     /// What `pause`, `resume` and `reap` do not ask, or ask with other permissions of the role.
     const ELSEWHERE: &[&str] = &[
+        // What `stack freeze` and `stack frozen` ask.
+        "ecr:GetAuthorizationToken",
+        "ecr:ListTagsForResource",
         "logs:GetLogEvents",
         // IAM calls it `GetBucketPublicAccessBlock`.
         "s3:GetPublicAccessBlock",

@@ -96,7 +96,8 @@ pub fn plan_text(plan: &Plan, view: &View) -> String {
 
 /// Returns what the plan makes of the monthly price, in a sentence and the largest movers. Nothing changes it when nothing happens.
 fn price(plan: &Plan, view: &View) -> Option<(String, Vec<String>)> {
-    view.price.filter(|_| !plan.is_empty()).map(price_lines)
+    let is_billed = |price: &&PriceChange| !price.before.lines.is_empty() || !price.after.lines.is_empty();
+    view.price.filter(is_billed).filter(|_| !plan.is_empty()).map(price_lines)
 }
 
 /// The title above [`rights::added`].

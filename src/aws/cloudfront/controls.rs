@@ -3,6 +3,7 @@
 use super::{Behavior, Distribution, Origin};
 use crate::aws::control::Severity::{High, Low, Medium};
 use crate::aws::control::{Breach, Control, View};
+use crate::aws::wafv2::controls::no_firewall;
 use crate::engine::Result;
 
 /// The policies that AWS recommends with CloudFront.15, from TLS 1.2 on.
@@ -55,9 +56,9 @@ pub(super) static CONTROLS: &[Control] = &[
         (
             "A firewall (WAF) is before the distribution",
             "known attacks reach the application otherwise",
-            "associate a web ACL of WAF with the distribution",
+            "add the section `firewall`, whose web ACL is before the distribution",
         ),
-        |view| unset(view, "web_acl", "no web ACL is before it"),
+        no_firewall::<Distribution>,
     )
     .extra(),
     Control::new(

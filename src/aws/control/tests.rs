@@ -31,7 +31,7 @@ fn clean() -> BTreeMap<String, Value> {
         json!({
         "ec2.vpc/v": {"cidr": "10.0.0.0/16", "network_acl": {"ingress 90": "deny tcp 0.0.0.0/0 22-22", "ingress 91": "deny tcp 0.0.0.0/0 3389-3389", "ingress 100": "allow all 0.0.0.0/0"}},
         "ec2.default_security_group/v": {"vpc": "ec2.vpc/v", "rules": []},
-        "ec2.flow_log/v": {"vpc": "${ec2.vpc/v}"},
+        "ec2.flow_log/v": {"vpc": "ec2.vpc/v", "traffic": "REJECT", "log_group": "logs.log_group/l", "role": "iam.role/r"},
         "ec2.vpc_endpoint/ec2": endpoint("ec2"),
         "ec2.vpc_endpoint/api": endpoint("ecr.api"),
         "ec2.vpc_endpoint/dkr": endpoint("ecr.dkr"),
@@ -56,7 +56,8 @@ fn clean() -> BTreeMap<String, Value> {
             "vpc": "ec2.vpc/v", "scheme": "internet-facing", "subnets": ["ec2.subnet/a", "ec2.subnet/b"],
             "attributes": {"routing.http.drop_invalid_header_fields.enabled": "true", "deletion_protection.enabled": "true", "access_logs.s3.enabled": "true"},
         },
-        "wafv2.association/l": {"resource": "${elbv2.load_balancer/l.arn}"},
+        "wafv2.association/l": {"web_acl": "wafv2.web_acl/l", "resource": "${elbv2.load_balancer/l.arn}"},
+        "wafv2.association/d": {"web_acl": "wafv2.web_acl/d", "resource": "${cloudfront.distribution/d.arn}"},
         "elbv2.target_group/t": {"vpc": "ec2.vpc/v", "port": 443, "protocol": "HTTPS", "target_type": "ip"},
         "elbv2.listener/https": {
             "load_balancer": "elbv2.load_balancer/l", "port": 443, "protocol": "HTTPS", "certificate": "arn:aws:acm:us-east-1:1:certificate/c",
@@ -104,7 +105,7 @@ fn clean() -> BTreeMap<String, Value> {
         "rds.instance/my": database("mysql", "my", json!(["audit", "error", "general", "slowquery"]), 3307),
         "rds.instance/maria": database("mariadb", "maria", json!(["audit", "error", "general", "slowquery"]), 3307),
         "rds.event_subscription/all": {},
-        "backup.selection/all": {},
+        "backup.selection/all": {"plan": "backup.plan/p", "role": "iam.role/r", "resources": ["arn:aws:rds:*:*:db:*"]},
         "secretsmanager.rotation/d": {"secret": "${rds.instance/d.secret_arn}", "days": 30},
         "lambda.function/f": {"role": "${iam.role/r.arn}", "code": "x", "runtime": "python3.13", "handler": "index.run"},
         "sns.topic/t": {"kms_key": "${kms.key/k.arn}"},
@@ -136,7 +137,6 @@ fn database(engine: &str, group: &str, logs: Value, port: i32) -> Value {
 fn not_yet() -> Vec<(&'static str, &'static str, &'static str, Value)> {
     vec![
         ("CloudFront.4", "cloudfront.distribution/d", "/origin_groups", json!([{"id": "g"}])),
-        ("CloudFront.6", "cloudfront.distribution/d", "/web_acl", json!("arn")),
         ("ECS.20", "ecs.task_definition/t", "/containers/0/user", json!("1000:1000")),
         ("Lambda.3", "lambda.function/f", "/network", json!({})),
         ("RDS.6", "rds.instance/d", "/monitoring_interval", json!(60)),
@@ -204,6 +204,7 @@ fn rows() -> Vec<(&'static [&'static str], Break, &'static str)> {
             "elbv2.load_balancer/l",
         ),
         (&["ELB.16"], Remove("wafv2.association/l"), "elbv2.load_balancer/l"),
+        (&["CloudFront.6"], Remove("wafv2.association/d"), "cloudfront.distribution/d"),
         (&["ELB.17"], Set("elbv2.listener/https", "/ssl_policy", json!("ELBSecurityPolicy-2016-08")), "elbv2.listener/https"),
         (&["ELB.21"], Set("elbv2.target_group/t", "/health", json!({"protocol": "HTTP"})), "elbv2.target_group/t"),
         (&["ELB.21", "ELB.22"], Set("elbv2.target_group/t", "/protocol", json!("HTTP")), "elbv2.target_group/t"),

@@ -6,6 +6,7 @@ use super::{Listener, LoadBalancer, TargetGroup};
 use crate::aws::control::Severity::Medium;
 use crate::aws::control::{Breach, Control, View};
 use crate::aws::ec2::Subnet;
+use crate::aws::wafv2::controls::no_firewall;
 use crate::engine::Result;
 
 /// The policies of TLS that AWS recommends with ELB.17, without their prefix.
@@ -94,9 +95,9 @@ pub(super) static CONTROLS: &[Control] = &[
         (
             "A firewall (WAF) is before the balancer",
             "known attacks reach the application otherwise",
-            "associate a web ACL of WAF with the balancer",
+            "add the section `firewall`, with `before: [load_balancer]`",
         ),
-        no_firewall,
+        no_firewall::<LoadBalancer>,
     )
     .other(),
     Control::new(
@@ -189,12 +190,6 @@ fn one_zone(view: &View) -> Result<Vec<Breach>> {
         }
     }
     Ok(out)
-}
-
-fn no_firewall(view: &View) -> Result<Vec<Breach>> {
-    let guarded = |key: &_| view.objects().iter().any(|object| object.key.service() == "wafv2" && view.refers(object, key));
-    let all = view.all::<LoadBalancer>()?.into_iter().filter(|(key, _)| !guarded(key));
-    Ok(all.map(|(key, _)| Breach::new(key, "no web ACL is before it")).collect())
 }
 
 fn old_tls(view: &View) -> Result<Vec<Breach>> {

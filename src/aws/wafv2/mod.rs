@@ -5,6 +5,7 @@
 
 mod association;
 mod checks;
+pub(in crate::aws) mod controls;
 mod cost;
 pub(in crate::aws) mod errors;
 mod ip_set;
