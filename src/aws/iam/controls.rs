@@ -55,8 +55,11 @@ pub(super) static CONTROLS: &[Control] = &[
     ),
 ];
 
-/// Every identity with its inline policies and its managed ones.
-fn identities(view: &View) -> Result<Vec<(&Key, Vec<(String, Value)>, Vec<String>)>> {
+/// An identity with its inline policies and its managed ones.
+type Identity<'a> = (&'a Key, Vec<(String, Value)>, Vec<String>);
+
+/// Returns every identity of a stack.
+fn identities(view: &View) -> Result<Vec<Identity<'_>>> {
     let mut out = Vec::new();
     out.extend(view.all::<Role>()?.into_iter().map(|(key, it)| (key, it.policies.into_iter().collect(), it.managed)));
     out.extend(view.all::<Group>()?.into_iter().map(|(key, it)| (key, it.policies.into_iter().collect(), it.managed)));

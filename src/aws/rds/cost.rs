@@ -13,10 +13,13 @@ use crate::prices::{Decimal, HOURS, Part};
 const TWICE: &str = "where the table has no Multi-AZ price, it is twice the Single-AZ one; AWS rounds its own by itself";
 const SUPPORT: &str = "extended support of an old version: an upgrade ends it";
 
+/// A year and a month.
+type Month = (i16, i8);
+
 /// The first day of extended support of a version, and of its third year, which is dearer
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/PostgreSQLReleaseNotes/postgresql-release-calendar.html>,
 /// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/MySQL.Concepts.VersionMgmt.html>).
-const EXTENDED: [(&str, &str, (i16, i8), (i16, i8)); 11] = [
+const EXTENDED: [(&str, &str, Month, Month); 11] = [
     ("postgres", "11", (2024, 4), (2026, 4)),
     ("postgres", "12", (2025, 3), (2027, 3)),
     ("postgres", "13", (2026, 3), (2028, 3)),

@@ -65,9 +65,12 @@ impl Wanted {
     }
 }
 
-/// Returns the breaches of a control, one for each object: what is so, and the field that mends all of it.
-fn breaches(control: &Control, view: &View) -> Result<BTreeMap<Key, (BTreeSet<String>, Option<Mend>)>> {
-    let mut out: BTreeMap<Key, (BTreeSet<String>, Option<Mend>)> = BTreeMap::new();
+/// What is so of each object, and the field that fixes all of it.
+type ByObject = BTreeMap<Key, (BTreeSet<String>, Option<Mend>)>;
+
+/// Returns the breaches of a control, by object.
+fn breaches(control: &Control, view: &View) -> Result<ByObject> {
+    let mut out = ByObject::new();
     for Breach { key, what, mend } in (control.check)(view)? {
         match out.get_mut(&key) {
             None => {
