@@ -175,7 +175,7 @@ client("logs").tag_resource(resourceArn=group, tags={"team": "other"})"#,
     s.proxy.take();
     assert_eq!(s.changes(), Vec::<String>::new());
     let asked = counts(&s.proxy.take());
-    assert_eq!((asked["tagging:GetResources"], asked["logs:ListTagsForResource"]), (2, 3), "{asked:#?}");
+    assert_eq!((asked["tagging:GetResources"], asked["logs:ListTagsForResource"]), (2, 5), "{asked:#?}");
     s.proxy.pass();
     s.destroy();
 }
@@ -200,12 +200,13 @@ elbv2.delete_target_group(TargetGroupArn=elbv2.describe_target_groups(Names=["sh
     assert!(changes.contains(&"update ecs.service/api".to_owned()), "{changes:#?}");
     s.apply();
     s.assert_in_step();
-    // What AWS creates by itself for a cluster stays, and the plan says so.
-    const METRICS: &str = "/aws/ecs/containerinsights/shop/performance";
+    // What an agent creates for a cluster, and the file does not have, stays, and the plan says so.
+    const METRICS: &str = "/aws/ecs/containerinsights/shop/prometheus";
     s.account.boto3(r#"client("logs").create_log_group(logGroupName=args)"#, &json!(METRICS));
     let said = s.place.stack(&["plan", "s.yaml", "--destroy"]).ok().stdout;
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains(&format!("leaves behind the log groups that AWS created for it: `{METRICS}`")), "{said}");
+    assert!(!said.contains("shop/performance`"), "{said}");
     s.destroy();
     s.account.boto3(r#"client("logs").delete_log_group(logGroupName=args)"#, &json!(METRICS));
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
