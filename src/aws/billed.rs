@@ -98,8 +98,21 @@ impl Whole {
         let objects = plan.items.iter().filter_map(|item| {
             let desired = item.desired.as_ref()?;
             let before = item.before.as_ref();
-            let fields =
-                before.map_or_else(|| desired.as_ref().clone(), |before| filled(desired.as_ref().clone(), &before.fields));
+            let fields = before.map_or_else(
+                || desired.as_ref().clone(),
+                |before| {
+                    let mut fields = filled(desired.as_ref().clone(), &before.fields);
+                    // What AWS has grown by itself is no difference, and stays.
+                    if let (Some(fields), Some(before)) = (fields.as_object_mut(), before.fields.as_object()) {
+                        for (field, value) in
+                            before.iter().filter(|(field, value)| value.is_number() && !item.changes.touches(field))
+                        {
+                            fields.insert(field.clone(), value.clone());
+                        }
+                    }
+                    fields
+                },
+            );
             let live = before.map(|before| before.live.clone());
             Some(Object { key: item.key.clone(), origin: item.origin.clone(), fields, live })
         });

@@ -79,13 +79,11 @@ const KEPT: usize = 25;
 pub fn balancers_write(bucket: &Ref<Bucket>, prefix: &str, facts: &Facts<'_>) -> Value {
     let scope = facts.scope;
     let named: String = scope.prefix().chars().take(KEPT).collect();
-    let balancers = format!(
-        "arn:{}:elasticloadbalancing:{}:{}:loadbalancer/app/{}*",
-        scope.partition,
-        scope.region,
-        scope.account,
-        named.trim_end_matches('-')
-    );
+    let named = named.trim_end_matches('-');
+    let balancers = ["/*", "-*"].map(|rest| {
+        let (partition, region, account) = (&scope.partition, &scope.region, &scope.account);
+        format!("arn:{partition}:elasticloadbalancing:{region}:{account}:loadbalancer/app/{named}{rest}")
+    });
     json!({
         "Sid": "LoadBalancerWrites", "Effect": "Allow", "Action": "s3:PutObject",
         "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},

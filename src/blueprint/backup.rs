@@ -49,7 +49,9 @@ pub fn expand(
     let Some(section) = &stack.backup else { return Ok(()) };
     let resources = resources(graph, section, facts, problems);
     let role = graph.add(NAME, ORIGIN, &role(section, facts))?;
-    let here = Vault { kms_key: keys.arn(section.key.as_deref()), ..vault(section, &role) };
+    // A vault cannot change its key, so a key that comes into the file later does not concern it.
+    let key = section.key.as_deref().and_then(|key| keys.arn(Some(key)));
+    let here = Vault { kms_key: key, ..vault(section, &role) };
     let here = graph.add(NAME, ORIGIN, &here)?;
     let mut copies = Vec::new();
     for copy in &section.copies {

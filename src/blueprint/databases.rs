@@ -7,21 +7,17 @@ use super::network::Network;
 use super::uses::{Offer, Offers, variable};
 use crate::aws::Tags;
 use crate::aws::ec2::SecurityGroup;
-use crate::aws::logs::LogGroup;
-use crate::aws::ownership::names::fit;
-use crate::aws::rds::{Begin, Instance, ParameterGroup, SubnetGroup, log_group};
+use crate::aws::rds::{Begin, Instance, ParameterGroup, SubnetGroup};
 use crate::aws::secretsmanager::Secret;
+use crate::config::Stack;
 use crate::config::database::{Database, DatabaseEngine, LATEST};
-use crate::config::{Retention, Stack};
-use crate::engine::{AnyRef, Error, Graph, Ref, Scope};
+use crate::engine::{Error, Graph, Ref};
 
 /// The master user, when the file names none.
 const USER: &str = "app";
 const DAY: u64 = 86_400;
-/// The maximum length of a database's identifier.
-const NAME: usize = 63;
 
-pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys, scope: &Scope) -> Result<Offers, Error> {
+pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys) -> Result<Offers, Error> {
     let mut offers = Offers::new();
     if stack.databases.is_empty() {
         return Ok(offers);
@@ -48,10 +44,8 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys, 
                 Some(graph.add(name.as_str(), &origin, &secret)?)
             }
         };
-        let logs = LogGroups { kept: stack.logs.retention, key: keys.arn(None).unwrap_or_default(), scope };
-        let after = logs.add(graph, name.as_str(), &origin, database)?;
         let parts = Parts { subnets: &subnets, group: &group, parameters: &parameters, secret: secret.as_ref() };
-        let primary = Instance { after, ..primary(stack, database, &parts, keys) };
+        let primary = primary(stack, database, &parts, keys);
         let main = graph.add(name.as_str(), &origin, &primary)?;
 
         let ready = main.clone().ready();
@@ -65,7 +59,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys, 
         for (replica, section) in &database.replicas {
             let origin = format!("{origin}.replicas.{replica}");
             let copy = Instance {
-                after: logs.add(graph, &format!("{name}-{replica}"), &origin, database)?,
+                after: Vec::new(),
                 source: Some(ready.clone()),
                 class: section.class.clone().unwrap_or_else(|| database.class.clone()),
                 storage: None,
@@ -103,32 +97,6 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys, 
         offers.insert(origin, offer);
     }
     Ok(offers)
-}
-
-/// The log groups that RDS would create by itself, and keep everything in for good.
-struct LogGroups<'a> {
-    kept: Retention,
-    key: String,
-    scope: &'a Scope,
-}
-
-impl LogGroups<'_> {
-    /// Adds those of a database, under the identifier that it gets. One that takes its place has another, and RDS creates its groups.
-    fn add(&self, graph: &mut Graph, name: &str, origin: &str, database: &Database) -> Result<Vec<AnyRef>, Error> {
-        let id = fit(&self.scope.prefix(), name, 1, NAME);
-        let mut out = Vec::new();
-        for log in logs(database) {
-            let group = LogGroup {
-                region: None,
-                name: log_group(&id, &log),
-                retention_days: Some(self.kept.days().map_or(0, i32::from)),
-                kms_key: Some(self.key.clone()),
-                tags: Tags::new(),
-            };
-            out.push(graph.add(format!("db-{name}-{log}"), origin, &group)?.into());
-        }
-        Ok(out)
-    }
 }
 
 fn port(database: &Database) -> u16 {

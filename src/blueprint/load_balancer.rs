@@ -113,7 +113,9 @@ fn balancer(
     }
     let mut after: Vec<AnyRef> =
         network.gateway.iter().filter(|_| !section.internal).map(|gateway| gateway.clone().into()).collect();
-    attributes.insert("access_logs.s3.enabled".into(), logs.is_some().to_string());
+    if !section.attributes.keys().any(|key| key.starts_with("access_logs.s3.")) {
+        attributes.insert("access_logs.s3.enabled".into(), logs.is_some().to_string());
+    }
     if let Some(LogBucket { bucket, policy }) = logs {
         attributes.insert("access_logs.s3.bucket".into(), bucket.attr("name").to_string());
         attributes.insert("access_logs.s3.prefix".into(), LOGS_PREFIX.into());

@@ -41,7 +41,6 @@ const ROWS: &[(&str, &[&str], &str, How)] = &[
     ("rds.instance", &["logs"], "logs", How::Plain),
     ("rds.instance", &["multi_az"], "multi_az", How::Plain),
     ("rds.instance", &["port"], "port", How::Plain),
-    ("rds.instance", &["user"], "user", How::Plain),
     ("secretsmanager.rotation", &["days"], "password.rotate", How::Days),
     ("secretsmanager.secret", &["rotation"], "password.rotate", How::Days),
 ];

@@ -93,7 +93,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
                     Some(_) => share::balancer(&mut graph, stack, &network, facts)?,
                     None => load_balancer::expand(&mut graph, stack, &network, &certificates, facts)?,
                 };
-                let mut offers = databases::expand(&mut graph, stack, &network, &keys, facts.scope)?;
+                let mut offers = databases::expand(&mut graph, stack, &network, &keys)?;
                 offers.extend(caches::expand(&mut graph, stack, &network, &keys)?);
                 offers.extend(uses::existing(facts));
                 offers.extend(facts.host.iter().flat_map(share::offers));

@@ -48,7 +48,7 @@ pub fn expand(graph: &mut Graph, inputs: &Inputs<'_>) -> Result<(), Error> {
     if stack.services.is_empty() {
         return Ok(());
     }
-    // AWS would create it by itself, and keep everything in it for good.
+    // AWS would create it by itself, with a retention of its choice.
     let insights = LogGroup {
         region: None,
         name: performance(&facts.scope.prefix()),

@@ -9,9 +9,10 @@ use super::complete::complete;
 use super::session::Session;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::ecr;
+use crate::aws::ecs::TaskDefinition;
 use crate::aws::rds::{frozen, newest};
 use crate::config::frozen::sealed;
-use crate::engine::Plan;
+use crate::engine::{Plan, Resource};
 use crate::ui::{self, Color, Look};
 
 /// The data that is frozen.
@@ -124,6 +125,10 @@ impl Freezer<'_> {
         let services = stack.services.keys().map(|name| (name.to_string(), vec!["services", name.as_str(), "image"]));
         // A name of a service has no dot.
         let all = services.chain([("clone.sanitize".to_owned(), vec!["clone", "sanitize", "image"])]);
+        for name in stack.resources.get(TaskDefinition::KIND).into_iter().flat_map(|all| all.keys()) {
+            let text = format!("Not copied: the images of `resources.{}.{name}`.", TaskDefinition::KIND);
+            ui::err(&ui::note(&text, &self.look))?;
+        }
         let repository = self.session.hear(ecr::frozen::repository(cx, &cx.scope.stack)).await?;
         for (name, path) in all {
             let Some(image) = whole.text_at(&path).map(str::to_owned) else { continue };

@@ -78,7 +78,7 @@ impl Kept {
     fn taken(&self) -> Option<&str> {
         match self {
             Kept::Snapshot(one) => one.taken.as_deref(),
-            Kept::Image(one) => one.pushed.as_deref(),
+            Kept::Image(one) => one.taken.as_deref(),
         }
     }
 

@@ -48,6 +48,8 @@ pub struct Listed {
     pub paused: Option<&'static str>,
     /// What it costs in a month in US dollars, as its last run left it; nothing where that is not known.
     pub monthly: Option<String>,
+    /// The number of parts that are not in it, because no price of them is known.
+    pub unpriced: u64,
     /// The last run, as far as the history can be read.
     last_run: Option<LastRun>,
 }
@@ -63,6 +65,9 @@ struct LastRun {
     /// What its plan makes of the monthly price, when all of it was done.
     #[serde(skip)]
     monthly: Option<String>,
+    /// The number of parts that are not in it, because no price of them is known.
+    #[serde(skip)]
+    unpriced: u64,
     /// Whether it deleted everything.
     #[serde(skip)]
     destroyed: bool,
@@ -120,6 +125,7 @@ async fn listed(session: &Session, found: Environment) -> Listed {
     let last_run = runs.and_then(|(runs, _)| runs.into_iter().next()).map(LastRun::of);
     Listed {
         monthly: last_run.as_ref().and_then(|run| run.monthly.clone()),
+        unpriced: last_run.as_ref().map_or(0, |run| run.unpriced),
         stack,
         env,
         objects,
@@ -136,8 +142,9 @@ impl LastRun {
         let Record { number, command, began, who, commit, ending, plan, .. } = record;
         let destroyed = ending == Ending::Complete && plan["destroy"] == true;
         let after = plan["price"]["after"]["monthly"].as_str().filter(|_| ending == Ending::Complete);
+        let unpriced = plan["price"]["after"]["unpriced"].as_u64().unwrap_or_default();
         let monthly = after.map(str::to_owned);
-        LastRun { number, command, began, who, commit, ending: ending.to_string(), monthly, destroyed }
+        LastRun { number, command, began, who, commit, ending: ending.to_string(), monthly, unpriced, destroyed }
     }
 }
 
@@ -156,6 +163,16 @@ impl Listed {
         }
     }
 
+    /// Returns what it costs in a month, in words.
+    fn price(&self) -> String {
+        let monthly = self.monthly.as_deref().and_then(|monthly| monthly.parse::<Decimal>().ok()).map(Decimal::money);
+        match (monthly, self.unpriced) {
+            (Some(monthly), 0) => monthly,
+            (Some(monthly), more) => format!("{monthly} + {more} unpriced"),
+            (None, _) => String::new(),
+        }
+    }
+
     fn row(&self) -> Vec<String> {
         let run = self.last_run.as_ref();
         let of = |text: fn(&LastRun) -> String| run.map(text).unwrap_or_default();
@@ -169,7 +186,7 @@ impl Listed {
             of(|run| run.who.rsplit([':', '/']).next().unwrap_or_default().to_owned()),
             of(|run| run.ending.clone()),
             of(|run| run.commit.as_deref().map(short).unwrap_or_default()),
-            self.monthly.as_deref().and_then(|monthly| monthly.parse::<Decimal>().ok()).map(Decimal::money).unwrap_or_default(),
+            self.price(),
             expires,
         ]
     }

@@ -114,7 +114,8 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     }
     let refused = plan.counts().refuse > 0 || !preflight::tell(&found, color)? || dear.is_some();
     let unasked = !agreed.sort(&plan).1.is_empty();
-    if let Some(path) = &arguments.out {
+    // It would be applied without the question what it costs.
+    if let Some(path) = arguments.out.as_ref().filter(|_| dear.is_none()) {
         let source = engine::saved::Source { text: Some(text), commit: git::commit(&arguments.file.file) };
         saved::write(path, &engine::saved::Saved { plan: plan.clone(), consent: agreed, source: Some(source) })?;
         let look = Look::stderr(color);

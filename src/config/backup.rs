@@ -28,7 +28,7 @@ pub struct Backup {
     #[schemars(length(min = 1))]
     pub include: Vec<Included>,
     /// The key that encrypts the vault in the stack's region: `keys.NAME`, or the ARN of a KMS key. Backups of databases are encrypted
-    /// like the database. It cannot be changed. Default: `keys.main` if it exists, AWS's own key otherwise.
+    /// like the database. It cannot be changed. Default: AWS's own key.
     #[schemars(extend("format" = "stack-sense", "pattern" = values::KEY, "patternErrorMessage" = values::KEY_MESSAGE, "examples" = ["keys.main"]))]
     pub key: Option<String>,
 }

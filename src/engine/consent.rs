@@ -49,7 +49,9 @@ impl Item {
         if is_written && self.effects.iter().any(|effect| effect.needs_consent) {
             return Some(Ask::Upgrade);
         }
-        let loss = match (self.needs_consent || self.unmarked, self.holds_data) {
+        // A replacement is agreed to as a whole, with what cannot be undone of it.
+        let is_grave = self.action == Action::Replace && self.effects.iter().any(|effect| effect.needs_consent);
+        let loss = match (self.needs_consent || self.unmarked || is_grave, self.holds_data) {
             (false, _) => return None,
             (true, false) => Loss::Protected,
             (true, true) if self.action == Action::Replace && self.carries_data => Loss::GoesOver,

@@ -305,13 +305,7 @@ fn a_replica_comes_and_goes() {
         &s,
         "    parameters:",
         "    replicas: { reports: { class: db.t4g.small } }\n    parameters:",
-        &[
-            "create logs.log_group/db-main-reports-postgresql",
-            "create logs.log_group/db-main-reports-upgrade",
-            "create rds.instance/main-reports",
-            "update ecs.service/web",
-            "update ecs.task_definition/web",
-        ],
+        &["create rds.instance/main-reports", "update ecs.service/web", "update ecs.task_definition/web"],
     );
     let replica = database(&s, "data-main-reports");
     assert_eq!(replica["ReadReplicaSourceDBInstanceIdentifier"], "data");

@@ -266,7 +266,7 @@ environments:
     assert_eq!(s.account.inventory("shop", "live"), json!({}));
 }
 
-/// The log groups of databases and Container Insights, with their days and whether they have this stack's tags.
+/// The log groups of Container Insights, with their days and whether they have this stack's tags.
 const GROUPS: &str = r#"
 logs = client("logs")
 result = {
@@ -276,60 +276,37 @@ result = {
 "#;
 
 #[test]
-fn groups_that_aws_would_create_are_the_stacks() {
-    let file = format!(
-        "{FILE}databases:\n  main: {{ engine: mysql, version: \"8.4\", deletion_protection: false, replicas: {{ reader: {{}} }} }}\n"
-    );
-    let s = Subject::new(&file);
-    // One was created by AWS before, and is full.
+fn the_group_that_aws_would_create_is_the_stack_s() {
+    let s = Subject::new(FILE);
+    // AWS created it before, and one for a cluster with a name that begins like this stack's.
+    let (ours, other) = ("/aws/ecs/containerinsights/shop/performance", "/aws/ecs/containerinsights/shop-old/performance");
     let theirs = r#"
 logs = client("logs")
-for name in ("/aws/rds/instance/shop/error", "/aws/rds/instance/shopping/error", "/aws/rds/instance/shop-old/error"):
+for name in args:
     logs.create_log_group(logGroupName=name)
     logs.create_log_stream(logGroupName=name, logStreamName="shop")
 "#;
-    s.account.boto3(theirs, &Value::Null);
-    assert!(s.changes().contains(&"update logs.log_group/db-main-error".to_owned()), "{:?}", s.changes());
-    s.apply();
+    s.account.boto3(theirs, &json!([ours, other]));
+    assert!(s.changes().contains(&"update logs.log_group/container-insights".to_owned()), "{:?}", s.changes());
+    // Its older lines would be deleted, of which nobody has said anything.
+    let refused = s.place.stack(APPLY).exits(4);
+    assert!(refused.words().contains("--allow-upgrade logs.log_group/container-insights"), "{}", refused.stderr);
+    s.place.stack(&[APPLY, &["--allow-upgrade", "logs.log_group/container-insights"]].concat()).ok();
     s.assert_in_step();
     let groups = |s: &Subject| s.account.boto3(GROUPS, &Value::Null);
-    let others =
-        [("/aws/rds/instance/shopping/error", json!([null, false])), ("/aws/rds/instance/shop-old/error", json!([null, false]))];
-    let expected = |days: u32| {
-        let ours = ["rds/instance/shop/error", "rds/instance/shop/slowquery", "rds/instance/shop-main-reader/error"];
-        let ours = ours.into_iter().chain(["rds/instance/shop-main-reader/slowquery", "ecs/containerinsights/shop/performance"]);
-        let ours = ours.map(|name| (format!("/aws/{name}"), json!([days, true])));
-        ours.chain(others.clone().map(|(name, of)| (name.to_owned(), of))).collect::<serde_json::Map<_, _>>()
-    };
-    assert_eq!(groups(&s), Value::Object(expected(30)));
-    let all = [
-        "container-insights",
-        "db-main-error",
-        "db-main-reader-error",
-        "db-main-reader-slowquery",
-        "db-main-slowquery",
-        "flow-logs",
-    ];
-    let all = all.map(|name| format!("update logs.log_group/{name}"));
-    edit(&s, "services:", "logs: { retention: 60d }\nservices:", &all.iter().map(String::as_str).collect::<Vec<_>>());
-    assert_eq!(groups(&s), Value::Object(expected(60)));
+    assert_eq!(groups(&s), json!({ours: [30, true], other: [null, false]}));
+    // Once it is the stack's, what the file says is what is wanted.
+    let both = ["update logs.log_group/container-insights", "update logs.log_group/flow-logs"];
+    edit(&s, "services:", "logs: { retention: 7d }\nservices:", &both);
+    assert_eq!(groups(&s), json!({ours: [7, true], other: [null, false]}));
 
-    // They go after what writes to them, the full one with consent.
-    s.place.file("s.yaml", &FILE.replace("services:", "logs: { retention: 60d }\nservices:"));
-    s.place.stack(APPLY).exits(4);
+    // It goes after the cluster that writes to it.
     s.proxy.take_all();
-    let agreed = ["--allow-delete", "databases.main", "--no-final-snapshot", "*"];
-    s.place.stack(&[APPLY, &agreed].concat()).ok();
-    let calls: Vec<String> = s.proxy.take_all().iter().map(|call| call.name()).collect();
-    // The replica, its groups, the database, its groups.
-    let order: Vec<&str> = calls.iter().filter_map(|call| call.split_once(":Delete").map(|(_, what)| what)).collect();
-    let order: Vec<&str> = order.into_iter().filter(|what| ["DBInstance", "LogGroup"].contains(what)).collect();
-    assert_eq!(order[0], "DBInstance", "{order:?}");
-    assert_eq!(order[order.len() - 2..], ["LogGroup", "LogGroup"], "{order:?}");
-    assert_eq!(order.iter().filter(|what| **what == "LogGroup").count(), 4, "{order:?}");
-    s.assert_in_step();
     s.place.stack(DESTROY).ok();
-    assert_eq!(groups(&s), Value::Object(others.map(|(name, of)| (name.to_owned(), of)).into_iter().collect()));
+    let calls: Vec<String> = s.proxy.take_all().iter().map(|call| call.name()).collect();
+    let at = |name: &str| calls.iter().rposition(|call| call == name);
+    assert!(at("ecs:DeleteCluster") < at("logs:DeleteLogGroup") && at("ecs:DeleteCluster").is_some(), "{calls:?}");
+    assert_eq!(groups(&s), json!({other: [null, false]}));
 }
 
 /// The container of the service, as it was registered.

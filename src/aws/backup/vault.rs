@@ -358,7 +358,8 @@ impl Resource for Vault {
     }
 
     fn effects(desired: &Value, _observed: &Value, diff: &Diff) -> Vec<Effect> {
-        let touches = ["lock", "min_days", "max_days"].iter().any(|field| diff.touches(field));
+        // A new one has a new lock.
+        let touches = ["lock", "min_days", "max_days"].iter().any(|field| diff.touches(field)) || diff.forcing().next().is_some();
         locks(desired).filter(|_| touches).into_iter().collect()
     }
 
@@ -472,7 +473,7 @@ impl Resource for Vault {
 
 impl AwsKind for Vault {
     const MARK: Mark = Mark::Name;
-    // What a vault with a key needs besides: <https://docs.aws.amazon.com/aws-backup/latest/devguide/access-control.html>.
+    // What a vault with a key needs besides: <https://docs.aws.amazon.com/aws-backup/latest/devguide/create-a-vault.html>.
     const ACTIONS: Actions = Actions {
         create: &[
             "backup:CreateBackupVault",
@@ -480,6 +481,10 @@ impl AwsKind for Vault {
             "backup:PutBackupVaultLockConfiguration",
             "backup-storage:MountCapsule",
             "kms:CreateGrant",
+            "kms:Decrypt",
+            "kms:DescribeKey",
+            "kms:GenerateDataKey",
+            "kms:RetireGrant",
         ],
         update: &[
             "backup:PutBackupVaultLockConfiguration",

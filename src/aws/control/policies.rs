@@ -57,21 +57,61 @@ pub fn decrypts_all(policy: &Value) -> bool {
     statements(policy).into_iter().filter(allows).any(found)
 }
 
-/// Checks whether a policy of an object lets everybody do one of these actions, by their beginnings without the service; any for none. A condition
-/// names who: then it is not everybody.
+/// The keys of conditions that say who asks, in lower case.
+const WHO: [&str; 13] = [
+    "aws:principalaccount",
+    "aws:principalarn",
+    "aws:principalorgid",
+    "aws:principalorgpaths",
+    "aws:sourceaccount",
+    "aws:sourcearn",
+    "aws:sourceip",
+    "aws:sourceorgid",
+    "aws:sourceowner",
+    "aws:sourcevpc",
+    "aws:sourcevpce",
+    "aws:userid",
+    "kms:calleraccount",
+];
+
+/// Checks whether a statement's conditions say who asks, by values without wildcards and variables: no others keep it from being public
+/// (<https://docs.aws.amazon.com/config/latest/developerguide/s3-bucket-public-read-prohibited.html>).
+fn says_who(statement: &Value) -> bool {
+    let fixed = |value: &str| !value.contains('*') && !value.contains("${") && !value.ends_with("/0");
+    let operators = statement["Condition"].as_object().into_iter().flatten();
+    // `StringNotEquals` and the like say who does not.
+    let operators = operators.filter(|(operator, _)| !operator.contains("Not") && !operator.ends_with("IfExists"));
+    operators.filter_map(|(_, keys)| keys.as_object()).flatten().any(|(key, _)| {
+        let all = statement["Condition"].as_object().into_iter().flatten().filter_map(|(_, keys)| keys.get(key));
+        let values: Vec<&str> = all
+            .flat_map(|values| match values {
+                Value::Array(all) => all.iter().filter_map(Value::as_str).collect(),
+                one => one.as_str().into_iter().collect::<Vec<_>>(),
+            })
+            .collect();
+        WHO.contains(&key.to_ascii_lowercase().as_str()) && !values.is_empty() && values.into_iter().all(fixed)
+    })
+}
+
+/// Checks whether an action of a policy, which can have a wildcard, can stand for one that begins so.
+fn can_be(action: &str, beginning: &str) -> bool {
+    let (action, beginning) = (action.to_ascii_lowercase(), beginning.to_ascii_lowercase());
+    let Some((_, verb)) = action.split_once(':') else { return action == "*" };
+    match verb.split_once(['*', '?']) {
+        Some((certain, _)) => certain.starts_with(&beginning) || beginning.starts_with(certain),
+        None => verb.starts_with(&beginning),
+    }
+}
+
+/// Checks whether a policy of an object lets everybody do one of these actions, by their beginnings without the service; any for none. A
+/// condition can say who: then it is not everybody.
 pub fn is_public(policy: &Value, actions: &[&str]) -> bool {
-    let everybody = |s: &Value| {
-        principals(&s["Principal"]).contains(&"*")
-            && s.get("Condition").is_none_or(|c| c.as_object().is_none_or(|c| c.is_empty()))
-    };
+    let everybody = |s: &Value| (principals(&s["Principal"]).contains(&"*") || s.get("NotPrincipal").is_some()) && !says_who(s);
     let matches = |s: &Value| {
         let theirs = texts(s, "Action");
         actions.is_empty()
-            || theirs.iter().any(|action| {
-                *action == "*"
-                    || action.ends_with(":*")
-                    || actions.iter().any(|of| action.split_once(':').is_some_and(|(_, action)| action.starts_with(of)))
-            })
+            || s.get("NotAction").is_some()
+            || theirs.iter().any(|action| actions.iter().any(|of| can_be(action, of)))
     };
     statements(policy).into_iter().filter(allows).any(|s| everybody(s) && matches(s))
 }
@@ -94,7 +134,15 @@ pub fn allowed_elsewhere<'a>(policy: &'a Value, actions: &[&str], own: &str) -> 
 pub fn requires_tls(policy: &Value) -> bool {
     let denies = |s: &&Value| {
         let secure = &s["Condition"]["Bool"]["aws:SecureTransport"];
+        let is_only = s["Condition"].as_object().is_some_and(|all| all.len() == 1)
+            && s["Condition"]["Bool"].as_object().is_some_and(|keys| keys.len() == 1);
+        let resources = texts(s, "Resource");
+        let is_whole = resources.contains(&"*")
+            || resources.iter().any(|one| one.ends_with("/*")) && resources.iter().any(|one| !one.ends_with('*'));
         s["Effect"] == "Deny"
+            && is_only
+            && is_whole
+            && texts(s, "Action").iter().any(|action| matches!(*action, "*" | "s3:*"))
             && (secure == "false" || secure == &Value::Bool(false))
             && principals(&s["Principal"]).contains(&"*")
     };

@@ -100,7 +100,12 @@ pub(super) static CONTROLS: &[Control] = &[
             "every other open port is an entrance that nobody watches",
             "allow only the networks or groups that need it",
         ),
-        |view| open(view, |rule| is_tcp(rule) && !WEB.iter().any(|port| (rule.from_port, rule.to_port) == (*port, *port))),
+        // No port of UDP is among them.
+        |view| {
+            let is_web = |rule: &SecurityGroupRule| WEB.iter().any(|port| (rule.from_port, rule.to_port) == (*port, *port));
+            let is_udp = |rule: &SecurityGroupRule| matches!(rule.protocol.as_str(), "udp" | "17");
+            open(view, |rule| is_udp(rule) || is_tcp(rule) && !is_web(rule))
+        },
     ),
     Control::new(
         "EC2.19",
@@ -175,7 +180,8 @@ fn default_group(view: &View) -> Result<Vec<Breach>> {
 }
 
 fn flow_logs(view: &View) -> Result<Vec<Breach>> {
-    let logged = |key: &_| view.raw("ec2.flow_log").any(|log| view.refers(log, key));
+    // What is refused must be among it.
+    let logged = |key: &_| view.raw("ec2.flow_log").any(|log| log.fields["traffic"] != "ACCEPT" && view.refers(log, key));
     let all = view.all::<Vpc>()?.into_iter().filter(|(key, _)| !logged(key));
     Ok(all.map(|(key, _)| Breach::new(key, "it has no flow log")).collect())
 }

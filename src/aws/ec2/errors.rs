@@ -11,6 +11,8 @@ pub(in crate::aws) const ERRORS: &[Row] = &[
     // What only asks, or takes away, means it when it does not find something; what makes something finds it a moment later.
     Row::codes(ASKS_OR_TAKES_AWAY, &["*NotFound"], Class::NotFound),
     Row::codes(&["ec2:*"], &["*NotFound"], Class::NotYet),
+    // A role that was created a moment ago (https://github.com/hashicorp/terraform-provider-aws/issues/29323).
+    Row::says(&["ec2:CreateFlowLogs"], "nable to assume", Class::NotYet).within(120),
     Row::codes(&["ec2:*"], &["DependencyViolation", "InvalidIPAddress.InUse"], Class::InUse),
     Row::codes(&["ec2:*"], &["Gateway.NotAttached"], Class::NotFound),
     Row::codes(&["ec2:*"], &["InvalidSubnet.Conflict", "Resource.AlreadyAssociated", "FlowLogAlreadyExists"], Class::Exists),

@@ -150,15 +150,16 @@ fn known(registry: &str) -> RegistryAuth {
 /// When it cannot be read, or ECR refuses it.
 pub async fn copy(cx: &Cx, image: &str, to: &Repository, tag: &str) -> Result<String> {
     let source = Source::of(cx, image).await?;
-    let digest = manifest(cx, &source, source.reference.clone(), to, Some(tag)).await?;
+    let digest = manifest(cx, &source, (source.reference.clone(), None), to, Some(tag)).await?;
     Ok(format!("{}@{digest}", to.uri))
 }
 
-/// Copies a manifest with everything that it names, and returns its digest.
+/// Copies a manifest with everything that it names, and returns its digest. What it is, is said by what lists it, where it does not say
+/// it itself.
 fn manifest<'a>(
     cx: &'a Cx,
     source: &'a Source,
-    reference: Reference,
+    (reference, listed_as): (Reference, Option<String>),
     to: &'a Repository,
     tag: Option<&'a str>,
 ) -> LocalBoxFuture<'a, Result<String>> {
@@ -175,8 +176,10 @@ fn manifest<'a>(
             return Err(Error::new(Class::Other, text).hint("the registry gave another image; nothing of it was kept"));
         }
         let listed = |key: &str| value[key].as_array().into_iter().flatten();
-        for one in listed("manifests").filter_map(|one| one["digest"].as_str()) {
-            manifest(cx, source, reference.clone_with_digest(one.to_owned()), to, None).await?;
+        for one in listed("manifests") {
+            let Some(digest) = one["digest"].as_str() else { continue };
+            let media = one["mediaType"].as_str().map(str::to_owned);
+            manifest(cx, source, (reference.clone_with_digest(digest.to_owned()), media), to, None).await?;
         }
         // What stays where its owner put it is not in the registry:
         // https://github.com/opencontainers/image-spec/blob/main/layer.md#non-distributable-layers
@@ -188,7 +191,11 @@ fn manifest<'a>(
         let missing = missing(cx, to, &blobs).await?;
         let each = stream::iter(missing).map(|one| layer(cx, source, to, one));
         each.buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;
-        put(cx, to, text, &digest, value["mediaType"].as_str(), tag).await?;
+        // Optional in the format of the Open Container Initiative, and required by ECR:
+        // https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_PutImage.html
+        let usual = if value.get("manifests").is_some() { MANIFESTS[0] } else { MANIFESTS[1] };
+        let media = value["mediaType"].as_str().or(listed_as.as_deref()).unwrap_or(usual);
+        put(cx, to, text, &digest, media, tag).await?;
         Ok(digest)
     })
 }
@@ -273,9 +280,9 @@ async fn send(cx: &Cx, to: &Repository, upload: &str, first: i64, bytes: Bytes) 
     }
 }
 
-async fn put(cx: &Cx, to: &Repository, text: &str, digest: &str, media: Option<&str>, tag: Option<&str>) -> Result<()> {
+async fn put(cx: &Cx, to: &Repository, text: &str, digest: &str, media: &str, tag: Option<&str>) -> Result<()> {
     let call = cx.cloud.ecr.put_image().repository_name(&to.name).image_manifest(text).image_digest(digest);
-    let call = call.set_image_manifest_media_type(media.map(str::to_owned)).set_image_tag(tag.map(str::to_owned));
+    let call = call.image_manifest_media_type(media).set_image_tag(tag.map(str::to_owned));
     match call.send().await.map_err(failed("ecr:PutImage")) {
         Err(e) if e.is("ImageAlreadyExistsException") => Ok(()),
         other => other.map(drop),

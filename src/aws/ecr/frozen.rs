@@ -47,8 +47,8 @@ pub struct FrozenImage {
     pub of: String,
     /// Its compressed size in bytes; for an image of several platforms, none.
     pub bytes: Option<i64>,
-    /// When it was pushed.
-    pub pushed: Option<String>,
+    /// When it was frozen. ECR tells when the image was pushed first, which can be another freezing.
+    pub taken: Option<String>,
 }
 
 impl FrozenImage {
@@ -61,9 +61,20 @@ impl FrozenImage {
             tag: tag.to_owned(),
             of: format!("{}/{env}/{at}", repository.stack),
             bytes: detail.image_size_in_bytes(),
-            pushed: detail.image_pushed_at().map(ToString::to_string),
+            taken: time(at),
         })
     }
+}
+
+/// Returns the time in a tag, as AWS writes times: `2026-11-27T12:00:00Z` of `20261127T120000Z`.
+fn time(at: &str) -> Option<String> {
+    let (date, time) = at.strip_suffix('Z')?.split_once('T')?;
+    let is_number = |text: &str, length: usize| text.len() == length && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(date, 8) || !is_number(time, 6) {
+        return None;
+    }
+    let (year, month, day) = (&date[..4], &date[4..6], &date[6..]);
+    Some(format!("{year}-{month}-{day}T{}:{}:{}Z", &time[..2], &time[2..4], &time[4..]))
 }
 
 /// Returns the tag of an image: what was frozen when, and which service it is of.
@@ -186,6 +197,7 @@ mod tests {
         let tag = tag("production", "20261127T120000Z", "web");
         let image = FrozenImage::of(&repository, &ImageDetail::builder().build(), &tag).unwrap();
         assert_eq!(image.of, "shop/production/20261127T120000Z");
+        assert_eq!(image.taken.as_deref(), Some("2026-11-27T12:00:00Z"));
         assert_eq!(FrozenImage::of(&repository, &ImageDetail::builder().build(), "latest"), None);
     }
 }

@@ -192,6 +192,9 @@ fn one_zone(view: &View) -> Result<Vec<Breach>> {
     Ok(out)
 }
 
+/// The beginning of the names of policies with TLS 1.3.
+const NEW: &str = "ELBSecurityPolicy-TLS13-";
+
 fn old_tls(view: &View) -> Result<Vec<Breach>> {
     let recommended = |listener: &Listener| {
         listener
@@ -203,8 +206,12 @@ fn old_tls(view: &View) -> Result<Vec<Breach>> {
     let all = view.all::<Listener>()?.into_iter().filter(|(_, listener)| !is_http(listener) && !recommended(listener));
     Ok(all
         .map(|(key, listener)| {
-            let policy = listener.ssl_policy.map_or_else(|| "AWS's default policy".to_owned(), |policy| format!("`{policy}`"));
-            Breach::new(key, format!("it has {policy}")).mend(&["ssl_policy"], BEST)
+            let policy =
+                listener.ssl_policy.as_ref().map_or_else(|| "AWS's default policy".to_owned(), |policy| format!("`{policy}`"));
+            // Of those that are not known, one can be newer, or chosen for FIPS or against quantum computers.
+            let is_old = listener.ssl_policy.as_deref().is_none_or(|policy| !policy.starts_with(NEW));
+            let breach = Breach::new(key, format!("it has {policy}"));
+            if is_old { breach.mend(&["ssl_policy"], BEST) } else { breach }
         })
         .collect())
 }

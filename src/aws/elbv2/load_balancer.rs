@@ -135,6 +135,20 @@ async fn look(cx: &Cx, arn: &str) -> Result<Option<sdk::LoadBalancer>> {
     Ok(answer.map_err(failed("elbv2:DescribeLoadBalancers"))?.load_balancers.and_then(|list| list.into_iter().next()))
 }
 
+/// Returns what becomes of logs that someone else has turned on: an account's own rules can have done so.
+fn moved_logs(desired: &Value, observed: &Value) -> Option<Effect> {
+    let of = |value: &Value, key: &str| value["attributes"][key].as_str().map(str::to_owned).filter(|text| !text.is_empty());
+    let enabled = |value: &Value| of(value, "access_logs.s3.enabled").is_some_and(|on| on == "true");
+    let bucket = of(observed, "access_logs.s3.bucket").filter(|_| enabled(observed))?;
+    let wanted = of(desired, "access_logs.s3.bucket").filter(|_| enabled(desired));
+    // A bucket of the stack is a reference there.
+    if bucket.starts_with("${") || of(desired, "access_logs.s3.enabled").is_none() || wanted.as_deref() == Some(bucket.as_str()) {
+        return None;
+    }
+    let words = format!("requests are no longer logged to the bucket `{bucket}`, which is not the stack's");
+    Some(Effect::new(Impact::LosesData, words).with_consent())
+}
+
 impl Resource for LoadBalancer {
     const KIND: &'static str = "elbv2.load_balancer";
     const RULES: &'static [Rule] = &[
@@ -162,7 +176,7 @@ impl Resource for LoadBalancer {
             let words = "connections through its nodes in the removed zones are dropped";
             return vec![Effect::new(Impact::FailsOver, words).lasting(1, 60)];
         }
-        Vec::new()
+        moved_logs(desired, observed).into_iter().collect()
     }
 
     async fn observe(cx: &Cx) -> Result<Vec<Observed<Self>>> {

@@ -61,9 +61,6 @@ pub(super) static CONTROLS: &[Control] = &[
 
 fn old(view: &View) -> Result<Vec<Breach>> {
     let all = view.all::<Function>()?.into_iter().filter(|(_, function)| !SUPPORTED.contains(&function.runtime.as_str()));
-    Ok(all
-        .map(|(key, function)| {
-            Breach::new(key, format!("its runtime is `{}`", function.runtime)).mend(&["runtime"], "python3.13")
-        })
-        .collect())
+    // Which one the code is written for, nobody but its author knows.
+    Ok(all.map(|(key, function)| Breach::new(key, format!("its runtime is `{}`", function.runtime))).collect())
 }

@@ -16,6 +16,7 @@ use crate::aws::ownership::tags::{TAG_REGION, TagEdit, Tags, from_pairs};
 use crate::aws::ownership::{names, tag_index};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
+use crate::engine::tags::TAG_STACK;
 use crate::engine::{Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
 
 /// A log group, which holds the output of programs.
@@ -159,7 +160,10 @@ impl Resource for LogGroup {
         let days = |value: &Value| value["retention_days"].as_i64().filter(|days| *days > 0).unwrap_or(i64::MAX);
         let (to, from) = (days(desired), days(observed));
         let less = (diff.touches("retention_days") && to < from).then(|| {
-            Effect::new(Impact::LosesData, format!("log lines older than {} are deleted", crate::aws::states::days(to)))
+            let words = format!("log lines older than {} are deleted", crate::aws::states::days(to));
+            let effect = Effect::new(Impact::LosesData, words);
+            // One that AWS created, and that nobody has said this of: its lines go only when that is agreed to.
+            if observed["tags"].get(TAG_STACK).is_some() { effect } else { effect.with_consent() }
         });
         less.into_iter().collect()
     }

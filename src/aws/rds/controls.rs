@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Instance, ParameterGroup, SubnetGroup};
 use crate::aws::control::Severity::{Critical, High, Low, Medium};
@@ -153,7 +153,11 @@ pub(super) static CONTROLS: &[Control] = &[
             "add the database to a backup plan",
         ),
         |view| {
-            let planned = view.objects().iter().any(|object| object.key.kind == "backup.selection");
+            let of_databases = |one: &str| one == "*" || one.contains(":rds:");
+            let mut selections = view.raw("backup.selection");
+            let planned = selections.any(|selection| {
+                selection.fields["resources"].as_array().into_iter().flatten().filter_map(Value::as_str).any(of_databases)
+            });
             if planned { Ok(Vec::new()) } else { every(view, "no backup plan has it") }
         },
     )
@@ -280,7 +284,8 @@ fn user(view: &View) -> Result<Vec<Breach>> {
     let all = view.all::<Instance>()?.into_iter();
     let wrong =
         all.filter_map(|(key, db)| Some((key, db.user.filter(|user| DEFAULT_USERS.contains(&user.to_lowercase().as_str()))?)));
-    Ok(wrong.map(|(key, user)| Breach::new(key, format!("its master user is `{user}`")).mend(&["user"], "app")).collect())
+    // No edit: another user is another database.
+    Ok(wrong.map(|(key, user)| Breach::new(key, format!("its master user is `{user}`"))).collect())
 }
 
 /// Finds databases whose parameter group does not turn a parameter on. AWS does so by itself for PostgreSQL from 15 on

@@ -4,12 +4,12 @@ mod bucket;
 mod bucket_policy;
 mod checks;
 mod controls;
+pub mod copies;
 mod cost;
 mod emptying;
 pub(in crate::aws) mod errors;
 mod lifecycle;
 pub mod objects;
-mod parts;
 
 pub use bucket::{Bucket, Encryption, Website};
 pub use bucket_policy::BucketPolicy;

@@ -9,7 +9,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumMode, Delete, Error as S3Error, ObjectIdentifier, ObjectStorageClass};
 use aws_smithy_types::timeout::TimeoutConfig;
 
-use super::{built, parts};
+use super::built;
 use crate::aws::Cx;
 use crate::aws::s3::errors::failed;
 use crate::engine::{Class, Error, Result};
@@ -127,15 +127,12 @@ pub enum Copied {
     Archived,
 }
 
-/// Copies an object from one bucket of the account to another, with its metadata and tags, a large one in parts. It is encrypted as
-/// the other bucket's objects are.
+/// Copies an object of at most 5 GiB by one call, with its metadata and tags
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html>).
 ///
 /// # Errors
 /// When S3 cannot be asked, or refuses.
-pub async fn copy(cx: &Cx, (from, to): (&str, &str), key: &str, size: u64) -> Result<Copied> {
-    if size >= parts::FROM {
-        return parts::copy(cx, parts::Way { from, to, key }).await;
-    }
+pub(super) async fn copy(cx: &Cx, (from, to): (&str, &str), key: &str, size: u64) -> Result<Copied> {
     let call = cx.cloud.s3.copy_object().bucket(to).key(key).copy_source(format!("{from}/{}", encoded(key)));
     let call = call.expected_bucket_owner(&cx.scope.account).expected_source_bucket_owner(&cx.scope.account);
     let call = call.customize().config_override(aws_sdk_s3::config::Builder::new().timeout_config(patience(size)));

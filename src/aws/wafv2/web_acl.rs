@@ -234,7 +234,10 @@ impl WebAcl {
             return Err(error.hint("the plan does not have it, and this change would remove it: plan again"));
         }
         let call = called.client(cx).update_web_acl().scope(called.sdk()).name(&called.name).id(&called.id).lock_token(token);
-        let call = call.default_action(default_action(&self.default_action)).set_rules(self.rules()?);
+        // What is said of it beyond the file, such as a response of one's own, stays.
+        let is_same = acl.default_action().is_some_and(|action| (self.default_action == BLOCK) == action.block().is_some());
+        let default = acl.default_action.filter(|_| is_same).unwrap_or_else(|| default_action(&self.default_action));
+        let call = call.default_action(default).set_rules(self.rules()?);
         let call = call.visibility_config(visibility(&called.name, self.metrics)?);
         let call = call.set_description(acl.description.filter(|text| !text.is_empty()));
         let call = call.set_custom_response_bodies(acl.custom_response_bodies).set_captcha_config(acl.captcha_config);
@@ -376,7 +379,12 @@ impl Resource for WebAcl {
         }
         let mut out = Vec::new();
         for sort in USERS {
-            for arn in behind(cx, &called, sort.clone()).await? {
+            let found = match behind(cx, &called, sort.clone()).await {
+                // Not every region has every service.
+                Err(e) if e.is("WAFInvalidParameterException") => continue,
+                other => other?,
+            };
+            for arn in found {
                 out.push(elbv2::blocking(cx, &arn).unwrap_or(Blocker { what: arn, passing: false }));
             }
         }
@@ -386,14 +394,13 @@ impl Resource for WebAcl {
 
 /// What can be behind a web ACL of a region, of which each is asked about by itself
 /// (<https://docs.aws.amazon.com/waf/latest/APIReference/API_ListResourcesForWebACL.html>).
-const USERS: [ResourceType; 7] = [
+const USERS: [ResourceType; 6] = [
     ResourceType::ApplicationLoadBalancer,
     ResourceType::ApiGateway,
     ResourceType::Appsync,
     ResourceType::CognitioUserPool,
     ResourceType::AppRunnerService,
     ResourceType::VerifiedAccessInstance,
-    ResourceType::Amplify,
 ];
 
 /// Returns the ARNs of what is behind a web ACL of a region.
@@ -409,7 +416,7 @@ impl AwsKind for WebAcl {
     const ACTIONS: Actions = Actions {
         create: &["wafv2:CreateWebACL", "wafv2:TagResource"],
         update: &["wafv2:UpdateWebACL", "wafv2:TagResource", "wafv2:UntagResource"],
-        delete: &["wafv2:DeleteWebACL", "wafv2:DeleteLoggingConfiguration"],
+        delete: &["wafv2:DeleteWebACL", "wafv2:DeleteLoggingConfiguration", "logs:DeleteLogDelivery"],
     };
     const SPELLING: &'static [Spelling] = &[
         ("scope", How::Word(SCOPES)),
@@ -430,6 +437,9 @@ impl AwsKind for WebAcl {
                 "logs:DescribeResourcePolicies",
                 "logs:DescribeLogGroups",
             ],
+            false if item.before.is_some() && item.changes.touches("logs") => {
+                vec!["wafv2:DeleteLoggingConfiguration", "logs:DeleteLogDelivery"]
+            }
             false => Vec::new(),
         }
     }

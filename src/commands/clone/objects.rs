@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde_json::Value;
 
+use crate::aws::s3::copies;
 use crate::aws::s3::objects::{self, Copied, Listed};
 use crate::commands::patience::Patience;
 use crate::commands::session::Session;
@@ -163,7 +164,7 @@ async fn one(source: &Session, copy: &Session, (theirs, ours): (&Bucket, &Bucket
     }
     let tally = &Tally::new("copied", todo.len(), look);
     let copies = stream::iter(&todo).map(|(key, size)| async move {
-        let copied = objects::copy(cx, (&theirs.id, &ours.id), key, *size).await?;
+        let copied = copies::copy(cx, (&theirs.id, &ours.id), key, *size).await?;
         tally.one();
         Ok::<_, Error>((*key, copied))
     });

@@ -144,7 +144,7 @@ impl Finding {
     /// Returns how to fix it, in words.
     fn fix(&self) -> String {
         match (self.found, &self.edit) {
-            (Found::Live, _) => "the file says otherwise: `stack apply` restores that".to_owned(),
+            (Found::Live, _) => "where the file says otherwise, `stack apply` restores that; else say it there".to_owned(),
             (_, Some(edit)) => format!("`{}`", edit.yaml),
             _ => self.rule.remedy.to_owned(),
         }

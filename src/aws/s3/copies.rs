@@ -1,4 +1,4 @@
-//! Copies of large objects, in parts: one call copies 5 GiB at most, and parts are copied side by side.
+//! Copies of objects, large ones in parts: one call copies 5 GiB at most, and parts are copied side by side.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, MultipartUpload
 use aws_smithy_types::timeout::TimeoutConfig;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
-use super::objects::{Copied, encoded, patience};
+use super::objects::{self, Copied, encoded, patience};
 use crate::aws::Cx;
 use crate::aws::call::answers::present;
 use crate::aws::s3::errors::failed;
@@ -16,7 +16,7 @@ use crate::engine::{Class, Error, Result};
 
 /// The size from which an object is copied in parts, in bytes
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html>).
-pub const FROM: u64 = 100_000_000;
+const FROM: u64 = 100_000_000;
 /// The size of a part, in bytes, as long as the object then has at most [`MOST`] of them.
 const PART: u64 = 64 << 20;
 /// The largest number of parts (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html>).
@@ -28,10 +28,10 @@ const TRIES: u32 = 3;
 
 /// An object, and where it is copied.
 #[derive(Clone, Copy)]
-pub(super) struct Way<'a> {
-    pub from: &'a str,
-    pub to: &'a str,
-    pub key: &'a str,
+struct Way<'a> {
+    from: &'a str,
+    to: &'a str,
+    key: &'a str,
 }
 
 /// What became of one try.
@@ -41,10 +41,23 @@ enum Tried {
     Changed,
 }
 
-/// Copies an object in parts, with its metadata and tags. An upload of an earlier run that died is deleted.
-pub(super) async fn copy(cx: &Cx, way: Way<'_>) -> Result<Copied> {
+/// Copies an object from one bucket of the account to another, with its metadata and tags, a large one in parts. It is encrypted as
+/// the other bucket's objects are.
+///
+/// # Errors
+/// When S3 cannot be asked, or refuses.
+pub async fn copy(cx: &Cx, (from, to): (&str, &str), key: &str, size: u64) -> Result<Copied> {
+    if size < FROM { objects::copy(cx, (from, to), key, size).await } else { in_parts(cx, Way { from, to, key }).await }
+}
+
+/// Copies an object in parts. An upload of an earlier run that died is deleted.
+async fn in_parts(cx: &Cx, way: Way<'_>) -> Result<Copied> {
+    let named = |mut e: Error| {
+        e.message = format!("`{}` from `{}` to `{}`: {}", way.key, way.from, way.to, e.message);
+        e
+    };
     for _ in 0..TRIES {
-        if let Tried::Ended(copied) = once(cx, way).await? {
+        if let Tried::Ended(copied) = once(cx, way).await.map_err(named)? {
             return Ok(copied);
         }
     }
@@ -68,7 +81,11 @@ async fn once(cx: &Cx, way: Way<'_>) -> Result<Tried> {
     if matches!(ended, Ok(Tried::Ended(Copied::Done))) {
         return ended;
     }
-    abort(cx, way, &upload).await?;
+    // Why it did not work counts more than that it cannot be cleaned up: the bucket's own rules do that later.
+    let cleaned = abort(cx, way, &upload).await;
+    if ended.is_ok() {
+        cleaned?;
+    }
     match ended {
         Err(e) if e.code.as_deref() == Some("NoSuchKey") => Ok(Tried::Ended(Copied::Gone)),
         Err(e) if e.code.as_deref() == Some("PreconditionFailed") => Ok(Tried::Changed),
@@ -120,11 +137,8 @@ async fn begin(cx: &Cx, way: Way<'_>, head: &HeadObjectOutput, tags: Option<Stri
 /// Returns the uploads of a key that whoever began this one had begun before.
 fn left_behind<'a>(all: &'a [MultipartUpload], key: &str, this: &str) -> Vec<&'a str> {
     let of_key = || all.iter().filter(|upload| upload.key() == Some(key));
-    // A role's sessions have names of their own.
-    let who = |upload: &MultipartUpload| {
-        let id = upload.initiator()?.id()?;
-        Some(if id.contains(":assumed-role/") { id.rsplit_once('/').map_or(id, |(role, _)| role) } else { id }.to_owned())
-    };
+    // Sessions of one role are not one person: another's upload is left alone, and goes with the bucket at the latest.
+    let who = |upload: &MultipartUpload| Some(upload.initiator()?.id()?.to_owned());
     let Some(me) = of_key().find(|upload| upload.upload_id() == Some(this)).and_then(who) else { return Vec::new() };
     let others = of_key().filter(|upload| who(upload).as_ref() == Some(&me));
     others.filter_map(MultipartUpload::upload_id).filter(|id| *id != this).collect()
@@ -207,7 +221,8 @@ mod tests {
         let (ci, task) = ("arn:aws:sts::1:assumed-role/ci/run-2", "arn:aws:sts::1:assumed-role/web-task/9f");
         let all = [
             upload("film", "this", ci),
-            upload("film", "before", "arn:aws:sts::1:assumed-role/ci/run-1"),
+            upload("film", "before", ci),
+            upload("film", "other-run", "arn:aws:sts::1:assumed-role/ci/run-1"),
             upload("film", "theirs", task),
             upload("film.old", "other", ci),
         ];
