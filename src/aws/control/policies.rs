@@ -179,6 +179,39 @@ mod tests {
         let mut limited = public.clone();
         limited["Statement"][0]["Condition"] = json!({"StringEquals": {"aws:SourceAccount": "1"}});
         assert!(!is_public(&limited, &[]));
+        // How it is asked, and values that anybody can have, say nothing of who asks.
+        for condition in [
+            json!({"Bool": {"aws:SecureTransport": "true"}}),
+            json!({"StringLike": {"aws:Referer": "*"}}),
+            json!({"ArnLike": {"aws:SourceArn": "arn:aws:sns:*:*:*"}}),
+            json!({"IpAddress": {"aws:SourceIp": ["192.0.2.1", "0.0.0.0/0"]}}),
+            json!({"StringNotEquals": {"aws:SourceAccount": "1"}}),
+        ] {
+            limited["Statement"][0]["Condition"] = condition.clone();
+            assert!(is_public(&limited, &[]), "{condition}");
+        }
+        limited["Statement"][0]["Condition"] = json!({"IpAddress": {"aws:SourceIp": ["192.0.2.0/24"]}});
+        assert!(!is_public(&limited, &[]));
+    }
+
+    #[test]
+    fn actions_are_compared_as_iam_does() {
+        let of = |action: &str| json!({"Statement": {"Effect": "Allow", "Principal": "*", "Action": action, "Resource": "*"}});
+        for action in ["s3:GetObject", "s3:getobject", "S3:*", "s3:G*", "s3:Get?bject", "*"] {
+            assert!(is_public(&of(action), &["Get"]), "{action}");
+        }
+        assert!(!is_public(&of("s3:PutObject"), &["Get"]) && !is_public(&of("s3:P*"), &["Get"]));
+    }
+
+    #[test]
+    fn requests_without_tls_are_refused_whole_or_not() {
+        let of = |action: &str, resources: Value, condition: Value| json!({"Statement": {"Effect": "Deny", "Principal": "*", "Action": action, "Resource": resources, "Condition": condition}});
+        let (both, plain) = (json!(["arn:aws:s3:::b", "arn:aws:s3:::b/*"]), json!({"Bool": {"aws:SecureTransport": "false"}}));
+        assert!(requires_tls(&of("s3:*", both.clone(), plain.clone())));
+        assert!(!requires_tls(&of("s3:PutObject", both.clone(), plain.clone())));
+        assert!(!requires_tls(&of("s3:*", json!("arn:aws:s3:::b/private/*"), plain.clone())));
+        let more = json!({"Bool": {"aws:SecureTransport": "false"}, "StringEquals": {"aws:SourceAccount": "1"}});
+        assert!(!requires_tls(&of("s3:*", both, more)));
     }
 
     #[test]

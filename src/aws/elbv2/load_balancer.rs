@@ -303,6 +303,23 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn logs_that_someone_else_turned_on_are_moved_with_consent() {
+        let of = |enabled: &str, bucket: &str| serde_json::json!({"attributes": {"access_logs.s3.enabled": enabled, "access_logs.s3.bucket": bucket}});
+        let (ours, theirs) = ("${s3.bucket/alb-logs.name}", "central-logs");
+        let moved = moved_logs(&of("true", ours), &of("true", theirs)).unwrap();
+        assert!(moved.needs_consent && moved.words.contains("`central-logs`"), "{moved:?}");
+        assert!(moved_logs(&of("false", ""), &of("true", theirs)).is_some());
+        for (desired, observed) in [
+            (of("true", ours), of("false", "")),
+            (of("true", ours), of("true", "${=s3.bucket.name:shop-alb-logs}")),
+            (of("true", theirs), of("true", theirs)),
+            (serde_json::json!({"attributes": {}}), of("true", theirs)),
+        ] {
+            assert_eq!(moved_logs(&desired, &observed), None, "{desired} {observed}");
+        }
+    }
     use crate::engine::diff;
 
     #[test]
