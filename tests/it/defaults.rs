@@ -155,7 +155,7 @@ fn a_load_balancer_logs_requests_to_a_bucket() {
                 "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
                 "Resource": format!("arn:aws:s3:::{bucket}/alb/AWSLogs/{account}/*"),
                 "Condition": {"ArnLike": {
-                    "aws:SourceArn": format!("arn:aws:elasticloadbalancing:us-east-1:{account}:loadbalancer/app/shop*"),
+                    "aws:SourceArn": ["/*", "-*"].map(|rest| format!("arn:aws:elasticloadbalancing:us-east-1:{account}:loadbalancer/app/shop{rest}")),
                 }},
             }],
             "tls": true, "days": [90], "blocked": true, "versions": "Enabled",

@@ -14,7 +14,7 @@ fn a_saved_plan_is_applied_as_it_is() {
     // It can be looked at again without AWS.
     s.proxy.take();
     let shown = s.place.stack(&["show", "plan.json"]).ok();
-    assert!(shown.stdout.contains("+ create 61") && shown.stdout.contains("ecs.service "), "{}", shown.stdout);
+    assert!(shown.stdout.contains("+ create 67") && shown.stdout.contains("ecs.service "), "{}", shown.stdout);
     let json: serde_json::Value = serde_json::from_str(&s.place.stack(&["show", "plan.json", "--json"]).ok().stdout).unwrap();
     assert_eq!(json["version"], 4);
     let refused = s.place.stack(&["show", "plan.json", "--env", "other"]).exits(64);
