@@ -145,6 +145,8 @@ fn a_load_balancer_logs_requests_to_a_bucket() {
     s.apply();
     s.assert_in_step();
     let account = &s.account.id;
+    let writers =
+        ["/*", "-*"].map(|rest| format!("arn:aws:elasticloadbalancing:us-east-1:{account}:loadbalancer/app/shop{rest}"));
     let bucket = format!("shop-alb-logs-{account}-us-east-1");
     let found = seen(&s);
     assert_eq!(
@@ -155,7 +157,7 @@ fn a_load_balancer_logs_requests_to_a_bucket() {
                 "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
                 "Resource": format!("arn:aws:s3:::{bucket}/alb/AWSLogs/{account}/*"),
                 "Condition": {"ArnLike": {
-                    "aws:SourceArn": ["/*", "-*"].map(|rest| format!("arn:aws:elasticloadbalancing:us-east-1:{account}:loadbalancer/app/shop{rest}")),
+                    "aws:SourceArn": writers,
                 }},
             }],
             "tls": true, "days": [90], "blocked": true, "versions": "Enabled",
