@@ -326,6 +326,9 @@ fn what_cannot_be_cloned_is_refused_before_anything() {
     refused(&["clone", "s.yaml", "--from", "nowhere", "--to", "bug"], 65, "the environment `nowhere` does not exist");
     refused(&[CLONE, &["--size", "large"]].concat(), 64, "write `same`, `small`, or a key of the file");
     let planned = s.place.stack(&[&CLONE[..6], &["--plan", "--data", "none"]].concat()).ok();
+    let short = s.place.stack(&[&CLONE[..6], &["--plan", "--data", "none", "--ttl", "72h"]].concat()).ok();
+    assert!(planned.words().contains("Price: $") && !planned.words().contains("Until it expires"), "{}", planned.stderr);
+    assert!(short.words().contains("Until it expires: $"), "{}", short.stderr);
     assert!(planned.stdout.contains("like: production") && planned.stderr.contains("to create"), "{}", planned.stderr);
     // RDS takes one by itself when a database is created.
     let latest = s.place.stack(&[&CLONE[..6], &["--plan", "--data", "latest"]].concat()).ok();
