@@ -26,7 +26,7 @@
 //! counts the files that import each other. The engine knows no AWS, no YAML and no terminal. [`local`] runs an AWS on this machine
 //! and is known only to [`commands`]: to everything else it is an endpoint URL.
 //!
-//! Within [`aws`], a service is a wing ([`aws::wing`]): a folder with its kinds, errors, checks and rates, and one line in
+//! Within [`aws`], a service is a wing ([`aws::wing`]): a folder with its kinds, errors, checks, controls, bills and rates, and one line in
 //! [`aws::registry`](mod@aws::registry). Below the wings is what calls stand on ([`aws::call`]), whose objects are
 //! ([`aws::ownership`]) and what runs leave behind ([`aws::runs`]).
 //!

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use clap::{Args, ValueEnum};
 use futures::future::try_join_all;
 
@@ -6,6 +8,7 @@ use super::clone::Source;
 use super::clone::compose::{self, Known};
 use super::clone::overlay::Overlay;
 use super::complete::complete;
+use super::patience::Patience;
 use super::session::Session;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::ecr;
@@ -139,7 +142,10 @@ impl Freezer<'_> {
             }
             ui::err(&ui::note(&format!("Copying the image of `{name}`: {image}."), &self.look))?;
             let tag = ecr::frozen::tag(&cx.scope.env, &self.at, &name);
-            let copied = self.session.hear(ecr::copy::copy(cx, &image, &repository, &tag)).await?;
+            // A part of a layer takes as long as the line needs for it.
+            let patience = Patience { of: "ECR", speak: Duration::from_mins(1), end: Duration::MAX };
+            let copy = ecr::copy::copy(cx, &image, &repository, &tag);
+            let copied = patience.hear(&cx.reach, &self.look, copy).await?;
             whole.set(&path, copied.into(), &format!("a copy of `{image}`"));
         }
         Ok(())

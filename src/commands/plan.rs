@@ -110,7 +110,8 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         session::notes(&loaded, color)?;
     }
     if let Some((why, help)) = &dear {
-        ui::err(&ui::problem(&format!("apply would refuse this: {why}"), Some(help), &Look::stderr(color)))?;
+        let unsaved = if arguments.out.is_some() { ", so the plan is not saved" } else { "" };
+        ui::err(&ui::problem(&format!("apply would refuse this{unsaved}: {why}"), Some(help), &Look::stderr(color)))?;
     }
     let refused = plan.counts().refuse > 0 || !preflight::tell(&found, color)? || dear.is_some();
     let unasked = !agreed.sort(&plan).1.is_empty();

@@ -39,6 +39,13 @@ mod tests {
     use crate::aws::call::error::means;
 
     #[test]
+    fn a_fresh_role_of_a_flow_log_is_waited_for() {
+        let class = |words| means(ERRORS, "ec2:CreateFlowLogs", "InvalidParameter", words);
+        assert_eq!(class("Unable to assume given IAM role"), Class::NotYet);
+        assert_ne!(class("LogDestination is malformed"), Class::NotYet);
+    }
+
+    #[test]
     fn not_found_means_different_things_to_different_calls() {
         let class = |op, code| means(ERRORS, op, code, "");
         assert_eq!(class("ec2:CreateSubnet", "InvalidVpcID.NotFound"), Class::NotYet);

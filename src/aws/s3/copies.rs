@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
-use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, MultipartUpload, Tag};
+use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, CopyPartResult, MultipartUpload, Tag};
 use aws_smithy_types::timeout::TimeoutConfig;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
@@ -167,9 +167,18 @@ async fn parts(cx: &Cx, way: Way<'_>, head: &HeadObjectOutput, upload: &str) -> 
             .customize()
             .config_override(aws_sdk_s3::config::Builder::new().timeout_config(patience(range.end - range.start)));
         let copied = call.send().await.map_err(failed("s3:UploadPartCopy"))?.copy_part_result;
-        Ok(CompletedPart::builder().part_number(number).set_e_tag(copied.and_then(|part| part.e_tag)).build())
+        Ok(completed(number, copied.unwrap_or_else(|| CopyPartResult::builder().build())))
     });
     copies.buffered(AT_ONCE).try_collect().await
+}
+
+/// Returns how a part is named when the parts are put together. Where S3 has made a checksum of each, it wants to hear them
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompletedPart.html>).
+fn completed(number: i32, copied: CopyPartResult) -> CompletedPart {
+    let part = CompletedPart::builder().part_number(number).set_e_tag(copied.e_tag);
+    let part = part.set_checksum_crc32(copied.checksum_crc32).set_checksum_crc32_c(copied.checksum_crc32_c);
+    let part = part.set_checksum_crc64_nvme(copied.checksum_crc64_nvme);
+    part.set_checksum_sha1(copied.checksum_sha1).set_checksum_sha256(copied.checksum_sha256).build()
 }
 
 async fn complete(cx: &Cx, way: Way<'_>, upload: &str, parts: Vec<CompletedPart>) -> Result<()> {
@@ -228,6 +237,13 @@ mod tests {
         ];
         assert_eq!(left_behind(&all, "film", "this"), ["before"]);
         assert_eq!(left_behind(&all, "film", "unknown"), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn checksums_of_parts_come_along() {
+        let copied = CopyPartResult::builder().e_tag("e").checksum_crc64_nvme("c").build();
+        let part = completed(2, copied);
+        assert_eq!((part.part_number(), part.e_tag(), part.checksum_crc64_nvme()), (Some(2), Some("e"), Some("c")));
     }
 
     #[test]

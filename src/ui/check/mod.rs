@@ -144,7 +144,9 @@ impl Finding {
     /// Returns how to fix it, in words.
     fn fix(&self) -> String {
         match (self.found, &self.edit) {
-            (Found::Live, _) => "where the file says otherwise, `stack apply` restores that; else say it there".to_owned(),
+            (Found::Live, _) => {
+                "if the file says otherwise, `stack apply` restores that; if it says nothing, set it there".to_owned()
+            }
             (_, Some(edit)) => format!("`{}`", edit.yaml),
             _ => self.rule.remedy.to_owned(),
         }
