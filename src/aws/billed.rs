@@ -16,8 +16,8 @@ pub struct Object {
     pub key: Key,
     /// The place in the file that it comes from.
     pub origin: String,
-    /// Its struct as a value.
-    fields: Value,
+    /// Its struct as a value: the plan's own, unless it takes both what is wanted and what runs to tell it.
+    fields: Arc<Value>,
     /// Its ids, ARNs and endpoints, where it runs.
     live: Option<Arc<Value>>,
 }
@@ -36,7 +36,7 @@ pub struct Whole {
 impl Object {
     /// Returns the object as its kind, if it is of that kind and can be read.
     pub fn of<R: Resource>(&self) -> Option<R> {
-        (self.key.kind == R::KIND).then(|| serde_json::from_value(self.fields.clone()).ok())?
+        (self.key.kind == R::KIND).then(|| R::deserialize(self.fields.as_ref()).ok())?
     }
 
     /// Returns its tags, without those of `stack`.
@@ -48,16 +48,16 @@ impl Object {
 }
 
 /// Fills fields that are left as they are from what is known of them otherwise.
-fn filled(mut fields: Value, from: &Value) -> Value {
-    if let (Some(fields), Some(from)) = (fields.as_object_mut(), from.as_object()) {
-        for (field, value) in from {
-            let own = fields.entry(field.clone()).or_insert(Value::Null);
-            if own.is_null() {
-                *own = value.clone();
-            }
-        }
+fn filled(fields: &Arc<Value>, from: &Value) -> Arc<Value> {
+    let (Some(own), Some(from)) = (fields.as_object(), from.as_object()) else { return fields.clone() };
+    let missing = |field: &str| own.get(field).is_none_or(Value::is_null);
+    let more: Vec<_> = from.iter().filter(|(field, value)| missing(field) && !value.is_null()).collect();
+    if more.is_empty() {
+        return fields.clone();
     }
-    fields
+    let mut fields = own.clone();
+    fields.extend(more.into_iter().map(|(field, value)| (field.clone(), value.clone())));
+    Arc::new(fields.into())
 }
 
 impl Whole {
@@ -66,7 +66,7 @@ impl Whole {
         let objects = graph.nodes().map(|node| Object {
             key: node.key.clone(),
             origin: node.origin.clone(),
-            fields: node.desired.as_ref().clone(),
+            fields: node.desired.clone(),
             live: None,
         });
         Whole { objects: objects.collect(), usage, today }
@@ -78,14 +78,15 @@ impl Whole {
             let before = item.before.as_ref()?;
             let fields = match &item.desired {
                 // A plan may leave out of its reading what is proven to be as desired.
+                Some(desired) if item.action == Action::Keep => filled(&before.fields, desired),
                 Some(desired) => {
                     let mut desired = desired.as_ref().clone();
-                    if let (Some(desired), true) = (desired.as_object_mut(), item.action != Action::Keep) {
+                    if let Some(desired) = desired.as_object_mut() {
                         desired.retain(|field, _| !item.changes.touches(field));
                     }
-                    filled(before.fields.as_ref().clone(), &desired)
+                    filled(&before.fields, &desired)
                 }
-                None => before.fields.as_ref().clone(),
+                None => before.fields.clone(),
             };
             let live = Some(before.live.clone());
             Some(Object { key: item.key.clone(), origin: item.origin.clone(), fields, live })
@@ -98,21 +99,19 @@ impl Whole {
         let objects = plan.items.iter().filter_map(|item| {
             let desired = item.desired.as_ref()?;
             let before = item.before.as_ref();
-            let fields = before.map_or_else(
-                || desired.as_ref().clone(),
-                |before| {
-                    let mut fields = filled(desired.as_ref().clone(), &before.fields);
+            let fields = match before {
+                None => desired.clone(),
+                Some(before) if item.action == Action::Keep => filled(&before.fields, desired),
+                Some(before) => {
+                    let mut fields = filled(desired, &before.fields).as_ref().clone();
                     // What AWS has grown by itself is no difference, and stays.
                     if let (Some(fields), Some(before)) = (fields.as_object_mut(), before.fields.as_object()) {
-                        for (field, value) in
-                            before.iter().filter(|(field, value)| value.is_number() && !item.changes.touches(field))
-                        {
-                            fields.insert(field.clone(), value.clone());
-                        }
+                        let grown = before.iter().filter(|(field, value)| value.is_number() && !item.changes.touches(field));
+                        fields.extend(grown.map(|(field, value)| (field.clone(), value.clone())));
                     }
-                    fields
-                },
-            );
+                    Arc::new(fields)
+                }
+            };
             let live = before.map(|before| before.live.clone());
             Some(Object { key: item.key.clone(), origin: item.origin.clone(), fields, live })
         });
