@@ -61,6 +61,74 @@ def _iam(call: Call):
 )
 def one_at_a_time(call: Call) -> dict:
     """moto goes through everything while it tells everything, and fails when somebody changes it meanwhile."""
+    _must_exist(call, call.get("PermissionsBoundary"))
+    answer = call.stock()
+    for detail in answer.get("RoleDetailList", []):
+        _tell_boundary(detail, _iam(call).get_role(detail["RoleName"]).permissions_boundary_arn)
+    for detail in answer.get("UserDetailList", []):
+        _tell_boundary(detail, getattr(_iam(call).users[detail["UserName"]], "permissions_boundary", None))
+    return answer
+
+
+def _tell_boundary(detail: dict, arn: str | None) -> None:
+    if arn:
+        detail["PermissionsBoundary"] = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": arn}
+
+
+def _must_exist(call: Call, boundary: str | None) -> None:
+    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html: NoSuchEntity."""
+    if boundary and boundary not in _iam(call).managed_policies:
+        raise fault("NoSuchEntity", f"Scope ARN: {boundary} does not exist or is not attachable.", status=404)
+
+
+@operations.on("PutRolePermissionsBoundary", "PutUserPermissionsBoundary")
+def put_permissions_boundary(call: Call) -> dict:
+    _must_exist(call, call["PermissionsBoundary"])
+    return call.stock()
+
+
+def _provider(call: Call):
+    return _iam(call).get_open_id_connect_provider(call["OpenIDConnectProviderArn"])
+
+
+@operations.on("CreateOpenIDConnectProvider")
+def create_open_id_connect_provider(call: Call) -> dict:
+    """https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateOpenIDConnectProvider.html"""
+    if not call["Url"].startswith("https://"):
+        raise fault("InvalidInput", "The URL must begin with https://", status=400)
+    host = call["Url"].removeprefix("https://")
+    if any(arn.split(":oidc-provider/")[1] == host for arn in _iam(call).open_id_providers):
+        raise fault("EntityAlreadyExists", f"Provider with url {call['Url']} already exists.", status=409)
+    answer = call.stock()
+    if not call.get("ThumbprintList"):
+        # IAM finds the one of the top intermediate authority by itself.
+        provider = _iam(call).get_open_id_connect_provider(answer["OpenIDConnectProviderArn"])
+        provider.thumbprint_list = ["0123456789abcdef0123456789abcdef01234567"]
+    return answer
+
+
+@operations.on("AddClientIDToOpenIDConnectProvider")
+def add_client_id(call: Call) -> dict:
+    """It may be there already: the same call again is no error."""
+    known = _provider(call).client_id_list
+    if call["ClientID"] not in known:
+        known.append(call["ClientID"])
+    return {}
+
+
+@operations.on("RemoveClientIDFromOpenIDConnectProvider")
+def remove_client_id(call: Call) -> dict:
+    """It may be gone already: the same call again is no error."""
+    known = _provider(call).client_id_list
+    if call["ClientID"] in known:
+        known.remove(call["ClientID"])
+    return {}
+
+
+@operations.on("DeleteOpenIDConnectProvider")
+def delete_open_id_connect_provider(call: Call) -> dict:
+    """Of roles that trust it, AWS says nothing: they cannot be assumed any more."""
+    _provider(call)
     return call.stock()
 
 

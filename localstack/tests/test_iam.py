@@ -151,3 +151,43 @@ class Details(Case):
             self.assertTrue(all(future.result() for future in telling))
             for future in changing:
                 future.result()
+
+
+class Boundaries(Case):
+    def test_roles_and_users_have_one_that_exists(self):
+        document = json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+        arn = self.iam.create_policy(PolicyName="limits", PolicyDocument=document)["Policy"]["Arn"]
+        wrong = arn + "-other"
+        of = {"AssumeRolePolicyDocument": TRUST, "PermissionsBoundary": wrong}
+        self.refused("NoSuchEntity", self.iam.create_role, 404, RoleName="limited", **of)
+        self.refused("NoSuchEntity", self.iam.create_user, 404, UserName="limited", PermissionsBoundary=wrong)
+        self.iam.create_role(RoleName="limited", AssumeRolePolicyDocument=TRUST, PermissionsBoundary=arn)
+        self.iam.create_user(UserName="limited", PermissionsBoundary=arn)
+        refused = self.iam.put_role_permissions_boundary
+        self.refused("NoSuchEntity", refused, 404, RoleName="limited", PermissionsBoundary=wrong)
+        told = self.iam.get_account_authorization_details(Filter=["Role", "User"])
+        details = [*told["RoleDetailList"], *told["UserDetailList"]]
+        found = [d["PermissionsBoundary"]["PermissionsBoundaryArn"] for d in details if "PermissionsBoundary" in d]
+        self.assertEqual(found, [arn, arn])
+        self.iam.delete_user_permissions_boundary(UserName="limited")
+        self.assertNotIn("PermissionsBoundary", self.iam.get_user(UserName="limited")["User"])
+        self.iam.put_user_permissions_boundary(UserName="limited", PermissionsBoundary=arn)
+        self.assertEqual(self.iam.get_user(UserName="limited")["User"]["PermissionsBoundary"]["PermissionsBoundaryArn"], arn)
+
+
+class Providers(Case):
+    URL = "https://token.actions.githubusercontent.com"
+
+    def test_one_for_each_issuer(self):
+        create = self.iam.create_open_id_connect_provider
+        self.refused("InvalidInput", create, 400, Url=self.URL.replace("https", "http"), ClientIDList=["sts.amazonaws.com"])
+        arn = create(Url=self.URL, ClientIDList=["sts.amazonaws.com"])["OpenIDConnectProviderArn"]
+        self.refused("EntityAlreadyExists", create, 409, Url=self.URL, ClientIDList=["other"])
+        self.iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=arn, ClientID="other")
+        self.iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=arn, ClientID="other")
+        self.iam.remove_client_id_from_open_id_connect_provider(OpenIDConnectProviderArn=arn, ClientID="sts.amazonaws.com")
+        told = self.iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+        self.assertEqual((told["Url"], told["ClientIDList"]), (self.URL.removeprefix("https://"), ["other"]))
+        self.assertEqual(len(told["ThumbprintList"]), 1)
+        self.iam.delete_open_id_connect_provider(OpenIDConnectProviderArn=arn)
+        self.refused("NoSuchEntity", self.iam.get_open_id_connect_provider, 404, OpenIDConnectProviderArn=arn)

@@ -1,10 +1,11 @@
-//! `access`: IAM groups and users.
+//! `access`: IAM groups, users, and the roles of pipelines.
 //!
 //! What a group `may` do is expressed by ARNs of this stack's account, region and paths, and by the tags `stack:name` and
 //! `stack:env` that every object of the stack carries. Where AWS knows neither for an action, it is in a statement of
 //! its own, on `*`, and only reads.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
@@ -14,8 +15,8 @@ use crate::aws::Tags;
 use crate::aws::iam::{Group, User, user_object};
 use crate::aws::ownership::names;
 use crate::config::Stack;
-use crate::config::access::{Group as Section, Permission, managed_arn};
-use crate::config::limits::GROUP_INLINE;
+use crate::config::access::{Permission, Rights, managed_arn};
+use crate::config::limits::{GROUP_INLINE, Limit};
 use crate::engine::token;
 use crate::engine::token::Token;
 use crate::engine::{Class, Error, Graph, Key, Ref, Scope};
@@ -87,7 +88,7 @@ fn view(scope: &Scope) -> Value {
 }
 
 /// Returns the families of the stack's services. What was renamed in the file keeps its family: `called` returns its first name.
-fn families<'a>(scope: &Scope, graph: &'a Graph, called: impl Fn(&'a str) -> &'a str) -> Vec<String> {
+pub(super) fn families<'a>(scope: &Scope, graph: &'a Graph, called: impl Fn(&'a str) -> &'a str) -> Vec<String> {
     let services = graph.nodes().filter(|node| node.key.kind == "ecs.task_definition");
     services.map(|node| names::fit(&scope.prefix(), called(&node.key.name), 1, 255)).collect()
 }
@@ -224,8 +225,15 @@ fn exec(scope: &Scope) -> Value {
     ])
 }
 
-fn policies(section: &Section, scope: &Scope, graph: &Graph, families: &[String]) -> BTreeMap<String, Value> {
-    let mut out: BTreeMap<String, Value> = section
+/// Returns the inline policies of a group or a role, which take no more than `limit`.
+pub(super) fn policies(
+    rights: Rights<'_>,
+    scope: &Scope,
+    graph: &Graph,
+    families: &[String],
+    limit: &Limit,
+) -> BTreeMap<String, Value> {
+    let mut out: BTreeMap<String, Value> = rights
         .may
         .iter()
         .map(|permission| match permission {
@@ -234,22 +242,33 @@ fn policies(section: &Section, scope: &Scope, graph: &Graph, families: &[String]
             Permission::Exec => ("exec".to_owned(), exec(scope)),
         })
         .collect();
-    if !section.statements.is_empty() {
-        out.insert("statements".into(), policy(section.statements.iter().map(statement).collect()));
+    if !rights.statements.is_empty() {
+        out.insert("statements".into(), policy(rights.statements.iter().map(statement).collect()));
     }
-    if section.may.contains(&Permission::Deploy) && !families.is_empty() && longest(out.values()) > GROUP_INLINE.most {
+    if rights.may.contains(&Permission::Deploy) && !families.is_empty() && longest(out.values()) > limit.most {
         out.insert(DEPLOY.into(), deploy(scope, graph, &[any_family(scope)]));
     }
     out
 }
 
-/// Returns notes about groups whose rights reach further than their words, because IAM takes no more of them.
+/// Returns the ARNs of managed policies.
+pub(super) fn managed(rights: Rights<'_>, scope: &Scope) -> Result<Vec<String>, Error> {
+    rights.policies.iter().map(|policy| arn_of(policy, scope)).collect()
+}
+
+fn arn_of(policy: &str, scope: &Scope) -> Result<String, Error> {
+    let unknown = || Error::new(Class::Invalid, format!("`{policy}` is not an AWS managed policy that this version knows"));
+    managed_arn(policy, &scope.partition).ok_or_else(unknown)
+}
+
+/// Returns notes about groups and pipelines whose rights reach further than their words, because IAM takes no more of them.
 pub fn notes(graph: &Graph, scope: &Scope) -> Vec<String> {
     let any = any_family(scope);
     let reaches_far =
         |policies: &Value| policies.get(DEPLOY).is_some_and(|deploy| deploy.to_string().contains(&format!("/{any}:*")));
-    let groups =
-        graph.nodes().filter(|node| node.key.kind == "iam.group" && node.desired.get("policies").is_some_and(reaches_far));
+    let groups = graph.nodes().filter(|node| {
+        matches!(node.key.kind.as_str(), "iam.group" | "iam.role") && node.desired.get("policies").is_some_and(reaches_far)
+    });
     let one = |group: &str| {
         format!(
             "The names of all services do not fit into what IAM takes of the policies of `{group}`, so it may deploy whatever is \
@@ -265,14 +284,9 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<(),
     let mut groups: BTreeMap<&str, Ref<Group>> = BTreeMap::new();
     let families = families(facts.scope, graph, |name| stack.first_name(name));
     for (name, section) in &stack.access.groups {
-        let managed = section.policies.iter().map(|policy| {
-            let unknown =
-                || Error::new(Class::Invalid, format!("`{policy}` is not an AWS managed policy that this version knows"));
-            managed_arn(policy, &facts.scope.partition).ok_or_else(unknown)
-        });
         let group = Group {
-            managed: managed.collect::<Result<_, _>>()?,
-            policies: policies(section, facts.scope, graph, &families),
+            managed: managed(section.rights(), facts.scope)?,
+            policies: policies(section.rights(), facts.scope, graph, &families, &GROUP_INLINE),
             others: Vec::new(),
         };
         groups.insert(name.as_str(), graph.add(name.as_str(), &format!("access.groups.{name}"), &group)?);
@@ -284,8 +298,27 @@ pub fn expand(graph: &mut Graph, stack: &Stack, facts: &Facts<'_>) -> Result<(),
                 refs.push(group.clone());
             }
         }
-        let user = User { name: name.clone(), groups: refs, policies: BTreeMap::new(), managed: Vec::new(), tags: Tags::new() };
+        let user = User {
+            name: name.clone(),
+            groups: refs,
+            policies: BTreeMap::new(),
+            managed: Vec::new(),
+            boundary: None,
+            tags: Tags::new(),
+        };
         graph.add(user_object(name), &format!("access.users.{name}"), &user)?;
+    }
+    Ok(())
+}
+
+/// Gives the permissions boundary to all roles and users that do not say another.
+pub fn limit(graph: &mut Graph, stack: &Stack, scope: &Scope) -> Result<(), Error> {
+    let Some(boundary) = &stack.access.boundary else { return Ok(()) };
+    let arn = arn_of(boundary, scope)?;
+    for node in graph.nodes_mut().filter(|node| matches!(node.key.kind.as_str(), "iam.role" | "iam.user")) {
+        if let Some(fields) = Arc::make_mut(&mut node.desired).as_object_mut() {
+            fields.entry("boundary").or_insert_with(|| Value::String(arn.clone()));
+        }
     }
     Ok(())
 }
@@ -352,8 +385,9 @@ mod tests {
                 let key = format!("ecs.task_definition/service-{n}").parse().unwrap();
                 graph.insert(crate::engine::Node { key, desired: json!({}).into(), origin: String::new() }).unwrap();
             }
-            let section: Section = serde_json::from_value(json!({"may": may})).unwrap();
-            let policies = policies(&section, &scope(), &graph, &families(&scope(), &graph, |name| name));
+            let section: crate::config::access::Group = serde_json::from_value(json!({"may": may})).unwrap();
+            let families = families(&scope(), &graph, |name| name);
+            let policies = policies(section.rights(), &scope(), &graph, &families, &GROUP_INLINE);
             let long = longest(policies.values());
             assert!(long <= GROUP_INLINE.most, "{services} {may}: {long}");
             let desired = json!({"policies": policies}).into();

@@ -117,6 +117,7 @@ fn role(section: &Backup, facts: &Facts<'_>) -> Role {
         policies: [].into(),
         managed: managed.map(|name| format!("arn:{}:iam::aws:policy/{name}", facts.scope.partition)).collect(),
         description: Some(DESCRIPTION.into()),
+        boundary: None,
         tags: Tags::new(),
     }
 }

@@ -21,6 +21,7 @@ mod load_balancer;
 pub mod mends;
 mod names;
 mod network;
+mod pipelines;
 mod policies;
 mod references;
 mod resources;
@@ -32,6 +33,7 @@ mod tests;
 mod uses;
 
 pub use facts::{Facts, Problem, hosted, placed, wanted};
+pub use pipelines::PIPELINE;
 
 use std::collections::BTreeMap;
 
@@ -116,9 +118,11 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     dns::expand(&mut graph, stack, &certificates, balancer.as_ref(), distribution.as_ref(), facts)?;
     firewall::expand(&mut graph, stack, balancer.as_ref(), distribution.as_ref(), &keys, facts)?;
     access::expand(&mut graph, stack, facts)?;
+    pipelines::expand(&mut graph, stack, facts)?;
     resources::expand(&mut graph, stack, registry, &mut problems)?;
     alarms::expand(&mut graph, stack, balancer.as_ref(), facts, &mut problems)?;
     backup::expand(&mut graph, stack, &keys, facts, &mut problems)?;
+    access::limit(&mut graph, stack, facts.scope)?;
     problems.extend(graph.clashes().iter().map(clash));
     references::settle(&mut graph, registry, &mut problems);
     limits::complete(&mut graph, facts.scope, &mut problems);

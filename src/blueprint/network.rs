@@ -174,6 +174,7 @@ fn flow_logs(graph: &mut Graph, stack: &Stack, keys: &Keys, vpc: Ref<Vpc>, scope
         policies: BTreeMap::from([("logs".to_owned(), write)]),
         managed: Vec::new(),
         description: None,
+        boundary: None,
         tags: Tags::new(),
     };
     let role = graph.add(NAME, AT, &role)?.attr("arn");

@@ -178,6 +178,7 @@ fn function(graph: &mut Graph, users: &BTreeSet<&str>, facts: &Facts<'_>) -> Res
         .into(),
         managed: Vec::new(),
         description: Some(DESCRIPTION.into()),
+        boundary: None,
         tags: Tags::new(),
     };
     let role = graph.add(NAME, ORIGIN, &role)?;

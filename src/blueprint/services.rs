@@ -206,7 +206,7 @@ impl<'a> Services<'a> {
 
     fn role(&mut self, entry: &Entry<'_>, suffix: &str, policies: BTreeMap<String, Value>) -> Result<Ref<Role>, Error> {
         let trust = policies::trust(self.inputs.facts.scope);
-        let role = Role { trust, policies, managed: Vec::new(), description: None, tags: Tags::new() };
+        let role = Role { trust, policies, managed: Vec::new(), description: None, boundary: None, tags: Tags::new() };
         Ok(self.graph.add(format!("{}-{suffix}", entry.name), &entry.origin, &role)?.attr("arn"))
     }
 

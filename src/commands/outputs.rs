@@ -7,6 +7,7 @@ use super::arguments::{Aws, FileOrStack};
 use super::session::{self, Session};
 use super::stop::{Exit, Result, Stop};
 use crate::aws;
+use crate::blueprint::PIPELINE;
 use crate::engine::token;
 use crate::engine::{Ids, Key, Plan, Seen, Snapshot};
 use crate::ui::{self, Color, Look};
@@ -87,6 +88,10 @@ pub fn of(snapshot: &Snapshot) -> BTreeMap<String, String> {
             "s3.bucket" if name == "assets" => put("cdn.bucket".into(), text("name")),
             // By the user name, which need not be the object's name.
             "iam.user" => put(format!("access.users.{}", text("id").unwrap_or(name)), text("arn")),
+            "iam.role" => put(
+                format!("access.pipelines.{}", name.strip_suffix(PIPELINE).unwrap_or(&name)),
+                text("arn").filter(|_| name.ends_with(PIPELINE)),
+            ),
             "logs.log_group" if is_service(&name) => put(format!("services.{name}.logs"), text("name")),
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! The section `access`: IAM groups and users.
+//! The section `access`: IAM groups, users, and the roles of pipelines.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::policy::PolicyStatement;
 use super::values::Name;
 
-/// IAM groups and users.
+/// IAM groups and users, and roles that pipelines assume.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Access {
@@ -17,6 +17,83 @@ pub struct Access {
     /// IAM users, by name, with the groups that each is in. Removing a user here deletes the user with access keys, password and
     /// MFA devices. Default: none.
     pub users: BTreeMap<String, Vec<String>>,
+    /// Roles that pipelines assume without an access key, by name: each proves by OpenID Connect which repository and branch it runs
+    /// for. Default: none.
+    pub pipelines: BTreeMap<Name, Pipeline>,
+    /// Where the account knows the issuers of pipelines' tokens from. Default: `create`.
+    pub identity_providers: Providers,
+    /// What none of the roles and users of this stack can go beyond, whatever their policies allow (a permissions boundary): the name of
+    /// a managed policy of AWS, or an ARN. Removing it here leaves it as it is. Default: none is set.
+    pub boundary: Option<String>,
+}
+
+/// Where the identity providers come from that pipelines use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Providers {
+    /// This environment creates them. An account has one for each issuer, so only one environment of an account can.
+    #[default]
+    Create,
+    /// The account has them already: of another environment, or from elsewhere.
+    Existing,
+}
+
+/// A role that a pipeline assumes by OpenID Connect.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Pipeline {
+    /// The repository on GitHub: `OWNER/NAME`. One that was created, renamed or moved after 15 July 2026 has immutable subjects:
+    /// `OWNER@ID/NAME@ID`. Default: none; either this or `gitlab` is needed.
+    #[schemars(extend("examples" = ["acme/shop", "acme@123456/shop@456789"]))]
+    pub github: Option<String>,
+    /// The project on gitlab.com: `GROUP/NAME`. Default: none.
+    #[schemars(extend("examples" = ["acme/shop"]))]
+    pub gitlab: Option<String>,
+    /// Branches whose pipelines may assume it; `*` stands for any characters. Default: none.
+    pub branches: Vec<String>,
+    /// Tags whose pipelines may assume it; `*` stands for any characters. Default: none.
+    pub tags: Vec<String>,
+    /// Environments of GitHub whose jobs may assume it. A job that names an environment is known by that and not by its branch.
+    /// Default: none.
+    pub environments: Vec<String>,
+    /// Whether pipelines of GitHub's pull requests may assume it. Default: false.
+    pub pull_requests: bool,
+    /// Managed policies: the names of AWS's, such as `ReadOnlyAccess`, or ARNs. Default: none.
+    pub policies: Vec<String>,
+    /// What the pipeline may do with this stack, and with no other. Default: nothing.
+    pub may: Vec<Permission>,
+    /// Further statements of an IAM policy. Default: none.
+    pub statements: Vec<PolicyStatement>,
+}
+
+/// What a group or a pipeline may do.
+#[derive(Clone, Copy, Debug)]
+pub struct Rights<'a> {
+    /// Managed policies.
+    pub policies: &'a [String],
+    /// What it may do with this stack.
+    pub may: &'a [Permission],
+    /// Further statements.
+    pub statements: &'a [PolicyStatement],
+}
+
+impl Group {
+    /// Returns what it may do.
+    pub fn rights(&self) -> Rights<'_> {
+        Rights { policies: &self.policies, may: &self.may, statements: &self.statements }
+    }
+}
+
+impl Pipeline {
+    /// Returns what it may do.
+    pub fn rights(&self) -> Rights<'_> {
+        Rights { policies: &self.policies, may: &self.may, statements: &self.statements }
+    }
+
+    /// Checks whether nothing says which pipelines of the repository may assume it.
+    pub fn is_open(&self) -> bool {
+        self.branches.is_empty() && self.tags.is_empty() && self.environments.is_empty() && !self.pull_requests
+    }
 }
 
 /// An IAM group.

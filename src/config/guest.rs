@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::access::Access;
 use super::types::{Network, Stack};
 
 impl Stack {
@@ -23,7 +24,8 @@ impl Stack {
                 "certificates" => stack.certificates.clear(),
                 "databases" => stack.databases.clear(),
                 "caches" => stack.caches.clear(),
-                _ => stack.access = Default::default(),
+                // What limits roles limits those of the services, too.
+                _ => stack.access = Access { boundary: stack.access.boundary.take(), ..Access::default() },
             }
         }
         // A key has a price of its own, and encrypts what is kept: an environment that keeps nothing has none.

@@ -62,7 +62,10 @@ const CREATES: &[(&str, &str)] = &[
     ),
     ("usage", "nothing"),
     ("cost", "nothing"),
-    ("access", "IAM groups with managed and inline policies, and IAM users without passwords and access keys"),
+    (
+        "access",
+        "IAM groups with managed and inline policies, and IAM users without passwords and access keys; for each of `pipelines` a role, and an identity provider for each issuer of their tokens",
+    ),
     ("keys", "for each key a KMS key and an alias"),
     (
         "certificates",

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::proxy::Call;
+use crate::support::run::words;
 use crate::support::stacks::PEOPLE;
 use crate::support::subject::{Subject, behind, edit};
 
@@ -200,4 +201,136 @@ fn same_stack_in_two_regions_shares_no_group_or_user() {
     s.assert_in_step();
     s.place.stack(&["destroy", "s.yaml", "--yes"]).ok();
     assert_eq!(s.account.boto3(GROUPS, &json!(null)), json!({}));
+}
+
+/// Every role that a token of an issuer can assume, and every issuer.
+const PIPELINES: &str = r#"
+iam, roles, providers = client("iam"), {}, {}
+for role in iam.get_account_authorization_details(Filter=["Role"])["RoleDetailList"]:
+    statement = role["AssumeRolePolicyDocument"]["Statement"][0]
+    if "Federated" in statement["Principal"]:
+        roles[role["RoleName"]] = {
+            "trusts": statement["Principal"]["Federated"],
+            "condition": statement["Condition"],
+            "inline": sorted(policy["PolicyName"] for policy in role["RolePolicyList"]),
+            "managed": [policy["PolicyName"] for policy in role["AttachedManagedPolicies"]],
+        }
+for one in iam.list_open_id_connect_providers()["OpenIDConnectProviderList"]:
+    told = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=one["Arn"])
+    providers[told["Url"]] = told["ClientIDList"]
+result = {"roles": roles, "providers": providers}
+"#;
+
+const WITH_PIPELINE: &str = "stack: team
+region: us-east-1
+access:
+  pipelines:
+    release: { github: acme/shop, branches: [main], may: [view] }
+";
+
+#[test]
+fn pipelines_assume_a_role_without_a_key() {
+    let s = Subject::new(WITH_PIPELINE);
+    s.apply();
+    s.assert_in_step();
+    let host = "token.actions.githubusercontent.com";
+    let arn = format!("arn:aws:iam::{}:oidc-provider/{host}", s.account.id);
+    let main = "repo:acme/shop:ref:refs/heads/main";
+    let found = s.account.boto3(PIPELINES, &json!(null));
+    assert_eq!(found["providers"], json!({ host: ["sts.amazonaws.com"] }));
+    assert_eq!(
+        found["roles"]["team-release-pipeline-us-east-1"],
+        json!({
+            "trusts": arn,
+            "condition": { "StringEquals": { format!("{host}:aud"): "sts.amazonaws.com", format!("{host}:sub"): [main] } },
+            "inline": ["view"],
+            "managed": [],
+        })
+    );
+    let outputs = s.place.stack(&["outputs", "s.yaml", "--json"]).ok().json();
+    let role = outputs["access.pipelines.release"].as_str().unwrap();
+    assert!(role.ends_with(":role/stack/team/default/us-east-1/team-release-pipeline-us-east-1"), "{role}");
+
+    // Whom it lets in is shown: what a person must see of such a plan.
+    s.write("branches: [main]", "branches: [main], environments: [production]");
+    let plan = words(&s.place.stack(&["plan", "s.yaml"]).ok().stdout);
+    let who = "can be assumed by repo:acme/shop:environment:production (token.actions.githubusercontent.com)";
+    assert!(plan.contains(who), "{plan}");
+    s.write(", environments: [production]", "");
+
+    // An edit changes only the role, and so does what someone else did to it or to the issuer.
+    edit(&s, "[main]", "[main, \"release/*\"]", &["update iam.role/release-pipeline"]);
+    let found = s.account.boto3(PIPELINES, &json!(null));
+    let condition = &found["roles"]["team-release-pipeline-us-east-1"]["condition"];
+    assert_eq!(condition["StringLike"][format!("{host}:sub")], json!([main, "repo:acme/shop:ref:refs/heads/release/*"]));
+    behind(
+        &s,
+        r#"iam, arn = client("iam"), client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"][0]["Arn"]
+iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=arn, ClientID="https://github.com/acme")"#,
+        &["update iam.oidc_provider/github"],
+    );
+
+    // A second environment of the account cannot have a provider of its own, and uses the first one's.
+    let second = WITH_PIPELINE.replace("stack: team", "stack: other");
+    s.place.file("o.yaml", &second);
+    let refused = s.place.stack(&["apply", "o.yaml", "--yes"]).exits(4);
+    assert!(refused.words().contains("identity_providers: existing"), "{}", refused.stderr);
+    let existing = second.replace("  pipelines:", "  identity_providers: existing\n  pipelines:");
+    s.place.file("o.yaml", &existing);
+    s.place.stack(&["apply", "o.yaml", "--yes"]).ok();
+    s.place.stack(&["plan", "o.yaml", "--detailed-exitcode"]).ok();
+    assert_eq!(s.account.boto3(PIPELINES, &json!(null))["roles"]["other-release-pipeline-us-east-1"]["trusts"], arn.as_str());
+
+    // Without the issuer nobody could assume the other environment's role: it stays as long as that is there.
+    let kept = s.place.stack(&["destroy", "s.yaml", "--yes"]).exits(3);
+    assert!(kept.words().contains("the role `other-release-pipeline-us-east-1`"), "{}", kept.stderr);
+    assert!(!s.account.boto3(PIPELINES, &json!(null))["providers"].as_object().unwrap().is_empty());
+    s.place.stack(&["destroy", "o.yaml", "--yes"]).ok();
+    s.place.stack(&["destroy", "s.yaml", "--yes"]).ok();
+    assert_eq!(s.account.boto3(PIPELINES, &json!(null)), json!({ "roles": {}, "providers": {} }));
+}
+
+#[test]
+fn a_boundary_limits_every_role_and_user() {
+    let boundaries = r#"
+iam = client("iam")
+told = iam.get_account_authorization_details(Filter=["Role", "User"])
+names = [*((d["RoleName"], d) for d in told["RoleDetailList"]), *((d["UserName"], d) for d in told["UserDetailList"])]
+result = {name: d.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn") for name, d in names if d["Path"].startswith("/stack/")}
+"#;
+    let limits = |name: &str| {
+        let document = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}"#;
+        format!("client('iam').create_policy(PolicyName='{name}', PolicyDocument='{document}')")
+    };
+    let s = Subject::new(&format!("{WITH_PIPELINE}  users: {{ dora: [] }}\n"));
+    s.apply();
+    let arn = format!("arn:aws:iam::{}:policy/limits", s.account.id);
+    let path = s.place.path().join("s.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let limited = text.replace("access:\n", &format!("access:\n  boundary: {arn}\n"));
+    std::fs::write(&path, &limited).unwrap();
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes"]).exits(4);
+    assert!(refused.words().contains("policy/limits` does not exist"), "{}", refused.stderr);
+    s.account.boto3(&limits("limits"), &json!(null));
+    assert_eq!(s.changes(), ["update iam.role/release-pipeline", "update iam.user/dora"]);
+    s.apply();
+    s.assert_in_step();
+    let all = json!({ "team-release-pipeline-us-east-1": arn.as_str(), "dora": arn.as_str() });
+    assert_eq!(s.account.boto3(boundaries, &json!(null)), all);
+    behind(
+        &s,
+        "client('iam').delete_role_permissions_boundary(RoleName='team-release-pipeline-us-east-1')",
+        &["update iam.role/release-pipeline"],
+    );
+    // Created with it, not given it afterwards.
+    s.place.stack(&["destroy", "s.yaml", "--yes"]).ok();
+    s.proxy.take();
+    s.apply();
+    let calls: Vec<String> = s.proxy.take().iter().map(Call::name).collect();
+    assert!(!calls.iter().any(|call| call.contains("PermissionsBoundary")), "{calls:?}");
+    assert_eq!(s.account.boto3(boundaries, &json!(null)), all);
+    // Left out of the file it stays.
+    std::fs::write(&path, &text).unwrap();
+    assert_eq!(s.changes(), Vec::<String>::new());
+    s.place.stack(&["destroy", "s.yaml", "--yes"]).ok();
 }

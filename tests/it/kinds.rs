@@ -103,6 +103,7 @@ const FIXTURES: &[Fixture] = &[
             update("iam.role/r", "managed", r#"["arn:aws:iam::aws:policy/ReadOnlyAccess"]"#),
             update("iam.group/g", "managed", r#"["arn:aws:iam::aws:policy/ReadOnlyAccess"]"#),
             update("iam.user/u", "groups", r#"["iam.group/g"]"#),
+            update("iam.oidc_provider/o", "audiences", r#"["https://github.com/acme"]"#),
             update("kms.key/k", "rotation", "true"),
             update("kms.alias/k", "key", r#""kms.key/other""#),
             update("logs.log_group/l", "retention_days", "7"),

@@ -1,14 +1,22 @@
-//! Checks for user names that IAM considers the same.
+//! Checks of what an account has only once, or must have already.
 
+use std::collections::BTreeMap;
+
+use super::oidc_provider::{arns, is_of};
 use crate::aws::Cx;
+use crate::aws::call::answers::present;
 use crate::aws::iam::errors::failed;
-use crate::aws::preflight::finding::{Finding, field, made};
+use crate::aws::preflight::finding::{Finding, field, is_new, made};
 use crate::aws::wing::Check;
-use crate::engine::{Item, Plan, Result};
+use crate::engine::{Action, Item, Key, Plan, Result};
 
 /// Returns the checks of a plan.
 pub(super) fn of<'a>(cx: &'a Cx, plan: &'a Plan) -> Vec<Check<'a>> {
-    vec![("user names", Box::pin(users(cx, plan)))]
+    vec![
+        ("user names", Box::pin(users(cx, plan))),
+        ("identity providers", Box::pin(providers(cx, plan))),
+        ("permissions boundaries", Box::pin(boundaries(cx, plan))),
+    ]
 }
 
 /// Checks whether a user's name differs from another's only in case, which IAM ignores
@@ -27,4 +35,43 @@ async fn users(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
         Some(Finding::refused(&item.key, message, "choose another name, or remove the user from the file"))
     });
     Ok(found.collect())
+}
+
+/// Checks whether the account has a provider for the issuer already: it can have one only.
+async fn providers(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
+    let new = made(plan).filter(|item| item.key.kind == "iam.oidc_provider" && item.action == Action::Create);
+    let wanted: Vec<(&Item, &str)> = new.filter_map(|item| Some((item, field(item, "url")?))).collect();
+    if wanted.is_empty() {
+        return Ok(Vec::new());
+    }
+    let there = arns(cx).await?;
+    let found = wanted.into_iter().filter_map(|(item, url)| {
+        let other = there.iter().find(|arn| is_of(arn, url))?;
+        let message =
+            format!("the account already has `{other}`, which is not this environment's, and can have one only for `{url}`");
+        let help = "write `access: { identity_providers: existing }`, and the roles of the pipelines use it as it is";
+        Some(Finding::refused(&item.key, message, help))
+    });
+    Ok(found.collect())
+}
+
+/// Checks whether permissions boundaries exist: IAM refuses roles and users with another
+/// (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html>).
+async fn boundaries(cx: &Cx, plan: &Plan) -> Result<Vec<Finding>> {
+    let mut wanted: BTreeMap<&str, &Key> = BTreeMap::new();
+    let limited = plan.items.iter().filter(|item| matches!(item.key.kind.as_str(), "iam.role" | "iam.user"));
+    for item in limited.filter(|item| is_new(item, &["boundary"])) {
+        if let Some(arn) = field(item, "boundary").filter(|arn| !arn.contains(":iam::aws:")) {
+            wanted.entry(arn).or_insert(&item.key);
+        }
+    }
+    let mut found = Vec::new();
+    for (arn, key) in wanted {
+        let call = cx.cloud.iam.get_policy().policy_arn(arn);
+        if present(call.send().await.map(|answer| answer.policy).map_err(failed("iam:GetPolicy")))?.is_none() {
+            let message = format!("the permissions boundary `{arn}` does not exist");
+            found.push(Finding::refused(key, message, "create the policy, or correct the ARN in `access.boundary`"));
+        }
+    }
+    Ok(found)
 }

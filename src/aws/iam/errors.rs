@@ -11,6 +11,12 @@ pub(in crate::aws) const ERRORS: &[Row] = &[
         &["NoSuchEntity", "NoSuchEntityException"],
         Class::NotYet,
     ),
+    // A role or user whose boundary does not exist: "Scope ARN: … does not exist or is not attachable."
+    Row::says(
+        &["iam:CreateRole", "iam:CreateUser", "iam:PutRolePermissionsBoundary", "iam:PutUserPermissionsBoundary"],
+        "Scope ARN",
+        Class::Invalid,
+    ),
     Row::codes(&["iam:*"], &["NoSuchEntity", "NoSuchEntityException"], Class::NotFound),
     Row::codes(&["iam:*"], &["DeleteConflict", "DeleteConflictException"], Class::InUse),
 ];

@@ -4,10 +4,12 @@ mod checks;
 mod controls;
 pub(in crate::aws) mod errors;
 mod group;
+mod oidc_provider;
 mod role;
 mod user;
 
 pub use group::Group;
+pub use oidc_provider::OidcProvider;
 pub use role::Role;
 pub use user::{User, name_of as user_object};
 
@@ -26,7 +28,7 @@ use crate::engine::{Error, Result, Scope};
 pub(super) static WING: Wing = Wing {
     checks: checks::of,
     controls: controls::CONTROLS,
-    ..Wing::of(&[KindRow::of::<Role>(), KindRow::of::<Group>(), KindRow::of::<User>()])
+    ..Wing::of(&[KindRow::of::<Role>(), KindRow::of::<Group>(), KindRow::of::<User>(), KindRow::of::<OidcProvider>()])
 };
 
 /// Returns the path of the stack's roles, groups and users: IAM lists those of the whole account, and the path shows which are

@@ -34,6 +34,9 @@ pub struct Role {
     /// What the role is for. It is set only when the role is created. Left out: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// A managed policy that the role's rights cannot go beyond: its ARN. Left out: as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boundary: Option<String>,
     /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
@@ -84,6 +87,7 @@ fn observed(cx: &Cx, role: &RoleDetail) -> Option<Observed<Role>> {
             policies: inline(role.role_policy_list()).collect(),
             managed: role.attached_managed_policies().iter().filter_map(|p| p.policy_arn.clone()).collect(),
             description: None,
+            boundary: role.permissions_boundary().and_then(|it| it.permissions_boundary_arn.clone()),
             tags,
         },
         state: Readiness::Ready,
@@ -132,6 +136,7 @@ impl Resource for Role {
         let name = name(cx);
         let call = cx.cloud.iam.create_role().role_name(&name).path(path(&cx.scope));
         let call = call.assume_role_policy_document(self.trust.to_string()).set_description(self.description.clone());
+        let call = call.set_permissions_boundary(self.boundary.clone());
         match call.set_tags(Some(to_sdk(&self.tags)?)).send().await.map_err(failed(OP)) {
             Ok(answer) => {
                 let role = answer.role.ok_or_else(|| incomplete(OP, "the role"))?;
@@ -153,6 +158,11 @@ impl Resource for Role {
         if diff.touches("trust") {
             let call = iam.update_assume_role_policy().role_name(name).policy_document(self.trust.to_string());
             call.send().await.map_err(failed("iam:UpdateAssumeRolePolicy"))?;
+        }
+        // Before the policies: what they allow is limited from the beginning.
+        if let (true, Some(boundary)) = (diff.touches("boundary"), &self.boundary) {
+            let call = iam.put_role_permissions_boundary().role_name(name).permissions_boundary(boundary);
+            call.send().await.map_err(failed("iam:PutRolePermissionsBoundary"))?;
         }
         for (policy, document) in written(diff, "policies", &self.policies) {
             let call = iam.put_role_policy().role_name(name).policy_name(policy).policy_document(document.to_string());
@@ -212,6 +222,7 @@ impl AwsKind for Role {
         create: &["iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:TagRole"],
         update: &[
             "iam:UpdateAssumeRolePolicy",
+            "iam:PutRolePermissionsBoundary",
             "iam:PutRolePolicy",
             "iam:DeleteRolePolicy",
             "iam:AttachRolePolicy",

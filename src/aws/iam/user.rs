@@ -34,6 +34,9 @@ pub struct User {
     /// The user's own managed policies: ARNs. Others are detached. Left out: none.
     #[serde(default)]
     pub managed: Vec<String>,
+    /// A managed policy that the user's rights cannot go beyond: its ARN. Left out: as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boundary: Option<String>,
     /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
@@ -86,6 +89,7 @@ fn observed(cx: &Cx, user: &UserDetail) -> Option<Observed<User>> {
             groups: user.group_list().iter().map(Ref::physical).collect(),
             policies: inline(user.user_policy_list()).collect(),
             managed: user.attached_managed_policies().iter().filter_map(|p| p.policy_arn.clone()).collect(),
+            boundary: user.permissions_boundary().and_then(|it| it.permissions_boundary_arn.clone()),
             tags,
         },
         state: Readiness::Ready,
@@ -272,6 +276,7 @@ impl Resource for User {
     async fn create(&self, cx: &Cx) -> Result<Live> {
         const OP: &str = "iam:CreateUser";
         let call = cx.cloud.iam.create_user().user_name(&self.name).path(path(&cx.scope));
+        let call = call.set_permissions_boundary(self.boundary.clone());
         match call.set_tags(Some(to_sdk(&self.tags)?)).send().await.map_err(failed(OP)) {
             Ok(answer) => {
                 let user = answer.user.ok_or_else(|| incomplete(OP, "the user"))?;
@@ -287,6 +292,11 @@ impl Resource for User {
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
         let (iam, name) = (&cx.cloud.iam, &live.id);
+        // Before the groups and policies: what they allow is limited from the beginning.
+        if let (true, Some(boundary)) = (diff.touches("boundary"), &self.boundary) {
+            let call = iam.put_user_permissions_boundary().user_name(name).permissions_boundary(boundary);
+            call.send().await.map_err(failed("iam:PutUserPermissionsBoundary"))?;
+        }
         if diff.touches("groups") {
             let (have, want) = (groups_of(cx, name).await?, ids(&self.groups)?);
             for group in want.iter().filter(|g| !have.contains(g)) {
@@ -346,6 +356,7 @@ impl AwsKind for User {
     const ACTIONS: Actions = Actions {
         create: &["iam:CreateUser", "iam:AddUserToGroup", "iam:TagUser"],
         update: &[
+            "iam:PutUserPermissionsBoundary",
             "iam:AddUserToGroup",
             "iam:RemoveUserFromGroup",
             "iam:PutUserPolicy",

@@ -331,8 +331,21 @@ pub fn apart(overlay: &mut Overlay, stack: &Stack) {
     for (name, _) in stack.keys.iter().filter(|(_, key)| !key.accounts.is_empty()) {
         overlay.set(&["keys", name.as_str(), "accounts"], Value::Null, "the data of the copy is shared with no account");
     }
-    if !(stack.access.groups.is_empty() && stack.access.users.is_empty()) {
-        overlay.set(&["access"], Value::Null, "people keep what they may do, and get nothing more");
+    let access = &stack.access;
+    let parts = [
+        ("groups", access.groups.is_empty(), "people keep what they may do, and get nothing more"),
+        ("users", access.users.is_empty(), "people keep what they may do, and get nothing more"),
+        ("pipelines", access.pipelines.is_empty(), "pipelines deploy the original"),
+    ];
+    let mut parts = parts.into_iter().filter(|(_, is_empty, _)| !is_empty).peekable();
+    match &access.boundary {
+        None => {
+            if let Some((_, _, why)) = parts.peek() {
+                overlay.set(&["access"], Value::Null, why);
+            }
+        }
+        // What limits roles limits those of the copy, too.
+        Some(_) => parts.for_each(|(part, _, why)| overlay.set(&["access", part], Value::Null, why)),
     }
     if stack.alarms.is_some() {
         overlay.set(&["alarms"], Value::Null, "nobody is told of a copy");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::checks::Checks;
-use crate::access::{Group, Permission, managed_policies};
+use crate::access::{Permission, Pipeline, Rights, managed_policies};
 use crate::diagnostic::{Diagnostic, short};
 use crate::limits;
 use crate::suggest;
@@ -16,7 +16,15 @@ const POLICIES: usize = limits::MANAGED_POLICIES.most;
 pub(super) fn access(checks: &mut Checks<'_>) {
     let stack = checks.stack;
     for (name, group) in &stack.access.groups {
-        self::group(checks, &format!("access.groups.{name}"), group);
+        rights(checks, &format!("access.groups.{name}"), "its members get none from it", group.rights());
+    }
+    for (name, pipeline) in &stack.access.pipelines {
+        let path = format!("access.pipelines.{name}");
+        rights(checks, &path, "a pipeline that assumes it can do nothing", pipeline.rights());
+        self::pipeline(checks, &path, pipeline);
+    }
+    if let Some(boundary) = &stack.access.boundary {
+        policy(checks, "access.boundary", boundary);
     }
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     for (name, groups) in &stack.access.users {
@@ -42,42 +50,116 @@ fn at_user(checks: &mut Checks<'_>, user: &str, label: &str, diagnostic: Diagnos
     });
 }
 
-fn group(checks: &mut Checks<'_>, path: &str, group: &Group) {
-    if group.policies.is_empty() && group.may.is_empty() && group.statements.is_empty() {
-        let message = format!("`{path}` has no rights, so its members get none from it");
+fn rights(checks: &mut Checks<'_>, path: &str, without: &str, rights: Rights<'_>) {
+    if rights.policies.is_empty() && rights.may.is_empty() && rights.statements.is_empty() {
+        let message = format!("`{path}` has no rights, so {without}");
         let help = "add `may: [view]`, or `policies: [ReadOnlyAccess]`";
         checks.at_key(path, "no rights", Diagnostic::warning("no-rights", message).help(help));
     }
-    for (i, policy) in group.policies.iter().enumerate() {
-        let place = format!("{path}.policies[{i}]");
-        if policy.starts_with("arn:") {
-            let fits = arn(policy).is_some_and(|a| a[2] == "iam" && a[3].is_empty() && a[5].starts_with("policy/"));
-            if !fits {
-                let message = format!("`{}` is not the ARN of a managed policy", short(policy));
-                let help = "it looks like `arn:aws:iam::ACCOUNT:policy/NAME`, or `arn:aws:iam::aws:policy/NAME` for AWS's own";
-                checks.at(&place, "not a policy", Diagnostic::error("wrong-arn", message).help(help));
-            }
-        } else if !managed_policies().any(|known| known == policy) {
-            let message = format!("`{}` is not an AWS managed policy that this version knows", short(policy));
-            let near = suggest::nearest(policy, managed_policies()).map(|near| format!("did you mean `{near}`? If not, "));
-            let near = near.unwrap_or_default();
-            let help = format!("{near}write its ARN: `aws iam list-policies --scope AWS` shows all of them");
-            checks.at(&place, "unknown", Diagnostic::error("unknown-policy", message).help(help));
-        }
+    for (i, one) in rights.policies.iter().enumerate() {
+        policy(checks, &format!("{path}.policies[{i}]"), one);
     }
-    if group.policies.len() > POLICIES {
+    if rights.policies.len() > POLICIES {
         let message = format!(
             "`{path}` has {} managed policies, and AWS allows {POLICIES} unless the quota was raised",
-            group.policies.len()
+            rights.policies.len()
         );
-        let help = "split it into two groups, or request a higher quota `Managed policies per group`";
+        let quota = if path.starts_with("access.groups") { "Managed policies per group" } else { "Managed policies per role" };
+        let help = format!("split it in two, or request a higher quota `{quota}`");
         checks.at(&format!("{path}.policies"), "too many", Diagnostic::warning("many-policies", message).help(help));
     }
-    if group.may.contains(&Permission::Exec) && !checks.stack.services.values().any(|service| service.exec) {
+    if rights.may.contains(&Permission::Exec) && !checks.stack.services.values().any(|service| service.exec) {
         let message = format!("`{path}` may open shells, but no service allows it");
         let help = "add `exec: true` to the services that should allow it";
         checks.at(&format!("{path}.may"), "no service has `exec`", Diagnostic::warning("nothing-to-exec", message).help(help));
     }
+}
+
+/// Checks a managed policy: a name of AWS's or an ARN.
+fn policy(checks: &mut Checks<'_>, place: &str, policy: &str) {
+    if policy.starts_with("arn:") {
+        let fits = arn(policy).is_some_and(|a| a[2] == "iam" && a[3].is_empty() && a[5].starts_with("policy/"));
+        if !fits {
+            let message = format!("`{}` is not the ARN of a managed policy", short(policy));
+            let help = "it looks like `arn:aws:iam::ACCOUNT:policy/NAME`, or `arn:aws:iam::aws:policy/NAME` for AWS's own";
+            checks.at(place, "not a policy", Diagnostic::error("wrong-arn", message).help(help));
+        }
+    } else if !managed_policies().any(|known| known == policy) {
+        let message = format!("`{}` is not an AWS managed policy that this version knows", short(policy));
+        let near = suggest::nearest(policy, managed_policies()).map(|near| format!("did you mean `{near}`? If not, "));
+        let near = near.unwrap_or_default();
+        let help = format!("{near}write its ARN: `aws iam list-policies --scope AWS` shows all of them");
+        checks.at(place, "unknown", Diagnostic::error("unknown-policy", message).help(help));
+    }
+}
+
+/// Checks whose pipelines may assume a role.
+fn pipeline(checks: &mut Checks<'_>, path: &str, pipeline: &Pipeline) {
+    let (field, repository) = match (&pipeline.github, &pipeline.gitlab) {
+        (Some(repository), None) => ("github", repository),
+        (None, Some(project)) => ("gitlab", project),
+        (Some(_), Some(_)) => {
+            let message = format!("`{path}` names a repository on GitHub and a project on GitLab");
+            let help = "make a pipeline for each of the two";
+            return checks.at_key(path, "two", Diagnostic::error("one-of", message).help(help));
+        }
+        (None, None) => {
+            let message = format!("`{path}` does not say whose pipelines may assume the role");
+            let help = "add `github: OWNER/NAME`, or `gitlab: GROUP/NAME`";
+            return checks.at_key(path, "whose?", Diagnostic::error("missing", message).help(help));
+        }
+    };
+    let fits = if field == "github" { is_repository(repository) } else { is_project(repository) };
+    if !fits {
+        let message = format!("`{}` is not a {}", short(repository), if field == "github" { "repository" } else { "project" });
+        let help = match field {
+            "github" => "write `OWNER/NAME`, or `OWNER@ID/NAME@ID` where the repository has immutable subjects",
+            _ => "write `GROUP/NAME`, with all groups that it is in",
+        };
+        checks.at(&format!("{path}.{field}"), "not one", Diagnostic::error("wrong-repository", message).help(help));
+    }
+    if pipeline.is_open() {
+        let message = format!("`{path}` does not say which pipelines of `{}` may assume the role", short(repository));
+        let help = match field {
+            "github" => "add `branches: [main]`, or `environments: [production]` where the job names an environment",
+            _ => "add `branches: [main]`",
+        };
+        checks.at_key(path, "which?", Diagnostic::error("open-pipeline", message).help(help));
+    }
+    if field == "gitlab" && (!pipeline.environments.is_empty() || pipeline.pull_requests) {
+        let which = if pipeline.pull_requests { "pull_requests" } else { "environments" };
+        let message =
+            format!("`{which}` is only known of GitHub's pipelines: the subject of GitLab's tokens has a branch or a tag");
+        let place = format!("{path}.{which}");
+        checks.at(&place, "not with `gitlab`", Diagnostic::error("wrong-pipeline", message).help("write `branches` or `tags`"));
+    }
+    let all = [("branches", &pipeline.branches), ("tags", &pipeline.tags), ("environments", &pipeline.environments)];
+    for (list, names) in all {
+        for (i, _) in names.iter().enumerate().filter(|(_, name)| name.trim().is_empty() || name.contains(char::is_control)) {
+            let message = format!("an empty name in `{list}` means no pipeline");
+            checks.at(&format!("{path}.{list}[{i}]"), "empty", Diagnostic::error("wrong-name", message).help("write a name"));
+        }
+    }
+}
+
+/// Checks whether a text is `OWNER/NAME`, or the same with the numbers of immutable subjects
+/// (<https://docs.github.com/en/actions/reference/security/oidc#immutable-subject-claims>). A `*` would let in repositories of others.
+fn is_repository(text: &str) -> bool {
+    let name = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    let numbered = |text: &str| match text.split_once('@') {
+        Some((own, id)) => name(own) && !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit()),
+        None => false,
+    };
+    match text.split_once('/') {
+        Some((owner, repository)) => name(owner) && name(repository) || numbered(owner) && numbered(repository),
+        None => false,
+    }
+}
+
+/// Checks whether a text is `GROUP/NAME`, with any number of groups.
+fn is_project(text: &str) -> bool {
+    let name = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    text.contains('/') && text.split('/').all(name)
 }
 
 fn user(checks: &mut Checks<'_>, name: &str, groups: &[String]) {

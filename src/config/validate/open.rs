@@ -14,14 +14,16 @@ pub(super) fn open(checks: &mut Checks<'_>) {
     for (name, service) in &stack.services {
         statements(checks, &format!("services.{name}.policies"), &service.policies, "its tasks");
     }
-    for (name, group) in &stack.access.groups {
-        let path = format!("access.groups.{name}");
-        statements(checks, &format!("{path}.statements"), &group.statements, "its members");
-        for (at, policy) in group.policies.iter().enumerate() {
+    let groups = stack.access.groups.iter().map(|(name, group)| (format!("access.groups.{name}"), group.rights(), "members"));
+    let pipelines = stack.access.pipelines.iter();
+    let pipelines = pipelines.map(|(name, one)| (format!("access.pipelines.{name}"), one.rights(), "pipelines"));
+    for (path, rights, whose) in groups.chain(pipelines) {
+        statements(checks, &format!("{path}.statements"), rights.statements, &format!("its {whose}"));
+        for (at, policy) in rights.policies.iter().enumerate() {
             let last = policy.rsplit('/').next().unwrap_or(policy);
             if ALMIGHTY.contains(&last) {
                 let message = format!(
-                    "`{last}` lets the members of `{path}` do everything in the account, or grant themselves the right to"
+                    "`{last}` lets the {whose} of `{path}` do everything in the account, or grant themselves the right to"
                 );
                 warn(
                     checks,

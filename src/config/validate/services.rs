@@ -17,6 +17,9 @@ pub(super) fn services(checks: &mut Checks<'_>) {
     for (name, group) in &stack.access.groups {
         sids(checks, &format!("access.groups.{name}.statements"), &group.statements);
     }
+    for (name, pipeline) in &stack.access.pipelines {
+        sids(checks, &format!("access.pipelines.{name}.statements"), &pipeline.statements);
+    }
     for (name, service) in &stack.services {
         let path = format!("services.{name}");
         sids(checks, &format!("{path}.policies"), &service.policies);

@@ -112,12 +112,25 @@ fn who(statement: &Value) -> Vec<String> {
     }
 }
 
+/// Returns who can assume a role by a statement: of an issuer of tokens, whose tokens.
+fn assumers(statement: &Value) -> Vec<String> {
+    let conditions = statement["Condition"].as_object().into_iter().flat_map(|all| all.values()).filter_map(Value::as_object);
+    let subjects: Vec<String> = conditions
+        .flatten()
+        .filter_map(|(key, subjects)| Some((key.strip_suffix(":sub")?, texts(Some(subjects)))))
+        .flat_map(|(issuer, subjects)| subjects.into_iter().map(move |subject| format!("{subject} ({issuer})")))
+        .collect();
+    let by_token = texts(Some(&statement["Action"])).iter().any(|action| action == "sts:AssumeRoleWithWebIdentity");
+    if by_token && !subjects.is_empty() { subjects } else { who(statement) }
+}
+
 /// Returns who can assume a role, but for services of AWS.
 fn trusts(item: &Item) -> Option<String> {
     if item.key.kind != "iam.role" {
         return None;
     }
-    let principals = |fields: &Value| fields.get("trust").map(allowing).unwrap_or_default().into_iter().flat_map(who).collect();
+    let principals =
+        |fields: &Value| fields.get("trust").map(allowing).unwrap_or_default().into_iter().flat_map(assumers).collect();
     let new: Vec<String> = new(item, principals).iter().map(|who| clean(who).into_owned()).collect();
     (!new.is_empty()).then(|| format!("can be assumed by {}", new.join(", ")))
 }
