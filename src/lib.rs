@@ -19,7 +19,8 @@
 //! ```
 //!
 //! Prices ([`prices`]) are below all of these: what a kind is billed for is said in the wing of its service ([`aws::bill`]), and what
-//! that costs in a table of the region.
+//! that costs in a table of the region. So are load tests ([`load`]), what they decide and count, and
+//! what an architecture must be for its users ([`capacity`]).
 //!
 //! Arrows go one way: [`commands`] → [`blueprint`] → [`config`], [`aws`] → [`engine`] ← [`ui`], and [`config`] → [`engine`] for how a
 //! reference is written. `engine` and `config` are crates in `src/`, so cargo holds them to that; a test holds the rest, and another
@@ -80,7 +81,9 @@
 
 pub mod aws;
 pub mod blueprint;
+pub mod capacity;
 pub mod commands;
+pub mod load;
 pub mod local;
 pub mod prices;
 pub mod ui;

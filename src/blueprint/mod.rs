@@ -4,7 +4,7 @@
 
 mod access;
 mod access_logs;
-mod alarms;
+pub mod alarms;
 mod backup;
 mod caches;
 mod cdn;

@@ -325,6 +325,8 @@ mod tests {
         "ecr:GetAuthorizationToken",
         "ecr:ListTagsForResource",
         "logs:GetLogEvents",
+        // `stack load`.
+        "cloudwatch:GetMetricData",
         // IAM calls it `GetBucketPublicAccessBlock`.
         "s3:GetPublicAccessBlock",
         "s3:GetObject",

@@ -7,6 +7,7 @@ mod applied;
 mod apply;
 mod arguments;
 mod assets;
+mod capacity;
 mod caretaker;
 mod check;
 mod clone;
@@ -17,6 +18,7 @@ mod consent;
 mod cost;
 mod destroy;
 mod drift;
+mod edited;
 mod extend;
 mod firewall;
 mod freeze;
@@ -27,6 +29,7 @@ mod history;
 mod init;
 mod invalidate;
 mod list;
+mod load;
 mod local;
 mod logging;
 mod outputs;
@@ -122,6 +125,8 @@ enum Command {
     /// What the firewall counts and blocks
     #[command(subcommand)]
     Firewall(firewall::Command),
+    Load(load::Arguments),
+    Capacity(capacity::Arguments),
     Graph(graph::Arguments),
     Schema(schema::Arguments),
     Init(init::Arguments),
@@ -226,6 +231,8 @@ async fn dispatch(command: Command, color: Color) -> Result<u8> {
         Command::Assets(command) => assets::run(command, color).await,
         Command::Invalidate(arguments) => invalidate::run(arguments, color).await,
         Command::Firewall(command) => firewall::run(command, color).await,
+        Command::Capacity(arguments) => capacity::run(arguments, color),
+        Command::Load(arguments) => load::run(arguments, color).await,
         Command::Graph(arguments) => graph::run(arguments),
         Command::Schema(arguments) => schema::run(arguments),
         Command::Init(arguments) => init::run(arguments, color),

@@ -17,7 +17,7 @@ use crate::aws::elasticache::Cache;
 use crate::aws::rds::Database;
 use crate::aws::runs::history::{self, Record};
 use crate::aws::runs::store::Store;
-use crate::engine::{self, Claim, Ids, Key, Readiness, Registry, Resource, Snapshot, stray_name};
+use crate::engine::{self, Claim, Ids, Key, Readiness, Registry, Resource, Seen, Snapshot, stray_name};
 use crate::ui::{self, Color, Look, Tone};
 
 /// Show what is running and its health
@@ -213,22 +213,25 @@ impl Service {
         let seen = of_kind("ecs.service").find(|seen| seen.key().is_some_and(|key| key.name == running.name));
         let deployed =
             seen.and_then(|seen| Timestamp::from_millisecond(seen.live.get("deployed")?.as_i64()?).ok()).map(|it| it.to_string());
-        let groups: Vec<String> = seen
-            .and_then(|seen| seen.fields.get("load_balancers")?.as_array())
-            .into_iter()
-            .flatten()
-            .filter_map(|target| text(target, "target_group"))
-            .collect();
-        let leads_here =
-            |action: Option<&Value>| action.and_then(|it| text(it, "target_group")).is_some_and(|it| groups.contains(&it));
-        let ruled = of_kind("elbv2.rule").find(|rule| leads_here(rule.fields.get("action"))).map(|rule| {
-            let first = |field: &str| Some(rule.fields.get(field)?.as_array()?.first()?.as_str()?.to_owned());
-            (first("hosts"), first("paths"))
-        });
-        let default = of_kind("elbv2.listener").any(|listener| leads_here(listener.fields.get("default_action")));
-        let url = url.and_then(|url| route(url, ruled.or_else(|| default.then_some((None, None)))?));
+        let url = url.and_then(|url| route(url, routed(seen?, snapshot)?));
         Service { state: state(&running, newest > current), image, deployed, url, running }
     }
+}
+
+/// Returns which host and path lead to a service, as far as a rule asks for any; none when nothing leads there.
+pub fn routed(service: &Seen, snapshot: &Snapshot) -> Option<(Option<String>, Option<String>)> {
+    let text = |value: &Value, field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
+    let of_kind = |kind: &'static str| snapshot.seen.iter().filter(move |seen| seen.kind == kind);
+    let targets = service.fields.get("load_balancers").and_then(Value::as_array).into_iter().flatten();
+    let groups: Vec<String> = targets.filter_map(|target| text(target, "target_group")).collect();
+    let leads_here =
+        |action: Option<&Value>| action.and_then(|it| text(it, "target_group")).is_some_and(|it| groups.contains(&it));
+    let ruled = of_kind("elbv2.rule").find(|rule| leads_here(rule.fields.get("action"))).map(|rule| {
+        let first = |field: &str| Some(rule.fields.get(field)?.as_array()?.first()?.as_str()?.to_owned());
+        (first("hosts"), first("paths"))
+    });
+    let default = || of_kind("elbv2.listener").any(|listener| leads_here(listener.fields.get("default_action")));
+    ruled.or_else(|| default().then_some((None, None)))
 }
 
 /// How long ago a time is; the time itself when it is none.

@@ -25,6 +25,7 @@ pub mod alarms;
 pub mod awake;
 pub mod backup;
 pub mod cache;
+pub mod capacity;
 pub mod cdn;
 pub mod check;
 pub mod clone;

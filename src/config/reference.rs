@@ -66,6 +66,8 @@ const CREATES: &[(&str, &str)] = &[
         "access",
         "IAM groups with managed and inline policies, and IAM users without passwords and access keys; for each of `pipelines` a role, and an identity provider for each issuer of their tokens",
     ),
+    ("capacity", "nothing"),
+    ("access", "IAM groups with managed and inline policies, and IAM users without passwords and access keys"),
     ("keys", "for each key a KMS key and an alias"),
     (
         "certificates",

@@ -14,6 +14,7 @@ use super::alarms::Alarms;
 use super::awake::Schedule;
 use super::backup::Backup;
 use super::cache::Cache;
+use super::capacity::Capacity;
 use super::cdn::Cdn;
 use super::clone::CloneSection;
 use super::database::Database;
@@ -112,6 +113,9 @@ pub struct Stack {
     /// How much the stack may cost.
     #[serde(default)]
     pub cost: CostSection,
+    /// What a task carries, by the name of its service, for `stack capacity`. Nothing in AWS depends on it. Default: not measured.
+    #[serde(default)]
+    pub capacity: BTreeMap<Name, Capacity>,
     /// IAM groups and users, and what they may do with this stack. Default: none.
     #[serde(default)]
     pub access: Access,

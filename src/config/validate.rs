@@ -4,6 +4,7 @@ mod access;
 mod alarms;
 mod backup;
 mod caches;
+mod capacity;
 mod cdn;
 mod checks;
 mod clone;
@@ -59,6 +60,7 @@ pub fn validate(stack: &Stack, file: &Node, env: &str) -> Vec<Diagnostic> {
     backup::backup(&mut checks);
     databases::databases(&mut checks);
     caches::caches(&mut checks);
+    capacity::capacity(&mut checks);
     clone::clone(&mut checks);
     open::open(&mut checks);
     checks.found

@@ -13,8 +13,12 @@
 //! | [`mod@outcome`] | what a run did, and what failed; runs of the past look the same |
 //! | [`mod@table`] | rows and columns, or cards where there is no room |
 //! | [`diagram`] | the architecture and the dependencies: Mermaid, DOT, SVG |
+//! | [`capacity`] | what an architecture must be: text, SVG |
+//! | [`load`] | load tests: text, SVG, HTML, and live |
 //! | [`mod@confirm`] | questions |
 
+pub mod capacity;
+mod chart;
 pub mod check;
 pub mod comparison;
 pub mod confirm;
@@ -22,6 +26,7 @@ pub mod cost;
 pub mod diagram;
 mod kinds;
 mod lines;
+pub mod load;
 mod note;
 pub mod outcome;
 mod painter;
@@ -40,6 +45,7 @@ pub use comparison::{comparison_markdown, comparison_text};
 pub use confirm::{confirm, confirm_by};
 pub use cost::{About, By, cost_json, cost_markdown, cost_text, costs_text};
 pub use diagram::Diagram;
+pub use load::{load_ahead, load_html, load_svg, load_text};
 pub use note::{address, note, problem};
 pub use outcome::{errors, outcome, outcome_json};
 pub use past::{past_changes, past_failures};

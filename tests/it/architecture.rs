@@ -36,6 +36,12 @@ fn arrows_go_one_way() {
         ),
         none
     );
+    for folder in ["capacity", "load"] {
+        let others =
+            ["crate::aws", "crate::blueprint", "crate::commands", "crate::config", "crate::engine", "crate::ui", "crate::local"];
+        assert_eq!(mentions(folder, &others), none);
+        assert_eq!(mentions(folder, &["reqwest", "tokio", "ratatui", "stack_config", "stack_engine"]), none);
+    }
     assert_eq!(mentions("blueprint", &["crate::commands", "crate::ui", "crate::local"]), none);
     assert_eq!(
         mentions("ui", &["crate::aws", "crate::blueprint", "crate::commands", "crate::config", "stack_config", "crate::local"]),

@@ -41,6 +41,7 @@ mod kills;
 mod kinds;
 mod leases;
 mod lifecycle;
+mod load;
 mod local;
 mod logs;
 mod matrix;

@@ -1,9 +1,10 @@
-//! Alarms, in Amazon CloudWatch.
+//! Alarms and figures, in Amazon CloudWatch.
 
 mod alarm;
 mod controls;
 mod cost;
 pub(in crate::aws) mod errors;
+pub mod figures;
 
 pub use alarm::{Alarm, Metric};
 

@@ -36,8 +36,13 @@ pub fn connections(instance: &Instance, said: Option<&str>) -> Option<f64> {
             return Some(most);
         }
     }
-    let memory = memory(&instance.class)? * FOR_CONNECTIONS;
-    match instance.engine.as_deref()? {
+    usual_connections(instance.engine.as_deref()?, &instance.class)
+}
+
+/// Returns how many connections a database of an engine and a class accepts at least, by RDS's default.
+pub fn usual_connections(engine: &str, class: &str) -> Option<f64> {
+    let memory = memory(class)? * FOR_CONNECTIONS;
+    match engine {
         "mariadb" => Some((memory / 25_165_760.0).min(12_000.0).floor()),
         "postgres" => Some((memory / 9_531_392.0).min(5_000.0).floor()),
         _ => Some((memory / 12_582_880.0).floor()),

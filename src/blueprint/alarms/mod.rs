@@ -3,7 +3,7 @@
 //! What each alarm compares is a row of [`table`]; which objects a part consists of is found in the graph, so what `resources` adds
 //! is watched like what the sections make.
 
-mod databases;
+pub mod databases;
 mod edge;
 mod parts;
 mod table;

@@ -47,7 +47,10 @@ pub(super) fn fix(checking: &Checking<'_>, checked: &Checked, yes: bool, color: 
 }
 
 /// Writes the file as it was read but for the edits, unless somebody has changed it since.
-fn write(path: &Path, before: &str, after: &str) -> Result<()> {
+///
+/// # Errors
+/// When it was changed meanwhile, or cannot be written.
+pub fn write(path: &Path, before: &str, after: &str) -> Result<()> {
     let cannot = |e: std::io::Error| {
         Stop::message(format!("nothing was changed: `{}` cannot be written: {e}", path.display()), "check its permissions")
     };

@@ -5,6 +5,8 @@ mod fix;
 #[cfg(test)]
 mod tests;
 
+pub use self::fix::write;
+
 use std::path::Path;
 
 use clap::{Args, ValueEnum};

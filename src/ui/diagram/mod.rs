@@ -7,7 +7,7 @@
 
 mod architecture;
 mod dependencies;
-mod drawing;
+pub(in crate::ui) mod drawing;
 mod lanes;
 mod layout;
 mod svg;

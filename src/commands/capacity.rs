@@ -1,0 +1,426 @@
+use clap::{Args, ValueEnum};
+use serde_json::{Value, json};
+
+use super::arguments::StackFile;
+use super::edited::{self, Edit};
+use super::price::Pricing;
+use super::session;
+use super::stop::{Exit, Result, Stop};
+use crate::aws::bill;
+use crate::blueprint::alarms::databases::usual_connections;
+use crate::capacity::{Cache, Database, Model, Need, Service, Size, Source};
+use crate::config::capacity::{CONNECTIONS, PER_USER};
+use crate::config::{self, Loaded};
+use crate::prices::{Bill, HOURS};
+use crate::ui::capacity::{Outlook, Point};
+use crate::ui::{self, Color, Look};
+
+/// The connections of a node of a cache
+/// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheMetrics.WhichShouldIMonitor.html>).
+const NODE_CONNECTIONS: f64 = 65_000.0;
+/// The targets of an application load balancer, unless the account's quota was raised
+/// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>).
+const TARGETS: u32 = 1_000;
+/// The numbers of users that are told beside the one that was asked for, in relation to it.
+const AROUND: [f64; 9] = [0.1, 0.2, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0];
+/// The most users: more people do not exist.
+const MOST_USERS: u64 = 10_000_000_000;
+
+/// Show what the architecture must be for a number of users, what that costs, and which limit is met first
+///
+/// It computes with what was measured (`capacity` in the file, which `stack load --save` writes) and says each assumption. What is not
+/// known is not guessed: what queries cost, how data grows. AWS is not asked.
+#[derive(Args, Debug)]
+pub struct Arguments {
+    #[command(flatten)]
+    file: StackFile,
+    /// Users that are active at the same time
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..=MOST_USERS))]
+    users: u64,
+    /// How users grow, such as `10%/month`; says when each limit is met
+    #[arg(long, value_name = "SHARE", value_parser = growth)]
+    growth: Option<f64>,
+    /// Assume that a task of a service carries so many requests per second, in place of a measurement (can be repeated)
+    #[arg(long, value_name = "SERVICE=RATE", value_parser = assumed)]
+    assume: Vec<(String, f64)>,
+    /// The vCPUs that the account may use on Fargate (quota L-3032A538), to compare with
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..))]
+    fargate_vcpus: Option<u32>,
+    /// Write the plot over growing users to an SVG file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<String>,
+    /// Write what is needed into the file: into the environment that was chosen, if there is one
+    #[arg(long)]
+    apply: bool,
+    /// Do not ask for confirmation
+    #[arg(long, short, requires = "apply")]
+    yes: bool,
+    /// Output format
+    #[arg(long, short, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+fn growth(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix("/month").and_then(|text| text.strip_suffix('%')).and_then(|text| text.parse::<f64>().ok());
+    let number = number.filter(|number| *number > 0.0 && *number <= 1000.0);
+    number.map(|number| number / 100.0).ok_or_else(|| "write a share of each month, such as `10%/month`".to_owned())
+}
+
+fn assumed(text: &str) -> Result<(String, f64), String> {
+    let parsed = text.split_once('=').and_then(|(name, rate)| Some((name, rate.parse::<f64>().ok()?)));
+    let parsed = parsed.filter(|(name, rate)| !name.is_empty() && (0.01..=1e6).contains(rate));
+    let (name, rate) = parsed.ok_or_else(|| "write a service and requests per second, such as `web=20`".to_owned())?;
+    Ok((name.strip_prefix("services.").unwrap_or(name).to_owned(), rate))
+}
+
+pub fn run(arguments: Arguments, color: Color) -> Result {
+    let loaded = session::load(&arguments.file, color)?;
+    let outlook = outlook(&loaded, &arguments)?;
+    if let Some(path) = &arguments.svg {
+        std::fs::write(path, ui::capacity::capacity_svg(&outlook))
+            .map_err(|error| Stop::message(format!("`{path}` cannot be written: {error}"), "name another file"))?;
+    }
+    ui::out(&match arguments.format {
+        Format::Text => ui::capacity::capacity_text(&outlook, &Look::stdout(color)),
+        Format::Json => session::json(&outlook)?,
+    })?;
+    if arguments.apply {
+        if loaded.is_beside {
+            let help = "write what is needed into the file of the environment by hand";
+            return Err(Stop::refused("nothing was changed: this environment is in a file of its own", help));
+        }
+        let edits = edits(&loaded, &outlook.need);
+        if edits.is_empty() {
+            ui::err(&ui::note("The file has all that is needed.", &Look::stderr(color)))?;
+        } else {
+            edited::propose(&arguments.file, &edits, arguments.yes, color)?;
+        }
+    }
+    Ok(Exit::Ok)
+}
+
+/// Returns what is needed, what it costs and which limits there are.
+fn outlook(loaded: &Loaded, arguments: &Arguments) -> Result<Outlook> {
+    let stack = &loaded.stack;
+    if let Some((name, _)) = arguments.assume.iter().find(|(name, _)| !stack.services.keys().any(|known| known.as_str() == name))
+    {
+        return Err(Stop::Message(
+            Exit::Usage,
+            format!("`--assume {name}`: the file has no service `{name}`"),
+            Some("name a service of the file".into()),
+        ));
+    }
+    let model = model(loaded, arguments);
+    if model.services.iter().all(|service| service.carries.is_none()) {
+        let first = model
+            .services
+            .iter()
+            .find(|service| !stack.services.iter().any(|(name, s)| name.as_str() == service.name && s.routes.is_empty()));
+        let name = first.map_or("web", |service| service.name.as_str());
+        return Err(Stop::message(
+            "nothing is known of what a task carries, and it is not guessed",
+            format!(
+                "measure it with `stack load services.{name} --save`, or assume it with `--assume {name}=20` (requests per second)"
+            ),
+        ));
+    }
+    let point = |users: u64| -> Result<(Need, Bill)> {
+        let need = model.need(users);
+        let bill = billed(loaded, &need)?;
+        Ok((need, bill))
+    };
+    let (need, bill) = point(arguments.users)?;
+    let mut around = Vec::new();
+    for factor in AROUND {
+        let users = ((arguments.users as f64 * factor).round() as u64).clamp(1, MOST_USERS);
+        let (need, bill) = point(users)?;
+        let tasks = need.services.iter().filter_map(|service| service.needed).sum();
+        let fits = need.databases.iter().all(|database| database.needed.is_some() || database.accepts.is_none());
+        around.push(Point { users, requests: need.requests, tasks, monthly: dollars(&bill), fits });
+    }
+    around.dedup_by_key(|point| point.users);
+    let now = bill::of(&session::offline(loaded)?, &stack.region, &Pricing::of(stack).usage);
+    let quantity = |usage: &str| {
+        let lines = bill.lines.iter().filter(|line| line.billed.part.usage.contains(usage));
+        lines
+            .map(|line| line.billed.part.quantity)
+            .fold(None, |sum: Option<crate::prices::Decimal>, one| Some(sum.map_or(one, |sum| sum + one)))
+    };
+    Ok(Outlook {
+        stack: format!("{}/{}", stack.stack, loaded.env),
+        growth: arguments.growth,
+        bounds: model.bounds(),
+        balancer_units: quantity("ALB-LCU").map(|sum| sum.over(HOURS).quantity()),
+        nat_gigabytes: quantity("nat-gateway-data").map(|sum| sum.quantity()),
+        now: dollars(&now),
+        monthly: dollars(&bill),
+        unpriced: bill.sum().unpriced,
+        assumptions: assumptions(loaded, &model, arguments),
+        tasks_now: model.services.iter().map(|service| (service.name.clone(), service.tasks)).collect(),
+        need,
+        around,
+    })
+}
+
+/// Returns what a month costs, in dollars; none where prices of the region are not known.
+fn dollars(bill: &Bill) -> Option<f64> {
+    bill.has_table.then(|| bill.sum().monthly.cents() as f64 / 100.0)
+}
+
+/// Returns what the file is, as far as it matters here.
+fn model(loaded: &Loaded, arguments: &Arguments) -> Model {
+    let stack = &loaded.stack;
+    let used = |service: &config::Service, section: &str| {
+        let names = service.uses.iter().filter_map(|used| used.strip_prefix(section)?.strip_prefix('.'));
+        names.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let services = stack.services.iter().map(|(name, service)| {
+        let measured = stack.capacity.get(name);
+        let given = arguments.assume.iter().find(|(given, _)| given == name.as_str()).map(|(_, rate)| (*rate, Source::Given));
+        Service {
+            name: name.to_string(),
+            carries: given.or_else(|| Some((measured?.requests_per_task, Source::Measured))),
+            per_user: measured.map_or(PER_USER, |measured| measured.requests_per_user),
+            tasks: (service.tasks(), service.scale.as_ref().map_or(service.tasks(), |scale| scale.max)),
+            processors: f64::from(service.cpu) / 1024.0,
+            connections: measured.map_or(CONNECTIONS, |measured| measured.connections_per_task),
+            databases: used(service, "databases"),
+            caches: used(service, "caches"),
+        }
+    });
+    let databases = stack.databases.iter().map(|(name, database)| {
+        let said = database.parameters.get("max_connections").and_then(|said| said.parse::<f64>().ok());
+        let classes = Size::of(&database.class).map_or_else(|| vec![database.class.clone()], |size| size.and_larger());
+        let accepts = classes.into_iter().filter_map(|class| {
+            let most = said.or_else(|| usual_connections(database.engine.as_str(), &class))?;
+            Some((class, most))
+        });
+        Database { name: name.to_string(), class: database.class.clone(), accepts: accepts.collect() }
+    });
+    let caches = stack.caches.iter().map(|(name, cache)| Cache {
+        name: name.to_string(),
+        node: cache.node.clone(),
+        accepts: NODE_CONNECTIONS,
+    });
+    Model {
+        services: services.collect(),
+        databases: databases.collect(),
+        caches: caches.collect(),
+        processors: arguments.fargate_vcpus.map(f64::from),
+        targets: if stack.is_load_balanced() { TARGETS } else { 0 },
+    }
+}
+
+/// Returns what the file costs when it is what is needed, with all of these users all the time.
+fn billed(loaded: &Loaded, need: &Need) -> Result<Bill> {
+    let mut loaded = loaded.clone();
+    let stack = &mut loaded.stack;
+    for tasks in &need.services {
+        let service = stack.services.iter_mut().find(|(name, _)| name.as_str() == tasks.service).map(|(_, service)| service);
+        if let (Some(service), Some(needed)) = (service, tasks.needed) {
+            (service.count, service.scale) = (Some(needed), None);
+        }
+    }
+    for class in &need.databases {
+        let database = stack.databases.iter_mut().find(|(name, _)| name.as_str() == class.name).map(|(_, database)| database);
+        if let (Some(database), Some(needed)) = (database, &class.needed) {
+            database.class.clone_from(needed);
+        }
+    }
+    let usage = &mut stack.usage;
+    let factor = if usage.requests > 0.0 { need.requests / usage.requests } else { 1.0 };
+    let times =
+        |size: config::Size| config::Size::gib((f64::from(size.as_gib()) * factor).ceil().min(f64::from(u32::MAX)) as u32);
+    (usage.transfer, usage.nat, usage.logs) = (times(usage.transfer), times(usage.nat), times(usage.logs));
+    usage.requests = need.requests;
+    let pricing = Pricing::of(stack);
+    Ok(bill::of(&session::offline(&loaded)?, &loaded.stack.region, &pricing.usage))
+}
+
+/// Returns every assumption, in a sentence each.
+fn assumptions(loaded: &Loaded, model: &Model, arguments: &Arguments) -> Vec<String> {
+    let stack = &loaded.stack;
+    let mut out = Vec::new();
+    for service in &model.services {
+        let name = &service.name;
+        let measured = stack.capacity.iter().find(|(known, _)| known.as_str() == name).map(|(_, measured)| measured);
+        let Some((carries, source)) = service.carries else {
+            out.push(format!("`services.{name}`: what a task carries is not known, so its tasks stay as they are in the file."));
+            continue;
+        };
+        let from = match (source, measured.and_then(|measured| measured.measured.as_deref())) {
+            (Source::Given, _) => "given by `--assume`".to_owned(),
+            (Source::Measured, Some(day)) => format!("measured on {day}"),
+            (Source::Measured, None) => "measured, the file does not say when".to_owned(),
+        };
+        let users = carries / service.per_user;
+        out.push(format!(
+            "`services.{name}`: a task carries {carries} requests/s ({from}), a user sends {} requests/s, so {users:.0} users for each task. \
+             A task of the same size, at a database that is not slower.",
+            service.per_user
+        ));
+    }
+    if !model.databases.is_empty() || !model.caches.is_empty() {
+        let held: Vec<String> = model
+            .services
+            .iter()
+            .filter(|service| !service.databases.is_empty() || !service.caches.is_empty())
+            .map(|service| format!("{} in each task of `services.{}`", service.connections, service.name))
+            .collect();
+        let held = if held.is_empty() { "none".to_owned() } else { held.join(", ") };
+        out.push(format!(
+            "Connections to each database and cache: {held} (`connections_per_task`). At most 80 % are planned for."
+        ));
+    }
+    for database in model.databases.iter().filter(|database| database.accepts.is_empty()) {
+        let (name, class) = (&database.name, &database.class);
+        out.push(format!("`databases.{name}`: how many connections {class} accepts is not known, so it stays as it is."));
+    }
+    out.push(
+        "Not modelled: what queries cost, the processors and disks of databases and caches, how data grows, the memory of caches, and what NAT gateways carry."
+            .to_owned(),
+    );
+    out.push(
+        "The price is as if all of these users were active all month: an upper bound where tasks are scaled. `usage.transfer`, `usage.nat` and \
+         `usage.logs` of the file grow with the requests."
+            .to_owned(),
+    );
+    if arguments.fargate_vcpus.is_none() {
+        out.push("The account's quota of vCPUs on Fargate is not known here: `--fargate-vcpus` compares with it.".to_owned());
+    }
+    out
+}
+
+/// Returns what is to be written into the file.
+fn edits(loaded: &Loaded, need: &Need) -> Vec<Edit> {
+    let stack = &loaded.stack;
+    let lead: Vec<String> = match loaded.environments.contains(&loaded.env) {
+        true => vec!["environments".into(), loaded.env.clone()],
+        false => Vec::new(),
+    };
+    let at = |keys: &[&str]| lead.iter().cloned().chain(keys.iter().map(|key| (*key).to_owned())).collect::<Vec<_>>();
+    let mut out: Vec<(Vec<String>, Value)> = Vec::new();
+    for tasks in &need.services {
+        let Some((_, service)) = stack.services.iter().find(|(name, _)| name.as_str() == tasks.service) else { continue };
+        let Some(needed) = tasks.needed else { continue };
+        match &service.scale {
+            Some(scale) if needed > scale.max => out.push((at(&["services", &tasks.service, "scale", "max"]), json!(needed))),
+            Some(_) => {}
+            None if needed > service.tasks() => out.push((at(&["services", &tasks.service, "count"]), json!(needed))),
+            None => {}
+        }
+    }
+    for class in &need.databases {
+        if let Some(needed) = class.needed.as_ref().filter(|needed| **needed != class.now) {
+            out.push((at(&["databases", &class.name, "class"]), json!(needed)));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"
+stack: shop
+region: us-east-1
+services:
+  web:
+    image: "nginx:1.27"
+    cpu: 512
+    memory: 1024
+    port: 80
+    routes: ["/*"]
+    scale: { min: 2, max: 30 }
+    uses: [databases.main, caches.sessions]
+  worker: { image: "nginx:1.27", uses: [databases.main] }
+databases:
+  main: { engine: postgres, version: "16", class: db.t4g.small }
+caches:
+  sessions: { engine: valkey }
+capacity:
+  web: { requests_per_task: 50, measured: 2026-11-25, p99: 280ms }
+"#;
+
+    fn loaded(text: &str) -> Loaded {
+        config::load("s.yaml", text, None, &session::stack_schema()).unwrap()
+    }
+
+    fn arguments(users: u64) -> Arguments {
+        let file = StackFile { file: "s.yaml".into(), env: None, like: None, stack: None };
+        let (assume, growth) = (Vec::new(), Some(0.1));
+        Arguments {
+            file,
+            users,
+            growth,
+            assume,
+            fargate_vcpus: Some(64),
+            svg: None,
+            apply: false,
+            yes: false,
+            format: Format::Text,
+        }
+    }
+
+    #[test]
+    fn what_is_needed_is_told_with_its_price() {
+        let outlook = outlook(&loaded(FILE), &arguments(5_000)).unwrap();
+        insta::assert_snapshot!("capacity-text", ui::capacity::capacity_text(&outlook, &Look::plain(110)));
+        insta::assert_snapshot!("capacity-svg", ui::capacity::capacity_svg(&outlook));
+        // 500 requests/s at 50 are 10 tasks; with the worker they hold 110 connections.
+        assert_eq!((outlook.need.services[0].needed, outlook.need.databases[0].connections), (Some(10), 110));
+        assert!(outlook.monthly > outlook.now);
+    }
+
+    /// The price is that of the same file, written by hand.
+    #[test]
+    fn the_price_is_that_of_the_file_that_is_needed() {
+        let outlook = outlook(&loaded(FILE), &arguments(5_000)).unwrap();
+        let by_hand = FILE
+            .replace("scale: { min: 2, max: 30 }", "count: 10")
+            .replace("capacity:", "usage: { requests: 500, transfer: 50000GiB, nat: 25000GiB, logs: 5000GiB }\ncapacity:");
+        let by_hand = loaded(&by_hand);
+        let bill = bill::of(&session::offline(&by_hand).unwrap(), "us-east-1", &Pricing::of(&by_hand.stack).usage);
+        assert_eq!(outlook.monthly, dollars(&bill));
+    }
+
+    #[test]
+    fn what_is_not_measured_is_not_guessed() {
+        let (text, _) = FILE.split_once("capacity:").unwrap();
+        let Err(Stop::Message(_, why, Some(help))) = outlook(&loaded(text), &arguments(10)).map(|_| ()) else { panic!() };
+        assert!(why.contains("not guessed") && help.contains("stack load services.web --save"), "{why} {help}");
+        let assumed = Arguments { assume: vec![("web".into(), 20.0)], ..arguments(1_000) };
+        let outlook = outlook(&loaded(text), &assumed).unwrap();
+        assert_eq!(outlook.need.services[0].needed, Some(5));
+        assert!(outlook.assumptions[0].contains("given by `--assume`"), "{:?}", outlook.assumptions);
+    }
+
+    #[test]
+    fn what_is_needed_becomes_edits() {
+        let file = loaded(FILE);
+        let of = |users| edits(&file, &outlook(&file, &arguments(users)).unwrap().need);
+        assert_eq!(of(1_000), []);
+        let edits = of(20_000);
+        let told: Vec<String> = edits.iter().map(|(path, value)| format!("{} {value}", path.join("."))).collect();
+        assert_eq!(told, ["services.web.scale.max 40", "databases.main.class \"db.t4g.large\""]);
+    }
+
+    #[test]
+    fn shares_and_assumptions_are_read() {
+        assert_eq!(growth("10%/month"), Ok(0.1));
+        assert_eq!(assumed("services.web=20"), Ok(("web".into(), 20.0)));
+        for wrong in ["10%", "10/month", "-5%/month", ""] {
+            assert!(growth(wrong).is_err(), "{wrong}");
+        }
+        for wrong in ["web", "web=", "=5", "web=0"] {
+            assert!(assumed(wrong).is_err(), "{wrong}");
+        }
+    }
+}

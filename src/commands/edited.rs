@@ -1,0 +1,54 @@
+//! Edits of the stack file that a command proposes: shown, confirmed, written. Comments and everything else stay as they are.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::arguments::StackFile;
+use super::session;
+use super::stop::{Result, Stop};
+use crate::config::{self, edit};
+use crate::ui::{self, Color, Look};
+
+/// A value at a path of keys.
+pub type Edit = (Vec<String>, Value);
+
+/// Shows what a file becomes with these edits, asks, and writes it. Returns whether it was written.
+///
+/// # Errors
+/// When an edit cannot be written without a change elsewhere, or the file would be wrong.
+pub fn propose(file: &StackFile, edits: &[Edit], yes: bool, color: Color) -> Result<bool> {
+    let name = &file.file;
+    if !Path::new(name).is_file() {
+        return Err(Stop::refused(
+            format!("nothing was changed: `{name}` is not a file that can be edited"),
+            "name the stack file",
+        ));
+    }
+    let before = session::read_alone(name)?;
+    let mut after = before.clone();
+    for (path, value) in edits {
+        let keys: Vec<&str> = path.iter().map(String::as_str).collect();
+        after = edit::set(&after, &keys, value).ok_or_else(|| {
+            let line = format!("`{}: {value}`", path.join("."));
+            Stop::refused(
+                format!("nothing was changed: {line} cannot be written into `{name}` without a change elsewhere"),
+                "write it by hand",
+            )
+        })?;
+    }
+    if after == before {
+        ui::err(&ui::note(&format!("`{name}` says that already."), &Look::stderr(color)))?;
+        return Ok(false);
+    }
+    // What the file would be must be right, in the environment that was chosen.
+    let text = session::with_overlay(name, file.env(), after.clone())?;
+    config::load(name, &text, session::env_of(file.env(), &text).as_deref(), &session::stack_schema())?;
+    ui::err(&ui::check::edits_text(name, &before, &after, &Look::stderr(color)))?;
+    if !yes && !super::consent::confirmed(&format!("Write this into `{name}`?"), "write it")? {
+        return Ok(false);
+    }
+    super::check::write(Path::new(name), &before, &after)?;
+    ui::err(&format!("Wrote `{name}`; `stack plan` shows what that changes.\n"))?;
+    Ok(true)
+}

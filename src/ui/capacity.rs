@@ -1,0 +1,250 @@
+//! What an architecture must be for its users: text and SVG.
+
+use serde::Serialize;
+
+use super::chart::{Chart, Line, Panel};
+use super::plan::finish;
+use super::style::{Look, STRONG, wrap};
+use super::table::table;
+use crate::capacity::model::{FILLED, months};
+use crate::capacity::{Bound, Need};
+
+/// The widest bar of the plot on a terminal.
+const BAR: usize = 30;
+
+/// What is told.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Outlook {
+    /// The stack and its environment.
+    pub stack: String,
+    /// What is needed.
+    pub need: Need,
+    /// The tasks of each service in the file: at least, and at most.
+    #[serde(skip)]
+    pub tasks_now: Vec<(String, (u32, u32))>,
+    /// The capacity units of the load balancer.
+    pub balancer_units: Option<String>,
+    /// Gigabytes through NAT gateways in a month.
+    pub nat_gigabytes: Option<String>,
+    /// What the file costs now, in dollars a month; none without prices of the region.
+    pub now: Option<f64>,
+    /// What it costs with what is needed.
+    pub monthly: Option<f64>,
+    /// The number of parts without a known price.
+    pub unpriced: usize,
+    /// The limits of the file, the first one first.
+    pub bounds: Vec<Bound>,
+    /// How users grow in a month.
+    pub growth: Option<f64>,
+    /// Fewer and more users.
+    pub around: Vec<Point>,
+    /// The assumptions, a sentence each.
+    pub assumptions: Vec<String>,
+}
+
+/// What a number of users needs, in short.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Point {
+    /// Users at the same time.
+    pub users: u64,
+    /// Requests per second.
+    pub requests: f64,
+    /// Tasks of all services whose need is known.
+    pub tasks: u32,
+    /// Dollars a month.
+    pub monthly: Option<f64>,
+    /// Whether a class exists that suffices.
+    pub fits: bool,
+}
+
+/// Returns a whole number with commas.
+fn whole(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+fn money(dollars: Option<f64>) -> String {
+    dollars.map_or_else(|| "no price known".to_owned(), |dollars| format!("${}", whole(dollars.round() as u64)))
+}
+
+fn rate(requests: f64) -> String {
+    if requests >= 100.0 { whole(requests.round() as u64) } else { format!("{requests:.1}") }
+}
+
+fn tasks((least, most): (u32, u32)) -> String {
+    if least == most { super::count(least as usize, "task") } else { format!("{least} to {most} tasks") }
+}
+
+impl Outlook {
+    /// Returns rows of what is needed: part, now, needed, why.
+    fn rows(&self) -> Vec<Vec<String>> {
+        let mut rows = Vec::new();
+        for service in &self.need.services {
+            let now = self.tasks_now.iter().find(|(name, _)| *name == service.service).map(|(_, now)| tasks(*now));
+            let (needed, why) = match service.needed {
+                Some(needed) => (super::count(needed as usize, "task"), format!("{} requests/s", rate(service.requests))),
+                None => ("not known".to_owned(), "not measured; it stays as it is".to_owned()),
+            };
+            rows.push(vec![format!("services.{}", service.service), now.unwrap_or_default(), needed, why]);
+        }
+        let classes = [("databases", &self.need.databases), ("caches", &self.need.caches)];
+        for (section, class) in classes.into_iter().flat_map(|(section, all)| all.iter().map(move |class| (section, class))) {
+            let needed = match (&class.needed, class.accepts) {
+                (Some(needed), _) => needed.clone(),
+                (None, None) => "not known".to_owned(),
+                (None, Some(_)) => "none suffices: use a proxy".to_owned(),
+            };
+            let accepts = class.accepts.map_or_else(
+                || "what it accepts is not known".to_owned(),
+                |most| format!("{} of about {} are planned for", percent(FILLED), whole(most as u64)),
+            );
+            let why = format!("{} connections, {accepts}", whole(u64::from(class.connections)));
+            rows.push(vec![format!("{section}.{}", class.name), class.now.clone(), needed, why]);
+        }
+        if let Some(units) = &self.balancer_units {
+            rows.push(vec![
+                "load_balancer".into(),
+                String::new(),
+                format!("{units} LCU"),
+                "grows by itself; it is billed".into(),
+            ]);
+        }
+        if let Some(gigabytes) = &self.nat_gigabytes {
+            rows.push(vec![
+                "NAT gateways".into(),
+                String::new(),
+                format!("{gigabytes} GB a month"),
+                "from `usage.nat`, with the requests".into(),
+            ]);
+        }
+        let processors = format!("{} vCPU", self.need.processors);
+        rows.push(vec!["Fargate".into(), String::new(), processors, "quota L-3032A538 of the account".into()]);
+        rows.push(vec!["price a month".into(), money(self.now), money(self.monthly), "list prices, see below".into()]);
+        rows
+    }
+
+    /// Returns when users have become so many.
+    fn when(&self, users: u64) -> String {
+        match self.growth {
+            _ if users <= self.need.users => "now".to_owned(),
+            None => String::new(),
+            Some(growth) => {
+                months(self.need.users, users, growth).map_or_else(String::new, |months| format!("in {months:.1} months"))
+            }
+        }
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", share * 100.0)
+}
+
+/// Returns it for people.
+pub fn capacity_text(outlook: &Outlook, look: &Look) -> String {
+    let need = &outlook.need;
+    let head = format!("{} with {} users at the same time: {} requests/s", outlook.stack, whole(need.users), rate(need.requests));
+    let mut text = finish(vec![look.paint(STRONG, &head), String::new()]);
+    text += &table(look, &["PART", "NOW", "NEEDED", "WHY"], &outlook.rows());
+    if !outlook.bounds.is_empty() {
+        text += &finish(vec![String::new(), look.paint(STRONG, "Limits of the file as it is, the first one first")]);
+        let rows: Vec<Vec<String>> = outlook
+            .bounds
+            .iter()
+            .map(|bound| vec![whole(bound.users), outlook.when(bound.users), bound.what.clone(), bound.help.clone()])
+            .collect();
+        text += &table(look, &["USERS", "MET", "LIMIT", "WHAT RAISES IT"], &rows);
+    }
+    let most = outlook.around.iter().filter_map(|point| point.monthly).fold(0.0, f64::max);
+    let mark = if look.unicode { "█" } else { "#" };
+    let bar = |point: &Point| {
+        let share = point.monthly.filter(|_| most > 0.0).map_or(0.0, |monthly| monthly / most);
+        mark.repeat(((share * BAR as f64).round() as usize).max(1))
+    };
+    let rows: Vec<Vec<String>> = outlook
+        .around
+        .iter()
+        .map(|point| {
+            let fits = if point.fits { "" } else { " (no database class suffices)" };
+            vec![
+                whole(point.users),
+                rate(point.requests),
+                point.tasks.to_string(),
+                money(point.monthly),
+                format!("{}{fits}", bar(point)),
+            ]
+        })
+        .collect();
+    text += &finish(vec![String::new(), look.paint(STRONG, "With fewer and more users")]);
+    text += &table(look, &["USERS", "REQUESTS/S", "TASKS", "A MONTH", ""], &rows);
+    let mut out = vec![String::new(), look.paint(STRONG, "Assumptions")];
+    let mut sentences = outlook.assumptions.clone();
+    if outlook.unpriced > 0 {
+        sentences.push(format!("No price is known for {}, so the price is too low.", super::count(outlook.unpriced, "part")));
+    }
+    for sentence in &sentences {
+        let lines = wrap(sentence, look.width.saturating_sub(2).max(20));
+        out.extend(
+            lines.into_iter().enumerate().map(|(at, line)| format!("{} {line}", if at == 0 { look.bullet() } else { " " })),
+        );
+    }
+    text + &finish(out)
+}
+
+/// Returns it as a picture over growing users.
+pub fn capacity_svg(outlook: &Outlook) -> String {
+    let need = &outlook.need;
+    let line = |name: &str, of: &dyn Fn(&Point) -> f64| Line {
+        name: name.to_owned(),
+        points: outlook.around.iter().map(|point| (point.users as f64, of(point))).collect(),
+        is_stepped: false,
+        is_dashed: false,
+    };
+    let (least, most) = (outlook.around.first().map_or(0, |p| p.users), outlook.around.last().map_or(0, |p| p.users));
+    let first = outlook.bounds.iter().find(|bound| (least..=most).contains(&bound.users));
+    let mut places = vec![(need.users as f64, format!("{} users", whole(need.users)))];
+    let panel = |title: &str, line: Line, places: Vec<(f64, String)>| Panel {
+        title: title.to_owned(),
+        across: "users at the same time".into(),
+        is_log: true,
+        lines: vec![line],
+        levels: Vec::new(),
+        places,
+    };
+    let tasks = panel("Tasks", line("tasks of all services", &|point| f64::from(point.tasks)), places.clone());
+    places.clear();
+    places.extend(first.map(|bound| (bound.users as f64, bound.what.replace('`', ""))));
+    let price =
+        panel("US dollars a month", line("all users active all month", &|point| point.monthly.unwrap_or(f64::NAN)), places);
+    Chart {
+        title: format!("{}: what its users need", outlook.stack),
+        about: vec![format!(
+            "{} users: {} requests/s, {} a month.",
+            whole(need.users),
+            rate(need.requests),
+            money(outlook.monthly)
+        )],
+        panels: vec![tasks, price],
+    }
+    .svg()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_at_a_glance() {
+        assert_eq!([0, 999, 1_000, 50_000, 1_234_567].map(whole).join(" "), "0 999 1,000 50,000 1,234,567");
+        assert_eq!(
+            (rate(7.25), rate(5_000.0), money(Some(1234.5)), money(None)),
+            ("7.2".into(), "5,000".into(), "$1,235".into(), "no price known".into())
+        );
+    }
+}
