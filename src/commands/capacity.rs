@@ -412,6 +412,63 @@ capacity:
         assert_eq!(told, ["services.web.scale.max 40", "databases.main.class \"db.t4g.large\""]);
     }
 
+    /// The stages of docs/stages.md: the file, and the users of a month.
+    const STAGES: [(&str, &str, u64); 7] = [
+        ("free tier", "0-free-tier", 0),
+        ("100", "1-hundred", 100),
+        ("1,000", "2-thousand", 1_000),
+        ("10,000", "3-ten-thousand", 10_000),
+        ("100,000", "4-hundred-thousand", 100_000),
+        ("1 million", "5-million", 1_000_000),
+        ("10 million", "6-ten-million", 10_000_000),
+    ];
+
+    /// Of the users of a month, one of so many is active at the busiest moment.
+    const ACTIVE: u64 = 100;
+
+    #[test]
+    fn the_page_about_stages_is_fresh() {
+        let root = env!("CARGO_MANIFEST_DIR");
+        let mut rows = "| users a month | file | a month | tasks | at the busiest moment | the first limit |\n| --- | --- | --- | --- | --- | --- |\n".to_owned();
+        for (name, file, users) in STAGES {
+            let path = format!("{root}/stacks/stages/{file}.yaml");
+            let loaded = loaded(&std::fs::read_to_string(path).unwrap());
+            assert_eq!(loaded.warnings.diagnostics.len(), 0, "{file}");
+            let bill = bill::of(&session::offline(&loaded).unwrap(), "us-east-1", &Pricing::of(&loaded.stack).usage);
+            let monthly = dollars(&bill).unwrap();
+            let (mut busiest, mut first) = (String::new(), String::new());
+            let model = model(&loaded, &arguments(1));
+            if users > 0 {
+                let need = model.need(users / ACTIVE);
+                let web = &need.services[0];
+                assert!(web.needed.unwrap() <= web.allowed, "{file}: {web:?}");
+                for class in need.databases.iter().chain(&need.caches) {
+                    assert_eq!(class.needed.as_deref(), Some(class.now.as_str()), "{file}: {class:?}");
+                }
+                busiest = format!("{} requests/s, {}", web.requests, ui::count(web.needed.unwrap() as usize, "task"));
+                let bounds = Model { processors: None, ..model.clone() }.bounds();
+                first = format!("{} users: {}", bounds[0].users * ACTIVE, bounds[0].what);
+                // The average is a third of the busiest moment.
+                let average = loaded.stack.usage.requests * 3.0 / web.requests;
+                assert!((0.9..1.1).contains(&average), "{file}: {average}");
+            }
+            let (least, most) = model.services[0].tasks;
+            let tasks = if least == most { least.to_string() } else { format!("{least} to {most}") };
+            rows += &format!(
+                "| {name} | [`{file}.yaml`](../stacks/stages/{file}.yaml) | ${monthly:.0} | {tasks} | {busiest} | {first} |\n"
+            );
+        }
+        let path = format!("{root}/docs/stages.md");
+        let page = std::fs::read_to_string(&path).unwrap();
+        let (before, rest) = page.split_once("<!-- begin -->\n").unwrap();
+        let (_, after) = rest.split_once("<!-- end -->").unwrap();
+        let now = format!("{before}<!-- begin -->\n\n{rows}\n<!-- end -->{after}");
+        if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {
+            std::fs::write(&path, &now).unwrap();
+        }
+        assert!(std::fs::read_to_string(&path).unwrap() == now, "run: INSTA_UPDATE=always cargo test --lib stages");
+    }
+
     #[test]
     fn shares_and_assumptions_are_read() {
         assert_eq!(growth("10%/month"), Ok(0.1));
