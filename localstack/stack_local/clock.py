@@ -21,10 +21,13 @@ SECONDS = {
     "rds.create-multi-az": 1050,
     "rds.back-up": 90,  # the first backup, after a database with backups was created
     "rds.modify": 240,
+    "rds.rename": 600,  # "effective in about 10 minutes" (RDS user guide, USER_RenameInstance)
     "rds.delete": 300,
     "rds.stop": 240,
     "rds.start": 240,
     "rds.snapshot": 180,
+    "rds.export": 1800,
+    "s3.restore": 14400,  # out of Glacier; the other classes and tiers take more or less
     "backup.bucket": 600,
     "backup.copy-bucket": 900,
     "backup.delete": 60,  # a recovery point that is DELETING

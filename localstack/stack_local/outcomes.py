@@ -8,6 +8,7 @@ KINDS = {
     "ec2.nat_gateway": ("InsufficientFreeAddressesInSubnet", "InternalError", "InvalidSubnetID.NotFound"),
     "rds.instance": ("failed", "incompatible-network", "incompatible-create"),
     "rds.snapshot": ("failed",),
+    "rds.export": ("FAILED",),
     "elasticache.replication_group": ("create-failed",),
     "elasticache.cluster": ("incompatible-network",),
     "elbv2.load_balancer": ("failed",),

@@ -1,10 +1,13 @@
 """S3: LocalStack's own, which lets everybody into everybody's buckets."""
 
 import json
+from urllib.parse import unquote
 
+from localstack.aws.connect import connect_to
 from localstack.http import Response
 from localstack.services.s3.models import s3_stores
 
+from stack_local.clock import Timer, clock
 from stack_local.core import Call, Operations, fault
 
 operations = Operations("s3", locked=False)
@@ -45,6 +48,51 @@ def whose(call: Call) -> None:
         if call.context.operation.name.startswith("Head"):
             raise fault("403", "Forbidden", status=403)
         raise fault("AccessDenied", "Access Denied", status=403)
+
+
+@operations.on("CopyObject")
+def copy_object(call: Call) -> dict:
+    """A copy of an old version over the object itself restores that: "you can copy a previous version of the object into the same bucket"
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/RestoringPreviousVersions.html). LocalStack refuses it as a copy that changes
+    nothing, unless a storage class is named."""
+    source, _, version = call["CopySource"].lstrip("/").partition("?versionId=")
+    if version and unquote(source) == f"{call['Bucket']}/{call['Key']}" and not call.get("StorageClass"):
+        s3 = connect_to(aws_access_key_id=call.account, aws_secret_access_key="test", region_name=call.region).s3
+        versions = s3.list_object_versions(Bucket=call["Bucket"], Prefix=call["Key"]).get("Versions", [])
+        if any(v["VersionId"] == version and v["Key"] == call["Key"] and not v["IsLatest"] for v in versions):
+            call.request["StorageClass"] = "STANDARD"
+    return call.stock()
+
+
+# By bucket, key and version: when the copy can be read.
+_restores: dict[tuple[str, str, str], Timer] = {}
+
+
+@operations.on("RestoreObject")
+def restore_object(call: Call) -> dict:
+    """LocalStack's is complete at once. https://docs.aws.amazon.com/AmazonS3/latest/API/API_RestoreObject.html"""
+    tier = (call.get("RestoreRequest", {}).get("GlacierJobParameters") or {}).get("Tier", "Standard")
+    head = connect_to(aws_access_key_id=call.account, aws_secret_access_key="test", region_name=call.region).s3
+    version = {"VersionId": call["VersionId"]} if call.get("VersionId") else {}
+    now = head.head_object(Bucket=call["Bucket"], Key=call["Key"], **version)
+    place = (call["Bucket"], call["Key"], now.get("VersionId", ""))
+    if place in _restores and not _restores[place].done():
+        raise fault("RestoreAlreadyInProgress", "Object restore is already in progress", status=409)
+    if now.get("StorageClass") == "DEEP_ARCHIVE" and tier == "Expedited":
+        # "Expedited retrieval type is not available for S3 Glacier Deep Archive" (as above, GlacierJobParameters); the words are ours.
+        raise fault("InvalidArgument", "Retrieval option is not supported by this storage class")
+    answer = call.stock()
+    _restores[place] = clock.timer("s3.restore")
+    return answer
+
+
+@operations.on("HeadObject")
+def head_object(call: Call) -> dict:
+    answer = call.stock()
+    place = (call["Bucket"], call["Key"], answer.get("VersionId", ""))
+    if answer.get("Restore") and place in _restores and not _restores[place].done():
+        answer["Restore"] = 'ongoing-request="true"'
+    return answer
 
 
 @operations.on("HeadBucket")

@@ -46,6 +46,40 @@ class _Databases(Case):
 
 
 class Databases(_Databases):
+    def test_a_renamed_one_keeps_its_tags_and_takes_its_time(self):
+        self.database("one", Tags=[{"Key": "team", "Value": "web"}])
+        self.database("two")
+        for name in ("one", "two"):
+            self.until(lambda name=name: self.look(name)["DBInstanceStatus"] == "available", "available")
+        rename = self.rds.modify_db_instance
+        self.refused(
+            "DBInstanceAlreadyExists",
+            rename,
+            400,
+            DBInstanceIdentifier="one",
+            NewDBInstanceIdentifier="two",
+            ApplyImmediately=True,
+        )
+        self.slowly(0.001)
+        resource = self.look("one")["DbiResourceId"]
+        rename(DBInstanceIdentifier="one", NewDBInstanceIdentifier="three", ApplyImmediately=True)
+        first = self.look("one")
+        self.assertEqual(
+            (first["DBInstanceStatus"], first["PendingModifiedValues"]), ("available", {"DBInstanceIdentifier": "three"})
+        )
+        self.assertEqual(self.look("one")["DBInstanceStatus"], "renaming")
+        self.refused("InvalidDBInstanceState", rename, 400, DBInstanceIdentifier="one", BackupRetentionPeriod=3)
+        self.until(
+            lambda: "three" in [d["DBInstanceIdentifier"] for d in self.rds.describe_db_instances()["DBInstances"]], "renamed"
+        )
+        now = self.look("three")
+        self.assertEqual((now["DbiResourceId"], now["DBInstanceStatus"]), (resource, "available"))
+        self.assertEqual(now["TagList"], [{"Key": "team", "Value": "web"}])
+        self.assertTrue(now["DBInstanceArn"].endswith(":three") and now["Endpoint"]["Address"].startswith("three."))
+        self.refused("DBInstanceNotFound", self.rds.describe_db_instances, 404, DBInstanceIdentifier="one")
+        rename(DBInstanceIdentifier="three", NewDBInstanceIdentifier="four")
+        self.assertEqual(self.look("three")["PendingModifiedValues"], {"DBInstanceIdentifier": "four"})
+
     def test_from_creating_to_gone(self):
         self.slowly(0.001)
         d = self.database("states")

@@ -89,6 +89,7 @@ pub const FILES: &[(&str, &str)] = files![
     "stack_local/rds/backups.py",
     "stack_local/rds/clusters.py",
     "stack_local/rds/engines.py",
+    "stack_local/rds/exports.py",
     "stack_local/rds/groups.py",
     "stack_local/rds/instances.py",
     "stack_local/rds/point_in_time.py",

@@ -69,6 +69,8 @@ def settle(account: str, region: str) -> None:
                 state.under_way[name] = ("backing-up", backup)
         if status == "stopping":
             state.told[name] = "stopped"
+        if status == "renaming":
+            _rename(account, region, name, state.renames.pop(name))
         if status == "deleting":
             database = backend.databases.get(name)
             if database is not None:
@@ -78,6 +80,30 @@ def settle(account: str, region: str) -> None:
             state.pending.pop(name, None)
             state.failed.pop(name, None)
             state.told.pop(name, None)
+
+
+def _rename(account: str, region: str, name: str, renamed: str) -> None:
+    """Ends a renaming: "All read replicas associated with a DB instance remain associated with that instance after it is renamed", "DB
+    instance tags remain with the DB instance" (RDS user guide, USER_RenameInstance)."""
+    state, databases = _state.at(account, region), moto_backend(account, region).databases
+    database = databases.pop(name, None)
+    if database is None:
+        return
+    databases[renamed] = database
+    database.db_instance_identifier = renamed
+    for kept in (state.pending, state.not_begun, state.failed, state.told):
+        if name in kept:
+            kept[renamed] = kept.pop(name)
+    for other in databases.values():
+        if other.is_replica and (other.source_db_instance_identifier or "").split(":")[-1] == name:
+            other.source_db_instance_identifier = renamed
+
+
+def _check_name(call: Call, name: str, renamed: str) -> None:
+    """What AWS refuses as a new name: "You cannot use an existing DB instance name when renaming an instance" (as above)."""
+    taken = {*moto_backend(call.account, call.region).databases, *_state.of(call).renames.values()}
+    if renamed in taken and renamed != name:
+        raise fault("DBInstanceAlreadyExists", "DB instance already exists")
 
 
 def _shown(call: Call, view: dict) -> dict:
@@ -331,7 +357,7 @@ def describe_db_instances(call: Call) -> dict:
         _shown(call, view)
         name = view["DBInstanceIdentifier"]
         values, (doing, *_) = state.not_begun.pop(name, None), state.under_way.get(name, ("modifying",))
-        if values is not None and doing == "modifying":
+        if values is not None and doing in ("modifying", "renaming"):
             # For some seconds after the call AWS says `available` (hashicorp/terraform-provider-aws#1761), with what it has not begun
             # with in PendingModifiedValues, a password among it (API reference, ModifyDBInstance, MasterUserPassword).
             view["DBInstanceStatus"] = "available"
@@ -385,6 +411,9 @@ def modify_db_instance(call: Call) -> dict:
             f"A read replica of engine postgres is upgraded to a new major version together with its source: {name}",
         )
     request = {field: value for field, value in call.request.items() if value is not None}
+    renamed = request.pop("NewDBInstanceIdentifier", "").lower()
+    if renamed:
+        _check_name(call, name, renamed)
     if storage and storage > database.allocated_storage:
         # API reference ModifyDBInstance, AllocatedStorage: less than 10 % more is rounded up to that.
         request["AllocatedStorage"] = max(storage, -(-database.allocated_storage * 11 // 10))
@@ -409,11 +438,6 @@ def modify_db_instance(call: Call) -> dict:
             else:
                 waiting[field] = value
     answer = call.moto(request)
-    if renamed := call.get("NewDBInstanceIdentifier"):
-        for kept in (state.pending, state.failed, state.told):
-            if name in kept:
-                kept[renamed] = kept.pop(name)
-        name = renamed
     if port := call.get("DBPortNumber"):
         # "your database restarts regardless of the value of the ApplyImmediately parameter" (API reference ModifyDBInstance).
         database.port = answer["DBInstance"]["Endpoint"]["Port"] = port
@@ -438,6 +462,13 @@ def modify_db_instance(call: Call) -> dict:
     ):
         state.under_way[name] = ("modifying", clock.timer("rds.modify"))
         state.not_begun[name] = _not_begun(request, before)
+    if renamed and not call.get("ApplyImmediately"):
+        # "or will occur during the next maintenance window if you disable ApplyImmediately" (API reference, ModifyDBInstance).
+        state.pending.setdefault(name, {})["DBInstanceIdentifier"] = renamed
+    elif renamed and renamed != name:
+        state.under_way[name] = ("renaming", clock.timer("rds.rename"))
+        state.renames[name] = renamed
+        state.not_begun[name] = state.not_begun.get(name, {}) | {"DBInstanceIdentifier": renamed}
     _shown(call, answer["DBInstance"])
     return answer
 
