@@ -62,6 +62,7 @@ class Databases(_Databases):
         )
         self.slowly(0.001)
         resource = self.look("one")["DbiResourceId"]
+        self.assertNotEqual(resource, self.look("two")["DbiResourceId"])
         rename(DBInstanceIdentifier="one", NewDBInstanceIdentifier="three", ApplyImmediately=True)
         first = self.look("one")
         self.assertEqual(

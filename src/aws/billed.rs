@@ -97,8 +97,11 @@ impl Whole {
     /// Returns what runs after it.
     pub fn after(plan: &Plan, usage: Usage, today: jiff::civil::Date) -> Whole {
         let objects = plan.items.iter().filter_map(|item| {
-            let desired = item.desired.as_ref()?;
             let before = item.before.as_ref();
+            let desired = match &item.desired {
+                None if item.kept => &before?.fields,
+                desired => desired.as_ref()?,
+            };
             let fields = match before {
                 None => desired.clone(),
                 Some(before) if item.action == Action::Keep => filled(&before.fields, desired),

@@ -73,6 +73,7 @@ fn blank(node: &Node, action: Action) -> Item {
         holds_data: false,
         loses_data: false,
         unmarked: false,
+        kept: false,
         within: None,
         last_copy: None,
         carries_data: false,

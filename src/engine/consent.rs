@@ -150,6 +150,9 @@ impl Plan {
 
     /// Writes the consent about data and copies of it into the plan.
     pub fn agree(&mut self, consent: &Consent) {
+        for item in self.items.iter_mut().filter(|item| consent.delete.contains(&item.key.to_string())) {
+            item.let_go();
+        }
         let any = |patterns: &[String], item: &Item| patterns.iter().any(|pattern| names(pattern, item));
         let whatever = |item: &Item| match item.action {
             Action::Delete => consent.agrees(self, item, Ask::Delete(Loss::ForGood)),

@@ -10,7 +10,7 @@ use super::diff::Diff;
 use super::effect::Effect;
 use super::key::Key;
 use super::readiness::Readiness;
-use super::tags::{TAG_PROTECT, tag};
+use super::tags::{TAG_BESIDE, TAG_PROTECT, tag};
 use super::token::Need;
 
 /// An object as the plan found it.
@@ -52,6 +52,9 @@ pub struct Item {
     /// Only tags, its own or those of what it is inside, attribute it to the stack: deleting it needs consent by key.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unmarked: bool,
+    /// It is known and left as it is: it stands beside what the file describes, or the plan is about another object only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub kept: bool,
     /// The item that it is inside, when the doubt comes from that: consent to that one covers this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<usize>,
@@ -111,7 +114,7 @@ impl Item {
 
     /// Checks whether it is left alone because it has the same tags as an object that certainly belongs to the stack.
     pub fn is_impostor(&self) -> bool {
-        self.action == Action::Keep && self.desired.is_none()
+        self.action == Action::Keep && self.desired.is_none() && !self.kept
     }
 
     /// Turns what seemed to be an impostor into the old half of a replacement: this stack created it, under the name that AWS
@@ -122,6 +125,14 @@ impl Item {
         self.last_copy = last_copy(before);
         let named = self.holds_data || is_protected(&before.fields) || is_guarded(&before.live);
         self.needs_consent = named && !self.is_leaving();
+    }
+
+    /// Has what stands beside another object be deleted, which was named.
+    pub(super) fn let_go(&mut self) {
+        let Some(before) = self.before.as_ref().filter(|before| self.kept && beside(&before.fields).is_some()) else { return };
+        self.last_copy = last_copy(before);
+        (self.kept, self.action, self.reason) = (false, Action::Delete, None);
+        (self.needs_consent, self.holds_data) = (true, true);
     }
 
     /// Notes that only its tags attribute it to the stack: it is deleted only with consent.
@@ -176,6 +187,17 @@ pub const NOTICED: &str = "noticed";
 
 /// Why what only its tags attribute to the stack is not simply deleted.
 pub(super) const UNMARKED: &str = "only its tags say that it belongs to this stack, and anyone who may write tags could have set them, so it is deleted only with consent; to keep it, remove its tags `stack:name`, `stack:env` and `stack:key`";
+
+/// Returns the name of the object that one stands beside: a database that was restored, and the one whose place it took, are the stack's and
+/// in no file. A plan leaves them as they are until one is named by its own key; the plan that deletes everything deletes them.
+pub fn beside(fields: &Value) -> Option<&str> {
+    tag(fields, TAG_BESIDE)
+}
+
+/// Returns why it stays.
+pub(super) fn kept_reason(kind: &str, of: &str, key: &Key) -> String {
+    format!("it stands beside `{kind}/{of}` and stays: `--allow-delete {key}` deletes it")
+}
 
 /// Adds one more to `reason`.
 pub(super) fn and(reason: Option<String>, more: &str) -> String {

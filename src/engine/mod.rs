@@ -17,7 +17,7 @@
 //! | [`expiry`] | until when an environment is wanted |
 //! | [`pause`] | whether it is at rest |
 //! | [`snapshot`], [`proof`] | what exists, read or proven |
-//! | [`action`], [`item`], [`plan`] | what to do about the difference |
+//! | [`action`], [`item`], [`plan`], [`only`] | what to do about the difference |
 //! | [`schedule`] | in which order |
 //! | [`mod@contrast`] | how two environments differ, by meaning |
 //! | [`saved`] | a plan that is kept: is it still the one that was shown? |
@@ -50,6 +50,7 @@ mod matching;
 #[cfg(test)]
 mod memory;
 pub mod moved;
+pub mod only;
 mod operation;
 pub mod pause;
 pub mod plan;

@@ -15,7 +15,7 @@ use super::diff::{Change, Diff};
 use super::error::{Class, Error, Result};
 use super::graph::Moved;
 use super::graph::{Graph, Node};
-use super::item::{ABSENT, Item, LEFT_OVER, last_copy};
+use super::item::{ABSENT, Item, LEFT_OVER, beside, kept_reason, last_copy};
 use super::item::{is_guarded, is_protected};
 use super::key::Key;
 use super::kind::Registry;
@@ -169,13 +169,16 @@ impl Plan {
             let tagged = matches!(seen.claim, Claim::Tagged(_));
             // Consent names a key: it must not be mistaken for consent about the stack's own object.
             let impostor = tagged && (leftover || matching.current.get(&key) != Some(&at));
+            let kept = desired.is_some() && !leaving && !leftover && !impostor && beside(&seen.fields).is_some();
             by_seen.insert(at, items.len());
             items.push(Item {
-                action: if impostor { Action::Keep } else { Action::Delete },
+                action: if impostor || kept { Action::Keep } else { Action::Delete },
                 order: None,
                 changes: Diff::default(),
                 reason: if impostor {
                     Some(format!("{}: {IMPOSTOR}", seen.id()))
+                } else if kept {
+                    beside(&seen.fields).map(|of| kept_reason(&seen.kind, of, &key))
                 } else if let Readiness::Leaving(word) = &seen.state {
                     Some(format!("it is already being deleted (`{word}`); this waits until it is gone"))
                 } else if leftover {
@@ -189,10 +192,12 @@ impl Plan {
                 },
                 needs_consent: !leaving
                     && !impostor
+                    && !kept
                     && (holds_data(kind.as_ref(), seen) || is_protected(&seen.fields) || is_guarded(&seen.live)),
                 holds_data: !leaving && holds_data(kind.as_ref(), seen),
                 loses_data: false,
                 unmarked: false,
+                kept,
                 within: None,
                 last_copy: None,
                 carries_data: false,
@@ -205,7 +210,7 @@ impl Plan {
                 origin: tag(&seen.fields, TAG_SECTION).unwrap_or_default().to_owned(),
                 key,
             });
-            if let (true, false, Some(item)) = (tagged, impostor, items.last_mut()) {
+            if let (true, false, Some(item)) = (tagged, impostor || kept, items.last_mut()) {
                 item.doubt();
             }
         }

@@ -34,6 +34,13 @@ pub const TAG_EXPIRES: &str = "stack:expires";
 /// The tag of what is paused, with the reason ([`super::pause`]).
 pub const TAG_PAUSED: &str = "stack:paused";
 
+/// The tag of what stands beside an object of the file, with the name of that: a database that was restored, or the one whose place it
+/// took. It stays until its own key is named.
+pub const TAG_BESIDE: &str = "stack:beside";
+
+/// The tag of an object whose place another one is taking: the name that it is about to have. Nothing else is done meanwhile.
+pub const TAG_SWITCH: &str = "stack:switch";
+
 /// The tag that says in which hours an environment runs; the file has it.
 pub const TAG_AWAKE: &str = "stack:awake";
 
@@ -71,6 +78,11 @@ pub(super) fn tag<'a>(fields: &'a Value, name: &str) -> Option<&'a str> {
 pub fn is_ours(marked: Option<&str>, key: &str) -> bool {
     let wanted = mark(key);
     OWN.contains(&key) || marked.is_some_and(|marks| marks.as_bytes().chunks(MARK).any(|mark| mark == wanted.as_bytes()))
+}
+
+/// Checks whether another object is taking the place of one with these fields.
+pub fn is_switching(fields: &Value) -> bool {
+    tag(fields, TAG_SWITCH).is_some()
 }
 
 /// Returns the tags of an object that concern the stack: those that are desired, and those that it wrote.

@@ -1,6 +1,8 @@
 """Database instances: moto's, with the states, the refusals and the pending changes that it lacks."""
 
 import contextlib
+import random
+import string
 import uuid
 
 from moto.rds.models import MasterUserSecret
@@ -183,6 +185,12 @@ def create_db_instance(call: Call) -> dict:
         )
     name = answer["DBInstance"]["DBInstanceIdentifier"]
     database = _instance(call, name)
+    # moto's is the same for all. "The Amazon Web Services Region-unique, immutable identifier" (API reference, DBInstance, DbiResourceId).
+    database.dbi_resource_id = "db-" + "".join(random.choices(string.ascii_uppercase + "234567", k=26))
+    answer["DBInstance"]["DbiResourceId"] = database.dbi_resource_id
+    for taken in moto_backend(call.account, call.region).database_snapshots.values():
+        if taken.db_instance_identifier == name and taken.snapshot_type == "automated":
+            taken.dbi_resource_id = taken.database.dbi_resource_id = database.dbi_resource_id
     if operation == "CreateDBInstanceReadReplica":
         _part(call, database)
         answer["DBInstance"].pop("MasterUserSecret", None)

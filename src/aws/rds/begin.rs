@@ -3,20 +3,16 @@
 //! would replace the database in the next run.
 
 use aws_sdk_rds::types::{DbInstance, DbSnapshot};
-use aws_smithy_types::DateTime;
-use aws_smithy_types::date_time::Format;
 use serde_json::{Map, Value, json};
 
 use super::instance::{Begin, Instance};
-use super::named::{account_in, id_in, moment, region_of};
+use super::named::{account_in, id_in, region_of};
 use super::snapshots::{find, look_in};
 use super::status::state_of;
-use super::{from_sdk, instance, snapshot};
+use super::{from_sdk, instance, snapshot, window};
 use crate::aws::Cx;
-use crate::aws::call::answers::present;
 use crate::aws::ownership::tags::source;
 use crate::aws::preflight::finding::{Certainty, Finding};
-use crate::aws::rds::errors::failed;
 use crate::engine::{Change, Diff, Ids, Item, Readiness, Resource, Result, diff};
 
 /// Checks whether the data exists, can be copied, and is of such a database.
@@ -62,7 +58,7 @@ pub(super) async fn check(cx: &Cx, item: &Item) -> Result<Vec<Finding>> {
                 (_, Some(taken)) => (what, of_snapshot(&taken)),
                 (Some(found), None) => {
                     let refusal = match &begin {
-                        Begin::PointInTime { at, .. } => not_restorable(cx, &found, &what, at.as_deref()).await?,
+                        Begin::PointInTime { at, .. } => window::not_restorable(cx, &found, &what, at.as_deref()).await?,
                         _ => not_copied(&found, &what),
                     };
                     if let Some((message, help)) = refusal {
@@ -118,42 +114,6 @@ fn not_copied(of: &DbInstance, what: &str) -> Option<(String, String)> {
     }
     let message = format!("AWS takes no snapshot of {what} while it is `{}`", of.db_instance_status().unwrap_or("unknown"));
     Some((message, "bring it to `available` first, or begin with a snapshot of it".into()))
-}
-
-/// Returns why a database cannot be restored to a time, and what helps.
-async fn not_restorable(cx: &Cx, of: &DbInstance, what: &str, at: Option<&str>) -> Result<Option<(String, String)>> {
-    let id = of.db_instance_identifier().unwrap_or_default();
-    let answer = cx.cloud.rds.describe_db_instance_automated_backups().db_instance_identifier(id).send().await;
-    let backups = answer.map(|a| a.db_instance_automated_backups.unwrap_or_default());
-    let backups = present(backups.map_err(failed("rds:DescribeDBInstanceAutomatedBackups")))?;
-    let earliest =
-        backups.iter().filter_map(|backup| backup.restore_window()?.earliest_time().copied()).min_by_key(DateTime::secs);
-    out_of_window(of, earliest, what, at)
-}
-
-/// Returns the same by what is known of its backups.
-fn out_of_window(of: &DbInstance, earliest: Option<DateTime>, what: &str, at: Option<&str>) -> Result<Option<(String, String)>> {
-    if of.backup_retention_period.unwrap_or_default() == 0 {
-        let message = format!("{what} has no automated backups, so it cannot be restored to a point in time");
-        return Ok(Some((message, "begin with a snapshot of it, or turn its backups on".into())));
-    }
-    let Some(latest) = of.latest_restorable_time() else {
-        let message = format!("{what} has no automated backup yet, so it cannot be restored to a point in time");
-        return Ok(Some((message, "wait for the first one, or begin with a snapshot of it".into())));
-    };
-    let Some(at) = at else { return Ok(None) };
-    let wanted = moment(at)?;
-    let shown = |time: &DateTime| DateTime::from_secs(time.secs()).fmt(Format::DateTime).unwrap_or_default();
-    let out = |end: &DateTime, words: &str| {
-        let message = format!("{what} cannot be restored to {at}: {words} {}", shown(end));
-        Some((message, "give another time, or `latest`".to_owned()))
-    };
-    let earliest = earliest.or(of.instance_create_time().copied());
-    Ok(match earliest.filter(|earliest| earliest.secs() > wanted.secs()) {
-        _ if latest.secs() < wanted.secs() => out(latest, "the latest time that AWS has is"),
-        Some(earliest) => out(&earliest, "the earliest time that AWS has is"),
-        None => None,
-    })
 }
 
 /// Returns what the file says otherwise than the data, by the rules of the comparison.
@@ -261,32 +221,6 @@ mod tests {
         let Value::Object(data) = data else { panic!("{data}") };
         let differs = compared(&desired, data).changes.into_iter();
         differs.filter(|c| c.forces_replacement || c.impossible.is_some()).map(|c| c.path).collect()
-    }
-
-    #[test]
-    fn a_time_is_one_that_aws_can_restore() {
-        let secs = |text: &str| moment(text).unwrap();
-        let of = |days: i32| {
-            let built = DbInstance::builder().backup_retention_period(days).instance_create_time(secs("2026-11-01T00:00:00Z"));
-            built.latest_restorable_time(secs("2026-11-26T03:00:00Z")).build()
-        };
-        let told = |days: i32, at: Option<&str>| out_of_window(&of(days), None, "x", at).unwrap().map(|(message, _)| message);
-        assert_eq!(told(7, None), None);
-        assert_eq!(told(7, Some("2026-11-26T04:00:00+01:00")), None);
-        let late = "x cannot be restored to 2026-11-26T03:00:01Z: the latest time that AWS has is 2026-11-26T03:00:00Z";
-        assert_eq!(told(7, Some("2026-11-26T03:00:01Z")).as_deref(), Some(late));
-        let early = "x cannot be restored to 2026-10-31T23:59:59Z: the earliest time that AWS has is 2026-11-01T00:00:00Z";
-        assert_eq!(told(7, Some("2026-10-31T23:59:59Z")).as_deref(), Some(early));
-        assert!(told(0, None).unwrap().contains("no automated backups"));
-        let kept = out_of_window(&of(7), Some(secs("2026-11-19T00:00:00Z")), "x", Some("2026-11-18T00:00:00Z")).unwrap();
-        assert!(kept.is_some_and(|(message, _)| message.ends_with("is 2026-11-19T00:00:00Z")));
-        let young = DbInstance::builder().backup_retention_period(7).build();
-        assert!(
-            out_of_window(&young, None, "x", None)
-                .unwrap()
-                .is_some_and(|(message, _)| message.contains("no automated backup yet"))
-        );
-        assert!(out_of_window(&of(7), None, "x", Some("yesterday")).is_err());
     }
 
     #[test]

@@ -6,16 +6,17 @@
 //! the successor and the second in which the operation began, so that no run mistakes an older one for its own, and they are deleted
 //! with the old database, whichever run deletes that. Those of a beginning have the same names in every run, which continues what
 //! another one began, and are deleted when the database is complete ([`super::snapshot`]). A snapshot in another region is copied into
-//! this one; a point in time is restored first, and a snapshot is taken of that ([`super::interim`]).
+//! this one; a point in time is restored as the new database where the key is the same; elsewhere it is restored first, and a snapshot is
+//! taken of that ([`super::interim`]).
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aws_sdk_rds::types::{DbInstance, DbSnapshot};
+use aws_sdk_rds::types::{DbInstance, DbSnapshot, Tag};
 
 use super::instance::{Begin, FROM_SNAPSHOT, Instance, Live, TAG_PASSWORD, least_iops};
-use super::named::{account_in, id_in, region_of};
+use super::named::{account_in, id_in, moment, region_of};
 use super::snapshots::{SNAPSHOT, find, look_in, remove_in, unfinished};
-use super::{NAME, from_sdk, interim, passing, snapshot as copy, to_sdk};
+use super::{NAME, from_sdk, instance, interim, passing, snapshot as copy, to_sdk};
 use crate::aws::call::answers::begun;
 use crate::aws::call::arguments::some_ids;
 use crate::aws::ownership::names;
@@ -103,16 +104,24 @@ enum Made {
     Complete(Box<DbSnapshot>),
 }
 
-/// What is restored: how it is named in the call, and what it is.
-type Chosen = Option<(String, DbSnapshot)>;
+/// What is restored.
+#[derive(Clone)]
+enum Data {
+    /// A snapshot: how it is named in the call, and what it is.
+    Snapshot(String, Box<DbSnapshot>),
+    /// A database with the same key, and the time at which it had the data; the latest, if none.
+    PointInTime(Box<DbInstance>, Option<String>),
+}
+
+type Chosen = Option<Data>;
 
 /// Returns what this operation restores, once that is known.
 async fn chosen(cx: &Cx) -> Result<Arc<Mutex<Chosen>>> {
     cx.reads.once("rds.chosen", async { Ok(Mutex::default()) }).await
 }
 
-async fn choose(cx: &Cx, name: String, snapshot: DbSnapshot) -> Result<Readiness> {
-    *chosen(cx).await?.lock().unwrap_or_else(PoisonError::into_inner) = Some((name, snapshot));
+async fn choose(cx: &Cx, data: Data) -> Result<Readiness> {
+    *chosen(cx).await?.lock().unwrap_or_else(PoisonError::into_inner) = Some(data);
     Ok(Readiness::Ready)
 }
 
@@ -133,6 +142,29 @@ impl Instance {
         }
         let own = cx.reads.once("rds.aws_key", kms::arn_of(cx, AWS_KEY)).await?;
         Ok(own.as_deref() != snapshot.kms_key_id())
+    }
+
+    /// Returns AWS's own key, where that is the one that it is encrypted with.
+    async fn key_of_aws(&self, cx: &Cx) -> Result<Arc<Option<String>>> {
+        match cx.begins && self.encrypted == Some(true) && self.kms_key.is_none() {
+            true => cx.reads.once("rds.aws_key", kms::arn_of(cx, AWS_KEY)).await,
+            false => Ok(Arc::default()),
+        }
+    }
+
+    /// Returns the database whose backups can be restored as this one: AWS does that with the key of the original only. None when the key
+    /// is another, and when an earlier run began to carry the data over by a snapshot.
+    async fn restored_directly(&self, cx: &Cx, copies: &Copies, database: &str) -> Result<Option<DbInstance>> {
+        let Some(source) = instance(cx, id_in(database), &cx.scope.region).await? else { return Ok(None) };
+        if self.encrypted == Some(true) {
+            let own = self.key_of_aws(cx).await?;
+            let key = self.kms_key.as_deref().or(own.as_deref());
+            if key.is_none() || source.kms_key_id() != key {
+                return Ok(None);
+            }
+        }
+        let began = interim::exists(cx).await? || look_in(cx, &cx.scope.region, &copies.snapshot).await?.is_some();
+        Ok((!began).then_some(source))
     }
 
     /// Returns the tags of a copy that is made.
@@ -183,6 +215,11 @@ impl Instance {
     /// Polls the snapshots once; see [`crate::engine::Resource::carry_over`].
     pub(super) async fn look_at_copy(&self, cx: &Cx) -> Result<Readiness> {
         let Some(copies) = Copies::of(cx, self.begin.as_ref()).await? else { return Ok(Readiness::Ready) };
+        if let From::PointInTime(Begin::PointInTime { database, at }) = &copies.from
+            && let Some(source) = self.restored_directly(cx, &copies, database).await?
+        {
+            return choose(cx, Data::PointInTime(source.into(), at.clone())).await;
+        }
         let (name, region, what) = (&copies.snapshot, &copies.region, copies.what());
         let snapshot = match &copies.from {
             From::Snapshot => match find(cx, name).await? {
@@ -217,18 +254,15 @@ impl Instance {
         }
         let is_elsewhere = *region != cx.scope.region;
         if !is_elsewhere && !self.needs_copy(cx, &snapshot).await? {
-            return choose(cx, name.clone(), snapshot).await;
+            return choose(cx, Data::Snapshot(name.clone(), snapshot.into())).await;
         }
         let copy = &copies.copy;
         // A run before may have made it with a key that the file does not name any more.
-        let own = match cx.begins && self.encrypted == Some(true) && self.kms_key.is_none() {
-            true => cx.reads.once("rds.aws_key", kms::arn_of(cx, AWS_KEY)).await?,
-            false => Arc::default(),
-        };
+        let own = self.key_of_aws(cx).await?;
         let key = self.kms_key.as_deref().or(own.as_deref());
         match self.made(cx, (&cx.scope.region, copy), &format!("copy of the {what}"), key).await? {
             Made::Waits(state) => Ok(state),
-            Made::Complete(encrypted) => choose(cx, copy.clone(), *encrypted).await,
+            Made::Complete(encrypted) => choose(cx, Data::Snapshot(copy.clone(), encrypted)).await,
             Made::Not => {
                 // Only its ARN names one of another region, which AWS copies into the one that is called; `PreSignedUrl` is for GovCloud
                 // (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CopyDBSnapshot.html>).
@@ -247,14 +281,30 @@ impl Instance {
         }
     }
 
-    /// Creates the database from the snapshot. Settings that this call does not accept are set by the change that follows.
+    /// Creates the database from what was chosen. Settings that the call does not accept are set by the change that follows.
     pub(super) async fn restore(&self, cx: &Cx) -> Result<Option<DbInstance>> {
         let chosen = chosen(cx).await?.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let (from, snapshot) = chosen.ok_or_else(|| Error::internal("no snapshot was chosen to restore"))?;
+        match chosen.ok_or_else(|| Error::internal("nothing was chosen to restore"))? {
+            Data::Snapshot(from, snapshot) => self.restore_snapshot(cx, from, &snapshot).await,
+            Data::PointInTime(of, at) => self.restore_as_it_was(cx, &of, at.as_deref()).await,
+        }
+    }
+
+    /// Returns the tags of a database that is restored. It begins with the password of the data: only Oracle's can be kept by RDS from the
+    /// start (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_RestoreDBInstanceFromDBSnapshot.html>). The tag says so until
+    /// it has its own, also to a run that finds it in between. Without any tags it would get those of the original.
+    fn tags_when_restored(&self) -> Vec<Tag> {
+        let mut tags = self.tags.clone();
+        tags.insert(TAG_PASSWORD.to_owned(), FROM_SNAPSHOT.to_owned());
+        to_sdk(&tags)
+    }
+
+    async fn restore_snapshot(&self, cx: &Cx, from: String, snapshot: &DbSnapshot) -> Result<Option<DbInstance>> {
         let call = cx.cloud.rds.restore_db_instance_from_db_snapshot().db_snapshot_identifier(from);
         let call = call.db_instance_identifier(names::name(cx, NAME)).db_instance_class(&self.class);
         let subnets = self.subnet_group.as_ref().map(|group| group.id().map(str::to_owned)).transpose()?;
-        let call = call.set_db_subnet_group_name(subnets).set_db_parameter_group_name(self.parameters_at(&snapshot)?);
+        let parameters = self.parameters_at(snapshot.engine(), snapshot.engine_version())?;
+        let call = call.set_db_subnet_group_name(subnets).set_db_parameter_group_name(parameters);
         let call = call.set_vpc_security_group_ids(some_ids(&self.security_groups)?);
         let call = call.set_multi_az(self.multi_az).publicly_accessible(self.publicly_accessible).set_port(self.port);
         // No less than the snapshot's, which AWS refuses; a later increase would be another change, of 10 % at least.
@@ -263,14 +313,31 @@ impl Instance {
         let call = call.set_allocated_storage(size).set_iops(iops).set_storage_throughput(self.throughput);
         let call = call.set_storage_type(self.storage_type.clone()).set_deletion_protection(self.deletion_protection);
         let call = call.set_enable_cloudwatch_logs_exports(self.logs.clone()).set_copy_tags_to_snapshot(self.copy_tags);
-        let call = call.set_auto_minor_version_upgrade(self.auto_minor_upgrade);
-        // It begins with the snapshot's password: only Oracle's can be kept by RDS from the start
-        // (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_RestoreDBInstanceFromDBSnapshot.html>). The tag says so
-        // until it has its own, also to a run that finds it in between. Without any tags it would get those of the original.
-        let mut tags = self.tags.clone();
-        tags.insert(TAG_PASSWORD.to_owned(), FROM_SNAPSHOT.to_owned());
-        let answer = call.set_tags(Some(to_sdk(&tags))).send().await.map_err(failed("rds:RestoreDBInstanceFromDBSnapshot"))?;
-        Ok(answer.db_instance)
+        let call = call.set_auto_minor_version_upgrade(self.auto_minor_upgrade).set_tags(Some(self.tags_when_restored()));
+        Ok(call.send().await.map_err(failed("rds:RestoreDBInstanceFromDBSnapshot"))?.db_instance)
+    }
+
+    /// Creates it from the backups of another one
+    /// (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_RestoreDBInstanceToPointInTime.html>).
+    async fn restore_as_it_was(&self, cx: &Cx, of: &DbInstance, at: Option<&str>) -> Result<Option<DbInstance>> {
+        let call = cx.cloud.rds.restore_db_instance_to_point_in_time().target_db_instance_identifier(names::name(cx, NAME));
+        let call = call.set_source_db_instance_identifier(of.db_instance_identifier.clone()).db_instance_class(&self.class);
+        let call = match at {
+            Some(at) => call.restore_time(moment(at)?),
+            None => call.use_latest_restorable_time(true),
+        };
+        let subnets = self.subnet_group.as_ref().map(|group| group.id().map(str::to_owned)).transpose()?;
+        let parameters = self.parameters_at(of.engine(), of.engine_version())?;
+        let call = call.set_db_subnet_group_name(subnets).set_db_parameter_group_name(parameters);
+        let call = call.set_vpc_security_group_ids(some_ids(&self.security_groups)?);
+        let call = call.set_multi_az(self.multi_az).publicly_accessible(self.publicly_accessible).set_port(self.port);
+        let size = self.storage.max(of.allocated_storage);
+        let iops = self.iops.or(size.and_then(|size| least_iops(self.storage_type.as_deref(), size)));
+        let call = call.set_allocated_storage(size).set_iops(iops).set_storage_throughput(self.throughput);
+        let call = call.set_storage_type(self.storage_type.clone()).set_deletion_protection(self.deletion_protection);
+        let call = call.set_enable_cloudwatch_logs_exports(self.logs.clone()).set_copy_tags_to_snapshot(self.copy_tags);
+        let call = call.set_auto_minor_version_upgrade(self.auto_minor_upgrade).set_tags(Some(self.tags_when_restored()));
+        Ok(call.send().await.map_err(failed("rds:RestoreDBInstanceToPointInTime"))?.db_instance)
     }
 }
 

@@ -124,6 +124,11 @@ pub(super) async fn restored(cx: &Cx, of: &Instance, begin: &Begin) -> Result<st
     })
 }
 
+/// Checks whether a database was restored for the one at hand by an earlier run.
+pub(super) async fn exists(cx: &Cx) -> Result<bool> {
+    Ok(look(cx, &name(cx)).await?.is_some())
+}
+
 /// Deletes the database that was restored for the one at hand, if it exists: a snapshot of it is complete.
 pub(super) async fn delete_restored(cx: &Cx) -> Result<()> {
     let name = name(cx);

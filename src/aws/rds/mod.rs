@@ -19,6 +19,8 @@ mod snapshot;
 mod snapshots;
 mod status;
 mod subnet_group;
+pub mod switch;
+pub mod window;
 
 pub use database::Database;
 pub use instance::{Begin, Instance, log_group};

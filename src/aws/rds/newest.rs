@@ -13,7 +13,7 @@ use crate::aws::rds::errors::failed;
 use crate::engine::Result;
 
 /// Checks whether `stack` made a snapshot for one operation, which deletes it soon.
-fn passes(snapshot: &DbSnapshot) -> bool {
+pub(super) fn passes(snapshot: &DbSnapshot) -> bool {
     let (name, tags) = (snapshot.db_snapshot_identifier().unwrap_or_default(), from_sdk(snapshot.tag_list()));
     let is_first = tags.contains_key(TAG_FROZEN) && name.ends_with(FIRST);
     source(&tags).is_some() || tags.contains_key(TAG_FOR) || names::is_carrier(name) || is_first

@@ -76,7 +76,7 @@ fn a_restore_has_parameters_of_its_version() {
     let group = |is: &str, to: &str| {
         let fields = json!({"engine": "postgres", "engine_version": to, "parameter_group": "${=rds.parameter_group:new}"});
         let snapshot = aws_sdk_rds::types::DbSnapshot::builder().engine("postgres").engine_version(is).build();
-        instance(fields).parameters_at(&snapshot).unwrap()
+        instance(fields).parameters_at(snapshot.engine(), snapshot.engine_version()).unwrap()
     };
     assert_eq!(group("16.4", "16.8").as_deref(), Some("new"));
     assert_eq!(group("16.8", "17"), None);

@@ -1,7 +1,5 @@
 //! Upgrades to other versions of the engine: which of them cannot be undone, and which AWS makes together with the source's.
 
-use aws_sdk_rds::types::DbSnapshot;
-
 use super::Instance;
 use crate::aws::ownership::names;
 use crate::engine::diff::same_major;
@@ -16,10 +14,10 @@ impl Instance {
             && self.engine_version.as_deref().is_some_and(|to| is_major("postgres", from, to))
     }
 
-    /// Returns the parameter group with which a snapshot is restored: one of another family than the snapshot's version has AWS
+    /// Returns the parameter group with which data of this engine and version is restored: one of another family than the version has AWS
     /// refuses, and the upgrade that follows brings it.
-    pub(in crate::aws::rds) fn parameters_at(&self, snapshot: &DbSnapshot) -> Result<Option<String>> {
-        let (engine, is) = (snapshot.engine().unwrap_or_default(), snapshot.engine_version().unwrap_or_default());
+    pub(in crate::aws::rds) fn parameters_at(&self, engine: Option<&str>, is: Option<&str>) -> Result<Option<String>> {
+        let (engine, is) = (engine.unwrap_or_default(), is.unwrap_or_default());
         match &self.engine_version {
             Some(to) if is_major(engine, is, to) => Ok(None),
             _ => self.parameters(),
