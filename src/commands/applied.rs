@@ -116,6 +116,10 @@ async fn last(session: &Session) -> Result<Record> {
     let mut newer = None;
     for number in session.kept(history::numbers(&store)).await?.into_iter().rev() {
         let Some(record) = session.kept(history::read(&store, number)).await? else { continue };
+        // It is about one database, and the rest of its file was not applied.
+        if record.command.starts_with("stack restore ") {
+            continue;
+        }
         if record.ending == Ending::Complete {
             return match record.plan["destroy"].as_bool() {
                 Some(true) => Err(Stop::message(format!("run {number} destroyed the stack"), "`stack list` shows what runs")),

@@ -41,6 +41,7 @@ mod price;
 mod reap;
 #[cfg(test)]
 mod reference;
+mod restore;
 mod resume;
 mod rollback;
 mod run;
@@ -107,6 +108,7 @@ enum Command {
     Frozen(frozen::Command),
     History(history::Arguments),
     Rollback(rollback::Arguments),
+    Restore(Box<restore::Arguments>),
     Pause(pause::Arguments),
     Resume(resume::Arguments),
     Unlock(unlock::Arguments),
@@ -219,6 +221,7 @@ async fn dispatch(command: Command, color: Color) -> Result<u8> {
         Command::Frozen(command) => frozen::run(command, color).await,
         Command::History(arguments) => history::run(arguments, color).await,
         Command::Rollback(arguments) => rollback::run(arguments, color).await,
+        Command::Restore(arguments) => restore::run(*arguments, color).await,
         Command::Pause(arguments) => pause::run(arguments, color).await,
         Command::Resume(arguments) => resume::run(arguments, color).await,
         Command::Unlock(arguments) => unlock::run(arguments, color).await,

@@ -437,6 +437,7 @@ impl Session {
     pub async fn plan_with(&self, loaded: &Loaded, with: impl Fn(&mut Graph, &Snapshot) -> Result<()>) -> Result<Plan> {
         self.hear(async {
             let (graph, snapshot) = self.graph_beside(loaded, Snapshot::read(&self.registry, &self.cx)).await?;
+            not_switching(&snapshot)?;
             let mut graph = self.expiring(graph, &snapshot)?;
             with(&mut graph, &snapshot)?;
             if is_unready(loaded, &snapshot) {
@@ -559,6 +560,16 @@ impl Session {
 /// Checks whether the data of a copy must be made harmless before its services are started: none of them was created yet.
 fn is_unready(loaded: &Loaded, snapshot: &Snapshot) -> bool {
     loaded.sanitize().is_some() && !snapshot.seen.iter().any(|seen| seen.kind == Service::KIND && seen.key().is_some())
+}
+
+/// Refuses to change an environment in which one database is taking the place of another: one of the two has not its name.
+fn not_switching(snapshot: &Snapshot) -> Result<()> {
+    let is_switching = |seen: &&Seen| engine::tags::is_switching(&seen.fields);
+    let Some(seen) = snapshot.seen.iter().find(is_switching) else { return Ok(()) };
+    Err(Stop::refused(
+        format!("nothing was changed: another database is taking the place of `{}`", seen.id()),
+        "the same `stack restore … --switch` finishes that",
+    ))
 }
 
 /// Checks whether a time, as a tag has it, is over. What is no time is never over.

@@ -55,6 +55,7 @@ mod passwords;
 mod pause;
 mod plugin;
 mod preflight;
+mod restore;
 mod saved;
 mod schedule;
 mod secrets;

@@ -26,12 +26,17 @@ const AT_ONCE: usize = 8;
 /// How often a copy begins again because the object was written in the meantime.
 const TRIES: u32 = 3;
 
+/// The metadata of an object that was restored in parts: from which version.
+pub(super) const RESTORED: &str = "stack-restored";
+
 /// An object, and where it is copied.
 #[derive(Clone, Copy)]
 struct Way<'a> {
     from: &'a str,
     to: &'a str,
     key: &'a str,
+    /// The version of it; the latest, if none.
+    version: Option<&'a str>,
 }
 
 /// What became of one try.
@@ -47,7 +52,21 @@ enum Tried {
 /// # Errors
 /// When S3 cannot be asked, or refuses.
 pub async fn copy(cx: &Cx, (from, to): (&str, &str), key: &str, size: u64) -> Result<Copied> {
-    if size < FROM { objects::copy(cx, (from, to), key, size).await } else { in_parts(cx, Way { from, to, key }).await }
+    match size < FROM {
+        true => objects::copy(cx, (from, to), (key, None), size).await,
+        false => in_parts(cx, Way { from, to, key, version: None }).await,
+    }
+}
+
+/// Copies a version of an object over the object itself, which becomes an old version. It is stored as new objects of the bucket are.
+///
+/// # Errors
+/// When S3 cannot be asked, or refuses.
+pub async fn copy_version(cx: &Cx, bucket: &str, key: &str, (version, size): (&str, u64)) -> Result<Copied> {
+    match size < FROM {
+        true => objects::copy(cx, (bucket, bucket), (key, Some(version)), size).await,
+        false => in_parts(cx, Way { from: bucket, to: bucket, key, version: Some(version) }).await,
+    }
 }
 
 /// Copies an object in parts. An upload of an earlier run that died is deleted.
@@ -67,7 +86,8 @@ async fn in_parts(cx: &Cx, way: Way<'_>) -> Result<Copied> {
 
 async fn once(cx: &Cx, way: Way<'_>) -> Result<Tried> {
     let account = &cx.scope.account;
-    let head = cx.cloud.s3.head_object().bucket(way.from).key(way.key).expected_bucket_owner(account).send().await;
+    let call = cx.cloud.s3.head_object().bucket(way.from).key(way.key).set_version_id(way.version.map(str::to_owned));
+    let head = call.expected_bucket_owner(account).send().await;
     let head = match head.map_err(failed("s3:HeadObject")) {
         Err(e) if e.class == Class::NotFound => return Ok(Tried::Ended(Copied::Gone)),
         other => other?,
@@ -87,7 +107,7 @@ async fn once(cx: &Cx, way: Way<'_>) -> Result<Tried> {
         cleaned?;
     }
     match ended {
-        Err(e) if e.code.as_deref() == Some("NoSuchKey") => Ok(Tried::Ended(Copied::Gone)),
+        Err(e) if matches!(e.code.as_deref(), Some("NoSuchKey" | "NoSuchVersion")) => Ok(Tried::Ended(Copied::Gone)),
         Err(e) if e.code.as_deref() == Some("PreconditionFailed") => Ok(Tried::Changed),
         Err(e) if matches!(e.code.as_deref(), Some("InvalidObjectState" | "ObjectNotInActiveTierError")) => {
             Ok(Tried::Ended(Copied::Archived))
@@ -117,7 +137,12 @@ fn escaped(text: &str) -> String {
 async fn begin(cx: &Cx, way: Way<'_>, head: &HeadObjectOutput, tags: Option<String>) -> Result<String> {
     let account = &cx.scope.account;
     let call = cx.cloud.s3.create_multipart_upload().bucket(way.to).key(way.key).expected_bucket_owner(account);
-    let call = call.set_metadata(head.metadata.clone()).set_tagging(tags).set_content_type(head.content_type.clone());
+    let mut metadata = head.metadata.clone();
+    // Its checksums and its ETag can be others than the version's, by which a second run would know it.
+    if let Some(version) = way.version {
+        metadata.get_or_insert_default().insert(RESTORED.to_owned(), version.to_owned());
+    }
+    let call = call.set_metadata(metadata).set_tagging(tags).set_content_type(head.content_type.clone());
     let call = call.set_cache_control(head.cache_control.clone()).set_content_disposition(head.content_disposition.clone());
     let call = call.set_content_encoding(head.content_encoding.clone()).set_content_language(head.content_language.clone());
     let expires = head.expires_string.as_deref();
@@ -153,8 +178,10 @@ fn ranges(size: u64) -> Vec<Range<u64>> {
 /// Copies the parts. Each is of the object as it was when the copy began.
 async fn parts(cx: &Cx, way: Way<'_>, head: &HeadObjectOutput, upload: &str) -> Result<Vec<CompletedPart>> {
     let size = head.content_length.and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
-    let source = match head.version_id.as_deref() {
-        Some(version) if version != "null" => format!("{}/{}?versionId={version}", way.from, encoded(way.key)),
+    let source = match way.version.or(head.version_id.as_deref()) {
+        Some(version) if version != "null" || way.version.is_some() => {
+            format!("{}/{}?versionId={version}", way.from, encoded(way.key))
+        }
         _ => format!("{}/{}", way.from, encoded(way.key)),
     };
     let source = source.as_str();

@@ -10,6 +10,7 @@ mod emptying;
 pub(in crate::aws) mod errors;
 mod lifecycle;
 pub mod objects;
+pub mod versions;
 
 pub use bucket::{Bucket, Encryption, Website};
 pub use bucket_policy::BucketPolicy;

@@ -132,13 +132,14 @@ pub enum Copied {
 ///
 /// # Errors
 /// When S3 cannot be asked, or refuses.
-pub(super) async fn copy(cx: &Cx, (from, to): (&str, &str), key: &str, size: u64) -> Result<Copied> {
-    let call = cx.cloud.s3.copy_object().bucket(to).key(key).copy_source(format!("{from}/{}", encoded(key)));
+pub(super) async fn copy(cx: &Cx, (from, to): (&str, &str), (key, version): (&str, Option<&str>), size: u64) -> Result<Copied> {
+    let version = version.map(|version| format!("?versionId={version}")).unwrap_or_default();
+    let call = cx.cloud.s3.copy_object().bucket(to).key(key).copy_source(format!("{from}/{}{version}", encoded(key)));
     let call = call.expected_bucket_owner(&cx.scope.account).expected_source_bucket_owner(&cx.scope.account);
     let call = call.customize().config_override(aws_sdk_s3::config::Builder::new().timeout_config(patience(size)));
     match call.send().await.map_err(failed("s3:CopyObject")) {
         Ok(_) => Ok(Copied::Done),
-        Err(e) if e.code.as_deref() == Some("NoSuchKey") => Ok(Copied::Gone),
+        Err(e) if matches!(e.code.as_deref(), Some("NoSuchKey" | "NoSuchVersion")) => Ok(Copied::Gone),
         Err(e) if matches!(e.code.as_deref(), Some("InvalidObjectState" | "ObjectNotInActiveTierError")) => Ok(Copied::Archived),
         Err(mut e) => {
             e.message = format!("`{key}` from `{from}` to `{to}`: {}", e.message);
