@@ -48,6 +48,7 @@ pub fn bucket(
         ownership: Some(ownership.into()),
         encryption: Some(s3_keys()),
         lifecycle,
+        object_lock: None,
         website: Website::default(),
         tags: Tags::new(),
     };

@@ -172,6 +172,7 @@ fn assets(
             // for everybody's eyes anyway.
             encryption: Some(access_logs::s3_keys()),
             lifecycle: BTreeMap::from([("tidy".to_owned(), rule)]),
+            object_lock: None,
             website: Website::default(),
             tags: Tags::new(),
         },

@@ -5,6 +5,8 @@
 mod access;
 mod access_logs;
 pub mod alarms;
+mod alarms;
+mod archive;
 mod backup;
 mod caches;
 mod cdn;
@@ -121,6 +123,7 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     pipelines::expand(&mut graph, stack, facts)?;
     resources::expand(&mut graph, stack, registry, &mut problems)?;
     alarms::expand(&mut graph, stack, balancer.as_ref(), facts, &mut problems)?;
+    archive::expand(&mut graph, stack, &keys, facts, &mut problems)?;
     backup::expand(&mut graph, stack, &keys, facts, &mut problems)?;
     access::limit(&mut graph, stack, facts.scope)?;
     problems.extend(graph.clashes().iter().map(clash));

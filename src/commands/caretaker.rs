@@ -329,6 +329,8 @@ mod tests {
         "cloudwatch:GetMetricData",
         // IAM calls it `GetBucketPublicAccessBlock`.
         "s3:GetPublicAccessBlock",
+        // And `GetBucketObjectLockConfiguration`.
+        "s3:GetObjectLockConfiguration",
         "s3:GetObject",
         "s3:GetObjectTagging",
         "secretsmanager:GetRandomPassword",

@@ -5,6 +5,7 @@
 
 mod applied;
 mod apply;
+mod archive;
 mod arguments;
 mod assets;
 mod capacity;
@@ -124,6 +125,9 @@ enum Command {
     #[command(subcommand)]
     Assets(assets::Command),
     Invalidate(invalidate::Arguments),
+    /// What the archive has, and how it is read again
+    #[command(subcommand)]
+    Archive(archive::Command),
     /// What the firewall counts and blocks
     #[command(subcommand)]
     Firewall(firewall::Command),
@@ -233,6 +237,7 @@ async fn dispatch(command: Command, color: Color) -> Result<u8> {
         Command::Schedule(arguments) => schedule::run(arguments, color).await,
         Command::Assets(command) => assets::run(command, color).await,
         Command::Invalidate(arguments) => invalidate::run(arguments, color).await,
+        Command::Archive(command) => archive::run(command, color).await,
         Command::Firewall(command) => firewall::run(command, color).await,
         Command::Capacity(arguments) => capacity::run(arguments, color),
         Command::Load(arguments) => load::run(arguments, color).await,

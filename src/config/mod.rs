@@ -22,6 +22,7 @@
 
 pub mod access;
 pub mod alarms;
+pub mod archive;
 pub mod awake;
 pub mod backup;
 pub mod cache;

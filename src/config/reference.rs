@@ -60,6 +60,11 @@ const CREATES: &[(&str, &str)] = &[
         "backup",
         "an AWS Backup vault and plan, a selection of what the stack has, and a role; for each `region` of `copies` a vault there",
     ),
+    (
+        "archive",
+        "a bucket with its policy for exports of databases, two roles, a Lambda function with its log group, two EventBridge rules and \
+         permissions; a lifecycle rule in each of `buckets` ([archive.md](archive.md))",
+    ),
     ("usage", "nothing"),
     ("cost", "nothing"),
     (

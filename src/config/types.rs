@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::access::Access;
 use super::alarms::Alarms;
+use super::archive::Archive;
 use super::awake::Schedule;
 use super::backup::Backup;
 use super::cache::Cache;
@@ -107,6 +108,9 @@ pub struct Stack {
     /// keeps it for 35 days. Default: none.
     #[serde(default)]
     pub backup: Option<Backup>,
+    /// Data that must be kept and is no longer used: exports of databases, and objects of buckets, in archives of S3. Default: none.
+    #[serde(default)]
+    pub archive: Option<Archive>,
     /// What is assumed of the use of the stack when its monthly price is told. Nothing in AWS depends on it.
     #[serde(default)]
     pub usage: UsageSection,

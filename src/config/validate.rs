@@ -2,6 +2,7 @@
 
 mod access;
 mod alarms;
+mod archive;
 mod backup;
 mod caches;
 mod capacity;
@@ -58,6 +59,7 @@ pub fn validate(stack: &Stack, file: &Node, env: &str) -> Vec<Diagnostic> {
     alarms::alarms(&mut checks);
     firewall::firewall(&mut checks);
     backup::backup(&mut checks);
+    archive::archive(&mut checks);
     databases::databases(&mut checks);
     caches::caches(&mut checks);
     capacity::capacity(&mut checks);

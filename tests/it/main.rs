@@ -9,6 +9,7 @@ mod access;
 mod alarms;
 mod answers;
 mod architecture;
+mod archive;
 mod backup;
 mod begin;
 mod caches;

@@ -13,6 +13,7 @@ const RENAMED: &[(&str, &[&str])] = &[
     ("s3:DeleteObjects", &["s3:DeleteObject", "s3:DeleteObjectVersion"]),
     ("s3:GetBucketEncryption", &["s3:GetEncryptionConfiguration"]),
     ("s3:GetBucketLifecycleConfiguration", &["s3:GetLifecycleConfiguration"]),
+    ("s3:GetObjectLockConfiguration", &["s3:GetBucketObjectLockConfiguration"]),
     ("s3:GetPublicAccessBlock", &["s3:GetBucketPublicAccessBlock"]),
     ("s3:HeadBucket", &["s3:ListBucket"]),
     ("s3:HeadObject", &["s3:GetObject"]),
@@ -22,6 +23,7 @@ const RENAMED: &[(&str, &[&str])] = &[
     ("s3:ListObjectsV2", &["s3:ListBucket"]),
     ("s3:PutBucketEncryption", &["s3:PutEncryptionConfiguration"]),
     ("s3:PutBucketLifecycleConfiguration", &["s3:PutLifecycleConfiguration"]),
+    ("s3:PutObjectLockConfiguration", &["s3:PutBucketObjectLockConfiguration"]),
     ("s3:PutPublicAccessBlock", &["s3:PutBucketPublicAccessBlock"]),
     ("s3:UploadPartCopy", &["s3:GetObject", "s3:PutObject"]),
 ];

@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_s3::types::{
-    self as sdk, BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, ErrorDocument, IndexDocument,
-    ObjectOwnership, OwnershipControls, OwnershipControlsRule, PublicAccessBlockConfiguration, RedirectAllRequestsTo,
-    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tagging,
-    VersioningConfiguration, WebsiteConfiguration,
+    self as sdk, BucketLocationConstraint, BucketVersioningStatus, CreateBucketConfiguration, DefaultRetention, ErrorDocument,
+    IndexDocument, ObjectLockConfiguration, ObjectLockEnabled, ObjectLockRetentionMode, ObjectLockRule, ObjectOwnership,
+    OwnershipControls, OwnershipControlsRule, PublicAccessBlockConfiguration, RedirectAllRequestsTo, ServerSideEncryption,
+    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tagging, VersioningConfiguration,
+    WebsiteConfiguration,
 };
 use futures::future::try_join_all;
 use schemars::JsonSchema;
@@ -21,7 +22,9 @@ use crate::aws::s3::errors::failed;
 use crate::aws::spelling::{How, Spelling, Wrong};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx, Tags};
-use crate::engine::{Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual};
+use crate::engine::{
+    Blocker, Class, Diff, Effect, Error, Impact, Observed, Readiness, Ref, Resource, Result, Rule, Scope, Usual,
+};
 
 /// The only region whose name `CreateBucket` does not accept.
 const FIRST_REGION: &str = "us-east-1";
@@ -34,6 +37,10 @@ pub struct Bucket {
     /// unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub versioning: Option<bool>,
+    /// How long every new version is kept from being deleted and overwritten. It needs `versioning`, which can never be turned off again. Left
+    /// out: unchanged; a bucket that has a lock keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object_lock: Option<ObjectLock>,
     /// Whether public access is blocked, whatever policies and ACLs say. Left out: AWS's default for a new one, else unchanged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub block_public_access: Option<bool>,
@@ -54,6 +61,17 @@ pub struct Bucket {
     /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
+}
+
+/// The retention that S3 gives every new version of an object
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html>).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectLock {
+    /// `GOVERNANCE`: only those who may bypass it can delete a version before its time. `COMPLIANCE`: nobody can.
+    pub mode: String,
+    /// The days for which a version is kept, from when it was written.
+    pub days: i32,
 }
 
 /// How S3 serves a bucket as a website: with an index document, or by a redirect to another host.
@@ -126,15 +144,20 @@ async fn read(cx: &Cx, candidate: &Candidate) -> Result<Option<Bucket>> {
     let (s3, name, owner) = (&cx.cloud.s3, &candidate.name, &cx.scope.account);
     // A bucket that serves a website has to be asked about it alone: a quick plan leaves that out, as it does users' keys.
     let quick = tag_index::of(cx, "s3").await.is_some();
+    // Nor what else is another question for each bucket, and which few have.
+    let lock = async {
+        if quick { None } else { Some(s3.get_object_lock_configuration().bucket(name).expected_bucket_owner(owner).send().await) }
+    };
     let website =
         async { if quick { None } else { Some(s3.get_bucket_website().bucket(name).expected_bucket_owner(owner).send().await) } };
-    let (versioning, public, ownership, encryption, lifecycle, website) = tokio::join!(
+    let (versioning, public, ownership, encryption, lifecycle, website, lock) = tokio::join!(
         s3.get_bucket_versioning().bucket(name).expected_bucket_owner(owner).send(),
         s3.get_public_access_block().bucket(name).expected_bucket_owner(owner).send(),
         s3.get_bucket_ownership_controls().bucket(name).expected_bucket_owner(owner).send(),
         s3.get_bucket_encryption().bucket(name).expected_bucket_owner(owner).send(),
         s3.get_bucket_lifecycle_configuration().bucket(name).expected_bucket_owner(owner).send(),
         website,
+        lock,
     );
     // The one of these questions that every bucket answers.
     let Some(versioning) = set(versioning.map_err(failed("s3:GetBucketVersioning")))? else { return Ok(None) };
@@ -143,8 +166,13 @@ async fn read(cx: &Cx, candidate: &Candidate) -> Result<Option<Bucket>> {
     let encryption = set(encryption.map_err(failed("s3:GetBucketEncryption")))?;
     let lifecycle = set(lifecycle.map_err(failed("s3:GetBucketLifecycleConfiguration")))?;
     let website = website.map(|answer| set(answer.map_err(failed("s3:GetBucketWebsite")))).transpose()?.flatten();
+    let lock = lock.map(|answer| set(answer.map_err(failed("s3:GetObjectLockConfiguration")))).transpose()?.flatten();
     let yes = |value: Option<bool>| value == Some(true);
     Ok(Some(Bucket {
+        object_lock: lock.and_then(|a| a.object_lock_configuration?.rule?.default_retention).and_then(|kept| {
+            let days = kept.days.or(kept.years.map(|years| years.saturating_mul(365)))?;
+            Some(ObjectLock { mode: kept.mode?.as_str().to_owned(), days })
+        }),
         versioning: Some(versioning.status == Some(BucketVersioningStatus::Enabled)),
         block_public_access: Some(public.is_some_and(|p| {
             yes(p.block_public_acls) && yes(p.ignore_public_acls) && yes(p.block_public_policy) && yes(p.restrict_public_buckets)
@@ -201,10 +229,19 @@ impl Bucket {
     }
 }
 
+/// Returns that a lock in compliance mode cannot be undone.
+fn locks(desired: &Value) -> Option<Effect> {
+    let lock = desired.get("object_lock").filter(|lock| lock["mode"] == "COMPLIANCE")?;
+    let days = crate::aws::states::days(lock["days"].as_u64().unwrap_or_default());
+    let words = format!("nobody can delete what is written into it for {days}, AWS included, nor the bucket meanwhile");
+    Some(Effect::new(Impact::CannotBeUndone, words).with_consent())
+}
+
 impl Resource for Bucket {
     const KIND: &'static str = "s3.bucket";
     const RULES: &'static [Rule] = &[
         Rule::after_create("versioning"),
+        Rule::after_create("object_lock"),
         Rule::after_create("block_public_access"),
         Rule::after_create("encryption"),
         Rule::takes("encryption.key", &[("kms.key", "arn")]),
@@ -220,10 +257,22 @@ impl Resource for Bucket {
     type Cloud = Clients;
     type Live = Live;
 
+    fn refused(&self) -> Option<(&'static str, String)> {
+        let lock = self.object_lock.as_ref()?;
+        if self.versioning != Some(true) {
+            return Some(("object_lock", "only a bucket with `versioning: true` can have a lock".into()));
+        }
+        (!(1..=36_500).contains(&lock.days)).then(|| ("object_lock", "days of a lock are from 1 to 36500".into()))
+    }
+
+    fn creating(desired: &Value) -> Vec<Effect> {
+        locks(desired).into_iter().collect()
+    }
+
     /// Returns the effects of a change. Lifecycle rules apply to existing objects too
     /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-expire-general-considerations.html>).
     fn effects(desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
-        let mut out = Vec::new();
+        let mut out: Vec<Effect> = locks(desired).filter(|_| diff.touches("object_lock")).into_iter().collect();
         for (name, rule) in desired["lifecycle"].as_object().into_iter().flatten() {
             if !diff.touches(&format!("lifecycle.{name}")) {
                 continue;
@@ -312,6 +361,15 @@ impl Resource for Bucket {
             let call = call.versioning_configuration(VersioningConfiguration::builder().status(status).build());
             call.send().await.map_err(failed("s3:PutBucketVersioning"))?;
         }
+        // Versions come first (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectLockConfiguration.html>).
+        if let (true, Some(lock)) = (diff.touches("object_lock"), &self.object_lock) {
+            let kept =
+                DefaultRetention::builder().mode(ObjectLockRetentionMode::from(lock.mode.as_str())).days(lock.days).build();
+            let rule = ObjectLockRule::builder().default_retention(kept).build();
+            let all = ObjectLockConfiguration::builder().object_lock_enabled(ObjectLockEnabled::Enabled).rule(rule).build();
+            let call = s3.put_object_lock_configuration().bucket(name).expected_bucket_owner(owner);
+            call.object_lock_configuration(all).send().await.map_err(failed("s3:PutObjectLockConfiguration"))?;
+        }
         if diff.touches("lifecycle") && self.lifecycle.is_empty() {
             let call = s3.delete_bucket_lifecycle().bucket(name).expected_bucket_owner(owner);
             call.send().await.map_err(failed("s3:DeleteBucketLifecycle"))?;
@@ -360,6 +418,26 @@ impl Resource for Bucket {
         }
     }
 
+    /// Returns what its lock keeps: S3 deletes no version before its time, in governance mode only for those who may bypass that.
+    async fn blocked_by(cx: &Cx, live: &Live) -> Result<Vec<Blocker>> {
+        let call = cx.cloud.s3.get_object_lock_configuration().bucket(&live.name).expected_bucket_owner(&cx.scope.account);
+        let Some(answer) = set(call.send().await.map_err(failed("s3:GetObjectLockConfiguration")))? else {
+            return Ok(Vec::new());
+        };
+        let kept = answer.object_lock_configuration.and_then(|lock| lock.rule?.default_retention);
+        let Some(kept) = kept.filter(|kept| kept.mode.is_some()) else { return Ok(Vec::new()) };
+        if emptying::is_empty(cx, &live.name).await? {
+            return Ok(Vec::new());
+        }
+        let mode = kept.mode.map(|mode| mode.as_str().to_lowercase()).unwrap_or_default();
+        let days = kept.days.or(kept.years.map(|years| years.saturating_mul(365))).unwrap_or_default();
+        let what = format!(
+            "objects that its lock ({mode}) keeps for {} from when each was written",
+            crate::aws::states::days(u64::try_from(days).unwrap_or_default())
+        );
+        Ok(vec![Blocker { what, passing: false }])
+    }
+
     async fn is_empty(cx: &Cx, live: &Live) -> Result<bool> {
         emptying::is_empty(cx, &live.name).await
     }
@@ -377,6 +455,7 @@ impl AwsKind for Bucket {
             "s3:TagResource",
             "s3:PutBucketOwnershipControls",
             "s3:PutBucketVersioning",
+            "s3:PutBucketObjectLockConfiguration",
             "s3:PutBucketPublicAccessBlock",
             "s3:PutEncryptionConfiguration",
             "s3:PutLifecycleConfiguration",
@@ -385,6 +464,7 @@ impl AwsKind for Bucket {
             "s3:PutBucketTagging",
             "s3:PutBucketOwnershipControls",
             "s3:PutBucketVersioning",
+            "s3:PutBucketObjectLockConfiguration",
             "s3:PutBucketPublicAccessBlock",
             "s3:PutEncryptionConfiguration",
             "s3:PutBucketWebsite",
@@ -396,6 +476,7 @@ impl AwsKind for Bucket {
     const SPELLING: &'static [Spelling] = &[
         ("encryption.algorithm", How::Word(&["AES256", "aws:kms", "aws:kms:dsse"])),
         ("lifecycle.*.prefix", How::Empty),
+        ("object_lock.mode", How::Word(&["GOVERNANCE", "COMPLIANCE"])),
         ("ownership", How::Word(&["BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter"])),
     ];
 

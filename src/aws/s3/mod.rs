@@ -1,5 +1,6 @@
 //! Buckets, in Amazon S3.
 
+pub mod archived;
 mod bucket;
 mod bucket_policy;
 mod checks;
@@ -12,7 +13,7 @@ mod lifecycle;
 pub mod objects;
 pub mod versions;
 
-pub use bucket::{Bucket, Encryption, Website};
+pub use bucket::{Bucket, Encryption, ObjectLock, Website};
 pub use bucket_policy::BucketPolicy;
 pub use lifecycle::LifecycleRule;
 

@@ -350,6 +350,9 @@ pub fn apart(overlay: &mut Overlay, stack: &Stack) {
     if stack.alarms.is_some() {
         overlay.set(&["alarms"], Value::Null, "nobody is told of a copy");
     }
+    if stack.archive.is_some() {
+        overlay.set(&["archive"], Value::Null, "copies are not archived");
+    }
     if stack.backup.is_some() {
         overlay.set(&["backup"], Value::Null, "copies are not backed up");
     }

@@ -1,0 +1,91 @@
+//! Checks of the section `archive`.
+
+use super::super::diagnostic::{Diagnostic, short};
+use super::super::suggest;
+use super::super::values::{Duration, arn};
+use super::Checks;
+
+const DAY: u64 = 86_400;
+/// The most days of a default retention
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html>).
+const MOST: u64 = 36_500;
+
+pub(super) fn archive(checks: &mut Checks<'_>) {
+    let Some(archive) = &checks.stack.archive else { return };
+    let mut times = vec![("archive.after".to_owned(), archive.after, 0)];
+    times.extend(archive.delete_after.map(|time| ("archive.delete_after".to_owned(), time, 1)));
+    times.extend(archive.lock.as_ref().map(|lock| ("archive.lock.keep".to_owned(), lock.keep, 1)));
+    for (name, bucket) in &archive.buckets {
+        times.push((format!("archive.buckets.{name}.after"), bucket.after, 0));
+        times.extend(bucket.delete_after.map(|time| (format!("archive.buckets.{name}.delete_after"), time, 1)));
+    }
+    for (path, time, least) in times {
+        days(checks, &path, time, least);
+    }
+    let moves = std::iter::once(("archive".to_owned(), archive.after, archive.delete_after));
+    let buckets = archive.buckets.iter().map(|(name, of)| (format!("archive.buckets.{name}"), of.after, of.delete_after));
+    for (path, after, deleted) in moves.chain(buckets) {
+        if let Some(deleted) = deleted.filter(|deleted| *deleted <= after) {
+            let message = format!("objects are deleted after {deleted}, and move to the archive after {after}");
+            let help = "an object moves before it is deleted: give `delete_after` more time";
+            checks.at(
+                &format!("{path}.delete_after"),
+                "not later than `after`",
+                Diagnostic::error("out-of-range", message).help(help),
+            );
+        }
+    }
+    if let (Some(lock), Some(deleted)) = (&archive.lock, archive.delete_after)
+        && deleted < lock.keep
+    {
+        let message = format!("exports are to be deleted after {deleted}, and are locked for {}", lock.keep);
+        let help = "give `delete_after` at least the time of the lock";
+        checks.at("archive.delete_after", "shorter than the lock", Diagnostic::error("out-of-range", message).help(help));
+    }
+    for (at, name) in archive.databases.iter().flatten().enumerate() {
+        if !checks.stack.databases.contains_key(name) {
+            let known: Vec<&str> = checks.stack.databases.keys().map(|name| name.as_str()).collect();
+            let help = suggest::help(name.as_str(), known.into_iter(), "the databases are")
+                .unwrap_or_else(|| "add it to `databases`".into());
+            let message = format!("the database `{}` does not exist", short(name.as_str()));
+            checks.at(
+                &format!("archive.databases[{at}]"),
+                "not in this file",
+                Diagnostic::error("unknown-reference", message).help(help),
+            );
+        }
+    }
+    let exports = archive.databases.as_ref().map_or(!checks.stack.databases.is_empty(), |names| !names.is_empty());
+    key(checks, archive.key.as_deref(), exports);
+}
+
+/// Checks a time in whole days.
+fn days(checks: &mut Checks<'_>, path: &str, time: Duration, least: u64) {
+    let seconds = time.as_secs();
+    if (least * DAY..=MOST * DAY).contains(&seconds) && seconds.is_multiple_of(DAY) {
+        return;
+    }
+    let nearest = seconds.div_ceil(DAY).clamp(least, MOST);
+    let what = format!("{least}d to {MOST}d");
+    let message = format!("`{path}` must be whole days from {what}, but is {time}");
+    checks.at(path, &what, Diagnostic::error("out-of-range", message).help(format!("the nearest valid time is `{nearest}d`")));
+}
+
+fn key(checks: &mut Checks<'_>, key: Option<&str>, exports: bool) {
+    let known: Vec<String> = checks.stack.keys.keys().map(|name| format!("keys.{name}")).collect();
+    match key {
+        None if !exports || known.iter().any(|name| name == "keys.main") => {}
+        None => {
+            let message = "exports of databases need a KMS key of their own account, and none is named";
+            let help = "add `keys: { main: {} }`, or name one with `key`";
+            checks.at("archive", "no `key`", Diagnostic::error("missing-key", message).help(help));
+        }
+        Some(key) if known.iter().any(|name| name == key) || arn(key).is_some() => {}
+        Some(key) => {
+            let help = suggest::help(key, known.iter().map(String::as_str), "the keys are")
+                .unwrap_or_else(|| "add it to `keys`, or write the ARN of an existing key".into());
+            let message = format!("`archive` is encrypted with `{}`, which does not exist", short(key));
+            checks.at("archive.key", "not in this file", Diagnostic::error("unknown-reference", message).help(help));
+        }
+    }
+}
