@@ -2,6 +2,7 @@
 
 import copy
 import datetime
+import re
 
 from stack_local.core import Call, Operations, Store, fault, listed, now, page, pairs
 
@@ -20,6 +21,18 @@ _COST_TYPES = {
     "UseAmortized": False,
     "UseBlended": False,
 }
+
+
+# API reference CreateBudget: "up to five notifications, and each notification can have one SNS subscriber and up to 10 email
+# subscribers" (https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_CreateBudget.html).
+_NOTIFICATIONS = 5
+_SUBSCRIBERS = {"EMAIL": 10, "SNS": 1}
+# API reference Spend and Budget
+# (https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_Spend.html, …/API_budgets_Budget.html).
+_AMOUNT = r"([0-9]*\.)?[0-9]+"
+_NAME = r"(?![^:\\]*/action/)[^:\\]{1,100}"
+# API reference Notification: Threshold (…/API_budgets_Notification.html).
+_MOST = 15_000_000_000
 
 
 class _Budget:
@@ -43,8 +56,20 @@ def _budget(call: Call, action: str) -> _Budget:
     return found
 
 
+def _matches(pattern: str, value: str, at: str) -> None:
+    if not re.fullmatch(pattern, value):
+        why = f"Value '{value}' at '{at}' failed to satisfy constraint: Member must satisfy regular expression pattern: {pattern}"
+        raise fault("ValidationException", f"1 validation error detected: {why}")
+
+
 def _complete(given: dict) -> dict:
     view = copy.deepcopy(given)
+    _matches(_NAME, view["BudgetName"], "budget.budgetName")
+    if limit := view.get("BudgetLimit"):
+        _matches(_AMOUNT, limit["Amount"], "budget.budgetLimit.amount")
+    if (view.get("CostFilters") or view.get("CostTypes")) and (view.get("FilterExpression") or view.get("Metrics")):
+        # API reference UpdateBudget: "Either FilterExpression and Metrics or CostFilters and CostTypes, not both"
+        raise fault("InvalidParameterException", "CostFilters and CostTypes cannot be used with FilterExpression and Metrics.")
     if not view.get("BudgetLimit") and not view.get("PlannedBudgetLimits") and not view.get("AutoAdjustData"):
         raise fault(
             "InvalidParameterException",
@@ -64,9 +89,20 @@ def _full(notification: dict) -> dict:
     return {"ThresholdType": "PERCENTAGE"} | {k: v for k, v in notification.items() if v is not None and k != "NotificationState"}
 
 
+def _check_notification(notification: dict) -> None:
+    if not 0 <= notification["Threshold"] <= _MOST:
+        raise fault("InvalidParameterException", f"The threshold must be between 0 and {_MOST}.")
+
+
 def _check_subscribers(subscribers: list[dict]) -> None:
-    if not 1 <= len(subscribers) <= 11:
-        raise fault("InvalidParameterException", "A notification has one to eleven subscribers.")
+    if not subscribers:
+        raise fault("InvalidParameterException", "A notification has at least one subscriber.")
+    for sort, most in _SUBSCRIBERS.items():
+        if sum(one["SubscriptionType"] == sort for one in subscribers) > most:
+            raise fault("CreationLimitExceededException", f"A notification has at most {most} subscribers of the type {sort}.")
+    for one in subscribers:
+        # API reference Subscriber: Address (…/API_budgets_Subscriber.html).
+        _matches(r"(.*[\n\r\t\f\ ]?)*" if one["SubscriptionType"] == "SNS" else r"[^@\s]+@[^@\s]+", one["Address"], "address")
 
 
 @operations.on("CreateBudget")
@@ -75,7 +111,11 @@ def create_budget(call: Call) -> dict:
     if name in _all(call):
         raise fault("DuplicateRecordException", f"Error creating budget: {name} - the budget already exists.")
     budget = _Budget(_complete(call["Budget"]))
-    for item in call.get("NotificationsWithSubscribers", []):
+    given = call.get("NotificationsWithSubscribers", [])
+    if len(given) > _NOTIFICATIONS:
+        raise fault("CreationLimitExceededException", f"A budget has at most {_NOTIFICATIONS} notifications.")
+    for item in given:
+        _check_notification(item["Notification"])
         _check_subscribers(item["Subscribers"])
         budget.notifications.append((_full(item["Notification"]), copy.deepcopy(item["Subscribers"])))
     budget.tags = pairs(call.get("ResourceTags"))
@@ -128,8 +168,9 @@ def create_notification(call: Call) -> dict:
     budget, wanted = _budget(call, "create notification"), _full(call["Notification"])
     if any(notification == wanted for notification, _ in budget.notifications):
         raise fault("DuplicateRecordException", "Error creating notification: the notification already exists.")
-    if len(budget.notifications) >= 10:
-        raise fault("CreationLimitExceededException", "A budget has at most ten notifications.")
+    if len(budget.notifications) >= _NOTIFICATIONS:
+        raise fault("CreationLimitExceededException", f"A budget has at most {_NOTIFICATIONS} notifications.")
+    _check_notification(wanted)
     _check_subscribers(call["Subscribers"])
     budget.notifications.append((wanted, copy.deepcopy(call["Subscribers"])))
     return {}
@@ -147,6 +188,7 @@ def update_notification(call: Call) -> dict:
     old = _full(call["OldNotification"])
     for index, (notification, subscribers) in enumerate(budget.notifications):
         if notification == old:
+            _check_notification(wanted)
             budget.notifications[index] = (wanted, subscribers)
             return {}
     raise fault("NotFoundException", "Unable to find the notification for the budget.")
@@ -182,7 +224,11 @@ def update_subscriber(call: Call) -> dict:
     subscribers = budget.notifications[_notification(call, budget)][1]
     if call["OldSubscriber"] not in subscribers:
         raise fault("NotFoundException", "Unable to find the subscriber.")
-    subscribers[subscribers.index(call["OldSubscriber"])] = dict(call["NewSubscriber"])
+    changed = [dict(call["NewSubscriber"]) if one == call["OldSubscriber"] else one for one in subscribers]
+    if call["NewSubscriber"] in subscribers:
+        raise fault("DuplicateRecordException", "Error updating subscriber: the subscriber already exists.")
+    _check_subscribers(changed)
+    subscribers[:] = changed
     return {}
 
 

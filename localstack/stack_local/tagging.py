@@ -103,14 +103,24 @@ _KEEPERS = (
 )
 
 
+def _all(account: str, region: str) -> Tagged:
+    found: Tagged = {}
+    for keeper in _KEEPERS:
+        found |= keeper(account, region)
+    return found
+
+
+def keys(account: str, region: str) -> set[str]:
+    """The keys of all tags of a region."""
+    return {key for tags in _all(account, region).values() for key in tags}
+
+
 @operations.on("GetResources")
 def get_resources(call: Call) -> dict:
     size = call.get("ResourcesPerPage", _MOST)
     if not 1 <= size <= _MOST:
         raise fault("InvalidParameterException", f"ResourcesPerPage must be between 1 and {_MOST}")
-    found: Tagged = {}
-    for keeper in _KEEPERS:
-        found |= keeper(call.account, call.region)
+    found = _all(call.account, call.region)
     wanted = [
         {"ResourceARN": arn, "Tags": listed(tags)} for arn, tags in sorted(found.items()) if tags and _wanted(call, arn, tags)
     ]

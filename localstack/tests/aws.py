@@ -138,6 +138,7 @@ class Case(unittest.TestCase):
             "cloudfront",
             "backup",
             "budgets",
+            "ce",
             "logs",
             "ecr",
             "secretsmanager",

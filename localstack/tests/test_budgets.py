@@ -57,3 +57,47 @@ class Budgets(Case):
         self.budgets.untag_resource(ResourceARN=arn, ResourceTagKeys=["stack:key"])
         self.assertEqual(self.budgets.list_tags_for_resource(ResourceARN=arn)["ResourceTags"], [{"Key": "more", "Value": "x"}])
         self.refused("NotFoundException", self.budgets.list_tags_for_resource, ResourceARN=arn + "0")
+
+    def test_what_aws_refuses(self):
+        budget = self.create("refuses")
+        create = self.budgets.create_budget
+        of = lambda **more: {"AccountId": ACCOUNT, "Budget": budget | {"BudgetName": "refused"} | more}
+        negative = {"Amount": "-100", "Unit": "USD"}
+        self.refused("ValidationException", create, says="budgetLimit.amount", **of(BudgetLimit=negative))
+        update = budget | {"BudgetLimit": negative}
+        self.refused("ValidationException", self.budgets.update_budget, AccountId=ACCOUNT, NewBudget=update)
+        self.refused("ValidationException", create, says="budgetName", **of(BudgetName="a:b"))
+        both = {"CostFilters": {"Service": ["x"]}, "Metrics": ["UnblendedCost"]}
+        self.refused("InvalidParameterException", create, says="FilterExpression", **of(**both))
+        emails = [{"SubscriptionType": "EMAIL", "Address": f"{n}@example.com"} for n in range(11)]
+        topics = [{"SubscriptionType": "SNS", "Address": f"arn:aws:sns:us-east-1:{ACCOUNT}:t{n}"} for n in range(2)]
+        for subscribers in (emails, topics):
+            notifications = [{"Notification": AT_80, "Subscribers": subscribers}]
+            self.refused("CreationLimitExceededException", create, **of(), NotificationsWithSubscribers=notifications)
+        notifications = [{"Notification": AT_80 | {"Threshold": float(n)}, "Subscribers": [ALICE]} for n in range(1, 7)]
+        self.refused("CreationLimitExceededException", create, **of(), NotificationsWithSubscribers=notifications)
+        above = [{"Notification": AT_80 | {"Threshold": 2e10}, "Subscribers": [ALICE]}]
+        self.refused("InvalidParameterException", create, says="threshold", **of(), NotificationsWithSubscribers=above)
+        self.refused("NotFoundException", self.budgets.describe_budget, AccountId=ACCOUNT, BudgetName="refused")
+
+    def test_limits_of_what_is_there(self):
+        self.create("full")
+        which: dict = {"AccountId": ACCOUNT, "BudgetName": "full"}
+        for n in range(9):
+            one = {"SubscriptionType": "EMAIL", "Address": f"{n}@example.com"}
+            self.budgets.create_subscriber(**which, Notification=AT_80, Subscriber=one)
+        self.refused(
+            "CreationLimitExceededException", self.budgets.create_subscriber, **which, Notification=AT_80, Subscriber=BOB
+        )
+        topic = {"SubscriptionType": "SNS", "Address": f"arn:aws:sns:us-east-1:{ACCOUNT}:t"}
+        self.budgets.create_subscriber(**which, Notification=AT_80, Subscriber=topic)
+        first = {"SubscriptionType": "EMAIL", "Address": "0@example.com"}
+        change = self.budgets.update_subscriber
+        self.refused("DuplicateRecordException", change, **which, Notification=AT_80, OldSubscriber=ALICE, NewSubscriber=first)
+        change(**which, Notification=AT_80, OldSubscriber=ALICE, NewSubscriber=BOB)
+        for n in (1, 2, 3, 4):
+            self.budgets.create_notification(**which, Notification=AT_80 | {"Threshold": float(n)}, Subscribers=[ALICE])
+        more = AT_80 | {"Threshold": 5.0}
+        self.refused(
+            "CreationLimitExceededException", self.budgets.create_notification, **which, Notification=more, Subscribers=[ALICE]
+        )

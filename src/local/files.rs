@@ -27,6 +27,7 @@ pub const FILES: &[(&str, &str)] = files![
     "stack_local/backup/tags.py",
     "stack_local/backup/vaults.py",
     "stack_local/budgets.py",
+    "stack_local/ce.py",
     "stack_local/certificates.py",
     "stack_local/clock.py",
     "stack_local/cloudfront/__init__.py",
