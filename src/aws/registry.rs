@@ -35,6 +35,8 @@ const WINGS: &[&Wing] = &[
     &super::cloudwatch::WING,
     &super::wafv2::WING,
     &super::backup::WING,
+    &super::budgets::WING,
+    &super::ce::WING,
 ];
 
 /// Returns every service.

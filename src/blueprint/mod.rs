@@ -8,6 +8,7 @@ pub mod alarms;
 mod alarms;
 mod archive;
 mod backup;
+mod budget;
 mod caches;
 mod cdn;
 mod certificates;
@@ -124,6 +125,8 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     resources::expand(&mut graph, stack, registry, &mut problems)?;
     alarms::expand(&mut graph, stack, balancer.as_ref(), facts, &mut problems)?;
     archive::expand(&mut graph, stack, &keys, facts, &mut problems)?;
+    let topic = alarms::expand(&mut graph, stack, balancer.as_ref(), facts, &mut problems)?;
+    budget::expand(&mut graph, stack, topic.as_ref(), facts, &mut problems)?;
     backup::expand(&mut graph, stack, &keys, facts, &mut problems)?;
     access::limit(&mut graph, stack, facts.scope)?;
     problems.extend(graph.clashes().iter().map(clash));

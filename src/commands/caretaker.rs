@@ -33,6 +33,8 @@ const READS: &[(&str, &[&str])] = &[
     ("acm", &["Describe*", "List*"]),
     ("application-autoscaling", &["Describe*"]),
     ("backup", &["DescribeRegionSettings", "Get*", "List*"]),
+    ("budgets", &["ListTagsForResource", "ViewBudget"]),
+    ("ce", &["GetAnomaly*", "ListCostAllocationTags", "ListTagsForResource"]),
     ("cloudfront", &["Get*", "List*"]),
     ("cloudwatch", &["Describe*", "List*"]),
     ("cloudtrail", &["DescribeTrails", "GetTrailStatus"]),
@@ -360,6 +362,8 @@ mod tests {
             let (service, verb) = action.split_once(':').unwrap();
             // As its client is called.
             let service = if service == "elbv2" { "elasticloadbalancing" } else { service };
+            // One action for all of its questions.
+            let verb = if service == "budgets" && verb.starts_with("Describe") { "ViewBudget" } else { verb };
             let verbs = READS.iter().find(|(name, _)| *name == service).map(|(_, verbs)| *verbs).unwrap_or_default();
             verbs.iter().any(|allowed| allowed.strip_suffix('*').map_or(*allowed == verb, |begin| verb.starts_with(begin)))
         };

@@ -377,7 +377,7 @@ impl<U: Unit> JsonSchema for Threshold<U> {
 }
 
 /// An email address; only its schema is used.
-struct Email;
+pub(super) struct Email;
 
 impl JsonSchema for Email {
     fn schema_name() -> Cow<'static, str> {

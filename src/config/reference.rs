@@ -64,6 +64,9 @@ const CREATES: &[(&str, &str)] = &[
         "archive",
         "a bucket with its policy for exports of databases, two roles, a Lambda function with its log group, two EventBridge rules and \
          permissions; a lifecycle rule in each of `buckets` ([archive.md](archive.md))",
+        "budget",
+        "a budget of AWS Budgets with its notifications; for `anomalies` a cost anomaly monitor, and a subscription for `email` and one \
+         for `topic` ([budget.md](budget.md))",
     ),
     ("usage", "nothing"),
     ("cost", "nothing"),

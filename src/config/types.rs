@@ -14,6 +14,7 @@ use super::alarms::Alarms;
 use super::archive::Archive;
 use super::awake::Schedule;
 use super::backup::Backup;
+use super::budget::Budget;
 use super::cache::Cache;
 use super::capacity::Capacity;
 use super::cdn::Cdn;
@@ -111,6 +112,9 @@ pub struct Stack {
     /// Data that must be kept and is no longer used: exports of databases, and objects of buckets, in archives of S3. Default: none.
     #[serde(default)]
     pub archive: Option<Archive>,
+    /// What the environment may cost in a month, and who is told when it costs more, or will: by AWS Budgets, after the fact. Default:
+    /// none.
+    pub budget: Option<Budget>,
     /// What is assumed of the use of the stack when its monthly price is told. Nothing in AWS depends on it.
     #[serde(default)]
     pub usage: UsageSection,

@@ -4,6 +4,7 @@ mod access;
 mod alarms;
 mod archive;
 mod backup;
+mod budget;
 mod caches;
 mod capacity;
 mod cdn;
@@ -60,6 +61,7 @@ pub fn validate(stack: &Stack, file: &Node, env: &str) -> Vec<Diagnostic> {
     firewall::firewall(&mut checks);
     backup::backup(&mut checks);
     archive::archive(&mut checks);
+    budget::budget(&mut checks);
     databases::databases(&mut checks);
     caches::caches(&mut checks);
     capacity::capacity(&mut checks);

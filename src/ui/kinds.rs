@@ -15,7 +15,7 @@ const AREAS: &[(&str, &[&str])] = &[
     ("compute", &["ecs", "application-autoscaling", "autoscaling", "lambda"]),
     ("delivery", &["cloudfront", "wafv2"]),
     ("names", &["route53"]),
-    ("costs", &["budgets"]),
+    ("costs", &["budgets", "ce"]),
 ];
 
 fn service(kind: &str) -> &str {

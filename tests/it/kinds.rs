@@ -149,6 +149,9 @@ const FIXTURES: &[Fixture] = &[
             update("wafv2.association/a", "web_acl", r#""wafv2.web_acl/other""#),
             update("backup.vault/v", "lock", r#""governance""#),
             change("backup.plan/p", "/resources/backup.plan/p/rules/daily/keep_days", "35", &["update backup.plan/p"]),
+            update("budgets.budget/b", "limit", "400"),
+            update("ce.anomaly_monitor/m", "tags", TAGS),
+            update("ce.anomaly_subscription/s", "above", "50"),
             change(
                 "backup.selection/s",
                 "/resources/backup.selection/s/conditions",

@@ -12,6 +12,7 @@ mod architecture;
 mod archive;
 mod backup;
 mod begin;
+mod budget;
 mod caches;
 mod calls;
 mod cdn;

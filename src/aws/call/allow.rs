@@ -2,8 +2,21 @@
 //! hint that names an action which does not exist cannot be followed.
 
 /// The operations whose actions have other names, with these.
-/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html>
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html>,
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsbudgetservice.html>
 const RENAMED: &[(&str, &[&str])] = &[
+    ("budgets:CreateBudget", &["budgets:ModifyBudget", "budgets:TagResource"]),
+    ("budgets:CreateNotification", &["budgets:ModifyBudget"]),
+    ("budgets:CreateSubscriber", &["budgets:ModifyBudget"]),
+    ("budgets:DeleteBudget", &["budgets:ModifyBudget"]),
+    ("budgets:DeleteNotification", &["budgets:ModifyBudget"]),
+    ("budgets:DeleteSubscriber", &["budgets:ModifyBudget"]),
+    ("budgets:DescribeBudget", &["budgets:ViewBudget"]),
+    ("budgets:DescribeBudgets", &["budgets:ViewBudget"]),
+    ("budgets:DescribeNotificationsForBudget", &["budgets:ViewBudget"]),
+    ("budgets:DescribeSubscribersForNotification", &["budgets:ViewBudget"]),
+    ("budgets:UpdateBudget", &["budgets:ModifyBudget"]),
+    ("budgets:UpdateSubscriber", &["budgets:ModifyBudget"]),
     ("cloudfront:CreateDistributionWithTags", &["cloudfront:CreateDistribution", "cloudfront:TagResource"]),
     ("lambda:Invoke", &["lambda:InvokeFunction"]),
     ("s3:CompleteMultipartUpload", &["s3:PutObject"]),

@@ -77,6 +77,8 @@ struct Configs {
     once: SdkConfig,
     /// In us-east-1.
     global: SdkConfig,
+    /// There, without second tries.
+    global_once: SdkConfig,
 }
 
 /// Declares the clients: for each its name, its SDK and which of [`Configs`] it is made from. All of them ask the fence.
@@ -112,10 +114,12 @@ macro_rules! clients {
         impl Clients {
             /// Makes the clients of a configuration.
             pub(super) fn from_config(config: &SdkConfig, region: &str, fence: Arc<Fence>) -> Clients {
+                let global = config.to_builder().region(Region::new(CLOUDFRONT_REGION)).build();
                 let configs = Configs {
                     usual: config.clone(),
                     once: config.to_builder().retry_config(RetryConfig::disabled()).build(),
-                    global: config.to_builder().region(Region::new(CLOUDFRONT_REGION)).build(),
+                    global_once: global.to_builder().retry_config(RetryConfig::disabled()).build(),
+                    global,
                 };
                 let guard = Guard(fence.clone());
                 // At another endpoint than AWS's own, the host names of buckets do not resolve.
@@ -169,6 +173,12 @@ clients! {
     cloudfront: aws_sdk_cloudfront, usual;
     /// AWS Backup.
     backup: aws_sdk_backup, usual;
+    /// AWS Budgets, which has one endpoint for all regions.
+    budgets: aws_sdk_budgets, global;
+    /// Cost Explorer, which has one endpoint for all regions.
+    ce: aws_sdk_costexplorer, global;
+    /// Cost Explorer, for creates: it has no idempotency tokens.
+    ce_once: aws_sdk_costexplorer, global_once;
     /// CloudWatch.
     cloudwatch: aws_sdk_cloudwatch, usual;
     /// KMS.

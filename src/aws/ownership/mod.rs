@@ -1,6 +1,7 @@
 //! Whose an object is: its tags, the index of tags, its name, and the second mark of its kind.
 
 pub mod doubt;
+pub mod global;
 pub mod mark;
 pub mod names;
 pub mod tag_index;

@@ -123,18 +123,20 @@ fn read<R: Resource + DeserializeOwned>(node: &Node) -> Option<R> {
     if node.key.kind == R::KIND { R::deserialize(&*node.desired).ok() } else { None }
 }
 
-/// Adds the alarms of everything that is in the graph.
+/// Adds the alarms of everything that is in the graph, and returns the topic that they tell, if it is the stack's own.
 pub fn expand(
     graph: &mut Graph,
     stack: &Stack,
     balancer: Option<&Balancer>,
     facts: &Facts<'_>,
     problems: &mut Vec<Problem>,
-) -> Result<(), Error> {
-    let Some(section) = &stack.alarms else { return Ok(()) };
+) -> Result<Option<Ref<Topic>>, Error> {
+    let Some(section) = &stack.alarms else { return Ok(None) };
     let found = parts::all(&Parts { graph, balancer, scope: facts.scope });
     problems.extend(turns_off_nothing(section, stack, &found));
-    let actions = told(graph, section, facts)?;
+    let topic = topic(graph, section, stack, facts)?;
+    let mut actions = section.topics.clone();
+    actions.extend(topic.as_ref().map(|topic| topic.clone().attr("arn").to_string()));
     for one in found {
         let path = one.path();
         let is_off = section.off.iter().any(|off| lies_in(&path, off));
@@ -142,15 +144,18 @@ pub fn expand(
             graph.add(one.key(), ORIGIN, &one.alarm(threshold, &actions))?;
         }
     }
-    Ok(())
+    Ok(topic)
 }
 
-/// Adds the topic with its subscriptions, and returns everything that alarms tell.
-fn told(graph: &mut Graph, section: &Alarms, facts: &Facts<'_>) -> Result<Vec<String>, Error> {
-    let mut actions = section.topics.clone();
-    if section.email.is_empty() && !actions.is_empty() {
-        return Ok(actions);
+/// Adds the topic with its subscriptions, unless only those of others are told.
+fn topic(graph: &mut Graph, section: &Alarms, stack: &Stack, facts: &Facts<'_>) -> Result<Option<Ref<Topic>>, Error> {
+    if section.email.is_empty() && !section.topics.is_empty() {
+        return Ok(None);
     }
+    let budget = stack.budget.as_ref().filter(|budget| budget.tells_alarms());
+    let mut publishers = vec![publish(facts.scope)];
+    publishers.extend(budget.map(|_| publish_budgets(facts.scope)));
+    publishers.extend(budget.and_then(|budget| budget.anomalies.as_ref()).map(|_| publish_anomalies(facts.scope)));
     let topic = Topic {
         fifo: None,
         content_based_deduplication: None,
@@ -159,7 +164,7 @@ fn told(graph: &mut Graph, section: &Alarms, facts: &Facts<'_>) -> Result<Vec<St
         // and with another one only if the key's policy lets it
         // (<https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services>).
         kms_key: Some(String::new()),
-        policy: Some(policies::policy(vec![publish(facts.scope)])),
+        policy: Some(policies::policy(publishers)),
         tags: Tags::new(),
     };
     let topic = graph.add(TOPIC, ORIGIN, &topic)?;
@@ -167,8 +172,7 @@ fn told(graph: &mut Graph, section: &Alarms, facts: &Facts<'_>) -> Result<Vec<St
         let subscription = Subscription { topic: topic.clone(), protocol: "email".into(), endpoint: address.clone() };
         graph.add(format!("{TOPIC}-{}", slug(address)), ORIGIN, &subscription)?;
     }
-    actions.push(topic.attr("arn").to_string());
-    Ok(actions)
+    Ok(Some(topic))
 }
 
 /// Returns the statement that lets the account's alarms publish
@@ -179,6 +183,27 @@ fn publish(scope: &Scope) -> Value {
         "Sid": "AlarmsPublish", "Effect": "Allow", "Principal": {"Service": "cloudwatch.amazonaws.com"},
         "Action": "sns:Publish", "Resource": "*",
         "Condition": {"StringEquals": {"aws:SourceAccount": scope.account}, "ArnLike": {"aws:SourceArn": alarms}},
+    })
+}
+
+/// Returns the statement that lets the account's budgets publish
+/// (<https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-sns-policy.html>).
+fn publish_budgets(scope: &Scope) -> Value {
+    let budgets = format!("arn:{}:budgets::{}:*", scope.partition, scope.account);
+    json!({
+        "Sid": "BudgetsPublish", "Effect": "Allow", "Principal": {"Service": "budgets.amazonaws.com"},
+        "Action": "sns:Publish", "Resource": "*",
+        "Condition": {"StringEquals": {"aws:SourceAccount": scope.account}, "ArnLike": {"aws:SourceArn": budgets}},
+    })
+}
+
+/// Returns the statement that lets the account's cost anomaly detection publish
+/// (<https://docs.aws.amazon.com/cost-management/latest/userguide/ad-SNS.html>).
+fn publish_anomalies(scope: &Scope) -> Value {
+    json!({
+        "Sid": "AnomaliesPublish", "Effect": "Allow", "Principal": {"Service": "costalerts.amazonaws.com"},
+        "Action": "sns:Publish", "Resource": "*",
+        "Condition": {"StringEquals": {"aws:SourceAccount": scope.account}},
     })
 }
 

@@ -352,6 +352,8 @@ pub fn apart(overlay: &mut Overlay, stack: &Stack) {
     }
     if stack.archive.is_some() {
         overlay.set(&["archive"], Value::Null, "copies are not archived");
+    if stack.budget.is_some() {
+        overlay.set(&["budget"], Value::Null, "nobody is told of what a copy costs");
     }
     if stack.backup.is_some() {
         overlay.set(&["backup"], Value::Null, "copies are not backed up");

@@ -84,7 +84,7 @@ fn throttled(call: &Call) -> Fault {
             "<Response><Errors><Error><Code>RequestLimitExceeded</Code><Message>Request limit exceeded.</Message></Error></Errors><RequestID>f-1</RequestID></Response>".into(),
         ),
         "s3" => xml(503, "<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>".into()),
-        "ecs" | "logs" | "kms" | "acm" | "application-autoscaling" | "secretsmanager" | "ecr" | "servicequotas" | "tagging" | "budgets" | "events"
+        "ecs" | "logs" | "kms" | "acm" | "application-autoscaling" | "secretsmanager" | "ecr" | "servicequotas" | "tagging" | "budgets" | "ce" | "events"
         | "servicediscovery" | "lambda" | "cloudtrail" | "sqs" => {
             let code = match call.service.as_str() {
                 "tagging" => "ThrottledException",

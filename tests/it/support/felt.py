@@ -165,6 +165,10 @@ CHANGES: dict[str, tuple[str, dict[str, Callable]]] = {
     # Backups that exist keep their time ("only applies to recovery points created after the update").
     "backup.plan": ("aws-backup/latest/devguide/updating-a-backup-plan.html", {"rules": silent}),
     "backup.vault": ("aws-backup/latest/devguide/vault-lock.html", {"lock": for_ever, "min_days": silent, "max_days": silent, "policy": silent}),
+    # The sum starts at zero until AWS counts again, and nobody who uses the stack feels that.
+    "budgets.budget": ("aws-cost-management/latest/APIReference/API_budgets_UpdateBudget.html", {"": silent}),
+    "ce.anomaly_monitor": ("aws-cost-management/latest/APIReference/API_UpdateAnomalyMonitor.html", {"": silent}),
+    "ce.anomaly_subscription": ("aws-cost-management/latest/APIReference/API_UpdateAnomalySubscription.html", {"": silent}),
     "cloudwatch.alarm": ("AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html", {"": silent}),
     "wafv2.association": ("waf/latest/APIReference/API_AssociateWebACL.html", {"web_acl": silent}),
     "wafv2.ip_set": ("waf/latest/APIReference/API_UpdateIPSet.html", {"addresses": silent}),

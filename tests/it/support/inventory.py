@@ -317,9 +317,28 @@ def edge_and_money():
         if named(control["Name"]):
             put("cloudfront.origin-access-control", control["Id"], control)
     account = client("sts").get_caller_identity()["Account"]
+    budgets = client("budgets")
     for budget in pages("budgets", "describe_budgets", "Budgets", AccountId=account):
-        if named(budget["BudgetName"]):
-            put("budgets.budget", budget["BudgetName"], budget)
+        name = budget["BudgetName"]
+        arn = f"arn:aws:budgets::{account}:budget/{name}"
+        tags = budgets.list_tags_for_resource(ResourceARN=arn)["ResourceTags"]
+        if ours(tags, name):
+            which = {"AccountId": account, "BudgetName": name}
+            notifications = [
+                one | budgets.describe_subscribers_for_notification(**which, Notification={
+                    key: value for key, value in one.items() if key != "NotificationState"})
+                for one in budgets.describe_notifications_for_budget(**which)["Notifications"]
+            ]
+            put("budgets.budget", name, budget, Tags=tags, Notifications=notifications)
+    ce = client("ce")
+    for monitor in ce.get_anomaly_monitors()["AnomalyMonitors"]:
+        tags = ce.list_tags_for_resource(ResourceArn=monitor["MonitorArn"])["ResourceTags"]
+        if ours(tags, monitor["MonitorName"]):
+            put("ce.anomaly_monitor", monitor["MonitorArn"], monitor, Tags=tags)
+    for subscription in ce.get_anomaly_subscriptions()["AnomalySubscriptions"]:
+        tags = ce.list_tags_for_resource(ResourceArn=subscription["SubscriptionArn"])["ResourceTags"]
+        if ours(tags, subscription["SubscriptionName"]):
+            put("ce.anomaly_subscription", subscription["SubscriptionArn"], subscription, Tags=tags)
 
 
 def firewalls():
