@@ -1,11 +1,13 @@
 """CloudWatch: LocalStack's own, which forgets the tags that an alarm is made with and the state that it has when it is changed, lists
-composite alarms to whom asks for none, and lists everything at once.
+composite alarms to whom asks for none, and lists everything at once. Dashboards (`dashboards.py`) and percentiles (`metrics.py`) are
+written here.
 
 What it accepts and AWS refuses is in `rules.py` (R38 to R41)."""
 
 from localstack.services.cloudwatch.models import cloudwatch_stores
 
-from stack_local.core import Call, Operations, fault, page, pairs
+from stack_local import dashboards, metrics
+from stack_local.core import Call, Operations, fault, listed, page, pairs
 
 operations = Operations("cloudwatch")
 
@@ -65,8 +67,21 @@ def _known(call: Call) -> None:
 
 @operations.on("TagResource", "UntagResource", "ListTagsForResource")
 def tags(call: Call) -> dict:
+    if ":dashboard/" in call["ResourceARN"]:
+        kept = dashboards.tags_at(call, call["ResourceARN"])
+        kept.update(pairs(call.get("Tags")))
+        for key in call.get("TagKeys", []):
+            kept.pop(key, None)
+        return {"Tags": listed(kept)} if call.context.operation.name == "ListTagsForResource" else {}
     _known(call)
     return call.stock()
+
+
+operations.on("PutDashboard")(dashboards.put)
+operations.on("GetDashboard")(dashboards.get)
+operations.on("DeleteDashboards")(dashboards.delete)
+operations.on("ListDashboards")(dashboards.listed)
+operations.on("GetMetricData")(metrics.get_metric_data)
 
 
 def all_tags(account: str, region: str) -> dict[str, dict[str, str]]:

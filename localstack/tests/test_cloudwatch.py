@@ -1,3 +1,6 @@
+import datetime
+import json
+
 from tests.aws import Case
 
 ARN = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:"
@@ -66,3 +69,95 @@ class Alarms(Case):
         rest = self.cloudwatch.describe_alarms(AlarmNamePrefix="page-", MaxRecords=2, NextToken=first["NextToken"])
         self.assertEqual([alarm["AlarmName"] for alarm in rest["MetricAlarms"]], ["page-2"])
         self.assertNotIn("NextToken", rest)
+
+
+DASHBOARD = "arn:aws:cloudwatch::000000000000:dashboard/"
+TEXT = {"type": "text", "x": 0, "y": 0, "width": 6, "height": 2, "properties": {"markdown": "x"}}
+
+
+class Dashboards(Case):
+    def put(self, name: str, *widgets: dict, **more) -> dict:
+        return self.cloudwatch.put_dashboard(DashboardName=name, DashboardBody=json.dumps({"widgets": widgets} | more))
+
+    def test_they_are_the_accounts_own(self):
+        self.put("own", TEXT)
+        there = self.server.client("cloudwatch", "eu-west-1")
+        body = json.loads(there.get_dashboard(DashboardName="own")["DashboardBody"])
+        self.assertEqual(body, {"widgets": [TEXT]})
+        self.assertEqual(
+            [one["DashboardArn"] for one in there.list_dashboards(DashboardNamePrefix="ow")["DashboardEntries"]],
+            [DASHBOARD + "own"],
+        )
+        tag = {"Key": "a", "Value": "b"}
+        self.cloudwatch.tag_resource(ResourceARN=DASHBOARD + "own", Tags=[tag])
+        self.assertEqual(there.list_tags_for_resource(ResourceARN=DASHBOARD + "own")["Tags"], [tag])
+        self.cloudwatch.untag_resource(ResourceARN=DASHBOARD + "own", TagKeys=["a"])
+        self.assertEqual(there.list_tags_for_resource(ResourceARN=DASHBOARD + "own")["Tags"], [])
+        there.delete_dashboards(DashboardNames=["own"])
+        self.refused("ResourceNotFound", self.cloudwatch.get_dashboard, 404, DashboardName="own")
+        self.refused("ResourceNotFound", self.cloudwatch.delete_dashboards, 404, DashboardNames=["own"])
+        gone = {"ResourceARN": DASHBOARD + "own"}
+        self.refused("ResourceNotFoundException", self.cloudwatch.list_tags_for_resource, 404, **gone)
+
+    def test_one_that_is_missing_keeps_the_others(self):
+        self.put("there", TEXT)
+        self.refused("ResourceNotFound", self.cloudwatch.delete_dashboards, 404, DashboardNames=["there", "missing"])
+        self.cloudwatch.delete_dashboards(DashboardNames=["there"])
+
+    def test_a_body_that_is_none_is_refused(self):
+        refused = lambda body: self.refused(
+            "InvalidParameterInput", self.cloudwatch.put_dashboard, 400, DashboardName="refused", DashboardBody=body
+        )
+        widget = lambda **more: json.dumps({"widgets": [TEXT | more]})
+        metric = lambda *metrics: widget(type="metric", properties={"region": "us-east-1", "metrics": list(metrics)})
+        for body in (
+            "hello",
+            "{}",
+            "[]",
+            widget(type="texts"),
+            widget(properties={}),
+            widget(width=25),
+            widget(x=24),
+            widget(type="alarm", properties={"alarms": []}),
+            widget(type="metric", properties={}),
+            metric(["AWS/SQS"]),
+            metric(["AWS/SQS", "X", "QueueName"]),
+            metric("AWS/SQS"),
+            json.dumps({"widgets": [TEXT] * 501}),
+        ):
+            refused(body)
+        self.refused("InvalidParameterValue", self.cloudwatch.put_dashboard, DashboardName="a b", DashboardBody=widget())
+        self.refused("ResourceNotFound", self.cloudwatch.get_dashboard, DashboardName="refused")
+
+    def test_what_is_ignored_is_told(self):
+        told = self.put("warned", TEXT, strange=1)["DashboardValidationMessages"]
+        self.assertEqual([one["DataPath"] for one in told], ["/strange"])
+        self.assertEqual(self.put("warned", TEXT).get("DashboardValidationMessages"), None)
+        self.cloudwatch.delete_dashboards(DashboardNames=["warned"])
+
+
+class Metrics(Case):
+    def test_percentiles(self):
+        end = datetime.datetime.now(datetime.UTC).replace(second=0, microsecond=0)
+        start = end - datetime.timedelta(minutes=5)
+        at = end - datetime.timedelta(minutes=2)
+        metric = {"Namespace": "percentiles", "MetricName": "Latency", "Dimensions": [{"Name": "Of", "Value": "web"}]}
+        data = [
+            {"MetricName": "Latency", "Dimensions": metric["Dimensions"], "Timestamp": at, "Value": float(n)}
+            for n in range(1, 101)
+        ]
+        other = {"MetricName": "Latency", "Dimensions": [{"Name": "Of", "Value": "api"}], "Timestamp": at, "Value": 1000.0}
+        self.cloudwatch.put_metric_data(Namespace="percentiles", MetricData=[*data, other])
+        query = lambda id, stat: {"Id": id, "MetricStat": {"Metric": metric, "Period": 60, "Stat": stat}}
+        ask = lambda *queries: self.cloudwatch.get_metric_data(MetricDataQueries=list(queries), StartTime=start, EndTime=end)
+        found = ask(query("a", "p99"), query("b", "p50"), query("c", "Average"), query("d", "Sum"))["MetricDataResults"]
+        self.assertEqual(
+            [(one["Id"], one["Values"]) for one in found], [("a", [99.0]), ("b", [50.0]), ("c", [50.5]), ("d", [5050.0])]
+        )
+        self.assertEqual({one["Timestamps"][0] for one in found}, {at})
+        missing = ask({"Id": "m", "MetricStat": {"Metric": metric | {"MetricName": "No"}, "Period": 60, "Stat": "p99"}})
+        self.assertEqual(missing["MetricDataResults"][0]["Values"], [])
+        with self.assertRaisesRegex(Exception, "greater than 500"):
+            ask(*[query(f"q{n}", "p99") for n in range(501)])
+        with self.assertRaisesRegex(Exception, "unique"):
+            ask(query("a", "p99"), query("a", "p50"))
