@@ -36,7 +36,7 @@ const READS: &[(&str, &[&str])] = &[
     ("budgets", &["ListTagsForResource", "ViewBudget"]),
     ("ce", &["GetAnomaly*", "ListCostAllocationTags", "ListTagsForResource"]),
     ("cloudfront", &["Get*", "List*"]),
-    ("cloudwatch", &["Describe*", "List*"]),
+    ("cloudwatch", &["Describe*", "GetDashboard", "List*"]),
     ("cloudtrail", &["DescribeTrails", "GetTrailStatus"]),
     ("ec2", &["Describe*"]),
     ("ecr", &["DescribeImages", "DescribeRepositories"]),
@@ -323,6 +323,8 @@ mod tests {
 
     /// What `pause`, `resume` and `reap` do not ask, or ask with other permissions of the role.
     const ELSEWHERE: &[&str] = &[
+        // What `stack top` asks.
+        "cloudwatch:GetMetricData",
         // What `stack freeze` and `stack frozen` ask.
         "ecr:GetAuthorizationToken",
         "ecr:ListTagsForResource",

@@ -54,6 +54,7 @@ mod show;
 mod stop;
 mod task;
 mod thaw;
+mod top;
 mod unlock;
 mod validate;
 
@@ -115,6 +116,7 @@ enum Command {
     Unlock(unlock::Arguments),
     #[command(alias = "status")]
     Show(show::Arguments),
+    Top(top::Arguments),
     Outputs(outputs::Arguments),
     Run(task::Arguments),
     List(list::Arguments),
@@ -230,6 +232,7 @@ async fn dispatch(command: Command, color: Color) -> Result<u8> {
         Command::Resume(arguments) => resume::run(arguments, color).await,
         Command::Unlock(arguments) => unlock::run(arguments, color).await,
         Command::Show(arguments) => show::run(arguments, color).await,
+        Command::Top(arguments) => top::run(arguments, color).await,
         Command::Outputs(arguments) => outputs::run(arguments, color).await,
         Command::List(arguments) => list::run(arguments, color).await,
         Command::Extend(arguments) => extend::run(arguments, color).await,

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::process::Stdio;
 use std::time::Duration;
 
 use clap::Args;
@@ -8,9 +9,10 @@ use serde_json::Value;
 
 use super::arguments::{Aws, FileOrStack};
 use super::session::{self, Session};
-use super::stop::{Exit, Result};
+use super::stop::{Exit, Result, Stop};
 use super::{outputs, saved};
 use crate::aws::Clients;
+use crate::aws::cloudwatch::{Dashboard, console};
 use crate::aws::ec2::DefaultSecurityGroup;
 use crate::aws::ecs::{Running, running};
 use crate::aws::elasticache::Cache;
@@ -46,6 +48,9 @@ pub struct Arguments {
         conflicts_with = "json"
     )]
     watch: Option<u64>,
+    /// Print the address of the CloudWatch dashboard, and open it where there is a terminal
+    #[arg(long, conflicts_with_all = ["json", "watch", "all"])]
+    web: bool,
     /// Print it as JSON
     #[arg(long)]
     json: bool,
@@ -108,7 +113,7 @@ struct Object {
 }
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
-    let Arguments { file, aws, all, watch, json } = arguments;
+    let Arguments { file, aws, all, watch, web, json } = arguments;
     let file = file.given()?;
     let file_text = if file.stack.is_some() { String::new() } else { session::read(&file.file)? };
     if engine::saved::is_one(&file_text) {
@@ -124,6 +129,9 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
             Session::of(&session::load_text(&file, &text, color)?, &aws, color).await?
         }
     };
+    if web {
+        return browse(&session, color).await;
+    }
     let mut before = String::new();
     loop {
         let shown = read(&session).await?;
@@ -146,6 +154,33 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         }
         tokio::time::sleep(Duration::from_secs(seconds)).await;
     }
+}
+
+/// What opens an address on this system.
+const OPENER: &str = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+
+/// Prints the address of the environment's dashboard, and opens it for a person who is looking.
+async fn browse(session: &Session, color: Color) -> Result {
+    let found = session.read(Dashboard::KIND).await?;
+    let ours = found.iter().filter(|seen| matches!(seen.claim, Claim::Ours(_)));
+    // That of the section first.
+    let best = ours.min_by_key(|seen| seen.key().is_none_or(|key| key.name != "dashboard"));
+    let Some(name) = best.and_then(|seen| seen.live.get("id")).and_then(Value::as_str) else {
+        return Err(Stop::refused(
+            "this environment has no dashboard",
+            "add `dashboard: true` to the file and run `stack apply`; `stack top` shows the same figures in the terminal",
+        ));
+    };
+    let address = console(&session.cx.scope.region, name);
+    ui::out(&format!("{address}\n"))?;
+    if Look::stdout(color).terminal {
+        let mut opener = std::process::Command::new(OPENER);
+        opener.arg(&address).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        if opener.spawn().is_err() {
+            ui::err(&ui::note(&format!("`{OPENER}` cannot be run; open the address yourself."), &Look::stderr(color)))?;
+        }
+    }
+    Ok(Exit::Ok)
 }
 
 /// Reads what is running.

@@ -51,6 +51,7 @@ const CREATES: &[(&str, &str)] = &[
         "a CloudWatch alarm for each part and reason ([alarms.md](alarms.md)); an SNS topic, unless only `topics` is given, with a \
          subscription for each address in `email`",
     ),
+    ("dashboard", "a CloudWatch dashboard ([dashboard.md](dashboard.md))"),
     (
         "firewall",
         "for each of `before` a web ACL, its association and, unless `logs.keep` is `none`, a log group; an IP set for each of the lists \

@@ -101,6 +101,10 @@ pub struct Stack {
     /// nobody but the subscribers of its topic. Default: none.
     #[serde(default)]
     pub alarms: Option<Alarms>,
+    /// Whether the environment has a CloudWatch dashboard with the figures of all of its parts. `stack show --web` opens it. Default: it
+    /// has none.
+    #[serde(default)]
+    pub dashboard: bool,
     /// AWS WAF before the distribution and the load balancer. `firewall: {}` counts what it would block, and blocks nothing. Default:
     /// none.
     #[serde(default)]

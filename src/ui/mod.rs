@@ -12,6 +12,7 @@
 //! | [`progress`] | what a run is doing: live lines, plain lines, JSON lines |
 //! | [`mod@outcome`] | what a run did, and what failed; runs of the past look the same |
 //! | [`mod@table`] | rows and columns, or cards where there is no room |
+//! | [`top`] | figures that change, with a curve each |
 //! | [`diagram`] | the architecture and the dependencies: Mermaid, DOT, SVG |
 //! | [`capacity`] | what an architecture must be: text, SVG |
 //! | [`load`] | load tests: text, SVG, HTML, and live |
@@ -38,6 +39,7 @@ pub mod progress;
 pub mod style;
 pub mod table;
 mod tally;
+pub mod top;
 mod units;
 mod value;
 

@@ -71,7 +71,7 @@ impl Names {
 }
 
 /// The services that have one region for the whole world.
-const GLOBAL: &[&str] = &["cloudfront", "iam", "route53"];
+const GLOBAL: &[&str] = &["budgets", "ce", "cloudfront", "iam", "route53"];
 
 #[test]
 fn a_life_through_awss_own_names_in_two_regions() {
@@ -116,8 +116,8 @@ fn a_life_through_awss_own_names_in_two_regions() {
         for (service, signed) in &regions {
             let expected: &[&str] = match service.as_str() {
                 service if GLOBAL.contains(&service) => &["us-east-1"],
-                // CloudFront's certificates, firewalls with their logs, and tags are in us-east-1, whatever the stack's region.
-                "acm" | "logs" | "tagging" | "wafv2" => &["us-east-1", region],
+                // CloudFront's certificates, firewalls with their logs, and tags are in us-east-1, whatever the stack's region, and dashboards.
+                "acm" | "logs" | "monitoring" | "tagging" | "wafv2" => &["us-east-1", region],
                 _ => &[region],
             };
             assert!(signed.iter().all(|r| expected.contains(&r.as_str())), "{service}: {signed:?}");

@@ -149,6 +149,12 @@ const FIXTURES: &[Fixture] = &[
             update("wafv2.association/a", "web_acl", r#""wafv2.web_acl/other""#),
             update("backup.vault/v", "lock", r#""governance""#),
             change("backup.plan/p", "/resources/backup.plan/p/rules/daily/keep_days", "35", &["update backup.plan/p"]),
+            change(
+                "cloudwatch.dashboard/d",
+                "/resources/cloudwatch.dashboard/d/body/widgets/0/properties/markdown",
+                r#""Hello, world""#,
+                &["update cloudwatch.dashboard/d"],
+            ),
             update("budgets.budget/b", "limit", "400"),
             update("ce.anomaly_monitor/m", "tags", TAGS),
             update("ce.anomaly_subscription/s", "above", "50"),

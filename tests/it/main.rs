@@ -24,6 +24,7 @@ mod compare;
 mod connect;
 mod consent;
 mod cost;
+mod dashboard;
 mod databases;
 mod defaults;
 mod drift;

@@ -4,10 +4,10 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::aws::LocalAws;
-use crate::support::proxy::Fault;
+use crate::support::proxy::{CBOR, Fault};
 use crate::support::run::EVERYTHING;
 use crate::support::subject::Subject;
 
@@ -274,4 +274,39 @@ fn an_interrupt_does_not_wait_for_calls_that_hang() {
         assert!(ended.all().contains("Stopping"), "{}", ended.end());
         assert_clean(&ended);
     }
+}
+
+/// Figures take the whole terminal and give it back, with `q`, with Ctrl-C, and when asking fails.
+#[test]
+fn figures_leave_the_terminal_as_it_was() {
+    const QUEUE: &str = "stack: terminal\nregion: us-east-1\nresources: { sqs.queue: { orders: {} } }\n";
+    let aws = LocalAws::shared();
+    let s = Subject::new(QUEUE);
+    s.apply();
+    let given_back = |ended: &Ended| {
+        let all = ended.all();
+        for (taken, back) in [("\u{1b}[?1049h", "\u{1b}[?1049l"), ("\u{1b}[?25l", "\u{1b}[?25h")] {
+            assert!(all.contains(taken) && all.rfind(back) > all.rfind(taken), "{}", ended.end());
+        }
+    };
+    for (keys, size) in [("q", (60, 12)), ("\u{3}", (200, 40))] {
+        let actions = json!([{"after": "oldest", "seconds": 0.2, "keys": keys}]);
+        let ended = on_a_terminal(&s, aws, size, true, actions, &["top", "s.yaml"]);
+        assert_eq!(ended.code, 0, "{}", ended.end());
+        assert!(ended.since < Duration::from_secs(3), "{:?}", ended.since);
+        given_back(&ended);
+    }
+    s.proxy.on_call(|call| {
+        let denied =
+            r#"{"__type":"AccessDeniedException","message":"User is not authorized to perform: cloudwatch:GetMetricData"}"#;
+        match call.operation.as_str() {
+            "GetMetricData" => Fault::Answer(403, CBOR.into(), denied.into()),
+            _ => Fault::Pass,
+        }
+    });
+    let ended = on_a_terminal(&s, aws, (100, 20), true, json!([]), &["top", "s.yaml"]);
+    assert_ne!(ended.code, 0);
+    given_back(&ended);
+    s.proxy.pass();
+    s.place.stack(&["destroy", "s.yaml", "--yes", EVERYTHING]).ok();
 }

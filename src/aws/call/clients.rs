@@ -181,6 +181,8 @@ clients! {
     ce_once: aws_sdk_costexplorer, global_once;
     /// CloudWatch.
     cloudwatch: aws_sdk_cloudwatch, usual;
+    /// CloudWatch in us-east-1: for dashboards, which have no region, and for what CloudFront reports.
+    cloudwatch_global: aws_sdk_cloudwatch, global;
     /// KMS.
     kms: aws_sdk_kms, usual;
     /// KMS, for `CreateKey`, which has no idempotency token.

@@ -1,12 +1,17 @@
 //! Alarms and figures, in Amazon CloudWatch.
+//! Alarms and dashboards, in Amazon CloudWatch.
 
 mod alarm;
+mod body;
 mod controls;
 mod cost;
+mod dashboard;
 pub(in crate::aws) mod errors;
 pub mod figures;
+pub mod metrics;
 
 pub use alarm::{Alarm, Metric};
+pub use dashboard::{Dashboard, console};
 
 use crate::aws::call::rate_limit::{Rates, rate};
 use crate::aws::wing::{KindRow, Wing};
@@ -19,5 +24,5 @@ pub(super) static WING: Wing = Wing {
     rates: Some(Rates { service: "CloudWatch", asking: rate(9, 9), changing: rate(3, 3) }),
     bill: cost::bill,
     controls: controls::CONTROLS,
-    ..Wing::of(&[KindRow::of::<Alarm>()])
+    ..Wing::of(&[KindRow::of::<Alarm>(), KindRow::of::<Dashboard>()])
 };

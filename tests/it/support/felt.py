@@ -170,6 +170,7 @@ CHANGES: dict[str, tuple[str, dict[str, Callable]]] = {
     "ce.anomaly_monitor": ("aws-cost-management/latest/APIReference/API_UpdateAnomalyMonitor.html", {"": silent}),
     "ce.anomaly_subscription": ("aws-cost-management/latest/APIReference/API_UpdateAnomalySubscription.html", {"": silent}),
     "cloudwatch.alarm": ("AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html", {"": silent}),
+    "cloudwatch.dashboard": ("AmazonCloudWatch/latest/APIReference/API_PutDashboard.html", {"": silent}),
     "wafv2.association": ("waf/latest/APIReference/API_AssociateWebACL.html", {"web_acl": silent}),
     "wafv2.ip_set": ("waf/latest/APIReference/API_UpdateIPSet.html", {"addresses": silent}),
     "wafv2.web_acl": ("waf/latest/APIReference/API_UpdateWebACL.html", {"default_action": begins_to_block, "logs": silent, "metrics": silent, "rules": begins_to_block}),

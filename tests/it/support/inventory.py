@@ -330,6 +330,12 @@ def edge_and_money():
                 for one in budgets.describe_notifications_for_budget(**which)["Notifications"]
             ]
             put("budgets.budget", name, budget, Tags=tags, Notifications=notifications)
+    cloudwatch = client("cloudwatch")
+    for entry in cloudwatch.list_dashboards()["DashboardEntries"]:
+        tags = cloudwatch.list_tags_for_resource(ResourceARN=entry["DashboardArn"])["Tags"]
+        if ours(tags, entry["DashboardName"]):
+            body = cloudwatch.get_dashboard(DashboardName=entry["DashboardName"])["DashboardBody"]
+            put("cloudwatch.dashboard", entry["DashboardName"], {"Body": body}, Tags=tags)
     ce = client("ce")
     for monitor in ce.get_anomaly_monitors()["AnomalyMonitors"]:
         tags = ce.list_tags_for_resource(ResourceArn=monitor["MonitorArn"])["ResourceTags"]
