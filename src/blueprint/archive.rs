@@ -163,6 +163,7 @@ fn exporter(bucket: &str, key: &str) -> Role {
         policies: [("exports".to_owned(), policy(vec![objects, list, encrypts]))].into(),
         managed: Vec::new(),
         description: Some("Writes exports of snapshots into the archive".into()),
+        boundary: None,
         tags: Tags::new(),
     }
 }
@@ -207,6 +208,7 @@ fn function(
         .into(),
         managed: Vec::new(),
         description: Some(DESCRIPTION.into()),
+        boundary: None,
         tags: Tags::new(),
     };
     let role = graph.add(NAME, ORIGIN, &role)?;

@@ -5,7 +5,6 @@
 mod access;
 mod access_logs;
 pub mod alarms;
-mod alarms;
 mod archive;
 mod backup;
 mod budget;
@@ -125,13 +124,12 @@ pub fn expand(stack: &Stack, facts: &Facts<'_>, registry: &Registry<Clients>) ->
     access::expand(&mut graph, stack, facts)?;
     pipelines::expand(&mut graph, stack, facts)?;
     resources::expand(&mut graph, stack, registry, &mut problems)?;
-    alarms::expand(&mut graph, stack, balancer.as_ref(), facts, &mut problems)?;
     archive::expand(&mut graph, stack, &keys, facts, &mut problems)?;
     let topic = alarms::expand(&mut graph, stack, balancer.as_ref(), facts, &mut problems)?;
     budget::expand(&mut graph, stack, topic.as_ref(), facts, &mut problems)?;
     backup::expand(&mut graph, stack, &keys, facts, &mut problems)?;
-    access::limit(&mut graph, stack, facts.scope)?;
     dashboard::expand(&mut graph, stack, facts)?;
+    access::limit(&mut graph, stack, facts.scope)?;
     problems.extend(graph.clashes().iter().map(clash));
     references::settle(&mut graph, registry, &mut problems);
     limits::complete(&mut graph, facts.scope, &mut problems);

@@ -142,7 +142,8 @@ fn outlook(loaded: &Loaded, arguments: &Arguments) -> Result<Outlook> {
         let (need, bill) = point(users)?;
         let tasks = need.services.iter().filter_map(|service| service.needed).sum();
         let fits = need.databases.iter().all(|database| database.needed.is_some() || database.accepts.is_none());
-        around.push(Point { users, requests: need.requests, tasks, monthly: dollars(&bill), fits });
+        let (monthly, unpriced) = (dollars(&bill), bill.sum().unpriced);
+        around.push(Point { users, requests: need.requests, tasks, monthly, unpriced, fits });
     }
     around.dedup_by_key(|point| point.users);
     let now = bill::of(&session::offline(loaded)?, &stack.region, &Pricing::of(stack).usage);
@@ -435,7 +436,13 @@ capacity:
             let loaded = loaded(&std::fs::read_to_string(path).unwrap());
             assert_eq!(loaded.warnings.diagnostics.len(), 0, "{file}");
             let bill = bill::of(&session::offline(&loaded).unwrap(), "us-east-1", &Pricing::of(&loaded.stack).usage);
-            let monthly = dollars(&bill).unwrap();
+            let mut monthly = format!("${:.0}", dollars(&bill).unwrap());
+            let unknown: std::collections::BTreeSet<&str> =
+                bill.lines.iter().filter(|line| line.monthly.is_none()).map(|line| line.billed.part.what.as_str()).collect();
+            if !unknown.is_empty() {
+                monthly =
+                    format!("more than {monthly}; no price is known for {}", unknown.into_iter().collect::<Vec<_>>().join(", "));
+            }
             let (mut busiest, mut first) = (String::new(), String::new());
             let model = model(&loaded, &arguments(1));
             if users > 0 {
@@ -455,7 +462,7 @@ capacity:
             let (least, most) = model.services[0].tasks;
             let tasks = if least == most { least.to_string() } else { format!("{least} to {most}") };
             rows += &format!(
-                "| {name} | [`{file}.yaml`](../stacks/stages/{file}.yaml) | ${monthly:.0} | {tasks} | {busiest} | {first} |\n"
+                "| {name} | [`{file}.yaml`](../stacks/stages/{file}.yaml) | {monthly} | {tasks} | {busiest} | {first} |\n"
             );
         }
         let path = format!("{root}/docs/stages.md");

@@ -67,7 +67,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let Arguments { file, aws, once, every, format } = arguments;
     let loaded = session::load(&file, color)?;
     let session = Session::of(&loaded, &aws, color).await?;
-    let read = async { Ok(Snapshot::read_by_index(&session.registry, &session.cx).await?) };
+    let read = Snapshot::read_by_index(&session.registry, &session.cx);
     let (graph, snapshot) = session.hear(session.graph_beside(&loaded, read)).await?;
     let mut ids = Ids::default();
     for seen in &snapshot.seen {
@@ -241,11 +241,12 @@ fn listen(to: &mpsc::UnboundedSender<Deed>) {
     }
 }
 
+/// What CloudWatch will say, and of when that is.
+type Answer<'a> = Pin<Box<dyn Future<Output = Result<(Values, Timestamp)>> + 'a>>;
+
 /// Shows the figures until somebody has seen enough.
 async fn watch(session: &Session, asked: &Asked, every: Duration) -> Result {
-    let ask = |now: Timestamp| -> Pin<Box<dyn Future<Output = Result<(Values, Timestamp)>> + '_>> {
-        Box::pin(async move { Ok((values(session, &asked.figures, now).await?, now)) })
-    };
+    let ask = |now: Timestamp| -> Answer<'_> { Box::pin(async move { Ok((values(session, &asked.figures, now).await?, now)) }) };
     let foot = format!("q ends, ↑ ↓ scroll; asks every {} s", every.as_secs());
     let mut terminate = signal(SignalKind::terminate())?;
     let mut drawn = Drawn(ratatui::try_init()?);

@@ -65,18 +65,20 @@ const CREATES: &[(&str, &str)] = &[
         "archive",
         "a bucket with its policy for exports of databases, two roles, a Lambda function with its log group, two EventBridge rules and \
          permissions; a lifecycle rule in each of `buckets` ([archive.md](archive.md))",
+    ),
+    (
         "budget",
         "a budget of AWS Budgets with its notifications; for `anomalies` a cost anomaly monitor, and a subscription for `email` and one \
          for `topic` ([budget.md](budget.md))",
     ),
     ("usage", "nothing"),
     ("cost", "nothing"),
+    ("capacity", "nothing"),
     (
         "access",
-        "IAM groups with managed and inline policies, and IAM users without passwords and access keys; for each of `pipelines` a role, and an identity provider for each issuer of their tokens",
+        "IAM groups with managed and inline policies, and IAM users without passwords and access keys; for each of `pipelines` a role, \
+         and an identity provider for each issuer of their tokens",
     ),
-    ("capacity", "nothing"),
-    ("access", "IAM groups with managed and inline policies, and IAM users without passwords and access keys"),
     ("keys", "for each key a KMS key and an alias"),
     (
         "certificates",

@@ -118,6 +118,7 @@ pub struct Stack {
     pub archive: Option<Archive>,
     /// What the environment may cost in a month, and who is told when it costs more, or will: by AWS Budgets, after the fact. Default:
     /// none.
+    #[serde(default)]
     pub budget: Option<Budget>,
     /// What is assumed of the use of the stack when its monthly price is told. Nothing in AWS depends on it.
     #[serde(default)]

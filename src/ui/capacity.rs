@@ -53,6 +53,8 @@ pub struct Point {
     pub tasks: u32,
     /// Dollars a month.
     pub monthly: Option<f64>,
+    /// The number of parts without a known price: it costs more than that.
+    pub unpriced: usize,
     /// Whether a class exists that suffices.
     pub fits: bool,
 }
@@ -72,6 +74,12 @@ fn whole(number: u64) -> String {
 
 fn money(dollars: Option<f64>) -> String {
     dollars.map_or_else(|| "no price known".to_owned(), |dollars| format!("${}", whole(dollars.round() as u64)))
+}
+
+/// Returns a price of which some parts are not known.
+fn at_least(dollars: Option<f64>, unpriced: usize) -> String {
+    let more = if dollars.is_some() && unpriced > 0 { "more than " } else { "" };
+    format!("{more}{}", money(dollars))
 }
 
 fn rate(requests: f64) -> String {
@@ -126,8 +134,18 @@ impl Outlook {
         }
         let processors = format!("{} vCPU", self.need.processors);
         rows.push(vec!["Fargate".into(), String::new(), processors, "quota L-3032A538 of the account".into()]);
-        rows.push(vec!["price a month".into(), money(self.now), money(self.monthly), "list prices, see below".into()]);
+        rows.push(vec![
+            "price a month".into(),
+            money(self.now),
+            at_least(self.monthly, self.unpriced),
+            "list prices, see below".into(),
+        ]);
         rows
+    }
+
+    /// Returns how many parts have no known price even with few users. Where more have none, the price is not comparable.
+    fn least_unpriced(&self) -> usize {
+        self.around.iter().map(|point| point.unpriced).min().unwrap_or(0)
     }
 
     /// Returns when users have become so many.
@@ -161,11 +179,14 @@ pub fn capacity_text(outlook: &Outlook, look: &Look) -> String {
             .collect();
         text += &table(look, &["USERS", "MET", "LIMIT", "WHAT RAISES IT"], &rows);
     }
-    let most = outlook.around.iter().filter_map(|point| point.monthly).fold(0.0, f64::max);
+    let least = outlook.least_unpriced();
+    let most =
+        outlook.around.iter().filter(|point| point.unpriced == least).filter_map(|point| point.monthly).fold(0.0, f64::max);
     let mark = if look.unicode { "█" } else { "#" };
     let bar = |point: &Point| {
-        let share = point.monthly.filter(|_| most > 0.0).map_or(0.0, |monthly| monthly / most);
-        mark.repeat(((share * BAR as f64).round() as usize).max(1))
+        // A bar for a part of the price would be too short.
+        let known = point.monthly.filter(|_| most > 0.0 && point.unpriced == least);
+        known.map_or_else(String::new, |monthly| mark.repeat(((monthly / most * BAR as f64).round() as usize).max(1)))
     };
     let rows: Vec<Vec<String>> = outlook
         .around
@@ -176,17 +197,18 @@ pub fn capacity_text(outlook: &Outlook, look: &Look) -> String {
                 whole(point.users),
                 rate(point.requests),
                 point.tasks.to_string(),
-                money(point.monthly),
+                at_least(point.monthly, point.unpriced),
                 format!("{}{fits}", bar(point)),
             ]
         })
         .collect();
     text += &finish(vec![String::new(), look.paint(STRONG, "With fewer and more users")]);
-    text += &table(look, &["USERS", "REQUESTS/S", "TASKS", "A MONTH", ""], &rows);
+    text += &table(look, &["USERS", "REQUESTS/S", "TASKS", "A MONTH", "PLOT"], &rows);
     let mut out = vec![String::new(), look.paint(STRONG, "Assumptions")];
     let mut sentences = outlook.assumptions.clone();
-    if outlook.unpriced > 0 {
-        sentences.push(format!("No price is known for {}, so the price is too low.", super::count(outlook.unpriced, "part")));
+    let without = outlook.around.iter().map(|point| point.unpriced).fold(outlook.unpriced, usize::max);
+    if without > 0 {
+        sentences.push(format!("No price is known for {}, so it costs more than that (`stack cost --sources`). Where more parts lack one, there is no bar and no point in the plot.", super::count(without, "part")));
     }
     for sentence in &sentences {
         let lines = wrap(sentence, look.width.saturating_sub(2).max(20));
@@ -206,8 +228,9 @@ pub fn capacity_svg(outlook: &Outlook) -> String {
         is_stepped: false,
         is_dashed: false,
     };
-    let (least, most) = (outlook.around.first().map_or(0, |p| p.users), outlook.around.last().map_or(0, |p| p.users));
-    let first = outlook.bounds.iter().find(|bound| (least..=most).contains(&bound.users));
+    let least = outlook.least_unpriced();
+    let (fewest, most) = (outlook.around.first().map_or(0, |p| p.users), outlook.around.last().map_or(0, |p| p.users));
+    let first = outlook.bounds.iter().find(|bound| (fewest..=most).contains(&bound.users));
     let mut places = vec![(need.users as f64, format!("{} users", whole(need.users)))];
     let panel = |title: &str, line: Line, places: Vec<(f64, String)>| Panel {
         title: title.to_owned(),
@@ -220,15 +243,18 @@ pub fn capacity_svg(outlook: &Outlook) -> String {
     let tasks = panel("Tasks", line("tasks of all services", &|point| f64::from(point.tasks)), places.clone());
     places.clear();
     places.extend(first.map(|bound| (bound.users as f64, bound.what.replace('`', ""))));
-    let price =
-        panel("US dollars a month", line("all users active all month", &|point| point.monthly.unwrap_or(f64::NAN)), places);
+    let price = panel(
+        "US dollars a month",
+        line("all users active all month", &|point| point.monthly.filter(|_| point.unpriced == least).unwrap_or(f64::NAN)),
+        places,
+    );
     Chart {
         title: format!("{}: what its users need", outlook.stack),
         about: vec![format!(
             "{} users: {} requests/s, {} a month.",
             whole(need.users),
             rate(need.requests),
-            money(outlook.monthly)
+            at_least(outlook.monthly, outlook.unpriced)
         )],
         panels: vec![tasks, price],
     }

@@ -68,7 +68,7 @@ pub fn curve(points: &[Option<f64>], columns: usize, most: Option<f64>, unicode:
 }
 
 /// Returns the part where it is another one than in the row before.
-fn heading<'a>(entries: &'a [Entry], at: usize) -> &'a str {
+fn heading(entries: &[Entry], at: usize) -> &str {
     let part = &entries[at].part;
     if at > 0 && entries[at - 1].part == *part { "" } else { part }
 }

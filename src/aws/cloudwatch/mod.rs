@@ -1,5 +1,4 @@
-//! Alarms and figures, in Amazon CloudWatch.
-//! Alarms and dashboards, in Amazon CloudWatch.
+//! Alarms, dashboards and figures, in Amazon CloudWatch.
 
 mod alarm;
 mod body;

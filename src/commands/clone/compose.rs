@@ -352,6 +352,7 @@ pub fn apart(overlay: &mut Overlay, stack: &Stack) {
     }
     if stack.archive.is_some() {
         overlay.set(&["archive"], Value::Null, "copies are not archived");
+    }
     if stack.budget.is_some() {
         overlay.set(&["budget"], Value::Null, "nobody is told of what a copy costs");
     }

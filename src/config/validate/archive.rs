@@ -45,8 +45,7 @@ pub(super) fn archive(checks: &mut Checks<'_>) {
     for (at, name) in archive.databases.iter().flatten().enumerate() {
         if !checks.stack.databases.contains_key(name) {
             let known: Vec<&str> = checks.stack.databases.keys().map(|name| name.as_str()).collect();
-            let help = suggest::help(name.as_str(), known.into_iter(), "the databases are")
-                .unwrap_or_else(|| "add it to `databases`".into());
+            let help = suggest::help(name.as_str(), known, "the databases are").unwrap_or_else(|| "add it to `databases`".into());
             let message = format!("the database `{}` does not exist", short(name.as_str()));
             checks.at(
                 &format!("archive.databases[{at}]"),
