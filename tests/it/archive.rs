@@ -46,7 +46,7 @@ fn bucket(s: &Subject, script: &str) -> Value {
 }
 
 #[test]
-fn databases_are_exported_listed_verified_and_restored() {
+fn databases_are_exported_listed_and_restored() {
     let s = Subject::new(STACK);
     s.apply();
     s.assert_in_step();
