@@ -527,3 +527,27 @@ fn what_protects_nothing_is_said_at_its_own_place() {
         "protect": ["services.web", "services.nope"]});
     assert_eq!(problems(&stack), [("protect[1]".to_owned(), "protects-nothing")]);
 }
+
+#[test]
+fn a_boundary_is_on_every_role_and_user() {
+    let arn = "arn:aws:iam::123456789012:policy/limits";
+    let graph = graph(&json!({
+        "stack": "a", "region": "us-east-1",
+        "keys": {"main": {}},
+        "services": {"web": {"image": "i", "port": 80}},
+        "databases": {"main": {"engine": "postgres", "version": "16", "password": {"rotate": "30d"}}},
+        "backup": {}, "archive": {}, "alarms": {"email": ["a@example.com"]},
+        "access": {
+            "boundary": arn, "users": {"alice": []},
+            "pipelines": {"release": {"github": "acme/shop", "branches": ["main"], "may": ["deploy"]}},
+        },
+        "resources": {"iam.role": {"own": {"trust": {}}, "other": {"trust": {}, "boundary": "arn:aws:iam::aws:policy/ReadOnlyAccess"}}},
+    }));
+    let limited = graph.nodes().filter(|node| ["iam.role", "iam.user"].contains(&node.key.kind.as_str()));
+    let found: Vec<(String, &Value)> = limited.map(|node| (node.key.to_string(), &node.desired["boundary"])).collect();
+    assert!(found.len() >= 9, "{found:?}");
+    for (key, boundary) in found {
+        let expected = if key == "iam.role/other" { "arn:aws:iam::aws:policy/ReadOnlyAccess" } else { arn };
+        assert_eq!(boundary, expected, "{key}");
+    }
+}

@@ -53,8 +53,8 @@ pub struct Pipeline {
     pub branches: Vec<String>,
     /// Tags whose pipelines may assume it; `*` stands for any characters. Default: none.
     pub tags: Vec<String>,
-    /// Environments of GitHub whose jobs may assume it. A job that names an environment is known by that and not by its branch.
-    /// Default: none.
+    /// Environments of GitHub whose jobs may assume it; `*` stands for any characters. A job that names an environment is known by that
+    /// and not by its branch. Default: none.
     pub environments: Vec<String>,
     /// Whether pipelines of GitHub's pull requests may assume it. Default: false.
     pub pull_requests: bool,

@@ -294,6 +294,9 @@ impl Walk<'_> {
         if d.is_empty() && o.is_none_or(Vec::is_empty) {
             return;
         }
+        if self.is(What::AtLeast) && o.is_some_and(|o| d.iter().all(|one| o.contains(one))) {
+            return;
+        }
         self.compare_as(desired, observed, sorted);
     }
 
@@ -431,6 +434,17 @@ mod tests {
         // What the file comes to say is the file's from then on.
         let taken = json!({"tags": {"scanned-by": "us"}});
         assert_eq!(paths(taken, json!({"tags": {"scanned-by": "tool"}})), ["tags.scanned-by"]);
+    }
+
+    #[test]
+    fn what_others_have_put_into_a_list_stays() {
+        let rules = &[Rule::set("a"), Rule::at_least("a")];
+        let changes =
+            |observed: Value| diff(rules, &json!({"a": ["x", "y"]}), &json!({"a": observed}), &Ids::default()).changes.len();
+        assert_eq!(
+            [changes(json!(["z", "y", "x"])), changes(json!(["y", "x"])), changes(json!(["x", "z"])), changes(json!([]))],
+            [0, 0, 1, 1]
+        );
     }
 
     #[test]

@@ -20,6 +20,8 @@ pub enum What {
     Fixed(&'static str),
     /// An array whose order means nothing.
     Set,
+    /// With [`What::Set`]: what is there besides is of others, and stays.
+    AtLeast,
     /// An array of objects, matched by this field of theirs; their order means nothing.
     Keyed(&'static str),
     /// A map that is the user's alone: a key that is there and not desired is removed.
@@ -91,6 +93,8 @@ constructors! {
     once => Once,
     /// See [`What::Set`].
     set => Set,
+    /// See [`What::AtLeast`].
+    at_least => AtLeast,
     /// See [`What::Exact`].
     exact => Exact,
     /// See [`What::Owned`].

@@ -263,12 +263,16 @@ fn pipelines_assume_a_role_without_a_key() {
     let found = s.account.boto3(PIPELINES, &json!(null));
     let condition = &found["roles"]["team-release-pipeline-us-east-1"]["condition"];
     assert_eq!(condition["StringLike"][format!("{host}:sub")], json!([main, "repo:acme/shop:ref:refs/heads/release/*"]));
-    behind(
-        &s,
-        r#"iam, arn = client("iam"), client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"][0]["Arn"]
-iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=arn, ClientID="https://github.com/acme")"#,
-        &["update iam.oidc_provider/github"],
-    );
+    // Whom else the account lets use the issuer's tokens is not the stack's business; whom the stack does is.
+    let clients =
+        "iam, arn = client('iam'), client('iam').list_open_id_connect_providers()['OpenIDConnectProviderList'][0]['Arn']";
+    let add = "iam.add_client_id_to_open_id_connect_provider(OpenIDConnectProviderArn=arn, ClientID='https://github.com/acme')";
+    s.account.boto3(&format!("{clients}\n{add}"), &json!(null));
+    assert_eq!(s.changes(), Vec::<String>::new());
+    let remove = "iam.remove_client_id_from_open_id_connect_provider(OpenIDConnectProviderArn=arn, ClientID='sts.amazonaws.com')";
+    behind(&s, &format!("{clients}\n{remove}"), &["update iam.oidc_provider/github"]);
+    let found = s.account.boto3(PIPELINES, &json!(null));
+    assert_eq!(found["providers"][host], json!(["https://github.com/acme", "sts.amazonaws.com"]));
 
     // A second environment of the account cannot have a provider of its own, and uses the first one's.
     let second = WITH_PIPELINE.replace("stack: team", "stack: other");

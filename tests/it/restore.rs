@@ -233,7 +233,7 @@ while rds.describe_db_instances()["DBInstances"][0]["DBInstanceStatus"] != "avai
 }
 
 #[test]
-fn a_snapshot_is_restored_beside_and_destroyed_with_all() {
+fn a_snapshot_is_restored_beside_and_destroyed() {
     let s = with_data(STACK);
     s.account.boto3(
         r#"

@@ -155,14 +155,14 @@ impl Resource for Role {
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
         let (iam, name) = (&cx.cloud.iam, &live.name);
-        if diff.touches("trust") {
-            let call = iam.update_assume_role_policy().role_name(name).policy_document(self.trust.to_string());
-            call.send().await.map_err(failed("iam:UpdateAssumeRolePolicy"))?;
-        }
-        // Before the policies: what they allow is limited from the beginning.
+        // Before what lets others in and what they may do: it is limited from the beginning.
         if let (true, Some(boundary)) = (diff.touches("boundary"), &self.boundary) {
             let call = iam.put_role_permissions_boundary().role_name(name).permissions_boundary(boundary);
             call.send().await.map_err(failed("iam:PutRolePermissionsBoundary"))?;
+        }
+        if diff.touches("trust") {
+            let call = iam.update_assume_role_policy().role_name(name).policy_document(self.trust.to_string());
+            call.send().await.map_err(failed("iam:UpdateAssumeRolePolicy"))?;
         }
         for (policy, document) in written(diff, "policies", &self.policies) {
             let call = iam.put_role_policy().role_name(name).policy_name(policy).policy_document(document.to_string());

@@ -139,6 +139,12 @@ fn pipeline(checks: &mut Checks<'_>, path: &str, pipeline: &Pipeline) {
             let message = format!("an empty name in `{list}` means no pipeline");
             checks.at(&format!("{path}.{list}[{i}]"), "empty", Diagnostic::error("wrong-name", message).help("write a name"));
         }
+        // IAM would take them for a variable and for any character.
+        for (i, name) in names.iter().enumerate().filter(|(_, name)| name.contains("${") || name.contains('?')) {
+            let message = format!("`{}` has `${{` or `?`, which mean something else to IAM", short(name));
+            let help = "write the name itself, or `*` for any characters";
+            checks.at(&format!("{path}.{list}[{i}]"), "not a name", Diagnostic::error("wrong-name", message).help(help));
+        }
     }
 }
 
