@@ -1,5 +1,7 @@
 """The function of the archive, as it is shipped, and what it meets: exports of RDS, and objects in archives."""
 
+import contextlib
+import io
 import json
 import pathlib
 import runpy
@@ -44,8 +46,9 @@ class Archive(Case):
 
     def test_the_newest_snapshot_is_exported_once_and_described_once(self):
         event = self.prepare("once")
+        self.function.run(event | {"start": False}, None)
+        self.assertEqual(self.tasks(event), [], "nothing is left over")
         self.function.run(event, None)
-        self.assertEqual(self.keys(event, "manifests/"), [])
         self.function.run(event | {"start": False}, None)
         (manifest,) = self.keys(event, "manifests/main/")
         first = self.s3.get_object(Bucket=event["bucket"], Key=manifest)
@@ -68,20 +71,69 @@ class Archive(Case):
     def test_a_failed_export_is_told_and_tried_again(self):
         event = self.prepare("fails")
         self.server.outcomes(rds__export="FAILED")
-        self.function.run(event, None)
         with self.assertRaisesRegex(RuntimeError, "FAILED"):
+            self.function.run(event, None)
             self.function.run(event | {"start": False}, None)
         self.assertEqual(self.keys(event, "manifests/"), [])
+        self.function.run(event, None)
+        self.function.run(event | {"start": False}, None)
+        self.assertEqual(sorted(task["Status"] for task in self.tasks(event)), ["COMPLETE", "FAILED"])
+        self.assertEqual(len(self.keys(event, "manifests/main/")), 1)
+
+    def test_an_export_of_which_nothing_is_left_stops_nothing(self):
+        event = self.prepare("empty")
+        self.function.run(event, None)
+        self.function.run(event | {"start": False}, None)
+        first = self.tasks(event)[0]["ExportTaskIdentifier"]
+        for key in self.keys(event, ""):
+            self.s3.delete_object(Bucket=event["bucket"], Key=key)
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            self.function.run(event | {"start": False}, None)
+        self.assertIn(f"main: {first} is complete, and nothing is below exports/main/{first}/", printed.getvalue())
+        self.assertEqual(self.keys(event, "manifests/"), [])
+        # Nothing is left of it, so it is exported again.
+        self.function.run(event, None)
+        self.function.run(event | {"start": False}, None)
+        self.assertEqual(self.keys(event, "manifests/main/"), [f"manifests/main/{first}-2.json"])
+        self.function.run(event, None)
+        self.assertEqual(len(self.tasks(event)), 2)
+
+    def test_the_sixth_database_is_exported_later(self):
+        event = self.prepare("six")
+        event["databases"] = {"first": "six"}
+        for number in range(2, 7):
+            event["databases"][f"of-{number}"] = f"six-{number}"
+            self.prepare(f"six-{number}")
+        self.slowly(0.002)
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            self.function.run(event, None)
+        self.assertIn("is exported later: other exports are in progress", printed.getvalue())
+        self.assertEqual(len(self.tasks(event)), 5)
+        self.until(lambda: all(task["Status"] == "COMPLETE" for task in self.tasks(event)), "five exports")
+        self.function.run(event | {"start": False}, None)
+        self.assertEqual(len(self.tasks(event)), 6)
+        self.until(lambda: all(task["Status"] == "COMPLETE" for task in self.tasks(event)), "the sixth")
+        for _ in range(2):
+            self.function.run(event | {"start": False}, None)
+        self.assertEqual(len(self.tasks(event)), 6)
+        self.assertEqual(len(self.keys(event, "manifests/")), 6)
 
     def test_what_cannot_be_exported_is_told(self):
         event = self.prepare("refused")
         for wrong, code in [
-            ({"bucket": "nowhere"}, "InvalidS3BucketFault"),
+            ({"bucket": "nowhere"}, "NoSuchBucket"),
             ({"role": "arn:aws:iam::000000000000:role/none"}, "IamRoleNotFound"),
             ({"key": "alias/aws/rds"}, "KMSKeyNotAccessibleFault"),
         ]:
             with self.assertRaisesRegex(RuntimeError, code):
                 self.function.run(event | wrong, None)
+        self.refused(
+            "InvalidS3BucketFault", self.rds.start_export_task, 404, ExportTaskIdentifier="refused", S3BucketName="nowhere",
+            SourceArn=self.rds.describe_db_snapshots(DBSnapshotIdentifier="refused-first")["DBSnapshots"][0]["DBSnapshotArn"],
+            IamRoleArn=event["role"], KmsKeyId=event["key"],
+        )  # fmt: skip
         with self.assertRaisesRegex(RuntimeError, "no snapshot"):
             self.function.run(event | {"databases": {"none": "none"}}, None)
 

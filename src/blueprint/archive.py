@@ -1,7 +1,7 @@
 """Archives databases: exports the newest snapshot of each into the bucket, and writes a manifest of every export that is complete.
 
 The event says what: `bucket`, `databases` (by name in the file, the identifier of each), `role` and `key` of the exports, and `start`:
-whether exports are started, or only those that exist are looked at. Nothing is deleted, and whatever runs twice does nothing twice."""
+whether exports are started, or only those that an earlier run could not start. Nothing is deleted, and whatever runs twice does nothing twice."""
 
 import concurrent.futures
 import datetime
@@ -16,6 +16,9 @@ PASSING_TAGS = ("stack:begins", "stack:begins-for")
 PASSING_NAMES = ("-carries-", "-begins")
 # The objects whose checksums are asked for at once.
 AT_ONCE = 16
+# The exports that an account has in progress at most
+# (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_ExportSnapshot.Exporting.html).
+AT_MOST = 5
 
 
 def run(event, context):
@@ -32,13 +35,20 @@ def run(event, context):
 
 
 def archive(rds, s3, event, name, instance):
-    """Writes the manifests that are missing, and starts an export where the newest snapshot has none."""
+    """Starts an export where the newest snapshot has none, and writes the manifests that are missing. One that fails keeps no other."""
+    problems = []
+
+    def attempt(step, *arguments):
+        try:
+            step(*arguments)
+        except Exception as error:
+            problems.append(str(error))
+
+    attempt(begin, rds, s3, event, name, instance)
     tasks = exports(rds, event["bucket"], prefix(name))
     for task in tasks:
         if task["Status"] == "COMPLETE":
-            describe(s3, event["bucket"], name, instance, task)
-    if event.get("start"):
-        start(rds, event, name, instance, tasks)
+            attempt(describe, s3, event["bucket"], name, instance, task)
     newest = max(
         tasks,
         key=lambda task: task.get("TaskStartTime") or task["SnapshotTime"],
@@ -46,9 +56,44 @@ def archive(rds, s3, event, name, instance):
     )
     if newest and newest["Status"] in ("FAILED", "CANCELED"):
         cause = newest.get("FailureCause") or "no reason given"
-        raise RuntimeError(
+        problems.append(
             f"the export {newest['ExportTaskIdentifier']} is {newest['Status']}: {cause}"
         )
+    if problems:
+        raise RuntimeError("; ".join(problems))
+
+
+def begin(rds, s3, event, name, instance):
+    """Starts an export by schedule, or one that the last schedule left over. What has to wait is noted in the bucket."""
+    waiting = left_over(s3, event["bucket"], name)
+    if not event.get("start") and waiting is None:
+        return
+    snapshot = start(rds, s3, event, name, instance, waiting)
+    if snapshot != waiting:
+        leave_over(s3, event["bucket"], name, snapshot)
+
+
+def left_over(s3, bucket, name):
+    """The snapshot that is still to be exported."""
+    try:
+        body = s3.get_object(Bucket=bucket, Key=f"waiting/{name}.json")["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("NoSuchKey", "NoSuchBucket"):
+            raise
+        return None
+    return json.loads(body)["snapshot"]
+
+
+def leave_over(s3, bucket, name, snapshot):
+    # Written over and not deleted: the function deletes nothing.
+    body = json.dumps({"snapshot": snapshot}).encode()
+    s3.put_object(
+        Bucket=bucket,
+        Key=f"waiting/{name}.json",
+        Body=body,
+        ContentType="application/json",
+        ChecksumAlgorithm="SHA256",
+    )
 
 
 def prefix(name):
@@ -68,7 +113,8 @@ def exports(rds, bucket, under):
     ]
 
 
-def newest_snapshot(rds, instance):
+def snapshots(rds, instance):
+    """The snapshots of a database that can be exported, with the newest data first."""
     pages = rds.get_paginator("describe_db_snapshots").paginate(
         DBInstanceIdentifier=instance
     )
@@ -76,10 +122,14 @@ def newest_snapshot(rds, instance):
         snapshot
         for page in pages
         for snapshot in page["DBSnapshots"]
-        if snapshot["Status"] == "available"
+        if snapshot["Status"] == "available" and not passes(snapshot)
     ]
-    kept = [snapshot for snapshot in found if not passes(snapshot)]
-    return max(kept, key=lambda snapshot: snapshot["SnapshotCreateTime"], default=None)
+    return sorted(found, key=taken_at, reverse=True)
+
+
+def taken_at(snapshot):
+    # The time of a copy is that of its data.
+    return snapshot.get("OriginalSnapshotCreateTime") or snapshot["SnapshotCreateTime"]
 
 
 def passes(snapshot):
@@ -88,21 +138,30 @@ def passes(snapshot):
     return bool(tags & set(PASSING_TAGS)) or any(part in name for part in PASSING_NAMES)
 
 
-def start(rds, event, name, instance, tasks):
-    snapshot = newest_snapshot(rds, instance)
-    if snapshot is None:
+def start(rds, s3, event, name, instance, waiting):
+    """Starts an export, unless there is one. Returns the snapshot that has to wait for others."""
+    found = snapshots(rds, instance)
+    if not found:
         raise RuntimeError(f"{instance} has no snapshot that could be exported")
+    # What is left over, as long as it exists; by schedule the newest.
+    left = [one for one in found if one["DBSnapshotArn"] == waiting]
+    snapshot = left[0] if left and not event.get("start") else found[0]
     arn = snapshot["DBSnapshotArn"]
-    of_it = [task for task in tasks if task["SourceArn"] == arn]
-    if any(task["Status"] not in ("FAILED", "CANCELED") for task in of_it):
+    of_it = [
+        task
+        for task in exports(rds, event["bucket"], prefix(name))
+        if task["SourceArn"] == arn
+    ]
+    taken = taken_at(snapshot).strftime("%Y%m%dt%H%M%Sz")
+    # Other exports have begun with the same names, of which RDS may have forgotten some.
+    names = [named(instance, taken, failures) for failures in range(len(of_it) + 1)]
+    if is_exported(s3, event["bucket"], name, of_it, names):
         print(f"{name}: {arn} is exported already")
-        return
-    taken = snapshot["SnapshotCreateTime"].strftime("%Y%m%dt%H%M%Sz")
-    # The same name in every run: one that is repeated starts nothing again.
-    identifier = named(instance, taken, len(of_it))
+        return None
     try:
+        # The same name in every run: one that is repeated starts nothing again.
         rds.start_export_task(
-            ExportTaskIdentifier=identifier,
+            ExportTaskIdentifier=names[-1],
             SourceArn=arn,
             S3BucketName=event["bucket"],
             S3Prefix=prefix(name),
@@ -110,9 +169,46 @@ def start(rds, event, name, instance, tasks):
             KmsKeyId=event["key"],
         )
     except ClientError as error:
+        if is_full(rds, error):
+            print(f"{name}: {arn} is exported later: other exports are in progress")
+            return arn
         if "AlreadyExists" not in error.response["Error"]["Code"]:
             raise
-    print(f"{name}: {arn} is exported as {identifier}")
+    print(f"{name}: {arn} is exported as {names[-1]}")
+    return None
+
+
+def is_exported(s3, bucket, name, tasks, names):
+    """Whether an export of a snapshot is under way, or left something."""
+    complete = [task for task in tasks if task["Status"] == "COMPLETE"]
+    over = ("COMPLETE", "FAILED", "CANCELED")
+    if any(task["Status"] not in over for task in tasks):
+        return True
+    below = [f"manifests/{name}/{one}.json" for one in names]
+    for task in complete:
+        identifier = task["ExportTaskIdentifier"]
+        below += [
+            f"manifests/{name}/{identifier}.json",
+            f"{prefix(name)}/{identifier}/",
+        ]
+    return any(
+        s3.list_objects_v2(Bucket=bucket, Prefix=one, MaxKeys=1).get("Contents")
+        for one in below
+    )
+
+
+def is_full(rds, error):
+    """Whether an export was refused because an account has as many as it may have in progress. AWS documents five of them, and no code."""
+    code = error.response["Error"]["Code"]
+    if code.startswith("ExportTask") and "Limit" in code:
+        return True
+    others = ("IamRole", "Invalid", "KMS", "NotFound", "AlreadyExists", "AccessDenied")
+    if any(word in code for word in others):
+        return False
+    pages = rds.get_paginator("describe_export_tasks").paginate()
+    tasks = [task for page in pages for task in page["ExportTasks"]]
+    busy = [task for task in tasks if task["Status"] in ("STARTING", "IN_PROGRESS")]
+    return len(busy) >= AT_MOST
 
 
 def named(instance, taken, failures):
@@ -141,9 +237,9 @@ def describe(s3, bucket, name, instance, task):
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=below)
     keys = sorted(entry["Key"] for page in pages for entry in page.get("Contents", []))
     if not keys:
-        raise RuntimeError(
-            f"the export {identifier} is complete, and nothing is below {below}"
-        )
+        # What was exported has expired, or there was nothing in it.
+        print(f"{name}: {identifier} is complete, and nothing is below {below}")
+        return
     with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         objects = list(pool.map(lambda one: look(s3, bucket, one), keys))
     manifest = {

@@ -36,6 +36,7 @@ const LOOKS: &str = "rate(6 hours)";
 /// Where the function puts what: see its text.
 const EXPORTED: &str = "exports/";
 const DESCRIBED: &str = "manifests/";
+const WAITING: &str = "waiting/";
 /// For how long its output is kept, and old versions of objects.
 const DAYS: i32 = 30;
 const DAY: u64 = 86_400;
@@ -195,7 +196,7 @@ fn function(
     let encrypts = allow(&["kms:CreateGrant", "kms:DescribeKey", "kms:Decrypt", "kms:GenerateDataKey"], vec![key.to_owned()]);
     let list = allow(&["s3:ListBucket"], vec![bucket.to_owned()]);
     let looks = allow(&["s3:GetObject"], vec![format!("{bucket}/*")]);
-    let writes = allow(&["s3:PutObject"], vec![format!("{bucket}/{DESCRIBED}*")]);
+    let writes = allow(&["s3:PutObject"], vec![format!("{bucket}/{DESCRIBED}*"), format!("{bucket}/{WAITING}*")]);
     let role = Role {
         trust: policy(vec![
             json!({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}),
