@@ -9,7 +9,7 @@ use super::arguments::{Aws, StackFile};
 use super::consent;
 use super::session::{self, Session};
 use super::stop::{Exit, Result, Stop};
-use crate::aws::s3::archived::{self, Asked, Listed, Manifest, State};
+use crate::aws::s3::archived::{self, Asked, Listed, Manifest, Since, State};
 use crate::prices::{self, Decimal};
 use crate::ui::{self, Color, Look};
 
@@ -219,6 +219,11 @@ impl Archive {
 /// Returns how an object differs from what its manifest says. An ETag says nothing where the object was copied.
 fn differs(was: &Listed, is: Option<&State>) -> Option<String> {
     let Some(is) = is else { return Some(format!("`{}` is missing", was.key)) };
+    match is.since {
+        Some(Since::Deleted) => return Some(format!("`{}` was deleted; its version is still there", was.key)),
+        Some(Since::Overwritten) => return Some(format!("`{}` was written again: another version is the latest", was.key)),
+        None => {}
+    }
     if is.size != was.size {
         return Some(format!("`{}` has {} bytes instead of {}", was.key, is.size, was.size));
     }
@@ -248,6 +253,10 @@ async fn list(file: &StackFile, aws: &Aws, json: bool, color: Color) -> Result {
     };
     let rows: Vec<Vec<String>> = exports.iter().map(row).collect();
     ui::out(&ui::table(&Look::stdout(color), &["DATABASE", "TAKEN", "SIZE", "OBJECTS", "EXPORT"], &rows))?;
+    for one in exports.iter().filter(|one| !one.wrong.is_empty()) {
+        let wrong = ui::count(one.wrong.len(), "problem");
+        archive.session.say(&format!("{}: {wrong}: {}. `stack archive verify` names all.", one.export, one.wrong[0]))?;
+    }
     Ok(Exit::Ok)
 }
 
@@ -393,6 +402,9 @@ mod tests {
         assert!(differs(&was, Some(&is(3, "a"))).unwrap().contains("3 bytes"));
         assert!(differs(&was, Some(&is(2, "b"))).unwrap().contains("CRC64NVME"));
         assert!(differs(&was, None).unwrap().contains("missing"));
+        let since = |since| State { since: Some(since), ..is(2, "a") };
+        assert!(differs(&was, Some(&since(Since::Deleted))).unwrap().contains("was deleted"));
+        assert!(differs(&was, Some(&since(Since::Overwritten))).unwrap().contains("another version is the latest"));
         let bare = Listed { checksums: BTreeMap::new(), ..was };
         assert!(differs(&bare, Some(&is(2, "a"))).unwrap().contains("ETag"));
     }

@@ -99,10 +99,12 @@ while rds.describe_db_snapshots(DBSnapshotIdentifier="monday")["DBSnapshots"][0]
 import json
 key = s3.list_objects_v2(Bucket=name, Prefix="manifests/")["Contents"][0]["Key"]
 manifest = json.load(s3.get_object(Bucket=name, Key=key)["Body"])
+assert all(one["version"] for one in manifest["objects"])
 for one in manifest["objects"]:
-    one.pop("version", None)
     if one["key"].endswith(".parquet"):
-        s3.copy_object(Bucket=name, Key=one["key"], CopySource={"Bucket": name, "Key": one["key"]}, StorageClass="GLACIER")
+        # A rule moves a version; here another one is written, which is the one of the manifest from now on.
+        copied = s3.copy_object(Bucket=name, Key=one["key"], CopySource={"Bucket": name, "Key": one["key"]}, StorageClass="GLACIER")
+        one["version"] = copied["VersionId"]
 s3.put_object(Bucket=name, Key=key, Body=json.dumps(manifest))
 result = None
 "#,
@@ -131,7 +133,20 @@ result = None
 "#,
     );
     let wrong = s.place.stack(&["archive", "verify", "s.yaml"]).exits(1);
-    assert!(wrong.stdout.contains("_SUCCESS` has 14 bytes instead of"), "{}", wrong.stdout);
+    assert!(wrong.stdout.contains("_SUCCESS` was written again: another version is the latest"), "{}", wrong.stdout);
+    assert!(wrong.stdout.contains("1 problem"), "{}", wrong.stdout);
+    bucket(
+        &s,
+        r#"
+key = next(o["Key"] for o in s3.list_objects_v2(Bucket=name, Prefix="exports/")["Contents"] if o["Key"].endswith(".parquet"))
+s3.delete_object(Bucket=name, Key=key)
+result = None
+"#,
+    );
+    let wrong = s.place.stack(&["archive", "verify", "s.yaml"]).exits(1);
+    assert!(wrong.stdout.contains(".parquet` was deleted; its version is still there"), "{}", wrong.stdout);
+    let list = s.place.stack(&["archive", "list", "s.yaml"]).ok();
+    assert!(list.words().contains("2 problems"), "{}", list.stderr);
 
     // Nothing of it goes quietly.
     let text = std::fs::read_to_string(s.place.path().join("s.yaml")).unwrap();

@@ -69,12 +69,23 @@ pub struct State {
     pub etag: String,
     /// Its storage class, as S3 calls it.
     pub class: String,
+    /// What became of the object since, though this version of it exists.
+    pub since: Option<Since>,
     /// Whether a copy that can be read is being made.
     pub is_ongoing: bool,
     /// Until when there is one.
     pub until: Option<String>,
     /// The checksums that S3 keeps, by algorithm.
     pub checksums: BTreeMap<String, String>,
+}
+
+/// What became of an object of which a version exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// A marker says that it was deleted.
+    Deleted,
+    /// Another version is the latest.
+    Overwritten,
 }
 
 impl State {
@@ -108,7 +119,8 @@ pub async fn manifests(cx: &Cx, bucket: &str) -> Result<Vec<(String, std::result
     Ok(out)
 }
 
-/// Reads what an object is now; nothing when it does not exist
+/// Reads what an object is now; nothing when it does not exist. Of a version also what the object is without naming it: a deletion without
+/// a version leaves a marker, and this version becomes an old one, which expires
 /// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html>).
 ///
 /// # Errors
@@ -116,10 +128,13 @@ pub async fn manifests(cx: &Cx, bucket: &str) -> Result<Vec<(String, std::result
 pub async fn state(cx: &Cx, bucket: &str, of: &Listed) -> Result<Option<State>> {
     let call = cx.cloud.s3.head_object().bucket(bucket).key(&of.key).set_version_id(of.version.clone());
     let call = call.checksum_mode(ChecksumMode::Enabled).expected_bucket_owner(&cx.scope.account);
-    let head = match call.send().await.map_err(failed("s3:HeadObject")) {
+    // The action that a version needs is another one.
+    let operation = if of.version.is_some() { "s3:GetObjectVersion" } else { "s3:HeadObject" };
+    let head = match call.send().await.map_err(failed(operation)) {
         Err(e) if e.class == Class::NotFound => return Ok(None),
         other => other?,
     };
+    let since = if of.version.is_some() { since(cx, bucket, of).await? } else { None };
     let restore = head.restore().unwrap_or_default().to_owned();
     let all = [
         ("CRC64NVME", head.checksum_crc64_nvme),
@@ -132,10 +147,20 @@ pub async fn state(cx: &Cx, bucket: &str, of: &Listed) -> Result<Option<State>> 
         size: head.content_length.and_then(|size| u64::try_from(size).ok()).unwrap_or_default(),
         etag: head.e_tag.unwrap_or_default().trim_matches('"').to_owned(),
         class: head.storage_class.map_or_else(|| "STANDARD".to_owned(), |class| class.as_str().to_owned()),
+        since,
         is_ongoing: restore.contains("ongoing-request=\"true\""),
         until: restore.split_once("expiry-date=\"").and_then(|(_, rest)| Some(rest.split_once('"')?.0.to_owned())),
         checksums: all.into_iter().filter_map(|(kind, sum)| Some((kind.to_owned(), sum?))).collect(),
     }))
+}
+
+async fn since(cx: &Cx, bucket: &str, of: &Listed) -> Result<Option<Since>> {
+    let call = cx.cloud.s3.head_object().bucket(bucket).key(&of.key).expected_bucket_owner(&cx.scope.account);
+    match call.send().await.map_err(failed("s3:HeadObject")) {
+        Err(e) if e.class == Class::NotFound => Ok(Some(Since::Deleted)),
+        Err(e) => Err(e),
+        Ok(head) => Ok((head.version_id != of.version).then_some(Since::Overwritten)),
+    }
 }
 
 /// Asks for a copy of an object that can be read for so many days. Asking again while S3 is at it changes nothing; later it keeps the copy
