@@ -9,7 +9,6 @@ use super::list::{self, Listed};
 use super::run::Run;
 use super::session::{self, Session};
 use super::stop::{Exit, Interrupted, Result, Stop};
-use crate::engine::Plan;
 use crate::ui::{self, Color, Look};
 
 /// Destroy the environments that have expired
@@ -126,7 +125,7 @@ async fn reap(session: &Session, interrupted: &Interrupted, color: Color) -> Res
                 "`stack extend` gives all objects the same expiry",
             ));
         }
-        session.hear(session.completed(Plan::make(&session.registry, &session.cx.scope, None, &snapshot)?)).await
+        session.plan_destroy_of(&snapshot).await
     })
     .await
 }

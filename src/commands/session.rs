@@ -15,6 +15,7 @@ use crate::aws::existing::Found;
 use crate::aws::guests;
 use crate::aws::host::Host;
 use crate::aws::ownership::{doubt, tag_index};
+use crate::aws::rds::Instance;
 use crate::aws::runs::history;
 use crate::aws::runs::store::Store;
 use crate::aws::{self, Clients};
@@ -465,7 +466,13 @@ impl Session {
 
     /// Makes the plan that deletes everything.
     pub async fn plan_destroy(&self) -> Result<Plan> {
-        let plan = Plan::make(&self.registry, &self.cx.scope, None, &self.snapshot().await?)?;
+        self.plan_destroy_of(&self.snapshot().await?).await
+    }
+
+    /// Makes the plan that deletes everything that was read.
+    pub async fn plan_destroy_of(&self, snapshot: &Snapshot) -> Result<Plan> {
+        not_switching(snapshot)?;
+        let plan = Plan::make(&self.registry, &self.cx.scope, None, snapshot)?;
         self.hear(self.completed(plan)).await
     }
 
@@ -562,9 +569,12 @@ fn is_unready(loaded: &Loaded, snapshot: &Snapshot) -> bool {
     loaded.sanitize().is_some() && !snapshot.seen.iter().any(|seen| seen.kind == Service::KIND && seen.key().is_some())
 }
 
+/// The kind of what takes the place of another one: the tag means nothing on others.
+const DATABASE: &str = Instance::KIND;
+
 /// Refuses to change an environment in which one database is taking the place of another: one of the two has not its name.
 fn not_switching(snapshot: &Snapshot) -> Result<()> {
-    let is_switching = |seen: &&Seen| engine::tags::is_switching(&seen.fields);
+    let is_switching = |seen: &&Seen| seen.kind == DATABASE && engine::tags::is_switching(&seen.fields);
     let Some(seen) = snapshot.seen.iter().find(is_switching) else { return Ok(()) };
     Err(Stop::refused(
         format!("nothing was changed: another database is taking the place of `{}`", seen.id()),

@@ -131,7 +131,8 @@ impl Item {
     pub(super) fn let_go(&mut self) {
         let Some(before) = self.before.as_ref().filter(|before| self.kept && beside(&before.fields).is_some()) else { return };
         self.last_copy = last_copy(before);
-        (self.kept, self.action, self.reason) = (false, Action::Delete, None);
+        (self.kept, self.action) = (false, Action::Delete);
+        self.reason = self.unmarked.then(|| UNMARKED.to_owned());
         (self.needs_consent, self.holds_data) = (true, true);
     }
 
@@ -217,4 +218,26 @@ pub(super) fn is_protected(fields: &Value) -> bool {
 /// Returns what it leaves behind when it is deleted.
 pub(super) fn last_copy(before: &Before) -> Option<String> {
     before.live.get(LAST_COPY).and_then(Value::as_str).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_in_doubt_goes_in_doubt() {
+        let before = json!({"live": {}, "fields": {"tags": {TAG_BESIDE: "main"}}, "state": "ready"});
+        let item = json!({"key": "a.data/x", "action": "keep", "kept": true, "generation": 1, "before": before});
+        let kept: Item = serde_json::from_value(item).unwrap();
+        let [mut sure, mut doubtful] = [kept.clone(), kept];
+        doubtful.doubt();
+        for item in [&mut sure, &mut doubtful] {
+            item.let_go();
+            assert_eq!((item.action, item.needs_consent), (Action::Delete, true));
+        }
+        assert_eq!((sure.unmarked, sure.reason), (false, None));
+        assert_eq!((doubtful.unmarked, doubtful.reason.as_deref()), (true, Some(UNMARKED)));
+    }
 }

@@ -210,7 +210,7 @@ impl Plan {
                 origin: tag(&seen.fields, TAG_SECTION).unwrap_or_default().to_owned(),
                 key,
             });
-            if let (true, false, Some(item)) = (tagged, impostor || kept, items.last_mut()) {
+            if let (true, false, Some(item)) = (tagged, impostor, items.last_mut()) {
                 item.doubt();
             }
         }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::kinds::{lets_in, secrets};
 use crate::support::proxy::{Call, counts};
-use crate::support::run::Output;
+use crate::support::run::{Output, words};
 use crate::support::subject::{Subject, mutating, run_and_kill_when};
 
 const STACK: &str = r#"
@@ -165,6 +165,58 @@ fn is_switched(s: &Subject, before: &str, one: &Value, other: &Value) {
     }
     s.apply();
     s.assert_in_step();
+}
+
+#[test]
+fn tags_alone_rename_no_database() {
+    let s = with_data(STACK);
+    stack(&s, &["--latest", "--yes"]).ok();
+    // The same again is nothing.
+    s.proxy.take();
+    stack(&s, &["--latest", "--yes"]).ok();
+    assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
+    let restored = databases(&s).as_object().unwrap().keys().find(|id| *id != "shop").unwrap().clone();
+    let time = restored.strip_prefix("shop-main-restored-").unwrap().to_owned();
+
+    // Somebody else's database has the name that the old one would get.
+    let other = r#"
+rds = client("rds")
+tags = [{"Key": k, "Value": v} for k, v in args["tags"].items()]
+rds.create_db_instance(DBInstanceIdentifier=args["id"], Engine="postgres", DBInstanceClass="db.t4g.micro", AllocatedStorage=20,
+    MasterUsername="owner", MasterUserPassword="long-enough", Tags=tags)
+while rds.describe_db_instances(DBInstanceIdentifier=args["id"])["DBInstances"][0]["DBInstanceStatus"] != "available": pass
+result = None
+"#;
+    let before = format!("shop-main-before-{time}");
+    s.account.boto3(other, &json!({"id": before, "tags": {}}));
+    let first = databases(&s);
+    let refused = stack(&s, &["--switch", "--yes"]).exits(4);
+    assert!(refused.words().contains(&format!("`{before}` exists already")), "{}", refused.stderr);
+    assert_eq!(databases(&s), first, "nothing is tagged or renamed");
+    let gone = "client('rds').delete_db_instance(DBInstanceIdentifier=args, SkipFinalSnapshot=True)\nresult = None";
+    s.account.boto3(gone, &json!(before));
+
+    // Another one has the tags of a restored database.
+    let tags = json!({"stack:name": "shop", "stack:env": "default", "stack:key": "rds.instance/main-restored-20200101t000000z",
+        "stack:beside": "main"});
+    s.account.boto3(other, &json!({"id": "theirs", "tags": tags}));
+    let refused = stack(&s, &["--switch=main-restored-20200101t000000z", "--yes"]).exits(4);
+    assert!(refused.words().contains("but not its name"), "{}", refused.stderr);
+    // It is deleted only by its key, and the doubt is said.
+    let delete = ["plan", "s.yaml", "--allow-delete", "rds.instance/main-restored-20200101t000000z"];
+    let plan = s.place.stack(&delete);
+    let text = words(&plan.stdout);
+    assert!(text.contains("only its tags say that it belongs to this stack"), "{} {}", plan.stdout, plan.stderr);
+
+    // A tag on something that is no database stops nothing; on a database it stops a destroy too.
+    let tag =
+        "client('rds').add_tags_to_resource(ResourceName=args, Tags=[{'Key': 'stack:switch', 'Value': 'x'}])\nresult = None";
+    let arn = |kind: &str, name: &str| json!(format!("arn:aws:rds:us-east-1:{}:{kind}:{name}", s.account.id));
+    s.account.boto3(tag, &arn("subgrp", databases(&s)["shop"]["subnets"].as_str().unwrap()));
+    s.place.stack(&["apply", "s.yaml", "--yes"]).ok();
+    s.account.boto3(tag, &arn("db", "shop"));
+    let refused = s.place.stack(crate::support::subject::DESTROY).exits(4);
+    assert!(refused.words().contains("another database is taking the place of"), "{}", refused.stderr);
 }
 
 #[test]
@@ -339,6 +391,30 @@ result["tags"] = s3.get_object_tagging(Bucket=name, Key="a b/ü")["TagSet"]
     assert_eq!(objects(&s, hidden), json!(["a b/ü", "docs/x", "gone", "kept", "large"]));
 
     s.place.stack(&["restore", "s.yaml", "buckets.plain", "--to-time", &at]).exits(4);
+    // What existed then may have expired: hiding it would be wrong.
+    let expires = r#"
+after = {"NoncurrentDays": 1}
+rule = {"ID": "old", "Status": "Enabled", "Filter": {"Prefix": "docs/"}, "NoncurrentVersionExpiration": after}
+s3.put_bucket_lifecycle_configuration(Bucket=name, LifecycleConfiguration={"Rules": [rule]})
+result = None
+"#;
+    objects(&s, expires);
+    let long_ago = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second() - 2 * 86_400).unwrap().to_string();
+    let to = ["restore", "s.yaml", "buckets.uploads", "--to-time", &long_ago, "--plan"];
+    let refused = s.place.stack(&[&to[..], &["--hide-newer"]].concat()).exits(4);
+    assert!(refused.words().contains("deletes old versions after 1 day"), "{}", refused.stderr);
+    s.place.stack(&to).ok();
+    s.place.stack(&[&to[..], &["--hide-newer", "--prefix", "other/"]].concat()).ok();
+    run(&["--plan", "--hide-newer"]).ok();
+    // Suspended, a copy overwrites what is there, and a deletion removes it.
+    objects(
+        &s,
+        "s3.put_object(Bucket=name, Key='kept', Body=b'again')\ns3.put_bucket_versioning(Bucket=name, VersioningConfiguration={'Status': 'Suspended'})\nresult = None",
+    );
+    s.proxy.take();
+    let refused = run(&["--yes", "--hide-newer"]).exits(4);
+    assert!(refused.words().contains("turn `versioning` on first"), "{}", refused.stderr);
+    assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
     s.place.stack(&["restore", "s.yaml", "buckets.none", "--to-time", &at]).exits(64);
     s.place.stack(&["restore", "s.yaml", "buckets.uploads", "--to-time", "2999-01-01T00:00Z"]).exits(4);
 }

@@ -42,6 +42,8 @@ pub struct Beside {
     pub status: String,
     /// Whether it is complete: it serves, with its own password.
     pub is_complete: bool,
+    /// Whether it has the identifier that its name gets: anyone may write tags, and only the stack's has both.
+    pub is_ours: bool,
 }
 
 impl Beside {
@@ -77,8 +79,8 @@ pub struct Switch {
     to: String,
     old: DbInstance,
     new: DbInstance,
-    /// Whether a third database has the name that the old one gets.
-    is_taken: bool,
+    /// A third database that has the name that the old one gets, or is to have it; and whether it is the stack's.
+    taken: Option<(String, bool)>,
 }
 
 fn key(name: &str) -> String {
@@ -99,11 +101,20 @@ fn tags(of: &DbInstance) -> Tags {
     from_sdk(of.tag_list())
 }
 
-/// Reads the databases of the stack and environment.
+/// Reads the databases of the account and region.
 async fn all(cx: &Cx) -> Result<Vec<DbInstance>> {
     let pages = cx.cloud.rds.describe_db_instances().into_paginator().items().send();
-    let all = pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("rds:DescribeDBInstances"))?;
-    Ok(all.into_iter().filter(|instance| cx.scope.owns(&tags(instance)) && !state_of(instance).is_gone()).collect())
+    pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("rds:DescribeDBInstances"))
+}
+
+/// Checks whether a database has the tags of the stack and environment, and stays.
+fn is_of(cx: &Cx, instance: &DbInstance) -> bool {
+    cx.scope.owns(&tags(instance)) && !state_of(instance).is_gone()
+}
+
+/// Returns the identifier that a database of this name gets.
+fn fit(cx: &Cx, name: &str, tags: &Tags) -> String {
+    names::fit(&cx.scope.prefix(), name, names::generation(tags), NAME)
 }
 
 /// Returns the databases that stand beside the one of this name in the file, by name.
@@ -120,10 +131,11 @@ pub async fn beside(cx: &Cx, of: &str) -> Result<Vec<Beside>> {
             is_restored: name.starts_with(&format!("{of}-{RESTORED}-")),
             status: instance.db_instance_status().unwrap_or("unknown").to_owned(),
             is_complete: state_of(instance).tells_all() && tags.get(TAG_PASSWORD).is_none_or(|is| is != FROM_SNAPSHOT),
+            is_ours: fit(cx, &name, &tags) == id(instance),
             name,
         })
     };
-    let mut found: Vec<Beside> = all(cx).await?.iter().filter_map(one).collect();
+    let mut found: Vec<Beside> = all(cx).await?.iter().filter(|instance| is_of(cx, instance)).filter_map(one).collect();
     found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
 }
@@ -134,19 +146,32 @@ pub async fn beside(cx: &Cx, of: &str) -> Result<Vec<Beside>> {
 /// When RDS cannot be asked, and when the two databases are not there.
 pub async fn look(cx: &Cx, of: &str, beside: Option<&str>) -> Result<Option<Switch>> {
     let all = all(cx).await?;
-    let read: Vec<(Tags, &DbInstance)> = all.iter().map(|instance| (tags(instance), instance)).collect();
+    let read: Vec<(Tags, &DbInstance)> =
+        all.iter().filter(|instance| is_of(cx, instance)).map(|instance| (tags(instance), instance)).collect();
     let is = |tags: &Tags, name: &str| named(tags).as_deref() == Some(name);
     // What was begun is continued.
-    let begun = read.iter().find_map(|(tags, old)| {
-        let to = tags.get(TAG_SWITCH).filter(|to| counterpart(of, to).is_some() && (is(tags, of) || is(tags, to)))?;
-        Some((to.clone(), *old))
-    });
+    let begun: Vec<(String, &DbInstance)> = read
+        .iter()
+        .filter_map(|(tags, old)| {
+            let to = tags.get(TAG_SWITCH).filter(|to| counterpart(of, to).is_some() && (is(tags, of) || is(tags, to)))?;
+            Some((to.clone(), *old))
+        })
+        .collect();
+    // It has its place, or the name that it says: another's is not renamed because of its tags.
+    let is_placed = |(to, old): &&(String, &DbInstance)| {
+        id(old) == fit(cx, of, &tags(old)) || id(old) == names::fit(&cx.scope.prefix(), to, 1, NAME)
+    };
+    let placed = begun.iter().find(is_placed).cloned();
+    if let (None, Some((_, other))) = (&placed, begun.first()) {
+        return Err(not_ours(other));
+    }
+    let begun = placed;
     let (to, old) = match (begun, beside) {
         (Some(begun), _) => begun,
         (None, Some(beside)) => {
             let Some(to) = counterpart(of, beside) else { return Ok(None) };
             // One that only its tags attribute to the stack has no place to give up.
-            let its = |tags: &Tags, id: &str| names::fit(&cx.scope.prefix(), of, names::generation(tags), NAME) == id;
+            let its = |tags: &Tags, id: &str| fit(cx, of, tags) == id;
             let Some((_, old)) = read.iter().find(|(tags, old)| is(tags, of) && its(tags, id(old))) else { return Ok(None) };
             (to, *old)
         }
@@ -156,6 +181,13 @@ pub async fn look(cx: &Cx, of: &str, beside: Option<&str>) -> Result<Option<Swit
     let other = |new: &DbInstance| new.dbi_resource_id() != old.dbi_resource_id();
     let new = read.iter().find(|(tags, new)| is(tags, &from) && other(new));
     let new = new.or_else(|| read.iter().find(|(tags, new)| is(tags, of) && other(new)));
+    if let Some((tags, new)) = new {
+        // That of the file, until it is this one.
+        let place = fit(cx, of, &if is(&from_sdk(old.tag_list()), of) { from_sdk(old.tag_list()) } else { tags.clone() });
+        if id(new) != place && !(is(tags, &from) && id(new) == fit(cx, &from, tags)) {
+            return Err(not_ours(new));
+        }
+    }
     let Some((_, new)) = new else {
         if !old.tag_list().iter().any(|tag| tag.key() == Some(TAG_SWITCH)) {
             return Ok(None);
@@ -166,8 +198,18 @@ pub async fn look(cx: &Cx, of: &str, beside: Option<&str>) -> Result<Option<Swit
     };
     let is_third = |one: &DbInstance| [old, new].iter().all(|two| two.dbi_resource_id() != one.dbi_resource_id());
     let after = names::fit(&cx.scope.prefix(), &to, 1, NAME);
-    let is_taken = read.iter().any(|(tags, one)| is_third(one) && (id(one) == after || is(tags, &to)));
-    Ok(Some(Switch { of: of.to_owned(), from, to, old: old.clone(), new: (*new).clone(), is_taken }))
+    // Also by a database of somebody else, or one that is being deleted.
+    let mut others = all.iter().filter(|one| is_third(one) && (id(one) == after || is_of(cx, one) && is(&tags(one), &to)));
+    let taken = others.next().map(|one| (id(one).to_owned(), is_of(cx, one) && is(&tags(one), &to) && id(one) == after));
+    Ok(Some(Switch { of: of.to_owned(), from, to, old: old.clone(), new: (*new).clone(), taken }))
+}
+
+/// Refuses a database that has the tags of one of the two, and not its name.
+fn not_ours(other: &DbInstance) -> Error {
+    let text = format!("`{}` has the tags of a database of this stack that changes its place, but not the name of it", id(other));
+    let hint =
+        format!("remove the tags `{TAG_KEY}`, `{TAG_BESIDE}` and `{TAG_SWITCH}` of `{}`, if they are not the stack's", id(other));
+    Error::new(Class::Other, text).hint(hint)
 }
 
 impl Switch {
@@ -180,6 +222,17 @@ impl Switch {
     /// Returns the key that the old one has afterwards.
     pub fn kept(&self) -> String {
         key(&self.to)
+    }
+
+    /// Returns the name that the new one has among the stack's databases before.
+    pub fn from(&self) -> &str {
+        &self.from
+    }
+
+    /// Checks whether another look found the same two databases, and the same name for the old one.
+    pub fn is_same(&self, other: &Switch) -> bool {
+        let ids = |of: &Switch| Some((of.old.dbi_resource_id()?.to_owned(), of.new.dbi_resource_id()?.to_owned()));
+        ids(self).is_some() && ids(self) == ids(other) && self.to == other.to
     }
 
     /// Checks whether it was begun.
@@ -203,10 +256,17 @@ impl Switch {
             let help = "the same `stack restore` with its time finishes it";
             return Some((format!("`{new}` is not complete: it still has the password of its data"), help.into()));
         }
-        if self.is_taken {
-            let help =
-                format!("it stands beside since an earlier switch: `stack apply --allow-delete {}` deletes it", self.kept());
-            return Some((format!("`{}` exists already, and `{old}` cannot get its name", self.kept()), help));
+        match &self.taken {
+            Some((_, true)) => {
+                let help =
+                    format!("it stands beside since an earlier switch: `stack apply --allow-delete {}` deletes it", self.kept());
+                return Some((format!("`{}` exists already, and `{old}` cannot get its name", self.kept()), help));
+            }
+            Some((taken, false)) => {
+                let help = "it is not a database of this stack by tags and name, or is still being deleted: rename it, or wait";
+                return Some((format!("`{taken}` exists already, and `{old}` cannot get its name"), help.into()));
+            }
+            None => {}
         }
         // Replicas stay with the database that is renamed (Renaming a DB instance, as above).
         let replicas = self.old.read_replica_db_instance_identifiers();

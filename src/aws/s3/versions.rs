@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_s3::types::{BucketVersioningStatus, ChecksumMode, ObjectVersionStorageClass};
+use aws_sdk_s3::types::{BucketVersioningStatus, ChecksumMode, ExpirationStatus, LifecycleRule, ObjectVersionStorageClass};
 
 use crate::aws::Cx;
 use crate::aws::s3::copies::RESTORED;
 use crate::aws::s3::errors::failed;
-use crate::engine::Result;
+use crate::engine::{Class, Result};
 
 /// A version of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,14 +56,55 @@ struct Entry {
     kept: Option<Kept>,
 }
 
-/// Checks whether a bucket keeps old versions of its objects, or kept them once.
+/// Whether a bucket keeps old versions of its objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versioning {
+    /// Each write adds a version, and each deletion a marker.
+    On,
+    /// It did: what is written or deleted now removes the version `null`
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/AddingObjectstoVersionSuspendedBuckets.html>).
+    Suspended,
+    /// It never did.
+    Off,
+}
+
+/// Reads whether a bucket keeps old versions of its objects.
 ///
 /// # Errors
 /// When S3 cannot be asked, or refuses.
-pub async fn are_kept(cx: &Cx, bucket: &str) -> Result<bool> {
+pub async fn are_kept(cx: &Cx, bucket: &str) -> Result<Versioning> {
     let call = cx.cloud.s3.get_bucket_versioning().bucket(bucket).expected_bucket_owner(&cx.scope.account);
     let answer = call.send().await.map_err(failed("s3:GetBucketVersioning"))?;
-    Ok(matches!(answer.status, Some(BucketVersioningStatus::Enabled | BucketVersioningStatus::Suspended)))
+    Ok(match answer.status {
+        Some(BucketVersioningStatus::Enabled) => Versioning::On,
+        Some(BucketVersioningStatus::Suspended) => Versioning::Suspended,
+        _ => Versioning::Off,
+    })
+}
+
+/// Returns after how many days the first rule of a bucket deletes old versions of objects whose keys begin with a prefix; none where no
+/// rule does. Rules that are limited by more than a prefix count too
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_NoncurrentVersionExpiration.html>).
+///
+/// # Errors
+/// When S3 cannot be asked, or refuses.
+pub async fn expire_after(cx: &Cx, bucket: &str, prefix: &str) -> Result<Option<i32>> {
+    let call = cx.cloud.s3.get_bucket_lifecycle_configuration().bucket(bucket).expected_bucket_owner(&cx.scope.account);
+    let answer = match call.send().await.map_err(failed("s3:GetBucketLifecycleConfiguration")) {
+        Err(e) if e.class == Class::NotFound => return Ok(None),
+        other => other?,
+    };
+    Ok(answer.rules().iter().filter_map(|rule| expires(rule, prefix)).min())
+}
+
+/// Returns after how many days a rule deletes old versions of some object below a prefix.
+fn expires(rule: &LifecycleRule, prefix: &str) -> Option<i32> {
+    let filter = rule.filter();
+    // The last place is that of rules from before there were filters.
+    #[allow(deprecated)]
+    let of = filter.and_then(|f| f.prefix().or_else(|| f.and()?.prefix())).or(rule.prefix()).unwrap_or_default();
+    let concerns = rule.status() == &ExpirationStatus::Enabled && (of.starts_with(prefix) || prefix.starts_with(of));
+    rule.noncurrent_version_expiration().filter(|_| concerns)?.noncurrent_days()
 }
 
 /// Returns what is to be done with the objects whose keys begin with a prefix, so that they are as they were at a time, in seconds since
@@ -138,7 +179,8 @@ pub async fn are_the_same(cx: &Cx, bucket: &str, of: &Todo) -> Result<bool> {
     let sums = async |version: &str| {
         let call = cx.cloud.s3.head_object().bucket(bucket).key(&of.key).version_id(version);
         let call = call.checksum_mode(ChecksumMode::Enabled).expected_bucket_owner(&cx.scope.account);
-        let head = call.send().await.map_err(failed("s3:HeadObject"))?;
+        // The action that a version needs.
+        let head = call.send().await.map_err(failed("s3:GetObjectVersion"))?;
         let restored = head.metadata().and_then(|all| all.get(RESTORED)).cloned();
         let whole = head.checksum_type().is_none_or(|kind| kind.as_str() == "FULL_OBJECT");
         let all = whole.then_some([
@@ -189,6 +231,25 @@ mod tests {
         assert_eq!([5, 10, 20].map(|at| told(&deleted, at)), ["keep", "v1", "keep"]);
         let again = [version("v2", 30, true), version("v1", 10, false), marker(20, false)];
         assert_eq!([15, 25].map(|at| told(&again, at)), ["v1", "newer"]);
+    }
+
+    #[test]
+    fn rules_delete_old_versions_below_their_prefix() {
+        use aws_sdk_s3::types::{LifecycleRuleAndOperator, LifecycleRuleFilter, NoncurrentVersionExpiration, Tag};
+        let filter = LifecycleRuleFilter::builder();
+        let plain = |prefix: &str| filter.clone().prefix(prefix).build();
+        let tag = Tag::builder().key("k").value("v").build().unwrap();
+        let both = LifecycleRuleAndOperator::builder().prefix("docs/").tags(tag).build();
+        let rule = |filter, status| {
+            let after = NoncurrentVersionExpiration::builder().noncurrent_days(30).build();
+            LifecycleRule::builder().filter(filter).status(status).noncurrent_version_expiration(after).build().unwrap()
+        };
+        let on = |filter| rule(filter, ExpirationStatus::Enabled);
+        assert_eq!(expires(&on(plain("")), "docs/"), Some(30));
+        assert_eq!(expires(&on(plain("docs/")), ""), Some(30));
+        assert_eq!(expires(&on(filter.clone().and(both).build()), "docs/a"), Some(30));
+        assert_eq!(expires(&on(plain("docs/")), "other/"), None);
+        assert_eq!(expires(&rule(plain(""), ExpirationStatus::Disabled), ""), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::aws::s3::copies;
 use crate::aws::s3::objects::Copied;
-use crate::aws::s3::versions::{self, Deed, Kept, Todo};
+use crate::aws::s3::versions::{self, Deed, Kept, Todo, Versioning};
 use crate::commands::arguments::StackFile;
 use crate::commands::consent::{self, Applying};
 use crate::commands::patience::Patience;
@@ -25,6 +25,8 @@ const BUCKET: &str = "s3.bucket";
 const AT_ONCE: usize = 12;
 /// The number of objects that are named of those that cannot be restored.
 const NAMED: usize = 10;
+/// The seconds of a day.
+const DAY: i64 = 86_400;
 
 /// What is to be restored.
 pub struct Order<'a> {
@@ -70,11 +72,9 @@ pub async fn restore(
         return Err(Stop::refused(format!("nothing was changed: {} is not over yet", order.at), "give a time in the past"));
     }
     let bucket = bucket(&session, order.name).await?;
-    if !session.hear(versions::are_kept(&session.cx, &bucket)).await? {
-        return Err(Stop::refused(
-            format!("nothing was changed: `{bucket}` keeps no versions of its objects, so there is nothing to restore them from"),
-            "turn `versioning` on; what was overwritten or deleted before is gone",
-        ));
+    keeps_versions(&session, &bucket).await?;
+    if order.hide_newer {
+        knows_what_was(&session, &bucket, order).await?;
     }
     let todo = read(&session, &bucket, order).await?;
     let counted = counted(&todo, &bucket, order);
@@ -90,9 +90,47 @@ pub async fn restore(
     }
     let command = format!("stack restore {} buckets.{} --to-time {}", file.typed(), order.name, order.at);
     let lease = run::lease(&session, &command).await?;
-    let result = carry_out(&session, &bucket, &todo, order, &look).await;
+    let result = async {
+        // Somebody may have turned it off since.
+        keeps_versions(&session, &bucket).await?;
+        carry_out(&session, &bucket, &todo, order, &look).await
+    }
+    .await;
     lease.release().await;
     result
+}
+
+/// Refuses where a copy or a deletion would remove what is there.
+async fn keeps_versions(session: &Session, bucket: &str) -> Result<()> {
+    let (why, help) = match session.hear(versions::are_kept(&session.cx, bucket)).await? {
+        Versioning::On => return Ok(()),
+        Versioning::Suspended => (
+            format!("`{bucket}` keeps no new versions of its objects: what is there now could be lost"),
+            "turn `versioning` on first",
+        ),
+        Versioning::Off => (
+            format!("`{bucket}` keeps no versions of its objects, so there is nothing to restore them from"),
+            "turn `versioning` on first; what was overwritten or deleted before is gone",
+        ),
+    };
+    Err(Stop::refused(format!("nothing was changed: {why}"), help))
+}
+
+/// Refuses to hide what did not exist at a time when it cannot be known any more.
+async fn knows_what_was(session: &Session, bucket: &str, order: &Order<'_>) -> Result<()> {
+    let Some(days) = session.hear(versions::expire_after(&session.cx, bucket, order.prefix)).await? else { return Ok(()) };
+    // What was the latest version at that time became an old one later.
+    if order.at.as_second() + i64::from(days) * DAY > jiff::Timestamp::now().as_second() {
+        return Ok(());
+    }
+    Err(Stop::refused(
+        format!(
+            "nothing was changed: `{bucket}` deletes old versions after {}, so what existed at {} may have expired, and `--hide-newer` would hide it",
+            ui::count(usize::try_from(days).unwrap_or_default(), "day"),
+            order.at
+        ),
+        "leave `--hide-newer` out, or give a later time",
+    ))
 }
 
 /// Returns the name in S3 of a bucket of the stack.

@@ -105,6 +105,9 @@ impl<'a> One<'a> {
         let (begin, time) = self.beginning(from, &id, &beside).await?;
         let key = Key::new(Instance::KIND, switch::restored(self.name, &time));
         let known = beside.iter().find(|one| one.name == key.name);
+        if let Some(other) = known.filter(|one| !one.is_ours) {
+            return Err(not_ours(other));
+        }
         if let Some(other) = known.filter(|one| one.begins.as_ref() != Some(&begin.to_string())) {
             return Err(Stop::refused(
                 format!("nothing was changed: `{key}` exists, from {}", other.begins.as_deref().unwrap_or("something else")),
@@ -154,9 +157,16 @@ impl<'a> One<'a> {
             From::Time(at) => Ok(at_time(at)),
             From::Latest => {
                 // The latest time is another one in every run: one that was begun is continued.
-                if let Some(one) = beside.iter().find(|one| one.is_restored) {
-                    let of = one.begins.as_deref().and_then(|of| of.split_once('@')).filter(|_| !one.is_complete);
+                let restored = || beside.iter().filter(|one| one.is_restored && one.is_ours);
+                if let Some(one) = restored().find(|one| !one.is_complete).or_else(|| restored().last()) {
+                    let of = one.begins.as_deref().and_then(|of| of.split_once('@'));
                     let at = of.and_then(|(_, at)| at.parse::<jiff::Timestamp>().ok());
+                    if let Some(at) = at.filter(|_| one.is_complete) {
+                        self.session.say(&format!(
+                            "`{}` stands beside it already, as it was at {at}: `--to-time` restores another time.",
+                            one.key()
+                        ))?;
+                    }
                     return at.map(|at| at_time(&at)).ok_or_else(|| {
                         Stop::refused(
                             format!(
@@ -269,7 +279,7 @@ impl<'a> One<'a> {
         let command = format!("stack restore {} databases.{} --switch", self.file.typed(), self.name);
         let interrupted = Interrupted::listen();
         let lease = run::lease(&self.session, &command).await?;
-        let result = self.switched(&plan, beside, &command, &interrupted).await;
+        let result = self.switched(&plan, &found, &command, &interrupted).await;
         lease.release().await;
         let kept = found.kept();
         match result? {
@@ -299,6 +309,7 @@ impl<'a> One<'a> {
         let fits: Vec<&Beside> = all.iter().filter(named).collect();
         let list = || all.iter().map(|one| format!("`{}`", one.name)).collect::<Vec<_>>().join(", ");
         let name = match (&fits[..], beside) {
+            ([one], _) if !one.is_ours => return Err(not_ours(one)),
             ([one], _) => one.name.clone(),
             ([], None) if !all.is_empty() => {
                 self.session.say(&format!("Nothing to do: no restored database stands beside it. With `--switch=NAME` one of these takes its place: {}.", list()))?;
@@ -364,10 +375,11 @@ impl<'a> One<'a> {
     }
 
     /// Does one step after the other, and records the run.
-    async fn switched(&self, plan: &Plan, beside: Option<&str>, command: &str, interrupted: &Interrupted) -> Result {
+    async fn switched(&self, plan: &Plan, shown: &Switch, command: &str, interrupted: &Interrupted) -> Result {
         let session = &self.session;
-        // Nobody changed it since it was shown: the lease is this run's.
-        let Some(first) = self.again(beside).await? else {
+        // What was shown is what is done, and nobody changes it now: the lease is this run's.
+        let again = session.hear(switch::look(&session.cx, self.name, Some(shown.from()))).await?;
+        let Some(first) = again.filter(|again| again.is_same(shown)) else {
             return Err(Stop::refused("nothing was changed: the databases were changed in the meantime", "try again"));
         };
         if let Some((why, help)) = first.refused() {
@@ -387,20 +399,6 @@ impl<'a> One<'a> {
             ui::err(&e.show(&Look::stderr(self.color)))?;
         }
         result
-    }
-
-    async fn again(&self, beside: Option<&str>) -> Result<Option<Switch>> {
-        let cx = &self.session.cx;
-        if let Some(begun) = self.session.hear(switch::look(cx, self.name, None)).await? {
-            return Ok(Some(begun));
-        }
-        let all = self.session.hear(switch::beside(cx, self.name)).await?;
-        let named =
-            |one: &&Beside| beside.map_or(one.is_restored, |name| one.name == name || one.id == name || one.key() == name);
-        match all.iter().find(named) {
-            Some(one) => self.session.hear(switch::look(cx, self.name, Some(&one.name))).await,
-            None => Ok(None),
-        }
     }
 
     async fn steps(&self, first: Switch, interrupted: &Interrupted) -> Result {
@@ -468,6 +466,14 @@ impl<'a> One<'a> {
             outcome: Value::Null,
         })
     }
+}
+
+/// Refuses a database that only its tags attribute to the stack.
+fn not_ours(other: &Beside) -> Stop {
+    Stop::refused(
+        format!("nothing was changed: `{}` has the tags of `{}`, but not its name", other.id, other.key()),
+        "remove its tags `stack:key` and `stack:beside`, if it is not the stack's",
+    )
 }
 
 /// Returns how long to wait for the next look: what is only written into tags is there at once.
