@@ -105,7 +105,11 @@ impl Sender {
         let mut requests = Vec::new();
         for request in &scenario.requests {
             let url = format!("{}://{authority}{}", target.scheme, request.path);
-            let url = url.parse().map_err(|error| wrong(format!("`{url}` cannot be sent: {error}")))?;
+            let url: reqwest::Url = url.parse().map_err(|error| wrong(format!("`{url}` cannot be sent: {error}")))?;
+            // The client asks no resolver for an address, and would connect to it.
+            if url.domain().is_none() {
+                return Err(wrong(format!("`{url}` cannot be sent: its host is an address, not a name")));
+            }
             let method = Method::from_bytes(request.method.as_bytes());
             let method = method.map_err(|_| wrong(format!("`{}` is no method", request.method)))?;
             let mut headers = HeaderMap::new();
@@ -291,4 +295,35 @@ fn why(error: &reqwest::Error) -> String {
         _ => "connection closed",
     }
     .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_name_leads_to_the_target() {
+        let to = |fixed| To { dns: "localhost".into(), fixed };
+        let found = async |to: To| -> Vec<SocketAddr> {
+            to.resolve("www.example.com".parse().unwrap()).await.unwrap_or_else(|error| panic!("{error}")).collect()
+        };
+        let own = found(to(None)).await;
+        assert!(!own.is_empty() && own.iter().all(|address| address.ip().is_loopback()), "{own:?}");
+        let fixed: SocketAddr = "127.0.0.1:8080".parse().unwrap();
+        assert_eq!(found(to(Some(fixed))).await, [fixed]);
+    }
+
+    #[test]
+    fn an_address_is_no_host() {
+        let sender = |authority: &str| {
+            let (scheme, path, dns) = ("http".to_owned(), "/".to_owned(), "shop-1.us-east-1.elb.amazonaws.com".to_owned());
+            let target = Target { scheme, authority: authority.into(), path, dns, service: None };
+            Sender::new(&target, Scenario::of("/"), 1, Duration::from_secs(1), None).map(drop)
+        };
+        assert!(sender("www.example.com").is_ok() && sender("www.example.com:8080").is_ok());
+        for address in ["10.0.0.1", "169.254.169.254:80", "0x7f.1", "2130706433"] {
+            let Err(Stop::Message(exit, said, _)) = sender(address) else { panic!("{address}") };
+            assert!(exit == Exit::Usage && said.contains("an address, not a name"), "{said}");
+        }
+    }
 }

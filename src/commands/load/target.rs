@@ -35,6 +35,8 @@ struct Front {
     dns: String,
     /// The names that it answers to, besides. `*` stands for anything.
     hosts: Vec<String>,
+    /// The names in rules at its listeners that are not the stack's: others answer there.
+    guests: Vec<String>,
 }
 
 impl Target {
@@ -44,10 +46,26 @@ impl Target {
     /// When it is no address of the stack.
     pub fn of(text: &str, snapshot: &Snapshot, environment: &str) -> Result<Target> {
         let fronts = fronts(snapshot);
-        match text.strip_prefix("services.") {
+        let target = match text.strip_prefix("services.") {
             Some(service) => of_service(service, snapshot, environment),
             None => of_url(text, &fronts, environment),
+        }?;
+        target.checked(&fronts, environment)
+    }
+
+    /// Refuses an address in place of a name, for which no resolver is asked, and a name at which others answer.
+    fn checked(self, fronts: &[Front], environment: &str) -> Result<Target> {
+        let host = host(&self.authority).to_ascii_lowercase();
+        if self.to_string().parse::<reqwest::Url>().is_ok_and(|url| url.domain().is_none()) {
+            let help = "name a host by which the stack is reached";
+            return Err(Stop::refused(format!("nothing was sent: `{host}` is an address, not a name of {environment}"), help));
         }
+        let here = fronts.iter().filter(|front| front.dns == self.dns);
+        if here.flat_map(|front| &front.guests).any(|name| fits(&name.to_ascii_lowercase(), &host)) {
+            let why = format!("nothing was sent: at `{host}`, a rule that is not of {environment} answers");
+            return Err(Stop::refused(why, "load the environment whose rule that is, with its own file"));
+        }
+        Ok(self)
     }
 }
 
@@ -74,7 +92,9 @@ fn of_service(name: &str, snapshot: &Snapshot, environment: &str) -> Result<Targ
         ));
     };
     let unreachable = |why: &str| Stop::refused(format!("nothing was sent: {why}"), "name an address instead of the service");
-    let (host, path) = show::routed(service, snapshot).ok_or_else(|| {
+    // A rule of someone else can lead to the service, too.
+    let own = Snapshot { seen: snapshot.seen.iter().filter(|seen| is_own(seen)).cloned().collect(), ..Snapshot::default() };
+    let (host, path) = show::routed(service, &own).ok_or_else(|| {
         unreachable(&format!("no route leads to `services.{name}`, or it is at another environment's load balancer"))
     })?;
     let Some(balancer) = of_kind("elbv2.load_balancer").next() else {
@@ -159,16 +179,16 @@ fn fronts(snapshot: &Snapshot) -> Vec<Front> {
     };
     let mut out = Vec::new();
     for balancer in of_kind("elbv2.load_balancer") {
-        let mut hosts = Vec::new();
+        let (mut hosts, mut guests) = (Vec::new(), Vec::new());
         for listener in of_kind("elbv2.listener").filter(|listener| refers(listener, "load_balancer", balancer.id())) {
             hosts.extend(certified(listener, snapshot));
-            let rules = of_kind("elbv2.rule").filter(|rule| refers(rule, "listener", listener.id()));
-            hosts.extend(rules.flat_map(|rule| texts(&rule.fields, "hosts")));
+            let rules = snapshot.seen.iter().filter(|seen| seen.kind == "elbv2.rule");
+            for rule in rules.filter(|rule| refers(rule, "listener", listener.id())) {
+                let names = texts(&rule.fields, "hosts");
+                if is_own(rule) { hosts.extend(names) } else { guests.extend(names) }
+            }
         }
-        out.push(Front { dns: text(&balancer.live, "dns_name"), hosts });
-    }
-    for distribution in of_kind("cloudfront.distribution") {
-        out.push(Front { dns: text(&distribution.live, "domain"), hosts: texts(&distribution.fields, "aliases") });
+        out.push(Front { dns: text(&balancer.live, "dns_name"), hosts, guests });
     }
     for record in of_kind("route53.record") {
         let target = text(&record.live, "target");
@@ -176,6 +196,12 @@ fn fronts(snapshot: &Snapshot) -> Vec<Front> {
         if let Some(front) = out.iter_mut().find(|front| front.dns.eq_ignore_ascii_case(&target)) {
             front.hosts.push(text(&record.live, "name").trim_end_matches('.').to_owned());
         }
+    }
+    // CloudFront chooses the distribution by the host, wherever a record leads and whoever is connected to: the most exact alias of all
+    // accounts wins (<https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/CNAMEs.html>). So only exact ones count.
+    for distribution in of_kind("cloudfront.distribution") {
+        let hosts = texts(&distribution.fields, "aliases").into_iter().filter(|alias| !alias.contains('*')).collect();
+        out.push(Front { dns: text(&distribution.live, "domain"), hosts, guests: Vec::new() });
     }
     out.retain(|front| !front.dns.is_empty());
     out
@@ -243,7 +269,27 @@ mod tests {
                 "cloudfront.distribution",
                 "main",
                 json!({"id": "D", "domain": "d1.cloudfront.net"}),
-                json!({"aliases": ["www.example.com"]}),
+                json!({"aliases": ["www.example.net", "*.shop.example.net"]}),
+            ),
+            ours(
+                "route53.record",
+                "cdn",
+                json!({"id": "r2", "name": "cdn.example.org.", "target": "d1.cloudfront.net."}),
+                json!({}),
+            ),
+            ours("elbv2.rule", "address", json!({"id": "arn:r1"}), json!({"listener": "${=elbv2.listener:arn:listener}", "hosts": ["10.0.0.1"]})),
+            seen(
+                "elbv2.rule",
+                Claim::Foreign,
+                json!({"id": "arn:guest"}),
+                json!({"listener": "${=elbv2.listener:arn:listener}", "hosts": ["guest.example.com", "*.guests.example.com"],
+                    "action": {"target_group": "${=elbv2.target_group:arn:hooked}"}}),
+            ),
+            ours(
+                "ecs.service",
+                "hooked",
+                json!({"id": "arn:hooked"}),
+                json!({"load_balancers": [{"target_group": "${=elbv2.target_group:arn:hooked}"}]}),
             ),
             ours(
                 "route53.record",
@@ -276,6 +322,7 @@ mod tests {
             ("https://shop.example.org/", dns),
             ("https://anything.example.com", dns),
             ("https://d1.cloudfront.net/", "d1.cloudfront.net"),
+            ("https://www.example.net/", "d1.cloudfront.net"),
         ] {
             assert_eq!(of(url).unwrap().dns, goes_to, "{url}");
         }
@@ -289,11 +336,21 @@ mod tests {
             "http://other.elb.amazonaws.com",
             "http://tagged.elb.amazonaws.com",
             "http://example.net/",
+            // CloudFront chooses by the host, not by where a record leads.
+            "https://cdn.example.org/",
+            "https://a.shop.example.net/",
+            // Names of a guest at the load balancer.
+            "https://guest.example.com/",
+            "https://a.guests.example.com/",
+            // A rule of the stack's own names it.
+            "http://10.0.0.1/",
+            "http://10.0.0.1:8080/",
             "http://127.0.0.1/",
             "http://169.254.169.254/latest",
             "http://a.b.c.shop-1.us-east-1.elb.amazonaws.com",
             "http://.example.com",
             "services.worker",
+            "services.hooked",
             "services.none",
         ] {
             let Err(Stop::Message(exit, text, _)) = of(url) else { panic!("{url}") };
