@@ -1,6 +1,9 @@
 //! `budget`: what carries the environment's tags has a budget, and someone is told; of unusual costs, too.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
 
 use super::facts::{Facts, Problem};
 use crate::aws::Tags;
@@ -10,7 +13,7 @@ use crate::aws::sns::Topic;
 use crate::config::Stack;
 use crate::config::budget::{Anomalies, Budget, Every};
 use crate::engine::tags::{TAG_ENV, TAG_STACK};
-use crate::engine::{Error, Graph, Node, Ref, Resource};
+use crate::engine::{AnyRef, Error, Graph, Node, Ref, Resource};
 
 const ORIGIN: &str = "budget";
 /// What its parts are called.
@@ -36,6 +39,7 @@ pub fn expand(
             unusual(graph, anomalies, addresses, topic, facts)?;
         }
     }
+    monitors_last(graph)?;
     problems.extend(misplaced(graph, facts));
     Ok(())
 }
@@ -63,7 +67,8 @@ fn unusual(
     topic: Option<String>,
     facts: &Facts<'_>,
 ) -> Result<(), Error> {
-    let monitor = AnomalyMonitor { tag: TAG_STACK.to_owned(), values: vec![facts.scope.stack.clone()], tags: Tags::new() };
+    let (tag, values) = (TAG_STACK.to_owned(), vec![facts.scope.stack.clone()]);
+    let monitor = AnomalyMonitor { tag, values, after: Vec::new(), tags: Tags::new() };
     let monitor = graph.add(NAME, ORIGIN, &monitor)?;
     let subscription = |frequency: &str, email: Vec<String>, topics: Vec<String>| AnomalySubscription {
         monitors: vec![monitor.clone()],
@@ -82,6 +87,22 @@ fn unusual(
     }
     if let Some(topic) = topic {
         graph.add(format!("{NAME}-topic"), ORIGIN, &subscription("IMMEDIATE", Vec::new(), vec![topic]))?;
+    }
+    Ok(())
+}
+
+/// Has each monitor created after the budgets of the stack: beside one it is looked for, so a run that dies before leaves none that nobody
+/// finds.
+fn monitors_last(graph: &mut Graph) -> Result<(), Error> {
+    let budgets = graph.nodes().filter(|node| node.key.kind == budgets::Budget::KIND);
+    let budgets: Vec<AnyRef> = budgets.map(|node| Ref::<budgets::Budget>::to(node.key.name.clone()).into()).collect();
+    let budgets = serde_json::to_value(budgets).map_err(|e| Error::internal(e.to_string()))?;
+    let Value::Array(budgets) = budgets else { return Ok(()) };
+    for node in graph.nodes_mut().filter(|node| node.key.kind == AnomalyMonitor::KIND) {
+        let Value::Object(fields) = Arc::make_mut(&mut node.desired) else { continue };
+        let Value::Array(after) = fields.entry("after").or_insert_with(|| Value::Array(Vec::new())) else { continue };
+        let missing: Vec<Value> = budgets.iter().filter(|budget| !after.contains(budget)).cloned().collect();
+        after.extend(missing);
     }
     Ok(())
 }
@@ -157,6 +178,22 @@ mod tests {
         assert_eq!(*told, serde_json::json!({"email": [], "topics": ["${sns.topic/alarms.arn}"]}));
         let kinds: Vec<String> = graph.nodes().map(|node| node.key.to_string()).filter(|key| key.starts_with("ce.")).collect();
         assert_eq!(kinds, ["ce.anomaly_monitor/budget", "ce.anomaly_subscription/budget-topic"]);
+        // It is looked for only beside the budget.
+        assert_eq!(of("ce.anomaly_monitor/budget")["after"], serde_json::json!(["${budgets.budget/budget}"]));
+    }
+
+    #[test]
+    fn a_monitor_is_created_after_every_budget() {
+        let told = r#"{ "actual 80%": { email: [ops@example.com] } }"#;
+        let budget = format!("{{ limit: 5, counts: {{ team: web }}, notifications: {told} }}");
+        let monitor = "{ tag: team, values: [web] }";
+        let text = format!(
+            "{HEAD}resources: {{ budgets.budget: {{ a: {budget}, b: {budget} }}, ce.anomaly_monitor: {{ m: {monitor} }} }}\n"
+        );
+        let graph = expanded(&text, "aws").unwrap_or_else(|_| panic!("it expands"));
+        let order: Vec<String> = graph.order().unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(order.last().unwrap(), "ce.anomaly_monitor/m", "{order:?}");
+        assert_eq!(order.len(), 3);
     }
 
     #[test]

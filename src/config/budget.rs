@@ -35,7 +35,8 @@ pub struct Budget {
     #[schemars(inner(range(min = 1, max = 1000)), example = &[100])]
     pub forecast: Vec<u32>,
     /// Whether unusual costs are told, too. AWS can follow them by one tag only: those of all environments of the stack in this account,
-    /// together. So this belongs into one of them. Default: they are not.
+    /// together. So this belongs into one of them. An account that is a member of an organization cannot have that
+    /// (<https://docs.aws.amazon.com/cost-management/latest/userguide/getting-started-ad.html>). Default: they are not.
     #[serde(default)]
     pub anomalies: Option<Anomalies>,
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::proxy::Fault;
 use crate::support::run::words;
 use crate::support::subject::{APPLY, DESTROY, Subject, edit};
 
@@ -214,6 +215,44 @@ client("budgets").delete_budget(AccountId=account, BudgetName="shop-budget")
     };
     assert_eq!((count("monitor"), count("subscription")), (json!(1), json!(1)), "{found}");
     s.place.stack(DESTROY).ok();
+    assert_eq!(s.account.inventory("shop", "default"), json!({}));
+}
+
+/// Answers a call as for an identity that may not make it.
+fn deny(s: &Subject, operation: &'static str) {
+    let body = r#"{"__type": "AccessDeniedException", "message": "not authorized", "Message": "not authorized"}"#;
+    s.proxy.on_call(move |call| match call.name() == operation {
+        true => Fault::Answer(400, "application/x-amz-json-1.1".into(), body.into()),
+        false => Fault::Pass,
+    });
+}
+
+/// What is looked for only beside a budget is created after it, and never given up for lost because a read is denied.
+#[test]
+fn no_monitor_is_left_without_a_budget() {
+    let file = FILE.replace("email: [cfo@example.com] }", "email: [cfo@example.com], anomalies: {} }");
+    let s = Subject::new(&file);
+    deny(&s, "budgets:CreateBudget");
+    let denied = s.place.stack(APPLY);
+    assert_ne!(denied.code, Some(0), "{}", denied.stderr);
+    assert_eq!(seen(&s), json!({"budgets": {}, "monitors": {}, "subscriptions": {}}));
+    s.proxy.pass();
+    s.place.stack(DESTROY).ok();
+    assert_eq!(seen(&s), json!({"budgets": {}, "monitors": {}, "subscriptions": {}}));
+
+    s.apply();
+    s.assert_in_step();
+    deny(&s, "ce:GetAnomalyMonitors");
+    let denied = s.place.stack(DESTROY);
+    assert_ne!(denied.code, Some(0), "{}", denied.stderr);
+    let found = seen(&s);
+    assert!(found["budgets"]["shop-budget"].is_object() && found["monitors"]["shop-budget"].is_object(), "{found}");
+    // The monitor is not seen, and would be created once more.
+    assert_ne!(s.place.stack(APPLY).code, Some(0));
+    s.proxy.pass();
+    assert_eq!(s.account.boto3("result = len(client('ce').get_anomaly_monitors()['AnomalyMonitors'])", &Value::Null), 1);
+    s.place.stack(DESTROY).ok();
+    assert_eq!(seen(&s), json!({"budgets": {}, "monitors": {}, "subscriptions": {}}));
     assert_eq!(s.account.inventory("shop", "default"), json!({}));
 }
 

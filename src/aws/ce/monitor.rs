@@ -10,14 +10,16 @@ use crate::aws::ownership::mark::Mark;
 use crate::aws::ownership::tags::{TagEdit, Tags};
 use crate::aws::wing::{Actions, AwsKind};
 use crate::aws::{Clients, Cx};
-use crate::engine::{Claim, Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};
+use crate::engine::{AnyRef, Claim, Diff, Error, Observed, Readiness, Resource, Result, Rule, Usual};
 
 /// The values of a tag that a monitor follows at most
 /// (<https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_AnomalyMonitor.html>).
 const VALUES: usize = 10;
 
 /// A cost anomaly monitor: it learns what something usually costs, from ten days on, and notices when it costs more. It follows what has one
-/// tag. It is looked for only in a stack that has a `budgets.budget`.
+/// tag, which an account that is a member of an organization cannot have
+/// (<https://docs.aws.amazon.com/cost-management/latest/userguide/getting-started-ad.html>). It is looked for only in a stack that has a
+/// `budgets.budget`.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AnomalyMonitor {
@@ -25,6 +27,9 @@ pub struct AnomalyMonitor {
     pub tag: String,
     /// The values of the tag, at most 10: what has one of them is followed as one. They cannot be changed.
     pub values: Vec<String>,
+    /// What must exist first: the budgets of the stack, which are added by themselves. Left out: nothing else.
+    #[serde(default)]
+    pub after: Vec<AnyRef>,
     /// Tags to set. Other tags of the object stay.
     #[serde(default)]
     pub tags: Tags,
@@ -56,6 +61,7 @@ impl AnomalyMonitor {
         AnomalyMonitor {
             tag: by.and_then(TagValues::key).unwrap_or_default().to_owned(),
             values: by.map(TagValues::values).unwrap_or_default().to_vec(),
+            after: Vec::new(),
             tags,
         }
     }
@@ -63,7 +69,8 @@ impl AnomalyMonitor {
 
 impl Resource for AnomalyMonitor {
     const KIND: &'static str = MONITOR;
-    const RULES: &'static [Rule] = &[Rule::immutable("tag"), Rule::set("values"), Rule::immutable("values"), Rule::owned("tags")];
+    const RULES: &'static [Rule] =
+        &[Rule::immutable("tag"), Rule::set("values"), Rule::immutable("values"), Rule::order_only("after"), Rule::owned("tags")];
     const USUAL: Usual = Usual::secs(1, 1);
     const REPEATABLE: bool = false;
     type Cloud = Clients;
@@ -127,7 +134,8 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back() {
-        let wanted = AnomalyMonitor { tag: "stack:name".into(), values: vec!["shop".into()], tags: Tags::new() };
+        let wanted =
+            AnomalyMonitor { tag: "stack:name".into(), values: vec!["shop".into()], after: Vec::new(), tags: Tags::new() };
         assert_eq!(wanted.refused(), None);
         let sdk = wanted.to_sdk("shop-budget").unwrap();
         assert_eq!((sdk.monitor_type(), sdk.monitor_dimension()), (&MonitorType::Custom, None));

@@ -19,6 +19,8 @@ pub(super) const NAME: usize = 1024;
 /// The kinds.
 pub(super) const MONITOR: &str = "ce.anomaly_monitor";
 pub(super) const SUBSCRIPTION: &str = "ce.anomaly_subscription";
+/// What Cost Explorer answers in an account in which it was never opened.
+const UNOPENED: &str = "DataUnavailableException";
 
 /// Something that can be the stack's.
 pub(super) struct Known<T> {
@@ -61,10 +63,18 @@ async fn known<T>(cx: &Cx, kind: &str, arn: String, name: &str, what: T) -> Resu
     Ok(here.then(|| Known { claim: global::claim(cx, kind, &tags, name, NAME, false), arn, tags, what }))
 }
 
-/// Returns nothing for who may not look.
+/// Returns nothing for who may not look. Only for what is shown: what is created or deleted must know.
 fn seen<T>(answer: Result<Vec<T>>) -> Result<Vec<T>> {
     match answer {
         Err(e) if e.class == Class::Denied => Ok(Vec::new()),
+        other => other,
+    }
+}
+
+/// Returns nothing where Cost Explorer was never opened: nothing can be there.
+fn there<T>(answer: Result<Vec<T>>) -> Result<Vec<T>> {
+    match answer {
+        Err(e) if e.code.as_deref() == Some(UNOPENED) => Ok(Vec::new()),
         other => other,
     }
 }
@@ -74,7 +84,7 @@ pub(super) async fn all_monitors(cx: &Cx) -> Result<Vec<Known<AnomalyMonitor>>> 
     let mut pages = cx.cloud.ce.get_anomaly_monitors().into_paginator().send();
     let (mut found, prefix) = (Vec::new(), global::prefix(&cx.scope));
     while let Some(page) = pages.next().await {
-        let page = seen(page.map(|page| page.anomaly_monitors).map_err(failed("ce:GetAnomalyMonitors")))?;
+        let page = there(page.map(|page| page.anomaly_monitors).map_err(failed("ce:GetAnomalyMonitors")))?;
         for one in page.into_iter().filter(|one| names::begins(&prefix, one.monitor_name(), NAME)) {
             let (Some(arn), name) = (one.monitor_arn.clone(), one.monitor_name.clone()) else { continue };
             found.extend(known(cx, MONITOR, arn, &name, one).await?);
@@ -88,7 +98,7 @@ pub(super) async fn all_subscriptions(cx: &Cx) -> Result<Vec<Known<AnomalySubscr
     let mut pages = cx.cloud.ce.get_anomaly_subscriptions().into_paginator().send();
     let (mut found, prefix) = (Vec::new(), global::prefix(&cx.scope));
     while let Some(page) = pages.next().await {
-        let page = seen(page.map(|page| page.anomaly_subscriptions).map_err(failed("ce:GetAnomalySubscriptions")))?;
+        let page = there(page.map(|page| page.anomaly_subscriptions).map_err(failed("ce:GetAnomalySubscriptions")))?;
         for one in page.into_iter().filter(|one| names::begins(&prefix, one.subscription_name(), NAME)) {
             let (Some(arn), name) = (one.subscription_arn.clone(), one.subscription_name.clone()) else { continue };
             found.extend(known(cx, SUBSCRIPTION, arn, &name, one).await?);
@@ -99,13 +109,13 @@ pub(super) async fn all_subscriptions(cx: &Cx) -> Result<Vec<Known<AnomalySubscr
 
 /// Reads the monitors of the stack.
 pub(super) async fn monitors(cx: &Cx) -> Result<Arc<Vec<Known<AnomalyMonitor>>>> {
-    let ask = async { if ours(cx).await? == 0 { Ok(Vec::new()) } else { all_monitors(cx).await } };
+    let ask = async { if ours(cx).await? == 0 { Ok(Vec::new()) } else { seen(all_monitors(cx).await) } };
     cx.reads.once("ce.monitors", ask).await
 }
 
 /// Reads the subscriptions of the stack.
 pub(super) async fn subscriptions(cx: &Cx) -> Result<Arc<Vec<Known<AnomalySubscription>>>> {
-    let ask = async { if ours(cx).await? == 0 { Ok(Vec::new()) } else { all_subscriptions(cx).await } };
+    let ask = async { if ours(cx).await? == 0 { Ok(Vec::new()) } else { seen(all_subscriptions(cx).await) } };
     cx.reads.once("ce.subscriptions", ask).await
 }
 
@@ -119,4 +129,17 @@ pub(in crate::aws) async fn left(cx: &Cx) -> Result<Vec<String>> {
     let monitors = monitors.iter().filter(|one| is_ours(&one.claim)).map(|one| format!("the anomaly monitor {}", one.arn));
     let subscriptions = subscriptions.iter().filter(|one| is_ours(&one.claim));
     Ok(monitors.chain(subscriptions.map(|one| format!("the anomaly subscription {}", one.arn))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_looks_takes_a_denied_read_for_nothing() {
+        let failed = |code: &str| Err::<Vec<u8>, _>(Error { code: Some(code.into()), ..Error::new(Class::Denied, "no") });
+        assert_eq!(seen(failed("AccessDeniedException")).unwrap(), [0; 0]);
+        assert_eq!(there(failed("AccessDeniedException")).unwrap_err().class, Class::Denied);
+        assert_eq!(there(failed(UNOPENED)).unwrap(), [0; 0]);
+    }
 }
