@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::errors::failed;
 use crate::aws::Cx;
-use crate::engine::{Result, Seen};
+use crate::engine::{Ids, Result, Seen};
 
 /// The length of a period, in seconds: services report every minute.
 pub const PERIOD: i32 = 60;
@@ -45,12 +45,13 @@ pub struct Series {
     pub points: Vec<(i64, f64)>,
 }
 
-/// A metric of a service: what it tells, its unit, its name and statistic, and the value at which the part is full.
+/// A metric of a service: what it tells, its unit, its name and statistic, and the value at which the part is full. Memory has none: full,
+/// it does not make slow by itself, and many programs and caches keep it full.
 type Told = (&'static str, &'static str, &'static str, &'static str, Option<f64>);
 
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/available-metrics.html>
 const ECS: &[Told] =
-    &[("CPU", "%", "CPUUtilization", "Average", Some(100.0)), ("memory", "%", "MemoryUtilization", "Average", Some(100.0))];
+    &[("CPU", "%", "CPUUtilization", "Average", Some(100.0)), ("memory", "%", "MemoryUtilization", "Average", None)];
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>
 const BALANCER: &[Told] = &[
     ("requests in a minute", "", "RequestCount", "Sum", None),
@@ -67,7 +68,7 @@ const DATABASE: &[Told] = &[
 /// <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheMetrics.Redis.html>
 const CACHE: &[Told] = &[
     ("engine CPU", "%", "EngineCPUUtilization", "Average", Some(100.0)),
-    ("memory", "%", "DatabaseMemoryUsagePercentage", "Maximum", Some(100.0)),
+    ("memory", "%", "DatabaseMemoryUsagePercentage", "Maximum", None),
     ("connections", "", "CurrConnections", "Maximum", Some(NODE_CONNECTIONS)),
 ];
 /// <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheMetrics.Memcached.html>
@@ -82,10 +83,10 @@ const QUEUE: &[Told] = &[
 ];
 
 /// Returns the figures that tell how busy the stack's objects are. `connections` returns how many connections a database takes, by
-/// its engine and class, where that is known.
-pub fn metrics(seen: &[Seen], connections: &dyn Fn(&str, &str) -> Option<f64>) -> Vec<Metric> {
+/// its engine and class, where that is known; what its parameter group says comes first.
+pub fn metrics(all: &[Seen], connections: &dyn Fn(&str, &str) -> Option<f64>) -> Vec<Metric> {
     let mut out = Vec::new();
-    for seen in seen.iter().filter(|seen| seen.key().is_some()) {
+    for seen in all.iter().filter(|seen| seen.key().is_some()) {
         let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
         let part = seen.section().map_or_else(|| seen.key().map(|key| key.to_string()).unwrap_or_default(), str::to_owned);
         let mut add = |namespace: &'static str, dimensions: &[(&'static str, &str)], told: &[Told]| {
@@ -112,7 +113,8 @@ pub fn metrics(seen: &[Seen], connections: &dyn Fn(&str, &str) -> Option<f64>) -
             }
             "elbv2.load_balancer" => add("AWS/ApplicationELB", &[("LoadBalancer", &text(&seen.live, "full_name"))], BALANCER),
             "rds.instance" => {
-                let most = connections(&text(&seen.fields, "engine"), &text(&seen.fields, "class"));
+                let said = said_connections(seen, all);
+                let most = said.or_else(|| connections(&text(&seen.fields, "engine"), &text(&seen.fields, "class")));
                 let told: Vec<Told> = DATABASE
                     .iter()
                     .map(|told| if told.0 == "connections" { (told.0, told.1, told.2, told.3, most) } else { *told })
@@ -132,6 +134,14 @@ pub fn metrics(seen: &[Seen], connections: &dyn Fn(&str, &str) -> Option<f64>) -
         }
     }
     out
+}
+
+/// Returns how many connections the parameter group of a database says, when it is the stack's. A formula is not computed.
+fn said_connections(instance: &Seen, all: &[Seen]) -> Option<f64> {
+    let written = instance.fields.get("parameter_group")?.as_str()?;
+    let id = Ids::default().text(written).ok()?;
+    let group = all.iter().find(|seen| seen.kind == "rds.parameter_group" && seen.id() == id)?;
+    group.fields.get("parameters")?.get("max_connections")?.as_str()?.parse().ok()
 }
 
 /// Reads figures between two times. Those that CloudWatch has no values of are left out.
@@ -206,6 +216,23 @@ mod tests {
             })
             .collect();
         insta::assert_snapshot!("metrics", told.join("\n"));
+    }
+
+    #[test]
+    fn a_parameter_group_says_how_many_connections() {
+        let most = |parameters: Value| {
+            let fields =
+                json!({"engine": "postgres", "class": "db.t4g.micro", "parameter_group": "${=rds.parameter_group:shop-main}"});
+            let all = [
+                seen("rds.instance", "databases.main", json!({"id": "shop-main"}), fields),
+                seen("rds.parameter_group", "databases.main", json!({"id": "shop-main"}), json!({"parameters": parameters})),
+            ];
+            let found = metrics(&all, &|_, _| Some(81.0));
+            found.iter().find(|metric| metric.what == "connections").and_then(|metric| metric.full)
+        };
+        assert_eq!(most(json!({"max_connections": "20"})), Some(20.0));
+        assert_eq!(most(json!({"max_connections": "LEAST({DBInstanceClassMemory/9531392},5000)"})), Some(81.0));
+        assert_eq!(most(json!({})), Some(81.0));
     }
 
     #[test]

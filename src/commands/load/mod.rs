@@ -158,6 +158,8 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     }
     let test = Test { arguments: &arguments, target: &target, environment: &environment, snapshot: &snapshot, session: &session };
     let run = test.run(&sender, look).await;
+    // Whoever has listened to a signal once has it from then on: what follows ends at once.
+    tokio::spawn(listen(watch::Sender::new(true), || {}));
     if let Some(path) = &arguments.svg {
         write(path, &ui::load_svg(&run))?;
     }
@@ -170,9 +172,17 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     }
     Ok(match run.end {
         End::Interrupted => Exit::Interrupted,
-        _ if arguments.rate.is_some() && run.holds.is_none() => Exit::Changes,
-        _ => Exit::Ok,
+        _ if arguments.rate.is_none() || run.holds.is_some() => Exit::Ok,
+        _ if run.breaks.is_some() => Exit::Changes,
+        end => return Err(unknown(end, &run)),
     })
+}
+
+/// Returns why nothing is known about the only rate that was tried.
+fn unknown(end: End, run: &Run) -> Stop {
+    let why = if end == End::Machine { run.limit.said.as_str() } else { run.ended().unwrap_or_default() };
+    let why = why.trim_end_matches('.');
+    Stop::message(format!("whether {} holds is not known: {why}", run.goal), "raise that bound, or send from a larger machine")
 }
 
 /// Writes what a task carries into the file.
@@ -191,7 +201,7 @@ fn save(file: &StackFile, run: &Run, loaded: &Loaded, yes: bool, color: Color) -
     let at = |key: &str| vec!["capacity".to_owned(), service.clone(), key.to_owned()];
     let day = run.began.get(..10).unwrap_or_default();
     let edits = [
-        (at("requests_per_task"), serde_json::json!((per_task * 10.0).floor() / 10.0)),
+        (at("requests_per_task"), serde_json::json!(((per_task * 100.0).round() / 100.0).max(0.01))),
         (at("measured"), serde_json::json!(day)),
         (at("p99"), serde_json::json!(format!("{:.0}ms", best.latency.p99.clamp(1.0, 99_999.0)))),
     ];
@@ -350,7 +360,9 @@ impl Test<'_> {
         let goal = &arguments.goal;
         let warm = Schedule::new(first, WARM_UP, 1);
         if warm.count < left && warm.lasts() < bound {
-            let step = sender.step(warm, goal, (begun, &tasks), stopped.clone(), &|_| {}).await;
+            // What is cold is slow, and can fail: only the steps are judged.
+            let any = Goal { latencies: Vec::new(), errors: 1.0 };
+            let step = sender.step(warm, &any, (begun, &tasks), stopped.clone(), &|_| {}).await;
             left -= step.due.min(left);
         }
         while let Some(rate) = search.next() {
