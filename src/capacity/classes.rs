@@ -44,6 +44,10 @@ impl<'a> Size<'a> {
 
 /// Returns the smallest class from this one on that satisfies; none when not even the largest does.
 pub fn smallest(class: &str, satisfies: &dyn Fn(&str) -> bool) -> Option<String> {
+    // Whether the present one does can be known though its family is not.
+    if satisfies(class) {
+        return Some(class.to_owned());
+    }
     Size::of(class)?.and_larger().into_iter().find(|class| satisfies(class))
 }
 
@@ -62,5 +66,7 @@ mod tests {
         }
         assert_eq!(smallest("db.t4g.micro", &|class| class.ends_with("medium")).as_deref(), Some("db.t4g.medium"));
         assert_eq!(smallest("db.t4g.micro", &|_| false), None);
+        assert_eq!(smallest("db.x2g.16large", &|_| true).as_deref(), Some("db.x2g.16large"));
+        assert_eq!(smallest("db.x2g.16large", &|_| false), None);
     }
 }

@@ -210,7 +210,11 @@ impl Model {
             if let Some(users) = service.serves(f64::from(service.tasks.1)) {
                 let (name, most) = (&service.name, service.tasks.1);
                 bounds.push(Bound {
-                    what: format!("`services.{name}` has at most {most} task{}", if most == 1 { "" } else { "s" }),
+                    what: format!(
+                        "`services.{name}` has at most {} task{}",
+                        whole(most.into()),
+                        if most == 1 { "" } else { "s" }
+                    ),
                     users,
                     help: format!("raise `services.{name}.scale.max`, or `count`"),
                 });
@@ -224,7 +228,12 @@ impl Model {
             };
             let Some(users) = largest(&fits) else { continue };
             bounds.push(Bound {
-                what: format!("`databases.{}` ({}) accepts about {most:.0} connections", database.name, database.class),
+                what: format!(
+                    "`databases.{}` ({}) accepts about {} connections",
+                    database.name,
+                    database.class,
+                    whole(most as u64)
+                ),
                 users,
                 help: format!("raise `databases.{}.class`, or hold fewer connections in each task", database.name),
             });
@@ -235,7 +244,7 @@ impl Model {
             };
             let Some(users) = largest(&fits) else { continue };
             bounds.push(Bound {
-                what: format!("a node of `caches.{}` takes {:.0} connections", cache.name, cache.accepts),
+                what: format!("a node of `caches.{}` takes {} connections", cache.name, whole(cache.accepts as u64)),
                 users,
                 help: "hold fewer connections in each task".to_owned(),
             });
@@ -244,7 +253,7 @@ impl Model {
             && let Some(users) = largest(&|users| self.processors_for(users) <= most)
         {
             bounds.push(Bound {
-                what: format!("the account may use {most:.0} vCPUs on Fargate"),
+                what: format!("the account may use {} vCPUs on Fargate", whole(most as u64)),
                 users,
                 help: "request more: `aws service-quotas request-service-quota-increase --service-code fargate --quota-code L-3032A538 --desired-value N`".to_owned(),
             });
@@ -257,7 +266,7 @@ impl Model {
             && let Some(users) = largest(&|users| targets(users) <= self.targets)
         {
             bounds.push(Bound {
-                what: format!("a load balancer takes {} targets", self.targets),
+                what: format!("a load balancer takes {} targets", whole(self.targets.into())),
                 users,
                 help: "request more: `aws service-quotas request-service-quota-increase --service-code elasticloadbalancing --quota-code L-7E6692B2 --desired-value N`".to_owned(),
             });
@@ -265,6 +274,19 @@ impl Model {
         bounds.sort_by_key(|bound| bound.users);
         bounds
     }
+}
+
+/// Returns a whole number with commas.
+pub fn whole(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 /// Returns the largest number of users for which something fits, which it does for all smaller ones; none when it always fits.
@@ -362,9 +384,9 @@ mod tests {
             ("`services.web` has at most 30 tasks", 15_000),
             // (64 − 0.5) ÷ 0.5 = 127 tasks × 500.
             ("the account may use 64 vCPUs on Fargate", 63_500),
-            ("a load balancer takes 1000 targets", 500_000),
+            ("a load balancer takes 1,000 targets", 500_000),
             // 52,000 ÷ 10 = 5,200 tasks × 500.
-            ("a node of `caches.sessions` takes 65000 connections", 2_600_000),
+            ("a node of `caches.sessions` takes 65,000 connections", 2_600_000),
         ];
         assert_eq!(bounds, expected.map(|(what, users)| (what.to_owned(), users)));
     }

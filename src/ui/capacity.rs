@@ -6,7 +6,7 @@ use super::chart::{Chart, Line, Panel};
 use super::plan::finish;
 use super::style::{Look, STRONG, wrap};
 use super::table::table;
-use crate::capacity::model::{FILLED, months};
+use crate::capacity::model::{FILLED, months, whole};
 use crate::capacity::{Bound, Need};
 
 /// The widest bar of the plot on a terminal.
@@ -59,17 +59,18 @@ pub struct Point {
     pub fits: bool,
 }
 
-/// Returns a whole number with commas.
-fn whole(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+/// Returns a number with commas and at most so many decimals.
+fn decimal(number: f64, places: usize) -> String {
+    let text = format!("{number:.places$}");
+    let (before, after) = text.split_once('.').unwrap_or((&text, ""));
+    let before = before.parse::<u64>().map_or_else(|_| before.to_owned(), whole);
+    let after = after.trim_end_matches('0');
+    if after.is_empty() { before } else { format!("{before}.{after}") }
+}
+
+/// Returns a number of tasks.
+fn many(tasks: u32) -> String {
+    format!("{} task{}", whole(tasks.into()), if tasks == 1 { "" } else { "s" })
 }
 
 fn money(dollars: Option<f64>) -> String {
@@ -87,7 +88,7 @@ fn rate(requests: f64) -> String {
 }
 
 fn tasks((least, most): (u32, u32)) -> String {
-    if least == most { super::count(least as usize, "task") } else { format!("{least} to {most} tasks") }
+    if least == most { many(least) } else { format!("{} to {}", whole(least.into()), many(most)) }
 }
 
 impl Outlook {
@@ -97,7 +98,7 @@ impl Outlook {
         for service in &self.need.services {
             let now = self.tasks_now.iter().find(|(name, _)| *name == service.service).map(|(_, now)| tasks(*now));
             let (needed, why) = match service.needed {
-                Some(needed) => (super::count(needed as usize, "task"), format!("{} requests/s", rate(service.requests))),
+                Some(needed) => (many(needed), format!("{} requests/s", rate(service.requests))),
                 None => ("not known".to_owned(), "not measured; it stays as it is".to_owned()),
             };
             rows.push(vec![format!("services.{}", service.service), now.unwrap_or_default(), needed, why]);
@@ -117,6 +118,7 @@ impl Outlook {
             rows.push(vec![format!("{section}.{}", class.name), class.now.clone(), needed, why]);
         }
         if let Some(units) = &self.balancer_units {
+            let units = units.replace(',', "").parse::<f64>().map_or_else(|_| units.clone(), |units| decimal(units, 1));
             rows.push(vec![
                 "load_balancer".into(),
                 String::new(),
@@ -132,7 +134,7 @@ impl Outlook {
                 "from `usage.nat`, with the requests".into(),
             ]);
         }
-        let processors = format!("{} vCPU", self.need.processors);
+        let processors = format!("{} vCPU", decimal(self.need.processors, 2));
         rows.push(vec!["Fargate".into(), String::new(), processors, "quota L-3032A538 of the account".into()]);
         rows.push(vec![
             "price a month".into(),
@@ -196,7 +198,7 @@ pub fn capacity_text(outlook: &Outlook, look: &Look) -> String {
             vec![
                 whole(point.users),
                 rate(point.requests),
-                point.tasks.to_string(),
+                whole(point.tasks.into()),
                 at_least(point.monthly, point.unpriced),
                 format!("{}{fits}", bar(point)),
             ]
@@ -268,6 +270,8 @@ mod tests {
     #[test]
     fn numbers_are_read_at_a_glance() {
         assert_eq!([0, 999, 1_000, 50_000, 1_234_567].map(whole).join(" "), "0 999 1,000 50,000 1,234,567");
+        assert_eq!([decimal(68.493, 1), decimal(1_234.96, 1), decimal(5.25, 2)].join(" "), "68.5 1,235 5.25");
+        assert_eq!((many(1), tasks((2, 2_500)), tasks((2, 2))), ("1 task".into(), "2 to 2,500 tasks".into(), "2 tasks".into()));
         assert_eq!(
             (rate(7.25), rate(5_000.0), money(Some(1234.5)), money(None)),
             ("7.2".into(), "5,000".into(), "$1,235".into(), "no price known".into())
