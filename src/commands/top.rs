@@ -248,7 +248,9 @@ type Answer<'a> = Pin<Box<dyn Future<Output = Result<(Values, Timestamp)>> + 'a>
 async fn watch(session: &Session, asked: &Asked, every: Duration) -> Result {
     let ask = |now: Timestamp| -> Answer<'_> { Box::pin(async move { Ok((values(session, &asked.figures, now).await?, now)) }) };
     let foot = format!("q ends, ↑ ↓ scroll; asks every {} s", every.as_secs());
-    let mut terminate = signal(SignalKind::terminate())?;
+    // Keys do not make signals while the terminal is raw; someone else can send them all the same.
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut hangup = signal(SignalKind::hangup())?;
     let mut drawn = Drawn(ratatui::try_init()?);
     let (sender, mut keys) = mpsc::unbounded_channel();
     let listener = std::thread::spawn(move || listen(&sender));
@@ -268,6 +270,8 @@ async fn watch(session: &Session, asked: &Asked, every: Duration) -> Result {
                 Some(Deed::Draw) => {}
             },
             _ = terminate.recv() => break Ok(Exit::Interrupted),
+            _ = interrupt.recv() => break Ok(Exit::Interrupted),
+            _ = hangup.recv() => break Ok(Exit::Interrupted),
             found = &mut answer, if asking => {
                 (asking, next) = (false, Instant::now() + every);
                 match found {
