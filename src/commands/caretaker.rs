@@ -323,20 +323,20 @@ mod tests {
 
     /// What `pause`, `resume` and `reap` do not ask, or ask with other permissions of the role.
     const ELSEWHERE: &[&str] = &[
-        // What `stack top` asks.
+        // What `stack top` and `stack load` ask.
         "cloudwatch:GetMetricData",
         // What `stack freeze` and `stack frozen` ask.
         "ecr:GetAuthorizationToken",
         "ecr:ListTagsForResource",
         "logs:GetLogEvents",
-        // `stack load`.
-        "cloudwatch:GetMetricData",
         // IAM calls it `GetBucketPublicAccessBlock`.
         "s3:GetPublicAccessBlock",
         // And `GetBucketObjectLockConfiguration`.
         "s3:GetObjectLockConfiguration",
         "s3:GetObject",
         "s3:GetObjectTagging",
+        // `stack archive`.
+        "s3:GetObjectVersion",
         "secretsmanager:GetRandomPassword",
         "secretsmanager:GetSecretValue",
         // Asked for preflight alone, or allowed to everybody.

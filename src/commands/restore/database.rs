@@ -158,7 +158,7 @@ impl<'a> One<'a> {
             From::Latest => {
                 // The latest time is another one in every run: one that was begun is continued.
                 let restored = || beside.iter().filter(|one| one.is_restored && one.is_ours);
-                if let Some(one) = restored().find(|one| !one.is_complete).or_else(|| restored().last()) {
+                if let Some(one) = restored().find(|one| !one.is_complete).or_else(|| restored().next_back()) {
                     let of = one.begins.as_deref().and_then(|of| of.split_once('@'));
                     let at = of.and_then(|(_, at)| at.parse::<jiff::Timestamp>().ok());
                     if let Some(at) = at.filter(|_| one.is_complete) {
