@@ -45,6 +45,10 @@ impl Ask {
 impl Item {
     /// Returns the consent that is needed before this is done.
     pub fn ask(&self) -> Option<Ask> {
+        // In doubt or not, nothing happens to what is kept.
+        if self.kept {
+            return None;
+        }
         let is_written = matches!(self.action, Action::Create | Action::Update);
         if is_written && self.effects.iter().any(|effect| effect.needs_consent) {
             return Some(Ask::Upgrade);

@@ -233,9 +233,10 @@ mod tests {
         let kept: Item = serde_json::from_value(item).unwrap();
         let [mut sure, mut doubtful] = [kept.clone(), kept];
         doubtful.doubt();
+        assert_eq!((sure.ask(), doubtful.ask()), (None, None));
         for item in [&mut sure, &mut doubtful] {
             item.let_go();
-            assert_eq!((item.action, item.needs_consent), (Action::Delete, true));
+            assert_eq!((item.action, item.needs_consent, item.ask().is_some()), (Action::Delete, true, true));
         }
         assert_eq!((sure.unmarked, sure.reason), (false, None));
         assert_eq!((doubtful.unmarked, doubtful.reason.as_deref()), (true, Some(UNMARKED)));

@@ -39,8 +39,8 @@ for d in client("rds").describe_db_instances()["DBInstances"]:
     result[d["DBInstanceIdentifier"]] = {k: d.get(k) for k in (
         "tags", "DBInstanceClass", "DeletionProtection", "StorageEncrypted", "KmsKeyId", "DBInstanceStatus", "BackupRetentionPeriod",
         "DbiResourceId", "MasterUserSecret")} | {
-        "groups": [g["VpcSecurityGroupId"] for g in d["VpcSecurityGroups"]], "subnets": d["DBSubnetGroup"]["DBSubnetGroupName"],
-        "parameters": d["DBParameterGroups"][0]["DBParameterGroupName"]}
+        "groups": [g["VpcSecurityGroupId"] for g in d["VpcSecurityGroups"]], "subnets": d.get("DBSubnetGroup", {}).get("DBSubnetGroupName"),
+        "parameters": [g["DBParameterGroupName"] for g in d["DBParameterGroups"]]}
 "#;
     s.account.boto3(script, &json!(null))
 }
