@@ -1,6 +1,6 @@
 //! `alarms`: a CloudWatch alarm for each part of the stack and each way in which it can be in trouble, and the topic that they tell.
 //!
-//! What each alarm compares is a row of [`table`]; which objects a part consists of is found in the graph, so what `resources` adds
+//! What each alarm compares is a row of `table`; which objects a part consists of is found in the graph, so what `resources` adds
 //! is watched like what the sections make.
 
 pub mod databases;
