@@ -340,7 +340,9 @@ impl Walk<'_> {
             impossible = Some(format!("it is {} and cannot become {}: {instead}", plainly(&plain), plainly(&resolved)));
         }
         if !same {
-            self.push(observed, Some(desired), None);
+            // Of a document only what differs is shown: a reference is no difference from what it stands for.
+            let shown = if self.is(What::Policy) { &resolved } else { desired };
+            self.push(observed, Some(shown), None);
             if let Some(change) = self.changes.last_mut() {
                 change.impossible = impossible;
             }
@@ -434,6 +436,20 @@ mod tests {
         // What the file comes to say is the file's from then on.
         let taken = json!({"tags": {"scanned-by": "us"}});
         assert_eq!(paths(taken, json!({"tags": {"scanned-by": "tool"}})), ["tags.scanned-by"]);
+    }
+
+    #[test]
+    fn a_reference_in_a_document_is_no_difference_from_what_it_stands_for() {
+        let mut ids = Ids::default();
+        ids.insert(&Key::new("a.bucket", "b"), json!({"id": "b", "arn": "arn:b"}));
+        let document =
+            |action: &str, on: &str| json!({"p": {"Statement": [{"Effect": "Allow", "Action": action, "Resource": on}]}});
+        let changes = |action: &str| {
+            let desired = document(action, "${a.bucket/b.arn}");
+            diff(&[Rule::policy("p")], &desired, &document("read", "arn:b"), &ids).changes
+        };
+        assert!(changes("read").is_empty());
+        assert_eq!(changes("write")[0].after.as_ref(), document("write", "arn:b").get("p"));
     }
 
     #[test]

@@ -256,6 +256,7 @@ fn pipelines_assume_a_role_without_a_key() {
     let plan = words(&s.place.stack(&["plan", "s.yaml"]).ok().stdout);
     let who = "can be assumed by repo:acme/shop:environment:production (token.actions.githubusercontent.com)";
     assert!(plan.contains(who), "{plan}");
+    assert!(!plan.contains("oidc_provider"), "what stays as it is is no difference: {plan}");
     s.write(", environments: [production]", "");
 
     // An edit changes only the role, and so does what someone else did to it or to the issuer.
