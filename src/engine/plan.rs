@@ -454,7 +454,8 @@ fn link_live<C: Cloud>(
     Ok(())
 }
 
-/// Refuses to delete what holds data while something that stays uses it: its data could not be read any more.
+/// Refuses to delete what holds data while something that stays uses it: its data could not be read any more. Whatever the file does not
+/// have and is kept all the same must not lose anything that it uses: the cloud would refuse that in the middle of a run.
 fn refuse_what_stays_in_use<C: Cloud>(registry: &Registry<C>, items: &mut [Item]) -> Result<()> {
     let mut refused: Vec<(usize, String)> = Vec::new();
     let stays = |item: &&Item| matches!(item.action, Action::Keep | Action::Update) && !item.is_impostor();
@@ -463,7 +464,8 @@ fn refuse_what_stays_in_use<C: Cloud>(registry: &Registry<C>, items: &mut [Item]
         let rules = registry.kind(&item.key.kind)?.info().rules;
         for &used in &item.was_using {
             let going = &items[used];
-            if going.action != Action::Delete || going.is_leaving() || !registry.kind(&going.key.kind)?.info().holds_data {
+            let counts = item.kept || registry.kind(&going.key.kind)?.info().holds_data;
+            if going.action != Action::Delete || going.is_leaving() || !counts {
                 continue;
             }
             let lives: Vec<&str> =

@@ -309,6 +309,16 @@ while rds.describe_db_instances()["DBInstances"][0]["DBInstanceStatus"] != "avai
     assert_eq!(list["beside"][0]["begins"], "snapshot:monday");
     assert_eq!(list["beside"][0]["complete"], true);
     s.assert_in_step();
+    // What it uses is not taken away from it when the section goes: that is said before anything is done.
+    let path = s.place.path().join("s.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.split("databases:").next().unwrap()).unwrap();
+    s.proxy.take();
+    let refused = s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", "databases.main"]).exits(4);
+    let key = beside.strip_prefix("shop-").unwrap();
+    assert!(refused.words().contains(&format!("`rds.instance/{key}` is kept and uses it")), "{}", refused.stderr);
+    assert_eq!(mutating(&s.proxy.take()), Vec::<String>::new());
+    std::fs::write(&path, text).unwrap();
     s.place.stack(crate::support::subject::DESTROY).ok();
     // The snapshot has the stack's tags, which RDS copied; it is somebody's, and stays.
     let left = s.account.inventory("shop", "default");
