@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::DeserializeOwned;
-
+use super::alarms::databases::connections;
+use super::alarms::read;
 use crate::aws::call::clients::CLOUDFRONT_REGION;
 use crate::aws::cloudfront::Distribution;
+use crate::aws::cloudwatch::metrics::Wanted;
 use crate::aws::ec2::NatGateway;
 use crate::aws::ecs::{self, Cluster};
-use crate::aws::elasticache::{self, ReplicationGroup};
+use crate::aws::elasticache::{self, NODE_CONNECTIONS, ReplicationGroup};
 use crate::aws::elbv2::{LoadBalancer, TargetGroup};
 use crate::aws::lambda::Function;
 use crate::aws::rds::Instance;
@@ -44,6 +45,22 @@ pub struct What {
     metric: &'static str,
     /// What is made of the data of a period: `Average`, `Sum`, `p99`.
     pub statistic: &'static str,
+    /// Whether it tells how busy its part is.
+    busy: Busy,
+}
+
+/// How a figure tells how busy its part is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Busy {
+    /// It does not.
+    No,
+    /// What is too much is not known. Memory is of this sort: full, it does not make slow by itself, and many programs and caches keep it
+    /// full.
+    Unbounded,
+    /// A hundred per cent is full.
+    Percent,
+    /// The connections that the part accepts are full.
+    Connections,
 }
 
 /// A figure of a part.
@@ -57,12 +74,25 @@ pub struct Figure {
     pub region: String,
     /// Whose it is, as CloudWatch names that; with references to what the graph has.
     pub dimensions: BTreeMap<String, String>,
+    /// The value at which the part is full, where that is known.
+    pub full: Option<f64>,
 }
 
 impl Figure {
     /// Returns the namespace and the name of the metric.
     pub fn metric(&self) -> (&'static str, &'static str) {
         (self.what.namespace, self.what.metric)
+    }
+
+    /// Returns the metric as CloudWatch is asked for it, once it is resolved.
+    pub fn wanted(&self) -> Wanted<'_> {
+        let (namespace, metric) = self.metric();
+        Wanted { region: &self.region, namespace, metric, statistic: self.what.statistic, dimensions: &self.dimensions }
+    }
+
+    /// Checks whether it tells how busy its part is.
+    pub fn tells_load(&self) -> bool {
+        self.what.busy != Busy::No
     }
 
     /// Checks whether what it is of is deleted while the environment is paused, and created again under another id.
@@ -80,12 +110,16 @@ impl Figure {
 }
 
 const fn what(label: &'static str, unit: Unit, namespace: &'static str, metric: &'static str, statistic: &'static str) -> What {
-    What { label, means: "", unit, namespace, metric, statistic }
+    What { label, means: "", unit, namespace, metric, statistic, busy: Busy::No }
 }
 
 impl What {
     const fn said(self, means: &'static str) -> What {
         What { means, ..self }
+    }
+
+    const fn busy(self, busy: Busy) -> What {
+        What { busy, ..self }
     }
 }
 
@@ -105,17 +139,22 @@ const OF_CDN: &[What] = &[
 ];
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html>
 const OF_BALANCER: &[What] = &[
-    what("requests", Unit::Count, BALANCER, "RequestCount", "Sum").said("requests in a minute"),
+    what("requests", Unit::Count, BALANCER, "RequestCount", "Sum").said("requests in a minute").busy(Busy::Unbounded),
+    what("open", Unit::Count, BALANCER, "ActiveConnectionCount", "Sum").said("connections that are open").busy(Busy::Unbounded),
+    what("rejected", Unit::Count, BALANCER, "RejectedConnectionCount", "Sum")
+        .said("connections in a minute for which it had no room")
+        .busy(Busy::Unbounded),
     what("5xx itself", Unit::Count, BALANCER, "HTTPCode_ELB_5XX_Count", "Sum")
-        .said("errors in a minute because no task answered"),
+        .said("errors in a minute because no task answered")
+        .busy(Busy::Unbounded),
     what("5xx of tasks", Unit::Count, BALANCER, "HTTPCode_Target_5XX_Count", "Sum")
         .said("errors in a minute that tasks answered with"),
     what("p99", Unit::Seconds, BALANCER, "TargetResponseTime", "p99").said("the time of the slowest answer of a hundred"),
 ];
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/available-metrics.html>
 const OF_SERVICE: &[What] = &[
-    what("CPU", Unit::Percent, ECS, "CPUUtilization", "Average").said("of the CPU of its tasks"),
-    what("memory", Unit::Percent, ECS, "MemoryUtilization", "Average").said("of the memory of its tasks"),
+    what("CPU", Unit::Percent, ECS, "CPUUtilization", "Average").said("of the CPU of its tasks").busy(Busy::Percent),
+    what("memory", Unit::Percent, ECS, "MemoryUtilization", "Average").said("of the memory of its tasks").busy(Busy::Unbounded),
 ];
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Container-Insights-metrics-ECS.html>
 const OF_INSIGHTS: &[What] =
@@ -127,8 +166,11 @@ const OF_TARGETS: &[What] = &[
 ];
 /// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-metrics.html>
 const OF_DATABASE: &[What] = &[
-    what("CPU", Unit::Percent, RDS, "CPUUtilization", "Average").said("of its CPU"),
-    what("connections", Unit::Count, RDS, "DatabaseConnections", "Average").said("clients that are connected"),
+    what("CPU", Unit::Percent, RDS, "CPUUtilization", "Average").said("of its CPU").busy(Busy::Percent),
+    what("connections", Unit::Count, RDS, "DatabaseConnections", "Maximum")
+        .said("clients that are connected")
+        .busy(Busy::Connections),
+    what("queue", Unit::Count, RDS, "DiskQueueDepth", "Maximum").said("operations that wait for its disk").busy(Busy::Unbounded),
     what("free storage", Unit::Bytes, RDS, "FreeStorageSpace", "Minimum").said("storage that is left"),
     what("read", Unit::Seconds, RDS, "ReadLatency", "Average").said("the time of reading from its disk"),
     what("write", Unit::Seconds, RDS, "WriteLatency", "Average").said("the time of writing to its disk"),
@@ -136,21 +178,33 @@ const OF_DATABASE: &[What] = &[
 const OF_REPLICA: &[What] = &[what("lag", Unit::Seconds, RDS, "ReplicaLag", "Maximum").said("how far it is behind its database")];
 /// <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheMetrics.Redis.html>
 const OF_CACHE: &[What] = &[
-    what("CPU", Unit::Percent, CACHE, "EngineCPUUtilization", "Average").said("of the one thread that answers"),
-    what("memory", Unit::Percent, CACHE, "DatabaseMemoryUsagePercentage", "Average").said("of the memory for keys"),
-    what("connections", Unit::Count, CACHE, "CurrConnections", "Average").said("clients that are connected"),
+    what("CPU", Unit::Percent, CACHE, "EngineCPUUtilization", "Average")
+        .said("of the one thread that answers")
+        .busy(Busy::Percent),
+    what("memory", Unit::Percent, CACHE, "DatabaseMemoryUsagePercentage", "Average")
+        .said("of the memory for keys")
+        .busy(Busy::Unbounded),
+    what("connections", Unit::Count, CACHE, "CurrConnections", "Maximum")
+        .said("clients that are connected")
+        .busy(Busy::Connections),
     what("evictions", Unit::Count, CACHE, "Evictions", "Sum").said("keys removed in a minute for want of memory"),
 ];
 /// <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheMetrics.Memcached.html>
 const OF_MEMCACHED: &[What] = &[
-    what("CPU", Unit::Percent, CACHE, "CPUUtilization", "Average").said("of its CPU"),
-    what("connections", Unit::Count, CACHE, "CurrConnections", "Average").said("clients that are connected"),
+    what("CPU", Unit::Percent, CACHE, "CPUUtilization", "Average").said("of its CPU").busy(Busy::Percent),
+    what("connections", Unit::Count, CACHE, "CurrConnections", "Maximum")
+        .said("clients that are connected")
+        .busy(Busy::Connections),
     what("evictions", Unit::Count, CACHE, "Evictions", "Sum").said("keys removed in a minute for want of memory"),
 ];
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html>
 const OF_QUEUE: &[What] = &[
-    what("messages", Unit::Count, SQS, "ApproximateNumberOfMessagesVisible", "Maximum").said("messages that wait"),
-    what("oldest", Unit::Seconds, SQS, "ApproximateAgeOfOldestMessage", "Maximum").said("how long the oldest of them waits"),
+    what("messages", Unit::Count, SQS, "ApproximateNumberOfMessagesVisible", "Maximum")
+        .said("messages that wait")
+        .busy(Busy::Unbounded),
+    what("oldest", Unit::Seconds, SQS, "ApproximateAgeOfOldestMessage", "Maximum")
+        .said("how long the oldest of them waits")
+        .busy(Busy::Unbounded),
 ];
 /// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html>
 const OF_FUNCTION: &[What] = &[
@@ -182,10 +236,6 @@ fn attribute<R: Resource>(node: &Node, attr: &'static str) -> String {
     Ref::<R>::to(&node.key.name).attr(attr).to_string()
 }
 
-fn read<R: Resource + DeserializeOwned>(node: &Node) -> Option<R> {
-    if node.key.kind == R::KIND { R::deserialize(&*node.desired).ok() } else { None }
-}
-
 /// Returns the figures of everything in the graph.
 pub fn all(graph: &Graph, scope: &Scope) -> Vec<Figure> {
     let of_kind = |kind: &'static str| graph.nodes().filter(move |node| node.key.kind == kind);
@@ -196,7 +246,18 @@ fn of(graph: &Graph, scope: &Scope, node: &Node) -> Vec<Figure> {
     let figures = |part: &str, all: &'static [What], region: &str, dimensions: &[(&str, String)]| -> Vec<Figure> {
         let dimensions: BTreeMap<String, String> =
             dimensions.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        let one = |what| Figure { part: part.to_owned(), what, region: region.to_owned(), dimensions: dimensions.clone() };
+        let accepted = || match node.key.kind.as_str() {
+            Instance::KIND => connections(graph, &read::<Instance>(node)?),
+            _ => Some(NODE_CONNECTIONS),
+        };
+        let one = |what: &'static What| {
+            let full = match what.busy {
+                Busy::No | Busy::Unbounded => None,
+                Busy::Percent => Some(100.0),
+                Busy::Connections => accepted(),
+            };
+            Figure { part: part.to_owned(), what, region: region.to_owned(), dimensions: dimensions.clone(), full }
+        };
         all.iter().map(one).collect()
     };
     let (part, here) = (node.origin.as_str(), scope.region.as_str());

@@ -551,3 +551,21 @@ fn a_boundary_is_on_every_role_and_user() {
         assert_eq!(boundary, expected, "{key}");
     }
 }
+
+#[test]
+fn a_database_is_full_at_what_its_parameters_say() {
+    let most = |parameters: Value| {
+        let main = json!({"engine": "postgres", "version": "16", "class": "db.t4g.micro", "parameters": parameters});
+        let stack = json!({"stack": "a", "region": "us-east-1", "databases": {"main": main}, "caches": {"s": {"engine": "valkey", "version": "8"}}});
+        let scope = scope(&serde_json::from_value(stack.clone()).unwrap());
+        let all = super::figures::all(&graph(&stack), &scope);
+        let full = |part: &str, label: &str| all.iter().find(|f| f.part == part && f.what.label == label).unwrap().full;
+        assert_eq!((full("databases.main", "CPU"), full("databases.main", "queue")), (Some(100.0), None));
+        assert_eq!((full("caches.s.1", "connections"), full("caches.s.1", "memory")), (Some(65_000.0), None));
+        full("databases.main", "connections")
+    };
+    assert_eq!(most(json!({"max_connections": "20"})), Some(20.0));
+    // A formula is not computed: what the class accepts at least stands in for it.
+    let formula = most(json!({"max_connections": "LEAST({DBInstanceClassMemory/9531392},5000)"}));
+    assert_eq!((formula, most(json!({}))), (Some(78.0), Some(78.0)));
+}

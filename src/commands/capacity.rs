@@ -7,6 +7,7 @@ use super::price::Pricing;
 use super::session;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::bill;
+use crate::aws::elasticache::NODE_CONNECTIONS;
 use crate::blueprint::alarms::databases::usual_connections;
 use crate::capacity::{Cache, Database, Model, Need, Service, Size, Source};
 use crate::config::capacity::{CONNECTIONS, PER_USER};
@@ -15,9 +16,6 @@ use crate::prices::{Bill, HOURS};
 use crate::ui::capacity::{Outlook, Point};
 use crate::ui::{self, Color, Look};
 
-/// The connections of a node of a cache
-/// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheMetrics.WhichShouldIMonitor.html>).
-const NODE_CONNECTIONS: f64 = 65_000.0;
 /// The targets of an application load balancer, unless the account's quota was raised
 /// (<https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>).
 const TARGETS: u32 = 1_000;

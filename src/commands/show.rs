@@ -19,7 +19,7 @@ use crate::aws::elasticache::Cache;
 use crate::aws::rds::Database;
 use crate::aws::runs::history::{self, Record};
 use crate::aws::runs::store::Store;
-use crate::engine::{self, Claim, Ids, Key, Readiness, Registry, Resource, Seen, Snapshot, stray_name};
+use crate::engine::{self, Claim, Key, Readiness, Registry, Resource, Seen, Snapshot, stray_name};
 use crate::ui::{self, Color, Look, Tone};
 
 /// Show what is running and its health
@@ -353,12 +353,7 @@ fn of<T>(snapshot: &Snapshot, sort: fn(&str, &str, &Value, &Value, &Readiness) -
 }
 
 fn objects(snapshot: &Snapshot, registry: &Registry<Clients>) -> Vec<Object> {
-    let mut ids = Ids::default();
-    for seen in &snapshot.seen {
-        if let Some(key) = seen.key() {
-            ids.insert(&key, seen.live.clone());
-        }
-    }
+    let ids = snapshot.ids();
     let mut out: Vec<Object> = snapshot
         .seen
         .iter()

@@ -13,9 +13,9 @@ use tokio::time::Instant;
 use super::arguments::{Aws, StackFile};
 use super::session::{self, Session};
 use super::stop::{Exit, Result, Stop};
-use crate::aws::cloudwatch::metrics::{self, PERIOD, Wanted};
+use crate::aws::cloudwatch::metrics::{self, PERIOD};
 use crate::blueprint::figures::{self, Figure, Unit};
-use crate::engine::{Ids, Snapshot};
+use crate::engine::Snapshot;
 use crate::ui::top::{Entry, MISSING, Screen};
 use crate::ui::{self, Color, Look};
 
@@ -69,12 +69,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let session = Session::of(&loaded, &aws, color).await?;
     let read = Snapshot::read_by_index(&session.registry, &session.cx);
     let (graph, snapshot) = session.hear(session.graph_beside(&loaded, read)).await?;
-    let mut ids = Ids::default();
-    for seen in &snapshot.seen {
-        if let Some(key) = seen.key() {
-            ids.insert(&key, seen.live.clone());
-        }
-    }
+    let ids = snapshot.ids();
     let all = figures::all(&graph, &session.cx.scope);
     let figures: Vec<Figure> = all.iter().filter_map(|figure| figure.resolved(&ids)).collect();
     let asked = Asked { missing: all.len() - figures.len(), figures };
@@ -103,19 +98,13 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     Ok(Exit::Ok)
 }
 
-/// Returns the beginning of the minute, in seconds.
 fn minute(now: Timestamp) -> i64 {
-    now.as_second().div_euclid(i64::from(PERIOD)) * i64::from(PERIOD)
+    metrics::minute(now.as_second())
 }
 
 /// Asks CloudWatch for every figure.
 async fn values(session: &Session, figures: &[Figure], now: Timestamp) -> Result<Values> {
-    let wanted = |figure| {
-        let Figure { what, region, dimensions, .. }: &Figure = figure;
-        let (namespace, metric) = figure.metric();
-        Wanted { region, namespace, metric, statistic: what.statistic, dimensions }
-    };
-    let wanted: Vec<Wanted<'_>> = figures.iter().map(wanted).collect();
+    let wanted: Vec<_> = figures.iter().map(Figure::wanted).collect();
     Ok(metrics::values(&session.cx.cloud, &wanted, minute(now), MINUTES).await?)
 }
 

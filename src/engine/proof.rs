@@ -68,12 +68,7 @@ impl Snapshot {
         if !self.seen.iter().any(is_unread) {
             return unproven;
         }
-        let mut ids = Ids::default();
-        for seen in &self.seen {
-            if let Some(key) = seen.key() {
-                ids.insert(&key, seen.live.clone());
-            }
-        }
+        let ids = self.ids();
         for seen in self.seen.iter_mut().filter(|seen| is_unread(seen)) {
             let fields = registry.find(&seen.kind).map_or(&[][..], |kind| kind.info().proven);
             let wanted = seen.key().and_then(|key| ids.resolve(&desired.get(&key)?.desired).ok());

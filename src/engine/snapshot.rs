@@ -19,6 +19,7 @@ use super::readiness::Readiness;
 use super::resource::Cloud;
 use super::scope::Claim;
 use super::tags::{TAG_GENERATION, TAG_SECTION};
+use super::token::Ids;
 
 /// One object as it was read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -84,6 +85,17 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Returns the live values of the stack's objects, by which references to them are resolved.
+    pub fn ids(&self) -> Ids {
+        let mut ids = Ids::default();
+        for seen in &self.seen {
+            if let Some(key) = seen.key() {
+                ids.insert(&key, seen.live.clone());
+            }
+        }
+        ids
+    }
+
     /// Reads every kind, all at once.
     ///
     /// # Errors

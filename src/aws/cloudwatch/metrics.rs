@@ -30,6 +30,11 @@ pub struct Wanted<'a> {
     pub dimensions: &'a BTreeMap<String, String>,
 }
 
+/// Returns the beginning of the minute of a time; both are seconds.
+pub fn minute(time: i64) -> i64 {
+    time.div_euclid(i64::from(PERIOD)) * i64::from(PERIOD)
+}
+
 fn query(at: usize, wanted: &Wanted<'_>) -> MetricDataQuery {
     let dimension = |(name, value): (&String, &String)| Dimension::builder().name(name).value(value).build();
     let metric = Metric::builder().namespace(wanted.namespace).metric_name(wanted.metric);

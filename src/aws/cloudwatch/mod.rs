@@ -6,7 +6,6 @@ mod controls;
 mod cost;
 mod dashboard;
 pub(in crate::aws) mod errors;
-pub mod figures;
 pub mod metrics;
 
 pub use alarm::{Alarm, Metric};

@@ -43,6 +43,10 @@ use crate::aws::ownership::{names, tag_index};
 use crate::aws::wing::{KindRow, ServiceRole, Wing};
 use crate::engine::{Blocker, Class, Diff, Ref, Result};
 
+/// The connections that a node of a cache accepts
+/// (<https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/CacheMetrics.WhichShouldIMonitor.html>).
+pub const NODE_CONNECTIONS: f64 = 65_000.0;
+
 /// The service and its kinds.
 pub(super) static WING: Wing = Wing {
     indexed: &["elasticache"],

@@ -1,6 +1,9 @@
 //! What is known of a database's limits from its class.
 
-use crate::aws::rds::Instance;
+use serde::Deserialize;
+
+use crate::aws::rds::{Instance, ParameterGroup};
+use crate::engine::Graph;
 
 /// The part of the nominal memory that RDS counts connections by, at least: the rest is for the system and for RDS's own processes
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html#RDS_Limits.MaxConnections>).
@@ -28,15 +31,13 @@ pub fn memory(class: &str) -> Option<f64> {
     Some(gib * large * GIB)
 }
 
-/// Returns how many connections it accepts at least: what the file says, or else RDS's default for its class.
-pub fn connections(instance: &Instance, said: Option<&str>) -> Option<f64> {
-    if let Some(said) = said {
-        // A formula is not computed here: the estimate stands in for it.
-        if let Ok(most) = said.parse() {
-            return Some(most);
-        }
-    }
-    usual_connections(instance.engine.as_deref()?, &instance.class)
+/// Returns how many connections it accepts at least: what its parameter group in the graph says, or else RDS's default for its class.
+pub fn connections(graph: &Graph, instance: &Instance) -> Option<f64> {
+    let group = instance.parameter_group.as_ref().and_then(|group| graph.get(&group.key()?));
+    let group = group.and_then(|node| ParameterGroup::deserialize(&*node.desired).ok());
+    // A formula is not computed here: the estimate stands in for it.
+    let said = group.and_then(|group| group.parameters.get("max_connections")?.parse().ok());
+    said.or_else(|| usual_connections(instance.engine.as_deref()?, &instance.class))
 }
 
 /// Returns how many connections a database of an engine and a class accepts at least, by RDS's default.

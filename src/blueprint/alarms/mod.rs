@@ -119,7 +119,7 @@ fn sentence(text: &str) -> String {
 }
 
 /// Reads an object of the graph as what it is.
-fn read<R: Resource + DeserializeOwned>(node: &Node) -> Option<R> {
+pub(super) fn read<R: Resource + DeserializeOwned>(node: &Node) -> Option<R> {
     if node.key.kind == R::KIND { R::deserialize(&*node.desired).ok() } else { None }
 }
 

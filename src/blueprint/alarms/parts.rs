@@ -6,7 +6,7 @@ use super::{Found, Parts, attribute, edge, read};
 use crate::aws::ecs::{self, Cluster};
 use crate::aws::elasticache::{self, ReplicationGroup};
 use crate::aws::lambda::Function;
-use crate::aws::rds::{Instance, ParameterGroup};
+use crate::aws::rds::Instance;
 use crate::aws::sqs::Queue;
 use crate::engine::{Node, Resource, token};
 
@@ -58,16 +58,13 @@ fn service(parts: &Parts<'_>, node: &Node) -> Vec<Found> {
 fn database(parts: &Parts<'_>, node: &Node) -> Vec<Found> {
     let Some(instance) = read::<Instance>(node) else { return Vec::new() };
     let source = instance.source.as_ref().and_then(|source| parts.graph.get(&source.key()?)).and_then(read::<Instance>);
-    let parameters = instance.parameter_group.as_ref().and_then(|group| parts.graph.get(&group.key()?));
-    let parameters = parameters.and_then(read::<ParameterGroup>);
-    let said = parameters.as_ref().and_then(|group| group.parameters.get("max_connections")).map(String::as_str);
     let dimensions = [("DBInstanceIdentifier", attribute::<Instance>(node, "id"))];
     let one = |watch: &'static str| Found::new(node, watch, &dimensions);
     let mut found = vec![one("databases.cpu")];
     let storage = instance.storage.or_else(|| source.as_ref()?.storage);
     found.extend(storage.map(|gib| one("databases.storage_free").percent(percent_of(gib))));
     found.extend(memory(&instance.class).map(|bytes| one("databases.memory_free").percent(bytes / 100.0)));
-    found.extend(connections(&instance, said).map(|most| one("databases.connections").percent(most / 100.0)));
+    found.extend(connections(parts.graph, &instance).map(|most| one("databases.connections").percent(most / 100.0)));
     found.extend(instance.source.as_ref().map(|_| one("databases.replica_lag")));
     found.extend(is_unlimited(&instance.class).then(|| one("databases.credits")));
     found

@@ -5,21 +5,30 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::aws::Cx;
-use crate::aws::cloudwatch::figures::{self, Metric, PERIOD, Series};
+use crate::aws::cloudwatch::metrics::{self, PERIOD};
 use crate::aws::ecs::running;
-use crate::blueprint::alarms::databases::usual_connections;
-use crate::engine::Seen;
+use crate::blueprint::figures::{Figure as Asked, Unit};
 use crate::load::Figure;
 
 /// How often they are read: CloudWatch has a new minute once a minute.
 const EVERY: Duration = Duration::from_secs(30);
 /// How long a reading takes at most: the test does not wait for it.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// The seconds of a value.
+const MINUTE: i64 = PERIOD as i64;
+
+/// The values of every figure, a minute each, the oldest first.
+#[derive(Default)]
+struct Values {
+    /// The beginning of the first minute, in seconds.
+    begin: i64,
+    all: Vec<Vec<Option<f64>>>,
+}
 
 /// What is known so far.
 #[derive(Default)]
 struct Known {
-    series: Vec<Series>,
+    values: Values,
     tasks: BTreeMap<String, u32>,
     /// Why it could not be read.
     wrong: Option<String>,
@@ -28,29 +37,29 @@ struct Known {
 /// The figures of the parts, which are read in the background.
 pub struct Figures {
     known: Arc<Mutex<Known>>,
-    metrics: Arc<Vec<Metric>>,
+    asked: Arc<Vec<Asked>>,
     cx: Cx,
     from: SystemTime,
     reading: tokio::task::JoinHandle<()>,
 }
 
 impl Figures {
-    /// Begins to read the figures of these objects.
-    pub async fn begin(cx: Cx, seen: &[Seen]) -> Figures {
-        let metrics = Arc::new(figures::metrics(seen, &usual_connections));
+    /// Begins to read these figures.
+    pub async fn begin(cx: Cx, asked: Vec<Asked>) -> Figures {
+        let asked = Arc::new(asked);
         let known = Arc::new(Mutex::new(Known::default()));
         let from = SystemTime::now();
-        look(&cx, &metrics, from, &known).await;
+        look(&cx, &asked, from, &known).await;
         let reading = {
-            let (cx, metrics, known) = (cx.clone(), metrics.clone(), known.clone());
+            let (cx, asked, known) = (cx.clone(), asked.clone(), known.clone());
             tokio::spawn(async move {
                 loop {
                     tokio::time::sleep(EVERY).await;
-                    look(&cx, &metrics, from, &known).await;
+                    look(&cx, &asked, from, &known).await;
                 }
             })
         };
-        Figures { known, metrics, cx, from, reading }
+        Figures { known, asked, cx, from, reading }
     }
 
     fn with<T>(&self, of: impl FnOnce(&Known) -> T) -> T {
@@ -69,22 +78,16 @@ impl Figures {
 
     /// Returns the highest value of each figure in the minutes that overlap one of these times.
     pub fn peaks(&self, times: &[(SystemTime, SystemTime)]) -> Vec<Figure> {
-        self.with(|known| peaks(&known.series, times))
+        self.with(|known| peaks(&self.asked, &known.values, times))
     }
 
     /// Reads them once more, until those of the minute of `until` are known, for at most so long.
     pub async fn settle(&self, until: SystemTime, patience: Duration) {
         let begun = std::time::Instant::now();
         loop {
-            look(&self.cx, &self.metrics, self.from, &self.known).await;
-            let reached = self.with(|known| {
-                let parts: Vec<&Series> = known.series.iter().collect();
-                !parts.is_empty()
-                    && parts
-                        .iter()
-                        .all(|series| series.points.last().is_some_and(|(at, _)| *at + i64::from(PERIOD) > seconds(until)))
-            });
-            if reached || self.metrics.is_empty() || begun.elapsed() >= patience || self.wrong().is_some() {
+            look(&self.cx, &self.asked, self.from, &self.known).await;
+            let reached = self.with(|known| reaches(&known.values, until));
+            if reached || self.asked.is_empty() || begun.elapsed() >= patience || self.wrong().is_some() {
                 return;
             }
             tokio::time::sleep(Duration::from_secs(10).min(patience.saturating_sub(begun.elapsed()))).await;
@@ -98,15 +101,18 @@ impl Drop for Figures {
     }
 }
 
-async fn look(cx: &Cx, metrics: &[Metric], from: SystemTime, known: &Mutex<Known>) {
-    // A period begins at a whole minute.
-    let from = from - Duration::from_secs(60);
-    let both = async { tokio::join!(figures::read(cx, metrics, from, SystemTime::now()), running(cx)) };
-    let Ok((series, services)) = tokio::time::timeout(PATIENCE, both).await else { return };
+async fn look(cx: &Cx, asked: &[Asked], from: SystemTime, known: &Mutex<Known>) {
+    // From the minute before on, until the end of this one.
+    let begin = metrics::minute(seconds(from)) - MINUTE;
+    let end = metrics::minute(seconds(SystemTime::now())) + MINUTE;
+    let minutes = u32::try_from((end - begin) / MINUTE).unwrap_or(1);
+    let wanted: Vec<_> = asked.iter().map(Asked::wanted).collect();
+    let both = async { tokio::join!(metrics::values(&cx.cloud, &wanted, end, minutes), running(cx)) };
+    let Ok((values, services)) = tokio::time::timeout(PATIENCE, both).await else { return };
     let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
     known.wrong = None;
-    match series {
-        Ok(series) => known.series = series,
+    match values {
+        Ok(all) => known.values = Values { begin, all },
         Err(error) => known.wrong = Some(error.to_string()),
     }
     match services {
@@ -121,54 +127,80 @@ fn seconds(time: SystemTime) -> i64 {
     time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
 }
 
-fn peaks(series: &[Series], times: &[(SystemTime, SystemTime)]) -> Vec<Figure> {
-    let overlaps = |at: i64| times.iter().any(|(from, to)| at <= seconds(*to) && at + i64::from(PERIOD) > seconds(*from));
-    let mut out: Vec<Figure> = Vec::new();
-    for Series { metric, points } in series {
-        let highest = points.iter().filter(|(at, _)| overlaps(*at)).map(|(_, value)| *value).reduce(f64::max);
-        let Some(value) = highest else { continue };
-        // Of several nodes of a cache the busiest counts.
-        match out.iter_mut().find(|known| known.part == metric.part && known.what == metric.what) {
-            Some(known) => known.value = known.value.max(value),
-            None => out.push(Figure {
-                part: metric.part.clone(),
-                what: metric.what.to_owned(),
-                unit: metric.unit.to_owned(),
-                value,
-                full: metric.full,
-            }),
-        }
+impl Values {
+    /// Returns the beginning of each minute of a figure that has a value, and the value.
+    fn points<'a>(&self, of: &'a [Option<f64>]) -> impl Iterator<Item = (i64, f64)> + 'a {
+        let begin = self.begin;
+        (0..).zip(of).filter_map(move |(at, value)| Some((begin + at * MINUTE, (*value)?)))
     }
-    out
+}
+
+/// Checks whether every figure that has values at all has one of the minute of `until`.
+fn reaches(values: &Values, until: SystemTime) -> bool {
+    let last: Vec<i64> = values.all.iter().filter_map(|one| values.points(one).last()).map(|(at, _)| at).collect();
+    !last.is_empty() && last.iter().all(|at| at + MINUTE > seconds(until))
+}
+
+fn unit(unit: Unit) -> &'static str {
+    match unit {
+        Unit::Count => "",
+        Unit::Percent => "%",
+        Unit::Seconds => "s",
+        Unit::Milliseconds => "ms",
+        Unit::Bytes => "bytes",
+    }
+}
+
+fn peaks(asked: &[Asked], values: &Values, times: &[(SystemTime, SystemTime)]) -> Vec<Figure> {
+    let overlaps = |at: i64| times.iter().any(|(from, to)| at <= seconds(*to) && at + MINUTE > seconds(*from));
+    let highest =
+        |one: &[Option<f64>]| values.points(one).filter(|(at, _)| overlaps(*at)).map(|(_, value)| value).reduce(f64::max);
+    let of = |(figure, one): (&Asked, &Vec<Option<f64>>)| {
+        Some(Figure {
+            part: figure.part.clone(),
+            what: figure.what.label.to_owned(),
+            unit: unit(figure.what.unit).to_owned(),
+            value: highest(one)?,
+            full: figure.full,
+        })
+    };
+    asked.iter().zip(&values.all).filter_map(of).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc as Shared;
-
     use serde_json::json;
 
     use super::*;
-    use crate::engine::{Claim, Readiness};
+    use crate::blueprint::figures;
+    use crate::engine::{Graph, Node, Scope};
 
     #[test]
     fn the_highest_of_the_minutes_in_question_counts() {
-        let service = Seen {
-            kind: "elasticache.replication_group".into(),
-            claim: Claim::Ours("s".into()),
-            live: Shared::new(json!({"id": "shop-s"})),
-            fields: Shared::new(json!({"replicas": 1, "tags": {"stack:section": "caches.s"}})),
-            state: Readiness::Ready,
+        let mut graph = Graph::default();
+        let desired = json!({"name": "s", "fifo": false}).into();
+        graph.insert(Node { key: "sqs.queue/s".parse().unwrap(), desired, origin: "queues.s".into() }).unwrap();
+        let scope = Scope {
+            stack: "shop".into(),
+            env: "default".into(),
+            region: "eu-central-1".into(),
+            account: "123456789012".into(),
+            partition: "aws".into(),
         };
-        let metrics = figures::metrics(&[service], &|_, _| None);
+        let asked = figures::all(&graph, &scope);
         let at = |seconds: u64| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        let series = |metric: &Metric, points: &[(i64, f64)]| Series { metric: metric.clone(), points: points.to_vec() };
-        let cpu: Vec<&Metric> = metrics.iter().filter(|metric| metric.what == "engine CPU").collect();
-        let all =
-            [series(cpu[0], &[(0, 99.0), (60, 40.0), (120, 50.0), (180, 98.0)]), series(cpu[1], &[(60, 70.0), (120, 10.0)])];
-        let found = peaks(&all, &[(at(70), at(130))]);
-        assert_eq!(found.iter().map(|f| (f.part.as_str(), f.value)).collect::<Vec<_>>(), [("caches.s", 70.0)]);
-        assert_eq!(peaks(&all, &[(at(500), at(600))]), []);
-        assert_eq!(peaks(&all, &[(at(10), at(20)), (at(200), at(210))])[0].value, 99.0);
+        let all = vec![vec![Some(99.0), Some(40.0), Some(50.0), Some(98.0)], vec![None, Some(7.0), None, None]];
+        let values = Values { begin: 0, all };
+        let told = |times: &[(u64, u64)]| {
+            let times: Vec<_> = times.iter().map(|(from, to)| (at(*from), at(*to))).collect();
+            peaks(&asked, &values, &times).into_iter().map(|f| (f.part, f.what, f.unit, f.value)).collect::<Vec<_>>()
+        };
+        let figure = |what: &str, unit: &str, value: f64| ("queues.s".to_owned(), what.to_owned(), unit.to_owned(), value);
+        assert_eq!(told(&[(70, 130)]), [figure("messages", "", 50.0), figure("oldest", "s", 7.0)]);
+        assert_eq!(told(&[(500, 600)]), []);
+        assert_eq!(told(&[(10, 20), (200, 210)]), [figure("messages", "", 99.0)]);
+        // The second has no value of that minute yet.
+        assert!(!reaches(&values, at(185)) && reaches(&values, at(100)));
+        assert!(!reaches(&Values::default(), at(0)));
     }
 }

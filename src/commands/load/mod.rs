@@ -22,6 +22,7 @@ use super::edited;
 use super::run::listen;
 use super::session::{self, Session};
 use super::stop::{Exit, Result, Stop};
+use crate::blueprint::figures as figures_of;
 use crate::config::capacity::PER_USER;
 use crate::config::{self, Loaded};
 use crate::engine::Snapshot;
@@ -143,7 +144,8 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let scenario = arguments.scenario.as_deref().map(scenario).transpose()?;
     let loaded = session::load(&file, color)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?;
-    let snapshot = session.snapshot().await?;
+    let read = Snapshot::read(&session.registry, &session.cx);
+    let (graph, snapshot) = session.hear(session.graph_beside(&loaded, read)).await?;
     let environment = format!("{}/{}", session.cx.scope.stack, session.cx.scope.env);
     let target = Target::of(&wanted, &snapshot, &environment)?;
     let scenario = scenario.unwrap_or_else(|| Scenario::of(&target.path));
@@ -156,7 +158,10 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         ui::err("Nothing was sent: not confirmed.\n")?;
         return Ok(Exit::Refused);
     }
-    let test = Test { arguments: &arguments, target: &target, environment: &environment, snapshot: &snapshot, session: &session };
+    let (ids, all) = (snapshot.ids(), figures_of::all(&graph, &session.cx.scope));
+    let figures = all.iter().filter(|figure| figure.tells_load()).filter_map(|figure| figure.resolved(&ids)).collect();
+    let (snapshot, session) = (&snapshot, &session);
+    let test = Test { arguments: &arguments, target: &target, environment: &environment, snapshot, session, figures };
     let run = test.run(&sender, look).await;
     // Whoever has listened to a signal once has it from then on: what follows ends at once.
     tokio::spawn(listen(watch::Sender::new(true), || {}));
@@ -283,12 +288,14 @@ struct Test<'a> {
     environment: &'a str,
     snapshot: &'a Snapshot,
     session: &'a Session,
+    /// What tells how busy the parts are.
+    figures: Vec<figures_of::Figure>,
 }
 
 impl Test<'_> {
     async fn run(&self, sender: &Arc<Sender>, look: Look) -> Run {
         let arguments = self.arguments;
-        let figures = Figures::begin(self.session.cx.clone(), &self.snapshot.seen).await;
+        let figures = Figures::begin(self.session.cx.clone(), self.figures.clone()).await;
         let goal = &arguments.goal;
         let first = goal.latencies.first().map(|(percentile, most)| (percentile.to_string(), most.as_secs_f64() * 1000.0));
         let watcher = Watcher::new(Head { url: self.target.to_string(), goal: goal.to_string(), first }, look);
