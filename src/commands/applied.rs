@@ -5,7 +5,8 @@ use clap::Args;
 use super::arguments::{Aws, FileOrStack, StackFile};
 use super::consent::{Applying, Consent};
 use super::run::Run;
-use super::session::{self, Session};
+use super::session::Session;
+use super::stack_file;
 use super::stop::{Result, Stop};
 use crate::aws::runs::history::{self, Ending, Record};
 use crate::aws::runs::store::Store;
@@ -62,8 +63,8 @@ impl Applied {
     /// Connects for a file, or for the stack of that name and the file that was applied to it last.
     async fn of(file: StackFile, aws: &Aws, color: Color) -> Result<Applied> {
         if file.stack.is_none() {
-            let text = session::read_stack(&file)?;
-            let loaded = session::load_text(&file, &text, color)?;
+            let text = stack_file::read_stack(&file)?;
+            let loaded = stack_file::load_text(&file, &text, color)?;
             let session = Session::of(&loaded, aws, color).await?;
             return Ok(Applied { file, text, commit: None, loaded, session });
         }
@@ -79,7 +80,7 @@ impl Applied {
         let scope = session.cx.scope.clone();
         let file = StackFile { env: Some(scope.env.clone()), like, ..file };
         let then = StackFile { file: format!("{name} of run {number}"), ..file.clone() };
-        let loaded = session::load_text(&then, &text, color)?;
+        let loaded = stack_file::load_text(&then, &text, color)?;
         if (loaded.stack.stack.as_str(), &loaded.stack.region, &loaded.env) != (&scope.stack, &scope.region, &scope.env) {
             return Err(Stop::refused(
                 format!("nothing was changed: the file of run {number} is for another stack, environment or region"),
@@ -103,7 +104,7 @@ impl Applied {
         let run = Run { command, file, text: Some(text), commit: commit.clone(), consent, agreed: &agreed, verbose, color };
         run.execute(session, async || {
             let plan = session.plan_with(loaded, |graph, snapshot| with(session, loaded, graph, snapshot)).await?;
-            session::notes(loaded, color)?;
+            stack_file::notes(loaded, color)?;
             part(plan)
         })
         .await

@@ -4,7 +4,8 @@ use super::arguments::{Aws, StackFile, time};
 use super::consent::Consent;
 use super::run::Run;
 use super::saved;
-use super::session::{self, Session, Target};
+use super::session::{Session, Target};
+use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::config;
 use crate::engine::action::Action;
@@ -38,7 +39,7 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
-    let text = session::read(&arguments.file.file)?;
+    let text = stack_file::read(&arguments.file.file)?;
     let Arguments { file, aws, consent, ttl, max_monthly, verbose } = arguments;
     let agreed = consent.allow.consent();
     let mut run =
@@ -67,13 +68,13 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         let run = Run { text: source.text.as_deref(), commit: source.commit, agreed: &agreed, ..run };
         run.execute(&session, async || unchanged(&session, &saved.plan).await).await
     } else {
-        let text = session::with_overlay(&file.file, file.env(), text)?;
-        let loaded = session::load_text(&file, &text, color)?;
+        let text = stack_file::with_overlay(&file.file, file.env(), text)?;
+        let loaded = stack_file::load_text(&file, &text, color)?;
         let session = Session::of(&loaded, &aws, color).await?.wanted_for(ttl).limited(max_monthly);
         run.text = Some(&text);
         run.execute(&session, async || {
             let plan = session.plan(&loaded).await?;
-            session::notes(&loaded, color)?;
+            stack_file::notes(&loaded, color)?;
             Ok(plan)
         })
         .await

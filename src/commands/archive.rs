@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::arguments::{Aws, StackFile};
 use super::consent;
 use super::session::{self, Session};
+use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::s3::archived::{self, Asked, Listed, Manifest, Since, State};
 use crate::prices::{self, Decimal};
@@ -158,7 +159,7 @@ struct Archive {
 
 impl Archive {
     async fn of(file: &StackFile, aws: &Aws, color: Color) -> Result<Archive> {
-        let loaded = session::load(file, color)?;
+        let loaded = stack_file::load(file, color)?;
         let session = Session::of(&loaded, aws, color).await?;
         let seen = session.read(BUCKET).await?;
         let is = |seen: &&crate::engine::Seen| seen.key().is_some_and(|key| key.name == NAME);

@@ -17,6 +17,7 @@ use super::arguments::{Aws, StackFile, time};
 use super::invalidate;
 use super::patience::Patience;
 use super::session::{self, Session};
+use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::Cx;
 use crate::aws::cloudfront::invalidation::encoded;
@@ -90,7 +91,7 @@ pub async fn run(command: Command, color: Color) -> Result {
     let Command::Push(arguments) = command;
     let look = Look::stderr(color);
     let (file, folder) = arguments.file.and(arguments.folder, "FOLDER")?;
-    let loaded = session::load(&file, color)?;
+    let loaded = stack_file::load(&file, color)?;
     let files = static_files(&loaded.stack)?;
     let prefix = match arguments.prefix.trim_matches('/') {
         "" => String::new(),

@@ -5,6 +5,7 @@ use super::arguments::StackFile;
 use super::edited::{self, Edit};
 use super::price::Pricing;
 use super::session;
+use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::bill;
 use crate::aws::elasticache::NODE_CONNECTIONS;
@@ -78,7 +79,7 @@ fn assumed(text: &str) -> Result<(String, f64), String> {
 }
 
 pub fn run(arguments: Arguments, color: Color) -> Result {
-    let loaded = session::load(&arguments.file, color)?;
+    let loaded = stack_file::load(&arguments.file, color)?;
     let outlook = outlook(&loaded, &arguments)?;
     if let Some(path) = &arguments.svg {
         std::fs::write(path, ui::capacity::capacity_svg(&outlook))
@@ -144,7 +145,7 @@ fn outlook(loaded: &Loaded, arguments: &Arguments) -> Result<Outlook> {
         around.push(Point { users, requests: need.requests, tasks, monthly, unpriced, fits });
     }
     around.dedup_by_key(|point| point.users);
-    let now = bill::of(&session::offline(loaded)?, &stack.region, &Pricing::of(stack).usage);
+    let now = bill::of(&stack_file::offline(loaded)?, &stack.region, &Pricing::of(stack).usage);
     let quantity = |usage: &str| {
         let lines = bill.lines.iter().filter(|line| line.billed.part.usage.contains(usage));
         lines
@@ -239,7 +240,7 @@ fn billed(loaded: &Loaded, need: &Need) -> Result<Bill> {
     (usage.transfer, usage.nat, usage.logs) = (times(usage.transfer), times(usage.nat), times(usage.logs));
     usage.requests = need.requests;
     let pricing = Pricing::of(stack);
-    Ok(bill::of(&session::offline(&loaded)?, &loaded.stack.region, &pricing.usage))
+    Ok(bill::of(&stack_file::offline(&loaded)?, &loaded.stack.region, &pricing.usage))
 }
 
 /// Returns every assumption, in a sentence each.
@@ -349,7 +350,7 @@ capacity:
 "#;
 
     fn loaded(text: &str) -> Loaded {
-        config::load("s.yaml", text, None, &session::stack_schema()).unwrap()
+        config::load("s.yaml", text, None, &stack_file::stack_schema()).unwrap()
     }
 
     fn arguments(users: u64) -> Arguments {
@@ -386,7 +387,7 @@ capacity:
             .replace("scale: { min: 2, max: 30 }", "count: 10")
             .replace("capacity:", "usage: { requests: 500, transfer: 50000GiB, nat: 25000GiB, logs: 5000GiB }\ncapacity:");
         let by_hand = loaded(&by_hand);
-        let bill = bill::of(&session::offline(&by_hand).unwrap(), "us-east-1", &Pricing::of(&by_hand.stack).usage);
+        let bill = bill::of(&stack_file::offline(&by_hand).unwrap(), "us-east-1", &Pricing::of(&by_hand.stack).usage);
         assert_eq!(outlook.monthly, dollars(&bill));
     }
 
@@ -433,7 +434,7 @@ capacity:
             let path = format!("{root}/stacks/stages/{file}.yaml");
             let loaded = loaded(&std::fs::read_to_string(path).unwrap());
             assert_eq!(loaded.warnings.diagnostics.len(), 0, "{file}");
-            let bill = bill::of(&session::offline(&loaded).unwrap(), "us-east-1", &Pricing::of(&loaded.stack).usage);
+            let bill = bill::of(&stack_file::offline(&loaded).unwrap(), "us-east-1", &Pricing::of(&loaded.stack).usage);
             let mut monthly = format!("${:.0}", dollars(&bill).unwrap());
             let unknown: std::collections::BTreeSet<&str> =
                 bill.lines.iter().filter(|line| line.monthly.is_none()).map(|line| line.billed.part.what.as_str()).collect();

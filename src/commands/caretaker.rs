@@ -10,6 +10,7 @@ use super::arguments::{Aws, StackFile};
 use super::consent::{Allow, Consent};
 use super::run::Run;
 use super::session::{self, HISTORY_BUCKET, Session};
+use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::runs::store;
 use crate::aws::{lambda, registry};
@@ -283,7 +284,7 @@ pub async fn install(aws: &Aws, program: Option<PathBuf>, yes: bool, color: Colo
     let digest = lambda::digest(CODE, Some(Path::new(&program.path)))?;
     let text = session::json(&stack(&session.cx.scope, &program, &digest))?;
     let file = StackFile { file: format!("{NAME}.yaml"), env: None, like: None, stack: None };
-    let loaded = session::load_text(&file, &text, color)?;
+    let loaded = stack_file::load_text(&file, &text, color)?;
     let allow = Allow::default();
     let consent = Consent { yes, allow, no_preflight: false, wait_for_lease: None, timeout: None, json: false };
     let agreed = consent.allow.consent();

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::arguments::{Aws, STACK_FILE};
 use super::history;
 use super::session::{self, Session};
+use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::{self, meaning};
 use crate::config::{self, Loaded, environment, frozen};
@@ -137,14 +138,14 @@ struct Source {
 
 impl Source {
     fn read(file: String, like: Option<String>) -> Result<Source> {
-        let text = session::read(&file)?;
+        let text = stack_file::read(&file)?;
         if engine::saved::is_one(&text) {
             return Err(Stop::bad_file(
                 format!("`{file}` is a saved plan, but this command takes a stack file"),
                 "name the stack file",
             ));
         }
-        Ok(Source { file, text, like, schema: session::stack_schema() })
+        Ok(Source { file, text, like, schema: stack_file::stack_schema() })
     }
 
     /// Loads a text of the file for an environment. Its warnings are not what was asked for.
@@ -156,7 +157,7 @@ impl Source {
                 return Ok(loaded);
             }
         }
-        Ok(config::load(file, text, session::env_of(Some(env), text).as_deref(), &self.schema)?)
+        Ok(config::load(file, text, stack_file::env_of(Some(env), text).as_deref(), &self.schema)?)
     }
 }
 
@@ -252,7 +253,7 @@ impl Opened {
         };
         let plan = match other.filter(|session| is_there(session.cx.scope.as_ref())) {
             Some(session) => described(&session.hear(session.graph(&self.loaded)).await?, &session.cx.scope)?,
-            None => described(&session::offline(&self.loaded)?, &session::unasked(&self.loaded))?,
+            None => described(&stack_file::offline(&self.loaded)?, &stack_file::unasked(&self.loaded))?,
         };
         let basis = if self.spec.form == Form::Frozen { Basis::Frozen } else { Basis::File };
         let compared = self.compared(&plan.scope, false, basis);
@@ -281,20 +282,20 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let (file, left, right) = words(file, left, right)?;
     // Frozen files need no other.
     let source = match (left.form, right.form) {
-        (Form::Frozen, Form::Frozen) => Source { file, text: String::new(), like, schema: session::stack_schema() },
+        (Form::Frozen, Form::Frozen) => Source { file, text: String::new(), like, schema: stack_file::stack_schema() },
         _ => Source::read(file, like)?,
     };
     // One after the other: both may start the local AWS.
     let load = |spec: &Spec| {
         if spec.form == Form::Frozen {
-            let text = session::read_alone(&spec.name)?;
+            let text = stack_file::read_alone(&spec.name)?;
             if frozen::is_whole(&text) == Some(false) {
                 let changed = format!("`{}` is not as `stack freeze` wrote it: it was edited.", spec.name);
                 ui::err(&ui::note(&changed, &Look::stderr(color)))?;
             }
             return Ok(config::load(&spec.name, &text, None, &source.schema)?);
         }
-        let text = session::with_overlay(&source.file, Some(&spec.env), source.text.clone())?;
+        let text = stack_file::with_overlay(&source.file, Some(&spec.env), source.text.clone())?;
         source.load(&source.file, &text, &spec.env)
     };
     let (of_left, of_right) = (load(&left)?, load(&right)?);

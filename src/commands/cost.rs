@@ -3,6 +3,7 @@ use clap::{Args, ValueEnum};
 use super::arguments::StackFile;
 use super::price::Pricing;
 use super::session;
+use super::stack_file;
 use super::stop::{Exit, Result};
 use crate::aws::bill;
 use crate::config::{self, Loaded};
@@ -55,8 +56,8 @@ fn grouping(text: &str) -> Result<Grouping, String> {
 
 pub fn run(arguments: Arguments, color: Color) -> Result {
     let Arguments { file, by, sources, format } = arguments;
-    let text = session::read_stack(&file)?;
-    let loaded = session::load_text(&file, &text, color)?;
+    let text = stack_file::read_stack(&file)?;
+    let loaded = stack_file::load_text(&file, &text, color)?;
     let look = Look::stdout(color);
     let by = match by {
         Grouping::Within(by) => by,
@@ -75,7 +76,7 @@ pub fn run(arguments: Arguments, color: Color) -> Result {
 /// Returns what a loaded file costs.
 fn billed(loaded: &Loaded) -> Result<(Bill, Pricing)> {
     let pricing = Pricing::of(&loaded.stack);
-    Ok((bill::of(&session::offline(loaded)?, &loaded.stack.region, &pricing.usage), pricing))
+    Ok((bill::of(&stack_file::offline(loaded)?, &loaded.stack.region, &pricing.usage), pricing))
 }
 
 fn about<'a>(loaded: &'a Loaded, pricing: &'a Pricing) -> ui::About<'a> {
@@ -89,10 +90,10 @@ fn about<'a>(loaded: &'a Loaded, pricing: &'a Pricing) -> ui::About<'a> {
 
 /// Shows what each environment of the file costs; the file as it stands, where it has none.
 fn environments(file: &StackFile, loaded: &Loaded, format: Format, look: &Look) -> Result {
-    let schema = session::stack_schema();
+    let schema = stack_file::stack_schema();
     let mut all = Vec::new();
     for env in &loaded.environments {
-        let text = session::with_overlay(&file.file, Some(env), session::read_alone(&file.file)?)?;
+        let text = stack_file::with_overlay(&file.file, Some(env), stack_file::read_alone(&file.file)?)?;
         all.push(config::load(&file.file, &text, Some(env), &schema)?);
     }
     if all.is_empty() {
@@ -119,7 +120,7 @@ mod tests {
 
     fn shown(name: &str, env: Option<&str>, by: &By) -> String {
         let text = std::fs::read_to_string(format!("{}/stacks/{name}.yaml", env!("CARGO_MANIFEST_DIR"))).unwrap();
-        let loaded = config::load(name, &text, env, &session::stack_schema()).unwrap();
+        let loaded = config::load(name, &text, env, &stack_file::stack_schema()).unwrap();
         let (bill, pricing) = billed(&loaded).unwrap();
         ui::cost_text(&bill, by, false, &about(&loaded, &pricing), &Look::plain(120))
     }
@@ -153,7 +154,7 @@ mod tests {
         }
         // Those of the table are billed in some file, and no other ones.
         let mut found = BTreeSet::new();
-        let schema = session::stack_schema();
+        let schema = stack_file::stack_schema();
         let webapp = include_str!("../../stacks/webapp.yaml");
         for text in [include_str!("../blueprint/testdata/every-kind.yaml"), webapp] {
             let (bill, _) = billed(&config::load("f", text, None, &schema).unwrap()).unwrap();

@@ -5,7 +5,8 @@ use clap::Args;
 use super::arguments::{Aws, FileOrStack};
 use super::consent::Consent;
 use super::run::Run;
-use super::session::{self, Session};
+use super::session::Session;
+use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::rds::passing;
 use crate::config::Loaded;
@@ -41,8 +42,8 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
             (None, session, None)
         }
         None => {
-            let text = session::read_stack(&file)?;
-            let loaded = session::load_text(&file, &text, color)?;
+            let text = stack_file::read_stack(&file)?;
+            let loaded = stack_file::load_text(&file, &text, color)?;
             (Some(text), Session::of(&loaded, &aws, color).await?, Some(loaded))
         }
     };

@@ -2,6 +2,7 @@ use clap::Args;
 
 use super::arguments::{Aws, StackFile};
 use super::session::{self, Session};
+use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::runs::history;
 use crate::aws::runs::history::{Ending, Record};
@@ -97,7 +98,7 @@ async fn restoring(session: &Session, arguments: &Arguments, record: &Record, co
     let (mut graph, snapshot) = match &record.text {
         Some(text) => {
             let then = StackFile { file: format!("{} of run {}", record.file, record.number), ..arguments.file.clone() };
-            let loaded = session::load_text(&then, text, color)?;
+            let loaded = stack_file::load_text(&then, text, color)?;
             let read = Snapshot::read(&session.registry, &session.cx);
             session.hear(session.graph_beside(&loaded, read)).await?
         }
@@ -129,7 +130,7 @@ pub async fn who(session: &Session, plan: &Plan, color: Color) -> Result<Vec<Dee
 }
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
-    let loaded = session::load(&arguments.file, color)?;
+    let loaded = stack_file::load(&arguments.file, color)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?;
     let record = applied(&session, color).await?;
     let plan = restoring(&session, &arguments, &record, color).await?;

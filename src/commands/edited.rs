@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::arguments::StackFile;
-use super::session;
+use super::stack_file;
 use super::stop::{Result, Stop};
 use crate::config::{self, edit};
 use crate::ui::{self, Color, Look};
@@ -25,7 +25,7 @@ pub fn propose(file: &StackFile, edits: &[Edit], yes: bool, color: Color) -> Res
             "name the stack file",
         ));
     }
-    let before = session::read_alone(name)?;
+    let before = stack_file::read_alone(name)?;
     let mut after = before.clone();
     for (path, value) in edits {
         let keys: Vec<&str> = path.iter().map(String::as_str).collect();
@@ -42,8 +42,8 @@ pub fn propose(file: &StackFile, edits: &[Edit], yes: bool, color: Color) -> Res
         return Ok(false);
     }
     // What the file would be must be right, in the environment that was chosen.
-    let text = session::with_overlay(name, file.env(), after.clone())?;
-    config::load(name, &text, session::env_of(file.env(), &text).as_deref(), &session::stack_schema())?;
+    let text = stack_file::with_overlay(name, file.env(), after.clone())?;
+    config::load(name, &text, stack_file::env_of(file.env(), &text).as_deref(), &stack_file::stack_schema())?;
     ui::err(&ui::check::edits_text(name, &before, &after, &Look::stderr(color)))?;
     if !yes && !super::consent::confirmed(&format!("Write this into `{name}`?"), "write it")? {
         return Ok(false);

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::arguments::{Aws, StackFile, time};
 use super::session::{self, Session};
+use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::wafv2::sampled::{self, Acl, LONGEST, Request};
 use crate::config;
@@ -79,7 +80,7 @@ pub async fn run(command: Command, color: Color) -> Result {
             Some("the log group of the firewall has older requests".into()),
         ));
     }
-    let loaded = session::load(&arguments.file, color)?;
+    let loaded = stack_file::load(&arguments.file, color)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?;
     let acls = session.hear(sampled::acls(&session.cx)).await?;
     if acls.is_empty() {

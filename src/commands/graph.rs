@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::arguments::StackFile;
-use super::session;
+use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::config::Loaded;
 use crate::ui::{self, Color, Diagram};
@@ -32,7 +32,7 @@ enum Format {
 }
 
 pub fn run(arguments: Arguments) -> Result {
-    let loaded = session::load(&arguments.file, Color::Auto)?;
+    let loaded = stack_file::load(&arguments.file, Color::Auto)?;
     let diagram = diagram(&loaded, arguments.all)?;
     let text = match arguments.format {
         Format::Mermaid => diagram.mermaid(),
@@ -51,7 +51,7 @@ pub fn run(arguments: Arguments) -> Result {
 /// Draws what a loaded file describes.
 fn diagram(loaded: &Loaded, all: bool) -> Result<Diagram> {
     let title = format!("{} · environment {} · {}", loaded.stack.stack.as_str(), loaded.env, loaded.stack.region);
-    Ok(Diagram::of(&session::offline(loaded)?, title, all))
+    Ok(Diagram::of(&stack_file::offline(loaded)?, title, all))
 }
 
 #[cfg(test)]
@@ -64,7 +64,7 @@ mod tests {
     fn the_picture_that_is_checked_in_is_fresh() {
         let root = env!("CARGO_MANIFEST_DIR");
         let text = std::fs::read_to_string(format!("{root}/stacks/webapp.yaml")).unwrap();
-        let loaded = config::load("stacks/webapp.yaml", &text, None, &session::stack_schema()).unwrap();
+        let loaded = config::load("stacks/webapp.yaml", &text, None, &stack_file::stack_schema()).unwrap();
         let now = diagram(&loaded, false).unwrap().svg();
         let path = format!("{root}/docs/webapp.svg");
         if std::env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") {

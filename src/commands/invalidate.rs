@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::arguments::{Aws, StackFile};
 use super::session::{self, Session};
+use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::Cx;
 use crate::aws::cloudfront::invalidation::{self, Invalidation};
@@ -50,7 +51,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
             "use paths that end with `*`",
         ));
     }
-    let loaded = session::load(&arguments.file, color)?;
+    let loaded = stack_file::load(&arguments.file, color)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?;
     let distribution = distribution(&session).await?;
     let look = Look::stderr(color);

@@ -51,6 +51,7 @@ mod schedule;
 mod schema;
 mod session;
 mod show;
+mod stack_file;
 mod stop;
 mod task;
 mod thaw;
@@ -64,7 +65,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use self::arguments::Global;
-pub use self::session::stack_schema;
+pub use self::stack_file::stack_schema;
 use self::stop::{Exit, Result};
 use crate::ui::{self, Color, Look};
 

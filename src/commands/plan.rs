@@ -3,6 +3,7 @@ use clap::Args;
 use super::arguments::{Aws, StackFile, time};
 use super::consent::{self, Allow};
 use super::session::{self, Session};
+use super::stack_file;
 use super::stop::{Exit, Result};
 use super::{git, preflight, saved};
 use crate::config;
@@ -58,8 +59,8 @@ pub struct Arguments {
 }
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
-    let text = session::read_stack(&arguments.file)?;
-    let loaded = session::load_text(&arguments.file, &text, color)?;
+    let text = stack_file::read_stack(&arguments.file)?;
+    let loaded = stack_file::load_text(&arguments.file, &text, color)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?.wanted_for(arguments.ttl).limited(arguments.max_monthly);
     let plan = match (arguments.destroy, arguments.exact) {
         (true, _) => session.plan_destroy().await?,
@@ -71,7 +72,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let found = if arguments.no_preflight { Vec::new() } else { preflight::look(&session, &plan).await? };
     let mut problems = preflight::problems(&found);
     if !arguments.destroy {
-        problems.extend(session::problems(&loaded));
+        problems.extend(stack_file::problems(&loaded));
     }
     let change = session.pricing.change(&plan);
     let dear = session.pricing.refusal(&change);
@@ -107,7 +108,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     };
     ui::out(&shown)?;
     if !arguments.destroy {
-        session::notes(&loaded, color)?;
+        stack_file::notes(&loaded, color)?;
     }
     if let Some((why, help)) = &dear {
         let unsaved = if arguments.out.is_some() { ", so the plan is not saved" } else { "" };

@@ -4,7 +4,8 @@ use super::arguments::StackFile;
 use super::consent::Applying;
 use super::history;
 use super::run::Run;
-use super::session::{self, Session};
+use super::session::Session;
+use super::stack_file;
 use super::stop::{Result, Stop};
 use crate::ui::{Color, Look};
 
@@ -28,7 +29,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let Arguments { file, number, applying: Applying { aws, consent, verbose } } = arguments;
     let (file, number) = file.and(number, "N")?;
     let number = history::number(&number)?;
-    let now = session::load(&file, Color::Never)?;
+    let now = stack_file::load(&file, Color::Never)?;
     let session = Session::of(&now, &aws, color).await?;
     let record = history::one(&session, number).await?;
     let Some(text) = record.text else {
@@ -42,7 +43,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
         &Look::stderr(color),
     ))?;
     let then = StackFile { file: format!("{} of run {number}", record.file), ..file };
-    let loaded = session::load_text(&then, &text, color)?;
+    let loaded = stack_file::load_text(&then, &text, color)?;
     if (loaded.stack.stack.as_str(), &loaded.stack.region) != (now.stack.stack.as_str(), &now.stack.region) {
         return Err(Stop::refused(
             format!("nothing was changed: the file of run {number} is for another stack or region"),
@@ -63,7 +64,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     };
     run.execute(&session, async || {
         let plan = session.plan(&loaded).await?;
-        session::notes(&loaded, color)?;
+        stack_file::notes(&loaded, color)?;
         Ok(plan)
     })
     .await

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::price::Pricing;
 use super::session;
+use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::aws;
 use crate::config::environment;
@@ -79,7 +80,7 @@ pub fn show(saved: &Saved, file: &str, json: bool, color: Color) -> Result<()> {
 /// Returns what the file of a saved plan says about prices; the defaults, where it has none.
 pub fn of_source(source: Option<&saved::Source>, env: &str) -> Pricing {
     let text = source.and_then(|source| source.text.as_deref()).unwrap_or_default();
-    let load = |env| crate::config::load("the saved plan", text, env, &session::stack_schema());
+    let load = |env| crate::config::load("the saved plan", text, env, &stack_file::stack_schema());
     load(Some(env)).or_else(|_| load(None)).map(|loaded| Pricing::of(&loaded.stack)).unwrap_or_default()
 }
 

@@ -1,6 +1,7 @@
 use clap::Args;
 
-use super::session::{self, stack_schema};
+use super::session;
+use super::stack_file::stack_schema;
 use super::stop::{Exit, Result};
 use crate::ui;
 

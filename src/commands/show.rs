@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::arguments::{Aws, FileOrStack};
 use super::session::{self, Session};
+use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use super::{outputs, saved};
 use crate::aws::Clients;
@@ -115,7 +116,7 @@ struct Object {
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     let Arguments { file, aws, all, watch, web, json } = arguments;
     let file = file.given()?;
-    let file_text = if file.stack.is_some() { String::new() } else { session::read(&file.file)? };
+    let file_text = if file.stack.is_some() { String::new() } else { stack_file::read(&file.file)? };
     if engine::saved::is_one(&file_text) {
         let saved = saved::read(&file.file, &file_text)?;
         saved::fits(&saved.plan, file.env(), aws.region.as_deref())?;
@@ -125,8 +126,8 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
     let session = match &file.stack {
         Some(_) => Session::given(&file, &aws, color).await?,
         None => {
-            let text = session::with_overlay(&file.file, file.env(), file_text)?;
-            Session::of(&session::load_text(&file, &text, color)?, &aws, color).await?
+            let text = stack_file::with_overlay(&file.file, file.env(), file_text)?;
+            Session::of(&stack_file::load_text(&file, &text, color)?, &aws, color).await?
         }
     };
     if web {

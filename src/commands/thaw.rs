@@ -6,7 +6,8 @@ use super::clone::copy::Copy;
 use super::clone::overlay::Overlay;
 use super::clone::{check_region, tell_region, write};
 use super::consent::Applying;
-use super::session::{self, Session};
+use super::session::Session;
+use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::config::{self, environment, frozen, joined};
 use crate::ui::{self, Color, Look};
@@ -45,7 +46,7 @@ pub struct Arguments {
 
 pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
     let look = Look::stderr(color);
-    let text = session::read_alone(&arguments.file)?;
+    let text = stack_file::read_alone(&arguments.file)?;
     whole(&arguments, &text)?;
     let to = environment::short(&arguments.to);
     if to != arguments.to {
@@ -60,12 +61,12 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
         ));
     };
     let file = StackFile { file: arguments.file.clone(), env: Some(to.clone()), like: None, stack: None };
-    let frozen = config::load(&arguments.file, &text, None, &session::stack_schema())?;
+    let frozen = config::load(&arguments.file, &text, None, &stack_file::stack_schema())?;
     let region = arguments.applying.aws.region.as_deref();
     let known = std::path::Path::new(&name).is_file();
     let (text, new) = if known {
         ui::err(&ui::note(&format!("`{name}` exists, and is used as it is."), &look))?;
-        (session::with_overlay(&file.file, file.env(), text)?, None)
+        (stack_file::with_overlay(&file.file, file.env(), text)?, None)
     } else {
         let mut overlay = Overlay::default();
         if let Some(ttl) = arguments.ttl {
@@ -85,7 +86,7 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
         let whole = joined::joined(&text, &to, &name, &overlay);
         (whole, Some(overlay))
     };
-    let loaded = session::load_text(&file, &text, color)?;
+    let loaded = stack_file::load_text(&file, &text, color)?;
     compose::check_shared(&loaded.stack)?;
     check_region(&loaded, region, &name)?;
     tell_region(&frozen.stack.region, &loaded, &look)?;

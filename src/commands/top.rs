@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::arguments::{Aws, StackFile};
 use super::session::{self, Session};
+use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::cloudwatch::metrics::{self, PERIOD};
 use crate::blueprint::figures::{self, Figure, Unit};
@@ -65,7 +66,7 @@ type Values = Vec<Vec<Option<f64>>>;
 
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     let Arguments { file, aws, once, every, format } = arguments;
-    let loaded = session::load(&file, color)?;
+    let loaded = stack_file::load(&file, color)?;
     let session = Session::of(&loaded, &aws, color).await?;
     let read = Snapshot::read_by_index(&session.registry, &session.cx);
     let (graph, snapshot) = session.hear(session.graph_beside(&loaded, read)).await?;

@@ -2,7 +2,9 @@ use clap::Args;
 use serde_json::Value;
 
 use super::arguments::StackFile;
-use super::session::{self, stack_schema};
+use super::session;
+use super::stack_file;
+use super::stack_file::stack_schema;
 use super::stop::{Exit, Result, Stop};
 use crate::config::{self, Diagnostic, Report};
 use crate::ui::{self, Color, Look};
@@ -21,17 +23,17 @@ pub struct Arguments {
 
 pub fn run(arguments: Arguments, color: Color) -> Result {
     let file = &arguments.file;
-    let text = session::read_stack(file)?;
+    let text = stack_file::read_stack(file)?;
     if file.like.is_some() {
-        let loaded = session::load_text(file, &text, color)?;
-        let objects = session::offline(&loaded)?.len();
+        let loaded = stack_file::load_text(file, &text, color)?;
+        let objects = stack_file::offline(&loaded)?.len();
         let said = format!("{} is valid: {}.\n", file.file, ui::count(objects, "object"));
         return ui::out(&if arguments.json { session::json(&loaded.warnings.to_json())? } else { said })
             .map(|()| Exit::Ok)
             .map_err(Stop::from);
     }
     let schema = stack_schema();
-    let env = session::env_of(file.env(), &text);
+    let env = stack_file::env_of(file.env(), &text);
     let mut report = match env.as_deref() {
         None => config::validate_all(&file.file, &text, &schema),
         env => config::load(&file.file, &text, env, &schema).map_or_else(|report| report, |loaded| loaded.warnings),
@@ -48,7 +50,7 @@ pub fn run(arguments: Arguments, color: Color) -> Result {
     }
     if !arguments.json {
         ui::out(&format!("{} is valid: {}.\n", file.file, ui::count(objects, "object")))?;
-        session::notes(&config::load(&file.file, &text, env.as_deref(), &schema)?, color)?;
+        stack_file::notes(&config::load(&file.file, &text, env.as_deref(), &schema)?, color)?;
     }
     Ok(Exit::Ok)
 }
@@ -64,7 +66,7 @@ fn put_together(env: Option<&str>, text: &str, schema: &Value, report: &mut Repo
             None => first.clone(),
             Some(env) => config::load(&report.file, text, Some(env), schema)?,
         };
-        match session::offline(&loaded) {
+        match stack_file::offline(&loaded) {
             Ok(graph) => objects = objects.max(graph.len()),
             Err(Stop::Report(found)) => {
                 for mut diagnostic in found.diagnostics {

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use serde_json::Value;
 
 use super::super::arguments::StackFile;
-use super::super::session;
+use super::super::stack_file;
 use super::super::stop::Result;
 use super::{loaded_again, rule};
 use crate::aws::control::{Breach, Control, Level, Mend, View};
@@ -90,8 +90,8 @@ fn breaches(control: &Control, view: &View) -> Result<ByObject> {
 impl Checking<'_> {
     /// Holds a loaded file, and what runs, to the controls.
     pub(super) fn check(&self, loaded: &Loaded) -> Result<Checked> {
-        let graph = session::offline(loaded)?;
-        let of_file = View::of_graph(&graph, &session::unasked(loaded).account);
+        let graph = stack_file::offline(loaded)?;
+        let of_file = View::of_graph(&graph, &stack_file::unasked(loaded).account);
         let controls: Vec<&'static Control> =
             registry::controls().filter(|control| self.wanted.counts(control, loaded)).collect();
         let mut raw = Vec::new();
@@ -211,7 +211,7 @@ impl Checking<'_> {
         if after.warnings.diagnostics.len() > loaded.warnings.diagnostics.len() {
             return None;
         }
-        let view = View::of_graph(&session::offline(&after).ok()?, &session::unasked(&after).account);
+        let view = View::of_graph(&stack_file::offline(&after).ok()?, &stack_file::unasked(&after).account);
         let left = breaches(raw.control, &view).ok()?;
         (!left.contains_key(&raw.key)).then(|| Edit { yaml: edit::shown(&path, &value), path, value })
     }

@@ -13,7 +13,9 @@ use clap::{Args, ValueEnum};
 
 use self::findings::{Checking, Wanted};
 use super::arguments::{Aws, StackFile};
-use super::session::{self, Session, stack_schema};
+use super::session::{self, Session};
+use super::stack_file;
+use super::stack_file::stack_schema;
 use super::stop::{Exit, Result, Stop};
 use crate::aws::control::{self, Control, Standard, View};
 use crate::aws::registry;
@@ -138,9 +140,9 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
             Some("leave out `--fix`, or name the stack file".into()),
         ));
     }
-    let text = session::read_stack(file)?;
+    let text = stack_file::read_stack(file)?;
     let schema = stack_schema();
-    let loaded = session::load_text(file, &text, color)?;
+    let loaded = stack_file::load_text(file, &text, color)?;
     let live = if arguments.live {
         let session = Session::of(&loaded, &arguments.aws, color).await?;
         let snapshot = session.snapshot().await?;
@@ -169,5 +171,5 @@ pub async fn run(arguments: Arguments, color: Color) -> Result {
 
 /// Reads the text of the file again, as after an edit.
 fn loaded_again(file: &StackFile, text: &str, schema: &serde_json::Value) -> Option<config::Loaded> {
-    config::load(&file.file, text, session::env_of(file.env(), text).as_deref(), schema).ok()
+    config::load(&file.file, text, stack_file::env_of(file.env(), text).as_deref(), schema).ok()
 }

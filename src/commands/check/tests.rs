@@ -5,7 +5,8 @@ use insta::assert_snapshot;
 use jiff::civil::date;
 
 use super::super::arguments::StackFile;
-use super::super::session::{self, stack_schema};
+use super::super::stack_file;
+use super::super::stack_file::stack_schema;
 use super::super::stop::Stop;
 use super::findings::{Checking, Wanted};
 use crate::config;
@@ -158,7 +159,7 @@ fn an_exception_is_for_its_object() {
 fn unknown_controls_are_found_in_their_line() {
     let text = with_exception("RDS.111: { reason: tests, until: 2099-01-01 }");
     let loaded = config::load("s.yaml", &text, None, &stack_schema()).unwrap();
-    let Err(Stop::Report(report)) = session::offline(&loaded) else { panic!() };
+    let Err(Stop::Report(report)) = stack_file::offline(&loaded) else { panic!() };
     let [problem] = report.diagnostics.as_slice() else { panic!("{report:?}") };
     assert_eq!((problem.code, &text[problem.span()]), ("no-such-control", "RDS.111"));
     assert!(problem.help.as_ref().unwrap().starts_with("did you mean `RDS.11`?"), "{problem:?}");

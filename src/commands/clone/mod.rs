@@ -16,7 +16,8 @@ use self::copy::{Brought, Copy};
 use self::objects::Objects;
 use super::arguments::{Aws, STACK_FILE, StackFile, time};
 use super::consent::Applying;
-use super::session::{self, Session};
+use super::session::Session;
+use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::config::{self, Account, Loaded, environment, joined};
 use crate::engine::isolation::{self, Isolation};
@@ -116,14 +117,14 @@ pub async fn run(arguments: Arguments, color: Color) -> Result<u8> {
     let known = Path::new(&name).is_file();
     let (text, new, shared) = if known {
         ui::err(&ui::note(&format!("`{name}` exists, and is used as it is."), &look))?;
-        (session::read_stack(&of_copy)?, None, Vec::new())
+        (stack_file::read_stack(&of_copy)?, None, Vec::new())
     } else {
         let composed = source.compose(&arguments, &to).await?;
         tell(&composed, &arguments, &look)?;
-        let text = joined::joined(&session::read_alone(&arguments.file)?, &to, &name, &composed.text);
+        let text = joined::joined(&stack_file::read_alone(&arguments.file)?, &to, &name, &composed.text);
         (text, Some(composed.text), composed.snapshots)
     };
-    let loaded = session::load_text(&of_copy, &text, color)?;
+    let loaded = stack_file::load_text(&of_copy, &text, color)?;
     compose::check_shared(&loaded.stack)?;
     objects::check_harmless(&arguments.objects, &loaded)?;
     check_region(&loaded, arguments.applying.aws.region.as_deref(), &name)?;
@@ -265,7 +266,7 @@ fn named(arguments: &Arguments, to: &str) -> Result<String> {
 
 impl Source {
     pub async fn open(file: &StackFile, aws: &Aws, color: Color) -> Result<Source> {
-        let loaded = session::load(file, color)?;
+        let loaded = stack_file::load(file, color)?;
         let session = Session::of(&loaded, aws, color).await?;
         Ok(Source { loaded, session })
     }

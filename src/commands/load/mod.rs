@@ -21,6 +21,7 @@ use super::arguments::{Aws, StackFile, time};
 use super::edited;
 use super::run::listen;
 use super::session::{self, Session};
+use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::blueprint::figures as figures_of;
 use crate::config::capacity::PER_USER;
@@ -142,7 +143,7 @@ fn length(time: config::Duration) -> Duration {
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     let (file, wanted) = arguments.file.clone().and(arguments.target.clone(), "TARGET")?;
     let scenario = arguments.scenario.as_deref().map(scenario).transpose()?;
-    let loaded = session::load(&file, color)?;
+    let loaded = stack_file::load(&file, color)?;
     let session = Session::of(&loaded, &arguments.aws, color).await?;
     let read = Snapshot::read(&session.registry, &session.cx);
     let (graph, snapshot) = session.hear(session.graph_beside(&loaded, read)).await?;

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::arguments::StackFile;
 use super::consent::Applying;
-use super::session;
+use super::stack_file;
 use super::stop::{Exit, Result, Stop};
 use crate::ui::Color;
 
@@ -71,8 +71,8 @@ enum From<'a> {
 pub async fn run(arguments: Arguments, color: Color) -> Result {
     let Arguments { file, what, to_time, snapshot, latest, list, switch, prefix, hide_newer, plan, applying } = arguments;
     let (file, what) = file.and(what, "WHAT")?;
-    let text = session::read_stack(&file)?;
-    let loaded = session::load_text(&file, &text, color)?;
+    let text = stack_file::read_stack(&file)?;
+    let loaded = stack_file::load_text(&file, &text, color)?;
     let usage = |what: String, help: &str| Err(Stop::Message(Exit::Usage, what, Some(help.to_owned())));
     let from = match (to_time, &snapshot, latest) {
         (Some(at), ..) => Some(From::Time(at)),
