@@ -4,6 +4,7 @@
 //! They are found by name and randomness in variables and commands of containers, and by their look everywhere. A value whose name
 //! sounds secret is never shown, even if it is accepted, and neither is anything misshapen in variables, secrets and passwords.
 
+mod lists;
 mod words;
 
 use std::collections::HashSet;

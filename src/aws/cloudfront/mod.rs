@@ -11,13 +11,15 @@ mod origin;
 mod origin_access_control;
 mod protection;
 mod summaries;
+mod viewer_certificate;
 
 pub use behavior::{Behavior, policies};
-pub use distribution::{Distribution, Logs, STATES, ViewerCertificate, ZONE, is_ours_or_gone};
+pub use distribution::{Distribution, Logs, STATES, ZONE, is_ours_or_gone};
 pub use origin::Origin;
 pub use origin_access_control::OriginAccessControl;
 pub use protection::{Behind, behind, put_web_acl, readiness, web_acl_of};
 pub use summaries::delivered;
+pub use viewer_certificate::ViewerCertificate;
 
 use aws_sdk_cloudfront::types as sdk;
 use aws_smithy_types::error::operation::BuildError;

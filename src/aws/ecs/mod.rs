@@ -2,6 +2,8 @@
 
 mod checks;
 mod cluster;
+mod connect;
+mod container;
 mod controls;
 mod cost;
 mod deployment;
@@ -12,13 +14,16 @@ mod fargate;
 mod images;
 mod service;
 mod status;
+mod task;
 mod task_definition;
 pub mod tasks;
 
 pub use cluster::{Cluster, STATES as CLUSTER_STATES, performance};
-pub use service::{Capacity, CircuitBreaker, Connect, ConnectOffer, LoadBalancerTarget, STATES as SERVICE_STATES, Service};
+pub use connect::{Connect, ConnectOffer};
+pub use container::{Container, STOP_TIMEOUT};
+pub use service::{Capacity, CircuitBreaker, LoadBalancerTarget, STATES as SERVICE_STATES, Service};
 pub use status::{Running, running};
-pub use task_definition::{Container, STOP_TIMEOUT, TaskDefinition};
+pub use task_definition::TaskDefinition;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -33,7 +38,7 @@ use crate::aws::ownership::tags;
 use crate::aws::ownership::tags::{TagEdit, Tags};
 use crate::aws::ownership::{names, tag_index};
 use crate::aws::wing::{KindRow, ServiceRole, Wing};
-use crate::engine::{Claim, Diff, Resource, Result};
+use crate::engine::{Claim, Class, Diff, Error, Resource, Result};
 
 /// The service and its kinds.
 pub(super) static WING: Wing = Wing {
@@ -52,6 +57,11 @@ pub(super) static WING: Wing = Wing {
 
 /// The maximum length of the name of a cluster, a service or a task definition.
 const NAME: usize = 255;
+
+/// Returns the error of a request that lacks something.
+fn invalid(error: aws_smithy_types::error::operation::BuildError) -> Error {
+    Error::new(Class::Invalid, error.to_string())
+}
 
 fn tags_of(tags: &[Tag]) -> Tags {
     tags::from_pairs(tags.iter().map(|t| (t.key(), t.value())))
