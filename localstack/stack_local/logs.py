@@ -1,5 +1,7 @@
 """CloudWatch Logs: the keys that encrypt log groups, which moto knows only from their creation, and tags that come later."""
 
+import re
+
 from localstack.services.logs.models import logs_stores
 from moto.logs.models import logs_backends
 
@@ -40,3 +42,29 @@ def tag_log_group(call: Call) -> dict:
     _group(call)
     logs_stores[call.account][call.region].TAGS.setdefault(call.arn("logs", f"log-group:{call['logGroupName']}"), {})
     return call.stock()
+
+
+def _matches(pattern: str, message: str) -> bool:
+    """Whether a line matches a pattern of terms
+    (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html): all plain terms and phrases, none with a
+    minus, and one of those with a question mark, which count for nothing beside others."""
+    terms = re.findall(r'([-?]?)(?:"([^"]*)"|(\S+))', pattern)
+    terms = [(sign, phrase or term) for sign, phrase, term in terms]
+    plain = [term for sign, term in terms if not sign]
+    without = [term for sign, term in terms if sign == "-"]
+    either = [term for sign, term in terms if sign == "?"]
+    if any(term in message for term in without) or not all(term in message for term in plain):
+        return False
+    return bool(plain or without or not either) or any(term in message for term in either)
+
+
+@operations.on("FilterLogEvents")
+def filter_events(call: Call) -> dict:
+    """moto returns one stream after the other unless it is told to mix them, which is not a choice any more: "the value is assumed
+    to be true" (https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html). LocalStack has no
+    patterns."""
+    pattern = call.get("filterPattern") or ""
+    if pattern.lstrip().startswith(("{", "[", "%")):
+        raise fault("NotImplemented", f"the local AWS has no patterns such as `{pattern}`", 501)
+    answer = call.moto({**call.request, "interleaved": True, "filterPattern": ""})
+    return answer | {"events": [event for event in answer["events"] if _matches(pattern, event["message"])]}

@@ -1,3 +1,5 @@
+import time
+
 from tests.aws import Case
 
 
@@ -33,3 +35,23 @@ class LogGroups(Case):
         self.logs.create_log_group(logGroupName="untagged-too")
         self.logs.tag_log_group(logGroupName="untagged-too", tags={"c": "d"})
         self.assertEqual(self.logs.list_tags_log_group(logGroupName="untagged-too")["tags"], {"c": "d"})
+
+    def test_lines_are_mixed_and_filtered(self):
+        self.logs.create_log_group(logGroupName="lines")
+        at = int(time.time() * 1000)
+        for stream, after, text in [("b", 0, "GET / 200"), ("a", 1, "ERROR no user"), ("b", 2, "ERROR time out")]:
+            if after < 2:
+                self.logs.create_log_stream(logGroupName="lines", logStreamName=stream)
+            events = [{"timestamp": at + after, "message": text}]
+            self.logs.put_log_events(logGroupName="lines", logStreamName=stream, logEvents=events)
+
+        def found(pattern):
+            answer = self.logs.filter_log_events(logGroupName="lines", filterPattern=pattern)
+            return [event["message"] for event in answer["events"]]
+
+        self.assertEqual(found(""), ["GET / 200", "ERROR no user", "ERROR time out"])
+        self.assertEqual(found("ERROR"), ["ERROR no user", "ERROR time out"])
+        self.assertEqual(found('ERROR "no user"'), ["ERROR no user"])
+        self.assertEqual(found("ERROR -user"), ["ERROR time out"])
+        self.assertEqual(found("?GET ?user"), ["GET / 200", "ERROR no user"])
+        self.refused("NotImplemented", self.logs.filter_log_events, 501, logGroupName="lines", filterPattern="{ $.a = 1 }")

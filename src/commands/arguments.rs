@@ -133,6 +133,25 @@ impl FileOrStack {
     }
 }
 
+impl FileOrStack {
+    /// Returns the same, and the words that may follow FILE. FILE can be left out: a first word that is no file is one of them.
+    ///
+    /// # Errors
+    /// When both a file and a stack's name are given.
+    pub fn before(self, words: Vec<String>) -> Result<(StackFile, Vec<String>)> {
+        let name = &self.file.file;
+        let is_file = ["-", STACK_FILE].contains(&name.as_str())
+            || Path::new(name).is_file()
+            || [".yaml", ".yml"].iter().any(|end| name.ends_with(end));
+        if is_file {
+            return Ok((self.given()?, words));
+        }
+        let words = std::iter::once(name.clone()).chain(words).collect();
+        let file = StackFile { file: STACK_FILE.to_owned(), ..self.file };
+        Ok((FileOrStack { file, ..self }.given()?, words))
+    }
+}
+
 impl StackFile {
     /// Returns the environment that was chosen, as it was typed. An empty variable chooses none.
     pub fn env(&self) -> Option<&str> {

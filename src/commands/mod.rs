@@ -33,6 +33,7 @@ mod list;
 mod load;
 mod local;
 mod logging;
+mod logs;
 mod outputs;
 mod patience;
 mod pause;
@@ -118,6 +119,7 @@ enum Command {
     #[command(alias = "status")]
     Show(show::Arguments),
     Top(top::Arguments),
+    Logs(logs::Arguments),
     Outputs(outputs::Arguments),
     Run(task::Arguments),
     List(list::Arguments),
@@ -234,6 +236,7 @@ async fn dispatch(command: Command, color: Color) -> Result<u8> {
         Command::Unlock(arguments) => unlock::run(arguments, color).await,
         Command::Show(arguments) => show::run(arguments, color).await,
         Command::Top(arguments) => top::run(arguments, color).await,
+        Command::Logs(arguments) => logs::run(arguments, color).await,
         Command::Outputs(arguments) => outputs::run(arguments, color).await,
         Command::List(arguments) => list::run(arguments, color).await,
         Command::Extend(arguments) => extend::run(arguments, color).await,

@@ -485,6 +485,13 @@ pub fn json(value: &impl serde::Serialize) -> Result<String> {
         .map_err(|e| Stop::from(Error::internal(format!("cannot be written as JSON: {e}"))))
 }
 
+/// Returns JSON on one line, with a newline at its end.
+pub fn json_line(value: &impl serde::Serialize) -> Result<String> {
+    serde_json::to_string(value)
+        .map(|text| format!("{}\n", ui::safe_json(&text)))
+        .map_err(|e| Stop::from(Error::internal(format!("cannot be written as JSON: {e}"))))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -306,8 +306,13 @@ impl Followed<'_> {
         // The task runs: that this cannot be written is no failure.
         let _ = ui::out(&text);
         self.note(&format!("`stack run list {}` shows its state.", file.typed()));
-        if let (Some(log), Some(stream)) = (log, stream) {
-            self.note(&format!("`aws logs tail {} --log-stream-names {stream} --follow` follows its log.", log.group));
+        if log.is_some() {
+            self.note(&format!(
+                "`stack logs {} {} --task {} --follow` follows its log.",
+                file.typed(),
+                self.base.service,
+                self.id
+            ));
         }
         self.note(&format!("{} stops it.", self.stopping()));
     }

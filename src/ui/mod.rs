@@ -15,6 +15,7 @@
 //! | [`top`] | figures that change, with a curve each |
 //! | [`diagram`] | the architecture and the dependencies: Mermaid, DOT, SVG |
 //! | [`capacity`] | what an architecture must be: text, SVG |
+//! | [`log_lines`] | lines of logs |
 //! | [`load`] | load tests: text, SVG, HTML, and live |
 //! | [`mod@confirm`] | questions |
 
@@ -28,6 +29,7 @@ pub mod diagram;
 mod kinds;
 mod lines;
 pub mod load;
+mod log_lines;
 mod note;
 pub mod outcome;
 mod painter;
@@ -48,6 +50,7 @@ pub use confirm::{confirm, confirm_by};
 pub use cost::{About, By, cost_json, cost_markdown, cost_text, costs_text};
 pub use diagram::Diagram;
 pub use load::{load_ahead, load_html, load_svg, load_text};
+pub use log_lines::{LogLine, LogLines};
 pub use note::{address, note, problem};
 pub use outcome::{errors, outcome, outcome_json};
 pub use past::{past_changes, past_failures};
@@ -69,6 +72,14 @@ use std::io::{self, Write};
 /// # Errors
 /// When the system cannot write it.
 pub fn out(text: &str) -> io::Result<()> {
+    out_read(text).map(drop)
+}
+
+/// Writes to standard output, and returns whether its reader is still there.
+///
+/// # Errors
+/// When the system cannot write it.
+pub fn out_read(text: &str) -> io::Result<bool> {
     forgiving(io::stdout().lock(), text)
 }
 
@@ -85,12 +96,13 @@ pub fn redraw(text: &str, look: &Look) -> io::Result<()> {
 /// # Errors
 /// When the system cannot write it.
 pub fn err(text: &str) -> io::Result<()> {
-    forgiving(io::stderr().lock(), text)
+    forgiving(io::stderr().lock(), text).map(drop)
 }
 
-fn forgiving(mut to: impl Write, text: &str) -> io::Result<()> {
+/// Writes, and returns whether there is still a reader.
+fn forgiving(mut to: impl Write, text: &str) -> io::Result<bool> {
     match to.write_all(text.as_bytes()).and_then(|()| to.flush()) {
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        other => other.map(|()| true),
     }
 }

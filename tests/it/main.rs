@@ -44,6 +44,7 @@ mod kills;
 mod kinds;
 mod leases;
 mod lifecycle;
+mod lines;
 mod load;
 mod local;
 mod logs;

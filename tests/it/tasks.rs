@@ -106,7 +106,7 @@ fn detached_task_is_like_the_services_and_is_listed() {
     let options = ["--detach", "--json", "--cpu", "512", "--memory", "2048"];
     let output = run(&s, &options, &["sleep", "600"]).ok();
     let detached = output.json();
-    for part in ["`stack run list s.yaml`", "`aws logs tail /stack/shop/default/web", "`aws ecs stop-task --cluster shop"] {
+    for part in ["`stack run list s.yaml`", "`stack logs s.yaml web --task", "`aws ecs stop-task --cluster shop"] {
         assert!(output.words().contains(part), "{part}: {}", output.stderr);
     }
     assert_eq!(detached["log_stream"], format!("web/web/{}", detached["id"].as_str().unwrap()));

@@ -53,7 +53,7 @@ pub struct Live {
 }
 
 /// Returns what the names of the stack's log groups start with.
-fn prefix(scope: &Scope) -> String {
+pub(super) fn prefix(scope: &Scope) -> String {
     format!("/stack/{}/{}/", scope.stack, scope.env)
 }
 
@@ -77,9 +77,9 @@ fn of_arn<'a>(cx: &'a Cx, arn: &'a str) -> (&'a str, &'a Client) {
 /// What the names of log groups start with that AWS creates by itself, before the name of what it logs
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_LogAccess.Procedural.UploadtoCloudWatch.html>,
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Container-Insights-reference-performance-logs-ECS.html>).
-const BY_AWS: [&str; 2] = ["/aws/rds/instance/", "/aws/ecs/containerinsights/"];
+pub(super) const BY_AWS: [&str; 2] = ["/aws/rds/instance/", "/aws/ecs/containerinsights/"];
 /// The maximum length of the shorter one of those names.
-const OWNER: usize = 63;
+pub(super) const OWNER: usize = 63;
 
 /// Checks whether AWS writes to a log group for an object whose name is like the stack's.
 pub fn is_by_aws(scope: &Scope, name: &str) -> bool {
@@ -101,7 +101,7 @@ impl Live {
 }
 
 /// Returns the log groups whose names begin so.
-async fn named(cx: &Cx, region: &str, prefix: &str) -> Result<Vec<sdk::LogGroup>> {
+pub(super) async fn named(cx: &Cx, region: &str, prefix: &str) -> Result<Vec<sdk::LogGroup>> {
     let pages = client(cx, region).describe_log_groups().log_group_name_prefix(prefix).into_paginator().items().send();
     pages.collect::<std::result::Result<Vec<_>, _>>().await.map_err(failed("logs:DescribeLogGroups"))
 }

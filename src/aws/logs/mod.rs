@@ -3,6 +3,7 @@
 mod controls;
 mod cost;
 pub(in crate::aws) mod errors;
+pub mod lines;
 mod log_group;
 
 pub use log_group::{LogGroup, is_by_aws, waf_prefix};
