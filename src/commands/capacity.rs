@@ -2,7 +2,7 @@ use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::arguments::StackFile;
-use super::edited::{self, Edit};
+use super::edited::{self, Edit, placed};
 use super::price::Pricing;
 use super::session;
 use super::stack_file;
@@ -300,11 +300,7 @@ fn assumptions(loaded: &Loaded, model: &Model, arguments: &Arguments) -> Vec<Str
 /// Returns what is to be written into the file.
 fn edits(loaded: &Loaded, need: &Need) -> Vec<Edit> {
     let stack = &loaded.stack;
-    let lead: Vec<String> = match loaded.environments.contains(&loaded.env) {
-        true => vec!["environments".into(), loaded.env.clone()],
-        false => Vec::new(),
-    };
-    let at = |keys: &[&str]| lead.iter().cloned().chain(keys.iter().map(|key| (*key).to_owned())).collect::<Vec<_>>();
+    let at = |keys: &[&str]| placed(loaded, &keys.iter().map(|key| (*key).to_owned()).collect::<Vec<_>>());
     let mut out: Vec<(Vec<String>, Value)> = Vec::new();
     for tasks in &need.services {
         let Some((_, service)) = stack.services.iter().find(|(name, _)| name.as_str() == tasks.service) else { continue };

@@ -1,11 +1,11 @@
 use clap::{Args, ValueEnum};
 
 use super::arguments::StackFile;
-use super::price::Pricing;
+use super::price::{Pricing, billed};
+use super::savings::{self, Wanted};
 use super::session;
 use super::stack_file;
 use super::stop::{Exit, Result};
-use crate::aws::bill;
 use crate::config::{self, Loaded};
 use crate::prices::Bill;
 use crate::ui::{self, By, Color, Look};
@@ -24,6 +24,18 @@ pub struct Arguments {
     /// List every part with its unit price, and where and when that was read
     #[arg(long)]
     sources: bool,
+    /// Show the edits of the file that save money, with what each saves and what may go wrong with it
+    #[arg(long, conflicts_with_all = ["by", "sources"])]
+    optimize: bool,
+    /// Only edits of this key, or below it: `services.web` (can be repeated)
+    #[arg(long, value_name = "KEY", requires = "optimize")]
+    only: Vec<String>,
+    /// Write the edits into the file, after showing them and asking
+    #[arg(long, requires = "optimize", conflicts_with = "format")]
+    write: bool,
+    /// Write them without asking
+    #[arg(long, requires = "write")]
+    yes: bool,
     /// Output format
     #[arg(long, short, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -55,10 +67,19 @@ fn grouping(text: &str) -> Result<Grouping, String> {
 }
 
 pub fn run(arguments: Arguments, color: Color) -> Result {
-    let Arguments { file, by, sources, format } = arguments;
+    let Arguments { file, by, sources, optimize, only, write, yes, format } = arguments;
     let text = stack_file::read_stack(&file)?;
     let loaded = stack_file::load_text(&file, &text, color)?;
     let look = Look::stdout(color);
+    if optimize {
+        let Some(savings) = savings::of(&file, &loaded, &Wanted { only: &only, write, yes }, color)? else { return Ok(Exit::Ok) };
+        ui::out(&match format {
+            Format::Text => ui::savings_text(&savings, &look),
+            Format::Markdown => ui::savings_markdown(&savings),
+            Format::Json => session::json(&ui::savings_json(&savings))?,
+        })?;
+        return Ok(Exit::Ok);
+    }
     let by = match by {
         Grouping::Within(by) => by,
         Grouping::Environments => return environments(&file, &loaded, format, &look),
@@ -71,12 +92,6 @@ pub fn run(arguments: Arguments, color: Color) -> Result {
         Format::Json => session::json(&ui::cost_json(&bill, &by, &about))?,
     })?;
     Ok(Exit::Ok)
-}
-
-/// Returns what a loaded file costs.
-fn billed(loaded: &Loaded) -> Result<(Bill, Pricing)> {
-    let pricing = Pricing::of(&loaded.stack);
-    Ok((bill::of(&stack_file::offline(loaded)?, &loaded.stack.region, &pricing.usage), pricing))
 }
 
 fn about<'a>(loaded: &'a Loaded, pricing: &'a Pricing) -> ui::About<'a> {

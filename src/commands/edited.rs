@@ -7,11 +7,18 @@ use serde_json::Value;
 use super::arguments::StackFile;
 use super::stack_file;
 use super::stop::{Result, Stop};
-use crate::config::{self, edit};
+use crate::config::{self, Loaded, edit};
 use crate::ui::{self, Color, Look};
 
 /// A value at a path of keys.
 pub type Edit = (Vec<String>, Value);
+
+/// Returns where an edit is written: in the environment that was chosen, so that it changes no other.
+pub fn placed(loaded: &Loaded, path: &[String]) -> Vec<String> {
+    let within = loaded.chosen && loaded.environments.contains(&loaded.env);
+    let lead = if within { vec!["environments".to_owned(), loaded.env.clone()] } else { Vec::new() };
+    lead.into_iter().chain(path.iter().cloned()).collect()
+}
 
 /// Shows what a file becomes with these edits, asks, and writes it. Returns whether it was written.
 ///
@@ -48,7 +55,25 @@ pub fn propose(file: &StackFile, edits: &[Edit], yes: bool, color: Color) -> Res
     if !yes && !super::consent::confirmed(&format!("Write this into `{name}`?"), "write it")? {
         return Ok(false);
     }
-    super::check::write(Path::new(name), &before, &after)?;
+    write(Path::new(name), &before, &after)?;
     ui::err(&format!("Wrote `{name}`; `stack plan` shows what that changes.\n"))?;
     Ok(true)
+}
+
+/// Writes the file as it was read but for the edits, unless somebody has changed it since.
+///
+/// # Errors
+/// When it was changed meanwhile, or cannot be written.
+pub fn write(path: &Path, before: &str, after: &str) -> Result<()> {
+    let cannot = |e: std::io::Error| {
+        Stop::message(format!("nothing was changed: `{}` cannot be written: {e}", path.display()), "check its permissions")
+    };
+    let now = std::fs::read_to_string(path).map_err(cannot)?;
+    if now != before {
+        return Err(Stop::refused(
+            format!("nothing was changed: `{}` was changed meanwhile", path.display()),
+            "run the same command again",
+        ));
+    }
+    std::fs::write(path, after).map_err(cannot)
 }

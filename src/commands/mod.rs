@@ -48,6 +48,7 @@ mod resume;
 mod rollback;
 mod run;
 mod saved;
+mod savings;
 mod schedule;
 mod schema;
 mod session;

@@ -1,12 +1,13 @@
 //! What is assumed and what may be spent: from the sections `usage` and `cost`, and from `--max-monthly`.
 
+use super::stack_file;
 use super::stop::{Result, Stop};
 use crate::aws::bill;
 use crate::aws::runs::history;
-use crate::config::Stack;
 use crate::config::usage::UsageSection;
+use crate::config::{Loaded, Stack};
 use crate::engine::Plan;
-use crate::prices::{Change, Decimal, Usage};
+use crate::prices::{Bill, Change, Decimal, Usage};
 
 /// What a file says about prices.
 #[derive(Clone, Debug, Default)]
@@ -77,6 +78,15 @@ fn usage(section: &UsageSection) -> Usage {
         calls: number(section.calls),
         free_tier: section.free_tier,
     }
+}
+
+/// Returns what a loaded file costs.
+///
+/// # Errors
+/// When it cannot be expanded.
+pub fn billed(loaded: &Loaded) -> Result<(Bill, Pricing)> {
+    let pricing = Pricing::of(&loaded.stack);
+    Ok((bill::of(&stack_file::offline(loaded)?, &loaded.stack.region, &pricing.usage), pricing))
 }
 
 #[cfg(test)]

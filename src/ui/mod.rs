@@ -38,6 +38,7 @@ pub mod plan;
 pub mod plan_json;
 pub mod price;
 pub mod progress;
+mod savings;
 pub mod style;
 pub mod table;
 mod tally;
@@ -61,6 +62,7 @@ pub use plan::{
 pub use plan_json::{Deed, PlanJson, Problem, plan_json, plan_schema};
 pub use price::price_json;
 pub use progress::{Show, reporter};
+pub use savings::{Saving, Savings, savings_json, savings_markdown, savings_text};
 pub use style::{Color, Look, ago, count, lines_of, logs_to_stderr, safe_json, until};
 pub use table::{Tone, table, toned_table};
 pub use tally::{Tally, size};

@@ -96,3 +96,25 @@ fn plans_end_with_their_price_and_a_limit_holds() {
     let after = s.place.stack(&["list", "--region", "us-east-1", "--json"]).ok().json();
     assert_eq!(after, json!([]));
 }
+
+#[test]
+fn what_saves_is_written_where_it_was_asked() {
+    let mut s = Subject::new(FILE);
+    s.place.set("AWS_ENDPOINT_URL", "http://127.0.0.1:9");
+    // Two tasks, each with 1 vCPU and 2 GB, by the price of ARM.
+    let found: Value = serde_json::from_str(&cost(&s, &["--optimize", "--format", "json"])).unwrap();
+    let arm = found["savings"].as_array().unwrap().iter().find(|saving| saving["key"] == "services.worker.architecture").unwrap();
+    assert_eq!((&found["monthly"], &arm["edit"]), (&json!(MONTHLY), &json!("services.worker.architecture: arm64")), "{found:#}");
+    let text = cost(&s, &["--optimize"]);
+    assert!(text.contains("services.worker.spot: true") && text.contains("All of them: "), "{text}");
+    let unchanged = s.place.stack(&["cost", "s.yaml", "--optimize", "--write"]).exits(4);
+    assert!(unchanged.stderr.contains("architecture: arm64"), "{}", unchanged.stderr);
+
+    let only = ["--optimize", "--only", "services.worker.architecture", "--write", "--yes"];
+    s.place.stack(&[&["cost", "s.yaml"], &only[..]].concat()).ok();
+    let written = std::fs::read_to_string(s.place.path().join("s.yaml")).unwrap();
+    assert_eq!(written, FILE.replace("logs: { retention: 30d } }", "logs: { retention: 30d }, architecture: arm64 }"));
+    let after: Value = serde_json::from_str(&cost(&s, &["--format", "json"])).unwrap();
+    let saved = |value: &Value| value.as_str().unwrap().parse::<f64>().unwrap();
+    assert!((saved(&found["monthly"]) - saved(&after["monthly"]) - saved(&arm["saves"])).abs() < 0.006, "{after:#}");
+}

@@ -6,6 +6,7 @@ use jiff::civil::Date;
 use serde_json::Value;
 
 use super::super::arguments::StackFile;
+use super::super::edited;
 use super::super::stack_file;
 use super::super::stop::Result;
 use super::{loaded_again, rule};
@@ -204,7 +205,7 @@ impl Checking<'_> {
             return None;
         }
         let (path, value) = mends::mended(raw.section.as_deref()?, &raw.key, raw.mend.as_ref()?)?;
-        let path = self.in_environment(path, loaded);
+        let path = edited::placed(loaded, &path);
         let keys: Vec<&str> = path.iter().map(String::as_str).collect();
         let text = edit::set(self.text, &keys, &value)?;
         let after = loaded_again(self.file, &text, self.schema)?;
@@ -214,14 +215,6 @@ impl Checking<'_> {
         let view = View::of_graph(&stack_file::offline(&after).ok()?, &stack_file::unasked(&after).account);
         let left = breaches(raw.control, &view).ok()?;
         (!left.contains_key(&raw.key)).then(|| Edit { yaml: edit::shown(&path, &value), path, value })
-    }
-
-    /// Returns where an edit is written: in the environment that is checked, so that it changes no other.
-    fn in_environment(&self, path: Vec<String>, loaded: &Loaded) -> Vec<String> {
-        if !loaded.chosen || loaded.env == config::environment::DEFAULT {
-            return path;
-        }
-        ["environments".to_owned(), loaded.env.clone()].into_iter().chain(path).collect()
     }
 }
 

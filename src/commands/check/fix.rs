@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::super::stop::{Exit, Result, Stop};
+use super::super::edited::write;
+use super::super::stop::{Exit, Result};
 use super::findings::Checking;
 use super::loaded_again;
 use crate::config::edit;
@@ -44,22 +45,4 @@ pub(super) fn fix(checking: &Checking<'_>, checked: &Checked, yes: bool, color: 
     let left = Checking { text: &text, live: None, ..*checking }.check(&loaded)?;
     ui::out(&format!("\n{}", check::check_text(&left, &look)))?;
     Ok(if left.findings.is_empty() { Exit::Ok } else { Exit::Changes })
-}
-
-/// Writes the file as it was read but for the edits, unless somebody has changed it since.
-///
-/// # Errors
-/// When it was changed meanwhile, or cannot be written.
-pub fn write(path: &Path, before: &str, after: &str) -> Result<()> {
-    let cannot = |e: std::io::Error| {
-        Stop::message(format!("nothing was changed: `{}` cannot be written: {e}", path.display()), "check its permissions")
-    };
-    let now = std::fs::read_to_string(path).map_err(cannot)?;
-    if now != before {
-        return Err(Stop::refused(
-            format!("nothing was changed: `{}` was changed meanwhile", path.display()),
-            "run the same command again",
-        ));
-    }
-    std::fs::write(path, after).map_err(cannot)
 }

@@ -5,8 +5,6 @@ mod fix;
 #[cfg(test)]
 mod tests;
 
-pub use self::fix::write;
-
 use std::path::Path;
 
 use clap::{Args, ValueEnum};

@@ -1,0 +1,91 @@
+//! What would cost less: the edits, what each saves, and at what risk.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::prices::{Decimal, Sum};
+
+use super::plan::{escaped, finish};
+use super::style::{Look, STRONG, clean, wrap};
+use super::table::table;
+
+/// An edit that saves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Saving {
+    /// The key that is edited.
+    pub key: String,
+    /// The edit, as YAML on a line.
+    pub edit: String,
+    /// What it saves in a month, alone.
+    #[serde(skip)]
+    pub saves: Decimal,
+    /// What may go wrong with it.
+    pub risk: &'static str,
+}
+
+/// The edits that save.
+#[derive(Clone, Debug)]
+pub struct Savings {
+    /// Each, the one that saves the most first.
+    pub savings: Vec<Saving>,
+    /// What the file costs now.
+    pub now: Sum,
+    /// What it costs with all of them; nothing where they cannot all be made.
+    pub after: Option<Sum>,
+}
+
+impl Savings {
+    /// Returns the sentence about all of them.
+    fn all(&self) -> String {
+        if self.savings.is_empty() {
+            return format!("Nothing that is known here saves: {} a month.", self.now.monthly.money());
+        }
+        match &self.after {
+            Some(after) => {
+                let less = self.now.monthly - after.monthly;
+                let (now, after) = (self.now.monthly.money(), after.monthly.money());
+                format!("All of them: {after} a month instead of {now}, {} less.", less.money())
+            }
+            None => "They cannot all be made at once.".to_owned(),
+        }
+    }
+}
+
+/// Renders them as a table.
+pub fn savings_text(savings: &Savings, look: &Look) -> String {
+    let rows: Vec<Vec<String>> =
+        savings.savings.iter().map(|saving| vec![saving.saves.money(), saving.edit.clone(), saving.risk.to_owned()]).collect();
+    let mut out = if rows.is_empty() { String::new() } else { table(look, &["SAVES", "EDIT", "RISK"], &rows) + "\n" };
+    out += &finish(wrap(&clean(&savings.all()), look.width).into_iter().map(|line| look.paint(STRONG, &line)).collect());
+    if !rows.is_empty() {
+        let more = "Each amount is of that edit alone, in a month, by list prices. `--write` writes them into the file, with `--only KEY` some of them; `stack plan` then shows what they change.";
+        out += &finish(wrap(more, look.width));
+    }
+    out
+}
+
+/// Renders the same as Markdown.
+pub fn savings_markdown(savings: &Savings) -> String {
+    let mut out = Vec::new();
+    if !savings.savings.is_empty() {
+        out.extend(["| Saves | Edit | Risk |".to_owned(), "| --- | --- | --- |".to_owned()]);
+        let row =
+            |saving: &Saving| format!("| {} | `{}` | {} |", saving.saves.money(), clean(&saving.edit), escaped(saving.risk));
+        out.extend(savings.savings.iter().map(row));
+        out.push(String::new());
+    }
+    out.push(savings.all());
+    finish(out)
+}
+
+/// Returns the same for programs.
+pub fn savings_json(savings: &Savings) -> Value {
+    let one =
+        |saving: &Saving| json!({ "key": saving.key, "edit": saving.edit, "saves": saving.saves.plain(), "risk": saving.risk });
+    json!({
+        "currency": "USD",
+        "monthly": savings.now.monthly.plain(),
+        "with_all": savings.after.as_ref().map(|after| after.monthly.plain()),
+        "savings": savings.savings.iter().map(one).collect::<Vec<_>>(),
+    })
+}
