@@ -68,3 +68,11 @@ def filter_events(call: Call) -> dict:
         raise fault("NotImplemented", f"the local AWS has no patterns such as `{pattern}`", 501)
     answer = call.moto({**call.request, "interleaved": True, "filterPattern": ""})
     return answer | {"events": [event for event in answer["events"] if _matches(pattern, event["message"])]}
+
+
+@operations.on("DeleteLogGroup")
+def delete(call: Call) -> dict:
+    """LocalStack keeps the tags, and the next group of that name has them."""
+    answer = call.stock()
+    logs_stores[call.account][call.region].TAGS.pop(call.arn("logs", f"log-group:{call['logGroupName']}"), None)
+    return answer

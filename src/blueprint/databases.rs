@@ -7,7 +7,8 @@ use super::network::Network;
 use super::uses::{Offer, Offers, variable};
 use crate::aws::Tags;
 use crate::aws::ec2::SecurityGroup;
-use crate::aws::rds::{Begin, Instance, ParameterGroup, SubnetGroup};
+use crate::aws::logs::LogGroup;
+use crate::aws::rds::{Begin, Instance, ParameterGroup, SubnetGroup, log_group};
 use crate::aws::secretsmanager::Secret;
 use crate::config::Stack;
 use crate::config::database::{Database, DatabaseEngine, LATEST};
@@ -47,6 +48,7 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys) 
         let parts = Parts { subnets: &subnets, group: &group, parameters: &parameters, secret: secret.as_ref() };
         let primary = primary(stack, database, &parts, keys);
         let main = graph.add(name.as_str(), &origin, &primary)?;
+        log_groups(graph, (stack, &origin), (name.as_str(), &main), &logs(database), keys)?;
 
         let ready = main.clone().ready();
         let variable = |field: &str| variable("database", name.as_str(), field);
@@ -79,7 +81,10 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys) 
                 deletion_protection: Some(section.deletion_protection),
                 ..primary.clone()
             };
-            let copy = graph.add(format!("{name}-{replica}"), &origin, &copy)?.ready();
+            let key = format!("{name}-{replica}");
+            let copy = graph.add(&key, &origin, &copy)?;
+            log_groups(graph, (stack, &origin), (&key, &copy), &logs(database), keys)?;
+            let copy = copy.ready();
             environment.insert(variable(&format!("{replica}_host")), copy.attr("host").to_string());
         }
         let (secret, version) = match secret {
@@ -97,6 +102,29 @@ pub fn expand(graph: &mut Graph, stack: &Stack, network: &Network, keys: &Keys) 
         offers.insert(origin, offer);
     }
     Ok(offers)
+}
+
+/// Adds the log groups that RDS writes to, which it would create by itself, to keep their lines for ever. They are named after the
+/// instance as it is called now; it is deleted before them, because it would create them again.
+fn log_groups(
+    graph: &mut Graph,
+    (stack, origin): (&Stack, &str),
+    (name, instance): (&str, &Ref<Instance>),
+    logs: &[String],
+    keys: &Keys,
+) -> Result<(), Error> {
+    let id = instance.clone().attr("id").to_string();
+    for log in logs {
+        let group = LogGroup {
+            region: None,
+            name: log_group(&id, log),
+            retention_days: Some(stack.logs.retention.days().map_or(0, i32::from)),
+            kms_key: Some(keys.arn(None).unwrap_or_default()),
+            tags: Tags::new(),
+        };
+        graph.add(format!("db-{name}-{log}"), origin, &group)?;
+    }
+    Ok(())
 }
 
 fn port(database: &Database) -> u16 {

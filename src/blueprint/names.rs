@@ -116,7 +116,8 @@ fn physical(scope: &Scope, node: &Node) -> Option<String> {
         }
         // With what it says, in short.
         "backup.selection" => Some(format!("{name}.00000000")),
-        "logs.log_group" | "iam.user" => field(),
+        // What is named after another object has its name when that exists.
+        "logs.log_group" | "iam.user" => field().filter(|name| !name.contains("${")),
         "ec2.security_group" | "ecs.cluster" | "elasticache.subnet_group" | "elasticache.parameter_group" => usual(255),
         _ => None,
     }

@@ -33,8 +33,8 @@ const CREATES: &[(&str, &str)] = &[
     (
         "databases",
         "for each database an RDS instance with a security group and a parameter group; a secret when `rotate` is `never`; an instance for \
-         each replica; a subnet group for all. When RDS rotates a password: an EventBridge rule, a Lambda function with its role and log \
-         group, and permissions, which deploy the services again",
+         each replica; a log group for each of `logs`; a subnet group for all. When RDS rotates a password: an EventBridge rule, a \
+         Lambda function with its role and log group, and permissions, which deploy the services again",
     ),
     (
         "caches",

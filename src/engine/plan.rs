@@ -475,7 +475,9 @@ fn refuse_what_stays_in_use<C: Cloud>(registry: &Registry<C>, items: &mut [Item]
                 token::visit(value, &mut |token| {
                     uses |= matches!(token, token::Token::Physical { kind, value, .. } if kind == going.key.kind && lives.contains(&value));
                 });
-                uses && !item.changes.touches(field) && rules::fields(rules, What::Loose).all(|loose| loose != field)
+                // What only orders the two is no use.
+                let is_use = [What::Loose, What::OrderOnly].iter().all(|what| rules::fields(rules, *what).all(|other| other != field));
+                uses && is_use && !item.changes.touches(field)
             });
             if stays {
                 refused.push((used, format!("`{}` is kept and uses it", item.key)));

@@ -305,7 +305,13 @@ fn a_replica_comes_and_goes() {
         &s,
         "    parameters:",
         "    replicas: { reports: { class: db.t4g.small } }\n    parameters:",
-        &["create rds.instance/main-reports", "update ecs.service/web", "update ecs.task_definition/web"],
+        &[
+            "create logs.log_group/db-main-reports-postgresql",
+            "create logs.log_group/db-main-reports-upgrade",
+            "create rds.instance/main-reports",
+            "update ecs.service/web",
+            "update ecs.task_definition/web",
+        ],
     );
     let replica = database(&s, "data-main-reports");
     assert_eq!(replica["ReadReplicaSourceDBInstanceIdentifier"], "data");
@@ -317,6 +323,52 @@ fn a_replica_comes_and_goes() {
     assert_eq!(snapshots(&s), Vec::<String>::new(), "a copy leaves none");
     s.place.stack(GONE).ok();
     assert_eq!(left(&s), json!({}));
+}
+
+/// The log groups of databases: how long lines are kept, and the key.
+const LOG_GROUPS: &str = r#"
+logs = client("logs")
+result = {}
+for group in logs.describe_log_groups(logGroupNamePrefix="/aws/rds/")["logGroups"]:
+    tags = logs.list_tags_for_resource(resourceArn=group["arn"].removesuffix(":*"))["tags"]
+    result[group["logGroupName"]] = [group.get("retentionInDays"), tags.get("stack:key")]
+"#;
+
+#[test]
+fn the_log_groups_that_rds_writes_to_are_the_stacks() {
+    let alone = STACK.replace(&STACK[STACK.find("services:").unwrap()..STACK.find("databases:").unwrap()], "");
+    let s = Subject::new(&alone);
+    s.apply();
+    let group = |log: &str| format!("/aws/rds/instance/data/{log}");
+    let seen = || s.account.boto3(LOG_GROUPS, &Value::Null);
+    let expected = json!({
+        group("postgresql"): [30, "logs.log_group/db-main-postgresql"],
+        group("upgrade"): [30, "logs.log_group/db-main-upgrade"],
+    });
+    assert_eq!(seen(), expected);
+    s.assert_in_step();
+
+    // RDS makes one that is missing itself. In a new one there is nothing that is too old, so it is taken without a question.
+    let by_rds = r#"
+logs = client("logs")
+logs.delete_log_group(logGroupName=args)
+client("rds").describe_db_instances()
+logs.create_log_stream(logGroupName=args, logStreamName="data.0")"#;
+    s.account.boto3(by_rds, &json!(group("postgresql")));
+    assert_eq!(seen()[group("postgresql")], json!([null, null]));
+    assert_eq!(s.changes(), ["update logs.log_group/db-main-postgresql"]);
+    s.apply();
+    assert_eq!(seen(), expected);
+    s.assert_in_step();
+
+    // What is no longer written is deleted after it is no longer written.
+    s.place.file("s.yaml", &alone.replace("    backups: 7d", "    backups: 7d\n    logs: [upgrade]"));
+    assert_eq!(s.changes(), ["delete logs.log_group/db-main-postgresql", "update rds.instance/main"]);
+    s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", "logs.log_group/db-main-postgresql"]).ok();
+    s.assert_in_step();
+    assert_eq!(seen().as_object().unwrap().len(), 1);
+    s.place.stack(GONE).ok();
+    assert_eq!((left(&s), seen()), (json!({}), json!({})));
 }
 
 #[test]

@@ -15,7 +15,7 @@ region: us-east-1
 network: { zones: 2, nat: none }
 services:
   web: { image: "nginx:1.27", public: true, count: 2, uses: [databases.main] }
-  api: { image: "nginx:1.27", public: true, scale: { min: 2, max: 4 } }
+  api: { image: "nginx:1.27", public: true, scale: { min: 2, max: 4 }, uses: [databases.main] }
 databases:
   main: { engine: postgres, version: "16", class: db.t4g.micro, storage: 20GiB, backups: 7d }
 "#;

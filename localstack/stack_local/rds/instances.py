@@ -5,6 +5,7 @@ import random
 import string
 import uuid
 
+from moto.logs.models import logs_backends
 from moto.rds.models import MasterUserSecret
 
 from stack_local import interfaces, managed_secrets, service_roles, states
@@ -358,11 +359,23 @@ def _complete_secret(database) -> None:
         managed_secrets.complete(database.master_user_secret.secret, database.master_username)
 
 
+def _publish(call: Call, view: dict) -> None:
+    """A database that runs writes its logs, and RDS makes the groups that are missing, without tags and without an end of their
+    lines (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_LogAccess.Procedural.UploadtoCloudWatch.html)."""
+    if view["DBInstanceStatus"] == "available":
+        backend = logs_backends[call.account][call.region]
+        for log in view.get("EnabledCloudwatchLogsExports", []):
+            name = f"/aws/rds/instance/{view['DBInstanceIdentifier']}/{log}"
+            if name not in backend.groups:
+                backend.create_log_group(name, {})
+
+
 @operations.on("DescribeDBInstances")
 def describe_db_instances(call: Call) -> dict:
     answer, state = call.stock(), _state.of(call)
     for view in answer.get("DBInstances", []):
         _shown(call, view)
+        _publish(call, view)
         name = view["DBInstanceIdentifier"]
         values, (doing, *_) = state.not_begun.pop(name, None), state.under_way.get(name, ("modifying",))
         if values is not None and doing in ("modifying", "renaming"):

@@ -3,6 +3,7 @@ use std::collections::HashMap;
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::types as sdk;
 use futures::future::try_join_all;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -78,6 +79,8 @@ fn of_arn<'a>(cx: &'a Cx, arn: &'a str) -> (&'a str, &'a Client) {
 /// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_LogAccess.Procedural.UploadtoCloudWatch.html>,
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Container-Insights-reference-performance-logs-ECS.html>).
 pub(super) const BY_AWS: [&str; 2] = ["/aws/rds/instance/", "/aws/ecs/containerinsights/"];
+/// A day, in milliseconds: no retention is shorter.
+const DAY: i64 = 86_400_000;
 /// The maximum length of the shorter one of those names.
 pub(super) const OWNER: usize = 63;
 
@@ -139,6 +142,24 @@ pub(super) async fn tags_of(cx: &Cx, arn: &str) -> Result<Tags> {
     Ok(from_pairs(tags.iter().map(|(k, v)| (Some(k.as_str()), Some(v.as_str())))))
 }
 
+impl LogGroup {
+    /// Makes a group the stack's that AWS has just created itself, for the object that writes to it: one that has no tags.
+    async fn take(&self, cx: &Cx, live: Live, error: Error) -> Result<Live> {
+        let logs = &cx.cloud.logs;
+        if !tags_of(cx, &live.arn).await?.is_empty() {
+            return Err(error);
+        }
+        if let Some(key) = self.kms_key.as_ref().filter(|key| !key.is_empty()) {
+            let call = logs.associate_kms_key().log_group_name(&live.name).kms_key_id(key);
+            call.send().await.map_err(failed("logs:AssociateKmsKey"))?;
+        }
+        // With the tags it is the stack's: they come last, so that a run which dies before them does this again.
+        let call = logs.tag_resource().resource_arn(&live.arn).set_tags(Some(self.tags.clone().into_iter().collect()));
+        call.send().await.map_err(failed("logs:TagResource"))?;
+        Ok(live)
+    }
+}
+
 impl Resource for LogGroup {
     const KIND: &'static str = "logs.log_group";
     const RULES: &'static [Rule] = &[
@@ -159,7 +180,8 @@ impl Resource for LogGroup {
     fn effects(desired: &Value, observed: &Value, diff: &Diff) -> Vec<Effect> {
         let days = |value: &Value| value["retention_days"].as_i64().filter(|days| *days > 0).unwrap_or(i64::MAX);
         let (to, from) = (days(desired), days(observed));
-        let less = (diff.touches("retention_days") && to < from).then(|| {
+        let is_known = observed["retention_days"].is_i64();
+        let less = (diff.touches("retention_days") && is_known && to < from).then(|| {
             let words = format!("log lines older than {} are deleted", crate::aws::states::days(to));
             let effect = Effect::new(Impact::LosesData, words);
             // One that AWS created, and that nobody has said this of: its lines go only when that is agreed to.
@@ -176,9 +198,10 @@ impl Resource for LogGroup {
         let of_waf = try_join_all(waf_regions(&cx.scope).into_iter().map(|region| of_waf(cx, region)));
         let (groups, of_waf) = futures::try_join!(groups, of_waf)?;
         let groups = groups.into_iter().chain(of_waf).flatten();
-        let groups = groups.filter_map(|g| Some((Live::of(&g)?, g.retention_in_days, g.kms_key_id)));
+        let young = |created: Option<i64>| created.is_some_and(|at| Timestamp::now().as_millisecond() - at < DAY);
+        let groups = groups.filter_map(|g| Some((Live::of(&g)?, g.retention_in_days, g.kms_key_id, young(g.creation_time))));
         let groups = groups.filter(|(live, ..)| !live.name.starts_with("/aws/") || is_by_aws(&cx.scope, &live.name));
-        try_join_all(groups.map(|(live, retention_days, key)| async move {
+        try_join_all(groups.map(|(live, retention_days, key, young)| async move {
             let mut tags = tags_of(cx, &live.arn).await?;
             tags.remove(TAG_REGION);
             Ok(Observed {
@@ -187,7 +210,8 @@ impl Resource for LogGroup {
                 fields: LogGroup {
                     name: live.name.clone(),
                     region: Some(of_arn(cx, &live.arn).0.to_owned()),
-                    retention_days: retention_days.or(Some(0)),
+                    // Of one that AWS has just created nothing is too old, whatever it will be.
+                    retention_days: retention_days.or((!(young && is_by_aws(&cx.scope, &live.name))).then_some(0)),
                     kms_key: Some(key.map_or_else(String::new, |arn| Ref::<Key>::physical(arn).attr("arn").to_string())),
                     tags,
                 },
@@ -216,8 +240,11 @@ impl Resource for LogGroup {
             tags.insert(TAG_REGION.into(), cx.scope.region.clone());
         }
         let call = client(cx, region).create_log_group().log_group_name(&self.name).set_kms_key_id(key).set_tags(Some(tags));
-        call.send().await.map_err(failed("logs:CreateLogGroup"))?;
-        Ok(Live::named(&cx.scope, region, &self.name))
+        let live = Live::named(&cx.scope, region, &self.name);
+        match call.send().await.map_err(failed("logs:CreateLogGroup")) {
+            Err(error) if error.class == Class::Exists && is_by_aws(&cx.scope, &self.name) => self.take(cx, live, error).await,
+            other => other.map(|_| live),
+        }
     }
 
     async fn update(&self, cx: &Cx, live: &Live, diff: &Diff) -> Result<Live> {
@@ -278,7 +305,7 @@ impl Resource for LogGroup {
 impl AwsKind for LogGroup {
     const MARK: Mark = Mark::Name;
     const ACTIONS: Actions = Actions {
-        create: &["logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:TagResource"],
+        create: &["logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:TagResource", "logs:AssociateKmsKey"],
         update: &[
             "logs:PutRetentionPolicy",
             "logs:DeleteRetentionPolicy",
@@ -308,5 +335,22 @@ mod tests {
         for other in others {
             assert!(!is_by_aws(&scope, other), "{other}");
         }
+    }
+
+    #[test]
+    fn lines_of_a_group_that_aws_made_are_deleted_with_consent() {
+        let told = |observed: Value| {
+            let desired = serde_json::json!({"name": "n", "retention_days": 30, "tags": {TAG_STACK: "shop"}});
+            let diff = crate::engine::diff(LogGroup::RULES, &desired, &observed, &crate::engine::Ids::default());
+            let effects = LogGroup::effects(&desired, &observed, &diff);
+            effects.iter().map(|effect| effect.needs_consent).collect::<Vec<_>>()
+        };
+        let of = |days: Value, tags: Value| serde_json::json!({"name": "n", "retention_days": days, "tags": tags});
+        let (ours, none) = (serde_json::json!({TAG_STACK: "shop"}), serde_json::json!({}));
+        assert_eq!(told(of(0.into(), none.clone())), [true]);
+        assert_eq!(told(of(90.into(), ours.clone())), [false]);
+        assert_eq!(told(of(7.into(), ours)), Vec::<bool>::new());
+        // One that is younger than a day has nothing to lose.
+        assert_eq!(told(of(Value::Null, none)), Vec::<bool>::new());
     }
 }
