@@ -27,6 +27,7 @@ SECONDS = {
     "rds.start": 240,
     "rds.snapshot": 180,
     "rds.export": 1800,
+    "rds.subscribe": 5,  # an event subscription that is created or modified
     "s3.restore": 14400,  # out of Glacier; the other classes and tiers take more or less
     "backup.bucket": 600,
     "backup.copy-bucket": 900,

@@ -13,6 +13,8 @@ use super::values::{Duration, Wrong};
 
 /// The word for an alarm that is not wanted.
 pub const OFF: &str = "off";
+/// The word for what is told without a threshold.
+const ON: &str = "on";
 
 /// Alarms for every part of the stack, and who is told.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -115,6 +117,8 @@ thresholds! {
         replica_lag: Time = 60.0,
         /// The number of CPU credits in an hour that are charged for, because a `t` class is busier than it is made for.
         credits: Count = 0.0,
+        /// Whether what RDS itself reports is told: failures, failovers, changes, maintenance.
+        events: Switch = 0.0,
     }
 }
 
@@ -233,6 +237,10 @@ pub struct Count(f64);
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Time(f64);
 
+/// What has no threshold: it is told, or not.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Switch(f64);
+
 impl FromStr for Percent {
     type Err = Wrong;
 
@@ -260,6 +268,23 @@ impl FromStr for Time {
         u32::try_from(seconds)
             .map(|seconds| Time(f64::from(seconds)))
             .map_err(|_| Wrong::new(format!("`{text}` is too long"), Self::HELP))
+    }
+}
+
+impl FromStr for Switch {
+    type Err = Wrong;
+
+    fn from_str(text: &str) -> Result<Self, Wrong> {
+        // What other YAML calls `on`.
+        let on = text == ON || text == "true";
+        on.then_some(Switch(0.0))
+            .ok_or_else(|| Wrong::new(format!("`{}` is neither `{ON}` nor `{OFF}`", short(text)), Self::HELP))
+    }
+}
+
+impl fmt::Display for Switch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(ON)
     }
 }
 
@@ -309,6 +334,17 @@ impl Unit for Time {
     const FORMAT: &'static str = "stack-time-threshold";
     const PATTERN: &'static str = "[0-9]+[smhd]";
     const HELP: &'static str = "write a time with its unit, like `2s` or `15m`, or `off`";
+
+    fn value(self) -> f64 {
+        self.0
+    }
+}
+
+impl Unit for Switch {
+    const NAME: &'static str = "AlarmSwitch";
+    const FORMAT: &'static str = "stack-alarm-switch";
+    const PATTERN: &'static str = "on";
+    const HELP: &'static str = "write `on` or `off`";
 
     fn value(self) -> f64 {
         self.0
@@ -435,6 +471,8 @@ mod tests {
         }
         assert!("1.5".parse::<Threshold<Count>>().is_err());
         assert!("3".parse::<Threshold<Time>>().unwrap_err().help.ends_with("or `off`"));
+        assert_eq!("on".parse(), Ok(Threshold::At(Switch(0.0))));
+        assert_eq!("85".parse::<Threshold<Switch>>().unwrap_err().help, "write `on` or `off`");
         assert_eq!("false".parse::<Threshold<Time>>().unwrap_err().help, "write `off`");
     }
 

@@ -259,6 +259,7 @@ fn word(root: &Value, schema: &Value) -> String {
         (_, "stack-percent-threshold") => "percentage or `off`".into(),
         (_, "stack-count-threshold") => "number or `off`".into(),
         (_, "stack-time-threshold") => "time or `off`".into(),
+        (_, "stack-alarm-switch") => "`on` or `off`".into(),
         (_, "stack-cidr" | "stack-any-cidr") => "network".into(),
         (_, "stack-country") => "country".into(),
         (_, "stack-name") => "name".into(),

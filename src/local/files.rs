@@ -98,6 +98,7 @@ pub const FILES: &[(&str, &str)] = files![
     "stack_local/rds/point_in_time.py",
     "stack_local/rds/snapshots.py",
     "stack_local/rds/state.py",
+    "stack_local/rds/subscriptions.py",
     "stack_local/refusals.py",
     "stack_local/rollout.py",
     "stack_local/rules.py",

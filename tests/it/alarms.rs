@@ -1,8 +1,11 @@
 //! `alarms`: every part of a stack is watched, in AWS, by alarms that name what exists and tell a topic that they may publish to.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
-use crate::support::subject::{DESTROY, Subject, edit};
+use crate::support::proxy::Call;
+use crate::support::subject::{APPLY, DESTROY, Subject, edit, run_and_kill_when};
 
 const FILE: &str = r#"
 stack: shop
@@ -169,4 +172,110 @@ fn what_is_no_alarm_is_found_in_the_file() {
     s.place.file("s.yaml", &FILE.replace("load_balancer: { errors: 10 }", "off: [services.workr]"));
     let wrong = s.place.stack(&["plan", "s.yaml"]).exits(65);
     assert!(wrong.stderr.contains("did you mean `services.worker`?"), "{}", wrong.stderr);
+}
+
+const DATABASE: &str = r#"
+stack: shop
+region: us-east-1
+network: { zones: 2, nat: none }
+alarms: { email: [ops@example.com] }
+databases:
+  main: { engine: postgres, version: "16", class: db.t4g.micro, storage: 20GiB, deletion_protection: false }
+"#;
+
+/// What another client sees of what RDS reports to whom.
+const REPORTS: &str = r#"
+result = {}
+for one in client("rds").describe_event_subscriptions()["EventSubscriptionsList"]:
+    topic = one["SnsTopicArn"].rsplit(":", 1)[1]
+    result[one["CustSubscriptionId"]] = [one["SourceType"], one["SourceIdsList"], one["EventCategoriesList"], topic, one["Enabled"], one["Status"]]
+"#;
+
+const REPORTS_BY_HAND: &str = r#"
+rds = client("rds")
+rds.modify_event_subscription(SubscriptionName="shop-databases", EventCategories=["backup"], Enabled=False)
+rds.remove_source_identifier_from_subscription(SubscriptionName="shop-databases", SourceIdentifier="shop")
+rds.delete_event_subscription(SubscriptionName="shop-parameter-groups")
+"#;
+
+fn reports(s: &Subject) -> Value {
+    s.account.boto3(REPORTS, &Value::Null)
+}
+
+#[test]
+fn what_rds_reports_is_told() {
+    let s = Subject::new(DATABASE);
+    s.apply();
+    s.assert_in_step();
+    let all = json!(["configuration change", "failover", "failure", "low storage", "maintenance", "read replica", "recovery"]);
+    let databases = |of: Value| json!(["db-instance", of, all, "shop-alarms", true, "active"]);
+    let groups = json!(["db-parameter-group", ["shop-main-postgres16"], ["configuration change"], "shop-alarms", true, "active"]);
+    let whole = json!({"shop-databases": databases(json!(["shop"])), "shop-parameter-groups": groups});
+    assert_eq!(reports(&s), whole);
+
+    s.account.boto3(REPORTS_BY_HAND, &Value::Null);
+    assert_eq!(s.changes(), ["create rds.event_subscription/parameter-groups", "update rds.event_subscription/databases"]);
+    s.apply();
+    s.assert_in_step();
+    assert_eq!(reports(&s), whole);
+
+    // A replica reports, too, as soon as it exists, and no more when it goes.
+    s.write("storage: 20GiB,", "storage: 20GiB, replicas: { copy: {} },");
+    assert!(s.changes().contains(&"update rds.event_subscription/databases".to_owned()), "{:?}", s.changes());
+    s.apply();
+    s.assert_in_step();
+    assert_eq!(reports(&s)["shop-databases"], databases(json!(["shop", "shop-main-copy"])));
+    s.write(" replicas: { copy: {} },", "");
+    s.place.stack(&["apply", "s.yaml", "--yes", "--allow-delete", "rds.instance/main-copy"]).ok();
+    s.assert_in_step();
+    assert_eq!(reports(&s), whole);
+    let off = "email: [ops@example.com], off: [databases.main.events]";
+    let gone = ["delete rds.event_subscription/databases", "delete rds.event_subscription/parameter-groups"];
+    s.write("email: [ops@example.com]", off);
+    let changes = s.changes();
+    assert!(gone.iter().all(|one| changes.contains(&(*one).to_owned())), "{changes:?}");
+    s.apply();
+    assert_eq!(reports(&s), json!({}));
+    s.place.stack(DESTROY).ok();
+    assert_eq!(s.account.inventory("shop", "default"), json!({}));
+}
+
+/// A run that is killed while it subscribes leaves one subscription of each sort.
+#[test]
+fn a_killed_run_subscribes_once() {
+    let s = Subject::new(DATABASE);
+    for reaches in [true, false, true] {
+        let is_it = |call: &Call| call.name() == "rds:CreateEventSubscription";
+        assert!(run_and_kill_when(&s, APPLY, reaches, is_it), "{}", reports(&s));
+    }
+    s.apply();
+    s.assert_in_step();
+    let found = reports(&s);
+    let names: BTreeSet<&str> = found.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(names, BTreeSet::from(["shop-databases", "shop-parameter-groups"]));
+    let deletes = |call: &Call| call.name() == "rds:DeleteEventSubscription";
+    assert!(run_and_kill_when(&s, DESTROY, true, deletes));
+    s.place.stack(DESTROY).ok();
+    assert_eq!(reports(&s), json!({}));
+    assert_eq!(s.account.inventory("shop", "default"), json!({}));
+}
+
+/// A subscription of somebody else that has the name stays as it is, and so does the topic that it tells.
+#[test]
+fn a_subscription_of_someone_else_is_not_taken_over() {
+    let s = Subject::new(DATABASE);
+    let theirs = r#"
+topic = client("sns").create_topic(Name="theirs")["TopicArn"]
+client("rds").create_event_subscription(SubscriptionName="shop-databases", SnsTopicArn=topic, SourceType="db-instance", EventCategories=["backup"])
+"#;
+    s.account.boto3(theirs, &Value::Null);
+    let before = reports(&s);
+    let refused = s.place.stack(APPLY).exits(4).stderr;
+    assert!(refused.contains("shop-databases"), "{refused}");
+    s.write("email: [ops@example.com] }", "email: [ops@example.com], databases: { events: off } }");
+    s.apply();
+    s.assert_in_step();
+    assert_eq!(reports(&s), before);
+    s.place.stack(DESTROY).ok();
+    assert_eq!(reports(&s), before);
 }

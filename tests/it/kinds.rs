@@ -124,6 +124,7 @@ const FIXTURES: &[Fixture] = &[
             update("cloudfront.distribution/d", "price_class", r#""PriceClass_100""#),
             update("rds.subnet_group/g", "tags", TAGS),
             update("rds.parameter_group/p", "parameters", r#"{ "log_min_duration_statement": "500" }"#),
+            update("rds.event_subscription/e", "categories", r#"["failure", "low storage"]"#),
             update("rds.instance/d", "class", r#""db.t4g.small""#),
             update("secretsmanager.secret/s", "description", r#""A password""#),
             update("secretsmanager.rotation/s", "days", "60"),

@@ -104,7 +104,15 @@ fn clean() -> BTreeMap<String, Value> {
         "rds.instance/d": database("postgres", "p", json!(["postgresql", "upgrade"]), 5433),
         "rds.instance/my": database("mysql", "my", json!(["audit", "error", "general", "slowquery"]), 3307),
         "rds.instance/maria": database("mariadb", "maria", json!(["audit", "error", "general", "slowquery"]), 3307),
-        "rds.event_subscription/all": {},
+        "rds.event_subscription/all": {
+            "topic": "sns.topic/t", "source_type": "db-instance", "categories": ["maintenance", "configuration change", "failure"],
+        },
+        "rds.event_subscription/groups": {
+            "topic": "sns.topic/t", "source_type": "db-parameter-group", "categories": ["configuration change"],
+        },
+        "rds.event_subscription/classic": {
+            "topic": "sns.topic/t", "source_type": "db-security-group", "categories": ["configuration change", "failure"],
+        },
         "backup.selection/all": {"plan": "backup.plan/p", "role": "iam.role/r", "resources": ["arn:aws:rds:*:*:db:*"]},
         "secretsmanager.rotation/d": {"secret": "${rds.instance/d.secret_arn}", "days": 30},
         "lambda.function/f": {"role": "${iam.role/r.arn}", "code": "x", "runtime": "python3.13", "handler": "index.run"},
@@ -238,7 +246,17 @@ fn rows() -> Vec<(&'static [&'static str], Break, &'static str)> {
             Add("ec2.route_table_association/a", json!({"table": "ec2.route_table/public", "subnet": "ec2.subnet/a"})),
             "rds.instance/d rds.instance/maria rds.instance/my",
         ),
-        (&["RDS.21", "RDS.22"], Remove("rds.event_subscription/all"), "rds.instance/d rds.instance/maria rds.instance/my"),
+        (
+            &["RDS.20"],
+            Set("rds.event_subscription/all", "/categories", json!(["maintenance", "failure"])),
+            "rds.event_subscription/all",
+        ),
+        (&["RDS.21"], Remove("rds.event_subscription/groups"), "rds.instance/d rds.instance/maria rds.instance/my"),
+        (
+            &["RDS.22"],
+            Set("rds.event_subscription/classic", "/enabled", json!(false)),
+            "rds.instance/d rds.instance/maria rds.instance/my",
+        ),
         (&["RDS.26"], Remove("backup.selection/all"), "rds.instance/d rds.instance/maria rds.instance/my"),
         (
             &["ElastiCache.1"],

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{Instance, ParameterGroup, SubnetGroup};
+use super::{EventSubscription, GROUPS, INSTANCES, Instance, ParameterGroup, SubnetGroup};
 use crate::aws::control::Severity::{Critical, High, Low, Medium};
 use crate::aws::control::{Breach, Control, View};
 use crate::aws::ec2::{Route, RouteTableAssociation};
@@ -16,7 +16,9 @@ const BACKUP_DAYS: i32 = 7;
 const DEFAULT_USERS: [&str; 4] = ["admin", "postgres", "root", "administrator"];
 
 const EVENTS: &str = "nobody is told otherwise when a database fails over, fills up or is changed";
-const SUBSCRIBE: &str = "make an event subscription of RDS with an SNS topic, or make this an exception: the kinds have none";
+const SUBSCRIBE: &str = "add the section `alarms` with an address: it subscribes to what RDS reports of databases";
+const CLASSIC: &str =
+    "subscribe with an `rds.event_subscription`, or make this an exception: databases in a VPC have no such groups";
 const TLS: &str = "passwords and data go over the network in plain text otherwise";
 const FORCE: &str = "set the parameter, which databases of the section `databases` have by themselves";
 
@@ -121,8 +123,24 @@ pub(super) static CONTROLS: &[Control] = &[
         ),
         |view| flag(view, "copy_tags", |db| db.copy_tags == Some(true), true),
     ),
-    Control::new("RDS.21", Low, ("Somebody is told of changed parameters", EVENTS, SUBSCRIBE), subscriptions).extra(),
-    Control::new("RDS.22", Low, ("Somebody is told of changed security groups", EVENTS, SUBSCRIBE), subscriptions).extra(),
+    Control::new(
+        "RDS.20",
+        Low,
+        (
+            "Subscriptions to what RDS reports of databases are complete",
+            EVENTS,
+            "add `maintenance`, `configuration change` and `failure` to `categories`",
+        ),
+        incomplete,
+    ),
+    Control::new("RDS.21", Low, ("Somebody is told of changed parameters", EVENTS, SUBSCRIBE), |view| {
+        subscriptions(view, GROUPS, &["configuration change"])
+    })
+    .extra(),
+    Control::new("RDS.22", Low, ("Somebody is told of changed security groups", EVENTS, CLASSIC), |view| {
+        subscriptions(view, "db-security-group", &["configuration change", "failure"])
+    })
+    .extra(),
     Control::new(
         "RDS.23",
         Low,
@@ -265,8 +283,24 @@ fn backups(view: &View) -> Result<Vec<Breach>> {
         .collect())
 }
 
-fn subscriptions(view: &View) -> Result<Vec<Breach>> {
-    let subscribed = view.raw("rds.event_subscription").next().is_some();
+/// What AWS wants to be told of a database.
+const CATEGORIES: [&str; 3] = ["maintenance", "configuration change", "failure"];
+
+fn tells(subscription: &EventSubscription, categories: &[&str]) -> bool {
+    let told = |category: &&str| subscription.categories.iter().any(|one| one == category);
+    subscription.enabled != Some(false) && categories.iter().all(|category| told(category))
+}
+
+/// Finds subscriptions for databases that lack a category. AWS judges only those that exist.
+fn incomplete(view: &View) -> Result<Vec<Breach>> {
+    let all = view.all::<EventSubscription>()?.into_iter();
+    let wrong = all.filter(|(_, one)| one.source_type == INSTANCES && !tells(one, &CATEGORIES));
+    Ok(wrong.map(|(key, _)| Breach::new(key, "it does not tell of maintenance, changes and failures")).collect())
+}
+
+fn subscriptions(view: &View, of: &str, categories: &[&str]) -> Result<Vec<Breach>> {
+    let all = view.all::<EventSubscription>()?;
+    let subscribed = all.iter().any(|(_, one)| one.source_type == of && tells(one, categories));
     if subscribed { Ok(Vec::new()) } else { every(view, "no event subscription tells anybody") }
 }
 

@@ -24,6 +24,16 @@ pub(in crate::aws) const ERRORS: &[Row] = &[
     Row::codes(&["rds:DeleteDBParameterGroup"], &["InvalidDBParameterGroupState*"], Class::InUse),
     // Of the change before, until the databases have taken that up (hashicorp/terraform-provider-aws#1821, #1891).
     Row::says(&["rds:ModifyDBParameterGroup", "rds:ResetDBParameterGroup"], "pending changes", Class::InUse),
+    Row::codes(&["rds:CreateEventSubscription"], &["SubscriptionAlreadyExist"], Class::Exists),
+    // Its topic's policy was just written, or a database that it names was just made.
+    Row::codes(
+        &["rds:CreateEventSubscription", "rds:ModifyEventSubscription", "rds:AddSourceIdentifierToSubscription"],
+        &["SNSNoAuthorization", "SNSTopicArnNotFound", "SourceNotFound"],
+        Class::NotYet,
+    ),
+    // "This error can occur if someone else is modifying a subscription. You should retry the action."
+    // (<https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DeleteEventSubscription.html>).
+    Row::codes(&["rds:*"], &["InvalidEventSubscriptionState"], Class::InUse),
     // A snapshot that is still being copied or restored.
     Row::codes(&["rds:DeleteDBSnapshot"], &["InvalidDBSnapshotState*"], Class::InUse),
 ];
@@ -47,5 +57,9 @@ mod tests {
         }
         assert_eq!(class("rds:ModifyDBSubnetGroup", "SubnetAlreadyInUse"), Class::Invalid);
         assert_eq!(class("rds:CreateDBInstance", "KMSKeyNotAccessibleFault"), Class::NotYet);
+        assert_eq!(class("rds:CreateEventSubscription", "SNSNoAuthorization"), Class::NotYet);
+        assert_eq!(class("rds:DeleteEventSubscription", "InvalidEventSubscriptionState"), Class::InUse);
+        assert_eq!(class("rds:DeleteEventSubscription", "SubscriptionNotFound"), Class::NotFound);
+        assert_eq!(class("rds:CreateEventSubscription", "EventSubscriptionQuotaExceeded"), Class::Limit);
     }
 }

@@ -8,6 +8,7 @@ mod controls;
 mod cost;
 mod database;
 pub(in crate::aws) mod errors;
+mod event_subscription;
 pub mod frozen;
 mod instance;
 mod interim;
@@ -23,6 +24,7 @@ pub mod switch;
 pub mod window;
 
 pub use database::Database;
+pub use event_subscription::{EventSubscription, GROUPS, INSTANCES};
 pub use instance::{Begin, Instance, log_group};
 pub use interim::Interim;
 pub use parameter_group::ParameterGroup;
@@ -58,6 +60,7 @@ pub(super) static WING: Wing = Wing {
         KindRow::of::<Instance>(),
         KindRow::of::<Snapshot>(),
         KindRow::of::<Interim>(),
+        KindRow::of::<EventSubscription>(),
     ])
 };
 

@@ -6,6 +6,7 @@
 pub mod databases;
 mod edge;
 mod parts;
+mod reports;
 mod table;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use crate::aws::sns::{Subscription, Topic};
 use crate::config::Stack;
 use crate::config::alarms::Alarms;
 use crate::engine::{Error, Graph, Node, Ref, Resource, Scope, lies_in};
+use reports::Reported;
 use table::Watch;
 
 const ORIGIN: &str = "alarms";
@@ -132,9 +134,14 @@ pub fn expand(
     problems: &mut Vec<Problem>,
 ) -> Result<Option<Ref<Topic>>, Error> {
     let Some(section) = &stack.alarms else { return Ok(None) };
-    let found = parts::all(&Parts { graph, balancer, scope: facts.scope });
-    problems.extend(turns_off_nothing(section, stack, &found));
-    let topic = topic(graph, section, stack, facts)?;
+    let parts = Parts { graph, balancer, scope: facts.scope };
+    let (found, reported) = (parts::all(&parts), reports::all(&parts));
+    problems.extend(turns_off_nothing(section, stack, &found, &reported));
+    let reported = reports::wanted(reported, section);
+    let topic = topic(graph, section, stack, &reported, facts)?;
+    if let Some(topic) = &topic {
+        reports::tell(graph, &reported, topic)?;
+    }
     let mut actions = section.topics.clone();
     actions.extend(topic.as_ref().map(|topic| topic.clone().attr("arn").to_string()));
     for one in found {
@@ -148,12 +155,19 @@ pub fn expand(
 }
 
 /// Adds the topic with its subscriptions, unless only those of others are told.
-fn topic(graph: &mut Graph, section: &Alarms, stack: &Stack, facts: &Facts<'_>) -> Result<Option<Ref<Topic>>, Error> {
+fn topic(
+    graph: &mut Graph,
+    section: &Alarms,
+    stack: &Stack,
+    reported: &[Reported],
+    facts: &Facts<'_>,
+) -> Result<Option<Ref<Topic>>, Error> {
     if section.email.is_empty() && !section.topics.is_empty() {
         return Ok(None);
     }
     let budget = stack.budget.as_ref().filter(|budget| budget.tells_alarms());
     let mut publishers = vec![publish(facts.scope)];
+    publishers.extend((!reported.is_empty()).then(|| publish_databases(facts.scope)));
     publishers.extend(budget.map(|_| publish_budgets(facts.scope)));
     publishers.extend(budget.and_then(|budget| budget.anomalies.as_ref()).map(|_| publish_anomalies(facts.scope)));
     let topic = Topic {
@@ -186,6 +200,17 @@ fn publish(scope: &Scope) -> Value {
     })
 }
 
+/// Returns the statement that lets the account's databases, and what belongs to them, publish
+/// (<https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.GrantingPermissions.html>).
+fn publish_databases(scope: &Scope) -> Value {
+    let all = format!("arn:{}:rds:{}:{}:*", scope.partition, scope.region, scope.account);
+    json!({
+        "Sid": "DatabasesPublish", "Effect": "Allow", "Principal": {"Service": "events.rds.amazonaws.com"},
+        "Action": "sns:Publish", "Resource": "*",
+        "Condition": {"StringEquals": {"aws:SourceAccount": scope.account}, "ArnLike": {"aws:SourceArn": all}},
+    })
+}
+
 /// Returns the statement that lets the account's budgets publish
 /// (<https://docs.aws.amazon.com/cost-management/latest/userguide/budgets-sns-policy.html>).
 fn publish_budgets(scope: &Scope) -> Value {
@@ -208,9 +233,10 @@ fn publish_anomalies(scope: &Scope) -> Value {
 }
 
 /// Returns a problem for each entry of `off` that is no alarm's.
-fn turns_off_nothing(section: &Alarms, stack: &Stack, found: &[Found]) -> Vec<Problem> {
-    let paths: Vec<String> = found.iter().map(Found::path).collect();
-    let known = || paths.iter().cloned().chain(found.iter().map(|one| one.of.clone()));
+fn turns_off_nothing(section: &Alarms, stack: &Stack, found: &[Found], reported: &[Reported]) -> Vec<Problem> {
+    let paths: Vec<String> = found.iter().map(Found::path).chain(reported.iter().map(Reported::path)).collect();
+    let parts = || found.iter().map(|one| &one.of).chain(reported.iter().map(|one| &one.of));
+    let known = || paths.iter().cloned().chain(parts().cloned());
     let wrong = |(at, off): (usize, &String)| {
         let help = nearest(off, known()).map_or_else(
             || "name a part, such as `services.worker`, or one of its alarms: `services.worker.cpu`".into(),

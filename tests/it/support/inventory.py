@@ -239,6 +239,7 @@ def data():
     collect("rds", "rds.db-cluster", "describe_db_clusters", "DBClusters", "DBClusterIdentifier", "DBClusterArn")
     collect("rds", "rds.db-subnet-group", "describe_db_subnet_groups", "DBSubnetGroups", "DBSubnetGroupName", "DBSubnetGroupArn")
     collect("rds", "rds.db-parameter-group", "describe_db_parameter_groups", "DBParameterGroups", "DBParameterGroupName", "DBParameterGroupArn")
+    collect("rds", "rds.event-subscription", "describe_event_subscriptions", "EventSubscriptionsList", "CustSubscriptionId", "EventSubscriptionArn")
     collect("rds", "rds.db-snapshot", "describe_db_snapshots", "DBSnapshots", "DBSnapshotIdentifier", "DBSnapshotArn", SnapshotType="manual")
     collect("elasticache", "elasticache.replication-group", "describe_replication_groups", "ReplicationGroups", "ReplicationGroupId", "ARN")
     collect("elasticache", "elasticache.cache-cluster", "describe_cache_clusters", "CacheClusters", "CacheClusterId", "ARN")
